@@ -1,0 +1,3 @@
+"""What Kubernetes NetworkPolicies allow, why, and proof that the kernel agrees."""
+
+__version__ = "0.1.0"

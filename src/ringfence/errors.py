@@ -1,0 +1,42 @@
+"""Every error that ringfence raises on purpose.
+
+    RingfenceError
+    ├── InputError              the question or the input is unusable (exit code 2)
+    │   ├── ManifestError       a file, a document or an object in it
+    │   ├── DecodingError       a value that has the wrong type for its field
+    │   └── EndpointError       a source or destination that names nothing, or too much
+    └── LiveClusterError        the API server or its credentials
+
+A message says what is wrong, where (file:line where there is one) and how to mend it.
+"""
+
+
+class RingfenceError(Exception):
+    """The root of the tree: catch this to catch everything that ringfence raises on purpose."""
+
+
+class InputError(RingfenceError):
+    """The question or the input is unusable; somebody has to mend it before there can be an answer."""
+
+
+class ManifestError(InputError):
+    """A file, a document in it, or an object that cannot be used; the message starts with its place."""
+
+
+class DecodingError(InputError):
+    """A value has the wrong type for its field.
+
+    `path` is the field's path inside the object (`spec.podSelector.matchLabels.app`), for finding its line.
+    """
+
+    def __init__(self, message: str, path: str) -> None:
+        super().__init__(message)
+        self.path = path
+
+
+class EndpointError(InputError):
+    """A source or a destination that matches nothing, or that could mean several things."""
+
+
+class LiveClusterError(RingfenceError):
+    """The API server could not be reached, refused the credentials, or answered what cannot be read."""

@@ -1,0 +1,317 @@
+"""Kubernetes objects in the shape of the API, with only the fields that matter here.
+
+Field names are the API's own in snake case; `msgspec` renames them back when it reads or writes. A field that the API
+treats alike whether absent, null or empty has its empty value as default. All objects are immutable.
+
+Source: Kubernetes API v1.36, `core/v1`, `apps/v1`, `batch/v1`, `discovery/v1`, `networking/v1`.
+"""
+
+from typing import Final
+
+import msgspec
+
+from ringfence.model.origin import Origin
+
+Labels = dict[str, str]
+NO_LABELS: Final[Labels] = {}
+
+WORKLOAD_KINDS: Final = (
+    "Deployment",
+    "StatefulSet",
+    "DaemonSet",
+    "ReplicaSet",
+    "ReplicationController",
+    "Job",
+    "CronJob",
+)
+"""What owns pods: the kinds that carry a pod template."""
+
+DEFAULT_NAMESPACE: Final = "default"
+
+
+class OwnerReference(msgspec.Struct, frozen=True, rename="camel"):
+    """Who made an object; the controller is the owner that counts."""
+
+    kind: str = ""
+    name: str = ""
+    controller: bool | None = None
+
+
+class ObjectMeta(msgspec.Struct, frozen=True, rename="camel"):
+    """The metadata of everything but policies."""
+
+    name: str = ""
+    namespace: str = ""
+    generate_name: str = ""
+    labels: Labels | None = None
+    owner_references: tuple[OwnerReference, ...] | None = None
+
+
+class PolicyMeta(msgspec.Struct, frozen=True, rename="camel"):
+    """The metadata of a policy: what `kubectl describe` prints, too."""
+
+    name: str = ""
+    namespace: str = ""
+    generate_name: str = ""
+    labels: Labels | None = None
+    annotations: Labels | None = None
+    creation_timestamp: str | None = None
+
+
+class Namespace(msgspec.Struct, frozen=True, rename="camel"):
+    """A namespace; the control plane gives each the label `kubernetes.io/metadata.name`."""
+
+    metadata: ObjectMeta = ObjectMeta()
+
+
+class ContainerPort(msgspec.Struct, frozen=True, rename="camel"):
+    """A port that a container declares; only its name has a meaning for policies."""
+
+    container_port: int
+    name: str = ""
+    protocol: str = "TCP"
+
+
+class Container(msgspec.Struct, frozen=True, rename="camel"):
+    """A container; `restart_policy` is `Always` for an init container that keeps running (a sidecar)."""
+
+    ports: tuple[ContainerPort, ...] | None = None
+    restart_policy: str | None = None
+
+
+class PodSpec(msgspec.Struct, frozen=True, rename="camel"):
+    """What a pod runs and where."""
+
+    containers: tuple[Container, ...] | None = None
+    init_containers: tuple[Container, ...] | None = None
+    host_network: bool | None = None
+    node_name: str | None = None
+
+
+class PodIP(msgspec.Struct, frozen=True):
+    """One of a pod's addresses."""
+
+    ip: str = ""
+
+
+class PodStatus(msgspec.Struct, frozen=True, rename="camel"):
+    """What became of a pod."""
+
+    phase: str | None = None
+    pod_ip: str | None = msgspec.field(name="podIP", default=None)
+    pod_ips: tuple[PodIP, ...] | None = msgspec.field(name="podIPs", default=None)
+    host_ip: str | None = msgspec.field(name="hostIP", default=None)
+    host_ips: tuple[PodIP, ...] | None = msgspec.field(name="hostIPs", default=None)
+
+
+class Pod(msgspec.Struct, frozen=True, rename="camel"):
+    """A pod."""
+
+    metadata: ObjectMeta = ObjectMeta()
+    spec: PodSpec = PodSpec()
+    status: PodStatus = PodStatus()
+
+
+class PodTemplate(msgspec.Struct, frozen=True, rename="camel"):
+    """The pods that a workload makes."""
+
+    metadata: ObjectMeta | None = None
+    spec: PodSpec | None = None
+
+
+class Workload(msgspec.Struct, frozen=True, rename="camel"):
+    """What owns pods: one of `WORKLOAD_KINDS`.
+
+    The kinds differ in where the API keeps the template; `decoding` brings them all to this shape.
+    """
+
+    kind: str
+    metadata: ObjectMeta = ObjectMeta()
+    template: PodTemplate = PodTemplate()
+
+
+class ServicePort(msgspec.Struct, frozen=True, rename="camel"):
+    """A port of a Service; without `target_port` the pods are reached on `port`."""
+
+    port: int
+    name: str = ""
+    protocol: str = "TCP"
+    target_port: int | str | None = None
+    node_port: int | None = None
+
+
+class ServiceSpec(msgspec.Struct, frozen=True, rename="camel"):
+    """What stands behind a Service. A selector that is absent or empty selects no pods: its endpoints are given by hand."""
+
+    type: str = "ClusterIP"
+    cluster_ip: str = msgspec.field(name="clusterIP", default="")
+    cluster_ips: tuple[str, ...] | None = msgspec.field(name="clusterIPs", default=None)
+    ports: tuple[ServicePort, ...] | None = None
+    selector: Labels | None = None
+    external_name: str = ""
+
+
+class Service(msgspec.Struct, frozen=True, rename="camel"):
+    """A Service; policies never name one."""
+
+    metadata: ObjectMeta = ObjectMeta()
+    spec: ServiceSpec = ServiceSpec()
+
+
+class ObjectReference(msgspec.Struct, frozen=True, rename="camel"):
+    """The object behind an endpoint."""
+
+    kind: str = ""
+    name: str = ""
+    namespace: str = ""
+
+
+class EndpointConditions(msgspec.Struct, frozen=True, rename="camel"):
+    """Whether an endpoint takes traffic; unknown counts as ready."""
+
+    ready: bool | None = None
+
+
+class SliceEndpoint(msgspec.Struct, frozen=True, rename="camel"):
+    """One endpoint of a slice."""
+
+    addresses: tuple[str, ...] = ()
+    conditions: EndpointConditions | None = None
+    target_ref: ObjectReference | None = None
+
+
+class SlicePort(msgspec.Struct, frozen=True, rename="camel"):
+    """A port of a slice; without a number it means all ports."""
+
+    name: str | None = None
+    protocol: str | None = None
+    port: int | None = None
+
+
+class EndpointSlice(msgspec.Struct, frozen=True, rename="camel"):
+    """Endpoints of the Service that the label `kubernetes.io/service-name` names."""
+
+    metadata: ObjectMeta = ObjectMeta()
+    address_type: str = "IPv4"
+    endpoints: tuple[SliceEndpoint, ...] | None = None
+    ports: tuple[SlicePort, ...] | None = None
+
+
+class NodeAddress(msgspec.Struct, frozen=True):
+    """One of a node's addresses."""
+
+    address: str
+    type: str = ""
+
+
+class NodeSpec(msgspec.Struct, frozen=True):
+    """The addresses that a node gives to its pods."""
+
+    pod_cidrs: tuple[str, ...] | None = msgspec.field(name="podCIDRs", default=None)
+
+
+class NodeStatus(msgspec.Struct, frozen=True):
+    """What a node says of itself."""
+
+    addresses: tuple[NodeAddress, ...] | None = None
+
+
+class Node(msgspec.Struct, frozen=True, rename="camel"):
+    """A node."""
+
+    metadata: ObjectMeta = ObjectMeta()
+    spec: NodeSpec = NodeSpec()
+    status: NodeStatus = NodeStatus()
+
+
+class LabelSelectorRequirement(msgspec.Struct, frozen=True, rename="camel"):
+    """One entry of `matchExpressions`, as written."""
+
+    key: str = ""
+    operator: str = ""
+    values: tuple[str, ...] = ()
+
+
+class LabelSelector(msgspec.Struct, frozen=True, rename="camel"):
+    """A label selector as written; `selectors.compile_selector` makes it a `Selector`."""
+
+    match_labels: Labels = {}
+    match_expressions: tuple[LabelSelectorRequirement, ...] = ()
+
+
+class IPBlock(msgspec.Struct, frozen=True, rename="camel"):
+    """A range of addresses, less those in `excepts` (the API's `except`)."""
+
+    cidr: str = ""
+    excepts: tuple[str, ...] = msgspec.field(name="except", default=())
+
+
+class NetworkPolicyPeer(msgspec.Struct, frozen=True, rename="camel"):
+    """A peer: selectors that are ANDed, or an ipBlock. An absent selector is None, which is not an empty one."""
+
+    pod_selector: LabelSelector | None = None
+    namespace_selector: LabelSelector | None = None
+    ip_block: IPBlock | None = None
+
+
+class NetworkPolicyPort(msgspec.Struct, frozen=True, rename="camel"):
+    """A port entry: a number, a name, a range up to `end_port`, or, without `port`, all ports of the protocol."""
+
+    protocol: str | None = None
+    port: int | str | None = None
+    end_port: int | None = None
+
+
+class NetworkPolicyIngressRule(msgspec.Struct, frozen=True, rename="camel"):
+    """A rule of `ingress`; no peers means every source, no ports means all traffic."""
+
+    ports: tuple[NetworkPolicyPort, ...] = ()
+    peers: tuple[NetworkPolicyPeer, ...] = msgspec.field(name="from", default=())
+
+
+class NetworkPolicyEgressRule(msgspec.Struct, frozen=True, rename="camel"):
+    """A rule of `egress`; no peers means every destination, no ports means all traffic."""
+
+    ports: tuple[NetworkPolicyPort, ...] = ()
+    peers: tuple[NetworkPolicyPeer, ...] = msgspec.field(name="to", default=())
+
+
+Rule = NetworkPolicyIngressRule | NetworkPolicyEgressRule
+
+
+class NetworkPolicySpec(msgspec.Struct, frozen=True, rename="camel"):
+    """What a policy says, as written: `policies.defaulted` fills in what the API server would."""
+
+    pod_selector: LabelSelector = LabelSelector()
+    policy_types: tuple[str, ...] = ()
+    ingress: tuple[NetworkPolicyIngressRule, ...] = ()
+    egress: tuple[NetworkPolicyEgressRule, ...] = ()
+
+
+class NetworkPolicy(msgspec.Struct, frozen=True, rename="camel"):
+    """A networking.k8s.io/v1 NetworkPolicy."""
+
+    metadata: PolicyMeta = PolicyMeta()
+    spec: NetworkPolicySpec = NetworkPolicySpec()
+
+
+Object = Namespace | Pod | Workload | Service | EndpointSlice | Node | NetworkPolicy
+
+
+def kind_of(obj: Object) -> str:
+    """The object's kind, as the API names it."""
+    return obj.kind if isinstance(obj, Workload) else type(obj).__name__
+
+
+def namespace_of(obj: Object) -> str:
+    """The namespace an object lives in; empty for what lives in none (Namespace, Node)."""
+    if isinstance(obj, Namespace | Node):
+        return ""
+    return obj.metadata.namespace or DEFAULT_NAMESPACE
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """An object and where it was read."""
+
+    object: Object
+    origin: Origin

@@ -1,0 +1,60 @@
+"""What the API server fills into a policy before it looks at it.
+
+Source: `pkg/apis/networking/v1/defaults.go`.
+"""
+
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+from ringfence.model.objects import NetworkPolicy, NetworkPolicyPort, Rule
+
+DEFAULT_PROTOCOL: Final = "TCP"
+
+
+class Direction(StrEnum):
+    """Seen from the subject, by who opens the connection; the values are those of `policyTypes`."""
+
+    INGRESS = "Ingress"
+    EGRESS = "Egress"
+
+    @property
+    def field(self) -> str:
+        """The field of `spec` that holds this direction's rules."""
+        return self.value.lower()
+
+    @property
+    def peers_field(self) -> str:
+        """The field of a rule that holds this direction's peers."""
+        return "from" if self is Direction.INGRESS else "to"
+
+
+def rules_of(policy: NetworkPolicy, direction: Direction) -> tuple[Rule, ...]:
+    """The policy's rules for one direction, whether or not its `policyTypes` put them in force."""
+    return policy.spec.ingress if direction is Direction.INGRESS else policy.spec.egress
+
+
+def defaulted(policy: NetworkPolicy) -> NetworkPolicy:
+    """The policy as the API server stores it.
+
+    A port without a protocol is TCP, even an empty port entry. Without `policyTypes` a policy is for ingress, and for
+    egress too if it has at least one egress rule: `egress: []` alone does not touch egress.
+    """
+    spec = policy.spec
+    types = spec.policy_types or (("Ingress", "Egress") if spec.egress else ("Ingress",))
+    return msgspec.structs.replace(
+        policy,
+        spec=msgspec.structs.replace(
+            spec,
+            policy_types=types,
+            ingress=tuple(msgspec.structs.replace(rule, ports=_ports(rule)) for rule in spec.ingress),
+            egress=tuple(msgspec.structs.replace(rule, ports=_ports(rule)) for rule in spec.egress),
+        ),
+    )
+
+
+def _ports(rule: Rule) -> tuple[NetworkPolicyPort, ...]:
+    return tuple(
+        msgspec.structs.replace(port, protocol=DEFAULT_PROTOCOL) if port.protocol is None else port for port in rule.ports
+    )

@@ -1,0 +1,1 @@
+"""The arithmetic: intervals, addresses, traffic and bitsets, as immutable values that know nothing else."""

@@ -1,0 +1,100 @@
+"""Addresses: a set of IP addresses, kept as disjoint ranges for each family.
+
+An IPv4-mapped IPv6 address is not an IPv4 address here; the loaders decide about such spellings before they get this far.
+"""
+
+from collections.abc import Iterable
+from enum import IntEnum
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, summarize_address_range
+from typing import Final
+
+import msgspec
+
+from ringfence.sets import intervals
+from ringfence.sets.intervals import Interval, Intervals
+
+Network = IPv4Network | IPv6Network
+
+
+class Family(IntEnum):
+    """An address family, by its IP version."""
+
+    IPV4 = 4
+    IPV6 = 6
+
+    def __str__(self) -> str:
+        return f"IPv{self.value}"
+
+
+FAMILIES: Final = (Family.IPV4, Family.IPV6)
+WHOLE: Final[dict[Family, Interval]] = {Family.IPV4: (0, (1 << 32) - 1), Family.IPV6: (0, (1 << 128) - 1)}
+
+
+class Addresses(msgspec.Struct, frozen=True, cache_hash=True):
+    """Ranges of IPv4 and of IPv6 addresses, as numbers."""
+
+    v4: Intervals = intervals.NOTHING
+    v6: Intervals = intervals.NOTHING
+
+    @classmethod
+    def of(cls, *networks: Network) -> "Addresses":
+        """All the addresses of `networks`."""
+        spans = {family: [span(network) for network in networks if network.version == family] for family in FAMILIES}
+        return cls(intervals.normalise(spans[Family.IPV4]), intervals.normalise(spans[Family.IPV6]))
+
+    @classmethod
+    def in_family(cls, family: Family, ranges: Intervals) -> "Addresses":
+        """The set of one family's `ranges`."""
+        return cls(v4=ranges) if family is Family.IPV4 else cls(v6=ranges)
+
+    def ranges(self, family: Family) -> Intervals:
+        """The ranges of one family."""
+        return self.v4 if family is Family.IPV4 else self.v6
+
+    def contains(self, family: Family, number: int) -> bool:
+        """Whether the address with this number is in the set."""
+        return intervals.contains(self.ranges(family), number)
+
+    def __bool__(self) -> bool:
+        return bool(self.v4 or self.v6)
+
+    def __or__(self, more: "Addresses") -> "Addresses":
+        return Addresses(intervals.union(self.v4, more.v4), intervals.union(self.v6, more.v6))
+
+    def __and__(self, mask: "Addresses") -> "Addresses":
+        return Addresses(intervals.intersection(self.v4, mask.v4), intervals.intersection(self.v6, mask.v6))
+
+    def __sub__(self, less: "Addresses") -> "Addresses":
+        return Addresses(intervals.difference(self.v4, less.v4), intervals.difference(self.v6, less.v6))
+
+    def cidrs(self) -> list[str]:
+        """The shortest list of CIDRs that covers exactly this set, IPv4 first, ascending."""
+        return [str(network) for family in FAMILIES for network in _networks(family, self.ranges(family))]
+
+
+NO_ADDRESSES: Final = Addresses()
+ALL_ADDRESSES: Final = Addresses((WHOLE[Family.IPV4],), (WHOLE[Family.IPV6],))
+
+
+def span(network: Network) -> Interval:
+    """The first and the last address of a network, as numbers."""
+    return int(network.network_address), int(network.broadcast_address)
+
+
+@lru_cache(maxsize=1 << 16)
+def parse_address(text: str) -> tuple[Family, int]:
+    """An address's family and number. Raises ValueError for text that is no IP address."""
+    address = ip_address(text)
+    return Family(address.version), int(address)
+
+
+def address_text(family: Family, number: int) -> str:
+    """The address with this number, as text."""
+    return str(IPv4Address(number) if family is Family.IPV4 else IPv6Address(number))
+
+
+def _networks(family: Family, ranges: Intervals) -> Iterable[Network]:
+    address = IPv4Address if family is Family.IPV4 else IPv6Address
+    for low, high in ranges:
+        yield from summarize_address_range(address(low), address(high))

@@ -1,0 +1,96 @@
+"""Sets of whole numbers as sorted, disjoint, non-adjacent closed intervals.
+
+The one representation serves ports and addresses of both families: `((80, 80), (8000, 8080))`. A set has exactly one
+form, so equality of tuples is equality of sets.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from functools import reduce
+
+Interval = tuple[int, int]
+Intervals = tuple[Interval, ...]
+
+NOTHING: Intervals = ()
+
+
+def normalise(intervals: Iterable[Interval]) -> Intervals:
+    """The set that `intervals`, in any order and overlapping at will, cover together."""
+    merged: list[Interval] = []
+    for low, high in sorted(intervals):
+        if merged and low <= merged[-1][1] + 1:
+            if high > merged[-1][1]:
+                merged[-1] = (merged[-1][0], high)
+        else:
+            merged.append((low, high))
+    return tuple(merged)
+
+
+def union(a: Intervals, b: Intervals) -> Intervals:
+    """What is in `a` or in `b`."""
+    if not a or a == b:
+        return b
+    if not b:
+        return a
+    return normalise(a + b)
+
+
+def intersection(a: Intervals, b: Intervals) -> Intervals:
+    """What is in both `a` and `b`."""
+    if a == b:
+        return a
+    common: list[Interval] = []
+    i = j = 0
+    while i < len(a) and j < len(b):
+        low, high = max(a[i][0], b[j][0]), min(a[i][1], b[j][1])
+        if low <= high:
+            common.append((low, high))
+        if a[i][1] < b[j][1]:
+            i += 1
+        else:
+            j += 1
+    return tuple(common)
+
+
+def difference(a: Intervals, b: Intervals) -> Intervals:
+    """What is in `a` and not in `b`."""
+    left: list[Interval] = []
+    j = 0
+    for low, high in a:
+        while j < len(b) and b[j][1] < low:
+            j += 1
+        k = j
+        while k < len(b) and b[k][0] <= high:
+            if b[k][0] > low:
+                left.append((low, b[k][0] - 1))
+            low = b[k][1] + 1
+            k += 1
+        if low <= high:
+            left.append((low, high))
+    return tuple(left)
+
+
+def contains(intervals: Intervals, number: int) -> bool:
+    """Whether `number` is in the set; logarithmic in its intervals."""
+    at = bisect_right(intervals, (number, _INFINITY)) - 1
+    return at >= 0 and intervals[at][1] >= number
+
+
+def size(intervals: Intervals) -> int:
+    """How many numbers are in the set."""
+    return sum(high - low + 1 for low, high in intervals)
+
+
+def cells(sets: Iterable[Intervals], universe: Intervals) -> list[Intervals]:
+    """The coarsest partition of `universe` of which every one of `sets` is a union: its atoms.
+
+    Numbers of one cell are in exactly the same sets.
+    """
+    def split(parts: list[Intervals], one: Intervals) -> list[Intervals]:
+        halves = (half for part in parts for half in (intersection(part, one), difference(part, one)))
+        return [half for half in halves if half]
+
+    return reduce(split, sets, [universe] if universe else [])
+
+
+_INFINITY = 1 << 129

@@ -1,0 +1,90 @@
+"""Traffic: a set of (protocol, port), kept as disjoint port ranges for each protocol.
+
+NetworkPolicy defines TCP, UDP and SCTP only. Whether everything else (ICMP and other protocols) belongs to the set is a
+single flag: no port rule can name those, so they are in if and only if a rule without ports, or no isolation, allows
+all traffic of a pair (design.md, section 3).
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+
+from ringfence.sets import intervals
+from ringfence.sets.intervals import Interval, Intervals
+
+PROTOCOLS: Final = ("TCP", "UDP", "SCTP")
+ALL_PORTS: Final[Intervals] = ((1, 65535),)
+
+
+class Traffic(msgspec.Struct, frozen=True, cache_hash=True):
+    """Port ranges per protocol, and whether all other protocols are included."""
+
+    tcp: Intervals = intervals.NOTHING
+    udp: Intervals = intervals.NOTHING
+    sctp: Intervals = intervals.NOTHING
+    other: bool = False
+
+    @classmethod
+    def of(cls, protocol: str, ports: Iterable[Interval] = ALL_PORTS) -> "Traffic":
+        """The traffic of one protocol (`TCP`, `UDP` or `SCTP`) to the ports in `ports`."""
+        return cls(**{protocol.lower(): intervals.normalise(ports)})
+
+    def __bool__(self) -> bool:
+        return bool(self.tcp or self.udp or self.sctp or self.other)
+
+    def __or__(self, more: "Traffic") -> "Traffic":
+        return Traffic(
+            intervals.union(self.tcp, more.tcp),
+            intervals.union(self.udp, more.udp),
+            intervals.union(self.sctp, more.sctp),
+            self.other or more.other,
+        )
+
+    def __and__(self, mask: "Traffic") -> "Traffic":
+        return Traffic(
+            intervals.intersection(self.tcp, mask.tcp),
+            intervals.intersection(self.udp, mask.udp),
+            intervals.intersection(self.sctp, mask.sctp),
+            self.other and mask.other,
+        )
+
+    def __sub__(self, less: "Traffic") -> "Traffic":
+        return Traffic(
+            intervals.difference(self.tcp, less.tcp),
+            intervals.difference(self.udp, less.udp),
+            intervals.difference(self.sctp, less.sctp),
+            self.other and not less.other,
+        )
+
+    def ports(self, protocol: str) -> Intervals:
+        """The port ranges of one protocol (`TCP`, `UDP` or `SCTP`)."""
+        match protocol:
+            case "TCP":
+                return self.tcp
+            case "UDP":
+                return self.udp
+            case _:
+                return self.sctp
+
+    def contains(self, protocol: str, port: int) -> bool:
+        """Whether `protocol` to `port` is in the set."""
+        return intervals.contains(self.ports(protocol), port)
+
+    def __str__(self) -> str:
+        """Every protocol with its ports: `TCP 80,443,8000-8080; UDP 53`."""
+        if self == ALL_TRAFFIC:
+            return "all traffic"
+        if not self:
+            return "nothing"
+        named = [f"{protocol} {port_list(self.ports(protocol))}" for protocol in PROTOCOLS if self.ports(protocol)]
+        return "; ".join(named + ["other protocols"] * self.other)
+
+
+NO_TRAFFIC: Final = Traffic()
+ALL_TRAFFIC: Final = Traffic(ALL_PORTS, ALL_PORTS, ALL_PORTS, other=True)
+
+
+def port_list(ports: Intervals) -> str:
+    """Port ranges as people write them: `80,443,8000-8080`."""
+    return ",".join(str(low) if low == high else f"{low}-{high}" for low, high in ports)
