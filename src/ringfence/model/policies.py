@@ -56,5 +56,6 @@ def defaulted(policy: NetworkPolicy) -> NetworkPolicy:
 
 def _ports(rule: Rule) -> tuple[NetworkPolicyPort, ...]:
     return tuple(
-        msgspec.structs.replace(port, protocol=DEFAULT_PROTOCOL) if port.protocol is None else port for port in rule.ports
+        msgspec.structs.replace(port, protocol=DEFAULT_PROTOCOL) if port.protocol is None else port
+        for port in rule.ports
     )

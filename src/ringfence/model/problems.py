@@ -15,7 +15,7 @@ class Severity(StrEnum):
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """One thing that is wrong, where, and with which object (`NetworkPolicy prod/db-policy`; empty for a whole file)."""
+    """One thing that is wrong, where, and with which object (`NetworkPolicy prod/db-policy`)."""
 
     place: Place
     message: str

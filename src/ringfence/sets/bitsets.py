@@ -39,8 +39,8 @@ def lowest(bits: Bitset) -> int:
 class Weights:
     """Sums a weight over the members of a set, in a few bit operations however large the set.
 
-    The weights are kept as binary digits: plane k holds the members whose weight has bit k set, so the sum over a set is
-    the count of the set in each plane, times 2**k.
+    The weights are kept as binary digits: plane k holds the members whose weight has bit k set, so the sum over a set
+    is the count of the set in each plane, times 2**k.
     """
 
     def __init__(self, weights: Iterable[tuple[int, int]]) -> None:

@@ -86,6 +86,7 @@ def cells(sets: Iterable[Intervals], universe: Intervals) -> list[Intervals]:
 
     Numbers of one cell are in exactly the same sets.
     """
+
     def split(parts: list[Intervals], one: Intervals) -> list[Intervals]:
         halves = (half for part in parts for half in (intersection(part, one), difference(part, one)))
         return [half for half in halves if half]

@@ -28,7 +28,14 @@ class Traffic(msgspec.Struct, frozen=True, cache_hash=True):
     @classmethod
     def of(cls, protocol: str, ports: Iterable[Interval] = ALL_PORTS) -> "Traffic":
         """The traffic of one protocol (`TCP`, `UDP` or `SCTP`) to the ports in `ports`."""
-        return cls(**{protocol.lower(): intervals.normalise(ports)})
+        ranges = intervals.normalise(ports)
+        match protocol:
+            case "TCP":
+                return cls(tcp=ranges)
+            case "UDP":
+                return cls(udp=ranges)
+            case _:
+                return cls(sctp=ranges)
 
     def __bool__(self) -> bool:
         return bool(self.tcp or self.udp or self.sctp or self.other)
