@@ -141,7 +141,7 @@ class ServicePort(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class ServiceSpec(msgspec.Struct, frozen=True, rename="camel"):
-    """What stands behind a Service. A selector that is absent or empty selects no pods: its endpoints are given by hand."""
+    """What stands behind a Service; without a selector, its endpoints are given by hand."""
 
     type: str = "ClusterIP"
     cluster_ip: str = msgspec.field(name="clusterIP", default="")
