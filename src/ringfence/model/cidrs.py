@@ -1,0 +1,116 @@
+"""CIDRs as Kubernetes reads them: more than the standard allows, with an error or a warning for the surplus.
+
+Stored policies may hold CIDRs that today's standards reject, so every reader must take them the same way: bits beyond
+the prefix length are dropped, leading zeros are decimal and mean nothing, and an IPv4-mapped IPv6 CIDR is an IPv4 one.
+
+Source: `ParseCIDRSloppy` in `k8s.io/utils/net`; `apimachinery/pkg/util/validation/ip.go`; KEP-4858.
+"""
+
+import re
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import Final
+
+import msgspec
+
+from ringfence.sets.addresses import Network
+
+_LEADING_ZEROS: Final = re.compile(r"(?<![0-9A-Fa-f])0+(?=[0-9A-Fa-f])")
+_MAPPED_PREFIX: Final = 96
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """A CIDR that has been read.
+
+    `address` and `network` are what the text means: IPv4 for an IPv4-mapped address. `prefix_length` and `width`, the
+    bits of an address, are as written: 128 bits for an IPv4-mapped address.
+    """
+
+    address: IPv4Address | IPv6Address
+    network: Network
+    prefix_length: int
+    width: int
+    leading_zeros: bool
+
+    @property
+    def is_mapped(self) -> bool:
+        """Whether an IPv4 address was written in IPv6."""
+        return self.address.max_prefixlen != self.width
+
+    @property
+    def has_surplus_bits(self) -> bool:
+        """Whether bits are set beyond the prefix length."""
+        return self.address != self.network.network_address
+
+
+def parse_cidr(text: str) -> Network:
+    """The network that a CIDR means, read leniently. Raises ValueError for text that is no CIDR at all.
+
+    `10.0.0.5/24` is 10.0.0.0/24, `010.0.0.0/08` is 10.0.0.0/8, `::ffff:10.0.0.0/104` is the IPv4 network 10.0.0.0/8.
+    """
+    return read_cidr(text).network
+
+
+@lru_cache(maxsize=1 << 14)
+def read_cidr(text: str) -> Reading:
+    """The CIDR with what its spelling tells. Raises ValueError for text that is no CIDR at all."""
+    address_text, _, length_text = text.partition("/")
+    try:
+        if "%" in address_text or not re.fullmatch("[0-9]+", length_text):
+            raise ValueError
+        written = ip_address(_LEADING_ZEROS.sub("", address_text))
+        prefix_length = int(_LEADING_ZEROS.sub("", length_text))
+        network = _network(written, prefix_length)
+    except ValueError:
+        raise ValueError(f"{text!r} is not a CIDR such as 10.9.8.0/24 or 2001:db8::/64") from None
+    return Reading(
+        address=(written.ipv4_mapped if isinstance(written, IPv6Address) else None) or written,
+        network=network,
+        prefix_length=prefix_length,
+        width=written.max_prefixlen,
+        leading_zeros=not _is_standard(address_text) or length_text != str(prefix_length),
+    )
+
+
+def strict_error(reading: Reading) -> str | None:
+    """Why a server that validates CIDRs strictly refuses this one; None if it does not."""
+    if reading.leading_zeros:
+        return "must not have leading 0s in IP or prefix length"
+    if reading.is_mapped:
+        return "must not have an IPv4-mapped IPv6 address"
+    if reading.has_surplus_bits:
+        return "must not have bits set beyond the prefix length"
+    return None
+
+
+def cidr_warnings(text: str) -> list[str]:
+    """What the API server warns of in a CIDR that it accepts; ValueError for text that is no CIDR at all."""
+    reading = read_cidr(text)
+    warnings = []
+    if reading.has_surplus_bits:
+        single = f"{reading.address}/{reading.width}"
+        warnings.append(
+            f'CIDR value "{text}" is ambiguous in this context (should be "{reading.network}" or "{single}"?)'
+        )
+    if reading.leading_zeros or reading.is_mapped:
+        warnings.append(f'non-standard CIDR value "{text}" is invalid: use "{reading.network}"')
+    if not warnings and text != str(reading.network):
+        warnings.append(f'IPv6 CIDR value "{text}" should be in RFC 5952 canonical format ("{reading.network}")')
+    return warnings
+
+
+def _network(written: IPv4Address | IPv6Address, prefix_length: int) -> Network:
+    if isinstance(written, IPv4Address):
+        return IPv4Network((written, prefix_length), strict=False)
+    if written.ipv4_mapped is not None and prefix_length >= _MAPPED_PREFIX:
+        return IPv4Network((written.ipv4_mapped, prefix_length - _MAPPED_PREFIX), strict=False)
+    return IPv6Network((written, prefix_length), strict=False)
+
+
+def _is_standard(text: str) -> bool:
+    """Whether the standard knows the spelling: it refuses a leading zero in IPv4, and a fifth digit in IPv6."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
