@@ -68,6 +68,9 @@ class Addresses(msgspec.Struct, frozen=True, cache_hash=True):
     def __sub__(self, less: "Addresses") -> "Addresses":
         return Addresses(intervals.difference(self.v4, less.v4), intervals.difference(self.v6, less.v6))
 
+    def __xor__(self, other: "Addresses") -> "Addresses":
+        return (self - other) | (other - self)
+
     def cidrs(self) -> list[str]:
         """The shortest list of CIDRs that covers exactly this set, IPv4 first, ascending."""
         return [str(network) for family in FAMILIES for network in _networks(family, self.ranges(family))]

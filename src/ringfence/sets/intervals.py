@@ -72,8 +72,16 @@ def difference(a: Intervals, b: Intervals) -> Intervals:
 
 def contains(intervals: Intervals, number: int) -> bool:
     """Whether `number` is in the set; logarithmic in its intervals."""
+    return position_of(number, intervals) % 2 == 1
+
+
+def position_of(number: int, intervals: Intervals) -> int:
+    """Where `number` lies among the intervals: 2i+1 inside interval i, 2i in the gap before it.
+
+    Two numbers with the same position have nothing between them that would tell them apart.
+    """
     at = bisect_right(intervals, (number, _INFINITY)) - 1
-    return at >= 0 and intervals[at][1] >= number
+    return 2 * at + (1 if at >= 0 and intervals[at][1] >= number else 2)
 
 
 def size(intervals: Intervals) -> int:

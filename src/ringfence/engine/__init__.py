@@ -1,0 +1,1 @@
+"""What policies mean: identities, compiled rules, tiers, verdicts, connectivity and explanations."""

@@ -1,0 +1,75 @@
+"""Facts: all that a policy can read about a pod, one small statement at a time.
+
+`app=web`, "has the label canary", "its port http/TCP is 8080", "its IPv4 address lies in this block". A selector is a
+formula over facts, so two pods for which the same read facts hold are the same to every policy: they share an identity.
+A fact that no policy reads is never looked at, however many labels pods have.
+"""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from ringfence.engine.pods import Member, NamedPort
+from ringfence.model.selectors import Operator, Selector
+from ringfence.sets.addresses import Addresses, Family
+
+
+class HasLabel(msgspec.Struct, frozen=True, cache_hash=True):
+    """The pod has the label `key`, with whatever value."""
+
+    key: str
+
+
+class LabelIs(msgspec.Struct, frozen=True, cache_hash=True):
+    """The pod's label `key` has this value."""
+
+    key: str
+    value: str
+
+
+class Block(msgspec.Struct, frozen=True, cache_hash=True):
+    """The addresses that the ipBlocks of one rule cover together, `except` subtracted from each.
+
+    `covers_family` says that some block covers all addresses of its family, less its `except`: then it is taken to
+    match pods whose address is not known, too.
+    """
+
+    addresses: Addresses
+    covers_family: bool
+
+
+class InBlock(msgspec.Struct, frozen=True, cache_hash=True):
+    """The pod's address of one family lies in the block (or may, see `Block.covers_family`)."""
+
+    block: Block
+    family: Family
+
+
+StaticFact = HasLabel | LabelIs | NamedPort
+"""A fact that follows from what pods of one template have in common."""
+
+Fact = StaticFact | InBlock
+
+
+def facts_of_labels(labels: dict[str, str]) -> Iterator[StaticFact]:
+    """All facts that hold for these labels."""
+    for key, value in labels.items():
+        yield HasLabel(key)
+        yield LabelIs(key, value)
+
+
+def facts_of(member: Member) -> Iterator[StaticFact]:
+    """All static facts that hold for a pod. No selector sees a hostNetwork pod, so none hold for it."""
+    if not member.host_network:
+        yield from facts_of_labels(member.labels)
+        yield from member.named_ports
+
+
+def facts_read_by(selector: Selector) -> Iterator[StaticFact]:
+    """The facts that decide whether a selector matches."""
+    for term in selector.terms:
+        if term.operator in (Operator.EXISTS, Operator.DOES_NOT_EXIST):
+            yield HasLabel(term.key)
+        else:
+            for value in term.values:
+                yield LabelIs(term.key, value)

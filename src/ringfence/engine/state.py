@@ -1,0 +1,237 @@
+"""The state: all objects, taken in and out one at a time, and the engine that is right again at once.
+
+Data flows down: an object changes the population or the policies; identities, selections and profiles are derived from
+those, remembered while nothing they depend on changes, and computed anew when they are next asked for.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+from ringfence.engine.namespaces import Namespaces
+from ringfence.engine.network_policies import NetworkPolicyTier
+from ringfence.engine.pods import Member, Reference, is_finished, member_of_pod, member_of_workload
+from ringfence.engine.population import Identity, Population
+from ringfence.engine.rules import compile_policy
+from ringfence.engine.selection import Selections
+from ringfence.engine.tiers import Tiers
+from ringfence.engine.workloads import Workloads
+from ringfence.model.objects import (
+    WORKLOAD_KINDS,
+    EndpointSlice,
+    Namespace,
+    NetworkPolicy,
+    Node,
+    Object,
+    Pod,
+    Service,
+    Workload,
+    namespace_of,
+)
+from ringfence.model.origin import Origin
+from ringfence.sets.addresses import Family
+
+
+class State:
+    """All objects, and what follows from them.
+
+    With `live`, pods are those of a running cluster: one without an address takes no part, and workloads are only
+    known as owners. Otherwise objects come from manifests, where every workload takes part.
+    """
+
+    def __init__(self, *, live: bool = False) -> None:
+        self.live = live
+        self.namespaces = Namespaces()
+        self.workloads = Workloads()
+        self.nodes: dict[str, Node] = {}
+        self.services: dict[tuple[str, str], Service] = {}
+        self.slices: dict[tuple[str, str], EndpointSlice] = {}
+        self.revision = 0
+        """Grows with every change of any object."""
+        self._population = Population()
+        self._selections = Selections(self._population, self.namespaces)
+        self._network_policies = NetworkPolicyTier(self._population, self._selections)
+        self._tiers: Tiers = (self._network_policies,)
+        self._members: dict[Reference, Member] = {}
+        self._on_nodes: dict[Reference, Pod] = {}  # hostNetwork pods, whose addresses are their node's
+        self._names: defaultdict[str, dict[str, list[Member]]] = defaultdict(dict)
+        self._addresses: dict[tuple[Family, int], dict[Member, None]] = {}
+        self._waiting: dict[Member, None] = {}
+
+    # --- objects in and out ---------------------------------------------------------------------------------------
+
+    def upsert(self, obj: Object, origin: Origin | None = None) -> None:
+        """Take an object in, in place of an older one of its kind and name.
+
+        A policy must be valid and have its defaults; `origin` is where it was read.
+        """
+        self.revision += 1
+        match obj:
+            case Pod():
+                self._upsert_pod(obj)
+            case NetworkPolicy():
+                self.namespaces.mention(namespace_of(obj))
+                self._network_policies.upsert(compile_policy(obj, origin))
+            case Namespace():
+                self.namespaces.define(obj.metadata.name, obj.metadata.labels)
+            case Workload():
+                self._upsert_workload(obj)
+            case Service():
+                self.namespaces.mention(namespace_of(obj))
+                self.services[namespace_of(obj), obj.metadata.name] = obj
+            case EndpointSlice():
+                self.slices[namespace_of(obj), obj.metadata.name] = obj
+            case Node():
+                self._upsert_node(obj)
+
+    def remove(self, kind: str, namespace: str, name: str) -> None:
+        """Let an object go, if it is there; `namespace` is empty for kinds that live in none."""
+        self.revision += 1
+        reference = Reference(namespace, kind, name)
+        match kind:
+            case "Pod":
+                self._remove_pod(reference)
+            case "NetworkPolicy":
+                self._network_policies.remove(namespace, name)
+            case "Namespace":
+                self.namespaces.undefine(name)
+            case "Service":
+                self.services.pop((namespace, name), None)
+            case "EndpointSlice":
+                self.slices.pop((namespace, name), None)
+            case "Node":
+                self._replace_node(name, None)
+            case _ if kind in WORKLOAD_KINDS:
+                chain = list(self.workloads.chain(reference))
+                self.workloads.remove(reference)
+                self._refresh_templates(chain)
+
+    # --- what there is --------------------------------------------------------------------------------------------
+
+    @property
+    def population(self) -> Population:
+        """The pods that take part, as identities."""
+        if self._waiting:
+            for member in self._waiting:
+                self._population.add(member)
+            self._waiting.clear()
+        return self._population
+
+    @property
+    def network_policies(self) -> NetworkPolicyTier:
+        """The NetworkPolicies in force."""
+        return self._network_policies
+
+    @property
+    def tiers(self) -> Tiers:
+        """All kinds of policies in force, in the order in which they are asked: here is where a tier is added."""
+        return self._tiers
+
+    def identity(self, member: Member) -> Identity:
+        """The identity of a pod that takes part."""
+        return self.population.identity_of(member)
+
+    def members(self) -> Iterable[Member]:
+        """All pods that take part."""
+        return self._members.values()
+
+    def member(self, reference: Reference) -> Member | None:
+        """The pod, or the workload's template, of a name, if it takes part."""
+        return self._members.get(reference)
+
+    def members_named(self, namespace: str, name: str) -> list[Member]:
+        """The pods and templates of a name in a namespace, of whatever kind."""
+        return self._names.get(namespace, {}).get(name, [])
+
+    def members_in(self, namespace: str) -> Iterator[Member]:
+        """All that take part in a namespace."""
+        for members in self._names.get(namespace, {}).values():
+            yield from members
+
+    def members_at(self, family: Family, number: int) -> list[Member]:
+        """The pods whose own address this is; hostNetwork pods have none of their own."""
+        return list(self._addresses.get((family, number), ()))
+
+    def workload(self, member: Member) -> Reference:
+        """The workload that a pod belongs to, or the pod itself."""
+        return self.workloads.top(member)
+
+    # --- pods, workloads and nodes ----------------------------------------------------------------------------------
+
+    def _upsert_pod(self, pod: Pod) -> None:
+        member = member_of_pod(pod, self.nodes)
+        self._remove_pod(member.reference)
+        self.namespaces.mention(member.namespace)
+        if is_finished(pod):
+            return
+        if member.host_network:
+            self._on_nodes[member.reference] = pod
+        if self.live and not member.addresses:
+            return
+        self._enter(member)
+        self.workloads.add_pod(member)
+        self._refresh_owner(member)
+
+    def _remove_pod(self, reference: Reference) -> None:
+        self._on_nodes.pop(reference, None)
+        member = self._members.get(reference)
+        if member:
+            self._leave(member)
+            self.workloads.discard_pod(member)
+            self._refresh_owner(member)
+
+    def _refresh_owner(self, member: Member) -> None:
+        if member.owner and not self.live:
+            self._refresh_templates(self.workloads.chain(member.owner))
+
+    def _upsert_workload(self, workload: Workload) -> None:
+        reference = self.workloads.upsert(workload)
+        self.namespaces.mention(reference.namespace)
+        if present := self._members.get(reference):
+            self._leave(present)
+        self._refresh_templates(self.workloads.chain(reference))
+
+    def _refresh_templates(self, references: Iterable[Reference]) -> None:
+        """Let the template of each workload take part if, and only if, it has to stand for its pods."""
+        for reference in references:
+            present = self._members.get(reference)
+            wanted = not self.live and self.workloads.stands_for_pods(reference)
+            workload = self.workloads.get(reference)
+            if present and not wanted:
+                self._leave(present)
+            elif wanted and not present and workload:
+                self._enter(member_of_workload(workload))
+
+    def _upsert_node(self, node: Node) -> None:
+        self._replace_node(node.metadata.name, node)
+
+    def _replace_node(self, name: str, node: Node | None) -> None:
+        if node:
+            self.nodes[name] = node
+        else:
+            self.nodes.pop(name, None)
+        for pod in [pod for pod in self._on_nodes.values() if pod.spec.node_name == name]:
+            self._upsert_pod(pod)
+
+    def _enter(self, member: Member) -> None:
+        self._members[member.reference] = member
+        self._names[member.namespace].setdefault(member.name, []).append(member)
+        self._waiting[member] = None
+        if not member.host_network:
+            for address in member.addresses:
+                self._addresses.setdefault(address, {})[member] = None
+
+    def _leave(self, member: Member) -> None:
+        del self._members[member.reference]
+        named = self._names[member.namespace]
+        named[member.name].remove(member)
+        if not named[member.name]:
+            del named[member.name]
+        if member in self._waiting:
+            del self._waiting[member]
+        else:
+            self._population.discard(member)
+        if not member.host_network:
+            for address in member.addresses:
+                self._addresses[address].pop(member)
+                if not self._addresses[address]:
+                    del self._addresses[address]

@@ -1,0 +1,103 @@
+"""One source, one destination: what traffic passes.
+
+A connection between two pods needs the source's egress and the destination's ingress; with an end outside the cluster,
+only the pod's side counts. Replies are free, so only the direction in which a connection is opened matters.
+
+Source: Kubernetes documentation, "Network Policies".
+"""
+
+from functools import reduce
+from operator import and_
+
+from ringfence.engine import tiers
+from ringfence.engine.pods import Member
+from ringfence.engine.state import State
+from ringfence.model.policies import Direction
+from ringfence.sets.addresses import NO_ADDRESSES, Addresses, Family, parse_address
+from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
+
+End = Member | Addresses
+"""A pod, or addresses outside the cluster; what is said of several addresses holds for each of them."""
+
+
+def allows(state: State, source: Member, destination: Member, protocol: str, port: int) -> bool:
+    """Whether `source` may open a connection to a port of `destination`: `traffic` for one port, and faster."""
+    if is_exempt(state, source, destination):
+        return True
+    families = relevant_families(state, source, destination)
+    if not families:
+        return False
+    opener, opened = state.identity(source), state.identity(destination)
+    return all(
+        tiers.allows(state.tiers, opener, Direction.EGRESS, opened, family, protocol, port)
+        and tiers.allows(state.tiers, opened, Direction.INGRESS, opener, family, protocol, port)
+        for family in families
+    )
+
+
+def traffic(state: State, source: End, destination: End) -> Traffic:
+    """All traffic that `source` may open to `destination`.
+
+    Two pods with several addresses must be allowed over every address family that both have; two that have none in
+    common cannot meet. Between two ends outside the cluster no policy decides: all is allowed.
+    """
+    if is_exempt(state, source, destination):
+        return ALL_TRAFFIC
+    allowed = [
+        side_traffic(state, subject, direction, peer)
+        for subject, direction, peer in (
+            (source, Direction.EGRESS, destination),
+            (destination, Direction.INGRESS, source),
+        )
+        if isinstance(subject, Member)
+    ]
+    return reduce(and_, allowed, ALL_TRAFFIC)
+
+
+def side_traffic(state: State, subject: Member, direction: Direction, peer: End) -> Traffic:
+    """What the policies of `subject` alone allow with a peer, in one direction."""
+    if isinstance(peer, Member):
+        families = relevant_families(state, subject, peer)
+        return reduce(
+            and_,
+            (_traffic_with(state, subject, direction, peer, family) for family in families),
+            ALL_TRAFFIC if families else NO_TRAFFIC,
+        )
+    cells = tiers.allowed_addresses(state.tiers, state.identity(subject), direction)
+    return reduce(and_, (allowed for addresses, allowed in cells if addresses & peer), ALL_TRAFFIC)
+
+
+def relevant_families(state: State, a: Member, b: Member) -> tuple[Family, ...]:
+    """The address families over which two pods can meet; just one where no policy asks for addresses."""
+    families = a.families if a.families == b.families else tuple(set(a.families) & set(b.families))
+    return families if state.population.reads_addresses else families[:1]
+
+
+def is_exempt(state: State, source: End, destination: End) -> bool:
+    """Whether no policy may forbid it: a pod to itself, and a node to the pods that run on it (kubelet probes)."""
+    if source is destination:
+        return True
+    if not isinstance(destination, Member) or not destination.node or destination.host_network:
+        return False
+    if isinstance(source, Member):
+        return source.host_network and source.node == destination.node
+    return bool(source) and not source - node_addresses(state, destination.node)
+
+
+def node_addresses(state: State, name: str) -> Addresses:
+    """The addresses of a node, as far as they are known."""
+    node = state.nodes.get(name)
+    addresses = NO_ADDRESSES
+    for entry in (node.status.addresses or ()) if node else ():
+        try:
+            family, number = parse_address(entry.address)
+        except ValueError:  # a host name
+            continue
+        addresses |= Addresses.in_family(family, ((number, number),))
+    return addresses
+
+
+def _traffic_with(state: State, subject: Member, direction: Direction, peer: Member, family: Family) -> Traffic:
+    bit = 1 << state.identity(peer).bit
+    cells = tiers.allowed_peers(state.tiers, state.identity(subject), direction, family, state.population.everyone)
+    return next(allowed for peers, allowed in cells if peers & bit)
