@@ -1,0 +1,211 @@
+"""A Kubernetes control plane for the tests: the real kube-apiserver on a real etcd.
+
+    with running(folder) as control_plane:
+        control_plane.kubectl("apply", "-f", "-", stdin=manifest)
+        control_plane.apiserver.kill()
+        control_plane.start()
+
+Who asks is known by a certificate of a private authority or by a service account's token, RBAC says what he may, and
+nobody is anonymous. There are no controllers: workloads make no pods, a deleted namespace is not emptied (so it stays),
+and a pod needs no service account.
+"""
+
+import json
+import ssl
+import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from . import parts
+from .credentials import Authority, write_kubeconfig
+from .server import Server, free_port, wait_until
+
+LOOPBACK: Final = "127.0.0.1"
+SERVICE_ADDRESSES: Final = "10.96.0.0/16,fd00:10:96::/112"
+REQUEST_SECONDS: Final = 30.0
+
+
+class Answer(NamedTuple):
+    """What the API server answered: an object or a `Status`, and the texts of its `Warning` headers."""
+
+    status: int
+    body: Any
+    warnings: list[str]
+
+
+class ControlPlane:
+    """etcd and kube-apiserver, keeping all that is theirs in `folder`; the API server listens on `address`.
+
+    `kubeconfig` is an administrator's; `user` and `service_account` make others. `apiserver` and `etcd` can be stopped
+    or killed one by one; `start` brings back whatever does not run, on the same port and with the same data.
+    """
+
+    def __init__(self, folder: Path, address: str = LOOPBACK) -> None:
+        self.folder = folder
+        self.url = f"https://{address}:{free_port(address)}"
+        self._etcd_url = f"http://{LOOPBACK}:{free_port(LOOPBACK)}"
+        self._authority = Authority(folder)
+        self.etcd = Server("etcd", self._etcd_arguments(), folder / "etcd.log")
+        self.apiserver = Server("kube-apiserver", self._apiserver_arguments(address), folder / "kube-apiserver.log")
+        self.kubeconfig = self.user("admin", group="system:masters")
+        self._trust = ssl.create_default_context(cafile=self._authority.certificate)
+        self._trust.load_cert_chain(folder / "admin.crt", folder / "admin.key")
+
+    def start(self) -> None:
+        """Starts what does not run, and returns once the API server is ready and has made its own namespaces."""
+        self.etcd.start(self._etcd_is_ready)
+        self.apiserver.start(self._apiserver_is_ready)
+
+    def stop(self) -> None:
+        """Ends both servers; their data stay."""
+        self.apiserver.stop()
+        self.etcd.stop()
+
+    def request(self, method: str, path: str, body: object = None, content_type: str = "application/json") -> Answer:
+        """Asks the API server as administrator; `body` is sent as JSON unless it is text, which is sent as it is.
+
+        An answer that refuses is an answer; raises OSError when there is none.
+        """
+        return _ask(method, self.url + path, body, content_type, self._trust)
+
+    def kubectl(
+        self, *arguments: str, stdin: str = "", kubeconfig: Path | None = None, check: bool = True
+    ) -> subprocess.CompletedProcess[str]:
+        """Runs the real kubectl, as administrator unless another kubeconfig is given.
+
+        Raises AssertionError with what kubectl said if it fails, unless `check` is false.
+        """
+        program = parts.find("kubectl")
+        assert program, f"kubectl is missing: `{parts.BUILD_COMMAND}` fetches it"
+        environment = {"HOME": str(self.folder), "KUBECONFIG": str(kubeconfig or self.kubeconfig)}
+        done = subprocess.run([program, *arguments], input=stdin, capture_output=True, text=True, env=environment)
+        assert done.returncode == 0 or not check, f"kubectl {' '.join(arguments)}: {done.stderr}"
+        return done
+
+    def user(self, name: str, group: str = "") -> Path:
+        """A kubeconfig of a user, known by a certificate; without a group he may do nothing."""
+        pair = self._authority.issue(name, organization=group)
+        return self._kubeconfig(name, {"client-certificate": str(pair.certificate), "client-key": str(pair.key)})
+
+    def service_account(self, name: str, resources: Sequence[str], verbs: Sequence[str] = ("list", "watch")) -> Path:
+        """A kubeconfig of a new service account in `default` that may do `verbs` to `resources`, and nothing else.
+
+        Resources are named as kubectl names them: `pods`, `networkpolicies.networking.k8s.io`.
+        """
+        self.kubectl("create", "serviceaccount", name)
+        self.kubectl("create", "clusterrole", name, f"--verb={','.join(verbs)}", f"--resource={','.join(resources)}")
+        self.kubectl("create", "clusterrolebinding", name, f"--clusterrole={name}", f"--serviceaccount=default:{name}")
+        token = self.folder / f"{name}.token"
+        token.write_text(self.kubectl("create", "token", name, "--duration=24h").stdout.strip())
+        kubeconfig = self._kubeconfig(name, {"tokenFile": str(token)})
+        wait_until(lambda: self._may(kubeconfig, verbs[-1], resources[-1]), f"{name} may {verbs[-1]} {resources[-1]}")
+        return kubeconfig
+
+    def compact(self) -> None:
+        """Makes etcd forget every revision but the last.
+
+        A watch that resumes from an older one is answered 410 once the API server has started anew: until then it
+        answers from its own memory.
+        """
+        revision = self._ask_etcd("/v3/kv/range", {"key": "AA=="})["header"]["revision"]
+        self._ask_etcd("/v3/kv/compaction", {"revision": revision, "physical": True})
+
+    def _kubeconfig(self, name: str, user: dict[str, str]) -> Path:
+        return write_kubeconfig(self.folder / f"{name}.kubeconfig", self.url, self._authority.certificate, user)
+
+    def _may(self, kubeconfig: Path, verb: str, resource: str) -> bool:
+        arguments = ("auth", "can-i", verb, resource, "--all-namespaces")
+        return self.kubectl(*arguments, kubeconfig=kubeconfig, check=False).returncode == 0
+
+    def _ask_etcd(self, path: str, question: object) -> Any:
+        return _ask("POST", self._etcd_url + path, question).body
+
+    def _etcd_is_ready(self) -> bool:
+        try:
+            return "header" in self._ask_etcd("/v3/maintenance/status", {})
+        except OSError:
+            return False
+
+    def _apiserver_is_ready(self) -> bool:
+        try:
+            answers = [self.request("GET", path) for path in ("/readyz", "/api/v1/namespaces/default")]
+        except OSError:
+            return False
+        return all(answer.status == HTTPStatus.OK for answer in answers)
+
+    def _etcd_arguments(self) -> list[str]:
+        peer = f"http://{LOOPBACK}:{free_port(LOOPBACK)}"
+        return [
+            f"--data-dir={self.folder / 'etcd'}",
+            f"--listen-client-urls={self._etcd_url}",
+            f"--advertise-client-urls={self._etcd_url}",
+            f"--listen-peer-urls={peer}",
+            f"--initial-advertise-peer-urls={peer}",
+            f"--initial-cluster=default={peer}",
+            # Written data outlive a killed process without it; only a machine that crashes would miss it.
+            "--unsafe-no-fsync",
+        ]
+
+    def _apiserver_arguments(self, address: str) -> list[str]:
+        serving = self._authority.issue("kube-apiserver", address, "localhost", "kubernetes.default.svc")
+        accounts = self._authority.issue("service-accounts")
+        return [
+            f"--etcd-servers={self._etcd_url}",
+            f"--bind-address={address}",
+            f"--secure-port={self.url.rpartition(':')[2]}",
+            f"--tls-cert-file={serving.certificate}",
+            f"--tls-private-key-file={serving.key}",
+            f"--client-ca-file={self._authority.certificate}",
+            "--service-account-issuer=https://kubernetes.default.svc",
+            f"--service-account-signing-key-file={accounts.key}",
+            f"--service-account-key-file={accounts.key}",
+            f"--service-cluster-ip-range={SERVICE_ADDRESSES}",
+            "--authorization-mode=RBAC",
+            "--anonymous-auth=false",
+            "--allow-privileged",
+            # No controller makes the account that every pod would need.
+            "--disable-admission-plugins=ServiceAccount",
+            # The Service of the API server itself may not have an address on loopback.
+            f"--advertise-address={address}",
+            "--endpoint-reconciler-type=none",
+        ]
+
+
+@contextmanager
+def running(folder: Path, address: str = LOOPBACK) -> Iterator[ControlPlane]:
+    """A control plane that runs until the block ends, however it ends."""
+    control_plane = ControlPlane(folder, address)
+    try:
+        control_plane.start()
+        yield control_plane
+    finally:
+        control_plane.stop()
+
+
+def _ask(
+    method: str, url: str, body: object, content_type: str = "application/json", trust: ssl.SSLContext | None = None
+) -> Answer:
+    content = body if isinstance(body, str) else json.dumps(body)
+    headers = {"Content-Type": content_type, "Accept": "application/json"}
+    request = urllib.request.Request(url, None if body is None else content.encode(), headers, method=method)
+    # No proxy of the environment stands between this machine and itself.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=trust))
+    try:
+        with opener.open(request, timeout=REQUEST_SECONDS) as response:
+            return _read(response)
+    except urllib.error.HTTPError as refusal:
+        with refusal:
+            return _read(refusal)
+
+
+def _read(response: Any) -> Answer:
+    """The warnings' texts are quoted strings after a code and an agent: `299 - "..."`."""
+    text = response.read().decode()
+    is_json = response.headers.get_content_type() == "application/json"
+    warnings = [json.loads(warning.split(" ", 2)[2]) for warning in response.headers.get_all("Warning", [])]
+    return Answer(response.status, json.loads(text) if is_json else text, warnings)
