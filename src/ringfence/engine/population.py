@@ -147,12 +147,15 @@ class Population:
         self._readers: Counter[Aspect] = Counter()
         self._block_readers: Counter[Block] = Counter()
         self._blocks = BlockIndex()
+        self._pods_with: Counter[Family] = Counter()
 
     # --- pods -------------------------------------------------------------------------------------------------------
 
     def add(self, member: Member) -> None:
         """Take a pod in. It must not be in already."""
         self._settle((member,), self._template(member), self._blocks.facts(member.addresses))
+        for family, _ in member.addresses:
+            self._pods_with[family] += 1
 
     def discard(self, member: Member) -> None:
         """Let a pod go, if it is in."""
@@ -161,6 +164,8 @@ class Population:
             template, identity = home
             group = identity.groups[template]
             del group[member]
+            for family, _ in member.addresses:
+                self._pods_with[family] -= 1
             if not group:
                 self._drop_group(template, identity)
                 if not template.homes:
@@ -198,10 +203,15 @@ class Population:
         """The different numbers that pods give to a port name that is read."""
         return self._numbers.get(name, ())
 
-    @property
-    def reads_addresses(self) -> bool:
-        """Whether any policy asks for pods' addresses; if not, all address families are alike."""
-        return bool(self._block_readers)
+    def telling_families(self) -> tuple[Family, ...]:
+        """The address families that must be looked at one by one; for all others the first says the same.
+
+        Families differ only where some policy asks for addresses and some pod is known to have one of the second
+        family: pods without a known address are in a block over both families or over none.
+        """
+        if not self._block_readers or not self._pods_with[Family.IPV6]:
+            return (Family.IPV4,)
+        return FAMILIES if self._pods_with[Family.IPV4] else (Family.IPV6,)
 
     # --- what is read -----------------------------------------------------------------------------------------------
 

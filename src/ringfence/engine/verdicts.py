@@ -68,9 +68,11 @@ def side_traffic(state: State, subject: Member, direction: Direction, peer: End)
 
 
 def relevant_families(state: State, a: Member, b: Member) -> tuple[Family, ...]:
-    """The address families over which two pods can meet; just one where no policy asks for addresses."""
-    families = a.families if a.families == b.families else tuple(set(a.families) & set(b.families))
-    return families if state.population.reads_addresses else families[:1]
+    """The address families over which two pods can meet, less those that cannot make a difference."""
+    common = a.families if a.families == b.families else tuple(set(a.families) & set(b.families))
+    if len(common) < 2:
+        return common
+    return state.population.telling_families()
 
 
 def is_exempt(state: State, source: End, destination: End) -> bool:
