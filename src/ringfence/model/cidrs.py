@@ -26,6 +26,7 @@ class Reading(msgspec.Struct, frozen=True):
     bits of an address, are as written: 128 bits for an IPv4-mapped address.
     """
 
+    text: str
     address: IPv4Address | IPv6Address
     network: Network
     prefix_length: int
@@ -64,6 +65,7 @@ def read_cidr(text: str) -> Reading:
     except ValueError:
         raise ValueError(f"{text!r} is not a CIDR such as 10.9.8.0/24 or 2001:db8::/64") from None
     return Reading(
+        text=text,
         address=(written.ipv4_mapped if isinstance(written, IPv6Address) else None) or written,
         network=network,
         prefix_length=prefix_length,
@@ -83,9 +85,9 @@ def strict_error(reading: Reading) -> str | None:
     return None
 
 
-def cidr_warnings(text: str) -> list[str]:
-    """What the API server warns of in a CIDR that it accepts; ValueError for text that is no CIDR at all."""
-    reading = read_cidr(text)
+def cidr_warnings(reading: Reading) -> list[str]:
+    """What the API server warns of in a CIDR that it accepts."""
+    text = reading.text
     warnings = []
     if reading.has_surplus_bits:
         single = f"{reading.address}/{reading.width}"

@@ -1,0 +1,105 @@
+"""Validation errors in the words of the API server: `<path>: <type>: <value>: <detail>`.
+
+Source: `apimachinery/pkg/util/validation/field/errors.go`.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+
+class FieldErrorType(StrEnum):
+    """What kind of mistake it is, as the API server prints it."""
+
+    REQUIRED = "Required value"
+    INVALID = "Invalid value"
+    UNSUPPORTED = "Unsupported value"
+    FORBIDDEN = "Forbidden"
+    TOO_LONG = "Too long"
+
+
+class FieldError(msgspec.Struct, frozen=True):
+    """One reason why the API server refuses an object.
+
+    `path` is the field's path inside the object (`spec.ingress[0].ports[0].port`), `value` the offending value as it
+    is printed, None where none is.
+    """
+
+    path: str
+    type: FieldErrorType
+    value: str | None = None
+    detail: str = ""
+
+    def __str__(self) -> str:
+        return ": ".join(part for part in (self.path, self.type, self.value, self.detail) if part)
+
+
+def required(path: str, detail: str = "") -> FieldError:
+    """A value is missing."""
+    return FieldError(path, FieldErrorType.REQUIRED, detail=detail)
+
+
+def invalid(path: str, value: str | int, detail: str) -> FieldError:
+    """A value is malformed."""
+    return FieldError(path, FieldErrorType.INVALID, go_quoted(value) if isinstance(value, str) else str(value), detail)
+
+
+def invalid_enum(path: str, value: str | Sequence[str], detail: str) -> FieldError:
+    """A value of an enumeration, or a list of them, is malformed: the API server prints those as JSON."""
+    return FieldError(path, FieldErrorType.INVALID, json_text(value), detail)
+
+
+def unsupported(path: str, value: str, supported: Iterable[str]) -> FieldError:
+    """A value is not one of those that exist."""
+    detail = f"supported values: {', '.join(map(go_quoted, supported))}"
+    return FieldError(path, FieldErrorType.UNSUPPORTED, json_text(value), detail)
+
+
+def forbidden(path: str, detail: str) -> FieldError:
+    """A value may not stand here, though it might elsewhere."""
+    return FieldError(path, FieldErrorType.FORBIDDEN, detail=detail)
+
+
+def too_long(path: str, limit: int) -> FieldError:
+    """A value has more than `limit` bytes."""
+    return FieldError(path, FieldErrorType.TOO_LONG, detail=f"may not be more than {limit} bytes")
+
+
+_GO_ESCAPES: Final = {
+    '"': '\\"',
+    "\\": "\\\\",
+    "\a": "\\a",
+    "\b": "\\b",
+    "\f": "\\f",
+    "\n": "\\n",
+    "\r": "\\r",
+    "\t": "\\t",
+    "\v": "\\v",
+}
+
+
+def go_quoted(text: str) -> str:
+    """`text` as Go's `%q` writes it: what cannot be printed is escaped."""
+    return f'"{"".join(map(_go_character, text))}"'
+
+
+def _go_character(character: str) -> str:
+    if character in _GO_ESCAPES:
+        return _GO_ESCAPES[character]
+    if character.isprintable():
+        return character
+    code = ord(character)
+    if code < 0x80:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
+
+
+_HTML_ESCAPES: Final = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
+
+
+def json_text(value: str | Sequence[str]) -> str:
+    """`value` as Go's `json.Marshal` writes it: without blanks, and safe inside HTML."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).translate(_HTML_ESCAPES)

@@ -1,0 +1,94 @@
+"""What Kubernetes accepts as a name: of an object, of a namespace, of a port, as a label's key or value.
+
+Each function gives the API server's complaints about a text, in its order; none means that the text is valid. Lengths
+are counted in bytes of UTF-8, though some of upstream's complaints call them characters.
+
+Source: `apimachinery/pkg/api/validate/content` and `pkg/util/validation`; RFC 1123 for host names, RFC 6335 for ports.
+"""
+
+import re
+from typing import Final
+
+_LABEL: Final = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+_SUBDOMAIN: Final = rf"{_LABEL}(\.{_LABEL})*"
+_KEY_NAME: Final = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
+_VALUE: Final = f"({_KEY_NAME})?"
+
+_KEY_NAME_RULE: Final = (
+    "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character "
+    # Two blanks after each comma are upstream's own.
+    f"(e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '{_KEY_NAME}')"
+)
+_VALUE_RULE: Final = (
+    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and "
+    f"end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is "
+    f"'{_VALUE}')"
+)
+_SUBDOMAIN_RULE: Final = (
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and "
+    f"end with an alphanumeric character (e.g. 'example.com', regex used for validation is '{_SUBDOMAIN}')"
+)
+_LABEL_RULE: Final = (
+    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with "
+    f"an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '{_LABEL}')"
+)
+
+
+def subdomain_errors(text: str) -> list[str]:
+    """Why `text` is no DNS subdomain, which the name of a policy must be."""
+    return _too_long(text, 253, "characters") + _no_subdomain(text)
+
+
+def dns_label_errors(text: str) -> list[str]:
+    """Why `text` is no DNS label, which the name of a namespace must be."""
+    errors = _too_long(text, 63, "characters")
+    if not re.fullmatch(_LABEL, text):
+        errors.append("must not contain dots" if re.fullmatch(_SUBDOMAIN, text) else _LABEL_RULE)
+    return errors
+
+
+def name_prefix(text: str) -> str:
+    """A `generateName` in the form in which the rules of a name hold for it: it may end in a dash."""
+    return text[:-2] + "a" if len(text) > 1 and text.endswith("-") else text
+
+
+def label_key_errors(text: str) -> list[str]:
+    """Why `text` is no key of a label or annotation: a name, after a DNS subdomain and a slash if it has a prefix."""
+    if text.count("/") > 1:
+        example = "with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"
+        return [f"a valid label key {_KEY_NAME_RULE} {example}"]
+    prefix, slash, name = text.rpartition("/")
+    in_prefix = _too_long(prefix, 253, "bytes") + _no_subdomain(prefix) if prefix else [_EMPTY] * len(slash)
+    in_name = _too_long(name, 63, "bytes") if name else [_EMPTY]
+    if not re.fullmatch(_KEY_NAME, name):
+        in_name.append(_KEY_NAME_RULE)
+    return [f"prefix part {error}" for error in in_prefix] + [f"name part {error}" for error in in_name]
+
+
+def label_value_errors(text: str) -> list[str]:
+    """Why `text` is no value of a label; the empty text is one."""
+    return _too_long(text, 63, "bytes") + ([] if re.fullmatch(_VALUE, text) else [_VALUE_RULE])
+
+
+def port_name_errors(text: str) -> list[str]:
+    """Why `text` is no name of a port."""
+    checks = (
+        (re.fullmatch("[-a-z0-9]+", text), "must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)"),
+        (re.search("[a-z]", text), "must contain at least one letter (a-z)"),
+        ("--" not in text, "must not contain consecutive hyphens"),
+        (not text.startswith("-") and not text.endswith("-"), "must not begin or end with a hyphen"),
+    )
+    return _too_long(text, 15, "characters") + [error for passes, error in checks if not passes]
+
+
+_EMPTY: Final = "must be non-empty"
+
+
+def _no_subdomain(text: str) -> list[str]:
+    return [] if re.fullmatch(_SUBDOMAIN, text) else [_SUBDOMAIN_RULE]
+
+
+def _too_long(text: str, limit: int, unit: str) -> list[str]:
+    # A lone surrogate, which only broken JSON can hold, takes the three bytes of what Go puts in its place.
+    length = len(text.encode(errors="surrogatepass"))
+    return [f"must be no more than {limit} {unit}"] if length > limit else []
