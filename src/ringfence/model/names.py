@@ -48,8 +48,13 @@ def dns_label_errors(text: str) -> list[str]:
 
 
 def name_prefix(text: str) -> str:
-    """A `generateName` in the form in which the rules of a name hold for it: it may end in a dash."""
-    return text[:-2] + "a" if len(text) > 1 and text.endswith("-") else text
+    """A `generateName` in the form in which the rules of a name hold for it: it may end in a dash.
+
+    Upstream cuts bytes: half of a longer character is left, which no name may have.
+    """
+    if len(text) > 1 and text.endswith("-"):
+        return text.encode(errors="replace")[:-2].decode(errors="replace") + "a"
+    return text
 
 
 def label_key_errors(text: str) -> list[str]:
