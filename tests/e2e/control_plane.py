@@ -11,6 +11,7 @@ and a pod needs no service account.
 """
 
 import json
+import shutil
 import ssl
 import subprocess
 import urllib.error
@@ -43,15 +44,18 @@ class ControlPlane:
 
     `kubeconfig` is an administrator's; `user` and `service_account` make others. `apiserver` and `etcd` can be stopped
     or killed one by one; `start` brings back whatever does not run, on the same port and with the same data.
+    `flags` are more of the API server's own (`--feature-gates=...`).
     """
 
-    def __init__(self, folder: Path, address: str = LOOPBACK) -> None:
+    def __init__(self, folder: Path, *flags: str, address: str = LOOPBACK) -> None:
         self.folder = folder
+        self._data = folder / "etcd"
         self.url = f"https://{address}:{free_port(address)}"
         self._etcd_url = f"http://{LOOPBACK}:{free_port(LOOPBACK)}"
         self._authority = Authority(folder)
         self.etcd = Server("etcd", self._etcd_arguments(), folder / "etcd.log")
-        self.apiserver = Server("kube-apiserver", self._apiserver_arguments(address), folder / "kube-apiserver.log")
+        arguments = [*self._apiserver_arguments(address), *flags]
+        self.apiserver = Server("kube-apiserver", arguments, folder / "kube-apiserver.log")
         self.kubeconfig = self.user("admin", group="system:masters")
         self._trust = ssl.create_default_context(cafile=self._authority.certificate)
         self._trust.load_cert_chain(folder / "admin.crt", folder / "admin.key")
@@ -65,6 +69,10 @@ class ControlPlane:
         """Ends both servers; their data stay."""
         self.apiserver.stop()
         self.etcd.stop()
+
+    def forget(self) -> None:
+        """Deletes the data, which take a hundred megabytes even where there are few."""
+        shutil.rmtree(self._data, ignore_errors=True)
 
     def request(self, method: str, path: str, body: object = None, content_type: str = "application/json") -> Answer:
         """Asks the API server as administrator; `body` is sent as JSON unless it is text, which is sent as it is.
@@ -141,7 +149,7 @@ class ControlPlane:
     def _etcd_arguments(self) -> list[str]:
         peer = f"http://{LOOPBACK}:{free_port(LOOPBACK)}"
         return [
-            f"--data-dir={self.folder / 'etcd'}",
+            f"--data-dir={self._data}",
             f"--listen-client-urls={self._etcd_url}",
             f"--advertise-client-urls={self._etcd_url}",
             f"--listen-peer-urls={peer}",
@@ -177,14 +185,15 @@ class ControlPlane:
 
 
 @contextmanager
-def running(folder: Path, address: str = LOOPBACK) -> Iterator[ControlPlane]:
-    """A control plane that runs until the block ends, however it ends."""
-    control_plane = ControlPlane(folder, address)
+def running(folder: Path, *flags: str, address: str = LOOPBACK) -> Iterator[ControlPlane]:
+    """A control plane that runs until the block ends, however it ends; then its logs are all that stays."""
+    control_plane = ControlPlane(folder, *flags, address=address)
     try:
         control_plane.start()
         yield control_plane
     finally:
         control_plane.stop()
+        control_plane.forget()
 
 
 def _ask(
