@@ -1,0 +1,98 @@
+"""SCTP as crafted packets: enough of an association's opening to see whether it gets through.
+
+Many kernels have no SCTP sockets (it is a module that is often missing or forbidden), but all of them track and filter
+SCTP packets. A probe is an INIT in a raw socket, and an INIT ACK is its answer. A kernel that does have SCTP may
+answer too, with an ABORT because it knows nothing of the association; that says just as well that the INIT arrived.
+
+Source: RFC 9260, sections 3.1 to 3.3.
+"""
+
+import struct
+from enum import IntEnum
+from typing import Final
+
+import msgspec
+
+PROTOCOL: Final = 132
+
+_COMMON: Final = struct.Struct("!HHI")
+_CHECKSUM: Final = struct.Struct("<I")
+_CHUNK: Final = struct.Struct("!BBH")
+_OPENING: Final = struct.Struct("!IIHHI")
+_CHUNKS_AT: Final = _COMMON.size + _CHECKSUM.size
+_WINDOW: Final = 65536
+_STATE_COOKIE: Final = struct.pack("!HH4s", 7, 8, b"ring")
+
+
+class Chunk(IntEnum):
+    """Types of chunks."""
+
+    INIT = 1
+    INIT_ACK = 2
+
+
+class Packet(msgspec.Struct, frozen=True):
+    """A packet with its first chunk. An opening chunk brings the tag by which its sender wants to be addressed."""
+
+    source_port: int
+    destination_port: int
+    verification_tag: int
+    chunk: int
+    initiate_tag: int = 0
+
+
+def init(source_port: int, destination_port: int, tag: int) -> bytes:
+    """Ask to open an association; answers will carry `tag`."""
+    return _packet(source_port, destination_port, 0, Chunk.INIT, _opening(tag))
+
+
+def init_ack(request: Packet) -> bytes:
+    """Agree to open the association that an INIT asked for."""
+    body = _opening(request.initiate_tag) + _STATE_COOKIE
+    return _packet(request.destination_port, request.source_port, request.initiate_tag, Chunk.INIT_ACK, body)
+
+
+def parse(data: bytes) -> Packet | None:
+    """The packet in `data`, which starts with the SCTP header; None if it is none, or cut short."""
+    if len(data) < _CHUNKS_AT + _CHUNK.size:
+        return None
+    source_port, destination_port, tag = _COMMON.unpack_from(data)
+    kind, _, _ = _CHUNK.unpack_from(data, _CHUNKS_AT)
+    if kind not in (Chunk.INIT, Chunk.INIT_ACK):
+        return Packet(source_port, destination_port, tag, kind)
+    if len(data) < _CHUNKS_AT + _CHUNK.size + _OPENING.size:
+        return None
+    initiate_tag = _OPENING.unpack_from(data, _CHUNKS_AT + _CHUNK.size)[0]
+    return Packet(source_port, destination_port, tag, kind, initiate_tag)
+
+
+def _opening(tag: int) -> bytes:
+    """What INIT and INIT ACK have in common: one stream each way."""
+    return _OPENING.pack(tag, _WINDOW, 1, 1, tag)
+
+
+def _packet(source_port: int, destination_port: int, tag: int, chunk: Chunk, body: bytes) -> bytes:
+    header = _COMMON.pack(source_port, destination_port, tag)
+    chunks = _CHUNK.pack(chunk, 0, _CHUNK.size + len(body)) + body
+    return header + _CHECKSUM.pack(crc32c(header + bytes(_CHECKSUM.size) + chunks)) + chunks
+
+
+def crc32c(data: bytes) -> int:
+    """The checksum of SCTP: CRC-32 with Castagnoli's polynomial (RFC 9260, appendix A)."""
+    remainder = 0xFFFFFFFF
+    for byte in data:
+        remainder = _CRC_TABLE[(remainder ^ byte) & 0xFF] ^ (remainder >> 8)
+    return remainder ^ 0xFFFFFFFF
+
+
+def _crc_table() -> list[int]:
+    table = []
+    for byte in range(256):
+        remainder = byte
+        for _ in range(8):
+            remainder = (remainder >> 1) ^ (0x82F63B78 if remainder & 1 else 0)
+        table.append(remainder)
+    return table
+
+
+_CRC_TABLE: Final = _crc_table()
