@@ -84,13 +84,13 @@ class ControlPlane:
     def kubectl(
         self, *arguments: str, stdin: str = "", kubeconfig: Path | None = None, check: bool = True
     ) -> subprocess.CompletedProcess[str]:
-        """Runs the real kubectl, as administrator unless another kubeconfig is given.
+        """Runs the real kubectl, as administrator unless another kubeconfig is given; its clock shows UTC.
 
         Raises AssertionError with what kubectl said if it fails, unless `check` is false.
         """
         program = parts.find("kubectl")
         assert program, f"kubectl is missing: `{parts.BUILD_COMMAND}` fetches it"
-        environment = {"HOME": str(self.folder), "KUBECONFIG": str(kubeconfig or self.kubeconfig)}
+        environment = {"HOME": str(self.folder), "KUBECONFIG": str(kubeconfig or self.kubeconfig), "TZ": "UTC"}
         done = subprocess.run([program, *arguments], input=stdin, capture_output=True, text=True, env=environment)
         assert done.returncode == 0 or not check, f"kubectl {' '.join(arguments)}: {done.stderr}"
         return done

@@ -1,0 +1,65 @@
+"""`get` and `describe` print what the real kubectl prints, of whatever policies a real API server holds."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ringfence.model.objects import NetworkPolicy
+from ringfence.render import kubectl as printed
+from tests.strategies import policies
+
+from .control_plane import ControlPlane
+
+names = st.sampled_from(["a", "a.b", "a-b", "db-policy", "z" * 253])
+label_keys = st.sampled_from(["app", "tier", "example.com/team", "kubernetes.io/managed-by", "Z"])
+label_values = st.sampled_from(["", "web", "1.10", "v" * 63])
+# No long lines beyond ASCII: kubectl cuts them inside a character.
+annotations = st.text(max_size=40) | st.text(st.sampled_from("a b:\n\t"), max_size=400)
+
+
+@st.composite
+def decorated(draw: st.DrawFn) -> dict[str, Any]:
+    """A policy with what `get` and `describe` show of its metadata."""
+    metadata = {
+        "name": draw(names),
+        "labels": draw(st.dictionaries(label_keys, label_values, max_size=3)),
+        "annotations": draw(st.dictionaries(label_keys, annotations, max_size=2)),
+    }
+    return draw(policies) | {"metadata": metadata}
+
+
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(wanted=st.lists(decorated(), min_size=1, max_size=5, unique_by=lambda policy: policy["metadata"]["name"]))
+def test_any_policies(api_server: ControlPlane, namespace: str, wanted: list[dict[str, Any]]) -> None:
+    stored = replace_all(api_server, namespace, wanted)
+
+    def kubectl(*arguments: str) -> str:
+        return api_server.kubectl(*arguments, "--namespace", namespace).stdout
+
+    assert kubectl("describe", "networkpolicies") == printed.describe_all(stored, zone=UTC)
+    assert kubectl("get", "networkpolicies", "-o", "name") == printed.names(stored)
+    assert_printed_at_some_time(
+        lambda: kubectl("get", "networkpolicies", "--show-labels", "-L", "example.com/team"),
+        lambda now: printed.get(stored, now=now, show_labels=True, label_columns=["example.com/team"]),
+    )
+
+
+def replace_all(api_server: ControlPlane, namespace: str, wanted: list[dict[str, Any]]) -> list[NetworkPolicy]:
+    """Makes the policies of the namespace those that are wanted, and gives them as the server keeps and lists them."""
+    path = f"/apis/networking.k8s.io/v1/namespaces/{namespace}/networkpolicies"
+    api_server.request("DELETE", path)
+    for policy in wanted:
+        assert api_server.request("POST", path, policy).status == 201
+    return [msgspec.convert(item, NetworkPolicy) for item in api_server.request("GET", path).body["items"]]
+
+
+def assert_printed_at_some_time(theirs: Callable[[], str], ours: Callable[[datetime], str]) -> None:
+    """What kubectl prints is what we print at one of the seconds in which it ran: ages grow meanwhile."""
+    before = datetime.now(UTC)
+    text = theirs()
+    seconds = int((datetime.now(UTC) - before).total_seconds()) + 1
+    assert text in [ours(before + timedelta(seconds=second)) for second in range(seconds + 1)]
