@@ -1,3 +1,30 @@
-"""What Kubernetes NetworkPolicies allow, why, and proof that the kernel agrees."""
+"""What Kubernetes NetworkPolicies allow, why, and proof that the kernel agrees.
+
+    from ringfence import Cluster
+
+    cluster = Cluster.load("manifests/")
+    verdict = cluster.can("prod/web", "prod/db", port=3306)
+    print(verdict.explain())
+
+These few names are the whole of the Python API; everything else may change without notice.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ringfence.cluster import Cluster, Verdict
+    from ringfence.errors import RingfenceError
 
 __version__ = "0.1.0"
+__all__ = ["Cluster", "RingfenceError", "Verdict", "__version__"]
+
+_HOMES = {"Cluster": "ringfence.cluster", "Verdict": "ringfence.cluster", "RingfenceError": "ringfence.errors"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a name of the API when it is first used: `ringfence --help` must not wait for the engine."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES[name]), name)

@@ -12,6 +12,7 @@ from operator import or_
 from typing import cast
 from weakref import WeakValueDictionary
 
+from ringfence.engine.pods import NamedPort
 from ringfence.engine.population import Identity, Population
 from ringfence.engine.rules import CompiledPolicy, CompiledRule, Peers
 from ringfence.engine.selection import Selections
@@ -43,6 +44,8 @@ class NetworkPolicyTier:
         self._selections = selections
         self._policies: defaultdict[str, dict[str, CompiledPolicy]] = defaultdict(dict)
         self._versions: defaultdict[str, int] = defaultdict(int)
+        self._uses_version: object = None
+        self._remembered_uses: dict[Direction, tuple[Bitset, dict[Peers, list[tuple[CompiledRule, Bitset]]]]] = {}
         self._profiles: WeakValueDictionary[tuple[Direction, tuple[CompiledPolicy, ...]], Profile]
         self._profiles = WeakValueDictionary()
 
@@ -164,6 +167,21 @@ class NetworkPolicyTier:
                     cells = _adding(cells, named, traffic)
         return [(peers, Ruling(traffic, ALL_TRAFFIC - traffic)) for peers, traffic in merged(cells)]
 
+    def subject_rulings(
+        self, peer: Identity, direction: Direction, family: Family, protocol: str, port: int
+    ) -> tuple[Bitset, Bitset]:
+        """What the policies of every identity say about one peer, protocol and port; see `Tier`."""
+        isolated, uses = self._uses(direction)
+        allowed = 0
+        for peers, of_peers in uses.items():
+            if self._names_peer(peers, peer, family):
+                for rule, subjects in of_peers:
+                    if rule.traffic.contains(protocol, port):
+                        allowed |= subjects
+                    elif rule.port_names:
+                        allowed |= subjects & self._where_named(rule, direction, peer, protocol, port)
+        return allowed, isolated & ~allowed
+
     def address_rulings(self, subject: Identity, direction: Direction) -> Partition[Addresses, Ruling]:
         """What the policies say about every address outside the cluster; see `Tier`.
 
@@ -178,6 +196,34 @@ class NetworkPolicyTier:
             extent = ALL_ADDRESSES if rule.peers.everyone else rule.peers.addresses
             cells = changed_within(cells, extent, traffic.__or__)
         return [(addresses, Ruling(traffic, ALL_TRAFFIC - traffic)) for addresses, traffic in merged(cells)]
+
+    def _uses(self, direction: Direction) -> tuple[Bitset, dict[Peers, list[tuple[CompiledRule, Bitset]]]]:
+        """The isolated identities, and for all peers that any rule is about, those rules and their subjects."""
+        version = (self.version, self._selections.version)
+        if version != self._uses_version:
+            self._uses_version, self._remembered_uses = version, {}
+        if direction not in self._remembered_uses:
+            isolated = 0
+            uses: defaultdict[Peers, list[tuple[CompiledRule, Bitset]]] = defaultdict(list)
+            for policies in self._policies.values():
+                for policy in policies.values():
+                    if direction in policy.rules:
+                        subjects = self._selections.pods(policy.subject)
+                        isolated |= subjects
+                        for rule in policy.rules[direction]:
+                            uses[rule.peers].append((rule, subjects))
+            self._remembered_uses[direction] = (isolated, uses)
+        return self._remembered_uses[direction]
+
+    def _where_named(
+        self, rule: CompiledRule, direction: Direction, peer: Identity, protocol: str, port: int
+    ) -> Bitset:
+        """The subjects for which one of a rule's port names stands for this port at the destination."""
+        names = [name for name, name_protocol in rule.port_names if name_protocol == protocol]
+        if direction is Direction.EGRESS:
+            named = any(port in peer.ports_named(name, protocol) for name in names)
+            return self._population.everyone if named else 0
+        return reduce(or_, (self._population.holding(NamedPort(name, protocol, port)) for name in names), 0)
 
     def _named_at(self, rule: CompiledRule, destinations: Bitset) -> Partition[Bitset, Traffic]:
         """The traffic that a rule's port names stand for, at each of the destinations that have such ports."""

@@ -54,8 +54,13 @@ class Selections:
         """The identities that any of `selections` selects."""
         return reduce(or_, map(self.pods, selections), 0)
 
+    @property
+    def version(self) -> tuple[int, int]:
+        """Changes whenever any selection may have changed."""
+        return (self._population.version, self._namespaces.version)
+
     def _current(self) -> dict[PodSelection | Selector, Bitset]:
-        version = (self._population.version, self._namespaces.version)
+        version = self.version
         if version != self._version:
             self._remembered = {}
             self._version = version

@@ -5,13 +5,14 @@ those, remembered while nothing they depend on changes, and computed anew when t
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 from ringfence.engine.namespaces import Namespaces
 from ringfence.engine.network_policies import NetworkPolicyTier
 from ringfence.engine.pods import Member, Reference, is_finished, member_of_pod, member_of_workload
 from ringfence.engine.population import Identity, Population
-from ringfence.engine.rules import compile_policy
+from ringfence.engine.rules import CompiledPolicy, compile_policy
 from ringfence.engine.selection import Selections
 from ringfence.engine.tiers import Tiers
 from ringfence.engine.workloads import Workloads
@@ -105,6 +106,31 @@ class State:
                 self.workloads.remove(reference)
                 self._refresh_templates(chain)
 
+    @contextmanager
+    def supposing(self) -> Iterator[Callable[[NetworkPolicy], None]]:
+        """For asking "what if": policies given to the function yielded are in force until the context ends.
+
+        Inside, every question is answered as if they were; afterwards all is as before.
+        """
+        revision = self.revision
+        replaced: dict[tuple[str, str], CompiledPolicy | None] = {}
+
+        def suppose(policy: NetworkPolicy) -> None:
+            key = namespace_of(policy), policy.metadata.name
+            present = self._network_policies.policy(*key)
+            replaced.setdefault(key, present)
+            self._network_policies.upsert(compile_policy(policy, present.origin if present else None))
+
+        try:
+            yield suppose
+        finally:
+            for key, policy in replaced.items():
+                if policy:
+                    self._network_policies.upsert(policy)
+                else:
+                    self._network_policies.remove(*key)
+            self.revision = revision
+
     # --- what there is --------------------------------------------------------------------------------------------
 
     @property
@@ -133,6 +159,12 @@ class State:
     def members(self) -> Iterable[Member]:
         """All pods that take part."""
         return self._members.values()
+
+    def host_network_members(self) -> Iterator[Member]:
+        """The pods that use their node's network."""
+        for reference in self._on_nodes:
+            if member := self._members.get(reference):
+                yield member
 
     def member(self, reference: Reference) -> Member | None:
         """The pod, or the workload's template, of a name, if it takes part."""

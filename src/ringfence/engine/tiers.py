@@ -40,7 +40,7 @@ class Ruling(NamedTuple):
 
 
 class Tier(Protocol):
-    """One kind of policy. The three methods must agree: they give one answer, to one question or to all at once."""
+    """One kind of policy. All methods must agree: they give one answer, to one question or to many."""
 
     def action(
         self,
@@ -55,6 +55,11 @@ class Tier(Protocol):
 
     def rulings(self, subject: Identity, direction: Direction, family: Family) -> Partition[Bitset, Ruling]:
         """What it says about every identity as a peer; an identity in no cell is passed on."""
+
+    def subject_rulings(
+        self, peer: Identity, direction: Direction, family: Family, protocol: str, port: int
+    ) -> tuple[Bitset, Bitset]:
+        """The subjects for which it allows, and those for which it denies, one protocol and port with `peer`."""
 
     def address_rulings(self, subject: Identity, direction: Direction) -> Partition[Addresses, Ruling]:
         """What it says about every address outside the cluster; an address in no cell is passed on."""
@@ -85,6 +90,18 @@ def allowed_peers(
 ) -> Partition[Bitset, Traffic]:
     """The traffic that `subject`'s side allows, for every identity in `everyone` at once."""
     return _settled(everyone, [tier.rulings(subject, direction, family) for tier in tiers])
+
+
+def allowing_subjects(
+    tiers: Tiers, peer: Identity, direction: Direction, family: Family, protocol: str, port: int, everyone: Bitset
+) -> Bitset:
+    """The identities of `everyone` whose own side allows one protocol and port with `peer`: `allows`, turned round."""
+    allowed, undecided = 0, everyone
+    for tier in tiers:
+        allow, deny = tier.subject_rulings(peer, direction, family, protocol, port)
+        allowed |= undecided & allow
+        undecided &= ~(allow | deny)
+    return allowed | undecided
 
 
 def allowed_addresses(tiers: Tiers, subject: Identity, direction: Direction) -> Partition[Addresses, Traffic]:

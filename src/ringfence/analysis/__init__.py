@@ -1,0 +1,1 @@
+"""Questions put to the engine: what an endpoint names, what a question means, what would change its answer."""

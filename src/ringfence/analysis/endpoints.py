@@ -1,0 +1,189 @@
+"""Endpoints: what a question can name, and what in the cluster it names.
+
+    [NAMESPACE/][KIND/]NAME      a pod, a workload or a Service
+    [NAMESPACE/]KEY=VALUE        all pods of a namespace with a label
+    NAMESPACE/*                  all pods of a namespace
+    192.168.5.10, 10.0.0.0/8     addresses; a pod's or a Service's own address names that pod or Service
+
+An endpoint that names nothing is an error, never an answer: a typing mistake must not look like "no".
+"""
+
+from difflib import get_close_matches
+from ipaddress import ip_network
+
+import msgspec
+
+from ringfence.analysis.services import Backend, backends, reference_of
+from ringfence.engine.pods import Member, Reference
+from ringfence.engine.state import State
+from ringfence.engine.verdicts import End
+from ringfence.errors import EndpointError
+from ringfence.model.objects import DEFAULT_NAMESPACE, WORKLOAD_KINDS, Service
+from ringfence.sets.addresses import Addresses, Family, Network, span
+
+KINDS = {
+    alias: kind
+    for kind, aliases in {
+        "Pod": ("po", "pod", "pods"),
+        "Service": ("svc", "service", "services"),
+        "Deployment": ("deploy", "deployment", "deployments"),
+        "StatefulSet": ("sts", "statefulset", "statefulsets"),
+        "DaemonSet": ("ds", "daemonset", "daemonsets"),
+        "ReplicaSet": ("rs", "replicaset", "replicasets"),
+        "ReplicationController": ("rc", "replicationcontroller", "replicationcontrollers"),
+        "Job": ("job", "jobs"),
+        "CronJob": ("cj", "cronjob", "cronjobs"),
+    }.items()
+    for alias in aliases
+}
+"""Kinds as kubectl abbreviates them."""
+
+
+class Endpoint(msgspec.Struct, frozen=True):
+    """What a text names: the pods or addresses, and the Service in front of them if it names one.
+
+    `reference` is what it names where that is a single object.
+    """
+
+    text: str
+    ends: tuple[End, ...]
+    reference: Reference | None = None
+    service: Service | None = None
+
+    def backends(self, state: State, protocol: str, port: int | None) -> list[Backend]:
+        """Where a connection to a port of this endpoint may end up: behind a Service, at its target ports."""
+        if self.service:
+            return backends(state, self.service, protocol, port)
+        return [Backend(end, protocol, port) for end in self.ends]
+
+
+def resolve(state: State, text: str, namespace: str = DEFAULT_NAMESPACE) -> Endpoint:
+    """What `text` names; names without a namespace are looked up in `namespace`.
+
+    Raises EndpointError when it names nothing, or could mean several things.
+    """
+    if network := _parse_network(text):
+        return _addressed(state, text, network)
+    space, kind, name = _split(text, namespace)
+    if name == "*":
+        return _several(text, list(state.members_in(space)), f"there is no pod in namespace {space}")
+    if "=" in name:
+        key, _, value = name.partition("=")
+        labelled = [member for member in state.members_in(space) if member.labels.get(key) == value]
+        return _several(text, labelled, f"no pod in namespace {space} has the label {key}={value}")
+    if kind == "Service":
+        return _service(state, text, space, name)
+    return _named(state, text, space, kind, name)
+
+
+def _parse_network(text: str) -> Network | None:
+    try:
+        return ip_network(text)
+    except ValueError as error:
+        if "host bits" in str(error):
+            raise EndpointError(
+                f"{text}: the address has bits set beyond the prefix; write {ip_network(text, strict=False)}"
+            ) from None
+        return None
+
+
+def _addressed(state: State, text: str, network: Network) -> Endpoint:
+    if network.num_addresses == 1:
+        family, number = Family(network.version), span(network)[0]
+        if members := state.members_at(family, number):
+            return Endpoint(text, tuple(members), members[0].reference)
+        for service in state.services.values():
+            if str(network.network_address) in (service.spec.cluster_ip, *(service.spec.cluster_ips or ())):
+                return _behind(state, text, service)
+    return Endpoint(text, (Addresses.of(network),))
+
+
+def _split(text: str, namespace: str) -> tuple[str, str, str]:
+    """Namespace, kind (empty if none is given) and the rest. A label key may have a slash of its own."""
+    space, slash, rest = text.partition("/")
+    if "=" in text and ("=" in space or "." in space):
+        return namespace, "", text
+    if not slash:
+        return namespace, "", text
+    if "=" in rest:
+        return space, "", rest
+    first, slash, name = rest.partition("/")
+    if slash:
+        if first.lower() not in KINDS or "/" in name:
+            raise EndpointError(
+                f"{text}: {first!r} is no kind; write NAMESPACE/KIND/NAME, with a kind such as deploy or svc"
+            )
+        return space, KINDS[first.lower()], name
+    if space.lower() in KINDS:
+        return namespace, KINDS[space.lower()], rest
+    return space, "", rest
+
+
+def _several(text: str, members: list[Member], otherwise: str) -> Endpoint:
+    if not members:
+        raise EndpointError(f"{text}: {otherwise}")
+    return Endpoint(text, tuple(members))
+
+
+def _service(state: State, text: str, namespace: str, name: str) -> Endpoint:
+    service = state.services.get((namespace, name))
+    if service is None:
+        known = [other for space, other in state.services if space == namespace]
+        raise EndpointError(f"{text}: there is no Service {name} in namespace {namespace}{_similar(name, known)}")
+    return _behind(state, text, service)
+
+
+def _behind(state: State, text: str, service: Service) -> Endpoint:
+    ends = dict.fromkeys(backend.end for backend in backends(state, service, "TCP", None))
+    return Endpoint(text, tuple(ends), reference_of(service), service)
+
+
+def _named(state: State, text: str, namespace: str, kind: str, name: str) -> Endpoint:
+    pod = state.member(Reference(namespace, "Pod", name))
+    if pod and kind in ("", "Pod"):
+        return Endpoint(text, (pod,), pod.reference)
+    kinds = WORKLOAD_KINDS if not kind else () if kind == "Pod" else (kind,)
+    found = {}
+    for one in kinds:
+        reference = Reference(namespace, one, name)
+        if members := _owned(state, reference):
+            found[reference] = members
+    if len(found) > 1:
+        ways = " or ".join(f"{reference.kind.lower()}/{name}" for reference in found)
+        raise EndpointError(f"{text} could mean several things in namespace {namespace}: write {ways}")
+    if not found:
+        raise EndpointError(f"{text}: {_why_nothing(state, namespace, kind, name)}")
+    ((reference, members),) = found.items()
+    return Endpoint(text, tuple(members), reference)
+
+
+def _owned(state: State, reference: Reference) -> list[Member]:
+    """The pods of a workload: its own, and those of what it owns."""
+    if template := state.member(reference):
+        return [template]
+    return [
+        member
+        for member in state.members_in(reference.namespace)
+        if member.owner and reference in state.workloads.chain(member.owner)
+    ]
+
+
+def _why_nothing(state: State, namespace: str, kind: str, name: str) -> str:
+    what = f"{kind} {name}" if kind else f"pod or workload {name}"
+    if kind and state.workloads.get(Reference(namespace, kind, name)):
+        return f"{what} in namespace {namespace} has no pods"
+    if not kind and (namespace, name) in state.services:
+        return f"there is no {what} in namespace {namespace}, but a Service: write {namespace}/svc/{name}"
+    elsewhere = [space for space in state.namespaces.names() if state.members_named(space, name)]
+    if elsewhere:
+        others = " and ".join(f"{space}/{name}" for space in elsewhere[:3])
+        return f"there is no {what} in namespace {namespace}; there is {others}"
+    known = {state.workload(member).name for member in state.members_in(namespace)}
+    if not known:
+        return f"there is nothing in namespace {namespace}{_similar(namespace, state.namespaces.names())}"
+    return f"there is no {what} in namespace {namespace}{_similar(name, list(known))}"
+
+
+def _similar(name: str, known: list[str]) -> str:
+    close = get_close_matches(name, known, n=1)
+    return f"; did you mean {close[0]}?" if close else ""

@@ -1,0 +1,101 @@
+"""Who can reach it, and what it can reach: from the factored form, never pod by pod.
+
+The answer is a set of pods that costs as little as the identities it consists of until somebody looks at its members.
+"""
+
+from collections.abc import Collection, Iterable, Iterator
+from functools import reduce
+from operator import and_, or_
+
+from ringfence.analysis.endpoints import Endpoint
+from ringfence.engine import tiers
+from ringfence.engine.pods import Member
+from ringfence.engine.population import Identity
+from ringfence.engine.state import State
+from ringfence.engine.verdicts import End, is_exempt
+from ringfence.errors import EndpointError
+from ringfence.model.policies import Direction
+from ringfence.sets.addresses import FAMILIES, Family
+from ringfence.sets.bitsets import Bitset
+
+
+class Pods(Collection[Member]):
+    """A set of pods: all pods of some identities, and a few more or less."""
+
+    def __init__(
+        self, state: State, identities: Bitset, more: Iterable[Member] = (), less: Iterable[Member] = ()
+    ) -> None:
+        self._state = state
+        self._identities = identities
+        self._more = {pod for pod in more if not self._covers(pod)}
+        self._less = {pod for pod in less if self._covers(pod)}
+
+    def __contains__(self, pod: object) -> bool:
+        return isinstance(pod, Member) and (pod in self._more or (self._covers(pod) and pod not in self._less))
+
+    def __iter__(self) -> Iterator[Member]:
+        for identity in self._state.population.identities(self._identities):
+            yield from (pod for pod in identity.pods() if pod not in self._less)
+        yield from self._more
+
+    def __len__(self) -> int:
+        inside = sum(map(len, self._state.population.identities(self._identities)))
+        return inside + len(self._more) - len(self._less)
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} pods>"
+
+    def _covers(self, pod: Member) -> bool:
+        return bool(self._identities >> self._state.identity(pod).bit & 1)
+
+
+def sources(state: State, destination: Endpoint, protocol: str, port: int) -> Pods:
+    """The pods that may open a connection to a port of `destination`: to each pod that it names, those excepted."""
+    backends = destination.backends(state, protocol, port)
+    reached = _pods(destination, (backend.end for backend in backends))
+    numbers = [backend.port or port for backend in backends]
+    bits = [
+        _meeting(state, pod, Direction.INGRESS, protocol, number) for pod, number in zip(reached, numbers, strict=True)
+    ]
+    hosts = [pod for pod in state.host_network_members() if all(is_exempt(state, pod, one) for one in reached)]
+    return Pods(state, reduce(and_, bits), more=hosts, less=reached)
+
+
+def destinations(state: State, source: Endpoint, protocol: str, port: int) -> Pods:
+    """The pods to whose port each pod that `source` names may open a connection, those excepted."""
+    opening = _pods(source, source.ends)
+    bits = [_meeting(state, pod, Direction.EGRESS, protocol, port) for pod in opening]
+    exempt: list[Member] = []
+    if all(pod.host_network for pod in opening):
+        exempt = [pod for pod in state.members() if all(is_exempt(state, one, pod) for one in opening)]
+    return Pods(state, reduce(and_, bits), more=exempt, less=opening)
+
+
+def _pods(endpoint: Endpoint, ends: Iterable[End]) -> list[Member]:
+    pods = [end for end in ends if isinstance(end, Member)]
+    if not pods:
+        raise EndpointError(f"{endpoint.text} is outside the cluster: name a pod, a workload or a Service")
+    return pods
+
+
+def _meeting(state: State, pod: Member, direction: Direction, protocol: str, port: int) -> Bitset:
+    """The identities with which `pod`, in `direction`, is allowed a port by its own side and by theirs."""
+    population, identity = state.population, state.identity(pod)
+    families = [family for family in population.telling_families() if family in identity.families]
+    if len(families) < 2:
+        over = _meeting_over(state, identity, direction, (families or FAMILIES)[0], protocol, port)
+        return over & reduce(or_, map(population.in_family, identity.families))
+    bits = population.everyone
+    for family in families:
+        bits &= _meeting_over(state, identity, direction, family, protocol, port) | ~population.in_family(family)
+    return bits
+
+
+def _meeting_over(
+    state: State, identity: Identity, direction: Direction, family: Family, protocol: str, port: int
+) -> Bitset:
+    everyone = state.population.everyone
+    opposite = Direction.EGRESS if direction is Direction.INGRESS else Direction.INGRESS
+    cells = tiers.allowed_peers(state.tiers, identity, direction, family, everyone)
+    own = reduce(or_, (peers for peers, traffic in cells if traffic.contains(protocol, port)), 0)
+    return own & tiers.allowing_subjects(state.tiers, identity, opposite, family, protocol, port, everyone)

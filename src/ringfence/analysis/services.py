@@ -1,0 +1,143 @@
+"""What stands behind a Service: pods, or addresses, and the ports on which they are reached.
+
+Policies never name Services: a connection to one is judged at the pod and the target port behind it, after kube-proxy
+has rewritten its destination. Source: Kubernetes documentation, "Service", "EndpointSlices".
+"""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from ringfence.engine.pods import Member, Reference
+from ringfence.engine.state import State
+from ringfence.engine.verdicts import End
+from ringfence.errors import EndpointError
+from ringfence.model.objects import EndpointSlice, Service, ServicePort, SliceEndpoint, namespace_of
+from ringfence.sets.addresses import Addresses, parse_address
+
+SERVICE_NAME_LABEL = "kubernetes.io/service-name"
+HEADLESS = "None"
+
+
+class Backend(msgspec.Struct, frozen=True):
+    """One pod or address behind a port of a Service, and the port on which it is reached itself.
+
+    `service_port` is None where a client reaches the backend's own ports directly (a headless Service).
+    """
+
+    end: End
+    protocol: str
+    port: int | None
+    service_port: int | None = None
+
+
+def reference_of(service: Service) -> Reference:
+    """What names a Service."""
+    return Reference(namespace_of(service), "Service", service.metadata.name)
+
+
+def is_headless(service: Service) -> bool:
+    """Whether clients reach the pods behind it by their own addresses and ports."""
+    return service.spec.cluster_ip == HEADLESS
+
+
+def selected_members(state: State, service: Service) -> list[Member]:
+    """The pods that a Service's selector selects; none without a selector."""
+    selector = service.spec.selector
+    if not selector:
+        return []
+    wanted = selector.items()
+    return [member for member in state.members_in(namespace_of(service)) if wanted <= member.labels.items()]
+
+
+def target_port(member: Member, port: ServicePort) -> int | None:
+    """The port of `member` to which a Service port leads; None if it has no port of the name that is asked for."""
+    target = port.target_port or port.port
+    if isinstance(target, int):
+        return target
+    named = (own.port for own in member.named_ports if own.name == target and own.protocol == port.protocol)
+    return min(named, default=None)
+
+
+def backends(state: State, service: Service, protocol: str, port: int | None) -> list[Backend]:
+    """What a connection to one port of a Service, or to any of its ports, may be led to.
+
+    Raises EndpointError where nothing stands behind it, or it has no such port.
+    """
+    reference = reference_of(service)
+    if service.spec.type == "ExternalName":
+        name = service.spec.external_name
+        raise EndpointError(f"{reference} stands for the DNS name {name}: ask about the address that it resolves to")
+    if is_headless(service):
+        found = [Backend(end, protocol, port) for end in _ends(state, service)]
+    else:
+        found = [backend for one in _asked_ports(service, protocol, port) for backend in _behind(state, service, one)]
+    if not found:
+        raise EndpointError(f"nothing stands behind {reference}: {_why_empty(service)}")
+    return found
+
+
+def _asked_ports(service: Service, protocol: str, port: int | None) -> list[ServicePort]:
+    ports = service.spec.ports or ()
+    asked = [one for one in ports if port is None or (one.port == port and one.protocol == protocol)]
+    if not asked:
+        known = ", ".join(f"{one.port}/{one.protocol}" for one in ports) or "none"
+        raise EndpointError(f"{reference_of(service)} has no port {port}/{protocol}; its ports: {known}")
+    return asked
+
+
+def _behind(state: State, service: Service, port: ServicePort) -> Iterator[Backend]:
+    if service.spec.selector:
+        for member in selected_members(state, service):
+            target = target_port(member, port)
+            if target is not None:
+                yield Backend(member, port.protocol, target, port.port)
+        return
+    for piece in _slices(state, service):
+        for slice_port in piece.ports or ():
+            if (slice_port.name or "") == port.name and (slice_port.protocol or "TCP") == port.protocol:
+                for endpoint in piece.endpoints or ():
+                    for end in _endpoint_ends(state, service, endpoint):
+                        yield Backend(end, port.protocol, slice_port.port, port.port)
+
+
+def _ends(state: State, service: Service) -> list[End]:
+    if service.spec.selector:
+        return list(selected_members(state, service))
+    return [
+        end
+        for piece in _slices(state, service)
+        for endpoint in piece.endpoints or ()
+        for end in _endpoint_ends(state, service, endpoint)
+    ]
+
+
+def _slices(state: State, service: Service) -> Iterator[EndpointSlice]:
+    for piece in state.slices.values():
+        labels = piece.metadata.labels or {}
+        if namespace_of(piece) == namespace_of(service) and labels.get(SERVICE_NAME_LABEL) == service.metadata.name:
+            yield piece
+
+
+def _endpoint_ends(state: State, service: Service, endpoint: SliceEndpoint) -> Iterator[End]:
+    if endpoint.conditions and endpoint.conditions.ready is False:
+        return
+    target = endpoint.target_ref
+    if target and target.kind == "Pod":
+        member = state.member(Reference(target.namespace or namespace_of(service), "Pod", target.name))
+        if member:
+            yield member
+            return
+    for text in endpoint.addresses:
+        family, number = parse_address(text)
+        pods = state.members_at(family, number)
+        yield from pods
+        if not pods:
+            yield Addresses.in_family(family, ((number, number),))
+
+
+def _why_empty(service: Service) -> str:
+    if service.spec.selector:
+        selector = ",".join(f"{key}={value}" for key, value in service.spec.selector.items())
+        return f"no pod matches its selector {selector}, or none has its target port"
+    return "it has no selector, and no EndpointSlice with ready endpoints is in the input"

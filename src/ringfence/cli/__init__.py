@@ -1,0 +1,78 @@
+"""The command line: `ringfence COMMAND`, and the same as `kubectl ringfence COMMAND`.
+
+Each command lives in a module of its own, which is imported only when the command is used: answering one question must
+not wait for what it does not need.
+"""
+
+import os
+import sys
+from importlib import import_module
+
+import click
+
+from ringfence import __version__
+from ringfence.errors import RingfenceError
+
+EXIT_YES = 0
+EXIT_NO = 1
+EXIT_UNUSABLE = 2
+EXIT_UNDECIDED = 3
+
+_COMMANDS = {
+    "can": ("can", "Whether a source may open a connection to a destination."),
+    "explain": ("can", "Why it may or may not: every policy and rule, with file and line."),
+    "connections": ("connections", "Every allowed connection."),
+    "matrix": ("connections", "The same as a table: sources down, destinations across."),
+    "get": ("policies", "List NetworkPolicies as kubectl does."),
+    "describe": ("policies", "Describe NetworkPolicies as kubectl does."),
+    "validate": ("validate", "What the API server would refuse, with file and line."),
+    "lab": ("lab", "Prove it in network namespaces: real pods' networks, real kernel, real probes."),
+}
+
+
+class _LazyGroup(click.Group):
+    """A group that knows its commands by name and imports one only when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command = getattr(import_module(f"ringfence.cli.{_COMMANDS[cmd_name][0]}"), cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in _COMMANDS.items()])
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="%(prog)s %(version)s")
+def cli() -> None:
+    """What Kubernetes NetworkPolicies allow, why, and proof that the kernel agrees.
+
+    Reads manifests (-f FILE, -k FOLDER), or without those the cluster of the current kubeconfig context.
+
+    \b
+    ringfence can -f manifests/ prod/web prod/db -p 3306
+    ringfence explain -f manifests/ prod/web prod/svc/db -p 3306
+    ringfence connections -f manifests/ -o json
+
+    \b
+    An endpoint is [NAMESPACE/][KIND/]NAME, NAMESPACE/KEY=VALUE, NAMESPACE/*, an IP address or a CIDR.
+    Exit codes: 0 yes, or nothing wrong; 1 no, or findings; 2 the question or the input is unusable;
+    3 the answer hangs on an assumption (with --no-assumptions).
+    """
+
+
+def main() -> None:
+    """The entry point: runs a command, and turns errors into a message and an exit code."""
+    called_as = os.path.basename(sys.argv[0])  # noqa: PTH119  (a name, not a path)
+    name = "kubectl ringfence" if called_as.startswith("kubectl-") else "ringfence"
+    try:
+        cli.main(prog_name=name)
+    except RingfenceError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(EXIT_UNUSABLE)
