@@ -77,8 +77,8 @@ def _among_pods(
     state: State, source: Party, identity: Identity, row: connectivity.Row, listed: Parties
 ) -> Iterator[Connection]:
     exempt = _exempt(state, source, identity, listed)
-    for destination in exempt:
-        yield Connection(source.reference, destination, ALL_TRAFFIC)
+    for reference in exempt:
+        yield Connection(source.reference, reference, ALL_TRAFFIC)
     for peers, traffic in row:
         for bit in bitsets.members(peers):
             for destination in listed[bit]:

@@ -68,8 +68,9 @@ def mermaid(found: Iterable[Connection]) -> str:
             lines.append(f'    {numbers[one]}["{_unquoted(_short(one))}"]')
         if namespace:
             lines.append("  end")
-    for one in connections:
-        lines.append(f'  {numbers[one.source]} -->|"{_unquoted(str(one.traffic))}"| {numbers[one.destination]}')
+    for connection in connections:
+        label = _unquoted(str(connection.traffic))
+        lines.append(f'  {numbers[connection.source]} -->|"{label}"| {numbers[connection.destination]}')
     return "\n".join(lines) + "\n"
 
 

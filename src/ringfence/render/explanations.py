@@ -30,7 +30,7 @@ def headline(answer: Answer) -> str:
 
 
 def explanation(answer: Answer, edits: Sequence[Edit] = ()) -> str:
-    """The answer; for each side each policy and rule that allowed or did not, with file and line; what would turn it."""
+    """The answer; for each side each policy and rule that allowed or did not, and where; what would turn it."""
     lines = [headline(answer), *_service(answer)]
     for reason in answer.reasons[:_MOST_PAIRS]:
         lines.append("")
