@@ -1,0 +1,1 @@
+"""Output formats: one writer for each, and nothing else formats output."""
