@@ -6,11 +6,14 @@ treats alike whether absent, null or empty has its empty value as default. All o
 Source: Kubernetes API v1.36, `core/v1`, `apps/v1`, `batch/v1`, `discovery/v1`, `networking/v1`.
 """
 
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
 from ringfence.model.origin import Origin
+
+Int32 = Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31)]
+"""The API's integers: a number beyond them is no more decoded than a string would be."""
 
 Labels = dict[str, str]
 NO_LABELS: Final[Labels] = {}
@@ -67,7 +70,7 @@ class Namespace(msgspec.Struct, frozen=True, rename="camel"):
 class ContainerPort(msgspec.Struct, frozen=True, rename="camel"):
     """A port that a container declares; only its name has a meaning for policies."""
 
-    container_port: int
+    container_port: Int32 = 0
     name: str = ""
     protocol: str = "TCP"
 
@@ -133,11 +136,11 @@ class Workload(msgspec.Struct, frozen=True, rename="camel"):
 class ServicePort(msgspec.Struct, frozen=True, rename="camel"):
     """A port of a Service; without `target_port` the pods are reached on `port`."""
 
-    port: int
+    port: Int32 = 0
     name: str = ""
     protocol: str = "TCP"
-    target_port: int | str | None = None
-    node_port: int | None = None
+    target_port: Int32 | str | None = None
+    node_port: Int32 | None = None
 
 
 class ServiceSpec(msgspec.Struct, frozen=True, rename="camel"):
@@ -185,7 +188,7 @@ class SlicePort(msgspec.Struct, frozen=True, rename="camel"):
 
     name: str | None = None
     protocol: str | None = None
-    port: int | None = None
+    port: Int32 | None = None
 
 
 class EndpointSlice(msgspec.Struct, frozen=True, rename="camel"):
@@ -200,7 +203,7 @@ class EndpointSlice(msgspec.Struct, frozen=True, rename="camel"):
 class NodeAddress(msgspec.Struct, frozen=True):
     """One of a node's addresses."""
 
-    address: str
+    address: str = ""
     type: str = ""
 
 
@@ -258,8 +261,8 @@ class NetworkPolicyPort(msgspec.Struct, frozen=True, rename="camel"):
     """A port entry: a number, a name, a range up to `end_port`, or, without `port`, all ports of the protocol."""
 
     protocol: str | None = None
-    port: int | str | None = None
-    end_port: int | None = None
+    port: Int32 | str | None = None
+    end_port: Int32 | None = None
 
 
 class NetworkPolicyIngressRule(msgspec.Struct, frozen=True, rename="camel"):

@@ -1,0 +1,183 @@
+"""What Go's JSON decoder makes of a tree: more than `msgspec` takes, and its own words for what it does not take.
+
+To Go a `null` field is an absent one, a `null` element of a list or map is a zero value, and whatever else has not
+the type of its field is an error that names the Go struct, the fields that lead there, and the Go type. kubectl
+rewrites a number like `80.0` as a whole one before it sends it.
+
+Sources: `sigs.k8s.io/json`; the Go types of the API, v1.36.
+"""
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Final
+
+import msgspec
+from msgspec.inspect import (
+    BoolType,
+    DictType,
+    IntType,
+    NoneType,
+    StrType,
+    StructType,
+    Type,
+    UnionType,
+    VarTupleType,
+    type_info,
+)
+
+from ringfence.errors import DecodingError
+
+_GO_STRUCTS: Final = {
+    "PolicyMeta": "ObjectMeta",
+    "PodTemplate": "PodTemplateSpec",
+    "SliceEndpoint": "Endpoint",
+    "SlicePort": "EndpointPort",
+    "WorkloadFields": "{kind}",
+    "WorkloadSpec": "{kind}Spec",
+}
+"""What Go calls the structs that have another name here; the workloads share theirs."""
+
+_GO_STRINGS: Final = {
+    "Container.restartPolicy": "v1.ContainerRestartPolicy",
+    "ContainerPort.protocol": "v1.Protocol",
+    "EndpointPort.protocol": "v1.Protocol",
+    "EndpointSlice.addressType": "v1.AddressType",
+    "LabelSelectorRequirement.operator": "v1.LabelSelectorOperator",
+    "NetworkPolicyPort.protocol": "v1.Protocol",
+    "NetworkPolicySpec.policyTypes": "v1.PolicyType",
+    "NodeAddress.type": "v1.NodeAddressType",
+    "PodStatus.phase": "v1.PodPhase",
+    "ServicePort.protocol": "v1.Protocol",
+    "ServiceSpec.type": "v1.ServiceType",
+}
+"""The fields whose strings are of a type of their own in Go."""
+
+
+def conform(tree: Mapping[str, object], struct: type[msgspec.Struct], kind: str) -> object:
+    """The tree, an object of this `kind`, as `msgspec` converts it to `struct`; fields that are not read are left out.
+
+    Raises DecodingError for the first value, in the tree's order, that Go would not take.
+    """
+    return _conform(dict(tree), shape_of(struct), _Place(kind))
+
+
+@cache
+def shape_of(struct: type[msgspec.Struct]) -> Type:
+    """The fields and types of a struct, which `msgspec` has read from its annotations."""
+    return type_info(struct)
+
+
+def member(shape: Type, value: object) -> Type:
+    """The member of a union that a value is to be read as: an int-or-string is a string only if it is one."""
+    if not isinstance(shape, UnionType):
+        return shape
+    members = [each for each in shape.types if not isinstance(each, NoneType)]
+    strings = [each for each in members if isinstance(each, StrType)]
+    return strings[0] if strings and isinstance(value, str) else members[0]
+
+
+class _Place(msgspec.Struct, frozen=True):
+    """Where the walk is: in Go's words (struct, and fields without indexes), and as a path with indexes and keys."""
+
+    kind: str
+    struct: str = ""
+    fields: str = ""
+    path: str = ""
+
+    def field(self, struct: StructType, name: str) -> "_Place":
+        dot = "." if self.path else ""
+        return _Place(self.kind, _go_struct(struct, self.kind), f"{self.fields}{dot}{name}", f"{self.path}{dot}{name}")
+
+    def inside(self, step: str) -> "_Place":
+        return _Place(self.kind, self.struct, self.fields, self.path + step)
+
+
+def _conform(value: object, shape: Type, place: _Place) -> object:
+    match shape, value:
+        case UnionType(), _:
+            return _conform(value, member(shape, value), place)
+        case StructType(), dict():
+            return {
+                name: _conform(child, known, place.field(shape, name))
+                for name, child, known in _known_fields(value, shape)
+            }
+        case VarTupleType(), list() | tuple():
+            return [_element(item, shape.item_type, place.inside(f"[{index}]")) for index, item in enumerate(value)]
+        case DictType(), dict() if all(isinstance(key, str) for key in value):
+            return {key: _element(item, shape.value_type, place.inside(f".{key}")) for key, item in value.items()}
+        case IntType(), int() | float() if not isinstance(value, bool):
+            return _whole_number(value, shape, place)
+        case (StrType(), str()) | (BoolType(), bool()):
+            return value
+    raise _mismatch(_json_type(value), shape, place)
+
+
+def _known_fields(value: dict[str, object], shape: StructType) -> Iterator[tuple[str, object, Type]]:
+    types = {field.encode_name: field.type for field in shape.fields}
+    return ((name, child, types[name]) for name, child in value.items() if child is not None and name in types)
+
+
+def _element(value: object, shape: Type, place: _Place) -> object:
+    return _zero(shape) if value is None else _conform(value, shape, place)
+
+
+def _zero(shape: Type) -> object:
+    match shape:
+        case StrType():
+            return ""
+        case VarTupleType():
+            return []
+    return {}
+
+
+def _whole_number(value: float, shape: IntType, place: _Place) -> int:
+    low, high = shape.ge, shape.lt
+    is_whole = isinstance(value, int) or value.is_integer()
+    if is_whole and low is not None and high is not None and low <= value < high:
+        return int(value)
+    raise _mismatch(f"number {_literal(value)}", shape, place)
+
+
+def _literal(value: float) -> str:
+    """The number as Go writes it, with an exponent only beyond 21 digits."""
+    is_long = isinstance(value, float) and value.is_integer() and abs(value) < 1e21
+    return f"{value:.0f}" if is_long else str(value).replace("e-0", "e-")
+
+
+def _mismatch(found: str, shape: Type, place: _Place) -> DecodingError:
+    field = f"{place.struct}.{place.fields}"
+    target = _go_type(shape, place)
+    return DecodingError(f"json: cannot unmarshal {found} into Go struct field {field} of type {target}", place.path)
+
+
+def _json_type(value: object) -> str:
+    match value:
+        case bool():
+            return "bool"
+        case int() | float():
+            return "number"
+        case str():
+            return "string"
+        case list() | tuple():
+            return "array"
+    return "object"
+
+
+def _go_type(shape: Type, place: _Place) -> str:
+    match shape:
+        case StructType():
+            return f"v1.{_go_struct(shape, place.kind)}"
+        case VarTupleType():
+            return f"[]{_go_type(shape.item_type, place)}"
+        case DictType():
+            return "map[string]string"
+        case IntType():
+            return "int32"
+        case BoolType():
+            return "bool"
+    return _GO_STRINGS.get(f"{place.struct}.{place.fields.rpartition('.')[2]}", "string")
+
+
+def _go_struct(shape: StructType, kind: str) -> str:
+    name = shape.cls.__name__
+    return _GO_STRUCTS.get(name, name).format(kind=kind)
