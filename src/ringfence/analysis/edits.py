@@ -19,6 +19,7 @@ from ringfence.engine.namespaces import NAME_LABEL
 from ringfence.engine.pods import Member
 from ringfence.engine.state import State
 from ringfence.engine.verdicts import End
+from ringfence.model.documents import document, plain
 from ringfence.model.objects import (
     IPBlock,
     LabelSelector,
@@ -122,14 +123,14 @@ def _with_ports(
     path = f"spec.{direction.field}[{rule.index}].ports"
     written = _written(policy, direction, rule.index)
     after = _with_rule_changed(policy, direction, rule.index, _replace(written, ports=(*written.ports, *ports)))
-    return _edit(policy, f"add to {path}", path, [_plain(port) for port in ports], after)
+    return _edit(policy, f"add to {path}", path, [plain(port) for port in ports], after)
 
 
 def _with_peer(policy: PolicyReason, direction: Direction, rule: RuleReason, peer: NetworkPolicyPeer) -> Edit:
     path = f"spec.{direction.field}[{rule.index}].{direction.peers_field}"
     written = _written(policy, direction, rule.index)
     after = _with_rule_changed(policy, direction, rule.index, _replace(written, peers=(*written.peers, peer)))
-    return _edit(policy, f"add to {path}", path, [_plain(peer)], after)
+    return _edit(policy, f"add to {path}", path, [plain(peer)], after)
 
 
 def _with_rule(
@@ -138,7 +139,7 @@ def _with_rule(
     path = f"spec.{direction.field}"
     rules = (*rules_of(policy.policy.policy, direction), _rule(direction, peer, ports))
     return _edit(
-        policy, f"add to {path}", path, [_plain(rules[-1])], _with_rules(policy.policy.policy, direction, rules)
+        policy, f"add to {path}", path, [plain(rules[-1])], _with_rules(policy.policy.policy, direction, rules)
     )
 
 
@@ -219,7 +220,7 @@ def _removal(policy: PolicyReason, direction: Direction, after: NetworkPolicy) -
             places += [rule.place] if whole else [peer.place for peer in matching]
             written = _written(policy, direction, rule.index)
             parts = [written] if whole else [written.peers[peer.index] for peer in matching]
-            size += sum(len(yaml_lines(_plain(part))) for part in parts)
+            size += sum(len(yaml_lines(plain(part))) for part in parts)
     reference = f"{policy.policy.namespace}/{policy.policy.name}"
     return Edit(f"in {reference}, remove {' and '.join(taken)}", places[0], (), after, size)
 
@@ -234,8 +235,7 @@ def _isolating(subject: Member, direction: Direction) -> Edit:
             NetworkPolicySpec(peer.pod_selector or LabelSelector(), (direction.value,)),
         )
     )
-    document = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy"} | _plain(policy)
-    lines = tuple(yaml_lines(document))
+    lines = tuple(yaml_lines(document(policy)))
     return Edit(f"add a policy that denies all {direction.field} of {subject}", None, lines, policy, len(lines))
 
 
@@ -311,21 +311,3 @@ def _with_rule_changed(policy: PolicyReason, direction: Direction, index: int, r
 
 def _with_rules(policy: NetworkPolicy, direction: Direction, rules: tuple[Rule, ...]) -> NetworkPolicy:
     return _replace(policy, spec=_replace(policy.spec, **{direction.field: rules}))
-
-
-def _plain(struct: Any) -> Any:
-    """A model object as plain dicts and lists, less what is empty; an empty selector stays, for it selects all."""
-    return _pruned(msgspec.to_builtins(struct))
-
-
-def _pruned(value: Any) -> Any:
-    if isinstance(value, dict):
-        kept = {key: _pruned(inner) for key, inner in value.items()}
-        selectors = ("podSelector", "namespaceSelector")
-        return {
-            key: inner
-            for key, inner in kept.items()
-            if (inner not in (None, "", [], {}) or (key in selectors and inner == {}))
-            and (key, inner) != ("protocol", "TCP")
-        }
-    return [_pruned(inner) for inner in value] if isinstance(value, list | tuple) else value

@@ -6,6 +6,7 @@ import click
 
 from ringfence.cli import EXIT_NO, EXIT_UNDECIDED, EXIT_YES
 from ringfence.cli.inputs import Inputs, input_options
+from ringfence.cli.terminal import show
 from ringfence.cluster import Verdict
 
 
@@ -68,7 +69,7 @@ def can(
     else:
         from ringfence.render.explanations import headline
 
-        click.echo(headline(verdict))
+        show(headline(verdict))
     _leave(verdict, no_assumptions)
 
 
@@ -96,5 +97,5 @@ def explain(
 
         click.echo(answer(verdict, verdict.edits))
     else:
-        click.echo(verdict.explain())
+        show(verdict.explain())
     _leave(verdict, no_assumptions)

@@ -49,7 +49,9 @@ def get(
     found, missing = _chosen(inputs, names, all_namespaces, selector)
     columns = tuple(column for group in label_columns for column in group.split(","))
     if output == "json":
-        click.echo(kubectl.json_list(found))
+        from ringfence.render.json import policies
+
+        click.echo(policies(found))
     elif output == "name":
         click.echo(kubectl.names(found), nl=False)
     else:

@@ -11,6 +11,8 @@ from ringfence.analysis.questions import Answer
 from ringfence.engine.explanations import PairReason, PolicyReason, SideReason
 from ringfence.engine.pods import Member, Reference
 from ringfence.engine.verdicts import End
+from ringfence.model.documents import document
+from ringfence.model.objects import NetworkPolicy
 from ringfence.model.origin import Place
 from ringfence.model.problems import Problem
 from ringfence.sets.addresses import Addresses
@@ -25,7 +27,7 @@ def answer(one: Answer, edits: Sequence[Edit] | None = None) -> str:
     With `edits`, what would turn it.
     """
     deciding = one.reasons[0]
-    document: Json = {
+    written: Json = {
         "allowed": one.allowed,
         "source": _named(one.source.reference, [pair.source for pair in one.pairs]),
         "destination": _named(one.destination.reference, [pair.destination for pair in one.pairs]),
@@ -33,18 +35,18 @@ def answer(one: Answer, edits: Sequence[Edit] | None = None) -> str:
         "port": one.port,
     }
     if one.port is None:
-        document["traffic"] = traffic(one.traffic)
-    document["egress"] = _side(deciding.egress)
-    document["ingress"] = _side(deciding.ingress)
+        written["traffic"] = traffic(one.traffic)
+    written["egress"] = _side(deciding.egress)
+    written["ingress"] = _side(deciding.ingress)
     if len(one.pairs) > 1 or one.destination.service:
-        document["pairs"] = [_pair(reason, port) for reason, port in zip(one.reasons, one.ports, strict=True)]
-    document["assumptions"] = list(one.assumptions)
+        written["pairs"] = [_pair(reason, port) for reason, port in zip(one.reasons, one.ports, strict=True)]
+    written["assumptions"] = list(one.assumptions)
     if edits is not None:
-        document["edits"] = [
+        written["edits"] = [
             {"action": edit.action, **_place(edit.place), "lines": list(edit.lines), "others": edit.others}
             for edit in edits
         ]
-    return text(document)
+    return text(written)
 
 
 def connections(found: Iterable[Connection]) -> Iterator[str]:
@@ -56,6 +58,11 @@ def connections(found: Iterable[Connection]) -> Iterator[str]:
         yield separator + msgspec.json.encode(piece).decode()
         separator = ",\n"
     yield "\n]}\n"
+
+
+def policies(found: Iterable[NetworkPolicy]) -> str:
+    """Policies as a List, as `kubectl get -o json` prints them."""
+    return text({"apiVersion": "v1", "items": [document(one) for one in found], "kind": "List"})
 
 
 def problems(found: Iterable[Problem]) -> str:
@@ -88,9 +95,9 @@ def party(one: Reference | Addresses) -> Json:
     return {"namespace": one.namespace, "kind": one.kind, "name": one.name}
 
 
-def text(document: Json) -> str:
-    """A document, indented for reading."""
-    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
+def text(written: Json) -> str:
+    """A written, indented for reading."""
+    return msgspec.json.format(msgspec.json.encode(written), indent=2).decode()
 
 
 def _named(reference: Reference | None, ends: list[End]) -> Json:
@@ -115,11 +122,11 @@ def _pair(reason: PairReason, port: int | None) -> Json:
 
 
 def _side(side: SideReason) -> Json:
-    document: Json = {"isolated": side.isolated, "allowed": side.allowed}
+    written: Json = {"isolated": side.isolated, "allowed": side.allowed}
     if side.exempt:
-        document["exempt"] = side.exempt
-    document["policies"] = [_policy(one) for one in side.policies]
-    return document
+        written["exempt"] = side.exempt
+    written["policies"] = [_policy(one) for one in side.policies]
+    return written
 
 
 def _policy(one: PolicyReason) -> Json:

@@ -1,0 +1,33 @@
+"""Model objects back in the API's shape: plain dicts and lists, without what is empty."""
+
+from typing import Any
+
+import msgspec
+
+from ringfence.model.objects import NetworkPolicy
+from ringfence.model.policies import DEFAULT_PROTOCOL
+
+_SELECTORS = ("podSelector", "namespaceSelector")
+
+
+def document(policy: NetworkPolicy) -> dict[str, Any]:
+    """The policy as a document, with `apiVersion` and `kind`."""
+    return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", **plain(policy)}
+
+
+def plain(part: Any) -> Any:
+    """A part of a policy as one would write it: defaults left out, an empty selector kept, for it selects all."""
+    return _pruned(msgspec.to_builtins(part))
+
+
+def _pruned(value: Any) -> Any:
+    if isinstance(value, dict):
+        pruned = {key: _pruned(inner) for key, inner in value.items()}
+        return {key: inner for key, inner in pruned.items() if not _goes_without_saying(key, inner)}
+    return [_pruned(inner) for inner in value] if isinstance(value, list | tuple) else value
+
+
+def _goes_without_saying(key: str, value: Any) -> bool:
+    if value == {}:
+        return key not in _SELECTORS
+    return value in (None, "", []) or (key, value) == ("protocol", DEFAULT_PROTOCOL)
