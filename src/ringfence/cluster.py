@@ -20,7 +20,7 @@ from ringfence.analysis.questions import Answer
 from ringfence.engine.state import State
 from ringfence.errors import InputError
 from ringfence.model.decoding import decode, unknown_fields
-from ringfence.model.objects import DEFAULT_NAMESPACE, NetworkPolicy, Object, namespace_of
+from ringfence.model.objects import DEFAULT_NAMESPACE, Manifest, NetworkPolicy, Object, kind_of, namespace_of
 from ringfence.model.origin import Origin
 from ringfence.model.policies import defaulted
 from ringfence.model.problems import Problem, Severity
@@ -58,6 +58,7 @@ class Cluster:
         self.problems: list[Problem] = []
         self.skipped: Counter[str] = Counter()
         self.state = State(live=live)
+        self._origins: dict[tuple[str, str, str], Origin] = {}
 
     @classmethod
     def load(
@@ -161,10 +162,21 @@ class Cluster:
         self.problems.extend(reading.problems)
         self.skipped.update(reading.skipped)
         for manifest in reading.manifests:
+            self._note_origin(manifest)
             if isinstance(manifest.object, NetworkPolicy):
                 self._take_policy(manifest.object, manifest.origin)
             else:
                 self.state.upsert(manifest.object, manifest.origin)
+
+    def _note_origin(self, manifest: Manifest) -> None:
+        """Report an object that was read before: as with `kubectl apply`, the last one counts."""
+        kind, namespace, name = kind_of(manifest.object), namespace_of(manifest.object), manifest.object.metadata.name
+        earlier = self._origins.get((kind, namespace, name))
+        self._origins[kind, namespace, name] = manifest.origin
+        if earlier and name:
+            subject = f"{kind} {namespace}/{name}" if namespace else f"{kind} {name}"
+            message = f"defined before at {earlier.at()}; this one counts"
+            self.problems.append(Problem(manifest.origin.at(), message, Severity.WARNING, subject))
 
     def _take_policy(self, policy: NetworkPolicy, origin: Origin) -> None:
         policy = defaulted(policy)

@@ -13,10 +13,11 @@ from ringfence.engine import connectivity
 from ringfence.engine.pods import Member, Reference
 from ringfence.engine.population import Identity
 from ringfence.engine.state import State
-from ringfence.engine.verdicts import is_exempt
+from ringfence.engine.verdicts import is_exempt, node_addresses
 from ringfence.model.policies import Direction
 from ringfence.sets import bitsets
-from ringfence.sets.addresses import Addresses
+from ringfence.sets.addresses import NO_ADDRESSES, Addresses
+from ringfence.sets.partitions import Partition, merged
 from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
 
 
@@ -69,8 +70,19 @@ def connections(state: State, *, pods: bool = False) -> Iterator[Connection]:
     for identity in state.population.identities():
         incoming = connectivity.addresses(state, identity, Direction.INGRESS)
         for destination in listed[identity.bit]:
-            for outside, traffic in incoming:
+            for outside, traffic in _with_own_node(state, destination, incoming):
                 yield Connection(outside, destination.reference, traffic)
+
+
+def _with_own_node(
+    state: State, party: Party, incoming: Partition[Addresses, Traffic]
+) -> Partition[Addresses, Traffic]:
+    """What addresses reach a party, where its node, if it is known, always does."""
+    node = node_addresses(state, party.pod.node) if party.pod and not party.pod.host_network else NO_ADDRESSES
+    if not node:
+        return incoming
+    others = [(left, traffic) for addresses, traffic in incoming if (left := addresses - node)]
+    return merged([*others, (node, ALL_TRAFFIC)])
 
 
 def _among_pods(
