@@ -1,18 +1,17 @@
 """The system calls that Python 3.11 does not offer. Each raises OSError when the kernel refuses.
 
-Sources: unshare(2), setns(2), mount(2), prctl(2).
+Sources: unshare(2), setns(2), mount(2), umount(2).
 """
 
 import ctypes
 import os
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntFlag
 from typing import Final
 
 _libc: Final = ctypes.CDLL(None, use_errno=True)
-_PR_SET_PDEATHSIG: Final = 1
+_MNT_DETACH: Final = 2
 
 
 class Kind(IntFlag):
@@ -27,7 +26,6 @@ class Kind(IntFlag):
 class MountFlag(IntFlag):
     """Flags of mount(2)."""
 
-    READ_ONLY = 1
     BIND = 4096
     RECURSIVE = 16384
     PRIVATE = 1 << 18
@@ -73,11 +71,9 @@ def mount(source: str, target: str, filesystem: str | None, flags: MountFlag) ->
     _check(_libc.mount(os.fsencode(source), os.fsencode(target), kind, ctypes.c_ulong(int(flags)), None))
 
 
-def die_with_parent(parent: int) -> None:
-    """Have the kernel kill this process when the thread that forked it ends; `parent` is the parent's process id."""
-    _check(_libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0))
-    if os.getppid() != parent:
-        os.kill(os.getpid(), signal.SIGKILL)
+def unmount(target: str) -> None:
+    """Take away what was mounted last over a folder; what is still used of it stays where it is used."""
+    _check(_libc.umount2(os.fsencode(target), _MNT_DETACH))
 
 
 def _check(result: int) -> None:

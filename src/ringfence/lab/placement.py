@@ -20,7 +20,7 @@ from ringfence.engine.state import State
 from ringfence.lab import addressing
 from ringfence.lab.addressing import Pool
 from ringfence.lab.errors import LaboratoryError
-from ringfence.lab.topology import IPAddress
+from ringfence.lab.topology import DNS_SERVICE, IPAddress
 from ringfence.model.objects import (
     Container,
     ContainerPort,
@@ -40,8 +40,7 @@ from ringfence.model.objects import (
 )
 from ringfence.sets.addresses import FAMILIES, Family, address_text
 
-DNS_SERVICE: Final = ("kube-system", "kube-dns")
-DNS_POD: Final = Reference("kube-system", "Pod", "dns")
+_DNS_POD: Final = "dns"
 _DNS_LABELS: Final = {"k8s-app": "kube-dns"}
 
 
@@ -63,6 +62,8 @@ class Placement:
         self._stand_ins: dict[Reference, Reference] = {}
         self._taken: set[IPAddress] = set()
         self._pools: dict[str, list[Pool]] = {}
+        self.additions: tuple[str, ...] = ()
+        """The pods that are in no manifest, by name."""
 
     def settle(self) -> None:
         """Settle what is open. Raises LaboratoryError for addresses that cannot be built."""
@@ -89,14 +90,15 @@ class Placement:
 
     def _provide_dns(self) -> None:
         """Have a DNS pod behind the usual Service, unless the cluster brings its own."""
-        namespace, name = DNS_SERVICE
-        if DNS_SERVICE in self._state.services:
+        namespace, name = DNS_SERVICE.split("/")
+        if (namespace, name) in self._state.services:
             return
         ports = tuple(ServicePort(53, protocol.lower(), protocol) for protocol in ("UDP", "TCP"))
         spec = ServiceSpec(ports=ports, selector=_DNS_LABELS)
         self._state.upsert(Service(ObjectMeta(name, namespace), spec))
         containers = (Container(tuple(ContainerPort(53, port.name, port.protocol) for port in ports)),)
-        self._state.upsert(Pod(ObjectMeta(DNS_POD.name, namespace, labels=_DNS_LABELS), PodSpec(containers)))
+        self._state.upsert(Pod(ObjectMeta(_DNS_POD, namespace, labels=_DNS_LABELS), PodSpec(containers)))
+        self.additions = (f"{namespace}/{_DNS_POD}",)
 
     def _settle_nodes(self) -> None:
         named = {member.node for member in self._state.members() if member.node} | self._state.nodes.keys()

@@ -10,7 +10,7 @@ from ringfence.engine.pods import Member
 from ringfence.engine.state import State
 from ringfence.errors import EndpointError
 from ringfence.lab import addressing, placement
-from ringfence.lab.topology import Backend, IPAddress, Node, Pod, Port, Service, ServicePort, Topology
+from ringfence.lab.topology import DNS_SERVICE, Backend, IPAddress, Node, Pod, Port, Service, ServicePort, Topology
 from ringfence.model import objects
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import FAMILIES, Addresses, address_text
@@ -20,19 +20,25 @@ WEB: Final = Port(80)
 """Where hosts outside are reached if no rule says which of their ports count."""
 
 
-def plan(state: State) -> Topology:
-    """The network of a cluster in which nothing is open any more (`placement`)."""
+def plan(state: State, guests: Iterable[IPAddress] = ()) -> Topology:
+    """The network of a cluster in which nothing is open any more (`placement`).
+
+    `guests` are hosts outside that nobody mentions but somebody wants to probe.
+    """
     members = sorted(state.members(), key=lambda member: member.reference)
+    namespace, dns = DNS_SERVICE.split("/")
     families = [family for family in FAMILIES if any(family in member.families for member in members)]
     services = [(service, _ports(state, service)) for _, service in sorted(state.services.items())]
     targets = _targets(ports for _, ports in services)
+    inhabited = placement.addresses_in_use(state)
+    mentioned = addressing.outside_hosts(addressing.blocks_of(state), inhabited, families)
     return Topology(
         tuple(Node(name, placement.node_addresses(node)) for name, node in sorted(state.nodes.items())),
         tuple(_pod(member, targets) for member in members),
         tuple(_service(state, service, ports) for service, ports in services),
-        tuple(addressing.outside_hosts(addressing.blocks_of(state), placement.addresses_in_use(state), families)),
+        tuple(dict.fromkeys([*mentioned, *(guest for guest in guests if guest not in inhabited)])),
         tuple(sorted(set(_outside_ports(state)))) or (WEB,),
-        tuple(map(str, selected_members(state, state.services[placement.DNS_SERVICE]))),
+        tuple(map(str, selected_members(state, state.services[namespace, dns]))),
     )
 
 

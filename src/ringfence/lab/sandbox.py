@@ -8,7 +8,6 @@ Source: user_namespaces(7); the settings are those of the Linux kernel, Debian a
 
 import errno
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,7 +25,6 @@ def enter() -> None:
     """
     user, group = os.getuid(), os.getgid()
     try:
-        _require_nft()
         if not _unshare_as_root():
             linux.unshare(Kind.USER | _SANDBOX)
             Path("/proc/self/setgroups").write_text("deny")
@@ -64,15 +62,6 @@ def _unshare_as_root() -> bool:
     except PermissionError:
         return False
     return True
-
-
-def _require_nft() -> None:
-    path = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
-    if shutil.which("nft", path=path) is None:
-        raise LaboratoryError(
-            "the program nft is missing: install the package nftables "
-            "(apt install nftables, dnf install nftables, apk add nftables)"
-        )
 
 
 def _read_setting(name: str) -> str | None:

@@ -4,6 +4,7 @@ Whatever comes in is handed to an `Answer`. The usual one tells who answers, in 
 `curl http://db:3306` inside a pod prints the name of the pod that it has reached.
 """
 
+import errno
 import socket
 from collections.abc import Callable
 from typing import Final, Protocol
@@ -23,6 +24,10 @@ NON_BLOCKING: Final = socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
 _BACKLOG: Final = 4096
 _LONGEST: Final = 65536
 _HTTP: Final = (b"GET ", b"HEAD ", b"POST ", b"PUT ", b"DELETE ")
+
+
+class PortTakenError(LaboratoryError):
+    """Somebody else answers on a port."""
 
 
 class Server(Protocol):
@@ -49,7 +54,7 @@ def tell_name(name: str) -> Answer:
 def open_server(loop: Loop, address: IPAddress, port: Port, answer: Answer) -> Server:
     """Answer on a port of an address, in the calling thread's network namespace.
 
-    Raises LaboratoryError if the port is taken, which is possible where programs run in the pod's network.
+    Raises PortTakenError if somebody else has the port: a program that was started in the pod's network.
     """
     try:
         match port.protocol:
@@ -60,7 +65,9 @@ def open_server(loop: Loop, address: IPAddress, port: Port, answer: Answer) -> S
             case _:
                 return _SctpServer(loop, address, port.number)
     except OSError as error:
-        raise LaboratoryError(f"nothing can be opened on {address} port {port}: {error.strerror}") from error
+        if error.errno == errno.EADDRINUSE:
+            raise PortTakenError(f"port {port} of {address} is taken by a program in the pod's network") from error
+        raise LaboratoryError(f"port {port} of {address} cannot be opened: {error.strerror}") from error
 
 
 class _TcpServer:

@@ -7,12 +7,32 @@ Service is masqueraded, because it would otherwise answer itself directly.
 Source: kube-proxy's nftables mode (KEP-3866).
 """
 
+import os
+import shutil
+import subprocess
 from collections.abc import Iterator
 from typing import Final
 
+from ringfence.lab.errors import LaboratoryError
 from ringfence.lab.topology import Backend, IPAddress, ServicePort, Topology
 
 TABLE: Final = "inet ringfence-services"
+
+
+def translate(topology: Topology) -> None:
+    """Have the kernel translate all Services, in the calling thread's network namespace.
+
+    Raises LaboratoryError if nft is missing or refuses.
+    """
+    nft = shutil.which("nft", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+    if nft is None:
+        raise LaboratoryError(
+            "the program nft is missing: install the package nftables "
+            "(apt install nftables, dnf install nftables, apk add nftables)"
+        )
+    done = subprocess.run([nft, "-f", "-"], input=ruleset(topology), capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise LaboratoryError(f"Services cannot be translated: nft says: {done.stderr.strip()}")
 
 
 def ruleset(topology: Topology) -> str:

@@ -13,6 +13,7 @@ import msgspec
 IPAddress = IPv4Address | IPv6Address
 
 CLUSTER_DOMAIN: Final = "cluster.local"
+DNS_SERVICE: Final = "kube-system/kube-dns"
 
 
 class Port(msgspec.Struct, frozen=True, order=True, cache_hash=True):
@@ -106,6 +107,11 @@ class Topology(msgspec.Struct, frozen=True, dict=True):
     def service_by_name(self) -> dict[str, Service]:
         """The Services by `NAMESPACE/NAME`."""
         return {service.name: service for service in self.services}
+
+    def dns_address(self) -> IPAddress:
+        """Where pods ask for names: the first address of the DNS Service, or of a pod that answers them."""
+        service = self.service_by_name[DNS_SERVICE]
+        return (*service.addresses, *(ip for name in self.dns for ip in self.pod_by_name[name].addresses))[0]
 
     def networked_pods(self) -> Iterator[Pod]:
         """The pods with a network stack of their own: all but those on the host network."""

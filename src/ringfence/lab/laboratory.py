@@ -1,0 +1,173 @@
+"""The laboratory: a cluster, the network built from it, what is enforced there, and who answers in it.
+
+Whatever changes in the cluster, the same steps follow: what is open is settled, the network becomes what the plan says,
+the nodes translate Services and enforce policies, and servers answer on the ports of the plan.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from ringfence.cluster import Cluster
+from ringfence.engine.pods import Reference
+from ringfence.lab import dns, linux, services
+from ringfence.lab.asking import one_pod, questions_between
+from ringfence.lab.enforcement import Enforcement
+from ringfence.lab.expectations import Expectations
+from ringfence.lab.loop import Loop
+from ringfence.lab.network import Network
+from ringfence.lab.placement import Placement, Wishes
+from ringfence.lab.plan import plan
+from ringfence.lab.prober import PATIENCE, Probe, Progress, observe
+from ringfence.lab.questions import Question, ask_all, name_of
+from ringfence.lab.serving import Serving
+from ringfence.lab.topology import IPAddress, Pod, Port, Topology
+from ringfence.model.objects import Manifest, Workload, namespace_of
+from ringfence.render.lab import Outcome, Report, Situation
+
+_SECOND_PATIENCE: Final = 2.5
+"""Seconds to wait for an answer that was expected and did not come: long enough for TCP to try three times."""
+
+
+class Laboratory:
+    """A running laboratory. The process must be in a sandbox; everything ends with it, or with `close`."""
+
+    def __init__(self, cluster: Cluster, wishes: Wishes, *, serve: bool = True) -> None:
+        """Build what `cluster`, which from now on belongs to the laboratory, describes.
+
+        Without `serve` nothing answers but DNS, and ports are free for programs; probes open what they need.
+        """
+        self.cluster = cluster
+        self.loop = Loop()
+        self.topology = Topology((), ())
+        self._guests: set[IPAddress] = set()
+        self._placement = Placement(cluster.state, wishes)
+        self._network = Network()
+        self._enforcement = Enforcement()
+        self._serving = Serving(self.loop, self._network, serve=serve)
+        self._rebuild()
+
+    def apply(self, manifests: Iterable[Manifest]) -> None:
+        """Take objects in while the laboratory runs. Connections that are no longer allowed end.
+
+        Raises InputError for an object that the API server would refuse; those before it have been taken in.
+        """
+        try:
+            for manifest in manifests:
+                if isinstance(manifest.object, Workload):
+                    self._placement.withdraw(_reference(manifest.object))
+                self.cluster.upsert(manifest.object, manifest.origin)
+        finally:
+            self._rebuild()
+
+    def delete(self, references: Iterable[Reference]) -> None:
+        """Let objects go while the laboratory runs."""
+        for reference in references:
+            self._placement.withdraw(reference)
+            self.cluster.remove(reference.kind, reference.namespace, reference.name)
+        self._rebuild()
+
+    def questions(self, source: str = "", destination: str = "", ports: tuple[Port, ...] = ()) -> list[Question]:
+        """What to ask about a connection, written as for every command; without ends, about all of them.
+
+        An address that nobody has becomes a host outside the cluster. Raises EndpointError for what names nothing.
+        """
+        if not source:
+            return ask_all(self.topology, ports, leave_out=self._placement.additions)
+        asked = questions_between(self.cluster.state, self.topology, self.cluster.namespace, source, destination, ports)
+        parties = {party for question in asked for party in (question.source, question.destination)}
+        guests = {party for party in parties if not isinstance(party, Pod)} - set(self.topology.outside)
+        if guests:
+            self._guests |= guests
+            self._rebuild()
+        return asked
+
+    def probe(self, questions: Sequence[Question], progress: Progress = lambda sent: None) -> Report:
+        """Open every connection that is asked about, and compare with what the engine says.
+
+        An answer is proof. Silence where an answer is expected is looked at a second time, and longer, before it
+        counts: a busy machine may be late.
+        """
+        expectations = Expectations(self.cluster.state)
+        expected = [expectations.allows(question) for question in questions]
+        with self._serving.answering(questions):
+            observed = observe(self.loop, [self._probe(question) for question in questions], PATIENCE, progress)
+            late = [i for i in range(len(questions)) if expected[i] and not observed[i]]
+            again = observe(self.loop, [self._probe(questions[i]) for i in late], _SECOND_PATIENCE)
+        for i, reached in zip(late, again, strict=True):
+            observed[i] = reached
+        both = len({question.destination_address.version for question in questions}) > 1
+        return Report(
+            tuple(
+                Outcome(
+                    name_of(question.source),
+                    name_of(question.destination),
+                    question.port.protocol,
+                    question.port.number,
+                    expected[i],
+                    observed[i],
+                    question.destination_address.version if both else None,
+                    () if expected[i] else expectations.denials(question),
+                )
+                for i, question in enumerate(questions)
+            )
+        )
+
+    def pod(self, text: str) -> Pod:
+        """The one pod that `text` names. Raises EndpointError if it is not exactly one."""
+        return one_pod(self.cluster.state, self.topology, self.cluster.namespace, text)
+
+    def resolver_configuration(self, pod: Pod) -> str:
+        """The `/etc/resolv.conf` of a pod."""
+        return dns.resolver_configuration(self.topology.dns_address(), pod.namespace)
+
+    def situation(self) -> Situation:
+        """What there is, for people to look at."""
+        policies = self.cluster.state.network_policies.all_policies()
+        return Situation(
+            tuple((node.name, _joined(node.addresses)) for node in self.topology.nodes),
+            tuple((pod.name, pod.node, _joined(pod.addresses), _joined(pod.ports)) for pod in self.topology.pods),
+            tuple(
+                (one.name, _joined(one.addresses), _joined(port.port for port in one.ports))
+                for one in self.topology.services
+            ),
+            tuple(map(str, self.topology.outside)),
+            tuple(f"{policy.namespace}/{policy.name}" for policy in policies),
+        )
+
+    def network_of(self, pod: Pod) -> int:
+        """The network namespace in which a pod's programs run."""
+        return self._network.pod(pod)
+
+    def close(self) -> None:
+        """Let everything go."""
+        self._serving.close()
+        self._enforcement.close()
+        self._network.close()
+        self.loop.close()
+
+    def _rebuild(self) -> None:
+        """Bring everything to what the cluster says now: policies before anybody answers."""
+        self._placement.settle()
+        topology = plan(self.cluster.state, self._guests)
+        self._serving.leave(topology)
+        self._network.become(topology)
+        for node in topology.nodes:
+            with linux.inside(self._network.node(node.name)):
+                services.translate(topology)
+                self._enforcement.enforce(node.name, self.cluster.state)
+        self._serving.become(topology)
+        self.topology = topology
+
+    def _probe(self, question: Question) -> Probe:
+        source = question.source
+        if isinstance(source, Pod):
+            return Probe(self._network.pod(source), question.destination_address, question.port)
+        return Probe(self._network.outside, question.destination_address, question.port, source)
+
+
+def _joined(values: Iterable[object]) -> str:
+    return ",".join(map(str, values))
+
+
+def _reference(workload: Workload) -> Reference:
+    return Reference(namespace_of(workload), workload.kind, workload.metadata.name)
