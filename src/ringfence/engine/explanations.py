@@ -9,11 +9,11 @@ from collections.abc import Iterator
 
 import msgspec
 
-from ringfence.engine.matching import end_text, match_peer
+from ringfence.engine.matching import Match, end_text, match_peer
 from ringfence.engine.pods import Member
 from ringfence.engine.rules import CompiledPolicy, CompiledRule
 from ringfence.engine.state import State
-from ringfence.engine.verdicts import End, is_exempt, relevant_families, side_traffic
+from ringfence.engine.verdicts import End, is_exempt, relevant_families, side_traffic, traffic_over
 from ringfence.model.objects import Service, namespace_of
 from ringfence.model.origin import Place
 from ringfence.model.policies import Direction, rules_of
@@ -61,7 +61,7 @@ class SideReason(msgspec.Struct, frozen=True):
     """One side of a connection: the source's egress or the destination's ingress.
 
     `traffic` is all that the side allows, `allowed` whether that is what was asked. `exempt` says why no policy
-    counts, where none does.
+    counts, where none does. `denied_over` are the address families that deny what another allows.
     """
 
     direction: Direction
@@ -72,6 +72,7 @@ class SideReason(msgspec.Struct, frozen=True):
     traffic: Traffic
     policies: tuple[PolicyReason, ...] = ()
     exempt: str = ""
+    denied_over: tuple[Family, ...] = ()
     assumptions: tuple[str, ...] = ()
 
 
@@ -135,8 +136,20 @@ def _explain_side(state: State, subject: End, direction: Direction, peer: End, a
         traffic=traffic,
         policies=tuple(_explain_policy(state, policy, direction, subject, peer, asked) for policy in isolating),
         exempt=_why_exempt(state, subject, peer),
+        denied_over=tuple(_denied_over(state, subject, direction, peer, asked)),
     )
     return msgspec.structs.replace(side, assumptions=tuple(dict.fromkeys(_assumptions(state, side))))
+
+
+def _denied_over(state: State, subject: Member, direction: Direction, peer: End, asked: Traffic | None) -> list[Family]:
+    if not isinstance(peer, Member):
+        return []
+    over = {
+        family: traffic_over(state, subject, direction, peer, family)
+        for family in relevant_families(state, subject, peer)
+    }
+    denying = [family for family, traffic in over.items() if (asked - traffic if asked else not traffic)]
+    return denying if len(denying) < len(over) else []
 
 
 def _why_exempt(state: State, subject: Member, peer: End) -> str:
@@ -195,10 +208,22 @@ def _explain_peers(
 ) -> Iterator[PeerReason]:
     written = rules_of(policy.policy, direction)[rule.index]
     for index, peer in enumerate(written.peers):
-        match = match_peer(peer, policy.namespace, end, families, state.namespaces)
+        match = _over_families(
+            {family: match_peer(peer, policy.namespace, end, (family,), state.namespaces) for family in families}
+        )
         field = f"{path}.{direction.peers_field}[{index}]" + (f".{match.field}" if match.field else "")
         place = policy.origin.at(field) if policy.origin else None
         yield PeerReason(index, match.matches, match.reason, place, match.assumption)
+
+
+def _over_families(matches: dict[Family, Match]) -> Match:
+    """One match for all families; where they differ, what holds for the families that match."""
+    matching = [family for family, match in matches.items() if match.matches]
+    first, *rest = matches.values()
+    if not rest or len(matching) in (0, len(matches)):
+        return first
+    match = matches[matching[0]]
+    return msgspec.structs.replace(match, reason=f"over {matching[0]} only: {match.reason}")
 
 
 def _named_traffic(rule: CompiledRule, destination: End) -> Traffic:

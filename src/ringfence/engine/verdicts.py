@@ -60,11 +60,18 @@ def side_traffic(state: State, subject: Member, direction: Direction, peer: End)
         families = relevant_families(state, subject, peer)
         return reduce(
             and_,
-            (_traffic_with(state, subject, direction, peer, family) for family in families),
+            (traffic_over(state, subject, direction, peer, family) for family in families),
             ALL_TRAFFIC if families else NO_TRAFFIC,
         )
     cells = tiers.allowed_addresses(state.tiers, state.identity(subject), direction)
     return reduce(and_, (allowed for addresses, allowed in cells if addresses & peer), ALL_TRAFFIC)
+
+
+def traffic_over(state: State, subject: Member, direction: Direction, peer: Member, family: Family) -> Traffic:
+    """What the policies of `subject` alone allow with another pod that is reached over one address family."""
+    bit = 1 << state.identity(peer).bit
+    cells = tiers.allowed_peers(state.tiers, state.identity(subject), direction, family, state.population.everyone)
+    return next(allowed for peers, allowed in cells if peers & bit)
 
 
 def relevant_families(state: State, a: Member, b: Member) -> tuple[Family, ...]:
@@ -97,9 +104,3 @@ def node_addresses(state: State, name: str) -> Addresses:
             continue
         addresses |= Addresses.in_family(family, ((number, number),))
     return addresses
-
-
-def _traffic_with(state: State, subject: Member, direction: Direction, peer: Member, family: Family) -> Traffic:
-    bit = 1 << state.identity(peer).bit
-    cells = tiers.allowed_peers(state.tiers, state.identity(subject), direction, family, state.population.everyone)
-    return next(allowed for peers, allowed in cells if peers & bit)

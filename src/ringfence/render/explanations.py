@@ -80,6 +80,8 @@ def _service(answer: Answer) -> Iterator[str]:
 def _side(side: SideReason, asked: Traffic | None) -> Iterator[str]:
     end = end_text(side.subject)
     verdict = "allowed" if side.allowed else "denied"
+    if side.denied_over:
+        verdict += f" over {' and '.join(map(str, side.denied_over))}, though not over the other family"
     head = f"{side.direction.field} of {end}: {verdict}"
     if side.exempt:
         yield f"{head}: {side.exempt}"
