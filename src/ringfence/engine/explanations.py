@@ -178,7 +178,7 @@ def _explain_rule(
     asked: Traffic | None,
 ) -> RuleReason:
     path = f"spec.{direction.field}[{rule.index}]"
-    families = relevant_families(state, subject, peer) if isinstance(peer, Member) else FAMILIES
+    families = (isinstance(peer, Member) and relevant_families(state, subject, peer)) or FAMILIES
     peers = tuple(_explain_peers(state, policy, direction, rule, path, peer, families))
     destination = subject if direction is Direction.INGRESS else peer
     traffic = rule.traffic | _named_traffic(rule, destination)
