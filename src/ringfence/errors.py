@@ -5,7 +5,9 @@
     │   ├── ManifestError       a file, a document or an object in it
     │   ├── DecodingError       a value that has the wrong type for its field
     │   └── EndpointError       a source or destination that names nothing, or too much
-    └── LiveClusterError        the API server or its credentials
+    ├── LiveClusterError        the API server or its credentials
+    ├── KernelError             the kernel or the rights to use its packet filter
+    └── LaboratoryError         the laboratory: it cannot be built, reached or asked
 
 A message says what is wrong, where (file:line where there is one) and how to mend it.
 """
@@ -40,3 +42,15 @@ class EndpointError(InputError):
 
 class LiveClusterError(RingfenceError):
     """The API server could not be reached, refused the credentials, or answered what cannot be read."""
+
+
+class KernelError(RingfenceError):
+    """The kernel refused a packet filter. `code` is the error's number, as in `errno`."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class LaboratoryError(RingfenceError):
+    """The laboratory cannot be built, reached or asked."""

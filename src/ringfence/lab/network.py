@@ -20,8 +20,8 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
+from ringfence.errors import LaboratoryError
 from ringfence.lab import linux, rtnetlink
-from ringfence.lab.errors import LaboratoryError
 from ringfence.lab.rtnetlink import LOOPBACK, LinkEnd, Request
 from ringfence.lab.topology import IPAddress, Node, Pod, Topology
 

@@ -17,9 +17,9 @@ from msgspec.structs import replace
 from ringfence.analysis.services import is_headless
 from ringfence.engine.pods import Member, Reference
 from ringfence.engine.state import State
+from ringfence.errors import LaboratoryError
 from ringfence.lab import addressing
 from ringfence.lab.addressing import Pool
-from ringfence.lab.errors import LaboratoryError
 from ringfence.lab.topology import DNS_SERVICE, IPAddress
 from ringfence.model.objects import (
     Container,

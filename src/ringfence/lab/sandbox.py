@@ -11,8 +11,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from ringfence.errors import LaboratoryError
 from ringfence.lab import linux
-from ringfence.lab.errors import LaboratoryError
 from ringfence.lab.linux import Kind, MountFlag
 
 _SANDBOX = Kind.NETWORK | Kind.MOUNT

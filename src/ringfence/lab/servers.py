@@ -9,9 +9,9 @@ import socket
 from collections.abc import Callable
 from typing import Final, Protocol
 
+from ringfence.errors import LaboratoryError
 from ringfence.lab import sctp
 from ringfence.lab.datagrams import payload, received, send
-from ringfence.lab.errors import LaboratoryError
 from ringfence.lab.loop import READABLE, Loop
 from ringfence.lab.topology import IPAddress, Port
 

@@ -13,7 +13,7 @@ import subprocess
 from collections.abc import Iterator
 from typing import Final
 
-from ringfence.lab.errors import LaboratoryError
+from ringfence.errors import LaboratoryError
 from ringfence.lab.topology import Backend, IPAddress, ServicePort, Topology
 
 TABLE: Final = "inet ringfence-services"

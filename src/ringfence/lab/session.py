@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from ringfence.cluster import Cluster
-from ringfence.errors import RingfenceError
+from ringfence.errors import LaboratoryError, RingfenceError
 from ringfence.lab import linux, sandbox, wire
-from ringfence.lab.errors import LaboratoryError
 from ringfence.lab.keeper import Keeper, is_ours
 from ringfence.lab.laboratory import Laboratory
 from ringfence.lab.linux import Kind, MountFlag

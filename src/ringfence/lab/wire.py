@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from ringfence.lab.errors import LaboratoryError
+from ringfence.errors import LaboratoryError
 from ringfence.lab.topology import Port
 from ringfence.model import objects
 from ringfence.model.objects import Manifest, Object

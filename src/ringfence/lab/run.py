@@ -1,0 +1,28 @@
+"""One run: build, enforce, probe, report; it is all gone when the process ends."""
+
+from collections.abc import Callable
+
+from ringfence.cluster import Cluster
+from ringfence.lab import sandbox
+from ringfence.lab.laboratory import Laboratory
+from ringfence.lab.placement import Wishes
+from ringfence.lab.topology import Port
+from ringfence.render.lab import Report
+
+Progress = Callable[[str, int, int], None]
+"""Told what is being done, how much of it is done, and how much there is."""
+
+
+def run(cluster: Cluster, wishes: Wishes, ports: tuple[Port, ...], progress: Progress) -> Report:
+    """Build `cluster` in a sandbox around this process, probe every connection, and say what came of it.
+
+    The process, which must have one thread only, stays in the sandbox; `cluster` belongs to the laboratory.
+    Raises LaboratoryError where it cannot be built.
+    """
+    progress("building", 0, 1)
+    sandbox.enter()
+    laboratory = Laboratory(cluster, wishes)
+    questions = laboratory.questions(ports=ports)
+    report = laboratory.probe(questions, lambda sent: progress("probing", sent, len(questions)))
+    laboratory.close()
+    return report
