@@ -1,0 +1,124 @@
+"""Sets of IP addresses, against the standard library's `ipaddress`."""
+
+import operator
+from collections.abc import Callable, Iterable
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ringfence.sets.addresses import (
+    ALL_ADDRESSES,
+    FAMILIES,
+    NO_ADDRESSES,
+    Addresses,
+    Family,
+    Network,
+    address_text,
+    parse_address,
+    span,
+)
+
+SPACE_4, SPACE_6 = ip_network("192.0.2.0/27"), ip_network("2001:db8::/123")
+WITNESSES = (
+    *SPACE_4,
+    *SPACE_6,
+    *map(ip_address, ("0.0.0.0", "192.0.1.255", "192.0.2.32", "255.255.255.255", "::", "2001:db8::20")),
+)
+"""Every address of two small networks, and a few around them."""
+
+
+def subnets(space: Network) -> list[Network]:
+    return [
+        net for length in range(space.prefixlen, space.max_prefixlen + 1) for net in space.subnets(new_prefix=length)
+    ]
+
+
+networks = st.sampled_from([*subnets(SPACE_4), *subnets(SPACE_6), ip_network("0.0.0.0/0"), ip_network("::/0")])
+some_networks = st.lists(networks, max_size=5)
+sets = st.builds(lambda more, less: Addresses.of(*more) - Addresses.of(*less), some_networks, some_networks)
+
+
+def members(addresses: Addresses) -> set[IPv4Address | IPv6Address]:
+    return {one for one in WITNESSES if addresses.contains(Family(one.version), int(one))}
+
+
+def covered(by: Iterable[Network]) -> set[IPv4Address | IPv6Address]:
+    return {one for one in WITNESSES for network in by if one in network}
+
+
+@given(some_networks)
+def test_a_set_holds_the_addresses_of_its_networks(of: list[Network]) -> None:
+    assert members(Addresses.of(*of)) == covered(of)
+
+
+@pytest.mark.parametrize("operation", [operator.or_, operator.and_, operator.sub, operator.xor])
+@given(a=sets, b=sets)
+def test_operators_are_those_of_sets(operation: Callable[[object, object], object], a: Addresses, b: Addresses) -> None:
+    result = operation(a, b)
+    assert isinstance(result, Addresses)
+    assert members(result) == operation(members(a), members(b))
+
+
+@given(sets)
+def test_cidrs_cover_exactly_the_set_and_could_not_be_fewer(addresses: Addresses) -> None:
+    networks = [ip_network(text) for text in addresses.cidrs()]
+    assert Addresses.of(*networks) == addresses
+    four = [network for network in networks if isinstance(network, IPv4Network)]
+    six = [network for network in networks if isinstance(network, IPv6Network)]
+    assert networks == [*sorted(four), *sorted(six)], "IPv4 first, ascending"
+    for low, high in pairwise(networks):
+        joined = low.supernet() if low.prefixlen else None
+        assert joined is None or {*joined.subnets()} != {low, high}, "two halves are written as one"
+
+
+@given(sets)
+def test_a_set_is_true_unless_it_is_empty(addresses: Addresses) -> None:
+    assert bool(addresses) is (addresses != NO_ADDRESSES) is bool(addresses.cidrs())
+
+
+def test_everything_is_two_cidrs() -> None:
+    assert ALL_ADDRESSES.cidrs() == ["0.0.0.0/0", "::/0"]
+    assert NO_ADDRESSES.cidrs() == []
+
+
+def test_families_never_meet() -> None:
+    four = Addresses.of(ip_network("0.0.0.0/0"))
+    assert four & ALL_ADDRESSES == four
+    assert (ALL_ADDRESSES - four).cidrs() == ["::/0"]
+    assert not four.contains(Family.IPV6, 1)
+
+
+@given(sets)
+def test_a_set_is_its_two_families_together(addresses: Addresses) -> None:
+    halves = [Addresses.in_family(family, addresses.ranges(family)) for family in FAMILIES]
+    assert halves[0] | halves[1] == addresses
+    assert not halves[0] & halves[1]
+
+
+@given(networks)
+def test_the_span_of_a_network(network: Network) -> None:
+    assert span(network) == (int(network[0]), int(network[-1]))
+
+
+@given(st.sampled_from(WITNESSES))
+def test_an_address_survives_being_read_and_written(address: IPv4Address | IPv6Address) -> None:
+    family, number = parse_address(str(address))
+    assert (family, number) == (Family(address.version), int(address))
+    assert address_text(family, number) == str(address)
+
+
+def test_a_mapped_address_is_not_taken_for_ipv4() -> None:
+    assert parse_address("::ffff:10.0.0.1")[0] is Family.IPV6
+
+
+@pytest.mark.parametrize("text", ["", "10.0.0", "10.0.0.0/8", "host", "10.0.0.256", " 10.0.0.1", "1:2:3"])
+def test_what_is_no_address_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="does not appear to be an IPv4 or IPv6 address"):
+        parse_address(text)
+
+
+def test_families_are_named_as_people_name_them() -> None:
+    assert [str(family) for family in FAMILIES] == ["IPv4", "IPv6"]

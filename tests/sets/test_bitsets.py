@@ -1,0 +1,30 @@
+"""Integers as sets of small numbers, against Python's own sets."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ringfence.sets import bitsets
+
+numbers = st.sets(st.integers(0, 200))
+
+
+@given(numbers)
+def test_what_goes_in_comes_out_in_order(members: set[int]) -> None:
+    assert list(bitsets.members(bitsets.of(members))) == sorted(members)
+
+
+@given(numbers)
+def test_size_and_lowest(members: set[int]) -> None:
+    bits = bitsets.of(members)
+    assert bitsets.size(bits) == len(members)
+    assert bool(bits) is bool(members)
+    if members:
+        assert bitsets.lowest(bits) == min(members)
+
+
+@given(numbers, numbers)
+def test_operators_are_those_of_sets(a: set[int], b: set[int]) -> None:
+    x, y = bitsets.of(a), bitsets.of(b)
+    assert set(bitsets.members(x | y)) == a | b
+    assert set(bitsets.members(x & y)) == a & b
+    assert set(bitsets.members(x & ~y)) == a - b
