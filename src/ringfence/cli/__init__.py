@@ -7,6 +7,7 @@ not wait for what it does not need.
 import os
 import sys
 from importlib import import_module
+from typing import IO, Any
 
 import click
 
@@ -30,6 +31,15 @@ _COMMANDS = {
 }
 
 
+class _Refusal(click.ClickException):
+    """An error of ringfence's own, as the user sees it: one message, no traceback."""
+
+    exit_code = EXIT_UNUSABLE
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        click.echo(f"error: {self.format_message()}", file=file, err=file is None)
+
+
 class _LazyGroup(click.Group):
     """A group that knows its commands by name and imports one only when it is called."""
 
@@ -42,6 +52,12 @@ class _LazyGroup(click.Group):
         command = getattr(import_module(f"ringfence.cli.{_COMMANDS[cmd_name][0]}"), cmd_name)
         assert isinstance(command, click.Command)
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except RingfenceError as error:
+            raise _Refusal(str(error)) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -68,11 +84,6 @@ def cli() -> None:
 
 
 def main() -> None:
-    """The entry point: runs a command, and turns errors into a message and an exit code."""
+    """The entry point, called `ringfence`, or by kubectl as its plugin."""
     called_as = os.path.basename(sys.argv[0])  # noqa: PTH119  (a name, not a path)
-    name = "kubectl ringfence" if called_as.startswith("kubectl-") else "ringfence"
-    try:
-        cli.main(prog_name=name)
-    except RingfenceError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(EXIT_UNUSABLE)
+    cli.main(prog_name="kubectl ringfence" if called_as.startswith("kubectl-") else "ringfence")
