@@ -27,6 +27,7 @@ _COMMANDS = {
     "get": ("policies", "List NetworkPolicies as kubectl does."),
     "describe": ("policies", "Describe NetworkPolicies as kubectl does."),
     "validate": ("validate", "What the API server would refuse, with file and line."),
+    "completion": ("completion", "The script that completes commands and names in a shell."),
     "lab": ("lab", "Prove it in network namespaces: real pods' networks, real kernel, real probes."),
 }
 

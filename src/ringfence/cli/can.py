@@ -5,6 +5,7 @@ import sys
 import click
 
 from ringfence.cli import EXIT_NO, EXIT_UNDECIDED, EXIT_YES
+from ringfence.cli.completion import complete_endpoint
 from ringfence.cli.inputs import Inputs, input_options
 from ringfence.cli.terminal import show
 from ringfence.cluster import Verdict
@@ -45,8 +46,8 @@ _no_assumptions = click.option(
 
 
 @click.command()
-@click.argument("source")
-@click.argument("destination")
+@click.argument("source", shell_complete=complete_endpoint)
+@click.argument("destination", shell_complete=complete_endpoint)
 @_port
 @_output
 @_no_assumptions
@@ -74,8 +75,8 @@ def can(
 
 
 @click.command()
-@click.argument("source")
-@click.argument("destination")
+@click.argument("source", shell_complete=complete_endpoint)
+@click.argument("destination", shell_complete=complete_endpoint)
 @_port
 @_output
 @_no_assumptions

@@ -1,0 +1,50 @@
+"""Shell completion: the script for a shell, and the names that can stand where an endpoint is asked for."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import click
+from click.shell_completion import get_completion_class
+
+from ringfence.cli import cli
+from ringfence.errors import RingfenceError
+
+if TYPE_CHECKING:
+    from ringfence.cluster import Cluster
+
+_VARIABLE = "_RINGFENCE_COMPLETE"
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the script that completes commands, options and endpoints in a shell.
+
+    \b
+    source <(ringfence completion bash)                                   # in ~/.bashrc
+    ringfence completion fish > ~/.config/fish/completions/ringfence.fish
+    """
+    found = get_completion_class(shell)
+    assert found is not None
+    click.echo(found(cli, {}, "ringfence", _VARIABLE).source())
+
+
+def complete_endpoint(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """The pods, workloads and Services of the manifests that are given; of a live cluster, nothing."""
+    filenames = context.params.get("filenames")
+    if not filenames:
+        return []
+    from ringfence.cluster import Cluster
+
+    try:
+        cluster = Cluster.load(*filenames)
+    except RingfenceError:
+        return []
+    return sorted(name for name in set(_names(cluster)) if name.startswith(incomplete))
+
+
+def _names(cluster: "Cluster") -> Iterator[str]:
+    for member in cluster.state.members():
+        yield f"{member.namespace}/{cluster.state.workload(member).name}"
+    for namespace, name in cluster.state.services:
+        yield f"{namespace}/svc/{name}"
