@@ -102,9 +102,8 @@ class State:
             case "Node":
                 self._replace_node(name, None)
             case _ if kind in WORKLOAD_KINDS:
-                chain = list(self.workloads.chain(reference))
-                self.workloads.remove(reference)
-                self._refresh_templates(chain)
+                with self._refreshing_templates(reference):
+                    self.workloads.remove(reference)
 
     @contextmanager
     def supposing(self) -> Iterator[Callable[[NetworkPolicy], None]]:
@@ -200,38 +199,47 @@ class State:
         if self.live and not member.addresses:
             return
         self._enter(member)
-        self.workloads.add_pod(member)
-        self._refresh_owner(member)
+        with self._refreshing_templates(member.owner):
+            self.workloads.add_pod(member)
 
     def _remove_pod(self, reference: Reference) -> None:
         self._on_nodes.pop(reference, None)
         member = self._members.get(reference)
         if member:
             self._leave(member)
-            self.workloads.discard_pod(member)
-            self._refresh_owner(member)
-
-    def _refresh_owner(self, member: Member) -> None:
-        if member.owner and not self.live:
-            self._refresh_templates(self.workloads.chain(member.owner))
+            with self._refreshing_templates(member.owner):
+                self.workloads.discard_pod(member)
 
     def _upsert_workload(self, workload: Workload) -> None:
-        reference = self.workloads.upsert(workload)
+        reference = Reference(namespace_of(workload), workload.kind, workload.metadata.name)
         self.namespaces.mention(reference.namespace)
         if present := self._members.get(reference):
             self._leave(present)
-        self._refresh_templates(self.workloads.chain(reference))
+        with self._refreshing_templates(reference):
+            self.workloads.upsert(reference, workload)
 
-    def _refresh_templates(self, references: Iterable[Reference]) -> None:
-        """Let the template of each workload take part if, and only if, it has to stand for its pods."""
-        for reference in references:
-            present = self._members.get(reference)
-            wanted = not self.live and self.workloads.stands_for_pods(reference)
-            workload = self.workloads.get(reference)
-            if present and not wanted:
-                self._leave(present)
-            elif wanted and not present and workload:
-                self._enter(member_of_workload(workload))
+    @contextmanager
+    def _refreshing_templates(self, reference: Reference | None) -> Iterator[None]:
+        """Afterwards, of all above a workload, now or before, those templates take part that stand for their pods.
+
+        In a running cluster none does.
+        """
+        if reference is None or self.live:
+            yield
+            return
+        before = list(self.workloads.chain(reference))
+        yield
+        for one in dict.fromkeys([*before, *self.workloads.chain(reference)]):
+            self._refresh_template(one)
+
+    def _refresh_template(self, reference: Reference) -> None:
+        present = self._members.get(reference)
+        wanted = self.workloads.stands_for_pods(reference)
+        workload = self.workloads.get(reference)
+        if present and not wanted:
+            self._leave(present)
+        elif wanted and not present and workload:
+            self._enter(member_of_workload(workload))
 
     def _upsert_node(self, node: Node) -> None:
         self._replace_node(node.metadata.name, node)

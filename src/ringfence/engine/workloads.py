@@ -7,11 +7,14 @@ the pods' `pod-template-hash`.
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from typing import Final
 
 from ringfence.engine.pods import Member, Reference, owner_of
-from ringfence.model.objects import DEFAULT_NAMESPACE, Workload
+from ringfence.model.objects import Workload
 
 HASH_LABEL = "pod-template-hash"
+_OWNING_KIND: Final = {"ReplicaSet": "Deployment", "Job": "CronJob"}
+"""What owns workloads. Whatever else an object says of itself is no chain, so that chains never run in circles."""
 
 
 class Workloads:
@@ -19,23 +22,20 @@ class Workloads:
 
     def __init__(self) -> None:
         self._objects: dict[Reference, Workload] = {}
+        self._pods: Counter[Reference] = Counter()
+        self._guesses: defaultdict[Reference, Counter[Reference]] = defaultdict(Counter)
         self._owners: dict[Reference, Reference] = {}
         self._owned: defaultdict[Reference, set[Reference]] = defaultdict(set)
-        self._pods: Counter[Reference] = Counter()
 
-    def upsert(self, workload: Workload) -> Reference:
-        """Take a workload in; returns what names it."""
-        reference = Reference(workload.metadata.namespace or DEFAULT_NAMESPACE, workload.kind, workload.metadata.name)
-        self.remove(reference)
+    def upsert(self, reference: Reference, workload: Workload) -> None:
+        """Take in the workload that `reference` names."""
         self._objects[reference] = workload
-        if owner := owner_of(workload.metadata):
-            self._link(reference, owner)
-        return reference
+        self._relink(reference)
 
     def remove(self, reference: Reference) -> None:
         """Let a workload go, if it is in."""
-        if self._objects.pop(reference, None) and (owner := self._owners.pop(reference, None)):
-            self._owned[owner].discard(reference)
+        self._objects.pop(reference, None)
+        self._relink(reference)
 
     def get(self, reference: Reference) -> Workload | None:
         """The workload of a name, if it is an object of the input."""
@@ -47,14 +47,11 @@ class Workloads:
 
     def add_pod(self, member: Member) -> None:
         """Note that a pod has come."""
-        if member.owner:
-            self._pods[member.owner] += 1
-            self._guess_owner(member.owner, member)
+        self._count_pod(member, 1)
 
     def discard_pod(self, member: Member) -> None:
         """Note that a pod has gone."""
-        if member.owner:
-            self._pods[member.owner] -= 1
+        self._count_pod(member, -1)
 
     def top(self, member: Member) -> Reference:
         """The workload that a pod belongs to in people's eyes; the pod itself if nothing owns it."""
@@ -77,12 +74,29 @@ class Workloads:
     def _has_pods(self, reference: Reference) -> bool:
         return self._pods[reference] > 0 or any(map(self._has_pods, self._owned.get(reference, ())))
 
-    def _guess_owner(self, reference: Reference, member: Member) -> None:
-        suffix = "-" + member.labels.get(HASH_LABEL, "-")
-        if reference.kind == "ReplicaSet" and reference not in self._owners and reference.name.endswith(suffix):
-            name = reference.name.removesuffix(suffix)
-            self._link(reference, Reference(reference.namespace, "Deployment", name))
+    def _count_pod(self, member: Member, change: int) -> None:
+        if member.owner is None:
+            return
+        self._pods[member.owner] += change
+        if guess := _guessed_owner(member.owner, member):
+            guesses = self._guesses[member.owner]
+            guesses[guess] += change
+            if guesses[guess] <= 1:
+                self._relink(member.owner)
 
-    def _link(self, reference: Reference, owner: Reference) -> None:
-        self._owners[reference] = owner
-        self._owned[owner].add(reference)
+    def _relink(self, reference: Reference) -> None:
+        """Link a workload to the owner that its object names or, without an object, to the one that is guessed."""
+        workload = self._objects.get(reference)
+        owner = owner_of(workload.metadata) if workload else min(+self._guesses[reference], default=None)
+        if former := self._owners.pop(reference, None):
+            self._owned[former].discard(reference)
+        if owner and owner.kind == _OWNING_KIND.get(reference.kind):
+            self._owners[reference] = owner
+            self._owned[owner].add(reference)
+
+
+def _guessed_owner(reference: Reference, member: Member) -> Reference | None:
+    suffix = "-" + member.labels.get(HASH_LABEL, "-")
+    if reference.kind != "ReplicaSet" or not reference.name.endswith(suffix):
+        return None
+    return Reference(reference.namespace, "Deployment", reference.name.removesuffix(suffix))

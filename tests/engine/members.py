@@ -1,0 +1,42 @@
+"""Pods as the engine sees them, made from what somebody would write."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from tests.semantics.judges import cluster_of
+from tests.semantics.objects import Object, pod
+
+from ringfence.engine.pods import Member, Reference, member_of_pod
+from ringfence.engine.state import State
+from ringfence.model.decoding import decode
+from ringfence.model.objects import Node, Pod
+
+
+def decoded_pod(written: Object) -> Pod:
+    """A pod as the model has it."""
+    decoded = decode(written)
+    assert isinstance(decoded, Pod)
+    return decoded
+
+
+def member(path: str, labels: dict[str, str] | None = None, **written: Any) -> Member:
+    """The member that the pod `NAMESPACE/NAME` is; `written` as for `objects.pod`."""
+    return member_from(pod(path, labels, **written))
+
+
+def member_from(written: Object, nodes: Mapping[str, Node] | None = None) -> Member:
+    """The member that a pod is, on one of `nodes`."""
+    return member_of_pod(decoded_pod(written), dict(nodes or {}))
+
+
+def state_of(objects: Iterable[Object]) -> State:
+    """The engine with these objects in it."""
+    return cluster_of(objects).state
+
+
+def member_in(state: State, path: str, kind: str = "Pod") -> Member:
+    """The member of this name that takes part."""
+    namespace, name = path.split("/")
+    found = state.member(Reference(namespace, kind, name))
+    assert found is not None, f"{path} takes no part"
+    return found
