@@ -89,9 +89,12 @@ def outside_hosts(blocks: Iterable[Block], taken: Iterable[IPAddress], families:
 
 
 def _is_unremarkable(network: Network, block: Block) -> bool:
+    """Whether all of a network is in a block that means pods whatever their address, and none of it in any other."""
+    if not block.addresses.ranges(Family(network.version)):
+        return True
     whole = Addresses.of(network)
     inside = whole & block.addresses
-    return not inside or (inside == whole and block.covers_family)
+    return inside == whole if block.covers_family else not inside
 
 
 def _representative(cell: Addresses, family: Family) -> Iterator[IPAddress]:

@@ -13,7 +13,9 @@ lower end has one or more addresses of full length (/32, /128) and sends everyth
 one route to each. Neighbours are set for ever, so nobody asks who has an address.
 """
 
+import errno
 import os
+import time
 from collections.abc import Iterable, Iterator
 from functools import cache
 from ipaddress import ip_address
@@ -30,6 +32,8 @@ _LOWER_HARDWARE: Final = bytes.fromhex("020000000002")
 _GATEWAY: Final[dict[int, IPAddress]] = {4: ip_address("169.254.1.1"), 6: ip_address("fe80::1")}
 _UPLINK: Final = 2
 _FIRST_DOWNLINK: Final = 1000
+_LINK_TIMEOUT: Final = 10.0
+_LINK_PAUSE: Final = 0.001
 
 _HOST_SETTINGS: Final = {
     "net/ipv6/conf/default/addr_gen_mode": "1",  # no link-local address: nothing to announce, nothing to wait for
@@ -68,6 +72,15 @@ class Stack:
         """Have the kernel carry out requests in this namespace."""
         with linux.inside(self.descriptor):
             rtnetlink.carry_out(requests)
+
+    def await_links(self, numbers: set[int]) -> None:
+        """Wait until links carry packets. Raises TimeoutError if they never do."""
+        deadline = time.monotonic() + _LINK_TIMEOUT
+        with linux.inside(self.descriptor):
+            while numbers - rtnetlink.operational_links():
+                if time.monotonic() > deadline:
+                    raise TimeoutError(errno.ETIMEDOUT, "links do not come up")
+                time.sleep(_LINK_PAUSE)
 
     def close(self) -> None:
         """Let the namespace go; the kernel removes it once the sockets in it are closed, too."""
@@ -187,6 +200,7 @@ def _attach(upper: Stack, lower: list[tuple[str, Stack, tuple[IPAddress, ...]]])
     for _, stack, addresses in lower:
         stack.carry_out(_uplink(addresses))
     upper.carry_out(request for name, _, addresses in lower for request in _routes(numbers[name], addresses))
+    upper.await_links(set(numbers.values()))
     return numbers
 
 

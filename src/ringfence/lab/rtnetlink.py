@@ -24,8 +24,10 @@ LOOPBACK: Final = 1
 
 class _Type(IntEnum):
     ERROR = 2
+    DONE = 3
     NEW_LINK = 16
     DELETE_LINK = 17
+    GET_LINK = 18
     NEW_ADDRESS = 20
     DELETE_ADDRESS = 21
     NEW_ROUTE = 24
@@ -37,6 +39,7 @@ class _Flag(IntEnum):
     REQUEST = 0x1
     ACKNOWLEDGE = 0x4
     EXCLUSIVE = 0x200
+    DUMP = 0x300
     CREATE = 0x400
 
 
@@ -49,12 +52,13 @@ _NEIGHBOUR: Final = struct.Struct("=B3xiHBB")
 _ERROR: Final = struct.Struct("=iIHHII")
 
 _IFF_UP: Final = 1
-_IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_LINKINFO, _IFLA_NET_NS_FD = 1, 3, 18, 28
+_IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_OPERSTATE, _IFLA_LINKINFO, _IFLA_NET_NS_FD = 1, 3, 16, 18, 28
+_OPERATIONAL: Final = bytes([6])
 _IFLA_INFO_KIND, _IFLA_INFO_DATA, _VETH_INFO_PEER = 1, 2, 1
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_F_NODAD = 1, 2, 0x02
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY = 1, 4, 5
 _RT_TABLE_MAIN, _RTPROT_STATIC, _RTN_UNICAST, _RTNH_F_ONLINK = 254, 4, 1, 4
-_RT_SCOPE_UNIVERSE, _RT_SCOPE_LINK = 0, 253
+_RT_SCOPE_UNIVERSE, _RT_SCOPE_LINK, _RT_SCOPE_NOWHERE = 0, 253, 255
 _NDA_DST, _NDA_LLADDR, _NUD_PERMANENT = 1, 2, 0x80
 
 _BATCH: Final = 64 * 1024
@@ -118,8 +122,10 @@ def route(index: int, destination: IPAddress, gateway: IPAddress | None = None) 
 
 def remove_route(index: int, destination: IPAddress) -> Request:
     """Take back what `route` gave."""
-    to = _attribute(_RTA_DST, destination.packed)
-    body = _route_body(destination, destination.max_prefixlen, index, None) + to
+    family, length = _family(destination), destination.max_prefixlen
+    any_route = _ROUTE.pack(family, length, 0, 0, _RT_TABLE_MAIN, 0, _RT_SCOPE_NOWHERE, 0, 0)
+    by = _attribute(_RTA_OIF, struct.pack("=I", index))
+    body = any_route + _attribute(_RTA_DST, destination.packed) + by
     return Request(_Type.DELETE_ROUTE, _Flag.REQUEST, body, f"route to {destination} removed")
 
 
@@ -144,11 +150,33 @@ def carry_out(requests: Iterable[Request]) -> None:
 
     Raises OSError, naming the request, for the first one that was refused; those after it were tried nevertheless.
     """
-    kind = socket.SOCK_RAW | socket.SOCK_CLOEXEC
-    with socket.socket(socket.AF_NETLINK, kind, socket.NETLINK_ROUTE) as conversation:
+    with _conversation() as conversation:
         for batch in _batches(requests):
             conversation.send(b"".join(_message(i, batch[i], last=i == len(batch) - 1) for i in range(len(batch))))
             _await_acknowledgement(conversation, batch)
+
+
+def operational_links() -> set[int]:
+    """The numbers of the interfaces of this network namespace that carry packets.
+
+    An interface that is turned on before the other end of its link is drops packets until the kernel has found time to
+    notice the other end.
+    """
+    operational: set[int] = set()
+    with _conversation() as conversation:
+        question = Request(_Type.GET_LINK, _Flag.REQUEST | _Flag.DUMP, _LINK.pack(0, 0, 0, 0, 0), "list of links")
+        conversation.send(_message(0, question, last=False))
+        while True:
+            for kind, body in _received(conversation):
+                if kind == _Type.DONE:
+                    return operational
+                if (_IFLA_OPERSTATE, _OPERATIONAL) in _attributes(body, _LINK.size):
+                    operational.add(_LINK.unpack_from(body)[2])
+
+
+def _conversation() -> socket.socket:
+    kind = socket.SOCK_RAW | socket.SOCK_CLOEXEC
+    return socket.socket(socket.AF_NETLINK, kind, socket.NETLINK_ROUTE)
 
 
 def _batches(requests: Iterable[Request]) -> Iterator[list[Request]]:
@@ -174,19 +202,34 @@ def _message(number: int, request: Request, *, last: bool) -> bytes:
 def _await_acknowledgement(conversation: socket.socket, batch: list[Request]) -> None:
     refusal: OSError | None = None
     while True:
-        answers = conversation.recv(_BATCH)
-        at = 0
-        while at < len(answers):
-            length, kind, _, number, _ = _HEADER.unpack_from(answers, at)
-            if kind == _Type.ERROR:
-                error = -_ERROR.unpack_from(answers, at + _HEADER.size)[0]
-                if error and refusal is None:
-                    refusal = OSError(error, f"{batch[number].meaning}: {os.strerror(error)}")
-                if number == len(batch) - 1:
-                    if refusal:
-                        raise refusal
-                    return
-            at += -(-length // 4) * 4
+        for kind, body in _received(conversation):
+            if kind != _Type.ERROR:
+                continue
+            negative, _, _, _, number, _ = _ERROR.unpack_from(body)
+            if negative and refusal is None:
+                refusal = OSError(-negative, f"{batch[number].meaning}: {os.strerror(-negative)}")
+            if number == len(batch) - 1:
+                if refusal:
+                    raise refusal
+                return
+
+
+def _received(conversation: socket.socket) -> Iterator[tuple[int, bytes]]:
+    """The messages of the next packet: their types and bodies."""
+    packet = conversation.recv(_BATCH)
+    at = 0
+    while at < len(packet):
+        length, kind, _, _, _ = _HEADER.unpack_from(packet, at)
+        yield kind, packet[at + _HEADER.size : at + length]
+        at += -(-length // 4) * 4
+
+
+def _attributes(body: bytes, at: int) -> Iterator[tuple[int, bytes]]:
+    """The attributes of a message, which begin at a position of its body."""
+    while at < len(body):
+        length, key = struct.unpack_from("=HH", body, at)
+        yield key, body[at + 4 : at + length]
+        at += -(-length // 4) * 4
 
 
 def _link_body(end: LinkEnd, flags: int, rest: bytes) -> bytes:
