@@ -22,7 +22,7 @@ from ringfence.lab.questions import Question, ask_all, name_of
 from ringfence.lab.serving import Serving
 from ringfence.lab.topology import IPAddress, Pod, Port, Topology
 from ringfence.model.objects import Manifest, Workload, namespace_of
-from ringfence.render.lab import Outcome, Report, Situation
+from ringfence.render.lab import NodeRow, Outcome, PodRow, Report, ServiceRow, Situation
 
 _SECOND_PATIENCE: Final = 2.5
 """Seconds to wait for an answer that was expected and did not come: long enough for TCP to try three times."""
@@ -124,13 +124,13 @@ class Laboratory:
         """What there is, for people to look at."""
         policies = self.cluster.state.network_policies.all_policies()
         return Situation(
-            tuple((node.name, _joined(node.addresses)) for node in self.topology.nodes),
-            tuple((pod.name, pod.node, _joined(pod.addresses), _joined(pod.ports)) for pod in self.topology.pods),
+            tuple(NodeRow(node.name, _texts(node.addresses)) for node in self.topology.nodes),
+            tuple(PodRow(pod.name, pod.node, _texts(pod.addresses), _texts(pod.ports)) for pod in self.topology.pods),
             tuple(
-                (one.name, _joined(one.addresses), _joined(port.port for port in one.ports))
+                ServiceRow(one.name, _texts(one.addresses), _texts(port.port for port in one.ports))
                 for one in self.topology.services
             ),
-            tuple(map(str, self.topology.outside)),
+            _texts(self.topology.outside),
             tuple(f"{policy.namespace}/{policy.name}" for policy in policies),
         )
 
@@ -165,8 +165,8 @@ class Laboratory:
         return Probe(self._network.outside, question.destination_address, question.port, source)
 
 
-def _joined(values: Iterable[object]) -> str:
-    return ",".join(map(str, values))
+def _texts(values: Iterable[object]) -> tuple[str, ...]:
+    return tuple(map(str, values))
 
 
 def _reference(workload: Workload) -> Reference:

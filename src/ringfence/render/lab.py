@@ -66,14 +66,36 @@ class Report(msgspec.Struct, frozen=True, dict=True):
         return tuple(outcome for outcome in self.outcomes if not outcome.agrees)
 
 
-class Situation(msgspec.Struct, frozen=True):
-    """What a laboratory holds, as rows of text: nodes (name, addresses), pods (name, node, addresses, ports), Services
-    (name, addresses, ports), and by name or address the hosts outside and the policies.
-    """
+class NodeRow(msgspec.Struct, frozen=True):
+    """A node of a laboratory."""
 
-    nodes: tuple[tuple[str, str], ...]
-    pods: tuple[tuple[str, str, str, str], ...]
-    services: tuple[tuple[str, str, str], ...]
+    name: str
+    addresses: tuple[str, ...]
+
+
+class PodRow(msgspec.Struct, frozen=True):
+    """A pod of a laboratory; ports are written `80/TCP`."""
+
+    name: str
+    node: str
+    addresses: tuple[str, ...]
+    ports: tuple[str, ...]
+
+
+class ServiceRow(msgspec.Struct, frozen=True):
+    """A Service of a laboratory."""
+
+    name: str
+    addresses: tuple[str, ...]
+    ports: tuple[str, ...]
+
+
+class Situation(msgspec.Struct, frozen=True):
+    """What a laboratory holds; `outside` are hosts outside the cluster, `policies` those in force, by name."""
+
+    nodes: tuple[NodeRow, ...]
+    pods: tuple[PodRow, ...]
+    services: tuple[ServiceRow, ...]
     outside: tuple[str, ...]
     policies: tuple[str, ...]
 
@@ -81,9 +103,15 @@ class Situation(msgspec.Struct, frozen=True):
 def situation_text(one: Situation) -> str:
     """What a laboratory holds, in tables."""
     tables = (
-        table(("NODE", "ADDRESSES"), one.nodes),
-        table(("POD", "NODE", "ADDRESSES", "PORTS"), one.pods),
-        table(("SERVICE", "ADDRESSES", "PORTS"), one.services),
+        table(("NODE", "ADDRESSES"), [(row.name, ",".join(row.addresses)) for row in one.nodes]),
+        table(
+            ("POD", "NODE", "ADDRESSES", "PORTS"),
+            [(row.name, row.node, ",".join(row.addresses), ",".join(row.ports)) for row in one.pods],
+        ),
+        table(
+            ("SERVICE", "ADDRESSES", "PORTS"),
+            [(row.name, ",".join(row.addresses) or "None", ",".join(row.ports)) for row in one.services],
+        ),
         table(("OUTSIDE",), [(host,) for host in one.outside]),
         table(("POLICY",), [(policy,) for policy in one.policies]),
     )
@@ -243,12 +271,19 @@ class _Matrix:
 
 
 def _by_destination(outcomes: Iterable[Outcome], marks: _Marks) -> Iterator[str]:
-    """For each port of each destination, who reaches it and who does not."""
-    found: defaultdict[tuple[str, str], defaultdict[str, list[Outcome]]] = defaultdict(lambda: defaultdict(list))
+    """For each destination, who reaches it and who does not; ports about which all fare alike share a heading."""
+    found: defaultdict[tuple[str, str], list[Outcome]] = defaultdict(list)
     for outcome in outcomes:
-        found[outcome.destination, _port(outcome)][marks.plain([outcome])].append(outcome)
-    for (destination, port), by_mark in found.items():
-        yield f"{harmless(destination)} {port}"
+        found[outcome.destination, _port(outcome)].append(outcome)
+    headings: defaultdict[tuple[str, tuple[tuple[str, str], ...]], list[tuple[str, list[Outcome]]]] = defaultdict(list)
+    for (destination, port), group in found.items():
+        alike = tuple((outcome.source, marks.plain([outcome])) for outcome in group)
+        headings[destination, alike].append((port, group))
+    for (destination, _), ports in headings.items():
+        yield f"{harmless(destination)} {' '.join(port for port, _ in ports)}"
+        by_mark: defaultdict[str, list[Outcome]] = defaultdict(list)
+        for outcome in ports[0][1]:
+            by_mark[marks.plain([outcome])].append(outcome)
         for mark, group in by_mark.items():
             yield f"  {marks.paint(mark.ljust(4), group)} {_enumerated(group)}"
 

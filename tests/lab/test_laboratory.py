@@ -1,0 +1,238 @@
+"""Laboratories: clusters that pods can be heard in by address, by Service and by name."""
+
+import socket
+from pathlib import Path
+
+import pytest
+from tests.lab.sandboxes import as_root_and_not, in_sandbox
+from tests.semantics.objects import Object, block, container_port, node, pod, policy, sends
+
+from ringfence.cluster import Cluster
+from ringfence.engine.pods import Reference
+from ringfence.errors import EndpointError
+from ringfence.lab import dns, linux
+from ringfence.lab.laboratory import Laboratory
+from ringfence.lab.placement import Wishes
+from ringfence.lab.servers import FAMILY
+from ringfence.lab.topology import IPAddress, Port
+from ringfence.model.objects import Manifest
+from ringfence.model.objects import Object as Decoded
+from ringfence.model.origin import Origin
+from ringfence.sets.addresses import FAMILIES
+
+HTTP = [container_port("http", 8080)]
+DNS = [container_port("dns", 53, "UDP")]
+
+
+def laboratory(*objects: Object, nodes: int = 1, families: bool = True, serve: bool = True) -> Laboratory:
+    cluster = Cluster()
+    for obj in objects:
+        cluster.upsert(obj)
+    return Laboratory(cluster, Wishes(nodes, FAMILIES if families else None), serve=serve)
+
+
+def service(path: str, selector: dict[str, str], protocol: str = "TCP", **spec: object) -> Object:
+    namespace, name = path.split("/")
+    ports = [{"name": "it", "port": 80, "targetPort": 8080, "protocol": protocol}]
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {"selector": selector, "ports": ports, **spec},
+    }
+
+
+def heard(lab: Laboratory, source: str, address: IPAddress, port: Port) -> str | None:
+    """Who answers a pod at an address; None if nobody does."""
+    kind = {"TCP": socket.SOCK_STREAM, "UDP": socket.SOCK_DGRAM}[port.protocol]
+    with linux.inside(lab.network_of(lab.pod(source))):
+        sock = socket.socket(FAMILY[address.version], kind)
+    with sock:
+        sock.setblocking(False)
+        sock.connect_ex((str(address), port.number))
+        sent, received = False, b""
+        for _ in range(40):
+            lab.loop.turn(0.02)
+            try:
+                sent = sent or sock.send(b"?") == 1
+                received += sock.recv(4096)
+            except OSError:
+                continue
+            if received.endswith(b"?"):
+                return received.split(b"\n")[0].decode()
+    return None
+
+
+def looked_up(lab: Laboratory, source: str, name: str) -> list[str]:
+    """What a pod's resolver finds for a full name, over IPv4."""
+    answer = dns.answer_datagram(dns.zone(lab.topology), query(name))
+    assert answer is not None
+    with linux.inside(lab.network_of(lab.pod(source))):
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    with sock:
+        sock.setblocking(False)
+        sock.sendto(query(name), (str(lab.topology.dns_address()), 53))
+        for _ in range(40):
+            lab.loop.turn(0.02)
+            try:
+                response = sock.recv(4096)
+            except BlockingIOError:
+                continue
+            assert response == answer
+            return [socket.inet_ntoa(response[-4:])] if response[7] else []
+    raise AssertionError("the laboratory's DNS does not answer")
+
+
+def query(name: str) -> bytes:
+    labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
+    return b"\0\1\1\0\0\1\0\0\0\0\0\0" + labels + b"\0\0\1\0\1"
+
+
+@as_root_and_not
+@pytest.mark.parametrize("protocol", ["TCP", "UDP"])
+@pytest.mark.parametrize("nodes", [1, 3])
+def test_a_service_leads_to_its_pods(rootless: bool, protocol: str, nodes: int) -> None:
+    """In both families, from every node, to each of its pods, and from a pod behind it to that pod itself."""
+
+    def answers() -> dict[str, set[str | None]]:
+        pods = [pod(f"x/{name}", {"app": name[0]}, ports=HTTP) for name in ("a1", "b1", "b2", "c1")]
+        lab = laboratory(
+            *pods, service("x/b", {"app": "b"}, protocol), service("x/c", {"app": "c"}, protocol), nodes=nodes
+        )
+        port = Port(80, protocol)
+        b, c = (lab.topology.service_by_name[name].addresses for name in ("x/b", "x/c"))
+        return {
+            "from a pod": {heard(lab, "x/a1", ip, port) for ip in b for _ in range(12)},
+            "from itself": {heard(lab, "x/c1", ip, port) for ip in c},
+        }
+
+    assert in_sandbox(answers, rootless=rootless) == {"from a pod": {"x/b1", "x/b2"}, "from itself": {"x/c1"}}
+
+
+def test_a_service_without_pods_is_not_there() -> None:
+    def answer() -> str | None:
+        lab = laboratory(pod("x/a", ports=HTTP), service("x/none", {"app": "none"}))
+        return heard(lab, "x/a", lab.topology.service_by_name["x/none"].addresses[0], Port(80))
+
+    assert in_sandbox(answer) is None
+
+
+def test_names_are_answered_through_the_dns_service() -> None:
+    def found() -> tuple[list[str], list[str], list[str], list[str]]:
+        lab = laboratory(
+            pod("x/a", ports=HTTP, addresses=["10.1.1.1"]),
+            pod("y/b", {"app": "b"}, addresses=["10.1.1.2"]),
+            service("y/b", {"app": "b"}, clusterIP="10.96.3.3"),
+            service("y/pods", {"app": "b"}, clusterIP="None"),
+            nodes=2,
+        )
+        names = ("b.y.svc", "pods.y.svc", "b.y.pod", "nobody.y.pod")
+        first, second, third, fourth = (looked_up(lab, "x/a", f"{name}.cluster.local") for name in names)
+        return first, second, third, fourth
+
+    assert in_sandbox(found) == (["10.96.3.3"], ["10.1.1.2"], ["10.1.1.2"], [])
+
+
+def test_a_pod_on_the_host_network_is_reached_at_its_node() -> None:
+    def answers() -> list[str | None]:
+        host = node("here", "192.168.0.1")
+        agent = pod("x/agent", ports=HTTP, hostNetwork=True, nodeName="here")
+        lab = laboratory(host, agent, pod("x/a", nodeName="here"), pod("x/b"), nodes=2)
+        return [heard(lab, source, lab.pod("x/agent").addresses[0], Port(8080)) for source in ("x/a", "x/b")]
+
+    assert in_sandbox(answers) == ["x/agent", "x/agent"]
+
+
+def decoded(*objects: Object) -> list[Manifest]:
+    """Objects as a source would give them."""
+    from ringfence.model.decoding import decode
+
+    found: list[Decoded | None] = [decode(obj) for obj in objects]
+    return [Manifest(one, Origin("test.yaml")) for one in found if one is not None]
+
+
+def test_objects_come_and_go_while_it_runs() -> None:
+    def answers() -> list[str | None]:
+        lab = laboratory(pod("x/a", ports=HTTP), pod("x/b", ports=HTTP))
+        found = []
+        lab.apply(decoded(pod("x/c", {"app": "c"}, ports=HTTP), service("x/c", {"app": "c"})))
+        c = lab.topology.service_by_name["x/c"].addresses[0]
+        found.append(heard(lab, "x/a", c, Port(80)))
+        lab.apply(decoded(pod("x/c", {"app": "other"}, ports=HTTP), pod("x/d", {"app": "c"}, ports=HTTP)))
+        found.append(heard(lab, "x/a", c, Port(80)))
+        d = lab.pod("x/d").addresses[0]
+        lab.delete([Reference("x", "Pod", "d")])
+        found.append(heard(lab, "x/a", d, Port(8080)))
+        return found
+
+    assert in_sandbox(answers) == ["x/c", "x/d", None]
+
+
+def test_what_nobody_declares_is_answered_while_it_is_probed() -> None:
+    """A probe of a closed port could not be told from a denied one."""
+
+    def reached() -> tuple[list[bool], str | None]:
+        lab = laboratory(pod("x/a"), pod("x/b"), families=False, serve=False)
+        report = lab.probe(lab.questions("x/a", "x/b", (Port(7777), Port(7777, "UDP"), Port(7777, "SCTP"))))
+        return [one.observed for one in report.outcomes], heard(lab, "x/a", lab.pod("x/b").addresses[0], Port(7777))
+
+    assert in_sandbox(reached) == ([True, True, True], None)
+
+
+def test_an_address_that_is_asked_about_becomes_a_host() -> None:
+    def reached() -> list[tuple[str, bool]]:
+        lab = laboratory(pod("x/a"), families=False)
+        questions = lab.questions("x/a", "198.51.100.7", (Port(443),)) + lab.questions(
+            "198.51.100.8", "x/a", (Port(1),)
+        )
+        return [(one.source, one.observed) for one in lab.probe(questions).outcomes]
+
+    assert in_sandbox(reached) == [("x/a", True), ("198.51.100.8", True)]
+
+
+@pytest.mark.parametrize(
+    ("source", "destination", "message"),
+    [
+        pytest.param("x/a", "x/nobody", "nobody", id="nobody"),
+        pytest.param("x/a", "10.0.0.0/8", "more than one address", id="a range"),
+        pytest.param("x/a", "172.18.0.1", "is node node-1", id="a node"),
+    ],
+)
+def test_what_cannot_be_probed(source: str, destination: str, message: str) -> None:
+    def refusal() -> str:
+        lab = laboratory(pod("x/a"))
+        with pytest.raises(EndpointError) as caught:
+            lab.questions(source, destination)
+        return str(caught.value)
+
+    assert message in in_sandbox(refusal)
+
+
+def test_everything_is_asked_of_everybody() -> None:
+    def asked() -> set[tuple[str, str, str]]:
+        rule = {**sends(block("192.168.5.10/32")), "ports": [{"port": 443}]}
+        lab = laboratory(pod("x/a", ports=HTTP), pod("x/b", ports=DNS), policy("x/p", egress=[rule]), families=False)
+        report = lab.probe(lab.questions())
+        return {(one.source, one.destination, f"{one.port}/{one.protocol}") for one in report.outcomes}
+
+    outside = ("192.168.5.10", "203.0.113.10")
+    assert in_sandbox(asked) == {
+        *((source, "x/a", port) for source in ("x/b", *outside) for port in ("8080/TCP", "9999/TCP")),
+        *((source, "x/b", port) for source in ("x/a", *outside) for port in ("53/UDP", "9999/TCP")),
+        *((source, host, port) for source in ("x/a", "x/b") for host in outside for port in ("443/TCP", "9999/TCP")),
+    }
+
+
+def test_nothing_stays_open_after_it_is_closed() -> None:
+    def descriptors() -> tuple[int, int]:
+        def count() -> int:
+            return len(list(Path("/proc/self/fd").iterdir()))
+
+        before = count()
+        lab = laboratory(pod("x/a", ports=HTTP), pod("x/b"), nodes=2)
+        lab.probe(lab.questions())
+        lab.close()
+        return before, count()
+
+    before, after = in_sandbox(descriptors)
+    assert after == before
