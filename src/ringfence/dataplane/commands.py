@@ -1,0 +1,211 @@
+"""Commands: the steps of which a transaction consists, and how one program becomes another by them.
+
+Between two programs that are given, `commands` finds what differs and says it in an order in which every object exists
+before something refers to it. It does not ask whether packets fare well on the way: choosing programs that are safe to
+go through one after the other is the business of `difference`.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Final, TypeVar
+
+import msgspec
+
+from ringfence.dataplane.program import (
+    Chain,
+    Collection,
+    ForeignRule,
+    HashSet,
+    Hook,
+    Key,
+    Move,
+    Program,
+    RangeSet,
+    Rule,
+    VerdictMap,
+    differing,
+    moves_between,
+)
+
+
+class AddTable(msgspec.Struct, frozen=True):
+    """Make the table, unless it is there."""
+
+
+class DeleteTable(msgspec.Struct, frozen=True):
+    """Remove the table and all that is in it."""
+
+
+class AddCollection(msgspec.Struct, frozen=True):
+    """Make a set or a map that has no elements yet."""
+
+    name: str
+    collection: Collection
+
+
+class AddElements(msgspec.Struct, frozen=True):
+    """Put the elements of `collection` into the set or map of this name."""
+
+    name: str
+    collection: Collection
+
+
+class RemoveElements(msgspec.Struct, frozen=True):
+    """Take the elements of `collection` out of the set or map of this name."""
+
+    name: str
+    collection: HashSet | VerdictMap
+
+
+class ReplaceElements(msgspec.Struct, frozen=True):
+    """Point some elements of a map to other chains: a packet finds the old one or the new one, never none."""
+
+    name: str
+    collection: VerdictMap
+
+
+class Flush(msgspec.Struct, frozen=True):
+    """Empty a set of ranges."""
+
+    name: str
+
+
+class AddChain(msgspec.Struct, frozen=True):
+    """Make a chain without rules."""
+
+    name: str
+    hook: Hook | None
+
+
+class SetRules(msgspec.Struct, frozen=True):
+    """Replace all rules of a chain. A packet sees the old rules or the new ones, never a mixture."""
+
+    name: str
+    rules: tuple[Rule, ...]
+
+
+class DeleteChain(msgspec.Struct, frozen=True):
+    """Remove a chain that nothing refers to."""
+
+    name: str
+
+
+class DeleteCollection(msgspec.Struct, frozen=True):
+    """Remove a set or a map that nothing refers to."""
+
+    name: str
+
+
+Command = (
+    AddTable
+    | DeleteTable
+    | AddCollection
+    | AddElements
+    | RemoveElements
+    | ReplaceElements
+    | Flush
+    | AddChain
+    | SetRules
+    | DeleteChain
+    | DeleteCollection
+)
+
+NOTHING: Final = Program()
+"""What the kernel holds as long as there is no table."""
+
+V = TypeVar("V")
+
+
+def commands(old: Program, new: Program) -> list[Command]:
+    """What turns `old` into `new`; nothing at all if they are the same."""
+    if old is new:
+        return []
+    table: list[Command] = [AddTable()] if old is NOTHING else []
+    return [
+        *table,
+        *(AddCollection(name, one) for name, one in _added(old.collections, new.collections)),
+        *(AddChain(name, chain.hook) for name, chain in _added(old.chains, new.chains) if chain.hook is None),
+        *_element_changes(old.collections, new.collections),
+        *_rule_changes(old.chains, new.chains),
+        *_new_base_chains(old.chains, new.chains),
+        *_deletions(old, new),
+    ]
+
+
+def _added(old: Mapping[str, V], new: Mapping[str, V]) -> Iterator[tuple[str, V]]:
+    return ((name, new[name]) for name in new.keys() - old.keys())
+
+
+def _element_changes(old: Mapping[str, Collection], new: Mapping[str, Collection]) -> Iterator[Command]:
+    for name, before, after in differing(old, new):
+        match before, after:
+            case RangeSet() | None, RangeSet():
+                if before is None or before.elements != after.elements:
+                    yield from (Flush(name),) if before and before.elements else ()
+                    yield from (AddElements(name, after),) if after.elements else ()
+            case HashSet() | None, HashSet():
+                elements = before.elements if before else frozenset()
+                yield from _set_changes(name, after, after.elements - elements, elements - after.elements)
+            case VerdictMap() | None, VerdictMap():
+                yield from _map_changes(name, after.key, moves_between(before, after))
+
+
+def _set_changes(name: str, kind: HashSet, added: frozenset[bytes], removed: frozenset[bytes]) -> Iterator[Command]:
+    if added:
+        yield AddElements(name, msgspec.structs.replace(kind, elements=added))
+    if removed:
+        yield RemoveElements(name, msgspec.structs.replace(kind, elements=removed))
+
+
+def _map_changes(name: str, key: Key, moves: list[Move]) -> Iterator[Command]:
+    empty = VerdictMap(key)
+    added = [move for move in moves if move.old is None]
+    replaced = [Move(move.key, None, move.new) for move in moves if move.old and move.new]
+    removed = [Move(move.key, None, move.old) for move in moves if move.new is None]
+    if added:
+        yield AddElements(name, empty.moved(added))
+    if replaced:
+        yield ReplaceElements(name, empty.moved(replaced))
+    if removed:
+        yield RemoveElements(name, empty.moved(removed))
+
+
+def _rule_changes(old: Mapping[str, Chain], new: Mapping[str, Chain]) -> Iterator[Command]:
+    for name, before, after in differing(old, new):
+        rules = before.rules if before else ()
+        if rules != after.rules and (before or after.hook is None):
+            yield SetRules(name, own_rules(after))
+
+
+def _new_base_chains(old: Mapping[str, Chain], new: Mapping[str, Chain]) -> Iterator[Command]:
+    """Base chains come last: packets reach nothing of the table before everything is in place."""
+    for name, chain in _added(old, new):
+        if chain.hook is not None:
+            yield AddChain(name, chain.hook)
+            yield SetRules(name, own_rules(chain))
+
+
+def _deletions(old: Program, new: Program) -> Iterator[Command]:
+    chains = old.chains.keys() - new.chains.keys()
+    yield from (SetRules(name, ()) for name in chains)
+    yield from (DeleteChain(name) for name in chains)
+    yield from (DeleteCollection(name) for name in old.collections.keys() - new.collections.keys())
+
+
+def own_rules(chain: Chain) -> tuple[Rule, ...]:
+    """The rules of a chain that can be written: those that are not foreign."""
+    return tuple(rule for rule in chain.rules if not isinstance(rule, ForeignRule))
+
+
+def is_compatible(old: Program, new: Program) -> bool:
+    """Whether one can become the other step by step.
+
+    It cannot where somebody made an object of the same name but another kind.
+    """
+    return all(
+        before is None or _kind(before) == _kind(after)
+        for _, before, after in differing(old.collections, new.collections)
+    ) and all(before is None or before.hook is after.hook for _, before, after in differing(old.chains, new.chains))
+
+
+def _kind(collection: Collection) -> tuple[object, ...]:
+    return type(collection), collection.key, isinstance(collection, HashSet) and collection.counted

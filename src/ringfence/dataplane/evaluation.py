@@ -1,0 +1,137 @@
+"""What a program does with a packet, computed here instead of in the kernel.
+
+The same rules over the same sets: this decides which tracked connections a new program no longer allows, and lets tests
+ask a program everything that they would ask the kernel.
+"""
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from ringfence.dataplane.program import (
+    Chain,
+    Collection,
+    Condition,
+    Dispatch,
+    Field,
+    Goto,
+    HashSet,
+    Hook,
+    Lookup,
+    Program,
+    ProtocolIs,
+    RangeSet,
+    Rule,
+    Verdict,
+    VerdictMap,
+    address_key,
+    port_key,
+)
+from ringfence.sets.addresses import Family
+
+
+class Packet(msgspec.Struct, frozen=True):
+    """The first packet of a connection. Protocols without ports have none."""
+
+    family: Family
+    source: int
+    destination: int
+    protocol: int
+    port: int | None = None
+
+
+Reader = Callable[[str], Collection]
+"""Gives a set or a map by its name."""
+
+
+def admits(program: Program, packet: Packet, hook: Hook = Hook.FORWARD) -> bool:
+    """Whether a new connection's first packet passes."""
+    return passes(program.chains, program.collections.__getitem__, packet, hook)
+
+
+def passes(chains: Mapping[str, Chain], read: Reader, packet: Packet, hook: Hook = Hook.FORWARD) -> bool:
+    """Whether a packet passes the base chains of a hook; every set is asked for by `read` when it is looked into."""
+    bases = (name for name, chain in chains.items() if chain.hook is hook)
+    return all(_walk(name, chains, read, packet) is not Verdict.DROP for name in bases)
+
+
+def _walk(name: str, chains: Mapping[str, Chain], read: Reader, packet: Packet) -> Verdict | None:
+    """The verdict of a chain; None if it returns."""
+    for rule in chains[name].rules:
+        if not isinstance(rule, Rule) or not all(_meets(condition, read, packet) for condition in rule.conditions):
+            continue
+        match rule.action:
+            case Verdict.RETURN:
+                return None
+            case Verdict():
+                return rule.action
+            case Goto(chain):
+                return _walk(chain, chains, read, packet)
+            case Dispatch(field, map_name):
+                key = _key((field,), packet)
+                target = _find(read(map_name), key) if key else None
+                verdict = _walk(target, chains, read, packet) if target else None
+                if verdict:
+                    return verdict
+    return None
+
+
+def _meets(condition: Condition, read: Reader, packet: Packet) -> bool:
+    match condition:
+        case Lookup(fields, name):
+            key = _key(fields, packet)
+            return key is not None and _contains(read(name), key)
+        case ProtocolIs(number):
+            return packet.protocol == number
+        case _:
+            return False  # it opens a connection, so it belongs to none; and it is no neighbour's message
+
+
+def _key(fields: tuple[Field, ...], packet: Packet) -> bytes | None:
+    parts = [_read(field, packet) for field in fields]
+    if len(parts) == 1:
+        return parts[0]
+    return b"".join(part + bytes(-len(part) % 4) for part in parts if part is not None) if all(parts) else None
+
+
+def _read(field: Field, packet: Packet) -> bytes | None:
+    if field.family is not None and field.family is not packet.family:
+        return None
+    match field:
+        case Field.SOURCE_4 | Field.SOURCE_6:
+            return address_key(packet.family, packet.source)
+        case Field.DESTINATION_4 | Field.DESTINATION_6:
+            return address_key(packet.family, packet.destination)
+        case Field.PROTOCOL:
+            return bytes([packet.protocol])
+        case Field.PORT:
+            return None if packet.port is None else port_key(packet.port)
+        case Field.CONNECTION:
+            return None
+
+
+def _find(collection: Collection, key: bytes) -> str | None:
+    if not isinstance(collection, VerdictMap):
+        return None
+    return next((chain for chain, keys in collection.elements.items() if key in keys), None)
+
+
+def _contains(collection: Collection, key: bytes) -> bool:
+    match collection:
+        case HashSet(elements=elements):
+            return key in elements
+        case RangeSet(parts, elements):
+            return any(_lies_within(key, low, high, [part.length for part in parts]) for low, high in elements)
+        case VerdictMap():
+            return _find(collection, key) is not None
+
+
+def _lies_within(key: bytes, low: bytes, high: bytes, lengths: list[int]) -> bool:
+    """Whether every part of a key lies in its range."""
+    at = 0
+    for length in lengths:
+        part = slice(at, at + length)
+        if not low[part] <= key[part] <= high[part]:
+            return False
+        at += -(-length // 4) * 4
+    return True

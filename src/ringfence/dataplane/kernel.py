@@ -1,0 +1,157 @@
+"""The kernel: puts programs into it, and notices when somebody else was at the table.
+
+All goes through one netlink socket, which belongs to the network namespace in which it was opened. Neither the nft
+program nor its library is needed; docs/dataplane.md compares the three ways.
+
+What was put in stays when this process ends. The next one finds it and changes only what differs.
+"""
+
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from typing import NamedTuple
+
+from ringfence.dataplane.commands import (
+    NOTHING,
+    AddElements,
+    Command,
+    DeleteTable,
+    RemoveElements,
+    commands,
+    is_compatible,
+)
+from ringfence.dataplane.difference import path
+from ringfence.dataplane.netlink import NETFILTER, Conversation
+from ringfence.dataplane.program import CONNECTION, HashSet, Program, connection_key
+from ringfence.dataplane.reading import read_counts, read_generation, read_program
+from ringfence.dataplane.skeleton import DROPS, REVOKED
+from ringfence.dataplane.transaction import carry_out, failure
+from ringfence.errors import KernelError
+from ringfence.model.policies import Direction
+from ringfence.sets.addresses import Family
+
+
+class Drops(NamedTuple):
+    """How many packets from (egress) or to (ingress) an isolated address were dropped, and how many bytes."""
+
+    direction: Direction
+    family: Family
+    address: int
+    packets: int
+    bytes: int
+
+
+class Kernel:
+    """The packet filter of one network namespace: of that in which the calling thread is when this is made."""
+
+    def __init__(self) -> None:
+        """Raises KernelError where the kernel or the user's rights do not allow packet filtering."""
+        try:
+            self._conversation = Conversation(NETFILTER)
+        except OSError as error:
+            raise _unusable(error) from error
+        self._present = NOTHING
+        self._revoked: frozenset[bytes] = frozenset()
+        self._generation = -1
+        self._look()
+
+    def close(self) -> None:
+        """Let go of the kernel; what was put in stays."""
+        self._conversation.close()
+
+    @property
+    def present(self) -> Program:
+        """The program that was put in last, or found at the beginning."""
+        return self._present
+
+    def become(self, program: Program) -> None:
+        """Put a program in, by a path on which no packet fares ill (`difference.path`).
+
+        Raises KernelError, naming the object, if the kernel refuses a part of it; then `present` is what is in force.
+        """
+        try:
+            self._go(program)
+        except KernelError:
+            self._look()
+            raise
+
+    def repair(self) -> bool:
+        """Put the present program in again if somebody changed the table; whether somebody had.
+
+        Costs next to nothing as long as nobody changes any packet filter of the namespace.
+        """
+        if self._is_undisturbed():
+            return False
+        wanted = self._present
+        self._look()
+        if self._present == wanted:
+            return False
+        self.become(wanted)
+        return True
+
+    def remove(self) -> None:
+        """Take everything out: nobody is isolated any more."""
+        if self._present is not NOTHING:
+            self._apply([DeleteTable()])
+            self._present, self._revoked = NOTHING, frozenset()
+
+    @property
+    def revoked(self) -> frozenset[int]:
+        """The numbers of the tracked connections that are no longer allowed."""
+        return frozenset(int.from_bytes(key, "big") for key in self._revoked)
+
+    def revoke(self, connections: Iterable[int]) -> None:
+        """Drop all packets of exactly these tracked connections from now on, and of none that was revoked before."""
+        wanted = frozenset(map(connection_key, connections))
+        changes: list[Command] = []
+        if added := wanted - self._revoked:
+            changes.append(AddElements(REVOKED, HashSet(CONNECTION, added)))
+        if removed := self._revoked - wanted:
+            changes.append(RemoveElements(REVOKED, HashSet(CONNECTION, removed)))
+        self._apply(changes)
+        self._revoked = wanted
+
+    def drops(self) -> Iterator[Drops]:
+        """What was dropped so far, for every isolated address and direction."""
+        for (direction, family), name in DROPS.items():
+            if name in self._present.collections:
+                for key, packets, size in self._counts(name):
+                    yield Drops(direction, family, int.from_bytes(key, "big"), packets, size)
+
+    def _go(self, program: Program) -> None:
+        if not is_compatible(self._present, program):
+            self.remove()
+        for before, after in pairwise([self._present, *path(self._present, program)]):
+            self._apply(commands(before, after))
+            self._present = after
+
+    def _apply(self, changes: Iterable[Command]) -> None:
+        self._generation += carry_out(self._conversation, changes)
+
+    def _look(self) -> None:
+        """Find out what the kernel holds."""
+        try:
+            program, self._generation = read_program(self._conversation)
+        except OSError as error:
+            raise _unusable(error) from error
+        revoked = program.collections.get(REVOKED)
+        self._revoked = revoked.elements if isinstance(revoked, HashSet) else frozenset()
+        self._present = program if revoked is None else program.changed({REVOKED: HashSet(CONNECTION)})
+
+    def _is_undisturbed(self) -> bool:
+        """Whether all transactions since the last look were our own."""
+        try:
+            return read_generation(self._conversation) == self._generation
+        except OSError as error:
+            raise _unusable(error) from error
+
+    def _counts(self, name: str) -> list[tuple[bytes, int, int]]:
+        try:
+            return list(read_counts(self._conversation, name))
+        except FileNotFoundError:  # somebody removed it: `repair` brings it back
+            return []
+        except OSError as error:
+            raise _unusable(error) from error
+
+
+def _unusable(error: OSError) -> KernelError:
+    return failure("the packet filter cannot be used", error.errno or 0, error.strerror or str(error))

@@ -1,0 +1,112 @@
+"""The fixed part of the program: base chains, and the sets and maps that they look into.
+
+A packet's way, in this order:
+
+1. a connection that was revoked is dropped;
+2. a packet of an accepted connection is accepted: replies are free, and a packet costs nothing more after the first;
+3. a pod's own addresses reach each other, and neighbours find each other;
+4. the source's egress: a verdict map keyed by the source address jumps to the chain of the pod's profile;
+5. the destination's ingress, likewise; but not for packets to the node itself, which no ingress policy is about.
+
+A pod that is not isolated in a direction is in no map, and costs nothing. Dropped packets are counted by address in a
+set of their own, so that the counts outlive every change of profiles.
+"""
+
+from typing import Final
+
+from ringfence.dataplane.program import (
+    ADDRESS,
+    ADDRESS_PAIR,
+    CONNECTION,
+    DESTINATION,
+    SOURCE,
+    Chain,
+    Collection,
+    Dispatch,
+    Established,
+    Field,
+    Goto,
+    HashSet,
+    Hook,
+    Lookup,
+    NeighbourDiscovery,
+    Program,
+    Rule,
+    Verdict,
+    VerdictMap,
+)
+from ringfence.model.policies import Direction
+from ringfence.sets.addresses import FAMILIES
+
+TABLE: Final = "ringfence"
+
+REVOKED: Final = "revoked"
+"""The set of tracked connections that are no longer allowed. `kernel` fills it; programs leave it empty."""
+
+OWN: Final = {family: f"own{family:d}" for family in FAMILIES}
+"""The pairs of addresses that belong to one pod."""
+
+SUBJECT: Final = {Direction.EGRESS: SOURCE, Direction.INGRESS: DESTINATION}
+"""Where a packet has the address of the pod that a direction is about."""
+
+PEER: Final = {Direction.EGRESS: DESTINATION, Direction.INGRESS: SOURCE}
+"""Where a packet has the address of the other end."""
+
+ISOLATED: Final = {
+    (direction, family): f"{direction.field}{family:d}" for direction in Direction for family in FAMILIES
+}
+"""The verdict maps: each isolated pod's address, and the chain of its profile."""
+
+DROPS: Final = {(direction, family): f"denied_{name}" for (direction, family), name in ISOLATED.items()}
+"""The sets that count the packets dropped for each isolated pod."""
+
+DENIED: Final = {direction: f"denied_{direction.field}" for direction in Direction}
+"""The chains in which everything ends that no rule allows; also the profile of a pod that is allowed nothing."""
+
+
+def skeleton() -> Program:
+    """The program that isolates nobody."""
+    return Program(_collections(), _chains())
+
+
+def _collections() -> dict[str, Collection]:
+    return {
+        REVOKED: HashSet(CONNECTION),
+        **{OWN[family]: HashSet(ADDRESS_PAIR[family]) for family in FAMILIES},
+        **{name: VerdictMap(ADDRESS[family]) for (_, family), name in ISOLATED.items()},
+        **{name: HashSet(ADDRESS[family], counted=True) for (_, family), name in DROPS.items()},
+    }
+
+
+def _chains() -> dict[str, Chain]:
+    return {
+        **{DENIED[direction]: Chain(_denying(direction)) for direction in Direction},
+        "forward": Chain(
+            (*_SCREENING, *_dispatching(Direction.EGRESS), *_dispatching(Direction.INGRESS)), Hook.FORWARD
+        ),
+        "input": Chain((*_SCREENING, *_dispatching(Direction.EGRESS)), Hook.INPUT),
+    }
+
+
+_SCREENING: Final = (
+    Rule((Lookup((Field.CONNECTION,), REVOKED),), Verdict.DROP),
+    Rule((Established(),), Verdict.ACCEPT),
+    *(Rule((Lookup((SOURCE[family], DESTINATION[family]), OWN[family]),), Verdict.ACCEPT) for family in FAMILIES),
+    Rule((NeighbourDiscovery(),), Verdict.ACCEPT),
+)
+
+
+def _dispatching(direction: Direction) -> tuple[Rule, ...]:
+    return tuple(Rule((), Dispatch(SUBJECT[direction][family], ISOLATED[direction, family])) for family in FAMILIES)
+
+
+def _denying(direction: Direction) -> tuple[Rule, ...]:
+    counting = (
+        Rule((Lookup((SUBJECT[direction][family],), DROPS[direction, family]),), Verdict.DROP) for family in FAMILIES
+    )
+    return (*counting, Rule((), Verdict.DROP))
+
+
+def profile_chain(direction: Direction, allowing: tuple[Rule, ...]) -> Chain:
+    """A profile's chain: `allowing` are rules that return what is allowed; the rest is denied."""
+    return Chain((*allowing, Rule((), Goto(DENIED[direction]))))

@@ -1,0 +1,132 @@
+"""A kernel made of a dictionary: what single commands do to a program, for tests of the order of commands."""
+
+from collections.abc import Iterable, Iterator
+
+from ringfence.dataplane.commands import (
+    AddChain,
+    AddCollection,
+    AddElements,
+    AddTable,
+    Command,
+    DeleteChain,
+    DeleteCollection,
+    DeleteTable,
+    Flush,
+    RemoveElements,
+    ReplaceElements,
+    SetRules,
+)
+from ringfence.dataplane.program import (
+    Chain,
+    Collection,
+    Dispatch,
+    Goto,
+    HashSet,
+    Move,
+    Program,
+    RangeSet,
+    Rule,
+    VerdictMap,
+)
+
+
+def carried_out(program: Program, commands: Iterable[Command]) -> Program:
+    """The program after a transaction. Fails, as the kernel would, where something refers to what is not there."""
+    for command in commands:
+        program = _after(program, command)
+        _check_references(program)
+    return program
+
+
+def _after(program: Program, command: Command) -> Program:
+    sets, chains = dict(program.collections), dict(program.chains)
+    match command:
+        case AddTable():
+            pass
+        case DeleteTable():
+            return Program()
+        case AddCollection(name, collection):
+            assert name not in sets
+            sets[name] = _emptied(collection)
+        case AddElements(name, collection):
+            sets[name] = _with(sets[name], collection)
+        case RemoveElements(name, collection):
+            sets[name] = _without(sets[name], collection)
+        case ReplaceElements(name, collection):
+            sets[name] = _with(_without(sets[name], collection), collection)
+        case Flush(name):
+            sets[name] = _emptied(sets[name])
+        case AddChain(name, hook):
+            assert name not in chains
+            chains[name] = Chain((), hook)
+        case SetRules(name, rules):
+            chains[name] = Chain(rules, chains[name].hook)
+        case DeleteChain(name):
+            del chains[name]
+        case DeleteCollection(name):
+            del sets[name]
+    return Program(sets, chains)
+
+
+def _emptied(collection: Collection) -> Collection:
+    match collection:
+        case HashSet(key, counted=counted):
+            return HashSet(key, counted=counted)
+        case RangeSet(key):
+            return RangeSet(key)
+        case VerdictMap(key):
+            return VerdictMap(key)
+
+
+def _with(collection: Collection, more: Collection) -> Collection:
+    match collection, more:
+        case HashSet(key, elements, counted), HashSet(elements=added):
+            assert not elements & added, "an element is added twice"
+            return HashSet(key, elements | added, counted)
+        case RangeSet(key, elements), RangeSet(elements=added):
+            assert not elements, "ranges are only ever put into an empty set"
+            return RangeSet(key, added)
+        case VerdictMap(), VerdictMap():
+            moves = [Move(one, None, chain) for chain, keys in more.elements.items() for one in keys]
+            assert not _keys(collection) & _keys(more), "the kernel refuses a second chain for a key"
+            return collection.moved(moves)
+    raise AssertionError("elements of another kind")
+
+
+def _without(collection: Collection, less: HashSet | VerdictMap) -> Collection:
+    match collection, less:
+        case HashSet(key, elements, counted), HashSet(elements=removed):
+            assert removed <= elements, "the kernel refuses to remove what is not there"
+            return HashSet(key, elements - removed, counted)
+        case VerdictMap(), VerdictMap():
+            keys = _keys(less)
+            assert keys <= _keys(collection), "the kernel refuses to remove what is not there"
+            gone = [
+                Move(one, chain, None) for chain, all_keys in collection.elements.items() for one in keys & all_keys
+            ]
+            return collection.moved(gone)
+    raise AssertionError("elements of another kind")
+
+
+def _keys(collection: VerdictMap) -> frozenset[bytes]:
+    return frozenset().union(*collection.elements.values())
+
+
+def _check_references(program: Program) -> None:
+    for name in _references(program):
+        assert name in program.collections or name in program.chains, f"{name} is referred to and does not exist"
+
+
+def _references(program: Program) -> Iterator[str]:
+    for collection in program.collections.values():
+        if isinstance(collection, VerdictMap):
+            yield from collection.elements
+    for chain in program.chains.values():
+        yield from chain.sets
+        for rule in chain.rules:
+            if isinstance(rule, Rule):
+                match rule.action:
+                    case Goto(target) | Dispatch(map=target):
+                        yield target
+                    case _:
+                        pass
