@@ -1,0 +1,1 @@
+"""Where objects come from: files, standard input, kustomizations, a live API server."""

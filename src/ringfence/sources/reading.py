@@ -1,0 +1,156 @@
+"""What every source gives: objects with their places, what is wrong with the others, and what has no meaning here.
+
+Sources yield what they find one by one, in order; `collect` makes a `Reading` of it. Wording follows kubectl and the
+API server, whoever of the two refuses first.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+import msgspec
+
+from ringfence.errors import DecodingError
+from ringfence.model.decoding import decode, is_read, unknown_fields, versions_of
+from ringfence.model.objects import Manifest, NetworkPolicy
+from ringfence.model.origin import Origin, Place
+from ringfence.model.problems import Problem, Severity
+
+Progress = Callable[[int, int], None]
+"""Called now and then while much is read, with the bytes done and the bytes in total."""
+
+Done = Callable[[int], None]
+"""Called now and then while one text is read, with how much of it is done."""
+
+Lines = Callable[[], Mapping[str, int]]
+"""Gives the lines of an object's fields, by path; called only where somebody will look at them."""
+
+
+class Skipped(msgspec.Struct, frozen=True):
+    """An object of a kind that has no meaning here."""
+
+    kind: str
+
+
+Found = Manifest | Problem | Skipped
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """All that was read, in the order of the input; `skipped` counts by kind what has no meaning here."""
+
+    manifests: list[Manifest]
+    problems: list[Problem]
+    skipped: Counter[str]
+
+
+def collect(findings: Iterable[Found]) -> Reading:
+    """The findings, sorted by what they are."""
+    reading = Reading([], [], Counter())
+    for found in findings:
+        match found:
+            case Manifest():
+                reading.manifests.append(found)
+            case Problem():
+                reading.problems.append(found)
+            case Skipped(kind):
+                reading.skipped[kind] += 1
+    return reading
+
+
+def read_object(tree: object, origin: Origin, lines: Lines) -> Iterator[Found]:
+    """What one object, which is not a list, comes to. `origin` says where it starts, `lines` where its fields are.
+
+    An object with a problem that the API server would not accept is not used: only the problem is found.
+    """
+    if not isinstance(tree, dict):
+        yield Problem(origin.at(), f"an object is expected here, not {_named(tree)}")
+        return
+    api_version, kind = tree.get("apiVersion"), tree.get("kind")
+    if refusal := refused(api_version, kind):
+        yield Problem(origin.at(), refusal, object=name_of(tree))
+    elif not is_read(api_version, kind):
+        yield Skipped(str(kind))
+    elif kind == "NetworkPolicy":
+        yield from _policy(tree, msgspec.structs.replace(origin, lines=lines()))
+    else:
+        yield from _other(tree, origin, lines)
+
+
+def duplicate_key(key: str, place: Place) -> Problem:
+    """kubectl takes the last of two equal keys and says nothing, so that a rule can lose half of its peers."""
+    return Problem(place, f'key "{key}" already set in map: only the last one counts', Severity.WARNING)
+
+
+def item_kind(list_kind: object) -> str:
+    """The kind of the items of a list that do not say theirs, as in the API server's own lists; none for a `List`."""
+    return list_kind.removesuffix("List") if isinstance(list_kind, str) else ""
+
+
+def refused(api_version: object, kind: object) -> str | None:
+    """Why kubectl does not even send an object of this `apiVersion` and `kind`; None if it does.
+
+    The kinds that are read here must have their own version: a NetworkPolicy of `v1` would otherwise pass for something
+    of another system that happens to have the same name, and be skipped.
+    """
+    missing = [field for field, value in (("apiVersion", api_version), ("kind", kind)) if value in (None, "")]
+    if missing:
+        return f"error validating data: {', '.join(f'{field} not set' for field in missing)}"
+    if not isinstance(api_version, str) or not isinstance(kind, str):
+        return "error validating data: apiVersion and kind must be strings"
+    versions = versions_of(kind)
+    if versions and api_version not in versions and _is_of_kubernetes(api_version):
+        return f'no matches for kind "{kind}" in version "{api_version}" (it is in {versions[0]})'
+    return None
+
+
+def name_of(tree: Mapping[str, object]) -> str:
+    """What to call the object in a message: `NetworkPolicy prod/db-policy`, as far as it says so itself."""
+    metadata = tree.get("metadata")
+    fields: Mapping[str, object] = metadata if isinstance(metadata, dict) else {}
+    name = fields.get("name") or fields.get("generateName")
+    path = "/".join(str(part) for part in (fields.get("namespace"), name) if part)
+    return f"{tree.get('kind') or ''} {path}".strip()
+
+
+def _policy(tree: dict[str, object], origin: Origin) -> Iterator[Found]:
+    name = name_of(tree)
+    if tree["apiVersion"] == "extensions/v1beta1":
+        message = "extensions/v1beta1 NetworkPolicy is gone since Kubernetes 1.16; write networking.k8s.io/v1"
+        yield Problem(origin.at("apiVersion"), message, Severity.WARNING, name)
+    try:
+        policy = decode(tree)
+    except DecodingError as error:
+        yield Problem(origin.at(error.path), str(error), object=name)
+        return
+    unknown = unknown_fields(tree)
+    for path in unknown:
+        yield Problem(origin.at(path), f'strict decoding error: unknown field "{path}"', object=name)
+    if isinstance(policy, NetworkPolicy) and not unknown:
+        yield Manifest(policy, origin)
+
+
+def _other(tree: dict[str, object], origin: Origin, lines: Lines) -> Iterator[Found]:
+    try:
+        read = decode(tree)
+    except DecodingError as error:
+        place = msgspec.structs.replace(origin, lines=lines()).at(error.path)
+        yield Problem(place, str(error), object=name_of(tree))
+        return
+    if read is not None:
+        yield Manifest(read, origin)
+
+
+def _is_of_kubernetes(api_version: str) -> bool:
+    """Whether the group is one that Kubernetes keeps for itself: it has no dot, or ends in `.k8s.io`."""
+    group = api_version.rpartition("/")[0]
+    return "." not in group or group.endswith(".k8s.io")
+
+
+def _named(tree: object) -> str:
+    match tree:
+        case list():
+            return "a list"
+        case bool() | int() | float():
+            return "a number or a boolean"
+        case str():
+            return "a text"
+    return "nothing"
