@@ -252,13 +252,6 @@ DOCUMENTS: Final = {
     "metadata missing": "spec: {}",
     "status": "metadata: {name: x}\nstatus: {}",
     "unknown fields at the top and below": "metadata: {name: x}\nspecs: {}\nspec: {foo: 1}",
-    "key twice": """
-        metadata: {name: x}
-        spec:
-          podSelector: {}
-          podSelector: {matchLabels: {a: b}}
-    """,
-    "key twice after it was resolved": "metadata: {name: x}\nspec: {podSelector: {matchLabels: {true: a, yes: b}}}",
     "keys that are no text": "metadata: {name: x}\nspec: {podSelector: {matchLabels: {on: a, 1.5: b, 010: c}}}",
     "merge keys": """
         metadata: {name: x}

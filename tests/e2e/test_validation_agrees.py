@@ -3,23 +3,26 @@
 import json
 import unicodedata
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from ringfence.cluster import Cluster
 from ringfence.errors import DecodingError
 from ringfence.model.decoding import decode, unknown_fields
 from ringfence.model.objects import NetworkPolicy
 from ringfence.model.policies import defaulted
+from ringfence.model.problems import Severity
 from ringfence.model.validation import validate, warnings
 from tests.model.policy_trees import Tree, ip_blocks, policies
 
 from .control_plane import Answer, ControlPlane, running
+from .edge_policies import manifests
 
 POLICIES = "/apis/networking.k8s.io/v1/namespaces/default/networkpolicies?dryRun=All&fieldValidation=Strict"
-UNREADABLE = 'NetworkPolicy in version "v1" cannot be handled as a NetworkPolicy'
 
 agreement = settings(suppress_health_check=[HealthCheck.too_slow])
 
@@ -40,9 +43,15 @@ def judgement_of_server(answer: Answer) -> Judgement:
             return Judgement([], sorted(answer.warnings))
         case 422, {"details": {"causes": causes}}:
             return Judgement(sorted({f"{cause['field']}: {cause['message']}" for cause in causes}), [])
-        case _, {"message": message}:
-            return Judgement([message], [])
+        case 400, {"message": message}:
+            return Judgement(sorted(unreadable(message)), [])
     raise AssertionError(answer)
+
+
+def unreadable(message: str) -> list[str]:
+    """Fields that do not exist are named together, if nothing worse comes first."""
+    _, strict, fields = message.partition("strict decoding error: ")
+    return [f"{strict}{field}" for field in fields.split(", ")] if strict else [message]
 
 
 def our_judgement(tree: Tree, *, strict_cidrs: bool = True) -> Judgement:
@@ -52,12 +61,24 @@ def our_judgement(tree: Tree, *, strict_cidrs: bool = True) -> Judgement:
         return Judgement([str(error)], [])
     assert isinstance(policy, NetworkPolicy)
     if unknown := unknown_fields(tree):
-        fields = ", ".join(f'unknown field "{field}"' for field in unknown)
-        return Judgement([f"{UNREADABLE}: strict decoding error: {fields}"], [])
+        return Judgement([f'strict decoding error: unknown field "{field}"' for field in unknown], [])
     stored = defaulted(policy)
     if errors := validate(stored, strict_cidrs=strict_cidrs):
         return Judgement(sorted(map(str, errors)), [])
     return Judgement([], sorted(map(str, warnings(stored))))
+
+
+@pytest.mark.parametrize("manifest", [pytest.param(text, id=name) for name, text in manifests()])
+def test_every_check(api_server: ControlPlane, tmp_path: Path, manifest: str) -> None:
+    file = tmp_path / "policy.yaml"
+    file.write_text(manifest)
+    found: dict[Severity, list[str]] = {severity: [] for severity in Severity}
+    for problem in Cluster.load(file).problems:
+        found[problem.severity].append(problem.message)
+    theirs = judgement_of_server(api_server.request("POST", POLICIES, manifest, "application/yaml"))
+    assert sorted(found[Severity.ERROR]) == theirs.errors
+    # A server that refuses a policy does not come to warn of it; we may.
+    assert theirs.errors or sorted(found[Severity.WARNING]) == theirs.warnings
 
 
 def typed(tree: Tree) -> Tree:
