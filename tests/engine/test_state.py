@@ -1,0 +1,160 @@
+"""The state: objects in and out, one at a time."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests import strategies
+from tests.engine.members import member_in, state_of
+from tests.engine.test_rules import compiled
+from tests.semantics.judges import cluster_of
+from tests.semantics.objects import Object, admits, key_of, labelled, node, pod, pods, policy
+
+from ringfence import Cluster
+from ringfence.engine.pods import Reference
+from ringfence.engine.state import State
+from ringfence.engine.verdicts import traffic
+from ringfence.model.objects import NetworkPolicy
+from ringfence.sets.addresses import Family, parse_address
+from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
+
+Matrix = dict[tuple[str, str], Traffic]
+
+
+def matrix(state: State) -> Matrix:
+    """What passes between every two pods."""
+    members = list(state.members())
+    return {(str(a), str(b)): traffic(state, a, b) for a in members for b in members}
+
+
+def as_model(written: Object) -> NetworkPolicy:
+    return compiled(written).policy
+
+
+def suppose_and_fail(state: State) -> None:
+    with state.supposing() as suppose:
+        suppose(as_model(policy("x/p", ingress=[])))
+        raise LookupError
+
+
+class TestWhatTakesPart:
+    def test_a_pod_that_has_ended_does_not(self) -> None:
+        state = state_of([pod("x/a", phase="Succeeded"), pod("x/b", phase="Failed"), pod("x/c", phase="Pending")])
+        assert [str(one) for one in state.members()] == ["x/c"]
+
+    def test_a_pod_that_ends_leaves(self) -> None:
+        cluster = cluster_of([pod("x/a", addresses=["10.0.0.1"])])
+        cluster.upsert(pod("x/a", addresses=["10.0.0.1"], phase="Succeeded"))
+        assert not list(cluster.state.members())
+        assert cluster.state.members_at(*parse_address("10.0.0.1")) == [], "its address may already be another's"
+
+    def test_in_a_running_cluster_a_pod_without_an_address_does_not(self) -> None:
+        cluster = Cluster(live=True)
+        cluster.upsert(pod("x/a"))
+        cluster.upsert(pod("x/b", addresses=["10.0.0.1"]))
+        assert [str(one) for one in cluster.state.members()] == ["x/b"]
+        cluster.upsert(pod("x/a", addresses=["10.0.0.2"]))
+        assert {str(one) for one in cluster.state.members()} == {"x/a", "x/b"}
+
+    def test_in_a_running_cluster_a_host_network_pod_waits_for_its_nodes_address(self) -> None:
+        cluster = Cluster(live=True)
+        cluster.upsert(pod("x/agent", hostNetwork=True, nodeName="n"))
+        assert not list(cluster.state.members())
+        cluster.upsert(node("n", "192.168.0.1"))
+        assert [one.addresses for one in cluster.state.members()] == [(parse_address("192.168.0.1"),)]
+        cluster.remove("Node", "", "n")
+        assert not list(cluster.state.members())
+
+
+class TestLookingUp:
+    STATE = (pod("x/a", addresses=["10.0.0.1", "fd00::1"]), pod("x/b", addresses=["10.0.0.1"]), pod("y/a"))
+
+    def test_by_address(self) -> None:
+        state = state_of(self.STATE)
+        assert [str(one) for one in state.members_at(*parse_address("fd00::1"))] == ["x/a"]
+        assert [str(one) for one in state.members_at(*parse_address("10.0.0.1"))] == ["x/a", "x/b"]
+        assert state.members_at(Family.IPV4, 0) == []
+
+    def test_by_name_and_namespace(self) -> None:
+        state = state_of(self.STATE)
+        assert [str(one) for one in state.members_named("y", "a")] == ["y/a"]
+        assert [str(one) for one in state.members_in("x")] == ["x/a", "x/b"]
+        assert not list(state.members_in("z"))
+        assert state.member(Reference("x", "Deployment", "a")) is None
+
+    def test_what_is_gone_is_not_found(self) -> None:
+        state = state_of(self.STATE)
+        state.remove("Pod", "x", "a")
+        state.remove("Pod", "x", "a")
+        assert [str(one) for one in state.members_at(*parse_address("10.0.0.1"))] == ["x/b"]
+        assert state.members_named("x", "a") == []
+
+
+@pytest.mark.parametrize("kind", ["Pod", "NetworkPolicy", "Namespace", "Service", "EndpointSlice", "Node", "Job"])
+def test_removing_what_is_not_there_does_nothing(kind: str) -> None:
+    state = state_of([pod("x/a"), pod("x/b"), policy("x/p", ingress=[])])
+    before = matrix(state)
+    state.remove(kind, "x", "nothing")
+    assert matrix(state) == before
+
+
+def test_every_change_makes_a_new_revision() -> None:
+    cluster = Cluster()
+    revisions = [cluster.state.revision]
+    for obj in (pod("x/a"), pod("x/a"), policy("x/p")):
+        cluster.upsert(obj)
+        revisions.append(cluster.state.revision)
+    cluster.remove("Pod", "x", "a")
+    revisions.append(cluster.state.revision)
+    assert len(set(revisions)) == len(revisions)
+
+
+class TestSupposing:
+    WORLD = (pod("x/a", {"app": "a"}), pod("x/b", {"app": "b"}))
+
+    def test_inside_the_policy_is_in_force_and_afterwards_it_is_not(self) -> None:
+        state = state_of(self.WORLD)
+        before, revision = matrix(state), state.revision
+        with state.supposing() as suppose:
+            suppose(as_model(policy("x/p", labelled(app="a"), ingress=[])))
+            assert traffic(state, member_in(state, "x/b"), member_in(state, "x/a")) == NO_TRAFFIC
+        assert matrix(state) == before == dict.fromkeys(before, ALL_TRAFFIC)
+        assert state.revision == revision
+        assert state.network_policies.all_policies() == []
+
+    def test_a_policy_that_is_replaced_comes_back_with_its_origin(self) -> None:
+        state = state_of([*self.WORLD, policy("x/p", ingress=[])])
+        (present,) = state.network_policies.all_policies()
+        with state.supposing() as suppose:
+            suppose(as_model(policy("x/p", ingress=[admits(pods({}))])))
+            suppose(as_model(policy("x/p", ingress=[admits()])))
+            assert traffic(state, member_in(state, "x/b"), member_in(state, "x/a")) == ALL_TRAFFIC
+        assert state.network_policies.all_policies() == [present]
+        assert traffic(state, member_in(state, "x/b"), member_in(state, "x/a")) == NO_TRAFFIC
+
+    def test_an_error_inside_leaves_nothing_behind(self) -> None:
+        state = state_of(self.WORLD)
+        with pytest.raises(LookupError):
+            suppose_and_fail(state)
+        assert state.network_policies.all_policies() == []
+
+    def test_suppositions_may_be_nested(self) -> None:
+        state = state_of(self.WORLD)
+        a, b = member_in(state, "x/a"), member_in(state, "x/b")
+        with state.supposing() as suppose:
+            suppose(as_model(policy("x/p", ingress=[])))
+            with state.supposing() as suppose_more:
+                suppose_more(as_model(policy("x/p", ingress=[admits()])))
+                assert traffic(state, a, b) == ALL_TRAFFIC
+            assert traffic(state, a, b) == NO_TRAFFIC
+        assert traffic(state, a, b) == ALL_TRAFFIC
+
+    @given(strategies.clusters(), st.lists(strategies.policies, min_size=1, max_size=3))
+    def test_inside_all_is_as_if_the_policies_were_there(self, objects: list[Object], more: list[Object]) -> None:
+        state = state_of(objects)
+        before = matrix(state)
+        with state.supposing() as suppose:
+            for one in more:
+                suppose(as_model(one))
+            supposed = {key_of(obj): obj for obj in [*objects, *more]}
+            assert matrix(state) == matrix(state_of(supposed.values()))
+        assert matrix(state) == before
