@@ -37,7 +37,7 @@ class Authority:
         return pair
 
 
-def write_kubeconfig(file: Path, server: str, authority: Path, user: Mapping[str, str]) -> Path:
+def write_kubeconfig(file: Path, server: str, authority: Path, user: Mapping[str, object]) -> Path:
     """A kubeconfig with one context; `user` is in the kubeconfig's own words (`tokenFile`, `client-certificate`)."""
     name = file.stem
     config = {

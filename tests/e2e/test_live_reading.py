@@ -1,0 +1,171 @@
+"""What is read from a real API server, and what it says to those who may not read."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from httpx2 import Client
+
+from ringfence.errors import LiveClusterError
+from ringfence.model.decoding import versions_of
+from ringfence.model.objects import Manifest, NetworkPolicy, Object, kind_of, namespace_of
+from ringfence.model.policies import defaulted
+from ringfence.model.problems import Severity
+from ringfence.sources import files, live
+
+from .control_plane import ControlPlane
+from .credentials import Authority, write_kubeconfig
+
+EVERY_KIND = Path(__file__).parent / "every_kind.yaml"
+NEEDED = ["namespaces", "pods", "networkpolicies.networking.k8s.io"]
+
+
+@pytest.fixture(scope="module")
+def shop(api_server: ControlPlane) -> ControlPlane:
+    """The control plane with the objects of `every_kind.yaml`, to which kubelets have given their status."""
+    api_server.kubectl("create", "--filename", str(EVERY_KIND))
+    reported = [document for document in EVERY_KIND.read_text().split("\n---\n") if "\nstatus:" in document]
+    arguments = ("apply", "--server-side", "--subresource=status", "--filename=-")
+    api_server.kubectl(*arguments, stdin="\n---\n".join(reported))
+    return api_server
+
+
+def by_name(manifests: Iterable[Manifest]) -> dict[tuple[str, str, str], Object]:
+    objects = [as_stored(manifest.object) for manifest in manifests]
+    return {(kind_of(obj), namespace_of(obj), obj.metadata.name): obj for obj in objects}
+
+
+def as_stored(obj: Object) -> Object:
+    """The object as any server keeps it: with the defaults of policies, and but for the time."""
+    if not isinstance(obj, NetworkPolicy):
+        return obj
+    return defaulted(
+        msgspec.structs.replace(obj, metadata=msgspec.structs.replace(obj.metadata, creation_timestamp=None))
+    )
+
+
+def test_objects_are_what_their_file_says(shop: ControlPlane) -> None:
+    written = by_name(files.read([str(EVERY_KIND)]).manifests)
+    reading = live.read(kubeconfig=str(shop.kubeconfig))
+    stored = by_name(reading.manifests)
+    assert {kind for kind, _, _ in written} == {resource.kind for resource in live.RESOURCES}
+    assert {key: stored.get(key) for key in written} == written
+    assert reading.problems == []
+    assert {manifest.origin.file for manifest in reading.manifests} == {shop.url}
+
+
+def test_a_service_account_reads_as_much_as_an_administrator(shop: ControlPlane) -> None:
+    resources = [kubectl_name(resource) for resource in live.RESOURCES]
+    kubeconfig = shop.service_account("lister", resources, verbs=["list"])
+    administrator = live.read(kubeconfig=str(shop.kubeconfig))
+    assert live.read(kubeconfig=str(kubeconfig)) == administrator
+
+
+def kubectl_name(resource: live.Resource) -> str:
+    group = versions_of(resource.kind)[0].rpartition("/")[0]
+    return f"{resource.plural}.{group}" if group else resource.plural
+
+
+def test_kinds_that_one_may_not_list_are_left_out_with_a_warning(shop: ControlPlane) -> None:
+    reading = live.read(kubeconfig=str(shop.service_account("restricted", NEEDED, verbs=["list"])))
+    assert {kind_of(manifest.object) for manifest in reading.manifests} == {"Namespace", "Pod", "NetworkPolicy"}
+    assert {problem.severity for problem in reading.problems} == {Severity.WARNING}
+    assert [problem.message for problem in reading.problems if "nodes" in problem.message] == [
+        'nodes are left out: nodes is forbidden: User "system:serviceaccount:default:restricted" '
+        'cannot list resource "nodes" in API group "" at the cluster scope'
+    ]
+    assert len(reading.problems) == len(live.RESOURCES) - len(NEEDED)
+
+
+def test_without_pods_there_is_nothing_to_say(shop: ControlPlane) -> None:
+    kubeconfig = shop.service_account("blind", ["namespaces", "networkpolicies.networking.k8s.io"], verbs=["list"])
+    with pytest.raises(LiveClusterError, match=r'cannot list resource "pods".*the verb list on pods is needed'):
+        live.read(kubeconfig=str(kubeconfig))
+
+
+def test_credentials_that_are_not_accepted(api_server: ControlPlane, tmp_path: Path) -> None:
+    kubeconfig = kubeconfig_of(api_server, tmp_path, {"token": "forged"})
+    with pytest.raises(LiveClusterError, match=r'the credentials of context "other" are not accepted: log in again'):
+        live.read(kubeconfig=str(kubeconfig))
+
+
+def test_a_server_of_another_authority_is_not_trusted(api_server: ControlPlane, tmp_path: Path) -> None:
+    stranger = Authority(tmp_path).certificate
+    kubeconfig = write_kubeconfig(tmp_path / "other.kubeconfig", api_server.url, stranger, {"token": "secret"})
+    with pytest.raises(LiveClusterError, match="certificate verify failed"):
+        live.read(kubeconfig=str(kubeconfig))
+
+
+def test_a_credential_plugin_is_asked_as_kubectl_asks_it(api_server: ControlPlane, tmp_path: Path) -> None:
+    token = (api_server.service_account("guest", NEEDED, verbs=["list"]).parent / "guest.token").read_text()
+    credential = {"apiVersion": PLUGIN_VERSION, "kind": "ExecCredential", "status": {"token": token}}
+    plugin = tmp_path / "plugin"
+    plugin.write_text(f"#!/bin/sh\necho '{json.dumps(credential)}'\n")
+    plugin.chmod(0o755)
+    exec_ = {"apiVersion": PLUGIN_VERSION, "command": "./plugin", "interactiveMode": "Never"}
+    kubeconfig = kubeconfig_of(api_server, tmp_path, {"exec": exec_})
+    assert "namespace/default" in api_server.kubectl("get", "namespaces", "-o", "name", kubeconfig=kubeconfig).stdout
+    assert ("Namespace", "", "default") in by_name(live.read(kubeconfig=str(kubeconfig)).manifests)
+
+
+PLUGIN_VERSION = "client.authentication.k8s.io/v1"
+
+
+def kubeconfig_of(api_server: ControlPlane, folder: Path, user: dict[str, Any]) -> Path:
+    return write_kubeconfig(folder / "other.kubeconfig", api_server.url, api_server.folder / "authority.crt", user)
+
+
+def create_policies(api_server: ControlPlane, namespace: str, *names: str) -> None:
+    for name in names:
+        policy = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": name}}
+        answer = api_server.request(
+            "POST", f"/apis/networking.k8s.io/v1/namespaces/{namespace}/networkpolicies", policy
+        )
+        assert answer.status == 201
+
+
+def policies_in(namespace: str, manifests: Iterable[Manifest]) -> set[str]:
+    return {name for kind, owner, name in by_name(manifests) if (kind, owner) == ("NetworkPolicy", namespace)}
+
+
+def test_a_list_of_several_pages_is_read_whole(
+    api_server: ControlPlane, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create_policies(api_server, namespace, "a", "b", "c", "d", "e")
+    monkeypatch.setattr(live, "PAGE", 2)
+    reading = live.read(kubeconfig=str(api_server.kubeconfig))
+    assert policies_in(namespace, reading.manifests) == {"a", "b", "c", "d", "e"}
+
+
+def test_a_list_whose_pages_expire_is_read_anew(own_api_server: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list goes on from the revision at which it began: not if that is compacted away before the next page."""
+    create_policies(own_api_server, "default", "a", "b", "c")
+    ask = live._get
+    asked: list[str] = []
+
+    def ask_after_a_compaction(client: Client, path: str, parameters: dict[str, str]) -> Any:
+        if parameters["continue"]:
+            create_policies(own_api_server, "default", "meanwhile")
+            own_api_server.compact()
+            own_api_server.apiserver.stop()
+            own_api_server.start()
+        asked.append(path)
+        return ask(client, path, parameters)
+
+    monkeypatch.setattr(
+        live, "RESOURCES", [resource for resource in live.RESOURCES if resource.kind == "NetworkPolicy"]
+    )
+    monkeypatch.setattr(live, "PAGE", 2)
+    monkeypatch.setattr(live, "_get", ask_after_a_compaction)
+    reading = live.read(kubeconfig=str(own_api_server.kubeconfig))
+    assert policies_in("default", reading.manifests) == {"a", "b", "c", "meanwhile"}
+    assert len(asked) == 3, "a page, one that has expired, and the whole list"
+
+
+def test_a_server_that_does_not_run(own_api_server: ControlPlane) -> None:
+    own_api_server.apiserver.kill()
+    with pytest.raises(LiveClusterError, match=r"cannot be reached.*is the cluster running"):
+        live.read(kubeconfig=str(own_api_server.kubeconfig))
