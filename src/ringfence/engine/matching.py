@@ -31,7 +31,9 @@ class Match(msgspec.Struct, frozen=True):
 
 def end_text(end: End) -> str:
     """An end as people write it: `prod/web`, or addresses."""
-    return str(end) if isinstance(end, Member) else ", ".join(end.cidrs()).replace("/32", "").replace("/128", "")
+    if isinstance(end, Member):
+        return str(end)
+    return ", ".join(cidr.removesuffix("/128" if ":" in cidr else "/32") for cidr in end.cidrs())
 
 
 def match_peer(
@@ -61,8 +63,9 @@ def _match_selectors(peer: NetworkPolicyPeer, namespace: str, member: Member, na
         return Match(False, reason, "podSelector")
     pods_wrong = mismatch(pods, member.labels, str(member)) if pods else ""
     spaces_wrong = mismatch(spaces, labels, f"namespace {member.namespace}") if spaces else ""
+    assumption = "" if pods_wrong or spaces is None else _namespace_assumption(spaces, member.namespace, namespaces)
     if not pods_wrong and not spaces_wrong:
-        return Match(True, f"selects {member}")
+        return Match(True, f"selects {member}", assumption=assumption)
     parts = []
     if spaces and spaces_wrong:
         parts.append(f"namespaceSelector wants {spaces_wrong}{_name_hint(spaces, member.namespace)}")
@@ -74,12 +77,19 @@ def _match_selectors(peer: NetworkPolicyPeer, namespace: str, member: Member, na
         reason += f"; {good} matches, but both selectors of one peer must"
     field = _selector_field("namespaceSelector", peer.namespace_selector, spaces, labels) if spaces_wrong else ""
     field = field or _selector_field("podSelector", peer.pod_selector, pods, member.labels)
-    undefined = spaces_wrong and not pods_wrong and not namespaces.is_defined(member.namespace)
-    assumption = (
-        f"no Namespace object for {member.namespace} is in the input: it is taken to have no label but "
-        f"{NAME_LABEL}={member.namespace}"
+    return Match(False, reason, field, assumption)
+
+
+def _namespace_assumption(selector: Selector, namespace: str, namespaces: Namespaces) -> str:
+    """What is missing to be sure whether a selector matches a namespace; its name alone may settle it."""
+    about_name = [term for term in selector.terms if term.key == NAME_LABEL]
+    settled = len(about_name) == len(selector.terms) or not Selector(tuple(about_name)).matches({NAME_LABEL: namespace})
+    if settled or namespaces.is_defined(namespace):
+        return ""
+    return (
+        f"no Namespace object for {namespace} is in the input: it is taken to have no label but "
+        f"{NAME_LABEL}={namespace}"
     )
-    return Match(False, reason, field, assumption if undefined else "")
 
 
 def _match_host_network(peer: NetworkPolicyPeer, namespace: str, member: Member, namespaces: Namespaces) -> Match:
