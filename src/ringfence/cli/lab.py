@@ -23,8 +23,6 @@ from ringfence.model.objects import DEFAULT_NAMESPACE, Manifest, kind_of, namesp
 from ringfence.render import lab as writers
 from ringfence.render.lab import Report
 from ringfence.sets.addresses import FAMILIES, Family
-from ringfence.sources.files import read
-from ringfence.sources.kustomize import build
 
 _WIDE: Final = 240
 """Columns of a table that goes to a file or a pipe."""
@@ -162,7 +160,10 @@ def execute(name: str, pod: str, command: tuple[str, ...]) -> None:
     ringfence lab exec prod/web -- curl -s http://api:8080
     ringfence lab exec prod/db -- bash
     """
-    sys.exit(session.execute(name, pod, list(command)))
+    words = list(command[command[0] == "--" :])
+    if not words:
+        raise InputError("which command? Write it after the pod: ringfence lab exec POD -- COMMAND")
+    sys.exit(session.execute(name, pod, words))
 
 
 @lab.command()
@@ -211,6 +212,9 @@ def _reference(kind: str, namespace: str | None, name: str) -> tuple[str, str, s
 
 def _manifests(inputs: Inputs) -> list[Manifest]:
     """The objects of files; what is wrong with the others goes to stderr."""
+    from ringfence.sources.files import read
+    from ringfence.sources.kustomize import build
+
     readings = [read(list(inputs.filenames), recursive=inputs.recursive)] if inputs.filenames else []
     readings += [build(inputs.kustomize)] if inputs.kustomize else []
     if not readings:

@@ -62,6 +62,7 @@ class Keeper:
         self._laboratory.loop.watch(self._listening, READABLE, self._accept)
         while not self._ended:
             self._laboratory.loop.turn(_BREATH)
+            self._laboratory.tend()
             _bury_orphans()
             while self._waiting and not self._ended:
                 self._serve(*self._waiting.popleft())

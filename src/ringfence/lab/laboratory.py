@@ -42,7 +42,7 @@ class Laboratory:
         self._guests: set[IPAddress] = set()
         self._placement = Placement(cluster.state, wishes)
         self._network = Network()
-        self._enforcement = Enforcement()
+        self._enforcements: dict[str, Enforcement] = {}
         self._serving = Serving(self.loop, self._network, serve=serve)
         self._rebuild()
 
@@ -138,10 +138,16 @@ class Laboratory:
         """The network namespace in which a pod's programs run."""
         return self._network.pod(pod)
 
+    def tend(self) -> None:
+        """To be called now and then: keep the kernel to what the cluster says."""
+        for enforcement in self._enforcements.values():
+            enforcement.tend()
+
     def close(self) -> None:
         """Let everything go."""
         self._serving.close()
-        self._enforcement.close()
+        for enforcement in self._enforcements.values():
+            enforcement.close()
         self._network.close()
         self.loop.close()
 
@@ -154,7 +160,9 @@ class Laboratory:
         for node in topology.nodes:
             with linux.inside(self._network.node(node.name)):
                 services.translate(topology)
-                self._enforcement.enforce(node.name, self.cluster.state)
+                if node.name not in self._enforcements:
+                    self._enforcements[node.name] = Enforcement(node.name, self.cluster.state)
+            self._enforcements[node.name].enforce()
         self._serving.become(topology)
         self.topology = topology
 

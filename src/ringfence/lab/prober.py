@@ -23,7 +23,7 @@ import msgspec
 from ringfence.lab import linux, sctp
 from ringfence.lab.datagrams import payload, received, send
 from ringfence.lab.loop import READABLE, WRITABLE, Loop
-from ringfence.lab.servers import FAMILY, NON_BLOCKING
+from ringfence.lab.servers import FAMILY, GREETING, NON_BLOCKING
 from ringfence.lab.topology import IPAddress, Port
 
 PATIENCE: Final = 0.25
@@ -137,7 +137,7 @@ class _Observation:
     def _attempt_udp(self, attempts: Attempts) -> None:
         sock = self._socket(attempts[0][1], socket.SOCK_DGRAM)
         for number, probe in attempts:
-            send(sock, self._nonce + _NUMBER.pack(number), (str(probe.destination), probe.port.number))
+            send(sock, GREETING + self._nonce + _NUMBER.pack(number), (str(probe.destination), probe.port.number))
         self._await(sock, READABLE, partial(self._echoed, sock))
 
     def _echoed(self, sock: socket.socket) -> None:

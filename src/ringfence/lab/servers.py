@@ -21,6 +21,9 @@ Answer = Callable[[bytes], bytes | None]
 FAMILY: Final = {4: socket.AF_INET, 6: socket.AF_INET6}
 NON_BLOCKING: Final = socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
 
+GREETING: Final = b"ringfence probe "
+"""How datagrams begin that only want to be sent back, whatever is spoken on the port."""
+
 _BACKLOG: Final = 4096
 _LONGEST: Final = 65536
 _HTTP: Final = (b"GET ", b"HEAD ", b"POST ", b"PUT ", b"DELETE ")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 
 import msgspec
 
@@ -9,7 +10,7 @@ from ringfence.lab import dns, linux
 from ringfence.lab.loop import Loop
 from ringfence.lab.network import Network
 from ringfence.lab.questions import Party, Question
-from ringfence.lab.servers import Answer, PortTakenError, Server, open_server, tell_name
+from ringfence.lab.servers import GREETING, Answer, PortTakenError, Server, open_server, tell_name
 from ringfence.lab.topology import IPAddress, Pod, Port, Topology
 
 
@@ -92,8 +93,11 @@ class Serving:
         for name in topology.dns:
             pod = topology.pod_by_name[name]
             for ip in pod.addresses:
-                yield pod, ip, Port(dns.PORT, "UDP"), lambda query: dns.answer_datagram(self._names, query)
+                yield pod, ip, Port(dns.PORT, "UDP"), partial(self._answer_datagram, tell_name(name))
                 yield pod, ip, Port(dns.PORT, "TCP"), lambda query: dns.answer_stream(self._names, query)
+
+    def _answer_datagram(self, otherwise: Answer, request: bytes) -> bytes | None:
+        return otherwise(request) if request.startswith(GREETING) else dns.answer_datagram(self._names, request)
 
     def _open(self, party: Party, place: _Place, answer: Answer) -> Server:
         namespace = self._network.pod(party) if isinstance(party, Pod) else self._network.outside

@@ -1,0 +1,106 @@
+"""Commands started as a user would start them, and what they leave behind."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.lab.sandboxes import ringfence_command
+
+_MARK = "RINGFENCE_TEST_MARK"
+_PATIENCE = 10.0
+
+
+class Traces(NamedTuple):
+    """What a laboratory could leave on a machine."""
+
+    interfaces: frozenset[str]
+    mounts: frozenset[str]
+    sockets: frozenset[str]
+
+
+def eventually(condition: Callable[[], bool]) -> bool:
+    """Whether something comes true within a while."""
+    deadline = time.monotonic() + _PATIENCE
+    while not (true := condition()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return true
+
+
+class User:
+    """Somebody at a terminal. Everything he starts, and all that comes of it, can be found again."""
+
+    def __init__(self, *, rootless: bool) -> None:
+        self.rootless = rootless
+        self.mark = uuid.uuid4().hex
+        self.environment = {**os.environ, _MARK: self.mark, "RINGFENCE_LAB": self.mark, "NO_COLOR": "1"}
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start `ringfence ARGUMENTS` in a process group of its own, as a shell does."""
+        return subprocess.Popen(
+            ringfence_command(arguments, rootless=self.rootless),
+            env=self.environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            process_group=0,
+        )
+
+    def run(self, *arguments: str, manifests: str = "") -> subprocess.CompletedProcess[str]:
+        """Run `ringfence ARGUMENTS` with `manifests` as its standard input, and wait."""
+        process = self.start(*arguments)
+        output, errors = process.communicate(manifests, timeout=60)
+        return subprocess.CompletedProcess(arguments, process.returncode, output, errors)
+
+    def processes(self) -> list[int]:
+        """All processes that this user's commands have left running."""
+        return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal() and self._owns(entry)]
+
+    def kill_everything(self) -> None:
+        """End all of them at once, with no chance to clean up."""
+        for process in self.processes():
+            os.kill(process, signal.SIGKILL)
+
+    def survivors(self) -> list[int]:
+        """The processes that are still there after a while in which they could have ended."""
+        eventually(lambda: not self.processes())
+        return self.processes()
+
+    def _owns(self, entry: Path) -> bool:
+        try:
+            dead = entry.joinpath("stat").read_text().rpartition(")")[2].split()[0] == "Z"
+            return not dead and f"{_MARK}={self.mark}".encode() in entry.joinpath("environ").read_bytes()
+        except OSError:
+            return False
+
+
+@contextmanager
+def user(*, rootless: bool) -> Iterator[User]:
+    """A user who leaves nothing behind, whatever happens: neither processes nor interfaces, mounts or sockets."""
+    before = traces()
+    somebody = User(rootless=rootless)
+    try:
+        yield somebody
+        somebody.run("lab", "down")
+        assert somebody.survivors() == []
+        assert traces() == before
+    finally:
+        somebody.kill_everything()
+
+
+def traces() -> Traces:
+    """What there is on the machine now."""
+    sockets = (line.split()[-1] for line in Path("/proc/net/unix").read_text().splitlines())
+    mounts = (line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines())
+    return Traces(
+        frozenset(name for _, name in socket.if_nameindex()),
+        frozenset(mounts),
+        frozenset(name for name in sockets if name.startswith("@ringfence/")),
+    )
