@@ -32,8 +32,9 @@ lock: $(READY)  ## Choose new versions of everything and write them down.
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -m venv --without-pip .venv
 	$(PYTHON) -m pip --quiet --disable-pip-version-check --python $(BIN)/python install uv
-	$(BIN)/uv pip sync --quiet requirements.lock
+	$(BIN)/uv pip sync --quiet --compile-bytecode requirements.lock
 	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m compileall -q src
 	touch $(READY)
 
 .PHONY: system

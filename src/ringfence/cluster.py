@@ -167,6 +167,7 @@ class Cluster:
                 self._take_policy(manifest.object, manifest.origin)
             else:
                 self.state.upsert(manifest.object, manifest.origin)
+        self.problems.sort(key=lambda problem: problem.place)
 
     def _note_origin(self, manifest: Manifest) -> None:
         """Report an object that was read before: as with `kubectl apply`, the last one counts."""
