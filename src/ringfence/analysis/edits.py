@@ -31,6 +31,7 @@ from ringfence.model.objects import (
     NetworkPolicySpec,
     PolicyMeta,
     Rule,
+    namespace_of,
 )
 from ringfence.model.origin import Place
 from ringfence.model.policies import Direction, defaulted, rules_of
@@ -51,7 +52,8 @@ _TELLING_LABELS = ("app.kubernetes.io/name", "app", "k8s-app", "name", "role", "
 class Edit(msgspec.Struct, frozen=True):
     """One change to one policy: what to do and where, the lines to write, and the policy `after` it.
 
-    `size` is the number of lines that change; `others` how many other pods gain or lose the same access.
+    `size` is the number of lines that change; `others` how many other pairs of a pod that the policy selects and a peer
+    gain or lose the same access, at most: other policies may allow them as well.
     """
 
     action: str
@@ -173,7 +175,7 @@ def _peers_for(end: End, namespace: str) -> Iterator[NetworkPolicyPeer]:
 def _forbidding(state: State, reason: PairReason) -> list[Edit]:
     """The smallest way to forbid at one of the two sides; nothing where no policy can."""
     ways = [way for side in (reason.egress, reason.ingress) if (way := _closing(state, reason, side))]
-    return min(ways, key=lambda way: sum(edit.size for edit in way), default=[])
+    return min(ways, key=lambda way: (sum(edit.size for edit in way), sum(edit.others for edit in way)), default=[])
 
 
 def _closing(state: State, reason: PairReason, side: SideReason) -> list[Edit]:
@@ -255,10 +257,17 @@ def _best(
             suppose(candidate.after)
             now = _side(explain(state, reason.source, reason.destination, reason.asked), side.direction)
             if now.allowed is wanted:
-                others = max(abs(_admitted(state, side, reason.asked) - before) - 1, 0)
+                peers = max(abs(_admitted(state, side, reason.asked) - before), 1)
+                others = _selected(state, candidate.after) * peers - 1
                 if best is None or others < best.others:
                     best = _replace(candidate, others=others)
     return best
+
+
+def _selected(state: State, policy: NetworkPolicy) -> int:
+    """How many pods a policy, which must be in force, selects."""
+    compiled = state.network_policies.policy(namespace_of(policy), policy.metadata.name)
+    return state.count(compiled.subject) if compiled else 0
 
 
 def _turns(state: State, reason: PairReason, edits: Iterable[Edit], *, wanted: bool) -> bool:

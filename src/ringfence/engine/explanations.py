@@ -252,12 +252,15 @@ def _rule_reason(
     if not selects:
         reasons.append(f"no peer selects {end_text(peer)}")
     if not carries:
-        names = " ".join(f"{name}/{protocol}" for name, protocol in rule.port_names)
-        unresolved = f"; no port of the destination is called {names}" if names and not traffic else ""
-        reasons.append(
-            f"{asked} is not among its ports ({traffic}{unresolved})" if asked else f"it has no port{unresolved}"
-        )
+        ports = "its ports mean nothing here" if asked is None else f"{asked} is not among its ports"
+        reasons.append(ports + (f" ({traffic})" if traffic else "") + _unresolved(rule, traffic))
     return ", and ".join(reasons)
+
+
+def _unresolved(rule: CompiledRule, traffic: Traffic) -> str:
+    """The rule's port names, where they name nothing on the destination and so leave the rule without any port."""
+    names = " and ".join(f"{name}/{protocol}" for name, protocol in rule.port_names)
+    return f": it names {names}, and the destination has no port called so" if names and not traffic else ""
 
 
 def _allowing(rule: CompiledRule, direction: Direction, peers: tuple[PeerReason, ...], traffic: Traffic) -> str:

@@ -13,7 +13,7 @@ from ringfence.engine.network_policies import NetworkPolicyTier
 from ringfence.engine.pods import Member, Reference, is_finished, member_of_pod, member_of_workload
 from ringfence.engine.population import Identity, Population
 from ringfence.engine.rules import CompiledPolicy, compile_policy
-from ringfence.engine.selection import Selections
+from ringfence.engine.selection import PodSelection, Selections
 from ringfence.engine.tiers import Tiers
 from ringfence.engine.workloads import Workloads
 from ringfence.model.objects import (
@@ -181,6 +181,10 @@ class State:
     def members_at(self, family: Family, number: int) -> list[Member]:
         """The pods whose own address this is; hostNetwork pods have none of their own."""
         return list(self._addresses.get((family, number), ()))
+
+    def count(self, selection: PodSelection) -> int:
+        """How many pods a selection, which some policy in force reads, selects."""
+        return sum(map(len, self.population.identities(self._selections.pods(selection))))
 
     def workload(self, member: Member) -> Reference:
         """The workload that a pod belongs to, or the pod itself."""

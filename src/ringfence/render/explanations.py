@@ -53,7 +53,7 @@ def _edits(answer: Answer, edits: Sequence[Edit]) -> Iterator[str]:
         yield from (f"      {line}" for line in edit.lines)
         if edit.others:
             effect = "lose" if answer else "gain"
-            yield f"    (other pods that {effect} the same access: {edit.others})"
+            yield f"    (other pairs of pods that {effect} it with this: {edit.others} at most)"
 
 
 def _for_which(answer: Answer) -> str:
