@@ -15,12 +15,10 @@ from ringfence.dataplane.program import (
     Dispatch,
     Field,
     Goto,
-    HashSet,
     Hook,
     Lookup,
     Program,
     ProtocolIs,
-    RangeSet,
     Rule,
     Verdict,
     VerdictMap,
@@ -69,7 +67,7 @@ def _walk(name: str, chains: Mapping[str, Chain], read: Reader, packet: Packet) 
                 return _walk(chain, chains, read, packet)
             case Dispatch(field, map_name):
                 key = _key((field,), packet)
-                target = _find(read(map_name), key) if key else None
+                target = _chain_of(read(map_name), key) if key else None
                 verdict = _walk(target, chains, read, packet) if target else None
                 if verdict:
                     return verdict
@@ -110,28 +108,9 @@ def _read(field: Field, packet: Packet) -> bytes | None:
             return None
 
 
-def _find(collection: Collection, key: bytes) -> str | None:
-    if not isinstance(collection, VerdictMap):
-        return None
-    return next((chain for chain, keys in collection.elements.items() if key in keys), None)
-
-
 def _contains(collection: Collection, key: bytes) -> bool:
-    match collection:
-        case HashSet(elements=elements):
-            return key in elements
-        case RangeSet(parts, elements):
-            return any(_lies_within(key, low, high, [part.length for part in parts]) for low, high in elements)
-        case VerdictMap():
-            return _find(collection, key) is not None
+    return not isinstance(collection, VerdictMap) and collection.contains(key)
 
 
-def _lies_within(key: bytes, low: bytes, high: bytes, lengths: list[int]) -> bool:
-    """Whether every part of a key lies in its range."""
-    at = 0
-    for length in lengths:
-        part = slice(at, at + length)
-        if not low[part] <= key[part] <= high[part]:
-            return False
-        at += -(-length // 4) * 4
-    return True
+def _chain_of(collection: Collection, key: bytes) -> str | None:
+    return collection.chain_of(key) if isinstance(collection, VerdictMap) else None

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
+from ringfence.dataplane.addresses import list_addresses
 from ringfence.dataplane.commands import (
     NOTHING,
     AddElements,
@@ -19,8 +20,9 @@ from ringfence.dataplane.commands import (
     commands,
     is_compatible,
 )
+from ringfence.dataplane.connections import forbidden, list_connections
 from ringfence.dataplane.difference import path
-from ringfence.dataplane.netlink import NETFILTER, Conversation
+from ringfence.dataplane.netlink import NETFILTER, ROUTE, Conversation
 from ringfence.dataplane.program import CONNECTION, HashSet, Program, connection_key
 from ringfence.dataplane.reading import read_counts, read_generation, read_program
 from ringfence.dataplane.skeleton import DROPS, REVOKED
@@ -47,6 +49,7 @@ class Kernel:
         """Raises KernelError where the kernel or the user's rights do not allow packet filtering."""
         try:
             self._conversation = Conversation(NETFILTER)
+            self._routing = Conversation(ROUTE)
         except OSError as error:
             raise _unusable(error) from error
         self._present = NOTHING
@@ -57,6 +60,7 @@ class Kernel:
     def close(self) -> None:
         """Let go of the kernel; what was put in stays."""
         self._conversation.close()
+        self._routing.close()
 
     @property
     def present(self) -> Program:
@@ -109,6 +113,20 @@ class Kernel:
             changes.append(RemoveElements(REVOKED, HashSet(CONNECTION, removed)))
         self._apply(changes)
         self._revoked = wanted
+
+    def revoke_forbidden(self) -> frozenset[int]:
+        """Revoke the tracked connections that the present program would not let open; their numbers.
+
+        Everything else stays or becomes free, and what has ended is forgotten. To be called whenever a program was put
+        in, and every now and then.
+        """
+        try:
+            node = list_addresses(self._routing)
+            connections = list(list_connections(self._conversation))
+        except OSError as error:
+            raise _unusable(error) from error
+        self.revoke(one.identifier for one in forbidden(self._present, connections, node))
+        return self.revoked
 
     def drops(self) -> Iterator[Drops]:
         """What was dropped so far, for every isolated address and direction."""

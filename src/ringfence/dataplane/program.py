@@ -11,10 +11,12 @@ string of an object.
 Source: nft(8); `<linux/netfilter/nf_tables.h>`.
 """
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum, StrEnum
 from functools import cached_property
+from itertools import accumulate
 from typing import Final, NamedTuple, TypeVar
 
 import msgspec
@@ -56,19 +58,65 @@ class HashSet(msgspec.Struct, frozen=True):
     elements: frozenset[bytes] = frozenset()
     counted: bool = False
 
+    def contains(self, key: bytes) -> bool:
+        """Whether a key is in the set."""
+        return key in self.elements
 
-class RangeSet(msgspec.Struct, frozen=True):
+
+class RangeSet(msgspec.Struct, frozen=True, dict=True):
     """Ranges of keys, first and last included; no two overlap, and ranges of a single part do not touch either."""
 
     key: Key
     elements: frozenset[tuple[bytes, bytes]] = frozenset()
 
+    def contains(self, key: bytes) -> bool:
+        """Whether every part of a key lies in its part of one of the ranges."""
+        first = slice(0, self.key[0].length)
+        candidate = bisect_right(self._lows, key[first]) - 1
+        while candidate >= 0 and self._reaches[candidate] >= key[first]:
+            if self._holds(self._ordered[candidate], key):
+                return True
+            candidate -= 1
+        return False
 
-class VerdictMap(msgspec.Struct, frozen=True):
+    @cached_property
+    def _ordered(self) -> list[tuple[bytes, bytes]]:
+        return sorted(self.elements)
+
+    @cached_property
+    def _lows(self) -> list[bytes]:
+        """Where the first part of each range begins."""
+        return [low[: self.key[0].length] for low, _ in self._ordered]
+
+    @cached_property
+    def _reaches(self) -> list[bytes]:
+        """The last first part that a range reaches, or any range that begins before it."""
+        return list(accumulate((high[: self.key[0].length] for _, high in self._ordered), max))
+
+    def _holds(self, bounds: tuple[bytes, bytes], key: bytes) -> bool:
+        low, high = bounds
+        at = 0
+        for part in self.key:
+            piece = slice(at, at + part.length)
+            if not low[piece] <= key[piece] <= high[piece]:
+                return False
+            at += -(-part.length // 4) * 4
+        return True
+
+
+class VerdictMap(msgspec.Struct, frozen=True, dict=True):
     """Keys, by the chain that a packet with such a key jumps to. No key is in two of the sets, and no set is empty."""
 
     key: Key
     elements: Mapping[str, frozenset[bytes]] = {}
+
+    def chain_of(self, key: bytes) -> str | None:
+        """The chain that a key belongs to, if any."""
+        return self._chains.get(key)
+
+    @cached_property
+    def _chains(self) -> dict[bytes, str]:
+        return {key: chain for chain, keys in self.elements.items() for key in keys}
 
     def moved(self, moves: Iterable["Move"]) -> "VerdictMap":
         """The map after some keys have come, gone or changed their chains."""

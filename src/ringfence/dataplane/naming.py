@@ -1,0 +1,40 @@
+"""Names of objects in the kernel: made from what an object is about, never from a string that somebody chose.
+
+The same object has the same name in every process, so that one which starts anew recognises what the one before it left
+in the kernel. 128 bits of a cryptographic digest keep even those who write policies for the purpose from making two
+objects of one name.
+"""
+
+from collections.abc import Iterable
+from enum import Enum
+from hashlib import blake2b
+
+import msgspec
+
+
+def digest(value: object) -> str:
+    """32 hexadecimal digits for a value made of structs, tuples, frozen sets, strings, bytes and numbers."""
+    return blake2b(_written(value), digest_size=16).hexdigest()
+
+
+def _written(value: object) -> bytes:
+    """The value as bytes: equal values alike, others differently."""
+    match value:
+        case Enum():
+            return _written(value.value)
+        case msgspec.Struct():
+            fields = (_written(getattr(value, field)) for field in value.__struct_fields__)
+            return _joined(type(value).__name__, fields)
+        case tuple():
+            return _joined("tuple", map(_written, value))
+        case frozenset():
+            return _joined("set", sorted(map(_written, value)))
+        case bytes():
+            return _joined("bytes", [value])
+        case str() | int() | None:
+            return f"{type(value).__name__} {value}".encode()
+    raise TypeError(f"{type(value).__name__} has no name in the kernel")
+
+
+def _joined(kind: str, parts: Iterable[bytes]) -> bytes:
+    return b"".join((kind.encode(), *(b"(%d:%b)" % (len(part), part) for part in parts)))
