@@ -38,12 +38,13 @@ class User:
 
     def __init__(self, *, rootless: bool) -> None:
         self.rootless = rootless
+        self.started: list[subprocess.Popen[str]] = []
         self.mark = uuid.uuid4().hex
         self.environment = {**os.environ, _MARK: self.mark, "RINGFENCE_LAB": self.mark, "NO_COLOR": "1"}
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start `ringfence ARGUMENTS` in a process group of its own, as a shell does."""
-        return subprocess.Popen(
+        process = subprocess.Popen(
             ringfence_command(arguments, rootless=self.rootless),
             env=self.environment,
             stdin=subprocess.PIPE,
@@ -52,6 +53,8 @@ class User:
             text=True,
             process_group=0,
         )
+        self.started.append(process)
+        return process
 
     def run(self, *arguments: str, manifests: str = "") -> subprocess.CompletedProcess[str]:
         """Run `ringfence ARGUMENTS` with `manifests` as its standard input, and wait."""
@@ -93,6 +96,9 @@ def user(*, rootless: bool) -> Iterator[User]:
         assert traces() == before
     finally:
         somebody.kill_everything()
+        for process in somebody.started:
+            with process:  # waits, and closes its pipes
+                pass
 
 
 def traces() -> Traces:

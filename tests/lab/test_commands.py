@@ -65,9 +65,9 @@ def test_a_run_proves_that_the_kernel_does_what_the_engine_says(rootless: bool) 
             "            1          2\n"
             "            3306 9999  80 9999\n"
             "1 shop/db   ·    ·     ✓  ✓\n"
-            "2 shop/web  ✓    ✗a    ·  ·\n"
+            "2 shop/web  ✓    ✗A    ·  ·\n"
             "\n"
-            "a  ingress isolated by shop/db-policy (STDIN:17)\n"
+            "A  ingress isolated by shop/db-policy\n\nshop/db-policy  STDIN:17\n"
             "\n"
             "4 probes: 3 allowed, 1 denied, all as the engine says\n"
         )

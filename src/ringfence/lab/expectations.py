@@ -14,7 +14,7 @@ from ringfence.engine.verdicts import is_exempt
 from ringfence.lab.questions import Party, Question
 from ringfence.lab.topology import IPAddress, Pod, Port
 from ringfence.model.policies import Direction
-from ringfence.render.lab import Denial
+from ringfence.render.lab import Denial, Isolating
 from ringfence.sets.addresses import Addresses, Family
 from ringfence.sets.partitions import Partition
 from ringfence.sets.traffic import Traffic
@@ -89,7 +89,5 @@ class Expectations:
         return self._isolating[subject, direction]
 
 
-def _policy(policy: CompiledPolicy) -> str:
-    """A policy by its name and, where it is known, its place."""
-    place = f" ({policy.origin.at()})" if policy.origin else ""
-    return f"{policy.namespace}/{policy.name}{place}"
+def _policy(policy: CompiledPolicy) -> Isolating:
+    return Isolating(f"{policy.namespace}/{policy.name}", str(policy.origin.at()) if policy.origin else "")

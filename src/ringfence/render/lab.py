@@ -1,7 +1,8 @@
 """What the laboratory found: expected against observed, as a matrix or a list for people, as JSON and as JUnit.
 
-In the matrix sources stand down and destinations across, each with the ports that were probed. A letter after a denied
-connection leads to the policies that deny it, at the foot; `!` marks what the engine did not expect.
+In the matrix sources stand down and destinations across, each with the ports that were probed. Letters after a denied
+connection lead to the policies that deny it, at the foot: a small one to those of the source, a capital to those of the
+destination. `!` marks what the engine did not expect.
 """
 
 import re
@@ -9,13 +10,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import count, product
-from string import ascii_lowercase
+from string import ascii_lowercase, ascii_uppercase
 from typing import Any, Final
 from xml.etree import ElementTree
 
 import msgspec
 
-from ringfence.render.tables import harmless, table
+from ringfence.render.tables import aligned, harmless, table
 
 ALLOWED: Final = "✓"
 DENIED: Final = "✗"
@@ -26,11 +27,21 @@ _GREEN, _RED, _ALARM, _PLAIN = "\x1b[32m", "\x1b[31m", "\x1b[1;7;31m", "\x1b[0m"
 _MOST_NAMES: Final = 6
 
 
+class Isolating(msgspec.Struct, frozen=True, order=True, cache_hash=True):
+    """A policy by its name, and where it was read if that is known."""
+
+    name: str
+    place: str = ""
+
+
 class Denial(msgspec.Struct, frozen=True, order=True, cache_hash=True):
-    """One side that says no: the direction seen from it, and the policies that isolate it, as `NAME (FILE:LINE)`."""
+    """One side that says no: its direction, `ingress` or `egress`, and the policies that isolate it there."""
 
     direction: str
-    policies: tuple[str, ...]
+    policies: tuple[Isolating, ...]
+
+    def __str__(self) -> str:
+        return f"{self.direction} isolated by {', '.join(policy.name for policy in self.policies)}"
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -129,7 +140,8 @@ def text(report: Report, *, width: int, colour: bool = False) -> str:
     matrix = _Matrix(report.outcomes, marks)
     sections = (
         matrix.lines() if matrix.width <= width else list(_by_destination(report.outcomes, marks)),
-        [f"{letter}  {_explained(denials)}" for denials, letter in marks.letters.items()],
+        [f"{letter:<2} {harmless(str(denial))}" for denial, letter in marks.letters.items()],
+        _places(marks.letters),
         [_surprise(outcome) for outcome in report.disagreements],
         [summary(report)],
     )
@@ -185,8 +197,14 @@ class _Marks:
     """How outcomes are shown: a sign, a letter that leads to who denied it, and a colour on a terminal."""
 
     def __init__(self, outcomes: Iterable[Outcome], *, colour: bool) -> None:
-        reasons = dict.fromkeys(outcome.denials for outcome in outcomes if outcome.denials and not outcome.observed)
-        self.letters = dict(zip(reasons, _alphabet(), strict=False))
+        denials = dict.fromkeys(denial for one in outcomes if not one.observed for denial in one.denials)
+        self.letters = {
+            denial: letter
+            for direction, letters in (("egress", ascii_lowercase), ("ingress", ascii_uppercase))
+            for denial, letter in zip(
+                (one for one in denials if one.direction == direction), _numbered(letters), strict=False
+            )
+        }
         self._colour = colour
 
     def plain(self, outcomes: Sequence[Outcome]) -> str:
@@ -204,10 +222,16 @@ class _Marks:
             return f"{_ALARM}{text}{_PLAIN}"
         return f"{_GREEN if all(outcome.observed for outcome in outcomes) else _RED}{text}{_PLAIN}"
 
+    def sign(self, outcome: Outcome) -> str:
+        """Whether it was allowed, and whether that was expected."""
+        return ("" if outcome.agrees else UNEXPECTED) + (ALLOWED if outcome.observed else DENIED)
+
+    def letters_of(self, outcome: Outcome) -> str:
+        """The letters that lead to who denied it."""
+        return "" if outcome.observed else "".join(self.letters[denial] for denial in outcome.denials)
+
     def _mark(self, outcome: Outcome) -> str:
-        sign = ALLOWED if outcome.observed else DENIED
-        surprise = "" if outcome.agrees else UNEXPECTED
-        return surprise + sign + ("" if outcome.observed else self.letters.get(outcome.denials, ""))
+        return self.sign(outcome) + self.letters_of(outcome)
 
 
 class _Matrix:
@@ -281,28 +305,29 @@ def _by_destination(outcomes: Iterable[Outcome], marks: _Marks) -> Iterator[str]
         headings[destination, alike].append((port, group))
     for (destination, _), ports in headings.items():
         yield f"{harmless(destination)} {' '.join(port for port, _ in ports)}"
-        by_mark: defaultdict[str, list[Outcome]] = defaultdict(list)
+        alike_signs: defaultdict[str, list[Outcome]] = defaultdict(list)
         for outcome in ports[0][1]:
-            by_mark[marks.plain([outcome])].append(outcome)
-        for mark, group in by_mark.items():
-            yield f"  {marks.paint(mark.ljust(4), group)} {_enumerated(group)}"
+            alike_signs[marks.sign(outcome)].append(outcome)
+        for sign, group in sorted(alike_signs.items()):
+            yield f"  {marks.paint(sign.ljust(2), group)} {_enumerated(group, marks)}"
 
 
-def _enumerated(outcomes: Sequence[Outcome]) -> str:
-    """The sources by name, as long as they are few."""
-    names = list(dict.fromkeys(harmless(outcome.source) for outcome in outcomes))
-    more = f" and {len(names) - _MOST_NAMES:,} more" if len(names) > _MOST_NAMES else ""
-    return ", ".join(names[:_MOST_NAMES]) + more
+def _enumerated(outcomes: Sequence[Outcome], marks: _Marks) -> str:
+    """The sources by name with the letters of who denies them, as long as they are few."""
+    names = list(dict.fromkeys(f"{harmless(one.source)} {marks.letters_of(one)}".strip() for one in outcomes))
+    more = f" and {len(names) - _MOST_NAMES:,} more" if len(names) > _MOST_NAMES + 1 else ""
+    return ", ".join(names[: _MOST_NAMES if more else None]) + more
 
 
-def _explained(denials: Iterable[Denial]) -> str:
-    """Who denies it, in words."""
-    return "; ".join(f"{one.direction} isolated by {', '.join(map(harmless, one.policies))}" for one in denials)
+def _places(denials: Iterable[Denial]) -> list[str]:
+    """Where the policies stand that deny something."""
+    policies = sorted({policy for denial in denials for policy in denial.policies if policy.place})
+    return aligned([(harmless(policy.name), harmless(policy.place)) for policy in policies], padding=2)
 
 
 def _surprise(outcome: Outcome) -> str:
     """A disagreement, in words."""
-    wanted = "allows it" if outcome.expected else f"denies it ({_explained(outcome.denials)})"
+    wanted = "allows it" if outcome.expected else f"denies it ({', '.join(map(str, outcome.denials))})"
     seen = "let it through" if outcome.observed else "did not let it through"
     return harmless(f"{UNEXPECTED} {outcome}: the engine {wanted}, the kernel {seen}")
 
@@ -324,10 +349,10 @@ def _port(outcome: Outcome) -> str:
     return str(outcome.port) if outcome.protocol == "TCP" else f"{outcome.port}/{outcome.protocol}"
 
 
-def _alphabet() -> Iterator[str]:
+def _numbered(letters: str) -> Iterator[str]:
     """a, b, ... z, aa, ab, ... without end."""
     for length in count(1):
-        yield from map("".join, product(ascii_lowercase, repeat=length))
+        yield from map("".join, product(letters, repeat=length))
 
 
 def _printable(text: str) -> str:
