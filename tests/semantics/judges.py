@@ -1,0 +1,49 @@
+"""Who is asked: the engine and the naive evaluator, by the same question.
+
+A judge is given objects and gives back the function that answers about them, so that a table of cases can be put to
+both and must be right about both.
+"""
+
+from collections.abc import Callable, Iterable
+
+import pytest
+from tests.semantics import naive
+from tests.semantics.claims import OTHER, Answer
+from tests.semantics.objects import Object
+
+from ringfence import Cluster
+
+Judge = Callable[[Iterable[Object]], Answer]
+
+
+def engine(objects: Iterable[Object]) -> Answer:
+    """What ringfence answers to (source, destination, protocol, port)."""
+    return answers_of(cluster_of(objects))
+
+
+def by_the_letter(objects: Iterable[Object]) -> Answer:
+    """What the naive evaluator answers."""
+    world = list(objects)
+    return lambda source, destination, protocol, port: naive.allowed(world, source, destination, protocol, port)
+
+
+def answers_of(cluster: Cluster) -> Answer:
+    """What a cluster answers at the moment it is asked."""
+
+    def answer(source: str, destination: str, protocol: str, port: int) -> bool:
+        if protocol == OTHER:
+            return cluster.can(source, destination).traffic.other
+        return bool(cluster.can(source, destination, port=port, protocol=protocol))
+
+    return answer
+
+
+def cluster_of(objects: Iterable[Object]) -> Cluster:
+    """A new cluster of these objects."""
+    cluster = Cluster()
+    for obj in objects:
+        cluster.upsert(obj)
+    return cluster
+
+
+both_judges = pytest.mark.parametrize("judge", [pytest.param(engine), pytest.param(by_the_letter)])

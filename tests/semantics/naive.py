@@ -1,0 +1,305 @@
+"""A deliberately naive evaluator: what NetworkPolicies allow, one question at a time, sentence by sentence.
+
+No index, no set arithmetic, no compilation, and nothing imported from `ringfence`: objects are dicts in the shape of
+the API, and every question walks all of them. What the engine answers fast must be what this answers slowly.
+
+The comments restate the sentences of the Kubernetes documentation ("Network Policies") and of the API's field
+descriptions that each step follows; where those leave something open, the comment says that the choice is ringfence's.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from ipaddress import IPv4Address, IPv6Address, collapse_addresses, ip_address, ip_network
+from typing import Any, NamedTuple
+
+Object = Mapping[str, Any]
+Address = IPv4Address | IPv6Address
+
+INGRESS = "Ingress"
+EGRESS = "Egress"
+FAMILIES = frozenset({4, 6})
+TEMPLATED = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Job", "CronJob")
+NAME_LABEL = "kubernetes.io/metadata.name"
+
+
+class Party(NamedTuple):
+    """One end of a connection: a pod with the addresses that are known of it, or an address without a pod."""
+
+    pod: Object | None
+    addresses: tuple[Address, ...]
+
+    @property
+    def families(self) -> frozenset[int]:
+        """The address families this end has; one whose addresses are not known may have either (ringfence's choice)."""
+        return frozenset(address.version for address in self.addresses) or FAMILIES
+
+
+class Connection(NamedTuple):
+    """What is asked about, over one address family, in a world of objects. The port is the one at the destination."""
+
+    world: list[Object]
+    source: Party
+    destination: Party
+    protocol: str
+    port: int
+    family: int
+
+    def ends(self, direction: str) -> tuple[Party, Party]:
+        """The end whose policies count in this direction, and its peer."""
+        return (self.destination, self.source) if direction == INGRESS else (self.source, self.destination)
+
+
+def allowed(objects: Iterable[Object], source: str, destination: str, protocol: str, port: int) -> bool:
+    """Whether `source` may open a connection to `port` of `destination`.
+
+    Either end is a pod (`NAMESPACE/NAME`) or an address outside the cluster. A protocol other than TCP, UDP and SCTP
+    has no ports: `port` then means nothing. Raises LookupError for a pod that is not there.
+    """
+    world = list(objects)
+    opener, acceptor = party(world, source), party(world, destination)
+    # A pod cannot block access to itself, and what comes from its own node is always let in, whatever the policies and
+    # the addresses: the probes of the kubelet never need a rule.
+    if source == destination or (acceptor.pod is not None and is_on_node(world, acceptor.pod, opener)):
+        return True
+    # A connection needs the egress of its source and the ingress of its destination; either refusing is enough.
+    connections = [
+        Connection(world, opener, acceptor, protocol, port, family) for family in families_between(opener, acceptor)
+    ]
+    return bool(connections) and all(
+        side_allows(connection, EGRESS) and side_allows(connection, INGRESS) for connection in connections
+    )
+
+
+def families_between(source: Party, destination: Party) -> frozenset[int]:
+    """The address families in which two ends meet, every one of which must say yes (ringfence's choice).
+
+    Two pods meet in the families that both have. An address outside is met in its own, whatever the pod has: it is for
+    policies to say whom a pod may talk to, and for the network whether it has an address to do so.
+    """
+    if source.pod is None:
+        return source.families
+    if destination.pod is None:
+        return destination.families
+    return source.families & destination.families
+
+
+def is_on_node(world: list[Object], pod: Object, end: Party) -> bool:
+    """Whether `end` is the node that the pod is on: one of the node's addresses, or a pod that shares them."""
+    if end.pod is None:
+        return bool(set(end.addresses) & set(node_addresses(world, pod)))
+    node = pod["spec"].get("nodeName")
+    return uses_host_network(end.pod) and node is not None and end.pod["spec"].get("nodeName") == node
+
+
+def side_allows(connection: Connection, direction: str) -> bool:
+    """Whether the policies at one end of the connection allow it."""
+    subject, _ = connection.ends(direction)
+    # An end outside the cluster has no policies, and a pod on its node's network is never a subject (ringfence's choice
+    # of the two behaviours that upstream permits).
+    if subject.pod is None or uses_host_network(subject.pod):
+        return True
+    isolating = [
+        policy for policy in of_kind(connection.world, "NetworkPolicy") if isolates(policy, subject.pod, direction)
+    ]
+    # Not isolated: everything in that direction is allowed.
+    # Isolated: the union of the rules is; their order does not matter and nothing subtracts.
+    return not isolating or any(
+        rule_matches(connection, policy, rule or {}, direction)
+        for policy in isolating
+        for rule in policy["spec"].get(direction.lower()) or ()
+    )
+
+
+def isolates(policy: Object, pod: Object, direction: str) -> bool:
+    """Whether the policy is in the pod's namespace, selects the pod, and is about this direction."""
+    spec = policy["spec"]
+    # Without policyTypes a policy is about ingress, and about egress only if it has any egress rule.
+    types = spec.get("policyTypes") or ([INGRESS, EGRESS] if spec.get("egress") else [INGRESS])
+    return (
+        namespace_of(policy) == namespace_of(pod)
+        and selector_matches(spec.get("podSelector"), labels_of(pod))
+        and direction in types
+    )
+
+
+def rule_matches(connection: Connection, policy: Object, rule: Object, direction: str) -> bool:
+    """Whether one rule of the policy matches: both its peers and its ports do.
+
+    A missing or empty list of peers matches every peer, pod or not, and one of ports all traffic of any protocol.
+    The entries of either list are ORed.
+    """
+    peers, ports = rule.get("from" if direction == INGRESS else "to"), rule.get("ports")
+    _, other_end = connection.ends(direction)
+    return (not peers or any(peer_matches(connection, policy, peer, other_end) for peer in peers)) and (
+        not ports or any(port_matches(connection, port or {}) for port in ports)
+    )
+
+
+def peer_matches(connection: Connection, policy: Object, peer: Object, end: Party) -> bool:
+    """Whether one entry of `from` or `to` matches the other end of the connection."""
+    if peer.get("ipBlock") is not None:
+        return block_matches(peer["ipBlock"], end, connection.family)
+    # Selectors never match what is not a pod, nor a pod on its node's network (ringfence's choice).
+    if end.pod is None or uses_host_network(end.pod):
+        return False
+    # A podSelector alone looks in the policy's own namespace. A namespaceSelector looks in all namespaces that it
+    # matches, the policy's own is no exception; a podSelector beside it must match as well.
+    if peer.get("namespaceSelector") is None:
+        in_reach = namespace_of(end.pod) == namespace_of(policy)
+    else:
+        in_reach = selector_matches(
+            peer["namespaceSelector"], namespace_labels(connection.world, namespace_of(end.pod))
+        )
+    return in_reach and selector_matches(peer.get("podSelector"), labels_of(end.pod))
+
+
+def block_matches(block: Object, end: Party, family: int) -> bool:
+    """Whether an ipBlock matches: the address of this family lies in `cidr` and in none of `except`."""
+    cidr = ip_network(block["cidr"], strict=False)
+    holes = [ip_network(text, strict=False) for text in block.get("except") or ()]
+    # A pod whose addresses are not known is matched only by a block of a whole family, less what `except` takes away
+    # (ringfence's choice).
+    if not end.addresses:
+        return cidr.prefixlen == 0 and list(collapse_addresses(holes)) != [cidr]  # type: ignore[type-var]
+    return any(
+        address in cidr and not any(address in hole for hole in holes)
+        for address in end.addresses
+        if address.version == family
+    )
+
+
+def port_matches(connection: Connection, entry: Object) -> bool:
+    """Whether one entry of `ports` matches: its protocol, which is TCP unless it says otherwise, and its port."""
+    protocol, port = entry.get("protocol") or "TCP", entry.get("port")
+    if protocol != connection.protocol:
+        return False
+    # Without a port: all ports of the protocol.
+    if port is None:
+        return True
+    # A name is a container port of that name and protocol on the destination, whichever the direction.
+    if isinstance(port, str):
+        return (port, protocol, connection.port) in named_ports(connection.destination)
+    # A number, or the range up to endPort, which is part of it.
+    return bool(port <= connection.port <= (entry.get("endPort") or port))
+
+
+def named_ports(destination: Party) -> list[tuple[str, str, int]]:
+    """The (name, protocol, number) of each named port at the destination.
+
+    Every container counts, and every init container that keeps running (`restartPolicy: Always`). An address outside
+    the cluster names no ports, nor does a pod on its node's network, which is but its node's address.
+    """
+    if destination.pod is None or uses_host_network(destination.pod):
+        return []
+    spec = destination.pod["spec"]
+    sidecars = [one for one in spec.get("initContainers") or () if one.get("restartPolicy") == "Always"]
+    return [
+        (port["name"], port.get("protocol") or "TCP", port["containerPort"])
+        for container in [*(spec.get("containers") or ()), *sidecars]
+        for port in container.get("ports") or ()
+        if port.get("name")
+    ]
+
+
+def selector_matches(selector: Object | None, labels: Mapping[str, str]) -> bool:
+    """Whether a label selector matches: all of matchLabels and all of matchExpressions; an empty one matches all."""
+    selector = selector or {}
+    return all(labels.get(key) == value for key, value in (selector.get("matchLabels") or {}).items()) and all(
+        expression_matches(expression, labels) for expression in selector.get("matchExpressions") or ()
+    )
+
+
+def expression_matches(expression: Object, labels: Mapping[str, str]) -> bool:
+    """Whether labels meet one requirement; `NotIn` and `DoesNotExist` are met by labels without the key."""
+    key, values = expression["key"], expression.get("values") or ()
+    match expression["operator"]:
+        case "In":
+            return key in labels and labels[key] in values
+        case "NotIn":
+            return key not in labels or labels[key] not in values
+        case "Exists":
+            return key in labels
+        case _:
+            return key not in labels
+
+
+def party(world: list[Object], text: str) -> Party:
+    """The end of a connection that `text` names. Raises LookupError for a pod that is not there."""
+    if "/" not in text:
+        return Party(None, (ip_address(text),))
+    for pod in pods(world):
+        if name_of(pod) == text:
+            return Party(pod, addresses_of(world, pod))
+    raise LookupError(text)
+
+
+def pods(world: Iterable[Object]) -> Iterator[Object]:
+    """The pods that take part: all that have not ended, and one for each workload, made from its template."""
+    for thing in world:
+        if thing["kind"] == "Pod" and thing.get("status", {}).get("phase") not in ("Succeeded", "Failed"):
+            yield thing
+        elif thing["kind"] in TEMPLATED:
+            yield from_template(thing)
+
+
+def from_template(workload: Object) -> Object:
+    """The pod that a workload makes: only the labels of its template are the pod's."""
+    spec = workload["spec"]["jobTemplate"]["spec"] if workload["kind"] == "CronJob" else workload["spec"]
+    template = spec["template"]
+    name = {"name": workload["metadata"]["name"], "namespace": namespace_of(workload)}
+    return {"metadata": {**template.get("metadata", {}), **name}, "spec": template["spec"]}
+
+
+def addresses_of(world: list[Object], pod: Object) -> tuple[Address, ...]:
+    """The addresses known of a pod; those of its node, if it uses the node's network."""
+    if uses_host_network(pod):
+        return tuple({*status_addresses(pod), *node_addresses(world, pod)})
+    return status_addresses(pod)
+
+
+def status_addresses(pod: Object) -> tuple[Address, ...]:
+    """What the pod's own status says; `podIPs` lists all of them, `podIP` only the first."""
+    status = pod.get("status", {})
+    texts = [entry["ip"] for entry in status.get("podIPs") or ()] or [status.get("podIP")]
+    return tuple(ip_address(text) for text in texts if text)
+
+
+def node_addresses(world: list[Object], pod: Object) -> tuple[Address, ...]:
+    """The addresses of the node that the pod is on, as far as somebody says."""
+    return tuple(
+        ip_address(entry["address"])
+        for node in of_kind(world, "Node")
+        if node["metadata"]["name"] == pod["spec"].get("nodeName")
+        for entry in node.get("status", {}).get("addresses") or ()
+        if entry["type"] in ("InternalIP", "ExternalIP")
+    )
+
+
+def uses_host_network(pod: Object) -> bool:
+    """Whether the pod has its node's network instead of one of its own."""
+    return bool(pod["spec"].get("hostNetwork"))
+
+
+def namespace_labels(world: list[Object], namespace: str) -> Mapping[str, str]:
+    """A namespace's labels: those of its object, if there is one, and always its name."""
+    own = [labels_of(one) for one in of_kind(world, "Namespace") if one["metadata"]["name"] == namespace]
+    return {**(own[0] if own else {}), NAME_LABEL: namespace}
+
+
+def of_kind(world: Iterable[Object], kind: str) -> Iterator[Object]:
+    """The objects of one kind."""
+    return (thing for thing in world if thing["kind"] == kind)
+
+
+def labels_of(thing: Object) -> Mapping[str, str]:
+    """The object's labels."""
+    return thing["metadata"].get("labels") or {}
+
+
+def namespace_of(thing: Object) -> str:
+    """The namespace that an object is in."""
+    return thing["metadata"].get("namespace") or "default"
+
+
+def name_of(pod: Object) -> str:
+    """How a question names the pod: `NAMESPACE/NAME`."""
+    return f"{namespace_of(pod)}/{pod['metadata']['name']}"

@@ -1,0 +1,142 @@
+"""The engine, which is fast, answers what the naive evaluator does, which is obvious: on random clusters."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from itertools import product
+from typing import NamedTuple
+
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.semantics import naive
+from tests.semantics.claims import OTHER
+from tests.semantics.judges import cluster_of
+from tests.semantics.objects import Object
+from tests.strategies import NODE_ADDRESSES, OUTSIDE, clusters
+
+from ringfence.analysis.connections import Connection
+from ringfence.engine.pods import Reference
+from ringfence.sets.addresses import Addresses, parse_address
+from ringfence.sets.traffic import NO_TRAFFIC, PROTOCOLS, Traffic
+
+PORTS = (1, 2, 52, 53, 54, 79, 80, 81, 82, 85, 86, 89, 90, 91, 65534, 65535)
+"""The bounds of all that random policies and pods say of ports, and what is just beyond them."""
+ADDRESSES = (*OUTSIDE, *(address for both in NODE_ADDRESSES.values() for address in both))
+
+ports = st.tuples(st.sampled_from(PROTOCOLS), st.sampled_from(PORTS))
+
+
+@given(clusters())
+def test_the_traffic_of_every_pair(objects: list[Object]) -> None:
+    cluster = cluster_of(objects)
+    for source, destination in pairs(objects):
+        assert_right(objects, source, destination, cluster.can(source, destination).traffic)
+
+
+@given(clusters(), ports)
+def test_the_verdict_on_one_port(objects: list[Object], asked: tuple[str, int]) -> None:
+    cluster = cluster_of(objects)
+    protocol, port = asked
+    for source, destination in pairs(objects):
+        verdict = cluster.can(source, destination, port=port, protocol=protocol)
+        assert bool(verdict) is naive.allowed(objects, source, destination, protocol, port), (source, destination)
+
+
+@given(clusters(), ports)
+def test_who_reaches_a_pod_and_whom_it_reaches(objects: list[Object], asked: tuple[str, int]) -> None:
+    cluster, names = cluster_of(objects), pod_names(objects)
+    protocol, port = asked
+    for one in names:
+        others = [name for name in names if name != one]
+        assert {short(pod.reference) for pod in cluster.sources(one, port, protocol)} == {
+            other for other in others if naive.allowed(objects, other, one, protocol, port)
+        }
+        assert {short(pod.reference) for pod in cluster.destinations(one, port, protocol)} == {
+            other for other in others if naive.allowed(objects, one, other, protocol, port)
+        }
+
+
+@given(clusters())
+def test_the_list_of_connections_by_pod(objects: list[Object]) -> None:
+    listing = Listing.of(cluster_of(objects).connections(pods=True), lambda reference: [short(reference)])
+    names = pod_names(objects)
+    for one, other in product(names, names):
+        if one != other:
+            assert_right(objects, one, other, listing.among_pods.get((one, other), NO_TRAFFIC))
+    for name, address in product(names, ADDRESSES):
+        assert_right(objects, name, address, passing(address, listing.outwards[name]))
+        assert_right(objects, address, name, passing(address, listing.inwards[name]))
+
+
+@given(clusters())
+def test_the_list_of_connections_by_workload_says_the_same(objects: list[Object]) -> None:
+    owned = defaultdict(list)
+    for pod in naive.pods(objects):
+        for owner in pod["metadata"].get("ownerReferences", ()):
+            owned[f"{naive.namespace_of(pod)}/{owner['name']}"].append(naive.name_of(pod))
+    cluster = cluster_of(objects)
+    by_pod = Listing.of(cluster.connections(pods=True), lambda reference: [short(reference)])
+    by_workload = Listing.of(cluster.connections(), lambda reference: owned.get(short(reference)) or [short(reference)])
+    assert by_workload == by_pod
+
+
+Outside = defaultdict[str, set[tuple[Addresses, Traffic]]]
+
+
+class Listing(NamedTuple):
+    """All connections that are listed: those between pods, and those of each pod to and from outside."""
+
+    among_pods: dict[tuple[str, str], Traffic]
+    outwards: Outside
+    inwards: Outside
+
+    @classmethod
+    def of(cls, connections: Iterable[Connection], pods_of: Callable[[Reference], list[str]]) -> "Listing":
+        """What is listed, where `pods_of` knows the pods that a name stands for; nothing may be there twice."""
+        listing = cls({}, defaultdict(set), defaultdict(set))
+        for one in connections:
+            match one.source, one.destination:
+                case Addresses() as addresses, Reference() as destination:
+                    for name in pods_of(destination):
+                        listing.inwards[name].add((addresses, one.traffic))
+                case Reference() as source, Addresses() as addresses:
+                    for name in pods_of(source):
+                        listing.outwards[name].add((addresses, one.traffic))
+                case Reference() as source, Reference() as destination:
+                    for pair in product(pods_of(source), pods_of(destination)):
+                        assert pair not in listing.among_pods, f"{pair} is listed twice"
+                        if len(set(pair)) == 2:
+                            listing.among_pods[pair] = one.traffic
+        return listing
+
+
+def assert_right(objects: list[Object], source: str, destination: str, traffic: Traffic) -> None:
+    """`traffic` is what may pass: nothing that may not is in it, nothing that may is missing."""
+    for protocol, port in product(PROTOCOLS, PORTS):
+        assert traffic.contains(protocol, port) is naive.allowed(objects, source, destination, protocol, port), (
+            f"{source} -> {destination} on {protocol}/{port}"
+        )
+    assert traffic.other is naive.allowed(objects, source, destination, OTHER, 0), f"{source} -> {destination}, other"
+
+
+def passing(address: str, listed: Iterable[tuple[Addresses, Traffic]]) -> Traffic:
+    """What is listed for one address, in one place at most."""
+    found = [traffic for addresses, traffic in listed if addresses.contains(*parse_address(address))]
+    assert len(found) <= 1, f"{address} is listed twice"
+    return found[0] if found else NO_TRAFFIC
+
+
+def short(reference: Reference) -> str:
+    """`NAMESPACE/NAME`, as the naive evaluator calls a pod or the workload it stands for."""
+    return f"{reference.namespace}/{reference.name}"
+
+
+def pod_names(objects: Iterable[Object]) -> list[str]:
+    return [naive.name_of(pod) for pod in naive.pods(objects)]
+
+
+def pairs(objects: list[Object]) -> Iterator[tuple[str, str]]:
+    """Each pod with each, itself too, and with addresses outside in both directions."""
+    names = pod_names(objects)
+    yield from product(names, names)
+    yield from product(names, ADDRESSES)
+    yield from product(ADDRESSES, names)

@@ -1,0 +1,268 @@
+"""Random clusters for hypothesis: small, and biased to where policies meet pods.
+
+Few label keys, values, names, ports and addresses, so that selectors hit, ranges meet numbers, blocks split the pods'
+own addresses, and names of ports stand for other numbers and protocols in other pods. Parts are sampled from lists of
+telling ones rather than composed at random, which would give empty parts most of the time. Everything is a dict in the
+shape of the API, and valid.
+"""
+
+from ipaddress import ip_network
+from itertools import product, starmap
+from typing import Any
+
+from hypothesis import strategies as st
+
+from tests.semantics.objects import (
+    NAME_LABEL,
+    Object,
+    block,
+    container_port,
+    key_of,
+    labelled,
+    namespace,
+    node,
+    owned,
+    pod,
+    policy,
+    port,
+    term,
+    workload,
+)
+
+Strategy = st.SearchStrategy[Any]
+
+NAMESPACES = ("x", "y", "z")
+POD_NAMES = ("a", "b", "c")
+WORKLOADS = {"d": "Deployment", "t": "StatefulSet", "e": "DaemonSet", "j": "Job", "k": "CronJob"}
+OWNER = "s"
+POLICY_NAMES = ("p", "q", "r")
+LABELS: list[dict[str, str]] = [
+    {},
+    {"app": "1"},
+    {"app": "1"},
+    {"app": "2"},
+    {"app": ""},
+    {"app": "1", "tier": "1"},
+    {"app": "2", "tier": "2"},
+]
+PROTOCOLS = ("TCP", "UDP", "SCTP")
+
+POD_ADDRESSES = {
+    f"{namespace}/{name}": (f"10.0.{i}.{j}", f"fd00::{i}:{j}")
+    for i, namespace in enumerate(NAMESPACES)
+    for j, name in enumerate(POD_NAMES)
+}
+"""Each pod's own, so that no two pods have the same one."""
+NODE_ADDRESSES = {"m": ("192.168.0.1", "fd09::1"), "n": ("192.168.0.2", "fd09::2")}
+OUTSIDE = ("192.0.2.1", "203.0.113.7", "10.0.9.9", "2001:db8::1", "fd00::9:9")
+"""Addresses to ask about that are nobody's."""
+
+SELECTORS: list[Object] = [
+    {},
+    {},
+    {},
+    labelled(app="1"),
+    labelled(app="1"),
+    labelled(app="2"),
+    labelled(app=""),
+    labelled(app="1", tier="1"),
+    term("app", "In", "1", "2"),
+    term("app", "In", "1", "1"),
+    term("app", "NotIn", "1"),
+    term("app", "NotIn", "", "2"),
+    term("tier", "Exists"),
+    term("tier", "DoesNotExist"),
+    {"matchLabels": {"app": "1"}, "matchExpressions": [{"key": "tier", "operator": "DoesNotExist"}]},
+    {
+        "matchExpressions": [
+            {"key": "app", "operator": "Exists", "values": []},
+            {"key": "app", "operator": "NotIn", "values": ["1"]},
+        ]
+    },
+    {"matchLabels": None, "matchExpressions": []},
+]
+NAMESPACE_SELECTORS = [
+    *SELECTORS,
+    labelled(**{NAME_LABEL: "x"}),
+    term(NAME_LABEL, "In", "x", "y"),
+    term(NAME_LABEL, "NotIn", "x"),
+    term(NAME_LABEL, "Exists"),
+]
+
+CIDRS = (
+    "0.0.0.0/0",
+    "0.0.0.0/0",
+    "::/0",
+    "::/0",
+    "0.0.0.0/1",
+    "128.0.0.0/1",
+    "10.0.0.0/8",
+    "10.0.0.0/24",
+    "10.0.0.0/31",
+    "10.0.0.1/32",
+    "192.0.2.0/24",
+    "192.168.0.0/30",
+    "192.168.0.1/32",
+    "::/1",
+    "8000::/1",
+    "fd00::/8",
+    "fd00::/112",
+    "fd00::/127",
+    "fd00::1/128",
+    "fd09::/126",
+    "2001:db8::/32",
+)
+"""Of both families, around the addresses of pods, of nodes and of nobody; some are exceptions of others."""
+
+PORT_NUMBERS = (1, 53, 80, 81, 90, 65535)
+PORT_NAMES = ("http", "dns")
+PORTS: list[Object] = [
+    {},
+    *({"protocol": protocol} for protocol in PROTOCOLS),
+    {"port": 80},
+    {"port": 80, "endPort": 90},
+    {"port": 53},
+    {"port": 53, "protocol": "UDP"},
+    *(port(number, protocol) for number in PORT_NUMBERS for protocol in PROTOCOLS),
+    *(port(80, protocol, to=end) for end in (80, 81, 90, 65535) for protocol in PROTOCOLS),
+    port(1, to=65535),
+    {"port": "http"},
+    *(port(name, protocol) for name in PORT_NAMES for protocol in PROTOCOLS),
+]
+CONTAINER_PORTS = [
+    *starmap(container_port, product(PORT_NAMES, (53, 80, 85), PROTOCOLS)),
+    {"containerPort": 80},
+    {"containerPort": 80, "name": "http"},
+]
+
+
+POLICY_TYPES: list[Object] = [
+    {},
+    {"policyTypes": None},
+    {"policyTypes": []},
+    {"policyTypes": ["Ingress"]},
+    {"policyTypes": ["Egress"]},
+    {"policyTypes": ["Ingress", "Egress"]},
+    {"policyTypes": ["Egress", "Ingress"]},
+    {"policyTypes": ["Ingress", "Ingress"]},
+]
+PHASES = (*["Running"] * 5, "Pending", "Succeeded", "Failed")
+
+
+def several(entries: Strategy, least: int, most: int) -> Strategy:
+    """Lists of `least` to `most` entries, each length as likely as the others."""
+    return st.integers(least, most).flatmap(lambda size: st.lists(entries, min_size=size, max_size=size))
+
+
+def seldom(usual: Strategy, *unusual: Any) -> Strategy:
+    """Mostly what is usual, one time in four one of the unusual values."""
+    return st.integers(0, 3).flatmap(lambda die: usual if die else st.sampled_from(unusual))
+
+
+def paths(names: tuple[str, ...]) -> Strategy:
+    """`NAMESPACE/NAME`; half of them are in the first namespace, where most meet."""
+    return st.builds("{}/{}".format, st.sampled_from([NAMESPACES[0], *NAMESPACES]), st.sampled_from(names))
+
+
+@st.composite
+def blocks(draw: st.DrawFn) -> Object:
+    """Peers by address, of either family, some with exceptions."""
+    cidr = draw(st.sampled_from(CIDRS))
+    holes = [hole for hole in CIDRS if is_strictly_inside(hole, cidr)]
+    return block(cidr, *(draw(st.lists(st.sampled_from(holes), max_size=2)) if holes else ()))
+
+
+def is_strictly_inside(hole: str, cidr: str) -> bool:
+    """Whether `hole` may be an exception of `cidr`."""
+    inner, outer = ip_network(hole), ip_network(cidr)
+    return inner.version == outer.version and inner.prefixlen > outer.prefixlen and inner.network_address in outer
+
+
+pod_selectors = st.sampled_from(SELECTORS)
+namespace_selectors = st.sampled_from(NAMESPACE_SELECTORS)
+peers = st.one_of(
+    st.fixed_dictionaries({"podSelector": pod_selectors}),
+    st.fixed_dictionaries({"namespaceSelector": namespace_selectors}),
+    st.fixed_dictionaries({"podSelector": pod_selectors, "namespaceSelector": namespace_selectors}),
+    blocks(),
+)
+some_peers = seldom(several(peers, 1, 3), None, [])
+some_ports = seldom(several(st.sampled_from(PORTS), 1, 3), None, [])
+
+
+def rules(direction: str, peers_field: str) -> Strategy:
+    """What a policy says of one direction: nothing, an empty list, or rules of which parts may be missing."""
+    listed = several(st.fixed_dictionaries({peers_field: some_peers, "ports": some_ports}), 1, 3)
+    return seldom(listed.map(lambda rules: {direction: rules}), {}, {direction: None}, {direction: []})
+
+
+policies = st.builds(
+    lambda path, spec: policy(path, **spec),
+    paths(POLICY_NAMES),
+    st.builds(
+        lambda subject, types, ingress, egress: {"podSelector": subject, **types, **ingress, **egress},
+        pod_selectors,
+        st.sampled_from(POLICY_TYPES),
+        rules("ingress", "from"),
+        rules("egress", "to"),
+    ),
+)
+
+containers = st.builds(
+    lambda ports, restart: {"name": "server", "image": "example.org/server:1", "ports": ports, **restart},
+    several(st.sampled_from(CONTAINER_PORTS), 0, 2),
+    st.sampled_from([{}, {"restartPolicy": "Always"}]),
+)
+
+
+@st.composite
+def pods(draw: st.DrawFn) -> Object:
+    """Pods of none, one or two addresses, on a node or not; some on their node's network, some that have ended."""
+    path, where = draw(paths(POD_NAMES)), draw(st.sampled_from([None, *NODE_ADDRESSES]))
+    host_network = draw(st.integers(0, 4)) == 4
+    four, six = POD_ADDRESSES[path]
+    addresses = draw(st.sampled_from([(), (four,), (six,), (four, six), (six, four)]))
+    placing: Object = {"nodeName": where} if where else {}
+    if host_network:
+        placing["hostNetwork"] = True
+    drawn = pod(
+        path,
+        draw(st.sampled_from(LABELS)),
+        addresses=() if host_network else addresses,
+        phase=draw(st.sampled_from(PHASES)),
+        containers=draw(several(containers, 1, 2)),
+        initContainers=draw(several(containers, 0, 1)),
+        **placing,
+    )
+    return owned(drawn, "StatefulSet", OWNER) if draw(st.integers(0, 2)) == 2 else drawn
+
+
+workloads = st.builds(
+    lambda path, template: workload(path, WORKLOADS[path.partition("/")[2]], template),
+    paths(tuple(WORKLOADS)),
+    pods(),
+)
+namespaces = st.builds(
+    lambda name, labels: namespace(name, **labels), st.sampled_from(NAMESPACES), st.sampled_from(LABELS)
+)
+nodes = st.builds(
+    lambda name, families: node(name, *(NODE_ADDRESSES[name][family] for family in families)),
+    st.sampled_from(sorted(NODE_ADDRESSES)),
+    st.sampled_from([(), (0,), (1,), (0, 1)]),
+)
+
+objects = st.one_of(pods(), policies, pods(), policies, workloads, namespaces, nodes)
+"""One object of any kind; pods and policies most often."""
+
+
+@st.composite
+def clusters(draw: st.DrawFn) -> list[Object]:
+    """Whole clusters: no two objects of one kind and name, in any order."""
+    drawn = [
+        *draw(several(pods(), 2, 5)),
+        *draw(several(workloads, 0, 1)),
+        *draw(several(policies, 1, 6)),
+        *draw(several(namespaces, 0, 2)),
+        *draw(several(nodes, 0, 2)),
+    ]
+    return draw(st.permutations(list({key_of(obj): obj for obj in drawn}.values())))
