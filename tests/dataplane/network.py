@@ -1,0 +1,241 @@
+"""A little network to try programs on: a router whose kernel is programmed, and pods on links to it.
+
+Everything lives in namespaces of a forked child, which is root in a user namespace of its own even where the tests run
+without privileges, and ends with the child.
+"""
+
+import ctypes
+import functools
+import os
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import ParamSpec
+
+import pytest
+
+from ringfence.sets.addresses import Family, parse_address
+
+P = ParamSpec("P")
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_NEW_USER, _NEW_NETWORK, _NEW_MOUNTS = 0x10000000, 0x40000000, 0x20000
+_SKIPPED = b"skip:"
+
+
+def in_own_network(test: Callable[P, None]) -> Callable[P, None]:
+    """Run a test in a child in namespaces of its own, for at most a minute; skip it where there can be none."""
+
+    @functools.wraps(test)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
+        result = _in_child(lambda: test(*args, **kwargs), seconds=60)
+        if result.startswith(_SKIPPED):
+            pytest.skip(result.removeprefix(_SKIPPED).decode())
+        if result:
+            pytest.fail(result.decode(), pytrace=False)
+
+    return wrapped
+
+
+def _in_child(run: Callable[[], None], seconds: float) -> bytes:
+    """What went wrong, as text."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        os.setsid()
+        _run_and_exit(run, writing)
+    os.close(writing)
+    try:
+        return _read_all(reading, time.monotonic() + seconds)
+    finally:
+        os.close(reading)
+        os.killpg(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
+def _run_and_exit(run: Callable[[], None], writing: int) -> None:
+    try:
+        _enter_namespaces()
+        run()
+    except pytest.skip.Exception as skipped:
+        os.write(writing, _SKIPPED + str(skipped).encode())
+    except BaseException:
+        os.write(writing, traceback.format_exc().encode()[-60_000:])
+    finally:
+        sys.stdout.flush()
+        os._exit(0)
+
+
+def _read_all(reading: int, deadline: float) -> bytes:
+    received = b""
+    while True:
+        ready, _, _ = select.select([reading], [], [], max(0, deadline - time.monotonic()))
+        if not ready:
+            return b"the test did not end in time"
+        piece = os.read(reading, 65536)
+        if not piece:
+            return received
+        received += piece
+
+
+def _enter_namespaces() -> None:
+    user, group = os.getuid(), os.getgid()
+    if _libc.unshare(_NEW_USER | _NEW_NETWORK | _NEW_MOUNTS) < 0:
+        pytest.skip(f"the kernel allows no namespaces here: {os.strerror(ctypes.get_errno())}")
+    Path("/proc/self/setgroups").write_text("deny")
+    Path("/proc/self/uid_map").write_text(f"0 {user} 1")
+    Path("/proc/self/gid_map").write_text(f"0 {group} 1")
+    try:
+        ip("link set lo up")
+    except FileNotFoundError:
+        pytest.skip("the program ip (iproute2) is missing")
+
+
+def lose_privileges() -> None:
+    """Go on in a user namespace that has no rights over the present network."""
+    _libc.unshare(_NEW_USER)
+
+
+def ip(*commands: str) -> None:
+    """Have the `ip` program do something in the present namespace."""
+    subprocess.run(["ip", "-batch", "-"], input="\n".join(commands), text=True, check=True)
+
+
+def nft(*arguments: str) -> str:
+    """Have the nft program do something, as somebody else would."""
+    program = shutil.which("nft", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
+    if program is None:
+        pytest.skip("the program nft (package nftables) is missing")
+    done = subprocess.run([program, *arguments], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def stand_behind(service: str, pod: str) -> None:
+    """Make the router a Service: it sends what is for `service` to `pod`, in its own name if it comes from there."""
+    nft(
+        f"""
+        table ip nat {{
+            chain before {{
+                type nat hook prerouting priority dstnat
+                ip daddr {service} dnat to {pod}
+            }}
+            chain after {{
+                type nat hook postrouting priority srcnat
+                ip saddr {pod} ip daddr {pod} masquerade
+            }}
+        }}
+        """
+    )
+
+
+class Network:
+    """A router and pods; `address(0)` is the first pod's."""
+
+    def __init__(self, pods: int) -> None:
+        for setting in ("ipv4/ip_forward", "ipv6/conf/all/forwarding"):
+            Path("/proc/sys/net", setting).write_text("1")
+        Path("/proc/sys/net/ipv6/conf/default/accept_dad").write_text("0")
+        self._router = _own_network()
+        self._pods = [self._add_pod(i) for i in range(pods)]
+
+    def _add_pod(self, i: int) -> int:
+        _libc.unshare(_NEW_NETWORK)
+        pod = _own_network()
+        Path("/proc/sys/net/ipv6/conf/default/accept_dad").write_text("0")
+        _enter(self._router)
+        ip(f"link add pod{i} type veth peer name eth0 netns /proc/{os.getpid()}/fd/{pod}")
+        ip(f"link set pod{i} up", f"address add 10.0.{i}.1/24 dev pod{i}", f"address add fd00:0:0:{i}::1/64 dev pod{i}")
+        _enter(pod)
+        ip(
+            "link set lo up",
+            "link set eth0 up",
+            f"address add 10.0.{i}.2/24 dev eth0",
+            f"address add fd00:0:0:{i}::2/64 dev eth0",
+            f"route add default via 10.0.{i}.1",
+            f"route add default via fd00:0:0:{i}::1",
+        )
+        _enter(self._router)
+        return pod
+
+    @contextmanager
+    def inside(self, pod: int) -> Iterator[None]:
+        """Be in a pod's network for a while: sockets opened meanwhile stay there."""
+        _enter(self._pods[pod])
+        try:
+            yield
+        finally:
+            _enter(self._router)
+
+    def udp(self, pod: int, port: int = 0, family: Family = Family.IPV4) -> socket.socket:
+        """A UDP socket of a pod, bound to a port."""
+        with self.inside(pod):
+            return _bound(socket.SOCK_DGRAM, port, family)
+
+    def listener(self, pod: int, port: int, family: Family = Family.IPV4) -> socket.socket:
+        """A TCP server of a pod."""
+        with self.inside(pod):
+            server = _bound(socket.SOCK_STREAM, port, family)
+        server.listen()
+        return server
+
+    def connect(self, pod: int, to: int, port: int, family: Family = Family.IPV4) -> socket.socket:
+        """A TCP connection from one pod to another. TimeoutError if nothing answers."""
+        with self.inside(pod):
+            client = socket.socket(socket_family(family), socket.SOCK_STREAM)
+        client.settimeout(0.4)
+        client.connect((address(to, family), port))
+        return client
+
+
+def address(pod: int, family: Family = Family.IPV4) -> str:
+    """A pod's address."""
+    return f"10.0.{pod}.2" if family is Family.IPV4 else f"fd00:0:0:{pod}::2"
+
+
+def gateway(pod: int, family: Family = Family.IPV4) -> str:
+    """The router's address on the link to a pod."""
+    return f"10.0.{pod}.1" if family is Family.IPV4 else f"fd00:0:0:{pod}::1"
+
+
+def number(pod: int, family: Family = Family.IPV4) -> int:
+    """A pod's address as a number."""
+    return parse_address(address(pod, family))[1]
+
+
+def socket_family(family: Family) -> socket.AddressFamily:
+    return socket.AF_INET if family is Family.IPV4 else socket.AF_INET6
+
+
+def received(receiver: socket.socket, seconds: float = 0.3) -> bytes | None:
+    """What a socket receives soon; None if nothing comes."""
+    receiver.settimeout(seconds)
+    try:
+        return receiver.recv(2048)
+    except TimeoutError:
+        return None
+
+
+def _bound(kind: socket.SocketKind, port: int, family: Family) -> socket.socket:
+    one = socket.socket(socket_family(family), kind)
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    one.bind(("", port))
+    return one
+
+
+def _own_network() -> int:
+    return os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+
+
+def _enter(network: int) -> None:
+    if _libc.setns(network, _NEW_NETWORK) < 0:
+        raise OSError(ctypes.get_errno(), "setns")

@@ -1,0 +1,235 @@
+"""A tightened program ends the connections that it forbids, and no others."""
+
+import re
+import shutil
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from tests.dataplane.network import Network, address, in_own_network, number, received, stand_behind
+from tests.dataplane.programs import TCP, UDP, program
+
+from ringfence.dataplane.connections import End, Tracked, forbidden, list_connections
+from ringfence.dataplane.kernel import Kernel
+from ringfence.dataplane.netlink import NETFILTER, Conversation
+from ringfence.dataplane.skeleton import skeleton
+from ringfence.model.policies import Direction
+from ringfence.sets.addresses import FAMILIES, NO_ADDRESSES, Family
+
+IN, OUT = Direction.INGRESS, Direction.EGRESS
+V4 = Family.IPV4
+both_families = pytest.mark.parametrize("family", FAMILIES, ids=str)
+
+OPEN = program({(IN, 0): [(1, TCP, 80), (2, TCP, 80), (1, UDP, 80), (2, UDP, 80)]})
+TIGHTENED = program({(IN, 0): [(2, TCP, 80), (2, UDP, 80)]})
+
+
+def tracked() -> list[Tracked]:
+    return list(list_connections(Conversation(NETFILTER)))
+
+
+def tcp_connection(
+    network: Network, client: int, server: int, family: Family = V4
+) -> tuple[socket.socket, socket.socket]:
+    """Both ends of a connection to port 80."""
+    with network.listener(server, 80, family) as listener:
+        calling = network.connect(client, server, 80, family)
+        called, _ = listener.accept()
+    called.settimeout(0.4)
+    return calling, called
+
+
+@both_families
+@in_own_network
+def test_a_connection_is_listed_with_its_ends(family: Family) -> None:
+    network = Network(2)
+    Kernel().become(OPEN)
+    client, server = tcp_connection(network, 1, 0, family)
+    [one] = [one for one in tracked() if one.protocol == TCP]
+    port = client.getsockname()[1]
+    assert one.family is family
+    assert one.original == ((number(1, family), port), (number(0, family), 80))
+    assert one.reply == ((number(0, family), 80), (number(1, family), port))
+    assert server.getpeername()[1] == port
+
+
+@in_own_network
+def test_numbers_are_those_that_the_conntrack_program_prints() -> None:
+    tool = shutil.which("conntrack", path="/usr/sbin:/sbin:/usr/bin")
+    if tool is None:
+        pytest.skip("the program conntrack is missing")
+    network = Network(2)
+    Kernel().become(OPEN)
+    ends = tcp_connection(network, 1, 0)
+    printed = subprocess.run([tool, "-L", "-o", "id"], capture_output=True, text=True, check=True).stdout
+    assert {int(found) for found in re.findall(r"id=(\d+)", printed)} == {one.identifier for one in tracked()}
+    del ends
+
+
+@both_families
+@pytest.mark.parametrize("first", ["client", "server"])
+@in_own_network
+def test_a_forbidden_tcp_connection_ends_whoever_speaks_first(first: str, family: Family) -> None:
+    network = Network(3)
+    kernel = Kernel()
+    kernel.become(OPEN)
+    client, server = tcp_connection(network, 1, 0, family)
+    client.sendall(b"before")
+    assert received(server) == b"before"
+    kernel.become(TIGHTENED)
+    assert len(kernel.revoke_forbidden()) == 1
+    speaking, listening = (client, server) if first == "client" else (server, client)
+    for _ in range(2):
+        speaking.sendall(b"after")
+        assert received(listening) is None
+        speaking, listening = listening, speaking
+
+
+@pytest.mark.parametrize("first", ["client", "server"])
+@in_own_network
+def test_a_forbidden_udp_flow_ends_whoever_speaks_first(first: str) -> None:
+    network = Network(3)
+    kernel = Kernel()
+    kernel.become(OPEN)
+    server, client = network.udp(0, 80), network.udp(1, 4000)
+    server.connect((address(1), 4000))
+    client.connect((address(0), 80))
+    client.send(b"before")
+    assert received(server) == b"before"
+    kernel.become(TIGHTENED)
+    kernel.revoke_forbidden()
+    speaking, listening = (client, server) if first == "client" else (server, client)
+    for _ in range(2):
+        speaking.send(b"after")
+        assert received(listening) is None
+        speaking, listening = listening, speaking
+
+
+@in_own_network
+def test_a_neighbour_that_is_still_allowed_loses_no_byte() -> None:
+    network = Network(3)
+    kernel = Kernel()
+    kernel.become(OPEN)
+    cut, _ = tcp_connection(network, 1, 0)
+    streaming, server = tcp_connection(network, 2, 0)
+    with receiving(server) as total:
+        for i in range(50):
+            streaming.sendall(b"x" * 20_000)
+            if i == 20:
+                kernel.become(TIGHTENED)
+                kernel.revoke_forbidden()
+        streaming.shutdown(socket.SHUT_WR)
+    assert total == [1_000_000]
+    assert len(kernel.revoked) == 1
+    del cut
+
+
+@contextmanager
+def receiving(server: socket.socket) -> Iterator[list[int]]:
+    """Count what comes until the other end has nothing more to say."""
+    total = [0]
+
+    def count() -> None:
+        server.settimeout(10)
+        while piece := server.recv(65536):
+            total[0] += len(piece)
+
+    thread = threading.Thread(target=count)
+    thread.start()
+    yield total
+    thread.join()
+
+
+@in_own_network
+def test_a_connection_that_is_allowed_again_goes_on() -> None:
+    network = Network(3)
+    kernel = Kernel()
+    kernel.become(OPEN)
+    client, server = tcp_connection(network, 1, 0)
+    kernel.become(TIGHTENED)
+    assert kernel.revoke_forbidden()
+    kernel.become(OPEN)
+    assert not kernel.revoke_forbidden()
+    client.sendall(b"again")
+    assert received(server) == b"again"
+
+
+@in_own_network
+def test_the_number_of_a_connection_that_is_gone_is_forgotten() -> None:
+    network = Network(3)
+    kernel = Kernel()
+    kernel.become(OPEN)
+    ends = tcp_connection(network, 1, 0)
+    kernel.become(TIGHTENED)
+    assert kernel.revoke_forbidden()
+    flush_connections()
+    assert not kernel.revoke_forbidden()
+    assert not Kernel().revoked
+    del ends
+
+
+def flush_connections() -> None:
+    tool = shutil.which("conntrack", path="/usr/sbin:/sbin:/usr/bin")
+    if tool is None:
+        pytest.skip("the program conntrack is missing")
+    subprocess.run([tool, "-F"], capture_output=True, check=True)
+
+
+@in_own_network
+def test_revoked_connections_outlive_the_process() -> None:
+    network = Network(3)
+    kernel = Kernel()
+    kernel.become(OPEN)
+    client, server = tcp_connection(network, 1, 0)
+    kernel.become(TIGHTENED)
+    revoked = kernel.revoke_forbidden()
+    later = Kernel()
+    assert later.revoked == revoked
+    later.become(TIGHTENED)
+    client.sendall(b"x")
+    assert received(server) is None
+
+
+@in_own_network
+def test_behind_a_service_it_is_the_pod_that_counts() -> None:
+    network = Network(3)
+    stand_behind("10.96.0.1", address(0))
+    kernel = Kernel()
+    kernel.become(OPEN)
+    listener = network.listener(0, 80)
+    with network.inside(1):
+        client = socket.create_connection(("10.96.0.1", 80), timeout=2)
+    server, _ = listener.accept()
+    kernel.become(TIGHTENED)
+    assert len(kernel.revoke_forbidden()) == 1
+    client.sendall(b"x")
+    assert received(server) is None
+
+
+@in_own_network
+def test_what_the_node_opened_is_never_revoked() -> None:
+    network = Network(1)
+    kernel = Kernel()
+    kernel.become(skeleton())
+    with network.listener(0, 80) as listener:
+        probe = socket.create_connection((address(0), 80), timeout=2)
+        called, _ = listener.accept()
+    kernel.become(program({(IN, 0): [], (OUT, 0): []}))
+    assert not kernel.revoke_forbidden()
+    called.sendall(b"alive")
+    assert received(probe) == b"alive"
+
+
+def test_the_source_counts_as_sent_and_the_destination_as_answering() -> None:
+    """Addresses are translated on both ways; policies apply in between."""
+    pod, service, node = number(1), 1, 2
+    sent = End(pod, 4000), End(service, 443)
+    answering = End(number(0), 80), End(node, 61000)
+    one = Tracked(7, V4, TCP, sent, answering)
+    assert one.opening.source == pod
+    assert (one.opening.destination, one.opening.port) == (number(0), 80)
+    assert not list(forbidden(OPEN, [one], NO_ADDRESSES))
+    assert [gone.identifier for gone in forbidden(TIGHTENED, [one], NO_ADDRESSES)] == [7]

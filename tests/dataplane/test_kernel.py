@@ -1,0 +1,238 @@
+"""The real kernel holds what it is given, says so, and is brought back when somebody else changes it."""
+
+import subprocess
+
+import pytest
+from tests.dataplane.network import Network, address, in_own_network, lose_privileges, nft, number
+from tests.dataplane.programs import TCP, UDP, program
+
+from ringfence.dataplane.commands import NOTHING
+from ringfence.dataplane.kernel import Kernel
+from ringfence.dataplane.program import (
+    ADDRESS,
+    FLOW,
+    PORT,
+    Field,
+    HashSet,
+    Lookup,
+    Program,
+    ProtocolIs,
+    RangeSet,
+    Rule,
+    Verdict,
+    address_key,
+    flow_key,
+    port_key,
+)
+from ringfence.dataplane.skeleton import profile_chain, skeleton
+from ringfence.errors import KernelError
+from ringfence.model.policies import Direction
+from ringfence.sets.addresses import Family
+
+V4, V6 = Family.IPV4, Family.IPV6
+IN, OUT = Direction.INGRESS, Direction.EGRESS
+LAST = {family: (1 << bits) - 1 for family, bits in ((V4, 32), (V6, 128))}
+
+
+def varied() -> Program:
+    """A program with every kind of object and rule."""
+    simple = program({(IN, 0): [(1, TCP, 80)], (OUT, 0): [(1, UDP, 53), (2, TCP, 80)], (IN, 2): []})
+    return simple.changed(
+        {
+            "pods": HashSet(ADDRESS[V6], frozenset({address_key(V6, 5), address_key(V6, LAST[V6])})),
+            "ports": RangeSet(PORT, ranges_of_ports((80, 80), (443, 443), (8000, 8080), (65535, 65535))),
+            "blocks4": RangeSet(ADDRESS[V4], ranges(V4, (0, 255), (1024, 2047), (LAST[V4] - 9, LAST[V4]))),
+            "blocks6": RangeSet(ADDRESS[V6], ranges(V6, (1, 1), (1 << 100, LAST[V6]))),
+            "everything": RangeSet(ADDRESS[V4], ranges(V4, (0, LAST[V4]))),
+            "flowblocks": RangeSet(
+                FLOW[V4],
+                frozenset(
+                    {
+                        (flow_key(address_key(V4, 256), TCP, 80), flow_key(address_key(V4, 511), TCP, 90)),
+                        (flow_key(address_key(V4, 256), UDP, 0), flow_key(address_key(V4, 511), UDP, 65535)),
+                        (flow_key(address_key(V4, 600), TCP, 80), flow_key(address_key(V4, 600), TCP, 80)),
+                    }
+                ),
+            ),
+        },
+        {
+            "ingress_varied": profile_chain(
+                IN,
+                (
+                    allowing(Lookup((Field.SOURCE_6,), "pods")),
+                    allowing(Lookup((Field.SOURCE_4,), "everything"), ProtocolIs(TCP), Lookup((Field.PORT,), "ports")),
+                    allowing(Lookup((Field.SOURCE_4,), "blocks4"), ProtocolIs(UDP)),
+                    allowing(Lookup((Field.SOURCE_6,), "blocks6")),
+                    allowing(Lookup((Field.SOURCE_4, Field.PROTOCOL, Field.PORT), "flowblocks")),
+                ),
+            )
+        },
+    )
+
+
+def allowing(*conditions: Lookup | ProtocolIs) -> Rule:
+    return Rule(conditions, Verdict.RETURN)
+
+
+def ranges(family: Family, *spans: tuple[int, int]) -> frozenset[tuple[bytes, bytes]]:
+    return frozenset((address_key(family, low), address_key(family, high)) for low, high in spans)
+
+
+def ranges_of_ports(*spans: tuple[int, int]) -> frozenset[tuple[bytes, bytes]]:
+    return frozenset((port_key(low), port_key(high)) for low, high in spans)
+
+
+@in_own_network
+def test_at_first_there_is_nothing() -> None:
+    assert Kernel().present == NOTHING
+
+
+@in_own_network
+def test_what_was_put_in_is_read_back() -> None:
+    Kernel().become(varied())
+    assert Kernel().present == varied()
+
+
+@in_own_network
+def test_one_program_takes_the_place_of_another() -> None:
+    kernel = Kernel()
+    for after in (varied(), program({(IN, 1): [(0, TCP, 80)]}), skeleton(), varied()):
+        kernel.become(after)
+        assert kernel.present == Kernel().present == after
+
+
+@in_own_network
+def test_a_new_process_finds_everything_and_changes_only_what_differs() -> None:
+    Kernel().become(varied())
+    handles = nft("-a", "list", "table", "inet", "ringfence")
+    Kernel().become(varied())
+    assert nft("-a", "list", "table", "inet", "ringfence") == handles
+
+
+@in_own_network
+def test_the_nft_program_can_list_and_check_it() -> None:
+    """Encodings are those of nft itself: what it lists, it accepts as its own input."""
+    Kernel().become(varied())
+    listing = nft("list", "table", "inet", "ringfence")
+    for line in (
+        "ct id @revoked drop",
+        "ct state established,related accept",
+        "icmpv6 type 133-137 ip6 hoplimit 255 accept",
+        "ip saddr . meta l4proto . th dport @flowblocks return",
+        "ip saddr @everything tcp dport @ports return",
+        "0.0.1.0/24 . tcp . 80-90",
+        "type filter hook forward priority filter - 5; policy accept;",
+    ):
+        assert line in listing
+    subprocess.run(["unshare", "-n", "nft", "-c", "-f", "-"], input=listing, text=True, check=True)
+
+
+DAMAGES = [
+    pytest.param("delete table inet ringfence", id="the table is gone"),
+    pytest.param("flush table inet ringfence", id="all rules are gone"),
+    pytest.param("flush chain inet ringfence ingress_0", id="a profile has no rules"),
+    pytest.param("delete chain inet ringfence forward", id="a base chain is gone"),
+    pytest.param("add chain inet ringfence input { policy drop; }", id="a base chain has another policy"),
+    pytest.param("insert rule inet ringfence forward accept", id="a rule in front of all others"),
+    pytest.param("add rule inet ringfence denied_ingress counter reject", id="a rule behind all others"),
+    pytest.param("flush map inet ringfence ingress4", id="nobody is isolated"),
+    pytest.param("flush set inet ringfence ingress_0_4", id="nobody is allowed"),
+    pytest.param("add element inet ringfence ingress_0_4 { 10.9.9.9 . tcp . 80 }", id="somebody else is allowed"),
+    pytest.param("flush set inet ringfence flowblocks", id="ranges are gone"),
+    pytest.param("add set inet ringfence other { type mark; }", id="a set of an unknown kind"),
+    pytest.param(
+        "add chain inet ringfence other { type filter hook output priority 3; policy drop; }", id="a base chain"
+    ),
+    pytest.param("add map inet ringfence other { type ipv4_addr : ipv4_addr; }", id="a map of an unknown kind"),
+]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@in_own_network
+def test_damage_is_noticed_and_repaired(damage: str) -> None:
+    kernel = Kernel()
+    kernel.become(varied())
+    assert not kernel.repair()
+    nft(*damage.split(" "))
+    assert kernel.repair()
+    assert Kernel().present == varied()
+    assert not kernel.repair()
+
+
+@in_own_network
+def test_an_object_replaced_by_one_of_another_kind_is_repaired() -> None:
+    kernel = Kernel()
+    kernel.become(varied())
+    nft("delete chain inet ringfence ingress_varied; delete set inet ringfence pods")
+    nft("add set inet ringfence pods { type mark; }")
+    assert kernel.repair()
+    assert Kernel().present == varied()
+
+
+@in_own_network
+def test_a_program_that_met_damage_can_be_put_in_again() -> None:
+    kernel = Kernel()
+    kernel.become(varied())
+    nft("flush ruleset")
+    with pytest.raises(KernelError):
+        kernel.become(program({(IN, 1): []}))
+    kernel.become(program({(IN, 1): []}))
+    assert Kernel().present == program({(IN, 1): []})
+
+
+@in_own_network
+def test_other_tables_are_left_alone() -> None:
+    nft("add table inet other; add set inet other ringfence { type ipv4_addr; }; add table ip ringfence")
+    before = nft("list ruleset")
+    kernel = Kernel()
+    kernel.become(varied())
+    kernel.remove()
+    assert nft("list ruleset") == before
+
+
+@in_own_network
+def test_what_is_too_large_for_one_transaction_is_split() -> None:
+    """An unprivileged socket takes about 13,000 addresses at once."""
+    pods = frozenset(address_key(V4, at) for at in range(30_000))
+    spans = ranges(V4, *((at * 4, at * 4 + 1) for at in range(20_000)))
+    large = skeleton().changed({"pods": HashSet(ADDRESS[V4], pods), "blocks": RangeSet(ADDRESS[V4], spans)})
+    kernel = Kernel()
+    kernel.become(large)
+    assert Kernel().present == large
+    fewer = large.changed({"pods": HashSet(ADDRESS[V4], frozenset(sorted(pods)[:100]))})
+    kernel.become(fewer)
+    assert Kernel().present == fewer
+
+
+@in_own_network
+def test_a_refusal_names_the_object_and_leaves_the_rest() -> None:
+    kernel = Kernel()
+    kernel.become(varied())
+    overlapping = ranges(V4, (0, 10), (5, 20))
+    wrong = varied().changed({"wrong": RangeSet(ADDRESS[V4], overlapping)})
+    with pytest.raises(KernelError, match="wrong"):
+        kernel.become(wrong)
+    kernel.become(varied())
+    assert Kernel().present == varied()
+
+
+@in_own_network
+def test_drops_are_counted_for_each_pod_and_direction() -> None:
+    network = Network(3)
+    kernel = Kernel()
+    kernel.become(program({(IN, 0): [(1, UDP, 80)], (OUT, 2): []}))
+    sender, stranger = network.udp(1), network.udp(2)
+    for _ in range(3):
+        sender.sendto(b"x", (address(0), 81))
+        stranger.sendto(b"x", (address(1), 80))
+    drops = {(one.direction, one.address): one.packets for one in kernel.drops() if one.packets}
+    assert drops == {(IN, number(0)): 3, (OUT, number(2)): 3}
+    kernel.become(program({(IN, 0): [(1, UDP, 81)], (OUT, 2): []}))
+    assert {one.packets for one in kernel.drops() if one.family is V4} == {3}, "other rules, same counts"
+
+
+@in_own_network
+def test_without_privileges_the_error_says_what_to_do() -> None:
+    lose_privileges()
+    with pytest.raises(KernelError, match="NET_ADMIN"):
+        Kernel().become(skeleton())

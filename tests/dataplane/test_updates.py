@@ -1,0 +1,170 @@
+"""While programs follow one another, the kernel loses no allowed packet and passes no forbidden one.
+
+One pod may always reach the server and another never, but the reasons change all the time: by which rule, which set and
+which chain, and on whose side. What both ends of a change allow or forbid has to stay so throughout.
+"""
+
+import random
+import time
+from collections.abc import Callable, Iterable
+from itertools import cycle, product
+
+import pytest
+from tests.dataplane.network import Network, in_own_network
+from tests.dataplane.programs import RETURN, UDP, flows, key, program
+from tests.dataplane.traffic import PORT, Traffic, traffic
+
+from ringfence.dataplane.commands import DeleteTable
+from ringfence.dataplane.kernel import Kernel
+from ringfence.dataplane.netlink import NETFILTER, Conversation
+from ringfence.dataplane.program import (
+    ADDRESS,
+    Collection,
+    Field,
+    HashSet,
+    Lookup,
+    Program,
+    ProtocolIs,
+    RangeSet,
+    Rule,
+    port_key,
+)
+from ringfence.dataplane.program import PORT as PORT_KEY
+from ringfence.dataplane.skeleton import profile_chain
+from ringfence.dataplane.transaction import carry_out
+from ringfence.model.policies import Direction
+from ringfence.sets.addresses import Family
+
+IN, OUT = Direction.INGRESS, Direction.EGRESS
+V4 = Family.IPV4
+SERVER, FRIEND, STRANGER = range(3)
+NOBODY = (7, 8, 9)
+SECONDS = 1.5
+
+WAYS = ("flows", "pods", "pods and ports", "two sets", "no isolation")
+
+
+def barring(way: str, *, at_server: bool, at_stranger: bool, peers: Iterable[int] = ()) -> Program:
+    """A program that lets the friend through to the server in some way, and stops the stranger on one side or both.
+
+    `peers` are allowed whatever the friend is.
+    """
+    admitted = [FRIEND, *peers, *([] if at_server else [STRANGER])]
+    isolated = {
+        (IN, SERVER): [(pod, UDP, PORT) for pod in admitted],
+        (OUT, FRIEND): [(SERVER, UDP, PORT)],
+        (OUT, STRANGER): [(pod, UDP, PORT) for pod in peers],
+    }
+    if way == "no isolation":
+        del isolated[IN, SERVER], isolated[OUT, FRIEND]
+    if not at_stranger:
+        del isolated[OUT, STRANGER]
+    sets, rules = server_rules(way, admitted)
+    chains = {"ingress_0": profile_chain(IN, rules)} if rules else {}
+    return program(isolated).changed(sets, chains)
+
+
+def server_rules(way: str, admitted: list[int]) -> tuple[dict[str, Collection], tuple[Rule, ...]]:
+    """What the server's chain looks into, under the same names whatever the way."""
+    pods = frozenset(key(pod, V4) for pod in admitted)
+    sets: dict[str, Collection] = {
+        "flows": flows(V4, [(pod, UDP, PORT) for pod in admitted]),
+        "pods": HashSet(ADDRESS[V4], pods),
+        "even": HashSet(ADDRESS[V4], frozenset(key(pod, V4) for pod in admitted if pod % 2 == 0)),
+        "odd": HashSet(ADDRESS[V4], frozenset(key(pod, V4) for pod in admitted if pod % 2)),
+        "ports": RangeSet(PORT_KEY, frozenset({(port_key(PORT), port_key(PORT + len(admitted)))})),
+    }
+    source = (Field.SOURCE_4,)
+    match way:
+        case "flows":
+            return sets, (Rule((Lookup((*source, Field.PROTOCOL, Field.PORT), "flows"),), RETURN),)
+        case "pods":
+            return sets, (Rule((Lookup(source, "pods"),), RETURN),)
+        case "pods and ports":
+            both = Lookup(source, "pods"), ProtocolIs(UDP), Lookup((Field.PORT,), "ports")
+            return sets, (Rule(both, RETURN),)
+        case "two sets":
+            return sets, tuple(Rule((Lookup(source, name),), RETURN) for name in ("even", "odd"))
+        case _:
+            return sets, ()
+
+
+def programs_of_all_kinds() -> list[Program]:
+    return [
+        barring(way, at_server=at_server, at_stranger=at_stranger, peers=peers)
+        for way, (at_server, at_stranger), peers in product(
+            WAYS, ((True, False), (False, True), (True, True)), ((), NOBODY)
+        )
+        if at_stranger or way != "no isolation"
+    ]
+
+
+def alternating(*programs: Program) -> Callable[[Kernel], int]:
+    """Puts in one program after the other, over and over; how often it did."""
+
+    def run(kernel: Kernel) -> int:
+        end = time.monotonic() + SECONDS
+        for count, one in enumerate(cycle(programs)):
+            if time.monotonic() > end:
+                return count
+            kernel.become(one)
+        raise AssertionError
+
+    return run
+
+
+def at_random(kernel: Kernel) -> int:
+    chance = random.Random(1)
+    programs = programs_of_all_kinds()
+    return alternating(*(chance.choice(programs) for _ in range(5000)))(kernel)
+
+
+CHANGES = {
+    "a peer comes and goes": alternating(
+        barring("pods", at_server=True, at_stranger=False),
+        barring("pods", at_server=True, at_stranger=False, peers=NOBODY[:1]),
+    ),
+    "many peers come and go": alternating(
+        barring("flows", at_server=True, at_stranger=True),
+        barring("flows", at_server=True, at_stranger=True, peers=range(10, 200)),
+    ),
+    "other rules": alternating(*(barring(way, at_server=True, at_stranger=False) for way in WAYS[:4])),
+    "isolated and not": alternating(
+        barring("pods", at_server=True, at_stranger=True), barring("no isolation", at_server=True, at_stranger=True)
+    ),
+    "stopped here, stopped there": alternating(
+        barring("pods", at_server=True, at_stranger=False), barring("pods", at_server=False, at_stranger=True)
+    ),
+    "everything at once": at_random,
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@in_own_network
+def test_no_change_loses_or_passes_a_packet(change: str) -> None:
+    network = Network(3)
+    kernel = Kernel()
+    kernel.become(barring("flows", at_server=True, at_stranger=True))
+    with traffic(network, allowed=FRIEND, forbidden=STRANGER, to=SERVER) as result:
+        changes = CHANGES[change](kernel)
+    assert changes > 20
+    assert_nothing_happened(result)
+
+
+def assert_nothing_happened(result: Traffic) -> None:
+    assert result.allowed.sent > 1000
+    assert result.allowed.arrived == result.allowed.sent
+    assert result.forbidden.arrived == 0
+
+
+@in_own_network
+def test_the_measure_notices_a_gap() -> None:
+    """As a check of the check: taking the table out for a moment is seen."""
+    network = Network(3)
+    wanted = barring("flows", at_server=True, at_stranger=True)
+    with traffic(network, allowed=FRIEND, forbidden=STRANGER, to=SERVER) as result:
+        for _ in range(20):
+            kernel = Kernel()
+            kernel.become(wanted)
+            carry_out(Conversation(NETFILTER), [DeleteTable()])
+    assert result.forbidden.arrived > 0

@@ -1,0 +1,83 @@
+"""Traffic without pause between pods, counted where it arrives."""
+
+import os
+import select
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import msgspec
+from tests.dataplane.network import Network, address
+
+PORT = 80
+ALLOWED, FORBIDDEN = b"a", b"f"
+
+
+class Count(NamedTuple):
+    """Datagrams of one kind."""
+
+    sent: int
+    arrived: int
+
+
+class Traffic(msgspec.Struct):
+    """What became of the datagrams; filled in when the traffic has stopped."""
+
+    allowed: Count = Count(0, 0)
+    forbidden: Count = Count(0, 0)
+
+
+@contextmanager
+def traffic(network: Network, allowed: int, forbidden: int, to: int) -> Iterator[Traffic]:
+    """Two pods send datagrams to a third one as fast as they can, none of which is ever answered.
+
+    So every single one of them is judged: the kernel takes a flow for established only when it has seen an answer.
+    """
+    receiver = network.udp(to, PORT)
+    senders = {ALLOWED: network.udp(allowed), FORBIDDEN: network.udp(forbidden)}
+    result = Traffic()
+    stop, told_to_stop = os.pipe()
+    counts, counting = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(told_to_stop)
+        os.write(counting, msgspec.json.encode(_send_until(stop, receiver, senders, address(to))))
+        os._exit(0)
+    os.close(counting)
+    try:
+        time.sleep(0.1)
+        yield result
+    finally:
+        os.close(told_to_stop)
+        sent, arrived = msgspec.json.decode(os.read(counts, 4096), type=tuple[dict[str, int], dict[str, int]])
+        os.waitpid(child, 0)
+        result.allowed, result.forbidden = (
+            Count(sent[kind.decode()], arrived[kind.decode()]) for kind in (ALLOWED, FORBIDDEN)
+        )
+
+
+def _send_until(
+    stop: int, receiver: socket.socket, senders: dict[bytes, socket.socket], target: str
+) -> tuple[dict[str, int], dict[str, int]]:
+    sent = dict.fromkeys((kind.decode() for kind in senders), 0)
+    arrived = dict(sent)
+    receiver.setblocking(False)
+    while not select.select([stop], [], [], 0)[0]:
+        for kind, sender in senders.items():
+            for _ in range(20):
+                sender.sendto(kind, (target, PORT))
+            sent[kind.decode()] += 20
+        _receive(receiver, arrived)
+    time.sleep(0.2)
+    _receive(receiver, arrived)
+    return sent, arrived
+
+
+def _receive(receiver: socket.socket, arrived: dict[str, int]) -> None:
+    while True:
+        try:
+            arrived[receiver.recv(10).decode()] += 1
+        except BlockingIOError:
+            return
