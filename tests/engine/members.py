@@ -34,9 +34,9 @@ def state_of(objects: Iterable[Object]) -> State:
     return cluster_of(objects).state
 
 
-def member_in(state: State, path: str, kind: str = "Pod") -> Member:
-    """The member of this name that takes part."""
-    namespace, name = path.split("/")
-    found = state.member(Reference(namespace, kind, name))
+def member_in(state: State, path: str) -> Member:
+    """The member of this name that takes part: `x/a` for a pod, `x/Deployment/web` for a template's."""
+    namespace, *kinds, name = path.split("/")
+    found = state.member(Reference(namespace, kinds[0] if kinds else "Pod", name))
     assert found is not None, f"{path} takes no part"
     return found

@@ -215,7 +215,20 @@ BLOCKS = [
         "ipBlock 192.0.2.0/24 except 192.0.2.0/25, 192.0.2.192/26 does not contain 192.0.2.1",
         "ipBlock",
     ),
-    Case(block("192.0.2.0/25"), "192.0.2.0/24", False, "ipBlock 192.0.2.0/25 does not contain 192.0.2.0/24", "ipBlock"),
+    Case(
+        block("192.0.2.0/25"),
+        "192.0.2.0/24",
+        True,
+        "ipBlock 192.0.2.0/25 contains only 192.0.2.0/25 of 192.0.2.0/24",
+        "ipBlock",
+    ),
+    Case(
+        block("192.0.2.0/24", "192.0.2.1/32"),
+        "192.0.2.0/31",
+        True,
+        "ipBlock 192.0.2.0/24 except 192.0.2.1/32 contains only 192.0.2.0 of 192.0.2.0/31",
+        "ipBlock",
+    ),
     Case(block("10.0.0.0/24"), "prod/v4", True, "ipBlock 10.0.0.0/24 contains prod/v4's address", "ipBlock"),
     Case(
         block("10.1.0.0/24"),

@@ -141,7 +141,7 @@ class TestTemplates:
         cluster = Cluster()
         cluster.upsert(workload("Deployment", "web", {"metadata": {"labels": {"app": "old"}}}, namespace="x"))
         cluster.upsert(workload("Deployment", "web", {"metadata": {"labels": {"app": "new"}}}, namespace="x"))
-        assert member_in(cluster.state, "x/web", "Deployment").labels == {"app": "new"}
+        assert member_in(cluster.state, "x/Deployment/web").labels == {"app": "new"}
 
     def test_in_a_running_cluster_templates_never_take_part(self) -> None:
         cluster = Cluster(live=True)

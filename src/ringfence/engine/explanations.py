@@ -5,19 +5,22 @@ them. Whether a side allows is always the engine's own answer, so an explanation
 verdict.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import reduce
+from operator import or_
 
 import msgspec
 
+from ringfence.engine import tiers
 from ringfence.engine.matching import Match, end_text, match_peer
-from ringfence.engine.pods import Member
+from ringfence.engine.pods import Member, NamedPort
 from ringfence.engine.rules import CompiledPolicy, CompiledRule
 from ringfence.engine.state import State
 from ringfence.engine.verdicts import End, is_exempt, relevant_families, side_traffic, traffic_over
-from ringfence.model.objects import Service, namespace_of
+from ringfence.model.objects import Service, ServicePort, namespace_of
 from ringfence.model.origin import Place
 from ringfence.model.policies import Direction, rules_of
-from ringfence.sets.addresses import FAMILIES, Family
+from ringfence.sets.addresses import FAMILIES, NO_ADDRESSES, Addresses, Family
 from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
 
 
@@ -61,7 +64,8 @@ class SideReason(msgspec.Struct, frozen=True):
     """One side of a connection: the source's egress or the destination's ingress.
 
     `traffic` is all that the side allows, `allowed` whether that is what was asked. `exempt` says why no policy
-    counts, where none does. `denied_over` are the address families that deny what another allows.
+    counts, where none does. `denied_over` are the address families that deny what another allows, `denied_for` those
+    of several addresses that are denied what others of them are allowed.
     """
 
     direction: Direction
@@ -73,6 +77,7 @@ class SideReason(msgspec.Struct, frozen=True):
     policies: tuple[PolicyReason, ...] = ()
     exempt: str = ""
     denied_over: tuple[Family, ...] = ()
+    denied_for: Addresses = NO_ADDRESSES
     assumptions: tuple[str, ...] = ()
 
 
@@ -137,8 +142,10 @@ def _explain_side(state: State, subject: End, direction: Direction, peer: End, a
         policies=tuple(_explain_policy(state, policy, direction, subject, peer, asked) for policy in isolating),
         exempt=_why_exempt(state, subject, peer),
         denied_over=tuple(_denied_over(state, subject, direction, peer, asked)),
+        denied_for=_denied_for(state, subject, direction, peer, asked),
     )
-    return msgspec.structs.replace(side, assumptions=tuple(dict.fromkeys(_assumptions(state, side))))
+    assumptions = dict.fromkeys(assumption for assumption in _assumptions(state, side, asked) if assumption)
+    return msgspec.structs.replace(side, assumptions=tuple(assumptions))
 
 
 def _denied_over(state: State, subject: Member, direction: Direction, peer: End, asked: Traffic | None) -> list[Family]:
@@ -150,6 +157,15 @@ def _denied_over(state: State, subject: Member, direction: Direction, peer: End,
     }
     denying = [family for family, traffic in over.items() if (asked - traffic if asked else not traffic)]
     return denying if len(denying) < len(over) else []
+
+
+def _denied_for(state: State, subject: Member, direction: Direction, peer: End, asked: Traffic | None) -> Addresses:
+    if isinstance(peer, Member):
+        return NO_ADDRESSES
+    cells = tiers.allowed_addresses(state.tiers, state.identity(subject), direction)
+    denying = (within & peer for within, traffic in cells if (asked - traffic if asked else not traffic))
+    denied = reduce(or_, denying, NO_ADDRESSES)
+    return denied if peer - denied else NO_ADDRESSES
 
 
 def _why_exempt(state: State, subject: Member, peer: End) -> str:
@@ -187,7 +203,7 @@ def _explain_rule(
     return RuleReason(
         rule.index,
         selects and carries,
-        _rule_reason(rule, direction, peer, peers, selects, carries, traffic, asked),
+        _rule_reason(rule, direction, peer, destination, peers, selects, carries, traffic, asked),
         policy.origin.at(path) if policy.origin else None,
         peers,
         selects,
@@ -227,19 +243,21 @@ def _over_families(matches: dict[Family, Match]) -> Match:
 
 
 def _named_traffic(rule: CompiledRule, destination: End) -> Traffic:
-    """What the rule's port names stand for on the destination pod; nothing, if it is no pod."""
-    traffic = NO_TRAFFIC
-    if isinstance(destination, Member) and not destination.host_network:
-        for port in destination.named_ports:
-            if (port.name, port.protocol) in rule.port_names:
-                traffic |= Traffic.of(port.protocol, ((port.port, port.port),))
-    return traffic
+    """What the rule's port names stand for on the destination."""
+    named = (port for port in _named_ports(destination) if (port.name, port.protocol) in rule.port_names)
+    return reduce(or_, (Traffic.of(port.protocol, ((port.port, port.port),)) for port in named), NO_TRAFFIC)
+
+
+def _named_ports(destination: End) -> Iterable[NamedPort]:
+    """The ports that have a name on the destination pod; none, if it is no pod with a network of its own."""
+    return destination.named_ports if isinstance(destination, Member) and not destination.host_network else ()
 
 
 def _rule_reason(
     rule: CompiledRule,
     direction: Direction,
     peer: End,
+    destination: End,
     peers: tuple[PeerReason, ...],
     selects: bool,
     carries: bool,
@@ -253,14 +271,15 @@ def _rule_reason(
         reasons.append(f"no peer selects {end_text(peer)}")
     if not carries:
         ports = "its ports mean nothing here" if asked is None else f"{asked} is not among its ports"
-        reasons.append(ports + (f" ({traffic})" if traffic else "") + _unresolved(rule, traffic))
+        reasons.append(ports + (f" ({traffic})" if traffic else "") + _unresolved(rule, destination))
     return ", and ".join(reasons)
 
 
-def _unresolved(rule: CompiledRule, traffic: Traffic) -> str:
-    """The rule's port names, where they name nothing on the destination and so leave the rule without any port."""
-    names = " and ".join(f"{name}/{protocol}" for name, protocol in rule.port_names)
-    return f": it names {names}, and the destination has no port called so" if names and not traffic else ""
+def _unresolved(rule: CompiledRule, destination: End) -> str:
+    """The rule's port names that name nothing on the destination."""
+    known = {(port.name, port.protocol) for port in _named_ports(destination)}
+    names = " and ".join(f"{name}/{protocol}" for name, protocol in rule.port_names if (name, protocol) not in known)
+    return f": it names {names}, and the destination has no port called so" if names else ""
 
 
 def _allowing(rule: CompiledRule, direction: Direction, peers: tuple[PeerReason, ...], traffic: Traffic) -> str:
@@ -278,12 +297,21 @@ def _service_port_hints(state: State, destination: End, traffic: Traffic, asked:
         if not _selects(service, destination):
             continue
         for port in service.spec.ports or ():
-            if traffic.contains(port.protocol, port.port) and port.target_port not in (None, port.port):
+            if traffic.contains(port.protocol, port.port) and _leads_to(port, destination, asked):
                 name = f"{namespace_of(service)}/{service.metadata.name}"
                 yield (
                     f"{port.port} is the port of Service {name}, which leads to port {port.target_port} of its pods: "
                     "a rule must name the pods' port"
                 )
+
+
+def _leads_to(port: ServicePort, destination: Member, asked: Traffic) -> bool:
+    """Whether a Service turns its port into another, which is the one that was asked for."""
+    target = port.target_port
+    numbers = (
+        [own.port for own in _named_ports(destination) if own.name == target] if isinstance(target, str) else [target]
+    )
+    return any(number and number != port.port and asked.contains(port.protocol, number) for number in numbers)
 
 
 def _selects(service: Service, member: Member) -> bool:
@@ -292,33 +320,22 @@ def _selects(service: Service, member: Member) -> bool:
     return in_reach and selector.items() <= member.labels.items()
 
 
-def _assumptions(state: State, side: SideReason) -> Iterator[str]:
+def _assumptions(state: State, side: SideReason, asked: Traffic | None) -> Iterator[str]:
     """The missing facts without which the side's answer could be another."""
     assert isinstance(side.subject, Member)
     if side.subject.host_network:
         yield from _host_network_assumptions(state, side.subject, side.direction)
         return
     rules = [rule for policy in side.policies for rule in policy.rules]
-    if side.allowed:
-        surely = any(rule.allows and any(_is_sure(rule)) for rule in rules)
-        if not surely:
-            yield from (peer.assumption for rule in rules if rule.allows for peer in rule.peers if peer.matches)
-    else:
-        yield from (
-            peer.assumption
-            for rule in rules
-            if rule.carries
-            for peer in rule.peers
-            if peer.assumption and not peer.matches
-        )
+    surely = reduce(or_, (rule.traffic for rule in rules if _surely_selects(rule)), NO_TRAFFIC)
+    unsure = (asked or ALL_TRAFFIC) - surely
+    for rule in rules:
+        if rule.traffic & unsure:
+            yield from (peer.assumption for peer in rule.peers if asked is None or peer.matches is side.allowed)
 
 
-def _is_sure(rule: RuleReason) -> Iterator[bool]:
-    """For each way in which the rule selects the peer, whether it does so without an assumption."""
-    if not rule.peers:
-        yield True
-    for peer in rule.peers:
-        yield peer.matches and not peer.assumption
+def _surely_selects(rule: RuleReason) -> bool:
+    return not rule.peers or any(peer.matches and not peer.assumption for peer in rule.peers)
 
 
 def _host_network_assumptions(state: State, subject: Member, direction: Direction) -> Iterator[str]:

@@ -39,7 +39,10 @@ def end_text(end: End) -> str:
 def match_peer(
     peer: NetworkPolicyPeer, namespace: str, end: End, families: tuple[Family, ...], namespaces: Namespaces
 ) -> Match:
-    """Whether a peer of a policy in `namespace` selects `end`, reached over all of `families`."""
+    """Whether a peer of a policy in `namespace` selects `end`, a pod that is reached over all of `families`.
+
+    Of several addresses it is enough that a block contains some.
+    """
     if peer.ip_block:
         return _match_block(peer.ip_block, end, families)
     if isinstance(end, Addresses):
@@ -106,8 +109,7 @@ def _match_block(block: IPBlock, end: End, families: tuple[Family, ...]) -> Matc
     written = f"ipBlock {block.cidr}" + (f" except {', '.join(block.excepts)}" if block.excepts else "")
     meant = Addresses.of(network) - Addresses.of(*map(parse_cidr, block.excepts))
     if isinstance(end, Addresses):
-        inside = not end - meant
-        return Match(inside, f"{written} {'contains' if inside else 'does not contain'} {end_text(end)}", "ipBlock")
+        return _match_addresses(written, meant, end)
     if not end.addresses:
         return _match_unknown_address(written, network.prefixlen == 0 and bool(meant), end)
     outside = [
@@ -118,6 +120,14 @@ def _match_block(block: IPBlock, end: End, families: tuple[Family, ...]) -> Matc
     if outside:
         return Match(False, f"{written} does not contain {end}'s address {' and '.join(outside)}", "ipBlock")
     return Match(True, f"{written} contains {end}'s address", "ipBlock")
+
+
+def _match_addresses(written: str, meant: Addresses, end: Addresses) -> Match:
+    inside = end & meant
+    if not inside:
+        return Match(False, f"{written} does not contain {end_text(end)}", "ipBlock")
+    part = f"only {end_text(inside)} of " if end - inside else ""
+    return Match(True, f"{written} contains {part}{end_text(end)}", "ipBlock")
 
 
 def _match_unknown_address(written: str, covers_family: bool, member: Member) -> Match:

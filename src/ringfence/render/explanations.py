@@ -82,6 +82,8 @@ def _side(side: SideReason, asked: Traffic | None) -> Iterator[str]:
     verdict = "allowed" if side.allowed else "denied"
     if side.denied_over:
         verdict += f" over {' and '.join(map(str, side.denied_over))}, though not over the other family"
+    if side.denied_for:
+        verdict += f" for {end_text(side.denied_for)}, though not for all of {end_text(side.peer)}"
     head = f"{side.direction.field} of {end}: {verdict}"
     if side.exempt:
         yield f"{head}: {side.exempt}"
