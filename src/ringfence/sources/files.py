@@ -29,14 +29,14 @@ def read(paths: Sequence[str], *, recursive: bool = False, progress: Progress | 
 
 
 def _files(path: str, recursive: bool) -> Iterable[str]:
+    if path == STANDARD_INPUT:
+        return [path]
     try:
-        if path == STANDARD_INPUT or (Path(path).exists() and not Path(path).is_dir()):
+        if not path or not Path(path).exists():
+            raise ManifestError(f'the path "{path}" does not exist: name a file, a folder, or - for standard input')
+        if not Path(path).is_dir():
             return [path]
         files = [str(file) for file in _in_folder(Path(path), recursive)]
-    except FileNotFoundError:
-        raise ManifestError(
-            f'the path "{path}" does not exist: name a file, a folder, or - for standard input'
-        ) from None
     except OSError as error:
         raise ManifestError(f"{error.filename or path}: cannot be read: {error.strerror}") from None
     if not files:

@@ -59,7 +59,8 @@ def _values(data: bytes) -> Iterator[tuple[int, bytes]]:
     except (msgspec.DecodeError, RecursionError):
         yield from _values_in_a_row(data.decode())
     else:
-        yield data.count(b"\n", 0, _end(_BETWEEN_ITEMS, data, 0)), data
+        start = _end(_BETWEEN_ITEMS, data, 0)
+        yield data.count(b"\n", 0, start), data[start:]
 
 
 def _values_in_a_row(text: str) -> Iterator[tuple[int, bytes]]:

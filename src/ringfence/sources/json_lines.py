@@ -6,23 +6,31 @@ from typing import Final
 
 import msgspec
 
+from ringfence.sources.reading import DEEPEST_LINE
+
 _TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]]|[^\s{}\[\]:,"]+')
 
 
 class Locations(msgspec.Struct, frozen=True):
-    """The lines of all fields and items, by path, and the keys, with their lines, that an object has had before."""
+    """The lines of fields and items, by path, and the keys, with their lines, that an object has had before."""
 
     lines: dict[str, int]
     duplicates: list[tuple[str, int]]
 
 
 class _Open(msgspec.Struct):
-    """An object or array that is not closed yet: the path of the value to come, or in an array its index."""
+    """An object or array that is not closed yet; without a path, it is too deep for anybody to ask about.
 
-    path: str
+    An array knows the index of its next item; an object its keys, and the last one until its value comes.
+    """
+
+    path: str | None
     index: int | None
-    value_path: str | None = None
+    key: str | None = None
     keys: set[str] = msgspec.field(default_factory=set)
+
+    def place(self, step: str) -> str | None:
+        return None if self.path is None else (self.path + step).removeprefix(".")
 
 
 def locate(text: str, first_line: int) -> Locations:
@@ -36,33 +44,32 @@ def locate(text: str, first_line: int) -> Locations:
         token = match[0]
         if token in ("}", "]"):
             around.pop()
-            continue
-        if around and _is_key(around[-1]):
+        elif around and around[-1].index is None and around[-1].key is None:
             _note_key(around[-1], json.loads(token), line, found)
-            continue
-        path = _note_value(around[-1], line, found) if around else ""
-        if token in ("{", "["):
-            around.append(_Open(path, 0 if token == "[" else None))
+        else:
+            path = _note_value(around[-1], line, found) if around else ""
+            if token in ("{", "["):
+                path = path if len(around) < DEEPEST_LINE else None
+                around.append(_Open(path, 0 if token == "[" else None))
     return found
 
 
-def _is_key(around: _Open) -> bool:
-    return around.index is None and around.value_path is None
-
-
-def _note_key(around: _Open, key: str, line: int, found: Locations) -> None:
-    if key in around.keys:
+def _note_key(inside: _Open, key: str, line: int, found: Locations) -> None:
+    if key in inside.keys:
         found.duplicates.append((key, line))
-    around.keys.add(key)
-    around.value_path = f"{around.path}.{key}" if around.path else key
-    found.lines[around.value_path] = line
+    inside.keys.add(key)
+    inside.key = key
+    if (path := inside.place(f".{key}")) is not None:
+        found.lines[path] = line
 
 
-def _note_value(around: _Open, line: int, found: Locations) -> str:
-    if around.index is None:
-        path, around.value_path = around.value_path or "", None
-        return path
-    path = f"{around.path}[{around.index}]"
-    around.index += 1
-    found.lines[path] = line
+def _note_value(inside: _Open, line: int, found: Locations) -> str | None:
+    """The path of the next value. A field is where its key is, an item where it starts itself."""
+    if inside.index is None:
+        key, inside.key = inside.key, None
+        return inside.place(f".{key}")
+    path = inside.place(f"[{inside.index}]")
+    inside.index += 1
+    if path is not None:
+        found.lines[path] = line
     return path

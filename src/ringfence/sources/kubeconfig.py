@@ -155,7 +155,8 @@ def _selected(config: _Merged, context: str | None, files: str) -> Selection:
     return Selection(name, chosen.namespace or DEFAULT_NAMESPACE, cluster, user)
 
 
-def _service_account(folder: Path = SERVICE_ACCOUNT) -> Selection | None:
+def _service_account() -> Selection | None:
+    folder = SERVICE_ACCOUNT
     host, port = os.environ.get("KUBERNETES_SERVICE_HOST"), os.environ.get("KUBERNETES_SERVICE_PORT")
     if not host or not port or not (folder / "token").is_file():
         return None

@@ -79,12 +79,11 @@ def current_namespace(context: str | None = None, kubeconfig: str | None = None)
 def connect(selection: Selection) -> httpx.Client:
     """A client for the cluster with the user's credentials; it does not say a word yet. Raises LiveClusterError."""
     try:
-        config = SingleConfig(
-            context_name=selection.context,
-            context=Context(cluster=selection.context),
-            cluster=msgspec.convert(selection.cluster, Cluster),
-            user=msgspec.convert(obtained(selection.user, selection.cluster), User),
-        )
+        user = msgspec.convert(obtained(selection.user, selection.cluster), User)
+        if (user.client_cert or user.client_cert_data) and not (user.client_key or user.client_key_data):
+            raise ConfigError("its user has a client certificate without its key")
+        cluster = msgspec.convert(selection.cluster, Cluster)
+        config = SingleConfig(selection.context, Context(cluster=selection.context), cluster, user)
         return Client(config, ConnectionParams(timeout=_TIMEOUT, proxy=selection.cluster.get("proxy-url")))
     except (ConfigError, OSError, ValueError, httpx.InvalidURL, msgspec.ValidationError) as error:
         raise LiveClusterError(f'context "{selection.context}" cannot be used: {error}') from None

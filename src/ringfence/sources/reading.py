@@ -6,6 +6,7 @@ API server, whoever of the two refuses first.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Final
 
 import msgspec
 
@@ -14,6 +15,9 @@ from ringfence.model.decoding import decode, is_read, unknown_fields, versions_o
 from ringfence.model.objects import Manifest, NetworkPolicy
 from ringfence.model.origin import Origin, Place
 from ringfence.model.problems import Problem, Severity
+
+DEEPEST_LINE: Final = 16
+"""How deep fields are whose lines are kept; no field that is read is deeper, and paths grow with their depth."""
 
 Progress = Callable[[int, int], None]
 """Called now and then while much is read, with the bytes done and the bytes in total."""

@@ -54,8 +54,9 @@ class _Text:
         return is_complete
 
     def _read_objects(self, tree: Value, line: int) -> None:
-        if isinstance(tree, dict) and isinstance(tree.get("items"), list):
-            for item, item_line in zip_longest(tree["items"], self._builder.item_lines(tree["items"])):
+        if isinstance(tree, dict) and isinstance(tree.get("items", ""), list | None):
+            items = tree["items"] or []
+            for item, item_line in zip_longest(items, self._builder.item_lines(items)):
                 self._read_objects(_told_apart(item, tree), line if item_line is None else item_line)
         else:
             origin = Origin(self._origin.file, self._origin.line + line, self._origin.document + self._documents)

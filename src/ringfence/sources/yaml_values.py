@@ -26,6 +26,7 @@ from yaml import (
 from yaml._yaml import CParser
 from yaml.reader import ReaderError
 
+from ringfence.sources.reading import DEEPEST_LINE
 from ringfence.sources.scalars import Scalar, key_text, plain_key, resolve, resolve_tagged
 
 MAX_DEPTH: Final = 200
@@ -83,25 +84,27 @@ class Builder:
 
     def lines(self, value: Value) -> dict[str, int]:
         """The lines of all fields and items inside a value, by their paths, as far as they are noted."""
-        return dict(self._lines(value, ""))
+        return dict(self._lines(value, "", 1))
 
     def item_lines(self, items: list[Value]) -> list[int]:
         """The lines in which the items of a list start; none if they are not noted."""
         marks = self._marks.get(id(items))
         return marks if isinstance(marks, list) else []
 
-    def _lines(self, value: Value, path: str) -> Iterator[tuple[str, int]]:
+    def _lines(self, value: Value, path: str, depth: int) -> Iterator[tuple[str, int]]:
+        if depth > DEEPEST_LINE:
+            return
         match value, self._marks.get(id(value)):
             case dict(), dict(marks):
                 for key, child in value.items():
                     place = f"{path}.{key}" if path else key
                     if key in marks:
                         yield place, marks[key]
-                    yield from self._lines(child, place)
+                    yield from self._lines(child, place, depth + 1)
             case list(), list(marks):
                 for index, (child, line) in enumerate(zip(value, marks, strict=True)):
                     yield f"{path}[{index}]", line
-                    yield from self._lines(child, f"{path}[{index}]")
+                    yield from self._lines(child, f"{path}[{index}]", depth + 1)
 
     def _value(self, event: Event, depth: int) -> Value:
         if type(event) is ScalarEvent and event.anchor is None:
@@ -211,7 +214,8 @@ def _not_yaml(error: YAMLError, text: str) -> UnreadableYaml:
     match error:
         case MarkedYAMLError(problem_mark=mark) if mark:
             context = f" {error.context}" if error.context else ""
-            return UnreadableYaml(f"yaml: {error.problem}{context}", mark.line)
+            last_line = text.rstrip().count("\n")
+            return UnreadableYaml(f"yaml: {error.problem}{context}", min(mark.line, last_line))
         case ReaderError(reason=reason, position=position):
             return UnreadableYaml(f"yaml: {reason}", text.encode()[:position].count(b"\n"))
     return UnreadableYaml(f"yaml: {error}", 0)
