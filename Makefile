@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test test-e2e check bench lock clean
+.PHONY: demo test test-e2e parts check bench lock clean
 
 demo: $(READY) system  ## Prove examples/three-tier in the laboratory.
 	$(BIN)/ringfence lab run -f examples/three-tier
@@ -12,9 +12,11 @@ demo: $(READY) system  ## Prove examples/three-tier in the laboratory.
 test: $(READY) system  ## All tests; those that need parts which are not here say which, and how to get them.
 	$(BIN)/pytest
 
-test-e2e: $(READY) system  ## Build the real API server first (Go, once), then the tests against it.
-	$(BIN)/python tests/e2e/parts.py
+test-e2e: parts system  ## The tests against the real API server, which is built first.
 	$(BIN)/pytest tests/e2e
+
+parts: $(READY)  ## The real API server, etcd and kubectl: built once (Go, five minutes), kept outside the checkout.
+	$(BIN)/python tests/e2e/parts.py
 
 check: $(READY)  ## Format, lint, types, layers.
 	$(BIN)/ruff format --check

@@ -185,7 +185,7 @@ class Cluster:
         subject = f"NetworkPolicy {namespace_of(policy)}/{policy.metadata.name}"
         for error in errors:
             self.problems.append(Problem(origin.at(error.path), str(error), object=subject))
-        for warning in warnings(policy):
-            self.problems.append(Problem(origin.at(warning.path), str(warning), Severity.WARNING, subject))
         if not errors:
+            for warning in warnings(policy):
+                self.problems.append(Problem(origin.at(warning.path), str(warning), Severity.WARNING, subject))
             self.state.upsert(policy, origin)
