@@ -34,7 +34,8 @@ Strategy = st.SearchStrategy[Any]
 NAMESPACES = ("x", "y", "z")
 POD_NAMES = ("a", "b", "c")
 WORKLOADS = {"d": "Deployment", "t": "StatefulSet", "e": "DaemonSet", "j": "Job", "k": "CronJob"}
-OWNER = "s"
+OWNER = "t"
+"""The StatefulSet that some pods belong to, whether or not it is there."""
 POLICY_NAMES = ("p", "q", "r")
 LABELS: list[dict[str, str]] = [
     {},

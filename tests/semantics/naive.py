@@ -232,13 +232,26 @@ def party(world: list[Object], text: str) -> Party:
     raise LookupError(text)
 
 
-def pods(world: Iterable[Object]) -> Iterator[Object]:
-    """The pods that take part: all that have not ended, and one for each workload, made from its template."""
-    for thing in world:
-        if thing["kind"] == "Pod" and thing.get("status", {}).get("phase") not in ("Succeeded", "Failed"):
-            yield thing
-        elif thing["kind"] in TEMPLATED:
-            yield from_template(thing)
+def pods(world: Iterable[Object]) -> list[Object]:
+    """The pods that take part: all that have not ended.
+
+    A workload of which none is there takes part as the pod that its template describes (ringfence's choice: manifests
+    seldom have more than the template, a cluster has the pods).
+    """
+    world = list(world)
+    running = [
+        pod for pod in of_kind(world, "Pod") if pod.get("status", {}).get("phase") not in ("Succeeded", "Failed")
+    ]
+    owners = [
+        (namespace_of(pod), owner["kind"], owner["name"])
+        for pod in running
+        for owner in pod["metadata"].get("ownerReferences") or ()
+    ]
+    return running + [
+        from_template(thing)
+        for thing in world
+        if thing["kind"] in TEMPLATED and (namespace_of(thing), thing["kind"], thing["metadata"]["name"]) not in owners
+    ]
 
 
 def from_template(workload: Object) -> Object:

@@ -18,7 +18,7 @@ from ringfence.engine.pods import Reference
 from ringfence.sets.addresses import Addresses, parse_address
 from ringfence.sets.traffic import NO_TRAFFIC, PROTOCOLS, Traffic
 
-PORTS = (1, 2, 52, 53, 54, 79, 80, 81, 82, 85, 86, 89, 90, 91, 65534, 65535)
+PORTS = (1, 2, 53, 54, 79, 80, 81, 82, 85, 90, 91, 65535)
 """The bounds of all that random policies and pods say of ports, and what is just beyond them."""
 ADDRESSES = (*OUTSIDE, *(address for both in NODE_ADDRESSES.values() for address in both))
 
