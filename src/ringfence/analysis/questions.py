@@ -15,7 +15,7 @@ from ringfence.engine.explanations import PairReason, explain
 from ringfence.engine.pods import Member
 from ringfence.engine.state import State
 from ringfence.engine.verdicts import End
-from ringfence.errors import InputError
+from ringfence.errors import EndpointError, InputError
 from ringfence.sets.traffic import ALL_TRAFFIC, PROTOCOLS, Traffic
 
 
@@ -60,6 +60,8 @@ class Answer:
             for start in source.ends
             for backend in backends
         )
+        if not any(isinstance(end, Member) for pair in self.pairs for end in (pair.source, pair.destination)):
+            raise EndpointError(f"neither {source.text} nor {destination.text} is in the cluster: no policy decides")
         self.allowed = all(map(self._passes, self.pairs)) if port is not None else bool(self.traffic)
 
     def __bool__(self) -> bool:
