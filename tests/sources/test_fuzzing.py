@@ -118,7 +118,8 @@ plain_values = st.recursive(
 
 @given(plain_values)
 def test_yaml_and_json_are_read_alike(tree: object) -> None:
-    text = json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": tree, "spec": tree}, indent=1)
+    metadata = {"name": "a", "labels": tree, "ownerReferences": tree}
+    text = json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": tree}, indent=1)
     as_json, as_yaml = read(text), read(f"# no JSON\n{text}")
     assert [manifest.object for manifest in as_json.manifests] == [manifest.object for manifest in as_yaml.manifests]
 

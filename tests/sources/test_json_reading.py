@@ -76,6 +76,12 @@ def test_items_may_leave_their_kind_to_the_list() -> None:
     assert names(read(json.dumps(policies))) == ["a", "b"]
 
 
+def test_what_has_items_by_mistake_is_no_list() -> None:
+    reading = read(json.dumps(POLICY | {"items": []}))
+    assert problems(reading) == ['f.yaml:1: error: NetworkPolicy a: strict decoding error: unknown field "items"']
+    assert names(read(json.dumps(pod("a") | {"items": 5}))) == ["a"]
+
+
 def test_a_list_in_a_list() -> None:
     assert names(read(json.dumps(listed(listed(pod("a")), pod("b"), listed())))) == ["a", "b"]
 
@@ -92,9 +98,9 @@ def test_several_values_in_a_row() -> None:
 
 
 def test_json_and_yaml_in_one_file() -> None:
-    text = f"{json.dumps(pod('a'), indent=1)}\n---\n{json.dumps(pod('b'))}\n---\napiVersion: v1\nkind: Pod\n"
-    reading = read(text)
-    assert names(reading) == ["a", "b", ""]
+    last = "apiVersion: v1\nkind: Pod\nmetadata: {name: c}\n"
+    reading = read("\n---\n".join([json.dumps(pod("a"), indent=1), json.dumps(pod("b")), last]))
+    assert names(reading) == ["a", "b", "c"]
     assert [(manifest.origin.line, manifest.origin.document) for manifest in reading.manifests] == [
         (1, 0),
         (10, 1),
@@ -114,6 +120,14 @@ def test_yaml_that_begins_like_json() -> None:
         ('{"a": "\t"}', "f.yaml:1: error: not JSON: Invalid control character at"),
         ('{"a": ' * 100_000, "f.yaml:1: error: not JSON: too many levels deep"),
         ("{}", "f.yaml:1: error: error validating data: apiVersion not set, kind not set"),
+        (
+            '{"apiVersion": "v1", "kind": "Pod", "items": 5}',
+            "f.yaml:1: error: Pod: metadata.name: Required value: name",
+        ),
+        (
+            '{"apiVersion": "v1", "kind": "PodList", "items": [{"spec": {}}]}',
+            "f.yaml:1: error: Pod: metadata.name: Req",
+        ),
         ('{"items": [1, {}]}', "f.yaml:1: error: an object is expected here, not a number or a boolean"),
         ('{"apiVersion": "v1", "kind": "Pod", "spec": 1e999}', "JSON that cannot be read: Number out of range"),
         ('{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "\\ud800"}}', "JSON that cannot be read: "),

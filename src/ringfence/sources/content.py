@@ -51,8 +51,8 @@ def _boundaries(data: bytes) -> list[int]:
 
 def _read_document(data: bytes, origin: Origin, progress: Done) -> Generator[Found, None, int]:
     try:
-        # ASCII needs no second copy, which for a whole cluster is worth the question.
-        data.isascii() or data.decode()
+        if not data.isascii():  # To decode is to copy, which of a whole cluster is better not done in vain.
+            data.decode()
     except UnicodeDecodeError as error:
         place = Place(origin.file, origin.line + data.count(b"\n", 0, error.start))
         yield Problem(place, f"not UTF-8: {error.reason}")

@@ -14,11 +14,11 @@ import msgspec
 
 from ringfence.errors import DecodingError
 from ringfence.model.decoding import decode_json
-from ringfence.model.objects import Manifest, Object
+from ringfence.model.objects import Object
 from ringfence.model.origin import Origin, Place
 from ringfence.model.problems import Problem
 from ringfence.sources.json_lines import locate
-from ringfence.sources.reading import Done, Found, duplicate_key, item_kind, read_object
+from ringfence.sources.reading import Done, Found, duplicate_key, inherit, is_list, item_kind, read_object, used
 
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
 _BETWEEN_ITEMS: Final = re.compile(rb"[ \t\r\n,]*")
@@ -82,12 +82,12 @@ def _read_value(text: bytes, around: _Head, origin: Origin, progress: Done) -> I
         head = _HEAD.decode(text)
     except msgspec.DecodeError:
         head = _Head()
-    if head.api_version is None and head.kind is None:
+    if not head.api_version and not head.kind:
         head.api_version, head.kind = around.api_version, item_kind(around.kind)
-    if head.items is msgspec.UNSET:
+    if head.items is msgspec.UNSET or not is_list(head.kind):
         yield from _read_object(text, head, origin)
-    elif head.items is not None:
-        yield from _read_items(text, head, head.items, origin, progress)
+    else:
+        yield from _read_items(text, head, head.items or [], origin, progress)
 
 
 def _read_items(text: bytes, head: _Head, items: list[msgspec.Raw], origin: Origin, progress: Done) -> Iterator[Found]:
@@ -105,15 +105,14 @@ def _read_items(text: bytes, head: _Head, items: list[msgspec.Raw], origin: Orig
 
 def _read_object(text: bytes, head: _Head, origin: Origin) -> Iterator[Found]:
     if (simple := _without_lines(text, head)) is not None:
-        yield Manifest(simple, origin)
+        yield used(simple, origin)
         return
     try:
         tree = msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError) as error:
         yield Problem(origin.at(), f"JSON that cannot be read: {error}")
         return
-    if isinstance(tree, dict):
-        tree |= {"apiVersion": head.api_version, "kind": head.kind}
+    inherit(tree, head.api_version, head.kind)
     located = cache(lambda: locate(text.decode(), origin.line))
     yield from read_object(tree, origin, lambda: located().lines)
     for key, line in located().duplicates if head.kind == "NetworkPolicy" else ():

@@ -12,7 +12,7 @@ import msgspec
 
 from ringfence.errors import DecodingError
 from ringfence.model.decoding import decode, is_read, unknown_fields, versions_of
-from ringfence.model.objects import Manifest, NetworkPolicy
+from ringfence.model.objects import Manifest, NetworkPolicy, Object, kind_of
 from ringfence.model.origin import Origin, Place
 from ringfence.model.problems import Problem, Severity
 
@@ -79,14 +79,33 @@ def read_object(tree: object, origin: Origin, lines: Lines) -> Iterator[Found]:
         yield from _other(tree, origin, lines)
 
 
-def duplicate_key(key: str, place: Place) -> Problem:
-    """kubectl takes the last of two equal keys and says nothing, so that a rule can lose half of its peers."""
-    return Problem(place, f'key "{key}" already set in map: only the last one counts', Severity.WARNING)
+def used(obj: Object, origin: Origin) -> Found:
+    """The object, or the problem that it has no name and so is nobody; policies are validated all in one place."""
+    if isinstance(obj, NetworkPolicy) or obj.metadata.name or obj.metadata.generate_name:
+        return Manifest(obj, origin)
+    message = "metadata.name: Required value: name or generateName is required"
+    return Problem(origin.at("metadata"), message, object=kind_of(obj))
+
+
+def is_list(kind: object) -> bool:
+    """Whether an object that has `items` is a list of objects, as to kubectl every one is; what is read here is not."""
+    return not versions_of(kind)
 
 
 def item_kind(list_kind: object) -> str:
     """The kind of the items of a list that do not say theirs, as in the API server's own lists; none for a `List`."""
     return list_kind.removesuffix("List") if isinstance(list_kind, str) else ""
+
+
+def inherit(item: object, api_version: object, kind: object) -> None:
+    """Let an item that does not say what it is be an object of this `apiVersion` and `kind`."""
+    if isinstance(item, dict) and not item.get("apiVersion") and not item.get("kind"):
+        item |= {"apiVersion": api_version, "kind": kind}
+
+
+def duplicate_key(key: str, place: Place) -> Problem:
+    """kubectl takes the last of two equal keys and says nothing, so that a rule can lose half of its peers."""
+    return Problem(place, f'key "{key}" already set in map: only the last one counts', Severity.WARNING)
 
 
 def refused(api_version: object, kind: object) -> str | None:
@@ -128,8 +147,8 @@ def _policy(tree: dict[str, object], origin: Origin) -> Iterator[Found]:
     unknown = unknown_fields(tree)
     for path in unknown:
         yield Problem(origin.at(path), f'strict decoding error: unknown field "{path}"', object=name)
-    if isinstance(policy, NetworkPolicy) and not unknown:
-        yield Manifest(policy, origin)
+    if policy is not None and not unknown:
+        yield used(policy, origin)
 
 
 def _other(tree: dict[str, object], origin: Origin, lines: Lines) -> Iterator[Found]:
@@ -140,7 +159,7 @@ def _other(tree: dict[str, object], origin: Origin, lines: Lines) -> Iterator[Fo
         yield Problem(place, str(error), object=name_of(tree))
         return
     if read is not None:
-        yield Manifest(read, origin)
+        yield used(read, origin)
 
 
 def _is_of_kubernetes(api_version: str) -> bool:

@@ -4,13 +4,13 @@ The items of a list are decoded as soon as each is complete: a list of a whole c
 """
 
 from collections.abc import Generator, Mapping
-from itertools import zip_longest
+from itertools import repeat
 
 from yaml import Mark
 
 from ringfence.model.origin import Origin, Place
 from ringfence.model.problems import Problem
-from ringfence.sources.reading import Done, Found, duplicate_key, item_kind, read_object
+from ringfence.sources.reading import Done, Found, duplicate_key, inherit, is_list, item_kind, read_object
 from ringfence.sources.yaml_values import Builder, UnreadableYaml, Value
 
 
@@ -54,10 +54,11 @@ class _Text:
         return is_complete
 
     def _read_objects(self, tree: Value, line: int) -> None:
-        if isinstance(tree, dict) and isinstance(tree.get("items", ""), list | None):
+        if isinstance(tree, dict) and isinstance(tree.get("items", ""), list | None) and is_list(tree.get("kind")):
             items = tree["items"] or []
-            for item, item_line in zip_longest(items, self._builder.item_lines(items)):
-                self._read_objects(_told_apart(item, tree), line if item_line is None else item_line)
+            for item, item_line in zip(items, self._builder.item_lines(items) or repeat(line), strict=False):
+                inherit(item, tree.get("apiVersion"), item_kind(tree.get("kind")))
+                self._read_objects(item, item_line)
         else:
             origin = Origin(self._origin.file, self._origin.line + line, self._origin.document + self._documents)
             self._found.extend(read_object(tree, origin, lambda: self._lines(tree)))
@@ -67,10 +68,3 @@ class _Text:
 
     def _place(self, line: int) -> Place:
         return Place(self._origin.file, self._origin.line + line)
-
-
-def _told_apart(item: Value, around: dict[str, Value]) -> Value:
-    """The item of a list, which if it does not say what it is, is what the list says."""
-    if isinstance(item, dict) and not item.get("kind") and not item.get("apiVersion"):
-        item |= {"apiVersion": around.get("apiVersion"), "kind": item_kind(around.get("kind"))}
-    return item

@@ -26,6 +26,7 @@ from yaml import (
 from yaml._yaml import CParser
 from yaml.reader import ReaderError
 
+from ringfence.errors import InputError
 from ringfence.sources.reading import DEEPEST_LINE
 from ringfence.sources.scalars import Scalar, key_text, plain_key, resolve, resolve_tagged
 
@@ -47,7 +48,7 @@ _MERGE_TAG: Final = "tag:yaml.org,2002:merge"
 _UNDER_CONSTRUCTION: Final = object()
 
 
-class UnreadableYaml(Exception):
+class UnreadableYaml(InputError):
     """A text that is not YAML, or not YAML that JSON can say; `line` counts from 0."""
 
     def __init__(self, message: str, line: int) -> None:
