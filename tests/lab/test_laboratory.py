@@ -4,42 +4,19 @@ import socket
 from pathlib import Path
 
 import pytest
+from tests.lab.clusters import HTTP, laboratory, manifests, service
 from tests.lab.sandboxes import as_root_and_not, in_sandbox
-from tests.semantics.objects import Object, block, container_port, node, pod, policy, sends
+from tests.semantics.objects import block, container_port, node, pod, policy, sends
 
-from ringfence.cluster import Cluster
 from ringfence.engine.pods import Reference
 from ringfence.errors import EndpointError
 from ringfence.lab import dns, linux
 from ringfence.lab.laboratory import Laboratory
-from ringfence.lab.placement import Wishes
 from ringfence.lab.servers import FAMILY
 from ringfence.lab.topology import IPAddress, Port
-from ringfence.model.objects import Manifest
-from ringfence.model.objects import Object as Decoded
-from ringfence.model.origin import Origin
-from ringfence.sets.addresses import FAMILIES
+from ringfence.sets.addresses import Family
 
-HTTP = [container_port("http", 8080)]
 DNS = [container_port("dns", 53, "UDP")]
-
-
-def laboratory(*objects: Object, nodes: int = 1, families: bool = True, serve: bool = True) -> Laboratory:
-    cluster = Cluster()
-    for obj in objects:
-        cluster.upsert(obj)
-    return Laboratory(cluster, Wishes(nodes, FAMILIES if families else None), serve=serve)
-
-
-def service(path: str, selector: dict[str, str], protocol: str = "TCP", **spec: object) -> Object:
-    namespace, name = path.split("/")
-    ports = [{"name": "it", "port": 80, "targetPort": 8080, "protocol": protocol}]
-    return {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": {"name": name, "namespace": namespace},
-        "spec": {"selector": selector, "ports": ports, **spec},
-    }
 
 
 def heard(lab: Laboratory, source: str, address: IPAddress, port: Port) -> str | None:
@@ -143,22 +120,14 @@ def test_a_pod_on_the_host_network_is_reached_at_its_node() -> None:
     assert in_sandbox(answers) == ["x/agent", "x/agent"]
 
 
-def decoded(*objects: Object) -> list[Manifest]:
-    """Objects as a source would give them."""
-    from ringfence.model.decoding import decode
-
-    found: list[Decoded | None] = [decode(obj) for obj in objects]
-    return [Manifest(one, Origin("test.yaml")) for one in found if one is not None]
-
-
 def test_objects_come_and_go_while_it_runs() -> None:
     def answers() -> list[str | None]:
         lab = laboratory(pod("x/a", ports=HTTP), pod("x/b", ports=HTTP))
         found = []
-        lab.apply(decoded(pod("x/c", {"app": "c"}, ports=HTTP), service("x/c", {"app": "c"})))
+        lab.apply(manifests(pod("x/c", {"app": "c"}, ports=HTTP), service("x/c", {"app": "c"})))
         c = lab.topology.service_by_name["x/c"].addresses[0]
         found.append(heard(lab, "x/a", c, Port(80)))
-        lab.apply(decoded(pod("x/c", {"app": "other"}, ports=HTTP), pod("x/d", {"app": "c"}, ports=HTTP)))
+        lab.apply(manifests(pod("x/c", {"app": "other"}, ports=HTTP), pod("x/d", {"app": "c"}, ports=HTTP)))
         found.append(heard(lab, "x/a", c, Port(80)))
         d = lab.pod("x/d").addresses[0]
         lab.delete([Reference("x", "Pod", "d")])
@@ -172,7 +141,7 @@ def test_what_nobody_declares_is_answered_while_it_is_probed() -> None:
     """A probe of a closed port could not be told from a denied one."""
 
     def reached() -> tuple[list[bool], str | None]:
-        lab = laboratory(pod("x/a"), pod("x/b"), families=False, serve=False)
+        lab = laboratory(pod("x/a"), pod("x/b"), families=(Family.IPV4,), serve=False)
         report = lab.probe(lab.questions("x/a", "x/b", (Port(7777), Port(7777, "UDP"), Port(7777, "SCTP"))))
         return [one.observed for one in report.outcomes], heard(lab, "x/a", lab.pod("x/b").addresses[0], Port(7777))
 
@@ -181,7 +150,7 @@ def test_what_nobody_declares_is_answered_while_it_is_probed() -> None:
 
 def test_an_address_that_is_asked_about_becomes_a_host() -> None:
     def reached() -> list[tuple[str, bool]]:
-        lab = laboratory(pod("x/a"), families=False)
+        lab = laboratory(pod("x/a"), families=(Family.IPV4,))
         questions = lab.questions("x/a", "198.51.100.7", (Port(443),)) + lab.questions(
             "198.51.100.8", "x/a", (Port(1),)
         )
@@ -211,7 +180,9 @@ def test_what_cannot_be_probed(source: str, destination: str, message: str) -> N
 def test_everything_is_asked_of_everybody() -> None:
     def asked() -> set[tuple[str, str, str]]:
         rule = {**sends(block("192.168.5.10/32")), "ports": [{"port": 443}]}
-        lab = laboratory(pod("x/a", ports=HTTP), pod("x/b", ports=DNS), policy("x/p", egress=[rule]), families=False)
+        lab = laboratory(
+            pod("x/a", ports=HTTP), pod("x/b", ports=DNS), policy("x/p", egress=[rule]), families=(Family.IPV4,)
+        )
         report = lab.probe(lab.questions())
         return {(one.source, one.destination, f"{one.port}/{one.protocol}") for one in report.outcomes}
 

@@ -141,7 +141,7 @@ def _question(query: bytes) -> tuple[str, int, int]:
         at += 1
         if length == 0:
             break
-        labels.append(query[at : at + length].decode("latin-1").lower())
+        labels.append(query[at : at + length].decode(errors="surrogateescape").lower())
         at += length
     if at + 4 > len(query):
         raise ValueError("the question is cut short")
@@ -167,7 +167,7 @@ def _record(name: str, kind: int, data: bytes) -> bytes:
 
 
 def _encoded(name: str) -> bytes:
-    labels = [label.encode("latin-1")[:63] for label in name.split(".") if label]
+    labels = [label.encode(errors="surrogateescape")[:63] for label in name.split(".") if label]
     return b"".join(bytes([len(label)]) + label for label in labels) + b"\0"
 
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from ringfence.cluster import Cluster
 from ringfence.engine.pods import Reference
+from ringfence.errors import InputError
 from ringfence.lab import dns, linux, services
 from ringfence.lab.asking import one_pod, questions_between
 from ringfence.lab.enforcement import Enforcement
@@ -36,6 +37,7 @@ class Laboratory:
 
         Without `serve` nothing answers but DNS, and ports are free for programs; probes open what they need.
         """
+        cluster.state.live = False  # from now on every pod takes part that is put in, with an address or without
         self.cluster = cluster
         self.loop = Loop()
         self.topology = Topology((), ())
@@ -49,15 +51,19 @@ class Laboratory:
     def apply(self, manifests: Iterable[Manifest]) -> None:
         """Take objects in while the laboratory runs. Connections that are no longer allowed end.
 
-        Raises InputError for an object that the API server would refuse; those before it have been taken in.
+        Raises InputError, with file and line, for objects that the API server would refuse; all others are taken in.
         """
-        try:
-            for manifest in manifests:
-                if isinstance(manifest.object, Workload):
-                    self._placement.withdraw(_reference(manifest.object))
+        refusals = []
+        for manifest in manifests:
+            if isinstance(manifest.object, Workload):
+                self._placement.withdraw(_reference(manifest.object))
+            try:
                 self.cluster.upsert(manifest.object, manifest.origin)
-        finally:
-            self._rebuild()
+            except InputError as error:
+                refusals.append(f"{manifest.origin.at()}: {error}")
+        self._rebuild()
+        if refusals:
+            raise InputError("\n".join(refusals))
 
     def delete(self, references: Iterable[Reference]) -> None:
         """Let objects go while the laboratory runs."""

@@ -227,7 +227,13 @@ def _configure(settings: dict[str, str]) -> None:
     """Write kernel settings of the calling thread's network namespace."""
     for name, value in settings.items():
         if "ipv6" not in name or _is_supported(6):
-            Path("/proc/sys", name).write_text(value)
+            try:
+                Path("/proc/sys", name).write_text(value)
+            except OSError as error:
+                raise LaboratoryError(
+                    f"the kernel setting {name} cannot be written: {error.strerror}: a container has to be allowed it "
+                    "(docker run --security-opt systempaths=unconfined)"
+                ) from error
 
 
 @cache

@@ -184,7 +184,6 @@ def _chunks(attempts: list[tuple[int, Probe]]) -> Iterator[Attempts]:
 
 
 def _spare_descriptors() -> int:
-    """How many more files this process may open, after raising its own limit as far as it may."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    return most - len(list(Path("/proc/self/fd").iterdir()))
+    """How many more files this process may open."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return limit - len(list(Path("/proc/self/fd").iterdir()))
