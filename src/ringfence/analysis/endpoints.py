@@ -65,6 +65,10 @@ def resolve(state: State, text: str, namespace: str = DEFAULT_NAMESPACE) -> Endp
     if network := _parse_network(text):
         return _addressed(state, text, network)
     space, kind, name = _split(text, namespace)
+    if not (space and name):
+        raise EndpointError(
+            f"{text!r} names nothing; write [NAMESPACE/][KIND/]NAME, NAMESPACE/KEY=VALUE or NAMESPACE/*"
+        )
     if name == "*":
         return _several(text, list(state.members_in(space)), f"there is no pod in namespace {space}")
     if "=" in name:
@@ -91,7 +95,7 @@ def _addressed(state: State, text: str, network: Network) -> Endpoint:
     if network.num_addresses == 1:
         family, number = Family(network.version), span(network)[0]
         if members := state.members_at(family, number):
-            return Endpoint(text, tuple(members), members[0].reference)
+            return Endpoint(text, tuple(members), members[0].reference if len(members) == 1 else None)
         for service in state.services.values():
             if str(network.network_address) in (service.spec.cluster_ip, *(service.spec.cluster_ips or ())):
                 return _behind(state, text, service)

@@ -80,6 +80,8 @@ def backends(state: State, service: Service, protocol: str, port: int | None) ->
 def _asked_ports(service: Service, protocol: str, port: int | None) -> list[ServicePort]:
     ports = service.spec.ports or ()
     asked = [one for one in ports if port is None or (one.port == port and one.protocol == protocol)]
+    if not ports and port is None:
+        raise EndpointError(f"{reference_of(service)} has no ports")
     if not asked:
         known = ", ".join(f"{one.port}/{one.protocol}" for one in ports) or "none"
         raise EndpointError(f"{reference_of(service)} has no port {port}/{protocol}; its ports: {known}")
@@ -95,7 +97,7 @@ def _behind(state: State, service: Service, port: ServicePort) -> Iterator[Backe
         return
     for piece in _slices(state, service):
         for slice_port in piece.ports or ():
-            if (slice_port.name or "") == port.name and (slice_port.protocol or "TCP") == port.protocol:
+            if slice_port.port and (slice_port.name or "", slice_port.protocol or "TCP") == (port.name, port.protocol):
                 for endpoint in piece.endpoints or ():
                     for end in _endpoint_ends(state, service, endpoint):
                         yield Backend(end, port.protocol, slice_port.port, port.port)
@@ -129,7 +131,10 @@ def _endpoint_ends(state: State, service: Service, endpoint: SliceEndpoint) -> I
             yield member
             return
     for text in endpoint.addresses:
-        family, number = parse_address(text)
+        try:
+            family, number = parse_address(text)
+        except ValueError:  # a host name, which kube-proxy passes over as well
+            continue
         pods = state.members_at(family, number)
         yield from pods
         if not pods:

@@ -1,0 +1,163 @@
+"""What a question can name, and what it names: every form, and every way to name nothing."""
+
+import pytest
+from tests.engine.test_workloads import made, owned_pod
+from tests.semantics.judges import cluster_of
+from tests.semantics.objects import Object, namespace, node, pod
+
+from ringfence.analysis.endpoints import KINDS, Endpoint, resolve
+from ringfence.engine.matching import end_text
+from ringfence.engine.pods import Reference
+from ringfence.engine.workloads import HASH_LABEL
+from ringfence.errors import EndpointError
+from ringfence.model.objects import WORKLOAD_KINDS
+
+WEB = Reference("prod", "Deployment", "web")
+WEB_PODS = Reference("prod", "ReplicaSet", "web-7d9")
+
+
+def service(path: str, selector: dict[str, str], **spec: object) -> Object:
+    space, name = path.split("/")
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name, "namespace": space},
+        "spec": {"selector": selector, "ports": [{"port": 80, "targetPort": 8080}], **spec},
+    }
+
+
+WORLD = [
+    namespace("prod"),
+    namespace("empty"),
+    node("n", "192.168.0.1"),
+    pod("default/web", {"app": "web"}),
+    pod("prod/db", {"app": "db", "app.kubernetes.io/name": "mysql"}, addresses=["10.0.0.9", "fd00::9"]),
+    pod("prod/agent", {"app": "agent"}, hostNetwork=True, nodeName="n"),
+    made(WEB),
+    made(WEB_PODS, WEB),
+    owned_pod("prod/web-7d9-a", WEB_PODS, app="web", **{HASH_LABEL: "7d9"}),
+    owned_pod("prod/web-7d9-b", WEB_PODS, app="web", **{HASH_LABEL: "7d9"}),
+    made(Reference("prod", "StatefulSet", "queue")),
+    made(Reference("prod", "Deployment", "twin")),
+    made(Reference("prod", "Job", "twin")),
+    made(Reference("prod", "Deployment", "idle")),
+    made(Reference("prod", "ReplicaSet", "idle-1"), Reference("prod", "Deployment", "idle")),
+    service("prod/web", {"app": "web"}, clusterIP="10.96.0.7", clusterIPs=["10.96.0.7", "fd96::7"]),
+    service("prod/lonely", {"app": "nobody"}),
+]
+
+
+def resolved(text: str, namespace: str = "default") -> Endpoint:
+    return resolve(cluster_of(WORLD).state, text, namespace)
+
+
+def named(text: str, namespace: str = "default") -> list[str]:
+    return [end_text(end) for end in resolved(text, namespace).ends]
+
+
+BOTH_WEBS = ["prod/web-7d9-a", "prod/web-7d9-b"]
+
+
+@pytest.mark.parametrize(
+    ("text", "ends", "reference"),
+    [
+        pytest.param("web", ["default/web"], Reference("default", "Pod", "web"), id="a pod of the current namespace"),
+        pytest.param("prod/db", ["prod/db"], Reference("prod", "Pod", "db"), id="a pod"),
+        pytest.param("prod/pod/db", ["prod/db"], Reference("prod", "Pod", "db"), id="a pod by its kind"),
+        pytest.param("pod/web", ["default/web"], Reference("default", "Pod", "web"), id="a kind, not a namespace"),
+        pytest.param("prod/web", BOTH_WEBS, WEB, id="a workload is its pods, through all that it owns"),
+        pytest.param("prod/deploy/web", BOTH_WEBS, WEB, id="a workload by its kind"),
+        pytest.param("prod/DEPLOYMENT/web", BOTH_WEBS, WEB, id="kinds in any case"),
+        pytest.param("prod/rs/web-7d9", BOTH_WEBS, WEB_PODS, id="what a workload owns"),
+        pytest.param(
+            "prod/queue",
+            ["prod/StatefulSet/queue"],
+            Reference("prod", "StatefulSet", "queue"),
+            id="a workload without pods is its template",
+        ),
+        pytest.param("prod/job/twin", ["prod/Job/twin"], Reference("prod", "Job", "twin"), id="one of two namesakes"),
+        pytest.param(
+            "prod/svc/web", BOTH_WEBS, Reference("prod", "Service", "web"), id="a Service is what it leads to"
+        ),
+        pytest.param("prod/app=web", BOTH_WEBS, None, id="pods by a label"),
+        pytest.param("app=web", ["default/web"], None, id="by a label in the current namespace"),
+        pytest.param("prod/app.kubernetes.io/name=mysql", ["prod/db"], None, id="a key with a slash of its own"),
+        pytest.param("default/*", ["default/web"], None, id="all pods of a namespace"),
+        pytest.param("*", ["default/web"], None, id="all pods of the current namespace"),
+        pytest.param("192.0.2.7", ["192.0.2.7"], None, id="an address"),
+        pytest.param("2001:db8::7", ["2001:db8::7"], None, id="an IPv6 address"),
+        pytest.param("192.0.2.0/24", ["192.0.2.0/24"], None, id="a network"),
+        pytest.param("2001:db8::/32", ["2001:db8::/32"], None, id="an IPv6 network"),
+        pytest.param("10.0.0.9", ["prod/db"], Reference("prod", "Pod", "db"), id="a pod by its address"),
+        pytest.param("fd00::9", ["prod/db"], Reference("prod", "Pod", "db"), id="by its address of the other family"),
+        pytest.param("10.0.0.9/32", ["prod/db"], Reference("prod", "Pod", "db"), id="a network of one address"),
+        pytest.param("10.0.0.8/31", ["10.0.0.8/31"], None, id="a network that holds a pod is a network"),
+        pytest.param("192.168.0.1", ["192.168.0.1"], None, id="a node's address is nobody's own"),
+        pytest.param("10.96.0.7", BOTH_WEBS, Reference("prod", "Service", "web"), id="a Service by its address"),
+        pytest.param("fd96::7", BOTH_WEBS, Reference("prod", "Service", "web"), id="by its other address"),
+    ],
+)
+def test_what_a_text_names(text: str, ends: list[str], reference: Reference | None) -> None:
+    endpoint = resolved(text)
+    assert ([end_text(end) for end in endpoint.ends], endpoint.reference) == (ends, reference)
+    assert endpoint.text == text
+
+
+def test_names_are_looked_up_in_the_namespace_that_is_given() -> None:
+    assert named("db", "prod") == ["prod/db"]
+    assert named("svc/web", "prod") == BOTH_WEBS
+    assert named("app.kubernetes.io/name=mysql", "prod") == ["prod/db"]
+    assert named("deploy/web", "prod") == BOTH_WEBS
+
+
+@pytest.mark.parametrize("kind", ["Pod", "Service", *WORKLOAD_KINDS])
+def test_every_kind_has_the_names_that_kubectl_gives_it(kind: str) -> None:
+    names = {alias for alias, meant in KINDS.items() if meant == kind}
+    assert {kind.lower(), f"{kind.lower()}s"} <= names
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("prod/dbb", "there is no pod or workload dbb in namespace prod; did you mean db?"),
+        ("prod/zzz", "there is no pod or workload zzz in namespace prod"),
+        ("db", "there is no pod or workload db in namespace default; there is prod/db"),
+        ("prod/pod/web", "there is no Pod web in namespace prod; there is default/web"),
+        ("prod/sts/web", "there is no StatefulSet web in namespace prod; there is default/web"),
+        ("prdo/db", "there is no pod or workload db in namespace prdo; there is prod/db"),
+        ("prdo/zzz", "there is nothing in namespace prdo; did you mean prod?"),
+        ("empty/zzz", "there is nothing in namespace empty"),
+        ("prod/rs/idle-1", "ReplicaSet idle-1 in namespace prod has no pods"),
+        ("prod/lonely", "there is no pod or workload lonely in namespace prod, but a Service: write prod/svc/lonely"),
+        ("prod/svc/lonely", "nothing stands behind prod/Service/lonely: no pod matches its selector app=nobody"),
+        ("prod/svc/wbe", "there is no Service wbe in namespace prod; did you mean web?"),
+        ("svc/web", "there is no Service web in namespace default"),
+        ("prod/twin", "could mean several things in namespace prod: write deployment/twin or job/twin"),
+        ("empty/*", "there is no pod in namespace empty"),
+        ("nowhere/*", "there is no pod in namespace nowhere"),
+        ("prod/app=nobody", "no pod in namespace prod has the label app=nobody"),
+        ("prod/app=", "no pod in namespace prod has the label app="),
+        ("prod/thing/web", "'thing' is no kind; write NAMESPACE/KIND/NAME, with a kind such as deploy or svc"),
+        ("prod/deploy/web/more", "'deploy' is no kind"),
+        ("10.0.0.9/8", "the address has bits set beyond the prefix; write 10.0.0.0/8"),
+        ("fd00::9/8", "the address has bits set beyond the prefix; write fd00::/8"),
+        ("", "'' names nothing; write [NAMESPACE/][KIND/]NAME, NAMESPACE/KEY=VALUE or NAMESPACE/*"),
+        ("/", "'/' names nothing"),
+        ("prod/", "'prod/' names nothing"),
+        ("prod/deploy/", "'prod/deploy/' names nothing"),
+        ("/db", "'/db' names nothing"),
+        ("300.1.1.1", "there is no pod or workload 300.1.1.1 in namespace default"),
+        ("10.0.0.0/33", "there is nothing in namespace 10.0.0.0"),
+    ],
+)
+def test_what_names_nothing_is_an_error_that_says_why(text: str, message: str) -> None:
+    with pytest.raises(EndpointError) as raised:
+        resolved(text)
+    assert message in str(raised.value)
+
+
+def test_two_pods_with_one_address_are_both_meant() -> None:
+    state = cluster_of([pod("x/a", addresses=["10.0.0.1"]), pod("x/b", addresses=["10.0.0.1"])]).state
+    endpoint = resolve(state, "10.0.0.1")
+    assert [str(end) for end in endpoint.ends] == ["x/a", "x/b"]
+    assert endpoint.reference is None, "it names no single object"
