@@ -36,6 +36,7 @@ class Verdict(Answer):
     @cached_property
     def edits(self) -> tuple[Edit, ...]:
         """The smallest edit of policies that would turn the answer, checked by the engine; empty where none does."""
+        self._check_fresh()
         return smallest_edit(self._state, self)
 
     def explain(self) -> str:

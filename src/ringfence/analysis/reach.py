@@ -9,11 +9,12 @@ from operator import and_, or_
 
 from ringfence.analysis.endpoints import Endpoint
 from ringfence.engine import tiers
+from ringfence.engine.matching import end_text
 from ringfence.engine.pods import Member
 from ringfence.engine.population import Identity
 from ringfence.engine.state import State
 from ringfence.engine.verdicts import End, is_exempt
-from ringfence.errors import EndpointError
+from ringfence.errors import EndpointError, InputError
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import FAMILIES, Family
 from ringfence.sets.bitsets import Bitset
@@ -26,24 +27,32 @@ class Pods(Collection[Member]):
         self, state: State, identities: Bitset, more: Iterable[Member] = (), less: Iterable[Member] = ()
     ) -> None:
         self._state = state
+        self._revision = state.revision
         self._identities = identities
         self._more = {pod for pod in more if not self._covers(pod)}
         self._less = {pod for pod in less if self._covers(pod)}
 
     def __contains__(self, pod: object) -> bool:
+        self._check_fresh()
         return isinstance(pod, Member) and (pod in self._more or (self._covers(pod) and pod not in self._less))
 
     def __iter__(self) -> Iterator[Member]:
+        self._check_fresh()
         for identity in self._state.population.identities(self._identities):
             yield from (pod for pod in identity.pods() if pod not in self._less)
         yield from self._more
 
     def __len__(self) -> int:
+        self._check_fresh()
         inside = sum(map(len, self._state.population.identities(self._identities)))
         return inside + len(self._more) - len(self._less)
 
     def __repr__(self) -> str:
         return f"<{len(self)} pods>"
+
+    def _check_fresh(self) -> None:
+        if self._state.revision != self._revision:
+            raise InputError("the cluster has changed since this answer: ask again")
 
     def _covers(self, pod: Member) -> bool:
         return bool(self._identities >> self._state.identity(pod).bit & 1)
@@ -72,9 +81,12 @@ def destinations(state: State, source: Endpoint, protocol: str, port: int) -> Po
 
 
 def _pods(endpoint: Endpoint, ends: Iterable[End]) -> list[Member]:
-    pods = [end for end in ends if isinstance(end, Member)]
-    if not pods:
-        raise EndpointError(f"{endpoint.text} is outside the cluster: name a pod, a workload or a Service")
+    pods: list[Member] = []
+    for end in ends:
+        if not isinstance(end, Member):
+            what = f"leads to {end_text(end)}, which is" if endpoint.service else "is"
+            raise EndpointError(f"{endpoint.text} {what} outside the cluster: name a pod, a workload or a Service")
+        pods.append(end)
     return pods
 
 

@@ -1,0 +1,244 @@
+"""Questions and answers: yes only if yes for every pair of pods, and what a Service makes of the port."""
+
+from collections.abc import Iterable
+
+import pytest
+from tests.analysis.test_endpoints import service
+from tests.engine.test_workloads import made
+from tests.semantics.judges import cluster_of
+from tests.semantics.objects import Object, admits, block, container_port, labelled, namespace, pod, pods, policy, port
+
+from ringfence import Cluster, RingfenceError, Verdict
+from ringfence.engine.matching import end_text
+from ringfence.engine.pods import Reference
+from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
+
+HTTP = container_port("http", 8080)
+WORLD = [
+    namespace("x"),
+    pod("x/client", {"app": "client"}),
+    pod("x/stranger", {"app": "stranger"}),
+    pod("x/new", {"app": "web", "release": "new"}, ports=[HTTP]),
+    pod("x/old", {"app": "web", "release": "old"}, ports=[container_port("http", 80)]),
+    service(
+        "x/web",
+        {"app": "web"},
+        ports=[{"name": "http", "port": 80, "targetPort": "http"}, {"name": "admin", "port": 9000}],
+    ),
+    service("x/headless", {"app": "web"}, clusterIP="None"),
+]
+ONLY_NEW = policy("x/p", labelled(release="old"), ingress=[])
+FROM_CLIENT = policy("x/p", labelled(app="web"), ingress=[admits(pods(labelled(app="client")), ports=[port("http")])])
+
+
+def tcp(*numbers: int) -> Traffic:
+    return Traffic.of("TCP", [(number, number) for number in numbers])
+
+
+def ask(source: str, destination: str, number: int | None = None, protocol: str = "TCP", *policies: Object) -> Verdict:
+    return cluster_of([*WORLD, *policies]).can(f"x/{source}", f"x/{destination}", port=number, protocol=protocol)
+
+
+def denied(verdict: Verdict) -> list[str]:
+    return [f"{end_text(pair.source)} -> {end_text(pair.destination)}" for pair in verdict.denied]
+
+
+class TestSeveralPods:
+    def test_yes_is_yes_for_each(self) -> None:
+        verdict = ask("client", "app=web", 80)
+        assert verdict
+        assert len(verdict.pairs) == 2
+        assert denied(verdict) == []
+
+    def test_no_for_one_is_no_and_says_for_which(self) -> None:
+        verdict = ask("client", "app=web", 80, "TCP", ONLY_NEW)
+        assert not verdict
+        assert denied(verdict) == ["x/client -> x/old"]
+
+    def test_every_source_is_asked_with_every_destination(self) -> None:
+        verdict = ask("*", "app=web", 80, "TCP", ONLY_NEW)
+        assert len(verdict.pairs) == 8
+        assert denied(verdict) == ["x/client -> x/old", "x/stranger -> x/old", "x/new -> x/old"]
+
+    def test_reasons_come_for_every_pair_the_decisive_ones_first(self) -> None:
+        reasons = ask("client", "app=web", 80, "TCP", ONLY_NEW).reasons
+        assert [(end_text(one.destination), one.allowed) for one in reasons] == [("x/old", False), ("x/new", True)]
+
+    def test_without_a_port_it_is_about_what_passes_between_all_of_them(self) -> None:
+        verdict = ask("client", "app=web", None, "TCP", FROM_CLIENT)
+        assert verdict.traffic == NO_TRAFFIC, "8080 to the one, 80 to the other"
+        assert not verdict
+        assert ask("client", "new", None, "TCP", FROM_CLIENT).traffic == tcp(8080)
+        assert ask("client", "app=web").traffic == ALL_TRAFFIC
+
+
+class TestServices:
+    def test_a_port_of_the_service_is_judged_at_the_ports_behind_it(self) -> None:
+        verdict = ask("client", "svc/web", 80, "TCP", FROM_CLIENT)
+        assert verdict
+        assert [(end_text(pair.destination), pair.port, pair.service_port) for pair in verdict.pairs] == [
+            ("x/new", 8080, 80),
+            ("x/old", 80, 80),
+        ]
+        assert not ask("stranger", "svc/web", 80, "TCP", FROM_CLIENT)
+        assert not ask("client", "svc/web", 9000, "TCP", FROM_CLIENT)
+
+    def test_without_a_port_the_answer_is_in_ports_of_the_service(self) -> None:
+        assert ask("client", "svc/web").traffic == tcp(80, 9000)
+        assert ask("client", "svc/web", None, "TCP", FROM_CLIENT).traffic == tcp(80)
+        assert ask("client", "svc/web", None, "TCP", ONLY_NEW).traffic == NO_TRAFFIC, "a connection may meet any pod"
+
+    def test_traffic_to_one_port_is_that_port(self) -> None:
+        assert ask("client", "svc/web", 80, "TCP", FROM_CLIENT).traffic == tcp(80)
+        assert ask("stranger", "svc/web", 80, "TCP", FROM_CLIENT).traffic == NO_TRAFFIC
+
+    def test_behind_a_headless_service_ports_are_the_pods_own(self) -> None:
+        assert not ask("client", "svc/headless", 80, "TCP", FROM_CLIENT), "8080 is the port of one of them"
+        assert ask("client", "svc/headless").traffic == ALL_TRAFFIC
+
+    def test_ports_keep_their_protocols(self) -> None:
+        dns = service("x/dns", {"app": "web"}, ports=[{"port": 53, "protocol": "UDP"}, {"name": "t", "port": 53}])
+        only_udp = policy("x/p", labelled(app="web"), ingress=[admits(ports=[port(53, "UDP")])])
+        assert ask("client", "svc/dns", 53, "UDP", dns, only_udp)
+        assert not ask("client", "svc/dns", 53, "TCP", dns, only_udp)
+        assert ask("client", "svc/dns", None, "TCP", dns, only_udp).traffic == Traffic.of("UDP", [(53, 53)])
+
+    def test_a_service_may_be_a_source_too(self) -> None:
+        assert [end_text(pair.source) for pair in ask("svc/web", "client", 80).pairs] == ["x/new", "x/old"]
+
+
+def test_an_answer_is_true_or_false_and_shows_what_it_is_about() -> None:
+    assert repr(ask("client", "old", 80, "UDP", ONLY_NEW)) == "<Verdict: no, x/client to x/old on UDP 80>"
+    assert repr(ask("client", "new")) == "<Verdict: yes, x/client to x/new>"
+
+
+def test_what_a_pod_does_to_itself_is_always_a_yes() -> None:
+    assert ask("old", "old", 80, "TCP", ONLY_NEW).traffic == tcp(80)
+
+
+def test_assumptions_of_all_pairs_are_listed_once() -> None:
+    verdict = ask(
+        "client", "app=web", 80, "TCP", policy("x/p", labelled(app="web"), ingress=[admits(block("10.0.0.0/8"))])
+    )
+    assert verdict.assumptions == (
+        "the address of x/client is not known: it is taken not to lie in ipBlock 10.0.0.0/8",
+    )
+
+
+@pytest.mark.parametrize(
+    ("number", "protocol", "message"),
+    [
+        (0, "TCP", "0 is no port: ports are from 1 to 65535"),
+        (65536, "TCP", "65536 is no port: ports are from 1 to 65535"),
+        (-1, "TCP", "-1 is no port: ports are from 1 to 65535"),
+        (80, "tcp", "'tcp' is no protocol of a NetworkPolicy: write TCP, UDP or SCTP"),
+        (None, "ICMP", "'ICMP' is no protocol of a NetworkPolicy: write TCP, UDP or SCTP"),
+    ],
+)
+def test_what_cannot_be_asked(number: int | None, protocol: str, message: str) -> None:
+    with pytest.raises(RingfenceError) as raised:
+        ask("client", "old", number, protocol)
+    assert str(raised.value) == message
+
+
+class TestAnswersOfThePast:
+    """An answer holds for the cluster that was asked. Its reasons are not made from another one."""
+
+    @pytest.fixture
+    def cluster(self) -> Cluster:
+        return cluster_of(WORLD)
+
+    @pytest.mark.parametrize("late", ["traffic", "denied", "reasons", "assumptions", "edits"])
+    def test_it_refuses_to_look_at_a_cluster_that_has_changed(self, cluster: Cluster, late: str) -> None:
+        verdict = cluster.can("x/client", "x/old", port=80)
+        cluster.remove("Pod", "x", "old")
+        assert verdict.allowed, "what was said stays said"
+        with pytest.raises(RingfenceError, match="the cluster has changed since this answer: ask again"):
+            getattr(verdict, late)
+
+    def test_what_it_has_worked_out_already_it_keeps(self, cluster: Cluster) -> None:
+        verdict = cluster.can("x/client", "x/old", port=80)
+        explained = verdict.explain()
+        cluster.remove("Pod", "x", "old")
+        assert verdict.explain() == explained
+
+
+class TestReach:
+    """Who can reach it, and what it can reach."""
+
+    @staticmethod
+    def names(found: Iterable[object]) -> list[str]:
+        return sorted(map(str, found))
+
+    def test_who_reaches_a_pod(self) -> None:
+        cluster = cluster_of([*WORLD, FROM_CLIENT])
+        assert self.names(cluster.sources("x/new", 8080)) == ["x/client"]
+        assert self.names(cluster.sources("x/new", 80)) == []
+        assert self.names(cluster.sources("x/client", 80)) == ["x/new", "x/old", "x/stranger"]
+
+    def test_who_reaches_all_pods_behind_a_service(self) -> None:
+        cluster = cluster_of([*WORLD, FROM_CLIENT])
+        assert self.names(cluster.sources("x/svc/web", 80)) == ["x/client"]
+
+    def test_what_a_pod_reaches(self) -> None:
+        cluster = cluster_of([*WORLD, FROM_CLIENT])
+        assert self.names(cluster.destinations("x/client", 8080)) == ["x/new", "x/stranger"]
+        assert self.names(cluster.destinations("x/stranger", 8080)) == ["x/client"]
+
+    def test_what_each_of_several_pods_reaches(self) -> None:
+        cluster = cluster_of([*WORLD, ONLY_NEW])
+        assert self.names(cluster.destinations("x/app=web", 80)) == ["x/client", "x/stranger"]
+
+    def test_a_node_reaches_its_pods(self) -> None:
+        objects = [pod("x/h", hostNetwork=True, nodeName="n"), pod("x/a", nodeName="n"), pod("x/b", nodeName="m")]
+        cluster = cluster_of([*objects, policy("x/p", ingress=[])])
+        assert self.names(cluster.sources("x/a", 80)) == ["x/h"]
+        assert self.names(cluster.destinations("x/h", 80)) == ["x/a"]
+
+    def test_a_set_of_pods_is_a_collection(self) -> None:
+        cluster = cluster_of([*WORLD, FROM_CLIENT])
+        found = cluster.sources("x/client", 80)
+        client, old = (cluster.state.member(Reference("x", "Pod", name)) for name in ("client", "old"))
+        assert old in found
+        assert client not in found
+        assert client in cluster.sources("x/old", 80)
+        assert len(found) == len(list(found)) == 3
+        assert repr(found) == "<3 pods>"
+
+    def test_a_set_of_pods_is_of_the_cluster_that_was_asked(self) -> None:
+        cluster = cluster_of(WORLD)
+        found = cluster.sources("x/client", 80)
+        cluster.upsert(FROM_CLIENT)
+        with pytest.raises(RingfenceError, match="the cluster has changed since this answer: ask again"):
+            len(found)
+
+    @pytest.mark.parametrize("outside", ["192.0.2.7", "192.0.2.0/24"])
+    def test_the_outside_is_no_set_of_pods(self, outside: str) -> None:
+        cluster = cluster_of(WORLD)
+        for question in (cluster.sources, cluster.destinations):
+            with pytest.raises(
+                RingfenceError, match=f"{outside} is outside the cluster: name a pod, a workload or a Ser"
+            ):
+                question(outside, 80)
+
+    def test_nor_is_a_service_that_leads_outside_as_well(self) -> None:
+        bare = service("x/mixed", {}, ports=[{"port": 80}])
+        endpoints = [
+            {"addresses": ["192.0.2.7"]},
+            {"addresses": ["192.0.2.8"], "targetRef": {"kind": "Pod", "name": "new"}},
+        ]
+        piece = {
+            "apiVersion": "discovery.k8s.io/v1",
+            "kind": "EndpointSlice",
+            "metadata": {"name": "s", "namespace": "x", "labels": {"kubernetes.io/service-name": "mixed"}},
+            "endpoints": endpoints,
+            "ports": [{"port": 80, "protocol": "TCP"}],
+        }
+        cluster = cluster_of([*WORLD, bare, piece])
+        with pytest.raises(RingfenceError, match=r"x/svc/mixed leads to 192\.0\.2\.7, which is outside the cluster"):
+            cluster.sources("x/svc/mixed", 80)
+        assert cluster.can("x/client", "x/svc/mixed", port=80)
+
+    def test_a_workload_is_its_pods(self) -> None:
+        cluster = cluster_of([*WORLD, made(Reference("x", "Deployment", "api"))])
+        assert self.names(cluster.destinations("x/api", 80)) == ["x/client", "x/new", "x/old", "x/stranger"]
