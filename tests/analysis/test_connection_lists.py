@@ -1,0 +1,187 @@
+"""Every allowed connection: who is listed as one, what is not listed, and the addresses outside."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from ipaddress import ip_network
+
+from hypothesis import given
+from tests import strategies
+from tests.engine.test_workloads import made, owned_pod
+from tests.semantics.judges import cluster_of
+from tests.semantics.objects import Object, admits, block, labelled, node, pod, pods, policy, port, sends
+
+from ringfence.analysis.connections import Connection, connections, parties
+from ringfence.engine.pods import Reference
+from ringfence.engine.verdicts import traffic
+from ringfence.sets import intervals
+from ringfence.sets.addresses import ALL_ADDRESSES, NO_ADDRESSES, Addresses
+from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
+
+TEST_NET = Addresses.of(ip_network("192.0.2.0/24"))
+A = Reference("x", "Pod", "a")
+TCP_80 = Traffic.of("TCP", [(80, 80)])
+SET = Reference("x", "StatefulSet", "db")
+TWO_DBS = [made(SET), owned_pod("x/db-0", SET, app="db", ordinal="0"), owned_pod("x/db-1", SET, app="db", ordinal="1")]
+CLOSED = policy("x/closed", ingress=[], egress=[])
+
+Lines = set[tuple[str, str, str]]
+
+
+def name(end: Reference | Addresses) -> str:
+    if isinstance(end, Reference):
+        return str(end)
+    return "anywhere" if end == ALL_ADDRESSES else " ".join(end.cidrs())
+
+
+def listed(objects: Iterable[Object], *, by_pod: bool = False) -> list[Connection]:
+    return list(connections(cluster_of(objects).state, pods=by_pod))
+
+
+def lines(objects: Iterable[Object], *, by_pod: bool = False, outside: bool = False) -> Lines:
+    """Source, destination and traffic of each connection; those with addresses only if they are asked for."""
+    found = [
+        (name(one.source), name(one.destination), str(one.traffic))
+        for one in listed(objects, by_pod=by_pod)
+        if outside or not any(isinstance(end, Addresses) for end in (one.source, one.destination))
+    ]
+    assert len(set(found)) == len(found), "nothing is listed twice"
+    return set(found)
+
+
+class TestWhoIsListed:
+    def test_a_workload_whose_pods_are_alike_is_one(self) -> None:
+        assert lines([*TWO_DBS, pod("x/web")]) == {
+            ("x/StatefulSet/db", "x/StatefulSet/db", "all traffic"),
+            ("x/StatefulSet/db", "x/web", "all traffic"),
+            ("x/web", "x/StatefulSet/db", "all traffic"),
+        }
+
+    def test_by_pod_each_is_listed(self) -> None:
+        assert ("x/db-0", "x/db-1", "all traffic") in lines(TWO_DBS, by_pod=True)
+        assert lines([made(SET)], by_pod=True) == set(), "a template stands for itself, which is not listed"
+
+    def test_a_workload_whose_pods_a_policy_can_tell_apart_is_its_pods(self) -> None:
+        guarded = policy("x/p", labelled(ordinal="0"), ingress=[])
+        assert lines([*TWO_DBS, guarded]) == {("x/db-0", "x/db-1", "all traffic")}
+
+    def test_a_workload_of_one_pod_goes_by_the_workloads_name(self) -> None:
+        one_db = TWO_DBS[:2]
+        assert lines([*one_db, pod("x/web")]) == {
+            ("x/StatefulSet/db", "x/web", "all traffic"),
+            ("x/web", "x/StatefulSet/db", "all traffic"),
+        }
+
+    def test_a_pod_and_itself_are_not_listed(self) -> None:
+        assert lines([pod("x/a")]) == set()
+
+    def test_what_does_not_pass_is_not_listed(self) -> None:
+        assert lines([pod("x/a"), pod("x/b"), CLOSED], outside=True) == set()
+
+    def test_parties_come_in_alphabetical_order(self) -> None:
+        state = cluster_of([pod("x/b"), pod("x/a"), made(SET)]).state
+        (group,) = parties(state).values()
+        assert [str(party.reference) for party in group] == ["x/a", "x/b", "x/StatefulSet/db"]
+
+
+class TestOutside:
+    def test_a_pod_that_is_not_isolated_meets_everybody(self) -> None:
+        assert lines([pod("x/a")], outside=True) == {
+            ("x/a", "anywhere", "all traffic"),
+            ("anywhere", "x/a", "all traffic"),
+        }
+
+    def test_addresses_of_different_traffic_are_listed_apart(self) -> None:
+        written = policy("x/p", egress=[sends(ports=[port(80)]), sends(block("192.0.2.0/24"))], policyTypes=["Egress"])
+        found = {one.traffic: one.destination for one in listed([pod("x/a"), written]) if one.source == A}
+        assert found.keys() == {TCP_80, ALL_TRAFFIC}
+        assert found[ALL_TRAFFIC] == TEST_NET
+        assert found[TCP_80] == ALL_ADDRESSES - TEST_NET
+
+    def test_its_own_node_always_reaches_a_pod(self) -> None:
+        objects = [node("n", "192.168.0.1"), pod("x/a", nodeName="n"), CLOSED]
+        assert lines(objects, outside=True) == {("192.168.0.1/32", "x/a", "all traffic")}
+
+    def test_it_adds_to_what_policies_let_in_from_there(self) -> None:
+        written = policy("x/p", ingress=[admits(block("192.168.0.0/31"), ports=[port(80)])])
+        objects = [node("n", "192.168.0.1"), pod("x/a", nodeName="n"), written]
+        assert {line for line in lines(objects, outside=True) if line[1] == "x/a"} == {
+            ("192.168.0.1/32", "x/a", "all traffic"),
+            ("192.168.0.0/32", "x/a", "TCP 80"),
+        }
+
+
+class TestNodes:
+    OBJECTS = (
+        node("n", "192.168.0.1"),
+        pod("x/agent", hostNetwork=True, nodeName="n"),
+        pod("x/near", nodeName="n"),
+        pod("x/far", nodeName="m"),
+        policy("x/p", {}, ingress=[admits(pods({}), ports=[port(80)])]),
+    )
+
+    def test_a_host_network_pod_reaches_the_pods_of_its_node_only(self) -> None:
+        assert lines(self.OBJECTS) == {
+            ("x/agent", "x/near", "all traffic"),
+            ("x/near", "x/agent", "all traffic"),
+            ("x/near", "x/far", "TCP 80"),
+            ("x/far", "x/near", "TCP 80"),
+            ("x/far", "x/agent", "all traffic"),
+        }
+
+
+# --- on random clusters -----------------------------------------------------------------------------------------------
+
+
+@given(strategies.clusters())
+def test_by_pod_every_pair_is_listed_with_what_passes_and_no_other(objects: list[Object]) -> None:
+    cluster = cluster_of(objects)
+    found = {
+        (one.source, one.destination): one.traffic
+        for one in cluster.connections(pods=True)
+        if isinstance(one.source, Reference) and isinstance(one.destination, Reference)
+    }
+    members = list(cluster.state.members())
+    expected = {
+        (source.reference, destination.reference): traffic(cluster.state, source, destination)
+        for source in members
+        for destination in members
+        if source is not destination
+    }
+    assert found == {pair: passing for pair, passing in expected.items() if passing}
+
+
+@given(strategies.clusters())
+def test_the_addresses_of_one_end_are_disjoint_and_nothing_is_left_out(objects: list[Object]) -> None:
+    cluster = cluster_of(objects)
+    state = cluster.state
+    outward: defaultdict[Reference, list[Connection]] = defaultdict(list)
+    inward: defaultdict[Reference, list[Connection]] = defaultdict(list)
+    for one in cluster.connections(pods=True):
+        match one.source, one.destination:
+            case Addresses(), Reference() as destination:
+                inward[destination].append(one)
+            case Reference() as source, Addresses():
+                outward[source].append(one)
+    for member in state.members():
+        for lists, isolating in ((outward, "Egress"), (inward, "Ingress")):
+            found = [end for one in lists[member.reference] for end in (one.source, one.destination)]
+            addresses = [end for end in found if isinstance(end, Addresses)]
+            assert total(addresses) == sum_of_sizes(addresses), "disjoint"
+            isolated = any(
+                isolating in compiled.policy.spec.policy_types and compiled.subject.pods.matches(member.labels)
+                for compiled in state.network_policies.policies(member.namespace)
+            )
+            if member.host_network or not isolated:
+                assert addresses == [ALL_ADDRESSES], "both families, with nothing left out"
+    assert all(one.traffic != NO_TRAFFIC for group in (outward, inward) for many in group.values() for one in many)
+
+
+def total(sets: Iterable[Addresses]) -> int:
+    union = NO_ADDRESSES
+    for one in sets:
+        union |= one
+    return sum_of_sizes([union])
+
+
+def sum_of_sizes(sets: Iterable[Addresses]) -> int:
+    return sum(intervals.size(one.v4) + intervals.size(one.v6) for one in sets)
