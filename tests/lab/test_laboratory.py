@@ -6,14 +6,17 @@ from pathlib import Path
 import pytest
 from tests.lab.clusters import HTTP, laboratory, manifests, service
 from tests.lab.sandboxes import as_root_and_not, in_sandbox
-from tests.semantics.objects import block, container_port, node, pod, policy, sends
+from tests.semantics.objects import admits, block, container_port, node, pod, pods, policy, sends
 
+from ringfence.cluster import Cluster
 from ringfence.engine.pods import Reference
 from ringfence.errors import EndpointError
 from ringfence.lab import dns, linux
 from ringfence.lab.laboratory import Laboratory
+from ringfence.lab.placement import Wishes
 from ringfence.lab.servers import FAMILY
 from ringfence.lab.topology import IPAddress, Port
+from ringfence.model.policies import defaulted
 from ringfence.sets.addresses import Family
 
 DNS = [container_port("dns", 53, "UDP")]
@@ -192,6 +195,38 @@ def test_everything_is_asked_of_everybody() -> None:
         *((source, "x/b", port) for source in ("x/a", *outside) for port in ("53/UDP", "9999/TCP")),
         *((source, host, port) for source in ("x/a", "x/b") for host in outside for port in ("443/TCP", "9999/TCP")),
     }
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param('a"; }; flush ruleset; #', id="quotes and braces"),
+        pytest.param("a\n}\ndelete table inet ringfence\n", id="newlines"),
+        pytest.param("n" * 253, id="253 characters"),
+        pytest.param("ä/../\x00é", id="not even a name"),
+    ],
+)
+def test_hostile_names_change_nothing(name: str) -> None:
+    """The engine and the kernel agree about pods, namespaces, labels and policies of whatever name."""
+
+    def disagreements() -> tuple[int, list[str]]:
+        victim = pod("x/a", {"app": name}, ports=HTTP)
+        victim["metadata"]["name"] = name
+        guard = policy("x/p", {"matchLabels": {"app": name}}, ingress=[admits(pods({"matchLabels": {"app": "b"}}))])
+        lead = service("x/s", {"app": name})
+        lead["metadata"]["name"] = name
+        cluster = Cluster()
+        for obj in (victim, lead, pod("x/b", {"app": "b"}), pod("x/c", {"app": "c"})):
+            cluster.upsert(obj)
+        (manifest,) = manifests(guard)
+        cluster.state.upsert(defaulted(manifest.object), manifest.origin)  # type: ignore[arg-type]
+        lab = Laboratory(cluster, Wishes(nodes=2))
+        report = lab.probe(lab.questions())
+        return sum(not one.observed for one in report.outcomes), [str(one) for one in report.disagreements]
+
+    denied, wrong = in_sandbox(disagreements)
+    assert denied == 2
+    assert wrong == []
 
 
 def test_nothing_stays_open_after_it_is_closed() -> None:

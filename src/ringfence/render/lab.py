@@ -297,7 +297,7 @@ class _Matrix:
 def _by_destination(outcomes: Iterable[Outcome], marks: _Marks) -> Iterator[str]:
     """For each destination, who reaches it and who does not; ports about which all fare alike share a heading."""
     found: defaultdict[tuple[str, str], list[Outcome]] = defaultdict(list)
-    for outcome in outcomes:
+    for outcome in sorted(outcomes, key=lambda outcome: outcome.destination):
         found[outcome.destination, _port(outcome)].append(outcome)
     headings: defaultdict[tuple[str, tuple[tuple[str, str], ...]], list[tuple[str, list[Outcome]]]] = defaultdict(list)
     for (destination, port), group in found.items():
