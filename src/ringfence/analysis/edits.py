@@ -2,17 +2,17 @@
 
 Candidates are made from the reasons of the answer: a peer or a port added to a rule that nearly matches, a rule added
 to a policy that isolates; or, to forbid, what allows taken out, or a policy added that isolates. Every candidate is
-put into the engine and the question asked again: only one that turns the answer is ever shown. Of those it is the one
-that changes the fewest lines, and then the one that changes the fewest other connections.
+put into the engine and the question asked again: only one that is valid and turns the answer is ever shown. Of those
+it is the one that changes the fewest lines, and then the one that changes the fewest other connections.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, count
 from typing import Any
 
 import msgspec
 
 from ringfence.analysis.questions import Answer
-from ringfence.analysis.yaml_text import yaml_lines
 from ringfence.engine import tiers
 from ringfence.engine.explanations import PairReason, PolicyReason, RuleReason, SideReason, explain
 from ringfence.engine.namespaces import NAME_LABEL
@@ -20,6 +20,7 @@ from ringfence.engine.pods import Member
 from ringfence.engine.state import State
 from ringfence.engine.verdicts import End
 from ringfence.model.documents import document, plain
+from ringfence.model.names import label_key_errors, label_value_errors, subdomain_errors
 from ringfence.model.objects import (
     IPBlock,
     LabelSelector,
@@ -35,11 +36,14 @@ from ringfence.model.objects import (
 )
 from ringfence.model.origin import Place
 from ringfence.model.policies import Direction, defaulted, rules_of
+from ringfence.model.validation import validate
+from ringfence.model.yaml_text import yaml_lines
 from ringfence.sets.traffic import PROTOCOLS, Traffic
 
 _replace = msgspec.structs.replace
 _MOST_STEPS = 6
 _MOST_LABELS = 4
+_LONGEST_NAME = 240  # of the 253 characters that a name may have, less some for a number
 _GENERATED_LABELS = (
     "pod-template-hash",
     "controller-revision-hash",
@@ -162,11 +166,19 @@ def _peers_for(end: End, namespace: str) -> Iterator[NetworkPolicyPeer]:
             yield NetworkPolicyPeer(ip_block=IPBlock(cidr))
         return
     space = None if end.namespace == namespace else LabelSelector({NAME_LABEL: end.namespace})
-    labels = [key for key in (*_TELLING_LABELS, *sorted(end.labels)) if key in end.labels]
-    for key in [key for key in dict.fromkeys(labels) if key not in _GENERATED_LABELS][:_MOST_LABELS]:
+    labels = list(_labels_to_select_by(end))
+    for key in labels[:_MOST_LABELS]:
         yield NetworkPolicyPeer(LabelSelector({key: end.labels[key]}), space)
     if not labels:
         yield NetworkPolicyPeer(LabelSelector(), space)
+
+
+def _labels_to_select_by(member: Member) -> Iterator[str]:
+    """The keys of its labels that a policy can and should select by, the most telling first."""
+    for key in dict.fromkeys((*_TELLING_LABELS, *sorted(member.labels))):
+        value = member.labels.get(key)
+        if value is not None and key not in _GENERATED_LABELS and not label_key_errors(key) + label_value_errors(value):
+            yield key
 
 
 # --- to forbid --------------------------------------------------------------------------------------------------------
@@ -183,7 +195,7 @@ def _closing(state: State, reason: PairReason, side: SideReason) -> list[Edit]:
     if not isinstance(side.subject, Member) or side.exempt:
         return []
     if not side.isolated:
-        best = _best(state, reason, side, [_isolating(side.subject, side.direction)], wanted=False)
+        best = _best(state, reason, side, [_isolating(state, side.subject, side.direction)], wanted=False)
         return [best] if best else []
     edits = []
     for policy in side.policies:
@@ -227,18 +239,26 @@ def _removal(policy: PolicyReason, direction: Direction, after: NetworkPolicy) -
     return Edit(f"in {reference}, remove {' and '.join(taken)}", places[0], (), after, size)
 
 
-def _isolating(subject: Member, direction: Direction) -> Edit:
+def _isolating(state: State, subject: Member, direction: Direction) -> Edit:
     """A new policy that isolates the subject and allows nothing."""
     peer = next(_peers_for(subject, subject.namespace))
-    name = f"deny-{direction.field}-{subject.name}"[:253].rstrip("-.")
     policy = defaulted(
         NetworkPolicy(
-            PolicyMeta(name, subject.namespace),
+            PolicyMeta(_free_name(state, subject, direction), subject.namespace),
             NetworkPolicySpec(peer.pod_selector or LabelSelector(), (direction.value,)),
         )
     )
     lines = tuple(yaml_lines(document(policy)))
     return Edit(f"add a policy that denies all {direction.field} of {subject}", None, lines, policy, len(lines))
+
+
+def _free_name(state: State, subject: Member, direction: Direction) -> str:
+    """A name for the policy that denies a direction of `subject`, which no policy of its namespace has."""
+    name = f"deny-{direction.field}-{subject.name}"[:_LONGEST_NAME].rstrip("-.")
+    if subdomain_errors(name):
+        name = f"deny-{direction.field}"
+    names = chain([name], (f"{name}-{number}" for number in count(2)))
+    return next(free for free in names if state.network_policies.policy(subject.namespace, free) is None)
 
 
 # --- choosing and checking --------------------------------------------------------------------------------------------
@@ -253,6 +273,8 @@ def _best(
     for candidate in sorted(candidates, key=lambda edit: edit.size):
         if best and candidate.size > best.size:
             break
+        if validate(candidate.after):
+            continue
         with state.supposing() as suppose:
             suppose(candidate.after)
             now = _side(explain(state, reason.source, reason.destination, reason.asked), side.direction)

@@ -1,0 +1,328 @@
+"""The smallest edit that would turn an answer: it does, it is valid, and what is shown is what is meant."""
+
+import re
+from collections.abc import Iterable
+from textwrap import indent
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests import strategies
+from tests.analysis.test_endpoints import service
+from tests.engine.test_state import matrix
+from tests.semantics.judges import cluster_of
+from tests.semantics.objects import (
+    NAME_LABEL,
+    Object,
+    admits,
+    labelled,
+    namespace,
+    node,
+    pod,
+    pods,
+    policy,
+    port,
+)
+
+from ringfence import Cluster
+from ringfence.analysis.edits import Edit
+from ringfence.model.objects import Manifest, NetworkPolicy
+from ringfence.model.origin import Origin
+from ringfence.model.policies import Direction, defaulted, rules_of
+from ringfence.model.validation import validate
+from ringfence.sources import content
+
+replace = msgspec.structs.replace
+PARTS = {"from": "peers", "to": "peers", "ports": "ports"}
+
+
+# --- the classic cases ------------------------------------------------------------------------------------------------
+
+WORLD = [
+    namespace("prod"),
+    namespace("other"),
+    pod("prod/db", {"app": "db"}),
+    pod("prod/api", {"app": "api"}),
+    pod("prod/web", {"app": "web", "pod-template-hash": "7d9"}),
+    pod("other/web", {"app": "web"}),
+]
+DB = labelled(app="db")
+FROM_API = admits(pods(labelled(app="api")), ports=[port(3306)])
+
+
+def edits(source: str, destination: str, number: int | None, *policies: Object) -> tuple[Edit, ...]:
+    return cluster_of([*WORLD, *policies]).can(source, destination, port=number).edits
+
+
+def text(found: Iterable[Edit]) -> list[str]:
+    """What is shown of edits, the actions and the lines below them."""
+    return [line for edit in found for line in (edit.action, *(f"  {line}" for line in edit.lines))]
+
+
+class TestToAllow:
+    def test_a_peer_is_added_to_the_rule_that_has_the_port(self) -> None:
+        assert text(edits("prod/web", "prod/db", 3306, policy("prod/p", DB, ingress=[FROM_API]))) == [
+            "in prod/p, add to spec.ingress[0].from",
+            "  - podSelector:",
+            "      matchLabels:",
+            "        app: web",
+        ]
+
+    def test_a_port_is_added_to_the_rule_that_has_the_peer(self) -> None:
+        assert text(edits("prod/api", "prod/db", 22, policy("prod/p", DB, ingress=[FROM_API]))) == [
+            "in prod/p, add to spec.ingress[0].ports",
+            "  - port: 22",
+        ]
+
+    def test_another_protocol_is_written_down(self) -> None:
+        cluster = cluster_of([*WORLD, policy("prod/p", DB, ingress=[FROM_API])])
+        assert text(cluster.can("prod/api", "prod/db", port=53, protocol="UDP").edits) == [
+            "in prod/p, add to spec.ingress[0].ports",
+            "  - protocol: UDP",
+            "    port: 53",
+        ]
+
+    def test_a_rule_is_added_where_none_is_close(self) -> None:
+        assert text(edits("prod/web", "prod/db", 22, policy("prod/p", DB, ingress=[]))) == [
+            "in prod/p, add to spec.ingress",
+            "  - ports:",
+            "    - port: 22",
+            "    from:",
+            "    - podSelector:",
+            "        matchLabels:",
+            "          app: web",
+        ]
+
+    def test_a_pod_of_another_namespace_needs_both_selectors(self) -> None:
+        assert text(edits("other/web", "prod/db", 3306, policy("prod/p", DB, ingress=[FROM_API]))) == [
+            "in prod/p, add to spec.ingress[0].from",
+            "  - podSelector:",
+            "      matchLabels:",
+            "        app: web",
+            "    namespaceSelector:",
+            "      matchLabels:",
+            f"        {NAME_LABEL}: other",
+        ]
+
+    def test_an_address_outside_needs_a_block(self) -> None:
+        assert text(edits("prod/db", "192.0.2.7", 80, policy("prod/p", DB, egress=[]))) == [
+            "in prod/p, add to spec.egress",
+            "  - ports:",
+            "    - port: 80",
+            "    to:",
+            "    - ipBlock:",
+            '        cidr: "192.0.2.7/32"',
+        ]
+
+    def test_each_side_that_denies_needs_its_own(self) -> None:
+        both = [policy("prod/in", DB, ingress=[FROM_API]), policy("prod/out", labelled(app="web"), egress=[])]
+        found = edits("prod/web", "prod/db", 3306, *both)
+        assert [edit.action for edit in found] == [
+            "in prod/out, add to spec.egress",
+            "in prod/in, add to spec.ingress[0].from",
+        ]
+
+    def test_through_a_service_the_port_of_the_pods_is_what_is_missing(self) -> None:
+        leading = service("prod/db", {"app": "db"}, ports=[{"port": 80, "targetPort": 3306}])
+        closed = policy("prod/p", DB, ingress=[admits(pods(labelled(app="api")), ports=[port(80)])])
+        assert text(edits("prod/api", "prod/svc/db", 80, leading, closed)) == [
+            "in prod/p, add to spec.ingress[0].ports",
+            "  - port: 3306",
+        ]
+
+    def test_several_pods_may_need_several(self) -> None:
+        found = edits("prod/*", "prod/db", 3306, policy("prod/p", DB, ingress=[]))
+        assert len(found) == 2, "db reaches itself"
+
+    def test_the_policy_that_concerns_the_fewest_is_preferred(self) -> None:
+        everybody, few = policy("prod/a", {}, ingress=[]), policy("prod/b", DB, ingress=[])
+        assert [edit.after.metadata.name for edit in edits("prod/web", "prod/db", 80, everybody, few)] == ["b"]
+
+    def test_labels_that_a_controller_generates_are_not_used(self) -> None:
+        generated = pod("prod/only-generated", {"pod-template-hash": "7d9"})
+        found = edits("prod/only-generated", "prod/db", 80, generated, policy("prod/p", DB, ingress=[FROM_API]))
+        assert "pod-template-hash" not in "\n".join(text(found))
+
+    def test_an_edit_is_where_the_list_is_that_it_adds_to(self) -> None:
+        cluster = cluster_of(WORLD)
+        closed = policy("prod/p", DB, ingress=[FROM_API])
+        cluster.upsert(closed, Origin("db.yaml", 1, lines={"spec.ingress": 7, "spec.ingress[0].from": 9}))
+        (edit,) = cluster.can("prod/web", "prod/db", port=3306).edits
+        assert str(edit.place) == "db.yaml:9"
+
+
+class TestToForbid:
+    def test_the_peer_that_lets_it_in_is_removed(self) -> None:
+        both = admits(pods(labelled(app="api")), pods(labelled(app="web")))
+        (edit,) = edits("prod/api", "prod/db", 80, policy("prod/p", DB, ingress=[both]))
+        assert (edit.action, edit.lines) == ("in prod/p, remove ingress[0].from[0]", ())
+
+    def test_a_rule_of_which_nothing_would_be_left_is_removed(self) -> None:
+        (edit,) = edits("prod/api", "prod/db", 3306, policy("prod/p", DB, ingress=[FROM_API]))
+        assert edit.action == "in prod/p, remove ingress[0]"
+
+    def test_all_that_let_it_in_are_removed(self) -> None:
+        first = policy("prod/a", DB, ingress=[FROM_API, {}])
+        second = policy("prod/b", DB, ingress=[admits(pods({}))])
+        found = edits("prod/api", "prod/db", 3306, first, second)
+        assert [edit.action for edit in found] == [
+            "in prod/a, remove ingress[0] and ingress[1]",
+            "in prod/b, remove ingress[0]",
+        ]
+
+    def test_where_nothing_isolates_a_policy_is_added(self) -> None:
+        (edit,) = edits("prod/api", "prod/db", 3306)
+        assert edit.place is None
+        assert edit.action in (
+            "add a policy that denies all ingress of prod/db",
+            "add a policy that denies all egress of prod/api",
+        )
+        assert edit.lines[:2] == ("apiVersion: networking.k8s.io/v1", "kind: NetworkPolicy")
+
+    def test_a_name_that_is_taken_is_not_taken_again(self) -> None:
+        others = [
+            policy("prod/deny-egress-api", labelled(app="unrelated"), ingress=[FROM_API]),
+            policy("prod/deny-ingress-db", labelled(app="unrelated"), ingress=[FROM_API]),
+        ]
+        (edit,) = edits("prod/api", "prod/db", 3306, *others)
+        assert edit.after.metadata.name not in ("deny-egress-api", "deny-ingress-db")
+
+    @pytest.mark.parametrize("labels", [{}, {"pod-template-hash": "7d9"}])
+    def test_a_pod_without_labels_of_its_own_can_be_isolated_too(self, labels: dict[str, str]) -> None:
+        bare = pod("prod/bare", labels)
+        found = edits("192.0.2.7", "prod/bare", 80, bare)
+        assert [edit.after.metadata.name for edit in found] == ["deny-ingress-bare"]
+
+    def test_what_no_policy_can_forbid_has_no_edit(self) -> None:
+        assert edits("prod/db", "prod/db", 80) == ()
+        near = [node("n", "192.168.0.1"), pod("prod/near", nodeName="n")]
+        assert edits("192.168.0.1", "prod/near", 80, *near) == ()
+
+
+def test_labels_that_no_selector_can_have_are_not_used() -> None:
+    """A pod in a manifest need not be valid; a policy that is proposed must be."""
+    odd = pod("prod/odd", {"app": "not valid", "bad key": "x", "role": "fine"})
+    for found in (
+        edits("prod/odd", "prod/db", 80, odd, policy("prod/p", DB, ingress=[])),
+        edits("192.0.2.7", "prod/odd", 80, odd),
+    ):
+        assert found
+        assert all(validate(edit.after) == [] for edit in found)
+        assert "role: fine" in "\n".join(text(found))
+
+
+def test_an_empty_value_is_a_value() -> None:
+    blank = pod("prod/blank", {"app": ""})
+    (edit,) = edits("prod/blank", "prod/db", 80, blank, policy("prod/p", DB, ingress=[admits(pods(DB))]))
+    assert edit.lines == ("- podSelector:", "    matchLabels:", '      app: ""')
+
+
+# --- on random clusters -----------------------------------------------------------------------------------------------
+
+questions = st.tuples(st.none() | st.sampled_from(strategies.PORT_NUMBERS), st.sampled_from(strategies.PROTOCOLS))
+OUTSIDE = ("192.0.2.1", "fd00::9:9", "10.0.0.0/24", "0.0.0.0/0")
+
+
+def ends(cluster: Cluster) -> st.SearchStrategy[tuple[str, str]]:
+    """Two ends to ask about, of which one at least is in the cluster: pods, groups of pods, addresses."""
+    inside = [f"{one.namespace}/{one.reference.kind.lower()}/{one.name}" for one in cluster.state.members()]
+    inside += sorted({f"{one.namespace}/*" for one in cluster.state.members()})
+    pods, all_ends = st.sampled_from(inside), st.sampled_from([*inside, *OUTSIDE])
+    return st.tuples(pods, all_ends) | st.tuples(all_ends, pods)
+
+
+@settings(max_examples=settings().max_examples * 2)
+@given(strategies.clusters(), questions, st.data())
+def test_edits_turn_the_answer_are_valid_and_are_what_they_show(
+    objects: list[Object], question: tuple[int | None, str], data: st.DataObject
+) -> None:
+    number, protocol = question
+    cluster, edited = cluster_of(objects), cluster_of(objects)
+    source, destination = data.draw(ends(cluster))
+    verdict = cluster.can(source, destination, port=number, protocol=protocol)
+    for edit in verdict.edits:
+        assert validate(edit.after) == []
+        assert edit.after == defaulted(edit.after)
+        assert edit.after == as_shown(edit, edited)
+        edited.upsert(edit.after)
+    if verdict.edits:
+        turned = edited.can(source, destination, port=number, protocol=protocol)
+        assert bool(turned) is not bool(verdict)
+
+
+@given(strategies.clusters(), questions, st.data())
+def test_looking_for_edits_changes_nothing(
+    objects: list[Object], question: tuple[int | None, str], data: st.DataObject
+) -> None:
+    cluster = cluster_of(objects)
+    number, protocol = question
+    source, destination = data.draw(ends(cluster))
+    verdict = cluster.can(source, destination, port=number, protocol=protocol)
+    assert isinstance(verdict.edits, tuple)
+    fresh = cluster_of(objects)
+    assert cluster.policies() == fresh.policies()
+    assert matrix(cluster.state) == matrix(fresh.state)
+    assert verdict.traffic == fresh.can(source, destination, port=number, protocol=protocol).traffic
+
+
+def as_shown(edit: Edit, cluster: Cluster) -> NetworkPolicy:
+    """The policy that somebody gets who follows the edit by hand, and lets kubectl read it."""
+    if edit.action.startswith("add a policy"):
+        return read("\n".join(edit.lines))
+    written = re.fullmatch(r"in ([^/]+)/([^,]+), (?:add to|remove) (.+)", edit.action)
+    assert written, edit.action
+    space, name, where = written.groups()
+    present = cluster.state.network_policies.policy(space, name)
+    assert present is not None
+    if edit.lines:
+        return with_lines(present.policy, where, edit.lines)
+    return without(present.policy, where.split(" and "))
+
+
+def with_lines(policy: NetworkPolicy, where: str, lines: tuple[str, ...]) -> NetworkPolicy:
+    written = re.fullmatch(r"spec\.(ingress|egress)(?:\[(\d+)\]\.(ports|from|to))?", where)
+    assert written, where
+    direction, index, part = Direction(written[1].capitalize()), written[2], written[3]
+    rules = list(rules_of(policy, direction))
+    (*_, added) = rules_of(read(a_policy(direction, part, lines)), direction)
+    if index is None:
+        rules.append(added)
+    else:
+        name = PARTS[part]
+        more = (*getattr(rules[int(index)], name), *getattr(added, name))
+        rules[int(index)] = replace(rules[int(index)], **{name: more})
+    return replace(policy, spec=replace(policy.spec, **{direction.field: tuple(rules)}))
+
+
+def a_policy(direction: Direction, part: str | None, lines: tuple[str, ...]) -> str:
+    """A policy that says nothing but the lines, where they belong."""
+    head = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: p}\nspec:\n"
+    inside = f"  {direction.field}:\n"
+    if part:
+        inside += f"  - {part}:\n"
+    return head + inside + indent("\n".join(lines), "    " if part else "  ") + "\n"
+
+
+def without(policy: NetworkPolicy, paths: list[str]) -> NetworkPolicy:
+    for path in reversed(paths):
+        written = re.fullmatch(r"(ingress|egress)\[(\d+)\](?:\.(?:from|to)\[(\d+)\])?", path)
+        assert written, path
+        direction, index = Direction(written[1].capitalize()), int(written[2])
+        rules = list(rules_of(policy, direction))
+        if written[3] is None:
+            del rules[index]
+        else:
+            peers = list(rules[index].peers)
+            del peers[int(written[3])]
+            rules[index] = replace(rules[index], peers=tuple(peers))
+        policy = replace(policy, spec=replace(policy.spec, **{direction.field: tuple(rules)}))
+    return policy
+
+
+def read(text: str) -> NetworkPolicy:
+    """The one policy in a text, as kubectl reads it and the API server completes it."""
+    (found,) = content.read(text.encode(), "edit.yaml")
+    assert isinstance(found, Manifest), found
+    assert isinstance(found.object, NetworkPolicy)
+    return defaulted(found.object)
