@@ -2,7 +2,7 @@
 
 NetworkPolicy defines TCP, UDP and SCTP only. Whether everything else (ICMP and other protocols) belongs to the set is a
 single flag: no port rule can name those, so they are in if and only if a rule without ports, or no isolation, allows
-all traffic of a pair (design.md, section 3).
+all traffic of a pair.
 """
 
 from collections.abc import Iterable
