@@ -1,18 +1,25 @@
 """Model objects back in the API's shape: plain dicts and lists, without what is empty."""
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Final
 
 import msgspec
 
 from ringfence.model.objects import NetworkPolicy
 from ringfence.model.policies import DEFAULT_PROTOCOL
 
-_SELECTORS = ("podSelector", "namespaceSelector")
+_SELECTORS: Final = ("podSelector", "namespaceSelector")
+_LABELS: Final = ("labels", "annotations", "matchLabels")
 
 
 def document(policy: NetworkPolicy) -> dict[str, Any]:
     """The policy as a document, with `apiVersion` and `kind`."""
     return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", **plain(policy)}
+
+
+def list_document(policies: Iterable[NetworkPolicy]) -> dict[str, Any]:
+    """Several policies as one document, a List."""
+    return {"apiVersion": "v1", "items": [document(policy) for policy in policies], "kind": "List"}
 
 
 def plain(part: Any) -> Any:
@@ -22,7 +29,8 @@ def plain(part: Any) -> Any:
 
 def _pruned(value: Any) -> Any:
     if isinstance(value, dict):
-        pruned = {key: _pruned(inner) for key, inner in value.items()}
+        # An empty label is not an absent one: without it a selector would select more.
+        pruned = {key: inner if key in _LABELS else _pruned(inner) for key, inner in value.items()}
         return {key: inner for key, inner in pruned.items() if not _goes_without_saying(key, inner)}
     return [_pruned(inner) for inner in value] if isinstance(value, list | tuple) else value
 

@@ -11,8 +11,6 @@ from ringfence.analysis.questions import Answer
 from ringfence.engine.explanations import PairReason, PolicyReason, SideReason
 from ringfence.engine.pods import Member, Reference
 from ringfence.engine.verdicts import End
-from ringfence.model.documents import document
-from ringfence.model.objects import NetworkPolicy
 from ringfence.model.origin import Place
 from ringfence.model.problems import Problem
 from ringfence.sets.addresses import Addresses
@@ -58,11 +56,6 @@ def connections(found: Iterable[Connection]) -> Iterator[str]:
         yield separator + msgspec.json.encode(piece).decode()
         separator = ",\n"
     yield "\n]}\n"
-
-
-def policies(found: Iterable[NetworkPolicy]) -> str:
-    """Policies as a List, as `kubectl get -o json` prints them."""
-    return text({"apiVersion": "v1", "items": [document(one) for one in found], "kind": "List"})
 
 
 def problems(found: Iterable[Problem]) -> str:

@@ -1,4 +1,4 @@
-"""Small pieces of YAML, for showing what to write into a policy.
+"""Documents, and pieces of them, as YAML: what to write into a policy, and policies as a whole.
 
 Only strings that every YAML reader takes for strings stay unquoted: kubectl reads `y` and `on` as booleans.
 """
@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")
+_ESCAPES = {code: f"\\u{code:04x}" for code in (*range(0x7F, 0xA0), 0x2028, 0x2029, 0xFEFF, 0xFFFE, 0xFFFF)}
+"""What JSON leaves as it is, and YAML does not take or takes for a line break."""
 _WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
 
 
@@ -41,4 +43,5 @@ def _entry(head: str, value: Any, indent: str) -> Iterator[str]:
 def _scalar(value: Any) -> str:
     if isinstance(value, str) and _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
         return value
-    return json.dumps(value)
+    # YAML reads what JSON writes, but not the two halves of a character that JSON may split in an escape.
+    return json.dumps(value, ensure_ascii=False).translate(_ESCAPES)
