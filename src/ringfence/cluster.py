@@ -9,8 +9,11 @@ Everything that the command line does goes through here.
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cached_property
+from itertools import count
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from ringfence.analysis import reach
 from ringfence.analysis.connections import Connection, connections
@@ -20,7 +23,7 @@ from ringfence.analysis.questions import Answer
 from ringfence.engine.state import State
 from ringfence.errors import InputError
 from ringfence.model.decoding import decode, unknown_fields
-from ringfence.model.objects import DEFAULT_NAMESPACE, Manifest, NetworkPolicy, Object, kind_of, namespace_of
+from ringfence.model.objects import DEFAULT_NAMESPACE, NetworkPolicy, Object, kind_of, namespace_of
 from ringfence.model.origin import Origin
 from ringfence.model.policies import defaulted
 from ringfence.model.problems import Problem, Severity
@@ -60,6 +63,7 @@ class Cluster:
         self.skipped: Counter[str] = Counter()
         self.state = State(live=live)
         self._origins: dict[tuple[str, str, str], Origin] = {}
+        self._numbers = count(1)
 
     @classmethod
     def load(
@@ -115,6 +119,9 @@ class Cluster:
                 )
         else:
             decoded = obj
+        if not decoded.metadata.name:
+            message = "metadata.name: Required value: objects are put in and taken out by their names"
+            raise InputError(f"{kind_of(decoded)}: {message}")
         if isinstance(decoded, NetworkPolicy):
             decoded = defaulted(decoded)
             if errors := validate(decoded):
@@ -162,31 +169,45 @@ class Cluster:
     def _take(self, reading: "Reading") -> None:
         self.problems.extend(reading.problems)
         self.skipped.update(reading.skipped)
-        for manifest in reading.manifests:
-            self._note_origin(manifest)
-            if isinstance(manifest.object, NetworkPolicy):
-                self._take_policy(manifest.object, manifest.origin)
-            else:
-                self.state.upsert(manifest.object, manifest.origin)
+        for manifest in sorted(reading.manifests, key=lambda manifest: not manifest.object.metadata.name):
+            obj, origin = manifest.object, manifest.origin
+            if isinstance(obj, NetworkPolicy):
+                obj = defaulted(obj)
+                if not self._check(obj, origin):
+                    continue
+            obj = self._named(obj)
+            self._note_origin(obj, origin)
+            self.state.upsert(obj, origin)
         self.problems.sort(key=lambda problem: problem.place)
 
-    def _note_origin(self, manifest: Manifest) -> None:
+    def _check(self, policy: NetworkPolicy, origin: Origin) -> bool:
+        """Whether the API server would take a policy; what it would say about it is noted."""
+        errors = validate(policy)
+        severity = Severity.ERROR if errors else Severity.WARNING
+        subject = f"NetworkPolicy {namespace_of(policy)}/{policy.metadata.name or policy.metadata.generate_name}"
+        for one in errors or warnings(policy):
+            self.problems.append(Problem(origin.at(one.path), str(one), severity, subject))
+        return not errors
+
+    def _named(self, obj: Object) -> Object:
+        """The object with a name: a number after a `generateName`, where the API server puts random letters.
+
+        Whoever has a name of his own must be in already, so that nobody gets the same.
+        """
+        metadata = obj.metadata
+        if metadata.name:
+            return obj
+        kind, namespace, prefix = kind_of(obj), namespace_of(obj), metadata.generate_name
+        names = (f"{prefix}{number}" for number in self._numbers)
+        name = next(name for name in names if (kind, namespace, name) not in self._origins)
+        return replace(obj, metadata=replace(metadata, name=name))
+
+    def _note_origin(self, obj: Object, origin: Origin) -> None:
         """Report an object that was read before: as with `kubectl apply`, the last one counts."""
-        kind, namespace, name = kind_of(manifest.object), namespace_of(manifest.object), manifest.object.metadata.name
+        kind, namespace, name = kind_of(obj), namespace_of(obj), obj.metadata.name
         earlier = self._origins.get((kind, namespace, name))
-        self._origins[kind, namespace, name] = manifest.origin
-        if earlier and name:
+        self._origins[kind, namespace, name] = origin
+        if earlier:
             subject = f"{kind} {namespace}/{name}" if namespace else f"{kind} {name}"
             message = f"defined before at {earlier.at()}; this one counts"
-            self.problems.append(Problem(manifest.origin.at(), message, Severity.WARNING, subject))
-
-    def _take_policy(self, policy: NetworkPolicy, origin: Origin) -> None:
-        policy = defaulted(policy)
-        errors = validate(policy)
-        subject = f"NetworkPolicy {namespace_of(policy)}/{policy.metadata.name}"
-        for error in errors:
-            self.problems.append(Problem(origin.at(error.path), str(error), object=subject))
-        if not errors:
-            for warning in warnings(policy):
-                self.problems.append(Problem(origin.at(warning.path), str(warning), Severity.WARNING, subject))
-            self.state.upsert(policy, origin)
+            self.problems.append(Problem(origin.at(), message, Severity.WARNING, subject))

@@ -1,0 +1,98 @@
+"""The Python face: what is taken in, what is refused, and what is said about it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ringfence import Cluster, RingfenceError
+
+POLICY = """
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {%s, namespace: prod}
+spec: {podSelector: {}, policyTypes: [%s]}
+---
+"""
+PODS = "".join(
+    f"{{apiVersion: v1, kind: Pod, metadata: {{{name}, namespace: prod}}}}\n---\n"
+    for name in ("name: web", "name: db", "generateName: job-", "generateName: job-")
+)
+
+
+def loaded(folder: Path, *texts: str) -> Cluster:
+    for number, text in enumerate(texts):
+        (folder / f"{number}.yaml").write_text(text)
+    return Cluster.load(folder)
+
+
+def messages(cluster: Cluster) -> list[str]:
+    return [f"{Path(problem.place.file).name}: {problem.message}" for problem in cluster.problems]
+
+
+class TestGeneratedNames:
+    """Each object with a `generateName` is one of its own, as the API server makes one of each."""
+
+    def test_policies_do_not_replace_one_another(self, tmp_path: Path) -> None:
+        both = POLICY % ("generateName: deny-", "Ingress") + POLICY % ("generateName: deny-", "Egress")
+        reasons = loaded(tmp_path, PODS, both).can("prod/web", "prod/db").reasons[0]
+        assert [reasons.egress.isolated, reasons.ingress.isolated] == [True, True]
+
+    def test_pods_do_not_either(self, tmp_path: Path) -> None:
+        names = [member.name for member in loaded(tmp_path, PODS).state.members_in("prod")]
+        assert names == ["web", "db", "job-1", "job-2"]
+
+    def test_a_name_that_somebody_has_is_not_given(self, tmp_path: Path) -> None:
+        generated, named = POLICY % ("generateName: deny-", "Ingress"), POLICY % ("name: deny-1", "Egress")
+        cluster = loaded(tmp_path, generated, named)
+        assert [policy.metadata.name for policy in cluster.policies()] == ["deny-1", "deny-2"]
+        assert not cluster.problems
+
+
+class TestTwice:
+    """Of objects with one name the last counts, as with `kubectl apply`."""
+
+    def test_the_last_counts_and_a_warning_names_both(self, tmp_path: Path) -> None:
+        cluster = loaded(tmp_path, POLICY % ("name: deny", "Ingress"), POLICY % ("name: deny", "Egress"))
+        assert [policy.spec.policy_types for policy in cluster.policies()] == [("Egress",)]
+        assert messages(cluster) == [f"1.yaml: defined before at {tmp_path / '0.yaml'}:2; this one counts"]
+
+    def test_one_that_is_refused_replaces_nothing(self, tmp_path: Path) -> None:
+        cluster = loaded(tmp_path, POLICY % ("name: deny", "Ingress"), POLICY % ("name: deny", "Outgress"))
+        assert [policy.spec.policy_types for policy in cluster.policies()] == [("Ingress",)]
+        assert messages(cluster) == [
+            '1.yaml: spec.policyTypes[0]: Unsupported value: "Outgress": supported values: "Ingress", "Egress"'
+        ]
+
+
+@pytest.mark.parametrize(
+    ("obj", "message"),
+    [
+        ({}, "None of None is a kind that ringfence does not read"),
+        ({"apiVersion": "v1", "kind": "ConfigMap"}, "'ConfigMap' of 'v1' is a kind that ringfence does not read"),
+        (
+            {"apiVersion": "v1", "kind": "Pod", "metadata": {"generateName": "web-"}},
+            "Pod: metadata.name: Required value: objects are put in and taken out by their names",
+        ),
+        (
+            {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": 7}},
+            'Pod in version "v1" cannot be handled as a Pod: json: cannot unmarshal number into Go struct field '
+            "ObjectMeta.metadata.name of type string",
+        ),
+        (
+            {
+                "apiVersion": "networking.k8s.io/v1",
+                "kind": "NetworkPolicy",
+                "metadata": {"name": "a"},
+                "spec": {"x": 1},
+            },
+            'strict decoding error: unknown field "spec.x"',
+        ),
+    ],
+)
+def test_an_object_that_cannot_be_used_is_refused_and_changes_nothing(obj: dict[str, Any], message: str) -> None:
+    cluster = Cluster()
+    with pytest.raises(RingfenceError) as refusal:
+        cluster.upsert(obj)
+    assert str(refusal.value) == message
+    assert not list(cluster.state.members())
