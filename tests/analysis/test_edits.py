@@ -6,7 +6,7 @@ from textwrap import indent
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from tests import strategies
 from tests.analysis.test_endpoints import service
@@ -123,6 +123,15 @@ class TestToAllow:
             "in prod/in, add to spec.ingress[0].from",
         ]
 
+    def test_both_may_be_sides_of_one_policy(self) -> None:
+        closed = policy("prod/p", {}, ingress=[FROM_API], egress=[])
+        found = edits("prod/web", "prod/db", 3306, closed)
+        assert [edit.action for edit in found] == [
+            "in prod/p, add to spec.egress",
+            "in prod/p, add to spec.ingress[0].from",
+        ]
+        assert found[1].after.spec.egress == found[0].after.spec.egress, "the second is made after the first"
+
     def test_through_a_service_the_port_of_the_pods_is_what_is_missing(self) -> None:
         leading = service("prod/db", {"app": "db"}, ports=[{"port": 80, "targetPort": 3306}])
         closed = policy("prod/p", DB, ingress=[admits(pods(labelled(app="api")), ports=[port(80)])])
@@ -227,6 +236,7 @@ OUTSIDE = ("192.0.2.1", "fd00::9:9", "10.0.0.0/24", "0.0.0.0/0")
 def ends(cluster: Cluster) -> st.SearchStrategy[tuple[str, str]]:
     """Two ends to ask about, of which one at least is in the cluster: pods, groups of pods, addresses."""
     inside = [f"{one.namespace}/{one.reference.kind.lower()}/{one.name}" for one in cluster.state.members()]
+    assume(inside)
     inside += sorted({f"{one.namespace}/*" for one in cluster.state.members()})
     pods, all_ends = st.sampled_from(inside), st.sampled_from([*inside, *OUTSIDE])
     return st.tuples(pods, all_ends) | st.tuples(all_ends, pods)

@@ -125,8 +125,8 @@ def test_every_kind_has_the_names_that_kubectl_gives_it(kind: str) -> None:
         ("prod/pod/web", "there is no Pod web in namespace prod; there is default/web"),
         ("prod/sts/web", "there is no StatefulSet web in namespace prod; there is default/web"),
         ("prdo/db", "there is no pod or workload db in namespace prdo; there is prod/db"),
-        ("prdo/zzz", "there is nothing in namespace prdo; did you mean prod?"),
-        ("empty/zzz", "there is nothing in namespace empty"),
+        ("prdo/zzz", "there is no pod in namespace prdo; did you mean prod?"),
+        ("empty/zzz", "there is no pod in namespace empty"),
         ("prod/rs/idle-1", "ReplicaSet idle-1 in namespace prod has no pods"),
         ("prod/lonely", "there is no pod or workload lonely in namespace prod, but a Service: write prod/svc/lonely"),
         ("prod/svc/lonely", "nothing stands behind prod/Service/lonely: no pod matches its selector app=nobody"),
@@ -135,6 +135,7 @@ def test_every_kind_has_the_names_that_kubectl_gives_it(kind: str) -> None:
         ("prod/twin", "could mean several things in namespace prod: write deployment/twin or job/twin"),
         ("empty/*", "there is no pod in namespace empty"),
         ("nowhere/*", "there is no pod in namespace nowhere"),
+        ("prdo/*", "there is no pod in namespace prdo; did you mean prod?"),
         ("prod/app=nobody", "no pod in namespace prod has the label app=nobody"),
         ("prod/app=", "no pod in namespace prod has the label app="),
         ("prod/thing/web", "'thing' is no kind; write NAMESPACE/KIND/NAME, with a kind such as deploy or svc"),
@@ -147,7 +148,8 @@ def test_every_kind_has_the_names_that_kubectl_gives_it(kind: str) -> None:
         ("prod/deploy/", "'prod/deploy/' names nothing"),
         ("/db", "'/db' names nothing"),
         ("300.1.1.1", "there is no pod or workload 300.1.1.1 in namespace default"),
-        ("10.0.0.0/33", "there is nothing in namespace 10.0.0.0"),
+        ("10.0.0.0/33", "10.0.0.0/33 is no CIDR: a prefix has 0 to 32 bits, in IPv6 0 to 128"),
+        ("fd00::/129", "fd00::/129 is no CIDR"),
     ],
 )
 def test_what_names_nothing_is_an_error_that_says_why(text: str, message: str) -> None:

@@ -41,7 +41,7 @@ from ringfence.model.yaml_text import yaml_lines
 from ringfence.sets.traffic import PROTOCOLS, Traffic
 
 _replace = msgspec.structs.replace
-_MOST_STEPS = 6
+_MOST_STEPS = 12
 _MOST_LABELS = 4
 _LONGEST_NAME = 240  # of the 253 characters that a name may have, less some for a number
 _GENERATED_LABELS = (
@@ -88,25 +88,22 @@ def smallest_edit(state: State, answer: Answer) -> tuple[Edit, ...]:
 
 def _undone(state: State, answer: Answer, wanted: bool) -> PairReason | None:
     """A pair that keeps the answer from being what is wanted; None if it is."""
-    reasons = [explain(state, pair.source, pair.destination, pair.asked) for pair in answer.pairs]
+    reasons = (explain(state, pair.source, pair.destination, pair.asked) for pair in answer.pairs)
+    denied = next((reason for reason in reasons if not reason.allowed), None)
     if wanted:
-        return next((reason for reason in reasons if not reason.allowed), None)
-    return reasons[0] if all(reason.allowed for reason in reasons) else None
+        return denied
+    pair = answer.pairs[0]
+    return None if denied else explain(state, pair.source, pair.destination, pair.asked)
 
 
 # --- to allow ---------------------------------------------------------------------------------------------------------
 
 
 def _allowing(state: State, reason: PairReason) -> list[Edit]:
-    """For each side that denies, its smallest edit; nothing if one of them cannot be mended."""
-    edits = []
-    for side in (reason.egress, reason.ingress):
-        if not side.allowed:
-            best = _best(state, reason, side, _openings(state, side, reason.asked), wanted=True)
-            if best is None:
-                return []
-            edits.append(best)
-    return edits
+    """The smallest edit of the first side that denies; nothing if there is none, or it cannot be mended."""
+    side = next((side for side in (reason.egress, reason.ingress) if not side.allowed), None)
+    best = _best(state, reason, side, _openings(state, side, reason.asked), wanted=True) if side else None
+    return [best] if best else []
 
 
 def _openings(state: State, side: SideReason, asked: Traffic | None) -> Iterator[Edit]:
