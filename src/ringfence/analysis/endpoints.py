@@ -9,7 +9,7 @@ An endpoint that names nothing is an error, never an answer: a typing mistake mu
 """
 
 from difflib import get_close_matches
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 
 import msgspec
 
@@ -70,7 +70,7 @@ def resolve(state: State, text: str, namespace: str = DEFAULT_NAMESPACE) -> Endp
             f"{text!r} names nothing; write [NAMESPACE/][KIND/]NAME, NAMESPACE/KEY=VALUE or NAMESPACE/*"
         )
     if name == "*":
-        return _several(text, list(state.members_in(space)), f"there is no pod in namespace {space}")
+        return _several(text, list(state.members_in(space)), _nothing_in(state, space))
     if "=" in name:
         key, _, value = name.partition("=")
         labelled = [member for member in state.members_in(space) if member.labels.get(key) == value]
@@ -88,7 +88,17 @@ def _parse_network(text: str) -> Network | None:
             raise EndpointError(
                 f"{text}: the address has bits set beyond the prefix; write {ip_network(text, strict=False)}"
             ) from None
+        if _is_address(text.partition("/")[0]):
+            raise EndpointError(f"{text} is no CIDR: a prefix has 0 to 32 bits, in IPv6 0 to 128") from None
         return None
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _addressed(state: State, text: str, network: Network) -> Endpoint:
@@ -184,8 +194,13 @@ def _why_nothing(state: State, namespace: str, kind: str, name: str) -> str:
         return f"there is no {what} in namespace {namespace}; there is {others}"
     known = {state.workload(member).name for member in state.members_in(namespace)}
     if not known:
-        return f"there is nothing in namespace {namespace}{_similar(namespace, state.namespaces.names())}"
+        return _nothing_in(state, namespace)
     return f"there is no {what} in namespace {namespace}{_similar(name, list(known))}"
+
+
+def _nothing_in(state: State, namespace: str) -> str:
+    others = [name for name in state.namespaces.names() if name != namespace]
+    return f"there is no pod in namespace {namespace}{_similar(namespace, others)}"
 
 
 def _similar(name: str, known: list[str]) -> str:

@@ -19,6 +19,14 @@ from ringfence.errors import EndpointError, InputError
 from ringfence.sets.traffic import ALL_TRAFFIC, PROTOCOLS, Traffic
 
 
+def check_port(protocol: str, port: int | None) -> None:
+    """Raise InputError where a question is about a protocol or a port that does not exist; None is all traffic."""
+    if protocol not in PROTOCOLS:
+        raise InputError(f"{protocol!r} is no protocol of a NetworkPolicy: write TCP, UDP or SCTP")
+    if port is not None and not 1 <= port <= 65535:
+        raise InputError(f"{port} is no port: ports are from 1 to 65535")
+
+
 class Pair(msgspec.Struct, frozen=True):
     """One source and one destination of a question; `port` is the destination's own, None for all traffic.
 
@@ -44,10 +52,7 @@ class Answer:
     """
 
     def __init__(self, state: State, source: Endpoint, destination: Endpoint, protocol: str, port: int | None) -> None:
-        if protocol not in PROTOCOLS:
-            raise InputError(f"{protocol!r} is no protocol of a NetworkPolicy: write TCP, UDP or SCTP")
-        if port is not None and not 1 <= port <= 65535:
-            raise InputError(f"{port} is no port: ports are from 1 to 65535")
+        check_port(protocol, port)
         self.source = source
         self.destination = destination
         self.protocol = protocol

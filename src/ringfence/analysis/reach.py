@@ -8,6 +8,7 @@ from functools import reduce
 from operator import and_, or_
 
 from ringfence.analysis.endpoints import Endpoint
+from ringfence.analysis.questions import check_port
 from ringfence.engine import tiers
 from ringfence.engine.matching import end_text
 from ringfence.engine.pods import Member
@@ -60,6 +61,7 @@ class Pods(Collection[Member]):
 
 def sources(state: State, destination: Endpoint, protocol: str, port: int) -> Pods:
     """The pods that may open a connection to a port of `destination`: to each pod that it names, those excepted."""
+    check_port(protocol, port)
     backends = destination.backends(state, protocol, port)
     reached = _pods(destination, (backend.end for backend in backends))
     numbers = [backend.port or port for backend in backends]
@@ -72,6 +74,7 @@ def sources(state: State, destination: Endpoint, protocol: str, port: int) -> Po
 
 def destinations(state: State, source: Endpoint, protocol: str, port: int) -> Pods:
     """The pods to whose port each pod that `source` names may open a connection, those excepted."""
+    check_port(protocol, port)
     opening = _pods(source, source.ends)
     bits = [_meeting(state, pod, Direction.EGRESS, protocol, port) for pod in opening]
     exempt: list[Member] = []

@@ -4,6 +4,7 @@ import click
 
 from ringfence.analysis.connections import Connection, parties
 from ringfence.cli.inputs import Inputs, input_options
+from ringfence.cluster import Cluster
 from ringfence.engine.pods import Reference
 from ringfence.render import connections as writers
 from ringfence.render import matrix as matrices
@@ -33,6 +34,7 @@ def connections(inputs: Inputs, pods: bool, output: str) -> None:
     ringfence connections -f manifests/ -o dot | dot -Tsvg > connections.svg
     """
     cluster = inputs.cluster()
+    _parties(cluster, inputs.namespace, pods=pods)
     found = (one for one in cluster.connections(pods=pods) if _touches(one, inputs.namespace))
     if output == "json":
         from ringfence.render.json import connections as pieces
@@ -50,14 +52,24 @@ def connections(inputs: Inputs, pods: bool, output: str) -> None:
 def matrix(inputs: Inputs, pods: bool, output: str) -> None:
     """All connections as a table: sources down, destinations across.
 
+    With -n, those inside a namespace, and between it and the outside of the cluster.
+
     \b
     ringfence matrix -f manifests/
     """
     cluster = inputs.cluster()
-    references = sorted({party.reference for group in parties(cluster.state, pods=pods).values() for party in group})
-    shown = [one for one in references if inputs.namespace in (None, one.namespace)]
+    shown = _parties(cluster, inputs.namespace, pods=pods)
     made = matrices.matrix(shown, cluster.connections(pods=pods))
     click.echo(matrices.FORMATS[output](made), nl=False)
+
+
+def _parties(cluster: Cluster, namespace: str | None, *, pods: bool) -> list[Reference]:
+    """Who is listed, in alphabetical order. Where that is nobody, which may be a mistake, a message says so."""
+    references = {party.reference for group in parties(cluster.state, pods=pods).values() for party in group}
+    found = sorted(one for one in references if namespace in (None, one.namespace))
+    if not found:
+        click.echo(f"No pods or workloads found{f' in {namespace} namespace' if namespace else ''}.", err=True)
+    return found
 
 
 def _touches(connection: Connection, namespace: str | None) -> bool:

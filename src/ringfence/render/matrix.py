@@ -27,17 +27,20 @@ class Matrix(msgspec.Struct, frozen=True):
 
 
 def matrix(references: Sequence[Reference], found: Iterable[Connection]) -> Matrix:
-    """The matrix of all connections between `references` and with the outside."""
+    """The matrix of the connections between `references`, and between those and the outside."""
+    ends = [*references, None]
+    shown = set(ends)
     passing: dict[tuple[Reference | None, Reference | None], str] = {}
     notes = []
     for one in found:
         source, destination = _inside(one.source), _inside(one.destination)
+        if source not in shown or destination not in shown:
+            continue
         if ALL_ADDRESSES in (one.source, one.destination) or (source and destination):
             passing[source, destination] = cell(one.traffic)
         else:
             passing[source, destination] = "some*"
             notes.append(f"* {party(one.source)} -> {party(one.destination)}: {one.traffic}")
-    ends = [*references, None]
     cells = tuple(
         tuple(passing.get((row, column), _ITSELF if row == column else _NOTHING) for column in ends) for row in ends
     )

@@ -1,0 +1,45 @@
+"""`connections` and `matrix`: whom -n keeps, and what is said where nobody is left."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from ringfence.cli import cli
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "three-tier"
+
+
+def run(command: str, path: Path = EXAMPLE) -> Result:
+    return CliRunner().invoke(cli, [*command.split(), "-f", str(path)])
+
+
+def test_connections_of_a_namespace_are_those_that_touch_it() -> None:
+    found = json.loads(run("connections -n staging -o json").stdout)["connections"]
+    ends = [{one[side].get("namespace") for side in ("source", "destination")} for one in found]
+    assert ends
+    assert all("staging" in pair for pair in ends)
+
+
+def test_the_matrix_of_a_namespace_says_nothing_of_others() -> None:
+    assert run("matrix -n staging").stdout == (
+        "                        1    2\n1 staging/api           ·   all\n2 outside the cluster  all   ·\n"
+    )
+
+
+def test_what_a_cell_has_no_room_for_stands_below() -> None:
+    assert run("matrix -n prod").stdout.endswith("\n\n* prod/db -> 192.168.5.10/32: TCP 80\n")
+
+
+@pytest.mark.parametrize("command", ["connections", "connections -o json", "matrix"])
+@pytest.mark.parametrize(
+    ("option", "path", "message"),
+    [
+        ("-n stagin", EXAMPLE, "No pods or workloads found in stagin namespace.\n"),
+        ("", EXAMPLE / "db-policy.yaml", "No pods or workloads found.\n"),
+    ],
+)
+def test_where_there_is_nobody_a_message_says_so(command: str, option: str, path: Path, message: str) -> None:
+    result = run(f"{command} {option}", path)
+    assert (result.exit_code, result.stderr) == (0, message)
