@@ -6,6 +6,7 @@ not wait for what it does not need.
 
 import os
 import sys
+from errno import EPIPE
 from importlib import import_module
 from typing import IO, Any
 
@@ -58,6 +59,10 @@ class _LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except RingfenceError as error:
+            raise _Refusal(str(error)) from error
+        except OSError as error:
+            if error.errno == EPIPE:  # Whoever read the output has seen enough, which is no mistake.
+                raise
             raise _Refusal(str(error)) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -2,11 +2,12 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Sequence
 
 from ringfence.analysis.connections import Connection
 from ringfence.engine.pods import Reference
-from ringfence.render.tables import table
+from ringfence.render.tables import harmless, table
 from ringfence.sets.addresses import ALL_ADDRESSES, Addresses
 
 _MOST_CIDRS = 4
@@ -20,57 +21,43 @@ def text(found: Iterable[Connection]) -> str:
 
 def comma_separated(found: Iterable[Connection]) -> str:
     """CSV with a header line; addresses in full, separated by blanks."""
-    lines = io.StringIO()
-    writer = csv.writer(lines, lineterminator="\n")
-    writer.writerow(name.lower() for name in _HEADERS)
-    for one in found:
-        writer.writerow((_in_full(one.source), _in_full(one.destination), str(one.traffic)))
-    return lines.getvalue()
+    rows = ((_in_full(one.source), _in_full(one.destination), str(one.traffic)) for one in found)
+    return csv_lines([[name.lower() for name in _HEADERS], *rows])
 
 
 def markdown(found: Iterable[Connection]) -> str:
     """A Markdown table."""
-    rows = [(party(one.source), party(one.destination), str(one.traffic)) for one in found]
-    lines = ["| source | destination | traffic |", "|---|---|---|"]
-    return (
-        "\n".join(lines + ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]) + "\n"
-    )
+    rows = ((party(one.source), party(one.destination), str(one.traffic)) for one in found)
+    return markdown_table([name.lower() for name in _HEADERS], rows)
 
 
 def dot(found: Iterable[Connection]) -> str:
     """A Graphviz graph with a box around each namespace."""
     connections = list(found)
+    numbers = _numbers(connections)
     lines = ["digraph connections {", '  rankdir="LR"; node [shape=box, style=rounded];']
-    for number, (namespace, parties) in enumerate(_by_namespace(connections).items()):
+    for at, (namespace, parties) in enumerate(_by_namespace(numbers).items()):
         if namespace:
-            lines += [f"  subgraph cluster_{number} {{", f"    label={_quoted(namespace)};"]
-            lines += [f"    {_quoted(party(one))} [label={_quoted(_short(one))}];" for one in parties]
+            lines += [f"  subgraph cluster_{at} {{", f"    label={_quoted(namespace)};"]
+            lines += [f"    {numbers[one]} [label={_quoted(_short(one))}];" for one in parties]
             lines.append("  }")
         else:
-            lines += [f"  {_quoted(party(one))} [shape=ellipse];" for one in parties]
-    lines += [
-        f"  {_quoted(party(one.source))} -> {_quoted(party(one.destination))} [label={_quoted(str(one.traffic))}];"
-        for one in connections
-    ]
+            lines += [f"  {numbers[one]} [label={_quoted(_short(one))}, shape=ellipse];" for one in parties]
+    for one in connections:
+        lines.append(f"  {numbers[one.source]} -> {numbers[one.destination]} [label={_quoted(str(one.traffic))}];")
     return "\n".join([*lines, "}"]) + "\n"
 
 
 def mermaid(found: Iterable[Connection]) -> str:
     """A Mermaid flowchart with a box around each namespace, for Markdown that draws it."""
     connections = list(found)
-    numbers: dict[Reference | Addresses, str] = {}
+    numbers = _numbers(connections)
     lines = ["flowchart LR"]
-    for namespace, parties in _by_namespace(connections).items():
-        if namespace:
-            lines.append(f'  subgraph {_unquoted(namespace)}["{_unquoted(namespace)}"]')
-        for one in parties:
-            numbers[one] = f"n{len(numbers)}"
-            lines.append(f'    {numbers[one]}["{_unquoted(_short(one))}"]')
-        if namespace:
-            lines.append("  end")
-    for connection in connections:
-        label = _unquoted(str(connection.traffic))
-        lines.append(f'  {numbers[connection.source]} -->|"{label}"| {numbers[connection.destination]}')
+    for at, (namespace, parties) in enumerate(_by_namespace(numbers).items()):
+        boxed = [f"    {numbers[one]}[{_entities(_short(one))}]" for one in parties]
+        lines += [f"  subgraph s{at}[{_entities(namespace)}]", *boxed, "  end"] if namespace else boxed
+    for one in connections:
+        lines.append(f"  {numbers[one.source]} -->|{_entities(str(one.traffic))}| {numbers[one.destination]}")
     return "\n".join(lines) + "\n"
 
 
@@ -85,9 +72,12 @@ FORMATS: dict[str, Callable[[Iterable[Connection]], str]] = {
 
 
 def party(one: Reference | Addresses) -> str:
-    """An end of a connection in few words: `prod/web`, `prod/api[Deployment]`, `any address`, `10.0.0.0/8, ...`."""
+    """An end of a connection in few words: `prod/web`, `prod/Deployment/api`, `any address`, `10.0.0.0/8, ...`.
+
+    What is an object is written as an endpoint, so that it can be asked about as it stands.
+    """
     if isinstance(one, Reference):
-        return f"{one.namespace}/{one.name}" + ("" if one.kind == "Pod" else f"[{one.kind}]")
+        return str(one)
     if one == ALL_ADDRESSES:
         return "any address"
     cidrs = one.cidrs()
@@ -95,26 +85,53 @@ def party(one: Reference | Addresses) -> str:
     return ", ".join(cidrs[:_MOST_CIDRS]) + more
 
 
+def csv_lines(rows: Iterable[Iterable[str]]) -> str:
+    """Rows as CSV."""
+    lines = io.StringIO()
+    csv.writer(lines, lineterminator="\n").writerows(map(harmless, row) for row in rows)
+    return lines.getvalue()
+
+
+def markdown_table(headers: Sequence[str], rows: Iterable[Iterable[str]]) -> str:
+    """Rows as a Markdown table, in which no name means anything but itself."""
+
+    def line(cells: Iterable[str]) -> str:
+        return "| " + " | ".join(re.sub(r"([\\|<`])", r"\\\1", _one_line(cell)) for cell in cells) + " |"
+
+    return "\n".join([line(headers), "|---" * len(headers) + "|", *map(line, rows)]) + "\n"
+
+
 def _in_full(one: Reference | Addresses) -> str:
     return " ".join(one.cidrs()) if isinstance(one, Addresses) else party(one)
 
 
 def _short(one: Reference | Addresses) -> str:
-    return party(one).partition("/")[2] if isinstance(one, Reference) else party(one)
+    return party(one).removeprefix(f"{one.namespace}/") if isinstance(one, Reference) else party(one)
 
 
-def _by_namespace(found: Iterable[Connection]) -> dict[str, list[Reference | Addresses]]:
-    parties = dict.fromkeys(end for one in found for end in (one.source, one.destination))
+def _numbers(found: Iterable[Connection]) -> dict[Reference | Addresses, str]:
+    """A name for the node of each end: its own may be long, odd, or look like another's."""
+    ends = dict.fromkeys(end for one in found for end in (one.source, one.destination))
+    return {end: f"n{number}" for number, end in enumerate(ends)}
+
+
+def _by_namespace(ends: Iterable[Reference | Addresses]) -> dict[str, list[Reference | Addresses]]:
     groups: dict[str, list[Reference | Addresses]] = {}
-    for end in parties:
+    for end in ends:
         groups.setdefault(end.namespace if isinstance(end, Reference) else "", []).append(end)
     return groups
 
 
 def _quoted(name: str) -> str:
-    escaped = name.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    escaped = harmless(name).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{escaped}"'
 
 
-def _unquoted(name: str) -> str:
-    return name.replace('"', "#quot;").replace("\n", " ")
+def _entities(name: str) -> str:
+    """A text in quotes as Mermaid reads it, where `#` begins an entity."""
+    escaped = _one_line(name).replace("#", "#35;").replace('"', "#quot;")
+    return f'"{escaped}"'
+
+
+def _one_line(name: str) -> str:
+    return re.sub(r"\s", " ", harmless(name))
