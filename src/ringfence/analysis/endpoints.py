@@ -8,6 +8,7 @@
 An endpoint that names nothing is an error, never an answer: a typing mistake must not look like "no".
 """
 
+import re
 from difflib import get_close_matches
 from ipaddress import ip_address, ip_network
 
@@ -37,6 +38,10 @@ KINDS = {
     for alias in aliases
 }
 """Kinds as kubectl abbreviates them."""
+
+
+_MAY_BE_ADDRESS = re.compile(r"[0-9.]+(/.*)?|[^/]*:.*")
+"""No name has a colon, and few are made of digits and dots: those are asked for in vain, which only takes longer."""
 
 
 class Endpoint(msgspec.Struct, frozen=True):
@@ -81,6 +86,8 @@ def resolve(state: State, text: str, namespace: str = DEFAULT_NAMESPACE) -> Endp
 
 
 def _parse_network(text: str) -> Network | None:
+    if not _MAY_BE_ADDRESS.fullmatch(text):
+        return None
     try:
         return ip_network(text)
     except ValueError as error:
