@@ -151,6 +151,11 @@ def test_who_was_given_an_address_gives_way_to_who_carries_it() -> None:
             "pod x/a has the address 127.0.0.1, which no host can have",
             id="an address of no host",
         ),
+        pytest.param(
+            [node("n", "10.0.0.1"), pod("x/a", hostNetwork=True, nodeName="n", addresses=["10.0.0.2"])],
+            "pod x/a reports 10.0.0.2 as its host's address, which n has not",
+            id="a pod and its node that contradict each other",
+        ),
     ],
 )
 def test_what_cannot_be_built(objects: list[Object], message: str) -> None:
@@ -175,6 +180,20 @@ def test_a_pod_on_the_host_network_has_its_nodes_addresses() -> None:
     assert set(topology.pod_by_name["x/b"].addresses) == set(
         topology.node_by_name[topology.pod_by_name["x/b"].node].addresses
     )
+
+
+def test_a_pod_on_the_host_network_tells_which_node_it_is_on_by_its_address() -> None:
+    known = planned(node("here", "192.168.0.1"), pod("x/a", hostNetwork=True, addresses=["192.168.0.1"]))
+    assert known.pod_by_name["x/a"].node == "here"
+    unknown = planned(pod("x/a", hostNetwork=True, addresses=["192.168.0.9"]))
+    assert unknown.pod_by_name["x/a"].node == "host-192.168.0.9"
+    assert list(map(str, unknown.node_by_name["host-192.168.0.9"].addresses)) == ["192.168.0.9"]
+
+
+def test_a_node_has_what_it_says_and_what_its_pods_say() -> None:
+    agent = pod("x/a", hostNetwork=True, nodeName="here", addresses=["192.168.0.1"])
+    topology = planned(node("here", "fd00::1"), agent)
+    assert set(map(str, topology.node_by_name["here"].addresses)) == {"192.168.0.1", "fd00::1"}
 
 
 def test_a_finished_pod_is_not_built() -> None:

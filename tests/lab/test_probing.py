@@ -157,6 +157,30 @@ def test_a_network_becomes_another_one() -> None:
     assert in_sandbox(observed) == ([True] * 5, [False, False])
 
 
+def test_nodes_and_hosts_outside_may_get_other_addresses() -> None:
+    """Even if they lose all that they had: the kernel then forgets the way out of a namespace."""
+
+    def observed() -> list[list[bool]]:
+        before = cluster(2, 2)
+        bench = Bench(before)
+        found = []
+        for number in (7, 8):
+            nodes = [msgspec.structs.replace(node, addresses=()) for node in before.nodes]
+            bench.network.become(msgspec.structs.replace(before, nodes=tuple(nodes), outside=()))
+            nodes = [
+                msgspec.structs.replace(node, addresses=(ip_address(f"172.19.{number}.{i}"),))
+                for i, node in enumerate(nodes)
+            ]
+            host = ip_address(f"198.51.100.{number}")
+            bench.network.become(msgspec.structs.replace(before, nodes=tuple(nodes), outside=(host,)))
+            inward = Probe(bench.network.outside, before.pods[0].addresses[0], Port(80), host)
+            from_node = Probe(bench.network.node("node-1"), before.pods[0].addresses[0], Port(80))
+            found.append(bench.observe([*(probe for _, _, probe in bench.all_probes()), inward, from_node]))
+        return found
+
+    assert all(all(reached) for reached in in_sandbox(observed))
+
+
 def test_a_port_that_a_program_has_is_not_taken_from_it() -> None:
     def message() -> str:
         bench = Bench(cluster(1, 1))

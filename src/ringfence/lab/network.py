@@ -29,7 +29,10 @@ from ringfence.lab.topology import IPAddress, Node, Pod, Topology
 
 _UPPER_HARDWARE: Final = bytes.fromhex("020000000001")
 _LOWER_HARDWARE: Final = bytes.fromhex("020000000002")
-_GATEWAY: Final[dict[int, IPAddress]] = {4: ip_address("169.254.1.1"), 6: ip_address("fe80::1")}
+_UPPER: Final[dict[int, IPAddress]] = {4: ip_address("169.254.1.1"), 6: ip_address("fe80::1")}
+_LOWER: Final[dict[int, IPAddress]] = {4: ip_address("169.254.1.2"), 6: ip_address("fe80::2")}
+"""What the ends of a link are called in routes; neither has such an address."""
+
 _UPLINK: Final = 2
 _FIRST_DOWNLINK: Final = 1000
 _LINK_TIMEOUT: Final = 10.0
@@ -101,7 +104,7 @@ class Network:
         self._topology = Topology((), ())
 
     def become(self, topology: Topology) -> None:
-        """Add and remove what differs from the present topology; nodes only ever come. What stays is not touched.
+        """Add, remove and change what differs from the present topology. What stays is not touched.
 
         Raises LaboratoryError if the kernel refuses: an address that cannot be used, or a limit that is reached.
         """
@@ -110,8 +113,8 @@ class Network:
         staying = old.keys() - {pod.name for pod in gone}
         try:
             self._remove_pods(gone)
-            self._change_outside(set(topology.outside))
-            self._add_nodes([node for node in topology.nodes if node.name not in self._nodes])
+            self._readdress(self._outside, self._outside_link, self._topology.outside, topology.outside)
+            self._change_nodes(topology)
             self._add_pods([pod for name, pod in new.items() if name not in staying], topology.nodes)
         except OSError as error:
             raise LaboratoryError(f"the network of the laboratory cannot be built: {error.strerror}") from error
@@ -137,6 +140,16 @@ class Network:
         self._outside.close()
         self._fabric.close()
 
+    def _change_nodes(self, topology: Topology) -> None:
+        """A node that is not mentioned any more stays as a router without an address."""
+        new = topology.node_by_name
+        for node in self._topology.nodes:
+            stack, link = self._nodes[node.name]
+            self._readdress(stack, link, node.addresses, new[node.name].addresses if node.name in new else ())
+        for name in new.keys() & self._nodes.keys() - self._topology.node_by_name.keys():
+            self._readdress(*self._nodes[name], (), new[name].addresses)
+        self._add_nodes([node for node in topology.nodes if node.name not in self._nodes])
+
     def _add_nodes(self, nodes: list[Node]) -> None:
         stacks = _make([node.name for node in nodes], _ROUTER_SETTINGS)
         links = _attach(self._fabric, [(node.name, stacks[node.name], node.addresses) for node in nodes])
@@ -150,11 +163,7 @@ class Network:
             links = _attach(stack, lower)
             self._pods |= {name: (stacks[name], link) for name, link in links.items()}
             self._fabric.carry_out(
-                rtnetlink.route(uplink, ip, gateway)
-                for _, _, addresses in lower
-                for ip in addresses
-                for gateway in node.addresses
-                if gateway.version == ip.version
+                rtnetlink.route(uplink, ip, _LOWER[ip.version]) for _, _, addresses in lower for ip in addresses
             )
 
     def _remove_pods(self, pods: list[Pod]) -> None:
@@ -165,16 +174,14 @@ class Network:
             self._fabric.carry_out(rtnetlink.remove_route(uplink, ip) for ip in pod.addresses)
             stack.close()
 
-    def _change_outside(self, wanted: set[IPAddress]) -> None:
-        present = set(self._topology.outside)
-        self._outside.carry_out(
-            [rtnetlink.remove_address(_UPLINK, ip) for ip in present - wanted]
-            + [rtnetlink.address(_UPLINK, ip) for ip in wanted - present]
-        )
-        self._fabric.carry_out(
-            [rtnetlink.remove_route(self._outside_link, ip) for ip in present - wanted]
-            + [*_routes(self._outside_link, wanted - present)]
-        )
+    def _readdress(self, stack: Stack, link: int, before: tuple[IPAddress, ...], after: tuple[IPAddress, ...]) -> None:
+        """Give the lower end of one of the fabric's links other addresses."""
+        going = [ip for ip in before if ip not in after]
+        coming = [ip for ip in after if ip not in before]
+        gone = [rtnetlink.remove_address(_UPLINK, ip) for ip in going]
+        come = [rtnetlink.address(_UPLINK, ip) for ip in coming]
+        stack.carry_out([*gone, *come, *_way_up()])
+        self._fabric.carry_out([rtnetlink.remove_route(link, ip) for ip in going] + [*_routes(link, coming)])
 
 
 def _place(pod: Pod) -> tuple[str, tuple[IPAddress, ...]]:
@@ -199,7 +206,7 @@ def _attach(upper: Stack, lower: list[tuple[str, Stack, tuple[IPAddress, ...]]])
     )
     for _, stack, addresses in lower:
         stack.carry_out(_uplink(addresses))
-    upper.carry_out(request for name, _, addresses in lower for request in _routes(numbers[name], addresses))
+    upper.carry_out(request for name, _, addresses in lower for request in _downlink(numbers[name], addresses))
     upper.await_links(set(numbers.values()))
     return numbers
 
@@ -210,14 +217,24 @@ def _uplink(addresses: tuple[IPAddress, ...]) -> Iterator[Request]:
     yield rtnetlink.bring_up(_UPLINK)
     for ip in addresses:
         yield rtnetlink.address(_UPLINK, ip)
-    for version, gateway in _GATEWAY.items():
-        if _is_supported(version):
-            yield rtnetlink.neighbour(_UPLINK, gateway, _UPPER_HARDWARE)
-            yield rtnetlink.default_route(_UPLINK, gateway)
+    yield from _way_up()
+
+
+def _way_up() -> Iterator[Request]:
+    for gateway in _supported(_UPPER):
+        yield rtnetlink.neighbour(_UPLINK, gateway, _UPPER_HARDWARE)
+        yield rtnetlink.default_route(_UPLINK, gateway)
+
+
+def _downlink(link: int, addresses: Iterable[IPAddress]) -> Iterator[Request]:
+    """What an upper end needs: the lower end by its name, and the way down to each address."""
+    for end in _supported(_LOWER):
+        yield rtnetlink.neighbour(link, end, _LOWER_HARDWARE)
+    yield from _routes(link, addresses)
 
 
 def _routes(link: int, addresses: Iterable[IPAddress]) -> Iterator[Request]:
-    """What an upper end needs: the way down to each address."""
+    """The way down to each address."""
     for ip in addresses:
         yield rtnetlink.neighbour(link, ip, _LOWER_HARDWARE)
         yield rtnetlink.route(link, ip)
@@ -234,6 +251,10 @@ def _configure(settings: dict[str, str]) -> None:
                     f"the kernel setting {name} cannot be written: {error.strerror}: a container has to be allowed it "
                     "(docker run --security-opt systempaths=unconfined)"
                 ) from error
+
+
+def _supported(ends: dict[int, IPAddress]) -> list[IPAddress]:
+    return [ip for version, ip in ends.items() if _is_supported(version)]
 
 
 @cache

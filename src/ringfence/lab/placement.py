@@ -6,6 +6,7 @@ state as ordinary objects, so that the engine judges exactly the network that is
 """
 
 from collections import Counter
+from collections.abc import Iterable
 from contextlib import suppress
 from ipaddress import ip_address
 from itertools import islice
@@ -101,16 +102,17 @@ class Placement:
         self.additions = (f"{namespace}/{_DNS_POD}",)
 
     def _settle_nodes(self) -> None:
-        named = {member.node for member in self._state.members() if member.node} | self._state.nodes.keys()
+        named = {name for member in self._state.members() if (name := _home(self._state, member))}
+        named |= self._state.nodes.keys()
         count = max(self._wishes.nodes, len(named))
         spare = (name for number in range(1, count + 1) if (name := f"node-{number}") not in named)
         for name in [*sorted(named), *islice(spare, count - len(named))]:
             node = self._state.nodes.get(name, Node(ObjectMeta(name)))
-            known = node_addresses(node) or _reported_by_pods(self._state, name)
+            known = _first_of_each_family([*node_addresses(node), *_reported_by_pods(self._state, name)])
             families = {ip.version for ip in known}
             missing = [ip for ip in self._give(Reference("", "Node", name), "nodes") if ip.version not in families]
             entries = tuple(NodeAddress(str(ip), "InternalIP") for ip in (*known, *missing))
-            if missing or not node_addresses(node):
+            if node_addresses(node) != (*known, *missing):
                 self._state.upsert(replace(node, status=NodeStatus(entries)))
 
     def _settle_pods(self) -> None:
@@ -121,7 +123,7 @@ class Placement:
             if member.reference.kind == "Pod" and member.node and member.addresses:
                 continue
             reference = self._pod_reference(member)
-            node = member.node or self._nodes.get(reference) or min(load, key=lambda name: load[name])
+            node = _home(self._state, member) or self._nodes.get(reference) or min(load, key=lambda name: load[name])
             load[node] += 1
             self._nodes[reference] = node
             addresses = () if member.host_network else carried(member) or self._give(reference, "pods")
@@ -170,13 +172,12 @@ def carried(member: Member) -> tuple[IPAddress, ...]:
 
 def node_addresses(node: Node) -> tuple[IPAddress, ...]:
     """The addresses of a node by which others reach it, the first of each family."""
-    first: dict[int, IPAddress] = {}
+    addresses = []
     for entry in node.status.addresses or ():
         if entry.type == "InternalIP":
             with suppress(ValueError):  # a host name
-                ip = ip_address(entry.address)
-                first.setdefault(ip.version, ip)
-    return tuple(first.values())
+                addresses.append(ip_address(entry.address))
+    return _first_of_each_family(addresses)
 
 
 def cluster_addresses(service: Service) -> tuple[IPAddress, ...]:
@@ -222,10 +223,29 @@ def _pod(member: Member, reference: Reference, node: str, addresses: tuple[IPAdd
     )
 
 
-def _reported_by_pods(state: State, node: str) -> tuple[IPAddress, ...]:
-    """The addresses of a node that is no object, as pods on its network report them."""
-    on_node = (member for member in state.members() if member.node == node and member.host_network)
-    return next((carried(member) for member in on_node if member.addresses), ())
+def _home(state: State, member: Member) -> str:
+    """The node that a pod says it is on, be it by its address; empty if it does not say.
+
+    A node of which nothing is known but a pod's address is called after that.
+    """
+    if member.node or not member.host_network or not member.addresses:
+        return member.node
+    (address, *_) = carried(member)
+    owners = (name for name, node in state.nodes.items() if address in node_addresses(node))
+    return next(owners, f"host-{address}")
+
+
+def _reported_by_pods(state: State, node: str) -> list[IPAddress]:
+    """The addresses of a node, as the pods on its network report them."""
+    on_it = (member for member in state.members() if member.host_network and _home(state, member) == node)
+    return [ip for member in on_it for ip in carried(member)]
+
+
+def _first_of_each_family(addresses: Iterable[IPAddress]) -> tuple[IPAddress, ...]:
+    first: dict[int, IPAddress] = {}
+    for ip in addresses:
+        first.setdefault(ip.version, ip)
+    return tuple(first.values())
 
 
 def _check(state: State) -> None:
@@ -240,3 +260,7 @@ def _check(state: State) -> None:
             if ip in owners:
                 raise LaboratoryError(f"{owners[ip]} and {owner} both have the address {ip}: remove one of them")
             owners[ip] = owner
+    for member in state.members():
+        for ip in carried(member) if member.host_network else ():
+            if ip not in node_addresses(state.nodes[member.node]):
+                raise LaboratoryError(f"pod {member} reports {ip} as its host's address, which {member.node} has not")

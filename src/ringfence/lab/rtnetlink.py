@@ -38,12 +38,14 @@ class _Type(IntEnum):
 class _Flag(IntEnum):
     REQUEST = 0x1
     ACKNOWLEDGE = 0x4
+    REPLACE = 0x100
     EXCLUSIVE = 0x200
     DUMP = 0x300
     CREATE = 0x400
 
 
 _NEW: Final = _Flag.REQUEST | _Flag.CREATE | _Flag.EXCLUSIVE
+_RENEW: Final = _Flag.REQUEST | _Flag.CREATE | _Flag.REPLACE
 _HEADER: Final = struct.Struct("=IHHII")
 _LINK: Final = struct.Struct("=BxHiII")
 _ADDRESS: Final = struct.Struct("=BBBBI")
@@ -130,8 +132,11 @@ def remove_route(index: int, destination: IPAddress) -> Request:
 
 
 def default_route(index: int, gateway: IPAddress) -> Request:
-    """Reach everything else by way of `gateway` at the other end of an interface's link."""
-    return Request(_Type.NEW_ROUTE, _NEW, _route_body(gateway, 0, index, gateway), f"default route by {gateway}")
+    """Reach everything else by way of `gateway` at the other end of an interface's link.
+
+    The kernel forgets it when an interface loses its last address.
+    """
+    return Request(_Type.NEW_ROUTE, _RENEW, _route_body(gateway, 0, index, gateway), f"default route by {gateway}")
 
 
 def neighbour(index: int, ip: IPAddress, hardware_address: bytes) -> Request:
@@ -142,7 +147,7 @@ def neighbour(index: int, ip: IPAddress, hardware_address: bytes) -> Request:
     """
     header = _NEIGHBOUR.pack(_family(ip), index, _NUD_PERMANENT, 0, 0)
     body = header + _attribute(_NDA_DST, ip.packed) + _attribute(_NDA_LLADDR, hardware_address)
-    return Request(_Type.NEW_NEIGHBOUR, _NEW, body, f"neighbour {ip}")
+    return Request(_Type.NEW_NEIGHBOUR, _RENEW, body, f"neighbour {ip}")
 
 
 def carry_out(requests: Iterable[Request]) -> None:
