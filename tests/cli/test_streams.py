@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from ringfence.cli import cli
 
 EXAMPLE = str(Path(__file__).parents[2] / "examples" / "three-tier")
+OTHERS = ("Secret", "ConfigMap", "Secret")
 RED_NO, QUESTION = "\x1b[31m\x1b[1mno:\x1b[0m", " prod/web -> prod/db on TCP 3306\n"
 
 
@@ -44,3 +45,12 @@ def test_problems_of_the_input_go_to_standard_error_and_the_answer_stands(tmp_pa
     strict = CliRunner().invoke(cli, [*command, "--strict"])
     assert (strict.exit_code, strict.stdout) == (2, "")
     assert strict.stderr.endswith("error: 1 error in the input, and --strict was given\n")
+
+
+@pytest.mark.parametrize("command", ["can prod/web prod/db", "validate", "get netpol -A", "connections"])
+def test_what_is_skipped_is_named_when_asked_for(command: str, tmp_path: Path) -> None:
+    (tmp_path / "others.yaml").write_text("".join(f"{{apiVersion: v1, kind: {kind}}}\n---\n" for kind in OTHERS))
+    arguments = [*command.split(), "-f", EXAMPLE, "-f", str(tmp_path)]
+    assert CliRunner().invoke(cli, arguments).stderr == ""
+    named = CliRunner().invoke(cli, [*arguments, "-v"]).stderr
+    assert named == "skipped, of kinds without a meaning here: 1 ConfigMap, 2 Secret\n"

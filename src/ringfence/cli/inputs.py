@@ -29,7 +29,8 @@ class Inputs(msgspec.Struct, frozen=True):
     def cluster(self, *, report: bool = True) -> Cluster:
         """The cluster that the options name. With `report`, what is wrong in the input goes to stderr.
 
-        Raises InputError for an error in the input with `--strict`.
+        With `--verbose`, so does what was skipped. Raises InputError for an error in the input with `--strict`, if it
+        reports.
         """
         if self.filenames or self.kustomize:
             cluster = Cluster.load(
@@ -41,6 +42,9 @@ class Inputs(msgspec.Struct, frozen=True):
         else:
             cluster = Cluster.live(self.context, self.kubeconfig)
             cluster.namespace = self.namespace or cluster.namespace
+        if cluster.skipped and self.verbose:
+            kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(cluster.skipped.items()))
+            click.echo(f"skipped, of kinds without a meaning here: {kinds}", err=True)
         if report:
             self._report(cluster)
         return cluster
@@ -48,9 +52,6 @@ class Inputs(msgspec.Struct, frozen=True):
     def _report(self, cluster: Cluster) -> None:
         for problem in cluster.problems:
             click.echo(str(problem), err=True)
-        if cluster.skipped and self.verbose:
-            kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(cluster.skipped.items()))
-            click.echo(f"skipped, of kinds without a meaning here: {kinds}", err=True)
         errors = sum(problem.severity is Severity.ERROR for problem in cluster.problems)
         if errors and self.strict:
             raise InputError(f"{errors} {'errors' if errors > 1 else 'error'} in the input, and --strict was given")
