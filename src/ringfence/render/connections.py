@@ -93,12 +93,22 @@ def csv_lines(rows: Iterable[Iterable[str]]) -> str:
 
 
 def markdown_table(headers: Sequence[str], rows: Iterable[Iterable[str]]) -> str:
-    """Rows as a Markdown table, in which no name means anything but itself."""
+    """Rows as a Markdown table."""
 
     def line(cells: Iterable[str]) -> str:
-        return "| " + " | ".join(re.sub(r"([\\|<`])", r"\\\1", _one_line(cell)) for cell in cells) + " |"
+        return "| " + " | ".join(map(markdown_text, cells)) + " |"
 
     return "\n".join([line(headers), "|---" * len(headers) + "|", *map(line, rows)]) + "\n"
+
+
+def markdown_text(name: str) -> str:
+    """A name in Markdown, where it means nothing but itself."""
+    return re.sub(r"([\\|<`])", r"\\\1", one_line(name))
+
+
+def one_line(name: str) -> str:
+    """A name that keeps to its line, whoever wrote it."""
+    return re.sub(r"\s", " ", harmless(name))
 
 
 def _in_full(one: Reference | Addresses) -> str:
@@ -129,9 +139,5 @@ def _quoted(name: str) -> str:
 
 def _entities(name: str) -> str:
     """A text in quotes as Mermaid reads it, where `#` begins an entity."""
-    escaped = _one_line(name).replace("#", "#35;").replace('"', "#quot;")
+    escaped = one_line(name).replace("#", "#35;").replace('"', "#quot;")
     return f'"{escaped}"'
-
-
-def _one_line(name: str) -> str:
-    return re.sub(r"\s", " ", harmless(name))

@@ -9,7 +9,7 @@ import msgspec
 
 from ringfence.analysis.connections import Connection
 from ringfence.engine.pods import Reference
-from ringfence.render.connections import party
+from ringfence.render.connections import csv_lines, markdown_table, markdown_text, one_line, party
 from ringfence.sets.addresses import ALL_ADDRESSES, Addresses
 from ringfence.sets.traffic import ALL_TRAFFIC, PROTOCOLS, Traffic, port_list
 
@@ -40,11 +40,11 @@ def matrix(references: Sequence[Reference], found: Iterable[Connection]) -> Matr
             passing[source, destination] = cell(one.traffic)
         else:
             passing[source, destination] = "some*"
-            notes.append(f"* {party(one.source)} -> {party(one.destination)}: {one.traffic}")
+            notes.append(one_line(f"{party(one.source)} -> {party(one.destination)}: {one.traffic}"))
     cells = tuple(
         tuple(passing.get((row, column), _ITSELF if row == column else _NOTHING) for column in ends) for row in ends
     )
-    return Matrix((*map(party, references), OUTSIDE), cells, tuple(notes))
+    return Matrix((*(one_line(party(reference)) for reference in references), OUTSIDE), cells, tuple(notes))
 
 
 def cell(traffic: Traffic) -> str:
@@ -71,24 +71,26 @@ def text(one: Matrix) -> str:
     for number, (name, row) in enumerate(zip(one.names, one.cells, strict=True)):
         shown = "  ".join(content.center(size) for content, size in zip(row, columns, strict=True))
         lines.append(f"{number + 1:>{digits}} {name:<{width}}  {shown}".rstrip())
-    return "\n".join([*lines, *([""] if one.notes else []), *one.notes]) + "\n"
+    return "\n".join([*lines, *([""] if one.notes else []), *(f"* {note}" for note in one.notes)]) + "\n"
 
 
 def markdown(one: Matrix) -> str:
     """The matrix as a Markdown table."""
-    lines = ["| source \\ destination | " + " | ".join(one.names) + " |", "|---" * (len(one.names) + 1) + "|"]
-    lines += [f"| {name} | " + " | ".join(row) + " |" for name, row in zip(one.names, one.cells, strict=True)]
-    return "\n".join([*lines, "", *one.notes]) + "\n"
+    lines = ["", *(f"* {markdown_text(note)}" for note in one.notes)] if one.notes else []
+    return markdown_table([r"source \ destination", *one.names], _rows(one)) + "".join(f"{line}\n" for line in lines)
 
 
 def comma_separated(one: Matrix) -> str:
-    """The matrix as CSV; cells never hold a quote."""
-    rows = [("", *one.names), *((name, *row) for name, row in zip(one.names, one.cells, strict=True))]
-    return "\n".join(",".join(f'"{content}"' for content in row) for row in rows) + "\n"
+    """The matrix as CSV."""
+    return csv_lines([("", *one.names), *_rows(one)])
 
 
 FORMATS: dict[str, Callable[[Matrix], str]] = {"table": text, "csv": comma_separated, "markdown": markdown}
 """The writers, by the name of the format."""
+
+
+def _rows(one: Matrix) -> list[tuple[str, ...]]:
+    return [(name, *row) for name, row in zip(one.names, one.cells, strict=True)]
 
 
 def _inside(end: Reference | Addresses) -> Reference | None:
