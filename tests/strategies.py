@@ -33,7 +33,7 @@ Strategy = st.SearchStrategy[Any]
 
 NAMESPACES = ("x", "y", "z")
 POD_NAMES = ("a", "b", "c")
-WORKLOADS = {"d": "Deployment", "t": "StatefulSet", "e": "DaemonSet", "j": "Job", "k": "CronJob"}
+WORKLOADS = {"d": "Deployment", "t": "StatefulSet", "k": "CronJob"}
 OWNER = "t"
 """The StatefulSet that some pods belong to, whether or not it is there."""
 POLICY_NAMES = ("p", "q", "r")
@@ -69,6 +69,7 @@ SELECTORS: list[Object] = [
     labelled(app="1", tier="1"),
     term("app", "In", "1", "2"),
     term("app", "In", "1", "1"),
+    term("app", "In", "", "2"),
     term("app", "NotIn", "1"),
     term("app", "NotIn", "", "2"),
     term("tier", "Exists"),
@@ -220,22 +221,29 @@ containers = st.builds(
 def pods(draw: st.DrawFn) -> Object:
     """Pods of none, one or two addresses, on a node or not; some on their node's network, some that have ended."""
     path, where = draw(paths(POD_NAMES)), draw(st.sampled_from([None, *NODE_ADDRESSES]))
-    host_network = draw(st.integers(0, 4)) == 4
-    four, six = POD_ADDRESSES[path]
-    addresses = draw(st.sampled_from([(), (four,), (six,), (four, six), (six, four)]))
+    host_network = draw(st.integers(0, 3)) == 3
     placing: Object = {"nodeName": where} if where else {}
     if host_network:
         placing["hostNetwork"] = True
     drawn = pod(
         path,
         draw(st.sampled_from(LABELS)),
-        addresses=() if host_network else addresses,
         phase=draw(st.sampled_from(PHASES)),
         containers=draw(several(containers, 1, 2)),
         initContainers=draw(several(containers, 0, 1)),
         **placing,
     )
+    if not host_network:
+        drawn["status"] |= draw(statuses("podIP", *POD_ADDRESSES[path]))
+    elif where:
+        drawn["status"] |= draw(statuses("podIP", *NODE_ADDRESSES[where]) | statuses("hostIP", *NODE_ADDRESSES[where]))
     return owned(drawn, "StatefulSet", OWNER) if draw(st.integers(0, 2)) == 2 else drawn
+
+
+def statuses(field: str, four: str, six: str) -> Strategy:
+    """What a status may say of addresses: nothing, the first, or all of them in either order."""
+    listed = [(), (four,), (six,), (four, six), (six, four)]
+    return st.sampled_from([{field: four}, *({f"{field}s": [{"ip": one} for one in every]} for every in listed)])
 
 
 workloads = st.builds(
@@ -252,8 +260,8 @@ nodes = st.builds(
     st.sampled_from([(), (0,), (1,), (0, 1)]),
 )
 
-objects = st.one_of(pods(), policies, pods(), policies, workloads, namespaces, nodes)
-"""One object of any kind; pods and policies most often."""
+objects = st.one_of(pods(), policies, workloads, namespaces, nodes)
+"""One object of any kind."""
 
 
 @st.composite
@@ -263,7 +271,7 @@ def clusters(draw: st.DrawFn) -> list[Object]:
         *draw(several(pods(), 2, 5)),
         *draw(several(workloads, 0, 1)),
         *draw(several(policies, 1, 6)),
-        *draw(several(namespaces, 0, 2)),
-        *draw(several(nodes, 0, 2)),
+        *draw(several(namespaces, 0, 3)),
+        *draw(several(nodes, 1, 2)),
     ]
     return draw(st.permutations(list({key_of(obj): obj for obj in drawn}.values())))

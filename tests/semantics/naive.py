@@ -263,28 +263,27 @@ def from_template(workload: Object) -> Object:
 
 
 def addresses_of(world: list[Object], pod: Object) -> tuple[Address, ...]:
-    """The addresses known of a pod; those of its node, if it uses the node's network."""
-    if uses_host_network(pod):
-        return tuple({*status_addresses(pod), *node_addresses(world, pod)})
-    return status_addresses(pod)
-
-
-def status_addresses(pod: Object) -> tuple[Address, ...]:
-    """What the pod's own status says; `podIPs` lists all of them, `podIP` only the first."""
-    status = pod.get("status", {})
-    texts = [entry["ip"] for entry in status.get("podIPs") or ()] or [status.get("podIP")]
-    return tuple(ip_address(text) for text in texts if text)
+    """The addresses known of a pod; if it uses its node's network and does not say itself, they are the node's."""
+    own = status_addresses(pod, "podIP")
+    return own or (node_addresses(world, pod) if uses_host_network(pod) else ())
 
 
 def node_addresses(world: list[Object], pod: Object) -> tuple[Address, ...]:
-    """The addresses of the node that the pod is on, as far as somebody says."""
-    return tuple(
+    """The addresses of the node that the pod is on: the pod's status says them, or else the node does."""
+    return status_addresses(pod, "hostIP") or tuple(
         ip_address(entry["address"])
         for node in of_kind(world, "Node")
         if node["metadata"]["name"] == pod["spec"].get("nodeName")
         for entry in node.get("status", {}).get("addresses") or ()
         if entry["type"] in ("InternalIP", "ExternalIP")
     )
+
+
+def status_addresses(pod: Object, field: str) -> tuple[Address, ...]:
+    """What the pod's status says under `podIP` or `hostIP`: the plural of the field lists all, itself the first."""
+    status = pod.get("status", {})
+    texts = [entry["ip"] for entry in status.get(f"{field}s") or ()] or [status.get(field)]
+    return tuple(ip_address(text) for text in texts if text)
 
 
 def uses_host_network(pod: Object) -> bool:

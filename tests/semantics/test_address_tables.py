@@ -74,6 +74,8 @@ def test_egress_to_outside(written: list[Object], claims: list[str], judge: Judg
 
 
 HOST_PINNED = workload("infra/pinned", "Deployment", pod("infra/any", hostNetwork=True, nodeName="here"))
+ELSEWHERE = pod("x/elsewhere", nodeName="unheard-of")
+ELSEWHERE["status"]["hostIPs"] = [{"ip": "192.168.0.9"}, {"ip": "fd09::9"}]
 DENY_ALL = [policy("x/deny-all", ingress=[], egress=[])]
 HOST_HERE = pod("infra/agent", {"app": "client"}, hostNetwork=True, nodeName="here")
 HOST_THERE = pod("infra/elsewhere", {"app": "client"}, hostNetwork=True, nodeName="there")
@@ -82,6 +84,11 @@ HOST_THERE = pod("infra/elsewhere", {"app": "client"}, hostNetwork=True, nodeNam
 @rows(
     ("a pod reaches itself", DENY_ALL, ["allow x/server -> x/server"]),
     ("its node reaches a pod", DENY_ALL, ["allow 192.168.0.1 -> x/server", "allow fd09::1 -> x/server"]),
+    (
+        "which the pod's own status may say as well",
+        [*DENY_ALL, ELSEWHERE],
+        ["allow 192.168.0.9 -> x/elsewhere", "allow fd09::9 -> x/elsewhere", "deny 192.168.0.1 -> x/elsewhere"],
+    ),
     ("another node does not", DENY_ALL, ["deny 192.168.0.2 -> x/server", "deny fd09::2 -> x/server"]),
     ("a pod does not reach its node", DENY_ALL, ["deny x/server -> 192.168.0.1"]),
     ("a pod on the network of its node is that node", [*DENY_ALL, HOST_HERE], ["allow infra/agent -> x/server"]),

@@ -44,7 +44,8 @@ class Sequences(RuleBasedStateMachine):
     @precondition(lambda self: self.objects)
     @rule(data=st.data())
     def remove(self, data: st.DataObject) -> None:
-        key = data.draw(st.sampled_from(sorted(self.objects)))
+        kind = data.draw(st.sampled_from(sorted({kind for kind, _, _ in self.objects})))
+        key = data.draw(st.sampled_from(sorted(key for key in self.objects if key[0] == kind)))
         del self.objects[key]
         self.cluster.remove(*key)
 
