@@ -7,7 +7,7 @@ Everything that the command line does goes through here.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from itertools import count
 from os import PathLike, fspath
@@ -72,16 +72,17 @@ class Cluster:
         recursive: bool = True,
         kustomize: str | PathLike[str] | None = None,
         namespace: str = DEFAULT_NAMESPACE,
+        progress: Callable[[int, int], None] | None = None,
     ) -> "Cluster":
         """A cluster from files and folders (`-` is standard input), and from a kustomization if one is given.
 
-        Raises ManifestError for a path that does not exist; whatever is wrong inside files goes to `problems`.
+        `progress` is told, again and again, how many bytes of how many are read. Raises ManifestError for a path that does not exist; whatever is wrong inside files goes to `problems`.
         """
         from ringfence.sources.files import read
 
         cluster = cls(namespace=namespace)
         if paths:
-            cluster._take(read([fspath(path) for path in paths], recursive=recursive))
+            cluster._take(read([fspath(path) for path in paths], recursive=recursive, progress=progress))
         if kustomize is not None:
             from ringfence.sources.kustomize import build
 

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 import click
 import msgspec
 
+from ringfence.cli import progress
 from ringfence.cluster import Cluster
 from ringfence.errors import InputError
 from ringfence.model.objects import DEFAULT_NAMESPACE
@@ -33,12 +34,14 @@ class Inputs(msgspec.Struct, frozen=True):
         reports.
         """
         if self.filenames or self.kustomize:
-            cluster = Cluster.load(
-                *self.filenames,
-                recursive=self.recursive,
-                kustomize=self.kustomize,
-                namespace=self.namespace or DEFAULT_NAMESPACE,
-            )
+            with progress.reading() as reading:
+                cluster = Cluster.load(
+                    *self.filenames,
+                    recursive=self.recursive,
+                    kustomize=self.kustomize,
+                    namespace=self.namespace or DEFAULT_NAMESPACE,
+                    progress=reading,
+                )
         else:
             cluster = Cluster.live(self.context, self.kubeconfig)
             cluster.namespace = self.namespace or cluster.namespace

@@ -1,0 +1,37 @@
+"""A bar for inputs that take a while to read, on a terminal."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+
+_WORTH_SHOWING = 5_000_000
+"""Bytes; fewer are read before anybody could look."""
+
+
+@contextmanager
+def reading() -> Iterator[Callable[[int, int], None] | None]:
+    """What to call with the bytes read and the bytes there are; None where nobody would see a bar."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    with ExitStack() as shown:
+        show: list[Callable[[int], None]] = []
+
+        def progress(done: int, total: int) -> None:
+            if total < _WORTH_SHOWING:
+                return
+            if not show:
+                show.append(_bar(total, shown))
+            show[0](done)
+
+        yield progress
+
+
+def _bar(total: int, shown: ExitStack) -> Callable[[int], None]:
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("reading"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    bar = shown.enter_context(Progress(*columns, console=Console(stderr=True), transient=True))
+    task = bar.add_task("reading", total=total)
+    return lambda done: bar.update(task, completed=done)
