@@ -76,7 +76,8 @@ class Cluster:
     ) -> "Cluster":
         """A cluster from files and folders (`-` is standard input), and from a kustomization if one is given.
 
-        `progress` is told, again and again, how many bytes of how many are read. Raises ManifestError for a path that does not exist; whatever is wrong inside files goes to `problems`.
+        `progress` is told, again and again, how many bytes of how many are read. Raises ManifestError for a path that
+        does not exist; whatever is wrong inside files goes to `problems`.
         """
         from ringfence.sources.files import read
 
