@@ -293,9 +293,9 @@ class TestSeveralAddresses:
 # --- hints ------------------------------------------------------------------------------------------------------------
 
 
-def service(path: str, selector: dict[str, str] | None, *ports: Object) -> Object:
+def service(path: str, selector: dict[str, str] | None, *ports: Object, **more: str) -> Object:
     owner, name = path.split("/")
-    spec = {"selector": selector, "ports": list(ports)}
+    spec = {"selector": selector, "ports": list(ports), **more}
     return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name, "namespace": owner}, "spec": spec}
 
 
@@ -335,6 +335,10 @@ class TestServicePortHints:
                 service("prod/db", {"app": "db"}, {"port": 80, "targetPort": 8080}),
                 id="that leads to a port nobody asked for",
             ),
+            pytest.param(
+                service("prod/db", {"app": "db"}, {"port": 80, "targetPort": 3306}, clusterIP="None"),
+                id="that is headless, and leads from no port to another",
+            ),
         ],
     )
     def test_no_hint_comes_from_a_service(self, other: Object) -> None:
@@ -347,6 +351,35 @@ class TestServicePortHints:
     def test_nor_does_one_that_selects_others(self) -> None:
         one = service("prod/db", {"app": "db"}, {"port": 80, "targetPort": 3306})
         assert self.hints(one, rule=admits(pods(labelled(app="api")), ports=[port(80)])) == ()
+
+
+class TestClusterIPHints:
+    """An ipBlock with the address of a Service never matches: by then the connection goes to a pod."""
+
+    RULE = sends(block("10.96.0.0/16"))
+
+    def hints(self, *, cluster_ip: str, selector: str = "db", rule: Object = RULE) -> tuple[str, ...]:
+        behind = service("prod/db", {"app": selector}, {"port": 80})
+        behind["spec"]["clusterIP"] = cluster_ip
+        state = world(policy("prod/p", labelled(app="web"), egress=[rule]), more=[*WORLD, behind])
+        ((reason,),) = (one.rules for one in why(state, "prod/web", "prod/db").egress.policies)
+        return reason.hints
+
+    def test_the_service_is_named(self) -> None:
+        assert self.hints(cluster_ip="10.96.0.7") == (
+            "10.96.0.7 is the address of Service prod/db, which a pod's address replaces before policies are looked "
+            "at: a rule must select the pods",
+        )
+
+    @pytest.mark.parametrize("cluster_ip", ["10.97.0.7", "fd00::7", "", "None", "nonsense"])
+    def test_another_address_is_no_hint(self, cluster_ip: str) -> None:
+        assert self.hints(cluster_ip=cluster_ip) == ()
+
+    def test_nor_is_a_service_of_other_pods(self) -> None:
+        assert self.hints(cluster_ip="10.96.0.7", selector="web") == ()
+
+    def test_a_rule_that_selects_the_pods_needs_none(self) -> None:
+        assert self.hints(cluster_ip="10.96.0.7", rule=sends(block("10.96.0.0/16"), pods({}))) == ()
 
 
 # --- assumptions ------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ verdict.
 """
 
 from collections.abc import Iterable, Iterator
-from functools import reduce
+from functools import partial, reduce
 from operator import or_
 
 import msgspec
@@ -20,7 +20,7 @@ from ringfence.engine.verdicts import End, is_exempt, relevant_families, side_tr
 from ringfence.model.objects import Service, ServicePort, namespace_of
 from ringfence.model.origin import Place
 from ringfence.model.policies import Direction, rules_of
-from ringfence.sets.addresses import FAMILIES, NO_ADDRESSES, Addresses, Family
+from ringfence.sets.addresses import FAMILIES, NO_ADDRESSES, Addresses, Family, parse_address
 from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
 
 
@@ -209,7 +209,7 @@ def _explain_rule(
         selects,
         carries,
         traffic,
-        tuple(_service_port_hints(state, destination, traffic, asked)) if selects and not carries else (),
+        tuple(_hints(state, rule, direction, destination, traffic, asked, selects, carries)),
     )
 
 
@@ -289,12 +289,48 @@ def _allowing(rule: CompiledRule, direction: Direction, peers: tuple[PeerReason,
     return f"{selected}, {ports}"
 
 
+def _hints(
+    state: State,
+    rule: CompiledRule,
+    direction: Direction,
+    destination: End,
+    traffic: Traffic,
+    asked: Traffic | None,
+    selects: bool,
+    carries: bool,
+) -> Iterator[str]:
+    """What the author of a rule that does not allow may have taken for something else."""
+    if selects and not carries:
+        yield from _service_port_hints(state, destination, traffic, asked)
+    if direction is Direction.EGRESS and not selects:
+        yield from _cluster_ip_hints(state, destination, rule.peers.addresses)
+
+
+def _cluster_ip_hints(state: State, destination: End, block: Addresses) -> Iterator[str]:
+    """Whether the rule names the address of a Service where it had to name the pods behind it."""
+    for service in state.services.values():
+        if isinstance(destination, Member) and _selects(service, destination):
+            for text in filter(partial(_lies_in, block), service.spec.virtual_addresses()):
+                yield (
+                    f"{text} is the address of Service {namespace_of(service)}/{service.metadata.name}, which a pod's "
+                    "address replaces before policies are looked at: a rule must select the pods"
+                )
+
+
+def _lies_in(block: Addresses, text: str) -> bool:
+    try:
+        return block.contains(*parse_address(text))
+    except ValueError:  # no address, which is for whoever wrote the Service to find out
+        return False
+
+
 def _service_port_hints(state: State, destination: End, traffic: Traffic, asked: Traffic | None) -> Iterator[str]:
     """Whether the rule names the port of a Service where it had to name the port of the pods behind it."""
     if not isinstance(destination, Member) or asked is None:
         return
     for service in state.services.values():
-        if not _selects(service, destination):
+        is_headless = service.spec.cluster_ip == "None"  # and translates no ports
+        if is_headless or not _selects(service, destination):
             continue
         for port in service.spec.ports or ():
             if traffic.contains(port.protocol, port.port) and _leads_to(port, destination, asked):

@@ -1,0 +1,156 @@
+"""An answer and its reasons, as people read them."""
+
+from pathlib import Path
+
+import pytest
+from tests.analysis.test_answers import FROM_CLIENT, ONLY_NEW, WORLD
+from tests.render.test_json_shapes import MANIFESTS
+from tests.semantics.judges import cluster_of
+from tests.semantics.objects import admits, block, labelled, pod, pods, policy, port
+
+from ringfence import Cluster
+from ringfence.render.explanations import explanation, headline
+
+
+@pytest.fixture
+def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cluster:
+    (tmp_path / "db.yaml").write_text(MANIFESTS)
+    monkeypatch.chdir(tmp_path)
+    return Cluster.load("db.yaml")
+
+
+def test_a_no_says_who_denies_why_where_and_what_would_turn_it(cluster: Cluster) -> None:
+    assert (
+        cluster.can("prod/web", "prod/db", port=3306).explain()
+        == """\
+no: prod/web -> prod/db on TCP 3306
+
+egress of prod/web: allowed: no policy isolates it
+ingress of prod/db: denied
+  prod/db-policy  (db.yaml:1)
+    ✗ ingress[0]: no peer selects prod/web  (db.yaml:14)
+        from[0]: podSelector wants name=api-pod, prod/web has name=web-pod  (db.yaml:17)
+
+the smallest edit that would allow it, checked by the engine:
+  in prod/db-policy, add to spec.ingress[0].from  (db.yaml:14)
+      - podSelector:
+          matchLabels:
+            name: web-pod"""
+    )
+
+
+def test_a_yes_says_who_allows_and_what_would_forbid_it(cluster: Cluster) -> None:
+    cluster.upsert(pod("prod/api", {"name": "api-pod"}))
+    assert (
+        cluster.can("prod/api", "prod/db", port=3306).explain()
+        == """\
+yes: prod/api -> prod/db on TCP 3306
+
+egress of prod/api: allowed: no policy isolates it
+ingress of prod/db: allowed
+  prod/db-policy  (db.yaml:1)
+    ✓ ingress[0]: from[0] matches, on TCP 3306  (db.yaml:14)
+
+the smallest edit that would forbid it, checked by the engine:
+  in prod/db-policy, remove ingress[0]  (db.yaml:14)"""
+    )
+
+
+def lines_of(cluster: Cluster, source: str, destination: str, number: int | None = None) -> list[str]:
+    verdict = cluster.can(source, destination, port=number)
+    return explanation(verdict).split("\n")
+
+
+def test_without_a_port_what_passes_is_in_the_first_line(cluster: Cluster) -> None:
+    cluster.upsert(pod("prod/api", {"name": "api-pod"}))
+    assert lines_of(cluster, "prod/api", "prod/db")[0] == "yes: prod/api -> prod/db: TCP 3306"
+    assert "ingress of prod/db: allowed on TCP 3306" in lines_of(cluster, "prod/api", "prod/db")
+    assert lines_of(cluster, "prod/web", "prod/db")[0] == "no: prod/web -> prod/db: nothing passes"
+    assert lines_of(cluster, "prod/db", "prod/web")[0] == "yes: prod/db -> prod/web: all traffic"
+
+
+def test_a_policy_without_rules_says_that_it_allows_nothing() -> None:
+    closed = cluster_of([*WORLD, ONLY_NEW])
+    assert "    ✗ it has no ingress rules, so it allows nothing" in lines_of(closed, "x/client", "x/old", 80)
+
+
+def test_of_several_pairs_those_that_are_denied_are_named() -> None:
+    closed = cluster_of([*WORLD, ONLY_NEW])
+    assert headline(closed.can("x/client", "x/app=web", port=80)) == (
+        "no: x/client -> x/app=web on TCP 80 (1 of 2 pairs: x/client -> x/old)"
+    )
+    assert headline(closed.can("x/client", "x/app=web")) == (
+        "no: x/client -> x/app=web: nothing passes (1 of 2 pairs: x/client -> x/old)"
+    )
+
+
+def test_three_pairs_are_named_and_explained_and_the_others_counted() -> None:
+    many = cluster_of(
+        [
+            *(pod(f"x/p{number}") for number in range(5)),
+            pod("x/db", {"app": "db"}),
+            policy("x/p", labelled(app="db"), ingress=[]),
+        ]
+    )
+    written = lines_of(many, "x/*", "x/db", 80)
+    assert written[0] == ("no: x/* -> x/db on TCP 80 (5 of 6 pairs: x/p0 -> x/db, x/p1 -> x/db, x/p2 -> x/db, ...)")
+    assert [line for line in written if line.startswith("✗ ")] == [f"✗ x/p{number} -> x/db" for number in range(3)]
+    assert written[-1] == "... and 3 more pairs of pods"
+
+
+def test_a_service_is_followed_to_the_pods_and_ports_behind_it() -> None:
+    written = lines_of(cluster_of([*WORLD, FROM_CLIENT]), "x/client", "x/svc/web", 80)
+    assert written[:3] == [
+        "yes: x/client -> x/svc/web on TCP 80",
+        "  x/Service/web leads to x/new on TCP 8080",
+        "  x/Service/web leads to x/old on TCP 80",
+    ]
+
+
+def test_hints_stand_below_their_rule() -> None:
+    confused = policy("x/p", labelled(release="new"), ingress=[admits(pods({}), ports=[port(80)])])
+    written = lines_of(cluster_of([*WORLD, confused]), "x/client", "x/svc/web", 80)
+    (hint,) = (line for line in written if "hint:" in line)
+    assert hint == (
+        "        hint: 80 is the port of Service x/web, which leads to port http of its pods: "
+        "a rule must name the pods' port"
+    )
+
+
+def test_assumptions_have_a_list_of_their_own() -> None:
+    unsure = cluster_of([*WORLD, policy("x/p", labelled(release="old"), ingress=[admits(block("10.0.0.0/8"))])])
+    written = lines_of(unsure, "x/client", "x/old", 80)
+    assert written[-2:] == [
+        "assumptions:",
+        "  ? the address of x/client is not known: it is taken not to lie in ipBlock 10.0.0.0/8",
+    ]
+
+
+def test_what_no_policy_may_forbid_says_why() -> None:
+    assert lines_of(cluster_of([*WORLD, ONLY_NEW]), "x/old", "x/old", 80)[2:] == [
+        "egress of x/old: allowed: a pod always reaches itself",
+        "ingress of x/old: allowed: a pod always reaches itself",
+    ]
+
+
+def test_the_family_that_is_denied_is_named() -> None:
+    both = [pod("x/a", addresses=["10.0.0.1", "fd00::1"]), pod("x/b", {"app": "b"}, addresses=["10.0.0.2", "fd00::2"])]
+    four = policy("x/p", labelled(app="b"), ingress=[admits(block("10.0.0.0/8"))])
+    assert "ingress of x/b: denied over IPv6, though not over the other family" in lines_of(
+        cluster_of([*both, four]), "x/a", "x/b", 80
+    )
+
+
+def test_of_several_addresses_those_that_are_denied_are_named() -> None:
+    half = policy("x/p", labelled(release="old"), ingress=[admits(block("10.0.0.0/25"))])
+    assert "ingress of x/old: denied for 10.0.0.128/25, though not for all of 10.0.0.0/24" in lines_of(
+        cluster_of([*WORLD, half]), "10.0.0.0/24", "x/old", 80
+    )
+
+
+def test_how_many_others_an_edit_concerns_is_said() -> None:
+    closed = cluster_of([*WORLD, policy("x/p", {}, ingress=[])])
+    verdict = closed.can("x/client", "x/old", port=80)
+    (edit,) = verdict.edits
+    assert edit.others == 3
+    assert verdict.explain().endswith("(other pairs of pods that gain it with this: 3 at most)")
