@@ -39,7 +39,9 @@ class _Refusal(click.ClickException):
     exit_code = EXIT_UNUSABLE
 
     def show(self, file: IO[Any] | None = None) -> None:
-        click.echo(f"error: {self.format_message()}", file=file, err=file is None)
+        from ringfence.render.tables import harmless
+
+        click.echo(harmless(f"error: {self.format_message()}"), file=file, err=file is None)
 
 
 class _LazyGroup(click.Group):

@@ -1,5 +1,6 @@
 """`can` and `explain`: one question, its answer, and the reasons."""
 
+import re
 import sys
 
 import click
@@ -7,8 +8,9 @@ import click
 from ringfence.cli import EXIT_NO, EXIT_UNDECIDED, EXIT_YES
 from ringfence.cli.completion import complete_endpoint
 from ringfence.cli.inputs import Inputs, input_options
-from ringfence.cli.terminal import show
+from ringfence.cli.terminal import report, show
 from ringfence.cluster import Verdict
+from ringfence.sets.traffic import PROTOCOLS
 
 
 class Port(click.ParamType[tuple[int, str]]):
@@ -20,7 +22,7 @@ class Port(click.ParamType[tuple[int, str]]):
         """Number and protocol. Fails with a message for anything else."""
         number, _, protocol = str(value).partition("/")
         protocol = (protocol or "TCP").upper()
-        if not number.isdecimal() or not 1 <= int(number) <= 65535 or protocol not in ("TCP", "UDP", "SCTP"):
+        if not re.fullmatch("[0-9]{1,5}", number) or not 1 <= int(number) <= 65535 or protocol not in PROTOCOLS:
             self.fail(f"{value!r} is no port: write 3306, or 53/UDP (TCP, UDP or SCTP; 1 to 65535)", param, ctx)
         return int(number), protocol
 
@@ -33,7 +35,7 @@ def _ask(inputs: Inputs, source: str, destination: str, port: tuple[int, str] | 
 def _leave(verdict: Verdict, no_assumptions: bool) -> None:
     if no_assumptions and verdict.assumptions:
         for assumption in verdict.assumptions:
-            click.echo(f"assumption: {assumption}", err=True)
+            report(f"assumption: {assumption}")
         sys.exit(EXIT_UNDECIDED)
     sys.exit(EXIT_YES if verdict else EXIT_NO)
 

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import click
 import msgspec
 
-from ringfence.cli import progress
+from ringfence.cli import progress, terminal
 from ringfence.cluster import Cluster
 from ringfence.errors import InputError
 from ringfence.model.objects import DEFAULT_NAMESPACE
@@ -54,7 +54,7 @@ class Inputs(msgspec.Struct, frozen=True):
 
     def _report(self, cluster: Cluster) -> None:
         for problem in cluster.problems:
-            click.echo(str(problem), err=True)
+            terminal.report(str(problem))
         errors = sum(problem.severity is Severity.ERROR for problem in cluster.problems)
         if errors and self.strict:
             raise InputError(f"{errors} {'errors' if errors > 1 else 'error'} in the input, and --strict was given")

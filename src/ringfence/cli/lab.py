@@ -112,7 +112,11 @@ def up(name: str, inputs: Inputs, nodes: int, families: str | None, no_servers: 
 @lab.command()
 @click.pass_obj
 def down(name: str) -> None:
-    """End the laboratory and everything that runs in it."""
+    """End the laboratory and everything that runs in it.
+
+    \b
+    ringfence lab down
+    """
     session.end(name)
 
 
@@ -120,7 +124,11 @@ def down(name: str) -> None:
 @click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @click.pass_obj
 def status(name: str, output: str) -> None:
-    """Show the pods, nodes, Services, hosts and policies of the laboratory, with their addresses."""
+    """Show the pods, nodes, Services, hosts and policies of the laboratory, with their addresses.
+
+    \b
+    ringfence lab status
+    """
     _print_situation(name, output)
 
 

@@ -10,6 +10,8 @@ import sys
 
 import click
 
+from ringfence.render.tables import harmless
+
 _MARKS = ((re.compile(r"^( *)(✓|yes:)", re.M), "green"), (re.compile(r"^( *)(✗|no:)", re.M), "red"))
 
 
@@ -21,9 +23,14 @@ def wants_colour() -> bool:
 
 
 def show(text: str) -> None:
-    """Print text with its marks coloured."""
-    colour = wants_colour()
+    """Print text with its marks coloured. No name in it can do anything to the terminal."""
+    text, colour = harmless(text), wants_colour()
     if colour:
         for mark, name in _MARKS:
             text = mark.sub(rf"\1{click.style('@', fg=name, bold=True)}".replace("@", r"\2"), text)
     click.echo(text, color=colour)
+
+
+def report(message: str) -> None:
+    """Print a message to standard error; no name in it can do anything to the terminal."""
+    click.echo(harmless(message), err=True)

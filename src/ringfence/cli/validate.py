@@ -6,6 +6,7 @@ import click
 
 from ringfence.cli import EXIT_NO, EXIT_YES
 from ringfence.cli.inputs import Inputs, input_options
+from ringfence.cli.terminal import show
 from ringfence.model.problems import Severity
 
 
@@ -26,6 +27,6 @@ def validate(inputs: Inputs, output: str) -> None:
         click.echo(problems(cluster.problems))
     else:
         for problem in cluster.problems:
-            click.echo(str(problem))
+            show(str(problem))
         click.echo(f"valid NetworkPolicies: {len(cluster.policies())}, errors: {errors}")
     sys.exit(EXIT_NO if errors else EXIT_YES)

@@ -1,0 +1,165 @@
+"""`can` and `explain`: a question, its answer, and the exit code that scripts go by."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from ringfence.cli import cli
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "three-tier"
+YES, NO, UNUSABLE, UNDECIDED = range(4)
+LONE_SELECTOR = "a podSelector alone selects pods of the policy's own namespace prod; staging/api is elsewhere"
+
+
+def run(*words: str, path: Path = EXAMPLE) -> Result:
+    return CliRunner().invoke(cli, [*words, "-f", str(path)])
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        pytest.param("prod/api prod/db -p 3306", YES, id="only the api reaches the database"),
+        pytest.param("prod/web prod/db -p 3306", NO, id="not the web server"),
+        pytest.param("prod/api prod/db -p 22", NO, id="and only its port"),
+        pytest.param("staging/api prod/db -p 3306", NO, id="the same labels elsewhere do not get in"),
+        pytest.param("prod/db 192.168.5.10 -p 80", YES, id="the database pushes its backup"),
+        pytest.param("prod/db 192.168.5.10 -p 443", NO, id="on that port"),
+        pytest.param("prod/db 192.168.5.11 -p 80", NO, id="to that server"),
+        pytest.param("prod/db prod/api -p 8080", NO, id="and calls nobody else"),
+        pytest.param("prod/web prod/api -p 8080", YES, id="nothing restricts the others"),
+        pytest.param("prod/web prod/svc/api -p 80", YES, id="through a Service"),
+        pytest.param("prod/api prod/svc/db -p 3306", YES, id="through a Service to an isolated pod"),
+        pytest.param("prod/web prod/svc/db -p 3306", NO, id="which opens no door"),
+        pytest.param("prod/api prod/db -p 3306/tcp", YES, id="a protocol in small letters"),
+        pytest.param("prod/api prod/db -p 3306/UDP", NO, id="another protocol"),
+        pytest.param("prod/* prod/db -p 3306", NO, id="all of them"),
+        pytest.param("prod/role=api prod/db -p 3306", YES, id="those with a label"),
+        pytest.param("api db -n prod -p 3306", YES, id="names in the namespace of -n"),
+        pytest.param("prod/api prod/db", YES, id="something passes"),
+        pytest.param("prod/web prod/db", NO, id="nothing passes"),
+    ],
+)
+@pytest.mark.parametrize("command", ["can", "explain"])
+def test_the_exit_code_is_the_answer(command: str, question: str, answer: int) -> None:
+    result = run(command, *question.split())
+    assert result.exit_code == answer
+    assert result.stdout.startswith(("yes: ", "no: ")[answer])
+    assert result.stderr == ""
+
+
+def test_can_answers_in_one_line() -> None:
+    assert run("can", "prod/api", "prod/db").stdout == "yes: prod/api -> prod/db: TCP 3306\n"
+    assert run("can", "prod/web", "prod/db", "-p", "3306").stdout == "no: prod/web -> prod/db on TCP 3306\n"
+
+
+def test_explain_names_file_and_line_and_a_way_out() -> None:
+    policy = EXAMPLE / "db-policy.yaml"
+    assert (
+        run("explain", "staging/api", "prod/db", "-p", "3306").stdout
+        == f"""\
+no: staging/api -> prod/db on TCP 3306
+
+egress of staging/api: allowed: no policy isolates it
+ingress of prod/db: denied
+  prod/db-policy  ({policy}:3)
+    ✗ ingress[0]: no peer selects staging/api  ({policy}:17)
+        from[0]: {LONE_SELECTOR}  ({policy}:18)
+
+the smallest edit that would allow it, checked by the engine:
+  in prod/db-policy, add to spec.ingress[0].from  ({policy}:17)
+      - podSelector:
+          matchLabels:
+            name: api-pod
+        namespaceSelector:
+          matchLabels:
+            kubernetes.io/metadata.name: staging
+"""
+    )
+
+
+@pytest.mark.parametrize("command", ["can", "explain"])
+def test_as_json(command: str) -> None:
+    result = run(command, "prod/web", "prod/db", "-p", "3306", "-o", "json")
+    found = json.loads(result.stdout)
+    assert (result.exit_code, found["allowed"], found["port"]) == (NO, False, 3306)
+    assert ("edits" in found) is (command == "explain")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            "can prod/wbe prod/db",
+            "error: prod/wbe: there is no pod or workload wbe in namespace prod; did you mean web?",
+        ),
+        ("can prod/web prod/svc/db -p 22", "error: prod/Service/db has no port 22/TCP; its ports: 3306/TCP"),
+        ("explain 192.0.2.1 192.0.2.2", "error: neither 192.0.2.1 nor 192.0.2.2 is in the cluster: no policy decides"),
+        ("can prod/web prod/db -p 0", "'0' is no port: write 3306, or 53/UDP (TCP, UDP or SCTP; 1 to 65535)"),
+        ("can prod/web prod/db -p http", "'http' is no port"),
+        ("can prod/web prod/db -p 65536", "'65536' is no port"),
+        ("can prod/web prod/db -p 80/ICMP", "'80/ICMP' is no port"),
+        ("can prod/web prod/db -p " + "9" * 5000, "is no port"),
+        ("can prod/web prod/db -p ３３０６", "is no port"),
+        ("can prod/web", "Missing argument 'DESTINATION'"),
+        ("can prod/web prod/db prod/api", "Got unexpected extra argument (prod/api)"),
+        ("can prod/web prod/db -o yaml", "'yaml' is not one of 'text', 'json'"),
+    ],
+)
+def test_a_question_that_cannot_be_asked_is_no_no(words: str, message: str) -> None:
+    result = run(*words.split())
+    assert (result.exit_code, result.stdout) == (UNUSABLE, "")
+    assert message in result.stderr
+
+
+class TestAssumptions:
+    """A manifest seldom says what address a pod will have."""
+
+    MANIFESTS = """\
+{apiVersion: v1, kind: Pod, metadata: {name: a, namespace: x}}
+---
+{apiVersion: v1, kind: Pod, metadata: {name: b, namespace: x, labels: {app: b}}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: p, namespace: x}
+spec:
+  podSelector: {matchLabels: {app: b}}
+  ingress:
+  - from:
+    - ipBlock: {cidr: 10.0.0.0/8}
+"""
+    ASSUMPTION = "the address of x/a is not known: it is taken not to lie in ipBlock 10.0.0.0/8"
+
+    @pytest.fixture
+    def path(self, tmp_path: Path) -> Path:
+        path = tmp_path / "all.yaml"
+        path.write_text(self.MANIFESTS)
+        return path
+
+    def test_the_answer_is_given_and_says_what_it_hangs_on(self, path: Path) -> None:
+        assert run("can", "x/a", "x/b", path=path).exit_code == NO
+        assert f"assumptions:\n  ? {self.ASSUMPTION}\n" in run("explain", "x/a", "x/b", path=path).stdout
+        assert json.loads(run("can", "x/a", "x/b", "-o", "json", path=path).stdout)["assumptions"] == [self.ASSUMPTION]
+
+    @pytest.mark.parametrize("command", ["can", "explain"])
+    def test_who_wants_no_assumptions_gets_another_exit_code(self, path: Path, command: str) -> None:
+        result = run(command, "x/a", "x/b", "--no-assumptions", path=path)
+        assert (result.exit_code, result.stderr) == (UNDECIDED, f"assumption: {self.ASSUMPTION}\n")
+
+    def test_but_only_where_there_are_some(self, path: Path) -> None:
+        assert run("can", "x/b", "x/a", "--no-assumptions", path=path).exit_code == YES
+
+
+@pytest.mark.parametrize("command", ["can", "explain"])
+def test_a_name_cannot_steer_the_terminal(tmp_path: Path, command: str) -> None:
+    """The author of a manifest writes names; who reads the answer must see them, not obey them."""
+    path = tmp_path / "odd.json"
+    pods = [{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}} for name in ("\x1b[2Ja", "b")]
+    path.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": pods}))
+    runner = CliRunner(env={"CLICOLOR_FORCE": "1"})
+    for words in (["\x1b[2Ja", "b"], ["\x1b[2Jx", "b"]):
+        result = runner.invoke(cli, [command, *words, "-p", "80", "-f", str(path)], color=True)
+        assert "\x1b[2J" not in result.output
+        assert "^[[2J" in result.output

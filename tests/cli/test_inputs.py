@@ -1,0 +1,142 @@
+"""Where objects come from: -f, -R, -k and the current cluster, and what is said of what is wrong with them."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from ringfence.cli import cli
+
+BROKEN = Path(__file__).parents[2] / "docs" / "broken.yaml"
+POD = "apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}, namespace: x}}\n"
+INVALID = """\
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: p, namespace: x}
+spec:
+  ingress:
+  - ports:
+    - port: 0
+"""
+ZERO = "spec.ingress[0].ports[0].port: Invalid value: 0: must be between 1 and 65535, inclusive"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a pod, and one inside it with another."""
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "a.yaml").write_text(POD.format(name="a"))
+    (tmp_path / "inner" / "b.yaml").write_text(POD.format(name="b"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(*words: str, given: str | None = None) -> Result:
+    return CliRunner().invoke(cli, list(words), input=given)
+
+
+def pods(*options: str, given: str | None = None) -> set[str]:
+    """The pods that are read."""
+    result = run("connections", "--pods", "-o", "json", *options, given=given)
+    assert result.exit_code == 0, result.stderr
+    ends = [one[side] for one in json.loads(result.stdout)["connections"] for side in ("source", "destination")]
+    return {end["name"] for end in ends if "name" in end}
+
+
+@pytest.mark.usefixtures("folder")
+class TestFiles:
+    def test_a_file(self) -> None:
+        assert pods("-f", "a.yaml") == {"a"}
+
+    def test_a_folder_without_those_inside_it(self) -> None:
+        assert pods("-f", ".") == {"a"}
+
+    def test_with_those_inside_it(self) -> None:
+        assert pods("-f", ".", "-R") == {"a", "b"}
+        assert pods("--filename", ".", "--recursive") == {"a", "b"}
+
+    def test_several(self) -> None:
+        assert pods("-f", "a.yaml", "-f", "inner") == {"a", "b"}
+
+    def test_standard_input(self) -> None:
+        assert pods("-f", "-", given=POD.format(name="c")) == {"c"}
+        assert pods("-f", "-", "-f", "a.yaml", given=POD.format(name="c")) == {"a", "c"}
+
+    def test_one_that_is_not_there(self) -> None:
+        result = run("validate", "-f", "nowhere.yaml")
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert result.stderr.startswith("error: ")
+        assert "nowhere.yaml" in result.stderr
+
+
+@pytest.mark.usefixtures("folder")
+class TestOtherSources:
+    def test_a_kustomization_needs_a_program_that_builds_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("PATH", "")
+        result = run("validate", "-k", ".")
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert "kubectl" in result.stderr
+        assert "kustomize" in result.stderr
+
+    def test_without_files_it_is_the_current_cluster(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("KUBECONFIG", str(folder / "none"))
+        monkeypatch.setenv("HOME", str(folder))
+        monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+        result = run("can", "x/a", "x/b")
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert result.stderr.startswith("error: ")
+        assert "-f" in result.stderr, "which is how to read manifests instead"
+
+
+class TestWhatIsWrong:
+    """Each problem has a place; an object with an error does not count, the others do."""
+
+    @pytest.fixture(autouse=True)
+    def invalid(self, folder: Path) -> None:
+        (folder / "p.yaml").write_text(INVALID)
+
+    def test_it_goes_to_standard_error_and_the_answer_stands(self) -> None:
+        result = run("can", "a", "a", "-n", "x", "-f", ".")
+        assert (result.exit_code, result.stdout) == (0, "yes: a -> a: all traffic\n")
+        assert result.stderr == f"p.yaml:7: error: NetworkPolicy x/p: {ZERO}\n"
+
+    @pytest.mark.parametrize(
+        "command", ["can x/a x/a", "explain x/a x/a", "connections", "matrix", "get netpol", "describe netpol"]
+    )
+    def test_with_strict_it_is_fatal(self, command: str) -> None:
+        result = run(*command.split(), "-f", ".", "--strict")
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert result.stderr.endswith("error: 1 error in the input, and --strict was given\n")
+
+    def test_validate_lists_it_as_its_own_output(self) -> None:
+        result = run("validate", "-f", ".")
+        assert (result.exit_code, result.stderr) == (1, "")
+        assert result.stdout == (f"p.yaml:7: error: NetworkPolicy x/p: {ZERO}\nvalid NetworkPolicies: 0, errors: 1\n")
+
+    def test_as_json(self) -> None:
+        result = run("validate", "-f", ".", "-o", "json")
+        assert result.exit_code == 1
+        assert json.loads(result.stdout)["problems"] == [
+            {"severity": "error", "file": "p.yaml", "line": 7, "object": "NetworkPolicy x/p", "message": ZERO}
+        ]
+
+    def test_where_nothing_is_wrong_the_exit_code_says_so(self) -> None:
+        result = run("validate", "-f", "a.yaml")
+        assert (result.exit_code, result.stdout) == (0, "valid NetworkPolicies: 0, errors: 0\n")
+
+    def test_warnings_are_no_errors(self, folder: Path) -> None:
+        (folder / "p.yaml").write_text(
+            INVALID.replace("port: 0", "port: 80") + "    from:\n    - ipBlock: {cidr: '2001:DB8::/32'}\n"
+        )
+        result = run("validate", "-f", "p.yaml", "--strict")
+        assert result.exit_code == 0
+        assert result.stdout.startswith("p.yaml:9: warning: NetworkPolicy x/p: ")
+
+
+def test_all_errors_of_a_file_are_listed_at_once(tmp_path: Path) -> None:
+    shutil.copy(BROKEN, tmp_path / "broken.yaml")
+    result = run("validate", "-f", str(tmp_path / "broken.yaml"))
+    assert result.exit_code == 1
+    assert result.stdout.endswith("errors: 4\n")

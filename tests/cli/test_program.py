@@ -1,0 +1,55 @@
+"""The installed programs, as a shell runs them."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLE = str(Path(__file__).parents[2] / "examples" / "three-tier")
+BIN = Path(sys.executable).parent
+
+
+def run(program: str, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([BIN / program, *words], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("program", ["ringfence", "kubectl-ringfence"])
+def test_both_programs_answer(program: str) -> None:
+    ended = run(program, "can", "-f", EXAMPLE, "prod/web", "prod/db", "-p", "3306")
+    assert (ended.returncode, ended.stdout, ended.stderr) == (1, "no: prod/web -> prod/db on TCP 3306\n", "")
+
+
+def test_a_plugin_of_kubectl_goes_by_the_name_that_people_type() -> None:
+    assert run("ringfence", "can", "--help").stdout.startswith("Usage: ringfence can ")
+    assert run("kubectl-ringfence", "can", "--help").stdout.startswith("Usage: kubectl ringfence can ")
+    assert run("kubectl-ringfence", "cna").stderr.startswith("Usage: kubectl ringfence ")
+
+
+def test_who_has_read_enough_may_close_the_pipe() -> None:
+    words = [str(BIN / "ringfence"), "connections", "--pods", "-f", EXAMPLE]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == ""
+
+
+def test_a_mistake_ends_in_one_line_and_no_traceback() -> None:
+    ended = run("ringfence", "can", "-f", EXAMPLE, "prod/nobody", "prod/db")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == "error: prod/nobody: there is no pod or workload nobody in namespace prod\n"
+
+
+def test_answering_does_not_wait_for_what_it_does_not_need() -> None:
+    """The libraries for live clusters, the laboratory and progress bars are loaded by those who need them."""
+    script = (
+        "import sys\n"
+        "from ringfence.cli import cli\n"
+        f"cli(['can', '-f', {EXAMPLE!r}, 'prod/api', 'prod/db', '-p', '3306'], standalone_mode=False)\n"
+    )
+    checked = f"try:\n    {'    '.join(script.splitlines(keepends=True))}except SystemExit:\n    pass\n"
+    names = ("lightkube", "httpx", "rich", "ringfence.lab", "ringfence.dataplane", "ringfence.render.kubectl")
+    checked += f"import sys; print([name for name in {names!r} if name in sys.modules])\n"
+    ended = subprocess.run([sys.executable, "-c", checked], capture_output=True, text=True, check=True)
+    assert ended.stdout.splitlines() == ["yes: prod/api -> prod/db on TCP 3306", "[]"]
