@@ -114,7 +114,7 @@ def _addressed(state: State, text: str, network: Network) -> Endpoint:
         if members := state.members_at(family, number):
             return Endpoint(text, tuple(members), members[0].reference if len(members) == 1 else None)
         for service in state.services.values():
-            if str(network.network_address) in (service.spec.cluster_ip, *(service.spec.cluster_ips or ())):
+            if str(network.network_address) in service.spec.virtual_addresses():
                 return _behind(state, text, service)
     return Endpoint(text, (Addresses.of(network),))
 

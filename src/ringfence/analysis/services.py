@@ -12,11 +12,10 @@ from ringfence.engine.pods import Member, Reference
 from ringfence.engine.state import State
 from ringfence.engine.verdicts import End
 from ringfence.errors import EndpointError
-from ringfence.model.objects import EndpointSlice, Service, ServicePort, SliceEndpoint, namespace_of
+from ringfence.model.objects import HEADLESS, EndpointSlice, Service, ServicePort, SliceEndpoint, namespace_of
 from ringfence.sets.addresses import Addresses, parse_address
 
 SERVICE_NAME_LABEL = "kubernetes.io/service-name"
-HEADLESS = "None"
 
 
 class Backend(msgspec.Struct, frozen=True):

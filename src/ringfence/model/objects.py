@@ -143,6 +143,10 @@ class ServicePort(msgspec.Struct, frozen=True, rename="camel"):
     node_port: Int32 | None = None
 
 
+HEADLESS: Final = "None"
+"""The ClusterIP of a Service whose clients reach its pods by their own addresses and ports."""
+
+
 class ServiceSpec(msgspec.Struct, frozen=True, rename="camel"):
     """What stands behind a Service; without a selector, its endpoints are given by hand."""
 
@@ -152,6 +156,10 @@ class ServiceSpec(msgspec.Struct, frozen=True, rename="camel"):
     ports: tuple[ServicePort, ...] | None = None
     selector: Labels | None = None
     external_name: str = ""
+
+    def virtual_addresses(self) -> tuple[str, ...]:
+        """The addresses that lead to what stands behind it; none if it is headless or has not been given any."""
+        return tuple(text for text in self.cluster_ips or (self.cluster_ip,) if text not in ("", HEADLESS))
 
 
 class Service(msgspec.Struct, frozen=True, rename="camel"):
