@@ -489,7 +489,7 @@ def test_an_answer_without_assumptions_survives_learning_the_labels_of_namespace
 
 def with_addresses(obj: Object) -> Object:
     """The object, with both its addresses if it is a pod of which none is known."""
-    if obj["kind"] != "Pod" or obj["spec"].get("hostNetwork") or obj["status"]["podIPs"]:
+    if obj["kind"] != "Pod" or obj["spec"].get("hostNetwork") or obj["status"]["podIPs"] or "podIP" in obj["status"]:
         return obj
     addresses = strategies.POD_ADDRESSES[f"{obj['metadata']['namespace']}/{obj['metadata']['name']}"]
     return {**obj, "status": {**obj["status"], "podIPs": [{"ip": address} for address in addresses]}}
