@@ -113,8 +113,8 @@ class Network:
         staying = old.keys() - {pod.name for pod in gone}
         try:
             self._remove_pods(gone)
-            self._readdress(self._outside, self._outside_link, self._topology.outside, topology.outside)
-            self._change_nodes(topology)
+            self._readdress(topology)
+            self._add_nodes([node for node in topology.nodes if node.name not in self._nodes])
             self._add_pods([pod for name, pod in new.items() if name not in staying], topology.nodes)
         except OSError as error:
             raise LaboratoryError(f"the network of the laboratory cannot be built: {error.strerror}") from error
@@ -140,16 +140,6 @@ class Network:
         self._outside.close()
         self._fabric.close()
 
-    def _change_nodes(self, topology: Topology) -> None:
-        """A node that is not mentioned any more stays as a router without an address."""
-        new = topology.node_by_name
-        for node in self._topology.nodes:
-            stack, link = self._nodes[node.name]
-            self._readdress(stack, link, node.addresses, new[node.name].addresses if node.name in new else ())
-        for name in new.keys() & self._nodes.keys() - self._topology.node_by_name.keys():
-            self._readdress(*self._nodes[name], (), new[name].addresses)
-        self._add_nodes([node for node in topology.nodes if node.name not in self._nodes])
-
     def _add_nodes(self, nodes: list[Node]) -> None:
         stacks = _make([node.name for node in nodes], _ROUTER_SETTINGS)
         links = _attach(self._fabric, [(node.name, stacks[node.name], node.addresses) for node in nodes])
@@ -174,14 +164,27 @@ class Network:
             self._fabric.carry_out(rtnetlink.remove_route(uplink, ip) for ip in pod.addresses)
             stack.close()
 
-    def _readdress(self, stack: Stack, link: int, before: tuple[IPAddress, ...], after: tuple[IPAddress, ...]) -> None:
-        """Give the lower end of one of the fabric's links other addresses."""
-        going = [ip for ip in before if ip not in after]
-        coming = [ip for ip in after if ip not in before]
-        gone = [rtnetlink.remove_address(_UPLINK, ip) for ip in going]
-        come = [rtnetlink.address(_UPLINK, ip) for ip in coming]
-        stack.carry_out([*gone, *come, *_way_up()])
-        self._fabric.carry_out([rtnetlink.remove_route(link, ip) for ip in going] + [*_routes(link, coming)])
+    def _readdress(self, topology: Topology) -> None:
+        """Give nodes and the outside other addresses, where they differ: first all that go, then all that come.
+
+        A node that is not mentioned any more stays as a router without an address.
+        """
+        old, new = self._topology.node_by_name, topology.node_by_name
+        ends = [(self._outside, self._outside_link, self._topology.outside, topology.outside)]
+        for name, (stack, link) in self._nodes.items():
+            ends.append((stack, link, _addresses(old.get(name)), _addresses(new.get(name))))
+        for stack, link, before, after in ends:
+            going = [ip for ip in before if ip not in after]
+            stack.carry_out(rtnetlink.remove_address(_UPLINK, ip) for ip in going)
+            self._fabric.carry_out(rtnetlink.remove_route(link, ip) for ip in going)
+        for stack, link, before, after in ends:
+            coming = [ip for ip in after if ip not in before]
+            stack.carry_out([*(rtnetlink.address(_UPLINK, ip) for ip in coming), *_way_up()])
+            self._fabric.carry_out(_routes(link, coming))
+
+
+def _addresses(node: Node | None) -> tuple[IPAddress, ...]:
+    return node.addresses if node else ()
 
 
 def _place(pod: Pod) -> tuple[str, tuple[IPAddress, ...]]:
