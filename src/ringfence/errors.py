@@ -45,11 +45,15 @@ class LiveClusterError(RingfenceError):
 
 
 class KernelError(RingfenceError):
-    """The kernel refused a packet filter. `code` is the error's number, as in `errno`."""
+    """The kernel refused a packet filter, or a part of it.
 
-    def __init__(self, message: str, code: int) -> None:
+    `code` is the error's number, as in `errno`; `refused` names the object that it is about, if it is about one.
+    """
+
+    def __init__(self, message: str, code: int, refused: str = "") -> None:
         super().__init__(message)
         self.code = code
+        self.refused = refused
 
 
 class LaboratoryError(RingfenceError):

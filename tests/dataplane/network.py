@@ -36,7 +36,7 @@ def in_own_network(test: Callable[P, None]) -> Callable[P, None]:
 
     @functools.wraps(test)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
-        result = _in_child(lambda: test(*args, **kwargs), seconds=60)
+        result = in_child(lambda: test(*args, **kwargs), seconds=60)
         if result.startswith(_SKIPPED):
             pytest.skip(result.removeprefix(_SKIPPED).decode())
         if result:
@@ -45,8 +45,8 @@ def in_own_network(test: Callable[P, None]) -> Callable[P, None]:
     return wrapped
 
 
-def _in_child(run: Callable[[], None], seconds: float) -> bytes:
-    """What went wrong, as text."""
+def in_child(run: Callable[[], None], seconds: float) -> bytes:
+    """Run something in a child in namespaces of its own; what went wrong, as text."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -138,8 +138,13 @@ def stand_behind(service: str, pod: str) -> None:
     )
 
 
+def leave_for_new_network() -> None:
+    """Go on in another network, in which there is nothing yet."""
+    _libc.unshare(_NEW_NETWORK)
+
+
 class Network:
-    """A router and pods; `address(0)` is the first pod's."""
+    """Pods, and a router, which is the present network; `address(0)` is the first pod's."""
 
     def __init__(self, pods: int) -> None:
         for setting in ("ipv4/ip_forward", "ipv6/conf/all/forwarding"):

@@ -89,6 +89,7 @@ def programs() -> st.SearchStrategy[Program]:
     ports = st.frozensets(st.sampled_from(PORTS).map(lambda port: (port_key(port), port_key(port)))).map(
         lambda ranges: RangeSet(PORT, ranges)
     )
+    held = st.just(RangeSet(ADDRESS[V4], frozenset({(address(0), address(0))})))
     return st.builds(
         lambda collections, egress_map, ingress_map, egress, ingress: skeleton().changed(
             {
@@ -99,7 +100,7 @@ def programs() -> st.SearchStrategy[Program]:
             {**egress, **ingress},
         ),
         st.fixed_dictionaries(
-            {**dict.fromkeys(SETS, pods), **dict.fromkeys(FLOWS, flows), "ports": ports},
+            {**dict.fromkeys(SETS, pods), **dict.fromkeys(FLOWS, flows), "ports": ports, "known4": pods, "held4": held},
         ),
         *(maps(direction) for direction in (Direction.EGRESS, Direction.INGRESS)),
         *(profiles(direction) for direction in (Direction.EGRESS, Direction.INGRESS)),

@@ -1,9 +1,10 @@
 """The real kernel holds what it is given, says so, and is brought back when somebody else changes it."""
 
+import socket
 import subprocess
 
 import pytest
-from tests.dataplane.network import Network, address, in_own_network, lose_privileges, nft, number
+from tests.dataplane.network import Network, address, in_own_network, lose_privileges, nft, number, received
 from tests.dataplane.programs import TCP, UDP, program
 
 from ringfence.dataplane.commands import NOTHING
@@ -214,6 +215,50 @@ def test_a_refusal_names_the_object_and_leaves_the_rest() -> None:
         kernel.become(wrong)
     kernel.become(varied())
     assert Kernel().present == varied()
+
+
+@in_own_network
+def test_a_profile_that_is_refused_closes_its_own_pods_and_no_others() -> None:
+    network = Network(4)
+    overlapping = RangeSet(ADDRESS[V4], ranges(V4, (0, number(3)), (5, LAST[V4])))
+    both = program({(IN, 0): [(3, UDP, 80)], (IN, 1): [(3, UDP, 80)]})
+    wrong = both.changed(
+        {"wrong": overlapping},
+        {"ingress_0": profile_chain(IN, (allowing(Lookup((Field.SOURCE_4,), "wrong")),))},
+    )
+    kernel = Kernel()
+    [refusal] = kernel.become(wrong)
+    assert refusal.refused == "wrong"
+    assert reached(network, 3) == {1, 2}
+    assert not kernel.repair(), "the others stay as they are"
+    assert not kernel.become(both)
+    assert reached(network, 3) == {0, 1, 2}
+
+
+def reached(network: Network, client: int) -> set[int]:
+    """The pods that receive what the client sends to port 80."""
+    servers = {pod: network.udp(pod, 80) for pod in range(3)}
+    sender = network.udp(client)
+    for pod in servers:
+        sender.sendto(b"x", (address(pod), 80))
+    return {pod for pod, server in servers.items() if received(server)}
+
+
+@in_own_network
+def test_an_unknown_address_in_a_held_range_is_closed_except_for_its_node() -> None:
+    network = Network(3)
+    held = {"held4": RangeSet(ADDRESS[V4], ranges(V4, (number(0), number(1))))}
+    known = {"known4": HashSet(ADDRESS[V4], frozenset({address_key(V4, number(1))}))}
+    kernel = Kernel()
+    kernel.become(skeleton().changed(held))
+    assert reached(network, 2) == {2}
+    assert reached(network, 0) == {0}, "nobody but itself"
+    kernel.become(skeleton().changed({**held, **known}))
+    assert reached(network, 2) == {1, 2}
+    assert reached(network, 1) == {1, 2}
+    new_pod = network.udp(0, 81)
+    socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"probe", (address(0), 81))
+    assert received(new_pod) == b"probe"
 
 
 @in_own_network

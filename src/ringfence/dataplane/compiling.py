@@ -6,31 +6,36 @@ What did not change is the very same object in one program and the next, so that
 from collections.abc import Callable, Mapping
 
 from ringfence.dataplane.isolation import Isolation
-from ringfence.dataplane.peers import PodSet, TrackedSet
+from ringfence.dataplane.peers import TrackedSet
 from ringfence.dataplane.profiles import ProfileChain
 from ringfence.dataplane.program import Program
 from ringfence.dataplane.skeleton import skeleton
 from ringfence.dataplane.subjects import Changes, Subjects
 from ringfence.engine.pods import Member
 from ringfence.engine.state import State
-from ringfence.sets.addresses import FAMILIES, Family
+from ringfence.sets.addresses import FAMILIES, NO_ADDRESSES, Addresses, Family
 
 
 class Compiler:
     """Makes the program for a node's own pods, again and again while the state changes."""
 
-    def __init__(self, state: State, is_local: Callable[[Member], bool]) -> None:
-        """`is_local` says which pods are the node's own: only they are isolated here, while peers may be anywhere."""
+    def __init__(self, state: State, is_local: Callable[[Member], bool], held: Addresses = NO_ADDRESSES) -> None:
+        """`is_local` says which pods are the node's own: only they are isolated here, while peers may be anywhere.
+
+        An address in the ranges `held`, from which the node's own pods have theirs, is closed as long as no pod that is
+        known has it.
+        """
         self._state = state
         self._subjects = Subjects(state, is_local)
-        self._isolation = Isolation()
-        self._tracked: dict[PodSet, TrackedSet] = {}
+        self._isolation = Isolation(held)
+        self._tracked: dict[str, TrackedSet] = {}
         self._skeleton = skeleton()
 
     def program(self) -> Program:
         """The program for the present state."""
         changes = self._subjects.look()
         self._isolation.move(changes.moves)
+        self._isolation.know({address: self._subjects.is_known(address) for address in changes.addresses})
         chains = self._subjects.chains(self._isolation.chains())
         self._track(chains, changes)
         if outgrown := self._outgrown(chains):
@@ -41,7 +46,7 @@ class Compiler:
             {
                 **dict(self._isolation.collections()),
                 **{name: ranges for chain in chains.values() for name, ranges in chain.ranges.items()},
-                **{tracked.name: tracked.set for tracked in self._tracked.values()},
+                **{name: tracked.set for name, tracked in self._tracked.items()},
             },
             {name: chain.chain for name, chain in chains.items()},
         )
@@ -51,15 +56,15 @@ class Compiler:
         addresses: dict[Family, set[int]] = {family: set() for family in FAMILIES}
         for family, number in changes.addresses:
             addresses[family].add(number)
-        wanted = {pods for chain in chains.values() for pods in chain.pods}
-        for pods in self._tracked.keys() - wanted:
-            del self._tracked[pods]
-        for pods, tracked in self._tracked.items():
-            tracked.refresh(addresses[pods.family], is_restructured=changes.is_restructured)
-        for pods in wanted - self._tracked.keys():
-            self._tracked[pods] = TrackedSet(pods, self._state)
+        wanted = {name: pods for chain in chains.values() for name, pods in chain.pods.items()}
+        for name in self._tracked.keys() - wanted.keys():
+            del self._tracked[name]
+        for tracked in self._tracked.values():
+            tracked.refresh(addresses[tracked.family], selections_changed=changes.selections_changed)
+        for name in wanted.keys() - self._tracked.keys():
+            self._tracked[name] = TrackedSet(wanted[name], self._state)
 
     def _outgrown(self, chains: Mapping[str, ProfileChain]) -> frozenset[str]:
         """The chains whose own sets have become so large that they may have to be built in another way."""
-        sets = {pods for pods, tracked in self._tracked.items() if tracked.has_outgrown()}
-        return frozenset(name for name, chain in chains.items() if sets and not sets.isdisjoint(chain.pods))
+        sets = {name for name, tracked in self._tracked.items() if tracked.has_outgrown()}
+        return frozenset(name for name, chain in chains.items() if not sets.isdisjoint(chain.pods))

@@ -41,11 +41,17 @@ from ringfence.dataplane.program import (
     differing,
     moves_between,
 )
-from ringfence.dataplane.skeleton import DENIED, DROPS, ISOLATED, OWN, skeleton
+from ringfence.dataplane.skeleton import DENIED, DROPS, HELD, ISOLATED, KNOWN, OWN, skeleton
 from ringfence.model.policies import Direction
 
 _LATE: Final = frozenset([*OWN.values(), *DROPS.values()])
 """Sets whose elements may be there too early and too long: own addresses, and counters."""
+
+_DOORS: Final = frozenset(KNOWN.values())
+"""Sets whose elements open: they go when sides close and come when sides open."""
+
+_LOCKS: Final = frozenset(HELD.values())
+"""Sets whose elements close; they change with the node's own configuration only."""
 
 _DIRECTION_OF_MAP: Final = {name: direction for (direction, _), name in ISOLATED.items()}
 _DIRECTION_OF_DENIAL: Final = {chain: direction for direction, chain in DENIED.items()}
@@ -58,8 +64,8 @@ _RULES_AT_ONCE: Final = 300
 def path(old: Program, new: Program) -> list[Program]:
     """The programs to go through, one transaction or more for each, to get from `old` to `new`, which is the last."""
     if old is NOTHING:
-        start = skeleton()
-        return [start, *path(start, new)]
+        nobody = {name: one for name, one in skeleton().collections.items() if isinstance(one, VerdictMap)}
+        return [new.changed(nobody), new]
     change = _compare(old, new)
     if not _can_edit_in_place(old, new, change):
         return _detour(old, new, change)
@@ -80,6 +86,8 @@ class _Change(NamedTuple):
     """Sets that stay, that rules look into, and that get other elements."""
     stale: frozenset[str]
     """Chains, old or new, that look into edited sets."""
+    doors: frozenset[str]
+    """Sets of known addresses, and held ranges, that change."""
     directions: frozenset[Direction]
     """Whose verdicts may change."""
 
@@ -93,10 +101,13 @@ def _compare(old: Program, new: Program) -> _Change:
     )
     edits = frozenset(_edits(old, new))
     stale = frozenset(name for chains in (old.chains, new.chains) for name in _looking_into(edits, chains))
-    directions = {_DIRECTION_OF_MAP[name] for name in moves}
+    doors = frozenset(
+        name for name, before, _ in differing(old.collections, new.collections) if before and name in _DOORS | _LOCKS
+    )
+    directions = {_DIRECTION_OF_MAP[name] for name in moves} | (_BOTH if doors else set())
     for name in rules | stale:
         directions |= _directions(new.chains.get(name) or old.chains[name])
-    return _Change(moves, rules, edits, stale, frozenset(directions))
+    return _Change(moves, rules, edits, stale, doors, frozenset(directions))
 
 
 def _moves(old: Mapping[str, Collection], new: Mapping[str, Collection]) -> Iterator[tuple[str, list[Move]]]:
@@ -116,7 +127,7 @@ def _edits(old: Program, new: Program) -> Iterator[str]:
         for name, before, after in differing(old.collections, new.collections)
         if before is not None
         and not isinstance(after, VerdictMap)
-        and name not in _LATE
+        and name not in _LATE | _DOORS | _LOCKS
         and before.elements != after.elements
     }
     if changed:
@@ -181,20 +192,29 @@ def _touched(old: Program, new: Program, edits: Iterable[str]) -> dict[Part, set
 
 
 def _waypoints(old: Program, new: Program, change: _Change, *, bridged: bool) -> list[Program]:
-    created = narrowed = _created(old, new, change)
+    created = _created(old, new, change)
+    bridge = _Bridge(old, new, change.rules)
+    maps = {name: _closed_map(created.collections[name], moves, bridge) for name, moves in change.moves.items()}
+    chains = {name: bridge.chain(name) for name in change.rules}
     if bridged:
-        bridge = _Bridge(old, new, change.rules)
-        maps = {name: _closed_map(created.collections[name], moves, bridge) for name, moves in change.moves.items()}
-        chains = {name: bridge.chain(name) for name in change.rules}
         created = created.changed(chains=bridge.chains)
-        closed = created.changed(collections=maps)
-        narrowed = closed.changed(chains=chains)
-    filled = narrowed.changed(collections=_united(old, new, change.edits))
-    thinned = filled.changed(collections={name: new.collections[name] for name in change.edits})
+    else:
+        maps, chains = {}, {}
+    doors = {name: _shut(old.collections[name], new.collections[name]) for name in change.doors}
+    closed = created.changed({**doors, **maps})
+    narrowed = closed.changed(chains=chains)
+    filled = narrowed.changed(_united(old, new, change.edits))
+    thinned = filled.changed({name: new.collections[name] for name in change.edits})
     widened = thinned.changed(chains={name: new.chains[name] for name in change.rules})
-    opened = widened.changed(collections={name: new.collections[name] for name in change.moves})
-    closing = [created, closed, narrowed] if bridged else [created]
-    return [*closing, filled, thinned, widened, opened, new]
+    opened = widened.changed({name: new.collections[name] for name in (*change.moves, *change.doors)})
+    return [created, closed, narrowed, filled, thinned, widened, opened, new]
+
+
+def _shut(before: Collection, after: Collection) -> Collection:
+    """Known addresses as long as they are known to both; held ranges as they will be."""
+    if isinstance(before, HashSet) and isinstance(after, HashSet):
+        return HashSet(after.key, before.elements & after.elements)
+    return after
 
 
 def _created(old: Program, new: Program, change: _Change) -> Program:
@@ -202,7 +222,7 @@ def _created(old: Program, new: Program, change: _Change) -> Program:
     collections = {
         name: _united_one(before, after) if name in _LATE else after
         for name, before, after in differing(old.collections, new.collections)
-        if name not in change.edits and name not in change.moves
+        if name not in change.edits and name not in change.moves and name not in _DOORS | _LOCKS
     }
     collections |= {name: VerdictMap(new.collections[name].key) for name in change.moves if name not in old.collections}
     chains = {name: chain for name, chain in new.chains.items() if name not in old.chains}
@@ -214,9 +234,9 @@ def _united(old: Program, new: Program, names: Iterable[str]) -> dict[str, Colle
 
 
 def _united_one(before: Collection | None, after: Collection) -> Collection:
-    if isinstance(before, HashSet) and isinstance(after, HashSet):
-        return msgspec.structs.replace(after, elements=before.elements | after.elements)
-    return after
+    if not isinstance(before, HashSet) or not isinstance(after, HashSet) or before.elements <= after.elements:
+        return after
+    return msgspec.structs.replace(after, elements=before.elements | after.elements)
 
 
 def _closed_map(before: Collection, moves: list[Move], bridge: "_Bridge") -> Collection:

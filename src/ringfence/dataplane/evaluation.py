@@ -76,9 +76,9 @@ def _walk(name: str, chains: Mapping[str, Chain], read: Reader, packet: Packet) 
 
 def _meets(condition: Condition, read: Reader, packet: Packet) -> bool:
     match condition:
-        case Lookup(fields, name):
+        case Lookup(fields, name, absent):
             key = _key(fields, packet)
-            return key is not None and _contains(read(name), key)
+            return key is not None and _contains(read(name), key) is not absent
         case ProtocolIs(number):
             return packet.protocol == number
         case _:

@@ -73,9 +73,9 @@ def encode_rule(rule: Rule) -> bytes:
 def _condition(condition: Condition) -> Iterator[bytes]:
     """The expressions that go on only with packets that meet the condition."""
     match condition:
-        case Lookup(fields, name):
+        case Lookup(fields, name, absent):
             yield from _load(fields)
-            yield _lookup(name)
+            yield _lookup(name, *([number(nf.Lookup.FLAGS, nf.ABSENT)] if absent else []))
         case ProtocolIs(protocol):
             yield from _load((Field.PROTOCOL,))
             yield _compare(nf.Operator.EQUAL, bytes([protocol]))
@@ -247,8 +247,9 @@ def _decode_condition(left: tuple[_Parsed, ...]) -> tuple[Condition, int] | None
 def _condition_on(fields: tuple[Field, ...], test: _Parsed) -> Condition | None:
     """What `test` asks about the fields that were loaded."""
     if test.name == "lookup":
-        lookup = Lookup(fields, read_text(test.get(nf.Lookup.SET)))
-        return lookup if (test,) == _parse(_lookup(lookup.set)) else None
+        name = read_text(test.get(nf.Lookup.SET))
+        lookups = (Lookup(fields, name, absent) for absent in (False, True))
+        return next((one for one in lookups if _parse(b"".join(_condition(one)))[-1] == test), None)
     if fields == (Field.PROTOCOL,) and test.name == "cmp":
         value = attributes(test.get(nf.Compare.VALUE)).get(nf.Data.VALUE, b"")
         return ProtocolIs(value[0]) if (test,) == _parse(_compare(nf.Operator.EQUAL, value[:1])) else None

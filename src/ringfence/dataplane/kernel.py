@@ -22,6 +22,7 @@ from ringfence.dataplane.commands import (
 )
 from ringfence.dataplane.connections import forbidden, list_connections
 from ringfence.dataplane.difference import path
+from ringfence.dataplane.exclusion import closing, profiles_with
 from ringfence.dataplane.netlink import NETFILTER, ROUTE, Conversation
 from ringfence.dataplane.program import CONNECTION, HashSet, Program, connection_key
 from ringfence.dataplane.reading import read_counts, read_generation, read_program
@@ -56,6 +57,7 @@ class Kernel:
         self._revoked: frozenset[bytes] = frozenset()
         self._generation = -1
         self._look()
+        self._wanted = self._present
 
     def close(self) -> None:
         """Let go of the kernel; what was put in stays."""
@@ -67,36 +69,48 @@ class Kernel:
         """The program that was put in last, or found at the beginning."""
         return self._present
 
-    def become(self, program: Program) -> None:
+    def become(self, program: Program) -> list[KernelError]:
         """Put a program in, by a path on which no packet fares ill (`difference.path`).
 
-        Raises KernelError, naming the object, if the kernel refuses a part of it; then `present` is what is in force.
+        If the kernel refuses something that belongs to some profiles only, their pods are closed, everything else is
+        put in, and what was refused is returned. Raises KernelError if it refuses more; then `present` is what is in
+        force, and `repair` tries again.
         """
-        try:
-            self._go(program)
-        except KernelError:
-            self._look()
-            raise
+        self._wanted = program
+        refusals: list[KernelError] = []
+        closed: frozenset[str] = frozenset()
+        while True:
+            try:
+                self._go(self._wanted)
+            except KernelError as error:
+                self._look()
+                blamed = profiles_with(program, error.refused) - closed
+                if not blamed:
+                    raise
+                refusals.append(error)
+                closed |= blamed
+                self._wanted = closing(program, closed)
+            else:
+                return refusals
 
     def repair(self) -> bool:
-        """Put the present program in again if somebody changed the table; whether somebody had.
+        """Put the program in again if somebody changed the table; whether somebody had.
 
         Costs next to nothing as long as nobody changes any packet filter of the namespace.
         """
         if self._is_undisturbed():
             return False
-        wanted = self._present
         self._look()
-        if self._present == wanted:
+        if self._present == self._wanted:
             return False
-        self.become(wanted)
+        self.become(self._wanted)
         return True
 
     def remove(self) -> None:
         """Take everything out: nobody is isolated any more."""
+        self._wanted = NOTHING
         if self._present is not NOTHING:
-            self._apply([DeleteTable()])
-            self._present, self._revoked = NOTHING, frozenset()
+            self._clear()
 
     @property
     def revoked(self) -> frozenset[int]:
@@ -137,10 +151,14 @@ class Kernel:
 
     def _go(self, program: Program) -> None:
         if not is_compatible(self._present, program):
-            self.remove()
+            self._clear()
         for before, after in pairwise([self._present, *path(self._present, program)]):
             self._apply(commands(before, after))
             self._present = after
+
+    def _clear(self) -> None:
+        self._apply([DeleteTable()])
+        self._present, self._revoked = NOTHING, frozenset()
 
     def _apply(self, changes: Iterable[Command]) -> None:
         self._generation += carry_out(self._conversation, changes)

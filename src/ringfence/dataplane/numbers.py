@@ -256,6 +256,9 @@ LIST_ELEMENT: Final = 1
 LAST_OF_RANGE: Final = 1
 """The flag of an element that is the first key behind a range."""
 
+ABSENT: Final = 1
+"""The flag of a lookup that is to fail."""
+
 VERDICT_REGISTER: Final = 0
 FIRST_REGISTER: Final = 1
 FIRST_SMALL_REGISTER: Final = 8

@@ -16,7 +16,6 @@ import msgspec
 
 from ringfence.dataplane.naming import digest
 from ringfence.dataplane.program import ADDRESS, FLOW, HashSet, address_key, flow_key
-from ringfence.engine.pods import Member
 from ringfence.engine.population import Identity, PortName
 from ringfence.engine.rules import Peers
 from ringfence.engine.state import State
@@ -62,7 +61,7 @@ class TrackedSet:
     """A pod set's elements for the present state."""
 
     def __init__(self, what: PodSet, state: State) -> None:
-        self.name = what.name
+        self.family = what.family
         self._what = what
         self._state = state
         self._grants = [(grant, _numbered(grant.ports) if what.with_ports else _ADDRESS_ALONE) for grant in what.grants]
@@ -72,18 +71,19 @@ class TrackedSet:
         self._look_at(self._addresses_of(reduce(or_, self._bits, 0)))
         self._usual_size = len(self.set.elements)
 
-    def refresh(self, addresses: Iterable[int], *, is_restructured: bool) -> None:
+    def refresh(self, addresses: Iterable[int], *, selections_changed: bool) -> None:
         """Look again at some addresses, because their pods have changed.
 
-        Where identities or the meaning of selectors may have changed, it is found out which, and their pods' addresses
-        are looked at, too.
+        Where selectors may mean other identities than before, it is found out which, and their pods' addresses are
+        looked at, too.
         """
         addresses = set(addresses)
-        if is_restructured:
+        if selections_changed:
             before, self._bits = self._bits, self._current_bits()
             changed = reduce(or_, (old ^ new for old, new in zip(before, self._bits, strict=True)), 0)
             addresses |= self._addresses_of(changed & self._state.population.everyone)
-        self._look_at(addresses)
+        if addresses:
+            self._look_at(addresses)
 
     def has_outgrown(self) -> bool:
         """Whether the set has become a large one since this was last so: then it may have to be shared."""
@@ -94,7 +94,7 @@ class TrackedSet:
 
     def _current_bits(self) -> list[Bitset]:
         policies = self._state.network_policies
-        return [policies.peers(grant.peers, self._what.family) for grant, _ in self._grants]
+        return [policies.peers(grant.peers, self.family) for grant, _ in self._grants]
 
     def _addresses_of(self, bits: Bitset) -> set[int]:
         return {
@@ -103,17 +103,22 @@ class TrackedSet:
             for member in identity.pods()
             if not member.host_network
             for family, number in member.addresses
-            if family is self._what.family
+            if family is self.family
         }
 
     def _look_at(self, addresses: Iterable[int]) -> None:
         added: set[bytes] = set()
         removed: set[bytes] = set()
+        granted: dict[Identity, Suffixes] = {}
         for address in addresses:
             before = self._suffixes.get(address, _NOTHING)
-            after = self._granted(address)
+            owners = [self._state.identity(member) for member in self._state.members_at(self.family, address)]
+            for owner in owners:
+                if owner not in granted:
+                    granted[owner] = self._granted_to(owner)
+            after = reduce(and_, map(granted.__getitem__, owners)) if owners else _NOTHING
             if before != after:
-                key = address_key(self._what.family, address)
+                key = address_key(self.family, address)
                 added.update(key + suffix for suffix in after - before)
                 removed.update(key + suffix for suffix in before - after)
                 self._suffixes[address] = after
@@ -122,12 +127,7 @@ class TrackedSet:
         if added or removed:
             self.set = HashSet(self.set.key, self.set.elements - removed | added)
 
-    def _granted(self, address: int) -> Suffixes:
-        owners = self._state.members_at(self._what.family, address)
-        return reduce(and_, map(self._granted_to, owners)) if owners else _NOTHING
-
-    def _granted_to(self, member: Member) -> Suffixes:
-        identity = self._state.identity(member)
+    def _granted_to(self, identity: Identity) -> Suffixes:
         granted = _NOTHING
         for (grant, suffixes), bits in zip(self._grants, self._bits, strict=True):
             if bits >> identity.bit & 1:

@@ -54,11 +54,11 @@ _ANY_PORT: Final[Intervals] = ((0, 65535),)
 
 
 class ProfileChain(NamedTuple):
-    """A profile's chain, and the sets that it looks into: ranges by name, and sets of pods."""
+    """A profile's chain, and the sets that it looks into, by name."""
 
     chain: Chain
     ranges: dict[str, RangeSet]
-    pods: frozenset[PodSet]
+    pods: dict[str, PodSet]
 
 
 class _Allowance(NamedTuple):
@@ -66,13 +66,29 @@ class _Allowance(NamedTuple):
 
     rule: Rule
     ranges: dict[str, RangeSet]
-    pods: PodSet | None = None
+    pods: dict[str, PodSet]
 
 
-def chain_name(profile: Profile, subject: Identity) -> str:
-    """The name of a profile's chain for a subject: other numbers for the same port names need another chain."""
+OwnPorts = frozenset[tuple[str, str, int]]
+"""The numbers that a subject gives to the port names in ingress rules, each with its name and protocol."""
+
+
+def own_ports(profile: Profile, subject: Identity) -> OwnPorts:
+    """What a profile's chain depends on besides the profile; nothing for egress, where destinations are asked."""
+    if profile.direction is Direction.EGRESS:
+        return frozenset()
+    return frozenset(
+        (name, protocol, port)
+        for rule in profile.rules
+        for name, protocol in rule.port_names
+        for port in subject.ports_named(name, protocol)
+    )
+
+
+def chain_name(profile: Profile, ports: OwnPorts) -> str:
+    """The name of a profile's chain for subjects with these ports."""
     policies = frozenset((policy.namespace, policy.name) for policy in profile.policies)
-    return f"{profile.direction.field}_{digest((policies, _own_ports(profile, subject)))}"
+    return f"{profile.direction.field}_{digest((policies, ports))}"
 
 
 def build_chain(state: State, profile: Profile, subject: Identity, families: Iterable[Family]) -> ProfileChain | None:
@@ -92,7 +108,7 @@ def build_chain(state: State, profile: Profile, subject: Identity, families: Ite
     return ProfileChain(
         profile_chain(profile.direction, tuple(one.rule for one in allowances)),
         {name: ranges for one in allowances for name, ranges in one.ranges.items()},
-        frozenset(one.pods for one in allowances if one.pods),
+        {name: pods for one in allowances for name, pods in one.pods.items()},
     )
 
 
@@ -132,7 +148,7 @@ def _boxes(family: Family, ranges: Intervals, traffic: Traffic) -> Iterator[tupl
 
 def _within(word: str, fields: tuple[Field, ...], ranges: RangeSet) -> _Allowance:
     name = f"{word}_{digest(ranges.elements)}"
-    return _Allowance(_allowing(Lookup(fields, name)), {name: ranges})
+    return _Allowance(_allowing(Lookup(fields, name)), {name: ranges}, {})
 
 
 # --- peers that are pods ----------------------------------------------------------------------------------------------
@@ -159,10 +175,10 @@ def _for_pods(state: State, profile: Profile, subject: Identity, family: Family)
     for group in sharing_wholly:
         yield _among((peer,), _shared(family, group))
     for group in sharing_partly:
-        pods = _shared(family, group)
+        among = _among((peer,), _shared(family, group))
         for protocol in PROTOCOLS:
             if ports := group.traffic.ports(protocol):
-                yield _with_ports(Lookup((peer,), pods.name), pods, protocol, ports)
+                yield _narrowed(among, protocol, ports)
 
 
 def _allowed_pods(profile: Profile, subject: Identity) -> Iterator[tuple[Peers, Traffic]]:
@@ -216,31 +232,18 @@ def _grants_by_name(profile: Profile) -> frozenset[Grant]:
 
 
 def _among(fields: tuple[Field, ...], pods: PodSet) -> _Allowance:
-    return _Allowance(_allowing(Lookup(fields, pods.name)), {}, pods)
+    name = pods.name
+    return _Allowance(_allowing(Lookup(fields, name)), {}, {name: pods})
 
 
-def _with_ports(lookup: Lookup, pods: PodSet, protocol: str, ports: Intervals) -> _Allowance:
-    conditions = (lookup, ProtocolIs(PROTOCOL_NUMBERS[protocol]))
+def _narrowed(among: _Allowance, protocol: str, ports: Intervals) -> _Allowance:
+    """The same pods, but some ports of one protocol only."""
+    conditions = (*among.rule.conditions, ProtocolIs(PROTOCOL_NUMBERS[protocol]))
     if ports == ALL_PORTS:
-        return _Allowance(_allowing(*conditions), {}, pods)
+        return _Allowance(_allowing(*conditions), {}, among.pods)
     ranges = RangeSet(PORT, frozenset((port_key(first), port_key(last)) for first, last in ports))
     name = f"ports_{digest(ranges.elements)}"
-    return _Allowance(_allowing(*conditions, Lookup((Field.PORT,), name)), {name: ranges}, pods)
-
-
-# --- port names of ingress rules --------------------------------------------------------------------------------------
-
-
-def _own_ports(profile: Profile, subject: Identity) -> frozenset[tuple[str, str, int]]:
-    """The numbers that the subject gives to the port names in ingress rules; for egress, destinations are asked."""
-    if profile.direction is Direction.EGRESS:
-        return frozenset()
-    return frozenset(
-        (name, protocol, port)
-        for rule in profile.rules
-        for name, protocol in rule.port_names
-        for port in subject.ports_named(name, protocol)
-    )
+    return _Allowance(_allowing(*conditions, Lookup((Field.PORT,), name)), {name: ranges}, among.pods)
 
 
 def _own_traffic(profile: Profile, rule: CompiledRule, subject: Identity) -> Traffic:

@@ -186,10 +186,14 @@ DESTINATION: Final = {Family.IPV4: Field.DESTINATION_4, Family.IPV6: Field.DESTI
 
 
 class Lookup(msgspec.Struct, frozen=True, tag=True):
-    """The packet's `fields`, concatenated, are in a set. A packet of another address family does not match."""
+    """The packet's `fields`, concatenated, are in a set, or `absent` from it.
+
+    A packet of another address family has no such fields and does not match, either way.
+    """
 
     fields: tuple[Field, ...]
     set: str
+    absent: bool = False
 
     @property
     def family(self) -> Family | None:

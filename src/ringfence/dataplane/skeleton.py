@@ -8,6 +8,9 @@ A packet's way, in this order:
 4. the source's egress: a verdict map keyed by the source address jumps to the chain of the pod's profile;
 5. the destination's ingress, likewise; but not for packets to the node itself, which no ingress policy is about.
 
+In front of each of the last two, addresses in the ranges that are *held* wait closed until they are *known*: no pod
+runs unprotected because nobody has looked up its policies yet.
+
 A pod that is not isolated in a direction is in no map, and costs nothing. Dropped packets are counted by address in a
 set of their own, so that the counts outlive every change of profiles.
 """
@@ -31,6 +34,7 @@ from ringfence.dataplane.program import (
     Lookup,
     NeighbourDiscovery,
     Program,
+    RangeSet,
     Rule,
     Verdict,
     VerdictMap,
@@ -51,6 +55,12 @@ SUBJECT: Final = {Direction.EGRESS: SOURCE, Direction.INGRESS: DESTINATION}
 
 PEER: Final = {Direction.EGRESS: DESTINATION, Direction.INGRESS: SOURCE}
 """Where a packet has the address of the other end."""
+
+HELD: Final = {family: f"held{family:d}" for family in FAMILIES}
+"""The ranges whose addresses are closed unless they are known; empty if new pods need not wait."""
+
+KNOWN: Final = {family: f"known{family:d}" for family in FAMILIES}
+"""The addresses in these ranges that belong to pods whose policies are in force."""
 
 ISOLATED: Final = {
     (direction, family): f"{direction.field}{family:d}" for direction in Direction for family in FAMILIES
@@ -73,6 +83,8 @@ def _collections() -> dict[str, Collection]:
     return {
         REVOKED: HashSet(CONNECTION),
         **{OWN[family]: HashSet(ADDRESS_PAIR[family]) for family in FAMILIES},
+        **{HELD[family]: RangeSet(ADDRESS[family]) for family in FAMILIES},
+        **{KNOWN[family]: HashSet(ADDRESS[family]) for family in FAMILIES},
         **{name: VerdictMap(ADDRESS[family]) for (_, family), name in ISOLATED.items()},
         **{name: HashSet(ADDRESS[family], counted=True) for (_, family), name in DROPS.items()},
     }
@@ -97,7 +109,15 @@ _SCREENING: Final = (
 
 
 def _dispatching(direction: Direction) -> tuple[Rule, ...]:
-    return tuple(Rule((), Dispatch(SUBJECT[direction][family], ISOLATED[direction, family])) for family in FAMILIES)
+    fields = SUBJECT[direction]
+    holding = (
+        Rule(
+            (Lookup((fields[family],), HELD[family]), Lookup((fields[family],), KNOWN[family], absent=True)),
+            Verdict.DROP,
+        )
+        for family in FAMILIES
+    )
+    return (*holding, *(Rule((), Dispatch(fields[family], ISOLATED[direction, family])) for family in FAMILIES))
 
 
 def _denying(direction: Direction) -> tuple[Rule, ...]:

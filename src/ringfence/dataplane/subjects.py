@@ -1,13 +1,13 @@
 """Subjects: the node's own pods, by address, and the chain of the profile that isolates each of them.
 
-Looks again only at what changed: pods that came, went or became another identity, and, when the policies or the meaning
-of selectors changed, which profile isolates each identity now.
+Each look finds what changed since the last one: pods that came, went or became another identity, and, if the policies
+changed, identities that another profile isolates now. Nothing else is looked at.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from ringfence.dataplane.profiles import ProfileChain, build_chain, chain_name
+from ringfence.dataplane.profiles import OwnPorts, ProfileChain, build_chain, chain_name, own_ports
 from ringfence.dataplane.program import Move, address_key
 from ringfence.dataplane.skeleton import DENIED
 from ringfence.engine.network_policies import Profile
@@ -24,20 +24,19 @@ Side = tuple[Direction, Family]
 class Changes(NamedTuple):
     """What a look at the state found: addresses whose pods changed, and moves between chains, by verdict map.
 
-    With `is_restructured`, identities or the meaning of selectors may have changed, too.
+    With `selections_changed`, selectors may mean other identities than before.
     """
 
     addresses: set[Address]
     moves: dict[Side, list[Move]]
-    is_restructured: bool
+    selections_changed: bool
 
 
-class _Built(NamedTuple):
-    """A chain, and what it was built for."""
+class _Isolation(NamedTuple):
+    """The profile that isolates an identity in a direction, and its chain's name; neither if nothing isolates it."""
 
-    profile: Profile
-    families: tuple[Family, ...]
-    chain: ProfileChain | None
+    profile: Profile | None
+    chain: str | None
 
 
 class Subjects:
@@ -46,91 +45,119 @@ class Subjects:
     def __init__(self, state: State, is_local: Callable[[Member], bool]) -> None:
         self._state = state
         self._is_local = is_local
-        self._versions: tuple[int, ...] = ()
+        self._versions: tuple[int, int, int] = (-1, -1, -1)
+        self._families: tuple[Family, ...] = ()
         self._homes: dict[Member, Identity] = {}
-        self._profiles: dict[tuple[Identity, Direction], str | None] = {}
-        self._built: dict[str, _Built] = {}
+        self._isolation: dict[Direction, dict[Identity, _Isolation]] = {direction: {} for direction in Direction}
+        self._names: dict[tuple[Profile, OwnPorts], str | None] = {}
+        self._names_in_use = 0
+        self._chains: dict[str, ProfileChain] = {}
         self._placed: dict[Side, dict[bytes, str]] = {(side, family): {} for side in Direction for family in FAMILIES}
 
     def look(self) -> Changes:
         """Find out what changed since the last look."""
-        versions = self._current_versions()
-        is_restructured = versions != self._versions
-        self._versions = versions
-        addresses, identities = self._look_at_pods(is_restructured=is_restructured)
-        addresses |= self._look_at_profiles(identities, is_restructured=is_restructured)
-        moves = {side: list(self._moves(side, addresses)) for side in self._placed}
-        return Changes(addresses, moves, is_restructured)
+        before, self._versions = self._versions, self._current_versions()
+        facts_changed = before[0] != self._versions[0]
+        addresses, identities = self._look_at_pods(facts_changed=facts_changed)
+        if before != self._versions and not facts_changed:
+            identities |= self._isolation[Direction.INGRESS].keys()
+        placed = addresses | self._look_at_policies(identities, facts_changed=facts_changed)
+        moves = {side: list(self._moves(side, placed)) for side in self._placed}
+        return Changes(addresses, moves, selections_changed=before[:2] != self._versions[:2])
+
+    def is_known(self, address: Address) -> bool:
+        """Whether a pod of the node's own has this address."""
+        return any(self._is_subject(member) for member in self._state.members_at(*address))
 
     def chains(self, names: Iterable[str]) -> dict[str, ProfileChain]:
         """The chains of these names."""
-        built = ((name, self._built[name].chain) for name in names)
-        return {name: chain for name, chain in built if chain}
+        return {name: self._chains[name] for name in names}
 
     def rebuild(self, names: Iterable[str]) -> None:
         """Build these chains anew, because the sizes of the sets that they look into are others than they were."""
-        subjects = {name: one for one, name in self._profiles.items() if name}
-        for name in names:
-            del self._built[name]
-            self._chain_name(*subjects[name])
+        outgrown = frozenset(names)
+        self._names = {key: name for key, name in self._names.items() if name not in outgrown}
+        for subject, (profile, chain) in self._all_isolation():
+            if profile and chain in outgrown:
+                self._chain_name(profile, subject)
 
-    def _current_versions(self) -> tuple[int, ...]:
+    def _current_versions(self) -> tuple[int, int, int]:
+        """Of the population, the namespaces and the policies."""
         state = self._state
         return state.population.version, state.namespaces.version, state.network_policies.version
 
-    def _look_at_pods(self, *, is_restructured: bool) -> tuple[set[Address], set[Identity]]:
-        """The addresses of pods that came, went or moved, and the identities whose profiles must be asked for."""
+    def _look_at_pods(self, *, facts_changed: bool) -> tuple[set[Address], set[Identity]]:
+        """The addresses of pods that came, went or moved, and the identities whose policies must be looked at."""
         population = self._state.population
         present = set(self._state.members())
         gone = self._homes.keys() - present
-        come = present - self._homes.keys()
+        touched = present - self._homes.keys()
         for member in gone:
             del self._homes[member]
-        moved = (
-            [member for member, home in self._homes.items() if population.identity_of(member) is not home]
-            if is_restructured
-            else []
-        )
-        for member in (*come, *moved):
+        if facts_changed:
+            touched |= {member for member, home in self._homes.items() if population.identity_of(member) is not home}
+        for member in touched:
             self._homes[member] = population.identity_of(member)
-        local = self._homes if is_restructured else come
-        identities = {self._homes[member] for member in local if self._is_subject(member)}
-        changed = (member for members in (gone, come, moved) for member in members)
-        return {address for member in changed if not member.host_network for address in member.addresses}, identities
+        addresses = {address for member in gone | touched if not member.host_network for address in member.addresses}
+        asked = self._homes if facts_changed else touched
+        return addresses, {self._homes[member] for member in asked if self._is_subject(member)}
 
     def _is_subject(self, member: Member) -> bool:
         return bool(member.addresses) and not member.host_network and self._is_local(member)
 
-    def _look_at_profiles(self, identities: set[Identity], *, is_restructured: bool) -> set[Address]:
-        """The addresses of pods that another chain isolates than before."""
-        names = {
-            (identity, direction): self._chain_name(identity, direction)
-            for identity in identities
-            for direction in Direction
-        }
-        changed = {one[0] for one, name in names.items() if self._profiles.get(one, "") != name}
-        if is_restructured:
-            self._profiles, in_use = names, set(names.values())
-            self._built = {name: built for name, built in self._built.items() if name in in_use}
-        else:
-            self._profiles |= names
+    def _look_at_policies(self, identities: set[Identity], *, facts_changed: bool) -> set[Address]:
+        """The addresses of pods that another chain isolates than before.
+
+        If facts changed, what is known of an identity tells nothing any more, and `identities` are all there are.
+        """
+        self._look_at_families()
+        changed: set[Identity] = set()
+        for direction, known in self._isolation.items():
+            found: dict[Identity, _Isolation] = {}
+            for identity in identities:
+                before = known.get(identity)
+                profile = self._state.network_policies.profile(identity, direction)
+                if before is None or before.profile is not profile or facts_changed:
+                    name = self._chain_name(profile, identity) if profile else None
+                    found[identity] = _Isolation(profile, name)
+                    if before is None or before.chain != name:
+                        changed.add(identity)
+            self._isolation[direction] = found if facts_changed else {**known, **found}
+        self._forget_unused()
         pods = (member for identity in changed for member in identity.pods() if self._is_subject(member))
         return {address for member in pods for address in member.addresses}
 
-    def _chain_name(self, subject: Identity, direction: Direction) -> str | None:
-        """The chain that isolates an identity's pods; None if nothing isolates them."""
-        profile = self._state.network_policies.profile(subject, direction)
-        if profile is None:
-            return None
-        if not profile.rules:
-            return DENIED[direction]
-        name = chain_name(profile, subject)
+    def _all_isolation(self) -> Iterator[tuple[Identity, _Isolation]]:
+        for known in self._isolation.values():
+            yield from known.items()
+
+    def _look_at_families(self) -> None:
         families = tuple(family for family in FAMILIES if self._state.population.in_family(family))
-        built = self._built.get(name)
-        if built is None or built.profile is not profile or built.families != families:
-            built = _Built(profile, families, build_chain(self._state, profile, subject, families))
-            self._built[name] = built
-        return name if built.chain else None
+        if families != self._families:
+            self._families = families
+            self._names.clear()
+
+    def _chain_name(self, profile: Profile, subject: Identity) -> str | None:
+        """The chain of a profile, built if it is not there yet; None if it allows everything."""
+        if not profile.rules:
+            return DENIED[profile.direction]
+        ports = own_ports(profile, subject)
+        if (profile, ports) not in self._names:
+            chain = build_chain(self._state, profile, subject, self._families)
+            name = self._names[profile, ports] = chain_name(profile, ports) if chain else None
+            if chain and name:
+                self._chains[name] = chain
+        return self._names[profile, ports]
+
+    def _forget_unused(self) -> None:
+        """Let go of chains that nobody has any more, when they have become many."""
+        if len(self._names) <= 2 * self._names_in_use:
+            return
+        profiles = {isolation.profile for _, isolation in self._all_isolation()}
+        names = {isolation.chain for _, isolation in self._all_isolation()}
+        self._names = {key: name for key, name in self._names.items() if key[0] in profiles}
+        self._chains = {name: chain for name, chain in self._chains.items() if name in names}
+        self._names_in_use = len(self._names)
 
     def _moves(self, side: Side, addresses: Iterable[Address]) -> Iterator[Move]:
         direction, side_family = side
@@ -149,7 +176,7 @@ class Subjects:
     def _chain_at(self, family: Family, number: int, direction: Direction) -> str | None:
         """The chain for an address. Two pods that claim the same one and are to be treated differently are denied."""
         owners = filter(self._is_subject, self._state.members_at(family, number))
-        chains = {self._profiles[self._homes[member], direction] for member in owners}
+        chains = {self._isolation[direction][self._homes[member]].chain for member in owners}
         if len(chains) > 1:
             return DENIED[direction]
         return chains.pop() if chains else None

@@ -8,6 +8,7 @@ Source: `<linux/netfilter/nfnetlink.h>`; nfnetlink_rcv_batch() of the kernel, fo
 """
 
 import errno
+import re
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
@@ -52,10 +53,10 @@ def carry_out(conversation: Conversation, commands: Iterable[Command]) -> int:
     return transactions
 
 
-def failure(what: str, code: int, explanation: str) -> KernelError:
-    """The error to raise when the kernel refuses something."""
+def failure(what: str, code: int, explanation: str, refused: str = "") -> KernelError:
+    """The error to raise when the kernel refuses something, with the remedy if there is one; `refused` is its name."""
     remedy = _REMEDIES.get(code)
-    return KernelError(f"{what}: {explanation}" + (f": {remedy}" if remedy else ""), code)
+    return KernelError(f"{what}: {explanation}" + (f": {remedy}" if remedy else ""), code, refused)
 
 
 def _transactions(commands: Iterable[Command], limit: int) -> Iterator[list[_Part]]:
@@ -85,22 +86,27 @@ def _commit(conversation: Conversation, parts: list[_Part]) -> None:
     try:
         conversation.send(b"".join(messages))
     except OSError as error:
-        raise failure(_meaning(parts[0].command), error.errno or 0, error.strerror or "") from error
-    refusals = conversation.refusals()
-    if refusals:
+        raise _failure_of(parts[-1].command, error.errno or 0, error.strerror or str(error)) from error
+    if refusals := conversation.refusals():
         raise _error(refusals, commands)
 
 
 def _error(refusals: list[Refusal], commands: dict[int, Command]) -> KernelError:
     """Name the command that was refused first; without one, it is the transaction as a whole that failed."""
     refusal = min(refusals, key=lambda one: (one.sequence not in commands, one.sequence))
-    command = commands.get(refusal.sequence)
-    meaning = _meaning(command) if command else "the packet filter's transaction was refused"
-    return failure(meaning, refusal.code, str(refusal))
+    return _failure_of(commands.get(refusal.sequence), refusal.code, str(refusal))
 
 
-def _meaning(command: Command) -> str:
-    """The command in words; for an error message."""
-    verb = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in type(command).__name__).strip()
-    name = "" if isinstance(command, AddTable | DeleteTable) else f" {command.name}"
-    return f"packet filter: {verb}{name}"
+def _failure_of(command: Command | None, code: int, explanation: str) -> KernelError:
+    match command:
+        case None:
+            return failure("packet filter: a transaction was refused", code, explanation)
+        case AddTable() | DeleteTable():
+            return failure(f"packet filter: {_in_words(command)}", code, explanation)
+        case _:
+            return failure(f"packet filter: {_in_words(command)} {command.name}", code, explanation, command.name)
+
+
+def _in_words(command: Command) -> str:
+    """`AddChain` as `add chain`."""
+    return re.sub("(?<!^)([A-Z])", r" \1", type(command).__name__).lower()
