@@ -1,0 +1,49 @@
+"""All measurements: `python -m benchmarks [PART ...]`, or `make bench`.
+
+Each part runs in a process of its own, so that memory can be measured. The figures are printed beside their limits and
+written to `benchmarks/results.json`.
+"""
+
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from benchmarks import engine, loading
+from benchmarks.measuring import Figure, calibration
+
+RESULTS = Path(__file__).with_name("results.json")
+PARTS = ("command-line", "loading", *engine.SIZES)
+
+
+def figures_of(part: str) -> Iterable[Figure]:
+    """The figures of one part, measured here and now."""
+    if part == "command-line":
+        return engine.command_line()
+    if part == "loading":
+        return loading.measure()
+    plan, limits = engine.SIZES[part]
+    return engine.measure(plan, limits)
+
+
+def main(parts: list[str]) -> None:
+    """Measure all parts, or those named, each in its own process."""
+    if parts[:1] == ["--here"]:
+        sys.stdout.buffer.write(msgspec.json.encode(list(figures_of(parts[1]))))
+        return
+    results: dict[str, list[Figure]] = {"calibration": [Figure("a fixed piece of plain Python", calibration(), "s")]}
+    print(results["calibration"][0])
+    for part in parts or PARTS:
+        title = str(engine.SIZES[part][0]) if part in engine.SIZES else ""
+        print(f"\n{part}: {title}".rstrip(": "))
+        run = subprocess.run([sys.executable, "-m", "benchmarks", "--here", part], check=True, stdout=subprocess.PIPE)
+        results[part] = msgspec.json.decode(run.stdout, type=list[Figure])
+        for figure in results[part]:
+            print(figure)
+    RESULTS.write_bytes(msgspec.json.format(msgspec.json.encode(results)) + b"\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

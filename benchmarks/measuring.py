@@ -1,0 +1,67 @@
+"""Figures beside their limits, and how they are taken.
+
+These machines are shared: a figure is the median of several runs, in seconds of wall time, and every report starts with
+the time of a fixed piece of plain Python, so that reports of different machines can be compared as ratios.
+"""
+
+import gc
+import resource
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from statistics import median
+
+import msgspec
+
+
+class Figure(msgspec.Struct, frozen=True):
+    """One measured value in `unit`, and the limit it has to keep, if there is one."""
+
+    what: str
+    value: float
+    unit: str
+    limit: float | None = None
+
+    def __str__(self) -> str:
+        limit = "" if self.limit is None else f"{self.limit:>12,.4g} {self.unit:<3} {'ok' if self.keeps else 'OVER'}"
+        return f"{self.what:<70} {self.value:>12,.4g} {self.unit:<3} {limit}".rstrip()
+
+    @property
+    def keeps(self) -> bool:
+        """Whether the limit, if any, is kept."""
+        return self.limit is None or self.value <= self.limit
+
+
+def seconds(run: Callable[[], object]) -> float:
+    """How long one run takes."""
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
+def typical(runs: Sequence[Callable[[], object]]) -> float:
+    """The median of the times of `runs`."""
+    return median(map(seconds, runs))
+
+
+def calibration() -> float:
+    """Seconds for a fixed piece of plain Python."""
+    return typical([lambda: sum(i * i % 7 for i in range(1_000_000))] * 5)
+
+
+def resident_megabytes() -> float:
+    """The most memory that this process has had."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+@contextmanager
+def without_collection() -> Iterator[None]:
+    """Measure without the cyclic garbage collector's pauses, which depend on all that was there before."""
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.unfreeze()
