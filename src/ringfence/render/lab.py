@@ -187,7 +187,7 @@ def summary(report: Report) -> str:
     probes = len(report.outcomes)
     disagree = len(report.disagreements)
     allowed = sum(outcome.observed for outcome in report.outcomes)
-    counts = f"{probes:,} probes: {allowed:,} allowed, {probes - allowed:,} denied"
+    counts = f"{probes:,} {'probe' if probes == 1 else 'probes'}: {allowed:,} allowed, {probes - allowed:,} denied"
     if disagree:
         return f"{counts}; {disagree:,} not as the engine says"
     return f"{counts}, all as the engine says"
