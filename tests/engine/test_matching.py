@@ -323,6 +323,13 @@ def test_what_is_certain_needs_no_assumption(peer: Object, end: str) -> None:
     assert matched(state, peer, end_of(state, end)).assumption == ""
 
 
+def test_of_several_addresses_a_part_may_match() -> None:
+    state = state_of(WORLD)
+    some = matched(state, block("192.0.2.0/25"), end_of(state, "192.0.2.0/24"))
+    every = matched(state, block("192.0.2.0/24"), end_of(state, "192.0.2.0/24"))
+    assert [(one.matches, one.partial) for one in (some, every)] == [(True, True), (True, False)]
+
+
 def test_only_the_families_over_which_two_pods_meet_count() -> None:
     state = state_of(WORLD)
     dual = member_in(state, "prod/dual")

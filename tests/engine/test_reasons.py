@@ -404,6 +404,18 @@ def test_an_answer_names_the_facts_on_which_it_hangs(rules: list[Object], assump
     assert reason.assumptions == assumptions
 
 
+def test_what_is_certain_over_one_family_may_hang_on_a_fact_over_the_other() -> None:
+    dual = [
+        pod("x/a", addresses=["10.0.0.1", "fd00::1"]),
+        pod("prod/db", {"app": "db"}, addresses=["10.0.0.2", "fd00::2"]),
+    ]
+    either = admits(block("10.0.0.0/8"), namespaces(labelled(team="a")))
+    reason = why(world(policy("prod/p", DB, ingress=[either]), more=dual), "x/a", "prod/db")
+    assert not reason.allowed
+    (assumption,) = reason.assumptions
+    assert assumption.startswith("no Namespace object for x is in the input")
+
+
 def test_without_a_question_all_that_passes_may_hang_on_a_fact() -> None:
     rules = [admits(pods({}), ports=[port(3306)]), admits(block("0.0.0.0/0"), ports=[port(80)])]
     reason = why(world(policy("prod/p", DB, ingress=rules)), "prod/web", "prod/db", None)

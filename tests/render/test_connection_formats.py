@@ -269,15 +269,15 @@ class Mermaid:
     def _read(self, lines: Sequence[str]) -> None:
         box: str | None = None
         for line in lines:
-            if opened := re.fullmatch(r'  subgraph (s\d+)\["([^"\n]*)"\]', line):
+            if opened := re.fullmatch(r'  subgraph (namespace_\d+)\["([^"\n]*)"\]', line):
                 box = opened[2]
                 self.boxes[box] = set()
             elif line == "  end":
                 box = None
-            elif node := re.fullmatch(r'    (n\d+)\["([^"\n]*)"\]', line):
+            elif node := re.fullmatch(r'    (node_\d+)\["([^"\n]*)"\]', line):
                 self.nodes[node[1]] = node[2]
                 (self.outside if box is None else self.boxes[box]).add(node[2])
             else:
-                edge = re.fullmatch(r'  (n\d+) -->\|"([^"\n]*)"\| (n\d+)', line)
+                edge = re.fullmatch(r'  (node_\d+) -->\|"([^"\n]*)"\| (node_\d+)', line)
                 assert edge, line
                 self.edges.append((self.nodes[edge[1]], self.nodes[edge[3]], edge[2]))

@@ -25,13 +25,14 @@ from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
 
 
 class PeerReason(msgspec.Struct, frozen=True):
-    """Whether one peer of a rule selects the other end, and why (not)."""
+    """Whether one peer of a rule selects the other end, or a part of it, and why (not)."""
 
     index: int
     matches: bool
     reason: str
     place: Place | None
     assumption: str = ""
+    partial: bool = False
 
 
 class RuleReason(msgspec.Struct, frozen=True):
@@ -229,7 +230,7 @@ def _explain_peers(
         )
         field = f"{path}.{direction.peers_field}[{index}]" + (f".{match.field}" if match.field else "")
         place = policy.origin.at(field) if policy.origin else None
-        yield PeerReason(index, match.matches, match.reason, place, match.assumption)
+        yield PeerReason(index, match.matches, match.reason, place, match.assumption, match.partial)
 
 
 def _over_families(matches: dict[Family, Match]) -> Match:
@@ -239,7 +240,7 @@ def _over_families(matches: dict[Family, Match]) -> Match:
     if not rest or len(matching) in (0, len(matches)):
         return first
     match = matches[matching[0]]
-    return msgspec.structs.replace(match, reason=f"over {matching[0]} only: {match.reason}")
+    return msgspec.structs.replace(match, reason=f"over {matching[0]} only: {match.reason}", partial=True)
 
 
 def _named_traffic(rule: CompiledRule, destination: End) -> Traffic:
@@ -371,7 +372,7 @@ def _assumptions(state: State, side: SideReason, asked: Traffic | None) -> Itera
 
 
 def _surely_selects(rule: RuleReason) -> bool:
-    return not rule.peers or any(peer.matches and not peer.assumption for peer in rule.peers)
+    return not rule.peers or any(peer.matches and not peer.partial and not peer.assumption for peer in rule.peers)
 
 
 def _host_network_assumptions(state: State, subject: Member, direction: Direction) -> Iterator[str]:

@@ -20,13 +20,15 @@ from ringfence.sets.addresses import Addresses, Family, address_text
 class Match(msgspec.Struct, frozen=True):
     """Whether something matches, why (not), and the field inside it that decides.
 
-    `assumption` names the fact that is missing where the answer is only what ringfence takes to be so.
+    `assumption` names the fact that is missing where the answer is only what ringfence takes to be so. `partial` says
+    that not all that was asked about matches: of several addresses some, of two address families one.
     """
 
     matches: bool
     reason: str
     field: str = ""
     assumption: str = ""
+    partial: bool = False
 
 
 def end_text(end: End) -> str:
@@ -126,8 +128,9 @@ def _match_addresses(written: str, meant: Addresses, end: Addresses) -> Match:
     inside = end & meant
     if not inside:
         return Match(False, f"{written} does not contain {end_text(end)}", "ipBlock")
-    part = f"only {end_text(inside)} of " if end - inside else ""
-    return Match(True, f"{written} contains {part}{end_text(end)}", "ipBlock")
+    partial = bool(end - inside)
+    part = f"only {end_text(inside)} of " if partial else ""
+    return Match(True, f"{written} contains {part}{end_text(end)}", "ipBlock", partial=partial)
 
 
 def _match_unknown_address(written: str, covers_family: bool, member: Member) -> Match:

@@ -55,7 +55,7 @@ def mermaid(found: Iterable[Connection]) -> str:
     lines = ["flowchart LR"]
     for at, (namespace, parties) in enumerate(_by_namespace(numbers).items()):
         boxed = [f"    {numbers[one]}[{_entities(_short(one))}]" for one in parties]
-        lines += [f"  subgraph s{at}[{_entities(namespace)}]", *boxed, "  end"] if namespace else boxed
+        lines += [f"  subgraph namespace_{at}[{_entities(namespace)}]", *boxed, "  end"] if namespace else boxed
     for one in connections:
         lines.append(f"  {numbers[one.source]} -->|{_entities(str(one.traffic))}| {numbers[one.destination]}")
     return "\n".join(lines) + "\n"
@@ -122,7 +122,7 @@ def _short(one: Reference | Addresses) -> str:
 def _numbers(found: Iterable[Connection]) -> dict[Reference | Addresses, str]:
     """A name for the node of each end: its own may be long, odd, or look like another's."""
     ends = dict.fromkeys(end for one in found for end in (one.source, one.destination))
-    return {end: f"n{number}" for number, end in enumerate(ends)}
+    return {end: f"node_{number}" for number, end in enumerate(ends)}
 
 
 def _by_namespace(ends: Iterable[Reference | Addresses]) -> dict[str, list[Reference | Addresses]]:
