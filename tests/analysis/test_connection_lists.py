@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from ipaddress import ip_network
 
-from hypothesis import given
+from hypothesis import given, settings
 from tests import strategies
 from tests.engine.test_workloads import made, owned_pod
 from tests.semantics.judges import cluster_of
@@ -132,6 +132,7 @@ class TestNodes:
 # --- on random clusters -----------------------------------------------------------------------------------------------
 
 
+@settings(max_examples=settings().max_examples // 4)
 @given(strategies.clusters())
 def test_by_pod_every_pair_is_listed_with_what_passes_and_no_other(objects: list[Object]) -> None:
     cluster = cluster_of(objects)
@@ -150,6 +151,7 @@ def test_by_pod_every_pair_is_listed_with_what_passes_and_no_other(objects: list
     assert found == {pair: passing for pair, passing in expected.items() if passing}
 
 
+@settings(max_examples=settings().max_examples // 4)
 @given(strategies.clusters())
 def test_the_addresses_of_one_end_are_disjoint_and_nothing_is_left_out(objects: list[Object]) -> None:
     cluster = cluster_of(objects)

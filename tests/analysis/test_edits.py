@@ -242,7 +242,7 @@ def ends(cluster: Cluster) -> st.SearchStrategy[tuple[str, str]]:
     return st.tuples(pods, all_ends) | st.tuples(all_ends, pods)
 
 
-@settings(max_examples=settings().max_examples * 2)
+@settings(max_examples=settings().max_examples // 2)
 @given(strategies.clusters(), questions, st.data())
 def test_edits_turn_the_answer_are_valid_and_are_what_they_show(
     objects: list[Object], question: tuple[int | None, str], data: st.DataObject
@@ -261,6 +261,7 @@ def test_edits_turn_the_answer_are_valid_and_are_what_they_show(
         assert bool(turned) is not bool(verdict)
 
 
+@settings(max_examples=settings().max_examples // 4)
 @given(strategies.clusters(), questions, st.data())
 def test_looking_for_edits_changes_nothing(
     objects: list[Object], question: tuple[int | None, str], data: st.DataObject

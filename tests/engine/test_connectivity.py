@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from hypothesis import given
+from hypothesis import given, settings
 from tests import strategies
 from tests.engine.members import member_in, state_of
 from tests.semantics.objects import Object, admits, container_port, labelled, pod, pods, policy, port
@@ -28,6 +28,7 @@ def reached(state: State) -> dict[tuple[str, str], Traffic]:
     }
 
 
+@settings(max_examples=settings().max_examples // 4)
 @given(strategies.clusters())
 def test_rows_say_of_every_pair_what_its_verdict_says(objects: list[Object]) -> None:
     state = state_of(objects)
@@ -39,6 +40,7 @@ def test_rows_say_of_every_pair_what_its_verdict_says(objects: list[Object]) -> 
                 assert found.get((str(source), str(destination)), NO_TRAFFIC) == expected, (source, destination)
 
 
+@settings(max_examples=settings().max_examples // 4)
 @given(strategies.clusters())
 def test_a_row_is_a_partition_without_what_does_not_pass(objects: list[Object]) -> None:
     state = state_of(objects)
@@ -55,6 +57,7 @@ def test_a_row_is_a_partition_without_what_does_not_pass(objects: list[Object]) 
             union |= peers
 
 
+@settings(max_examples=settings().max_examples // 4)
 @given(strategies.clusters())
 def test_the_addresses_of_all_traffics_are_disjoint_and_none_is_forgotten(objects: list[Object]) -> None:
     state = state_of(objects)

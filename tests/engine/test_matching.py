@@ -5,7 +5,7 @@ from itertools import product
 from typing import NamedTuple
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from tests import strategies
 from tests.engine.members import member_in, state_of
 from tests.engine.test_rules import compiled
@@ -349,6 +349,7 @@ def test_labels_that_match_have_nothing_to_say() -> None:
     assert mismatch(parse_selector("app=web,!canary"), {"app": "web"}, "it") == ""
 
 
+@settings(max_examples=settings().max_examples // 4)
 @given(strategies.clusters())
 def test_one_peer_and_one_pod_agree_with_the_index_over_all(objects: list[Object]) -> None:
     state = state_of(objects)

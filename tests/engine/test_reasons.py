@@ -6,7 +6,7 @@ from itertools import product
 from typing import Any
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from tests import strategies
 from tests.engine.members import state_of
@@ -450,6 +450,7 @@ questions = st.none() | st.builds(
 outside = st.sampled_from([*strategies.OUTSIDE, *strategies.CIDRS]).map(lambda text: Addresses.of(ip_network(text)))
 
 
+@settings(max_examples=settings().max_examples // 4)
 @given(strategies.clusters(), questions, outside)
 def test_an_explanation_says_what_the_verdict_says_and_its_rules_say_why(
     objects: list[Object], asked: Traffic | None, address: Addresses
@@ -477,6 +478,7 @@ def assert_rules_bear_it_out(side: SideReason) -> None:
         assert not allowing or side.denied_over or side.denied_for or side.exempt
 
 
+@settings(max_examples=settings().max_examples // 4)
 @given(strategies.clusters(), questions)
 def test_an_answer_without_assumptions_survives_learning_every_address(
     objects: list[Object], asked: Traffic | None
@@ -485,6 +487,7 @@ def test_an_answer_without_assumptions_survives_learning_every_address(
     assert_certain_answers_stay(objects, known, asked)
 
 
+@settings(max_examples=settings().max_examples // 4)
 @given(
     strategies.clusters(),
     questions,

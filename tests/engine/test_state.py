@@ -1,7 +1,7 @@
 """The state: objects in and out, one at a time."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests import strategies
 from tests.engine.members import member_in, state_of
@@ -148,6 +148,7 @@ class TestSupposing:
             assert traffic(state, a, b) == NO_TRAFFIC
         assert traffic(state, a, b) == ALL_TRAFFIC
 
+    @settings(max_examples=settings().max_examples // 4)
     @given(strategies.clusters(), st.lists(strategies.policies, min_size=1, max_size=3))
     def test_inside_all_is_as_if_the_policies_were_there(self, objects: list[Object], more: list[Object]) -> None:
         state = state_of(objects)

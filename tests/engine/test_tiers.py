@@ -10,7 +10,7 @@ from itertools import product
 from typing import NamedTuple
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests import strategies
 from tests.engine.members import member_in, state_of
@@ -173,6 +173,7 @@ def stacked(state: State, before: Sequence[ToyRule], after: Sequence[ToyRule]) -
     return [ToyTier(population, before), state.network_policies, ToyTier(population, after)]
 
 
+@settings(max_examples=settings().max_examples // 4)
 @given(strategies.clusters(), toy_rules, toy_rules)
 def test_the_answer_to_many_questions_is_the_answers_to_each(
     objects: list[Object], before: list[ToyRule], after: list[ToyRule]
@@ -196,6 +197,7 @@ def test_the_answer_to_many_questions_is_the_answers_to_each(
                 assert bool(subjects >> subject.bit & 1) is one_by_one
 
 
+@settings(max_examples=settings().max_examples // 4)
 @given(strategies.clusters(), toy_rules, toy_rules)
 def test_addresses_go_through_the_tiers_in_the_same_order(
     objects: list[Object], before: list[ToyRule], after: list[ToyRule]

@@ -7,7 +7,7 @@ from ipaddress import ip_network
 from itertools import product
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests import strategies
 from tests.engine.members import member_in, state_of
@@ -32,6 +32,7 @@ def end_of(state: State, name: str) -> End:
     return member_in(state, name) if not name[0].isdigit() else outside(name)
 
 
+@settings(max_examples=settings().max_examples // 4)
 @given(strategies.clusters(), st.sampled_from(["TCP", "UDP", "SCTP"]), st.sampled_from(strategies.PORT_NUMBERS))
 def test_the_fast_answer_about_one_port_is_in_the_full_answer(
     objects: list[Object], protocol: str, number: int

@@ -6,7 +6,7 @@ from types import NoneType
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests import strategies
 from tests.analysis.test_answers import FROM_CLIENT, WORLD
@@ -233,6 +233,7 @@ def test_problems_word_for_word() -> None:
     assert fits(json.loads(problems(found)), PROBLEMS)
 
 
+@settings(max_examples=settings().max_examples // 4)
 @given(strategies.clusters(), st.none() | st.sampled_from(strategies.PORT_NUMBERS), st.data())
 def test_every_answer_has_the_shape(objects: list[Object], number: int | None, data: st.DataObject) -> None:
     cluster = cluster_of(objects)
