@@ -1,0 +1,95 @@
+"""The Python API: its few names, their types as a type checker sees them, and the promises of its first page."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import assert_type
+
+import pytest
+
+import ringfence
+from ringfence import Cluster, RingfenceError, Verdict
+from ringfence.analysis.connections import Connection
+from ringfence.analysis.reach import Pods
+from ringfence.model.problems import Problem
+from tests.analysis.test_answers import FROM_CLIENT, WORLD
+from tests.semantics.judges import cluster_of
+from tests.semantics.objects import pod
+
+THREE_TIER = Path(__file__).parents[1] / "examples" / "three-tier"
+
+
+def test_a_handful_of_names_and_nothing_else() -> None:
+    assert set(ringfence.__all__) == {"Cluster", "RingfenceError", "Verdict", "__version__"}
+    assert [getattr(ringfence, name) for name in ("Cluster", "RingfenceError", "Verdict")] == [
+        Cluster,
+        RingfenceError,
+        Verdict,
+    ]
+    with pytest.raises(AttributeError, match="module 'ringfence' has no attribute 'Custer'"):
+        _ = ringfence.Custer
+
+
+def test_importing_the_package_imports_no_engine() -> None:
+    script = "import sys, ringfence; print(any(name.startswith('ringfence.') for name in sys.modules))"
+    assert (
+        subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "False\n"
+    )
+
+
+def test_type_checkers_are_told_that_there_are_types() -> None:
+    assert files("ringfence").joinpath("py.typed").is_file()
+
+
+def test_what_each_call_gives() -> None:
+    """mypy checks the types, and this that they are true."""
+    cluster = assert_type(Cluster.load(THREE_TIER), Cluster)
+    verdict = assert_type(cluster.can("prod/web", "prod/db", port=3306), Verdict)
+    assert_type(verdict.explain(), str)
+    assert_type(cluster.problems, list[Problem])
+    found = assert_type(cluster.connections(pods=True), Iterator[Connection])
+    assert isinstance(next(found), Connection)
+    assert isinstance(assert_type(cluster.sources("prod/db", 3306), Pods), Pods)
+    assert isinstance(assert_type(cluster.destinations("prod/db", 3306, "UDP"), Pods), Pods)
+    assert_type(cluster.upsert(pod("x/a")), None)
+    assert_type(cluster.remove("Pod", "x", "a"), None)
+
+
+def test_the_first_page_is_true() -> None:
+    cluster = Cluster.load(THREE_TIER)
+    verdict = cluster.can("prod/web", "prod/db", port=3306)
+    assert not verdict
+    assert "no peer selects prod/web" in verdict.explain()
+    assert {str(one) for one in cluster.sources("prod/db", 3306)} == {"prod/api"}
+    assert cluster.can("prod/db", "192.168.5.10").traffic.tcp == ((80, 80),)
+
+
+def test_an_object_that_goes_in_or_out_counts_at_once() -> None:
+    cluster = cluster_of(WORLD)
+    assert cluster.can("x/stranger", "x/new", port=8080)
+    cluster.upsert(FROM_CLIENT)
+    assert not cluster.can("x/stranger", "x/new", port=8080)
+    cluster.remove("NetworkPolicy", "x", "p")
+    assert cluster.can("x/stranger", "x/new", port=8080)
+
+
+@pytest.mark.parametrize(
+    ("number", "protocol", "message"),
+    [
+        (0, "TCP", "0 is no port: ports are from 1 to 65535"),
+        (65536, "TCP", "65536 is no port: ports are from 1 to 65535"),
+        (80, "tcp", "'tcp' is no protocol of a NetworkPolicy: write TCP, UDP or SCTP"),
+        (80, "ICMP", "'ICMP' is no protocol of a NetworkPolicy: write TCP, UDP or SCTP"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused_whoever_asks(number: int, protocol: str, message: str) -> None:
+    cluster = cluster_of(WORLD)
+    with pytest.raises(RingfenceError) as of_verdict:
+        cluster.can("x/client", "x/new", port=number, protocol=protocol)
+    with pytest.raises(RingfenceError) as of_sources:
+        cluster.sources("x/new", number, protocol)
+    with pytest.raises(RingfenceError) as of_destinations:
+        cluster.destinations("x/client", number, protocol)
+    assert [str(raised.value) for raised in (of_verdict, of_sources, of_destinations)] == [message] * 3
