@@ -25,7 +25,7 @@ class Party(NamedTuple):
     """One end of a connection: a pod with the addresses that are known of it, or an address without a pod."""
 
     pod: Object | None
-    addresses: tuple[Address, ...]
+    addresses: set[Address]
 
     @property
     def families(self) -> frozenset[int]:
@@ -85,7 +85,7 @@ def families_between(source: Party, destination: Party) -> frozenset[int]:
 def is_on_node(world: list[Object], pod: Object, end: Party) -> bool:
     """Whether `end` is the node that the pod is on: one of the node's addresses, or a pod that shares them."""
     if end.pod is None:
-        return bool(set(end.addresses) & set(node_addresses(world, pod)))
+        return bool(end.addresses & node_addresses(world, pod))
     node = pod["spec"].get("nodeName")
     return uses_host_network(end.pod) and node is not None and end.pod["spec"].get("nodeName") == node
 
@@ -225,7 +225,7 @@ def expression_matches(expression: Object, labels: Mapping[str, str]) -> bool:
 def party(world: list[Object], text: str) -> Party:
     """The end of a connection that `text` names. Raises LookupError for a pod that is not there."""
     if "/" not in text:
-        return Party(None, (ip_address(text),))
+        return Party(None, {ip_address(text)})
     for pod in pods(world):
         if name_of(pod) == text:
             return Party(pod, addresses_of(world, pod))
@@ -262,28 +262,29 @@ def from_template(workload: Object) -> Object:
     return {"metadata": {**template.get("metadata", {}), **name}, "spec": template["spec"]}
 
 
-def addresses_of(world: list[Object], pod: Object) -> tuple[Address, ...]:
-    """The addresses known of a pod; if it uses its node's network and does not say itself, they are the node's."""
+def addresses_of(world: list[Object], pod: Object) -> set[Address]:
+    """The addresses known of a pod; if it uses its node's network, those of the node are its own."""
     own = status_addresses(pod, "podIP")
-    return own or (node_addresses(world, pod) if uses_host_network(pod) else ())
+    return own | node_addresses(world, pod) if uses_host_network(pod) else own
 
 
-def node_addresses(world: list[Object], pod: Object) -> tuple[Address, ...]:
-    """The addresses of the node that the pod is on: the pod's status says them, or else the node does."""
-    return status_addresses(pod, "hostIP") or tuple(
+def node_addresses(world: list[Object], pod: Object) -> set[Address]:
+    """The addresses of the node that the pod is on: what the pod's status says of it, and what the node does."""
+    reported = {
         ip_address(entry["address"])
         for node in of_kind(world, "Node")
         if node["metadata"]["name"] == pod["spec"].get("nodeName")
         for entry in node.get("status", {}).get("addresses") or ()
-        if entry["type"] in ("InternalIP", "ExternalIP")
-    )
+        if entry["type"] == "InternalIP"
+    }
+    return reported | status_addresses(pod, "hostIP")
 
 
-def status_addresses(pod: Object, field: str) -> tuple[Address, ...]:
+def status_addresses(pod: Object, field: str) -> set[Address]:
     """What the pod's status says under `podIP` or `hostIP`: the plural of the field lists all, itself the first."""
     status = pod.get("status", {})
     texts = [entry["ip"] for entry in status.get(f"{field}s") or ()] or [status.get(field)]
-    return tuple(ip_address(text) for text in texts if text)
+    return {ip_address(text) for text in texts if text}
 
 
 def uses_host_network(pod: Object) -> bool:
