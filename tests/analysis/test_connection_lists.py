@@ -116,12 +116,13 @@ class TestNodes:
         pod("x/agent", hostNetwork=True, nodeName="n"),
         pod("x/near", nodeName="n"),
         pod("x/far", nodeName="m"),
-        policy("x/p", {}, ingress=[admits(pods({}), ports=[port(80)])]),
+        policy("x/p", {}, ingress=[admits(pods({}), block("192.168.0.1/32"), ports=[port(80)])]),
     )
 
-    def test_a_host_network_pod_reaches_the_pods_of_its_node_only(self) -> None:
+    def test_a_host_network_pod_reaches_the_pods_of_its_node_whatever_policies_say(self) -> None:
         assert lines(self.OBJECTS) == {
             ("x/agent", "x/near", "all traffic"),
+            ("x/agent", "x/far", "TCP 80"),
             ("x/near", "x/agent", "all traffic"),
             ("x/near", "x/far", "TCP 80"),
             ("x/far", "x/near", "TCP 80"),

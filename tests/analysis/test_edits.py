@@ -221,6 +221,11 @@ def test_labels_that_no_selector_can_have_are_not_used() -> None:
         assert "role: fine" in "\n".join(text(found))
 
 
+def test_a_pod_that_no_valid_policy_can_name_has_no_edit() -> None:
+    odd = pod("no such/web", {"app": "web"})
+    assert edits("no such/web", "prod/db", 80, odd, policy("prod/p", DB, ingress=[])) == ()
+
+
 def test_an_empty_value_is_a_value() -> None:
     blank = pod("prod/blank", {"app": ""})
     (edit,) = edits("prod/blank", "prod/db", 80, blank, policy("prod/p", DB, ingress=[admits(pods(DB))]))
@@ -259,6 +264,23 @@ def test_edits_turn_the_answer_are_valid_and_are_what_they_show(
     if verdict.edits:
         turned = edited.can(source, destination, port=number, protocol=protocol)
         assert bool(turned) is not bool(verdict)
+
+
+@settings(max_examples=settings().max_examples // 2)
+@given(strategies.clusters(), st.sampled_from(strategies.PORT_NUMBERS), st.data())
+def test_between_two_pods_there_is_always_a_way_and_no_edit_in_it_is_idle(
+    objects: list[Object], number: int, data: st.DataObject
+) -> None:
+    cluster = cluster_of(objects)
+    members = [one for one in cluster.state.members() if not one.host_network]
+    assume(len(members) > 1)
+    source, destination = data.draw(st.permutations(members))[:2]
+    assume(set(source.families) & set(destination.families))
+    verdict = cluster.can(str(source), str(destination), port=number)
+    (reason,) = verdict.reasons
+    assert verdict.edits
+    if not verdict:
+        assert len(verdict.edits) == [reason.egress.allowed, reason.ingress.allowed].count(False)
 
 
 @settings(max_examples=settings().max_examples // 4)

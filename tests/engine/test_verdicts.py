@@ -49,6 +49,7 @@ class TestExemptions:
         node("n", "192.168.0.1", "fd09::1"),
         node("m", "192.168.0.2"),
         pod("x/a", nodeName="n"),
+        pod("x/near", nodeName="n"),
         pod("x/far", nodeName="m"),
         pod("x/nowhere"),
         pod("y/agent", hostNetwork=True, nodeName="n"),
@@ -60,6 +61,7 @@ class TestExemptions:
         [
             pytest.param("x/a", "x/a", True, id="a pod to itself"),
             pytest.param("x/a", "x/far", False, id="a pod to another"),
+            pytest.param("x/a", "x/near", False, id="a pod to another on its node"),
             pytest.param("y/agent", "x/a", True, id="a hostNetwork pod to a pod on its node"),
             pytest.param("y/agent", "x/far", False, id="to a pod on another node"),
             pytest.param("y/agent", "x/nowhere", False, id="to a pod on no node"),

@@ -4,10 +4,11 @@ from itertools import permutations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.engine.members import member_in, state_of
 from tests.engine.test_pods import workload
+from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Object, pod
 
 from ringfence import Cluster
@@ -137,6 +138,16 @@ class TestTemplates:
         state.remove("Pod", "x", "b")
         assert {str(one) for one in state.members()} == {"x/ReplicaSet/web-7d9"}
 
+    def test_it_comes_back_too_when_what_it_owned_gets_another_owner(self) -> None:
+        cluster = cluster_of([made(DEPLOYMENT), made(REPLICA_SET, DEPLOYMENT), owned_pod("x/a", REPLICA_SET)])
+        cluster.upsert(made(REPLICA_SET, Reference("x", "Deployment", "other")))
+        assert {str(one) for one in cluster.state.members()} == {"x/a", "x/Deployment/web"}
+
+    def test_and_when_the_pods_turn_out_to_be_somebody_elses(self) -> None:
+        cluster = cluster_of([made(DEPLOYMENT), owned_pod("x/a", REPLICA_SET, **{HASH_LABEL: "7d9"})])
+        cluster.upsert(made(REPLICA_SET))
+        assert {str(one) for one in cluster.state.members()} == {"x/a", "x/Deployment/web"}
+
     def test_a_template_that_changes_changes_its_pod(self) -> None:
         cluster = Cluster()
         cluster.upsert(workload("Deployment", "web", {"metadata": {"labels": {"app": "old"}}}, namespace="x"))
@@ -180,6 +191,7 @@ CHAIN_OBJECTS = [
 ]
 
 
+@settings(max_examples=settings().max_examples * 2)
 @given(st.lists(st.tuples(st.sampled_from(CHAIN_OBJECTS), st.booleans()), max_size=10))
 def test_who_takes_part_depends_on_what_is_there_not_on_how_it_came(steps: list[tuple[Object, bool]]) -> None:
     cluster, left = Cluster(), {}
