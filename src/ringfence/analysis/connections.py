@@ -78,7 +78,7 @@ def _with_own_node(
     state: State, party: Party, incoming: Partition[Addresses, Traffic]
 ) -> Partition[Addresses, Traffic]:
     """What addresses reach a party, where its node, if it is known, always does."""
-    node = node_addresses(state, party.pod.node) if party.pod and not party.pod.host_network else NO_ADDRESSES
+    node = node_addresses(state, party.pod) if party.pod and not party.pod.host_network else NO_ADDRESSES
     if not node:
         return incoming
     others = [(left, traffic) for addresses, traffic in incoming if (left := addresses - node)]

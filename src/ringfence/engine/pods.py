@@ -60,6 +60,8 @@ class Member(msgspec.Struct, eq=False):
     host_network: bool
     node: str
     addresses: tuple[tuple[Family, int], ...]
+    host_addresses: tuple[tuple[Family, int], ...] = ()
+    """The addresses of its node, as far as its own status says them."""
 
     @property
     def namespace(self) -> str:
@@ -95,6 +97,7 @@ def member_of_pod(pod: Pod, nodes: dict[str, Node]) -> Member:
         host_network,
         spec.node_name or "",
         _host_addresses(pod, nodes) if host_network else _addresses(_pod_ips(pod.status)),
+        _addresses(text for text in _host_ips(pod.status) if text),
     )
 
 
@@ -152,10 +155,14 @@ def _pod_ips(status: PodStatus) -> Iterable[str]:
 def _host_addresses(pod: Pod, nodes: dict[str, Node]) -> tuple[tuple[Family, int], ...]:
     """The node's addresses: what the kubelet reports for the pod, else what the Node object says."""
     status = pod.status
-    reported = [*_pod_ips(status), *(host_ip.ip for host_ip in status.host_ips or ()), status.host_ip or ""]
+    reported = [*_pod_ips(status), *_host_ips(status)]
     node = nodes.get(pod.spec.node_name or "")
     known = [entry.address for entry in (node.status.addresses or ()) if entry.type == "InternalIP"] if node else []
     return _addresses(text for text in (*reported, *known) if text)
+
+
+def _host_ips(status: PodStatus) -> list[str]:
+    return [*(host_ip.ip for host_ip in status.host_ips or ()), status.host_ip or ""]
 
 
 def _addresses(texts: Iterable[str]) -> tuple[tuple[Family, int], ...]:

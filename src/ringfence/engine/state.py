@@ -53,6 +53,7 @@ class State:
         self._network_policies = NetworkPolicyTier(self._population, self._selections)
         self._tiers: Tiers = (self._network_policies,)
         self._members: dict[Reference, Member] = {}
+        self._host_network: dict[Member, None] = {}
         self._on_nodes: dict[Reference, Pod] = {}  # hostNetwork pods, whose addresses are their node's
         self._names: defaultdict[str, dict[str, list[Member]]] = defaultdict(dict)
         self._addresses: dict[tuple[Family, int], dict[Member, None]] = {}
@@ -161,9 +162,7 @@ class State:
 
     def host_network_members(self) -> Iterator[Member]:
         """The pods that use their node's network."""
-        for reference in self._on_nodes:
-            if member := self._members.get(reference):
-                yield member
+        return iter(self._host_network)
 
     def member(self, reference: Reference) -> Member | None:
         """The pod, or the workload's template, of a name, if it takes part."""
@@ -260,7 +259,9 @@ class State:
         self._members[member.reference] = member
         self._names[member.namespace].setdefault(member.name, []).append(member)
         self._waiting[member] = None
-        if not member.host_network:
+        if member.host_network:
+            self._host_network[member] = None
+        else:
             for address in member.addresses:
                 self._addresses.setdefault(address, {})[member] = None
 
@@ -274,7 +275,9 @@ class State:
             del self._waiting[member]
         else:
             self._population.discard(member)
-        if not member.host_network:
+        if member.host_network:
+            del self._host_network[member]
+        else:
             for address in member.addresses:
                 self._addresses[address].pop(member)
                 if not self._addresses[address]:

@@ -86,17 +86,19 @@ def is_exempt(state: State, source: End, destination: End) -> bool:
     """Whether no policy may forbid it: a pod to itself, and a node to the pods that run on it (kubelet probes)."""
     if source is destination:
         return True
-    if not isinstance(destination, Member) or not destination.node or destination.host_network:
+    if not isinstance(destination, Member) or destination.host_network:
         return False
     if isinstance(source, Member):
-        return source.host_network and source.node == destination.node
-    return bool(source) and not source - node_addresses(state, destination.node)
+        return source.host_network and bool(source.node) and source.node == destination.node
+    return bool(source) and not source - node_addresses(state, destination)
 
 
-def node_addresses(state: State, name: str) -> Addresses:
-    """The addresses of a node, as far as they are known."""
-    node = state.nodes.get(name)
+def node_addresses(state: State, pod: Member) -> Addresses:
+    """The addresses of a pod's node, as far as the node and the pod's own status say them."""
+    node = state.nodes.get(pod.node)
     addresses = NO_ADDRESSES
+    for family, number in pod.host_addresses:
+        addresses |= Addresses.in_family(family, ((number, number),))
     for entry in (node.status.addresses or ()) if node else ():
         try:
             family, number = parse_address(entry.address)
