@@ -137,7 +137,7 @@ def test_a_template_makes_a_pod_that_is_called_like_its_workload(kind: str) -> N
         "metadata": {"labels": {"app": "web"}},
         "spec": {"nodeName": "n", "containers": [{"name": "server", "ports": [HTTP]}]},
     }
-    one = member_of_workload(workload(kind, "web", template, namespace="x", labels={"app": "not-this"}))
+    one = member_of_workload(workload(kind, "web", template, namespace="x", labels={"app": "not-this"}), {})
     assert one.reference == Reference("x", kind, "web")
     assert one.labels == {"app": "web"}, "only the template's labels are the pods'"
     assert one.named_ports == {NamedPort("http", "TCP", 8080)}
@@ -145,5 +145,5 @@ def test_a_template_makes_a_pod_that_is_called_like_its_workload(kind: str) -> N
 
 
 def test_an_empty_template_makes_a_pod_all_the_same() -> None:
-    one = member_of_workload(workload("Deployment", "web", {}))
+    one = member_of_workload(workload("Deployment", "web", {}), {})
     assert (str(one), one.labels, one.container_ports) == ("default/Deployment/web", {}, ())

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests import strategies
 from tests.engine.members import member_in, state_of
-from tests.semantics.objects import Object, admits, labelled, pod, pods, policy, sends
+from tests.semantics.objects import Object, admits, container_port, labelled, pod, pods, policy, port, sends
 
 from ringfence.engine import tiers
 from ringfence.engine.population import Identity, Population
@@ -226,6 +226,22 @@ def test_addresses_go_through_the_tiers_in_the_same_order(
             ]
             decisive = [action for action in actions if action is not Action.PASS] or [Action.ALLOW]
             assert traffic.contains(protocol, port) is (decisive[0] is Action.ALLOW)
+
+
+@pytest.mark.parametrize("direction", Direction)
+def test_a_named_port_is_the_destinations_whoever_is_asked_about(direction: Direction) -> None:
+    """Of all subjects with one peer, as of one subject with all peers."""
+    rule = [{"ports": [port("http")]}]
+    isolating = policy("x/p", **{direction.field: rule, "policyTypes": [direction.value]})
+    http = {f"x/{name}": container_port("http", number) for name, number in (("new", 8080), ("old", 80))}
+    state = state_of([isolating, *(pod(path, ports=[own]) for path, own in http.items())])
+    new, old = (state.identity(member_in(state, path)) for path in http)
+    everyone = state.population.everyone
+    destination = new if direction is Direction.INGRESS else old
+    for number in (80, 8080):
+        allowed = tiers.allows(state.tiers, new, direction, old, Family.IPV4, "TCP", number)
+        subjects = tiers.allowing_subjects(state.tiers, old, direction, Family.IPV4, "TCP", number, everyone)
+        assert allowed is bool(subjects >> new.bit & 1) is (number in destination.ports_named("http", "TCP"))
 
 
 def test_nobody_has_no_cells() -> None:

@@ -101,14 +101,15 @@ def member_of_pod(pod: Pod, nodes: dict[str, Node]) -> Member:
     )
 
 
-def member_of_workload(workload: Workload) -> Member:
-    """The pod that stands for all that a workload's template makes; it has no address and no node."""
+def member_of_workload(workload: Workload, nodes: dict[str, Node]) -> Member:
+    """The pod that stands for all that a workload's template makes; it has an address only if that is its node's."""
     reference = Reference(workload.metadata.namespace or DEFAULT_NAMESPACE, workload.kind, workload.metadata.name)
     metadata = workload.template.metadata or ObjectMeta()
     spec = workload.template.spec or PodSpec()
     named, declared = _ports(spec)
     labels = metadata.labels or NO_LABELS
-    return Member(reference, None, labels, named, declared, bool(spec.host_network), spec.node_name or "", ())
+    addresses = _addresses(_internal_ips(spec, nodes)) if spec.host_network else ()
+    return Member(reference, None, labels, named, declared, bool(spec.host_network), spec.node_name or "", addresses)
 
 
 def owner_of(metadata: ObjectMeta) -> Reference | None:
@@ -156,9 +157,13 @@ def _host_addresses(pod: Pod, nodes: dict[str, Node]) -> tuple[tuple[Family, int
     """The node's addresses: what the kubelet reports for the pod, else what the Node object says."""
     status = pod.status
     reported = [*_pod_ips(status), *_host_ips(status)]
-    node = nodes.get(pod.spec.node_name or "")
-    known = [entry.address for entry in (node.status.addresses or ()) if entry.type == "InternalIP"] if node else []
+    known = _internal_ips(pod.spec, nodes)
     return _addresses(text for text in (*reported, *known) if text)
+
+
+def _internal_ips(spec: PodSpec, nodes: dict[str, Node]) -> list[str]:
+    node = nodes.get(spec.node_name or "")
+    return [entry.address for entry in (node.status.addresses or ()) if entry.type == "InternalIP"] if node else []
 
 
 def _host_ips(status: PodStatus) -> list[str]:

@@ -242,7 +242,7 @@ class State:
         if present and not wanted:
             self._leave(present)
         elif wanted and not present and workload:
-            self._enter(member_of_workload(workload))
+            self._enter(member_of_workload(workload, self.nodes))
 
     def _upsert_node(self, node: Node) -> None:
         self._replace_node(node.metadata.name, node)
@@ -254,6 +254,9 @@ class State:
             self.nodes.pop(name, None)
         for pod in [pod for pod in self._on_nodes.values() if pod.spec.node_name == name]:
             self._upsert_pod(pod)
+        for member in [one for one in self._host_network if one.node == name and one.reference.kind != "Pod"]:
+            self._leave(member)
+            self._refresh_template(member.reference)
 
     def _enter(self, member: Member) -> None:
         self._members[member.reference] = member
