@@ -6,7 +6,6 @@ telling ones rather than composed at random, which would give empty parts most o
 shape of the API, and valid.
 """
 
-from collections.abc import Iterable
 from ipaddress import ip_network
 from itertools import product, starmap
 from typing import Any
@@ -55,8 +54,7 @@ POD_ADDRESSES = {
     for j, name in enumerate(POD_NAMES)
 }
 """Each pod's own, so that no two pods have the same one."""
-NODE_ADDRESSES = {"m": ("192.168.0.1", "fd09::1"), "n": ("192.168.0.2",)}
-"""One node of both families, one of IPv4 only; whoever speaks of a node's addresses says these or nothing."""
+NODE_ADDRESSES = {"m": ("192.168.0.1", "fd09::1"), "n": ("192.168.0.2", "fd09::2")}
 OUTSIDE = ("192.0.2.1", "203.0.113.7", "10.0.9.9", "2001:db8::1", "fd00::9:9")
 """Addresses to ask about that are nobody's."""
 
@@ -235,29 +233,17 @@ def pods(draw: st.DrawFn) -> Object:
         initContainers=draw(several(containers, 0, 1)),
         **placing,
     )
-    drawn["status"] |= draw(reports_of_node(where) if host_network else reports_of_pod(path))
+    if not host_network:
+        drawn["status"] |= draw(statuses("podIP", *POD_ADDRESSES[path]))
+    elif where:
+        drawn["status"] |= draw(statuses("podIP", *NODE_ADDRESSES[where]) | statuses("hostIP", *NODE_ADDRESSES[where]))
     return owned(drawn, "StatefulSet", OWNER) if draw(st.integers(0, 2)) == 2 else drawn
 
 
-def reports_of_pod(path: str) -> Strategy:
-    """What the status of a pod may say of its own addresses."""
-    four, six = POD_ADDRESSES[path]
+def statuses(field: str, four: str, six: str) -> Strategy:
+    """What a status may say of addresses: nothing, the first, or all of them in either order."""
     listed = [(), (four,), (six,), (four, six), (six, four)]
-    return st.sampled_from([{"podIP": four}, *(all_under("podIPs", addresses) for addresses in listed)])
-
-
-def reports_of_node(name: str | None) -> Strategy:
-    """What the status of a pod may say of its node's addresses."""
-    if name is None:
-        return st.just({})
-    first, *_ = every = NODE_ADDRESSES[name]
-    said = [{}, {"podIP": first}, {"hostIP": first}, all_under("podIPs", every), all_under("hostIPs", every)]
-    return st.sampled_from(said)
-
-
-def all_under(field: str, addresses: Iterable[str]) -> Object:
-    """The field of a status that lists addresses."""
-    return {field: [{"ip": address} for address in addresses]}
+    return st.sampled_from([{field: four}, *({f"{field}s": [{"ip": one} for one in every]} for every in listed)])
 
 
 workloads = st.builds(
@@ -269,9 +255,9 @@ namespaces = st.builds(
     lambda name, labels: namespace(name, **labels), st.sampled_from(NAMESPACES), st.sampled_from(LABELS)
 )
 nodes = st.builds(
-    lambda name, known: node(name, *(NODE_ADDRESSES[name] if known else ())),
+    lambda name, families: node(name, *(NODE_ADDRESSES[name][family] for family in families)),
     st.sampled_from(sorted(NODE_ADDRESSES)),
-    st.booleans(),
+    st.sampled_from([(), (0,), (1,), (0, 1)]),
 )
 
 objects = st.one_of(pods(), policies, workloads, namespaces, nodes)

@@ -231,8 +231,8 @@ def test_addresses_go_through_the_tiers_in_the_same_order(
 @pytest.mark.parametrize("direction", Direction)
 def test_a_named_port_is_the_destinations_whoever_is_asked_about(direction: Direction) -> None:
     """Of all subjects with one peer, as of one subject with all peers."""
-    rule = [{"ports": [port("http")]}]
-    isolating = policy("x/p", **{direction.field: rule, "policyTypes": [direction.value]})
+    rules: list[Object] = [{"ports": [port("http")]}]
+    isolating = policy("x/p", ingress=rules, egress=rules, policyTypes=[direction.value])
     http = {f"x/{name}": container_port("http", number) for name, number in (("new", 8080), ("old", 80))}
     state = state_of([isolating, *(pod(path, ports=[own]) for path, own in http.items())])
     new, old = (state.identity(member_in(state, path)) for path in http)

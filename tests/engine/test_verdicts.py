@@ -81,8 +81,9 @@ class TestExemptions:
 
     def test_a_node_has_all_its_addresses_but_no_host_name(self) -> None:
         state = state_of(self.OBJECTS)
-        assert node_addresses(state, "n") == outside("192.168.0.1", "fd09::1")
-        assert node_addresses(state, "unheard-of") == NO_ADDRESSES
+        assert node_addresses(state, member_in(state, "x/a")) == outside("192.168.0.1", "fd09::1")
+        state.remove("Node", "", "n")
+        assert node_addresses(state, member_in(state, "x/a")) == NO_ADDRESSES
 
     def test_of_a_pod_on_a_node_that_goes_nothing_stays_exempt(self) -> None:
         state = state_of(self.OBJECTS)
