@@ -60,13 +60,26 @@ class Inputs(msgspec.Struct, frozen=True):
             raise InputError(f"{errors} {'errors' if errors > 1 else 'error'} in the input, and --strict was given")
 
 
+_FILE = click.Path(readable=False, allow_dash=True)
+"""For shells to complete; whether it can be read is for the loaders to say."""
+
 _OPTIONS = (
-    click.option("-f", "--filename", "filenames", multiple=True, help="File or folder; - is stdin. Repeatable."),
+    click.option(
+        "-f",
+        "--filename",
+        "filenames",
+        type=_FILE,
+        metavar="PATH",
+        multiple=True,
+        help="File or folder; - is stdin. Repeatable.",
+    ),
     click.option("-R", "--recursive", is_flag=True, help="Read the folders of -f with all folders in them."),
-    click.option("-k", "--kustomize", metavar="FOLDER", help="Read a kustomization through kubectl or kustomize."),
+    click.option(
+        "-k", "--kustomize", type=_FILE, metavar="FOLDER", help="Read a kustomization through kubectl or kustomize."
+    ),
     click.option("-n", "--namespace", metavar="NAME", help="Namespace of names that have none."),
     click.option("--context", metavar="NAME", help="The kubeconfig context to read, without -f."),
-    click.option("--kubeconfig", metavar="FILE", help="The kubeconfig file."),
+    click.option("--kubeconfig", type=_FILE, metavar="FILE", help="The kubeconfig file."),
     click.option("--strict", is_flag=True, help="Any error in the input is fatal."),
     click.option("-v", "--verbose", is_flag=True, help="Say what was skipped."),
 )

@@ -1,0 +1,64 @@
+"""What a shell offers to complete."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from ringfence.cli import cli
+
+EXAMPLE = str(Path(__file__).parents[2] / "examples" / "three-tier")
+
+
+def offered(*words: str) -> list[str]:
+    """What is offered for the last of the words that are typed so far."""
+    return [line.partition(",")[2] for line in completions(*words) if line]
+
+
+def completions(*words: str) -> list[str]:
+    """What the shell is told: of each offer what it is, and how it is written."""
+    asking = {
+        "_RINGFENCE_COMPLETE": "bash_complete",
+        "COMP_WORDS": " ".join(["ringfence", *words]),
+        "COMP_CWORD": str(len(words)),
+    }
+    result = CliRunner(env=asking).invoke(cli, [], prog_name="ringfence")
+    return result.stdout.splitlines()
+
+
+def test_commands() -> None:
+    assert offered("ma") == ["matrix"]
+    assert {"can", "explain", "validate"} <= set(offered(""))
+
+
+def test_options_and_their_values() -> None:
+    assert "--no-assumptions" in offered("can", "--no")
+    assert offered("can", "-o", "j") == ["json"]
+
+
+@pytest.mark.parametrize("command", ["can", "explain"])
+def test_what_is_in_the_manifests(command: str) -> None:
+    assert offered(command, "-f", EXAMPLE, "prod/") == [
+        *("prod/api", "prod/db", "prod/svc/api", "prod/svc/db", "prod/svc/web", "prod/web")
+    ]
+    assert offered(command, "-f", EXAMPLE, "prod/api", "stag") == ["staging/api"]
+
+
+@pytest.mark.parametrize("option", ["-f", "--filename", "-k", "--kubeconfig"])
+def test_files_are_left_to_the_shell(option: str) -> None:
+    assert completions("can", option, "exam") == ["file,exam"]
+
+
+@pytest.mark.parametrize("words", [["can", "prod/"], ["can", "-f", "/nowhere", "prod/"]])
+def test_where_nothing_can_be_read_nothing_is_offered(words: list[str]) -> None:
+    assert offered(*words) == []
+
+
+@pytest.mark.parametrize(
+    ("shell", "part"), [("bash", "complete -o"), ("zsh", "#compdef ringfence"), ("fish", "complete ")]
+)
+def test_the_script_of_a_shell(shell: str, part: str) -> None:
+    result = CliRunner().invoke(cli, ["completion", shell])
+    assert result.exit_code == 0
+    assert part in result.stdout
+    assert "_RINGFENCE_COMPLETE" in result.stdout
