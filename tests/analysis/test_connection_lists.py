@@ -21,6 +21,7 @@ TEST_NET = Addresses.of(ip_network("192.0.2.0/24"))
 A = Reference("x", "Pod", "a")
 TCP_80 = Traffic.of("TCP", [(80, 80)])
 SET = Reference("x", "StatefulSet", "db")
+AGENT = Reference("x", "DaemonSet", "agent")
 TWO_DBS = [made(SET), owned_pod("x/db-0", SET, app="db", ordinal="0"), owned_pod("x/db-1", SET, app="db", ordinal="1")]
 CLOSED = policy("x/closed", ingress=[], egress=[])
 
@@ -128,6 +129,21 @@ class TestNodes:
             ("x/far", "x/near", "TCP 80"),
             ("x/far", "x/agent", "all traffic"),
         }
+
+    def test_two_of_the_same_node_always_meet_whatever_addresses_they_report(self) -> None:
+        """They are the node, and what it says to itself never leaves it."""
+        one = pod("x/a", addresses=["192.168.0.1"], hostNetwork=True, nodeName="n")
+        other = pod("x/b", addresses=["fd00::1"], hostNetwork=True, nodeName="n")
+        assert lines([one, other]) == {("x/a", "x/b", "all traffic"), ("x/b", "x/a", "all traffic")}
+
+    def test_a_workload_on_many_nodes_is_not_said_to_reach_what_only_its_pod_on_that_node_does(self) -> None:
+        daemons = [owned_pod(f"x/agent-{name}", AGENT) for name in ("n", "m")]
+        for daemon, home in zip(daemons, ("n", "m"), strict=True):
+            daemon["spec"] |= {"hostNetwork": True, "nodeName": home}
+        objects = [node("n", "192.168.0.1"), node("m", "192.168.0.2"), *daemons, pod("x/near", nodeName="n"), CLOSED]
+        assert ("x/DaemonSet/agent", "x/near", "all traffic") not in lines(objects)
+        assert ("x/agent-n", "x/near", "all traffic") in lines(objects, by_pod=True)
+        assert ("x/agent-m", "x/near", "all traffic") not in lines(objects, by_pod=True)
 
 
 # --- on random clusters -----------------------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 """Every allowed connection, by workload or by pod, with the addresses outside the cluster.
 
 A workload is listed as one where no policy can tell its pods apart; where one can, its pods are listed one by one.
-What a pod may always do, reach itself, is not listed.
+What a pod may always do, reach itself, is not listed. That a node always reaches the pods on it is listed for single
+pods only: of pods that are listed as one, some are on that node and others are not.
 """
 
 from collections import defaultdict

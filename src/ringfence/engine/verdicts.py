@@ -83,10 +83,13 @@ def relevant_families(state: State, a: Member, b: Member) -> tuple[Family, ...]:
 
 
 def is_exempt(state: State, source: End, destination: End) -> bool:
-    """Whether no policy may forbid it: a pod to itself, and a node to the pods that run on it (kubelet probes)."""
+    """Whether no policy may forbid it: a pod to itself, and a node to the pods that run on it (kubelet probes).
+
+    A hostNetwork pod is its node, so two of the same node always reach each other, whatever addresses they report.
+    """
     if source is destination:
         return True
-    if not isinstance(destination, Member) or destination.host_network:
+    if not isinstance(destination, Member):
         return False
     if isinstance(source, Member):
         return source.host_network and bool(source.node) and source.node == destination.node
