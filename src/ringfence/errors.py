@@ -7,7 +7,8 @@
     │   └── EndpointError       a source or destination that names nothing, or too much
     ├── LiveClusterError        the API server or its credentials
     ├── KernelError             the kernel or the rights to use its packet filter
-    └── LaboratoryError         the laboratory: it cannot be built, reached or asked
+    ├── LaboratoryError         the laboratory: it cannot be built, reached or asked
+    └── AgentError              the node agent: it cannot run as it was told to, or where it was started
 
 A message says what is wrong, where (file:line where there is one) and how to mend it.
 """
@@ -58,3 +59,7 @@ class KernelError(RingfenceError):
 
 class LaboratoryError(RingfenceError):
     """The laboratory cannot be built, reached or asked."""
+
+
+class AgentError(RingfenceError):
+    """The agent cannot run as it was told to, or where it was started."""

@@ -143,7 +143,7 @@ def test_a_list_of_several_pages_is_read_whole(
 def test_a_list_whose_pages_expire_is_read_anew(own_api_server: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> None:
     """A list goes on from the revision at which it began: not if that is compacted away before the next page."""
     create_policies(own_api_server, "default", "a", "b", "c")
-    ask = live._get
+    ask = live.get_page
     asked: list[str] = []
 
     def ask_after_a_compaction(client: Client, path: str, parameters: dict[str, str]) -> Any:
@@ -159,7 +159,7 @@ def test_a_list_whose_pages_expire_is_read_anew(own_api_server: ControlPlane, mo
         live, "RESOURCES", [resource for resource in live.RESOURCES if resource.kind == "NetworkPolicy"]
     )
     monkeypatch.setattr(live, "PAGE", 2)
-    monkeypatch.setattr(live, "_get", ask_after_a_compaction)
+    monkeypatch.setattr(live, "get_page", ask_after_a_compaction)
     reading = live.read(kubeconfig=str(own_api_server.kubeconfig))
     assert policies_in("default", reading.manifests) == {"a", "b", "c", "meanwhile"}
     assert len(asked) == 3, "a page, one that has expired, and the whole list"

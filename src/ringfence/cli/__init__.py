@@ -29,6 +29,7 @@ _COMMANDS = {
     "describe": ("policies", "Describe NetworkPolicies as kubectl does."),
     "validate": ("validate", "What the API server would refuse, with file and line."),
     "completion": ("completion", "The script that completes commands and names in a shell."),
+    "agent": ("agent", "Enforce the policies of a live cluster on this node."),
     "lab": ("lab", "Prove it in network namespaces: real pods' networks, real kernel, real probes."),
 }
 

@@ -56,6 +56,10 @@ class Kernel:
         self._present = NOTHING
         self._revoked: frozenset[bytes] = frozenset()
         self._generation = -1
+        self.transactions = 0
+        """How many transactions the kernel has taken from here."""
+        self.ended = 0
+        """How many tracked connections have been revoked from here."""
         self._look()
         self._wanted = self._present
 
@@ -68,6 +72,11 @@ class Kernel:
     def present(self) -> Program:
         """The program that was put in last, or found at the beginning."""
         return self._present
+
+    @property
+    def has_table(self) -> bool:
+        """Whether the kernel held the table when it was last looked at."""
+        return self._present is not NOTHING
 
     def become(self, program: Program) -> list[KernelError]:
         """Put a program in, by a path on which no packet fares ill (`difference.path`).
@@ -127,6 +136,7 @@ class Kernel:
             changes.append(RemoveElements(REVOKED, HashSet(CONNECTION, removed)))
         self._apply(changes)
         self._revoked = wanted
+        self.ended += len(added)
 
     def revoke_forbidden(self) -> frozenset[int]:
         """Revoke the tracked connections that the present program would not let open; their numbers.
@@ -161,7 +171,9 @@ class Kernel:
         self._present, self._revoked = NOTHING, frozenset()
 
     def _apply(self, changes: Iterable[Command]) -> None:
-        self._generation += carry_out(self._conversation, changes)
+        transactions = carry_out(self._conversation, changes)
+        self._generation += transactions
+        self.transactions += transactions
 
     def _look(self) -> None:
         """Find out what the kernel holds."""

@@ -89,12 +89,17 @@ def connect(selection: Selection) -> httpx.Client:
         raise LiveClusterError(f'context "{selection.context}" cannot be used: {error}') from None
 
 
-class _Metadata(msgspec.Struct, frozen=True):
+class ListMetadata(msgspec.Struct, frozen=True):
+    """Where a list goes on, and of which version of the cluster it is."""
+
     continue_: str = msgspec.field(name="continue", default="")
+    resource_version: str = msgspec.field(name="resourceVersion", default="")
 
 
-class _Page(msgspec.Struct, frozen=True):
-    metadata: _Metadata = _Metadata()
+class Listing(msgspec.Struct, frozen=True):
+    """One page of a list; its items are not decoded yet."""
+
+    metadata: ListMetadata = ListMetadata()
     items: list[msgspec.Raw] | None = None
 
 
@@ -102,19 +107,29 @@ class _Status(msgspec.Struct, frozen=True):
     message: str = ""
 
 
-class _Refusal(Exception):
-    """The API server's answer is no list; the message says why, in its words."""
+class Refusal(Exception):
+    """The API server's answer is not what was asked for; the message says why, in its words.
 
-    def __init__(self, code: int, message: str) -> None:
+    `wait` is for how many seconds it asks to be left alone, 0 if it does not.
+    """
+
+    def __init__(self, code: int, message: str, wait: float = 0) -> None:
         super().__init__(message)
         self.code = code
+        self.wait = wait
+
+    @classmethod
+    def of(cls, answer: httpx.Response) -> "Refusal":
+        """The refusal that an answer, which was read whole, is."""
+        wait = answer.headers.get("Retry-After", "")
+        return cls(answer.status_code, _said(answer), float(wait) if wait.isdecimal() else 0)
 
 
 def _listed(client: httpx.Client, resource: Resource, selection: Selection) -> list[Found]:
     server = str(selection.cluster.get("server"))
     try:
         return _list(client, resource, server)
-    except _Refusal as refusal:
+    except Refusal as refusal:
         if refusal.code == httpx.codes.UNAUTHORIZED:
             message = f'{server}: the credentials of context "{selection.context}" are not accepted: log in again'
             raise LiveClusterError(f"{message} ({refusal})") from None
@@ -128,7 +143,7 @@ def _list(client: httpx.Client, resource: Resource, server: str) -> list[Found]:
     origin = Origin(server)
     try:
         return [found for item in _items(client, resource.path, PAGE) for found in _read(item, resource.kind, origin)]
-    except _Refusal as refusal:
+    except Refusal as refusal:
         if refusal.code != httpx.codes.GONE:
             raise
     # The list changed too long ago for the rest of its pages to be kept: take it all at once.
@@ -138,14 +153,18 @@ def _list(client: httpx.Client, resource: Resource, server: str) -> list[Found]:
 def _items(client: httpx.Client, path: str, limit: int) -> Iterator[msgspec.Raw]:
     position = ""
     while True:
-        page = _get(client, path, {"limit": str(limit), "continue": position})
+        page = get_page(client, path, {"limit": str(limit), "continue": position})
         yield from page.items or ()
         position = page.metadata.continue_
         if not position:
             return
 
 
-def _get(client: httpx.Client, path: str, parameters: dict[str, str]) -> _Page:
+def get_page(client: httpx.Client, path: str, parameters: dict[str, str]) -> Listing:
+    """One page of a list.
+
+    Raises LiveClusterError if the server cannot be reached or understood, and Refusal if it refuses.
+    """
     try:
         answer = client.get(path, params={name: value for name, value in parameters.items() if value})
     except (httpx.HTTPError, httpx.InvalidURL, ConfigError, OSError) as error:
@@ -153,9 +172,9 @@ def _get(client: httpx.Client, path: str, parameters: dict[str, str]) -> _Page:
         message = f"{client.base_url}: cannot be reached: {said}: is the cluster running, and is it the right context?"
         raise LiveClusterError(message) from None
     if not answer.is_success:
-        raise _Refusal(answer.status_code, _said(answer))
+        raise Refusal.of(answer)
     try:
-        return msgspec.json.decode(answer.content, type=_Page)
+        return msgspec.json.decode(answer.content, type=Listing)
     except msgspec.DecodeError as error:
         message = f"{client.base_url}: {path} is no list of objects ({error}): is this an API server?"
         raise LiveClusterError(message) from None

@@ -1,0 +1,116 @@
+"""Enforcement: the kernel of this node holds what the state says, and goes on holding it.
+
+The first complete view is adopted: what an agent before this one left in the kernel is read back, and only what differs
+is changed. What the kernel refuses for some profiles closes their pods, is reported, and is tried again.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from ringfence.agent.settings import Settings
+from ringfence.agent.view import View
+from ringfence.dataplane.compiling import Compiler
+from ringfence.dataplane.kernel import Kernel
+from ringfence.engine.pods import Member
+from ringfence.errors import KernelError
+from ringfence.sets.addresses import NO_ADDRESSES, Addresses
+
+FIRST_RETRY: Final = 1.0
+LAST_RETRY: Final = 60.0
+"""Seconds until what the kernel refused is tried again: at first, and at most."""
+
+_REVIEW_EVERY: Final = 5.0
+_REVIEW_SHARE: Final = 100
+"""Revoked connections that have ended are looked for every so many seconds, in no more than a hundredth of the time."""
+
+
+class Enforcement:
+    """Keeps the kernel to the state. `clock` gives seconds and never goes back."""
+
+    def __init__(self, view: View, settings: Settings, kernel: Kernel, clock: Callable[[], float]) -> None:
+        self._view = view
+        self._settings = settings
+        self._kernel = kernel
+        self._clock = clock
+        self._held: Addresses | None = None
+        self._compiler: Compiler | None = None
+        self._retry_after = FIRST_RETRY
+        self._retry_at: float | None = None
+        self._next_review = 0.0
+        self.refusals: Sequence[Exception] = ()
+        """What went wrong at the last attempt, mostly refusals by the kernel; empty if it holds all that it should."""
+
+    @property
+    def began(self) -> bool:
+        """Whether there was an attempt."""
+        return self._held is not None
+
+    @property
+    def in_order(self) -> bool:
+        """Whether the kernel holds what the state said when it was last enforced."""
+        return self._compiler is not None and not self.refusals
+
+    @property
+    def retry_at(self) -> float | None:
+        """When to enforce again although nothing has changed, by the clock; None if there is no need."""
+        return self._retry_at
+
+    def enforce(self) -> None:
+        """Bring the kernel to what the state says now, and end the connections that it no longer allows.
+
+        What goes wrong is in `refusals`; nothing is raised for it.
+        """
+        before = self._kernel.transactions
+        try:
+            self.refusals = self._kernel.become(self._compiled().program())
+            if self._settings.ends_connections and self._kernel.transactions != before:
+                self._review_connections()
+        except KernelError as error:
+            self.refusals = [error]
+        except Exception as error:  # a defect: what is in force stays so, and the next attempt starts from nothing
+            self.refusals = [error]
+            self._compiler = None
+        self._plan_retry()
+
+    def tend(self) -> bool:
+        """Undo what somebody else did to the table, and forget revoked connections that have ended; whether it was so.
+
+        Raises KernelError where the kernel refuses.
+        """
+        repaired = self._kernel.repair()
+        is_due = bool(self._kernel.revoked) and self._clock() >= self._next_review
+        if self._settings.ends_connections and (repaired or is_due):
+            self._review_connections()
+        return repaired
+
+    def _review_connections(self) -> None:
+        """Judge all tracked connections; the longer it takes, the longer until it is done again without need."""
+        began = self._clock()
+        self._kernel.revoke_forbidden()
+        ended = self._clock()
+        self._next_review = ended + max(_REVIEW_EVERY, _REVIEW_SHARE * (ended - began))
+
+    def _compiled(self) -> Compiler:
+        """The compiler for the present ranges of the node's pods: others are made seldom, if ever."""
+        held = self._held_ranges()
+        if self._compiler is None or held != self._held:
+            self._held = held
+            self._compiler = Compiler(self._view.state, self._is_local, held)
+        return self._compiler
+
+    def _is_local(self, member: Member) -> bool:
+        return member.node == self._settings.node
+
+    def _held_ranges(self) -> Addresses:
+        if not self._settings.holds:
+            return NO_ADDRESSES
+        if self._settings.pod_ranges is not None:
+            return self._settings.pod_ranges
+        return self._view.pod_ranges(self._settings.node)
+
+    def _plan_retry(self) -> None:
+        if not self.refusals:
+            self._retry_after, self._retry_at = FIRST_RETRY, None
+            return
+        self._retry_at = self._clock() + self._retry_after
+        self._retry_after = min(2 * self._retry_after, LAST_RETRY)

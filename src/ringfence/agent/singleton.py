@@ -1,0 +1,29 @@
+"""One agent in a network namespace, and no more: two would undo each other's work for ever.
+
+An abstract socket belongs to the network namespace, can be bound once, and is free again when its process ends, however
+that happens.
+
+Source: unix(7), "Abstract sockets"; network_namespaces(7).
+"""
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from ringfence.errors import AgentError
+
+_ADDRESS: Final = "\0ringfence/agent"
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Be the only agent of this network namespace for a while. Raises AgentError if there is one already."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as claim:
+        try:
+            claim.bind(_ADDRESS)
+        except OSError:
+            raise AgentError(
+                "another ringfence agent runs on this node: stop it first (one DaemonSet, one pod of it on each node)"
+            ) from None
+        yield

@@ -1,0 +1,129 @@
+"""`agent`: enforce the policies of a live cluster on this node."""
+
+import socket
+import sys
+from collections.abc import Iterable
+
+import click
+
+from ringfence.agent.journal import Journal
+from ringfence.agent.settings import ExistingConnections, Mode, Settings, UnknownPods
+from ringfence.errors import AgentError, InputError
+from ringfence.model.cidrs import parse_cidr
+from ringfence.sets.addresses import Addresses
+
+
+class Listen(click.ParamType[tuple[str, int] | None]):
+    """ADDRESS:PORT, or nothing."""
+
+    name = "address:port"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, int] | None:
+        """The address and the port; None for an empty text."""
+        if not isinstance(value, str):
+            return value  # type: ignore[return-value]
+        if not value:
+            return None
+        host, _, port = value.rpartition(":")
+        if not port.isdecimal() or int(port) > 65535:
+            self.fail(f"{value!r} is not ADDRESS:PORT, such as 127.0.0.1:9810 or [::1]:9810", param, ctx)
+        return host.strip("[]") or "0.0.0.0", int(port)
+
+
+@click.command(
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "auto_envvar_prefix": "RINGFENCE_AGENT",
+        "show_default": True,
+    }
+)
+@click.option("--node", envvar="NODE_NAME", metavar="NAME", help="This node's name.  [default: the host's name]")
+@click.option("--context", metavar="NAME", help="The kubeconfig context; in a pod, its service account is used.")
+@click.option("--kubeconfig", metavar="FILE", help="The kubeconfig.")
+@click.option(
+    "--mode",
+    type=click.Choice([one.value for one in Mode]),
+    default="enforce",
+    help="observe: everything passes; what would have been dropped is counted and logged.",
+)
+@click.option(
+    "--unknown-pods",
+    type=click.Choice([one.value for one in UnknownPods]),
+    default="hold",
+    help="hold: an address of the node's pod ranges is closed until its pod is known.",
+)
+@click.option(
+    "--existing-connections",
+    type=click.Choice([one.value for one in ExistingConnections]),
+    default="end",
+    help="end: open connections that a tightened policy no longer allows are ended.",
+)
+@click.option(
+    "--pod-range",
+    "pod_ranges",
+    multiple=True,
+    metavar="CIDR",
+    help="From where this node's pods have their addresses. Repeatable.  [default: the Node's podCIDRs]",
+)
+@click.option("--log-denied/--no-log-denied", default=False, help="Log denied connections, and why they are.")
+@click.option("--log-group", type=click.IntRange(1, 65535), default=100, help="The kernel's log group to use.")
+@click.option("--log-rate", type=click.IntRange(1), default=10, help="Packets a second to log at most.")
+@click.option("--listen", type=Listen(), default="127.0.0.1:9810", help="For metrics and health; empty: nowhere.")
+@click.option("--log-format", type=click.Choice(["text", "json"]), help="[default: text on a terminal, else json]")
+@click.option("--cleanup", is_flag=True, help="Remove everything from the kernel, and end.")
+def agent(
+    node: str | None,
+    context: str | None,
+    kubeconfig: str | None,
+    mode: str,
+    unknown_pods: str,
+    existing_connections: str,
+    pod_ranges: tuple[str, ...],
+    log_denied: bool,
+    log_group: int,
+    log_rate: int,
+    listen: tuple[str, int] | None,
+    log_format: str | None,
+    cleanup: bool,
+) -> None:
+    """Enforce the policies of a live cluster on this node, through nftables.
+
+    One process on each node, usually as a DaemonSet (`deploy/`), with the capability NET_ADMIN in the node's network.
+    What it put into the kernel stays in force when it stops or crashes, and is taken over by the next one;
+    `--cleanup` removes it. Each option can be set in the environment: RINGFENCE_AGENT_MODE=observe.
+
+    \b
+    ringfence agent --node worker-1 --kubeconfig admin.conf
+    ringfence agent --mode observe --log-denied
+    ringfence agent --cleanup
+    """
+    try:
+        from ringfence.agent import running
+    except ModuleNotFoundError as error:
+        raise AgentError(f"the agent needs {error.name}: pip install 'ringfence[agent]'") from None
+    from ringfence.sources.connections import Connections
+
+    if cleanup:
+        click.echo("removed" if running.clean_up() else "there was nothing to remove", err=True)
+        return
+    settings = Settings(
+        node=node or socket.gethostname(),
+        mode=Mode(mode),
+        unknown_pods=UnknownPods(unknown_pods),
+        existing_connections=ExistingConnections(existing_connections),
+        pod_ranges=_ranges(pod_ranges) if pod_ranges else None,
+        log_denied=log_denied,
+        log_group=log_group,
+        log_rate=log_rate,
+    )
+    as_json = log_format == "json" or (log_format is None and not sys.stderr.isatty())
+    running.run(settings, Connections(context, kubeconfig), listen, Journal(sys.stderr, as_json=as_json))
+
+
+def _ranges(texts: Iterable[str]) -> Addresses:
+    try:
+        return Addresses.of(*map(parse_cidr, texts))
+    except ValueError as error:
+        raise InputError(f"--pod-range: {error}: write a CIDR, such as 10.244.1.0/24") from None

@@ -1,0 +1,141 @@
+"""The view: what an agent makes of the events that its watches deliver."""
+
+import pytest
+from tests.agent.events import listing, removed, upserted
+from tests.semantics.objects import Object, admits, block, namespace, node, pod, policy, port, term
+
+from ringfence.agent.view import View
+from ringfence.engine.pods import Reference
+from ringfence.engine.verdicts import allows
+from ringfence.sources.watching import Alive, Interrupted, Listed, Removed, Unreadable
+
+WEB = pod("x/web", addresses=["10.0.0.1"])
+DB = pod("x/db", {"app": "db"}, addresses=["10.0.0.2"])
+CLOSED = policy("x/closed", {"matchLabels": {"app": "db"}}, ingress=[])
+
+
+def view_of(*written: Object) -> View:
+    view = View()
+    for event in listing(*written):
+        view.take(event)
+    return view
+
+
+def reaches(view: View, source: str = "web", destination: str = "db", port: int = 80) -> bool:
+    one, other = (view.state.member(Reference("x", "Pod", name)) for name in (source, destination))
+    assert one
+    assert other
+    return allows(view.state, one, other, "TCP", port)
+
+
+class TestCompleteness:
+    def test_it_is_complete_when_every_kind_was_listed(self) -> None:
+        view = View()
+        *most, last = listing(WEB, DB, CLOSED)
+        for event in most:
+            view.take(event)
+        assert not view.complete
+        assert view.missing == ["Node"]
+        view.take(last)
+        assert view.complete
+        assert view.missing == []
+
+    def test_it_stays_complete_when_a_watch_is_interrupted(self) -> None:
+        view = view_of(WEB)
+        assert not view.take(Interrupted("Pod", "the server is gone", 1.0)), "nothing is different"
+        assert view.complete
+
+    def test_signs_of_life_change_nothing(self) -> None:
+        assert not view_of().take(Alive("Pod"))
+
+    def test_objects_are_counted_by_kind(self) -> None:
+        view = view_of(WEB, DB, CLOSED, namespace("x"), node("n", "192.168.0.1"))
+        assert view.counts() == {"Namespace": 1, "Pod": 2, "NetworkPolicy": 1, "Node": 1}
+        view.take(removed(WEB))
+        assert view.counts()["Pod"] == 1
+
+
+class TestObjects:
+    def test_what_comes_and_goes_is_in_force_at_once(self) -> None:
+        view = view_of(WEB, DB)
+        assert reaches(view)
+        assert view.take(upserted(CLOSED))
+        assert not reaches(view)
+        assert view.take(removed(CLOSED))
+        assert reaches(view)
+
+    def test_what_a_new_list_lacks_is_gone(self) -> None:
+        """While nobody watched, it was deleted."""
+        view = view_of(WEB, DB, CLOSED)
+        view.take(Listed("NetworkPolicy", frozenset()))
+        assert reaches(view)
+        assert view.counts()["NetworkPolicy"] == 0
+
+    def test_what_a_new_list_has_stays(self) -> None:
+        view = view_of(WEB, DB, CLOSED)
+        view.take(Listed("NetworkPolicy", frozenset({("x", "closed")})))
+        assert not reaches(view)
+
+    def test_the_removal_of_what_nobody_knew_is_no_error(self) -> None:
+        view_of().take(Removed("Pod", "x", "nobody"))
+
+    def test_defaults_are_filled_in(self) -> None:
+        """Stored objects have them, but a server of another version may have others."""
+        untyped = policy("x/closed", policyTypes=[], ingress=[])
+        assert not reaches(view_of(WEB, DB, untyped))
+
+
+class TestWhatCannotBeUsed:
+    WRONG = policy("x/wrong", {"matchLabels": {"app": "db"}}, ingress=[admits(), admits(block("10.0.0.0/99"))])
+
+    def test_a_policy_with_a_wrong_rule_closes_its_pods(self) -> None:
+        view = view_of(WEB, DB, self.WRONG)
+        assert not reaches(view)
+        assert "spec.ingress[1].from[0].ipBlock.cidr" in view.problems["NetworkPolicy", "x", "wrong"]
+
+    def test_once_it_is_mended_it_is_no_problem_any_more(self) -> None:
+        view = view_of(WEB, DB, self.WRONG)
+        view.take(upserted(policy("x/wrong", {"matchLabels": {"app": "db"}}, ingress=[admits(ports=[port(80)])])))
+        assert reaches(view)
+        assert not view.problems
+
+    def test_once_it_is_gone_it_is_no_problem_either(self) -> None:
+        view = view_of(WEB, DB, self.WRONG)
+        view.take(removed(self.WRONG))
+        assert reaches(view)
+        assert not view.problems
+
+    def test_what_only_newer_servers_refuse_is_used_as_it_was_meant(self) -> None:
+        """`10.0.0.1/24` was accepted for years, and is stored in clusters."""
+        lenient = policy("x/lenient", {"matchLabels": {"app": "db"}}, ingress=[admits(block("10.0.0.7/24"))])
+        view = view_of(WEB, DB, lenient)
+        assert reaches(view)
+        assert not view.problems
+
+    def test_a_policy_of_which_not_even_the_subject_is_clear_is_a_problem(self) -> None:
+        view = view_of(WEB, DB, policy("x/who", term("app", "Unclear", "db"), ingress=[]))
+        assert reaches(view)
+        assert ("NetworkPolicy", "x", "who") in view.problems
+
+    def test_an_unreadable_object_leaves_what_was_known_of_it(self) -> None:
+        view = view_of(WEB, DB, CLOSED)
+        view.take(Unreadable("NetworkPolicy", "x", "closed", "json: cannot unmarshal"))
+        assert not reaches(view)
+        assert view.problems == {("NetworkPolicy", "x", "closed"): "json: cannot unmarshal"}
+
+
+class TestPodRanges:
+    @pytest.mark.parametrize(
+        ("ranges", "expected"),
+        [
+            pytest.param(None, [], id="the Node says none"),
+            pytest.param(["10.244.1.0/24", "fd00:1::/64"], ["10.244.1.0/24", "fd00:1::/64"], id="one for each family"),
+        ],
+    )
+    def test_they_are_what_the_node_says(self, ranges: list[str] | None, expected: list[str]) -> None:
+        written = node("n", "192.168.0.1")
+        written["spec"] = {"podCIDRs": ranges} if ranges else {}
+        assert view_of(written).pod_ranges("n").cidrs() == expected
+
+    def test_of_a_node_that_is_not_known_there_are_none(self) -> None:
+        assert not view_of().pod_ranges("n")
