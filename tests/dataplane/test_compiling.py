@@ -21,6 +21,7 @@ from ringfence.dataplane.compiling import Compiler
 from ringfence.dataplane.evaluation import Packet, admits
 from ringfence.dataplane.peers import PROTOCOL_NUMBERS
 from ringfence.dataplane.program import Program
+from ringfence.dataplane.skeleton import skeleton
 from ringfence.engine.pods import Member
 from ringfence.engine.state import State
 from ringfence.sets.addresses import Addresses, Family, parse_address
@@ -137,13 +138,17 @@ def test_a_set_that_has_grown_large_is_shared() -> None:
 
 
 class Changes(RuleBasedStateMachine):
-    """Objects come, change and go; after each of them, the program is that of a compiler that has seen nothing else."""
+    """Objects come, change and go; after each of them, the program means what a compiler's would that starts now.
+
+    How a profile's rules are written depends on how many pods there were when it was, so it need not be the same.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.cluster = Cluster()
         self.objects: dict[Key, Object] = {}
         self.compiler = Compiler(self.cluster.state, everywhere)
+        self.chance = Random(0)
 
     @initialize(objects=strategies.clusters())
     def begin(self, objects: list[Object]) -> None:
@@ -164,7 +169,13 @@ class Changes(RuleBasedStateMachine):
 
     @rule()
     def compile(self) -> None:
-        assert self.compiler.program() == program_for(cluster_of(self.objects.values()).state)
+        state = cluster_of(self.objects.values()).state
+        program, fresh = self.compiler.program(), program_for(state)
+        for name in skeleton().collections:
+            assert program.collections[name] == fresh.collections[name]
+        assert program.chains.keys() == fresh.chains.keys()
+        for packet in packets(state, self.chance):
+            assert admits(program, packet) is admits(fresh, packet), packet
 
     @invariant()
     def unchanged_parts_are_the_same_objects(self) -> None:

@@ -5,7 +5,7 @@ before something refers to it. It does not ask whether packets fare well on the 
 go through one after the other is the business of `difference`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from typing import Final, TypeVar
 
 import msgspec
@@ -132,7 +132,11 @@ def commands(old: Program, new: Program) -> list[Command]:
 
 
 def _added(old: Mapping[str, V], new: Mapping[str, V]) -> Iterator[tuple[str, V]]:
-    return ((name, new[name]) for name in new.keys() - old.keys())
+    return ((name, new[name]) for name in _names_added(old, new))
+
+
+def _names_added(old: Mapping[str, V], new: Mapping[str, V]) -> Set[str]:
+    return frozenset() if old is new else new.keys() - old.keys()
 
 
 def _element_changes(old: Mapping[str, Collection], new: Mapping[str, Collection]) -> Iterator[Command]:
@@ -185,10 +189,10 @@ def _new_base_chains(old: Mapping[str, Chain], new: Mapping[str, Chain]) -> Iter
 
 
 def _deletions(old: Program, new: Program) -> Iterator[Command]:
-    chains = old.chains.keys() - new.chains.keys()
+    chains = _names_added(new.chains, old.chains)
     yield from (SetRules(name, ()) for name in chains)
     yield from (DeleteChain(name) for name in chains)
-    yield from (DeleteCollection(name) for name in old.collections.keys() - new.collections.keys())
+    yield from (DeleteCollection(name) for name in _names_added(new.collections, old.collections))
 
 
 def own_rules(chain: Chain) -> tuple[Rule, ...]:

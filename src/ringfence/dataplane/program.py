@@ -296,13 +296,18 @@ class Program(msgspec.Struct, frozen=True):
         without: frozenset[str] = frozenset(),
     ) -> "Program":
         """The program with some objects added or replaced, and those named in `without` left out."""
-        if not (collections or chains or without):
+        new_collections = _changed(self.collections, collections, without)
+        new_chains = _changed(self.chains, chains, without)
+        if new_collections is self.collections and new_chains is self.chains:
             return self
-        old_collections, old_chains = self.collections, self.chains
-        if without:
-            old_collections = {name: one for name, one in old_collections.items() if name not in without}
-            old_chains = {name: one for name, one in old_chains.items() if name not in without}
-        return Program({**old_collections, **(collections or {})}, {**old_chains, **(chains or {})})
+        return Program(new_collections, new_chains)
+
+
+def _changed(old: Mapping[str, V], changes: Mapping[str, V] | None, without: frozenset[str]) -> Mapping[str, V]:
+    """The very same mapping where nothing changes: then `differing` need not look at all."""
+    if without:
+        old = {name: one for name, one in old.items() if name not in without}
+    return {**old, **changes} if changes else old
 
 
 def address_key(family: Family, number: int) -> bytes:
@@ -330,6 +335,8 @@ def differing(old: Mapping[str, V], new: Mapping[str, V]) -> Iterator[tuple[str,
 
     Programs that follow one another share what stays, so that most of it need not be compared.
     """
+    if old is new:
+        return
     for name, after in new.items():
         before = old.get(name)
         if before is not after:

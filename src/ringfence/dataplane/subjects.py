@@ -59,8 +59,8 @@ class Subjects:
         before, self._versions = self._versions, self._current_versions()
         facts_changed = before[0] != self._versions[0]
         addresses, identities = self._look_at_pods(facts_changed=facts_changed)
-        if before != self._versions and not facts_changed:
-            identities |= self._isolation[Direction.INGRESS].keys()
+        if not facts_changed:
+            identities |= self._with_other_policies(before[2])
         placed = addresses | self._look_at_policies(identities, facts_changed=facts_changed)
         moves = {side: list(self._moves(side, placed)) for side in self._placed}
         return Changes(addresses, moves, selections_changed=before[:2] != self._versions[:2])
@@ -101,6 +101,13 @@ class Subjects:
         addresses = {address for member in gone | touched if not member.host_network for address in member.addresses}
         asked = self._homes if facts_changed else touched
         return addresses, {self._homes[member] for member in asked if self._is_subject(member)}
+
+    def _with_other_policies(self, version: int) -> set[Identity]:
+        """The subjects' identities in namespaces whose policies have changed since `version`."""
+        namespaces = self._state.network_policies.namespaces_changed_since(version)
+        if not namespaces:
+            return set()
+        return {one for one in self._isolation[Direction.INGRESS] if one.namespace in namespaces}
 
     def _is_subject(self, member: Member) -> bool:
         return bool(member.addresses) and not member.host_network and self._is_local(member)

@@ -77,13 +77,17 @@ class NetworkPolicyTier:
         """The policy of a name, if there is one."""
         return self._policies[namespace].get(name)
 
+    def namespaces_changed_since(self, version: int) -> set[str]:
+        """The namespaces whose policies have changed since `version` was this tier's."""
+        return {namespace for namespace, changed in self._versions.items() if changed > version}
+
     def _changed(self, namespace: str, old: CompiledPolicy | None) -> None:
         if old is not None:
             self._population.unread(old.aspects())
             for block in old.blocks():
                 self._population.unread_block(block)
         self.version += 1
-        self._versions[namespace] += 1
+        self._versions[namespace] = self.version
 
     # --- isolation ------------------------------------------------------------------------------------------------
 
