@@ -13,12 +13,10 @@ import msgspec
 from benchmarks.clusters import Plan, Shape, decoded, objects
 from benchmarks.measuring import Figure, resident_megabytes, seconds, typical, without_collection
 from benchmarks.policies import policies
+from ringfence.analysis.counting import allowed_pairs
 from ringfence.cluster import Cluster
-from ringfence.engine import connectivity
-from ringfence.engine.population import Identity
 from ringfence.model.objects import NetworkPolicy, Object, Pod
 from ringfence.render.json import connections
-from ringfence.sets import bitsets
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "three-tier"
 PORT = 8080
@@ -70,7 +68,10 @@ def measure(plan: Plan, limits: Limits) -> Iterator[Figure]:
         asked = seconds(lambda: [cluster.can(source, destination, port=PORT) for source, destination in questions])
         yield Figure("one can, mean over 200,000 random questions", asked / len(questions) * 1e6, "µs", limits.can)
         yield Figure(
-            "count the allowed pairs of pods of a port", typical([lambda: count(cluster)] * 3), "s", limits.count_pairs
+            "count the allowed pairs of pods of a port",
+            typical([lambda: allowed_pairs(cluster.state, "TCP", PORT)] * 3),
+            "s",
+            limits.count_pairs,
         )
         yield from _streamed(cluster, limits)
         yield from _changes(cluster, pods, random, limits)
@@ -80,25 +81,8 @@ def measure(plan: Plan, limits: Limits) -> Iterator[Figure]:
 def _first(cluster: Cluster, taken: Iterable[Object]) -> None:
     for one in taken:
         cluster.state.upsert(one)
-    pods = (one for one in taken if isinstance(one, Pod))
-    name = next(f"{pod.metadata.namespace}/{pod.metadata.name}" for pod in pods)
-    cluster.can(name, name, port=PORT)
-
-
-def count(cluster: Cluster) -> int:
-    """All pairs of different pods between which a port is open."""
-    population = cluster.state.population
-    sizes = {identity.bit: len(identity) for identity in population.identities()}
-    return sum(_pairs(source, row, sizes) for source, row in connectivity.rows(cluster.state))
-
-
-def _pairs(source: Identity, row: connectivity.Row, sizes: dict[int, int]) -> int:
-    open_to = 0
-    for peers, traffic in row:
-        if traffic.contains("TCP", PORT):
-            open_to |= peers
-    pairs = sizes[source.bit] * sum(sizes[bit] for bit in bitsets.members(open_to))
-    return pairs - sizes[source.bit] * (open_to >> source.bit & 1)
+    first, *_, last = (_name(one) for one in taken if isinstance(one, Pod))
+    cluster.can(first, last, port=PORT)
 
 
 def _streamed(cluster: Cluster, limits: Limits) -> Iterator[Figure]:

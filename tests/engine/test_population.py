@@ -11,9 +11,10 @@ from hypothesis.stateful import Bundle, MultipleResults, RuleBasedStateMachine, 
 from tests import strategies
 from tests.engine.members import member, member_from
 
+from ringfence.engine.aspects import Aspect
 from ringfence.engine.facts import Block, Fact, HasLabel, InBlock, LabelIs
 from ringfence.engine.pods import Member, NamedPort
-from ringfence.engine.population import Aspect, Population
+from ringfence.engine.population import Population
 from ringfence.sets import bitsets
 from ringfence.sets.addresses import FAMILIES, Addresses, Family, address_text
 
@@ -89,7 +90,7 @@ class Populations(RuleBasedStateMachine):
     @rule(target=pods, more=st.lists(members, min_size=1, max_size=4))
     def add(self, more: list[Member]) -> MultipleResults[Member]:
         for one in more:
-            self.population.add(one)
+            self.population.add([one])
         self.present += more
         return multiple(*more)
 
@@ -198,7 +199,7 @@ class Populations(RuleBasedStateMachine):
     def teardown(self) -> None:
         fresh = Population()
         for one in self.present:
-            fresh.add(one)
+            fresh.add([one])
         fresh.read(self.read_now)
         for read_block in self.blocks_now:
             fresh.read_block(read_block)
@@ -224,7 +225,7 @@ TestPopulations.settings = settings(max_examples=settings().max_examples // 2, s
 def population_of(*pods: Member) -> Population:
     population = Population()
     for one in pods:
-        population.add(one)
+        population.add([one])
     return population
 
 
@@ -287,7 +288,7 @@ def test_whatever_changes_identities_makes_older_bitsets_recognisable_as_stale()
     population = population_of(a)
     versions = [population.version]
     steps: list[Callable[[], None]] = [
-        lambda: population.add(b),
+        lambda: population.add([b]),
         lambda: population.read([LabelIs("app", "1")]),
         lambda: population.discard(b),
         lambda: population.read_block(block("0.0.0.0/0", "::/0")),

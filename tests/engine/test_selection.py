@@ -48,7 +48,7 @@ class World:
 
     def enter(self, pod: Member) -> None:
         self.namespaces.mention(pod.namespace)
-        self.population.add(pod)
+        self.population.add([pod])
 
     def read(self, selection: PodSelection) -> None:
         self.population.read(facts_read_by(selection.pods))

@@ -159,3 +159,16 @@ class TestSupposing:
             supposed = {key_of(obj): obj for obj in [*objects, *more]}
             assert matrix(state) == matrix(state_of(supposed.values()))
         assert matrix(state) == before
+
+
+def test_what_does_not_matter_of_a_pod_changes_nothing() -> None:
+    """A status that a kubelet reports anew leaves the pod the very same, and all that is remembered in force."""
+    written = pod("x/a", {"app": "a"}, addresses=["10.0.0.1"], nodeName="n")
+    cluster = cluster_of([written, node("n", "192.168.0.1"), pod("x/agent", hostNetwork=True, nodeName="n")])
+    state = cluster.state
+    before, host, version = member_in(state, "x/a"), member_in(state, "x/agent"), state.population.version
+    cluster.upsert(written | {"status": written["status"] | {"conditions": [{"type": "Ready"}]}})
+    cluster.upsert(node("n", "192.168.0.1"))
+    assert member_in(state, "x/a") is before
+    assert member_in(state, "x/agent") is host
+    assert state.population.version == version

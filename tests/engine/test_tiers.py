@@ -4,7 +4,7 @@ Sources: network-policy-api, "Evaluation order": the admin tier, then NetworkPol
 two others is implemented; a toy tier stands for them here, written as plainly as can be, to show where one would go.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial, reduce
 from itertools import product
 from typing import NamedTuple
@@ -17,7 +17,8 @@ from tests.engine.members import member_in, state_of
 from tests.semantics.objects import Object, admits, container_port, labelled, pod, pods, policy, port, sends
 
 from ringfence.engine import tiers
-from ringfence.engine.population import Identity, Population
+from ringfence.engine.identities import Identity
+from ringfence.engine.population import Population
 from ringfence.engine.state import State
 from ringfence.engine.tiers import Action, Ruling, Tier
 from ringfence.model.policies import Direction
@@ -68,14 +69,22 @@ class ToyTier:
             for peer in self.population.identities()
         ]
 
+    def peer_rulings(
+        self, subject: Identity, direction: Direction, family: Family, protocol: str, port: int
+    ) -> tuple[Bitset, Bitset]:
+        actions = {
+            one.bit: self.action(subject, direction, one, family, protocol, port)
+            for one in self.population.identities()
+        }
+        return by_action(actions)
+
     def subject_rulings(
         self, peer: Identity, direction: Direction, family: Family, protocol: str, port: int
     ) -> tuple[Bitset, Bitset]:
         actions = {
             one.bit: self.action(one, direction, peer, family, protocol, port) for one in self.population.identities()
         }
-        allowing = bitsets.of(bit for bit, action in actions.items() if action is Action.ALLOW)
-        return allowing, bitsets.of(bit for bit, action in actions.items() if action is Action.DENY)
+        return by_action(actions)
 
     def address_rulings(self, subject: Identity, direction: Direction) -> Partition[Addresses, Ruling]:
         cells: Partition[Addresses, Ruling] = [(ALL_ADDRESSES, ruling([]))]
@@ -90,6 +99,12 @@ class ToyTier:
             if rule.addresses.contains(*address) and rule.traffic.contains(protocol, port):
                 return rule.action
         return Action.PASS
+
+
+def by_action(actions: Mapping[int, Action]) -> tuple[Bitset, Bitset]:
+    """Those, by their bits, for whom the action is to allow, and those for whom it is to deny."""
+    allowing = bitsets.of(bit for bit, action in actions.items() if action is Action.ALLOW)
+    return allowing, bitsets.of(bit for bit, action in actions.items() if action is Action.DENY)
 
 
 def preceded(rule: ToyRule, later: Ruling) -> Ruling:
@@ -195,6 +210,11 @@ def test_the_answer_to_many_questions_is_the_answers_to_each(
     for cells in by_subject.values():
         assert bitsets.size(population.everyone) == sum(bitsets.size(cell) for cell, _ in cells)
         assert len({traffic for _, traffic in cells}) == len(cells), "cells of equal traffic are one"
+    everyone = population.everyone
+    peers = {
+        one.bit: tiers.peers_allowed_port(in_order, one, direction, family, protocol, port, everyone)
+        for one in identities
+    }
     for peer in identities:
         subjects = tiers.allowing_subjects(in_order, peer, direction, family, protocol, port, population.everyone)
         for subject in identities:
@@ -202,6 +222,7 @@ def test_the_answer_to_many_questions_is_the_answers_to_each(
             (traffic,) = (traffic for cell, traffic in by_subject[subject.bit] if cell >> peer.bit & 1)
             assert traffic.contains(protocol, port) is one_by_one
             assert bool(subjects >> subject.bit & 1) is one_by_one
+            assert bool(peers[subject.bit] >> peer.bit & 1) is one_by_one
 
 
 @given(strategies.clusters(), toy_rules, toy_rules, questions)

@@ -1,6 +1,7 @@
 """Sets of IP addresses, against the standard library's `ipaddress`."""
 
 import operator
+import re
 from collections.abc import Callable, Iterable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from itertools import pairwise
@@ -122,3 +123,17 @@ def test_what_is_no_address_is_refused(text: str) -> None:
 
 def test_families_are_named_as_people_name_them() -> None:
     assert [str(family) for family in FAMILIES] == ["IPv4", "IPv6"]
+
+
+near_addresses = st.text("0123456789abcdefF:.%/ x", max_size=24) | st.ip_addresses().map(str)
+
+
+@given(near_addresses)
+def test_a_text_is_read_as_the_standard_library_reads_it(text: str) -> None:
+    try:
+        expected = ip_address(text)
+    except ValueError as error:
+        with pytest.raises(ValueError, match=re.escape(str(error))):
+            parse_address(text)
+    else:
+        assert parse_address(text) == (Family(expected.version), int(expected))

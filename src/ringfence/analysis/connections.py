@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import msgspec
 
 from ringfence.engine import connectivity
+from ringfence.engine.identities import Identity
 from ringfence.engine.pods import Member, Reference
-from ringfence.engine.population import Identity
 from ringfence.engine.state import State
 from ringfence.engine.verdicts import is_exempt, node_addresses
 from ringfence.model.policies import Direction

@@ -10,9 +10,9 @@ from operator import and_, or_
 from ringfence.analysis.endpoints import Endpoint
 from ringfence.analysis.questions import check_port
 from ringfence.engine import tiers
+from ringfence.engine.identities import Identity
 from ringfence.engine.matching import end_text
 from ringfence.engine.pods import Member
-from ringfence.engine.population import Identity
 from ringfence.engine.state import State
 from ringfence.engine.verdicts import End, is_exempt
 from ringfence.errors import EndpointError, InputError
@@ -111,6 +111,5 @@ def _meeting_over(
 ) -> Bitset:
     everyone = state.population.everyone
     opposite = Direction.EGRESS if direction is Direction.INGRESS else Direction.INGRESS
-    cells = tiers.allowed_peers(state.tiers, identity, direction, family, everyone)
-    own = reduce(or_, (peers for peers, traffic in cells if traffic.contains(protocol, port)), 0)
+    own = tiers.peers_allowed_port(state.tiers, identity, direction, family, protocol, port, everyone)
     return own & tiers.allowing_subjects(state.tiers, identity, opposite, family, protocol, port, everyone)

@@ -16,7 +16,8 @@ import msgspec
 
 from ringfence.dataplane.naming import digest
 from ringfence.dataplane.program import ADDRESS, FLOW, HashSet, address_key, flow_key
-from ringfence.engine.population import Identity, PortName
+from ringfence.engine.aspects import PortName
+from ringfence.engine.identities import Identity
 from ringfence.engine.rules import Peers
 from ringfence.engine.state import State
 from ringfence.sets.addresses import Family

@@ -37,8 +37,8 @@ from ringfence.dataplane.program import (
     port_key,
 )
 from ringfence.dataplane.skeleton import PEER, profile_chain
-from ringfence.engine.network_policies import Profile
-from ringfence.engine.population import Identity
+from ringfence.engine.identities import Identity
+from ringfence.engine.profiles import Profile
 from ringfence.engine.rules import CompiledRule, Peers
 from ringfence.engine.selection import PodSelection
 from ringfence.engine.state import State

@@ -10,9 +10,9 @@ from typing import NamedTuple
 from ringfence.dataplane.profiles import OwnPorts, ProfileChain, build_chain, chain_name, own_ports
 from ringfence.dataplane.program import Move, address_key
 from ringfence.dataplane.skeleton import DENIED
-from ringfence.engine.network_policies import Profile
+from ringfence.engine.identities import Identity
 from ringfence.engine.pods import Member
-from ringfence.engine.population import Identity
+from ringfence.engine.profiles import Profile
 from ringfence.engine.state import State
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import FAMILIES, Family

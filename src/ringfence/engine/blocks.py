@@ -43,10 +43,12 @@ class BlockIndex:
         """What holds for a pod with these addresses: the blocks that it is in, by family."""
         if not addresses:
             return self.covering
-        found = _NONE
-        for family, number in addresses:
-            found |= self._facts[family][bisect_right(self._starts[family], number) - 1]
-        return found
+        if len(addresses) == 1:
+            return self._at(*addresses[0])
+        return _NONE.union(*(self._at(family, number) for family, number in addresses))
+
+    def _at(self, family: Family, number: int) -> Facts:
+        return self._facts[family][bisect_right(self._starts[family], number) - 1]
 
     def _cells(self, block: Block, family: Family) -> list[int]:
         """The cells that make up the block, cut where it begins and ends."""

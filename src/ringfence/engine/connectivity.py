@@ -12,7 +12,7 @@ from functools import reduce
 from operator import and_, itemgetter, or_
 
 from ringfence.engine import tiers
-from ringfence.engine.population import Identity
+from ringfence.engine.identities import Identity
 from ringfence.engine.state import State
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import Addresses, Family

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from ringfence.engine.pods import Member, NamedPort
+from ringfence.engine.pods import NamedPort
 from ringfence.model.selectors import Operator, Selector
 from ringfence.sets.addresses import Addresses, Family
 
@@ -45,27 +45,15 @@ class InBlock(msgspec.Struct, frozen=True, cache_hash=True):
     family: Family
 
 
-StaticFact = HasLabel | LabelIs | NamedPort
+LabelFact = HasLabel | LabelIs
+
+StaticFact = LabelFact | NamedPort
 """A fact that follows from what pods of one template have in common."""
 
 Fact = StaticFact | InBlock
 
 
-def facts_of_labels(labels: dict[str, str]) -> Iterator[StaticFact]:
-    """All facts that hold for these labels."""
-    for key, value in labels.items():
-        yield HasLabel(key)
-        yield LabelIs(key, value)
-
-
-def facts_of(member: Member) -> Iterator[StaticFact]:
-    """All static facts that hold for a pod. No selector sees a hostNetwork pod, so none hold for it."""
-    if not member.host_network:
-        yield from facts_of_labels(member.labels)
-        yield from member.named_ports
-
-
-def facts_read_by(selector: Selector) -> Iterator[StaticFact]:
+def facts_read_by(selector: Selector) -> Iterator[LabelFact]:
     """The facts that decide whether a selector matches."""
     for term in selector.terms:
         if term.operator in (Operator.EXISTS, Operator.DOES_NOT_EXIST):

@@ -12,27 +12,19 @@ from operator import or_
 from typing import cast
 from weakref import WeakValueDictionary
 
+from ringfence.engine.identities import Identity
 from ringfence.engine.pods import NamedPort
-from ringfence.engine.population import Identity, Population
+from ringfence.engine.population import Population
+from ringfence.engine.profiles import PortRuling, Profile
 from ringfence.engine.rules import CompiledPolicy, CompiledRule, Peers
 from ringfence.engine.selection import Selections
 from ringfence.engine.tiers import Action, Ruling
+from ringfence.engine.uses import Use, Uses
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import ALL_ADDRESSES, Addresses, Family
 from ringfence.sets.bitsets import Bitset
 from ringfence.sets.partitions import Partition, changed_within, merged
 from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
-
-
-class Profile:
-    """The policies that isolate a pod in one direction, and all their rules. Pods of the same policies share it."""
-
-    __slots__ = ("__weakref__", "direction", "policies", "rules")
-
-    def __init__(self, direction: Direction, policies: tuple[CompiledPolicy, ...]) -> None:
-        self.direction = direction
-        self.policies = policies
-        self.rules = tuple(rule for policy in policies for rule in policy.rules[direction])
 
 
 class NetworkPolicyTier:
@@ -45,7 +37,7 @@ class NetworkPolicyTier:
         self._policies: defaultdict[str, dict[str, CompiledPolicy]] = defaultdict(dict)
         self._versions: defaultdict[str, int] = defaultdict(int)
         self._uses_version: object = None
-        self._remembered_uses: dict[Direction, tuple[Bitset, dict[Peers, list[tuple[CompiledRule, Bitset]]]]] = {}
+        self._remembered_uses: dict[tuple[Direction, Family], Uses] = {}
         self._profiles: WeakValueDictionary[tuple[Direction, tuple[CompiledPolicy, ...]], Profile]
         self._profiles = WeakValueDictionary()
 
@@ -138,22 +130,43 @@ class NetworkPolicyTier:
         profile = self.profile(subject, direction)
         if profile is None:
             return Action.PASS
-        destination = subject if direction is Direction.INGRESS else peer
+        allowed = self._allowed_peers(profile, subject, family, protocol, port)
+        return Action.ALLOW if allowed >> peer.bit & 1 else Action.DENY
+
+    def peer_rulings(
+        self, subject: Identity, direction: Direction, family: Family, protocol: str, port: int
+    ) -> tuple[Bitset, Bitset]:
+        """What the policies say to every peer about one protocol and port; see `Tier`."""
+        profile = self.profile(subject, direction)
+        if profile is None:
+            return 0, 0
+        allowed = self._allowed_peers(profile, subject, family, protocol, port)
+        return allowed, self._population.everyone & ~allowed
+
+    def _allowed_peers(self, profile: Profile, subject: Identity, family: Family, protocol: str, port: int) -> Bitset:
+        rulings = profile.rulings(self._selections.version)
+        ruling = rulings.get((family, protocol, port))
+        if ruling is None:
+            ruling = rulings[family, protocol, port] = self._port_ruling(profile, family, protocol, port)
+        allowed = ruling.peers
+        for name, peers in ruling.by_name:
+            if port in subject.ports_named(name, protocol):
+                allowed |= peers
+        return allowed
+
+    def _port_ruling(self, profile: Profile, family: Family, protocol: str, port: int) -> PortRuling:
+        allowed: Bitset = 0
+        by_name: defaultdict[str, Bitset] = defaultdict(int)
         for rule in profile.rules:
-            if self._names_port(rule, destination, protocol, port) and self._names_peer(rule.peers, peer, family):
-                return Action.ALLOW
-        return Action.DENY
-
-    def _names_port(self, rule: CompiledRule, destination: Identity, protocol: str, port: int) -> bool:
-        if rule.traffic is ALL_TRAFFIC or rule.traffic.contains(protocol, port):
-            return True
-        return any(
-            name_protocol == protocol and port in destination.ports_named(name, protocol)
-            for name, name_protocol in rule.port_names
-        )
-
-    def _names_peer(self, peers: Peers, peer: Identity, family: Family) -> bool:
-        return peers.everyone or bool(self.peers(peers, family) >> peer.bit & 1)
+            if rule.traffic.contains(protocol, port):
+                allowed |= self.peers(rule.peers, family)
+            for name in rule.names_of(protocol):
+                peers = self.peers(rule.peers, family)
+                if profile.direction is Direction.INGRESS:
+                    by_name[name] |= peers
+                else:
+                    allowed |= peers & self._population.holding(NamedPort(name, protocol, port))
+        return PortRuling(allowed, tuple(by_name.items()))
 
     def rulings(self, subject: Identity, direction: Direction, family: Family) -> Partition[Bitset, Ruling]:
         """What the policies say about every identity as a peer; see `Tier`."""
@@ -175,16 +188,14 @@ class NetworkPolicyTier:
         self, peer: Identity, direction: Direction, family: Family, protocol: str, port: int
     ) -> tuple[Bitset, Bitset]:
         """What the policies of every identity say about one peer, protocol and port; see `Tier`."""
-        isolated, uses = self._uses(direction)
+        uses = self._uses(direction, family)
         allowed = 0
-        for peers, of_peers in uses.items():
-            if self._names_peer(peers, peer, family):
-                for rule, subjects in of_peers:
-                    if rule.traffic.contains(protocol, port):
-                        allowed |= subjects
-                    elif rule.port_names:
-                        allowed |= subjects & self._where_named(rule, direction, peer, protocol, port)
-        return allowed, isolated & ~allowed
+        for rule, subjects in uses.naming(peer.bit):
+            if rule.traffic.contains(protocol, port):
+                allowed |= subjects
+            elif rule.port_names:
+                allowed |= subjects & self._where_named(rule, direction, peer, protocol, port)
+        return allowed, uses.isolated & ~allowed
 
     def address_rulings(self, subject: Identity, direction: Direction) -> Partition[Addresses, Ruling]:
         """What the policies say about every address outside the cluster; see `Tier`.
@@ -201,29 +212,33 @@ class NetworkPolicyTier:
             cells = changed_within(cells, extent, traffic.__or__)
         return [(addresses, Ruling(traffic, ALL_TRAFFIC - traffic)) for addresses, traffic in merged(cells)]
 
-    def _uses(self, direction: Direction) -> tuple[Bitset, dict[Peers, list[tuple[CompiledRule, Bitset]]]]:
-        """The isolated identities, and for all peers that any rule is about, those rules and their subjects."""
+    def _uses(self, direction: Direction, family: Family) -> Uses:
+        """All rules of a direction by the peers that they name; remembered as long as nothing changes."""
         version = (self.version, self._selections.version)
         if version != self._uses_version:
             self._uses_version, self._remembered_uses = version, {}
-        if direction not in self._remembered_uses:
-            isolated = 0
-            uses: defaultdict[Peers, list[tuple[CompiledRule, Bitset]]] = defaultdict(list)
-            for policies in self._policies.values():
-                for policy in policies.values():
-                    if direction in policy.rules:
-                        subjects = self._selections.pods(policy.subject)
-                        isolated |= subjects
-                        for rule in policy.rules[direction]:
-                            uses[rule.peers].append((rule, subjects))
-            self._remembered_uses[direction] = (isolated, uses)
-        return self._remembered_uses[direction]
+        if (direction, family) not in self._remembered_uses:
+            self._remembered_uses[direction, family] = self._find_uses(direction, family)
+        return self._remembered_uses[direction, family]
+
+    def _find_uses(self, direction: Direction, family: Family) -> Uses:
+        isolated = 0
+        rules: defaultdict[Peers, list[tuple[CompiledRule, Bitset]]] = defaultdict(list)
+        for policies in self._policies.values():
+            for policy in policies.values():
+                if direction in policy.rules:
+                    subjects = self._selections.pods(policy.subject)
+                    isolated |= subjects
+                    for rule in policy.rules[direction]:
+                        rules[rule.peers].append((rule, subjects))
+        uses = (Use(self.peers(peers, family), of_peers) for peers, of_peers in rules.items())
+        return Uses(isolated, uses, self._population.everyone)
 
     def _where_named(
         self, rule: CompiledRule, direction: Direction, peer: Identity, protocol: str, port: int
     ) -> Bitset:
         """The subjects for which one of a rule's port names stands for this port at the destination."""
-        names = [name for name, name_protocol in rule.port_names if name_protocol == protocol]
+        names = rule.names_of(protocol)
         if direction is Direction.EGRESS:
             named = any(port in peer.ports_named(name, protocol) for name in names)
             return self._population.everyone if named else 0

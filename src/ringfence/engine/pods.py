@@ -4,6 +4,8 @@ A workload from a manifest takes part as one pod made from its template. Sources
 """
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from typing import Final
 
 import msgspec
 
@@ -16,6 +18,7 @@ from ringfence.model.objects import (
     Node,
     ObjectMeta,
     Pod,
+    PodIP,
     PodSpec,
     PodStatus,
     Workload,
@@ -45,6 +48,12 @@ class Reference(msgspec.Struct, frozen=True, order=True, cache_hash=True):
         return f"{self.namespace}/{short}"
 
 
+Addresses = tuple[tuple[Family, int], ...]
+"""Addresses by family and number: at most one of each family."""
+
+_ALONE: Final = {family: (family,) for family in FAMILIES}
+
+
 class Member(msgspec.Struct, eq=False):
     """A pod that takes part: a real one, or the one that stands for a workload's template.
 
@@ -59,8 +68,8 @@ class Member(msgspec.Struct, eq=False):
     container_ports: tuple[tuple[str, int], ...]
     host_network: bool
     node: str
-    addresses: tuple[tuple[Family, int], ...]
-    host_addresses: tuple[tuple[Family, int], ...] = ()
+    addresses: Addresses
+    host_addresses: Addresses = ()
     """The addresses of its node, as far as its own status says them."""
 
     @property
@@ -76,7 +85,7 @@ class Member(msgspec.Struct, eq=False):
     @property
     def families(self) -> tuple[Family, ...]:
         """The families of its addresses; both, where no address is known."""
-        return tuple(family for family, _ in self.addresses) or FAMILIES
+        return _ALONE[self.addresses[0][0]] if len(self.addresses) == 1 else FAMILIES
 
     def __str__(self) -> str:
         return str(self.reference)
@@ -84,20 +93,19 @@ class Member(msgspec.Struct, eq=False):
 
 def member_of_pod(pod: Pod, nodes: dict[str, Node]) -> Member:
     """The member that a pod is; `nodes` know the addresses of hostNetwork pods."""
-    metadata, spec = pod.metadata, pod.spec
-    reference = Reference(metadata.namespace or DEFAULT_NAMESPACE, "Pod", metadata.name)
+    metadata, spec, status = pod.metadata, pod.spec, pod.status
     host_network = bool(spec.host_network)
-    named, declared = _ports(spec)
+    named, declared = _ports(spec.containers, spec.init_containers)
     return Member(
-        reference,
+        Reference(metadata.namespace or DEFAULT_NAMESPACE, "Pod", metadata.name),
         owner_of(metadata),
         metadata.labels or NO_LABELS,
         named,
         declared,
         host_network,
         spec.node_name or "",
-        _host_addresses(pod, nodes) if host_network else _addresses(_pod_ips(pod.status)),
-        _addresses(text for text in _host_ips(pod.status) if text),
+        _host_addresses(pod, nodes) if host_network else _pod_addresses(status),
+        _reported_addresses(status.host_ip, status.host_ips),
     )
 
 
@@ -106,18 +114,27 @@ def member_of_workload(workload: Workload, nodes: dict[str, Node]) -> Member:
     reference = Reference(workload.metadata.namespace or DEFAULT_NAMESPACE, workload.kind, workload.metadata.name)
     metadata = workload.template.metadata or ObjectMeta()
     spec = workload.template.spec or PodSpec()
-    named, declared = _ports(spec)
+    named, declared = _ports(spec.containers, spec.init_containers)
     labels = metadata.labels or NO_LABELS
     addresses = _addresses(_internal_ips(spec, nodes)) if spec.host_network else ()
     return Member(reference, None, labels, named, declared, bool(spec.host_network), spec.node_name or "", addresses)
+
+
+def is_same(a: Member, b: Member) -> bool:
+    """Whether two members of one name are the same in everything that matters here."""
+    return msgspec.structs.astuple(a) == msgspec.structs.astuple(b)
 
 
 def owner_of(metadata: ObjectMeta) -> Reference | None:
     """The workload that made an object: its controller, if that is of a kind that owns pods."""
     for owner in metadata.owner_references or ():
         if owner.kind in WORKLOAD_KINDS and owner.controller is not False:
-            return Reference(metadata.namespace or DEFAULT_NAMESPACE, owner.kind, owner.name)
+            return _owner(metadata.namespace or DEFAULT_NAMESPACE, owner.kind, owner.name)
     return None
+
+
+_owner = lru_cache(maxsize=1 << 14)(Reference)
+"""A workload's name is the very same object for all its pods, and found in a dict the faster for it."""
 
 
 def is_finished(pod: Pod) -> bool:
@@ -125,26 +142,37 @@ def is_finished(pod: Pod) -> bool:
     return pod.status.phase in FINISHED_PHASES
 
 
-def _ports(spec: PodSpec) -> tuple[frozenset[NamedPort], tuple[tuple[str, int], ...]]:
-    containers = spec.containers
-    if not spec.init_containers and containers and not any(container.ports for container in containers):
-        return _NO_PORTS
-    ports = [port for container in _serving(spec) for port in container.ports or ()]
+_Containers = tuple[Container, ...] | None
+
+
+@lru_cache(maxsize=1 << 14)
+def _ports(
+    containers: _Containers, init_containers: _Containers
+) -> tuple[frozenset[NamedPort], tuple[tuple[str, int], ...]]:
+    """The named ports and all declared ones. Pods of one workload have equal containers, so they are looked at once."""
+    ports = [port for container in _serving(containers, init_containers) for port in container.ports or ()]
     return (
         frozenset(NamedPort(port.name, port.protocol, port.container_port) for port in ports if port.name),
         tuple(dict.fromkeys((port.protocol, port.container_port) for port in ports)),
     )
 
 
-_NO_PORTS: tuple[frozenset[NamedPort], tuple[tuple[str, int], ...]] = (frozenset(), ())
-
-
-def _serving(spec: PodSpec) -> Iterator[Container]:
+def _serving(containers: _Containers, init_containers: _Containers) -> Iterator[Container]:
     """The containers that run beside one another: an init container does only if it is a sidecar."""
-    yield from spec.containers or ()
-    for container in spec.init_containers or ():
+    yield from containers or ()
+    for container in init_containers or ():
         if container.restart_policy == "Always":
             yield container
+
+
+def _pod_addresses(status: PodStatus) -> Addresses:
+    if status.pod_ips and len(status.pod_ips) > 1:
+        return _addresses(_pod_ips(status))
+    text = status.pod_ips[0].ip if status.pod_ips else status.pod_ip
+    try:
+        return (parse_address(text),) if text else ()
+    except ValueError:
+        return ()
 
 
 def _pod_ips(status: PodStatus) -> Iterable[str]:
@@ -153,10 +181,10 @@ def _pod_ips(status: PodStatus) -> Iterable[str]:
     return (status.pod_ip,) if status.pod_ip else ()
 
 
-def _host_addresses(pod: Pod, nodes: dict[str, Node]) -> tuple[tuple[Family, int], ...]:
+def _host_addresses(pod: Pod, nodes: dict[str, Node]) -> Addresses:
     """The node's addresses: what the kubelet reports for the pod, else what the Node object says."""
     status = pod.status
-    reported = [*_pod_ips(status), *_host_ips(status)]
+    reported = [*_pod_ips(status), *_host_ips(status.host_ip, status.host_ips)]
     known = _internal_ips(pod.spec, nodes)
     return _addresses(text for text in (*reported, *known) if text)
 
@@ -166,11 +194,17 @@ def _internal_ips(spec: PodSpec, nodes: dict[str, Node]) -> list[str]:
     return [entry.address for entry in (node.status.addresses or ()) if entry.type == "InternalIP"] if node else []
 
 
-def _host_ips(status: PodStatus) -> list[str]:
-    return [*(host_ip.ip for host_ip in status.host_ips or ()), status.host_ip or ""]
+@lru_cache(maxsize=1 << 14)
+def _reported_addresses(host_ip: str | None, host_ips: tuple[PodIP, ...] | None) -> Addresses:
+    """The addresses of its node that a pod's status says. The pods of a node say the same, so they are read once."""
+    return _addresses(_host_ips(host_ip, host_ips))
 
 
-def _addresses(texts: Iterable[str]) -> tuple[tuple[Family, int], ...]:
+def _host_ips(host_ip: str | None, host_ips: tuple[PodIP, ...] | None) -> list[str]:
+    return [text for text in (*(one.ip for one in host_ips or ()), host_ip) if text]
+
+
+def _addresses(texts: Iterable[str]) -> Addresses:
     """The first address of each family. Text that is no address is passed over: loaders report it."""
     found: dict[Family, int] = {}
     for text in texts:

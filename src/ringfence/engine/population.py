@@ -10,118 +10,16 @@ the number of templates that it touches, not the number of pods.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Collection, Hashable, Iterable, Iterator
 
+from ringfence.engine.aspects import Aspect, PortName, Reading
 from ringfence.engine.blocks import BlockIndex
-from ringfence.engine.facts import Block, Fact, InBlock, StaticFact, facts_of
+from ringfence.engine.facts import Block, Fact, InBlock, StaticFact
+from ringfence.engine.identities import Identity, IdentityKey, Template, template_key
 from ringfence.engine.pods import Member, NamedPort
 from ringfence.sets import bitsets
 from ringfence.sets.addresses import FAMILIES, Family
 from ringfence.sets.bitsets import Bitset
-from ringfence.sets.intervals import position_of
-
-PortName = tuple[str, str]
-"""A named port as a rule writes it: name and protocol. The number is the destination pod's business."""
-
-Aspect = StaticFact | PortName
-"""What can be read: a fact about labels, or what number a pod gives to a port name."""
-
-
-class Template:
-    """What many pods have in common; they differ only in name and address.
-
-    `homes` are the identities its pods live in, by the address blocks that they are in.
-    """
-
-    __slots__ = ("families", "homes", "host_network", "key", "namespace", "read_facts", "static_facts")
-
-    def __init__(self, key: Hashable, member: Member) -> None:
-        self.key = key
-        self.namespace = "" if member.host_network else member.namespace
-        self.host_network = member.host_network
-        self.families = member.families if member.addresses else ()
-        self.static_facts = frozenset(facts_of(member))
-        self.read_facts: frozenset[StaticFact] = frozenset()
-        self.homes: dict[frozenset[InBlock], Identity] = {}
-
-
-class Identity:
-    """Pods that no policy can tell apart. `facts` are the read facts that hold for them.
-
-    `cache` is for what others derive from an identity and want to keep as long as its facts stay the same.
-    """
-
-    __slots__ = ("_bounds", "bit", "cache", "facts", "groups", "template")
-
-    def __init__(self, bit: int, template: Template, facts: frozenset[Fact]) -> None:
-        self.bit = bit
-        self.template = template
-        self.facts = facts
-        self.groups: dict[Template, dict[Member, None]] = {}
-        self.cache: dict[Hashable, object] = {}
-        self._bounds: dict[Family, tuple[int, int]] = {}
-
-    @property
-    def key(self) -> "IdentityKey":
-        """What makes it one identity and not another."""
-        return (self.namespace, self.host_network, self.template.families, self.facts)
-
-    @property
-    def namespace(self) -> str:
-        """The namespace of all its pods; empty for hostNetwork pods, which belong to none."""
-        return self.template.namespace
-
-    @property
-    def host_network(self) -> bool:
-        """Whether its pods use their node's network: no policy selects them."""
-        return self.template.host_network
-
-    @property
-    def families(self) -> tuple[Family, ...]:
-        """The address families of its pods; both, where the addresses are not known."""
-        return self.template.families or FAMILIES
-
-    @property
-    def blocks(self) -> frozenset[InBlock]:
-        """Those of its facts that are about addresses."""
-        return frozenset(fact for fact in self.facts if type(fact) is InBlock)
-
-    def pods(self) -> Iterator[Member]:
-        """Its pods."""
-        for group in self.groups.values():
-            yield from group
-
-    def __len__(self) -> int:
-        return sum(map(len, self.groups.values()))
-
-    def ports_named(self, name: str, protocol: str) -> Iterator[int]:
-        """The numbers its pods give to a port name that some rule reads."""
-        for fact in self.facts:
-            if type(fact) is NamedPort and fact.name == name and fact.protocol == protocol:
-                yield fact.port
-
-    def widen(self, addresses: tuple[tuple[Family, int], ...]) -> None:
-        """Note that one of its pods has these addresses."""
-        for family, number in addresses:
-            low, high = self._bounds.get(family, (number, number))
-            self._bounds[family] = (min(low, number), max(high, number))
-
-    def lies_in(self, block: Block) -> frozenset[InBlock] | None:
-        """What holds of all its pods' addresses and `block`; None where the pods (may) differ."""
-        if not self.template.families:
-            return frozenset(InBlock(block, family) for family in FAMILIES if block.covers_family)
-        facts = set()
-        for family, (low, high) in self._bounds.items():
-            ranges = block.addresses.ranges(family)
-            position = position_of(low, ranges)
-            if position != position_of(high, ranges):
-                return None
-            if position % 2:
-                facts.add(InBlock(block, family))
-        return frozenset(facts)
-
-
-IdentityKey = tuple[str, bool, tuple[Family, ...], frozenset[Fact]]
 
 
 class Population:
@@ -139,23 +37,34 @@ class Population:
         self._free_bits: list[int] = []
         self._home: dict[Member, tuple[Template, Identity]] = {}
         self._templates: dict[Hashable, Template] = {}
-        self._templates_with: defaultdict[Aspect, set[Template]] = defaultdict(set)
+        self._reading = Reading(self._templates)
         self._holding: defaultdict[Fact, Bitset] = defaultdict(int)
         self._numbers: defaultdict[PortName, set[NamedPort]] = defaultdict(set)
         self._in_namespace: defaultdict[str, Bitset] = defaultdict(int)
         self._in_family: dict[Family, Bitset] = dict.fromkeys(FAMILIES, 0)
-        self._readers: Counter[Aspect] = Counter()
         self._block_readers: Counter[Block] = Counter()
         self._blocks = BlockIndex()
         self._pods_with: Counter[Family] = Counter()
 
     # --- pods -------------------------------------------------------------------------------------------------------
 
-    def add(self, member: Member) -> None:
-        """Take a pod in. It must not be in already."""
-        self._settle((member,), self._template(member), self._blocks.facts(member.addresses))
-        for family, _ in member.addresses:
-            self._pods_with[family] += 1
+    def add(self, members: Iterable[Member]) -> None:
+        """Take pods in, none of which may be in already. Many at once cost less than one by one."""
+        alike: defaultdict[Hashable, list[Member]] = defaultdict(list)
+        for member in members:
+            alike[template_key(member)].append(member)
+        for key, group in alike.items():
+            self._add_alike(self._template(key, group[0]), group)
+
+    def _add_alike(self, template: Template, members: list[Member]) -> None:
+        """Take in pods of one template: they differ in their addresses at most."""
+        for family in template.families:
+            self._pods_with[family] += len(members)
+        if len(members) == 1 or not self._block_readers or not template.families:
+            self._settle(members, template, self._blocks.facts(members[0].addresses))
+            return
+        for blocks, group in self._by_blocks(members).items():
+            self._settle(group, template, blocks)
 
     def discard(self, member: Member) -> None:
         """Let a pod go, if it is in."""
@@ -218,17 +127,12 @@ class Population:
     def read(self, aspects: Iterable[Aspect]) -> None:
         """Somebody reads these aspects from now on: pods that differ in them become different identities."""
         for aspect in aspects:
-            self._readers[aspect] += 1
-            if self._readers[aspect] == 1:
-                self._resettle_templates(self._templates_with.get(aspect, ()))
+            self._resettle_templates(self._reading.begin(aspect))
 
     def unread(self, aspects: Iterable[Aspect]) -> None:
         """One reader of each of these aspects is gone."""
         for aspect in aspects:
-            self._readers[aspect] -= 1
-            if not self._readers[aspect]:
-                del self._readers[aspect]
-                self._resettle_templates(self._templates_with.get(aspect, ()))
+            self._resettle_templates(self._reading.end(aspect))
 
     def read_block(self, block: Block) -> None:
         """Somebody reads from now on whether addresses lie in `block`."""
@@ -255,19 +159,12 @@ class Population:
 
     # --- filing: from a pod to its template to its identity -----------------------------------------------
 
-    def _template(self, member: Member) -> Template:
-        key = _template_key(member)
+    def _template(self, key: Hashable, member: Member) -> Template:
         template = self._templates.get(key)
         if template is None:
             template = self._templates[key] = Template(key, member)
-            for fact in template.static_facts:
-                self._templates_with[_aspect(fact)].add(template)
-            template.read_facts = self._read_facts(template)
+            self._reading.add(template)
         return template
-
-    def _read_facts(self, template: Template) -> frozenset[StaticFact]:
-        readers = self._readers
-        return frozenset(fact for fact in template.static_facts if _aspect(fact) in readers)
 
     def _identity(self, template: Template, facts: frozenset[Fact]) -> Identity:
         key = (template.namespace, template.host_network, template.families, facts)
@@ -278,15 +175,17 @@ class Population:
             self._index(identity)
         return identity
 
-    def _settle(self, members: Iterable[Member], template: Template, blocks: frozenset[InBlock]) -> None:
+    def _settle(self, members: Collection[Member], template: Template, blocks: frozenset[InBlock]) -> None:
         identity = template.homes.get(blocks)
         if identity is None:
             identity = template.homes[blocks] = self._identity(template, template.read_facts | blocks)
-        group = identity.groups.setdefault(template, {})
-        for member in members:
-            group[member] = None
-            self._home[member] = (template, identity)
-            identity.widen(member.addresses)
+        home = (template, identity)
+        if template in identity.groups:
+            identity.groups[template].update(dict.fromkeys(members))
+        else:
+            identity.groups[template] = dict.fromkeys(members)
+        self._home.update(dict.fromkeys(members, home))
+        identity.widen(members)
 
     def _drop_group(self, template: Template, identity: Identity) -> None:
         del identity.groups[template]
@@ -297,11 +196,7 @@ class Population:
     def _forget(self, template: Template) -> None:
         """Let go of a template that has no pods any more."""
         del self._templates[template.key]
-        for fact in template.static_facts:
-            aspect = _aspect(fact)
-            self._templates_with[aspect].discard(template)
-            if not self._templates_with[aspect]:
-                del self._templates_with[aspect]
+        self._reading.remove(template)
 
     # --- splitting and merging ----------------------------------------------------------------------------------------
 
@@ -309,7 +204,7 @@ class Population:
         """What is read about these templates has changed: move their pods to the identities where they belong now."""
         identities = {identity for template in templates for identity in template.homes.values()}
         for template in templates:
-            template.read_facts = self._read_facts(template)
+            template.read_facts = self._reading.facts(template)
         for identity in identities:
             self._move_groups(identity, identity.blocks)
 
@@ -343,11 +238,15 @@ class Population:
         for template, _ in groups:
             self._drop_group(template, identity)
         for template, group in groups:
-            by_blocks: defaultdict[frozenset[InBlock], list[Member]] = defaultdict(list)
-            for member in group:
-                by_blocks[self._blocks.facts(member.addresses)].append(member)
-            for blocks, members in by_blocks.items():
+            for blocks, members in self._by_blocks(group).items():
                 self._settle(members, template, blocks)
+
+    def _by_blocks(self, members: Iterable[Member]) -> dict[frozenset[InBlock], list[Member]]:
+        """Pods by the blocks that their addresses lie in."""
+        found: defaultdict[frozenset[InBlock], list[Member]] = defaultdict(list)
+        for member in members:
+            found[self._blocks.facts(member.addresses)].append(member)
+        return found
 
     def _is_taken(self, identity: Identity, facts: frozenset[Fact]) -> bool:
         """Whether another identity is already the one with these facts."""
@@ -400,14 +299,3 @@ class Population:
                 del self._holding[fact]
                 if type(fact) is NamedPort:
                     self._numbers[fact.name, fact.protocol].discard(fact)
-
-
-def _template_key(member: Member) -> Hashable:
-    families = member.families if member.addresses else ()
-    if member.host_network:
-        return families
-    return (member.namespace, tuple(member.labels.items()), member.named_ports, families)
-
-
-def _aspect(fact: StaticFact) -> Aspect:
-    return (fact.name, fact.protocol) if type(fact) is NamedPort else fact

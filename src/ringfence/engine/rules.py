@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
+from ringfence.engine.aspects import Aspect, PortName
 from ringfence.engine.facts import Block, facts_read_by
-from ringfence.engine.population import Aspect, PortName
 from ringfence.engine.selection import PodSelection
 from ringfence.model.cidrs import parse_cidr
 from ringfence.model.objects import (
@@ -49,6 +49,10 @@ class CompiledRule(msgspec.Struct, frozen=True, eq=False):
     peers: Peers
     traffic: Traffic
     port_names: tuple[PortName, ...] = ()
+
+    def names_of(self, protocol: str) -> list[str]:
+        """The port names that it writes for one protocol."""
+        return [name for name, name_protocol in self.port_names if name_protocol == protocol]
 
 
 class CompiledPolicy(msgspec.Struct, frozen=True, eq=False):

@@ -8,10 +8,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
+from ringfence.engine.identities import Identity
 from ringfence.engine.namespaces import Namespaces
 from ringfence.engine.network_policies import NetworkPolicyTier
-from ringfence.engine.pods import Member, Reference, is_finished, member_of_pod, member_of_workload
-from ringfence.engine.population import Identity, Population
+from ringfence.engine.pods import Member, Reference, is_finished, is_same, member_of_pod, member_of_workload
+from ringfence.engine.population import Population
 from ringfence.engine.rules import CompiledPolicy, compile_policy
 from ringfence.engine.selection import PodSelection, Selections
 from ringfence.engine.tiers import Tiers
@@ -137,8 +138,7 @@ class State:
     def population(self) -> Population:
         """The pods that take part, as identities."""
         if self._waiting:
-            for member in self._waiting:
-                self._population.add(member)
+            self._population.add(self._waiting)
             self._waiting.clear()
         return self._population
 
@@ -193,17 +193,23 @@ class State:
 
     def _upsert_pod(self, pod: Pod) -> None:
         member = member_of_pod(pod, self.nodes)
-        self._remove_pod(member.reference)
-        self.namespaces.mention(member.namespace)
+        reference = member.reference
+        present = self._members.get(reference)
+        if present and is_same(present, member) and not is_finished(pod):
+            return  # nothing that matters here has changed: most of what happens to a pod does not
+        if present or reference in self._on_nodes:
+            self._remove_pod(reference)
+        self.namespaces.mention(reference.namespace)
         if is_finished(pod):
             return
         if member.host_network:
-            self._on_nodes[member.reference] = pod
+            self._on_nodes[reference] = pod
         if self.live and not member.addresses:
             return
         self._enter(member)
-        with self._refreshing_templates(member.owner):
-            self.workloads.add_pod(member)
+        if not self.workloads.add_alike(member):
+            with self._refreshing_templates(member.owner):
+                self.workloads.add_pod(member)
 
     def _remove_pod(self, reference: Reference) -> None:
         self._on_nodes.pop(reference, None)
@@ -248,10 +254,11 @@ class State:
         self._replace_node(node.metadata.name, node)
 
     def _replace_node(self, name: str, node: Node | None) -> None:
+        before = self.nodes.pop(name, None)
         if node:
             self.nodes[name] = node
-        else:
-            self.nodes.pop(name, None)
+        if before and node and before.status == node.status:
+            return  # a heartbeat
         for pod in [pod for pod in self._on_nodes.values() if pod.spec.node_name == name]:
             self._upsert_pod(pod)
         for member in [one for one in self._host_network if one.node == name and one.reference.kind != "Pod"]:
@@ -259,8 +266,9 @@ class State:
             self._refresh_template(member.reference)
 
     def _enter(self, member: Member) -> None:
-        self._members[member.reference] = member
-        self._names[member.namespace].setdefault(member.name, []).append(member)
+        reference = member.reference
+        self._members[reference] = member
+        self._names[reference.namespace].setdefault(reference.name, []).append(member)
         self._waiting[member] = None
         if member.host_network:
             self._host_network[member] = None

@@ -12,11 +12,11 @@ Source: network-policy-api, "Evaluation order"; for NetworkPolicy alone, the Kub
 pod isolation".
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from typing import NamedTuple, Protocol
 
-from ringfence.engine.population import Identity
+from ringfence.engine.identities import Identity
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import ALL_ADDRESSES, Addresses, Family
 from ringfence.sets.bitsets import Bitset
@@ -52,6 +52,11 @@ class Tier(Protocol):
         port: int,
     ) -> Action:
         """What the tier says about `protocol` and `port`, which is the destination's, between two ends."""
+
+    def peer_rulings(
+        self, subject: Identity, direction: Direction, family: Family, protocol: str, port: int
+    ) -> tuple[Bitset, Bitset]:
+        """The peers with which it allows, and those with which it denies, one protocol and port to `subject`."""
 
     def rulings(self, subject: Identity, direction: Direction, family: Family) -> Partition[Bitset, Ruling]:
         """What it says about every identity as a peer; an identity in no cell is passed on."""
@@ -92,13 +97,24 @@ def allowed_peers(
     return _settled(everyone, [tier.rulings(subject, direction, family) for tier in tiers])
 
 
+def peers_allowed_port(
+    tiers: Tiers, subject: Identity, direction: Direction, family: Family, protocol: str, port: int, everyone: Bitset
+) -> Bitset:
+    """The identities of `everyone` with which `subject`'s side allows one protocol and port: `allows`, for all."""
+    return _first_decides(everyone, (tier.peer_rulings(subject, direction, family, protocol, port) for tier in tiers))
+
+
 def allowing_subjects(
     tiers: Tiers, peer: Identity, direction: Direction, family: Family, protocol: str, port: int, everyone: Bitset
 ) -> Bitset:
     """The identities of `everyone` whose own side allows one protocol and port with `peer`: `allows`, turned round."""
+    return _first_decides(everyone, (tier.subject_rulings(peer, direction, family, protocol, port) for tier in tiers))
+
+
+def _first_decides(everyone: Bitset, rulings: Iterable[tuple[Bitset, Bitset]]) -> Bitset:
+    """Whom the first that does not pass allows, where each allows some and denies some; who is left is allowed."""
     allowed, undecided = 0, everyone
-    for tier in tiers:
-        allow, deny = tier.subject_rulings(peer, direction, family, protocol, port)
+    for allow, deny in rulings:
         allowed |= undecided & allow
         undecided &= ~(allow | deny)
     return allowed | undecided

@@ -93,7 +93,7 @@ def is_exempt(state: State, source: End, destination: End) -> bool:
         return False
     if isinstance(source, Member):
         return source.host_network and bool(source.node) and source.node == destination.node
-    return bool(source) and not source - node_addresses(state, destination)
+    return bool(source) and not destination.host_network and not source - node_addresses(state, destination)
 
 
 def node_addresses(state: State, pod: Member) -> Addresses:

@@ -7,6 +7,7 @@ the pods' `pod-template-hash`.
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 from ringfence.engine.pods import Member, Reference, owner_of
@@ -44,6 +45,19 @@ class Workloads:
     def references(self) -> Iterator[Reference]:
         """What names each workload that is an object of the input."""
         return iter(self._objects)
+
+    def add_alike(self, member: Member) -> bool:
+        """Note that a pod has come, if that changes nothing but a count: another such pod is there already."""
+        owner = member.owner
+        if owner is not None:
+            if not self._pods.get(owner):
+                return False
+            if guess := _guessed_owner(owner, member):
+                if not self._guesses[owner].get(guess):
+                    return False
+                self._guesses[owner][guess] += 1
+            self._pods[owner] += 1
+        return True
 
     def add_pod(self, member: Member) -> None:
         """Note that a pod has come."""
@@ -96,7 +110,15 @@ class Workloads:
 
 
 def _guessed_owner(reference: Reference, member: Member) -> Reference | None:
-    suffix = "-" + member.labels.get(HASH_LABEL, "-")
-    if reference.kind != "ReplicaSet" or not reference.name.endswith(suffix):
+    if reference.kind != "ReplicaSet":
         return None
-    return Reference(reference.namespace, "Deployment", reference.name.removesuffix(suffix))
+    return _deployment(reference, member.labels.get(HASH_LABEL, "-"))
+
+
+@lru_cache(maxsize=1 << 14)
+def _deployment(replica_set: Reference, template_hash: str) -> Reference | None:
+    """The Deployment that made a ReplicaSet, if its name says so."""
+    suffix = f"-{template_hash}"
+    if not replica_set.name.endswith(suffix):
+        return None
+    return Reference(replica_set.namespace, "Deployment", replica_set.name.removesuffix(suffix))

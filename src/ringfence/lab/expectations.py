@@ -6,8 +6,8 @@ The engine answers for identities, so one answer serves all pods that no policy 
 from collections.abc import Iterator
 
 from ringfence.engine import tiers
+from ringfence.engine.identities import Identity
 from ringfence.engine.pods import Member
-from ringfence.engine.population import Identity
 from ringfence.engine.rules import CompiledPolicy
 from ringfence.engine.state import State
 from ringfence.engine.verdicts import is_exempt

@@ -5,8 +5,8 @@ An IPv4-mapped IPv6 address is not an IPv4 address here; whoever parses such a s
 
 from collections.abc import Iterable
 from enum import IntEnum
-from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, summarize_address_range
+from socket import AF_INET, AF_INET6, inet_pton
 from typing import Final
 
 import msgspec
@@ -85,11 +85,14 @@ def span(network: Network) -> Interval:
     return int(network.network_address), int(network.broadcast_address)
 
 
-@lru_cache(maxsize=1 << 16)
 def parse_address(text: str) -> tuple[Family, int]:
     """An address's family and number. Raises ValueError for text that is no IP address."""
-    address = ip_address(text)
-    return Family(address.version), int(address)
+    family, system_family = (Family.IPV6, AF_INET6) if ":" in text else (Family.IPV4, AF_INET)
+    try:
+        return family, int.from_bytes(inet_pton(system_family, text), "big")
+    except (OSError, ValueError):  # the system reads a little less than Python does, five times as fast
+        address = ip_address(text)
+        return Family(address.version), int(address)
 
 
 def address_text(family: Family, number: int) -> str:
