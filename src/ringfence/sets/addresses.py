@@ -6,7 +6,6 @@ An IPv4-mapped IPv6 address is not an IPv4 address here; whoever parses such a s
 from collections.abc import Iterable
 from enum import IntEnum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, summarize_address_range
-from socket import AF_INET, AF_INET6, inet_pton
 from typing import Final
 
 import msgspec
@@ -87,12 +86,16 @@ def span(network: Network) -> Interval:
 
 def parse_address(text: str) -> tuple[Family, int]:
     """An address's family and number. Raises ValueError for text that is no IP address."""
-    family, system_family = (Family.IPV6, AF_INET6) if ":" in text else (Family.IPV4, AF_INET)
     try:
-        return family, int.from_bytes(inet_pton(system_family, text), "big")
-    except (OSError, ValueError):  # the system reads a little less than Python does, five times as fast
+        a, b, c, d = map(_OCTETS.__getitem__, text.split("."))
+    except (KeyError, ValueError):  # not IPv4, or not an address
         address = ip_address(text)
         return Family(address.version), int(address)
+    return Family.IPV4, a << 24 | b << 16 | c << 8 | d
+
+
+_OCTETS: Final = {str(number): number for number in range(256)}
+"""Looking four numbers up takes a fifth of the time in which the standard library reads them."""
 
 
 def address_text(family: Family, number: int) -> str:
