@@ -1,7 +1,8 @@
 """All measurements: `python -m benchmarks [PART ...]`, or `make bench`.
 
 Each part runs in a process of its own, so that memory can be measured. The figures are printed beside their limits and
-written to `benchmarks/results.json`.
+written to `benchmarks/results.json`, beside those of other parts that were measured before. Where all sizes of the
+engine were measured, their growth is printed and drawn (`docs/growth.svg`).
 """
 
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks import engine, loading
+from benchmarks import engine, growth, loading
 from benchmarks.measuring import Figure, calibration
 
 RESULTS = Path(__file__).with_name("results.json")
@@ -33,7 +34,8 @@ def main(parts: list[str]) -> None:
     if parts[:1] == ["--here"]:
         sys.stdout.buffer.write(msgspec.json.encode(list(figures_of(parts[1]))))
         return
-    results: dict[str, list[Figure]] = {"calibration": [Figure("a fixed piece of plain Python", calibration(), "s")]}
+    results = _earlier()
+    results["calibration"] = [Figure("a fixed piece of plain Python", calibration(), "s")]
     print(results["calibration"][0])
     for part in parts or PARTS:
         title = str(engine.SIZES[part][0]) if part in engine.SIZES else ""
@@ -42,7 +44,23 @@ def main(parts: list[str]) -> None:
         results[part] = msgspec.json.decode(run.stdout, type=list[Figure])
         for figure in results[part]:
             print(figure)
+    if not parts or any(part in engine.GROWTH for part in parts):
+        _show_growth(results)
     RESULTS.write_bytes(msgspec.json.format(msgspec.json.encode(results)) + b"\n")
+
+
+def _earlier() -> dict[str, list[Figure]]:
+    if not RESULTS.exists():
+        return {}
+    return msgspec.json.decode(RESULTS.read_bytes(), type=dict[str, list[Figure]])
+
+
+def _show_growth(results: dict[str, list[Figure]]) -> None:
+    if all(part in results for part in engine.GROWTH):
+        measured = growth.series({engine.SIZES[part][0].pods: results[part] for part in engine.GROWTH})
+        print("\ngrowth")
+        print("\n".join(growth.table(measured)))
+        growth.PLOT.write_text(growth.plot(measured))
 
 
 if __name__ == "__main__":
