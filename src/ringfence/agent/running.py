@@ -4,7 +4,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from types import FrameType
 
 from ringfence.agent import checks, health
@@ -30,9 +30,9 @@ def run(settings: Settings, connections: Connections, listen: tuple[str, int] | 
             "this node translates Services with IPVS, behind which packets to pods never meet the filter's hook: "
             "set kube-proxy's mode to nftables or iptables"
         )
-    with alone():
+    with alone(), closing(Kernel()) as kernel:
         inbox: Inbox = Inbox()
-        loop = Loop(settings, Kernel(), inbox, journal, Metrics(), time.monotonic)
+        loop = Loop(settings, kernel, inbox, journal, Metrics(), time.monotonic)
         answers = health.Answers(loop.metrics, loop.ailing, loop.unready)
         with _stopping(lambda: inbox.put(None)), health.serving(listen, answers) if listen else nullcontext():
             journal.info("started", node=settings.node, mode=settings.mode, unknown_pods=settings.unknown_pods)
@@ -46,8 +46,7 @@ def clean_up() -> bool:
 
     Raises AgentError while an agent runs, KernelError where the kernel refuses.
     """
-    with alone():
-        kernel = Kernel()
+    with alone(), closing(Kernel()) as kernel:
         had_table = kernel.has_table
         kernel.remove()
         return had_table

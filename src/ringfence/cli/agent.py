@@ -26,8 +26,8 @@ class Listen(click.ParamType[tuple[str, int] | None]):
             return value  # type: ignore[return-value]
         if not value:
             return None
-        host, _, port = value.rpartition(":")
-        if not port.isdecimal() or int(port) > 65535:
+        host, colon, port = value.rpartition(":")
+        if not colon or not port.isdecimal() or int(port) > 65535:
             self.fail(f"{value!r} is not ADDRESS:PORT, such as 127.0.0.1:9810 or [::1]:9810", param, ctx)
         return host.strip("[]") or "0.0.0.0", int(port)
 
