@@ -6,14 +6,14 @@ What did not change is the very same object in one program and the next, so that
 from collections.abc import Callable, Mapping
 
 from ringfence.dataplane.isolation import Isolation
-from ringfence.dataplane.peers import TrackedSet
+from ringfence.dataplane.peers import TrackedSet, owners_of
 from ringfence.dataplane.profiles import ProfileChain
 from ringfence.dataplane.program import Program
 from ringfence.dataplane.skeleton import skeleton
 from ringfence.dataplane.subjects import Changes, Subjects
 from ringfence.engine.pods import Member
 from ringfence.engine.state import State
-from ringfence.sets.addresses import FAMILIES, NO_ADDRESSES, Addresses, Family
+from ringfence.sets.addresses import NO_ADDRESSES, Addresses
 
 
 class Compiler:
@@ -53,14 +53,12 @@ class Compiler:
 
     def _track(self, chains: Mapping[str, ProfileChain], changes: Changes) -> None:
         """Bring the sets of pods that the chains look into up to date, and forget all others."""
-        addresses: dict[Family, set[int]] = {family: set() for family in FAMILIES}
-        for family, number in changes.addresses:
-            addresses[family].add(number)
         wanted = {name: pods for chain in chains.values() for name, pods in chain.pods.items()}
         for name in self._tracked.keys() - wanted.keys():
             del self._tracked[name]
+        owners = owners_of(self._state, changes.addresses)
         for tracked in self._tracked.values():
-            tracked.refresh(addresses[tracked.family], selections_changed=changes.selections_changed)
+            tracked.refresh(owners, changes.namespaces)
         for name in wanted.keys() - self._tracked.keys():
             self._tracked[name] = TrackedSet(wanted[name], self._state)
 

@@ -7,7 +7,7 @@ only at the addresses that a change of the state touches.
 An address that two pods claim, because one is gone and its end not yet known, is granted only what both are.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
 from operator import and_, or_
 from typing import Final
@@ -51,6 +51,15 @@ class PodSet(msgspec.Struct, frozen=True, cache_hash=True):
         return f"{'flows' if self.with_ports else 'pods'}{self.family:d}_{digest(self)}"
 
 
+Owners = Mapping[tuple[Family, int], Sequence[Identity]]
+"""Addresses, and the identities of the pods that have each of them."""
+
+
+def owners_of(state: State, addresses: Iterable[tuple[Family, int]]) -> Owners:
+    """The identities of the pods that have each of some addresses."""
+    return {address: [state.identity(member) for member in state.members_at(*address)] for address in addresses}
+
+
 Suffixes = frozenset[bytes]
 """What follows the address in the keys that an address has: nothing, or a protocol and a port."""
 
@@ -62,29 +71,33 @@ class TrackedSet:
     """A pod set's elements for the present state."""
 
     def __init__(self, what: PodSet, state: State) -> None:
-        self.family = what.family
-        self._what = what
+        self._family = what.family
         self._state = state
         self._grants = [(grant, _numbered(grant.ports) if what.with_ports else _ADDRESS_ALONE) for grant in what.grants]
+        self._namespaces = _namespaces_of(grant.peers for grant in what.grants)
         self._bits = self._current_bits()
         self._suffixes: dict[int, Suffixes] = {}
         self.set = HashSet(FLOW[what.family] if what.with_ports else ADDRESS[what.family])
-        self._look_at(self._addresses_of(reduce(or_, self._bits, 0)))
+        self._look_at(self._owners(reduce(or_, self._bits, 0)))
         self._usual_size = len(self.set.elements)
 
-    def refresh(self, addresses: Iterable[int], *, selections_changed: bool) -> None:
+    def refresh(self, owners: Owners, namespaces: frozenset[str] | None) -> None:
         """Look again at some addresses, because their pods have changed.
 
-        Where selectors may mean other identities than before, it is found out which, and their pods' addresses are
-        looked at, too.
+        Where selectors may mean other pods than before, in some `namespaces` or in all, it is found out which
+        identities these are, and their pods' addresses are looked at, too.
         """
-        addresses = set(addresses)
-        if selections_changed:
+        looked_at = owners
+        if self._may_mean_others(namespaces):
             before, self._bits = self._bits, self._current_bits()
             changed = reduce(or_, (old ^ new for old, new in zip(before, self._bits, strict=True)), 0)
-            addresses |= self._addresses_of(changed & self._state.population.everyone)
-        if addresses:
-            self._look_at(addresses)
+            looked_at = {**owners, **self._owners(changed & self._state.population.everyone)}
+        self._look_at(looked_at)
+
+    def _may_mean_others(self, namespaces: frozenset[str] | None) -> bool:
+        if namespaces is None or self._namespaces is None:
+            return namespaces != frozenset()
+        return not self._namespaces.isdisjoint(namespaces)
 
     def has_outgrown(self) -> bool:
         """Whether the set has become a large one since this was last so: then it may have to be shared."""
@@ -95,31 +108,38 @@ class TrackedSet:
 
     def _current_bits(self) -> list[Bitset]:
         policies = self._state.network_policies
-        return [policies.peers(grant.peers, self.family) for grant, _ in self._grants]
+        return [policies.peers(grant.peers, self._family) for grant, _ in self._grants]
 
-    def _addresses_of(self, bits: Bitset) -> set[int]:
-        return {
-            number
-            for identity in self._state.population.identities(bits)
-            for member in identity.pods()
-            if not member.host_network
-            for family, number in member.addresses
-            if family is self.family
-        }
+    def _owners(self, bits: Bitset) -> Owners:
+        """The addresses of some identities' pods."""
+        return owners_of(
+            self._state,
+            (
+                address
+                for identity in self._state.population.identities(bits)
+                for member in identity.pods()
+                if not member.host_network
+                for address in member.addresses
+            ),
+        )
 
-    def _look_at(self, addresses: Iterable[int]) -> None:
+    def _look_at(self, owners: Owners) -> None:
         added: set[bytes] = set()
         removed: set[bytes] = set()
         granted: dict[Identity, Suffixes] = {}
-        for address in addresses:
+        anybody = reduce(or_, self._bits, 0)
+        for (family, address), identities in owners.items():
+            if family is not self._family:
+                continue
             before = self._suffixes.get(address, _NOTHING)
-            owners = [self._state.identity(member) for member in self._state.members_at(self.family, address)]
-            for owner in owners:
-                if owner not in granted:
-                    granted[owner] = self._granted_to(owner)
-            after = reduce(and_, map(granted.__getitem__, owners)) if owners else _NOTHING
+            after = _NOTHING
+            if identities and all(anybody >> identity.bit & 1 for identity in identities):
+                for identity in identities:
+                    if identity not in granted:
+                        granted[identity] = self._granted_to(identity)
+                after = reduce(and_, map(granted.__getitem__, identities))
             if before != after:
-                key = address_key(self.family, address)
+                key = address_key(family, address)
                 added.update(key + suffix for suffix in after - before)
                 removed.update(key + suffix for suffix in before - after)
                 self._suffixes[address] = after
@@ -136,6 +156,16 @@ class TrackedSet:
                 if grant.names:
                     granted |= _numbered(_named(identity, grant.names))
         return granted
+
+
+def _namespaces_of(peers: Iterable[Peers]) -> frozenset[str] | None:
+    """The namespaces of the pods that some peers can mean; None if they may be in any."""
+    found: set[str] = set()
+    for one in peers:
+        if one.everyone or one.block or any(selection.namespace is None for selection in one.selections):
+            return None
+        found.update(selection.namespace for selection in one.selections if selection.namespace is not None)
+    return frozenset(found)
 
 
 def _named(identity: Identity, names: Iterable[PortName]) -> frozenset[tuple[str, int]]:

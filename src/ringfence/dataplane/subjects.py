@@ -1,7 +1,8 @@
 """Subjects: the node's own pods, by address, and the chain of the profile that isolates each of them.
 
-Each look finds what changed since the last one: pods that came, went or became another identity, and, if the policies
-changed, identities that another profile isolates now. Nothing else is looked at.
+Each look finds what changed since the last one: pods that came, went or became another identity, identities whose facts
+changed, and, if the policies changed, identities that another profile isolates now. Nothing else is looked at, however
+many pods the cluster has.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -24,12 +25,12 @@ Side = tuple[Direction, Family]
 class Changes(NamedTuple):
     """What a look at the state found: addresses whose pods changed, and moves between chains, by verdict map.
 
-    With `selections_changed`, selectors may mean other identities than before.
+    Selectors may mean other pods than before in these `namespaces`; in all, if it is None.
     """
 
     addresses: set[Address]
     moves: dict[Side, list[Move]]
-    selections_changed: bool
+    namespaces: frozenset[str] | None
 
 
 class _Isolation(NamedTuple):
@@ -45,9 +46,12 @@ class Subjects:
     def __init__(self, state: State, is_local: Callable[[Member], bool]) -> None:
         self._state = state
         self._is_local = is_local
-        self._versions: tuple[int, int, int] = (-1, -1, -1)
+        self._movements = state.population.record()
+        self._policies_version = -1
+        self._namespaces_version = -1
         self._families: tuple[Family, ...] = ()
         self._homes: dict[Member, Identity] = {}
+        self._pods: dict[Identity, set[Member]] = {}
         self._isolation: dict[Direction, dict[Identity, _Isolation]] = {direction: {} for direction in Direction}
         self._names: dict[tuple[Profile, OwnPorts], str | None] = {}
         self._names_in_use = 0
@@ -56,14 +60,13 @@ class Subjects:
 
     def look(self) -> Changes:
         """Find out what changed since the last look."""
-        before, self._versions = self._versions, self._current_versions()
-        facts_changed = before[0] != self._versions[0]
-        addresses, identities = self._look_at_pods(facts_changed=facts_changed)
-        if not facts_changed:
-            identities |= self._with_other_policies(before[2])
-        placed = addresses | self._look_at_policies(identities, facts_changed=facts_changed)
+        moved, changed = self._state.population.take(self._movements)
+        namespaces = self._namespaces_of(moved, changed)
+        addresses = {address for member in moved if not member.host_network for address in member.addresses}
+        identities = self._rehouse(moved) | (changed & self._pods.keys())
+        placed = addresses | self._look_at_policies(identities)
         moves = {side: list(self._moves(side, placed)) for side in self._placed}
-        return Changes(addresses, moves, selections_changed=before[:2] != self._versions[:2])
+        return Changes(addresses, moves, namespaces)
 
     def is_known(self, address: Address) -> bool:
         """Whether a pod of the node's own has this address."""
@@ -81,68 +84,74 @@ class Subjects:
             if profile and chain in outgrown:
                 self._chain_name(profile, subject)
 
-    def _current_versions(self) -> tuple[int, int, int]:
-        """Of the population, the namespaces and the policies."""
-        state = self._state
-        return state.population.version, state.namespaces.version, state.network_policies.version
+    def _namespaces_of(self, moved: set[Member], changed: set[Identity]) -> frozenset[str] | None:
+        """Where selectors may mean other pods than at the last look."""
+        version = self._state.namespaces.version
+        if version != self._namespaces_version:
+            self._namespaces_version = version
+            return None
+        return frozenset(one.namespace for some in (moved, changed) for one in some)
 
-    def _look_at_pods(self, *, facts_changed: bool) -> tuple[set[Address], set[Identity]]:
-        """The addresses of pods that came, went or moved, and the identities whose policies must be looked at."""
-        population = self._state.population
-        present = set(self._state.members())
-        gone = self._homes.keys() - present
-        touched = present - self._homes.keys()
-        for member in gone:
-            del self._homes[member]
-        if facts_changed:
-            touched |= {member for member, home in self._homes.items() if population.identity_of(member) is not home}
-        for member in touched:
-            self._homes[member] = population.identity_of(member)
-        addresses = {address for member in gone | touched if not member.host_network for address in member.addresses}
-        asked = self._homes if facts_changed else touched
-        return addresses, {self._homes[member] for member in asked if self._is_subject(member)}
+    def _rehouse(self, moved: set[Member]) -> set[Identity]:
+        """Note where the node's own pods live now; the identities to which some of them came."""
+        found: set[Identity] = set()
+        for member in moved:
+            home = self._homes.pop(member, None)
+            if home is not None:
+                self._pods[home].remove(member)
+                if not self._pods[home]:
+                    self._forget(home)
+            if self._is_subject(member) and self._state.member(member.reference) is member:
+                home = self._homes[member] = self._state.identity(member)
+                self._pods.setdefault(home, set()).add(member)
+                found.add(home)
+        return found & self._pods.keys()
 
-    def _with_other_policies(self, version: int) -> set[Identity]:
-        """The subjects' identities in namespaces whose policies have changed since `version`."""
-        namespaces = self._state.network_policies.namespaces_changed_since(version)
-        if not namespaces:
-            return set()
-        return {one for one in self._isolation[Direction.INGRESS] if one.namespace in namespaces}
+    def _forget(self, identity: Identity) -> None:
+        """Let go of an identity that none of the node's own pods has any more."""
+        del self._pods[identity]
+        for known in self._isolation.values():
+            known.pop(identity, None)
+
+    def _with_other_policies(self) -> set[Identity]:
+        """The subjects' identities in namespaces whose policies have changed."""
+        policies = self._state.network_policies
+        namespaces = policies.namespaces_changed_since(self._policies_version)
+        self._policies_version = policies.version
+        return {one for one in self._pods if one.namespace in namespaces} if namespaces else set()
 
     def _is_subject(self, member: Member) -> bool:
         return bool(member.addresses) and not member.host_network and self._is_local(member)
 
-    def _look_at_policies(self, identities: set[Identity], *, facts_changed: bool) -> set[Address]:
-        """The addresses of pods that another chain isolates than before.
-
-        If facts changed, what is known of an identity tells nothing any more, and `identities` are all there are.
-        """
-        self._look_at_families()
+    def _look_at_policies(self, touched: set[Identity]) -> set[Address]:
+        """The addresses of pods that another chain isolates than before; of `touched` identities nothing is known."""
+        if self._families_changed():
+            touched = set(self._pods)
+        asked = touched | self._with_other_policies()
         changed: set[Identity] = set()
         for direction, known in self._isolation.items():
-            found: dict[Identity, _Isolation] = {}
-            for identity in identities:
+            for identity in asked:
                 before = known.get(identity)
                 profile = self._state.network_policies.profile(identity, direction)
-                if before is None or before.profile is not profile or facts_changed:
+                if before is None or before.profile is not profile or identity in touched:
                     name = self._chain_name(profile, identity) if profile else None
-                    found[identity] = _Isolation(profile, name)
+                    known[identity] = _Isolation(profile, name)
                     if before is None or before.chain != name:
                         changed.add(identity)
-            self._isolation[direction] = found if facts_changed else {**known, **found}
         self._forget_unused()
-        pods = (member for identity in changed for member in identity.pods() if self._is_subject(member))
-        return {address for member in pods for address in member.addresses}
+        return {address for identity in changed for member in self._pods[identity] for address in member.addresses}
 
     def _all_isolation(self) -> Iterator[tuple[Identity, _Isolation]]:
         for known in self._isolation.values():
             yield from known.items()
 
-    def _look_at_families(self) -> None:
-        families = tuple(family for family in FAMILIES if self._state.population.in_family(family))
-        if families != self._families:
-            self._families = families
-            self._names.clear()
+    def _families_changed(self) -> bool:
+        """Whether chains must be about other address families than they are."""
+        before, self._families = self._families, tuple(filter(self._state.population.in_family, FAMILIES))
+        if before == self._families:
+            return False
+        self._names.clear()
+        return True
 
     def _chain_name(self, profile: Profile, subject: Identity) -> str | None:
         """The chain of a profile, built if it is not there yet; None if it allows everything."""

@@ -16,6 +16,7 @@ from ringfence.engine.aspects import Aspect, PortName, Reading
 from ringfence.engine.blocks import BlockIndex
 from ringfence.engine.facts import Block, Fact, InBlock, StaticFact
 from ringfence.engine.identities import Identity, IdentityKey, Template, template_key
+from ringfence.engine.movements import Movements, Record
 from ringfence.engine.pods import Member, NamedPort
 from ringfence.sets import bitsets
 from ringfence.sets.addresses import FAMILIES, Family
@@ -45,6 +46,7 @@ class Population:
         self._block_readers: Counter[Block] = Counter()
         self._blocks = BlockIndex()
         self._pods_with: Counter[Family] = Counter()
+        self._movements = Movements()
 
     # --- pods -------------------------------------------------------------------------------------------------------
 
@@ -70,6 +72,7 @@ class Population:
         """Let a pod go, if it is in."""
         home = self._home.pop(member, None)
         if home is not None:
+            self._movements.note(pods=(member,))
             template, identity = home
             group = identity.groups[template]
             del group[member]
@@ -87,6 +90,14 @@ class Population:
     def members(self) -> Iterable[Member]:
         """All pods that take part."""
         return self._home.keys()
+
+    def record(self) -> Record:
+        """A record of all movements, which begins with the pods that there are."""
+        return self._movements.record(self._home)
+
+    def take(self, record: Record) -> tuple[set[Member], set[Identity]]:
+        """The pods and the identities that moved since a record was last taken."""
+        return record.take()
 
     # --- identities -------------------------------------------------------------------------------------------------
 
@@ -186,6 +197,7 @@ class Population:
             identity.groups[template] = dict.fromkeys(members)
         self._home.update(dict.fromkeys(members, home))
         identity.widen(members)
+        self._movements.note(pods=members)
 
     def _drop_group(self, template: Template, identity: Identity) -> None:
         del identity.groups[template]
@@ -258,6 +270,7 @@ class Population:
         del self._by_key[identity.key]
         identity.facts = facts
         identity.cache.clear()
+        self._movements.note(identities=(identity,))
         self._by_key[identity.key] = identity
         self._index(identity)
 
