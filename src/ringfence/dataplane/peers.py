@@ -76,9 +76,10 @@ class TrackedSet:
         self._grants = [(grant, _numbered(grant.ports) if what.with_ports else _ADDRESS_ALONE) for grant in what.grants]
         self._namespaces = _namespaces_of(grant.peers for grant in what.grants)
         self._bits = self._current_bits()
+        self._anybody = reduce(or_, self._bits, 0)
         self._suffixes: dict[int, Suffixes] = {}
         self.set = HashSet(FLOW[what.family] if what.with_ports else ADDRESS[what.family])
-        self._look_at(self._owners(reduce(or_, self._bits, 0)))
+        self._look_at(self._owners(self._anybody))
         self._usual_size = len(self.set.elements)
 
     def refresh(self, owners: Owners, namespaces: frozenset[str] | None) -> None:
@@ -90,6 +91,7 @@ class TrackedSet:
         looked_at = owners
         if self._may_mean_others(namespaces):
             before, self._bits = self._bits, self._current_bits()
+            self._anybody = reduce(or_, self._bits, 0)
             changed = reduce(or_, (old ^ new for old, new in zip(before, self._bits, strict=True)), 0)
             looked_at = {**owners, **self._owners(changed & self._state.population.everyone)}
         self._look_at(looked_at)
@@ -127,13 +129,12 @@ class TrackedSet:
         added: set[bytes] = set()
         removed: set[bytes] = set()
         granted: dict[Identity, Suffixes] = {}
-        anybody = reduce(or_, self._bits, 0)
         for (family, address), identities in owners.items():
             if family is not self._family:
                 continue
             before = self._suffixes.get(address, _NOTHING)
             after = _NOTHING
-            if identities and all(anybody >> identity.bit & 1 for identity in identities):
+            if identities and all(self._anybody >> identity.bit & 1 for identity in identities):
                 for identity in identities:
                     if identity not in granted:
                         granted[identity] = self._granted_to(identity)

@@ -16,7 +16,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum, StrEnum
 from functools import cached_property
-from itertools import accumulate
+from itertools import accumulate, compress
+from operator import is_not
 from typing import Final, NamedTuple, TypeVar
 
 import msgspec
@@ -149,15 +150,12 @@ def moves_between(old: VerdictMap | None, new: VerdictMap | None) -> list[Move]:
     after = new.elements if new else {}
     gone: dict[bytes, str] = {}
     come: dict[bytes, str] = {}
-    for chain in before.keys() | after.keys():
-        was, will = before.get(chain, _NO_KEYS), after.get(chain, _NO_KEYS)
-        if was is not will:
-            gone |= dict.fromkeys(was - will, chain)
-            come |= dict.fromkeys(will - was, chain)
+    for chain in before.keys() - after.keys():
+        gone |= dict.fromkeys(before[chain], chain)
+    for chain, was, will in differing(before, after):
+        gone |= dict.fromkeys(was - will if was else (), chain)
+        come |= dict.fromkeys(will - was if was else will, chain)
     return [Move(key, gone.get(key), come.get(key)) for key in gone.keys() | come.keys()]
-
-
-_NO_KEYS: Final[frozenset[bytes]] = frozenset()
 
 
 Collection = HashSet | RangeSet | VerdictMap
@@ -337,7 +335,5 @@ def differing(old: Mapping[str, V], new: Mapping[str, V]) -> Iterator[tuple[str,
     """
     if old is new:
         return
-    for name, after in new.items():
-        before = old.get(name)
-        if before is not after:
-            yield name, before, after
+    for name in compress(new, map(is_not, new.values(), map(old.get, new))):
+        yield name, old.get(name), new[name]

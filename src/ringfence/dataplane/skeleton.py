@@ -2,8 +2,8 @@
 
 A packet's way, in this order:
 
-1. a connection that was revoked is dropped;
-2. a packet of an accepted connection is accepted: replies are free, and a packet costs nothing more after the first;
+1. a packet of an accepted connection is dropped if the connection was revoked since;
+2. else it is accepted: replies are free, and a packet costs nothing more after the first;
 3. a pod's own addresses reach each other, and neighbours find each other;
 4. the source's egress: a verdict map keyed by the source address jumps to the chain of the pod's profile;
 5. the destination's ingress, likewise; but not for packets to the node itself, which no ingress policy is about.
@@ -101,7 +101,7 @@ def _chains() -> dict[str, Chain]:
 
 
 _SCREENING: Final = (
-    Rule((Lookup((Field.CONNECTION,), REVOKED),), Verdict.DROP),
+    Rule((Established(), Lookup((Field.CONNECTION,), REVOKED)), Verdict.DROP),
     Rule((Established(),), Verdict.ACCEPT),
     *(Rule((Lookup((SOURCE[family], DESTINATION[family]), OWN[family]),), Verdict.ACCEPT) for family in FAMILIES),
     Rule((NeighbourDiscovery(),), Verdict.ACCEPT),
@@ -112,7 +112,7 @@ def _dispatching(direction: Direction) -> tuple[Rule, ...]:
     fields = SUBJECT[direction]
     holding = (
         Rule(
-            (Lookup((fields[family],), HELD[family]), Lookup((fields[family],), KNOWN[family], absent=True)),
+            (Lookup((fields[family],), KNOWN[family], absent=True), Lookup((fields[family],), HELD[family])),
             Verdict.DROP,
         )
         for family in FAMILIES
