@@ -7,6 +7,7 @@ objects of one name.
 
 from collections.abc import Iterable
 from enum import Enum
+from functools import lru_cache
 from hashlib import blake2b
 
 import msgspec
@@ -23,8 +24,7 @@ def _written(value: object) -> bytes:
         case Enum():
             return _written(value.value)
         case msgspec.Struct():
-            fields = (_written(getattr(value, field)) for field in value.__struct_fields__)
-            return _joined(type(value).__name__, fields)
+            return _written_struct(value)
         case tuple():
             return _joined("tuple", map(_written, value))
         case frozenset():
@@ -34,6 +34,13 @@ def _written(value: object) -> bytes:
         case str() | int() | None:
             return f"{type(value).__name__} {value}".encode()
     raise TypeError(f"{type(value).__name__} has no name in the kernel")
+
+
+@lru_cache(maxsize=1 << 14)
+def _written_struct(value: msgspec.Struct) -> bytes:
+    """Remembered, because many profiles have peers in common."""
+    fields = (_written(getattr(value, field)) for field in value.__struct_fields__)
+    return _joined(type(value).__name__, fields)
 
 
 def _joined(kind: str, parts: Iterable[bytes]) -> bytes:
