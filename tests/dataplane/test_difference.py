@@ -91,7 +91,7 @@ def programs() -> st.SearchStrategy[Program]:
     )
     held = st.just(RangeSet(ADDRESS[V4], frozenset({(address(0), address(0))})))
     return st.builds(
-        lambda collections, egress_map, ingress_map, egress, ingress: skeleton().changed(
+        lambda collections, egress_map, ingress_map, egress, ingress: skeleton(holds=True).changed(
             {
                 **collections,
                 ISOLATED[Direction.EGRESS, V4]: egress_map,

@@ -250,10 +250,10 @@ def test_an_unknown_address_in_a_held_range_is_closed_except_for_its_node() -> N
     held = {"held4": RangeSet(ADDRESS[V4], ranges(V4, (number(0), number(1))))}
     known = {"known4": HashSet(ADDRESS[V4], frozenset({address_key(V4, number(1))}))}
     kernel = Kernel()
-    kernel.become(skeleton().changed(held))
+    kernel.become(skeleton(holds=True).changed(held))
     assert reached(network, 2) == {2}
     assert reached(network, 0) == {0}, "nobody but itself"
-    kernel.become(skeleton().changed({**held, **known}))
+    kernel.become(skeleton(holds=True).changed({**held, **known}))
     assert reached(network, 2) == {1, 2}
     assert reached(network, 1) == {1, 2}
     new_pod = network.udp(0, 81)

@@ -29,7 +29,7 @@ class Compiler:
         self._subjects = Subjects(state, is_local)
         self._isolation = Isolation(held)
         self._tracked: dict[str, TrackedSet] = {}
-        self._skeleton = skeleton()
+        self._skeleton = skeleton(holds=held != NO_ADDRESSES)
 
     def program(self) -> Program:
         """The program for the present state."""

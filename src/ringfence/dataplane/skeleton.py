@@ -15,6 +15,7 @@ A pod that is not isolated in a direction is in no map, and costs nothing. Dropp
 set of their own, so that the counts outlive every change of profiles.
 """
 
+from collections.abc import Iterator
 from typing import Final
 
 from ringfence.dataplane.program import (
@@ -74,9 +75,9 @@ DENIED: Final = {direction: f"denied_{direction.field}" for direction in Directi
 """The chains in which everything ends that no rule allows; also the profile of a pod that is allowed nothing."""
 
 
-def skeleton() -> Program:
-    """The program that isolates nobody."""
-    return Program(_collections(), _chains())
+def skeleton(*, holds: bool = False) -> Program:
+    """The program that isolates nobody. If it `holds`, addresses in some ranges wait; if not, packets are not asked."""
+    return Program(_collections(), _chains(holds=holds))
 
 
 def _collections() -> dict[str, Collection]:
@@ -90,13 +91,15 @@ def _collections() -> dict[str, Collection]:
     }
 
 
-def _chains() -> dict[str, Chain]:
+def _chains(*, holds: bool) -> dict[str, Chain]:
+    egress, ingress = (
+        (*(_holding(direction) if holds else ()), *_dispatching(direction))
+        for direction in (Direction.EGRESS, Direction.INGRESS)
+    )
     return {
         **{DENIED[direction]: Chain(_denying(direction)) for direction in Direction},
-        "forward": Chain(
-            (*_SCREENING, *_dispatching(Direction.EGRESS), *_dispatching(Direction.INGRESS)), Hook.FORWARD
-        ),
-        "input": Chain((*_SCREENING, *_dispatching(Direction.EGRESS)), Hook.INPUT),
+        "forward": Chain((*_SCREENING, *egress, *ingress), Hook.FORWARD),
+        "input": Chain((*_SCREENING, *egress), Hook.INPUT),
     }
 
 
@@ -108,16 +111,15 @@ _SCREENING: Final = (
 )
 
 
-def _dispatching(direction: Direction) -> tuple[Rule, ...]:
-    fields = SUBJECT[direction]
-    holding = (
-        Rule(
-            (Lookup((fields[family],), KNOWN[family], absent=True), Lookup((fields[family],), HELD[family])),
-            Verdict.DROP,
-        )
-        for family in FAMILIES
-    )
-    return (*holding, *(Rule((), Dispatch(fields[family], ISOLATED[direction, family])) for family in FAMILIES))
+def _holding(direction: Direction) -> Iterator[Rule]:
+    for family, field in SUBJECT[direction].items():
+        unknown = Lookup((field,), KNOWN[family], absent=True)
+        yield Rule((unknown, Lookup((field,), HELD[family])), Verdict.DROP)
+
+
+def _dispatching(direction: Direction) -> Iterator[Rule]:
+    for family, field in SUBJECT[direction].items():
+        yield Rule((), Dispatch(field, ISOLATED[direction, family]))
 
 
 def _denying(direction: Direction) -> tuple[Rule, ...]:
