@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from tests.agent.events import listing, removed, upserted
 from tests.dataplane.network import Network, address, gateway, in_own_network, nft, received
@@ -15,7 +16,8 @@ from tests.semantics.objects import Object, admits, labelled, node, pod, pods, p
 from ringfence.agent.journal import Journal
 from ringfence.agent.loop import Arrival, Inbox, Loop
 from ringfence.agent.metrics import Metrics
-from ringfence.agent.settings import ExistingConnections, Settings, UnknownPods
+from ringfence.agent.running import listening
+from ringfence.agent.settings import ExistingConnections, Mode, Settings, UnknownPods
 from ringfence.dataplane.kernel import Kernel
 from ringfence.dataplane.program import ADDRESS, Chain, Field, Lookup, Program, RangeSet, Rule, Verdict, address_key
 from ringfence.dataplane.skeleton import skeleton
@@ -39,8 +41,8 @@ BOTH = (on_node("server", SERVER), on_node("client", CLIENT))
 class Running:
     """A loop in a thread of its own, beside a network whose router it programs."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.network = Network(2)
+    def __init__(self, settings: Settings, network: Network | None) -> None:
+        self.network = network or Network(2)
         self.log = io.StringIO()
         self._inbox: Inbox = Inbox()
         journal = Journal(self.log, as_json=False)
@@ -48,6 +50,7 @@ class Running:
         self._thread = threading.Thread(target=self.loop.run, daemon=True)
         self._thread.start()
         self._server = self.network.udp(SERVER, 80)
+        self.listening = partial(listening, settings, self._inbox)
 
     def tell(self, *events: Event) -> None:
         for event in events:
@@ -71,8 +74,8 @@ class Running:
 
 
 @contextmanager
-def running(settings: Settings | None = None) -> Iterator[Running]:
-    one = Running(settings or Settings("here"))
+def running(settings: Settings | None = None, network: Network | None = None) -> Iterator[Running]:
+    one = Running(settings or Settings("here"), network)
     try:
         yield one
     finally:
@@ -208,6 +211,49 @@ class TestOpenConnections:
     @in_own_network
     def test_or_they_are_kept(self) -> None:
         assert self.survives(ExistingConnections.KEEP)
+
+
+class TestObserving:
+    @in_own_network
+    def test_everything_passes_and_is_counted(self) -> None:
+        with running(Settings("here", mode=Mode.OBSERVE)) as one:
+            one.tell(*listing(*BOTH, HERE, CLOSED))
+            eventually(lambda: not one.loop.unready())
+            assert one.passes()
+            eventually(lambda: one.metric("ringfence_dropped_packets_total") == 1)
+
+    @in_own_network
+    def test_connections_that_an_agent_before_it_ended_go_on(self) -> None:
+        with running() as before:
+            before.tell(*listing(*BOTH, HERE))
+            eventually(lambda: not before.loop.unready())
+            server, client = before.network.udp(SERVER, 90), before.network.udp(CLIENT, 4000)
+            client.sendto(b"question", (address(SERVER), 90))
+            received(server)
+            server.sendto(b"answer", (address(CLIENT), 4000))
+            received(client)
+            before.tell(upserted(CLOSED))
+            eventually(lambda: before.metric("ringfence_ended_connections_total") > 0)
+        network = before.network
+        with running(Settings("here", mode=Mode.OBSERVE), network) as after:
+            after.tell(*listing(*BOTH, HERE, CLOSED))
+            eventually(lambda: not after.loop.unready())
+            client.sendto(b"more", (address(SERVER), 90))
+            assert received(server) == b"more"
+
+
+class TestLogging:
+    @in_own_network
+    def test_a_denied_connection_is_told_with_its_reason_once(self) -> None:
+        with running(Settings("here", log_denied=True)) as one:
+            one.tell(*listing(*BOTH, HERE, CLOSED))
+            eventually(lambda: not one.loop.unready())
+            with one.listening():
+                for _ in range(3):
+                    assert not one.passes()
+                line = "x/client -> x/server UDP/80 denied by ingress of x/closed: it allows nothing"
+                eventually(lambda: line in one.log.getvalue())
+            assert one.log.getvalue().count("it allows nothing source=") == 1
 
 
 class TestFaults:

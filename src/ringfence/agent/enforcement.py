@@ -33,6 +33,7 @@ class Enforcement:
         self._kernel = kernel
         self._clock = clock
         self._held: Addresses | None = None
+        self._began = False
         self._compiler: Compiler | None = None
         self._retry_after = FIRST_RETRY
         self._retry_at: float | None = None
@@ -43,12 +44,12 @@ class Enforcement:
     @property
     def began(self) -> bool:
         """Whether there was an attempt."""
-        return self._held is not None
+        return self._began
 
     @property
     def in_order(self) -> bool:
         """Whether the kernel holds what the state said when it was last enforced."""
-        return self._compiler is not None and not self.refusals
+        return self._began and not self.refusals
 
     @property
     def retry_at(self) -> float | None:
@@ -65,11 +66,14 @@ class Enforcement:
             self.refusals = self._kernel.become(self._compiled().program())
             if self._settings.ends_connections and self._kernel.transactions != before:
                 self._review_connections()
+            elif not self._settings.ends_connections and self._kernel.revoked:
+                self._kernel.revoke(())  # an agent before this one was to end them
         except KernelError as error:
             self.refusals = [error]
         except Exception as error:  # a defect: what is in force stays so, and the next attempt starts from nothing
             self.refusals = [error]
             self._compiler = None
+        self._began = True
         self._plan_retry()
 
     def tend(self) -> bool:
@@ -95,7 +99,7 @@ class Enforcement:
         held = self._held_ranges()
         if self._compiler is None or held != self._held:
             self._held = held
-            self._compiler = Compiler(self._view.state, self._is_local, held)
+            self._compiler = Compiler(self._view.state, self._is_local, held, self._settings.reaction)
         return self._compiler
 
     def _is_local(self, member: Member) -> bool:

@@ -12,13 +12,17 @@ import traceback
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+import msgspec
+
 from ringfence.agent import checks
+from ringfence.agent.denials import Repetitions, explained
 from ringfence.agent.enforcement import Enforcement
 from ringfence.agent.journal import Journal
 from ringfence.agent.metrics import Metrics
 from ringfence.agent.settings import Settings
 from ringfence.agent.view import View, kind_of_event
 from ringfence.dataplane.kernel import Kernel
+from ringfence.dataplane.packet_log import Logged
 from ringfence.errors import KernelError
 from ringfence.sources.watching import Alive, Event, Interrupted, Listed
 
@@ -54,7 +58,7 @@ class Look(NamedTuple):
     done: threading.Event
 
 
-Inbox = queue.SimpleQueue[Arrival | Look | None]
+Inbox = queue.SimpleQueue[Arrival | Look | Logged | None]
 """What other threads put in and the loop takes out; None ends it."""
 
 
@@ -70,6 +74,7 @@ class Loop:
         metrics: Metrics,
         clock: Callable[[], float],
     ) -> None:
+        self._settings = settings
         self._inbox = inbox
         self._journal = journal
         self._metrics = metrics
@@ -85,6 +90,7 @@ class Loop:
         self._beat = clock()
         self._problems: dict[tuple[str, str, str], str] = {}
         self._refused: list[str] = []
+        self._repetitions = Repetitions()
         self._interruptions: dict[str, str] = {}
         self._bypassing: list[str] = []
 
@@ -147,19 +153,25 @@ class Loop:
             duties.append(self._enforcement.retry_at)
         return min(duties)
 
-    def _take(self, item: Arrival | Look) -> None:
-        if isinstance(item, Look):
-            self._show()
-            item.done.set()
-            return
-        event = item.event
+    def _take(self, item: Arrival | Look | Logged) -> None:
+        match item:
+            case Look(done=done):
+                self._show()
+                done.set()
+            case Logged():
+                self._report_denial(item)
+            case Arrival():
+                self._take_event(item)
+
+    def _take_event(self, arrival: Arrival) -> None:
+        event = arrival.event
         try:
             changed = self._view.take(event)
         except Exception as error:  # all other objects count, whatever this one has found out about us
             self._report_defect("event", error)
             return
         if changed and self._waiting_since is None:
-            self._waiting_since = item.at
+            self._waiting_since = arrival.at
         match event:
             case Interrupted():
                 self._report_interruption(event)
@@ -227,6 +239,12 @@ class Loop:
         if self._interruptions.get(event.kind) != event.reason:
             self._journal.warning(f"watch interrupted: {event.reason}", kind=event.kind)
         self._interruptions[event.kind] = event.reason
+
+    def _report_denial(self, logged: Logged) -> None:
+        denial = explained(self._view.state, logged, dropped=self._settings.drops)
+        repeated = self._repetitions.to_tell(denial, self._clock())
+        if repeated is not None:
+            self._journal.info(str(denial), **msgspec.structs.asdict(denial), repeated=repeated)
 
     def _report_refusals(self) -> None:
         texts = [str(one) for one in self._enforcement.refusals]

@@ -4,7 +4,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext, suppress
 from types import FrameType
 
 from ringfence.agent import checks, health
@@ -15,6 +15,7 @@ from ringfence.agent.settings import Settings
 from ringfence.agent.singleton import alone
 from ringfence.agent.view import FOLLOWED
 from ringfence.dataplane.kernel import Kernel
+from ringfence.dataplane.packet_log import PacketLog
 from ringfence.errors import AgentError
 from ringfence.sources.connections import Connections
 from ringfence.sources.watching import Event, follow
@@ -36,7 +37,10 @@ def run(settings: Settings, connections: Connections, listen: tuple[str, int] | 
         answers = health.Answers(loop.metrics, loop.ailing, loop.unready)
         with _stopping(lambda: inbox.put(None)), health.serving(listen, answers) if listen else nullcontext():
             journal.info("started", node=settings.node, mode=settings.mode, unknown_pods=settings.unknown_pods)
-            with _following(connections, lambda event: inbox.put(Arrival(event, time.monotonic()))):
+            with (
+                listening(settings, inbox),
+                _following(connections, lambda event: inbox.put(Arrival(event, time.monotonic()))),
+            ):
                 loop.run()
         journal.info("stopped: what is enforced stays in force")
 
@@ -50,6 +54,25 @@ def clean_up() -> bool:
         had_table = kernel.has_table
         kernel.remove()
         return had_table
+
+
+@contextmanager
+def listening(settings: Settings, inbox: Inbox) -> Iterator[None]:
+    """Put denied packets into the inbox for a while, if they are to be logged."""
+    if not settings.log_denied:
+        yield
+        return
+    log = PacketLog(settings.log_group)
+
+    def listen() -> None:
+        with suppress(OSError):  # closed
+            while True:
+                for logged in log.wait():
+                    inbox.put(logged)
+
+    threading.Thread(target=listen, name="packet log", daemon=True).start()
+    with closing(log):
+        yield
 
 
 @contextmanager

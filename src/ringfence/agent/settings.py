@@ -4,6 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
+from ringfence.dataplane.skeleton import Logging, Reaction
 from ringfence.sets.addresses import Addresses
 
 
@@ -39,7 +40,12 @@ class Settings(msgspec.Struct, frozen=True):
     log_denied: bool = False
     log_group: int = 100
     log_rate: int = 10
-    """Packets per second, and direction, that are logged at most."""
+    """Packets per second that are logged at most, for each direction."""
+
+    @property
+    def reaction(self) -> Reaction:
+        """What becomes of packets that nothing allows."""
+        return Reaction(self.drops, Logging(self.log_group, self.log_rate) if self.log_denied else None)
 
     @property
     def drops(self) -> bool:

@@ -9,7 +9,7 @@ from ringfence.dataplane.isolation import Isolation
 from ringfence.dataplane.peers import TrackedSet, owners_of
 from ringfence.dataplane.profiles import ProfileChain
 from ringfence.dataplane.program import Program
-from ringfence.dataplane.skeleton import skeleton
+from ringfence.dataplane.skeleton import ENFORCING, Reaction, skeleton
 from ringfence.dataplane.subjects import Changes, Subjects
 from ringfence.engine.pods import Member
 from ringfence.engine.state import State
@@ -19,17 +19,23 @@ from ringfence.sets.addresses import NO_ADDRESSES, Addresses
 class Compiler:
     """Makes the program for a node's own pods, again and again while the state changes."""
 
-    def __init__(self, state: State, is_local: Callable[[Member], bool], held: Addresses = NO_ADDRESSES) -> None:
+    def __init__(
+        self,
+        state: State,
+        is_local: Callable[[Member], bool],
+        held: Addresses = NO_ADDRESSES,
+        reaction: Reaction = ENFORCING,
+    ) -> None:
         """`is_local` says which pods are the node's own: only they are isolated here, while peers may be anywhere.
 
         An address in the ranges `held`, from which the node's own pods have theirs, is closed as long as no pod that is
-        known has it.
+        known has it. `reaction` is what becomes of packets that nothing allows.
         """
         self._state = state
         self._subjects = Subjects(state, is_local)
         self._isolation = Isolation(held)
         self._tracked: dict[str, TrackedSet] = {}
-        self._skeleton = skeleton(holds=held != NO_ADDRESSES)
+        self._skeleton = skeleton(holds=held != NO_ADDRESSES, reaction=reaction)
 
     def program(self) -> Program:
         """The program for the present state."""

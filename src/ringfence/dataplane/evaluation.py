@@ -16,12 +16,14 @@ from ringfence.dataplane.program import (
     Field,
     Goto,
     Hook,
+    Log,
     Lookup,
     Program,
     ProtocolIs,
     Rule,
     Verdict,
     VerdictMap,
+    Within,
     address_key,
     port_key,
 )
@@ -63,6 +65,8 @@ def _walk(name: str, chains: Mapping[str, Chain], read: Reader, packet: Packet) 
                 return None
             case Verdict():
                 return rule.action
+            case Log():
+                continue
             case Goto(chain):
                 return _walk(chain, chains, read, packet)
             case Dispatch(field, map_name):
@@ -81,8 +85,12 @@ def _meets(condition: Condition, read: Reader, packet: Packet) -> bool:
             return key is not None and _contains(read(name), key) is not absent
         case ProtocolIs(number):
             return packet.protocol == number
+        case Within():
+            return True
         case _:
-            return False  # it opens a connection, so it belongs to none; and it is no neighbour's message
+            return (
+                False  # it opens a connection, so it belongs to none; it is no neighbour's message, nor the node's own
+            )
 
 
 def _key(fields: tuple[Field, ...], packet: Packet) -> bytes | None:

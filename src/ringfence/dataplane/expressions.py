@@ -31,11 +31,14 @@ from ringfence.dataplane.program import (
     Field,
     ForeignRule,
     Goto,
+    Log,
     Lookup,
     NeighbourDiscovery,
+    OverLoopback,
     ProtocolIs,
     Rule,
     Verdict,
+    Within,
 )
 from ringfence.sets.addresses import FAMILIES, Family
 
@@ -44,6 +47,12 @@ _ICMPV6: Final = 58
 _ROUTER_SOLICITATION, _REDIRECT = 133, 137
 _ONLY_FROM_THIS_LINK: Final = 255
 """The hop limit of a packet that no router has passed on."""
+
+_LOOPBACK: Final = (772).to_bytes(2, sys.byteorder)
+"""The type of link that only the loopback interface is (ARPHRD_LOOPBACK)."""
+
+LOGGED_BYTES: Final = 256
+"""So much of a packet is sent to a log group: its headers."""
 
 _ESTABLISHED_OR_RELATED: Final = (6).to_bytes(4, sys.byteorder)
 _ZERO: Final = bytes(4)
@@ -100,6 +109,17 @@ def _condition(condition: Condition) -> Iterator[bytes]:
             yield _compare(nf.Operator.AT_MOST, bytes([_REDIRECT]))
             yield _payload(nf.PayloadBase.NETWORK_HEADER, 7, 1, nf.FIRST_REGISTER)
             yield _compare(nf.Operator.EQUAL, bytes([_ONLY_FROM_THIS_LINK]))
+        case OverLoopback():
+            yield _meta(nf.MetaKey.INCOMING_LINK_TYPE, nf.FIRST_REGISTER)
+            yield _compare(nf.Operator.EQUAL, _LOOPBACK)
+        case Within(packets):
+            yield _expression(
+                "limit",
+                _long(nf.Limit.RATE, packets),
+                _long(nf.Limit.SECONDS, 1),
+                number(nf.Limit.BURST, packets),
+                number(nf.Limit.TYPE, 0),
+            )
 
 
 def _action(action: Action) -> Iterator[bytes]:
@@ -111,6 +131,13 @@ def _action(action: Action) -> Iterator[bytes]:
         case Dispatch(field, name):
             yield from _load((field,))
             yield _lookup(name, number(nf.Lookup.RESULT_REGISTER, nf.VERDICT_REGISTER))
+        case Log(group, prefix):
+            yield _expression(
+                "log",
+                attribute(nf.Log.GROUP, group.to_bytes(2, "big")),
+                text(nf.Log.PREFIX, prefix),
+                number(nf.Log.LENGTH, LOGGED_BYTES),
+            )
 
 
 def _load(fields: tuple[Field, ...]) -> Iterator[bytes]:
@@ -182,6 +209,10 @@ def _immediate(*verdict: bytes) -> bytes:
     )
 
 
+def _long(kind: int, value: int) -> bytes:
+    return attribute(kind, value.to_bytes(8, "big"))
+
+
 def _expression(name: str, *settings: bytes) -> bytes:
     return nested(nf.LIST_ELEMENT, text(nf.Expression.NAME, name), nested(nf.Expression.SETTINGS, *settings))
 
@@ -202,6 +233,7 @@ class _Parsed(NamedTuple):
 _DEFAULTS: Final[dict[tuple[str, int], bytes]] = {
     ("lookup", nf.Lookup.FLAGS): _ZERO,
     ("bitwise", nf.Bitwise.OPERATION): _ZERO,
+    ("limit", nf.Limit.FLAGS): _ZERO,
 }
 
 
@@ -235,6 +267,9 @@ def _decode_condition(left: tuple[_Parsed, ...]) -> tuple[Condition, int] | None
     for expressions, condition in _constant_conditions():
         if left[: len(expressions)] == expressions:
             return condition, len(expressions)
+    if left[0].name == "limit":
+        within = Within(int.from_bytes(left[0].get(nf.Limit.RATE), "big"))
+        return (within, 1) if left[:1] == _parse(b"".join(_condition(within))) else None
     for expressions, fields in _loads():
         length = len(expressions)
         if left[:length] == expressions and len(left) > length:
@@ -264,6 +299,9 @@ def _decode_action(left: tuple[_Parsed, ...]) -> Action | None:
         if code == nf.Code.GOTO:
             return Goto(read_text(data.get(nf.Verdict.CHAIN, b"")))
         return next((verdict for verdict, one in _CODES.items() if one == code), None)
+    if len(left) == 1 and last.name == "log":
+        log = Log(int.from_bytes(last.get(nf.Log.GROUP), "big"), read_text(last.get(nf.Log.PREFIX)))
+        return log if left == _parse(b"".join(_action(log))) else None
     if last.name == "lookup":
         for expressions, fields in _loads():
             dispatch = Dispatch(fields[0], read_text(last.get(nf.Lookup.SET)))
@@ -274,7 +312,7 @@ def _decode_action(left: tuple[_Parsed, ...]) -> Action | None:
 
 @cache
 def _constant_conditions() -> list[tuple[tuple[_Parsed, ...], Condition]]:
-    constant: tuple[Condition, ...] = (Established(), NeighbourDiscovery())
+    constant: tuple[Condition, ...] = (Established(), NeighbourDiscovery(), OverLoopback())
     return [(_parse(b"".join(_condition(condition))), condition) for condition in constant]
 
 

@@ -125,6 +125,15 @@ class Conversation:
                 if message.type == _ERROR and (refusal := _refusal(message)):
                     found.append(refusal)
 
+    def wait_for_messages(self) -> list[Message]:
+        """What the kernel sends of itself, as soon as there is something; nothing where it was too much to be kept."""
+        try:
+            return list(split(self._socket.recv(_READ)))
+        except OSError as error:
+            if error.errno != errno.ENOBUFS:
+                raise
+            return []
+
     def ask(self, type: int, body: bytes) -> bytes:
         """The body of the one message that answers a question. Raises OSError when the kernel refuses."""
         sequence = self.next_sequence()

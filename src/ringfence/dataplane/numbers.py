@@ -174,6 +174,7 @@ class Meta(IntEnum):
 class MetaKey(IntEnum):
     """What `meta` can read."""
 
+    INCOMING_LINK_TYPE = 8
     ADDRESS_FAMILY = 15
     TRANSPORT_PROTOCOL = 16
 
@@ -241,6 +242,24 @@ class Immediate(IntEnum):
 
     RESULT_REGISTER = 1
     DATA = 2
+
+
+class Limit(IntEnum):
+    """Settings of `limit`."""
+
+    RATE = 1
+    SECONDS = 2
+    BURST = 3
+    TYPE = 4
+    FLAGS = 5
+
+
+class Log(IntEnum):
+    """Settings of `log`."""
+
+    GROUP = 1
+    PREFIX = 2
+    LENGTH = 3
 
 
 class Counter(IntEnum):

@@ -213,7 +213,17 @@ class NeighbourDiscovery(msgspec.Struct, frozen=True, tag=True):
     """One of the five ICMPv6 messages by which neighbours and routers find one another, sent on this very link."""
 
 
-Condition = Lookup | ProtocolIs | Established | NeighbourDiscovery
+class OverLoopback(msgspec.Struct, frozen=True, tag=True):
+    """The packet comes in over the loopback interface: the node speaks to itself."""
+
+
+class Within(msgspec.Struct, frozen=True, tag=True):
+    """No more than so many packets have come here in the last second: what is beyond is not met."""
+
+    packets: int
+
+
+Condition = Lookup | ProtocolIs | Established | NeighbourDiscovery | OverLoopback | Within
 
 
 class Verdict(StrEnum):
@@ -237,7 +247,14 @@ class Dispatch(msgspec.Struct, frozen=True, tag=True):
     map: str
 
 
-Action = Verdict | Goto | Dispatch
+class Log(msgspec.Struct, frozen=True, tag=True):
+    """Send a copy of the packet's headers to those who listen to a log group, marked with `prefix`, and go on."""
+
+    group: int
+    prefix: str
+
+
+Action = Verdict | Goto | Dispatch | Log
 
 
 class Rule(msgspec.Struct, frozen=True):

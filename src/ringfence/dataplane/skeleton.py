@@ -8,8 +8,9 @@ A packet's way, in this order:
 4. the source's egress: a verdict map keyed by the source address jumps to the chain of the pod's profile;
 5. the destination's ingress, likewise; but not for packets to the node itself, which no ingress policy is about.
 
-In front of each of the last two, addresses in the ranges that are *held* wait closed until they are *known*: no pod
-runs unprotected because nobody has looked up its policies yet.
+What comes over the loopback interface is the node's own, and none of this is for it. In front of each of the last two,
+addresses in the ranges that are *held* wait closed until they are *known*: no pod runs unprotected because nobody has
+looked up its policies yet.
 
 A pod that is not isolated in a direction is in no map, and costs nothing. Dropped packets are counted by address in a
 set of their own, so that the counts outlive every change of profiles.
@@ -17,6 +18,8 @@ set of their own, so that the counts outlive every change of profiles.
 
 from collections.abc import Iterator
 from typing import Final
+
+import msgspec
 
 from ringfence.dataplane.program import (
     ADDRESS,
@@ -32,13 +35,16 @@ from ringfence.dataplane.program import (
     Goto,
     HashSet,
     Hook,
+    Log,
     Lookup,
     NeighbourDiscovery,
+    OverLoopback,
     Program,
     RangeSet,
     Rule,
     Verdict,
     VerdictMap,
+    Within,
 )
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import FAMILIES
@@ -75,9 +81,35 @@ DENIED: Final = {direction: f"denied_{direction.field}" for direction in Directi
 """The chains in which everything ends that no rule allows; also the profile of a pod that is allowed nothing."""
 
 
-def skeleton(*, holds: bool = False) -> Program:
+class Logging(msgspec.Struct, frozen=True):
+    """Where copies of denied packets go, and how many a second at most, for each reason to deny them."""
+
+    group: int
+    packets: int
+
+
+class Reaction(msgspec.Struct, frozen=True):
+    """What becomes of packets that nothing allows. Those that are not dropped are counted, and go on."""
+
+    drops: bool = True
+    logging: Logging | None = None
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict on a denied packet; what returns goes on to the other direction's policies."""
+        return Verdict.DROP if self.drops else Verdict.RETURN
+
+
+ENFORCING: Final = Reaction()
+
+DENIED_PREFIX: Final = {direction: f"ringfence denied {direction.field}" for direction in Direction}
+HELD_PREFIX: Final = {direction: f"ringfence held {direction.field}" for direction in Direction}
+"""What copies of packets are marked with, by the side that denies them."""
+
+
+def skeleton(*, holds: bool = False, reaction: Reaction = ENFORCING) -> Program:
     """The program that isolates nobody. If it `holds`, addresses in some ranges wait; if not, packets are not asked."""
-    return Program(_collections(), _chains(holds=holds))
+    return Program(_collections(), _chains(reaction, holds=holds))
 
 
 def _collections() -> dict[str, Collection]:
@@ -91,16 +123,19 @@ def _collections() -> dict[str, Collection]:
     }
 
 
-def _chains(*, holds: bool) -> dict[str, Chain]:
+def _chains(reaction: Reaction, *, holds: bool) -> dict[str, Chain]:
     egress, ingress = (
-        (*(_holding(direction) if holds else ()), *_dispatching(direction))
+        (*(_holding(direction, reaction) if holds else ()), *_dispatching(direction))
         for direction in (Direction.EGRESS, Direction.INGRESS)
     )
     return {
-        **{DENIED[direction]: Chain(_denying(direction)) for direction in Direction},
+        **{DENIED[direction]: Chain(tuple(_denying(direction, reaction))) for direction in Direction},
         "forward": Chain((*_SCREENING, *egress, *ingress), Hook.FORWARD),
-        "input": Chain((*_SCREENING, *egress), Hook.INPUT),
+        "input": Chain((_OWN_TALK, *_SCREENING, *egress), Hook.INPUT),
     }
+
+
+_OWN_TALK: Final = Rule((OverLoopback(),), Verdict.ACCEPT)
 
 
 _SCREENING: Final = (
@@ -111,10 +146,12 @@ _SCREENING: Final = (
 )
 
 
-def _holding(direction: Direction) -> Iterator[Rule]:
+def _holding(direction: Direction, reaction: Reaction) -> Iterator[Rule]:
     for family, field in SUBJECT[direction].items():
-        unknown = Lookup((field,), KNOWN[family], absent=True)
-        yield Rule((unknown, Lookup((field,), HELD[family])), Verdict.DROP)
+        unknown = (Lookup((field,), KNOWN[family], absent=True), Lookup((field,), HELD[family]))
+        yield from _logging(reaction, HELD_PREFIX[direction], *unknown)
+        if reaction.drops:
+            yield Rule(unknown, Verdict.DROP)
 
 
 def _dispatching(direction: Direction) -> Iterator[Rule]:
@@ -122,11 +159,16 @@ def _dispatching(direction: Direction) -> Iterator[Rule]:
         yield Rule((), Dispatch(field, ISOLATED[direction, family]))
 
 
-def _denying(direction: Direction) -> tuple[Rule, ...]:
-    counting = (
-        Rule((Lookup((SUBJECT[direction][family],), DROPS[direction, family]),), Verdict.DROP) for family in FAMILIES
-    )
-    return (*counting, Rule((), Verdict.DROP))
+def _denying(direction: Direction, reaction: Reaction) -> Iterator[Rule]:
+    yield from _logging(reaction, DENIED_PREFIX[direction])
+    for family, field in SUBJECT[direction].items():
+        yield Rule((Lookup((field,), DROPS[direction, family]),), reaction.verdict)  # which counts it
+    yield Rule((), reaction.verdict)
+
+
+def _logging(reaction: Reaction, prefix: str, *conditions: Lookup) -> Iterator[Rule]:
+    if reaction.logging:
+        yield Rule((*conditions, Within(reaction.logging.packets)), Log(reaction.logging.group, prefix))
 
 
 def profile_chain(direction: Direction, allowing: tuple[Rule, ...]) -> Chain:

@@ -1,0 +1,137 @@
+"""Denied packets, told in the words of the policies' authors."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.engine.members import state_of
+from tests.semantics.objects import Object, admits, labelled, pod, pods, policy, port, sends
+
+from ringfence.agent.denials import QUIET, Denial, Repetitions, explained
+from ringfence.dataplane.evaluation import Packet
+from ringfence.dataplane.packet_log import Logged, read_packet
+from ringfence.model.policies import Direction
+from ringfence.sets.addresses import Family, parse_address
+
+WEB, DB, OUTSIDE = "10.0.0.1", "10.0.0.2", "192.0.2.7"
+PODS = (pod("prod/web", {"app": "web"}, addresses=[WEB]), pod("prod/db", {"app": "db"}, addresses=[DB]))
+DB_POLICY = policy(
+    "prod/db-policy", labelled(app="db"), ingress=[admits(pods(labelled(app="api")), ports=[port(3306)])]
+)
+
+
+def told(
+    *objects: Object,
+    source: str = WEB,
+    destination: str = DB,
+    protocol: int = 6,
+    number: int | None = 3306,
+    direction: Direction = Direction.INGRESS,
+    held: bool = False,
+    dropped: bool = True,
+) -> str:
+    (family, one), (_, other) = parse_address(source), parse_address(destination)
+    logged = Logged(Packet(family, one, other, protocol, number), direction, held)
+    return str(explained(state_of([*PODS, *objects]), logged, dropped=dropped))
+
+
+def test_who_wanted_what_and_which_policy_did_not_allow_it() -> None:
+    assert told(DB_POLICY) == (
+        "prod/web -> prod/db TCP/3306 denied by ingress of prod/db-policy: no peer selects prod/web"
+    )
+
+
+def test_when_nothing_is_enforced_it_would_be_denied() -> None:
+    assert "would be denied by ingress of prod/db-policy" in told(DB_POLICY, dropped=False)
+
+
+def test_an_address_outside_stays_an_address() -> None:
+    assert told(DB_POLICY, source=OUTSIDE).startswith("192.0.2.7 -> prod/db TCP/3306 denied by ingress")
+
+
+def test_the_other_port_is_named() -> None:
+    written = told(DB_POLICY | {"spec": DB_POLICY["spec"] | {"ingress": [admits(ports=[port(3306)])]}}, number=80)
+    assert "prod/web -> prod/db TCP/80 denied by ingress of prod/db-policy: " in written
+    assert "3306" in written
+
+
+def test_the_egress_of_the_source_is_its_own_policies() -> None:
+    closed = policy("prod/closed", labelled(app="web"), egress=[])
+    assert told(closed, destination=OUTSIDE, direction=Direction.EGRESS) == (
+        "prod/web -> 192.0.2.7 TCP/3306 denied by egress of prod/closed: it allows nothing"
+    )
+
+
+def test_every_policy_that_isolates_is_named() -> None:
+    other = policy("prod/none", ingress=[])
+    assert "of prod/db-policy, prod/none: no peer selects prod/web; it allows nothing" in told(DB_POLICY, other)
+
+
+def test_other_protocols_have_no_port() -> None:
+    assert told(DB_POLICY, protocol=1, number=None).startswith("prod/web -> prod/db ICMP denied by ingress")
+    assert "protocol 47 denied" in told(DB_POLICY, protocol=47, number=None)
+
+
+def test_a_pod_that_is_not_known_yet() -> None:
+    written = told(source="10.0.0.9", direction=Direction.EGRESS, held=True)
+    assert written == (
+        "10.0.0.9 -> prod/db TCP/3306 denied by egress: no pod of this node is known to have this address yet"
+    )
+
+
+def test_what_has_changed_since() -> None:
+    assert told().endswith("denied by ingress: it is allowed now")
+    assert told(DB_POLICY, destination="10.0.0.9").endswith("denied by ingress: its pod is gone")
+
+
+def test_many_rules_do_not_make_an_endless_line() -> None:
+    rules = [sends(pods(labelled(app=f"a{i}")), ports=[port(i)]) for i in range(1, 30)]
+    written = told(policy("prod/many", labelled(app="web"), egress=rules), direction=Direction.EGRESS)
+    assert len(written) < 1_000
+
+
+DENIAL = Denial("a", "b", "TCP", 80, Direction.INGRESS, ("x/p",), "no peer selects a")
+
+
+class TestRepetitions:
+    def test_the_first_is_told(self) -> None:
+        assert Repetitions().to_tell(DENIAL, 0) == 0
+
+    def test_more_of_the_same_are_counted_and_told_later(self) -> None:
+        repetitions = Repetitions()
+        repetitions.to_tell(DENIAL, 0)
+        assert [repetitions.to_tell(DENIAL, seconds) for seconds in (1, 2, 3)] == [None] * 3
+        assert repetitions.to_tell(DENIAL, QUIET) == 3
+
+    def test_another_one_is_told_at_once(self) -> None:
+        repetitions = Repetitions()
+        repetitions.to_tell(DENIAL, 0)
+        assert repetitions.to_tell(Denial("c", "b", "TCP", 80, Direction.INGRESS, (), ""), 0) == 0
+
+    def test_memory_is_bounded(self) -> None:
+        repetitions = Repetitions()
+        for number in range(10_000):
+            repetitions.to_tell(Denial("a", "b", "TCP", number, Direction.INGRESS, (), ""), 0)
+        assert len(repetitions._said) <= 1_000
+
+
+class TestHeaders:
+    def test_ports_are_behind_the_options(self) -> None:
+        header = bytes([0x46, 0, 0, 0, 0, 0, 0, 0, 64, 17, 0, 0]) + bytes([10, 0, 0, 1, 10, 0, 0, 2]) + bytes(4)
+        assert read_packet(header + bytes([0x12, 0x34, 0, 53])) == Packet(
+            Family.IPV4, parse_address("10.0.0.1")[1], parse_address("10.0.0.2")[1], 17, 53
+        )
+
+    def test_a_later_fragment_has_no_port(self) -> None:
+        header = bytes([0x45, 0, 0, 0, 0, 0, 0, 1, 64, 17, 0, 0]) + bytes(8)
+        read = read_packet(header + bytes([0x12, 0x34, 0, 53]))
+        assert read
+        assert read.port is None
+
+    def test_extension_headers_are_gone_through(self) -> None:
+        header = bytes([0x60, 0, 0, 0, 0, 0, 0, 64]) + bytes(32)
+        read = read_packet(header + bytes([6, 0]) + bytes(6) + bytes([0x12, 0x34, 0x01, 0xBB]))
+        assert read
+        assert (read.protocol, read.port) == (6, 443)
+
+    @given(st.binary(max_size=80))
+    def test_whatever_comes_is_read_or_not(self, content: bytes) -> None:
+        read_packet(content)
