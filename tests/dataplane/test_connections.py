@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 from tests.dataplane.network import Network, address, in_own_network, number, received, stand_behind
-from tests.dataplane.programs import TCP, UDP, program
+from tests.dataplane.programs import TCP, UDP, key, program
 
 from ringfence.dataplane.connections import End, Tracked, forbidden, list_connections
 from ringfence.dataplane.kernel import Kernel
@@ -66,6 +66,20 @@ def test_numbers_are_those_that_the_conntrack_program_prints() -> None:
     ends = tcp_connection(network, 1, 0)
     printed = subprocess.run([tool, "-L", "-o", "id"], capture_output=True, text=True, check=True).stdout
     assert {int(found) for found in re.findall(r"id=(\d+)", printed)} == {one.identifier for one in tracked()}
+    del ends
+
+
+@pytest.mark.parametrize("others", [0, 200], ids=["few", "many"])
+@in_own_network
+def test_connections_of_some_addresses_are_found_among_all(others: int) -> None:
+    network = Network(3)
+    Kernel().become(OPEN)
+    ends = [tcp_connection(network, client, 0) for client in (1, 2)]
+    about = {key(1, V4), *(key(pod, V4) for pod in range(3, 3 + others))}
+    found = {one.original[0].address for one in list_connections(Conversation(NETFILTER), about)}
+    assert number(1) in found
+    assert others or number(2) not in found
+    assert not list(list_connections(Conversation(NETFILTER), ()))
     del ends
 
 
@@ -155,6 +169,36 @@ def test_a_connection_that_is_allowed_again_goes_on() -> None:
     assert not kernel.revoke_forbidden()
     client.sendall(b"again")
     assert received(server) == b"again"
+
+
+@in_own_network
+def test_what_changes_for_others_leaves_a_revoked_connection_revoked() -> None:
+    network = Network(3)
+    kernel = Kernel()
+    kernel.become(OPEN)
+    client, server = tcp_connection(network, 1, 0)
+    kernel.become(TIGHTENED)
+    revoked = kernel.revoke_forbidden()
+    assert kernel.revoke_forbidden() == revoked, "nothing changed"
+    kernel.become(program({(IN, 0): [(2, TCP, 80), (2, UDP, 80)], (OUT, 2): []}))
+    assert kernel.revoke_forbidden() == revoked
+    client.sendall(b"x")
+    assert received(server) is None
+
+
+@in_own_network
+def test_a_connection_opened_in_between_is_judged_with_all_others() -> None:
+    """Before it was opened and after, the same program was in force, but not meanwhile."""
+    network = Network(3)
+    kernel = Kernel()
+    kernel.become(TIGHTENED)
+    kernel.revoke_forbidden()
+    kernel.become(OPEN)
+    client, server = tcp_connection(network, 1, 0)
+    kernel.become(TIGHTENED)
+    assert len(kernel.revoke_forbidden()) == 1
+    client.sendall(b"x")
+    assert received(server) is None
 
 
 @in_own_network

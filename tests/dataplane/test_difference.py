@@ -18,6 +18,7 @@ from ringfence.dataplane.commands import (
     SetRules,
     commands,
 )
+from ringfence.dataplane.connections import is_among
 from ringfence.dataplane.difference import path
 from ringfence.dataplane.evaluation import Packet, admits, passes
 from ringfence.dataplane.program import (
@@ -41,6 +42,7 @@ from ringfence.dataplane.program import (
     port_key,
 )
 from ringfence.dataplane.skeleton import DENIED, ISOLATED, PEER, profile_chain, skeleton
+from ringfence.dataplane.suspects import NOBODY, suspects
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import Family
 
@@ -129,6 +131,19 @@ def test_a_change_too_large_for_one_transaction_is_as_safe(old: Program, new: Pr
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(difference, "_RULES_AT_ONCE", 0)
         check_way(old, new, rules_together=False)
+
+
+@given(st.one_of(neighbours(), st.tuples(programs(), programs())))
+def test_whoever_is_judged_otherwise_is_suspect(ends: tuple[Program, Program]) -> None:
+    suspected = suspects(*ends)
+    for packet in PACKETS:
+        if admits(ends[0], packet) is not admits(ends[1], packet):
+            assert is_among(suspected, packet)
+
+
+@given(programs())
+def test_nobody_is_suspect_where_nothing_changes(program: Program) -> None:
+    assert suspects(program, Program(dict(program.collections), dict(program.chains))) == NOBODY
 
 
 @given(programs(), programs())

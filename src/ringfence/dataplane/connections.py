@@ -8,12 +8,13 @@ set `revoked`, which is looked at before everything else.
 Source: `<linux/netfilter/nfnetlink_conntrack.h>`; ctnetlink_fill_info() of the kernel.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Final, NamedTuple
 
 from ringfence.dataplane.evaluation import Packet, admits
 from ringfence.dataplane.netlink import Conversation, attributes
-from ringfence.dataplane.program import Program
+from ringfence.dataplane.program import Program, address_key
+from ringfence.dataplane.suspects import Suspects
 from ringfence.sets.addresses import Addresses, Family
 
 _GET: Final = (1 << 8) + 1
@@ -55,14 +56,30 @@ class Tracked(NamedTuple):
         return Packet(self.family, self.original[0].address, destination.address, self.protocol, destination.port)
 
 
-def list_connections(conversation: Conversation) -> Iterator[Tracked]:
-    """All tracked connections of the conversation's network namespace. Raises OSError where the kernel refuses."""
+def list_connections(conversation: Conversation, about: Collection[bytes] | None = None) -> Iterator[Tracked]:
+    """Tracked connections of the conversation's network namespace. Raises OSError where the kernel refuses.
+
+    With `about`, only those in whose description one of these addresses or numbers occurs; maybe a few more. To read a
+    description takes many times as long as to look whether anything occurs in it.
+    """
+    needles = () if about is None or len(about) > _MANY else tuple(about)
+    if about is not None and not about:
+        return
     for body in conversation.dump(_GET, _HEADER):
-        settings = attributes(body[len(_HEADER) :])
-        family = Family.IPV4 if body[0] == _AF_INET else Family.IPV6
-        protocol, original = _ends(settings[_ORIGINAL])
-        _, reply = _ends(settings[_REPLY])
-        yield Tracked(int.from_bytes(settings[_IDENTIFIER], "big"), family, protocol, original, reply)
+        if not needles or any(needle in body for needle in needles):
+            yield _read(body)
+
+
+_MANY: Final = 100
+"""More addresses than that are not looked for."""
+
+
+def _read(body: bytes) -> Tracked:
+    settings = attributes(body[len(_HEADER) :])
+    family = Family.IPV4 if body[0] == _AF_INET else Family.IPV6
+    protocol, original = _ends(settings[_ORIGINAL])
+    _, reply = _ends(settings[_REPLY])
+    return Tracked(int.from_bytes(settings[_IDENTIFIER], "big"), family, protocol, original, reply)
 
 
 _AF_INET: Final = 2
@@ -83,9 +100,25 @@ def _port(encoded: bytes | None) -> int | None:
     return None if encoded is None else int.from_bytes(encoded, "big")
 
 
-def forbidden(program: Program, connections: Iterable[Tracked], node: Addresses) -> Iterator[Tracked]:
-    """The connections that `program` would not let open now. What the node itself opened is never among them."""
+def forbidden(
+    program: Program, connections: Iterable[Tracked], node: Addresses, suspects: Suspects = None
+) -> Iterator[Tracked]:
+    """Of the connections of `suspects`, those that `program` would not let open now; not those that the node opened."""
+    verdicts: dict[Packet, bool] = {}
     for connection in connections:
         opening = connection.opening
-        if not node.contains(opening.family, opening.source) and not admits(program, opening):
+        if opening not in verdicts:
+            verdicts[opening] = (
+                not is_among(suspects, opening)
+                or node.contains(opening.family, opening.source)
+                or admits(program, opening)
+            )
+        if not verdicts[opening]:
             yield connection
+
+
+def is_among(suspects: Suspects, packet: Packet) -> bool:
+    """Whether either end of a connection that a packet opens is suspect."""
+    return suspects is None or any(
+        address_key(packet.family, end) in suspects for end in (packet.source, packet.destination)
+    )

@@ -20,13 +20,14 @@ from ringfence.dataplane.commands import (
     commands,
     is_compatible,
 )
-from ringfence.dataplane.connections import forbidden, list_connections
+from ringfence.dataplane.connections import Tracked, forbidden, is_among, list_connections
 from ringfence.dataplane.difference import path
 from ringfence.dataplane.exclusion import closing, profiles_with
 from ringfence.dataplane.netlink import NETFILTER, ROUTE, Conversation
 from ringfence.dataplane.program import CONNECTION, HashSet, Program, connection_key
 from ringfence.dataplane.reading import read_counts, read_generation, read_program
 from ringfence.dataplane.skeleton import DROPS, REVOKED
+from ringfence.dataplane.suspects import NOBODY, Suspects, suspects, together
 from ringfence.dataplane.transaction import carry_out, failure
 from ringfence.errors import KernelError
 from ringfence.model.policies import Direction
@@ -54,6 +55,7 @@ class Kernel:
         except OSError as error:
             raise _unusable(error) from error
         self._present = NOTHING
+        self._suspects: Suspects = None
         self._revoked: frozenset[bytes] = frozenset()
         self._generation = -1
         self.transactions = 0
@@ -142,15 +144,23 @@ class Kernel:
         """Revoke the tracked connections that the present program would not let open; their numbers.
 
         Everything else stays or becomes free, and what has ended is forgotten. To be called whenever a program was put
-        in, and every now and then.
+        in, and every now and then. Only those are judged whose verdict may have changed since this was last called.
         """
+        suspected = self._suspects
+        about = None if suspected is None else suspected | self._revoked
         try:
             node = list_addresses(self._routing)
-            connections = list(list_connections(self._conversation))
+            connections = list(list_connections(self._conversation, about))
         except OSError as error:
             raise _unusable(error) from error
-        self.revoke(one.identifier for one in forbidden(self._present, connections, node))
+        judged = forbidden(self._present, connections, node, suspected)
+        spared = (one for one in connections if self._is_revoked(one) and not is_among(suspected, one.opening))
+        self.revoke(one.identifier for some in (judged, spared) for one in some)
+        self._suspects = NOBODY
         return self.revoked
+
+    def _is_revoked(self, connection: Tracked) -> bool:
+        return connection_key(connection.identifier) in self._revoked
 
     def drops(self) -> Iterator[Drops]:
         """What was dropped so far, for every isolated address and direction."""
@@ -162,6 +172,7 @@ class Kernel:
     def _go(self, program: Program) -> None:
         if not is_compatible(self._present, program):
             self._clear()
+        self._suspects = together(self._suspects, suspects(self._present, program))
         for before, after in pairwise([self._present, *path(self._present, program)]):
             self._apply(commands(before, after))
             self._present = after
