@@ -141,6 +141,19 @@ def test_whoever_is_judged_otherwise_is_suspect(ends: tuple[Program, Program]) -
             assert is_among(suspected, packet)
 
 
+def test_other_ports_make_all_pods_of_a_profile_suspect() -> None:
+    old, new = (allowing_everybody_on(port) for port in PORTS)
+    assert suspects(old, new) == frozenset({address(0), address(1)})
+
+
+def allowing_everybody_on(port: int) -> Program:
+    """Two pods are isolated and can be reached on one port."""
+    ports = RangeSet(PORT, frozenset({(port_key(port), port_key(port))}))
+    chain = profile_chain(Direction.INGRESS, (Rule((Lookup((Field.PORT,), "ports"),), Verdict.RETURN),))
+    isolated = VerdictMap(ADDRESS[V4], {"ingress_0": frozenset({address(0), address(1)})})
+    return skeleton().changed({"ports": ports, ISOLATED[Direction.INGRESS, V4]: isolated}, {"ingress_0": chain})
+
+
 @given(programs())
 def test_nobody_is_suspect_where_nothing_changes(program: Program) -> None:
     assert suspects(program, Program(dict(program.collections), dict(program.chains))) == NOBODY
