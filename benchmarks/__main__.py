@@ -7,20 +7,34 @@ engine were measured, their growth is printed and drawn (`docs/growth.svg`).
 
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import msgspec
+from tests.dataplane.network import enter_namespaces
 
-from benchmarks import engine, growth, loading
+from benchmarks import dataplane, engine, growth, laboratory, loading, packets
 from benchmarks.measuring import Figure, calibration
 
 RESULTS = Path(__file__).with_name("results.json")
-PARTS = ("command-line", "loading", *engine.SIZES)
+KERNEL: dict[str, Callable[[], Iterable[Figure]]] = {
+    "packets": packets.measure,
+    "program": dataplane.program,
+    "node": dataplane.node,
+    "transports": dataplane.transports,
+}
+"""Parts for which this process goes into network namespaces of its own."""
+
+PARTS = ("command-line", "loading", *engine.SIZES, *KERNEL, *laboratory.SIZES)
 
 
 def figures_of(part: str) -> Iterable[Figure]:
     """The figures of one part, measured here and now."""
+    if part in KERNEL:
+        enter_namespaces()
+        return KERNEL[part]()
+    if part in laboratory.SIZES:
+        return laboratory.measure(laboratory.SIZES[part])
     if part == "command-line":
         return engine.command_line()
     if part == "loading":

@@ -64,7 +64,7 @@ def in_child(run: Callable[[], None], seconds: float) -> bytes:
 
 def _run_and_exit(run: Callable[[], None], writing: int) -> None:
     try:
-        _enter_namespaces()
+        enter_namespaces()
         run()
     except pytest.skip.Exception as skipped:
         os.write(writing, _SKIPPED + str(skipped).encode())
@@ -87,7 +87,8 @@ def _read_all(reading: int, deadline: float) -> bytes:
         received += piece
 
 
-def _enter_namespaces() -> None:
+def enter_namespaces() -> None:
+    """Go on in new namespaces, as their root."""
     user, group = os.getuid(), os.getgid()
     if _libc.unshare(_NEW_USER | _NEW_NETWORK | _NEW_MOUNTS) < 0:
         pytest.skip(f"the kernel allows no namespaces here: {os.strerror(ctypes.get_errno())}")

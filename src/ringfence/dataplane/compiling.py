@@ -64,7 +64,7 @@ class Compiler:
             del self._tracked[name]
         owners = owners_of(self._state, changes.addresses)
         for tracked in self._tracked.values():
-            tracked.refresh(owners, changes.namespaces)
+            tracked.refresh(owners, changes.namespaces, relabelled=changes.relabelled)
         for name in wanted.keys() - self._tracked.keys():
             self._tracked[name] = TrackedSet(wanted[name], self._state)
 

@@ -82,24 +82,23 @@ class TrackedSet:
         self._look_at(self._owners(self._anybody))
         self._usual_size = len(self.set.elements)
 
-    def refresh(self, owners: Owners, namespaces: frozenset[str] | None) -> None:
+    def refresh(self, owners: Owners, namespaces: frozenset[str], *, relabelled: bool) -> None:
         """Look again at some addresses, because their pods have changed.
 
-        Where selectors may mean other pods than before, in some `namespaces` or in all, it is found out which
-        identities these are, and their pods' addresses are looked at, too.
+        Where selectors may mean other pods than before, because something moved in some `namespaces` or because
+        namespaces were `relabelled`, it is found out which identities these are, and their pods are looked at, too.
         """
         looked_at = owners
-        if self._may_mean_others(namespaces):
+        if self._namespaces is None:
+            may_mean_others = relabelled or bool(namespaces)
+        else:
+            may_mean_others = not self._namespaces.isdisjoint(namespaces)
+        if may_mean_others:
             before, self._bits = self._bits, self._current_bits()
             self._anybody = reduce(or_, self._bits, 0)
             changed = reduce(or_, (old ^ new for old, new in zip(before, self._bits, strict=True)), 0)
             looked_at = {**owners, **self._owners(changed & self._state.population.everyone)}
         self._look_at(looked_at)
-
-    def _may_mean_others(self, namespaces: frozenset[str] | None) -> bool:
-        if namespaces is None or self._namespaces is None:
-            return namespaces != frozenset()
-        return not self._namespaces.isdisjoint(namespaces)
 
     def has_outgrown(self) -> bool:
         """Whether the set has become a large one since this was last so: then it may have to be shared."""

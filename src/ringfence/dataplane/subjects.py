@@ -25,12 +25,13 @@ Side = tuple[Direction, Family]
 class Changes(NamedTuple):
     """What a look at the state found: addresses whose pods changed, and moves between chains, by verdict map.
 
-    Selectors may mean other pods than before in these `namespaces`; in all, if it is None.
+    Selectors may mean other pods than before in these `namespaces`, and, if namespaces were `relabelled`, in others.
     """
 
     addresses: set[Address]
     moves: dict[Side, list[Move]]
-    namespaces: frozenset[str] | None
+    namespaces: frozenset[str]
+    relabelled: bool
 
 
 class _Isolation(NamedTuple):
@@ -61,12 +62,12 @@ class Subjects:
     def look(self) -> Changes:
         """Find out what changed since the last look."""
         moved, changed = self._state.population.take(self._movements)
-        namespaces = self._namespaces_of(moved, changed)
+        namespaces = frozenset(one.namespace for some in (moved, changed) for one in some)
         addresses = {address for member in moved if not member.host_network for address in member.addresses}
         identities = self._rehouse(moved) | (changed & self._pods.keys())
         placed = addresses | self._look_at_policies(identities)
         moves = {side: list(self._moves(side, placed)) for side in self._placed}
-        return Changes(addresses, moves, namespaces)
+        return Changes(addresses, moves, namespaces, self._were_relabelled())
 
     def is_known(self, address: Address) -> bool:
         """Whether a pod of the node's own has this address."""
@@ -84,13 +85,10 @@ class Subjects:
             if profile and chain in outgrown:
                 self._chain_name(profile, subject)
 
-    def _namespaces_of(self, moved: set[Member], changed: set[Identity]) -> frozenset[str] | None:
-        """Where selectors may mean other pods than at the last look."""
-        version = self._state.namespaces.version
-        if version != self._namespaces_version:
-            self._namespaces_version = version
-            return None
-        return frozenset(one.namespace for some in (moved, changed) for one in some)
+    def _were_relabelled(self) -> bool:
+        """Whether namespaces came, went or got other labels since the last look."""
+        before, self._namespaces_version = self._namespaces_version, self._state.namespaces.version
+        return before != self._namespaces_version
 
     def _rehouse(self, moved: set[Member]) -> set[Identity]:
         """Note where the node's own pods live now; the identities to which some of them came."""

@@ -36,6 +36,7 @@ class NetworkPolicyTier:
         self._selections = selections
         self._policies: defaultdict[str, dict[str, CompiledPolicy]] = defaultdict(dict)
         self._versions: defaultdict[str, int] = defaultdict(int)
+        self._remembered_subjects: dict[str, tuple[object, list[tuple[CompiledPolicy, Bitset]]]] = {}
         self._uses_version: object = None
         self._remembered_uses: dict[tuple[Direction, Family], Uses] = {}
         self._profiles: WeakValueDictionary[tuple[Direction, tuple[CompiledPolicy, ...]], Profile]
@@ -98,8 +99,8 @@ class NetworkPolicyTier:
     def _find_profile(self, subject: Identity, direction: Direction) -> Profile | None:
         isolating = tuple(
             policy
-            for policy in self._policies[subject.namespace].values()
-            if direction in policy.rules and self._selections.pods(policy.subject) >> subject.bit & 1
+            for policy, subjects in self._policies_with_subjects(subject.namespace)
+            if subjects >> subject.bit & 1 and direction in policy.rules
         )
         if not isolating:
             return None
@@ -107,6 +108,16 @@ class NetworkPolicyTier:
         if profile is None:
             profile = self._profiles[direction, isolating] = Profile(direction, isolating)
         return profile
+
+    def _policies_with_subjects(self, namespace: str) -> list[tuple[CompiledPolicy, Bitset]]:
+        """The policies of a namespace and whom they select; remembered as long as nothing changes."""
+        version = (self._versions[namespace], self._selections.version)
+        remembered = self._remembered_subjects.get(namespace)
+        if remembered is None or remembered[0] != version:
+            policies = self._policies[namespace].values()
+            remembered = version, [(policy, self._selections.pods(policy.subject)) for policy in policies]
+            self._remembered_subjects[namespace] = remembered
+        return remembered[1]
 
     # --- what rules say -------------------------------------------------------------------------------------------
 

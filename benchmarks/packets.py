@@ -1,0 +1,168 @@
+"""What a packet costs in the kernel, of an accepted connection or a new one, with more and more isolated pods.
+
+Costs are ratios to the same packets with no rules at all, measured in turn in one run; each is the best of many short
+bursts, since others use the machine, too.
+"""
+
+import ctypes
+import os
+import socket
+import struct
+import time
+from collections.abc import Iterator
+from typing import Final
+
+from tests.dataplane.network import Network, address, leave_for_new_network, received
+
+from benchmarks.dataplane import pod, policy, put
+from benchmarks.measuring import Figure
+from ringfence.dataplane.compiling import Compiler
+from ringfence.dataplane.kernel import Kernel
+from ringfence.dataplane.netlink import NETFILTER, REQUEST, Conversation, message
+from ringfence.engine.state import State
+
+SIZES: Final = (1, 100, 1_000, 10_000)
+ROUNDS: Final = 400
+LIMIT: Final = 1.6
+IN_A_NAMESPACE: Final = 100
+
+
+def measure() -> Iterator[Figure]:
+    """Every size beside no rules at all."""
+    lanes = {"no rules": Lane(None)} | {f"{size:,} isolated pods": Lane(size) for size in SIZES}
+    best: dict[tuple[str, str], float] = {}
+    for _ in range(ROUNDS):
+        for name, lane in lanes.items():
+            for kind, took in (("accepted", lane.seconds_for_accepted()), ("new", lane.seconds_for_new())):
+                best[name, kind] = min(best.get((name, kind), took), took)
+    for kind, what in (("accepted", "a packet of an accepted connection"), ("new", "a packet that opens a connection")):
+        nothing = best["no rules", kind]
+        yield Figure(f"{what}, no rules", nothing * 1e6, "µs")
+        for name in list(lanes)[1:]:
+            yield Figure(f"  {name}, a policy each, to no rules", best[name, kind] / nothing, "x", LIMIT)
+
+
+class Lane:
+    """A client, a server and a router of their own, the router programmed for so many isolated pods."""
+
+    packets = 200
+
+    def __init__(self, isolated: int | None) -> None:
+        leave_for_new_network()
+        self._network = Network(2)
+        self._conntrack = Conversation(NETFILTER)
+        if isolated is not None:
+            Kernel().become(Compiler(pods_with_own_policies(isolated), lambda member: True).program())
+        self._server = self._network.udp(0, 80)
+        self._server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+        self._client = self._network.udp(1, 4000)
+        self._client.connect((address(0), 80))
+        with self._network.inside(1):
+            raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+        raw.connect((address(0), 80))
+        self._accepted = Burst(self._client, [b"x" for _ in range(self.packets)])
+        self._new = Burst(raw, [opening(10_000 + port) for port in range(self.packets)])
+
+    def seconds_for_accepted(self) -> float:
+        """The time for a packet of a connection that was answered, from the client's system call to the server."""
+        while received(self._server, 0.001):
+            pass
+        self._client.send(b"question")
+        _, caller = self._server.recvfrom(100)
+        self._server.sendto(b"answer", caller)
+        self._client.recv(100)
+        return self._seconds_for(self._accepted)
+
+    def seconds_for_new(self) -> float:
+        """The time for a packet that opens a connection."""
+        self._conntrack.send(message(FLUSH_CONNECTIONS, REQUEST, 1, bytes(4)))
+        return self._seconds_for(self._new)
+
+    def _seconds_for(self, burst: "Burst") -> float:
+        start = time.perf_counter()
+        burst.send()
+        return (time.perf_counter() - start) / self.packets
+
+
+FLUSH_CONNECTIONS: Final = (1 << 8) + 2
+
+
+def pods_with_own_policies(count: int) -> State:
+    """The lane's two pods and others; the first `count` of them are isolated, by policies that name one peer each."""
+    state = State(live=True)
+    for i in range(max(count, 2)):
+        number = i << 8 | 2 if i < 2 else 1 << 22 | i
+        put(state, pod(f"n{i // IN_A_NAMESPACE}", f"p{i}", f"a{i}", number))
+    for i in range(count):
+        peers = ([{"podSelector": {"matchLabels": {"app": f"a{(i + step) % max(count, 2)}"}}}] for step in (1, -1))
+        ingress, egress = peers
+        ports = [{"port": 80, "protocol": "UDP"}]
+        spec = {
+            "podSelector": {"matchLabels": {"app": f"a{i}"}},
+            "policyTypes": ["Ingress", "Egress"],
+            "ingress": [{"from": ingress, "ports": ports}],
+            "egress": [{"to": egress, "ports": ports}],
+        }
+        put(state, {**policy(f"n{i // IN_A_NAMESPACE}", f"p{i}", "", "", 0), "spec": spec})
+    return state
+
+
+def opening(source_port: int) -> bytes:
+    """A UDP datagram with its IP header, from the lane's client to its server."""
+    source, destination = (socket.inet_aton(address(pod)) for pod in (1, 0))
+    header = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 28, 0, 0, 64, socket.IPPROTO_UDP, 0, source, destination)
+    return header + struct.pack(">HHHH", source_port, 80, 8, 0)
+
+
+class Burst:
+    """Many datagrams given to the kernel in few system calls, so that this process's own time does not count."""
+
+    _at_once = 1_000  # the kernel takes no more
+
+    def __init__(self, sender: socket.socket, datagrams: list[bytes]) -> None:
+        self._sender = sender
+        self._buffers = [ctypes.create_string_buffer(one, max(len(one), 1)) for one in datagrams]
+        self._pieces = (_Piece * len(datagrams))(
+            *(_Piece(ctypes.addressof(buffer), len(one)) for buffer, one in zip(self._buffers, datagrams, strict=True))
+        )
+        self._messages = (_Message * len(datagrams))(
+            *(_Message(_Header(pieces=ctypes.pointer(piece), count=1)) for piece in self._pieces)
+        )
+
+    def send(self) -> None:
+        """Send all of them."""
+        at = 0
+        while at < len(self._messages):
+            first = ctypes.byref(self._messages, at * ctypes.sizeof(_Message))
+            sent = _libc.sendmmsg(self._sender.fileno(), first, min(self._at_once, len(self._messages) - at), 0)
+            assert sent > 0, os.strerror(ctypes.get_errno())
+            at += sent
+
+
+class _Piece(ctypes.Structure):
+    """`struct iovec`."""
+
+    _fields_ = (("base", ctypes.c_void_p), ("length", ctypes.c_size_t))
+
+
+class _Header(ctypes.Structure):
+    """`struct msghdr`."""
+
+    _fields_ = (
+        ("name", ctypes.c_void_p),
+        ("name_length", ctypes.c_uint32),
+        ("pieces", ctypes.POINTER(_Piece)),
+        ("count", ctypes.c_size_t),
+        ("control", ctypes.c_void_p),
+        ("control_length", ctypes.c_size_t),
+        ("flags", ctypes.c_int),
+    )
+
+
+class _Message(ctypes.Structure):
+    """`struct mmsghdr`."""
+
+    _fields_ = (("header", _Header), ("sent", ctypes.c_uint))
+
+
+_libc: Final = ctypes.CDLL(None, use_errno=True)
