@@ -8,6 +8,7 @@ Source: kubernetes.io, "Kubernetes API Concepts": "Efficient detection of change
 """
 
 import random
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -26,6 +27,9 @@ from ringfence.sources.live import PAGE, Refusal, Resource, get_page
 
 PATIENCE: Final = 150.0
 """Seconds without a word from the server after which a watch is opened anew; bookmarks come every minute."""
+
+_KEEP_ALIVE: Final = {socket.TCP_KEEPIDLE: 10, socket.TCP_KEEPINTVL: 5, socket.TCP_KEEPCNT: 3}
+"""When a watch's connection is found to be dead, though nobody has closed it: after 25 seconds."""
 
 _LONGEST_WATCH: Final = (300, 600)
 """Between how many seconds the server is asked to end a watch by itself: then credentials are looked at again."""
@@ -184,6 +188,7 @@ class _Following:
             if not answer.is_success:
                 answer.read()
                 raise Refusal.of(answer)
+            _keep_alive(answer)
             self._deliver(Alive(self._kind))
             for line in _lines(answer.iter_bytes()):
                 self._take(line)
@@ -260,6 +265,15 @@ def _written(item: msgspec.Raw) -> _ObjectMetadata:
 def _identity(item: msgspec.Raw) -> tuple[str, str]:
     metadata = _written(item)
     return metadata.namespace, metadata.name
+
+
+def _keep_alive(answer: httpx.Response) -> None:
+    """Have the kernel ask now and then whether the other end is still there: a dead path breaks the connection."""
+    connection = answer.extensions["network_stream"].get_extra_info("socket")
+    if connection is not None:  # it is not a socket of ours behind a proxy's TLS
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in _KEEP_ALIVE.items():
+            connection.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
