@@ -7,7 +7,8 @@ import base64
 import os
 import subprocess
 import sys
-from typing import Any, Final
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -42,10 +43,23 @@ class _Status(msgspec.Struct, frozen=True, rename="camel"):
     token: str | None = None
     client_certificate_data: str | None = None
     client_key_data: str | None = None
+    expiration_timestamp: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
 
 
 class _ExecCredential(msgspec.Struct, frozen=True):
     status: _Status
+
+
+class Credential(msgspec.Struct, frozen=True):
+    """A user, in the fields of a kubeconfig and without a plugin, and until when he is accepted, if that is known."""
+
+    user: dict[str, Any]
+    expires: datetime | None = None
+
+    @property
+    def has_expired(self) -> bool:
+        """Whether it is no longer worth trying."""
+        return self.expires is not None and self.expires <= datetime.now(UTC)
 
 
 def obtained(user: dict[str, Any], cluster: dict[str, Any]) -> dict[str, Any]:
@@ -53,23 +67,28 @@ def obtained(user: dict[str, Any], cluster: dict[str, Any]) -> dict[str, Any]:
 
     Raises LiveClusterError if the plugin cannot be run, fails, or answers what is no credential.
     """
+    return obtain(user, cluster).user
+
+
+def obtain(user: dict[str, Any], cluster: dict[str, Any], patience: float | None = None) -> Credential:
+    """As `obtained`, with the time at which it expires; a plugin that takes longer than `patience` seconds fails."""
     if not user.get("exec"):
-        return user
+        return Credential(user)
     try:
         plugin = msgspec.convert(user["exec"], _Plugin)
     except msgspec.ValidationError as error:
         raise LiveClusterError(f"the exec plugin of the kubeconfig cannot be used: {error}") from None
-    status = _run(plugin, cluster)
+    status = _run(plugin, cluster, patience)
     found = {
         "token": status.token,
         "client-certificate-data": _encoded(status.client_certificate_data),
         "client-key-data": _encoded(status.client_key_data),
     }
     kept = {field: value for field, value in user.items() if field != "exec"}
-    return kept | {field: value for field, value in found.items() if value}
+    return Credential(kept | {field: value for field, value in found.items() if value}, status.expiration_timestamp)
 
 
-def _run(plugin: _Plugin, cluster: dict[str, Any]) -> _Status:
+def _run(plugin: _Plugin, cluster: dict[str, Any], patience: float | None) -> _Status:
     interactive = sys.stdin.isatty() and plugin.interactive_mode != "Never"
     environment = os.environ | {variable.name: variable.value for variable in plugin.env or ()}
     environment["KUBERNETES_EXEC_INFO"] = _request(plugin, cluster, interactive)
@@ -80,7 +99,10 @@ def _run(plugin: _Plugin, cluster: dict[str, Any]) -> _Status:
             env=environment,
             stdin=None if interactive else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
+            timeout=patience,
         )
+    except subprocess.TimeoutExpired:
+        raise LiveClusterError(f"the credential plugin {plugin.command} did not end within {patience:g} s") from None
     except OSError as error:
         hint = f": {plugin.install_hint}" if plugin.install_hint else ""
         raise LiveClusterError(
@@ -90,7 +112,7 @@ def _run(plugin: _Plugin, cluster: dict[str, Any]) -> _Status:
         raise LiveClusterError(f"the credential plugin {plugin.command} failed with exit code {run.returncode}")
     try:
         return msgspec.json.decode(run.stdout, type=_ExecCredential).status
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise LiveClusterError(f"the credential plugin {plugin.command} gave no ExecCredential: {error}") from None
 
 

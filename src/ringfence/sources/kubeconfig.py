@@ -20,6 +20,9 @@ from ringfence.sources.yaml_values import Builder, UnreadableYaml
 SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 """Where a pod finds its own credentials."""
 
+IN_CLUSTER: Final = "in-cluster"
+"""The context of a pod's own service account."""
+
 _PATHS: Final = ("certificate-authority", "client-certificate", "client-key", "tokenFile")
 """The fields that name files; what is not absolute is relative to the kubeconfig that says it."""
 
@@ -41,7 +44,7 @@ def select(context: str | None = None, kubeconfig: str | None = None) -> Selecti
     Raises LiveClusterError if there is no configuration, if it cannot be read, or if it does not have the context.
     """
     files = _files(kubeconfig)
-    if not files and context is None and (inside := _service_account()):
+    if not files and context in (None, IN_CLUSTER) and (inside := _service_account()):
         return inside
     if not files:
         raise LiveClusterError(
@@ -162,7 +165,7 @@ def _service_account() -> Selection | None:
         return None
     namespace = folder / "namespace"
     return Selection(
-        context="in-cluster",
+        context=IN_CLUSTER,
         namespace=namespace.read_text().strip() if namespace.is_file() else DEFAULT_NAMESPACE,
         cluster={
             "server": f"https://{f'[{host}]' if ':' in host else host}:{port}",

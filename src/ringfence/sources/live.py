@@ -22,6 +22,7 @@ from ringfence.model.problems import Problem, Severity
 from ringfence.sources.credentials import obtained
 from ringfence.sources.kubeconfig import Selection, select
 from ringfence.sources.reading import Found, Reading, collect, name_of
+from ringfence.sources.wire import UNREADABLE
 
 PAGE: Final = 500
 """Objects in one answer, as kubectl asks for them."""
@@ -175,7 +176,7 @@ def get_page(client: httpx.Client, path: str, parameters: dict[str, str]) -> Lis
         raise Refusal.of(answer)
     try:
         return msgspec.json.decode(answer.content, type=Listing)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         message = f"{client.base_url}: {path} is no list of objects ({error}): is this an API server?"
         raise LiveClusterError(message) from None
 
@@ -183,9 +184,10 @@ def get_page(client: httpx.Client, path: str, parameters: dict[str, str]) -> Lis
 def _said(answer: httpx.Response) -> str:
     try:
         status = msgspec.json.decode(answer.content, type=_Status)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         status = _Status()
-    return status.message or f"{answer.status_code} {answer.reason_phrase}"
+    elsewhere = f" (to {answer.headers['Location']})" if answer.has_redirect_location else ""
+    return status.message or f"{answer.status_code} {answer.reason_phrase}{elsewhere}"
 
 
 def _read(item: msgspec.Raw, kind: str, origin: Origin) -> Iterator[Found]:
