@@ -86,6 +86,7 @@ def _following(connections: Connections, deliver: Callable[[Event], None]) -> It
         yield
     finally:
         ended.set()
+        connections.close()
 
 
 @contextmanager
