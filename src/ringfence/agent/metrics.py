@@ -6,7 +6,14 @@ Source: prometheus.io, "Metric and label naming".
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
 
 from ringfence.dataplane.kernel import Drops
 from ringfence.dataplane.program import Collection, Program, VerdictMap
@@ -19,6 +26,7 @@ class Metrics:
     """The metrics of one agent, in a registry of their own."""
 
     def __init__(self) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         registry = self._registry = CollectorRegistry()
         self.programming = Histogram(
             "ringfence_programming_seconds",
