@@ -201,7 +201,7 @@ class TestOpenConnections:
             eventually(lambda: not one.passes())
             client.sendto(b"more", (address(SERVER), 90))
             survived = received(server) == b"more"
-            assert survived is (one.metric("ringfence_ended_connections_total") == 0)
+            assert survived is (one.metric("ringfence_ended_connections_total") == 0), "told after it is done"
             return survived
 
     @in_own_network
@@ -264,8 +264,8 @@ class TestFaults:
             eventually(lambda: not one.loop.unready())
             nft("delete", "table", "inet", "ringfence")
             eventually(lambda: programmed() and not one.passes())
-            assert one.metric("ringfence_repairs_total") == 1
-            assert "somebody changed the table" in one.log.getvalue()
+            eventually(lambda: one.metric("ringfence_repairs_total") == 1)
+            eventually(lambda: "somebody changed the table" in one.log.getvalue())
 
     @in_own_network
     def test_what_the_last_agent_left_stays_until_the_next_one_knows_better(self) -> None:
@@ -296,7 +296,7 @@ class TestFaults:
             one.tell(upserted(wrong))
             eventually(lambda: not one.passes())
             eventually(lambda: "must be between 1 and 65535" in one.log.getvalue())
-            assert one.metric("ringfence_unusable_objects") == 1
+            eventually(lambda: one.metric("ringfence_unusable_objects") == 1)
             assert not one.loop.unready()
 
     @in_own_network
@@ -308,10 +308,10 @@ class TestFaults:
                 one.tell(upserted(OPEN))
                 eventually(lambda: "wrong" in one.loop.unready())
                 assert not one.passes()
-                assert one.metric("ringfence_failures_total") > 0
+                eventually(lambda: one.metric("ringfence_failures_total") > 0)
             eventually(one.passes)
             eventually(lambda: not one.loop.unready())
-            assert "in force now" in one.log.getvalue()
+            eventually(lambda: "in force now" in one.log.getvalue())
 
     @in_own_network
     def test_a_defect_of_ours_leaves_in_force_what_is_and_is_tried_again(self) -> None:
