@@ -199,6 +199,8 @@ class TestOpenConnections:
             assert received(client) == b"answer"
             one.tell(upserted(CLOSED))
             eventually(lambda: not one.passes())
+            if choice is ExistingConnections.END:
+                eventually(lambda: one.metric("ringfence_ended_connections_total") > 0)
             client.sendto(b"more", (address(SERVER), 90))
             survived = received(server) == b"more"
             assert survived is (one.metric("ringfence_ended_connections_total") == 0), "told after it is done"
