@@ -328,6 +328,20 @@ class TestFaults:
             eventually(one.passes)
 
     @in_own_network
+    def test_a_node_that_is_not_there_is_no_node_to_enforce_on(self) -> None:
+        with running(Settings("heer")) as one:
+            one.tell(*listing(*BOTH, HERE, CLOSED))
+            eventually(lambda: "there is no Node heer" in one.log.getvalue())
+            assert one.loop.unready() == "there is no Node heer: is --node right?"
+
+    @in_own_network
+    def test_without_ranges_nobody_can_be_held(self) -> None:
+        with running() as one:
+            one.tell(*listing(*BOTH, node("here", "192.168.0.1")))
+            eventually(lambda: "no pod can be held: the Node here says no podCIDRs" in one.log.getvalue())
+            assert one.passes()
+
+    @in_own_network
     def test_an_interrupted_watch_is_told_and_counted(self) -> None:
         with running() as one:
             one.tell(Interrupted("Pod", "the server is gone", 0.5))

@@ -47,6 +47,11 @@ class Enforcement:
         return self._began
 
     @property
+    def held(self) -> bool:
+        """Whether there are ranges in which unknown addresses are held."""
+        return bool(self._held)
+
+    @property
     def in_order(self) -> bool:
         """Whether the kernel holds what the state said when it was last enforced."""
         return self._began and not self.refusals

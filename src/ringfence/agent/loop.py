@@ -9,7 +9,7 @@ import gc
 import queue
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 import msgspec
@@ -92,7 +92,7 @@ class Loop:
         self._refused: list[str] = []
         self._repetitions = Repetitions()
         self._interruptions: dict[str, str] = {}
-        self._bypassing: list[str] = []
+        self._complained: list[str] = []
 
     # --- for other threads ----------------------------------------------------------------------------------------
 
@@ -105,6 +105,8 @@ class Loop:
         """Why the node's policies may not all be in force, if it is so."""
         if not self._view.complete:
             return f"not listed yet: {', '.join(self._view.missing)}"
+        if not self._view.has_node(self._settings.node):
+            return f"there is no Node {self._settings.node}: is --node right?"
         if not self._enforcement.in_order:
             refusals = "; ".join(map(str, self._enforcement.refusals))
             return f"the kernel does not hold what it should: {refusals or 'not enforced yet'}"
@@ -208,6 +210,7 @@ class Loop:
         self._report_refusals()
         self._report_problems()
         if is_first:
+            self._next_check = ended
             self._journal.info("enforcing", **self._view.counts(), seconds=round(ended - began, 3))
 
     def _tend(self) -> None:
@@ -220,16 +223,26 @@ class Loop:
             self._journal.error(f"cannot repair: {error}")
 
     def _check_node(self) -> None:
-        bypassing = checks.bridges_past_filters()
-        if bypassing and bypassing != self._bypassing:
-            self._journal.error(
-                "pods on a bridge reach each other past every packet filter: "
+        """Tell of what keeps policies from being enforced here, whatever is programmed: once, as long as it lasts."""
+        complaints = list(self._complaints()) if self._view.complete else []
+        for complaint in complaints:
+            if complaint not in self._complained:
+                self._journal.error(complaint)
+        self._complained = complaints
+        self._metrics.bypassing.set(len(checks.bridges_past_filters()))
+
+    def _complaints(self) -> Iterator[str]:
+        node = self._settings.node
+        if not self._view.has_node(node):
+            yield f"there is no Node {node}, so no pod is taken to be on it: is --node right?"
+        elif self._settings.holds and not self._enforcement.held:
+            yield f"no pod can be held: the Node {node} says no podCIDRs: give its pods' ranges with --pod-range"
+        if bridges := checks.bridges_past_filters():
+            yield (
+                f"pods on the bridge {' and '.join(bridges)} reach each other past every packet filter: "
                 "modprobe br_netfilter; sysctl -w net.bridge.bridge-nf-call-iptables=1 "
-                "net.bridge.bridge-nf-call-ip6tables=1",
-                bridges=bypassing,
+                "net.bridge.bridge-nf-call-ip6tables=1"
             )
-        self._bypassing = bypassing
-        self._metrics.bypassing.set(len(bypassing))
 
     # --- telling ----------------------------------------------------------------------------------------------------
 

@@ -52,6 +52,10 @@ class View:
         """How many objects of each kind there are."""
         return {kind: len(self._names[kind]) for kind in KINDS}
 
+    def has_node(self, name: str) -> bool:
+        """Whether there is a Node of this name."""
+        return name in self.state.nodes
+
     def pod_ranges(self, node: str) -> Addresses:
         """The ranges from which a node's pods have their addresses, as far as its Node object says them."""
         known = self.state.nodes.get(node)
