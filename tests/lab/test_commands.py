@@ -43,6 +43,8 @@ kind: NetworkPolicy
 metadata: {name: deny-all, namespace: shop}
 spec: {podSelector: {}, policyTypes: [Ingress]}
 """
+GONE = "NetworkPolicy shop/db-policy: deleted\n"
+TAKEN_IN = "NetworkPolicy shop/deny-all: applied\n"
 FETCH = "import urllib.request as u; print(u.urlopen('http://store', timeout=5).read().decode(), end='')"
 
 
@@ -145,8 +147,8 @@ def test_a_laboratory_in_the_background(rootless: bool) -> None:
         assert observed(somebody, "shop/db", "shop/web", "-p", "80") == [True]
         assert somebody.run("lab", "exec", "shop/web", "--", python(rootless), "-c", FETCH).stdout == "shop/db\n"
 
-        assert somebody.run("lab", "delete", "netpol", "db-policy", "-n", "shop").returncode == 0
-        assert somebody.run("lab", "apply", "-f", "-", manifests=DENY_ALL).returncode == 0
+        assert somebody.run("lab", "delete", "netpol", "db-policy", "-n", "shop").stderr == GONE
+        assert somebody.run("lab", "apply", "-f", "-", manifests=DENY_ALL).stderr == TAKEN_IN
         assert observed(somebody, "shop/web", "shop/svc/store", "-p", "80") == [False]
         assert observed(somebody, "shop/db", "shop/web", "-p", "80") == [False]
 
@@ -221,6 +223,7 @@ def test_without_a_laboratory_there_is_a_hint(arguments: tuple[str, ...]) -> Non
         pytest.param(("probe", "shop/web"), "Give a destination", id="a probe to nowhere"),
         pytest.param(("exec", "shop/app=none", "true"), "app=none", id="no pod to be in"),
         pytest.param(("delete", "potato", "x"), "'potato' is no kind", id="a kind that is not known"),
+        pytest.param(("delete", "netpol", "db-policy"), "no NetworkPolicy db-policy", id="not in this namespace"),
         pytest.param(("delete",), "what should be deleted?", id="nothing to delete"),
         pytest.param(("apply",), "which objects?", id="nothing to apply"),
     ],
@@ -232,6 +235,16 @@ def test_what_cannot_be_done_is_said(arguments: tuple[str, ...], message: str) -
         assert done.returncode == 2
         assert message in done.stderr
         assert "Traceback" not in done.stderr
+
+
+def test_what_can_be_applied_is_though_the_rest_is_wrong() -> None:
+    misspelt = DENY_ALL.replace("podSelector", "podSelektor") + "---\n" + DENY_ALL
+    with user(rootless=False) as somebody:
+        somebody.run("lab", "up", "-f", "-", manifests=SHOP)
+        done = somebody.run("lab", "apply", "-f", "-", manifests=misspelt)
+        assert done.returncode == 2
+        assert "podSelektor" in done.stderr
+        assert done.stderr.endswith(TAKEN_IN)
 
 
 def test_a_laboratory_that_cannot_be_built_says_why() -> None:

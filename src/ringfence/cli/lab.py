@@ -10,7 +10,7 @@ from typing import Final, NoReturn
 import click
 
 from ringfence.analysis.endpoints import KINDS
-from ringfence.cli import EXIT_NO, EXIT_YES
+from ringfence.cli import EXIT_NO, EXIT_UNUSABLE, EXIT_YES
 from ringfence.cli.can import Port as PortParameter
 from ringfence.cli.inputs import Inputs, input_options
 from ringfence.cli.terminal import wants_colour
@@ -19,7 +19,8 @@ from ringfence.lab import session, wire
 from ringfence.lab.placement import Wishes
 from ringfence.lab.run import Progress, run
 from ringfence.lab.topology import Port
-from ringfence.model.objects import DEFAULT_NAMESPACE, Manifest, kind_of, namespace_of
+from ringfence.model.objects import DEFAULT_NAMESPACE, Manifest, Object, kind_of, namespace_of
+from ringfence.model.problems import Problem, Severity
 from ringfence.render import lab as writers
 from ringfence.render.lab import Report
 from ringfence.sets.addresses import FAMILIES, Family
@@ -37,6 +38,9 @@ _KINDS: Final = {
     **dict.fromkeys(("no", "node", "nodes"), "Node"),
     **dict.fromkeys(("endpointslice", "endpointslices"), "EndpointSlice"),
 }
+
+ObjectName = tuple[str, str, str]
+"""Namespace, if its kind has any, kind and name."""
 
 _FAMILIES: Final = {"4": (Family.IPV4,), "6": (Family.IPV6,), "both": FAMILIES}
 
@@ -185,7 +189,11 @@ def apply(name: str, inputs: Inputs) -> None:
     \b
     ringfence lab apply -f deny-all.yaml
     """
-    session.ask(name, wire.Apply(wire.pack(_manifests(inputs))))
+    manifests, problems = _manifests(inputs)
+    session.ask(name, wire.Apply(wire.pack(manifests)))
+    _tell("applied", (_reference_to(manifest.object) for manifest in manifests))
+    if any(problem.severity is Severity.ERROR for problem in problems):
+        sys.exit(EXIT_UNUSABLE)
 
 
 @lab.command()
@@ -203,14 +211,23 @@ def delete(name: str, inputs: Inputs, kind: str, names: tuple[str, ...]) -> None
     if kind and names:
         references = [_reference(kind, inputs.namespace, one) for one in names]
     elif inputs.filenames or inputs.kustomize:
-        objects = [manifest.object for manifest in _manifests(inputs)]
-        references = [(namespace_of(one), kind_of(one), one.metadata.name) for one in objects]
+        references = [_reference_to(manifest.object) for manifest in _manifests(inputs)[0]]
     else:
         raise InputError("what should be deleted? Give a kind and a name, or -f FILE")
     session.ask(name, wire.Delete(tuple(references)))
+    _tell("deleted", references)
 
 
-def _reference(kind: str, namespace: str | None, name: str) -> tuple[str, str, str]:
+def _tell(what: str, references: Iterable[ObjectName]) -> None:
+    for namespace, kind, name in references:
+        click.echo(f"{kind} {namespace}/{name}: {what}" if namespace else f"{kind} {name}: {what}", err=True)
+
+
+def _reference_to(obj: Object) -> ObjectName:
+    return namespace_of(obj), kind_of(obj), obj.metadata.name
+
+
+def _reference(kind: str, namespace: str | None, name: str) -> ObjectName:
     """Namespace, kind and name of an object, its kind written in one of the ways that kubectl understands."""
     known = _KINDS.get(kind.lower())
     if known is None:
@@ -218,8 +235,8 @@ def _reference(kind: str, namespace: str | None, name: str) -> tuple[str, str, s
     return "" if known in ("Namespace", "Node") else namespace or DEFAULT_NAMESPACE, known, name
 
 
-def _manifests(inputs: Inputs) -> list[Manifest]:
-    """The objects of files; what is wrong with the others goes to stderr."""
+def _manifests(inputs: Inputs) -> tuple[list[Manifest], list[Problem]]:
+    """The objects of files, and what is wrong with the others, which goes to stderr."""
     from ringfence.sources.files import read
     from ringfence.sources.kustomize import build
 
@@ -227,10 +244,10 @@ def _manifests(inputs: Inputs) -> list[Manifest]:
     readings += [build(inputs.kustomize)] if inputs.kustomize else []
     if not readings:
         raise InputError("which objects? Give -f FILE or -k FOLDER")
-    for reading in readings:
-        for problem in reading.problems:
-            click.echo(str(problem), err=True)
-    return [manifest for reading in readings for manifest in reading.manifests]
+    problems = [problem for reading in readings for problem in reading.problems]
+    for problem in problems:
+        click.echo(str(problem), err=True)
+    return [manifest for reading in readings for manifest in reading.manifests], problems
 
 
 def _wishes(nodes: int, families: str | None) -> Wishes:

@@ -152,6 +152,23 @@ class State:
         """All kinds of policies in force, in the order in which they are asked: here is where a tier is added."""
         return self._tiers
 
+    def has(self, reference: Reference) -> bool:
+        """Whether there is an object of this kind and name."""
+        namespace, name = reference.namespace, reference.name
+        match reference.kind:
+            case "NetworkPolicy":
+                return self._network_policies.policy(namespace, name) is not None
+            case "Namespace":
+                return self.namespaces.is_defined(name)
+            case "Service":
+                return (namespace, name) in self.services
+            case "EndpointSlice":
+                return (namespace, name) in self.slices
+            case "Node":
+                return name in self.nodes
+            case _:
+                return reference in self._members or self.workloads.get(reference) is not None
+
     def identity(self, member: Member) -> Identity:
         """The identity of a pod that takes part."""
         return self.population.identity_of(member)

@@ -66,11 +66,19 @@ class Laboratory:
             raise InputError("\n".join(refusals))
 
     def delete(self, references: Iterable[Reference]) -> None:
-        """Let objects go while the laboratory runs."""
+        """Let objects go while the laboratory runs.
+
+        Raises InputError for objects that are not there; all others are gone then.
+        """
+        missing = []
         for reference in references:
+            if not self.cluster.state.has(reference):
+                missing.append(reference)
             self._placement.withdraw(reference)
             self.cluster.remove(reference.kind, reference.namespace, reference.name)
         self._rebuild()
+        if missing:
+            raise InputError("\n".join(map(_not_there, missing)))
 
     def questions(self, source: str = "", destination: str = "", ports: tuple[Port, ...] = ()) -> list[Question]:
         """What to ask about a connection, written as for every command; without ends, about all of them.
@@ -185,3 +193,8 @@ def _texts(values: Iterable[object]) -> tuple[str, ...]:
 
 def _reference(workload: Workload) -> Reference:
     return Reference(namespace_of(workload), workload.kind, workload.metadata.name)
+
+
+def _not_there(reference: Reference) -> str:
+    place = f" in namespace {reference.namespace}" if reference.namespace else ""
+    return f"there is no {reference.kind} {reference.name}{place}: ringfence lab status lists what there is"
