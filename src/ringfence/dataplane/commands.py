@@ -147,17 +147,17 @@ def _element_changes(old: Mapping[str, Collection], new: Mapping[str, Collection
                     yield from (Flush(name),) if before and before.elements else ()
                     yield from (AddElements(name, after),) if after.elements else ()
             case HashSet() | None, HashSet():
-                elements = before.elements if before else frozenset()
-                yield from _set_changes(name, after, after.elements - elements, elements - after.elements)
+                yield from _set_changes(name, after, before.elements if before else frozenset())
             case VerdictMap() | None, VerdictMap():
                 yield from _map_changes(name, after.key, moves_between(before, after))
 
 
-def _set_changes(name: str, kind: HashSet, added: frozenset[bytes], removed: frozenset[bytes]) -> Iterator[Command]:
+def _set_changes(name: str, after: HashSet, before: frozenset[bytes]) -> Iterator[Command]:
+    added = after.elements - before
     if added:
-        yield AddElements(name, msgspec.structs.replace(kind, elements=added))
-    if removed:
-        yield RemoveElements(name, msgspec.structs.replace(kind, elements=removed))
+        yield AddElements(name, msgspec.structs.replace(after, elements=added))
+    if len(before) + len(added) > len(after.elements):
+        yield RemoveElements(name, msgspec.structs.replace(after, elements=before - after.elements))
 
 
 def _map_changes(name: str, key: Key, moves: list[Move]) -> Iterator[Command]:

@@ -236,6 +236,8 @@ def _united(old: Program, new: Program, names: Iterable[str]) -> dict[str, Colle
 def _united_one(before: Collection | None, after: Collection) -> Collection:
     if not isinstance(before, HashSet) or not isinstance(after, HashSet) or before.elements <= after.elements:
         return after
+    if before.elements >= after.elements:
+        return before
     return msgspec.structs.replace(after, elements=before.elements | after.elements)
 
 
