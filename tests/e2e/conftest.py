@@ -6,8 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from ringfence.lab import linux
+
 from . import parts
+from .agents import Agent, agents
 from .control_plane import ControlPlane, running
+from .scene import Scene, staged
+from .world import World, living, new_namespace
 
 _numbers = itertools.count()
 
@@ -40,3 +45,34 @@ def namespace(api_server: ControlPlane) -> str:
     name = f"test-{next(_numbers)}"
     api_server.kubectl("create", "namespace", name)
     return name
+
+
+@pytest.fixture(scope="session")
+def world(real_parts: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """The cluster in which agents run; a test may break it, if it mends it again."""
+    try:
+        with linux.returning():
+            linux.unshare(linux.Kind.NETWORK)
+    except OSError as error:
+        pytest.skip(f"no network namespaces ({error.strerror}): run as root, or under `unshare --map-root-user`")
+    with living(tmp_path_factory.mktemp("world")) as one:
+        yield one
+
+
+@pytest.fixture
+def scene(world: World) -> Iterator[Scene]:
+    """A guarded pod and traffic around it. Its agents run if the test asks for them."""
+    owner = new_namespace(world, f"scene-{next(_numbers)}")
+    try:
+        with staged(world, owner) as one:
+            yield one
+    finally:
+        world.clear(owner)
+
+
+@pytest.fixture
+def agent(world: World, scene: Scene, tmp_path: Path) -> Iterator[Agent]:
+    """The agent of the node on which the guarded pod is, with the scene's policies in force."""
+    with agents(world, tmp_path, ["n1"]) as [one]:
+        scene.await_guard()
+        yield one

@@ -1,0 +1,211 @@
+"""Streams: traffic without pause between pods, at a bounded rate, every piece numbered and looked for where it arrives.
+
+One thread sends and receives for all streams of a test. What is *lost* or has *leaked* can be asked for any interval,
+whose ends are the numbers of datagrams.
+"""
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from ringfence.lab.datagrams import received, send
+from ringfence.lab.servers import FAMILY, NON_BLOCKING
+
+from .server import wait_until
+from .world import World
+
+PAUSE: Final = 0.002
+"""Seconds between two datagrams of a stream."""
+
+MOST: Final = 200_000
+"""Datagrams after which a stream stops: some ten minutes."""
+
+FIRST_PORT: Final = 7000
+_SETTLING: Final = 0.15
+"""Seconds in which everything that is on its way arrives, or never."""
+
+_SILENCE: Final = 0.5
+_BUFFER: Final = 1 << 20
+
+
+class Datagrams:
+    """UDP from one pod to another. Unanswered ones are each judged anew; answered ones belong to a connection."""
+
+    def __init__(self, world: World, source: str, destination: str, port: int, family: int, *, answered: bool) -> None:
+        self.name = f"{source} -> {destination} over IPv{family}"
+        self._answered = answered
+        self._target = (str(world.address(destination, family)), port)
+        with world.inside(destination):
+            self._receiver = _datagram_socket(family)
+            self._receiver.bind(self._target)
+        with world.inside(source):
+            self._sender = _datagram_socket(family)
+        self._arrived = bytearray(MOST)
+        self.sent = 0
+
+    def tick(self) -> None:
+        """Send one, and see what has arrived."""
+        for data, sender in received(self._receiver):
+            self._arrived[int(data)] = 1
+            if self._answered:
+                send(self._receiver, b"heard", sender)
+        if self.sent < MOST:
+            self.sent += 1
+            send(self._sender, b"%d" % (self.sent - 1), self._target)
+
+    def arrived(self, since: int, until: int) -> int:
+        """How many of those numbers have arrived."""
+        return self._arrived.count(1, since, until)
+
+    def lost(self, since: int, until: int) -> int:
+        """How many of those numbers have not."""
+        return until - since - self.arrived(since, until)
+
+    def close(self) -> None:
+        self._sender.close()
+        self._receiver.close()
+
+
+class Conversation:
+    """A TCP connection in which only one side speaks, by and by."""
+
+    def __init__(self, world: World, client: str, server: str, port: int, *, server_speaks: bool) -> None:
+        with world.inside(server), socket.create_server((str(world.address(server)), port)) as listener:
+            with world.inside(client):
+                client_end = socket.create_connection(listener.getsockname(), timeout=5)
+            server_end, _ = listener.accept()
+        for end in (client_end, server_end):
+            end.setblocking(False)
+        self._speaker, self._listener = (server_end, client_end) if server_speaks else (client_end, server_end)
+        self.heard = 0
+        self.broken = False
+        """Whether somebody has reset it."""
+
+    def tick(self) -> None:
+        """Say a little, and listen."""
+        try:
+            self._speaker.send(b".")
+            self.heard += len(self._listener.recv(4096))
+        except BlockingIOError:
+            pass
+        except OSError:
+            self.broken = True
+
+    def goes_on(self) -> bool:
+        """Whether something is still heard."""
+        before = self.heard
+        wait_until(lambda: self.heard > before or self.broken, "the conversation goes on")
+        return not self.broken
+
+    def ends(self) -> bool:
+        """Whether it falls silent for good."""
+        wait_until(self._is_silent, "the conversation ends")
+        return True
+
+    def close(self) -> None:
+        self._speaker.close()
+        self._listener.close()
+
+    def _is_silent(self) -> bool:
+        before = self.heard
+        time.sleep(_SILENCE)
+        return self.heard == before
+
+
+class Streams:
+    """All streams of a test."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._streams: list[Datagrams | Conversation] = []
+        self._next_port = FIRST_PORT
+        self._ended = threading.Event()
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._go_on, name="streams", daemon=True)
+        self._thread.start()
+
+    def datagrams(self, source: str, destination: str, *, family: int = 4, answered: bool = False) -> Datagrams:
+        """A new stream of UDP."""
+        stream = Datagrams(self._world, source, destination, self._take_port(), family, answered=answered)
+        self._streams = [*self._streams, stream]
+        return stream
+
+    def conversation(self, client: str, server: str, *, server_speaks: bool = False) -> Conversation:
+        """A new connection of TCP."""
+        stream = Conversation(self._world, client, server, self._take_port(), server_speaks=server_speaks)
+        self._streams = [*self._streams, stream]
+        return stream
+
+    @contextmanager
+    def watched(self, *, arriving: list[Datagrams], refused: list[Datagrams]) -> Iterator[None]:
+        """Meanwhile every datagram of some streams arrives, and none of others."""
+        since = {stream: stream.sent for stream in (*arriving, *refused)}
+        yield
+        until = {stream: stream.sent for stream in since}
+        time.sleep(_SETTLING)
+        assert self._failure is None
+        assert all(until[stream] > since[stream] for stream in since), "the streams have stopped"
+        lost = {stream.name: stream.lost(since[stream], until[stream]) for stream in arriving}
+        leaked = {stream.name: stream.arrived(since[stream], until[stream]) for stream in refused}
+        assert (_counted(lost), _counted(leaked)) == ({}, {}), "lost, and leaked"
+
+    def close(self) -> None:
+        self._ended.set()
+        self._thread.join()
+        for stream in self._streams:
+            stream.close()
+
+    def _take_port(self) -> int:
+        self._next_port += 1
+        return self._next_port
+
+    def _go_on(self) -> None:
+        due = time.monotonic()
+        try:
+            while not self._ended.is_set():
+                for stream in self._streams:
+                    stream.tick()
+                due = max(due + PAUSE, time.monotonic() - PAUSE)
+                self._ended.wait(max(0.0, due - time.monotonic()))
+        except BaseException as failure:  # the test has to know
+            self._failure = failure
+
+
+@contextmanager
+def streams(world: World) -> Iterator[Streams]:
+    """Streams for a while."""
+    running = Streams(world)
+    try:
+        yield running
+    finally:
+        running.close()
+
+
+def is_open(stream: Datagrams) -> Callable[[], bool]:
+    """Asks whether a stream's next datagrams arrive."""
+
+    def now() -> bool:
+        since = stream.sent
+        time.sleep(10 * PAUSE)
+        return stream.arrived(since, stream.sent) > 0
+
+    return now
+
+
+def is_closed(stream: Datagrams) -> Callable[[], bool]:
+    """Asks whether none of a stream's next datagrams arrives."""
+    opened = is_open(stream)
+    return lambda: not opened()
+
+
+def _datagram_socket(family: int) -> socket.socket:
+    one = socket.socket(FAMILY[family], socket.SOCK_DGRAM | NON_BLOCKING)
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
+    return one
+
+
+def _counted(numbers: dict[str, int]) -> dict[str, int]:
+    return {name: number for name, number in numbers.items() if number}

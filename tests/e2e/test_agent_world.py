@@ -1,0 +1,36 @@
+"""The cluster that the agents' tests rely on, without agents."""
+
+from .scene import Scene
+from .world import PORTS, Connection, World
+
+
+def test_without_agents_everybody_reaches_everybody(world: World, scene: Scene) -> None:
+    connections = [
+        Connection(source, destination, port, family)
+        for source in (scene.friend, scene.stranger, "n1")
+        for destination in (scene.guarded, scene.distant_friend)
+        for port in PORTS
+        for family in (4, 6)
+    ]
+    assert [one for one, open_ in zip(connections, world.open(*connections), strict=True) if not open_] == []
+
+
+def test_all_datagrams_arrive(scene: Scene) -> None:
+    with scene.traffic.watched(arriving=[*scene.arriving, *scene.refused], refused=[]):
+        scene.world.kubectl("get", "pods", "--all-namespaces")
+
+
+def test_conversations_go_on_whoever_speaks(scene: Scene) -> None:
+    for server_speaks in (False, True):
+        conversation = scene.traffic.conversation(scene.stranger, scene.guarded, server_speaks=server_speaks)
+        assert conversation.goes_on()
+
+
+def test_an_address_can_be_used_again_at_once(world: World, scene: Scene) -> None:
+    old = world.pod(scene.stranger)
+    world.remove(scene.stranger)
+    new = scene.add("successor", old.node, *map(str, old.addresses))
+    assert world.reaches(scene.guarded, new)
+    assert world.kubectl("get", "pod", "successor", f"-n{scene.namespace}", "-o=jsonpath={.status.podIP}") == str(
+        old.addresses[0]
+    )

@@ -1,0 +1,282 @@
+"""A small cluster to run agents in: real API server, real kernel; the test is its kubelet and its network plugin.
+
+    with living(folder) as world:
+        world.put(policy(...))                    # through the API server
+        world.run(pod(...), "n1")                 # the Pod object, its network namespace and link, its status
+        world.reaches("x/a", "x/b", TCP_80)       # a real probe
+
+Nodes, pods and the control plane are network namespaces, held by file descriptors of this process and by nothing else;
+every program in them dies with it. So nothing stays behind, not even after SIGKILL.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from ringfence.lab import linux
+from ringfence.lab.loop import Loop
+from ringfence.lab.network import Network
+from ringfence.lab.prober import Probe, observe
+from ringfence.lab.serving import Serving
+from ringfence.lab.topology import IPAddress, Node, Pod, Port, Topology
+from tests.semantics.objects import Object, key_of, namespace
+
+from .control_plane import ControlPlane
+
+CONTROL_PLANE: Final = "control-plane"
+RANGES: Final = {"n1": ("10.244.0.0/23", "fd00:10:244::/63"), "n2": ("10.244.2.0/23", "fd00:10:244:2::/63")}
+"""The nodes on which pods run, and the ranges from which those have their addresses."""
+
+NODES: Final = (
+    Node(CONTROL_PLANE, (ip_address("172.18.0.2"), ip_address("fd00:172:18::2"))),
+    Node("n1", (ip_address("172.18.0.11"), ip_address("fd00:172:18::11"))),
+    Node("n2", (ip_address("172.18.0.12"), ip_address("fd00:172:18::12"))),
+)
+AGENT_READS: Final = ("namespaces", "pods", "nodes", "networkpolicies.networking.k8s.io")
+PORTS: Final = tuple(Port(number, protocol) for number in (80, 81) for protocol in ("TCP", "UDP", "SCTP"))
+"""Where every pod answers."""
+
+PATIENCE: Final = 0.25
+_FIRST_HOST: Final = 20
+_HOSTS: Final = 200
+_PLURALS: Final = {
+    "Namespace": "api/v1/namespaces",
+    "Node": "api/v1/nodes",
+    "Pod": "api/v1/{}/pods",
+    "NetworkPolicy": "apis/networking.k8s.io/v1/{}/networkpolicies",
+}
+
+
+class Connection(NamedTuple):
+    """A question: may one pod (or node) open this to another?"""
+
+    source: str
+    destination: str
+    port: Port
+    family: int = 4
+
+
+class World:
+    """The cluster. A pod is called `NAMESPACE/NAME`, a node by its name."""
+
+    def __init__(self, folder: Path) -> None:
+        self.network = Network()
+        self.topology = Topology((), ())
+        self._loop = Loop()
+        self._serving = Serving(self._loop, self.network, serve=True)
+        self._next_host = 0
+        self._become(nodes=NODES)
+        with self.inside(CONTROL_PLANE):
+            self.control_plane = ControlPlane(folder, address=str(NODES[0].addresses[0]))
+
+    def start(self) -> None:
+        """Start the control plane, and have the nodes join it."""
+        self.start_control_plane()
+        for node in NODES[1:]:
+            self._join(node)
+        with self.inside(CONTROL_PLANE):
+            self.agents_kubeconfig = self.control_plane.service_account("agent", AGENT_READS)
+
+    def close(self) -> None:
+        """Let everything go."""
+        self.control_plane.stop()
+        self.control_plane.forget()
+        self._serving.close()
+        self._loop.close()
+        self.network.close()
+
+    # --- places ---------------------------------------------------------------------------------------------------
+
+    def inside(self, place: str) -> AbstractContextManager[None]:
+        """Be in the network of a node or a pod for a while."""
+        return linux.inside(self.place(place))
+
+    def place(self, name: str) -> int:
+        """The network namespace of a node or a pod."""
+        return self.network.pod(self.pod(name)) if "/" in name else self.network.node(name)
+
+    def pod(self, path: str) -> Pod:
+        """A pod that runs."""
+        return self.topology.pod_by_name[path]
+
+    def address(self, name: str, family: int = 4) -> IPAddress:
+        """The address of a node or a pod."""
+        owner = self.pod(name) if "/" in name else self.topology.node_by_name[name]
+        return next(ip for ip in owner.addresses if ip.version == family)
+
+    # --- the API server -------------------------------------------------------------------------------------------
+
+    def start_control_plane(self) -> None:
+        """Start what does not run of it."""
+        with self.inside(CONTROL_PLANE):
+            self.control_plane.start()
+
+    def kubectl(self, *arguments: str, stdin: str = "") -> str:
+        """What the real kubectl says."""
+        with self.inside(CONTROL_PLANE):
+            return self.control_plane.kubectl(*arguments, stdin=stdin).stdout
+
+    def kubectl_apply(self, *objects: Object) -> None:
+        """Have the real kubectl apply objects."""
+        self.kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
+
+    def ask(self, method: str, path: str, body: object = None, content_type: str = "application/json") -> Any:
+        """What the API server answers; it must not refuse."""
+        with self.inside(CONTROL_PLANE):
+            answer = self.control_plane.request(method, path, body, content_type)
+        assert answer.status < 300, f"{method} {path}: {answer.body}"
+        return answer.body
+
+    def put(self, *objects: Object) -> None:
+        """Create objects, or make them what is given here."""
+        for obj in objects:
+            self.ask("PATCH", f"{path_of(obj)}?fieldManager=test&force=true", obj, "application/apply-patch+yaml")
+
+    def delete(self, *objects: Object) -> None:
+        """Delete objects at once."""
+        for obj in objects:
+            self.ask("DELETE", f"{path_of(obj)}?gracePeriodSeconds=0")
+
+    def clear(self, owner: str) -> None:
+        """Let all pods and policies of a namespace go."""
+        self._become(pods=[pod for pod in self.topology.pods if pod.namespace != owner])
+        for kind in ("Pod", "NetworkPolicy"):
+            collection = "/" + _PLURALS[kind].format(f"namespaces/{owner}")
+            self.ask("DELETE", f"{collection}?gracePeriodSeconds=0")
+
+    # --- the kubelet and the network plugin -----------------------------------------------------------------------
+
+    def run(self, obj: Object, node: str, *addresses: str) -> str:
+        """Have a pod run on a node, with addresses of its range unless others are given; its path."""
+        path = self.schedule(obj, node)
+        self.connect(obj, node, *addresses)
+        self.report(path)
+        return path
+
+    def schedule(self, obj: Object, node: str) -> str:
+        """Create the Pod object, bound to a node; nothing of it runs yet."""
+        given = obj | {"spec": obj["spec"] | {"nodeName": node}}
+        self.put({field: value for field, value in given.items() if field != "status"})
+        return _path(obj)
+
+    def connect(self, obj: Object, node: str, *addresses: str) -> None:
+        """Make the pod's network on the node, of which the API server hears nothing yet."""
+        self.replace((), self._placed(obj, node, addresses))
+
+    def disconnect(self, path: str) -> None:
+        """Remove the pod's network, of which the API server hears nothing yet."""
+        self.replace((path,))
+
+    def replace(self, going: Iterable[str], *coming: Pod) -> None:
+        """Remove networks of pods and make others in their place, at once."""
+        gone = set(going)
+        self._become(pods=[*(pod for pod in self.topology.pods if pod.name not in gone), *coming])
+
+    def report(self, path: str, phase: str = "Running") -> None:
+        """Tell the API server how a pod is, and which addresses it has."""
+        pod = self.pod(path)
+        status = {
+            "phase": phase,
+            "podIP": str(pod.addresses[0]),
+            "podIPs": [{"ip": str(ip)} for ip in pod.addresses],
+            "hostIP": str(self.address(pod.node)),
+            "hostIPs": [{"ip": str(ip)} for ip in self.topology.node_by_name[pod.node].addresses],
+        }
+        self.set_status(path, status)
+
+    def set_status(self, path: str, status: Object) -> None:
+        """Write a part of a pod's status, as its kubelet does."""
+        owner, name = path.split("/")
+        patch = {"status": status}
+        self.ask("PATCH", f"/api/v1/namespaces/{owner}/pods/{name}/status", patch, "application/merge-patch+json")
+
+    def remove(self, path: str) -> None:
+        """End a pod: its network first, then its object."""
+        self.disconnect(path)
+        self.forget(path)
+
+    def forget(self, path: str) -> None:
+        """Delete the Pod object."""
+        owner, name = path.split("/")
+        self.ask("DELETE", f"/api/v1/namespaces/{owner}/pods/{name}?gracePeriodSeconds=0")
+
+    def free_addresses(self, node: str) -> tuple[IPAddress, ...]:
+        """Addresses for a pod on a node: not those of the one before, as long as there are others."""
+        taken = {ip for pod in self.topology.pods for ip in pod.addresses}
+        while True:
+            self._next_host = (self._next_host + 1) % _HOSTS
+            found = tuple(ip_network(one)[_FIRST_HOST + self._next_host] for one in RANGES[node])
+            if taken.isdisjoint(found):
+                return found
+
+    def _placed(self, obj: Object, node: str, addresses: tuple[str, ...]) -> Pod:
+        if obj["spec"].get("hostNetwork"):
+            return Pod(_path(obj), node, self.topology.node_by_name[node].addresses, (), host_network=True)
+        return Pod(_path(obj), node, tuple(map(ip_address, addresses)) or self.free_addresses(node), PORTS)
+
+    def _become(self, *, nodes: Iterable[Node] | None = None, pods: Iterable[Pod] | None = None) -> None:
+        present = self.topology
+        topology = Topology(
+            present.nodes if nodes is None else tuple(nodes), present.pods if pods is None else tuple(pods)
+        )
+        self._serving.leave(topology)
+        self.network.become(topology)
+        self._serving.become(topology)
+        self.topology = topology
+
+    def _join(self, node: Node) -> None:
+        ranges = RANGES[node.name]
+        self.put(
+            {
+                "apiVersion": "v1",
+                "kind": "Node",
+                "metadata": {"name": node.name},
+                "spec": {"podCIDR": ranges[0], "podCIDRs": list(ranges)},
+            }
+        )
+        addresses = [{"type": "InternalIP", "address": str(ip)} for ip in node.addresses]
+        patch = {"status": {"addresses": [*addresses, {"type": "Hostname", "address": node.name}]}}
+        self.ask("PATCH", f"/api/v1/nodes/{node.name}/status", patch, "application/merge-patch+json")
+
+    # --- probes ---------------------------------------------------------------------------------------------------
+
+    def reaches(self, source: str, destination: str, port: Port = PORTS[0], family: int = 4) -> bool:
+        """Whether a connection can be opened now."""
+        return self.open(Connection(source, destination, port, family))[0]
+
+    def open(self, *connections: Connection, patience: float = PATIENCE) -> list[bool]:
+        """Which of these connections can be opened now."""
+        probes = [
+            Probe(self.place(one.source), self.address(one.destination, one.family), one.port) for one in connections
+        ]
+        return observe(self._loop, probes, patience)
+
+
+@contextmanager
+def living(folder: Path) -> Iterator[World]:
+    """A world for a while, with its control plane running."""
+    world = World(folder)
+    try:
+        world.start()
+        yield world
+    finally:
+        world.close()
+
+
+def path_of(obj: Object) -> str:
+    """Where the API server has an object."""
+    kind, owner, name = key_of(obj)
+    return f"/{_PLURALS[kind].format(f'namespaces/{owner}')}/{name}"
+
+
+def new_namespace(world: World, name: str, **labels: str) -> str:
+    """A namespace of the world."""
+    world.put(namespace(name, **labels))
+    return name
+
+
+def _path(obj: Object) -> str:
+    return f"{obj['metadata']['namespace']}/{obj['metadata']['name']}"
