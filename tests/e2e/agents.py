@@ -27,6 +27,7 @@ class Agent:
         self.log = log
         self.options = tuple(options)
         self._world = world
+        self._said_before = 0
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -36,6 +37,7 @@ class Agent:
 
     def start(self, *, wait: bool = True) -> None:
         """Start it, and wait until it is ready."""
+        self._said_before = len(self.words())
         self._process = self._spawn(self.options)
         if wait:
             self.await_ready()
@@ -95,6 +97,10 @@ class Agent:
     def words(self) -> str:
         """All that it, and those before it, have said."""
         return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def words_since_start(self) -> str:
+        """What it has said since it was last started."""
+        return self.words()[self._said_before :]
 
     def memory(self) -> float:
         """Megabytes that it has resident."""

@@ -120,8 +120,8 @@ class ControlPlane:
         A watch that resumes from an older one is answered 410 once the API server has started anew: until then it
         answers from its own memory.
         """
-        revision = self._ask_etcd("/v3/kv/range", {"key": "AA=="})["header"]["revision"]
-        self._ask_etcd("/v3/kv/compaction", {"revision": revision, "physical": True})
+        revision = self.ask_etcd("/v3/kv/range", {"key": "AA=="})["header"]["revision"]
+        self.ask_etcd("/v3/kv/compaction", {"revision": revision, "physical": True})
 
     def _kubeconfig(self, name: str, user: dict[str, str]) -> Path:
         return write_kubeconfig(self.folder / f"{name}.kubeconfig", self.url, self._authority.certificate, user)
@@ -130,12 +130,13 @@ class ControlPlane:
         arguments = ("auth", "can-i", verb, resource, "--all-namespaces")
         return self.kubectl(*arguments, kubeconfig=kubeconfig, check=False).returncode == 0
 
-    def _ask_etcd(self, path: str, question: object) -> Any:
+    def ask_etcd(self, path: str, question: object) -> Any:
+        """What etcd answers, past the API server."""
         return _ask("POST", self._etcd_url + path, question).body
 
     def _etcd_is_ready(self) -> bool:
         try:
-            return "header" in self._ask_etcd("/v3/maintenance/status", {})
+            return "header" in self.ask_etcd("/v3/maintenance/status", {})
         except OSError:
             return False
 

@@ -22,6 +22,7 @@ from ringfence.lab.network import Network
 from ringfence.lab.prober import Probe, observe
 from ringfence.lab.serving import Serving
 from ringfence.lab.topology import IPAddress, Node, Pod, Port, Topology
+from tests.dataplane.network import nft
 from tests.semantics.objects import Object, key_of, namespace
 
 from .control_plane import ControlPlane
@@ -38,6 +39,11 @@ NODES: Final = (
 AGENT_READS: Final = ("namespaces", "pods", "nodes", "networkpolicies.networking.k8s.io")
 PORTS: Final = tuple(Port(number, protocol) for number in (80, 81) for protocol in ("TCP", "UDP", "SCTP"))
 """Where every pod answers."""
+
+_SERVICES: Final = (
+    "table inet services { chain forward { type filter hook forward priority 0; ct state new counter; }; }"
+)
+"""What every node has that translates Services: its kernel tracks connections, whether an agent runs or not."""
 
 PATIENCE: Final = 0.25
 _FIRST_HOST: Final = 20
@@ -69,6 +75,9 @@ class World:
         self._serving = Serving(self._loop, self.network, serve=True)
         self._next_host = 0
         self._become(nodes=NODES)
+        for node in RANGES:
+            with self.inside(node):
+                nft(_SERVICES)
         with self.inside(CONTROL_PLANE):
             self.control_plane = ControlPlane(folder, address=str(NODES[0].addresses[0]))
 
@@ -82,6 +91,7 @@ class World:
 
     def close(self) -> None:
         """Let everything go."""
+        self.control_plane.apiserver.kill()  # it would wait for all who watch
         self.control_plane.stop()
         self.control_plane.forget()
         self._serving.close()

@@ -1,0 +1,83 @@
+"""The API server goes away, and comes back: meanwhile what is in force stays so, and afterwards nothing was missed."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.semantics.objects import labelled, policy
+
+from .agents import Agent
+from .disturbances import REFUSED, VANISH, cut_off, stalled
+from .scene import Scene
+from .server import wait_until
+
+
+@contextmanager
+def changes_hold_afterwards(scene: Scene, agent: Agent) -> Iterator[None]:
+    """Pods and policies have changed before this, of which the agent cannot know; afterwards it does."""
+    guest = scene.add("guest", "n2")
+    scene.admit("guest")
+    newcomer = scene.add("newcomer", "n1")
+    scene.world.put(policy(f"{scene.namespace}/late", labelled(role="newcomer"), ingress=[]))
+    departed = scene.add("departed", "n2")
+    scene.world.remove(departed)
+    yield
+    scene.await_reach(guest, scene.guarded, open=True)
+    scene.await_reach(newcomer, scene.stranger, open=True)
+    scene.await_reach(guest, newcomer, open=False)
+
+
+def test_it_is_killed_and_started_again(scene: Scene, agent: Agent) -> None:
+    with scene.unharmed():
+        scene.world.control_plane.apiserver.kill()
+        wait_until(lambda: agent.metric("ringfence_watch_restarts_total") >= 4, "all watches are interrupted")
+        assert agent.ask("/healthz")[0] == 200
+        assert agent.is_ready(), "what it knows is in force"
+        scene.world.start_control_plane()
+        with changes_hold_afterwards(scene, agent):
+            pass
+
+
+def test_an_agent_that_starts_without_it_waits_and_changes_nothing(scene: Scene, agent: Agent) -> None:
+    with scene.unharmed():
+        scene.world.control_plane.apiserver.kill()
+        agent.kill()
+        agent.start(wait=False)
+        wait_until(lambda: "watch interrupted" in agent.words_since_start(), "it has tried")
+        assert agent.ask("/readyz")[0] == 503
+        assert agent.ask("/healthz")[0] == 200
+        scene.world.start_control_plane()
+        agent.await_ready()
+
+
+@pytest.mark.parametrize("how", [pytest.param(VANISH, id="packets vanish"), pytest.param(REFUSED, id="refused")])
+def test_the_network_to_it_is_cut_while_pods_and_policies_change(scene: Scene, agent: Agent, how: str) -> None:
+    with scene.unharmed():
+        with cut_off(scene.world, "n1", how):
+            knowledge = changes_hold_afterwards(scene, agent)
+            knowledge.__enter__()
+            assert not scene.world.reaches(f"{scene.namespace}/guest", scene.guarded), "nobody has told the agent"
+        knowledge.__exit__(None, None, None)
+
+
+def test_etcd_is_compacted_so_that_watches_cannot_go_on(scene: Scene, agent: Agent) -> None:
+    with scene.unharmed():
+        with cut_off(scene.world, "n1", REFUSED):
+            knowledge = changes_hold_afterwards(scene, agent)
+            knowledge.__enter__()
+            with scene.world.inside("control-plane"):
+                scene.world.control_plane.compact()
+                scene.world.control_plane.apiserver.kill()
+            scene.world.start_control_plane()
+        knowledge.__exit__(None, None, None)
+    listings = agent.words().count('"listed"')
+    assert listings > 4, "at least one kind had to be listed anew"
+
+
+def test_a_watch_stalls_without_closing(scene: Scene, agent: Agent) -> None:
+    """Its packets vanish, though new connections would work: the agent has to find out by itself."""
+    with scene.unharmed(), stalled(scene.world, "n1"):
+        guest = scene.add("guest", "n2")
+        scene.admit("guest")
+        scene.await_reach(guest, scene.guarded, open=True)

@@ -1,0 +1,113 @@
+"""The agent ends, and comes back: what is in force stays in force, and what has changed meanwhile is caught up with."""
+
+import itertools
+import random
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.semantics.objects import Object, admits, block, labelled, pods, policy, port, sends
+
+from .agents import Agent
+from .disturbances import storm
+from .scene import Scene
+from .world import World
+
+ROUNDS = 6
+
+
+def noise(namespace: str) -> Iterator[Object]:
+    """Policies for the pods of the scene that change all the time, and never what its streams may do."""
+    chance = random.Random(5)
+    for number in itertools.count():
+        blocks = [block(f"198.18.{chance.randrange(256)}.{i}/32") for i in range(chance.randrange(1, 200))]
+        ports = [port(chance.randrange(1, 1000)) for _ in range(number % 3)]
+        name = f"{namespace}/noise-{number % 4}"
+        if number % 2:
+            yield policy(name, labelled(role="guarded"), ingress=[admits(*blocks, ports=ports)])
+        else:
+            yield policy(name, labelled(role="captive"), egress=[sends(*blocks, ports=ports)])
+
+
+def test_killed_again_and_again_in_the_middle_of_updates(scene: Scene, agent: Agent) -> None:
+    chance = random.Random(7)
+    conversation = scene.traffic.conversation(scene.friend, scene.guarded)
+    with scene.unharmed(), storm(scene.world, noise(scene.namespace)):
+        for _ in range(ROUNDS):
+            time.sleep(chance.uniform(0.05, 0.3))
+            agent.restart()
+        assert conversation.goes_on()
+    scene.admit("stranger")
+    scene.await_reach(scene.stranger, scene.guarded, open=True)
+
+
+def test_killed_before_it_is_ready(scene: Scene, agent: Agent) -> None:
+    """At every moment of its start."""
+    with scene.unharmed(), storm(scene.world, noise(scene.namespace)):
+        for step in range(ROUNDS):
+            agent.kill()
+            agent.start(wait=False)
+            time.sleep(0.1 * step)
+        agent.kill()
+        agent.start()
+
+
+def test_what_changed_while_it_was_dead_holds_when_it_is_back(scene: Scene, agent: Agent) -> None:
+    agent.kill()
+    with scene.unharmed():
+        guest = scene.add("guest", "n2")
+        scene.admit("guest")
+        scene.relabel(scene.friend, "nobody")
+        scene.world.remove(scene.captive)
+        scene.world.put(policy(f"{scene.namespace}/late", labelled(role="stranger"), ingress=[]))
+        assert not scene.world.reaches(guest, scene.guarded), "nobody has told the kernel"
+    agent.start()
+    scene.await_reach(guest, scene.guarded, open=True)
+    scene.await_reach(scene.friend, scene.guarded, open=False)
+    with scene.traffic.watched(arriving=scene.arriving[1:], refused=scene.refused):
+        pass
+
+
+def test_a_stop_leaves_everything_in_force(scene: Scene, agent: Agent) -> None:
+    conversation = scene.traffic.conversation(scene.distant_friend, scene.guarded)
+    with scene.unharmed():
+        assert agent.stop() == 0
+        assert conversation.goes_on()
+        agent.start()
+    assert "stays in force" in agent.words()
+
+
+def test_a_second_agent_on_the_node_ends_at_once(scene: Scene, agent: Agent) -> None:
+    with scene.unharmed():
+        code, words = agent.run("--listen", "127.0.0.1:9811")
+        assert (code, "another ringfence agent runs on this node" in words) == (2, True)
+        assert agent.is_ready()
+
+
+class TestCleaningUp:
+    def test_opens_everything(self, scene: Scene, agent: Agent) -> None:
+        agent.stop()
+        code, words = agent.run("--cleanup")
+        assert (code, "removed" in words) == (0, True)
+        with scene.traffic.watched(arriving=[*scene.arriving, *scene.refused], refused=[]):
+            pass
+        assert agent.run("--cleanup") == (0, "there was nothing to remove\n")
+
+    def test_is_refused_while_an_agent_runs(self, scene: Scene, agent: Agent) -> None:
+        with scene.unharmed():
+            assert agent.run("--cleanup")[0] == 2
+
+
+def test_an_agent_on_each_node(world: World, scene: Scene, agent: Agent, tmp_path: Path) -> None:
+    """Both guard their own; one that dies changes nothing for the other."""
+    from .agents import agents
+
+    with agents(world, tmp_path, ["n2"]) as [other]:
+        world.put(
+            policy(f"{scene.namespace}/far", labelled(role="stranger"), ingress=[admits(pods(labelled(role="x")))])
+        )
+        scene.await_reach(scene.friend, scene.stranger, open=False)
+        with scene.traffic.watched(arriving=scene.arriving[:2], refused=scene.refused):
+            agent.kill()
+            other.restart()
+            agent.start()
