@@ -1,10 +1,11 @@
 """Agents: `ringfence agent` as a process in a node's network, as users run it."""
 
+import os
 import re
 import subprocess
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -22,10 +23,18 @@ _ANSWER_SECONDS: Final = 10.0
 class Agent:
     """The agent of one node. It can be started again after it has ended, however that happened."""
 
-    def __init__(self, world: World, node: str, log: Path, options: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        world: World,
+        node: str,
+        log: Path,
+        options: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.node = node
         self.log = log
         self.options = tuple(options)
+        self._environment = {**os.environ, **(environment or {})}
         self._world = world
         self._said_before = 0
         self._process: subprocess.Popen[bytes] | None = None
@@ -113,13 +122,20 @@ class Agent:
         # A test run that is killed cannot end its agents: the kernel does it for it.
         command = ["setpriv", "--pdeathsig", "KILL", "--", *ringfence_command(arguments, rootless=False)]
         with self._world.inside(self.node), self.log.open("ab") as log:
-            return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._environment)
 
 
 @contextmanager
-def agents(world: World, folder: Path, nodes: Sequence[str], *options: str) -> Iterator[list[Agent]]:
+def agents(
+    world: World,
+    folder: Path,
+    nodes: Sequence[str],
+    *options: str,
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[list[Agent]]:
     """An agent on each of these nodes, ready; afterwards they are gone, and what they put into the kernel, too."""
-    running = [Agent(world, node, folder / f"agent-{node}.log", options) for node in nodes]
+    logs = {node: folder / f"agent-{node}.log" for node in nodes}
+    running = [Agent(world, node, log, options, environment) for node, log in logs.items()]
     try:
         for agent in running:
             agent.start(wait=False)

@@ -1,12 +1,15 @@
 """Very many objects in no time: written into etcd as the API server would have stored them, which then tells everybody.
 
-It is a hundred times as fast as asking the API server, and it can write what that would refuse.
+It is many times as fast as asking the API server, and it can write what that would refuse.
 """
 
 import base64
+import http.client
 import json
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from contextlib import closing
+from http import HTTPStatus
 from itertools import islice
 from typing import Final
 
@@ -21,19 +24,37 @@ _FOLDERS: Final = {"Namespace": "namespaces", "Node": "minions", "Pod": "pods", 
 
 
 def write(world: World, objects: Iterable[Object]) -> None:
-    """Have these objects in the cluster."""
-    with world.inside(CONTROL_PLANE):
-        for some in _chunks(objects):
-            puts = [{"requestPut": {"key": _key(obj), "value": _encoded(json.dumps(_stored(obj)))}} for obj in some]
-            world.control_plane.ask_etcd("/v3/kv/txn", {"success": puts})
+    """Have these objects in the cluster: one write, and so one version of the cluster, for each."""
+    _ask_all(world, "/v3/kv/put", map(_put, objects))
+
+
+def pour(world: World, objects: Iterable[Object]) -> None:
+    """The same, ten times as fast, by a hundred in one version.
+
+    The API server makes none of those: a watch that it cuts off in the middle of one misses the rest.
+    """
+    puts = ({"requestPut": _put(obj)} for obj in objects)
+    _ask_all(world, "/v3/kv/txn", ({"success": some} for some in iter(lambda: list(islice(puts, _AT_ONCE)), [])))
 
 
 def erase(world: World, objects: Iterable[Object]) -> None:
     """Have them in it no longer."""
-    with world.inside(CONTROL_PLANE):
-        for some in _chunks(objects):
-            deletions = [{"requestDeleteRange": {"key": _key(obj)}} for obj in some]
-            world.control_plane.ask_etcd("/v3/kv/txn", {"success": deletions})
+    _ask_all(world, "/v3/kv/deleterange", ({"key": _key(obj)} for obj in objects))
+
+
+def _ask_all(world: World, path: str, questions: Iterable[Object]) -> None:
+    etcd = world.control_plane.etcd_address
+    with world.inside(CONTROL_PLANE), closing(http.client.HTTPConnection(etcd)) as connection:
+        connection.connect()
+        for question in questions:
+            connection.request("POST", path, json.dumps(question))
+            answer = connection.getresponse()
+            assert answer.status == HTTPStatus.OK, answer.read()
+            answer.read()
+
+
+def _put(obj: Object) -> Object:
+    return {"key": _key(obj), "value": _encoded(json.dumps(_stored(obj)))}
 
 
 def _stored(obj: Object) -> Object:
@@ -48,9 +69,3 @@ def _key(obj: Object) -> str:
 
 def _encoded(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
-
-
-def _chunks(objects: Iterable[Object]) -> Iterator[list[Object]]:
-    rest = iter(objects)
-    while some := list(islice(rest, _AT_ONCE)):
-        yield some

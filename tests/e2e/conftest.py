@@ -62,13 +62,13 @@ def world(real_parts: None, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 @pytest.fixture
 def scene(world: World) -> Iterator[Scene]:
     """A guarded pod and traffic around it. Its agents run if the test asks for them."""
-    world.start_control_plane()
+    world.tend()
     owner = new_namespace(world, f"scene-{next(_numbers)}")
     try:
         with staged(world, owner) as one:
             yield one
     finally:
-        world.start_control_plane()
+        world.tend()
         world.clear(owner)
 
 

@@ -51,7 +51,7 @@ class ControlPlane:
         self.folder = folder
         self._data = folder / "etcd"
         self.url = f"https://{address}:{free_port(address)}"
-        self._etcd_url = f"http://{LOOPBACK}:{free_port(LOOPBACK)}"
+        self.etcd_address = f"{LOOPBACK}:{free_port(LOOPBACK)}"
         self._authority = Authority(folder)
         self.etcd = Server("etcd", self._etcd_arguments(), folder / "etcd.log")
         arguments = [*self._apiserver_arguments(address), *flags]
@@ -132,7 +132,10 @@ class ControlPlane:
 
     def ask_etcd(self, path: str, question: object) -> Any:
         """What etcd answers, past the API server."""
-        return _ask("POST", self._etcd_url + path, question).body
+        return _ask("POST", self._etcd_url() + path, question).body
+
+    def _etcd_url(self) -> str:
+        return f"http://{self.etcd_address}"
 
     def _etcd_is_ready(self) -> bool:
         try:
@@ -151,8 +154,8 @@ class ControlPlane:
         peer = f"http://{LOOPBACK}:{free_port(LOOPBACK)}"
         return [
             f"--data-dir={self._data}",
-            f"--listen-client-urls={self._etcd_url}",
-            f"--advertise-client-urls={self._etcd_url}",
+            f"--listen-client-urls={self._etcd_url()}",
+            f"--advertise-client-urls={self._etcd_url()}",
             f"--listen-peer-urls={peer}",
             f"--initial-advertise-peer-urls={peer}",
             f"--initial-cluster=default={peer}",
@@ -164,7 +167,7 @@ class ControlPlane:
         serving = self._authority.issue("kube-apiserver", address, "localhost", "kubernetes.default.svc")
         accounts = self._authority.issue("service-accounts")
         return [
-            f"--etcd-servers={self._etcd_url}",
+            f"--etcd-servers={self._etcd_url()}",
             f"--bind-address={address}",
             f"--secure-port={self.url.rpartition(':')[2]}",
             f"--tls-cert-file={serving.certificate}",

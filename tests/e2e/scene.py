@@ -17,7 +17,7 @@ from .streams import Datagrams, Streams, is_closed, streams
 from .world import PORTS, Connection, World
 
 FRIENDS: Final = admits(pods(labelled(role="friend")))
-_PROBED: Final = PORTS[:3]
+_PROBED: Final = PORTS[:2]
 
 
 class Scene:

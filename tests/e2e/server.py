@@ -76,13 +76,13 @@ class Server:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-15:])
 
 
-def wait_until(holds: Callable[[], bool], what: str) -> None:
+def wait_until(holds: Callable[[], bool], what: str, pause: float = POLL_SECONDS) -> None:
     """Returns once `holds` says so; raises ServerError, which says `what` did not come true, when it takes too long."""
     deadline = time.monotonic() + WAIT_SECONDS
     while not holds():
         if time.monotonic() > deadline:
             raise ServerError(f"not within {WAIT_SECONDS:.0f} s: {what}")
-        time.sleep(POLL_SECONDS)
+        time.sleep(pause)
 
 
 def free_port(address: str) -> int:

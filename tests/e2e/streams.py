@@ -34,15 +34,17 @@ _BUFFER: Final = 1 << 20
 class Datagrams:
     """UDP from one pod to another. Unanswered ones are each judged anew; answered ones belong to a connection."""
 
-    def __init__(self, world: World, source: str, destination: str, port: int, family: int, *, answered: bool) -> None:
+    def __init__(
+        self, world: World, source: str, destination: str, port: int, family: int, *, answered: bool, source_port: int
+    ) -> None:
         self.name = f"{source} -> {destination} over IPv{family}"
+        self.port = port
         self._answered = answered
         self._target = (str(world.address(destination, family)), port)
         with world.inside(destination):
-            self._receiver = _datagram_socket(family)
-            self._receiver.bind(self._target)
+            self._receiver = _datagram_socket(self._target, family)
         with world.inside(source):
-            self._sender = _datagram_socket(family)
+            self._sender = _datagram_socket((str(world.address(source, family)), source_port), family)
         self._arrived = bytearray(MOST)
         self.sent = 0
 
@@ -127,9 +129,26 @@ class Streams:
         self._thread = threading.Thread(target=self._go_on, name="streams", daemon=True)
         self._thread.start()
 
-    def datagrams(self, source: str, destination: str, *, family: int = 4, answered: bool = False) -> Datagrams:
-        """A new stream of UDP."""
-        stream = Datagrams(self._world, source, destination, self._take_port(), family, answered=answered)
+    def datagrams(
+        self,
+        source: str,
+        destination: str,
+        *,
+        family: int = 4,
+        answered: bool = False,
+        source_port: int = 0,
+        port: int | None = None,
+    ) -> Datagrams:
+        """A new stream of UDP; with the ports of an earlier one it looks like the same connection."""
+        stream = Datagrams(
+            self._world,
+            source,
+            destination,
+            port or self._take_port(),
+            family,
+            answered=answered,
+            source_port=source_port,
+        )
         self._streams = [*self._streams, stream]
         return stream
 
@@ -202,8 +221,10 @@ def is_closed(stream: Datagrams) -> Callable[[], bool]:
     return lambda: not opened()
 
 
-def _datagram_socket(family: int) -> socket.socket:
+def _datagram_socket(address: tuple[str, int], family: int) -> socket.socket:
     one = socket.socket(FAMILY[family], socket.SOCK_DGRAM | NON_BLOCKING)
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    one.bind(address)
     one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
     return one
 

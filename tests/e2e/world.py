@@ -75,9 +75,6 @@ class World:
         self._serving = Serving(self._loop, self.network, serve=True)
         self._next_host = 0
         self._become(nodes=NODES)
-        for node in RANGES:
-            with self.inside(node):
-                nft(_SERVICES)
         with self.inside(CONTROL_PLANE):
             self.control_plane = ControlPlane(folder, address=str(NODES[0].addresses[0]))
 
@@ -88,6 +85,13 @@ class World:
             self._join(node)
         with self.inside(CONTROL_PLANE):
             self.agents_kubeconfig = self.control_plane.service_account("agent", AGENT_READS)
+
+    def tend(self) -> None:
+        """Start what does not run, and put back what somebody took from the nodes."""
+        self.start_control_plane()
+        for node in RANGES:
+            with self.inside(node):
+                nft(_SERVICES)
 
     def close(self) -> None:
         """Let everything go."""
@@ -154,8 +158,13 @@ class World:
         """Let all pods and policies of a namespace go."""
         self._become(pods=[pod for pod in self.topology.pods if pod.namespace != owner])
         for kind in ("Pod", "NetworkPolicy"):
-            collection = "/" + _PLURALS[kind].format(f"namespaces/{owner}")
-            self.ask("DELETE", f"{collection}?gracePeriodSeconds=0")
+            self.delete_all(kind, owner)
+
+    def delete_all(self, kind: str, owner: str, **labels: str) -> None:
+        """Delete all objects of a kind in a namespace that have these labels."""
+        selector = ",".join(f"{key}={value}" for key, value in labels.items())
+        collection = _PLURALS[kind].format(f"namespaces/{owner}")
+        self.ask("DELETE", f"/{collection}?gracePeriodSeconds=0&labelSelector={selector}")
 
     # --- the kubelet and the network plugin -----------------------------------------------------------------------
 
@@ -224,7 +233,7 @@ class World:
 
     def _placed(self, obj: Object, node: str, addresses: tuple[str, ...]) -> Pod:
         if obj["spec"].get("hostNetwork"):
-            return Pod(_path(obj), node, self.topology.node_by_name[node].addresses, (), host_network=True)
+            return Pod(_path(obj), node, self.topology.node_by_name[node].addresses, PORTS, host_network=True)
         return Pod(_path(obj), node, tuple(map(ip_address, addresses)) or self.free_addresses(node), PORTS)
 
     def _become(self, *, nodes: Iterable[Node] | None = None, pods: Iterable[Pod] | None = None) -> None:

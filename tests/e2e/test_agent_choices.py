@@ -1,0 +1,129 @@
+"""What an operator can choose: whether new pods wait, whether open connections end, whether anything is dropped."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.semantics.objects import admits, labelled, namespace, namespaces, policy
+
+from .agents import Agent, agents
+from .scene import Scene
+from .server import wait_until
+from .streams import Conversation, Datagrams, is_open
+
+
+class TestPodsThatTheAgentDoesNotKnowYet:
+    def test_wait_closed_in_both_directions(self, scene: Scene, agent: Agent) -> None:
+        """From the first packet on; how long the wait is after the API server knows is printed."""
+        newcomer, path = scene.pod("newcomer"), f"{scene.namespace}/newcomer"
+        scene.world.schedule(newcomer, "n1")
+        scene.world.connect(newcomer, "n1")
+        outward = scene.traffic.datagrams(path, scene.stranger)
+        inward = scene.traffic.datagrams(scene.stranger, path, family=6)
+        with scene.traffic.watched(arriving=scene.arriving, refused=[*scene.refused, outward, inward]):
+            scene.world.kubectl("get", "pods", "--namespace", scene.namespace)
+        scene.world.report(path)
+        known = time.monotonic()
+        since = outward.sent
+        wait_until(lambda: outward.arrived(since, outward.sent) > 0, "the newcomer is let go", pause=0.001)
+        print(f"\na new pod waited {(time.monotonic() - known) * 1000:.0f} ms after its address was in the API server")
+        wait_until(is_open(inward), "the newcomer is reached")
+
+    def test_are_under_their_policies_from_the_first_packet_on(self, scene: Scene, agent: Agent) -> None:
+        captive, path = scene.pod("another-captive", "captive"), f"{scene.namespace}/another-captive"
+        scene.world.schedule(captive, "n1")
+        scene.world.connect(captive, "n1")
+        stream = scene.traffic.datagrams(path, scene.stranger)
+        with scene.traffic.watched(arriving=scene.arriving, refused=[*scene.refused, stream]):
+            scene.world.report(path)
+            scene.await_reach(scene.stranger, path, open=True)
+
+    def test_need_not_wait(self, scene: Scene, tmp_path: Path) -> None:
+        with agents(scene.world, tmp_path, ["n1"], "--unknown-pods", "allow"):
+            scene.await_guard()
+            newcomer, path = scene.pod("newcomer"), f"{scene.namespace}/newcomer"
+            scene.world.connect(newcomer, "n1")
+            stream = scene.traffic.datagrams(path, scene.stranger)
+            with scene.traffic.watched(arriving=[*scene.arriving, stream], refused=scene.refused):
+                scene.world.kubectl("get", "pods", "--namespace", scene.namespace)
+
+
+def guard_is_tightened(scene: Scene) -> None:
+    scene.world.put(policy(f"{scene.namespace}/guard", labelled(role="guarded"), ingress=[]))
+
+
+def friend_is_relabelled(scene: Scene) -> None:
+    scene.relabel(scene.friend, "stranger")
+
+
+def namespace_is_relabelled(scene: Scene) -> None:
+    """The friend was admitted as one of a namespace with a label."""
+    scene.world.kubectl("label", "namespace", scene.namespace, "trust-")
+
+
+TIGHTENINGS = [
+    pytest.param(guard_is_tightened, id="the policy is tightened"),
+    pytest.param(friend_is_relabelled, id="the pod is relabelled"),
+    pytest.param(namespace_is_relabelled, id="the namespace is relabelled"),
+]
+
+
+def admit_trusted_friends(scene: Scene) -> None:
+    """The same guard, by the label of the namespace as well."""
+    scene.world.put(namespace(scene.namespace, trust="yes"))
+    friends = namespaces(labelled(trust="yes"), labelled(role="friend"))
+    scene.world.put(policy(f"{scene.namespace}/guard", labelled(role="guarded"), ingress=[admits(friends)]))
+
+
+@pytest.mark.parametrize("tighten", TIGHTENINGS)
+class TestOpenConnections:
+    """TCP in which the client speaks, TCP in which the guarded server speaks, and UDP."""
+
+    @staticmethod
+    def opened(scene: Scene) -> tuple[list[Conversation], Datagrams]:
+        admit_trusted_friends(scene)
+        scene.await_reach(scene.friend, scene.guarded, open=True)
+        talks = [scene.traffic.conversation(scene.friend, scene.guarded, server_speaks=who) for who in (False, True)]
+        datagrams = scene.traffic.datagrams(scene.friend, scene.guarded, answered=True)
+        assert all(talk.goes_on() for talk in talks)
+        wait_until(is_open(datagrams), "the friend is heard")
+        return talks, datagrams
+
+    def test_end_when_they_are_no_longer_allowed(
+        self, scene: Scene, agent: Agent, tighten: Callable[[Scene], None]
+    ) -> None:
+        talks, datagrams = self.opened(scene)
+        others = [scene.traffic.conversation(scene.guarded, scene.stranger, server_speaks=who) for who in (False, True)]
+        with scene.traffic.watched(arriving=scene.arriving[2:], refused=scene.refused):
+            tighten(scene)
+            assert all(talk.ends() for talk in talks)
+            with scene.traffic.watched(arriving=[], refused=[datagrams]):
+                assert all(other.goes_on() for other in others), "those that are still allowed"
+
+    def test_may_be_kept(self, scene: Scene, tmp_path: Path, tighten: Callable[[Scene], None]) -> None:
+        with agents(scene.world, tmp_path, ["n1"], "--existing-connections", "keep"):
+            scene.await_guard()
+            talks, datagrams = self.opened(scene)
+            with scene.traffic.watched(arriving=[*scene.arriving[2:], datagrams], refused=scene.refused):
+                tighten(scene)
+                scene.await_reach(scene.friend, scene.guarded, open=False)
+                assert all(talk.goes_on() for talk in talks)
+
+
+@pytest.mark.xfail(reason="observing is not there yet", strict=True)
+def test_observing_drops_nothing_and_counts_what_would_have_been(scene: Scene, tmp_path: Path) -> None:
+    with (
+        agents(scene.world, tmp_path, ["n1"], "--mode", "observe") as [agent],
+        scene.traffic.watched(arriving=[*scene.arriving, *scene.refused], refused=[]),
+    ):
+        for direction in ("ingress", "egress"):
+            await_drops(agent, direction)
+
+
+def await_drops(agent: Agent, direction: str) -> None:
+    wait_until(
+        lambda: agent.metric("ringfence_dropped_packets_total", direction=direction) > 0,
+        f"packets are counted by {direction}",
+    )
