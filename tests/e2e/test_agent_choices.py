@@ -112,7 +112,6 @@ class TestOpenConnections:
                 assert all(talk.goes_on() for talk in talks)
 
 
-@pytest.mark.xfail(reason="observing is not there yet", strict=True)
 def test_observing_drops_nothing_and_counts_what_would_have_been(scene: Scene, tmp_path: Path) -> None:
     with (
         agents(scene.world, tmp_path, ["n1"], "--mode", "observe") as [agent],
