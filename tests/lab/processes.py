@@ -87,13 +87,13 @@ class User:
 @contextmanager
 def user(*, rootless: bool) -> Iterator[User]:
     """A user who leaves nothing behind, whatever happens: neither processes nor interfaces, mounts or sockets."""
-    before = traces()
     somebody = User(rootless=rootless)
+    before = traces(somebody.mark)
     try:
         yield somebody
         somebody.run("lab", "down")
         assert somebody.survivors() == []
-        assert traces() == before
+        assert traces(somebody.mark) == before
     finally:
         somebody.kill_everything()
         for process in somebody.started:
@@ -101,12 +101,12 @@ def user(*, rootless: bool) -> Iterator[User]:
                 pass
 
 
-def traces() -> Traces:
-    """What there is on the machine now."""
+def traces(name: str) -> Traces:
+    """What there is on the machine now; of sockets, those of the laboratory of this name."""
     sockets = (line.split()[-1] for line in Path("/proc/net/unix").read_text().splitlines())
     mounts = (line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines())
     return Traces(
-        frozenset(name for _, name in socket.if_nameindex()),
+        frozenset(interface for _, interface in socket.if_nameindex()),
         frozenset(mounts),
-        frozenset(name for name in sockets if name.startswith("@ringfence/")),
+        frozenset(one for one in sockets if one.startswith("@ringfence/") and one.endswith(name)),
     )
