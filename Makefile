@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test test-e2e parts check bench lock clean
+.PHONY: demo test test-e2e parts check bench bench-agent lock clean
 
 demo: $(READY) system  ## Prove examples/three-tier in the laboratory.
 	$(BIN)/ringfence lab run -f examples/three-tier
@@ -26,6 +26,9 @@ check: $(READY)  ## Format, lint, types, layers.
 
 bench: $(READY)  ## All measurements, beside the limits.
 	$(BIN)/python -m benchmarks
+
+bench-agent: parts  ## The agent on a real API server, beside its limits.
+	$(BIN)/python -m benchmarks agent agent-100k
 
 lock: $(READY)  ## Choose new versions of everything and write them down.
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --no-header \

@@ -1,10 +1,13 @@
 """All measurements: `python -m benchmarks [PART ...]`, or `make bench`.
 
+The agent's parts are measured when they are named, since they need the real API server: `make bench-agent`.
+
 Each part runs in a process of its own, so that memory can be measured. The figures are printed beside their limits and
 written to `benchmarks/results.json`, beside those of other parts that were measured before. Where all sizes of the
 engine were measured, their growth is printed and drawn (`docs/growth.svg`).
 """
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
@@ -13,7 +16,8 @@ from pathlib import Path
 import msgspec
 from tests.dataplane.network import enter_namespaces
 
-from benchmarks import dataplane, engine, growth, laboratory, loading, packets
+from benchmarks import agent, dataplane, engine, growth, laboratory, loading, packets
+from benchmarks.clusters import Plan
 from benchmarks.measuring import Figure, calibration
 
 RESULTS = Path(__file__).with_name("results.json")
@@ -30,6 +34,10 @@ PARTS = ("command-line", "loading", *engine.SIZES, *KERNEL, *laboratory.SIZES)
 
 def figures_of(part: str) -> Iterable[Figure]:
     """The figures of one part, measured here and now."""
+    if part in agent.SIZES:
+        if os.getuid() != 0:
+            enter_namespaces()
+        return agent.measure(agent.SIZES[part])
     if part in KERNEL:
         enter_namespaces()
         return KERNEL[part]()
@@ -52,7 +60,7 @@ def main(parts: list[str]) -> None:
     results["calibration"] = [Figure("a fixed piece of plain Python", calibration(), "s")]
     print(results["calibration"][0])
     for part in parts or PARTS:
-        title = str(engine.SIZES[part][0]) if part in engine.SIZES else ""
+        title = str(_plan(part) or "")
         print(f"\n{part}: {title}".rstrip(": "))
         run = subprocess.run([sys.executable, "-m", "benchmarks", "--here", part], check=True, stdout=subprocess.PIPE)
         results[part] = msgspec.json.decode(run.stdout, type=list[Figure])
@@ -61,6 +69,13 @@ def main(parts: list[str]) -> None:
     if not parts or any(part in engine.GROWTH for part in parts):
         _show_growth(results)
     RESULTS.write_bytes(msgspec.json.format(msgspec.json.encode(results)) + b"\n")
+
+
+def _plan(part: str) -> Plan | None:
+    """The cluster that a part is about, if it is about a whole one."""
+    if part in agent.SIZES:
+        return agent.SIZES[part].plan
+    return engine.SIZES[part][0] if part in engine.SIZES else None
 
 
 def _earlier() -> dict[str, list[Figure]]:

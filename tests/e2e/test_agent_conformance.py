@@ -24,6 +24,9 @@ from .agents import agents
 from .server import ServerError, wait_until
 from .world import Connection, World
 
+PATIENCE = 0.1
+"""Seconds of silence that count as no answer: what was only late is asked about again."""
+
 NODE_OF = {"x": "n1", "y": "n2", "z": "n2"}
 
 
@@ -96,7 +99,7 @@ def await_agreement(cluster: World, case: Case, step: Step) -> list[Connection]:
 
     def agrees() -> bool:
         nonlocal wrong
-        observed = cluster.open(*questions)
+        observed = cluster.open(*questions, patience=PATIENCE)
         wrong = [one for one, want, got in zip(questions, demanded, observed, strict=True) if want is not got]
         return not wrong
 

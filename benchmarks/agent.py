@@ -1,0 +1,201 @@
+"""The agent on a real API server and a real kernel: how fast a change is in force, and what it costs to wait for one.
+
+    python -m benchmarks agent agent-100k          (`make bench-agent`)
+
+The cluster is written past the API server, which would take minutes; what is measured goes through it. Two pods of the
+agent's node are real: one sends datagrams to the other all the time, and a change is in force when the first one
+arrives, or when no more do.
+"""
+
+import os
+import socket
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from tests.e2e import bulk, parts
+from tests.e2e.agents import Agent, agents
+from tests.e2e.world import World, living
+from tests.semantics.objects import admits, labelled, namespace, namespaces, pod, pods, policy
+
+from benchmarks.clusters import Object, Plan, objects
+from benchmarks.measuring import Figure
+from benchmarks.policies import policies
+
+NODE: Final = "node-0000"
+RANGE: Final = "10.42.0.0/24"
+PLACE: Final = "n1"
+SERVER, CLIENT = "measured/server", "measured/client"
+ADDRESSES: Final = {SERVER: "10.42.0.240", CLIENT: "10.42.0.241"}
+WATCHED: Final = ("Namespace", "Node", "Pod", "NetworkPolicy")
+PORT: Final = 7000
+IDLE_SECONDS: Final = 20.0
+_INTERVAL: Final = 0.0005
+_SILENCE: Final = 0.15
+_PATIENCE: Final = 30.0
+
+
+class Size(msgspec.Struct, frozen=True):
+    """A cluster, its limits, and how many changes of each kind are measured."""
+
+    plan: Plan
+    megabytes: float
+    start: float | None = None
+    median: float | None = None
+    slowest: float | None = None
+    changes: int = 100
+
+
+SIZES: Final = {
+    "agent": Size(Plan(10_000, 1_000, 50), megabytes=200, start=5, median=30, slowest=100),
+    "agent-100k": Size(Plan(100_000, 1_000, 50), megabytes=500, changes=20),
+}
+
+
+def measure(size: Size) -> Iterator[Figure]:
+    """All figures of one cluster. The process must be one that may make network namespaces."""
+    absent = parts.missing(*parts.SERVERS, "kubectl")
+    if absent:
+        raise SystemExit(f"{' and '.join(absent)} not found: `make parts` makes them first")
+    with tempfile.TemporaryDirectory() as folder, living(Path(folder)) as world:
+        _settle(world, size.plan)
+        began = time.perf_counter()
+        with agents(world, Path(folder), [PLACE], "--node", NODE) as [agent]:
+            yield Figure(
+                "from the start of the process to fully programmed", time.perf_counter() - began, "s", size.start
+            )
+            yield Figure("  of which compiling and programming", agent.metric("ringfence_enforcing_seconds_sum"), "s")
+            yield Figure("isolated addresses", agent.metric("ringfence_isolated_addresses"), "")
+            yield Figure("elements in the kernel", agent.metric("ringfence_elements"), "")
+            yield Figure("resident memory", agent.memory(), "MB", size.megabytes)
+            yield Figure("processor time in a second without changes", _idle(agent) * 100, "%", 1)
+            yield from _latencies(world, size)
+            yield Figure("resident memory after these changes", agent.memory(), "MB", size.megabytes)
+
+
+def _settle(world: World, plan: Plan) -> None:
+    """Fill the cluster, and make the two pods that are real."""
+    world.tend()
+    bulk.pour(world, (obj for obj in map(_with_range, objects(plan)) if obj["kind"] in WATCHED))
+    bulk.pour(world, policies(plan))
+    world.put(namespace("measured"))
+    for path, address in ADDRESSES.items():
+        one = pod(path, {"role": path.partition("/")[2]})
+        world.schedule(one, NODE)
+        world.connect(one, PLACE, address)
+        world.report(path)
+
+
+def _with_range(obj: Object) -> Object:
+    is_own = obj["kind"] == "Node" and obj["metadata"]["name"] == NODE
+    return obj | {"spec": {"podCIDR": RANGE, "podCIDRs": [RANGE]}} if is_own else obj
+
+
+def _idle(agent: Agent) -> float:
+    """The share of a processor that the agent takes while nothing changes."""
+    before = _processor_seconds(agent)
+    time.sleep(IDLE_SECONDS)
+    return (_processor_seconds(agent) - before) / IDLE_SECONDS
+
+
+def _processor_seconds(agent: Agent) -> float:
+    fields = Path(f"/proc/{agent.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+# --- from the answer to the kernel ------------------------------------------------------------------------------------
+
+
+def _latencies(world: World, size: Size) -> Iterator[Figure]:
+    with _sounding(world) as sounding:
+        changes = {
+            "a policy that is applied": lambda opens: world.put(_guard("client" if opens else "nobody")),
+            "a pod that is relabelled": lambda opens: world.put(_client("client" if opens else "nobody")),
+        }
+        for what, change in changes.items():
+            times = [_milliseconds(sounding, change, opens=number % 2 > 0) for number in range(size.changes)]
+            world.put(_guard("client"))
+            slowest = statistics.quantiles(times, n=100)[98]
+            yield Figure(f"{what}: until it is enforced, median", statistics.median(times), "ms", size.median)
+            yield Figure(f"{what}: 99th percentile", slowest, "ms", size.slowest)
+
+
+def _milliseconds(sounding: "_Sounding", change: Callable[[bool], object], *, opens: bool) -> float:
+    """From the API server's answer until the change is in force."""
+    change(opens)
+    answered = time.monotonic()
+    enforced = sounding.opened_after(answered) if opens else sounding.closed_after(answered)
+    return max(0.0, enforced - answered) * 1000
+
+
+def _guard(admitted: str) -> Object:
+    """A policy of the server that admits one role, and everybody of some namespaces."""
+    rule = admits(pods(labelled(role=admitted)), namespaces(labelled(team="group-05")))
+    return policy("measured/guard", labelled(role="server"), ingress=[rule])
+
+
+def _client(role: str) -> Object:
+    one = pod(CLIENT, {"role": role})
+    return {**one, "spec": one["spec"] | {"nodeName": NODE}, "status": {}}
+
+
+class _Sounding:
+    """Datagrams without pause from the client to the server."""
+
+    def __init__(self, world: World) -> None:
+        target = (ADDRESSES[SERVER], PORT)
+        with world.inside(SERVER):
+            self._receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+            self._receiver.bind(target)
+        with world.inside(CLIENT):
+            self._sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            self._sender.connect(target)
+        self._latest = 0.0
+        """When a datagram arrived last."""
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._go_on, daemon=True)
+        self._thread.start()
+
+    def opened_after(self, since: float) -> float:
+        """When the first datagram arrived, if nothing had arrived for a while."""
+        while self._latest < since:
+            assert time.monotonic() < since + _PATIENCE
+            time.sleep(_INTERVAL)
+        return self._latest
+
+    def closed_after(self, since: float) -> float:
+        """When the last datagram arrived."""
+        while time.monotonic() < max(since, self._latest) + _SILENCE:
+            assert time.monotonic() < since + _PATIENCE
+            time.sleep(_INTERVAL)
+        return self._latest
+
+    def close(self) -> None:
+        self._ended.set()
+        self._thread.join()
+        self._sender.close()
+        self._receiver.close()
+
+    def _go_on(self) -> None:
+        while not self._ended.is_set():
+            self._sender.send(b"?")
+            try:
+                while self._receiver.recv(16):
+                    self._latest = time.monotonic()
+            except BlockingIOError:
+                time.sleep(_INTERVAL)
+
+
+@contextmanager
+def _sounding(world: World) -> Iterator[_Sounding]:
+    sounding = _Sounding(world)
+    try:
+        yield sounding
+    finally:
+        sounding.close()
