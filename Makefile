@@ -12,8 +12,8 @@ demo: $(READY) system  ## Prove examples/three-tier in the laboratory.
 test: $(READY) system  ## All tests; those that need parts which are not here say which, and how to get them.
 	$(BIN)/pytest
 
-test-e2e: parts system  ## The tests against the real API server, which is built first.
-	$(BIN)/pytest tests/e2e
+test-e2e: parts system  ## The tests against the real API server, which is built first; without root in a user namespace.
+	scripts/as-root $(BIN)/pytest tests/e2e
 
 parts: $(READY)  ## The real API server, etcd and kubectl: built once (Go, five minutes), kept outside the checkout.
 	$(BIN)/python tests/e2e/parts.py

@@ -54,7 +54,7 @@ def world(real_parts: None, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         with linux.returning():
             linux.unshare(linux.Kind.NETWORK)
     except OSError as error:
-        pytest.skip(f"no network namespaces ({error.strerror}): run as root, or under `unshare --map-root-user`")
+        pytest.skip(f"no network namespaces ({error.strerror}): be root, or `make test-e2e`, which needs no root")
     with living(tmp_path_factory.mktemp("world")) as one:
         yield one
 
