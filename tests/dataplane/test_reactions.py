@@ -56,10 +56,11 @@ def logging() -> Iterator[PacketLog]:
         log.close()
 
 
-def everything_logged(log: PacketLog) -> list[Logged]:
+def everything_logged(log: PacketLog, expected: int) -> list[Logged]:
+    """All that is logged, as soon as it is as much as is expected; nothing more may come soon after."""
     found: list[Logged] = []
-    log._conversation._socket.settimeout(0.3)
     while True:
+        log._conversation._socket.settimeout(5 if len(found) < expected else 0.3)
         try:
             found.extend(log.wait())
         except TimeoutError:
@@ -132,7 +133,7 @@ class TestLogging:
             with logging() as log:
                 assert passes(network, family) is not drops
                 packet = Packet(family, number(CLIENT, family), number(SERVER, family), socket.IPPROTO_UDP, 80)
-                assert everything_logged(log) == [Logged(packet, direction, held=False)]
+                assert everything_logged(log, 1) == [Logged(packet, direction, held=False)]
 
         run()
 
@@ -146,7 +147,7 @@ class TestLogging:
             send_raw(network, socket.IPPROTO_SCTP, bytes.fromhex("1234 0050 00000000 00000000 01000014"))
             send_raw(network, socket.IPPROTO_ICMP, bytes.fromhex("0800 f7ff 0000 0000"))
             send_raw(network, 47, bytes(4))
-            logged = {(one.packet.protocol, one.packet.port) for one in everything_logged(log)}
+            logged = {(one.packet.protocol, one.packet.port) for one in everything_logged(log, 4)}
         assert logged == {(6, 443), (132, 80), (1, None), (47, None)}
 
     @in_own_network
@@ -155,7 +156,7 @@ class TestLogging:
         become(kernel, LOGGING, BOTH[SERVER], held=EVERYTHING)
         with logging() as log:
             assert not passes(network)
-            [logged] = everything_logged(log)
+            [logged] = everything_logged(log, 1)
         assert (logged.direction, logged.held) == (Direction.EGRESS, True)
         assert logged.packet.source == number(CLIENT)
 
@@ -165,7 +166,7 @@ class TestLogging:
         become(kernel, LOGGING, *BOTH)
         with logging() as log:
             assert passes(network)
-            assert everything_logged(log) == []
+            assert everything_logged(log, 0) == []
 
     @in_own_network
     def test_more_than_the_rate_is_dropped_without_a_word(self) -> None:
@@ -175,7 +176,7 @@ class TestLogging:
         with logging() as log:
             for _ in range(200):
                 client.sendto(b"x", (address(SERVER), 80))
-            assert 1 <= len(everything_logged(log)) < 50
+            assert 1 <= len(everything_logged(log, 1)) < 50
         assert sum(one.packets for one in kernel.drops()) == 200, "all of them are counted"
 
     @in_own_network
