@@ -7,6 +7,8 @@ from ipaddress import ip_network
 
 import pytest
 from tests.dataplane.network import Network, address, gateway, in_own_network, number, received, socket_family
+from tests.dataplane.programs import UDP, program
+from tests.dataplane.traffic import PORT, traffic
 from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Object, labelled, pod, policy
 
@@ -115,6 +117,21 @@ class TestObserving:
         for reaction in (OBSERVING, Reaction(), OBSERVING):
             become(kernel, reaction, *BOTH, CLOSED_SERVER, held=EVERYTHING)
             assert passes(network) is not reaction.drops
+
+    @in_own_network
+    def test_no_switch_loses_an_allowed_packet(self) -> None:
+        """While the policies change as well: in which direction the client is let through is another one each time."""
+        network, kernel = Network(3), Kernel()
+        wide = program({(Direction.INGRESS, 0): [(1, UDP, PORT), (2, UDP, 1)]})
+        narrow = program({(Direction.INGRESS, 0): [(1, UDP, PORT)], (Direction.EGRESS, 1): [(0, UDP, PORT)]})
+        kernel.become(wide)
+        with traffic(network, allowed=1, forbidden=2, to=0) as result:
+            for _ in range(50):
+                kernel.become(narrow.changed(chains=skeleton(reaction=OBSERVING).chains))
+                kernel.become(wide)
+        assert result.allowed.sent > 1000
+        assert result.allowed.arrived == result.allowed.sent
+        assert result.forbidden.arrived, "what is observed passes"
 
 
 class TestLogging:

@@ -16,6 +16,9 @@ Where only one direction changes, closing is not needed: a connection has one si
 
 Editing in place is safe as long as one address at a time comes and goes, or one direction is affected; else the edited
 sets are copied, all chains moved to the copies, and back again when the originals are right (`_detour`).
+
+All of this is about programs that enforce. One that only observes lets pass what its profiles deny, so everything else
+changes while the kernel observes: after the switch to it, or before the switch back (`_switch`).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -41,7 +44,18 @@ from ringfence.dataplane.program import (
     differing,
     moves_between,
 )
-from ringfence.dataplane.skeleton import DENIED, DROPS, HELD, ISOLATED, KNOWN, OWN, skeleton
+from ringfence.dataplane.skeleton import (
+    DENIED,
+    DROPS,
+    HELD,
+    ISOLATED,
+    KNOWN,
+    OWN,
+    fixed_chains,
+    is_whole,
+    observes,
+    skeleton,
+)
 from ringfence.model.policies import Direction
 
 _LATE: Final = frozenset([*OWN.values(), *DROPS.values()])
@@ -66,10 +80,21 @@ def path(old: Program, new: Program) -> list[Program]:
     if old is NOTHING:
         nobody = {name: one for name, one in skeleton().collections.items() if isinstance(one, VerdictMap)}
         return [new.changed(nobody), new]
+    if is_whole(old) and observes(old) is not observes(new):
+        return _switch(old, new)
     change = _compare(old, new)
     if not _can_edit_in_place(old, new, change):
         return _detour(old, new, change)
     return _waypoints(old, new, change, bridged=_needs_closing(new, change))
+
+
+def _switch(old: Program, new: Program) -> list[Program]:
+    """From enforcing to observing, or back: by the rules of the fixed chains, all of them in one transaction."""
+    if observes(new):
+        observing = old.changed(chains=fixed_chains(new))
+        return [observing, *path(observing, new)]
+    observing = new.changed(chains=fixed_chains(old))
+    return [*path(old, observing), new]
 
 
 # --- what changes -----------------------------------------------------------------------------------------------------

@@ -112,6 +112,22 @@ def skeleton(*, holds: bool = False, reaction: Reaction = ENFORCING) -> Program:
     return Program(_collections(), _chains(reaction, holds=holds))
 
 
+def is_whole(program: Program) -> bool:
+    """Whether a program that was found has all the fixed chains."""
+    return program.chains.keys() >= _FIXED_CHAINS
+
+
+def fixed_chains(program: Program) -> dict[str, Chain]:
+    """The chains of a whole program that every program has."""
+    return {name: program.chains[name] for name in _FIXED_CHAINS}
+
+
+def observes(program: Program) -> bool:
+    """Whether a whole program lets pass what its profiles deny."""
+    rules = (rule for name in DENIED.values() for rule in program.chains[name].rules)
+    return not any(isinstance(rule, Rule) and rule.action is Verdict.DROP for rule in rules)
+
+
 def _collections() -> dict[str, Collection]:
     return {
         REVOKED: HashSet(CONNECTION),
@@ -174,3 +190,6 @@ def _logging(reaction: Reaction, prefix: str, *conditions: Lookup) -> Iterator[R
 def profile_chain(direction: Direction, allowing: tuple[Rule, ...]) -> Chain:
     """A profile's chain: `allowing` are rules that return what is allowed; the rest is denied."""
     return Chain((*allowing, Rule((), Goto(DENIED[direction]))))
+
+
+_FIXED_CHAINS: Final = skeleton().chains.keys()
