@@ -33,6 +33,7 @@ RANGE: Final = "10.42.0.0/24"
 PLACE: Final = "n1"
 SERVER, CLIENT = "measured/server", "measured/client"
 ADDRESSES: Final = {SERVER: "10.42.0.240", CLIENT: "10.42.0.241"}
+NEWCOMERS_ADDRESS: Final = "10.42.0.242"
 WATCHED: Final = ("Namespace", "Node", "Pod", "NetworkPolicy")
 PORT: Final = 7000
 IDLE_SECONDS: Final = 20.0
@@ -113,7 +114,8 @@ def _processor_seconds(agent: Agent) -> float:
 
 
 def _latencies(world: World, size: Size) -> Iterator[Figure]:
-    with _sounding(world) as sounding:
+    yield from _enforced("a new pod: until its first packet passes", list(_waits_of_new_pods(world, size)), size)
+    with _sounding(world, CLIENT, SERVER) as sounding:
         changes = {
             "a policy that is applied": lambda opens: world.put(_guard("client" if opens else "nobody")),
             "a pod that is relabelled": lambda opens: world.put(_client("client" if opens else "nobody")),
@@ -121,9 +123,26 @@ def _latencies(world: World, size: Size) -> Iterator[Figure]:
         for what, change in changes.items():
             times = [_milliseconds(sounding, change, opens=number % 2 > 0) for number in range(size.changes)]
             world.put(_guard("client"))
-            slowest = statistics.quantiles(times, n=100)[98]
-            yield Figure(f"{what}: until it is enforced, median", statistics.median(times), "ms", size.median)
-            yield Figure(f"{what}: 99th percentile", slowest, "ms", size.slowest)
+            yield from _enforced(f"{what}: until it is enforced", times, size)
+
+
+def _enforced(what: str, times: list[float], size: Size) -> Iterator[Figure]:
+    yield Figure(f"{what}, median", statistics.median(times), "ms", size.median)
+    yield Figure(f"{what}, 99th percentile", statistics.quantiles(times, n=100)[98], "ms", size.slowest)
+
+
+def _waits_of_new_pods(world: World, size: Size) -> Iterator[float]:
+    """From when the API server knows a pod's address; the pod tries all the time."""
+    for number in range(size.changes):
+        path = f"measured/new-{number}"
+        one = pod(path, {"role": "new"})
+        world.schedule(one, NODE)
+        world.connect(one, PLACE, NEWCOMERS_ADDRESS)
+        with _sounding(world, path, CLIENT) as sounding:
+            world.report(path)
+            answered = time.monotonic()
+            yield max(0.0, sounding.opened_after(answered) - answered) * 1000
+        world.remove(path)
 
 
 def _milliseconds(sounding: "_Sounding", change: Callable[[bool], object], *, opens: bool) -> float:
@@ -146,14 +165,14 @@ def _client(role: str) -> Object:
 
 
 class _Sounding:
-    """Datagrams without pause from the client to the server."""
+    """Datagrams without pause from one pod to another."""
 
-    def __init__(self, world: World) -> None:
-        target = (ADDRESSES[SERVER], PORT)
-        with world.inside(SERVER):
+    def __init__(self, world: World, source: str, destination: str) -> None:
+        target = (str(world.address(destination)), PORT)
+        with world.inside(destination):
             self._receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
             self._receiver.bind(target)
-        with world.inside(CLIENT):
+        with world.inside(source):
             self._sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             self._sender.connect(target)
         self._latest = 0.0
@@ -193,8 +212,8 @@ class _Sounding:
 
 
 @contextmanager
-def _sounding(world: World) -> Iterator[_Sounding]:
-    sounding = _Sounding(world)
+def _sounding(world: World, source: str, destination: str) -> Iterator[_Sounding]:
+    sounding = _Sounding(world, source, destination)
     try:
         yield sounding
     finally:

@@ -114,11 +114,26 @@ class TestOpenConnections:
 
 def test_observing_drops_nothing_and_counts_what_would_have_been(scene: Scene, tmp_path: Path) -> None:
     with (
-        agents(scene.world, tmp_path, ["n1"], "--mode", "observe") as [agent],
+        agents(scene.world, tmp_path, ["n1"], "--mode", "observe", "--log-denied") as [agent],
         scene.traffic.watched(arriving=[*scene.arriving, *scene.refused], refused=[]),
     ):
         for direction in ("ingress", "egress"):
             await_drops(agent, direction)
+        await_words(
+            agent, f"{scene.stranger} -> {scene.guarded} UDP/{scene.refused[0].port} would be denied by ingress"
+        )
+
+
+def test_denials_are_told_with_their_reasons(scene: Scene, tmp_path: Path) -> None:
+    with agents(scene.world, tmp_path, ["n1"], "--log-denied") as [agent]:
+        scene.await_guard()
+        with scene.unharmed():
+            for stream, why in (
+                (scene.refused[0], f"denied by ingress of {scene.namespace}/guard: no peer selects {scene.stranger}"),
+                (scene.refused[2], f"denied by egress of {scene.namespace}/captivity"),
+            ):
+                source, destination = stream.name.removesuffix(" over IPv4").split(" -> ")
+                await_words(agent, f"{source} -> {destination} UDP/{stream.port} {why}")
 
 
 def await_drops(agent: Agent, direction: str) -> None:
@@ -126,3 +141,7 @@ def await_drops(agent: Agent, direction: str) -> None:
         lambda: agent.metric("ringfence_dropped_packets_total", direction=direction) > 0,
         f"packets are counted by {direction}",
     )
+
+
+def await_words(agent: Agent, words: str) -> None:
+    wait_until(lambda: words in agent.words(), f"it says: {words}")
