@@ -1,8 +1,5 @@
 """The API server goes away, and comes back: meanwhile what is in force stays so, and afterwards nothing was missed."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
 
 from tests.semantics.objects import labelled, policy
@@ -13,16 +10,18 @@ from .scene import Scene
 from .server import wait_until
 
 
-@contextmanager
-def changes_hold_afterwards(scene: Scene, agent: Agent) -> Iterator[None]:
-    """Pods and policies have changed before this, of which the agent cannot know; afterwards it does."""
-    guest = scene.add("guest", "n2")
+def change_much(scene: Scene) -> None:
+    """Pods come and go, and policies change."""
+    scene.add("guest", "n2")
     scene.admit("guest")
-    newcomer = scene.add("newcomer", "n1")
+    scene.add("newcomer", "n1")
     scene.world.put(policy(f"{scene.namespace}/late", labelled(role="newcomer"), ingress=[]))
-    departed = scene.add("departed", "n2")
-    scene.world.remove(departed)
-    yield
+    scene.world.remove(scene.add("departed", "n2"))
+
+
+def await_changes(scene: Scene) -> None:
+    """Wait until all this is in force."""
+    guest, newcomer = (f"{scene.namespace}/{name}" for name in ("guest", "newcomer"))
     scene.await_reach(guest, scene.guarded, open=True)
     scene.await_reach(newcomer, scene.stranger, open=True)
     scene.await_reach(guest, newcomer, open=False)
@@ -35,8 +34,8 @@ def test_it_is_killed_and_started_again(scene: Scene, agent: Agent) -> None:
         assert agent.ask("/healthz")[0] == 200
         assert agent.is_ready(), "what it knows is in force"
         scene.world.start_control_plane()
-        with changes_hold_afterwards(scene, agent):
-            pass
+        change_much(scene)
+        await_changes(scene)
 
 
 def test_an_agent_that_starts_without_it_waits_and_changes_nothing(scene: Scene, agent: Agent) -> None:
@@ -55,22 +54,20 @@ def test_an_agent_that_starts_without_it_waits_and_changes_nothing(scene: Scene,
 def test_the_network_to_it_is_cut_while_pods_and_policies_change(scene: Scene, agent: Agent, how: str) -> None:
     with scene.unharmed():
         with cut_off(scene.world, "n1", how):
-            knowledge = changes_hold_afterwards(scene, agent)
-            knowledge.__enter__()
+            change_much(scene)
             assert not scene.world.reaches(f"{scene.namespace}/guest", scene.guarded), "nobody has told the agent"
-        knowledge.__exit__(None, None, None)
+        await_changes(scene)
 
 
 def test_etcd_is_compacted_so_that_watches_cannot_go_on(scene: Scene, agent: Agent) -> None:
     with scene.unharmed():
         with cut_off(scene.world, "n1", REFUSED):
-            knowledge = changes_hold_afterwards(scene, agent)
-            knowledge.__enter__()
+            change_much(scene)
             with scene.world.inside("control-plane"):
                 scene.world.control_plane.compact()
                 scene.world.control_plane.apiserver.kill()
             scene.world.start_control_plane()
-        knowledge.__exit__(None, None, None)
+        await_changes(scene)
     listings = agent.words().count('"listed"')
     assert listings > 4, "at least one kind had to be listed anew"
 

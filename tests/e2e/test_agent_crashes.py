@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.semantics.objects import Object, admits, block, labelled, pods, policy, port, sends
 
-from .agents import Agent
+from .agents import Agent, agents
 from .disturbances import storm
 from .scene import Scene
 from .world import World
@@ -100,8 +100,6 @@ class TestCleaningUp:
 
 def test_an_agent_on_each_node(world: World, scene: Scene, agent: Agent, tmp_path: Path) -> None:
     """Both guard their own; one that dies changes nothing for the other."""
-    from .agents import agents
-
     with agents(world, tmp_path, ["n2"]) as [other]:
         world.put(
             policy(f"{scene.namespace}/far", labelled(role="stranger"), ingress=[admits(pods(labelled(role="x")))])
