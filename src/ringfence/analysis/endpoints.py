@@ -67,6 +67,8 @@ def resolve(state: State, text: str, namespace: str = DEFAULT_NAMESPACE) -> Endp
 
     Raises EndpointError when it names nothing, or could mean several things.
     """
+    if pod := _plain_pod(state, text):
+        return Endpoint(text, (pod,), pod.reference)
     if network := _parse_network(text):
         return _addressed(state, text, network)
     space, kind, name = _split(text, namespace)
@@ -83,6 +85,13 @@ def resolve(state: State, text: str, namespace: str = DEFAULT_NAMESPACE) -> Endp
     if kind == "Service":
         return _service(state, text, space, name)
     return _named(state, text, space, kind, name)
+
+
+def _plain_pod(state: State, text: str) -> Member | None:
+    """The pod that a text names if it is just NAMESPACE/NAME: nearly all that are asked for in great numbers are."""
+    space, _, name = text.partition("/")
+    pod = state.pod(space, name)
+    return pod if pod and space.lower() not in KINDS and not _MAY_BE_ADDRESS.fullmatch(text) else None
 
 
 def _parse_network(text: str) -> Network | None:

@@ -6,6 +6,7 @@ for being labelled much.
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Hashable, Iterator, Mapping
+from typing import cast
 
 from ringfence.engine.facts import HasLabel, LabelFact, LabelIs, StaticFact
 from ringfence.engine.identities import Template
@@ -30,7 +31,7 @@ class Reading:
         self._read: defaultdict[Topic, dict[str | None, LabelFact | None]] = defaultdict(dict)
         """For each topic that is read: the facts of its label by value, and under None that it is there at all."""
         self._having: dict[Topic, defaultdict[str, set[Template]]] = {}
-        """For each topic that is read: the templates that have it, by the label's value."""
+        """For some topics that are read: the templates that have it, by the label's value. Indexed when first used."""
 
     def begin(self, aspect: Aspect) -> Collection[Template]:
         """One more reads this aspect; the templates about which something is read that was not before."""
@@ -38,8 +39,6 @@ class Reading:
         if self._readers[aspect] > 1:
             return ()
         topic, value = _topic(aspect)
-        if topic not in self._having:
-            self._index(topic)
         self._read[topic][value] = None if isinstance(aspect, tuple) else aspect
         return self._with(topic, value)
 
@@ -53,23 +52,17 @@ class Reading:
         about = self._with(topic, value)
         del self._read[topic][value]
         if not self._read[topic]:
-            del self._read[topic], self._having[topic]
+            del self._read[topic]
+            self._having.pop(topic, None)
         return about
 
     def add(self, template: Template) -> None:
         """A template has come: find out what is read about it."""
-        found: list[StaticFact | None] = []
-        for key, value in template.labels.items():
-            if key in self._having:
-                self._having[key][value].add(template)
-                found.append(self._read[key].get(value))
-                found.append(self._read[key].get(None))
-        for port in template.named_ports:
-            topic = (port.name, port.protocol)
-            if topic in self._having:
-                self._having[topic][""].add(template)
-                found.append(port)
-        template.read_facts = frozenset(fact for fact in found if fact is not None)
+        template.read_facts = self.facts(template)
+        if self._having:
+            for topic, value in _topics(template):
+                if topic in self._having:
+                    self._having[topic][value].add(template)
 
     def remove(self, template: Template) -> None:
         """A template has gone."""
@@ -81,16 +74,28 @@ class Reading:
 
     def facts(self, template: Template) -> frozenset[StaticFact]:
         """The facts about a template's pods that somebody reads, addresses excepted."""
-        found: list[StaticFact | None] = []
-        for key, value in template.labels.items():
-            if key in self._read:
-                read = self._read[key]
-                found.append(read.get(value))
-                found.append(read.get(None))
-        found += [port for port in template.named_ports if (port.name, port.protocol) in self._read]
-        return frozenset(fact for fact in found if fact is not None)
+        read = self._read
+        found: set[StaticFact | None] = set()
+        for key in template.labels.keys() & read.keys():
+            facts = read[key]
+            found.add(facts.get(template.labels[key]))
+            found.add(facts.get(None))
+        found.update(port for port in template.named_ports if (port.name, port.protocol) in read)
+        found.discard(None)
+        return cast(frozenset[StaticFact], frozenset(found))
 
-    def _index(self, topic: Topic) -> None:
+    def _with(self, topic: Topic, value: str | None) -> Collection[Template]:
+        """The templates that have a topic: with a value of the label, or with whatever value."""
+        if not self._templates:
+            return ()
+        if topic not in self._having:
+            self._having[topic] = self._indexed(topic)
+        having = self._having[topic]
+        if value is None:
+            return [template for templates in having.values() for template in templates]
+        return list(having.get(value, ()))
+
+    def _indexed(self, topic: Topic) -> defaultdict[str, set[Template]]:
         having: defaultdict[str, set[Template]] = defaultdict(set)
         if isinstance(topic, str):
             for template in self._templates.values():
@@ -100,13 +105,7 @@ class Reading:
             for template in self._templates.values():
                 if any((port.name, port.protocol) == topic for port in template.named_ports):
                     having[""].add(template)
-        self._having[topic] = having
-
-    def _with(self, topic: Topic, value: str | None) -> Collection[Template]:
-        having = self._having[topic]
-        if value is None:
-            return [template for templates in having.values() for template in templates]
-        return list(having.get(value, ()))
+        return having
 
 
 def _topic(aspect: Aspect) -> tuple[Topic, str | None]:

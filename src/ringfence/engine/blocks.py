@@ -4,6 +4,7 @@ The borders of all blocks cut each family's addresses into cells; every address 
 """
 
 from bisect import bisect_left, bisect_right, insort
+from collections.abc import Mapping
 
 from ringfence.engine.facts import Block, InBlock
 from ringfence.sets.addresses import FAMILIES, Family
@@ -46,6 +47,19 @@ class BlockIndex:
         if len(addresses) == 1:
             return self._at(*addresses[0])
         return _NONE.union(*(self._at(family, number) for family, number in addresses))
+
+    def facts_within(self, bounds: Mapping[Family, tuple[int, int]]) -> Facts | None:
+        """What holds for all pods with addresses within some bounds; None where they may differ."""
+        if not bounds:
+            return self.covering
+        found = _NONE
+        for family, (low, high) in bounds.items():
+            starts = self._starts[family]
+            cell = bisect_right(starts, low)
+            if cell != bisect_right(starts, high, cell - 1):
+                return None
+            found |= self._facts[family][cell - 1]
+        return found
 
     def _at(self, family: Family, number: int) -> Facts:
         return self._facts[family][bisect_right(self._starts[family], number) - 1]

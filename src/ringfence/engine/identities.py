@@ -13,6 +13,16 @@ from ringfence.sets.addresses import FAMILIES, Family
 from ringfence.sets.intervals import position_of
 
 
+Bounds = dict[Family, tuple[int, int]]
+"""The lowest and the highest address of some pods, by family."""
+
+
+def bounds_of(members: Iterable[Member]) -> Bounds:
+    """The bounds of pods of one template, which have addresses of the same families."""
+    columns = zip(*[member.addresses for member in members], strict=True)
+    return {low[0]: (low[1], max(column)[1]) for column in columns if (low := min(column))}
+
+
 class Template:
     """What many pods have in common. `homes` are where its pods live, by the address blocks that they are in."""
 
@@ -52,7 +62,7 @@ class Identity:
         self.facts = facts
         self.groups: dict[Template, dict[Member, None]] = {}
         self.cache: dict[Hashable, object] = {}
-        self._bounds: dict[Family, tuple[int, int]] = {}
+        self._bounds: Bounds = {}
 
     @property
     def key(self) -> "IdentityKey":
@@ -93,14 +103,13 @@ class Identity:
             if type(fact) is NamedPort and fact.name == name and fact.protocol == protocol:
                 yield fact.port
 
-    def widen(self, members: Iterable[Member]) -> None:
-        """Note that these pods, with their addresses, are among its own."""
+    def widen(self, more: Bounds) -> None:
+        """Note that pods within some bounds are among its own."""
         bounds = self._bounds
-        for member in members:
-            for family, number in member.addresses:
-                low, high = bounds.get(family, (number, number))
-                if not low < number < high:
-                    bounds[family] = (min(low, number), max(high, number))
+        for family, (low, high) in more.items():
+            if family in bounds:
+                low, high = min(low, bounds[family][0]), max(high, bounds[family][1])
+            bounds[family] = (low, high)
 
     def lies_in(self, block: Block) -> frozenset[InBlock] | None:
         """What holds of all its pods' addresses and `block`; None where the pods (may) differ."""

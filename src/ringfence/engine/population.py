@@ -15,7 +15,7 @@ from collections.abc import Collection, Hashable, Iterable, Iterator
 from ringfence.engine.aspects import Aspect, PortName, Reading
 from ringfence.engine.blocks import BlockIndex
 from ringfence.engine.facts import Block, Fact, InBlock, StaticFact
-from ringfence.engine.identities import Identity, IdentityKey, Template, template_key
+from ringfence.engine.identities import Bounds, Identity, IdentityKey, Template, bounds_of, template_key
 from ringfence.engine.movements import Movements, Record
 from ringfence.engine.pods import Member, NamedPort
 from ringfence.sets import bitsets
@@ -62,11 +62,13 @@ class Population:
         """Take in pods of one template: they differ in their addresses at most."""
         for family in template.families:
             self._pods_with[family] += len(members)
-        if len(members) == 1 or not self._block_readers or not template.families:
-            self._settle(members, template, self._blocks.facts(members[0].addresses))
+        bounds = bounds_of(members)
+        blocks = self._blocks.facts_within(bounds)
+        if blocks is not None:
+            self._settle(members, template, blocks, bounds)
             return
         for blocks, group in self._by_blocks(members).items():
-            self._settle(group, template, blocks)
+            self._settle(group, template, blocks, bounds_of(group))
 
     def discard(self, member: Member) -> None:
         """Let a pod go, if it is in."""
@@ -186,17 +188,18 @@ class Population:
             self._index(identity)
         return identity
 
-    def _settle(self, members: Collection[Member], template: Template, blocks: frozenset[InBlock]) -> None:
+    def _settle(
+        self, members: Collection[Member], template: Template, blocks: frozenset[InBlock], bounds: Bounds
+    ) -> None:
         identity = template.homes.get(blocks)
         if identity is None:
             identity = template.homes[blocks] = self._identity(template, template.read_facts | blocks)
-        home = (template, identity)
         if template in identity.groups:
             identity.groups[template].update(dict.fromkeys(members))
         else:
             identity.groups[template] = dict.fromkeys(members)
-        self._home.update(dict.fromkeys(members, home))
-        identity.widen(members)
+        self._home.update(dict.fromkeys(members, (template, identity)))
+        identity.widen(bounds)
         self._movements.note(pods=members)
 
     def _drop_group(self, template: Template, identity: Identity) -> None:
@@ -242,7 +245,7 @@ class Population:
         else:
             self._remove(identity)
         for template, group in moved.items():
-            self._settle(group, template, blocks)
+            self._settle(group, template, blocks, bounds_of(group))
 
     def _move_pods(self, identity: Identity) -> None:
         """File all pods of an identity anew one by one, by their addresses."""
@@ -251,7 +254,7 @@ class Population:
             self._drop_group(template, identity)
         for template, group in groups:
             for blocks, members in self._by_blocks(group).items():
-                self._settle(members, template, blocks)
+                self._settle(members, template, blocks, bounds_of(members))
 
     def _by_blocks(self, members: Iterable[Member]) -> dict[frozenset[InBlock], list[Member]]:
         """Pods by the blocks that their addresses lie in."""

@@ -4,10 +4,10 @@ Data flows down: an object changes the population or the policies; identities, s
 those, remembered while nothing they depend on changes, and computed anew when they are next asked for.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
+from ringfence.engine.directory import Directory
 from ringfence.engine.identities import Identity
 from ringfence.engine.namespaces import Namespaces
 from ringfence.engine.network_policies import NetworkPolicyTier
@@ -53,11 +53,9 @@ class State:
         self._selections = Selections(self._population, self.namespaces)
         self._network_policies = NetworkPolicyTier(self._population, self._selections)
         self._tiers: Tiers = (self._network_policies,)
-        self._members: dict[Reference, Member] = {}
+        self._directory = Directory()
         self._host_network: dict[Member, None] = {}
         self._on_nodes: dict[Reference, Pod] = {}  # hostNetwork pods, whose addresses are their node's
-        self._names: defaultdict[str, dict[str, list[Member]]] = defaultdict(dict)
-        self._addresses: dict[tuple[Family, int], dict[Member, None]] = {}
         self._waiting: dict[Member, None] = {}
 
     # --- objects in and out ---------------------------------------------------------------------------------------
@@ -175,7 +173,7 @@ class State:
 
     def members(self) -> Iterable[Member]:
         """All pods that take part."""
-        return self._members.values()
+        return self._directory
 
     def host_network_members(self) -> Iterator[Member]:
         """The pods that use their node's network."""
@@ -183,20 +181,23 @@ class State:
 
     def member(self, reference: Reference) -> Member | None:
         """The pod, or the workload's template, of a name, if it takes part."""
-        return self._members.get(reference)
+        return self._directory.get(reference)
+
+    def pod(self, namespace: str, name: str) -> Member | None:
+        """The pod of a name, if it takes part."""
+        return self._directory.find(namespace, "Pod", name)
 
     def members_named(self, namespace: str, name: str) -> list[Member]:
         """The pods and templates of a name in a namespace, of whatever kind."""
-        return self._names.get(namespace, {}).get(name, [])
+        return self._directory.named(namespace, name)
 
     def members_in(self, namespace: str) -> Iterator[Member]:
         """All that take part in a namespace."""
-        for members in self._names.get(namespace, {}).values():
-            yield from members
+        return self._directory.within(namespace)
 
     def members_at(self, family: Family, number: int) -> list[Member]:
         """The pods whose own address this is; hostNetwork pods have none of their own."""
-        return list(self._addresses.get((family, number), ()))
+        return self._directory.at(family, number)
 
     def count(self, selection: PodSelection) -> int:
         """How many pods a selection, which some policy in force reads, selects."""
@@ -211,7 +212,7 @@ class State:
     def _upsert_pod(self, pod: Pod) -> None:
         member = member_of_pod(pod, self.nodes)
         reference = member.reference
-        present = self._members.get(reference)
+        present = self._directory.get(reference)
         if present and is_same(present, member) and not is_finished(pod):
             return  # nothing that matters here has changed: most of what happens to a pod does not
         if present or reference in self._on_nodes:
@@ -230,7 +231,7 @@ class State:
 
     def _remove_pod(self, reference: Reference) -> None:
         self._on_nodes.pop(reference, None)
-        member = self._members.get(reference)
+        member = self._directory.get(reference)
         if member:
             self._leave(member)
             with self._refreshing_templates(member.owner):
@@ -239,7 +240,7 @@ class State:
     def _upsert_workload(self, workload: Workload) -> None:
         reference = Reference(namespace_of(workload), workload.kind, workload.metadata.name)
         self.namespaces.mention(reference.namespace)
-        if present := self._members.get(reference):
+        if present := self._directory.get(reference):
             self._leave(present)
         with self._refreshing_templates(reference):
             self.workloads.upsert(reference, workload)
@@ -259,7 +260,7 @@ class State:
             self._refresh_template(one)
 
     def _refresh_template(self, reference: Reference) -> None:
-        present = self._members.get(reference)
+        present = self._directory.get(reference)
         wanted = self.workloads.stands_for_pods(reference)
         workload = self.workloads.get(reference)
         if present and not wanted:
@@ -283,30 +284,16 @@ class State:
             self._refresh_template(member.reference)
 
     def _enter(self, member: Member) -> None:
-        reference = member.reference
-        self._members[reference] = member
-        self._names[reference.namespace].setdefault(reference.name, []).append(member)
+        self._directory.add(member)
         self._waiting[member] = None
         if member.host_network:
             self._host_network[member] = None
-        else:
-            for address in member.addresses:
-                self._addresses.setdefault(address, {})[member] = None
 
     def _leave(self, member: Member) -> None:
-        del self._members[member.reference]
-        named = self._names[member.namespace]
-        named[member.name].remove(member)
-        if not named[member.name]:
-            del named[member.name]
+        self._directory.discard(member)
         if member in self._waiting:
             del self._waiting[member]
         else:
             self._population.discard(member)
         if member.host_network:
             del self._host_network[member]
-        else:
-            for address in member.addresses:
-                self._addresses[address].pop(member)
-                if not self._addresses[address]:
-                    del self._addresses[address]
