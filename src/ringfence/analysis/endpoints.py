@@ -88,10 +88,13 @@ def resolve(state: State, text: str, namespace: str = DEFAULT_NAMESPACE) -> Endp
 
 
 def _plain_pod(state: State, text: str) -> Member | None:
-    """The pod that a text names if it is just NAMESPACE/NAME: nearly all that are asked for in great numbers are."""
+    """The pod that a text names if it is just NAMESPACE/NAME: nearly all that are asked for in great numbers are.
+
+    What else such a text may be is a kind and a name, or a CIDR.
+    """
     space, _, name = text.partition("/")
     pod = state.pod(space, name)
-    return pod if pod and space.lower() not in KINDS and not _MAY_BE_ADDRESS.fullmatch(text) else None
+    return None if pod is None or "." in space or ":" in space or space.lower() in KINDS else pod
 
 
 def _parse_network(text: str) -> Network | None:

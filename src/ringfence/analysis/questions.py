@@ -65,7 +65,7 @@ class Answer:
             for start in source.ends
             for backend in backends
         )
-        if not any(isinstance(end, Member) for pair in self.pairs for end in (pair.source, pair.destination)):
+        if not any(isinstance(pair.source, Member) or isinstance(pair.destination, Member) for pair in self.pairs):
             raise EndpointError(f"neither {source.text} nor {destination.text} is in the cluster: no policy decides")
         self.allowed = all(map(self._passes, self.pairs)) if port is not None else bool(self.traffic)
 

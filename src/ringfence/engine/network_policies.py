@@ -9,7 +9,7 @@ Source: Kubernetes documentation, "Network Policies": "The two sorts of pod isol
 from collections import defaultdict
 from functools import reduce
 from operator import or_
-from typing import cast
+from typing import Any
 from weakref import WeakValueDictionary
 
 from ringfence.engine.identities import Identity
@@ -86,15 +86,15 @@ class NetworkPolicyTier:
 
     def profile(self, subject: Identity, direction: Direction) -> Profile | None:
         """The policies that isolate `subject` in a direction and their rules; None if it is not isolated."""
-        if subject.host_network:
+        template = subject.template
+        if template.host_network:
             return None
-        version = self._versions[subject.namespace]
-        known = cast(tuple[int, Profile | None] | None, subject.cache.get(direction))
-        if known is not None and known[0] == version:
-            return known[1]
-        profile = self._find_profile(subject, direction)
-        subject.cache[direction] = (version, profile)
-        return profile
+        version = self._versions[template.namespace]
+        known: Any = subject.cache.get(direction)
+        if known is None or known[0] != version:
+            known = subject.cache[direction] = (version, self._find_profile(subject, direction))
+        found: Profile | None = known[1]
+        return found
 
     def _find_profile(self, subject: Identity, direction: Direction) -> Profile | None:
         isolating = tuple(
@@ -155,10 +155,10 @@ class NetworkPolicyTier:
         return allowed, self._population.everyone & ~allowed
 
     def _allowed_peers(self, profile: Profile, subject: Identity, family: Family, protocol: str, port: int) -> Bitset:
-        rulings = profile.rulings(self._selections.version)
-        ruling = rulings.get((family, protocol, port))
+        rulings, key = profile.rulings(self._selections.version), (family, protocol, port)
+        ruling = rulings.get(key)
         if ruling is None:
-            ruling = rulings[family, protocol, port] = self._port_ruling(profile, family, protocol, port)
+            ruling = rulings[key] = self._port_ruling(profile, family, protocol, port)
         allowed = ruling.peers
         for name, peers in ruling.by_name:
             if port in subject.ports_named(name, protocol):

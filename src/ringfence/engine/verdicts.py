@@ -25,14 +25,13 @@ def allows(state: State, source: Member, destination: Member, protocol: str, por
     if is_exempt(state, source, destination):
         return True
     families = relevant_families(state, source, destination)
-    if not families:
-        return False
-    opener, opened = state.identity(source), state.identity(destination)
-    return all(
-        tiers.allows(state.tiers, opener, Direction.EGRESS, opened, family, protocol, port)
-        and tiers.allows(state.tiers, opened, Direction.INGRESS, opener, family, protocol, port)
-        for family in families
-    )
+    opener, opened, asked = state.identity(source), state.identity(destination), state.tiers
+    for family in families:
+        if not tiers.allows(asked, opener, Direction.EGRESS, opened, family, protocol, port):
+            return False
+        if not tiers.allows(asked, opened, Direction.INGRESS, opener, family, protocol, port):
+            return False
+    return bool(families)
 
 
 def traffic(state: State, source: End, destination: End) -> Traffic:
@@ -76,7 +75,9 @@ def traffic_over(state: State, subject: Member, direction: Direction, peer: Memb
 
 def relevant_families(state: State, a: Member, b: Member) -> tuple[Family, ...]:
     """The address families over which two pods can meet, less those that cannot make a difference."""
-    common = a.families if a.families == b.families else tuple(set(a.families) & set(b.families))
+    common, others = a.families, b.families
+    if common != others:
+        common = tuple(set(common) & set(others))
     if len(common) < 2:
         return common
     return state.population.telling_families()
