@@ -12,19 +12,25 @@ from tests import strategies
 from tests.engine.members import member, member_from
 
 from ringfence.engine.aspects import Aspect
-from ringfence.engine.facts import Block, Fact, HasLabel, InBlock, LabelIs
+from ringfence.engine.facts import Block, Fact, HasLabel, InBlock, LabelIn
 from ringfence.engine.pods import Member, NamedPort
 from ringfence.engine.population import Population
 from ringfence.sets import bitsets
 from ringfence.sets.addresses import FAMILIES, Addresses, Family, address_text
 
+
+def label_is(key: str, *values: str) -> LabelIn:
+    return LabelIn(key, frozenset(values))
+
+
 ASPECTS: list[Aspect] = [
     HasLabel("app"),
     HasLabel("tier"),
-    LabelIs("app", "1"),
-    LabelIs("app", "2"),
-    LabelIs("app", ""),
-    LabelIs("tier", "1"),
+    label_is("app", "1"),
+    label_is("app", "2"),
+    label_is("app", ""),
+    label_is("app", "1", "2", "3"),
+    label_is("tier", "1"),
     *((name, protocol) for name in strategies.PORT_NAMES for protocol in ("TCP", "UDP")),
 ]
 
@@ -57,7 +63,7 @@ def facts_that_hold(one: Member, read: set[Aspect], read_blocks: set[Block]) -> 
     if not one.host_network:
         facts |= {aspect for aspect in read if isinstance(aspect, HasLabel) and aspect.key in one.labels}
         facts |= {
-            aspect for aspect in read if isinstance(aspect, LabelIs) and one.labels.get(aspect.key) == aspect.value
+            aspect for aspect in read if isinstance(aspect, LabelIn) and one.labels.get(aspect.key) in aspect.values
         }
         facts |= {port for port in one.named_ports if (port.name, port.protocol) in read}
     for read_block in read_blocks:
@@ -239,17 +245,17 @@ def test_labels_that_nobody_reads_tell_nobody_apart() -> None:
     assert together(population, a, b)
     population.read([HasLabel("app")])
     assert together(population, a, b), "both have the label"
-    population.read([LabelIs("app", "1")])
+    population.read([label_is("app", "1")])
     assert not together(population, a, b)
-    population.unread([LabelIs("app", "1")])
+    population.unread([label_is("app", "1")])
     assert together(population, a, b)
 
 
 def test_a_reader_that_goes_does_not_take_the_others_with_it() -> None:
     a, b = member("x/a", {"app": "1"}), member("x/b", {"app": "2"})
     population = population_of(a, b)
-    population.read([LabelIs("app", "1"), LabelIs("app", "1")])
-    population.unread([LabelIs("app", "1")])
+    population.read([label_is("app", "1"), label_is("app", "1")])
+    population.unread([label_is("app", "1")])
     assert not together(population, a, b)
 
 
@@ -269,7 +275,7 @@ def test_what_tells_pods_apart_although_nobody_reads_anything(a: Member, b: Memb
 def test_host_network_pods_of_all_namespaces_are_alike() -> None:
     a, b = member("x/a", {"app": "1"}, hostNetwork=True), member("y/b", {"app": "2"}, hostNetwork=True)
     population = population_of(a, b)
-    population.read([LabelIs("app", "1")])
+    population.read([label_is("app", "1")])
     assert together(population, a, b), "no selector sees their labels"
     assert population.selectable == 0
 
@@ -289,12 +295,12 @@ def test_whatever_changes_identities_makes_older_bitsets_recognisable_as_stale()
     versions = [population.version]
     steps: list[Callable[[], None]] = [
         lambda: population.add([b]),
-        lambda: population.read([LabelIs("app", "1")]),
+        lambda: population.read([label_is("app", "1")]),
         lambda: population.discard(b),
         lambda: population.read_block(block("0.0.0.0/0", "::/0")),
-        lambda: population.unread([LabelIs("app", "1")]),
+        lambda: population.unread([label_is("app", "1")]),
     ]
-    population.read([LabelIs("app", "2")])
+    population.read([label_is("app", "2")])
     for step in steps:
         before = groups(population), {one.bit: one.facts for one in population.identities()}
         version = population.version

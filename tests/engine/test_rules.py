@@ -3,7 +3,7 @@
 import pytest
 from tests.semantics.objects import Object, admits, block, labelled, namespaces, pods, policy, port, sends, term
 
-from ringfence.engine.facts import HasLabel, LabelIs
+from ringfence.engine.facts import HasLabel, LabelIn
 from ringfence.engine.rules import CompiledPolicy, CompiledRule, compile_policy
 from ringfence.engine.selection import PodSelection
 from ringfence.model.decoding import decode
@@ -154,8 +154,8 @@ def test_what_a_policy_reads_is_the_subject_the_peers_and_the_names_of_the_rules
         egress=[sends(block("10.0.0.0/8")), sends(pods(labelled(role="log")))],
         policyTypes=["Ingress"],
     )
-    assert set(compiled(written).aspects()) == {LabelIs("app", "db"), HasLabel("tier"), ("http", "TCP")}
+    assert set(compiled(written).aspects()) == {LabelIn("app", frozenset({"db"})), HasLabel("tier"), ("http", "TCP")}
     assert not list(compiled(written).blocks()), "egress is not in force"
     written["spec"]["policyTypes"] = ["Egress"]
-    assert set(compiled(written).aspects()) == {LabelIs("app", "db"), LabelIs("role", "log")}
+    assert set(compiled(written).aspects()) == {LabelIn("app", frozenset({"db"})), LabelIn("role", frozenset({"log"}))}
     assert [one.addresses.cidrs() for one in compiled(written).blocks()] == [["10.0.0.0/8"]]

@@ -5,10 +5,9 @@ for being labelled much.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Hashable, Iterator, Mapping
-from typing import cast
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
 
-from ringfence.engine.facts import HasLabel, LabelFact, LabelIs, StaticFact
+from ringfence.engine.facts import LabelFact, LabelIn, StaticFact
 from ringfence.engine.identities import Template
 
 PortName = tuple[str, str]
@@ -28,7 +27,7 @@ class Reading:
         """`templates` are all there are, and are told one by one when they come (`add`) and go (`remove`)."""
         self._templates = templates
         self._readers: Counter[Aspect] = Counter()
-        self._read: defaultdict[Topic, dict[str | None, LabelFact | None]] = defaultdict(dict)
+        self._read: defaultdict[Topic, defaultdict[str | None, set[LabelFact]]] = defaultdict(lambda: defaultdict(set))
         """For each topic that is read: the facts of its label by value, and under None that it is there at all."""
         self._having: dict[Topic, defaultdict[str, set[Template]]] = {}
         """For some topics that are read: the templates that have it, by the label's value. Indexed when first used."""
@@ -38,9 +37,10 @@ class Reading:
         self._readers[aspect] += 1
         if self._readers[aspect] > 1:
             return ()
-        topic, value = _topic(aspect)
-        self._read[topic][value] = None if isinstance(aspect, tuple) else aspect
-        return self._with(topic, value)
+        read = self._read[_topic(aspect)]
+        for value in _values(aspect):
+            read[value].update(() if isinstance(aspect, tuple) else (aspect,))
+        return self._told(aspect, begins=True)
 
     def end(self, aspect: Aspect) -> Collection[Template]:
         """One less reads this aspect; the templates about which something is not read any more."""
@@ -48,17 +48,21 @@ class Reading:
         if self._readers[aspect]:
             return ()
         del self._readers[aspect]
-        topic, value = _topic(aspect)
-        about = self._with(topic, value)
-        del self._read[topic][value]
-        if not self._read[topic]:
+        topic, read = _topic(aspect), self._read[_topic(aspect)]
+        for value in _values(aspect):
+            read[value].difference_update(() if isinstance(aspect, tuple) else (aspect,))
+            if not read[value]:
+                del read[value]
+        if not read:
             del self._read[topic]
+        about = self._told(aspect, begins=False)
+        if not read:
             self._having.pop(topic, None)
         return about
 
     def add(self, template: Template) -> None:
         """A template has come: find out what is read about it."""
-        template.read_facts = self.facts(template)
+        template.read_facts = self._facts(template)
         if self._having:
             for topic, value in _topics(template):
                 if topic in self._having:
@@ -72,28 +76,39 @@ class Reading:
                 if not self._having[topic][value]:
                     del self._having[topic][value]
 
-    def facts(self, template: Template) -> frozenset[StaticFact]:
+    def _facts(self, template: Template) -> frozenset[StaticFact]:
         """The facts about a template's pods that somebody reads, addresses excepted."""
         read = self._read
-        found: set[StaticFact | None] = set()
+        found: set[StaticFact] = set()
         for key in template.labels.keys() & read.keys():
             facts = read[key]
-            found.add(facts.get(template.labels[key]))
-            found.add(facts.get(None))
+            found.update(facts.get(template.labels[key], ()), facts.get(None, ()))
         found.update(port for port in template.named_ports if (port.name, port.protocol) in read)
-        found.discard(None)
-        return cast(frozenset[StaticFact], frozenset(found))
+        return frozenset(found)
 
-    def _with(self, topic: Topic, value: str | None) -> Collection[Template]:
-        """The templates that have a topic: with a value of the label, or with whatever value."""
+    def _told(self, aspect: Aspect, *, begins: bool) -> Collection[Template]:
+        """The templates that an aspect is about, after they were told that it is read now, or is not any more."""
+        about = self._about(aspect)
+        if isinstance(aspect, tuple):
+            for template in about:
+                template.read_facts = self._facts(template)
+        elif begins:
+            for template in about:
+                template.read_facts |= {aspect}
+        else:
+            for template in about:
+                template.read_facts -= {aspect}
+        return about
+
+    def _about(self, aspect: Aspect) -> list[Template]:
         if not self._templates:
-            return ()
+            return []
+        topic = _topic(aspect)
         if topic not in self._having:
             self._having[topic] = self._indexed(topic)
         having = self._having[topic]
-        if value is None:
-            return [template for templates in having.values() for template in templates]
-        return list(having.get(value, ()))
+        values: Iterable[str | None] = having if None in _values(aspect) else _values(aspect)
+        return [template for value in values for template in having.get(value or "", ())]
 
     def _indexed(self, topic: Topic) -> defaultdict[str, set[Template]]:
         having: defaultdict[str, set[Template]] = defaultdict(set)
@@ -108,14 +123,13 @@ class Reading:
         return having
 
 
-def _topic(aspect: Aspect) -> tuple[Topic, str | None]:
-    match aspect:
-        case HasLabel(key):
-            return key, None
-        case LabelIs(key, value):
-            return key, value
-        case _:
-            return aspect, None
+def _topic(aspect: Aspect) -> Topic:
+    return aspect if isinstance(aspect, tuple) else aspect.key
+
+
+def _values(aspect: Aspect) -> Collection[str | None]:
+    """The values of a label that an aspect is about; None is any."""
+    return aspect.values if isinstance(aspect, LabelIn) else (None,)
 
 
 def _topics(template: Template) -> Iterator[tuple[Topic, str]]:

@@ -1,8 +1,8 @@
 """Facts: all that a policy can read about a pod, one small statement at a time.
 
-`app=web`, "has the label canary", "its port http/TCP is 8080", "its IPv4 address lies in this block". A selector is a
-formula over facts, so two pods for which the same read facts hold are the same to every policy: they share an identity.
-A fact that no policy reads is never looked at, however many labels pods have.
+`app=web`, "tier is one of a and b", "has the label canary", "its port http/TCP is 8080", "its IPv4 address lies in this
+block". A selector is a formula over facts, so two pods for which the same read facts hold are the same to every policy:
+they share an identity. A fact that no policy reads is never looked at, however many labels pods have.
 """
 
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import msgspec
 
 from ringfence.engine.pods import NamedPort
-from ringfence.model.selectors import Operator, Selector
+from ringfence.model.selectors import Operator, Selector, Term
 from ringfence.sets.addresses import Addresses, Family
 
 
@@ -20,11 +20,11 @@ class HasLabel(msgspec.Struct, frozen=True, cache_hash=True):
     key: str
 
 
-class LabelIs(msgspec.Struct, frozen=True, cache_hash=True):
-    """The pod's label `key` has this value."""
+class LabelIn(msgspec.Struct, frozen=True, cache_hash=True):
+    """The pod's label `key` has one of these values: as a selector asks, which tells nobody which of them it is."""
 
     key: str
-    value: str
+    values: frozenset[str]
 
 
 class Block(msgspec.Struct, frozen=True, cache_hash=True):
@@ -45,7 +45,7 @@ class InBlock(msgspec.Struct, frozen=True, cache_hash=True):
     family: Family
 
 
-LabelFact = HasLabel | LabelIs
+LabelFact = HasLabel | LabelIn
 
 StaticFact = LabelFact | NamedPort
 """A fact that follows from what pods of one template have in common."""
@@ -53,11 +53,13 @@ StaticFact = LabelFact | NamedPort
 Fact = StaticFact | InBlock
 
 
+def fact_read_by(term: Term) -> LabelFact:
+    """The fact that decides whether a term is met; what is asked for by value is met or not in the same way."""
+    if term.operator in (Operator.EXISTS, Operator.DOES_NOT_EXIST):
+        return HasLabel(term.key)
+    return LabelIn(term.key, term.values)
+
+
 def facts_read_by(selector: Selector) -> Iterator[LabelFact]:
     """The facts that decide whether a selector matches."""
-    for term in selector.terms:
-        if term.operator in (Operator.EXISTS, Operator.DOES_NOT_EXIST):
-            yield HasLabel(term.key)
-        else:
-            for value in term.values:
-                yield LabelIs(term.key, value)
+    return map(fact_read_by, selector.terms)

@@ -12,7 +12,6 @@ from ringfence.model.objects import NO_LABELS
 from ringfence.sets.addresses import FAMILIES, Family
 from ringfence.sets.intervals import position_of
 
-
 Bounds = dict[Family, tuple[int, int]]
 """The lowest and the highest address of some pods, by family."""
 

@@ -7,6 +7,7 @@ Source: Kubernetes documentation, "Network Policies": "The two sorts of pod isol
 """
 
 from collections import defaultdict
+from collections.abc import Iterable
 from functools import reduce
 from operator import or_
 from typing import Any
@@ -38,7 +39,7 @@ class NetworkPolicyTier:
         self._versions: defaultdict[str, int] = defaultdict(int)
         self._remembered_subjects: dict[str, tuple[object, list[tuple[CompiledPolicy, Bitset]]]] = {}
         self._uses_version: object = None
-        self._remembered_uses: dict[tuple[Direction, Family], Uses] = {}
+        self._remembered_uses: dict[tuple[Direction, Family], dict[str, tuple[int, Uses]]] = {}
         self._profiles: WeakValueDictionary[tuple[Direction, tuple[CompiledPolicy, ...]], Profile]
         self._profiles = WeakValueDictionary()
 
@@ -199,14 +200,15 @@ class NetworkPolicyTier:
         self, peer: Identity, direction: Direction, family: Family, protocol: str, port: int
     ) -> tuple[Bitset, Bitset]:
         """What the policies of every identity say about one peer, protocol and port; see `Tier`."""
-        uses = self._uses(direction, family)
-        allowed = 0
-        for rule, subjects in uses.naming(peer.bit):
-            if rule.traffic.contains(protocol, port):
-                allowed |= subjects
-            elif rule.port_names:
-                allowed |= subjects & self._where_named(rule, direction, peer, protocol, port)
-        return allowed, uses.isolated & ~allowed
+        allowed = isolated = 0
+        for uses in self._uses(direction, family):
+            isolated |= uses.isolated
+            for rule, subjects in uses.naming(peer.bit):
+                if rule.traffic.contains(protocol, port):
+                    allowed |= subjects
+                elif rule.port_names:
+                    allowed |= subjects & self._where_named(rule, direction, peer, protocol, port)
+        return allowed, isolated & ~allowed
 
     def address_rulings(self, subject: Identity, direction: Direction) -> Partition[Addresses, Ruling]:
         """What the policies say about every address outside the cluster; see `Tier`.
@@ -223,25 +225,29 @@ class NetworkPolicyTier:
             cells = changed_within(cells, extent, traffic.__or__)
         return [(addresses, Ruling(traffic, ALL_TRAFFIC - traffic)) for addresses, traffic in merged(cells)]
 
-    def _uses(self, direction: Direction, family: Family) -> Uses:
-        """All rules of a direction by the peers that they name; remembered as long as nothing changes."""
-        version = (self.version, self._selections.version)
-        if version != self._uses_version:
-            self._uses_version, self._remembered_uses = version, {}
-        if (direction, family) not in self._remembered_uses:
-            self._remembered_uses[direction, family] = self._find_uses(direction, family)
-        return self._remembered_uses[direction, family]
+    def _uses(self, direction: Direction, family: Family) -> Iterable[Uses]:
+        """All rules of a direction by the peers that they name, for each namespace: remembered while it stays as it is.
 
-    def _find_uses(self, direction: Direction, family: Family) -> Uses:
+        What is remembered of all namespaces falls with the selections, which most changes leave alone.
+        """
+        if self._uses_version != self._selections.version:
+            self._uses_version, self._remembered_uses = self._selections.version, {}
+        remembered = self._remembered_uses.setdefault((direction, family), {})
+        for namespace in self._policies:
+            version = self._versions[namespace]
+            if namespace not in remembered or remembered[namespace][0] != version:
+                remembered[namespace] = (version, self._find_uses(namespace, direction, family))
+        return (uses for _, uses in remembered.values())
+
+    def _find_uses(self, namespace: str, direction: Direction, family: Family) -> Uses:
         isolated = 0
         rules: defaultdict[Peers, list[tuple[CompiledRule, Bitset]]] = defaultdict(list)
-        for policies in self._policies.values():
-            for policy in policies.values():
-                if direction in policy.rules:
-                    subjects = self._selections.pods(policy.subject)
-                    isolated |= subjects
-                    for rule in policy.rules[direction]:
-                        rules[rule.peers].append((rule, subjects))
+        for policy in self._policies[namespace].values():
+            if direction in policy.rules:
+                subjects = self._selections.pods(policy.subject)
+                isolated |= subjects
+                for rule in policy.rules[direction]:
+                    rules[rule.peers].append((rule, subjects))
         uses = (Use(self.peers(peers, family), of_peers) for peers, of_peers in rules.items())
         return Uses(isolated, uses, self._population.everyone)
 

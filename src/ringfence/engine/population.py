@@ -140,12 +140,12 @@ class Population:
     def read(self, aspects: Iterable[Aspect]) -> None:
         """Somebody reads these aspects from now on: pods that differ in them become different identities."""
         for aspect in aspects:
-            self._resettle_templates(self._reading.begin(aspect))
+            self._resettle(self._reading.begin(aspect))
 
     def unread(self, aspects: Iterable[Aspect]) -> None:
         """One reader of each of these aspects is gone."""
         for aspect in aspects:
-            self._resettle_templates(self._reading.end(aspect))
+            self._resettle(self._reading.end(aspect))
 
     def read_block(self, block: Block) -> None:
         """Somebody reads from now on whether addresses lie in `block`."""
@@ -215,12 +215,9 @@ class Population:
 
     # --- splitting and merging ----------------------------------------------------------------------------------------
 
-    def _resettle_templates(self, templates: Iterable[Template]) -> None:
+    def _resettle(self, templates: Collection[Template]) -> None:
         """What is read about these templates has changed: move their pods to the identities where they belong now."""
-        identities = {identity for template in templates for identity in template.homes.values()}
-        for template in templates:
-            template.read_facts = self._reading.facts(template)
-        for identity in identities:
+        for identity in {identity for template in templates for identity in template.homes.values()}:
             self._move_groups(identity, identity.blocks)
 
     def _move_groups(self, identity: Identity, blocks: frozenset[InBlock]) -> None:
@@ -229,21 +226,22 @@ class Population:
         for template in identity.groups:
             belonging[template.read_facts].append(template)
         staying = max(belonging, key=lambda facts: len(belonging[facts]))
-        old_blocks = identity.blocks
+        old_blocks, taken = identity.blocks, self._is_taken(identity, staying | blocks)
         moved = {
             template: identity.groups.pop(template)
             for facts, templates in belonging.items()
-            if facts != staying or self._is_taken(identity, staying | blocks)
+            if facts != staying or taken
             for template in templates
         }
-        for template in [*moved, *identity.groups]:
+        for template in moved:
             del template.homes[old_blocks]
-        if identity.groups:
-            self._rename(identity, staying | blocks)
-            for template in identity.groups:
-                template.homes[blocks] = identity
-        else:
+        if taken:
             self._remove(identity)
+        else:
+            self._rename(identity, staying | blocks)
+            if blocks != old_blocks:
+                for template in identity.groups:
+                    template.homes[blocks] = template.homes.pop(old_blocks)
         for template, group in moved.items():
             self._settle(group, template, blocks, bounds_of(group))
 
@@ -269,13 +267,17 @@ class Population:
         return self._by_key.get(key, identity) is not identity
 
     def _rename(self, identity: Identity, facts: frozenset[Fact]) -> None:
-        self._unindex(identity)
+        before = identity.facts
+        if facts == before:
+            return
         del self._by_key[identity.key]
         identity.facts = facts
         identity.cache.clear()
         self._movements.note(identities=(identity,))
         self._by_key[identity.key] = identity
-        self._index(identity)
+        self.version += 1
+        self._unindex_facts(identity, before - facts)
+        self._index_facts(identity, facts - before)
 
     def _remove(self, identity: Identity) -> None:
         self._unindex(identity)
@@ -293,10 +295,7 @@ class Population:
         if not identity.host_network:
             self.selectable |= bit
             self._in_namespace[identity.namespace] |= bit
-        for fact in identity.facts:
-            self._holding[fact] |= bit
-            if type(fact) is NamedPort:
-                self._numbers[fact.name, fact.protocol].add(fact)
+        self._index_facts(identity, identity.facts)
 
     def _unindex(self, identity: Identity) -> None:
         keep = ~(1 << identity.bit)
@@ -309,7 +308,18 @@ class Population:
             self._in_namespace[identity.namespace] &= keep
             if not self._in_namespace[identity.namespace]:
                 del self._in_namespace[identity.namespace]
-        for fact in identity.facts:
+        self._unindex_facts(identity, identity.facts)
+
+    def _index_facts(self, identity: Identity, facts: Iterable[Fact]) -> None:
+        bit = 1 << identity.bit
+        for fact in facts:
+            self._holding[fact] |= bit
+            if type(fact) is NamedPort:
+                self._numbers[fact.name, fact.protocol].add(fact)
+
+    def _unindex_facts(self, identity: Identity, facts: Iterable[Fact]) -> None:
+        keep = ~(1 << identity.bit)
+        for fact in facts:
             self._holding[fact] &= keep
             if not self._holding[fact]:
                 del self._holding[fact]

@@ -10,7 +10,7 @@ from operator import and_, or_
 
 import msgspec
 
-from ringfence.engine.facts import Block, HasLabel, InBlock, LabelIs
+from ringfence.engine.facts import Block, InBlock, fact_read_by
 from ringfence.engine.namespaces import Namespaces
 from ringfence.engine.population import Population
 from ringfence.model.selectors import EVERYTHING, Operator, Selector, Term
@@ -81,13 +81,5 @@ class Selections:
         return reduce(and_, map(self._meeting, selector.terms), self._population.selectable)
 
     def _meeting(self, term: Term) -> Bitset:
-        holding = self._population.holding
-        match term.operator:
-            case Operator.EXISTS:
-                return holding(HasLabel(term.key))
-            case Operator.DOES_NOT_EXIST:
-                return ~holding(HasLabel(term.key))
-            case Operator.IN:
-                return reduce(or_, (holding(LabelIs(term.key, value)) for value in term.values), 0)
-            case Operator.NOT_IN:
-                return ~reduce(or_, (holding(LabelIs(term.key, value)) for value in term.values), 0)
+        holding = self._population.holding(fact_read_by(term))
+        return holding if term.operator in (Operator.EXISTS, Operator.IN) else ~holding

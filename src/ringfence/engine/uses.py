@@ -23,7 +23,7 @@ class Use:
 
 
 class Uses:
-    """All uses of one direction over one address family, and the identities that are isolated in it."""
+    """The uses by a namespace's policies of one direction over one family, and the identities that they isolate."""
 
     def __init__(self, isolated: Bitset, uses: Iterable[Use], everyone: Bitset) -> None:
         self.isolated = isolated
