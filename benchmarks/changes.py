@@ -24,7 +24,6 @@ class ChangeLimits(msgspec.Struct, frozen=True):
     policy: float | None = None
     policy_99: float | None = None
     new_label: float | None = None
-    reach: float | None = None
 
 
 def name_of(pod: Pod) -> str:
@@ -42,7 +41,7 @@ def measure(cluster: Cluster, pods: Sequence[Pod], random: Random, limits: Chang
 def _pods(cluster: Cluster, pods: Sequence[Pod], random: Random, limits: ChangeLimits) -> Iterator[Figure]:
     state = cluster.state
     gone, come, relabelled = [], [], []
-    for pod, other, source in zip(*(random.sample(pods, _PODS) for _ in range(3)), strict=True):
+    for pod, other, source in zip(*(random.sample(pods, min(_PODS, len(pods))) for _ in range(3)), strict=True):
         if pod is other or pod is source:
             continue
         space, name = pod.metadata.namespace, pod.metadata.name
@@ -62,7 +61,7 @@ def _policies(cluster: Cluster, pods: Sequence[Pod], random: Random, limits: Cha
     for pod in pods:
         within.setdefault(pod.metadata.namespace, []).append(pod)
     removed, added, changed, reached = [], [], [], []
-    for policy in random.sample(cluster.policies(), _POLICIES):
+    for policy in random.sample(cluster.policies(), min(_POLICIES, len(cluster.policies()))):
         space, name = policy.metadata.namespace, policy.metadata.name
         ask = _asking(cluster, random.choice(pods), random.choice(within[space]))
         removed.append(_milliseconds(lambda: cluster.remove("NetworkPolicy", space, name), ask))  # noqa: B023
@@ -80,7 +79,9 @@ def _policies(cluster: Cluster, pods: Sequence[Pod], random: Random, limits: Cha
 
 def _new_labels(cluster: Cluster, pods: Sequence[Pod], random: Random, limits: ChangeLimits) -> Iterator[Figure]:
     """Selectors that read what nobody has read: keys that many pods have, with as many values as there can be."""
-    of_set = next(pod for pod in pods if _POD_NAME in (pod.metadata.labels or {}))
+    of_set = next((pod for pod in pods if _POD_NAME in (pod.metadata.labels or {})), None)
+    if of_set is None:
+        return
     labels = of_set.metadata.labels or {}
     terms: dict[str, dict[str, Any]] = {
         "helm.sh/chart, with any value": {"key": "helm.sh/chart", "operator": "Exists"},

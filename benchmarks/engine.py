@@ -3,21 +3,21 @@
 import subprocess
 import sys
 import tempfile
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
-from functools import partial
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from random import Random
-from statistics import median, quantiles
+from statistics import median
 
 import msgspec
 
+from benchmarks import changes
+from benchmarks.changes import name_of
 from benchmarks.clusters import Plan, Shape, decoded, objects
 from benchmarks.measuring import Figure, resident_megabytes, seconds, typical, without_collection
 from benchmarks.policies import policies
 from ringfence.analysis.counting import allowed_pairs
 from ringfence.cluster import Cluster
-from ringfence.model.objects import NetworkPolicy, Object, Pod
+from ringfence.model.objects import Object, Pod
 from ringfence.render.json import connections
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "three-tier"
@@ -33,20 +33,17 @@ class Limits(msgspec.Struct, frozen=True):
     can: float | None = None
     count_pairs: float | None = None
     stream: float | None = None
-    pod_change: float | None = None
-    policy_change: float | None = None
-    policy_change_99: float | None = None
-    new_label: float | None = None
     reach: float | None = None
+    changes: changes.ChangeLimits = changes.ChangeLimits()
 
 
 SIZES = {
     "engine-1k": (Plan(1_000, 100, 5), Limits()),
     "engine-10k": (Plan(10_000, 1_000, 50), Limits(first_answer=1, memory=300, can=50, count_pairs=1)),
-    "engine-100k": (Plan(100_000, 10_000, 500), Limits(1.5, 600, 20, 2, 10, 0.2, 10, 50, 100, 1)),
+    "engine-100k": (Plan(100_000, 10_000, 500), Limits(1.5, 600, 20, 2, 10, 1, changes.ChangeLimits(0.2, 10, 50, 100))),
     "engine-unique": (
         Plan(20_000, 2_000, 100, shape=Shape.UNIQUE),
-        Limits(first_answer=3, policy_change=50),
+        Limits(first_answer=3, changes=changes.ChangeLimits(policy=50)),
     ),
 }
 
@@ -82,14 +79,14 @@ def measure(plan: Plan, limits: Limits) -> Iterator[Figure]:
             limits.count_pairs,
         )
         yield from _streamed(cluster, limits)
-        yield from _changes(cluster, pods, random, limits)
+        yield from changes.measure(cluster, pods, random, limits.changes)
         yield from _reach(cluster, names, random, limits)
 
 
 def _first(cluster: Cluster, taken: Iterable[Object]) -> None:
     for one in taken:
         cluster.state.upsert(one)
-    first, *_, last = (_name(one) for one in taken if isinstance(one, Pod))
+    first, *_, last = (name_of(one) for one in taken if isinstance(one, Pod))
     cluster.can(first, last, port=PORT)
 
 
@@ -100,60 +97,6 @@ def _streamed(cluster: Cluster, limits: Limits) -> Iterator[Figure]:
         yield Figure("every pair of workloads with its traffic, streamed to a file", took, "s", limits.stream)
         yield Figure("  written", file.tell() / 1e6, "MB")
     yield Figure("  memory meanwhile", resident_megabytes() - before, "MB")
-
-
-def _changes(cluster: Cluster, pods: list[Pod], random: Random, limits: Limits) -> Iterator[Figure]:
-    state, some = cluster.state, random.sample(pods, 300)
-
-    def relabel(pod: Pod, other: Pod) -> None:
-        labels = other.metadata.labels
-        state.upsert(msgspec.structs.replace(pod, metadata=msgspec.structs.replace(pod.metadata, labels=labels)))
-        cluster.can(_name(pod), _name(other), port=PORT)
-
-    def come_and_go(pod: Pod) -> None:
-        state.remove("Pod", pod.metadata.namespace, pod.metadata.name)
-        state.upsert(pod)
-        cluster.can(_name(pod), _name(pod), port=PORT)
-
-    moved = median(seconds(lambda pod=pod: come_and_go(pod)) for pod in some) / 2  # type: ignore[misc]
-    yield Figure("one pod comes or goes", moved * 1e3, "ms", limits.pod_change)
-    for pod in some:
-        state.upsert(pod)
-    put_on = median(seconds(lambda pod=pod: relabel(pod, random.choice(some))) for pod in some)  # type: ignore[misc]
-    yield Figure("one pod is relabelled, and a question answered", put_on * 1e3, "ms", limits.pod_change)
-
-    yield from _policy_changes(cluster, pods, random, limits)
-
-
-def _policy_changes(cluster: Cluster, pods: list[Pod], random: Random, limits: Limits) -> Iterator[Figure]:
-    """Each change is followed by a question about a pod of the policy's namespace: until then, work can be put off."""
-    state, names = cluster.state, defaultdict(list)
-    for pod in pods:
-        names[pod.metadata.namespace].append(_name(pod))
-
-    def changed(namespace: str, change: Callable[[], None]) -> float:
-        one, other = random.choice(names[namespace]), random.choice(names[namespace])
-
-        def change_and_ask() -> None:
-            change()
-            cluster.can(one, other, port=PORT)
-
-        return seconds(change_and_ask) * 1e3
-
-    took = []
-    for policy in random.sample(cluster.policies(), min(200, len(cluster.policies()))):
-        namespace, name = policy.metadata.namespace, policy.metadata.name
-        closed = msgspec.structs.replace(policy, spec=msgspec.structs.replace(policy.spec, ingress=(), egress=()))
-        took.append(changed(namespace, partial(state.upsert, closed)))
-        took.append(changed(namespace, partial(cluster.remove, "NetworkPolicy", namespace, name)))
-        took.append(changed(namespace, partial(state.upsert, policy)))
-    yield Figure("one policy is changed, removed or added: median", median(took), "ms", limits.policy_change)
-    yield Figure("  99th percentile", quantiles(took, n=100)[98], "ms", limits.policy_change_99)
-    first = pods[0].metadata.namespace
-    reading = [changed(first, partial(state.upsert, _reading(first, *label))) for label in _UNREAD_LABELS]
-    yield Figure("a label key is read for the first time: the slowest of some", max(reading), "ms", limits.new_label)
-    asked = seconds(lambda: cluster.sources(names[first][0], PORT))
-    yield Figure("who can reach a pod, asked first after such a change", asked * 1e3, "ms")
 
 
 def _reach(cluster: Cluster, names: list[str], random: Random, limits: Limits) -> Iterator[Figure]:
@@ -172,23 +115,3 @@ def command_line() -> Iterator[Figure]:
     command = [program, "can", "-f", str(EXAMPLE), "prod/api", "prod/db", "-p", "3306"]
     took = typical([lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL)] * 7)
     yield Figure("ringfence can -f examples/three-tier, from start to end", took, "s", 0.25)
-
-
-def _name(pod: Pod) -> str:
-    return f"{pod.metadata.namespace}/{pod.metadata.name}"
-
-
-_UNREAD_LABELS = (
-    ("pod-template-hash", "Exists"),
-    ("statefulset.kubernetes.io/pod-name", "Exists"),
-    ("controller-revision-hash", "DoesNotExist"),
-    ("apps.kubernetes.io/pod-index", "In", "0", "1"),
-)
-"""Labels that controllers write on many pods, each with many values, and that no policy of a plan reads."""
-
-
-def _reading(namespace: str, key: str, operator: str, *values: str) -> NetworkPolicy:
-    requirement = {"key": key, "operator": operator, "values": list(values)}
-    spec = {"podSelector": {"matchExpressions": [requirement]}, "policyTypes": ["Ingress"]}
-    metadata = {"name": f"reads-{key.replace('/', '-')}", "namespace": namespace}
-    return msgspec.convert({"metadata": metadata, "spec": spec}, NetworkPolicy)

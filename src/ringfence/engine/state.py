@@ -165,7 +165,7 @@ class State:
             case "Node":
                 return name in self.nodes
             case _:
-                return reference in self._members or self.workloads.get(reference) is not None
+                return self._directory.get(reference) is not None or self.workloads.get(reference) is not None
 
     def identity(self, member: Member) -> Identity:
         """The identity of a pod that takes part."""
