@@ -11,7 +11,7 @@ from statistics import median
 import msgspec
 
 from benchmarks import changes
-from benchmarks.changes import name_of
+from benchmarks.changes import ChangeLimits, name_of
 from benchmarks.clusters import Plan, Shape, decoded, objects
 from benchmarks.measuring import Figure, resident_megabytes, seconds, typical, without_collection
 from benchmarks.policies import policies
@@ -34,16 +34,16 @@ class Limits(msgspec.Struct, frozen=True):
     count_pairs: float | None = None
     stream: float | None = None
     reach: float | None = None
-    changes: changes.ChangeLimits = changes.ChangeLimits()
+    changes: ChangeLimits = ChangeLimits()
 
 
 SIZES = {
     "engine-1k": (Plan(1_000, 100, 5), Limits()),
     "engine-10k": (Plan(10_000, 1_000, 50), Limits(first_answer=1, memory=300, can=50, count_pairs=1)),
-    "engine-100k": (Plan(100_000, 10_000, 500), Limits(1.5, 600, 20, 2, 10, 1, changes.ChangeLimits(0.2, 10, 50, 100))),
+    "engine-100k": (Plan(100_000, 10_000, 500), Limits(1.5, 600, 20, 2, 10, 1, ChangeLimits(0.2, 10, 50, 100))),
     "engine-unique": (
         Plan(20_000, 2_000, 100, shape=Shape.UNIQUE),
-        Limits(first_answer=3, changes=changes.ChangeLimits(policy=50)),
+        Limits(first_answer=3, changes=ChangeLimits(policy=50)),
     ),
 }
 
