@@ -42,9 +42,9 @@ def read(data: bytes, origin: Origin, progress: Done) -> Generator[Found, None, 
     """
     documents = 0
     try:
-        for line, text in _values(data):
+        for line, text, head in _values(data):
             start = Origin(origin.file, origin.line + line, origin.document + documents)
-            yield from _read_value(text, _Head(), start, progress)
+            yield from _read_value(text, head, start, progress)
             documents += 1
     except json.JSONDecodeError as error:
         yield Problem(Place(origin.file, origin.line + error.lineno - 1), f"not JSON: {error.msg}")
@@ -52,15 +52,26 @@ def read(data: bytes, origin: Origin, progress: Done) -> Generator[Found, None, 
     return documents
 
 
-def _values(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """The values, and in which line each starts, from 0. Raises JSONDecodeError at the first that is none."""
+def _values(data: bytes) -> Iterator[tuple[int, bytes, _Head]]:
+    """The values, each with the line it starts in, from 0, and its head. Raises JSONDecodeError at the first of none.
+
+    A text is nearly always one value; then no more than its head has to be read to know that it is.
+    """
     try:
-        msgspec.json.decode(data, type=msgspec.Raw)
+        head = _HEAD.decode(data)
     except (msgspec.DecodeError, RecursionError):
-        yield from _values_in_a_row(data.decode())
+        for line, text in _values_in_a_row(data.decode()):
+            yield line, text, _head(text)
     else:
         start = _end(_BETWEEN_ITEMS, data, 0)
-        yield data.count(b"\n", 0, start), data[start:]
+        yield data.count(b"\n", 0, start), data[start:], head
+
+
+def _head(text: bytes) -> _Head:
+    try:
+        return _HEAD.decode(text)
+    except msgspec.DecodeError:
+        return _Head()
 
 
 def _values_in_a_row(text: str) -> Iterator[tuple[int, bytes]]:
@@ -76,14 +87,8 @@ def _values_in_a_row(text: str) -> Iterator[tuple[int, bytes]]:
         line += text.count("\n", start, end)
 
 
-def _read_value(text: bytes, around: _Head, origin: Origin, progress: Done) -> Iterator[Found]:
-    """An object, or the objects of a list; `around` is the list that it is an item of."""
-    try:
-        head = _HEAD.decode(text)
-    except msgspec.DecodeError:
-        head = _Head()
-    if not head.api_version and not head.kind:
-        head.api_version, head.kind = around.api_version, item_kind(around.kind)
+def _read_value(text: bytes, head: _Head, origin: Origin, progress: Done) -> Iterator[Found]:
+    """An object, or the objects of a list."""
     if head.items is msgspec.UNSET or not is_list(head.kind):
         yield from _read_object(text, head, origin)
     else:
@@ -99,7 +104,10 @@ def _read_items(text: bytes, head: _Head, items: list[msgspec.Raw], origin: Orig
             start = text.find(item_text, end)
         line += text.count(b"\n", before, start)
         end = start + len(item_text)
-        yield from _read_value(item_text, head, msgspec.structs.replace(origin, line=line), lambda done: None)
+        item_head = _head(item_text)
+        if not item_head.api_version and not item_head.kind:
+            item_head.api_version, item_head.kind = head.api_version, item_kind(head.kind)
+        yield from _read_value(item_text, item_head, Origin(origin.file, line, origin.document), lambda done: None)
         progress(end)
 
 
