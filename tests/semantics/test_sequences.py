@@ -10,11 +10,58 @@ from tests.semantics.objects import Key, Object, key_of
 from tests.semantics.test_agreement import assert_right, pairs, ports
 
 from ringfence import Cluster
+from ringfence.analysis.counting import allowed_pairs
+from ringfence.errors import EndpointError
+
+SERVICE_NAMES = ("s", "u")
+service_paths = st.tuples(st.sampled_from(strategies.NAMESPACES), st.sampled_from(SERVICE_NAMES))
+target_ports = st.sampled_from([*strategies.PORT_NUMBERS, *strategies.PORT_NAMES])
+services = st.builds(
+    lambda path, port, target, selector: {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"namespace": path[0], "name": path[1]},
+        "spec": {
+            "selector": selector,
+            "ports": [{"name": "main", "port": port, "targetPort": target, "protocol": "TCP"}],
+        },
+    },
+    service_paths,
+    st.sampled_from(strategies.PORT_NUMBERS),
+    target_ports,
+    st.sampled_from([{}, {"app": "1"}, {"app": "2"}, {"tier": "1"}]),
+)
+slices = st.builds(
+    lambda path, port, addresses: {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {
+            "namespace": path[0],
+            "name": f"{path[1]}-1",
+            "labels": {"kubernetes.io/service-name": path[1]},
+        },
+        "addressType": "IPv4",
+        "endpoints": [{"addresses": addresses}],
+        "ports": [{"name": "main", "port": port, "protocol": "TCP"}],
+    },
+    service_paths,
+    st.sampled_from(strategies.PORT_NUMBERS),
+    st.lists(st.sampled_from(strategies.OUTSIDE), min_size=1, max_size=2),
+)
+objects_of_all_kinds = st.one_of(strategies.objects, services, slices)
 
 ANY_KEY = st.tuples(
-    st.sampled_from(["Pod", "NetworkPolicy", "Namespace", "Node", "Deployment"]),
+    st.sampled_from(["Pod", "NetworkPolicy", "Namespace", "Node", "Deployment", "Service", "EndpointSlice"]),
     st.sampled_from(strategies.NAMESPACES),
-    st.sampled_from([*strategies.POD_NAMES, *strategies.POLICY_NAMES, *strategies.NAMESPACES, *strategies.WORKLOADS]),
+    st.sampled_from(
+        [
+            *strategies.POD_NAMES,
+            *strategies.POLICY_NAMES,
+            *strategies.NAMESPACES,
+            *strategies.WORKLOADS,
+            *SERVICE_NAMES,
+        ]
+    ),
 )
 
 
@@ -31,12 +78,12 @@ class Sequences(RuleBasedStateMachine):
         for obj in objects:
             self.upsert(obj)
 
-    @rule(obj=strategies.objects)
+    @rule(obj=objects_of_all_kinds)
     def upsert(self, obj: Object) -> None:
         self.objects[key_of(obj)] = obj
         self.cluster.upsert(obj)
 
-    @rule(obj=strategies.objects)
+    @rule(obj=objects_of_all_kinds)
     def upsert_twice(self, obj: Object) -> None:
         self.upsert(obj)
         self.upsert(obj)
@@ -63,6 +110,20 @@ class Sequences(RuleBasedStateMachine):
             verdict = self.cluster.can(source, destination, port=port, protocol=protocol)
             assert bool(verdict) is naive.allowed(objects, source, destination, protocol, port), (source, destination)
 
+    @rule(asked=ports)
+    def ask_who_reaches_whom(self, asked: tuple[str, int]) -> None:
+        protocol, port = asked
+        if protocol in strategies.PROTOCOLS:
+            fresh = cluster_of(self.objects.values())
+            assert reached(self.cluster, protocol, port) == reached(fresh, protocol, port)
+            assert allowed_pairs(self.cluster.state, protocol, port) == allowed_pairs(fresh.state, protocol, port)
+
+    @rule(path=service_paths, port=st.sampled_from(strategies.PORT_NUMBERS))
+    def ask_a_service(self, path: tuple[str, str], port: int) -> None:
+        fresh, name = cluster_of(self.objects.values()), f"{path[0]}/svc/{path[1]}"
+        for source in ends(fresh):
+            assert answer(self.cluster, source, name, port) == answer(fresh, source, name, port)
+
     def teardown(self) -> None:
         fresh, objects = cluster_of(self.objects.values()), list(self.objects.values())
         for source, destination in pairs(objects):
@@ -75,6 +136,32 @@ class Sequences(RuleBasedStateMachine):
 def everything(cluster: Cluster) -> set[str]:
     """All connections, in an order of no meaning."""
     return {repr(connection) for connection in cluster.connections(pods=True)}
+
+
+def ends(cluster: Cluster) -> list[str]:
+    """Everybody in the cluster, with the kind, so that there is no doubt who is meant."""
+    members = (one.reference for one in cluster.state.members())
+    return sorted(f"{one.namespace}/{one.kind.lower()}/{one.name}" for one in members)
+
+
+def reached(cluster: Cluster, protocol: str, port: int) -> dict[str, tuple[set[str], set[str]]]:
+    """For everybody, who can reach it and what it can reach."""
+    return {
+        one: (
+            {str(pod) for pod in cluster.sources(one, port, protocol)},
+            {str(pod) for pod in cluster.destinations(one, port, protocol)},
+        )
+        for one in ends(cluster)
+    }
+
+
+def answer(cluster: Cluster, source: str, destination: str, port: int) -> object:
+    """The answer, or why there is none."""
+    try:
+        verdict = cluster.can(source, destination, port=port)
+    except EndpointError as error:
+        return str(error)
+    return bool(verdict), verdict.traffic
 
 
 TestSequences = Sequences.TestCase
