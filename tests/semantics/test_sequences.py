@@ -2,11 +2,11 @@
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from tests import strategies
 from tests.semantics import naive
 from tests.semantics.judges import cluster_of
-from tests.semantics.objects import Key, Object, key_of
+from tests.semantics.objects import Key, Object, admits, key_of, namespaces, pod, pods, policy, sends
 from tests.semantics.test_agreement import assert_right, pairs, ports
 
 from ringfence import Cluster
@@ -110,13 +110,12 @@ class Sequences(RuleBasedStateMachine):
             verdict = self.cluster.can(source, destination, port=port, protocol=protocol)
             assert bool(verdict) is naive.allowed(objects, source, destination, protocol, port), (source, destination)
 
-    @rule(asked=ports)
-    def ask_who_reaches_whom(self, asked: tuple[str, int]) -> None:
-        protocol, port = asked
-        if protocol in strategies.PROTOCOLS:
-            fresh = cluster_of(self.objects.values())
-            assert reached(self.cluster, protocol, port) == reached(fresh, protocol, port)
-            assert allowed_pairs(self.cluster.state, protocol, port) == allowed_pairs(fresh.state, protocol, port)
+    @invariant()
+    def reaches_whom_a_fresh_one_reaches(self) -> None:
+        """Asked after every step, so that whatever is remembered for it has been asked for before."""
+        fresh = cluster_of(self.objects.values())
+        assert reached(self.cluster, "TCP", 80) == reached(fresh, "TCP", 80)
+        assert allowed_pairs(self.cluster.state, "TCP", 80) == allowed_pairs(fresh.state, "TCP", 80)
 
     @rule(path=service_paths, port=st.sampled_from(strategies.PORT_NUMBERS))
     def ask_a_service(self, path: tuple[str, str], port: int) -> None:
@@ -162,6 +161,27 @@ def answer(cluster: Cluster, source: str, destination: str, port: int) -> object
     except EndpointError as error:
         return str(error)
     return bool(verdict), verdict.traffic
+
+
+def test_what_is_remembered_of_policies_that_tell_no_pods_apart_is_not_outlived() -> None:
+    """No selector reads a label, so identities stay what they are while policies come, change and go."""
+    world = [pod("x/a"), pod("x/b"), pod("y/c")]
+    steps = [
+        policy("x/p", egress=[sends(pods({}))]),
+        policy("x/p", egress=[]),
+        policy("x/q", egress=[sends()]),
+        policy("y/p", ingress=[]),
+        policy("y/p", ingress=[admits(namespaces({}))]),
+    ]
+    cluster, present = cluster_of(world), {key_of(one): one for one in world}
+    for step in [*steps, *reversed(steps)]:
+        cluster.upsert(step)
+        present[key_of(step)] = step
+        assert reached(cluster, "TCP", 80) == reached(cluster_of(present.values()), "TCP", 80)
+    for key in [key for key in present if key[0] == "NetworkPolicy"]:
+        cluster.remove(*key)
+        del present[key]
+        assert reached(cluster, "TCP", 80) == reached(cluster_of(present.values()), "TCP", 80)
 
 
 TestSequences = Sequences.TestCase
