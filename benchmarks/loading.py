@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
+from yaml._yaml import CParser
 
 from benchmarks.clusters import Object, Plan, objects
 from benchmarks.measuring import Figure, seconds
@@ -24,6 +25,15 @@ def measure() -> Iterator[Figure]:
         gc.freeze()
         yield from _read(as_json, "JSON", 1 / 100)
         yield from _read(as_yaml, "YAML", None)
+        megabytes = as_yaml.stat().st_size / 1e6
+        yield Figure("  speed of its parser alone, as events", megabytes / seconds(lambda: _events(as_yaml)), "MB/s")
+
+
+def _events(path: Path) -> None:
+    """What bounds the reading of YAML: libyaml's parser, and an object for each of its events."""
+    parser = CParser(path.read_text())
+    while type(parser.get_event()) is not yaml.StreamEndEvent:
+        pass
 
 
 def _write(as_json: Path, as_yaml: Path) -> None:
