@@ -13,7 +13,7 @@ import msgspec
 from benchmarks import changes
 from benchmarks.changes import ChangeLimits, name_of
 from benchmarks.clusters import Plan, Shape, decoded, objects
-from benchmarks.measuring import Figure, resident_megabytes, seconds, typical, without_collection
+from benchmarks.measuring import Figure, processor_seconds, resident_megabytes, typical, without_collection
 from benchmarks.policies import policies
 from ringfence.analysis.counting import allowed_pairs
 from ringfence.cluster import Cluster
@@ -62,19 +62,21 @@ def measure(plan: Plan, limits: Limits) -> Iterator[Figure]:
         cluster = Cluster()
         yield Figure(
             "from objects in memory to the first answer",
-            seconds(lambda: _first(cluster, taken)),
+            processor_seconds(lambda: _first(cluster, taken)),
             "s",
             limits.first_answer,
         )
         yield Figure("memory above the objects", resident_megabytes() - before, "MB", limits.memory)
         yield Figure("identities", cluster.state.population.everyone.bit_count(), "")
-        asked = seconds(lambda: [cluster.can(source, destination, port=PORT) for source, destination in questions])
+        asked = processor_seconds(
+            lambda: [cluster.can(source, destination, port=PORT) for source, destination in questions]
+        )
         yield Figure(
             f"one can, mean over {QUESTIONS:,} random questions", asked / len(questions) * 1e6, "µs", limits.can
         )
         yield Figure(
             "count the allowed pairs of pods of a port",
-            typical([lambda: allowed_pairs(cluster.state, "TCP", PORT)] * 3),
+            median(processor_seconds(lambda: allowed_pairs(cluster.state, "TCP", PORT)) for _ in range(3)),
             "s",
             limits.count_pairs,
         )
@@ -93,7 +95,7 @@ def _first(cluster: Cluster, taken: Iterable[Object]) -> None:
 def _streamed(cluster: Cluster, limits: Limits) -> Iterator[Figure]:
     before = resident_megabytes()
     with tempfile.TemporaryFile("w") as file:
-        took = seconds(lambda: file.writelines(connections(cluster.connections())))
+        took = processor_seconds(lambda: file.writelines(connections(cluster.connections())))
         yield Figure("every pair of workloads with its traffic, streamed to a file", took, "s", limits.stream)
         yield Figure("  written", file.tell() / 1e6, "MB")
     yield Figure("  memory meanwhile", resident_megabytes() - before, "MB")
@@ -103,9 +105,9 @@ def _reach(cluster: Cluster, names: list[str], random: Random, limits: Limits) -
     cluster.sources(names[0], PORT)
     cluster.destinations(names[0], PORT)
     some = random.sample(names, 200)
-    sources = median(seconds(lambda name=name: cluster.sources(name, PORT)) for name in some)  # type: ignore[misc]
+    sources = median(processor_seconds(lambda name=name: cluster.sources(name, PORT)) for name in some)  # type: ignore[misc]
     yield Figure("who can reach a pod (sources), median", sources * 1e3, "ms", limits.reach)
-    reached = median(seconds(lambda name=name: cluster.destinations(name, PORT)) for name in some)  # type: ignore[misc]
+    reached = median(processor_seconds(lambda name=name: cluster.destinations(name, PORT)) for name in some)  # type: ignore[misc]
     yield Figure("what a pod can reach (destinations), median", reached * 1e3, "ms", limits.reach)
 
 

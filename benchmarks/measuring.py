@@ -1,7 +1,8 @@
 """Figures beside their limits, and how they are taken.
 
-These machines are shared: a figure is the median of several runs, in seconds of wall time, and every report starts with
-the time of a fixed piece of plain Python, so that reports of different machines can be compared as ratios.
+These machines are shared: what Python alone does is measured in processor time, so that what else runs does not count;
+the rest in wall time. Every report starts with the time of a fixed piece of plain Python, so that reports of different
+machines can be compared as ratios.
 """
 
 import gc
@@ -37,6 +38,13 @@ def seconds(run: Callable[[], object]) -> float:
     start = time.perf_counter()
     run()
     return time.perf_counter() - start
+
+
+def processor_seconds(run: Callable[[], object]) -> float:
+    """How long the processor works on one run."""
+    start = time.process_time()
+    run()
+    return time.process_time() - start
 
 
 def typical(runs: Sequence[Callable[[], object]]) -> float:

@@ -92,12 +92,14 @@ class Reading:
         if isinstance(aspect, tuple):
             for template in about:
                 template.read_facts = self._facts(template)
-        elif begins:
-            for template in about:
-                template.read_facts |= {aspect}
-        else:
-            for template in about:
-                template.read_facts -= {aspect}
+            return about
+        change = frozenset.union if begins else frozenset.difference
+        changed: dict[frozenset[StaticFact], frozenset[StaticFact]] = {}
+        for template in about:
+            before = template.read_facts
+            if before not in changed:
+                changed[before] = change(before, (aspect,))
+            template.read_facts = changed[before]
         return about
 
     def _about(self, aspect: Aspect) -> list[Template]:

@@ -53,12 +53,14 @@ class Identity:
     `cache` is for what others derive from an identity and want to keep as long as its facts stay the same.
     """
 
-    __slots__ = ("_bounds", "bit", "cache", "facts", "groups", "template")
+    __slots__ = ("_bounds", "bit", "blocks", "cache", "facts", "groups", "template")
 
     def __init__(self, bit: int, template: Template, facts: frozenset[Fact]) -> None:
         self.bit = bit
         self.template = template
         self.facts = facts
+        self.blocks = frozenset(fact for fact in facts if type(fact) is InBlock)
+        """Those of its facts that are about addresses."""
         self.groups: dict[Template, dict[Member, None]] = {}
         self.cache: dict[Hashable, object] = {}
         self._bounds: Bounds = {}
@@ -82,11 +84,6 @@ class Identity:
     def families(self) -> tuple[Family, ...]:
         """The address families of its pods; both, where the addresses are not known."""
         return self.template.families or FAMILIES
-
-    @property
-    def blocks(self) -> frozenset[InBlock]:
-        """Those of its facts that are about addresses."""
-        return frozenset(fact for fact in self.facts if type(fact) is InBlock)
 
     def pods(self) -> Iterator[Member]:
         """Its pods."""

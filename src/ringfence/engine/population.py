@@ -238,7 +238,7 @@ class Population:
         if taken:
             self._remove(identity)
         else:
-            self._rename(identity, staying | blocks)
+            self._rename(identity, staying | blocks, blocks)
             if blocks != old_blocks:
                 for template in identity.groups:
                     template.homes[blocks] = template.homes.pop(old_blocks)
@@ -266,12 +266,12 @@ class Population:
         key = (identity.namespace, identity.host_network, identity.template.families, facts)
         return self._by_key.get(key, identity) is not identity
 
-    def _rename(self, identity: Identity, facts: frozenset[Fact]) -> None:
+    def _rename(self, identity: Identity, facts: frozenset[Fact], blocks: frozenset[InBlock]) -> None:
         before = identity.facts
         if facts == before:
             return
         del self._by_key[identity.key]
-        identity.facts = facts
+        identity.facts, identity.blocks = facts, blocks
         identity.cache.clear()
         self._movements.note(identities=(identity,))
         self._by_key[identity.key] = identity
