@@ -122,7 +122,7 @@ def _processor_seconds(agent: Agent) -> float:
 
 
 def _latencies(world: World, size: Size) -> Iterator[Figure]:
-    yield from _enforced("a new pod: until its first packet passes", list(_waits_of_new_pods(world, size)), size)
+    yield from _enforced("a new pod: until its first packet passes", list(_waits_of_new_pods(world, size)))
     with _sounding(world, CLIENT, SERVER) as sounding:
         changes = {
             "a policy that is applied": lambda opens: world.put(_guard("client" if opens else "nobody")),
@@ -131,14 +131,15 @@ def _latencies(world: World, size: Size) -> Iterator[Figure]:
         for what, change in changes.items():
             times = [_milliseconds(sounding, change, opens=number % 2 > 0) for number in range(size.changes)]
             world.put(_guard("client"))
-            yield from _enforced(f"{what}: until it is enforced", times, size)
+            yield from _enforced(f"{what}: until it is enforced", times, size.median, size.slowest)
 
 
-def _enforced(what: str, times: list[float], size: Size) -> Iterator[Figure]:
-    yield Figure(f"{what}, median", statistics.median(times), "ms", size.median)
-    yield Figure(
-        f"{what}, 99th percentile", statistics.quantiles(times, n=100, method="inclusive")[98], "ms", size.slowest
-    )
+def _enforced(
+    what: str, times: list[float], median: float | None = None, slowest: float | None = None
+) -> Iterator[Figure]:
+    percentile = statistics.quantiles(times, n=100, method="inclusive")[98]
+    yield Figure(f"{what}, median", statistics.median(times), "ms", median)
+    yield Figure(f"{what}, 99th percentile", percentile, "ms", slowest)
 
 
 def _waits_of_new_pods(world: World, size: Size) -> Iterator[float]:
