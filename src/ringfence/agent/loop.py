@@ -1,8 +1,8 @@
 """The loop: the one thread that owns the engine's state and the kernel.
 
-Events are taken as they come, and enforced together: the first at once, those of a storm in rounds, between which there
-is as long a pause as the last round took. Nothing is enforced before the view is complete. In between, the kernel is
-tended. Time here is monotonic: clocks may jump.
+Events are taken as they come, and enforced together: the first few at once, those of a storm in rounds, between which
+there is as long a pause as the last round took. Nothing is enforced before the view is complete. In between, the kernel
+is tended. Time here is monotonic: clocks may jump.
 """
 
 import gc
@@ -34,6 +34,10 @@ CHECK_EVERY: Final = 60.0
 
 LONGEST_PAUSE: Final = 1.0
 """Seconds that a storm of events can keep the next round waiting."""
+
+_STORM: Final = 3
+_LULL: Final = 0.1
+"""So many rounds, each less than so many seconds after the one before, make a storm: one change is several events."""
 
 _AT_ONCE: Final = 2_000
 """Events taken in before the clock is looked at again."""
@@ -85,6 +89,8 @@ class Loop:
         self._waiting_since: float | None = None
         """When the oldest event arrived that is not enforced yet."""
         self._next_round = 0.0
+        self._last_round = 0.0
+        self._in_a_row = 0
         self._next_look = 0.0
         self._next_check = 0.0
         self._beat = clock()
@@ -203,7 +209,7 @@ class Loop:
         if is_first:
             _spare_the_collector()
         ended = self._clock()
-        self._next_round = ended + min(ended - began, LONGEST_PAUSE)
+        self._plan_next_round(began, ended)
         self._metrics.enforcing.observe(ended - began)
         if arrived is not None and self._enforcement.in_order:
             self._metrics.programming.observe(ended - arrived)
@@ -212,6 +218,11 @@ class Loop:
         if is_first:
             self._next_check = ended
             self._journal.info("enforcing", **self._view.counts(), seconds=round(ended - began, 3))
+
+    def _plan_next_round(self, began: float, ended: float) -> None:
+        self._in_a_row = self._in_a_row + 1 if began < self._last_round + _LULL else 1
+        self._last_round = ended
+        self._next_round = ended + (min(ended - began, LONGEST_PAUSE) if self._in_a_row >= _STORM else 0)
 
     def _tend(self) -> None:
         try:
