@@ -41,7 +41,16 @@ from ringfence.dataplane.program import (
     flow_key,
     port_key,
 )
-from ringfence.dataplane.skeleton import DENIED, ISOLATED, PEER, profile_chain, skeleton
+from ringfence.dataplane.skeleton import (
+    DENIED,
+    ENFORCING,
+    ISOLATED,
+    PEER,
+    Logging,
+    Reaction,
+    profile_chain,
+    skeleton,
+)
 from ringfence.dataplane.suspects import NOBODY, suspects
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import Family
@@ -93,7 +102,9 @@ def programs() -> st.SearchStrategy[Program]:
     )
     held = st.just(RangeSet(ADDRESS[V4], frozenset({(address(0), address(0))})))
     return st.builds(
-        lambda collections, egress_map, ingress_map, egress, ingress: skeleton(holds=True).changed(
+        lambda reaction, collections, egress_map, ingress_map, egress, ingress: skeleton(
+            holds=True, reaction=reaction
+        ).changed(
             {
                 **collections,
                 ISOLATED[Direction.EGRESS, V4]: egress_map,
@@ -101,6 +112,7 @@ def programs() -> st.SearchStrategy[Program]:
             },
             {**egress, **ingress},
         ),
+        reactions(),
         st.fixed_dictionaries(
             {**dict.fromkeys(SETS, pods), **dict.fromkeys(FLOWS, flows), "ports": ports, "known4": pods, "held4": held},
         ),
@@ -109,11 +121,18 @@ def programs() -> st.SearchStrategy[Program]:
     )
 
 
+def reactions() -> st.SearchStrategy[Reaction]:
+    """Mostly that of enforcing: programs that differ in their policies only are to be found among the others."""
+    loggings = st.sampled_from([None, Logging(100, 10), Logging(7, 1)])
+    return st.one_of(st.just(ENFORCING), st.builds(Reaction, st.booleans(), loggings))
+
+
 @st.composite
 def neighbours(draw: st.DrawFn) -> tuple[Program, Program]:
     """Two programs that differ in a few objects only."""
     old, other = draw(programs()), draw(programs())
-    names = draw(st.frozensets(st.sampled_from([*other.collections, *other.chains]), max_size=3))
+    parts = [*other.collections, *(name for name in other.chains if name not in skeleton().chains)]
+    names = draw(st.frozensets(st.sampled_from(parts), max_size=3))
     return old, old.changed(
         {name: one for name, one in other.collections.items() if name in names},
         {name: one for name, one in other.chains.items() if name in names},
@@ -131,6 +150,22 @@ def test_a_change_too_large_for_one_transaction_is_as_safe(old: Program, new: Pr
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(difference, "_RULES_AT_ONCE", 0)
         check_way(old, new, rules_together=False)
+
+
+@given(programs(), programs(), st.booleans(), st.booleans())
+def test_switching_between_enforcing_and_observing_is_as_safe(
+    old: Program, new: Program, drops: bool, together: bool
+) -> None:
+    """The policies may have changed as well: a new process begins with what another one left."""
+    ends = zip((old, new), (drops, not drops), strict=True)
+    before, after = (one.changed(chains=skeleton(holds=True, reaction=Reaction(flag)).chains) for one, flag in ends)
+    check_way(before, after, rules_together=together)
+
+
+@given(programs())
+def test_a_program_that_observes_lets_everything_pass(program: Program) -> None:
+    observing = program.changed(chains=skeleton(holds=True, reaction=Reaction(drops=False)).chains)
+    assert all(admits(observing, packet) for packet in PACKETS)
 
 
 @given(st.one_of(neighbours(), st.tuples(programs(), programs())))

@@ -7,7 +7,7 @@ from ipaddress import ip_network
 
 import pytest
 from tests.dataplane.network import Network, address, gateway, in_own_network, number, received, socket_family
-from tests.dataplane.programs import UDP, program
+from tests.dataplane.programs import TCP, UDP, program
 from tests.dataplane.traffic import PORT, traffic
 from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Object, labelled, pod, policy
@@ -117,6 +117,30 @@ class TestObserving:
         for reaction in (OBSERVING, Reaction(), OBSERVING):
             become(kernel, reaction, *BOTH, CLOSED_SERVER, held=EVERYTHING)
             assert passes(network) is not reaction.drops
+
+    @in_own_network
+    def test_a_connection_that_was_revoked_goes_on(self) -> None:
+        """At once: the process that observes may be one that is told to leave connections alone."""
+        network, enforcing = Network(2), Kernel()
+        enforcing.become(program({(Direction.INGRESS, 0): [(1, TCP, 80)]}))
+        with network.listener(0, 80) as listener:
+            client = network.connect(1, 0, 80)
+            server, _ = listener.accept()
+        closed = program({(Direction.INGRESS, 0): []})
+        enforcing.become(closed)
+        assert enforcing.revoke_forbidden()
+
+        observing = Kernel()
+        observing.become(closed.changed(chains=skeleton(reaction=OBSERVING).chains))
+        client.sendall(b"x")
+        assert received(server) == b"x"
+        assert not observing.revoke_forbidden()
+
+        again = Kernel()
+        again.become(closed)
+        assert again.revoke_forbidden()
+        client.sendall(b"y")
+        assert received(server) is None
 
     @in_own_network
     def test_no_switch_loses_an_allowed_packet(self) -> None:

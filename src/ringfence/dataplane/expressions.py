@@ -30,6 +30,7 @@ from ringfence.dataplane.program import (
     Established,
     Field,
     ForeignRule,
+    FromNode,
     Goto,
     Log,
     Lookup,
@@ -50,6 +51,9 @@ _ONLY_FROM_THIS_LINK: Final = 255
 
 _LOOPBACK: Final = (772).to_bytes(2, sys.byteorder)
 """The type of link that only the loopback interface is (ARPHRD_LOOPBACK)."""
+
+_LOCAL: Final = (2).to_bytes(4, sys.byteorder)
+"""The type of a route to an address of this very host (RTN_LOCAL)."""
 
 LOGGED_BYTES: Final = 256
 """So much of a packet is sent to a log group: its headers."""
@@ -112,6 +116,14 @@ def _condition(condition: Condition) -> Iterator[bytes]:
         case OverLoopback():
             yield _meta(nf.MetaKey.INCOMING_LINK_TYPE, nf.FIRST_REGISTER)
             yield _compare(nf.Operator.EQUAL, _LOOPBACK)
+        case FromNode():
+            yield _expression(
+                "fib",
+                number(nf.Fib.RESULT_REGISTER, nf.FIRST_REGISTER),
+                number(nf.Fib.RESULT, nf.FibResult.ADDRESS_TYPE),
+                number(nf.Fib.FLAGS, nf.FibFlag.SOURCE),
+            )
+            yield _compare(nf.Operator.EQUAL, _LOCAL)
         case Within(packets):
             yield _expression(
                 "limit",
@@ -312,7 +324,7 @@ def _decode_action(left: tuple[_Parsed, ...]) -> Action | None:
 
 @cache
 def _constant_conditions() -> list[tuple[tuple[_Parsed, ...], Condition]]:
-    constant: tuple[Condition, ...] = (Established(), NeighbourDiscovery(), OverLoopback())
+    constant: tuple[Condition, ...] = (Established(), NeighbourDiscovery(), OverLoopback(), FromNode())
     return [(_parse(b"".join(_condition(condition))), condition) for condition in constant]
 
 

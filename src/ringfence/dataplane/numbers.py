@@ -244,6 +244,26 @@ class Immediate(IntEnum):
     DATA = 2
 
 
+class Fib(IntEnum):
+    """Settings of `fib`."""
+
+    RESULT_REGISTER = 1
+    RESULT = 2
+    FLAGS = 3
+
+
+class FibResult(IntEnum):
+    """What `fib` can look up."""
+
+    ADDRESS_TYPE = 3
+
+
+class FibFlag(IntEnum):
+    """For what `fib` looks it up."""
+
+    SOURCE = 1
+
+
 class Limit(IntEnum):
     """Settings of `limit`."""
 

@@ -217,13 +217,17 @@ class OverLoopback(msgspec.Struct, frozen=True, tag=True):
     """The packet comes in over the loopback interface: the node speaks to itself."""
 
 
+class FromNode(msgspec.Struct, frozen=True, tag=True):
+    """The source is one of the node's own addresses."""
+
+
 class Within(msgspec.Struct, frozen=True, tag=True):
     """No more than so many packets have come here in the last second: what is beyond is not met."""
 
     packets: int
 
 
-Condition = Lookup | ProtocolIs | Established | NeighbourDiscovery | OverLoopback | Within
+Condition = Lookup | ProtocolIs | Established | NeighbourDiscovery | OverLoopback | FromNode | Within
 
 
 class Verdict(StrEnum):

@@ -8,7 +8,8 @@ A packet's way, in this order:
 4. the source's egress: a verdict map keyed by the source address jumps to the chain of the pod's profile;
 5. the destination's ingress, likewise; but not for packets to the node itself, which no ingress policy is about.
 
-What comes over the loopback interface is the node's own, and none of this is for it. In front of each of the last two,
+What comes over the loopback interface, or is the node's copy of what it sends to many, is the node's own, and none of
+this is for it: its address on the pods' side may lie in their range, and is no pod's. In front of each of the last two,
 addresses in the ranges that are *held* wait closed until they are *known*: no pod runs unprotected because nobody has
 looked up its policies yet.
 
@@ -32,6 +33,7 @@ from ringfence.dataplane.program import (
     Dispatch,
     Established,
     Field,
+    FromNode,
     Goto,
     HashSet,
     Hook,
@@ -113,8 +115,8 @@ def skeleton(*, holds: bool = False, reaction: Reaction = ENFORCING) -> Program:
 
 
 def is_whole(program: Program) -> bool:
-    """Whether a program that was found has all the fixed chains."""
-    return program.chains.keys() >= _FIXED_CHAINS
+    """Whether a program that was found has all the fixed chains, and what these look into."""
+    return program.chains.keys() >= _FIXED_CHAINS and program.collections.keys() >= _FIXED_COLLECTIONS
 
 
 def fixed_chains(program: Program) -> dict[str, Chain]:
@@ -144,18 +146,22 @@ def _chains(reaction: Reaction, *, holds: bool) -> dict[str, Chain]:
         (*(_holding(direction, reaction) if holds else ()), *_dispatching(direction))
         for direction in (Direction.EGRESS, Direction.INGRESS)
     )
+    revoking = (_REVOKING,) if reaction.drops else ()
     return {
         **{DENIED[direction]: Chain(tuple(_denying(direction, reaction))) for direction in Direction},
-        "forward": Chain((*_SCREENING, *egress, *ingress), Hook.FORWARD),
-        "input": Chain((_OWN_TALK, *_SCREENING, *egress), Hook.INPUT),
+        "forward": Chain((*revoking, *_SCREENING, *egress, *ingress), Hook.FORWARD),
+        "input": Chain((_OWN_TALK, *revoking, *_SCREENING, _OWN_COPIES, *egress), Hook.INPUT),
     }
 
 
 _OWN_TALK: Final = Rule((OverLoopback(),), Verdict.ACCEPT)
 
+_OWN_COPIES: Final = Rule((FromNode(),), Verdict.ACCEPT)
+"""What the node sends to many, it receives itself over the interface on which it left: not over the loopback one."""
+
+_REVOKING: Final = Rule((Established(), Lookup((Field.CONNECTION,), REVOKED)), Verdict.DROP)
 
 _SCREENING: Final = (
-    Rule((Established(), Lookup((Field.CONNECTION,), REVOKED)), Verdict.DROP),
     Rule((Established(),), Verdict.ACCEPT),
     *(Rule((Lookup((SOURCE[family], DESTINATION[family]), OWN[family]),), Verdict.ACCEPT) for family in FAMILIES),
     Rule((NeighbourDiscovery(),), Verdict.ACCEPT),
@@ -193,3 +199,4 @@ def profile_chain(direction: Direction, allowing: tuple[Rule, ...]) -> Chain:
 
 
 _FIXED_CHAINS: Final = skeleton().chains.keys()
+_FIXED_COLLECTIONS: Final = skeleton().collections.keys()

@@ -1,0 +1,124 @@
+"""What the node says to itself is never touched, though its own addresses may lie in the range of its pods.
+
+A bridge has the first address of the range, and is no pod that anybody will ever know.
+"""
+
+import socket
+from ipaddress import ip_network
+
+import pytest
+from tests.dataplane.network import Network, address, gateway, in_own_network, received, socket_family
+
+from ringfence.dataplane.kernel import Kernel
+from ringfence.dataplane.program import ADDRESS, Program, RangeSet, address_key
+from ringfence.dataplane.skeleton import HELD, skeleton
+from ringfence.sets.addresses import FAMILIES, Addresses, Family
+
+both_families = pytest.mark.parametrize("family", FAMILIES, ids=str)
+RANGES = Addresses.of(ip_network("10.0.0.0/16"), ip_network("fd00::/48"))
+GROUP = {Family.IPV4: "239.1.2.3", Family.IPV6: "ff15::1"}
+
+
+def all_held() -> Program:
+    """Every address of every pod, and of the node on its links to them, is held."""
+    return skeleton(holds=True).changed(
+        {
+            name: RangeSet(
+                ADDRESS[family],
+                frozenset((address_key(family, low), address_key(family, high)) for low, high in RANGES.ranges(family)),
+            )
+            for family, name in HELD.items()
+        }
+    )
+
+
+def on_node(family: Family, port: int = 0, own: str = "") -> socket.socket:
+    one = socket.socket(socket_family(family), socket.SOCK_DGRAM)
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    one.bind((own, port))
+    return one
+
+
+@both_families
+@in_own_network
+def test_a_process_on_the_node_reaches_the_nodes_own_address_among_the_pods(family: Family) -> None:
+    Network(2)
+    Kernel().become(all_held())
+    server = on_node(family, 7000)
+    for link in range(2):
+        on_node(family).sendto(b"x", (gateway(link, family), 7000))
+        assert received(server) == b"x"
+
+
+@both_families
+@in_own_network
+def test_the_node_hears_what_it_says_to_a_group(family: Family) -> None:
+    """The copy for itself comes in over the link to the pods, not over the loopback interface."""
+    Network(1)
+    Kernel().become(all_held())
+    link = socket.if_nametoindex("pod0")
+    server, client = on_node(family, 7000), on_node(family, own=gateway(0, family))
+    if family is Family.IPV4:
+        own = socket.inet_aton(gateway(0))
+        server.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton(GROUP[family]) + own)
+        client.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, own)
+    else:
+        group = socket.inet_pton(socket.AF_INET6, GROUP[family]) + link.to_bytes(4, "little")
+        server.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, group)
+        client.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, link)
+    client.sendto(b"x", (GROUP[family], 7000))
+    assert received(server) == b"x"
+
+
+@in_own_network
+def test_the_node_hears_its_own_broadcast() -> None:
+    Network(1)
+    Kernel().become(all_held())
+    server, client = on_node(Family.IPV4, 7000), on_node(Family.IPV4, own=gateway(0))
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+    client.sendto(b"x", ("10.0.0.255", 7000))
+    assert received(server) == b"x"
+
+
+@both_families
+@in_own_network
+def test_the_node_hears_the_errors_of_a_held_pod_that_it_spoke_to(family: Family) -> None:
+    Network(1)
+    Kernel().become(all_held())
+    client = on_node(family)
+    client.connect((address(0, family), 7000))
+    client.settimeout(2)
+    client.send(b"x")
+    with pytest.raises(ConnectionRefusedError):
+        client.recv(100)
+
+
+@both_families
+@in_own_network
+def test_a_held_pod_hears_the_errors_of_its_node(family: Family) -> None:
+    """Its packet ends at the node, which says so with an address that is held as well."""
+    network = Network(2)
+    Kernel().become(all_held())
+    with network.inside(0):
+        client = socket.socket(socket_family(family), socket.SOCK_DGRAM)
+        if family is Family.IPV4:
+            client.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, 1)
+            client.setsockopt(socket.IPPROTO_IP, 11, 1)  # IP_RECVERR
+        else:
+            client.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, 1)
+            client.setsockopt(socket.IPPROTO_IPV6, 25, 1)  # IPV6_RECVERR
+    client.connect((address(1, family), 7000))
+    client.settimeout(2)
+    client.send(b"x")
+    with pytest.raises(OSError, match="No route to host"):
+        client.recv(100)
+
+
+@both_families
+@in_own_network
+def test_a_held_pod_still_does_not_reach_its_node(family: Family) -> None:
+    network = Network(1)
+    Kernel().become(all_held())
+    server = on_node(family, 7000)
+    network.udp(0, 0, family).sendto(b"x", (gateway(0, family), 7000))
+    assert received(server) is None
