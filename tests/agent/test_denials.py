@@ -82,6 +82,31 @@ def test_what_has_changed_since() -> None:
     assert told(DB_POLICY, destination="10.0.0.9").endswith("denied by ingress: its pod is gone")
 
 
+def test_the_other_family_is_named_where_only_that_is_allowed() -> None:
+    both = [pod(f"prod/{name}", {"app": name}, addresses=[f"10.0.1.{i}", f"fd00::{i}"]) for i, name in enumerate("ab")]
+    blocks = policy("prod/p", labelled(app="b"), ingress=[{"from": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]}])
+    assert told(*both, blocks, source="fd00::", destination="fd00::1").endswith(
+        "denied by ingress of prod/p: over IPv4 only: ipBlock 10.0.0.0/8 contains prod/a's address"
+    )
+
+
+def test_rules_about_ports_allow_no_icmp() -> None:
+    by_port = policy("prod/p", labelled(app="db"), ingress=[admits(ports=[port(80)])])
+    assert told(by_port, protocol=1, number=None).endswith("of prod/p: a rule about ports allows no ICMP")
+
+
+def test_of_pods_that_claim_one_address_that_is_named_which_is_denied() -> None:
+    successor = pod("prod/next", {"app": "other"}, addresses=[WEB])
+    friends = policy("prod/p", labelled(app="db"), ingress=[admits(pods(labelled(app="web")))])
+    assert told(friends, successor).startswith("prod/next -> prod/db TCP/3306 denied by ingress of prod/p: no peer")
+
+
+def test_pods_that_claim_one_address_are_named_where_no_policy_is_the_reason() -> None:
+    successor = pod("prod/next", {"app": "other"}, addresses=[DB])
+    admitting = policy("prod/p", labelled(app="db"), ingress=[admits(pods(labelled(app="web")))])
+    assert told(admitting, successor).endswith(": its address is claimed by prod/db and prod/next")
+
+
 def test_many_rules_do_not_make_an_endless_line() -> None:
     rules = [sends(pods(labelled(app=f"a{i}")), ports=[port(i)]) for i in range(1, 30)]
     written = told(policy("prod/many", labelled(app="web"), egress=rules), direction=Direction.EGRESS)
@@ -105,6 +130,17 @@ class TestRepetitions:
         repetitions = Repetitions()
         repetitions.to_tell(DENIAL, 0)
         assert repetitions.to_tell(Denial("c", "b", "TCP", 80, Direction.INGRESS, (), ""), 0) == 0
+
+    def test_what_came_again_is_told_even_if_no_more_of_it_comes(self) -> None:
+        repetitions = Repetitions()
+        for seconds in (0, 1, 2):
+            repetitions.to_tell(DENIAL, seconds)
+        assert list(repetitions.overdue(QUIET - 1)) == []
+        assert list(repetitions.overdue(QUIET)) == [(DENIAL, 1)]
+        assert repetitions.to_tell(DENIAL, QUIET + 1) is None
+        assert list(repetitions.overdue(2 * QUIET)) == [(DENIAL, 0)]
+        assert list(repetitions.overdue(3 * QUIET)) == []
+        assert repetitions.to_tell(DENIAL, 3 * QUIET) == 0, "it is forgotten"
 
     def test_memory_is_bounded(self) -> None:
         repetitions = Repetitions()

@@ -9,10 +9,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
+import pytest
 from tests.agent.events import listing, removed, upserted
 from tests.dataplane.network import Network, address, gateway, in_own_network, nft, received
 from tests.semantics.objects import Object, admits, labelled, node, pod, pods, policy, port
 
+from ringfence.agent import denials, loop
+from ringfence.agent.denials import Denial
 from ringfence.agent.journal import Journal
 from ringfence.agent.loop import Arrival, Inbox, Loop
 from ringfence.agent.metrics import Metrics
@@ -256,6 +259,40 @@ class TestLogging:
                 line = "x/client -> x/server UDP/80 denied by ingress of x/closed: it allows nothing"
                 eventually(lambda: line in one.log.getvalue())
             assert one.log.getvalue().count("it allows nothing source=") == 1
+
+    @in_own_network
+    def test_how_often_it_came_again_is_told_though_nobody_tries_any_more(self) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(denials, "QUIET", 1.0)
+            with running(Settings("here", log_denied=True)) as one:
+                one.tell(*listing(*BOTH, HERE, CLOSED))
+                eventually(lambda: not one.loop.unready())
+                with one.listening():
+                    for _ in range(3):
+                        assert not one.passes()
+                    eventually(lambda: told_in_all(one.log.getvalue()) == 3)
+
+    @in_own_network
+    def test_a_packet_that_cannot_be_explained_stops_nothing(self) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(loop, "explained", failing)
+            with running(Settings("here", log_denied=True)) as one:
+                one.tell(*listing(*BOTH, HERE, CLOSED))
+                eventually(lambda: not one.loop.unready())
+                with one.listening():
+                    assert not one.passes()
+                    eventually(lambda: "a defect of ringfence" in one.log.getvalue())
+                one.tell(upserted(OPEN))
+                eventually(one.passes)
+
+
+def told_in_all(log: str) -> int:
+    """How many packets the lines about denials tell of."""
+    return sum(1 + int(repeated) for repeated in re.findall(r"it allows nothing.* repeated=(\d+)", log))
+
+
+def failing(*args: object, **kwargs: object) -> Denial:
+    raise KeyError("unheard of")
 
 
 class TestFaults:

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from ringfence.agent import checks
-from ringfence.agent.denials import Repetitions, explained
+from ringfence.agent.denials import Denial, Repetitions, explained
 from ringfence.agent.enforcement import Enforcement
 from ringfence.agent.journal import Journal
 from ringfence.agent.metrics import Metrics
@@ -135,6 +135,8 @@ class Loop:
                 self._enforce(now)
             if now >= self._next_look:
                 self._tend()
+                for denial, repeated in self._repetitions.overdue(now):
+                    self._tell_denial(denial, repeated)
                 self._next_look = now + TEND_EVERY
             if now >= self._next_check:
                 self._check_node()
@@ -265,10 +267,17 @@ class Loop:
         self._interruptions[event.kind] = event.reason
 
     def _report_denial(self, logged: Logged) -> None:
-        denial = explained(self._view.state, logged, dropped=self._settings.drops)
+        try:
+            denial = explained(self._view.state, logged, dropped=self._settings.drops)
+        except Exception as error:  # no packet of anybody may keep policies from being enforced
+            self._report_defect("denial", error)
+            return
         repeated = self._repetitions.to_tell(denial, self._clock())
         if repeated is not None:
-            self._journal.info(str(denial), **msgspec.structs.asdict(denial), repeated=repeated)
+            self._tell_denial(denial, repeated)
+
+    def _tell_denial(self, denial: Denial, repeated: int) -> None:
+        self._journal.info(str(denial), **msgspec.structs.asdict(denial), repeated=repeated)
 
     def _report_refusals(self) -> None:
         texts = [str(one) for one in self._enforcement.refusals]
