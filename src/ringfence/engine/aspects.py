@@ -7,7 +7,7 @@ for being labelled much.
 from collections import Counter, defaultdict
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
 
-from ringfence.engine.facts import LabelFact, LabelIn, StaticFact
+from ringfence.engine.facts import HasLabel, LabelFact, LabelIn, StaticFact
 from ringfence.engine.identities import Template
 
 PortName = tuple[str, str]
@@ -103,9 +103,11 @@ class Reading:
         return about
 
     def _about(self, aspect: Aspect) -> list[Template]:
+        topic = _topic(aspect)
+        if isinstance(aspect, HasLabel) and topic not in self._having:
+            return [template for template in self._templates.values() if aspect.key in template.labels]
         if not self._templates:
             return []
-        topic = _topic(aspect)
         if topic not in self._having:
             self._having[topic] = self._indexed(topic)
         having = self._having[topic]

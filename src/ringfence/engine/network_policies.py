@@ -7,7 +7,6 @@ Source: Kubernetes documentation, "Network Policies": "The two sorts of pod isol
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
 from functools import reduce
 from operator import or_
 from typing import Any
@@ -20,7 +19,7 @@ from ringfence.engine.profiles import PortRuling, Profile
 from ringfence.engine.rules import CompiledPolicy, CompiledRule, Peers
 from ringfence.engine.selection import Selections
 from ringfence.engine.tiers import Action, Ruling
-from ringfence.engine.uses import Use, Uses
+from ringfence.engine.uses import AllUses, Use, Uses
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import ALL_ADDRESSES, Addresses, Family
 from ringfence.sets.bitsets import Bitset
@@ -39,7 +38,7 @@ class NetworkPolicyTier:
         self._versions: defaultdict[str, int] = defaultdict(int)
         self._remembered_subjects: dict[str, tuple[object, list[tuple[CompiledPolicy, Bitset]]]] = {}
         self._uses_version: object = None
-        self._remembered_uses: dict[tuple[Direction, Family], dict[str, tuple[int, Uses]]] = {}
+        self._remembered_uses: dict[tuple[Direction, Family], AllUses] = {}
         self._profiles: WeakValueDictionary[tuple[Direction, tuple[CompiledPolicy, ...]], Profile]
         self._profiles = WeakValueDictionary()
 
@@ -200,15 +199,14 @@ class NetworkPolicyTier:
         self, peer: Identity, direction: Direction, family: Family, protocol: str, port: int
     ) -> tuple[Bitset, Bitset]:
         """What the policies of every identity say about one peer, protocol and port; see `Tier`."""
-        allowed = isolated = 0
-        for uses in self._uses(direction, family):
-            isolated |= uses.isolated
-            for rule, subjects in uses.naming(peer.bit):
-                if rule.traffic.contains(protocol, port):
-                    allowed |= subjects
-                elif rule.port_names:
-                    allowed |= subjects & self._where_named(rule, direction, peer, protocol, port)
-        return allowed, isolated & ~allowed
+        uses = self._uses(direction, family)
+        allowed = 0
+        for rule, subjects in uses.naming(peer.bit):
+            if rule.traffic.contains(protocol, port):
+                allowed |= subjects
+            elif rule.port_names:
+                allowed |= subjects & self._where_named(rule, direction, peer, protocol, port)
+        return allowed, uses.isolated & ~allowed
 
     def address_rulings(self, subject: Identity, direction: Direction) -> Partition[Addresses, Ruling]:
         """What the policies say about every address outside the cluster; see `Tier`.
@@ -225,19 +223,18 @@ class NetworkPolicyTier:
             cells = changed_within(cells, extent, traffic.__or__)
         return [(addresses, Ruling(traffic, ALL_TRAFFIC - traffic)) for addresses, traffic in merged(cells)]
 
-    def _uses(self, direction: Direction, family: Family) -> Iterable[Uses]:
-        """All rules of a direction by the peers that they name, for each namespace: remembered while it stays as it is.
+    def _uses(self, direction: Direction, family: Family) -> AllUses:
+        """All rules of a direction by the peers that they name. Remembered: a change of a policy is one of a namespace.
 
-        What is remembered of all namespaces falls with the selections, which most changes leave alone.
+        What is remembered falls with the selections, which most changes leave alone.
         """
         if self._uses_version != self._selections.version:
             self._uses_version, self._remembered_uses = self._selections.version, {}
-        remembered = self._remembered_uses.setdefault((direction, family), {})
-        for namespace in self._policies:
-            version = self._versions[namespace]
-            if namespace not in remembered or remembered[namespace][0] != version:
-                remembered[namespace] = (version, self._find_uses(namespace, direction, family))
-        return (uses for _, uses in remembered.values())
+        uses = self._remembered_uses.setdefault((direction, family), AllUses())
+        if uses.version != self.version:
+            changed = self.namespaces_changed_since(uses.version)
+            uses.update(self.version, {space: self._find_uses(space, direction, family) for space in changed})
+        return uses
 
     def _find_uses(self, namespace: str, direction: Direction, family: Family) -> Uses:
         isolated = 0

@@ -5,7 +5,9 @@ the answer looks at those only that name the one pod in question.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from functools import reduce
+from operator import or_
 
 from ringfence.engine.rules import CompiledRule
 from ringfence.sets import bitsets
@@ -27,16 +29,38 @@ class Uses:
 
     def __init__(self, isolated: Bitset, uses: Iterable[Use], everyone: Bitset) -> None:
         self.isolated = isolated
-        self._naming: defaultdict[int, list[Use]] = defaultdict(list)
-        self._naming_everyone: list[Use] = []
+        self.naming_everyone: list[Use] = []
+        self.naming: defaultdict[int, list[Use]] = defaultdict(list)
+        """The other uses, by the bits of the identities that they name."""
         for use in uses:
             if use.peers == everyone:
-                self._naming_everyone.append(use)
+                self.naming_everyone.append(use)
             else:
                 for bit in bitsets.members(use.peers):
-                    self._naming[bit].append(use)
+                    self.naming[bit].append(use)
+
+
+class AllUses:
+    """The uses of all namespaces: a change of policies touches those of one."""
+
+    def __init__(self) -> None:
+        self.version = -1
+        """That of the policies, when these uses were theirs."""
+        self.isolated: Bitset = 0
+        self._of: dict[str, Uses] = {}
+        self._naming_everyone: list[Use] = []
+
+    def update(self, version: int, changed: Mapping[str, Uses]) -> None:
+        """Policies have another version now, and the namespaces in which they have changed have other uses."""
+        self.version = version
+        self._of.update(changed)
+        self.isolated = reduce(or_, (uses.isolated for uses in self._of.values()), 0)
+        self._naming_everyone = [use for uses in self._of.values() for use in uses.naming_everyone]
 
     def naming(self, bit: int) -> Iterator[tuple[CompiledRule, Bitset]]:
         """The rules that name the identity with this bit as a peer, each with its subjects."""
-        for use in (*self._naming_everyone, *self._naming.get(bit, ())):
+        for use in self._naming_everyone:
             yield from use.rules
+        for uses in self._of.values():
+            for use in uses.naming.get(bit, ()):
+                yield from use.rules
