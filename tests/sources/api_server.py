@@ -1,32 +1,27 @@
-"""A small web server that answers as a test tells it to, and somebody who follows what it says.
+"""A small web server that answers as a test tells it to.
 
-    with following("Pod", list_of(pod("a")), watch(event("ADDED", pod("b")), then=CUT)) as followed:
+    with told_by(folder, list_of(pod("a")), watch(event("ADDED", pod("b")), then=Then.CUT)) as (server, followed):
         followed.until(Upserted)
 
-Each request takes the next answer; when there are none left, requests get a watch that tells nothing.
+Each request takes the next answer; when there are none left, a watch tells nothing.
 """
 
 import json
 import queue
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from enum import Enum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
 from ringfence.sources.connections import Connections
-from ringfence.sources.live import RESOURCES
-from ringfence.sources.watching import Alive, Event, Listed, Page, Unreadable, Upserted, follow
 
-PATIENCE: Final = 30.0
-"""Seconds after which a test has failed; no test takes that long."""
+from .following import PATIENCE, Followed, following
 
 Object = dict[str, Any]
-E = TypeVar("E", bound=Event)
 
 
 class Then(Enum):
@@ -68,7 +63,8 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             answer = self.server.answers.get_nowait()
         except queue.Empty:
-            answer = watch(then=Then.STALL)
+            is_watch = "watch" in self.server.asked[-1].query
+            answer = watch(then=Then.STALL) if is_watch else refuse(503, "this is more than the test expects")
         answer(self)
 
     def log_message(self, format: str, *args: Any) -> None:
@@ -145,39 +141,6 @@ def error(code: int, message: str) -> Object:
     return event("ERROR", {"kind": "Status", "code": code, "message": message})
 
 
-class Followed:
-    """What somebody who follows is told."""
-
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-        self._arriving: queue.SimpleQueue[Event] = queue.SimpleQueue()
-        self.deliver = self._arriving.put
-
-    def until(self, kind: type[E], count: int = 1) -> E:
-        """Wait until that many more events of this kind have come; the last of them."""
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            told = self._arriving.get(timeout=max(0.0, deadline - time.monotonic()))
-            self.events.append(told)
-            if isinstance(told, kind):
-                count -= 1
-                if count == 0:
-                    return told
-
-    def of(self, kind: type[E]) -> list[E]:
-        """The events of this kind so far."""
-        return [told for told in self.events if isinstance(told, kind)]
-
-    @property
-    def told(self) -> list[Event]:
-        """What was told of objects, without how the telling went."""
-        return [one for one in self.events if isinstance(one, Page | Listed | Upserted | Unreadable)]
-
-    @property
-    def liveness(self) -> int:
-        return len(self.of(Alive))
-
-
 @contextmanager
 def serving(*answers: Answer, port: int = 0) -> Iterator[Server]:
     """A server that gives these answers, for a while."""
@@ -193,21 +156,6 @@ def serving(*answers: Answer, port: int = 0) -> Iterator[Server]:
             server.closing.set()
             server.shutdown()
             thread.join()
-
-
-@contextmanager
-def following(kind: str, connections: Connections, patience: float = PATIENCE) -> Iterator[Followed]:
-    """Somebody who follows a kind, for a while."""
-    [resource] = [one for one in RESOURCES if one.kind == kind]
-    followed, ended = Followed(), threading.Event()
-    thread = threading.Thread(target=follow, args=(resource, connections, followed.deliver, ended, patience))
-    thread.start()
-    try:
-        yield followed
-    finally:
-        ended.set()
-        connections.close()
-        thread.join()
 
 
 @contextmanager

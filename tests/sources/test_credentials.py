@@ -63,6 +63,9 @@ echo "{{\\"status\\": {{\\"token\\": \\"$1 $REGION\\"}}}}"
     ("script", "fields", "message"),
     [
         ("exit 3", {}, "the credential plugin .*/login failed with exit code 3"),
+        ('echo \'{"status": {"expirationTimestamp": "tomorrow"}}\'', {}, "gave no ExecCredential: Invalid RFC3339"),
+        ('echo \'{"status": {"expirationTimestamp": "2026-01-01T00:00:00"}}\'', {}, "gave no ExecCredential"),
+        ("printf '\\377'", {}, "gave no ExecCredential"),
         ("echo hello", {}, "the credential plugin .*/login gave no ExecCredential: "),
         ("echo '{}'", {}, "gave no ExecCredential: Object missing required field `status`"),
         ("", {"command": "/nowhere/login"}, "plugin /nowhere/login cannot be run: No such file or directory"),

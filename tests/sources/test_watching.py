@@ -19,7 +19,6 @@ from .api_server import (
     connections_to,
     error,
     event,
-    following,
     list_of,
     pod,
     refuse,
@@ -28,6 +27,7 @@ from .api_server import (
     told_by,
     watch,
 )
+from .following import following
 
 WEB, DB = ("shop", "web"), ("shop", "db")
 
@@ -98,7 +98,6 @@ def test_objects_of_no_namespace(tmp_path: Path) -> None:
         pytest.param(event("ADDED", pod("db", "11", labels=5)), "11", id="an object that cannot be read"),
         pytest.param(event("MOVED", pod("web", "12")), "12", id="an event of a new type"),
         pytest.param(event("ADDED", {"metadata": {"name": "db"}}), "7", id="an object without a version"),
-        pytest.param(b"\n\n", "7", id="empty lines"),
     ],
 )
 @pytest.mark.parametrize("then", [Then.END, Then.CUT])
@@ -111,11 +110,11 @@ def test_a_watch_goes_on_after_what_was_told_last(tmp_path: Path, last: object, 
 
 def test_half_an_event_is_told_when_it_comes_again(tmp_path: Path) -> None:
     whole = json.dumps(event("ADDED", pod("db", "8"))).encode() + b"\n"
-    answers = list_of(version="7"), watch(whole[:40], then=Then.CUT), watch(whole[:40], whole[40:])
-    with told_by(tmp_path, *answers) as (server, followed):
+    half, both = watch(bookmark("8"), whole[:40], then=Then.CUT), watch(whole[:40], whole[40:])
+    with told_by(tmp_path, list_of(version="7"), half, both) as (server, followed):
         followed.until(Upserted)
     assert len(followed.of(Upserted)) == 1
-    assert versions(server) == ["list", "7", "7"]
+    assert versions(server) == ["list", "7", "8"]
 
 
 def test_a_watch_that_ends_as_it_should_is_no_interruption(tmp_path: Path) -> None:
@@ -158,26 +157,65 @@ def test_a_list_whose_pages_expire_is_listed_anew(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "useless",
+    ("nonsense", "reason"),
     [
-        pytest.param(watch(b"<html>\n"), id="nonsense"),
-        pytest.param(watch(error(500, "no leader")), id="an error"),
-        pytest.param(watch(then=Then.STALL), id="nothing"),
+        (watch(b"nonsense\n"), "a line that is no event .*: b'nonsense'"),
+        (watch(b'{"object": ' + b"[" * 100_000 + b"\n"), "a line that is no event .*recursion"),
+        (watch(b'{"type": "ADDED"}\n'), "a line that is no event .*`object`"),
+        (watch(error(500, "no leader")), "no leader"),
+        (watch(event("ERROR", {"code": "x"})), "an error that cannot be read: .*code"),
+        (watch(event("ERROR", {"reason": "Expired"})), "Expired"),
     ],
 )
-def test_a_version_of_which_nothing_comes_is_doubted(tmp_path: Path, useless: Answer) -> None:
-    """As that of a server whose data are older than what was seen of it: it does not say so."""
-    answers = list_of(version="7"), useless, useless, list_of(version="3")
-    with told_by(tmp_path, *answers, patience=0.3) as (server, followed):
+def test_a_version_from_which_nonsense_comes(tmp_path: Path, nonsense: Answer, reason: str) -> None:
+    with told_by(tmp_path, list_of(version="7"), nonsense, list_of(version="8")) as (server, followed):
         followed.until(Listed, 2)
-    assert versions(server)[:4] == ["list", "7", "7", "list"]
+        followed.until(Alive)
+    [interrupted] = followed.of(Interrupted)
+    assert re.search(reason, interrupted.reason)
+    assert versions(server) == ["list", "7", "list", "8"]
 
 
-def test_connections_that_break_while_nothing_happens_are_no_reason_to_list(tmp_path: Path) -> None:
-    """There are load balancers that end what is idle for less than the minute between two bookmarks."""
-    with told_by(tmp_path, list_of(version="7"), *[watch(then=Then.CUT)] * 4) as (server, followed):
-        followed.until(Alive, 5)
-    assert versions(server) == ["list", "7", "7", "7", "7", "7"]
+def test_nonsense_after_an_event_is_asked_for_again(tmp_path: Path) -> None:
+    with told_by(tmp_path, list_of(version="7"), watch(bookmark("8"), b"nonsense\n")) as (server, followed):
+        followed.until(Interrupted)
+        followed.until(Alive)
+    assert versions(server) == ["list", "7", "8"]
+
+
+SILENT = [pytest.param(then, id=then.value) for then in Then]
+
+
+@pytest.mark.parametrize("then", SILENT)
+def test_a_server_that_has_gone_back(tmp_path: Path, then: Then) -> None:
+    """Its data were restored from a backup: of what it does not have yet, it tells nothing."""
+    answers = (
+        list_of(pod("gone"), version="7"),
+        watch(then=then),
+        list_of(version="3"),
+        list_of(pod("web"), version="3"),
+    )
+    with told_by(tmp_path, *answers, patience=0.3) as (server, followed):
+        assert followed.until(Listed, 2) == Listed("Pod", frozenset({WEB}))
+    assert versions(server)[:4] == ["list", "7", "list", "list"]
+    assert server.asked[2].query == {"limit": "1"}
+
+
+@pytest.mark.parametrize("then", SILENT)
+def test_a_server_that_has_nothing_to_tell(tmp_path: Path, then: Then) -> None:
+    """There are load balancers, too, that end what is idle for less than the minute between two bookmarks."""
+    answers = [watch(then=then), list_of(version="7")] * 3
+    with told_by(tmp_path, list_of(version="7"), *answers, patience=0.3) as (server, followed):
+        followed.until(Alive, 4)
+    assert versions(server)[:8] == ["list", "7", "list", "7", "list", "7", "list", "7"]
+    assert len(followed.of(Listed)) == 1
+
+
+def test_a_server_that_was_silent_is_asked_to_end_before_patience_does(tmp_path: Path) -> None:
+    with told_by(tmp_path, list_of(version="7"), watch(), list_of(version="7"), patience=1.5) as (server, followed):
+        followed.until(Alive, 2)
+    assert server.asked[1].query["timeoutSeconds"] >= "300"
+    assert server.asked[3].query["timeoutSeconds"] == "1"
 
 
 # --- when the server cannot be heard ----------------------------------------------------------------------------------
@@ -238,13 +276,6 @@ def test_a_list_that_is_none_is_asked_for_again(tmp_path: Path, answer: Answer, 
         (refuse(403, 'cannot watch resource "pods"'), "cannot watch .*: the verbs list and watch on pods are needed"),
         (refuse(401, "Unauthorized"), "the credentials are not accepted"),
         (say(b"<html>log in</html>", 200, "text/html"), r"answered with text/html: is this an API server\?"),
-        (watch(then=Then.END), "the watch ended at once"),
-        (watch(b"nonsense\n"), "a line that is no event .*: b'nonsense'"),
-        (watch(b'{"object": ' + b"[" * 100_000 + b"\n"), "a line that is no event .*recursion"),
-        (watch(b'{"type": "ADDED"}\n'), "a line that is no event .*`object`"),
-        (watch(error(500, "no leader")), "no leader"),
-        (watch(event("ERROR", {"code": "x"})), "an error that cannot be read: .*code"),
-        (watch(event("ERROR", {"reason": "Expired"})), "Expired"),
     ],
 )
 def test_a_watch_that_is_none_is_opened_again(tmp_path: Path, answer: Answer, reason: str) -> None:

@@ -1,11 +1,15 @@
 """One kind of objects of a live cluster, listed and then watched, for as long as somebody listens.
 
 The list is read in pages. The watch goes on from the version of the list; when it ends or breaks, the next one goes on
-from the last version that was seen; when that is too old (410), or when nothing comes of it, everything is listed anew.
-A server that says nothing, not even the bookmarks that it sends every minute, is taken to be gone. Whatever happens is
-an event; nothing is raised.
+from the last version that was seen; when that is too old (410), when the server does not have it yet, or when nothing
+but nonsense comes of it, everything is listed anew. Whatever happens is an event; nothing is raised.
 
-Source: kubernetes.io, "Kubernetes API Concepts": "Efficient detection of changes", "Watch bookmarks".
+A watch that tells nothing may have stalled, or there is nothing to tell. Mostly there are bookmarks, every minute; but
+the server sends none while it has no news of its own store, which may be so for hours. So silence is not trusted, but
+from the first time on the server is asked to end watches before patience does: then it is a fault.
+
+Source: kubernetes.io, "Kubernetes API Concepts": "Efficient detection of changes", "Watch bookmarks", "Resource
+versions" (decimal numbers that grow); `apiserver/pkg/storage/cacher/cache_watcher.go`.
 """
 
 import random
@@ -25,7 +29,7 @@ from ringfence.sources.connections import Connections
 from ringfence.sources.live import PAGE, Refusal, Resource, get_page
 
 PATIENCE: Final = 150.0
-"""Seconds without a word from the server after which a watch is opened anew; bookmarks come every minute."""
+"""Seconds without a word from the server after which a watch is opened anew; bookmarks come every minute, if at all."""
 
 _LONGEST_WATCH: Final = (300, 600)
 """Between how many seconds the server is asked to end a watch by itself: then credentials are looked at again."""
@@ -38,11 +42,6 @@ _LONGEST_WAIT: Final = 60.0
 _SHORTEST_WATCH: Final = 1.0
 """Seconds: a watch that ends sooner without an event was refused, whatever the server calls it."""
 
-_DOUBTS: Final = 2
-"""How many watches, one after the other, have to tell nothing or nonsense until their version is not gone on from.
-
-A server whose data were restored from a backup tells nothing for a long time to those who have seen more than it has.
-"""
 
 # --- events -----------------------------------------------------------------------------------------------------------
 
@@ -141,17 +140,20 @@ class _Following:
         self._kind = resource.kind
         self._connections = connections
         self._deliver = deliver
-        self._timeout = httpx.Timeout(10, read=patience)
+        self._patience = patience
+        self._lasting = _LONGEST_WATCH
         self._version = ""
-        self._doubts = 0
+        self._was_silent = False
         self.was_told = False
-        """Whether the last watch told anything."""
+        """Whether anything was told by a watch since the last attempt began."""
 
     def go_on(self) -> None:
         """List if the version is not known, and watch until the server ends it."""
         self.was_told = False
         try:
             with self._connections.client() as client:
+                if self._version and self._was_silent and self._has_gone_back(client):
+                    self._version = ""
                 if not self._version:
                     self._list(client)
                 self._watch(client)
@@ -176,6 +178,14 @@ class _Following:
                 self._version = page.metadata.resource_version
                 return
 
+    def _has_gone_back(self, client: httpx.Client) -> bool:
+        """Whether the server has not come as far as we have, as after its data were restored from a backup.
+
+        It would not say so, but tell nothing until it has.
+        """
+        latest = get_page(client, self._resource.path, {"limit": "1"}).metadata.resource_version
+        return latest.isdecimal() and self._version.isdecimal() and int(latest) < int(self._version)
+
     def _watch(self, client: httpx.Client) -> None:
         began = time.monotonic()
         with client.stream("GET", self._resource.path, **self._question()) as answer:
@@ -192,21 +202,26 @@ class _Following:
                 "watch": "true",
                 "allowWatchBookmarks": "true",
                 "resourceVersion": self._version,
-                "timeoutSeconds": str(random.randint(*_LONGEST_WATCH)),
+                "timeoutSeconds": str(random.randint(*self._lasting)),
             },
             "headers": {"Accept-Encoding": "identity"},  # an event that waits for its block to be full comes late
-            "timeout": self._timeout,
+            "timeout": httpx.Timeout(10, read=self._patience),
         }
 
     def _listen(self, answer: httpx.Response) -> None:
+        self._was_silent = True
         try:
             for line in wire.lines(answer.iter_bytes()):
-                self._take(wire.event_of(line))
-                self.was_told, self._doubts = True, 0
-        except (httpx.ReadTimeout, wire.LineError, Refusal):
-            self._doubts += 1
-            if self._doubts >= _DOUBTS:
-                self._version, self._doubts = "", 0
+                event = wire.event_of(line)
+                self._was_silent = False
+                self._take(event)
+                self.was_told = True
+        except httpx.ReadTimeout:
+            self._lasting = (max(1, int(self._patience / 2)), max(1, int(self._patience * 0.8)))
+            raise
+        except (wire.LineError, Refusal):
+            if not self.was_told:
+                self._version = ""  # it would come again and again
             raise
 
     def _take(self, event: wire.WatchEvent) -> None:

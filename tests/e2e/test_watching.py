@@ -1,0 +1,221 @@
+"""Following the kinds of a real API server, through what becomes of it (the rest: tests/sources/test_watching.py)."""
+
+import json
+import shutil
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from ringfence.model.objects import Node, kind_of, namespace_of
+from ringfence.sources import watching, wire
+from ringfence.sources.connections import Connections
+from ringfence.sources.watching import Alive, Event, Interrupted, Listed, Page, Removed, Upserted
+from tests.semantics.objects import Object, labelled, node, pod, policy
+from tests.sources.following import Followed, following
+
+from .control_plane import LOOPBACK, ControlPlane
+from .server import free_port
+
+KINDS = ("Namespace", "Node", "Pod", "NetworkPolicy")
+
+
+def connections_of(kubeconfig: Path) -> Connections:
+    return Connections(kubeconfig=str(kubeconfig))
+
+
+def named(*path: str) -> Callable[[Event], bool]:
+    """Whether an event is about the object `NAMESPACE, NAME`, or `NAME`."""
+    wanted = ("", *path)[-2:]
+
+    def is_about(event: Event) -> bool:
+        match event:
+            case Upserted(object=obj):
+                return (namespace_of(obj), obj.metadata.name) == wanted
+            case Removed(namespace=owner, name=name):
+                return (owner, name) == wanted
+        return False
+
+    return is_about
+
+
+def create(control_plane: ControlPlane, *objects: Object) -> None:
+    control_plane.kubectl("create", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
+
+
+def closed(name: str) -> Object:
+    """A policy of the namespace `default` that allows nothing."""
+    return policy(f"default/{name}", labelled(), ingress=[])
+
+
+def test_what_kubectl_does_is_told(api_server: ControlPlane, namespace: str) -> None:
+    objects = [
+        node(f"{namespace}-n", "192.0.2.1") | {"spec": {"podCIDR": "10.1.2.0/24"}},
+        pod(f"{namespace}/p", {"app": "a"}),
+        policy(f"{namespace}/np", labelled(app="a"), ingress=[]),
+    ]
+    paths = {"Node": (f"{namespace}-n",), "Pod": (namespace, "p"), "NetworkPolicy": (namespace, "np")}
+    with ExitStack() as stack:
+        connections = connections_of(api_server.kubeconfig)
+        told = {kind: stack.enter_context(following(kind, connections)) for kind in paths}
+        for followed in told.values():
+            followed.until(Alive)
+        create(api_server, *objects)
+        created = {kind: told[kind].until(Upserted, about=named(*path)).object for kind, path in paths.items()}
+        assert {kind: kind_of(obj) for kind, obj in created.items()} == {kind: kind for kind in paths}
+        for kind, path in paths.items():
+            where = ["-n", namespace] if len(path) == 2 else []
+            api_server.kubectl("label", *where, kind, path[-1], "team=red")
+            labelled_ = told[kind].until(Upserted, about=named(*path)).object
+            assert (labelled_.metadata.labels or {})["team"] == "red"
+            api_server.kubectl("delete", "--force", *where, kind, path[-1])
+            assert told[kind].until(Removed, about=named(*path)) == Removed(kind, ("", *path)[-2], path[-1])
+    assert isinstance(created["Node"], Node)
+    assert created["Node"].spec.pod_cidrs == ("10.1.2.0/24",), "also where only the older field was written"
+
+
+def test_a_list_of_several_pages(api_server: ControlPlane, namespace: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "PAGE", 2)
+    create(api_server, *(pod(f"{namespace}/p{number}") for number in range(5)))
+    with following("Pod", connections_of(api_server.kubeconfig)) as followed:
+        [*_, listed] = [followed.until(Listed)]
+    pages = followed.of(Page)
+    assert {(namespace, f"p{number}") for number in range(5)} <= listed.names
+    assert [len(page.objects) for page in pages[:2]] == [2, 2]
+    assert sum(len(page.objects) for page in pages) == len(listed.names)
+
+
+def test_a_watch_of_which_the_server_has_enough(
+    api_server: ControlPlane, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before it ends a watch, it says by a bookmark from where the next one is to go on."""
+    types: list[str] = []
+    read = wire.event_of
+
+    def noting(line: bytes) -> wire.WatchEvent:
+        event = read(line)
+        types.append(event.type)
+        return event
+
+    monkeypatch.setattr(wire, "event_of", noting)
+    monkeypatch.setattr(watching, "_LONGEST_WATCH", (6, 6))
+    with following("Namespace", connections_of(api_server.kubeconfig)) as followed:
+        followed.until(Alive)
+        api_server.kubectl("create", "namespace", f"{namespace}-more")
+        followed.until(Alive, 2)
+    assert "BOOKMARK" in types
+    assert followed.of(Interrupted) == []
+    assert len(followed.of(Listed)) == 1
+
+
+# --- the server's faults ----------------------------------------------------------------------------------------------
+
+
+def test_a_server_that_is_killed_and_started_again(own_api_server: ControlPlane) -> None:
+    create(own_api_server, closed("kept"))
+    with following("NetworkPolicy", connections_of(own_api_server.kubeconfig)) as followed:
+        followed.until(Alive)
+        own_api_server.apiserver.kill()
+        assert "Connection refused" in followed.until(Interrupted, 3).reason
+        own_api_server.start()
+        create(own_api_server, closed("new"))
+        assert ("default", "new") in known(followed, until="new")
+
+
+def known(followed: Followed, until: str) -> set[tuple[str, str]]:
+    """What somebody who follows knows of, once he knows of a name."""
+    names: set[tuple[str, str]] = set()
+    taken = 0
+    while ("default", until) not in names:
+        for event in followed.events[taken:]:
+            taken += 1
+            match event:
+                case Listed():
+                    names = set(event.names)
+                case Upserted(object=obj):
+                    names.add((namespace_of(obj), obj.metadata.name))
+                case Removed():
+                    names.discard((event.namespace, event.name))
+        if ("default", until) not in names:
+            followed.until(Event)  # type: ignore[arg-type]
+    return names
+
+
+def test_a_version_that_was_compacted_away(own_api_server: ControlPlane) -> None:
+    """Something is created and something deleted while the server cannot be reached, and nobody remembers either."""
+    create(own_api_server, closed("deleted"), closed("kept"))
+    kubeconfig = own_api_server.kubeconfig
+    reachable = kubeconfig.read_text()
+    with following("NetworkPolicy", connections_of(kubeconfig)) as followed:
+        followed.until(Alive)
+        kubeconfig.write_text(reachable.replace(own_api_server.url, f"https://{LOOPBACK}:{free_port(LOOPBACK)}"))
+        own_api_server.apiserver.kill()
+        followed.until(Interrupted, 2)
+        own_api_server.start()
+        elsewhere = own_api_server.folder / "reachable"
+        elsewhere.write_text(reachable)
+        for command in (["delete", "netpol", "deleted"], ["create", "-f", "-"]):
+            own_api_server.kubectl(*command, stdin=json.dumps(closed("created")), kubeconfig=elsewhere)
+        own_api_server.compact()
+        own_api_server.apiserver.kill()
+        own_api_server.start()
+        kubeconfig.write_text(reachable)
+        listed = followed.until(Listed)
+    assert listed.names == {("default", "kept"), ("default", "created")}
+    assert any("too old resource version" in told.reason for told in followed.of(Interrupted))
+
+
+def test_a_server_whose_data_were_restored_from_a_backup(own_api_server: ControlPlane) -> None:
+    """It does not object to a watch that is ahead of it, but tells nothing until it has caught up."""
+    create(own_api_server, closed("old"))
+    data, backup = own_api_server.folder / "etcd", own_api_server.folder / "backup"
+    own_api_server.stop()
+    shutil.copytree(data, backup)
+    own_api_server.start()
+    create(own_api_server, *(closed(f"lost-{number}") for number in range(300)))
+    with following("NetworkPolicy", connections_of(own_api_server.kubeconfig), patience=3) as followed:
+        followed.until(Alive)
+        own_api_server.apiserver.kill()
+        own_api_server.etcd.kill()
+        shutil.rmtree(data)
+        backup.rename(data)
+        own_api_server.start()
+        assert followed.until(Listed).names == {("default", "old")}
+
+
+# --- rights and credentials -------------------------------------------------------------------------------------------
+
+
+def test_a_right_that_is_missing_is_named_and_waited_for(api_server: ControlPlane) -> None:
+    kubeconfig = api_server.service_account("half", ["pods"], verbs=["list"])
+    with following("Pod", connections_of(kubeconfig)) as followed:
+        followed.until(Listed)
+        reason = followed.until(Interrupted).reason
+        assert 'User "system:serviceaccount:default:half" cannot watch resource "pods"' in reason
+        assert "the verbs list and watch on pods are needed" in reason
+        api_server.kubectl("create", "clusterrole", "other-half", "--verb=watch", "--resource=pods")
+        api_server.kubectl(
+            "create", "clusterrolebinding", "other-half", "--clusterrole=other-half", "--serviceaccount=default:half"
+        )
+        followed.until(Alive)
+    assert len(followed.of(Listed)) == 1
+
+
+def test_a_token_that_is_written_anew(api_server: ControlPlane) -> None:
+    kubeconfig = api_server.service_account("rotated", ["pods"])
+    token = api_server.folder / "rotated.token"
+    good = token.read_text()
+    token.write_text("outdated")
+    with following("Pod", connections_of(kubeconfig)) as followed:
+        assert "the credentials are not accepted" in followed.until(Interrupted).reason
+        token.write_text(good)
+        followed.until(Alive)
+
+
+def test_a_certificate_that_is_renewed(api_server: ControlPlane) -> None:
+    kubeconfig = api_server.user("renewed")
+    with following("Pod", connections_of(kubeconfig)) as followed:
+        assert 'User "renewed" cannot list resource "pods"' in followed.until(Interrupted).reason
+        api_server.user("renewed", group="system:masters")
+        followed.until(Alive)
