@@ -28,6 +28,7 @@ _REMEDIES: Final = {
     errno.EPERM: "run as root, or with the capability NET_ADMIN in this network namespace",
     errno.EPROTONOSUPPORT: "this kernel has no nf_tables: load the module nf_tables, or use another kernel",
     errno.EOPNOTSUPP: "this kernel lacks a part of nf_tables; Linux 5.10 and newer have all that is needed",
+    errno.ENOENT: "if nobody edits the table, the kernel lacks a module: nft_ct, nft_fib_inet, nft_limit or nft_log",
     errno.ENOMEM: "the kernel has no memory left for packet filters",
     errno.EMSGSIZE: "raise the limit: sysctl -w net.core.wmem_max=4194304",
 }
