@@ -13,7 +13,14 @@ import msgspec
 from benchmarks import changes
 from benchmarks.changes import ChangeLimits, name_of
 from benchmarks.clusters import Plan, Shape, decoded, objects
-from benchmarks.measuring import Figure, processor_seconds, resident_megabytes, typical, without_collection
+from benchmarks.measuring import (
+    Figure,
+    present_megabytes,
+    processor_seconds,
+    resident_megabytes,
+    typical,
+    without_collection,
+)
 from benchmarks.policies import policies
 from ringfence.analysis.counting import allowed_pairs
 from ringfence.cluster import Cluster
@@ -57,7 +64,7 @@ def measure(plan: Plan, limits: Limits) -> Iterator[Figure]:
     pods = [one for one in taken if isinstance(one, Pod)]
     names = [f"{pod.metadata.namespace}/{pod.metadata.name}" for pod in pods]
     questions = [(random.choice(names), random.choice(names)) for _ in range(QUESTIONS)]
-    before = resident_megabytes()
+    before = present_megabytes()
     with without_collection():
         cluster = Cluster()
         yield Figure(
@@ -66,7 +73,7 @@ def measure(plan: Plan, limits: Limits) -> Iterator[Figure]:
             "s",
             limits.first_answer,
         )
-        yield Figure("memory above the objects", resident_megabytes() - before, "MB", limits.memory)
+        yield Figure("memory above the objects", present_megabytes() - before, "MB", limits.memory)
         yield Figure("identities", cluster.state.population.everyone.bit_count(), "")
         asked = processor_seconds(
             lambda: [cluster.can(source, destination, port=PORT) for source, destination in questions]
