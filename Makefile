@@ -28,7 +28,7 @@ bench: $(READY)  ## All measurements, beside the limits.
 	$(BIN)/python -m benchmarks
 
 bench-agent: parts  ## The agent on a real API server, beside its limits.
-	$(BIN)/python -m benchmarks agent agent-100k
+	$(BIN)/python -m benchmarks watching agent agent-100k
 
 lock: $(READY)  ## Choose new versions of everything and write them down.
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --no-header \

@@ -1,6 +1,7 @@
 """All measurements: `python -m benchmarks [PART ...]`, or `make bench`.
 
-The agent's parts are measured when they are named, since they need the real API server: `make bench-agent`.
+The agent's parts, and `watching`, are measured when they are named, since they need the real API server:
+`make bench-agent`.
 
 Each part runs in a process of its own, so that memory can be measured. The figures are printed beside their limits and
 written to `benchmarks/results.json`, beside those of other parts that were measured before. Where all sizes of the
@@ -16,7 +17,7 @@ from pathlib import Path
 import msgspec
 from tests.dataplane.network import enter_namespaces
 
-from benchmarks import agent, dataplane, engine, growth, laboratory, loading, packets
+from benchmarks import agent, dataplane, engine, growth, laboratory, loading, packets, watching
 from benchmarks.clusters import Plan
 from benchmarks.measuring import Figure, calibration
 
@@ -47,6 +48,8 @@ def figures_of(part: str) -> Iterable[Figure]:
         return engine.command_line()
     if part == "loading":
         return loading.measure()
+    if part == "watching":
+        return watching.measure()
     plan, limits = engine.SIZES[part]
     return engine.measure(plan, limits)
 

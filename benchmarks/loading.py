@@ -39,13 +39,13 @@ def _events(path: Path) -> None:
 
 
 def _write(as_json: Path, as_yaml: Path) -> None:
-    everything = [_as_listed(one) for one in objects(PLAN)]
+    everything = [as_listed(one) for one in objects(PLAN)]
     as_json.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": everything}, indent=4))
     with as_yaml.open("w") as file:
         yaml.dump_all(everything, file, Dumper=yaml.CSafeDumper)
 
 
-def _as_listed(one: Object) -> Object:
+def as_listed(one: Object) -> Object:
     """The object with what an API server adds to it, so that a pod has the 4 kB that it has in a real list."""
     if one["kind"] != "Pod":
         return one

@@ -7,7 +7,7 @@ import base64
 import http.client
 import json
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from http import HTTPStatus
 from itertools import islice
@@ -33,8 +33,13 @@ def pour(world: World, objects: Iterable[Object]) -> None:
 
     The API server makes none of those: a watch that it cuts off in the middle of one misses the rest.
     """
+    _ask_all(world, "/v3/kv/txn", transactions(objects))
+
+
+def transactions(objects: Iterable[Object], at_once: int = _AT_ONCE) -> Iterator[Object]:
+    """What to ask etcd for, so that it has these objects; so many at once get one version."""
     puts = ({"requestPut": _put(obj)} for obj in objects)
-    _ask_all(world, "/v3/kv/txn", ({"success": some} for some in iter(lambda: list(islice(puts, _AT_ONCE)), [])))
+    return ({"success": some} for some in iter(lambda: list(islice(puts, at_once)), []))
 
 
 def erase(world: World, objects: Iterable[Object]) -> None:

@@ -1,0 +1,114 @@
+"""Following 12,000 pods of a real API server, and a storm of events.
+
+    python -m benchmarks watching
+
+The pods have the 4 kB that they have in a real cluster. What of the time is the server's and the way's is measured
+beside it, as it is and with compressed answers.
+"""
+
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import httpx2 as httpx
+from tests.e2e import bulk, parts
+from tests.e2e.control_plane import ControlPlane, running
+
+from benchmarks.clusters import Plan, objects
+from benchmarks.loading import as_listed
+from benchmarks.measuring import Figure, Peak, seconds
+from benchmarks.policies import policies
+from ringfence.sources.connections import Connections
+from ringfence.sources.live import RESOURCES, Resource, get_page
+from ringfence.sources.watching import Alive, Event, Listed, Upserted, follow
+
+PLAN: Final = Plan(12_000, 10_000, 100)
+PAGE: Final = "500"
+PATIENCE: Final = 120.0
+
+
+def measure() -> Iterator[Figure]:
+    """All figures; nothing else may measure memory in this process."""
+    absent = parts.missing(*parts.SERVERS)
+    if absent:
+        raise SystemExit(f"{' and '.join(absent)} not found: `make parts` makes them first")
+    with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as control_plane:
+        pods = (as_listed(one) for one in objects(PLAN) if one["kind"] == "Pod")
+        for transaction in bulk.transactions(pods):
+            control_plane.ask_etcd("/v3/kv/txn", transaction)
+        connections = Connections(kubeconfig=str(control_plane.kubeconfig))
+        yield from _listing(connections)
+        yield from _reading(connections)
+        yield from _storm(control_plane, connections)
+
+
+class _Told:
+    """What is told of a kind: kept, as an agent would."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.listed, self.alive, self.enough = threading.Event(), threading.Event(), threading.Event()
+        self.expected = 0
+
+    def deliver(self, event: Event) -> None:
+        self.events.append(event)
+        match event:
+            case Listed():
+                self.listed.set()
+            case Alive():
+                self.alive.set()
+            case Upserted():
+                self.expected -= 1
+                if self.expected == 0:
+                    self.enough.set()
+
+
+def _resource(kind: str) -> Resource:
+    return next(one for one in RESOURCES if one.kind == kind)
+
+
+def _follow(kind: str, connections: Connections, told: _Told) -> None:
+    arguments = (_resource(kind), connections, told.deliver, threading.Event())
+    threading.Thread(target=follow, args=arguments, daemon=True).start()
+
+
+def _listing(connections: Connections) -> Iterator[Figure]:
+    told, peak = _Told(), Peak()
+    _follow("Pod", connections, told)
+    yield Figure(f"{PLAN.pods:,} pods listed", seconds(lambda: told.listed.wait(PATIENCE)), "s")
+    yield Figure("  the most memory that it took, all of them included", peak.megabytes(), "MB")
+
+
+def _reading(connections: Connections) -> Iterator[Figure]:
+    """Without decoding anything but where to go on."""
+    with connections.client() as client:
+        for coding in ("identity", "gzip"):
+            client.headers["Accept-Encoding"] = coding
+            yield Figure(f"  its pages read, encoding {coding}", seconds(lambda: _read_pages(client)), "s")
+
+
+def _read_pages(client: httpx.Client) -> None:
+    position = ""
+    while True:
+        page = get_page(client, _resource("Pod").path, {"limit": PAGE, "continue": position})
+        position = page.metadata.continue_
+        if not position:
+            return
+
+
+def _storm(control_plane: ControlPlane, connections: Connections) -> Iterator[Figure]:
+    told = _Told()
+    told.expected = PLAN.policies
+    _follow("NetworkPolicy", connections, told)
+    told.alive.wait(PATIENCE)
+    began = time.perf_counter()
+    for transaction in bulk.transactions(policies(PLAN), at_once=1):
+        control_plane.ask_etcd("/v3/kv/txn", transaction)
+    written = time.perf_counter()
+    if not told.enough.wait(PATIENCE):
+        raise SystemExit(f"{told.expected} of {PLAN.policies} policies were never told of")
+    yield Figure(f"{PLAN.policies:,} policies written one by one", written - began, "s")
+    yield Figure("  until the last is told of", time.perf_counter() - written, "s")
