@@ -1,6 +1,7 @@
 """Changes of a large cluster: how long until the engine is right again, which a question answered afterwards shows."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from random import Random
 from statistics import median, quantiles
 from typing import Any
@@ -45,10 +46,10 @@ def _pods(cluster: Cluster, pods: Sequence[Pod], random: Random, limits: ChangeL
         if pod is other or pod is source:
             continue
         space, name = pod.metadata.namespace, pod.metadata.name
-        gone.append(_milliseconds(lambda: state.remove("Pod", space, name), _asking(cluster, source, other)))  # noqa: B023
-        come.append(_milliseconds(lambda: state.upsert(pod), _asking(cluster, source, pod)))  # noqa: B023
+        gone.append(_milliseconds(partial(state.remove, "Pod", space, name), _asking(cluster, source, other)))
+        come.append(_milliseconds(partial(state.upsert, pod), _asking(cluster, source, pod)))
         new = _labelled(pod, other)
-        relabelled.append(_milliseconds(lambda: state.upsert(new), _asking(cluster, source, pod)))  # noqa: B023
+        relabelled.append(_milliseconds(partial(state.upsert, new), _asking(cluster, source, pod)))
         state.upsert(pod)
     yield from _summary("one pod goes, and a question", gone, limits.pod)
     yield from _summary("one pod comes, and a question", come, limits.pod)
@@ -64,13 +65,13 @@ def _policies(cluster: Cluster, pods: Sequence[Pod], random: Random, limits: Cha
     for policy in random.sample(cluster.policies(), min(_POLICIES, len(cluster.policies()))):
         space, name = policy.metadata.namespace, policy.metadata.name
         ask = _asking(cluster, random.choice(pods), random.choice(within[space]))
-        removed.append(_milliseconds(lambda: cluster.remove("NetworkPolicy", space, name), ask))  # noqa: B023
-        added.append(_milliseconds(lambda: state.upsert(policy), ask))  # noqa: B023
+        removed.append(_milliseconds(partial(cluster.remove, "NetworkPolicy", space, name), ask))
+        added.append(_milliseconds(partial(state.upsert, policy), ask))
         other = _with_spec_of(policy, random.choice(cluster.policies()))
-        changed.append(_milliseconds(lambda: state.upsert(other), ask))  # noqa: B023
+        changed.append(_milliseconds(partial(state.upsert, other), ask))
         state.upsert(policy)
         target = name_of(random.choice(within[space]))
-        reached.append(processor_seconds(lambda: cluster.sources(target, PORT)) * 1e3)  # noqa: B023
+        reached.append(processor_seconds(partial(cluster.sources, target, PORT)) * 1e3)
     yield from _summary("one policy is removed, and a question", removed, limits.policy, limits.policy_99)
     yield from _summary("one policy is added, and a question", added, limits.policy, limits.policy_99)
     yield from _summary("one policy is changed, and a question", changed, limits.policy, limits.policy_99)
@@ -94,11 +95,11 @@ def _new_labels(cluster: Cluster, pods: Sequence[Pod], random: Random, limits: C
     for name, term in terms.items():
         policy = defaulted(msgspec.convert(_reading(term), NetworkPolicy))
         ask = _asking(cluster, random.choice(pods), of_set)
-        took = _milliseconds(lambda: cluster.state.upsert(policy), ask)  # noqa: B023
+        took = _milliseconds(partial(cluster.state.upsert, policy), ask)
         identities = cluster.state.population.everyone.bit_count()
         yield Figure(f"a label is read for the first time: {name}", took, "ms", limits.new_label)
         yield Figure("  identities then", identities, "")
-        back = _milliseconds(lambda: cluster.remove("NetworkPolicy", "default", policy.metadata.name), ask)  # noqa: B023
+        back = _milliseconds(partial(cluster.remove, "NetworkPolicy", "default", policy.metadata.name), ask)
         yield Figure("  and is read no more", back, "ms", limits.new_label)
 
 

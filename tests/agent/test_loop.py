@@ -69,6 +69,15 @@ class Running:
         self.network.udp(CLIENT).sendto(b"question", (address(SERVER), 80))
         return received(self._server, 0.1) is not None
 
+    def open_connection(self) -> tuple[socket.socket, socket.socket]:
+        """The server's and the client's end of a connection on port 90 that was answered once."""
+        server, client = self.network.udp(SERVER, 90), self.network.udp(CLIENT, 4000)
+        client.sendto(b"question", (address(SERVER), 90))
+        assert received(server) == b"question"
+        server.sendto(b"answer", (address(CLIENT), 4000))
+        assert received(client) == b"answer"
+        return server, client
+
     def metric(self, name: str) -> float:
         """A metric, or the sum of one that has labels."""
         found = re.findall(rf"^{name}(?:{{.*}})? (\S+)$", self.loop.metrics().decode(), re.M)
@@ -195,11 +204,7 @@ class TestOpenConnections:
         with running(Settings("here", existing_connections=choice)) as one:
             one.tell(*listing(*BOTH, HERE))
             eventually(lambda: not one.loop.unready())
-            server, client = one.network.udp(SERVER, 90), one.network.udp(CLIENT, 4000)
-            client.sendto(b"question", (address(SERVER), 90))
-            assert received(server) == b"question"
-            server.sendto(b"answer", (address(CLIENT), 4000))
-            assert received(client) == b"answer"
+            server, client = one.open_connection()
             one.tell(upserted(CLOSED))
             eventually(lambda: not one.passes())
             if choice is ExistingConnections.END:
@@ -232,11 +237,7 @@ class TestObserving:
         with running() as before:
             before.tell(*listing(*BOTH, HERE))
             eventually(lambda: not before.loop.unready())
-            server, client = before.network.udp(SERVER, 90), before.network.udp(CLIENT, 4000)
-            client.sendto(b"question", (address(SERVER), 90))
-            received(server)
-            server.sendto(b"answer", (address(CLIENT), 4000))
-            received(client)
+            server, client = before.open_connection()
             before.tell(upserted(CLOSED))
             eventually(lambda: before.metric("ringfence_ended_connections_total") > 0)
         network = before.network

@@ -33,18 +33,15 @@ class Enforcement:
         self._kernel = kernel
         self._clock = clock
         self._held: Addresses | None = None
-        self._began = False
         self._compiler: Compiler | None = None
         self._retry_after = FIRST_RETRY
-        self._retry_at: float | None = None
         self._next_review = 0.0
+        self.began = False
+        """Whether there was an attempt."""
+        self.retry_at: float | None = None
+        """When to enforce again although nothing has changed, by the clock; None if there is no need."""
         self.refusals: Sequence[Exception] = ()
         """What went wrong at the last attempt, mostly refusals by the kernel; empty if it holds all that it should."""
-
-    @property
-    def began(self) -> bool:
-        """Whether there was an attempt."""
-        return self._began
 
     @property
     def held(self) -> bool:
@@ -54,12 +51,7 @@ class Enforcement:
     @property
     def in_order(self) -> bool:
         """Whether the kernel holds what the state said when it was last enforced."""
-        return self._began and not self.refusals
-
-    @property
-    def retry_at(self) -> float | None:
-        """When to enforce again although nothing has changed, by the clock; None if there is no need."""
-        return self._retry_at
+        return self.began and not self.refusals
 
     def enforce(self) -> None:
         """Bring the kernel to what the state says now, and end the connections that it no longer allows.
@@ -78,7 +70,7 @@ class Enforcement:
         except Exception as error:  # a defect: what is in force stays so, and the next attempt starts from nothing
             self.refusals = [error]
             self._compiler = None
-        self._began = True
+        self.began = True
         self._plan_retry()
 
     def tend(self) -> bool:
@@ -119,7 +111,7 @@ class Enforcement:
 
     def _plan_retry(self) -> None:
         if not self.refusals:
-            self._retry_after, self._retry_at = FIRST_RETRY, None
+            self._retry_after, self.retry_at = FIRST_RETRY, None
             return
-        self._retry_at = self._clock() + self._retry_after
+        self.retry_at = self._clock() + self._retry_after
         self._retry_after = min(2 * self._retry_after, LAST_RETRY)

@@ -237,20 +237,21 @@ class Loop:
 
     def _check_node(self) -> None:
         """Tell of what keeps policies from being enforced here, whatever is programmed: once, as long as it lasts."""
-        complaints = list(self._complaints()) if self._view.complete else []
+        bridges = checks.bridges_past_filters()
+        complaints = list(self._complaints(bridges)) if self._view.complete else []
         for complaint in complaints:
             if complaint not in self._complained:
                 self._journal.error(complaint)
         self._complained = complaints
-        self._metrics.bypassing.set(len(checks.bridges_past_filters()))
+        self._metrics.bypassing.set(len(bridges))
 
-    def _complaints(self) -> Iterator[str]:
+    def _complaints(self, bridges: list[str]) -> Iterator[str]:
         node = self._settings.node
         if not self._view.has_node(node):
             yield f"there is no Node {node}, so no pod is taken to be on it: is --node right?"
         elif self._settings.holds and not self._enforcement.held:
             yield f"no pod can be held: the Node {node} says no podCIDRs: give its pods' ranges with --pod-range"
-        if bridges := checks.bridges_past_filters():
+        if bridges:
             yield (
                 f"pods on the bridge {' and '.join(bridges)} reach each other past every packet filter: "
                 "modprobe br_netfilter; sysctl -w net.bridge.bridge-nf-call-iptables=1 "
