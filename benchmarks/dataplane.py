@@ -14,15 +14,15 @@ from typing import Any, Final, NamedTuple
 from tests.dataplane.network import Network, address, nft
 
 from benchmarks.measuring import Figure, seconds, without_collection
-from ringfence.dataplane.compiling import Compiler
+from ringfence.dataplane.compile.compiler import Compiler
 from ringfence.dataplane.connections import list_connections
 from ringfence.dataplane.kernel import Kernel
-from ringfence.dataplane.netlink import NETFILTER, Conversation
-from ringfence.dataplane.program import HashSet, Program, flow_key
+from ringfence.dataplane.program.program import HashSet, Program, flow_key
 from ringfence.engine.state import State
 from ringfence.model.decoding import decode
 from ringfence.model.objects import NetworkPolicy
 from ringfence.model.policies import defaulted
+from ringfence.netlink.messages import NETFILTER, Conversation
 
 Object = dict[str, Any]
 

@@ -11,7 +11,7 @@ from yaml._yaml import CParser
 
 from benchmarks.clusters import Object, Plan, objects
 from benchmarks.measuring import Figure, processor_seconds
-from ringfence.sources.files import read
+from ringfence.sources.manifests.files import read
 
 PLAN = Plan(20_000, 0, 100)
 

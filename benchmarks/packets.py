@@ -16,10 +16,10 @@ from tests.dataplane.network import Network, address, leave_for_new_network, rec
 
 from benchmarks.dataplane import pod, policy, put
 from benchmarks.measuring import Figure
-from ringfence.dataplane.compiling import Compiler
+from ringfence.dataplane.compile.compiler import Compiler
 from ringfence.dataplane.kernel import Kernel
-from ringfence.dataplane.netlink import NETFILTER, REQUEST, Conversation, message
 from ringfence.engine.state import State
+from ringfence.netlink.messages import NETFILTER, REQUEST, Conversation, message
 
 SIZES: Final = (1, 100, 1_000, 10_000)
 ROUNDS: Final = 400

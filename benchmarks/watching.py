@@ -21,9 +21,9 @@ from benchmarks.clusters import Plan, objects
 from benchmarks.loading import as_listed
 from benchmarks.measuring import Figure, Peak, seconds
 from benchmarks.policies import policies
-from ringfence.sources.connections import Connections
-from ringfence.sources.live import RESOURCES, Resource, get_page
-from ringfence.sources.watching import Alive, Event, Listed, Upserted, follow
+from ringfence.sources.cluster.client import Connections
+from ringfence.sources.cluster.listing import RESOURCES, Resource, get_page
+from ringfence.sources.cluster.watching import Alive, Event, Listed, Upserted, follow
 
 PLAN: Final = Plan(12_000, 10_000, 100)
 PAGE: Final = "500"

@@ -79,13 +79,13 @@ class Cluster:
         `progress` is told, again and again, how many bytes of how many are read. Raises ManifestError for a path that
         does not exist; whatever is wrong inside files goes to `problems`.
         """
-        from ringfence.sources.files import read
+        from ringfence.sources.manifests import read
 
         cluster = cls(namespace=namespace)
         if paths:
             cluster._take(read([fspath(path) for path in paths], recursive=recursive, progress=progress))
         if kustomize is not None:
-            from ringfence.sources.kustomize import build
+            from ringfence.sources.manifests import build
 
             cluster._take(build(fspath(kustomize)))
         return cluster
@@ -96,7 +96,7 @@ class Cluster:
 
         Raises LiveClusterError when it cannot be reached or refuses.
         """
-        from ringfence.sources.live import current_namespace, read
+        from ringfence.sources.cluster import current_namespace, read
 
         reading = read(context, kubeconfig)
         namespace = current_namespace(context, kubeconfig)

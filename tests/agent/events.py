@@ -6,7 +6,7 @@ from tests.semantics.objects import Object as Written
 
 from ringfence.model.decoding import decode
 from ringfence.model.objects import Object, kind_of, namespace_of
-from ringfence.sources.watching import Event, Listed, Page, Removed, Upserted
+from ringfence.sources.cluster.watching import Event, Listed, Page, Removed, Upserted
 
 KINDS = ("Namespace", "Pod", "NetworkPolicy", "Node")
 

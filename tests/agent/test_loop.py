@@ -22,10 +22,20 @@ from ringfence.agent.metrics import Metrics
 from ringfence.agent.running import listening
 from ringfence.agent.settings import ExistingConnections, Mode, Settings, UnknownPods
 from ringfence.dataplane.kernel import Kernel
-from ringfence.dataplane.program import ADDRESS, Chain, Field, Lookup, Program, RangeSet, Rule, Verdict, address_key
-from ringfence.dataplane.skeleton import skeleton
+from ringfence.dataplane.program.program import (
+    ADDRESS,
+    Chain,
+    Field,
+    Lookup,
+    Program,
+    RangeSet,
+    Rule,
+    Verdict,
+    address_key,
+)
+from ringfence.dataplane.program.skeleton import skeleton
 from ringfence.sets.addresses import Family
-from ringfence.sources.watching import Event, Interrupted
+from ringfence.sources.cluster.watching import Event, Interrupted
 
 SERVER, CLIENT = 0, 1
 CLOSED = policy("x/closed", labelled(app="server"), ingress=[])

@@ -5,9 +5,9 @@ from tests.agent.events import listing, removed, upserted
 from tests.semantics.objects import Object, admits, block, namespace, node, pod, policy, port, term
 
 from ringfence.agent.view import View
-from ringfence.engine.pods import Reference
-from ringfence.engine.verdicts import allows
-from ringfence.sources.watching import Alive, Interrupted, Listed, Removed, Unreadable
+from ringfence.engine.answers.verdicts import allows
+from ringfence.engine.population.pods import Reference
+from ringfence.sources.cluster.watching import Alive, Interrupted, Listed, Removed, Unreadable
 
 WEB = pod("x/web", addresses=["10.0.0.1"])
 DB = pod("x/db", {"app": "db"}, addresses=["10.0.0.2"])

@@ -4,13 +4,13 @@ from collections.abc import Iterable
 
 import pytest
 from tests.analysis.test_endpoints import service
-from tests.engine.test_workloads import made
+from tests.engine.population.test_workloads import made
 from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Object, admits, block, container_port, labelled, namespace, pod, pods, policy, port
 
 from ringfence import Cluster, RingfenceError, Verdict
-from ringfence.engine.matching import end_text
-from ringfence.engine.pods import Reference
+from ringfence.engine.answers.matching import end_text
+from ringfence.engine.population.pods import Reference
 from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
 
 HTTP = container_port("http", 8080)

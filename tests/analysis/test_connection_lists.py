@@ -6,13 +6,13 @@ from ipaddress import ip_network
 
 from hypothesis import given, settings
 from tests import strategies
-from tests.engine.test_workloads import made, owned_pod
+from tests.engine.population.test_workloads import made, owned_pod
 from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Object, admits, block, labelled, node, pod, pods, policy, port, sends
 
 from ringfence.analysis.connections import Connection, connections, parties
-from ringfence.engine.pods import Reference
-from ringfence.engine.verdicts import traffic
+from ringfence.engine.answers.verdicts import traffic
+from ringfence.engine.population.pods import Reference
 from ringfence.sets import intervals
 from ringfence.sets.addresses import ALL_ADDRESSES, NO_ADDRESSES, Addresses
 from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic

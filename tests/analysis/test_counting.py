@@ -9,7 +9,7 @@ from tests.engine.members import state_of
 from tests.semantics.objects import Object
 
 from ringfence.analysis.counting import allowed_pairs
-from ringfence.engine.verdicts import allows
+from ringfence.engine.answers.verdicts import allows
 from ringfence.sets.traffic import PROTOCOLS
 
 

@@ -31,7 +31,7 @@ from ringfence.model.objects import Manifest, NetworkPolicy
 from ringfence.model.origin import Origin
 from ringfence.model.policies import Direction, defaulted, rules_of
 from ringfence.model.validation import validate
-from ringfence.sources import content
+from ringfence.sources.manifests import content
 
 replace = msgspec.structs.replace
 PARTS = {"from": "peers", "to": "peers", "ports": "ports"}

@@ -1,14 +1,14 @@
 """What a question can name, and what it names: every form, and every way to name nothing."""
 
 import pytest
-from tests.engine.test_workloads import made, owned_pod
+from tests.engine.population.test_workloads import made, owned_pod
 from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Object, namespace, node, pod
 
 from ringfence.analysis.endpoints import KINDS, Endpoint, resolve
-from ringfence.engine.matching import end_text
-from ringfence.engine.pods import Reference
-from ringfence.engine.workloads import HASH_LABEL
+from ringfence.engine.answers.matching import end_text
+from ringfence.engine.population.pods import Reference
+from ringfence.engine.population.workloads import HASH_LABEL
 from ringfence.errors import EndpointError
 from ringfence.model.objects import WORKLOAD_KINDS
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from tests.sources.texts import read
+from tests.sources.manifests.texts import read
 
 from ringfence.cli import cli
 

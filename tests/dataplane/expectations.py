@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterator
 
-from ringfence.dataplane.evaluation import Packet
-from ringfence.dataplane.peers import PROTOCOL_NUMBERS
-from ringfence.engine import tiers
-from ringfence.engine.pods import Member
+from ringfence.dataplane.compile.peers import PROTOCOL_NUMBERS
+from ringfence.dataplane.program.evaluation import Packet
+from ringfence.engine.policies import tiers
+from ringfence.engine.population.pods import Member
 from ringfence.engine.state import State
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import Addresses, Family

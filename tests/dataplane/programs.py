@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from tests.dataplane.network import number
 
-from ringfence.dataplane.program import (
+from ringfence.dataplane.program.program import (
     ADDRESS,
     FLOW,
     Collection,
@@ -19,7 +19,7 @@ from ringfence.dataplane.program import (
     address_key,
     flow_key,
 )
-from ringfence.dataplane.skeleton import DENIED, DROPS, ISOLATED, PEER, profile_chain, skeleton
+from ringfence.dataplane.program.skeleton import DENIED, DROPS, ISOLATED, PEER, profile_chain, skeleton
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import FAMILIES, Family
 

@@ -2,7 +2,19 @@
 
 from collections.abc import Iterable, Iterator
 
-from ringfence.dataplane.commands import (
+from ringfence.dataplane.program.program import (
+    Chain,
+    Collection,
+    Dispatch,
+    Goto,
+    HashSet,
+    Move,
+    Program,
+    RangeSet,
+    Rule,
+    VerdictMap,
+)
+from ringfence.dataplane.update.commands import (
     AddChain,
     AddCollection,
     AddElements,
@@ -15,18 +27,6 @@ from ringfence.dataplane.commands import (
     RemoveElements,
     ReplaceElements,
     SetRules,
-)
-from ringfence.dataplane.program import (
-    Chain,
-    Collection,
-    Dispatch,
-    Goto,
-    HashSet,
-    Move,
-    Program,
-    RangeSet,
-    Rule,
-    VerdictMap,
 )
 
 

@@ -14,9 +14,9 @@ from tests.dataplane.programs import TCP, UDP, key, program
 
 from ringfence.dataplane.connections import End, Tracked, forbidden, list_connections
 from ringfence.dataplane.kernel import Kernel
-from ringfence.dataplane.netlink import NETFILTER, Conversation
-from ringfence.dataplane.skeleton import skeleton
+from ringfence.dataplane.program.skeleton import skeleton
 from ringfence.model.policies import Direction
+from ringfence.netlink.messages import NETFILTER, Conversation
 from ringfence.sets.addresses import FAMILIES, NO_ADDRESSES, Family
 
 IN, OUT = Direction.INGRESS, Direction.EGRESS

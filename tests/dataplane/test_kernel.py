@@ -7,9 +7,8 @@ import pytest
 from tests.dataplane.network import Network, address, in_own_network, lose_privileges, nft, number, received
 from tests.dataplane.programs import TCP, UDP, program
 
-from ringfence.dataplane.commands import NOTHING
 from ringfence.dataplane.kernel import Kernel
-from ringfence.dataplane.program import (
+from ringfence.dataplane.program.program import (
     ADDRESS,
     FLOW,
     PORT,
@@ -25,7 +24,8 @@ from ringfence.dataplane.program import (
     flow_key,
     port_key,
 )
-from ringfence.dataplane.skeleton import profile_chain, skeleton
+from ringfence.dataplane.program.skeleton import profile_chain, skeleton
+from ringfence.dataplane.update.commands import NOTHING
 from ringfence.errors import KernelError
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import Family

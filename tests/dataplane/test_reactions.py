@@ -12,11 +12,11 @@ from tests.dataplane.traffic import PORT, traffic
 from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Object, labelled, pod, policy
 
-from ringfence.dataplane.compiling import Compiler
-from ringfence.dataplane.evaluation import Packet
+from ringfence.dataplane.compile.compiler import Compiler
 from ringfence.dataplane.kernel import Kernel
 from ringfence.dataplane.packet_log import Logged, PacketLog
-from ringfence.dataplane.skeleton import Logging, Reaction, skeleton
+from ringfence.dataplane.program.evaluation import Packet
+from ringfence.dataplane.program.skeleton import Logging, Reaction, skeleton
 from ringfence.errors import KernelError
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import FAMILIES, NO_ADDRESSES, Addresses, Family

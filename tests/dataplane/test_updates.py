@@ -14,10 +14,9 @@ from tests.dataplane.network import Network, in_own_network
 from tests.dataplane.programs import RETURN, UDP, flows, key, program
 from tests.dataplane.traffic import PORT, Traffic, traffic
 
-from ringfence.dataplane.commands import DeleteTable
 from ringfence.dataplane.kernel import Kernel
-from ringfence.dataplane.netlink import NETFILTER, Conversation
-from ringfence.dataplane.program import (
+from ringfence.dataplane.nftables.transaction import carry_out
+from ringfence.dataplane.program.program import (
     ADDRESS,
     Collection,
     Field,
@@ -29,10 +28,11 @@ from ringfence.dataplane.program import (
     Rule,
     port_key,
 )
-from ringfence.dataplane.program import PORT as PORT_KEY
-from ringfence.dataplane.skeleton import profile_chain
-from ringfence.dataplane.transaction import carry_out
+from ringfence.dataplane.program.program import PORT as PORT_KEY
+from ringfence.dataplane.program.skeleton import profile_chain
+from ringfence.dataplane.update.commands import DeleteTable
 from ringfence.model.policies import Direction
+from ringfence.netlink.messages import NETFILTER, Conversation
 from ringfence.sets.addresses import Family
 
 IN, OUT = Direction.INGRESS, Direction.EGRESS

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ringfence.lab import linux
+from ringfence.lab.network import linux
 
 from . import parts
 from .agents import Agent, agents

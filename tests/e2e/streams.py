@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from ringfence.lab.datagrams import received, send
-from ringfence.lab.servers import FAMILY, NON_BLOCKING
+from ringfence.lab.probing.datagrams import received, send
+from ringfence.lab.probing.servers import FAMILY, NON_BLOCKING
 
 from .server import wait_until
 from .world import World

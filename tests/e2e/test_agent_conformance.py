@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import pytest
 
-from ringfence.lab.topology import Port
+from ringfence.lab.network.topology import Port
 from tests.semantics.conformance import (
     CASES,
     FAMILIES,

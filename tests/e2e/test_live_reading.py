@@ -14,7 +14,8 @@ from ringfence.model.decoding import versions_of
 from ringfence.model.objects import Manifest, NetworkPolicy, Object, kind_of, namespace_of
 from ringfence.model.policies import defaulted
 from ringfence.model.problems import Severity
-from ringfence.sources import files, live
+from ringfence.sources.cluster import listing as live
+from ringfence.sources.manifests import files
 
 from .control_plane import ControlPlane
 from .credentials import Authority, write_kubeconfig

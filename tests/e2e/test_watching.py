@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from ringfence.model.objects import Node, kind_of, namespace_of
-from ringfence.sources import watching, wire
-from ringfence.sources.connections import Connections
-from ringfence.sources.watching import Alive, Event, Interrupted, Listed, Page, Removed, Upserted
+from ringfence.sources.cluster import watch_events as wire
+from ringfence.sources.cluster import watching
+from ringfence.sources.cluster.client import Connections
+from ringfence.sources.cluster.watching import Alive, Event, Interrupted, Listed, Page, Removed, Upserted
 from tests.semantics.objects import Object, labelled, node, pod, policy
-from tests.sources.following import Followed, following
+from tests.sources.cluster.following import Followed, following
 
 from .control_plane import LOOPBACK, ControlPlane
 from .server import free_port

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from ringfence.sources.scalars import key_text, resolve
-from ringfence.sources.yaml_values import Builder, UnreadableYaml
+from ringfence.sources.manifests.scalars import key_text, resolve
+from ringfence.sources.manifests.yaml_values import Builder, UnreadableYaml
 
 from .control_plane import ControlPlane
 

@@ -16,12 +16,12 @@ from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from ringfence.lab import linux
-from ringfence.lab.loop import Loop
-from ringfence.lab.network import Network
-from ringfence.lab.prober import Probe, observe
-from ringfence.lab.serving import Serving
-from ringfence.lab.topology import IPAddress, Node, Pod, Port, Topology
+from ringfence.lab.network import linux
+from ringfence.lab.network.namespaces import Network
+from ringfence.lab.network.topology import IPAddress, Node, Pod, Port, Topology
+from ringfence.lab.probing.event_loop import Loop
+from ringfence.lab.probing.prober import Probe, observe
+from ringfence.lab.probing.serving import Serving
 from tests.dataplane.network import nft
 from tests.semantics.objects import Object, key_of, namespace
 

@@ -6,7 +6,7 @@ from typing import Any
 from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Object, pod
 
-from ringfence.engine.pods import Member, Reference, member_of_pod
+from ringfence.engine.population.pods import Member, Reference, member_of_pod
 from ringfence.engine.state import State
 from ringfence.model.decoding import decode
 from ringfence.model.objects import Node, Pod

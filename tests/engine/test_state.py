@@ -5,14 +5,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests import strategies
 from tests.engine.members import member_in, state_of
-from tests.engine.test_rules import compiled
+from tests.engine.policies.test_rules import compiled
 from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Object, admits, key_of, labelled, node, pod, pods, policy
 
 from ringfence import Cluster
-from ringfence.engine.pods import Reference
+from ringfence.engine.answers.verdicts import traffic
+from ringfence.engine.population.pods import Reference
 from ringfence.engine.state import State
-from ringfence.engine.verdicts import traffic
 from ringfence.model.objects import NetworkPolicy
 from ringfence.sets.addresses import Family, parse_address
 from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic

@@ -4,7 +4,7 @@ from tests.semantics.objects import Object, container_port
 
 from ringfence.cluster import Cluster
 from ringfence.lab.laboratory import Laboratory
-from ringfence.lab.placement import Wishes
+from ringfence.lab.network.placement import Wishes
 from ringfence.model.decoding import decode
 from ringfence.model.objects import Manifest
 from ringfence.model.origin import Origin

@@ -17,7 +17,7 @@ import pytest
 
 import ringfence
 from ringfence.errors import LaboratoryError
-from ringfence.lab import sandbox
+from ringfence.lab.session import sandbox
 
 T = TypeVar("T")
 

@@ -10,8 +10,8 @@ from tests.semantics.conformance import CASES, FAMILIES, PORTS, Case, expected, 
 from tests.semantics.objects import Object
 from tests.strategies import clusters
 
-from ringfence.engine.pods import Reference
-from ringfence.lab.topology import Port
+from ringfence.engine.population.pods import Reference
+from ringfence.lab.network.topology import Port
 
 RANDOM_PORTS = tuple(Port(number, protocol) for number in (1, 53, 80, 82) for protocol in ("TCP", "UDP", "SCTP"))
 """Numbers that random policies and pods name, and one inside their ranges that nobody names."""

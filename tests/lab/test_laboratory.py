@@ -9,13 +9,14 @@ from tests.lab.sandboxes import as_root_and_not, in_sandbox
 from tests.semantics.objects import admits, block, container_port, node, pod, pods, policy, sends
 
 from ringfence.cluster import Cluster
-from ringfence.engine.pods import Reference
+from ringfence.engine.population.pods import Reference
 from ringfence.errors import EndpointError
-from ringfence.lab import dns, linux
 from ringfence.lab.laboratory import Laboratory
-from ringfence.lab.placement import Wishes
-from ringfence.lab.servers import FAMILY
-from ringfence.lab.topology import IPAddress, Port
+from ringfence.lab.network import linux
+from ringfence.lab.network.placement import Wishes
+from ringfence.lab.network.topology import IPAddress, Port
+from ringfence.lab.probing import dns
+from ringfence.lab.probing.servers import FAMILY
 from ringfence.model.policies import defaulted
 from ringfence.sets.addresses import Family
 

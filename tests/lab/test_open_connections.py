@@ -11,11 +11,11 @@ from tests.lab.clusters import laboratory, manifests
 from tests.lab.sandboxes import in_sandbox
 from tests.semantics.objects import Object, admits, labelled, pod, pods, policy, port
 
-from ringfence.engine.pods import Reference
-from ringfence.lab import linux
+from ringfence.engine.population.pods import Reference
 from ringfence.lab.laboratory import Laboratory
-from ringfence.lab.servers import FAMILY
-from ringfence.lab.topology import IPAddress
+from ringfence.lab.network import linux
+from ringfence.lab.network.topology import IPAddress
+from ringfence.lab.probing.servers import FAMILY
 
 PORT = 7000
 PODS = (pod("x/a", {"app": "a"}), pod("x/b", {"app": "b"}), pod("x/c", {"app": "c"}))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.model.policy_trees import odd_texts, written
-from tests.sources.texts import read, the_policy
+from tests.sources.manifests.texts import read, the_policy
 from tests.strategies import policies
 
 from ringfence.model.decoding import decode

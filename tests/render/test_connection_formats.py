@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ringfence.analysis.connections import Connection
-from ringfence.engine.pods import Reference
+from ringfence.engine.population.pods import Reference
 from ringfence.render.connections import FORMATS, comma_separated, dot, markdown, mermaid, party, text
 from ringfence.render.tables import harmless
 from ringfence.sets.addresses import ALL_ADDRESSES, Addresses

@@ -9,7 +9,7 @@ from hypothesis import given
 from tests.render.test_connection_formats import MYSQL, addresses, found_connections
 
 from ringfence.analysis.connections import Connection
-from ringfence.engine.pods import Reference
+from ringfence.engine.population.pods import Reference
 from ringfence.render.matrix import cell, comma_separated, markdown, matrix, text
 from ringfence.sets.addresses import ALL_ADDRESSES
 from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic

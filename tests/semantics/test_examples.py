@@ -12,7 +12,7 @@ from tests.semantics.judges import answers_of
 
 from ringfence import Cluster
 from ringfence.cli import EXIT_NO, EXIT_YES, cli
-from ringfence.engine.pods import Reference
+from ringfence.engine.population.pods import Reference
 from ringfence.sets.addresses import Addresses
 
 ROOT = Path(__file__).parents[2]

@@ -11,13 +11,12 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from ringfence.dataplane.evaluation import Packet
+from ringfence.dataplane.compile import PROTOCOL_NUMBERS
 from ringfence.dataplane.packet_log import Logged
-from ringfence.dataplane.peers import PROTOCOL_NUMBERS
-from ringfence.engine.explanations import PolicyReason, SideReason, explain
-from ringfence.engine.pods import Member
+from ringfence.dataplane.program import Packet
+from ringfence.engine.answers import End, PolicyReason, SideReason, explain
+from ringfence.engine.population import Member
 from ringfence.engine.state import State
-from ringfence.engine.verdicts import End
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import Addresses, Family, address_text
 from ringfence.sets.traffic import Traffic

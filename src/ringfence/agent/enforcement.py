@@ -9,9 +9,9 @@ from typing import Final
 
 from ringfence.agent.settings import Settings
 from ringfence.agent.view import View
-from ringfence.dataplane.compiling import Compiler
+from ringfence.dataplane.compile import Compiler
 from ringfence.dataplane.kernel import Kernel
-from ringfence.engine.pods import Member
+from ringfence.engine.population import Member
 from ringfence.errors import KernelError
 from ringfence.sets.addresses import NO_ADDRESSES, Addresses
 

@@ -24,7 +24,7 @@ from ringfence.agent.view import View, kind_of_event
 from ringfence.dataplane.kernel import Kernel
 from ringfence.dataplane.packet_log import Logged
 from ringfence.errors import KernelError
-from ringfence.sources.watching import Alive, Event, Interrupted, Listed
+from ringfence.sources.cluster import Alive, Event, Interrupted, Listed
 
 TEND_EVERY: Final = 1.0
 """Seconds between two looks at whether the kernel still holds what it should; a look costs one question to it."""

@@ -17,8 +17,7 @@ from ringfence.agent.view import FOLLOWED
 from ringfence.dataplane.kernel import Kernel
 from ringfence.dataplane.packet_log import PacketLog
 from ringfence.errors import AgentError
-from ringfence.sources.connections import Connections
-from ringfence.sources.watching import Event, follow
+from ringfence.sources.cluster import Connections, Event, follow
 
 
 def run(settings: Settings, connections: Connections, listen: tuple[str, int] | None, journal: Journal) -> None:

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
-from ringfence.dataplane.skeleton import Logging, Reaction
+from ringfence.dataplane.program import Logging, Reaction
 from ringfence.sets.addresses import Addresses
 
 

@@ -16,8 +16,7 @@ from ringfence.model.objects import NetworkPolicy, Object, kind_of, namespace_of
 from ringfence.model.policies import defaulted
 from ringfence.model.validation import validate
 from ringfence.sets.addresses import Addresses
-from ringfence.sources.live import RESOURCES, Resource
-from ringfence.sources.watching import Event, Listed, Page, Removed, Unreadable, Upserted
+from ringfence.sources.cluster import RESOURCES, Event, Listed, Page, Removed, Resource, Unreadable, Upserted
 
 KINDS: Final = ("Namespace", "Pod", "NetworkPolicy", "Node")
 """What enforcement needs to know of; a view without all of these is incomplete."""

@@ -10,11 +10,9 @@ from collections.abc import Iterator
 
 import msgspec
 
-from ringfence.engine import connectivity
-from ringfence.engine.identities import Identity
-from ringfence.engine.pods import Member, Reference
+from ringfence.engine.answers import connectivity, is_exempt, node_addresses
+from ringfence.engine.population import Identity, Member, Reference
 from ringfence.engine.state import State
-from ringfence.engine.verdicts import is_exempt, node_addresses
 from ringfence.model.policies import Direction
 from ringfence.sets import bitsets
 from ringfence.sets.addresses import NO_ADDRESSES, Addresses

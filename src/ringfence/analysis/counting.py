@@ -12,11 +12,10 @@ from itertools import product
 from operator import and_, or_
 
 from ringfence.analysis.questions import check_port
-from ringfence.engine import tiers
-from ringfence.engine.identities import Identity
-from ringfence.engine.pods import Member
+from ringfence.engine.answers import is_exempt
+from ringfence.engine.policies import tiers
+from ringfence.engine.population import Identity, Member
 from ringfence.engine.state import State
-from ringfence.engine.verdicts import is_exempt
 from ringfence.model.policies import Direction
 from ringfence.sets import bitsets
 from ringfence.sets.bitsets import Bitset

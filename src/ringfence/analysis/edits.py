@@ -13,12 +13,10 @@ from typing import Any
 import msgspec
 
 from ringfence.analysis.questions import Answer
-from ringfence.engine import tiers
-from ringfence.engine.explanations import PairReason, PolicyReason, RuleReason, SideReason, explain
-from ringfence.engine.namespaces import NAME_LABEL
-from ringfence.engine.pods import Member
+from ringfence.engine.answers import End, PairReason, PolicyReason, RuleReason, SideReason, explain
+from ringfence.engine.policies import tiers
+from ringfence.engine.population import NAME_LABEL, Member
 from ringfence.engine.state import State
-from ringfence.engine.verdicts import End
 from ringfence.model.documents import document, plain
 from ringfence.model.names import label_key_errors, label_value_errors, subdomain_errors
 from ringfence.model.objects import (

@@ -15,9 +15,9 @@ from ipaddress import ip_address, ip_network
 import msgspec
 
 from ringfence.analysis.services import Backend, backends, reference_of
-from ringfence.engine.pods import Member, Reference
+from ringfence.engine.answers import End
+from ringfence.engine.population import Member, Reference
 from ringfence.engine.state import State
-from ringfence.engine.verdicts import End
 from ringfence.errors import EndpointError
 from ringfence.model.objects import DEFAULT_NAMESPACE, WORKLOAD_KINDS, Service
 from ringfence.sets.addresses import Addresses, Family, Network, span

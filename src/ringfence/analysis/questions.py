@@ -10,11 +10,9 @@ from operator import and_
 import msgspec
 
 from ringfence.analysis.endpoints import Endpoint
-from ringfence.engine import verdicts
-from ringfence.engine.explanations import PairReason, explain
-from ringfence.engine.pods import Member
+from ringfence.engine.answers import End, PairReason, explain, verdicts
+from ringfence.engine.population import Member
 from ringfence.engine.state import State
-from ringfence.engine.verdicts import End
 from ringfence.errors import EndpointError, InputError
 from ringfence.sets.traffic import ALL_TRAFFIC, PROTOCOLS, Traffic
 

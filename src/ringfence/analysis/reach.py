@@ -9,12 +9,10 @@ from operator import and_, or_
 
 from ringfence.analysis.endpoints import Endpoint
 from ringfence.analysis.questions import check_port
-from ringfence.engine import tiers
-from ringfence.engine.identities import Identity
-from ringfence.engine.matching import end_text
-from ringfence.engine.pods import Member
+from ringfence.engine.answers import End, end_text, is_exempt
+from ringfence.engine.policies import tiers
+from ringfence.engine.population import Identity, Member
 from ringfence.engine.state import State
-from ringfence.engine.verdicts import End, is_exempt
 from ringfence.errors import EndpointError, InputError
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import FAMILIES, Family

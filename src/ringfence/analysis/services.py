@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import msgspec
 
-from ringfence.engine.pods import Member, Reference
+from ringfence.engine.answers import End
+from ringfence.engine.population import Member, Reference
 from ringfence.engine.state import State
-from ringfence.engine.verdicts import End
 from ringfence.errors import EndpointError
 from ringfence.model.objects import HEADLESS, EndpointSlice, Service, ServicePort, SliceEndpoint, namespace_of
 from ringfence.sets.addresses import Addresses, parse_address

@@ -103,7 +103,7 @@ def agent(
         from ringfence.agent import running
     except ModuleNotFoundError as error:
         raise AgentError(f"the agent needs {error.name}: pip install 'ringfence[agent]'") from None
-    from ringfence.sources.connections import Connections
+    from ringfence.sources.cluster import Connections
 
     if cleanup:
         click.echo("removed" if running.clean_up() else "there was nothing to remove", err=True)

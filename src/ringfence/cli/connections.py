@@ -5,7 +5,7 @@ import click
 from ringfence.analysis.connections import Connection, parties
 from ringfence.cli.inputs import Inputs, input_options
 from ringfence.cluster import Cluster
-from ringfence.engine.pods import Reference
+from ringfence.engine.population import Reference
 from ringfence.render import connections as writers
 from ringfence.render import matrix as matrices
 from ringfence.sets.addresses import Addresses

@@ -15,10 +15,10 @@ from ringfence.cli.can import Port as PortParameter
 from ringfence.cli.inputs import Inputs, input_options
 from ringfence.cli.terminal import wants_colour
 from ringfence.errors import InputError
-from ringfence.lab import session, wire
-from ringfence.lab.placement import Wishes
+from ringfence.lab.network import Port, Wishes
 from ringfence.lab.run import Progress, run
-from ringfence.lab.topology import Port
+from ringfence.lab.session import client as session
+from ringfence.lab.session import protocol as wire
 from ringfence.model.objects import DEFAULT_NAMESPACE, Manifest, Object, kind_of, namespace_of
 from ringfence.model.problems import Problem, Severity
 from ringfence.render import lab as writers
@@ -237,8 +237,7 @@ def _reference(kind: str, namespace: str | None, name: str) -> ObjectName:
 
 def _manifests(inputs: Inputs) -> tuple[list[Manifest], list[Problem]]:
     """The objects of files, and what is wrong with the others, which goes to stderr."""
-    from ringfence.sources.files import read
-    from ringfence.sources.kustomize import build
+    from ringfence.sources.manifests import build, read
 
     readings = [read(list(inputs.filenames), recursive=inputs.recursive)] if inputs.filenames else []
     readings += [build(inputs.kustomize)] if inputs.kustomize else []

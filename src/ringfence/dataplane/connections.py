@@ -11,10 +11,9 @@ Source: `<linux/netfilter/nfnetlink_conntrack.h>`; ctnetlink_fill_info() of the 
 from collections.abc import Collection, Iterable, Iterator
 from typing import Final, NamedTuple
 
-from ringfence.dataplane.evaluation import Packet, admits
-from ringfence.dataplane.netlink import Conversation, attributes
-from ringfence.dataplane.program import Program, address_key
-from ringfence.dataplane.suspects import Suspects
+from ringfence.dataplane.program import Packet, Program, address_key, admits
+from ringfence.dataplane.update import Suspects
+from ringfence.netlink.messages import Conversation, attributes
 from ringfence.sets.addresses import Addresses, Family
 
 _GET: Final = (1 << 8) + 1

@@ -10,27 +10,29 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
-from ringfence.dataplane.addresses import list_addresses
-from ringfence.dataplane.commands import (
+from ringfence.dataplane.connections import Tracked, forbidden, is_among, list_connections
+from ringfence.dataplane.nftables import carry_out, failure, read_counts, read_generation, read_program
+from ringfence.dataplane.program import CONNECTION, DROPS, REVOKED, HashSet, Program, connection_key
+from ringfence.dataplane.update import (
+    NOBODY,
     NOTHING,
     AddElements,
     Command,
     DeleteTable,
     RemoveElements,
+    Suspects,
+    closing,
     commands,
     is_compatible,
+    path,
+    profiles_with,
+    suspects,
+    together,
 )
-from ringfence.dataplane.connections import Tracked, forbidden, is_among, list_connections
-from ringfence.dataplane.difference import path
-from ringfence.dataplane.exclusion import closing, profiles_with
-from ringfence.dataplane.netlink import NETFILTER, ROUTE, Conversation
-from ringfence.dataplane.program import CONNECTION, HashSet, Program, connection_key
-from ringfence.dataplane.reading import read_counts, read_generation, read_program
-from ringfence.dataplane.skeleton import DROPS, REVOKED
-from ringfence.dataplane.suspects import NOBODY, Suspects, suspects, together
-from ringfence.dataplane.transaction import carry_out, failure
 from ringfence.errors import KernelError
 from ringfence.model.policies import Direction
+from ringfence.netlink.addresses import list_addresses
+from ringfence.netlink.messages import NETFILTER, ROUTE, Conversation
 from ringfence.sets.addresses import Family
 
 

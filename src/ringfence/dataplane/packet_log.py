@@ -7,8 +7,11 @@ import struct
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from ringfence.dataplane.evaluation import Packet
-from ringfence.dataplane.netlink import (
+from ringfence.dataplane.nftables import failure
+from ringfence.dataplane.program import DENIED_PREFIX, HELD_PREFIX, Packet
+from ringfence.errors import KernelError
+from ringfence.model.policies import Direction
+from ringfence.netlink.messages import (
     ACKNOWLEDGE,
     NETFILTER,
     REQUEST,
@@ -19,10 +22,6 @@ from ringfence.dataplane.netlink import (
     number,
     read_text,
 )
-from ringfence.dataplane.skeleton import DENIED_PREFIX, HELD_PREFIX
-from ringfence.dataplane.transaction import failure
-from ringfence.errors import KernelError
-from ringfence.model.policies import Direction
 from ringfence.sets.addresses import Family
 
 _PACKET: Final = 4 << 8

@@ -7,16 +7,20 @@ those, remembered while nothing they depend on changes, and computed anew when t
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
-from ringfence.engine.directory import Directory
-from ringfence.engine.identities import Identity
-from ringfence.engine.namespaces import Namespaces
-from ringfence.engine.network_policies import NetworkPolicyTier
-from ringfence.engine.pods import Member, Reference, is_finished, is_same, member_of_pod, member_of_workload
-from ringfence.engine.population import Population
-from ringfence.engine.rules import CompiledPolicy, compile_policy
-from ringfence.engine.selection import PodSelection, Selections
-from ringfence.engine.tiers import Tiers
-from ringfence.engine.workloads import Workloads
+from ringfence.engine.policies import CompiledPolicy, NetworkPolicyTier, PodSelection, Selections, Tiers, compile_policy
+from ringfence.engine.population import (
+    Directory,
+    Identity,
+    Member,
+    Namespaces,
+    Population,
+    Reference,
+    Workloads,
+    is_finished,
+    is_same,
+    member_of_pod,
+    member_of_workload,
+)
 from ringfence.model.objects import (
     WORKLOAD_KINDS,
     EndpointSlice,

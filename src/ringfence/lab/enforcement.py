@@ -1,6 +1,6 @@
 """Enforcement: a node's kernel holds the program of the engine's rules for the pods on that node, and for no others."""
 
-from ringfence.dataplane.compiling import Compiler
+from ringfence.dataplane.compile import Compiler
 from ringfence.dataplane.kernel import Kernel
 from ringfence.engine.state import State
 

@@ -8,20 +8,26 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from ringfence.cluster import Cluster
-from ringfence.engine.pods import Reference
+from ringfence.engine.population import Reference
 from ringfence.errors import InputError
-from ringfence.lab import dns, linux, services
-from ringfence.lab.asking import one_pod, questions_between
 from ringfence.lab.enforcement import Enforcement
-from ringfence.lab.expectations import Expectations
-from ringfence.lab.loop import Loop
-from ringfence.lab.network import Network
-from ringfence.lab.placement import Placement, Wishes
-from ringfence.lab.plan import plan
-from ringfence.lab.prober import PATIENCE, Probe, Progress, observe
-from ringfence.lab.questions import Question, ask_all, name_of
-from ringfence.lab.serving import Serving
-from ringfence.lab.topology import IPAddress, Pod, Port, Topology
+from ringfence.lab.network import IPAddress, Network, Placement, Pod, Port, Topology, Wishes, linux, plan
+from ringfence.lab.network import service_translation as services
+from ringfence.lab.probing import (
+    PATIENCE,
+    Expectations,
+    Loop,
+    Probe,
+    Progress,
+    Question,
+    Serving,
+    ask_all,
+    dns,
+    name_of,
+    observe,
+    one_pod,
+    questions_between,
+)
 from ringfence.model.objects import Manifest, Workload, namespace_of
 from ringfence.render.lab import NodeRow, Outcome, PodRow, Report, ServiceRow, Situation
 

@@ -3,10 +3,9 @@
 from collections.abc import Callable
 
 from ringfence.cluster import Cluster
-from ringfence.lab import sandbox
 from ringfence.lab.laboratory import Laboratory
-from ringfence.lab.placement import Wishes
-from ringfence.lab.topology import Port
+from ringfence.lab.network import Port, Wishes
+from ringfence.lab.session import sandbox
 from ringfence.render.lab import Report
 
 Progress = Callable[[str, int, int], None]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 
 from ringfence.analysis.connections import Connection
-from ringfence.engine.pods import Reference
+from ringfence.engine.population import Reference
 from ringfence.render.tables import harmless, table
 from ringfence.sets.addresses import ALL_ADDRESSES, Addresses
 

@@ -13,8 +13,7 @@ from collections.abc import Iterator, Sequence
 
 from ringfence.analysis.edits import Edit
 from ringfence.analysis.questions import Answer, Pair
-from ringfence.engine.explanations import PolicyReason, RuleReason, SideReason
-from ringfence.engine.matching import end_text
+from ringfence.engine.answers import PolicyReason, RuleReason, SideReason, end_text
 from ringfence.model.origin import Place
 from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
 

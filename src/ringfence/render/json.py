@@ -8,9 +8,8 @@ import msgspec
 from ringfence.analysis.connections import Connection
 from ringfence.analysis.edits import Edit
 from ringfence.analysis.questions import Answer
-from ringfence.engine.explanations import PairReason, PolicyReason, SideReason
-from ringfence.engine.pods import Member, Reference
-from ringfence.engine.verdicts import End
+from ringfence.engine.answers import End, PairReason, PolicyReason, SideReason
+from ringfence.engine.population import Member, Reference
 from ringfence.model.origin import Place
 from ringfence.model.problems import Problem
 from ringfence.sets.addresses import Addresses

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 
 from ringfence.analysis.connections import Connection
-from ringfence.engine.pods import Reference
+from ringfence.engine.population import Reference
 from ringfence.render.connections import csv_lines, markdown_table, markdown_text, one_line, party
 from ringfence.sets.addresses import ALL_ADDRESSES, Addresses
 from ringfence.sets.traffic import ALL_TRAFFIC, PROTOCOLS, Traffic, port_list

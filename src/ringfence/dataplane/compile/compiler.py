@@ -1,0 +1,73 @@
+"""Compiling: from the engine's state to the program for the pods of one node.
+
+What did not change is the very same object in one program and the next, so that finding the difference is cheap.
+"""
+
+from collections.abc import Callable, Mapping
+
+from ringfence.dataplane.compile.isolation import Isolation
+from ringfence.dataplane.compile.peers import TrackedSet, owners_of
+from ringfence.dataplane.compile.profile_chains import ProfileChain
+from ringfence.dataplane.compile.subjects import Changes, Subjects
+from ringfence.dataplane.program import ENFORCING, Program, Reaction, skeleton
+from ringfence.engine.population import Member
+from ringfence.engine.state import State
+from ringfence.sets.addresses import NO_ADDRESSES, Addresses
+
+
+class Compiler:
+    """Makes the program for a node's own pods, again and again while the state changes."""
+
+    def __init__(
+        self,
+        state: State,
+        is_local: Callable[[Member], bool],
+        held: Addresses = NO_ADDRESSES,
+        reaction: Reaction = ENFORCING,
+    ) -> None:
+        """`is_local` says which pods are the node's own: only they are isolated here, while peers may be anywhere.
+
+        An address in the ranges `held`, from which the node's own pods have theirs, is closed as long as no pod that is
+        known has it. `reaction` is what becomes of packets that nothing allows.
+        """
+        self._state = state
+        self._subjects = Subjects(state, is_local)
+        self._isolation = Isolation(held)
+        self._tracked: dict[str, TrackedSet] = {}
+        self._skeleton = skeleton(holds=held != NO_ADDRESSES, reaction=reaction)
+
+    def program(self) -> Program:
+        """The program for the present state."""
+        changes = self._subjects.look()
+        self._isolation.move(changes.moves)
+        self._isolation.know({address: self._subjects.is_known(address) for address in changes.addresses})
+        chains = self._subjects.chains(self._isolation.chains())
+        self._track(chains, changes)
+        if outgrown := self._outgrown(chains):
+            self._subjects.rebuild(outgrown)
+            chains = self._subjects.chains(chains)
+            self._track(chains, changes)
+        return self._skeleton.changed(
+            {
+                **dict(self._isolation.collections()),
+                **{name: ranges for chain in chains.values() for name, ranges in chain.ranges.items()},
+                **{name: tracked.set for name, tracked in self._tracked.items()},
+            },
+            {name: chain.chain for name, chain in chains.items()},
+        )
+
+    def _track(self, chains: Mapping[str, ProfileChain], changes: Changes) -> None:
+        """Bring the sets of pods that the chains look into up to date, and forget all others."""
+        wanted = {name: pods for chain in chains.values() for name, pods in chain.pods.items()}
+        for name in self._tracked.keys() - wanted.keys():
+            del self._tracked[name]
+        owners = owners_of(self._state, changes.addresses)
+        for tracked in self._tracked.values():
+            tracked.refresh(owners, changes.namespaces, relabelled=changes.relabelled)
+        for name in wanted.keys() - self._tracked.keys():
+            self._tracked[name] = TrackedSet(wanted[name], self._state)
+
+    def _outgrown(self, chains: Mapping[str, ProfileChain]) -> frozenset[str]:
+        """The chains whose own sets have become so large that they may have to be built in another way."""
+        sets = {name for name, tracked in self._tracked.items() if tracked.has_outgrown()}
+        return frozenset(name for name, chain in chains.items() if not sets.isdisjoint(chain.pods))

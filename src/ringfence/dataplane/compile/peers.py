@@ -1,0 +1,175 @@
+"""Sets of pods' addresses as rules need them, kept right while pods come and go.
+
+A `PodSet` says which pods, by the peers of rules, and, if the set is about single ports, which of their ports: then its
+keys are address, protocol and port together. A `TrackedSet` holds its elements for the present state, and looks again
+only at the addresses that a change of the state touches.
+
+An address that two pods claim, because one is gone and its end not yet known, is granted only what both are.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
+from operator import and_, or_
+from typing import Final
+
+import msgspec
+
+from ringfence.dataplane.program import ADDRESS, FLOW, HashSet, address_key, digest, flow_key
+from ringfence.engine.policies import Peers
+from ringfence.engine.population import Identity, PortName
+from ringfence.engine.state import State
+from ringfence.sets.addresses import Family
+from ringfence.sets.bitsets import Bitset
+
+PROTOCOL_NUMBERS: Final = {"TCP": 6, "UDP": 17, "SCTP": 132}
+
+
+KEYS_OF_ITS_OWN: Final = 2048
+"""So many keys a set may have that no other profile shares."""
+
+
+class Grant(msgspec.Struct, frozen=True, cache_hash=True):
+    """Pods and, in a set with ports, which ports: by number, and by the names that the pods themselves give numbers."""
+
+    peers: Peers
+    ports: frozenset[tuple[str, int]] = frozenset()
+    names: frozenset[PortName] = frozenset()
+
+
+class PodSet(msgspec.Struct, frozen=True, cache_hash=True):
+    """What some grants give together, in one address family."""
+
+    family: Family
+    with_ports: bool
+    grants: frozenset[Grant]
+
+    @property
+    def name(self) -> str:
+        """The set's name in the kernel."""
+        return f"{'flows' if self.with_ports else 'pods'}{self.family:d}_{digest(self)}"
+
+
+Owners = Mapping[tuple[Family, int], Sequence[Identity]]
+"""Addresses, and the identities of the pods that have each of them."""
+
+
+def owners_of(state: State, addresses: Iterable[tuple[Family, int]]) -> Owners:
+    """The identities of the pods that have each of some addresses."""
+    return {address: [state.identity(member) for member in state.members_at(*address)] for address in addresses}
+
+
+Suffixes = frozenset[bytes]
+"""What follows the address in the keys that an address has: nothing, or a protocol and a port."""
+
+_ADDRESS_ALONE: Final[Suffixes] = frozenset({b""})
+_NOTHING: Final[Suffixes] = frozenset()
+
+
+class TrackedSet:
+    """A pod set's elements for the present state."""
+
+    def __init__(self, what: PodSet, state: State) -> None:
+        self._family = what.family
+        self._state = state
+        self._grants = [(grant, _numbered(grant.ports) if what.with_ports else _ADDRESS_ALONE) for grant in what.grants]
+        self._namespaces = _namespaces_of(grant.peers for grant in what.grants)
+        self._bits = self._current_bits()
+        self._anybody = reduce(or_, self._bits, 0)
+        self._suffixes: dict[int, Suffixes] = {}
+        self.set = HashSet(FLOW[what.family] if what.with_ports else ADDRESS[what.family])
+        self._look_at(self._owners(self._anybody))
+        self._usual_size = len(self.set.elements)
+
+    def refresh(self, owners: Owners, namespaces: frozenset[str], *, relabelled: bool) -> None:
+        """Look again at some addresses, because their pods have changed.
+
+        Where selectors may mean other pods than before, because something moved in some `namespaces` or because
+        namespaces were `relabelled`, it is found out which identities these are, and their pods are looked at, too.
+        """
+        looked_at = owners
+        if self._namespaces is None:
+            may_mean_others = relabelled or bool(namespaces)
+        else:
+            may_mean_others = not self._namespaces.isdisjoint(namespaces)
+        if may_mean_others:
+            before, self._bits = self._bits, self._current_bits()
+            self._anybody = reduce(or_, self._bits, 0)
+            changed = reduce(or_, (old ^ new for old, new in zip(before, self._bits, strict=True)), 0)
+            looked_at = {**owners, **self._owners(changed & self._state.population.everyone)}
+        self._look_at(looked_at)
+
+    def has_outgrown(self) -> bool:
+        """Whether the set has become a large one since this was last so: then it may have to be shared."""
+        if len(self.set.elements) <= 2 * max(self._usual_size, KEYS_OF_ITS_OWN):
+            return False
+        self._usual_size = len(self.set.elements)
+        return True
+
+    def _current_bits(self) -> list[Bitset]:
+        policies = self._state.network_policies
+        return [policies.peers(grant.peers, self._family) for grant, _ in self._grants]
+
+    def _owners(self, bits: Bitset) -> Owners:
+        """The addresses of some identities' pods."""
+        return owners_of(
+            self._state,
+            (
+                address
+                for identity in self._state.population.identities(bits)
+                for member in identity.pods()
+                if not member.host_network
+                for address in member.addresses
+            ),
+        )
+
+    def _look_at(self, owners: Owners) -> None:
+        added: set[bytes] = set()
+        removed: set[bytes] = set()
+        granted: dict[Identity, Suffixes] = {}
+        for (family, address), identities in owners.items():
+            if family is not self._family:
+                continue
+            before = self._suffixes.get(address, _NOTHING)
+            after = _NOTHING
+            if identities and all(self._anybody >> identity.bit & 1 for identity in identities):
+                for identity in identities:
+                    if identity not in granted:
+                        granted[identity] = self._granted_to(identity)
+                after = reduce(and_, map(granted.__getitem__, identities))
+            if before != after:
+                key = address_key(family, address)
+                added.update(key + suffix for suffix in after - before)
+                removed.update(key + suffix for suffix in before - after)
+                self._suffixes[address] = after
+                if not after:
+                    del self._suffixes[address]
+        if added or removed:
+            self.set = HashSet(self.set.key, self.set.elements - removed | added)
+
+    def _granted_to(self, identity: Identity) -> Suffixes:
+        granted = _NOTHING
+        for (grant, suffixes), bits in zip(self._grants, self._bits, strict=True):
+            if bits >> identity.bit & 1:
+                granted |= suffixes
+                if grant.names:
+                    granted |= _numbered(_named(identity, grant.names))
+        return granted
+
+
+def _namespaces_of(peers: Iterable[Peers]) -> frozenset[str] | None:
+    """The namespaces of the pods that some peers can mean; None if they may be in any."""
+    found: set[str] = set()
+    for one in peers:
+        if one.everyone or one.block or any(selection.namespace is None for selection in one.selections):
+            return None
+        found.update(selection.namespace for selection in one.selections if selection.namespace is not None)
+    return frozenset(found)
+
+
+def _named(identity: Identity, names: Iterable[PortName]) -> frozenset[tuple[str, int]]:
+    """The ports to which pods give these names."""
+    return frozenset((protocol, port) for name, protocol in names for port in identity.ports_named(name, protocol))
+
+
+def _numbered(ports: frozenset[tuple[str, int]]) -> Suffixes:
+    return frozenset(flow_key(b"", PROTOCOL_NUMBERS[protocol], port) for protocol, port in ports)

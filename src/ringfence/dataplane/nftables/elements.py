@@ -1,0 +1,234 @@
+"""Sets, maps and their elements as messages of nf_tables, and back.
+
+Source: `<linux/netfilter/nf_tables.h>`; the output of `nft --debug=netlink,mnl`.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final, TypeVar
+
+from ringfence.dataplane.nftables import constants as nf
+from ringfence.dataplane.program import Collection, HashSet, Key, Move, Part, RangeSet, VerdictMap
+from ringfence.netlink.messages import (
+    attribute,
+    attributes,
+    each_attribute,
+    nested,
+    number,
+    read_number,
+    read_text,
+    text,
+)
+
+T = TypeVar("T")
+
+_PORTION: Final = 450
+"""Elements in one message: they share one attribute, whose length is a number of 16 bits, and take up to 140 bytes."""
+
+
+# --- encoding ---------------------------------------------------------------------------------------------------------
+
+
+def describe(collection: Collection) -> Iterator[bytes]:
+    """The attributes of a set or a map, its name and table excepted."""
+    key = collection.key
+    yield number(nf.Set.FLAGS, _flags(collection))
+    yield number(nf.Set.KEY_TYPE, _type_code(key))
+    yield number(nf.Set.KEY_LENGTH, _key_length(key))
+    if isinstance(collection, VerdictMap):
+        yield number(nf.Set.DATA_TYPE, nf.VERDICT_TYPE)
+        yield number(nf.Set.DATA_LENGTH, 0)
+    if isinstance(collection, RangeSet) and len(key) > 1:
+        parts = (nested(nf.LIST_ELEMENT, number(nf.Part.BITS, part.length)) for part in key)
+        yield nested(nf.Set.DESCRIPTION, nested(nf.Description.CONCATENATION, *parts))
+    yield number(nf.Set.IDENTIFIER, 1)  # for references inside the transaction, which are made by name here
+    yield attribute(nf.Set.USER_DATA, _note_for_listings(key))
+    if isinstance(collection, HashSet) and collection.counted:
+        counter = text(nf.Expression.NAME, "counter"), nested(nf.Expression.SETTINGS)
+        yield nested(nf.Set.EXPRESSION, *counter)
+
+
+def portions(collection: Collection) -> Iterator[bytes]:
+    """All elements, as lists that each fit into one message."""
+    match collection:
+        case HashSet(key, elements):
+            return _lists(elements, _key_encoder(key))
+        case RangeSet(key, elements) if len(key) > 1:
+            return _lists(elements, _encode_box)
+        case RangeSet(_, elements):
+            return _lists(_borders(elements), _encode_border)
+        case VerdictMap(_, elements):
+            return _lists(((key, chain) for chain, keys in elements.items() for key in keys), _encode_entry)
+
+
+def key_portions(collection: HashSet | VerdictMap) -> Iterator[bytes]:
+    """The keys alone, which is enough to remove the elements; portion by portion the same as in `portions`."""
+    encode = _key_encoder(collection.key)
+    match collection:
+        case HashSet(elements=elements):
+            return _lists(elements, encode)
+        case VerdictMap(elements=chains):
+            return _lists((key for keys in chains.values() for key in keys), encode)
+
+
+def _lists(items: Iterable[T], encode: Callable[[T], bytes]) -> Iterator[bytes]:
+    encoded = list(map(encode, items))
+    for at in range(0, len(encoded), _PORTION):
+        yield nested(nf.Elements.LIST, *encoded[at : at + _PORTION])
+
+
+def _key_encoder(key: Key) -> Callable[[bytes], bytes]:
+    """Encodes keys of one length: a beginning that never changes, the key, and padding."""
+    length = _key_length(key)
+    encoded = _encode_element(_value(nf.Element.KEY, bytes(length)))
+    at = 12
+    beginning, padding = encoded[:at], encoded[at + length :]
+    return lambda element: beginning + element + padding
+
+
+def _encode_box(box: tuple[bytes, bytes]) -> bytes:
+    low, high = box
+    return _encode_element(_value(nf.Element.KEY, low), _value(nf.Element.KEY_END, high))
+
+
+def _encode_entry(entry: tuple[bytes, str]) -> bytes:
+    key, chain = entry
+    verdict = nested(nf.Data.VERDICT, number(nf.Verdict.CODE, nf.Code.JUMP), text(nf.Verdict.CHAIN, chain))
+    return _encode_element(_value(nf.Element.KEY, key), nested(nf.Element.DATA, verdict))
+
+
+def _borders(ranges: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bool]]:
+    """Where each range begins, and the first key behind it; the very first border closes what lies before."""
+    ordered = sorted(ranges)
+    if ordered and any(ordered[0][0]):
+        yield bytes(len(ordered[0][0])), True
+    for low, high in ordered:
+        yield low, False
+        behind = int.from_bytes(high, "big") + 1
+        if behind >> 8 * len(high) == 0:
+            yield behind.to_bytes(len(high), "big"), True
+
+
+def _encode_border(border: tuple[bytes, bool]) -> bytes:
+    key, is_behind = border
+    return _encode_element(
+        _value(nf.Element.KEY, key), number(nf.Element.FLAGS, nf.LAST_OF_RANGE) if is_behind else b""
+    )
+
+
+def _encode_element(*parts: bytes) -> bytes:
+    return nested(nf.LIST_ELEMENT, *parts)
+
+
+def _value(kind: int, value: bytes) -> bytes:
+    return nested(kind, attribute(nf.Data.VALUE, value))
+
+
+def _flags(collection: Collection) -> int:
+    match collection:
+        case RangeSet(key):
+            return nf.SetFlag.INTERVAL | (nf.SetFlag.CONCATENATION if len(key) > 1 else 0)
+        case VerdictMap():
+            return nf.SetFlag.MAP
+        case HashSet():
+            return 0
+
+
+def _type_code(key: Key) -> int:
+    """The data type as nft numbers it, six bits for each part: for listings only, the kernel does not look at it."""
+    code = 0
+    for part in key:
+        code = code << 6 | part.code
+    return code
+
+
+def _key_length(key: Key) -> int:
+    """One part has its own length; parts of a concatenation are padded to four bytes each."""
+    return key[0].length if len(key) == 1 else sum(-(-part.length // 4) * 4 for part in key)
+
+
+def _note_for_listings(key: Key) -> bytes:
+    """What nft notes with a set for its own listings: the byte order, and that a bare number is a `ct id`."""
+    if key == (Part.CONNECTION,):
+        return _BIG_ENDIAN + b"\3\x14\0\4\x0c\0\0\0\1\x0c\0\4\x17\0\0\0\1\4\xff\xff\xff\xff"
+    return _BIG_ENDIAN if len(key) == 1 else _NO_ONE_ORDER
+
+
+_BIG_ENDIAN: Final = b"\0\4\2\0\0\0"
+_NO_ONE_ORDER: Final = b"\0\4\0\0\0\0"
+
+
+# --- decoding ---------------------------------------------------------------------------------------------------------
+
+
+def decode_description(settings: dict[int, bytes]) -> Collection | None:
+    """The kind of a set or map with these attributes, without elements; None for one that is not ours."""
+    key = _KEYS.get(read_number(settings[nf.Set.KEY_TYPE]))
+    if key is None or read_number(settings[nf.Set.KEY_LENGTH]) != _key_length(key):
+        return None
+    candidates = (HashSet(key, counted=nf.Set.EXPRESSION in settings), RangeSet(key), VerdictMap(key))
+    flags = read_number(settings.get(nf.Set.FLAGS, b"")) & ~nf.SetFlag.EXPRESSION
+    return next((one for one in candidates if _flags(one) == flags), None)
+
+
+def decode_elements(kind: Collection, lists: Iterable[bytes]) -> Collection:
+    """The set or map of this kind with the elements in `lists`."""
+    elements = [attributes(encoded) for one in lists for _, encoded in each_attribute(one)]
+    match kind:
+        case HashSet(key):
+            return HashSet(key, frozenset(map(_key, elements)), kind.counted)
+        case RangeSet(key) if len(key) > 1:
+            return RangeSet(key, frozenset((_key(one), _value_of(one[nf.Element.KEY_END])) for one in elements))
+        case RangeSet(key):
+            return RangeSet(key, frozenset(_ranges(elements)))
+        case VerdictMap(key):
+            return VerdictMap(key).moved(Move(_key(one), None, _target(one)) for one in elements)
+
+
+def decode_counts(lists: Iterable[bytes]) -> Iterator[tuple[bytes, int, int]]:
+    """Every element of a counted set: its key, and the packets and bytes that have matched it."""
+    for encoded in lists:
+        for _, one in each_attribute(encoded):
+            element = attributes(one)
+            expression = attributes(element.get(nf.Element.EXPRESSION, b""))
+            counter = attributes(expression.get(nf.Expression.SETTINGS, b""))
+            packets, size = counter.get(nf.Counter.PACKETS, b""), counter.get(nf.Counter.BYTES, b"")
+            yield _key(element), read_number(packets), read_number(size)
+
+
+def _key(element: dict[int, bytes]) -> bytes:
+    return _value_of(element[nf.Element.KEY])
+
+
+def _value_of(data: bytes) -> bytes:
+    return attributes(data)[nf.Data.VALUE]
+
+
+def _target(element: dict[int, bytes]) -> str:
+    """The chain that an entry jumps to; another verdict, which only somebody else can have set, is given as none."""
+    verdict = attributes(attributes(element[nf.Element.DATA]).get(nf.Data.VERDICT, b""))
+    is_jump = int.from_bytes(verdict.get(nf.Verdict.CODE, b""), "big", signed=True) == nf.Code.JUMP
+    return read_text(verdict.get(nf.Verdict.CHAIN, b"")) if is_jump else ""
+
+
+def _ranges(elements: Iterable[dict[int, bytes]]) -> Iterator[tuple[bytes, bytes]]:
+    borders = sorted((_key(one), not read_number(one.get(nf.Element.FLAGS, b""))) for one in elements)
+    for i, (low, begins) in enumerate(borders):
+        if begins:
+            behind = borders[i + 1][0] if i + 1 < len(borders) else None
+            yield low, _last_before(behind, len(low))
+
+
+def _last_before(behind: bytes | None, length: int) -> bytes:
+    return b"\xff" * length if behind is None else (int.from_bytes(behind, "big") - 1).to_bytes(length, "big")
+
+
+def _keys() -> Iterator[Key]:
+    for part in Part:
+        yield (part,)
+    for address in (Part.ADDRESS_4, Part.ADDRESS_6):
+        yield (address, address)
+        yield (address, Part.PROTOCOL, Part.PORT)
+
+
+_KEYS: Final = {_type_code(key): key for key in _keys()}
+"""The keys that are used, by the number of their type."""

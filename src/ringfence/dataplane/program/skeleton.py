@@ -1,0 +1,202 @@
+"""The fixed part of the program: base chains, and the sets and maps that they look into.
+
+A packet's way, in this order:
+
+1. a packet of an accepted connection is dropped if the connection was revoked since;
+2. else it is accepted: replies are free, and a packet costs nothing more after the first;
+3. a pod's own addresses reach each other, and neighbours find each other;
+4. the source's egress: a verdict map keyed by the source address jumps to the chain of the pod's profile;
+5. the destination's ingress, likewise; but not for packets to the node itself, which no ingress policy is about.
+
+What comes over the loopback interface, or is the node's copy of what it sends to many, is the node's own, and none of
+this is for it: its address on the pods' side may lie in their range, and is no pod's. In front of each of the last two,
+addresses in the ranges that are *held* wait closed until they are *known*: no pod runs unprotected because nobody has
+looked up its policies yet.
+
+A pod that is not isolated in a direction is in no map, and costs nothing. Dropped packets are counted by address in a
+set of their own, so that the counts outlive every change of profiles.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+
+from ringfence.dataplane.program.program import (
+    ADDRESS,
+    ADDRESS_PAIR,
+    CONNECTION,
+    DESTINATION,
+    SOURCE,
+    Chain,
+    Collection,
+    Dispatch,
+    Established,
+    Field,
+    FromNode,
+    Goto,
+    HashSet,
+    Hook,
+    Log,
+    Lookup,
+    NeighbourDiscovery,
+    OverLoopback,
+    Program,
+    RangeSet,
+    Rule,
+    Verdict,
+    VerdictMap,
+    Within,
+)
+from ringfence.model.policies import Direction
+from ringfence.sets.addresses import FAMILIES
+
+TABLE: Final = "ringfence"
+
+REVOKED: Final = "revoked"
+"""The set of tracked connections that are no longer allowed. `kernel` fills it; programs leave it empty."""
+
+OWN: Final = {family: f"own{family:d}" for family in FAMILIES}
+"""The pairs of addresses that belong to one pod."""
+
+SUBJECT: Final = {Direction.EGRESS: SOURCE, Direction.INGRESS: DESTINATION}
+"""Where a packet has the address of the pod that a direction is about."""
+
+PEER: Final = {Direction.EGRESS: DESTINATION, Direction.INGRESS: SOURCE}
+"""Where a packet has the address of the other end."""
+
+HELD: Final = {family: f"held{family:d}" for family in FAMILIES}
+"""The ranges whose addresses are closed unless they are known; empty if new pods need not wait."""
+
+KNOWN: Final = {family: f"known{family:d}" for family in FAMILIES}
+"""The addresses in these ranges that belong to pods whose policies are in force."""
+
+ISOLATED: Final = {
+    (direction, family): f"{direction.field}{family:d}" for direction in Direction for family in FAMILIES
+}
+"""The verdict maps: each isolated pod's address, and the chain of its profile."""
+
+DROPS: Final = {(direction, family): f"denied_{name}" for (direction, family), name in ISOLATED.items()}
+"""The sets that count the packets dropped for each isolated pod."""
+
+DENIED: Final = {direction: f"denied_{direction.field}" for direction in Direction}
+"""The chains in which everything ends that no rule allows; also the profile of a pod that is allowed nothing."""
+
+
+class Logging(msgspec.Struct, frozen=True):
+    """Where copies of denied packets go, and how many a second at most, for each reason to deny them."""
+
+    group: int
+    packets: int
+
+
+class Reaction(msgspec.Struct, frozen=True):
+    """What becomes of packets that nothing allows. Those that are not dropped are counted, and go on."""
+
+    drops: bool = True
+    logging: Logging | None = None
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict on a denied packet; what returns goes on to the other direction's policies."""
+        return Verdict.DROP if self.drops else Verdict.RETURN
+
+
+ENFORCING: Final = Reaction()
+
+DENIED_PREFIX: Final = {direction: f"ringfence denied {direction.field}" for direction in Direction}
+HELD_PREFIX: Final = {direction: f"ringfence held {direction.field}" for direction in Direction}
+"""What copies of packets are marked with, by the side that denies them."""
+
+
+def skeleton(*, holds: bool = False, reaction: Reaction = ENFORCING) -> Program:
+    """The program that isolates nobody. If it `holds`, addresses in some ranges wait; if not, packets are not asked."""
+    return Program(_collections(), _chains(reaction, holds=holds))
+
+
+def is_whole(program: Program) -> bool:
+    """Whether a program that was found has all the fixed chains, and what these look into."""
+    return program.chains.keys() >= _FIXED_CHAINS and program.collections.keys() >= _FIXED_COLLECTIONS
+
+
+def fixed_chains(program: Program) -> dict[str, Chain]:
+    """The chains of a whole program that every program has."""
+    return {name: program.chains[name] for name in _FIXED_CHAINS}
+
+
+def observes(program: Program) -> bool:
+    """Whether a whole program lets pass what its profiles deny."""
+    rules = (rule for name in DENIED.values() for rule in program.chains[name].rules)
+    return not any(isinstance(rule, Rule) and rule.action is Verdict.DROP for rule in rules)
+
+
+def _collections() -> dict[str, Collection]:
+    return {
+        REVOKED: HashSet(CONNECTION),
+        **{OWN[family]: HashSet(ADDRESS_PAIR[family]) for family in FAMILIES},
+        **{HELD[family]: RangeSet(ADDRESS[family]) for family in FAMILIES},
+        **{KNOWN[family]: HashSet(ADDRESS[family]) for family in FAMILIES},
+        **{name: VerdictMap(ADDRESS[family]) for (_, family), name in ISOLATED.items()},
+        **{name: HashSet(ADDRESS[family], counted=True) for (_, family), name in DROPS.items()},
+    }
+
+
+def _chains(reaction: Reaction, *, holds: bool) -> dict[str, Chain]:
+    egress, ingress = (
+        (*(_holding(direction, reaction) if holds else ()), *_dispatching(direction))
+        for direction in (Direction.EGRESS, Direction.INGRESS)
+    )
+    revoking = (_REVOKING,) if reaction.drops else ()
+    return {
+        **{DENIED[direction]: Chain(tuple(_denying(direction, reaction))) for direction in Direction},
+        "forward": Chain((*revoking, *_SCREENING, *egress, *ingress), Hook.FORWARD),
+        "input": Chain((_OWN_TALK, *revoking, *_SCREENING, _OWN_COPIES, *egress), Hook.INPUT),
+    }
+
+
+_OWN_TALK: Final = Rule((OverLoopback(),), Verdict.ACCEPT)
+
+_OWN_COPIES: Final = Rule((FromNode(),), Verdict.ACCEPT)
+"""What the node sends to many, it receives itself over the interface on which it left: not over the loopback one."""
+
+_REVOKING: Final = Rule((Established(), Lookup((Field.CONNECTION,), REVOKED)), Verdict.DROP)
+
+_SCREENING: Final = (
+    Rule((Established(),), Verdict.ACCEPT),
+    *(Rule((Lookup((SOURCE[family], DESTINATION[family]), OWN[family]),), Verdict.ACCEPT) for family in FAMILIES),
+    Rule((NeighbourDiscovery(),), Verdict.ACCEPT),
+)
+
+
+def _holding(direction: Direction, reaction: Reaction) -> Iterator[Rule]:
+    for family, field in SUBJECT[direction].items():
+        unknown = (Lookup((field,), KNOWN[family], absent=True), Lookup((field,), HELD[family]))
+        yield from _logging(reaction, HELD_PREFIX[direction], *unknown)
+        if reaction.drops:
+            yield Rule(unknown, Verdict.DROP)
+
+
+def _dispatching(direction: Direction) -> Iterator[Rule]:
+    for family, field in SUBJECT[direction].items():
+        yield Rule((), Dispatch(field, ISOLATED[direction, family]))
+
+
+def _denying(direction: Direction, reaction: Reaction) -> Iterator[Rule]:
+    yield from _logging(reaction, DENIED_PREFIX[direction])
+    for family, field in SUBJECT[direction].items():
+        yield Rule((Lookup((field,), DROPS[direction, family]),), reaction.verdict)  # which counts it
+    yield Rule((), reaction.verdict)
+
+
+def _logging(reaction: Reaction, prefix: str, *conditions: Lookup) -> Iterator[Rule]:
+    if reaction.logging:
+        yield Rule((*conditions, Within(reaction.logging.packets)), Log(reaction.logging.group, prefix))
+
+
+def profile_chain(direction: Direction, allowing: tuple[Rule, ...]) -> Chain:
+    """A profile's chain: `allowing` are rules that return what is allowed; the rest is denied."""
+    return Chain((*allowing, Rule((), Goto(DENIED[direction]))))
+
+
+_FIXED_CHAINS: Final = skeleton().chains.keys()
+_FIXED_COLLECTIONS: Final = skeleton().collections.keys()

@@ -1,0 +1,47 @@
+"""Safe updates: the steps that lead from one program to the next."""
+
+from ringfence.dataplane.update.affected import NOBODY, Suspects, suspects, together
+from ringfence.dataplane.update.commands import (
+    NOTHING,
+    AddChain,
+    AddCollection,
+    AddElements,
+    AddTable,
+    Command,
+    DeleteChain,
+    DeleteCollection,
+    DeleteTable,
+    Flush,
+    RemoveElements,
+    ReplaceElements,
+    SetRules,
+    commands,
+    is_compatible,
+)
+from ringfence.dataplane.update.exclusion import closing, profiles_with
+from ringfence.dataplane.update.plan import path
+
+__all__ = [
+    "NOBODY",
+    "NOTHING",
+    "AddChain",
+    "AddCollection",
+    "AddElements",
+    "AddTable",
+    "Command",
+    "DeleteChain",
+    "DeleteCollection",
+    "DeleteTable",
+    "Flush",
+    "RemoveElements",
+    "ReplaceElements",
+    "SetRules",
+    "Suspects",
+    "closing",
+    "commands",
+    "is_compatible",
+    "path",
+    "profiles_with",
+    "suspects",
+    "together",
+]

@@ -1,0 +1,41 @@
+"""What to do when the kernel refuses a part of a program: close the pods whose profile it is, and keep the rest.
+
+One policy that cannot be programmed must not hold back the others, nor leave its own pods open.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from ringfence.dataplane.program import DENIED, ISOLATED, Chain, Collection, Move, Program, VerdictMap, skeleton
+
+
+def profiles_with(program: Program, name: str) -> frozenset[str]:
+    """The profiles' chains that a set or chain of this name belongs to; none if it belongs to all of the program."""
+    fixed = skeleton()
+    if name in fixed.collections or name in fixed.chains:
+        return frozenset()
+    return frozenset(one for one, chain in program.chains.items() if one == name or name in chain.sets)
+
+
+def closing(program: Program, profiles: Iterable[str]) -> Program:
+    """The program without these profiles: their pods are allowed nothing."""
+    excluded = frozenset(profiles)
+    chains = {name: chain for name, chain in program.chains.items() if name not in excluded}
+    kept, dropped = (_looked_into(program.chains[name] for name in names) for names in (chains, excluded))
+    collections = {name: one for name, one in program.collections.items() if name in kept or name not in dropped}
+    return Program({**collections, **dict(_denying(program, excluded))}, chains)
+
+
+def _looked_into(chains: Iterable[Chain]) -> frozenset[str]:
+    return frozenset().union(*(chain.sets for chain in chains))
+
+
+def _denying(program: Program, excluded: frozenset[str]) -> Iterator[tuple[str, Collection]]:
+    for (direction, _), name in ISOLATED.items():
+        verdicts = program.collections[name]
+        if isinstance(verdicts, VerdictMap):
+            moves = (
+                Move(key, chain, DENIED[direction])
+                for chain in excluded & verdicts.elements.keys()
+                for key in verdicts.elements[chain]
+            )
+            yield name, verdicts.moved(moves)

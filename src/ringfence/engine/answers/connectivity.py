@@ -1,0 +1,143 @@
+"""All verdicts at once, in a form that does not grow with pods squared.
+
+For each identity as a source there is a partition of all identities by the traffic that passes to them. Its egress half
+comes straight from the source's policies. The ingress halves are known by destination, so they are turned over: every
+destination's row says, as one byte for each source, which of the different traffics it lets in; the columns of those
+rows are the ingress half by source.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import reduce
+from operator import and_, itemgetter, or_
+
+from ringfence.engine.policies import tiers
+from ringfence.engine.population import Identity
+from ringfence.engine.state import State
+from ringfence.model.policies import Direction
+from ringfence.sets.addresses import Addresses, Family
+from ringfence.sets.bitsets import Bitset
+from ringfence.sets.partitions import Partition, combined, merged
+from ringfence.sets.traffic import Traffic
+
+Row = Partition[Bitset, Traffic]
+
+
+def rows(state: State) -> Iterator[tuple[Identity, Row]]:
+    """For each identity, ordered by namespace, the identities that it reaches and with what traffic.
+
+    Cells without traffic are left out. What a pod may always do (reach itself) is not in the rows.
+    """
+    telling = state.population.telling_families()
+    incoming = {family: _Incoming(state, family) for family in telling}
+    for sources in _by_namespace(state):
+        ingress = {family: incoming[family].by_source(sources) for family in telling}
+        for at, source in enumerate(sources):
+            over = {
+                family: combined(_egress(state, source, family), ingress[family][at], and_)
+                for family in [family for family in telling if family in source.families] or telling[:1]
+            }
+            yield source, [(peers, traffic) for peers, traffic in merged(_row(state, source, over)) if traffic]
+
+
+def addresses(state: State, subject: Identity, direction: Direction) -> Partition[Addresses, Traffic]:
+    """The addresses outside the cluster that `subject` may reach (or be reached from), by traffic."""
+    cells = tiers.allowed_addresses(state.tiers, subject, direction)
+    return [(within, traffic) for within, traffic in cells if traffic]
+
+
+def _egress(state: State, source: Identity, family: Family) -> Row:
+    return tiers.allowed_peers(state.tiers, source, Direction.EGRESS, family, state.population.everyone)
+
+
+def _row(state: State, source: Identity, over: dict[Family, Row]) -> Row:
+    """What passes over every family that both ends have, from what passes over each."""
+    having = state.population.in_family
+    if len(over) == 1:
+        (row,) = over.values()
+        return _within(row, reduce(or_, map(having, source.families)))
+    (a, over_a), (b, over_b) = over.items()
+    return [
+        *_within(combined(over_a, over_b, and_), having(a) & having(b)),
+        *_within(over_a, having(a) & ~having(b)),
+        *_within(over_b, having(b) & ~having(a)),
+    ]
+
+
+def _within(row: Row, bits: Bitset) -> Row:
+    return [(within, traffic) for peers, traffic in row if (within := peers & bits)]
+
+
+def _by_namespace(state: State) -> Iterator[list[Identity]]:
+    groups: defaultdict[str, list[Identity]] = defaultdict(list)
+    for identity in state.population.identities():
+        groups[identity.namespace].append(identity)
+    for namespace in sorted(groups):
+        yield groups[namespace]
+
+
+class _Incoming:
+    """The ingress of every identity over one family, kept by destination and read by source.
+
+    A row is the destination's: byte s of it is the code of the traffic let in from source s, 0 for none. Codes fit into
+    a byte, so more than 255 different traffics take several layers of rows.
+    """
+
+    def __init__(self, state: State, family: Family) -> None:
+        population = state.population
+        self._width = population.everyone.bit_length()
+        self._traffics: list[Traffic] = []
+        self._layers: list[list[bytes]] = []
+        numbers: dict[Traffic, int] = {}
+        encoded: dict[tuple[tuple[Bitset, Traffic], ...], dict[int, bytes]] = {}
+        for destination in population.identities():
+            row = tuple(tiers.allowed_peers(state.tiers, destination, Direction.INGRESS, family, population.everyone))
+            if row not in encoded:
+                encoded[row] = self._encode(
+                    [(peers, self._number(numbers, traffic)) for peers, traffic in row if traffic]
+                )
+            for layer, line in encoded[row].items():
+                self._layers[layer][destination.bit] = line
+
+    def by_source(self, sources: Sequence[Identity]) -> list[Row]:
+        """For each source, the destinations that let something in from it, by what they let in."""
+        pick = _picker([source.bit for source in sources])
+        found: list[Row] = [[] for _ in sources]
+        for layer, lines in enumerate(self._layers):
+            for row, column in zip(found, zip(*map(pick, lines), strict=True), strict=True):
+                row.extend(self._decode(layer, bytes(column)))
+        return found
+
+    def _number(self, numbers: dict[Traffic, int], traffic: Traffic) -> int:
+        number = numbers.setdefault(traffic, len(numbers))
+        if number == len(self._traffics):
+            self._traffics.append(traffic)
+            if number % _CODES == 0:
+                self._layers.append([bytes(self._width)] * self._width)
+        return number
+
+    def _encode(self, row: Iterable[tuple[Bitset, int]]) -> dict[int, bytes]:
+        lines: defaultdict[int, int] = defaultdict(int)
+        for peers, number in row:
+            layer, code = divmod(number, _CODES)
+            digits = format(peers, f"0{self._width}b").encode()
+            lines[layer] |= int.from_bytes(digits.translate(_DIGITS_TO_CODE[code]), "little")
+        return {layer: line.to_bytes(self._width, "big") for layer, line in lines.items()}
+
+    def _decode(self, layer: int, column: bytes) -> Row:
+        return [
+            (int(column[::-1].translate(_CODE_TO_DIGITS[code - 1]), 2), self._traffics[layer * _CODES + code - 1])
+            for code in set(column) - {0}
+        ]
+
+
+_CODES = 255
+_DIGITS_TO_CODE = [bytes.maketrans(b"01", bytes((0, code + 1))) for code in range(_CODES)]
+_CODE_TO_DIGITS = [b"0" * (code + 1) + b"1" + b"0" * (_CODES - 1 - code) for code in range(_CODES)]
+
+
+def _picker(bits: Sequence[int]) -> Callable[[bytes], tuple[int, ...]]:
+    """Takes the bytes at `bits` out of a row."""
+    if len(bits) == 1:
+        return lambda row: (row[bits[0]],)
+    return itemgetter(*bits)

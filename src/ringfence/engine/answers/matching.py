@@ -1,0 +1,175 @@
+"""Why one peer selects the other end of a connection, or does not, in words.
+
+The functions here answer for a single peer and a single end what `selection` answers for all identities at once; a
+property test holds the two together.
+"""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from ringfence.engine.answers.verdicts import End
+from ringfence.engine.population import NAME_LABEL, Member, Namespaces
+from ringfence.model.cidrs import parse_cidr
+from ringfence.model.objects import IPBlock, LabelSelector, NetworkPolicyPeer
+from ringfence.model.selectors import Operator, Selector, Term, compile_selector
+from ringfence.sets.addresses import Addresses, Family, address_text
+
+
+class Match(msgspec.Struct, frozen=True):
+    """Whether something matches, why (not), and the field inside it that decides.
+
+    `assumption` names the fact that is missing where the answer is only what ringfence takes to be so. `partial` says
+    that not all that was asked about matches: of several addresses some, of two address families one.
+    """
+
+    matches: bool
+    reason: str
+    field: str = ""
+    assumption: str = ""
+    partial: bool = False
+
+
+def end_text(end: End) -> str:
+    """An end as people write it: `prod/web`, or addresses."""
+    if isinstance(end, Member):
+        return str(end)
+    return ", ".join(cidr.removesuffix("/128" if ":" in cidr else "/32") for cidr in end.cidrs())
+
+
+def match_peer(
+    peer: NetworkPolicyPeer, namespace: str, end: End, families: tuple[Family, ...], namespaces: Namespaces
+) -> Match:
+    """Whether a peer of a policy in `namespace` selects `end`, a pod that is reached over all of `families`.
+
+    Of several addresses it is enough that a block contains some.
+    """
+    if peer.ip_block:
+        return _match_block(peer.ip_block, end, families)
+    if isinstance(end, Addresses):
+        return Match(False, "selectors select pods only, never addresses outside the cluster")
+    if end.host_network:
+        return _match_host_network(peer, namespace, end, namespaces)
+    return _match_selectors(peer, namespace, end, namespaces)
+
+
+def mismatch(selector: Selector, labels: dict[str, str], owner: str) -> str:
+    """Which terms `labels` do not meet, and what `owner` has instead."""
+    return " and ".join(_term_mismatch(term, labels, owner) for term in selector.mismatches(labels))
+
+
+def _match_selectors(peer: NetworkPolicyPeer, namespace: str, member: Member, namespaces: Namespaces) -> Match:
+    labels = namespaces.labels(member.namespace)
+    pods = compile_selector(peer.pod_selector) if peer.pod_selector else None
+    spaces = compile_selector(peer.namespace_selector) if peer.namespace_selector else None
+    if spaces is None and member.namespace != namespace:
+        reason = f"a podSelector alone selects pods of the policy's own namespace {namespace}; {member} is elsewhere"
+        return Match(False, reason, "podSelector")
+    pods_wrong = mismatch(pods, member.labels, str(member)) if pods else ""
+    spaces_wrong = mismatch(spaces, labels, f"namespace {member.namespace}") if spaces else ""
+    assumption = "" if pods_wrong or spaces is None else _namespace_assumption(spaces, member.namespace, namespaces)
+    if not pods_wrong and not spaces_wrong:
+        return Match(True, f"selects {member}", assumption=assumption)
+    parts = []
+    if spaces and spaces_wrong:
+        parts.append(f"namespaceSelector wants {spaces_wrong}{_name_hint(spaces, member.namespace)}")
+    if pods_wrong:
+        parts.append(f"podSelector wants {pods_wrong}")
+    reason = "; ".join(parts)
+    if pods and spaces and not (pods_wrong and spaces_wrong):
+        good = "podSelector" if spaces_wrong else "namespaceSelector"
+        reason += f"; {good} matches, but both selectors of one peer must"
+    field = _selector_field("namespaceSelector", peer.namespace_selector, spaces, labels) if spaces_wrong else ""
+    field = field or _selector_field("podSelector", peer.pod_selector, pods, member.labels)
+    return Match(False, reason, field, assumption)
+
+
+def _namespace_assumption(selector: Selector, namespace: str, namespaces: Namespaces) -> str:
+    """What is missing to be sure whether a selector matches a namespace; its name alone may settle it."""
+    about_name = [term for term in selector.terms if term.key == NAME_LABEL]
+    settled = len(about_name) == len(selector.terms) or not Selector(tuple(about_name)).matches({NAME_LABEL: namespace})
+    if settled or namespaces.is_defined(namespace):
+        return ""
+    return (
+        f"no Namespace object for {namespace} is in the input: it is taken to have no label but "
+        f"{NAME_LABEL}={namespace}"
+    )
+
+
+def _match_host_network(peer: NetworkPolicyPeer, namespace: str, member: Member, namespaces: Namespaces) -> Match:
+    reason = (
+        f"{member} uses its node's network: selectors do not select it, only an ipBlock with its node's address can"
+    )
+    as_a_pod = _match_selectors(peer, namespace, member, namespaces)
+    assumption = f"{member} uses its node's network: network plugins may, but most do not, match it by its labels"
+    return Match(False, reason, assumption=assumption if as_a_pod.matches else "")
+
+
+def _match_block(block: IPBlock, end: End, families: tuple[Family, ...]) -> Match:
+    network = parse_cidr(block.cidr)
+    written = f"ipBlock {block.cidr}" + (f" except {', '.join(block.excepts)}" if block.excepts else "")
+    meant = Addresses.of(network) - Addresses.of(*map(parse_cidr, block.excepts))
+    if isinstance(end, Addresses):
+        return _match_addresses(written, meant, end)
+    if not end.addresses:
+        return _match_unknown_address(written, network.prefixlen == 0 and bool(meant), end)
+    outside = [
+        address_text(family, number)
+        for family, number in end.addresses
+        if family in families and not meant.contains(family, number)
+    ]
+    if outside:
+        return Match(False, f"{written} does not contain {end}'s address {' and '.join(outside)}", "ipBlock")
+    return Match(True, f"{written} contains {end}'s address", "ipBlock")
+
+
+def _match_addresses(written: str, meant: Addresses, end: Addresses) -> Match:
+    inside = end & meant
+    if not inside:
+        return Match(False, f"{written} does not contain {end_text(end)}", "ipBlock")
+    partial = bool(end - inside)
+    part = f"only {end_text(inside)} of " if partial else ""
+    return Match(True, f"{written} contains {part}{end_text(end)}", "ipBlock", partial=partial)
+
+
+def _match_unknown_address(written: str, covers_family: bool, member: Member) -> Match:
+    unknown = f"the address of {member} is not known"
+    if covers_family:
+        reason = f"{written} covers a whole address family"
+        return Match(True, reason, "ipBlock", f"{unknown}: it is taken to lie in {written}")
+    reason = f"{unknown}, so {written} is taken not to contain it"
+    return Match(False, reason, "ipBlock", f"{unknown}: it is taken not to lie in {written}")
+
+
+def _term_mismatch(term: Term, labels: dict[str, str], owner: str) -> str:
+    value = labels.get(term.key)
+    if term.operator is Operator.DOES_NOT_EXIST:
+        return f"no label {term.key}, {owner} has {term.key}={value}"
+    wanted = f"the label {term.key}" if term.operator is Operator.EXISTS else str(term)
+    return f"{wanted}, {owner} has " + (f"no label {term.key}" if value is None else f"{term.key}={value}")
+
+
+def _name_hint(selector: Selector, namespace: str) -> str:
+    """The commonest mistake about namespaces: that their name is a label called `name`."""
+    by_name = any(term.key == "name" and namespace in term.values for term in selector.terms)
+    return f" (a namespace's name is its label {NAME_LABEL})" if by_name else ""
+
+
+def _selector_field(
+    field: str, written: LabelSelector | None, selector: Selector | None, labels: dict[str, str]
+) -> str:
+    """The path, inside a peer, of the first term that does not match."""
+    if written is None or selector is None:
+        return field
+    for term in selector.mismatches(labels):
+        for path in _term_paths(written, term):
+            return f"{field}.{path}"
+    return field
+
+
+def _term_paths(written: LabelSelector, term: Term) -> Iterator[str]:
+    if term.operator is Operator.IN and written.match_labels.get(term.key) in term.values:
+        yield f"matchLabels.{term.key}"
+    for index, expression in enumerate(written.match_expressions):
+        if expression.key == term.key and expression.operator == term.operator:
+            yield f"matchExpressions[{index}]"

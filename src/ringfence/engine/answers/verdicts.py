@@ -1,0 +1,112 @@
+"""One source, one destination: what traffic passes.
+
+A connection between two pods needs the source's egress and the destination's ingress; with an end outside the cluster,
+only the pod's side counts. Replies are free, so only the direction in which a connection is opened matters.
+
+Source: Kubernetes documentation, "Network Policies".
+"""
+
+from functools import reduce
+from operator import and_
+
+from ringfence.engine.policies import tiers
+from ringfence.engine.population import Member
+from ringfence.engine.state import State
+from ringfence.model.policies import Direction
+from ringfence.sets.addresses import NO_ADDRESSES, Addresses, Family, parse_address
+from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
+
+End = Member | Addresses
+"""A pod, or addresses outside the cluster; what is said of several addresses holds for each of them."""
+
+
+def allows(state: State, source: Member, destination: Member, protocol: str, port: int) -> bool:
+    """Whether `source` may open a connection to a port of `destination`: `traffic` for one port, and faster."""
+    if is_exempt(state, source, destination):
+        return True
+    families = relevant_families(state, source, destination)
+    opener, opened, asked = state.identity(source), state.identity(destination), state.tiers
+    for family in families:
+        if not tiers.allows(asked, opener, Direction.EGRESS, opened, family, protocol, port):
+            return False
+        if not tiers.allows(asked, opened, Direction.INGRESS, opener, family, protocol, port):
+            return False
+    return bool(families)
+
+
+def traffic(state: State, source: End, destination: End) -> Traffic:
+    """All traffic that `source` may open to `destination`.
+
+    Two pods with several addresses must be allowed over every address family that both have; two that have none in
+    common cannot meet. Between two ends outside the cluster no policy decides: all is allowed.
+    """
+    if is_exempt(state, source, destination):
+        return ALL_TRAFFIC
+    allowed = [
+        side_traffic(state, subject, direction, peer)
+        for subject, direction, peer in (
+            (source, Direction.EGRESS, destination),
+            (destination, Direction.INGRESS, source),
+        )
+        if isinstance(subject, Member)
+    ]
+    return reduce(and_, allowed, ALL_TRAFFIC)
+
+
+def side_traffic(state: State, subject: Member, direction: Direction, peer: End) -> Traffic:
+    """What the policies of `subject` alone allow with a peer, in one direction."""
+    if isinstance(peer, Member):
+        families = relevant_families(state, subject, peer)
+        return reduce(
+            and_,
+            (traffic_over(state, subject, direction, peer, family) for family in families),
+            ALL_TRAFFIC if families else NO_TRAFFIC,
+        )
+    cells = tiers.allowed_addresses(state.tiers, state.identity(subject), direction)
+    return reduce(and_, (allowed for addresses, allowed in cells if addresses & peer), ALL_TRAFFIC)
+
+
+def traffic_over(state: State, subject: Member, direction: Direction, peer: Member, family: Family) -> Traffic:
+    """What the policies of `subject` alone allow with another pod that is reached over one address family."""
+    bit = 1 << state.identity(peer).bit
+    cells = tiers.allowed_peers(state.tiers, state.identity(subject), direction, family, state.population.everyone)
+    return next(allowed for peers, allowed in cells if peers & bit)
+
+
+def relevant_families(state: State, a: Member, b: Member) -> tuple[Family, ...]:
+    """The address families over which two pods can meet, less those that cannot make a difference."""
+    common, others = a.families, b.families
+    if common != others:
+        common = tuple(set(common) & set(others))
+    if len(common) < 2:
+        return common
+    return state.population.telling_families()
+
+
+def is_exempt(state: State, source: End, destination: End) -> bool:
+    """Whether no policy may forbid it: a pod to itself, and a node to the pods that run on it (kubelet probes).
+
+    A hostNetwork pod is its node, so two of the same node always reach each other, whatever addresses they report.
+    """
+    if source is destination:
+        return True
+    if not isinstance(destination, Member):
+        return False
+    if isinstance(source, Member):
+        return source.host_network and bool(source.node) and source.node == destination.node
+    return bool(source) and not destination.host_network and not source - node_addresses(state, destination)
+
+
+def node_addresses(state: State, pod: Member) -> Addresses:
+    """The addresses of a pod's node, as far as the node and the pod's own status say them."""
+    node = state.nodes.get(pod.node)
+    addresses = NO_ADDRESSES
+    for family, number in pod.host_addresses:
+        addresses |= Addresses.in_family(family, ((number, number),))
+    for entry in (node.status.addresses or ()) if node else ():
+        try:
+            family, number = parse_address(entry.address)
+        except ValueError:  # a host name
+            continue
+        addresses |= Addresses.in_family(family, ((number, number),))
+    return addresses

@@ -1,0 +1,83 @@
+"""Which identities a policy's selectors select: bit operations on the inverted index.
+
+A selection is remembered until the population or the namespaces change; then it is computed anew when it is next
+asked for, which costs a few bit operations for each of its terms.
+"""
+
+from collections.abc import Iterable
+from functools import reduce
+from operator import and_, or_
+
+import msgspec
+
+from ringfence.engine.population import Block, InBlock, Namespaces, Population, fact_read_by
+from ringfence.model.selectors import EVERYTHING, Operator, Selector, Term
+from ringfence.sets.addresses import Family
+from ringfence.sets.bitsets import Bitset
+
+
+class PodSelection(msgspec.Struct, frozen=True, cache_hash=True):
+    """The pods of some namespaces that a pod selector matches.
+
+    The namespaces are one by name (a policy's own) or those that a selector matches; exactly one of the two is given.
+    """
+
+    pods: Selector
+    namespace: str | None = None
+    namespaces: Selector | None = None
+
+
+class Selections:
+    """Evaluates selections over a population."""
+
+    def __init__(self, population: Population, namespaces: Namespaces) -> None:
+        self._population = population
+        self._namespaces = namespaces
+        self._remembered: dict[PodSelection | Selector, Bitset] = {}
+        self._version = (-1, -1)
+
+    def pods(self, selection: PodSelection) -> Bitset:
+        """The identities that a selection selects. HostNetwork pods are never among them."""
+        remembered = self._current()
+        bits = remembered.get(selection)
+        if bits is None:
+            bits = remembered[selection] = self._scope(selection) & self._matching(selection.pods)
+        return bits
+
+    def in_block(self, block: Block, family: Family) -> Bitset:
+        """The identities whose addresses of a family lie in a block."""
+        return self._population.holding(InBlock(block, family))
+
+    def union(self, selections: Iterable[PodSelection]) -> Bitset:
+        """The identities that any of `selections` selects."""
+        return reduce(or_, map(self.pods, selections), 0)
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """Changes whenever any selection may have changed."""
+        return (self._population.version, self._namespaces.version)
+
+    def _current(self) -> dict[PodSelection | Selector, Bitset]:
+        version = self.version
+        if version != self._version:
+            self._remembered = {}
+            self._version = version
+        return self._remembered
+
+    def _scope(self, selection: PodSelection) -> Bitset:
+        if selection.namespace is not None:
+            return self._population.in_namespace(selection.namespace)
+        selector = selection.namespaces or EVERYTHING
+        bits = self._remembered.get(selector)
+        if bits is None:
+            names = self._namespaces.select(selector)
+            bits = reduce(or_, map(self._population.in_namespace, names), 0)
+            self._remembered[selector] = bits
+        return bits
+
+    def _matching(self, selector: Selector) -> Bitset:
+        return reduce(and_, map(self._meeting, selector.terms), self._population.selectable)
+
+    def _meeting(self, term: Term) -> Bitset:
+        holding = self._population.holding(fact_read_by(term))
+        return holding if term.operator in (Operator.EXISTS, Operator.IN) else ~holding

@@ -1,0 +1,40 @@
+"""Pods as the engine sees them: members, namespaces, workloads, and the identities that pods share."""
+
+from ringfence.engine.population.aspects import Aspect, PortName
+from ringfence.engine.population.directory import Directory
+from ringfence.engine.population.facts import Block, InBlock, fact_read_by, facts_read_by
+from ringfence.engine.population.identities import Identity
+from ringfence.engine.population.namespaces import NAME_LABEL, Namespaces
+from ringfence.engine.population.pods import (
+    Member,
+    NamedPort,
+    Reference,
+    is_finished,
+    is_same,
+    member_of_pod,
+    member_of_workload,
+)
+from ringfence.engine.population.population import Population
+from ringfence.engine.population.workloads import Workloads
+
+__all__ = [
+    "NAME_LABEL",
+    "Aspect",
+    "Block",
+    "Directory",
+    "Identity",
+    "InBlock",
+    "Member",
+    "NamedPort",
+    "Namespaces",
+    "Population",
+    "PortName",
+    "Reference",
+    "Workloads",
+    "fact_read_by",
+    "facts_read_by",
+    "is_finished",
+    "is_same",
+    "member_of_pod",
+    "member_of_workload",
+]

@@ -1,0 +1,1 @@
+"""A laboratory that runs in the background: its daemon, its protocol, its sandbox and its client."""

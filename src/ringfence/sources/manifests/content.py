@@ -1,0 +1,67 @@
+"""What is in a file, wherever it came from: documents of YAML or JSON, told apart by how they begin, not by a name.
+
+The documents are cut apart before they are parsed, as kubectl does, so that a mistake in one leaves the others alone.
+"""
+
+import re
+from codecs import BOM_UTF8
+from collections.abc import Generator, Iterator
+from itertools import pairwise
+from typing import Final
+
+import msgspec
+
+from ringfence.model.origin import Origin, Place
+from ringfence.model.problems import Problem
+from ringfence.sources.manifests import json
+from ringfence.sources.reading import Done, Found
+
+MAX_BYTES: Final = 1 << 29
+"""Of one file: half a gigabyte, the list of 100,000 pods."""
+
+_DOCUMENT: Final = re.compile(rb"\n---(?=[ \t\r\n]|\Z)")
+_SEPARATOR: Final = re.compile(rb"---[ \t]*(?:#.*)?\r?(?:\n|$)")
+_JSON: Final = re.compile(rb'[ \t\r\n]*\{[ \t\r\n]*["}]')
+
+
+def read(data: bytes, file: str, progress: Done = lambda done: None) -> Iterator[Found]:
+    """The objects in the documents of `data`, which comes from `file`; whatever cannot be read is a problem.
+
+    `progress` is told how many bytes are done.
+    """
+    if len(data) > MAX_BYTES:
+        yield Problem(Place(file), f"larger than {MAX_BYTES >> 20} MiB: split it into several files")
+        return
+    data = data.removeprefix(BOM_UTF8)
+    line, document = 1, 0
+    for start, end in pairwise(_boundaries(data)):
+
+        def within(done: int, start: int = start) -> None:
+            progress(start + done)
+
+        document += yield from _read_document(data[start:end], Origin(file, line, document), within)
+        line += data.count(b"\n", start, end)
+        progress(end)
+
+
+def _boundaries(data: bytes) -> list[int]:
+    """Where documents start and end: at each line that begins with `---`, as no other line of YAML or JSON may."""
+    return [0, *(match.start() + 1 for match in _DOCUMENT.finditer(data)), len(data)]
+
+
+def _read_document(data: bytes, origin: Origin, progress: Done) -> Generator[Found, None, int]:
+    try:
+        if not data.isascii():  # To decode is to copy, which of a whole cluster is better not done in vain.
+            data.decode()
+    except UnicodeDecodeError as error:
+        place = Place(origin.file, origin.line + data.count(b"\n", 0, error.start))
+        yield Problem(place, f"not UTF-8: {error.reason}")
+        return 1
+    separator = _SEPARATOR.match(data)
+    start = separator.end() if separator else 0
+    if _JSON.match(data, start):
+        after = msgspec.structs.replace(origin, line=origin.line + data.count(b"\n", 0, start))
+        return (yield from json.read(data[start:], after, progress))
+    from ringfence.sources.manifests import yaml
+
+    return (yield from yaml.read(data.decode(), origin, progress))

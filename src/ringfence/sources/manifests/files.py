@@ -1,0 +1,99 @@
+"""Manifests from files, folders and standard input, found as kubectl finds them."""
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from ringfence.errors import ManifestError
+from ringfence.model.origin import Place
+from ringfence.model.problems import Problem
+from ringfence.sources.manifests import content
+from ringfence.sources.reading import Found, Progress, Reading, collect
+
+SUFFIXES: Final = (".json", ".yaml", ".yml")
+"""What a file in a folder must end in; a file that is named itself may end in anything."""
+STANDARD_INPUT: Final = "-"
+
+_PIECE: Final = 1 << 24
+
+
+def read(paths: Sequence[str], *, recursive: bool = False, progress: Progress | None = None) -> Reading:
+    """The objects in files and folders; `-` is standard input. A folder's own folders are read only if `recursive`.
+
+    What is wrong inside a file is a problem of the reading. Raises ManifestError for a path that does not exist, and
+    for a folder with nothing in it to read.
+    """
+    files = [file for path in paths for file in _files(path, recursive)]
+    return collect(_read_files(files, progress))
+
+
+def _files(path: str, recursive: bool) -> Iterable[str]:
+    if path == STANDARD_INPUT:
+        return [path]
+    try:
+        if not path or not Path(path).exists():
+            raise ManifestError(f'the path "{path}" does not exist: name a file, a folder, or - for standard input')
+        if not Path(path).is_dir():
+            return [path]
+        files = [str(file) for file in _in_folder(Path(path), recursive)]
+    except OSError as error:
+        raise ManifestError(f"{error.filename or path}: cannot be read: {error.strerror}") from None
+    if not files:
+        within = "" if recursive else "; -R reads the folders in it, too"
+        raise ManifestError(f"{path}: no file in this folder ends in {', '.join(SUFFIXES)}{within}")
+    return files
+
+
+def _in_folder(folder: Path, recursive: bool) -> Iterator[Path]:
+    """The manifests of a folder in the order of their names. Links to folders are not followed: they may lead back."""
+    for entry in sorted(folder.iterdir()):
+        if not entry.is_dir():
+            if entry.name.endswith(SUFFIXES):
+                yield entry
+        elif recursive and not entry.is_symlink():
+            yield from _in_folder(entry, recursive)
+
+
+def _read_files(files: list[str], progress: Progress | None) -> Iterator[Found]:
+    total = sum(map(_size, files)) if progress else 0
+    before = 0
+    for file in files:
+        name = "STDIN" if file == STANDARD_INPUT else file
+        try:
+            data = _content(file)
+        except OSError as error:
+            yield Problem(Place(name), f"cannot be read: {error.strerror}")
+            continue
+
+        def report(done: int, before: int = before) -> None:
+            if progress:
+                progress(before + done, max(total, before + done))
+
+        yield from content.read(data, name, report)
+        before += len(data)
+
+
+def _size(file: str) -> int:
+    """In bytes; a pipe has none before it is read."""
+    try:
+        return 0 if file == STANDARD_INPUT else Path(file).stat().st_size
+    except OSError:
+        return 0
+
+
+def _content(file: str) -> bytes:
+    if file == STANDARD_INPUT:
+        return _bounded(sys.stdin.buffer)
+    with Path(file).open("rb") as stream:
+        return _bounded(stream)
+
+
+def _bounded(stream: BinaryIO) -> bytes:
+    """All that a stream holds, or a little more than may be read: some never end."""
+    pieces: list[bytes] = []
+    size = 0
+    while size <= content.MAX_BYTES and (piece := stream.read(_PIECE)):
+        pieces.append(piece)
+        size += len(piece)
+    return b"".join(pieces)

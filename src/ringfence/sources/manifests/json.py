@@ -1,0 +1,142 @@
+"""JSON to objects: fast where nobody asks for lines, with the line of every field where somebody will.
+
+What kubectl prints of a cluster is one list of a hundred megabytes. Its items are not parsed before they are decoded,
+each straight into its struct; only a policy, or an object with something wrong in it, is looked at closely.
+"""
+
+import json
+import re
+from collections.abc import Generator, Iterator
+from functools import cache
+from typing import Any, Final
+
+import msgspec
+
+from ringfence.errors import DecodingError
+from ringfence.model.decoding import decode_json
+from ringfence.model.objects import Object
+from ringfence.model.origin import Origin, Place
+from ringfence.model.problems import Problem
+from ringfence.sources.manifests.json_lines import locate
+from ringfence.sources.reading import Done, Found, duplicate_key, inherit, is_list, item_kind, read_object, used
+
+_SPACE: Final = re.compile(r"[ \t\r\n]*")
+_BETWEEN_ITEMS: Final = re.compile(rb"[ \t\r\n,]*")
+
+
+class _Head(msgspec.Struct, rename="camel"):
+    """What an object is; if it is a list, the texts of its items."""
+
+    api_version: Any = None
+    kind: Any = None
+    items: list[msgspec.Raw] | msgspec.UnsetType | None = msgspec.UNSET
+
+
+_HEAD: Final = msgspec.json.Decoder(_Head)
+
+
+def read(data: bytes, origin: Origin, progress: Done) -> Generator[Found, None, int]:
+    """What is in `data`, which is UTF-8: one JSON value or several in a row. Returns how many there were.
+
+    `origin` says where the data starts; `progress` is told how many bytes of it are done.
+    """
+    documents = 0
+    try:
+        for line, text, head in _values(data):
+            start = Origin(origin.file, origin.line + line, origin.document + documents)
+            yield from _read_value(text, head, start, progress)
+            documents += 1
+    except json.JSONDecodeError as error:
+        yield Problem(Place(origin.file, origin.line + error.lineno - 1), f"not JSON: {error.msg}")
+        documents += 1
+    return documents
+
+
+def _values(data: bytes) -> Iterator[tuple[int, bytes, _Head]]:
+    """The values, each with the line it starts in, from 0, and its head. Raises JSONDecodeError at the first of none.
+
+    A text is nearly always one value; then no more than its head has to be read to know that it is.
+    """
+    try:
+        head = _HEAD.decode(data)
+    except (msgspec.DecodeError, RecursionError):
+        for line, text in _values_in_a_row(data.decode()):
+            yield line, text, _head(text)
+    else:
+        start = _end(_BETWEEN_ITEMS, data, 0)
+        yield data.count(b"\n", 0, start), data[start:], head
+
+
+def _head(text: bytes) -> _Head:
+    try:
+        return _HEAD.decode(text)
+    except msgspec.DecodeError:
+        return _Head()
+
+
+def _values_in_a_row(text: str) -> Iterator[tuple[int, bytes]]:
+    decoder = json.JSONDecoder()
+    line, end = 0, 0
+    while (start := _end(_SPACE, text, end)) < len(text):
+        line += text.count("\n", end, start)
+        try:
+            _, end = decoder.raw_decode(text, start)
+        except RecursionError:
+            raise json.JSONDecodeError("too many levels deep", text, start) from None
+        yield line, text[start:end].encode()
+        line += text.count("\n", start, end)
+
+
+def _read_value(text: bytes, head: _Head, origin: Origin, progress: Done) -> Iterator[Found]:
+    """An object, or the objects of a list."""
+    if head.items is msgspec.UNSET or not is_list(head.kind):
+        yield from _read_object(text, head, origin)
+    else:
+        yield from _read_items(text, head, head.items or [], origin, progress)
+
+
+def _read_items(text: bytes, head: _Head, items: list[msgspec.Raw], origin: Origin, progress: Done) -> Iterator[Found]:
+    line, start, end = origin.line, 0, 0
+    for item in items:
+        item_text = bytes(item)
+        before, start = start, _end(_BETWEEN_ITEMS, text, end)
+        if not text.startswith(item_text, start):
+            start = text.find(item_text, end)
+        line += text.count(b"\n", before, start)
+        end = start + len(item_text)
+        item_head = _head(item_text)
+        if not item_head.api_version and not item_head.kind:
+            item_head.api_version, item_head.kind = head.api_version, item_kind(head.kind)
+        yield from _read_value(item_text, item_head, Origin(origin.file, line, origin.document), lambda done: None)
+        progress(end)
+
+
+def _read_object(text: bytes, head: _Head, origin: Origin) -> Iterator[Found]:
+    if (simple := _without_lines(text, head)) is not None:
+        yield used(simple, origin)
+        return
+    try:
+        tree = msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError) as error:
+        yield Problem(origin.at(), f"JSON that cannot be read: {error}")
+        return
+    inherit(tree, head.api_version, head.kind)
+    located = cache(lambda: locate(text.decode(), origin.line))
+    yield from read_object(tree, origin, lambda: located().lines)
+    for key, line in located().duplicates if head.kind == "NetworkPolicy" else ():
+        yield duplicate_key(key, Place(origin.file, line))
+
+
+def _without_lines(text: bytes, head: _Head) -> Object | None:
+    """The object, if it is one whose lines nobody will ask for: not a policy, and nothing wrong with it."""
+    if head.kind == "NetworkPolicy":
+        return None
+    try:
+        return decode_json(text, head.api_version, head.kind)
+    except (DecodingError, msgspec.DecodeError):
+        return None
+
+
+def _end(pattern: re.Pattern[Any], text: Any, start: int) -> int:
+    match = pattern.match(text, start)
+    return match.end() if match else start

@@ -1,0 +1,34 @@
+"""Manifests from a kustomization, which `kubectl` or `kustomize` builds: whichever is installed."""
+
+import shutil
+from typing import Final
+
+from ringfence.errors import ManifestError
+from ringfence.sources.manifests import content
+from ringfence.sources.reading import Reading, collect
+
+_BUILDERS: Final = (("kubectl", "kustomize"), ("kustomize", "build"))
+
+
+def build(folder: str) -> Reading:
+    """The objects of the kustomization in `folder`, or at a URL; their places are lines of what was built.
+
+    Raises ManifestError if it cannot be built, with what the builder said.
+    """
+    command = _builder()
+    if command is None:
+        raise ManifestError(
+            f"{folder}: neither kubectl nor kustomize is on PATH to build this kustomization: install one of them, "
+            "or build it elsewhere and pass the result with -f"
+        )
+    import subprocess  # imported here: most runs never build a kustomization
+
+    built = subprocess.run([*command, "--", folder], stdin=subprocess.DEVNULL, capture_output=True)
+    if built.returncode != 0:
+        said = built.stderr.decode(errors="replace").strip()
+        raise ManifestError(f"{folder}: `{' '.join(command)}` failed: {said}")
+    return collect(content.read(built.stdout, f"{folder} (kustomize)"))
+
+
+def _builder() -> tuple[str, str] | None:
+    return next((command for command in _BUILDERS if shutil.which(command[0])), None)

@@ -1,0 +1,189 @@
+"""A program does what the engine says, for whatever cluster and after whatever changes."""
+
+from collections.abc import Callable
+from ipaddress import ip_network
+from itertools import product
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from tests import strategies
+from tests.dataplane.expectations import ICMP, addresses_of, is_allowed
+from tests.engine.members import state_of
+from tests.semantics.judges import cluster_of
+from tests.semantics.objects import Key, Object, key_of, pod, policy
+
+from ringfence import Cluster
+from ringfence.dataplane.compile import peers
+from ringfence.dataplane.compile import profile_chains as profiles
+from ringfence.dataplane.compile.compiler import Compiler
+from ringfence.dataplane.compile.peers import PROTOCOL_NUMBERS
+from ringfence.dataplane.program.evaluation import Packet, admits
+from ringfence.dataplane.program.program import Program
+from ringfence.dataplane.program.skeleton import skeleton
+from ringfence.engine.population.pods import Member
+from ringfence.engine.state import State
+from ringfence.sets.addresses import Addresses, Family, parse_address
+
+OUTSIDE = [parse_address(text) for text in strategies.OUTSIDE]
+NODES = [parse_address(text) for addresses in strategies.NODE_ADDRESSES.values() for text in addresses]
+PORTS = (53, 80, 85, 65535)
+
+
+FRIENDS: Object = {"podSelector": {"matchLabels": {"app": "friend"}}}
+SERVERS: Object = {"matchLabels": {"app": "server"}}
+
+
+def everywhere(member: Member) -> bool:
+    return True
+
+
+def on_node_m(member: Member) -> bool:
+    return member.node == "m"
+
+
+def program_for(state: State) -> Program:
+    return Compiler(state, everywhere).program()
+
+
+def packets(state: State, chance: Random) -> list[Packet]:
+    """Some of all connections between pods, nodes and addresses outside, over each protocol and over ICMP."""
+    ends = {*addresses_of(state), *OUTSIDE, *NODES}
+    pairs = [(one, other) for one, other in product(sorted(ends), repeat=2) if one[0] is other[0]]
+    return [
+        Packet(family, source, destination, ICMP[family])
+        if protocol is None
+        else Packet(family, source, destination, protocol, chance.choice(PORTS))
+        for (family, source), (_, destination) in chance.choices(pairs, k=40)
+        for protocol in (None, *PROTOCOL_NUMBERS.values())
+    ]
+
+
+@given(strategies.clusters(), st.sampled_from([everywhere, on_node_m]), st.randoms(use_true_random=False))
+def test_a_program_does_what_the_engine_says(
+    objects: list[Object], is_local: Callable[[Member], bool], chance: Random
+) -> None:
+    state = state_of(objects)
+    program = Compiler(state, is_local).program()
+    for packet in packets(state, chance):
+        assert admits(program, packet) is is_allowed(state, packet, is_local), packet
+
+
+@given(strategies.clusters(), st.randoms(use_true_random=False))
+def test_large_products_of_pods_and_ports_mean_the_same(objects: list[Object], chance: Random) -> None:
+    state = state_of(objects)
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (peers, profiles):
+            patch.setattr(module, "KEYS_OF_ITS_OWN", 1)
+        program = program_for(state)
+    for packet in packets(state, chance):
+        assert admits(program, packet) is is_allowed(state, packet), packet
+
+
+def test_addresses_in_held_ranges_are_known_as_soon_as_a_pod_has_them() -> None:
+    cluster = cluster_of([pod("x/a", addresses=["10.0.0.1"], nodeName="m"), pod("x/b", addresses=["10.0.0.2"])])
+    compiler = Compiler(cluster.state, on_node_m, held=Addresses.of(ip_network("10.0.0.0/24")))
+
+    def passing() -> set[int]:
+        """Which of the first addresses something outside can reach."""
+        program = compiler.program()
+        return {end for end in range(4) if admits(program, Packet(Family.IPV4, 1, (10 << 24) + end, 6, 80))}
+
+    assert passing() == {1}, "the other pod's node knows it, not this one"
+    cluster.upsert(pod("x/c", addresses=["10.0.0.3"], nodeName="m"))
+    assert passing() == {1, 3}
+    cluster.remove("Pod", "x", "a")
+    assert passing() == {3}
+
+
+def test_an_address_that_two_pods_claim_is_granted_only_what_both_are() -> None:
+    """An address goes to a new pod before the end of the old one is known."""
+    old = pod("x/old", {"app": "friend"}, addresses=["10.0.0.2"])
+    server = pod("x/server", {"app": "server"}, addresses=["10.0.0.1"])
+    friends = policy("x/p", SERVERS, ingress=[{"from": [FRIENDS]}])
+    cluster = cluster_of([old, server, friends])
+    compiler = Compiler(cluster.state, everywhere)
+    packet = Packet(Family.IPV4, (10 << 24) + 2, (10 << 24) + 1, 6, 80)
+    assert admits(compiler.program(), packet)
+    cluster.upsert(pod("x/new", addresses=["10.0.0.2"]))
+    assert not admits(compiler.program(), packet)
+    cluster.upsert(pod("x/new", {"app": "friend"}, addresses=["10.0.0.2"]))
+    assert admits(compiler.program(), packet)
+
+
+def test_two_pods_that_claim_one_address_and_differ_are_both_denied() -> None:
+    isolated = pod("x/a", {"app": "server"}, addresses=["10.0.0.1"])
+    free = pod("x/b", addresses=["10.0.0.1"])
+    everybody = policy("x/p", SERVERS, ingress=[{"ports": [{"port": 80}]}])
+    packet = Packet(Family.IPV4, 7, (10 << 24) + 1, 6, 80)
+    assert admits(program_for(state_of([isolated, everybody])), packet)
+    assert not admits(program_for(state_of([isolated, everybody, free])), packet)
+
+
+def test_a_set_that_has_grown_large_is_shared() -> None:
+    """A rule for few pods has keys of address and port; when the pods become many, their addresses are one set."""
+    friends = policy("x/p", ingress=[{"from": [FRIENDS], "ports": [{"port": 80}, {"port": 81}]}])
+    cluster = cluster_of([pod("x/server", addresses=["10.0.0.1"]), friends])
+    compiler = Compiler(cluster.state, everywhere)
+
+    def kinds() -> set[str]:
+        return {name.partition("_")[0] for name in compiler.program().collections} & {"flows4", "pods4", "ports"}
+
+    cluster.upsert(pod("x/f0", {"app": "friend"}, addresses=["10.1.0.0"]))
+    assert kinds() == {"flows4"}
+    for i in range(1, 3_000):
+        cluster.upsert(pod(f"x/f{i}", {"app": "friend"}, addresses=[f"10.1.{i >> 8}.{i & 255}"]))
+    assert kinds() == {"pods4", "ports"}
+
+
+class Changes(RuleBasedStateMachine):
+    """Objects come, change and go; after each of them, the program means what a compiler's would that starts now.
+
+    How a profile's rules are written depends on how many pods there were when it was, so it need not be the same.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cluster = Cluster()
+        self.objects: dict[Key, Object] = {}
+        self.compiler = Compiler(self.cluster.state, everywhere)
+        self.chance = Random(0)
+
+    @initialize(objects=strategies.clusters())
+    def begin(self, objects: list[Object]) -> None:
+        for obj in objects:
+            self.upsert(obj)
+
+    @rule(obj=strategies.objects)
+    def upsert(self, obj: Object) -> None:
+        self.objects[key_of(obj)] = obj
+        self.cluster.upsert(obj)
+
+    @precondition(lambda self: self.objects)
+    @rule(data=st.data())
+    def remove(self, data: st.DataObject) -> None:
+        key = data.draw(st.sampled_from(sorted(self.objects)))
+        del self.objects[key]
+        self.cluster.remove(*key)
+
+    @rule()
+    def compile(self) -> None:
+        state = cluster_of(self.objects.values()).state
+        program, fresh = self.compiler.program(), program_for(state)
+        for name in skeleton().collections:
+            assert program.collections[name] == fresh.collections[name]
+        assert program.chains.keys() == fresh.chains.keys()
+        for packet in packets(state, self.chance):
+            assert admits(program, packet) is admits(fresh, packet), packet
+
+    @invariant()
+    def unchanged_parts_are_the_same_objects(self) -> None:
+        once, twice = self.compiler.program(), self.compiler.program()
+        assert all(once.collections[name] is twice.collections[name] for name in once.collections)
+        assert all(once.chains[name] is twice.chains[name] for name in once.chains)
+
+
+TestChanges = Changes.TestCase
+TestChanges.settings = settings(max_examples=settings().max_examples // 2, stateful_step_count=15)

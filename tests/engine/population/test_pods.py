@@ -1,0 +1,149 @@
+"""What the engine keeps of a pod, and what it makes of a workload's template."""
+
+import pytest
+from tests.engine.members import decoded_pod, member, member_from
+from tests.semantics.objects import Object, container_port, node, pod
+
+from ringfence.engine.population.pods import NamedPort, Reference, is_finished, member_of_workload, owner_of
+from ringfence.model.decoding import decode
+from ringfence.model.objects import Node, ObjectMeta, OwnerReference, Workload
+from ringfence.sets.addresses import FAMILIES, Family, parse_address
+
+HTTP = container_port("http", 8080)
+DNS = container_port("dns", 53, "UDP")
+
+
+def workload(kind: str, name: str, template: Object, **metadata: object) -> Workload:
+    spec = {"jobTemplate": {"spec": {"template": template}}} if kind == "CronJob" else {"template": template}
+    versions = {"Job": "batch/v1", "CronJob": "batch/v1", "ReplicationController": "v1"}
+    api = versions.get(kind, "apps/v1")
+    made = decode({"apiVersion": api, "kind": kind, "metadata": {"name": name, **metadata}, "spec": spec})
+    assert isinstance(made, Workload)
+    return made
+
+
+def test_references_read_as_people_write_them() -> None:
+    assert str(Reference("prod", "Pod", "web")) == "prod/web"
+    assert str(Reference("prod", "Deployment", "web")) == "prod/Deployment/web"
+
+
+def test_a_pod_without_a_namespace_is_in_default() -> None:
+    written = pod("x/a")
+    del written["metadata"]["namespace"]
+    assert str(member_from(written)) == "default/a"
+
+
+class TestAddresses:
+    def test_one_of_each_family_is_kept_the_first(self) -> None:
+        addresses = ["10.0.0.1", "fd00::1", "10.0.0.2"]
+        assert member("x/a", addresses=addresses).addresses == (parse_address("10.0.0.1"), parse_address("fd00::1"))
+
+    def test_the_order_of_families_does_not_matter(self) -> None:
+        assert member("x/a", addresses=["fd00::1", "10.0.0.1"]).families == FAMILIES
+
+    def test_podip_counts_where_there_is_no_list(self) -> None:
+        written = pod("x/a") | {"status": {"podIP": "10.0.0.1"}}
+        assert member_from(written).addresses == (parse_address("10.0.0.1"),)
+
+    def test_a_pod_whose_address_is_not_known_could_have_one_of_either_family(self) -> None:
+        assert member("x/a").addresses == ()
+        assert member("x/a").families == FAMILIES
+
+    def test_text_that_is_no_address_is_passed_over(self) -> None:
+        assert member("x/a", addresses=["none", "fd00::1"]).families == (Family.IPV6,)
+
+
+class TestHostNetwork:
+    @pytest.fixture
+    def nodes(self) -> dict[str, Node]:
+        decoded = decode(node("n", "192.168.0.1", "fd09::1"))
+        assert isinstance(decoded, Node)
+        return {"n": decoded}
+
+    def test_its_addresses_are_its_nodes(self, nodes: dict[str, Node]) -> None:
+        one = member_from(pod("x/a", hostNetwork=True, nodeName="n"), nodes)
+        assert one.addresses == (parse_address("192.168.0.1"), parse_address("fd09::1"))
+
+    def test_what_the_kubelet_reports_comes_first(self, nodes: dict[str, Node]) -> None:
+        written = pod("x/a", hostNetwork=True, nodeName="n", addresses=["192.168.0.9"])
+        assert member_from(written, nodes).addresses == (parse_address("192.168.0.9"), parse_address("fd09::1"))
+
+    def test_hostip_serves_where_there_is_nothing_else(self) -> None:
+        written = pod("x/a", hostNetwork=True) | {"status": {"hostIP": "192.168.0.7"}}
+        assert member_from(written).addresses == (parse_address("192.168.0.7"),)
+
+    def test_an_unknown_node_leaves_the_address_unknown(self) -> None:
+        assert member("x/a", hostNetwork=True, nodeName="m").addresses == ()
+
+
+class TestPorts:
+    def test_only_ports_with_names_can_be_named(self) -> None:
+        one = member("x/a", ports=[HTTP, DNS, {"containerPort": 9000}])
+        assert one.named_ports == {NamedPort("http", "TCP", 8080), NamedPort("dns", "UDP", 53)}
+        assert one.container_ports == (("TCP", 8080), ("UDP", 53), ("TCP", 9000))
+
+    def test_a_port_without_a_protocol_is_tcp(self) -> None:
+        assert member("x/a", ports=[{"name": "http", "containerPort": 80}]).named_ports == {
+            NamedPort("http", "TCP", 80)
+        }
+
+    @pytest.mark.parametrize(("restart", "counts"), [({}, False), ({"restartPolicy": "Always"}, True)])
+    def test_an_init_container_serves_only_if_it_is_a_sidecar(self, restart: Object, counts: bool) -> None:
+        one = member("x/a", initContainers=[{"name": "init", "ports": [HTTP], **restart}])
+        assert bool(one.named_ports) is counts
+        assert bool(one.container_ports) is counts
+
+    def test_a_port_that_two_containers_declare_is_one_port(self) -> None:
+        containers = [{"name": name, "ports": [{"containerPort": 80}]} for name in ("a", "b")]
+        assert member("x/a", containers=containers).container_ports == (("TCP", 80),)
+
+
+@pytest.mark.parametrize("phase", ["Succeeded", "Failed"])
+def test_a_pod_that_has_ended(phase: str) -> None:
+    assert is_finished(decoded_pod(pod("x/a", phase=phase)))
+
+
+@pytest.mark.parametrize("phase", ["Pending", "Running", "Unknown"])
+def test_a_pod_that_has_not(phase: str) -> None:
+    assert not is_finished(decoded_pod(pod("x/a", phase=phase)))
+
+
+class TestOwners:
+    @staticmethod
+    def owner(**owner: object) -> Reference | None:
+        return owner_of(ObjectMeta("a", "x", owner_references=(OwnerReference(**owner),)))  # type: ignore[arg-type]
+
+    def test_the_controller_owns_it(self) -> None:
+        found = self.owner(kind="ReplicaSet", name="web-7d9", controller=True)
+        assert found == Reference("x", "ReplicaSet", "web-7d9")
+
+    def test_an_owner_that_does_not_say_whether_it_controls_does(self) -> None:
+        assert self.owner(kind="Job", name="nightly") is not None
+
+    def test_an_owner_that_is_not_the_controller_does_not_count(self) -> None:
+        assert self.owner(kind="Job", name="nightly", controller=False) is None
+
+    def test_a_kind_that_owns_no_pods_does_not_count(self) -> None:
+        assert self.owner(kind="Node", name="n", controller=True) is None
+
+    def test_the_controller_is_found_among_several(self) -> None:
+        owners = (OwnerReference("ReplicaSet", "other", False), OwnerReference("ReplicaSet", "mine", True))
+        assert owner_of(ObjectMeta("a", "x", owner_references=owners)) == Reference("x", "ReplicaSet", "mine")
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "ReplicationController"])
+def test_a_template_makes_a_pod_that_is_called_like_its_workload(kind: str) -> None:
+    template = {
+        "metadata": {"labels": {"app": "web"}},
+        "spec": {"nodeName": "n", "containers": [{"name": "server", "ports": [HTTP]}]},
+    }
+    one = member_of_workload(workload(kind, "web", template, namespace="x", labels={"app": "not-this"}), {})
+    assert one.reference == Reference("x", kind, "web")
+    assert one.labels == {"app": "web"}, "only the template's labels are the pods'"
+    assert one.named_ports == {NamedPort("http", "TCP", 8080)}
+    assert (one.addresses, one.owner, one.node, one.host_network) == ((), None, "n", False)
+
+
+def test_an_empty_template_makes_a_pod_all_the_same() -> None:
+    one = member_of_workload(workload("Deployment", "web", {}), {})
+    assert (str(one), one.labels, one.container_ports) == ("default/Deployment/web", {}, ())

@@ -1,0 +1,322 @@
+"""Identities: pods that no policy in force can tell apart, and nothing but those, whatever was read and forgotten."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable
+from ipaddress import ip_address, ip_network
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, MultipleResults, RuleBasedStateMachine, consumes, invariant, multiple, rule
+from tests import strategies
+from tests.engine.members import member, member_from
+
+from ringfence.engine.population.aspects import Aspect
+from ringfence.engine.population.facts import Block, Fact, HasLabel, InBlock, LabelIn
+from ringfence.engine.population.pods import Member, NamedPort
+from ringfence.engine.population.population import Population
+from ringfence.sets import bitsets
+from ringfence.sets.addresses import FAMILIES, Addresses, Family, address_text
+
+
+def label_is(key: str, *values: str) -> LabelIn:
+    return LabelIn(key, frozenset(values))
+
+
+ASPECTS: list[Aspect] = [
+    HasLabel("app"),
+    HasLabel("tier"),
+    label_is("app", "1"),
+    label_is("app", "2"),
+    label_is("app", ""),
+    label_is("app", "1", "2", "3"),
+    label_is("tier", "1"),
+    *((name, protocol) for name in strategies.PORT_NAMES for protocol in ("TCP", "UDP")),
+]
+
+
+def block(*cidrs: str, less: tuple[str, ...] = ()) -> Block:
+    networks = [ip_network(cidr) for cidr in cidrs]
+    addresses = Addresses.of(*networks) - Addresses.of(*map(ip_network, less))
+    return Block(addresses, covers_family=any(network.prefixlen == 0 for network in networks))
+
+
+BLOCKS = [
+    block("10.0.0.0/24"),
+    block("10.0.0.1/32"),
+    block("10.0.0.0/31", "fd00::/112"),
+    block("0.0.0.0/0", less=("10.0.1.0/24",)),
+    block("::/0"),
+    block("0.0.0.0/0", "::/0"),
+    block("192.168.0.0/30"),
+    block("fd00::1/128", "10.0.2.0/24"),
+]
+
+aspects = st.lists(st.sampled_from(ASPECTS), min_size=1, max_size=3)
+blocks = st.sampled_from(BLOCKS)
+members = strategies.pods().map(member_from)
+
+
+def facts_that_hold(one: Member, read: set[Aspect], read_blocks: set[Block]) -> frozenset[Fact]:
+    """By definition: each fact that is read, looked up at the pod itself."""
+    facts: set[Fact] = set()
+    if not one.host_network:
+        facts |= {aspect for aspect in read if isinstance(aspect, HasLabel) and aspect.key in one.labels}
+        facts |= {
+            aspect for aspect in read if isinstance(aspect, LabelIn) and one.labels.get(aspect.key) in aspect.values
+        }
+        facts |= {port for port in one.named_ports if (port.name, port.protocol) in read}
+    for read_block in read_blocks:
+        networks = [ip_network(cidr) for cidr in read_block.addresses.cidrs()]
+        addresses = [ip_address(address_text(family, number)) for family, number in one.addresses]
+        facts |= {
+            InBlock(read_block, Family(address.version))
+            for address in addresses
+            if any(address in network for network in networks)
+        }
+        if not addresses and read_block.covers_family:
+            facts |= {InBlock(read_block, family) for family in FAMILIES}
+    return frozenset(facts)
+
+
+class Populations(RuleBasedStateMachine):
+    """Pods come and go, aspects and blocks are read and forgotten, in any order."""
+
+    pods = Bundle("pods")
+    readings = Bundle("readings")
+    block_readings = Bundle("block_readings")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.population = Population()
+        self.present: list[Member] = []
+        self.read_count: Counter[Aspect] = Counter()
+        self.block_count: Counter[Block] = Counter()
+
+    @rule(target=pods, more=st.lists(members, min_size=1, max_size=4))
+    def add(self, more: list[Member]) -> MultipleResults[Member]:
+        for one in more:
+            self.population.add([one])
+        self.present += more
+        return multiple(*more)
+
+    @rule(one=consumes(pods))
+    def discard(self, one: Member) -> None:
+        self.population.discard(one)
+        self.present.remove(one)
+
+    @rule(stranger=members)
+    def discard_one_that_never_came(self, stranger: Member) -> None:
+        self.population.discard(stranger)
+
+    @rule(target=readings, some=aspects)
+    def read(self, some: list[Aspect]) -> list[Aspect]:
+        self.population.read(some)
+        self.read_count.update(some)
+        return some
+
+    @rule(some=consumes(readings))
+    def unread(self, some: list[Aspect]) -> None:
+        self.population.unread(some)
+        self.read_count.subtract(some)
+
+    @rule(target=block_readings, one=blocks)
+    def read_block(self, one: Block) -> Block:
+        self.population.read_block(one)
+        self.block_count[one] += 1
+        return one
+
+    @rule(one=consumes(block_readings))
+    def unread_block(self, one: Block) -> None:
+        self.population.unread_block(one)
+        self.block_count[one] -= 1
+
+    @property
+    def read_now(self) -> set[Aspect]:
+        return set(+self.read_count)
+
+    @property
+    def blocks_now(self) -> set[Block]:
+        return set(+self.block_count)
+
+    @invariant()
+    def pods_share_an_identity_exactly_when_nothing_that_is_read_tells_them_apart(self) -> None:
+        by_definition: defaultdict[Hashable, set[Member]] = defaultdict(set)
+        for one in self.present:
+            facts = facts_that_hold(one, self.read_now, self.blocks_now)
+            namespace = "" if one.host_network else one.namespace
+            families = one.families if one.addresses else ()
+            by_definition[namespace, one.host_network, families, facts].add(one)
+            assert self.population.identity_of(one).facts == facts
+        assert groups(self.population) == {frozenset(group) for group in by_definition.values()}
+        assert set(self.population.members()) == set(self.present)
+
+    @invariant()
+    def every_set_of_identities_is_what_its_name_says(self) -> None:
+        population = self.population
+        identities = list(population.identities())
+        assert len({identity.bit for identity in identities}) == len(identities)
+        assert population.everyone == bitsets.of(identity.bit for identity in identities)
+        assert list(population.identities(population.everyone)) == sorted(identities, key=lambda one: one.bit)
+        assert population.selectable == bitsets.of(one.bit for one in identities if not one.host_network)
+        for namespace in strategies.NAMESPACES:
+            assert population.in_namespace(namespace) == bitsets.of(
+                one.bit for one in identities if one.namespace == namespace
+            )
+        for family in FAMILIES:
+            assert population.in_family(family) == bitsets.of(
+                one.bit for one in identities if all(family in pod.families for pod in one.pods())
+            )
+        for fact in {fact for one in identities for fact in one.facts}:
+            assert population.holding(fact) == bitsets.of(one.bit for one in identities if fact in one.facts)
+        for name in (aspect for aspect in self.read_now if isinstance(aspect, tuple)):
+            assert set(population.ports_named(name)) == {
+                port for one in self.present if not one.host_network for port in one.named_ports if name == key_of(port)
+            }
+
+    @invariant()
+    def an_identity_says_of_itself_what_holds_for_each_of_its_pods(self) -> None:
+        for identity in self.population.identities():
+            pods = list(identity.pods())
+            assert len(identity) == len(pods) > 0
+            for pod in pods:
+                assert identity.host_network is pod.host_network
+                assert identity.families == pod.families
+                assert identity.host_network or identity.namespace == pod.namespace
+                assert self.population.identity_of(pod) is identity
+                for name, protocol in ((name, protocol) for name in ("http", "dns") for protocol in ("TCP", "UDP")):
+                    if (name, protocol) in self.read_now and not pod.host_network:
+                        assert sorted(identity.ports_named(name, protocol)) == sorted(
+                            port.port for port in pod.named_ports if key_of(port) == (name, protocol)
+                        )
+
+    @invariant()
+    def families_that_are_not_told_apart_see_the_same_identities_in_every_block(self) -> None:
+        population = self.population
+        telling = population.telling_families()
+        assert telling
+        for family in set(FAMILIES) - set(telling):
+            both = population.in_family(family) & population.in_family(telling[0])
+            for one in self.blocks_now:
+                seen = population.holding(InBlock(one, telling[0])) & both
+                assert population.holding(InBlock(one, family)) & both == seen
+            assert not self.blocks_now or not population.in_family(family) & ~both, "all can be looked at"
+
+    def teardown(self) -> None:
+        fresh = Population()
+        for one in self.present:
+            fresh.add([one])
+        fresh.read(self.read_now)
+        for read_block in self.blocks_now:
+            fresh.read_block(read_block)
+        assert groups(self.population) == groups(fresh)
+        assert self.population.telling_families() == fresh.telling_families()
+
+
+def groups(population: Population) -> set[frozenset[Member]]:
+    return {frozenset(identity.pods()) for identity in population.identities()}
+
+
+def key_of(port: NamedPort) -> tuple[str, str]:
+    return port.name, port.protocol
+
+
+TestPopulations = Populations.TestCase
+TestPopulations.settings = settings(max_examples=settings().max_examples // 2, stateful_step_count=25)
+
+
+# --- the same, as examples ------------------------------------------------------------------------------------------
+
+
+def population_of(*pods: Member) -> Population:
+    population = Population()
+    for one in pods:
+        population.add([one])
+    return population
+
+
+def together(population: Population, a: Member, b: Member) -> bool:
+    return population.identity_of(a) is population.identity_of(b)
+
+
+def test_labels_that_nobody_reads_tell_nobody_apart() -> None:
+    a, b = member("x/a", {"app": "1"}), member("x/b", {"app": "2", "release": "7"})
+    population = population_of(a, b)
+    assert together(population, a, b)
+    population.read([HasLabel("app")])
+    assert together(population, a, b), "both have the label"
+    population.read([label_is("app", "1")])
+    assert not together(population, a, b)
+    population.unread([label_is("app", "1")])
+    assert together(population, a, b)
+
+
+def test_a_reader_that_goes_does_not_take_the_others_with_it() -> None:
+    a, b = member("x/a", {"app": "1"}), member("x/b", {"app": "2"})
+    population = population_of(a, b)
+    population.read([label_is("app", "1"), label_is("app", "1")])
+    population.unread([label_is("app", "1")])
+    assert not together(population, a, b)
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        pytest.param(member("x/a"), member("y/a"), id="namespaces"),
+        pytest.param(member("x/a"), member("x/a", hostNetwork=True), id="host network"),
+        pytest.param(member("x/a", addresses=["10.0.0.1"]), member("x/b", addresses=["fd00::1"]), id="families"),
+        pytest.param(member("x/a", addresses=["10.0.0.1"]), member("x/b"), id="an address that is not known"),
+    ],
+)
+def test_what_tells_pods_apart_although_nobody_reads_anything(a: Member, b: Member) -> None:
+    assert not together(population_of(a, b), a, b)
+
+
+def test_host_network_pods_of_all_namespaces_are_alike() -> None:
+    a, b = member("x/a", {"app": "1"}, hostNetwork=True), member("y/b", {"app": "2"}, hostNetwork=True)
+    population = population_of(a, b)
+    population.read([label_is("app", "1")])
+    assert together(population, a, b), "no selector sees their labels"
+    assert population.selectable == 0
+
+
+def test_a_block_of_a_whole_family_holds_pods_whose_address_is_not_known() -> None:
+    unknown, known = member("x/a"), member("x/b", addresses=["10.0.0.1"])
+    population = population_of(unknown, known)
+    for read_block in (block("::/0"), block("10.0.0.0/24")):
+        population.read_block(read_block)
+    assert population.identity_of(unknown).facts == {InBlock(block("::/0"), family) for family in FAMILIES}
+    assert population.identity_of(known).facts == {InBlock(block("10.0.0.0/24"), Family.IPV4)}
+
+
+def test_whatever_changes_identities_makes_older_bitsets_recognisable_as_stale() -> None:
+    a, b = member("x/a", {"app": "1"}), member("x/b", {"app": "2"})
+    population = population_of(a)
+    versions = [population.version]
+    steps: list[Callable[[], None]] = [
+        lambda: population.add([b]),
+        lambda: population.read([label_is("app", "1")]),
+        lambda: population.discard(b),
+        lambda: population.read_block(block("0.0.0.0/0", "::/0")),
+        lambda: population.unread([label_is("app", "1")]),
+    ]
+    population.read([label_is("app", "2")])
+    for step in steps:
+        before = groups(population), {one.bit: one.facts for one in population.identities()}
+        version = population.version
+        step()
+        after = groups(population), {one.bit: one.facts for one in population.identities()}
+        assert before == after or population.version > version
+        versions.append(population.version)
+    assert versions == sorted(versions)
+
+
+@given(st.lists(members, min_size=1, max_size=6))
+def test_a_population_that_everybody_has_left_is_empty(some: list[Member]) -> None:
+    population = population_of(*some)
+    population.read(ASPECTS)
+    for one in some:
+        population.discard(one)
+    assert population.everyone == population.selectable == 0
+    assert not list(population.identities())
+    assert not list(population.members())

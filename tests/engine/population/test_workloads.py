@@ -1,0 +1,210 @@
+"""Who owns which pods, and when a template has to stand for them."""
+
+from itertools import permutations
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.engine.members import member_in, state_of
+from tests.engine.population.test_pods import workload
+from tests.semantics.judges import cluster_of
+from tests.semantics.objects import Object, pod
+
+from ringfence import Cluster
+from ringfence.engine.population.pods import Reference
+from ringfence.engine.population.workloads import HASH_LABEL, Workloads
+from ringfence.engine.state import State
+from ringfence.model.objects import WORKLOAD_KINDS
+
+DEPLOYMENT = Reference("x", "Deployment", "web")
+REPLICA_SET = Reference("x", "ReplicaSet", "web-7d9")
+VERSIONS = {"Job": "batch/v1", "CronJob": "batch/v1", "ReplicationController": "v1"}
+
+
+def owned_by(owner: Reference | None) -> dict[str, Any]:
+    """The metadata of something that has an owner."""
+    if owner is None:
+        return {}
+    return {"ownerReferences": [{"kind": owner.kind, "name": owner.name, "controller": True}]}
+
+
+def owned_pod(path: str, owner: Reference | None, **labels: str) -> Object:
+    made = pod(path, labels)
+    made["metadata"] |= owned_by(owner)
+    return made
+
+
+def made(reference: Reference, owner: Reference | None = None) -> Object:
+    """A workload with a template that says nothing but its name."""
+    template = {"metadata": {"labels": {"made-by": reference.name}}, "spec": {"containers": []}}
+    spec = {"jobTemplate": {"spec": {"template": template}}} if reference.kind == "CronJob" else {"template": template}
+    return {
+        "apiVersion": VERSIONS.get(reference.kind, "apps/v1"),
+        "kind": reference.kind,
+        "metadata": {"name": reference.name, "namespace": reference.namespace, **owned_by(owner)},
+        "spec": spec,
+    }
+
+
+def taking_part(objects: list[Object]) -> set[str]:
+    return {str(one) for one in state_of(objects).members()}
+
+
+class TestChains:
+    def test_a_pods_workload_is_the_top_of_its_owners(self) -> None:
+        state = state_of([made(DEPLOYMENT), made(REPLICA_SET, DEPLOYMENT), owned_pod("x/web-7d9-1", REPLICA_SET)])
+        assert state.workload(member_in(state, "x/web-7d9-1")) == DEPLOYMENT
+
+    def test_the_order_of_objects_does_not_matter(self) -> None:
+        state = state_of([owned_pod("x/web-7d9-1", REPLICA_SET), made(REPLICA_SET, DEPLOYMENT), made(DEPLOYMENT)])
+        assert state.workload(member_in(state, "x/web-7d9-1")) == DEPLOYMENT
+
+    def test_a_cron_job_owns_the_pods_of_its_jobs(self) -> None:
+        cron_job, job = Reference("x", "CronJob", "nightly"), Reference("x", "Job", "nightly-29")
+        state = state_of([made(cron_job), made(job, cron_job), owned_pod("x/nightly-29-a", job)])
+        assert state.workload(member_in(state, "x/nightly-29-a")) == cron_job
+
+    def test_a_pod_that_nobody_owns_is_its_own_workload(self) -> None:
+        state = state_of([pod("x/a")])
+        assert state.workload(member_in(state, "x/a")) == Reference("x", "Pod", "a")
+
+    def test_the_deployment_of_a_replica_set_that_is_not_there_is_guessed_from_the_hash(self) -> None:
+        labels = {HASH_LABEL: "7d9"}
+        state = state_of([owned_pod("x/web-7d9-1", REPLICA_SET, **labels)])
+        assert state.workload(member_in(state, "x/web-7d9-1")) == DEPLOYMENT
+
+    @pytest.mark.parametrize("labels", [{}, {HASH_LABEL: "other"}, {HASH_LABEL: ""}])
+    def test_nothing_is_guessed_without_the_hash(self, labels: dict[str, str]) -> None:
+        state = state_of([owned_pod("x/web-7d9-1", REPLICA_SET, **labels)])
+        assert state.workload(member_in(state, "x/web-7d9-1")) == REPLICA_SET
+
+    def test_only_replica_sets_have_deployments_to_guess(self) -> None:
+        stateful_set = Reference("x", "StatefulSet", "web-7d9")
+        state = state_of([owned_pod("x/web-7d9-0", stateful_set, **{HASH_LABEL: "7d9"})])
+        assert state.workload(member_in(state, "x/web-7d9-0")) == stateful_set
+
+    def test_a_replica_set_that_says_who_owns_it_is_believed(self) -> None:
+        other = Reference("x", "Deployment", "other")
+        state = state_of([made(REPLICA_SET, other), owned_pod("x/web-7d9-1", REPLICA_SET, **{HASH_LABEL: "7d9"})])
+        assert state.workload(member_in(state, "x/web-7d9-1")) == other
+
+    def test_a_replica_set_that_nobody_owns_is_believed_too(self) -> None:
+        for objects in permutations([made(REPLICA_SET), owned_pod("x/web-7d9-1", REPLICA_SET, **{HASH_LABEL: "7d9"})]):
+            state = state_of(objects)
+            assert state.workload(member_in(state, "x/web-7d9-1")) == REPLICA_SET
+
+    @pytest.mark.parametrize("kind", WORKLOAD_KINDS)
+    def test_a_workload_that_says_it_owns_itself_is_nobodys(self, kind: str) -> None:
+        itself = Reference("x", kind, "web")
+        state = state_of([made(itself, itself), owned_pod("x/a", itself)])
+        assert state.workload(member_in(state, "x/a")) == itself
+
+    def test_workloads_that_say_they_own_each_other_run_in_no_circle(self) -> None:
+        objects = [made(REPLICA_SET, DEPLOYMENT), made(DEPLOYMENT, REPLICA_SET), owned_pod("x/a", REPLICA_SET)]
+        state = state_of(objects)
+        assert state.workload(member_in(state, "x/a")) == DEPLOYMENT
+
+    def test_a_guess_gives_way_to_an_object_that_knows_better(self) -> None:
+        other = Reference("x", "Deployment", "other")
+        state = state_of([owned_pod("x/web-7d9-1", REPLICA_SET, **{HASH_LABEL: "7d9"}), made(REPLICA_SET, other)])
+        assert state.workload(member_in(state, "x/web-7d9-1")) == other
+
+
+class TestTemplates:
+    def test_a_workload_without_pods_takes_part_as_one(self) -> None:
+        assert taking_part([made(DEPLOYMENT)]) == {"x/Deployment/web"}
+
+    def test_a_workload_whose_pods_are_there_does_not(self) -> None:
+        objects = [made(DEPLOYMENT), made(REPLICA_SET, DEPLOYMENT), owned_pod("x/web-7d9-1", REPLICA_SET)]
+        assert taking_part(objects) == {"x/web-7d9-1"}
+
+    def test_nor_does_one_whose_pods_are_known_by_their_hash_only(self) -> None:
+        objects = [made(DEPLOYMENT), owned_pod("x/web-7d9-1", REPLICA_SET, **{HASH_LABEL: "7d9"})]
+        assert taking_part(objects) == {"x/web-7d9-1"}
+
+    def test_of_a_chain_the_top_takes_part(self) -> None:
+        assert taking_part([made(REPLICA_SET, DEPLOYMENT), made(DEPLOYMENT)]) == {"x/Deployment/web"}
+
+    def test_a_finished_pod_stands_for_nothing(self) -> None:
+        ended = owned_pod("x/web-7d9-1", REPLICA_SET)
+        ended["status"]["phase"] = "Succeeded"
+        assert taking_part([made(REPLICA_SET), ended]) == {"x/ReplicaSet/web-7d9"}
+
+    def test_the_template_comes_back_when_the_last_pod_goes(self) -> None:
+        state = state_of([made(REPLICA_SET), owned_pod("x/a", REPLICA_SET), owned_pod("x/b", REPLICA_SET)])
+        state.remove("Pod", "x", "a")
+        assert {str(one) for one in state.members()} == {"x/b"}
+        state.remove("Pod", "x", "b")
+        assert {str(one) for one in state.members()} == {"x/ReplicaSet/web-7d9"}
+
+    def test_it_comes_back_too_when_what_it_owned_gets_another_owner(self) -> None:
+        cluster = cluster_of([made(DEPLOYMENT), made(REPLICA_SET, DEPLOYMENT), owned_pod("x/a", REPLICA_SET)])
+        cluster.upsert(made(REPLICA_SET, Reference("x", "Deployment", "other")))
+        assert {str(one) for one in cluster.state.members()} == {"x/a", "x/Deployment/web"}
+
+    def test_and_when_the_pods_turn_out_to_be_somebody_elses(self) -> None:
+        cluster = cluster_of([made(DEPLOYMENT), owned_pod("x/a", REPLICA_SET, **{HASH_LABEL: "7d9"})])
+        cluster.upsert(made(REPLICA_SET))
+        assert {str(one) for one in cluster.state.members()} == {"x/a", "x/Deployment/web"}
+
+    def test_a_template_that_changes_changes_its_pod(self) -> None:
+        cluster = Cluster()
+        cluster.upsert(workload("Deployment", "web", {"metadata": {"labels": {"app": "old"}}}, namespace="x"))
+        cluster.upsert(workload("Deployment", "web", {"metadata": {"labels": {"app": "new"}}}, namespace="x"))
+        assert member_in(cluster.state, "x/Deployment/web").labels == {"app": "new"}
+
+    def test_in_a_running_cluster_templates_never_take_part(self) -> None:
+        cluster = Cluster(live=True)
+        cluster.upsert(made(DEPLOYMENT))
+        assert not list(cluster.state.members())
+
+
+def test_a_chain_names_all_owners_from_the_bottom_up() -> None:
+    state = state_of([made(REPLICA_SET, DEPLOYMENT)])
+    assert list(state.workloads.chain(REPLICA_SET)) == [REPLICA_SET, DEPLOYMENT]
+
+
+def test_what_is_asked_for_but_not_there_is_none() -> None:
+    workloads = Workloads()
+    assert workloads.get(DEPLOYMENT) is None
+    assert not workloads.stands_for_pods(DEPLOYMENT)
+    workloads.remove(DEPLOYMENT)
+    assert list(workloads.references()) == []
+
+
+# --- whatever came and went -------------------------------------------------------------------------------------------
+
+CHAIN_OBJECTS = [
+    made(DEPLOYMENT),
+    made(REPLICA_SET),
+    made(REPLICA_SET, DEPLOYMENT),
+    made(REPLICA_SET, Reference("x", "Deployment", "other")),
+    made(Reference("x", "Deployment", "other")),
+    made(Reference("x", "ReplicaSet", "web-8c1"), DEPLOYMENT),
+    owned_pod("x/a", REPLICA_SET),
+    owned_pod("x/a", REPLICA_SET, **{HASH_LABEL: "7d9"}),
+    owned_pod("x/a", None),
+    owned_pod("x/b", REPLICA_SET, **{HASH_LABEL: "7d9"}),
+    owned_pod("x/b", Reference("x", "ReplicaSet", "web-8c1"), **{HASH_LABEL: "8c1"}),
+    owned_pod("x/b", DEPLOYMENT),
+]
+
+
+@settings(max_examples=settings().max_examples * 2)
+@given(st.lists(st.tuples(st.sampled_from(CHAIN_OBJECTS), st.booleans()), max_size=10))
+def test_who_takes_part_depends_on_what_is_there_not_on_how_it_came(steps: list[tuple[Object, bool]]) -> None:
+    cluster, left = Cluster(), {}
+    for obj, comes in steps:
+        key = obj["kind"], "x", obj["metadata"]["name"]
+        if comes:
+            cluster.upsert(obj)
+            left[key] = obj
+        else:
+            cluster.remove(*key)
+            left.pop(key, None)
+    assert workloads_of(cluster.state) == workloads_of(state_of(left.values()))
+
+
+def workloads_of(state: State) -> dict[str, str]:
+    return {str(one): str(state.workload(one)) for one in state.members()}

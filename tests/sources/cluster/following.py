@@ -1,0 +1,62 @@
+"""Somebody who follows a kind of objects, and notes what he is told."""
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final, TypeVar
+
+from ringfence.sources.cluster.client import Connections
+from ringfence.sources.cluster.listing import RESOURCES
+from ringfence.sources.cluster.watching import Event, follow
+
+PATIENCE: Final = 30.0
+"""Seconds after which a test has failed; none takes that long."""
+
+E = TypeVar("E", bound=Event)
+
+
+class Followed:
+    """What somebody who follows is told."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self._arriving: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self.deliver = self._arriving.put
+
+    def until(self, kind: type[E], count: int = 1, about: Callable[[E], bool] = lambda event: True) -> E:
+        """Wait until that many more events of this kind, and about this, have come; the last of them."""
+        deadline = time.monotonic() + PATIENCE
+        while count:
+            told = self._next(deadline)
+            self.events.append(told)
+            if isinstance(told, kind) and about(told):
+                count -= 1
+                wanted = told
+        return wanted
+
+    def _next(self, deadline: float) -> Event:
+        try:
+            return self._arriving.get(timeout=max(0.0, deadline - time.monotonic()))
+        except queue.Empty:
+            raise AssertionError(f"nothing more is told after {self.events[-5:]}") from None
+
+    def of(self, kind: type[E]) -> list[E]:
+        """The events of this kind so far."""
+        return [told for told in self.events if isinstance(told, kind)]
+
+
+@contextmanager
+def following(kind: str, connections: Connections, patience: float = PATIENCE) -> Iterator[Followed]:
+    """Somebody who follows a kind, for a while."""
+    [resource] = [one for one in RESOURCES if one.kind == kind]
+    followed, ended = Followed(), threading.Event()
+    thread = threading.Thread(target=follow, args=(resource, connections, followed.deliver, ended, patience))
+    thread.start()
+    try:
+        yield followed
+    finally:
+        ended.set()
+        connections.close()
+        thread.join()

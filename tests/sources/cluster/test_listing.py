@@ -1,0 +1,109 @@
+"""A live cluster that cannot be read says why, where, and what to do."""
+
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ringfence.errors import LiveClusterError
+from ringfence.sources.cluster.listing import RESOURCES, current_namespace, read
+
+SERVER = "https://127.0.0.1:1"
+
+
+def kubeconfig(folder: Path, cluster: dict[str, Any], user: dict[str, Any] | None = None) -> str:
+    """A kubeconfig whose context `here` is in the namespace `shop`."""
+    config = {
+        "current-context": "here",
+        "contexts": [{"name": "here", "context": {"cluster": "c", "user": "u", "namespace": "shop"}}],
+        "clusters": [{"name": "c", "cluster": cluster}],
+        "users": [{"name": "u", "user": user or {}}],
+    }
+    file = folder / "kubeconfig"
+    file.write_text(json.dumps(config))
+    return str(file)
+
+
+def closed_port() -> int:
+    """A port on which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+    return port
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[str]:
+    """A web server of the files in a folder; gives its URL."""
+    handler = partial(SimpleHTTPRequestHandler, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_nobody_answers(tmp_path: Path, scheme: str) -> None:
+    server = f"{scheme}://127.0.0.1:{closed_port()}"
+    with pytest.raises(LiveClusterError) as error:
+        read(kubeconfig=kubeconfig(tmp_path, {"server": server}))
+    assert str(error.value) == (
+        f"{server}: cannot be reached: [Errno 111] Connection refused: "
+        "is the cluster running, and is it the right context?"
+    )
+
+
+@pytest.mark.parametrize(
+    ("cluster", "user", "message"),
+    [
+        ({"server": 5}, {}, 'context "here" cannot be used: Expected `str`, got `int`'),
+        ({"server": "127.0.0.1"}, {}, "cannot be reached: "),
+        ({"server": "https://[::"}, {}, 'context "here" cannot be used: '),
+        ({"server": SERVER, "certificate-authority-data": "eA=="}, {}, 'context "here" cannot be used: '),
+        ({"server": SERVER, "certificate-authority-data": "x"}, {}, 'context "here" cannot be used: '),
+        ({"server": SERVER}, {"auth-provider": {"name": "gcp"}}, "auth-provider not supported"),
+        ({"server": SERVER}, {"client-certificate-data": "eA=="}, "has a client certificate without its key"),
+    ],
+)
+def test_a_cluster_or_a_user_that_cannot_be(
+    tmp_path: Path, cluster: dict[str, Any], user: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(LiveClusterError, match=message):
+        read(kubeconfig=kubeconfig(tmp_path, cluster, user))
+
+
+def test_an_unknown_context(tmp_path: Path) -> None:
+    with pytest.raises(LiveClusterError, match=r'context "there" does not exist \(there are: here\)'):
+        read("there", kubeconfig(tmp_path, {}))
+
+
+def test_the_namespace_of_a_context(tmp_path: Path) -> None:
+    assert current_namespace(kubeconfig=kubeconfig(tmp_path, {})) == "shop"
+
+
+def test_a_server_that_is_no_api_server(tmp_path: Path) -> None:
+    (tmp_path / "api" / "v1").mkdir(parents=True)
+    (tmp_path / "api" / "v1" / "namespaces").write_text("hello")
+    with serving(tmp_path) as server:
+        with pytest.raises(
+            LiveClusterError, match=r"/api/v1/namespaces is no list of objects .* is this an API server\?"
+        ):
+            read(kubeconfig=kubeconfig(tmp_path, {"server": server}))
+        with pytest.raises(LiveClusterError, match="404 File not found"):
+            read(kubeconfig=kubeconfig(tmp_path, {"server": f"{server}/elsewhere"}))
+
+
+def test_every_kind_has_its_place_on_the_server() -> None:
+    assert [resource.path for resource in RESOURCES if resource.kind in ("Pod", "NetworkPolicy", "CronJob")] == [
+        "/api/v1/pods",
+        "/apis/networking.k8s.io/v1/networkpolicies",
+        "/apis/batch/v1/cronjobs",
+    ]

@@ -1,0 +1,368 @@
+"""Following a kind through what can go wrong on the way; tests/e2e/test_watching.py does so with a real API server."""
+
+import json
+import re
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from ringfence.model.objects import Object as ModelObject
+from ringfence.sources.cluster import watch_events as wire
+from ringfence.sources.cluster.watching import Alive, Event, Interrupted, Listed, Page, Removed, Unreadable, Upserted
+
+from .api_server import (
+    Answer,
+    Server,
+    Then,
+    bookmark,
+    connections_to,
+    error,
+    event,
+    list_of,
+    pod,
+    refuse,
+    say,
+    serving,
+    told_by,
+    watch,
+)
+from .following import following
+
+WEB, DB = ("shop", "web"), ("shop", "db")
+
+
+def names(objects: list[ModelObject]) -> list[str]:
+    return [obj.metadata.name for obj in objects]
+
+
+def versions(server: Server) -> list[str]:
+    """From where each watch was to go on; `list` for a list."""
+    return [asked.query.get("resourceVersion", "list") for asked in server.asked]
+
+
+# --- when nothing goes wrong ------------------------------------------------------------------------------------------
+
+
+def test_a_list_and_then_a_watch(tmp_path: Path) -> None:
+    changes = watch(
+        event("ADDED", pod("db", "8")), event("MODIFIED", pod("web", "9")), event("DELETED", pod("db", "10"))
+    )
+    with told_by(tmp_path, list_of(pod("web"), version="7"), changes) as (server, followed):
+        followed.until(Removed)
+    kinds = [type(told) for told in followed.events]
+    assert kinds == [Page, Listed, Alive, Upserted, Upserted, Removed]
+    assert names(followed.of(Page)[0].objects) == ["web"]
+    assert followed.of(Listed) == [Listed("Pod", frozenset({WEB}))]
+    assert [told.object.metadata.name for told in followed.of(Upserted)] == ["db", "web"]
+    assert followed.of(Removed) == [Removed("Pod", "shop", "db")]
+    listing, watching = server.asked
+    assert listing.query == {"limit": "500"}
+    assert 300 <= int(watching.query.pop("timeoutSeconds")) <= 600
+    assert watching.query == {"watch": "true", "allowWatchBookmarks": "true", "resourceVersion": "7"}
+
+
+def test_a_list_of_several_pages(tmp_path: Path) -> None:
+    pages = list_of(pod("web"), more="there"), list_of(pod("db"))
+    with told_by(tmp_path, *pages) as (server, followed):
+        followed.until(Alive)
+    assert [names(page.objects) for page in followed.of(Page)] == [["web"], ["db"]]
+    assert followed.of(Listed) == [Listed("Pod", frozenset({WEB, DB}))]
+    assert server.asked[1].query == {"limit": "500", "continue": "there"}
+
+
+def test_a_kind_of_which_there_is_nothing(tmp_path: Path) -> None:
+    nothing = say(json.dumps({"metadata": {"resourceVersion": "1"}, "items": None}).encode())
+    with told_by(tmp_path, nothing) as (_, followed):
+        followed.until(Alive)
+    assert followed.of(Listed) == [Listed("Pod", frozenset())]
+
+
+def test_objects_of_no_namespace(tmp_path: Path) -> None:
+    node = {"metadata": {"name": "n1", "resourceVersion": "1"}, "spec": {"podCIDRs": ["10.0.0.0/24"]}}
+    changes = watch(event("DELETED", node))
+    with told_by(tmp_path, list_of(node), changes, kind="Node") as (_, followed):
+        assert followed.until(Removed) == Removed("Node", "", "n1")
+    assert followed.of(Listed) == [Listed("Node", frozenset({("", "n1")}))]
+
+
+# --- where the next watch goes on -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("last", "goes_on"),
+    [
+        pytest.param(event("ADDED", pod("db", "8")), "8", id="a new object"),
+        pytest.param(event("DELETED", pod("web", "9")), "9", id="an object that is gone"),
+        pytest.param(bookmark("10"), "10", id="a bookmark"),
+        pytest.param(event("ADDED", pod("db", "11", labels=5)), "11", id="an object that cannot be read"),
+        pytest.param(event("MOVED", pod("web", "12")), "12", id="an event of a new type"),
+        pytest.param(event("ADDED", {"metadata": {"name": "db"}}), "7", id="an object without a version"),
+    ],
+)
+@pytest.mark.parametrize("then", [Then.END, Then.CUT])
+def test_a_watch_goes_on_after_what_was_told_last(tmp_path: Path, last: object, goes_on: str, then: Then) -> None:
+    with told_by(tmp_path, list_of(version="7"), watch(last, then=then)) as (server, followed):  # type: ignore[arg-type]
+        while len(server.asked) < 3:
+            followed.until(Alive)
+    assert versions(server) == ["list", "7", goes_on]
+
+
+def test_half_an_event_is_told_when_it_comes_again(tmp_path: Path) -> None:
+    whole = json.dumps(event("ADDED", pod("db", "8"))).encode() + b"\n"
+    half, both = watch(bookmark("8"), whole[:40], then=Then.CUT), watch(whole[:40], whole[40:])
+    with told_by(tmp_path, list_of(version="7"), half, both) as (server, followed):
+        followed.until(Upserted)
+    assert len(followed.of(Upserted)) == 1
+    assert versions(server) == ["list", "7", "8"]
+
+
+def test_a_watch_that_ends_as_it_should_is_no_interruption(tmp_path: Path) -> None:
+    with told_by(tmp_path, list_of(), watch(bookmark("2"), then=Then.END)) as (_, followed):
+        followed.until(Alive, 3)
+    assert followed.of(Interrupted) == []
+
+
+# --- when everything is listed anew -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "expired",
+    [
+        pytest.param(refuse(410, "too old resource version: 7 (9)"), id="at once"),
+        pytest.param(watch(error(410, "too old resource version: 7 (9)")), id="while watching"),
+    ],
+)
+def test_a_version_that_is_too_old(tmp_path: Path, expired: Answer) -> None:
+    with told_by(tmp_path, list_of(pod("web"), version="7"), expired, list_of(pod("db"), version="9")) as told:
+        server, followed = told
+        followed.until(Listed, 2)
+        followed.until(Alive)
+    assert followed.of(Listed)[-1] == Listed("Pod", frozenset({DB}))
+    assert "too old resource version" in followed.of(Interrupted)[0].reason
+    assert versions(server) == ["list", "7", "list", "9"]
+
+
+def test_a_list_whose_pages_expire_is_listed_anew(tmp_path: Path) -> None:
+    answers = (
+        list_of(pod("gone"), more="there"),
+        refuse(410, "expired"),
+        list_of(pod("web"), more="x"),
+        list_of(pod("db")),
+    )
+    with told_by(tmp_path, *answers) as (server, followed):
+        followed.until(Alive)
+    assert followed.of(Listed) == [Listed("Pod", frozenset({WEB, DB}))]
+    assert [asked.query.get("continue") for asked in server.asked[:4]] == [None, "there", None, "x"]
+
+
+@pytest.mark.parametrize(
+    ("nonsense", "reason"),
+    [
+        (watch(b"nonsense\n"), "a line that is no event .*: b'nonsense'"),
+        (watch(b'{"object": ' + b"[" * 100_000 + b"\n"), "a line that is no event .*recursion"),
+        (watch(b'{"type": "ADDED"}\n'), "a line that is no event .*`object`"),
+        (watch(error(500, "no leader")), "no leader"),
+        (watch(event("ERROR", {"code": "x"})), "an error that cannot be read: .*code"),
+        (watch(event("ERROR", {"reason": "Expired"})), "Expired"),
+    ],
+)
+def test_a_version_from_which_nonsense_comes(tmp_path: Path, nonsense: Answer, reason: str) -> None:
+    with told_by(tmp_path, list_of(version="7"), nonsense, list_of(version="8")) as (server, followed):
+        followed.until(Listed, 2)
+        followed.until(Alive)
+    [interrupted] = followed.of(Interrupted)
+    assert re.search(reason, interrupted.reason)
+    assert versions(server) == ["list", "7", "list", "8"]
+
+
+def test_nonsense_after_an_event_is_asked_for_again(tmp_path: Path) -> None:
+    with told_by(tmp_path, list_of(version="7"), watch(bookmark("8"), b"nonsense\n")) as (server, followed):
+        followed.until(Interrupted)
+        followed.until(Alive)
+    assert versions(server) == ["list", "7", "8"]
+
+
+SILENT = [pytest.param(then, id=then.value) for then in Then]
+
+
+@pytest.mark.parametrize("then", SILENT)
+def test_a_server_that_has_gone_back(tmp_path: Path, then: Then) -> None:
+    """Its data were restored from a backup: of what it does not have yet, it tells nothing."""
+    answers = (
+        list_of(pod("gone"), version="7"),
+        watch(then=then),
+        list_of(version="3"),
+        list_of(pod("web"), version="3"),
+    )
+    with told_by(tmp_path, *answers, patience=0.3) as (server, followed):
+        assert followed.until(Listed, 2) == Listed("Pod", frozenset({WEB}))
+    assert versions(server)[:4] == ["list", "7", "list", "list"]
+    assert server.asked[2].query == {"limit": "1"}
+
+
+@pytest.mark.parametrize("then", SILENT)
+def test_a_server_that_has_nothing_to_tell(tmp_path: Path, then: Then) -> None:
+    """There are load balancers, too, that end what is idle for less than the minute between two bookmarks."""
+    answers = [watch(then=then), list_of(version="7")] * 3
+    with told_by(tmp_path, list_of(version="7"), *answers, patience=0.3) as (server, followed):
+        followed.until(Alive, 4)
+    assert versions(server)[:8] == ["list", "7", "list", "7", "list", "7", "list", "7"]
+    assert len(followed.of(Listed)) == 1
+
+
+def test_a_server_that_was_silent_is_asked_to_end_before_patience_does(tmp_path: Path) -> None:
+    with told_by(tmp_path, list_of(version="7"), watch(), list_of(version="7"), patience=1.5) as (server, followed):
+        followed.until(Alive, 2)
+    assert server.asked[1].query["timeoutSeconds"] >= "300"
+    assert server.asked[3].query["timeoutSeconds"] == "1"
+
+
+# --- when the server cannot be heard ----------------------------------------------------------------------------------
+
+
+def test_a_watch_that_stalls(tmp_path: Path) -> None:
+    stalled, answered = watch(bookmark("8"), then=Then.STALL), watch(event("ADDED", pod("db", "9")))
+    with told_by(tmp_path, list_of(version="7"), stalled, answered, patience=0.3) as (server, followed):
+        followed.until(Upserted)
+    assert followed.of(Interrupted)[0].reason == f"{server.url}: not a word for 0.3 s"
+    assert versions(server)[:3] == ["list", "7", "8"]
+
+
+def test_a_server_that_is_away_for_a_while(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        with serving(list_of(pod("web"), version="7"), watch(bookmark("8"), then=Then.CUT)) as server:
+            followed = stack.enter_context(following("Pod", connections_to(server.url, tmp_path)))
+            followed.until(Alive, 2)
+        followed.until(Interrupted, 3)
+        with serving(watch(event("ADDED", pod("db", "9"))), port=server.server_port) as server:
+            followed.until(Upserted)
+            assert versions(server) == ["8"]
+            stack.close()
+    assert "Connection refused" in followed.of(Interrupted)[-1].reason
+    assert len(followed.of(Listed)) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (refuse(500, "etcdserver: no leader"), "etcdserver: no leader"),
+        (refuse(503, "apiserver is shutting down"), "apiserver is shutting down"),
+        (refuse(401, "Unauthorized"), r"the credentials are not accepted \(Unauthorized\): they are looked for again"),
+        (
+            refuse(403, 'pods is forbidden: User "x" cannot list resource "pods" in API group "" at the cluster scope'),
+            'cannot list resource "pods" in .*: the verbs list and watch on pods are needed',
+        ),
+        (say(b"<html>", 302, "text/html", {"Location": "/login"}), r"302 Found \(to /login\)"),
+        (say(b"<html>log in</html>", 200, "text/html"), r"is no list of objects .*: is this an API server\?"),
+        (say(b"{}", 200), r"a list without a version: is this an API server\?"),
+        (say(b'{"items": ' + b"[" * 100_000, 200), "recursion"),
+        (say(b'{"metadata": {"resourceVersion": "\xff"}}', 200), "is no list of objects .*can't decode byte"),
+        (say(b"not gzip", headers={"Content-Encoding": "gzip"}), "cannot be reached: "),
+    ],
+)
+def test_a_list_that_is_none_is_asked_for_again(tmp_path: Path, answer: Answer, reason: str) -> None:
+    with told_by(tmp_path, answer, list_of(pod("web"))) as (_, followed):
+        followed.until(Alive)
+    [interrupted] = followed.of(Interrupted)
+    assert re.search(reason, interrupted.reason)
+    assert followed.of(Listed) == [Listed("Pod", frozenset({WEB}))]
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (refuse(429, "too many requests"), "too many requests"),
+        (refuse(403, 'cannot watch resource "pods"'), "cannot watch .*: the verbs list and watch on pods are needed"),
+        (refuse(401, "Unauthorized"), "the credentials are not accepted"),
+        (say(b"<html>log in</html>", 200, "text/html"), r"answered with text/html: is this an API server\?"),
+    ],
+)
+def test_a_watch_that_is_none_is_opened_again(tmp_path: Path, answer: Answer, reason: str) -> None:
+    with told_by(tmp_path, list_of(version="7"), answer, watch(bookmark("8"))) as (server, followed):
+        followed.until(Interrupted)
+        followed.until(Alive, 2)
+    [interrupted] = followed.of(Interrupted)
+    assert re.search(reason, interrupted.reason)
+    assert versions(server) == ["list", "7", "7"]
+
+
+@pytest.mark.parametrize(("asked", "waited"), [("1", 1), ("9" * 400, 60), ("Wed, 21 Oct 2026 07:28:00 GMT", 0)])
+def test_a_server_that_asks_to_be_left_alone(tmp_path: Path, asked: str, waited: float) -> None:
+    with told_by(tmp_path, refuse(429, "slow down", {"Retry-After": asked})) as (_, followed):
+        told = followed.until(Interrupted)
+    assert told.retry_in >= waited
+    assert told.retry_in <= max(waited, 0.1)
+
+
+def test_the_wait_grows_until_something_is_told(tmp_path: Path) -> None:
+    useless = [refuse(500, "no leader")] * 4
+    answers = list_of(version="7"), *useless, watch(bookmark("8"), then=Then.CUT), refuse(500, "no leader")
+    with told_by(tmp_path, *answers) as (_, followed):
+        followed.until(Interrupted, 6)
+    waits = [told.retry_in for told in followed.of(Interrupted)]
+    most = [0.1, 0.2, 0.4, 0.8, 0.1, 0.2]
+    assert all(limit / 2 <= wait <= limit for wait, limit in zip(waits, most, strict=True))
+
+
+# --- objects that cannot be read --------------------------------------------------------------------------------------
+
+NO_TEXT = b'{"metadata": {"namespace": "shop", "name": "web", "labels": {"a": "\xff"}}}'
+
+
+@pytest.mark.parametrize(
+    ("item", "name", "reason"),
+    [
+        (json.dumps(pod("web", labels=5)).encode(), WEB, "cannot unmarshal number"),
+        (json.dumps(pod("web", labels={"a": 5})).encode(), WEB, "cannot unmarshal number"),
+        (b'{"metadata": {"namespace": "shop", "name": 5}}', ("shop", ""), "cannot unmarshal number"),
+        (b'{"metadata": 5}', ("", ""), "cannot unmarshal number"),
+        (NO_TEXT, ("shop", "web"), "can't decode byte"),
+        (b"null", ("", ""), "it is no Pod at all: b'null'"),
+        (b"5", ("", ""), "it is no Pod at all: b'5'"),
+    ],
+)
+def test_an_object_that_cannot_be_read_holds_up_no_other(
+    tmp_path: Path, item: bytes, name: tuple[str, str], reason: str
+) -> None:
+    good = json.dumps(pod("db", "9")).encode()
+    page = b'{"metadata": {"resourceVersion": "7"}, "items": [%s, %s]}' % (item, good)
+    changes = watch(*[b'{"type": "MODIFIED", "object": %s}\n' % one for one in (item, good)])
+    with told_by(tmp_path, say(page), changes) as (_, followed):
+        followed.until(Upserted)
+    assert names(followed.of(Page)[0].objects) == ["db"]
+    assert followed.of(Listed) == [Listed("Pod", frozenset({name, DB}))]
+    in_list, in_watch = followed.of(Unreadable)
+    assert in_list == in_watch
+    assert (in_list.namespace, in_list.name) == name
+    assert reason in in_list.reason
+    assert followed.of(Interrupted) == []
+
+
+def test_an_event_of_a_type_that_is_not_known_is_told_of(tmp_path: Path) -> None:
+    changes = watch(event("MOVED", pod("web", "8")), event("ADDED", pod("db", "9")))
+    with told_by(tmp_path, list_of(version="7"), changes) as (_, followed):
+        followed.until(Upserted)
+    assert followed.of(Unreadable) == [Unreadable("Pod", "shop", "web", "the watch says 'MOVED' of it")]
+
+
+# --- lines ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 100])
+def test_lines_are_whole_however_they_are_cut(size: int) -> None:
+    text = b"one\n\ntwo\nthree\r\nfo\xc3\xbcr\nhalf"
+    chunks = [text[start : start + size] for start in range(0, len(text), size)]
+    assert list(wire.lines(chunks)) == [b"one", b"two", b"three\r", b"fo\xc3\xbcr"]
+
+
+def test_a_line_without_an_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "LONGEST_LINE", 1 << 20)
+    endless = iter(lambda: b"x" * 65_536, b"")
+    with pytest.raises(wire.LineError, match="a line of more than 1 MiB"):
+        list(wire.lines(endless))
+
+
+def test_what_is_told_is_an_event() -> None:
+    """The events that there are: what takes them in has to know them all."""
+    assert set(Event.__args__) == {Page, Listed, Upserted, Removed, Unreadable, Interrupted, Alive}

@@ -1,0 +1,360 @@
+"""What is read from YAML, with which lines, and what is said of YAML that is wrong."""
+
+import pytest
+from tests.sources.manifests.texts import names, problems, read, the_policy
+
+from ringfence.model.objects import LabelSelector, Pod
+from ringfence.sources.manifests.yaml_values import MAX_ALIASED, MAX_DEPTH, Builder, UnreadableYaml, Value
+
+POLICY = """\
+# A policy of which every line counts.
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata:
+  name: db
+  labels: {team: data}
+spec:
+  podSelector:
+    matchLabels:
+      app: db
+      example.com/tier: back
+  ingress:
+    - from:
+        - podSelector: {}
+        - namespaceSelector:
+            matchExpressions:
+              - key: env
+                operator: In
+                values: [prod]
+
+          podSelector:
+            matchLabels:
+              app: api
+      ports:
+        - port: 3306
+        -
+          port: 33060
+"""
+
+LIST = """\
+apiVersion: v1
+items:
+- apiVersion: v1
+  kind: Pod
+  metadata:
+    name: a
+    labels:
+      app: {label}
+- apiVersion: networking.k8s.io/v1
+  kind: NetworkPolicy
+  metadata:
+    name: b
+  spec:
+    podSelector: {{}}
+    ingress:
+    - {{}}
+- apiVersion: v1
+  kind: ConfigMap
+kind: List
+"""
+
+
+def pod(name: str) -> str:
+    return f"apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}}}\n"
+
+
+def value(text: str) -> Value:
+    """The value of the only document."""
+    ((found, _),) = Builder(text, lambda item, mark: False).documents()
+    return found
+
+
+def refused(text: str) -> str:
+    """Why a text is no YAML, and where: `2: what`, lines counting from 1."""
+    with pytest.raises(UnreadableYaml) as error:
+        list(Builder(text, lambda item, mark: False).documents())
+    return f"{error.value.line + 1}: {error.value}"
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        ("", 2),
+        ("metadata.name", 5),
+        ("metadata.labels.team", 6),
+        ("spec", 7),
+        ("spec.podSelector.matchLabels.app", 10),
+        ("spec.podSelector.matchLabels.example.com/tier", 11),
+        ("spec.ingress[0]", 13),
+        ("spec.ingress[0].from[0]", 14),
+        ("spec.ingress[0].from[1]", 15),
+        ("spec.ingress[0].from[1].namespaceSelector.matchExpressions[0].values[0]", 19),
+        ("spec.ingress[0].from[1].podSelector.matchLabels.app", 23),
+        ("spec.ingress[0].ports[0].port", 25),
+        ("spec.ingress[0].ports[1].port", 27),
+        pytest.param("spec.ingress[0].ports[1].protocol", 27, id="an absent field is at what should have it"),
+        pytest.param("spec.egress", 7, id="an absent list"),
+    ],
+)
+def test_every_field_of_a_policy_has_its_line(path: str, line: int) -> None:
+    (manifest,) = read(POLICY).manifests
+    assert manifest.origin.at(path).line == line
+
+
+def test_lines_go_on_from_document_to_document() -> None:
+    reading = read(f"{pod('a')}---\n# nothing here\n---\n{POLICY}---\n{pod('b')}")
+    assert names(reading) == ["a", "db", "b"]
+    assert [manifest.origin.line for manifest in reading.manifests] == [1, 8, 35]
+    assert [manifest.origin.document for manifest in reading.manifests] == [0, 1, 2]
+    assert reading.manifests[1].origin.at("spec.ingress[0].ports[0].port").line == 31
+
+
+@pytest.mark.parametrize("text", ["", "\n", "# only a comment\n", "---\n", "---\n---\n# one\n---\n", "~\n", "null"])
+def test_empty_documents_are_nothing(text: str) -> None:
+    reading = read(text)
+    assert (reading.manifests, reading.problems, reading.skipped) == ([], [], {})
+
+
+def test_a_byte_order_mark_and_carriage_returns_change_nothing() -> None:
+    plain = read(POLICY + "---\n" + pod("a"))
+    windows = read("\ufeff" + (POLICY + "---\n" + pod("a")).replace("\n", "\r\n"))
+    assert windows == plain
+
+
+def test_items_of_a_list_are_objects_of_their_own() -> None:
+    reading = read(LIST.format(label="web"))
+    assert names(reading) == ["a", "b"]
+    assert [manifest.origin.line for manifest in reading.manifests] == [3, 9]
+    assert reading.manifests[1].origin.at("spec.ingress[0]").line == 16
+    assert reading.skipped == {"ConfigMap": 1}
+
+
+def test_an_item_with_a_mistake_leaves_the_others() -> None:
+    reading = read(LIST.format(label="5"))
+    assert names(reading) == ["b"]
+    assert problems(reading) == [
+        'f.yaml:8: error: Pod a: Pod in version "v1" cannot be handled as a Pod: json: cannot unmarshal number '
+        "into Go struct field ObjectMeta.metadata.labels of type string"
+    ]
+
+
+def test_items_may_leave_their_kind_to_the_list() -> None:
+    reading = read("items:\n- metadata: {name: a}\n- metadata: {name: b}\nkind: PodList\napiVersion: v1\n")
+    assert names(reading) == ["a", "b"]
+    assert [manifest.origin.line for manifest in reading.manifests] == [2, 3]
+    assert all(isinstance(manifest.object, Pod) for manifest in reading.manifests)
+
+
+def test_a_list_in_a_list() -> None:
+    inner = "{apiVersion: v1, kind: List, items: [{apiVersion: v1, kind: Pod, metadata: {name: a}}]}"
+    reading = read(f"apiVersion: v1\nkind: List\nitems:\n- {inner}\n- {{apiVersion: v1, kind: List, items: }}\n")
+    assert names(reading) == ["a"]
+    assert reading.problems == []
+
+
+@pytest.mark.parametrize("items", ["", "~", "[]"])
+def test_a_list_of_nothing(items: str) -> None:
+    reading = read(f"apiVersion: v1\nkind: PodList\nitems: {items}\n")
+    assert (reading.manifests, reading.problems, reading.skipped) == ([], [], {})
+
+
+def test_a_document_that_is_not_yaml_leaves_the_others() -> None:
+    reading = read(f"{pod('a')}---\nmetadata:\n  name: [x\n---\n{pod('b')}---\na: b: c\n---\n\ta: 1\n---\n{pod('c')}")
+    assert names(reading) == ["a", "b", "c"]
+    assert [problem.place.line for problem in reading.problems] == [6, 12, 14]
+    assert problems(reading)[1:] == [
+        "f.yaml:12: error: error converting YAML to JSON: yaml: mapping values are not allowed in this context",
+        "f.yaml:14: error: error converting YAML to JSON: yaml: found character that cannot start any token "
+        "while scanning for the next token",
+    ]
+    assert [manifest.origin.document for manifest in reading.manifests] == [0, 2, 5]
+
+
+def test_what_comes_before_a_mistake_in_a_document_is_not_used() -> None:
+    reading = read(LIST.format(label="web") + "x: .inf\n")
+    assert reading.manifests == []
+    assert problems(reading) == ["f.yaml:20: error: error converting YAML to JSON: json: unsupported value: +Inf"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: 1\nb: .nan", "2: json: unsupported value: NaN"),
+        ("a: !!int x", "1: yaml: cannot decode !!str `x` as a !!int"),
+        ("a:\n  ~: b", "2: unsupported map key: null"),
+        (
+            "name:\n  {{ .Values.name }}",
+            "2: yaml: invalid map key: not a scalar (is this a template that was not rendered?)",
+        ),
+        ("? [a]\n: b", "1: yaml: invalid map key: not a scalar (is this a template that was not rendered?)"),
+        ("a: *x", "1: yaml: unknown anchor 'x' referenced"),
+        ("a: &x\n  b: *x", "2: yaml: anchor 'x' value contains itself"),
+        ("a: &x [1, *x]", "1: yaml: anchor 'x' value contains itself"),
+        ("a:\n  <<: 5", "2: yaml: map merge requires map or sequence of maps as the value"),
+        ("a:\n  <<: [{b: 1}, 5]", "2: yaml: map merge requires map or sequence of maps as the value"),
+        ("a: 1\nb: x\x00y", "2: yaml: control characters are not allowed"),
+        ("a: 'x\nb: 1\n", "2: yaml: found unexpected end of stream while scanning a quoted scalar"),
+    ],
+)
+def test_yaml_that_kubectl_does_not_take(text: str, message: str) -> None:
+    assert refused(text) == message
+
+
+def test_depth_is_bounded() -> None:
+    assert value("[" * MAX_DEPTH + "]" * MAX_DEPTH)
+    assert refused("[" * (MAX_DEPTH + 1)) == f"1: yaml: more than {MAX_DEPTH} levels deep"
+    assert refused("{a: " * 100_000) == f"1: yaml: more than {MAX_DEPTH} levels deep"
+    assert refused("? " * 100_000) == f"1: yaml: more than {MAX_DEPTH} levels deep"
+
+
+def test_aliases_stand_for_values_within_a_bound() -> None:
+    laughs = ["a0: &a0 [lol, lol, lol, lol, lol, lol, lol, lol, lol]"]
+    laughs += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 12)]
+    assert (
+        refused("\n".join(laughs)) == f"7: yaml: excessive aliasing: aliases stand for more than {MAX_ALIASED:,} values"
+    )
+    assert value("\n".join(laughs[:5]))["a4"][8][8][8][8][8] == "lol"
+
+
+def test_anchors_end_with_their_document() -> None:
+    assert refused("a: &x 1\n---\nb: *x") == "3: yaml: unknown anchor 'x' referenced"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("a: &x {b: 1}\nc: *x", {"a": {"b": 1}, "c": {"b": 1}}),
+        ("&k a: 1\nb: *k", {"a": 1, "b": "a"}),
+        ("a: &x b\n*x : c", {"a": "b", "b": "c"}),
+        ("a: &x {b: 1, d: 4}\nc:\n  <<: *x\n  b: 2", {"a": {"b": 1, "d": 4}, "c": {"b": 2, "d": 4}}),
+        pytest.param(
+            "a: &x {b: 1}\nc:\n  b: 2\n  <<: *x", {"a": {"b": 1}, "c": {"b": 1}}, id="a merge counts where it stands"
+        ),
+        pytest.param(
+            "c:\n  <<: [{a: 1}, {a: 2, b: 2}]", {"c": {"a": 1, "b": 2}}, id="the first of several merged ones counts"
+        ),
+        ("c:\n  '<<': 5", {"c": {"<<": 5}}),
+        ("a: {b: 1, b: 2}", {"a": {"b": 2}}),
+        ("true: b\nyes: c", {"true": "c"}),
+        ("'1': a\n1.5: b\n010: c", {"1": "a", "1.5": "b", "8": "c"}),
+        ("a: 'y'\nb: \"1.10\"\nc: |\n  5\n", {"a": "y", "b": "1.10", "c": "5\n"}),
+        ("!!map {a: !!seq [1]}", {"a": [1]}),
+        ("%YAML 1.1\n---\na: 1", {"a": 1}),
+        ("a: =\n=: b", {"a": "=", "=": "b"}),
+    ],
+)
+def test_yaml_that_kubectl_takes(text: str, found: object) -> None:
+    assert value(text) == found
+
+
+def test_the_same_key_twice_is_a_warning_and_the_last_one_counts() -> None:
+    policy = POLICY.replace("    - from:\n", "    - from:\n        - ipBlock: {cidr: 0.0.0.0/0}\n      from:\n")
+    reading = read(f"{policy}  podSelector: {{}}\n")
+    assert problems(reading) == [
+        'f.yaml:15: warning: key "from" already set in map: only the last one counts',
+        'f.yaml:30: warning: key "podSelector" already set in map: only the last one counts',
+    ]
+    (manifest,) = reading.manifests
+    assert manifest.origin.at("spec.podSelector").line == 30
+
+
+def test_a_merged_key_is_no_second_one() -> None:
+    assert not read(f"{pod('a')}x: &x {{a: 1}}\ny:\n  <<: *x\n  a: 2\n").problems
+
+
+def test_an_alias_in_a_policy() -> None:
+    text = """\
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: a}
+spec:
+  podSelector: &web
+    matchLabels: {app: web}
+  ingress:
+  - from:
+    - podSelector: *web
+"""
+    reading = read(text)
+    web = LabelSelector(match_labels={"app": "web"})
+    assert the_policy(reading).spec.pod_selector == web
+    assert the_policy(reading).spec.ingress[0].peers[0].pod_selector == web
+    at = reading.manifests[0].origin.at
+    assert at("spec.ingress[0].from[0].podSelector").line == 9
+    assert at("spec.ingress[0].from[0].podSelector.matchLabels.app").line == 6
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("a: 1", "f.yaml:1: error: error validating data: apiVersion not set, kind not set"),
+        ("kind: Pod", "f.yaml:1: error: Pod: error validating data: apiVersion not set"),
+        (
+            "# x\napiVersion: v1\nmetadata: {name: a, namespace: b}",
+            "f.yaml:2: error: b/a: error validating data: kind not set",
+        ),
+        (
+            "apiVersion: v1\nkind: [Pod]",
+            "f.yaml:1: error: ['Pod']: error validating data: apiVersion and kind must be strings",
+        ),
+        ("- a", "f.yaml:1: error: an object is expected here, not a list"),
+        ("\nsome text", "f.yaml:2: error: an object is expected here, not a text"),
+        ("on", "f.yaml:1: error: an object is expected here, not a number or a boolean"),
+        (
+            "apiVersion: v1\nkind: NetworkPolicy\nmetadata: {name: a}",
+            'f.yaml:1: error: NetworkPolicy a: no matches for kind "NetworkPolicy" in version "v1" '
+            "(it is in networking.k8s.io/v1)",
+        ),
+        (
+            "apiVersion: v1\nkind: Pod\nmetadata: {namespace: a}",
+            "f.yaml:1: error: Pod: metadata.name: Required value: name or generateName is required",
+        ),
+        (
+            "apiVersion: networking.k8s.io/v2\nkind: NetworkPolicy",
+            'f.yaml:1: error: NetworkPolicy: no matches for kind "NetworkPolicy" in version "networking.k8s.io/v2" '
+            "(it is in networking.k8s.io/v1)",
+        ),
+    ],
+)
+def test_what_is_no_object(text: str, problem: str) -> None:
+    reading = read(text)
+    assert problems(reading) == [problem]
+    assert reading.manifests == []
+
+
+def test_unknown_fields_of_a_policy_keep_it_out() -> None:
+    reading = read(
+        POLICY.replace("- from:", "- form:").replace("  podSelector:\n    match", "  podselector:\n    match")
+    )
+    assert problems(reading) == [
+        'f.yaml:13: error: NetworkPolicy db: strict decoding error: unknown field "spec.ingress[0].form"',
+        'f.yaml:8: error: NetworkPolicy db: strict decoding error: unknown field "spec.podselector"',
+    ]
+    assert reading.manifests == []
+
+
+def test_a_wrong_type_in_a_policy_keeps_it_out() -> None:
+    reading = read(POLICY.replace("app: db", "app: on"))
+    assert problems(reading) == [
+        'f.yaml:10: error: NetworkPolicy db: NetworkPolicy in version "v1" cannot be handled as a NetworkPolicy: json: '
+        "cannot unmarshal bool into Go struct field LabelSelector.spec.podSelector.matchLabels of type string"
+    ]
+    assert reading.manifests == []
+
+
+def test_an_old_version_of_policies_is_read_with_a_warning() -> None:
+    reading = read(POLICY.replace("networking.k8s.io/v1", "extensions/v1beta1"))
+    assert problems(reading) == [
+        "f.yaml:2: warning: NetworkPolicy db: extensions/v1beta1 NetworkPolicy is gone since Kubernetes 1.16; "
+        "write networking.k8s.io/v1"
+    ]
+    assert names(reading) == ["db"]
+
+
+def test_kinds_of_others_are_counted() -> None:
+    reading = read(
+        "apiVersion: projectcalico.org/v3\nkind: NetworkPolicy\nspec: {selector: all()}\n---\n"
+        "apiVersion: serving.knative.dev/v1\nkind: Service\n---\napiVersion: v1\nkind: Secret\n---\n"
+        "apiVersion: v1\nkind: Secret\n"
+    )
+    assert (reading.manifests, reading.problems) == ([], [])
+    assert reading.skipped == {"NetworkPolicy": 1, "Service": 1, "Secret": 2}

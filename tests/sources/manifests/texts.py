@@ -1,0 +1,30 @@
+"""Reading a text as if it were a file."""
+
+from ringfence.model.objects import NetworkPolicy
+from ringfence.sources.manifests import content
+from ringfence.sources.reading import Reading, collect
+
+FILE = "f.yaml"
+
+
+def read(text: str | bytes) -> Reading:
+    """What is in a file with this text."""
+    return collect(content.read(text.encode() if isinstance(text, str) else text, FILE))
+
+
+def names(reading: Reading) -> list[str]:
+    """The names of the objects, in order."""
+    return [manifest.object.metadata.name for manifest in reading.manifests]
+
+
+def problems(reading: Reading) -> list[str]:
+    """The problems, as they are printed."""
+    return [str(problem) for problem in reading.problems]
+
+
+def the_policy(reading: Reading) -> NetworkPolicy:
+    """The only object, which is a policy, in a reading without problems."""
+    assert not reading.problems, problems(reading)
+    (manifest,) = reading.manifests
+    assert isinstance(manifest.object, NetworkPolicy)
+    return manifest.object
