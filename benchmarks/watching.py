@@ -21,7 +21,7 @@ from benchmarks.clusters import Plan, objects
 from benchmarks.loading import as_listed
 from benchmarks.measuring import Figure, Peak, seconds
 from benchmarks.policies import policies
-from ringfence.sources.cluster.client import Connections
+from ringfence.sources.cluster.client import ApiServer
 from ringfence.sources.cluster.listing import RESOURCES, Resource, get_page
 from ringfence.sources.cluster.watching import Alive, Event, Listed, Upserted, follow
 
@@ -39,7 +39,7 @@ def measure() -> Iterator[Figure]:
         pods = (as_listed(one) for one in objects(PLAN) if one["kind"] == "Pod")
         for transaction in bulk.transactions(pods):
             control_plane.ask_etcd("/v3/kv/txn", transaction)
-        connections = Connections(kubeconfig=str(control_plane.kubeconfig))
+        connections = ApiServer(kubeconfig=str(control_plane.kubeconfig))
         yield from _listing(connections)
         yield from _reading(connections)
         yield from _storm(control_plane, connections)
@@ -70,19 +70,19 @@ def _resource(kind: str) -> Resource:
     return next(one for one in RESOURCES if one.kind == kind)
 
 
-def _follow(kind: str, connections: Connections, told: _Told) -> None:
+def _follow(kind: str, connections: ApiServer, told: _Told) -> None:
     arguments = (_resource(kind), connections, told.deliver, threading.Event())
     threading.Thread(target=follow, args=arguments, daemon=True).start()
 
 
-def _listing(connections: Connections) -> Iterator[Figure]:
+def _listing(connections: ApiServer) -> Iterator[Figure]:
     told, peak = _Told(), Peak()
     _follow("Pod", connections, told)
     yield Figure(f"{PLAN.pods:,} pods listed", seconds(lambda: told.listed.wait(PATIENCE)), "s")
     yield Figure("  the most memory that it took, all of them included", peak.megabytes(), "MB")
 
 
-def _reading(connections: Connections) -> Iterator[Figure]:
+def _reading(connections: ApiServer) -> Iterator[Figure]:
     """Without decoding anything but where to go on."""
     with connections.client() as client:
         for coding in ("identity", "gzip"):
@@ -99,7 +99,7 @@ def _read_pages(client: httpx.Client) -> None:
             return
 
 
-def _storm(control_plane: ControlPlane, connections: Connections) -> Iterator[Figure]:
+def _storm(control_plane: ControlPlane, connections: ApiServer) -> Iterator[Figure]:
     told = _Told()
     told.expected = PLAN.policies
     _follow("NetworkPolicy", connections, told)

@@ -17,7 +17,7 @@ from tests.semantics.objects import Object, admits, labelled, node, pod, pods, p
 from ringfence.agent import denials, loop
 from ringfence.agent.denials import Denial
 from ringfence.agent.journal import Journal
-from ringfence.agent.loop import Arrival, Inbox, Loop
+from ringfence.agent.loop import AgentLoop, Arrival, Inbox
 from ringfence.agent.metrics import Metrics
 from ringfence.agent.running import listening
 from ringfence.agent.settings import ExistingConnections, Mode, Settings, UnknownPods
@@ -35,7 +35,7 @@ from ringfence.dataplane.program.program import (
 )
 from ringfence.dataplane.program.skeleton import skeleton
 from ringfence.sets.addresses import Family
-from ringfence.sources.cluster.watching import Event, Interrupted
+from ringfence.sources.cluster.watching import Event, WatchInterrupted
 
 SERVER, CLIENT = 0, 1
 CLOSED = policy("x/closed", labelled(app="server"), ingress=[])
@@ -59,7 +59,7 @@ class Running:
         self.log = io.StringIO()
         self._inbox: Inbox = Inbox()
         journal = Journal(self.log, as_json=False)
-        self.loop = Loop(settings, Kernel(), self._inbox, journal, Metrics(), time.monotonic)
+        self.loop = AgentLoop(settings, Kernel(), self._inbox, journal, Metrics(), time.monotonic)
         self._thread = threading.Thread(target=self.loop.run, daemon=True)
         self._thread.start()
         self._server = self.network.udp(SERVER, 80)
@@ -392,7 +392,7 @@ class TestFaults:
     @in_own_network
     def test_an_interrupted_watch_is_told_and_counted(self) -> None:
         with running() as one:
-            one.tell(Interrupted("Pod", "the server is gone", 0.5))
+            one.tell(WatchInterrupted("Pod", "the server is gone", 0.5))
             eventually(lambda: "the server is gone" in one.log.getvalue())
             assert one.metric("ringfence_watch_restarts_total") == 1
 

@@ -7,7 +7,7 @@ from tests.semantics.objects import Object, admits, block, namespace, node, pod,
 from ringfence.agent.view import View
 from ringfence.engine.answers.verdicts import allows
 from ringfence.engine.population.pods import Reference
-from ringfence.sources.cluster.watching import Alive, Interrupted, Listed, Removed, Unreadable
+from ringfence.sources.cluster.watching import Alive, Listed, Removed, Unreadable, WatchInterrupted
 
 WEB = pod("x/web", addresses=["10.0.0.1"])
 DB = pod("x/db", {"app": "db"}, addresses=["10.0.0.2"])
@@ -42,7 +42,7 @@ class TestCompleteness:
 
     def test_it_stays_complete_when_a_watch_is_interrupted(self) -> None:
         view = view_of(WEB)
-        assert not view.take(Interrupted("Pod", "the server is gone", 1.0)), "nothing is different"
+        assert not view.take(WatchInterrupted("Pod", "the server is gone", 1.0)), "nothing is different"
         assert view.complete
 
     def test_signs_of_life_change_nothing(self) -> None:

@@ -11,8 +11,8 @@ import pytest
 from ringfence.model.objects import Node, kind_of, namespace_of
 from ringfence.sources.cluster import watch_events as wire
 from ringfence.sources.cluster import watching
-from ringfence.sources.cluster.client import Connections
-from ringfence.sources.cluster.watching import Alive, Event, Interrupted, Listed, Page, Removed, Upserted
+from ringfence.sources.cluster.client import ApiServer
+from ringfence.sources.cluster.watching import Alive, Event, Listed, Page, Removed, Upserted, WatchInterrupted
 from tests.semantics.objects import Object, labelled, node, pod, policy
 from tests.sources.cluster.following import Followed, following
 
@@ -22,8 +22,8 @@ from .server import free_port
 KINDS = ("Namespace", "Node", "Pod", "NetworkPolicy")
 
 
-def connections_of(kubeconfig: Path) -> Connections:
-    return Connections(kubeconfig=str(kubeconfig))
+def connections_of(kubeconfig: Path) -> ApiServer:
+    return ApiServer(kubeconfig=str(kubeconfig))
 
 
 def named(*path: str) -> Callable[[Event], bool]:
@@ -106,7 +106,7 @@ def test_a_watch_of_which_the_server_has_enough(
         api_server.kubectl("create", "namespace", f"{namespace}-more")
         followed.until(Alive, 2)
     assert "BOOKMARK" in types
-    assert followed.of(Interrupted) == []
+    assert followed.of(WatchInterrupted) == []
     assert len(followed.of(Listed)) == 1
 
 
@@ -118,7 +118,7 @@ def test_a_server_that_is_killed_and_started_again(own_api_server: ControlPlane)
     with following("NetworkPolicy", connections_of(own_api_server.kubeconfig)) as followed:
         followed.until(Alive)
         own_api_server.apiserver.kill()
-        assert "Connection refused" in followed.until(Interrupted, 3).reason
+        assert "Connection refused" in followed.until(WatchInterrupted, 3).reason
         own_api_server.start()
         create(own_api_server, closed("new"))
         assert ("default", "new") in known(followed, until="new")
@@ -152,7 +152,7 @@ def test_a_version_that_was_compacted_away(own_api_server: ControlPlane) -> None
         followed.until(Alive)
         kubeconfig.write_text(reachable.replace(own_api_server.url, f"https://{LOOPBACK}:{free_port(LOOPBACK)}"))
         own_api_server.apiserver.kill()
-        followed.until(Interrupted, 2)
+        followed.until(WatchInterrupted, 2)
         own_api_server.start()
         elsewhere = own_api_server.folder / "reachable"
         elsewhere.write_text(reachable)
@@ -164,7 +164,7 @@ def test_a_version_that_was_compacted_away(own_api_server: ControlPlane) -> None
         kubeconfig.write_text(reachable)
         listed = followed.until(Listed)
     assert listed.names == {("default", "kept"), ("default", "created")}
-    assert any("too old resource version" in told.reason for told in followed.of(Interrupted))
+    assert any("too old resource version" in told.reason for told in followed.of(WatchInterrupted))
 
 
 def test_a_server_whose_data_were_restored_from_a_backup(own_api_server: ControlPlane) -> None:
@@ -192,7 +192,7 @@ def test_a_right_that_is_missing_is_named_and_waited_for(api_server: ControlPlan
     kubeconfig = api_server.service_account("half", ["pods"], verbs=["list"])
     with following("Pod", connections_of(kubeconfig)) as followed:
         followed.until(Listed)
-        reason = followed.until(Interrupted).reason
+        reason = followed.until(WatchInterrupted).reason
         assert 'User "system:serviceaccount:default:half" cannot watch resource "pods"' in reason
         assert "the verbs list and watch on pods are needed" in reason
         api_server.kubectl("create", "clusterrole", "other-half", "--verb=watch", "--resource=pods")
@@ -209,7 +209,7 @@ def test_a_token_that_is_written_anew(api_server: ControlPlane) -> None:
     good = token.read_text()
     token.write_text("outdated")
     with following("Pod", connections_of(kubeconfig)) as followed:
-        assert "the credentials are not accepted" in followed.until(Interrupted).reason
+        assert "the credentials are not accepted" in followed.until(WatchInterrupted).reason
         token.write_text(good)
         followed.until(Alive)
 
@@ -217,6 +217,6 @@ def test_a_token_that_is_written_anew(api_server: ControlPlane) -> None:
 def test_a_certificate_that_is_renewed(api_server: ControlPlane) -> None:
     kubeconfig = api_server.user("renewed")
     with following("Pod", connections_of(kubeconfig)) as followed:
-        assert 'User "renewed" cannot list resource "pods"' in followed.until(Interrupted).reason
+        assert 'User "renewed" cannot list resource "pods"' in followed.until(WatchInterrupted).reason
         api_server.user("renewed", group="system:masters")
         followed.until(Alive)

@@ -24,7 +24,7 @@ from ringfence.agent.view import View, kind_of_event
 from ringfence.dataplane.kernel import Kernel
 from ringfence.dataplane.packet_log import Logged
 from ringfence.errors import KernelError
-from ringfence.sources.cluster import Alive, Event, Interrupted, Listed
+from ringfence.sources.cluster import Alive, Event, Listed, WatchInterrupted
 
 TEND_EVERY: Final = 1.0
 """Seconds between two looks at whether the kernel still holds what it should; a look costs one question to it."""
@@ -56,17 +56,17 @@ class Arrival(NamedTuple):
     at: float
 
 
-class Look(NamedTuple):
+class MetricsRequest(NamedTuple):
     """Somebody wants to read the metrics: `done` is set when they are up to date."""
 
     done: threading.Event
 
 
-Inbox = queue.SimpleQueue[Arrival | Look | Logged | None]
+Inbox = queue.SimpleQueue[Arrival | MetricsRequest | Logged | None]
 """What other threads put in and the loop takes out; None ends it."""
 
 
-class Loop:
+class AgentLoop:
     """Events in, enforcement out."""
 
     def __init__(
@@ -120,7 +120,7 @@ class Loop:
 
     def metrics(self) -> bytes:
         """The metrics as they are now; as they were, if the loop is too busy to look."""
-        look = Look(threading.Event())
+        look = MetricsRequest(threading.Event())
         self._inbox.put(look)
         look.done.wait(METRICS_PATIENCE)
         return self._metrics.text()
@@ -163,9 +163,9 @@ class Loop:
             duties.append(self._enforcement.retry_at)
         return min(duties)
 
-    def _take(self, item: Arrival | Look | Logged) -> None:
+    def _take(self, item: Arrival | MetricsRequest | Logged) -> None:
         match item:
-            case Look(done=done):
+            case MetricsRequest(done=done):
                 self._show()
                 done.set()
             case Logged():
@@ -183,7 +183,7 @@ class Loop:
         if changed and self._waiting_since is None:
             self._waiting_since = arrival.at
         match event:
-            case Interrupted():
+            case WatchInterrupted():
                 self._report_interruption(event)
                 return
             case Alive(kind=kind) if self._interruptions.pop(kind, None):
@@ -260,7 +260,7 @@ class Loop:
 
     # --- telling ----------------------------------------------------------------------------------------------------
 
-    def _report_interruption(self, event: Interrupted) -> None:
+    def _report_interruption(self, event: WatchInterrupted) -> None:
         """Count every interruption, and tell of each reason once until the watch is open again."""
         self._metrics.watch_restarts.labels(event.kind).inc()
         if self._interruptions.get(event.kind) != event.reason:

@@ -9,7 +9,7 @@ from types import FrameType
 
 from ringfence.agent import checks, health
 from ringfence.agent.journal import Journal
-from ringfence.agent.loop import Arrival, Inbox, Loop
+from ringfence.agent.loop import AgentLoop, Arrival, Inbox
 from ringfence.agent.metrics import Metrics
 from ringfence.agent.settings import Settings
 from ringfence.agent.singleton import alone
@@ -17,10 +17,10 @@ from ringfence.agent.view import FOLLOWED
 from ringfence.dataplane.kernel import Kernel
 from ringfence.dataplane.packet_log import PacketLog
 from ringfence.errors import AgentError
-from ringfence.sources.cluster import Connections, Event, follow
+from ringfence.sources.cluster import ApiServer, Event, follow
 
 
-def run(settings: Settings, connections: Connections, listen: tuple[str, int] | None, journal: Journal) -> None:
+def run(settings: Settings, connections: ApiServer, listen: tuple[str, int] | None, journal: Journal) -> None:
     """Enforce until SIGTERM or SIGINT; what is in force then stays so.
 
     Raises AgentError or KernelError where nothing can be enforced at all.
@@ -32,7 +32,7 @@ def run(settings: Settings, connections: Connections, listen: tuple[str, int] | 
         )
     with alone(), closing(Kernel()) as kernel:
         inbox: Inbox = Inbox()
-        loop = Loop(settings, kernel, inbox, journal, Metrics(), time.monotonic)
+        loop = AgentLoop(settings, kernel, inbox, journal, Metrics(), time.monotonic)
         answers = health.Answers(loop.metrics, loop.ailing, loop.unready)
         with _stopping(lambda: inbox.put(None)), health.serving(listen, answers) if listen else nullcontext():
             journal.info("started", node=settings.node, mode=settings.mode, unknown_pods=settings.unknown_pods)
@@ -75,7 +75,7 @@ def listening(settings: Settings, inbox: Inbox) -> Iterator[None]:
 
 
 @contextmanager
-def _following(connections: Connections, deliver: Callable[[Event], None]) -> Iterator[None]:
+def _following(connections: ApiServer, deliver: Callable[[Event], None]) -> Iterator[None]:
     """Follow all kinds for a while, each in a thread, which ends with the process at the latest."""
     ended = threading.Event()
     for resource in FOLLOWED:

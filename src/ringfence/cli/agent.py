@@ -103,7 +103,7 @@ def agent(
         from ringfence.agent import running
     except ModuleNotFoundError as error:
         raise AgentError(f"the agent needs {error.name}: pip install 'ringfence[agent]'") from None
-    from ringfence.sources.cluster import Connections
+    from ringfence.sources.cluster import ApiServer
 
     if cleanup:
         click.echo("removed" if running.clean_up() else "there was nothing to remove", err=True)
@@ -119,7 +119,7 @@ def agent(
         log_rate=log_rate,
     )
     as_json = log_format == "json" or (log_format is None and not sys.stderr.isatty())
-    running.run(settings, Connections(context, kubeconfig), listen, Journal(sys.stderr, as_json=as_json))
+    running.run(settings, ApiServer(context, kubeconfig), listen, Journal(sys.stderr, as_json=as_json))
 
 
 def _ranges(texts: Iterable[str]) -> Addresses:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
-from ringfence.sources.cluster.client import Connections
+from ringfence.sources.cluster.client import ApiServer
 
 from .following import PATIENCE, Followed, following
 
@@ -167,9 +167,9 @@ def told_by(
         yield server, followed
 
 
-def connections_to(url: str, folder: Path, user: Mapping[str, object] | None = None) -> Connections:
+def connections_to(url: str, folder: Path, user: Mapping[str, object] | None = None) -> ApiServer:
     """Connections of a user, in the fields of a kubeconfig, to a server."""
-    return Connections(kubeconfig=str(kubeconfig(url, folder, user)))
+    return ApiServer(kubeconfig=str(kubeconfig(url, folder, user)))
 
 
 def kubeconfig(url: str, folder: Path, user: Mapping[str, object] | None = None) -> Path:

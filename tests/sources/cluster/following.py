@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final, TypeVar
 
-from ringfence.sources.cluster.client import Connections
+from ringfence.sources.cluster.client import ApiServer
 from ringfence.sources.cluster.listing import RESOURCES
 from ringfence.sources.cluster.watching import Event, follow
 
@@ -48,7 +48,7 @@ class Followed:
 
 
 @contextmanager
-def following(kind: str, connections: Connections, patience: float = PATIENCE) -> Iterator[Followed]:
+def following(kind: str, connections: ApiServer, patience: float = PATIENCE) -> Iterator[Followed]:
     """Somebody who follows a kind, for a while."""
     [resource] = [one for one in RESOURCES if one.kind == kind]
     followed, ended = Followed(), threading.Event()

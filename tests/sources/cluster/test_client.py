@@ -13,9 +13,9 @@ import pytest
 from ringfence.errors import LiveClusterError
 from ringfence.sources.cluster import client as module
 from ringfence.sources.cluster import kubeconfig as kubeconfigs
-from ringfence.sources.cluster.client import Connections
-from ringfence.sources.cluster.listing import Refusal, get_page
-from ringfence.sources.cluster.watching import Alive, Interrupted, Upserted
+from ringfence.sources.cluster.client import ApiServer
+from ringfence.sources.cluster.listing import ApiStatusError, get_page
+from ringfence.sources.cluster.watching import Alive, Upserted, WatchInterrupted
 
 from .api_server import (
     Server,
@@ -49,7 +49,7 @@ def tokens(server: Server) -> list[str]:
     return [asked.headers.get("Authorization", "").removeprefix("Bearer ") for asked in server.asked]
 
 
-def ask(connections: Connections, meanwhile: Callable[[], object] = lambda: None) -> None:
+def ask(connections: ApiServer, meanwhile: Callable[[], object] = lambda: None) -> None:
     with connections.client() as client:
         meanwhile()
         get_page(client, "/api/v1/pods", {})
@@ -122,7 +122,7 @@ def test_a_plugin_is_asked_again_when_what_it_gave_is_refused(tmp_path: Path) ->
     with serving(list_of(), refuse(HTTPStatus.UNAUTHORIZED, "expired"), list_of()) as server:
         connections = connections_to(server.url, tmp_path, plugin(tmp_path, expirationTimestamp=after(3600)))
         ask(connections)
-        with pytest.raises(Refusal):
+        with pytest.raises(ApiStatusError):
             ask(connections)
         ask(connections)
     assert tokens(server) == ["token-1", "token-1", "token-2"]
@@ -134,11 +134,11 @@ def test_a_refusal_that_comes_late_does_not_take_away_what_is_new(tmp_path: Path
         connections = connections_to(server.url, tmp_path, plugin(tmp_path))
 
         def log_in_again() -> None:
-            with pytest.raises(Refusal, match="early"):
+            with pytest.raises(ApiStatusError, match="early"):
                 ask(connections)
             ask(connections)
 
-        with pytest.raises(Refusal, match="late"):
+        with pytest.raises(ApiStatusError, match="late"):
             ask(connections, meanwhile=log_in_again)
         ask(connections)
     assert tokens(server) == ["token-1", "token-2", "token-1", "token-2"]
@@ -147,7 +147,7 @@ def test_a_refusal_that_comes_late_does_not_take_away_what_is_new(tmp_path: Path
 def test_a_refusal_for_want_of_rights_is_none_of_the_credential(tmp_path: Path) -> None:
     with serving(refuse(HTTPStatus.FORBIDDEN, "no"), list_of()) as server:
         connections = connections_to(server.url, tmp_path, plugin(tmp_path))
-        with pytest.raises(Refusal):
+        with pytest.raises(ApiStatusError):
             ask(connections)
         ask(connections)
     assert tokens(server) == ["token-1", "token-1"]
@@ -169,7 +169,7 @@ def test_inside_a_pod(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
     monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "1")
     (tmp_path / "token").write_text("secret")
-    connections = Connections()
+    connections = ApiServer()
     assert connections.server == "https://127.0.0.1:1"
     with pytest.raises(LiveClusterError, match=r'context "in-cluster" cannot be used: .*No such file'):
         ask(connections)
@@ -185,7 +185,7 @@ def test_credentials_that_are_missing_for_a_while(tmp_path: Path) -> None:
         connections = connections_to(server.url, tmp_path, {"tokenFile": str(token)})
         token.unlink()
         with following("Pod", connections) as followed:
-            assert "tokenFile" in followed.until(Interrupted).reason
+            assert "tokenFile" in followed.until(WatchInterrupted).reason
             token.write_text("second")
             followed.until(Alive, 2)
             token.write_text("third")
@@ -199,9 +199,9 @@ def test_a_token_that_no_header_can_hold(tmp_path: Path) -> None:
     with serving(list_of()) as server:
         connections = connections_to(server.url, tmp_path, {"tokenFile": str(token)})
         with following("Pod", connections) as followed:
-            followed.until(Interrupted)
+            followed.until(WatchInterrupted)
             token.write_text("fi\nve")
-            followed.until(Interrupted)
+            followed.until(WatchInterrupted)
             token.write_text("five")
             followed.until(Alive)
 
@@ -212,5 +212,5 @@ def test_closing_ends_a_watch_that_tells_nothing_and_all_that_come(tmp_path: Pat
         with following("Pod", connections) as followed:
             followed.until(Alive)
             connections.close()
-            assert "without sending complete message body" in followed.until(Interrupted).reason
-            assert "the connection is closed" in followed.until(Interrupted).reason
+            assert "without sending complete message body" in followed.until(WatchInterrupted).reason
+            assert "the connection is closed" in followed.until(WatchInterrupted).reason

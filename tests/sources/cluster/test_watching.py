@@ -9,7 +9,16 @@ import pytest
 
 from ringfence.model.objects import Object as ModelObject
 from ringfence.sources.cluster import watch_events as wire
-from ringfence.sources.cluster.watching import Alive, Event, Interrupted, Listed, Page, Removed, Unreadable, Upserted
+from ringfence.sources.cluster.watching import (
+    Alive,
+    Event,
+    Listed,
+    Page,
+    Removed,
+    Unreadable,
+    Upserted,
+    WatchInterrupted,
+)
 
 from .api_server import (
     Answer,
@@ -120,7 +129,7 @@ def test_half_an_event_is_told_when_it_comes_again(tmp_path: Path) -> None:
 def test_a_watch_that_ends_as_it_should_is_no_interruption(tmp_path: Path) -> None:
     with told_by(tmp_path, list_of(), watch(bookmark("2"), then=Then.END)) as (_, followed):
         followed.until(Alive, 3)
-    assert followed.of(Interrupted) == []
+    assert followed.of(WatchInterrupted) == []
 
 
 # --- when everything is listed anew -----------------------------------------------------------------------------------
@@ -139,7 +148,7 @@ def test_a_version_that_is_too_old(tmp_path: Path, expired: Answer) -> None:
         followed.until(Listed, 2)
         followed.until(Alive)
     assert followed.of(Listed)[-1] == Listed("Pod", frozenset({DB}))
-    assert "too old resource version" in followed.of(Interrupted)[0].reason
+    assert "too old resource version" in followed.of(WatchInterrupted)[0].reason
     assert versions(server) == ["list", "7", "list", "9"]
 
 
@@ -171,14 +180,14 @@ def test_a_version_from_which_nonsense_comes(tmp_path: Path, nonsense: Answer, r
     with told_by(tmp_path, list_of(version="7"), nonsense, list_of(version="8")) as (server, followed):
         followed.until(Listed, 2)
         followed.until(Alive)
-    [interrupted] = followed.of(Interrupted)
+    [interrupted] = followed.of(WatchInterrupted)
     assert re.search(reason, interrupted.reason)
     assert versions(server) == ["list", "7", "list", "8"]
 
 
 def test_nonsense_after_an_event_is_asked_for_again(tmp_path: Path) -> None:
     with told_by(tmp_path, list_of(version="7"), watch(bookmark("8"), b"nonsense\n")) as (server, followed):
-        followed.until(Interrupted)
+        followed.until(WatchInterrupted)
         followed.until(Alive)
     assert versions(server) == ["list", "7", "8"]
 
@@ -225,7 +234,7 @@ def test_a_watch_that_stalls(tmp_path: Path) -> None:
     stalled, answered = watch(bookmark("8"), then=Then.STALL), watch(event("ADDED", pod("db", "9")))
     with told_by(tmp_path, list_of(version="7"), stalled, answered, patience=0.3) as (server, followed):
         followed.until(Upserted)
-    assert followed.of(Interrupted)[0].reason == f"{server.url}: not a word for 0.3 s"
+    assert followed.of(WatchInterrupted)[0].reason == f"{server.url}: not a word for 0.3 s"
     assert versions(server)[:3] == ["list", "7", "8"]
 
 
@@ -234,12 +243,12 @@ def test_a_server_that_is_away_for_a_while(tmp_path: Path) -> None:
         with serving(list_of(pod("web"), version="7"), watch(bookmark("8"), then=Then.CUT)) as server:
             followed = stack.enter_context(following("Pod", connections_to(server.url, tmp_path)))
             followed.until(Alive, 2)
-        followed.until(Interrupted, 3)
+        followed.until(WatchInterrupted, 3)
         with serving(watch(event("ADDED", pod("db", "9"))), port=server.server_port) as server:
             followed.until(Upserted)
             assert versions(server) == ["8"]
             stack.close()
-    assert "Connection refused" in followed.of(Interrupted)[-1].reason
+    assert "Connection refused" in followed.of(WatchInterrupted)[-1].reason
     assert len(followed.of(Listed)) == 1
 
 
@@ -264,7 +273,7 @@ def test_a_server_that_is_away_for_a_while(tmp_path: Path) -> None:
 def test_a_list_that_is_none_is_asked_for_again(tmp_path: Path, answer: Answer, reason: str) -> None:
     with told_by(tmp_path, answer, list_of(pod("web"))) as (_, followed):
         followed.until(Alive)
-    [interrupted] = followed.of(Interrupted)
+    [interrupted] = followed.of(WatchInterrupted)
     assert re.search(reason, interrupted.reason)
     assert followed.of(Listed) == [Listed("Pod", frozenset({WEB}))]
 
@@ -280,9 +289,9 @@ def test_a_list_that_is_none_is_asked_for_again(tmp_path: Path, answer: Answer, 
 )
 def test_a_watch_that_is_none_is_opened_again(tmp_path: Path, answer: Answer, reason: str) -> None:
     with told_by(tmp_path, list_of(version="7"), answer, watch(bookmark("8"))) as (server, followed):
-        followed.until(Interrupted)
+        followed.until(WatchInterrupted)
         followed.until(Alive, 2)
-    [interrupted] = followed.of(Interrupted)
+    [interrupted] = followed.of(WatchInterrupted)
     assert re.search(reason, interrupted.reason)
     assert versions(server) == ["list", "7", "7"]
 
@@ -290,7 +299,7 @@ def test_a_watch_that_is_none_is_opened_again(tmp_path: Path, answer: Answer, re
 @pytest.mark.parametrize(("asked", "waited"), [("1", 1), ("9" * 400, 60), ("Wed, 21 Oct 2026 07:28:00 GMT", 0)])
 def test_a_server_that_asks_to_be_left_alone(tmp_path: Path, asked: str, waited: float) -> None:
     with told_by(tmp_path, refuse(429, "slow down", {"Retry-After": asked})) as (_, followed):
-        told = followed.until(Interrupted)
+        told = followed.until(WatchInterrupted)
     assert told.retry_in >= waited
     assert told.retry_in <= max(waited, 0.1)
 
@@ -299,8 +308,8 @@ def test_the_wait_grows_until_something_is_told(tmp_path: Path) -> None:
     useless = [refuse(500, "no leader")] * 4
     answers = list_of(version="7"), *useless, watch(bookmark("8"), then=Then.CUT), refuse(500, "no leader")
     with told_by(tmp_path, *answers) as (_, followed):
-        followed.until(Interrupted, 6)
-    waits = [told.retry_in for told in followed.of(Interrupted)]
+        followed.until(WatchInterrupted, 6)
+    waits = [told.retry_in for told in followed.of(WatchInterrupted)]
     most = [0.1, 0.2, 0.4, 0.8, 0.1, 0.2]
     assert all(limit / 2 <= wait <= limit for wait, limit in zip(waits, most, strict=True))
 
@@ -336,7 +345,7 @@ def test_an_object_that_cannot_be_read_holds_up_no_other(
     assert in_list == in_watch
     assert (in_list.namespace, in_list.name) == name
     assert reason in in_list.reason
-    assert followed.of(Interrupted) == []
+    assert followed.of(WatchInterrupted) == []
 
 
 def test_an_event_of_a_type_that_is_not_known_is_told_of(tmp_path: Path) -> None:
@@ -365,4 +374,4 @@ def test_a_line_without_an_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_what_is_told_is_an_event() -> None:
     """The events that there are: what takes them in has to know them all."""
-    assert set(Event.__args__) == {Page, Listed, Upserted, Removed, Unreadable, Interrupted, Alive}
+    assert set(Event.__args__) == {Page, Listed, Upserted, Removed, Unreadable, WatchInterrupted, Alive}

@@ -1,31 +1,31 @@
 """Objects from a live cluster: credentials, connections, lists and watches."""
 
-from ringfence.sources.cluster.client import Connections
+from ringfence.sources.cluster.client import ApiServer
 from ringfence.sources.cluster.listing import RESOURCES, Resource, current_namespace, read
 from ringfence.sources.cluster.watching import (
     Alive,
     Event,
-    Interrupted,
     Listed,
     Page,
     Removed,
     Unreadable,
     Upserted,
+    WatchInterrupted,
     follow,
 )
 
 __all__ = [
     "RESOURCES",
     "Alive",
-    "Connections",
+    "ApiServer",
     "Event",
-    "Interrupted",
     "Listed",
     "Page",
     "Removed",
     "Resource",
     "Unreadable",
     "Upserted",
+    "WatchInterrupted",
     "current_namespace",
     "follow",
     "read",

@@ -19,7 +19,7 @@ import msgspec
 from ringfence.errors import LiveClusterError
 from ringfence.sources.cluster.credentials import Credential, obtain
 from ringfence.sources.cluster.kubeconfig import Selection, select
-from ringfence.sources.cluster.listing import Refusal, connect
+from ringfence.sources.cluster.listing import ApiStatusError, connect
 
 _PLUGIN_PATIENCE: Final = 60.0
 """Seconds in which a credential plugin has to end: nobody is there to answer its questions."""
@@ -35,7 +35,7 @@ class _Obtained(NamedTuple):
     credential: Credential
 
 
-class Connections:
+class ApiServer:
     """How to reach the cluster of a context, or of the one that is current now. Threads may share it.
 
     The kubeconfig is read again for every client, since credentials can be in it; the context stays the same.
@@ -66,7 +66,7 @@ class Connections:
         try:
             with connect(selection) as client:
                 yield client
-        except Refusal as refusal:
+        except ApiStatusError as refusal:
             if refusal.code == httpx.codes.UNAUTHORIZED:
                 self._forget(obtained)
             raise

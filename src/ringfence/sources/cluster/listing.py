@@ -97,7 +97,7 @@ class ListMetadata(msgspec.Struct, frozen=True):
     resource_version: str = msgspec.field(name="resourceVersion", default="")
 
 
-class Listing(msgspec.Struct, frozen=True):
+class ListPage(msgspec.Struct, frozen=True):
     """One page of a list; its items are not decoded yet."""
 
     metadata: ListMetadata = ListMetadata()
@@ -108,7 +108,7 @@ class _Status(msgspec.Struct, frozen=True):
     message: str = ""
 
 
-class Refusal(Exception):
+class ApiStatusError(Exception):
     """The API server's answer is not what was asked for; the message says why, in its words.
 
     `wait` is for how many seconds it asks to be left alone, 0 if it does not.
@@ -120,7 +120,7 @@ class Refusal(Exception):
         self.wait = wait
 
     @classmethod
-    def of(cls, answer: httpx.Response) -> "Refusal":
+    def of(cls, answer: httpx.Response) -> "ApiStatusError":
         """The refusal that an answer, which was read whole, is."""
         wait = answer.headers.get("Retry-After", "")
         return cls(answer.status_code, _said(answer), float(wait) if wait.isdecimal() else 0)
@@ -130,7 +130,7 @@ def _listed(client: httpx.Client, resource: Resource, selection: Selection) -> l
     server = str(selection.cluster.get("server"))
     try:
         return _list(client, resource, server)
-    except Refusal as refusal:
+    except ApiStatusError as refusal:
         if refusal.code == httpx.codes.UNAUTHORIZED:
             message = f'{server}: the credentials of context "{selection.context}" are not accepted: log in again'
             raise LiveClusterError(f"{message} ({refusal})") from None
@@ -144,7 +144,7 @@ def _list(client: httpx.Client, resource: Resource, server: str) -> list[Found]:
     origin = Origin(server)
     try:
         return [found for item in _items(client, resource.path, PAGE) for found in _read(item, resource.kind, origin)]
-    except Refusal as refusal:
+    except ApiStatusError as refusal:
         if refusal.code != httpx.codes.GONE:
             raise
     # The list changed too long ago for the rest of its pages to be kept: take it all at once.
@@ -161,10 +161,10 @@ def _items(client: httpx.Client, path: str, limit: int) -> Iterator[msgspec.Raw]
             return
 
 
-def get_page(client: httpx.Client, path: str, parameters: dict[str, str]) -> Listing:
+def get_page(client: httpx.Client, path: str, parameters: dict[str, str]) -> ListPage:
     """One page of a list.
 
-    Raises LiveClusterError if the server cannot be reached or understood, and Refusal if it refuses.
+    Raises LiveClusterError if the server cannot be reached or understood, and ApiStatusError if it refuses.
     """
     try:
         answer = client.get(path, params={name: value for name, value in parameters.items() if value})
@@ -173,9 +173,9 @@ def get_page(client: httpx.Client, path: str, parameters: dict[str, str]) -> Lis
         message = f"{client.base_url}: cannot be reached: {said}: is the cluster running, and is it the right context?"
         raise LiveClusterError(message) from None
     if not answer.is_success:
-        raise Refusal.of(answer)
+        raise ApiStatusError.of(answer)
     try:
-        return msgspec.json.decode(answer.content, type=Listing)
+        return msgspec.json.decode(answer.content, type=ListPage)
     except UNREADABLE as error:
         message = f"{client.base_url}: {path} is no list of objects ({error}): is this an API server?"
         raise LiveClusterError(message) from None

@@ -2,7 +2,7 @@
 
 Nothing is trusted to be well-formed: what cannot be read has a name, where it has one, and is small.
 
-Source: kubernetes.io, "Kubernetes API Concepts"; `apimachinery/pkg/apis/meta/v1` (`WatchEvent`, `Status`).
+Source: kubernetes.io, "Kubernetes API Concepts"; `apimachinery/pkg/apis/meta/v1` (`WatchEvent`, `ApiStatus`).
 """
 
 from collections.abc import Iterable, Iterator
@@ -29,7 +29,7 @@ class WatchEvent(msgspec.Struct, frozen=True):
     object: msgspec.Raw
 
 
-class Status(msgspec.Struct, frozen=True):
+class ApiStatus(msgspec.Struct, frozen=True):
     """What went wrong: the object of an ERROR event."""
 
     code: int = 0
@@ -37,7 +37,7 @@ class Status(msgspec.Struct, frozen=True):
     reason: str = ""
 
 
-class Identity(NamedTuple):
+class ObjectKey(NamedTuple):
     """What an object is called, as far as it says so; `version` is that of the cluster when it was last changed."""
 
     namespace: str = ""
@@ -57,7 +57,7 @@ class _Named(msgspec.Struct, frozen=True):
 
 _events: Final = msgspec.json.Decoder(WatchEvent)
 _names: Final = msgspec.json.Decoder(_Named)
-_statuses: Final = msgspec.json.Decoder(Status)
+_statuses: Final = msgspec.json.Decoder(ApiStatus)
 
 
 def lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -87,19 +87,19 @@ def event_of(line: bytes) -> WatchEvent:
         raise LineError(f"a line that is no event ({error}): {line[:80]!r}") from None
 
 
-def identity_of(item: msgspec.Raw) -> Identity:
+def key_of(item: msgspec.Raw) -> ObjectKey:
     """What an object is called, however little else of it can be read."""
     with suppress(*UNREADABLE):
         metadata = _names.decode(item).metadata or _Metadata()
-        return Identity(_text(metadata.namespace), _text(metadata.name), _text(metadata.resource_version))
-    return Identity()
+        return ObjectKey(_text(metadata.namespace), _text(metadata.name), _text(metadata.resource_version))
+    return ObjectKey()
 
 
-def status_of(item: msgspec.Raw) -> Status:
+def status_of(item: msgspec.Raw) -> ApiStatus:
     """What went wrong; if it is not said in the server's way, as it is written."""
     with suppress(*UNREADABLE):
         return _statuses.decode(item)
-    return Status(message=f"an error that cannot be read: {bytes(item)[:80]!r}")
+    return ApiStatus(message=f"an error that cannot be read: {bytes(item)[:80]!r}")
 
 
 def _text(value: object) -> str:

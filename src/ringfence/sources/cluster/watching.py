@@ -25,8 +25,8 @@ from ringfence.errors import DecodingError, LiveClusterError
 from ringfence.model.decoding import decode_json, versions_of
 from ringfence.model.objects import Object
 from ringfence.sources.cluster import watch_events as wire
-from ringfence.sources.cluster.client import Connections
-from ringfence.sources.cluster.listing import PAGE, Refusal, Resource, get_page
+from ringfence.sources.cluster.client import ApiServer
+from ringfence.sources.cluster.listing import PAGE, ApiStatusError, Resource, get_page
 
 PATIENCE: Final = 150.0
 """Seconds without a word from the server after which a watch is opened anew; bookmarks come every minute, if at all."""
@@ -83,7 +83,7 @@ class Unreadable(msgspec.Struct, frozen=True):
     reason: str
 
 
-class Interrupted(msgspec.Struct, frozen=True):
+class WatchInterrupted(msgspec.Struct, frozen=True):
     """The server cannot be heard: what is known may be out of date until the next event; it is tried again."""
 
     kind: str
@@ -97,7 +97,7 @@ class Alive(msgspec.Struct, frozen=True):
     kind: str
 
 
-Event = Page | Listed | Upserted | Removed | Unreadable | Interrupted | Alive
+Event = Page | Listed | Upserted | Removed | Unreadable | WatchInterrupted | Alive
 Deliver = Callable[[Event], None]
 
 
@@ -106,7 +106,7 @@ Deliver = Callable[[Event], None]
 
 def follow(
     resource: Resource,
-    connections: Connections,
+    connections: ApiServer,
     deliver: Deliver,
     ended: threading.Event,
     patience: float = PATIENCE,
@@ -124,8 +124,8 @@ def follow(
             if ended.is_set():
                 return
             waits = _waits() if following.was_told else waits
-            wait = max(next(waits), min(error.wait, _LONGEST_WAIT) if isinstance(error, Refusal) else 0)
-            deliver(Interrupted(resource.kind, _reason(connections.server, resource, error, patience), wait))
+            wait = max(next(waits), min(error.wait, _LONGEST_WAIT) if isinstance(error, ApiStatusError) else 0)
+            deliver(WatchInterrupted(resource.kind, _reason(connections.server, resource, error, patience), wait))
         else:
             waits = _waits()
             wait = next(waits)
@@ -135,7 +135,7 @@ def follow(
 class _Following:
     """How far the following of one kind has come."""
 
-    def __init__(self, resource: Resource, connections: Connections, deliver: Deliver, patience: float) -> None:
+    def __init__(self, resource: Resource, connections: ApiServer, deliver: Deliver, patience: float) -> None:
         self._resource = resource
         self._kind = resource.kind
         self._connections = connections
@@ -157,7 +157,7 @@ class _Following:
                 if not self._version:
                     self._list(client)
                 self._watch(client)
-        except Refusal as refusal:
+        except ApiStatusError as refusal:
             if refusal.code == httpx.codes.GONE:
                 self._version = ""  # what happened since is in no memory any more
             raise
@@ -168,10 +168,10 @@ class _Following:
         while True:
             page = get_page(client, self._resource.path, {"limit": str(PAGE), "continue": position})
             if not page.metadata.resource_version:
-                raise Refusal(httpx.codes.OK, "a list without a version: is this an API server?")
+                raise ApiStatusError(httpx.codes.OK, "a list without a version: is this an API server?")
             items = page.items or ()
             self._deliver(Page(self._kind, [obj for item in items if (obj := self._read(item))]))
-            names.update(wire.identity_of(item)[:2] for item in items)
+            names.update(wire.key_of(item)[:2] for item in items)
             position = page.metadata.continue_
             if not position:
                 self._deliver(Listed(self._kind, frozenset(names)))
@@ -194,7 +194,7 @@ class _Following:
                 self._deliver(Alive(self._kind))
                 self._listen(answer)
         if time.monotonic() - began < _SHORTEST_WATCH and not self.was_told:
-            raise Refusal(answer.status_code, "the watch ended at once")
+            raise ApiStatusError(answer.status_code, "the watch ended at once")
 
     def _question(self) -> dict[str, Any]:
         return {
@@ -219,17 +219,17 @@ class _Following:
         except httpx.ReadTimeout:
             self._lasting = (max(1, int(self._patience / 2)), max(1, int(self._patience * 0.8)))
             raise
-        except (wire.LineError, Refusal):
+        except (wire.LineError, ApiStatusError):
             if not self.was_told:
                 self._version = ""  # it would come again and again
             raise
 
     def _take(self, event: wire.WatchEvent) -> None:
-        """Deliver what an event tells. Raises Refusal if it tells that there will be no other."""
+        """Deliver what an event tells. Raises ApiStatusError if it tells that there will be no other."""
         if event.type == "ERROR":
             status = wire.status_of(event.object)
-            raise Refusal(status.code, status.message or status.reason)
-        namespace, name, version = wire.identity_of(event.object)
+            raise ApiStatusError(status.code, status.message or status.reason)
+        namespace, name, version = wire.key_of(event.object)
         match event.type:
             case "ADDED" | "MODIFIED":
                 if obj := self._read(event.object):
@@ -250,18 +250,20 @@ class _Following:
         except (DecodingError, *wire.UNREADABLE) as error:
             obj, reason = None, str(error)
         if obj is None:
-            self._deliver(Unreadable(self._kind, *wire.identity_of(item)[:2], reason))
+            self._deliver(Unreadable(self._kind, *wire.key_of(item)[:2], reason))
         return obj
 
 
 def _check(answer: httpx.Response) -> None:
-    """Raises Refusal unless this is the beginning of a watch."""
+    """Raises ApiStatusError unless this is the beginning of a watch."""
     if not answer.is_success:
         answer.read()
-        raise Refusal.of(answer)
+        raise ApiStatusError.of(answer)
     content = answer.headers.get("Content-Type", "")
     if not content.startswith("application/json"):
-        raise Refusal(answer.status_code, f"the watch is answered with {content or 'nothing'}: is this an API server?")
+        raise ApiStatusError(
+            answer.status_code, f"the watch is answered with {content or 'nothing'}: is this an API server?"
+        )
 
 
 # --- waiting ----------------------------------------------------------------------------------------------------------
@@ -280,9 +282,9 @@ def _reason(server: str, resource: Resource, error: Exception, patience: float) 
     match error:
         case LiveClusterError():
             return str(error)
-        case Refusal(code=httpx.codes.UNAUTHORIZED):
+        case ApiStatusError(code=httpx.codes.UNAUTHORIZED):
             return f"{server}: the credentials are not accepted ({error}): they are looked for again"
-        case Refusal(code=httpx.codes.FORBIDDEN):
+        case ApiStatusError(code=httpx.codes.FORBIDDEN):
             return f"{server}: {error}: the verbs list and watch on {resource.plural} are needed"
         case httpx.ReadTimeout():
             return f"{server}: not a word for {patience:g} s"
