@@ -22,7 +22,7 @@ from ringfence.engine.state import State
 from ringfence.model.decoding import decode
 from ringfence.model.objects import NetworkPolicy
 from ringfence.model.policies import defaulted
-from ringfence.netlink.messages import NETFILTER, Conversation
+from ringfence.netlink.messages import NETFILTER, NetlinkSocket
 
 Object = dict[str, Any]
 
@@ -93,7 +93,7 @@ def program() -> Iterator[Figure]:
         start = time.perf_counter()
         whole = compiler.program()
         compiled = time.perf_counter()
-        kernel.become(whole)
+        kernel.apply(whole)
         loaded = time.perf_counter()
         elements = sum(len(one.elements) for one in whole.collections.values())
         yield Figure("elements of its sets and maps", elements, "")
@@ -113,7 +113,7 @@ def node() -> Iterator[Figure]:
     with without_collection():
         compiler, kernel = Compiler(state, lambda member: member.node == "node-0"), Kernel()
         yield Figure("compiling its program", seconds(compiler.program) * 1e3, "ms")
-        yield Figure("loading it", seconds(lambda: kernel.become(compiler.program())) * 1e3, "ms")
+        yield Figure("loading it", seconds(lambda: kernel.apply(compiler.program())) * 1e3, "ms")
         yield Figure("tracked connections", open_connections(network), "")
         for change in changes(state, compiler, kernel):
             yield Figure(f"{change.what}, in the kernel", (change.compiling + change.loading) * 1e3, "ms", 10)
@@ -142,7 +142,7 @@ def _made(what: str, state: State, compiler: Compiler, kernel: Kernel, change: C
     start = time.perf_counter()
     changed = compiler.program()
     compiled = time.perf_counter()
-    kernel.become(changed)
+    kernel.apply(changed)
     loaded = time.perf_counter()
     kernel.revoke_forbidden()
     return Change(what, compiled - start, loaded - compiled, time.perf_counter() - loaded)
@@ -177,7 +177,7 @@ def open_connections(network: Network) -> int:
     for port in range(10_000, 10_000 + CONNECTIONS):
         with network.udp(1, port) as client:
             client.sendto(b"x", (address(0), 80))
-    return len(list(list_connections(Conversation(NETFILTER))))
+    return len(list(list_connections(NetlinkSocket(NETFILTER))))
 
 
 # --- transports -------------------------------------------------------------------------------------------------------
@@ -192,16 +192,16 @@ def transports() -> Iterator[Figure]:
     large, small = (Compiler(cluster(apps, 20, 1, 10), lambda member: True).program() for apps in (500, 20))
     name = next(name for name in large.collections if name.startswith("flows4"))
     kernel = Kernel()
-    kernel.become(small)
+    kernel.apply(small)
     script = nft("list", "table", "inet", "ringfence")
     kernel.remove()
-    loads = {"netlink": seconds(partial(kernel.become, small))}
+    loads = {"netlink": seconds(partial(kernel.apply, small))}
     for way, run in WAYS.items():
         kernel.remove()
         loads[way] = seconds(partial(run, script))
     kernel = Kernel()
-    kernel.become(large)
-    one_more = {"netlink": _best(lambda i: kernel.become(with_another(kernel.present, name, i)))}
+    kernel.apply(large)
+    one_more = {"netlink": _best(lambda i: kernel.apply(with_another(kernel.present, name, i)))}
     for byte, (way, run) in enumerate(WAYS.items()):
         prefix = f"add element inet ringfence {name} {{ 12.0.{byte}"
         one_more[way] = _best(lambda i, run=run, prefix=prefix: run(f"{prefix}.{i} . tcp . 80 }}"))  # type: ignore[misc]

@@ -19,7 +19,7 @@ from benchmarks.measuring import Figure
 from ringfence.dataplane.compile.compiler import Compiler
 from ringfence.dataplane.kernel import Kernel
 from ringfence.engine.state import State
-from ringfence.netlink.messages import NETFILTER, REQUEST, Conversation, message
+from ringfence.netlink.messages import NETFILTER, REQUEST, NetlinkSocket, message
 
 SIZES: Final = (1, 100, 1_000, 10_000)
 ROUNDS: Final = 400
@@ -50,9 +50,9 @@ class Lane:
     def __init__(self, isolated: int | None) -> None:
         leave_for_new_network()
         self._network = Network(2)
-        self._conntrack = Conversation(NETFILTER)
+        self._conntrack = NetlinkSocket(NETFILTER)
         if isolated is not None:
-            Kernel().become(Compiler(pods_with_own_policies(isolated), lambda member: True).program())
+            Kernel().apply(Compiler(pods_with_own_policies(isolated), lambda member: True).program())
         self._server = self._network.udp(0, 80)
         self._server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
         self._client = self._network.udp(1, 4000)

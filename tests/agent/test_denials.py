@@ -6,7 +6,7 @@ from tests.engine.members import state_of
 from tests.semantics.objects import Object, admits, labelled, pod, pods, policy, port, sends
 
 from ringfence.agent.denials import QUIET, Denial, Repetitions, explained
-from ringfence.dataplane.packet_log import Logged, read_packet
+from ringfence.dataplane.packet_log import LoggedPacket, read_packet
 from ringfence.dataplane.program.evaluation import Packet
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import Family, parse_address
@@ -29,7 +29,7 @@ def told(
     dropped: bool = True,
 ) -> str:
     (family, one), (_, other) = parse_address(source), parse_address(destination)
-    logged = Logged(Packet(family, one, other, protocol, number), direction, held)
+    logged = LoggedPacket(Packet(family, one, other, protocol, number), direction, held)
     return str(explained(state_of([*PODS, *objects]), logged, dropped=dropped))
 
 

@@ -30,7 +30,7 @@ from ringfence.dataplane.program.program import (
     Program,
     RangeSet,
     Rule,
-    Verdict,
+    RuleVerdict,
     address_key,
 )
 from ringfence.dataplane.program.skeleton import skeleton
@@ -426,7 +426,7 @@ def refused_chains(one: Running) -> Iterator[None]:
     sound = compiler.program
     first, second, third, last = (address_key(Family.IPV4, number) for number in (0, 10, 20, (1 << 32) - 1))
     overlapping = RangeSet(ADDRESS[Family.IPV4], frozenset({(first, third), (second, last)}))
-    looking = Rule((Lookup((Field.SOURCE_4,), "wrong"),), Verdict.RETURN)
+    looking = Rule((Lookup((Field.SOURCE_4,), "wrong"),), RuleVerdict.RETURN)
 
     def unsound() -> Program:
         program = sound()

@@ -14,7 +14,7 @@ from ringfence.dataplane.program.program import (
     Move,
     Program,
     Rule,
-    Verdict,
+    RuleVerdict,
     VerdictMap,
     address_key,
     flow_key,
@@ -55,7 +55,7 @@ def program(isolated: Mapping[tuple[Direction, int], Iterable[Peer]]) -> Program
     return base.changed(collections, chains)
 
 
-RETURN = Verdict.RETURN
+RETURN = RuleVerdict.RETURN
 
 
 def flows(family: Family, peers: Iterable[Peer]) -> HashSet:

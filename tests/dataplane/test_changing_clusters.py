@@ -142,12 +142,12 @@ class Cluster:
 def test_no_change_of_any_object_loses_or_passes_a_packet() -> None:
     network, cluster = Network(3), Cluster()
     compiler, kernel = Compiler(cluster.state, lambda member: True), Kernel()
-    kernel.become(compiler.program())
+    kernel.apply(compiler.program())
     before = kernel.transactions
     with traffic(network, allowed=FRIEND, forbidden=STRANGER, to=SERVER) as result:
         for count in range(CHANGES):
             cluster.change()
-            kernel.become(compiler.program())
+            kernel.apply(compiler.program())
             if count % REVIEW_EVERY == 0:
                 kernel.revoke_forbidden()
     assert kernel.transactions - before > 1_000

@@ -12,11 +12,11 @@ import pytest
 from tests.dataplane.network import Network, address, in_own_network, number, received, stand_behind
 from tests.dataplane.programs import TCP, UDP, key, program
 
-from ringfence.dataplane.connections import End, Tracked, forbidden, list_connections
+from ringfence.dataplane.connections import ConnectionEnd, TrackedConnection, forbidden, list_connections
 from ringfence.dataplane.kernel import Kernel
 from ringfence.dataplane.program.skeleton import skeleton
 from ringfence.model.policies import Direction
-from ringfence.netlink.messages import NETFILTER, Conversation
+from ringfence.netlink.messages import NETFILTER, NetlinkSocket
 from ringfence.sets.addresses import FAMILIES, NO_ADDRESSES, Family
 
 IN, OUT = Direction.INGRESS, Direction.EGRESS
@@ -27,8 +27,8 @@ OPEN = program({(IN, 0): [(1, TCP, 80), (2, TCP, 80), (1, UDP, 80), (2, UDP, 80)
 TIGHTENED = program({(IN, 0): [(2, TCP, 80), (2, UDP, 80)]})
 
 
-def tracked() -> list[Tracked]:
-    return list(list_connections(Conversation(NETFILTER)))
+def tracked() -> list[TrackedConnection]:
+    return list(list_connections(NetlinkSocket(NETFILTER)))
 
 
 def tcp_connection(
@@ -46,7 +46,7 @@ def tcp_connection(
 @in_own_network
 def test_a_connection_is_listed_with_its_ends(family: Family) -> None:
     network = Network(2)
-    Kernel().become(OPEN)
+    Kernel().apply(OPEN)
     client, server = tcp_connection(network, 1, 0, family)
     [one] = [one for one in tracked() if one.protocol == TCP]
     port = client.getsockname()[1]
@@ -62,7 +62,7 @@ def test_numbers_are_those_that_the_conntrack_program_prints() -> None:
     if tool is None:
         pytest.skip("the program conntrack is missing")
     network = Network(2)
-    Kernel().become(OPEN)
+    Kernel().apply(OPEN)
     ends = tcp_connection(network, 1, 0)
     printed = subprocess.run([tool, "-L", "-o", "id"], capture_output=True, text=True, check=True).stdout
     assert {int(found) for found in re.findall(r"id=(\d+)", printed)} == {one.identifier for one in tracked()}
@@ -73,13 +73,13 @@ def test_numbers_are_those_that_the_conntrack_program_prints() -> None:
 @in_own_network
 def test_connections_of_some_addresses_are_found_among_all(others: int) -> None:
     network = Network(3)
-    Kernel().become(OPEN)
+    Kernel().apply(OPEN)
     ends = [tcp_connection(network, client, 0) for client in (1, 2)]
     about = {key(1, V4), *(key(pod, V4) for pod in range(3, 3 + others))}
-    found = {one.original[0].address for one in list_connections(Conversation(NETFILTER), about)}
+    found = {one.original[0].address for one in list_connections(NetlinkSocket(NETFILTER), about)}
     assert number(1) in found
     assert others or number(2) not in found
-    assert not list(list_connections(Conversation(NETFILTER), ()))
+    assert not list(list_connections(NetlinkSocket(NETFILTER), ()))
     del ends
 
 
@@ -89,11 +89,11 @@ def test_connections_of_some_addresses_are_found_among_all(others: int) -> None:
 def test_a_forbidden_tcp_connection_ends_whoever_speaks_first(first: str, family: Family) -> None:
     network = Network(3)
     kernel = Kernel()
-    kernel.become(OPEN)
+    kernel.apply(OPEN)
     client, server = tcp_connection(network, 1, 0, family)
     client.sendall(b"before")
     assert received(server) == b"before"
-    kernel.become(TIGHTENED)
+    kernel.apply(TIGHTENED)
     assert len(kernel.revoke_forbidden()) == 1
     speaking, listening = (client, server) if first == "client" else (server, client)
     for _ in range(2):
@@ -107,13 +107,13 @@ def test_a_forbidden_tcp_connection_ends_whoever_speaks_first(first: str, family
 def test_a_forbidden_udp_flow_ends_whoever_speaks_first(first: str) -> None:
     network = Network(3)
     kernel = Kernel()
-    kernel.become(OPEN)
+    kernel.apply(OPEN)
     server, client = network.udp(0, 80), network.udp(1, 4000)
     server.connect((address(1), 4000))
     client.connect((address(0), 80))
     client.send(b"before")
     assert received(server) == b"before"
-    kernel.become(TIGHTENED)
+    kernel.apply(TIGHTENED)
     kernel.revoke_forbidden()
     speaking, listening = (client, server) if first == "client" else (server, client)
     for _ in range(2):
@@ -126,14 +126,14 @@ def test_a_forbidden_udp_flow_ends_whoever_speaks_first(first: str) -> None:
 def test_a_neighbour_that_is_still_allowed_loses_no_byte() -> None:
     network = Network(3)
     kernel = Kernel()
-    kernel.become(OPEN)
+    kernel.apply(OPEN)
     cut, _ = tcp_connection(network, 1, 0)
     streaming, server = tcp_connection(network, 2, 0)
     with receiving(server) as total:
         for i in range(50):
             streaming.sendall(b"x" * 20_000)
             if i == 20:
-                kernel.become(TIGHTENED)
+                kernel.apply(TIGHTENED)
                 kernel.revoke_forbidden()
         streaming.shutdown(socket.SHUT_WR)
     assert total == [1_000_000]
@@ -161,11 +161,11 @@ def receiving(server: socket.socket) -> Iterator[list[int]]:
 def test_a_connection_that_is_allowed_again_goes_on() -> None:
     network = Network(3)
     kernel = Kernel()
-    kernel.become(OPEN)
+    kernel.apply(OPEN)
     client, server = tcp_connection(network, 1, 0)
-    kernel.become(TIGHTENED)
+    kernel.apply(TIGHTENED)
     assert kernel.revoke_forbidden()
-    kernel.become(OPEN)
+    kernel.apply(OPEN)
     assert not kernel.revoke_forbidden()
     client.sendall(b"again")
     assert received(server) == b"again"
@@ -175,12 +175,12 @@ def test_a_connection_that_is_allowed_again_goes_on() -> None:
 def test_what_changes_for_others_leaves_a_revoked_connection_revoked() -> None:
     network = Network(3)
     kernel = Kernel()
-    kernel.become(OPEN)
+    kernel.apply(OPEN)
     client, server = tcp_connection(network, 1, 0)
-    kernel.become(TIGHTENED)
+    kernel.apply(TIGHTENED)
     revoked = kernel.revoke_forbidden()
     assert kernel.revoke_forbidden() == revoked, "nothing changed"
-    kernel.become(program({(IN, 0): [(2, TCP, 80), (2, UDP, 80)], (OUT, 2): []}))
+    kernel.apply(program({(IN, 0): [(2, TCP, 80), (2, UDP, 80)], (OUT, 2): []}))
     assert kernel.revoke_forbidden() == revoked
     client.sendall(b"x")
     assert received(server) is None
@@ -191,11 +191,11 @@ def test_a_connection_opened_in_between_is_judged_with_all_others() -> None:
     """Before it was opened and after, the same program was in force, but not meanwhile."""
     network = Network(3)
     kernel = Kernel()
-    kernel.become(TIGHTENED)
+    kernel.apply(TIGHTENED)
     kernel.revoke_forbidden()
-    kernel.become(OPEN)
+    kernel.apply(OPEN)
     client, server = tcp_connection(network, 1, 0)
-    kernel.become(TIGHTENED)
+    kernel.apply(TIGHTENED)
     assert len(kernel.revoke_forbidden()) == 1
     client.sendall(b"x")
     assert received(server) is None
@@ -205,9 +205,9 @@ def test_a_connection_opened_in_between_is_judged_with_all_others() -> None:
 def test_the_number_of_a_connection_that_is_gone_is_forgotten() -> None:
     network = Network(3)
     kernel = Kernel()
-    kernel.become(OPEN)
+    kernel.apply(OPEN)
     ends = tcp_connection(network, 1, 0)
-    kernel.become(TIGHTENED)
+    kernel.apply(TIGHTENED)
     assert kernel.revoke_forbidden()
     flush_connections()
     assert not kernel.revoke_forbidden()
@@ -226,13 +226,13 @@ def flush_connections() -> None:
 def test_revoked_connections_outlive_the_process() -> None:
     network = Network(3)
     kernel = Kernel()
-    kernel.become(OPEN)
+    kernel.apply(OPEN)
     client, server = tcp_connection(network, 1, 0)
-    kernel.become(TIGHTENED)
+    kernel.apply(TIGHTENED)
     revoked = kernel.revoke_forbidden()
     later = Kernel()
     assert later.revoked == revoked
-    later.become(TIGHTENED)
+    later.apply(TIGHTENED)
     client.sendall(b"x")
     assert received(server) is None
 
@@ -242,12 +242,12 @@ def test_behind_a_service_it_is_the_pod_that_counts() -> None:
     network = Network(3)
     stand_behind("10.96.0.1", address(0))
     kernel = Kernel()
-    kernel.become(OPEN)
+    kernel.apply(OPEN)
     listener = network.listener(0, 80)
     with network.inside(1):
         client = socket.create_connection(("10.96.0.1", 80), timeout=2)
     server, _ = listener.accept()
-    kernel.become(TIGHTENED)
+    kernel.apply(TIGHTENED)
     assert len(kernel.revoke_forbidden()) == 1
     client.sendall(b"x")
     assert received(server) is None
@@ -257,11 +257,11 @@ def test_behind_a_service_it_is_the_pod_that_counts() -> None:
 def test_what_the_node_opened_is_never_revoked() -> None:
     network = Network(1)
     kernel = Kernel()
-    kernel.become(skeleton())
+    kernel.apply(skeleton())
     with network.listener(0, 80) as listener:
         probe = socket.create_connection((address(0), 80), timeout=2)
         called, _ = listener.accept()
-    kernel.become(program({(IN, 0): [], (OUT, 0): []}))
+    kernel.apply(program({(IN, 0): [], (OUT, 0): []}))
     assert not kernel.revoke_forbidden()
     called.sendall(b"alive")
     assert received(probe) == b"alive"
@@ -270,9 +270,9 @@ def test_what_the_node_opened_is_never_revoked() -> None:
 def test_the_source_counts_as_sent_and_the_destination_as_answering() -> None:
     """Addresses are translated on both ways; policies apply in between."""
     pod, service, node = number(1), 1, 2
-    sent = End(pod, 4000), End(service, 443)
-    answering = End(number(0), 80), End(node, 61000)
-    one = Tracked(7, V4, TCP, sent, answering)
+    sent = ConnectionEnd(pod, 4000), ConnectionEnd(service, 443)
+    answering = ConnectionEnd(number(0), 80), ConnectionEnd(node, 61000)
+    one = TrackedConnection(7, V4, TCP, sent, answering)
     assert one.opening.source == pod
     assert (one.opening.destination, one.opening.port) == (number(0), 80)
     assert not list(forbidden(OPEN, [one], NO_ADDRESSES))

@@ -7,7 +7,7 @@ import pytest
 from tests.dataplane.network import Network, address, in_own_network, lose_privileges, nft, number, received
 from tests.dataplane.programs import TCP, UDP, program
 
-from ringfence.dataplane.kernel import Kernel
+from ringfence.dataplane.kernel import Kernel, ProfilesRefused
 from ringfence.dataplane.program.program import (
     ADDRESS,
     FLOW,
@@ -19,7 +19,7 @@ from ringfence.dataplane.program.program import (
     ProtocolIs,
     RangeSet,
     Rule,
-    Verdict,
+    RuleVerdict,
     address_key,
     flow_key,
     port_key,
@@ -72,7 +72,7 @@ def varied() -> Program:
 
 
 def allowing(*conditions: Lookup | ProtocolIs) -> Rule:
-    return Rule(conditions, Verdict.RETURN)
+    return Rule(conditions, RuleVerdict.RETURN)
 
 
 def ranges(family: Family, *spans: tuple[int, int]) -> frozenset[tuple[bytes, bytes]]:
@@ -90,7 +90,7 @@ def test_at_first_there_is_nothing() -> None:
 
 @in_own_network
 def test_what_was_put_in_is_read_back() -> None:
-    Kernel().become(varied())
+    Kernel().apply(varied())
     assert Kernel().present == varied()
 
 
@@ -98,22 +98,22 @@ def test_what_was_put_in_is_read_back() -> None:
 def test_one_program_takes_the_place_of_another() -> None:
     kernel = Kernel()
     for after in (varied(), program({(IN, 1): [(0, TCP, 80)]}), skeleton(), varied()):
-        kernel.become(after)
+        kernel.apply(after)
         assert kernel.present == Kernel().present == after
 
 
 @in_own_network
 def test_a_new_process_finds_everything_and_changes_only_what_differs() -> None:
-    Kernel().become(varied())
+    Kernel().apply(varied())
     handles = nft("-a", "list", "table", "inet", "ringfence")
-    Kernel().become(varied())
+    Kernel().apply(varied())
     assert nft("-a", "list", "table", "inet", "ringfence") == handles
 
 
 @in_own_network
 def test_the_nft_program_can_list_and_check_it() -> None:
     """Encodings are those of nft itself: what it lists, it accepts as its own input."""
-    Kernel().become(varied())
+    Kernel().apply(varied())
     listing = nft("list", "table", "inet", "ringfence")
     for line in (
         "ct id @revoked drop",
@@ -152,7 +152,7 @@ DAMAGES = [
 @in_own_network
 def test_damage_is_noticed_and_repaired(damage: str) -> None:
     kernel = Kernel()
-    kernel.become(varied())
+    kernel.apply(varied())
     assert not kernel.repair()
     nft(*damage.split(" "))
     assert kernel.repair()
@@ -163,7 +163,7 @@ def test_damage_is_noticed_and_repaired(damage: str) -> None:
 @in_own_network
 def test_an_object_replaced_by_one_of_another_kind_is_repaired() -> None:
     kernel = Kernel()
-    kernel.become(varied())
+    kernel.apply(varied())
     nft("delete chain inet ringfence ingress_varied; delete set inet ringfence pods")
     nft("add set inet ringfence pods { type mark; }")
     assert kernel.repair()
@@ -173,11 +173,11 @@ def test_an_object_replaced_by_one_of_another_kind_is_repaired() -> None:
 @in_own_network
 def test_a_program_that_met_damage_can_be_put_in_again() -> None:
     kernel = Kernel()
-    kernel.become(varied())
+    kernel.apply(varied())
     nft("flush ruleset")
     with pytest.raises(KernelError):
-        kernel.become(program({(IN, 1): []}))
-    kernel.become(program({(IN, 1): []}))
+        kernel.apply(program({(IN, 1): []}))
+    kernel.apply(program({(IN, 1): []}))
     assert Kernel().present == program({(IN, 1): []})
 
 
@@ -186,7 +186,7 @@ def test_other_tables_are_left_alone() -> None:
     nft("add table inet other; add set inet other ringfence { type ipv4_addr; }; add table ip ringfence")
     before = nft("list ruleset")
     kernel = Kernel()
-    kernel.become(varied())
+    kernel.apply(varied())
     kernel.remove()
     assert nft("list ruleset") == before
 
@@ -198,22 +198,22 @@ def test_what_is_too_large_for_one_transaction_is_split() -> None:
     spans = ranges(V4, *((at * 4, at * 4 + 1) for at in range(20_000)))
     large = skeleton().changed({"pods": HashSet(ADDRESS[V4], pods), "blocks": RangeSet(ADDRESS[V4], spans)})
     kernel = Kernel()
-    kernel.become(large)
+    kernel.apply(large)
     assert Kernel().present == large
     fewer = large.changed({"pods": HashSet(ADDRESS[V4], frozenset(sorted(pods)[:100]))})
-    kernel.become(fewer)
+    kernel.apply(fewer)
     assert Kernel().present == fewer
 
 
 @in_own_network
 def test_a_refusal_names_the_object_and_leaves_the_rest() -> None:
     kernel = Kernel()
-    kernel.become(varied())
+    kernel.apply(varied())
     overlapping = ranges(V4, (0, 10), (5, 20))
     wrong = varied().changed({"wrong": RangeSet(ADDRESS[V4], overlapping)})
     with pytest.raises(KernelError, match="wrong"):
-        kernel.become(wrong)
-    kernel.become(varied())
+        kernel.apply(wrong)
+    kernel.apply(varied())
     assert Kernel().present == varied()
 
 
@@ -227,11 +227,12 @@ def test_a_profile_that_is_refused_closes_its_own_pods_and_no_others() -> None:
         {"ingress_0": profile_chain(IN, (allowing(Lookup((Field.SOURCE_4,), "wrong")),))},
     )
     kernel = Kernel()
-    [refusal] = kernel.become(wrong)
-    assert refusal.refused == "wrong"
+    with pytest.raises(ProfilesRefused, match="wrong") as raised:
+        kernel.apply(wrong)
+    assert [refusal.refused for refusal in raised.value.refusals] == ["wrong"]
     assert reached(network, 3) == {1, 2}
     assert not kernel.repair(), "the others stay as they are"
-    assert not kernel.become(both)
+    kernel.apply(both)
     assert reached(network, 3) == {0, 1, 2}
 
 
@@ -250,10 +251,10 @@ def test_an_unknown_address_in_a_held_range_is_closed_except_for_its_node() -> N
     held = {"held4": RangeSet(ADDRESS[V4], ranges(V4, (number(0), number(1))))}
     known = {"known4": HashSet(ADDRESS[V4], frozenset({address_key(V4, number(1))}))}
     kernel = Kernel()
-    kernel.become(skeleton(holds=True).changed(held))
+    kernel.apply(skeleton(holds=True).changed(held))
     assert reached(network, 2) == {2}
     assert reached(network, 0) == {0}, "nobody but itself"
-    kernel.become(skeleton(holds=True).changed({**held, **known}))
+    kernel.apply(skeleton(holds=True).changed({**held, **known}))
     assert reached(network, 2) == {1, 2}
     assert reached(network, 1) == {1, 2}
     new_pod = network.udp(0, 81)
@@ -265,14 +266,14 @@ def test_an_unknown_address_in_a_held_range_is_closed_except_for_its_node() -> N
 def test_drops_are_counted_for_each_pod_and_direction() -> None:
     network = Network(3)
     kernel = Kernel()
-    kernel.become(program({(IN, 0): [(1, UDP, 80)], (OUT, 2): []}))
+    kernel.apply(program({(IN, 0): [(1, UDP, 80)], (OUT, 2): []}))
     sender, stranger = network.udp(1), network.udp(2)
     for _ in range(3):
         sender.sendto(b"x", (address(0), 81))
         stranger.sendto(b"x", (address(1), 80))
     drops = {(one.direction, one.address): one.packets for one in kernel.drops() if one.packets}
     assert drops == {(IN, number(0)): 3, (OUT, number(2)): 3}
-    kernel.become(program({(IN, 0): [(1, UDP, 81)], (OUT, 2): []}))
+    kernel.apply(program({(IN, 0): [(1, UDP, 81)], (OUT, 2): []}))
     assert {one.packets for one in kernel.drops() if one.family is V4} == {3}, "other rules, same counts"
 
 
@@ -280,4 +281,4 @@ def test_drops_are_counted_for_each_pod_and_direction() -> None:
 def test_without_privileges_the_error_says_what_to_do() -> None:
     lose_privileges()
     with pytest.raises(KernelError, match="NET_ADMIN"):
-        Kernel().become(skeleton())
+        Kernel().apply(skeleton())

@@ -43,7 +43,7 @@ def on_node(family: Family, port: int = 0, own: str = "") -> socket.socket:
 @in_own_network
 def test_a_process_on_the_node_reaches_the_nodes_own_address_among_the_pods(family: Family) -> None:
     Network(2)
-    Kernel().become(all_held())
+    Kernel().apply(all_held())
     server = on_node(family, 7000)
     for link in range(2):
         on_node(family).sendto(b"x", (gateway(link, family), 7000))
@@ -55,7 +55,7 @@ def test_a_process_on_the_node_reaches_the_nodes_own_address_among_the_pods(fami
 def test_the_node_hears_what_it_says_to_a_group(family: Family) -> None:
     """The copy for itself comes in over the link to the pods, not over the loopback interface."""
     Network(1)
-    Kernel().become(all_held())
+    Kernel().apply(all_held())
     link = socket.if_nametoindex("pod0")
     server, client = on_node(family, 7000), on_node(family, own=gateway(0, family))
     if family is Family.IPV4:
@@ -73,7 +73,7 @@ def test_the_node_hears_what_it_says_to_a_group(family: Family) -> None:
 @in_own_network
 def test_the_node_hears_its_own_broadcast() -> None:
     Network(1)
-    Kernel().become(all_held())
+    Kernel().apply(all_held())
     server, client = on_node(Family.IPV4, 7000), on_node(Family.IPV4, own=gateway(0))
     client.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
     client.sendto(b"x", ("10.0.0.255", 7000))
@@ -84,7 +84,7 @@ def test_the_node_hears_its_own_broadcast() -> None:
 @in_own_network
 def test_the_node_hears_the_errors_of_a_held_pod_that_it_spoke_to(family: Family) -> None:
     Network(1)
-    Kernel().become(all_held())
+    Kernel().apply(all_held())
     client = on_node(family)
     client.connect((address(0, family), 7000))
     client.settimeout(2)
@@ -98,7 +98,7 @@ def test_the_node_hears_the_errors_of_a_held_pod_that_it_spoke_to(family: Family
 def test_a_held_pod_hears_the_errors_of_its_node(family: Family) -> None:
     """Its packet ends at the node, which says so with an address that is held as well."""
     network = Network(2)
-    Kernel().become(all_held())
+    Kernel().apply(all_held())
     with network.inside(0):
         client = socket.socket(socket_family(family), socket.SOCK_DGRAM)
         if family is Family.IPV4:
@@ -118,7 +118,7 @@ def test_a_held_pod_hears_the_errors_of_its_node(family: Family) -> None:
 @in_own_network
 def test_a_held_pod_still_does_not_reach_its_node(family: Family) -> None:
     network = Network(1)
-    Kernel().become(all_held())
+    Kernel().apply(all_held())
     server = on_node(family, 7000)
     network.udp(0, 0, family).sendto(b"x", (gateway(0, family), 7000))
     assert received(server) is None

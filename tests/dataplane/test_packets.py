@@ -30,7 +30,7 @@ both_families = pytest.mark.parametrize("family", FAMILIES, ids=str)
 
 def enforce(wanted: Program) -> Kernel:
     kernel = Kernel()
-    kernel.become(wanted)
+    kernel.apply(wanted)
     return kernel
 
 

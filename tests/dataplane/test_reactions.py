@@ -14,7 +14,7 @@ from tests.semantics.objects import Object, labelled, pod, policy
 
 from ringfence.dataplane.compile.compiler import Compiler
 from ringfence.dataplane.kernel import Kernel
-from ringfence.dataplane.packet_log import Logged, PacketLog
+from ringfence.dataplane.packet_log import LoggedPacket, PacketLog
 from ringfence.dataplane.program.evaluation import Packet
 from ringfence.dataplane.program.skeleton import Logging, Reaction, skeleton
 from ringfence.errors import KernelError
@@ -37,9 +37,9 @@ def on_node(app: str, place: int) -> Object:
 BOTH = (on_node("server", SERVER), on_node("client", CLIENT))
 
 
-def become(kernel: Kernel, reaction: Reaction, *objects: Object, held: Addresses = NO_ADDRESSES) -> None:
+def apply(kernel: Kernel, reaction: Reaction, *objects: Object, held: Addresses = NO_ADDRESSES) -> None:
     state = cluster_of(objects).state
-    kernel.become(Compiler(state, lambda member: True, held, reaction).program())
+    kernel.apply(Compiler(state, lambda member: True, held, reaction).program())
 
 
 def passes(network: Network, family: Family = Family.IPV4) -> bool:
@@ -58,9 +58,9 @@ def logging() -> Iterator[PacketLog]:
         log.close()
 
 
-def everything_logged(log: PacketLog, expected: int) -> list[Logged]:
+def everything_logged(log: PacketLog, expected: int) -> list[LoggedPacket]:
     """All that is logged, as soon as it is as much as is expected; nothing more may come soon after."""
-    found: list[Logged] = []
+    found: list[LoggedPacket] = []
     while True:
         log._conversation._socket.settimeout(5 if len(found) < expected else 0.3)
         try:
@@ -77,7 +77,7 @@ def test_what_the_kernel_holds_is_what_was_put_in(reaction: Reaction, holds: boo
     @in_own_network
     def run() -> None:
         program = skeleton(holds=holds, reaction=reaction)
-        Kernel().become(program)
+        Kernel().apply(program)
         assert Kernel().present == program
         assert not Kernel().repair()
 
@@ -91,7 +91,7 @@ class TestObserving:
         @in_own_network
         def run() -> None:
             network, kernel = Network(2), Kernel()
-            become(kernel, OBSERVING, *BOTH, closed)
+            apply(kernel, OBSERVING, *BOTH, closed)
             assert passes(network, family)
             assert sum(one.packets for one in kernel.drops()) == 1
 
@@ -100,7 +100,7 @@ class TestObserving:
     @in_own_network
     def test_a_packet_that_both_sides_deny_is_counted_for_both(self) -> None:
         network, kernel = Network(2), Kernel()
-        become(kernel, OBSERVING, *BOTH, CLOSED_SERVER, CLOSED_CLIENT | {"metadata": {"name": "q", "namespace": "x"}})
+        apply(kernel, OBSERVING, *BOTH, CLOSED_SERVER, CLOSED_CLIENT | {"metadata": {"name": "q", "namespace": "x"}})
         assert passes(network)
         counted = {one.direction: one.packets for one in kernel.drops() if one.packets}
         assert counted == {Direction.EGRESS: 1, Direction.INGRESS: 1}
@@ -108,36 +108,36 @@ class TestObserving:
     @in_own_network
     def test_unknown_addresses_pass(self) -> None:
         network, kernel = Network(2), Kernel()
-        become(kernel, OBSERVING, BOTH[SERVER], held=EVERYTHING)
+        apply(kernel, OBSERVING, BOTH[SERVER], held=EVERYTHING)
         assert passes(network)
 
     @in_own_network
     def test_one_may_begin_to_enforce_and_cease_again(self) -> None:
         network, kernel = Network(2), Kernel()
         for reaction in (OBSERVING, Reaction(), OBSERVING):
-            become(kernel, reaction, *BOTH, CLOSED_SERVER, held=EVERYTHING)
+            apply(kernel, reaction, *BOTH, CLOSED_SERVER, held=EVERYTHING)
             assert passes(network) is not reaction.drops
 
     @in_own_network
     def test_a_connection_that_was_revoked_goes_on(self) -> None:
         """At once: the process that observes may be one that is told to leave connections alone."""
         network, enforcing = Network(2), Kernel()
-        enforcing.become(program({(Direction.INGRESS, 0): [(1, TCP, 80)]}))
+        enforcing.apply(program({(Direction.INGRESS, 0): [(1, TCP, 80)]}))
         with network.listener(0, 80) as listener:
             client = network.connect(1, 0, 80)
             server, _ = listener.accept()
         closed = program({(Direction.INGRESS, 0): []})
-        enforcing.become(closed)
+        enforcing.apply(closed)
         assert enforcing.revoke_forbidden()
 
         observing = Kernel()
-        observing.become(closed.changed(chains=skeleton(reaction=OBSERVING).chains))
+        observing.apply(closed.changed(chains=skeleton(reaction=OBSERVING).chains))
         client.sendall(b"x")
         assert received(server) == b"x"
         assert not observing.revoke_forbidden()
 
         again = Kernel()
-        again.become(closed)
+        again.apply(closed)
         assert again.revoke_forbidden()
         client.sendall(b"y")
         assert received(server) is None
@@ -148,11 +148,11 @@ class TestObserving:
         network, kernel = Network(3), Kernel()
         wide = program({(Direction.INGRESS, 0): [(1, UDP, PORT), (2, UDP, 1)]})
         narrow = program({(Direction.INGRESS, 0): [(2, UDP, 1)], (Direction.EGRESS, 1): []})
-        kernel.become(wide)
+        kernel.apply(wide)
         with traffic(network, allowed=1, forbidden=2, to=0) as result:
             for _ in range(50):
-                kernel.become(narrow.changed(chains=skeleton(reaction=OBSERVING).chains))
-                kernel.become(wide)
+                kernel.apply(narrow.changed(chains=skeleton(reaction=OBSERVING).chains))
+                kernel.apply(wide)
         assert result.allowed.sent > 1000
         assert result.allowed.arrived == result.allowed.sent
         assert result.forbidden.arrived, "what is observed passes"
@@ -170,18 +170,18 @@ class TestLogging:
         @in_own_network
         def run() -> None:
             network, kernel = Network(2), Kernel()
-            become(kernel, Reaction(drops, LOGGING.logging), *BOTH, closed)
+            apply(kernel, Reaction(drops, LOGGING.logging), *BOTH, closed)
             with logging() as log:
                 assert passes(network, family) is not drops
                 packet = Packet(family, number(CLIENT, family), number(SERVER, family), socket.IPPROTO_UDP, 80)
-                assert everything_logged(log, 1) == [Logged(packet, direction, held=False)]
+                assert everything_logged(log, 1) == [LoggedPacket(packet, direction, held=False)]
 
         run()
 
     @in_own_network
     def test_every_protocol_is_told_with_its_port_if_it_has_one(self) -> None:
         network, kernel = Network(2), Kernel()
-        become(kernel, LOGGING, *BOTH, CLOSED_SERVER)
+        apply(kernel, LOGGING, *BOTH, CLOSED_SERVER)
         with logging() as log:
             with pytest.raises(TimeoutError):
                 network.connect(CLIENT, SERVER, 443)
@@ -194,7 +194,7 @@ class TestLogging:
     @in_own_network
     def test_an_address_that_nobody_knows_yet_is_told_as_such(self) -> None:
         network, kernel = Network(2), Kernel()
-        become(kernel, LOGGING, BOTH[SERVER], held=EVERYTHING)
+        apply(kernel, LOGGING, BOTH[SERVER], held=EVERYTHING)
         with logging() as log:
             assert not passes(network)
             [logged] = everything_logged(log, 1)
@@ -204,7 +204,7 @@ class TestLogging:
     @in_own_network
     def test_what_passes_is_not_told(self) -> None:
         network, kernel = Network(2), Kernel()
-        become(kernel, LOGGING, *BOTH)
+        apply(kernel, LOGGING, *BOTH)
         with logging() as log:
             assert passes(network)
             assert everything_logged(log, 0) == []
@@ -212,7 +212,7 @@ class TestLogging:
     @in_own_network
     def test_more_than_the_rate_is_dropped_without_a_word(self) -> None:
         network, kernel = Network(2), Kernel()
-        become(kernel, Reaction(logging=Logging(GROUP, 5)), *BOTH, CLOSED_SERVER)
+        apply(kernel, Reaction(logging=Logging(GROUP, 5)), *BOTH, CLOSED_SERVER)
         client = network.udp(CLIENT)
         with logging() as log:
             for _ in range(200):
@@ -241,7 +241,7 @@ def test_the_node_speaks_to_itself_whatever_is_held(family: Family) -> None:
     @in_own_network
     def run() -> None:
         Network(2)
-        become(Kernel(), Reaction(), *BOTH, held=EVERYTHING)
+        apply(Kernel(), Reaction(), *BOTH, held=EVERYTHING)
         with socket.socket(socket_family(family), socket.SOCK_DGRAM) as server:
             server.bind((gateway(SERVER, family), 9))
             with socket.socket(socket_family(family), socket.SOCK_DGRAM) as client:

@@ -32,7 +32,7 @@ from ringfence.dataplane.program.program import PORT as PORT_KEY
 from ringfence.dataplane.program.skeleton import profile_chain
 from ringfence.dataplane.update.commands import DeleteTable
 from ringfence.model.policies import Direction
-from ringfence.netlink.messages import NETFILTER, Conversation
+from ringfence.netlink.messages import NETFILTER, NetlinkSocket
 from ringfence.sets.addresses import Family
 
 IN, OUT = Direction.INGRESS, Direction.EGRESS
@@ -107,7 +107,7 @@ def alternating(*programs: Program) -> Callable[[Kernel], int]:
         for count, one in enumerate(cycle(programs)):
             if time.monotonic() > end:
                 return count
-            kernel.become(one)
+            kernel.apply(one)
         raise AssertionError
 
     return run
@@ -144,7 +144,7 @@ CHANGES = {
 def test_no_change_loses_or_passes_a_packet(change: str) -> None:
     network = Network(3)
     kernel = Kernel()
-    kernel.become(barring("flows", at_server=True, at_stranger=True))
+    kernel.apply(barring("flows", at_server=True, at_stranger=True))
     with traffic(network, allowed=FRIEND, forbidden=STRANGER, to=SERVER) as result:
         changes = CHANGES[change](kernel)
     assert changes > 20
@@ -165,6 +165,6 @@ def test_the_measure_notices_a_gap() -> None:
     with traffic(network, allowed=FRIEND, forbidden=STRANGER, to=SERVER) as result:
         for _ in range(20):
             kernel = Kernel()
-            kernel.become(wanted)
-            carry_out(Conversation(NETFILTER), [DeleteTable()])
+            kernel.apply(wanted)
+            carry_out(NetlinkSocket(NETFILTER), [DeleteTable()])
     assert result.forbidden.arrived > 0

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from ringfence.dataplane.compile import PROTOCOL_NUMBERS
-from ringfence.dataplane.packet_log import Logged
+from ringfence.dataplane.packet_log import LoggedPacket
 from ringfence.dataplane.program import Packet
 from ringfence.engine.answers import End, PolicyReason, SideReason, explain
 from ringfence.engine.population import Member
@@ -59,7 +59,7 @@ class _Why(NamedTuple):
     explains: bool = True
 
 
-def explained(state: State, logged: Logged, *, dropped: bool) -> Denial:
+def explained(state: State, logged: LoggedPacket, *, dropped: bool) -> Denial:
     """What a logged packet was, and why it was denied.
 
     Of several pods that claim one address, as an old and a new one may for a while, those are named whose policies deny
@@ -94,7 +94,7 @@ def _name(packet: Packet) -> str:
     return _PROTOCOLS.get(packet.protocol, f"protocol {packet.protocol}")
 
 
-def _why(state: State, logged: Logged, source: End, destination: End) -> _Why:
+def _why(state: State, logged: LoggedPacket, source: End, destination: End) -> _Why:
     subject = source if logged.direction is Direction.EGRESS else destination
     if logged.held:
         return _Why(source, destination, (), "no pod of this node is known to have this address yet")

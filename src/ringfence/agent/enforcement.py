@@ -10,7 +10,8 @@ from typing import Final
 from ringfence.agent.settings import Settings
 from ringfence.agent.view import View
 from ringfence.dataplane.compile import Compiler
-from ringfence.dataplane.kernel import Kernel
+from ringfence.dataplane.kernel import Kernel, ProfilesRefused
+from ringfence.dataplane.program import Program
 from ringfence.engine.population import Member
 from ringfence.errors import KernelError
 from ringfence.sets.addresses import NO_ADDRESSES, Addresses
@@ -60,7 +61,7 @@ class Enforcement:
         """
         before = self._kernel.transactions
         try:
-            self.refusals = self._kernel.become(self._compiled().program())
+            self.refusals = self._applied(self._compiled().program())
             if self._settings.ends_connections and self._kernel.transactions != before:
                 self._review_connections()
             elif not self._settings.ends_connections and self._kernel.revoked:
@@ -73,12 +74,25 @@ class Enforcement:
         self.began = True
         self._plan_retry()
 
+    def _applied(self, program: Program) -> Sequence[KernelError]:
+        """What the kernel refused of some profiles, whose pods are closed; everything else is in force."""
+        try:
+            self._kernel.apply(program)
+        except ProfilesRefused as refused:
+            return refused.refusals
+        return ()
+
     def tend(self) -> bool:
         """Undo what somebody else did to the table, and forget revoked connections that have ended; whether it was so.
 
         Raises KernelError where the kernel refuses.
         """
-        repaired = self._kernel.repair()
+        try:
+            repaired = self._kernel.repair()
+        except ProfilesRefused as refused:  # enforced again as after any other refusal, with a pause that grows
+            self.refusals = refused.refusals
+            self._plan_retry()
+            raise
         is_due = bool(self._kernel.revoked) and self._clock() >= self._next_review
         if self._settings.ends_connections and (repaired or is_due):
             self._review_connections()

@@ -22,7 +22,7 @@ from ringfence.agent.metrics import Metrics
 from ringfence.agent.settings import Settings
 from ringfence.agent.view import View, kind_of_event
 from ringfence.dataplane.kernel import Kernel
-from ringfence.dataplane.packet_log import Logged
+from ringfence.dataplane.packet_log import LoggedPacket
 from ringfence.errors import KernelError
 from ringfence.sources.cluster import Alive, Event, Listed, WatchInterrupted
 
@@ -62,7 +62,7 @@ class MetricsRequest(NamedTuple):
     done: threading.Event
 
 
-Inbox = queue.SimpleQueue[Arrival | MetricsRequest | Logged | None]
+Inbox = queue.SimpleQueue[Arrival | MetricsRequest | LoggedPacket | None]
 """What other threads put in and the loop takes out; None ends it."""
 
 
@@ -163,12 +163,12 @@ class AgentLoop:
             duties.append(self._enforcement.retry_at)
         return min(duties)
 
-    def _take(self, item: Arrival | MetricsRequest | Logged) -> None:
+    def _take(self, item: Arrival | MetricsRequest | LoggedPacket) -> None:
         match item:
             case MetricsRequest(done=done):
                 self._show()
                 done.set()
-            case Logged():
+            case LoggedPacket():
                 self._report_denial(item)
             case Arrival():
                 self._take_event(item)
@@ -267,7 +267,7 @@ class AgentLoop:
             self._journal.warning(f"watch interrupted: {event.reason}", kind=event.kind)
         self._interruptions[event.kind] = event.reason
 
-    def _report_denial(self, logged: Logged) -> None:
+    def _report_denial(self, logged: LoggedPacket) -> None:
         try:
             denial = explained(self._view.state, logged, dropped=self._settings.drops)
         except Exception as error:  # no packet of anybody may keep policies from being enforced

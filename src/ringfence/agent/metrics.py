@@ -15,7 +15,7 @@ from prometheus_client import (
     generate_latest,
 )
 
-from ringfence.dataplane.kernel import Drops
+from ringfence.dataplane.kernel import DropCount
 from ringfence.dataplane.program import Collection, Program, VerdictMap
 from ringfence.model.policies import Direction
 
@@ -102,7 +102,7 @@ class Metrics:
         self._transactions.reach(transactions)
         self._ended.reach(ended)
 
-    def show_drops(self, drops: Iterable[Drops]) -> None:
+    def show_drops(self, drops: Iterable[DropCount]) -> None:
         """What the kernel has counted; a count that began anew, because its address was isolated anew, adds up."""
         present: dict[tuple[Direction, int, int], int] = {}
         isolated = dict.fromkeys(Direction, 0)

@@ -12,8 +12,8 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import Final, NamedTuple
 
 from ringfence.dataplane.program import Packet, Program, address_key, admits
-from ringfence.dataplane.update import Suspects
-from ringfence.netlink.messages import Conversation, attributes
+from ringfence.dataplane.update import AffectedAddresses
+from ringfence.netlink.messages import NetlinkSocket, attributes
 from ringfence.sets.addresses import Addresses, Family
 
 _GET: Final = (1 << 8) + 1
@@ -24,14 +24,14 @@ _SOURCE_4, _DESTINATION_4, _SOURCE_6, _DESTINATION_6 = 1, 2, 3, 4
 _NUMBER, _SOURCE_PORT, _DESTINATION_PORT = 1, 2, 3
 
 
-class End(NamedTuple):
+class ConnectionEnd(NamedTuple):
     """An address and a port; protocols without ports have none."""
 
     address: int
     port: int | None
 
 
-class Tracked(NamedTuple):
+class TrackedConnection(NamedTuple):
     """A connection that the kernel tracks.
 
     `original` are the ends of its first packet as it was sent, source and destination; `reply` those of an answer. They
@@ -41,8 +41,8 @@ class Tracked(NamedTuple):
     identifier: int
     family: Family
     protocol: int
-    original: tuple[End, End]
-    reply: tuple[End, End]
+    original: tuple[ConnectionEnd, ConnectionEnd]
+    reply: tuple[ConnectionEnd, ConnectionEnd]
 
     @property
     def opening(self) -> Packet:
@@ -55,7 +55,9 @@ class Tracked(NamedTuple):
         return Packet(self.family, self.original[0].address, destination.address, self.protocol, destination.port)
 
 
-def list_connections(conversation: Conversation, about: Collection[bytes] | None = None) -> Iterator[Tracked]:
+def list_connections(
+    conversation: NetlinkSocket, about: Collection[bytes] | None = None
+) -> Iterator[TrackedConnection]:
     """Tracked connections of the conversation's network namespace. Raises OSError where the kernel refuses.
 
     With `about`, only those in whose description one of these addresses or numbers occurs; maybe a few more. To read a
@@ -73,25 +75,25 @@ _MANY: Final = 100
 """More addresses than that are not looked for."""
 
 
-def _read(body: bytes) -> Tracked:
+def _read(body: bytes) -> TrackedConnection:
     settings = attributes(body[len(_HEADER) :])
     family = Family.IPV4 if body[0] == _AF_INET else Family.IPV6
     protocol, original = _ends(settings[_ORIGINAL])
     _, reply = _ends(settings[_REPLY])
-    return Tracked(int.from_bytes(settings[_IDENTIFIER], "big"), family, protocol, original, reply)
+    return TrackedConnection(int.from_bytes(settings[_IDENTIFIER], "big"), family, protocol, original, reply)
 
 
 _AF_INET: Final = 2
 
 
-def _ends(encoded: bytes) -> tuple[int, tuple[End, End]]:
+def _ends(encoded: bytes) -> tuple[int, tuple[ConnectionEnd, ConnectionEnd]]:
     settings = attributes(encoded)
     addresses, protocol = attributes(settings[_ADDRESSES]), attributes(settings[_PROTOCOL])
     source = addresses.get(_SOURCE_4) or addresses[_SOURCE_6]
     destination = addresses.get(_DESTINATION_4) or addresses[_DESTINATION_6]
     return protocol[_NUMBER][0], (
-        End(int.from_bytes(source, "big"), _port(protocol.get(_SOURCE_PORT))),
-        End(int.from_bytes(destination, "big"), _port(protocol.get(_DESTINATION_PORT))),
+        ConnectionEnd(int.from_bytes(source, "big"), _port(protocol.get(_SOURCE_PORT))),
+        ConnectionEnd(int.from_bytes(destination, "big"), _port(protocol.get(_DESTINATION_PORT))),
     )
 
 
@@ -100,8 +102,8 @@ def _port(encoded: bytes | None) -> int | None:
 
 
 def forbidden(
-    program: Program, connections: Iterable[Tracked], node: Addresses, suspects: Suspects = None
-) -> Iterator[Tracked]:
+    program: Program, connections: Iterable[TrackedConnection], node: Addresses, suspects: AffectedAddresses = None
+) -> Iterator[TrackedConnection]:
     """Of the connections of `suspects`, those that `program` would not let open now; not those that the node opened."""
     verdicts: dict[Packet, bool] = {}
     for connection in connections:
@@ -116,7 +118,7 @@ def forbidden(
             yield connection
 
 
-def is_among(suspects: Suspects, packet: Packet) -> bool:
+def is_among(suspects: AffectedAddresses, packet: Packet) -> bool:
     """Whether either end of a connection that a packet opens is suspect."""
     return suspects is None or any(
         address_key(packet.family, end) in suspects for end in (packet.source, packet.destination)

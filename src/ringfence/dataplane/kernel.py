@@ -6,37 +6,37 @@ program nor its library is needed; docs/dataplane.md compares the three ways.
 What was put in stays when this process ends. The next one finds it and changes only what differs.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from ringfence.dataplane.connections import Tracked, forbidden, is_among, list_connections
+from ringfence.dataplane.connections import TrackedConnection, forbidden, is_among, list_connections
 from ringfence.dataplane.nftables import carry_out, failure, read_counts, read_generation, read_program
 from ringfence.dataplane.program import CONNECTION, DROPS, REVOKED, HashSet, Program, connection_key
 from ringfence.dataplane.update import (
-    NOBODY,
+    NONE_AFFECTED,
     NOTHING,
     AddElements,
+    AffectedAddresses,
     Command,
     DeleteTable,
     RemoveElements,
-    Suspects,
+    affected_addresses,
     closing,
     commands,
     is_compatible,
     path,
     profiles_with,
-    suspects,
-    together,
+    union_of,
 )
 from ringfence.errors import KernelError
 from ringfence.model.policies import Direction
 from ringfence.netlink.addresses import list_addresses
-from ringfence.netlink.messages import NETFILTER, ROUTE, Conversation
+from ringfence.netlink.messages import NETFILTER, ROUTE, NetlinkSocket
 from ringfence.sets.addresses import Family
 
 
-class Drops(NamedTuple):
+class DropCount(NamedTuple):
     """How many packets from (egress) or to (ingress) an isolated address were dropped, and how many bytes."""
 
     direction: Direction
@@ -46,18 +46,30 @@ class Drops(NamedTuple):
     bytes: int
 
 
+class ProfilesRefused(KernelError):
+    """The kernel refused parts of some profiles: their pods are closed, and everything else is in force.
+
+    An exception and not a returned list, so that no caller can take such a program for one that is wholly in force.
+    """
+
+    def __init__(self, refusals: Sequence[KernelError]) -> None:
+        super().__init__("; ".join(map(str, refusals)), refusals[0].code, refusals[0].refused)
+        self.refusals = tuple(refusals)
+        """One for each refused object."""
+
+
 class Kernel:
     """The packet filter of one network namespace: of that in which the calling thread is when this is made."""
 
     def __init__(self) -> None:
         """Raises KernelError where the kernel or the user's rights do not allow packet filtering."""
         try:
-            self._conversation = Conversation(NETFILTER)
-            self._routing = Conversation(ROUTE)
+            self._conversation = NetlinkSocket(NETFILTER)
+            self._routing = NetlinkSocket(ROUTE)
         except OSError as error:
             raise _unusable(error) from error
         self._present = NOTHING
-        self._suspects: Suspects = None
+        self._suspects: AffectedAddresses = None
         self._revoked: frozenset[bytes] = frozenset()
         self._generation = -1
         self.transactions = 0
@@ -82,12 +94,12 @@ class Kernel:
         """Whether the kernel held the table when it was last looked at."""
         return self._present is not NOTHING
 
-    def become(self, program: Program) -> list[KernelError]:
-        """Put a program in, by a path on which no packet fares ill (`difference.path`).
+    def apply(self, program: Program) -> None:
+        """Put `program` in force, in steps none of which drops an allowed packet or passes a forbidden one.
 
-        If the kernel refuses something that belongs to some profiles only, their pods are closed, everything else is
-        put in, and what was refused is returned. Raises KernelError if it refuses more; then `present` is what is in
-        force, and `repair` tries again.
+        If the kernel refuses something that belongs to some profiles only, their pods are closed and everything else is
+        put in force; then ProfilesRefused says what was refused. Raises any other KernelError if the kernel refuses
+        more; then `present` is what is in force, and `repair` tries again.
         """
         self._wanted = program
         refusals: list[KernelError] = []
@@ -104,19 +116,21 @@ class Kernel:
                 closed |= blamed
                 self._wanted = closing(program, closed)
             else:
-                return refusals
+                break
+        if refusals:
+            raise ProfilesRefused(refusals)
 
     def repair(self) -> bool:
-        """Put the program in again if somebody changed the table; whether somebody had.
+        """Put the program in force again if another process changed the table; whether one had changed it.
 
-        Costs next to nothing as long as nobody changes any packet filter of the namespace.
+        Costs next to nothing as long as no packet filter of the network namespace changes. Raises what `apply` raises.
         """
         if self._is_undisturbed():
             return False
         self._look()
         if self._present == self._wanted:
             return False
-        self.become(self._wanted)
+        self.apply(self._wanted)
         return True
 
     def remove(self) -> None:
@@ -158,23 +172,23 @@ class Kernel:
         judged = forbidden(self._present, connections, node, suspected)
         spared = (one for one in connections if self._is_revoked(one) and not is_among(suspected, one.opening))
         self.revoke(one.identifier for some in (judged, spared) for one in some)
-        self._suspects = NOBODY
+        self._suspects = NONE_AFFECTED
         return self.revoked
 
-    def _is_revoked(self, connection: Tracked) -> bool:
+    def _is_revoked(self, connection: TrackedConnection) -> bool:
         return connection_key(connection.identifier) in self._revoked
 
-    def drops(self) -> Iterator[Drops]:
+    def drops(self) -> Iterator[DropCount]:
         """What was dropped so far, for every isolated address and direction."""
         for (direction, family), name in DROPS.items():
             if name in self._present.collections:
                 for key, packets, size in self._counts(name):
-                    yield Drops(direction, family, int.from_bytes(key, "big"), packets, size)
+                    yield DropCount(direction, family, int.from_bytes(key, "big"), packets, size)
 
     def _go(self, program: Program) -> None:
         if not is_compatible(self._present, program):
             self._clear()
-        self._suspects = together(self._suspects, suspects(self._present, program))
+        self._suspects = union_of(self._suspects, affected_addresses(self._present, program))
         for before, after in pairwise([self._present, *path(self._present, program)]):
             self._apply(commands(before, after))
             self._present = after

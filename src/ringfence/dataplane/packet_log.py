@@ -15,7 +15,7 @@ from ringfence.netlink.messages import (
     ACKNOWLEDGE,
     NETFILTER,
     REQUEST,
-    Conversation,
+    NetlinkSocket,
     attribute,
     attributes,
     message,
@@ -42,7 +42,7 @@ _SIDES: Final = {
 }
 
 
-class Logged(NamedTuple):
+class LoggedPacket(NamedTuple):
     """A packet that nothing allowed, and whose policies it was; if `held`, the pod on that side was not known yet."""
 
     packet: Packet
@@ -56,7 +56,7 @@ class PacketLog:
     def __init__(self, group: int) -> None:
         """Raises KernelError where the kernel has no such log, or somebody else listens to the group."""
         try:
-            self._conversation = Conversation(NETFILTER)
+            self._conversation = NetlinkSocket(NETFILTER)
         except OSError as error:
             raise failure("the packet log cannot be used", error.errno or 0, error.strerror or "") from error
         for setting in (
@@ -71,7 +71,7 @@ class PacketLog:
         """Stop listening."""
         self._conversation.close()
 
-    def wait(self) -> Iterator[Logged]:
+    def wait(self) -> Iterator[LoggedPacket]:
         """The packets that come next; none at all where those that came cannot be read."""
         for one in self._conversation.wait_for_messages():
             if one.type == _PACKET and (logged := read_logged(one.body[4:])):
@@ -89,12 +89,12 @@ def _unusable(group: int, code: int, explanation: str) -> KernelError:
     return failure(f"the packet log of group {group} cannot be used: choose another --log-group", code, explanation)
 
 
-def read_logged(encoded: bytes) -> Logged | None:
+def read_logged(encoded: bytes) -> LoggedPacket | None:
     """What a message of the log tells; None if it is not of ours, or its packet cannot be read."""
     settings = attributes(encoded)
     side = _SIDES.get(read_text(settings.get(_PREFIX, b"")))
     packet = read_packet(settings.get(_PAYLOAD, b""))
-    return Logged(packet, *side) if packet and side else None
+    return LoggedPacket(packet, *side) if packet and side else None
 
 
 def read_packet(content: bytes) -> Packet | None:

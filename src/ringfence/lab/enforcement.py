@@ -15,7 +15,7 @@ class Enforcement:
 
     def enforce(self) -> None:
         """Enforce what the state says now, and end the open connections that it no longer allows."""
-        self._kernel.become(self._compiler.program())
+        self._kernel.apply(self._compiler.program())
         self._kernel.revoke_forbidden()
 
     def tend(self) -> None:

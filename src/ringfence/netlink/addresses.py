@@ -7,7 +7,7 @@ Source: rtnetlink(7).
 
 from typing import Final
 
-from ringfence.netlink.messages import Conversation, attributes
+from ringfence.netlink.messages import NetlinkSocket, attributes
 from ringfence.sets import intervals
 from ringfence.sets.addresses import Addresses, Family
 
@@ -17,7 +17,7 @@ _ADDRESS, _LOCAL = 1, 2
 _FAMILIES: Final = {2: Family.IPV4, 10: Family.IPV6}
 
 
-def list_addresses(conversation: Conversation) -> Addresses:
+def list_addresses(conversation: NetlinkSocket) -> Addresses:
     """All addresses of all interfaces. Raises OSError where the kernel refuses."""
     found: dict[Family, list[tuple[int, int]]] = {family: [] for family in Family}
     for body in conversation.dump(_GET_ADDRESS, bytes(_HEADER_SIZE)):

@@ -57,7 +57,7 @@ class Message(NamedTuple):
     body: bytes
 
 
-class Refusal(NamedTuple):
+class NetlinkError(NamedTuple):
     """The kernel's answer that it did not do what a message asked: the error, and its explanation if there is one."""
 
     sequence: int
@@ -68,11 +68,11 @@ class Refusal(NamedTuple):
         return self.explanation or os.strerror(self.code)
 
 
-class Interrupted(Exception):
+class DumpInterrupted(Exception):
     """What was being listed changed meanwhile."""
 
 
-class Conversation:
+class NetlinkSocket:
     """A socket to one of the kernel's netlink families, in the network namespace where it was opened."""
 
     def __init__(self, family: int) -> None:
@@ -109,9 +109,9 @@ class Conversation:
         """Send messages; the kernel has dealt with them when this returns."""
         self._socket.send(messages)
 
-    def refusals(self) -> list[Refusal]:
+    def refusals(self) -> list[NetlinkError]:
         """All refusals that are waiting to be read. Acknowledgements are passed over."""
-        found: list[Refusal] = []
+        found: list[NetlinkError] = []
         while True:
             try:
                 answer = self._socket.recv(_READ, socket.MSG_DONTWAIT)
@@ -154,7 +154,7 @@ class Conversation:
             self.send(message(type, REQUEST | _DUMP, self.next_sequence(), body))
             try:
                 return list(self._dumped())
-            except Interrupted:
+            except DumpInterrupted:
                 continue
         raise OSError(errno.EBUSY, "the list changed all the time while it was read")
 
@@ -165,7 +165,7 @@ class Conversation:
                 interrupted |= bool(answer.flags & _INTERRUPTED)
                 if answer.type == _DONE:
                     if interrupted:
-                        raise Interrupted
+                        raise DumpInterrupted
                     return
                 if answer.type == _ERROR:
                     refused = _refusal(answer)
@@ -187,13 +187,13 @@ def split(received: bytes) -> Iterator[Message]:
         at += -(-length // 4) * 4
 
 
-def _refusal(answer: Message) -> Refusal | None:
+def _refusal(answer: Message) -> NetlinkError | None:
     """What an error message says; None if it is an acknowledgement, which is an error of number 0."""
     code = -struct.unpack_from("=i", answer.body)[0]
     if not code:
         return None
     explained = attributes(answer.body[4 + _HEADER.size :]).get(_EXT_ACK_MESSAGE, b"")
-    return Refusal(answer.sequence, code, explained.rstrip(b"\0").decode(errors="replace"))
+    return NetlinkError(answer.sequence, code, explained.rstrip(b"\0").decode(errors="replace"))
 
 
 # --- attributes -------------------------------------------------------------------------------------------------------

@@ -67,7 +67,7 @@ _BATCH: Final = 64 * 1024
 """Bytes sent at once: well inside the send buffer of an unprivileged socket (212,992 bytes)."""
 
 
-class Request(msgspec.Struct, frozen=True):
+class NetworkRequest(msgspec.Struct, frozen=True):
     """One change to ask for, and how to name it when the kernel refuses."""
 
     type: int
@@ -84,7 +84,7 @@ class LinkEnd(msgspec.Struct, frozen=True):
     hardware_address: bytes
 
 
-def link(end: LinkEnd, far_end: LinkEnd, far_namespace: int) -> Request:
+def link(end: LinkEnd, far_end: LinkEnd, far_namespace: int) -> NetworkRequest:
     """A veth pair: `end`, already up, in the namespace of the conversation, `far_end` in `far_namespace`.
 
     The far end has to be brought up over there: a veth cannot be up before its peer exists.
@@ -92,54 +92,58 @@ def link(end: LinkEnd, far_end: LinkEnd, far_namespace: int) -> Request:
     far = _link_body(far_end, 0, _attribute(_IFLA_NET_NS_FD, struct.pack("=I", far_namespace)))
     data = _attribute(_IFLA_INFO_DATA, _attribute(_VETH_INFO_PEER, far))
     info = _attribute(_IFLA_LINKINFO, _attribute(_IFLA_INFO_KIND, b"veth") + data)
-    return Request(_Type.NEW_LINK, _NEW, _link_body(end, _IFF_UP, info), f"link {end.name} to {far_end.name}")
+    return NetworkRequest(_Type.NEW_LINK, _NEW, _link_body(end, _IFF_UP, info), f"link {end.name} to {far_end.name}")
 
 
-def bring_up(index: int) -> Request:
+def bring_up(index: int) -> NetworkRequest:
     """Turn an interface on."""
-    return Request(_Type.NEW_LINK, _Flag.REQUEST, _LINK.pack(0, 0, index, _IFF_UP, _IFF_UP), f"interface {index} up")
+    return NetworkRequest(
+        _Type.NEW_LINK, _Flag.REQUEST, _LINK.pack(0, 0, index, _IFF_UP, _IFF_UP), f"interface {index} up"
+    )
 
 
-def remove_link(index: int) -> Request:
+def remove_link(index: int) -> NetworkRequest:
     """Remove an interface, and with it the other end of the link."""
-    return Request(_Type.DELETE_LINK, _Flag.REQUEST, _LINK.pack(0, 0, index, 0, 0), f"interface {index} removed")
+    return NetworkRequest(_Type.DELETE_LINK, _Flag.REQUEST, _LINK.pack(0, 0, index, 0, 0), f"interface {index} removed")
 
 
-def address(index: int, ip: IPAddress) -> Request:
+def address(index: int, ip: IPAddress) -> NetworkRequest:
     """Give an interface one address, alone in its subnet, and use it at once (no duplicate address detection)."""
-    return Request(_Type.NEW_ADDRESS, _NEW, _address_body(index, ip), f"address {ip}")
+    return NetworkRequest(_Type.NEW_ADDRESS, _NEW, _address_body(index, ip), f"address {ip}")
 
 
-def remove_address(index: int, ip: IPAddress) -> Request:
+def remove_address(index: int, ip: IPAddress) -> NetworkRequest:
     """Take back what `address` gave."""
-    return Request(_Type.DELETE_ADDRESS, _Flag.REQUEST, _address_body(index, ip), f"address {ip} removed")
+    return NetworkRequest(_Type.DELETE_ADDRESS, _Flag.REQUEST, _address_body(index, ip), f"address {ip} removed")
 
 
-def route(index: int, destination: IPAddress, gateway: IPAddress | None = None) -> Request:
+def route(index: int, destination: IPAddress, gateway: IPAddress | None = None) -> NetworkRequest:
     """Reach one address through an interface, directly or by way of `gateway` at the other end of the link."""
     to = _attribute(_RTA_DST, destination.packed)
     body = _route_body(destination, destination.max_prefixlen, index, gateway) + to
-    return Request(_Type.NEW_ROUTE, _NEW, body, f"route to {destination}")
+    return NetworkRequest(_Type.NEW_ROUTE, _NEW, body, f"route to {destination}")
 
 
-def remove_route(index: int, destination: IPAddress) -> Request:
+def remove_route(index: int, destination: IPAddress) -> NetworkRequest:
     """Take back what `route` gave."""
     family, length = _family(destination), destination.max_prefixlen
     any_route = _ROUTE.pack(family, length, 0, 0, _RT_TABLE_MAIN, 0, _RT_SCOPE_NOWHERE, 0, 0)
     by = _attribute(_RTA_OIF, struct.pack("=I", index))
     body = any_route + _attribute(_RTA_DST, destination.packed) + by
-    return Request(_Type.DELETE_ROUTE, _Flag.REQUEST, body, f"route to {destination} removed")
+    return NetworkRequest(_Type.DELETE_ROUTE, _Flag.REQUEST, body, f"route to {destination} removed")
 
 
-def default_route(index: int, gateway: IPAddress) -> Request:
+def default_route(index: int, gateway: IPAddress) -> NetworkRequest:
     """Reach everything else by way of `gateway` at the other end of an interface's link.
 
     The kernel forgets it when an interface loses its last address.
     """
-    return Request(_Type.NEW_ROUTE, _RENEW, _route_body(gateway, 0, index, gateway), f"default route by {gateway}")
+    return NetworkRequest(
+        _Type.NEW_ROUTE, _RENEW, _route_body(gateway, 0, index, gateway), f"default route by {gateway}"
+    )
 
 
-def neighbour(index: int, ip: IPAddress, hardware_address: bytes) -> Request:
+def neighbour(index: int, ip: IPAddress, hardware_address: bytes) -> NetworkRequest:
     """Who has `ip` on a link, for ever.
 
     Nobody has to be asked then, and the entry does not count against the kernel's limit (1,024 by default for all
@@ -147,10 +151,10 @@ def neighbour(index: int, ip: IPAddress, hardware_address: bytes) -> Request:
     """
     header = _NEIGHBOUR.pack(_family(ip), index, _NUD_PERMANENT, 0, 0)
     body = header + _attribute(_NDA_DST, ip.packed) + _attribute(_NDA_LLADDR, hardware_address)
-    return Request(_Type.NEW_NEIGHBOUR, _RENEW, body, f"neighbour {ip}")
+    return NetworkRequest(_Type.NEW_NEIGHBOUR, _RENEW, body, f"neighbour {ip}")
 
 
-def carry_out(requests: Iterable[Request]) -> None:
+def carry_out(requests: Iterable[NetworkRequest]) -> None:
     """Have the kernel carry out `requests`, in order, in the calling thread's network namespace.
 
     Raises OSError, naming the request, for the first one that was refused; those after it were tried nevertheless.
@@ -169,7 +173,9 @@ def operational_links() -> set[int]:
     """
     operational: set[int] = set()
     with _conversation() as conversation:
-        question = Request(_Type.GET_LINK, _Flag.REQUEST | _Flag.DUMP, _LINK.pack(0, 0, 0, 0, 0), "list of links")
+        question = NetworkRequest(
+            _Type.GET_LINK, _Flag.REQUEST | _Flag.DUMP, _LINK.pack(0, 0, 0, 0, 0), "list of links"
+        )
         conversation.send(_message(0, question, last=False))
         while True:
             for kind, body in _received(conversation):
@@ -184,8 +190,8 @@ def _conversation() -> socket.socket:
     return socket.socket(socket.AF_NETLINK, kind, socket.NETLINK_ROUTE)
 
 
-def _batches(requests: Iterable[Request]) -> Iterator[list[Request]]:
-    batch: list[Request] = []
+def _batches(requests: Iterable[NetworkRequest]) -> Iterator[list[NetworkRequest]]:
+    batch: list[NetworkRequest] = []
     size = 0
     for request in requests:
         length = _HEADER.size + len(request.body)
@@ -198,13 +204,13 @@ def _batches(requests: Iterable[Request]) -> Iterator[list[Request]]:
         yield batch
 
 
-def _message(number: int, request: Request, *, last: bool) -> bytes:
+def _message(number: int, request: NetworkRequest, *, last: bool) -> bytes:
     """Refusals are always reported; only the last of a batch asks for an answer when all went well."""
     flags = request.flags | (_Flag.ACKNOWLEDGE if last else 0)
     return _HEADER.pack(_HEADER.size + len(request.body), request.type, flags, number, 0) + request.body
 
 
-def _await_acknowledgement(conversation: socket.socket, batch: list[Request]) -> None:
+def _await_acknowledgement(conversation: socket.socket, batch: list[NetworkRequest]) -> None:
     refusal: OSError | None = None
     while True:
         for kind, body in _received(conversation):

@@ -24,7 +24,7 @@ from ringfence.dataplane.program.program import (
     ProtocolIs,
     RangeSet,
     Rule,
-    Verdict,
+    RuleVerdict,
     VerdictMap,
     address_key,
     flow_key,
@@ -41,7 +41,7 @@ from ringfence.dataplane.program.skeleton import (
     skeleton,
 )
 from ringfence.dataplane.update import plan as difference
-from ringfence.dataplane.update.affected import NOBODY, suspects
+from ringfence.dataplane.update.affected import NONE_AFFECTED, affected_addresses
 from ringfence.dataplane.update.commands import (
     NOTHING,
     AddElements,
@@ -75,7 +75,7 @@ def rules(direction: Direction) -> st.SearchStrategy[Rule]:
     on_address = st.sampled_from(SETS).map(lambda name: (Lookup((peer,), name),))
     on_port = on_address.map(lambda lookup: (*lookup, ProtocolIs(TCP), Lookup((Field.PORT,), "ports")))
     on_flow = st.sampled_from(FLOWS).map(lambda name: (Lookup((peer, Field.PROTOCOL, Field.PORT), name),))
-    return st.one_of(on_address, on_port, on_flow).map(lambda conditions: Rule(conditions, Verdict.RETURN))
+    return st.one_of(on_address, on_port, on_flow).map(lambda conditions: Rule(conditions, RuleVerdict.RETURN))
 
 
 def profiles(direction: Direction) -> st.SearchStrategy[dict[str, Chain]]:
@@ -170,7 +170,7 @@ def test_a_program_that_observes_lets_everything_pass(program: Program) -> None:
 
 @given(st.one_of(neighbours(), st.tuples(programs(), programs())))
 def test_whoever_is_judged_otherwise_is_suspect(ends: tuple[Program, Program]) -> None:
-    suspected = suspects(*ends)
+    suspected = affected_addresses(*ends)
     for packet in PACKETS:
         if admits(ends[0], packet) is not admits(ends[1], packet):
             assert is_among(suspected, packet)
@@ -178,20 +178,20 @@ def test_whoever_is_judged_otherwise_is_suspect(ends: tuple[Program, Program]) -
 
 def test_other_ports_make_all_pods_of_a_profile_suspect() -> None:
     old, new = (allowing_everybody_on(port) for port in PORTS)
-    assert suspects(old, new) == frozenset({address(0), address(1)})
+    assert affected_addresses(old, new) == frozenset({address(0), address(1)})
 
 
 def allowing_everybody_on(port: int) -> Program:
     """Two pods are isolated and can be reached on one port."""
     ports = RangeSet(PORT, frozenset({(port_key(port), port_key(port))}))
-    chain = profile_chain(Direction.INGRESS, (Rule((Lookup((Field.PORT,), "ports"),), Verdict.RETURN),))
+    chain = profile_chain(Direction.INGRESS, (Rule((Lookup((Field.PORT,), "ports"),), RuleVerdict.RETURN),))
     isolated = VerdictMap(ADDRESS[V4], {"ingress_0": frozenset({address(0), address(1)})})
     return skeleton().changed({"ports": ports, ISOLATED[Direction.INGRESS, V4]: isolated}, {"ingress_0": chain})
 
 
 @given(programs())
 def test_nobody_is_suspect_where_nothing_changes(program: Program) -> None:
-    assert suspects(program, Program(dict(program.collections), dict(program.chains))) == NOBODY
+    assert affected_addresses(program, Program(dict(program.collections), dict(program.chains))) == NONE_AFFECTED
 
 
 @given(programs(), programs())

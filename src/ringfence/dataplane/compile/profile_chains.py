@@ -31,7 +31,7 @@ from ringfence.dataplane.program import (
     ProtocolIs,
     RangeSet,
     Rule,
-    Verdict,
+    RuleVerdict,
     address_key,
     digest,
     flow_key,
@@ -254,7 +254,7 @@ def _own_traffic(profile: Profile, rule: CompiledRule, subject: Identity) -> Tra
 
 
 def _allowing(*conditions: Condition) -> Rule:
-    return Rule(conditions, Verdict.RETURN)
+    return Rule(conditions, RuleVerdict.RETURN)
 
 
 def _in_kernel(ports: Intervals) -> Intervals:

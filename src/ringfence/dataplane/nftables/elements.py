@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final, TypeVar
 
 from ringfence.dataplane.nftables import constants as nf
-from ringfence.dataplane.program import Collection, HashSet, Key, Move, Part, RangeSet, VerdictMap
+from ringfence.dataplane.program import Collection, HashSet, Key, KeyPart, Move, RangeSet, VerdictMap
 from ringfence.netlink.messages import (
     attribute,
     attributes,
@@ -148,7 +148,7 @@ def _key_length(key: Key) -> int:
 
 def _note_for_listings(key: Key) -> bytes:
     """What nft notes with a set for its own listings: the byte order, and that a bare number is a `ct id`."""
-    if key == (Part.CONNECTION,):
+    if key == (KeyPart.CONNECTION,):
         return _BIG_ENDIAN + b"\3\x14\0\4\x0c\0\0\0\1\x0c\0\4\x17\0\0\0\1\4\xff\xff\xff\xff"
     return _BIG_ENDIAN if len(key) == 1 else _NO_ONE_ORDER
 
@@ -223,11 +223,11 @@ def _last_before(behind: bytes | None, length: int) -> bytes:
 
 
 def _keys() -> Iterator[Key]:
-    for part in Part:
+    for part in KeyPart:
         yield (part,)
-    for address in (Part.ADDRESS_4, Part.ADDRESS_6):
+    for address in (KeyPart.ADDRESS_4, KeyPart.ADDRESS_6):
         yield (address, address)
-        yield (address, Part.PROTOCOL, Part.PORT)
+        yield (address, KeyPart.PROTOCOL, KeyPart.PORT)
 
 
 _KEYS: Final = {_type_code(key): key for key in _keys()}

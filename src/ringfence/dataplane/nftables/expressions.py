@@ -28,9 +28,9 @@ from ringfence.dataplane.program import (
     NeighbourDiscovery,
     OverLoopback,
     ProtocolIs,
+    RateLimit,
     Rule,
-    Verdict,
-    Within,
+    RuleVerdict,
 )
 from ringfence.netlink.messages import attribute, attributes, each_attribute, nested, number, read_text, text
 from ringfence.sets.addresses import FAMILIES, Family
@@ -53,7 +53,7 @@ LOGGED_BYTES: Final = 256
 _ESTABLISHED_OR_RELATED: Final = (6).to_bytes(4, sys.byteorder)
 _ZERO: Final = bytes(4)
 
-_CODES: Final = {Verdict.DROP: nf.Code.DROP, Verdict.ACCEPT: nf.Code.ACCEPT, Verdict.RETURN: nf.Code.RETURN}
+_CODES: Final = {RuleVerdict.DROP: nf.Code.DROP, RuleVerdict.ACCEPT: nf.Code.ACCEPT, RuleVerdict.RETURN: nf.Code.RETURN}
 
 _PAYLOADS: Final = {
     Field.SOURCE_4: (nf.PayloadBase.NETWORK_HEADER, 12),
@@ -116,7 +116,7 @@ def _condition(condition: Condition) -> Iterator[bytes]:
                 number(nf.Fib.FLAGS, nf.FibFlag.SOURCE),
             )
             yield _compare(nf.Operator.EQUAL, _LOCAL)
-        case Within(packets):
+        case RateLimit(packets):
             yield _expression(
                 "limit",
                 _long(nf.Limit.RATE, packets),
@@ -128,7 +128,7 @@ def _condition(condition: Condition) -> Iterator[bytes]:
 
 def _action(action: Action) -> Iterator[bytes]:
     match action:
-        case Verdict():
+        case RuleVerdict():
             yield _immediate(number(nf.Verdict.CODE, _CODES[action]))
         case Goto(chain):
             yield _immediate(number(nf.Verdict.CODE, nf.Code.GOTO), text(nf.Verdict.CHAIN, chain))
@@ -272,7 +272,7 @@ def _decode_condition(left: tuple[_Parsed, ...]) -> tuple[Condition, int] | None
         if left[: len(expressions)] == expressions:
             return condition, len(expressions)
     if left[0].name == "limit":
-        within = Within(int.from_bytes(left[0].get(nf.Limit.RATE), "big"))
+        within = RateLimit(int.from_bytes(left[0].get(nf.Limit.RATE), "big"))
         return (within, 1) if left[:1] == _parse(b"".join(_condition(within))) else None
     for expressions, fields in _loads():
         length = len(expressions)

@@ -17,17 +17,17 @@ from ringfence.dataplane.nftables.expressions import decode_rule
 from ringfence.dataplane.nftables.requests import HEADER, in_table, requested_hook
 from ringfence.dataplane.program import TABLE, Chain, Collection, ForeignRule, HashSet, Hook, Program, Rule
 from ringfence.dataplane.update import NOTHING
-from ringfence.netlink.messages import Conversation, attributes, read_number, read_text, text
+from ringfence.netlink.messages import NetlinkSocket, attributes, read_number, read_text, text
 
 _ATTEMPTS = 20
 
 
-def read_generation(conversation: Conversation) -> int:
+def read_generation(conversation: NetlinkSocket) -> int:
     """A number that changes with every transaction of anybody in this network namespace."""
     return read_number(attributes(conversation.ask(Request.GET_GENERATION, HEADER)[len(HEADER) :])[nf.GENERATION_ID])
 
 
-def read_program(conversation: Conversation) -> tuple[Program, int]:
+def read_program(conversation: NetlinkSocket) -> tuple[Program, int]:
     """The table as it is now, `NOTHING` if there is none, and the generation. OSError where the kernel refuses."""
     for _ in range(_ATTEMPTS):
         before = read_generation(conversation)
@@ -40,12 +40,12 @@ def read_program(conversation: Conversation) -> tuple[Program, int]:
     raise OSError(errno.EBUSY, "the table changed all the time while it was read")
 
 
-def read_counts(conversation: Conversation, name: str) -> Iterator[tuple[bytes, int, int]]:
+def read_counts(conversation: NetlinkSocket, name: str) -> Iterator[tuple[bytes, int, int]]:
     """Every element of a counted set, with the packets and bytes that matched it. OSError if there is no such set."""
     return decode_counts(_element_lists(conversation, name))
 
 
-def _read(conversation: Conversation) -> Program:
+def _read(conversation: NetlinkSocket) -> Program:
     try:
         conversation.ask(Request.GET_TABLE, HEADER + in_table(nf.Table.NAME))
     except FileNotFoundError:
@@ -53,7 +53,7 @@ def _read(conversation: Conversation) -> Program:
     return Program(dict(_read_collections(conversation)), dict(_read_chains(conversation)))
 
 
-def _read_collections(conversation: Conversation) -> Iterator[tuple[str, Collection]]:
+def _read_collections(conversation: NetlinkSocket) -> Iterator[tuple[str, Collection]]:
     for settings in _listed(conversation, Request.GET_SET, nf.Set.TABLE):
         name = read_text(settings[nf.Set.NAME])
         if not read_number(settings.get(nf.Set.FLAGS, b"")) & nf.SetFlag.ANONYMOUS:
@@ -65,13 +65,13 @@ FOREIGN_COLLECTION = HashSet(())
 """Stands for a set or map of a kind that this project never makes."""
 
 
-def _element_lists(conversation: Conversation, name: str) -> list[bytes]:
+def _element_lists(conversation: NetlinkSocket, name: str) -> list[bytes]:
     where = in_table(nf.Elements.TABLE) + text(nf.Elements.SET, name)
     messages = conversation.dump(Request.GET_ELEMENTS, HEADER + where)
     return [attributes(one[len(HEADER) :]).get(nf.Elements.LIST, b"") for one in messages]
 
 
-def _read_chains(conversation: Conversation) -> Iterator[tuple[str, Chain]]:
+def _read_chains(conversation: NetlinkSocket) -> Iterator[tuple[str, Chain]]:
     rules: defaultdict[str, list[Rule | ForeignRule]] = defaultdict(list)
     for settings in _listed(conversation, Request.GET_RULE, nf.Rule.TABLE):
         rules[read_text(settings[nf.Rule.CHAIN])].append(decode_rule(settings.get(nf.Rule.EXPRESSIONS, b"")))
@@ -92,7 +92,7 @@ def _hook(settings: dict[int, bytes]) -> Hook | None:
     return None
 
 
-def _listed(conversation: Conversation, request: Request, table: int) -> Iterator[dict[int, bytes]]:
+def _listed(conversation: NetlinkSocket, request: Request, table: int) -> Iterator[dict[int, bytes]]:
     """The attributes of all sets, chains or rules of the table."""
     for one in conversation.dump(request, HEADER + in_table(table)):
         settings = attributes(one[len(HEADER) :])

@@ -16,7 +16,7 @@ from ringfence.dataplane.nftables.constants import BATCH_BEGIN, BATCH_END
 from ringfence.dataplane.nftables.requests import Unit, encode
 from ringfence.dataplane.update import AddTable, Command, DeleteTable
 from ringfence.errors import KernelError
-from ringfence.netlink.messages import REQUEST, Conversation, Refusal, message
+from ringfence.netlink.messages import REQUEST, NetlinkError, NetlinkSocket, message
 
 _FRAME: Final = b"\0\0\0\x0a"
 """The fixed part of the messages around a transaction: for which subsystem it is (10: nf_tables)."""
@@ -42,7 +42,7 @@ class _Part(NamedTuple):
     command: Command
 
 
-def carry_out(conversation: Conversation, commands: Iterable[Command]) -> int:
+def carry_out(conversation: NetlinkSocket, commands: Iterable[Command]) -> int:
     """Have the kernel carry out commands, in order, in as few transactions as it takes; how many it took.
 
     Raises KernelError for the first transaction that was refused; those before it are in force.
@@ -75,7 +75,7 @@ def _transactions(commands: Iterable[Command], limit: int) -> Iterator[list[_Par
         yield parts
 
 
-def _commit(conversation: Conversation, parts: list[_Part]) -> None:
+def _commit(conversation: NetlinkSocket, parts: list[_Part]) -> None:
     commands: dict[int, Command] = {}
     messages = [message(BATCH_BEGIN, REQUEST, conversation.next_sequence(), _FRAME)]
     for unit, _, command in parts:
@@ -92,7 +92,7 @@ def _commit(conversation: Conversation, parts: list[_Part]) -> None:
         raise _error(refusals, commands)
 
 
-def _error(refusals: list[Refusal], commands: dict[int, Command]) -> KernelError:
+def _error(refusals: list[NetlinkError], commands: dict[int, Command]) -> KernelError:
     """Name the command that was refused first; without one, it is the transaction as a whole that failed."""
     refusal = min(refusals, key=lambda one: (one.sequence not in commands, one.sequence))
     return _failure_of(commands.get(refusal.sequence), refusal.code, str(refusal))

@@ -20,10 +20,10 @@ from ringfence.dataplane.program.program import (
     Lookup,
     Program,
     ProtocolIs,
+    RateLimit,
     Rule,
-    Verdict,
+    RuleVerdict,
     VerdictMap,
-    Within,
     address_key,
     port_key,
 )
@@ -40,7 +40,7 @@ class Packet(msgspec.Struct, frozen=True):
     port: int | None = None
 
 
-Reader = Callable[[str], Collection]
+CollectionReader = Callable[[str], Collection]
 """Gives a set or a map by its name."""
 
 
@@ -49,21 +49,21 @@ def admits(program: Program, packet: Packet, hook: Hook = Hook.FORWARD) -> bool:
     return passes(program.chains, program.collections.__getitem__, packet, hook)
 
 
-def passes(chains: Mapping[str, Chain], read: Reader, packet: Packet, hook: Hook = Hook.FORWARD) -> bool:
+def passes(chains: Mapping[str, Chain], read: CollectionReader, packet: Packet, hook: Hook = Hook.FORWARD) -> bool:
     """Whether a packet passes the base chains of a hook; every set is asked for by `read` when it is looked into."""
     bases = (name for name, chain in chains.items() if chain.hook is hook)
-    return all(_walk(name, chains, read, packet) is not Verdict.DROP for name in bases)
+    return all(_walk(name, chains, read, packet) is not RuleVerdict.DROP for name in bases)
 
 
-def _walk(name: str, chains: Mapping[str, Chain], read: Reader, packet: Packet) -> Verdict | None:
+def _walk(name: str, chains: Mapping[str, Chain], read: CollectionReader, packet: Packet) -> RuleVerdict | None:
     """The verdict of a chain; None if it returns."""
     for rule in chains[name].rules:
         if not isinstance(rule, Rule) or not all(_meets(condition, read, packet) for condition in rule.conditions):
             continue
         match rule.action:
-            case Verdict.RETURN:
+            case RuleVerdict.RETURN:
                 return None
-            case Verdict():
+            case RuleVerdict():
                 return rule.action
             case Log():
                 continue
@@ -78,14 +78,14 @@ def _walk(name: str, chains: Mapping[str, Chain], read: Reader, packet: Packet) 
     return None
 
 
-def _meets(condition: Condition, read: Reader, packet: Packet) -> bool:
+def _meets(condition: Condition, read: CollectionReader, packet: Packet) -> bool:
     match condition:
         case Lookup(fields, name, absent):
             key = _key(fields, packet)
             return key is not None and _contains(read(name), key) is not absent
         case ProtocolIs(number):
             return packet.protocol == number
-        case Within():
+        case RateLimit():
             return True
         case _:
             return (

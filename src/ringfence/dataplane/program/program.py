@@ -27,7 +27,7 @@ from ringfence.sets.addresses import FAMILIES, Family
 V = TypeVar("V")
 
 
-class Part(Enum):
+class KeyPart(Enum):
     """One part of a key: its name in nft's syntax, its length in bytes and nft's number for its data type."""
 
     ADDRESS_4 = ("ipv4_addr", 4, 7)
@@ -42,14 +42,14 @@ class Part(Enum):
         self.code = code
 
 
-Key = tuple[Part, ...]
+Key = tuple[KeyPart, ...]
 """The parts that an element's key consists of."""
 
-ADDRESS: Final[dict[Family, Key]] = {Family.IPV4: (Part.ADDRESS_4,), Family.IPV6: (Part.ADDRESS_6,)}
+ADDRESS: Final[dict[Family, Key]] = {Family.IPV4: (KeyPart.ADDRESS_4,), Family.IPV6: (KeyPart.ADDRESS_6,)}
 ADDRESS_PAIR: Final[dict[Family, Key]] = {family: ADDRESS[family] * 2 for family in FAMILIES}
-FLOW: Final[dict[Family, Key]] = {family: (*ADDRESS[family], Part.PROTOCOL, Part.PORT) for family in FAMILIES}
-PORT: Final[Key] = (Part.PORT,)
-CONNECTION: Final[Key] = (Part.CONNECTION,)
+FLOW: Final[dict[Family, Key]] = {family: (*ADDRESS[family], KeyPart.PROTOCOL, KeyPart.PORT) for family in FAMILIES}
+PORT: Final[Key] = (KeyPart.PORT,)
+CONNECTION: Final[Key] = (KeyPart.CONNECTION,)
 
 
 class HashSet(msgspec.Struct, frozen=True):
@@ -164,16 +164,16 @@ Collection = HashSet | RangeSet | VerdictMap
 class Field(Enum):
     """What can be read from a packet to look something up: its type, and how nft's syntax calls it."""
 
-    SOURCE_4 = (Part.ADDRESS_4, "ip saddr", Family.IPV4)
-    DESTINATION_4 = (Part.ADDRESS_4, "ip daddr", Family.IPV4)
-    SOURCE_6 = (Part.ADDRESS_6, "ip6 saddr", Family.IPV6)
-    DESTINATION_6 = (Part.ADDRESS_6, "ip6 daddr", Family.IPV6)
-    PROTOCOL = (Part.PROTOCOL, "meta l4proto")
-    PORT = (Part.PORT, "th dport")
+    SOURCE_4 = (KeyPart.ADDRESS_4, "ip saddr", Family.IPV4)
+    DESTINATION_4 = (KeyPart.ADDRESS_4, "ip daddr", Family.IPV4)
+    SOURCE_6 = (KeyPart.ADDRESS_6, "ip6 saddr", Family.IPV6)
+    DESTINATION_6 = (KeyPart.ADDRESS_6, "ip6 daddr", Family.IPV6)
+    PROTOCOL = (KeyPart.PROTOCOL, "meta l4proto")
+    PORT = (KeyPart.PORT, "th dport")
     """The destination port: TCP, UDP and SCTP keep it at the same place."""
-    CONNECTION = (Part.CONNECTION, "ct id")
+    CONNECTION = (KeyPart.CONNECTION, "ct id")
 
-    def __init__(self, part: Part, word: str, family: Family | None = None) -> None:
+    def __init__(self, part: KeyPart, word: str, family: Family | None = None) -> None:
         self.part = part
         self.word = word
         self.family = family
@@ -221,16 +221,16 @@ class FromNode(msgspec.Struct, frozen=True, tag=True):
     """The source is one of the node's own addresses."""
 
 
-class Within(msgspec.Struct, frozen=True, tag=True):
+class RateLimit(msgspec.Struct, frozen=True, tag=True):
     """No more than so many packets have come here in the last second: what is beyond is not met."""
 
     packets: int
 
 
-Condition = Lookup | ProtocolIs | Established | NeighbourDiscovery | OverLoopback | FromNode | Within
+Condition = Lookup | ProtocolIs | Established | NeighbourDiscovery | OverLoopback | FromNode | RateLimit
 
 
-class Verdict(StrEnum):
+class RuleVerdict(StrEnum):
     """What a rule does with a packet that meets its conditions."""
 
     ACCEPT = "accept"
@@ -258,7 +258,7 @@ class Log(msgspec.Struct, frozen=True, tag=True):
     prefix: str
 
 
-Action = Verdict | Goto | Dispatch | Log
+Action = RuleVerdict | Goto | Dispatch | Log
 
 
 class Rule(msgspec.Struct, frozen=True):

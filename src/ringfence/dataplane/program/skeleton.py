@@ -43,10 +43,10 @@ from ringfence.dataplane.program.program import (
     OverLoopback,
     Program,
     RangeSet,
+    RateLimit,
     Rule,
-    Verdict,
+    RuleVerdict,
     VerdictMap,
-    Within,
 )
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import FAMILIES
@@ -97,9 +97,9 @@ class Reaction(msgspec.Struct, frozen=True):
     logging: Logging | None = None
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> RuleVerdict:
         """The verdict on a denied packet; what returns goes on to the other direction's policies."""
-        return Verdict.DROP if self.drops else Verdict.RETURN
+        return RuleVerdict.DROP if self.drops else RuleVerdict.RETURN
 
 
 ENFORCING: Final = Reaction()
@@ -127,7 +127,7 @@ def fixed_chains(program: Program) -> dict[str, Chain]:
 def observes(program: Program) -> bool:
     """Whether a whole program lets pass what its profiles deny."""
     rules = (rule for name in DENIED.values() for rule in program.chains[name].rules)
-    return not any(isinstance(rule, Rule) and rule.action is Verdict.DROP for rule in rules)
+    return not any(isinstance(rule, Rule) and rule.action is RuleVerdict.DROP for rule in rules)
 
 
 def _collections() -> dict[str, Collection]:
@@ -154,17 +154,17 @@ def _chains(reaction: Reaction, *, holds: bool) -> dict[str, Chain]:
     }
 
 
-_OWN_TALK: Final = Rule((OverLoopback(),), Verdict.ACCEPT)
+_OWN_TALK: Final = Rule((OverLoopback(),), RuleVerdict.ACCEPT)
 
-_OWN_COPIES: Final = Rule((FromNode(),), Verdict.ACCEPT)
+_OWN_COPIES: Final = Rule((FromNode(),), RuleVerdict.ACCEPT)
 """What the node sends to many, it receives itself over the interface on which it left: not over the loopback one."""
 
-_REVOKING: Final = Rule((Established(), Lookup((Field.CONNECTION,), REVOKED)), Verdict.DROP)
+_REVOKING: Final = Rule((Established(), Lookup((Field.CONNECTION,), REVOKED)), RuleVerdict.DROP)
 
 _SCREENING: Final = (
-    Rule((Established(),), Verdict.ACCEPT),
-    *(Rule((Lookup((SOURCE[family], DESTINATION[family]), OWN[family]),), Verdict.ACCEPT) for family in FAMILIES),
-    Rule((NeighbourDiscovery(),), Verdict.ACCEPT),
+    Rule((Established(),), RuleVerdict.ACCEPT),
+    *(Rule((Lookup((SOURCE[family], DESTINATION[family]), OWN[family]),), RuleVerdict.ACCEPT) for family in FAMILIES),
+    Rule((NeighbourDiscovery(),), RuleVerdict.ACCEPT),
 )
 
 
@@ -173,7 +173,7 @@ def _holding(direction: Direction, reaction: Reaction) -> Iterator[Rule]:
         unknown = (Lookup((field,), KNOWN[family], absent=True), Lookup((field,), HELD[family]))
         yield from _logging(reaction, HELD_PREFIX[direction], *unknown)
         if reaction.drops:
-            yield Rule(unknown, Verdict.DROP)
+            yield Rule(unknown, RuleVerdict.DROP)
 
 
 def _dispatching(direction: Direction) -> Iterator[Rule]:
@@ -190,7 +190,7 @@ def _denying(direction: Direction, reaction: Reaction) -> Iterator[Rule]:
 
 def _logging(reaction: Reaction, prefix: str, *conditions: Lookup) -> Iterator[Rule]:
     if reaction.logging:
-        yield Rule((*conditions, Within(reaction.logging.packets)), Log(reaction.logging.group, prefix))
+        yield Rule((*conditions, RateLimit(reaction.logging.packets)), Log(reaction.logging.group, prefix))
 
 
 def profile_chain(direction: Direction, allowing: tuple[Rule, ...]) -> Chain:

@@ -1,6 +1,6 @@
 """Safe updates: the steps that lead from one program to the next."""
 
-from ringfence.dataplane.update.affected import NOBODY, Suspects, suspects, together
+from ringfence.dataplane.update.affected import NONE_AFFECTED, AffectedAddresses, affected_addresses, union_of
 from ringfence.dataplane.update.commands import (
     NOTHING,
     AddChain,
@@ -22,12 +22,13 @@ from ringfence.dataplane.update.exclusion import closing, profiles_with
 from ringfence.dataplane.update.plan import path
 
 __all__ = [
-    "NOBODY",
+    "NONE_AFFECTED",
     "NOTHING",
     "AddChain",
     "AddCollection",
     "AddElements",
     "AddTable",
+    "AffectedAddresses",
     "Command",
     "DeleteChain",
     "DeleteCollection",
@@ -36,12 +37,11 @@ __all__ = [
     "RemoveElements",
     "ReplaceElements",
     "SetRules",
-    "Suspects",
+    "affected_addresses",
     "closing",
     "commands",
     "is_compatible",
     "path",
     "profiles_with",
-    "suspects",
-    "together",
+    "union_of",
 ]

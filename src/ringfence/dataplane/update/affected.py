@@ -7,15 +7,24 @@ of a connection cannot have changed its verdict, so only the connections of some
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeGuard
 
-from ringfence.dataplane.program import Chain, Collection, HashSet, Part, Program, VerdictMap, differing, moves_between
+from ringfence.dataplane.program import (
+    Chain,
+    Collection,
+    HashSet,
+    KeyPart,
+    Program,
+    VerdictMap,
+    differing,
+    moves_between,
+)
 
-Suspects = frozenset[bytes] | None
+AffectedAddresses = frozenset[bytes] | None
 """Addresses as keys; None is everybody."""
 
-NOBODY: Suspects = frozenset()
+NONE_AFFECTED: AffectedAddresses = frozenset()
 
 
-def suspects(old: Program, new: Program) -> Suspects:
+def affected_addresses(old: Program, new: Program) -> AffectedAddresses:
     """The addresses to which some connection may be allowed by one of two programs and not by the other."""
     if not old.chains or not new.chains:
         return None
@@ -33,7 +42,7 @@ def suspects(old: Program, new: Program) -> Suspects:
     )
 
 
-def together(*some: Suspects) -> Suspects:
+def union_of(*some: AffectedAddresses) -> AffectedAddresses:
     """All that are suspect for one reason or another."""
     found: frozenset[bytes] = frozenset()
     for one in some:
@@ -63,7 +72,7 @@ def _changed_otherwise(old: Mapping[str, Collection], new: Mapping[str, Collecti
 
 
 def _is_of_addresses(collection: Collection | None) -> TypeGuard[HashSet]:
-    return isinstance(collection, HashSet) and collection.key[0] in (Part.ADDRESS_4, Part.ADDRESS_6)
+    return isinstance(collection, HashSet) and collection.key[0] in (KeyPart.ADDRESS_4, KeyPart.ADDRESS_6)
 
 
 def _looking_into(sets: frozenset[str], chains: Mapping[str, Chain]) -> Iterator[str]:

@@ -39,12 +39,12 @@ from ringfence.dataplane.program import (
     Condition,
     Goto,
     HashSet,
+    KeyPart,
     Lookup,
     Move,
-    Part,
     Program,
     Rule,
-    Verdict,
+    RuleVerdict,
     VerdictMap,
     differing,
     fixed_chains,
@@ -199,9 +199,9 @@ def _can_edit_in_place(old: Program, new: Program, change: _Change) -> bool:
     return alone or len(change.directions) == 1
 
 
-def _touched(old: Program, new: Program, edits: Iterable[str]) -> dict[Part, set[bytes]] | None:
+def _touched(old: Program, new: Program, edits: Iterable[str]) -> dict[KeyPart, set[bytes]] | None:
     """The addresses that come into or go out of edited sets, by family; None if not only addresses do."""
-    touched: dict[Part, set[bytes]] = {Part.ADDRESS_4: set(), Part.ADDRESS_6: set()}
+    touched: dict[KeyPart, set[bytes]] = {KeyPart.ADDRESS_4: set(), KeyPart.ADDRESS_6: set()}
     for name in edits:
         before, after = old.collections[name], new.collections[name]
         if not isinstance(before, HashSet) or not isinstance(after, HashSet) or after.key[0] not in touched:
@@ -308,7 +308,7 @@ class _Bridge:
         onward = Goto(self._copy(target, self._new))
         return Chain(
             tuple(
-                Rule(rule.conditions, onward) if rule.action is Verdict.RETURN else rule
+                Rule(rule.conditions, onward) if rule.action is RuleVerdict.RETURN else rule
                 for rule in rules
                 if isinstance(rule, Rule)
             )
@@ -327,7 +327,7 @@ class _Bridge:
 
 
 def _is_of_profile(rule: Rule) -> bool:
-    return rule.action is Verdict.RETURN or (
+    return rule.action is RuleVerdict.RETURN or (
         isinstance(rule.action, Goto) and rule.action.chain in _DIRECTION_OF_DENIAL
     )
 

@@ -26,7 +26,7 @@ from ringfence.errors import LaboratoryError
 from ringfence.lab.network import linux
 from ringfence.lab.network.topology import IPAddress, Node, Pod, Topology
 from ringfence.netlink import routes as rtnetlink
-from ringfence.netlink.routes import LOOPBACK, LinkEnd, Request
+from ringfence.netlink.routes import LOOPBACK, LinkEnd, NetworkRequest
 
 _UPPER_HARDWARE: Final = bytes.fromhex("020000000001")
 _LOWER_HARDWARE: Final = bytes.fromhex("020000000002")
@@ -72,7 +72,7 @@ class Stack:
         self._next_link += 1
         return self._next_link
 
-    def carry_out(self, requests: Iterable[Request]) -> None:
+    def carry_out(self, requests: Iterable[NetworkRequest]) -> None:
         """Have the kernel carry out requests in this namespace."""
         with linux.inside(self.descriptor):
             rtnetlink.carry_out(requests)
@@ -215,7 +215,7 @@ def _attach(upper: Stack, lower: list[tuple[str, Stack, tuple[IPAddress, ...]]])
     return numbers
 
 
-def _uplink(addresses: tuple[IPAddress, ...]) -> Iterator[Request]:
+def _uplink(addresses: tuple[IPAddress, ...]) -> Iterator[NetworkRequest]:
     """What a lower end needs: its own addresses and the way up."""
     yield rtnetlink.bring_up(LOOPBACK)
     yield rtnetlink.bring_up(_UPLINK)
@@ -224,20 +224,20 @@ def _uplink(addresses: tuple[IPAddress, ...]) -> Iterator[Request]:
     yield from _way_up()
 
 
-def _way_up() -> Iterator[Request]:
+def _way_up() -> Iterator[NetworkRequest]:
     for gateway in _supported(_UPPER):
         yield rtnetlink.neighbour(_UPLINK, gateway, _UPPER_HARDWARE)
         yield rtnetlink.default_route(_UPLINK, gateway)
 
 
-def _downlink(link: int, addresses: Iterable[IPAddress]) -> Iterator[Request]:
+def _downlink(link: int, addresses: Iterable[IPAddress]) -> Iterator[NetworkRequest]:
     """What an upper end needs: the lower end by its name, and the way down to each address."""
     for end in _supported(_LOWER):
         yield rtnetlink.neighbour(link, end, _LOWER_HARDWARE)
     yield from _routes(link, addresses)
 
 
-def _routes(link: int, addresses: Iterable[IPAddress]) -> Iterator[Request]:
+def _routes(link: int, addresses: Iterable[IPAddress]) -> Iterator[NetworkRequest]:
     """The way down to each address."""
     for ip in addresses:
         yield rtnetlink.neighbour(link, ip, _LOWER_HARDWARE)
