@@ -1,38 +1,97 @@
-# Everything installs what it needs into the checkout's own .venv; only Python, pip and make have to be there.
+# Everything installs what it needs into the checkout's own .venv; only Python, pip and make must be there.
 
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+LOWEST := .venv-lowest
+DOCS := .venv-docs
 
-.PHONY: demo test test-e2e parts check bench bench-agent lock clean
+# Tests that wait for the kernel leave the processor to others: two workers for each processor.
+WORKERS ?= $(shell echo $$((2 * $$(nproc))))
+PYTEST := $(BIN)/pytest --numprocesses=$(WORKERS) --dist=loadgroup
+# The versions of the tools that run the tests, as locked, for environments in which other things are older or missing.
+TEST_TOOLS = $$(grep -oE '^(hypothesis|pytest|pytest-timeout|pytest-xdist|trustme)==[^ ]+' requirements.lock)
 
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help:  ## List these targets.
+	@awk -F ':.*  ## ' '/^[a-z-]+:.*  ## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
 demo: $(READY) system  ## Prove examples/three-tier in the laboratory.
 	$(BIN)/ringfence lab run -f examples/three-tier
 
-test: $(READY) system  ## All tests; those that need parts which are not here say which, and how to get them.
-	$(BIN)/pytest
+.PHONY: test
+test: $(READY) system  ## Run all tests, and measure what they cover. Missing parts are named, with the remedy.
+	$(PYTEST) --cov --cov-report=
+	$(BIN)/coverage report
+	$(BIN)/coverage report --omit='*/cli/*,*/lab/*' --fail-under=95 | tail -1
 
-test-e2e: parts system  ## The tests against the real API server, which is built first; without root in a user namespace.
-	scripts/as-root $(BIN)/pytest tests/e2e
+.PHONY: test-e2e
+test-e2e: parts system  ## Run the tests against the real API server, which is built first. They need no root.
+	scripts/as-root $(PYTEST) tests/e2e
 
-parts: $(READY)  ## The real API server, etcd and kubectl: built once (Go, five minutes), kept outside the checkout.
+.PHONY: test-lowest
+test-lowest: $(LOWEST)/.ready system  ## Run the fast tests with the lowest versions that pyproject.toml allows.
+	$(LOWEST)/bin/pytest --numprocesses=$(WORKERS) --dist=loadgroup --ignore=tests/e2e --ignore=tests/lab --ignore=tests/dataplane
+
+.PHONY: parts
+parts: $(READY)  ## Build the real API server, etcd and kubectl once (Go, five minutes), outside the checkout.
 	$(BIN)/python tests/e2e/parts.py
 
-check: $(READY)  ## Format, lint, types, layers.
+.PHONY: check
+check: $(READY)  ## Check format, lint, types, layers and dependencies.
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/deptry src
+	$(BIN)/deptry tests benchmarks --ignore DEP002,DEP004
 
-bench: $(READY)  ## All measurements, beside the limits.
+.PHONY: mutants
+mutants: $(READY) system  ## Put deliberate faults into the code, and see which of them no test notices.
+	$(BIN)/python -m tests.mutation
+
+.PHONY: docs
+docs: $(DOCS)/.ready  ## Build the documentation as a site in build/site, and check its links.
+	$(DOCS)/bin/mkdocs build --strict --quiet
+	$(DOCS)/bin/python scripts/check-links.py build/site
+
+.PHONY: wheel-test
+wheel-test: $(READY)  ## Build the wheel, install it into a fresh environment, and try it.
+	scripts/try-wheel
+
+.PHONY: bench
+bench: $(READY)  ## Run all measurements, and print them beside their limits.
 	$(BIN)/python -m benchmarks
 
-bench-agent: parts  ## The agent on a real API server, beside its limits.
+.PHONY: bench-agent
+bench-agent: parts  ## Measure the agent on a real API server.
 	$(BIN)/python -m benchmarks watching agent agent-100k
 
-lock: $(READY)  ## Choose new versions of everything and write them down.
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --no-header \
-	    --no-emit-index-url --no-emit-find-links --group dev pyproject.toml -o requirements.lock
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+    --no-emit-index-url --no-emit-find-links
+
+.PHONY: lock
+lock: $(READY)  ## Write down the versions of all dependencies. Those that are written down stay where they can.
+	$(COMPILE) $(UPGRADE) --group dev pyproject.toml -o requirements.lock
+	$(COMPILE) $(UPGRADE) --group docs -o requirements-docs.lock
+	printf '%s\n' $(TEST_TOOLS) | \
+	    $(COMPILE) $(UPGRADE) --resolution lowest-direct --extra agent pyproject.toml - -o requirements-lowest.lock
+
+.PHONY: upgrade
+upgrade:  ## Choose new versions of all dependencies and write them down.
+	$(MAKE) --no-print-directory lock UPGRADE=--upgrade
+
+.PHONY: system
+system:  ## Install the programs that the laboratory and the tests need, such as nft and ip.
+	@scripts/install-system-packages
+
+.PHONY: clean
+clean:  ## Remove everything that these targets make in the checkout.
+	rm -rf .venv $(LOWEST) $(DOCS) build dist .coverage .coverage.* \
+	    .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -m venv --without-pip .venv
@@ -42,9 +101,13 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m compileall -q src
 	touch $(READY)
 
-.PHONY: system
-system:  ## What the laboratory needs of the system: nft and ip.
-	@scripts/install-system-packages
+$(LOWEST)/.ready: requirements-lowest.lock $(READY)
+	$(PYTHON) -m venv --without-pip $(LOWEST)
+	$(BIN)/uv pip sync --quiet --python $(LOWEST) requirements-lowest.lock
+	echo "$(CURDIR)/src" > "$$($(LOWEST)/bin/python -c 'import site; print(site.getsitepackages()[0])')/ringfence.pth"
+	touch $@
 
-clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+$(DOCS)/.ready: requirements-docs.lock $(READY)
+	$(PYTHON) -m venv --without-pip $(DOCS)
+	$(BIN)/uv pip sync --quiet --python $(DOCS) requirements-docs.lock
+	touch $@

@@ -1,10 +1,72 @@
-"""How hard hypothesis tries: `HYPOTHESIS_PROFILE=ci` or `thorough` for more than the quick default of a working day."""
+"""What holds for all tests: how hard hypothesis tries, what runs beside what, how long a test may take, what CI skips.
+
+`HYPOTHESIS_PROFILE=ci` or `thorough` tries more than the quick default of a working day.
+"""
 
 import os
+from collections.abc import Generator
+from pathlib import Path
+from typing import Final
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile("dev", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", settings.get_profile("dev"), derandomize=True, print_blob=True)
 settings.register_profile("thorough", settings.get_profile("dev"), max_examples=5_000, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+TESTS: Final = Path(__file__).parent
+SHARED_FIXTURES: Final = ("world", "api_server")
+"""Fixtures that start a real API server, in the order in which they name a test's group: each starts once."""
+END_TO_END_SECONDS: Final = 600
+"""What one test against the real API server may take, with the start of the server that it waits for."""
+SKIPS_ALLOWED_IN_CI: Final = ("needs a user that is not root",)
+"""How the reasons begin for which a test may be skipped in CI. Everything else is installed there."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keeps tests that share something expensive in one worker, and starts the longest groups first."""
+    for item in items:
+        if item.path.is_relative_to(TESTS / "e2e"):
+            item.add_marker(pytest.mark.timeout(END_TO_END_SECONDS))
+        group = _group(item)
+        if group is not None and item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=_priority)
+
+
+def _group(item: pytest.Item) -> str | None:
+    """The tests of one group run one after the other in the same worker; None: the test runs anywhere."""
+    fixtures = getattr(item, "fixturenames", ())
+    for fixture in SHARED_FIXTURES:
+        if fixture in fixtures:
+            return fixture
+    return item.path.stem if _shares_a_module_fixture(item) else None
+
+
+def _shares_a_module_fixture(item: pytest.Item) -> bool:
+    info = getattr(item, "_fixtureinfo", None)
+    definitions = info.name2fixturedefs.values() if info is not None else ()
+    return any(definition.scope == "module" for found in definitions for definition in found[-1:])
+
+
+def _priority(item: pytest.Item) -> int:
+    """The order of the sort is stable: within a priority, tests stay as they were collected."""
+    group = item.get_closest_marker("xdist_group")
+    if group is not None and group.args[0] in SHARED_FIXTURES:
+        return SHARED_FIXTURES.index(group.args[0])
+    return len(SHARED_FIXTURES)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """In CI a skip fails, unless its reason is one that is allowed there: a missing program must not hide a test."""
+    report = yield
+    if report.skipped and os.environ.get("CI") and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2].removeprefix("Skipped: ") if isinstance(report.longrepr, tuple) else ""
+        if not reason.startswith(SKIPS_ALLOWED_IN_CI):
+            report.outcome = "failed"
+            report.longrepr = f"skipped in CI, where it must run: {reason}"
+    return report
