@@ -51,8 +51,8 @@ def namespace(api_server: ControlPlane) -> str:
 def world(real_parts: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """The cluster in which agents run; a test may break it, if it mends it again."""
     try:
-        with linux.returning():
-            linux.unshare(linux.Kind.NETWORK)
+        with linux.returning_to_network_namespace():
+            linux.unshare(linux.NamespaceKind.NETWORK)
     except OSError as error:
         pytest.skip(f"no network namespaces ({error.strerror}): be root, or `make test-e2e`, which needs no root")
     with living(tmp_path_factory.mktemp("world")) as one:

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import pytest
 
-from ringfence.lab.network.topology import Port
+from ringfence.lab.network.topology import LabPort
 from tests.semantics.conformance import (
     CASES,
     FAMILIES,
@@ -87,7 +87,7 @@ def label(cluster: World, obj: Object, *labels: str) -> None:
 def await_agreement(cluster: World, case: Case, step: Step) -> list[Connection]:
     """The connections that do not come to fare as they should."""
     questions = [
-        Connection(source, destination, Port(port, protocol), family)
+        Connection(source, destination, LabPort(port, protocol), family)
         for source in PODS
         for destination in PODS
         for protocol in case.protocols

@@ -18,10 +18,10 @@ from typing import Any, Final, NamedTuple
 
 from ringfence.lab.network import linux
 from ringfence.lab.network.namespaces import Network
-from ringfence.lab.network.topology import IPAddress, Node, Pod, Port, Topology
-from ringfence.lab.probing.event_loop import Loop
-from ringfence.lab.probing.prober import Probe, observe
-from ringfence.lab.probing.serving import Serving
+from ringfence.lab.network.topology import IPAddress, LabNode, LabPod, LabPort, Topology
+from ringfence.lab.probing.event_loop import EventLoop
+from ringfence.lab.probing.prober import Attempt, observe
+from ringfence.lab.probing.server_set import ServerSet
 from tests.dataplane.network import nft
 from tests.semantics.objects import Object, key_of, namespace
 
@@ -32,12 +32,12 @@ RANGES: Final = {"n1": ("10.244.0.0/23", "fd00:10:244::/63"), "n2": ("10.244.2.0
 """The nodes on which pods run, and the ranges from which those have their addresses."""
 
 NODES: Final = (
-    Node(CONTROL_PLANE, (ip_address("172.18.0.2"), ip_address("fd00:172:18::2"))),
-    Node("n1", (ip_address("172.18.0.11"), ip_address("fd00:172:18::11"))),
-    Node("n2", (ip_address("172.18.0.12"), ip_address("fd00:172:18::12"))),
+    LabNode(CONTROL_PLANE, (ip_address("172.18.0.2"), ip_address("fd00:172:18::2"))),
+    LabNode("n1", (ip_address("172.18.0.11"), ip_address("fd00:172:18::11"))),
+    LabNode("n2", (ip_address("172.18.0.12"), ip_address("fd00:172:18::12"))),
 )
 AGENT_READS: Final = ("namespaces", "pods", "nodes", "networkpolicies.networking.k8s.io")
-PORTS: Final = tuple(Port(number, protocol) for number in (80, 81) for protocol in ("TCP", "UDP", "SCTP"))
+PORTS: Final = tuple(LabPort(number, protocol) for number in (80, 81) for protocol in ("TCP", "UDP", "SCTP"))
 """Where every pod answers."""
 
 _SERVICES: Final = (
@@ -61,7 +61,7 @@ class Connection(NamedTuple):
 
     source: str
     destination: str
-    port: Port
+    port: LabPort
     family: int = 4
 
 
@@ -71,8 +71,8 @@ class World:
     def __init__(self, folder: Path) -> None:
         self.network = Network()
         self.topology = Topology((), ())
-        self._loop = Loop()
-        self._serving = Serving(self._loop, self.network, serve=True)
+        self._loop = EventLoop()
+        self._serving = ServerSet(self._loop, self.network, serve=True)
         self._next_host = 0
         self._become(nodes=NODES)
         with self.inside(CONTROL_PLANE):
@@ -106,13 +106,13 @@ class World:
 
     def inside(self, place: str) -> AbstractContextManager[None]:
         """Be in the network of a node or a pod for a while."""
-        return linux.inside(self.place(place))
+        return linux.in_network_namespace(self.place(place))
 
     def place(self, name: str) -> int:
         """The network namespace of a node or a pod."""
         return self.network.pod(self.pod(name)) if "/" in name else self.network.node(name)
 
-    def pod(self, path: str) -> Pod:
+    def pod(self, path: str) -> LabPod:
         """A pod that runs."""
         return self.topology.pod_by_name[path]
 
@@ -189,7 +189,7 @@ class World:
         """Remove the pod's network, of which the API server hears nothing yet."""
         self.replace((path,))
 
-    def replace(self, going: Iterable[str], *coming: Pod) -> None:
+    def replace(self, going: Iterable[str], *coming: LabPod) -> None:
         """Remove networks of pods and make others in their place, at once."""
         gone = set(going)
         self._become(pods=[*(pod for pod in self.topology.pods if pod.name not in gone), *coming])
@@ -231,12 +231,12 @@ class World:
             if taken.isdisjoint(found):
                 return found
 
-    def _placed(self, obj: Object, node: str, addresses: tuple[str, ...]) -> Pod:
+    def _placed(self, obj: Object, node: str, addresses: tuple[str, ...]) -> LabPod:
         if obj["spec"].get("hostNetwork"):
-            return Pod(_path(obj), node, self.topology.node_by_name[node].addresses, PORTS, host_network=True)
-        return Pod(_path(obj), node, tuple(map(ip_address, addresses)) or self.free_addresses(node), PORTS)
+            return LabPod(_path(obj), node, self.topology.node_by_name[node].addresses, PORTS, host_network=True)
+        return LabPod(_path(obj), node, tuple(map(ip_address, addresses)) or self.free_addresses(node), PORTS)
 
-    def _become(self, *, nodes: Iterable[Node] | None = None, pods: Iterable[Pod] | None = None) -> None:
+    def _become(self, *, nodes: Iterable[LabNode] | None = None, pods: Iterable[LabPod] | None = None) -> None:
         present = self.topology
         topology = Topology(
             present.nodes if nodes is None else tuple(nodes), present.pods if pods is None else tuple(pods)
@@ -246,7 +246,7 @@ class World:
         self._serving.become(topology)
         self.topology = topology
 
-    def _join(self, node: Node) -> None:
+    def _join(self, node: LabNode) -> None:
         ranges = RANGES[node.name]
         self.put(
             {
@@ -262,14 +262,14 @@ class World:
 
     # --- probes ---------------------------------------------------------------------------------------------------
 
-    def reaches(self, source: str, destination: str, port: Port = PORTS[0], family: int = 4) -> bool:
+    def reaches(self, source: str, destination: str, port: LabPort = PORTS[0], family: int = 4) -> bool:
         """Whether a connection can be opened now."""
         return self.open(Connection(source, destination, port, family))[0]
 
     def open(self, *connections: Connection, patience: float = PATIENCE) -> list[bool]:
         """Which of these connections can be opened now."""
         probes = [
-            Probe(self.place(one.source), self.address(one.destination, one.family), one.port) for one in connections
+            Attempt(self.place(one.source), self.address(one.destination, one.family), one.port) for one in connections
         ]
         return observe(self._loop, probes, patience)
 

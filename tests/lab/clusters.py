@@ -4,7 +4,7 @@ from tests.semantics.objects import Object, container_port
 
 from ringfence.cluster import Cluster
 from ringfence.lab.laboratory import Laboratory
-from ringfence.lab.network.placement import Wishes
+from ringfence.lab.network.placement import PlacementOptions
 from ringfence.model.decoding import decode
 from ringfence.model.objects import Manifest
 from ringfence.model.origin import Origin
@@ -20,7 +20,7 @@ def laboratory(
     cluster = Cluster()
     for obj in objects:
         cluster.upsert(obj)
-    return Laboratory(cluster, Wishes(nodes, families), serve=serve)
+    return Laboratory(cluster, PlacementOptions(nodes, families), serve=serve)
 
 
 def manifests(*objects: Object) -> list[Manifest]:

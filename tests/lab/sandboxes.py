@@ -52,7 +52,7 @@ def in_sandbox(work: Callable[[], T], *, rootless: bool = False) -> T:
         try:
             if rootless:
                 become_nobody()
-            sandbox.enter()
+            sandbox.enter_sandbox()
             result: tuple[str, Any] = ("done", work())
         except LaboratoryError as error:
             result = ("refused", str(error))

@@ -11,9 +11,9 @@ from tests.semantics.objects import Object
 from tests.strategies import clusters
 
 from ringfence.engine.population.pods import Reference
-from ringfence.lab.network.topology import Port
+from ringfence.lab.network.topology import LabPort
 
-RANDOM_PORTS = tuple(Port(number, protocol) for number in (1, 53, 80, 82) for protocol in ("TCP", "UDP", "SCTP"))
+RANDOM_PORTS = tuple(LabPort(number, protocol) for number in (1, 53, 80, 82) for protocol in ("TCP", "UDP", "SCTP"))
 """Numbers that random policies and pods name, and one inside their ranges that nobody names."""
 
 
@@ -35,12 +35,12 @@ def test_the_upstream_conformance_list(case: Case) -> None:
 
     def findings() -> list[Finding]:
         lab = laboratory(*model(FAMILIES), nodes=3)
-        ports = tuple(Port(number, protocol) for protocol in case.protocols for number in PORTS)
+        ports = tuple(LabPort(number, protocol) for protocol in case.protocols for number in PORTS)
         found = []
         for number, step in enumerate(case.steps):
             lab.delete(Reference(namespace, kind, name) for kind, namespace, name in step.remove)
             lab.apply(manifests(*step.upsert))
-            for one in lab.probe(lab.questions(ports=ports)).outcomes:
+            for one in lab.probe(lab.questions(ports=ports)).results:
                 if not one.agrees:
                     found.append(Finding("the engine", number, str(one), one.observed))
                 pods = "/" in one.source and "/" in one.destination
@@ -59,7 +59,7 @@ def test_random_clusters(objects: list[Object]) -> None:
     def disagreements() -> list[str]:
         lab = laboratory(*objects, nodes=2, families=None)
         report = lab.probe(lab.questions(ports=RANDOM_PORTS))
-        return [f"{one}: observed {one.observed}, denied by {one.denials}" for one in report.disagreements]
+        return [f"{one}: observed {one.observed}, denied by {one.denied_by}" for one in report.disagreements]
 
     assert in_sandbox(disagreements) == []
 
@@ -73,6 +73,6 @@ def test_one_random_cluster_becomes_another(objects: list[Object], others: list[
         lab = laboratory(*objects, nodes=2, families=None)
         lab.apply(manifests(*others))
         report = lab.probe(lab.questions(ports=RANDOM_PORTS))
-        return [f"{one}: observed {one.observed}, denied by {one.denials}" for one in report.disagreements]
+        return [f"{one}: observed {one.observed}, denied by {one.denied_by}" for one in report.disagreements]
 
     assert in_sandbox(disagreements) == []

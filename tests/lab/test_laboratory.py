@@ -13,8 +13,8 @@ from ringfence.engine.population.pods import Reference
 from ringfence.errors import EndpointError
 from ringfence.lab.laboratory import Laboratory
 from ringfence.lab.network import linux
-from ringfence.lab.network.placement import Wishes
-from ringfence.lab.network.topology import IPAddress, Port
+from ringfence.lab.network.placement import PlacementOptions
+from ringfence.lab.network.topology import IPAddress, LabPort
 from ringfence.lab.probing import dns
 from ringfence.lab.probing.servers import FAMILY
 from ringfence.model.policies import defaulted
@@ -23,10 +23,10 @@ from ringfence.sets.addresses import Family
 DNS = [container_port("dns", 53, "UDP")]
 
 
-def heard(lab: Laboratory, source: str, address: IPAddress, port: Port) -> str | None:
+def heard(lab: Laboratory, source: str, address: IPAddress, port: LabPort) -> str | None:
     """Who answers a pod at an address; None if nobody does."""
     kind = {"TCP": socket.SOCK_STREAM, "UDP": socket.SOCK_DGRAM}[port.protocol]
-    with linux.inside(lab.network_of(lab.pod(source))):
+    with linux.in_network_namespace(lab.network_of(lab.pod(source))):
         sock = socket.socket(FAMILY[address.version], kind)
     with sock:
         sock.setblocking(False)
@@ -46,9 +46,9 @@ def heard(lab: Laboratory, source: str, address: IPAddress, port: Port) -> str |
 
 def looked_up(lab: Laboratory, source: str, name: str) -> list[str]:
     """What a pod's resolver finds for a full name, over IPv4."""
-    answer = dns.answer_datagram(dns.zone(lab.topology), query(name))
+    answer = dns.answer_datagram(dns.build_zone(lab.topology), query(name))
     assert answer is not None
-    with linux.inside(lab.network_of(lab.pod(source))):
+    with linux.in_network_namespace(lab.network_of(lab.pod(source))):
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     with sock:
         sock.setblocking(False)
@@ -80,7 +80,7 @@ def test_a_service_leads_to_its_pods(rootless: bool, protocol: str, nodes: int) 
         lab = laboratory(
             *pods, service("x/b", {"app": "b"}, protocol), service("x/c", {"app": "c"}, protocol), nodes=nodes
         )
-        port = Port(80, protocol)
+        port = LabPort(80, protocol)
         b, c = (lab.topology.service_by_name[name].addresses for name in ("x/b", "x/c"))
         return {
             "from a pod": {heard(lab, "x/a1", ip, port) for ip in b for _ in range(12)},
@@ -93,7 +93,7 @@ def test_a_service_leads_to_its_pods(rootless: bool, protocol: str, nodes: int) 
 def test_a_service_without_pods_is_not_there() -> None:
     def answer() -> str | None:
         lab = laboratory(pod("x/a", ports=HTTP), service("x/none", {"app": "none"}))
-        return heard(lab, "x/a", lab.topology.service_by_name["x/none"].addresses[0], Port(80))
+        return heard(lab, "x/a", lab.topology.service_by_name["x/none"].addresses[0], LabPort(80))
 
     assert in_sandbox(answer) is None
 
@@ -119,7 +119,7 @@ def test_a_pod_on_the_host_network_is_reached_at_its_node() -> None:
         host = node("here", "192.168.0.1")
         agent = pod("x/agent", ports=HTTP, hostNetwork=True, nodeName="here")
         lab = laboratory(host, agent, pod("x/a", nodeName="here"), pod("x/b"), nodes=2)
-        return [heard(lab, source, lab.pod("x/agent").addresses[0], Port(8080)) for source in ("x/a", "x/b")]
+        return [heard(lab, source, lab.pod("x/agent").addresses[0], LabPort(8080)) for source in ("x/a", "x/b")]
 
     assert in_sandbox(answers) == ["x/agent", "x/agent"]
 
@@ -130,12 +130,12 @@ def test_objects_come_and_go_while_it_runs() -> None:
         found = []
         lab.apply(manifests(pod("x/c", {"app": "c"}, ports=HTTP), service("x/c", {"app": "c"})))
         c = lab.topology.service_by_name["x/c"].addresses[0]
-        found.append(heard(lab, "x/a", c, Port(80)))
+        found.append(heard(lab, "x/a", c, LabPort(80)))
         lab.apply(manifests(pod("x/c", {"app": "other"}, ports=HTTP), pod("x/d", {"app": "c"}, ports=HTTP)))
-        found.append(heard(lab, "x/a", c, Port(80)))
+        found.append(heard(lab, "x/a", c, LabPort(80)))
         d = lab.pod("x/d").addresses[0]
         lab.delete([Reference("x", "Pod", "d")])
-        found.append(heard(lab, "x/a", d, Port(8080)))
+        found.append(heard(lab, "x/a", d, LabPort(8080)))
         return found
 
     assert in_sandbox(answers) == ["x/c", "x/d", None]
@@ -146,8 +146,8 @@ def test_what_nobody_declares_is_answered_while_it_is_probed() -> None:
 
     def reached() -> tuple[list[bool], str | None]:
         lab = laboratory(pod("x/a"), pod("x/b"), families=(Family.IPV4,), serve=False)
-        report = lab.probe(lab.questions("x/a", "x/b", (Port(7777), Port(7777, "UDP"), Port(7777, "SCTP"))))
-        return [one.observed for one in report.outcomes], heard(lab, "x/a", lab.pod("x/b").addresses[0], Port(7777))
+        report = lab.probe(lab.questions("x/a", "x/b", (LabPort(7777), LabPort(7777, "UDP"), LabPort(7777, "SCTP"))))
+        return [one.observed for one in report.results], heard(lab, "x/a", lab.pod("x/b").addresses[0], LabPort(7777))
 
     assert in_sandbox(reached) == ([True, True, True], None)
 
@@ -155,10 +155,10 @@ def test_what_nobody_declares_is_answered_while_it_is_probed() -> None:
 def test_an_address_that_is_asked_about_becomes_a_host() -> None:
     def reached() -> list[tuple[str, bool]]:
         lab = laboratory(pod("x/a"), families=(Family.IPV4,))
-        questions = lab.questions("x/a", "198.51.100.7", (Port(443),)) + lab.questions(
-            "198.51.100.8", "x/a", (Port(1),)
+        questions = lab.questions("x/a", "198.51.100.7", (LabPort(443),)) + lab.questions(
+            "198.51.100.8", "x/a", (LabPort(1),)
         )
-        return [(one.source, one.observed) for one in lab.probe(questions).outcomes]
+        return [(one.source, one.observed) for one in lab.probe(questions).results]
 
     assert in_sandbox(reached) == [("x/a", True), ("198.51.100.8", True)]
 
@@ -188,7 +188,7 @@ def test_everything_is_asked_of_everybody() -> None:
             pod("x/a", ports=HTTP), pod("x/b", ports=DNS), policy("x/p", egress=[rule]), families=(Family.IPV4,)
         )
         report = lab.probe(lab.questions())
-        return {(one.source, one.destination, f"{one.port}/{one.protocol}") for one in report.outcomes}
+        return {(one.source, one.destination, f"{one.port}/{one.protocol}") for one in report.results}
 
     outside = ("192.168.5.10", "203.0.113.10")
     assert in_sandbox(asked) == {
@@ -221,9 +221,9 @@ def test_hostile_names_change_nothing(name: str) -> None:
             cluster.upsert(obj)
         (manifest,) = manifests(guard)
         cluster.state.upsert(defaulted(manifest.object), manifest.origin)  # type: ignore[arg-type]
-        lab = Laboratory(cluster, Wishes(nodes=2))
+        lab = Laboratory(cluster, PlacementOptions(nodes=2))
         report = lab.probe(lab.questions())
-        return sum(not one.observed for one in report.outcomes), [str(one) for one in report.disagreements]
+        return sum(not one.observed for one in report.results), [str(one) for one in report.disagreements]
 
     denied, wrong = in_sandbox(disagreements)
     assert denied == 2

@@ -46,7 +46,7 @@ def address(lab: Laboratory, name: str, version: int) -> IPAddress:
 
 
 def open_socket(lab: Laboratory, name: str, protocol: str, version: int) -> socket.socket:
-    with linux.inside(lab.network_of(lab.pod(name))):
+    with linux.in_network_namespace(lab.network_of(lab.pod(name))):
         sock = socket.socket(FAMILY[version], KINDS[protocol])
     sock.settimeout(0.5)
     return sock

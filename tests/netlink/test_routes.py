@@ -16,13 +16,13 @@ FAR = LinkEnd("far", 2, bytes.fromhex("020000000002"))
 
 def test_a_link_has_an_end_in_each_of_two_namespaces() -> None:
     def names() -> tuple[set[str], set[str]]:
-        home = linux.open_own_network()
-        linux.unshare(linux.Kind.NETWORK)
-        there = linux.open_own_network()
-        linux.enter(home, linux.Kind.NETWORK)
+        home = linux.open_network_namespace()
+        linux.unshare(linux.NamespaceKind.NETWORK)
+        there = linux.open_network_namespace()
+        linux.enter_namespace(home, linux.NamespaceKind.NETWORK)
         rtnetlink.carry_out([rtnetlink.link(NEAR, FAR, there)])
         here_names = {name for _, name in socket.if_nameindex()}
-        with linux.inside(there):
+        with linux.in_network_namespace(there):
             return here_names, {name for _, name in socket.if_nameindex()}
 
     assert in_sandbox(names) == ({"lo", "near"}, {"lo", "far"})

@@ -10,19 +10,19 @@ from typing import Final, NoReturn
 import click
 
 from ringfence.analysis.endpoints import KINDS
+from ringfence.analysis.probe_report import ProbeReport
 from ringfence.cli import EXIT_NO, EXIT_UNUSABLE, EXIT_YES
 from ringfence.cli.can import Port as PortParameter
 from ringfence.cli.inputs import Inputs, input_options
 from ringfence.cli.terminal import wants_colour
 from ringfence.errors import InputError
-from ringfence.lab.network import Port, Wishes
-from ringfence.lab.run import Progress, run
+from ringfence.lab.network import LabPort, PlacementOptions
+from ringfence.lab.run import RunProgress, run_laboratory
 from ringfence.lab.session import client as session
 from ringfence.lab.session import protocol as wire
 from ringfence.model.objects import DEFAULT_NAMESPACE, Manifest, Object, kind_of, namespace_of
 from ringfence.model.problems import Problem, Severity
-from ringfence.render import lab as writers
-from ringfence.render.lab import Report
+from ringfence.render import laboratory_status, probe_report
 from ringfence.sets.addresses import FAMILIES, Family
 
 _WIDE: Final = 240
@@ -57,7 +57,7 @@ _output = click.option(
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--name", default=session.DEFAULT, envvar="RINGFENCE_LAB", metavar="NAME", help="Which laboratory.")
+@click.option("--name", default=session.DEFAULT_NAME, envvar="RINGFENCE_LAB", metavar="NAME", help="Which laboratory.")
 @click.pass_context
 def lab(context: click.Context, name: str) -> None:
     """Build the pods' networks on this machine, enforce the policies in its kernel, and probe.
@@ -93,7 +93,7 @@ def run_command(
     """
     cluster = inputs.cluster()
     with _progress() as progress:
-        report = run(cluster, _wishes(nodes, families), _given(ports), progress)
+        report = run_laboratory(cluster, _wishes(nodes, families), _given(ports), progress)
     _show(report, output)
 
 
@@ -109,8 +109,8 @@ def up(name: str, inputs: Inputs, nodes: int, families: str | None, no_servers: 
     \b
     ringfence lab up -f manifests/ --nodes 2
     """
-    session.start(name, inputs.cluster(), _wishes(nodes, families), serve=not no_servers)
-    _print_situation(name, "table")
+    session.start_laboratory(name, inputs.cluster(), _wishes(nodes, families), serve=not no_servers)
+    _print_status(name, "table")
 
 
 @lab.command()
@@ -121,7 +121,7 @@ def down(name: str) -> None:
     \b
     ringfence lab down
     """
-    session.end(name)
+    session.stop_laboratory(name)
 
 
 @lab.command()
@@ -133,7 +133,7 @@ def status(name: str, output: str) -> None:
     \b
     ringfence lab status
     """
-    _print_situation(name, output)
+    _print_status(name, output)
 
 
 @lab.command()
@@ -154,10 +154,10 @@ def probe(name: str, source: str, destination: str, ports: tuple[tuple[int, str]
     """
     if source and not destination:
         raise InputError(f"where should {source} connect to? Give a destination, too")
-    request = wire.Probe(source, destination, _given(ports))
+    request = wire.ProbeRequest(source, destination, _given(ports))
     with _progress() as progress:
-        reply = session.ask(name, request, lambda step: progress(step.doing, step.done, step.total))
-    assert isinstance(reply, wire.Probed)
+        reply = session.send_request(name, request, lambda step: progress(step.doing, step.done, step.total))
+    assert isinstance(reply, wire.ProbeReply)
     _show(reply.report, output)
 
 
@@ -175,7 +175,7 @@ def execute(name: str, pod: str, command: tuple[str, ...]) -> None:
     words = list(command[command[0] == "--" :])
     if not words:
         raise InputError("which command? Write it after the pod: ringfence lab exec POD -- COMMAND")
-    sys.exit(session.execute(name, pod, words))
+    sys.exit(session.execute_in_pod(name, pod, words))
 
 
 @lab.command()
@@ -190,7 +190,7 @@ def apply(name: str, inputs: Inputs) -> None:
     ringfence lab apply -f deny-all.yaml
     """
     manifests, problems = _manifests(inputs)
-    session.ask(name, wire.Apply(wire.pack(manifests)))
+    session.send_request(name, wire.ApplyRequest(wire.pack(manifests)))
     _tell("applied", (_reference_to(manifest.object) for manifest in manifests))
     if any(problem.severity is Severity.ERROR for problem in problems):
         sys.exit(EXIT_UNUSABLE)
@@ -214,7 +214,7 @@ def delete(name: str, inputs: Inputs, kind: str, names: tuple[str, ...]) -> None
         references = [_reference_to(manifest.object) for manifest in _manifests(inputs)[0]]
     else:
         raise InputError("what should be deleted? Give a kind and a name, or -f FILE")
-    session.ask(name, wire.Delete(tuple(references)))
+    session.send_request(name, wire.DeleteRequest(tuple(references)))
     _tell("deleted", references)
 
 
@@ -249,37 +249,37 @@ def _manifests(inputs: Inputs) -> tuple[list[Manifest], list[Problem]]:
     return [manifest for reading in readings for manifest in reading.manifests], problems
 
 
-def _wishes(nodes: int, families: str | None) -> Wishes:
-    return Wishes(nodes, _FAMILIES[families] if families else None)
+def _wishes(nodes: int, families: str | None) -> PlacementOptions:
+    return PlacementOptions(nodes, _FAMILIES[families] if families else None)
 
 
-def _given(ports: Iterable[tuple[int, str]]) -> tuple[Port, ...]:
-    return tuple(Port(number, protocol) for number, protocol in ports)
+def _given(ports: Iterable[tuple[int, str]]) -> tuple[LabPort, ...]:
+    return tuple(LabPort(number, protocol) for number, protocol in ports)
 
 
-def _show(report: Report, output: str) -> NoReturn:
+def _show(report: ProbeReport, output: str) -> NoReturn:
     """Print a report and leave with what it says."""
     if output == "json":
-        for piece in writers.json(report):
+        for piece in probe_report.json(report):
             click.echo(piece, nl=False)
     elif output == "junit":
-        click.echo(writers.junit(report), nl=False)
+        click.echo(probe_report.junit(report), nl=False)
     else:
         width = get_terminal_size().columns if sys.stdout.isatty() else _WIDE
         colour = wants_colour()
-        click.echo(writers.text(report, width=width, colour=colour), nl=False, color=colour)
+        click.echo(probe_report.text(report, width=width, colour=colour), nl=False, color=colour)
     sys.exit(EXIT_NO if report.disagreements else EXIT_YES)
 
 
-def _print_situation(name: str, output: str) -> None:
-    reply = session.ask(name, wire.Describe())
-    assert isinstance(reply, wire.Described)
-    write = writers.situation_json if output == "json" else writers.situation_text
-    click.echo(write(reply.situation), nl=False)
+def _print_status(name: str, output: str) -> None:
+    reply = session.send_request(name, wire.StatusRequest())
+    assert isinstance(reply, wire.StatusReply)
+    write = laboratory_status.json if output == "json" else laboratory_status.text
+    click.echo(write(reply.status), nl=False)
 
 
 @contextmanager
-def _progress() -> Iterator[Progress]:
+def _progress() -> Iterator[RunProgress]:
     """A picture of progress on a terminal, which goes away when all is done; elsewhere nothing."""
     if not sys.stderr.isatty():
         yield lambda doing, done, total: None

@@ -5,7 +5,7 @@ from ringfence.dataplane.kernel import Kernel
 from ringfence.engine.state import State
 
 
-class Enforcement:
+class NodeEnforcement:
     """Enforces policies on one node: on the one whose network namespace the calling thread is in when this is made."""
 
     def __init__(self, node: str, state: State) -> None:

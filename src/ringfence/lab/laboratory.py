@@ -7,29 +7,40 @@ the nodes translate Services and enforce policies, and servers answer on the por
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from ringfence.analysis.laboratory_status import LaboratoryStatus, NodeSummary, PodSummary, ServiceSummary
+from ringfence.analysis.probe_report import ProbeReport, ProbeResult
 from ringfence.cluster import Cluster
 from ringfence.engine.population import Reference
 from ringfence.errors import InputError
-from ringfence.lab.enforcement import Enforcement
-from ringfence.lab.network import IPAddress, Network, Placement, Pod, Port, Topology, Wishes, linux, plan
+from ringfence.lab.enforcement import NodeEnforcement
+from ringfence.lab.network import (
+    IPAddress,
+    LabPod,
+    LabPort,
+    Network,
+    Placement,
+    PlacementOptions,
+    Topology,
+    linux,
+    plan_topology,
+)
 from ringfence.lab.network import service_translation as services
 from ringfence.lab.probing import (
-    PATIENCE,
+    SILENCE_TIMEOUT,
+    Attempt,
+    EventLoop,
     Expectations,
-    Loop,
     Probe,
-    Progress,
-    Question,
-    Serving,
-    ask_all,
+    ProbeProgress,
+    ServerSet,
+    all_probes,
     dns,
-    name_of,
+    endpoint_name,
     observe,
-    one_pod,
-    questions_between,
+    select_probes,
+    single_pod,
 )
 from ringfence.model.objects import Manifest, Workload, namespace_of
-from ringfence.render.lab import NodeRow, Outcome, PodRow, Report, ServiceRow, Situation
 
 _SECOND_PATIENCE: Final = 2.5
 """Seconds to wait for an answer that was expected and did not come: long enough for TCP to try three times."""
@@ -38,20 +49,20 @@ _SECOND_PATIENCE: Final = 2.5
 class Laboratory:
     """A running laboratory. The process must be in a sandbox; everything ends with it, or with `close`."""
 
-    def __init__(self, cluster: Cluster, wishes: Wishes, *, serve: bool = True) -> None:
+    def __init__(self, cluster: Cluster, wishes: PlacementOptions, *, serve: bool = True) -> None:
         """Build what `cluster`, which from now on belongs to the laboratory, describes.
 
         Without `serve` nothing answers but DNS, and ports are free for programs; probes open what they need.
         """
         cluster.state.live = False  # from now on every pod takes part that is put in, with an address or without
         self.cluster = cluster
-        self.loop = Loop()
+        self.loop = EventLoop()
         self.topology = Topology((), ())
         self._guests: set[IPAddress] = set()
         self._placement = Placement(cluster.state, wishes)
         self._network = Network()
-        self._enforcements: dict[str, Enforcement] = {}
-        self._serving = Serving(self.loop, self._network, serve=serve)
+        self._enforcements: dict[str, NodeEnforcement] = {}
+        self._serving = ServerSet(self.loop, self._network, serve=serve)
         self._rebuild()
 
     def apply(self, manifests: Iterable[Manifest]) -> None:
@@ -86,22 +97,22 @@ class Laboratory:
         if missing:
             raise InputError("\n".join(map(_not_there, missing)))
 
-    def questions(self, source: str = "", destination: str = "", ports: tuple[Port, ...] = ()) -> list[Question]:
+    def questions(self, source: str = "", destination: str = "", ports: tuple[LabPort, ...] = ()) -> list[Probe]:
         """What to ask about a connection, written as for every command; without ends, about all of them.
 
         An address that nobody has becomes a host outside the cluster. Raises EndpointError for what names nothing.
         """
         if not source:
-            return ask_all(self.topology, ports, leave_out=self._placement.additions)
-        asked = questions_between(self.cluster.state, self.topology, self.cluster.namespace, source, destination, ports)
+            return all_probes(self.topology, ports, leave_out=self._placement.additions)
+        asked = select_probes(self.cluster.state, self.topology, self.cluster.namespace, source, destination, ports)
         parties = {party for question in asked for party in (question.source, question.destination)}
-        guests = {party for party in parties if not isinstance(party, Pod)} - set(self.topology.outside)
+        guests = {party for party in parties if not isinstance(party, LabPod)} - set(self.topology.outside)
         if guests:
             self._guests |= guests
             self._rebuild()
         return asked
 
-    def probe(self, questions: Sequence[Question], progress: Progress = lambda sent: None) -> Report:
+    def probe(self, questions: Sequence[Probe], progress: ProbeProgress = lambda sent: None) -> ProbeReport:
         """Open every connection that is asked about, and compare with what the engine says.
 
         An answer is proof. Silence where an answer is expected is looked at a second time, and longer, before it
@@ -110,17 +121,17 @@ class Laboratory:
         expectations = Expectations(self.cluster.state)
         expected = [expectations.allows(question) for question in questions]
         with self._serving.answering(questions):
-            observed = observe(self.loop, [self._probe(question) for question in questions], PATIENCE, progress)
+            observed = observe(self.loop, [self._probe(question) for question in questions], SILENCE_TIMEOUT, progress)
             late = [i for i in range(len(questions)) if expected[i] and not observed[i]]
             again = observe(self.loop, [self._probe(questions[i]) for i in late], _SECOND_PATIENCE)
         for i, reached in zip(late, again, strict=True):
             observed[i] = reached
         both = len({question.destination_address.version for question in questions}) > 1
-        return Report(
+        return ProbeReport(
             tuple(
-                Outcome(
-                    name_of(question.source),
-                    name_of(question.destination),
+                ProbeResult(
+                    endpoint_name(question.source),
+                    endpoint_name(question.destination),
                     question.port.protocol,
                     question.port.number,
                     expected[i],
@@ -132,29 +143,31 @@ class Laboratory:
             )
         )
 
-    def pod(self, text: str) -> Pod:
+    def pod(self, text: str) -> LabPod:
         """The one pod that `text` names. Raises EndpointError if it is not exactly one."""
-        return one_pod(self.cluster.state, self.topology, self.cluster.namespace, text)
+        return single_pod(self.cluster.state, self.topology, self.cluster.namespace, text)
 
-    def resolver_configuration(self, pod: Pod) -> str:
+    def resolver_configuration(self, pod: LabPod) -> str:
         """The `/etc/resolv.conf` of a pod."""
         return dns.resolver_configuration(self.topology.dns_address(), pod.namespace)
 
-    def situation(self) -> Situation:
+    def status(self) -> LaboratoryStatus:
         """What there is, for people to look at."""
         policies = self.cluster.state.network_policies.all_policies()
-        return Situation(
-            tuple(NodeRow(node.name, _texts(node.addresses)) for node in self.topology.nodes),
-            tuple(PodRow(pod.name, pod.node, _texts(pod.addresses), _texts(pod.ports)) for pod in self.topology.pods),
+        return LaboratoryStatus(
+            tuple(NodeSummary(node.name, _texts(node.addresses)) for node in self.topology.nodes),
             tuple(
-                ServiceRow(one.name, _texts(one.addresses), _texts(port.port for port in one.ports))
+                PodSummary(pod.name, pod.node, _texts(pod.addresses), _texts(pod.ports)) for pod in self.topology.pods
+            ),
+            tuple(
+                ServiceSummary(one.name, _texts(one.addresses), _texts(port.port for port in one.ports))
                 for one in self.topology.services
             ),
             _texts(self.topology.outside),
             tuple(f"{policy.namespace}/{policy.name}" for policy in policies),
         )
 
-    def network_of(self, pod: Pod) -> int:
+    def network_of(self, pod: LabPod) -> int:
         """The network namespace in which a pod's programs run."""
         return self._network.pod(pod)
 
@@ -174,23 +187,23 @@ class Laboratory:
     def _rebuild(self) -> None:
         """Bring everything to what the cluster says now: policies before anybody answers."""
         self._placement.settle()
-        topology = plan(self.cluster.state, self._guests)
+        topology = plan_topology(self.cluster.state, self._guests)
         self._serving.leave(topology)
         self._network.become(topology)
         for node in topology.nodes:
-            with linux.inside(self._network.node(node.name)):
+            with linux.in_network_namespace(self._network.node(node.name)):
                 services.translate(topology)
                 if node.name not in self._enforcements:
-                    self._enforcements[node.name] = Enforcement(node.name, self.cluster.state)
+                    self._enforcements[node.name] = NodeEnforcement(node.name, self.cluster.state)
             self._enforcements[node.name].enforce()
         self._serving.become(topology)
         self.topology = topology
 
-    def _probe(self, question: Question) -> Probe:
+    def _probe(self, question: Probe) -> Attempt:
         source = question.source
-        if isinstance(source, Pod):
-            return Probe(self._network.pod(source), question.destination_address, question.port)
-        return Probe(self._network.outside, question.destination_address, question.port, source)
+        if isinstance(source, LabPod):
+            return Attempt(self._network.pod(source), question.destination_address, question.port)
+        return Attempt(self._network.outside, question.destination_address, question.port, source)
 
 
 def _texts(values: Iterable[object]) -> tuple[str, ...]:

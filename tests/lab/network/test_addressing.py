@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ringfence.engine.population.facts import Block
-from ringfence.lab.network.addressing import Pool, choose_range, is_usable, outside_hosts
+from ringfence.lab.network.addressing import AddressPool, choose_range, is_usable, outside_hosts
 from ringfence.lab.network.topology import IPAddress
 from ringfence.sets.addresses import FAMILIES, Addresses, Family
 
@@ -37,7 +37,7 @@ def test_the_range_of_pods(blocks: list[Block], chosen: str) -> None:
 
 def test_a_pool_leaves_out_what_is_taken() -> None:
     taken: set[IPAddress] = {ip_address("10.244.0.2")}
-    pool = Pool(CANDIDATES, [], taken)
+    pool = AddressPool(CANDIDATES, [], taken)
     assert [str(pool.take()) for _ in range(3)] == ["10.244.0.1", "10.244.0.3", "10.244.0.4"]
 
 

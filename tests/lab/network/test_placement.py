@@ -6,15 +6,15 @@ from tests.semantics.objects import Object, block, node, pod, policy, sends
 from ringfence.cluster import Cluster
 from ringfence.engine.population.pods import Reference
 from ringfence.errors import LaboratoryError
-from ringfence.lab.network.placement import Placement, Wishes, carried
-from ringfence.lab.network.plan import plan
-from ringfence.lab.network.topology import Port, Topology
+from ringfence.lab.network.placement import Placement, PlacementOptions, carried
+from ringfence.lab.network.planning import plan_topology
+from ringfence.lab.network.topology import LabPort, Topology
 from ringfence.sets.addresses import FAMILIES, Family
 
-USUAL = Wishes()
+USUAL = PlacementOptions()
 
 
-def settled(*objects: Object, wishes: Wishes = USUAL) -> tuple[Cluster, Placement]:
+def settled(*objects: Object, wishes: PlacementOptions = USUAL) -> tuple[Cluster, Placement]:
     cluster = Cluster()
     for obj in objects:
         cluster.upsert(obj)
@@ -23,8 +23,8 @@ def settled(*objects: Object, wishes: Wishes = USUAL) -> tuple[Cluster, Placemen
     return cluster, placement
 
 
-def planned(*objects: Object, wishes: Wishes = USUAL) -> Topology:
-    return plan(settled(*objects, wishes=wishes)[0].state)
+def planned(*objects: Object, wishes: PlacementOptions = USUAL) -> Topology:
+    return plan_topology(settled(*objects, wishes=wishes)[0].state)
 
 
 def addresses(topology: Topology, name: str) -> list[str]:
@@ -82,7 +82,7 @@ def test_families_without_any_address(objects: list[Object], versions: set[int])
 
 @pytest.mark.parametrize("families", [(Family.IPV4,), (Family.IPV6,), FAMILIES])
 def test_families_can_be_wished_for(families: tuple[Family, ...]) -> None:
-    topology = planned(pod("x/a"), wishes=Wishes(families=families))
+    topology = planned(pod("x/a"), wishes=PlacementOptions(families=families))
     assert tuple(ip.version for ip in topology.pod_by_name["x/a"].addresses) == families
     assert [len(one.addresses) for one in topology.nodes] == [len(families)]
     assert [len(one.addresses) for one in topology.services] == [len(families)]
@@ -94,7 +94,7 @@ def test_a_workload_without_pods_gets_one_that_policies_cannot_tell_from_its_own
     assert str(member) == "x/web"
     assert member.labels == {"app": "web"}
     assert str(cluster.state.workload(member)) == "x/Deployment/web"
-    assert plan(cluster.state).pod_by_name["x/web"].ports == (Port(80),)
+    assert plan_topology(cluster.state).pod_by_name["x/web"].ports == (LabPort(80),)
 
 
 def test_a_workload_whose_name_a_pod_has_gives_way() -> None:
@@ -104,31 +104,31 @@ def test_a_workload_whose_name_a_pod_has_gives_way() -> None:
 
 def test_a_changed_workload_changes_the_pod_that_stands_for_it() -> None:
     cluster, placement = settled(deployment("x/web", app="web"))
-    before = addresses(plan(cluster.state), "x/web")
+    before = addresses(plan_topology(cluster.state), "x/web")
     placement.withdraw(Reference("x", "Deployment", "web"))
     cluster.upsert(deployment("x/web", app="shop"))
     placement.settle()
     (member,) = [member for member in cluster.state.members() if member.namespace == "x"]
     assert member.labels == {"app": "shop"}
-    assert addresses(plan(cluster.state), "x/web") == before
+    assert addresses(plan_topology(cluster.state), "x/web") == before
 
 
 def test_nobody_moves_without_need() -> None:
     cluster, placement = settled(pod("x/b"), pod("x/c"))
-    before = addresses(plan(cluster.state), "x/c")
+    before = addresses(plan_topology(cluster.state), "x/c")
     cluster.upsert(pod("x/a"))
     cluster.upsert(pod("x/c", {"app": "changed"}))
     cluster.remove("Pod", "x", "b")
     placement.settle()
-    assert addresses(plan(cluster.state), "x/c") == before
+    assert addresses(plan_topology(cluster.state), "x/c") == before
 
 
 def test_who_was_given_an_address_gives_way_to_who_carries_it() -> None:
     cluster, placement = settled(pod("x/a"))
-    (given,) = addresses(plan(cluster.state), "x/a")
+    (given,) = addresses(plan_topology(cluster.state), "x/a")
     cluster.upsert(pod("x/b", addresses=[given]))
     placement.settle()
-    topology = plan(cluster.state)
+    topology = plan_topology(cluster.state)
     assert addresses(topology, "x/b") == [given]
     assert addresses(topology, "x/a") != [given]
 
@@ -164,7 +164,9 @@ def test_what_cannot_be_built(objects: list[Object], message: str) -> None:
 
 
 def test_pods_are_spread_over_nodes_but_stay_where_they_are_said_to_be() -> None:
-    topology = planned(pod("x/a", nodeName="here"), *(pod(f"x/{name}") for name in "bcdef"), wishes=Wishes(nodes=3))
+    topology = planned(
+        pod("x/a", nodeName="here"), *(pod(f"x/{name}") for name in "bcdef"), wishes=PlacementOptions(nodes=3)
+    )
     assert [one.name for one in topology.nodes] == ["here", "node-1", "node-2"]
     assert topology.pod_by_name["x/a"].node == "here"
     crowds = [sum(one.node == host.name for one in topology.pods) for host in topology.nodes]
@@ -206,7 +208,7 @@ def test_a_service_gets_cluster_addresses_and_leads_to_its_pods() -> None:
     assert len(built.addresses) == 1
     ((backend,),) = (port.backends for port in built.ports)
     assert (str(backend.address), backend.port) == ("10.0.0.1", 8080)
-    assert Port(8080) in topology.pod_by_name["x/a"].ports, "something must answer where a Service leads"
+    assert LabPort(8080) in topology.pod_by_name["x/a"].ports, "something must answer where a Service leads"
 
 
 def test_services_that_need_no_address() -> None:
@@ -222,27 +224,27 @@ def test_services_that_need_no_address() -> None:
 
 def test_somebody_answers_dns() -> None:
     cluster, placement = settled(pod("x/a"))
-    assert plan(cluster.state).dns == ("kube-system/dns",)
+    assert plan_topology(cluster.state).dns == ("kube-system/dns",)
     assert placement.additions == ("kube-system/dns",)
 
 
 def test_a_cluster_that_brings_its_own_dns_keeps_it() -> None:
     own = pod("kube-system/coredns-1", {"k8s-app": "kube-dns"})
     cluster, placement = settled(own, service("kube-system/kube-dns", {"k8s-app": "kube-dns"}))
-    assert plan(cluster.state).dns == ("kube-system/coredns-1",)
+    assert plan_topology(cluster.state).dns == ("kube-system/coredns-1",)
     assert placement.additions == ()
 
 
 def test_hosts_outside_answer_on_the_ports_that_rules_name() -> None:
     rule = {**sends(block("192.168.5.10/32")), "ports": [{"port": 8443}, {"protocol": "UDP", "port": 514}]}
     topology = planned(pod("x/a"), policy("x/p", egress=[rule]))
-    assert set(topology.outside_ports) == {Port(8443), Port(514, "UDP")}
+    assert set(topology.outside_ports) == {LabPort(8443), LabPort(514, "UDP")}
     assert "192.168.5.10" in map(str, topology.outside)
 
 
 def test_what_is_settled_is_what_the_engine_judges() -> None:
     cluster, _ = settled(pod("x/a"), pod("x/b"))
-    topology = plan(cluster.state)
+    topology = plan_topology(cluster.state)
     for member in cluster.state.members():
         assert carried(member) == topology.pod_by_name[str(member)].addresses
         assert member.node

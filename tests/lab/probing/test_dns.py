@@ -7,29 +7,31 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringfence.lab.network.topology import Backend, Pod, Port, Service, ServicePort, Topology
+from ringfence.lab.network.topology import LabBackend, LabPod, LabPort, LabService, LabServicePort, Topology
 from ringfence.lab.probing import dns
 
 A, CNAME, AAAA, ANY = 1, 5, 28, 255
 NO_ERROR, FORMAT_ERROR, NO_SUCH_NAME, NOT_IMPLEMENTED = 0, 1, 3, 4
 
-WEB = Pod("prod/web-0", "node", (ip_address("10.0.0.1"), ip_address("fd00::1")))
-DB = Pod("prod/db", "node", (ip_address("10.0.0.2"),))
+WEB = LabPod("prod/web-0", "node", (ip_address("10.0.0.1"), ip_address("fd00::1")))
+DB = LabPod("prod/db", "node", (ip_address("10.0.0.2"),))
 TOPOLOGY = Topology(
     (),
     (WEB, DB),
     (
-        Service(
-            "prod/db", (ip_address("10.96.0.1"),), (ServicePort("", Port(5432), (Backend(DB.addresses[0], 5432),)),)
+        LabService(
+            "prod/db",
+            (ip_address("10.96.0.1"),),
+            (LabServicePort("", LabPort(5432), (LabBackend(DB.addresses[0], 5432),)),),
         ),
-        Service("prod/web", (), (), ("prod/web-0",)),
-        Service("prod/mail", (), (), external_name="smtp.example.com"),
-        Service("prod/alias", (), (), external_name="db.prod.svc.cluster.local"),
-        Service("prod/crowd", (), (), tuple(f"prod/crowd-{i}" for i in range(60))),
+        LabService("prod/web", (), (), ("prod/web-0",)),
+        LabService("prod/mail", (), (), external_name="smtp.example.com"),
+        LabService("prod/alias", (), (), external_name="db.prod.svc.cluster.local"),
+        LabService("prod/crowd", (), (), tuple(f"prod/crowd-{i}" for i in range(60))),
     ),
 )
-CROWD = tuple(Pod(f"prod/crowd-{i}", "node", (ip_address(f"10.0.1.{i + 1}"),)) for i in range(60))
-NAMES = dns.zone(Topology((), (*TOPOLOGY.pods, *CROWD), TOPOLOGY.services))
+CROWD = tuple(LabPod(f"prod/crowd-{i}", "node", (ip_address(f"10.0.1.{i + 1}"),)) for i in range(60))
+NAMES = dns.build_zone(Topology((), (*TOPOLOGY.pods, *CROWD), TOPOLOGY.services))
 
 
 def query(name: str, kind: int = A, flags: int = 0x0100, number: int = 7) -> bytes:
@@ -63,12 +65,12 @@ def addresses(response: bytes | None) -> list[str]:
 @pytest.mark.parametrize(
     ("name", "kind", "expected"),
     [
-        pytest.param("db.prod.svc.cluster.local", A, ["10.96.0.1"], id="a Service by its cluster address"),
+        pytest.param("db.prod.svc.cluster.local", A, ["10.96.0.1"], id="a LabService by its cluster address"),
         pytest.param("DB.Prod.svc.cluster.local", A, ["10.96.0.1"], id="names have no case"),
         pytest.param("db.prod.svc.cluster.local", AAAA, [], id="a family that it does not have"),
-        pytest.param("web.prod.svc.cluster.local", A, ["10.0.0.1"], id="a headless Service by its pods"),
+        pytest.param("web.prod.svc.cluster.local", A, ["10.0.0.1"], id="a headless LabService by its pods"),
         pytest.param("web.prod.svc.cluster.local", ANY, ["10.0.0.1", "fd00::1"], id="both families"),
-        pytest.param("web-0.web.prod.svc.cluster.local", AAAA, ["fd00::1"], id="a pod behind a headless Service"),
+        pytest.param("web-0.web.prod.svc.cluster.local", AAAA, ["fd00::1"], id="a pod behind a headless LabService"),
         pytest.param("10-0-0-2.prod.pod.cluster.local", A, ["10.0.0.2"], id="a pod by its address"),
         pytest.param("fd00--1.prod.pod.cluster.local", AAAA, ["fd00::1"], id="a pod by its IPv6 address"),
         pytest.param("db.prod.pod.cluster.local", A, ["10.0.0.2"], id="a pod by its name"),

@@ -11,23 +11,23 @@ from tests.lab.sandboxes import as_root_and_not, in_sandbox
 
 from ringfence.lab.network import linux
 from ringfence.lab.network.namespaces import Network
-from ringfence.lab.network.topology import IPAddress, Node, Pod, Port, Topology
-from ringfence.lab.probing.event_loop import Loop
-from ringfence.lab.probing.prober import PATIENCE, Probe, observe
-from ringfence.lab.probing.servers import PortTakenError, Server, open_server, tell_name
+from ringfence.lab.network.topology import IPAddress, LabNode, LabPod, LabPort, Topology
+from ringfence.lab.probing.event_loop import EventLoop
+from ringfence.lab.probing.prober import SILENCE_TIMEOUT, Attempt, observe
+from ringfence.lab.probing.servers import PortTakenError, Server, name_responder, open_server
 
-PORTS = (Port(80), Port(81), Port(53, "UDP"), Port(54, "UDP"), Port(9, "SCTP"), Port(10, "SCTP"))
+PORTS = (LabPort(80), LabPort(81), LabPort(53, "UDP"), LabPort(54, "UDP"), LabPort(9, "SCTP"), LabPort(10, "SCTP"))
 OUTSIDE = (ip_address("203.0.113.10"), ip_address("192.168.5.10"), ip_address("2001:db8::10"))
 
 
 def cluster(pods: int, nodes: int) -> Topology:
     return Topology(
         tuple(
-            Node(f"node-{i}", (ip_address(f"172.18.0.{i + 1}"), ip_address(f"fd00:172:18::{i + 1:x}")))
+            LabNode(f"node-{i}", (ip_address(f"172.18.0.{i + 1}"), ip_address(f"fd00:172:18::{i + 1:x}")))
             for i in range(nodes)
         ),
         tuple(
-            Pod(
+            LabPod(
                 f"x/{i}",
                 f"node-{i % nodes}",
                 (ip_address(f"10.0.{i // 250}.{i % 250 + 1}"), ip_address(f"fd00::{i + 1:x}")),
@@ -44,7 +44,7 @@ class Bench:
 
     def __init__(self, topology: Topology) -> None:
         self.topology = topology
-        self.loop = Loop()
+        self.loop = EventLoop()
         self.network = Network()
         self.network.become(topology)
         self.servers: list[Server] = []
@@ -52,26 +52,26 @@ class Bench:
 
     def serve(self) -> None:
         for pod in self.topology.pods:
-            with linux.inside(self.network.pod(pod)):
+            with linux.in_network_namespace(self.network.pod(pod)):
                 for ip in pod.addresses:
-                    self.servers += [open_server(self.loop, ip, port, tell_name(pod.name)) for port in pod.ports]
+                    self.servers += [open_server(self.loop, ip, port, name_responder(pod.name)) for port in pod.ports]
 
     def filter(self, rules: str) -> None:
         """Have every node forward only what `rules` do not drop."""
         for node in self.topology.nodes:
-            with linux.inside(self.network.node(node.name)):
+            with linux.in_network_namespace(self.network.node(node.name)):
                 script = "add table inet t\nadd chain inet t f { type filter hook forward priority 0; }\n" + "".join(
                     f"add rule inet t f {rule}\n"
                     for rule in ("ct state established,related accept", *rules.splitlines())
                 )
                 subprocess.run(["/usr/sbin/nft", "-f", "-"], input=script, text=True, check=True)
 
-    def probe(self, source: str, destination: str, port: Port, version: int) -> Probe:
+    def probe(self, source: str, destination: str, port: LabPort, version: int) -> Attempt:
         pods = self.topology.pod_by_name
         (ip,) = (ip for ip in pods[destination].addresses if ip.version == version)
-        return Probe(self.network.pod(pods[source]), ip, port)
+        return Attempt(self.network.pod(pods[source]), ip, port)
 
-    def all_probes(self) -> list[tuple[str, str, Probe]]:
+    def all_probes(self) -> list[tuple[str, str, Attempt]]:
         names = list(self.topology.pod_by_name)
         return [
             (a, b, self.probe(a, b, port, version))
@@ -81,8 +81,8 @@ class Bench:
             for version in (4, 6)
         ]
 
-    def observe(self, probes: Iterable[Probe]) -> list[bool]:
-        return observe(self.loop, list(probes), PATIENCE)
+    def observe(self, probes: Iterable[Attempt]) -> list[bool]:
+        return observe(self.loop, list(probes), SILENCE_TIMEOUT)
 
 
 @as_root_and_not
@@ -90,7 +90,7 @@ class Bench:
 def test_everybody_reaches_everybody_where_nothing_is_filtered(rootless: bool, nodes: int) -> None:
     """Over every protocol and both families, on one node and across nodes, and a pod itself."""
 
-    def unreached() -> list[tuple[str, str, Probe]]:
+    def unreached() -> list[tuple[str, str, Attempt]]:
         bench = Bench(cluster(7, nodes))
         probes = bench.all_probes()
         observed = bench.observe(probe for _, _, probe in probes)
@@ -101,7 +101,7 @@ def test_everybody_reaches_everybody_where_nothing_is_filtered(rootless: bool, n
 
 @pytest.mark.parametrize("port", PORTS, ids=str)
 @pytest.mark.parametrize(("version", "drop"), [(4, "ip daddr 10.0.0.2"), (6, "ip6 daddr fd00::2")])
-def test_what_is_dropped_is_not_reached(port: Port, version: int, drop: str) -> None:
+def test_what_is_dropped_is_not_reached(port: LabPort, version: int, drop: str) -> None:
     """And everything beside it is: other destinations, the other way, other ports, the other family."""
 
     def reached() -> list[bool]:
@@ -126,10 +126,10 @@ def test_hosts_outside_reach_and_are_reached_each_by_its_own_address() -> None:
         bench = Bench(cluster(1, 1))
         bench.filter("ip saddr 192.168.5.10 drop\nip daddr 203.0.113.10 drop")
         pod = bench.topology.pod_by_name["x/0"]
-        with linux.inside(bench.network.outside):
-            bench.servers += [open_server(bench.loop, ip, Port(80), tell_name(str(ip))) for ip in OUTSIDE]
-        inward = [Probe(bench.network.outside, _same_family(ip, pod), Port(80), ip) for ip in OUTSIDE]
-        outward = [Probe(bench.network.pod(pod), ip, Port(80)) for ip in OUTSIDE]
+        with linux.in_network_namespace(bench.network.outside):
+            bench.servers += [open_server(bench.loop, ip, LabPort(80), name_responder(str(ip))) for ip in OUTSIDE]
+        inward = [Attempt(bench.network.outside, _same_family(ip, pod), LabPort(80), ip) for ip in OUTSIDE]
+        outward = [Attempt(bench.network.pod(pod), ip, LabPort(80)) for ip in OUTSIDE]
         return bench.observe(inward), bench.observe(outward)
 
     assert in_sandbox(reached) == ([True, False, True], [False, True, True])
@@ -141,8 +141,8 @@ def test_a_network_becomes_another_one() -> None:
         stays, goes, moves = before.pods
         bench = Bench(before)
         moved = msgspec.structs.replace(moves, addresses=(ip_address("10.7.7.7"),))
-        comes = Pod("x/new", "node-2", goes.addresses, PORTS)
-        node = Node("node-2", (ip_address("172.18.0.9"), ip_address("fd00:172:18::9")))
+        comes = LabPod("x/new", "node-2", goes.addresses, PORTS)
+        node = LabNode("node-2", (ip_address("172.18.0.9"), ip_address("fd00:172:18::9")))
         for server in bench.servers:
             server.close()
         bench.topology = Topology((*before.nodes, node), (stays, moved, comes))
@@ -150,8 +150,8 @@ def test_a_network_becomes_another_one() -> None:
         bench.serve()
         here = bench.network.pod(stays)
         return (
-            bench.observe([Probe(here, ip, Port(80)) for pod in (stays, moved, comes) for ip in pod.addresses]),
-            bench.observe([Probe(here, ip, Port(80)) for ip in moves.addresses]),
+            bench.observe([Attempt(here, ip, LabPort(80)) for pod in (stays, moved, comes) for ip in pod.addresses]),
+            bench.observe([Attempt(here, ip, LabPort(80)) for ip in moves.addresses]),
         )
 
     assert in_sandbox(observed) == ([True] * 5, [False, False])
@@ -173,8 +173,8 @@ def test_nodes_and_hosts_outside_may_get_other_addresses() -> None:
             ]
             host = ip_address(f"198.51.100.{number}")
             bench.network.become(msgspec.structs.replace(before, nodes=tuple(nodes), outside=(host,)))
-            inward = Probe(bench.network.outside, before.pods[0].addresses[0], Port(80), host)
-            from_node = Probe(bench.network.node("node-1"), before.pods[0].addresses[0], Port(80))
+            inward = Attempt(bench.network.outside, before.pods[0].addresses[0], LabPort(80), host)
+            from_node = Attempt(bench.network.node("node-1"), before.pods[0].addresses[0], LabPort(80))
             found.append(bench.observe([*(probe for _, _, probe in bench.all_probes()), inward, from_node]))
         return found
 
@@ -215,10 +215,10 @@ def test_a_server_tells_who_it_is(said: bytes, response: bytes) -> None:
     assert in_sandbox(answer).endswith(response)
 
 
-def _same_family(ip: IPAddress, pod: Pod) -> IPAddress:
+def _same_family(ip: IPAddress, pod: LabPod) -> IPAddress:
     return next(own for own in pod.addresses if own.version == ip.version)
 
 
-def _connect(bench: Bench, source: Pod, destination: IPAddress) -> socket.socket:
-    with linux.inside(bench.network.pod(source)):
+def _connect(bench: Bench, source: LabPod, destination: IPAddress) -> socket.socket:
+    with linux.in_network_namespace(bench.network.pod(source)):
         return socket.create_connection((str(destination), 80), timeout=2)

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ringfence.lab.probing import sctp
-from ringfence.lab.probing.sctp import Chunk, Packet
+from ringfence.lab.probing.sctp import ChunkType, SctpPacket
 
 ports = st.integers(0, 65535)
 tags = st.integers(1, (1 << 32) - 1)
@@ -18,10 +18,10 @@ def test_the_checksum_is_that_of_the_standard() -> None:
 @given(ports, ports, tags)
 def test_an_opening_is_answered_to_whom_it_came_from(source: int, destination: int, tag: int) -> None:
     opening = sctp.parse(sctp.init(source, destination, tag))
-    assert opening == Packet(source, destination, 0, Chunk.INIT, tag)
+    assert opening == SctpPacket(source, destination, 0, ChunkType.INIT, tag)
     assert opening is not None
     answer = sctp.parse(sctp.init_ack(opening))
-    assert answer == Packet(destination, source, tag, Chunk.INIT_ACK, tag)
+    assert answer == SctpPacket(destination, source, tag, ChunkType.INIT_ACK, tag)
 
 
 @given(st.binary(max_size=64))

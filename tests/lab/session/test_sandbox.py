@@ -29,7 +29,7 @@ def test_a_limit_that_is_reached_is_told() -> None:
     def message() -> str:
         Path("/proc/sys/user/max_net_namespaces").write_text("0")
         with pytest.raises(LaboratoryError) as caught:
-            sandbox.enter()
+            sandbox.enter_sandbox()
         return str(caught.value)
 
     assert "see user.max_user_namespaces and user.max_net_namespaces (sysctl)" in in_sandbox(message, rootless=True)
@@ -53,4 +53,4 @@ def test_a_limit_that_is_reached_is_told() -> None:
 )
 def test_the_remedy_is_that_of_the_distribution(settings: dict[str, str], error: int, remedy: str) -> None:
     usual = {"user/max_user_namespaces": "15000"}
-    assert remedy in sandbox.remedy(OSError(error, os.strerror(error)), (usual | settings).get)
+    assert remedy in sandbox.namespace_remedy(OSError(error, os.strerror(error)), (usual | settings).get)

@@ -1,23 +1,23 @@
 """The laboratory's network: namespaces, links and addresses, planned from the objects of a cluster."""
 
-from ringfence.lab.network.linux import Kind, MountFlag
+from ringfence.lab.network.linux import MountFlag, NamespaceKind
 from ringfence.lab.network.namespaces import Network
-from ringfence.lab.network.placement import Placement, Wishes, node_addresses
-from ringfence.lab.network.plan import plan
-from ringfence.lab.network.topology import CLUSTER_DOMAIN, IPAddress, Pod, Port, Service, Topology
+from ringfence.lab.network.placement import Placement, PlacementOptions, node_addresses
+from ringfence.lab.network.planning import plan_topology
+from ringfence.lab.network.topology import CLUSTER_DOMAIN, IPAddress, LabPod, LabPort, LabService, Topology
 
 __all__ = [
     "CLUSTER_DOMAIN",
     "IPAddress",
-    "Kind",
+    "LabPod",
+    "LabPort",
+    "LabService",
     "MountFlag",
+    "NamespaceKind",
     "Network",
     "Placement",
-    "Pod",
-    "Port",
-    "Service",
+    "PlacementOptions",
     "Topology",
-    "Wishes",
     "node_addresses",
-    "plan",
+    "plan_topology",
 ]

@@ -17,7 +17,7 @@ from ringfence.lab.network.topology import IPAddress
 from ringfence.sets.addresses import ALL_ADDRESSES, Addresses, Family
 from ringfence.sets.partitions import Partition, changed_within
 
-Network = IPv4Network | IPv6Network
+IPNetwork = IPv4Network | IPv6Network
 
 RANGES: Final[dict[Family, dict[str, tuple[str, ...]]]] = {
     Family.IPV4: {
@@ -40,7 +40,7 @@ _ELSEWHERE: Final = ("203.0.113.10", "2001:db8::10")
 """Addresses for documentation (RFC 5737, RFC 3849): they stand for the rest of the world where they can."""
 
 
-class Pool:
+class AddressPool:
     """Addresses of one range, handed out from its second one on; those that are taken are left out."""
 
     def __init__(self, candidates: Iterable[str], blocks: Iterable[Block], taken: set[IPAddress]) -> None:
@@ -56,7 +56,7 @@ class Pool:
         return address
 
 
-def choose_range(candidates: Iterable[str], blocks: Iterable[Block]) -> Network:
+def choose_range(candidates: Iterable[str], blocks: Iterable[Block]) -> IPNetwork:
     """The first candidate that every ipBlock treats as it treats a pod without a known address; else the first."""
     networks = [ip_network(candidate) for candidate in candidates]
     divisions = list(blocks)
@@ -88,7 +88,7 @@ def outside_hosts(blocks: Iterable[Block], taken: Iterable[IPAddress], families:
     return [host for family in families for cell, _ in divided for host in _representative(cell, family)]
 
 
-def _is_unremarkable(network: Network, block: Block) -> bool:
+def _is_unremarkable(network: IPNetwork, block: Block) -> bool:
     """Whether all of a network is in a block that means pods whatever their address, and none of it in any other."""
     if not block.addresses.ranges(Family(network.version)):
         return True

@@ -14,7 +14,7 @@ _libc: Final = ctypes.CDLL(None, use_errno=True)
 _MNT_DETACH: Final = 2
 
 
-class Kind(IntFlag):
+class NamespaceKind(IntFlag):
     """Kinds of namespaces: the CLONE_ flags of `<linux/sched.h>`."""
 
     MOUNT = 0x00020000
@@ -31,36 +31,36 @@ class MountFlag(IntFlag):
     PRIVATE = 1 << 18
 
 
-def unshare(kinds: Kind) -> None:
+def unshare(kinds: NamespaceKind) -> None:
     """Move the calling thread into new namespaces of these kinds; for PROCESS, only its future children."""
     _check(_libc.unshare(int(kinds)))
 
 
-def enter(namespace: int, kind: Kind) -> None:
+def enter_namespace(namespace: int, kind: NamespaceKind) -> None:
     """Move the calling thread into the namespace behind a file descriptor."""
     _check(_libc.setns(namespace, int(kind)))
 
 
 @contextmanager
-def returning() -> Iterator[None]:
+def returning_to_network_namespace() -> Iterator[None]:
     """Come back to the present network namespace afterwards."""
-    home = open_own_network()
+    home = open_network_namespace()
     try:
         yield
     finally:
-        enter(home, Kind.NETWORK)
+        enter_namespace(home, NamespaceKind.NETWORK)
         os.close(home)
 
 
 @contextmanager
-def inside(network: int) -> Iterator[None]:
+def in_network_namespace(network: int) -> Iterator[None]:
     """Be in a network namespace for a while: sockets opened meanwhile belong to it for as long as they live."""
-    with returning():
-        enter(network, Kind.NETWORK)
+    with returning_to_network_namespace():
+        enter_namespace(network, NamespaceKind.NETWORK)
         yield
 
 
-def open_own_network() -> int:
+def open_network_namespace() -> int:
     """A file descriptor that holds the calling thread's network namespace open."""
     return os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
 

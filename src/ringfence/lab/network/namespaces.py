@@ -24,7 +24,7 @@ from typing import Final
 
 from ringfence.errors import LaboratoryError
 from ringfence.lab.network import linux
-from ringfence.lab.network.topology import IPAddress, Node, Pod, Topology
+from ringfence.lab.network.topology import IPAddress, LabNode, LabPod, Topology
 from ringfence.netlink import routes as rtnetlink
 from ringfence.netlink.routes import LOOPBACK, LinkEnd, NetworkRequest
 
@@ -57,13 +57,13 @@ _ROUTER_SETTINGS: Final = {
 }
 
 
-class Stack:
+class NetworkStack:
     """A network namespace of the laboratory and the numbers of the links below it that are in use."""
 
     def __init__(self, settings: dict[str, str]) -> None:
         """Make the namespace; the calling thread ends up in it."""
-        linux.unshare(linux.Kind.NETWORK)
-        self.descriptor = linux.open_own_network()
+        linux.unshare(linux.NamespaceKind.NETWORK)
+        self.descriptor = linux.open_network_namespace()
         _configure(settings)
         self._next_link = _FIRST_DOWNLINK
 
@@ -74,13 +74,13 @@ class Stack:
 
     def carry_out(self, requests: Iterable[NetworkRequest]) -> None:
         """Have the kernel carry out requests in this namespace."""
-        with linux.inside(self.descriptor):
+        with linux.in_network_namespace(self.descriptor):
             rtnetlink.carry_out(requests)
 
     def await_links(self, numbers: set[int]) -> None:
         """Wait until links carry packets. Raises TimeoutError if they never do."""
         deadline = time.monotonic() + _LINK_TIMEOUT
-        with linux.inside(self.descriptor):
+        with linux.in_network_namespace(self.descriptor):
             while numbers - rtnetlink.operational_links():
                 if time.monotonic() > deadline:
                     raise TimeoutError(errno.ETIMEDOUT, "links do not come up")
@@ -95,13 +95,13 @@ class Network:
     """The network of a laboratory: empty at first, then whatever topology it was last told to become."""
 
     def __init__(self) -> None:
-        with linux.returning():
-            self._fabric = Stack(_ROUTER_SETTINGS)
-            self._outside = Stack(_HOST_SETTINGS)
+        with linux.returning_to_network_namespace():
+            self._fabric = NetworkStack(_ROUTER_SETTINGS)
+            self._outside = NetworkStack(_HOST_SETTINGS)
         self._fabric.carry_out([rtnetlink.bring_up(LOOPBACK)])
         self._outside_link = _attach(self._fabric, [("outside", self._outside, ())])["outside"]
-        self._nodes: dict[str, tuple[Stack, int]] = {}
-        self._pods: dict[str, tuple[Stack, int]] = {}
+        self._nodes: dict[str, tuple[NetworkStack, int]] = {}
+        self._pods: dict[str, tuple[NetworkStack, int]] = {}
         self._topology = Topology((), ())
 
     def become(self, topology: Topology) -> None:
@@ -125,7 +125,7 @@ class Network:
         """The namespace of a node."""
         return self._nodes[name][0].descriptor
 
-    def pod(self, pod: Pod) -> int:
+    def pod(self, pod: LabPod) -> int:
         """The namespace in which a pod's programs would run: the node's for a pod on the host network."""
         return self.node(pod.node) if pod.host_network else self._pods[pod.name][0].descriptor
 
@@ -141,12 +141,12 @@ class Network:
         self._outside.close()
         self._fabric.close()
 
-    def _add_nodes(self, nodes: list[Node]) -> None:
+    def _add_nodes(self, nodes: list[LabNode]) -> None:
         stacks = _make([node.name for node in nodes], _ROUTER_SETTINGS)
         links = _attach(self._fabric, [(node.name, stacks[node.name], node.addresses) for node in nodes])
         self._nodes |= {name: (stacks[name], links[name]) for name in stacks}
 
-    def _add_pods(self, pods: list[Pod], nodes: Iterable[Node]) -> None:
+    def _add_pods(self, pods: list[LabPod], nodes: Iterable[LabNode]) -> None:
         stacks = _make([pod.name for pod in pods], _HOST_SETTINGS)
         for node in nodes:
             lower = [(pod.name, stacks[pod.name], pod.addresses) for pod in pods if pod.node == node.name]
@@ -157,7 +157,7 @@ class Network:
                 rtnetlink.route(uplink, ip, _LOWER[ip.version]) for _, _, addresses in lower for ip in addresses
             )
 
-    def _remove_pods(self, pods: list[Pod]) -> None:
+    def _remove_pods(self, pods: list[LabPod]) -> None:
         for pod in pods:
             stack, link = self._pods.pop(pod.name)
             node, uplink = self._nodes[pod.node]
@@ -184,20 +184,20 @@ class Network:
             self._fabric.carry_out(_routes(link, coming))
 
 
-def _addresses(node: Node | None) -> tuple[IPAddress, ...]:
+def _addresses(node: LabNode | None) -> tuple[IPAddress, ...]:
     return node.addresses if node else ()
 
 
-def _place(pod: Pod) -> tuple[str, tuple[IPAddress, ...]]:
+def _place(pod: LabPod) -> tuple[str, tuple[IPAddress, ...]]:
     return pod.node, pod.addresses
 
 
-def _make(names: list[str], settings: dict[str, str]) -> dict[str, Stack]:
-    with linux.returning():
-        return {name: Stack(settings) for name in names}
+def _make(names: list[str], settings: dict[str, str]) -> dict[str, NetworkStack]:
+    with linux.returning_to_network_namespace():
+        return {name: NetworkStack(settings) for name in names}
 
 
-def _attach(upper: Stack, lower: list[tuple[str, Stack, tuple[IPAddress, ...]]]) -> dict[str, int]:
+def _attach(upper: NetworkStack, lower: list[tuple[str, NetworkStack, tuple[IPAddress, ...]]]) -> dict[str, int]:
     """Link each of `lower`, with its addresses, to `upper`; the numbers of the links there, by name."""
     numbers = {name: upper.take_link_number() for name, _, _ in lower}
     upper.carry_out(

@@ -20,7 +20,7 @@ from ringfence.engine.population import Member, Reference
 from ringfence.engine.state import State
 from ringfence.errors import LaboratoryError
 from ringfence.lab.network import addressing
-from ringfence.lab.network.addressing import Pool
+from ringfence.lab.network.addressing import AddressPool
 from ringfence.lab.network.topology import DNS_SERVICE, IPAddress
 from ringfence.model.objects import (
     Container,
@@ -45,7 +45,7 @@ _DNS_POD: Final = "dns"
 _DNS_LABELS: Final = {"k8s-app": "kube-dns"}
 
 
-class Wishes(msgspec.Struct, frozen=True):
+class PlacementOptions(msgspec.Struct, frozen=True):
     """What the laboratory should be like: at least so many nodes, and these families (None: those in use)."""
 
     nodes: int = 1
@@ -55,14 +55,14 @@ class Wishes(msgspec.Struct, frozen=True):
 class Placement:
     """Settles one state, again after each change, and remembers what it gave: nobody moves without need."""
 
-    def __init__(self, state: State, wishes: Wishes) -> None:
+    def __init__(self, state: State, wishes: PlacementOptions) -> None:
         self._state = state
         self._wishes = wishes
         self._given: dict[Reference, tuple[IPAddress, ...]] = {}
         self._nodes: dict[Reference, str] = {}
         self._stand_ins: dict[Reference, Reference] = {}
         self._taken: set[IPAddress] = set()
-        self._pools: dict[str, list[Pool]] = {}
+        self._pools: dict[str, list[AddressPool]] = {}
         self.additions: tuple[str, ...] = ()
         """The pods that are in no manifest, by name."""
 
@@ -87,7 +87,7 @@ class Placement:
         blocks = addressing.blocks_of(self._state)
         for family in self._wishes.families or families_in_use(self._state):
             for use, candidates in addressing.RANGES[family].items():
-                self._pools.setdefault(use, []).append(Pool(candidates, blocks, self._taken))
+                self._pools.setdefault(use, []).append(AddressPool(candidates, blocks, self._taken))
 
     def _provide_dns(self) -> None:
         """Have a DNS pod behind the usual Service, unless the cluster brings its own."""

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from ringfence.errors import LaboratoryError
-from ringfence.lab.network.topology import Backend, IPAddress, ServicePort, Topology
+from ringfence.lab.network.topology import IPAddress, LabBackend, LabServicePort, Topology
 
 TABLE: Final = "inet ringfence-services"
 
@@ -59,7 +59,7 @@ def _commands(topology: Topology) -> Iterator[str]:
     yield from _hooks()
 
 
-def _translated(topology: Topology) -> Iterator[tuple[ServicePort, IPAddress]]:
+def _translated(topology: Topology) -> Iterator[tuple[LabServicePort, IPAddress]]:
     """Every port of every cluster address that has something behind it in its family."""
     for service in topology.services:
         for address in service.addresses:
@@ -68,7 +68,7 @@ def _translated(topology: Topology) -> Iterator[tuple[ServicePort, IPAddress]]:
                     yield port, address
 
 
-def _translation(port: ServicePort, backends: list[Backend]) -> str:
+def _translation(port: LabServicePort, backends: list[LabBackend]) -> str:
     family = "ip" if backends[0].address.version == 4 else "ip6"
     choices = ", ".join(f"{i} : {backend.address} . {backend.port}" for i, backend in enumerate(backends))
     pick = f"numgen random mod {len(backends)} map {{ {choices} }}"

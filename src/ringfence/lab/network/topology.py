@@ -16,7 +16,7 @@ CLUSTER_DOMAIN: Final = "cluster.local"
 DNS_SERVICE: Final = "kube-system/kube-dns"
 
 
-class Port(msgspec.Struct, frozen=True, order=True, cache_hash=True):
+class LabPort(msgspec.Struct, frozen=True, order=True, cache_hash=True):
     """A port of a protocol (`TCP`, `UDP` or `SCTP`)."""
 
     number: int
@@ -26,14 +26,14 @@ class Port(msgspec.Struct, frozen=True, order=True, cache_hash=True):
         return f"{self.number}/{self.protocol}"
 
 
-class Node(msgspec.Struct, frozen=True):
+class LabNode(msgspec.Struct, frozen=True):
     """A node: a router in front of its pods."""
 
     name: str
     addresses: tuple[IPAddress, ...]
 
 
-class Pod(msgspec.Struct, frozen=True):
+class LabPod(msgspec.Struct, frozen=True):
     """A pod: a network stack of its own behind a node, or the node's own if it is on the host network.
 
     `name` is `NAMESPACE/NAME`; `ports` are those on which something answers.
@@ -42,7 +42,7 @@ class Pod(msgspec.Struct, frozen=True):
     name: str
     node: str
     addresses: tuple[IPAddress, ...]
-    ports: tuple[Port, ...] = ()
+    ports: tuple[LabPort, ...] = ()
     host_network: bool = False
 
     @property
@@ -51,22 +51,22 @@ class Pod(msgspec.Struct, frozen=True):
         return self.name.partition("/")[0]
 
 
-class Backend(msgspec.Struct, frozen=True, order=True):
+class LabBackend(msgspec.Struct, frozen=True, order=True):
     """Where a Service sends connections: an address and a port there."""
 
     address: IPAddress
     port: int
 
 
-class ServicePort(msgspec.Struct, frozen=True):
+class LabServicePort(msgspec.Struct, frozen=True):
     """A port of a Service and what stands behind it; `name` is empty for the only port of a Service."""
 
     name: str
-    port: Port
-    backends: tuple[Backend, ...]
+    port: LabPort
+    backends: tuple[LabBackend, ...]
 
 
-class Service(msgspec.Struct, frozen=True):
+class LabService(msgspec.Struct, frozen=True):
     """A Service: cluster addresses (none if headless) that nodes translate, and a name that DNS knows.
 
     `pods` are the pods that it selects; `external_name` is what an ExternalName Service stands for.
@@ -74,7 +74,7 @@ class Service(msgspec.Struct, frozen=True):
 
     name: str
     addresses: tuple[IPAddress, ...]
-    ports: tuple[ServicePort, ...]
+    ports: tuple[LabServicePort, ...]
     pods: tuple[str, ...] = ()
     external_name: str = ""
 
@@ -86,25 +86,25 @@ class Topology(msgspec.Struct, frozen=True, dict=True):
     answer names.
     """
 
-    nodes: tuple[Node, ...]
-    pods: tuple[Pod, ...]
-    services: tuple[Service, ...] = ()
+    nodes: tuple[LabNode, ...]
+    pods: tuple[LabPod, ...]
+    services: tuple[LabService, ...] = ()
     outside: tuple[IPAddress, ...] = ()
-    outside_ports: tuple[Port, ...] = ()
+    outside_ports: tuple[LabPort, ...] = ()
     dns: tuple[str, ...] = ()
 
     @cached_property
-    def pod_by_name(self) -> dict[str, Pod]:
+    def pod_by_name(self) -> dict[str, LabPod]:
         """The pods by `NAMESPACE/NAME`."""
         return {pod.name: pod for pod in self.pods}
 
     @cached_property
-    def node_by_name(self) -> dict[str, Node]:
+    def node_by_name(self) -> dict[str, LabNode]:
         """The nodes by name."""
         return {node.name: node for node in self.nodes}
 
     @cached_property
-    def service_by_name(self) -> dict[str, Service]:
+    def service_by_name(self) -> dict[str, LabService]:
         """The Services by `NAMESPACE/NAME`."""
         return {service.name: service for service in self.services}
 
@@ -113,6 +113,6 @@ class Topology(msgspec.Struct, frozen=True, dict=True):
         service = self.service_by_name[DNS_SERVICE]
         return (*service.addresses, *(ip for name in self.dns for ip in self.pod_by_name[name].addresses))[0]
 
-    def networked_pods(self) -> Iterator[Pod]:
+    def networked_pods(self) -> Iterator[LabPod]:
         """The pods with a network stack of their own: all but those on the host network."""
         return (pod for pod in self.pods if not pod.host_network)

@@ -1,24 +1,24 @@
 """Servers and probes inside the laboratory's namespaces, and what each probe is expected to observe."""
 
-from ringfence.lab.probing.asking import one_pod, questions_between
-from ringfence.lab.probing.event_loop import READABLE, Loop
+from ringfence.lab.probing.event_loop import READABLE, EventLoop
 from ringfence.lab.probing.expectations import Expectations
-from ringfence.lab.probing.prober import PATIENCE, Probe, Progress, observe
-from ringfence.lab.probing.questions import Question, ask_all, name_of
-from ringfence.lab.probing.serving import Serving
+from ringfence.lab.probing.probe_selection import select_probes, single_pod
+from ringfence.lab.probing.prober import SILENCE_TIMEOUT, Attempt, ProbeProgress, observe
+from ringfence.lab.probing.probes import Probe, all_probes, endpoint_name
+from ringfence.lab.probing.server_set import ServerSet
 
 __all__ = [
-    "PATIENCE",
     "READABLE",
+    "SILENCE_TIMEOUT",
+    "Attempt",
+    "EventLoop",
     "Expectations",
-    "Loop",
     "Probe",
-    "Progress",
-    "Question",
-    "Serving",
-    "ask_all",
-    "name_of",
+    "ProbeProgress",
+    "ServerSet",
+    "all_probes",
+    "endpoint_name",
     "observe",
-    "one_pod",
-    "questions_between",
+    "select_probes",
+    "single_pod",
 ]

@@ -16,9 +16,9 @@ from typing import Final
 
 import msgspec
 
-from ringfence.lab.network import CLUSTER_DOMAIN, IPAddress, Service, Topology
+from ringfence.lab.network import CLUSTER_DOMAIN, IPAddress, LabService, Topology
 
-PORT: Final = 53
+DNS_PORT: Final = 53
 
 _LARGEST_DATAGRAM: Final = 512
 _TIME_TO_LIVE: Final = 5
@@ -37,21 +37,21 @@ class _Outcome(IntEnum):
     NOT_IMPLEMENTED = 4
 
 
-class Records(msgspec.Struct, frozen=True):
+class DnsRecords(msgspec.Struct, frozen=True):
     """What a name stands for: addresses, or another name."""
 
     addresses: tuple[IPAddress, ...] = ()
     alias: str = ""
 
 
-Zone = Mapping[str, Records]
+Zone = Mapping[str, DnsRecords]
 """All names, in lower case and without a dot at the end."""
 
 
-def zone(topology: Topology) -> Zone:
+def build_zone(topology: Topology) -> Zone:
     """The names of a topology."""
     found: defaultdict[str, list[IPAddress]] = defaultdict(list)
-    names: dict[str, Records] = {}
+    names: dict[str, DnsRecords] = {}
     for pod in topology.pods:
         domain = f"{pod.namespace}.pod.{CLUSTER_DOMAIN}"
         found[f"{_own_name(pod.name)}.{domain}"] += pod.addresses
@@ -60,7 +60,7 @@ def zone(topology: Topology) -> Zone:
     for service in topology.services:
         name = service_name(service)
         if service.external_name:
-            names[name] = Records(alias=service.external_name.rstrip(".").lower())
+            names[name] = DnsRecords(alias=service.external_name.rstrip(".").lower())
         elif service.addresses:
             found[name] += service.addresses
         else:
@@ -68,10 +68,10 @@ def zone(topology: Topology) -> Zone:
                 addresses = topology.pod_by_name[pod_name].addresses
                 found[name] += addresses
                 found[f"{_own_name(pod_name)}.{name}"] += addresses
-    return names | {name.lower(): Records(tuple(addresses)) for name, addresses in found.items()}
+    return names | {name.lower(): DnsRecords(tuple(addresses)) for name, addresses in found.items()}
 
 
-def service_name(service: Service) -> str:
+def service_name(service: LabService) -> str:
     """The full name of a Service."""
     namespace, _, name = service.name.partition("/")
     return f"{name}.{namespace}.svc.{CLUSTER_DOMAIN}"
@@ -151,11 +151,11 @@ def _question(query: bytes) -> tuple[str, int, int]:
 
 def _answers(names: Zone, name: str, kind: int) -> Iterator[bytes]:
     """The records of a name, following an alias to where it leads inside the cluster."""
-    records = names.get(name, Records())
+    records = names.get(name, DnsRecords())
     if records.alias:
         yield _record(name, _TYPE_CNAME, _encoded(records.alias))
         name = records.alias
-        records = names.get(name, Records())
+        records = names.get(name, DnsRecords())
     for ip in records.addresses:
         type_ = _TYPE_A if ip.version == 4 else _TYPE_AAAA
         if kind in (type_, _TYPE_ANY):

@@ -15,7 +15,7 @@ class Pollable(Protocol):
         """Its file descriptor."""
 
 
-class Loop:
+class EventLoop:
     """File descriptors and what to do when they are ready."""
 
     def __init__(self) -> None:

@@ -5,14 +5,14 @@ The engine answers for identities, so one answer serves all pods that no policy 
 
 from collections.abc import Iterator
 
+from ringfence.analysis.probe_report import DenyingSide, IsolatingPolicy
 from ringfence.engine.answers import is_exempt
 from ringfence.engine.policies import CompiledPolicy, tiers
 from ringfence.engine.population import Identity, Member
 from ringfence.engine.state import State
-from ringfence.lab.network import IPAddress, Pod, Port
-from ringfence.lab.probing.questions import Party, Question
+from ringfence.lab.network import IPAddress, LabPod, LabPort
+from ringfence.lab.probing.probes import LabEndpoint, Probe
 from ringfence.model.policies import Direction
-from ringfence.render.lab import Denial, Isolating
 from ringfence.sets.addresses import Addresses, Family
 from ringfence.sets.partitions import Partition
 from ringfence.sets.traffic import Traffic
@@ -28,28 +28,28 @@ class Expectations:
         self._members: dict[str, tuple[Member, Identity]] = {
             str(member): (member, state.identity(member)) for member in state.members()
         }
-        self._between: dict[tuple[Identity, Direction, Identity, Family, Port], bool] = {}
+        self._between: dict[tuple[Identity, Direction, Identity, Family, LabPort], bool] = {}
         self._outside: dict[tuple[Identity, Direction], Partition[Addresses, Traffic]] = {}
-        self._isolating: dict[tuple[Identity, Direction], Denial] = {}
+        self._isolating: dict[tuple[Identity, Direction], DenyingSide] = {}
 
-    def allows(self, question: Question) -> bool:
+    def allows(self, question: Probe) -> bool:
         """Whether the connection is expected to be possible."""
         return self._is_exempt(question) or all(self._side_allows(side, question) for side in self._sides(question))
 
-    def denials(self, question: Question) -> tuple[Denial, ...]:
+    def denials(self, question: Probe) -> tuple[DenyingSide, ...]:
         """The sides that say no, with the policies that isolate them."""
         if self._is_exempt(question):
             return ()
         sides = [side for side in self._sides(question) if not self._side_allows(side, question)]
         return tuple(self._denial(subject, direction) for subject, direction, _ in sides)
 
-    def _is_exempt(self, question: Question) -> bool:
+    def _is_exempt(self, question: Probe) -> bool:
         source, destination = question.source, question.destination
-        if not isinstance(source, Pod) or not isinstance(destination, Pod):
+        if not isinstance(source, LabPod) or not isinstance(destination, LabPod):
             return False
         return is_exempt(self._state, self._members[source.name][0], self._members[destination.name][0])
 
-    def _sides(self, question: Question) -> Iterator[_Side]:
+    def _sides(self, question: Probe) -> Iterator[_Side]:
         """The pods whose policies count, with the direction and the other end."""
         source, destination = self._end(question.source), self._end(question.destination)
         if isinstance(source, Identity):
@@ -57,10 +57,10 @@ class Expectations:
         if isinstance(destination, Identity):
             yield destination, Direction.INGRESS, source
 
-    def _end(self, party: Party) -> Identity | IPAddress:
-        return self._members[party.name][1] if isinstance(party, Pod) else party
+    def _end(self, party: LabEndpoint) -> Identity | IPAddress:
+        return self._members[party.name][1] if isinstance(party, LabPod) else party
 
-    def _side_allows(self, side: _Side, question: Question) -> bool:
+    def _side_allows(self, side: _Side, question: Probe) -> bool:
         subject, direction, peer = side
         port, family = question.port, Family(question.destination_address.version)
         if not isinstance(peer, Identity):
@@ -79,13 +79,13 @@ class Expectations:
         cells = self._outside[subject, direction]
         return next(traffic for addresses, traffic in cells if addresses.contains(family, number))
 
-    def _denial(self, subject: Identity, direction: Direction) -> Denial:
+    def _denial(self, subject: Identity, direction: Direction) -> DenyingSide:
         if (subject, direction) not in self._isolating:
             profile = self._state.network_policies.profile(subject, direction)
             policies = sorted(profile.policies, key=lambda policy: policy.name) if profile else []
-            self._isolating[subject, direction] = Denial(direction.field, tuple(map(_policy, policies)))
+            self._isolating[subject, direction] = DenyingSide(direction.field, tuple(map(_policy, policies)))
         return self._isolating[subject, direction]
 
 
-def _policy(policy: CompiledPolicy) -> Isolating:
-    return Isolating(f"{policy.namespace}/{policy.name}", str(policy.origin.at()) if policy.origin else "")
+def _policy(policy: CompiledPolicy) -> IsolatingPolicy:
+    return IsolatingPolicy(f"{policy.namespace}/{policy.name}", str(policy.origin.at()) if policy.origin else "")

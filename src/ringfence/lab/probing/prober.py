@@ -20,13 +20,13 @@ from typing import Final
 
 import msgspec
 
-from ringfence.lab.network import IPAddress, Port, linux
+from ringfence.lab.network import IPAddress, LabPort, linux
 from ringfence.lab.probing import sctp
 from ringfence.lab.probing.datagrams import payload, received, send
-from ringfence.lab.probing.event_loop import READABLE, WRITABLE, Loop
+from ringfence.lab.probing.event_loop import READABLE, WRITABLE, EventLoop
 from ringfence.lab.probing.servers import FAMILY, GREETING, NON_BLOCKING
 
-PATIENCE: Final = 0.25
+SILENCE_TIMEOUT: Final = 0.25
 """Seconds of silence that count as no answer, unless somebody has a reason to wait longer."""
 
 _MOST_WAITING: Final = 8000
@@ -40,7 +40,7 @@ _NUMBER: Final = struct.Struct("!I")
 _SCTP_SOURCE_PORT: Final = 49152
 
 
-class Probe(msgspec.Struct, frozen=True):
+class Attempt(msgspec.Struct, frozen=True):
     """One attempt: from a network namespace to a port of an address.
 
     `source` is the address to use where the namespace has several of a family.
@@ -48,18 +48,20 @@ class Probe(msgspec.Struct, frozen=True):
 
     namespace: int
     destination: IPAddress
-    port: Port
+    port: LabPort
     source: IPAddress | None = None
 
 
-Progress = Callable[[int], None]
+ProbeProgress = Callable[[int], None]
 """Told how many probes have been sent."""
 
-Attempts = Sequence[tuple[int, Probe]]
+NumberedAttempts = Sequence[tuple[int, Attempt]]
 """Probes of one sender with their numbers."""
 
 
-def observe(loop: Loop, probes: Sequence[Probe], patience: float, progress: Progress = lambda sent: None) -> list[bool]:
+def observe(
+    loop: EventLoop, probes: Sequence[Attempt], patience: float, progress: ProbeProgress = lambda sent: None
+) -> list[bool]:
     """Whether each probe got an answer. `patience` is how long nothing must happen before silence counts, in seconds.
 
     The servers have to be in the same `loop`, which turns while this function waits.
@@ -68,7 +70,7 @@ def observe(loop: Loop, probes: Sequence[Probe], patience: float, progress: Prog
     sent = 0
     for _, attempts in groupby(sorted(enumerate(probes), key=_sender), key=_sender):
         for chunk in _chunks(list(attempts)):
-            with linux.inside(chunk[0][1].namespace):
+            with linux.in_network_namespace(chunk[0][1].namespace):
                 observation.attempt(chunk)
             observation.listen()
             sent += len(chunk)
@@ -77,7 +79,7 @@ def observe(loop: Loop, probes: Sequence[Probe], patience: float, progress: Prog
     return observation.reached
 
 
-def _sender(numbered: tuple[int, Probe]) -> tuple[int, str, int, str]:
+def _sender(numbered: tuple[int, Attempt]) -> tuple[int, str, int, str]:
     """What the probes have in common that one socket can send, where a socket can send more than one."""
     probe = numbered[1]
     return probe.namespace, str(probe.source or ""), probe.destination.version, probe.port.protocol
@@ -86,7 +88,7 @@ def _sender(numbered: tuple[int, Probe]) -> tuple[int, str, int, str]:
 class _Observation:
     """What is under way, and what has been reached so far."""
 
-    def __init__(self, loop: Loop, probes: int, patience: float) -> None:
+    def __init__(self, loop: EventLoop, probes: int, patience: float) -> None:
         self.reached = [False] * probes
         self._loop = loop
         self._patience = patience
@@ -94,7 +96,7 @@ class _Observation:
         self._most_waiting = min(_MOST_WAITING, _spare_descriptors() // 2)
         self._nonce = secrets.token_bytes(_NONCE_SIZE)
 
-    def attempt(self, attempts: Attempts) -> None:
+    def attempt(self, attempts: NumberedAttempts) -> None:
         """Send probes of one sender, in the calling thread's network namespace."""
         match attempts[0][1].port.protocol:
             case "TCP":
@@ -120,7 +122,7 @@ class _Observation:
         for silent in list(self._waiting):
             self._give_up(silent)
 
-    def _attempt_tcp(self, attempts: Attempts) -> None:
+    def _attempt_tcp(self, attempts: NumberedAttempts) -> None:
         for number, probe in attempts:
             sock = self._socket(probe, socket.SOCK_STREAM)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _BREAK_OFF)
@@ -134,7 +136,7 @@ class _Observation:
         self.reached[number] = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) in (0, errno.ECONNRESET)
         self._give_up(sock)
 
-    def _attempt_udp(self, attempts: Attempts) -> None:
+    def _attempt_udp(self, attempts: NumberedAttempts) -> None:
         sock = self._socket(attempts[0][1], socket.SOCK_DGRAM)
         for number, probe in attempts:
             send(sock, GREETING + self._nonce + _NUMBER.pack(number), (str(probe.destination), probe.port.number))
@@ -146,7 +148,7 @@ class _Observation:
             if nonce == self._nonce:
                 self.reached[_NUMBER.unpack(number)[0]] = True
 
-    def _attempt_sctp(self, attempts: Attempts) -> None:
+    def _attempt_sctp(self, attempts: NumberedAttempts) -> None:
         sock = self._socket(attempts[0][1], socket.SOCK_RAW, sctp.PROTOCOL)
         first_tag = 1 + secrets.randbelow((1 << 31) - _AT_ONCE)
         tags = {first_tag + i: number for i, (number, _) in enumerate(attempts)}
@@ -160,7 +162,7 @@ class _Observation:
             if packet and packet.verification_tag in tags:
                 self.reached[tags[packet.verification_tag]] = True
 
-    def _socket(self, probe: Probe, kind: int, protocol: int = 0) -> socket.socket:
+    def _socket(self, probe: Attempt, kind: int, protocol: int = 0) -> socket.socket:
         sock = socket.socket(FAMILY[probe.destination.version], kind | NON_BLOCKING, protocol)
         if probe.source:
             if kind == socket.SOCK_STREAM:
@@ -178,7 +180,7 @@ class _Observation:
         sock.close()
 
 
-def _chunks(attempts: list[tuple[int, Probe]]) -> Iterator[Attempts]:
+def _chunks(attempts: list[tuple[int, Attempt]]) -> Iterator[NumberedAttempts]:
     for start in range(0, len(attempts), _AT_ONCE):
         yield attempts[start : start + _AT_ONCE]
 

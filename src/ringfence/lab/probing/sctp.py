@@ -24,14 +24,14 @@ _WINDOW: Final = 65536
 _STATE_COOKIE: Final = struct.pack("!HH4s", 7, 8, b"ring")
 
 
-class Chunk(IntEnum):
+class ChunkType(IntEnum):
     """Types of chunks."""
 
     INIT = 1
     INIT_ACK = 2
 
 
-class Packet(msgspec.Struct, frozen=True):
+class SctpPacket(msgspec.Struct, frozen=True):
     """A packet with its first chunk. An opening chunk brings the tag by which its sender wants to be addressed."""
 
     source_port: int
@@ -43,27 +43,27 @@ class Packet(msgspec.Struct, frozen=True):
 
 def init(source_port: int, destination_port: int, tag: int) -> bytes:
     """Ask to open an association; answers will carry `tag`."""
-    return _packet(source_port, destination_port, 0, Chunk.INIT, _opening(tag))
+    return _packet(source_port, destination_port, 0, ChunkType.INIT, _opening(tag))
 
 
-def init_ack(request: Packet) -> bytes:
+def init_ack(request: SctpPacket) -> bytes:
     """Agree to open the association that an INIT asked for."""
     body = _opening(request.initiate_tag) + _STATE_COOKIE
-    return _packet(request.destination_port, request.source_port, request.initiate_tag, Chunk.INIT_ACK, body)
+    return _packet(request.destination_port, request.source_port, request.initiate_tag, ChunkType.INIT_ACK, body)
 
 
-def parse(data: bytes) -> Packet | None:
+def parse(data: bytes) -> SctpPacket | None:
     """The packet in `data`, which starts with the SCTP header; None if it is none, or cut short."""
     if len(data) < _CHUNKS_AT + _CHUNK.size:
         return None
     source_port, destination_port, tag = _COMMON.unpack_from(data)
     kind, _, _ = _CHUNK.unpack_from(data, _CHUNKS_AT)
-    if kind not in (Chunk.INIT, Chunk.INIT_ACK):
-        return Packet(source_port, destination_port, tag, kind)
+    if kind not in (ChunkType.INIT, ChunkType.INIT_ACK):
+        return SctpPacket(source_port, destination_port, tag, kind)
     if len(data) < _CHUNKS_AT + _CHUNK.size + _OPENING.size:
         return None
     initiate_tag = _OPENING.unpack_from(data, _CHUNKS_AT + _CHUNK.size)[0]
-    return Packet(source_port, destination_port, tag, kind, initiate_tag)
+    return SctpPacket(source_port, destination_port, tag, kind, initiate_tag)
 
 
 def _opening(tag: int) -> bytes:
@@ -71,7 +71,7 @@ def _opening(tag: int) -> bytes:
     return _OPENING.pack(tag, _WINDOW, 1, 1, tag)
 
 
-def _packet(source_port: int, destination_port: int, tag: int, chunk: Chunk, body: bytes) -> bytes:
+def _packet(source_port: int, destination_port: int, tag: int, chunk: ChunkType, body: bytes) -> bytes:
     header = _COMMON.pack(source_port, destination_port, tag)
     chunks = _CHUNK.pack(chunk, 0, _CHUNK.size + len(body)) + body
     return header + _CHECKSUM.pack(crc32c(header + bytes(_CHECKSUM.size) + chunks)) + chunks

@@ -1,6 +1,6 @@
 """Servers: sockets in the laboratory's namespaces on which something answers, all in one loop and one process.
 
-Whatever comes in is handed to an `Answer`. The usual one tells who answers, in HTTP to those who speak it, so that
+Whatever comes in is handed to an `Responder`. The usual one tells who answers, in HTTP to those who speak it, so that
 `curl http://db:3306` inside a pod prints the name of the pod that it has reached.
 """
 
@@ -10,12 +10,12 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from ringfence.errors import LaboratoryError
-from ringfence.lab.network import IPAddress, Port
+from ringfence.lab.network import IPAddress, LabPort
 from ringfence.lab.probing import sctp
 from ringfence.lab.probing.datagrams import payload, received, send
-from ringfence.lab.probing.event_loop import READABLE, Loop
+from ringfence.lab.probing.event_loop import READABLE, EventLoop
 
-Answer = Callable[[bytes], bytes | None]
+Responder = Callable[[bytes], bytes | None]
 """What to say to a request; None while it is incomplete. A datagram is always a whole request."""
 
 FAMILY: Final = {4: socket.AF_INET, 6: socket.AF_INET6}
@@ -40,7 +40,7 @@ class Server(Protocol):
         """Answer no more."""
 
 
-def tell_name(name: str) -> Answer:
+def name_responder(name: str) -> Responder:
     """The answer of a pod called `name`: its name and, but for HTTP, the request."""
 
     def answer(request: bytes) -> bytes | None:
@@ -54,7 +54,7 @@ def tell_name(name: str) -> Answer:
     return answer
 
 
-def open_server(loop: Loop, address: IPAddress, port: Port, answer: Answer) -> Server:
+def open_server(loop: EventLoop, address: IPAddress, port: LabPort, answer: Responder) -> Server:
     """Answer on a port of an address, in the calling thread's network namespace.
 
     Raises PortTakenError if somebody else has the port: a program that was started in the pod's network.
@@ -74,7 +74,7 @@ def open_server(loop: Loop, address: IPAddress, port: Port, answer: Answer) -> S
 
 
 class _TcpServer:
-    def __init__(self, loop: Loop, address: IPAddress, port: int, answer: Answer) -> None:
+    def __init__(self, loop: EventLoop, address: IPAddress, port: int, answer: Responder) -> None:
         self._loop = loop
         self._answer = answer
         self._socket = socket.socket(FAMILY[address.version], socket.SOCK_STREAM | NON_BLOCKING)
@@ -102,7 +102,7 @@ class _TcpServer:
 class _Conversation:
     """One accepted connection: one request, one answer."""
 
-    def __init__(self, loop: Loop, connection: socket.socket, answer: Answer) -> None:
+    def __init__(self, loop: EventLoop, connection: socket.socket, answer: Responder) -> None:
         self._loop = loop
         self._connection = connection
         self._answer = answer
@@ -142,7 +142,7 @@ class _Conversation:
 
 
 class _UdpServer:
-    def __init__(self, loop: Loop, address: IPAddress, port: int, answer: Answer) -> None:
+    def __init__(self, loop: EventLoop, address: IPAddress, port: int, answer: Responder) -> None:
         self._loop = loop
         self._answer = answer
         self._socket = socket.socket(FAMILY[address.version], socket.SOCK_DGRAM | NON_BLOCKING)
@@ -163,7 +163,7 @@ class _UdpServer:
 class _SctpServer:
     """Every raw socket of a namespace sees all SCTP packets; this one agrees to what is meant for its port."""
 
-    def __init__(self, loop: Loop, address: IPAddress, port: int) -> None:
+    def __init__(self, loop: EventLoop, address: IPAddress, port: int) -> None:
         self._loop = loop
         self._port = port
         self._socket = socket.socket(FAMILY[address.version], socket.SOCK_RAW | NON_BLOCKING, sctp.PROTOCOL)
@@ -177,5 +177,5 @@ class _SctpServer:
     def _listen(self) -> None:
         for data, sender in received(self._socket):
             packet = sctp.parse(payload(self._socket, data))
-            if packet and packet.chunk == sctp.Chunk.INIT and packet.destination_port == self._port:
+            if packet and packet.chunk == sctp.ChunkType.INIT and packet.destination_port == self._port:
                 send(self._socket, sctp.init_ack(packet), (sender[0], 0))

@@ -16,12 +16,12 @@ from typing import Final, NoReturn
 from ringfence.cluster import Cluster
 from ringfence.errors import LaboratoryError, RingfenceError
 from ringfence.lab.laboratory import Laboratory
-from ringfence.lab.network import Kind, MountFlag, Wishes, linux
+from ringfence.lab.network import MountFlag, NamespaceKind, PlacementOptions, linux
 from ringfence.lab.session import protocol as wire
 from ringfence.lab.session import sandbox
-from ringfence.lab.session.daemon import Keeper, is_ours
+from ringfence.lab.session.daemon import LaboratoryDaemon, is_same_user
 
-DEFAULT: Final = "default"
+DEFAULT_NAME: Final = "default"
 """The name of the laboratory that commands mean if none is given."""
 
 _RESOLVER: Final = "/etc/resolv.conf"
@@ -29,7 +29,7 @@ _HOST_RESOLVERS: Final = ("/run/systemd/resolve", "/run/nscd")
 """Where the C library would ask the machine's own resolvers instead of the pod's."""
 
 
-def start(name: str, cluster: Cluster, wishes: Wishes, *, serve: bool) -> None:
+def start_laboratory(name: str, cluster: Cluster, wishes: PlacementOptions, *, serve: bool) -> None:
     """Start a laboratory in the background and wait until it is ready.
 
     Raises LaboratoryError if one of this name is running already, or what keeps it from being built.
@@ -48,11 +48,13 @@ def start(name: str, cluster: Cluster, wishes: Wishes, *, serve: bool) -> None:
     os.waitpid(child, 0)
     with ours:
         reply, _ = wire.receive_reply(ours)
-    if isinstance(reply, wire.Failed):
+    if isinstance(reply, wire.FailureReply):
         raise LaboratoryError(reply.message)
 
 
-def ask(name: str, request: wire.Request, progress: Callable[[wire.Underway], None] = lambda step: None) -> wire.Reply:
+def send_request(
+    name: str, request: wire.Request, progress: Callable[[wire.ProgressReply], None] = lambda step: None
+) -> wire.Reply:
     """The laboratory's answer to a request. Raises LaboratoryError if there is none, or it refuses."""
     reply, descriptors = _exchange(name, request, progress)
     for descriptor in descriptors:
@@ -60,26 +62,26 @@ def ask(name: str, request: wire.Request, progress: Callable[[wire.Underway], No
     return reply
 
 
-def end(name: str) -> None:
+def stop_laboratory(name: str) -> None:
     """End a laboratory and wait until it is gone. Raises LaboratoryError if none is running."""
     with _connected(name) as connection:
-        connection.sendall(wire.encode(wire.End()))
+        connection.sendall(wire.encode(wire.StopRequest()))
         wire.receive_reply(connection)
         connection.recv(1)
 
 
-def execute(name: str, pod: str, command: list[str]) -> int:
+def execute_in_pod(name: str, pod: str, command: list[str]) -> int:
     """Run a command in a pod's network and wait for it; the exit status, as a shell tells it.
 
     The command is an ordinary child of this process: it has its terminal, files and environment. It sees the pod's
     network and asks the laboratory's DNS, and it ends with the laboratory.
     """
-    entrance, (user, process, network) = _exchange(name, wire.Enter(pod), lambda step: None)
-    assert isinstance(entrance, wire.Entrance)
+    entrance, (user, process, network) = _exchange(name, wire.EnterRequest(pod), lambda step: None)
+    assert isinstance(entrance, wire.EnterReply)
     if not Path("/proc/self/ns/user").samefile(f"/proc/self/fd/{user}"):
-        linux.enter(user, Kind.USER)
-    linux.enter(process, Kind.PROCESS)
-    linux.enter(network, Kind.NETWORK)
+        linux.enter_namespace(user, NamespaceKind.USER)
+    linux.enter_namespace(process, NamespaceKind.PROCESS)
+    linux.enter_namespace(network, NamespaceKind.NETWORK)
     child = os.fork()
     if child == 0:
         _run(command, entrance.resolver_configuration)
@@ -90,16 +92,16 @@ def execute(name: str, pod: str, command: list[str]) -> int:
 
 
 def _exchange(
-    name: str, request: wire.Request, progress: Callable[[wire.Underway], None]
+    name: str, request: wire.Request, progress: Callable[[wire.ProgressReply], None]
 ) -> tuple[wire.Reply, list[int]]:
     with _connected(name) as connection:
         connection.sendall(wire.encode(request))
         while True:
             reply, descriptors = wire.receive_reply(connection)
             match reply:
-                case wire.Underway():
+                case wire.ProgressReply():
                     progress(reply)
-                case wire.Failed(message):
+                case wire.FailureReply(message):
                     raise LaboratoryError(message)
                 case _:
                     return reply, descriptors
@@ -112,7 +114,7 @@ def _connected(name: str) -> Iterator[socket.socket]:
             connection.connect(_address(name))
         except OSError:
             raise LaboratoryError(f"no laboratory is running: start one ({_command(name, 'up -f FILE')})") from None
-        if not is_ours(connection):
+        if not is_same_user(connection):
             raise LaboratoryError("somebody else answers in the laboratory's place: choose another --name")
         yield connection
 
@@ -125,18 +127,18 @@ def _become_keeper(listening: socket.socket, report: socket.socket, build: Calla
     try:
         os.setsid()
         _let_go_of_files({listening.fileno(), report.fileno()})
-        sandbox.enter()
-        linux.unshare(Kind.PROCESS)
+        sandbox.enter_sandbox()
+        linux.unshare(NamespaceKind.PROCESS)
         if os.fork() == 0:
             listening.listen()
-            keeper = Keeper(build(), listening)
-            report.sendall(wire.encode(wire.Done()))
+            keeper = LaboratoryDaemon(build(), listening)
+            report.sendall(wire.encode(wire.DoneReply()))
             report.close()
             keeper.run()
     except RingfenceError as error:
-        report.sendall(wire.encode(wire.Failed(str(error))))
+        report.sendall(wire.encode(wire.FailureReply(str(error))))
     except Exception:
-        report.sendall(wire.encode(wire.Failed(f"a defect of ringfence:\n{traceback.format_exc()}")))
+        report.sendall(wire.encode(wire.FailureReply(f"a defect of ringfence:\n{traceback.format_exc()}")))
     finally:
         os._exit(0)
 
@@ -156,7 +158,7 @@ def _let_go_of_files(kept: set[int]) -> None:
 def _run(command: list[str], resolver_configuration: str) -> NoReturn:
     """Become `command`, with the names of the cluster."""
     try:
-        linux.unshare(Kind.MOUNT)
+        linux.unshare(NamespaceKind.MOUNT)
         linux.mount("none", "/", None, MountFlag.PRIVATE | MountFlag.RECURSIVE)
         _replace_resolver(resolver_configuration)
         os.execvp(command[0], command)
@@ -184,5 +186,5 @@ def _address(name: str) -> str:
 
 
 def _command(name: str, words: str) -> str:
-    option = "" if name == DEFAULT else f"--name {name} "
+    option = "" if name == DEFAULT_NAME else f"--name {name} "
     return f"ringfence lab {option}{words}"

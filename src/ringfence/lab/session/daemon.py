@@ -14,12 +14,12 @@ from contextlib import suppress
 from functools import partial
 from typing import Final
 
+from ringfence.analysis.probe_report import ProbeReport
 from ringfence.engine.population import Reference
 from ringfence.errors import RingfenceError
 from ringfence.lab.laboratory import Laboratory
 from ringfence.lab.probing import READABLE
 from ringfence.lab.session import protocol as wire
-from ringfence.render.lab import Report
 
 _BREATH: Final = 1.0
 _SEND_TIMEOUT: Final = 10.0
@@ -27,7 +27,7 @@ _LONGEST: Final = 1 << 16
 _CREDENTIALS: Final = struct.Struct("iII")
 
 
-class Client:
+class ClientConnection:
     """A connection to the keeper: requests come in, replies go out."""
 
     def __init__(self, connection: socket.socket) -> None:
@@ -45,13 +45,13 @@ class Client:
             self.connection.shutdown(socket.SHUT_RDWR)
 
 
-class Keeper:
+class LaboratoryDaemon:
     """Keeps a laboratory and serves requests, one after the other."""
 
     def __init__(self, laboratory: Laboratory, listening: socket.socket) -> None:
         self._laboratory = laboratory
         self._listening = listening
-        self._waiting: deque[tuple[Client, wire.Request]] = deque()
+        self._waiting: deque[tuple[ClientConnection, wire.Request]] = deque()
         self._ended = False
 
     def run(self) -> None:
@@ -73,14 +73,14 @@ class Keeper:
 
     def _accept(self) -> None:
         connection, _ = self._listening.accept()
-        if not is_ours(connection):
+        if not is_same_user(connection):
             connection.close()
             return
-        client = Client(connection)
+        client = ClientConnection(connection)
         connection.setblocking(False)
         self._laboratory.loop.watch(connection, READABLE, partial(self._hear, client))
 
-    def _hear(self, client: Client) -> None:
+    def _hear(self, client: ClientConnection) -> None:
         try:
             more = client.connection.recv(_LONGEST)
             client.received += more
@@ -94,44 +94,44 @@ class Keeper:
             self._laboratory.loop.forget(client.connection)
             client.connection.close()
 
-    def _serve(self, client: Client, request: wire.Request) -> None:
+    def _serve(self, client: ClientConnection, request: wire.Request) -> None:
         try:
             match request:
-                case wire.Probe():
-                    client.tell(wire.Probed(self._probe(client, request)))
-                case wire.Apply(objects):
+                case wire.ProbeRequest():
+                    client.tell(wire.ProbeReply(self._probe(client, request)))
+                case wire.ApplyRequest(objects):
                     self._laboratory.apply(wire.unpack(objects))
-                    client.tell(wire.Done())
-                case wire.Delete(references):
+                    client.tell(wire.DoneReply())
+                case wire.DeleteRequest(references):
                     self._laboratory.delete(Reference(*reference) for reference in references)
-                    client.tell(wire.Done())
-                case wire.Enter(pod):
+                    client.tell(wire.DoneReply())
+                case wire.EnterRequest(pod):
                     self._let_in(client, pod)
-                case wire.Describe():
-                    client.tell(wire.Described(self._laboratory.situation()))
-                case wire.End():
+                case wire.StatusRequest():
+                    client.tell(wire.StatusReply(self._laboratory.status()))
+                case wire.StopRequest():
                     self._ended = True
-                    client.tell(wire.Done())
+                    client.tell(wire.DoneReply())
         except RingfenceError as error:
-            client.tell(wire.Failed(str(error)))
+            client.tell(wire.FailureReply(str(error)))
         except Exception:  # a defect, which must be seen where somebody is looking
-            client.tell(wire.Failed(f"a defect of ringfence:\n{traceback.format_exc()}"))
+            client.tell(wire.FailureReply(f"a defect of ringfence:\n{traceback.format_exc()}"))
 
-    def _probe(self, client: Client, request: wire.Probe) -> Report:
+    def _probe(self, client: ClientConnection, request: wire.ProbeRequest) -> ProbeReport:
         questions = self._laboratory.questions(request.source, request.destination, request.ports)
         total = len(questions)
-        return self._laboratory.probe(questions, lambda sent: client.tell(wire.Underway("probing", sent, total)))
+        return self._laboratory.probe(questions, lambda sent: client.tell(wire.ProgressReply("probing", sent, total)))
 
-    def _let_in(self, client: Client, name: str) -> None:
+    def _let_in(self, client: ClientConnection, name: str) -> None:
         pod = self._laboratory.pod(name)
         user, process = (os.open(f"/proc/self/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC) for kind in ("user", "pid"))
-        entrance = wire.Entrance(self._laboratory.resolver_configuration(pod))
+        entrance = wire.EnterReply(self._laboratory.resolver_configuration(pod))
         client.tell(entrance, (user, process, self._laboratory.network_of(pod)))
         os.close(user)
         os.close(process)
 
 
-def is_ours(connection: socket.socket) -> bool:
+def is_same_user(connection: socket.socket) -> bool:
     """Whether the process at the other end of a local connection belongs to the same user."""
     credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
     _, user, _ = _CREDENTIALS.unpack(credentials)

@@ -10,12 +10,13 @@ from typing import Final
 
 import msgspec
 
+from ringfence.analysis.laboratory_status import LaboratoryStatus
+from ringfence.analysis.probe_report import ProbeReport
 from ringfence.errors import LaboratoryError
-from ringfence.lab.network import Port
+from ringfence.lab.network import LabPort
 from ringfence.model import objects
 from ringfence.model.objects import Manifest, Object
 from ringfence.model.origin import Origin
-from ringfence.render.lab import Report, Situation
 
 _LENGTH: Final = struct.Struct("!I")
 _LONGEST: Final = 1 << 30
@@ -44,44 +45,44 @@ class SentObject(msgspec.Struct, frozen=True):
     origin: Origin
 
 
-class Probe(msgspec.Struct, frozen=True, tag=True):
+class ProbeRequest(msgspec.Struct, frozen=True, tag=True):
     """Probe a connection, or without ends all of them; without ports, those that the laboratory would choose."""
 
     source: str = ""
     destination: str = ""
-    ports: tuple[Port, ...] = ()
+    ports: tuple[LabPort, ...] = ()
 
 
-class Apply(msgspec.Struct, frozen=True, tag=True):
+class ApplyRequest(msgspec.Struct, frozen=True, tag=True):
     """Take objects in."""
 
     objects: tuple[SentObject, ...]
 
 
-class Delete(msgspec.Struct, frozen=True, tag=True):
+class DeleteRequest(msgspec.Struct, frozen=True, tag=True):
     """Let objects go, each by namespace, kind and name."""
 
     references: tuple[tuple[str, str, str], ...]
 
 
-class Enter(msgspec.Struct, frozen=True, tag=True):
+class EnterRequest(msgspec.Struct, frozen=True, tag=True):
     """Hand out the namespaces of a pod, so that a program can be started there."""
 
     pod: str
 
 
-class Describe(msgspec.Struct, frozen=True, tag=True):
+class StatusRequest(msgspec.Struct, frozen=True, tag=True):
     """Say what the laboratory holds."""
 
 
-class End(msgspec.Struct, frozen=True, tag=True):
+class StopRequest(msgspec.Struct, frozen=True, tag=True):
     """End the laboratory."""
 
 
-Request = Probe | Apply | Delete | Enter | Describe | End
+Request = ProbeRequest | ApplyRequest | DeleteRequest | EnterRequest | StatusRequest | StopRequest
 
 
-class Underway(msgspec.Struct, frozen=True, tag=True):
+class ProgressReply(msgspec.Struct, frozen=True, tag=True):
     """How far something is, of how much."""
 
     doing: str
@@ -89,35 +90,35 @@ class Underway(msgspec.Struct, frozen=True, tag=True):
     total: int
 
 
-class Failed(msgspec.Struct, frozen=True, tag=True):
+class FailureReply(msgspec.Struct, frozen=True, tag=True):
     """Why it could not be done."""
 
     message: str
 
 
-class Done(msgspec.Struct, frozen=True, tag=True):
+class DoneReply(msgspec.Struct, frozen=True, tag=True):
     """It is done."""
 
 
-class Probed(msgspec.Struct, frozen=True, tag=True):
+class ProbeReply(msgspec.Struct, frozen=True, tag=True):
     """What the probes found."""
 
-    report: Report
+    report: ProbeReport
 
 
-class Described(msgspec.Struct, frozen=True, tag=True):
+class StatusReply(msgspec.Struct, frozen=True, tag=True):
     """What the laboratory holds."""
 
-    situation: Situation
+    status: LaboratoryStatus
 
 
-class Entrance(msgspec.Struct, frozen=True, tag=True):
+class EnterReply(msgspec.Struct, frozen=True, tag=True):
     """A pod's `/etc/resolv.conf`; its namespaces (user, process, network) come with the message."""
 
     resolver_configuration: str
 
 
-Reply = Underway | Failed | Done | Probed | Described | Entrance
+Reply = ProgressReply | FailureReply | DoneReply | ProbeReply | StatusReply | EnterReply
 
 _requests: Final = msgspec.json.Decoder(Request)
 _replies: Final = msgspec.json.Decoder(Reply)

@@ -13,10 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ringfence.errors import LaboratoryError
-from ringfence.lab.network import Kind, linux
+from ringfence.lab.network import NamespaceKind, linux
 
 
-def enter() -> None:
+def enter_sandbox() -> None:
     """Move this process, which must have one thread only, into a sandbox that ends with it.
 
     It may then open as many files as anybody lets it: every namespace and every server is one.
@@ -26,17 +26,19 @@ def enter() -> None:
     user, group = os.getuid(), os.getgid()
     try:
         if not _unshare_as_root():
-            linux.unshare(Kind.USER | Kind.NETWORK)
+            linux.unshare(NamespaceKind.USER | NamespaceKind.NETWORK)
             Path("/proc/self/setgroups").write_text("deny")
             Path("/proc/self/uid_map").write_text(f"0 {user} 1")
             Path("/proc/self/gid_map").write_text(f"0 {group} 1")
     except OSError as error:
-        raise LaboratoryError(f"no network namespaces: {error.strerror}: {remedy(error, _read_setting)}") from error
+        raise LaboratoryError(
+            f"no network namespaces: {error.strerror}: {namespace_remedy(error, _read_setting)}"
+        ) from error
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-def remedy(error: OSError, setting: Callable[[str], str | None]) -> str:
+def namespace_remedy(error: OSError, setting: Callable[[str], str | None]) -> str:
     """What to do when the kernel refuses namespaces; `setting` gives the text of a file in /proc/sys, or None."""
     if setting("user/max_user_namespaces") == "0":
         return "user namespaces are turned off: sudo sysctl -w user.max_user_namespaces=15000"
@@ -59,7 +61,7 @@ def remedy(error: OSError, setting: Callable[[str], str | None]) -> str:
 def _unshare_as_root() -> bool:
     """Whether this process is privileged enough to make network namespaces without a user namespace around them."""
     try:
-        linux.unshare(Kind.NETWORK)
+        linux.unshare(NamespaceKind.NETWORK)
     except PermissionError:
         return False
     return True

@@ -8,14 +8,14 @@ from ringfence.engine.answers import End
 from ringfence.engine.population import Member
 from ringfence.engine.state import State
 from ringfence.errors import EndpointError
-from ringfence.lab.network import IPAddress, Pod, Port, Topology, node_addresses
-from ringfence.lab.probing.questions import Party, Question, ask, undeclared_port
+from ringfence.lab.network import IPAddress, LabPod, LabPort, Topology, node_addresses
+from ringfence.lab.probing.probes import LabEndpoint, Probe, probes_between, undeclared_port
 from ringfence.sets.addresses import FAMILIES, Addresses, address_text
 
 
-def questions_between(
-    state: State, topology: Topology, namespace: str, source: str, destination: str, ports: tuple[Port, ...]
-) -> list[Question]:
+def select_probes(
+    state: State, topology: Topology, namespace: str, source: str, destination: str, ports: tuple[LabPort, ...]
+) -> list[Probe]:
     """Every pod that `source` names to every pod that `destination` names, or addresses outside the cluster.
 
     A Service means the pods and target ports behind it. Without `ports`, those are asked on which the destination
@@ -29,33 +29,33 @@ def questions_between(
         for party in [_party(state, topology, backend.end, destination)]
         for one in sources
         if one != party
-        for question in ask(one, party, _ports(topology, party, backend))
+        for question in probes_between(one, party, _ports(topology, party, backend))
     )
     return list(dict.fromkeys(found))
 
 
-def one_pod(state: State, topology: Topology, namespace: str, text: str) -> Pod:
+def single_pod(state: State, topology: Topology, namespace: str, text: str) -> LabPod:
     """The one pod that `text` names. Raises EndpointError if it names several, or something else."""
     parties = [_party(state, topology, end, text) for end in resolve(state, text, namespace).ends]
-    if len(parties) != 1 or not isinstance(parties[0], Pod):
+    if len(parties) != 1 or not isinstance(parties[0], LabPod):
         raise EndpointError(f"{text} does not name exactly one pod")
     return parties[0]
 
 
-def _backends(state: State, endpoint: Endpoint, ports: tuple[Port, ...]) -> list[Backend]:
+def _backends(state: State, endpoint: Endpoint, ports: tuple[LabPort, ...]) -> list[Backend]:
     if not ports:
         return endpoint.backends(state, "TCP", None)
     return [backend for port in ports for backend in endpoint.backends(state, port.protocol, port.number)]
 
 
-def _ports(topology: Topology, party: Party, backend: Backend) -> tuple[Port, ...]:
+def _ports(topology: Topology, party: LabEndpoint, backend: Backend) -> tuple[LabPort, ...]:
     if backend.port is not None:
-        return (Port(backend.port, backend.protocol),)
-    usual = party.ports if isinstance(party, Pod) else topology.outside_ports
+        return (LabPort(backend.port, backend.protocol),)
+    usual = party.ports if isinstance(party, LabPod) else topology.outside_ports
     return (*usual, undeclared_port(topology))
 
 
-def _party(state: State, topology: Topology, end: End, text: str) -> Party:
+def _party(state: State, topology: Topology, end: End, text: str) -> LabEndpoint:
     if isinstance(end, Member):
         return topology.pod_by_name[str(end)]
     address = _single(end)

@@ -12,13 +12,13 @@ from ringfence.errors import EndpointError
 from ringfence.lab.network import addressing, placement
 from ringfence.lab.network.topology import (
     DNS_SERVICE,
-    Backend,
     IPAddress,
-    Node,
-    Pod,
-    Port,
-    Service,
-    ServicePort,
+    LabBackend,
+    LabNode,
+    LabPod,
+    LabPort,
+    LabService,
+    LabServicePort,
     Topology,
 )
 from ringfence.model import objects
@@ -26,11 +26,11 @@ from ringfence.model.policies import Direction
 from ringfence.sets.addresses import FAMILIES, Addresses, address_text
 from ringfence.sets.traffic import ALL_PORTS, ALL_TRAFFIC, PROTOCOLS
 
-WEB: Final = Port(80)
+WEB: Final = LabPort(80)
 """Where hosts outside are reached if no rule says which of their ports count."""
 
 
-def plan(state: State, guests: Iterable[IPAddress] = ()) -> Topology:
+def plan_topology(state: State, guests: Iterable[IPAddress] = ()) -> Topology:
     """The network of a cluster in which nothing is open any more (`placement`).
 
     `guests` are hosts outside that nobody mentions but somebody wants to probe.
@@ -43,7 +43,7 @@ def plan(state: State, guests: Iterable[IPAddress] = ()) -> Topology:
     inhabited = placement.addresses_in_use(state)
     mentioned = addressing.outside_hosts(addressing.blocks_of(state), inhabited, families)
     return Topology(
-        tuple(Node(name, placement.node_addresses(node)) for name, node in sorted(state.nodes.items())),
+        tuple(LabNode(name, placement.node_addresses(node)) for name, node in sorted(state.nodes.items())),
         tuple(_pod(member, targets) for member in members),
         tuple(_service(state, service, ports) for service, ports in services),
         tuple(dict.fromkeys([*mentioned, *(guest for guest in guests if guest not in inhabited)])),
@@ -52,17 +52,17 @@ def plan(state: State, guests: Iterable[IPAddress] = ()) -> Topology:
     )
 
 
-def _pod(member: Member, targets: dict[IPAddress, set[Port]]) -> Pod:
+def _pod(member: Member, targets: dict[IPAddress, set[LabPort]]) -> LabPod:
     """A pod answers on the ports that it declares, and on those to which Services lead."""
     addresses = placement.carried(member)
-    declared = {Port(number, protocol) for protocol, number in member.container_ports}
+    declared = {LabPort(number, protocol) for protocol, number in member.container_ports}
     led_to = (targets.get(ip, set()) for ip in addresses if not member.host_network)
     ports = declared.union(*led_to)
-    return Pod(str(member), member.node, addresses, tuple(sorted(ports)), member.host_network)
+    return LabPod(str(member), member.node, addresses, tuple(sorted(ports)), member.host_network)
 
 
-def _service(state: State, service: objects.Service, ports: tuple[ServicePort, ...]) -> Service:
-    return Service(
+def _service(state: State, service: objects.Service, ports: tuple[LabServicePort, ...]) -> LabService:
+    return LabService(
         f"{objects.namespace_of(service)}/{service.metadata.name}",
         placement.cluster_addresses(service),
         ports,
@@ -71,23 +71,23 @@ def _service(state: State, service: objects.Service, ports: tuple[ServicePort, .
     )
 
 
-def _ports(state: State, service: objects.Service) -> tuple[ServicePort, ...]:
+def _ports(state: State, service: objects.Service) -> tuple[LabServicePort, ...]:
     if not placement.cluster_addresses(service):
         return ()
     return tuple(
-        ServicePort(port.name, Port(port.port, port.protocol), tuple(_backends(state, service, port)))
+        LabServicePort(port.name, LabPort(port.port, port.protocol), tuple(_backends(state, service, port)))
         for port in service.spec.ports or ()
     )
 
 
-def _backends(state: State, service: objects.Service, port: objects.ServicePort) -> Iterator[Backend]:
+def _backends(state: State, service: objects.Service, port: objects.ServicePort) -> Iterator[LabBackend]:
     try:
         found = backends(state, service, port.protocol, port.port)
     except EndpointError:  # nothing stands behind it: connections to it fail, as they do in a cluster
         return
     for backend in found:
         for ip in _addresses(backend.end):
-            yield Backend(ip, backend.port or port.port)
+            yield LabBackend(ip, backend.port or port.port)
 
 
 def _addresses(end: Member | Addresses) -> Iterator[IPAddress]:
@@ -100,17 +100,17 @@ def _addresses(end: Member | Addresses) -> Iterator[IPAddress]:
             yield ip_address(address_text(family, low))
 
 
-def _targets(services: Iterable[tuple[ServicePort, ...]]) -> dict[IPAddress, set[Port]]:
+def _targets(services: Iterable[tuple[LabServicePort, ...]]) -> dict[IPAddress, set[LabPort]]:
     """The ports of each address to which some Service leads."""
-    targets: defaultdict[IPAddress, set[Port]] = defaultdict(set)
+    targets: defaultdict[IPAddress, set[LabPort]] = defaultdict(set)
     for ports in services:
         for service_port in ports:
             for backend in service_port.backends:
-                targets[backend.address].add(Port(backend.port, service_port.port.protocol))
+                targets[backend.address].add(LabPort(backend.port, service_port.port.protocol))
     return targets
 
 
-def _outside_ports(state: State) -> Iterator[Port]:
+def _outside_ports(state: State) -> Iterator[LabPort]:
     """The ports that egress rules with ipBlocks name: what they are about at hosts outside."""
     for policy in state.network_policies.all_policies():
         for rule in policy.rules.get(Direction.EGRESS, ()):
@@ -118,4 +118,4 @@ def _outside_ports(state: State) -> Iterator[Port]:
                 for protocol in PROTOCOLS:
                     for low, high in rule.traffic.ports(protocol):
                         if (low, high) not in ALL_PORTS:
-                            yield Port(low, protocol)
+                            yield LabPort(low, protocol)

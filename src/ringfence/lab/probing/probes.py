@@ -5,31 +5,31 @@ from typing import Final
 
 import msgspec
 
-from ringfence.lab.network import IPAddress, Pod, Port, Topology
+from ringfence.lab.network import IPAddress, LabPod, LabPort, Topology
 
-Party = Pod | IPAddress
+LabEndpoint = LabPod | IPAddress
 """Who opens a connection, or to whom: a pod, or a host outside the cluster."""
 
 _UNDECLARED: Final = (9999, 9998, 9997, 19999, 29999, 39999)
 """Port numbers that hardly anybody uses."""
 
 
-class Question(msgspec.Struct, frozen=True):
+class Probe(msgspec.Struct, frozen=True):
     """May `source` open a connection to a port of `destination`, over the family of the two addresses?"""
 
-    source: Party
-    destination: Party
-    port: Port
+    source: LabEndpoint
+    destination: LabEndpoint
+    port: LabPort
     source_address: IPAddress
     destination_address: IPAddress
 
 
-def name_of(party: Party) -> str:
+def endpoint_name(party: LabEndpoint) -> str:
     """How reports name a party: `NAMESPACE/NAME`, or the address of what is outside."""
-    return party.name if isinstance(party, Pod) else str(party)
+    return party.name if isinstance(party, LabPod) else str(party)
 
 
-def ask_all(topology: Topology, ports: tuple[Port, ...] = (), leave_out: Iterable[str] = ()) -> list[Question]:
+def all_probes(topology: Topology, ports: tuple[LabPort, ...] = (), leave_out: Iterable[str] = ()) -> list[Probe]:
     """Every pod to every other one, and to and from every host outside.
 
     `ports` are asked of every destination; by default it is the ports on which each answers and one port more, the same
@@ -45,14 +45,14 @@ def ask_all(topology: Topology, ports: tuple[Port, ...] = (), leave_out: Iterabl
         for source in pods
         for destination in pods
         if source is not destination
-        for question in ask(source, destination, asked[destination.name])
+        for question in probes_between(source, destination, asked[destination.name])
     )
-    outward = (q for source in pods for host in topology.outside for q in ask(source, host, outside_asked))
-    inward = (q for host in topology.outside for pod in pods for q in ask(host, pod, asked[pod.name]))
+    outward = (q for source in pods for host in topology.outside for q in probes_between(source, host, outside_asked))
+    inward = (q for host in topology.outside for pod in pods for q in probes_between(host, pod, asked[pod.name]))
     return [*among, *outward, *inward]
 
 
-def ask(source: Party, destination: Party, ports: Iterable[Port]) -> Iterator[Question]:
+def probes_between(source: LabEndpoint, destination: LabEndpoint, ports: Iterable[LabPort]) -> Iterator[Probe]:
     """Each port, over each family that both parties have."""
     pairs = [
         (mine, theirs)
@@ -62,16 +62,16 @@ def ask(source: Party, destination: Party, ports: Iterable[Port]) -> Iterator[Qu
     ]
     for port in ports:
         for mine, theirs in pairs:
-            yield Question(source, destination, port, mine, theirs)
+            yield Probe(source, destination, port, mine, theirs)
 
 
-def addresses_of(party: Party) -> tuple[IPAddress, ...]:
+def addresses_of(party: LabEndpoint) -> tuple[IPAddress, ...]:
     """The addresses of a party: one of each family that it has."""
-    return party.addresses if isinstance(party, Pod) else (party,)
+    return party.addresses if isinstance(party, LabPod) else (party,)
 
 
-def undeclared_port(topology: Topology) -> Port:
+def undeclared_port(topology: Topology) -> LabPort:
     """A TCP port on which no pod declares to answer."""
     declared = {port.number for pod in topology.pods for port in pod.ports}
     declared |= {port.number for port in topology.outside_ports}
-    return Port(next(number for number in (*_UNDECLARED, *range(1, 65536)) if number not in declared))
+    return LabPort(next(number for number in (*_UNDECLARED, *range(1, 65536)) if number not in declared))

@@ -6,11 +6,11 @@ from functools import partial
 
 import msgspec
 
-from ringfence.lab.network import IPAddress, Network, Pod, Port, Topology, linux
+from ringfence.lab.network import IPAddress, LabPod, LabPort, Network, Topology, linux
 from ringfence.lab.probing import dns
-from ringfence.lab.probing.event_loop import Loop
-from ringfence.lab.probing.questions import Party, Question
-from ringfence.lab.probing.servers import GREETING, Answer, PortTakenError, Server, open_server, tell_name
+from ringfence.lab.probing.event_loop import EventLoop
+from ringfence.lab.probing.probes import LabEndpoint, Probe
+from ringfence.lab.probing.servers import GREETING, PortTakenError, Responder, Server, name_responder, open_server
 
 
 class _Place(msgspec.Struct, frozen=True, cache_hash=True):
@@ -19,13 +19,13 @@ class _Place(msgspec.Struct, frozen=True, cache_hash=True):
     owner: str
     node: str
     address: IPAddress
-    port: Port
+    port: LabPort
 
 
-class Serving:
+class ServerSet:
     """All servers of a laboratory. Without `serve`, only DNS answers, until probes need more."""
 
-    def __init__(self, loop: Loop, network: Network, *, serve: bool) -> None:
+    def __init__(self, loop: EventLoop, network: Network, *, serve: bool) -> None:
         self._loop = loop
         self._network = network
         self._serve = serve
@@ -40,13 +40,13 @@ class Serving:
 
     def become(self, topology: Topology) -> None:
         """Answer on all ports of a topology, and for all its names. The network has to be there already."""
-        self._names = dns.zone(topology)
+        self._names = dns.build_zone(topology)
         for place, (party, answer) in self._wanted(topology).items():
             if place not in self._servers:
                 self._servers[place] = self._open(party, place, answer)
 
     @contextmanager
-    def answering(self, questions: Iterable[Question]) -> Iterator[None]:
+    def answering(self, questions: Iterable[Probe]) -> Iterator[None]:
         """Have somebody answer every question, for a while: what nobody answers cannot be told from what is denied.
 
         A program that was started in a pod's network may answer itself, over TCP. Over UDP nobody knows what it would
@@ -62,7 +62,7 @@ class Serving:
             for place, party in asked.items():
                 if (place.address, place.port) not in taken:
                     with suppress(*[PortTakenError] * (place.port.protocol == "TCP")):
-                        opened.append(self._open(party, place, tell_name(place.owner)))
+                        opened.append(self._open(party, place, name_responder(place.owner)))
                     taken.add((place.address, place.port))
             yield
         finally:
@@ -74,37 +74,37 @@ class Serving:
         for server in self._servers.values():
             server.close()
 
-    def _wanted(self, topology: Topology) -> dict[_Place, tuple[Party, Answer]]:
-        wanted: dict[tuple[IPAddress, Port], tuple[_Place, Party, Answer]] = {}
+    def _wanted(self, topology: Topology) -> dict[_Place, tuple[LabEndpoint, Responder]]:
+        wanted: dict[tuple[IPAddress, LabPort], tuple[_Place, LabEndpoint, Responder]] = {}
         for party, ip, port, answer in (*self._dns(topology), *(self._usual(topology) if self._serve else ())):
             wanted.setdefault((ip, port), (_place(party, ip, port), party, answer))
         return {place: (party, answer) for place, party, answer in wanted.values()}
 
-    def _usual(self, topology: Topology) -> Iterator[tuple[Party, IPAddress, Port, Answer]]:
+    def _usual(self, topology: Topology) -> Iterator[tuple[LabEndpoint, IPAddress, LabPort, Responder]]:
         for pod in topology.pods:
-            answer = tell_name(pod.name)
+            answer = name_responder(pod.name)
             for port in pod.ports:
                 yield from ((pod, ip, port, answer) for ip in pod.addresses)
         for host in topology.outside:
-            yield from ((host, host, port, tell_name(str(host))) for port in topology.outside_ports)
+            yield from ((host, host, port, name_responder(str(host))) for port in topology.outside_ports)
 
-    def _dns(self, topology: Topology) -> Iterator[tuple[Party, IPAddress, Port, Answer]]:
+    def _dns(self, topology: Topology) -> Iterator[tuple[LabEndpoint, IPAddress, LabPort, Responder]]:
         for name in topology.dns:
             pod = topology.pod_by_name[name]
             for ip in pod.addresses:
-                yield pod, ip, Port(dns.PORT, "UDP"), partial(self._answer_datagram, tell_name(name))
-                yield pod, ip, Port(dns.PORT, "TCP"), lambda query: dns.answer_stream(self._names, query)
+                yield pod, ip, LabPort(dns.DNS_PORT, "UDP"), partial(self._answer_datagram, name_responder(name))
+                yield pod, ip, LabPort(dns.DNS_PORT, "TCP"), lambda query: dns.answer_stream(self._names, query)
 
-    def _answer_datagram(self, otherwise: Answer, request: bytes) -> bytes | None:
+    def _answer_datagram(self, otherwise: Responder, request: bytes) -> bytes | None:
         return otherwise(request) if request.startswith(GREETING) else dns.answer_datagram(self._names, request)
 
-    def _open(self, party: Party, place: _Place, answer: Answer) -> Server:
-        namespace = self._network.pod(party) if isinstance(party, Pod) else self._network.outside
-        with linux.inside(namespace):
+    def _open(self, party: LabEndpoint, place: _Place, answer: Responder) -> Server:
+        namespace = self._network.pod(party) if isinstance(party, LabPod) else self._network.outside
+        with linux.in_network_namespace(namespace):
             return open_server(self._loop, place.address, place.port, answer)
 
 
-def _place(party: Party, address: IPAddress, port: Port) -> _Place:
-    if isinstance(party, Pod):
+def _place(party: LabEndpoint, address: IPAddress, port: LabPort) -> _Place:
+    if isinstance(party, LabPod):
         return _Place(party.name, party.node, address, port)
     return _Place(str(party), "", address, port)

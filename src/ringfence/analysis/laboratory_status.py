@@ -1,0 +1,43 @@
+"""What a running laboratory holds, as plain values for `render` and for the protocol of laboratory sessions."""
+
+import msgspec
+
+from ringfence.analysis.probe_report import RefusedProgram
+
+
+class NodeSummary(msgspec.Struct, frozen=True):
+    """A node of a laboratory."""
+
+    name: str
+    addresses: tuple[str, ...]
+
+
+class PodSummary(msgspec.Struct, frozen=True):
+    """A pod of a laboratory; ports are written `80/TCP`."""
+
+    name: str
+    node: str
+    addresses: tuple[str, ...]
+    ports: tuple[str, ...]
+
+
+class ServiceSummary(msgspec.Struct, frozen=True):
+    """A Service of a laboratory; ports are written `80/TCP`."""
+
+    name: str
+    addresses: tuple[str, ...]
+    ports: tuple[str, ...]
+
+
+class LaboratoryStatus(msgspec.Struct, frozen=True):
+    """What a laboratory holds.
+
+    `outside` are the addresses of hosts outside the cluster, `policies` the policies in force as `NAMESPACE/NAME`.
+    """
+
+    nodes: tuple[NodeSummary, ...]
+    pods: tuple[PodSummary, ...]
+    services: tuple[ServiceSummary, ...]
+    outside: tuple[str, ...]
+    policies: tuple[str, ...]
+    refused: tuple[RefusedProgram, ...] = ()

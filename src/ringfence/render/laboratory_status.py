@@ -1,0 +1,29 @@
+"""What a laboratory holds, in tables or as JSON."""
+
+import msgspec
+
+from ringfence.analysis.laboratory_status import LaboratoryStatus
+from ringfence.render.tables import table
+
+
+def text(status: LaboratoryStatus) -> str:
+    """One table for each kind of object; kinds of which there are none are left out."""
+    nodes = [(node.name, ",".join(node.addresses)) for node in status.nodes]
+    pods = [(pod.name, pod.node, ",".join(pod.addresses), ",".join(pod.ports)) for pod in status.pods]
+    services = [
+        (service.name, ",".join(service.addresses) or "None", ",".join(service.ports)) for service in status.services
+    ]
+    tables = (
+        table(("NODE", "ADDRESSES"), nodes),
+        table(("POD", "NODE", "ADDRESSES", "PORTS"), pods),
+        table(("SERVICE", "ADDRESSES", "PORTS"), services),
+        table(("OUTSIDE",), [(host,) for host in status.outside]),
+        table(("POLICY",), [(policy,) for policy in status.policies]),
+        table(("NODE", "REFUSED BY THE KERNEL"), [(refused.node, refused.reason) for refused in status.refused]),
+    )
+    return "\n".join(filter(None, tables))
+
+
+def json(status: LaboratoryStatus) -> str:
+    """The same as a JSON document."""
+    return msgspec.json.format(msgspec.json.encode(status), indent=2).decode() + "\n"

@@ -1,0 +1,104 @@
+"""A probe report: expected against observed, as text for a terminal, as JSON and as JUnit test cases."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+
+from ringfence.analysis.probe_report import DenyingSide, ProbeReport, ProbeResult
+from ringfence.render.junit import JUnitCase
+from ringfence.render.junit import junit as junit_document
+from ringfence.render.probe_marks import UNEXPECTED, ProbeMarks
+from ringfence.render.probe_matrix import ProbeMatrix, lines_by_destination
+from ringfence.render.tables import aligned, harmless
+
+
+def text(report: ProbeReport, *, width: int, colour: bool = False) -> str:
+    """The matrix, or a list where the matrix is wider than `width`.
+
+    Then the sides that deny something, where their policies stand, what disagrees with the engine, and a summary.
+    """
+    marks = ProbeMarks(report.results, colour=colour)
+    matrix = ProbeMatrix(report.results, marks)
+    sections = (
+        matrix.lines() if matrix.width <= width else list(lines_by_destination(report.results, marks)),
+        [f"{letter:<2} {harmless(str(side))}" for side, letter in marks.letters.items()],
+        _places(marks.letters),
+        [harmless(_disagreement(result)) for result in report.disagreements],
+        [harmless(f"{UNEXPECTED} {refused}") for refused in report.refused],
+        [summary(report)],
+    )
+    return "\n\n".join("\n".join(section) for section in sections if section) + "\n"
+
+
+def json(report: ProbeReport) -> Iterator[str]:
+    """JSON, streamed in pieces; a probe has a family only where the laboratory has both."""
+    yield '{"probes": ['
+    separator = "\n"
+    for result in report.results:
+        yield separator + msgspec.json.encode(_document(result)).decode()
+        separator = ",\n"
+    yield "\n]"
+    if report.refused:
+        yield f', "refused": {msgspec.json.encode(report.refused).decode()}'
+    disagree = len(report.disagreements)
+    counts = {"probes": len(report.results), "agree": len(report.results) - disagree, "disagree": disagree}
+    yield f', "summary": {msgspec.json.encode(counts).decode()}}}\n'
+
+
+def junit(report: ProbeReport) -> str:
+    """A JUnit test suite.
+
+    Each probe is a test case that fails if the kernel did not do what the engine says; each refusal of the kernel is a
+    test case that fails.
+    """
+    cases = [
+        JUnitCase(result.destination, str(result), "" if result.agrees else harmless(_disagreement(result)))
+        for result in report.results
+    ]
+    for refused in report.refused:
+        cases.append(JUnitCase(refused.node, "enforcement of all policies", harmless(str(refused))))
+    return junit_document("ringfence lab", cases)
+
+
+def summary(report: ProbeReport) -> str:
+    """The report in one line."""
+    probes = len(report.results)
+    disagree = len(report.disagreements)
+    allowed = sum(result.observed for result in report.results)
+    counts = f"{probes:,} {'probe' if probes == 1 else 'probes'}: {allowed:,} allowed, {probes - allowed:,} denied"
+    if report.is_proof:
+        return f"{counts}, all as the engine says"
+    faults = []
+    if disagree:
+        faults.append(f"{disagree:,} not as the engine says")
+    if report.refused:
+        faults.append("the kernel does not enforce all policies")
+    return "; ".join([counts, *faults])
+
+
+def _places(sides: Iterable[DenyingSide]) -> list[str]:
+    """The places of the policies that deny something."""
+    policies = {policy for side in sides for policy in side.policies if policy.place}
+    return aligned([(harmless(policy.name), harmless(policy.place)) for policy in sorted(policies)], padding=2)
+
+
+def _disagreement(result: ProbeResult) -> str:
+    """A disagreement in words."""
+    engine = "allows it" if result.expected else f"denies it ({', '.join(map(str, result.denied_by))})"
+    kernel = "let it through" if result.observed else "did not let it through"
+    return f"{UNEXPECTED} {result}: the engine {engine}, the kernel {kernel}"
+
+
+def _document(result: ProbeResult) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "source": result.source,
+        "destination": result.destination,
+        "protocol": result.protocol,
+        "port": result.port,
+        "expected": result.expected,
+        "observed": result.observed,
+    }
+    if result.family:
+        document["family"] = f"IPv{result.family}"
+    return document

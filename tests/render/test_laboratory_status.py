@@ -1,0 +1,58 @@
+"""What a laboratory holds, in tables and as JSON."""
+
+import json
+
+from ringfence.analysis.laboratory_status import LaboratoryStatus, NodeSummary, PodSummary, ServiceSummary
+from ringfence.analysis.probe_report import RefusedProgram
+from ringfence.render import laboratory_status
+
+STATUS = LaboratoryStatus(
+    (NodeSummary("node-1", ("172.18.0.1", "fd00::1")),),
+    (PodSummary("x/a", "node-1", ("10.244.0.1",), ("80/TCP", "53/UDP")),),
+    (ServiceSummary("x/headless", (), ()), ServiceSummary("x/web", ("10.96.0.1",), ("80/TCP",))),
+    (),
+    ("x/deny-all",),
+)
+
+
+def test_one_table_for_each_kind_that_there_is() -> None:
+    assert laboratory_status.text(STATUS) == (
+        "NODE     ADDRESSES\n"
+        "node-1   172.18.0.1,fd00::1\n"
+        "\n"
+        "POD   NODE     ADDRESSES    PORTS\n"
+        "x/a   node-1   10.244.0.1   80/TCP,53/UDP\n"
+        "\n"
+        "SERVICE      ADDRESSES   PORTS\n"
+        "x/headless   None        \n"
+        "x/web        10.96.0.1   80/TCP\n"
+        "\n"
+        "POLICY\n"
+        "x/deny-all\n"
+    )
+
+
+def test_hosts_outside_and_refusals_have_tables_too() -> None:
+    status = LaboratoryStatus((), (), (), ("203.0.113.10",), (), (RefusedProgram("node-1", "no space"),))
+    assert laboratory_status.text(status) == (
+        "OUTSIDE\n203.0.113.10\n\nNODE     REFUSED BY THE KERNEL\nnode-1   no space\n"
+    )
+
+
+def test_names_cannot_control_the_terminal() -> None:
+    assert "\x1b" not in laboratory_status.text(LaboratoryStatus((), (), (), (), ("x/\x1b[2J",)))
+
+
+def test_json_has_all_of_it() -> None:
+    document = json.loads(laboratory_status.json(STATUS))
+    assert document == {
+        "nodes": [{"name": "node-1", "addresses": ["172.18.0.1", "fd00::1"]}],
+        "pods": [{"name": "x/a", "node": "node-1", "addresses": ["10.244.0.1"], "ports": ["80/TCP", "53/UDP"]}],
+        "services": [
+            {"name": "x/headless", "addresses": [], "ports": []},
+            {"name": "x/web", "addresses": ["10.96.0.1"], "ports": ["80/TCP"]},
+        ],
+        "outside": [],
+        "policies": ["x/deny-all"],
+        "refused": [],
+    }
