@@ -26,11 +26,11 @@ from ringfence.model.decoding import decode, unknown_fields
 from ringfence.model.objects import DEFAULT_NAMESPACE, NetworkPolicy, Object, kind_of, namespace_of
 from ringfence.model.origin import Origin
 from ringfence.model.policies import defaulted
-from ringfence.model.problems import Problem, Severity
+from ringfence.model.problems import Problem, ProblemCode, Severity
 from ringfence.model.validation import validate, warnings
 
 if TYPE_CHECKING:
-    from ringfence.sources.reading import Reading
+    from ringfence.sources.loading import LoadedObjects
 
 
 class Verdict(Answer):
@@ -168,7 +168,7 @@ class Cluster:
 
     # --- loading ----------------------------------------------------------------------------------------------------
 
-    def _take(self, reading: "Reading") -> None:
+    def _take(self, reading: "LoadedObjects") -> None:
         self.problems.extend(reading.problems)
         self.skipped.update(reading.skipped)
         for manifest in sorted(reading.manifests, key=lambda manifest: not manifest.object.metadata.name):
@@ -188,7 +188,7 @@ class Cluster:
         severity = Severity.ERROR if errors else Severity.WARNING
         subject = f"NetworkPolicy {namespace_of(policy)}/{policy.metadata.name or policy.metadata.generate_name}"
         for one in errors or warnings(policy):
-            self.problems.append(Problem(origin.at(one.path), str(one), severity, subject))
+            self.problems.append(Problem(origin.at(one.path), one.code, str(one), severity, subject))
         return not errors
 
     def _named(self, obj: Object) -> Object:
@@ -212,4 +212,5 @@ class Cluster:
         if earlier:
             subject = f"{kind} {namespace}/{name}" if namespace else f"{kind} {name}"
             message = f"defined before at {earlier.at()}; this one counts"
-            self.problems.append(Problem(origin.at(), message, Severity.WARNING, subject))
+            place, code = origin.at(), ProblemCode.DUPLICATE_OBJECT
+            self.problems.append(Problem(place, code, message, Severity.WARNING, subject))

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests import strategies
 from tests.analysis.test_endpoints import service
 from tests.engine.test_state import matrix
+from tests.model.places import on_line
 from tests.semantics.judges import cluster_of
 from tests.semantics.objects import (
     NAME_LABEL,
@@ -156,7 +157,9 @@ class TestToAllow:
     def test_an_edit_is_where_the_list_is_that_it_adds_to(self) -> None:
         cluster = cluster_of(WORLD)
         closed = policy("prod/p", DB, ingress=[FROM_API])
-        cluster.upsert(closed, Origin("db.yaml", 1, lines={"spec.ingress": 7, "spec.ingress[0].from": 9}))
+        cluster.upsert(
+            closed, Origin("db.yaml", 1, fields={"spec.ingress": on_line(7), "spec.ingress[0].from": on_line(9)})
+        )
         (edit,) = cluster.can("prod/web", "prod/db", port=3306).edits
         assert str(edit.place) == "db.yaml:9"
 

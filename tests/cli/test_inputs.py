@@ -119,7 +119,17 @@ class TestWhatIsWrong:
         result = run("validate", "-f", ".", "-o", "json")
         assert result.exit_code == 1
         assert json.loads(result.stdout)["problems"] == [
-            {"severity": "error", "file": "p.yaml", "line": 7, "object": "NetworkPolicy x/p", "message": ZERO}
+            {
+                "code": "invalid-value",
+                "severity": "error",
+                "file": "p.yaml",
+                "line": 7,
+                "column": 7,
+                "endLine": 7,
+                "endColumn": 14,
+                "object": "NetworkPolicy x/p",
+                "message": ZERO,
+            }
         ]
 
     def test_where_nothing_is_wrong_the_exit_code_says_so(self) -> None:

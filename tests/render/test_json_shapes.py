@@ -14,8 +14,9 @@ from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Object
 
 from ringfence import Cluster, Verdict
-from ringfence.model.origin import Place
+from ringfence.model.origin import Place, Range
 from ringfence.model.problems import Problem, Severity
+from ringfence.model.text_edits import TextEdit
 from ringfence.render.json import answer, connections, problems
 
 Shape = Any
@@ -45,7 +46,20 @@ ANSWER = {
 }
 EXPLANATION = {**ANSWER, "edits": [{"action": str, "file?": str, "line?": int, "lines": [str], "others": int}]}
 CONNECTIONS = {"connections": [{"source": PARTY, "destination": PARTY, "traffic": TRAFFIC}]}
-PROBLEMS = {"problems": [{"severity": str, "file": str, "line": int, "object": str, "message": str}]}
+RANGE = {"line": int, "column": int, "endLine": int, "endColumn": int}
+PROBLEMS = {
+    "problems": [
+        {
+            "code": str,
+            "severity": str,
+            "file": str,
+            **RANGE,
+            "object": str,
+            "message": str,
+            "fix?": {**RANGE, "newText": str},
+        }
+    ]
+}
 
 
 def fits(value: object, shape: Shape) -> bool:
@@ -221,13 +235,40 @@ def test_no_connections_are_an_empty_list() -> None:
 
 def test_problems_word_for_word() -> None:
     found = [
-        Problem(Place("a.yaml", 7), "wrong", object="NetworkPolicy x/p"),
-        Problem(Place("b.yaml"), 'odd "text"\n', Severity.WARNING),
+        Problem(
+            Place("a.yaml", 7, 3, 8, 1),
+            "invalid-value",
+            "wrong",
+            object="NetworkPolicy x/p",
+            fix=TextEdit("a.yaml", Range(7, 9, 7, 13), "80"),
+        ),
+        Problem(Place("b.yaml"), "duplicate-key", 'odd "text"\n', Severity.WARNING),
     ]
     assert json.loads(problems(found)) == {
         "problems": [
-            {"severity": "error", "file": "a.yaml", "line": 7, "object": "NetworkPolicy x/p", "message": "wrong"},
-            {"severity": "warning", "file": "b.yaml", "line": 0, "object": "", "message": 'odd "text"\n'},
+            {
+                "code": "invalid-value",
+                "severity": "error",
+                "file": "a.yaml",
+                "line": 7,
+                "column": 3,
+                "endLine": 8,
+                "endColumn": 1,
+                "object": "NetworkPolicy x/p",
+                "message": "wrong",
+                "fix": {"line": 7, "column": 9, "endLine": 7, "endColumn": 13, "newText": "80"},
+            },
+            {
+                "code": "duplicate-key",
+                "severity": "warning",
+                "file": "b.yaml",
+                "line": 0,
+                "column": 0,
+                "endLine": 0,
+                "endColumn": 0,
+                "object": "",
+                "message": 'odd "text"\n',
+            },
         ]
     }
     assert fits(json.loads(problems(found)), PROBLEMS)

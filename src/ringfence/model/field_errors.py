@@ -10,6 +10,8 @@ from typing import Final
 
 import msgspec
 
+from ringfence.model.problems import ProblemCode
+
 
 class FieldErrorType(StrEnum):
     """What kind of mistake it is, as the API server prints it."""
@@ -19,6 +21,15 @@ class FieldErrorType(StrEnum):
     UNSUPPORTED = "Unsupported value"
     FORBIDDEN = "Forbidden"
     TOO_LONG = "Too long"
+
+
+_CODES: Final = {
+    FieldErrorType.REQUIRED: ProblemCode.REQUIRED_VALUE,
+    FieldErrorType.INVALID: ProblemCode.INVALID_VALUE,
+    FieldErrorType.UNSUPPORTED: ProblemCode.UNSUPPORTED_VALUE,
+    FieldErrorType.FORBIDDEN: ProblemCode.FORBIDDEN_VALUE,
+    FieldErrorType.TOO_LONG: ProblemCode.TOO_LONG_VALUE,
+}
 
 
 class FieldError(msgspec.Struct, frozen=True):
@@ -32,6 +43,11 @@ class FieldError(msgspec.Struct, frozen=True):
     type: FieldErrorType
     value: str | None = None
     detail: str = ""
+
+    @property
+    def code(self) -> ProblemCode:
+        """The code of the problem that this error is."""
+        return _CODES[self.type]
 
     def __str__(self) -> str:
         return ": ".join(part for part in (self.path, self.type, self.value, self.detail) if part)

@@ -1,37 +1,92 @@
-"""Where an object was read: so that every message can point at a file and a line."""
+"""Where an object was read, so that every message can point at a file, a line and a column."""
 
 from collections.abc import Mapping
 
 import msgspec
 
 
+class Range(msgspec.Struct, frozen=True, order=True):
+    """A part of a text file, from its first character up to the one after its last.
+
+    Lines and columns count from 1. Only a line feed ends a line, as in git and in editors; a carriage return before it
+    is the line's last character. Columns count Unicode characters (SARIF calls them `unicodeCodePoints`), a tab is one.
+    """
+
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+
 class Place(msgspec.Struct, frozen=True, order=True):
-    """A line of a file. `line` counts from 1; 0 means that the line is not known."""
+    """A line of a file, and where it is known the range of characters that starts in it.
+
+    Lines and columns count from 1 as in `Range`; 0 means that they are not known. In text a place is `file:line`.
+    """
 
     file: str
     line: int = 0
+    column: int = 0
+    end_line: int = 0
+    end_column: int = 0
+
+    @classmethod
+    def of(cls, file: str, part: Range) -> "Place":
+        """The place of a part of a file."""
+        return cls(file, part.line, part.column, part.end_line, part.end_column)
+
+    @property
+    def range(self) -> Range | None:
+        """The range of characters; None where only the line is known, or not even that."""
+        return Range(self.line, self.column, self.end_line, self.end_column) if self.column else None
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}" if self.line else self.file
 
 
-class Origin(msgspec.Struct, frozen=True):
-    """The document an object came from.
+class FieldRanges(msgspec.Struct, frozen=True):
+    """Where a field of an object is written: its value, and its key; an item of a list has no key."""
 
-    `line` is where the object starts, `lines` maps paths of fields inside it (`spec.ingress[0].from[1]`, and
-    `spec.podSelector.matchLabels.app` for a label) to their lines. `document` counts the documents of a file from 0.
-    A live object has the API server as its file and no lines.
+    value: Range
+    key: Range | None = None
+
+    @property
+    def whole(self) -> Range:
+        """From the start of the key to the end of the value."""
+        if self.key is None:
+            return self.value
+        # A value never ends before its key, except an alias or a merged field, whose value stands further up.
+        key, value = self.key, self.value
+        end = max((key.end_line, key.end_column), (value.end_line, value.end_column))
+        return Range(key.line, key.column, *end)
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """The document that an object came from.
+
+    `line` is where the object starts. `fields` maps the paths of the fields inside it (`spec.ingress[0].from[1]`, and
+    `spec.podSelector.matchLabels.app` for a label) to their ranges; the empty path is the object as a whole. `document`
+    counts the documents of a file from 0. A live object has the API server as its file, and no lines.
     """
 
     file: str
     line: int = 0
     document: int = 0
-    lines: Mapping[str, int] = {}
+    fields: Mapping[str, FieldRanges] = {}
 
     def at(self, path: str = "") -> Place:
-        """The line of the field at `path`, or of the nearest field around it whose line is known."""
-        while path:
-            if path in self.lines:
-                return Place(self.file, self.lines[path])
+        """The place of the field at `path`, or of the nearest field around it whose place is known."""
+        field = self._nearest(path)
+        return Place.of(self.file, field.whole) if field else Place(self.file, self.line)
+
+    def key_at(self, path: str) -> Place:
+        """The place of the key of the field at `path`; otherwise as `at`."""
+        field = self.fields.get(path)
+        return Place.of(self.file, field.key) if field and field.key else self.at(path)
+
+    def _nearest(self, path: str) -> FieldRanges | None:
+        while path not in self.fields:
+            if not path:
+                return None
             path = path[: max(path.rfind("."), path.rfind("["), 0)]
-        return Place(self.file, self.line)
+        return self.fields[path]

@@ -5,6 +5,7 @@ from enum import StrEnum
 import msgspec
 
 from ringfence.model.origin import Place
+from ringfence.model.text_edits import TextEdit
 
 
 class Severity(StrEnum):
@@ -14,13 +15,61 @@ class Severity(StrEnum):
     WARNING = "warning"
 
 
+class ProblemCode(StrEnum):
+    """What kind of problem it is. Codes never change their meaning; docs/formats.md lists them."""
+
+    UNREADABLE_FILE = "unreadable-file"
+    """A file that cannot be opened or read, or is too large."""
+    NOT_UTF8 = "not-utf8"
+    """A document that is not text in UTF-8."""
+    INVALID_YAML = "invalid-yaml"
+    """A document that is not YAML, or not YAML that JSON can express."""
+    INVALID_JSON = "invalid-json"
+    """A document that is not JSON, or JSON with a value that cannot be represented."""
+    NOT_AN_OBJECT = "not-an-object"
+    """A list, a string or a number where an object is expected."""
+    MISSING_TYPE = "missing-type"
+    """An object without `apiVersion` or `kind`."""
+    UNKNOWN_VERSION = "unknown-version"
+    """A known kind under an `apiVersion` that does not have it."""
+    REMOVED_VERSION = "removed-version"
+    """An `apiVersion` that Kubernetes has removed and that is still read (warning)."""
+    DUPLICATE_KEY = "duplicate-key"
+    """A key that a mapping has twice; the last one counts (warning)."""
+    WRONG_TYPE = "wrong-type"
+    """A value that has not the type of its field."""
+    UNKNOWN_FIELD = "unknown-field"
+    """A field that a policy does not have."""
+    REQUIRED_VALUE = "required-value"
+    """A value that the API server requires is missing."""
+    INVALID_VALUE = "invalid-value"
+    """A value that the API server refuses."""
+    UNSUPPORTED_VALUE = "unsupported-value"
+    """A value that is not one of those that exist."""
+    FORBIDDEN_VALUE = "forbidden-value"
+    """A value that is not allowed in this place."""
+    TOO_LONG_VALUE = "too-long-value"
+    """A value that is larger than the API server accepts."""
+    NONSTANDARD_CIDR = "nonstandard-cidr"
+    """A CIDR that is accepted and that other readers may understand differently (warning)."""
+    DUPLICATE_OBJECT = "duplicate-object"
+    """An object that was read before; the last one counts (warning)."""
+    UNLISTED_KIND = "unlisted-kind"
+    """A kind that the API server did not list, so that its objects are missing (warning)."""
+
+
 class Problem(msgspec.Struct, frozen=True):
-    """One thing that is wrong, where, and with which object (`NetworkPolicy prod/db-policy`)."""
+    """One thing that is wrong, where, and with which object (`NetworkPolicy prod/db-policy`).
+
+    `code` is a `ProblemCode`, or the name of a rule. `fix` is the change that mends it, where there is only one.
+    """
 
     place: Place
+    code: str
     message: str
     severity: Severity = Severity.ERROR
     object: str = ""
+    fix: TextEdit | None = None
 
     def __str__(self) -> str:
         subject = f"{self.object}: " if self.object else ""

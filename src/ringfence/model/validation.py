@@ -35,6 +35,7 @@ from ringfence.model.objects import (
     Rule,
 )
 from ringfence.model.policies import Direction, rules_of
+from ringfence.model.problems import ProblemCode
 from ringfence.sets.traffic import PROTOCOLS
 
 _ANNOTATIONS_LIMIT: Final = 256 * 1024
@@ -45,6 +46,7 @@ class FieldWarning(msgspec.Struct, frozen=True):
 
     path: str
     message: str
+    code: str = ProblemCode.NONSTANDARD_CIDR
 
     def __str__(self) -> str:
         return f"{self.path}: {self.message}"

@@ -10,7 +10,7 @@ from ringfence.analysis.edits import Edit
 from ringfence.analysis.questions import Answer
 from ringfence.engine.answers import End, PairReason, PolicyReason, SideReason
 from ringfence.engine.population import Member, Reference
-from ringfence.model.origin import Place
+from ringfence.model.origin import Place, Range
 from ringfence.model.problems import Problem
 from ringfence.sets.addresses import Addresses
 from ringfence.sets.traffic import PROTOCOLS, Traffic, port_list
@@ -63,11 +63,13 @@ def problems(found: Iterable[Problem]) -> str:
         {
             "problems": [
                 {
+                    "code": one.code,
                     "severity": str(one.severity),
                     "file": one.place.file,
-                    "line": one.place.line,
+                    **_range(one.place),
                     "object": one.object,
                     "message": one.message,
+                    **({"fix": {**_range(one.fix.range), "newText": one.fix.new_text}} if one.fix else {}),
                 }
                 for one in found
             ]
@@ -102,6 +104,10 @@ def _named(reference: Reference | None, ends: list[End]) -> Json:
 
 def _end(end: End) -> Json:
     return party(end.reference if isinstance(end, Member) else end)
+
+
+def _range(part: Place | Range) -> Json:
+    return {"line": part.line, "column": part.column, "endLine": part.end_line, "endColumn": part.end_column}
 
 
 def _pair(reason: PairReason, port: int | None) -> Json:

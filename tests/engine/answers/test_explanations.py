@@ -12,6 +12,7 @@ from tests import strategies
 from tests.engine.answers.test_matching import end_of
 from tests.engine.members import state_of
 from tests.engine.policies.test_rules import compiled
+from tests.model.places import on_line
 from tests.semantics.objects import (
     Object,
     admits,
@@ -60,7 +61,7 @@ def world(*policies: Object, more: list[Object] = WORLD) -> State:
     """The world with policies of which every field is on a line of its own."""
     state = state_of(more)
     for one in policies:
-        origin = Origin(ORIGIN, 1, lines={path: line for line, path in enumerate(paths(one), start=2)})
+        origin = Origin(ORIGIN, 1, fields={path: on_line(line) for line, path in enumerate(paths(one), start=2)})
         state.upsert(compiled(one).policy, origin)
     return state
 

@@ -12,9 +12,10 @@ from tests.sources.manifests.texts import FILE, read
 
 from ringfence.errors import LiveClusterError
 from ringfence.model.objects import NetworkPolicy
+from ringfence.model.text_edits import text_in
 from ringfence.sources.cluster.kubeconfig import select
-from ringfence.sources.manifests.json_lines import locate
-from ringfence.sources.reading import DEEPEST_LINE, Reading
+from ringfence.sources.loading import DEEPEST_FIELD, LoadedObjects
+from ringfence.sources.manifests.json_places import locate
 
 POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: last}\n"
 
@@ -47,12 +48,14 @@ policies = st.fixed_dictionaries(
 )
 
 
-def check(reading: Reading, text: str) -> None:
+def check(reading: LoadedObjects, text: str) -> None:
     """Every object and every problem has a place that the text has, by what YAML 1.1 takes for a line break."""
     lines = len(re.findall("\r\n|[\n\r\x85\u2028\u2029]", text)) + 1
     for manifest in reading.manifests:
         assert 1 <= manifest.origin.line <= lines
-        assert all(manifest.origin.line <= line <= lines for line in manifest.origin.lines.values())
+        for field in manifest.origin.fields.values():
+            for part in filter(None, (field.key, field.value)):
+                assert text_in(text, part) is not None
     for problem in reading.problems:
         assert problem.place.file == FILE
         assert 1 <= problem.place.line <= lines
@@ -134,4 +137,5 @@ def test_any_kubeconfig(tmp_path_factory: pytest.TempPathFactory, tree: object) 
 
 def test_lines_of_a_deep_text_are_found_without_recursion() -> None:
     depth = 100_000
-    assert list(locate("[" * depth + "]" * depth, 1).lines) == ["[0]" * level for level in range(1, DEEPEST_LINE + 1)]
+    found = locate("[" * depth + "]" * depth, 1).fields
+    assert sorted(found) == ["[0]" * level for level in range(DEEPEST_FIELD + 1)]

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from tests.sources.manifests.texts import FILE, names, problems, read, the_policy
 
 from ringfence.model.origin import Origin
+from ringfence.model.text_edits import text_in
+from ringfence.sources.loading import collect
 from ringfence.sources.manifests import content
 from ringfence.sources.manifests import yaml as yaml_source
-from ringfence.sources.manifests.json_lines import locate
-from ringfence.sources.reading import collect
+from ringfence.sources.manifests.json_places import locate
 
 Tree = dict[str, Any]
 
@@ -181,19 +182,28 @@ def paths(value: object, path: str = "") -> list[tuple[str, object]]:
     return [found for place, inner in inside for found in [(place, inner), *paths(inner, place)]]
 
 
-@given(json_trees, st.booleans())
-def test_places_are_found_in_any_json(tree: object, ascii_only: bool) -> None:
-    """With every value on a line of its own, the lines number the values."""
-    located = locate(json.dumps(tree, indent=0, ensure_ascii=ascii_only), 1)
-    assert set(located.lines) == {path for path, _ in paths(tree)}
+@given(json_trees, st.booleans(), st.sampled_from([None, 0, 2]))
+def test_places_are_found_in_any_json(tree: object, ascii_only: bool, indent: int | None) -> None:
+    """The text of each range, read alone, is the value that is at the path; that of its key is the end of the path."""
+    text = json.dumps(tree, indent=indent, ensure_ascii=ascii_only)
+    located = locate(text, 1)
     assert located.duplicates == []
+    assert set(located.fields) == {"", *(path for path, _ in paths(tree))}
+    everything = [("", tree), *paths(tree)]
+    for path, value in everything:
+        if [other for other, _ in everything].count(path) == 1:
+            field = located.fields[path]
+            assert json.loads(text_in(text, field.value)) == value
+            assert field.key is None or path.endswith(json.loads(text_in(text, field.key)))
 
 
 @given(st.lists(st.sampled_from("ab"), max_size=5))
 def test_second_keys_are_found(keys: list[str]) -> None:
     text = "{" + ",\n".join(f'"{key}": {{"a": 1}}' for key in keys) + "}"
     seconds = [(key, line) for line, key in enumerate(keys, 1) if key in keys[: line - 1]]
-    assert locate(text, 1).duplicates == seconds
+    found = locate(text, 1).duplicates
+    assert [(key, part.line) for key, part in found] == seconds
+    assert all(text_in(text, part) == f'"{key}"' for key, part in found)
 
 
 @pytest.mark.parametrize("make", [lambda text: text, lambda text: "---\n" + text])

@@ -18,11 +18,11 @@ from ringfence.errors import DecodingError, LiveClusterError
 from ringfence.model.decoding import decode_json, versions_of
 from ringfence.model.objects import Manifest
 from ringfence.model.origin import Origin, Place
-from ringfence.model.problems import Problem, Severity
+from ringfence.model.problems import Problem, ProblemCode, Severity
 from ringfence.sources.cluster.credentials import obtained
 from ringfence.sources.cluster.kubeconfig import Selection, select
 from ringfence.sources.cluster.watch_events import UNREADABLE
-from ringfence.sources.reading import Found, Reading, collect, name_of
+from ringfence.sources.loading import Found, LoadedObjects, collect, name_of
 
 PAGE: Final = 500
 """Objects in one answer, as kubectl asks for them."""
@@ -61,7 +61,7 @@ RESOURCES: Final = (
 )
 
 
-def read(context: str | None = None, kubeconfig: str | None = None) -> Reading:
+def read(context: str | None = None, kubeconfig: str | None = None) -> LoadedObjects:
     """All objects of the cluster of this context, or of the current one, that have a meaning here.
 
     Kinds that the user may not list are problems of the reading, unless nothing can be said without them. Raises
@@ -137,7 +137,8 @@ def _listed(client: httpx.Client, resource: Resource, selection: Selection) -> l
         if resource.needed or refusal.code not in (httpx.codes.FORBIDDEN, httpx.codes.NOT_FOUND):
             remedy = f": the verb list on {resource.plural} is needed" if refusal.code == httpx.codes.FORBIDDEN else ""
             raise LiveClusterError(f"{server}: {refusal}{remedy}") from None
-        return [Problem(Place(server), f"{resource.plural} are left out: {refusal}", Severity.WARNING)]
+        message = f"{resource.plural} are left out: {refusal}"
+        return [Problem(Place(server), ProblemCode.UNLISTED_KIND, message, Severity.WARNING)]
 
 
 def _list(client: httpx.Client, resource: Resource, server: str) -> list[Found]:
@@ -194,7 +195,9 @@ def _read(item: msgspec.Raw, kind: str, origin: Origin) -> Iterator[Found]:
     try:
         read = decode_json(item, versions_of(kind)[0], kind)
     except DecodingError as error:
-        yield Problem(origin.at(), str(error), object=name_of({"kind": kind} | msgspec.json.decode(item)))
+        yield Problem(
+            origin.at(), ProblemCode.WRONG_TYPE, str(error), object=name_of({"kind": kind} | msgspec.json.decode(item))
+        )
         return
     if read is not None:
         yield Manifest(read, origin)

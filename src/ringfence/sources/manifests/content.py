@@ -12,9 +12,9 @@ from typing import Final
 import msgspec
 
 from ringfence.model.origin import Origin, Place
-from ringfence.model.problems import Problem
+from ringfence.model.problems import Problem, ProblemCode
+from ringfence.sources.loading import Done, Found
 from ringfence.sources.manifests import json
-from ringfence.sources.reading import Done, Found
 
 MAX_BYTES: Final = 1 << 29
 """Of one file: half a gigabyte, the list of 100,000 pods."""
@@ -30,7 +30,8 @@ def read(data: bytes, file: str, progress: Done = lambda done: None) -> Iterator
     `progress` is told how many bytes are done.
     """
     if len(data) > MAX_BYTES:
-        yield Problem(Place(file), f"larger than {MAX_BYTES >> 20} MiB: split it into several files")
+        message = f"larger than {MAX_BYTES >> 20} MiB: split it into several files"
+        yield Problem(Place(file), ProblemCode.UNREADABLE_FILE, message)
         return
     data = data.removeprefix(BOM_UTF8)
     line, document = 1, 0
@@ -55,7 +56,7 @@ def _read_document(data: bytes, origin: Origin, progress: Done) -> Generator[Fou
             data.decode()
     except UnicodeDecodeError as error:
         place = Place(origin.file, origin.line + data.count(b"\n", 0, error.start))
-        yield Problem(place, f"not UTF-8: {error.reason}")
+        yield Problem(place, ProblemCode.NOT_UTF8, f"not UTF-8: {error.reason}")
         return 1
     separator = _SEPARATOR.match(data)
     start = separator.end() if separator else 0

@@ -7,9 +7,9 @@ from typing import BinaryIO, Final
 
 from ringfence.errors import ManifestError
 from ringfence.model.origin import Place
-from ringfence.model.problems import Problem
+from ringfence.model.problems import Problem, ProblemCode
+from ringfence.sources.loading import Found, LoadedObjects, Progress, collect
 from ringfence.sources.manifests import content
-from ringfence.sources.reading import Found, Progress, Reading, collect
 
 SUFFIXES: Final = (".json", ".yaml", ".yml")
 """What a file in a folder must end in; a file that is named itself may end in anything."""
@@ -18,11 +18,11 @@ STANDARD_INPUT: Final = "-"
 _PIECE: Final = 1 << 24
 
 
-def read(paths: Sequence[str], *, recursive: bool = False, progress: Progress | None = None) -> Reading:
+def read(paths: Sequence[str], *, recursive: bool = False, progress: Progress | None = None) -> LoadedObjects:
     """The objects in files and folders; `-` is standard input. A folder's own folders are read only if `recursive`.
 
-    What is wrong inside a file is a problem of the reading. Raises ManifestError for a path that does not exist, and
-    for a folder with nothing in it to read.
+    What is wrong inside a file becomes a problem of the result. Raises ManifestError for a path that does not exist,
+    and for a folder with nothing in it to read.
     """
     files = [file for path in paths for file in _files(path, recursive)]
     return collect(_read_files(files, progress))
@@ -63,7 +63,7 @@ def _read_files(files: list[str], progress: Progress | None) -> Iterator[Found]:
         try:
             data = _content(file)
         except OSError as error:
-            yield Problem(Place(name), f"cannot be read: {error.strerror}")
+            yield Problem(Place(name), ProblemCode.UNREADABLE_FILE, f"cannot be read: {error.strerror}")
             continue
 
         def report(done: int, before: int = before) -> None:

@@ -1,4 +1,4 @@
-"""JSON to objects: fast where nobody asks for lines, with the line of every field where somebody will.
+"""JSON to objects: fast for those whose fields need no places, with the place of every field for the others.
 
 What kubectl prints of a cluster is one list of a hundred megabytes. Its items are not parsed before they are decoded,
 each straight into its struct; only a policy, or an object with something wrong in it, is looked at closely.
@@ -6,8 +6,8 @@ each straight into its struct; only a policy, or an object with something wrong 
 
 import json
 import re
-from collections.abc import Generator, Iterator
-from functools import cache
+from collections.abc import Callable, Generator, Iterator
+from functools import cache, partial
 from typing import Any, Final
 
 import msgspec
@@ -16,12 +16,16 @@ from ringfence.errors import DecodingError
 from ringfence.model.decoding import decode_json
 from ringfence.model.objects import Object
 from ringfence.model.origin import Origin, Place
-from ringfence.model.problems import Problem
-from ringfence.sources.manifests.json_lines import locate
-from ringfence.sources.reading import Done, Found, duplicate_key, inherit, is_list, item_kind, read_object, used
+from ringfence.model.problems import Problem, ProblemCode
+from ringfence.sources.loading import Done, Found, duplicate_key, inherit, is_list, item_kind, read_object, used
+from ringfence.sources.manifests.json_places import locate
 
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
 _BETWEEN_ITEMS: Final = re.compile(rb"[ \t\r\n,]*")
+
+
+Column = Callable[[], int]
+"""Gives the column in which a text starts; called only where fields need their places."""
 
 
 class _Head(msgspec.Struct, rename="camel"):
@@ -42,29 +46,30 @@ def read(data: bytes, origin: Origin, progress: Done) -> Generator[Found, None, 
     """
     documents = 0
     try:
-        for line, text, head in _values(data):
+        for line, column, text, head in _values(data):
             start = Origin(origin.file, origin.line + line, origin.document + documents)
-            yield from _read_value(text, head, start, progress)
+            yield from _read_value(text, head, start, partial(int, column), progress)
             documents += 1
     except json.JSONDecodeError as error:
-        yield Problem(Place(origin.file, origin.line + error.lineno - 1), f"not JSON: {error.msg}")
+        place = Place(origin.file, origin.line + error.lineno - 1)
+        yield Problem(place, ProblemCode.INVALID_JSON, f"not JSON: {error.msg}")
         documents += 1
     return documents
 
 
-def _values(data: bytes) -> Iterator[tuple[int, bytes, _Head]]:
-    """The values, each with the line it starts in, from 0, and its head. Raises JSONDecodeError at the first of none.
+def _values(data: bytes) -> Iterator[tuple[int, int, bytes, _Head]]:
+    """The values, each with its line, from 0, its column, and its head. Raises JSONDecodeError at the first of none.
 
     A text is nearly always one value; then no more than its head has to be read to know that it is.
     """
     try:
         head = _HEAD.decode(data)
     except (msgspec.DecodeError, RecursionError):
-        for line, text in _values_in_a_row(data.decode()):
-            yield line, text, _head(text)
+        for line, column, text in _values_in_a_row(data.decode()):
+            yield line, column, text, _head(text)
     else:
         start = _end(_BETWEEN_ITEMS, data, 0)
-        yield data.count(b"\n", 0, start), data[start:], head
+        yield data.count(b"\n", 0, start), start - data.rfind(b"\n", 0, start), data[start:], head
 
 
 def _head(text: bytes) -> _Head:
@@ -74,7 +79,7 @@ def _head(text: bytes) -> _Head:
         return _Head()
 
 
-def _values_in_a_row(text: str) -> Iterator[tuple[int, bytes]]:
+def _values_in_a_row(text: str) -> Iterator[tuple[int, int, bytes]]:
     decoder = json.JSONDecoder()
     line, end = 0, 0
     while (start := _end(_SPACE, text, end)) < len(text):
@@ -83,19 +88,45 @@ def _values_in_a_row(text: str) -> Iterator[tuple[int, bytes]]:
             _, end = decoder.raw_decode(text, start)
         except RecursionError:
             raise json.JSONDecodeError("too many levels deep", text, start) from None
-        yield line, text[start:end].encode()
+        yield line, start - text.rfind("\n", 0, start), text[start:end].encode()
         line += text.count("\n", start, end)
 
 
-def _read_value(text: bytes, head: _Head, origin: Origin, progress: Done) -> Iterator[Found]:
+class _Columns:
+    """The columns of offsets in a text, each of which is behind the one before.
+
+    Only the text in between is looked at: in a list of 100 MB that is a single line, each policy would otherwise take
+    as long as everything before it.
+    """
+
+    def __init__(self, text: bytes, first: Column) -> None:
+        self._text = text
+        self._first = first
+        self._offset = 0
+        self._column = 0
+
+    def at(self, offset: int) -> int:
+        self._column = self._column or self._first()
+        line_start = self._text.rfind(b"\n", self._offset, offset) + 1
+        if line_start:
+            self._offset, self._column = line_start, 1
+        self._column += len(self._text[self._offset : offset].decode())
+        self._offset = offset
+        return self._column
+
+
+def _read_value(text: bytes, head: _Head, origin: Origin, column: Column, progress: Done) -> Iterator[Found]:
     """An object, or the objects of a list."""
     if head.items is msgspec.UNSET or not is_list(head.kind):
-        yield from _read_object(text, head, origin)
+        yield from _read_object(text, head, origin, column)
     else:
-        yield from _read_items(text, head, head.items or [], origin, progress)
+        yield from _read_items(text, head, head.items or [], origin, column, progress)
 
 
-def _read_items(text: bytes, head: _Head, items: list[msgspec.Raw], origin: Origin, progress: Done) -> Iterator[Found]:
+def _read_items(
+    text: bytes, head: _Head, items: list[msgspec.Raw], origin: Origin, column: Column, progress: Done
+) -> Iterator[Found]:
+    columns = _Columns(text, column)
     line, start, end = origin.line, 0, 0
     for item in items:
         item_text = bytes(item)
@@ -107,28 +138,29 @@ def _read_items(text: bytes, head: _Head, items: list[msgspec.Raw], origin: Orig
         item_head = _head(item_text)
         if not item_head.api_version and not item_head.kind:
             item_head.api_version, item_head.kind = head.api_version, item_kind(head.kind)
-        yield from _read_value(item_text, item_head, Origin(origin.file, line, origin.document), lambda done: None)
+        item_origin = Origin(origin.file, line, origin.document)
+        yield from _read_value(item_text, item_head, item_origin, partial(columns.at, start), lambda done: None)
         progress(end)
 
 
-def _read_object(text: bytes, head: _Head, origin: Origin) -> Iterator[Found]:
-    if (simple := _without_lines(text, head)) is not None:
+def _read_object(text: bytes, head: _Head, origin: Origin, column: Column) -> Iterator[Found]:
+    if (simple := _without_places(text, head)) is not None:
         yield used(simple, origin)
         return
     try:
         tree = msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError) as error:
-        yield Problem(origin.at(), f"JSON that cannot be read: {error}")
+        yield Problem(origin.at(), ProblemCode.INVALID_JSON, f"JSON that cannot be read: {error}")
         return
     inherit(tree, head.api_version, head.kind)
-    located = cache(lambda: locate(text.decode(), origin.line))
-    yield from read_object(tree, origin, lambda: located().lines)
-    for key, line in located().duplicates if head.kind == "NetworkPolicy" else ():
-        yield duplicate_key(key, Place(origin.file, line))
+    located = cache(lambda: locate(text.decode(), origin.line, column()))
+    yield from read_object(tree, origin, lambda: located().fields)
+    for key, part in located().duplicates if head.kind == "NetworkPolicy" else ():
+        yield duplicate_key(key, Place.of(origin.file, part))
 
 
-def _without_lines(text: bytes, head: _Head) -> Object | None:
-    """The object, if it is one whose lines nobody will ask for: not a policy, and nothing wrong with it."""
+def _without_places(text: bytes, head: _Head) -> Object | None:
+    """The object, if it is one that needs no places: not a policy, and nothing wrong with it."""
     if head.kind == "NetworkPolicy":
         return None
     try:

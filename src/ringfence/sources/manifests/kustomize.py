@@ -4,13 +4,13 @@ import shutil
 from typing import Final
 
 from ringfence.errors import ManifestError
+from ringfence.sources.loading import LoadedObjects, collect
 from ringfence.sources.manifests import content
-from ringfence.sources.reading import Reading, collect
 
 _BUILDERS: Final = (("kubectl", "kustomize"), ("kustomize", "build"))
 
 
-def build(folder: str) -> Reading:
+def build(folder: str) -> LoadedObjects:
     """The objects of the kustomization in `folder`, or at a URL; their places are lines of what was built.
 
     Raises ManifestError if it cannot be built, with what the builder said.

@@ -6,12 +6,10 @@ The items of a list are decoded as soon as each is complete: a list of a whole c
 from collections.abc import Generator, Mapping
 from itertools import repeat
 
-from yaml import Mark
-
-from ringfence.model.origin import Origin, Place
-from ringfence.model.problems import Problem
-from ringfence.sources.manifests.yaml_values import Builder, UnreadableYaml, Value
-from ringfence.sources.reading import Done, Found, duplicate_key, inherit, is_list, item_kind, read_object
+from ringfence.model.origin import FieldRanges, Origin, Place, Range
+from ringfence.model.problems import Problem, ProblemCode
+from ringfence.sources.loading import Done, Found, duplicate_key, inherit, is_list, item_kind, read_object
+from ringfence.sources.manifests.yaml_values import Builder, Event, UnreadableYaml, Value
 
 
 def read(text: str, origin: Origin, progress: Done) -> Generator[Found, None, int]:
@@ -32,39 +30,47 @@ class _Text:
 
     def read(self) -> Generator[Found, None, int]:
         try:
-            for tree, line in self._builder.documents():
+            for tree, event in self._builder.documents():
                 if tree is not None:
-                    self._read_objects(tree, line)
+                    self._read_objects(tree, event)
                     self._documents += 1
                 yield from self._found
                 self._found.clear()
         except UnreadableYaml as error:
-            yield Problem(self._place(error.line), f"error converting YAML to JSON: {error}")
+            place = Place(self._origin.file, self._origin.line + error.line)
+            yield Problem(place, ProblemCode.INVALID_YAML, f"error converting YAML to JSON: {error}")
             self._documents += 1
-        for key, line in self._builder.duplicates:
-            yield duplicate_key(key, self._place(line))
+        for key, event in self._builder.duplicates:
+            part = self._shifted(self._builder.positions.range(event.start_mark, event.end_mark))
+            yield duplicate_key(key, Place.of(self._origin.file, part))
         return self._documents
 
-    def _take(self, item: Value, mark: Mark) -> bool:
+    def _take(self, item: Value, event: Event) -> bool:
         """Take an item of a list that says what it is; the others have to wait for the `kind` of the list."""
-        self._progress(mark.index)
+        self._progress(event.start_mark.index)
         is_complete = isinstance(item, dict) and bool(item.get("kind") or item.get("apiVersion"))
         if is_complete:
-            self._read_objects(item, mark.line)
+            self._read_objects(item, event)
         return is_complete
 
-    def _read_objects(self, tree: Value, line: int) -> None:
+    def _read_objects(self, tree: Value, event: Event) -> None:
         if isinstance(tree, dict) and isinstance(tree.get("items", ""), list | None) and is_list(tree.get("kind")):
             items = tree["items"] or []
-            for item, item_line in zip(items, self._builder.item_lines(items) or repeat(line), strict=False):
+            for item, item_event in zip(items, self._builder.item_events(items) or repeat(event), strict=False):
                 inherit(item, tree.get("apiVersion"), item_kind(tree.get("kind")))
-                self._read_objects(item, item_line)
+                self._read_objects(item, item_event)
         else:
-            origin = Origin(self._origin.file, self._origin.line + line, self._origin.document + self._documents)
-            self._found.extend(read_object(tree, origin, lambda: self._lines(tree)))
+            line = self._origin.line + self._builder.positions.line(event.start_mark)
+            origin = Origin(self._origin.file, line, self._origin.document + self._documents)
+            self._found.extend(read_object(tree, origin, lambda: self._fields(tree, event)))
 
-    def _lines(self, tree: Value) -> Mapping[str, int]:
-        return {path: self._origin.line + line for path, line in self._builder.lines(tree).items()}
+    def _fields(self, tree: Value, event: Event) -> Mapping[str, FieldRanges]:
+        return {
+            path: FieldRanges(self._shifted(field.value), self._shifted(field.key) if field.key else None)
+            for path, field in self._builder.fields(tree, event).items()
+        }
 
-    def _place(self, line: int) -> Place:
-        return Place(self._origin.file, self._origin.line + line)
+    def _shifted(self, part: Range) -> Range:
+        """A range of this text as one of the whole file."""
+        first = self._origin.line
+        return Range(first + part.line, part.column, first + part.end_line, part.end_column)

@@ -1,21 +1,25 @@
 """The values that a YAML text writes down, built straight from the events of libyaml's parser.
 
-A tree of nodes between events and values would cost several times as much. Where a mapping's keys and a list's items
-stand is noted beside the values, by their identity, for as long as they are under construction.
+A tree of nodes between events and values would cost several times as much. The events that start a mapping's keys and
+values and a list's items are kept beside the values, by their identity, for as long as they are under construction;
+they become lines and columns only for an object whose places are asked for.
 
 Where YAML leaves a choice, kubectl's is taken: of two equal keys the last counts, a merge key is applied where it
 stands, keys are made texts, tags on collections mean nothing. Source: `sigs.k8s.io/yaml`, `go.yaml.in/yaml/v2`.
 """
 
-from collections.abc import Callable, Iterator
-from typing import Any, Final
+import re
+from array import array
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, Protocol
 
+import msgspec
 from yaml import (
     AliasEvent,
     DocumentStartEvent,
     MappingEndEvent,
     MappingStartEvent,
-    Mark,
     MarkedYAMLError,
     ScalarEvent,
     SequenceEndEvent,
@@ -27,8 +31,9 @@ from yaml._yaml import CParser
 from yaml.reader import ReaderError
 
 from ringfence.errors import InputError
+from ringfence.model.origin import FieldRanges, Range
+from ringfence.sources.loading import DEEPEST_FIELD
 from ringfence.sources.manifests.scalars import Scalar, key_text, plain_key, resolve, resolve_tagged
-from ringfence.sources.reading import DEEPEST_LINE
 
 MAX_DEPTH: Final = 200
 """Mappings and lists inside each other."""
@@ -41,11 +46,21 @@ Value = Any
 Event = Any
 """An event of the parser; its type stubs know neither that all have marks nor which have anchors."""
 
-Take = Callable[[Value, Mark], bool]
-"""Is offered each item of a document's `items`, and where it starts; what it takes is left out of the list."""
+
+class Mark(Protocol):
+    """A place in the text as the parser gives it: in characters, not bytes, all from 0."""
+
+    index: int
+    line: int
+    column: int
+
+
+Take = Callable[[Value, Event], bool]
+"""Is offered each item of a document's `items`, and its first event; an item that it takes is left out of the list."""
 
 _MERGE_TAG: Final = "tag:yaml.org,2002:merge"
 _UNDER_CONSTRUCTION: Final = object()
+_BLANKS: Final = " \t\r\n\x85\u2028\u2029"
 
 
 class UnreadableYaml(InputError):
@@ -57,55 +72,69 @@ class UnreadableYaml(InputError):
 
 
 class Builder:
-    """Builds the values of a text, document by document. Lines count from 0.
+    """Builds the values of a text, document by document.
 
-    `duplicates` are the keys, each with its line, that some mapping has had before.
+    `duplicates` are the events of the keys that a mapping had before. `positions` are those of the text.
     """
 
     def __init__(self, text: str, take: Take) -> None:
-        self.duplicates: list[tuple[str, int]] = []
+        self.duplicates: list[tuple[str, Event]] = []
+        self.positions = Positions(text)
         self._text = text
         self._take = take
         self._next: Callable[[], Event] = CParser(text).get_event
-        self._marks: dict[int, dict[str, int] | list[int]] = {}
+        self._written: dict[int, _Collection] = {}
         self._anchors: dict[str, tuple[Value, int]] = {}
         self._built = 0
         self._aliased = 0
 
-    def documents(self) -> Iterator[tuple[Value, int]]:
-        """The value of each document, and the line it starts in. Raises UnreadableYaml."""
+    def documents(self) -> Iterator[tuple[Value, Event]]:
+        """The value of each document, and its first event. Raises UnreadableYaml."""
         try:
             while type(event := self._next()) is not StreamEndEvent:
                 if type(event) is DocumentStartEvent:
                     self._anchors.clear()
                     root = self._next()
-                    yield self._value(root, 0), root.start_mark.line
+                    yield self._value(root, 0), root
         except YAMLError as error:
             raise _not_yaml(error, self._text) from None
 
-    def lines(self, value: Value) -> dict[str, int]:
-        """The lines of all fields and items inside a value, by their paths, as far as they are noted."""
-        return dict(self._lines(value, "", 1))
+    def fields(self, value: Value, event: Event) -> dict[str, FieldRanges]:
+        """Where all fields and items inside a value are written, by their paths, as far as that is known.
 
-    def item_lines(self, items: list[Value]) -> list[int]:
-        """The lines in which the items of a list start; none if they are not noted."""
-        marks = self._marks.get(id(items))
-        return marks if isinstance(marks, list) else []
+        `event` is the first one of the value, which itself has the empty path. Lines count from 0, columns from 1.
+        """
+        return {"": FieldRanges(self._range(event, value)), **dict(self._fields(value, "", 1))}
 
-    def _lines(self, value: Value, path: str, depth: int) -> Iterator[tuple[str, int]]:
-        if depth > DEEPEST_LINE:
+    def item_events(self, items: list[Value]) -> list[Event]:
+        """The first event of each item of a list; none if they are not known."""
+        written = self._written.get(id(items))
+        return written.items if written else []
+
+    def _fields(self, value: Value, path: str, depth: int) -> Iterator[tuple[str, FieldRanges]]:
+        written = self._written.get(id(value))
+        if written is None or depth > DEEPEST_FIELD:
             return
-        match value, self._marks.get(id(value)):
-            case dict(), dict(marks):
-                for key, child in value.items():
-                    place = f"{path}.{key}" if path else key
-                    if key in marks:
-                        yield place, marks[key]
-                    yield from self._lines(child, place, depth + 1)
-            case list(), list(marks):
-                for index, (child, line) in enumerate(zip(value, marks, strict=True)):
-                    yield f"{path}[{index}]", line
-                    yield from self._lines(child, f"{path}[{index}]", depth + 1)
+        if isinstance(value, dict):
+            for key, child in value.items():
+                place = f"{path}.{key}" if path else key
+                if key in written.entries:
+                    key_event, event = written.entries[key]
+                    yield place, FieldRanges(self._range(event, child), self._range(key_event))
+                yield from self._fields(child, place, depth + 1)
+        else:
+            for index, (child, event) in enumerate(zip(value, written.items, strict=True)):
+                yield f"{path}[{index}]", FieldRanges(self._range(event, child))
+                yield from self._fields(child, f"{path}[{index}]", depth + 1)
+
+    def _range(self, event: Event, value: Value = None) -> Range:
+        """From the start of the event to the end of the value that it starts."""
+        return self.positions.range(event.start_mark, self._end(event, value))
+
+    def _end(self, event: Event, value: Value) -> Mark:
+        is_collection = type(event) is MappingStartEvent or type(event) is SequenceStartEvent
+        written = self._written.get(id(value)) if is_collection else None
+        return written.end if written else event.end_mark
 
     def _value(self, event: Event, depth: int) -> Value:
         if type(event) is ScalarEvent and event.anchor is None:
@@ -123,19 +152,21 @@ class Builder:
 
     def _mapping(self, depth: int) -> Value:
         mapping: dict[str, Value] = {}
-        lines: dict[str, int] = {}
+        entries: dict[str, tuple[Event, Event]] = {}
+        end: Mark | None = None
         while type(event := self._next()) is not MappingEndEvent:
-            key, line = self._key(event, depth), event.start_mark.line
-            event, before = self._next(), event
-            if key == "<<" and _is_merge(before):
-                self._merge(mapping, event, depth)
+            key, key_event = self._key(event, depth), event
+            event = self._next()
+            if key == "<<" and _is_merge(key_event):
+                end = self._end(event, self._merge(mapping, event, depth))
                 continue
-            if key in lines:
-                self.duplicates.append((key, line))
-            lines[key] = line
+            if key in entries:
+                self.duplicates.append((key, key_event))
+            entries[key] = key_event, event
             is_items = depth == 1 and key == "items" and type(event) is SequenceStartEvent
-            mapping[key] = self._items() if is_items else self._value(event, depth)
-        self._marks[id(mapping)] = lines
+            mapping[key] = value = self._items() if is_items else self._value(event, depth)
+            end = event.end_mark if type(event) is ScalarEvent else self._end(event, value)
+        self._written[id(mapping)] = _Collection(_end_of_collection(event, end), entries=entries)
         return mapping
 
     def _key(self, event: Event, depth: int) -> str:
@@ -148,28 +179,31 @@ class Builder:
 
     def _sequence(self, depth: int) -> Value:
         sequence: list[Value] = []
-        lines: list[int] = []
+        events: list[Event] = []
         while type(event := self._next()) is not SequenceEndEvent:
-            lines.append(event.start_mark.line)
+            events.append(event)
             sequence.append(self._value(event, depth))
-        self._marks[id(sequence)] = lines
+        end = self._end(events[-1], sequence[-1]) if events else None
+        self._written[id(sequence)] = _Collection(_end_of_collection(event, end), items=events)
         return sequence
 
     def _items(self) -> Value:
-        """The items that nobody takes; with each that is taken goes what is noted of its lines."""
+        """The items that are not taken; with each that is taken, what is known of its places is dropped."""
         items: list[Value] = []
-        lines: list[int] = []
+        events: list[Event] = []
+        end: Mark | None = None
         while type(event := self._next()) is not SequenceEndEvent:
             item = self._value(event, 2)
-            if self._take(item, event.start_mark):
-                self._marks.clear()
+            end = self._end(event, item)
+            if self._take(item, event):
+                self._written.clear()
             else:
                 items.append(item)
-                lines.append(event.start_mark.line)
-        self._marks[id(items)] = lines
+                events.append(event)
+        self._written[id(items)] = _Collection(_end_of_collection(event, end), items=events)
         return items
 
-    def _merge(self, mapping: dict[str, Value], event: Event, depth: int) -> None:
+    def _merge(self, mapping: dict[str, Value], event: Event, depth: int) -> Value:
         value = self._value(event, depth)
         sources = value[::-1] if isinstance(value, list) else [value]
         for source in sources:
@@ -177,6 +211,7 @@ class Builder:
                 message = "yaml: map merge requires map or sequence of maps as the value"
                 raise UnreadableYaml(message, event.start_mark.line)
             mapping.update(source)
+        return value
 
     def _anchored(self, event: Event, depth: int) -> Value:
         self._anchors[event.anchor] = (_UNDER_CONSTRUCTION, 0)
@@ -196,6 +231,63 @@ class Builder:
         if self._aliased > MAX_ALIASED:
             raise UnreadableYaml(f"yaml: excessive aliasing: aliases stand for more than {MAX_ALIASED:,} values", line)
         return value
+
+
+class _Collection(msgspec.Struct):
+    """How a mapping or a list is written: the events of its keys and values, or of its items, and where it ends."""
+
+    end: Mark
+    entries: dict[str, tuple[Event, Event]] = {}
+    items: list[Event] = []
+
+
+def _end_of_collection(event: Event, end_of_last: Mark | None) -> Mark:
+    """Where a collection ends, of which `event` is the last.
+
+    In block style the parser notices the end only at what comes next, behind blank lines and comments.
+    """
+    is_flow = event.end_mark.index > event.start_mark.index
+    return event.end_mark if is_flow or end_of_last is None else end_of_last
+
+
+class Positions:
+    """Lines, from 0, and columns, from 1, of the parser's marks in a text.
+
+    The parser counts lines as YAML 1.1 does, where U+0085, U+2028, U+2029 and a lone carriage return end one. Nobody
+    else does: in a text that has one of those, lines are counted again.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._starts = _line_starts(text) if _has_other_breaks(text) else None
+
+    def line(self, mark: Mark) -> int:
+        """The line of a mark."""
+        return mark.line if self._starts is None else bisect_right(self._starts, mark.index) - 1
+
+    def range(self, start: Mark, end: Mark) -> Range:
+        """What is between two marks, without the blank lines that a block scalar takes in at its end."""
+        return Range(self.line(start), self._column(start), *self._end(start, end))
+
+    def _column(self, mark: Mark) -> int:
+        return mark.column + 1 if self._starts is None else mark.index - self._starts[self.line(mark)] + 1
+
+    def _end(self, start: Mark, end: Mark) -> tuple[int, int]:
+        offset = end.index
+        while offset > start.index and self._text[offset - 1] in _BLANKS:
+            offset -= 1
+        if offset == end.index:
+            return self.line(end), self._column(end)
+        line = self.line(end) - self._text.count("\n", offset, end.index)
+        return line, offset - self._text.rfind("\n", 0, offset)
+
+
+def _has_other_breaks(text: str) -> bool:
+    return any(character in text for character in "\x85\u2028\u2029") or text.count("\r") > text.count("\r\n")
+
+
+def _line_starts(text: str) -> Sequence[int]:
+    return array("L", [0, *(match.end() for match in re.finditer("\n", text))])
 
 
 def _scalar(event: Event) -> Scalar:

@@ -1,7 +1,7 @@
 """What every source gives: objects with their places, what is wrong with the others, and what has no meaning here.
 
-Sources yield what they find one by one, in order; `collect` makes a `Reading` of it. Wording follows kubectl and the
-API server, whoever of the two refuses first.
+Sources yield what they find one by one, in order; `collect` makes `LoadedObjects` of it. The wording is
+that of kubectl or the API server, whichever refuses first.
 """
 
 from collections import Counter
@@ -13,11 +13,11 @@ import msgspec
 from ringfence.errors import DecodingError
 from ringfence.model.decoding import decode, is_read, unknown_fields, versions_of
 from ringfence.model.objects import Manifest, NetworkPolicy, Object, kind_of
-from ringfence.model.origin import Origin, Place
-from ringfence.model.problems import Problem, Severity
+from ringfence.model.origin import FieldRanges, Origin, Place
+from ringfence.model.problems import Problem, ProblemCode, Severity
 
-DEEPEST_LINE: Final = 16
-"""How deep fields are whose lines are kept; no field that is read is deeper, and paths grow with their depth."""
+DEEPEST_FIELD: Final = 16
+"""How deep fields are whose places are kept; no field that is read is deeper, and paths grow with their depth."""
 
 Progress = Callable[[int, int], None]
 """Called now and then while much is read, with the bytes done and the bytes in total."""
@@ -25,8 +25,8 @@ Progress = Callable[[int, int], None]
 Done = Callable[[int], None]
 """Called now and then while one text is read, with how much of it is done."""
 
-Lines = Callable[[], Mapping[str, int]]
-"""Gives the lines of an object's fields, by path; called only where somebody will look at them."""
+Fields = Callable[[], Mapping[str, FieldRanges]]
+"""Gives the places of an object's fields, by path; called only for a policy, and for an object with a problem."""
 
 
 class Skipped(msgspec.Struct, frozen=True):
@@ -38,7 +38,7 @@ class Skipped(msgspec.Struct, frozen=True):
 Found = Manifest | Problem | Skipped
 
 
-class Reading(msgspec.Struct, frozen=True):
+class LoadedObjects(msgspec.Struct, frozen=True):
     """All that was read, in the order of the input; `skipped` counts by kind what has no meaning here."""
 
     manifests: list[Manifest]
@@ -46,37 +46,38 @@ class Reading(msgspec.Struct, frozen=True):
     skipped: Counter[str]
 
 
-def collect(findings: Iterable[Found]) -> Reading:
+def collect(findings: Iterable[Found]) -> LoadedObjects:
     """The findings, sorted by what they are."""
-    reading = Reading([], [], Counter())
+    loaded = LoadedObjects([], [], Counter())
     for found in findings:
         match found:
             case Manifest():
-                reading.manifests.append(found)
+                loaded.manifests.append(found)
             case Problem():
-                reading.problems.append(found)
+                loaded.problems.append(found)
             case Skipped(kind):
-                reading.skipped[kind] += 1
-    return reading
+                loaded.skipped[kind] += 1
+    return loaded
 
 
-def read_object(tree: object, origin: Origin, lines: Lines) -> Iterator[Found]:
-    """What one object, which is not a list, comes to. `origin` says where it starts, `lines` where its fields are.
+def read_object(tree: object, origin: Origin, fields: Fields) -> Iterator[Found]:
+    """What one object, which is not a list, comes to. `origin` says where it starts, `fields` where its fields are.
 
     An object with a problem that the API server would not accept is not used: only the problem is found.
     """
     if not isinstance(tree, dict):
-        yield Problem(origin.at(), f"an object is expected here, not {_named(tree)}")
+        yield Problem(origin.at(), ProblemCode.NOT_AN_OBJECT, f"an object is expected here, not {_named(tree)}")
         return
     api_version, kind = tree.get("apiVersion"), tree.get("kind")
     if refusal := refused(api_version, kind):
-        yield Problem(origin.at(), refusal, object=name_of(tree))
+        code, message = refusal
+        yield Problem(origin.at(), code, message, object=name_of(tree))
     elif not is_read(api_version, kind):
         yield Skipped(str(kind))
     elif kind == "NetworkPolicy":
-        yield from _policy(tree, msgspec.structs.replace(origin, lines=lines()))
+        yield from _policy(tree, msgspec.structs.replace(origin, fields=fields()))
     else:
-        yield from _other(tree, origin, lines)
+        yield from _other(tree, origin, fields)
 
 
 def used(obj: Object, origin: Origin) -> Found:
@@ -84,7 +85,7 @@ def used(obj: Object, origin: Origin) -> Found:
     if isinstance(obj, NetworkPolicy) or obj.metadata.name or obj.metadata.generate_name:
         return Manifest(obj, origin)
     message = "metadata.name: Required value: name or generateName is required"
-    return Problem(origin.at("metadata"), message, object=kind_of(obj))
+    return Problem(origin.at("metadata"), ProblemCode.REQUIRED_VALUE, message, object=kind_of(obj))
 
 
 def is_list(kind: object) -> bool:
@@ -105,10 +106,11 @@ def inherit(item: object, api_version: object, kind: object) -> None:
 
 def duplicate_key(key: str, place: Place) -> Problem:
     """kubectl takes the last of two equal keys and says nothing, so that a rule can lose half of its peers."""
-    return Problem(place, f'key "{key}" already set in map: only the last one counts', Severity.WARNING)
+    message = f'key "{key}" already set in map: only the last one counts'
+    return Problem(place, ProblemCode.DUPLICATE_KEY, message, Severity.WARNING)
 
 
-def refused(api_version: object, kind: object) -> str | None:
+def refused(api_version: object, kind: object) -> tuple[ProblemCode, str] | None:
     """Why kubectl does not even send an object of this `apiVersion` and `kind`; None if it does.
 
     The kinds that are read here must have their own version: a NetworkPolicy of `v1` would otherwise pass for something
@@ -116,12 +118,13 @@ def refused(api_version: object, kind: object) -> str | None:
     """
     missing = [field for field, value in (("apiVersion", api_version), ("kind", kind)) if value in (None, "")]
     if missing:
-        return f"error validating data: {', '.join(f'{field} not set' for field in missing)}"
+        return ProblemCode.MISSING_TYPE, f"error validating data: {', '.join(f'{field} not set' for field in missing)}"
     if not isinstance(api_version, str) or not isinstance(kind, str):
-        return "error validating data: apiVersion and kind must be strings"
+        return ProblemCode.WRONG_TYPE, "error validating data: apiVersion and kind must be strings"
     versions = versions_of(kind)
     if versions and api_version not in versions and _is_of_kubernetes(api_version):
-        return f'no matches for kind "{kind}" in version "{api_version}" (it is in {versions[0]})'
+        message = f'no matches for kind "{kind}" in version "{api_version}" (it is in {versions[0]})'
+        return ProblemCode.UNKNOWN_VERSION, message
     return None
 
 
@@ -138,25 +141,26 @@ def _policy(tree: dict[str, object], origin: Origin) -> Iterator[Found]:
     name = name_of(tree)
     if tree["apiVersion"] == "extensions/v1beta1":
         message = "extensions/v1beta1 NetworkPolicy is gone since Kubernetes 1.16; write networking.k8s.io/v1"
-        yield Problem(origin.at("apiVersion"), message, Severity.WARNING, name)
+        yield Problem(origin.at("apiVersion"), ProblemCode.REMOVED_VERSION, message, Severity.WARNING, name)
     try:
         policy = decode(tree)
     except DecodingError as error:
-        yield Problem(origin.at(error.path), str(error), object=name)
+        yield Problem(origin.at(error.path), ProblemCode.WRONG_TYPE, str(error), object=name)
         return
     unknown = unknown_fields(tree)
     for path in unknown:
-        yield Problem(origin.at(path), f'strict decoding error: unknown field "{path}"', object=name)
+        message = f'strict decoding error: unknown field "{path}"'
+        yield Problem(origin.key_at(path), ProblemCode.UNKNOWN_FIELD, message, object=name)
     if policy is not None and not unknown:
         yield used(policy, origin)
 
 
-def _other(tree: dict[str, object], origin: Origin, lines: Lines) -> Iterator[Found]:
+def _other(tree: dict[str, object], origin: Origin, fields: Fields) -> Iterator[Found]:
     try:
         read = decode(tree)
     except DecodingError as error:
-        place = msgspec.structs.replace(origin, lines=lines()).at(error.path)
-        yield Problem(place, str(error), object=name_of(tree))
+        place = msgspec.structs.replace(origin, fields=fields()).at(error.path)
+        yield Problem(place, ProblemCode.WRONG_TYPE, str(error), object=name_of(tree))
         return
     if read is not None:
         yield used(read, origin)
