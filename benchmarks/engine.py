@@ -25,7 +25,7 @@ from benchmarks.policies import policies
 from ringfence.analysis.counting import allowed_pairs
 from ringfence.cluster import Cluster
 from ringfence.model.objects import Object, Pod
-from ringfence.render.json import connections
+from ringfence.render.connection_views import connections_json
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "three-tier"
 PORT = 8080
@@ -102,7 +102,7 @@ def _first(cluster: Cluster, taken: Iterable[Object]) -> None:
 def _streamed(cluster: Cluster, limits: Limits) -> Iterator[Figure]:
     before = resident_megabytes()
     with tempfile.TemporaryFile("w") as file:
-        took = processor_seconds(lambda: file.writelines(connections(cluster.connections())))
+        took = processor_seconds(lambda: file.writelines(connections_json(cluster.connections())))
         yield Figure("every pair of workloads with its traffic, streamed to a file", took, "s", limits.stream)
         yield Figure("  written", file.tell() / 1e6, "MB")
     yield Figure("  memory meanwhile", resident_megabytes() - before, "MB")

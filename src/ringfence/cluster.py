@@ -44,7 +44,7 @@ class Verdict(Answer):
 
     def explain(self) -> str:
         """The answer, why it is so, and what would turn it, as `ringfence explain` prints them."""
-        from ringfence.render.explanations import explanation
+        from ringfence.render.answers import explanation
 
         return explanation(self, self.edits)
 

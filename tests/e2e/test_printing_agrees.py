@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ringfence.model.objects import NetworkPolicy
-from ringfence.render import kubectl as printed
+from ringfence.render.policies import TableOptions, description, names_text, policy_table
 from tests.strategies import policies
 
 from .control_plane import ControlPlane
@@ -40,11 +40,13 @@ def test_any_policies(api_server: ControlPlane, namespace: str, wanted: list[dic
     def kubectl(*arguments: str) -> str:
         return api_server.kubectl(*arguments, "--namespace", namespace).stdout
 
-    assert kubectl("describe", "networkpolicies") == printed.describe_all(stored, zone=UTC)
-    assert kubectl("get", "networkpolicies", "-o", "name") == printed.names(stored)
+    assert kubectl("describe", "networkpolicies") == description(stored, zone=UTC)
+    assert kubectl("get", "networkpolicies", "-o", "name") == names_text(stored)
     assert_printed_at_some_time(
         lambda: kubectl("get", "networkpolicies", "--show-labels", "-L", "example.com/team"),
-        lambda now: printed.get(stored, now=now, show_labels=True, label_columns=["example.com/team"]),
+        lambda now: policy_table(
+            stored, now=now, options=TableOptions(labels=True, label_columns=("example.com/team",))
+        ),
     )
 
 

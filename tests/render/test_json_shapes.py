@@ -17,7 +17,9 @@ from ringfence import Cluster, Verdict
 from ringfence.model.origin import Place, Range
 from ringfence.model.problems import Problem, Severity
 from ringfence.model.text_edits import TextEdit
-from ringfence.render.json import answer, connections, problems
+from ringfence.render.answers import answer_json
+from ringfence.render.connection_views import connections_json
+from ringfence.render.problems import problems_json
 
 Shape = Any
 """A type; a dict of shapes by key, of which those that end in `?` may be missing; a list of one shape; or a tuple of
@@ -81,7 +83,7 @@ def fits(value: object, shape: Shape) -> bool:
 
 
 def written(verdict: Verdict, *, edits: bool = False) -> Any:
-    return json.loads(answer(verdict, verdict.edits if edits else None))
+    return json.loads(answer_json(verdict, verdict.edits if edits else None))
 
 
 MANIFESTS = """\
@@ -216,7 +218,7 @@ class TestEnds:
 
 
 def test_connections_word_for_word(cluster: Cluster) -> None:
-    found = json.loads("".join(connections(cluster.connections())))
+    found = json.loads("".join(connections_json(cluster.connections())))
     web = {"namespace": "prod", "kind": "Pod", "name": "web"}
     everything = [{"protocol": name, "ports": "1-65535"} for name in ("TCP", "UDP", "SCTP")]
     assert {
@@ -230,7 +232,7 @@ def test_connections_word_for_word(cluster: Cluster) -> None:
 
 
 def test_no_connections_are_an_empty_list() -> None:
-    assert json.loads("".join(connections([]))) == {"connections": []}
+    assert json.loads("".join(connections_json([]))) == {"connections": []}
 
 
 def test_problems_word_for_word() -> None:
@@ -244,7 +246,7 @@ def test_problems_word_for_word() -> None:
         ),
         Problem(Place("b.yaml"), "duplicate-key", 'odd "text"\n', Severity.WARNING),
     ]
-    assert json.loads(problems(found)) == {
+    assert json.loads(problems_json(found)) == {
         "problems": [
             {
                 "code": "invalid-value",
@@ -271,7 +273,7 @@ def test_problems_word_for_word() -> None:
             },
         ]
     }
-    assert fits(json.loads(problems(found)), PROBLEMS)
+    assert fits(json.loads(problems_json(found)), PROBLEMS)
 
 
 @settings(max_examples=settings().max_examples // 4)
@@ -284,4 +286,4 @@ def test_every_answer_has_the_shape(objects: list[Object], number: int | None, d
         verdict = cluster.can(source, data.draw(st.sampled_from(inside)), port=number)
         assert fits(written(verdict), ANSWER)
         assert fits(written(verdict, edits=True), EXPLANATION)
-    assert fits(json.loads("".join(connections(cluster.connections()))), CONNECTIONS)
+    assert fits(json.loads("".join(connections_json(cluster.connections()))), CONNECTIONS)

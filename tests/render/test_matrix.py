@@ -6,11 +6,11 @@ import re
 
 import pytest
 from hypothesis import given
-from tests.render.test_connection_formats import MYSQL, addresses, found_connections
+from tests.render.test_connection_views import MYSQL, addresses, found_connections
 
 from ringfence.analysis.connections import Connection
 from ringfence.engine.population.pods import Reference
-from ringfence.render.matrix import cell, comma_separated, markdown, matrix, text
+from ringfence.render.matrix import cell, matrix, matrix_csv, matrix_markdown, matrix_text
 from ringfence.sets.addresses import ALL_ADDRESSES
 from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
 
@@ -62,7 +62,7 @@ def test_only_what_is_shown_has_notes() -> None:
 
 
 def test_for_a_terminal_names_stand_once_and_columns_carry_their_numbers() -> None:
-    assert text(matrix([A, B, WEB], FOUND)) == (
+    assert matrix_text(matrix([A, B, WEB], FOUND)) == (
         "                         1     2     3    4\n"
         "1 x/a                    ·    3306   -    -\n"
         "2 x/b                    -     ·     -   all\n"
@@ -75,7 +75,7 @@ def test_for_a_terminal_names_stand_once_and_columns_carry_their_numbers() -> No
 
 
 def test_markdown() -> None:
-    assert markdown(matrix([A, B], FOUND[:1])) == (
+    assert matrix_markdown(matrix([A, B], FOUND[:1])) == (
         "| source \\\\ destination | x/a | x/b | outside the cluster |\n"
         "|---|---|---|---|\n"
         "| x/a | · | 3306 | - |\n"
@@ -85,13 +85,13 @@ def test_markdown() -> None:
 
 
 def test_below_a_markdown_table_notes_are_a_list() -> None:
-    assert markdown(matrix([A], FOUND[3:])).endswith(
+    assert matrix_markdown(matrix([A], FOUND[3:])).endswith(
         "|\n\n* 192.0.2.7/32 -> x/a: TCP 3306\n* 192.0.2.8/32 -> x/a: all traffic\n"
     )
 
 
 def test_csv() -> None:
-    assert list(csv.reader(io.StringIO(comma_separated(matrix([A, B], FOUND[:1]))))) == [
+    assert list(csv.reader(io.StringIO(matrix_csv(matrix([A, B], FOUND[:1]))))) == [
         ["", "x/a", "x/b", "outside the cluster"],
         ["x/a", "·", "3306", "-"],
         ["x/b", "-", "·", "-"],
@@ -100,7 +100,7 @@ def test_csv() -> None:
 
 
 def test_a_cluster_without_pods_has_a_matrix_of_the_outside() -> None:
-    assert text(matrix([], [])) == "                       1\n1 outside the cluster  ·\n"
+    assert matrix_text(matrix([], [])) == "                       1\n1 outside the cluster  ·\n"
 
 
 @given(found_connections)
@@ -109,9 +109,9 @@ def test_no_name_breaks_out_of_a_row(found: list[Connection]) -> None:
     references = [end for end in ends if isinstance(end, Reference)]
     made = matrix(references, found)
     size = len(references) + 1
-    rows = list(csv.reader(io.StringIO(comma_separated(made), newline="")))
+    rows = list(csv.reader(io.StringIO(matrix_csv(made), newline="")))
     assert [len(row) for row in rows] == [size + 1] * (size + 1)
-    assert len(text(made).split("\n")) == size + 2
-    lines = markdown(made).split("\n")
+    assert len(matrix_text(made).split("\n")) == size + 2
+    lines = matrix_markdown(made).split("\n")
     assert len(lines) == size + 3
     assert all(len(re.findall(r"(?<!\\)(?:\\\\)*\|", line)) == size + 2 for line in lines[:-1])

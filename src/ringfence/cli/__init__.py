@@ -1,7 +1,7 @@
 """The command line: `ringfence COMMAND`, and the same as `kubectl ringfence COMMAND`.
 
-Each command lives in a module of its own, which is imported only when the command is used: answering one question must
-not wait for what it does not need.
+A command is imported only when it is used: a question about manifests does not wait for the modules of the laboratory
+and the agent.
 """
 
 import gc
@@ -22,36 +22,38 @@ EXIT_UNUSABLE = 2
 EXIT_UNDECIDED = 3
 
 _COMMANDS = {
-    "can": ("can", "Whether a source may open a connection to a destination."),
-    "explain": ("can", "Why it may or may not: every policy and rule, with file and line."),
-    "connections": ("connections", "Every allowed connection."),
-    "matrix": ("connections", "The same as a table: sources down, destinations across."),
+    "can": ("can", "Check whether a source may open a connection to a destination."),
+    "explain": ("can", "Explain why it may or may not, policy by policy and rule by rule."),
+    "connections": ("connectivity", "List every allowed connection."),
+    "matrix": ("connectivity", "Show all allowed connections as a matrix."),
     "get": ("policies", "List NetworkPolicies as kubectl does."),
     "describe": ("policies", "Describe NetworkPolicies as kubectl does."),
-    "validate": ("validate", "What the API server would refuse, with file and line."),
-    "completion": ("completion", "The script that completes commands and names in a shell."),
+    "validate": ("validate", "List what the API server would refuse."),
+    "completion": ("completion", "Print the script for shell completion."),
     "agent": ("agent", "Enforce the policies of a live cluster on this node."),
-    "lab": ("lab", "Prove it in network namespaces: real pods' networks, real kernel, real probes."),
+    "lab": ("lab", "Test policies in network namespaces, with the Linux kernel and real connections."),
 }
+"""The module and the summary of each command."""
 
 
 _ALLOCATIONS = 200_000
-"""So many new objects before Python looks for cycles: a cluster has none, and looking takes a fifth of the time."""
+"""New objects before Python's garbage collector looks for reference cycles. The objects of a cluster have none, and
+with the default threshold the search takes a fifth of the time of loading them."""
 
 
-class _Refusal(click.ClickException):
+class _CommandError(click.ClickException):
     """An error of ringfence's own, as the user sees it: one message, no traceback."""
 
     exit_code = EXIT_UNUSABLE
 
     def show(self, file: IO[Any] | None = None) -> None:
-        from ringfence.render.tables import harmless
+        from ringfence.cli.terminal import print_message
 
-        click.echo(harmless(f"error: {self.format_message()}"), file=file, err=file is None)
+        print_message(f"error: {self.format_message()}")
 
 
 class _LazyGroup(click.Group):
-    """A group that knows its commands by name and imports one only when it is called."""
+    """A group that imports a command when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
@@ -67,11 +69,12 @@ class _LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except RingfenceError as error:
-            raise _Refusal(str(error)) from error
+            raise _CommandError(str(error)) from error
         except OSError as error:
-            if error.errno == EPIPE:  # Whoever read the output has seen enough, which is no mistake.
+            # The reader of the output has closed the pipe, as `head` does. click exits quietly on it.
+            if error.errno == EPIPE:
                 raise
-            raise _Refusal(str(error)) from error
+            raise _CommandError(str(error)) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -81,9 +84,9 @@ class _LazyGroup(click.Group):
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="%(prog)s %(version)s")
 def cli() -> None:
-    """What Kubernetes NetworkPolicies allow, why, and proof that the kernel agrees.
+    """Check what Kubernetes NetworkPolicies allow, and why.
 
-    Reads manifests (-f FILE, -k FOLDER), or without those the cluster of the current kubeconfig context.
+    Reads manifests (-f PATH, -k FOLDER), or without these the cluster of the current kubeconfig context.
 
     \b
     ringfence can -f manifests/ prod/web prod/db -p 3306
@@ -93,12 +96,12 @@ def cli() -> None:
     \b
     An endpoint is [NAMESPACE/][KIND/]NAME, NAMESPACE/KEY=VALUE, NAMESPACE/*, an IP address or a CIDR.
     Exit codes: 0 yes, or nothing wrong; 1 no, or findings; 2 the question or the input is unusable;
-    3 the answer hangs on an assumption (with --no-assumptions).
+    3 the answer depends on an assumption, and --no-assumptions was given.
     """
 
 
 def main() -> None:
-    """The entry point, called `ringfence`, or by kubectl as its plugin."""
+    """Run the command line, as `ringfence` or as the kubectl plugin `kubectl ringfence`."""
     gc.set_threshold(_ALLOCATIONS)
     called_as = os.path.basename(sys.argv[0])  # noqa: PTH119  (a name, not a path)
     cli.main(prog_name="kubectl ringfence" if called_as.startswith("kubectl-") else "ringfence")

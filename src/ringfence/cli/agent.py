@@ -8,6 +8,7 @@ import click
 
 from ringfence.agent.journal import Journal
 from ringfence.agent.settings import ExistingConnections, Mode, Settings, UnknownPods
+from ringfence.cli.terminal import print_message
 from ringfence.errors import AgentError, InputError
 from ringfence.model.cidrs import parse_cidr
 from ringfence.sets.addresses import Addresses
@@ -106,7 +107,7 @@ def agent(
     from ringfence.sources.cluster import ApiServer
 
     if cleanup:
-        click.echo("removed" if running.clean_up() else "there was nothing to remove", err=True)
+        print_message("removed" if running.clean_up() else "there was nothing to remove")
         return
     settings = Settings(
         node=node or socket.gethostname(),

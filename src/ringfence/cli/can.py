@@ -1,104 +1,101 @@
 """`can` and `explain`: one question, its answer, and the reasons."""
 
-import re
 import sys
+from typing import Final, NoReturn
 
 import click
+import msgspec
 
 from ringfence.cli import EXIT_NO, EXIT_UNDECIDED, EXIT_YES
 from ringfence.cli.completion import complete_endpoint
 from ringfence.cli.inputs import Inputs, input_options
-from ringfence.cli.terminal import report, show
+from ringfence.cli.options import as_one
+from ringfence.cli.ports import PORT_FORMAT, parse_port
+from ringfence.cli.terminal import print_answer, print_document, print_message
 from ringfence.cluster import Verdict
-from ringfence.sets.traffic import PROTOCOLS
+from ringfence.render.answers import answer_json, headline
 
 
-class Port(click.ParamType[tuple[int, str]]):
-    """A port with or without its protocol: `3306`, `53/UDP`."""
+class QuestionOptions(msgspec.Struct, frozen=True):
+    """The arguments and options that `can` and `explain` share."""
 
-    name = "PORT[/PROTOCOL]"
+    source: str
+    destination: str
+    port: tuple[int, str] | None
+    output: str
+    no_assumptions: bool
 
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, str]:
-        """Number and protocol. Fails with a message for anything else."""
-        number, _, protocol = str(value).partition("/")
-        protocol = (protocol or "TCP").upper()
-        if not re.fullmatch("[0-9]{1,5}", number) or not 1 <= int(number) <= 65535 or protocol not in PROTOCOLS:
-            self.fail(f"{value!r} is no port: write 3306, or 53/UDP (TCP, UDP or SCTP; 1 to 65535)", param, ctx)
-        return int(number), protocol
+    def ask(self, inputs: Inputs) -> Verdict:
+        """The verdict of the cluster that `inputs` name."""
+        number, protocol = self.port or (None, "TCP")
+        return inputs.cluster().can(self.source, self.destination, port=number, protocol=protocol)
 
-
-def _ask(inputs: Inputs, source: str, destination: str, port: tuple[int, str] | None) -> Verdict:
-    number, protocol = port or (None, "TCP")
-    return inputs.cluster().can(source, destination, port=number, protocol=protocol)
-
-
-def _leave(verdict: Verdict, no_assumptions: bool) -> None:
-    if no_assumptions and verdict.assumptions:
-        for assumption in verdict.assumptions:
-            report(f"assumption: {assumption}")
-        sys.exit(EXIT_UNDECIDED)
-    sys.exit(EXIT_YES if verdict else EXIT_NO)
+    def leave(self, verdict: Verdict) -> NoReturn:
+        """Exit with the code of the verdict; name the assumptions where they are refused."""
+        if self.no_assumptions and verdict.assumptions:
+            for assumption in verdict.assumptions:
+                print_message(f"assumption: {assumption}")
+            sys.exit(EXIT_UNDECIDED)
+        sys.exit(EXIT_YES if verdict else EXIT_NO)
 
 
-_port = click.option("-p", "--port", type=Port(), help="The destination's port; without it, all traffic.")
-_output = click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
-_no_assumptions = click.option(
-    "--no-assumptions", is_flag=True, help="Exit with 3 where the answer hangs on a fact that the input lacks."
+_OPTIONS: Final = (
+    click.argument("source", shell_complete=complete_endpoint),
+    click.argument("destination", shell_complete=complete_endpoint),
+    click.option(
+        "-p",
+        "--port",
+        type=parse_port,
+        metavar=PORT_FORMAT,
+        help="The port of the destination. Without it, the question is about all traffic.",
+    ),
+    click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True),
+    click.option(
+        "--no-assumptions",
+        is_flag=True,
+        help="Exit with 3 if the answer depends on information that the input does not contain.",
+    ),
 )
+
+_question_options = as_one(QuestionOptions, "question", _OPTIONS)
 
 
 @click.command()
-@click.argument("source", shell_complete=complete_endpoint)
-@click.argument("destination", shell_complete=complete_endpoint)
-@_port
-@_output
-@_no_assumptions
+@_question_options
 @input_options
-def can(
-    inputs: Inputs, source: str, destination: str, port: tuple[int, str] | None, output: str, no_assumptions: bool
-) -> None:
-    """Whether SOURCE may open a connection to DESTINATION.
+def can(question: QuestionOptions, inputs: Inputs) -> None:
+    """Check whether SOURCE may open a connection to DESTINATION.
+
+    The exit code is 0 for yes and 1 for no.
 
     \b
     ringfence can -f manifests/ prod/web prod/db -p 3306
     ringfence can -f manifests/ 'prod/*' kube-system/k8s-app=kube-dns -p 53/UDP
     ringfence can 203.0.113.7 prod/svc/web            # every port, in the current cluster
     """
-    verdict = _ask(inputs, source, destination, port)
-    if output == "json":
-        from ringfence.render.json import answer
-
-        click.echo(answer(verdict))
+    verdict = question.ask(inputs)
+    if question.output == "json":
+        print_document(answer_json(verdict))
     else:
-        from ringfence.render.explanations import headline
-
-        show(headline(verdict))
-    _leave(verdict, no_assumptions)
+        print_answer(headline(verdict))
+    question.leave(verdict)
 
 
 @click.command()
-@click.argument("source", shell_complete=complete_endpoint)
-@click.argument("destination", shell_complete=complete_endpoint)
-@_port
-@_output
-@_no_assumptions
+@_question_options
 @input_options
-def explain(
-    inputs: Inputs, source: str, destination: str, port: tuple[int, str] | None, output: str, no_assumptions: bool
-) -> None:
-    """Why SOURCE may, or may not, open a connection to DESTINATION.
+def explain(question: QuestionOptions, inputs: Inputs) -> None:
+    """Explain why SOURCE may or may not open a connection to DESTINATION.
 
-    Names each policy and rule that allowed or did not, why, with file and line, and the smallest edit that would turn
-    the answer.
+    Lists each policy that selects one of the two and each of its rules, with file and line, and why the rule allows the
+    connection or not. Ends with the smallest edit that would reverse the answer.
 
     \b
     ringfence explain -f manifests/ prod/web prod/db -p 3306
     """
-    verdict = _ask(inputs, source, destination, port)
-    if output == "json":
-        from ringfence.render.json import answer
-
-        click.echo(answer(verdict, verdict.edits))
+    verdict = question.ask(inputs)
+    if question.output == "json":
+        print_document(answer_json(verdict, verdict.edits))
     else:
-        show(verdict.explain())
-    _leave(verdict, no_assumptions)
+        print_answer(verdict.explain())
+    question.leave(verdict)

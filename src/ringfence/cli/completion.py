@@ -1,4 +1,4 @@
-"""Shell completion: the script for a shell, and the names that can stand where an endpoint is asked for."""
+"""Shell completion: the script for a shell, and the names that complete an endpoint."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -7,6 +7,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from ringfence.cli import cli
+from ringfence.cli.terminal import print_document
 from ringfence.errors import RingfenceError
 
 if TYPE_CHECKING:
@@ -26,11 +27,14 @@ def completion(shell: str) -> None:
     """
     found = get_completion_class(shell)
     assert found is not None
-    click.echo(found(cli, {}, "ringfence", _VARIABLE).source())
+    print_document(found(cli, {}, "ringfence", _VARIABLE).source())
 
 
 def complete_endpoint(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    """The pods, workloads and Services of the manifests that are given; of a live cluster, nothing."""
+    """The pods, workloads and Services in the files of -f that begin with `incomplete`.
+
+    A live cluster is not asked: that takes too long for a key press.
+    """
     filenames = context.params.get("filenames")
     if not filenames:
         return []

@@ -12,9 +12,9 @@ import click
 from ringfence.analysis.endpoints import KINDS
 from ringfence.analysis.probe_report import ProbeReport
 from ringfence.cli import EXIT_NO, EXIT_UNUSABLE, EXIT_YES
-from ringfence.cli.can import Port as PortParameter
 from ringfence.cli.inputs import Inputs, input_options
-from ringfence.cli.terminal import wants_colour
+from ringfence.cli.ports import PORT_FORMAT, parse_port
+from ringfence.cli.terminal import print_document, print_message, print_painted, print_text, wants_colour
 from ringfence.errors import InputError
 from ringfence.lab.network import LabPort, PlacementOptions
 from ringfence.lab.run import RunProgress, run_laboratory
@@ -49,7 +49,13 @@ _families = click.option(
     "--families", type=click.Choice(list(_FAMILIES)), help="Address families of pods without addresses."
 )
 _ports = click.option(
-    "-p", "--port", "ports", type=PortParameter(), multiple=True, help="Probe this port everywhere. Repeatable."
+    "-p",
+    "--port",
+    "ports",
+    type=parse_port,
+    metavar=PORT_FORMAT,
+    multiple=True,
+    help="Probe this port everywhere. Repeatable.",
 )
 _output = click.option(
     "-o", "--output", type=click.Choice(["table", "json", "junit"]), default="table", show_default=True
@@ -220,7 +226,7 @@ def delete(name: str, inputs: Inputs, kind: str, names: tuple[str, ...]) -> None
 
 def _tell(what: str, references: Iterable[ObjectName]) -> None:
     for namespace, kind, name in references:
-        click.echo(f"{kind} {namespace}/{name}: {what}" if namespace else f"{kind} {name}: {what}", err=True)
+        print_message(f"{kind} {namespace}/{name}: {what}" if namespace else f"{kind} {name}: {what}")
 
 
 def _reference_to(obj: Object) -> ObjectName:
@@ -245,7 +251,7 @@ def _manifests(inputs: Inputs) -> tuple[list[Manifest], list[Problem]]:
         raise InputError("which objects? Give -f FILE or -k FOLDER")
     problems = [problem for reading in readings for problem in reading.problems]
     for problem in problems:
-        click.echo(str(problem), err=True)
+        print_message(str(problem))
     return [manifest for reading in readings for manifest in reading.manifests], problems
 
 
@@ -260,22 +266,22 @@ def _given(ports: Iterable[tuple[int, str]]) -> tuple[LabPort, ...]:
 def _show(report: ProbeReport, output: str) -> NoReturn:
     """Print a report and leave with what it says."""
     if output == "json":
-        for piece in probe_report.json(report):
-            click.echo(piece, nl=False)
+        print_document(probe_report.json(report))
     elif output == "junit":
-        click.echo(probe_report.junit(report), nl=False)
+        print_document(probe_report.junit(report))
     else:
         width = get_terminal_size().columns if sys.stdout.isatty() else _WIDE
-        colour = wants_colour()
-        click.echo(probe_report.text(report, width=width, colour=colour), nl=False, color=colour)
+        print_painted(probe_report.text(report, width=width, colour=wants_colour()))
     sys.exit(EXIT_NO if report.disagreements else EXIT_YES)
 
 
 def _print_status(name: str, output: str) -> None:
     reply = session.send_request(name, wire.StatusRequest())
     assert isinstance(reply, wire.StatusReply)
-    write = laboratory_status.json if output == "json" else laboratory_status.text
-    click.echo(write(reply.status), nl=False)
+    if output == "json":
+        print_document(laboratory_status.json(reply.status))
+    else:
+        print_text(laboratory_status.text(reply.status))
 
 
 @contextmanager

@@ -1,36 +1,74 @@
-"""Colour on a terminal: the same text, with what matters in green and red.
+"""Everything that a command prints goes through here: no other module of `cli` writes to a stream.
 
-Colour never carries a meaning of its own. It is left out where the output is no terminal, where NO_COLOR is set, and
-put in where CLICOLOR_FORCE is. Sources: no-color.org; bixense.com/clicolors.
+Text for people has its control characters made visible, because the names in it come from manifests and its messages
+from servers. Documents for programs (JSON, YAML, JUnit) are printed as they are: their writers escape by the rules of
+their formats.
+
+Colour never carries a meaning of its own. It is left out where the output is not a terminal or NO_COLOR is set, and
+always added where CLICOLOR_FORCE is set. Sources: no-color.org; bixense.com/clicolors.
 """
 
 import os
 import re
 import sys
+from collections.abc import Iterable
+from typing import Final
 
 import click
 
-from ringfence.render.tables import harmless
+from ringfence.render.formats import escape_controls
 
-_MARKS = ((re.compile(r"^( *)(✓|yes:)", re.M), "green"), (re.compile(r"^( *)(✗|no:)", re.M), "red"))
+_MARKS: Final = ((re.compile(r"^( *)(✓|yes:)", re.M), "green"), (re.compile(r"^( *)(✗|no:)", re.M), "red"))
+_STYLE: Final = re.compile("(\x1b\\[[0-9;]*m)")
 
 
 def wants_colour() -> bool:
     """Whether standard output should be coloured."""
     if os.environ.get("NO_COLOR"):
         return False
-    return bool(os.environ.get("CLICOLOR_FORCE", "0") != "0") or sys.stdout.isatty()
+    return os.environ.get("CLICOLOR_FORCE", "0") != "0" or sys.stdout.isatty()
 
 
-def show(text: str) -> None:
-    """Print text with its marks coloured. No name in it can do anything to the terminal."""
-    text, colour = harmless(text), wants_colour()
-    if colour:
-        for mark, name in _MARKS:
-            text = mark.sub(rf"\1{click.style('@', fg=name, bold=True)}".replace("@", r"\2"), text)
-    click.echo(text, color=colour)
+def print_text(text: str) -> None:
+    """Print text for people on standard output, and end its last line."""
+    _print(escape_controls(text))
 
 
-def report(message: str) -> None:
-    """Print a message to standard error; no name in it can do anything to the terminal."""
-    click.echo(harmless(message), err=True)
+def print_answer(text: str) -> None:
+    """Print text as `print_text` does, with the marks for yes and no in green and red."""
+    text = escape_controls(text)
+    if wants_colour():
+        for mark, colour in _MARKS:
+            text = mark.sub(lambda found, colour=colour: found[1] + click.style(found[2], fg=colour, bold=True), text)  # type: ignore[misc]
+    _print(text, colour=wants_colour())
+
+
+def print_painted(text: str) -> None:
+    """Print text as `print_text` does, but keep the colours that its writer put in (SGR sequences, and no others)."""
+    parts = _STYLE.split(text)
+    parts[::2] = map(escape_controls, parts[::2])
+    _print("".join(parts), colour=wants_colour())
+
+
+def print_document(document: str | Iterable[str]) -> None:
+    """Print a document for programs, whole or in pieces, on standard output, and end its last line."""
+    pieces = [document] if isinstance(document, str) else document
+    last = ""
+    for piece in pieces:
+        click.echo(piece, nl=False)
+        last = piece or last
+    if not last.endswith("\n"):
+        click.echo()
+
+
+def print_message(message: str) -> None:
+    """Print a message on standard error.
+
+    Its second and later lines are indented: a line break in a name cannot start what looks like another message.
+    """
+    click.echo(escape_controls(message.rstrip("\n")).replace("\n", "\n  "), err=True)
+
+
+def _print(text: str, *, colour: bool | None = None) -> None:
+    if text:
+        click.echo(text, nl=not text.endswith("\n"), color=colour)

@@ -6,15 +6,18 @@ import click
 
 from ringfence.cli import EXIT_NO, EXIT_YES
 from ringfence.cli.inputs import Inputs, input_options
-from ringfence.cli.terminal import show
+from ringfence.cli.terminal import print_document, print_text
 from ringfence.model.problems import Severity
+from ringfence.render.problems import problem_text, problems_json
 
 
 @click.command()
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @input_options
 def validate(inputs: Inputs, output: str) -> None:
-    """What the API server would refuse, in its words, with file and line. All errors at once.
+    """List what the API server would refuse, in its words, with file and line.
+
+    The exit code is 1 if there is any error. Warnings do not count.
 
     \b
     ringfence validate -f manifests/ -R
@@ -22,11 +25,9 @@ def validate(inputs: Inputs, output: str) -> None:
     cluster = inputs.cluster(report=False)
     errors = sum(problem.severity is Severity.ERROR for problem in cluster.problems)
     if output == "json":
-        from ringfence.render.json import problems
-
-        click.echo(problems(cluster.problems))
+        print_document(problems_json(cluster.problems))
     else:
         for problem in cluster.problems:
-            show(str(problem))
-        click.echo(f"valid NetworkPolicies: {len(cluster.policies())}, errors: {errors}")
+            print_text(problem_text(problem))
+        print_text(f"valid NetworkPolicies: {len(cluster.policies())}, errors: {errors}")
     sys.exit(EXIT_NO if errors else EXIT_YES)

@@ -1,9 +1,7 @@
 """What a laboratory holds, in tables or as JSON."""
 
-import msgspec
-
 from ringfence.analysis.laboratory_status import LaboratoryStatus
-from ringfence.render.tables import table
+from ringfence.render.formats import json_text, table
 
 
 def text(status: LaboratoryStatus) -> str:
@@ -26,4 +24,4 @@ def text(status: LaboratoryStatus) -> str:
 
 def json(status: LaboratoryStatus) -> str:
     """The same as a JSON document."""
-    return msgspec.json.format(msgspec.json.encode(status), indent=2).decode() + "\n"
+    return json_text(status) + "\n"

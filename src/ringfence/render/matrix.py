@@ -1,54 +1,62 @@
-"""The matrix: sources down, destinations across, what passes in the cells.
+"""The matrix: sources down, destinations across, and in the cells the traffic that is allowed.
 
 Rows and columns are the same list, so names stand once, at the rows, and columns carry the numbers of the rows.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Final
 
 import msgspec
 
 from ringfence.analysis.connections import Connection
 from ringfence.engine.population import Reference
-from ringfence.render.connections import csv_lines, markdown_table, markdown_text, one_line, party
+from ringfence.render.ends import short_text
+from ringfence.render.formats import csv_text, markdown_list, markdown_table, one_line
 from ringfence.sets.addresses import ALL_ADDRESSES, Addresses
 from ringfence.sets.traffic import ALL_TRAFFIC, PROTOCOLS, Traffic, port_list
 
-OUTSIDE = "outside the cluster"
-_NOTHING = "-"
-_ITSELF = "·"
+OUTSIDE: Final = "outside the cluster"
+_NOTHING: Final = "-"
+_ITSELF: Final = "·"
+_SOME_ADDRESSES: Final = "some*"
 
 
 class Matrix(msgspec.Struct, frozen=True):
-    """Names of the parties, and for each as a source a cell of text for each as a destination."""
+    """The names of the rows and columns, a row of cells for each source, and the notes that `some*` refers to."""
 
     names: tuple[str, ...]
     cells: tuple[tuple[str, ...], ...]
     notes: tuple[str, ...]
 
 
-def matrix(references: Sequence[Reference], found: Iterable[Connection]) -> Matrix:
-    """The matrix of the connections between `references`, and between those and the outside."""
+def matrix(references: Sequence[Reference], connections: Iterable[Connection]) -> Matrix:
+    """The matrix of the connections between `references`, and between those and the outside of the cluster.
+
+    A cell has no room for CIDRs: where only some addresses may connect, they are in a note.
+    """
     ends = [*references, None]
     shown = set(ends)
-    passing: dict[tuple[Reference | None, Reference | None], str] = {}
+    written: dict[tuple[Reference | None, Reference | None], str] = {}
     notes = []
-    for one in found:
+    for one in connections:
         source, destination = _inside(one.source), _inside(one.destination)
         if source not in shown or destination not in shown:
             continue
-        if ALL_ADDRESSES in (one.source, one.destination) or (source and destination):
-            passing[source, destination] = cell(one.traffic)
+        if (source and destination) or ALL_ADDRESSES in (one.source, one.destination):
+            written[source, destination] = cell(one.traffic)
         else:
-            passing[source, destination] = "some*"
-            notes.append(one_line(f"{party(one.source)} -> {party(one.destination)}: {one.traffic}"))
-    cells = tuple(
-        tuple(passing.get((row, column), _ITSELF if row == column else _NOTHING) for column in ends) for row in ends
-    )
-    return Matrix((*(one_line(party(reference)) for reference in references), OUTSIDE), cells, tuple(notes))
+            written[source, destination] = _SOME_ADDRESSES
+            notes.append(one_line(f"{short_text(one.source)} -> {short_text(one.destination)}: {one.traffic}"))
+    cells = []
+    for row in ends:
+        empty = {column: _ITSELF if row == column else _NOTHING for column in ends}
+        cells.append(tuple(written.get((row, column), empty[column]) for column in ends))
+    names = (*(one_line(short_text(reference)) for reference in references), OUTSIDE)
+    return Matrix(names, tuple(cells), tuple(notes))
 
 
 def cell(traffic: Traffic) -> str:
-    """Traffic in few letters: `all`, `3306`, `53/UDP`, `80,443 53/UDP`."""
+    """Traffic as short as possible: `all`, `3306`, `53/UDP`, `80,443 53/UDP`."""
     if traffic == ALL_TRAFFIC:
         return "all"
     parts = []
@@ -61,36 +69,45 @@ def cell(traffic: Traffic) -> str:
     return " ".join(parts) or _NOTHING
 
 
-def text(one: Matrix) -> str:
+def matrix_text(made: Matrix) -> str:
     """The matrix for a terminal."""
-    width = max(map(len, one.names))
-    digits = len(str(len(one.names)))
-    columns = [max(len(str(number + 1)), *(len(row[number]) for row in one.cells)) for number in range(len(one.names))]
-    header = " " * (digits + width + 3) + "  ".join(str(number + 1).center(size) for number, size in enumerate(columns))
-    lines = [header.rstrip()]
-    for number, (name, row) in enumerate(zip(one.names, one.cells, strict=True)):
-        shown = "  ".join(content.center(size) for content, size in zip(row, columns, strict=True))
-        lines.append(f"{number + 1:>{digits}} {name:<{width}}  {shown}".rstrip())
-    return "\n".join([*lines, *([""] if one.notes else []), *(f"* {note}" for note in one.notes)]) + "\n"
+    names = max(map(len, made.names))
+    digits = len(str(len(made.names)))
+    numbers = [str(number) for number, _ in enumerate(made.names, 1)]
+    widths = [max(map(len, column)) for column in zip(numbers, *made.cells, strict=True)]
+    lines = [" " * (digits + names + 3) + _centred(numbers, widths)]
+    for number, name, row in zip(numbers, made.names, made.cells, strict=True):
+        lines.append(f"{number:>{digits}} {name:<{names}}  {_centred(row, widths)}")
+    if made.notes:
+        lines += ["", *(f"* {note}" for note in made.notes)]
+    return "".join(f"{line.rstrip()}\n" for line in lines)
 
 
-def markdown(one: Matrix) -> str:
-    """The matrix as a Markdown table."""
-    lines = ["", *(f"* {markdown_text(note)}" for note in one.notes)] if one.notes else []
-    return markdown_table([r"source \ destination", *one.names], _rows(one)) + "".join(f"{line}\n" for line in lines)
+def matrix_markdown(made: Matrix) -> str:
+    """The matrix as a Markdown table, and the notes as a list below it."""
+    written = markdown_table([r"source \ destination", *made.names], _rows(made))
+    return f"{written}\n{markdown_list(made.notes)}" if made.notes else written
 
 
-def comma_separated(one: Matrix) -> str:
+def matrix_csv(made: Matrix) -> str:
     """The matrix as CSV."""
-    return csv_lines([("", *one.names), *_rows(one)])
+    return csv_text([("", *made.names), *_rows(made)])
 
 
-FORMATS: dict[str, Callable[[Matrix], str]] = {"table": text, "csv": comma_separated, "markdown": markdown}
-"""The writers, by the name of the format."""
+MATRIX_FORMATS: Final[dict[str, Callable[[Matrix], str]]] = {
+    "table": matrix_text,
+    "csv": matrix_csv,
+    "markdown": matrix_markdown,
+}
+"""The views, by the name of the format."""
 
 
-def _rows(one: Matrix) -> list[tuple[str, ...]]:
-    return [(name, *row) for name, row in zip(one.names, one.cells, strict=True)]
+def _centred(cells: Iterable[str], widths: Iterable[int]) -> str:
+    return "  ".join(cell.center(width) for cell, width in zip(cells, widths, strict=True))
+
+
+def _rows(made: Matrix) -> list[tuple[str, ...]]:
+    return [(name, *row) for name, row in zip(made.names, made.cells, strict=True)]
 
 
 def _inside(end: Reference | Addresses) -> Reference | None:

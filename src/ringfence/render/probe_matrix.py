@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from ringfence.analysis.probe_report import ProbeResult
+from ringfence.render.formats import one_line
 from ringfence.render.probe_marks import ProbeMarks
-from ringfence.render.tables import harmless
 
 _ITSELF: Final = "·"
 _MOST_NAMES: Final = 6
@@ -35,7 +35,7 @@ class ProbeMatrix:
             for port in own_ports:
                 cells = [len(self._cell(source, destination, port)) for source in self._names]
                 self._widths[destination, port] = max(len(port), *cells)
-        self._margin = len(str(len(self._names))) + 1 + max((len(harmless(name)) for name in self._names), default=0)
+        self._margin = len(str(len(self._names))) + 1 + max((len(one_line(name)) for name in self._names), default=0)
 
     @property
     def width(self) -> int:
@@ -56,7 +56,7 @@ class ProbeMatrix:
 
     def _row(self, number: str, source: str) -> str:
         digits = len(str(len(self._names)))
-        parts = [f"{number:>{digits}} {harmless(source)}".ljust(self._margin)]
+        parts = [f"{number:>{digits}} {one_line(source)}".ljust(self._margin)]
         for destination, ports in self._columns:
             parts.append(" ".join(self._painted_cell(source, destination, port) for port in ports))
         return "  ".join(parts).rstrip()
@@ -87,7 +87,7 @@ def lines_by_destination(results: Iterable[ProbeResult], marks: ProbeMarks) -> I
         headings[destination, marked_sources].append(port)
         shown.setdefault((destination, marked_sources), group)
     for (destination, marked_sources), ports in headings.items():
-        yield f"{harmless(destination)} {' '.join(ports)}"
+        yield f"{one_line(destination)} {' '.join(ports)}"
         by_sign: defaultdict[str, list[ProbeResult]] = defaultdict(list)
         for result in shown[destination, marked_sources]:
             by_sign[marks.sign(result)].append(result)
@@ -97,7 +97,7 @@ def lines_by_destination(results: Iterable[ProbeResult], marks: ProbeMarks) -> I
 
 def _source_list(results: Sequence[ProbeResult], marks: ProbeMarks) -> str:
     """The sources with the letters of the sides that deny them; of many, the first few and the number of the others."""
-    names = list(dict.fromkeys(f"{harmless(result.source)} {marks.letters_of(result)}".strip() for result in results))
+    names = list(dict.fromkeys(f"{one_line(result.source)} {marks.letters_of(result)}".strip() for result in results))
     if len(names) <= _MOST_NAMES + 1:  # "and 1 more" would be as long as the name
         return ", ".join(names)
     return ", ".join(names[:_MOST_NAMES]) + f" and {len(names) - _MOST_NAMES:,} more"

@@ -3,14 +3,10 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import msgspec
-
 from ringfence.analysis.probe_report import DenyingSide, ProbeReport, ProbeResult
-from ringfence.render.junit import JUnitCase
-from ringfence.render.junit import junit as junit_document
+from ringfence.render.formats import JUnitCase, aligned, json_items, json_line, junit_text, one_line
 from ringfence.render.probe_marks import UNEXPECTED, ProbeMarks
 from ringfence.render.probe_matrix import ProbeMatrix, lines_by_destination
-from ringfence.render.tables import aligned, harmless
 
 
 def text(report: ProbeReport, *, width: int, colour: bool = False) -> str:
@@ -22,10 +18,10 @@ def text(report: ProbeReport, *, width: int, colour: bool = False) -> str:
     matrix = ProbeMatrix(report.results, marks)
     sections = (
         matrix.lines() if matrix.width <= width else list(lines_by_destination(report.results, marks)),
-        [f"{letter:<2} {harmless(str(side))}" for side, letter in marks.letters.items()],
+        [f"{letter:<2} {one_line(str(side))}" for side, letter in marks.letters.items()],
         _places(marks.letters),
-        [harmless(_disagreement(result)) for result in report.disagreements],
-        [harmless(f"{UNEXPECTED} {refused}") for refused in report.refused],
+        [one_line(_disagreement(result)) for result in report.disagreements],
+        [one_line(f"{UNEXPECTED} {refused}") for refused in report.refused],
         [summary(report)],
     )
     return "\n\n".join("\n".join(section) for section in sections if section) + "\n"
@@ -33,17 +29,13 @@ def text(report: ProbeReport, *, width: int, colour: bool = False) -> str:
 
 def json(report: ProbeReport) -> Iterator[str]:
     """JSON, streamed in pieces; a probe has a family only where the laboratory has both."""
-    yield '{"probes": ['
-    separator = "\n"
-    for result in report.results:
-        yield separator + msgspec.json.encode(_document(result)).decode()
-        separator = ",\n"
-    yield "\n]"
+    yield '{"probes": '
+    yield from json_items(map(_document, report.results))
     if report.refused:
-        yield f', "refused": {msgspec.json.encode(report.refused).decode()}'
+        yield f', "refused": {json_line(report.refused)}'
     disagree = len(report.disagreements)
     counts = {"probes": len(report.results), "agree": len(report.results) - disagree, "disagree": disagree}
-    yield f', "summary": {msgspec.json.encode(counts).decode()}}}\n'
+    yield f', "summary": {json_line(counts)}}}\n'
 
 
 def junit(report: ProbeReport) -> str:
@@ -53,12 +45,12 @@ def junit(report: ProbeReport) -> str:
     test case that fails.
     """
     cases = [
-        JUnitCase(result.destination, str(result), "" if result.agrees else harmless(_disagreement(result)))
+        JUnitCase(result.destination, str(result), "" if result.agrees else one_line(_disagreement(result)))
         for result in report.results
     ]
     for refused in report.refused:
-        cases.append(JUnitCase(refused.node, "enforcement of all policies", harmless(str(refused))))
-    return junit_document("ringfence lab", cases)
+        cases.append(JUnitCase(refused.node, "enforcement of all policies", one_line(str(refused))))
+    return junit_text("ringfence lab", cases)
 
 
 def summary(report: ProbeReport) -> str:
@@ -80,7 +72,7 @@ def summary(report: ProbeReport) -> str:
 def _places(sides: Iterable[DenyingSide]) -> list[str]:
     """The places of the policies that deny something."""
     policies = {policy for side in sides for policy in side.policies if policy.place}
-    return aligned([(harmless(policy.name), harmless(policy.place)) for policy in sorted(policies)], padding=2)
+    return aligned([(one_line(policy.name), one_line(policy.place)) for policy in sorted(policies)], padding=2)
 
 
 def _disagreement(result: ProbeResult) -> str:

@@ -1,6 +1,6 @@
 """Columns of text, aligned as kubectl aligns them."""
 
-from ringfence.render.tables import aligned, table
+from ringfence.render.formats.text_table import aligned, table
 
 
 def test_columns_are_as_wide_as_their_widest_cell_and_three_blanks() -> None:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from ringfence.render.ages import age
+from ringfence.render.formats.ages import age
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 MINUTE, HOUR, DAY = 60, 3_600, 86_400

@@ -4,7 +4,7 @@ Source: kubectl 1.37, `pkg/describe/describe.go`; Kubernetes, `pkg/printers/inte
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime, tzinfo
 from functools import partial
@@ -25,8 +25,7 @@ from ringfence.model.objects import (
 )
 from ringfence.model.policies import DEFAULT_PROTOCOL, Direction, defaulted, rules_of
 from ringfence.model.validation import selector_errors
-from ringfence.render.ages import age
-from ringfence.render.tables import aligned, harmless, table
+from ringfence.render.formats import age, aligned, escape_as_kubectl, table
 
 _HIDDEN_ANNOTATION: Final = "kubectl.kubernetes.io/last-applied-configuration"
 _LONGEST_ANNOTATION: Final = 140
@@ -34,48 +33,52 @@ _Timestamp = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 def in_list_order(policies: Iterable[NetworkPolicy]) -> list[NetworkPolicy]:
-    """The policies in the order in which the API server lists them: that of their keys in its store."""
+    """The policies in the order in which the API server lists them: by their keys in etcd."""
     return sorted(policies, key=lambda policy: f"{namespace_of(policy)}/{policy.metadata.name}")
 
 
-def get(
-    policies: Iterable[NetworkPolicy],
-    *,
-    now: datetime,
-    all_namespaces: bool = False,
-    show_labels: bool = False,
-    label_columns: Sequence[str] = (),
-    headers: bool = True,
-) -> str:
-    """The table of `kubectl get networkpolicy`, in the order given; no text at all without policies.
+class TableOptions(msgspec.Struct, frozen=True):
+    """The options of `kubectl get` for its table: `-A`, `--show-labels`, `-L` and, negated, `--no-headers`."""
 
-    `now` must have a time zone. The options are kubectl's `-A`, `--show-labels`, `-L` and, negated, `--no-headers`.
+    namespaces: bool = False
+    labels: bool = False
+    label_columns: tuple[str, ...] = ()
+    headers: bool = True
+
+
+def policy_table(policies: Iterable[NetworkPolicy], *, now: datetime, options: TableOptions | None = None) -> str:
+    """The table of `kubectl get networkpolicy`, in the order given; empty if there are no policies.
+
+    `now` must have a time zone.
     """
-    columns = _columns(now, all_namespaces, show_labels, label_columns)
+    options = options or TableOptions()
+    columns = _columns(now, options)
     rows = [[cell(policy) for _, cell in columns] for policy in policies]
-    return table([header for header, _ in columns] if headers else None, rows)
+    return table([header for header, _ in columns] if options.headers else None, rows)
 
 
-def names(policies: Iterable[NetworkPolicy]) -> str:
+def names_text(policies: Iterable[NetworkPolicy]) -> str:
     """What `kubectl get networkpolicy -o name` prints."""
     return "".join(f"networkpolicy.networking.k8s.io/{policy.metadata.name}\n" for policy in policies)
 
 
-def describe_all(policies: Iterable[NetworkPolicy], *, zone: tzinfo | None = None) -> str:
-    """What `kubectl describe networkpolicies` prints: the policies in the order given, two empty lines between them."""
-    return "\n\n".join(describe(policy, zone=zone) for policy in policies)
+def description(policies: Iterable[NetworkPolicy], *, zone: tzinfo | None = None) -> str:
+    """What `kubectl describe networkpolicies` prints: the policies in the order given, two empty lines between them.
+
+    Times are in `zone`, by default the local one.
+    """
+    return "\n\n".join(_describe(policy, zone) for policy in policies)
 
 
-def describe(policy: NetworkPolicy, *, zone: tzinfo | None = None) -> str:
-    """What `kubectl describe networkpolicy` prints, with times in `zone`, by default the local one."""
-    text = harmless("".join(f"{line}\n" for line in _description(defaulted(policy), zone)))
+def _describe(policy: NetworkPolicy, zone: tzinfo | None) -> str:
+    text = escape_as_kubectl("".join(f"{line}\n" for line in _description_lines(defaulted(policy), zone)))
     # As in Go's tabwriter, a form feed is a line break at which all columns end.
     pages = [[re.split("[\t\v]", line) for line in page.split("\n")] for page in text.split("\f")]
     return "\n".join(line for page in pages for line in aligned(page, padding=2))
 
 
 def selector_text(selector: LabelSelector) -> str:
-    """A selector on one line: `app=web,!canary,tier in (api,web)`; `<none>` if empty, `<error>` if it is wrong."""
+    """A selector on one line: `app=web,!canary,tier in (api,web)`; `<none>` if empty, `<error>` if it is invalid."""
     if any(selector_errors(selector, "")):
         return "<error>"
     terms = [(key, f"{key}={value}") for key, value in selector.match_labels.items()]
@@ -93,18 +96,16 @@ def _requirement_text(requirement: LabelSelectorRequirement) -> str:
             return requirement.key
 
 
-def _columns(
-    now: datetime, all_namespaces: bool, show_labels: bool, label_columns: Sequence[str]
-) -> list[tuple[str, Callable[[NetworkPolicy], str]]]:
+def _columns(now: datetime, options: TableOptions) -> list[tuple[str, Callable[[NetworkPolicy], str]]]:
     columns: list[tuple[str, Callable[[NetworkPolicy], str]]] = [
         ("NAME", lambda policy: policy.metadata.name),
         ("POD-SELECTOR", lambda policy: selector_text(policy.spec.pod_selector)),
         ("AGE", lambda policy: age(_creation_time(policy), now)),
     ]
-    if all_namespaces:
+    if options.namespaces:
         columns.insert(0, ("NAMESPACE", namespace_of))
-    columns += [(key.rpartition("/")[2].upper(), partial(_label, key=key)) for key in label_columns]
-    if show_labels:
+    columns += [(key.rpartition("/")[2].upper(), partial(_label, key=key)) for key in options.label_columns]
+    if options.labels:
         columns.append(("LABELS", lambda policy: ",".join(sorted(_label_lines(policy))) or "<none>"))
     return columns
 
@@ -113,7 +114,7 @@ def _label(policy: NetworkPolicy, key: str) -> str:
     return (policy.metadata.labels or {}).get(key, "")
 
 
-def _description(policy: NetworkPolicy, zone: tzinfo | None) -> Iterator[str]:
+def _description_lines(policy: NetworkPolicy, zone: tzinfo | None) -> Iterator[str]:
     yield f"Name:\t{policy.metadata.name}"
     yield f"Namespace:\t{namespace_of(policy)}"
     yield f"Created on:\t{_time_text(_creation_time(policy), zone)}"
@@ -154,7 +155,7 @@ def _size(text: str) -> int:
 def _shortened(line: str) -> str:
     encoded = line.encode(errors="surrogatepass")
     limit = _LONGEST_ANNOTATION - 2
-    # kubectl may cut a character in two; half a character is not text, so it is left out here.
+    # kubectl cuts between bytes, even inside a character. Half a character is not text, so it is left out here.
     return f"{encoded[:limit].decode(errors='ignore')}..." if len(encoded) > limit else line
 
 
@@ -212,12 +213,14 @@ def _creation_time(policy: NetworkPolicy) -> datetime | None:
     try:
         return msgspec.convert(policy.metadata.creation_timestamp, _Timestamp | None)
     except msgspec.ValidationError:
-        return None  # No cluster holds such an object; decoding it from a file is where to complain.
+        # An API server holds no such object, and decoding reports it in a file.
+        return None
 
 
 def _time_text(moment: datetime | None, zone: tzinfo | None) -> str:
     if moment is None:
         return "0001-01-01 00:00:00 +0000 UTC"
-    with suppress(OverflowError):  # The first and the last day that there is have no local time everywhere.
+    # The first and the last day of the calendar have no local time in some zones.
+    with suppress(OverflowError):
         moment = moment.astimezone(zone)
     return f"{moment.replace(tzinfo=None, microsecond=0)} {moment:%z %Z}"

@@ -12,8 +12,16 @@ from hypothesis import strategies as st
 
 from ringfence.analysis.connections import Connection
 from ringfence.engine.population.pods import Reference
-from ringfence.render.connections import FORMATS, comma_separated, dot, markdown, mermaid, party, text
-from ringfence.render.tables import harmless
+from ringfence.render.connection_views import (
+    CONNECTION_FORMATS,
+    connections_csv,
+    connections_dot,
+    connections_markdown,
+    connections_mermaid,
+    connections_table,
+)
+from ringfence.render.ends import short_text
+from ringfence.render.formats import one_line
 from ringfence.sets.addresses import ALL_ADDRESSES, Addresses
 from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
 
@@ -53,11 +61,11 @@ FOUND = [
     ],
 )
 def test_an_end_in_few_words(end: Reference | Addresses, written: str) -> None:
-    assert party(end) == written
+    assert short_text(end) == written
 
 
 def test_a_table_in_the_manner_of_kubectl() -> None:
-    assert text(FOUND) == (
+    assert connections_table(FOUND) == (
         "SOURCE                DESTINATION           TRAFFIC\n"
         "prod/Deployment/api   prod/db               TCP 3306\n"
         "prod/db               192.168.5.10/32       TCP 80,443\n"
@@ -68,7 +76,7 @@ def test_a_table_in_the_manner_of_kubectl() -> None:
 
 def test_csv_names_addresses_in_full() -> None:
     many = addresses("10.0.0.0/32", "10.0.0.2/32", "10.0.0.4/32", "10.0.0.6/32", "10.0.0.8/32")
-    assert rows_of_csv(comma_separated([Connection(DB, many, MYSQL), Connection(ALL_ADDRESSES, DB, MYSQL)])) == [
+    assert rows_of_csv(connections_csv([Connection(DB, many, MYSQL), Connection(ALL_ADDRESSES, DB, MYSQL)])) == [
         ["source", "destination", "traffic"],
         ["prod/db", "10.0.0.0/32 10.0.0.2/32 10.0.0.4/32 10.0.0.6/32 10.0.0.8/32", "TCP 3306"],
         ["0.0.0.0/0 ::/0", "prod/db", "TCP 3306"],
@@ -76,7 +84,7 @@ def test_csv_names_addresses_in_full() -> None:
 
 
 def test_markdown() -> None:
-    assert markdown(FOUND[:2]) == (
+    assert connections_markdown(FOUND[:2]) == (
         "| source | destination | traffic |\n"
         "|---|---|---|\n"
         "| prod/Deployment/api | prod/db | TCP 3306 |\n"
@@ -85,7 +93,7 @@ def test_markdown() -> None:
 
 
 def test_dot_draws_a_box_around_each_namespace() -> None:
-    graph = Dot(dot(FOUND))
+    graph = Dot(connections_dot(FOUND))
     assert graph.boxes == {"prod": {"Deployment/api", "db"}, "ops": {"DaemonSet/log"}}
     assert graph.outside == {"192.168.5.10/32", "any address"}
     assert graph.edges == [
@@ -97,7 +105,7 @@ def test_dot_draws_a_box_around_each_namespace() -> None:
 
 
 def test_mermaid_draws_the_same() -> None:
-    chart = Mermaid(mermaid(FOUND))
+    chart = Mermaid(connections_mermaid(FOUND))
     assert chart.boxes == {"prod": {"Deployment/api", "db"}, "ops": {"DaemonSet/log"}}
     assert chart.outside == {"192.168.5.10/32", "any address"}
     assert chart.edges == [
@@ -108,17 +116,17 @@ def test_mermaid_draws_the_same() -> None:
     ]
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", CONNECTION_FORMATS)
 def test_nothing_to_draw_is_no_error(name: str) -> None:
-    assert isinstance(FORMATS[name]([]), str)
+    assert isinstance(CONNECTION_FORMATS[name]([]), str)
 
 
 def test_different_addresses_are_different_nodes_though_they_look_alike() -> None:
     """What is left of all addresses without one begins with the same CIDRs whichever one it is."""
     rest = [ALL_ADDRESSES - addresses(f"192.168.5.{last}") for last in (10, 11)]
-    assert party(rest[0]) == party(rest[1])
+    assert short_text(rest[0]) == short_text(rest[1])
     found = [Connection(API, rest[0], MYSQL), Connection(DB, rest[1], MYSQL)]
-    assert len(Dot(dot(found)).nodes) == len(Mermaid(mermaid(found)).nodes) == 4
+    assert len(Dot(connections_dot(found)).nodes) == len(Mermaid(connections_mermaid(found)).nodes) == 4
 
 
 # --- hostile names ----------------------------------------------------------------------------------------------------
@@ -149,36 +157,38 @@ found_connections = st.lists(st.builds(Connection, references, references, st.ju
 
 @given(found_connections)
 def test_csv_gives_back_every_name(found: list[Connection]) -> None:
-    rows = rows_of_csv(comma_separated(found))
-    assert rows[1:] == [[harmless(party(one.source)), harmless(party(one.destination)), "TCP 3306"] for one in found]
+    rows = rows_of_csv(connections_csv(found))
+    assert rows[1:] == [
+        [one_line(short_text(one.source)), one_line(short_text(one.destination)), "TCP 3306"] for one in found
+    ]
 
 
 @given(found_connections)
 def test_a_line_of_a_table_is_a_connection(found: list[Connection]) -> None:
-    assert len(text(found).split("\n")) == (len(found) + 2 if found else 1)
-    assert "\x1b" not in text(found)
-    assert "\r" not in text(found)
+    assert len(connections_table(found).split("\n")) == (len(found) + 2 if found else 1)
+    assert "\x1b" not in connections_table(found)
+    assert "\r" not in connections_table(found)
 
 
 @given(found_connections)
 def test_a_row_of_markdown_is_a_connection_of_three_cells(found: list[Connection]) -> None:
-    lines = markdown(found).split("\n")
+    lines = connections_markdown(found).split("\n")
     assert len(lines) == len(found) + 3
     assert all(len(re.findall(r"(?<!\\)(?:\\\\)*\|", line)) == 4 for line in lines[:-1])
 
 
 @given(found_connections)
 def test_no_name_breaks_out_of_a_dot_graph(found: list[Connection]) -> None:
-    graph = Dot(dot(found))
+    graph = Dot(connections_dot(found))
     ends = {end for one in found for end in (one.source, one.destination)}
     assert len(graph.nodes) == len(ends)
     assert len(graph.edges) == len(found)
-    assert graph.boxes.keys() == {harmless(end.namespace) for end in ends if isinstance(end, Reference)}
+    assert graph.boxes.keys() == {one_line(end.namespace) for end in ends if isinstance(end, Reference)}
 
 
 @given(found_connections)
 def test_no_name_breaks_out_of_a_mermaid_chart(found: list[Connection]) -> None:
-    chart = Mermaid(mermaid(found))
+    chart = Mermaid(connections_mermaid(found))
     ends = {end for one in found for end in (one.source, one.destination)}
     assert len(chart.nodes) == len(ends)
     assert len(chart.edges) == len(found)
@@ -210,7 +220,12 @@ class Dot:
             assert token, written[at:]
             quoted, mark, word = token.groups()
             yield (
-                mark or word or '"' + re.sub(r"\\(.)", lambda one: {"n": "\n"}.get(one[1], one[1]), quoted, flags=re.S)
+                mark
+                or word
+                or '"'
+                + re.sub(r"\\(.)", lambda one: {"n": "\n"}.get(one[1], one[1]), quoted, flags=re.S).replace(
+                    "&amp;", "&"
+                )
             )
             at = token.end()
 

@@ -13,7 +13,14 @@ from hypothesis import given
 from tests.model.policy_trees import Tree, policies, written
 
 from ringfence.model.objects import NetworkPolicy
-from ringfence.render.kubectl import describe, describe_all, get, in_list_order, names, selector_text
+from ringfence.render.policies import (
+    TableOptions,
+    description,
+    in_list_order,
+    names_text,
+    policy_table,
+    selector_text,
+)
 
 CASES: Final = Path(__file__).parent.parent / "cases" / "kubectl"
 NOW: Final = datetime(2024, 5, 11, 7, 8, 9, tzinfo=UTC)
@@ -35,17 +42,17 @@ DESCRIBED: Final = sorted((CASES / "describe").glob("*.yaml"))
 @pytest.mark.parametrize("case", POLICIES, ids=lambda case: f"{case.metadata.namespace}-{case.metadata.name}")
 def test_describe(case: NetworkPolicy) -> None:
     expected = CASES / f"describe-{case.metadata.namespace}-{case.metadata.name}.txt"
-    assert describe(case, zone=UTC) == expected.read_text()
+    assert description([case], zone=UTC) == expected.read_text()
 
 
 @pytest.mark.parametrize("path", DESCRIBED, ids=lambda path: path.stem)
 def test_describe_what_policies_can_say(path: Path) -> None:
     [case] = read(path)
-    assert describe(case, zone=UTC) == path.with_suffix(".txt").read_text()
+    assert description([case], zone=UTC) == path.with_suffix(".txt").read_text()
 
 
 def test_describe_all_in_the_order_of_the_api_server() -> None:
-    assert describe_all(in_list_order(POLICIES), zone=UTC) == (CASES / "describe-all.txt").read_text()
+    assert description(in_list_order(POLICIES), zone=UTC) == (CASES / "describe-all.txt").read_text()
 
 
 def test_a_namespace_is_listed_by_its_key_in_the_store() -> None:
@@ -63,7 +70,7 @@ def test_a_namespace_is_listed_by_its_key_in_the_store() -> None:
     ],
 )
 def test_describe_writes_times_in_the_zone_of_the_reader(zone: str, text: str) -> None:
-    described = describe(policy("p", created="2024-05-06T07:08:09Z"), zone=ZoneInfo(zone))
+    described = description([policy("p", created="2024-05-06T07:08:09Z")], zone=ZoneInfo(zone))
     assert f"\nCreated on:   {text}\n" in described
 
 
@@ -71,31 +78,31 @@ def test_the_zone_of_the_reader_is_the_local_one(monkeypatch: pytest.MonkeyPatch
     with monkeypatch.context() as patch:
         patch.setenv("TZ", "Asia/Kolkata")
         time.tzset()
-        described = describe(policy("p", created="2024-05-06T07:08:09Z"))
+        described = description([policy("p", created="2024-05-06T07:08:09Z")])
     time.tzset()
     assert "\nCreated on:   2024-05-06 12:38:09 +0530 IST\n" in described
 
 
 @pytest.mark.parametrize("created", ["2024-05-06T09:08:09+02:00", "2024-05-06T07:08:09.75Z"])
 def test_describe_understands_every_way_to_write_a_time(created: str) -> None:
-    assert "\nCreated on:   2024-05-06 07:08:09 +0000 UTC\n" in describe(policy("p", created=created), zone=UTC)
+    assert "\nCreated on:   2024-05-06 07:08:09 +0000 UTC\n" in description([policy("p", created=created)], zone=UTC)
 
 
 @pytest.mark.parametrize("created", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
 @pytest.mark.parametrize("hours", [-11, 14])
 def test_the_ends_of_time_can_be_described(created: str, hours: int) -> None:
-    assert "Created on:" in describe(policy("p", created=created), zone=timezone(timedelta(hours=hours)))
+    assert "Created on:" in description([policy("p", created=created)], zone=timezone(timedelta(hours=hours)))
 
 
 def test_a_long_line_is_cut_between_characters() -> None:
-    described = describe(policy("p", annotations={"note": "é" * 100}), zone=UTC)
+    described = description([policy("p", annotations={"note": "é" * 100})], zone=UTC)
     assert f"\n{' ' * 16}{'é' * 69}...\n" in described
-    described = describe(policy("p", annotations={"note": "e" + "é" * 100}), zone=UTC)
+    described = description([policy("p", annotations={"note": "e" + "é" * 100})], zone=UTC)
     assert f"\n{' ' * 16}e{'é' * 68}...\n" in described
 
 
 def test_get() -> None:
-    assert get(in_list_order(POLICIES)[3:], now=NOW) == (
+    assert policy_table(in_list_order(POLICIES)[3:], now=NOW) == (
         "NAME            POD-SELECTOR     AGE\n"
         "db-and-backup   role=db,tier=1   5d\n"
         "db-policy       role=db          5d\n"
@@ -104,7 +111,7 @@ def test_get() -> None:
 
 
 def test_get_in_all_namespaces() -> None:
-    assert get(in_list_order(POLICIES), now=NOW, all_namespaces=True) == (
+    assert policy_table(in_list_order(POLICIES), now=NOW, options=TableOptions(namespaces=True)) == (
         "NAMESPACE   NAME                POD-SELECTOR                                               AGE\n"
         "default     allow-all-ingress   <none>                                                     5d\n"
         "default     egress-only         app=job                                                    5d\n"
@@ -121,7 +128,9 @@ def test_get_with_labels() -> None:
         policy("q", labels={"team": "web"}),
         policy("r"),
     ]
-    assert get(shown, now=NOW, show_labels=True, label_columns=["example.com/team", "team"]) == (
+    assert policy_table(
+        shown, now=NOW, options=TableOptions(labels=True, label_columns=("example.com/team", "team"))
+    ) == (
         "NAME   POD-SELECTOR   AGE         TEAM   TEAM   LABELS\n"
         "p      <none>         <unknown>   data          a-b=1,a=2,example.com/team=data\n"
         "q      <none>         <unknown>          web    team=web\n"
@@ -130,15 +139,15 @@ def test_get_with_labels() -> None:
 
 
 def test_get_without_headers() -> None:
-    assert get([policy("p")], now=NOW, headers=False) == "p     <none>   <unknown>\n"
+    assert policy_table([policy("p")], now=NOW, options=TableOptions(headers=False)) == "p     <none>   <unknown>\n"
 
 
 def test_get_nothing() -> None:
-    assert get([], now=NOW) == names([]) == describe_all([]) == ""
+    assert policy_table([], now=NOW) == names_text([]) == description([]) == ""
 
 
 def test_names() -> None:
-    assert names([policy("p"), policy("q", "prod")]) == (
+    assert names_text([policy("p"), policy("q", "prod")]) == (
         "networkpolicy.networking.k8s.io/p\nnetworkpolicy.networking.k8s.io/q\n"
     )
 
@@ -174,5 +183,5 @@ def test_selectors(selector: str, text: str) -> None:
 @given(policies)
 def test_any_policy_can_be_printed(tree: Tree) -> None:
     case = msgspec.convert(tree, NetworkPolicy)
-    assert describe(case, zone=UTC).endswith("\n")
-    assert get([case], now=NOW, all_namespaces=True, show_labels=True).count("\n") == 2
+    assert description([case], zone=UTC).endswith("\n")
+    assert policy_table([case], now=NOW, options=TableOptions(namespaces=True, labels=True)).count("\n") == 2

@@ -23,7 +23,7 @@ class JUnitCase(msgspec.Struct, frozen=True):
     failure: str = ""
 
 
-def junit(suite_name: str, cases: Sequence[JUnitCase]) -> str:
+def junit_text(suite_name: str, cases: Sequence[JUnitCase]) -> str:
     """A document with one test suite."""
     root = ElementTree.Element("testsuites")
     suite = ElementTree.SubElement(

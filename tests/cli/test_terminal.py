@@ -53,4 +53,4 @@ def test_what_is_skipped_is_named_when_asked_for(command: str, tmp_path: Path) -
     arguments = [*command.split(), "-f", EXAMPLE, "-f", str(tmp_path)]
     assert CliRunner().invoke(cli, arguments).stderr == ""
     named = CliRunner().invoke(cli, [*arguments, "-v"]).stderr
-    assert named == "skipped, of kinds without a meaning here: 1 ConfigMap, 2 Secret\n"
+    assert named == "skipped objects of unsupported kinds: 1 ConfigMap, 2 Secret\n"

@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
+from ringfence.render.formats.terminal import escape_controls
+
 
 def table(headers: Sequence[str] | None, rows: Iterable[Sequence[str]]) -> str:
     """Rows under their headers, one line each, three blanks between columns; no text at all without rows.
@@ -35,11 +37,6 @@ def aligned(lines: Iterable[Sequence[str]], *, padding: int, least: int = 0) -> 
     return ["".join(line) for line in padded]
 
 
-def harmless(text: str) -> str:
-    """`text` without what a terminal would obey: an object's author must not steer its reader's screen."""
-    return text.replace("\x1b", "^[").replace("\r", "\\r")
-
-
 def _one_line(cell: str) -> str:
     first, *more = re.split("[\f\n\r]", cell, maxsplit=1)
-    return harmless(first) + "..." * len(more)
+    return escape_controls(first) + "..." * len(more)

@@ -9,7 +9,7 @@ from tests.semantics.judges import cluster_of
 from tests.semantics.objects import admits, block, labelled, pod, pods, policy, port
 
 from ringfence import Cluster
-from ringfence.render.explanations import explanation, headline
+from ringfence.render.answers import explanation, headline
 
 
 @pytest.fixture

@@ -37,10 +37,10 @@ def test_policies_are_named_as_kubectl_lets_one_name_them(words: str) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("pods", "'pods' is no resource that is read here; write netpol"),
-        ("netpol/db-policy x", "'x' is no resource that is read here; write netpol"),
-        ("netpol netpol/db-policy", "write netpol NAME NAME, or netpol/NAME netpol/NAME"),
-        ("netpol/", "write netpol NAME NAME, or netpol/NAME netpol/NAME"),
+        ("pods", "'pods' is not a supported resource: use netpol"),
+        ("netpol/db-policy x", "'x' is not a supported resource: use netpol"),
+        ("netpol netpol/db-policy", "use netpol NAME NAME or netpol/NAME netpol/NAME"),
+        ("netpol/", "use netpol NAME NAME or netpol/NAME netpol/NAME"),
         ("", "Missing argument 'netpol [NAME]...'"),
     ],
 )

@@ -1,0 +1,220 @@
+"""An answer and its reasons, as text and as JSON (docs/formats.md).
+
+The text:
+
+no: prod/web -> prod/db on TCP 3306
+
+egress of prod/web: allowed: no policy isolates it
+ingress of prod/db: denied
+  prod/db-policy  (db.yaml:1)
+    ✗ ingress[0]: no peer selects prod/web  (db.yaml:14)
+        from[0]: podSelector wants name=api-pod, prod/web has name=web  (db.yaml:17)
+"""
+
+from collections.abc import Iterator, Sequence
+
+from ringfence.analysis.edits import Edit
+from ringfence.analysis.questions import Answer, Pair
+from ringfence.engine.answers import End, PairReason, PolicyReason, RuleReason, SideReason, end_text
+from ringfence.engine.population import Member, Reference
+from ringfence.model.origin import Place
+from ringfence.render.ends import end_json, traffic_json
+from ringfence.render.formats import Json, json_text, one_line
+from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
+
+_MOST_PAIRS = 3
+
+
+def headline(answer: Answer) -> str:
+    """The answer in one line: `no: prod/web -> prod/db on TCP 3306`."""
+    question = f"{answer.source.text} -> {answer.destination.text}"
+    if answer.port is not None:
+        question += f" on {answer.protocol} {answer.port}"
+    else:
+        question += f": {answer.traffic if answer else 'nothing passes'}"
+    return one_line(f"{'yes' if answer else 'no'}: {question}{_denied_pairs(answer)}")
+
+
+def explanation(answer: Answer, edits: Sequence[Edit] = ()) -> str:
+    """The answer, each policy and rule of both sides with its place, the assumptions, and the edits that reverse it."""
+    lines = [headline(answer), *_service(answer)]
+    for reason in answer.reasons[:_MOST_PAIRS]:
+        lines.append("")
+        if len(answer.pairs) > 1:
+            lines.append(f"{_mark(reason.allowed)} {end_text(reason.source)} -> {end_text(reason.destination)}")
+        lines += [*_side(reason.egress, reason.asked), *_side(reason.ingress, reason.asked)]
+    if len(answer.reasons) > _MOST_PAIRS:
+        lines += ["", f"... and {len(answer.reasons) - _MOST_PAIRS} more pairs of pods"]
+    if answer.assumptions:
+        lines += ["", "assumptions:", *(f"  ? {assumption}" for assumption in answer.assumptions)]
+    lines += _edits(answer, edits)
+    # A line break in a name must not start a line that looks like another answer.
+    return "\n".join(map(one_line, lines))
+
+
+def answer_json(answer: Answer, edits: Sequence[Edit] | None = None) -> str:
+    """The answer as JSON: the reasons of the pair that decided it, and all pairs if there are several.
+
+    With `edits`, also the edits that reverse the answer.
+    """
+    deciding = answer.reasons[0]
+    written: Json = {
+        "allowed": answer.allowed,
+        "source": _endpoint_json(answer.source.reference, [pair.source for pair in answer.pairs]),
+        "destination": _endpoint_json(answer.destination.reference, [pair.destination for pair in answer.pairs]),
+        "protocol": answer.protocol if answer.port is not None else None,
+        "port": answer.port,
+    }
+    if answer.port is None:
+        written["traffic"] = traffic_json(answer.traffic)
+    written["egress"] = _side_json(deciding.egress)
+    written["ingress"] = _side_json(deciding.ingress)
+    if len(answer.pairs) > 1 or answer.destination.service:
+        written["pairs"] = [_pair_json(reason, port) for reason, port in zip(answer.reasons, answer.ports, strict=True)]
+    written["assumptions"] = list(answer.assumptions)
+    if edits is not None:
+        written["edits"] = [
+            {"action": edit.action, **_place_json(edit.place), "lines": list(edit.lines), "others": edit.others}
+            for edit in edits
+        ]
+    return json_text(written)
+
+
+def _edits(answer: Answer, edits: Sequence[Edit]) -> Iterator[str]:
+    if edits:
+        yield ""
+        yield f"the smallest edit that would {'forbid' if answer else 'allow'} it, checked by the engine:"
+    for edit in edits:
+        yield f"  {edit.action}{_at(edit.place)}"
+        yield from (f"      {line}" for line in edit.lines)
+        if edit.others:
+            effect = "lose" if answer else "gain"
+            yield f"    (other pairs of pods that {effect} it with this: {edit.others} at most)"
+
+
+def _denied_pairs(answer: Answer) -> str:
+    """The pairs for which the answer is no, if there are several pairs."""
+    denied = len(answer.denied)
+    if not denied or len(answer.pairs) == 1:
+        return ""
+    named = ", ".join(map(_pair, answer.denied[:_MOST_PAIRS])) + (", ..." if denied > _MOST_PAIRS else "")
+    return f" ({denied} of {len(answer.pairs)} pairs: {named})"
+
+
+def _pair(pair: Pair) -> str:
+    return f"{end_text(pair.source)} -> {end_text(pair.destination)}"
+
+
+def _service(answer: Answer) -> Iterator[str]:
+    """The pods and target ports behind a Service."""
+    if answer.destination.service:
+        targets = [(end_text(pair.destination), pair.protocol, pair.port) for pair in answer.pairs]
+        for name, protocol, port in dict.fromkeys(targets):
+            yield f"  {answer.destination.reference} leads to {name}" + (f" on {protocol} {port}" if port else "")
+
+
+def _side(side: SideReason, asked: Traffic | None) -> Iterator[str]:
+    end = end_text(side.subject)
+    verdict = "allowed" if side.allowed else "denied"
+    if side.denied_over:
+        verdict += f" over {' and '.join(map(str, side.denied_over))}, though not over the other family"
+    if side.denied_for:
+        verdict += f" for {end_text(side.denied_for)}, though not for all of {end_text(side.peer)}"
+    head = f"{side.direction.field} of {end}: {verdict}"
+    if side.exempt:
+        yield f"{head}: {side.exempt}"
+    elif not side.isolated:
+        yield f"{head}: no policy isolates it"
+    else:
+        if asked is None and side.traffic != ALL_TRAFFIC and side.allowed:
+            head += f" on {side.traffic}"
+        yield head
+        for policy in side.policies:
+            yield from _policy(policy, side)
+
+
+def _policy(reason: PolicyReason, side: SideReason) -> Iterator[str]:
+    yield f"  {reason.policy.namespace}/{reason.policy.name}{_at(reason.place)}"
+    if not reason.rules:
+        yield f"    ✗ it has no {side.direction.field} rules, so it allows nothing"
+    for rule in reason.rules:
+        yield from _rule(rule, side)
+
+
+def _rule(rule: RuleReason, side: SideReason) -> Iterator[str]:
+    yield f"    {_mark(rule.allows)} {side.direction.field}[{rule.index}]: {rule.reason}{_at(rule.place)}"
+    for peer in rule.peers:
+        if not rule.selects:
+            yield f"        {side.direction.peers_field}[{peer.index}]: {peer.reason}{_at(peer.place)}"
+    for hint in rule.hints:
+        yield f"        hint: {hint}"
+
+
+def _mark(allowed: bool) -> str:
+    return "✓" if allowed else "✗"
+
+
+def _at(place: Place | None) -> str:
+    return f"  ({place})" if place else ""
+
+
+def _endpoint_json(reference: Reference | None, ends: list[End]) -> Json:
+    """An endpoint: one object, addresses, or several pods."""
+    if reference:
+        return end_json(reference)
+    different = list(dict.fromkeys(ends))
+    return _one_end_json(different[0]) if len(different) == 1 else {"pods": [_one_end_json(end) for end in different]}
+
+
+def _one_end_json(end: End) -> Json:
+    return end_json(end.reference if isinstance(end, Member) else end)
+
+
+def _pair_json(reason: PairReason, port: int | None) -> Json:
+    return {
+        "source": _one_end_json(reason.source),
+        "destination": _one_end_json(reason.destination),
+        "port": port,
+        "allowed": reason.allowed,
+    }
+
+
+def _side_json(side: SideReason) -> Json:
+    written: Json = {"isolated": side.isolated, "allowed": side.allowed}
+    if side.exempt:
+        written["exempt"] = side.exempt
+    written["policies"] = [_policy_json(one) for one in side.policies]
+    return written
+
+
+def _policy_json(reason: PolicyReason) -> Json:
+    return {
+        "namespace": reason.policy.namespace,
+        "name": reason.policy.name,
+        **_place_json(reason.place),
+        "rules": [_rule_json(rule) for rule in reason.rules],
+    }
+
+
+def _rule_json(rule: RuleReason) -> Json:
+    written: Json = {
+        "index": rule.index,
+        "allows": rule.allows,
+        "reason": rule.reason,
+        **_line_json(rule.place),
+        "peers": [
+            {"index": peer.index, "matches": peer.matches, "reason": peer.reason, **_line_json(peer.place)}
+            for peer in rule.peers
+        ],
+    }
+    if rule.hints:
+        written["hints"] = list(rule.hints)
+    return written
+
+
+def _place_json(place: Place | None) -> Json:
+    return {"file": place.file, "line": place.line} if place else {}
+
+
+def _line_json(place: Place | None) -> Json:
+    return {"line": place.line} if place else {}

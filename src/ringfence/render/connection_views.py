@@ -1,0 +1,89 @@
+"""Allowed connections as a table, CSV, Markdown, graphs and JSON (docs/formats.md)."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final
+
+from ringfence.analysis.connections import Connection
+from ringfence.engine.population import Reference
+from ringfence.render.ends import end_json, full_text, short_text, traffic_json
+from ringfence.render.formats import (
+    Graph,
+    GraphEdge,
+    GraphNode,
+    csv_text,
+    dot_text,
+    json_items,
+    markdown_table,
+    mermaid_text,
+    table,
+)
+from ringfence.sets.addresses import Addresses
+
+_COLUMNS: Final = ("source", "destination", "traffic")
+
+
+def connections_table(connections: Iterable[Connection]) -> str:
+    """A table in the style of kubectl."""
+    return table([column.upper() for column in _COLUMNS], _short_rows(connections))
+
+
+def connections_csv(connections: Iterable[Connection]) -> str:
+    """CSV with a header line, and all CIDRs of each end."""
+    rows = ((full_text(one.source), full_text(one.destination), str(one.traffic)) for one in connections)
+    return csv_text([_COLUMNS, *rows])
+
+
+def connections_markdown(connections: Iterable[Connection]) -> str:
+    """A Markdown table."""
+    return markdown_table(_COLUMNS, _short_rows(connections))
+
+
+def connections_dot(connections: Iterable[Connection]) -> str:
+    """A Graphviz graph with a box around each namespace."""
+    return dot_text(_graph(connections), "connections")
+
+
+def connections_mermaid(connections: Iterable[Connection]) -> str:
+    """A Mermaid flowchart with a box around each namespace."""
+    return mermaid_text(_graph(connections))
+
+
+CONNECTION_FORMATS: Final[dict[str, Callable[[Iterable[Connection]], str]]] = {
+    "table": connections_table,
+    "csv": connections_csv,
+    "markdown": connections_markdown,
+    "dot": connections_dot,
+    "mermaid": connections_mermaid,
+}
+"""The views that are written as a whole, by the name of the format."""
+
+
+def connections_json(connections: Iterable[Connection]) -> Iterator[str]:
+    """JSON, streamed in pieces."""
+    yield '{"connections": '
+    yield from json_items(
+        {"source": end_json(one.source), "destination": end_json(one.destination), "traffic": traffic_json(one.traffic)}
+        for one in connections
+    )
+    yield "}\n"
+
+
+def _short_rows(connections: Iterable[Connection]) -> Iterator[tuple[str, str, str]]:
+    for one in connections:
+        yield short_text(one.source), short_text(one.destination), str(one.traffic)
+
+
+def _graph(connections: Iterable[Connection]) -> Graph:
+    positions: dict[Reference | Addresses, int] = {}
+    edges = []
+    for one in connections:
+        start = positions.setdefault(one.source, len(positions))
+        end = positions.setdefault(one.destination, len(positions))
+        edges.append(GraphEdge(start, end, str(one.traffic)))
+    return Graph(tuple(map(_node, positions)), tuple(edges))
+
+
+def _node(end: Reference | Addresses) -> GraphNode:
+    if isinstance(end, Addresses) or not end.namespace:
+        return GraphNode(short_text(end))
+    return GraphNode(short_text(end).removeprefix(f"{end.namespace}/"), box=end.namespace)

@@ -1,0 +1,38 @@
+"""Formats: one writer for each, which knows how its format escapes, and nothing of what it writes."""
+
+from ringfence.render.formats.ages import age
+from ringfence.render.formats.csv import csv_text
+from ringfence.render.formats.dot import dot_text
+from ringfence.render.formats.graph import Graph, GraphEdge, GraphNode
+from ringfence.render.formats.json import Json, json_items, json_line, json_text
+from ringfence.render.formats.junit import JUnitCase, junit_text
+from ringfence.render.formats.markdown import markdown_list, markdown_table, markdown_text
+from ringfence.render.formats.mermaid import mermaid_text
+from ringfence.render.formats.terminal import escape_as_kubectl, escape_controls, one_line
+from ringfence.render.formats.text_table import aligned, table
+from ringfence.render.formats.yaml import yaml_text
+
+__all__ = [
+    "Graph",
+    "GraphEdge",
+    "GraphNode",
+    "JUnitCase",
+    "Json",
+    "age",
+    "aligned",
+    "csv_text",
+    "dot_text",
+    "escape_as_kubectl",
+    "escape_controls",
+    "json_items",
+    "json_line",
+    "json_text",
+    "junit_text",
+    "markdown_list",
+    "markdown_table",
+    "markdown_text",
+    "mermaid_text",
+    "one_line",
+    "table",
+    "yaml_text",
+]

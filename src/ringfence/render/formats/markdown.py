@@ -1,0 +1,39 @@
+"""Markdown: tables and lists whose texts have no markup of their own.
+
+Sources: CommonMark 0.31, section 2.4 (backslash escapes); GitHub Flavored Markdown, section 4.10 (tables).
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from ringfence.render.formats.terminal import one_line
+
+_MARKUP: Final = re.compile(r"[\\`*_\[\]<&|~]")
+
+
+def markdown_table(headers: Sequence[str], rows: Iterable[Iterable[str]]) -> str:
+    """Rows as a table, one line each."""
+    lines = [_row(headers), "|---" * len(headers) + "|", *map(_row, rows)]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def markdown_list(items: Iterable[str]) -> str:
+    """Texts as a bulleted list, one line each."""
+    return "".join(f"* {_literal_start(markdown_text(item))}\n" for item in items)
+
+
+def markdown_text(text: str) -> str:
+    """A text in which no character is markup, on one line."""
+    return _MARKUP.sub(r"\\\g<0>", one_line(text))
+
+
+def _row(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(map(markdown_text, cells)) + " |"
+
+
+def _literal_start(text: str) -> str:
+    """`text` with a start that is not taken for a heading, a quotation or another list."""
+    if re.match(r"[#+>-]", text):
+        return f"\\{text}"
+    return re.sub(r"^(\d+)([.)])(?=\s|$)", r"\1\\\2", text.lstrip())

@@ -1,0 +1,29 @@
+"""Mermaid flowcharts, which GitHub and many other Markdown readers draw.
+
+Source: mermaid.js.org, "Flowcharts", "Entity codes to escape characters" and "Markdown strings".
+"""
+
+from typing import Final
+
+from ringfence.render.formats.graph import Graph
+from ringfence.render.formats.terminal import one_line
+
+# `#` starts an entity code, `"` ends a label, a backquote starts a Markdown string, `%%{` starts a directive wherever
+# it stands, and labels are HTML to the browser.
+_ENTITIES: Final = str.maketrans({character: f"#{ord(character)};" for character in '#"`%<>&\\'})
+
+
+def mermaid_text(graph: Graph) -> str:
+    """A graph as a flowchart, drawn from left to right."""
+    lines = ["flowchart LR"]
+    for number, (title, members) in enumerate(graph.boxes()):
+        nodes = [f"    node_{member}[{_quoted(graph.nodes[member].label)}]" for member in members]
+        lines += [f"  subgraph namespace_{number}[{_quoted(title)}]", *nodes, "  end"] if title else nodes
+    for edge in graph.edges:
+        lines.append(f"  node_{edge.start} -->|{_quoted(edge.label)}| node_{edge.end}")
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    # Mermaid does not accept an empty label.
+    return f'"{one_line(text).translate(_ENTITIES) or " "}"'

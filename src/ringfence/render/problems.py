@@ -1,0 +1,35 @@
+"""What is wrong with the input, with file and line."""
+
+from collections.abc import Iterable
+
+from ringfence.model.origin import Place, Range
+from ringfence.model.problems import Problem
+from ringfence.render.formats import Json, json_text
+
+
+def problem_text(problem: Problem) -> str:
+    """A problem in one line, with its place; further lines of its message are indented."""
+    return str(problem).replace("\n", "\n  ")
+
+
+def problems_json(problems: Iterable[Problem]) -> str:
+    """The problems as JSON (docs/formats.md)."""
+    return json_text({"problems": [_problem(one) for one in problems]})
+
+
+def _problem(problem: Problem) -> Json:
+    written: Json = {
+        "code": str(problem.code),
+        "severity": str(problem.severity),
+        "file": problem.place.file,
+        **_range(problem.place),
+        "object": problem.object,
+        "message": problem.message,
+    }
+    if problem.fix:
+        written["fix"] = {**_range(problem.fix.range), "newText": problem.fix.new_text}
+    return written
+
+
+def _range(part: Place | Range) -> Json:
+    return {"line": part.line, "column": part.column, "endLine": part.end_line, "endColumn": part.end_column}
