@@ -49,7 +49,7 @@ def _row(state: State, identity: Identity, direction: Direction, protocol: str, 
     """The peers that are allowed over each family that they share with the identity, of which there must be one."""
     population = state.population
     having = {family: population.in_family(family) for family in identity.families}
-    telling = population.telling_families()
+    telling = population.decisive_families()
     families = [family for family in telling if family in having] or telling[:1]
     over = (
         tiers.peers_allowed_port(state.tiers, identity, direction, family, protocol, port, population.everyone)

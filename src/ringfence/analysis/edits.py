@@ -303,7 +303,7 @@ def _admitted(state: State, side: SideReason, asked: Traffic | None) -> int:
     assert isinstance(side.subject, Member)
     population = state.population
     identity = state.identity(side.subject)
-    family = population.telling_families()[0]
+    family = population.decisive_families()[0]
     cells = tiers.allowed_peers(state.tiers, identity, side.direction, family, population.everyone)
     passes: Callable[[Traffic], bool] = bool if asked is None else lambda traffic: not asked - traffic
     return sum(len(peer) for peers, traffic in cells if passes(traffic) for peer in population.identities(peers))

@@ -94,7 +94,7 @@ def _pods(endpoint: Endpoint, ends: Iterable[End]) -> list[Member]:
 def _meeting(state: State, pod: Member, direction: Direction, protocol: str, port: int) -> Bitset:
     """The identities with which `pod`, in `direction`, is allowed a port by its own side and by theirs."""
     population, identity = state.population, state.identity(pod)
-    families = [family for family in population.telling_families() if family in identity.families]
+    families = [family for family in population.decisive_families() if family in identity.families]
     if len(families) < 2:
         over = _meeting_over(state, identity, direction, (families or FAMILIES)[0], protocol, port)
         return over & reduce(or_, map(population.in_family, identity.families))

@@ -1,7 +1,8 @@
-"""The state: all objects, taken in and out one at a time, and the engine that is right again at once.
+"""The state: all objects of a cluster, added and removed one at a time, and what follows from them.
 
-Data flows down: an object changes the population or the policies; identities, selections and profiles are derived from
-those, remembered while nothing they depend on changes, and computed anew when they are next asked for.
+Data flows down: an object changes the population or the policies. Identities, selections and profiles are derived from
+these. They are cached together with the version of what they depend on, and computed again when they are next needed
+after that version has changed.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -40,32 +41,33 @@ from ringfence.sets.addresses import Family
 class State:
     """All objects, and what follows from them.
 
-    With `live`, pods are those of a running cluster: one without an address takes no part, and workloads are only
-    known as owners. Otherwise objects come from manifests, where every workload takes part.
+    With `live`, objects are those of a running cluster: a pod without an address takes no part, and workloads are only
+    known as owners of pods. Otherwise objects come from manifests, where every pod takes part, and the template of a
+    workload stands for its pods if the input has none of them.
     """
 
     def __init__(self, *, live: bool = False) -> None:
-        self.live = live
+        self._live = live
         self.namespaces = Namespaces()
         self.workloads = Workloads()
         self.nodes: dict[str, Node] = {}
         self.services: dict[tuple[str, str], Service] = {}
         self.slices: dict[tuple[str, str], EndpointSlice] = {}
         self.revision = 0
-        """Grows with every change of any object."""
-        self._population = Population()
-        self._selections = Selections(self._population, self.namespaces)
-        self._network_policies = NetworkPolicyTier(self._population, self._selections)
+        """Grows with every call that adds or removes objects."""
+        self.population = Population()
+        """The pods that take part, as identities."""
+        self._selections = Selections(self.population, self.namespaces)
+        self._network_policies = NetworkPolicyTier(self.population, self._selections)
         self._tiers: Tiers = (self._network_policies,)
         self._directory = Directory()
         self._host_network: dict[Member, None] = {}
         self._on_nodes: dict[Reference, Pod] = {}  # hostNetwork pods, whose addresses are their node's
-        self._waiting: dict[Member, None] = {}
 
     # --- objects in and out ---------------------------------------------------------------------------------------
 
     def upsert(self, obj: Object, origin: Origin | None = None) -> None:
-        """Take an object in, in place of an older one of its kind and name.
+        """Add an object, or replace the one with its kind and name.
 
         A policy must be valid and have its defaults; `origin` is where it was read.
         """
@@ -89,7 +91,7 @@ class State:
                 self._upsert_node(obj)
 
     def remove(self, kind: str, namespace: str, name: str) -> None:
-        """Let an object go, if it is there; `namespace` is empty for kinds that live in none."""
+        """Remove an object, if it is there; `namespace` is empty for kinds without one."""
         self.revision += 1
         reference = Reference(namespace, kind, name)
         match kind:
@@ -111,11 +113,10 @@ class State:
 
     @contextmanager
     def supposing(self) -> Iterator[Callable[[NetworkPolicy], None]]:
-        """For asking "what if": policies given to the function yielded are in force until the context ends.
+        """Yield a function that puts a policy in force until the context ends, to answer "what if".
 
-        Inside, every question is answered as if they were; afterwards all is as before.
+        `revision` stays as it is: an answer given before stays valid, because everything is as before afterwards.
         """
-        revision = self.revision
         replaced: dict[tuple[str, str], CompiledPolicy | None] = {}
 
         def suppose(policy: NetworkPolicy) -> None:
@@ -132,17 +133,21 @@ class State:
                     self._network_policies.upsert(policy)
                 else:
                     self._network_policies.remove(*key)
-            self.revision = revision
 
     # --- what there is --------------------------------------------------------------------------------------------
 
     @property
-    def population(self) -> Population:
-        """The pods that take part, as identities."""
-        if self._waiting:
-            self._population.add(self._waiting)
-            self._waiting.clear()
-        return self._population
+    def live(self) -> bool:
+        """Whether the objects are those of a running cluster."""
+        return self._live
+
+    def detach(self) -> None:
+        """Treat objects that are added from now on as manifests, as the laboratory does with a copy of a live cluster.
+
+        Pods without an address then take part, and so do the templates of workloads. Objects already added stay as they
+        are.
+        """
+        self._live = False
 
     @property
     def network_policies(self) -> NetworkPolicyTier:
@@ -151,7 +156,7 @@ class State:
 
     @property
     def tiers(self) -> Tiers:
-        """All kinds of policies in force, in the order in which they are asked: here is where a tier is added."""
+        """The kinds of policies in force, in order of evaluation. A new kind of policy is added here."""
         return self._tiers
 
     def has(self, reference: Reference) -> bool:
@@ -184,27 +189,27 @@ class State:
         return iter(self._host_network)
 
     def member(self, reference: Reference) -> Member | None:
-        """The pod, or the workload's template, of a name, if it takes part."""
+        """The pod or workload template with this name, if it takes part."""
         return self._directory.get(reference)
 
     def pod(self, namespace: str, name: str) -> Member | None:
-        """The pod of a name, if it takes part."""
+        """The pod with this name, if it takes part."""
         return self._directory.find(namespace, "Pod", name)
 
     def members_named(self, namespace: str, name: str) -> list[Member]:
-        """The pods and templates of a name in a namespace, of whatever kind."""
+        """The pods and workload templates with a name in a namespace, of any kind."""
         return self._directory.named(namespace, name)
 
     def members_in(self, namespace: str) -> Iterator[Member]:
-        """All that take part in a namespace."""
+        """All pods of a namespace that take part."""
         return self._directory.within(namespace)
 
     def members_at(self, family: Family, number: int) -> list[Member]:
-        """The pods whose own address this is; hostNetwork pods have none of their own."""
+        """The pods with this address; hostNetwork pods have no address of their own."""
         return self._directory.at(family, number)
 
     def count(self, selection: PodSelection) -> int:
-        """How many pods a selection, which some policy in force reads, selects."""
+        """How many pods a selection selects. Some policy in force must read it."""
         return sum(map(len, self.population.identities(self._selections.pods(selection))))
 
     def workload(self, member: Member) -> Reference:
@@ -218,7 +223,7 @@ class State:
         reference = member.reference
         present = self._directory.get(reference)
         if present and is_same(present, member) and not is_finished(pod):
-            return  # nothing that matters here has changed: most of what happens to a pod does not
+            return  # most updates of a pod (conditions, restarts, annotations) change nothing that policies can read
         if present or reference in self._on_nodes:
             self._remove_pod(reference)
         self.namespaces.mention(reference.namespace)
@@ -226,7 +231,7 @@ class State:
             return
         if member.host_network:
             self._on_nodes[reference] = pod
-        if self.live and not member.addresses:
+        if self._live and not member.addresses:
             return
         self._enter(member)
         if not self.workloads.add_alike(member):
@@ -251,11 +256,11 @@ class State:
 
     @contextmanager
     def _refreshing_templates(self, reference: Reference | None) -> Iterator[None]:
-        """Afterwards, of all above a workload, now or before, those templates take part that stand for their pods.
+        """Update, after the context, which templates stand for pods, of a workload and of its owners before and after.
 
-        In a running cluster none does.
+        In a running cluster no template does.
         """
-        if reference is None or self.live:
+        if reference is None or self._live:
             yield
             return
         before = list(self.workloads.chain(reference))
@@ -280,7 +285,7 @@ class State:
         if node:
             self.nodes[name] = node
         if before and node and before.status == node.status:
-            return  # a heartbeat
+            return  # the kubelet renews a Node's lease and conditions all the time; addresses hardly ever change
         for pod in [pod for pod in self._on_nodes.values() if pod.spec.node_name == name]:
             self._upsert_pod(pod)
         for member in [one for one in self._host_network if one.node == name and one.reference.kind != "Pod"]:
@@ -289,15 +294,12 @@ class State:
 
     def _enter(self, member: Member) -> None:
         self._directory.add(member)
-        self._waiting[member] = None
+        self.population.add(member)
         if member.host_network:
             self._host_network[member] = None
 
     def _leave(self, member: Member) -> None:
         self._directory.discard(member)
-        if member in self._waiting:
-            del self._waiting[member]
-        else:
-            self._population.discard(member)
+        self.population.discard(member)
         if member.host_network:
             del self._host_network[member]

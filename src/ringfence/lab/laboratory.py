@@ -54,7 +54,7 @@ class Laboratory:
 
         Without `serve` nothing answers but DNS, and ports are free for programs; probes open what they need.
         """
-        cluster.state.live = False  # from now on every pod takes part that is put in, with an address or without
+        cluster.state.detach()  # pods that are applied from now on take part without an address, which they get here
         self.cluster = cluster
         self.loop = EventLoop()
         self.topology = Topology((), ())

@@ -48,10 +48,10 @@ class World:
 
     def enter(self, pod: Member) -> None:
         self.namespaces.mention(pod.namespace)
-        self.population.add([pod])
+        self.population.add(pod)
 
     def read(self, selection: PodSelection) -> None:
-        self.population.read(facts_read_by(selection.pods))
+        self.population.start_reading(facts_read_by(selection.pods))
 
     def chosen(self, selection: PodSelection) -> set[Member]:
         return self.in_set(self.selections.pods(selection))

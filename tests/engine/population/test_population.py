@@ -11,10 +11,10 @@ from hypothesis.stateful import Bundle, MultipleResults, RuleBasedStateMachine, 
 from tests import strategies
 from tests.engine.members import member, member_from
 
-from ringfence.engine.population.aspects import Aspect
 from ringfence.engine.population.facts import Block, Fact, HasLabel, InBlock, LabelIn
 from ringfence.engine.population.pods import Member, NamedPort
 from ringfence.engine.population.population import Population
+from ringfence.engine.population.read_facts import ReadableFact
 from ringfence.sets import bitsets
 from ringfence.sets.addresses import FAMILIES, Addresses, Family, address_text
 
@@ -23,7 +23,7 @@ def label_is(key: str, *values: str) -> LabelIn:
     return LabelIn(key, frozenset(values))
 
 
-ASPECTS: list[Aspect] = [
+READABLE: list[ReadableFact] = [
     HasLabel("app"),
     HasLabel("tier"),
     label_is("app", "1"),
@@ -52,19 +52,17 @@ BLOCKS = [
     block("fd00::1/128", "10.0.2.0/24"),
 ]
 
-aspects = st.lists(st.sampled_from(ASPECTS), min_size=1, max_size=3)
+readable_facts = st.lists(st.sampled_from(READABLE), min_size=1, max_size=3)
 blocks = st.sampled_from(BLOCKS)
 members = strategies.pods().map(member_from)
 
 
-def facts_that_hold(one: Member, read: set[Aspect], read_blocks: set[Block]) -> frozenset[Fact]:
+def facts_that_hold(one: Member, read: set[ReadableFact], read_blocks: set[Block]) -> frozenset[Fact]:
     """By definition: each fact that is read, looked up at the pod itself."""
     facts: set[Fact] = set()
     if not one.host_network:
-        facts |= {aspect for aspect in read if isinstance(aspect, HasLabel) and aspect.key in one.labels}
-        facts |= {
-            aspect for aspect in read if isinstance(aspect, LabelIn) and one.labels.get(aspect.key) in aspect.values
-        }
+        facts |= {fact for fact in read if isinstance(fact, HasLabel) and fact.key in one.labels}
+        facts |= {fact for fact in read if isinstance(fact, LabelIn) and one.labels.get(fact.key) in fact.values}
         facts |= {port for port in one.named_ports if (port.name, port.protocol) in read}
     for read_block in read_blocks:
         networks = [ip_network(cidr) for cidr in read_block.addresses.cidrs()]
@@ -80,7 +78,7 @@ def facts_that_hold(one: Member, read: set[Aspect], read_blocks: set[Block]) -> 
 
 
 class Populations(RuleBasedStateMachine):
-    """Pods come and go, aspects and blocks are read and forgotten, in any order."""
+    """Pods come and go, facts and blocks are read and forgotten, in any order."""
 
     pods = Bundle("pods")
     readings = Bundle("readings")
@@ -90,13 +88,13 @@ class Populations(RuleBasedStateMachine):
         super().__init__()
         self.population = Population()
         self.present: list[Member] = []
-        self.read_count: Counter[Aspect] = Counter()
+        self.read_count: Counter[ReadableFact] = Counter()
         self.block_count: Counter[Block] = Counter()
 
     @rule(target=pods, more=st.lists(members, min_size=1, max_size=4))
     def add(self, more: list[Member]) -> MultipleResults[Member]:
         for one in more:
-            self.population.add([one])
+            self.population.add(one)
         self.present += more
         return multiple(*more)
 
@@ -109,30 +107,30 @@ class Populations(RuleBasedStateMachine):
     def discard_one_that_never_came(self, stranger: Member) -> None:
         self.population.discard(stranger)
 
-    @rule(target=readings, some=aspects)
-    def read(self, some: list[Aspect]) -> list[Aspect]:
-        self.population.read(some)
+    @rule(target=readings, some=readable_facts)
+    def read(self, some: list[ReadableFact]) -> list[ReadableFact]:
+        self.population.start_reading(some)
         self.read_count.update(some)
         return some
 
     @rule(some=consumes(readings))
-    def unread(self, some: list[Aspect]) -> None:
-        self.population.unread(some)
+    def unread(self, some: list[ReadableFact]) -> None:
+        self.population.stop_reading(some)
         self.read_count.subtract(some)
 
     @rule(target=block_readings, one=blocks)
     def read_block(self, one: Block) -> Block:
-        self.population.read_block(one)
+        self.population.start_reading_block(one)
         self.block_count[one] += 1
         return one
 
     @rule(one=consumes(block_readings))
     def unread_block(self, one: Block) -> None:
-        self.population.unread_block(one)
+        self.population.stop_reading_block(one)
         self.block_count[one] -= 1
 
     @property
-    def read_now(self) -> set[Aspect]:
+    def read_now(self) -> set[ReadableFact]:
         return set(+self.read_count)
 
     @property
@@ -169,7 +167,7 @@ class Populations(RuleBasedStateMachine):
             )
         for fact in {fact for one in identities for fact in one.facts}:
             assert population.holding(fact) == bitsets.of(one.bit for one in identities if fact in one.facts)
-        for name in (aspect for aspect in self.read_now if isinstance(aspect, tuple)):
+        for name in (fact for fact in self.read_now if isinstance(fact, tuple)):
             assert set(population.ports_named(name)) == {
                 port for one in self.present if not one.host_network for port in one.named_ports if name == key_of(port)
             }
@@ -193,7 +191,7 @@ class Populations(RuleBasedStateMachine):
     @invariant()
     def families_that_are_not_told_apart_see_the_same_identities_in_every_block(self) -> None:
         population = self.population
-        telling = population.telling_families()
+        telling = population.decisive_families()
         assert telling
         for family in set(FAMILIES) - set(telling):
             both = population.in_family(family) & population.in_family(telling[0])
@@ -205,12 +203,12 @@ class Populations(RuleBasedStateMachine):
     def teardown(self) -> None:
         fresh = Population()
         for one in self.present:
-            fresh.add([one])
-        fresh.read(self.read_now)
+            fresh.add(one)
+        fresh.start_reading(self.read_now)
         for read_block in self.blocks_now:
-            fresh.read_block(read_block)
+            fresh.start_reading_block(read_block)
         assert groups(self.population) == groups(fresh)
-        assert self.population.telling_families() == fresh.telling_families()
+        assert self.population.decisive_families() == fresh.decisive_families()
 
 
 def groups(population: Population) -> set[frozenset[Member]]:
@@ -231,7 +229,7 @@ TestPopulations.settings = settings(max_examples=settings().max_examples // 2, s
 def population_of(*pods: Member) -> Population:
     population = Population()
     for one in pods:
-        population.add([one])
+        population.add(one)
     return population
 
 
@@ -243,19 +241,19 @@ def test_labels_that_nobody_reads_tell_nobody_apart() -> None:
     a, b = member("x/a", {"app": "1"}), member("x/b", {"app": "2", "release": "7"})
     population = population_of(a, b)
     assert together(population, a, b)
-    population.read([HasLabel("app")])
+    population.start_reading([HasLabel("app")])
     assert together(population, a, b), "both have the label"
-    population.read([label_is("app", "1")])
+    population.start_reading([label_is("app", "1")])
     assert not together(population, a, b)
-    population.unread([label_is("app", "1")])
+    population.stop_reading([label_is("app", "1")])
     assert together(population, a, b)
 
 
 def test_a_reader_that_goes_does_not_take_the_others_with_it() -> None:
     a, b = member("x/a", {"app": "1"}), member("x/b", {"app": "2"})
     population = population_of(a, b)
-    population.read([label_is("app", "1"), label_is("app", "1")])
-    population.unread([label_is("app", "1")])
+    population.start_reading([label_is("app", "1"), label_is("app", "1")])
+    population.stop_reading([label_is("app", "1")])
     assert not together(population, a, b)
 
 
@@ -275,7 +273,7 @@ def test_what_tells_pods_apart_although_nobody_reads_anything(a: Member, b: Memb
 def test_host_network_pods_of_all_namespaces_are_alike() -> None:
     a, b = member("x/a", {"app": "1"}, hostNetwork=True), member("y/b", {"app": "2"}, hostNetwork=True)
     population = population_of(a, b)
-    population.read([label_is("app", "1")])
+    population.start_reading([label_is("app", "1")])
     assert together(population, a, b), "no selector sees their labels"
     assert population.selectable == 0
 
@@ -284,7 +282,7 @@ def test_a_block_of_a_whole_family_holds_pods_whose_address_is_not_known() -> No
     unknown, known = member("x/a"), member("x/b", addresses=["10.0.0.1"])
     population = population_of(unknown, known)
     for read_block in (block("::/0"), block("10.0.0.0/24")):
-        population.read_block(read_block)
+        population.start_reading_block(read_block)
     assert population.identity_of(unknown).facts == {InBlock(block("::/0"), family) for family in FAMILIES}
     assert population.identity_of(known).facts == {InBlock(block("10.0.0.0/24"), Family.IPV4)}
 
@@ -294,13 +292,13 @@ def test_whatever_changes_identities_makes_older_bitsets_recognisable_as_stale()
     population = population_of(a)
     versions = [population.version]
     steps: list[Callable[[], None]] = [
-        lambda: population.add([b]),
-        lambda: population.read([label_is("app", "1")]),
+        lambda: population.add(b),
+        lambda: population.start_reading([label_is("app", "1")]),
         lambda: population.discard(b),
-        lambda: population.read_block(block("0.0.0.0/0", "::/0")),
-        lambda: population.unread([label_is("app", "1")]),
+        lambda: population.start_reading_block(block("0.0.0.0/0", "::/0")),
+        lambda: population.stop_reading([label_is("app", "1")]),
     ]
-    population.read([label_is("app", "2")])
+    population.start_reading([label_is("app", "2")])
     for step in steps:
         before = groups(population), {one.bit: one.facts for one in population.identities()}
         version = population.version
@@ -314,7 +312,7 @@ def test_whatever_changes_identities_makes_older_bitsets_recognisable_as_stale()
 @given(st.lists(members, min_size=1, max_size=6))
 def test_a_population_that_everybody_has_left_is_empty(some: list[Member]) -> None:
     population = population_of(*some)
-    population.read(ASPECTS)
+    population.start_reading(READABLE)
     for one in some:
         population.discard(one)
     assert population.everyone == population.selectable == 0

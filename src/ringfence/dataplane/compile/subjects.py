@@ -45,7 +45,7 @@ class Subjects:
     def __init__(self, state: State, is_local: Callable[[Member], bool]) -> None:
         self._state = state
         self._is_local = is_local
-        self._movements = state.population.record()
+        self._changes = state.population.record_changes()
         self._policies_version = -1
         self._namespaces_version = -1
         self._families: tuple[Family, ...] = ()
@@ -59,7 +59,7 @@ class Subjects:
 
     def look(self) -> Changes:
         """Find out what changed since the last look."""
-        moved, changed = self._state.population.take(self._movements)
+        moved, changed = self._state.population.take_changes(self._changes)
         namespaces = frozenset(one.namespace for some in (moved, changed) for one in some)
         addresses = {address for member in moved if not member.host_network for address in member.addresses}
         identities = self._rehouse(moved) | (changed & self._pods.keys())

@@ -28,7 +28,7 @@ def rows(state: State) -> Iterator[tuple[Identity, Row]]:
 
     Cells without traffic are left out. What a pod may always do (reach itself) is not in the rows.
     """
-    telling = state.population.telling_families()
+    telling = state.population.decisive_families()
     incoming = {family: _Incoming(state, family) for family in telling}
     for sources in _by_namespace(state):
         ingress = {family: incoming[family].by_source(sources) for family in telling}

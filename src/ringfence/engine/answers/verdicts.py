@@ -80,7 +80,7 @@ def relevant_families(state: State, a: Member, b: Member) -> tuple[Family, ...]:
         common = tuple(set(common) & set(others))
     if len(common) < 2:
         return common
-    return state.population.telling_families()
+    return state.population.decisive_families()
 
 
 def is_exempt(state: State, source: End, destination: End) -> bool:

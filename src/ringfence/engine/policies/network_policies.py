@@ -46,9 +46,9 @@ class NetworkPolicyTier:
         """Put a policy in force, in place of an older one of its name."""
         old = self._policies[policy.namespace].get(policy.name)
         self._policies[policy.namespace][policy.name] = policy
-        self._population.read(policy.aspects())
+        self._population.start_reading(policy.read_facts())
         for block in policy.blocks():
-            self._population.read_block(block)
+            self._population.start_reading_block(block)
         self._changed(policy.namespace, old)
 
     def remove(self, namespace: str, name: str) -> None:
@@ -74,9 +74,9 @@ class NetworkPolicyTier:
 
     def _changed(self, namespace: str, old: CompiledPolicy | None) -> None:
         if old is not None:
-            self._population.unread(old.aspects())
+            self._population.stop_reading(old.read_facts())
             for block in old.blocks():
-                self._population.unread_block(block)
+                self._population.stop_reading_block(block)
         self.version += 1
         self._versions[namespace] = self.version
 

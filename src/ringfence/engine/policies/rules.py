@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import msgspec
 
 from ringfence.engine.policies.selection import PodSelection
-from ringfence.engine.population import Aspect, Block, PortName, facts_read_by
+from ringfence.engine.population import Block, PortName, ReadableFact, facts_read_by
 from ringfence.model.cidrs import parse_cidr
 from ringfence.model.objects import (
     DEFAULT_NAMESPACE,
@@ -75,7 +75,7 @@ class CompiledPolicy(msgspec.Struct, frozen=True, eq=False):
         """The policy's name."""
         return self.policy.metadata.name
 
-    def aspects(self) -> Iterator[Aspect]:
+    def read_facts(self) -> Iterator[ReadableFact]:
         """All that the policy reads about pods, addresses excepted."""
         yield from facts_read_by(self.subject.pods)
         for rule in self.all_rules():

@@ -1,6 +1,6 @@
 """Pods as the engine sees them: members, namespaces, workloads, and the identities that pods share."""
 
-from ringfence.engine.population.aspects import Aspect, PortName
+from ringfence.engine.population.changes import ChangeRecord
 from ringfence.engine.population.directory import Directory
 from ringfence.engine.population.facts import Block, InBlock, fact_read_by, facts_read_by
 from ringfence.engine.population.identities import Identity
@@ -15,12 +15,13 @@ from ringfence.engine.population.pods import (
     member_of_workload,
 )
 from ringfence.engine.population.population import Population
+from ringfence.engine.population.read_facts import PortName, ReadableFact
 from ringfence.engine.population.workloads import Workloads
 
 __all__ = [
     "NAME_LABEL",
-    "Aspect",
     "Block",
+    "ChangeRecord",
     "Directory",
     "Identity",
     "InBlock",
@@ -29,6 +30,7 @@ __all__ = [
     "Namespaces",
     "Population",
     "PortName",
+    "ReadableFact",
     "Reference",
     "Workloads",
     "fact_read_by",

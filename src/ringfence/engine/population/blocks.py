@@ -1,6 +1,6 @@
-"""Which of many address blocks an address lies in, in the time of one binary search.
+"""Which of many address blocks an address lies in, found by one binary search.
 
-The borders of all blocks cut each family's addresses into cells; every address of a cell lies in the same blocks.
+The borders of all blocks cut the addresses of each family into cells; all addresses of a cell lie in the same blocks.
 """
 
 from bisect import bisect_left, bisect_right, insort
@@ -9,21 +9,23 @@ from collections.abc import Mapping
 from ringfence.engine.population.facts import Block, InBlock
 from ringfence.sets.addresses import FAMILIES, Family
 
-Facts = frozenset[InBlock]
-_NONE: Facts = frozenset()
+BlockFacts = frozenset[InBlock]
+_NONE: BlockFacts = frozenset()
 
 
 class BlockIndex:
-    """The blocks that are read, indexed by address."""
+    """The blocks that policies read, indexed by address."""
 
     def __init__(self) -> None:
+        # Two lists of equal length for each family: cell i holds the addresses from starts[i] up to, but not including,
+        # starts[i + 1], and facts[i] holds for all of them. Lists beat a tree here: a lookup is one C call of bisect.
         self._starts: dict[Family, list[int]] = {family: [0] for family in FAMILIES}
-        self._facts: dict[Family, list[Facts]] = {family: [_NONE] for family in FAMILIES}
-        self.covering: Facts = _NONE
-        """What holds for a pod whose address is not known."""
+        self._facts: dict[Family, list[BlockFacts]] = {family: [_NONE] for family in FAMILIES}
+        self.covering: BlockFacts = _NONE
+        """The facts that hold for a pod whose address is not known."""
 
     def add(self, block: Block) -> None:
-        """Start to tell whether addresses lie in `block`."""
+        """Add a block, which must not be in the index."""
         for family in FAMILIES:
             fact = InBlock(block, family)
             for i in self._cells(block, family):
@@ -32,7 +34,7 @@ class BlockIndex:
                 self.covering |= {fact}
 
     def remove(self, block: Block) -> None:
-        """Forget a block, and the borders that no other block needs."""
+        """Remove a block, and the borders that no other block needs."""
         for family in FAMILIES:
             fact = InBlock(block, family)
             for i in self._cells(block, family):
@@ -40,28 +42,30 @@ class BlockIndex:
             self.covering -= {fact}
             self._join_equal_neighbours(block, family)
 
-    def facts(self, addresses: tuple[tuple[Family, int], ...]) -> Facts:
-        """What holds for a pod with these addresses: the blocks that it is in, by family."""
+    def facts(self, addresses: tuple[tuple[Family, int], ...]) -> BlockFacts:
+        """The facts that hold for a pod with these addresses: for each family, the blocks that it is in."""
         if not addresses:
             return self.covering
         if len(addresses) == 1:
             return self._at(*addresses[0])
         return _NONE.union(*(self._at(family, number) for family, number in addresses))
 
-    def facts_within(self, bounds: Mapping[Family, tuple[int, int]]) -> Facts | None:
-        """What holds for all pods with addresses within some bounds; None where they may differ."""
+    def facts_within(self, bounds: Mapping[Family, tuple[int, int]]) -> BlockFacts | None:
+        """The facts that hold for every pod with addresses within bounds, both included; None if pods may differ."""
         if not bounds:
             return self.covering
         found = _NONE
         for family, (low, high) in bounds.items():
             starts = self._starts[family]
+            # bisect_right counts the cells that start at or below an address. A cell that starts at `high` itself is
+            # another one: the pod with the highest address is then in a block that begins there, the others are not.
             cell = bisect_right(starts, low)
-            if cell != bisect_right(starts, high, cell - 1):
+            if cell != bisect_right(starts, high, cell):
                 return None
             found |= self._facts[family][cell - 1]
         return found
 
-    def _at(self, family: Family, number: int) -> Facts:
+    def _at(self, family: Family, number: int) -> BlockFacts:
         return self._facts[family][bisect_right(self._starts[family], number) - 1]
 
     def _cells(self, block: Block, family: Family) -> list[int]:
@@ -81,6 +85,10 @@ class BlockIndex:
             self._facts[family].insert(at, self._facts[family][at - 1])
 
     def _join_equal_neighbours(self, block: Block, family: Family) -> None:
+        """Remove the borders that adding a block made, where both sides hold the same facts.
+
+        Without this, the index would grow with every block that ever was in it.
+        """
         starts, facts = self._starts[family], self._facts[family]
         for border in {border for low, high in block.addresses.ranges(family) for border in (low, high + 1)}:
             at = bisect_left(starts, border)

@@ -1,6 +1,7 @@
-"""Movements: what changed in a population, noted for those who derive something from it and keep it.
+"""Which pods and identities of a population have changed, for readers that update what they derived from it.
 
-Whoever wants to know holds a record and reads it now and then; a record that nobody holds any more is forgotten.
+A reader holds a `ChangeRecord` and empties it from time to time. A record that no reader holds any more is dropped:
+`ChangeRecords` refers to it weakly, so that a reader need not sign off.
 """
 
 from collections.abc import Iterable
@@ -10,8 +11,11 @@ from ringfence.engine.population.identities import Identity
 from ringfence.engine.population.pods import Member
 
 
-class Record:
-    """What moved: `pods` that came, went or got another identity, and `identities` whose facts changed."""
+class ChangeRecord:
+    """Changes since the record was last emptied.
+
+    `pods` are those that were added, removed or given another identity; `identities` those whose facts changed.
+    """
 
     __slots__ = ("__weakref__", "identities", "pods")
 
@@ -20,26 +24,26 @@ class Record:
         self.identities: set[Identity] = set()
 
     def take(self) -> tuple[set[Member], set[Identity]]:
-        """The pods and the identities; the record is empty afterwards."""
+        """Empty the record and return its pods and identities."""
         taken = self.pods, self.identities
         self.pods, self.identities = set(), set()
         return taken
 
 
-class Movements:
-    """All records that somebody holds."""
+class ChangeRecords:
+    """All change records that some reader holds."""
 
     def __init__(self) -> None:
-        self._records: list[ref[Record]] = []
+        self._records: list[ref[ChangeRecord]] = []
 
-    def record(self, pods: Iterable[Member]) -> Record:
-        """A new record, which begins with pods that are there already."""
-        record = Record(pods)
+    def start(self, pods: Iterable[Member]) -> ChangeRecord:
+        """A new record, which starts with the pods that are already there."""
+        record = ChangeRecord(pods)
         self._records.append(ref(record, self._records.remove))
         return record
 
     def note(self, pods: Iterable[Member] = (), identities: Iterable[Identity] = ()) -> None:
-        """These have moved."""
+        """Add changes to every record."""
         for reference in self._records:
             if record := reference():
                 record.pods.update(pods)

@@ -1,4 +1,4 @@
-"""The directory: who takes part, by name and by address."""
+"""The directory: the pods that take part, by name and by address."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -12,17 +12,16 @@ _KINDS = ("Pod", *WORKLOAD_KINDS)
 
 
 class Directory:
-    """Pods, and workloads' templates that stand for pods.
-
-    A question names a pod by two texts, and they are all that it takes to look it up.
-    """
+    """Pods, and workload templates that stand for pods."""
 
     def __init__(self) -> None:
+        # By namespace and kind first, then by name: a question gives two texts, and a look-up with them needs no
+        # `Reference` to be built. `can` does this twice.
         self._named: defaultdict[tuple[str, str], dict[str, Member]] = defaultdict(dict)
         self._at: dict[tuple[Family, int], tuple[Member, ...]] = {}
 
     def add(self, member: Member) -> None:
-        """Enter a member, whose name must be free."""
+        """Add a member. No other may have its name."""
         reference = member.reference
         self._named[reference.namespace, reference.kind][reference.name] = member
         if not member.host_network:
@@ -30,7 +29,7 @@ class Directory:
                 self._at[address] = (*self._at.get(address, ()), member)
 
     def discard(self, member: Member) -> None:
-        """Strike out a member that is in."""
+        """Remove a member, which must be in the directory."""
         reference = member.reference
         space = reference.namespace, reference.kind
         del self._named[space][reference.name]
@@ -43,24 +42,27 @@ class Directory:
                     del self._at[address]
 
     def find(self, namespace: str, kind: str, name: str) -> Member | None:
-        """The one of a name, if it takes part."""
+        """The member with this name, if there is one."""
         members = self._named.get((namespace, kind))
         return members.get(name) if members else None
 
     def get(self, reference: Reference) -> Member | None:
-        """The one that a reference names, if it takes part."""
+        """The member that a reference names, if there is one."""
         return self.find(reference.namespace, reference.kind, reference.name)
 
     def named(self, namespace: str, name: str) -> list[Member]:
-        """All of a name in a namespace, of whatever kind."""
+        """All members with a name in a namespace, of any kind."""
         return [member for kind in _KINDS if (member := self.find(namespace, kind, name))]
 
     def within(self, namespace: str) -> Iterator[Member]:
-        """All that take part in a namespace."""
+        """All members in a namespace."""
         return chain.from_iterable(self._named.get((namespace, kind), {}).values() for kind in _KINDS)
 
     def at(self, family: Family, number: int) -> list[Member]:
-        """Those whose own address this is: one, but for a moment. HostNetwork pods have none of their own."""
+        """The members with this address; hostNetwork pods have no address of their own.
+
+        There may be two for a moment: an address may be given to a new pod before the end of the old one is seen.
+        """
         return list(self._at.get((family, number), ()))
 
     def __iter__(self) -> Iterator[Member]:

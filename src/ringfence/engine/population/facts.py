@@ -1,8 +1,9 @@
-"""Facts: all that a policy can read about a pod, one small statement at a time.
+"""Facts: everything that a policy can read about a pod, as small statements.
 
-`app=web`, "tier is one of a and b", "has the label canary", "its port http/TCP is 8080", "its IPv4 address lies in this
-block". A selector is a formula over facts, so two pods for which the same read facts hold are the same to every policy:
-they share an identity. A fact that no policy reads is never looked at, however many labels pods have.
+Examples: `app=web`; "the label tier is one of a and b"; "there is a label canary"; "the port http/TCP is 8080"; "the
+IPv4 address lies in this block". A selector is a formula over facts. Two pods for which the same read facts hold are
+the same to every policy: they share an identity. A fact that no policy reads is never evaluated, however many labels
+pods have.
 """
 
 from collections.abc import Iterator
@@ -15,23 +16,27 @@ from ringfence.sets.addresses import Addresses, Family
 
 
 class HasLabel(msgspec.Struct, frozen=True, cache_hash=True):
-    """The pod has the label `key`, with whatever value."""
+    """The pod has the label `key`, with any value."""
 
     key: str
 
 
 class LabelIn(msgspec.Struct, frozen=True, cache_hash=True):
-    """The pod's label `key` has one of these values: as a selector asks, which tells nobody which of them it is."""
+    """The pod's label `key` has one of these values.
+
+    A term with several values is one fact, not one for each value: the selector does not tell the values apart, so pods
+    with different ones of them may share an identity.
+    """
 
     key: str
     values: frozenset[str]
 
 
 class Block(msgspec.Struct, frozen=True, cache_hash=True):
-    """The addresses that the ipBlocks of one rule cover together, `except` subtracted from each.
+    """The addresses that the ipBlocks of one rule cover together, with each `except` subtracted.
 
-    `covers_family` says that some block covers all addresses of its family, less its `except`: then it is taken to
-    match pods whose address is not known, too.
+    `covers_family` says that some block covers all addresses of its family, less its `except`. Such a block is taken to
+    match pods whose address is not known, too (docs/architecture.md, "Decisions").
     """
 
     addresses: Addresses
@@ -39,7 +44,7 @@ class Block(msgspec.Struct, frozen=True, cache_hash=True):
 
 
 class InBlock(msgspec.Struct, frozen=True, cache_hash=True):
-    """The pod's address of one family lies in the block (or may, see `Block.covers_family`)."""
+    """The pod's address of one family lies in the block, or may lie in it (`Block.covers_family`)."""
 
     block: Block
     family: Family
@@ -48,18 +53,18 @@ class InBlock(msgspec.Struct, frozen=True, cache_hash=True):
 LabelFact = HasLabel | LabelIn
 
 StaticFact = LabelFact | NamedPort
-"""A fact that follows from what pods of one template have in common."""
+"""A fact that follows from a pod's template, that is from its labels and ports."""
 
 Fact = StaticFact | InBlock
 
 
 def fact_read_by(term: Term) -> LabelFact:
-    """The fact that decides whether a term is met; what is asked for by value is met or not in the same way."""
+    """The fact that decides whether a label meets `term`. A negated term reads the same fact as its opposite."""
     if term.operator in (Operator.EXISTS, Operator.DOES_NOT_EXIST):
         return HasLabel(term.key)
     return LabelIn(term.key, term.values)
 
 
 def facts_read_by(selector: Selector) -> Iterator[LabelFact]:
-    """The facts that decide whether a selector matches."""
+    """The facts that decide whether labels match `selector`."""
     return map(fact_read_by, selector.terms)

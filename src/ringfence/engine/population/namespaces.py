@@ -1,7 +1,7 @@
 """Namespaces and their labels.
 
-The control plane gives every namespace the label `kubernetes.io/metadata.name`; a namespace that no object defines, but
-in which something lives, has that label alone.
+The control plane gives every namespace the label `kubernetes.io/metadata.name`. A namespace that objects name, but that
+no Namespace object defines, has only this label.
 """
 
 from collections import defaultdict
@@ -22,18 +22,18 @@ class Namespaces:
         self._with_label: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
 
     def define(self, name: str, labels: Labels | None) -> None:
-        """A Namespace object says what labels a namespace has."""
+        """Set the labels of a namespace, as its Namespace object gives them."""
         self._defined.add(name)
         self._relabel(name, {**(labels or {}), NAME_LABEL: name})
 
     def undefine(self, name: str) -> None:
-        """The Namespace object is gone; what lives in the namespace may still be there."""
+        """Remove a Namespace object. The namespace stays, because it may still contain objects."""
         if name in self._defined:
             self._defined.discard(name)
             self._relabel(name, {NAME_LABEL: name})
 
     def mention(self, name: str) -> None:
-        """Something lives in the namespace: it exists, whether or not an object defines it."""
+        """Note that some object is in this namespace, so the namespace exists even if no object defines it."""
         if name not in self._labels:
             self._relabel(name, {NAME_LABEL: name})
 
@@ -50,7 +50,7 @@ class Namespaces:
         return sorted(self._labels)
 
     def select(self, selector: Selector) -> list[str]:
-        """The namespaces that a selector matches. One that asks for a value looks at those that have it only."""
+        """The namespaces that a selector matches. An `In` term limits the search to namespaces with these values."""
         if selector == EVERYTHING:
             return list(self._labels)
         candidates = min(

@@ -1,6 +1,6 @@
-"""Pods as the engine sees them: what policies can tell about a pod, and nothing else.
+"""Pods as the engine sees them: only what policies and questions can read about a pod.
 
-A workload from a manifest takes part as one pod made from its template. Sources: `core/v1` PodSpec and PodStatus.
+A workload from a manifest takes part as one pod, made from its template. Sources: `core/v1` PodSpec and PodStatus.
 """
 
 from collections.abc import Iterable, Iterator
@@ -25,11 +25,11 @@ from ringfence.model.objects import (
 )
 from ringfence.sets.addresses import FAMILIES, Family, parse_address
 
-FINISHED_PHASES = frozenset({"Succeeded", "Failed"})
+_FINISHED_PHASES = frozenset({"Succeeded", "Failed"})
 
 
 class NamedPort(msgspec.Struct, frozen=True, cache_hash=True):
-    """A container port with a name: what a rule's named port resolves to on this pod."""
+    """A container port with a name. A named port in a rule resolves to it on this pod."""
 
     name: str
     protocol: str
@@ -37,7 +37,7 @@ class NamedPort(msgspec.Struct, frozen=True, cache_hash=True):
 
 
 class Reference(msgspec.Struct, frozen=True, order=True, cache_hash=True):
-    """What names an object: its namespace, kind and name."""
+    """The namespace, kind and name of an object."""
 
     namespace: str
     kind: str
@@ -48,17 +48,18 @@ class Reference(msgspec.Struct, frozen=True, order=True, cache_hash=True):
         return f"{self.namespace}/{short}"
 
 
-Addresses = tuple[tuple[Family, int], ...]
-"""Addresses by family and number: at most one of each family."""
+PodAddresses = tuple[tuple[Family, int], ...]
+"""The addresses of one pod as family and number, at most one of each family."""
 
-_ALONE: Final = {family: (family,) for family in FAMILIES}
+_ONE_FAMILY: Final = {family: (family,) for family in FAMILIES}
 
 
 class Member(msgspec.Struct, eq=False):
-    """A pod that takes part: a real one, or the one that stands for a workload's template.
+    """A pod that takes part: a real one, or one that stands for the pods of a workload's template.
 
-    `addresses` holds at most one address of each family; a hostNetwork pod has its node's. A member without addresses
-    comes from a manifest and could have one of any family. `owner` is the workload that directly made it.
+    `addresses` holds at most one address of each family; those of a hostNetwork pod are its node's. A member without
+    addresses comes from a manifest, and could have an address of any family. `owner` is the workload that made the pod
+    directly.
     """
 
     reference: Reference
@@ -68,9 +69,9 @@ class Member(msgspec.Struct, eq=False):
     container_ports: tuple[tuple[str, int], ...]
     host_network: bool
     node: str
-    addresses: Addresses
-    host_addresses: Addresses = ()
-    """The addresses of its node, as far as its own status says them."""
+    addresses: PodAddresses
+    host_addresses: PodAddresses = ()
+    """The addresses of its node that its own status reports."""
 
     @property
     def namespace(self) -> str:
@@ -79,20 +80,20 @@ class Member(msgspec.Struct, eq=False):
 
     @property
     def name(self) -> str:
-        """The pod's name; for a template's pod, the workload's."""
+        """The name of the pod, or of the workload whose template it stands for."""
         return self.reference.name
 
     @property
     def families(self) -> tuple[Family, ...]:
-        """The families of its addresses; both, where no address is known."""
-        return _ALONE[self.addresses[0][0]] if len(self.addresses) == 1 else FAMILIES
+        """The families of its addresses; both, if no address is known."""
+        return _ONE_FAMILY[self.addresses[0][0]] if len(self.addresses) == 1 else FAMILIES
 
     def __str__(self) -> str:
         return str(self.reference)
 
 
 def member_of_pod(pod: Pod, nodes: dict[str, Node]) -> Member:
-    """The member that a pod is; `nodes` know the addresses of hostNetwork pods."""
+    """The member made from a pod. The addresses of hostNetwork pods may come from `nodes`."""
     metadata, spec, status = pod.metadata, pod.spec, pod.status
     host_network = bool(spec.host_network)
     named, declared = _ports(spec.containers, spec.init_containers)
@@ -110,7 +111,7 @@ def member_of_pod(pod: Pod, nodes: dict[str, Node]) -> Member:
 
 
 def member_of_workload(workload: Workload, nodes: dict[str, Node]) -> Member:
-    """The pod that stands for all that a workload's template makes; it has an address only if that is its node's."""
+    """The member that stands for all pods of a workload's template. Only with hostNetwork can it have an address."""
     reference = Reference(workload.metadata.namespace or DEFAULT_NAMESPACE, workload.kind, workload.metadata.name)
     metadata = workload.template.metadata or ObjectMeta()
     spec = workload.template.spec or PodSpec()
@@ -121,25 +122,25 @@ def member_of_workload(workload: Workload, nodes: dict[str, Node]) -> Member:
 
 
 def is_same(a: Member, b: Member) -> bool:
-    """Whether two members of one name are the same in everything that matters here."""
+    """Whether two members with the same name are equal in everything that policies and questions can read."""
     return msgspec.structs.astuple(a) == msgspec.structs.astuple(b)
 
 
 def owner_of(metadata: ObjectMeta) -> Reference | None:
-    """The workload that made an object: its controller, if that is of a kind that owns pods."""
+    """The workload that made an object: its controller, if that is of a workload kind."""
     for owner in metadata.owner_references or ():
         if owner.kind in WORKLOAD_KINDS and owner.controller is not False:
             return _owner(metadata.namespace or DEFAULT_NAMESPACE, owner.kind, owner.name)
     return None
 
 
+# All pods of a workload get the same `Reference` object: a dict then finds it by identity, without comparing fields.
 _owner = lru_cache(maxsize=1 << 14)(Reference)
-"""A workload's name is the very same object for all its pods, and found in a dict the faster for it."""
 
 
 def is_finished(pod: Pod) -> bool:
-    """Whether the pod has ended: it has no network any more, and its address may already be another's."""
-    return pod.status.phase in FINISHED_PHASES
+    """Whether the pod has ended. It has no network any more, and another pod may already have its address."""
+    return pod.status.phase in _FINISHED_PHASES
 
 
 _Containers = tuple[Container, ...] | None
@@ -149,7 +150,7 @@ _Containers = tuple[Container, ...] | None
 def _ports(
     containers: _Containers, init_containers: _Containers
 ) -> tuple[frozenset[NamedPort], tuple[tuple[str, int], ...]]:
-    """The named ports and all declared ones. Pods of one workload have equal containers, so they are looked at once."""
+    """The named ports and all declared ports. Pods of a workload have equal containers, hence the cache."""
     ports = [port for container in _serving(containers, init_containers) for port in container.ports or ()]
     return (
         frozenset(NamedPort(port.name, port.protocol, port.container_port) for port in ports if port.name),
@@ -158,14 +159,14 @@ def _ports(
 
 
 def _serving(containers: _Containers, init_containers: _Containers) -> Iterator[Container]:
-    """The containers that run beside one another: an init container does only if it is a sidecar."""
+    """The containers that run at the same time. An init container is one of them only if it is a sidecar."""
     yield from containers or ()
     for container in init_containers or ():
         if container.restart_policy == "Always":
             yield container
 
 
-def _pod_addresses(status: PodStatus) -> Addresses:
+def _pod_addresses(status: PodStatus) -> PodAddresses:
     if status.pod_ips and len(status.pod_ips) > 1:
         return _addresses(_pod_ips(status))
     text = status.pod_ips[0].ip if status.pod_ips else status.pod_ip
@@ -181,8 +182,8 @@ def _pod_ips(status: PodStatus) -> Iterable[str]:
     return (status.pod_ip,) if status.pod_ip else ()
 
 
-def _host_addresses(pod: Pod, nodes: dict[str, Node]) -> Addresses:
-    """The node's addresses: what the kubelet reports for the pod, else what the Node object says."""
+def _host_addresses(pod: Pod, nodes: dict[str, Node]) -> PodAddresses:
+    """The node's addresses: those that the kubelet reports for the pod, then those of the Node object."""
     status = pod.status
     reported = [*_pod_ips(status), *_host_ips(status.host_ip, status.host_ips)]
     known = _internal_ips(pod.spec, nodes)
@@ -195,8 +196,8 @@ def _internal_ips(spec: PodSpec, nodes: dict[str, Node]) -> list[str]:
 
 
 @lru_cache(maxsize=1 << 14)
-def _reported_addresses(host_ip: str | None, host_ips: tuple[PodIP, ...] | None) -> Addresses:
-    """The addresses of its node that a pod's status says. The pods of a node say the same, so they are read once."""
+def _reported_addresses(host_ip: str | None, host_ips: tuple[PodIP, ...] | None) -> PodAddresses:
+    """The addresses of its node that a pod's status reports. All pods of a node report the same, hence the cache."""
     return _addresses(_host_ips(host_ip, host_ips))
 
 
@@ -204,8 +205,8 @@ def _host_ips(host_ip: str | None, host_ips: tuple[PodIP, ...] | None) -> list[s
     return [text for text in (*(one.ip for one in host_ips or ()), host_ip) if text]
 
 
-def _addresses(texts: Iterable[str]) -> Addresses:
-    """The first address of each family. Text that is no address is passed over: loaders report it."""
+def _addresses(texts: Iterable[str]) -> PodAddresses:
+    """The first address of each family. Invalid addresses are ignored here: the loaders report them."""
     found: dict[Family, int] = {}
     for text in texts:
         try:

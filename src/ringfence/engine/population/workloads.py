@@ -1,8 +1,8 @@
-"""Who owns which pods.
+"""Which workload owns which pods.
 
-A Deployment owns ReplicaSets, which own pods; a CronJob owns Jobs. What people mean by "the workload" is the top of
-that chain. A ReplicaSet that is not in the input is known all the same: it is called like its Deployment, followed by
-the pods' `pod-template-hash`.
+A Deployment owns ReplicaSets, which own pods; a CronJob owns Jobs, which own pods. Users mean the top of that chain
+when they say "the workload". The Deployment of a ReplicaSet that is not in the input is guessed from its name: the
+Deployment controller names a ReplicaSet after its Deployment, followed by the pods' `pod-template-hash`.
 """
 
 from collections import Counter, defaultdict
@@ -15,7 +15,7 @@ from ringfence.model.objects import Workload
 
 HASH_LABEL = "pod-template-hash"
 _OWNING_KIND: Final = {"ReplicaSet": "Deployment", "Job": "CronJob"}
-"""What owns workloads. Whatever else an object says of itself is no chain, so that chains never run in circles."""
+"""The kinds that may own workloads. Any other owner reference is ignored, so a chain of owners always ends."""
 
 
 class Workloads:
@@ -29,17 +29,17 @@ class Workloads:
         self._owned: defaultdict[Reference, set[Reference]] = defaultdict(set)
 
     def upsert(self, reference: Reference, workload: Workload) -> None:
-        """Take in the workload that `reference` names."""
+        """Add the workload that `reference` names, or replace it."""
         self._objects[reference] = workload
         self._relink(reference)
 
     def remove(self, reference: Reference) -> None:
-        """Let a workload go, if it is in."""
+        """Remove a workload, if there is one."""
         self._objects.pop(reference, None)
         self._relink(reference)
 
     def get(self, reference: Reference) -> Workload | None:
-        """The workload of a name, if it is an object of the input."""
+        """The workload object with this name, if the input has one."""
         return self._objects.get(reference)
 
     def references(self) -> Iterator[Reference]:
@@ -47,7 +47,11 @@ class Workloads:
         return iter(self._objects)
 
     def add_alike(self, member: Member) -> bool:
-        """Note that a pod has come, if that changes nothing but a count: another such pod is there already."""
+        """Count a pod if a pod with the same owner is already counted; return whether it was counted.
+
+        Then no chain of owners changes, so the caller need not look at the templates above it. Most pods of a large
+        cluster take this path.
+        """
         owner = member.owner
         if owner is not None:
             if not self._pods.get(owner):
@@ -60,26 +64,26 @@ class Workloads:
         return True
 
     def add_pod(self, member: Member) -> None:
-        """Note that a pod has come."""
+        """Count a pod."""
         self._count_pod(member, 1)
 
     def discard_pod(self, member: Member) -> None:
-        """Note that a pod has gone."""
+        """Stop counting a pod."""
         self._count_pod(member, -1)
 
     def top(self, member: Member) -> Reference:
-        """The workload that a pod belongs to in people's eyes; the pod itself if nothing owns it."""
+        """The top of the chain of owners of a pod; the pod itself if it has no owner."""
         reference = member.owner or member.reference
         while owner := self._owners.get(reference):
             reference = owner
         return reference
 
     def stands_for_pods(self, reference: Reference) -> bool:
-        """Whether a workload's template has to stand for its pods, because none of them is in the input."""
+        """Whether a workload's template stands for its pods: it has no owner, and the input has none of its pods."""
         return reference in self._objects and reference not in self._owners and not self._has_pods(reference)
 
     def chain(self, reference: Reference) -> Iterator[Reference]:
-        """A workload and all that own it, from the bottom up."""
+        """A workload and all its owners, from the bottom up."""
         current: Reference | None = reference
         while current:
             yield current
@@ -99,7 +103,7 @@ class Workloads:
                 self._relink(member.owner)
 
     def _relink(self, reference: Reference) -> None:
-        """Link a workload to the owner that its object names or, without an object, to the one that is guessed."""
+        """Link a workload to the owner that its object names; without an object, to the one guessed from its pods."""
         workload = self._objects.get(reference)
         owner = owner_of(workload.metadata) if workload else min(+self._guesses[reference], default=None)
         if former := self._owners.pop(reference, None):
@@ -117,7 +121,7 @@ def _guessed_owner(reference: Reference, member: Member) -> Reference | None:
 
 @lru_cache(maxsize=1 << 14)
 def _deployment(replica_set: Reference, template_hash: str) -> Reference | None:
-    """The Deployment that made a ReplicaSet, if its name says so."""
+    """The Deployment that made a ReplicaSet, if the name of the ReplicaSet ends in the hash."""
     suffix = f"-{template_hash}"
     if not replica_set.name.endswith(suffix):
         return None
