@@ -55,8 +55,8 @@ mutants: $(READY) system  ## Put deliberate faults into the code, and see which 
 
 .PHONY: docs
 docs: $(DOCS)/.ready  ## Build the documentation as a site in build/site, and check its links.
-	$(DOCS)/bin/mkdocs build --strict --quiet
-	$(DOCS)/bin/python scripts/check-links.py build/site
+	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict --quiet
+	$(DOCS)/bin/python scripts/check_links.py build/site
 
 .PHONY: wheel-test
 wheel-test: $(READY)  ## Build the wheel, install it into a fresh environment, and try it.

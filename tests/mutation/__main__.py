@@ -1,0 +1,174 @@
+"""Puts deliberate faults into copies of the package, and says which of them no test notices.
+
+    python -m tests.mutation --count 400 --seed 8 --workers 2
+
+The faults are spread over all files in proportion to their statements, one for each statement that is drawn. For each
+only the tests that run its statement are run, until one fails. Results are kept in build/mutation: a run that was
+interrupted goes on where it stopped, and a larger `--count` adds to what was tried.
+"""
+
+import argparse
+import hashlib
+import json
+import queue
+import random
+import shutil
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from tests.mutation.covering import Covering, measure
+from tests.mutation.faults import Fault, faults_by_statement, iter_sources
+from tests.mutation.trying import Outcome, Result, attempt, copy_tree
+
+ROOT: Final = Path(__file__).parents[2]
+CACHE: Final = ROOT / "build" / "mutation"
+NOTICED: Final = (Outcome.KILLED, Outcome.TIMED_OUT)
+
+
+def draw(root: Path, seed: int, only: str) -> list[Fault]:
+    """All faults that may be tried, in a random order; a prefix of it is a fair sample of the statements.
+
+    Chance depends on the text of a statement: where others change, the same ones are drawn again.
+    """
+    drawn = []
+    for file in iter_sources(root):
+        path = str(file.relative_to(root))
+        for faults in faults_by_statement(root, file) if only in path else ():
+            chance = random.Random(f"{seed} {path} {[fault.original for fault in faults]}")
+            drawn.append((chance.random(), chance.choice(faults)))
+    return [fault for _, fault in sorted(drawn)]
+
+
+def sample(root: Path, count: int, seed: int, only: str) -> list[Fault]:
+    """The first `count` of them that change anything."""
+    chosen: list[Fault] = []
+    for fault in draw(root, seed, only):
+        if len(chosen) == count:
+            break
+        if fault.changes((root / fault.path).read_bytes()):
+            chosen.append(fault)
+    return chosen
+
+
+def room(fault: Fault) -> str:
+    parts = Path(fault.path).parts[2:]
+    return "/".join(parts[:-1][:2]) or parts[-1]
+
+
+class Results:
+    """What came of each fault, one line each in a file."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._lock = threading.Lock()
+        self.known: dict[str, Result] = {}
+        for line in file.read_text().splitlines() if file.exists() else ():
+            entry = json.loads(line)
+            self.known[entry["key"]] = Result(Outcome(entry["outcome"]), entry["by"])
+
+    def add(self, fault: Fault, result: Result) -> None:
+        with self._lock, self._file.open("a") as file:
+            self.known[key(fault)] = result
+            entry = {"key": key(fault), "fault": fault.name, "outcome": result.outcome, "by": result.by}
+            print(json.dumps(entry), file=file)
+
+
+@cache
+def _state(path: str) -> str:
+    return hashlib.sha256((ROOT / path).read_bytes()).hexdigest()[:12]
+
+
+def key(fault: Fault) -> str:
+    """What a result is kept under: it counts as long as the faulty file is as it was."""
+    return f"{fault.path}@{_state(fault.path)}:{fault.start}-{fault.end}:{fault.replacement}"
+
+
+def try_all(faults: list[Fault], covering: Covering, results: Results, workers: int, folder: Path) -> None:
+    """Tries what is not known yet, each worker in a tree of its own."""
+    waiting: queue.SimpleQueue[Fault] = queue.SimpleQueue()
+    for fault in faults:
+        if key(fault) not in results.known:
+            waiting.put(fault)
+    total = waiting.qsize()
+
+    def work(number: int) -> None:
+        tree = copy_tree(ROOT, folder / f"tree-{number}")
+        while True:
+            try:
+                fault = waiting.get_nowait()
+            except queue.Empty:
+                return
+            begun = time.monotonic()
+            result = attempt(tree, fault, covering)
+            results.add(fault, result)
+            took = time.monotonic() - begun
+            left = waiting.qsize()
+            print(
+                f"[{total - left}/{total}] {result.outcome} in {took:.0f} s: {fault.name}", file=sys.stderr, flush=True
+            )
+
+    threads = [threading.Thread(target=work, args=(number,), daemon=True) for number in range(workers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def report(faults: list[Fault], results: Results) -> None:
+    """A table of rooms, and all faults that no test noticed."""
+    outcomes = {fault: results.known[key(fault)].outcome for fault in faults if key(fault) in results.known}
+    table: dict[str, Counter[Outcome]] = {}
+    for fault, outcome in outcomes.items():
+        table.setdefault(room(fault), Counter())[outcome] += 1
+    everything: Counter[Outcome] = Counter(outcomes.values())
+    print(f"{'room':30}" + "".join(f"{outcome:>21}" for outcome in Outcome) + f"{'noticed':>10}")
+    for name, counts in [*sorted(table.items()), ("all", everything)]:
+        share = sum(counts[outcome] for outcome in NOTICED) / (counts.total() or 1)
+        print(f"{name:30}" + "".join(f"{counts[outcome]:>21}" for outcome in Outcome) + f"{share:>10.0%}")
+    for unnoticed in (Outcome.SURVIVED, Outcome.NOT_RUN):
+        print(f"\n{unnoticed}:")
+        for fault in sorted(fault for fault, outcome in outcomes.items() if outcome is unnoticed):
+            print(f"  {fault.name}")
+
+
+def main() -> None:
+    """Reads the options, tries, reports."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, default=400, help="how many faults to try (default: 400)")
+    parser.add_argument("--seed", type=int, default=1, help="which ones (default: 1)")
+    parser.add_argument("--only", default="", metavar="PATH", help="only files whose path contains this")
+    parser.add_argument("--workers", type=int, default=2, help="how many at once (default: 2)")
+    parser.add_argument("--list", action="store_true", help="print the faults and try none")
+    parser.add_argument("--report", action="store_true", help="print what is known and try none")
+    parser.add_argument("--again", action="store_true", help="try once more what no test noticed")
+    options = parser.parse_args()
+    faults = sample(ROOT, options.count, options.seed, options.only)
+    if options.list:
+        print(*(fault.name for fault in faults), sep="\n")
+        return
+    CACHE.mkdir(parents=True, exist_ok=True)
+    results = Results(CACHE / "results.jsonl")
+    if options.again:
+        results.known = {key: result for key, result in results.known.items() if result.outcome in NOTICED}
+    if not options.report:
+        # Laboratories without root read the sources as an ordinary user.
+        folder = Path(tempfile.mkdtemp(prefix="ringfence-mutation-"))
+        folder.chmod(0o755)
+        try:
+            covering = measure(copy_tree(ROOT, folder / "measured"), CACHE, options.workers)
+            try_all(faults, covering, results, options.workers, folder)
+        except KeyboardInterrupt:
+            print("interrupted: the same command goes on from here", file=sys.stderr)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+    report(faults, results)
+
+
+if __name__ == "__main__":
+    main()
