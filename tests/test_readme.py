@@ -1,4 +1,4 @@
-"""The README shows what the program really prints.
+"""The README and the troubleshooting page show what the program really prints.
 
 `python -m tests.test_readme` writes the outputs anew.
 """
@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from ringfence.cli import cli
 
 ROOT = Path(__file__).parents[1]
-README = ROOT / "README.md"
+SHOWING_OUTPUT = (ROOT / "README.md", ROOT / "docs" / "troubleshooting.md")
 
 
 def blocks(text: str) -> Iterator[str]:
@@ -40,13 +40,14 @@ def output(command: str) -> str:
         return CliRunner().invoke(cli, arguments, prog_name="ringfence").output
 
 
-@pytest.mark.parametrize("block", list(blocks(README.read_text())))
-def test_the_readme_shows_what_is_printed(block: str) -> None:
+@pytest.mark.parametrize("block", [block for page in SHOWING_OUTPUT for block in blocks(page.read_text())])
+def test_a_page_shows_what_is_printed(block: str) -> None:
     assert console(block) == block
 
 
 if __name__ == "__main__":
-    text = README.read_text()
-    for block in blocks(text):
-        text = text.replace("```console\n" + block, "```console\n" + console(block))
-    README.write_text(text)
+    for page in SHOWING_OUTPUT:
+        text = page.read_text()
+        for block in blocks(text):
+            text = text.replace("```console\n" + block, "```console\n" + console(block))
+        page.write_text(text)
