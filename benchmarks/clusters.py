@@ -18,7 +18,7 @@ import msgspec
 
 from ringfence.model import objects as model
 from ringfence.model.decoding import decode_json
-from ringfence.model.policies import defaulted
+from ringfence.model.kinds import KINDS
 
 Object = dict[str, Any]
 Labels = dict[str, str]
@@ -145,9 +145,11 @@ def objects(plan: Plan) -> Iterator[Object]:
 def decoded(found: Iterable[Object]) -> Iterator[model.Object]:
     """Model objects, each from JSON of its own: they share no text with one another, as after reading a file."""
     for one in found:
-        built = decode_json(msgspec.json.encode(one), one["apiVersion"], one["kind"])
+        kind = KINDS.find(one["apiVersion"], one["kind"])
+        assert kind is not None
+        built = decode_json(msgspec.json.encode(one), kind)
         assert built is not None
-        yield defaulted(built) if isinstance(built, model.NetworkPolicy) else built
+        yield kind.default(built)
 
 
 # --- namespaces and workloads -----------------------------------------------------------------------------------------

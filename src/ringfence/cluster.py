@@ -23,11 +23,10 @@ from ringfence.analysis.questions import Answer
 from ringfence.engine.state import State
 from ringfence.errors import InputError
 from ringfence.model.decoding import decode, unknown_fields
-from ringfence.model.objects import DEFAULT_NAMESPACE, NetworkPolicy, Object, kind_of, namespace_of
+from ringfence.model.kinds import KINDS, Kind, kind_of, namespace_of
+from ringfence.model.objects import DEFAULT_NAMESPACE, NetworkPolicy, Object
 from ringfence.model.origin import Origin
-from ringfence.model.policies import defaulted
 from ringfence.model.problems import Problem, ProblemCode, Severity
-from ringfence.model.validation import validate, warnings
 
 if TYPE_CHECKING:
     from ringfence.sources.loading import LoadedObjects
@@ -62,7 +61,7 @@ class Cluster:
         self.problems: list[Problem] = []
         self.skipped: Counter[str] = Counter()
         self.state = State(live=live)
-        self._origins: dict[tuple[str, str, str], Origin] = {}
+        self._origins: dict[tuple[Kind, str, str], Origin] = {}
         self._numbers = count(1)
 
     @classmethod
@@ -124,15 +123,16 @@ class Cluster:
         if not decoded.metadata.name:
             message = "metadata.name: Required value: objects are put in and taken out by their names"
             raise InputError(f"{kind_of(decoded)}: {message}")
-        if isinstance(decoded, NetworkPolicy):
-            decoded = defaulted(decoded)
-            if errors := validate(decoded):
-                raise InputError(f'NetworkPolicy "{decoded.metadata.name}" is invalid: {"; ".join(map(str, errors))}')
+        kind = KINDS.of(decoded)
+        decoded = kind.default(decoded)
+        if errors := kind.validate(decoded):
+            raise InputError(f'{kind.name} "{decoded.metadata.name}" is invalid: {"; ".join(map(str, errors))}')
         self.state.upsert(decoded, origin)
 
     def remove(self, kind: str, namespace: str, name: str) -> None:
         """Let one object go, if it is there; `namespace` is ignored for kinds that live in none."""
-        self.state.remove(kind, "" if kind in ("Namespace", "Node") else namespace or DEFAULT_NAMESPACE, name)
+        is_namespaced = any(known.is_namespaced for known in KINDS.called(kind))
+        self.state.remove(kind, namespace or DEFAULT_NAMESPACE if is_namespaced else "", name)
 
     def policies(self) -> list[NetworkPolicy]:
         """The policies in force, with the defaults that the API server fills in, by namespace and name."""
@@ -173,21 +173,25 @@ class Cluster:
         self.skipped.update(reading.skipped)
         for manifest in sorted(reading.manifests, key=lambda manifest: not manifest.object.metadata.name):
             obj, origin = manifest.object, manifest.origin
-            if isinstance(obj, NetworkPolicy):
-                obj = defaulted(obj)
-                if not self._check(obj, origin):
-                    continue
+            obj = KINDS.of(obj).default(obj)
+            if not self._check(obj, origin):
+                continue
             obj = self._named(obj)
             self._note_origin(obj, origin)
             self.state.upsert(obj, origin)
         self.problems.sort(key=lambda problem: problem.place)
 
-    def _check(self, policy: NetworkPolicy, origin: Origin) -> bool:
-        """Whether the API server would take a policy; what it would say about it is noted."""
-        errors = validate(policy)
+    def _check(self, obj: Object, origin: Origin) -> bool:
+        """Whether the API server would accept an object; what it would say about it is noted."""
+        kind = KINDS.of(obj)
+        errors = kind.validate(obj)
+        found = errors or kind.warnings(obj)
+        if not found:
+            return True
         severity = Severity.ERROR if errors else Severity.WARNING
-        subject = f"NetworkPolicy {namespace_of(policy)}/{policy.metadata.name or policy.metadata.generate_name}"
-        for one in errors or warnings(policy):
+        path = "/".join(filter(None, (namespace_of(obj), obj.metadata.name or obj.metadata.generate_name)))
+        subject = f"{kind.name} {path}"
+        for one in found:
             self.problems.append(Problem(origin.at(one.path), one.code, str(one), severity, subject))
         return not errors
 
@@ -199,18 +203,18 @@ class Cluster:
         metadata = obj.metadata
         if metadata.name:
             return obj
-        kind, namespace, prefix = kind_of(obj), namespace_of(obj), metadata.generate_name
+        kind, namespace, prefix = KINDS.of(obj), namespace_of(obj), metadata.generate_name
         names = (f"{prefix}{number}" for number in self._numbers)
         name = next(name for name in names if (kind, namespace, name) not in self._origins)
         return replace(obj, metadata=replace(metadata, name=name))
 
     def _note_origin(self, obj: Object, origin: Origin) -> None:
         """Report an object that was read before: as with `kubectl apply`, the last one counts."""
-        kind, namespace, name = kind_of(obj), namespace_of(obj), obj.metadata.name
+        kind, namespace, name = KINDS.of(obj), namespace_of(obj), obj.metadata.name
         earlier = self._origins.get((kind, namespace, name))
         self._origins[kind, namespace, name] = origin
         if earlier:
-            subject = f"{kind} {namespace}/{name}" if namespace else f"{kind} {name}"
+            subject = f"{kind.name} {namespace}/{name}" if namespace else f"{kind.name} {name}"
             message = f"defined before at {earlier.at()}; this one counts"
             place, code = origin.at(), ProblemCode.DUPLICATE_OBJECT
             self.problems.append(Problem(place, code, message, Severity.WARNING, subject))

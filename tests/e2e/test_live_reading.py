@@ -10,8 +10,8 @@ import pytest
 from httpx2 import Client
 
 from ringfence.errors import LiveClusterError
-from ringfence.model.decoding import versions_of
-from ringfence.model.objects import Manifest, NetworkPolicy, Object, kind_of, namespace_of
+from ringfence.model.kinds import kind_of, namespace_of
+from ringfence.model.objects import Manifest, NetworkPolicy, Object
 from ringfence.model.policies import defaulted
 from ringfence.model.problems import Severity
 from ringfence.sources.cluster import listing as live
@@ -66,8 +66,7 @@ def test_a_service_account_reads_as_much_as_an_administrator(shop: ControlPlane)
 
 
 def kubectl_name(resource: live.Resource) -> str:
-    group = versions_of(resource.kind)[0].rpartition("/")[0]
-    return f"{resource.plural}.{group}" if group else resource.plural
+    return f"{resource.plural}.{resource.row.group}" if resource.row.group else resource.plural
 
 
 def test_kinds_that_one_may_not_list_are_left_out_with_a_warning(shop: ControlPlane) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ringfence.model.objects import Node, kind_of, namespace_of
+from ringfence.model.kinds import kind_of, namespace_of
+from ringfence.model.objects import Node
 from ringfence.sources.cluster import watch_events as wire
 from ringfence.sources.cluster import watching
 from ringfence.sources.cluster.client import ApiServer

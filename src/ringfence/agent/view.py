@@ -12,7 +12,8 @@ import msgspec
 
 from ringfence.engine.state import State
 from ringfence.model.cidrs import parse_cidr
-from ringfence.model.objects import NetworkPolicy, Object, kind_of, namespace_of
+from ringfence.model.kinds import kind_of, namespace_of
+from ringfence.model.objects import NetworkPolicy, Object
 from ringfence.model.policies import defaulted
 from ringfence.model.validation import validate
 from ringfence.sets.addresses import Addresses

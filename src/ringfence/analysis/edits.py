@@ -18,6 +18,7 @@ from ringfence.engine.policies import tiers
 from ringfence.engine.population import NAME_LABEL, Member
 from ringfence.engine.state import State
 from ringfence.model.documents import document, plain
+from ringfence.model.kinds import namespace_of
 from ringfence.model.names import label_key_errors, label_value_errors, subdomain_errors
 from ringfence.model.objects import (
     IPBlock,
@@ -30,7 +31,6 @@ from ringfence.model.objects import (
     NetworkPolicySpec,
     PolicyMeta,
     Rule,
-    namespace_of,
 )
 from ringfence.model.origin import Place
 from ringfence.model.policies import Direction, defaulted, rules_of

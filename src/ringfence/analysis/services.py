@@ -12,7 +12,8 @@ from ringfence.engine.answers import End
 from ringfence.engine.population import Member, Reference
 from ringfence.engine.state import State
 from ringfence.errors import EndpointError
-from ringfence.model.objects import HEADLESS, EndpointSlice, Service, ServicePort, SliceEndpoint, namespace_of
+from ringfence.model.kinds import namespace_of
+from ringfence.model.objects import HEADLESS, EndpointSlice, Service, ServicePort, SliceEndpoint
 from ringfence.sets.addresses import Addresses, parse_address
 
 SERVICE_NAME_LABEL = "kubernetes.io/service-name"

@@ -20,7 +20,8 @@ from ringfence.lab.network import LabPort, PlacementOptions
 from ringfence.lab.run import RunProgress, run_laboratory
 from ringfence.lab.session import client as session
 from ringfence.lab.session import protocol as wire
-from ringfence.model.objects import DEFAULT_NAMESPACE, Manifest, Object, kind_of, namespace_of
+from ringfence.model.kinds import kind_of, namespace_of
+from ringfence.model.objects import DEFAULT_NAMESPACE, Manifest, Object
 from ringfence.model.problems import Problem, Severity
 from ringfence.render import laboratory_status, probe_report
 from ringfence.sets.addresses import FAMILIES, Family

@@ -14,7 +14,8 @@ from ringfence.cli.options import as_one
 from ringfence.cli.terminal import print_document, print_message, print_text
 from ringfence.errors import InputError
 from ringfence.model.documents import document, list_document
-from ringfence.model.objects import NetworkPolicy, namespace_of
+from ringfence.model.kinds import namespace_of
+from ringfence.model.objects import NetworkPolicy
 from ringfence.model.selectors import parse_selector
 from ringfence.render.formats import json_text, yaml_text
 from ringfence.render.policies import TableOptions, description, in_list_order, names_text, policy_table

@@ -22,6 +22,7 @@ from ringfence.engine.population import (
     member_of_pod,
     member_of_workload,
 )
+from ringfence.model.kinds import namespace_of
 from ringfence.model.objects import (
     WORKLOAD_KINDS,
     EndpointSlice,
@@ -32,7 +33,6 @@ from ringfence.model.objects import (
     Pod,
     Service,
     Workload,
-    namespace_of,
 )
 from ringfence.model.origin import Origin
 from ringfence.sets.addresses import Family

@@ -40,7 +40,8 @@ from ringfence.lab.probing import (
     select_probes,
     single_pod,
 )
-from ringfence.model.objects import Manifest, Workload, namespace_of
+from ringfence.model.kinds import namespace_of
+from ringfence.model.objects import Manifest, Workload
 
 _SECOND_PATIENCE: Final = 2.5
 """Seconds to wait for an answer that was expected and did not come: long enough for TCP to try three times."""

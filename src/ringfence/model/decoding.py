@@ -6,39 +6,17 @@ goes the slower way through `go_json`, which is more lenient, or says what is wr
 Sources: `apiserver/pkg/endpoints/handlers`; the types of the API, v1.36.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 from msgspec.inspect import StructType, Type, VarTupleType
 
 from ringfence.errors import DecodingError
 from ringfence.model.go_json import conform, member, shape_of
-from ringfence.model.objects import (
-    EndpointSlice,
-    Namespace,
-    NetworkPolicy,
-    NetworkPolicySpec,
-    Node,
-    Object,
-    ObjectMeta,
-    Pod,
-    PodTemplate,
-    Service,
-    Workload,
-)
-
-
-def versions_of(kind: object) -> tuple[str, ...]:
-    """The `apiVersion`s under which a kind is read, the current one first; none for a kind without a meaning here."""
-    known = _KINDS.get(kind) if isinstance(kind, str) else None
-    return known.versions if known else ()
-
-
-def is_read(api_version: object, kind: object) -> bool:
-    """Whether objects of this `apiVersion` and `kind` have a meaning here."""
-    return api_version in versions_of(kind)
+from ringfence.model.kinds import KINDS, Kind
+from ringfence.model.objects import Object
 
 
 def decode(tree: object) -> Object | None:
@@ -46,135 +24,67 @@ def decode(tree: object) -> Object | None:
 
     Raises DecodingError for the first value of a wrong type. Fields that do not matter here are not looked at.
     """
-    if not isinstance(tree, Mapping) or not is_read(tree.get("apiVersion"), tree.get("kind")):
+    kind = kind_of_tree(tree)
+    if kind is None or not isinstance(tree, Mapping):
         return None
-    kind = str(tree["kind"])
-    shape = _KINDS[kind].shape
     try:
-        written = msgspec.convert(tree, shape)
+        written = msgspec.convert(tree, kind.shape)
     except msgspec.ValidationError:
-        written = msgspec.convert(_conformed(tree, kind), shape)
-    return _KINDS[kind].build(kind, written)
+        written = msgspec.convert(_conformed(tree, kind), kind.shape)
+    return _built(kind, written)
 
 
-def decode_json(text: bytes | msgspec.Raw, api_version: str, kind: str) -> Object | None:
-    """The object of this `apiVersion` and `kind` that the JSON `text` writes down; otherwise as `decode`.
+def decode_json(text: bytes | msgspec.Raw, kind: Kind) -> Object | None:
+    """The object of this kind that the JSON `text` writes down, or None if it writes down no object at all.
 
-    Many times faster than `decode`, because what does not matter is never built. Raises `msgspec.DecodeError` for text
-    that is not JSON.
+    Many times faster than `decode`, because what does not matter is never built. `apiVersion` and `kind` in the text
+    are not looked at: the API server leaves them out of the items of a list. Raises DecodingError as `decode` does, and
+    `msgspec.DecodeError` for text that is not JSON.
     """
-    if not is_read(api_version, kind):
-        return None
     try:
-        return _KINDS[kind].build(kind, _decoder(kind).decode(text))
+        return _built(kind, _decoder(kind).decode(text))
     except msgspec.ValidationError:
         tree = msgspec.json.decode(text)
-        return decode({**tree, "apiVersion": api_version, "kind": kind}) if isinstance(tree, dict) else None
+    if not isinstance(tree, dict):
+        return None
+    written = tree.get("apiVersion")
+    api_version = written if written in kind.api_versions else kind.api_versions[0]
+    return decode({**tree, "apiVersion": api_version, "kind": kind.name})
+
+
+def kind_of_tree(tree: object) -> Kind | None:
+    """The kind that an object says it is; None if that has no meaning here."""
+    return KINDS.find(tree.get("apiVersion"), tree.get("kind")) if isinstance(tree, Mapping) else None
 
 
 def unknown_fields(tree: object) -> list[str]:
-    """The paths, in order, of the fields that no NetworkPolicy has: `spec.ingress[0].form`.
+    """The paths, in order, of the fields that a policy of its kind does not have: `spec.ingress[0].form`.
 
     The API server refuses them when it is strict. When it is not, it drops them, and a policy that lost a misspelt
     field allows more than it says. Only policies have unknown fields; other objects have fields that do not matter.
     """
-    if not isinstance(tree, Mapping) or tree.get("kind") != "NetworkPolicy":
+    kind = kind_of_tree(tree)
+    if kind is None or not kind.is_policy or not isinstance(tree, Mapping):
         return []
-    if not is_read(tree.get("apiVersion"), "NetworkPolicy"):
-        return []
-    return sorted(_unknown(tree, shape_of(_PolicyFields), ""))
+    return sorted(_unknown(tree, {**_struct_fields(kind.shape), **_struct_fields(_EveryObject)}, ""))
 
 
-def _conformed(tree: Mapping[str, object], kind: str) -> object:
+def _conformed(tree: Mapping[str, object], kind: Kind) -> object:
     try:
-        return conform(tree, _KINDS[kind].shape, kind)
+        return conform(tree, kind.shape, kind.name)
     except DecodingError as error:
         version = str(tree["apiVersion"]).rpartition("/")[2]
-        message = f'{kind} in version "{version}" cannot be handled as a {kind}: {error}'
+        message = f'{kind.name} in version "{version}" cannot be handled as a {kind.name}: {error}'
         raise DecodingError(message, error.path) from None
 
 
-# --- kinds ------------------------------------------------------------------------------------------------------------
-
-
-class WorkloadSpec(msgspec.Struct, frozen=True):
-    """What matters of the spec of most workloads."""
-
-    template: PodTemplate = PodTemplate()
-
-
-class WorkloadFields(msgspec.Struct, frozen=True):
-    """How most workloads are written."""
-
-    metadata: ObjectMeta = ObjectMeta()
-    spec: WorkloadSpec = WorkloadSpec()
-
-
-class JobSpec(msgspec.Struct, frozen=True):
-    """The spec of the Jobs that a CronJob makes."""
-
-    template: PodTemplate = PodTemplate()
-
-
-class JobTemplateSpec(msgspec.Struct, frozen=True):
-    """The Jobs that a CronJob makes."""
-
-    spec: JobSpec = JobSpec()
-
-
-class CronJobSpec(msgspec.Struct, frozen=True, rename="camel"):
-    """What matters of the spec of a CronJob."""
-
-    job_template: JobTemplateSpec = JobTemplateSpec()
-
-
-class CronJob(msgspec.Struct, frozen=True):
-    """How a CronJob is written: its pods are a level deeper."""
-
-    metadata: ObjectMeta = ObjectMeta()
-    spec: CronJobSpec = CronJobSpec()
-
-
-def _as_written(kind: str, written: Any) -> Object:
-    return written  # type: ignore[no-any-return]
-
-
-def _workload(kind: str, written: WorkloadFields) -> Object:
-    return Workload(kind, written.metadata, written.spec.template)
-
-
-def _cron_job(kind: str, written: CronJob) -> Object:
-    return Workload(kind, written.metadata, written.spec.job_template.spec.template)
-
-
-class _Kind(msgspec.Struct, frozen=True):
-    """How a kind is written, and what makes an object of what was read."""
-
-    versions: tuple[str, ...]
-    shape: type[msgspec.Struct]
-    build: Callable[[str, Any], Object] = _as_written
-
-
-_KINDS: Final = {
-    "Namespace": _Kind(("v1",), Namespace),
-    "Pod": _Kind(("v1",), Pod),
-    "Deployment": _Kind(("apps/v1", "apps/v1beta2", "apps/v1beta1", "extensions/v1beta1"), WorkloadFields, _workload),
-    "StatefulSet": _Kind(("apps/v1", "apps/v1beta2", "apps/v1beta1"), WorkloadFields, _workload),
-    "DaemonSet": _Kind(("apps/v1", "apps/v1beta2", "extensions/v1beta1"), WorkloadFields, _workload),
-    "ReplicaSet": _Kind(("apps/v1", "apps/v1beta2", "extensions/v1beta1"), WorkloadFields, _workload),
-    "ReplicationController": _Kind(("v1",), WorkloadFields, _workload),
-    "Job": _Kind(("batch/v1",), WorkloadFields, _workload),
-    "CronJob": _Kind(("batch/v1", "batch/v1beta1"), CronJob, _cron_job),
-    "Service": _Kind(("v1",), Service),
-    "EndpointSlice": _Kind(("discovery.k8s.io/v1", "discovery.k8s.io/v1beta1"), EndpointSlice),
-    "Node": _Kind(("v1",), Node),
-    "NetworkPolicy": _Kind(("networking.k8s.io/v1", "extensions/v1beta1"), NetworkPolicy),
-}
+def _built(kind: Kind, written: Any) -> Object:
+    return kind.build(kind.name, written)  # type: ignore[no-any-return]
 
 
 @cache
-def _decoder(kind: str) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(_KINDS[kind].shape)
+def _decoder(kind: Kind) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(kind.shape)
 
 
 # --- fields that a policy does not have -------------------------------------------------------------------------------
@@ -217,26 +127,34 @@ class _MetadataFields(msgspec.Struct, rename="camel"):
     managed_fields: tuple[_ManagedFields, ...] = ()
 
 
-class _PolicyFields(msgspec.Struct, rename="camel"):
-    """Every field of a policy, also those that are not read."""
+class _EveryObject(msgspec.Struct, rename="camel"):
+    """The fields that every object has, also those that are not read."""
 
     api_version: Any = None
     kind: Any = None
     metadata: _MetadataFields = msgspec.field(default_factory=_MetadataFields)
-    spec: NetworkPolicySpec = NetworkPolicySpec()
 
 
-def _unknown(value: object, shape: Type, path: str) -> Iterator[str]:
+def _struct_fields(struct: type[msgspec.Struct]) -> dict[str, Type]:
+    shape = shape_of(struct)
+    assert isinstance(shape, StructType)
+    return {field.encode_name: field.type for field in shape.fields}
+
+
+def _unknown(fields: Mapping[str, object], known: Mapping[str, Type], path: str) -> Iterator[str]:
+    for name, child in fields.items():
+        place = f"{path}.{name}" if path else str(name)
+        if name in known:
+            yield from _unknown_inside(child, known[name], place)
+        else:
+            yield place
+
+
+def _unknown_inside(value: object, shape: Type, path: str) -> Iterator[str]:
     shape = member(shape, value)
     match shape, value:
         case StructType(), Mapping():
-            types = {field.encode_name: field.type for field in shape.fields}
-            for name, child in value.items():
-                place = f"{path}.{name}" if path else str(name)
-                if name in types:
-                    yield from _unknown(child, types[name], place)
-                else:
-                    yield place
+            yield from _unknown(value, _struct_fields(shape.cls), path)
         case VarTupleType(), list() | tuple():
             for index, item in enumerate(value):
-                yield from _unknown(item, shape.item_type, f"{path}[{index}]")
+                yield from _unknown_inside(item, shape.item_type, f"{path}[{index}]")

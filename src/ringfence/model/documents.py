@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
+from ringfence.model.kinds import KINDS
 from ringfence.model.objects import NetworkPolicy
 from ringfence.model.policies import DEFAULT_PROTOCOL
 
@@ -14,7 +15,8 @@ _LABELS: Final = ("labels", "annotations", "matchLabels")
 
 def document(policy: NetworkPolicy) -> dict[str, Any]:
     """The policy as a document, with `apiVersion` and `kind`."""
-    return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", **plain(policy)}
+    kind = KINDS.of(policy)
+    return {"apiVersion": kind.api_versions[0], "kind": kind.name, **plain(policy)}
 
 
 def list_document(policies: Iterable[NetworkPolicy]) -> dict[str, Any]:

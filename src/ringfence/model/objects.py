@@ -309,18 +309,6 @@ class NetworkPolicy(msgspec.Struct, frozen=True, rename="camel"):
 Object = Namespace | Pod | Workload | Service | EndpointSlice | Node | NetworkPolicy
 
 
-def kind_of(obj: Object) -> str:
-    """The object's kind, as the API names it."""
-    return obj.kind if isinstance(obj, Workload) else type(obj).__name__
-
-
-def namespace_of(obj: Object) -> str:
-    """The namespace an object lives in; empty for what lives in none (Namespace, Node)."""
-    if isinstance(obj, Namespace | Node):
-        return ""
-    return obj.metadata.namespace or DEFAULT_NAMESPACE
-
-
 class Manifest(msgspec.Struct, frozen=True):
     """An object and where it was read."""
 

@@ -13,6 +13,7 @@ from typing import Annotated, Final
 
 import msgspec
 
+from ringfence.model.kinds import namespace_of
 from ringfence.model.objects import (
     Labels,
     LabelSelector,
@@ -21,7 +22,6 @@ from ringfence.model.objects import (
     NetworkPolicyPeer,
     NetworkPolicyPort,
     Rule,
-    namespace_of,
 )
 from ringfence.model.policies import DEFAULT_PROTOCOL, Direction, defaulted, rules_of
 from ringfence.model.validation import selector_errors

@@ -11,8 +11,9 @@ from typing import Final
 import msgspec
 
 from ringfence.errors import DecodingError
-from ringfence.model.decoding import decode, is_read, unknown_fields, versions_of
-from ringfence.model.objects import Manifest, NetworkPolicy, Object, kind_of
+from ringfence.model.decoding import decode, unknown_fields
+from ringfence.model.kinds import KINDS, Kind
+from ringfence.model.objects import Manifest, Object
 from ringfence.model.origin import FieldRanges, Origin, Place
 from ringfence.model.problems import Problem, ProblemCode, Severity
 
@@ -68,29 +69,31 @@ def read_object(tree: object, origin: Origin, fields: Fields) -> Iterator[Found]
     if not isinstance(tree, dict):
         yield Problem(origin.at(), ProblemCode.NOT_AN_OBJECT, f"an object is expected here, not {_named(tree)}")
         return
-    api_version, kind = tree.get("apiVersion"), tree.get("kind")
-    if refusal := refused(api_version, kind):
+    api_version, name = tree.get("apiVersion"), tree.get("kind")
+    kind = KINDS.find(api_version, name)
+    if refusal := refused(api_version, name):
         code, message = refusal
         yield Problem(origin.at(), code, message, object=name_of(tree))
-    elif not is_read(api_version, kind):
-        yield Skipped(str(kind))
-    elif kind == "NetworkPolicy":
-        yield from _policy(tree, msgspec.structs.replace(origin, fields=fields()))
+    elif kind is None:
+        yield Skipped(str(name))
+    elif kind.is_policy:
+        yield from _policy(tree, kind, msgspec.structs.replace(origin, fields=fields()))
     else:
         yield from _other(tree, origin, fields)
 
 
 def used(obj: Object, origin: Origin) -> Found:
     """The object, or the problem that it has no name and so is nobody; policies are validated all in one place."""
-    if isinstance(obj, NetworkPolicy) or obj.metadata.name or obj.metadata.generate_name:
+    kind = KINDS.of(obj)
+    if kind.is_policy or obj.metadata.name or obj.metadata.generate_name:
         return Manifest(obj, origin)
     message = "metadata.name: Required value: name or generateName is required"
-    return Problem(origin.at("metadata"), ProblemCode.REQUIRED_VALUE, message, object=kind_of(obj))
+    return Problem(origin.at("metadata"), ProblemCode.REQUIRED_VALUE, message, object=kind.name)
 
 
 def is_list(kind: object) -> bool:
     """Whether an object that has `items` is a list of objects, as to kubectl every one is; what is read here is not."""
-    return not versions_of(kind)
+    return not KINDS.called(kind)
 
 
 def item_kind(list_kind: object) -> str:
@@ -121,10 +124,12 @@ def refused(api_version: object, kind: object) -> tuple[ProblemCode, str] | None
         return ProblemCode.MISSING_TYPE, f"error validating data: {', '.join(f'{field} not set' for field in missing)}"
     if not isinstance(api_version, str) or not isinstance(kind, str):
         return ProblemCode.WRONG_TYPE, "error validating data: apiVersion and kind must be strings"
-    versions = versions_of(kind)
-    if versions and api_version not in versions and _is_of_kubernetes(api_version):
-        message = f'no matches for kind "{kind}" in version "{api_version}" (it is in {versions[0]})'
-        return ProblemCode.UNKNOWN_VERSION, message
+    if KINDS.find(api_version, kind) is None:
+        for known in KINDS.called(kind):
+            if _is_of_kubernetes(api_version) or api_version.rpartition("/")[0] == known.group:
+                current = known.api_versions[0]
+                message = f'no matches for kind "{kind}" in version "{api_version}" (it is in {current})'
+                return ProblemCode.UNKNOWN_VERSION, message
     return None
 
 
@@ -137,10 +142,11 @@ def name_of(tree: Mapping[str, object]) -> str:
     return f"{tree.get('kind') or ''} {path}".strip()
 
 
-def _policy(tree: dict[str, object], origin: Origin) -> Iterator[Found]:
+def _policy(tree: dict[str, object], kind: Kind, origin: Origin) -> Iterator[Found]:
     name = name_of(tree)
-    if tree["apiVersion"] == "extensions/v1beta1":
-        message = "extensions/v1beta1 NetworkPolicy is gone since Kubernetes 1.16; write networking.k8s.io/v1"
+    api_version = str(tree["apiVersion"])
+    if release := kind.removed.get(api_version):
+        message = f"{api_version} {kind.name} is gone since Kubernetes {release}; write {kind.api_versions[0]}"
         yield Problem(origin.at("apiVersion"), ProblemCode.REMOVED_VERSION, message, Severity.WARNING, name)
     try:
         policy = decode(tree)

@@ -16,7 +16,8 @@ from ringfence.engine.answers.verdicts import End, is_exempt, relevant_families,
 from ringfence.engine.policies import CompiledPolicy, CompiledRule, tiers
 from ringfence.engine.population import Member, NamedPort
 from ringfence.engine.state import State
-from ringfence.model.objects import Service, ServicePort, namespace_of
+from ringfence.model.kinds import namespace_of
+from ringfence.model.objects import Service, ServicePort
 from ringfence.model.origin import Place
 from ringfence.model.policies import Direction, rules_of
 from ringfence.sets.addresses import FAMILIES, NO_ADDRESSES, Addresses, Family, parse_address

@@ -22,6 +22,7 @@ from ringfence.errors import LaboratoryError
 from ringfence.lab.network import addressing
 from ringfence.lab.network.addressing import AddressPool
 from ringfence.lab.network.topology import DNS_SERVICE, IPAddress
+from ringfence.model.kinds import namespace_of
 from ringfence.model.objects import (
     Container,
     ContainerPort,
@@ -37,7 +38,6 @@ from ringfence.model.objects import (
     Service,
     ServicePort,
     ServiceSpec,
-    namespace_of,
 )
 from ringfence.sets.addresses import FAMILIES, Family, address_text
 

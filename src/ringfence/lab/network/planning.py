@@ -22,6 +22,7 @@ from ringfence.lab.network.topology import (
     Topology,
 )
 from ringfence.model import objects
+from ringfence.model.kinds import namespace_of
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import FAMILIES, Addresses, address_text
 from ringfence.sets.traffic import ALL_PORTS, ALL_TRAFFIC, PROTOCOLS
@@ -63,7 +64,7 @@ def _pod(member: Member, targets: dict[IPAddress, set[LabPort]]) -> LabPod:
 
 def _service(state: State, service: objects.Service, ports: tuple[LabServicePort, ...]) -> LabService:
     return LabService(
-        f"{objects.namespace_of(service)}/{service.metadata.name}",
+        f"{namespace_of(service)}/{service.metadata.name}",
         placement.cluster_addresses(service),
         ports,
         tuple(map(str, selected_members(state, service))),

@@ -15,7 +15,8 @@ from lightkube.config.models import Cluster, Context, User
 from lightkube.core.exceptions import ConfigError
 
 from ringfence.errors import DecodingError, LiveClusterError
-from ringfence.model.decoding import decode_json, versions_of
+from ringfence.model.decoding import decode_json
+from ringfence.model.kinds import KINDS, Kind
 from ringfence.model.objects import Manifest
 from ringfence.model.origin import Origin, Place
 from ringfence.model.problems import Problem, ProblemCode, Severity
@@ -33,32 +34,26 @@ _TIMEOUT: Final = httpx.Timeout(10, read=60)
 class Resource(msgspec.Struct, frozen=True):
     """A kind that is listed; without one that is `needed` there is no answer worth giving."""
 
-    kind: str
-    plural: str
+    row: Kind
     needed: bool = False
+
+    @property
+    def kind(self) -> str:
+        """The name of the kind."""
+        return self.row.name
+
+    @property
+    def plural(self) -> str:
+        """The name of the resource."""
+        return self.row.plural
 
     @property
     def path(self) -> str:
         """Where the API server has its objects, those of all namespaces."""
-        version = versions_of(self.kind)[0]
-        return f"/{'apis' if '/' in version else 'api'}/{version}/{self.plural}"
+        return self.row.path
 
 
-RESOURCES: Final = (
-    Resource("Namespace", "namespaces", needed=True),
-    Resource("Pod", "pods", needed=True),
-    Resource("NetworkPolicy", "networkpolicies", needed=True),
-    Resource("Deployment", "deployments"),
-    Resource("StatefulSet", "statefulsets"),
-    Resource("DaemonSet", "daemonsets"),
-    Resource("ReplicaSet", "replicasets"),
-    Resource("ReplicationController", "replicationcontrollers"),
-    Resource("Job", "jobs"),
-    Resource("CronJob", "cronjobs"),
-    Resource("Service", "services"),
-    Resource("EndpointSlice", "endpointslices"),
-    Resource("Node", "nodes"),
-)
+RESOURCES: Final = tuple(Resource(kind, needed=kind.is_policy or kind.name in ("Namespace", "Pod")) for kind in KINDS)
 
 
 def read(context: str | None = None, kubeconfig: str | None = None) -> LoadedObjects:
@@ -144,12 +139,12 @@ def _listed(client: httpx.Client, resource: Resource, selection: Selection) -> l
 def _list(client: httpx.Client, resource: Resource, server: str) -> list[Found]:
     origin = Origin(server)
     try:
-        return [found for item in _items(client, resource.path, PAGE) for found in _read(item, resource.kind, origin)]
+        return [found for item in _items(client, resource.path, PAGE) for found in _read(item, resource.row, origin)]
     except ApiStatusError as refusal:
         if refusal.code != httpx.codes.GONE:
             raise
     # The list changed too long ago for the rest of its pages to be kept: take it all at once.
-    return [found for item in _items(client, resource.path, 0) for found in _read(item, resource.kind, origin)]
+    return [found for item in _items(client, resource.path, 0) for found in _read(item, resource.row, origin)]
 
 
 def _items(client: httpx.Client, path: str, limit: int) -> Iterator[msgspec.Raw]:
@@ -191,12 +186,15 @@ def _said(answer: httpx.Response) -> str:
     return status.message or f"{answer.status_code} {answer.reason_phrase}{elsewhere}"
 
 
-def _read(item: msgspec.Raw, kind: str, origin: Origin) -> Iterator[Found]:
+def _read(item: msgspec.Raw, kind: Kind, origin: Origin) -> Iterator[Found]:
     try:
-        read = decode_json(item, versions_of(kind)[0], kind)
+        read = decode_json(item, kind)
     except DecodingError as error:
         yield Problem(
-            origin.at(), ProblemCode.WRONG_TYPE, str(error), object=name_of({"kind": kind} | msgspec.json.decode(item))
+            origin.at(),
+            ProblemCode.WRONG_TYPE,
+            str(error),
+            object=name_of({"kind": kind.name} | msgspec.json.decode(item)),
         )
         return
     if read is not None:

@@ -22,7 +22,7 @@ import httpx2 as httpx
 import msgspec
 
 from ringfence.errors import DecodingError, LiveClusterError
-from ringfence.model.decoding import decode_json, versions_of
+from ringfence.model.decoding import decode_json
 from ringfence.model.objects import Object
 from ringfence.sources.cluster import watch_events as wire
 from ringfence.sources.cluster.client import ApiServer
@@ -245,7 +245,7 @@ class _Following:
     def _read(self, item: msgspec.Raw) -> Object | None:
         """The object; None if it cannot be decoded, which is delivered."""
         try:
-            obj = decode_json(item, versions_of(self._kind)[0], self._kind)
+            obj = decode_json(item, self._resource.row)
             reason = "" if obj else f"it is no {self._kind} at all: {bytes(item)[:80]!r}"
         except (DecodingError, *wire.UNREADABLE) as error:
             obj, reason = None, str(error)

@@ -14,6 +14,7 @@ import msgspec
 
 from ringfence.errors import DecodingError
 from ringfence.model.decoding import decode_json
+from ringfence.model.kinds import KINDS, Kind
 from ringfence.model.objects import Object
 from ringfence.model.origin import Origin, Place
 from ringfence.model.problems import Problem, ProblemCode
@@ -144,7 +145,8 @@ def _read_items(
 
 
 def _read_object(text: bytes, head: _Head, origin: Origin, column: Column) -> Iterator[Found]:
-    if (simple := _without_places(text, head)) is not None:
+    kind = KINDS.find(head.api_version, head.kind)
+    if (simple := _without_places(text, kind)) is not None:
         yield used(simple, origin)
         return
     try:
@@ -155,16 +157,16 @@ def _read_object(text: bytes, head: _Head, origin: Origin, column: Column) -> It
     inherit(tree, head.api_version, head.kind)
     located = cache(lambda: locate(text.decode(), origin.line, column()))
     yield from read_object(tree, origin, lambda: located().fields)
-    for key, part in located().duplicates if head.kind == "NetworkPolicy" else ():
+    for key, part in located().duplicates if kind and kind.is_policy else ():
         yield duplicate_key(key, Place.of(origin.file, part))
 
 
-def _without_places(text: bytes, head: _Head) -> Object | None:
+def _without_places(text: bytes, kind: Kind | None) -> Object | None:
     """The object, if it is one that needs no places: not a policy, and nothing wrong with it."""
-    if head.kind == "NetworkPolicy":
+    if kind is None or kind.is_policy:
         return None
     try:
-        return decode_json(text, head.api_version, head.kind)
+        return decode_json(text, kind)
     except (DecodingError, msgspec.DecodeError):
         return None
 

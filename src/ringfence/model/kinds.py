@@ -1,0 +1,205 @@
+"""The kinds of objects that ringfence reads: one row for each says all that is particular to it.
+
+Whatever has to know a kind (reading, decoding, defaults, validation, listing and watching, printing) asks this table.
+To add a kind of policy, write its structs and a row here, and a file in `engine.policies`.
+
+Source: Kubernetes API v1.36, and its deprecation guide for the older versions.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from ringfence.model.field_errors import FieldError
+from ringfence.model.objects import (
+    DEFAULT_NAMESPACE,
+    EndpointSlice,
+    Namespace,
+    NetworkPolicy,
+    Node,
+    Object,
+    Pod,
+    Service,
+    Workload,
+)
+from ringfence.model.policies import defaulted
+from ringfence.model.validation import FieldWarning, validate, warnings
+from ringfence.model.workloads import CronJob, WorkloadFields, cron_job, workload
+
+
+def _as_written(kind: str, written: Any) -> Any:
+    return written
+
+
+def _without_defaults(obj: Any) -> Any:
+    return obj
+
+
+def _nothing_wrong(obj: Any) -> list[Any]:
+    return []
+
+
+class Kind(msgspec.Struct, frozen=True, eq=False, kw_only=True):
+    """A row of the table. Two groups may each have a kind of the same name: group and name together identify it.
+
+    `api_versions` are those under which it is read, the current one first; `removed` says which of them Kubernetes
+    has removed, and in which release. `shape` is the struct that it is written in, and `build` makes an object of the
+    type `model` of one. A policy's unknown fields are errors, and its defaults, its errors and its warnings are those
+    of the API server; other kinds have only the fields that matter here.
+    """
+
+    name: str
+    plural: str
+    api_versions: tuple[str, ...]
+    shape: type[msgspec.Struct]
+    model: type[Any]
+    build: Callable[[str, Any], Any] = _as_written
+    is_namespaced: bool = True
+    is_policy: bool = False
+    removed: Mapping[str, str] = {}
+    default: Callable[[Any], Any] = _without_defaults
+    validate: Callable[[Any], list[FieldError]] = _nothing_wrong
+    warnings: Callable[[Any], list[FieldWarning]] = _nothing_wrong
+
+    @property
+    def group(self) -> str:
+        """The API group of the current version; empty for the core group."""
+        return self.api_versions[0].rpartition("/")[0]
+
+    @property
+    def path(self) -> str:
+        """Where an API server has the objects of all namespaces."""
+        version = self.api_versions[0]
+        return f"/{'apis' if self.group else 'api'}/{version}/{self.plural}"
+
+    def __str__(self) -> str:
+        """The kind and its group, as kubectl names a resource: `Pod`, `NetworkPolicy.networking.k8s.io`."""
+        return f"{self.name}.{self.group}" if self.group else self.name
+
+
+class KindTable:
+    """Kinds, by `apiVersion` and `kind` and by the type of their objects."""
+
+    def __init__(self, kinds: Iterable[Kind]) -> None:
+        self._kinds: list[Kind] = []
+        self._by_version: dict[tuple[object, object], Kind] = {}
+        self._by_model: dict[type, Kind] = {}
+        self._workloads: dict[str, Kind] = {}
+        for kind in kinds:
+            self.add(kind)
+
+    def __iter__(self) -> Iterator[Kind]:
+        return iter(self._kinds)
+
+    def add(self, kind: Kind) -> None:
+        """Put a row in. Raises ValueError if an `apiVersion` of it has a kind of this name already."""
+        for api_version in kind.api_versions:
+            if (api_version, kind.name) in self._by_version:
+                raise ValueError(f"{api_version} {kind.name} is in the table already")
+        self._kinds.append(kind)
+        self._by_version |= {(api_version, kind.name): kind for api_version in kind.api_versions}
+        if kind.model is Workload:
+            self._workloads[kind.name] = kind
+        else:
+            self._by_model[kind.model] = kind
+
+    def discard(self, kind: Kind) -> None:
+        """Take a row out."""
+        self._kinds.remove(kind)
+        for api_version in kind.api_versions:
+            del self._by_version[api_version, kind.name]
+        if kind.model is Workload:
+            del self._workloads[kind.name]
+        else:
+            del self._by_model[kind.model]
+
+    def find(self, api_version: object, name: object) -> Kind | None:
+        """The kind of this `apiVersion` and name; None if it has no meaning here."""
+        try:
+            return self._by_version.get((api_version, name))
+        except TypeError:  # a list or a mapping, where a manifest should have a string
+            return None
+
+    def called(self, name: object) -> list[Kind]:
+        """The kinds of this name, of all groups."""
+        return [kind for kind in self._kinds if kind.name == name]
+
+    def of(self, obj: Object) -> Kind:
+        """The kind of an object. All workloads are of one type, and say their kind themselves."""
+        return self._workloads[obj.kind] if isinstance(obj, Workload) else self._by_model[type(obj)]
+
+    def policies(self) -> list[Kind]:
+        """The kinds that are policies."""
+        return [kind for kind in self._kinds if kind.is_policy]
+
+
+def _plain(model: type[Any], plural: str, *api_versions: str, is_namespaced: bool = True) -> Kind:
+    """A kind that is read as it is written."""
+    return Kind(
+        name=model.__name__,
+        plural=plural,
+        api_versions=api_versions,
+        shape=model,
+        model=model,
+        is_namespaced=is_namespaced,
+    )
+
+
+def _workload(name: str, *api_versions: str) -> Kind:
+    return Kind(
+        name=name,
+        plural=f"{name.lower()}s",
+        api_versions=api_versions,
+        shape=WorkloadFields,
+        model=Workload,
+        build=workload,
+    )
+
+
+KINDS: Final = KindTable(
+    (
+        _plain(Namespace, "namespaces", "v1", is_namespaced=False),
+        _plain(Pod, "pods", "v1"),
+        Kind(
+            name="NetworkPolicy",
+            plural="networkpolicies",
+            api_versions=("networking.k8s.io/v1", "extensions/v1beta1"),
+            shape=NetworkPolicy,
+            model=NetworkPolicy,
+            is_policy=True,
+            removed={"extensions/v1beta1": "1.16"},
+            default=defaulted,
+            validate=validate,
+            warnings=warnings,
+        ),
+        _workload("Deployment", "apps/v1", "apps/v1beta2", "apps/v1beta1", "extensions/v1beta1"),
+        _workload("StatefulSet", "apps/v1", "apps/v1beta2", "apps/v1beta1"),
+        _workload("DaemonSet", "apps/v1", "apps/v1beta2", "extensions/v1beta1"),
+        _workload("ReplicaSet", "apps/v1", "apps/v1beta2", "extensions/v1beta1"),
+        _workload("ReplicationController", "v1"),
+        _workload("Job", "batch/v1"),
+        Kind(
+            name="CronJob",
+            plural="cronjobs",
+            api_versions=("batch/v1", "batch/v1beta1"),
+            shape=CronJob,
+            model=Workload,
+            build=cron_job,
+        ),
+        _plain(Service, "services", "v1"),
+        _plain(EndpointSlice, "endpointslices", "discovery.k8s.io/v1", "discovery.k8s.io/v1beta1"),
+        _plain(Node, "nodes", "v1", is_namespaced=False),
+    )
+)
+"""The table. It is complete when the program starts; only tests add rows of their own."""
+
+
+def kind_of(obj: Object) -> str:
+    """The name of the object's kind, which a kind of another group may have as well."""
+    return KINDS.of(obj).name
+
+
+def namespace_of(obj: Object) -> str:
+    """The namespace that an object is in; empty for an object of the whole cluster (Namespace, Node)."""
+    return obj.metadata.namespace or DEFAULT_NAMESPACE if KINDS.of(obj).is_namespaced else ""
