@@ -15,14 +15,15 @@ from tests.dataplane.network import Network, address, nft
 
 from benchmarks.measuring import Figure, seconds, without_collection
 from ringfence.dataplane.compile.compiler import Compiler
-from ringfence.dataplane.connections import list_connections
 from ringfence.dataplane.kernel import Kernel
 from ringfence.dataplane.program.program import HashSet, Program, flow_key
 from ringfence.engine.state import State
 from ringfence.model.decoding import decode
 from ringfence.model.objects import NetworkPolicy
 from ringfence.model.policies import defaulted
-from ringfence.netlink.messages import NETFILTER, NetlinkSocket
+from ringfence.netlink.conntrack import list_connections
+from ringfence.netlink.constants import NETLINK_NETFILTER
+from ringfence.netlink.socket import NetlinkSocket
 
 Object = dict[str, Any]
 
@@ -177,7 +178,7 @@ def open_connections(network: Network) -> int:
     for port in range(10_000, 10_000 + CONNECTIONS):
         with network.udp(1, port) as client:
             client.sendto(b"x", (address(0), 80))
-    return len(list(list_connections(NetlinkSocket(NETFILTER))))
+    return len(list(list_connections(NetlinkSocket(NETLINK_NETFILTER))))
 
 
 # --- transports -------------------------------------------------------------------------------------------------------

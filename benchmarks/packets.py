@@ -19,7 +19,9 @@ from benchmarks.measuring import Figure
 from ringfence.dataplane.compile.compiler import Compiler
 from ringfence.dataplane.kernel import Kernel
 from ringfence.engine.state import State
-from ringfence.netlink.messages import NETFILTER, REQUEST, NetlinkSocket, message
+from ringfence.netlink.codec import encode_message
+from ringfence.netlink.constants import NETLINK_NETFILTER, NLM_F_REQUEST
+from ringfence.netlink.socket import NetlinkSocket
 
 SIZES: Final = (1, 100, 1_000, 10_000)
 ROUNDS: Final = 400
@@ -50,7 +52,7 @@ class Lane:
     def __init__(self, isolated: int | None) -> None:
         leave_for_new_network()
         self._network = Network(2)
-        self._conntrack = NetlinkSocket(NETFILTER)
+        self._conntrack = NetlinkSocket(NETLINK_NETFILTER)
         if isolated is not None:
             Kernel().apply(Compiler(pods_with_own_policies(isolated), lambda member: True).program())
         self._server = self._network.udp(0, 80)
@@ -75,7 +77,7 @@ class Lane:
 
     def seconds_for_new(self) -> float:
         """The time for a packet that opens a connection."""
-        self._conntrack.send(message(FLUSH_CONNECTIONS, REQUEST, 1, bytes(4)))
+        self._conntrack.send(encode_message(FLUSH_CONNECTIONS, NLM_F_REQUEST, 1, bytes(4)))
         return self._seconds_for(self._new)
 
     def _seconds_for(self, burst: "Burst") -> float:

@@ -6,7 +6,8 @@ from tests.engine.members import state_of
 from tests.semantics.objects import Object, admits, labelled, pod, pods, policy, port, sends
 
 from ringfence.agent.denials import QUIET, Denial, Repetitions, explained
-from ringfence.dataplane.packet_log import LoggedPacket, read_packet
+from ringfence.dataplane.packet_headers import read_packet
+from ringfence.dataplane.packet_log import LoggedPacket
 from ringfence.dataplane.program.evaluation import Packet
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import Family, parse_address

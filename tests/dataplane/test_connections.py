@@ -12,11 +12,13 @@ import pytest
 from tests.dataplane.network import Network, address, in_own_network, number, received, stand_behind
 from tests.dataplane.programs import TCP, UDP, key, program
 
-from ringfence.dataplane.connections import ConnectionEnd, TrackedConnection, forbidden, list_connections
 from ringfence.dataplane.kernel import Kernel
 from ringfence.dataplane.program.skeleton import skeleton
+from ringfence.dataplane.revocation import forbidden_connections, opening_packet
 from ringfence.model.policies import Direction
-from ringfence.netlink.messages import NETFILTER, NetlinkSocket
+from ringfence.netlink.conntrack import ConnectionEnd, TrackedConnection, list_connections
+from ringfence.netlink.constants import NETLINK_NETFILTER
+from ringfence.netlink.socket import NetlinkSocket
 from ringfence.sets.addresses import FAMILIES, NO_ADDRESSES, Family
 
 IN, OUT = Direction.INGRESS, Direction.EGRESS
@@ -28,7 +30,7 @@ TIGHTENED = program({(IN, 0): [(2, TCP, 80), (2, UDP, 80)]})
 
 
 def tracked() -> list[TrackedConnection]:
-    return list(list_connections(NetlinkSocket(NETFILTER)))
+    return list(list_connections(NetlinkSocket(NETLINK_NETFILTER)))
 
 
 def tcp_connection(
@@ -76,10 +78,10 @@ def test_connections_of_some_addresses_are_found_among_all(others: int) -> None:
     Kernel().apply(OPEN)
     ends = [tcp_connection(network, client, 0) for client in (1, 2)]
     about = {key(1, V4), *(key(pod, V4) for pod in range(3, 3 + others))}
-    found = {one.original[0].address for one in list_connections(NetlinkSocket(NETFILTER), about)}
+    found = {one.original[0].address for one in list_connections(NetlinkSocket(NETLINK_NETFILTER), about)}
     assert number(1) in found
     assert others or number(2) not in found
-    assert not list(list_connections(NetlinkSocket(NETFILTER), ()))
+    assert not list(list_connections(NetlinkSocket(NETLINK_NETFILTER), ()))
     del ends
 
 
@@ -273,7 +275,7 @@ def test_the_source_counts_as_sent_and_the_destination_as_answering() -> None:
     sent = ConnectionEnd(pod, 4000), ConnectionEnd(service, 443)
     answering = ConnectionEnd(number(0), 80), ConnectionEnd(node, 61000)
     one = TrackedConnection(7, V4, TCP, sent, answering)
-    assert one.opening.source == pod
-    assert (one.opening.destination, one.opening.port) == (number(0), 80)
-    assert not list(forbidden(OPEN, [one], NO_ADDRESSES))
-    assert [gone.identifier for gone in forbidden(TIGHTENED, [one], NO_ADDRESSES)] == [7]
+    assert opening_packet(one).source == pod
+    assert (opening_packet(one).destination, opening_packet(one).port) == (number(0), 80)
+    assert not list(forbidden_connections(OPEN, [one], NO_ADDRESSES))
+    assert [gone.identifier for gone in forbidden_connections(TIGHTENED, [one], NO_ADDRESSES)] == [7]

@@ -25,7 +25,6 @@ from ringfence.dataplane.program.program import (
     port_key,
 )
 from ringfence.dataplane.program.skeleton import profile_chain, skeleton
-from ringfence.dataplane.update.commands import NOTHING
 from ringfence.errors import KernelError
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import Family
@@ -85,7 +84,8 @@ def ranges_of_ports(*spans: tuple[int, int]) -> frozenset[tuple[bytes, bytes]]:
 
 @in_own_network
 def test_at_first_there_is_nothing() -> None:
-    assert Kernel().present == NOTHING
+    assert Kernel().present == Program()
+    assert not Kernel().has_table
 
 
 @in_own_network

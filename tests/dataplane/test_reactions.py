@@ -51,7 +51,6 @@ def passes(network: Network, family: Family = Family.IPV4) -> bool:
 @contextmanager
 def logging() -> Iterator[PacketLog]:
     log = PacketLog(GROUP)
-    log._conversation._socket.settimeout(2)
     try:
         yield log
     finally:
@@ -61,12 +60,9 @@ def logging() -> Iterator[PacketLog]:
 def everything_logged(log: PacketLog, expected: int) -> list[LoggedPacket]:
     """All that is logged, as soon as it is as much as is expected; nothing more may come soon after."""
     found: list[LoggedPacket] = []
-    while True:
-        log._conversation._socket.settimeout(5 if len(found) < expected else 0.3)
-        try:
-            found.extend(log.wait())
-        except TimeoutError:
-            return found
+    while more := log.wait(5 if len(found) < expected else 0.3):
+        found.extend(more)
+    return found
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from tests.dataplane.programs import RETURN, UDP, flows, key, program
 from tests.dataplane.traffic import PORT, Traffic, traffic
 
 from ringfence.dataplane.kernel import Kernel
-from ringfence.dataplane.nftables.transaction import carry_out
+from ringfence.dataplane.nftables.transaction import commit
 from ringfence.dataplane.program.program import (
     ADDRESS,
     Collection,
@@ -32,7 +32,8 @@ from ringfence.dataplane.program.program import PORT as PORT_KEY
 from ringfence.dataplane.program.skeleton import profile_chain
 from ringfence.dataplane.update.commands import DeleteTable
 from ringfence.model.policies import Direction
-from ringfence.netlink.messages import NETFILTER, NetlinkSocket
+from ringfence.netlink.constants import NETLINK_NETFILTER
+from ringfence.netlink.socket import NetlinkSocket
 from ringfence.sets.addresses import Family
 
 IN, OUT = Direction.INGRESS, Direction.EGRESS
@@ -166,5 +167,5 @@ def test_the_measure_notices_a_gap() -> None:
         for _ in range(20):
             kernel = Kernel()
             kernel.apply(wanted)
-            carry_out(NetlinkSocket(NETFILTER), [DeleteTable()])
+            commit(NetlinkSocket(NETLINK_NETFILTER), [DeleteTable()])
     assert result.forbidden.arrived > 0

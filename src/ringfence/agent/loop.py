@@ -62,7 +62,7 @@ class MetricsRequest(NamedTuple):
     done: threading.Event
 
 
-Inbox = queue.SimpleQueue[Arrival | MetricsRequest | LoggedPacket | None]
+Inbox = queue.SimpleQueue[Arrival | MetricsRequest | LoggedPacket | KernelError | None]
 """What other threads put in and the loop takes out; None ends it."""
 
 
@@ -163,13 +163,15 @@ class AgentLoop:
             duties.append(self._enforcement.retry_at)
         return min(duties)
 
-    def _take(self, item: Arrival | MetricsRequest | LoggedPacket) -> None:
+    def _take(self, item: Arrival | MetricsRequest | LoggedPacket | KernelError) -> None:
         match item:
             case MetricsRequest(done=done):
                 self._show()
                 done.set()
             case LoggedPacket():
                 self._report_denial(item)
+            case KernelError():
+                self._report_end_of_log(item)
             case Arrival():
                 self._take_event(item)
 
@@ -276,6 +278,10 @@ class AgentLoop:
         repeated = self._repetitions.to_tell(denial, self._clock())
         if repeated is not None:
             self._tell_denial(denial, repeated)
+
+    def _report_end_of_log(self, error: KernelError) -> None:
+        self._metrics.failures.labels("log").inc()
+        self._journal.error(f"denied packets are no longer logged: {error}")
 
     def _tell_denial(self, denial: Denial, repeated: int) -> None:
         self._journal.info(str(denial), **msgspec.structs.asdict(denial), repeated=repeated)

@@ -4,7 +4,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, nullcontext, suppress
+from contextlib import closing, contextmanager, nullcontext
 from types import FrameType
 
 from ringfence.agent import checks, health
@@ -16,7 +16,7 @@ from ringfence.agent.singleton import alone
 from ringfence.agent.view import FOLLOWED
 from ringfence.dataplane.kernel import Kernel
 from ringfence.dataplane.packet_log import PacketLog
-from ringfence.errors import AgentError
+from ringfence.errors import AgentError, KernelError
 from ringfence.sources.cluster import ApiServer, Event, follow
 
 
@@ -64,10 +64,11 @@ def listening(settings: Settings, inbox: Inbox) -> Iterator[None]:
     log = PacketLog(settings.log_group)
 
     def listen() -> None:
-        with suppress(OSError):  # closed
-            while True:
-                for logged in log.wait():
-                    inbox.put(logged)
+        try:
+            for logged in log.packets():
+                inbox.put(logged)
+        except KernelError as error:
+            inbox.put(error)
 
     threading.Thread(target=listen, name="packet log", daemon=True).start()
     with closing(log):

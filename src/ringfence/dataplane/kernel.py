@@ -1,38 +1,40 @@
-"""The kernel: puts programs into it, and notices when somebody else was at the table.
+"""The kernel: holds one program, keeps it in force, and revokes connections that it no longer allows.
 
-All goes through one netlink socket, which belongs to the network namespace in which it was opened. Neither the nft
-program nor its library is needed; docs/dataplane.md compares the three ways.
+All requests go through netlink sockets, which belong to the network namespace in which they were opened. Neither the
+nft program nor its library is needed; docs/dataplane.md compares the three ways.
 
-What was put in stays when this process ends. The next one finds it and changes only what differs.
+A program stays in force when this process ends. The next process reads it back and changes only what differs.
 """
 
+import errno
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from ringfence.dataplane.connections import TrackedConnection, forbidden, is_among, list_connections
-from ringfence.dataplane.nftables import carry_out, failure, read_counts, read_generation, read_program
+from ringfence.dataplane.nftables import commit, failure, read_counts, read_generation, read_program
 from ringfence.dataplane.program import CONNECTION, DROPS, REVOKED, HashSet, Program, connection_key
+from ringfence.dataplane.revocation import concerns, forbidden_connections, opening_packet
 from ringfence.dataplane.update import (
     NONE_AFFECTED,
-    NOTHING,
     AddElements,
     AffectedAddresses,
     Command,
     DeleteTable,
     RemoveElements,
     affected_addresses,
-    closing,
     commands,
     is_compatible,
-    path,
-    profiles_with,
+    plan_update,
+    profiles_using,
     union_of,
+    with_profiles_closed,
 )
 from ringfence.errors import KernelError
 from ringfence.model.policies import Direction
 from ringfence.netlink.addresses import list_addresses
-from ringfence.netlink.messages import NETFILTER, ROUTE, NetlinkSocket
+from ringfence.netlink.conntrack import TrackedConnection, list_connections
+from ringfence.netlink.constants import NETLINK_NETFILTER, NETLINK_ROUTE
+from ringfence.netlink.socket import NetlinkSocket
 from ringfence.sets.addresses import Family
 
 
@@ -64,35 +66,38 @@ class Kernel:
     def __init__(self) -> None:
         """Raises KernelError where the kernel or the user's rights do not allow packet filtering."""
         try:
-            self._conversation = NetlinkSocket(NETFILTER)
-            self._routing = NetlinkSocket(ROUTE)
+            self._netfilter = NetlinkSocket(NETLINK_NETFILTER)
+            self._routes = NetlinkSocket(NETLINK_ROUTE)
         except OSError as error:
             raise _unusable(error) from error
-        self._present = NOTHING
-        self._suspects: AffectedAddresses = None
+        self._present: Program | None = None
+        """What the kernel holds; None if there is no table."""
+        self._affected: AffectedAddresses = None
+        """The addresses whose connections have to be judged again."""
         self._revoked: frozenset[bytes] = frozenset()
         self._generation = -1
+        """The number of the last transaction that is known here; every one of any program is counted by the kernel."""
         self.transactions = 0
         """How many transactions the kernel has taken from here."""
         self.ended = 0
         """How many tracked connections have been revoked from here."""
-        self._look()
-        self._wanted = self._present
+        self._read()
+        self._wanted: Program | None = self._present
 
     def close(self) -> None:
-        """Let go of the kernel; what was put in stays."""
-        self._conversation.close()
-        self._routing.close()
+        """Close the sockets; the program stays in force."""
+        self._netfilter.close()
+        self._routes.close()
 
     @property
     def present(self) -> Program:
-        """The program that was put in last, or found at the beginning."""
-        return self._present
+        """The program that was applied last, or found at the beginning; an empty one if there is no table."""
+        return Program() if self._present is None else self._present
 
     @property
     def has_table(self) -> bool:
-        """Whether the kernel held the table when it was last looked at."""
-        return self._present is not NOTHING
+        """Whether the kernel held the table when it was last read."""
+        return self._present is not None
 
     def apply(self, program: Program) -> None:
         """Put `program` in force, in steps none of which drops an allowed packet or passes a forbidden one.
@@ -101,20 +106,20 @@ class Kernel:
         put in force; then ProfilesRefused says what was refused. Raises any other KernelError if the kernel refuses
         more; then `present` is what is in force, and `repair` tries again.
         """
-        self._wanted = program
+        wanted = self._wanted = program
         refusals: list[KernelError] = []
         closed: frozenset[str] = frozenset()
         while True:
             try:
-                self._go(self._wanted)
+                self._update(wanted)
             except KernelError as error:
-                self._look()
-                blamed = profiles_with(program, error.refused) - closed
-                if not blamed:
+                self._read()
+                using = profiles_using(program, error.refused) - closed
+                if not using:
                     raise
                 refusals.append(error)
-                closed |= blamed
-                self._wanted = closing(program, closed)
+                closed |= using
+                wanted = self._wanted = with_profiles_closed(program, closed)
             else:
                 break
         if refusals:
@@ -123,25 +128,38 @@ class Kernel:
     def repair(self) -> bool:
         """Put the program in force again if another process changed the table; whether one had changed it.
 
-        Costs next to nothing as long as no packet filter of the network namespace changes. Raises what `apply` raises.
+        Costs one question to the kernel as long as no packet filter of the network namespace changes. Raises what
+        `apply` raises.
         """
         if self._is_undisturbed():
             return False
-        self._look()
+        self._read()
         if self._present == self._wanted:
             return False
-        self.apply(self._wanted)
+        if self._wanted is None:
+            self.remove()
+        else:
+            self.apply(self._wanted)
         return True
 
     def remove(self) -> None:
-        """Take everything out: nobody is isolated any more."""
-        self._wanted = NOTHING
-        if self._present is not NOTHING:
-            self._clear()
+        """Delete the table: no pod is isolated any more."""
+        self._wanted = None
+        if self._present is not None:
+            self._delete_table()
+
+    def drops(self) -> Iterator[DropCount]:
+        """What was dropped so far, for every isolated address and direction."""
+        for (direction, family), name in DROPS.items():
+            if name in self.present.collections:
+                for key, packets, size in self._counts(name):
+                    yield DropCount(direction, family, int.from_bytes(key, "big"), packets, size)
+
+    # --- connections ------------------------------------------------------------------------------------------------
 
     @property
     def revoked(self) -> frozenset[int]:
-        """The numbers of the tracked connections that are no longer allowed."""
+        """The identifiers of the tracked connections that are no longer allowed."""
         return frozenset(int.from_bytes(key, "big") for key in self._revoked)
 
     def revoke(self, connections: Iterable[int]) -> None:
@@ -152,79 +170,77 @@ class Kernel:
             changes.append(AddElements(REVOKED, HashSet(CONNECTION, added)))
         if removed := self._revoked - wanted:
             changes.append(RemoveElements(REVOKED, HashSet(CONNECTION, removed)))
-        self._apply(changes)
+        self._commit(changes)
         self._revoked = wanted
         self.ended += len(added)
 
     def revoke_forbidden(self) -> frozenset[int]:
-        """Revoke the tracked connections that the present program would not let open; their numbers.
+        """Revoke the tracked connections that the present program would not let open; their identifiers.
 
-        Everything else stays or becomes free, and what has ended is forgotten. To be called whenever a program was put
-        in, and every now and then. Only those are judged whose verdict may have changed since this was last called.
+        All others are or become free, and what has ended is forgotten. To be called whenever a program was applied, and
+        every now and then. Only those are judged whose verdict may have changed since this was last called.
         """
-        suspected = self._suspects
-        about = None if suspected is None else suspected | self._revoked
+        affected = self._affected
+        about = None if affected is None else affected | self._revoked
         try:
-            node = list_addresses(self._routing)
-            connections = list(list_connections(self._conversation, about))
+            node = list_addresses(self._routes)
+            connections = list(list_connections(self._netfilter, about))
         except OSError as error:
             raise _unusable(error) from error
-        judged = forbidden(self._present, connections, node, suspected)
-        spared = (one for one in connections if self._is_revoked(one) and not is_among(suspected, one.opening))
-        self.revoke(one.identifier for some in (judged, spared) for one in some)
-        self._suspects = NONE_AFFECTED
+        forbidden = forbidden_connections(self.present, connections, node, affected)
+        unaffected = (one for one in connections if not concerns(affected, opening_packet(one)))
+        still_revoked = (one for one in unaffected if self._is_revoked(one))
+        self.revoke(one.identifier for some in (forbidden, still_revoked) for one in some)
+        self._affected = NONE_AFFECTED
         return self.revoked
 
     def _is_revoked(self, connection: TrackedConnection) -> bool:
         return connection_key(connection.identifier) in self._revoked
 
-    def drops(self) -> Iterator[DropCount]:
-        """What was dropped so far, for every isolated address and direction."""
-        for (direction, family), name in DROPS.items():
-            if name in self._present.collections:
-                for key, packets, size in self._counts(name):
-                    yield DropCount(direction, family, int.from_bytes(key, "big"), packets, size)
+    # --- the table --------------------------------------------------------------------------------------------------
 
-    def _go(self, program: Program) -> None:
-        if not is_compatible(self._present, program):
-            self._clear()
-        self._suspects = union_of(self._suspects, affected_addresses(self._present, program))
-        for before, after in pairwise([self._present, *path(self._present, program)]):
-            self._apply(commands(before, after))
-            self._present = after
+    def _update(self, program: Program) -> None:
+        if self._present is not None and not is_compatible(self._present, program):
+            self._delete_table()
+        self._affected = union_of(self._affected, affected_addresses(self._present, program))
+        for before, after in pairwise([self._present, *plan_update(self._present, program).programs]):
+            if after is not None:
+                self._commit(commands(before, after))
+                self._present = after
 
-    def _clear(self) -> None:
-        self._apply([DeleteTable()])
-        self._present, self._revoked = NOTHING, frozenset()
+    def _delete_table(self) -> None:
+        self._commit([DeleteTable()])
+        self._present, self._revoked = None, frozenset()
 
-    def _apply(self, changes: Iterable[Command]) -> None:
-        transactions = carry_out(self._conversation, changes)
+    def _commit(self, changes: Iterable[Command]) -> None:
+        transactions = commit(self._netfilter, changes)
         self._generation += transactions
         self.transactions += transactions
 
-    def _look(self) -> None:
-        """Find out what the kernel holds."""
+    def _read(self) -> None:
+        """Read back what the kernel holds."""
         try:
-            program, self._generation = read_program(self._conversation)
+            program, self._generation = read_program(self._netfilter)
         except OSError as error:
             raise _unusable(error) from error
-        revoked = program.collections.get(REVOKED)
+        revoked = program.collections.get(REVOKED) if program else None
         self._revoked = revoked.elements if isinstance(revoked, HashSet) else frozenset()
-        self._present = program if revoked is None else program.changed({REVOKED: HashSet(CONNECTION)})
+        # Revoked connections are no part of a program: its own set of them is always empty.
+        self._present = program.changed({REVOKED: HashSet(CONNECTION)}) if program and revoked else program
 
     def _is_undisturbed(self) -> bool:
-        """Whether all transactions since the last look were our own."""
+        """Whether all transactions since the table was last read were those of this object."""
         try:
-            return read_generation(self._conversation) == self._generation
+            return read_generation(self._netfilter) == self._generation
         except OSError as error:
             raise _unusable(error) from error
 
     def _counts(self, name: str) -> list[tuple[bytes, int, int]]:
         try:
-            return list(read_counts(self._conversation, name))
-        except FileNotFoundError:  # somebody removed it: `repair` brings it back
-            return []
+            return list(read_counts(self._netfilter, name))
         except OSError as error:
+            if error.errno == errno.ENOENT:  # another program removed the set: `repair` brings it back
+                return []
             raise _unusable(error) from error
 
 

@@ -1,29 +1,61 @@
-"""The addresses of the node itself, from the kernel.
+"""Addresses of network interfaces.
 
-What the node opens is subject to no policy, and this is how it is told from what it forwards.
+What the node itself opens is subject to no policy; its own addresses tell that from what it forwards.
 
-Source: rtnetlink(7).
+Source: rtnetlink(7); `<linux/if_addr.h>`.
 """
 
+import socket
+import struct
 from typing import Final
 
-from ringfence.netlink.messages import NetlinkSocket, attributes
+from ringfence.netlink.codec import attribute, attributes
+from ringfence.netlink.constants import NLM_F_CREATE, NLM_F_EXCL
+from ringfence.netlink.requests import IPAddress, NetworkRequest, address_family
+from ringfence.netlink.socket import NetlinkSocket
 from ringfence.sets import intervals
 from ringfence.sets.addresses import Addresses, Family
 
-_GET_ADDRESS: Final = 22
-_HEADER_SIZE: Final = 8
-_ADDRESS, _LOCAL = 1, 2
-_FAMILIES: Final = {2: Family.IPV4, 10: Family.IPV6}
+RTM_NEWADDR: Final = 20
+RTM_DELADDR: Final = 21
+RTM_GETADDR: Final = 22
+
+IFA_ADDRESS: Final = 1
+IFA_LOCAL: Final = 2
+IFA_F_NODAD: Final = 0x02
+RT_SCOPE_UNIVERSE: Final = 0
+
+_IFADDRMSG: Final = struct.Struct("=BBBBI")
+"""`struct ifaddrmsg`: family, length of the prefix, flags, scope, number of the interface."""
+
+_FAMILIES: Final[dict[int, Family]] = {socket.AF_INET: Family.IPV4, socket.AF_INET6: Family.IPV6}
 
 
-def list_addresses(conversation: NetlinkSocket) -> Addresses:
-    """All addresses of all interfaces. Raises OSError where the kernel refuses."""
+def add_address(index: int, ip: IPAddress) -> NetworkRequest:
+    """Give an interface one address, alone in its subnet, and use it at once (no duplicate address detection)."""
+    return NetworkRequest(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, _address(index, ip), f"address {ip}")
+
+
+def remove_address(index: int, ip: IPAddress) -> NetworkRequest:
+    """Take back what `add_address` gave."""
+    return NetworkRequest(RTM_DELADDR, 0, _address(index, ip), f"address {ip} removed")
+
+
+def list_addresses(netlink: NetlinkSocket) -> Addresses:
+    """All addresses of all interfaces of the socket's network namespace. Raises OSError where the kernel refuses."""
     found: dict[Family, list[tuple[int, int]]] = {family: [] for family in Family}
-    for body in conversation.dump(_GET_ADDRESS, bytes(_HEADER_SIZE)):
-        settings = attributes(body[_HEADER_SIZE:])
-        address = settings.get(_LOCAL) or settings.get(_ADDRESS)
-        if address and body[0] in _FAMILIES:
+    for body in netlink.dump(RTM_GETADDR, bytes(_IFADDRMSG.size)):
+        settings = attributes(body[_IFADDRMSG.size :])
+        address = settings.get(IFA_LOCAL) or settings.get(
+            IFA_ADDRESS
+        )  # on a point-to-point link, the second is the peer's
+        family = _FAMILIES.get(body[0])
+        if address and family is not None:
             number = int.from_bytes(address, "big")
-            found[_FAMILIES[body[0]]].append((number, number))
+            found[family].append((number, number))
     return Addresses(intervals.normalise(found[Family.IPV4]), intervals.normalise(found[Family.IPV6]))
+
+
+def _address(index: int, ip: IPAddress) -> bytes:
+    header = _IFADDRMSG.pack(address_family(ip), ip.max_prefixlen, IFA_F_NODAD, RT_SCOPE_UNIVERSE, index)
+    return header + attribute(IFA_LOCAL, ip.packed) + attribute(IFA_ADDRESS, ip.packed)

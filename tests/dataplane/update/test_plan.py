@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.dataplane.simulation import carried_out
 
-from ringfence.dataplane.connections import is_among
 from ringfence.dataplane.program.evaluation import Packet, admits, passes
 from ringfence.dataplane.program.program import (
     ADDRESS,
@@ -40,10 +39,10 @@ from ringfence.dataplane.program.skeleton import (
     profile_chain,
     skeleton,
 )
-from ringfence.dataplane.update import plan as difference
+from ringfence.dataplane.revocation import concerns
+from ringfence.dataplane.update import comparison
 from ringfence.dataplane.update.affected import NONE_AFFECTED, affected_addresses
 from ringfence.dataplane.update.commands import (
-    NOTHING,
     AddElements,
     Command,
     RemoveElements,
@@ -51,7 +50,7 @@ from ringfence.dataplane.update.commands import (
     SetRules,
     commands,
 )
-from ringfence.dataplane.update.plan import path
+from ringfence.dataplane.update.plan import plan_update
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import Family
 
@@ -148,7 +147,7 @@ def test_nothing_is_lost_and_nothing_passes_on_the_way(ends: tuple[Program, Prog
 @given(programs(), programs())
 def test_a_change_too_large_for_one_transaction_is_as_safe(old: Program, new: Program) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(difference, "_RULES_AT_ONCE", 0)
+        patch.setattr(comparison, "RULES_AT_ONCE", 0)
         check_way(old, new, rules_together=False)
 
 
@@ -173,7 +172,7 @@ def test_whoever_is_judged_otherwise_is_suspect(ends: tuple[Program, Program]) -
     suspected = affected_addresses(*ends)
     for packet in PACKETS:
         if admits(ends[0], packet) is not admits(ends[1], packet):
-            assert is_among(suspected, packet)
+            assert concerns(suspected, packet)
 
 
 def test_other_ports_make_all_pods_of_a_profile_suspect() -> None:
@@ -203,7 +202,7 @@ def test_the_way_ends_at_the_new_program(old: Program, new: Program) -> None:
 @given(programs())
 def test_a_new_table_isolates_step_by_step(program: Program) -> None:
     """From nothing, no state forbids what the finished program allows."""
-    for state in states_between(NOTHING, program, rules_together=True):
+    for state in states_between(None, program, rules_together=True):
         for packet in PACKETS:
             assert admits(state, packet) or not admits(program, packet)
 
@@ -211,7 +210,9 @@ def test_a_new_table_isolates_step_by_step(program: Program) -> None:
 @given(programs())
 def test_there_is_nothing_to_do_between_equal_programs(program: Program) -> None:
     equal = Program(dict(program.collections), dict(program.chains))
-    assert not any(commands(before, after) for before, after in pairwise([program, *path(program, equal)]))
+    assert not any(
+        commands(before, after) for before, after in pairwise([program, *plan_update(program, equal).programs])
+    )
 
 
 def check_way(old: Program, new: Program, *, rules_together: bool = True) -> None:
@@ -238,14 +239,16 @@ def observations(before: Program, after: Program, packet: Packet) -> Iterator[bo
         yield passes(before.chains, read, packet)
 
 
-def states_between(old: Program, new: Program, *, rules_together: bool) -> Iterator[Program]:
+def states_between(old: Program | None, new: Program, *, rules_together: bool) -> Iterator[Program]:
     """Every state that the kernel goes through if transactions are split as finely as they may be."""
-    state = old
-    for before, after in pairwise([old, *path(old, new)]):
+    state = Program() if old is None else old
+    before = old
+    for after in plan_update(old, new).programs:
         for transaction in split(commands(before, after), rules_together=rules_together):
             state = carried_out(state, transaction)
             yield state
         assert state == after
+        before = after
 
 
 def split(many: list[Command], *, rules_together: bool) -> Iterator[list[Command]]:

@@ -1,308 +1,230 @@
-"""The numbers of the kernel's nf_tables interface that are used here.
+"""The numbers of the kernel's nf_tables interface that are used here, by the kernel's names.
 
-Source: `<linux/netfilter/nf_tables.h>`, `<linux/netfilter/nfnetlink.h>`.
+Source: `<linux/netfilter/nf_tables.h>`, in its order; other headers are named where their numbers are.
 """
 
-from enum import IntEnum
 from typing import Final
 
-_SUBSYSTEM: Final = 10 << 8
+# <linux/netfilter/nfnetlink.h>: the messages around a transaction
 
-BATCH_BEGIN: Final = 16
-BATCH_END: Final = 17
+NFNL_MSG_BATCH_BEGIN: Final = 16
+NFNL_MSG_BATCH_END: Final = 17
 
+# <linux/netfilter.h>: families, hooks and verdicts
 
-class Request(IntEnum):
-    """Kinds of messages."""
+NFPROTO_INET: Final = 1
+"""IPv4 and IPv6 together."""
 
-    NEW_TABLE = _SUBSYSTEM + 0
-    GET_TABLE = _SUBSYSTEM + 1
-    DELETE_TABLE = _SUBSYSTEM + 2
-    NEW_CHAIN = _SUBSYSTEM + 3
-    GET_CHAIN = _SUBSYSTEM + 4
-    DELETE_CHAIN = _SUBSYSTEM + 5
-    NEW_RULE = _SUBSYSTEM + 6
-    GET_RULE = _SUBSYSTEM + 7
-    DELETE_RULE = _SUBSYSTEM + 8
-    NEW_SET = _SUBSYSTEM + 9
-    GET_SET = _SUBSYSTEM + 10
-    DELETE_SET = _SUBSYSTEM + 11
-    NEW_ELEMENTS = _SUBSYSTEM + 12
-    GET_ELEMENTS = _SUBSYSTEM + 13
-    DELETE_ELEMENTS = _SUBSYSTEM + 14
-    GET_GENERATION = _SUBSYSTEM + 16
+NF_INET_LOCAL_IN: Final = 1
+NF_INET_FORWARD: Final = 2
+NF_DROP: Final = 0
+NF_ACCEPT: Final = 1
 
+# registers: 16 bytes each; the same memory has other numbers in pieces of four bytes
 
-class Table(IntEnum):
-    """Attributes of a table."""
+NFT_REG_VERDICT: Final = 0
+NFT_REG_1: Final = 1
+NFT_REG_SIZE: Final = 16
+NFT_REG32_00: Final = 8
+NFT_REG32_SIZE: Final = 4
 
-    NAME = 1
+# enum nft_verdicts
 
+NFT_JUMP: Final = -3
+NFT_GOTO: Final = -4
+NFT_RETURN: Final = -5
 
-class Chain(IntEnum):
-    """Attributes of a chain."""
+# enum nf_tables_msg_types
 
-    TABLE = 1
-    NAME = 3
-    HOOK = 4
-    POLICY = 5
-    TYPE = 7
+NFT_MSG_NEWTABLE: Final = 0
+NFT_MSG_GETTABLE: Final = 1
+NFT_MSG_DELTABLE: Final = 2
+NFT_MSG_NEWCHAIN: Final = 3
+NFT_MSG_GETCHAIN: Final = 4
+NFT_MSG_DELCHAIN: Final = 5
+NFT_MSG_NEWRULE: Final = 6
+NFT_MSG_GETRULE: Final = 7
+NFT_MSG_DELRULE: Final = 8
+NFT_MSG_NEWSET: Final = 9
+NFT_MSG_GETSET: Final = 10
+NFT_MSG_NEWSETELEM: Final = 12
+NFT_MSG_DELSET: Final = 11
+NFT_MSG_GETSETELEM: Final = 13
+NFT_MSG_DELSETELEM: Final = 14
+NFT_MSG_GETGEN: Final = 16
 
+# enum nft_list_attributes: every member of a list has this type
 
-class Hook(IntEnum):
-    """Attributes of a base chain's hook."""
+NFTA_LIST_ELEM: Final = 1
 
-    NUMBER = 1
-    PRIORITY = 2
+# enum nft_hook_attributes
 
+NFTA_HOOK_HOOKNUM: Final = 1
+NFTA_HOOK_PRIORITY: Final = 2
 
-class Rule(IntEnum):
-    """Attributes of a rule."""
+# enum nft_table_attributes
 
-    TABLE = 1
-    CHAIN = 2
-    EXPRESSIONS = 4
+NFTA_TABLE_NAME: Final = 1
 
+# enum nft_chain_attributes
 
-class Set(IntEnum):
-    """Attributes of a set or a map."""
+NFTA_CHAIN_TABLE: Final = 1
+NFTA_CHAIN_NAME: Final = 3
+NFTA_CHAIN_HOOK: Final = 4
+NFTA_CHAIN_POLICY: Final = 5
+NFTA_CHAIN_TYPE: Final = 7
 
-    TABLE = 1
-    NAME = 2
-    FLAGS = 3
-    KEY_TYPE = 4
-    KEY_LENGTH = 5
-    DATA_TYPE = 6
-    DATA_LENGTH = 7
-    DESCRIPTION = 9
-    IDENTIFIER = 10
-    USER_DATA = 13
-    EXPRESSION = 17
+# enum nft_rule_attributes
 
+NFTA_RULE_TABLE: Final = 1
+NFTA_RULE_CHAIN: Final = 2
+NFTA_RULE_EXPRESSIONS: Final = 4
 
-class SetFlag(IntEnum):
-    """What kind of set it is."""
+# enum nft_set_flags
 
-    ANONYMOUS = 0x1
-    CONSTANT = 0x2
-    INTERVAL = 0x4
-    MAP = 0x8
-    TIMEOUT = 0x10
-    DYNAMIC = 0x20
-    OBJECT = 0x40
-    CONCATENATION = 0x80
-    EXPRESSION = 0x100
+NFT_SET_ANONYMOUS: Final = 0x1
+NFT_SET_INTERVAL: Final = 0x4
+NFT_SET_MAP: Final = 0x8
+NFT_SET_CONCAT: Final = 0x80
+NFT_SET_EXPR: Final = 0x100
 
+# enum nft_set_desc_attributes, nft_set_field_attributes
 
-class Description(IntEnum):
-    """Attributes of a set's description."""
+NFTA_SET_DESC_CONCAT: Final = 2
+NFTA_SET_FIELD_LEN: Final = 1
 
-    CONCATENATION = 2
+# enum nft_set_attributes
 
+NFTA_SET_TABLE: Final = 1
+NFTA_SET_NAME: Final = 2
+NFTA_SET_FLAGS: Final = 3
+NFTA_SET_KEY_TYPE: Final = 4
+NFTA_SET_KEY_LEN: Final = 5
+NFTA_SET_DATA_TYPE: Final = 6
+NFTA_SET_DATA_LEN: Final = 7
+NFTA_SET_DESC: Final = 9
+NFTA_SET_ID: Final = 10
+NFTA_SET_USERDATA: Final = 13
+NFTA_SET_EXPR: Final = 17
 
-class Part(IntEnum):
-    """Attributes of one part of a concatenation."""
+NFT_DATA_VERDICT: Final = 0xFFFFFF00
+"""The data type of a verdict map."""
 
-    BITS = 1
+# enum nft_set_elem_flags, nft_set_elem_attributes
 
-
-class Elements(IntEnum):
-    """Attributes of a message about elements."""
-
-    TABLE = 1
-    SET = 2
-    LIST = 3
-
-
-class Element(IntEnum):
-    """Attributes of an element."""
-
-    KEY = 1
-    DATA = 2
-    FLAGS = 3
-    EXPRESSION = 7
-    KEY_END = 10
-
-
-class Data(IntEnum):
-    """What an element or a register holds."""
-
-    VALUE = 1
-    VERDICT = 2
-
-
-class Verdict(IntEnum):
-    """Attributes of a verdict."""
-
-    CODE = 1
-    CHAIN = 2
-
-
-class Code(IntEnum):
-    """Verdicts."""
-
-    DROP = 0
-    ACCEPT = 1
-    JUMP = -3
-    GOTO = -4
-    RETURN = -5
-
-
-class Expression(IntEnum):
-    """Attributes of an expression."""
-
-    NAME = 1
-    SETTINGS = 2
-
-
-class Lookup(IntEnum):
-    """Settings of `lookup`."""
-
-    SET = 1
-    SOURCE_REGISTER = 2
-    RESULT_REGISTER = 3
-    FLAGS = 5
-
-
-class Meta(IntEnum):
-    """Settings of `meta`."""
-
-    RESULT_REGISTER = 1
-    KEY = 2
-
-
-class MetaKey(IntEnum):
-    """What `meta` can read."""
-
-    INCOMING_LINK_TYPE = 8
-    ADDRESS_FAMILY = 15
-    TRANSPORT_PROTOCOL = 16
-
-
-class Connection(IntEnum):
-    """Settings of `ct`."""
-
-    RESULT_REGISTER = 1
-    KEY = 2
-
-
-class ConnectionKey(IntEnum):
-    """What `ct` can read."""
-
-    STATE = 0
-    IDENTIFIER = 23
-
-
-class Payload(IntEnum):
-    """Settings of `payload`."""
-
-    RESULT_REGISTER = 1
-    BASE = 2
-    OFFSET = 3
-    LENGTH = 4
-
-
-class PayloadBase(IntEnum):
-    """Where `payload` counts from."""
-
-    NETWORK_HEADER = 1
-    TRANSPORT_HEADER = 2
-
-
-class Compare(IntEnum):
-    """Settings of `cmp`."""
-
-    SOURCE_REGISTER = 1
-    OPERATOR = 2
-    VALUE = 3
-
-
-class Operator(IntEnum):
-    """What `cmp` asks."""
-
-    EQUAL = 0
-    NOT_EQUAL = 1
-    AT_MOST = 3
-    AT_LEAST = 5
-
-
-class Bitwise(IntEnum):
-    """Settings of `bitwise`."""
-
-    SOURCE_REGISTER = 1
-    RESULT_REGISTER = 2
-    LENGTH = 3
-    MASK = 4
-    XOR = 5
-    OPERATION = 6
-
-
-class Immediate(IntEnum):
-    """Settings of `immediate`."""
-
-    RESULT_REGISTER = 1
-    DATA = 2
-
-
-class Fib(IntEnum):
-    """Settings of `fib`."""
-
-    RESULT_REGISTER = 1
-    RESULT = 2
-    FLAGS = 3
-
-
-class FibResult(IntEnum):
-    """What `fib` can look up."""
-
-    ADDRESS_TYPE = 3
-
-
-class FibFlag(IntEnum):
-    """For what `fib` looks it up."""
-
-    SOURCE = 1
-
-
-class Limit(IntEnum):
-    """Settings of `limit`."""
-
-    RATE = 1
-    SECONDS = 2
-    BURST = 3
-    TYPE = 4
-    FLAGS = 5
-
-
-class Log(IntEnum):
-    """Settings of `log`."""
-
-    GROUP = 1
-    PREFIX = 2
-    LENGTH = 3
-
-
-class Counter(IntEnum):
-    """Settings of `counter`."""
-
-    BYTES = 1
-    PACKETS = 2
-
-
-LIST_ELEMENT: Final = 1
-"""The number of every attribute that is one of a list."""
-
-LAST_OF_RANGE: Final = 1
+NFT_SET_ELEM_INTERVAL_END: Final = 0x1
 """The flag of an element that is the first key behind a range."""
 
-ABSENT: Final = 1
-"""The flag of a lookup that is to fail."""
+NFTA_SET_ELEM_KEY: Final = 1
+NFTA_SET_ELEM_DATA: Final = 2
+NFTA_SET_ELEM_FLAGS: Final = 3
+NFTA_SET_ELEM_EXPR: Final = 7
+NFTA_SET_ELEM_KEY_END: Final = 10
 
-VERDICT_REGISTER: Final = 0
-FIRST_REGISTER: Final = 1
-FIRST_SMALL_REGISTER: Final = 8
-"""Registers hold 16 bytes; the same memory has other numbers in pieces of four bytes."""
+# enum nft_set_elem_list_attributes
 
-GENERATION_ID: Final = 1
-VERDICT_TYPE: Final = 0xFFFFFF00
-"""The data type of a verdict map."""
+NFTA_SET_ELEM_LIST_TABLE: Final = 1
+NFTA_SET_ELEM_LIST_SET: Final = 2
+NFTA_SET_ELEM_LIST_ELEMENTS: Final = 3
+
+# enum nft_data_attributes, nft_verdict_attributes
+
+NFTA_DATA_VALUE: Final = 1
+NFTA_DATA_VERDICT: Final = 2
+NFTA_VERDICT_CODE: Final = 1
+NFTA_VERDICT_CHAIN: Final = 2
+
+# enum nft_expr_attributes
+
+NFTA_EXPR_NAME: Final = 1
+NFTA_EXPR_DATA: Final = 2
+
+# `immediate`
+
+NFTA_IMMEDIATE_DREG: Final = 1
+NFTA_IMMEDIATE_DATA: Final = 2
+
+# `bitwise`
+
+NFTA_BITWISE_SREG: Final = 1
+NFTA_BITWISE_DREG: Final = 2
+NFTA_BITWISE_LEN: Final = 3
+NFTA_BITWISE_MASK: Final = 4
+NFTA_BITWISE_XOR: Final = 5
+NFTA_BITWISE_OP: Final = 6
+
+# `cmp`
+
+NFT_CMP_EQ: Final = 0
+NFT_CMP_NEQ: Final = 1
+NFT_CMP_LTE: Final = 3
+NFT_CMP_GTE: Final = 5
+NFTA_CMP_SREG: Final = 1
+NFTA_CMP_OP: Final = 2
+NFTA_CMP_DATA: Final = 3
+
+# `lookup`
+
+NFT_LOOKUP_F_INV: Final = 0x1
+"""The lookup matches if the key is absent."""
+
+NFTA_LOOKUP_SET: Final = 1
+NFTA_LOOKUP_SREG: Final = 2
+NFTA_LOOKUP_DREG: Final = 3
+NFTA_LOOKUP_FLAGS: Final = 5
+
+# `payload`
+
+NFT_PAYLOAD_NETWORK_HEADER: Final = 1
+NFT_PAYLOAD_TRANSPORT_HEADER: Final = 2
+NFTA_PAYLOAD_DREG: Final = 1
+NFTA_PAYLOAD_BASE: Final = 2
+NFTA_PAYLOAD_OFFSET: Final = 3
+NFTA_PAYLOAD_LEN: Final = 4
+
+# `meta`
+
+NFT_META_IIFTYPE: Final = 8
+NFT_META_NFPROTO: Final = 15
+NFT_META_L4PROTO: Final = 16
+NFTA_META_DREG: Final = 1
+NFTA_META_KEY: Final = 2
+
+# `ct`
+
+NFT_CT_STATE: Final = 0
+NFT_CT_ID: Final = 23
+NFTA_CT_DREG: Final = 1
+NFTA_CT_KEY: Final = 2
+
+# `limit`
+
+NFT_LIMIT_PKTS: Final = 0
+NFTA_LIMIT_RATE: Final = 1
+NFTA_LIMIT_UNIT: Final = 2
+NFTA_LIMIT_BURST: Final = 3
+NFTA_LIMIT_TYPE: Final = 4
+NFTA_LIMIT_FLAGS: Final = 5
+
+# `counter`
+
+NFTA_COUNTER_BYTES: Final = 1
+NFTA_COUNTER_PACKETS: Final = 2
+
+# `log`
+
+NFTA_LOG_GROUP: Final = 1
+NFTA_LOG_PREFIX: Final = 2
+NFTA_LOG_SNAPLEN: Final = 3
+
+# enum nft_gen_attributes
+
+NFTA_GEN_ID: Final = 1
+
+# `fib`
+
+NFT_FIB_RESULT_ADDRTYPE: Final = 3
+NFTA_FIB_DREG: Final = 1
+NFTA_FIB_RESULT: Final = 2
+NFTA_FIB_FLAGS: Final = 3
+NFTA_FIB_F_SADDR: Final = 0x1

@@ -8,15 +8,15 @@ from typing import Final, TypeVar
 
 from ringfence.dataplane.nftables import constants as nf
 from ringfence.dataplane.program import Collection, HashSet, Key, KeyPart, Move, RangeSet, VerdictMap
-from ringfence.netlink.messages import (
+from ringfence.netlink.codec import (
     attribute,
     attributes,
     each_attribute,
     nested,
-    number,
-    read_number,
-    read_text,
-    text,
+    read_string,
+    read_uint,
+    string,
+    uint32,
 )
 
 T = TypeVar("T")
@@ -31,20 +31,20 @@ _PORTION: Final = 450
 def describe(collection: Collection) -> Iterator[bytes]:
     """The attributes of a set or a map, its name and table excepted."""
     key = collection.key
-    yield number(nf.Set.FLAGS, _flags(collection))
-    yield number(nf.Set.KEY_TYPE, _type_code(key))
-    yield number(nf.Set.KEY_LENGTH, _key_length(key))
+    yield uint32(nf.NFTA_SET_FLAGS, _flags(collection))
+    yield uint32(nf.NFTA_SET_KEY_TYPE, _type_code(key))
+    yield uint32(nf.NFTA_SET_KEY_LEN, _key_length(key))
     if isinstance(collection, VerdictMap):
-        yield number(nf.Set.DATA_TYPE, nf.VERDICT_TYPE)
-        yield number(nf.Set.DATA_LENGTH, 0)
+        yield uint32(nf.NFTA_SET_DATA_TYPE, nf.NFT_DATA_VERDICT)
+        yield uint32(nf.NFTA_SET_DATA_LEN, 0)
     if isinstance(collection, RangeSet) and len(key) > 1:
-        parts = (nested(nf.LIST_ELEMENT, number(nf.Part.BITS, part.length)) for part in key)
-        yield nested(nf.Set.DESCRIPTION, nested(nf.Description.CONCATENATION, *parts))
-    yield number(nf.Set.IDENTIFIER, 1)  # for references inside the transaction, which are made by name here
-    yield attribute(nf.Set.USER_DATA, _note_for_listings(key))
+        parts = (nested(nf.NFTA_LIST_ELEM, uint32(nf.NFTA_SET_FIELD_LEN, part.length)) for part in key)
+        yield nested(nf.NFTA_SET_DESC, nested(nf.NFTA_SET_DESC_CONCAT, *parts))
+    yield uint32(nf.NFTA_SET_ID, 1)  # for references inside the transaction, which are made by name here
+    yield attribute(nf.NFTA_SET_USERDATA, _note_for_listings(key))
     if isinstance(collection, HashSet) and collection.counted:
-        counter = text(nf.Expression.NAME, "counter"), nested(nf.Expression.SETTINGS)
-        yield nested(nf.Set.EXPRESSION, *counter)
+        counter = string(nf.NFTA_EXPR_NAME, "counter"), nested(nf.NFTA_EXPR_DATA)
+        yield nested(nf.NFTA_SET_EXPR, *counter)
 
 
 def portions(collection: Collection) -> Iterator[bytes]:
@@ -73,13 +73,13 @@ def key_portions(collection: HashSet | VerdictMap) -> Iterator[bytes]:
 def _lists(items: Iterable[T], encode: Callable[[T], bytes]) -> Iterator[bytes]:
     encoded = list(map(encode, items))
     for at in range(0, len(encoded), _PORTION):
-        yield nested(nf.Elements.LIST, *encoded[at : at + _PORTION])
+        yield nested(nf.NFTA_SET_ELEM_LIST_ELEMENTS, *encoded[at : at + _PORTION])
 
 
 def _key_encoder(key: Key) -> Callable[[bytes], bytes]:
     """Encodes keys of one length: a beginning that never changes, the key, and padding."""
     length = _key_length(key)
-    encoded = _encode_element(_value(nf.Element.KEY, bytes(length)))
+    encoded = _encode_element(_value(nf.NFTA_SET_ELEM_KEY, bytes(length)))
     at = 12
     beginning, padding = encoded[:at], encoded[at + length :]
     return lambda element: beginning + element + padding
@@ -87,13 +87,15 @@ def _key_encoder(key: Key) -> Callable[[bytes], bytes]:
 
 def _encode_box(box: tuple[bytes, bytes]) -> bytes:
     low, high = box
-    return _encode_element(_value(nf.Element.KEY, low), _value(nf.Element.KEY_END, high))
+    return _encode_element(_value(nf.NFTA_SET_ELEM_KEY, low), _value(nf.NFTA_SET_ELEM_KEY_END, high))
 
 
 def _encode_entry(entry: tuple[bytes, str]) -> bytes:
     key, chain = entry
-    verdict = nested(nf.Data.VERDICT, number(nf.Verdict.CODE, nf.Code.JUMP), text(nf.Verdict.CHAIN, chain))
-    return _encode_element(_value(nf.Element.KEY, key), nested(nf.Element.DATA, verdict))
+    verdict = nested(
+        nf.NFTA_DATA_VERDICT, uint32(nf.NFTA_VERDICT_CODE, nf.NFT_JUMP), string(nf.NFTA_VERDICT_CHAIN, chain)
+    )
+    return _encode_element(_value(nf.NFTA_SET_ELEM_KEY, key), nested(nf.NFTA_SET_ELEM_DATA, verdict))
 
 
 def _borders(ranges: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bool]]:
@@ -111,24 +113,25 @@ def _borders(ranges: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, boo
 def _encode_border(border: tuple[bytes, bool]) -> bytes:
     key, is_behind = border
     return _encode_element(
-        _value(nf.Element.KEY, key), number(nf.Element.FLAGS, nf.LAST_OF_RANGE) if is_behind else b""
+        _value(nf.NFTA_SET_ELEM_KEY, key),
+        uint32(nf.NFTA_SET_ELEM_FLAGS, nf.NFT_SET_ELEM_INTERVAL_END) if is_behind else b"",
     )
 
 
 def _encode_element(*parts: bytes) -> bytes:
-    return nested(nf.LIST_ELEMENT, *parts)
+    return nested(nf.NFTA_LIST_ELEM, *parts)
 
 
 def _value(kind: int, value: bytes) -> bytes:
-    return nested(kind, attribute(nf.Data.VALUE, value))
+    return nested(kind, attribute(nf.NFTA_DATA_VALUE, value))
 
 
 def _flags(collection: Collection) -> int:
     match collection:
         case RangeSet(key):
-            return nf.SetFlag.INTERVAL | (nf.SetFlag.CONCATENATION if len(key) > 1 else 0)
+            return nf.NFT_SET_INTERVAL | (nf.NFT_SET_CONCAT if len(key) > 1 else 0)
         case VerdictMap():
-            return nf.SetFlag.MAP
+            return nf.NFT_SET_MAP
         case HashSet():
             return 0
 
@@ -162,11 +165,11 @@ _NO_ONE_ORDER: Final = b"\0\4\0\0\0\0"
 
 def decode_description(settings: dict[int, bytes]) -> Collection | None:
     """The kind of a set or map with these attributes, without elements; None for one that is not ours."""
-    key = _KEYS.get(read_number(settings[nf.Set.KEY_TYPE]))
-    if key is None or read_number(settings[nf.Set.KEY_LENGTH]) != _key_length(key):
+    key = _KEYS.get(read_uint(settings[nf.NFTA_SET_KEY_TYPE]))
+    if key is None or read_uint(settings[nf.NFTA_SET_KEY_LEN]) != _key_length(key):
         return None
-    candidates = (HashSet(key, counted=nf.Set.EXPRESSION in settings), RangeSet(key), VerdictMap(key))
-    flags = read_number(settings.get(nf.Set.FLAGS, b"")) & ~nf.SetFlag.EXPRESSION
+    candidates = (HashSet(key, counted=nf.NFTA_SET_EXPR in settings), RangeSet(key), VerdictMap(key))
+    flags = read_uint(settings.get(nf.NFTA_SET_FLAGS, b"")) & ~nf.NFT_SET_EXPR
     return next((one for one in candidates if _flags(one) == flags), None)
 
 
@@ -177,7 +180,7 @@ def decode_elements(kind: Collection, lists: Iterable[bytes]) -> Collection:
         case HashSet(key):
             return HashSet(key, frozenset(map(_key, elements)), kind.counted)
         case RangeSet(key) if len(key) > 1:
-            return RangeSet(key, frozenset((_key(one), _value_of(one[nf.Element.KEY_END])) for one in elements))
+            return RangeSet(key, frozenset((_key(one), _value_of(one[nf.NFTA_SET_ELEM_KEY_END])) for one in elements))
         case RangeSet(key):
             return RangeSet(key, frozenset(_ranges(elements)))
         case VerdictMap(key):
@@ -189,29 +192,29 @@ def decode_counts(lists: Iterable[bytes]) -> Iterator[tuple[bytes, int, int]]:
     for encoded in lists:
         for _, one in each_attribute(encoded):
             element = attributes(one)
-            expression = attributes(element.get(nf.Element.EXPRESSION, b""))
-            counter = attributes(expression.get(nf.Expression.SETTINGS, b""))
-            packets, size = counter.get(nf.Counter.PACKETS, b""), counter.get(nf.Counter.BYTES, b"")
-            yield _key(element), read_number(packets), read_number(size)
+            expression = attributes(element.get(nf.NFTA_SET_ELEM_EXPR, b""))
+            counter = attributes(expression.get(nf.NFTA_EXPR_DATA, b""))
+            packets, size = counter.get(nf.NFTA_COUNTER_PACKETS, b""), counter.get(nf.NFTA_COUNTER_BYTES, b"")
+            yield _key(element), read_uint(packets), read_uint(size)
 
 
 def _key(element: dict[int, bytes]) -> bytes:
-    return _value_of(element[nf.Element.KEY])
+    return _value_of(element[nf.NFTA_SET_ELEM_KEY])
 
 
 def _value_of(data: bytes) -> bytes:
-    return attributes(data)[nf.Data.VALUE]
+    return attributes(data)[nf.NFTA_DATA_VALUE]
 
 
 def _target(element: dict[int, bytes]) -> str:
     """The chain that an entry jumps to; another verdict, which only somebody else can have set, is given as none."""
-    verdict = attributes(attributes(element[nf.Element.DATA]).get(nf.Data.VERDICT, b""))
-    is_jump = int.from_bytes(verdict.get(nf.Verdict.CODE, b""), "big", signed=True) == nf.Code.JUMP
-    return read_text(verdict.get(nf.Verdict.CHAIN, b"")) if is_jump else ""
+    verdict = attributes(attributes(element[nf.NFTA_SET_ELEM_DATA]).get(nf.NFTA_DATA_VERDICT, b""))
+    is_jump = int.from_bytes(verdict.get(nf.NFTA_VERDICT_CODE, b""), "big", signed=True) == nf.NFT_JUMP
+    return read_string(verdict.get(nf.NFTA_VERDICT_CHAIN, b"")) if is_jump else ""
 
 
 def _ranges(elements: Iterable[dict[int, bytes]]) -> Iterator[tuple[bytes, bytes]]:
-    borders = sorted((_key(one), not read_number(one.get(nf.Element.FLAGS, b""))) for one in elements)
+    borders = sorted((_key(one), not read_uint(one.get(nf.NFTA_SET_ELEM_FLAGS, b""))) for one in elements)
     for i, (low, begins) in enumerate(borders):
         if begins:
             behind = borders[i + 1][0] if i + 1 < len(borders) else None

@@ -32,7 +32,7 @@ from ringfence.dataplane.program import (
     Rule,
     RuleVerdict,
 )
-from ringfence.netlink.messages import attribute, attributes, each_attribute, nested, number, read_text, text
+from ringfence.netlink.codec import attribute, attributes, each_attribute, nested, read_string, string, uint32
 from ringfence.sets.addresses import FAMILIES, Family
 
 _ADDRESS_FAMILY: Final = {Family.IPV4: 2, Family.IPV6: 10}
@@ -53,14 +53,14 @@ LOGGED_BYTES: Final = 256
 _ESTABLISHED_OR_RELATED: Final = (6).to_bytes(4, sys.byteorder)
 _ZERO: Final = bytes(4)
 
-_CODES: Final = {RuleVerdict.DROP: nf.Code.DROP, RuleVerdict.ACCEPT: nf.Code.ACCEPT, RuleVerdict.RETURN: nf.Code.RETURN}
+_CODES: Final = {RuleVerdict.DROP: nf.NF_DROP, RuleVerdict.ACCEPT: nf.NF_ACCEPT, RuleVerdict.RETURN: nf.NFT_RETURN}
 
 _PAYLOADS: Final = {
-    Field.SOURCE_4: (nf.PayloadBase.NETWORK_HEADER, 12),
-    Field.DESTINATION_4: (nf.PayloadBase.NETWORK_HEADER, 16),
-    Field.SOURCE_6: (nf.PayloadBase.NETWORK_HEADER, 8),
-    Field.DESTINATION_6: (nf.PayloadBase.NETWORK_HEADER, 24),
-    Field.PORT: (nf.PayloadBase.TRANSPORT_HEADER, 2),
+    Field.SOURCE_4: (nf.NFT_PAYLOAD_NETWORK_HEADER, 12),
+    Field.DESTINATION_4: (nf.NFT_PAYLOAD_NETWORK_HEADER, 16),
+    Field.SOURCE_6: (nf.NFT_PAYLOAD_NETWORK_HEADER, 8),
+    Field.DESTINATION_6: (nf.NFT_PAYLOAD_NETWORK_HEADER, 24),
+    Field.PORT: (nf.NFT_PAYLOAD_TRANSPORT_HEADER, 2),
 }
 """Fields that are read from the packet itself: from which header, and at which offset."""
 
@@ -80,67 +80,65 @@ def _condition(condition: Condition) -> Iterator[bytes]:
     match condition:
         case Lookup(fields, name, absent):
             yield from _load(fields)
-            yield _lookup(name, *([number(nf.Lookup.FLAGS, nf.ABSENT)] if absent else []))
+            yield _lookup(name, *([uint32(nf.NFTA_LOOKUP_FLAGS, nf.NFT_LOOKUP_F_INV)] if absent else []))
         case ProtocolIs(protocol):
             yield from _load((Field.PROTOCOL,))
-            yield _compare(nf.Operator.EQUAL, bytes([protocol]))
+            yield _compare(nf.NFT_CMP_EQ, bytes([protocol]))
         case Established():
-            yield _expression(
-                "ct", number(nf.Connection.RESULT_REGISTER, 1), number(nf.Connection.KEY, nf.ConnectionKey.STATE)
-            )
+            yield _expression("ct", uint32(nf.NFTA_CT_DREG, 1), uint32(nf.NFTA_CT_KEY, nf.NFT_CT_STATE))
             yield _expression(
                 "bitwise",
-                number(nf.Bitwise.SOURCE_REGISTER, nf.FIRST_REGISTER),
-                number(nf.Bitwise.RESULT_REGISTER, nf.FIRST_REGISTER),
-                number(nf.Bitwise.LENGTH, 4),
-                nested(nf.Bitwise.MASK, attribute(nf.Data.VALUE, _ESTABLISHED_OR_RELATED)),
-                nested(nf.Bitwise.XOR, attribute(nf.Data.VALUE, _ZERO)),
+                uint32(nf.NFTA_BITWISE_SREG, nf.NFT_REG_1),
+                uint32(nf.NFTA_BITWISE_DREG, nf.NFT_REG_1),
+                uint32(nf.NFTA_BITWISE_LEN, 4),
+                nested(nf.NFTA_BITWISE_MASK, attribute(nf.NFTA_DATA_VALUE, _ESTABLISHED_OR_RELATED)),
+                nested(nf.NFTA_BITWISE_XOR, attribute(nf.NFTA_DATA_VALUE, _ZERO)),
             )
-            yield _compare(nf.Operator.NOT_EQUAL, _ZERO)
+            yield _compare(nf.NFT_CMP_NEQ, _ZERO)
         case NeighbourDiscovery():
             yield from _only(Family.IPV6)
             yield from _condition(ProtocolIs(_ICMPV6))
-            yield _payload(nf.PayloadBase.TRANSPORT_HEADER, 0, 1, nf.FIRST_REGISTER)
-            yield _compare(nf.Operator.AT_LEAST, bytes([_ROUTER_SOLICITATION]))
-            yield _compare(nf.Operator.AT_MOST, bytes([_REDIRECT]))
-            yield _payload(nf.PayloadBase.NETWORK_HEADER, 7, 1, nf.FIRST_REGISTER)
-            yield _compare(nf.Operator.EQUAL, bytes([_ONLY_FROM_THIS_LINK]))
+            yield _payload(nf.NFT_PAYLOAD_TRANSPORT_HEADER, 0, 1, nf.NFT_REG_1)
+            yield _compare(nf.NFT_CMP_GTE, bytes([_ROUTER_SOLICITATION]))
+            yield _compare(nf.NFT_CMP_LTE, bytes([_REDIRECT]))
+            yield _payload(nf.NFT_PAYLOAD_NETWORK_HEADER, 7, 1, nf.NFT_REG_1)
+            yield _compare(nf.NFT_CMP_EQ, bytes([_ONLY_FROM_THIS_LINK]))
         case OverLoopback():
-            yield _meta(nf.MetaKey.INCOMING_LINK_TYPE, nf.FIRST_REGISTER)
-            yield _compare(nf.Operator.EQUAL, _LOOPBACK)
+            yield _meta(nf.NFT_META_IIFTYPE, nf.NFT_REG_1)
+            yield _compare(nf.NFT_CMP_EQ, _LOOPBACK)
         case FromNode():
             yield _expression(
                 "fib",
-                number(nf.Fib.RESULT_REGISTER, nf.FIRST_REGISTER),
-                number(nf.Fib.RESULT, nf.FibResult.ADDRESS_TYPE),
-                number(nf.Fib.FLAGS, nf.FibFlag.SOURCE),
+                uint32(nf.NFTA_FIB_DREG, nf.NFT_REG_1),
+                uint32(nf.NFTA_FIB_RESULT, nf.NFT_FIB_RESULT_ADDRTYPE),
+                uint32(nf.NFTA_FIB_FLAGS, nf.NFTA_FIB_F_SADDR),
             )
-            yield _compare(nf.Operator.EQUAL, _LOCAL)
+            yield _compare(nf.NFT_CMP_EQ, _LOCAL)
         case RateLimit(packets):
             yield _expression(
                 "limit",
-                _long(nf.Limit.RATE, packets),
-                _long(nf.Limit.SECONDS, 1),
-                number(nf.Limit.BURST, packets),
-                number(nf.Limit.TYPE, 0),
+                _long(nf.NFTA_LIMIT_RATE, packets),
+                _long(nf.NFTA_LIMIT_UNIT, 1),
+                uint32(nf.NFTA_LIMIT_BURST, packets),
+                uint32(nf.NFTA_LIMIT_TYPE, 0),
             )
 
 
 def _action(action: Action) -> Iterator[bytes]:
     match action:
         case RuleVerdict():
-            yield _immediate(number(nf.Verdict.CODE, _CODES[action]))
+            yield _immediate(uint32(nf.NFTA_VERDICT_CODE, _CODES[action]))
         case Goto(chain):
-            yield _immediate(number(nf.Verdict.CODE, nf.Code.GOTO), text(nf.Verdict.CHAIN, chain))
+            yield _immediate(uint32(nf.NFTA_VERDICT_CODE, nf.NFT_GOTO), string(nf.NFTA_VERDICT_CHAIN, chain))
         case Dispatch(field, name):
             yield from _load((field,))
-            yield _lookup(name, number(nf.Lookup.RESULT_REGISTER, nf.VERDICT_REGISTER))
+            yield _lookup(name, uint32(nf.NFTA_LOOKUP_DREG, nf.NFT_REG_VERDICT))
         case Log(group, prefix):
             yield _expression(
                 "log",
-                attribute(nf.Log.GROUP, group.to_bytes(2, "big")),
-                text(nf.Log.PREFIX, prefix),
-                number(nf.Log.LENGTH, LOGGED_BYTES),
+                attribute(nf.NFTA_LOG_GROUP, group.to_bytes(2, "big")),
+                string(nf.NFTA_LOG_PREFIX, prefix),
+                uint32(nf.NFTA_LOG_SNAPLEN, LOGGED_BYTES),
             )
 
 
@@ -157,59 +155,59 @@ def _load(fields: tuple[Field, ...]) -> Iterator[bytes]:
 
 def _register(offset: int) -> int:
     """The register that begins so many bytes behind the beginning of the first one, as the kernel itself counts."""
-    return nf.FIRST_REGISTER + offset // 16 if offset % 16 == 0 else nf.FIRST_SMALL_REGISTER + offset // 4
+    return nf.NFT_REG_1 + offset // 16 if offset % 16 == 0 else nf.NFT_REG32_00 + offset // 4
 
 
 def _load_field(field: Field, register: int) -> bytes:
     match field:
         case Field.PROTOCOL:
-            return _meta(nf.MetaKey.TRANSPORT_PROTOCOL, register)
+            return _meta(nf.NFT_META_L4PROTO, register)
         case Field.CONNECTION:
-            key = number(nf.Connection.KEY, nf.ConnectionKey.IDENTIFIER)
-            return _expression("ct", number(nf.Connection.RESULT_REGISTER, register), key)
+            key = uint32(nf.NFTA_CT_KEY, nf.NFT_CT_ID)
+            return _expression("ct", uint32(nf.NFTA_CT_DREG, register), key)
         case _:
             base, offset = _PAYLOADS[field]
             return _payload(base, offset, field.part.length, register)
 
 
 def _only(family: Family) -> Iterator[bytes]:
-    yield _meta(nf.MetaKey.ADDRESS_FAMILY, nf.FIRST_REGISTER)
-    yield _compare(nf.Operator.EQUAL, bytes([_ADDRESS_FAMILY[family]]))
+    yield _meta(nf.NFT_META_NFPROTO, nf.NFT_REG_1)
+    yield _compare(nf.NFT_CMP_EQ, bytes([_ADDRESS_FAMILY[family]]))
 
 
 def _meta(key: int, register: int) -> bytes:
-    return _expression("meta", number(nf.Meta.RESULT_REGISTER, register), number(nf.Meta.KEY, key))
+    return _expression("meta", uint32(nf.NFTA_META_DREG, register), uint32(nf.NFTA_META_KEY, key))
 
 
 def _payload(base: int, offset: int, length: int, register: int) -> bytes:
     return _expression(
         "payload",
-        number(nf.Payload.RESULT_REGISTER, register),
-        number(nf.Payload.BASE, base),
-        number(nf.Payload.OFFSET, offset),
-        number(nf.Payload.LENGTH, length),
+        uint32(nf.NFTA_PAYLOAD_DREG, register),
+        uint32(nf.NFTA_PAYLOAD_BASE, base),
+        uint32(nf.NFTA_PAYLOAD_OFFSET, offset),
+        uint32(nf.NFTA_PAYLOAD_LEN, length),
     )
 
 
 def _compare(operator: int, value: bytes) -> bytes:
     return _expression(
         "cmp",
-        number(nf.Compare.SOURCE_REGISTER, nf.FIRST_REGISTER),
-        number(nf.Compare.OPERATOR, operator),
-        nested(nf.Compare.VALUE, attribute(nf.Data.VALUE, value)),
+        uint32(nf.NFTA_CMP_SREG, nf.NFT_REG_1),
+        uint32(nf.NFTA_CMP_OP, operator),
+        nested(nf.NFTA_CMP_DATA, attribute(nf.NFTA_DATA_VALUE, value)),
     )
 
 
 def _lookup(name: str, *result: bytes) -> bytes:
-    source = number(nf.Lookup.SOURCE_REGISTER, nf.FIRST_REGISTER)
-    return _expression("lookup", text(nf.Lookup.SET, name), source, *result)
+    source = uint32(nf.NFTA_LOOKUP_SREG, nf.NFT_REG_1)
+    return _expression("lookup", string(nf.NFTA_LOOKUP_SET, name), source, *result)
 
 
 def _immediate(*verdict: bytes) -> bytes:
     return _expression(
         "immediate",
-        number(nf.Immediate.RESULT_REGISTER, nf.VERDICT_REGISTER),
-        nested(nf.Immediate.DATA, nested(nf.Data.VERDICT, *verdict)),
+        uint32(nf.NFTA_IMMEDIATE_DREG, nf.NFT_REG_VERDICT),
+        nested(nf.NFTA_IMMEDIATE_DATA, nested(nf.NFTA_DATA_VERDICT, *verdict)),
     )
 
 
@@ -218,7 +216,7 @@ def _long(kind: int, value: int) -> bytes:
 
 
 def _expression(name: str, *settings: bytes) -> bytes:
-    return nested(nf.LIST_ELEMENT, text(nf.Expression.NAME, name), nested(nf.Expression.SETTINGS, *settings))
+    return nested(nf.NFTA_LIST_ELEM, string(nf.NFTA_EXPR_NAME, name), nested(nf.NFTA_EXPR_DATA, *settings))
 
 
 # --- decoding ---------------------------------------------------------------------------------------------------------
@@ -235,9 +233,9 @@ class _Parsed(NamedTuple):
 
 
 _DEFAULTS: Final[dict[tuple[str, int], bytes]] = {
-    ("lookup", nf.Lookup.FLAGS): _ZERO,
-    ("bitwise", nf.Bitwise.OPERATION): _ZERO,
-    ("limit", nf.Limit.FLAGS): _ZERO,
+    ("lookup", nf.NFTA_LOOKUP_FLAGS): _ZERO,
+    ("bitwise", nf.NFTA_BITWISE_OP): _ZERO,
+    ("limit", nf.NFTA_LIMIT_FLAGS): _ZERO,
 }
 
 
@@ -261,8 +259,8 @@ def _parse(code: bytes) -> tuple[_Parsed, ...]:
     parsed = []
     for _, encoded in each_attribute(code):
         expression = attributes(encoded)
-        name = read_text(expression.get(nf.Expression.NAME, b""))
-        settings = each_attribute(expression.get(nf.Expression.SETTINGS, b""))
+        name = read_string(expression.get(nf.NFTA_EXPR_NAME, b""))
+        settings = each_attribute(expression.get(nf.NFTA_EXPR_DATA, b""))
         parsed.append(_Parsed(name, frozenset(one for one in settings if _DEFAULTS.get((name, one[0])) != one[1])))
     return tuple(parsed)
 
@@ -272,7 +270,7 @@ def _decode_condition(left: tuple[_Parsed, ...]) -> tuple[Condition, int] | None
         if left[: len(expressions)] == expressions:
             return condition, len(expressions)
     if left[0].name == "limit":
-        within = RateLimit(int.from_bytes(left[0].get(nf.Limit.RATE), "big"))
+        within = RateLimit(int.from_bytes(left[0].get(nf.NFTA_LIMIT_RATE), "big"))
         return (within, 1) if left[:1] == _parse(b"".join(_condition(within))) else None
     for expressions, fields in _loads():
         length = len(expressions)
@@ -286,29 +284,29 @@ def _decode_condition(left: tuple[_Parsed, ...]) -> tuple[Condition, int] | None
 def _condition_on(fields: tuple[Field, ...], test: _Parsed) -> Condition | None:
     """What `test` asks about the fields that were loaded."""
     if test.name == "lookup":
-        name = read_text(test.get(nf.Lookup.SET))
+        name = read_string(test.get(nf.NFTA_LOOKUP_SET))
         lookups = (Lookup(fields, name, absent) for absent in (False, True))
         return next((one for one in lookups if _parse(b"".join(_condition(one)))[-1] == test), None)
     if fields == (Field.PROTOCOL,) and test.name == "cmp":
-        value = attributes(test.get(nf.Compare.VALUE)).get(nf.Data.VALUE, b"")
-        return ProtocolIs(value[0]) if (test,) == _parse(_compare(nf.Operator.EQUAL, value[:1])) else None
+        value = attributes(test.get(nf.NFTA_CMP_DATA)).get(nf.NFTA_DATA_VALUE, b"")
+        return ProtocolIs(value[0]) if (test,) == _parse(_compare(nf.NFT_CMP_EQ, value[:1])) else None
     return None
 
 
 def _decode_action(left: tuple[_Parsed, ...]) -> Action | None:
     last = left[-1]
     if len(left) == 1 and last.name == "immediate":
-        data = attributes(attributes(last.get(nf.Immediate.DATA)).get(nf.Data.VERDICT, b""))
-        code = int.from_bytes(data.get(nf.Verdict.CODE, b""), "big", signed=True)
-        if code == nf.Code.GOTO:
-            return Goto(read_text(data.get(nf.Verdict.CHAIN, b"")))
+        data = attributes(attributes(last.get(nf.NFTA_IMMEDIATE_DATA)).get(nf.NFTA_DATA_VERDICT, b""))
+        code = int.from_bytes(data.get(nf.NFTA_VERDICT_CODE, b""), "big", signed=True)
+        if code == nf.NFT_GOTO:
+            return Goto(read_string(data.get(nf.NFTA_VERDICT_CHAIN, b"")))
         return next((verdict for verdict, one in _CODES.items() if one == code), None)
     if len(left) == 1 and last.name == "log":
-        log = Log(int.from_bytes(last.get(nf.Log.GROUP), "big"), read_text(last.get(nf.Log.PREFIX)))
+        log = Log(int.from_bytes(last.get(nf.NFTA_LOG_GROUP), "big"), read_string(last.get(nf.NFTA_LOG_PREFIX)))
         return log if left == _parse(b"".join(_action(log))) else None
     if last.name == "lookup":
         for expressions, fields in _loads():
-            dispatch = Dispatch(fields[0], read_text(last.get(nf.Lookup.SET)))
+            dispatch = Dispatch(fields[0], read_string(last.get(nf.NFTA_LOOKUP_SET)))
             if left[:-1] == expressions and left == _parse(b"".join(_action(dispatch))):
                 return dispatch
     return None

@@ -1,7 +1,7 @@
 """Commands as netlink requests to nf_tables.
 
-Nothing here is text that somebody parses: names travel as attributes of known length, addresses and ports as bytes. So
-no string can ever become syntax, and neither this process nor the kernel spends time on it.
+Nothing here is text that is parsed: names travel as attributes of known length, addresses and ports as bytes. So no
+string of an object can ever become syntax, and neither this process nor the kernel spends time on parsing.
 
 Source: `<linux/netfilter/nf_tables.h>`.
 """
@@ -11,10 +11,9 @@ from functools import cache
 from typing import Final, NamedTuple
 
 from ringfence.dataplane.nftables import constants as nf
-from ringfence.dataplane.nftables.constants import Request
 from ringfence.dataplane.nftables.elements import describe, key_portions, portions
 from ringfence.dataplane.nftables.expressions import encode_rule
-from ringfence.dataplane.program import HOOK_PRIORITY, TABLE, Hook
+from ringfence.dataplane.program import HOOK_PRIORITY, TABLE, Hook, Rule
 from ringfence.dataplane.update import (
     AddChain,
     AddCollection,
@@ -29,13 +28,13 @@ from ringfence.dataplane.update import (
     ReplaceElements,
     SetRules,
 )
-from ringfence.netlink.messages import APPEND, CREATE, nested, number, text
+from ringfence.netlink.codec import HEADER_SIZE, nested, string, uint32
+from ringfence.netlink.constants import NFNL_SUBSYS_NFTABLES, NLM_F_APPEND, NLM_F_CREATE
 
-HEADER: Final = b"\1\0\0\0"
-"""The fixed part of a request about the table: the inet family (IPv4 and IPv6 together), version 0."""
+HEADER: Final = bytes([nf.NFPROTO_INET, 0, 0, 0])
+"""The fixed part of a request about the table, `struct nfgenmsg`: the family, version 0, no resource id."""
 
-_HOOK_NUMBERS: Final = {Hook.INPUT: 1, Hook.FORWARD: 2}
-_ACCEPT: Final = 1
+_HOOK_NUMBERS: Final = {Hook.INPUT: nf.NF_INET_LOCAL_IN, Hook.FORWARD: nf.NF_INET_FORWARD}
 
 
 class Body(NamedTuple):
@@ -45,72 +44,95 @@ class Body(NamedTuple):
     flags: int
     content: bytes
 
+    @property
+    def size(self) -> int:
+        """Bytes of the whole message."""
+        return HEADER_SIZE + len(self.content)
+
 
 Unit = tuple[Body, ...]
-"""Messages that belong into the same transaction."""
+"""Messages that must be in the same transaction."""
 
 
 def encode(command: Command) -> Iterator[Unit]:
     """The requests that carry out a command, in units that may go into transactions of their own."""
     match command:
         case AddTable():
-            yield (_body(Request.NEW_TABLE, CREATE, in_table(nf.Table.NAME)),)
+            yield (_body(nf.NFT_MSG_NEWTABLE, NLM_F_CREATE, in_table(nf.NFTA_TABLE_NAME)),)
         case DeleteTable():
-            yield (_body(Request.DELETE_TABLE, 0, in_table(nf.Table.NAME)),)
+            yield (_body(nf.NFT_MSG_DELTABLE, 0, in_table(nf.NFTA_TABLE_NAME)),)
         case AddCollection(name, collection):
-            yield (_body(Request.NEW_SET, CREATE, _set(name), *describe(collection)),)
+            yield (_body(nf.NFT_MSG_NEWSET, NLM_F_CREATE, _set(name), *describe(collection)),)
         case DeleteCollection(name):
-            yield (_body(Request.DELETE_SET, 0, _set(name)),)
+            yield (_body(nf.NFT_MSG_DELSET, 0, _set(name)),)
         case AddElements(name, collection):
             for portion in portions(collection):
-                yield (_body(Request.NEW_ELEMENTS, CREATE, _set(name), portion),)
+                yield (_body(nf.NFT_MSG_NEWSETELEM, NLM_F_CREATE, _set(name), portion),)
         case RemoveElements(name, collection):
             for portion in key_portions(collection):
-                yield (_body(Request.DELETE_ELEMENTS, 0, _set(name), portion),)
+                yield (_body(nf.NFT_MSG_DELSETELEM, 0, _set(name), portion),)
         case ReplaceElements(name, collection):
             for keys, portion in zip(key_portions(collection), portions(collection), strict=True):
                 yield (
-                    _body(Request.DELETE_ELEMENTS, 0, _set(name), keys),
-                    _body(Request.NEW_ELEMENTS, CREATE, _set(name), portion),
+                    _body(nf.NFT_MSG_DELSETELEM, 0, _set(name), keys),
+                    _body(nf.NFT_MSG_NEWSETELEM, NLM_F_CREATE, _set(name), portion),
                 )
         case Flush(name):
-            yield (_body(Request.DELETE_ELEMENTS, 0, _set(name)),)
+            yield (_body(nf.NFT_MSG_DELSETELEM, 0, _set(name)),)
         case AddChain(name, hook):
-            yield (_body(Request.NEW_CHAIN, CREATE, _chain(name), *(requested_hook(hook) if hook else ())),)
+            yield (_body(nf.NFT_MSG_NEWCHAIN, NLM_F_CREATE, _chain(name), *(requested_hook(hook) if hook else ())),)
         case DeleteChain(name):
-            yield (_body(Request.DELETE_CHAIN, 0, _chain(name)),)
+            yield (_body(nf.NFT_MSG_DELCHAIN, 0, _chain(name)),)
         case SetRules(name, rules):
-            where = in_table(nf.Rule.TABLE) + text(nf.Rule.CHAIN, name)
+            where = in_table(nf.NFTA_RULE_TABLE) + string(nf.NFTA_RULE_CHAIN, name)
             yield (
-                _body(Request.DELETE_RULE, 0, where),
+                _body(nf.NFT_MSG_DELRULE, 0, where),
                 *(
-                    _body(Request.NEW_RULE, CREATE | APPEND, where, nested(nf.Rule.EXPRESSIONS, encode_rule(rule)))
+                    _body(
+                        nf.NFT_MSG_NEWRULE,
+                        NLM_F_CREATE | NLM_F_APPEND,
+                        where,
+                        nested(nf.NFTA_RULE_EXPRESSIONS, encode_rule(rule)),
+                    )
                     for rule in rules
                 ),
             )
 
 
+def _expressions(rule: Rule) -> bytes:
+    return nested(nf.NFTA_RULE_EXPRESSIONS, encode_rule(rule))
+
+
 @cache
 def in_table(kind: int) -> bytes:
     """The attribute that says which table."""
-    return text(kind, TABLE)
+    return string(kind, TABLE)
 
 
 def _set(name: str) -> bytes:
     """Which set or map; the numbers are the same in requests about its elements."""
-    return in_table(nf.Set.TABLE) + text(nf.Set.NAME, name)
+    return in_table(nf.NFTA_SET_TABLE) + string(nf.NFTA_SET_NAME, name)
 
 
 def _chain(name: str) -> bytes:
-    return in_table(nf.Chain.TABLE) + text(nf.Chain.NAME, name)
+    return in_table(nf.NFTA_CHAIN_TABLE) + string(nf.NFTA_CHAIN_NAME, name)
 
 
 def requested_hook(hook: Hook) -> Iterator[bytes]:
     """The attributes that make a chain the base chain of a hook."""
-    yield text(nf.Chain.TYPE, "filter")
-    yield number(nf.Chain.POLICY, _ACCEPT)
-    yield nested(nf.Chain.HOOK, number(nf.Hook.NUMBER, _HOOK_NUMBERS[hook]), number(nf.Hook.PRIORITY, HOOK_PRIORITY))
+    yield string(nf.NFTA_CHAIN_TYPE, "filter")
+    yield uint32(nf.NFTA_CHAIN_POLICY, nf.NF_ACCEPT)
+    yield nested(
+        nf.NFTA_CHAIN_HOOK,
+        uint32(nf.NFTA_HOOK_HOOKNUM, _HOOK_NUMBERS[hook]),
+        uint32(nf.NFTA_HOOK_PRIORITY, HOOK_PRIORITY),
+    )
 
 
-def _body(type: int, flags: int, *attributes: bytes) -> Body:
-    return Body(type, flags, HEADER + b"".join(attributes))
+def message_type(message: int) -> int:
+    """The type of a netlink message for one of the NFT_MSG_ numbers, which are nf_tables' own."""
+    return NFNL_SUBSYS_NFTABLES << 8 | message
+
+
+def _body(message: int, flags: int, *attributes: bytes) -> Body:
+    return Body(message_type(message), flags, HEADER + b"".join(attributes))

@@ -1,10 +1,10 @@
-"""Transactions: commands carried out by the kernel all together or not at all.
+"""Transactions: commands that the kernel carries out all together or not at all.
 
 A socket without privileges takes no more than about 200 kB at once (EMSGSIZE); what is longer is split between commands
-and, within one, between portions of elements. Where that may happen is decided by `difference`: at each of its
-waypoints, every part of the way to the next is as safe as the whole.
+and, within one, between portions of elements. `update` chooses its steps such that each part of one is as safe as the
+whole.
 
-Source: `<linux/netfilter/nfnetlink.h>`; nfnetlink_rcv_batch() of the kernel, for which errors are answered to whom.
+Source: `<linux/netfilter/nfnetlink.h>`; nfnetlink_rcv_batch() of the kernel, for which errors it answers.
 """
 
 import errno
@@ -12,29 +12,32 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
-from ringfence.dataplane.nftables.constants import BATCH_BEGIN, BATCH_END
+from ringfence.dataplane.nftables.constants import NFNL_MSG_BATCH_BEGIN, NFNL_MSG_BATCH_END
 from ringfence.dataplane.nftables.requests import Unit, encode
 from ringfence.dataplane.update import AddTable, Command, DeleteTable
 from ringfence.errors import KernelError
-from ringfence.netlink.messages import REQUEST, NetlinkError, NetlinkSocket, message
+from ringfence.netlink.codec import HEADER_SIZE, encode_message
+from ringfence.netlink.constants import NFNL_SUBSYS_NFTABLES, NLM_F_REQUEST
+from ringfence.netlink.socket import NetlinkError, NetlinkSocket
 
-_FRAME: Final = b"\0\0\0\x0a"
-"""The fixed part of the messages around a transaction: for which subsystem it is (10: nf_tables)."""
+_FRAME: Final = bytes([0, 0, 0, NFNL_SUBSYS_NFTABLES])
+"""The fixed part of the messages around a transaction, `struct nfgenmsg`: its resource id is the subsystem."""
 
-_FRAME_SIZE: Final = 2 * (16 + len(_FRAME))
-_HEADER_SIZE: Final = 16
+_FRAME_SIZE: Final = 2 * (HEADER_SIZE + len(_FRAME))
 
 _REMEDIES: Final = {
     errno.EPERM: "run as root, or with the capability NET_ADMIN in this network namespace",
     errno.EPROTONOSUPPORT: "this kernel has no nf_tables: load the module nf_tables, or use another kernel",
     errno.EOPNOTSUPP: "this kernel lacks a part of nf_tables; Linux 5.10 and newer have all that is needed",
-    errno.ENOENT: "if nobody edits the table, the kernel lacks a module: nft_ct, nft_fib_inet, nft_limit or nft_log",
+    errno.ENOENT: (
+        "another program edits the table, or the kernel lacks a module: nft_ct, nft_fib_inet, nft_limit or nft_log"
+    ),
     errno.ENOMEM: "the kernel has no memory left for packet filters",
     errno.EMSGSIZE: "raise the limit: sysctl -w net.core.wmem_max=4194304",
 }
 
 
-class _Part(NamedTuple):
+class _EncodedUnit(NamedTuple):
     """A unit of messages, its size in bytes, and the command that it belongs to."""
 
     unit: Unit
@@ -42,14 +45,14 @@ class _Part(NamedTuple):
     command: Command
 
 
-def carry_out(conversation: NetlinkSocket, commands: Iterable[Command]) -> int:
-    """Have the kernel carry out commands, in order, in as few transactions as it takes; how many it took.
+def commit(netlink: NetlinkSocket, commands: Iterable[Command]) -> int:
+    """Have the kernel carry out commands, in order, in as few transactions as their size allows; how many there were.
 
     Raises KernelError for the first transaction that was refused; those before it are in force.
     """
     transactions = 0
-    for parts in _transactions(commands, conversation.limit - _FRAME_SIZE):
-        _commit(conversation, parts)
+    for units in _transactions(commands, netlink.limit - _FRAME_SIZE):
+        _send_transaction(netlink, units)
         transactions += 1
     return transactions
 
@@ -60,35 +63,35 @@ def failure(what: str, code: int, explanation: str, refused: str = "") -> Kernel
     return KernelError(f"{what}: {explanation}" + (f": {remedy}" if remedy else ""), code, refused)
 
 
-def _transactions(commands: Iterable[Command], limit: int) -> Iterator[list[_Part]]:
-    parts: list[_Part] = []
+def _transactions(commands: Iterable[Command], limit: int) -> Iterator[list[_EncodedUnit]]:
+    units: list[_EncodedUnit] = []
     size = 0
     for command in commands:
         for unit in encode(command):
-            part = _Part(unit, sum(_HEADER_SIZE + len(body.content) for body in unit), command)
-            if parts and size + part.size > limit:
-                yield parts
-                parts, size = [], 0
-            parts.append(part)
-            size += part.size
-    if parts:
-        yield parts
+            encoded = _EncodedUnit(unit, sum(body.size for body in unit), command)
+            if units and size + encoded.size > limit:
+                yield units
+                units, size = [], 0
+            units.append(encoded)
+            size += encoded.size
+    if units:
+        yield units
 
 
-def _commit(conversation: NetlinkSocket, parts: list[_Part]) -> None:
+def _send_transaction(netlink: NetlinkSocket, units: list[_EncodedUnit]) -> None:
     commands: dict[int, Command] = {}
-    messages = [message(BATCH_BEGIN, REQUEST, conversation.next_sequence(), _FRAME)]
-    for unit, _, command in parts:
+    messages = [encode_message(NFNL_MSG_BATCH_BEGIN, NLM_F_REQUEST, netlink.next_sequence(), _FRAME)]
+    for unit, _, command in units:
         for type, flags, content in unit:
-            sequence = conversation.next_sequence()
+            sequence = netlink.next_sequence()
             commands[sequence] = command
-            messages.append(message(type, REQUEST | flags, sequence, content))
-    messages.append(message(BATCH_END, REQUEST, conversation.next_sequence(), _FRAME))
+            messages.append(encode_message(type, NLM_F_REQUEST | flags, sequence, content))
+    messages.append(encode_message(NFNL_MSG_BATCH_END, NLM_F_REQUEST, netlink.next_sequence(), _FRAME))
     try:
-        conversation.send(b"".join(messages))
+        netlink.send(b"".join(messages))
     except OSError as error:
-        raise _failure_of(parts[-1].command, error.errno or 0, error.strerror or str(error)) from error
-    if refusals := conversation.refusals():
+        raise _failure_of(units[-1].command, error.errno or 0, error.strerror or str(error)) from error
+    if refusals := netlink.errors():
         raise _error(refusals, commands)
 
 

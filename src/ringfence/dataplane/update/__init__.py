@@ -1,8 +1,7 @@
-"""Safe updates: the steps that lead from one program to the next."""
+"""Safe updates: the steps that lead from one program to the next, and whose connections they affect."""
 
 from ringfence.dataplane.update.affected import NONE_AFFECTED, AffectedAddresses, affected_addresses, union_of
 from ringfence.dataplane.update.commands import (
-    NOTHING,
     AddChain,
     AddCollection,
     AddElements,
@@ -18,12 +17,12 @@ from ringfence.dataplane.update.commands import (
     commands,
     is_compatible,
 )
-from ringfence.dataplane.update.exclusion import closing, profiles_with
-from ringfence.dataplane.update.plan import path
+from ringfence.dataplane.update.exclusion import profiles_using, with_profiles_closed
+from ringfence.dataplane.update.plan import UpdatePlan, plan_update
+from ringfence.dataplane.update.steps import StepKind, UpdateStep
 
 __all__ = [
     "NONE_AFFECTED",
-    "NOTHING",
     "AddChain",
     "AddCollection",
     "AddElements",
@@ -37,11 +36,14 @@ __all__ = [
     "RemoveElements",
     "ReplaceElements",
     "SetRules",
+    "StepKind",
+    "UpdatePlan",
+    "UpdateStep",
     "affected_addresses",
-    "closing",
     "commands",
     "is_compatible",
-    "path",
-    "profiles_with",
+    "plan_update",
+    "profiles_using",
     "union_of",
+    "with_profiles_closed",
 ]

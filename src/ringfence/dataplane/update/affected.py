@@ -1,7 +1,7 @@
-"""Suspects: whose connections one program may judge otherwise than another.
+"""Affected addresses: whose connections two programs may judge differently.
 
-To judge every tracked connection after each change would take longer than the change itself. What concerns neither end
-of a connection cannot have changed its verdict, so only the connections of some addresses are looked at.
+To judge every tracked connection after each change would take longer than the change itself. A change that concerns
+neither end of a connection cannot have changed its verdict, so only the connections of affected addresses are judged.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,22 +19,26 @@ from ringfence.dataplane.program import (
 )
 
 AffectedAddresses = frozenset[bytes] | None
-"""Addresses as keys; None is everybody."""
+"""Addresses as keys; None is all addresses."""
 
 NONE_AFFECTED: AffectedAddresses = frozenset()
 
 
-def affected_addresses(old: Program, new: Program) -> AffectedAddresses:
-    """The addresses to which some connection may be allowed by one of two programs and not by the other."""
-    if not old.chains or not new.chains:
+def affected_addresses(old: Program | None, new: Program) -> AffectedAddresses:
+    """The addresses to or from which one of two programs may allow a connection and the other not.
+
+    Before there was a table (None), everything was allowed.
+    """
+    if old is None or not old.chains or not new.chains:
         return None
-    stale = frozenset(_changed_otherwise(old.collections, new.collections))
-    changed = {
+    changed_sets = frozenset(_changed_otherwise(old.collections, new.collections))
+    rewritten = {
         name
         for name, before, after in differing(old.chains, new.chains)
         if before is not None and before.rules != after.rules
     }
-    chains = changed.union(*(_looking_into(stale, program.chains) for program in (old, new)))
+    chains = rewritten.union(*(_looking_into(changed_sets, program.chains) for program in (old, new)))
+    # A base chain judges the packets of all addresses.
     if any(program.chains[name].hook for program in (old, new) for name in chains & program.chains.keys()):
         return None
     return frozenset(_addresses_changed(old.collections, new.collections)).union(
@@ -43,7 +47,7 @@ def affected_addresses(old: Program, new: Program) -> AffectedAddresses:
 
 
 def union_of(*some: AffectedAddresses) -> AffectedAddresses:
-    """All that are suspect for one reason or another."""
+    """The addresses that are in any of `some`."""
     found: frozenset[bytes] = frozenset()
     for one in some:
         if one is None:
@@ -63,7 +67,7 @@ def _addresses_changed(old: Mapping[str, Collection], new: Mapping[str, Collecti
 
 
 def _changed_otherwise(old: Mapping[str, Collection], new: Mapping[str, Collection]) -> Iterator[str]:
-    """The sets of which it cannot be told by single addresses what changed."""
+    """The sets in which not only single addresses changed: what depends on them are the chains that look into them."""
     for name, before, after in differing(old, new):
         if before is None or isinstance(after, VerdictMap) or _is_of_addresses(after):
             continue

@@ -1,12 +1,12 @@
-"""Commands: the steps of which a transaction consists, and how one program becomes another by them.
+"""Commands: the parts of a transaction, and how one program becomes another by them.
 
-Between two programs that are given, `commands` finds what differs and says it in an order in which every object exists
-before something refers to it. It does not ask whether packets fare well on the way: choosing programs that are safe to
-go through one after the other is the business of `difference`.
+`commands` finds what differs between two programs and orders it such that every object exists before something refers
+to it. It does not ask whether the way is safe for packets: `plan` chooses programs that are safe to go through one
+after the other.
 """
 
 from collections.abc import Iterator, Mapping, Set
-from typing import Final, TypeVar
+from typing import TypeVar
 
 import msgspec
 
@@ -28,7 +28,7 @@ from ringfence.dataplane.program import (
 
 
 class AddTable(msgspec.Struct, frozen=True):
-    """Make the table, unless it is there."""
+    """Create the table, unless it exists."""
 
 
 class DeleteTable(msgspec.Struct, frozen=True):
@@ -36,21 +36,21 @@ class DeleteTable(msgspec.Struct, frozen=True):
 
 
 class AddCollection(msgspec.Struct, frozen=True):
-    """Make a set or a map that has no elements yet."""
+    """Create a set or a map without elements."""
 
     name: str
     collection: Collection
 
 
 class AddElements(msgspec.Struct, frozen=True):
-    """Put the elements of `collection` into the set or map of this name."""
+    """Add the elements of `collection` to the set or map of this name."""
 
     name: str
     collection: Collection
 
 
 class RemoveElements(msgspec.Struct, frozen=True):
-    """Take the elements of `collection` out of the set or map of this name."""
+    """Remove the elements of `collection` from the set or map of this name."""
 
     name: str
     collection: HashSet | VerdictMap
@@ -70,7 +70,7 @@ class Flush(msgspec.Struct, frozen=True):
 
 
 class AddChain(msgspec.Struct, frozen=True):
-    """Make a chain without rules."""
+    """Create a chain without rules."""
 
     name: str
     hook: Hook | None
@@ -109,17 +109,16 @@ Command = (
     | DeleteCollection
 )
 
-NOTHING: Final = Program()
-"""What the kernel holds as long as there is no table."""
-
 V = TypeVar("V")
 
 
-def commands(old: Program, new: Program) -> list[Command]:
-    """What turns `old` into `new`; nothing at all if they are the same."""
+def commands(old: Program | None, new: Program) -> list[Command]:
+    """What turns `old`, None if there is no table yet, into `new`; nothing at all if they are the same."""
     if old is new:
         return []
-    table: list[Command] = [AddTable()] if old is NOTHING else []
+    table: list[Command] = [AddTable()] if old is None else []
+    if old is None:
+        old = Program()
     return [
         *table,
         *(AddCollection(name, one) for name, one in _added(old.collections, new.collections)),
@@ -143,6 +142,7 @@ def _element_changes(old: Mapping[str, Collection], new: Mapping[str, Collection
     for name, before, after in differing(old, new):
         match before, after:
             case RangeSet() | None, RangeSet():
+                # Ranges are flushed and refilled: the kernel takes seconds to delete a thousand of them one by one.
                 if before is None or before.elements != after.elements:
                     yield from (Flush(name),) if before and before.elements else ()
                     yield from (AddElements(name, after),) if after.elements else ()
@@ -181,7 +181,7 @@ def _rule_changes(old: Mapping[str, Chain], new: Mapping[str, Chain]) -> Iterato
 
 
 def _new_base_chains(old: Mapping[str, Chain], new: Mapping[str, Chain]) -> Iterator[Command]:
-    """Base chains come last: packets reach nothing of the table before everything is in place."""
+    """Base chains come last, so that packets reach the table only when everything is in place."""
     for name, chain in _added(old, new):
         if chain.hook is not None:
             yield AddChain(name, chain.hook)
@@ -196,14 +196,14 @@ def _deletions(old: Program, new: Program) -> Iterator[Command]:
 
 
 def own_rules(chain: Chain) -> tuple[Rule, ...]:
-    """The rules of a chain that can be written: those that are not foreign."""
+    """The rules of a chain that ringfence can write: those that are not foreign."""
     return tuple(rule for rule in chain.rules if not isinstance(rule, ForeignRule))
 
 
 def is_compatible(old: Program, new: Program) -> bool:
     """Whether one can become the other step by step.
 
-    It cannot where somebody made an object of the same name but another kind.
+    It cannot where another program made an object of the same name but another kind.
     """
     return all(
         before is None or _kind(before) == _kind(after)

@@ -1,4 +1,4 @@
-"""What to do when the kernel refuses a part of a program: close the pods whose profile it is, and keep the rest.
+"""When the kernel refuses a part of a program: the profiles that need this part are closed, the rest is kept.
 
 One policy that cannot be programmed must not hold back the others, nor leave its own pods open.
 """
@@ -8,15 +8,15 @@ from collections.abc import Iterable, Iterator
 from ringfence.dataplane.program import DENIED, ISOLATED, Chain, Collection, Move, Program, VerdictMap, skeleton
 
 
-def profiles_with(program: Program, name: str) -> frozenset[str]:
-    """The profiles' chains that a set or chain of this name belongs to; none if it belongs to all of the program."""
+def profiles_using(program: Program, name: str) -> frozenset[str]:
+    """The profiles' chains that need a set or chain of this name; none if the whole program needs it."""
     fixed = skeleton()
     if name in fixed.collections or name in fixed.chains:
         return frozenset()
     return frozenset(one for one, chain in program.chains.items() if one == name or name in chain.sets)
 
 
-def closing(program: Program, profiles: Iterable[str]) -> Program:
+def with_profiles_closed(program: Program, profiles: Iterable[str]) -> Program:
     """The program without these profiles: their pods are allowed nothing."""
     excluded = frozenset(profiles)
     chains = {name: chain for name, chain in program.chains.items() if name not in excluded}

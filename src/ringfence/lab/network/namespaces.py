@@ -25,8 +25,10 @@ from typing import Final
 from ringfence.errors import LaboratoryError
 from ringfence.lab.network import linux
 from ringfence.lab.network.topology import IPAddress, LabNode, LabPod, Topology
-from ringfence.netlink import routes as rtnetlink
-from ringfence.netlink.routes import LOOPBACK, LinkEnd, NetworkRequest
+from ringfence.netlink.addresses import add_address, remove_address
+from ringfence.netlink.links import LOOPBACK, LinkEnd, add_link, bring_up, operational_links, remove_link
+from ringfence.netlink.requests import NetworkRequest, send_requests
+from ringfence.netlink.routes import add_route, remove_route, set_default_route, set_neighbour
 
 _UPPER_HARDWARE: Final = bytes.fromhex("020000000001")
 _LOWER_HARDWARE: Final = bytes.fromhex("020000000002")
@@ -75,13 +77,13 @@ class NetworkStack:
     def carry_out(self, requests: Iterable[NetworkRequest]) -> None:
         """Have the kernel carry out requests in this namespace."""
         with linux.in_network_namespace(self.descriptor):
-            rtnetlink.carry_out(requests)
+            send_requests(requests)
 
     def await_links(self, numbers: set[int]) -> None:
         """Wait until links carry packets. Raises TimeoutError if they never do."""
         deadline = time.monotonic() + _LINK_TIMEOUT
         with linux.in_network_namespace(self.descriptor):
-            while numbers - rtnetlink.operational_links():
+            while numbers - operational_links():
                 if time.monotonic() > deadline:
                     raise TimeoutError(errno.ETIMEDOUT, "links do not come up")
                 time.sleep(_LINK_PAUSE)
@@ -98,7 +100,7 @@ class Network:
         with linux.returning_to_network_namespace():
             self._fabric = NetworkStack(_ROUTER_SETTINGS)
             self._outside = NetworkStack(_HOST_SETTINGS)
-        self._fabric.carry_out([rtnetlink.bring_up(LOOPBACK)])
+        self._fabric.carry_out([bring_up(LOOPBACK)])
         self._outside_link = _attach(self._fabric, [("outside", self._outside, ())])["outside"]
         self._nodes: dict[str, tuple[NetworkStack, int]] = {}
         self._pods: dict[str, tuple[NetworkStack, int]] = {}
@@ -154,15 +156,15 @@ class Network:
             links = _attach(stack, lower)
             self._pods |= {name: (stacks[name], link) for name, link in links.items()}
             self._fabric.carry_out(
-                rtnetlink.route(uplink, ip, _LOWER[ip.version]) for _, _, addresses in lower for ip in addresses
+                add_route(uplink, ip, _LOWER[ip.version]) for _, _, addresses in lower for ip in addresses
             )
 
     def _remove_pods(self, pods: list[LabPod]) -> None:
         for pod in pods:
             stack, link = self._pods.pop(pod.name)
             node, uplink = self._nodes[pod.node]
-            node.carry_out([rtnetlink.remove_link(link)])
-            self._fabric.carry_out(rtnetlink.remove_route(uplink, ip) for ip in pod.addresses)
+            node.carry_out([remove_link(link)])
+            self._fabric.carry_out(remove_route(uplink, ip) for ip in pod.addresses)
             stack.close()
 
     def _readdress(self, topology: Topology) -> None:
@@ -176,11 +178,11 @@ class Network:
             ends.append((stack, link, _addresses(old.get(name)), _addresses(new.get(name))))
         for stack, link, before, after in ends:
             going = [ip for ip in before if ip not in after]
-            stack.carry_out(rtnetlink.remove_address(_UPLINK, ip) for ip in going)
-            self._fabric.carry_out(rtnetlink.remove_route(link, ip) for ip in going)
+            stack.carry_out(remove_address(_UPLINK, ip) for ip in going)
+            self._fabric.carry_out(remove_route(link, ip) for ip in going)
         for stack, link, before, after in ends:
             coming = [ip for ip in after if ip not in before]
-            stack.carry_out([*(rtnetlink.address(_UPLINK, ip) for ip in coming), *_way_up()])
+            stack.carry_out([*(add_address(_UPLINK, ip) for ip in coming), *_way_up()])
             self._fabric.carry_out(_routes(link, coming))
 
 
@@ -201,7 +203,7 @@ def _attach(upper: NetworkStack, lower: list[tuple[str, NetworkStack, tuple[IPAd
     """Link each of `lower`, with its addresses, to `upper`; the numbers of the links there, by name."""
     numbers = {name: upper.take_link_number() for name, _, _ in lower}
     upper.carry_out(
-        rtnetlink.link(
+        add_link(
             LinkEnd(f"link{numbers[name]}", numbers[name], _UPPER_HARDWARE),
             LinkEnd("eth0", _UPLINK, _LOWER_HARDWARE),
             stack.descriptor,
@@ -217,31 +219,31 @@ def _attach(upper: NetworkStack, lower: list[tuple[str, NetworkStack, tuple[IPAd
 
 def _uplink(addresses: tuple[IPAddress, ...]) -> Iterator[NetworkRequest]:
     """What a lower end needs: its own addresses and the way up."""
-    yield rtnetlink.bring_up(LOOPBACK)
-    yield rtnetlink.bring_up(_UPLINK)
+    yield bring_up(LOOPBACK)
+    yield bring_up(_UPLINK)
     for ip in addresses:
-        yield rtnetlink.address(_UPLINK, ip)
+        yield add_address(_UPLINK, ip)
     yield from _way_up()
 
 
 def _way_up() -> Iterator[NetworkRequest]:
     for gateway in _supported(_UPPER):
-        yield rtnetlink.neighbour(_UPLINK, gateway, _UPPER_HARDWARE)
-        yield rtnetlink.default_route(_UPLINK, gateway)
+        yield set_neighbour(_UPLINK, gateway, _UPPER_HARDWARE)
+        yield set_default_route(_UPLINK, gateway)
 
 
 def _downlink(link: int, addresses: Iterable[IPAddress]) -> Iterator[NetworkRequest]:
     """What an upper end needs: the lower end by its name, and the way down to each address."""
     for end in _supported(_LOWER):
-        yield rtnetlink.neighbour(link, end, _LOWER_HARDWARE)
+        yield set_neighbour(link, end, _LOWER_HARDWARE)
     yield from _routes(link, addresses)
 
 
 def _routes(link: int, addresses: Iterable[IPAddress]) -> Iterator[NetworkRequest]:
     """The way down to each address."""
     for ip in addresses:
-        yield rtnetlink.neighbour(link, ip, _LOWER_HARDWARE)
-        yield rtnetlink.route(link, ip)
+        yield set_neighbour(link, ip, _LOWER_HARDWARE)
+        yield add_route(link, ip)
 
 
 def _configure(settings: dict[str, str]) -> None:

@@ -1,0 +1,168 @@
+"""What differs between two programs, as far as packets can notice, and what that asks of the update.
+
+Some fixed sets are left out, because they may have an element too early or too long: pairs of a pod's own addresses,
+and counters.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final, NamedTuple
+
+from ringfence.dataplane.program import (
+    DENIED,
+    DROPS,
+    HELD,
+    ISOLATED,
+    KNOWN,
+    OWN,
+    Chain,
+    Collection,
+    Goto,
+    HashSet,
+    KeyPart,
+    Move,
+    Program,
+    Rule,
+    VerdictMap,
+    differing,
+    moves_between,
+)
+from ringfence.model.policies import Direction
+
+UNCRITICAL_SETS: Final = frozenset([*OWN.values(), *DROPS.values()])
+"""Sets whose elements may be there too early and too long."""
+
+OPENING_SETS: Final = frozenset(KNOWN.values())
+"""Sets whose elements let packets pass: they go when sides close and come when sides open."""
+
+CLOSING_SETS: Final = frozenset(HELD.values())
+"""Sets whose elements stop packets; they change with the node's own configuration only."""
+
+_DIRECTION_OF_MAP: Final = {name: direction for (direction, _), name in ISOLATED.items()}
+_DIRECTION_OF_DENIAL: Final = {chain: direction for direction, chain in DENIED.items()}
+_BOTH: Final = frozenset(Direction)
+
+RULES_AT_ONCE: Final = 300
+"""So many rules fit into one transaction without privileges (about 200 kB): none is longer than 500 bytes."""
+
+
+class Difference(NamedTuple):
+    """What differs between an old and a new program."""
+
+    moves: Mapping[str, list[Move]]
+    """By verdict map: the addresses that get another chain, become isolated or cease to be."""
+    rewritten_chains: frozenset[str]
+    """Chains that stay and get other rules."""
+    edited_sets: frozenset[str]
+    """Sets that stay, that rules look into, and that get other elements."""
+    readers: frozenset[str]
+    """Chains, old or new, that look into edited sets."""
+    gates: frozenset[str]
+    """Sets of known addresses and of held ranges that change."""
+    directions: frozenset[Direction]
+    """The directions in which verdicts may change."""
+
+
+def compare(old: Program, new: Program) -> Difference:
+    """What differs between two programs."""
+    moves = dict(_moves(old.collections, new.collections))
+    rewritten = frozenset(
+        name
+        for name, before, after in differing(old.chains, new.chains)
+        if before is not None and before.rules != after.rules
+    )
+    edited = frozenset(_edited_sets(old, new))
+    readers = frozenset(name for chains in (old.chains, new.chains) for name in _looking_into(edited, chains))
+    gates = frozenset(
+        name
+        for name, before, _ in differing(old.collections, new.collections)
+        if before and name in OPENING_SETS | CLOSING_SETS
+    )
+    directions = {_DIRECTION_OF_MAP[name] for name in moves} | (_BOTH if gates else set())
+    for name in rewritten | readers:
+        directions |= _directions(new.chains.get(name) or old.chains[name])
+    return Difference(moves, rewritten, edited, readers, gates, frozenset(directions))
+
+
+def needs_closing(new: Program, difference: Difference) -> bool:
+    """Whether sides must close before they open.
+
+    They need not where one direction alone changes, nor where nothing changes but rules, all in one transaction.
+    """
+    moves = [move for some in difference.moves.values() for move in some]
+    chains_of_moved = {chain for move in moves for chain in (move.old, move.new) if chain}
+    if not difference.rewritten_chains.isdisjoint(chains_of_moved):
+        return True
+    rules = sum(len(new.chains[name].rules) for name in difference.rewritten_chains)
+    is_one_transaction = not moves and not difference.edited_sets and rules <= RULES_AT_ONCE
+    return len(difference.directions) > 1 and not is_one_transaction
+
+
+def can_edit_in_place(old: Program, new: Program, difference: Difference) -> bool:
+    """Whether the edited sets can change while chains look into them.
+
+    They can while one address at a time comes or goes: then each state on the way is either as before or as afterwards
+    for the connections of this address, and the same for all others. They can as well where one direction alone
+    changes. They cannot where rules that look into them, or the addresses that have these rules, change as well.
+    """
+    if not difference.edited_sets:
+        return True
+    addresses_by_family = _edited_addresses(old, new, difference.edited_sets)
+    if addresses_by_family is None or not difference.rewritten_chains.isdisjoint(difference.readers):
+        return False
+    is_single = all(len(addresses) <= 1 for addresses in addresses_by_family.values())
+    edited = frozenset().union(*addresses_by_family.values())
+    for moves in difference.moves.values():
+        for key, *chains in moves:
+            if not difference.readers.isdisjoint(chains) and not (is_single and key in edited):
+                return False
+    return is_single or len(difference.directions) == 1
+
+
+def _moves(old: Mapping[str, Collection], new: Mapping[str, Collection]) -> Iterator[tuple[str, list[Move]]]:
+    for name in _DIRECTION_OF_MAP:
+        before, after = old.get(name), new.get(name)
+        if before is not after and (moves := moves_between(_as_map(before), _as_map(after))):
+            yield name, moves
+
+
+def _as_map(collection: Collection | None) -> VerdictMap | None:
+    return collection if isinstance(collection, VerdictMap) else None
+
+
+def _edited_sets(old: Program, new: Program) -> Iterator[str]:
+    changed = {
+        name
+        for name, before, after in differing(old.collections, new.collections)
+        if before is not None
+        and not isinstance(after, VerdictMap)
+        and name not in UNCRITICAL_SETS | OPENING_SETS | CLOSING_SETS
+        and before.elements != after.elements
+    }
+    if changed:
+        looked_into: frozenset[str] = frozenset().union(*(chain.sets for chain in old.chains.values()))
+        yield from changed & looked_into
+
+
+def _looking_into(sets: frozenset[str], chains: Mapping[str, Chain]) -> Iterator[str]:
+    if sets:
+        yield from (name for name, chain in chains.items() if not sets.isdisjoint(chain.sets))
+
+
+def _directions(chain: Chain) -> frozenset[Direction]:
+    """The direction whose verdict a profile's chain gives; both for any other chain."""
+    last = chain.rules[-1] if chain.rules else None
+    if isinstance(last, Rule) and isinstance(last.action, Goto) and last.action.chain in _DIRECTION_OF_DENIAL:
+        return frozenset({_DIRECTION_OF_DENIAL[last.action.chain]})
+    return _BOTH
+
+
+def _edited_addresses(old: Program, new: Program, sets: Iterable[str]) -> dict[KeyPart, set[bytes]] | None:
+    """The addresses that come into or go out of edited sets, by family; None if not only addresses do."""
+    found: dict[KeyPart, set[bytes]] = {KeyPart.ADDRESS_4: set(), KeyPart.ADDRESS_6: set()}
+    for name in sets:
+        before, after = old.collections[name], new.collections[name]
+        if not isinstance(before, HashSet) or not isinstance(after, HashSet) or after.key[0] not in found:
+            return None
+        part = after.key[0]
+        found[part] |= {element[: part.length] for element in before.elements ^ after.elements}
+    return found

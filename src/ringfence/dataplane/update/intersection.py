@@ -1,0 +1,82 @@
+"""Chains that allow what an old and a new chain both allow: the old rules first, and then the new ones.
+
+A profile's chain gives the verdict of its first rule that matches: a rule returns what it allows, or goes to the chain
+that denies. So the intersection of two such chains is the old one, except that it goes on in a copy of the new one
+where it would return.
+"""
+
+from collections.abc import Mapping
+from itertools import count
+
+from ringfence.dataplane.program import DENIED, Chain, Goto, Program, Rule, RuleVerdict
+
+_DENYING_CHAINS = frozenset(DENIED.values())
+
+
+class Intersections:
+    """The intersections that an update needs, made as they are asked for; `chains` are all that were made so far."""
+
+    def __init__(self, old: Program, new: Program, rewritten: frozenset[str]) -> None:
+        self._old = old
+        self._new = new
+        self._rewritten = rewritten
+        self.chains: dict[str, Chain] = {}
+        self._between: dict[tuple[str, str], str] = {}
+        self._copies: dict[tuple[str, bool], str] = {}
+
+    def between(self, old: str | None, new: str | None) -> str | None:
+        """The chain that allows what an old and a new one both allow; None, which is no chain, allows everything."""
+        if old is None or new is None:
+            return self._unchanged(old, self._old) if new is None else self._unchanged(new, self._new)
+        if old in _DENYING_CHAINS or new in _DENYING_CHAINS:
+            return old if old in _DENYING_CHAINS else new
+        if (old, new) not in self._between:
+            self._between[old, new] = self._add(self._intersection(old, new))
+        return self._between[old, new]
+
+    def in_place_of(self, name: str) -> Chain:
+        """The rules of a rewritten chain as long as it must allow only what it did and will allow."""
+        if self._new.chains[name].hook is not None:
+            return self._new.chains[name]
+        return self._intersection(name, name)
+
+    def _unchanged(self, chain: str | None, program: Program) -> str | None:
+        """A chain as it is in one of the programs, under a name under which its rules stay."""
+        return self._copy(chain, program) if chain in self._rewritten else chain
+
+    def _intersection(self, old: str, new: str) -> Chain:
+        rules = self._old.chains[old].rules
+        if not all(isinstance(rule, Rule) and _is_of_profile(rule) for rule in rules):
+            return self._new.chains[new]  # not a profile of ringfence, so nothing in it has to stay in force
+        onward = Goto(self._copy(new, self._new))
+        return Chain(
+            tuple(
+                Rule(rule.conditions, onward) if rule.action is RuleVerdict.RETURN else rule
+                for rule in rules
+                if isinstance(rule, Rule)
+            )
+        )
+
+    def _copy(self, chain: str, program: Program) -> str:
+        which = (chain, program is self._old)
+        if which not in self._copies:
+            self._copies[which] = self._add(program.chains[chain])
+        return self._copies[which]
+
+    def _add(self, chain: Chain) -> str:
+        name = unused_name("both", self._old.chains, self._new.chains, self.chains)
+        self.chains[name] = chain
+        return name
+
+
+def _is_of_profile(rule: Rule) -> bool:
+    return rule.action is RuleVerdict.RETURN or (isinstance(rule.action, Goto) and rule.action.chain in _DENYING_CHAINS)
+
+
+def unused_name(word: str, *taken: Mapping[str, object]) -> str:
+    """A name that begins with `word` and that none of some mappings has."""
+    for i in count():
+        name = f"{word}_{i}"
+        if not any(name in names for names in taken):
+            return name
+    raise AssertionError  # there is always a larger number

@@ -1,0 +1,95 @@
+"""Log groups: copies of packets' headers that rules with `log group` make, as the kernel sends them to one listener.
+
+The kernel hands the copies to the socket that is bound to the group in the network namespace in which the packet was
+filtered, also where user namespaces are nested.
+
+Source: `<linux/netfilter/nfnetlink_log.h>`.
+"""
+
+import os
+import select
+import struct
+import weakref
+from typing import Final, NamedTuple
+
+from ringfence.netlink.codec import attribute, attributes, read_string, uint32
+from ringfence.netlink.constants import NETLINK_NETFILTER, NFGENMSG_SIZE, NFNL_SUBSYS_ULOG
+from ringfence.netlink.socket import NetlinkSocket
+
+NFULNL_MSG_PACKET: Final = NFNL_SUBSYS_ULOG << 8
+NFULNL_MSG_CONFIG: Final = NFNL_SUBSYS_ULOG << 8 | 1
+
+NFULA_PAYLOAD: Final = 9
+NFULA_PREFIX: Final = 10
+
+NFULA_CFG_CMD: Final = 1
+NFULA_CFG_MODE: Final = 2
+NFULA_CFG_TIMEOUT: Final = 4
+NFULA_CFG_QTHRESH: Final = 5
+
+NFULNL_CFG_CMD_BIND: Final = 1
+NFULNL_COPY_PACKET: Final = 2
+
+COPIED_BYTES: Final = 256
+"""So much of a packet is copied: its headers."""
+
+_HUNDREDTHS: Final = 10
+"""Hundredths of a second after which the kernel sends what it has collected, at the latest."""
+
+
+class PacketCopy(NamedTuple):
+    """The prefix that the rule gave the packet, and the packet's first bytes, from its IP header on."""
+
+    prefix: str
+    content: bytes
+
+
+class LogGroup:
+    """Listens to a log group, in the network namespace in which the calling thread is when this is made."""
+
+    def __init__(self, group: int) -> None:
+        """Raises OSError where the kernel has no such log, NetlinkError where another process listens to the group."""
+        self._netlink = NetlinkSocket(NETLINK_NETFILTER)
+        try:
+            for setting in (
+                attribute(NFULA_CFG_CMD, bytes([NFULNL_CFG_CMD_BIND])),
+                attribute(NFULA_CFG_MODE, struct.pack("!IBx", COPIED_BYTES, NFULNL_COPY_PACKET)),
+                uint32(NFULA_CFG_TIMEOUT, _HUNDREDTHS),
+                uint32(NFULA_CFG_QTHRESH, 1),  # send every packet at once
+            ):
+                # The resource id of `struct nfgenmsg` is the group.
+                self._netlink.request(NFULNL_MSG_CONFIG, 0, struct.pack("!BBH", 0, 0, group) + setting)
+        except OSError:
+            self._netlink.close()
+            raise
+        # To close a socket does not wake a thread that reads from it; that thread waits for this event as well.
+        self._closed = os.eventfd(0, os.EFD_CLOEXEC)
+        weakref.finalize(self, os.close, self._closed)
+        self._poll = select.poll()
+        for descriptor in (self._closed, self._netlink.fileno()):
+            self._poll.register(descriptor, select.POLLIN)
+
+    def wait(self, seconds: float | None = None) -> list[PacketCopy] | None:
+        """The copies that come next; None when the group was closed, by whatever thread.
+
+        No copies after so many `seconds`, or where so many came at once that some were lost. Raises OSError when the
+        kernel does not let the group be read any longer.
+        """
+        ready = [descriptor for descriptor, _ in self._poll.poll(None if seconds is None else 1000 * seconds)]
+        if self._closed in ready:
+            return None
+        if not ready:
+            return []
+        return [
+            _decode(one.body[NFGENMSG_SIZE:]) for one in self._netlink.notifications() if one.type == NFULNL_MSG_PACKET
+        ]
+
+    def close(self) -> None:
+        """Stop listening, and wake the thread that waits."""
+        os.eventfd_write(self._closed, 1)
+        self._netlink.close()
+
+
+def _decode(encoded: bytes) -> PacketCopy:
+    settings = attributes(encoded)
+    return PacketCopy(read_string(settings.get(NFULA_PREFIX, b"")), settings.get(NFULA_PAYLOAD, b""))

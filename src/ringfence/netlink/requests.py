@@ -1,0 +1,83 @@
+"""Changes to links, addresses and routes: many requests through one socket.
+
+The `ip` program would do the same with a process for each namespace. Interface numbers are chosen by the caller, so
+that nothing has to be looked up between one request and the next.
+
+Source: rtnetlink(7).
+"""
+
+import os
+import socket
+from collections.abc import Iterable, Iterator
+from ipaddress import IPv4Address, IPv6Address
+from typing import Final
+
+import msgspec
+
+from ringfence.netlink.codec import HEADER_SIZE, encode_message
+from ringfence.netlink.constants import NETLINK_ROUTE, NLM_F_REQUEST
+from ringfence.netlink.socket import NetlinkSocket
+
+IPAddress = IPv4Address | IPv6Address
+
+_BATCH: Final = 64 * 1024
+"""Bytes sent at once: well inside the send buffer of an unprivileged socket (212,992 bytes)."""
+
+
+class NetworkRequest(msgspec.Struct, frozen=True):
+    """One change to ask for, and how to name it when the kernel refuses."""
+
+    type: int
+    flags: int
+    body: bytes
+    meaning: str
+
+
+def send_requests(requests: Iterable[NetworkRequest]) -> None:
+    """Have the kernel carry out `requests`, in order, in the calling thread's network namespace.
+
+    Raises OSError, naming the request, for the first one that was refused; those after it were tried nevertheless.
+    """
+    refusal: OSError | None = None
+    with NetlinkSocket(NETLINK_ROUTE) as netlink:
+        for batch in _batches(requests):
+            refused = _send_batch(netlink, batch)
+            refusal = refusal or refused
+    if refusal:
+        raise refusal
+
+
+def _send_batch(netlink: NetlinkSocket, batch: list[NetworkRequest]) -> OSError | None:
+    """The error of the first request that was refused. Without NLM_F_ACK the kernel answers refused requests only."""
+    by_sequence = {netlink.next_sequence(): request for request in batch}
+    messages = (
+        encode_message(request.type, NLM_F_REQUEST | request.flags, sequence, request.body)
+        for sequence, request in by_sequence.items()
+    )
+    netlink.send(b"".join(messages))
+    for error in netlink.errors():
+        return OSError(error.code, f"{by_sequence[error.sequence].meaning}: {_in_words(error.code, error.explanation)}")
+    return None
+
+
+def _in_words(code: int, explanation: str) -> str:
+    return f"{os.strerror(code)} ({explanation})" if explanation else os.strerror(code)
+
+
+def _batches(requests: Iterable[NetworkRequest]) -> Iterator[list[NetworkRequest]]:
+    batch: list[NetworkRequest] = []
+    size = 0
+    for request in requests:
+        length = HEADER_SIZE + len(request.body)
+        if batch and size + length > _BATCH:
+            yield batch
+            batch, size = [], 0
+        batch.append(request)
+        size += length
+    if batch:
+        yield batch
+
+
+def address_family(ip: IPAddress) -> int:
+    """AF_INET or AF_INET6."""
+    return socket.AF_INET if ip.version == 4 else socket.AF_INET6

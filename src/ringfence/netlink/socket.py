@@ -1,0 +1,203 @@
+"""A netlink socket: requests to the kernel, and its answers.
+
+A socket belongs for good to the network namespace in which it was opened, wherever its process goes afterwards.
+
+Source: netlink(7); `<linux/netlink.h>`.
+"""
+
+import errno
+import os
+import socket
+import struct
+from collections.abc import Iterator
+from typing import Final
+
+from ringfence.netlink.codec import HEADER_SIZE, Message, attributes, decode_messages, encode_message
+from ringfence.netlink.constants import (
+    NETLINK_CAP_ACK,
+    NETLINK_EXT_ACK,
+    NLM_F_ACK,
+    NLM_F_DUMP,
+    NLM_F_DUMP_INTR,
+    NLM_F_REQUEST,
+    NLMSG_DONE,
+    NLMSG_ERROR,
+    NLMSGERR_ATTR_MSG,
+    SOL_NETLINK,
+)
+
+_SO_SNDBUFFORCE: Final = 32
+_SO_RCVBUFFORCE: Final = 33
+"""Of `<asm-generic/socket.h>`; Python's socket module lacks them."""
+
+_WANTED_BUFFER: Final = 32 << 20
+"""Bytes to ask for as send and receive buffer; only root of the whole machine gets more than the system's limit."""
+
+_OVERHEAD: Final = 1024
+"""Bytes of a send buffer that the kernel needs for itself; it counts more than the message's own bytes."""
+
+_RECEIVED_AT_ONCE: Final = 1 << 18
+"""The kernel sends at most 32 kB of a list at once, and a single message of a log at most 64 kB."""
+
+_ATTEMPTS: Final = 20
+
+
+class NetlinkError(OSError):
+    """The kernel did not do what the message of this `sequence` number asked.
+
+    The text is the kernel's own explanation if it gives one (NLMSGERR_ATTR_MSG), else that of the error's number.
+    """
+
+    def __init__(self, code: int, explanation: str, sequence: int) -> None:
+        super().__init__(code, explanation or os.strerror(code))
+        self.code = code
+        self.explanation = explanation
+        self.sequence = sequence
+
+    def __str__(self) -> str:
+        return str(self.strerror)
+
+
+class DumpInterrupted(Exception):
+    """What was being listed changed meanwhile."""
+
+
+class NetlinkSocket:
+    """A socket to one of the kernel's netlink protocols, in the network namespace where it was opened."""
+
+    def __init__(self, protocol: int) -> None:
+        """Open a socket. Raises OSError where the kernel lacks the protocol."""
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
+        self._socket.bind((0, 0))
+        self._sequence = 0
+        self._widen(socket.SO_SNDBUF, _SO_SNDBUFFORCE)
+        self._widen(socket.SO_RCVBUF, _SO_RCVBUFFORCE)
+        # Errors come with an explanation, and without a copy of the whole request that they are about.
+        self._socket.setsockopt(SOL_NETLINK, NETLINK_EXT_ACK, 1)
+        self._socket.setsockopt(SOL_NETLINK, NETLINK_CAP_ACK, 1)
+
+    def _widen(self, option: int, forced_option: int) -> None:
+        try:
+            self._socket.setsockopt(socket.SOL_SOCKET, forced_option, _WANTED_BUFFER)
+        except PermissionError:
+            self._socket.setsockopt(socket.SOL_SOCKET, option, _WANTED_BUFFER)  # as far as the system's limit goes
+
+    def __enter__(self) -> "NetlinkSocket":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._socket.close()
+
+    def fileno(self) -> int:
+        """The file descriptor, for select(2) and its like."""
+        return self._socket.fileno()
+
+    @property
+    def limit(self) -> int:
+        """How many bytes can be sent at once: more fail with EMSGSIZE."""
+        return self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) - _OVERHEAD
+
+    def next_sequence(self) -> int:
+        """A number for the next message."""
+        self._sequence = (self._sequence + 1) & 0xFFFFFFFF
+        return self._sequence
+
+    def send(self, messages: bytes) -> None:
+        """Send messages. The kernel has dealt with them when this returns: it does so in the sender's system call."""
+        self._socket.send(messages)
+
+    def errors(self) -> list[NetlinkError]:
+        """All errors that are waiting to be read. Acknowledgements are passed over."""
+        found: list[NetlinkError] = []
+        while True:
+            try:
+                received = self._receive(socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                return found
+            except OSError as error:
+                if error.errno != errno.ENOBUFS:
+                    raise
+                continue  # the buffer was full of errors: some are lost, but those that filled it can be read
+            for message in decode_messages(received):
+                if message.type == NLMSG_ERROR and (error_found := _error_in(message)):
+                    found.append(error_found)
+
+    def request(self, type: int, flags: int, body: bytes) -> None:
+        """Have the kernel change something. Raises NetlinkError when it refuses."""
+        self.send(encode_message(type, NLM_F_REQUEST | NLM_F_ACK | flags, self.next_sequence(), body))
+        for error in self.errors():
+            raise error
+
+    def ask(self, type: int, body: bytes) -> bytes:
+        """The body of the one message that answers a question. Raises NetlinkError when the kernel refuses."""
+        sequence = self.next_sequence()
+        self.send(encode_message(type, NLM_F_REQUEST, sequence, body))
+        return next(self._answers(sequence)).body
+
+    def dump(self, type: int, body: bytes) -> list[bytes]:
+        """The bodies of all messages that answer a request to list something.
+
+        A list that changed while it was read is read again. Raises OSError when the kernel refuses, or when the list
+        changed every time.
+        """
+        for _ in range(_ATTEMPTS):
+            sequence = self.next_sequence()
+            self.send(encode_message(type, NLM_F_REQUEST | NLM_F_DUMP, sequence, body))
+            try:
+                return self._read_dump(sequence)
+            except DumpInterrupted:
+                continue
+        raise OSError(errno.EBUSY, f"the list changed {_ATTEMPTS} times while it was read")
+
+    def _read_dump(self, sequence: int) -> list[bytes]:
+        bodies: list[bytes] = []
+        interrupted = False
+        for answer in self._answers(sequence):
+            interrupted |= bool(
+                answer.flags & NLM_F_DUMP_INTR
+            )  # any one of the messages may carry it, the last as well
+            if answer.type == NLMSG_DONE:
+                break
+            bodies.append(answer.body)
+        if interrupted:
+            raise DumpInterrupted
+        return bodies
+
+    def _answers(self, sequence: int) -> Iterator[Message]:
+        """What the kernel answers to the request of this number, without end: the caller knows the last message."""
+        while True:
+            for answer in decode_messages(self._receive()):
+                if answer.sequence != sequence:
+                    continue  # left over from a request whose answer was not read to its end
+                if answer.type == NLMSG_ERROR:
+                    raise _error_in(answer) or OSError(errno.EPROTO, "an acknowledgement instead of an answer")
+                yield answer
+
+    def notifications(self) -> list[Message]:
+        """What the kernel sends unasked, as soon as there is something.
+
+        Nothing where so much came that some of it was lost (ENOBUFS).
+        """
+        try:
+            return list(decode_messages(self._receive()))
+        except OSError as error:
+            if error.errno != errno.ENOBUFS:
+                raise
+            return []
+
+    def _receive(self, flags: int = 0) -> bytes:
+        return self._socket.recv(_RECEIVED_AT_ONCE, flags)
+
+
+def _error_in(answer: Message) -> NetlinkError | None:
+    """What an error message says; None if it is an acknowledgement, which is an error of number 0."""
+    code = -struct.unpack_from("=i", answer.body)[0]
+    if not code:
+        return None
+    # The header of the request follows the number, and then, because of NETLINK_CAP_ACK, at once the attributes.
+    explanation = attributes(answer.body[4 + HEADER_SIZE :]).get(NLMSGERR_ATTR_MSG, b"")
+    return NetlinkError(code, explanation.rstrip(b"\0").decode(errors="replace"), answer.sequence)
