@@ -1,13 +1,21 @@
-"""What goes where: data to standard output, messages to standard error, and the answer into the exit code."""
+"""What goes where: data to standard output, messages to standard error, and no control sequence to a terminal."""
 
+import ast
+import json
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
+from tests.render.hostile_text import CONTROL_SEQUENCES
 
-from ringfence.cli import cli
+import ringfence.cli
+from ringfence.cli import cli, terminal
+from ringfence.cluster import Cluster
+from ringfence.errors import LiveClusterError
 
 EXAMPLE = str(Path(__file__).parents[2] / "examples" / "three-tier")
 OTHERS = ("Secret", "ConfigMap", "Secret")
@@ -54,3 +62,147 @@ def test_what_is_skipped_is_named_when_asked_for(command: str, tmp_path: Path) -
     assert CliRunner().invoke(cli, arguments).stderr == ""
     named = CliRunner().invoke(cli, [*arguments, "-v"]).stderr
     assert named == "skipped objects of unsupported kinds: 1 ConfigMap, 2 Secret\n"
+
+
+# --- control sequences ------------------------------------------------------------------------------------------------
+
+EVERY_SEQUENCE = "".join(text for name, text in CONTROL_SEQUENCES.items() if name != "byte that is not UTF-8")
+FORGED = "x\nyes: forged"
+
+COMMANDS = [
+    "can {pod} b -p 80",
+    "can {pod} b -p 80 -o json",
+    "can * b",
+    "can {pod}x b",
+    "explain {pod} b -p 80",
+    "explain b {pod} -p 80",
+    "explain {pod} b -o json",
+    *(f"connections -o {output}" for output in ("table", "csv", "markdown", "dot", "mermaid", "json")),
+    *(f"matrix -o {output}" for output in ("table", "csv", "markdown")),
+    "get netpol",
+    "get netpol -A --show-labels -L {pod}",
+    *(f"get netpol -o {output}" for output in ("wide", "name", "json", "yaml")),
+    "get netpol {pod}",
+    "get netpol -l {pod}",
+    "describe netpol",
+    "describe netpol {pod}",
+    "validate",
+    "validate -o json",
+    "connections -n {pod}",
+    "matrix -n {pod}",
+]
+
+
+def manifests(text: str) -> str:
+    """A List whose every free text is `text`: names, labels, annotations, a kind, an API version and a field."""
+    selector = {"matchLabels": {"app": "b"}}
+    metadata = {"name": text, "labels": {text: text}, "annotations": {text: text, "long": text * 50}}
+
+    def policy(name: str, **spec: Any) -> dict[str, Any]:
+        return {
+            "apiVersion": "networking.k8s.io/v1",
+            "kind": "NetworkPolicy",
+            "metadata": metadata | {"name": name},
+            "spec": {"podSelector": selector} | spec,
+        }
+
+    items: list[dict[str, Any]] = [
+        {"apiVersion": "v1", "kind": "Pod", "metadata": metadata},
+        {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "b", "labels": {"app": "b", "x": text}}},
+        {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": {"template": {"metadata": {}}}},
+        {"apiVersion": "v1", "kind": text, "metadata": {"name": text}},
+        {"apiVersion": text, "kind": "Pod", "metadata": {"name": text}},
+        {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": {text: text}}},
+        policy(text, ingress=[{"from": [{"podSelector": {"matchLabels": {"app": "c"}}}]}]),
+        policy("p", ingress=[]),
+        policy("misspelt", **{text: text}),
+        policy("invalid", ingress=[{"ports": [{"port": text}], "from": [{"ipBlock": {"cidr": text}}]}]),
+    ]
+    return json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
+
+
+def run_hostile(command: str, text: str, folder: Path, *options: str) -> Result:
+    """Run a command on hostile manifests, from a file with a hostile name."""
+    path = folder / f"{text.replace('/', '_')}.json"
+    path.write_text(manifests(text))
+    words = [word.replace("{pod}", text) for word in command.split(" ")]
+    # With `color`, click lets escape sequences through, as it does on a terminal.
+    return CliRunner().invoke(cli, [*words, "-f", str(path), *options], color=True)
+
+
+@pytest.mark.parametrize("text", [EVERY_SEQUENCE, CONTROL_SEQUENCES["byte that is not UTF-8"]], ids=["all", "bytes"])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_control_sequence_reaches_the_terminal(command: str, text: str, tmp_path: Path) -> None:
+    result = run_hostile(command, text, tmp_path, "-v")
+    assert result.exit_code in (0, 1, 2)
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    for line in (result.stdout + result.stderr).split("\n"):
+        assert line.isprintable(), line
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_line_break_in_a_name_starts_an_answer_or_a_message(command: str, tmp_path: Path) -> None:
+    result = run_hostile(command, FORGED, tmp_path, "-v")
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    assert not re.search("^yes: forged", result.stdout + result.stderr, re.M)
+
+
+@pytest.mark.parametrize("text", ["\x1b[2J", FORGED])
+def test_a_message_of_an_api_server_cannot_control_the_terminal(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(context: str | None, kubeconfig: str | None) -> Cluster:
+        raise LiveClusterError(text)
+
+    monkeypatch.setattr(Cluster, "live", refuse)
+    result = CliRunner().invoke(cli, ["connections"], color=True)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == f"error: {text}\n".replace("\x1b", "^[").replace("\n", "\n  ").rstrip(" ")
+
+
+@pytest.mark.parametrize(
+    "words", [["\x1b[2J"], ["--\x1b[2J"], ["can", "a", "b", "-o", "\x1b[2J"], ["can", "a", "b", "\x1b[2J"]]
+)
+def test_a_mistyped_argument_cannot_control_the_terminal(words: list[str]) -> None:
+    result = CliRunner().invoke(cli, words, color=True)
+    assert result.exit_code == 2
+    assert "\x1b" not in result.output
+    assert "[2J" in result.output
+
+
+class TestPrinting:
+    def test_colours_of_a_writer_are_kept_and_nothing_else(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setenv("CLICOLOR_FORCE", "1")
+        terminal.print_painted("\x1b[31mred\x1b[0m \x1b[2J\n")
+        assert capsys.readouterr().out == "\x1b[31mred\x1b[0m ^[[2J\n"
+
+    def test_without_a_terminal_colours_of_a_writer_are_left_out(self, capsys: pytest.CaptureFixture[str]) -> None:
+        terminal.print_painted("\x1b[31mred\x1b[0m\n")
+        assert capsys.readouterr().out == "red\n"
+
+    @pytest.mark.parametrize(("text", "printed"), [("a", "a\n"), ("a\n", "a\n"), ("", "")])
+    def test_text_ends_its_last_line(self, text: str, printed: str, capsys: pytest.CaptureFixture[str]) -> None:
+        terminal.print_text(text)
+        assert capsys.readouterr().out == printed
+
+    @pytest.mark.parametrize("document", ["{}", "{}\n", ["{", "}"], ["{}", "\n"], ["{}\n", ""]])
+    def test_a_document_ends_its_last_line(self, document: str | list[str], capsys: pytest.CaptureFixture[str]) -> None:
+        terminal.print_document(document)
+        assert capsys.readouterr().out == "{}\n"
+
+    def test_only_marks_at_the_start_of_a_line_are_coloured(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setenv("CLICOLOR_FORCE", "1")
+        terminal.print_answer("yes: a -> no: b\n  ✗ c ✓")
+        printed = capsys.readouterr().out
+        assert printed == "\x1b[32m\x1b[1myes:\x1b[0m a -> no: b\n  \x1b[31m\x1b[1m✗\x1b[0m c ✓\n"
+
+
+@pytest.mark.parametrize("path", sorted(Path(ringfence.cli.__file__).parent.glob("*.py")), ids=lambda path: path.stem)
+def test_only_one_module_writes_to_the_streams(path: Path) -> None:
+    """What all commands print goes through `cli/terminal.py`, so that no caller can forget to escape it."""
+    calls = [node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+    called = {ast.unparse(function) for function in calls}
+    writing = {"print", "click.echo", "click.secho", "sys.stdout.write", "sys.stderr.write"} & called
+    assert writing == ({"click.echo"} if path.stem == "terminal" else set())

@@ -1,15 +1,50 @@
 """An answer and its reasons, as people read them."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests import strategies
 from tests.analysis.test_answers import FROM_CLIENT, ONLY_NEW, WORLD
-from tests.render.test_json_shapes import MANIFESTS
+from tests.render.json_shapes import ANSWER, EXPLANATION, fits
 from tests.semantics.judges import cluster_of
-from tests.semantics.objects import admits, block, labelled, pod, pods, policy, port
+from tests.semantics.objects import Object, admits, block, labelled, pod, pods, policy, port
 
-from ringfence import Cluster
-from ringfence.render.answers import explanation, headline
+from ringfence import Cluster, Verdict
+from ringfence.render.answers import answer_json, explanation, headline
+
+MANIFESTS = """\
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata:
+  name: db-policy
+  namespace: prod
+spec:
+  podSelector:
+    matchLabels:
+      role: db
+  policyTypes:
+  - Ingress
+  ingress:
+  # Only the api.
+  - from:
+    - podSelector:
+        matchLabels:
+          name: api-pod
+    ports:
+    - port: 3306
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: prod, labels: {name: web-pod}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: db, namespace: prod, labels: {role: db}}
+"""
 
 
 @pytest.fixture
@@ -154,3 +189,115 @@ def test_how_many_others_an_edit_concerns_is_said() -> None:
     (edit,) = verdict.edits
     assert edit.others == 3
     assert verdict.explain().endswith("(other pairs of pods that gain it with this: 3 at most)")
+
+
+# --- as JSON --------------------------------------------------------------------------------------------------------
+
+
+def written(verdict: Verdict, *, edits: bool = False) -> Any:
+    return json.loads(answer_json(verdict, verdict.edits if edits else None))
+
+
+def test_an_answer_word_for_word(cluster: Cluster) -> None:
+    assert written(cluster.can("prod/web", "prod/db", port=3306)) == {
+        "allowed": False,
+        "source": {"namespace": "prod", "kind": "Pod", "name": "web"},
+        "destination": {"namespace": "prod", "kind": "Pod", "name": "db"},
+        "protocol": "TCP",
+        "port": 3306,
+        "egress": {"isolated": False, "allowed": True, "policies": []},
+        "ingress": {
+            "isolated": True,
+            "allowed": False,
+            "policies": [
+                {
+                    "namespace": "prod",
+                    "name": "db-policy",
+                    "file": "db.yaml",
+                    "line": 1,
+                    "rules": [
+                        {
+                            "index": 0,
+                            "allows": False,
+                            "reason": "no peer selects prod/web",
+                            "line": 14,
+                            "peers": [
+                                {
+                                    "index": 0,
+                                    "matches": False,
+                                    "reason": "podSelector wants name=api-pod, prod/web has name=web-pod",
+                                    "line": 17,
+                                }
+                            ],
+                        }
+                    ],
+                }
+            ],
+        },
+        "assumptions": [],
+    }
+
+
+def test_an_explanation_adds_what_would_turn_the_answer(cluster: Cluster) -> None:
+    (edit,) = written(cluster.can("prod/web", "prod/db", port=3306), edits=True)["edits"]
+    assert edit == {
+        "action": "in prod/db-policy, add to spec.ingress[0].from",
+        "file": "db.yaml",
+        "line": 14,
+        "lines": ["- podSelector:", "    matchLabels:", "      name: web-pod"],
+        "others": 0,
+    }
+
+
+def test_without_a_port_the_traffic_is_what_passes(cluster: Cluster) -> None:
+    everything = written(cluster.can("prod/db", "prod/web"))
+    assert (everything["protocol"], everything["port"]) == (None, None)
+    assert everything["traffic"] == [{"protocol": name, "ports": "1-65535"} for name in ("TCP", "UDP", "SCTP")]
+    assert written(cluster.can("prod/web", "prod/db"))["traffic"] == []
+    assert "traffic" not in written(cluster.can("prod/db", "prod/web", port=80))
+
+
+class TestEnds:
+    @pytest.fixture
+    def world(self) -> Cluster:
+        return cluster_of([*WORLD, FROM_CLIENT])
+
+    @pytest.mark.parametrize(
+        ("text", "named"),
+        [
+            ("192.0.2.7", {"addresses": ["192.0.2.7/32"]}),
+            ("192.0.2.0/24", {"addresses": ["192.0.2.0/24"]}),
+            ("x/svc/web", {"namespace": "x", "kind": "Service", "name": "web"}),
+            ("x/app=stranger", {"namespace": "x", "kind": "Pod", "name": "stranger"}),
+            ("x/app=web", {"pods": [{"namespace": "x", "kind": "Pod", "name": name} for name in ("new", "old")]}),
+        ],
+    )
+    def test_what_is_named(self, world: Cluster, text: str, named: object) -> None:
+        assert written(world.can(text, "x/client"))["source"] == named
+
+    def test_several_pairs_are_listed_with_the_pods_own_ports(self, world: Cluster) -> None:
+        service = written(world.can("x/stranger", "x/svc/web", port=80))
+        assert service["destination"] == {"namespace": "x", "kind": "Service", "name": "web"}
+        assert [(pair["destination"]["name"], pair["port"], pair["allowed"]) for pair in service["pairs"]] == [
+            ("new", 8080, False),
+            ("old", 80, False),
+        ]
+
+    def test_the_sides_are_those_of_the_pair_that_decided(self, world: Cluster) -> None:
+        one = written(world.can("x/*", "x/new", port=8080))
+        assert not one["allowed"]
+        assert not one["ingress"]["allowed"]
+        assert not one["pairs"][0]["allowed"]
+        assert one["pairs"][-1]["allowed"]
+
+
+@settings(max_examples=settings().max_examples // 4)
+@given(strategies.clusters(), st.none() | st.sampled_from(strategies.PORT_NUMBERS), st.data())
+def test_every_answer_has_the_shape(objects: list[Object], number: int | None, data: st.DataObject) -> None:
+    cluster = cluster_of(objects)
+    inside = sorted({f"{one.namespace}/*" for one in cluster.state.members()})
+    if inside:
+        source = data.draw(st.sampled_from([*inside, "192.0.2.1"]))
+        verdict = cluster.can(source, data.draw(st.sampled_from(inside)), port=number)
+        assert fits(written(verdict), ANSWER)
+        assert fits(written(verdict, edits=True), EXPLANATION)

@@ -7,6 +7,8 @@ and the agent.
 import gc
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from errno import EPIPE
 from importlib import import_module
 from typing import IO, Any
@@ -52,6 +54,20 @@ class _CommandError(click.ClickException):
         print_message(f"error: {self.format_message()}")
 
 
+@contextmanager
+def _escaped_usage_errors() -> Iterator[None]:
+    """Escape the arguments that click quotes in its messages about them: a script may pass on a name from elsewhere."""
+    try:
+        yield
+    except click.UsageError as error:
+        from ringfence.render.formats import escape_controls
+
+        message = error.format_message()
+        if escape_controls(message) == message:
+            raise
+        raise click.UsageError(escape_controls(message), error.ctx) from error
+
+
 class _LazyGroup(click.Group):
     """A group that imports a command when it is called."""
 
@@ -65,9 +81,14 @@ class _LazyGroup(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def make_context(self, *arguments: Any, **values: Any) -> click.Context:
+        with _escaped_usage_errors():
+            return super().make_context(*arguments, **values)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with _escaped_usage_errors():
+                return super().invoke(ctx)
         except RingfenceError as error:
             raise _CommandError(str(error)) from error
         except OSError as error:

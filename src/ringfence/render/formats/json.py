@@ -3,15 +3,13 @@
 import json
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
-Json = dict[str, Any]
+from ringfence.render.formats.terminal import UNSAFE
 
-# RFC 8259 lets these stand in strings as they are. They are escaped all the same: a terminal obeys C1 control
-# characters, and reverses or hides text for the others.
-_UNSAFE: Final = re.compile("[\x7f-\x9f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
+Json = dict[str, Any]
 
 
 def json_text(document: Any) -> str:
@@ -38,11 +36,15 @@ def _encoded(document: Any) -> bytes:
     try:
         return msgspec.json.encode(document)
     except UnicodeEncodeError:
-        # A file name with bytes that are not UTF-8 has surrogates in their place. Only the standard library writes
-        # them, as escapes.
-        return json.dumps(msgspec.to_builtins(document)).encode()
+        # A file name with bytes that are not UTF-8 has lone surrogates in their place. Most JSON parsers refuse those,
+        # so they become U+FFFD, as in Go.
+        text = json.dumps(msgspec.to_builtins(document), ensure_ascii=False, separators=(",", ":"))
+        return re.sub("[\ud800-\udfff]", "\ufffd", text).encode()
 
 
 def _escaped(text: str) -> str:
-    # Outside strings JSON is ASCII, so what is found is in a string.
-    return text if text.isascii() and "\x7f" not in text else _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    # RFC 8259 lets C1 control characters and bidirectional controls stand in strings as they are, but a terminal obeys
+    # them. Outside strings JSON is ASCII and has none.
+    if text.isascii() and "\x7f" not in text:
+        return text
+    return UNSAFE.sub(lambda match: json.dumps(match[0])[1:-1], text)

@@ -21,8 +21,10 @@ _INVISIBLE: Final = "\u00ad\u200b\u2060-\u2064\ufeff\U000e0000-\U000e007f"
 # Bytes of a file name that are not UTF-8 arrive as surrogates, which no output can encode.
 _SURROGATES: Final = "\ud800-\udfff"
 
-_UNSAFE: Final = re.compile(f"[{_CONTROLS}{_BIDIRECTIONAL}{_LINE_SEPARATORS}{_INVISIBLE}{_SURROGATES}]")
-_UNSAFE_IN_LINE: Final = re.compile(f"[\t\n{_UNSAFE.pattern[1:]}")
+UNSAFE: Final = re.compile(f"[{_CONTROLS}{_BIDIRECTIONAL}{_LINE_SEPARATORS}{_INVISIBLE}{_SURROGATES}]")
+"""A character that a terminal obeys or hides, line feeds and tabs excepted."""
+
+_UNSAFE_IN_LINE: Final = re.compile(f"[\t\n{UNSAFE.pattern[1:]}")
 
 
 def escape_as_kubectl(text: str) -> str:
@@ -32,7 +34,7 @@ def escape_as_kubectl(text: str) -> str:
 
 def escape_controls(text: str) -> str:
     """`text`, which may have several lines, with every character that a terminal would obey or hide made visible."""
-    return _UNSAFE.sub(_visible, text)
+    return UNSAFE.sub(_visible, text)
 
 
 def one_line(text: str) -> str:

@@ -1,10 +1,17 @@
 """YAML documents, in the style of `kubectl get -o yaml`."""
 
+import re
 from typing import Any
 
 from ringfence.model.yaml_text import yaml_lines
+from ringfence.render.formats.terminal import UNSAFE
 
 
 def yaml_text(document: dict[str, Any]) -> str:
     """A document of dicts, lists, strings and numbers, without a line break at its end."""
-    return "\n".join(yaml_lines(document))
+    # Unquoted scalars are ASCII, so these characters stand in double-quoted ones, where YAML has such escapes.
+    return UNSAFE.sub(_escape, "\n".join(yaml_lines(document)))
+
+
+def _escape(match: re.Match[str]) -> str:
+    return f"\\U{ord(match[0]):08x}"

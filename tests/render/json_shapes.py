@@ -1,0 +1,64 @@
+"""The shapes of JSON documents that docs/formats.md promises, and whether a document has one."""
+
+from types import NoneType
+from typing import Any
+
+Shape = Any
+"""A type; a dict of shapes by key, of which those that end in `?` may be missing; a list of one shape; or a tuple of
+shapes of which one must fit."""
+
+OBJECT = {"namespace": str, "kind": str, "name": str}
+ADDRESSES = {"addresses": [str]}
+PARTY = (OBJECT, ADDRESSES)
+NAMED = (OBJECT, ADDRESSES, {"pods": [PARTY]})
+TRAFFIC = [{"protocol": str, "ports": str}]
+PEER = {"index": int, "matches": bool, "reason": str, "line?": int}
+RULE = {"index": int, "allows": bool, "reason": str, "line?": int, "peers": [PEER], "hints?": [str]}
+POLICY = {"namespace": str, "name": str, "file?": str, "line?": int, "rules": [RULE]}
+SIDE = {"isolated": bool, "allowed": bool, "exempt?": str, "policies": [POLICY]}
+ANSWER = {
+    "allowed": bool,
+    "source": NAMED,
+    "destination": NAMED,
+    "protocol": (str, NoneType),
+    "port": (int, NoneType),
+    "traffic?": TRAFFIC,
+    "egress": SIDE,
+    "ingress": SIDE,
+    "pairs?": [{"source": PARTY, "destination": PARTY, "port": (int, NoneType), "allowed": bool}],
+    "assumptions": [str],
+}
+EXPLANATION = {**ANSWER, "edits": [{"action": str, "file?": str, "line?": int, "lines": [str], "others": int}]}
+CONNECTIONS = {"connections": [{"source": PARTY, "destination": PARTY, "traffic": TRAFFIC}]}
+RANGE = {"line": int, "column": int, "endLine": int, "endColumn": int}
+PROBLEMS = {
+    "problems": [
+        {
+            "code": str,
+            "severity": str,
+            "file": str,
+            **RANGE,
+            "object": str,
+            "message": str,
+            "fix?": {**RANGE, "newText": str},
+        }
+    ]
+}
+
+
+def fits(value: object, shape: Shape) -> bool:
+    """Whether a value has a shape, with no key too many and none missing."""
+    match shape:
+        case dict():
+            required = {key for key in shape if not key.endswith("?")}
+            known = {key.removesuffix("?"): inner for key, inner in shape.items()}
+            return (
+                isinstance(value, dict)
+                and required <= value.keys() <= known.keys()
+                and all(fits(inner, known[key]) for key, inner in value.items())
+            )
+        case list():
+            return isinstance(value, list) and all(fits(inner, shape[0]) for inner in value)
+        case tuple():
+            return any(fits(value, inner) for inner in shape)
+    return type(value) is shape
