@@ -16,7 +16,7 @@ from ringfence.errors import InputError
 from ringfence.model.documents import document, list_document
 from ringfence.model.kinds import namespace_of
 from ringfence.model.objects import NetworkPolicy
-from ringfence.model.selectors import parse_selector
+from ringfence.model.selector_text import parse_list_selector
 from ringfence.render.formats import json_text, yaml_text
 from ringfence.render.policies import TableOptions, description, in_list_order, names_text, policy_table
 
@@ -146,7 +146,7 @@ def _choose(wanted: WantedPolicies, inputs: Inputs, *, prefixes: bool = False) -
 def _selected(wanted: WantedPolicies, inputs: Inputs) -> tuple[list[NetworkPolicy], str]:
     """The policies of the namespace, or of all, that the label selector matches; and the namespace."""
     try:
-        selector = parse_selector(wanted.selector)
+        selector = parse_list_selector(wanted.selector)
     except ValueError as error:
         raise InputError(f"-l {wanted.selector}: {error}") from None
     cluster = inputs.cluster()

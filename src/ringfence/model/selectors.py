@@ -6,7 +6,6 @@ caller: a peer without a `podSelector` has none, which is not the same as one th
 Source: Kubernetes API conventions, "Label selectors"; `apimachinery/pkg/labels`.
 """
 
-import re
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
@@ -97,26 +96,3 @@ def compile_selector(selector: LabelSelector) -> Selector:
     if not terms:
         return EVERYTHING
     return Selector(tuple(sorted(terms, key=lambda term: (term.key, term.operator, sorted(term.values)))))
-
-
-def parse_selector(text: str) -> Selector:
-    """A selector as kubectl's `-l` writes it: `app=web,tier!=db,env in (ci,dev),release,!canary`.
-
-    Raises ValueError for text that is none.
-    """
-    terms = [_parse_term(part.strip()) for part in re.split(r",(?![^(]*\))", text) if part.strip()]
-    return Selector(tuple(terms))
-
-
-def _parse_term(text: str) -> Term:
-    if written := re.fullmatch(r"([^\s=!,()]+)\s*(=|==|!=)\s*([^\s=!,()]*)", text):
-        key, operator, value = written.groups()
-        return Term(key, Operator.NOT_IN if operator == "!=" else Operator.IN, frozenset({value}))
-    if written := re.fullmatch(r"([^\s=!,()]+)\s+(in|notin)\s*\(([^()]*)\)", text):
-        key, operator, values = written.groups()
-        chosen = frozenset(value.strip() for value in values.split(","))
-        return Term(key, Operator.IN if operator == "in" else Operator.NOT_IN, chosen)
-    if written := re.fullmatch(r"(!?)\s*([^\s=!,()]+)", text):
-        absent, key = written.groups()
-        return Term(key, Operator.DOES_NOT_EXIST if absent else Operator.EXISTS)
-    raise ValueError(f"{text!r} is no requirement: write key=value, key!=value, key in (a,b), key or !key")

@@ -27,7 +27,7 @@ from tests.semantics.objects import (
 from ringfence.engine.answers.matching import Match, end_text, match_peer, mismatch
 from ringfence.engine.answers.verdicts import End
 from ringfence.engine.state import State
-from ringfence.model.selectors import parse_selector
+from ringfence.model.selector_text import parse_selector
 from ringfence.sets.addresses import FAMILIES, Addresses, Family, parse_address
 
 WORLD = [

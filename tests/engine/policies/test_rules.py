@@ -10,7 +10,8 @@ from ringfence.model.decoding import decode
 from ringfence.model.objects import NetworkPolicy
 from ringfence.model.origin import Origin
 from ringfence.model.policies import Direction, defaulted
-from ringfence.model.selectors import EVERYTHING, parse_selector
+from ringfence.model.selector_text import parse_selector
+from ringfence.model.selectors import EVERYTHING
 from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
 
 TCP, UDP = Traffic.of("TCP"), Traffic.of("UDP")

@@ -8,7 +8,8 @@ from tests import strategies
 from tests.engine.policies.test_selection import namespace_selectors
 
 from ringfence.engine.population.namespaces import NAME_LABEL, Namespaces
-from ringfence.model.selectors import EVERYTHING, Selector, parse_selector
+from ringfence.model.selector_text import parse_selector
+from ringfence.model.selectors import EVERYTHING, Selector
 
 names = st.sampled_from(strategies.NAMESPACES)
 labels = st.sampled_from(strategies.LABELS)
