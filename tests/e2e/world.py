@@ -241,9 +241,9 @@ class World:
         topology = Topology(
             present.nodes if nodes is None else tuple(nodes), present.pods if pods is None else tuple(pods)
         )
-        self._serving.leave(topology)
-        self.network.become(topology)
-        self._serving.become(topology)
+        self._serving.close_missing(topology)
+        self.network.apply(topology)
+        self._serving.open_missing(topology)
         self.topology = topology
 
     def _join(self, node: LabNode) -> None:

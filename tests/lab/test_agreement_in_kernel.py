@@ -40,7 +40,7 @@ def test_the_upstream_conformance_list(case: Case) -> None:
         for number, step in enumerate(case.steps):
             lab.delete(Reference(namespace, kind, name) for kind, namespace, name in step.remove)
             lab.apply(manifests(*step.upsert))
-            for one in lab.probe(lab.questions(ports=ports)).results:
+            for one in lab.probe(lab.probes(ports=ports)).results:
                 if not one.agrees:
                     found.append(Finding("the engine", number, str(one), one.observed))
                 pods = "/" in one.source and "/" in one.destination
@@ -58,7 +58,7 @@ def test_random_clusters(objects: list[Object]) -> None:
 
     def disagreements() -> list[str]:
         lab = laboratory(*objects, nodes=2, families=None)
-        report = lab.probe(lab.questions(ports=RANDOM_PORTS))
+        report = lab.probe(lab.probes(ports=RANDOM_PORTS))
         return [f"{one}: observed {one.observed}, denied by {one.denied_by}" for one in report.disagreements]
 
     assert in_sandbox(disagreements) == []
@@ -72,7 +72,7 @@ def test_one_random_cluster_becomes_another(objects: list[Object], others: list[
     def disagreements() -> list[str]:
         lab = laboratory(*objects, nodes=2, families=None)
         lab.apply(manifests(*others))
-        report = lab.probe(lab.questions(ports=RANDOM_PORTS))
+        report = lab.probe(lab.probes(ports=RANDOM_PORTS))
         return [f"{one}: observed {one.observed}, denied by {one.denied_by}" for one in report.disagreements]
 
     assert in_sandbox(disagreements) == []

@@ -203,7 +203,7 @@ def test_a_laboratory_is_started_once() -> None:
         assert somebody.run("lab", "up", "-f", "-", manifests=SHOP).returncode == 0
         again = somebody.run("lab", "up", "-f", "-", manifests=SHOP)
         assert again.returncode == 2
-        assert "a laboratory is running already: end it first (ringfence lab" in again.stderr
+        assert "a laboratory is running already: stop it first (ringfence lab" in again.stderr
 
 
 @pytest.mark.parametrize(
@@ -220,12 +220,12 @@ def test_without_a_laboratory_there_is_a_hint(arguments: tuple[str, ...]) -> Non
     ("arguments", "message"),
     [
         pytest.param(("probe", "shop/web", "shop/nobody"), "shop/nobody", id="nobody of that name"),
-        pytest.param(("probe", "shop/web"), "Give a destination", id="a probe to nowhere"),
+        pytest.param(("probe", "shop/web"), "needs a destination", id="a probe to nowhere"),
         pytest.param(("exec", "shop/app=none", "true"), "app=none", id="no pod to be in"),
-        pytest.param(("delete", "potato", "x"), "'potato' is no kind", id="a kind that is not known"),
+        pytest.param(("delete", "potato", "x"), "'potato' is not a kind", id="a kind that is not known"),
         pytest.param(("delete", "netpol", "db-policy"), "no NetworkPolicy db-policy", id="not in this namespace"),
-        pytest.param(("delete",), "what should be deleted?", id="nothing to delete"),
-        pytest.param(("apply",), "which objects?", id="nothing to apply"),
+        pytest.param(("delete",), "nothing to delete", id="nothing to delete"),
+        pytest.param(("apply",), "no objects", id="nothing to apply"),
     ],
 )
 def test_what_cannot_be_done_is_said(arguments: tuple[str, ...], message: str) -> None:

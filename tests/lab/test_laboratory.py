@@ -33,7 +33,7 @@ def heard(lab: Laboratory, source: str, address: IPAddress, port: LabPort) -> st
         sock.connect_ex((str(address), port.number))
         sent, received = False, b""
         for _ in range(40):
-            lab.loop.turn(0.02)
+            lab.loop.run_once(0.02)
             try:
                 sent = sent or sock.send(b"?") == 1
                 received += sock.recv(4096)
@@ -54,7 +54,7 @@ def looked_up(lab: Laboratory, source: str, name: str) -> list[str]:
         sock.setblocking(False)
         sock.sendto(query(name), (str(lab.topology.dns_address()), 53))
         for _ in range(40):
-            lab.loop.turn(0.02)
+            lab.loop.run_once(0.02)
             try:
                 response = sock.recv(4096)
             except BlockingIOError:
@@ -146,7 +146,7 @@ def test_what_nobody_declares_is_answered_while_it_is_probed() -> None:
 
     def reached() -> tuple[list[bool], str | None]:
         lab = laboratory(pod("x/a"), pod("x/b"), families=(Family.IPV4,), serve=False)
-        report = lab.probe(lab.questions("x/a", "x/b", (LabPort(7777), LabPort(7777, "UDP"), LabPort(7777, "SCTP"))))
+        report = lab.probe(lab.probes("x/a", "x/b", (LabPort(7777), LabPort(7777, "UDP"), LabPort(7777, "SCTP"))))
         return [one.observed for one in report.results], heard(lab, "x/a", lab.pod("x/b").addresses[0], LabPort(7777))
 
     assert in_sandbox(reached) == ([True, True, True], None)
@@ -155,7 +155,7 @@ def test_what_nobody_declares_is_answered_while_it_is_probed() -> None:
 def test_an_address_that_is_asked_about_becomes_a_host() -> None:
     def reached() -> list[tuple[str, bool]]:
         lab = laboratory(pod("x/a"), families=(Family.IPV4,))
-        questions = lab.questions("x/a", "198.51.100.7", (LabPort(443),)) + lab.questions(
+        questions = lab.probes("x/a", "198.51.100.7", (LabPort(443),)) + lab.probes(
             "198.51.100.8", "x/a", (LabPort(1),)
         )
         return [(one.source, one.observed) for one in lab.probe(questions).results]
@@ -175,7 +175,7 @@ def test_what_cannot_be_probed(source: str, destination: str, message: str) -> N
     def refusal() -> str:
         lab = laboratory(pod("x/a"))
         with pytest.raises(EndpointError) as caught:
-            lab.questions(source, destination)
+            lab.probes(source, destination)
         return str(caught.value)
 
     assert message in in_sandbox(refusal)
@@ -187,7 +187,7 @@ def test_everything_is_asked_of_everybody() -> None:
         lab = laboratory(
             pod("x/a", ports=HTTP), pod("x/b", ports=DNS), policy("x/p", egress=[rule]), families=(Family.IPV4,)
         )
-        report = lab.probe(lab.questions())
+        report = lab.probe(lab.probes())
         return {(one.source, one.destination, f"{one.port}/{one.protocol}") for one in report.results}
 
     outside = ("192.168.5.10", "203.0.113.10")
@@ -222,7 +222,7 @@ def test_hostile_names_change_nothing(name: str) -> None:
         (manifest,) = manifests(guard)
         cluster.state.upsert(defaulted(manifest.object), manifest.origin)  # type: ignore[arg-type]
         lab = Laboratory(cluster, PlacementOptions(nodes=2))
-        report = lab.probe(lab.questions())
+        report = lab.probe(lab.probes())
         return sum(not one.observed for one in report.results), [str(one) for one in report.disagreements]
 
     denied, wrong = in_sandbox(disagreements)
@@ -237,7 +237,7 @@ def test_nothing_stays_open_after_it_is_closed() -> None:
 
         before = count()
         lab = laboratory(pod("x/a", ports=HTTP), pod("x/b"), nodes=2)
-        lab.probe(lab.questions())
+        lab.probe(lab.probes())
         lab.close()
         return before, count()
 

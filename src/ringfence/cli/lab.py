@@ -1,47 +1,37 @@
-"""`lab`: real pods' networks, real enforcement in the kernel, real probes, and whether they agree with the engine."""
+"""`lab`: network namespaces in which the kernel enforces the policies, and probes that show what it lets through."""
 
 import sys
-import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from shutil import get_terminal_size
+from collections.abc import Iterable
 from typing import Final, NoReturn
 
 import click
 
-from ringfence.analysis.endpoints import KINDS
 from ringfence.analysis.probe_report import ProbeReport
 from ringfence.cli import EXIT_NO, EXIT_UNUSABLE, EXIT_YES
 from ringfence.cli.inputs import Inputs, input_options
+from ringfence.cli.lab_objects import name_of_object, object_name, object_text, read_manifests
+from ringfence.cli.lab_output import print_refused, print_report, print_status, progress_bar
 from ringfence.cli.ports import PORT_FORMAT, parse_port
-from ringfence.cli.terminal import print_document, print_message, print_painted, print_text, wants_colour
+from ringfence.cli.terminal import print_message
 from ringfence.errors import InputError
 from ringfence.lab.network import LabPort, PlacementOptions
-from ringfence.lab.run import RunProgress, run_laboratory
-from ringfence.lab.session import client as session
-from ringfence.lab.session import protocol as wire
-from ringfence.model.kinds import kind_of, namespace_of
-from ringfence.model.objects import DEFAULT_NAMESPACE, Manifest, Object
-from ringfence.model.problems import Problem, Severity
-from ringfence.render import laboratory_status, probe_report
+from ringfence.lab.run import run_laboratory
+from ringfence.lab.session import (
+    DEFAULT_NAME,
+    ApplyRequest,
+    DeleteRequest,
+    DoneReply,
+    ProbeReply,
+    ProbeRequest,
+    StatusReply,
+    StatusRequest,
+    execute_in_pod,
+    pack,
+    send_request,
+    start_laboratory,
+    stop_laboratory,
+)
 from ringfence.sets.addresses import FAMILIES, Family
-
-_WIDE: Final = 240
-"""Columns of a table that goes to a file or a pipe."""
-
-_REDRAW: Final = 0.1
-"""Seconds between two pictures of progress."""
-
-_KINDS: Final = {
-    **KINDS,
-    **dict.fromkeys(("netpol", "networkpolicy", "networkpolicies"), "NetworkPolicy"),
-    **dict.fromkeys(("ns", "namespace", "namespaces"), "Namespace"),
-    **dict.fromkeys(("no", "node", "nodes"), "Node"),
-    **dict.fromkeys(("endpointslice", "endpointslices"), "EndpointSlice"),
-}
-
-ObjectName = tuple[str, str, str]
-"""Namespace, if its kind has any, kind and name."""
 
 _FAMILIES: Final = {"4": (Family.IPV4,), "6": (Family.IPV6,), "both": FAMILIES}
 
@@ -64,10 +54,12 @@ _output = click.option(
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--name", default=session.DEFAULT_NAME, envvar="RINGFENCE_LAB", metavar="NAME", help="Which laboratory.")
+@click.option(
+    "--name", default=DEFAULT_NAME, envvar="RINGFENCE_LAB", metavar="NAME", help="The name of the laboratory."
+)
 @click.pass_context
 def lab(context: click.Context, name: str) -> None:
-    """Build the pods' networks on this machine, enforce the policies in its kernel, and probe.
+    """Build the pods' networks on this machine, enforce the policies in its kernel, and probe every connection.
 
     Needs neither root nor a cluster nor a container runtime, and changes nothing on the machine.
 
@@ -90,8 +82,8 @@ def run_command(
 ) -> None:
     """Build, enforce, probe every connection, report, and remove everything.
 
-    Exits with 0 only if every probe did what the engine says. By default the ports that containers declare are probed,
-    those that Services lead to, and one more.
+    Exits with 0 only if the kernel enforces all policies and every probe has the result that the engine says.
+    By default the ports that containers declare are probed, those that Services lead to, and one more.
 
     \b
     ringfence lab run -f manifests/
@@ -99,15 +91,15 @@ def run_command(
     ringfence lab run -f manifests/ -o junit > report.xml
     """
     cluster = inputs.cluster()
-    with _progress() as progress:
-        report = run_laboratory(cluster, _wishes(nodes, families), _given(ports), progress)
-    _show(report, output)
+    with progress_bar() as progress:
+        report = run_laboratory(cluster, _placement_options(nodes, families), _lab_ports(ports), progress)
+    _finish(report, output)
 
 
 @lab.command()
 @_nodes
 @_families
-@click.option("--no-servers", is_flag=True, help="Nothing answers but DNS: ports are free for your own programs.")
+@click.option("--no-servers", is_flag=True, help="Only DNS answers: ports are free for your own programs.")
 @input_options
 @click.pass_obj
 def up(name: str, inputs: Inputs, nodes: int, families: str | None, no_servers: bool) -> None:
@@ -116,19 +108,19 @@ def up(name: str, inputs: Inputs, nodes: int, families: str | None, no_servers: 
     \b
     ringfence lab up -f manifests/ --nodes 2
     """
-    session.start_laboratory(name, inputs.cluster(), _wishes(nodes, families), serve=not no_servers)
+    start_laboratory(name, inputs.cluster(), _placement_options(nodes, families), serve=not no_servers)
     _print_status(name, "table")
 
 
 @lab.command()
 @click.pass_obj
 def down(name: str) -> None:
-    """End the laboratory and everything that runs in it.
+    """Stop the laboratory and every program that runs in it.
 
     \b
     ringfence lab down
     """
-    session.stop_laboratory(name)
+    stop_laboratory(name)
 
 
 @lab.command()
@@ -152,7 +144,7 @@ def status(name: str, output: str) -> None:
 def probe(name: str, source: str, destination: str, ports: tuple[tuple[int, str], ...], output: str) -> None:
     """Probe the connections from SOURCE to DESTINATION, or all of them.
 
-    Exits with 0 only if every probe did what the engine says.
+    Exits with 0 only if the kernel enforces all policies and every probe has the result that the engine says.
 
     \b
     ringfence lab probe
@@ -160,12 +152,12 @@ def probe(name: str, source: str, destination: str, ports: tuple[tuple[int, str]
     ringfence lab probe prod/deploy/web 203.0.113.7
     """
     if source and not destination:
-        raise InputError(f"where should {source} connect to? Give a destination, too")
-    request = wire.ProbeRequest(source, destination, _given(ports))
-    with _progress() as progress:
-        reply = session.send_request(name, request, lambda step: progress(step.doing, step.done, step.total))
-    assert isinstance(reply, wire.ProbeReply)
-    _show(reply.report, output)
+        raise InputError(f"the probe from {source} needs a destination: ringfence lab probe SOURCE DESTINATION")
+    request = ProbeRequest(source, destination, _lab_ports(ports))
+    with progress_bar() as progress:
+        reply = send_request(name, request, lambda step: progress(step.doing, step.done, step.total))
+    assert isinstance(reply, ProbeReply)
+    _finish(reply.report, output)
 
 
 @lab.command("exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -173,7 +165,7 @@ def probe(name: str, source: str, destination: str, ports: tuple[tuple[int, str]
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 @click.pass_obj
 def execute(name: str, pod: str, command: tuple[str, ...]) -> None:
-    """Run a COMMAND of this machine in the network of POD, with the names of the cluster.
+    """Run a COMMAND of this machine in the network of POD, with the DNS names of the cluster.
 
     \b
     ringfence lab exec prod/web -- curl -s http://api:8080
@@ -181,25 +173,27 @@ def execute(name: str, pod: str, command: tuple[str, ...]) -> None:
     """
     words = list(command[command[0] == "--" :])
     if not words:
-        raise InputError("which command? Write it after the pod: ringfence lab exec POD -- COMMAND")
-    sys.exit(session.execute_in_pod(name, pod, words))
+        raise InputError("no command: write it after the pod: ringfence lab exec POD -- COMMAND")
+    sys.exit(execute_in_pod(name, pod, words))
 
 
 @lab.command()
 @input_options
 @click.pass_obj
 def apply(name: str, inputs: Inputs) -> None:
-    """Take objects into the running laboratory: policies, namespaces, pods, Services.
+    """Add objects to the running laboratory, or replace them: policies, namespaces, pods, Services.
 
-    Connections that are open and no longer allowed end.
+    Open connections that are no longer allowed end.
 
     \b
     ringfence lab apply -f deny-all.yaml
     """
-    manifests, problems = _manifests(inputs)
-    session.send_request(name, wire.ApplyRequest(wire.pack(manifests)))
-    _tell("applied", (_reference_to(manifest.object) for manifest in manifests))
-    if any(problem.severity is Severity.ERROR for problem in problems):
+    manifests, has_errors = read_manifests(inputs)
+    reply = send_request(name, ApplyRequest(pack(manifests)))
+    for manifest in manifests:
+        print_message(f"{object_text(name_of_object(manifest.object))}: applied")
+    assert isinstance(reply, DoneReply)
+    if print_refused(reply.refused) or has_errors:
         sys.exit(EXIT_UNUSABLE)
 
 
@@ -209,100 +203,43 @@ def apply(name: str, inputs: Inputs) -> None:
 @input_options
 @click.pass_obj
 def delete(name: str, inputs: Inputs, kind: str, names: tuple[str, ...]) -> None:
-    """Take objects out of the running laboratory, by KIND and NAME or as files name them.
+    """Remove objects from the running laboratory, by KIND and NAME or as files name them.
 
     \b
     ringfence lab delete netpol db-policy -n prod
     ringfence lab delete -f deny-all.yaml
     """
     if kind and names:
-        references = [_reference(kind, inputs.namespace, one) for one in names]
+        objects = [object_name(kind, inputs.namespace, one) for one in names]
     elif inputs.filenames or inputs.kustomize:
-        references = [_reference_to(manifest.object) for manifest in _manifests(inputs)[0]]
+        objects = [name_of_object(manifest.object) for manifest in read_manifests(inputs)[0]]
     else:
-        raise InputError("what should be deleted? Give a kind and a name, or -f FILE")
-    session.send_request(name, wire.DeleteRequest(tuple(references)))
-    _tell("deleted", references)
+        raise InputError("nothing to delete: give a kind and a name, or use -f FILE")
+    reply = send_request(name, DeleteRequest(tuple(objects)))
+    for one in objects:
+        print_message(f"{object_text(one)}: deleted")
+    assert isinstance(reply, DoneReply)
+    if print_refused(reply.refused):
+        sys.exit(EXIT_UNUSABLE)
 
 
-def _tell(what: str, references: Iterable[ObjectName]) -> None:
-    for namespace, kind, name in references:
-        print_message(f"{kind} {namespace}/{name}: {what}" if namespace else f"{kind} {name}: {what}")
-
-
-def _reference_to(obj: Object) -> ObjectName:
-    return namespace_of(obj), kind_of(obj), obj.metadata.name
-
-
-def _reference(kind: str, namespace: str | None, name: str) -> ObjectName:
-    """Namespace, kind and name of an object, its kind written in one of the ways that kubectl understands."""
-    known = _KINDS.get(kind.lower())
-    if known is None:
-        raise InputError(f"{kind!r} is no kind that the laboratory knows: write netpol, pod, svc, deploy, ns, ...")
-    return "" if known in ("Namespace", "Node") else namespace or DEFAULT_NAMESPACE, known, name
-
-
-def _manifests(inputs: Inputs) -> tuple[list[Manifest], list[Problem]]:
-    """The objects of files, and what is wrong with the others, which goes to stderr."""
-    from ringfence.sources.manifests import build, read
-
-    readings = [read(list(inputs.filenames), recursive=inputs.recursive)] if inputs.filenames else []
-    readings += [build(inputs.kustomize)] if inputs.kustomize else []
-    if not readings:
-        raise InputError("which objects? Give -f FILE or -k FOLDER")
-    problems = [problem for reading in readings for problem in reading.problems]
-    for problem in problems:
-        print_message(str(problem))
-    return [manifest for reading in readings for manifest in reading.manifests], problems
-
-
-def _wishes(nodes: int, families: str | None) -> PlacementOptions:
+def _placement_options(nodes: int, families: str | None) -> PlacementOptions:
     return PlacementOptions(nodes, _FAMILIES[families] if families else None)
 
 
-def _given(ports: Iterable[tuple[int, str]]) -> tuple[LabPort, ...]:
+def _lab_ports(ports: Iterable[tuple[int, str]]) -> tuple[LabPort, ...]:
     return tuple(LabPort(number, protocol) for number, protocol in ports)
 
 
-def _show(report: ProbeReport, output: str) -> NoReturn:
-    """Print a report and leave with what it says."""
-    if output == "json":
-        print_document(probe_report.json(report))
-    elif output == "junit":
-        print_document(probe_report.junit(report))
-    else:
-        width = get_terminal_size().columns if sys.stdout.isatty() else _WIDE
-        print_painted(probe_report.text(report, width=width, colour=wants_colour()))
-    sys.exit(EXIT_NO if report.disagreements else EXIT_YES)
+def _finish(report: ProbeReport, output: str) -> NoReturn:
+    """Print a report and exit with what it says."""
+    print_report(report, output)
+    sys.exit(EXIT_YES if report.is_proof else EXIT_NO)
 
 
 def _print_status(name: str, output: str) -> None:
-    reply = session.send_request(name, wire.StatusRequest())
-    assert isinstance(reply, wire.StatusReply)
-    if output == "json":
-        print_document(laboratory_status.json(reply.status))
-    else:
-        print_text(laboratory_status.text(reply.status))
-
-
-@contextmanager
-def _progress() -> Iterator[RunProgress]:
-    """A picture of progress on a terminal, which goes away when all is done; elsewhere nothing."""
-    if not sys.stderr.isatty():
-        yield lambda doing, done, total: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress as Picture
-
-    # Without a thread that redraws: a process with threads cannot enter a sandbox.
-    with Picture(console=Console(stderr=True), transient=True, auto_refresh=False) as picture:
-        task = picture.add_task("")
-        drawn = 0.0
-
-        def show(doing: str, done: int, total: int) -> None:
-            nonlocal drawn
-            if time.monotonic() - drawn > _REDRAW or done >= total:
-                drawn = time.monotonic()
-                picture.update(task, description=doing, completed=done, total=total, refresh=True)
-
-        yield show
+    reply = send_request(name, StatusRequest())
+    assert isinstance(reply, StatusReply)
+    print_status(reply.status, output)
+    if print_refused(reply.status.refused):
+        sys.exit(EXIT_UNUSABLE)

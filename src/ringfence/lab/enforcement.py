@@ -1,29 +1,58 @@
-"""Enforcement: a node's kernel holds the program of the engine's rules for the pods on that node, and for no others."""
+"""Enforcement in the laboratory: the kernel of each node holds the program for the pods on that node only."""
 
+from ringfence.analysis.probe_report import RefusedProgram
 from ringfence.dataplane.compile import Compiler
-from ringfence.dataplane.kernel import Kernel
+from ringfence.dataplane.kernel import Kernel, ProfilesRefused
 from ringfence.engine.state import State
+from ringfence.errors import KernelError
 
 
 class NodeEnforcement:
-    """Enforces policies on one node: on the one whose network namespace the calling thread is in when this is made."""
+    """Enforces policies on one node: the one in whose network namespace the calling thread creates this object."""
 
     def __init__(self, node: str, state: State) -> None:
         """Raises KernelError where the kernel does not allow packet filtering."""
+        self._node = node
         self._compiler = Compiler(state, lambda member: member.node == node)
         self._kernel = Kernel()
+        self._refused: tuple[RefusedProgram, ...] = ()
+        self._not_maintained: tuple[RefusedProgram, ...] = ()
+
+    @property
+    def refused(self) -> tuple[RefusedProgram, ...]:
+        """What the kernel refused and therefore does not enforce; empty if it holds the whole program."""
+        return self._refused + self._not_maintained
 
     def enforce(self) -> None:
-        """Enforce what the state says now, and end the open connections that it no longer allows."""
-        self._kernel.apply(self._compiler.program())
+        """Enforce what the state says now, and end the open connections that it no longer allows.
+
+        If the kernel refuses parts of the program, the pods of those parts are closed and `refused` has the reasons.
+        Raises KernelError if the kernel refuses more than that; `refused` then has the reason, too.
+        """
+        self._not_maintained = ()
+        try:
+            self._kernel.apply(self._compiler.program())
+            self._refused = ()
+        except ProfilesRefused as error:
+            self._refused = tuple(RefusedProgram(self._node, str(one)) for one in error.refusals)
+        except KernelError as error:
+            self._refused = (RefusedProgram(self._node, str(error)),)
+            raise
         self._kernel.revoke_forbidden()
 
-    def tend(self) -> None:
-        """Undo what somebody else did to the table, and forget revoked connections that have ended."""
-        self._kernel.repair()
-        if self._kernel.revoked:
-            self._kernel.revoke_forbidden()
+    def maintain(self) -> None:
+        """Undo what other programs changed in the table, and forget revoked connections that have ended.
+
+        No command waits for the result: what the kernel refuses is in `refused` until it succeeds again.
+        """
+        try:
+            self._kernel.repair()
+            if self._kernel.revoked:
+                self._kernel.revoke_forbidden()
+            self._not_maintained = ()
+        except KernelError as error:
+            self._not_maintained = (RefusedProgram(self._node, str(error)),)
 
     def close(self) -> None:
-        """Let go of the kernel."""
+        """Close the sockets to the kernel; its rules stay as long as the node's namespace."""
         self._kernel.close()

@@ -1,220 +1,263 @@
-"""The laboratory: a cluster, the network built from it, what is enforced there, and who answers in it.
+"""The laboratory: a cluster, the network built from it, the policies enforced in it, and the servers that answer in it.
 
-Whatever changes in the cluster, the same steps follow: what is open is settled, the network becomes what the plan says,
-the nodes translate Services and enforce policies, and servers answer on the ports of the plan.
+After every change of the cluster the same steps follow: placement fills in what is open, the network takes the planned
+topology, the nodes translate Services and enforce policies, and servers answer on the ports of the topology.
 """
 
 from collections.abc import Iterable, Sequence
 from typing import Final
 
 from ringfence.analysis.laboratory_status import LaboratoryStatus, NodeSummary, PodSummary, ServiceSummary
-from ringfence.analysis.probe_report import ProbeReport, ProbeResult
+from ringfence.analysis.probe_report import ProbeReport, ProbeResult, RefusedProgram
 from ringfence.cluster import Cluster
 from ringfence.engine.population import Reference
-from ringfence.errors import InputError
+from ringfence.errors import InputError, KernelError, LaboratoryError
 from ringfence.lab.enforcement import NodeEnforcement
 from ringfence.lab.network import (
     IPAddress,
     LabPod,
     LabPort,
     Network,
+    NodeServices,
     Placement,
     PlacementOptions,
     Topology,
-    linux,
+    in_network_namespace,
     plan_topology,
+    service_ruleset,
 )
-from ringfence.lab.network import service_translation as services
 from ringfence.lab.probing import (
     SILENCE_TIMEOUT,
     Attempt,
+    EndpointResolver,
     EventLoop,
     Expectations,
     Probe,
     ProbeProgress,
     ServerSet,
     all_probes,
-    dns,
     endpoint_name,
     observe,
+    resolver_configuration,
     select_probes,
-    single_pod,
 )
 from ringfence.model.kinds import namespace_of
 from ringfence.model.objects import Manifest, Workload
 
-_SECOND_PATIENCE: Final = 2.5
-"""Seconds to wait for an answer that was expected and did not come: long enough for TCP to try three times."""
+_SECOND_SILENCE_TIMEOUT: Final = 2.5
+"""Seconds to wait again for an answer that was expected and did not come. Linux repeats a TCP SYN after 1 s (RFC 6298):
+even if the first one is lost, there is time for the second and its answer."""
 
 
 class Laboratory:
-    """A running laboratory. The process must be in a sandbox; everything ends with it, or with `close`."""
+    """A running laboratory. The process must be in a sandbox; the laboratory ends with the process, or with `close`."""
 
-    def __init__(self, cluster: Cluster, wishes: PlacementOptions, *, serve: bool = True) -> None:
-        """Build what `cluster`, which from now on belongs to the laboratory, describes.
+    def __init__(self, cluster: Cluster, options: PlacementOptions, *, serve: bool = True) -> None:
+        """Build what `cluster` describes. From now on the cluster belongs to the laboratory.
 
-        Without `serve` nothing answers but DNS, and ports are free for programs; probes open what they need.
+        Without `serve` only DNS answers, and ports are free for programs; probes open the servers that they need.
         """
         cluster.state.detach()  # pods that are applied from now on take part without an address, which they get here
         self.cluster = cluster
         self.loop = EventLoop()
         self.topology = Topology((), ())
-        self._guests: set[IPAddress] = set()
-        self._placement = Placement(cluster.state, wishes)
+        self._requested_hosts: set[IPAddress] = set()
+        self._placement = Placement(cluster.state, options)
         self._network = Network()
+        self._services: dict[str, NodeServices] = {}
         self._enforcements: dict[str, NodeEnforcement] = {}
-        self._serving = ServerSet(self.loop, self._network, serve=serve)
+        self._servers = ServerSet(self.loop, self._network, serve=serve)
         self._rebuild()
 
-    def apply(self, manifests: Iterable[Manifest]) -> None:
-        """Take objects in while the laboratory runs. Connections that are no longer allowed end.
+    @property
+    def refused(self) -> tuple[RefusedProgram, ...]:
+        """What the kernels of the nodes refused and therefore do not enforce."""
+        found: list[RefusedProgram] = []
+        for node in self.topology.nodes:
+            found += self._enforcements[node.name].refused
+        return tuple(found)
 
-        Raises InputError, with file and line, for objects that the API server would refuse; all others are taken in.
+    def apply(self, manifests: Iterable[Manifest]) -> None:
+        """Add or replace objects while the laboratory runs. Connections that are no longer allowed end.
+
+        Raises InputError, with file and line, for objects that the API server would refuse; all others are applied.
+        Raises KernelError if the kernel of a node refuses all of its policies.
         """
-        refusals = []
+        invalid = []
         for manifest in manifests:
             if isinstance(manifest.object, Workload):
-                self._placement.withdraw(_reference(manifest.object))
+                self._placement.remove_stand_in(_workload_reference(manifest.object))
             try:
                 self.cluster.upsert(manifest.object, manifest.origin)
             except InputError as error:
-                refusals.append(f"{manifest.origin.at()}: {error}")
+                invalid.append(f"{manifest.origin.at()}: {error}")
         self._rebuild()
-        if refusals:
-            raise InputError("\n".join(refusals))
+        if invalid:
+            raise InputError("\n".join(invalid))
 
     def delete(self, references: Iterable[Reference]) -> None:
-        """Let objects go while the laboratory runs.
+        """Remove objects while the laboratory runs.
 
-        Raises InputError for objects that are not there; all others are gone then.
+        Raises InputError for objects that do not exist; all others are removed.
         """
         missing = []
         for reference in references:
             if not self.cluster.state.has(reference):
                 missing.append(reference)
-            self._placement.withdraw(reference)
+            self._placement.remove_stand_in(reference)
             self.cluster.remove(reference.kind, reference.namespace, reference.name)
         self._rebuild()
         if missing:
-            raise InputError("\n".join(map(_not_there, missing)))
+            raise InputError("\n".join(map(_not_found, missing)))
 
-    def questions(self, source: str = "", destination: str = "", ports: tuple[LabPort, ...] = ()) -> list[Probe]:
-        """What to ask about a connection, written as for every command; without ends, about all of them.
+    def probes(self, source: str = "", destination: str = "", ports: tuple[LabPort, ...] = ()) -> list[Probe]:
+        """The probes between two endpoints, written as for every command; without endpoints, all probes.
 
-        An address that nobody has becomes a host outside the cluster. Raises EndpointError for what names nothing.
+        An address of no pod and no node becomes a host outside the cluster. Raises EndpointError for an endpoint that
+        names nothing, or nothing that can be probed.
         """
         if not source:
-            return all_probes(self.topology, ports, leave_out=self._placement.additions)
-        asked = select_probes(self.cluster.state, self.topology, self.cluster.namespace, source, destination, ports)
-        parties = {party for question in asked for party in (question.source, question.destination)}
-        guests = {party for party in parties if not isinstance(party, LabPod)} - set(self.topology.outside)
-        if guests:
-            self._guests |= guests
+            return all_probes(self.topology, ports, leave_out=self._placement.added_pods)
+        selected = select_probes(self._resolver(), source, destination, ports)
+        hosts: set[IPAddress] = set()
+        for probe in selected:
+            hosts.update(end for end in (probe.source, probe.destination) if not isinstance(end, LabPod))
+        missing = hosts.difference(self.topology.outside)
+        if missing:
+            self._requested_hosts |= missing
             self._rebuild()
-        return asked
+        return selected
 
-    def probe(self, questions: Sequence[Probe], progress: ProbeProgress = lambda sent: None) -> ProbeReport:
-        """Open every connection that is asked about, and compare with what the engine says.
+    def probe(self, probes: Sequence[Probe], progress: ProbeProgress = lambda sent: None) -> ProbeReport:
+        """Open every connection, and compare the result with what the engine says.
 
-        An answer is proof. Silence where an answer is expected is looked at a second time, and longer, before it
-        counts: a busy machine may be late.
+        An answer is proof. Where an answer is expected and does not come, the connection is tried once more, with a
+        longer wait: on a busy machine answers can be late.
         """
         expectations = Expectations(self.cluster.state)
-        expected = [expectations.allows(question) for question in questions]
-        with self._serving.answering(questions):
-            observed = observe(self.loop, [self._probe(question) for question in questions], SILENCE_TIMEOUT, progress)
-            late = [i for i in range(len(questions)) if expected[i] and not observed[i]]
-            again = observe(self.loop, [self._probe(questions[i]) for i in late], _SECOND_PATIENCE)
-        for i, reached in zip(late, again, strict=True):
-            observed[i] = reached
-        both = len({question.destination_address.version for question in questions}) > 1
-        return ProbeReport(
-            tuple(
-                ProbeResult(
-                    endpoint_name(question.source),
-                    endpoint_name(question.destination),
-                    question.port.protocol,
-                    question.port.number,
-                    expected[i],
-                    observed[i],
-                    question.destination_address.version if both else None,
-                    () if expected[i] else expectations.denials(question),
-                )
-                for i, question in enumerate(questions)
+        expected = [expectations.allows(probe) for probe in probes]
+        with self._servers.answering(probes):
+            attempts = [self._attempt(probe) for probe in probes]
+            observed = observe(self.loop, attempts, SILENCE_TIMEOUT, progress)
+            silent = [i for i in range(len(probes)) if expected[i] and not observed[i]]
+            second = observe(self.loop, [attempts[i] for i in silent], _SECOND_SILENCE_TIMEOUT)
+        for i, answered in zip(silent, second, strict=True):
+            observed[i] = answered
+        has_both_families = len({probe.destination_address.version for probe in probes}) > 1
+        results = []
+        for i, probe in enumerate(probes):
+            result = ProbeResult(
+                source=endpoint_name(probe.source),
+                destination=endpoint_name(probe.destination),
+                protocol=probe.port.protocol,
+                port=probe.port.number,
+                expected=expected[i],
+                observed=observed[i],
+                family=probe.destination_address.version if has_both_families else None,
+                denied_by=() if expected[i] else expectations.denied_by(probe),
             )
-        )
+            results.append(result)
+        return ProbeReport(tuple(results), self.refused)
 
     def pod(self, text: str) -> LabPod:
         """The one pod that `text` names. Raises EndpointError if it is not exactly one."""
-        return single_pod(self.cluster.state, self.topology, self.cluster.namespace, text)
+        return self._resolver().pod(text)
 
     def resolver_configuration(self, pod: LabPod) -> str:
-        """The `/etc/resolv.conf` of a pod."""
-        return dns.resolver_configuration(self.topology.dns_address(), pod.namespace)
+        """The `/etc/resolv.conf` of a pod. Raises LaboratoryError if the cluster's DNS Service has no address."""
+        server = self.topology.dns_address()
+        if server is None:
+            raise LaboratoryError(
+                "the Service kube-system/kube-dns has neither an address nor pods: correct it, or delete it from the "
+                "input, so that the laboratory adds its own"
+            )
+        return resolver_configuration(server, pod.namespace)
 
     def status(self) -> LaboratoryStatus:
-        """What there is, for people to look at."""
+        """The contents of the laboratory, for people to read."""
+        nodes = [NodeSummary(node.name, _texts(node.addresses)) for node in self.topology.nodes]
+        pods = [PodSummary(pod.name, pod.node, _texts(pod.addresses), _texts(pod.ports)) for pod in self.topology.pods]
+        services = [
+            ServiceSummary(service.name, _texts(service.addresses), _texts(port.port for port in service.ports))
+            for service in self.topology.services
+        ]
         policies = self.cluster.state.network_policies.all_policies()
         return LaboratoryStatus(
-            tuple(NodeSummary(node.name, _texts(node.addresses)) for node in self.topology.nodes),
-            tuple(
-                PodSummary(pod.name, pod.node, _texts(pod.addresses), _texts(pod.ports)) for pod in self.topology.pods
-            ),
-            tuple(
-                ServiceSummary(one.name, _texts(one.addresses), _texts(port.port for port in one.ports))
-                for one in self.topology.services
-            ),
-            _texts(self.topology.outside),
-            tuple(f"{policy.namespace}/{policy.name}" for policy in policies),
+            nodes=tuple(nodes),
+            pods=tuple(pods),
+            services=tuple(services),
+            outside=_texts(self.topology.outside),
+            policies=tuple(f"{policy.namespace}/{policy.name}" for policy in policies),
+            refused=self.refused,
         )
 
     def network_of(self, pod: LabPod) -> int:
         """The network namespace in which a pod's programs run."""
         return self._network.pod(pod)
 
-    def tend(self) -> None:
-        """To be called now and then: keep the kernel to what the cluster says."""
+    def maintain(self) -> None:
+        """Keep the kernel rules in sync with the policies; to be called about once a second."""
         for enforcement in self._enforcements.values():
-            enforcement.tend()
+            enforcement.maintain()
 
     def close(self) -> None:
-        """Let everything go."""
-        self._serving.close()
+        """Release everything."""
+        self._servers.close()
         for enforcement in self._enforcements.values():
             enforcement.close()
         self._network.close()
         self.loop.close()
 
     def _rebuild(self) -> None:
-        """Bring everything to what the cluster says now: policies before anybody answers."""
-        self._placement.settle()
-        topology = plan_topology(self.cluster.state, self._guests)
-        self._serving.leave(topology)
-        self._network.become(topology)
-        for node in topology.nodes:
-            with linux.in_network_namespace(self._network.node(node.name)):
-                services.translate(topology)
-                if node.name not in self._enforcements:
-                    self._enforcements[node.name] = NodeEnforcement(node.name, self.cluster.state)
-            self._enforcements[node.name].enforce()
-        self._serving.become(topology)
-        self.topology = topology
+        """Change everything to what the cluster says now.
 
-    def _probe(self, question: Probe) -> Attempt:
-        source = question.source
+        Policies are enforced before new servers answer. A node that refuses its policies does not keep the others from
+        enforcing theirs.
+        """
+        self._placement.complete()
+        topology = plan_topology(self.cluster.state, self._requested_hosts)
+        self._servers.close_missing(topology)
+        self._network.apply(topology)
+        ruleset = service_ruleset(topology)
+        errors: list[KernelError] = []
+        for node in topology.nodes:
+            self._add_node(node.name)
+            self._services[node.name].apply(ruleset)
+            try:
+                self._enforcements[node.name].enforce()
+            except KernelError as error:
+                errors.append(error)
+        self._servers.open_missing(topology)
+        self.topology = topology
+        if errors:
+            raise errors[0]
+
+    def _add_node(self, name: str) -> None:
+        if name in self._enforcements:
+            return
+        namespace = self._network.node(name)
+        self._services[name] = NodeServices(namespace)
+        with in_network_namespace(namespace):
+            self._enforcements[name] = NodeEnforcement(name, self.cluster.state)
+
+    def _resolver(self) -> EndpointResolver:
+        return EndpointResolver(self.cluster.state, self.topology, self.cluster.namespace)
+
+    def _attempt(self, probe: Probe) -> Attempt:
+        source = probe.source
         if isinstance(source, LabPod):
-            return Attempt(self._network.pod(source), question.destination_address, question.port)
-        return Attempt(self._network.outside, question.destination_address, question.port, source)
+            return Attempt(self._network.pod(source), probe.destination_address, probe.port)
+        return Attempt(self._network.outside, probe.destination_address, probe.port, source)
 
 
 def _texts(values: Iterable[object]) -> tuple[str, ...]:
     return tuple(map(str, values))
 
 
-def _reference(workload: Workload) -> Reference:
+def _workload_reference(workload: Workload) -> Reference:
     return Reference(namespace_of(workload), workload.kind, workload.metadata.name)
 
 
-def _not_there(reference: Reference) -> str:
+def _not_found(reference: Reference) -> str:
     place = f" in namespace {reference.namespace}" if reference.namespace else ""
     return f"there is no {reference.kind} {reference.name}{place}: ringfence lab status lists what there is"

@@ -6,7 +6,8 @@ from tests.semantics.objects import Object, block, node, pod, policy, sends
 from ringfence.cluster import Cluster
 from ringfence.engine.population.pods import Reference
 from ringfence.errors import LaboratoryError
-from ringfence.lab.network.placement import Placement, PlacementOptions, carried
+from ringfence.lab.network.object_addresses import pod_addresses
+from ringfence.lab.network.placement import Placement, PlacementOptions
 from ringfence.lab.network.planning import plan_topology
 from ringfence.lab.network.topology import LabPort, Topology
 from ringfence.sets.addresses import FAMILIES, Family
@@ -19,7 +20,7 @@ def settled(*objects: Object, wishes: PlacementOptions = USUAL) -> tuple[Cluster
     for obj in objects:
         cluster.upsert(obj)
     placement = Placement(cluster.state, wishes)
-    placement.settle()
+    placement.complete()
     return cluster, placement
 
 
@@ -105,9 +106,9 @@ def test_a_workload_whose_name_a_pod_has_gives_way() -> None:
 def test_a_changed_workload_changes_the_pod_that_stands_for_it() -> None:
     cluster, placement = settled(deployment("x/web", app="web"))
     before = addresses(plan_topology(cluster.state), "x/web")
-    placement.withdraw(Reference("x", "Deployment", "web"))
+    placement.remove_stand_in(Reference("x", "Deployment", "web"))
     cluster.upsert(deployment("x/web", app="shop"))
-    placement.settle()
+    placement.complete()
     (member,) = [member for member in cluster.state.members() if member.namespace == "x"]
     assert member.labels == {"app": "shop"}
     assert addresses(plan_topology(cluster.state), "x/web") == before
@@ -119,7 +120,7 @@ def test_nobody_moves_without_need() -> None:
     cluster.upsert(pod("x/a"))
     cluster.upsert(pod("x/c", {"app": "changed"}))
     cluster.remove("Pod", "x", "b")
-    placement.settle()
+    placement.complete()
     assert addresses(plan_topology(cluster.state), "x/c") == before
 
 
@@ -127,7 +128,7 @@ def test_who_was_given_an_address_gives_way_to_who_carries_it() -> None:
     cluster, placement = settled(pod("x/a"))
     (given,) = addresses(plan_topology(cluster.state), "x/a")
     cluster.upsert(pod("x/b", addresses=[given]))
-    placement.settle()
+    placement.complete()
     topology = plan_topology(cluster.state)
     assert addresses(topology, "x/b") == [given]
     assert addresses(topology, "x/a") != [given]
@@ -148,12 +149,12 @@ def test_who_was_given_an_address_gives_way_to_who_carries_it() -> None:
         ),
         pytest.param(
             [pod("x/a", addresses=["127.0.0.1"])],
-            "pod x/a has the address 127.0.0.1, which no host can have",
+            "pod x/a has the address 127.0.0.1, which a host cannot have",
             id="an address of no host",
         ),
         pytest.param(
             [node("n", "10.0.0.1"), pod("x/a", hostNetwork=True, nodeName="n", addresses=["10.0.0.2"])],
-            "pod x/a reports 10.0.0.2 as its host's address, which n has not",
+            "pod x/a is on the host network and reports the address 10.0.0.2, which node n does not have",
             id="a pod and its node that contradict each other",
         ),
     ],
@@ -225,14 +226,14 @@ def test_services_that_need_no_address() -> None:
 def test_somebody_answers_dns() -> None:
     cluster, placement = settled(pod("x/a"))
     assert plan_topology(cluster.state).dns == ("kube-system/dns",)
-    assert placement.additions == ("kube-system/dns",)
+    assert placement.added_pods == ("kube-system/dns",)
 
 
 def test_a_cluster_that_brings_its_own_dns_keeps_it() -> None:
     own = pod("kube-system/coredns-1", {"k8s-app": "kube-dns"})
     cluster, placement = settled(own, service("kube-system/kube-dns", {"k8s-app": "kube-dns"}))
     assert plan_topology(cluster.state).dns == ("kube-system/coredns-1",)
-    assert placement.additions == ()
+    assert placement.added_pods == ()
 
 
 def test_hosts_outside_answer_on_the_ports_that_rules_name() -> None:
@@ -246,5 +247,5 @@ def test_what_is_settled_is_what_the_engine_judges() -> None:
     cluster, _ = settled(pod("x/a"), pod("x/b"))
     topology = plan_topology(cluster.state)
     for member in cluster.state.members():
-        assert carried(member) == topology.pod_by_name[str(member)].addresses
+        assert pod_addresses(member) == topology.pod_by_name[str(member)].addresses
         assert member.node

@@ -46,7 +46,7 @@ class Bench:
         self.topology = topology
         self.loop = EventLoop()
         self.network = Network()
-        self.network.become(topology)
+        self.network.apply(topology)
         self.servers: list[Server] = []
         self.serve()
 
@@ -146,7 +146,7 @@ def test_a_network_becomes_another_one() -> None:
         for server in bench.servers:
             server.close()
         bench.topology = Topology((*before.nodes, node), (stays, moved, comes))
-        bench.network.become(bench.topology)
+        bench.network.apply(bench.topology)
         bench.serve()
         here = bench.network.pod(stays)
         return (
@@ -166,13 +166,13 @@ def test_nodes_and_hosts_outside_may_get_other_addresses() -> None:
         found = []
         for number in (7, 8):
             nodes = [msgspec.structs.replace(node, addresses=()) for node in before.nodes]
-            bench.network.become(msgspec.structs.replace(before, nodes=tuple(nodes), outside=()))
+            bench.network.apply(msgspec.structs.replace(before, nodes=tuple(nodes), outside=()))
             nodes = [
                 msgspec.structs.replace(node, addresses=(ip_address(f"172.19.{number}.{i}"),))
                 for i, node in enumerate(nodes)
             ]
             host = ip_address(f"198.51.100.{number}")
-            bench.network.become(msgspec.structs.replace(before, nodes=tuple(nodes), outside=(host,)))
+            bench.network.apply(msgspec.structs.replace(before, nodes=tuple(nodes), outside=(host,)))
             inward = Attempt(bench.network.outside, before.pods[0].addresses[0], LabPort(80), host)
             from_node = Attempt(bench.network.node("node-1"), before.pods[0].addresses[0], LabPort(80))
             found.append(bench.observe([*(probe for _, _, probe in bench.all_probes()), inward, from_node]))
@@ -206,7 +206,7 @@ def test_a_server_tells_who_it_is(said: bytes, response: bytes) -> None:
             connection.sendall(said)
             received = b""
             while True:
-                bench.loop.turn(0.1)
+                bench.loop.run_once(0.1)
                 more = connection.recv(4096)
                 if not more:
                     return received

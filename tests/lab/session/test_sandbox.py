@@ -32,7 +32,7 @@ def test_a_limit_that_is_reached_is_told() -> None:
             sandbox.enter_sandbox()
         return str(caught.value)
 
-    assert "see user.max_user_namespaces and user.max_net_namespaces (sysctl)" in in_sandbox(message, rootless=True)
+    assert "raise user.max_user_namespaces and user.max_net_namespaces (sysctl)" in in_sandbox(message, rootless=True)
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,24 @@
-"""The laboratory's network: namespaces, links and addresses, planned from the objects of a cluster."""
+"""The laboratory's network: namespaces, links, addresses and Service translation, planned from a cluster's objects.
 
-from ringfence.lab.network.linux import MountFlag, NamespaceKind
+linux  <-  namespaces
+topology  <-  addressing  <-  object_addresses  <-  address_check, planning  <-  placement
+topology  <-  service_translation, namespaces
+"""
+
+from ringfence.lab.network.linux import (
+    MountFlag,
+    NamespaceKind,
+    enter_namespace,
+    in_network_namespace,
+    mount,
+    unmount,
+    unshare,
+)
 from ringfence.lab.network.namespaces import Network
-from ringfence.lab.network.placement import Placement, PlacementOptions, node_addresses
+from ringfence.lab.network.object_addresses import node_addresses
+from ringfence.lab.network.placement import Placement, PlacementOptions
 from ringfence.lab.network.planning import plan_topology
+from ringfence.lab.network.service_translation import NodeServices, service_ruleset
 from ringfence.lab.network.topology import CLUSTER_DOMAIN, IPAddress, LabPod, LabPort, LabService, Topology
 
 __all__ = [
@@ -15,9 +30,16 @@ __all__ = [
     "MountFlag",
     "NamespaceKind",
     "Network",
+    "NodeServices",
     "Placement",
     "PlacementOptions",
     "Topology",
+    "enter_namespace",
+    "in_network_namespace",
+    "mount",
     "node_addresses",
     "plan_topology",
+    "service_ruleset",
+    "unmount",
+    "unshare",
 ]

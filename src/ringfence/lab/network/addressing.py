@@ -1,8 +1,8 @@
-"""Which addresses to give out, and which to use as hosts outside the cluster.
+"""Addresses: which ones pods, Services and nodes get, and which ones stand for the world outside the cluster.
 
-Both answers depend on how the ipBlocks of the policies divide the address space. Pods get addresses of a range in which
-policies mean what they mean for a pod whose address is not known; so `lab run` finds what `can` says of the same
-manifests. Outside, one host stands for all the addresses that no ipBlock tells apart.
+Both depend on how the ipBlocks of the policies divide the address space. Pods get addresses of a range about which the
+policies say the same as about a pod without a known address, so that `lab run` finds what `can` says about the same
+manifests. Outside the cluster, one host stands for all addresses that lie in exactly the same ipBlocks.
 """
 
 from collections.abc import Iterable, Iterator
@@ -13,13 +13,16 @@ from typing import Final
 
 from ringfence.engine.population import Block
 from ringfence.engine.state import State
+from ringfence.errors import LaboratoryError
 from ringfence.lab.network.topology import IPAddress
 from ringfence.sets.addresses import ALL_ADDRESSES, Addresses, Family
 from ringfence.sets.partitions import Partition, changed_within
 
 IPNetwork = IPv4Network | IPv6Network
 
-RANGES: Final[dict[Family, dict[str, tuple[str, ...]]]] = {
+# The first candidates are those that kind uses. The others are for clusters whose policies name those: more private
+# ranges, then shared (RFC 6598), benchmarking (RFC 2544) and documentation (RFC 9637) addresses.
+ADDRESS_RANGES: Final[dict[Family, dict[str, tuple[str, ...]]]] = {
     Family.IPV4: {
         "pods": ("10.244.0.0/16", "10.245.0.0/16", "172.30.0.0/16", "100.64.0.0/16", "198.18.0.0/16"),
         "services": ("10.96.0.0/16", "10.97.0.0/16", "172.31.0.0/16", "100.65.0.0/16", "198.19.0.0/17"),
@@ -31,37 +34,45 @@ RANGES: Final[dict[Family, dict[str, tuple[str, ...]]]] = {
         "nodes": ("fd00:172:18::/64", "fd00:172:19::/64", "fc00:172:18::/64", "3fff:172:18::/64"),
     },
 }
-"""Ranges to give addresses from, the usual ones of clusters first."""
+"""The ranges to choose from, by family and use, in the order of preference."""
 
+# "This network", loopback, link-local, multicast and reserved addresses: the kernel does not accept them on an
+# interface, or does not route them.
 _UNUSABLE: Final = Addresses.of(
     *map(ip_network, ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3", "::/16", "fe80::/10", "ff00::/8"))
 )
-_ELSEWHERE: Final = ("203.0.113.10", "2001:db8::10")
-"""Addresses for documentation (RFC 5737, RFC 3849): they stand for the rest of the world where they can."""
+_DOCUMENTATION_HOSTS: Final = ("203.0.113.10", "2001:db8::10")
+"""Addresses for documentation (RFC 5737, RFC 3849): they stand for the rest of the world wherever possible."""
 
 
 class AddressPool:
-    """Addresses of one range, handed out from its second one on; those that are taken are left out."""
+    """The addresses of one range, from its second one on, except those that are taken."""
 
     def __init__(self, candidates: Iterable[str], blocks: Iterable[Block], taken: set[IPAddress]) -> None:
+        """The range is chosen by `choose_range`; `taken` is shared between pools, which add to it what they give."""
         self._network = choose_range(candidates, blocks)
         self._taken = taken
         self._next = 1
 
     def take(self) -> IPAddress:
-        """The next free address."""
-        while (address := self._network[self._next]) in self._taken:
+        """The next free address. Raises LaboratoryError if there is none left."""
+        while self._next < self._network.num_addresses:
+            address = self._network[self._next]
             self._next += 1
-        self._taken.add(address)
-        return address
+            if address not in self._taken:
+                self._taken.add(address)
+                return address
+        raise LaboratoryError(f"all addresses of {self._network} are taken: the laboratory is too large")
 
 
 def choose_range(candidates: Iterable[str], blocks: Iterable[Block]) -> IPNetwork:
     """The first candidate that every ipBlock treats as it treats a pod without a known address; else the first."""
     networks = [ip_network(candidate) for candidate in candidates]
-    divisions = list(blocks)
-    fitting = (network for network in networks if all(_is_unremarkable(network, block) for block in divisions))
-    return next(fitting, networks[0])
+    all_blocks = list(blocks)
+    for network in networks:
+        if all(_treats_as_unknown(network, block) for block in all_blocks):
+            return network
+    return networks[0]
 
 
 def is_usable(address: IPAddress) -> bool:
@@ -75,21 +86,28 @@ def blocks_of(state: State) -> list[Block]:
 
 
 def outside_hosts(blocks: Iterable[Block], taken: Iterable[IPAddress], families: Iterable[Family]) -> list[IPAddress]:
-    """One address for every way in which `blocks` tell addresses apart, but for those that are `taken`.
+    """One address for each way in which `blocks` distinguish addresses, of each family, except those that are `taken`.
 
-    None at all if there are no blocks: nothing then treats an address outside in a way of its own.
+    Without blocks there is none: no policy then treats an address outside the cluster in a way of its own.
     """
-    inhabited = reduce(or_, (Addresses.of(ip_network(address)) for address in taken), _UNUSABLE)
-    divided: Partition[Addresses, frozenset[Block]] = [(ALL_ADDRESSES - inhabited, frozenset())]
+    excluded = reduce(or_, (Addresses.of(ip_network(address)) for address in taken), _UNUSABLE)
+    cells: Partition[Addresses, frozenset[Block]] = [(ALL_ADDRESSES - excluded, frozenset())]
     for block in dict.fromkeys(blocks):
-        divided = changed_within(divided, block.addresses, frozenset((block,)).union)
-    if len(divided) == 1 and not divided[0][1]:
+        cells = changed_within(cells, block.addresses, frozenset((block,)).union)
+    if len(cells) == 1 and not cells[0][1]:
         return []
-    return [host for family in families for cell, _ in divided for host in _representative(cell, family)]
+    hosts: list[IPAddress] = []
+    for family in families:
+        for cell, _ in cells:
+            hosts += _representative(cell, family)
+    return hosts
 
 
-def _is_unremarkable(network: IPNetwork, block: Block) -> bool:
-    """Whether all of a network is in a block that means pods whatever their address, and none of it in any other."""
+def _treats_as_unknown(network: IPNetwork, block: Block) -> bool:
+    """Whether a block treats all of a network as it treats a pod without a known address.
+
+    A block of all addresses, less its exceptions, matches such a pod; every other block does not.
+    """
     if not block.addresses.ranges(Family(network.version)):
         return True
     whole = Addresses.of(network)
@@ -98,13 +116,14 @@ def _is_unremarkable(network: IPNetwork, block: Block) -> bool:
 
 
 def _representative(cell: Addresses, family: Family) -> Iterator[IPAddress]:
-    """The address that stands for a cell, if it has any of this family: not the first one of a subnet, if possible."""
-    ranges = cell.ranges(family)
-    for elsewhere in map(ip_address, _ELSEWHERE):
-        if elsewhere.version == family and cell.contains(family, int(elsewhere)):
-            yield elsewhere
+    """The address that stands for a cell, if the cell has any of this family."""
+    for host in map(ip_address, _DOCUMENTATION_HOSTS):
+        if host.version == family and cell.contains(family, int(host)):
+            yield host
             return
+    ranges = cell.ranges(family)
     if ranges:
         low, high = ranges[0]
+        # The first address of a subnet is its network address, which readers would take for a mistake.
         number = low + 1 if high - low >= 2 else low
         yield ip_address(number.to_bytes(4 if family is Family.IPV4 else 16, "big"))

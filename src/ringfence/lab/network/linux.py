@@ -1,6 +1,6 @@
-"""The system calls that Python 3.11 does not offer. Each raises OSError when the kernel refuses.
+"""Namespaces and mounts: system calls that Python 3.11 does not offer. Each raises OSError when the kernel refuses.
 
-Sources: unshare(2), setns(2), mount(2), umount(2).
+Sources: unshare(2), setns(2), mount(2), umount(2), namespaces(7).
 """
 
 import ctypes
@@ -15,7 +15,7 @@ _MNT_DETACH: Final = 2
 
 
 class NamespaceKind(IntFlag):
-    """Kinds of namespaces: the CLONE_ flags of `<linux/sched.h>`."""
+    """Kinds of namespaces: the `CLONE_NEW*` flags of `<linux/sched.h>`."""
 
     MOUNT = 0x00020000
     USER = 0x10000000
@@ -24,7 +24,7 @@ class NamespaceKind(IntFlag):
 
 
 class MountFlag(IntFlag):
-    """Flags of mount(2)."""
+    """Flags of mount(2): `MS_*` of `<linux/mount.h>`."""
 
     BIND = 4096
     RECURSIVE = 16384
@@ -37,31 +37,35 @@ def unshare(kinds: NamespaceKind) -> None:
 
 
 def enter_namespace(namespace: int, kind: NamespaceKind) -> None:
-    """Move the calling thread into the namespace behind a file descriptor."""
+    """Move the calling thread into the namespace of a file descriptor; for PROCESS, only its future children."""
     _check(_libc.setns(namespace, int(kind)))
 
 
 @contextmanager
 def returning_to_network_namespace() -> Iterator[None]:
-    """Come back to the present network namespace afterwards."""
-    home = open_network_namespace()
+    """Return to the present network namespace afterwards."""
+    present = open_network_namespace()
     try:
         yield
     finally:
-        enter_namespace(home, NamespaceKind.NETWORK)
-        os.close(home)
+        enter_namespace(present, NamespaceKind.NETWORK)
+        os.close(present)
 
 
 @contextmanager
-def in_network_namespace(network: int) -> Iterator[None]:
-    """Be in a network namespace for a while: sockets opened meanwhile belong to it for as long as they live."""
+def in_network_namespace(namespace: int) -> Iterator[None]:
+    """Work in the network namespace of a file descriptor.
+
+    A socket belongs for good to the namespace in which it was opened, so one thread can serve sockets of all of them.
+    """
     with returning_to_network_namespace():
-        enter_namespace(network, NamespaceKind.NETWORK)
+        enter_namespace(namespace, NamespaceKind.NETWORK)
         yield
 
 
 def open_network_namespace() -> int:
-    """A file descriptor that holds the calling thread's network namespace open."""
+    """A file descriptor that keeps the calling thread's network namespace alive."""
+    # Network namespaces belong to threads: /proc/self would show that of the main thread.
     return os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
 
 
@@ -72,7 +76,7 @@ def mount(source: str, target: str, filesystem: str | None, flags: MountFlag) ->
 
 
 def unmount(target: str) -> None:
-    """Take away what was mounted last over a folder; what is still used of it stays where it is used."""
+    """Detach what was mounted last over a folder; files in it that are still in use stay usable."""
     _check(_libc.umount2(os.fsencode(target), _MNT_DETACH))
 
 

@@ -106,7 +106,7 @@ class Network:
         self._pods: dict[str, tuple[NetworkStack, int]] = {}
         self._topology = Topology((), ())
 
-    def become(self, topology: Topology) -> None:
+    def apply(self, topology: Topology) -> None:
         """Add, remove and change what differs from the present topology. What stays is not touched.
 
         Raises LaboratoryError if the kernel refuses: an address that cannot be used, or a limit that is reached.

@@ -1,4 +1,4 @@
-"""From a settled cluster to the plan of its network."""
+"""From a cluster in which placement has filled in everything to the topology of its network."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -9,7 +9,13 @@ from ringfence.analysis.services import backends, selected_members
 from ringfence.engine.population import Member
 from ringfence.engine.state import State
 from ringfence.errors import EndpointError
-from ringfence.lab.network import addressing, placement
+from ringfence.lab.network.addressing import blocks_of, outside_hosts
+from ringfence.lab.network.object_addresses import (
+    addresses_in_use,
+    cluster_addresses,
+    node_addresses,
+    pod_addresses,
+)
 from ringfence.lab.network.topology import (
     DNS_SERVICE,
     IPAddress,
@@ -21,59 +27,58 @@ from ringfence.lab.network.topology import (
     LabServicePort,
     Topology,
 )
-from ringfence.model import objects
 from ringfence.model.kinds import namespace_of
+from ringfence.model.objects import Service, ServicePort
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import FAMILIES, Addresses, address_text
 from ringfence.sets.traffic import ALL_PORTS, ALL_TRAFFIC, PROTOCOLS
 
-WEB: Final = LabPort(80)
-"""Where hosts outside are reached if no rule says which of their ports count."""
+_DEFAULT_OUTSIDE_PORT: Final = LabPort(80)
+"""The port of hosts outside the cluster if no rule names one of theirs."""
 
 
-def plan_topology(state: State, guests: Iterable[IPAddress] = ()) -> Topology:
-    """The network of a cluster in which nothing is open any more (`placement`).
+def plan_topology(state: State, requested_hosts: Iterable[IPAddress] = ()) -> Topology:
+    """The topology of a cluster after `Placement.complete`.
 
-    `guests` are hosts outside that nobody mentions but somebody wants to probe.
+    `requested_hosts` are addresses outside the cluster that are built although no policy distinguishes them.
     """
     members = sorted(state.members(), key=lambda member: member.reference)
+    services = [(service, _service_ports(state, service)) for _, service in sorted(state.services.items())]
+    ports_by_address = _backend_ports(ports for _, ports in services)
     namespace, dns = DNS_SERVICE.split("/")
-    families = [family for family in FAMILIES if any(family in member.families for member in members)]
-    services = [(service, _ports(state, service)) for _, service in sorted(state.services.items())]
-    targets = _targets(ports for _, ports in services)
-    inhabited = placement.addresses_in_use(state)
-    mentioned = addressing.outside_hosts(addressing.blocks_of(state), inhabited, families)
     return Topology(
-        tuple(LabNode(name, placement.node_addresses(node)) for name, node in sorted(state.nodes.items())),
-        tuple(_pod(member, targets) for member in members),
-        tuple(_service(state, service, ports) for service, ports in services),
-        tuple(dict.fromkeys([*mentioned, *(guest for guest in guests if guest not in inhabited)])),
-        tuple(sorted(set(_outside_ports(state)))) or (WEB,),
-        tuple(map(str, selected_members(state, state.services[namespace, dns]))),
+        nodes=tuple(LabNode(name, node_addresses(node)) for name, node in sorted(state.nodes.items())),
+        pods=tuple(_pod(member, ports_by_address) for member in members),
+        services=tuple(_service(state, service, ports) for service, ports in services),
+        outside=_outside(state, members, requested_hosts),
+        outside_ports=tuple(sorted(set(_outside_ports(state)))) or (_DEFAULT_OUTSIDE_PORT,),
+        dns=tuple(map(str, selected_members(state, state.services[namespace, dns]))),
     )
 
 
-def _pod(member: Member, targets: dict[IPAddress, set[LabPort]]) -> LabPod:
-    """A pod answers on the ports that it declares, and on those to which Services lead."""
-    addresses = placement.carried(member)
-    declared = {LabPort(number, protocol) for protocol, number in member.container_ports}
-    led_to = (targets.get(ip, set()) for ip in addresses if not member.host_network)
-    ports = declared.union(*led_to)
+def _pod(member: Member, ports_by_address: dict[IPAddress, set[LabPort]]) -> LabPod:
+    """A pod answers on the ports that it declares, and on those to which Services send connections."""
+    addresses = pod_addresses(member)
+    ports = {LabPort(number, protocol) for protocol, number in member.container_ports}
+    # A pod on the host network shares its address with others of its node: the Service may mean one of those.
+    if not member.host_network:
+        for ip in addresses:
+            ports |= ports_by_address.get(ip, set())
     return LabPod(str(member), member.node, addresses, tuple(sorted(ports)), member.host_network)
 
 
-def _service(state: State, service: objects.Service, ports: tuple[LabServicePort, ...]) -> LabService:
+def _service(state: State, service: Service, ports: tuple[LabServicePort, ...]) -> LabService:
     return LabService(
         f"{namespace_of(service)}/{service.metadata.name}",
-        placement.cluster_addresses(service),
+        cluster_addresses(service),
         ports,
         tuple(map(str, selected_members(state, service))),
         service.spec.external_name if service.spec.type == "ExternalName" else "",
     )
 
 
-def _ports(state: State, service: objects.Service) -> tuple[LabServicePort, ...]:
-    if not placement.cluster_addresses(service):
+def _service_ports(state: State, service: Service) -> tuple[LabServicePort, ...]:
+    if not cluster_addresses(service):
         return ()
     return tuple(
         LabServicePort(port.name, LabPort(port.port, port.protocol), tuple(_backends(state, service, port)))
@@ -81,42 +86,52 @@ def _ports(state: State, service: objects.Service) -> tuple[LabServicePort, ...]
     )
 
 
-def _backends(state: State, service: objects.Service, port: objects.ServicePort) -> Iterator[LabBackend]:
+def _backends(state: State, service: Service, port: ServicePort) -> Iterator[LabBackend]:
     try:
         found = backends(state, service, port.protocol, port.port)
     except EndpointError:  # nothing stands behind it: connections to it fail, as they do in a cluster
         return
     for backend in found:
-        for ip in _addresses(backend.end):
+        for ip in _backend_addresses(backend.end):
             yield LabBackend(ip, backend.port or port.port)
 
 
-def _addresses(end: Member | Addresses) -> Iterator[IPAddress]:
-    """The addresses of a pod; of an end outside the cluster, which a slice always names by single addresses."""
+def _backend_addresses(end: Member | Addresses) -> Iterator[IPAddress]:
+    """The addresses of a pod, or the single addresses outside the cluster that an EndpointSlice names."""
     if isinstance(end, Member):
-        yield from placement.carried(end)
+        yield from pod_addresses(end)
         return
     for family in FAMILIES:
         for low, _ in end.ranges(family):
             yield ip_address(address_text(family, low))
 
 
-def _targets(services: Iterable[tuple[LabServicePort, ...]]) -> dict[IPAddress, set[LabPort]]:
-    """The ports of each address to which some Service leads."""
-    targets: defaultdict[IPAddress, set[LabPort]] = defaultdict(set)
+def _backend_ports(services: Iterable[tuple[LabServicePort, ...]]) -> dict[IPAddress, set[LabPort]]:
+    """The ports of each address to which a Service sends connections."""
+    ports_by_address: defaultdict[IPAddress, set[LabPort]] = defaultdict(set)
     for ports in services:
         for service_port in ports:
             for backend in service_port.backends:
-                targets[backend.address].add(LabPort(backend.port, service_port.port.protocol))
-    return targets
+                ports_by_address[backend.address].add(LabPort(backend.port, service_port.port.protocol))
+    return ports_by_address
+
+
+def _outside(state: State, members: list[Member], requested_hosts: Iterable[IPAddress]) -> tuple[IPAddress, ...]:
+    """The hosts outside the cluster: those that policies distinguish, and the requested ones."""
+    families = [family for family in FAMILIES if any(family in member.families for member in members)]
+    inside = addresses_in_use(state)
+    distinguished = outside_hosts(blocks_of(state), inside, families)
+    requested = [host for host in requested_hosts if host not in inside]
+    return tuple(dict.fromkeys([*distinguished, *requested]))
 
 
 def _outside_ports(state: State) -> Iterator[LabPort]:
-    """The ports that egress rules with ipBlocks name: what they are about at hosts outside."""
+    """The first port of each range that egress rules with ipBlocks name: these rules are about hosts outside."""
     for policy in state.network_policies.all_policies():
         for rule in policy.rules.get(Direction.EGRESS, ()):
-            if rule.peers.block and rule.traffic != ALL_TRAFFIC:
-                for protocol in PROTOCOLS:
-                    for low, high in rule.traffic.ports(protocol):
-                        if (low, high) not in ALL_PORTS:
-                            yield LabPort(low, protocol)
+            if not rule.peers.block or rule.traffic == ALL_TRAFFIC:
+                continue
+            for protocol in PROTOCOLS:
+                for low, high in rule.traffic.ports(protocol):
+                    if (low, high) not in ALL_PORTS:
+                        yield LabPort(low, protocol)

@@ -1,8 +1,8 @@
 """Service translation: cluster addresses rewritten to pods on every node, as kube-proxy does.
 
-A table of its own, apart from the policies: their programs see connections after translation, as in a real cluster. One
-lookup finds the chain of a Service port, which picks one backend at random; a pod that reaches itself through its own
-Service is masqueraded, because it would otherwise answer itself directly.
+A table of its own, apart from the policies' table: their rules see connections after translation, as in a real cluster.
+A verdict map finds the chain of a Service port, and the chain picks one backend at random. A pod that reaches itself
+through its own Service is masqueraded: otherwise it would answer itself directly, not from the Service's address.
 
 Source: kube-proxy's nftables mode (KEP-3866).
 """
@@ -14,58 +14,78 @@ from collections.abc import Iterator
 from typing import Final
 
 from ringfence.errors import LaboratoryError
+from ringfence.lab.network.linux import in_network_namespace
 from ringfence.lab.network.topology import IPAddress, LabBackend, LabServicePort, Topology
 
 TABLE: Final = "inet ringfence-services"
 
 
-def translate(topology: Topology) -> None:
-    """Have the kernel translate all Services, in the calling thread's network namespace.
+class NodeServices:
+    """The Services in the kernel of one node."""
 
-    Raises LaboratoryError if nft is missing or refuses.
-    """
+    def __init__(self, namespace: int) -> None:
+        """`namespace` is the node's network namespace."""
+        self._namespace = namespace
+        self._loaded = ""
+
+    def apply(self, wanted: str) -> None:
+        """Have the kernel translate Services by a ruleset.
+
+        What is loaded already is not loaded again: starting nft takes longer than the rest of most changes to a
+        laboratory. Raises LaboratoryError if nft is missing or refuses.
+        """
+        if wanted != self._loaded:
+            with in_network_namespace(self._namespace):
+                _run_nft(wanted)
+            self._loaded = wanted
+
+
+def service_ruleset(topology: Topology) -> str:
+    """The table for all Services, as commands for nft that replace it in one transaction."""
+    return "\n".join(_commands(topology)) + "\n"
+
+
+def _run_nft(commands: str) -> None:
+    # Debian keeps /usr/sbin out of an ordinary user's PATH.
     nft = shutil.which("nft", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
     if nft is None:
         raise LaboratoryError(
             "the program nft is missing: install the package nftables "
             "(apt install nftables, dnf install nftables, apk add nftables)"
         )
-    done = subprocess.run([nft, "-f", "-"], input=ruleset(topology), capture_output=True, text=True, check=False)
+    done = subprocess.run([nft, "-f", "-"], input=commands, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise LaboratoryError(f"Services cannot be translated: nft says: {done.stderr.strip()}")
-
-
-def ruleset(topology: Topology) -> str:
-    """The table for all Services, as commands for nft that replace it in one transaction."""
-    return "\n".join(_commands(topology)) + "\n"
+        raise LaboratoryError(f"Services cannot be translated: nft: {done.stderr.strip()}")
 
 
 def _commands(topology: Topology) -> Iterator[str]:
+    # nft refuses to delete a table that does not exist, so it is added first.
     yield f"add table {TABLE}"
     yield f"delete table {TABLE}"
     yield f"add table {TABLE}"
     for version, family in _NFT_FAMILY.items():
         yield f"add map {TABLE} services{version} {{ type {family}_addr . inet_proto . inet_service : verdict; }}"
-        yield f"add set {TABLE} themselves{version} {{ type {family}_addr . {family}_addr; }}"
-    for number, (port, address) in enumerate(_translated(topology)):
-        backends = [backend for backend in port.backends if backend.address.version == address.version]
+        yield f"add set {TABLE} hairpin{version} {{ type {family}_addr . {family}_addr; }}"
+    # No name of an object gets into the ruleset: chains have numbers, so that a hostile name cannot add commands.
+    for number, (port, address, backends) in enumerate(_translated(topology)):
         yield f"add chain {TABLE} service{number}"
         yield f"add rule {TABLE} service{number} {_translation(port, backends)}"
         key = f"{address} . {port.port.protocol.lower()} . {port.port.number}"
         yield f"add element {TABLE} services{address.version} {{ {key} : goto service{number} }}"
     for pod in topology.networked_pods():
         for ip in pod.addresses:
-            yield f"add element {TABLE} themselves{ip.version} {{ {ip} . {ip} }}"
+            yield f"add element {TABLE} hairpin{ip.version} {{ {ip} . {ip} }}"
     yield from _hooks()
 
 
-def _translated(topology: Topology) -> Iterator[tuple[LabServicePort, IPAddress]]:
-    """Every port of every cluster address that has something behind it in its family."""
+def _translated(topology: Topology) -> Iterator[tuple[LabServicePort, IPAddress, list[LabBackend]]]:
+    """Every port of every cluster address, with its backends of that family, if there are any."""
     for service in topology.services:
         for address in service.addresses:
             for port in service.ports:
-                if any(backend.address.version == address.version for backend in port.backends):
-                    yield port, address
+                backends = [backend for backend in port.backends if backend.address.version == address.version]
+                if backends:
+                    yield port, address, backends
 
 
 def _translation(port: LabServicePort, backends: list[LabBackend]) -> str:
@@ -82,7 +102,7 @@ def _hooks() -> Iterator[str]:
             yield f"add rule {TABLE} {hook} {family} daddr . meta l4proto . th dport vmap @services{version}"
     yield f"add chain {TABLE} postrouting {{ type nat hook postrouting priority 100; }}"
     for version, family in _NFT_HEADER.items():
-        yield f"add rule {TABLE} postrouting {family} saddr . {family} daddr @themselves{version} masquerade"
+        yield f"add rule {TABLE} postrouting {family} saddr . {family} daddr @hairpin{version} masquerade"
 
 
 _NFT_FAMILY: Final = {4: "ipv4", 6: "ipv6"}

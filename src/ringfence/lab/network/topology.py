@@ -1,6 +1,6 @@
-"""The plan of a laboratory's network, as plain data: nodes, pods, hosts outside the cluster, Services and DNS.
+"""The topology of a laboratory as plain data: nodes, pods, hosts outside the cluster, Services and DNS.
 
-Everything that builds, serves, translates or probes reads this and nothing else of the cluster.
+Networks, servers, Service translation and probes are built from a topology alone; they do not read the cluster.
 """
 
 from collections.abc import Iterator
@@ -27,16 +27,16 @@ class LabPort(msgspec.Struct, frozen=True, order=True, cache_hash=True):
 
 
 class LabNode(msgspec.Struct, frozen=True):
-    """A node: a router in front of its pods."""
+    """A node: a router between its pods and the rest of the network."""
 
     name: str
     addresses: tuple[IPAddress, ...]
 
 
 class LabPod(msgspec.Struct, frozen=True):
-    """A pod: a network stack of its own behind a node, or the node's own if it is on the host network.
+    """A pod: a network namespace of its own behind a node, or the node's if it is on the host network.
 
-    `name` is `NAMESPACE/NAME`; `ports` are those on which something answers.
+    `name` is `NAMESPACE/NAME`; `ports` are those on which a server answers.
     """
 
     name: str
@@ -47,19 +47,19 @@ class LabPod(msgspec.Struct, frozen=True):
 
     @property
     def namespace(self) -> str:
-        """The Kubernetes namespace it lives in."""
+        """The Kubernetes namespace of the pod."""
         return self.name.partition("/")[0]
 
 
 class LabBackend(msgspec.Struct, frozen=True, order=True):
-    """Where a Service sends connections: an address and a port there."""
+    """An address and a port to which a Service sends connections."""
 
     address: IPAddress
     port: int
 
 
 class LabServicePort(msgspec.Struct, frozen=True):
-    """A port of a Service and what stands behind it; `name` is empty for the only port of a Service."""
+    """A port of a Service and its backends; `name` is empty for the only port of a Service."""
 
     name: str
     port: LabPort
@@ -67,9 +67,9 @@ class LabServicePort(msgspec.Struct, frozen=True):
 
 
 class LabService(msgspec.Struct, frozen=True):
-    """A Service: cluster addresses (none if headless) that nodes translate, and a name that DNS knows.
+    """A Service: cluster addresses that nodes translate (none if it is headless), and a DNS name.
 
-    `pods` are the pods that it selects; `external_name` is what an ExternalName Service stands for.
+    `pods` are the names of the pods that it selects; `external_name` is the target of an ExternalName Service.
     """
 
     name: str
@@ -82,8 +82,8 @@ class LabService(msgspec.Struct, frozen=True):
 class Topology(msgspec.Struct, frozen=True, dict=True):
     """A whole laboratory.
 
-    `outside` are hosts outside the cluster, and `outside_ports` the ports on which they answer; `dns` are the pods that
-    answer names.
+    `outside` are hosts outside the cluster and `outside_ports` the ports on which they answer; `dns` are the names of
+    the pods that answer DNS queries.
     """
 
     nodes: tuple[LabNode, ...]
@@ -108,11 +108,15 @@ class Topology(msgspec.Struct, frozen=True, dict=True):
         """The Services by `NAMESPACE/NAME`."""
         return {service.name: service for service in self.services}
 
-    def dns_address(self) -> IPAddress:
-        """Where pods ask for names: the first address of the DNS Service, or of a pod that answers them."""
-        service = self.service_by_name[DNS_SERVICE]
-        return (*service.addresses, *(ip for name in self.dns for ip in self.pod_by_name[name].addresses))[0]
+    def dns_address(self) -> IPAddress | None:
+        """The address to which pods send DNS queries: the first of the DNS Service, else of a pod that answers them.
+
+        None if the cluster brings a DNS Service of its own that has neither an address nor a pod.
+        """
+        of_service = self.service_by_name[DNS_SERVICE].addresses
+        of_pods = [ip for name in self.dns for ip in self.pod_by_name[name].addresses]
+        return next(iter((*of_service, *of_pods)), None)
 
     def networked_pods(self) -> Iterator[LabPod]:
-        """The pods with a network stack of their own: all but those on the host network."""
+        """The pods with a network namespace of their own: all but those on the host network."""
         return (pod for pod in self.pods if not pod.host_network)

@@ -1,4 +1,4 @@
-"""One loop that waits for all sockets of the laboratory at once, whatever namespace they are in."""
+"""The event loop: waits for all sockets of the laboratory at once, whatever namespace they are in."""
 
 import select
 from collections.abc import Callable
@@ -9,38 +9,38 @@ WRITABLE: Final = select.EPOLLOUT
 
 
 class Pollable(Protocol):
-    """What can be waited for."""
+    """An object with a file descriptor."""
 
     def fileno(self) -> int:
         """Its file descriptor."""
 
 
 class EventLoop:
-    """File descriptors and what to do when they are ready."""
+    """File descriptors and the functions to call when they are ready."""
 
     def __init__(self) -> None:
         self._poll = select.epoll()
-        self._ready: dict[int, Callable[[], None]] = {}
+        self._callbacks: dict[int, Callable[[], None]] = {}
 
-    def watch(self, pollable: Pollable, events: int, ready: Callable[[], None]) -> None:
-        """Call `ready` whenever one of `events` (or an error) is there."""
-        self._ready[pollable.fileno()] = ready
+    def watch(self, pollable: Pollable, events: int, callback: Callable[[], None]) -> None:
+        """Call `callback` whenever one of `events`, or an error, occurs."""
+        self._callbacks[pollable.fileno()] = callback
         self._poll.register(pollable.fileno(), events)
 
-    def forget(self, pollable: Pollable) -> None:
-        """Stop to watch; to be called before it is closed."""
-        del self._ready[pollable.fileno()]
+    def unwatch(self, pollable: Pollable) -> None:
+        """Stop watching; to be called before the descriptor is closed."""
+        del self._callbacks[pollable.fileno()]
         self._poll.unregister(pollable.fileno())
 
-    def turn(self, timeout: float | None = 0) -> int:
-        """Wait up to `timeout` seconds (None: for ever), handle what is ready and say how much it was."""
+    def run_once(self, timeout: float | None = 0) -> int:
+        """Wait up to `timeout` seconds (None: without limit) and handle what is ready; the number of events."""
         events = self._poll.poll(timeout)
         for descriptor, _ in events:
-            ready = self._ready.get(descriptor)
-            if ready:  # else an earlier event of this turn has closed it
-                ready()
+            callback = self._callbacks.get(descriptor)
+            if callback:  # else the callback of an earlier event has closed it
+                callback()
         return len(events)
 
     def close(self) -> None:
-        """Watch nothing any more."""
+        """Stop watching everything."""
         self._poll.close()

@@ -1,6 +1,8 @@
-"""From what somebody writes on a command line to questions: endpoints and ports, as every command understands them."""
+"""The probes that a user selects by endpoints and ports, written as for every other command."""
 
 from ipaddress import ip_address
+
+import msgspec
 
 from ringfence.analysis.endpoints import Endpoint, resolve
 from ringfence.analysis.services import Backend
@@ -13,63 +15,81 @@ from ringfence.lab.probing.probes import LabEndpoint, Probe, probes_between, und
 from ringfence.sets.addresses import FAMILIES, Addresses, address_text
 
 
-def select_probes(
-    state: State, topology: Topology, namespace: str, source: str, destination: str, ports: tuple[LabPort, ...]
-) -> list[Probe]:
-    """Every pod that `source` names to every pod that `destination` names, or addresses outside the cluster.
+class EndpointResolver(msgspec.Struct, frozen=True):
+    """Finds what endpoints mean in a laboratory; a name without a namespace means `default_namespace`."""
 
-    A Service means the pods and target ports behind it. Without `ports`, those are asked on which the destination
+    state: State
+    topology: Topology
+    default_namespace: str
+
+    def endpoints(self, text: str) -> list[LabEndpoint]:
+        """The pods that `text` names, or the address. Raises EndpointError if it names nothing that can be probed."""
+        return [self.endpoint(end, text) for end in self.resolve(text).ends]
+
+    def pod(self, text: str) -> LabPod:
+        """The one pod that `text` names. Raises EndpointError if it names several, or something else."""
+        endpoints = self.endpoints(text)
+        if len(endpoints) != 1 or not isinstance(endpoints[0], LabPod):
+            raise EndpointError(f"{text} does not name exactly one pod")
+        return endpoints[0]
+
+    def resolve(self, text: str) -> Endpoint:
+        """What `text` means to the engine. Raises EndpointError if it names nothing."""
+        return resolve(self.state, text, self.default_namespace)
+
+    def endpoint(self, end: End, text: str) -> LabEndpoint:
+        """What `end`, which `text` named, is in the laboratory. Raises EndpointError if it cannot be probed."""
+        if isinstance(end, Member):
+            return self.topology.pod_by_name[str(end)]
+        address = _single_address(end)
+        if address is None:
+            raise EndpointError(f"{text} is more than one address: name a single one")
+        for name, node in self.state.nodes.items():
+            if address in node_addresses(node):
+                raise EndpointError(f"{text} is node {name}: name a pod, or an address outside the cluster")
+        return address
+
+
+def select_probes(
+    resolver: EndpointResolver, source: str, destination: str, ports: tuple[LabPort, ...] = ()
+) -> list[Probe]:
+    """The probes from each endpoint that `source` names to each that `destination` names.
+
+    A Service means the pods and target ports behind it. Without `ports`, those are probed on which the destination
     answers, and one port more. Raises EndpointError for what names nothing, or nothing that can be probed.
     """
-    sources = [_party(state, topology, end, source) for end in resolve(state, source, namespace).ends]
-    endpoint = resolve(state, destination, namespace)
-    found = (
-        question
-        for backend in _backends(state, endpoint, ports)
-        for party in [_party(state, topology, backend.end, destination)]
-        for one in sources
-        if one != party
-        for question in probes_between(one, party, _ports(topology, party, backend))
-    )
-    return list(dict.fromkeys(found))
+    sources = resolver.endpoints(source)
+    selected: dict[Probe, None] = {}  # two ports of a Service may lead to the same port of a pod
+    for backend in _backends(resolver, destination, ports):
+        target = resolver.endpoint(backend.end, destination)
+        target_ports = _target_ports(resolver.topology, target, backend)
+        for one in sources:
+            if one != target:
+                selected.update(dict.fromkeys(probes_between(one, target, target_ports)))
+    return list(selected)
 
 
-def single_pod(state: State, topology: Topology, namespace: str, text: str) -> LabPod:
-    """The one pod that `text` names. Raises EndpointError if it names several, or something else."""
-    parties = [_party(state, topology, end, text) for end in resolve(state, text, namespace).ends]
-    if len(parties) != 1 or not isinstance(parties[0], LabPod):
-        raise EndpointError(f"{text} does not name exactly one pod")
-    return parties[0]
-
-
-def _backends(state: State, endpoint: Endpoint, ports: tuple[LabPort, ...]) -> list[Backend]:
+def _backends(resolver: EndpointResolver, destination: str, ports: tuple[LabPort, ...]) -> list[Backend]:
+    endpoint = resolver.resolve(destination)
     if not ports:
-        return endpoint.backends(state, "TCP", None)
-    return [backend for port in ports for backend in endpoint.backends(state, port.protocol, port.number)]
+        return endpoint.backends(resolver.state, "TCP", None)
+    found: list[Backend] = []
+    for port in ports:
+        found += endpoint.backends(resolver.state, port.protocol, port.number)
+    return found
 
 
-def _ports(topology: Topology, party: LabEndpoint, backend: Backend) -> tuple[LabPort, ...]:
+def _target_ports(topology: Topology, target: LabEndpoint, backend: Backend) -> tuple[LabPort, ...]:
     if backend.port is not None:
         return (LabPort(backend.port, backend.protocol),)
-    usual = party.ports if isinstance(party, LabPod) else topology.outside_ports
-    return (*usual, undeclared_port(topology))
+    declared = target.ports if isinstance(target, LabPod) else topology.outside_ports
+    return (*declared, undeclared_port(topology))
 
 
-def _party(state: State, topology: Topology, end: End, text: str) -> LabEndpoint:
-    if isinstance(end, Member):
-        return topology.pod_by_name[str(end)]
-    address = _single(end)
-    if address is None:
-        raise EndpointError(f"{text} is more than one address: a probe needs a single one")
-    for name, node in state.nodes.items():
-        if address in node_addresses(node):
-            raise EndpointError(f"{text} is node {name}: name a pod, or an address outside the cluster")
-    return address
-
-
-def _single(addresses: Addresses) -> IPAddress | None:
-    spans = [(family, low, high) for family in FAMILIES for low, high in addresses.ranges(family)]
-    if len(spans) != 1 or spans[0][1] != spans[0][2]:
+def _single_address(addresses: Addresses) -> IPAddress | None:
+    """The address of a set of exactly one; None for every other set."""
+    ranges = [(family, low, high) for family in FAMILIES for low, high in addresses.ranges(family)]
+    if len(ranges) != 1:
         return None
-    family, number, _ = spans[0]
-    return ip_address(address_text(family, number))
+    family, low, high = ranges[0]
+    return ip_address(address_text(family, low)) if low == high else None

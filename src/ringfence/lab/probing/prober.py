@@ -1,12 +1,13 @@
-"""Probes: real connections attempted from inside namespaces, thousands at a time.
+"""The prober: opens real connections from inside namespaces, thousands at a time.
 
-TCP is a handshake, broken off as soon as it is complete; UDP a datagram that comes back; SCTP an INIT that is answered.
-A denied attempt hears nothing, and nothing is what it costs: all attempts wait together, and only until nothing at all
-has happened in the laboratory for a while. Every packet's way leads through this one kernel and takes microseconds, so
-that silence is telling; who asks a question whose silence surprises him asks again (see `Prober.patience`).
+TCP is a handshake that is aborted as soon as it is complete; UDP a datagram that comes back; SCTP an INIT that is
+answered. A denied attempt hears nothing. All attempts wait together, and only until nothing has happened in the whole
+laboratory for a while: every packet passes through this one kernel and takes microseconds, so silence is meaningful.
+An attempt that was expected to succeed can be repeated with a longer wait.
 """
 
 import errno
+import os
 import resource
 import secrets
 import socket
@@ -20,28 +21,30 @@ from typing import Final
 
 import msgspec
 
-from ringfence.lab.network import IPAddress, LabPort, linux
+from ringfence.errors import LaboratoryError
+from ringfence.lab.network import IPAddress, LabPort, in_network_namespace
 from ringfence.lab.probing import sctp
-from ringfence.lab.probing.datagrams import payload, received, send
+from ringfence.lab.probing.datagrams import UNREACHABLE, payload, received, send
 from ringfence.lab.probing.event_loop import READABLE, WRITABLE, EventLoop
 from ringfence.lab.probing.servers import FAMILY, GREETING, NON_BLOCKING
 
 SILENCE_TIMEOUT: Final = 0.25
-"""Seconds of silence that count as no answer, unless somebody has a reason to wait longer."""
+"""Seconds without any event after which missing answers count as denied."""
 
 _MOST_WAITING: Final = 8000
-_AT_ONCE: Final = 64
-"""How much is sent before the loop gets its turn: less than a socket's receive buffer or a CPU's queue can hold."""
+_CHUNK_SIZE: Final = 64
+"""Attempts that are sent before the loop handles events: fewer than a socket's receive buffer or a CPU's packet queue
+(net.core.netdev_max_backlog, 1,000 by default) can hold."""
 
-_BREAK_OFF: Final = struct.pack("ii", 1, 0)
-_IP_BIND_ADDRESS_NO_PORT: Final = 24
+_ABORT_ON_CLOSE: Final = struct.pack("ii", 1, 0)
+_IP_BIND_ADDRESS_NO_PORT: Final = 24  # <linux/in.h>; the socket module of Python 3.11 has no name for it
 _NONCE_SIZE: Final = 8
 _NUMBER: Final = struct.Struct("!I")
 _SCTP_SOURCE_PORT: Final = 49152
 
 
 class Attempt(msgspec.Struct, frozen=True):
-    """One attempt: from a network namespace to a port of an address.
+    """One connection to open: from a network namespace to a port of an address.
 
     `source` is the address to use where the namespace has several of a family.
     """
@@ -53,139 +56,160 @@ class Attempt(msgspec.Struct, frozen=True):
 
 
 ProbeProgress = Callable[[int], None]
-"""Told how many probes have been sent."""
+"""Called with the number of attempts that have been sent."""
 
 NumberedAttempts = Sequence[tuple[int, Attempt]]
-"""Probes of one sender with their numbers."""
+"""Attempts of one sender with their numbers."""
 
 
 def observe(
-    loop: EventLoop, probes: Sequence[Attempt], patience: float, progress: ProbeProgress = lambda sent: None
+    loop: EventLoop, attempts: Sequence[Attempt], silence: float, progress: ProbeProgress = lambda sent: None
 ) -> list[bool]:
-    """Whether each probe got an answer. `patience` is how long nothing must happen before silence counts, in seconds.
+    """Whether each attempt was answered.
 
-    The servers have to be in the same `loop`, which turns while this function waits.
+    `silence` is the number of seconds without any event after which missing answers count as denied. The servers must
+    be in the same `loop`, which runs while this function waits. Raises LaboratoryError if an attempt cannot be sent for
+    another reason than that the network does not let it out.
     """
-    observation = _Observation(loop, len(probes), patience)
+    observation = _Observation(loop, len(attempts), silence)
     sent = 0
-    for _, attempts in groupby(sorted(enumerate(probes), key=_sender), key=_sender):
-        for chunk in _chunks(list(attempts)):
-            with linux.in_network_namespace(chunk[0][1].namespace):
-                observation.attempt(chunk)
-            observation.listen()
-            sent += len(chunk)
-            progress(sent)
-    observation.settle()
-    return observation.reached
+    try:
+        for _, from_one_sender in groupby(sorted(enumerate(attempts), key=_sender), key=_sender):
+            for chunk in _chunks(list(from_one_sender)):
+                with in_network_namespace(chunk[0][1].namespace):
+                    observation.send(chunk)
+                observation.handle_answers()
+                sent += len(chunk)
+                progress(sent)
+        observation.wait_for_silence()
+    except OSError as error:
+        raise LaboratoryError(f"probes cannot be sent: {error.strerror}") from error
+    finally:
+        observation.close()
+    return observation.answered
 
 
 def _sender(numbered: tuple[int, Attempt]) -> tuple[int, str, int, str]:
-    """What the probes have in common that one socket can send, where a socket can send more than one."""
-    probe = numbered[1]
-    return probe.namespace, str(probe.source or ""), probe.destination.version, probe.port.protocol
+    """What attempts have in common that one UDP or SCTP socket can send."""
+    attempt = numbered[1]
+    return attempt.namespace, str(attempt.source or ""), attempt.destination.version, attempt.port.protocol
 
 
 class _Observation:
-    """What is under way, and what has been reached so far."""
+    """The attempts that are under way, and which have been answered so far."""
 
-    def __init__(self, loop: EventLoop, probes: int, patience: float) -> None:
-        self.reached = [False] * probes
+    def __init__(self, loop: EventLoop, attempts: int, silence: float) -> None:
+        self.answered = [False] * attempts
         self._loop = loop
-        self._patience = patience
+        self._silence = silence
         self._waiting: set[socket.socket] = set()
+        # Half of the descriptors are left to the servers' ends of the connections.
         self._most_waiting = min(_MOST_WAITING, _spare_descriptors() // 2)
         self._nonce = secrets.token_bytes(_NONCE_SIZE)
 
-    def attempt(self, attempts: NumberedAttempts) -> None:
-        """Send probes of one sender, in the calling thread's network namespace."""
+    def send(self, attempts: NumberedAttempts) -> None:
+        """Send attempts of one sender, in the calling thread's network namespace."""
         match attempts[0][1].port.protocol:
             case "TCP":
-                self._attempt_tcp(attempts)
+                self._send_tcp(attempts)
             case "UDP":
-                self._attempt_udp(attempts)
+                self._send_udp(attempts)
             case _:
-                self._attempt_sctp(attempts)
+                self._send_sctp(attempts)
 
-    def listen(self) -> None:
-        """Handle what has been answered already, and give up on the silent ones when there are very many."""
-        while self._loop.turn():
+    def handle_answers(self) -> None:
+        """Handle the answers that are there, and give up on the silent attempts when there are very many."""
+        while self._loop.run_once():
             pass
         if len(self._waiting) > self._most_waiting:
-            self.settle()
+            self.wait_for_silence()
 
-    def settle(self) -> None:
-        """Wait until nothing has happened for a while, then count silence as no answer."""
-        patient_until = time.monotonic() + self._patience
-        while self._waiting and (left := patient_until - time.monotonic()) > 0:
-            if self._loop.turn(left):
-                patient_until = time.monotonic() + self._patience
+    def wait_for_silence(self) -> None:
+        """Wait until nothing has happened for a while, then stop waiting for answers."""
+        deadline = time.monotonic() + self._silence
+        while self._waiting and (left := deadline - time.monotonic()) > 0:
+            if self._loop.run_once(left):
+                deadline = time.monotonic() + self._silence
+        self.close()
+
+    def close(self) -> None:
+        """Stop waiting for answers."""
         for silent in list(self._waiting):
-            self._give_up(silent)
+            self._stop_waiting(silent)
 
-    def _attempt_tcp(self, attempts: NumberedAttempts) -> None:
-        for number, probe in attempts:
-            sock = self._socket(probe, socket.SOCK_STREAM)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _BREAK_OFF)
-            if sock.connect_ex((str(probe.destination), probe.port.number)) == errno.EINPROGRESS:
-                self._await(sock, WRITABLE, partial(self._connected, sock, number))
-            else:  # no way there
-                sock.close()
+    def _send_tcp(self, attempts: NumberedAttempts) -> None:
+        for number, attempt in attempts:
+            sock = self._socket(attempt, socket.SOCK_STREAM)
+            # With SO_LINGER 0, close sends a reset: no connection stays in TIME_WAIT and keeps its port.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABORT_ON_CLOSE)
+            code = sock.connect_ex((str(attempt.destination), attempt.port.number))
+            if code == errno.EINPROGRESS:
+                self._wait_for(sock, WRITABLE, partial(self._handle_tcp, sock, number))
+                continue
+            sock.close()
+            if code not in UNREACHABLE:
+                raise OSError(code, os.strerror(code))
 
-    def _connected(self, sock: socket.socket, number: int) -> None:
-        """A handshake is complete (and may have been broken off since), or has failed."""
-        self.reached[number] = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) in (0, errno.ECONNRESET)
-        self._give_up(sock)
+    def _handle_tcp(self, sock: socket.socket, number: int) -> None:
+        # A program that was started in the pod may have reset the connection since: the handshake was complete.
+        error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        self.answered[number] = error in (0, errno.ECONNRESET)
+        self._stop_waiting(sock)
 
-    def _attempt_udp(self, attempts: NumberedAttempts) -> None:
+    def _send_udp(self, attempts: NumberedAttempts) -> None:
         sock = self._socket(attempts[0][1], socket.SOCK_DGRAM)
-        for number, probe in attempts:
-            send(sock, GREETING + self._nonce + _NUMBER.pack(number), (str(probe.destination), probe.port.number))
-        self._await(sock, READABLE, partial(self._echoed, sock))
+        self._wait_for(sock, READABLE, partial(self._handle_udp, sock))
+        for number, attempt in attempts:
+            request = GREETING + self._nonce + _NUMBER.pack(number)
+            send(sock, request, (str(attempt.destination), attempt.port.number))
 
-    def _echoed(self, sock: socket.socket) -> None:
+    def _handle_udp(self, sock: socket.socket) -> None:
         for reply, _ in received(sock):
             nonce, number = reply[-_NONCE_SIZE - _NUMBER.size : -_NUMBER.size], reply[-_NUMBER.size :]
             if nonce == self._nonce:
-                self.reached[_NUMBER.unpack(number)[0]] = True
+                self.answered[_NUMBER.unpack(number)[0]] = True
 
-    def _attempt_sctp(self, attempts: NumberedAttempts) -> None:
+    def _send_sctp(self, attempts: NumberedAttempts) -> None:
         sock = self._socket(attempts[0][1], socket.SOCK_RAW, sctp.PROTOCOL)
-        first_tag = 1 + secrets.randbelow((1 << 31) - _AT_ONCE)
-        tags = {first_tag + i: number for i, (number, _) in enumerate(attempts)}
-        for tag, (_, probe) in zip(tags, attempts, strict=True):
-            send(sock, sctp.init(_SCTP_SOURCE_PORT, probe.port.number, tag), (str(probe.destination), 0))
-        self._await(sock, READABLE, partial(self._agreed, sock, tags))
+        first_tag = 1 + secrets.randbelow((1 << 31) - _CHUNK_SIZE)
+        number_of_tag: dict[int, int] = {}
+        self._wait_for(sock, READABLE, partial(self._handle_sctp, sock, number_of_tag))
+        for tag, (number, attempt) in enumerate(attempts, first_tag):
+            number_of_tag[tag] = number
+            send(sock, sctp.init(_SCTP_SOURCE_PORT, attempt.port.number, tag), (str(attempt.destination), 0))
 
-    def _agreed(self, sock: socket.socket, tags: dict[int, int]) -> None:
+    def _handle_sctp(self, sock: socket.socket, number_of_tag: dict[int, int]) -> None:
         for data, _ in received(sock):
             packet = sctp.parse(payload(sock, data))
-            if packet and packet.verification_tag in tags:
-                self.reached[tags[packet.verification_tag]] = True
+            if packet and packet.verification_tag in number_of_tag:
+                self.answered[number_of_tag[packet.verification_tag]] = True
 
-    def _socket(self, probe: Attempt, kind: int, protocol: int = 0) -> socket.socket:
-        sock = socket.socket(FAMILY[probe.destination.version], kind | NON_BLOCKING, protocol)
-        if probe.source:
+    def _socket(self, attempt: Attempt, kind: int, protocol: int = 0) -> socket.socket:
+        sock = socket.socket(FAMILY[attempt.destination.version], kind | NON_BLOCKING, protocol)
+        if attempt.source:
             if kind == socket.SOCK_STREAM:
+                # Choose the port at connect: by then it only has to be unused towards this destination, and the 28,000
+                # ports of an address are enough for any number of attempts (ip(7), IP_BIND_ADDRESS_NO_PORT).
                 sock.setsockopt(socket.SOL_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
-            sock.bind((str(probe.source), 0))
+            sock.bind((str(attempt.source), 0))
         return sock
 
-    def _await(self, sock: socket.socket, events: int, ready: Callable[[], None]) -> None:
+    def _wait_for(self, sock: socket.socket, events: int, callback: Callable[[], None]) -> None:
         self._waiting.add(sock)
-        self._loop.watch(sock, events, ready)
+        self._loop.watch(sock, events, callback)
 
-    def _give_up(self, sock: socket.socket) -> None:
+    def _stop_waiting(self, sock: socket.socket) -> None:
         self._waiting.discard(sock)
-        self._loop.forget(sock)
+        self._loop.unwatch(sock)
         sock.close()
 
 
 def _chunks(attempts: list[tuple[int, Attempt]]) -> Iterator[NumberedAttempts]:
-    for start in range(0, len(attempts), _AT_ONCE):
-        yield attempts[start : start + _AT_ONCE]
+    for start in range(0, len(attempts), _CHUNK_SIZE):
+        yield attempts[start : start + _CHUNK_SIZE]
 
 
 def _spare_descriptors() -> int:
-    """How many more files this process may open."""
+    """The number of files that this process may still open."""
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return limit - len(list(Path("/proc/self/fd").iterdir()))

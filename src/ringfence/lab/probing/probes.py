@@ -1,4 +1,4 @@
-"""Questions: what there is to probe, who asks whom, on which port and over which family."""
+"""Probes: which connections to open, from whom to whom, on which port and over which family."""
 
 from collections.abc import Iterable, Iterator
 from typing import Final
@@ -8,14 +8,14 @@ import msgspec
 from ringfence.lab.network import IPAddress, LabPod, LabPort, Topology
 
 LabEndpoint = LabPod | IPAddress
-"""Who opens a connection, or to whom: a pod, or a host outside the cluster."""
+"""The source or destination of a connection: a pod, or a host outside the cluster."""
 
-_UNDECLARED: Final = (9999, 9998, 9997, 19999, 29999, 39999)
-"""Port numbers that hardly anybody uses."""
+_UNDECLARED_PORTS: Final = (9999, 9998, 9997, 19999, 29999, 39999)
+"""Port numbers that few programs use."""
 
 
 class Probe(msgspec.Struct, frozen=True):
-    """May `source` open a connection to a port of `destination`, over the family of the two addresses?"""
+    """One connection to open: from `source` to a port of `destination`, over the family of the two addresses."""
 
     source: LabEndpoint
     destination: LabEndpoint
@@ -24,54 +24,56 @@ class Probe(msgspec.Struct, frozen=True):
     destination_address: IPAddress
 
 
-def endpoint_name(party: LabEndpoint) -> str:
-    """How reports name a party: `NAMESPACE/NAME`, or the address of what is outside."""
-    return party.name if isinstance(party, LabPod) else str(party)
+def endpoint_name(endpoint: LabEndpoint) -> str:
+    """The name of an endpoint in reports: `NAMESPACE/NAME`, or the address of a host outside the cluster."""
+    return endpoint.name if isinstance(endpoint, LabPod) else str(endpoint)
 
 
 def all_probes(topology: Topology, ports: tuple[LabPort, ...] = (), leave_out: Iterable[str] = ()) -> list[Probe]:
-    """Every pod to every other one, and to and from every host outside.
+    """Every pod to every other pod, to every host outside the cluster and from it.
 
-    `ports` are asked of every destination; by default it is the ports on which each answers and one port more, the same
-    for all. The pods of `leave_out` are not asked.
+    `ports` are probed at every destination. By default those are probed on which the destination answers, and one port
+    more, which is the same for all. The pods that `leave_out` names take no part.
     """
     left_out = set(leave_out)
     pods = [pod for pod in topology.pods if pod.name not in left_out]
-    more = undeclared_port(topology)
-    asked = {pod.name: ports or (*pod.ports, more) for pod in pods}
-    outside_asked = ports or (*topology.outside_ports, more)
-    among = (
-        question
-        for source in pods
-        for destination in pods
-        if source is not destination
-        for question in probes_between(source, destination, asked[destination.name])
-    )
-    outward = (q for source in pods for host in topology.outside for q in probes_between(source, host, outside_asked))
-    inward = (q for host in topology.outside for pod in pods for q in probes_between(host, pod, asked[pod.name]))
-    return [*among, *outward, *inward]
+    undeclared = undeclared_port(topology)
+    ports_of_pod = {pod.name: ports or (*pod.ports, undeclared) for pod in pods}
+    ports_outside = ports or (*topology.outside_ports, undeclared)
+    probes: list[Probe] = []
+    for source in pods:
+        for destination in pods:
+            if source is not destination:
+                probes += probes_between(source, destination, ports_of_pod[destination.name])
+    for pod in pods:
+        for host in topology.outside:
+            probes += probes_between(pod, host, ports_outside)
+    for host in topology.outside:
+        for pod in pods:
+            probes += probes_between(host, pod, ports_of_pod[pod.name])
+    return probes
 
 
 def probes_between(source: LabEndpoint, destination: LabEndpoint, ports: Iterable[LabPort]) -> Iterator[Probe]:
-    """Each port, over each family that both parties have."""
+    """Each port, over each family that both endpoints have."""
     pairs = [
-        (mine, theirs)
-        for mine in addresses_of(source)
-        for theirs in addresses_of(destination)
-        if mine.version == theirs.version
+        (source_address, destination_address)
+        for source_address in addresses_of(source)
+        for destination_address in addresses_of(destination)
+        if source_address.version == destination_address.version
     ]
     for port in ports:
-        for mine, theirs in pairs:
-            yield Probe(source, destination, port, mine, theirs)
+        for source_address, destination_address in pairs:
+            yield Probe(source, destination, port, source_address, destination_address)
 
 
-def addresses_of(party: LabEndpoint) -> tuple[IPAddress, ...]:
-    """The addresses of a party: one of each family that it has."""
-    return party.addresses if isinstance(party, LabPod) else (party,)
+def addresses_of(endpoint: LabEndpoint) -> tuple[IPAddress, ...]:
+    """The addresses of an endpoint: one of each family that it has."""
+    return endpoint.addresses if isinstance(endpoint, LabPod) else (endpoint,)
 
 
 def undeclared_port(topology: Topology) -> LabPort:
-    """A TCP port on which no pod declares to answer."""
+    """A TCP port that no pod declares: it shows whether a policy allows more than the declared ports."""
     declared = {port.number for pod in topology.pods for port in pod.ports}
     declared |= {port.number for port in topology.outside_ports}
-    return LabPort(next(number for number in (*_UNDECLARED, *range(1, 65536)) if number not in declared))
+    return LabPort(next(number for number in (*_UNDECLARED_PORTS, *range(1, 65536)) if number not in declared))

@@ -1,8 +1,8 @@
-"""SCTP as crafted packets: enough of an association's opening to see whether it gets through.
+"""SCTP as crafted packets: the first two packets of an association, which show whether it gets through.
 
-Many kernels have no SCTP sockets (it is a module that is often missing or forbidden), but all of them track and filter
-SCTP packets. A probe is an INIT in a raw socket, and an INIT ACK is its answer. A kernel that does have SCTP may
-answer too, with an ABORT because it knows nothing of the association; that says just as well that the INIT arrived.
+Many kernels have no SCTP sockets (the module is often missing, or loading it is forbidden), but all of them track and
+filter SCTP packets. A probe is an INIT on a raw socket, and an INIT ACK is its answer. A kernel with SCTP sockets may
+answer too, with an ABORT because it does not know the association; that proves as well that the INIT arrived.
 
 Source: RFC 9260, sections 3.1 to 3.3.
 """
@@ -22,6 +22,7 @@ _OPENING: Final = struct.Struct("!IIHHI")
 _CHUNKS_AT: Final = _COMMON.size + _CHECKSUM.size
 _WINDOW: Final = 65536
 _STATE_COOKIE: Final = struct.pack("!HH4s", 7, 8, b"ring")
+"""The parameter that an INIT ACK must have (type 7); nobody opens the cookie, because no association follows."""
 
 
 class ChunkType(IntEnum):
@@ -32,7 +33,7 @@ class ChunkType(IntEnum):
 
 
 class SctpPacket(msgspec.Struct, frozen=True):
-    """A packet with its first chunk. An opening chunk brings the tag by which its sender wants to be addressed."""
+    """A packet with its first chunk. `initiate_tag` is the tag that INIT and INIT ACK ask the other end to use."""
 
     source_port: int
     destination_port: int
@@ -42,18 +43,18 @@ class SctpPacket(msgspec.Struct, frozen=True):
 
 
 def init(source_port: int, destination_port: int, tag: int) -> bytes:
-    """Ask to open an association; answers will carry `tag`."""
+    """The request to open an association; its answers carry `tag`."""
     return _packet(source_port, destination_port, 0, ChunkType.INIT, _opening(tag))
 
 
 def init_ack(request: SctpPacket) -> bytes:
-    """Agree to open the association that an INIT asked for."""
+    """The answer to an INIT."""
     body = _opening(request.initiate_tag) + _STATE_COOKIE
     return _packet(request.destination_port, request.source_port, request.initiate_tag, ChunkType.INIT_ACK, body)
 
 
 def parse(data: bytes) -> SctpPacket | None:
-    """The packet in `data`, which starts with the SCTP header; None if it is none, or cut short."""
+    """The packet in `data`, which starts with the SCTP header; None if it is cut short."""
     if len(data) < _CHUNKS_AT + _CHUNK.size:
         return None
     source_port, destination_port, tag = _COMMON.unpack_from(data)
@@ -67,7 +68,7 @@ def parse(data: bytes) -> SctpPacket | None:
 
 
 def _opening(tag: int) -> bytes:
-    """What INIT and INIT ACK have in common: one stream each way."""
+    """The fields that INIT and INIT ACK have in common: one stream each way."""
     return _OPENING.pack(tag, _WINDOW, 1, 1, tag)
 
 

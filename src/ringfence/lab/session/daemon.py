@@ -1,16 +1,14 @@
-"""The keeper: the process that a laboratory lives in while nobody is looking, and the requests it serves.
+"""The daemon: the process in which a laboratory lives in the background, and the requests that it serves.
 
-It is process 1 of a process namespace of its own, so that whatever was started in the laboratory ends when it ends.
+It is process 1 of a process namespace of its own, so that what was started in the laboratory ends when it ends.
 """
 
 import os
 import signal
 import socket
-import struct
 import traceback
 from collections import deque
 from collections.abc import Iterable
-from contextlib import suppress
 from functools import partial
 from typing import Final
 
@@ -19,127 +17,170 @@ from ringfence.engine.population import Reference
 from ringfence.errors import RingfenceError
 from ringfence.lab.laboratory import Laboratory
 from ringfence.lab.probing import READABLE
-from ringfence.lab.session import protocol as wire
+from ringfence.lab.session.local_socket import is_same_user
+from ringfence.lab.session.protocol import (
+    ApplyRequest,
+    DeleteRequest,
+    DoneReply,
+    EnterReply,
+    EnterRequest,
+    FailureReply,
+    ProbeReply,
+    ProbeRequest,
+    ProgressReply,
+    Reply,
+    Request,
+    StatusReply,
+    StatusRequest,
+    StopRequest,
+    decode_request,
+    encode,
+    unpack,
+)
 
-_BREATH: Final = 1.0
+_MAINTENANCE_INTERVAL: Final = 1.0
+"""Seconds after which the kernel rules are checked again if nothing happens."""
+
 _SEND_TIMEOUT: Final = 10.0
-_LONGEST: Final = 1 << 16
-_CREDENTIALS: Final = struct.Struct("iII")
+_RECEIVE_SIZE: Final = 1 << 16
 
 
 class ClientConnection:
-    """A connection to the keeper: requests come in, replies go out."""
+    """A connection from a command: requests arrive, replies are sent."""
 
     def __init__(self, connection: socket.socket) -> None:
         self.connection = connection
         self.received = b""
 
-    def tell(self, reply: wire.Reply, descriptors: Iterable[int] = ()) -> None:
-        """Send a reply; to a client that has gone or does not listen, nothing."""
-        self.connection.settimeout(_SEND_TIMEOUT)
-        content = wire.encode(reply)
+    def send(self, reply: Reply, descriptors: Iterable[int] = ()) -> None:
+        """Send a reply. It is lost if the command has ended or does not read: the laboratory does not depend on it."""
+        content = encode(reply)
         try:
+            self.connection.settimeout(_SEND_TIMEOUT)
             sent = socket.send_fds(self.connection, [content], list(descriptors))
             self.connection.sendall(content[sent:])
         except OSError:
+            self._give_up()
+
+    def _give_up(self) -> None:
+        """Wake the event loop, which closes the connection, unless it is closed already."""
+        if self.connection.fileno() >= 0:
             self.connection.shutdown(socket.SHUT_RDWR)
 
 
 class LaboratoryDaemon:
-    """Keeps a laboratory and serves requests, one after the other."""
+    """Runs a laboratory and serves requests, one after the other."""
 
     def __init__(self, laboratory: Laboratory, listening: socket.socket) -> None:
         self._laboratory = laboratory
         self._listening = listening
-        self._waiting: deque[tuple[ClientConnection, wire.Request]] = deque()
+        self._waiting: deque[tuple[ClientConnection, Request]] = deque()
+        self._defect = ""
+        """A defect that occurred between two requests; the next one reports it."""
         self._ended = False
 
     def run(self) -> None:
-        """Serve until somebody asks to end, or a signal does."""
+        """Serve until a request or a signal ends the laboratory."""
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._end)
         self._listening.setblocking(False)
         self._laboratory.loop.watch(self._listening, READABLE, self._accept)
         while not self._ended:
-            self._laboratory.loop.turn(_BREATH)
-            self._laboratory.tend()
-            _bury_orphans()
+            self._wait()
             while self._waiting and not self._ended:
                 self._serve(*self._waiting.popleft())
         self._laboratory.close()
+
+    def _wait(self) -> None:
+        """Handle events for a while, and keep the laboratory in order."""
+        try:
+            self._laboratory.loop.run_once(_MAINTENANCE_INTERVAL)
+            self._laboratory.maintain()
+            _reap_orphans()
+        except Exception:
+            self._defect = traceback.format_exc()
 
     def _end(self, *signal_and_frame: object) -> None:
         self._ended = True
 
     def _accept(self) -> None:
-        connection, _ = self._listening.accept()
+        try:
+            connection, _ = self._listening.accept()
+        except (BlockingIOError, ConnectionError):  # the command has ended already
+            return
         if not is_same_user(connection):
             connection.close()
             return
         client = ClientConnection(connection)
         connection.setblocking(False)
-        self._laboratory.loop.watch(connection, READABLE, partial(self._hear, client))
+        self._laboratory.loop.watch(connection, READABLE, partial(self._receive, client))
 
-    def _hear(self, client: ClientConnection) -> None:
+    def _receive(self, client: ClientConnection) -> None:
         try:
-            more = client.connection.recv(_LONGEST)
+            more = client.connection.recv(_RECEIVE_SIZE)
             client.received += more
-            request = wire.decode_request(client.received) if more else None
-        except (OSError, ValueError):  # gone, or not one of ours
+            request = decode_request(client.received) if more else None
+        except (OSError, ValueError):  # the command has ended, or it is of another version of ringfence
             more, request = b"", None
         if request is not None:
             client.received = b""
             self._waiting.append((client, request))
         if not more:
-            self._laboratory.loop.forget(client.connection)
+            self._laboratory.loop.unwatch(client.connection)
             client.connection.close()
 
-    def _serve(self, client: ClientConnection, request: wire.Request) -> None:
+    def _serve(self, client: ClientConnection, request: Request) -> None:
+        if self._defect:
+            client.send(FailureReply(f"a defect of ringfence since the last command:\n{self._defect}"))
+            self._defect = ""
+            self._ended = self._ended or isinstance(request, StopRequest)
+            return
         try:
-            match request:
-                case wire.ProbeRequest():
-                    client.tell(wire.ProbeReply(self._probe(client, request)))
-                case wire.ApplyRequest(objects):
-                    self._laboratory.apply(wire.unpack(objects))
-                    client.tell(wire.DoneReply())
-                case wire.DeleteRequest(references):
-                    self._laboratory.delete(Reference(*reference) for reference in references)
-                    client.tell(wire.DoneReply())
-                case wire.EnterRequest(pod):
-                    self._let_in(client, pod)
-                case wire.StatusRequest():
-                    client.tell(wire.StatusReply(self._laboratory.status()))
-                case wire.StopRequest():
-                    self._ended = True
-                    client.tell(wire.DoneReply())
+            self._carry_out(client, request)
         except RingfenceError as error:
-            client.tell(wire.FailureReply(str(error)))
-        except Exception:  # a defect, which must be seen where somebody is looking
-            client.tell(wire.FailureReply(f"a defect of ringfence:\n{traceback.format_exc()}"))
+            client.send(FailureReply(str(error)))
+        except Exception:
+            client.send(FailureReply(f"a defect of ringfence:\n{traceback.format_exc()}"))
 
-    def _probe(self, client: ClientConnection, request: wire.ProbeRequest) -> ProbeReport:
-        questions = self._laboratory.questions(request.source, request.destination, request.ports)
-        total = len(questions)
-        return self._laboratory.probe(questions, lambda sent: client.tell(wire.ProgressReply("probing", sent, total)))
+    def _carry_out(self, client: ClientConnection, request: Request) -> None:
+        match request:
+            case ProbeRequest():
+                client.send(ProbeReply(self._probe(client, request)))
+            case ApplyRequest(objects):
+                self._laboratory.apply(unpack(objects))
+                client.send(DoneReply(self._laboratory.refused))
+            case DeleteRequest(references):
+                self._laboratory.delete(Reference(*reference) for reference in references)
+                client.send(DoneReply(self._laboratory.refused))
+            case EnterRequest(pod):
+                self._send_namespaces(client, pod)
+            case StatusRequest():
+                client.send(StatusReply(self._laboratory.status()))
+            case StopRequest():
+                self._ended = True
+                client.send(DoneReply())
 
-    def _let_in(self, client: ClientConnection, name: str) -> None:
+    def _probe(self, client: ClientConnection, request: ProbeRequest) -> ProbeReport:
+        probes = self._laboratory.probes(request.source, request.destination, request.ports)
+        total = len(probes)
+        return self._laboratory.probe(probes, lambda sent: client.send(ProgressReply("probing", sent, total)))
+
+    def _send_namespaces(self, client: ClientConnection, name: str) -> None:
         pod = self._laboratory.pod(name)
+        reply = EnterReply(self._laboratory.resolver_configuration(pod))
         user, process = (os.open(f"/proc/self/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC) for kind in ("user", "pid"))
-        entrance = wire.EnterReply(self._laboratory.resolver_configuration(pod))
-        client.tell(entrance, (user, process, self._laboratory.network_of(pod)))
+        client.send(reply, (user, process, self._laboratory.network_of(pod)))
         os.close(user)
         os.close(process)
 
 
-def is_same_user(connection: socket.socket) -> bool:
-    """Whether the process at the other end of a local connection belongs to the same user."""
-    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-    _, user, _ = _CREDENTIALS.unpack(credentials)
-    return bool(user == os.getuid())
+def _reap_orphans() -> None:
+    """Collect the processes that were started in the laboratory, lost their parents and have ended.
 
-
-def _bury_orphans() -> None:
-    """Take note of the ends of processes that were started in the laboratory and lost their parents."""
-    with suppress(ChildProcessError):
+    Orphans become children of process 1 of their namespace; until it waits for them they stay as zombies.
+    """
+    try:
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
+    except ChildProcessError:  # there are no children
+        return

@@ -1,6 +1,7 @@
-"""What the keeper of a laboratory and its clients say to each other, and how it crosses their socket.
+"""The protocol between the daemon of a laboratory and the commands.
 
-Both ends are the same program, started by the same user on the same machine. A message is its length and JSON.
+Both ends are the same program, started by the same user on the same machine. A message is its length, in four bytes,
+and JSON.
 """
 
 import socket
@@ -11,34 +12,23 @@ from typing import Final
 import msgspec
 
 from ringfence.analysis.laboratory_status import LaboratoryStatus
-from ringfence.analysis.probe_report import ProbeReport
+from ringfence.analysis.probe_report import ProbeReport, RefusedProgram
 from ringfence.errors import LaboratoryError
 from ringfence.lab.network import LabPort
-from ringfence.model import objects
+from ringfence.model.kinds import KINDS
 from ringfence.model.objects import Manifest, Object
 from ringfence.model.origin import Origin
 
 _LENGTH: Final = struct.Struct("!I")
-_LONGEST: Final = 1 << 30
-_NAMESPACES: Final = 3
-"""How many file descriptors a message may bring."""
+_LONGEST_MESSAGE: Final = 1 << 30
+_MOST_DESCRIPTORS: Final = 3
+"""The number of file descriptors that a message may bring."""
 
-_KINDS: Final[dict[str, type[Object]]] = {
-    kind.__name__: kind
-    for kind in (
-        objects.Namespace,
-        objects.Pod,
-        objects.Workload,
-        objects.Service,
-        objects.EndpointSlice,
-        objects.Node,
-        objects.NetworkPolicy,
-    )
-}
+_TYPES: Final[dict[str, type[Object]]] = {kind.model.__name__: kind.model for kind in KINDS}
 
 
 class SentObject(msgspec.Struct, frozen=True):
-    """An object on its way: its type, itself in JSON, and where it was read."""
+    """An object in a message: its type, its JSON, and the place that it was read from."""
 
     type: str
     content: msgspec.Raw
@@ -46,7 +36,7 @@ class SentObject(msgspec.Struct, frozen=True):
 
 
 class ProbeRequest(msgspec.Struct, frozen=True, tag=True):
-    """Probe a connection, or without ends all of them; without ports, those that the laboratory would choose."""
+    """Probe the connections between two endpoints, or without endpoints all; without ports, those of the laboratory."""
 
     source: str = ""
     destination: str = ""
@@ -54,36 +44,36 @@ class ProbeRequest(msgspec.Struct, frozen=True, tag=True):
 
 
 class ApplyRequest(msgspec.Struct, frozen=True, tag=True):
-    """Take objects in."""
+    """Add or replace objects."""
 
     objects: tuple[SentObject, ...]
 
 
 class DeleteRequest(msgspec.Struct, frozen=True, tag=True):
-    """Let objects go, each by namespace, kind and name."""
+    """Remove objects, each by namespace, kind and name."""
 
     references: tuple[tuple[str, str, str], ...]
 
 
 class EnterRequest(msgspec.Struct, frozen=True, tag=True):
-    """Hand out the namespaces of a pod, so that a program can be started there."""
+    """Send the namespaces of a pod, so that a program can be started in them."""
 
     pod: str
 
 
 class StatusRequest(msgspec.Struct, frozen=True, tag=True):
-    """Say what the laboratory holds."""
+    """Describe the laboratory."""
 
 
 class StopRequest(msgspec.Struct, frozen=True, tag=True):
-    """End the laboratory."""
+    """Stop the laboratory."""
 
 
 Request = ProbeRequest | ApplyRequest | DeleteRequest | EnterRequest | StatusRequest | StopRequest
 
 
 class ProgressReply(msgspec.Struct, frozen=True, tag=True):
-    """How far something is, of how much."""
+    """A report of progress, which comes before the reply."""
 
     doing: str
     done: int
@@ -91,29 +81,31 @@ class ProgressReply(msgspec.Struct, frozen=True, tag=True):
 
 
 class FailureReply(msgspec.Struct, frozen=True, tag=True):
-    """Why it could not be done."""
+    """The request could not be carried out."""
 
     message: str
 
 
 class DoneReply(msgspec.Struct, frozen=True, tag=True):
-    """It is done."""
+    """The request has been carried out; `refused` is what the kernel refused to enforce then."""
+
+    refused: tuple[RefusedProgram, ...] = ()
 
 
 class ProbeReply(msgspec.Struct, frozen=True, tag=True):
-    """What the probes found."""
+    """The result of the probes."""
 
     report: ProbeReport
 
 
 class StatusReply(msgspec.Struct, frozen=True, tag=True):
-    """What the laboratory holds."""
+    """The contents of the laboratory."""
 
     status: LaboratoryStatus
 
 
 class EnterReply(msgspec.Struct, frozen=True, tag=True):
-    """A pod's `/etc/resolv.conf`; its namespaces (user, process, network) come with the message."""
+    """A pod's `/etc/resolv.conf`; the message brings its namespaces (user, process, network) as file descriptors."""
 
     resolver_configuration: str
 
@@ -125,7 +117,7 @@ _replies: Final = msgspec.json.Decoder(Reply)
 
 
 def pack(manifests: Iterable[Manifest]) -> tuple[SentObject, ...]:
-    """Objects, made ready for the way."""
+    """Objects as an ApplyRequest holds them."""
     return tuple(
         SentObject(type(one.object).__name__, msgspec.Raw(msgspec.json.encode(one.object)), one.origin)
         for one in manifests
@@ -133,13 +125,13 @@ def pack(manifests: Iterable[Manifest]) -> tuple[SentObject, ...]:
 
 
 def unpack(sent: Iterable[SentObject]) -> Iterator[Manifest]:
-    """Objects that have arrived."""
+    """The objects of an ApplyRequest."""
     for one in sent:
-        yield Manifest(msgspec.json.decode(one.content, type=_KINDS[one.type]), one.origin)
+        yield Manifest(msgspec.json.decode(one.content, type=_TYPES[one.type]), one.origin)
 
 
 def encode(message: Request | Reply) -> bytes:
-    """A message with its length in front."""
+    """A message as it is sent."""
     content = msgspec.json.encode(message)
     return _LENGTH.pack(len(content)) + content
 
@@ -149,15 +141,15 @@ def decode_request(buffer: bytes) -> Request | None:
     if len(buffer) < _LENGTH.size:
         return None
     length = _LENGTH.unpack_from(buffer)[0]
-    if length > _LONGEST:
-        raise ValueError("a request of impossible length")
+    if length > _LONGEST_MESSAGE:
+        raise ValueError("the request is too long")
     content = buffer[_LENGTH.size : _LENGTH.size + length]
     return _requests.decode(content) if len(content) == length else None
 
 
 def receive_reply(connection: socket.socket) -> tuple[Reply, list[int]]:
-    """The next reply, and the file descriptors that came with it. Raises LaboratoryError if there will be none."""
-    head, descriptors, _, _ = socket.recv_fds(connection, _LENGTH.size, _NAMESPACES)
+    """The next reply, and the file descriptors that came with it. Raises LaboratoryError if the daemon has ended."""
+    head, descriptors, _, _ = socket.recv_fds(connection, _LENGTH.size, _MOST_DESCRIPTORS)
     content = connection.recv(_LENGTH.unpack(head)[0], socket.MSG_WAITALL) if len(head) == _LENGTH.size else b""
     if not content:
         raise LaboratoryError("the laboratory has ended unexpectedly")

@@ -1,9 +1,9 @@
-"""Namespaces of our own: where a laboratory may be built, with or without root.
+"""The sandbox: namespaces in which a laboratory may be built, with or without root.
 
-Who may make network namespaces (root) does so; everybody else first makes a user namespace, in which he is root. The
-machine's own network is left behind either way: nothing that happens in the sandbox can change it.
+A process that may create network namespaces (root) does so; every other process first creates a user namespace, in
+which it is root. Either way it leaves the machine's own network, so that the laboratory cannot change it.
 
-Source: user_namespaces(7); the settings are those of the Linux kernel, Debian and Ubuntu.
+Sources: user_namespaces(7); the settings are those of the Linux kernel, Debian and Ubuntu.
 """
 
 import errno
@@ -13,55 +13,54 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ringfence.errors import LaboratoryError
-from ringfence.lab.network import NamespaceKind, linux
+from ringfence.lab.network import NamespaceKind, unshare
 
 
 def enter_sandbox() -> None:
     """Move this process, which must have one thread only, into a sandbox that ends with it.
-
-    It may then open as many files as anybody lets it: every namespace and every server is one.
 
     Raises LaboratoryError, with the remedy, where the kernel forbids it.
     """
     user, group = os.getuid(), os.getgid()
     try:
         if not _unshare_as_root():
-            linux.unshare(NamespaceKind.USER | NamespaceKind.NETWORK)
+            unshare(NamespaceKind.USER | NamespaceKind.NETWORK)
+            # Without root, gid_map can only be written after setgroups(2) is denied (Linux 3.19, CVE-2014-8989).
             Path("/proc/self/setgroups").write_text("deny")
             Path("/proc/self/uid_map").write_text(f"0 {user} 1")
             Path("/proc/self/gid_map").write_text(f"0 {group} 1")
     except OSError as error:
-        raise LaboratoryError(
-            f"no network namespaces: {error.strerror}: {namespace_remedy(error, _read_setting)}"
-        ) from error
+        remedy = namespace_remedy(error, _read_setting)
+        raise LaboratoryError(f"no network namespaces: {error.strerror}: {remedy}") from error
+    # Every namespace, server and waiting probe is an open file, and the usual soft limit is 1,024.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def namespace_remedy(error: OSError, setting: Callable[[str], str | None]) -> str:
-    """What to do when the kernel refuses namespaces; `setting` gives the text of a file in /proc/sys, or None."""
+    """The remedy when the kernel refuses namespaces; `setting` gives the text of a file in /proc/sys, or None."""
     if setting("user/max_user_namespaces") == "0":
         return "user namespaces are turned off: sudo sysctl -w user.max_user_namespaces=15000"
     if setting("kernel/unprivileged_userns_clone") == "0":
-        return "only root may make user namespaces here: sudo sysctl -w kernel.unprivileged_userns_clone=1"
+        return "only root may create user namespaces: sudo sysctl -w kernel.unprivileged_userns_clone=1"
     if setting("kernel/apparmor_restrict_unprivileged_userns") == "1":
         return (
-            "AppArmor forbids user namespaces to ordinary programs (Ubuntu 23.10 and newer): "
+            "AppArmor forbids user namespaces for unconfined programs (Ubuntu 23.10 and newer): "
             "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"
         )
     if error.errno == errno.ENOSPC:
-        return "the limit of namespaces is reached: see user.max_user_namespaces and user.max_net_namespaces (sysctl)"
+        return "the limit of namespaces is reached: raise user.max_user_namespaces and user.max_net_namespaces (sysctl)"
     return (
-        "run as root, or, inside a container, allow it namespaces "
+        "run as root or, inside a container, allow namespaces "
         "(docker run --cap-add SYS_ADMIN --cap-add NET_ADMIN --security-opt seccomp=unconfined "
         "--security-opt apparmor=unconfined --security-opt systempaths=unconfined)"
     )
 
 
 def _unshare_as_root() -> bool:
-    """Whether this process is privileged enough to make network namespaces without a user namespace around them."""
+    """Whether this process may create a network namespace without a user namespace around it; if so it is in one."""
     try:
-        linux.unshare(NamespaceKind.NETWORK)
+        unshare(NamespaceKind.NETWORK)
     except PermissionError:
         return False
     return True

@@ -1,0 +1,66 @@
+"""The objects that `lab apply` and `lab delete` are about: from files, or by kind and name."""
+
+from typing import Final
+
+from ringfence.analysis.endpoints import KINDS as ENDPOINT_KINDS
+from ringfence.cli.inputs import Inputs
+from ringfence.cli.terminal import print_message
+from ringfence.errors import InputError
+from ringfence.model.kinds import KINDS, kind_of, namespace_of
+from ringfence.model.objects import DEFAULT_NAMESPACE, Manifest, Object
+from ringfence.model.problems import Severity
+from ringfence.render.problems import problem_text
+
+ObjectName = tuple[str, str, str]
+"""Namespace (empty for kinds without one), kind and name."""
+
+_NAMES_OF_KINDS: Final = {
+    **ENDPOINT_KINDS,
+    **{kind.name.lower(): kind.name for kind in KINDS},
+    **{kind.plural: kind.name for kind in KINDS},
+    "netpol": "NetworkPolicy",
+    "ns": "Namespace",
+    "no": "Node",
+}
+"""The kinds by the names that kubectl accepts: singular, plural and short."""
+
+
+def read_manifests(inputs: Inputs) -> tuple[list[Manifest], bool]:
+    """The objects of the files, and whether any document has an error. Problems are printed on standard error."""
+    from ringfence.sources.manifests import build, read
+
+    readings = []
+    if inputs.filenames:
+        readings.append(read(list(inputs.filenames), recursive=inputs.recursive))
+    if inputs.kustomize:
+        readings.append(build(inputs.kustomize))
+    if not readings:
+        raise InputError("no objects: use -f FILE or -k FOLDER")
+    has_errors = False
+    manifests: list[Manifest] = []
+    for reading in readings:
+        manifests += reading.manifests
+        for problem in reading.problems:
+            print_message(problem_text(problem))
+            has_errors = has_errors or problem.severity is Severity.ERROR
+    return manifests, has_errors
+
+
+def name_of_object(obj: Object) -> ObjectName:
+    """The name of an object."""
+    return namespace_of(obj), kind_of(obj), obj.metadata.name
+
+
+def object_name(kind: str, namespace: str | None, name: str) -> ObjectName:
+    """The name of an object of a kind as kubectl accepts it. Raises InputError for an unknown kind."""
+    known = _NAMES_OF_KINDS.get(kind.lower())
+    if known is None:
+        raise InputError(f"{kind!r} is not a kind in the laboratory: use netpol, pod, svc, deploy, ns, ...")
+    is_namespaced = any(one.is_namespaced for one in KINDS.called(known))
+    return (namespace or DEFAULT_NAMESPACE) if is_namespaced else "", known, name
+
+
+def object_text(name: ObjectName) -> str:
+    """The name of an object in messages."""
+    namespace, kind, own_name = name
+    return f"{kind} {namespace}/{own_name}" if namespace else f"{kind} {own_name}"
