@@ -11,6 +11,7 @@ from statistics import median
 import msgspec
 
 from benchmarks import changes
+from benchmarks.allowed_pairs import allowed_pairs
 from benchmarks.changes import ChangeLimits, name_of
 from benchmarks.clusters import Plan, Shape, decoded, objects
 from benchmarks.measuring import (
@@ -22,7 +23,6 @@ from benchmarks.measuring import (
     without_collection,
 )
 from benchmarks.policies import policies
-from ringfence.analysis.counting import allowed_pairs
 from ringfence.cluster import Cluster
 from ringfence.model.objects import Object, Pod
 from ringfence.render.connection_views import connections_json

@@ -12,9 +12,9 @@ import pytest
 import ringfence
 from ringfence import Cluster, RingfenceError, Verdict
 from ringfence.analysis.connections import Connection
-from ringfence.analysis.reach import Pods
+from ringfence.analysis.reach import PodSet
 from ringfence.model.problems import Problem
-from tests.analysis.test_answers import FROM_CLIENT, WORLD
+from tests.analysis.test_questions import FROM_CLIENT, WORLD
 from tests.semantics.judges import cluster_of
 from tests.semantics.objects import pod
 
@@ -51,8 +51,8 @@ def test_what_each_call_gives() -> None:
     assert_type(cluster.problems, list[Problem])
     found = assert_type(cluster.connections(pods=True), Iterator[Connection])
     assert isinstance(next(found), Connection)
-    assert isinstance(assert_type(cluster.sources("prod/db", 3306), Pods), Pods)
-    assert isinstance(assert_type(cluster.destinations("prod/db", 3306, "UDP"), Pods), Pods)
+    assert isinstance(assert_type(cluster.sources("prod/db", 3306), PodSet), PodSet)
+    assert isinstance(assert_type(cluster.destinations("prod/db", 3306, "UDP"), PodSet), PodSet)
     assert_type(cluster.upsert(pod("x/a")), None)
     assert_type(cluster.remove("Pod", "x", "a"), None)
 
@@ -78,10 +78,10 @@ def test_an_object_that_goes_in_or_out_counts_at_once() -> None:
 @pytest.mark.parametrize(
     ("number", "protocol", "message"),
     [
-        (0, "TCP", "0 is no port: ports are from 1 to 65535"),
-        (65536, "TCP", "65536 is no port: ports are from 1 to 65535"),
-        (80, "tcp", "'tcp' is no protocol of a NetworkPolicy: write TCP, UDP or SCTP"),
-        (80, "ICMP", "'ICMP' is no protocol of a NetworkPolicy: write TCP, UDP or SCTP"),
+        (0, "TCP", "0 is not a valid port: use a number from 1 to 65535"),
+        (65536, "TCP", "65536 is not a valid port: use a number from 1 to 65535"),
+        (80, "tcp", "'tcp' is not a protocol of NetworkPolicies: use TCP, UDP or SCTP"),
+        (80, "ICMP", "'ICMP' is not a protocol of NetworkPolicies: use TCP, UDP or SCTP"),
     ],
 )
 def test_what_cannot_be_asked_is_refused_whoever_asks(number: int, protocol: str, message: str) -> None:

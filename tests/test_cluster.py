@@ -72,7 +72,7 @@ class TestTwice:
         ({"apiVersion": "v1", "kind": "ConfigMap"}, "'ConfigMap' of 'v1' is a kind that ringfence does not read"),
         (
             {"apiVersion": "v1", "kind": "Pod", "metadata": {"generateName": "web-"}},
-            "Pod: metadata.name: Required value: objects are put in and taken out by their names",
+            "Pod: metadata.name: Required value: objects are added and removed by name",
         ),
         (
             {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": 7}},

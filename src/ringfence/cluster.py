@@ -1,17 +1,18 @@
-"""The Python face of ringfence: a cluster that takes objects in and answers questions.
+"""The Python API of ringfence: a cluster to which objects are added, and which answers questions.
 
     cluster = Cluster.load("manifests/")
     assert not cluster.can("prod/web", "prod/db", port=3306)
 
-Everything that the command line does goes through here.
+Every command that reads manifests or a live cluster once loads them through `Cluster`. The agent does not: it keeps a
+`State` of its own, which follows the API server (`ringfence.agent.view`).
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import count
 from os import PathLike, fspath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec.structs import replace
 
@@ -23,37 +24,46 @@ from ringfence.analysis.questions import Answer
 from ringfence.engine.state import State
 from ringfence.errors import InputError
 from ringfence.model.decoding import decode, unknown_fields
+from ringfence.model.field_errors import FieldError
 from ringfence.model.kinds import KINDS, Kind, kind_of, namespace_of
-from ringfence.model.objects import DEFAULT_NAMESPACE, NetworkPolicy, Object
+from ringfence.model.objects import DEFAULT_NAMESPACE, Manifest, NetworkPolicy, Object
 from ringfence.model.origin import Origin
 from ringfence.model.problems import Problem, ProblemCode, Severity
+from ringfence.model.validation import FieldWarning
 
 if TYPE_CHECKING:
     from ringfence.sources.loading import LoadedObjects
 
 
 class Verdict(Answer):
-    """The answer to a question: true or false, with its reasons (`reasons`, `assumptions`) and in words (`explain`)."""
+    """The answer to a question: true or false, with its reasons (`reasons`, `assumptions`) and as text (`explain`)."""
 
     @cached_property
     def edits(self) -> tuple[Edit, ...]:
-        """The smallest edit of policies that would turn the answer, checked by the engine; empty where none does."""
-        self._check_fresh()
+        """The smallest edit of policies that reverses the answer, checked by the engine; empty if there is none."""
+        self._check_unchanged()
         return smallest_edit(self._state, self)
 
     def explain(self) -> str:
-        """The answer, why it is so, and what would turn it, as `ringfence explain` prints them."""
+        """The answer, its reasons, and the edit that reverses it, as `ringfence explain` prints them."""
         from ringfence.render.answers import explanation
 
         return explanation(self, self.edits)
 
 
-class Cluster:
-    """The objects of a cluster, from manifests, from an API server or put in one by one, and what they mean.
+class _Review(NamedTuple):
+    """An object with defaults and a name, the errors for which the API server would refuse it, and its warnings."""
 
-    `problems` is what was wrong in the input, each with file and line: an object with an error does not count, all
-    others do. `skipped` counts the objects of kinds that have no meaning here. `namespace` is where names without a
-    namespace are looked up.
+    object: Object
+    errors: Sequence[FieldError]
+    warnings: Sequence[FieldWarning]
+
+
+class Cluster:
+    """The objects of a cluster, loaded from manifests or an API server, or added one by one, and what they mean.
+
+    `problems` are the problems of the input, each with file and line. An object with an error is left out; all others
+    count. `skipped` counts the objects of unsupported kinds. Names without a namespace are looked up in `namespace`.
     """
 
     def __init__(self, *, live: bool = False, namespace: str = DEFAULT_NAMESPACE) -> None:
@@ -75,40 +85,40 @@ class Cluster:
     ) -> "Cluster":
         """A cluster from files and folders (`-` is standard input), and from a kustomization if one is given.
 
-        `progress` is told, again and again, how many bytes of how many are read. Raises ManifestError for a path that
-        does not exist; whatever is wrong inside files goes to `problems`.
+        `progress` is called repeatedly with the number of bytes read and the number of bytes in total. Raises
+        ManifestError for a path that does not exist; problems inside files are in `problems`.
         """
         from ringfence.sources.manifests import read
 
         cluster = cls(namespace=namespace)
         if paths:
-            cluster._take(read([fspath(path) for path in paths], recursive=recursive, progress=progress))
+            cluster._load(read([fspath(path) for path in paths], recursive=recursive, progress=progress))
         if kustomize is not None:
             from ringfence.sources.manifests import build
 
-            cluster._take(build(fspath(kustomize)))
+            cluster._load(build(fspath(kustomize)))
         return cluster
 
     @classmethod
     def live(cls, context: str | None = None, kubeconfig: str | None = None) -> "Cluster":
-        """The cluster of a kubeconfig context (the current one, without a name), listed once.
+        """The cluster of a kubeconfig context (by default the current one), listed once.
 
-        Raises LiveClusterError when it cannot be reached or refuses.
+        Raises LiveClusterError if the API server cannot be reached or refuses.
         """
         from ringfence.sources.cluster import current_namespace, read
 
-        reading = read(context, kubeconfig)
+        loaded = read(context, kubeconfig)
         namespace = current_namespace(context, kubeconfig)
         cluster = cls(live=True, namespace=namespace)
-        cluster._take(reading)
+        cluster._load(loaded)
         return cluster
 
     # --- objects in and out ---------------------------------------------------------------------------------------
 
     def upsert(self, obj: Object | Mapping[str, Any], origin: Origin | None = None) -> None:
-        """Take in one object, a dict in the API's shape or a model object, in place of an older one of its name.
+        """Add one object, or replace the one with its kind and name. `obj` is a dict as in the API, or a model object.
 
-        Raises DecodingError or InputError for what the API server would refuse; the cluster is then unchanged.
+        Raises DecodingError or InputError if the API server would refuse the object; the cluster is then unchanged.
         """
         if isinstance(obj, Mapping):
             if unknown := unknown_fields(obj):
@@ -121,30 +131,27 @@ class Cluster:
         else:
             decoded = obj
         if not decoded.metadata.name:
-            message = "metadata.name: Required value: objects are put in and taken out by their names"
+            message = "metadata.name: Required value: objects are added and removed by name"
             raise InputError(f"{kind_of(decoded)}: {message}")
-        kind = KINDS.of(decoded)
-        decoded = kind.default(decoded)
-        if errors := kind.validate(decoded):
-            raise InputError(f'{kind.name} "{decoded.metadata.name}" is invalid: {"; ".join(map(str, errors))}')
-        self.state.upsert(decoded, origin)
+        if errors := self._add(decoded, origin).errors:
+            raise InputError(f'{kind_of(decoded)} "{decoded.metadata.name}" is invalid: {"; ".join(map(str, errors))}')
 
     def remove(self, kind: str, namespace: str, name: str) -> None:
-        """Let one object go, if it is there; `namespace` is ignored for kinds that live in none."""
+        """Remove one object, if it is there; `namespace` is ignored for kinds without one."""
         is_namespaced = any(known.is_namespaced for known in KINDS.called(kind))
         self.state.remove(kind, namespace or DEFAULT_NAMESPACE if is_namespaced else "", name)
 
     def policies(self) -> list[NetworkPolicy]:
-        """The policies in force, with the defaults that the API server fills in, by namespace and name."""
+        """The policies in force, with the defaults that the API server sets, by namespace and name."""
         return [compiled.policy for compiled in self.state.network_policies.all_policies()]
 
     # --- questions --------------------------------------------------------------------------------------------------
 
     def can(self, source: str, destination: str, *, port: int | None = None, protocol: str = "TCP") -> Verdict:
-        """Whether `source` may open a connection to `destination`: a verdict that is true or false and knows why.
+        """Whether `source` may open a connection to `destination`: a verdict that is true or false, with its reasons.
 
-        Endpoints are written as on the command line (`analysis.endpoints`). Without a port it is about all traffic.
-        Raises EndpointError for an endpoint that names nothing.
+        Endpoints are written as on the command line (`analysis.endpoints`). Without a port, the question is about all
+        traffic. Raises EndpointError for an endpoint that matches nothing.
         """
         return Verdict(
             self.state,
@@ -158,55 +165,60 @@ class Cluster:
         """Every allowed connection, by workload or by pod, streamed."""
         return connections(self.state, pods=pods)
 
-    def sources(self, destination: str, port: int, protocol: str = "TCP") -> reach.Pods:
-        """The pods that may open a connection to a port of `destination`, which is none of them itself."""
+    def sources(self, destination: str, port: int, protocol: str = "TCP") -> reach.PodSet:
+        """The pods that may open a connection to a port of `destination`, without the pods of `destination`."""
         return reach.sources(self.state, resolve(self.state, destination, self.namespace), protocol, port)
 
-    def destinations(self, source: str, port: int, protocol: str = "TCP") -> reach.Pods:
-        """The pods to whose port `source` may open a connection, which is none of them itself."""
+    def destinations(self, source: str, port: int, protocol: str = "TCP") -> reach.PodSet:
+        """The pods to whose port `source` may open a connection, without the pods of `source`."""
         return reach.destinations(self.state, resolve(self.state, source, self.namespace), protocol, port)
 
     # --- loading ----------------------------------------------------------------------------------------------------
 
-    def _take(self, reading: "LoadedObjects") -> None:
-        self.problems.extend(reading.problems)
-        self.skipped.update(reading.skipped)
-        for manifest in sorted(reading.manifests, key=lambda manifest: not manifest.object.metadata.name):
-            obj, origin = manifest.object, manifest.origin
-            obj = KINDS.of(obj).default(obj)
-            if not self._check(obj, origin):
-                continue
-            obj = self._named(obj)
-            self._note_origin(obj, origin)
-            self.state.upsert(obj, origin)
-        self.problems.sort(key=lambda problem: problem.place)
+    def _add(self, obj: Object, origin: Origin | None) -> _Review:
+        """Add an object with the defaults of the API server, unless the API server would refuse it.
 
-    def _check(self, obj: Object, origin: Origin) -> bool:
-        """Whether the API server would accept an object; what it would say about it is noted."""
-        kind = KINDS.of(obj)
-        errors = kind.validate(obj)
-        found = errors or kind.warnings(obj)
-        if not found:
-            return True
-        severity = Severity.ERROR if errors else Severity.WARNING
-        path = "/".join(filter(None, (namespace_of(obj), obj.metadata.name or obj.metadata.generate_name)))
-        subject = f"{kind.name} {path}"
-        for one in found:
-            self.problems.append(Problem(origin.at(one.path), one.code, str(one), severity, subject))
-        return not errors
-
-    def _named(self, obj: Object) -> Object:
-        """The object with a name: a number after a `generateName`, where the API server puts random letters.
-
-        Whoever has a name of his own must be in already, so that nobody gets the same.
+        Every object enters the state here, whether it was loaded or added by a program.
         """
+        kind = KINDS.of(obj)
+        obj = kind.default(obj)
+        if errors := kind.validate(obj):
+            return _Review(obj, errors, ())
+        warnings = kind.warnings(obj)
+        obj = self._with_name(obj)
+        self.state.upsert(obj, origin)
+        return _Review(obj, (), warnings)
+
+    def _with_name(self, obj: Object) -> Object:
+        """The object with a name: its `generateName` and a number, where the API server appends random letters."""
         metadata = obj.metadata
         if metadata.name:
             return obj
-        kind, namespace, prefix = KINDS.of(obj), namespace_of(obj), metadata.generate_name
-        names = (f"{prefix}{number}" for number in self._numbers)
+        kind, namespace = KINDS.of(obj), namespace_of(obj)
+        names = (f"{metadata.generate_name}{number}" for number in self._numbers)
         name = next(name for name in names if (kind, namespace, name) not in self._origins)
         return replace(obj, metadata=replace(metadata, name=name))
+
+    def _load(self, loaded: "LoadedObjects") -> None:
+        """Add all objects that a source has found, and report its problems and theirs."""
+        self.problems.extend(loaded.problems)
+        self.skipped.update(loaded.skipped)
+        # Objects without a name come last: a name is generated when all names that are taken are known.
+        for manifest in sorted(loaded.manifests, key=lambda manifest: not manifest.object.metadata.name):
+            review = self._add(manifest.object, manifest.origin)
+            if review.errors or review.warnings:
+                self._report(manifest, review)
+            if not review.errors:
+                self._note_origin(review.object, manifest.origin)
+        self.problems.sort(key=lambda problem: problem.place)
+
+    def _report(self, manifest: Manifest, review: _Review) -> None:
+        obj, origin = manifest.object, manifest.origin
+        path = "/".join(filter(None, (namespace_of(obj), obj.metadata.name or obj.metadata.generate_name)))
+        subject = f"{kind_of(obj)} {path}"
+        severity = Severity.ERROR if review.errors else Severity.WARNING
+        for one in review.errors or review.warnings:
+            self.problems.append(Problem(origin.at(one.path), one.code, str(one), severity, subject))
 
     def _note_origin(self, obj: Object, origin: Origin) -> None:
         """Report an object that was read before: as with `kubectl apply`, the last one counts."""

@@ -1,5 +1,6 @@
 """A cluster that has come a long way is the same as one that starts with what is left."""
 
+from benchmarks.allowed_pairs import allowed_pairs
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -10,7 +11,6 @@ from tests.semantics.objects import Key, Object, admits, key_of, namespaces, pod
 from tests.semantics.test_agreement import assert_right, pairs, ports
 
 from ringfence import Cluster
-from ringfence.analysis.counting import allowed_pairs
 from ringfence.errors import EndpointError
 
 SERVICE_NAMES = ("s", "u")

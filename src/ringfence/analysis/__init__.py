@@ -1,1 +1,1 @@
-"""Questions put to the engine: what an endpoint names, what a question means, what would change its answer."""
+"""Questions to the engine: what an endpoint names, what a question asks, which edit would reverse its answer."""

@@ -1,11 +1,11 @@
-"""Endpoints: what a question can name, and what in the cluster it names.
+"""Endpoints: the pods, workloads, Services and addresses that a question can name.
 
     [NAMESPACE/][KIND/]NAME      a pod, a workload or a Service
     [NAMESPACE/]KEY=VALUE        all pods of a namespace with a label
     NAMESPACE/*                  all pods of a namespace
     192.168.5.10, 10.0.0.0/8     addresses; a pod's or a Service's own address names that pod or Service
 
-An endpoint that names nothing is an error, never an answer: a typing mistake must not look like "no".
+An endpoint that matches nothing is an error, never an answer: a spelling mistake must not look like "no".
 """
 
 import re
@@ -37,17 +37,16 @@ KINDS = {
     }.items()
     for alias in aliases
 }
-"""Kinds as kubectl abbreviates them."""
-
+"""The kinds, with the names and short names that kubectl accepts."""
 
 _MAY_BE_ADDRESS = re.compile(r"[0-9.]+(/.*)?|[^/]*:.*")
-"""No name has a colon, and few are made of digits and dots: those are asked for in vain, which only takes longer."""
+"""A quick test before `ip_network`, which is slow to fail. It lets through some names that are no addresses."""
 
 
 class Endpoint(msgspec.Struct, frozen=True):
-    """What a text names: the pods or addresses, and the Service in front of them if it names one.
+    """What a text names: pods or addresses, and the Service in front of them if it names one.
 
-    `reference` is what it names where that is a single object.
+    `reference` is the object that it names, if it names a single object.
     """
 
     text: str
@@ -56,7 +55,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     service: Service | None = None
 
     def backends(self, state: State, protocol: str, port: int | None) -> list[Backend]:
-        """Where a connection to a port of this endpoint may end up: behind a Service, at its target ports."""
+        """The pods or addresses that a connection to a port of this endpoint may reach; of a Service, its endpoints."""
         if self.service:
             return backends(state, self.service, protocol, port)
         return [Backend(end, protocol, port) for end in self.ends]
@@ -65,7 +64,7 @@ class Endpoint(msgspec.Struct, frozen=True):
 def resolve(state: State, text: str, namespace: str = DEFAULT_NAMESPACE) -> Endpoint:
     """What `text` names; names without a namespace are looked up in `namespace`.
 
-    Raises EndpointError when it names nothing, or could mean several things.
+    Raises EndpointError if it matches nothing or is ambiguous.
     """
     if pod := _plain_pod(state, text):
         return Endpoint(text, (pod,), pod.reference)
@@ -74,7 +73,7 @@ def resolve(state: State, text: str, namespace: str = DEFAULT_NAMESPACE) -> Endp
     space, kind, name = _split(text, namespace)
     if not (space and name):
         raise EndpointError(
-            f"{text!r} names nothing; write [NAMESPACE/][KIND/]NAME, NAMESPACE/KEY=VALUE or NAMESPACE/*"
+            f"{text!r} is not a valid endpoint: use [NAMESPACE/][KIND/]NAME, NAMESPACE/KEY=VALUE or NAMESPACE/*"
         )
     if name == "*":
         return _several(text, list(state.members_in(space)), _nothing_in(state, space))
@@ -88,9 +87,9 @@ def resolve(state: State, text: str, namespace: str = DEFAULT_NAMESPACE) -> Endp
 
 
 def _plain_pod(state: State, text: str) -> Member | None:
-    """The pod that a text names if it is just NAMESPACE/NAME: nearly all that are asked for in great numbers are.
+    """The pod that a text names, if it is just NAMESPACE/NAME and not a kind and a name, or a CIDR.
 
-    What else such a text may be is a kind and a name, or a CIDR.
+    Programs that ask many questions write endpoints like this, so they take the shortest path.
     """
     space, _, name = text.partition("/")
     pod = state.pod(space, name)
@@ -105,10 +104,12 @@ def _parse_network(text: str) -> Network | None:
     except ValueError as error:
         if "host bits" in str(error):
             raise EndpointError(
-                f"{text}: the address has bits set beyond the prefix; write {ip_network(text, strict=False)}"
+                f"{text}: the address has bits set beyond the prefix: use {ip_network(text, strict=False)}"
             ) from None
         if _is_address(text.partition("/")[0]):
-            raise EndpointError(f"{text} is no CIDR: a prefix has 0 to 32 bits, in IPv6 0 to 128") from None
+            raise EndpointError(
+                f"{text} is not a valid CIDR: the prefix length must be 0 to 32, for IPv6 0 to 128"
+            ) from None
         return None
 
 
@@ -132,7 +133,7 @@ def _addressed(state: State, text: str, network: Network) -> Endpoint:
 
 
 def _split(text: str, namespace: str) -> tuple[str, str, str]:
-    """Namespace, kind (empty if none is given) and the rest. A label key may have a slash of its own."""
+    """Namespace, kind (empty if none is given) and the rest. A label key may contain a slash itself."""
     space, slash, rest = text.partition("/")
     if "=" in text and ("=" in space or "." in space):
         return namespace, "", text
@@ -144,7 +145,7 @@ def _split(text: str, namespace: str) -> tuple[str, str, str]:
     if slash:
         if first.lower() not in KINDS or "/" in name:
             raise EndpointError(
-                f"{text}: {first!r} is no kind; write NAMESPACE/KIND/NAME, with a kind such as deploy or svc"
+                f"{text}: {first!r} is not a known kind: use NAMESPACE/KIND/NAME with a kind such as deploy or svc"
             )
         return space, KINDS[first.lower()], name
     if space.lower() in KINDS:
@@ -183,7 +184,7 @@ def _named(state: State, text: str, namespace: str, kind: str, name: str) -> End
             found[reference] = members
     if len(found) > 1:
         ways = " or ".join(f"{reference.kind.lower()}/{name}" for reference in found)
-        raise EndpointError(f"{text} could mean several things in namespace {namespace}: write {ways}")
+        raise EndpointError(f"{text} is ambiguous in namespace {namespace}: use {ways}")
     if not found:
         raise EndpointError(f"{text}: {_why_nothing(state, namespace, kind, name)}")
     ((reference, members),) = found.items()
@@ -191,7 +192,7 @@ def _named(state: State, text: str, namespace: str, kind: str, name: str) -> End
 
 
 def _owned(state: State, reference: Reference) -> list[Member]:
-    """The pods of a workload: its own, and those of what it owns."""
+    """The pods of a workload, directly or through other workloads that it owns."""
     if template := state.member(reference):
         return [template]
     return [
@@ -206,7 +207,7 @@ def _why_nothing(state: State, namespace: str, kind: str, name: str) -> str:
     if kind and state.workloads.get(Reference(namespace, kind, name)):
         return f"{what} in namespace {namespace} has no pods"
     if not kind and (namespace, name) in state.services:
-        return f"there is no {what} in namespace {namespace}, but a Service: write {namespace}/svc/{name}"
+        return f"there is no {what} in namespace {namespace}, but there is a Service: use {namespace}/svc/{name}"
     elsewhere = [space for space in state.namespaces.names() if state.members_named(space, name)]
     if elsewhere:
         others = " and ".join(f"{space}/{name}" for space in elsewhere[:3])

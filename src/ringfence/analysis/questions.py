@@ -1,11 +1,13 @@
-"""Questions and answers: may this source open a connection to that destination?
+"""Questions and answers: may a source open a connection to a destination?
 
-A question names two endpoints. Each may be several pods, and a Service stands for pods and target ports of its own; the
-answer is yes only if it is yes for every pair, and it knows for which it is not.
+A question names two endpoints. Each may be several pods, and behind a Service are pods with target ports of their own.
+The answer is yes only if it is yes for every pair of a source and a destination.
 """
 
+from collections import defaultdict
+from collections.abc import Iterable
 from functools import cached_property, reduce
-from operator import and_
+from operator import and_, or_
 
 import msgspec
 
@@ -14,21 +16,30 @@ from ringfence.engine.answers import End, PairReason, explain, verdicts
 from ringfence.engine.population import Member
 from ringfence.engine.state import State
 from ringfence.errors import EndpointError, InputError
-from ringfence.sets.traffic import ALL_TRAFFIC, PROTOCOLS, Traffic
+from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, PROTOCOLS, Traffic
 
 
 def check_port(protocol: str, port: int | None) -> None:
-    """Raise InputError where a question is about a protocol or a port that does not exist; None is all traffic."""
+    """Raise InputError for an invalid protocol or port. The port None stands for all traffic and is valid."""
     if protocol not in PROTOCOLS:
-        raise InputError(f"{protocol!r} is no protocol of a NetworkPolicy: write TCP, UDP or SCTP")
+        raise InputError(f"{protocol!r} is not a protocol of NetworkPolicies: use TCP, UDP or SCTP")
     if port is not None and not 1 <= port <= 65535:
-        raise InputError(f"{port} is no port: ports are from 1 to 65535")
+        raise InputError(f"{port} is not a valid port: use a number from 1 to 65535")
+
+
+def check_unchanged(state: State, revision: int) -> None:
+    """Raise InputError if the state has changed since its revision was `revision`.
+
+    An answer computes its reasons when they are first read. Reasons from a changed state would contradict the answer.
+    """
+    if state.revision != revision:
+        raise InputError("the cluster has changed since this answer: ask again")
 
 
 class Pair(msgspec.Struct, frozen=True):
-    """One source and one destination of a question; `port` is the destination's own, None for all traffic.
+    """One source and one destination of a question; `port` is the destination's own port, None for all traffic.
 
-    `service_port` is the port that was asked for, where a Service leads from it to `port`.
+    `service_port` is the port of the Service that leads to `port`, if the question names a Service.
     """
 
     source: End
@@ -39,14 +50,21 @@ class Pair(msgspec.Struct, frozen=True):
 
     @property
     def asked(self) -> Traffic | None:
-        """The traffic that is asked about; None if the question is what passes at all."""
+        """The traffic that the question is about; None if the question is which traffic passes."""
         return None if self.port is None else Traffic.of(self.protocol, ((self.port, self.port),))
 
 
-class Answer:
-    """The answer to one question, true or false, and why.
+class ExplainedPair(msgspec.Struct, frozen=True):
+    """One pair of a question, and why it is allowed or denied."""
 
-    Without a port it is about all traffic: true if anything passes, and `traffic` says what.
+    pair: Pair
+    reason: PairReason
+
+
+class Answer:
+    """The answer to one question: true or false, with its reasons.
+
+    Without a port, the question is about all traffic: the answer is true if any traffic passes (`traffic`).
     """
 
     def __init__(self, state: State, source: Endpoint, destination: Endpoint, protocol: str, port: int | None) -> None:
@@ -78,47 +96,45 @@ class Answer:
 
     @cached_property
     def traffic(self) -> Traffic:
-        """What passes of the traffic that was asked about, between every pair; for a Service, by its own ports."""
-        self._check_fresh()
-        by_port = [self._as_asked(pair, self._passing(pair)) for pair in self.pairs]
+        """The traffic that passes between every pair, of that which the question is about; for a Service, by its ports.
+
+        A connection to one port of a Service may reach any pod behind that port, so every pair of the port must allow
+        it. Different ports are independent.
+        """
+        self._check_unchanged()
         if not self.destination.service or self.port is not None:
-            return reduce(and_, by_port, ALL_TRAFFIC)
-        open_ports = Traffic()
-        for port in {(pair.protocol, pair.service_port) for pair in self.pairs}:
-            of_port = [
-                traffic
-                for pair, traffic in zip(self.pairs, by_port, strict=True)
-                if (pair.protocol, pair.service_port) == port
-            ]
-            open_ports |= reduce(and_, of_port, ALL_TRAFFIC)
-        return open_ports
+            return _passing_everywhere(self._passing_as_asked(pair) for pair in self.pairs)
+        by_port: defaultdict[tuple[str, int | None], list[Traffic]] = defaultdict(list)
+        for pair in self.pairs:
+            by_port[pair.protocol, pair.service_port].append(self._passing_as_asked(pair))
+        return reduce(or_, map(_passing_everywhere, by_port.values()), NO_TRAFFIC)
 
     @cached_property
     def denied(self) -> tuple[Pair, ...]:
         """The pairs for which the answer is no."""
-        self._check_fresh()
+        self._check_unchanged()
         return tuple(pair for pair in self.pairs if not self._passes(pair))
 
     @cached_property
-    def reasons(self) -> tuple[PairReason, ...]:
-        """Why, for each pair: those for which the answer is no come first."""
-        self._check_fresh()
-        return tuple(explain(self._state, pair.source, pair.destination, pair.asked) for pair in self._denied_first)
+    def explanations(self) -> tuple[ExplainedPair, ...]:
+        """Why each pair is allowed or denied; the denied pairs come first."""
+        self._check_unchanged()
+        denied = set(self.denied)
+        others = [pair for pair in self.pairs if pair not in denied]
+        return tuple(
+            ExplainedPair(pair, explain(self._state, pair.source, pair.destination, pair.asked))
+            for pair in (*self.denied, *others)
+        )
 
     @property
-    def ports(self) -> tuple[int | None, ...]:
-        """The destination's own port for each of `reasons`."""
-        return tuple(pair.port for pair in self._denied_first)
+    def reasons(self) -> tuple[PairReason, ...]:
+        """The reasons in `explanations`."""
+        return tuple(explained.reason for explained in self.explanations)
 
     @cached_property
     def assumptions(self) -> tuple[str, ...]:
-        """The facts that the input lacks, or that upstream leaves open, and on which the answer hangs."""
+        """What the answer assumes, because the input does not say it or upstream leaves it open."""
         return tuple(dict.fromkeys(one for reason in self.reasons for one in reason.assumptions))
-
-    @property
-    def _denied_first(self) -> list[Pair]:
-        denied = {id(pair) for pair in self.denied}
-        return sorted(self.pairs, key=lambda pair: id(pair) not in denied)
 
     def _passes(self, pair: Pair) -> bool:
         source, destination = pair.source, pair.destination
@@ -130,12 +146,16 @@ class Answer:
         allowed = verdicts.traffic(self._state, pair.source, pair.destination)
         return allowed if pair.asked is None else allowed & pair.asked
 
-    def _as_asked(self, pair: Pair, passing: Traffic) -> Traffic:
-        """The traffic in terms of the port that was asked for, which a Service translates."""
+    def _passing_as_asked(self, pair: Pair) -> Traffic:
+        """The traffic that passes, with the port of the Service in place of the target port."""
+        passing = self._passing(pair)
         if pair.service_port is None or not passing:
             return passing
         return Traffic.of(pair.protocol, ((pair.service_port, pair.service_port),))
 
-    def _check_fresh(self) -> None:
-        if self._state.revision != self._revision:
-            raise InputError("the cluster has changed since this answer: ask again")
+    def _check_unchanged(self) -> None:
+        check_unchanged(self._state, self._revision)
+
+
+def _passing_everywhere(of_pairs: Iterable[Traffic]) -> Traffic:
+    return reduce(and_, of_pairs, ALL_TRAFFIC)

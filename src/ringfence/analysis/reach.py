@@ -1,26 +1,26 @@
-"""Who can reach it, and what it can reach: from the factored form, never pod by pod.
-
-The answer is a set of pods that costs as little as the identities it consists of until somebody looks at its members.
-"""
+"""Which pods can reach an endpoint, and which pods it can reach: from bitsets of identities, never pod by pod."""
 
 from collections.abc import Collection, Iterable, Iterator
 from functools import reduce
 from operator import and_, or_
 
 from ringfence.analysis.endpoints import Endpoint
-from ringfence.analysis.questions import check_port
+from ringfence.analysis.questions import check_port, check_unchanged
 from ringfence.engine.answers import End, end_text, is_exempt
 from ringfence.engine.policies import tiers
 from ringfence.engine.population import Identity, Member
 from ringfence.engine.state import State
-from ringfence.errors import EndpointError, InputError
+from ringfence.errors import EndpointError
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import FAMILIES, Family
 from ringfence.sets.bitsets import Bitset
 
 
-class Pods(Collection[Member]):
-    """A set of pods: all pods of some identities, and a few more or less."""
+class PodSet(Collection[Member]):
+    """A set of pods: all pods of some identities, a few more and a few less.
+
+    Pods are listed only when the set is iterated, so an answer of 100,000 pods costs no more than its identities.
+    """
 
     def __init__(
         self, state: State, identities: Bitset, more: Iterable[Member] = (), less: Iterable[Member] = ()
@@ -32,53 +32,53 @@ class Pods(Collection[Member]):
         self._less = {pod for pod in less if self._covers(pod)}
 
     def __contains__(self, pod: object) -> bool:
-        self._check_fresh()
+        self._check_unchanged()
         return isinstance(pod, Member) and (pod in self._more or (self._covers(pod) and pod not in self._less))
 
     def __iter__(self) -> Iterator[Member]:
-        self._check_fresh()
+        self._check_unchanged()
         for identity in self._state.population.identities(self._identities):
             yield from (pod for pod in identity.pods() if pod not in self._less)
         yield from self._more
 
     def __len__(self) -> int:
-        self._check_fresh()
+        self._check_unchanged()
         inside = sum(map(len, self._state.population.identities(self._identities)))
         return inside + len(self._more) - len(self._less)
 
     def __repr__(self) -> str:
         return f"<{len(self)} pods>"
 
-    def _check_fresh(self) -> None:
-        if self._state.revision != self._revision:
-            raise InputError("the cluster has changed since this answer: ask again")
+    def _check_unchanged(self) -> None:
+        check_unchanged(self._state, self._revision)
 
     def _covers(self, pod: Member) -> bool:
         return bool(self._identities >> self._state.identity(pod).bit & 1)
 
 
-def sources(state: State, destination: Endpoint, protocol: str, port: int) -> Pods:
-    """The pods that may open a connection to a port of `destination`: to each pod that it names, those excepted."""
+def sources(state: State, destination: Endpoint, protocol: str, port: int) -> PodSet:
+    """The pods that may open a connection to a port of every pod of `destination`, without these pods themselves."""
     check_port(protocol, port)
     backends = destination.backends(state, protocol, port)
     reached = _pods(destination, (backend.end for backend in backends))
     numbers = [backend.port or port for backend in backends]
     bits = [
-        _meeting(state, pod, Direction.INGRESS, protocol, number) for pod, number in zip(reached, numbers, strict=True)
+        _allowed_peers(state, pod, Direction.INGRESS, protocol, number)
+        for pod, number in zip(reached, numbers, strict=True)
     ]
     hosts = [pod for pod in state.host_network_members() if all(is_exempt(state, pod, one) for one in reached)]
-    return Pods(state, reduce(and_, bits), more=hosts, less=reached)
+    return PodSet(state, reduce(and_, bits), more=hosts, less=reached)
 
 
-def destinations(state: State, source: Endpoint, protocol: str, port: int) -> Pods:
-    """The pods to whose port each pod that `source` names may open a connection, those excepted."""
+def destinations(state: State, source: Endpoint, protocol: str, port: int) -> PodSet:
+    """The pods to whose port every pod of `source` may open a connection, without the pods of `source` themselves."""
     check_port(protocol, port)
     opening = _pods(source, source.ends)
-    bits = [_meeting(state, pod, Direction.EGRESS, protocol, port) for pod in opening]
+    bits = [_allowed_peers(state, pod, Direction.EGRESS, protocol, port) for pod in opening]
     exempt: list[Member] = []
     if all(pod.host_network for pod in opening):
         exempt = [pod for pod in state.members() if all(is_exempt(state, one, pod) for one in opening)]
-    return Pods(state, reduce(and_, bits), more=exempt, less=opening)
+    return PodSet(state, reduce(and_, bits), more=exempt, less=opening)
 
 
 def _pods(endpoint: Endpoint, ends: Iterable[End]) -> list[Member]:
@@ -91,20 +91,21 @@ def _pods(endpoint: Endpoint, ends: Iterable[End]) -> list[Member]:
     return pods
 
 
-def _meeting(state: State, pod: Member, direction: Direction, protocol: str, port: int) -> Bitset:
-    """The identities with which `pod`, in `direction`, is allowed a port by its own side and by theirs."""
+def _allowed_peers(state: State, pod: Member, direction: Direction, protocol: str, port: int) -> Bitset:
+    """The identities with which `pod` may connect in `direction`: its own side and theirs allow the port."""
     population, identity = state.population, state.identity(pod)
     families = [family for family in population.decisive_families() if family in identity.families]
     if len(families) < 2:
-        over = _meeting_over(state, identity, direction, (families or FAMILIES)[0], protocol, port)
+        over = _allowed_peers_over(state, identity, direction, (families or FAMILIES)[0], protocol, port)
         return over & reduce(or_, map(population.in_family, identity.families))
     bits = population.everyone
     for family in families:
-        bits &= _meeting_over(state, identity, direction, family, protocol, port) | ~population.in_family(family)
+        # Two pods must be allowed over every family that both have. An identity without the family has no say over it.
+        bits &= _allowed_peers_over(state, identity, direction, family, protocol, port) | ~population.in_family(family)
     return bits
 
 
-def _meeting_over(
+def _allowed_peers_over(
     state: State, identity: Identity, direction: Direction, family: Family, protocol: str, port: int
 ) -> Bitset:
     everyone = state.population.everyone

@@ -1,7 +1,7 @@
-"""What stands behind a Service: pods, or addresses, and the ports on which they are reached.
+"""The endpoints of a Service: the pods or addresses to which it leads, and their ports.
 
-Policies never name Services: a connection to one is judged at the pod and the target port behind it, after kube-proxy
-has rewritten its destination. Source: Kubernetes documentation, "Service", "EndpointSlices".
+Policies do not see Services: kube-proxy rewrites the destination of a connection first, so policies apply to the pod
+and its target port. Source: Kubernetes documentation, "Service", "EndpointSlices".
 """
 
 from collections.abc import Iterator
@@ -20,9 +20,9 @@ SERVICE_NAME_LABEL = "kubernetes.io/service-name"
 
 
 class Backend(msgspec.Struct, frozen=True):
-    """One pod or address behind a port of a Service, and the port on which it is reached itself.
+    """One pod or address behind a port of a Service, with its own port.
 
-    `service_port` is None where a client reaches the backend's own ports directly (a headless Service).
+    `service_port` is None if clients connect to the backend's own ports directly (a headless Service).
     """
 
     end: End
@@ -32,17 +32,17 @@ class Backend(msgspec.Struct, frozen=True):
 
 
 def reference_of(service: Service) -> Reference:
-    """What names a Service."""
+    """The reference of a Service."""
     return Reference(namespace_of(service), "Service", service.metadata.name)
 
 
 def is_headless(service: Service) -> bool:
-    """Whether clients reach the pods behind it by their own addresses and ports."""
+    """Whether clients connect to the pods of a Service by their own addresses and ports."""
     return service.spec.cluster_ip == HEADLESS
 
 
 def selected_members(state: State, service: Service) -> list[Member]:
-    """The pods that a Service's selector selects; none without a selector."""
+    """The pods that a Service's selector selects; none if it has no selector."""
     selector = service.spec.selector
     if not selector:
         return []
@@ -51,7 +51,7 @@ def selected_members(state: State, service: Service) -> list[Member]:
 
 
 def target_port(member: Member, port: ServicePort) -> int | None:
-    """The port of `member` to which a Service port leads; None if it has no port of the name that is asked for."""
+    """The port of `member` to which a Service port leads; None if the target is a name that the pod does not have."""
     target = port.target_port or port.port
     if isinstance(target, int):
         return target
@@ -60,20 +60,20 @@ def target_port(member: Member, port: ServicePort) -> int | None:
 
 
 def backends(state: State, service: Service, protocol: str, port: int | None) -> list[Backend]:
-    """What a connection to one port of a Service, or to any of its ports, may be led to.
+    """The pods or addresses that a connection to one port of a Service may reach; without a port, to any of its ports.
 
-    Raises EndpointError where nothing stands behind it, or it has no such port.
+    Raises EndpointError if the Service has no endpoints, or no such port.
     """
     reference = reference_of(service)
     if service.spec.type == "ExternalName":
         name = service.spec.external_name
-        raise EndpointError(f"{reference} stands for the DNS name {name}: ask about the address that it resolves to")
+        raise EndpointError(f"{reference} is an alias for the DNS name {name}: use the address that it resolves to")
     if is_headless(service):
         found = [Backend(end, protocol, port) for end in _ends(state, service)]
     else:
         found = [backend for one in _asked_ports(service, protocol, port) for backend in _behind(state, service, one)]
     if not found:
-        raise EndpointError(f"nothing stands behind {reference}: {_why_empty(service)}")
+        raise EndpointError(f"{reference} has no endpoints: {_why_empty(service)}")
     return found
 
 
@@ -133,7 +133,7 @@ def _endpoint_ends(state: State, service: Service, endpoint: SliceEndpoint) -> I
     for text in endpoint.addresses:
         try:
             family, number = parse_address(text)
-        except ValueError:  # a host name, which kube-proxy passes over as well
+        except ValueError:  # a host name, which kube-proxy ignores, too
             continue
         pods = state.members_at(family, number)
         yield from pods

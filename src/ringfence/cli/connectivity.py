@@ -1,8 +1,10 @@
 """`connections` and `matrix`: everything that is allowed, at once."""
 
+from itertools import chain
+
 import click
 
-from ringfence.analysis.connections import Connection, parties
+from ringfence.analysis.connections import Connection, pod_groups
 from ringfence.cli.inputs import Inputs, input_options
 from ringfence.cli.terminal import print_document, print_message, print_text
 from ringfence.cluster import Cluster
@@ -70,7 +72,8 @@ def matrix(inputs: Inputs, pods: bool, output: str) -> None:
 
 def _listed(cluster: Cluster, namespace: str | None, *, pods: bool) -> list[Reference]:
     """The pods or workloads to list, in alphabetical order. If there are none, a message says so."""
-    references = {party.reference for group in parties(cluster.state, pods=pods).values() for party in group}
+    groups = chain.from_iterable(pod_groups(cluster.state, pods=pods).values())
+    references = {group.reference for group in groups}
     found = sorted(one for one in references if namespace in (None, one.namespace))
     if not found:
         print_message(f"No pods or workloads found{f' in {namespace} namespace' if namespace else ''}.")

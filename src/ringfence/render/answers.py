@@ -14,8 +14,8 @@ ingress of prod/db: denied
 from collections.abc import Iterator, Sequence
 
 from ringfence.analysis.edits import Edit
-from ringfence.analysis.questions import Answer, Pair
-from ringfence.engine.answers import End, PairReason, PolicyReason, RuleReason, SideReason, end_text
+from ringfence.analysis.questions import Answer, ExplainedPair, Pair
+from ringfence.engine.answers import End, PolicyReason, RuleReason, SideReason, end_text
 from ringfence.engine.population import Member, Reference
 from ringfence.model.origin import Place
 from ringfence.render.ends import end_json, traffic_json
@@ -38,13 +38,14 @@ def headline(answer: Answer) -> str:
 def explanation(answer: Answer, edits: Sequence[Edit] = ()) -> str:
     """The answer, each policy and rule of both sides with its place, the assumptions, and the edits that reverse it."""
     lines = [headline(answer), *_service(answer)]
-    for reason in answer.reasons[:_MOST_PAIRS]:
+    for explained in answer.explanations[:_MOST_PAIRS]:
+        reason = explained.reason
         lines.append("")
         if len(answer.pairs) > 1:
             lines.append(f"{_mark(reason.allowed)} {end_text(reason.source)} -> {end_text(reason.destination)}")
         lines += [*_side(reason.egress, reason.asked), *_side(reason.ingress, reason.asked)]
-    if len(answer.reasons) > _MOST_PAIRS:
-        lines += ["", f"... and {len(answer.reasons) - _MOST_PAIRS} more pairs of pods"]
+    if len(answer.pairs) > _MOST_PAIRS:
+        lines += ["", f"... and {len(answer.pairs) - _MOST_PAIRS} more pairs of pods"]
     if answer.assumptions:
         lines += ["", "assumptions:", *(f"  ? {assumption}" for assumption in answer.assumptions)]
     lines += _edits(answer, edits)
@@ -57,7 +58,7 @@ def answer_json(answer: Answer, edits: Sequence[Edit] | None = None) -> str:
 
     With `edits`, also the edits that reverse the answer.
     """
-    deciding = answer.reasons[0]
+    deciding = answer.explanations[0].reason
     written: Json = {
         "allowed": answer.allowed,
         "source": _endpoint_json(answer.source.reference, [pair.source for pair in answer.pairs]),
@@ -70,7 +71,7 @@ def answer_json(answer: Answer, edits: Sequence[Edit] | None = None) -> str:
     written["egress"] = _side_json(deciding.egress)
     written["ingress"] = _side_json(deciding.ingress)
     if len(answer.pairs) > 1 or answer.destination.service:
-        written["pairs"] = [_pair_json(reason, port) for reason, port in zip(answer.reasons, answer.ports, strict=True)]
+        written["pairs"] = [_pair_json(explained) for explained in answer.explanations]
     written["assumptions"] = list(answer.assumptions)
     if edits is not None:
         written["edits"] = [
@@ -170,12 +171,12 @@ def _one_end_json(end: End) -> Json:
     return end_json(end.reference if isinstance(end, Member) else end)
 
 
-def _pair_json(reason: PairReason, port: int | None) -> Json:
+def _pair_json(explained: ExplainedPair) -> Json:
     return {
-        "source": _one_end_json(reason.source),
-        "destination": _one_end_json(reason.destination),
-        "port": port,
-        "allowed": reason.allowed,
+        "source": _one_end_json(explained.pair.source),
+        "destination": _one_end_json(explained.pair.destination),
+        "port": explained.pair.port,
+        "allowed": explained.reason.allowed,
     }
 
 

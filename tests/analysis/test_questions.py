@@ -1,16 +1,12 @@
 """Questions and answers: yes only if yes for every pair of pods, and what a Service makes of the port."""
 
-from collections.abc import Iterable
-
 import pytest
 from tests.analysis.test_endpoints import service
-from tests.engine.population.test_workloads import made
 from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Object, admits, block, container_port, labelled, namespace, pod, pods, policy, port
 
 from ringfence import Cluster, RingfenceError, Verdict
 from ringfence.engine.answers.matching import end_text
-from ringfence.engine.population.pods import Reference
 from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
 
 HTTP = container_port("http", 8080)
@@ -128,11 +124,11 @@ def test_assumptions_of_all_pairs_are_listed_once() -> None:
 @pytest.mark.parametrize(
     ("number", "protocol", "message"),
     [
-        (0, "TCP", "0 is no port: ports are from 1 to 65535"),
-        (65536, "TCP", "65536 is no port: ports are from 1 to 65535"),
-        (-1, "TCP", "-1 is no port: ports are from 1 to 65535"),
-        (80, "tcp", "'tcp' is no protocol of a NetworkPolicy: write TCP, UDP or SCTP"),
-        (None, "ICMP", "'ICMP' is no protocol of a NetworkPolicy: write TCP, UDP or SCTP"),
+        (0, "TCP", "0 is not a valid port: use a number from 1 to 65535"),
+        (65536, "TCP", "65536 is not a valid port: use a number from 1 to 65535"),
+        (-1, "TCP", "-1 is not a valid port: use a number from 1 to 65535"),
+        (80, "tcp", "'tcp' is not a protocol of NetworkPolicies: use TCP, UDP or SCTP"),
+        (None, "ICMP", "'ICMP' is not a protocol of NetworkPolicies: use TCP, UDP or SCTP"),
     ],
 )
 def test_what_cannot_be_asked(number: int | None, protocol: str, message: str) -> None:
@@ -161,84 +157,3 @@ class TestAnswersOfThePast:
         explained = verdict.explain()
         cluster.remove("Pod", "x", "old")
         assert verdict.explain() == explained
-
-
-class TestReach:
-    """Who can reach it, and what it can reach."""
-
-    @staticmethod
-    def names(found: Iterable[object]) -> list[str]:
-        return sorted(map(str, found))
-
-    def test_who_reaches_a_pod(self) -> None:
-        cluster = cluster_of([*WORLD, FROM_CLIENT])
-        assert self.names(cluster.sources("x/new", 8080)) == ["x/client"]
-        assert self.names(cluster.sources("x/new", 80)) == []
-        assert self.names(cluster.sources("x/client", 80)) == ["x/new", "x/old", "x/stranger"]
-
-    def test_who_reaches_all_pods_behind_a_service(self) -> None:
-        cluster = cluster_of([*WORLD, FROM_CLIENT])
-        assert self.names(cluster.sources("x/svc/web", 80)) == ["x/client"]
-
-    def test_what_a_pod_reaches(self) -> None:
-        cluster = cluster_of([*WORLD, FROM_CLIENT])
-        assert self.names(cluster.destinations("x/client", 8080)) == ["x/new", "x/stranger"]
-        assert self.names(cluster.destinations("x/stranger", 8080)) == ["x/client"]
-
-    def test_what_each_of_several_pods_reaches(self) -> None:
-        cluster = cluster_of([*WORLD, ONLY_NEW])
-        assert self.names(cluster.destinations("x/app=web", 80)) == ["x/client", "x/stranger"]
-
-    def test_a_node_reaches_its_pods(self) -> None:
-        objects = [pod("x/h", hostNetwork=True, nodeName="n"), pod("x/a", nodeName="n"), pod("x/b", nodeName="m")]
-        cluster = cluster_of([*objects, policy("x/p", ingress=[])])
-        assert self.names(cluster.sources("x/a", 80)) == ["x/h"]
-        assert self.names(cluster.destinations("x/h", 80)) == ["x/a"]
-
-    def test_a_set_of_pods_is_a_collection(self) -> None:
-        cluster = cluster_of([*WORLD, FROM_CLIENT])
-        found = cluster.sources("x/client", 80)
-        client, old = (cluster.state.member(Reference("x", "Pod", name)) for name in ("client", "old"))
-        assert old in found
-        assert client not in found
-        assert client in cluster.sources("x/old", 80)
-        assert len(found) == len(list(found)) == 3
-        assert repr(found) == "<3 pods>"
-
-    def test_a_set_of_pods_is_of_the_cluster_that_was_asked(self) -> None:
-        cluster = cluster_of(WORLD)
-        found = cluster.sources("x/client", 80)
-        cluster.upsert(FROM_CLIENT)
-        with pytest.raises(RingfenceError, match="the cluster has changed since this answer: ask again"):
-            len(found)
-
-    @pytest.mark.parametrize("outside", ["192.0.2.7", "192.0.2.0/24"])
-    def test_the_outside_is_no_set_of_pods(self, outside: str) -> None:
-        cluster = cluster_of(WORLD)
-        for question in (cluster.sources, cluster.destinations):
-            with pytest.raises(
-                RingfenceError, match=f"{outside} is outside the cluster: name a pod, a workload or a Ser"
-            ):
-                question(outside, 80)
-
-    def test_nor_is_a_service_that_leads_outside_as_well(self) -> None:
-        bare = service("x/mixed", {}, ports=[{"port": 80}])
-        endpoints = [
-            {"addresses": ["192.0.2.7"]},
-            {"addresses": ["192.0.2.8"], "targetRef": {"kind": "Pod", "name": "new"}},
-        ]
-        piece = {
-            "apiVersion": "discovery.k8s.io/v1",
-            "kind": "EndpointSlice",
-            "metadata": {"name": "s", "namespace": "x", "labels": {"kubernetes.io/service-name": "mixed"}},
-            "endpoints": endpoints,
-            "ports": [{"port": 80, "protocol": "TCP"}],
-        }
-        cluster = cluster_of([*WORLD, bare, piece])
-        with pytest.raises(RingfenceError, match=r"x/svc/mixed leads to 192\.0\.2\.7, which is outside the cluster"):
-            cluster.sources("x/svc/mixed", 80)
-        assert cluster.can("x/client", "x/svc/mixed", port=80)
-
-    def test_a_workload_is_its_pods(self) -> None:
-        cluster = cluster_of([*WORLD, made(Reference("x", "Deployment", "api"))])
-        assert self.names(cluster.destinations("x/api", 80)) == ["x/client", "x/new", "x/old", "x/stranger"]

@@ -10,7 +10,7 @@ from tests.engine.population.test_workloads import made, owned_pod
 from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Object, admits, block, labelled, node, pod, pods, policy, port, sends
 
-from ringfence.analysis.connections import Connection, connections, parties
+from ringfence.analysis.connections import Connection, connections, pod_groups
 from ringfence.engine.answers.verdicts import traffic
 from ringfence.engine.population.pods import Reference
 from ringfence.sets import intervals
@@ -80,7 +80,7 @@ class TestWhoIsListed:
 
     def test_parties_come_in_alphabetical_order(self) -> None:
         state = cluster_of([pod("x/b"), pod("x/a"), made(SET)]).state
-        (group,) = parties(state).values()
+        (group,) = pod_groups(state).values()
         assert [str(party.reference) for party in group] == ["x/a", "x/b", "x/StatefulSet/db"]
 
 

@@ -1,4 +1,4 @@
-"""What stands behind a Service, and on which ports it is reached itself."""
+"""To which pods and addresses a Service leads, and on which of their ports."""
 
 from typing import Final
 
@@ -71,7 +71,7 @@ class TestSelectors:
 
     def test_a_selector_that_selects_nothing(self) -> None:
         assert refusal(service(TCP_80, selector={"app": "nobody"})) == (
-            "nothing stands behind x/Service/web: no pod matches its selector app=nobody, or none has its target port"
+            "x/Service/web has no endpoints: no pod matches its selector app=nobody, or none has its target port"
         )
 
 
@@ -144,7 +144,7 @@ class TestHeadless:
 def test_an_external_name_is_no_matter_of_policies() -> None:
     written = service(selector=None, type="ExternalName", externalName="db.example.org")
     assert refusal(written) == (
-        "x/Service/web stands for the DNS name db.example.org: ask about the address that it resolves to"
+        "x/Service/web is an alias for the DNS name db.example.org: use the address that it resolves to"
     )
 
 
@@ -195,7 +195,7 @@ class TestSlices:
     )
     def test_what_is_no_endpoint(self, piece: Object) -> None:
         assert refusal(self.BARE, piece) == (
-            "nothing stands behind x/Service/web: it has no selector, and no EndpointSlice with ready endpoints is in "
+            "x/Service/web has no endpoints: it has no selector, and no EndpointSlice with ready endpoints is in "
             "the input"
         )
 

@@ -1,8 +1,8 @@
-"""How many pairs of pods may connect on a port: counted from the factored form, however many millions there are.
+"""How many pairs of pods may connect on a port, counted from bitsets of identities, not pair by pair.
 
-Identities whose own policies allow the same peers are grouped, for egress and for ingress. What passes between a group
-of sources and a group of destinations is the product of two weights: how many pods of the destinations the sources'
-egress allows, and how many pods of the sources the destinations' ingress does.
+Identities whose own policies allow the same peers are grouped, for egress and for ingress. The number of allowed pairs
+between a group of sources and a group of destinations is a product: the pods of the destinations that the sources'
+egress allows, times the pods of the sources that the destinations' ingress allows.
 """
 
 from collections import defaultdict
@@ -28,10 +28,12 @@ def allowed_pairs(state: State, protocol: str, port: int) -> int:
     egress = _rows(state, Direction.EGRESS, protocol, port)
     ingress = _rows(state, Direction.INGRESS, protocol, port)
     pairs = _pairs(_grouped(egress), _grouped(ingress), ingress, weights)
-    itself = (
-        one for one in state.population.identities() if egress[one.bit] >> one.bit & ingress[one.bit] >> one.bit & 1
-    )
-    return pairs - sum(map(len, itself)) + sum(1 for _ in _exempt_pairs(state, egress, ingress))
+    for identity in state.population.identities():
+        bit = identity.bit
+        allows_itself = egress[bit] >> bit & ingress[bit] >> bit & 1
+        if allows_itself:
+            pairs -= len(identity)  # a pod with itself is not a pair of different pods
+    return pairs + sum(1 for _ in _exempt_pairs(state, egress, ingress))
 
 
 Rows = dict[int, Bitset]

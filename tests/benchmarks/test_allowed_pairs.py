@@ -2,13 +2,13 @@
 
 from itertools import permutations
 
+from benchmarks.allowed_pairs import allowed_pairs
 from hypothesis import given
 from hypothesis import strategies as st
 from tests import strategies
 from tests.engine.members import state_of
 from tests.semantics.objects import Object
 
-from ringfence.analysis.counting import allowed_pairs
 from ringfence.engine.answers.verdicts import allows
 from ringfence.sets.traffic import PROTOCOLS
 
