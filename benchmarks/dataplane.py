@@ -16,7 +16,7 @@ from tests.dataplane.network import Network, address, nft
 from benchmarks.measuring import Figure, seconds, without_collection
 from ringfence.dataplane.compile.compiler import Compiler
 from ringfence.dataplane.kernel import Kernel
-from ringfence.dataplane.program.program import HashSet, Program, flow_key
+from ringfence.dataplane.program import HashSet, Program, flow_key
 from ringfence.engine.state import State
 from ringfence.model.decoding import decode
 from ringfence.model.objects import NetworkPolicy

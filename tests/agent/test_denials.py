@@ -8,7 +8,7 @@ from tests.semantics.objects import Object, admits, labelled, pod, pods, policy,
 from ringfence.agent.denials import QUIET, Denial, Repetitions, explained
 from ringfence.dataplane.packet_headers import read_packet
 from ringfence.dataplane.packet_log import LoggedPacket
-from ringfence.dataplane.program.evaluation import Packet
+from ringfence.dataplane.program import Packet
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import Family, parse_address
 

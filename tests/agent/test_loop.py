@@ -22,7 +22,7 @@ from ringfence.agent.metrics import Metrics
 from ringfence.agent.running import listening
 from ringfence.agent.settings import ExistingConnections, Mode, Settings, UnknownPods
 from ringfence.dataplane.kernel import Kernel
-from ringfence.dataplane.program.program import (
+from ringfence.dataplane.program import (
     ADDRESS,
     Chain,
     Field,
@@ -32,8 +32,8 @@ from ringfence.dataplane.program.program import (
     Rule,
     RuleVerdict,
     address_key,
+    skeleton,
 )
-from ringfence.dataplane.program.skeleton import skeleton
 from ringfence.sets.addresses import Family
 from ringfence.sources.cluster.watching import Event, WatchInterrupted
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from ringfence.dataplane.compile.peers import PROTOCOL_NUMBERS
-from ringfence.dataplane.program.evaluation import Packet
+from ringfence.dataplane.program import Packet
 from ringfence.engine.policies import tiers
 from ringfence.engine.population.pods import Member
 from ringfence.engine.state import State

@@ -4,9 +4,13 @@ from collections.abc import Iterable, Mapping
 
 from tests.dataplane.network import number
 
-from ringfence.dataplane.program.program import (
+from ringfence.dataplane.program import (
     ADDRESS,
+    DENIED,
+    DROPS,
     FLOW,
+    ISOLATED,
+    PEER,
     Collection,
     Field,
     HashSet,
@@ -18,8 +22,9 @@ from ringfence.dataplane.program.program import (
     VerdictMap,
     address_key,
     flow_key,
+    profile_chain,
+    skeleton,
 )
-from ringfence.dataplane.program.skeleton import DENIED, DROPS, ISOLATED, PEER, profile_chain, skeleton
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import FAMILIES, Family
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from ringfence.dataplane.program.program import (
+from ringfence.dataplane.program import (
     Chain,
     Collection,
     Dispatch,

@@ -13,7 +13,7 @@ from tests.dataplane.network import Network, address, in_own_network, number, re
 from tests.dataplane.programs import TCP, UDP, key, program
 
 from ringfence.dataplane.kernel import Kernel
-from ringfence.dataplane.program.skeleton import skeleton
+from ringfence.dataplane.program import skeleton
 from ringfence.dataplane.revocation import forbidden_connections, opening_packet
 from ringfence.model.policies import Direction
 from ringfence.netlink.conntrack import ConnectionEnd, TrackedConnection, list_connections

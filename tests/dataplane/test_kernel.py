@@ -8,7 +8,7 @@ from tests.dataplane.network import Network, address, in_own_network, lose_privi
 from tests.dataplane.programs import TCP, UDP, program
 
 from ringfence.dataplane.kernel import Kernel, ProfilesRefused
-from ringfence.dataplane.program.program import (
+from ringfence.dataplane.program import (
     ADDRESS,
     FLOW,
     PORT,
@@ -23,8 +23,9 @@ from ringfence.dataplane.program.program import (
     address_key,
     flow_key,
     port_key,
+    profile_chain,
+    skeleton,
 )
-from ringfence.dataplane.program.skeleton import profile_chain, skeleton
 from ringfence.errors import KernelError
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import Family

@@ -10,8 +10,7 @@ import pytest
 from tests.dataplane.network import Network, address, gateway, in_own_network, received, socket_family
 
 from ringfence.dataplane.kernel import Kernel
-from ringfence.dataplane.program.program import ADDRESS, Program, RangeSet, address_key
-from ringfence.dataplane.program.skeleton import HELD, skeleton
+from ringfence.dataplane.program import ADDRESS, HELD, Program, RangeSet, address_key, skeleton
 from ringfence.sets.addresses import FAMILIES, Addresses, Family
 
 both_families = pytest.mark.parametrize("family", FAMILIES, ids=str)

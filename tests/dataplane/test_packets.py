@@ -19,8 +19,7 @@ from tests.dataplane.network import (
 from tests.dataplane.programs import SCTP, TCP, UDP, key, program
 
 from ringfence.dataplane.kernel import Kernel
-from ringfence.dataplane.program.evaluation import Packet, admits
-from ringfence.dataplane.program.program import ADDRESS_PAIR, Collection, HashSet, Program
+from ringfence.dataplane.program import ADDRESS_PAIR, Collection, HashSet, Packet, Program, admits
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import FAMILIES, Family
 

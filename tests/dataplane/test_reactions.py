@@ -15,8 +15,7 @@ from tests.semantics.objects import Object, labelled, pod, policy
 from ringfence.dataplane.compile.compiler import Compiler
 from ringfence.dataplane.kernel import Kernel
 from ringfence.dataplane.packet_log import LoggedPacket, PacketLog
-from ringfence.dataplane.program.evaluation import Packet
-from ringfence.dataplane.program.skeleton import Logging, Reaction, skeleton
+from ringfence.dataplane.program import Logging, Packet, Reaction, skeleton
 from ringfence.errors import KernelError
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import FAMILIES, NO_ADDRESSES, Addresses, Family

@@ -16,7 +16,7 @@ from tests.dataplane.traffic import PORT, Traffic, traffic
 
 from ringfence.dataplane.kernel import Kernel
 from ringfence.dataplane.nftables.transaction import commit
-from ringfence.dataplane.program.program import (
+from ringfence.dataplane.program import (
     ADDRESS,
     Collection,
     Field,
@@ -27,9 +27,9 @@ from ringfence.dataplane.program.program import (
     RangeSet,
     Rule,
     port_key,
+    profile_chain,
 )
-from ringfence.dataplane.program.program import PORT as PORT_KEY
-from ringfence.dataplane.program.skeleton import profile_chain
+from ringfence.dataplane.program import PORT as PORT_KEY
 from ringfence.dataplane.update.commands import DeleteTable
 from ringfence.model.policies import Direction
 from ringfence.netlink.constants import NETLINK_NETFILTER

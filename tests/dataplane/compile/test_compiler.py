@@ -20,9 +20,7 @@ from ringfence.dataplane.compile import peers
 from ringfence.dataplane.compile import profile_chains as profiles
 from ringfence.dataplane.compile.compiler import Compiler
 from ringfence.dataplane.compile.peers import PROTOCOL_NUMBERS
-from ringfence.dataplane.program.evaluation import Packet, admits
-from ringfence.dataplane.program.program import Program
-from ringfence.dataplane.program.skeleton import skeleton
+from ringfence.dataplane.program import Packet, Program, admits, skeleton
 from ringfence.engine.population.pods import Member
 from ringfence.engine.state import State
 from ringfence.sets.addresses import Addresses, Family, parse_address

@@ -8,37 +8,37 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.dataplane.simulation import carried_out
 
-from ringfence.dataplane.program.evaluation import Packet, admits, passes
-from ringfence.dataplane.program.program import (
+from ringfence.dataplane.program import (
     ADDRESS,
+    DENIED,
+    ENFORCING,
     FLOW,
+    ISOLATED,
+    PEER,
     PORT,
     Chain,
     Collection,
     Field,
     HashSet,
+    Logging,
     Lookup,
     Move,
+    Packet,
     Program,
     ProtocolIs,
     RangeSet,
+    Reaction,
     Rule,
     RuleVerdict,
     VerdictMap,
     address_key,
+    admits,
     flow_key,
     port_key,
-)
-from ringfence.dataplane.program.skeleton import (
-    DENIED,
-    ENFORCING,
-    ISOLATED,
-    PEER,
-    Logging,
-    Reaction,
     profile_chain,
     skeleton,
 )
+from ringfence.dataplane.program.evaluation import passes
 from ringfence.dataplane.revocation import concerns
 from ringfence.dataplane.update import comparison
 from ringfence.dataplane.update.affected import NONE_AFFECTED, affected_addresses

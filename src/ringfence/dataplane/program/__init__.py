@@ -1,19 +1,34 @@
 """Programs: the tables, chains, sets and maps that the kernel must hold, as immutable values."""
 
+from ringfence.dataplane.program.collections import (
+    Collection,
+    HashSet,
+    Move,
+    RangeSet,
+    VerdictMap,
+    differing,
+    moves_between,
+)
 from ringfence.dataplane.program.evaluation import Packet, admits
-from ringfence.dataplane.program.naming import digest
-from ringfence.dataplane.program.program import (
+from ringfence.dataplane.program.keys import (
     ADDRESS,
     ADDRESS_PAIR,
     CONNECTION,
-    DESTINATION,
     FLOW,
-    HOOK_PRIORITY,
     PORT,
+    Key,
+    KeyPart,
+    address_key,
+    connection_key,
+    flow_key,
+    port_key,
+)
+from ringfence.dataplane.program.naming import digest
+from ringfence.dataplane.program.program import HOOK_PRIORITY, Chain, Hook, Program
+from ringfence.dataplane.program.rules import (
+    DESTINATION,
     SOURCE,
     Action,
-    Chain,
-    Collection,
     Condition,
     Dispatch,
     Established,
@@ -21,28 +36,14 @@ from ringfence.dataplane.program.program import (
     ForeignRule,
     FromNode,
     Goto,
-    HashSet,
-    Hook,
-    Key,
-    KeyPart,
     Log,
     Lookup,
-    Move,
     NeighbourDiscovery,
     OverLoopback,
-    Program,
     ProtocolIs,
-    RangeSet,
     RateLimit,
     Rule,
     RuleVerdict,
-    VerdictMap,
-    address_key,
-    connection_key,
-    differing,
-    flow_key,
-    moves_between,
-    port_key,
 )
 from ringfence.dataplane.program.skeleton import (
     DENIED,

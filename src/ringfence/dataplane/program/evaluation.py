@@ -8,24 +8,24 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from ringfence.dataplane.program.program import (
-    Chain,
-    Collection,
+from ringfence.dataplane.program.collections import Collection, VerdictMap
+from ringfence.dataplane.program.keys import address_key, port_key
+from ringfence.dataplane.program.program import Chain, Hook, Program
+from ringfence.dataplane.program.rules import (
     Condition,
     Dispatch,
+    Established,
     Field,
+    FromNode,
     Goto,
-    Hook,
     Log,
     Lookup,
-    Program,
+    NeighbourDiscovery,
+    OverLoopback,
     ProtocolIs,
     RateLimit,
     Rule,
     RuleVerdict,
-    VerdictMap,
-    address_key,
-    port_key,
 )
 from ringfence.sets.addresses import Family
 
@@ -41,7 +41,7 @@ class Packet(msgspec.Struct, frozen=True):
 
 
 CollectionReader = Callable[[str], Collection]
-"""Gives a set or a map by its name."""
+"""Gives a set or a map by its name. Tests use it to let sets change between two lookups of one packet."""
 
 
 def admits(program: Program, packet: Packet, hook: Hook = Hook.FORWARD) -> bool:
@@ -87,10 +87,8 @@ def _meets(condition: Condition, read: CollectionReader, packet: Packet) -> bool
             return packet.protocol == number
         case RateLimit():
             return True
-        case _:
-            return (
-                False  # it opens a connection, so it belongs to none; it is no neighbour's message, nor the node's own
-            )
+        case Established() | NeighbourDiscovery() | OverLoopback() | FromNode():
+            return False  # the packets asked about open a connection between pods or with addresses outside the node
 
 
 def _key(fields: tuple[Field, ...], packet: Packet) -> bytes | None:

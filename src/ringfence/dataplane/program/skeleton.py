@@ -22,31 +22,24 @@ from typing import Final
 
 import msgspec
 
-from ringfence.dataplane.program.program import (
-    ADDRESS,
-    ADDRESS_PAIR,
-    CONNECTION,
+from ringfence.dataplane.program.collections import Collection, HashSet, RangeSet, VerdictMap
+from ringfence.dataplane.program.keys import ADDRESS, ADDRESS_PAIR, CONNECTION
+from ringfence.dataplane.program.program import Chain, Hook, Program
+from ringfence.dataplane.program.rules import (
     DESTINATION,
     SOURCE,
-    Chain,
-    Collection,
     Dispatch,
     Established,
     Field,
     FromNode,
     Goto,
-    HashSet,
-    Hook,
     Log,
     Lookup,
     NeighbourDiscovery,
     OverLoopback,
-    Program,
-    RangeSet,
     RateLimit,
     Rule,
     RuleVerdict,
-    VerdictMap,
 )
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import FAMILIES

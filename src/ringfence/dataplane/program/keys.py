@@ -1,0 +1,60 @@
+"""Keys of elements, as the kernel keeps them: network byte order, each part of a concatenation padded to four bytes.
+
+A program can therefore be compared, sent and read back without being translated.
+
+Source: nft(8), "DATA TYPES" and "CONCATENATIONS"; include/datatype.h of nftables, for the numbers of data types.
+"""
+
+from enum import Enum
+from typing import Final
+
+from ringfence.sets.addresses import FAMILIES, Family
+
+
+class KeyPart(Enum):
+    """One part of a key: its length in bytes, and the number that nft gives to its data type."""
+
+    ADDRESS_4 = (4, 7)
+    """`ipv4_addr`"""
+    ADDRESS_6 = (16, 8)
+    """`ipv6_addr`"""
+    PROTOCOL = (1, 12)
+    """`inet_proto`"""
+    PORT = (2, 13)
+    """`inet_service`"""
+    CONNECTION = (4, 4)
+    """`ct id`: any number in the machine's byte order"""
+
+    def __init__(self, length: int, code: int) -> None:
+        self.length = length
+        self.code = code
+
+
+Key = tuple[KeyPart, ...]
+"""The parts that an element's key consists of."""
+
+ADDRESS: Final[dict[Family, Key]] = {Family.IPV4: (KeyPart.ADDRESS_4,), Family.IPV6: (KeyPart.ADDRESS_6,)}
+ADDRESS_PAIR: Final[dict[Family, Key]] = {family: ADDRESS[family] * 2 for family in FAMILIES}
+FLOW: Final[dict[Family, Key]] = {family: (*ADDRESS[family], KeyPart.PROTOCOL, KeyPart.PORT) for family in FAMILIES}
+PORT: Final[Key] = (KeyPart.PORT,)
+CONNECTION: Final[Key] = (KeyPart.CONNECTION,)
+
+
+def address_key(family: Family, number: int) -> bytes:
+    """The key of an address."""
+    return number.to_bytes(4 if family is Family.IPV4 else 16, "big")
+
+
+def port_key(port: int) -> bytes:
+    """The key of a port."""
+    return port.to_bytes(2, "big")
+
+
+def flow_key(address: bytes, protocol: int, port: int) -> bytes:
+    """The key of an address, a protocol number and a port together."""
+    return b"%b%c\0\0\0%b\0\0" % (address, protocol, port.to_bytes(2, "big"))
+
+
+def connection_key(identifier: int) -> bytes:
+    """The key of a tracked connection's number."""
+    return identifier.to_bytes(4, "big")

@@ -1,0 +1,123 @@
+"""Rules: what is asked about a packet, and what is done with one that meets all conditions.
+
+Source: nft(8), "EXPRESSIONS" and "STATEMENTS".
+"""
+
+from enum import Enum, StrEnum
+from typing import Final
+
+import msgspec
+
+from ringfence.dataplane.program.keys import KeyPart
+from ringfence.sets.addresses import Family
+
+
+class Field(Enum):
+    """What can be read from a packet to look something up: its name in nft's syntax, and which part of a key it is.
+
+    Fields with a `family` are those that packets of the other one do not have.
+    """
+
+    SOURCE_4 = ("ip saddr", KeyPart.ADDRESS_4, Family.IPV4)
+    DESTINATION_4 = ("ip daddr", KeyPart.ADDRESS_4, Family.IPV4)
+    SOURCE_6 = ("ip6 saddr", KeyPart.ADDRESS_6, Family.IPV6)
+    DESTINATION_6 = ("ip6 daddr", KeyPart.ADDRESS_6, Family.IPV6)
+    PROTOCOL = ("meta l4proto", KeyPart.PROTOCOL)
+    PORT = ("th dport", KeyPart.PORT)
+    """The destination port: TCP, UDP and SCTP keep it at the same place."""
+    CONNECTION = ("ct id", KeyPart.CONNECTION)
+
+    def __init__(self, nft_name: str, part: KeyPart, family: Family | None = None) -> None:
+        self.nft_name = nft_name
+        self.part = part
+        self.family = family
+
+
+SOURCE: Final = {Family.IPV4: Field.SOURCE_4, Family.IPV6: Field.SOURCE_6}
+DESTINATION: Final = {Family.IPV4: Field.DESTINATION_4, Family.IPV6: Field.DESTINATION_6}
+
+
+class Lookup(msgspec.Struct, frozen=True, tag=True):
+    """The packet's `fields`, concatenated, are in a set, or `absent` from it.
+
+    A packet of another address family has no such fields and does not match, either way.
+    """
+
+    fields: tuple[Field, ...]
+    set: str
+    absent: bool = False
+
+
+class ProtocolIs(msgspec.Struct, frozen=True, tag=True):
+    """The transport protocol has this number."""
+
+    number: int
+
+
+class Established(msgspec.Struct, frozen=True, tag=True):
+    """The packet belongs to a tracked connection that was accepted before, or is an error message about one."""
+
+
+class NeighbourDiscovery(msgspec.Struct, frozen=True, tag=True):
+    """One of the five ICMPv6 messages by which neighbours and routers find each other, sent on this very link."""
+
+
+class OverLoopback(msgspec.Struct, frozen=True, tag=True):
+    """The packet comes in over the loopback interface: the node sends to itself."""
+
+
+class FromNode(msgspec.Struct, frozen=True, tag=True):
+    """The source is one of the node's own addresses."""
+
+
+class RateLimit(msgspec.Struct, frozen=True, tag=True):
+    """No more than so many packets a second meet this condition; those beyond do not."""
+
+    packets: int
+
+
+Condition = Lookup | ProtocolIs | Established | NeighbourDiscovery | OverLoopback | FromNode | RateLimit
+
+
+class RuleVerdict(StrEnum):
+    """What a rule does with a packet that meets its conditions."""
+
+    ACCEPT = "accept"
+    DROP = "drop"
+    RETURN = "return"
+
+
+class Goto(msgspec.Struct, frozen=True, tag=True):
+    """Go on in another chain, and do not come back to this one."""
+
+    chain: str
+
+
+class Dispatch(msgspec.Struct, frozen=True, tag=True):
+    """Jump to the chain that a verdict map names for the packet's `field`; if it names none, go on."""
+
+    field: Field
+    map: str
+
+
+class Log(msgspec.Struct, frozen=True, tag=True):
+    """Send a copy of the packet's headers to the listener of a log group, marked with `prefix`, and go on."""
+
+    group: int
+    prefix: str
+
+
+Action = RuleVerdict | Goto | Dispatch | Log
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """What to do with packets that meet all of some conditions."""
+
+    conditions: tuple[Condition, ...]
+    action: Action
+
+
+class ForeignRule(msgspec.Struct, frozen=True):
+    """A rule found in the kernel that ringfence never writes; `code` is its encoded form."""
+
+    code: bytes
