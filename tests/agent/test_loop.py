@@ -32,7 +32,7 @@ from ringfence.dataplane.program import (
     Rule,
     RuleVerdict,
     address_key,
-    skeleton,
+    base_program,
 )
 from ringfence.sets.addresses import Family
 from ringfence.sources.cluster.watching import Event, WatchInterrupted
@@ -433,7 +433,7 @@ def refused_chains(one: Running) -> Iterator[None]:
         chains = {
             name: Chain((looking, *chain.rules), chain.hook)
             for name, chain in program.chains.items()
-            if name not in skeleton().chains
+            if name not in base_program().chains
         }
         return program.changed({"wrong": overlapping} if chains else {}, chains)
 

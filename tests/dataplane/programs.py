@@ -21,9 +21,9 @@ from ringfence.dataplane.program import (
     RuleVerdict,
     VerdictMap,
     address_key,
+    base_program,
     flow_key,
     profile_chain,
-    skeleton,
 )
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import FAMILIES, Family
@@ -35,7 +35,7 @@ Peer = tuple[int, int, int]
 
 def program(isolated: Mapping[tuple[Direction, int], Iterable[Peer]]) -> Program:
     """The program in which each named side of a pod allows these peers only, over both families."""
-    base = skeleton()
+    base = base_program()
     collections: dict[str, Collection] = {}
     chains = {}
     moves: dict[tuple[Direction, Family], list[Move]] = {side: [] for side in ISOLATED}

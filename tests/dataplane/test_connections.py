@@ -13,7 +13,7 @@ from tests.dataplane.network import Network, address, in_own_network, number, re
 from tests.dataplane.programs import TCP, UDP, key, program
 
 from ringfence.dataplane.kernel import Kernel
-from ringfence.dataplane.program import skeleton
+from ringfence.dataplane.program import base_program
 from ringfence.dataplane.revocation import forbidden_connections, opening_packet
 from ringfence.model.policies import Direction
 from ringfence.netlink.conntrack import ConnectionEnd, TrackedConnection, list_connections
@@ -259,7 +259,7 @@ def test_behind_a_service_it_is_the_pod_that_counts() -> None:
 def test_what_the_node_opened_is_never_revoked() -> None:
     network = Network(1)
     kernel = Kernel()
-    kernel.apply(skeleton())
+    kernel.apply(base_program())
     with network.listener(0, 80) as listener:
         probe = socket.create_connection((address(0), 80), timeout=2)
         called, _ = listener.accept()

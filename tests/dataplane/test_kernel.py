@@ -21,10 +21,10 @@ from ringfence.dataplane.program import (
     Rule,
     RuleVerdict,
     address_key,
+    base_program,
     flow_key,
     port_key,
     profile_chain,
-    skeleton,
 )
 from ringfence.errors import KernelError
 from ringfence.model.policies import Direction
@@ -98,7 +98,7 @@ def test_what_was_put_in_is_read_back() -> None:
 @in_own_network
 def test_one_program_takes_the_place_of_another() -> None:
     kernel = Kernel()
-    for after in (varied(), program({(IN, 1): [(0, TCP, 80)]}), skeleton(), varied()):
+    for after in (varied(), program({(IN, 1): [(0, TCP, 80)]}), base_program(), varied()):
         kernel.apply(after)
         assert kernel.present == Kernel().present == after
 
@@ -197,7 +197,7 @@ def test_what_is_too_large_for_one_transaction_is_split() -> None:
     """An unprivileged socket takes about 13,000 addresses at once."""
     pods = frozenset(address_key(V4, at) for at in range(30_000))
     spans = ranges(V4, *((at * 4, at * 4 + 1) for at in range(20_000)))
-    large = skeleton().changed({"pods": HashSet(ADDRESS[V4], pods), "blocks": RangeSet(ADDRESS[V4], spans)})
+    large = base_program().changed({"pods": HashSet(ADDRESS[V4], pods), "blocks": RangeSet(ADDRESS[V4], spans)})
     kernel = Kernel()
     kernel.apply(large)
     assert Kernel().present == large
@@ -252,10 +252,10 @@ def test_an_unknown_address_in_a_held_range_is_closed_except_for_its_node() -> N
     held = {"held4": RangeSet(ADDRESS[V4], ranges(V4, (number(0), number(1))))}
     known = {"known4": HashSet(ADDRESS[V4], frozenset({address_key(V4, number(1))}))}
     kernel = Kernel()
-    kernel.apply(skeleton(holds=True).changed(held))
+    kernel.apply(base_program(holds=True).changed(held))
     assert reached(network, 2) == {2}
     assert reached(network, 0) == {0}, "nobody but itself"
-    kernel.apply(skeleton(holds=True).changed({**held, **known}))
+    kernel.apply(base_program(holds=True).changed({**held, **known}))
     assert reached(network, 2) == {1, 2}
     assert reached(network, 1) == {1, 2}
     new_pod = network.udp(0, 81)
@@ -282,4 +282,4 @@ def test_drops_are_counted_for_each_pod_and_direction() -> None:
 def test_without_privileges_the_error_says_what_to_do() -> None:
     lose_privileges()
     with pytest.raises(KernelError, match="NET_ADMIN"):
-        Kernel().apply(skeleton())
+        Kernel().apply(base_program())

@@ -10,7 +10,7 @@ import pytest
 from tests.dataplane.network import Network, address, gateway, in_own_network, received, socket_family
 
 from ringfence.dataplane.kernel import Kernel
-from ringfence.dataplane.program import ADDRESS, HELD, Program, RangeSet, address_key, skeleton
+from ringfence.dataplane.program import ADDRESS, HELD, Program, RangeSet, address_key, base_program
 from ringfence.sets.addresses import FAMILIES, Addresses, Family
 
 both_families = pytest.mark.parametrize("family", FAMILIES, ids=str)
@@ -20,7 +20,7 @@ GROUP = {Family.IPV4: "239.1.2.3", Family.IPV6: "ff15::1"}
 
 def all_held() -> Program:
     """Every address of every pod, and of the node on its links to them, is held."""
-    return skeleton(holds=True).changed(
+    return base_program(holds=True).changed(
         {
             name: RangeSet(
                 ADDRESS[family],

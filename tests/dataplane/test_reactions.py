@@ -15,7 +15,7 @@ from tests.semantics.objects import Object, labelled, pod, policy
 from ringfence.dataplane.compile.compiler import Compiler
 from ringfence.dataplane.kernel import Kernel
 from ringfence.dataplane.packet_log import LoggedPacket, PacketLog
-from ringfence.dataplane.program import Logging, Packet, Reaction, skeleton
+from ringfence.dataplane.program import Logging, Packet, Reaction, base_program
 from ringfence.errors import KernelError
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import FAMILIES, NO_ADDRESSES, Addresses, Family
@@ -71,7 +71,7 @@ def everything_logged(log: PacketLog, expected: int) -> list[LoggedPacket]:
 def test_what_the_kernel_holds_is_what_was_put_in(reaction: Reaction, holds: bool) -> None:
     @in_own_network
     def run() -> None:
-        program = skeleton(holds=holds, reaction=reaction)
+        program = base_program(holds=holds, reaction=reaction)
         Kernel().apply(program)
         assert Kernel().present == program
         assert not Kernel().repair()
@@ -126,7 +126,7 @@ class TestObserving:
         assert enforcing.revoke_forbidden()
 
         observing = Kernel()
-        observing.apply(closed.changed(chains=skeleton(reaction=OBSERVING).chains))
+        observing.apply(closed.changed(chains=base_program(reaction=OBSERVING).chains))
         client.sendall(b"x")
         assert received(server) == b"x"
         assert not observing.revoke_forbidden()
@@ -146,7 +146,7 @@ class TestObserving:
         kernel.apply(wide)
         with traffic(network, allowed=1, forbidden=2, to=0) as result:
             for _ in range(50):
-                kernel.apply(narrow.changed(chains=skeleton(reaction=OBSERVING).chains))
+                kernel.apply(narrow.changed(chains=base_program(reaction=OBSERVING).chains))
                 kernel.apply(wide)
         assert result.allowed.sent > 1000
         assert result.allowed.arrived == result.allowed.sent

@@ -22,7 +22,7 @@ from ringfence.dataplane.update import (
     DeleteTable,
     RemoveElements,
     affected_addresses,
-    commands,
+    commands_between,
     is_compatible,
     plan_update,
     profiles_using,
@@ -205,7 +205,7 @@ class Kernel:
         self._affected = union_of(self._affected, affected_addresses(self._present, program))
         for before, after in pairwise([self._present, *plan_update(self._present, program).programs]):
             if after is not None:
-                self._commit(commands(before, after))
+                self._commit(commands_between(before, after))
                 self._present = after
 
     def _delete_table(self) -> None:

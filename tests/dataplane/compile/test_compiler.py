@@ -20,7 +20,7 @@ from ringfence.dataplane.compile import peers
 from ringfence.dataplane.compile import profile_chains as profiles
 from ringfence.dataplane.compile.compiler import Compiler
 from ringfence.dataplane.compile.peers import PROTOCOL_NUMBERS
-from ringfence.dataplane.program import Packet, Program, admits, skeleton
+from ringfence.dataplane.program import Packet, Program, admits, base_program
 from ringfence.engine.population.pods import Member
 from ringfence.engine.state import State
 from ringfence.sets.addresses import Addresses, Family, parse_address
@@ -170,7 +170,7 @@ class Changes(RuleBasedStateMachine):
     def compile(self) -> None:
         state = cluster_of(self.objects.values()).state
         program, fresh = self.compiler.program(), program_for(state)
-        for name in skeleton().collections:
+        for name in base_program().collections:
             assert program.collections[name] == fresh.collections[name]
         assert program.chains.keys() == fresh.chains.keys()
         for packet in packets(state, self.chance):

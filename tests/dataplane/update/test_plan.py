@@ -33,10 +33,10 @@ from ringfence.dataplane.program import (
     VerdictMap,
     address_key,
     admits,
+    base_program,
     flow_key,
     port_key,
     profile_chain,
-    skeleton,
 )
 from ringfence.dataplane.program.evaluation import passes
 from ringfence.dataplane.revocation import concerns
@@ -48,7 +48,7 @@ from ringfence.dataplane.update.commands import (
     RemoveElements,
     ReplaceElements,
     SetRules,
-    commands,
+    commands_between,
 )
 from ringfence.dataplane.update.plan import plan_update
 from ringfence.model.policies import Direction
@@ -101,7 +101,7 @@ def programs() -> st.SearchStrategy[Program]:
     )
     held = st.just(RangeSet(ADDRESS[V4], frozenset({(address(0), address(0))})))
     return st.builds(
-        lambda reaction, collections, egress_map, ingress_map, egress, ingress: skeleton(
+        lambda reaction, collections, egress_map, ingress_map, egress, ingress: base_program(
             holds=True, reaction=reaction
         ).changed(
             {
@@ -130,7 +130,7 @@ def reactions() -> st.SearchStrategy[Reaction]:
 def neighbours(draw: st.DrawFn) -> tuple[Program, Program]:
     """Two programs that differ in a few objects only."""
     old, other = draw(programs()), draw(programs())
-    parts = [*other.collections, *(name for name in other.chains if name not in skeleton().chains)]
+    parts = [*other.collections, *(name for name in other.chains if name not in base_program().chains)]
     names = draw(st.frozensets(st.sampled_from(parts), max_size=3))
     return old, old.changed(
         {name: one for name, one in other.collections.items() if name in names},
@@ -157,13 +157,13 @@ def test_switching_between_enforcing_and_observing_is_as_safe(
 ) -> None:
     """The policies may have changed as well: a new process begins with what another one left."""
     ends = zip((old, new), (drops, not drops), strict=True)
-    before, after = (one.changed(chains=skeleton(holds=True, reaction=Reaction(flag)).chains) for one, flag in ends)
+    before, after = (one.changed(chains=base_program(holds=True, reaction=Reaction(flag)).chains) for one, flag in ends)
     check_way(before, after, rules_together=together)
 
 
 @given(programs())
 def test_a_program_that_observes_lets_everything_pass(program: Program) -> None:
-    observing = program.changed(chains=skeleton(holds=True, reaction=Reaction(drops=False)).chains)
+    observing = program.changed(chains=base_program(holds=True, reaction=Reaction(drops=False)).chains)
     assert all(admits(observing, packet) for packet in PACKETS)
 
 
@@ -185,7 +185,7 @@ def allowing_everybody_on(port: int) -> Program:
     ports = RangeSet(PORT, frozenset({(port_key(port), port_key(port))}))
     chain = profile_chain(Direction.INGRESS, (Rule((Lookup((Field.PORT,), "ports"),), RuleVerdict.RETURN),))
     isolated = VerdictMap(ADDRESS[V4], {"ingress_0": frozenset({address(0), address(1)})})
-    return skeleton().changed({"ports": ports, ISOLATED[Direction.INGRESS, V4]: isolated}, {"ingress_0": chain})
+    return base_program().changed({"ports": ports, ISOLATED[Direction.INGRESS, V4]: isolated}, {"ingress_0": chain})
 
 
 @given(programs())
@@ -211,7 +211,7 @@ def test_a_new_table_isolates_step_by_step(program: Program) -> None:
 def test_there_is_nothing_to_do_between_equal_programs(program: Program) -> None:
     equal = Program(dict(program.collections), dict(program.chains))
     assert not any(
-        commands(before, after) for before, after in pairwise([program, *plan_update(program, equal).programs])
+        commands_between(before, after) for before, after in pairwise([program, *plan_update(program, equal).programs])
     )
 
 
@@ -244,7 +244,7 @@ def states_between(old: Program | None, new: Program, *, rules_together: bool) -
     state = Program() if old is None else old
     before = old
     for after in plan_update(old, new).programs:
-        for transaction in split(commands(before, after), rules_together=rules_together):
+        for transaction in split(commands_between(before, after), rules_together=rules_together):
             state = carried_out(state, transaction)
             yield state
         assert state == after

@@ -9,7 +9,7 @@ from ringfence.dataplane.compile.isolation import Isolation
 from ringfence.dataplane.compile.peers import TrackedSet, owners_of
 from ringfence.dataplane.compile.profile_chains import ProfileChain
 from ringfence.dataplane.compile.subjects import Changes, Subjects
-from ringfence.dataplane.program import ENFORCING, Program, Reaction, skeleton
+from ringfence.dataplane.program import ENFORCING, Program, Reaction, base_program
 from ringfence.engine.population import Member
 from ringfence.engine.state import State
 from ringfence.sets.addresses import NO_ADDRESSES, Addresses
@@ -34,7 +34,7 @@ class Compiler:
         self._subjects = Subjects(state, is_local)
         self._isolation = Isolation(held)
         self._tracked: dict[str, TrackedSet] = {}
-        self._skeleton = skeleton(holds=held != NO_ADDRESSES, reaction=reaction)
+        self._skeleton = base_program(holds=held != NO_ADDRESSES, reaction=reaction)
 
     def program(self) -> Program:
         """The program for the present state."""

@@ -60,11 +60,11 @@ from ringfence.dataplane.program.skeleton import (
     TABLE,
     Logging,
     Reaction,
+    base_program,
     fixed_chains,
     is_whole,
     observes,
     profile_chain,
-    skeleton,
 )
 
 __all__ = [
@@ -119,6 +119,7 @@ __all__ = [
     "VerdictMap",
     "address_key",
     "admits",
+    "base_program",
     "connection_key",
     "differing",
     "digest",
@@ -129,5 +130,4 @@ __all__ = [
     "observes",
     "port_key",
     "profile_chain",
-    "skeleton",
 ]

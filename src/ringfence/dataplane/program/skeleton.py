@@ -102,7 +102,7 @@ HELD_PREFIX: Final = {direction: f"ringfence held {direction.field}" for directi
 """What copies of packets are marked with, by the side that denies them."""
 
 
-def skeleton(*, holds: bool = False, reaction: Reaction = ENFORCING) -> Program:
+def base_program(*, holds: bool = False, reaction: Reaction = ENFORCING) -> Program:
     """The program that isolates nobody. If it `holds`, addresses in some ranges wait; if not, packets are not asked."""
     return Program(_collections(), _chains(reaction, holds=holds))
 
@@ -191,5 +191,5 @@ def profile_chain(direction: Direction, allowing: tuple[Rule, ...]) -> Chain:
     return Chain((*allowing, Rule((), Goto(DENIED[direction]))))
 
 
-_FIXED_CHAINS: Final = skeleton().chains.keys()
-_FIXED_COLLECTIONS: Final = skeleton().collections.keys()
+_FIXED_CHAINS: Final = base_program().chains.keys()
+_FIXED_COLLECTIONS: Final = base_program().collections.keys()

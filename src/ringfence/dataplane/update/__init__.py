@@ -14,7 +14,7 @@ from ringfence.dataplane.update.commands import (
     RemoveElements,
     ReplaceElements,
     SetRules,
-    commands,
+    commands_between,
     is_compatible,
 )
 from ringfence.dataplane.update.exclusion import profiles_using, with_profiles_closed
@@ -40,7 +40,7 @@ __all__ = [
     "UpdatePlan",
     "UpdateStep",
     "affected_addresses",
-    "commands",
+    "commands_between",
     "is_compatible",
     "plan_update",
     "profiles_using",

@@ -1,8 +1,8 @@
 """Commands: the parts of a transaction, and how one program becomes another by them.
 
-`commands` finds what differs between two programs and orders it such that every object exists before something refers
-to it. It does not ask whether the way is safe for packets: `plan` chooses programs that are safe to go through one
-after the other.
+`commands_between` finds what differs between two programs and orders it such that every object exists before something
+refers to it. It does not ask whether the way is safe for packets: `plan` chooses programs that are safe to go through
+one after the other.
 """
 
 from collections.abc import Iterator, Mapping, Set
@@ -112,7 +112,7 @@ Command = (
 V = TypeVar("V")
 
 
-def commands(old: Program | None, new: Program) -> list[Command]:
+def commands_between(old: Program | None, new: Program) -> list[Command]:
     """What turns `old`, None if there is no table yet, into `new`; nothing at all if they are the same."""
     if old is new:
         return []

@@ -5,12 +5,12 @@ One policy that cannot be programmed must not hold back the others, nor leave it
 
 from collections.abc import Iterable, Iterator
 
-from ringfence.dataplane.program import DENIED, ISOLATED, Chain, Collection, Move, Program, VerdictMap, skeleton
+from ringfence.dataplane.program import DENIED, ISOLATED, Chain, Collection, Move, Program, VerdictMap, base_program
 
 
 def profiles_using(program: Program, name: str) -> frozenset[str]:
     """The profiles' chains that need a set or chain of this name; none if the whole program needs it."""
-    fixed = skeleton()
+    fixed = base_program()
     if name in fixed.collections or name in fixed.chains:
         return frozenset()
     return frozenset(one for one, chain in program.chains.items() if one == name or name in chain.sets)

@@ -24,7 +24,7 @@ changes while the kernel observes: after the switch to it, or before the switch 
 
 from typing import NamedTuple
 
-from ringfence.dataplane.program import Program, VerdictMap, fixed_chains, is_whole, observes, skeleton
+from ringfence.dataplane.program import Program, VerdictMap, base_program, fixed_chains, is_whole, observes
 from ringfence.dataplane.update.comparison import can_edit_in_place, compare, needs_closing
 from ringfence.dataplane.update.copies import steps_by_copies
 from ringfence.dataplane.update.steps import StepKind, UpdateStep, steps_in_place
@@ -48,7 +48,7 @@ def plan_update(old: Program | None, new: Program) -> UpdatePlan:
 
 def _first_steps(new: Program) -> list[UpdateStep]:
     """Into a new table: everything first that isolates no pod, because no pod is isolated yet."""
-    isolating_none = {name: one for name, one in skeleton().collections.items() if isinstance(one, VerdictMap)}
+    isolating_none = {name: one for name, one in base_program().collections.items() if isinstance(one, VerdictMap)}
     return [UpdateStep(StepKind.CREATE, new.changed(isolating_none)), UpdateStep(StepKind.OPEN, new)]
 
 
