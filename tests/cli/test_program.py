@@ -1,5 +1,6 @@
 """The installed programs, as a shell runs them."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -33,6 +34,23 @@ def test_who_has_read_enough_may_close_the_pipe() -> None:
         assert process.stderr is not None
         process.stdout.close()
         assert process.stderr.read() == ""
+
+
+def test_what_a_locale_cannot_encode_is_escaped() -> None:
+    """Latin-1 has no ✗; for ASCII click chooses UTF-8 by itself."""
+    environment = os.environ | {"PYTHONIOENCODING": "latin-1"}
+    words: list[str | Path] = [BIN / "ringfence", "explain", "-f", EXAMPLE, "prod/web", "prod/db", "-p", "3306"]
+    ended = subprocess.run(words, capture_output=True, env=environment, check=False)
+    assert (ended.returncode, ended.stderr) == (1, b"")
+    assert b"\\u2717 ingress[0]" in ended.stdout
+
+
+def test_json_is_utf8_in_every_locale(tmp_path: Path) -> None:
+    (tmp_path / "b.yaml").write_text("{apiVersion: v1, kind: Pod, metadata: {name: é}}")
+    environment = os.environ | {"PYTHONIOENCODING": "latin-1"}
+    words: list[str | Path] = [BIN / "ringfence", "connections", "-f", tmp_path, "-o", "json"]
+    ended = subprocess.run(words, capture_output=True, env=environment, check=True)
+    assert "é" in ended.stdout.decode()
 
 
 def test_a_mistake_ends_in_one_line_and_no_traceback() -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from errno import EPIPE
 from importlib import import_module
+from io import TextIOWrapper
 from typing import IO, Any
 
 import click
@@ -110,9 +111,10 @@ def cli() -> None:
     Reads manifests (-f PATH, -k FOLDER), or without these the cluster of the current kubeconfig context.
 
     \b
-    ringfence can -f manifests/ prod/web prod/db -p 3306
-    ringfence explain -f manifests/ prod/web prod/svc/db -p 3306
-    ringfence connections -f manifests/ -o json
+    Examples:
+      ringfence can -f manifests/ prod/web prod/db -p 3306
+      ringfence explain -f manifests/ prod/web prod/svc/db -p 3306
+      ringfence connections -f manifests/ -o json
 
     \b
     An endpoint is [NAMESPACE/][KIND/]NAME, NAMESPACE/KEY=VALUE, NAMESPACE/*, an IP address or a CIDR.
@@ -124,5 +126,9 @@ def cli() -> None:
 def main() -> None:
     """Run the command line, as `ringfence` or as the kubectl plugin `kubectl ringfence`."""
     gc.set_threshold(_ALLOCATIONS)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # A locale such as C or Latin-1 has no ✓: without this, printing it ends in a traceback.
+            stream.reconfigure(errors="backslashreplace")
     called_as = os.path.basename(sys.argv[0])  # noqa: PTH119  (a name, not a path)
     cli.main(prog_name="kubectl ringfence" if called_as.startswith("kubectl-") else "ringfence")

@@ -49,7 +49,14 @@ _OPTIONS: Final = (
         metavar=PORT_FORMAT,
         help="The port of the destination. Without it, the question is about all traffic.",
     ),
-    click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True),
+    click.option(
+        "-o",
+        "--output",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        show_default=True,
+        help="The output format.",
+    ),
     click.option(
         "--no-assumptions",
         is_flag=True,
@@ -69,9 +76,10 @@ def can(question: QuestionOptions, inputs: Inputs) -> None:
     The exit code is 0 for yes and 1 for no.
 
     \b
-    ringfence can -f manifests/ prod/web prod/db -p 3306
-    ringfence can -f manifests/ 'prod/*' kube-system/k8s-app=kube-dns -p 53/UDP
-    ringfence can 203.0.113.7 prod/svc/web            # every port, in the current cluster
+    Examples:
+      ringfence can -f manifests/ prod/web prod/db -p 3306
+      ringfence can -f manifests/ 'prod/*' kube-system/k8s-app=kube-dns -p 53/UDP
+      ringfence can 203.0.113.7 prod/svc/web            # every port, in the current cluster
     """
     verdict = question.ask(inputs)
     if question.output == "json":
@@ -91,7 +99,8 @@ def explain(question: QuestionOptions, inputs: Inputs) -> None:
     connection or not. Ends with the smallest edit that would reverse the answer.
 
     \b
-    ringfence explain -f manifests/ prod/web prod/db -p 3306
+    Examples:
+      ringfence explain -f manifests/ prod/web prod/db -p 3306
     """
     verdict = question.ask(inputs)
     if question.output == "json":

@@ -22,8 +22,9 @@ def completion(shell: str) -> None:
     """Print the script that completes commands, options and endpoints in a shell.
 
     \b
-    source <(ringfence completion bash)                                   # in ~/.bashrc
-    ringfence completion fish > ~/.config/fish/completions/ringfence.fish
+    Examples:
+      source <(ringfence completion bash)                                   # in ~/.bashrc
+      ringfence completion fish > ~/.config/fish/completions/ringfence.fish
     """
     found = get_completion_class(shell)
     assert found is not None

@@ -34,8 +34,9 @@ def connections(inputs: Inputs, pods: bool, output: str) -> None:
     With -n, list only the connections from and to the pods of a namespace.
 
     \b
-    ringfence connections -f manifests/
-    ringfence connections -f manifests/ -o dot | dot -Tsvg > connections.svg
+    Examples:
+      ringfence connections -f manifests/
+      ringfence connections -f manifests/ -o dot | dot -Tsvg > connections.svg
     """
     cluster = inputs.cluster()
     _listed(cluster, inputs.namespace, pods=pods)
@@ -63,7 +64,8 @@ def matrix(inputs: Inputs, pods: bool, output: str) -> None:
     With -n, show the connections inside a namespace, and between it and the outside of the cluster.
 
     \b
-    ringfence matrix -f manifests/
+    Examples:
+      ringfence matrix -f manifests/
     """
     cluster = inputs.cluster()
     listed = _listed(cluster, inputs.namespace, pods=pods)

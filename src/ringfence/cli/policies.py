@@ -91,8 +91,9 @@ def get(wanted: WantedPolicies, options: GetOptions, inputs: Inputs) -> None:
     """List NetworkPolicies as kubectl does.
 
     \b
-    ringfence get netpol -f manifests/ -A
-    ringfence get netpol db-policy -n prod -f manifests/ -o yaml
+    Examples:
+      ringfence get netpol -f manifests/ -A
+      ringfence get netpol db-policy -n prod -f manifests/ -o yaml
     """
     found, missing = _choose(wanted, inputs)
     match options.output:
@@ -115,7 +116,8 @@ def describe(wanted: WantedPolicies, inputs: Inputs) -> None:
     If no policy has the given NAME, describe all policies whose names begin with it.
 
     \b
-    ringfence describe netpol db-policy -n prod -f manifests/
+    Examples:
+      ringfence describe netpol db-policy -n prod -f manifests/
     """
     found, missing = _choose(wanted, inputs, prefixes=True)
     print_text(description(found))

@@ -51,11 +51,14 @@ def print_painted(text: str) -> None:
 
 
 def print_document(document: str | Iterable[str]) -> None:
-    """Print a document for programs, whole or in pieces, on standard output, and end its last line."""
+    """Print a document for programs, whole or in pieces, on standard output, and end its last line.
+
+    It is UTF-8 in every locale, as JSON and YAML have to be.
+    """
     pieces = [document] if isinstance(document, str) else document
     last = ""
     for piece in pieces:
-        click.echo(piece, nl=False)
+        click.echo(piece.encode(), nl=False)
         last = piece or last
     if not last.endswith("\n"):
         click.echo()

@@ -12,7 +12,9 @@ from ringfence.render.problems import problem_text, problems_json
 
 
 @click.command()
-@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="The output format."
+)
 @input_options
 def validate(inputs: Inputs, output: str) -> None:
     """List what the API server would refuse, in its words, with file and line.
@@ -20,7 +22,8 @@ def validate(inputs: Inputs, output: str) -> None:
     The exit code is 1 if there is any error. Warnings do not count.
 
     \b
-    ringfence validate -f manifests/ -R
+    Examples:
+      ringfence validate -f manifests/ -R
     """
     cluster = inputs.cluster(report=False)
     errors = sum(problem.severity is Severity.ERROR for problem in cluster.problems)

@@ -35,8 +35,8 @@ def test_a_suite_without_cases_is_a_document() -> None:
     assert (suite.get("tests"), len(suite)) == ("0", 0)
 
 
-def test_the_document_declares_its_encoding() -> None:
-    assert junit_text("x", []).startswith("<?xml version='1.0' encoding=")
+def test_the_document_declares_its_encoding_which_is_utf8_in_every_locale() -> None:
+    assert junit_text("x", []).startswith("<?xml version='1.0' encoding='UTF-8'?>\n")
 
 
 def test_a_character_that_xml_cannot_hold_is_replaced() -> None:

@@ -42,7 +42,8 @@ def junit_text(suite_name: str, cases: Sequence[JUnitCase]) -> str:
         if case.failure:
             ElementTree.SubElement(element, "failure", message=_xml_text(case.failure))
     ElementTree.indent(root)
-    return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+    document: bytes = ElementTree.tostring(root, encoding="UTF-8", xml_declaration=True)
+    return document.decode() + "\n"
 
 
 def _xml_text(text: str) -> str:
