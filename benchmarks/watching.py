@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-import httpx2 as httpx
+import httpx2
 from tests.e2e import bulk, parts
 from tests.e2e.control_plane import ControlPlane, running
 
@@ -21,9 +21,11 @@ from benchmarks.clusters import Plan, objects
 from benchmarks.loading import as_listed
 from benchmarks.measuring import Figure, Peak, seconds
 from benchmarks.policies import policies
-from ringfence.sources.cluster.client import ApiServer
-from ringfence.sources.cluster.listing import RESOURCES, Resource, get_page
-from ringfence.sources.cluster.watching import Alive, Event, Listed, Upserted, follow
+from ringfence.sources.cluster.api_server import ApiServer
+from ringfence.sources.cluster.events import Alive, Event, Listed, Upserted
+from ringfence.sources.cluster.listing import RESOURCES, Resource
+from ringfence.sources.cluster.responses import get_page
+from ringfence.sources.cluster.watching import follow
 
 PLAN: Final = Plan(12_000, 10_000, 100)
 PAGE: Final = "500"
@@ -90,7 +92,7 @@ def _reading(connections: ApiServer) -> Iterator[Figure]:
             yield Figure(f"  its pages read, encoding {coding}", seconds(lambda: _read_pages(client)), "s")
 
 
-def _read_pages(client: httpx.Client) -> None:
+def _read_pages(client: httpx2.Client) -> None:
     position = ""
     while True:
         page = get_page(client, _resource("Pod").path, {"limit": PAGE, "continue": position})

@@ -7,7 +7,7 @@ from tests.semantics.objects import Object as Written
 from ringfence.model.decoding import decode
 from ringfence.model.kinds import kind_of, namespace_of
 from ringfence.model.objects import Object
-from ringfence.sources.cluster.watching import Event, Listed, Page, Removed, Upserted
+from ringfence.sources.cluster.events import Event, Listed, Page, Removed, Upserted
 
 KINDS = ("Namespace", "Pod", "NetworkPolicy", "Node")
 

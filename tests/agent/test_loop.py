@@ -35,7 +35,7 @@ from ringfence.dataplane.program import (
     base_program,
 )
 from ringfence.sets.addresses import Family
-from ringfence.sources.cluster.watching import Event, WatchInterrupted
+from ringfence.sources.cluster.events import Event, WatchInterrupted
 
 SERVER, CLIENT = 0, 1
 CLOSED = policy("x/closed", labelled(app="server"), ingress=[])

@@ -7,7 +7,7 @@ from tests.semantics.objects import Object, admits, block, namespace, node, pod,
 from ringfence.agent.view import View
 from ringfence.engine.answers.verdicts import allows
 from ringfence.engine.population.pods import Reference
-from ringfence.sources.cluster.watching import Alive, Listed, Removed, Unreadable, WatchInterrupted
+from ringfence.sources.cluster.events import Alive, Listed, Removed, Unreadable, WatchInterrupted
 
 WEB = pod("x/web", addresses=["10.0.0.1"])
 DB = pod("x/db", {"app": "db"}, addresses=["10.0.0.2"])

@@ -67,7 +67,7 @@ def test_answering_does_not_wait_for_what_it_does_not_need() -> None:
         f"cli(['can', '-f', {EXAMPLE!r}, 'prod/api', 'prod/db', '-p', '3306'], standalone_mode=False)\n"
     )
     checked = f"try:\n    {'    '.join(script.splitlines(keepends=True))}except SystemExit:\n    pass\n"
-    names = ("lightkube", "httpx", "rich", "ringfence.lab", "ringfence.dataplane", "ringfence.render.policies")
+    names = ("httpx2", "rich", "ringfence.lab", "ringfence.dataplane", "ringfence.render.policies")
     checked += f"import sys; print([name for name in {names!r} if name in sys.modules])\n"
     ended = subprocess.run([sys.executable, "-c", checked], capture_output=True, text=True, check=True)
     assert ended.stdout.splitlines() == ["yes: prod/api -> prod/db on TCP 3306", "[]"]

@@ -15,6 +15,7 @@ from ringfence.model.objects import Manifest, NetworkPolicy, Object
 from ringfence.model.policies import defaulted
 from ringfence.model.problems import Severity
 from ringfence.sources.cluster import listing as live
+from ringfence.sources.cluster.responses import get_page
 from ringfence.sources.manifests import files
 
 from .control_plane import ControlPlane
@@ -143,7 +144,7 @@ def test_a_list_of_several_pages_is_read_whole(
 def test_a_list_whose_pages_expire_is_read_anew(own_api_server: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> None:
     """A list goes on from the revision at which it began: not if that is compacted away before the next page."""
     create_policies(own_api_server, "default", "a", "b", "c")
-    ask = live.get_page
+    ask = get_page
     asked: list[str] = []
 
     def ask_after_a_compaction(client: Client, path: str, parameters: dict[str, str]) -> Any:

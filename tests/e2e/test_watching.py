@@ -1,4 +1,4 @@
-"""Following the kinds of a real API server, through what becomes of it (the rest: tests/sources/test_watching.py)."""
+"""Following the kinds of a real API server, through what becomes of it (the rest: tests/sources/cluster/test_watching.py)."""
 
 import json
 import shutil
@@ -10,10 +10,10 @@ import pytest
 
 from ringfence.model.kinds import kind_of, namespace_of
 from ringfence.model.objects import Node
-from ringfence.sources.cluster import watch_events as wire
 from ringfence.sources.cluster import watching
-from ringfence.sources.cluster.client import ApiServer
-from ringfence.sources.cluster.watching import Alive, Event, Listed, Page, Removed, Upserted, WatchInterrupted
+from ringfence.sources.cluster.api_server import ApiServer
+from ringfence.sources.cluster.events import Alive, Event, Listed, Page, Removed, Upserted, WatchInterrupted
+from ringfence.sources.cluster.watch_events import WatchEvent, event_of
 from tests.semantics.objects import Object, labelled, node, pod, policy
 from tests.sources.cluster.following import Followed, following
 
@@ -93,15 +93,15 @@ def test_a_watch_of_which_the_server_has_enough(
 ) -> None:
     """Before it ends a watch, it says by a bookmark from where the next one is to go on."""
     types: list[str] = []
-    read = wire.event_of
+    read = event_of
 
-    def noting(line: bytes) -> wire.WatchEvent:
+    def noting(line: bytes) -> WatchEvent:
         event = read(line)
         types.append(event.type)
         return event
 
-    monkeypatch.setattr(wire, "event_of", noting)
-    monkeypatch.setattr(watching, "_LONGEST_WATCH", (6, 6))
+    monkeypatch.setattr(watching, "event_of", noting)
+    monkeypatch.setattr(watching, "_WATCH_DURATION", (6, 6))
     with following("Namespace", connections_of(api_server.kubeconfig)) as followed:
         followed.until(Alive)
         api_server.kubectl("create", "namespace", f"{namespace}-more")

@@ -24,7 +24,7 @@ from ringfence.agent.view import View, kind_of_event
 from ringfence.dataplane.kernel import Kernel
 from ringfence.dataplane.packet_log import LoggedPacket
 from ringfence.errors import KernelError
-from ringfence.sources.cluster import Alive, Event, Listed, WatchInterrupted
+from ringfence.sources.cluster import Alive, Event, Listed, WatchFailed, WatchInterrupted
 
 TEND_EVERY: Final = 1.0
 """Seconds between two looks at whether the kernel still holds what it should; a look costs one question to it."""
@@ -99,6 +99,7 @@ class AgentLoop:
         self._repetitions = Repetitions()
         self._interruptions: dict[str, str] = {}
         self._complained: list[str] = []
+        self._failed_watches: frozenset[str] = frozenset()  # replaced, never changed: other threads read it
 
     # --- for other threads ----------------------------------------------------------------------------------------
 
@@ -113,6 +114,8 @@ class AgentLoop:
             return f"not listed yet: {', '.join(self._view.missing)}"
         if not self._view.has_node(self._settings.node):
             return f"there is no Node {self._settings.node}: is --node right?"
+        if failed := sorted(self._failed_watches):
+            return f"a defect of ringfence ended the watch of: {', '.join(failed)}: see the log"
         if not self._enforcement.in_order:
             refusals = "; ".join(map(str, self._enforcement.refusals))
             return f"the kernel does not hold what it should: {refusals or 'not enforced yet'}"
@@ -188,8 +191,15 @@ class AgentLoop:
             case WatchInterrupted():
                 self._report_interruption(event)
                 return
-            case Alive(kind=kind) if self._interruptions.pop(kind, None):
-                self._journal.info("watching again", kind=kind)
+            case WatchFailed(kind=kind):
+                self._metrics.watch_restarts.labels(kind).inc()
+                self._report_defect("watch", event.error)
+                self._failed_watches |= {kind}
+                return
+            case Alive(kind=kind):
+                if self._interruptions.pop(kind, None):
+                    self._journal.info("watching again", kind=kind)
+                self._failed_watches -= {kind}
             case Listed(kind=kind, names=names):
                 self._journal.info("listed", kind=kind, objects=len(names))
             case _:

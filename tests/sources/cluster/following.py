@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final, TypeVar
 
-from ringfence.sources.cluster.client import ApiServer
+from ringfence.sources.cluster.api_server import ApiServer
+from ringfence.sources.cluster.events import Event
 from ringfence.sources.cluster.listing import RESOURCES
-from ringfence.sources.cluster.watching import Event, follow
+from ringfence.sources.cluster.watching import follow
 
 PATIENCE: Final = 30.0
 """Seconds after which a test has failed; none takes that long."""

@@ -1,216 +1,209 @@
-"""Connections that outlive their credentials, to a server that looks at who asks."""
+"""The client of a kubeconfig's context: its URL, its headers, and its way through proxies."""
 
-import json
-import threading
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from http import HTTPStatus
+import base64
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
+import trustme
 
 from ringfence.errors import LiveClusterError
-from ringfence.sources.cluster import client as module
-from ringfence.sources.cluster import kubeconfig as kubeconfigs
-from ringfence.sources.cluster.client import ApiServer
-from ringfence.sources.cluster.listing import ApiStatusError, get_page
-from ringfence.sources.cluster.watching import Alive, Upserted, WatchInterrupted
+from ringfence.sources.cluster.client import connect
+from ringfence.sources.cluster.responses import get_page
 
-from .api_server import (
-    Server,
-    Then,
-    bookmark,
-    connections_to,
-    event,
-    kubeconfig,
-    list_of,
-    pod,
-    refuse,
-    serving,
-    watch,
-)
-from .following import following
-
-VERSION = "client.authentication.k8s.io/v1"
+from .fake_api_server import FakeApiServer, list_of, refuse
+from .fake_api_server import serving as serving_http
+from .tls_server import HttpProxy, SocksProxy, TlsServer, proxying, selected, server_settings, serving
 
 
-def plugin(folder: Path, **status: str) -> dict[str, Any]:
-    """A user whose plugin gives a new token, `token-1`, `token-2` and so on, whenever it is run."""
-    program, runs = folder / "login", folder / "runs"
-    credential = json.dumps({"apiVersion": VERSION, "kind": "ExecCredential", "status": {"token": "token-N", **status}})
-    program.write_text(f"#!/bin/sh\necho >> {runs}\necho '{credential}' | sed s/token-N/token-$(wc -l < {runs})/\n")
-    program.chmod(0o755)
-    return {"exec": {"apiVersion": VERSION, "command": str(program), "interactiveMode": "Never"}}
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
 
 
-def tokens(server: Server) -> list[str]:
-    """What each request has said who asks."""
-    return [asked.headers.get("Authorization", "").removeprefix("Bearer ") for asked in server.asked]
+@pytest.fixture(scope="module")
+def tls_server(authority: trustme.CA) -> Iterator[TlsServer]:
+    with serving(server_settings(authority, "127.0.0.1", "localhost")) as server:
+        yield server
 
 
-def ask(connections: ApiServer, meanwhile: Callable[[], object] = lambda: None) -> None:
-    with connections.client() as client:
-        meanwhile()
+@pytest.fixture
+def server() -> Iterator[FakeApiServer]:
+    with serving_http(list_of(), list_of()) as server:
+        yield server
+
+
+def ask(url: str, user: Mapping[str, object] | None = None, **cluster: object) -> None:
+    with connect(selected(url, None, user, **cluster)) as client:
         get_page(client, "/api/v1/pods", {})
 
 
-def after(seconds: float) -> str:
-    return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat().replace("+00:00", "Z")
+class TestTheUrl:
+    def test_a_path_in_front_of_the_api_is_kept(self, server: FakeApiServer) -> None:
+        ask(f"{server.url}/k8s/clusters/c-1")
+        assert server.asked[0].path == "/k8s/clusters/c-1/api/v1/pods"
 
+    def test_host_and_port_alone_are_http(self, server: FakeApiServer) -> None:
+        ask(server.url.removeprefix("http://"))
+        assert len(server.asked) == 1
 
-def test_a_token_that_is_written_anew(tmp_path: Path) -> None:
-    token = tmp_path / "token"
-    token.write_text("first\n")
-    with serving(*[list_of()] * 2) as server:
-        connections = connections_to(server.url, tmp_path, {"tokenFile": str(token)})
-        ask(connections)
-        token.write_text("second\n")
-        ask(connections)
-    assert tokens(server) == ["first", "second"]
-
-
-def test_a_token_that_is_written_anew_while_a_list_is_read(tmp_path: Path) -> None:
-    token = tmp_path / "token"
-    token.write_text("first")
-    with serving(list_of(), refuse(HTTPStatus.UNAUTHORIZED, "expired"), list_of()) as server:
-        connections = connections_to(server.url, tmp_path, {"tokenFile": str(token)})
-        with connections.client() as client:
+    def test_host_and_port_alone_are_https_if_the_kubeconfig_sets_tls(
+        self, tls_server: TlsServer, authority: trustme.CA
+    ) -> None:
+        with connect(selected(tls_server.url.removeprefix("https://"), authority)) as client:
             get_page(client, "/api/v1/pods", {})
-            token.write_text("second")
-            get_page(client, "/api/v1/pods", {"continue": "there"})
-    assert tokens(server) == ["first", "first", "second"]
+
+    def test_another_scheme_is_refused(self) -> None:
+        with pytest.raises(LiveClusterError, match="'ftp://c' is not an HTTP or HTTPS URL"):
+            ask("ftp://c")
 
 
-def test_a_kubeconfig_that_is_written_anew_keeps_its_context(tmp_path: Path) -> None:
-    with serving(*[list_of()] * 2) as server, serving() as other:
-        connections = connections_to(server.url, tmp_path, {"token": "first"})
-        ask(connections)
-        file = kubeconfig(server.url, tmp_path, {"token": "second"})
-        changed = json.loads(file.read_text())
-        changed["clusters"].append({"name": "other", "cluster": {"server": other.url}})
-        changed["contexts"].append({"name": "other", "context": {"cluster": "other", "user": "u"}})
-        file.write_text(json.dumps({**changed, "current-context": "other"}))
-        ask(connections)
-    assert tokens(server) == ["first", "second"]
-    assert tokens(other) == []
+class TestAuthentication:
+    @pytest.mark.parametrize(
+        ("user", "header"),
+        [
+            pytest.param({"token": "secret"}, "Bearer secret", id="a token"),
+            pytest.param({"username": "jane", "password": "pä:ss"}, "Basic amFuZTpww6Q6c3M=", id="a password"),
+            pytest.param({"username": "jane"}, "Basic amFuZTo=", id="a user without a password"),
+            pytest.param({}, None, id="nothing"),
+        ],
+    )
+    def test_of_every_kind(self, server: FakeApiServer, user: dict[str, object], header: str | None) -> None:
+        ask(server.url, user)
+        assert server.asked[0].headers.get("Authorization") == header
+
+    def test_a_token_file_takes_precedence_over_a_token(self, server: FakeApiServer, tmp_path: Path) -> None:
+        (tmp_path / "token").write_text("  from the-file\n")
+        ask(server.url, {"token": "other", "tokenFile": str(tmp_path / "token")})
+        assert server.asked[0].headers["Authorization"] == "Bearer from the-file"
+
+    def test_a_token_stands_in_for_a_file_that_cannot_be_read(self, server: FakeApiServer, tmp_path: Path) -> None:
+        ask(server.url, {"token": "other", "tokenFile": str(tmp_path / "missing")})
+        assert server.asked[0].headers["Authorization"] == "Bearer other"
+
+    @pytest.mark.parametrize(
+        ("content", "reason"),
+        [
+            (None, "No such file or directory"),
+            (b"\xff", "can't decode byte"),
+            (b"a\nb", "characters that an HTTP header cannot hold"),
+        ],
+    )
+    def test_a_token_file_that_cannot_be_used_is_named(
+        self, server: FakeApiServer, tmp_path: Path, content: bytes | None, reason: str
+    ) -> None:
+        if content is not None:
+            (tmp_path / "token").write_bytes(content)
+        with pytest.raises(LiveClusterError, match=f"the tokenFile .*/token cannot be used: .*{reason}"):
+            ask(server.url, {"tokenFile": str(tmp_path / "token")})
+
+    def test_a_token_that_no_header_can_hold_is_refused(self) -> None:
+        with pytest.raises(LiveClusterError, match=r"cannot be used: the token contains characters"):
+            ask("http://c", {"token": "a\r\nX-Other: b"})
+
+    def test_a_refusal_is_not_repeated_for_ever(self, tmp_path: Path) -> None:
+        (tmp_path / "token").write_text("old")
+        with serving_http(*[refuse(401, "no")] * 5) as server:
+            with pytest.raises(Exception, match="no"):
+                ask(server.url, {"tokenFile": str(tmp_path / "token")})
+            assert len(server.asked) == 2
+
+    def test_the_environment_has_no_part_in_it(
+        self, server: FakeApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / ".netrc").write_text("machine 127.0.0.1 login jane password secret\n")
+        monkeypatch.setenv("HOME", str(tmp_path))
+        monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
+        ask(server.url)
+        assert "Authorization" not in server.asked[0].headers
 
 
-def test_a_plugin_is_asked_once_for_all(tmp_path: Path) -> None:
-    with serving(*[list_of()] * 4) as server:
-        connections = connections_to(server.url, tmp_path, plugin(tmp_path))
-        threads = [threading.Thread(target=ask, args=(connections,)) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    assert tokens(server) == ["token-1"] * 4
+class TestHeaders:
+    def test_another_user_is_impersonated(self, tls_server: TlsServer, authority: trustme.CA) -> None:
+        user = {
+            "as": "jäne",
+            "as-uid": "7",
+            "as-groups": ["dev", "ops"],
+            "as-user-extra": {"example.com/reason%": ["a", "b"]},
+        }
+        with connect(selected(tls_server.url, authority, user)) as client:
+            get_page(client, "/api/v1/pods", {})
+        sent = [(name, value) for name, value in tls_server.headers[-1] if name.lower().startswith("impersonate")]
+        assert [(name.lower(), value.encode("latin-1").decode()) for name, value in sent] == [
+            ("impersonate-user", "jäne"),
+            ("impersonate-uid", "7"),
+            ("impersonate-group", "dev"),
+            ("impersonate-group", "ops"),
+            ("impersonate-extra-example.com%2freason%25", "a"),
+            ("impersonate-extra-example.com%2freason%25", "b"),
+        ]
+
+    def test_nobody_is_impersonated_unless_the_kubeconfig_says_so(self, server: FakeApiServer) -> None:
+        ask(server.url, {"token": "x"})
+        assert not [name for name in server.asked[0].headers if name.lower().startswith("impersonate")]
+
+    def test_compression_can_be_disabled(self, server: FakeApiServer) -> None:
+        ask(server.url)
+        ask(server.url, disable_compression=True)
+        assert "gzip" in server.asked[0].headers["Accept-Encoding"]
+        assert server.asked[1].headers["Accept-Encoding"] == "identity"
 
 
-@pytest.mark.parametrize(("lasts", "expected"), [(3600, ["token-1", "token-1"]), (-1, ["token-1", "token-2"])])
-def test_a_plugin_is_asked_again_when_what_it_gave_has_expired(
-    tmp_path: Path, lasts: float, expected: list[str]
-) -> None:
-    with serving(*[list_of()] * 2) as server:
-        connections = connections_to(server.url, tmp_path, plugin(tmp_path, expirationTimestamp=after(lasts)))
-        ask(connections)
-        ask(connections)
-    assert tokens(server) == expected
+class TestProxies:
+    @staticmethod
+    def ask(server: TlsServer, authority: trustme.CA, **cluster: object) -> None:
+        with connect(selected(server.url, authority, None, **cluster)) as client:
+            get_page(client, "/api/v1/pods", {})
+
+    @staticmethod
+    def target(server: TlsServer) -> str:
+        return server.url.removeprefix("https://")
+
+    def test_an_http_proxy(self, tls_server: TlsServer, authority: trustme.CA) -> None:
+        with proxying(HttpProxy) as (proxy, targets):
+            self.ask(tls_server, authority, proxy_url=f"http://{proxy}")
+        assert targets == [self.target(tls_server)]
+
+    def test_an_https_proxy_that_the_clusters_authority_has_certified(
+        self, tls_server: TlsServer, authority: trustme.CA
+    ) -> None:
+        with proxying(HttpProxy, server_settings(authority, "127.0.0.1")) as (proxy, targets):
+            self.ask(tls_server, authority, proxy_url=f"https://{proxy}")
+        assert targets == [self.target(tls_server)]
+
+    def test_an_https_proxy_that_nobody_knows_is_refused(self, tls_server: TlsServer, authority: trustme.CA) -> None:
+        with proxying(HttpProxy, server_settings(trustme.CA(), "127.0.0.1")) as (proxy, targets):
+            with pytest.raises(LiveClusterError, match="certificate verify failed"):
+                self.ask(tls_server, authority, proxy_url=f"https://{proxy}")
+            assert targets == []
+
+    def test_a_socks_proxy(self, tls_server: TlsServer, authority: trustme.CA) -> None:
+        with proxying(SocksProxy) as (proxy, targets):
+            self.ask(tls_server, authority, proxy_url=f"socks5://{proxy}")
+        assert targets == [self.target(tls_server)]
+
+    def test_the_proxy_of_the_environment(self, authority: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It resolves the name: the machine itself may not be able to."""
+        with proxying(HttpProxy) as (proxy, targets):
+            monkeypatch.setenv("HTTPS_PROXY", f"http://{proxy}")
+            with pytest.raises(LiveClusterError, match="cannot be reached"):
+                ask("https://api.invalid:6443")
+        assert targets == ["api.invalid:6443"]
+
+    def test_the_environments_exceptions(
+        self, tls_server: TlsServer, authority: trustme.CA, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+        monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
+        self.ask(tls_server, authority)
+
+    def test_a_proxy_that_cannot_be_used_is_named(self) -> None:
+        with pytest.raises(LiveClusterError, match=r'context "here" cannot be used: .* unsupported scheme'):
+            ask("https://c", proxy_url="ftp://p")
 
 
-def test_a_plugin_is_asked_again_when_what_it_gave_is_refused(tmp_path: Path) -> None:
-    with serving(list_of(), refuse(HTTPStatus.UNAUTHORIZED, "expired"), list_of()) as server:
-        connections = connections_to(server.url, tmp_path, plugin(tmp_path, expirationTimestamp=after(3600)))
-        ask(connections)
-        with pytest.raises(ApiStatusError):
-            ask(connections)
-        ask(connections)
-    assert tokens(server) == ["token-1", "token-1", "token-2"]
-
-
-def test_a_refusal_that_comes_late_does_not_take_away_what_is_new(tmp_path: Path) -> None:
-    late, early = refuse(HTTPStatus.UNAUTHORIZED, "late"), refuse(HTTPStatus.UNAUTHORIZED, "early")
-    with serving(early, list_of(), late, list_of()) as server:
-        connections = connections_to(server.url, tmp_path, plugin(tmp_path))
-
-        def log_in_again() -> None:
-            with pytest.raises(ApiStatusError, match="early"):
-                ask(connections)
-            ask(connections)
-
-        with pytest.raises(ApiStatusError, match="late"):
-            ask(connections, meanwhile=log_in_again)
-        ask(connections)
-    assert tokens(server) == ["token-1", "token-2", "token-1", "token-2"]
-
-
-def test_a_refusal_for_want_of_rights_is_none_of_the_credential(tmp_path: Path) -> None:
-    with serving(refuse(HTTPStatus.FORBIDDEN, "no"), list_of()) as server:
-        connections = connections_to(server.url, tmp_path, plugin(tmp_path))
-        with pytest.raises(ApiStatusError):
-            ask(connections)
-        ask(connections)
-    assert tokens(server) == ["token-1", "token-1"]
-
-
-def test_a_plugin_that_does_not_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_PLUGIN_PATIENCE", 0.1)
-    user = plugin(tmp_path)
-    (tmp_path / "login").write_text("#!/bin/sh\nexec sleep 600\n")
-    with serving() as server, pytest.raises(LiveClusterError, match=r"login did not end within 0\.1 s"):
-        ask(connections_to(server.url, tmp_path, user))
-
-
-def test_inside_a_pod(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its own service account stays what is meant, whatever is read again."""
-    monkeypatch.setattr(kubeconfigs, "SERVICE_ACCOUNT", tmp_path)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.delenv("KUBECONFIG", raising=False)
-    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
-    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "1")
-    (tmp_path / "token").write_text("secret")
-    connections = ApiServer()
-    assert connections.server == "https://127.0.0.1:1"
-    with pytest.raises(LiveClusterError, match=r'context "in-cluster" cannot be used: .*No such file'):
-        ask(connections)
-
-
-# --- while something is followed --------------------------------------------------------------------------------------
-
-
-def test_credentials_that_are_missing_for_a_while(tmp_path: Path) -> None:
-    token = tmp_path / "token"
-    token.write_text("first")
-    with serving(list_of(version="7"), watch(bookmark("8"), then=Then.CUT), watch(event("ADDED", pod("db")))) as server:
-        connections = connections_to(server.url, tmp_path, {"tokenFile": str(token)})
-        token.unlink()
-        with following("Pod", connections) as followed:
-            assert "tokenFile" in followed.until(WatchInterrupted).reason
-            token.write_text("second")
-            followed.until(Alive, 2)
-            token.write_text("third")
-            followed.until(Upserted)
-    assert tokens(server) == ["second", "second", "third"]
-
-
-def test_a_token_that_no_header_can_hold(tmp_path: Path) -> None:
-    token = tmp_path / "token"
-    token.write_bytes(b"\xff\xfe")
-    with serving(list_of()) as server:
-        connections = connections_to(server.url, tmp_path, {"tokenFile": str(token)})
-        with following("Pod", connections) as followed:
-            followed.until(WatchInterrupted)
-            token.write_text("fi\nve")
-            followed.until(WatchInterrupted)
-            token.write_text("five")
-            followed.until(Alive)
-
-
-def test_closing_ends_a_watch_that_tells_nothing_and_all_that_come(tmp_path: Path) -> None:
-    with serving(list_of(), watch(), list_of()) as server:
-        connections = connections_to(server.url, tmp_path)
-        with following("Pod", connections) as followed:
-            followed.until(Alive)
-            connections.close()
-            assert "without sending complete message body" in followed.until(WatchInterrupted).reason
-            assert "the connection is closed" in followed.until(WatchInterrupted).reason
+def test_secrets_are_not_in_messages() -> None:
+    key = base64.b64encode(b"-----BEGIN PRIVATE KEY-----\nsecret\n").decode()
+    with pytest.raises(LiveClusterError) as error:
+        ask("https://c", {"client-certificate-data": key, "client-key-data": key})
+    assert "secret" not in str(error.value)

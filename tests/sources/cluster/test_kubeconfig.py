@@ -8,7 +8,8 @@ import pytest
 
 from ringfence.errors import LiveClusterError
 from ringfence.sources.cluster import kubeconfig
-from ringfence.sources.cluster.kubeconfig import select
+from ringfence.sources.cluster.kubeconfig import SelectedContext, select
+from ringfence.sources.cluster.kubeconfig_entries import KubeconfigCluster, KubeconfigUser
 
 Fields = dict[str, Any]
 
@@ -42,12 +43,8 @@ def test_a_file_that_is_named(home: Path, monkeypatch: pytest.MonkeyPatch) -> No
     (home / "a").write_text(config("a", namespace="shop"))
     (home / "b").write_text(config("b"))
     monkeypatch.setenv("KUBECONFIG", str(home / "b"))
-    chosen = select(kubeconfig=str(home / "a"))
-    assert (chosen.context, chosen.namespace, chosen.cluster, chosen.user) == (
-        "a",
-        "shop",
-        {"server": "https://a:6443"},
-        {"token": "a"},
+    assert select(kubeconfig=str(home / "a")) == SelectedContext(
+        "a", "shop", KubeconfigCluster(server="https://a:6443"), KubeconfigUser(token="a")
     )
 
 
@@ -59,7 +56,7 @@ def test_the_files_of_the_environment_are_one(home: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("KUBECONFIG", f"{home}/a:{home}/missing::{home}/b:{home}/c")
     assert select().context == "b"
     assert select().namespace == "default"
-    assert select("a").cluster == {"server": "https://a:6443"}
+    assert select("a").cluster.server == "https://a:6443"
 
 
 def test_the_file_at_home(home: Path) -> None:
@@ -72,18 +69,23 @@ def test_files_that_it_names_are_beside_it(home: Path, monkeypatch: pytest.Monke
     (home / "clusters").mkdir()
     for name in ("ca.crt", "token"):
         (home / "clusters" / name).touch()
-    user = {"tokenFile": "token", "exec": {"command": "./login"}}
+    plugin = {"apiVersion": "client.authentication.k8s.io/v1beta1", "command": "./login"}
+    user = {"tokenFile": "token", "exec": plugin}
     (home / "clusters" / "a").write_text(config("a", user=user, cluster={"certificate-authority": "ca.crt"}))
     monkeypatch.chdir(home)
     chosen = select(kubeconfig="clusters/a")
-    assert chosen.cluster["certificate-authority"] == str(home / "clusters" / "ca.crt")
-    assert chosen.user["tokenFile"] == str(home / "clusters" / "token")
-    assert chosen.user["exec"]["command"] == str(home / "clusters" / "login")
+    assert chosen.cluster.certificate_authority == str(home / "clusters" / "ca.crt")
+    assert chosen.user.token_file == str(home / "clusters" / "token")
+    assert chosen.user.exec
+    assert chosen.user.exec.command == str(home / "clusters" / "login")
 
 
 def test_a_plugin_without_a_folder_is_looked_for_on_path(home: Path) -> None:
-    (home / "a").write_text(config("a", user={"exec": {"command": "aws"}}))
-    assert select(kubeconfig=str(home / "a")).user["exec"]["command"] == "aws"
+    plugin = {"apiVersion": "client.authentication.k8s.io/v1", "command": "aws", "interactiveMode": "Never"}
+    (home / "a").write_text(config("a", user={"exec": plugin}))
+    chosen = select(kubeconfig=str(home / "a")).user.exec
+    assert chosen
+    assert chosen.command == "aws"
 
 
 def test_inside_a_pod(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,8 +96,10 @@ def test_inside_a_pod(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (home / "namespace").write_text("agents\n")
     chosen = select()
     assert (chosen.context, chosen.namespace) == ("in-cluster", "agents")
-    assert chosen.cluster == {"server": "https://[fd00::1]:443", "certificate-authority": str(home / "ca.crt")}
-    assert chosen.user == {"tokenFile": str(home / "token")}
+    assert chosen.cluster == KubeconfigCluster(
+        server="https://[fd00::1]:443", certificate_authority=str(home / "ca.crt")
+    )
+    assert chosen.user == KubeconfigUser(token_file=str(home / "token"))
     with pytest.raises(LiveClusterError, match="no kubeconfig"):
         select("prod")
 
@@ -131,7 +135,7 @@ def test_a_kubeconfig_that_does_not_exist(home: Path) -> None:
         ("a: [", None, "/k: not a kubeconfig: yaml: did not find expected node content"),
         ("[]\n---\n", None, "no current context"),
         ("5", None, "/k: not a kubeconfig: Expected `object`, got `int`"),
-        ("contexts: 5", None, r"/k: not a kubeconfig: Expected `array \| null`, got `int` - at `\$.contexts`"),
+        ("contexts: 5", None, r"/k: not a kubeconfig: Expected `array`, got `int` - at `\$.contexts`"),
         ("\ud800", None, "/k: not a kubeconfig: 'utf-8' codec can't decode"),
         (
             config("a", cluster={"certificate-authority": "missing.crt"}),
@@ -154,4 +158,4 @@ def test_a_configuration_that_is_wrong(home: Path, text: str, context: str | Non
 def test_a_user_may_be_nobody(home: Path) -> None:
     text = config("a").replace('"user": "a"', '"user": ""').replace('"user": {"token": "a"}', '"user": null')
     (home / "k").write_text(text)
-    assert select(kubeconfig=str(home / "k")).user == {}
+    assert select(kubeconfig=str(home / "k")).user == KubeconfigUser()

@@ -57,7 +57,7 @@ def test_nobody_answers(tmp_path: Path, scheme: str) -> None:
         read(kubeconfig=kubeconfig(tmp_path, {"server": server}))
     assert str(error.value) == (
         f"{server}: cannot be reached: [Errno 111] Connection refused: "
-        "is the cluster running, and is it the right context?"
+        "is the cluster running, and is the context right?"
     )
 
 
@@ -69,7 +69,7 @@ def test_nobody_answers(tmp_path: Path, scheme: str) -> None:
         ({"server": "https://[::"}, {}, 'context "here" cannot be used: '),
         ({"server": SERVER, "certificate-authority-data": "eA=="}, {}, 'context "here" cannot be used: '),
         ({"server": SERVER, "certificate-authority-data": "x"}, {}, 'context "here" cannot be used: '),
-        ({"server": SERVER}, {"auth-provider": {"name": "gcp"}}, "auth-provider not supported"),
+        ({"server": SERVER}, {"auth-provider": {"name": "gcp"}}, 'auth-provider "gcp" is not supported'),
         ({"server": SERVER}, {"client-certificate-data": "eA=="}, "has a client certificate without its key"),
     ],
 )
@@ -86,7 +86,7 @@ def test_an_unknown_context(tmp_path: Path) -> None:
 
 
 def test_the_namespace_of_a_context(tmp_path: Path) -> None:
-    assert current_namespace(kubeconfig=kubeconfig(tmp_path, {})) == "shop"
+    assert current_namespace(kubeconfig=kubeconfig(tmp_path, {"server": SERVER})) == "shop"
 
 
 def test_a_server_that_is_no_api_server(tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_a_server_that_is_no_api_server(tmp_path: Path) -> None:
     (tmp_path / "api" / "v1" / "namespaces").write_text("hello")
     with serving(tmp_path) as server:
         with pytest.raises(
-            LiveClusterError, match=r"/api/v1/namespaces is no list of objects .* is this an API server\?"
+            LiveClusterError, match=r"/api/v1/namespaces is not a list of objects .* is this an API server\?"
         ):
             read(kubeconfig=kubeconfig(tmp_path, {"server": server}))
         with pytest.raises(LiveClusterError, match="404 File not found"):

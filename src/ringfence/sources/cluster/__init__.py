@@ -1,23 +1,29 @@
-"""Objects from a live cluster: credentials, connections, lists and watches."""
+"""Objects from a live cluster: kubeconfig, credentials, the HTTP client, lists and watches.
 
-from ringfence.sources.cluster.client import ApiServer
-from ringfence.sources.cluster.listing import RESOURCES, Resource, current_namespace, read
-from ringfence.sources.cluster.watching import (
+kubeconfig_entries <- kubeconfig <- credentials, tls, proxies <- client <- responses <- api_server, listing <- watching
+"""
+
+from ringfence.sources.cluster.api_server import ApiServer
+from ringfence.sources.cluster.events import (
     Alive,
+    Deliver,
     Event,
     Listed,
     Page,
     Removed,
     Unreadable,
     Upserted,
+    WatchFailed,
     WatchInterrupted,
-    follow,
 )
+from ringfence.sources.cluster.listing import RESOURCES, Resource, current_namespace, read
+from ringfence.sources.cluster.watching import follow
 
 __all__ = [
     "RESOURCES",
     "Alive",
     "ApiServer",
+    "Deliver",
     "Event",
     "Listed",
     "Page",
@@ -25,6 +31,7 @@ __all__ = [
     "Resource",
     "Unreadable",
     "Upserted",
+    "WatchFailed",
     "WatchInterrupted",
     "current_namespace",
     "follow",

@@ -1,120 +1,153 @@
-"""Connections to an API server that outlive their credentials.
+"""An HTTP client for the API server of a kubeconfig's context, with the credentials of its user.
 
-Tokens are written anew, certificates renewed, and plugins give credentials that expire; so every client is made with
-what holds when it is made, and is not kept for long.
-
-Source: kubernetes.io, "Configure Service Accounts for Pods: ServiceAccount token volume projection"; "client-go
-credential plugins": a credential is used until it expires, or until the server answers 401.
+Source: `client-go/rest` (`DefaultServerURL`) and `client-go/transport` (bearer tokens, basic authentication,
+impersonation); kubernetes.io, "User impersonation".
 """
 
-import socket
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from typing import Final, NamedTuple
+import base64
+import os
+from collections.abc import Generator
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote, urlsplit
 
-import httpx2 as httpx
-import msgspec
+import httpx2
 
 from ringfence.errors import LiveClusterError
-from ringfence.sources.cluster.credentials import Credential, obtain
-from ringfence.sources.cluster.kubeconfig import Selection, select
-from ringfence.sources.cluster.listing import ApiStatusError, connect
+from ringfence.sources.cluster.kubeconfig import SelectedContext
+from ringfence.sources.cluster.kubeconfig_entries import KubeconfigCluster, KubeconfigUser
+from ringfence.sources.cluster.proxies import proxy_for
+from ringfence.sources.cluster.tls import proxy_context, server_context
 
-_PLUGIN_PATIENCE: Final = 60.0
-"""Seconds in which a credential plugin has to end: nobody is there to answer its questions."""
+_TIMEOUT: Final = httpx2.Timeout(10, read=60)
+"""Seconds to connect and to write, and seconds of silence while an answer is read."""
 
-_KEEP_ALIVE: Final = {socket.TCP_KEEPIDLE: 10, socket.TCP_KEEPINTVL: 5, socket.TCP_KEEPCNT: 3}
-"""When a connection is found to be dead, though nobody has closed it: after 25 seconds."""
-
-
-class _Obtained(NamedTuple):
-    """What the plugin of a selection gave."""
-
-    selection: Selection
-    credential: Credential
+_LEGAL_IN_HEADER_NAMES: Final = "!#$&'*+-.^_`|~"
+"""Besides letters and digits; `%` is escaped as well (client-go, `headerKeyEscape`)."""
 
 
-class ApiServer:
-    """How to reach the cluster of a context, or of the one that is current now. Threads may share it.
+def connect(selected: SelectedContext) -> httpx2.Client:
+    """A client for the context's cluster, which connects at its first request.
 
-    The kubeconfig is read again for every client, since credentials can be in it; the context stays the same.
+    Credential plugins are not run here: `credentials.obtain` does. Raises LiveClusterError for a certificate, a URL or
+    a proxy that cannot be used.
     """
+    cluster, user = selected.cluster, selected.user
+    try:
+        server = _server_url(cluster, user)
+        return httpx2.Client(
+            base_url=server,
+            verify=server_context(cluster, user),
+            proxy=_proxy(server, cluster),
+            auth=_authentication(user),
+            headers=_headers(cluster, user),
+            event_hooks={"request": [_ServerName(cluster.tls_server_name)] if cluster.tls_server_name else []},
+            timeout=_TIMEOUT,
+            trust_env=False,  # `proxy_for` and `ssl` read the environment as kubectl does
+        )
+    except (OSError, ValueError, httpx2.InvalidURL) as error:
+        raise LiveClusterError(f'context "{selected.context}" cannot be used: {error}') from None
 
-    def __init__(self, context: str | None = None, kubeconfig: str | None = None) -> None:
-        """Raises LiveClusterError if there is no such context."""
-        chosen = select(context, kubeconfig)
-        self.server = str(chosen.cluster.get("server"))
-        self._context = chosen.context
-        self._kubeconfig = kubeconfig
-        self._plugin_runs = threading.Lock()
-        self._obtained: _Obtained | None = None
-        self._changing = threading.Lock()
-        self._streams: set[socket.socket] = set()
-        self._closed = False
 
-    @contextmanager
-    def client(self) -> Iterator[httpx.Client]:
-        """A client with the credentials of this moment; what a plugin gave is forgotten if the server refuses it.
+def _server_url(cluster: KubeconfigCluster, user: KubeconfigUser) -> str:
+    """The URL of the server; `host:port` alone is HTTPS if the kubeconfig sets anything about TLS, as in kubectl."""
+    url = urlsplit(cluster.server)
+    if url.scheme in ("http", "https") and url.hostname:
+        return cluster.server
+    if "://" in cluster.server:
+        raise ValueError(f"the server {cluster.server!r} is not an HTTP or HTTPS URL")
+    uses_tls = cluster.insecure_skip_tls_verify or cluster.has_authority or user.has_certificate
+    return f"{'https' if uses_tls else 'http'}://{cluster.server}"
 
-        Raises LiveClusterError where there are no credentials.
-        """
-        selection = select(self._context, self._kubeconfig)
-        obtained = self._from_plugin(selection) if selection.user.get("exec") else None
-        if obtained:
-            selection = msgspec.structs.replace(selection, user=obtained.credential.user)
+
+def _proxy(server: str, cluster: KubeconfigCluster) -> httpx2.Proxy | None:
+    url = proxy_for(server, cluster.proxy_url, os.environ)
+    if url is None:
+        return None
+    return httpx2.Proxy(url, ssl_context=proxy_context(cluster) if url.startswith("https:") else None)
+
+
+class _ServerName:
+    """Has the server's certificate verified by, and asked for (SNI) under, another name than the URL's host."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __call__(self, request: httpx2.Request) -> None:
+        request.extensions["sni_hostname"] = self._name
+
+
+# --- headers ----------------------------------------------------------------------------------------------------------
+
+
+def _headers(cluster: KubeconfigCluster, user: KubeconfigUser) -> list[tuple[bytes, bytes]]:
+    """The headers of every request, but for the one that authenticates; a name may occur several times."""
+    headers: list[tuple[str, str]] = []
+    if cluster.disable_compression:
+        headers.append(("Accept-Encoding", "identity"))
+    if user.impersonate:
+        headers.append(("Impersonate-User", user.impersonate))
+    if user.impersonate_uid:
+        headers.append(("Impersonate-Uid", user.impersonate_uid))
+    headers += [("Impersonate-Group", group) for group in user.impersonate_groups]
+    for key, values in user.impersonate_extra.items():
+        name = f"Impersonate-Extra-{quote(key, safe=_LEGAL_IN_HEADER_NAMES)}"
+        headers += [(name, value) for value in values]
+    return [(name.encode(), value.encode()) for name, value in headers]
+
+
+def _authentication(user: KubeconfigUser) -> httpx2.Auth | None:
+    """How requests authenticate; None where a client certificate does, or nothing."""
+    if user.token_file:
+        return _TokenFile(user.token_file, user.token)
+    if user.token:
+        return _Authorization(_bearer(user.token))
+    if user.username or user.password:
+        pair = f"{user.username}:{user.password}".encode()
+        return _Authorization(f"Basic {base64.b64encode(pair).decode()}")
+    return None
+
+
+class _Authorization(httpx2.Auth):
+    """The same credential for every request."""
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
+        request.headers["Authorization"] = self._value
+        yield request
+
+
+class _TokenFile(httpx2.Auth):
+    """The token in a file, which is read again when the server refuses it: the kubelet replaces it every hour or so."""
+
+    def __init__(self, path: str, fallback: str) -> None:
+        self._path = path
+        self._fallback = fallback
+        self._value = ""
+
+    def auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
+        self._value = self._value or self._read()
+        request.headers["Authorization"] = self._value
+        response = yield request
+        if response.status_code == httpx2.codes.UNAUTHORIZED:
+            self._value = self._read()
+            request.headers["Authorization"] = self._value
+            yield request
+
+    def _read(self) -> str:
         try:
-            with connect(selection) as client:
-                yield client
-        except ApiStatusError as refusal:
-            if refusal.code == httpx.codes.UNAUTHORIZED:
-                self._forget(obtained)
-            raise
-
-    @contextmanager
-    def streaming(self, answer: httpx.Response) -> Iterator[None]:
-        """While the body of this answer is read: a path that breaks without a word, and `close`, end it."""
-        connection = answer.extensions["network_stream"].get_extra_info("socket")
-        if connection is None:  # behind a proxy's TLS there is no socket of ours
-            yield
-            return
-        _keep_alive(connection)
-        with self._changing:
-            if self._closed:
-                raise LiveClusterError(f"{self.server}: the connection is closed")
-            self._streams.add(connection)
-        try:
-            yield
-        finally:
-            with self._changing:
-                self._streams.discard(connection)
-
-    def close(self) -> None:
-        """End what is being read, and what would be from now on."""
-        with self._changing:
-            self._closed = True
-            for connection in self._streams:
-                with suppress(OSError):
-                    # Not as the socket's own method, which would let the reader take what is encrypted for plain text.
-                    socket.socket.shutdown(connection, socket.SHUT_RDWR)
-
-    def _from_plugin(self, selection: Selection) -> _Obtained:
-        with self._plugin_runs:
-            known = self._obtained
-            if known is None or known.selection != selection or known.credential.has_expired:
-                credential = obtain(selection.user, selection.cluster, _PLUGIN_PATIENCE)
-                known = self._obtained = _Obtained(selection, credential)
-            return known
-
-    def _forget(self, refused: _Obtained | None) -> None:
-        """Only what was refused: another thread may have had the plugin run again already."""
-        with self._plugin_runs:
-            if self._obtained is refused:
-                self._obtained = None
+            return _bearer(Path(self._path).read_text().strip())
+        except (OSError, ValueError) as error:
+            if self._fallback:  # client-go uses `token` while the file cannot be read
+                return _bearer(self._fallback)
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise LiveClusterError(f"the tokenFile {self._path} cannot be used: {reason}") from None
 
 
-def _keep_alive(connection: socket.socket) -> None:
-    """Have the kernel ask now and then whether the other end is still there: a dead path breaks the connection."""
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for option, value in _KEEP_ALIVE.items():
-        connection.setsockopt(socket.IPPROTO_TCP, option, value)
+def _bearer(token: str) -> str:
+    """Raises ValueError for a token that a header cannot hold: h11 would name the header, and not what is wrong."""
+    if not (token.isascii() and token.isprintable()):
+        raise ValueError("the token contains characters that an HTTP header cannot hold")
+    return f"Bearer {token}"

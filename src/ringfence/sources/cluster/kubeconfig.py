@@ -1,7 +1,7 @@
-"""Which cluster, and who asks: what kubectl would take from its configuration.
+"""Kubeconfig: the cluster, the user and the namespace that kubectl would use.
 
-The files are those of `--kubeconfig`, else of KUBECONFIG, else `~/.kube/config`; of several, the first that says
-something counts. Where there is none, a pod's own service account is taken.
+The files are that of `--kubeconfig`, else those of KUBECONFIG, else `~/.kube/config`. Of several files, the first that
+sets a value wins. Without any file, a pod's own service account is used.
 
 Source: kubernetes.io, "Organizing Cluster Access Using kubeconfig Files"; `client-go/tools/clientcmd`.
 """
@@ -9,43 +9,50 @@ Source: kubernetes.io, "Organizing Cluster Access Using kubeconfig Files"; `clie
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from ringfence.errors import LiveClusterError
 from ringfence.model.objects import DEFAULT_NAMESPACE
+from ringfence.sources.cluster.kubeconfig_entries import (
+    Fields,
+    KubeconfigCluster,
+    KubeconfigUser,
+    cluster_error,
+    parse_entry,
+    user_error,
+)
 from ringfence.sources.manifests.yaml_values import Builder, UnreadableYaml
 
 SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
-"""Where a pod finds its own credentials."""
+"""Where the kubelet mounts the credentials of a pod's service account."""
 
 IN_CLUSTER: Final = "in-cluster"
 """The context of a pod's own service account."""
 
 _PATHS: Final = ("certificate-authority", "client-certificate", "client-key", "tokenFile")
-"""The fields that name files; what is not absolute is relative to the kubeconfig that says it."""
-
-Fields = dict[str, Any]
+"""The fields that name files. A relative path is relative to the kubeconfig that contains it."""
 
 
-class Selection(msgspec.Struct, frozen=True):
-    """A cluster and a user, each with the fields of a kubeconfig, and the namespace that names without one are in."""
+class SelectedContext(msgspec.Struct, frozen=True):
+    """A context with its cluster and its user; `namespace` is that of names without one."""
 
     context: str
     namespace: str
-    cluster: Fields
-    user: Fields
+    cluster: KubeconfigCluster
+    user: KubeconfigUser
 
 
-def select(context: str | None = None, kubeconfig: str | None = None) -> Selection:
+def select(context: str | None = None, kubeconfig: str | None = None) -> SelectedContext:
     """The context of this name, or the current one.
 
-    Raises LiveClusterError if there is no configuration, if it cannot be read, or if it does not have the context.
+    Raises LiveClusterError if there is no kubeconfig, if it cannot be read, or if the context does not exist or cannot
+    be used.
     """
     files = _files(kubeconfig)
-    if not files and context in (None, IN_CLUSTER) and (inside := _service_account()):
-        return inside
+    if not files and context in (None, IN_CLUSTER) and (account := _service_account()):
+        return account
     if not files:
         raise LiveClusterError(
             "no kubeconfig: pass one with --kubeconfig or in KUBECONFIG, or read manifests with -f instead of a cluster"
@@ -71,14 +78,14 @@ class _NamedCluster(msgspec.Struct, frozen=True):
 
 class _NamedUser(msgspec.Struct, frozen=True):
     name: str
-    user: Fields | None = None
+    user: Fields = {}
 
 
 class _Config(msgspec.Struct, frozen=True, rename="kebab"):
-    current_context: str | None = None
-    contexts: list[_NamedContext] | None = None
-    clusters: list[_NamedCluster] | None = None
-    users: list[_NamedUser] | None = None
+    current_context: str = ""
+    contexts: list[_NamedContext] = []
+    clusters: list[_NamedCluster] = []
+    users: list[_NamedUser] = []
 
 
 class _Merged(msgspec.Struct):
@@ -89,7 +96,7 @@ class _Merged(msgspec.Struct):
 
 
 def _files(kubeconfig: str | None) -> list[Path]:
-    """The files that there are. One that is asked for must be; of those in KUBECONFIG some may be missing."""
+    """The files to read. That of `--kubeconfig` must exist; those of KUBECONFIG may be missing, as for kubectl."""
     if kubeconfig is not None:
         if not Path(kubeconfig).is_file():
             raise LiveClusterError(f'the kubeconfig "{kubeconfig}" does not exist')
@@ -103,7 +110,7 @@ def _read(file: Path) -> _Config:
         documents = [
             tree for tree, _ in Builder(file.read_text(encoding="utf-8"), lambda item, mark: False).documents()
         ]
-        config = msgspec.convert(documents[0] if documents and documents[0] else {}, _Config)
+        config = parse_entry(documents[0] if documents and documents[0] else {}, _Config)
     except (OSError, UnicodeDecodeError, UnreadableYaml, msgspec.ValidationError) as error:
         raise LiveClusterError(f"{file}: not a kubeconfig: {error}") from None
     for fields in _fields_of(config):
@@ -112,8 +119,8 @@ def _read(file: Path) -> _Config:
 
 
 def _fields_of(config: _Config) -> Iterator[Fields]:
-    yield from (named.cluster for named in config.clusters or ())
-    yield from (named.user for named in config.users or () if named.user)
+    yield from (named.cluster for named in config.clusters)
+    yield from (named.user for named in config.users)
 
 
 def _make_absolute(fields: Fields, folder: Path) -> None:
@@ -128,17 +135,17 @@ def _make_absolute(fields: Fields, folder: Path) -> None:
 def _merged(configs: Iterable[_Config]) -> _Merged:
     merged = _Merged()
     for config in configs:
-        merged.current_context = merged.current_context or config.current_context or ""
-        for context in config.contexts or ():
+        merged.current_context = merged.current_context or config.current_context
+        for context in config.contexts:
             merged.contexts.setdefault(context.name, context.context)
-        for cluster in config.clusters or ():
+        for cluster in config.clusters:
             merged.clusters.setdefault(cluster.name, cluster.cluster)
-        for user in config.users or ():
-            merged.users.setdefault(user.name, user.user or {})
+        for user in config.users:
+            merged.users.setdefault(user.name, user.user)
     return merged
 
 
-def _selected(config: _Merged, context: str | None, files: str) -> Selection:
+def _selected(config: _Merged, context: str | None, files: str) -> SelectedContext:
     name = context or config.current_context
     known = ", ".join(sorted(config.contexts)) or "none"
     if not name:
@@ -155,21 +162,31 @@ def _selected(config: _Merged, context: str | None, files: str) -> Selection:
         path = cluster.get(field) or user.get(field)
         if isinstance(path, str) and path and not Path(path).exists():
             raise LiveClusterError(f'{files}: context "{name}" has the {field} "{path}", which does not exist')
-    return Selection(name, chosen.namespace or DEFAULT_NAMESPACE, cluster, user)
+    return SelectedContext(name, chosen.namespace or DEFAULT_NAMESPACE, *_entries(name, cluster, user))
 
 
-def _service_account() -> Selection | None:
+def _entries(context: str, cluster: Fields, user: Fields) -> tuple[KubeconfigCluster, KubeconfigUser]:
+    try:
+        parsed = parse_entry(cluster, KubeconfigCluster), parse_entry(user, KubeconfigUser)
+    except msgspec.ValidationError as error:
+        raise LiveClusterError(f'context "{context}" cannot be used: {error}') from None
+    if reason := cluster_error(parsed[0]) or user_error(parsed[1]):
+        raise LiveClusterError(f'context "{context}" cannot be used: {reason}')
+    return parsed
+
+
+def _service_account() -> SelectedContext | None:
     folder = SERVICE_ACCOUNT
     host, port = os.environ.get("KUBERNETES_SERVICE_HOST"), os.environ.get("KUBERNETES_SERVICE_PORT")
     if not host or not port or not (folder / "token").is_file():
         return None
     namespace = folder / "namespace"
-    return Selection(
+    return SelectedContext(
         context=IN_CLUSTER,
         namespace=namespace.read_text().strip() if namespace.is_file() else DEFAULT_NAMESPACE,
-        cluster={
-            "server": f"https://{f'[{host}]' if ':' in host else host}:{port}",
-            "certificate-authority": str(folder / "ca.crt"),
-        },
-        user={"tokenFile": str(folder / "token")},
+        cluster=KubeconfigCluster(
+            server=f"https://{f'[{host}]' if ':' in host else host}:{port}",
+            certificate_authority=str(folder / "ca.crt"),
+        ),
+        user=KubeconfigUser(token_file=str(folder / "token")),
     )

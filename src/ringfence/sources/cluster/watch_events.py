@@ -1,6 +1,6 @@
-"""What an API server writes when it is watched: lines, each of them an event, each about one object.
+"""The stream of a watch: lines, each of them one event about one object.
 
-Nothing is trusted to be well-formed: what cannot be read has a name, where it has one, and is small.
+Nothing in it needs to be well-formed. Of an object that cannot be decoded, the name is read if possible.
 
 Source: kubernetes.io, "Kubernetes API Concepts"; `apimachinery/pkg/apis/meta/v1` (`WatchEvent`, `ApiStatus`).
 """
@@ -11,34 +11,25 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-LONGEST_LINE: Final = 1 << 26
-"""Bytes in a line after which it is no event any more; etcd takes no object of more than 1.5 MB, unless told to."""
+from ringfence.sources.cluster.responses import UNREADABLE, ApiStatus
 
-UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What msgspec raises for what is no JSON, no text, or deeper than anybody would write it."""
+LONGEST_LINE: Final = 1 << 26
+"""Bytes: a longer line is an error. etcd refuses objects of more than 1.5 MB by default (`--max-request-bytes`)."""
 
 
 class LineError(Exception):
-    """A line that is no event."""
+    """A line that is not a watch event."""
 
 
 class WatchEvent(msgspec.Struct, frozen=True):
-    """One event, as it is written."""
+    """One event; its object is not decoded yet."""
 
     type: str
     object: msgspec.Raw
 
 
-class ApiStatus(msgspec.Struct, frozen=True):
-    """What went wrong: the object of an ERROR event."""
-
-    code: int = 0
-    message: str = ""
-    reason: str = ""
-
-
 class ObjectKey(NamedTuple):
-    """What an object is called, as far as it says so; `version` is that of the cluster when it was last changed."""
+    """The name of an object and its resource version, each empty if it cannot be read."""
 
     namespace: str = ""
     name: str = ""
@@ -61,9 +52,9 @@ _statuses: Final = msgspec.json.Decoder(ApiStatus)
 
 
 def lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The complete lines of a stream that are not empty; half a line at its end is left out, for it comes again.
+    """The complete lines of a stream, without empty ones. An incomplete last line is left out: its event comes again.
 
-    Raises LineError for a line that does not end.
+    Raises LineError for a line that is too long.
     """
     begun: list[bytes] = []
     size = 0
@@ -80,15 +71,15 @@ def lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def event_of(line: bytes) -> WatchEvent:
-    """The event that a line is. Raises LineError if it is none."""
+    """The event on a line. Raises LineError if it is not a watch event."""
     try:
         return _events.decode(line)
     except UNREADABLE as error:
-        raise LineError(f"a line that is no event ({error}): {line[:80]!r}") from None
+        raise LineError(f"a line that is not an event ({error}): {line[:80]!r}") from None
 
 
 def key_of(item: msgspec.Raw) -> ObjectKey:
-    """What an object is called, however little else of it can be read."""
+    """The name of an object, even if the rest of it cannot be decoded."""
     with suppress(*UNREADABLE):
         metadata = _names.decode(item).metadata or _Metadata()
         return ObjectKey(_text(metadata.namespace), _text(metadata.name), _text(metadata.resource_version))
@@ -96,10 +87,10 @@ def key_of(item: msgspec.Raw) -> ObjectKey:
 
 
 def status_of(item: msgspec.Raw) -> ApiStatus:
-    """What went wrong; if it is not said in the server's way, as it is written."""
+    """The status in an ERROR event; one that cannot be decoded is quoted in the message."""
     with suppress(*UNREADABLE):
         return _statuses.decode(item)
-    return ApiStatus(message=f"an error that cannot be read: {bytes(item)[:80]!r}")
+    return ApiStatus(message=f"an unreadable error: {bytes(item)[:80]!r}")
 
 
 def _text(value: object) -> str:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
-from ringfence.sources.cluster.client import ApiServer
+from ringfence.sources.cluster.api_server import ApiServer
 
 from .following import PATIENCE, Followed, following
 
@@ -40,7 +40,7 @@ class Asked(NamedTuple):
     headers: Mapping[str, str]
 
 
-class Server(ThreadingHTTPServer):
+class FakeApiServer(ThreadingHTTPServer):
     """Answers on loopback, one answer after the other."""
 
     daemon_threads = False
@@ -55,7 +55,7 @@ class Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    server: Server
+    server: FakeApiServer
 
     def do_GET(self) -> None:
         url = urlsplit(self.path)
@@ -142,9 +142,9 @@ def error(code: int, message: str) -> Object:
 
 
 @contextmanager
-def serving(*answers: Answer, port: int = 0) -> Iterator[Server]:
+def serving(*answers: Answer, port: int = 0) -> Iterator[FakeApiServer]:
     """A server that gives these answers, for a while."""
-    with Server(("127.0.0.1", port), _Handler) as server:
+    with FakeApiServer(("127.0.0.1", port), _Handler) as server:
         server.answers, server.asked, server.closing = queue.SimpleQueue(), [], threading.Event()
         for answer in answers:
             server.answers.put(answer)
@@ -161,7 +161,7 @@ def serving(*answers: Answer, port: int = 0) -> Iterator[Server]:
 @contextmanager
 def told_by(
     folder: Path, *answers: Answer, kind: str = "Pod", patience: float = PATIENCE
-) -> Iterator[tuple[Server, Followed]]:
+) -> Iterator[tuple[FakeApiServer, Followed]]:
     """A server with these answers, and somebody who follows it."""
     with serving(*answers) as server, following(kind, connections_to(server.url, folder), patience) as followed:
         yield server, followed

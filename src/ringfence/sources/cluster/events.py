@@ -1,0 +1,70 @@
+"""What a watch reports about one kind of objects, in the order in which it becomes known."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from ringfence.model.objects import Object
+
+
+class Page(msgspec.Struct, frozen=True):
+    """A part of a list: these objects exist now."""
+
+    kind: str
+    objects: list[Object]
+
+
+class Listed(msgspec.Struct, frozen=True):
+    """The list is complete: only objects with these names (namespace, name) exist."""
+
+    kind: str
+    names: frozenset[tuple[str, str]]
+
+
+class Upserted(msgspec.Struct, frozen=True):
+    """An object is new, or has changed."""
+
+    object: Object
+
+
+class Removed(msgspec.Struct, frozen=True):
+    """An object was deleted; `namespace` is empty for kinds that are not namespaced."""
+
+    kind: str
+    namespace: str
+    name: str
+
+
+class Unreadable(msgspec.Struct, frozen=True):
+    """An object exists that cannot be decoded."""
+
+    kind: str
+    namespace: str
+    name: str
+    reason: str
+
+
+class WatchInterrupted(msgspec.Struct, frozen=True):
+    """The server or the network fails: what is known may be out of date. The next attempt is in `retry_in` seconds."""
+
+    kind: str
+    reason: str
+    retry_in: float
+
+
+class WatchFailed(msgspec.Struct, frozen=True):
+    """A defect of ringfence ended the watch: `error` is for the log. The next attempt is in `retry_in` seconds."""
+
+    kind: str
+    error: Exception
+    retry_in: float
+
+
+class Alive(msgspec.Struct, frozen=True):
+    """The watch is open, and everything up to now has been reported."""
+
+    kind: str
+
+
+Event = Page | Listed | Upserted | Removed | Unreadable | WatchInterrupted | WatchFailed | Alive
+Deliver = Callable[[Event], None]

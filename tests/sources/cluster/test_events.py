@@ -1,0 +1,27 @@
+"""The events of a watch."""
+
+from ringfence.sources.cluster.events import (
+    Alive,
+    Event,
+    Listed,
+    Page,
+    Removed,
+    Unreadable,
+    Upserted,
+    WatchFailed,
+    WatchInterrupted,
+)
+
+
+def test_the_events_that_exist() -> None:
+    """Code that handles events has to know all of them."""
+    assert set(Event.__args__) == {
+        Page,
+        Listed,
+        Upserted,
+        Removed,
+        Unreadable,
+        WatchInterrupted,
+        WatchFailed,
+        Alive,
+    }
