@@ -1,4 +1,4 @@
-"""Following the kinds of a real API server, through what becomes of it (the rest: tests/sources/cluster/test_watching.py)."""
+"""Watches of a real API server, and its faults. Faults that it cannot have: tests/sources/cluster/test_watching.py."""
 
 import json
 import shutil
