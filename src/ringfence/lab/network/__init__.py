@@ -1,8 +1,8 @@
 """The laboratory's network: namespaces, links, addresses and Service translation, planned from a cluster's objects.
 
-linux  <-  namespaces
+linux  <-  network_stack  <-  links  <-  namespaces
 topology  <-  addressing  <-  object_addresses  <-  address_check, planning  <-  placement
-topology  <-  service_translation, namespaces
+topology  <-  service_translation, links
 """
 
 from ringfence.lab.network.linux import (
