@@ -237,7 +237,7 @@ def together(population: Population, a: Member, b: Member) -> bool:
     return population.identity_of(a) is population.identity_of(b)
 
 
-def test_labels_that_nobody_reads_tell_nobody_apart() -> None:
+def test_labels_that_no_policy_reads_do_not_split_an_identity() -> None:
     a, b = member("x/a", {"app": "1"}), member("x/b", {"app": "2", "release": "7"})
     population = population_of(a, b)
     assert together(population, a, b)
@@ -266,7 +266,7 @@ def test_a_reader_that_goes_does_not_take_the_others_with_it() -> None:
         pytest.param(member("x/a", addresses=["10.0.0.1"]), member("x/b"), id="an address that is not known"),
     ],
 )
-def test_what_tells_pods_apart_although_nobody_reads_anything(a: Member, b: Member) -> None:
+def test_what_splits_identities_although_no_policy_reads_anything(a: Member, b: Member) -> None:
     assert not together(population_of(a, b), a, b)
 
 
@@ -287,7 +287,7 @@ def test_a_block_of_a_whole_family_holds_pods_whose_address_is_not_known() -> No
     assert population.identity_of(known).facts == {InBlock(block("10.0.0.0/24"), Family.IPV4)}
 
 
-def test_whatever_changes_identities_makes_older_bitsets_recognisable_as_stale() -> None:
+def test_whatever_changes_identities_changes_the_version() -> None:
     a, b = member("x/a", {"app": "1"}), member("x/b", {"app": "2"})
     population = population_of(a)
     versions = [population.version]
@@ -310,7 +310,7 @@ def test_whatever_changes_identities_makes_older_bitsets_recognisable_as_stale()
 
 
 @given(st.lists(members, min_size=1, max_size=6))
-def test_a_population_that_everybody_has_left_is_empty(some: list[Member]) -> None:
+def test_a_population_whose_pods_are_all_removed_is_empty(some: list[Member]) -> None:
     population = population_of(*some)
     population.start_reading(READABLE)
     for one in some:
@@ -318,3 +318,50 @@ def test_a_population_that_everybody_has_left_is_empty(some: list[Member]) -> No
     assert population.everyone == population.selectable == 0
     assert not list(population.identities())
     assert not list(population.members())
+
+
+READERS: dict[str, Callable[[Population], object]] = {
+    "identities": lambda population: len(list(population.identities())),
+    "everyone": lambda population: population.everyone.bit_count(),
+    "selectable": lambda population: population.selectable.bit_count(),
+    "members": lambda population: len(list(population.members())),
+    "in_namespace": lambda population: population.in_namespace("x").bit_count(),
+    "in_family": lambda population: population.in_family(Family.IPV6).bit_count(),
+    "holding": lambda population: population.holding(label_is("app", "2")).bit_count(),
+    "ports_named": lambda population: len(list(population.ports_named(("http", "TCP")))),
+    "record_changes": lambda population: len(population.record_changes().take()[0]),
+}
+
+
+@pytest.mark.parametrize("reader", READERS.values(), ids=READERS)
+def test_a_pod_that_is_added_is_seen_whatever_is_read_first(reader: Callable[[Population], object]) -> None:
+    port = {"name": "http", "containerPort": 80}
+    population = Population()
+    population.start_reading([label_is("app", "2"), ("http", "TCP")])
+    assert reader(population) == 0
+    population.add(member("x/a", {"app": "2"}, ports=[port], addresses=["fd00::1"]))
+    assert reader(population) == 1
+
+
+def test_an_added_pod_has_an_identity_a_new_version_and_families_of_its_own_at_once() -> None:
+    pod = member("x/a", addresses=["fd00::1"])
+    population = Population()
+    population.start_reading_block(block("fd00::/8"))
+    assert population.decisive_families() == (Family.IPV4,)
+    population.add(pod)
+    assert population.decisive_families() == (Family.IPV6,)
+    second, version = member("y/b"), population.version
+    population.add(second)
+    assert population.version > version
+    third = member("z/c")
+    population.add(third)
+    assert list(population.identity_of(third).pods()) == [third]
+
+
+def test_bits_of_identities_that_have_gone_are_used_again() -> None:
+    population = population_of(member("x/a"), member("y/b"))
+    for _ in range(3):
+        passing = member("z/c")
+        population.add(passing)
+        assert population.everyone.bit_length() == 3
+        population.discard(passing)
