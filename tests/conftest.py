@@ -11,10 +11,15 @@ from typing import Final
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.e2e import parts
+
 settings.register_profile("dev", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", settings.get_profile("dev"), derandomize=True, print_blob=True)
 settings.register_profile("thorough", settings.get_profile("dev"), max_examples=5_000, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+# Tests of kustomizations run kubectl as users do, from PATH: where none is installed, the one of the end-to-end tests.
+os.environ["PATH"] = f"{os.environ.get('PATH', os.defpath)}{os.pathsep}{parts.clients_folder()}"
 
 TESTS: Final = Path(__file__).parent
 SHARED_FIXTURES: Final = ("world", "api_server")

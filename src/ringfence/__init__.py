@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ringfence.cluster import Cluster, Verdict
     from ringfence.errors import RingfenceError
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["Cluster", "RingfenceError", "Verdict", "__version__"]
 
 _HOMES = {"Cluster": "ringfence.cluster", "Verdict": "ringfence.cluster", "RingfenceError": "ringfence.errors"}

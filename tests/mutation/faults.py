@@ -6,6 +6,7 @@ their parts stand in the text).
 """
 
 import ast
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -52,9 +53,13 @@ EMPTY: Final = {
 
 
 class Fault(NamedTuple):
-    """One piece of a file replaced; `start` and `end` are offsets in bytes, `lines` those of its statement."""
+    """One piece of a file replaced; `start` and `end` are offsets in bytes, `lines` those of its statement.
+
+    `state` tells one text of the file from another.
+    """
 
     path: str
+    state: str
     line: int
     lines: tuple[int, int]
     start: int
@@ -95,6 +100,7 @@ class _Finder(ast.NodeVisitor):
         self.found: dict[int, list[Fault]] = {}
         self._path = path
         self._text = text
+        self._state = hashlib.sha256(text).hexdigest()[:12]
         self._line_starts = [0]
         for line in text.splitlines(keepends=True):
             self._line_starts.append(self._line_starts[-1] + len(line))
@@ -283,7 +289,7 @@ class _Finder(ast.NodeVisitor):
         start = self._line_starts[node.lineno - 1] + node.col_offset
         end = self._line_starts[node.end_lineno - 1] + node.end_col_offset
         original = self._text[start:end].decode()
-        fault = Fault(self._path, node.lineno, _lines(statement), start, end, replacement, original)
+        fault = Fault(self._path, self._state, node.lineno, _lines(statement), start, end, replacement, original)
         self.found[id(statement)].append(fault)
 
 
