@@ -104,7 +104,7 @@ $(READY): requirements.lock pyproject.toml
 $(LOWEST)/.ready: requirements-lowest.lock $(READY)
 	$(PYTHON) -m venv --without-pip $(LOWEST)
 	$(BIN)/uv pip sync --quiet --python $(LOWEST) requirements-lowest.lock
-	echo "$(CURDIR)/src" > "$$($(LOWEST)/bin/python -c 'import site; print(site.getsitepackages()[0])')/ringfence.pth"
+	$(BIN)/uv pip install --quiet --python $(LOWEST) --no-deps --editable .
 	touch $@
 
 $(DOCS)/.ready: requirements-docs.lock $(READY)
