@@ -1,0 +1,140 @@
+"""The table of kinds: everything that is particular to a kind is in its row."""
+
+from typing import Any, cast
+
+import msgspec
+import pytest
+from tests.model.artificial_kind import CLUSTER_POLICY, ClusterPolicy, ClusterPolicySpec, registered
+
+from ringfence.model.decoding import decode, decode_json, unknown_fields
+from ringfence.model.documents import document
+from ringfence.model.kinds import KINDS, Kind, KindTable, kind_of, namespace_of
+from ringfence.model.objects import (
+    WORKLOAD_KINDS,
+    Namespace,
+    NetworkPolicy,
+    Node,
+    ObjectMeta,
+    Pod,
+    PolicyMeta,
+    Service,
+    Workload,
+)
+
+
+def test_every_kind_is_found_under_each_of_its_versions() -> None:
+    for kind in KINDS:
+        assert kind.api_versions
+        for api_version in kind.api_versions:
+            assert KINDS.find(api_version, kind.name) is kind
+
+
+@pytest.mark.parametrize(
+    ("api_version", "name"),
+    [("v1", "NetworkPolicy"), ("apps/v2", "Deployment"), ("v1", "pod"), (None, "Pod"), ("v1", ["Pod"]), ({}, "Pod")],
+)
+def test_no_other_kind_is_found(api_version: object, name: object) -> None:
+    assert KINDS.find(api_version, name) is None
+
+
+def test_the_kinds_of_kubernetes() -> None:
+    assert {str(kind): (kind.path, kind.is_namespaced) for kind in KINDS} == {
+        "Namespace": ("/api/v1/namespaces", False),
+        "Pod": ("/api/v1/pods", True),
+        "NetworkPolicy.networking.k8s.io": ("/apis/networking.k8s.io/v1/networkpolicies", True),
+        "Deployment.apps": ("/apis/apps/v1/deployments", True),
+        "StatefulSet.apps": ("/apis/apps/v1/statefulsets", True),
+        "DaemonSet.apps": ("/apis/apps/v1/daemonsets", True),
+        "ReplicaSet.apps": ("/apis/apps/v1/replicasets", True),
+        "ReplicationController": ("/api/v1/replicationcontrollers", True),
+        "Job.batch": ("/apis/batch/v1/jobs", True),
+        "CronJob.batch": ("/apis/batch/v1/cronjobs", True),
+        "Service": ("/api/v1/services", True),
+        "EndpointSlice.discovery.k8s.io": ("/apis/discovery.k8s.io/v1/endpointslices", True),
+        "Node": ("/api/v1/nodes", False),
+    }
+    assert [kind.name for kind in KINDS.policies()] == ["NetworkPolicy"]
+    assert {kind.name for kind in KINDS if kind.model is Workload} == set(WORKLOAD_KINDS)
+
+
+@pytest.mark.parametrize(
+    ("obj", "kind", "namespace"),
+    [
+        (Pod(ObjectMeta("a", "shop")), "Pod", "shop"),
+        (Pod(ObjectMeta("a")), "Pod", "default"),
+        (Service(ObjectMeta("a", "shop")), "Service", "shop"),
+        (Workload("Deployment", ObjectMeta("a", "shop")), "Deployment", "shop"),
+        (Workload("CronJob", ObjectMeta("a")), "CronJob", "default"),
+        (NetworkPolicy(PolicyMeta("a", "shop")), "NetworkPolicy", "shop"),
+        (Namespace(ObjectMeta("a")), "Namespace", ""),
+        (Node(ObjectMeta("a", "shop")), "Node", ""),
+    ],
+)
+def test_the_kind_and_the_namespace_of_an_object(obj: Any, kind: str, namespace: str) -> None:
+    assert (kind_of(obj), namespace_of(obj)) == (kind, namespace)
+
+
+def test_a_version_of_a_kind_is_in_one_row() -> None:
+    table = KindTable([CLUSTER_POLICY])
+    again = msgspec.structs.replace(CLUSTER_POLICY, plural="others")
+    with pytest.raises(ValueError, match=r"policy\.example\.com/v1 NetworkPolicy is in the table already"):
+        table.add(again)
+    assert list(table) == [CLUSTER_POLICY]
+    table.discard(CLUSTER_POLICY)
+    table.add(again)
+    assert table.find("policy.example.com/v1alpha1", "NetworkPolicy") is again
+
+
+class TestAnotherKindOfPolicy:
+    """A row is all that the model needs, although another group has a kind of the same name."""
+
+    @pytest.fixture(autouse=True)
+    def kind(self) -> Any:
+        with registered() as kind:
+            yield kind
+
+    def tree(self, api_version: str = "policy.example.com/v1", **spec: Any) -> dict[str, Any]:
+        return {"apiVersion": api_version, "kind": "NetworkPolicy", "metadata": {"name": "a"}, "spec": spec}
+
+    def test_two_groups_have_a_kind_of_this_name(self, kind: Kind) -> None:
+        assert [str(one) for one in KINDS.called("NetworkPolicy")] == [
+            "NetworkPolicy.networking.k8s.io",
+            "NetworkPolicy.policy.example.com",
+        ]
+        assert KINDS.policies() == KINDS.called("NetworkPolicy")
+        assert kind.path == "/apis/policy.example.com/v1/networkpolicies"
+
+    def test_each_is_decoded_as_its_own(self) -> None:
+        policy = decode(self.tree(priority=7))
+        assert policy == cast(Any, ClusterPolicy(PolicyMeta("a"), ClusterPolicySpec(priority=7)))
+        assert isinstance(decode(self.tree("networking.k8s.io/v1")), NetworkPolicy)
+
+    def test_json_is_decoded_without_a_tree(self, kind: Kind) -> None:
+        tree = self.tree(priority=7)
+        assert decode_json(msgspec.json.encode(tree), kind) == decode(tree)
+
+    def test_objects_know_their_kind_and_scope(self, kind: Kind) -> None:
+        policy = decode(self.tree())
+        assert policy is not None
+        assert KINDS.of(policy) is kind
+        assert namespace_of(policy) == ""
+        other = decode(self.tree("networking.k8s.io/v1"))
+        assert other is not None
+        assert KINDS.of(other) is not kind
+        assert namespace_of(other) == "default"
+
+    def test_unknown_fields_are_those_that_it_does_not_have(self) -> None:
+        spec: dict[str, Any] = {"podSelector": {}, "priority": 7, "subject": {"matchLabel": {}}}
+        assert unknown_fields(self.tree(**spec)) == ["spec.podSelector", "spec.subject.matchLabel"]
+        assert unknown_fields(self.tree("networking.k8s.io/v1", **spec)) == ["spec.priority", "spec.subject"]
+        everything = {"name": "a", "uid": "b", "managedFields": [{"manager": "c"}], "labels": {"a": "b"}}
+        assert unknown_fields({**self.tree(), "metadata": everything}) == []
+
+    def test_it_is_written_under_its_own_version(self) -> None:
+        policy = cast(Any, ClusterPolicy(PolicyMeta("a"), ClusterPolicySpec(priority=7)))
+        assert document(policy) == {
+            "apiVersion": "policy.example.com/v1",
+            "kind": "NetworkPolicy",
+            "metadata": {"name": "a"},
+            "spec": {"priority": 7},
+        }
