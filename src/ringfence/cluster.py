@@ -29,6 +29,7 @@ from ringfence.model.kinds import KINDS, Kind, kind_of, namespace_of
 from ringfence.model.objects import DEFAULT_NAMESPACE, Manifest, NetworkPolicy, Object
 from ringfence.model.origin import Origin
 from ringfence.model.problems import Problem, ProblemCode, Severity
+from ringfence.model.text_edits import replace_value
 from ringfence.model.validation import FieldWarning
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ class Cluster:
         """
         if isinstance(obj, Mapping):
             if unknown := unknown_fields(obj):
-                raise InputError(f'strict decoding error: unknown field "{unknown[0]}"')
+                raise InputError(f'strict decoding error: unknown field "{unknown[0].path}"')
             decoded = decode(obj)
             if decoded is None:
                 raise InputError(
@@ -218,7 +219,8 @@ class Cluster:
         subject = f"{kind_of(obj)} {path}"
         severity = Severity.ERROR if review.errors else Severity.WARNING
         for one in review.errors or review.warnings:
-            self.problems.append(Problem(origin.at(one.path), one.code, str(one), severity, subject))
+            fix = replace_value(origin, one.path, one.replacement) if one.replacement else None
+            self.problems.append(Problem(origin.at(one.path), one.code, str(one), severity, subject, fix))
 
     def _note_origin(self, obj: Object, origin: Origin) -> None:
         """Report an object that was read before: as with `kubectl apply`, the last one counts."""

@@ -61,7 +61,7 @@ def our_judgement(tree: Tree, *, strict_cidrs: bool = True) -> Judgement:
         return Judgement([str(error)], [])
     assert isinstance(policy, NetworkPolicy)
     if unknown := unknown_fields(tree):
-        return Judgement([f'strict decoding error: unknown field "{field}"' for field in unknown], [])
+        return Judgement([f'strict decoding error: unknown field "{field.path}"' for field in unknown], [])
     stored = defaulted(policy)
     if errors := validate(stored, strict_cidrs=strict_cidrs):
         return Judgement(sorted(map(str, errors)), [])

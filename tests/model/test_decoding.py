@@ -432,7 +432,27 @@ def test_values_that_json_does_not_have() -> None:
     ],
 )
 def test_fields_that_a_policy_does_not_have(tree: Tree, unknown: list[str]) -> None:
-    assert unknown_fields(tree) == unknown
+    assert [field.path for field in unknown_fields(tree)] == unknown
+
+
+@pytest.mark.parametrize(
+    ("tree", "nearest"),
+    [
+        pytest.param(ingress(form=[{"podSelector": {}}]), "from", id="two letters swapped"),
+        pytest.param(policy({"podselector": {}}), "podSelector", id="another case"),
+        pytest.param(ingress(port=[{"port": 80}]), "ports", id="the singular"),
+        pytest.param(ingress(port=80), "", id="its value would be wrong"),
+        pytest.param(ingress(port=[{"number": 80}]), "", id="a field in its value would be unknown"),
+        pytest.param(ingress(form=[], **{"from": []}), "", id="that field is there already"),
+        pytest.param(policy({"ingress": [{"to": []}]}), "", id="none is like it"),
+        pytest.param(policy({}, lables={"a": "b"}), "labels", id="of the metadata"),
+        pytest.param(policy({"gress": []}), "", id="two are like it"),
+    ],
+)
+def test_the_field_that_was_meant(tree: Tree, nearest: str) -> None:
+    (field,) = unknown_fields(tree)
+    assert field.nearest == nearest
+    assert field.path.endswith(field.name)
 
 
 def test_a_policy_as_the_api_server_returns_it_has_no_unknown_field() -> None:

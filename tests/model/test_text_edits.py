@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringfence.model.origin import Range
-from ringfence.model.text_edits import TextEdit, apply_edits, text_in
+from ringfence.model.origin import FieldRanges, Origin, Range
+from ringfence.model.text_edits import Replacement, TextEdit, apply_edits, rename_key, replace_value, text_in
 
 TEXT = "ports:\r\n\t- port: '80'  # “web”\r\nend"
 
@@ -63,3 +63,45 @@ def test_an_edit_replaces_its_range(text: str, data: st.DataObject) -> None:
 def position(text: str, offset: int) -> tuple[int, int]:
     before = text[:offset].split("\n")
     return len(before), len(before[-1]) + 1
+
+
+ORIGIN = Origin(
+    "f.yaml",
+    fields={
+        "": FieldRanges(Range(1, 1, 9, 1)),
+        "spec": FieldRanges(Range(3, 3, 9, 1), Range(2, 1, 2, 5)),
+        "spec.plain": FieldRanges(Range(3, 10, 3, 13), Range(3, 3, 3, 8)),
+        "spec.quoted": FieldRanges(Range(4, 13, 4, 18), Range(4, 3, 4, 11)),
+        "spec.escaped": FieldRanges(Range(5, 12, 5, 20), Range(5, 3, 5, 10)),
+        "spec.block": FieldRanges(Range(6, 10, 7, 8), Range(6, 3, 6, 8)),
+        "spec.shared": FieldRanges(Range(8, 11, 8, 15), Range(8, 3, 8, 9)),
+        "spec.shared.elsewhere": FieldRanges(Range(3, 10, 3, 13), Range(3, 3, 3, 8)),
+    },
+)
+
+
+class TestReplacements:
+    def test_a_plain_value(self) -> None:
+        replaced = replace_value(ORIGIN, "spec.plain", Replacement("tcp", "TCP"))
+        assert replaced == TextEdit("f.yaml", Range(3, 10, 3, 13), "TCP")
+
+    def test_a_string_keeps_its_quotes_and_a_number_has_none(self) -> None:
+        assert replace_value(ORIGIN, "spec.quoted", Replacement("080", "80")) == edit(4, 14, 4, 17, "80")
+        assert replace_value(ORIGIN, "spec.quoted", Replacement("080", 80)) == edit(4, 13, 4, 18, "80")
+        assert replace_value(ORIGIN, "spec.plain", Replacement("080", 80)) == edit(3, 10, 3, 13, "80")
+
+    @pytest.mark.parametrize("path", ["spec.escaped", "spec.block", "spec.missing", "metadata"])
+    def test_what_is_written_in_another_way_is_left_alone(self, path: str) -> None:
+        assert replace_value(ORIGIN, path, Replacement("tcp", "TCP")) is None
+        assert replace_value(ORIGIN, path, Replacement("tcp", 1)) is None
+
+    def test_a_key(self) -> None:
+        assert rename_key(ORIGIN, "spec.plain", "plain", "other") == edit(3, 3, 3, 8, "other")
+        assert rename_key(ORIGIN, "spec.plain", "pla", "other") == edit(3, 4, 3, 7, "other")
+        assert rename_key(ORIGIN, "spec.plain", "pl", "other") is None
+        assert rename_key(ORIGIN, "", "", "other") is None
+        assert rename_key(ORIGIN, "spec.missing", "missing", "other") is None
+
+    def test_what_an_alias_brings_from_elsewhere_is_left_alone(self) -> None:
+        assert replace_value(ORIGIN, "spec.shared.elsewhere", Replacement("tcp", "TCP")) is None
+        assert rename_key(ORIGIN, "spec.shared.elsewhere", "plain", "other") is None

@@ -7,14 +7,15 @@ Sources: `apiserver/pkg/endpoints/handlers`; the types of the API, v1.36.
 """
 
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from msgspec.inspect import StructType, Type, VarTupleType
 
 from ringfence.errors import DecodingError
-from ringfence.model.go_json import conform, member, shape_of
+from ringfence.model.go_json import conform, conforms, member, shape_of
 from ringfence.model.kinds import KINDS, Kind
 from ringfence.model.objects import Object
 
@@ -57,8 +58,19 @@ def kind_of_tree(tree: object) -> Kind | None:
     return KINDS.find(tree.get("apiVersion"), tree.get("kind")) if isinstance(tree, Mapping) else None
 
 
-def unknown_fields(tree: object) -> list[str]:
-    """The paths, in order, of the fields that a policy of its kind does not have: `spec.ingress[0].form`.
+class UnknownField(msgspec.Struct, frozen=True, order=True):
+    """A field that a policy of its kind does not have: its path (`spec.ingress[0].form`) and its name.
+
+    `nearest` is the field that was meant: the only one that is much like it and is not there.
+    """
+
+    path: str
+    name: str
+    nearest: str = ""
+
+
+def unknown_fields(tree: object) -> list[UnknownField]:
+    """The fields that a policy of its kind does not have, by path.
 
     The API server refuses them when it is strict. When it is not, it drops them, and a policy that lost a misspelt
     field allows more than it says. Only policies have unknown fields; other objects have fields that do not matter.
@@ -135,22 +147,33 @@ class _EveryObject(msgspec.Struct, rename="camel"):
     metadata: _MetadataFields = msgspec.field(default_factory=_MetadataFields)
 
 
+_MUCH_ALIKE: Final = 0.75
+"""Of `difflib`'s ratio: `form` is as much like `from` as this, and `podselector` more like `podSelector`."""
+
+
+def _could_be(value: object, shape: Type) -> bool:
+    """Whether a field of this type could have this value, without another error in it."""
+    return conforms(value, shape) and not any(_unknown_inside(value, shape, ""))
+
+
 def _struct_fields(struct: type[msgspec.Struct]) -> dict[str, Type]:
     shape = shape_of(struct)
     assert isinstance(shape, StructType)
     return {field.encode_name: field.type for field in shape.fields}
 
 
-def _unknown(fields: Mapping[str, object], known: Mapping[str, Type], path: str) -> Iterator[str]:
+def _unknown(fields: Mapping[str, object], known: Mapping[str, Type], path: str) -> Iterator[UnknownField]:
     for name, child in fields.items():
         place = f"{path}.{name}" if path else str(name)
         if name in known:
             yield from _unknown_inside(child, known[name], place)
         else:
-            yield place
+            missing = [field for field, shape in known.items() if field not in fields and _could_be(child, shape)]
+            close = get_close_matches(str(name), missing, n=2, cutoff=_MUCH_ALIKE)
+            yield UnknownField(place, str(name), close[0] if len(close) == 1 else "")
 
 
-def _unknown_inside(value: object, shape: Type, path: str) -> Iterator[str]:
+def _unknown_inside(value: object, shape: Type, path: str) -> Iterator[UnknownField]:
     shape = member(shape, value)
     match shape, value:
         case StructType(), Mapping():

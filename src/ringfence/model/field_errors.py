@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from ringfence.model.problems import ProblemCode
+from ringfence.model.text_edits import Replacement
 
 
 class FieldErrorType(StrEnum):
@@ -36,13 +37,14 @@ class FieldError(msgspec.Struct, frozen=True):
     """One reason why the API server refuses an object.
 
     `path` is the field's path inside the object (`spec.ingress[0].ports[0].port`), `value` the offending value as it
-    is printed, None where none is.
+    is printed, None where none is. `replacement` is a value that would be accepted, where only one can be meant.
     """
 
     path: str
     type: FieldErrorType
     value: str | None = None
     detail: str = ""
+    replacement: Replacement | None = None
 
     @property
     def code(self) -> ProblemCode:
@@ -58,20 +60,33 @@ def required(path: str, detail: str = "") -> FieldError:
     return FieldError(path, FieldErrorType.REQUIRED, detail=detail)
 
 
-def invalid(path: str, value: str | int, detail: str) -> FieldError:
-    """A value is malformed."""
-    return FieldError(path, FieldErrorType.INVALID, go_quoted(value) if isinstance(value, str) else str(value), detail)
+def invalid(path: str, value: str | int, detail: str, better: str | int | None = None) -> FieldError:
+    """A value is malformed; `better` is what was meant, where that is clear."""
+    written = go_quoted(value) if isinstance(value, str) else str(value)
+    replacement = None if better is None else Replacement(str(value), better)
+    return FieldError(path, FieldErrorType.INVALID, written, detail, replacement)
 
 
-def invalid_enum(path: str, value: str | Sequence[str], detail: str) -> FieldError:
+def invalid_enum(
+    path: str, value: str | Sequence[str], detail: str, replacement: Replacement | None = None
+) -> FieldError:
     """A value of an enumeration, or a list of them, is malformed: the API server prints those as JSON."""
-    return FieldError(path, FieldErrorType.INVALID, json_text(value), detail)
+    return FieldError(path, FieldErrorType.INVALID, json_text(value), detail, replacement)
+
+
+def in_other_case(value: str, known: Iterable[str]) -> Replacement | None:
+    """The known value that differs from `value` only in the case of its letters."""
+    for each in known:
+        if each.lower() == value.lower():
+            return Replacement(value, each)
+    return None
 
 
 def unsupported(path: str, value: str, supported: Iterable[str]) -> FieldError:
-    """A value is not one of those that exist."""
-    detail = f"supported values: {', '.join(map(go_quoted, supported))}"
-    return FieldError(path, FieldErrorType.UNSUPPORTED, json_text(value), detail)
+    """A value is not one of those that exist; if it is one in another case, that one was meant."""
+    known = list(supported)
+    detail = f"supported values: {', '.join(map(go_quoted, known))}"
+    return FieldError(path, FieldErrorType.UNSUPPORTED, json_text(value), detail, in_other_case(value, known))
 
 
 def forbidden(path: str, detail: str) -> FieldError:

@@ -13,6 +13,7 @@ from typing import Final
 
 import msgspec
 from msgspec.inspect import (
+    AnyType,
     BoolType,
     DictType,
     IntType,
@@ -59,6 +60,17 @@ def conform(tree: Mapping[str, object], struct: type[msgspec.Struct], kind: str)
     Raises DecodingError for the first value, in the tree's order, that Go would not take.
     """
     return _conform(dict(tree), shape_of(struct), _Place(kind))
+
+
+def conforms(value: object, shape: Type) -> bool:
+    """Whether Go would take the value for a field of this type."""
+    if isinstance(shape, AnyType):
+        return True
+    try:
+        _conform(value, shape, _Place(""))
+    except DecodingError:
+        return False
+    return True
 
 
 @cache

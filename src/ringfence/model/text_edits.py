@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from ringfence.model.origin import Range
+from ringfence.model.origin import Origin, Range
 
 
 class TextEdit(msgspec.Struct, frozen=True):
@@ -13,6 +13,35 @@ class TextEdit(msgspec.Struct, frozen=True):
     file: str
     range: Range
     new_text: str
+
+
+class Replacement(msgspec.Struct, frozen=True):
+    """What to write instead of a scalar: a string in the quotes of the old one, or a number without any."""
+
+    old: str
+    new: str | int
+
+
+def replace_value(origin: Origin, path: str, replacement: Replacement) -> TextEdit | None:
+    """The edit that replaces the value at `path`; None if it is not known where, or is written in another way."""
+    field = origin.fields.get(path)
+    if field is None or not _is_inside_its_parents(origin, path, field.value):
+        return None
+    inner = _inside_quotes(field.value, replacement.old)
+    if inner is None:
+        return None
+    if isinstance(replacement.new, int):
+        return TextEdit(origin.file, field.value, str(replacement.new))
+    return TextEdit(origin.file, inner, replacement.new)
+
+
+def rename_key(origin: Origin, path: str, old: str, new: str) -> TextEdit | None:
+    """The edit that renames the key at `path`; None if it is not known where, or is written in another way."""
+    field = origin.fields.get(path)
+    if field is None or field.key is None or not _is_inside_its_parents(origin, path, field.key):
+        return None
+    inner = _inside_quotes(field.key, old)
+    return TextEdit(origin.file, inner, new) if inner else None
 
 
 def apply_edits(text: str, edits: Iterable[TextEdit]) -> str:
@@ -37,6 +66,31 @@ def text_in(text: str, part: Range) -> str:
     """The characters of a text that are in a range. Raises ValueError for a range that the text does not have."""
     starts = _line_starts(text)
     return text[_offset(starts, part.line, part.column) : _offset(starts, part.end_line, part.end_column)]
+
+
+def _inside_quotes(part: Range, text: str) -> Range | None:
+    """Where `text` itself is written: plain, or in quotes; None if it has escapes, a tag or an anchor, or is an alias.
+
+    Its length tells: no escape of JSON or YAML is as short as what it stands for.
+    """
+    length = part.end_column - part.column
+    if part.line != part.end_line or length not in (len(text), len(text) + 2):
+        return None
+    if length == len(text):
+        return part
+    return Range(part.line, part.column + 1, part.line, part.end_column - 1)
+
+
+def _is_inside_its_parents(origin: Origin, path: str, part: Range) -> bool:
+    """Whether a field is written inside its object, and not where an alias or a merge takes it from, for others too."""
+    start, end = (part.line, part.column), (part.end_line, part.end_column)
+    while path:
+        path = path[: max(path.rfind("."), path.rfind("["), 0)]
+        if parent := origin.fields.get(path):
+            around = parent.value
+            if start < (around.line, around.column) or end > (around.end_line, around.end_column):
+                return False
+    return True
 
 
 def _line_starts(text: str) -> list[int]:

@@ -7,6 +7,7 @@ Source: `pkg/apis/networking/validation/validation.go`; `apimachinery/pkg/api/va
 `apimachinery/pkg/apis/meta/v1/validation/validation.go`.
 """
 
+import re
 from collections.abc import Iterator
 from itertools import chain
 from typing import Final
@@ -14,7 +15,16 @@ from typing import Final
 import msgspec
 
 from ringfence.model.cidrs import Reading, cidr_warnings, read_cidr, strict_error
-from ringfence.model.field_errors import FieldError, forbidden, invalid, invalid_enum, required, too_long, unsupported
+from ringfence.model.field_errors import (
+    FieldError,
+    forbidden,
+    in_other_case,
+    invalid,
+    invalid_enum,
+    required,
+    too_long,
+    unsupported,
+)
 from ringfence.model.names import (
     dns_label_errors,
     label_key_errors,
@@ -36,17 +46,24 @@ from ringfence.model.objects import (
 )
 from ringfence.model.policies import Direction, rules_of
 from ringfence.model.problems import ProblemCode
+from ringfence.model.selectors import Operator
+from ringfence.model.text_edits import Replacement
 from ringfence.sets.traffic import PROTOCOLS
 
 _ANNOTATIONS_LIMIT: Final = 256 * 1024
+_LAST_PORT: Final = 65535
 
 
 class FieldWarning(msgspec.Struct, frozen=True):
-    """What the API server accepts and warns of; `path` is the field's path inside the object."""
+    """What the API server accepts and warns of; `path` is the field's path inside the object.
+
+    `replacement` is a value that it would not warn of, where only one can be meant.
+    """
 
     path: str
     message: str
     code: str = ProblemCode.NONSTANDARD_CIDR
+    replacement: Replacement | None = None
 
     def __str__(self) -> str:
         return f"{self.path}: {self.message}"
@@ -124,7 +141,8 @@ def _requirement_errors(requirement: LabelSelectorRequirement, path: str) -> Ite
             if requirement.values:
                 yield forbidden(f"{path}.values", "may not be specified when `operator` is 'Exists' or 'DoesNotExist'")
         case unknown:
-            yield invalid_enum(f"{path}.operator", unknown, "not a valid selector operator")
+            meant = in_other_case(unknown, Operator)
+            yield invalid_enum(f"{path}.operator", unknown, "not a valid selector operator", meant)
     for error in label_key_errors(requirement.key):
         yield invalid(f"{path}.key", requirement.key, error)
     for i, value in enumerate(requirement.values):
@@ -165,8 +183,10 @@ def _port_errors(port: NetworkPolicyPort, path: str) -> Iterator[FieldError]:
             yield from _misplaced_end_port(port, path, "may not be specified when `port` is not specified")
         case str(name):
             yield from _misplaced_end_port(port, path, "may not be specified when `port` is non-numeric")
+            # A number in quotes is taken for a name, and is the most common reason why a name is refused.
+            number = int(name) if re.fullmatch("[1-9][0-9]{0,4}", name) else 0
             for error in port_name_errors(name):
-                yield invalid(f"{path}.port", name, error)
+                yield invalid(f"{path}.port", name, error, better=number if 1 <= number <= _LAST_PORT else None)
         case number:
             yield from _port_number_errors(number, f"{path}.port")
             if port.end_port is not None:
@@ -181,7 +201,7 @@ def _misplaced_end_port(port: NetworkPolicyPort, path: str, error: str) -> Itera
 
 
 def _port_number_errors(number: int, path: str) -> Iterator[FieldError]:
-    if not 1 <= number <= 65535:
+    if not 1 <= number <= _LAST_PORT:
         yield invalid(path, number, "must be between 1 and 65535, inclusive")
 
 
@@ -219,7 +239,12 @@ def _cidr_errors(text: str, path: str, strict_cidrs: bool) -> Iterator[FieldErro
     if reading is None:
         yield invalid(path, text, "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)")
     elif strict_cidrs and (error := strict_error(reading)):
-        yield invalid(path, text, error)
+        yield invalid(path, text, error, better=_standard_spelling(reading))
+
+
+def _standard_spelling(reading: Reading) -> str | None:
+    """The CIDR in its only other spelling; with bits beyond the prefix length it may mean an address or a network."""
+    return None if reading.has_surplus_bits else str(reading.network)
 
 
 def _is_strict_subset(part: Reading, whole: Reading) -> bool:
@@ -239,4 +264,5 @@ def _ip_block_warnings(block: IPBlock, path: str) -> Iterator[FieldWarning]:
     for place, text in places:
         reading = _reading(text)
         for message in cidr_warnings(reading) if reading else ():
-            yield FieldWarning(place, message)
+            better = _standard_spelling(reading) if reading else None
+            yield FieldWarning(place, message, replacement=Replacement(text, better) if better else None)

@@ -16,6 +16,7 @@ from ringfence.model.kinds import KINDS, Kind
 from ringfence.model.objects import Manifest, Object
 from ringfence.model.origin import FieldRanges, Origin, Place
 from ringfence.model.problems import Problem, ProblemCode, Severity
+from ringfence.model.text_edits import Replacement, rename_key, replace_value
 
 DEEPEST_FIELD: Final = 16
 """How deep fields are whose places are kept; no field that is read is deeper, and paths grow with their depth."""
@@ -72,8 +73,7 @@ def read_object(tree: object, origin: Origin, fields: Fields) -> Iterator[Found]
     api_version, name = tree.get("apiVersion"), tree.get("kind")
     kind = KINDS.find(api_version, name)
     if refusal := refused(api_version, name):
-        code, message = refusal
-        yield Problem(origin.at(), code, message, object=name_of(tree))
+        yield _refusal_problem(refusal, tree, origin, fields)
     elif kind is None:
         yield Skipped(str(name))
     elif kind.is_policy:
@@ -113,7 +113,15 @@ def duplicate_key(key: str, place: Place) -> Problem:
     return Problem(place, ProblemCode.DUPLICATE_KEY, message, Severity.WARNING)
 
 
-def refused(api_version: object, kind: object) -> tuple[ProblemCode, str] | None:
+class Refusal(msgspec.Struct, frozen=True):
+    """Why kubectl does not send an object, and the `apiVersion` that it should have, where it has a wrong one."""
+
+    code: ProblemCode
+    message: str
+    api_version: str = ""
+
+
+def refused(api_version: object, kind: object) -> Refusal | None:
     """Why kubectl does not even send an object of this `apiVersion` and `kind`; None if it does.
 
     The kinds that are read here must have their own version: a NetworkPolicy of `v1` would otherwise pass for something
@@ -121,15 +129,16 @@ def refused(api_version: object, kind: object) -> tuple[ProblemCode, str] | None
     """
     missing = [field for field, value in (("apiVersion", api_version), ("kind", kind)) if value in (None, "")]
     if missing:
-        return ProblemCode.MISSING_TYPE, f"error validating data: {', '.join(f'{field} not set' for field in missing)}"
+        unset = ", ".join(f"{field} not set" for field in missing)
+        return Refusal(ProblemCode.MISSING_TYPE, f"error validating data: {unset}")
     if not isinstance(api_version, str) or not isinstance(kind, str):
-        return ProblemCode.WRONG_TYPE, "error validating data: apiVersion and kind must be strings"
+        return Refusal(ProblemCode.WRONG_TYPE, "error validating data: apiVersion and kind must be strings")
     if KINDS.find(api_version, kind) is None:
         for known in KINDS.called(kind):
             if _is_of_kubernetes(api_version) or api_version.rpartition("/")[0] == known.group:
                 current = known.api_versions[0]
                 message = f'no matches for kind "{kind}" in version "{api_version}" (it is in {current})'
-                return ProblemCode.UNKNOWN_VERSION, message
+                return Refusal(ProblemCode.UNKNOWN_VERSION, message, current)
     return None
 
 
@@ -147,18 +156,28 @@ def _policy(tree: dict[str, object], kind: Kind, origin: Origin) -> Iterator[Fou
     api_version = str(tree["apiVersion"])
     if release := kind.removed.get(api_version):
         message = f"{api_version} {kind.name} is gone since Kubernetes {release}; write {kind.api_versions[0]}"
-        yield Problem(origin.at("apiVersion"), ProblemCode.REMOVED_VERSION, message, Severity.WARNING, name)
+        fix = replace_value(origin, "apiVersion", Replacement(api_version, kind.api_versions[0]))
+        yield Problem(origin.at("apiVersion"), ProblemCode.REMOVED_VERSION, message, Severity.WARNING, name, fix)
     try:
         policy = decode(tree)
     except DecodingError as error:
         yield Problem(origin.at(error.path), ProblemCode.WRONG_TYPE, str(error), object=name)
         return
     unknown = unknown_fields(tree)
-    for path in unknown:
-        message = f'strict decoding error: unknown field "{path}"'
-        yield Problem(origin.key_at(path), ProblemCode.UNKNOWN_FIELD, message, object=name)
+    for field in unknown:
+        message = f'strict decoding error: unknown field "{field.path}"'
+        fix = rename_key(origin, field.path, field.name, field.nearest) if field.nearest else None
+        yield Problem(origin.key_at(field.path), ProblemCode.UNKNOWN_FIELD, message, object=name, fix=fix)
     if policy is not None and not unknown:
         yield used(policy, origin)
+
+
+def _refusal_problem(refusal: Refusal, tree: Mapping[str, object], origin: Origin, fields: Fields) -> Problem:
+    if not refusal.api_version:
+        return Problem(origin.at(), refusal.code, refusal.message, object=name_of(tree))
+    origin = msgspec.structs.replace(origin, fields=fields())
+    fix = replace_value(origin, "apiVersion", Replacement(str(tree["apiVersion"]), refusal.api_version))
+    return Problem(origin.at("apiVersion"), refusal.code, refusal.message, object=name_of(tree), fix=fix)
 
 
 def _other(tree: dict[str, object], origin: Origin, fields: Fields) -> Iterator[Found]:

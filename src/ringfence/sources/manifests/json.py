@@ -52,7 +52,8 @@ def read(data: bytes, origin: Origin, progress: Done) -> Generator[Found, None, 
             yield from _read_value(text, head, start, partial(int, column), progress)
             documents += 1
     except json.JSONDecodeError as error:
-        place = Place(origin.file, origin.line + error.lineno - 1)
+        line = origin.line + error.lineno - 1
+        place = Place(origin.file, line, error.colno, line, error.colno)
         yield Problem(place, ProblemCode.INVALID_JSON, f"not JSON: {error.msg}")
         documents += 1
     return documents

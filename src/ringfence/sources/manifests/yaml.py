@@ -37,7 +37,8 @@ class _Text:
                 yield from self._found
                 self._found.clear()
         except UnreadableYaml as error:
-            place = Place(self._origin.file, self._origin.line + error.line)
+            line, column = self._origin.line + error.line, error.column
+            place = Place(self._origin.file, line, column, line if column else 0, column)
             yield Problem(place, ProblemCode.INVALID_YAML, f"error converting YAML to JSON: {error}")
             self._documents += 1
         for key, event in self._builder.duplicates:

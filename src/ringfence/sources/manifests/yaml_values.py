@@ -64,11 +64,20 @@ _BLANKS: Final = " \t\r\n\x85\u2028\u2029"
 
 
 class UnreadableYaml(InputError):
-    """A text that is not YAML, or not YAML that JSON can say; `line` counts from 0."""
+    """A text that is not YAML, or not YAML that JSON can express.
 
-    def __init__(self, message: str, line: int) -> None:
+    `line` counts from 0 and `column` from 1; a column of 0 is not known.
+    """
+
+    def __init__(self, message: str, line: int, column: int = 0) -> None:
         super().__init__(message)
         self.line = line
+        self.column = column
+
+    @classmethod
+    def at(cls, event: Event, message: str) -> "UnreadableYaml":
+        """What is wrong with an event."""
+        return cls(message, event.start_mark.line, event.start_mark.column + 1)
 
 
 class Builder:
@@ -145,7 +154,7 @@ class Builder:
 
     def _collection(self, event: Event, depth: int) -> Value:
         if depth == MAX_DEPTH:
-            raise UnreadableYaml(f"yaml: more than {MAX_DEPTH} levels deep", event.start_mark.line)
+            raise UnreadableYaml.at(event, f"yaml: more than {MAX_DEPTH} levels deep")
         value = self._mapping(depth + 1) if type(event) is MappingStartEvent else self._sequence(depth + 1)
         self._built += len(value)
         return value
@@ -175,7 +184,7 @@ class Builder:
                 return plain_key(event.value) if event.implicit[0] else event.value
             return key_text(self._value(event, depth))
         except ValueError as error:
-            raise UnreadableYaml(str(error), event.start_mark.line) from None
+            raise UnreadableYaml.at(event, str(error)) from None
 
     def _sequence(self, depth: int) -> Value:
         sequence: list[Value] = []
@@ -209,7 +218,7 @@ class Builder:
         for source in sources:
             if not isinstance(source, dict):
                 message = "yaml: map merge requires map or sequence of maps as the value"
-                raise UnreadableYaml(message, event.start_mark.line)
+                raise UnreadableYaml.at(event, message)
             mapping.update(source)
         return value
 
@@ -221,15 +230,17 @@ class Builder:
         return value
 
     def _alias(self, event: Event) -> Value:
-        name, line = event.anchor, event.start_mark.line
+        name = event.anchor
         if name not in self._anchors:
-            raise UnreadableYaml(f"yaml: unknown anchor '{name}' referenced", line)
+            raise UnreadableYaml.at(event, f"yaml: unknown anchor '{name}' referenced")
         value, size = self._anchors[name]
         if value is _UNDER_CONSTRUCTION:
-            raise UnreadableYaml(f"yaml: anchor '{name}' value contains itself", line)
+            raise UnreadableYaml.at(event, f"yaml: anchor '{name}' value contains itself")
         self._aliased += size
         if self._aliased > MAX_ALIASED:
-            raise UnreadableYaml(f"yaml: excessive aliasing: aliases stand for more than {MAX_ALIASED:,} values", line)
+            raise UnreadableYaml.at(
+                event, f"yaml: excessive aliasing: aliases stand for more than {MAX_ALIASED:,} values"
+            )
         return value
 
 
@@ -296,7 +307,7 @@ def _scalar(event: Event) -> Scalar:
             return resolve_tagged(event.value, event.tag)
         return resolve(event.value) if event.implicit[0] else event.value
     except ValueError as error:
-        raise UnreadableYaml(str(error), event.start_mark.line) from None
+        raise UnreadableYaml.at(event, str(error)) from None
 
 
 def _is_merge(event: Event) -> bool:
@@ -307,8 +318,11 @@ def _not_yaml(error: YAMLError, text: str) -> UnreadableYaml:
     match error:
         case MarkedYAMLError(problem_mark=mark) if mark:
             context = f" {error.context}" if error.context else ""
+            message = f"yaml: {error.problem}{context}"
             last_line = text.rstrip().count("\n")
-            return UnreadableYaml(f"yaml: {error.problem}{context}", min(mark.line, last_line))
+            if mark.line > last_line:  # found at the end of the text, behind blank lines
+                return UnreadableYaml(message, last_line)
+            return UnreadableYaml(message, mark.line, mark.column + 1)
         case ReaderError(reason=reason, position=position):
             return UnreadableYaml(f"yaml: {reason}", text.encode()[:position].count(b"\n"))
     return UnreadableYaml(f"yaml: {error}", 0)
