@@ -166,11 +166,11 @@ class Cluster:
         """Every allowed connection, by workload or by pod, streamed."""
         return connections(self.state, pods=pods)
 
-    def sources(self, destination: str, port: int, protocol: str = "TCP") -> reach.PodSet:
+    def sources(self, destination: str, port: int, protocol: str = "TCP") -> reach.PodCollection:
         """The pods that may open a connection to a port of `destination`, without the pods of `destination`."""
         return reach.sources(self.state, resolve(self.state, destination, self.namespace), protocol, port)
 
-    def destinations(self, source: str, port: int, protocol: str = "TCP") -> reach.PodSet:
+    def destinations(self, source: str, port: int, protocol: str = "TCP") -> reach.PodCollection:
         """The pods to whose port `source` may open a connection, without the pods of `source`."""
         return reach.destinations(self.state, resolve(self.state, source, self.namespace), protocol, port)
 

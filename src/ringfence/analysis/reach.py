@@ -16,7 +16,7 @@ from ringfence.sets.addresses import FAMILIES, Family
 from ringfence.sets.bitsets import Bitset
 
 
-class PodSet(Collection[Member]):
+class PodCollection(Collection[Member]):
     """A set of pods: all pods of some identities, a few more and a few less.
 
     Pods are listed only when the set is iterated, so an answer of 100,000 pods costs no more than its identities.
@@ -56,7 +56,7 @@ class PodSet(Collection[Member]):
         return bool(self._identities >> self._state.identity(pod).bit & 1)
 
 
-def sources(state: State, destination: Endpoint, protocol: str, port: int) -> PodSet:
+def sources(state: State, destination: Endpoint, protocol: str, port: int) -> PodCollection:
     """The pods that may open a connection to a port of every pod of `destination`, without these pods themselves."""
     check_port(protocol, port)
     backends = destination.backends(state, protocol, port)
@@ -67,10 +67,10 @@ def sources(state: State, destination: Endpoint, protocol: str, port: int) -> Po
         for pod, number in zip(reached, numbers, strict=True)
     ]
     hosts = [pod for pod in state.host_network_members() if all(is_exempt(state, pod, one) for one in reached)]
-    return PodSet(state, reduce(and_, bits), more=hosts, less=reached)
+    return PodCollection(state, reduce(and_, bits), more=hosts, less=reached)
 
 
-def destinations(state: State, source: Endpoint, protocol: str, port: int) -> PodSet:
+def destinations(state: State, source: Endpoint, protocol: str, port: int) -> PodCollection:
     """The pods to whose port every pod of `source` may open a connection, without the pods of `source` themselves."""
     check_port(protocol, port)
     opening = _pods(source, source.ends)
@@ -78,7 +78,7 @@ def destinations(state: State, source: Endpoint, protocol: str, port: int) -> Po
     exempt: list[Member] = []
     if all(pod.host_network for pod in opening):
         exempt = [pod for pod in state.members() if all(is_exempt(state, one, pod) for one in opening)]
-    return PodSet(state, reduce(and_, bits), more=exempt, less=opening)
+    return PodCollection(state, reduce(and_, bits), more=exempt, less=opening)
 
 
 def _pods(endpoint: Endpoint, ends: Iterable[End]) -> list[Member]:
