@@ -13,7 +13,7 @@ from operator import and_, or_
 
 from ringfence.analysis.questions import check_port
 from ringfence.engine.answers import is_exempt
-from ringfence.engine.policies import tiers
+from ringfence.engine.policies import PortQuestion
 from ringfence.engine.population import Identity, Member
 from ringfence.engine.state import State
 from ringfence.model.policies import Direction
@@ -54,7 +54,7 @@ def _row(state: State, identity: Identity, direction: Direction, protocol: str, 
     telling = population.decisive_families()
     families = [family for family in telling if family in having] or telling[:1]
     over = (
-        tiers.peers_allowed_port(state.tiers, identity, direction, family, protocol, port, population.everyone)
+        state.tiers.peers_allowed(identity, direction, PortQuestion(family, protocol, port))
         | (~having[family] if len(families) > 1 else 0)
         for family in families
     )

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 from ringfence.dataplane.compile.peers import PROTOCOL_NUMBERS
 from ringfence.dataplane.program import Packet
-from ringfence.engine.policies import tiers
+from ringfence.engine.policies.profiles import PortQuestion
 from ringfence.engine.population.pods import Member
 from ringfence.engine.state import State
 from ringfence.model.policies import Direction
@@ -42,16 +42,14 @@ def _side_allows(
     identity = state.identity(subject)
     if peer is not None and packet.port is not None:
         protocol = _PROTOCOLS[packet.protocol]
-        return tiers.allows(
-            state.tiers, identity, direction, state.identity(peer), packet.family, protocol, packet.port
-        )
+        question = PortQuestion(packet.family, protocol, packet.port)
+        return state.tiers.allows(identity, direction, state.identity(peer), question)
     if peer is not None:
         bit = 1 << state.identity(peer).bit
-        everyone = state.population.everyone
-        pods = tiers.allowed_peers(state.tiers, identity, direction, packet.family, everyone)
+        pods = state.tiers.allowed_peers(identity, direction, packet.family)
         return any(traffic.other for peers, traffic in pods if peers & bit)
     outside = Addresses.in_family(packet.family, ((address, address),))
-    for addresses, traffic in tiers.allowed_addresses(state.tiers, identity, direction):
+    for addresses, traffic in state.tiers.allowed_addresses(identity, direction):
         if addresses & outside:
             return traffic.other if packet.port is None else traffic.contains(_PROTOCOLS[packet.protocol], packet.port)
     raise AssertionError("the cells do not cover all addresses")

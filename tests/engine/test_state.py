@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests import strategies
 from tests.engine.members import member_in, state_of
-from tests.engine.policies.test_rules import compiled
+from tests.engine.policies.test_network_policies import compiled
 from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Object, admits, key_of, labelled, node, pod, pods, policy
 

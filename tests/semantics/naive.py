@@ -16,6 +16,8 @@ Address = IPv4Address | IPv6Address
 
 INGRESS = "Ingress"
 EGRESS = "Egress"
+TIERS = ("FrontPolicy", "NetworkPolicy", "BackPolicy")
+"""The kinds of policies in the order in which they are asked; the first and the last are artificial (`test_tiers`)."""
 FAMILIES = frozenset({4, 6})
 TEMPLATED = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Job", "CronJob")
 NAME_LABEL = "kubernetes.io/metadata.name"
@@ -97,12 +99,42 @@ def side_allows(connection: Connection, direction: str) -> bool:
     # of the two behaviours that upstream permits).
     if subject.pod is None or uses_host_network(subject.pod):
         return True
-    isolating = [
-        policy for policy in of_kind(connection.world, "NetworkPolicy") if isolates(policy, subject.pod, direction)
-    ]
-    # Not isolated: everything in that direction is allowed.
-    # Isolated: the union of the rules is; their order does not matter and nothing subtracts.
-    return not isolating or any(
+    # Tiers are asked in order. The first that decides has the last word, and what none decides is allowed.
+    decisions = (decision(connection, subject.pod, kind, direction) for kind in TIERS)
+    return next((decided for decided in decisions if decided is not None), True)
+
+
+def decision(connection: Connection, pod: Object, kind: str, direction: str) -> bool | None:
+    """What the policies of one kind decide for the pod; None if they leave it to the next kind."""
+    if kind == "NetworkPolicy":
+        return network_policy_decision(connection, pod, direction)
+    selecting = [policy for policy in of_kind(connection.world, kind) if selects(connection.world, policy, pod)]
+    # The lowest priority comes first, the rules of a policy in the order written; the first that matches decides.
+    for policy in sorted(selecting, key=lambda one: (one["spec"]["priority"], one["metadata"]["name"])):
+        for rule in policy["spec"].get(direction.lower()) or ():
+            if rule_matches(connection, policy, rule, direction):
+                # A pass skips all that is left of this kind.
+                return {"allow": True, "deny": False, "pass": None}[rule["action"]]
+    # Being selected denies nothing: only a rule that matches does.
+    return None
+
+
+def selects(world: list[Object], policy: Object, pod: Object) -> bool:
+    """Whether a cluster-scoped policy selects a pod: by its labels and those of its namespace."""
+    spec = policy["spec"]
+    return selector_matches(spec["namespaceSelector"], namespace_labels(world, namespace_of(pod))) and selector_matches(
+        spec["podSelector"], labels_of(pod)
+    )
+
+
+def network_policy_decision(connection: Connection, pod: Object, direction: str) -> bool | None:
+    """What the NetworkPolicies decide for the pod."""
+    isolating = [policy for policy in of_kind(connection.world, "NetworkPolicy") if isolates(policy, pod, direction)]
+    # Not isolated: everything in that direction is left to the next tier, and allowed if there is none.
+    if not isolating:
+        return None
+    # Isolated: the union of the rules is allowed; their order does not matter and nothing subtracts.
+    return any(
         rule_matches(connection, policy, rule or {}, direction)
         for policy in isolating
         for rule in policy["spec"].get(direction.lower()) or ()

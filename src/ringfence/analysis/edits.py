@@ -14,7 +14,6 @@ import msgspec
 
 from ringfence.analysis.questions import Answer
 from ringfence.engine.answers import End, PairReason, PolicyReason, RuleReason, SideReason, explain
-from ringfence.engine.policies import tiers
 from ringfence.engine.population import NAME_LABEL, Member
 from ringfence.engine.state import State
 from ringfence.model.documents import document, plain
@@ -304,7 +303,7 @@ def _admitted(state: State, side: SideReason, asked: Traffic | None) -> int:
     population = state.population
     identity = state.identity(side.subject)
     family = population.decisive_families()[0]
-    cells = tiers.allowed_peers(state.tiers, identity, side.direction, family, population.everyone)
+    cells = state.tiers.allowed_peers(identity, side.direction, family)
     passes: Callable[[Traffic], bool] = bool if asked is None else lambda traffic: not asked - traffic
     return sum(len(peer) for peers, traffic in cells if passes(traffic) for peer in population.identities(peers))
 

@@ -7,7 +7,7 @@ from operator import and_, or_
 from ringfence.analysis.endpoints import Endpoint
 from ringfence.analysis.questions import check_port, check_unchanged
 from ringfence.engine.answers import End, end_text, is_exempt
-from ringfence.engine.policies import tiers
+from ringfence.engine.policies import PortQuestion
 from ringfence.engine.population import Identity, Member
 from ringfence.engine.state import State
 from ringfence.errors import EndpointError
@@ -108,7 +108,7 @@ def _allowed_peers(state: State, pod: Member, direction: Direction, protocol: st
 def _allowed_peers_over(
     state: State, identity: Identity, direction: Direction, family: Family, protocol: str, port: int
 ) -> Bitset:
-    everyone = state.population.everyone
+    question = PortQuestion(family, protocol, port)
     opposite = Direction.EGRESS if direction is Direction.INGRESS else Direction.INGRESS
-    own = tiers.peers_allowed_port(state.tiers, identity, direction, family, protocol, port, everyone)
-    return own & tiers.allowing_subjects(state.tiers, identity, opposite, family, protocol, port, everyone)
+    own = state.tiers.peers_allowed(identity, direction, question)
+    return own & state.tiers.subjects_allowing(identity, opposite, question)

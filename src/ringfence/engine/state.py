@@ -8,7 +8,15 @@ after that version has changed.
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
-from ringfence.engine.policies import CompiledPolicy, NetworkPolicyTier, PodSelection, Selections, Tiers, compile_policy
+from ringfence.engine.policies import (
+    CompiledPolicy,
+    NetworkPolicyTier,
+    PodSelection,
+    Selections,
+    Tiers,
+    compile_policy,
+    network_policy_tier,
+)
 from ringfence.engine.population import (
     Directory,
     Identity,
@@ -58,8 +66,9 @@ class State:
         self.population = Population()
         """The pods that take part, as identities."""
         self._selections = Selections(self.population, self.namespaces)
-        self._network_policies = NetworkPolicyTier(self.population, self._selections)
-        self._tiers: Tiers = (self._network_policies,)
+        self._network_policies = network_policy_tier(self.population, self._selections)
+        # A new kind of policy is added here.
+        self._tiers = Tiers(self.population, self._selections, (self._network_policies,))
         self._directory = Directory()
         self._host_network: dict[Member, None] = {}
         self._on_nodes: dict[Reference, Pod] = {}  # hostNetwork pods, whose addresses are their node's
@@ -117,7 +126,7 @@ class State:
 
         `revision` stays as it is: an answer given before stays valid, because everything is as before afterwards.
         """
-        replaced: dict[tuple[str, str], CompiledPolicy | None] = {}
+        replaced: dict[tuple[str, str], CompiledPolicy[NetworkPolicy] | None] = {}
 
         def suppose(policy: NetworkPolicy) -> None:
             key = namespace_of(policy), policy.metadata.name
@@ -156,7 +165,7 @@ class State:
 
     @property
     def tiers(self) -> Tiers:
-        """The kinds of policies in force, in order of evaluation. A new kind of policy is added here."""
+        """All policies in force, in order of evaluation."""
         return self._tiers
 
     def has(self, reference: Reference) -> bool:

@@ -181,13 +181,13 @@ class Laboratory:
             ServiceSummary(service.name, _texts(service.addresses), _texts(port.port for port in service.ports))
             for service in self.topology.services
         ]
-        policies = self.cluster.state.network_policies.all_policies()
+        policies = self.cluster.state.tiers.policies()
         return LaboratoryStatus(
             nodes=tuple(nodes),
             pods=tuple(pods),
             services=tuple(services),
             outside=_texts(self.topology.outside),
-            policies=tuple(f"{policy.namespace}/{policy.name}" for policy in policies),
+            policies=tuple(map(str, policies)),
             refused=self.refused,
         )
 

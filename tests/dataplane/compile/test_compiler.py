@@ -16,8 +16,7 @@ from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Key, Object, key_of, pod, policy
 
 from ringfence import Cluster
-from ringfence.dataplane.compile import peers
-from ringfence.dataplane.compile import profile_chains as profiles
+from ringfence.dataplane.compile import peers, pod_rules
 from ringfence.dataplane.compile.compiler import Compiler
 from ringfence.dataplane.compile.peers import PROTOCOL_NUMBERS
 from ringfence.dataplane.program import Packet, Program, admits, base_program
@@ -73,7 +72,7 @@ def test_a_program_does_what_the_engine_says(
 def test_large_products_of_pods_and_ports_mean_the_same(objects: list[Object], chance: Random) -> None:
     state = state_of(objects)
     with pytest.MonkeyPatch.context() as patch:
-        for module in (peers, profiles):
+        for module in (peers, pod_rules):
             patch.setattr(module, "KEYS_OF_ITS_OWN", 1)
         program = program_for(state)
     for packet in packets(state, chance):

@@ -9,7 +9,6 @@ from tests.semantics.objects import Object, admits, container_port, labelled, po
 
 from ringfence.engine.answers import connectivity
 from ringfence.engine.answers.verdicts import is_exempt, traffic
-from ringfence.engine.policies import tiers
 from ringfence.engine.state import State
 from ringfence.model.policies import Direction
 from ringfence.sets import bitsets
@@ -70,7 +69,7 @@ def test_the_addresses_of_all_traffics_are_disjoint_and_none_is_forgotten(object
                 assert not listed & within
                 listed |= within
             denied = NO_ADDRESSES
-            for within, passing in tiers.allowed_addresses(state.tiers, identity, direction):
+            for within, passing in state.tiers.allowed_addresses(identity, direction):
                 denied |= NO_ADDRESSES if passing else within
             assert listed | denied == ALL_ADDRESSES
             assert not listed & denied

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from tests import strategies
-from tests.engine.answers.test_matching import end_of
 from tests.engine.members import state_of
-from tests.engine.policies.test_rules import compiled
+from tests.engine.policies.test_matching import end_of
+from tests.engine.policies.test_network_policies import compiled
 from tests.model.places import on_line
 from tests.semantics.objects import (
     Object,
@@ -29,8 +29,10 @@ from tests.semantics.objects import (
     sends,
 )
 
-from ringfence.engine.answers.explanations import PairReason, RuleReason, SideReason, explain
-from ringfence.engine.answers.verdicts import End, is_exempt, traffic
+from ringfence.engine.answers.explanations import explain
+from ringfence.engine.answers.reasons import PairReason, RuleReason, SideReason
+from ringfence.engine.answers.verdicts import is_exempt, traffic
+from ringfence.engine.policies.matching import End
 from ringfence.engine.state import State
 from ringfence.model.origin import Origin
 from ringfence.model.policies import Direction

@@ -106,8 +106,8 @@ class TrackedSet:
         return True
 
     def _current_bits(self) -> list[Bitset]:
-        policies = self._state.network_policies
-        return [policies.peers(grant.peers, self._family) for grant, _ in self._grants]
+        tiers = self._state.tiers
+        return [tiers.peers(grant.peers, self._family) for grant, _ in self._grants]
 
     def _owners(self, bits: Bitset) -> Owners:
         """The addresses of some identities' pods."""

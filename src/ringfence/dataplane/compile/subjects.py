@@ -8,9 +8,9 @@ many pods the cluster has.
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from ringfence.dataplane.compile.profile_chains import OwnPorts, ProfileChain, build_chain, chain_name, own_ports
+from ringfence.dataplane.compile.profile_chains import ProfileChain, build_chain, chain_name, denies_everything
 from ringfence.dataplane.program import DENIED, Move, address_key
-from ringfence.engine.policies import Profile
+from ringfence.engine.policies import BEFORE_EVERYTHING, OwnPorts, Stack, own_ports
 from ringfence.engine.population import Identity, Member
 from ringfence.engine.state import State
 from ringfence.model.policies import Direction
@@ -33,9 +33,12 @@ class Changes(NamedTuple):
 
 
 class _Isolation(NamedTuple):
-    """The profile that isolates an identity in a direction, and its chain's name; neither if nothing isolates it."""
+    """The profiles that decide about an identity in a direction, and the name of their chain.
 
-    profile: Profile | None
+    There is no chain where they allow everything, or where there are none.
+    """
+
+    stack: Stack
     chain: str | None
 
 
@@ -46,13 +49,13 @@ class Subjects:
         self._state = state
         self._is_local = is_local
         self._changes = state.population.record_changes()
-        self._policies_version = -1
+        self._policies_version = BEFORE_EVERYTHING
         self._namespaces_version = -1
         self._families: tuple[Family, ...] = ()
         self._homes: dict[Member, Identity] = {}
         self._pods: dict[Identity, set[Member]] = {}
         self._isolation: dict[Direction, dict[Identity, _Isolation]] = {direction: {} for direction in Direction}
-        self._names: dict[tuple[Profile, OwnPorts], str | None] = {}
+        self._names: dict[tuple[Stack, OwnPorts], str | None] = {}
         self._names_in_use = 0
         self._chains: dict[str, ProfileChain] = {}
         self._placed: dict[Side, dict[bytes, str]] = {(side, family): {} for side in Direction for family in FAMILIES}
@@ -79,9 +82,9 @@ class Subjects:
         """Build these chains anew, because the sizes of the sets that they look into are others than they were."""
         outgrown = frozenset(names)
         self._names = {key: name for key, name in self._names.items() if name not in outgrown}
-        for subject, (profile, chain) in self._all_isolation():
-            if profile and chain in outgrown:
-                self._chain_name(profile, subject)
+        for subject, (stack, chain) in self._all_isolation():
+            if chain in outgrown:
+                self._chain_name(stack, subject)
 
     def _were_relabelled(self) -> bool:
         """Whether namespaces came, went or got other labels since the last look."""
@@ -111,9 +114,11 @@ class Subjects:
 
     def _with_other_policies(self) -> set[Identity]:
         """The subjects' identities in namespaces whose policies have changed."""
-        policies = self._state.network_policies
-        namespaces = policies.namespaces_changed_since(self._policies_version)
-        self._policies_version = policies.version
+        tiers = self._state.tiers
+        namespaces = tiers.namespaces_changed_since(self._policies_version)
+        self._policies_version = tiers.version
+        if namespaces is None:
+            return set(self._pods)
         return {one for one in self._pods if one.namespace in namespaces} if namespaces else set()
 
     def _is_subject(self, member: Member) -> bool:
@@ -128,10 +133,10 @@ class Subjects:
         for direction, known in self._isolation.items():
             for identity in asked:
                 before = known.get(identity)
-                profile = self._state.network_policies.profile(identity, direction)
-                if before is None or before.profile is not profile or identity in touched:
-                    name = self._chain_name(profile, identity) if profile else None
-                    known[identity] = _Isolation(profile, name)
+                stack = self._state.tiers.stack(identity, direction)
+                if before is None or before.stack != stack or identity in touched:
+                    name = self._chain_name(stack, identity)
+                    known[identity] = _Isolation(stack, name)
                     if before is None or before.chain != name:
                         changed.add(identity)
         self._forget_unused()
@@ -149,25 +154,27 @@ class Subjects:
         self._names.clear()
         return True
 
-    def _chain_name(self, profile: Profile, subject: Identity) -> str | None:
-        """The chain of a profile, built if it is not there yet; None if it allows everything."""
-        if not profile.rules:
-            return DENIED[profile.direction]
-        ports = own_ports(profile, subject)
-        if (profile, ports) not in self._names:
-            chain = build_chain(self._state, profile, subject, self._families)
-            name = self._names[profile, ports] = chain_name(profile, ports) if chain else None
+    def _chain_name(self, stack: Stack, subject: Identity) -> str | None:
+        """The chain of a pod's profiles, built if it is not there yet; None if they allow everything."""
+        if not stack:
+            return None
+        if denies_everything(stack):
+            return DENIED[stack[0].direction]
+        ports = own_ports(stack, subject)
+        if (stack, ports) not in self._names:
+            chain = build_chain(self._state, stack, ports, self._families)
+            name = self._names[stack, ports] = chain_name(stack, ports) if chain else None
             if chain and name:
                 self._chains[name] = chain
-        return self._names[profile, ports]
+        return self._names[stack, ports]
 
     def _forget_unused(self) -> None:
         """Let go of chains that nobody has any more, when they have become many."""
         if len(self._names) <= 2 * self._names_in_use:
             return
-        profiles = {isolation.profile for _, isolation in self._all_isolation()}
+        stacks = {isolation.stack for _, isolation in self._all_isolation()}
         names = {isolation.chain for _, isolation in self._all_isolation()}
-        self._names = {key: name for key, name in self._names.items() if key[0] in profiles}
+        self._names = {key: name for key, name in self._names.items() if key[0] in stacks}
         self._chains = {name: chain for name, chain in self._chains.items() if name in names}
         self._names_in_use = len(self._names)
 

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import reduce
 from operator import and_, itemgetter, or_
 
-from ringfence.engine.policies import tiers
 from ringfence.engine.population import Identity
 from ringfence.engine.state import State
 from ringfence.model.policies import Direction
@@ -42,12 +41,12 @@ def rows(state: State) -> Iterator[tuple[Identity, Row]]:
 
 def addresses(state: State, subject: Identity, direction: Direction) -> Partition[Addresses, Traffic]:
     """The addresses outside the cluster that `subject` may reach (or be reached from), by traffic."""
-    cells = tiers.allowed_addresses(state.tiers, subject, direction)
+    cells = state.tiers.allowed_addresses(subject, direction)
     return [(within, traffic) for within, traffic in cells if traffic]
 
 
 def _egress(state: State, source: Identity, family: Family) -> Row:
-    return tiers.allowed_peers(state.tiers, source, Direction.EGRESS, family, state.population.everyone)
+    return state.tiers.allowed_peers(source, Direction.EGRESS, family)
 
 
 def _row(state: State, source: Identity, over: dict[Family, Row]) -> Row:
@@ -91,7 +90,7 @@ class _Incoming:
         numbers: dict[Traffic, int] = {}
         encoded: dict[tuple[tuple[Bitset, Traffic], ...], dict[int, bytes]] = {}
         for destination in population.identities():
-            row = tuple(tiers.allowed_peers(state.tiers, destination, Direction.INGRESS, family, population.everyone))
+            row = tuple(state.tiers.allowed_peers(destination, Direction.INGRESS, family))
             if row not in encoded:
                 encoded[row] = self._encode(
                     [(peers, self._number(numbers, traffic)) for peers, traffic in row if traffic]

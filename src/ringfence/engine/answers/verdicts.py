@@ -9,15 +9,12 @@ Source: Kubernetes documentation, "Network Policies".
 from functools import reduce
 from operator import and_
 
-from ringfence.engine.policies import tiers
+from ringfence.engine.policies import End, PortQuestion
 from ringfence.engine.population import Member
 from ringfence.engine.state import State
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import NO_ADDRESSES, Addresses, Family, parse_address
 from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
-
-End = Member | Addresses
-"""A pod, or addresses outside the cluster; what is said of several addresses holds for each of them."""
 
 
 def allows(state: State, source: Member, destination: Member, protocol: str, port: int) -> bool:
@@ -25,11 +22,12 @@ def allows(state: State, source: Member, destination: Member, protocol: str, por
     if is_exempt(state, source, destination):
         return True
     families = relevant_families(state, source, destination)
-    opener, opened, asked = state.identity(source), state.identity(destination), state.tiers
+    opener, opened, tiers = state.identity(source), state.identity(destination), state.tiers
     for family in families:
-        if not tiers.allows(asked, opener, Direction.EGRESS, opened, family, protocol, port):
+        question = PortQuestion(family, protocol, port)
+        if not tiers.allows(opener, Direction.EGRESS, opened, question):
             return False
-        if not tiers.allows(asked, opened, Direction.INGRESS, opener, family, protocol, port):
+        if not tiers.allows(opened, Direction.INGRESS, opener, question):
             return False
     return bool(families)
 
@@ -62,14 +60,14 @@ def side_traffic(state: State, subject: Member, direction: Direction, peer: End)
             (traffic_over(state, subject, direction, peer, family) for family in families),
             ALL_TRAFFIC if families else NO_TRAFFIC,
         )
-    cells = tiers.allowed_addresses(state.tiers, state.identity(subject), direction)
+    cells = state.tiers.allowed_addresses(state.identity(subject), direction)
     return reduce(and_, (allowed for addresses, allowed in cells if addresses & peer), ALL_TRAFFIC)
 
 
 def traffic_over(state: State, subject: Member, direction: Direction, peer: Member, family: Family) -> Traffic:
     """What the policies of `subject` alone allow with another pod that is reached over one address family."""
     bit = 1 << state.identity(peer).bit
-    cells = tiers.allowed_peers(state.tiers, state.identity(subject), direction, family, state.population.everyone)
+    cells = state.tiers.allowed_peers(state.identity(subject), direction, family)
     return next(allowed for peers, allowed in cells if peers & bit)
 
 

@@ -1,19 +1,34 @@
 """Policies compiled and indexed: rules, selections, profiles, and the tiers that evaluate them."""
 
-from ringfence.engine.policies.network_policies import NetworkPolicyTier
-from ringfence.engine.policies.profiles import Profile
-from ringfence.engine.policies.rules import CompiledPolicy, CompiledRule, Peers, compile_policy
+from ringfence.engine.policies.matching import End, PeerMatch, end_text
+from ringfence.engine.policies.network_policies import NetworkPolicyTier, compile_policy, network_policy_tier
+from ringfence.engine.policies.profiles import OwnPorts, PortQuestion, Profile, Stack, is_union, own_ports
+from ringfence.engine.policies.rules import Action, CompiledPolicy, CompiledRule, Peers
 from ringfence.engine.policies.selection import PodSelection, Selections
-from ringfence.engine.policies.tiers import Tiers
+from ringfence.engine.policies.tier import RuleContext
+from ringfence.engine.policies.tiers import BEFORE_EVERYTHING, Tiers, TiersVersion
 
 __all__ = [
+    "BEFORE_EVERYTHING",
+    "Action",
     "CompiledPolicy",
     "CompiledRule",
+    "End",
     "NetworkPolicyTier",
+    "OwnPorts",
+    "PeerMatch",
     "Peers",
     "PodSelection",
+    "PortQuestion",
     "Profile",
+    "RuleContext",
     "Selections",
+    "Stack",
     "Tiers",
+    "TiersVersion",
     "compile_policy",
+    "end_text",
+    "is_union",
+    "network_policy_tier",
+    "own_ports",
 ]

@@ -1,66 +1,79 @@
-"""Uses: which rules name a pod as a peer, of all rules there are.
+"""The peer index: of all rules of a tier, those that name one pod as a peer.
 
 "Who can reach it" asks this of every policy in the cluster. The rules are indexed by the identities that they name, so
-the answer looks at those only that name the one pod in question.
+the answer looks only at rules that name the one pod in question.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from functools import reduce
 from operator import or_
+from typing import NamedTuple
 
 from ringfence.engine.policies.rules import CompiledRule
 from ringfence.sets import bitsets
 from ringfence.sets.bitsets import Bitset
 
-
-class Use:
-    """Rules that name the same peers, each with the subjects of its policy."""
-
-    __slots__ = ("peers", "rules")
-
-    def __init__(self, peers: Bitset, rules: list[tuple[CompiledRule, Bitset]]) -> None:
-        self.peers = peers
-        self.rules = rules
+Place = tuple[int, str, int]
+"""Where a rule stands in the order of its tier: priority and name of its policy, and its own index."""
 
 
-class Uses:
-    """The uses by a namespace's policies of one direction over one family, and the identities that they isolate."""
+class PlacedRule(NamedTuple):
+    """A rule, the identities that its policy selects, and where it stands in the order of its tier."""
 
-    def __init__(self, isolated: Bitset, uses: Iterable[Use], everyone: Bitset) -> None:
-        self.isolated = isolated
-        self.naming_everyone: list[Use] = []
-        self.naming: defaultdict[int, list[Use]] = defaultdict(list)
-        """The other uses, by the bits of the identities that they name."""
-        for use in uses:
-            if use.peers == everyone:
-                self.naming_everyone.append(use)
+    rule: CompiledRule
+    subjects: Bitset
+    place: Place
+
+
+class PeerGroup(NamedTuple):
+    """Rules that name the same peers."""
+
+    peers: Bitset
+    rules: list[PlacedRule]
+
+
+class ScopeIndex:
+    """The rules of the policies of one namespace, for one direction and family, and the identities they select.
+
+    The cluster-scoped policies of a tier have an index of their own, under the empty namespace.
+    """
+
+    def __init__(self, selected: Bitset, groups: Iterable[PeerGroup], everyone: Bitset) -> None:
+        self.selected = selected
+        self.naming_everyone: list[PeerGroup] = []
+        self.naming: defaultdict[int, list[PeerGroup]] = defaultdict(list)
+        """The other groups, by the bits of the identities that they name."""
+        for group in groups:
+            if group.peers == everyone:
+                self.naming_everyone.append(group)
             else:
-                for bit in bitsets.members(use.peers):
-                    self.naming[bit].append(use)
+                for bit in bitsets.members(group.peers):
+                    self.naming[bit].append(group)
 
 
-class AllUses:
-    """The uses of all namespaces: a change of policies touches those of one."""
+class PeerIndex:
+    """The rules of a whole tier: a change of a policy only replaces the index of its namespace."""
 
     def __init__(self) -> None:
         self.version = -1
-        """That of the policies, when these uses were theirs."""
-        self.isolated: Bitset = 0
-        self._of: dict[str, Uses] = {}
-        self._naming_everyone: list[Use] = []
+        """The tier's version when this index was updated last."""
+        self.selected: Bitset = 0
+        """The identities that some policy selects."""
+        self._scopes: dict[str, ScopeIndex] = {}
+        self._naming_everyone: list[PeerGroup] = []
 
-    def update(self, version: int, changed: Mapping[str, Uses]) -> None:
-        """Policies have another version now, and the namespaces in which they have changed have other uses."""
+    def update(self, version: int, changed: Mapping[str, ScopeIndex]) -> None:
+        """Replace the indexes of the namespaces whose policies have changed."""
         self.version = version
-        self._of.update(changed)
-        self.isolated = reduce(or_, (uses.isolated for uses in self._of.values()), 0)
-        self._naming_everyone = [use for uses in self._of.values() for use in uses.naming_everyone]
+        self._scopes.update(changed)
+        self.selected = reduce(or_, (scope.selected for scope in self._scopes.values()), 0)
+        self._naming_everyone = [group for scope in self._scopes.values() for group in scope.naming_everyone]
 
-    def naming(self, bit: int) -> Iterator[tuple[CompiledRule, Bitset]]:
-        """The rules that name the identity with this bit as a peer, each with its subjects."""
-        for use in self._naming_everyone:
-            yield from use.rules
-        for uses in self._of.values():
-            for use in uses.naming.get(bit, ()):
-                yield from use.rules
+    def naming(self, bit: int) -> Iterator[PlacedRule]:
+        """The rules that name the identity with this bit as a peer."""
+        for group in self._naming_everyone:
+            yield from group.rules
+        for scope in self._scopes.values():
+            for group in scope.naming.get(bit, ()):
+                yield from group.rules

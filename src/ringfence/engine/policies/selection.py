@@ -57,6 +57,11 @@ class Selections:
         """Changes whenever any selection may have changed."""
         return (self._population.version, self._namespaces.version)
 
+    @property
+    def namespaces_version(self) -> int:
+        """Changes whenever a selector of namespaces may match others than before."""
+        return self._namespaces.version
+
     def _current(self) -> dict[PodSelection | Selector, Bitset]:
         version = self.version
         if version != self._version:

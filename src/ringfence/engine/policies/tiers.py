@@ -1,148 +1,175 @@
-"""Tiers: the one place where rules become a verdict.
+"""Tiers: the one place where rules become a verdict, and all that is asked about policies of whatever kind.
 
 Policies come in tiers, evaluated one after another for each direction. A tier allows some of the traffic between a
 subject and a peer, denies some, and passes the rest on to the next tier; what no tier decides is allowed:
 
     admin policies (allow, deny, pass by priority)  ->  NetworkPolicy  ->  baseline policies  ->  allowed
 
-NetworkPolicy is the only tier today. To add another, write a `Tier` and put it into the sequence that `engine.state`
-builds, before or after NetworkPolicy; nothing else changes: whatever asks goes through the functions of this module.
+NetworkPolicy is the only tier today. To add another, write a file like `network_policies` that compiles the kind's
+objects and describes the kind (`TierKind`), and name its tier in `engine.state`, before or after NetworkPolicy. All who
+ask (verdicts, explanations, kernel programs, the laboratory) go through `Tiers` and need no change.
 
 Source: network-policy-api, "Evaluation order"; for NetworkPolicy alone, the Kubernetes documentation, "The two sorts of
 pod isolation".
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from enum import Enum
-from typing import NamedTuple, Protocol
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
-from ringfence.engine.population import Identity
+from ringfence.engine.policies.matching import End
+from ringfence.engine.policies.profiles import (
+    NO_OWN_PORTS,
+    OwnPorts,
+    PortQuestion,
+    PortRuling,
+    Profile,
+    Stack,
+    own_ports,
+)
+from ringfence.engine.policies.rules import CompiledPolicy, Peers
+from ringfence.engine.policies.rulings import Rulings
+from ringfence.engine.policies.selection import Selections
+from ringfence.engine.policies.tier import MatchedPeer, RuleContext, Tier
+from ringfence.engine.population import Identity, Population
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import ALL_ADDRESSES, Addresses, Family
 from ringfence.sets.bitsets import Bitset
-from ringfence.sets.partitions import E, Partition, changed_within, merged
-from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
+from ringfence.sets.partitions import Partition
+from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
 
 
-class Action(Enum):
-    """What a tier says to one protocol and port."""
+class TiersVersion(NamedTuple):
+    """A moment in the life of all policies, to ask later what has changed since."""
 
-    ALLOW = "allow"
-    DENY = "deny"
-    PASS = "pass"
-
-
-class Ruling(NamedTuple):
-    """What a tier says to all traffic of a pair; it passes what it neither allows nor denies."""
-
-    allow: Traffic
-    deny: Traffic
+    policies: tuple[int, ...]
+    namespaces: int
 
 
-class Tier(Protocol):
-    """One kind of policy. All methods must agree: they give one answer, to one question or to many."""
-
-    def action(
-        self,
-        subject: Identity,
-        direction: Direction,
-        peer: Identity,
-        family: Family,
-        protocol: str,
-        port: int,
-    ) -> Action:
-        """What the tier says about `protocol` and `port`, which is the destination's, between two ends."""
-
-    def peer_rulings(
-        self, subject: Identity, direction: Direction, family: Family, protocol: str, port: int
-    ) -> tuple[Bitset, Bitset]:
-        """The peers with which it allows, and those with which it denies, one protocol and port to `subject`."""
-
-    def rulings(self, subject: Identity, direction: Direction, family: Family) -> Partition[Bitset, Ruling]:
-        """What it says about every identity as a peer; an identity in no cell is passed on."""
-
-    def subject_rulings(
-        self, peer: Identity, direction: Direction, family: Family, protocol: str, port: int
-    ) -> tuple[Bitset, Bitset]:
-        """The subjects for which it allows, and those for which it denies, one protocol and port with `peer`."""
-
-    def address_rulings(self, subject: Identity, direction: Direction) -> Partition[Addresses, Ruling]:
-        """What it says about every address outside the cluster; an address in no cell is passed on."""
+BEFORE_EVERYTHING = TiersVersion((), -1)
+"""Before there was any policy."""
 
 
-Tiers = Sequence[Tier]
+class Tiers:
+    """All policies in force, in the order in which the tiers are asked.
 
+    The methods that answer for many at once (all peers, all subjects, all addresses) agree with `allows`, which answers
+    for one pair and one port.
+    """
 
-def allows(
-    tiers: Tiers,
-    subject: Identity,
-    direction: Direction,
-    peer: Identity,
-    family: Family,
-    protocol: str,
-    port: int,
-) -> bool:
-    """Whether `subject`'s side allows one protocol and port: the first tier that does not pass decides."""
-    for tier in tiers:
-        action = tier.action(subject, direction, peer, family, protocol, port)
-        if action is not Action.PASS:
-            return action is Action.ALLOW
-    return True
+    def __init__(self, population: Population, selections: Selections, tiers: Sequence[Tier[Any]]) -> None:
+        self._population = population
+        self._selections = selections
+        self._tiers = tuple(tiers)
+        self._by_name = {tier.kind.name: tier for tier in tiers}
+        self._rulings = Rulings(population, selections)
 
+    # --- what is allowed --------------------------------------------------------------------------------------------
 
-def allowed_peers(
-    tiers: Tiers, subject: Identity, direction: Direction, family: Family, everyone: Bitset
-) -> Partition[Bitset, Traffic]:
-    """The traffic that `subject`'s side allows, for every identity in `everyone` at once."""
-    return _settled(everyone, [tier.rulings(subject, direction, family) for tier in tiers])
+    def allows(self, subject: Identity, direction: Direction, peer: Identity, question: PortQuestion) -> bool:
+        """Whether `subject`'s side allows one port with `peer`: the first tier that does not pass decides."""
+        bit = peer.bit
+        for tier in self._tiers:
+            profile = tier.profile(subject, direction)
+            if profile is not None:
+                allow, deny = tier.peer_ruling(profile, subject, question)
+                if allow >> bit & 1:
+                    return True
+                if deny >> bit & 1:
+                    return False
+        return True
 
+    def peers_allowed(self, subject: Identity, direction: Direction, question: PortQuestion) -> Bitset:
+        """The identities with which `subject`'s side allows one port: `allows`, for all peers."""
+        profiles = ((tier, tier.profile(subject, direction)) for tier in self._tiers)
+        return self._first_decides(
+            tier.peer_ruling(profile, subject, question) for tier, profile in profiles if profile is not None
+        )
 
-def peers_allowed_port(
-    tiers: Tiers, subject: Identity, direction: Direction, family: Family, protocol: str, port: int, everyone: Bitset
-) -> Bitset:
-    """The identities of `everyone` with which `subject`'s side allows one protocol and port: `allows`, for all."""
-    return _first_decides(everyone, (tier.peer_rulings(subject, direction, family, protocol, port) for tier in tiers))
+    def subjects_allowing(self, peer: Identity, direction: Direction, question: PortQuestion) -> Bitset:
+        """The identities whose own side allows one port with `peer`: `allows`, for all subjects."""
+        return self._first_decides(tier.subject_ruling(peer, direction, question) for tier in self._tiers)
 
+    def _first_decides(self, rulings: Iterable[PortRuling]) -> Bitset:
+        """The identities that the first ruling which does not pass allows; those that all pass are allowed."""
+        allowed, undecided = 0, self._population.everyone
+        for allow, deny in rulings:
+            allowed |= undecided & allow
+            undecided &= ~(allow | deny)
+        return allowed | undecided
 
-def allowing_subjects(
-    tiers: Tiers, peer: Identity, direction: Direction, family: Family, protocol: str, port: int, everyone: Bitset
-) -> Bitset:
-    """The identities of `everyone` whose own side allows one protocol and port with `peer`: `allows`, turned round."""
-    return _first_decides(everyone, (tier.subject_rulings(peer, direction, family, protocol, port) for tier in tiers))
+    def allowed_peers(self, subject: Identity, direction: Direction, family: Family) -> Partition[Bitset, Traffic]:
+        """The traffic that `subject`'s side allows, for every identity as a peer."""
+        stack = self.stack(subject, direction)
+        return self.peers_of(stack, own_ports(stack, subject), family)
 
+    def allowed_addresses(self, subject: Identity, direction: Direction) -> Partition[Addresses, Traffic]:
+        """The traffic that `subject`'s side allows, for every address outside the cluster."""
+        stack = self.stack(subject, direction)
+        return self.addresses_of(stack, own_ports(stack, subject))
 
-def _first_decides(everyone: Bitset, rulings: Iterable[tuple[Bitset, Bitset]]) -> Bitset:
-    """Whom the first that does not pass allows, where each allows some and denies some; who is left is allowed."""
-    allowed, undecided = 0, everyone
-    for allow, deny in rulings:
-        allowed |= undecided & allow
-        undecided &= ~(allow | deny)
-    return allowed | undecided
+    # --- what kernel programs are made of ---------------------------------------------------------------------------
 
+    def stack(self, subject: Identity, direction: Direction) -> Stack:
+        """The profiles that decide about a subject, in order; none if no policy selects it.
 
-def allowed_addresses(tiers: Tiers, subject: Identity, direction: Direction) -> Partition[Addresses, Traffic]:
-    """The traffic that `subject`'s side allows, for every address outside the cluster at once."""
-    return _settled(ALL_ADDRESSES, [tier.address_rulings(subject, direction) for tier in tiers])
+        Pods that the same policies select have the very same profiles. A profile that passes nothing on is the last.
+        """
+        stack: Stack = ()
+        for tier in self._tiers:
+            profile = tier.profile(subject, direction)
+            if profile is not None:
+                stack = (*stack, profile)
+                if profile.is_final:
+                    break
+        return stack
 
+    def peers_of(
+        self, stack: Stack, own: OwnPorts = NO_OWN_PORTS, family: Family = Family.IPV4
+    ) -> Partition[Bitset, Traffic]:
+        """The traffic that a stack allows, for every identity as a peer of a subject with these ports of its own."""
+        if not stack:
+            return [(self._population.everyone, ALL_TRAFFIC)] if self._population.everyone else []
+        return self._rulings.on_peers(stack, own, family)
 
-class _Standing(NamedTuple):
-    """What is decided so far: traffic that is allowed, and traffic that nobody has decided yet."""
+    def addresses_of(self, stack: Stack, own: OwnPorts = NO_OWN_PORTS) -> Partition[Addresses, Traffic]:
+        """The traffic that a stack allows, for every address outside the cluster."""
+        return self._rulings.on_addresses(stack, own) if stack else [(ALL_ADDRESSES, ALL_TRAFFIC)]
 
-    allowed: Traffic
-    undecided: Traffic
+    def peers(self, peers: Peers, family: Family) -> Bitset:
+        """The identities that a rule is about, as peers reached over one family."""
+        return self._rulings.peers(peers, family)
 
+    @property
+    def version(self) -> TiersVersion:
+        """The present moment, for `namespaces_changed_since`."""
+        return TiersVersion(tuple(tier.version for tier in self._tiers), self._selections.namespaces_version)
 
-def _settled(whole: E, answers: Sequence[Partition[E, Ruling]]) -> Partition[E, Traffic]:
-    standing: Partition[E, _Standing] = [(whole, _Standing(NO_TRAFFIC, ALL_TRAFFIC))] if whole else []
-    for rulings in answers:
-        for extent, ruling in rulings:
-            standing = changed_within(standing, extent, _applying(ruling))
-    return merged((extent, one.allowed | one.undecided) for extent, one in standing)
+    def namespaces_changed_since(self, version: TiersVersion) -> frozenset[str] | None:
+        """The namespaces in which other policies may select a pod than at `version`; None if in any."""
+        found: set[str] = set()
+        before = version.policies or (-1,) * len(self._tiers)
+        for tier, tier_version in zip(self._tiers, before, strict=True):
+            if tier.selects_by_namespace_labels and version.namespaces != self._selections.namespaces_version:
+                return None
+            if tier.version != tier_version:
+                found |= tier.namespaces_changed_since(tier_version)
+        return None if "" in found else frozenset(found)
 
+    # --- the policies, and their reasons ----------------------------------------------------------------------------
 
-def _applying(ruling: Ruling) -> Callable[[_Standing], _Standing]:
-    def apply(standing: _Standing) -> _Standing:
-        allowed = standing.allowed | (standing.undecided & ruling.allow)
-        return _Standing(allowed, standing.undecided - ruling.allow - ruling.deny)
+    def policies(self) -> Iterator[CompiledPolicy[Any]]:
+        """All policies in force, by tier, namespace and name."""
+        for tier in self._tiers:
+            yield from tier.all_policies()
 
-    return apply
+    def policies_in(self, namespace: str) -> Iterator[CompiledPolicy[Any]]:
+        """The policies that may select pods of a namespace: its own, and the cluster-scoped ones."""
+        for tier in self._tiers:
+            yield from tier.policies(namespace)
+            yield from tier.policies("")
+
+    def match_peers(
+        self, profile: Profile, context: RuleContext, end: End, families: tuple[Family, ...]
+    ) -> Iterator[MatchedPeer]:
+        """Of each peer that a rule of a profile has: whether it matches an end over some families, and why."""
+        return self._by_name[profile.tier].kind.match_peers(context, end, families)

@@ -82,7 +82,7 @@ def is_usable(address: IPAddress) -> bool:
 
 def blocks_of(state: State) -> list[Block]:
     """The address blocks of all policies in force."""
-    return list(dict.fromkeys(block for policy in state.network_policies.all_policies() for block in policy.blocks()))
+    return list(dict.fromkeys(block for policy in state.tiers.policies() for block in policy.blocks()))
 
 
 def outside_hosts(blocks: Iterable[Block], taken: Iterable[IPAddress], families: Iterable[Family]) -> list[IPAddress]:

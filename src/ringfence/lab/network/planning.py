@@ -127,7 +127,7 @@ def _outside(state: State, members: list[Member], requested_hosts: Iterable[IPAd
 
 def _outside_ports(state: State) -> Iterator[LabPort]:
     """The first port of each range that egress rules with ipBlocks name: these rules are about hosts outside."""
-    for policy in state.network_policies.all_policies():
+    for policy in state.tiers.policies():
         for rule in policy.rules.get(Direction.EGRESS, ()):
             if not rule.peers.block or rule.traffic == ALL_TRAFFIC:
                 continue

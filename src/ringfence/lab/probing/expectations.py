@@ -4,10 +4,11 @@ The engine answers for identities, so one answer serves all pods that no policy 
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 from ringfence.analysis.probe_report import DenyingSide, IsolatingPolicy
 from ringfence.engine.answers import is_exempt
-from ringfence.engine.policies import CompiledPolicy, tiers
+from ringfence.engine.policies import CompiledPolicy, PortQuestion
 from ringfence.engine.population import Identity, Member
 from ringfence.engine.state import State
 from ringfence.lab.network import IPAddress, LabPod, LabPort
@@ -67,25 +68,24 @@ class Expectations:
             return self._traffic_with(subject, direction, peer).contains(port.protocol, port.number)
         key = (subject, direction, peer, family, port)
         if key not in self._between_pods:
-            self._between_pods[key] = tiers.allows(
-                self._state.tiers, subject, direction, peer, family, port.protocol, port.number
-            )
+            question = PortQuestion(family, port.protocol, port.number)
+            self._between_pods[key] = self._state.tiers.allows(subject, direction, peer, question)
         return self._between_pods[key]
 
     def _traffic_with(self, subject: Identity, direction: Direction, address: IPAddress) -> Traffic:
         if (subject, direction) not in self._with_addresses:
-            self._with_addresses[subject, direction] = tiers.allowed_addresses(self._state.tiers, subject, direction)
+            self._with_addresses[subject, direction] = self._state.tiers.allowed_addresses(subject, direction)
         family, number = Family(address.version), int(address)
         cells = self._with_addresses[subject, direction]
         return next(traffic for addresses, traffic in cells if addresses.contains(family, number))
 
     def _denying_side(self, subject: Identity, direction: Direction) -> DenyingSide:
         if (subject, direction) not in self._denying_sides:
-            profile = self._state.network_policies.profile(subject, direction)
-            policies = sorted(profile.policies, key=lambda policy: policy.name) if profile else []
+            stack = self._state.tiers.stack(subject, direction)
+            policies = (policy for profile in stack for policy in profile.policies)
             self._denying_sides[subject, direction] = DenyingSide(direction.field, tuple(map(_isolating, policies)))
         return self._denying_sides[subject, direction]
 
 
-def _isolating(policy: CompiledPolicy) -> IsolatingPolicy:
-    return IsolatingPolicy(f"{policy.namespace}/{policy.name}", str(policy.origin.at()) if policy.origin else "")
+def _isolating(policy: CompiledPolicy[Any]) -> IsolatingPolicy:
+    return IsolatingPolicy(str(policy), str(policy.origin.at()) if policy.origin else "")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from tests import strategies
 from tests.engine.members import member_in, state_of
-from tests.engine.policies.test_rules import compiled
+from tests.engine.policies.test_network_policies import compiled
 from tests.semantics.objects import (
     NAME_LABEL,
     Object,
@@ -24,8 +24,7 @@ from tests.semantics.objects import (
     term,
 )
 
-from ringfence.engine.answers.matching import Match, end_text, match_peer, mismatch
-from ringfence.engine.answers.verdicts import End
+from ringfence.engine.policies.matching import End, PeerMatch, end_text, match_peer, mismatch
 from ringfence.engine.state import State
 from ringfence.model.selector_text import parse_selector
 from ringfence.sets.addresses import FAMILIES, Addresses, Family, parse_address
@@ -60,7 +59,7 @@ def end_of(state: State, name: str) -> End:
     return member_in(state, name) if not name[0].isdigit() else Addresses.of(ip_network(name))
 
 
-def matched(state: State, written: Object, end: End, families: tuple[Family, ...] = FAMILIES) -> Match:
+def matched(state: State, written: Object, end: End, families: tuple[Family, ...] = FAMILIES) -> PeerMatch:
     """The match of a peer as a policy in namespace prod has it."""
     (peer,) = compiled(policy("prod/p", ingress=[admits(written)])).policy.spec.ingress[0].peers
     return match_peer(peer, "prod", end, families, state.namespaces)
@@ -354,8 +353,7 @@ def test_labels_that_match_have_nothing_to_say() -> None:
 def test_one_peer_and_one_pod_agree_with_the_index_over_all(objects: list[Object]) -> None:
     state = state_of(objects)
     bits = {member: state.identity(member).bit for member in state.members()}
-    tier = state.network_policies
-    for one in tier.all_policies():
+    for one in state.tiers.policies():
         for direction, rules in one.rules.items():
             written = one.policy.spec.ingress if direction.field == "ingress" else one.policy.spec.egress
             for rule, member, family in product(rules, bits, FAMILIES):
@@ -364,7 +362,7 @@ def test_one_peer_and_one_pod_agree_with_the_index_over_all(objects: list[Object
                         match_peer(peer, one.namespace, member, (family,), state.namespaces).matches
                         for peer in written[rule.index].peers
                     )
-                    selected = tier.peers(rule.peers, family) >> bits[member] & 1
+                    selected = state.tiers.peers(rule.peers, family) >> bits[member] & 1
                     assert (rule.peers.everyone or matches) is bool(selected)
 
 

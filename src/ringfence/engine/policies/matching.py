@@ -4,19 +4,21 @@ The functions here answer for a single peer and a single end what `selection` an
 property test holds the two together.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from ringfence.engine.answers.verdicts import End
 from ringfence.engine.population import NAME_LABEL, Member, Namespaces
 from ringfence.model.cidrs import parse_cidr
 from ringfence.model.objects import IPBlock, LabelSelector, NetworkPolicyPeer
 from ringfence.model.selectors import Operator, Selector, Term, compile_selector
 from ringfence.sets.addresses import Addresses, Family, address_text
 
+End = Member | Addresses
+"""A pod, or addresses outside the cluster; what is said of several addresses holds for each of them."""
 
-class Match(msgspec.Struct, frozen=True):
+
+class PeerMatch(msgspec.Struct, frozen=True):
     """Whether something matches, why (not), and the field inside it that decides.
 
     `assumption` names the fact that is missing where the answer is only what ringfence takes to be so. `partial` says
@@ -39,7 +41,7 @@ def end_text(end: End) -> str:
 
 def match_peer(
     peer: NetworkPolicyPeer, namespace: str, end: End, families: tuple[Family, ...], namespaces: Namespaces
-) -> Match:
+) -> PeerMatch:
     """Whether a peer of a policy in `namespace` selects `end`, a pod that is reached over all of `families`.
 
     Of several addresses it is enough that a block contains some.
@@ -47,10 +49,20 @@ def match_peer(
     if peer.ip_block:
         return _match_block(peer.ip_block, end, families)
     if isinstance(end, Addresses):
-        return Match(False, "selectors select pods only, never addresses outside the cluster")
+        return PeerMatch(False, "selectors select pods only, never addresses outside the cluster")
     if end.host_network:
         return _match_host_network(peer, namespace, end, namespaces)
     return _match_selectors(peer, namespace, end, namespaces)
+
+
+def over_families(matches: Mapping[Family, PeerMatch]) -> PeerMatch:
+    """One match for all families; where they differ, what holds for the families that match."""
+    matching = [family for family, match in matches.items() if match.matches]
+    first, *rest = matches.values()
+    if not rest or len(matching) in (0, len(matches)):
+        return first
+    match = matches[matching[0]]
+    return msgspec.structs.replace(match, reason=f"over {matching[0]} only: {match.reason}", partial=True)
 
 
 def mismatch(selector: Selector, labels: dict[str, str], owner: str) -> str:
@@ -58,18 +70,18 @@ def mismatch(selector: Selector, labels: dict[str, str], owner: str) -> str:
     return " and ".join(_term_mismatch(term, labels, owner) for term in selector.mismatches(labels))
 
 
-def _match_selectors(peer: NetworkPolicyPeer, namespace: str, member: Member, namespaces: Namespaces) -> Match:
+def _match_selectors(peer: NetworkPolicyPeer, namespace: str, member: Member, namespaces: Namespaces) -> PeerMatch:
     labels = namespaces.labels(member.namespace)
     pods = compile_selector(peer.pod_selector) if peer.pod_selector else None
     spaces = compile_selector(peer.namespace_selector) if peer.namespace_selector else None
     if spaces is None and member.namespace != namespace:
         reason = f"a podSelector alone selects pods of the policy's own namespace {namespace}; {member} is elsewhere"
-        return Match(False, reason, "podSelector")
+        return PeerMatch(False, reason, "podSelector")
     pods_wrong = mismatch(pods, member.labels, str(member)) if pods else ""
     spaces_wrong = mismatch(spaces, labels, f"namespace {member.namespace}") if spaces else ""
     assumption = "" if pods_wrong or spaces is None else _namespace_assumption(spaces, member.namespace, namespaces)
     if not pods_wrong and not spaces_wrong:
-        return Match(True, f"selects {member}", assumption=assumption)
+        return PeerMatch(True, f"selects {member}", assumption=assumption)
     parts = []
     if spaces and spaces_wrong:
         parts.append(f"namespaceSelector wants {spaces_wrong}{_name_hint(spaces, member.namespace)}")
@@ -81,7 +93,7 @@ def _match_selectors(peer: NetworkPolicyPeer, namespace: str, member: Member, na
         reason += f"; {good} matches, but both selectors of one peer must"
     field = _selector_field("namespaceSelector", peer.namespace_selector, spaces, labels) if spaces_wrong else ""
     field = field or _selector_field("podSelector", peer.pod_selector, pods, member.labels)
-    return Match(False, reason, field, assumption)
+    return PeerMatch(False, reason, field, assumption)
 
 
 def _namespace_assumption(selector: Selector, namespace: str, namespaces: Namespaces) -> str:
@@ -96,16 +108,16 @@ def _namespace_assumption(selector: Selector, namespace: str, namespaces: Namesp
     )
 
 
-def _match_host_network(peer: NetworkPolicyPeer, namespace: str, member: Member, namespaces: Namespaces) -> Match:
+def _match_host_network(peer: NetworkPolicyPeer, namespace: str, member: Member, namespaces: Namespaces) -> PeerMatch:
     reason = (
         f"{member} uses its node's network: selectors do not select it, only an ipBlock with its node's address can"
     )
     as_a_pod = _match_selectors(peer, namespace, member, namespaces)
     assumption = f"{member} uses its node's network: network plugins may, but most do not, match it by its labels"
-    return Match(False, reason, assumption=assumption if as_a_pod.matches else "")
+    return PeerMatch(False, reason, assumption=assumption if as_a_pod.matches else "")
 
 
-def _match_block(block: IPBlock, end: End, families: tuple[Family, ...]) -> Match:
+def _match_block(block: IPBlock, end: End, families: tuple[Family, ...]) -> PeerMatch:
     network = parse_cidr(block.cidr)
     written = f"ipBlock {block.cidr}" + (f" except {', '.join(block.excepts)}" if block.excepts else "")
     meant = Addresses.of(network) - Addresses.of(*map(parse_cidr, block.excepts))
@@ -119,26 +131,26 @@ def _match_block(block: IPBlock, end: End, families: tuple[Family, ...]) -> Matc
         if family in families and not meant.contains(family, number)
     ]
     if outside:
-        return Match(False, f"{written} does not contain {end}'s address {' and '.join(outside)}", "ipBlock")
-    return Match(True, f"{written} contains {end}'s address", "ipBlock")
+        return PeerMatch(False, f"{written} does not contain {end}'s address {' and '.join(outside)}", "ipBlock")
+    return PeerMatch(True, f"{written} contains {end}'s address", "ipBlock")
 
 
-def _match_addresses(written: str, meant: Addresses, end: Addresses) -> Match:
+def _match_addresses(written: str, meant: Addresses, end: Addresses) -> PeerMatch:
     inside = end & meant
     if not inside:
-        return Match(False, f"{written} does not contain {end_text(end)}", "ipBlock")
+        return PeerMatch(False, f"{written} does not contain {end_text(end)}", "ipBlock")
     partial = bool(end - inside)
     part = f"only {end_text(inside)} of " if partial else ""
-    return Match(True, f"{written} contains {part}{end_text(end)}", "ipBlock", partial=partial)
+    return PeerMatch(True, f"{written} contains {part}{end_text(end)}", "ipBlock", partial=partial)
 
 
-def _match_unknown_address(written: str, covers_family: bool, member: Member) -> Match:
+def _match_unknown_address(written: str, covers_family: bool, member: Member) -> PeerMatch:
     unknown = f"the address of {member} is not known"
     if covers_family:
         reason = f"{written} covers a whole address family"
-        return Match(True, reason, "ipBlock", f"{unknown}: it is taken to lie in {written}")
+        return PeerMatch(True, reason, "ipBlock", f"{unknown}: it is taken to lie in {written}")
     reason = f"{unknown}, so {written} is taken not to contain it"
-    return Match(False, reason, "ipBlock", f"{unknown}: it is taken not to lie in {written}")
+    return PeerMatch(False, reason, "ipBlock", f"{unknown}: it is taken not to lie in {written}")
 
 
 def _term_mismatch(term: Term, labels: dict[str, str], owner: str) -> str:

@@ -3,7 +3,8 @@
 import pytest
 from tests.semantics.objects import Object, admits, block, labelled, namespaces, pods, policy, port, sends, term
 
-from ringfence.engine.policies.rules import CompiledPolicy, CompiledRule, compile_policy
+from ringfence.engine.policies.network_policies import compile_policy
+from ringfence.engine.policies.rules import CompiledPolicy, CompiledRule
 from ringfence.engine.policies.selection import PodSelection
 from ringfence.engine.population.facts import HasLabel, LabelIn
 from ringfence.model.decoding import decode
@@ -17,7 +18,7 @@ from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
 TCP, UDP = Traffic.of("TCP"), Traffic.of("UDP")
 
 
-def compiled(written: Object, origin: Origin | None = None) -> CompiledPolicy:
+def compiled(written: Object, origin: Origin | None = None) -> CompiledPolicy[NetworkPolicy]:
     decoded = decode(written)
     assert isinstance(decoded, NetworkPolicy)
     return compile_policy(defaulted(decoded), origin)

@@ -1,0 +1,49 @@
+"""Assumptions: the facts missing in the input, or left open by upstream, without which an answer could be another."""
+
+from collections.abc import Iterator
+from functools import reduce
+from operator import or_
+
+from ringfence.engine.answers.reasons import RuleReason, SideReason
+from ringfence.engine.answers.sides import Side
+from ringfence.engine.policies import Action, PodSelection
+from ringfence.engine.population import Member, Namespaces
+from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC
+
+
+def assumptions(side: Side, reason: SideReason) -> Iterator[str]:
+    """What the answer of one side depends on."""
+    if side.subject.host_network:
+        yield from _host_network_assumptions(side)
+        return
+    rules = [rule for policy in reason.policies for rule in policy.rules]
+    allowing_only = all(rule.action is Action.ALLOW for rule in rules)
+    # Where all rules allow, a rule that surely does makes all others pointless. Among rules of several actions, what
+    # comes first matters, so each rule that may be about the question counts.
+    surely = reduce(or_, (rule.traffic for rule in rules if _surely_selects(rule)), NO_TRAFFIC)
+    unsure = (side.asked or ALL_TRAFFIC) - (surely if allowing_only else NO_TRAFFIC)
+    for rule in rules:
+        if rule.traffic & unsure:
+            for peer in rule.peers:
+                if peer.assumption and (side.asked is None or not allowing_only or peer.matches is reason.allowed):
+                    yield peer.assumption
+
+
+def _surely_selects(rule: RuleReason) -> bool:
+    return not rule.peers or any(peer.matches and not peer.partial and not peer.assumption for peer in rule.peers)
+
+
+def _host_network_assumptions(side: Side) -> Iterator[str]:
+    """The policies that would select the subject if it had a network of its own: plugins may apply them."""
+    subject = side.subject
+    for policy in side.state.tiers.policies_in(subject.namespace):
+        if side.direction in policy.rules and _matches(policy.subject, subject, side.state.namespaces):
+            yield f"{subject} uses its node's network: {policy} is taken not to apply to it"
+
+
+def _matches(selection: PodSelection, member: Member, namespaces: Namespaces) -> bool:
+    """Whether a selection matches a pod's labels and namespace, whatever network the pod uses."""
+    if selection.namespace is not None and selection.namespace != member.namespace:
+        return False
+    in_reach = selection.namespaces is None or selection.namespaces.matches(namespaces.labels(member.namespace))
+    return in_reach and selection.pods.matches(member.labels)

@@ -1,0 +1,78 @@
+"""Hints: what the author of a rule that does not match may have taken for something else.
+
+The two mistakes that are made most often with Services: to name the Service's port where the pods listen on another,
+and to name the Service's address, which is replaced by a pod's before policies are evaluated.
+"""
+
+from collections.abc import Iterator
+
+from ringfence.engine.answers.sides import Side, named_ports
+from ringfence.engine.population import Member
+from ringfence.model.kinds import namespace_of
+from ringfence.model.objects import Service, ServicePort
+from ringfence.model.policies import Direction
+from ringfence.sets.addresses import Addresses, parse_address
+from ringfence.sets.traffic import Traffic
+
+
+def hints(side: Side, named: Addresses, traffic: Traffic, *, selects: bool, carries: bool) -> Iterator[str]:
+    """Hints about a rule that names these addresses and this traffic; `selects` and `carries` as in `RuleReason`."""
+    if selects and not carries:
+        yield from _service_port_hints(side, traffic)
+    if side.direction is Direction.EGRESS and not selects:
+        yield from _cluster_address_hints(side, named)
+
+
+def _cluster_address_hints(side: Side, named: Addresses) -> Iterator[str]:
+    """Whether the rule names the address of a Service where it had to select the pods behind it."""
+    destination = side.destination
+    if not isinstance(destination, Member):
+        return
+    for service in side.state.services.values():
+        if _selects(service, destination):
+            for text in service.spec.virtual_addresses():
+                if _contains(named, text):
+                    yield (
+                        f"{text} is the address of Service {namespace_of(service)}/{service.metadata.name}, which a "
+                        "pod's address replaces before policies are looked at: a rule must select the pods"
+                    )
+
+
+def _contains(addresses: Addresses, text: str) -> bool:
+    try:
+        return addresses.contains(*parse_address(text))
+    except ValueError:  # not an address: the API server refuses such a Service, but manifests may have it
+        return False
+
+
+def _service_port_hints(side: Side, traffic: Traffic) -> Iterator[str]:
+    """Whether the rule names the port of a Service where it had to name the port of the pods behind it."""
+    destination, asked = side.destination, side.asked
+    if not isinstance(destination, Member) or asked is None:
+        return
+    for service in side.state.services.values():
+        if service.spec.cluster_ip == "None":
+            continue  # a headless Service translates no ports
+        if _selects(service, destination):
+            for port in service.spec.ports or ():
+                if traffic.contains(port.protocol, port.port) and _leads_to(port, destination, asked):
+                    name = f"{namespace_of(service)}/{service.metadata.name}"
+                    yield (
+                        f"{port.port} is the port of Service {name}, which leads to port {port.target_port} of its "
+                        "pods: a rule must name the pods' port"
+                    )
+
+
+def _leads_to(port: ServicePort, destination: Member, asked: Traffic) -> bool:
+    """Whether a Service translates its port into another one, which is the one that was asked for."""
+    target = port.target_port
+    numbers = (
+        [own.port for own in named_ports(destination) if own.name == target] if isinstance(target, str) else [target]
+    )
+    return any(number and number != port.port and asked.contains(port.protocol, number) for number in numbers)
+
+
+def _selects(service: Service, member: Member) -> bool:
+    selector = service.spec.selector or {}
+    in_reach = bool(selector) and namespace_of(service) == member.namespace
+    return in_reach and selector.items() <= member.labels.items()

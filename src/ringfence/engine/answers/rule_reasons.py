@@ -1,0 +1,83 @@
+"""Why one rule of a policy matches what was asked about, or does not."""
+
+from collections.abc import Iterator
+from functools import reduce
+from operator import or_
+
+from ringfence.engine.answers.hints import hints
+from ringfence.engine.answers.reasons import PeerReason, PolicyReason, RuleReason, passes
+from ringfence.engine.answers.sides import Side, named_ports
+from ringfence.engine.policies import CompiledRule, End, Profile, RuleContext, end_text
+from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
+
+
+def explain_profile(side: Side, profile: Profile) -> Iterator[PolicyReason]:
+    """Each policy of a profile, in order, with the reasons of its rules."""
+    for policy in profile.policies:
+        place = policy.origin.at() if policy.origin else None
+        contexts = (
+            RuleContext(policy, side.direction, rule, side.state.namespaces) for rule in policy.rules[side.direction]
+        )
+        yield PolicyReason(
+            policy, place, profile.tier, tuple(_explain_rule(side, profile, context) for context in contexts)
+        )
+
+
+def _explain_rule(side: Side, profile: Profile, context: RuleContext) -> RuleReason:
+    rule, origin = context.rule, context.policy.origin
+    peers = tuple(_explain_peers(side, profile, context))
+    traffic = rule.traffic | _named_traffic(rule, side.destination)
+    selects = rule.peers.everyone or any(one.matches for one in peers)
+    carries = passes(traffic, side.asked)
+    reason = _why_matching(side, rule, peers, traffic)
+    if not selects or not carries:
+        reason = _why_not_matching(side, rule, traffic, selects=selects, carries=carries)
+    return RuleReason(
+        rule.index,
+        rule.action,
+        reason,
+        origin.at(f"spec.{side.direction.field}[{rule.index}]") if origin else None,
+        peers,
+        selects,
+        carries,
+        traffic,
+        tuple(hints(side, rule.peers.addresses, traffic, selects=selects, carries=carries)),
+    )
+
+
+def _explain_peers(side: Side, profile: Profile, context: RuleContext) -> Iterator[PeerReason]:
+    origin = context.policy.origin
+    matched = side.state.tiers.match_peers(profile, context, side.peer, side.families)
+    for index, (path, match) in enumerate((one.path, one.match) for one in matched):
+        place = origin.at(path) if origin else None
+        yield PeerReason(index, match.matches, match.reason, place, match.assumption, match.partial)
+
+
+def _named_traffic(rule: CompiledRule, destination: End) -> Traffic:
+    """What the rule's port names stand for on the destination."""
+    named = (port for port in named_ports(destination) if (port.name, port.protocol) in rule.port_names)
+    return reduce(or_, (Traffic.of(port.protocol, ((port.port, port.port),)) for port in named), NO_TRAFFIC)
+
+
+def _why_matching(side: Side, rule: CompiledRule, peers: tuple[PeerReason, ...], traffic: Traffic) -> str:
+    who = f"{side.direction.peers_field}[{next((one.index for one in peers if one.matches), 0)}]"
+    selected = "it has no peers, so it is for everyone" if rule.peers.everyone else f"{who} matches"
+    ports = "on all ports" if traffic == ALL_TRAFFIC else f"on {traffic}"
+    return f"{selected}, {ports}"
+
+
+def _why_not_matching(side: Side, rule: CompiledRule, traffic: Traffic, *, selects: bool, carries: bool) -> str:
+    reasons = []
+    if not selects:
+        reasons.append(f"no peer selects {end_text(side.peer)}")
+    if not carries:
+        ports = "its ports mean nothing here" if side.asked is None else f"{side.asked} is not among its ports"
+        reasons.append(ports + (f" ({traffic})" if traffic else "") + _unresolved(rule, side.destination))
+    return ", and ".join(reasons)
+
+
+def _unresolved(rule: CompiledRule, destination: End) -> str:
+    """The rule's port names that name nothing on the destination."""
+    known = {(port.name, port.protocol) for port in named_ports(destination)}
+    names = " and ".join(f"{name}/{protocol}" for name, protocol in rule.port_names if (name, protocol) not in known)
+    return f": it names {names}, and the destination has no port called so" if names else ""

@@ -1,0 +1,50 @@
+"""One side of a question: the pod whose policies count, and everything that an explanation needs to know about it."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from ringfence.engine.answers.verdicts import relevant_families
+from ringfence.engine.policies import End
+from ringfence.engine.population import Identity, Member, NamedPort
+from ringfence.engine.state import State
+from ringfence.model.policies import Direction
+from ringfence.sets.addresses import FAMILIES, Family
+from ringfence.sets.traffic import Traffic
+
+
+class Side(msgspec.Struct, frozen=True):
+    """The policies of `subject` in one direction are asked about traffic with `peer`; None asks what passes at all."""
+
+    state: State
+    subject: Member
+    direction: Direction
+    peer: End
+    asked: Traffic | None
+
+    @property
+    def identity(self) -> Identity:
+        """The subject's identity."""
+        return self.state.identity(self.subject)
+
+    @property
+    def destination(self) -> End:
+        """The end that is connected to: the subject for ingress, the peer for egress."""
+        return self.subject if self.direction is Direction.INGRESS else self.peer
+
+    @property
+    def families(self) -> tuple[Family, ...]:
+        """The address families that make a difference; both, where the two ends do not decide it."""
+        if isinstance(self.peer, Member):
+            return relevant_families(self.state, self.subject, self.peer) or FAMILIES
+        return FAMILIES
+
+    @property
+    def can_meet(self) -> bool:
+        """Whether the two ends have an address family in common."""
+        return not isinstance(self.peer, Member) or bool(relevant_families(self.state, self.subject, self.peer))
+
+
+def named_ports(destination: End) -> Iterable[NamedPort]:
+    """The ports that have a name at a destination; none, if it is not a pod with a network of its own."""
+    return destination.named_ports if isinstance(destination, Member) and not destination.host_network else ()

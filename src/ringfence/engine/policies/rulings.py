@@ -1,0 +1,202 @@
+"""What a stack of profiles decides: for one port, for all peers, for all addresses outside the cluster.
+
+All three apply the same order: within a profile the first rule that matches decides; a rule that passes skips the rest
+of its profile; what no rule of a profile matches gets the profile's action `otherwise`; what no profile decides is
+allowed.
+
+Source: network-policy-api, "Evaluation order"; for NetworkPolicy alone, the Kubernetes documentation, "The two sorts of
+pod isolation".
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import reduce
+from operator import or_
+from typing import NamedTuple
+
+from ringfence.engine.policies.profiles import OwnPorts, PortQuestion, PortRuling, Profile, Stack
+from ringfence.engine.policies.rules import Action, CompiledRule, Peers
+from ringfence.engine.policies.selection import Selections
+from ringfence.engine.population import Identity, NamedPort, Population
+from ringfence.model.policies import Direction
+from ringfence.sets.addresses import ALL_ADDRESSES, Addresses, Family
+from ringfence.sets.bitsets import Bitset
+from ringfence.sets.partitions import E, Partition, changed_within, merged
+from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
+
+
+class Rulings:
+    """Evaluates profiles over the pods of a population."""
+
+    def __init__(self, population: Population, selections: Selections) -> None:
+        self._population = population
+        self._selections = selections
+
+    def peers(self, peers: Peers, family: Family) -> Bitset:
+        """The identities that a rule is about, as peers reached over one family."""
+        if peers.everyone:
+            return self._population.everyone
+        bits = self._selections.union(peers.selections)
+        return bits | self._selections.in_block(peers.block, family) if peers.block else bits
+
+    # --- one port ---------------------------------------------------------------------------------------------------
+
+    def on_port(self, profile: Profile, subject: Identity, question: PortQuestion) -> PortRuling:
+        """What a profile says to every peer of `subject` about one port; remembered while nothing changes."""
+        remembered = profile.rulings(self._selections.version)
+        known, key = _own_names(profile, subject, question), question
+        ruling = remembered.get((key, known) if known else key)
+        if ruling is None:
+            ruling = self._find_on_port(profile, known, question)
+            remembered[(key, known) if known else key] = ruling
+        return ruling
+
+    def _find_on_port(self, profile: Profile, own_names: tuple[str, ...], question: PortQuestion) -> PortRuling:
+        everyone = self._population.everyone
+        allow: Bitset = 0
+        deny: Bitset = 0
+        undecided = everyone
+        for action, rules in profile.steps:
+            matched = undecided & self._matching_port(profile.direction, rules, own_names, question)
+            undecided &= ~matched
+            if action is Action.ALLOW:
+                allow |= matched
+            elif action is Action.DENY:
+                deny |= matched
+        if profile.otherwise is Action.DENY:
+            deny |= undecided
+        return PortRuling(allow, deny)
+
+    def _matching_port(
+        self, direction: Direction, rules: Iterable[CompiledRule], own_names: tuple[str, ...], question: PortQuestion
+    ) -> Bitset:
+        """The peers about which some of the rules say something on a port."""
+        family, protocol, port = question
+        matched: Bitset = 0
+        for rule in rules:
+            if rule.traffic.contains(protocol, port):
+                matched |= self.peers(rule.peers, family)
+            elif rule.port_names:
+                names = rule.names_of(protocol)
+                if direction is Direction.EGRESS:
+                    named = (self._population.holding(NamedPort(name, protocol, port)) for name in names)
+                    matched |= self.peers(rule.peers, family) & reduce(or_, named, 0)
+                elif not set(own_names).isdisjoint(names):
+                    matched |= self.peers(rule.peers, family)
+        return matched
+
+    # --- all peers --------------------------------------------------------------------------------------------------
+
+    def on_peers(self, stack: Stack, own: OwnPorts, family: Family) -> Partition[Bitset, Traffic]:
+        """The traffic that a stack allows with every identity, for subjects that have these ports of their own."""
+
+        def matched(rule: CompiledRule) -> Iterator[tuple[Bitset, Traffic]]:
+            peers = self.peers(rule.peers, family)
+            yield peers, rule.traffic | _resolved(rule, own)
+            if rule.port_names and stack[0].direction is Direction.EGRESS:
+                yield from self._named_at(rule, peers)
+
+        return _settled(self._population.everyone, stack, matched)
+
+    def _named_at(self, rule: CompiledRule, destinations: Bitset) -> Iterator[tuple[Bitset, Traffic]]:
+        """The traffic that a rule's port names stand for, at each of the destinations that have such ports."""
+        for name in rule.port_names:
+            for port in self._population.ports_named(name):
+                if named := destinations & self._population.holding(port):
+                    yield named, Traffic.of(port.protocol, ((port.port, port.port),))
+
+    # --- all addresses ----------------------------------------------------------------------------------------------
+
+    def on_addresses(self, stack: Stack, own: OwnPorts) -> Partition[Addresses, Traffic]:
+        """The traffic that a stack allows with every address outside the cluster.
+
+        A port name is looked up on the destination, so outside the cluster it never means anything.
+        """
+
+        def matched(rule: CompiledRule) -> Iterator[tuple[Addresses, Traffic]]:
+            extent = ALL_ADDRESSES if rule.peers.everyone else rule.peers.addresses
+            if extent:
+                yield extent, rule.traffic | _resolved(rule, own)
+
+        return _settled(ALL_ADDRESSES, stack, matched)
+
+
+def _own_names(profile: Profile, subject: Identity, question: PortQuestion) -> tuple[str, ...]:
+    """The names in a profile's ingress rules by which the subject itself calls the port in question."""
+    if not profile.port_names or profile.direction is Direction.EGRESS:
+        return ()
+    _, protocol, port = question
+    names = profile.port_names.get(protocol, ())
+    return tuple(name for name in names if port in subject.ports_named(name, protocol))
+
+
+def _resolved(rule: CompiledRule, own: OwnPorts) -> Traffic:
+    """The traffic that a rule's port names stand for at a subject with these ports of its own."""
+    traffic = NO_TRAFFIC
+    if rule.port_names and own:
+        for name, protocol, port in own:
+            if (name, protocol) in rule.port_names:
+                traffic |= Traffic.of(protocol, ((port, port),))
+    return traffic
+
+
+class _Standing(NamedTuple):
+    """What is decided so far: what is allowed, what is undecided, and what this profile passes to the next."""
+
+    allowed: Traffic
+    undecided: Traffic
+    passed: Traffic
+
+
+_Matched = Callable[[CompiledRule], Iterable[tuple[E, Traffic]]]
+"""What a rule is about: extents (peers or addresses), each with the traffic meant there."""
+
+
+def _settled(whole: E, stack: Stack, matched: _Matched[E]) -> Partition[E, Traffic]:
+    """The traffic that a stack allows, for everything in `whole`."""
+    if not whole:
+        return []
+    if len(stack) == 1 and stack[0].otherwise is Action.DENY and stack[0].allows_only:
+        return merged(_union(whole, stack[0].rules, matched))  # NetworkPolicy alone, as in most clusters
+    standing: Partition[E, _Standing] = [(whole, _Standing(NO_TRAFFIC, ALL_TRAFFIC, NO_TRAFFIC))]
+    for profile in stack:
+        for action, rules in profile.steps:
+            for extent, traffic in _union(whole, rules, matched):
+                if traffic:
+                    standing = changed_within(standing, extent, _applying(action, traffic))
+        standing = merged((extent, _concluded(one, profile.otherwise)) for extent, one in standing)
+    return merged((extent, one.allowed | one.undecided) for extent, one in standing)
+
+
+def _union(whole: E, rules: Iterable[CompiledRule], matched: _Matched[E]) -> Partition[E, Traffic]:
+    """The traffic that any of the rules matches."""
+    cells: Partition[E, Traffic] = [(whole, NO_TRAFFIC)]
+    for rule in rules:
+        for extent, traffic in matched(rule):
+            if traffic:
+                cells = changed_within(cells, extent, traffic.__or__)
+    return cells
+
+
+def _applying(action: Action, traffic: Traffic) -> Callable[[_Standing], _Standing]:
+    def apply(standing: _Standing) -> _Standing:
+        allowed, undecided, passed = standing
+        meant = undecided & traffic
+        if action is Action.ALLOW:
+            allowed |= meant
+        elif action is Action.PASS:
+            passed |= meant
+        return _Standing(allowed, undecided - traffic, passed)
+
+    return apply
+
+
+def _concluded(standing: _Standing, otherwise: Action) -> _Standing:
+    """What stands when a profile has said all it has to say."""
+    allowed, undecided, passed = standing
+    match otherwise:
+        case Action.ALLOW:
+            return _Standing(allowed | undecided, passed, NO_TRAFFIC)
+        case Action.DENY:
+            return _Standing(allowed, passed, NO_TRAFFIC)
+        case Action.PASS:
+            return _Standing(allowed, undecided | passed, NO_TRAFFIC)
