@@ -1,4 +1,4 @@
-"""Work done in a sandbox: a child process enters it, does the work, and hands back what came of it.
+"""Work done in a sandbox: a child process enters it, does the work, and returns the result.
 
 A process cannot leave a sandbox again, so tests never enter one themselves.
 """
@@ -10,16 +10,18 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, BinaryIO, Concatenate, Generic, ParamSpec, TypeVar, cast
 
 import msgspec
 import pytest
 
 import ringfence
 from ringfence.errors import LaboratoryError
-from ringfence.lab.session import sandbox
+from ringfence.lab.session.sandbox import enter_sandbox
 
+S = TypeVar("S")
 T = TypeVar("T")
+P = ParamSpec("P")
 
 NOBODY = 65534
 FORBIDDEN = ("no network namespaces", "the kernel setting")
@@ -49,28 +51,101 @@ def in_sandbox(work: Callable[[], T], *, rootless: bool = False) -> T:
     child = os.fork()
     if child == 0:
         os.close(reader)
-        try:
-            if rootless:
-                become_nobody()
-            sandbox.enter_sandbox()
-            result: tuple[str, Any] = ("done", work())
-        except LaboratoryError as error:
-            result = ("refused", str(error))
-        except BaseException:
-            result = ("failed", traceback.format_exc())
         with os.fdopen(writer, "wb") as stream:
-            pickle.dump(result, stream)
+            pickle.dump(_outcome(lambda: _enter_and(work, rootless=rootless)), stream)
         os._exit(0)
     os.close(writer)
     with os.fdopen(reader, "rb") as stream:
         content = stream.read()
     os.waitpid(child, 0)
-    what, value = pickle.loads(content) if content else ("failed", "the child died")
-    if what == "refused" and value.startswith(FORBIDDEN):
+    return cast(T, _result(pickle.loads(content) if content else ("failed", "the child died")))
+
+
+class SharedSandbox(Generic[S]):
+    """A sandbox in which several tests work, one after the other, with something that takes long to build.
+
+    A test that fails leaves it in an unknown state: it is then built anew for the next one.
+    """
+
+    def __init__(self, build: Callable[[], S]) -> None:
+        self._build = build
+        self._child = 0
+
+    def do(self, work: Callable[Concatenate[S, P], T], *arguments: P.args, **named: P.kwargs) -> T:
+        """What `work`, a function of a module, returns for what was built and these arguments."""
+        if not self._child:
+            self._start()
+        pickle.dump((work, arguments, named), self._requests)
+        self._requests.flush()
+        try:
+            outcome = pickle.load(self._replies)
+        except EOFError:
+            outcome = ("failed", "the child died")
+        if outcome[0] != "done":
+            self.close()
+        return cast(T, _result(outcome))
+
+    def close(self) -> None:
+        """End the sandbox."""
+        if self._child:
+            self._requests.close()
+            self._replies.close()
+            os.waitpid(self._child, 0)
+            self._child = 0
+
+    def _start(self) -> None:
+        request_reader, request_writer = os.pipe()
+        reply_reader, reply_writer = os.pipe()
+        self._child = os.fork()
+        if self._child == 0:
+            os.close(request_writer)
+            os.close(reply_reader)
+            self._serve(os.fdopen(request_reader, "rb"), os.fdopen(reply_writer, "wb"))
+            os._exit(0)
+        os.close(request_reader)
+        os.close(reply_writer)
+        self._requests, self._replies = os.fdopen(request_writer, "wb"), os.fdopen(reply_reader, "rb")
+
+    def _serve(self, requests: BinaryIO, replies: BinaryIO) -> None:
+        built: list[S] = []
+
+        def answer() -> object:
+            if not built:
+                built.append(_enter_and(self._build, rootless=False))
+            return work(built[0], *arguments, **named)
+
+        while True:
+            try:
+                work, arguments, named = pickle.load(requests)
+            except EOFError:
+                return
+            pickle.dump(_outcome(answer), replies)
+            replies.flush()
+
+
+def _enter_and(work: Callable[[], T], *, rootless: bool) -> T:
+    if rootless:
+        become_nobody()
+    enter_sandbox()
+    return work()
+
+
+def _outcome(work: Callable[[], object]) -> tuple[str, Any]:
+    try:
+        return "done", work()
+    except LaboratoryError as error:
+        return "refused", str(error)
+    except BaseException:
+        return "failed", traceback.format_exc()
+
+
+def _result(outcome: tuple[str, Any]) -> Any:
+    kind, value = outcome
+    if kind == "refused" and value.startswith(FORBIDDEN):
         pytest.skip(value)
-    if what != "done":
+    if kind != "done":
         raise Failure(value)
-    return cast(T, value)
+    return value
 
 
 def become_nobody() -> None:
