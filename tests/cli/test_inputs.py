@@ -1,7 +1,6 @@
 """Where objects come from: -f, -R, -k and the current cluster, and what is said of what is wrong with them."""
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -9,7 +8,6 @@ from click.testing import CliRunner, Result
 
 from ringfence.cli import cli
 
-BROKEN = Path(__file__).parents[2] / "docs" / "broken.yaml"
 POD = "apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}, namespace: x}}\n"
 INVALID = """\
 apiVersion: networking.k8s.io/v1
@@ -110,43 +108,9 @@ class TestWhatIsWrong:
         assert (result.exit_code, result.stdout) == (2, "")
         assert result.stderr.endswith("error: 1 error in the input, and --strict was given\n")
 
-    def test_validate_lists_it_as_its_own_output(self) -> None:
-        result = run("validate", "-f", ".")
-        assert (result.exit_code, result.stderr) == (1, "")
-        assert result.stdout == (f"p.yaml:7: error: NetworkPolicy x/p: {ZERO}\nvalid NetworkPolicies: 0, errors: 1\n")
 
-    def test_as_json(self) -> None:
-        result = run("validate", "-f", ".", "-o", "json")
-        assert result.exit_code == 1
-        assert json.loads(result.stdout)["problems"] == [
-            {
-                "code": "invalid-value",
-                "severity": "error",
-                "file": "p.yaml",
-                "line": 7,
-                "column": 7,
-                "endLine": 7,
-                "endColumn": 14,
-                "object": "NetworkPolicy x/p",
-                "message": ZERO,
-            }
-        ]
-
-    def test_where_nothing_is_wrong_the_exit_code_says_so(self) -> None:
-        result = run("validate", "-f", "a.yaml")
-        assert (result.exit_code, result.stdout) == (0, "valid NetworkPolicies: 0, errors: 0\n")
-
-    def test_warnings_are_no_errors(self, folder: Path) -> None:
-        (folder / "p.yaml").write_text(
-            INVALID.replace("port: 0", "port: 80") + "    from:\n    - ipBlock: {cidr: '2001:DB8::/32'}\n"
-        )
-        result = run("validate", "-f", "p.yaml", "--strict")
-        assert result.exit_code == 0
-        assert result.stdout.startswith("p.yaml:9: warning: NetworkPolicy x/p: ")
-
-
-def test_all_errors_of_a_file_are_listed_at_once(tmp_path: Path) -> None:
-    shutil.copy(BROKEN, tmp_path / "broken.yaml")
-    result = run("validate", "-f", str(tmp_path / "broken.yaml"))
-    assert result.exit_code == 1
-    assert result.stdout.endswith("errors: 4\n")
+def test_several_errors_are_counted_in_the_plural(folder: Path) -> None:
+    (folder / "p.yaml").write_text(INVALID)
+    (folder / "q.yaml").write_text(INVALID.replace("name: p", "name: q"))
+    result = run("connections", "-f", ".", "--strict")
+    assert result.stderr.endswith("error: 2 errors in the input, and --strict was given\n")

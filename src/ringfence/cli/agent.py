@@ -14,23 +14,14 @@ from ringfence.model.cidrs import parse_cidr
 from ringfence.sets.addresses import Addresses
 
 
-class Listen(click.ParamType[tuple[str, int] | None]):
-    """ADDRESS:PORT, or nothing."""
-
-    name = "address:port"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, int] | None:
-        """The address and the port; None for an empty text."""
-        if not isinstance(value, str):
-            return value  # type: ignore[return-value]
-        if not value:
-            return None
-        host, colon, port = value.rpartition(":")
-        if not colon or not port.isdecimal() or int(port) > 65535:
-            self.fail(f"{value!r} is not ADDRESS:PORT, such as 127.0.0.1:9810 or [::1]:9810", param, ctx)
-        return host.strip("[]") or "0.0.0.0", int(port)
+def parse_listen_address(text: str) -> tuple[str, int] | None:
+    """The address and the port of ADDRESS:PORT; None for an empty text. Raises click.BadParameter for anything else."""
+    if not text:
+        return None
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdecimal() or int(port) > 65535:
+        raise click.BadParameter(f"{text!r} is not ADDRESS:PORT, such as 127.0.0.1:9810 or [::1]:9810")
+    return host.strip("[]") or "0.0.0.0", int(port)
 
 
 @click.command(
@@ -40,40 +31,46 @@ class Listen(click.ParamType[tuple[str, int] | None]):
         "show_default": True,
     }
 )
-@click.option("--node", envvar="NODE_NAME", metavar="NAME", help="This node's name.  [default: the host's name]")
-@click.option("--context", metavar="NAME", help="The kubeconfig context; in a pod, its service account is used.")
-@click.option("--kubeconfig", metavar="FILE", help="The kubeconfig.")
+@click.option("--node", envvar="NODE_NAME", metavar="NAME", help="The name of this node.  [default: the host name]")
+@click.option("--context", metavar="NAME", help="The kubeconfig context. In a pod, the default is its service account.")
+@click.option("--kubeconfig", metavar="FILE", help="The kubeconfig file.")
 @click.option(
     "--mode",
     type=click.Choice([one.value for one in Mode]),
     default="enforce",
-    help="observe: everything passes; what would have been dropped is counted and logged.",
+    help="observe: drop nothing; count and log what enforce would drop.",
 )
 @click.option(
     "--unknown-pods",
     type=click.Choice([one.value for one in UnknownPods]),
     default="hold",
-    help="hold: an address of the node's pod ranges is closed until its pod is known.",
+    help="hold: drop packets from and to an address of the node's pod ranges until its pod is known.",
 )
 @click.option(
     "--existing-connections",
     type=click.Choice([one.value for one in ExistingConnections]),
     default="end",
-    help="end: open connections that a tightened policy no longer allows are ended.",
+    help="end: end open connections that a changed policy no longer allows.",
 )
 @click.option(
     "--pod-range",
     "pod_ranges",
     multiple=True,
     metavar="CIDR",
-    help="From where this node's pods have their addresses. Repeatable.  [default: the Node's podCIDRs]",
+    help="The pod addresses of this node. Repeatable.  [default: the podCIDRs of the Node]",
 )
-@click.option("--log-denied/--no-log-denied", default=False, help="Log denied connections, and why they are.")
-@click.option("--log-group", type=click.IntRange(1, 65535), default=100, help="The kernel's log group to use.")
-@click.option("--log-rate", type=click.IntRange(1), default=10, help="Packets a second to log at most.")
-@click.option("--listen", type=Listen(), default="127.0.0.1:9810", help="For metrics and health; empty: nowhere.")
+@click.option("--log-denied/--no-log-denied", default=False, help="Log denied connections and the reason.")
+@click.option("--log-group", type=click.IntRange(1, 65535), default=100, help="The netlink log group of the kernel.")
+@click.option("--log-rate", type=click.IntRange(1), default=10, help="The largest number of packets to log per second.")
+@click.option(
+    "--listen",
+    type=parse_listen_address,
+    metavar="ADDRESS:PORT",
+    default="127.0.0.1:9810",
+    help="The address for metrics and health checks. If empty, there are none.",
+)
 @click.option("--log-format", type=click.Choice(["text", "json"]), help="[default: text on a terminal, else json]")
-@click.option("--cleanup", is_flag=True, help="Remove everything from the kernel, and end.")
+@click.option("--cleanup", is_flag=True, help="Remove all ringfence rules and exit.")
 def agent(
     node: str | None,
     context: str | None,
@@ -91,14 +88,15 @@ def agent(
 ) -> None:
     """Enforce the policies of a live cluster on this node, through nftables.
 
-    One process on each node, usually as a DaemonSet (`deploy/`), with the capability NET_ADMIN in the node's network.
-    What it put into the kernel stays in force when it stops or crashes, and is taken over by the next one;
-    `--cleanup` removes it. Each option can be set in the environment: RINGFENCE_AGENT_MODE=observe.
+    Runs once on each node, usually as a DaemonSet (`deploy/`), with the capability NET_ADMIN in the network namespace
+    of the node. The rules stay in force when the agent stops or crashes, and the next agent adopts them; `--cleanup`
+    removes them. Each option can be set in the environment: RINGFENCE_AGENT_MODE=observe.
 
     \b
-    ringfence agent --node worker-1 --kubeconfig admin.conf
-    ringfence agent --mode observe --log-denied
-    ringfence agent --cleanup
+    Examples:
+      ringfence agent --node worker-1 --kubeconfig admin.conf
+      ringfence agent --mode observe --log-denied
+      ringfence agent --cleanup
     """
     try:
         from ringfence.agent import running
@@ -127,4 +125,4 @@ def _ranges(texts: Iterable[str]) -> Addresses:
     try:
         return Addresses.of(*map(parse_cidr, texts))
     except ValueError as error:
-        raise InputError(f"--pod-range: {error}: write a CIDR, such as 10.244.1.0/24") from None
+        raise InputError(f"--pod-range: {error}: use a CIDR such as 10.244.1.0/24") from None

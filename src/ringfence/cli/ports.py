@@ -12,10 +12,7 @@ PORT_FORMAT: Final = "PORT[/PROTOCOL]"
 
 
 def parse_port(text: str) -> tuple[int, str]:
-    """The number and the protocol, by default TCP. Raises click.BadParameter for anything else.
-
-    A plain function instead of a `click.ParamType`: that takes a type argument in click 8.4 and refuses one in 8.1.
-    """
+    """The number and the protocol, by default TCP. Raises click.BadParameter for anything else."""
     number, _, protocol = text.partition("/")
     protocol = (protocol or "TCP").upper()
     # `isdecimal` and `int` would accept the digits of every script.

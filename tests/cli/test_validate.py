@@ -1,0 +1,72 @@
+"""`validate`: errors and warnings as its own output, and an exit code for CI."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from ringfence.cli import cli
+
+BROKEN = Path(__file__).parents[2] / "docs" / "broken.yaml"
+VALID = """\
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: p, namespace: x}
+spec:
+  ingress:
+  - ports:
+    - port: 80
+"""
+INVALID = VALID.replace("80", "0")
+WARNED = VALID + "    from:\n    - ipBlock: {cidr: '2001:DB8::/32'}\n"
+ZERO = "spec.ingress[0].ports[0].port: Invalid value: 0: must be between 1 and 65535, inclusive"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def validate(text: str, *options: str) -> Result:
+    Path("p.yaml").write_text(text)
+    return CliRunner().invoke(cli, ["validate", "-f", "p.yaml", *options])
+
+
+def test_errors_are_its_output_and_make_the_exit_code_one() -> None:
+    result = validate(INVALID)
+    assert (result.exit_code, result.stderr) == (1, "")
+    assert result.stdout == f"p.yaml:7: error: NetworkPolicy x/p: {ZERO}\nvalid NetworkPolicies: 0, errors: 1\n"
+
+
+def test_without_errors_the_exit_code_is_zero() -> None:
+    result = validate(VALID)
+    assert (result.exit_code, result.stdout) == (0, "valid NetworkPolicies: 1, errors: 0\n")
+
+
+def test_warnings_do_not_change_the_exit_code() -> None:
+    result = validate(WARNED)
+    assert result.exit_code == 0
+    assert result.stdout.startswith("p.yaml:9: warning: NetworkPolicy x/p: ")
+    assert result.stdout.endswith("valid NetworkPolicies: 1, errors: 0\n")
+
+
+def test_strict_changes_nothing_because_errors_are_the_output() -> None:
+    assert validate(INVALID, "--strict").exit_code == 1
+    assert validate(WARNED, "--strict").exit_code == 0
+
+
+@pytest.mark.parametrize(("text", "exit_code", "count"), [(VALID, 0, 0), (WARNED, 0, 1), (INVALID, 1, 1)])
+def test_json_lists_errors_and_warnings(text: str, exit_code: int, count: int) -> None:
+    result = validate(text, "-o", "json")
+    assert result.exit_code == exit_code
+    assert len(json.loads(result.stdout)["problems"]) == count
+
+
+def test_all_errors_of_a_file_are_listed_at_once() -> None:
+    shutil.copy(BROKEN, "broken.yaml")
+    result = CliRunner().invoke(cli, ["validate", "-f", "broken.yaml"])
+    assert result.exit_code == 1
+    assert result.stdout.endswith("errors: 4\n")
