@@ -4,10 +4,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests import strategies
+from tests.analysis.test_endpoints import service
 from tests.engine.members import member_in, state_of
 from tests.engine.policies.test_network_policies import compiled
 from tests.semantics.judges import cluster_of
-from tests.semantics.objects import Object, admits, key_of, labelled, node, pod, pods, policy
+from tests.semantics.objects import Object, admits, key_of, labelled, namespace, node, pod, pods, policy, workload
 
 from ringfence import Cluster
 from ringfence.engine.answers.verdicts import traffic
@@ -63,6 +64,64 @@ class TestWhatTakesPart:
         assert [one.addresses for one in cluster.state.members()] == [(parse_address("192.168.0.1"),)]
         cluster.remove("Node", "", "n")
         assert not list(cluster.state.members())
+
+
+class TestDetached:
+    """The laboratory detaches the copy of a running cluster, and gives addresses to what is applied to it."""
+
+    def test_pods_without_an_address_take_part_from_then_on(self) -> None:
+        cluster = Cluster(live=True)
+        cluster.upsert(pod("x/before"))
+        cluster.state.detach()
+        assert not list(cluster.state.members())
+        cluster.upsert(pod("x/after"))
+        assert [str(one) for one in cluster.state.members()] == ["x/after"]
+
+    def test_the_template_of_a_workload_stands_for_its_pods_from_then_on(self) -> None:
+        cluster = Cluster(live=True)
+        cluster.upsert(workload("x/before", "Deployment", pod("x/template")))
+        cluster.state.detach()
+        cluster.upsert(workload("x/after", "Deployment", pod("x/template")))
+        assert [str(one) for one in cluster.state.members()] == ["x/Deployment/after"]
+
+
+class TestHas:
+    OBJECTS = (
+        pod("x/web"),
+        policy("x/deny", ingress=[]),
+        namespace("x"),
+        node("n", "192.168.0.1"),
+        service("x/svc", {"app": "web"}),
+        workload("x/api", "Deployment", pod("x/template")),
+        {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "metadata": {"name": "s", "namespace": "x"}},
+    )
+    REFERENCES = (
+        Reference("x", "Pod", "web"),
+        Reference("x", "NetworkPolicy", "deny"),
+        Reference("", "Namespace", "x"),
+        Reference("", "Node", "n"),
+        Reference("x", "Service", "svc"),
+        Reference("x", "Deployment", "api"),
+        Reference("x", "EndpointSlice", "s"),
+    )
+
+    @pytest.mark.parametrize("reference", REFERENCES, ids=lambda one: one.kind)
+    def test_an_object_is_there_until_it_is_removed(self, reference: Reference) -> None:
+        state = state_of(self.OBJECTS)
+        assert state.has(reference)
+        assert not state.has(Reference(reference.namespace, reference.kind, "other"))
+        state.remove(reference.kind, reference.namespace, reference.name)
+        assert not state.has(reference)
+
+    def test_a_namespace_that_is_only_named_is_not_an_object(self) -> None:
+        assert not state_of([pod("y/web")]).has(Reference("", "Namespace", "y"))
+
+
+def test_counting_the_pods_that_a_policy_selects() -> None:
+    deny = policy("x/deny", labelled(app="web"), ingress=[])
+    state = state_of([pod("x/a", {"app": "web"}), pod("x/b", {"app": "web"}), pod("x/c"), deny])
+    (compiled_policy,) = state.network_policies.all_policies()
+    assert state.count(compiled_policy.subject) == 2
 
 
 class TestLookingUp:

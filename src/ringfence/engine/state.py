@@ -145,11 +145,6 @@ class State:
 
     # --- what there is --------------------------------------------------------------------------------------------
 
-    @property
-    def live(self) -> bool:
-        """Whether the objects are those of a running cluster."""
-        return self._live
-
     def detach(self) -> None:
         """Treat objects that are added from now on as manifests, as the laboratory does with a copy of a live cluster.
 
@@ -243,7 +238,7 @@ class State:
         if self._live and not member.addresses:
             return
         self._enter(member)
-        if not self.workloads.add_alike(member):
+        if not self.workloads.add_pod_of_known_owner(member):
             with self._refreshing_templates(member.owner):
                 self.workloads.add_pod(member)
 

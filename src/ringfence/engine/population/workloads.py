@@ -46,7 +46,7 @@ class Workloads:
         """What names each workload that is an object of the input."""
         return iter(self._objects)
 
-    def add_alike(self, member: Member) -> bool:
+    def add_pod_of_known_owner(self, member: Member) -> bool:
         """Count a pod if a pod with the same owner is already counted; return whether it was counted.
 
         Then no chain of owners changes, so the caller need not look at the templates above it. Most pods of a large
