@@ -1,4 +1,4 @@
-"""The command `agent`: what is refused before anything is done."""
+"""The command `agent`: its options, and what they refuse."""
 
 from pathlib import Path
 
@@ -39,7 +39,7 @@ def test_without_a_cluster_it_says_how_to_name_one(tmp_path: Path) -> None:
         (["--log-rate", "0"], "--log-rate"),
     ],
 )
-def test_options_that_mean_nothing_are_named(arguments: list[str], message: str, tmp_path: Path) -> None:
+def test_an_invalid_option_is_named_in_the_message(arguments: list[str], message: str, tmp_path: Path) -> None:
     (tmp_path / "config").write_text(KUBECONFIG)
     result = run("--kubeconfig", str(tmp_path / "config"), *arguments)
     assert result.exit_code == 2
@@ -47,7 +47,7 @@ def test_options_that_mean_nothing_are_named(arguments: list[str], message: str,
 
 
 class TestSettings:
-    """What options and environment make of it."""
+    """The settings that options and environment variables give."""
 
     @pytest.fixture
     def chosen(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Settings]:
@@ -61,7 +61,7 @@ class TestSettings:
         assert run("--node", "n").exit_code == 0
         assert chosen == [Settings("n", Mode.ENFORCE, UnknownPods.HOLD, ExistingConnections.END)]
 
-    def test_options_may_come_from_the_environment(self, chosen: list[Settings]) -> None:
+    def test_options_can_be_set_in_the_environment(self, chosen: list[Settings]) -> None:
         assert (
             run(NODE_NAME="n", RINGFENCE_AGENT_MODE="observe", RINGFENCE_AGENT_POD_RANGES="10.0.0.0/8").exit_code == 0
         )
@@ -74,12 +74,12 @@ class TestSettings:
 
 class TestCleanup:
     @in_own_network
-    def test_where_there_is_nothing_it_says_so(self) -> None:
+    def test_a_message_says_if_there_was_nothing_to_remove(self) -> None:
         result = run("--cleanup")
         assert (result.exit_code, result.output) == (0, "there was nothing to remove\n")
 
     @in_own_network
-    def test_without_rights_it_says_which_are_needed(self) -> None:
+    def test_a_message_names_the_missing_capability(self) -> None:
         lose_privileges()
         result = run("--cleanup")
         assert result.exit_code == 2

@@ -1,4 +1,4 @@
-"""Whatever is typed: an answer or an error, and never a traceback."""
+"""Any arguments lead to an answer or an error, and never to a traceback."""
 
 from pathlib import Path
 

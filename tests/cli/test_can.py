@@ -27,11 +27,11 @@ def run(*words: str, path: Path = EXAMPLE) -> Result:
         pytest.param("prod/db 192.168.5.10 -p 80", YES, id="the database pushes its backup"),
         pytest.param("prod/db 192.168.5.10 -p 443", NO, id="on that port"),
         pytest.param("prod/db 192.168.5.11 -p 80", NO, id="to that server"),
-        pytest.param("prod/db prod/api -p 8080", NO, id="and calls nobody else"),
+        pytest.param("prod/db prod/api -p 8080", NO, id="and connects to no other pod"),
         pytest.param("prod/web prod/api -p 8080", YES, id="nothing restricts the others"),
         pytest.param("prod/web prod/svc/api -p 80", YES, id="through a Service"),
         pytest.param("prod/api prod/svc/db -p 3306", YES, id="through a Service to an isolated pod"),
-        pytest.param("prod/web prod/svc/db -p 3306", NO, id="which opens no door"),
+        pytest.param("prod/web prod/svc/db -p 3306", NO, id="but not one that is denied"),
         pytest.param("prod/api prod/db -p 3306/tcp", YES, id="a protocol in small letters"),
         pytest.param("prod/api prod/db -p 3306/UDP", NO, id="another protocol"),
         pytest.param("prod/* prod/db -p 3306", NO, id="all of them"),
@@ -54,7 +54,7 @@ def test_can_answers_in_one_line() -> None:
     assert run("can", "prod/web", "prod/db", "-p", "3306").stdout == "no: prod/web -> prod/db on TCP 3306\n"
 
 
-def test_explain_names_file_and_line_and_a_way_out() -> None:
+def test_explain_names_file_and_line_and_an_edit() -> None:
     policy = EXAMPLE / "db-policy.yaml"
     assert (
         run("explain", "staging/api", "prod/db", "-p", "3306").stdout
@@ -110,14 +110,14 @@ def test_as_json(command: str) -> None:
         ("can prod/web prod/db -o yaml", "'yaml' is not one of 'text', 'json'"),
     ],
 )
-def test_a_question_that_cannot_be_asked_is_no_no(words: str, message: str) -> None:
+def test_an_unusable_question_is_an_error_and_not_a_no(words: str, message: str) -> None:
     result = run(*words.split())
     assert (result.exit_code, result.stdout) == (UNUSABLE, "")
     assert message in result.stderr
 
 
 class TestAssumptions:
-    """A manifest seldom says what address a pod will have."""
+    """A manifest rarely contains the address that a pod will have."""
 
     MANIFESTS = """\
 {apiVersion: v1, kind: Pod, metadata: {name: a, namespace: x}}
@@ -141,17 +141,17 @@ spec:
         path.write_text(self.MANIFESTS)
         return path
 
-    def test_the_answer_is_given_and_says_what_it_hangs_on(self, path: Path) -> None:
+    def test_the_answer_names_the_assumptions_it_depends_on(self, path: Path) -> None:
         assert run("can", "x/a", "x/b", path=path).exit_code == NO
         assert f"assumptions:\n  ? {self.ASSUMPTION}\n" in run("explain", "x/a", "x/b", path=path).stdout
         assert json.loads(run("can", "x/a", "x/b", "-o", "json", path=path).stdout)["assumptions"] == [self.ASSUMPTION]
 
     @pytest.mark.parametrize("command", ["can", "explain"])
-    def test_who_wants_no_assumptions_gets_another_exit_code(self, path: Path, command: str) -> None:
+    def test_with_no_assumptions_the_exit_code_is_three(self, path: Path, command: str) -> None:
         result = run(command, "x/a", "x/b", "--no-assumptions", path=path)
         assert (result.exit_code, result.stderr) == (UNDECIDED, f"assumption: {self.ASSUMPTION}\n")
 
-    def test_but_only_where_there_are_some(self, path: Path) -> None:
+    def test_without_assumptions_the_exit_code_is_the_answer(self, path: Path) -> None:
         assert run("can", "x/b", "x/a", "--no-assumptions", path=path).exit_code == YES
 
 

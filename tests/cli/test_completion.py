@@ -1,4 +1,4 @@
-"""What a shell offers to complete."""
+"""Shell completion of commands, options and endpoints."""
 
 from pathlib import Path
 
@@ -11,12 +11,12 @@ EXAMPLE = str(Path(__file__).parents[2] / "examples" / "three-tier")
 
 
 def offered(*words: str) -> list[str]:
-    """What is offered for the last of the words that are typed so far."""
+    """The completions of the last word."""
     return [line.partition(",")[2] for line in completions(*words) if line]
 
 
 def completions(*words: str) -> list[str]:
-    """What the shell is told: of each offer what it is, and how it is written."""
+    """The completions of the last word as the shell receives them: type and text."""
     asking = {
         "_RINGFENCE_COMPLETE": "bash_complete",
         "COMP_WORDS": " ".join(["ringfence", *words]),
@@ -37,7 +37,7 @@ def test_options_and_their_values() -> None:
 
 
 @pytest.mark.parametrize("command", ["can", "explain"])
-def test_what_is_in_the_manifests(command: str) -> None:
+def test_endpoints_of_the_manifests(command: str) -> None:
     assert offered(command, "-f", EXAMPLE, "prod/") == [
         *("prod/api", "prod/db", "prod/svc/api", "prod/svc/db", "prod/svc/web", "prod/web")
     ]
@@ -45,12 +45,12 @@ def test_what_is_in_the_manifests(command: str) -> None:
 
 
 @pytest.mark.parametrize("option", ["-f", "--filename", "-k", "--kubeconfig"])
-def test_files_are_left_to_the_shell(option: str) -> None:
+def test_the_shell_completes_file_names(option: str) -> None:
     assert completions("can", option, "exam") == ["file,exam"]
 
 
 @pytest.mark.parametrize("words", [["can", "prod/"], ["can", "-f", "/nowhere", "prod/"]])
-def test_where_nothing_can_be_read_nothing_is_offered(words: list[str]) -> None:
+def test_without_readable_manifests_there_are_no_endpoints(words: list[str]) -> None:
     assert offered(*words) == []
 
 

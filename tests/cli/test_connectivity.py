@@ -1,4 +1,4 @@
-"""`connections` and `matrix`: whom -n keeps, and what is said where nobody is left."""
+"""`connections` and `matrix`: what -n selects, and the message if nothing is left."""
 
 import json
 from pathlib import Path
@@ -22,13 +22,13 @@ def test_connections_of_a_namespace_are_those_that_touch_it() -> None:
     assert all("staging" in pair for pair in ends)
 
 
-def test_the_matrix_of_a_namespace_says_nothing_of_others() -> None:
+def test_the_matrix_of_a_namespace_leaves_out_the_others() -> None:
     assert run("matrix -n staging").stdout == (
         "                        1    2\n1 staging/api           ·   all\n2 outside the cluster  all   ·\n"
     )
 
 
-def test_what_a_cell_has_no_room_for_stands_below() -> None:
+def test_addresses_are_in_notes_below_the_matrix() -> None:
     assert run("matrix -n prod").stdout.endswith("\n\n* prod/db -> 192.168.5.10/32: TCP 80\n")
 
 
@@ -40,6 +40,6 @@ def test_what_a_cell_has_no_room_for_stands_below() -> None:
         ("", EXAMPLE / "db-policy.yaml", "No pods or workloads found.\n"),
     ],
 )
-def test_where_there_is_nobody_a_message_says_so(command: str, option: str, path: Path, message: str) -> None:
+def test_a_message_says_if_there_are_no_pods(command: str, option: str, path: Path, message: str) -> None:
     result = run(f"{command} {option}", path)
     assert (result.exit_code, result.stderr) == (0, message)

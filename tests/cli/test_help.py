@@ -1,4 +1,4 @@
-"""Every command tells what it is for, and shows an example."""
+"""The help of every command says what it does and has an example."""
 
 import re
 from collections.abc import Iterator
@@ -51,7 +51,7 @@ def test_the_version() -> None:
 
 
 @pytest.mark.parametrize("words", [["cna"], ["--frobnicate"], ["get"], ["lab", "nothing"]])
-def test_what_is_no_command_is_refused_with_a_hint(words: list[str]) -> None:
+def test_an_unknown_command_or_option_is_an_error_with_the_usage(words: list[str]) -> None:
     result = CliRunner().invoke(cli, words)
     assert (result.exit_code, result.stdout) == (2, "")
     assert "Usage: " in result.stderr

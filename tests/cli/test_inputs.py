@@ -1,4 +1,4 @@
-"""Where objects come from: -f, -R, -k and the current cluster, and what is said of what is wrong with them."""
+"""The input options: -f, -R, -k and the current cluster, and the problems in the input."""
 
 import json
 from pathlib import Path
@@ -62,7 +62,7 @@ class TestFiles:
         assert pods("-f", "-", given=POD.format(name="c")) == {"c"}
         assert pods("-f", "-", "-f", "a.yaml", given=POD.format(name="c")) == {"a", "c"}
 
-    def test_one_that_is_not_there(self) -> None:
+    def test_a_missing_file_is_an_error(self) -> None:
         result = run("validate", "-f", "nowhere.yaml")
         assert (result.exit_code, result.stdout) == (2, "")
         assert result.stderr.startswith("error: ")
@@ -95,7 +95,7 @@ class TestWhatIsWrong:
     def invalid(self, folder: Path) -> None:
         (folder / "p.yaml").write_text(INVALID)
 
-    def test_it_goes_to_standard_error_and_the_answer_stands(self) -> None:
+    def test_problems_are_printed_on_standard_error_and_the_question_is_answered(self) -> None:
         result = run("can", "a", "a", "-n", "x", "-f", ".")
         assert (result.exit_code, result.stdout) == (0, "yes: a -> a: all traffic\n")
         assert result.stderr == f"p.yaml:7: error: NetworkPolicy x/p: {ZERO}\n"
@@ -103,7 +103,7 @@ class TestWhatIsWrong:
     @pytest.mark.parametrize(
         "command", ["can x/a x/a", "explain x/a x/a", "connections", "matrix", "get netpol", "describe netpol"]
     )
-    def test_with_strict_it_is_fatal(self, command: str) -> None:
+    def test_with_strict_an_error_in_the_input_is_fatal(self, command: str) -> None:
         result = run(*command.split(), "-f", ".", "--strict")
         assert (result.exit_code, result.stdout) == (2, "")
         assert result.stderr.endswith("error: 1 error in the input, and --strict was given\n")

@@ -1,4 +1,4 @@
-"""`get` and `describe`: what can be asked for, in kubectl's ways of asking, and what comes of it."""
+"""`get` and `describe` accept the arguments of kubectl, and print what it prints."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def run(command: str) -> Result:
         "networkpolicies.v1.networking.k8s.io db-policy",
     ],
 )
-def test_policies_are_named_as_kubectl_lets_one_name_them(words: str) -> None:
+def test_policies_are_named_as_in_kubectl(words: str) -> None:
     assert run(f"get {words}").stdout == TABLE
     assert run(f"describe {words}").stdout.startswith("Name:         db-policy\n")
 
@@ -44,7 +44,7 @@ def test_policies_are_named_as_kubectl_lets_one_name_them(words: str) -> None:
         ("", "Missing argument 'netpol [NAME]...'"),
     ],
 )
-def test_another_way_is_refused(words: str, message: str) -> None:
+def test_another_resource_or_syntax_is_an_error(words: str, message: str) -> None:
     result = run(f"get {words}")
     assert (result.exit_code, result.stdout) == (2, "")
     assert message in result.stderr
@@ -52,21 +52,21 @@ def test_another_way_is_refused(words: str, message: str) -> None:
 
 @pytest.mark.parametrize("output", ["json", "yaml"])
 @pytest.mark.parametrize("words", ["netpol", "netpol db-policy"])
-def test_what_is_written_can_be_read_again(words: str, output: str) -> None:
+def test_the_output_can_be_read_again(words: str, output: str) -> None:
     written = run(f"get {words} -o {output}").stdout
     again = CliRunner().invoke(cli, ["describe", "netpol", "-n", "prod", "-f", "-"], input=written)
     assert again.stdout == run("describe netpol").stdout
 
 
 @pytest.mark.parametrize("output", ["json", "yaml"])
-def test_a_policy_that_is_asked_for_by_its_name_stands_alone(output: str) -> None:
+def test_one_name_gives_one_policy_and_no_list(output: str) -> None:
     assert "kind: List" not in run("get netpol db-policy -o yaml").stdout
     assert "kind: List" in run("get netpol -o yaml").stdout
     assert len(read(run(f"get netpol db-policy -o {output}").stdout).manifests) == 1
 
 
 @pytest.mark.parametrize("output", ["wide", "name", "json", "yaml"])
-def test_a_name_that_is_not_there_is_an_error_and_no_output(output: str) -> None:
+def test_a_missing_name_is_an_error_and_no_output(output: str) -> None:
     result = run(f"get netpol nope -o {output}")
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == 'Error from server (NotFound): networkpolicies.networking.k8s.io "nope" not found\n'

@@ -21,13 +21,13 @@ def test_both_programs_answer(program: str) -> None:
     assert (ended.returncode, ended.stdout, ended.stderr) == (1, "no: prod/web -> prod/db on TCP 3306\n", "")
 
 
-def test_a_plugin_of_kubectl_goes_by_the_name_that_people_type() -> None:
+def test_the_usage_shows_the_name_that_users_type() -> None:
     assert run("ringfence", "can", "--help").stdout.startswith("Usage: ringfence can ")
     assert run("kubectl-ringfence", "can", "--help").stdout.startswith("Usage: kubectl ringfence can ")
     assert run("kubectl-ringfence", "cna").stderr.startswith("Usage: kubectl ringfence ")
 
 
-def test_who_has_read_enough_may_close_the_pipe() -> None:
+def test_closing_the_pipe_is_not_an_error() -> None:
     words = [str(BIN / "ringfence"), "connections", "--pods", "-f", EXAMPLE]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -59,8 +59,8 @@ def test_a_mistake_ends_in_one_line_and_no_traceback() -> None:
     assert ended.stderr == "error: prod/nobody: there is no pod or workload nobody in namespace prod\n"
 
 
-def test_answering_does_not_wait_for_what_it_does_not_need() -> None:
-    """The libraries for live clusters, the laboratory and progress bars are loaded by those who need them."""
+def test_a_question_about_manifests_loads_no_other_libraries() -> None:
+    """The libraries for live clusters, the laboratory and progress bars are loaded only when they are needed."""
     script = (
         "import sys\n"
         "from ringfence.cli import cli\n"

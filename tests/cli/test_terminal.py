@@ -44,7 +44,7 @@ def test_colour(variables: dict[str, str], printed: str) -> None:
     assert CliRunner(env=variables).invoke(cli, command).stdout == printed
 
 
-def test_problems_of_the_input_go_to_standard_error_and_the_answer_stands(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_parsed_is_reported_on_standard_error(tmp_path: Path) -> None:
     (tmp_path / "broken.yaml").write_text("kind: [\n")
     command = ["can", "prod/web", "prod/db", "-p", "3306", "-f", EXAMPLE, "-f", str(tmp_path)]
     result = CliRunner().invoke(cli, command)
@@ -56,7 +56,7 @@ def test_problems_of_the_input_go_to_standard_error_and_the_answer_stands(tmp_pa
 
 
 @pytest.mark.parametrize("command", ["can prod/web prod/db", "validate", "get netpol -A", "connections"])
-def test_what_is_skipped_is_named_when_asked_for(command: str, tmp_path: Path) -> None:
+def test_verbose_lists_the_kinds_that_were_skipped(command: str, tmp_path: Path) -> None:
     (tmp_path / "others.yaml").write_text("".join(f"{{apiVersion: v1, kind: {kind}}}\n---\n" for kind in OTHERS))
     arguments = [*command.split(), "-f", EXAMPLE, "-f", str(tmp_path)]
     assert CliRunner().invoke(cli, arguments).stderr == ""

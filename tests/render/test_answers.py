@@ -1,4 +1,4 @@
-"""An answer and its reasons, as people read them."""
+"""An answer and its reasons, as text and as JSON."""
 
 import json
 from pathlib import Path
@@ -54,7 +54,7 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cluster:
     return Cluster.load("db.yaml")
 
 
-def test_a_no_says_who_denies_why_where_and_what_would_turn_it(cluster: Cluster) -> None:
+def test_a_no_names_the_policy_the_reason_the_place_and_an_edit(cluster: Cluster) -> None:
     assert (
         cluster.can("prod/web", "prod/db", port=3306).explain()
         == """\
@@ -74,7 +74,7 @@ the smallest edit that would allow it, checked by the engine:
     )
 
 
-def test_a_yes_says_who_allows_and_what_would_forbid_it(cluster: Cluster) -> None:
+def test_a_yes_names_the_policy_and_an_edit_that_forbids_it(cluster: Cluster) -> None:
     cluster.upsert(pod("prod/api", {"name": "api-pod"}))
     assert (
         cluster.can("prod/api", "prod/db", port=3306).explain()
@@ -96,7 +96,7 @@ def lines_of(cluster: Cluster, source: str, destination: str, number: int | None
     return explanation(verdict).split("\n")
 
 
-def test_without_a_port_what_passes_is_in_the_first_line(cluster: Cluster) -> None:
+def test_without_a_port_the_first_line_has_the_allowed_traffic(cluster: Cluster) -> None:
     cluster.upsert(pod("prod/api", {"name": "api-pod"}))
     assert lines_of(cluster, "prod/api", "prod/db")[0] == "yes: prod/api -> prod/db: TCP 3306"
     assert "ingress of prod/db: allowed on TCP 3306" in lines_of(cluster, "prod/api", "prod/db")
@@ -109,7 +109,7 @@ def test_a_policy_without_rules_says_that_it_allows_nothing() -> None:
     assert "    ✗ it has no ingress rules, so it allows nothing" in lines_of(closed, "x/client", "x/old", 80)
 
 
-def test_of_several_pairs_those_that_are_denied_are_named() -> None:
+def test_the_denied_pairs_of_several_are_named() -> None:
     closed = cluster_of([*WORLD, ONLY_NEW])
     assert headline(closed.can("x/client", "x/app=web", port=80)) == (
         "no: x/client -> x/app=web on TCP 80 (1 of 2 pairs: x/client -> x/old)"
@@ -142,7 +142,7 @@ def test_a_service_is_followed_to_the_pods_and_ports_behind_it() -> None:
     ]
 
 
-def test_hints_stand_below_their_rule() -> None:
+def test_hints_are_below_their_rule() -> None:
     confused = policy("x/p", labelled(release="new"), ingress=[admits(pods({}), ports=[port(80)])])
     written = lines_of(cluster_of([*WORLD, confused]), "x/client", "x/svc/web", 80)
     (hint,) = (line for line in written if "hint:" in line)
@@ -161,7 +161,7 @@ def test_assumptions_have_a_list_of_their_own() -> None:
     ]
 
 
-def test_what_no_policy_may_forbid_says_why() -> None:
+def test_the_reason_of_an_exemption_is_printed() -> None:
     assert lines_of(cluster_of([*WORLD, ONLY_NEW]), "x/old", "x/old", 80)[2:] == [
         "egress of x/old: allowed: a pod always reaches itself",
         "ingress of x/old: allowed: a pod always reaches itself",
@@ -176,14 +176,14 @@ def test_the_family_that_is_denied_is_named() -> None:
     )
 
 
-def test_of_several_addresses_those_that_are_denied_are_named() -> None:
+def test_the_denied_addresses_of_several_are_named() -> None:
     half = policy("x/p", labelled(release="old"), ingress=[admits(block("10.0.0.0/25"))])
     assert "ingress of x/old: denied for 10.0.0.128/25, though not for all of 10.0.0.0/24" in lines_of(
         cluster_of([*WORLD, half]), "10.0.0.0/24", "x/old", 80
     )
 
 
-def test_how_many_others_an_edit_concerns_is_said() -> None:
+def test_an_edit_gives_the_number_of_other_pairs_it_affects() -> None:
     closed = cluster_of([*WORLD, policy("x/p", {}, ingress=[])])
     verdict = closed.can("x/client", "x/old", port=80)
     (edit,) = verdict.edits
@@ -238,7 +238,7 @@ def test_an_answer_word_for_word(cluster: Cluster) -> None:
     }
 
 
-def test_an_explanation_adds_what_would_turn_the_answer(cluster: Cluster) -> None:
+def test_an_explanation_adds_the_edits_that_reverse_the_answer(cluster: Cluster) -> None:
     (edit,) = written(cluster.can("prod/web", "prod/db", port=3306), edits=True)["edits"]
     assert edit == {
         "action": "in prod/db-policy, add to spec.ingress[0].from",
@@ -249,7 +249,7 @@ def test_an_explanation_adds_what_would_turn_the_answer(cluster: Cluster) -> Non
     }
 
 
-def test_without_a_port_the_traffic_is_what_passes(cluster: Cluster) -> None:
+def test_without_a_port_there_is_the_allowed_traffic(cluster: Cluster) -> None:
     everything = written(cluster.can("prod/db", "prod/web"))
     assert (everything["protocol"], everything["port"]) == (None, None)
     assert everything["traffic"] == [{"protocol": name, "ports": "1-65535"} for name in ("TCP", "UDP", "SCTP")]
@@ -272,7 +272,7 @@ class TestEnds:
             ("x/app=web", {"pods": [{"namespace": "x", "kind": "Pod", "name": name} for name in ("new", "old")]}),
         ],
     )
-    def test_what_is_named(self, world: Cluster, text: str, named: object) -> None:
+    def test_an_endpoint_in_json(self, world: Cluster, text: str, named: object) -> None:
         assert written(world.can(text, "x/client"))["source"] == named
 
     def test_several_pairs_are_listed_with_the_pods_own_ports(self, world: Cluster) -> None:

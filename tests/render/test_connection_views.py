@@ -1,4 +1,4 @@
-"""Connections in every format: what is in them, and that no name can break out of its place."""
+"""Connections in every format, with every name in its place."""
 
 import json
 from ipaddress import ip_network
@@ -50,7 +50,7 @@ FOUND = [
 ]
 
 
-def test_a_table_in_the_manner_of_kubectl() -> None:
+def test_a_table_in_the_style_of_kubectl() -> None:
     assert connections_table(FOUND) == (
         "SOURCE                DESTINATION           TRAFFIC\n"
         "prod/Deployment/api   prod/db               TCP 3306\n"
@@ -105,11 +105,11 @@ def test_mermaid_draws_the_same() -> None:
 
 
 @pytest.mark.parametrize("name", CONNECTION_FORMATS)
-def test_nothing_to_draw_is_no_error(name: str) -> None:
+def test_no_connections_are_not_an_error(name: str) -> None:
     assert isinstance(CONNECTION_FORMATS[name]([]), str)
 
 
-def test_different_addresses_are_different_nodes_though_they_look_alike() -> None:
+def test_different_addresses_with_equal_labels_are_different_nodes() -> None:
     """What is left of all addresses without one begins with the same CIDRs whichever one it is."""
     rest = [ALL_ADDRESSES - addresses(f"192.168.5.{last}") for last in (10, 11)]
     assert short_text(rest[0]) == short_text(rest[1])

@@ -23,7 +23,7 @@ from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
         ),
     ],
 )
-def test_an_end_in_few_words(end: Reference | Addresses, written: str) -> None:
+def test_the_short_text_of_an_end(end: Reference | Addresses, written: str) -> None:
     assert short_text(end) == written
 
 

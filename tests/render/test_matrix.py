@@ -38,7 +38,7 @@ FOUND = [
         (Traffic.of("TCP") | Traffic.of("SCTP", [(7, 7)]), "TCP 7/SCTP"),
     ],
 )
-def test_traffic_in_few_letters(traffic: Traffic, written: str) -> None:
+def test_traffic_in_a_cell(traffic: Traffic, written: str) -> None:
     assert cell(traffic) == written
 
 
@@ -53,15 +53,15 @@ def test_rows_are_sources_columns_destinations_and_the_outside_comes_last() -> N
     )
 
 
-def test_what_passes_with_some_addresses_only_is_said_below() -> None:
+def test_connections_with_some_addresses_are_in_notes() -> None:
     assert matrix([A], FOUND).notes == ("192.0.2.7/32 -> x/a: TCP 3306", "192.0.2.8/32 -> x/a: all traffic")
 
 
-def test_only_what_is_shown_has_notes() -> None:
+def test_only_the_listed_ends_have_notes() -> None:
     assert matrix([B, WEB], FOUND).notes == ()
 
 
-def test_for_a_terminal_names_stand_once_and_columns_carry_their_numbers() -> None:
+def test_names_are_in_the_rows_and_their_numbers_over_the_columns() -> None:
     assert matrix_text(matrix([A, B, WEB], FOUND)) == (
         "                         1     2     3    4\n"
         "1 x/a                    ·    3306   -    -\n"

@@ -69,12 +69,12 @@ def test_a_namespace_is_listed_by_its_key_in_the_store() -> None:
         ("America/Sao_Paulo", "2024-05-06 04:08:09 -0300 -03"),
     ],
 )
-def test_describe_writes_times_in_the_zone_of_the_reader(zone: str, text: str) -> None:
+def test_describe_writes_times_in_the_given_zone(zone: str, text: str) -> None:
     described = description([policy("p", created="2024-05-06T07:08:09Z")], zone=ZoneInfo(zone))
     assert f"\nCreated on:   {text}\n" in described
 
 
-def test_the_zone_of_the_reader_is_the_local_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_default_zone_is_the_local_one(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setenv("TZ", "Asia/Kolkata")
         time.tzset()
@@ -90,7 +90,7 @@ def test_describe_understands_every_way_to_write_a_time(created: str) -> None:
 
 @pytest.mark.parametrize("created", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
 @pytest.mark.parametrize("hours", [-11, 14])
-def test_the_ends_of_time_can_be_described(created: str, hours: int) -> None:
+def test_the_first_and_the_last_possible_time_can_be_described(created: str, hours: int) -> None:
     assert "Created on:" in description([policy("p", created=created)], zone=timezone(timedelta(hours=hours)))
 
 

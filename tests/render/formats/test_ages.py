@@ -1,4 +1,4 @@
-"""How old something is, in kubectl's words."""
+"""Ages, as kubectl writes them."""
 
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -41,7 +41,7 @@ MINUTE, HOUR, DAY = 60, 3_600, 86_400
         (100 * 365 * DAY + 5 * DAY, "100y"),
     ],
 )
-def test_the_older_the_coarser(seconds: int, text: str) -> None:
+def test_an_older_age_is_coarser(seconds: int, text: str) -> None:
     assert age(NOW - timedelta(seconds=seconds), NOW) == text
 
 
@@ -57,7 +57,7 @@ def test_clocks_may_differ_by_less_than_two_seconds(ahead: float, text: str) -> 
     assert age(NOW + timedelta(seconds=ahead), NOW) == text
 
 
-def test_nobody_knows_when() -> None:
+def test_an_unknown_time() -> None:
     assert age(None, NOW) == "<unknown>"
 
 

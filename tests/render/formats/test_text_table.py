@@ -25,7 +25,7 @@ def test_no_rows_no_headers() -> None:
     assert table(["NAME"], []) == ""
 
 
-def test_a_cell_is_one_line_that_steers_no_terminal() -> None:
+def test_a_cell_is_one_line_without_control_characters() -> None:
     assert table(["NAME", "WHY"], [["a\nb", "\x1b[31mred"]]) == "NAME   WHY\na...   ^[[31mred\n"
 
 
