@@ -139,7 +139,8 @@ class Cluster:
 
     def remove(self, kind: str, namespace: str, name: str) -> None:
         """Remove one object, if it is there; `namespace` is ignored for kinds without one."""
-        is_namespaced = any(known.is_namespaced for known in KINDS.called(kind))
+        row = KINDS.keyed(kind)
+        is_namespaced = row is None or row.is_namespaced
         self.state.remove(kind, namespace or DEFAULT_NAMESPACE if is_namespaced else "", name)
 
     def policies(self) -> list[NetworkPolicy]:
@@ -228,7 +229,7 @@ class Cluster:
         earlier = self._origins.get((kind, namespace, name))
         self._origins[kind, namespace, name] = origin
         if earlier:
-            subject = f"{kind.name} {namespace}/{name}" if namespace else f"{kind.name} {name}"
+            subject = f"{kind.key} {namespace}/{name}" if namespace else f"{kind.key} {name}"
             message = f"defined before at {earlier.at()}; this one counts"
             place, code = origin.at(), ProblemCode.DUPLICATE_OBJECT
             self.problems.append(Problem(place, code, message, Severity.WARNING, subject))

@@ -38,19 +38,19 @@ def test_no_other_kind_is_found(api_version: object, name: object) -> None:
 
 
 def test_the_kinds_of_kubernetes() -> None:
-    assert {str(kind): (kind.path, kind.is_namespaced) for kind in KINDS} == {
+    assert {kind.key: (kind.path, kind.is_namespaced) for kind in KINDS} == {
         "Namespace": ("/api/v1/namespaces", False),
         "Pod": ("/api/v1/pods", True),
-        "NetworkPolicy.networking.k8s.io": ("/apis/networking.k8s.io/v1/networkpolicies", True),
-        "Deployment.apps": ("/apis/apps/v1/deployments", True),
-        "StatefulSet.apps": ("/apis/apps/v1/statefulsets", True),
-        "DaemonSet.apps": ("/apis/apps/v1/daemonsets", True),
-        "ReplicaSet.apps": ("/apis/apps/v1/replicasets", True),
+        "NetworkPolicy": ("/apis/networking.k8s.io/v1/networkpolicies", True),
+        "Deployment": ("/apis/apps/v1/deployments", True),
+        "StatefulSet": ("/apis/apps/v1/statefulsets", True),
+        "DaemonSet": ("/apis/apps/v1/daemonsets", True),
+        "ReplicaSet": ("/apis/apps/v1/replicasets", True),
         "ReplicationController": ("/api/v1/replicationcontrollers", True),
-        "Job.batch": ("/apis/batch/v1/jobs", True),
-        "CronJob.batch": ("/apis/batch/v1/cronjobs", True),
+        "Job": ("/apis/batch/v1/jobs", True),
+        "CronJob": ("/apis/batch/v1/cronjobs", True),
         "Service": ("/api/v1/services", True),
-        "EndpointSlice.discovery.k8s.io": ("/apis/discovery.k8s.io/v1/endpointslices", True),
+        "EndpointSlice": ("/apis/discovery.k8s.io/v1/endpointslices", True),
         "Node": ("/api/v1/nodes", False),
     }
     assert [kind.name for kind in KINDS.policies()] == ["NetworkPolicy"]
@@ -79,6 +79,9 @@ def test_a_version_of_a_kind_is_in_one_row() -> None:
     again = msgspec.structs.replace(CLUSTER_POLICY, plural="others")
     with pytest.raises(ValueError, match=r"policy\.example\.com/v1 NetworkPolicy is in the table already"):
         table.add(again)
+    newer = msgspec.structs.replace(CLUSTER_POLICY, api_versions=("policy.example.com/v2",))
+    with pytest.raises(ValueError, match=r"write all its versions in one row"):
+        table.add(newer)
     assert list(table) == [CLUSTER_POLICY]
     table.discard(CLUSTER_POLICY)
     table.add(again)
@@ -98,7 +101,7 @@ class TestAnotherKindOfPolicy:
 
     def test_two_groups_have_a_kind_of_this_name(self, kind: Kind) -> None:
         assert [str(one) for one in KINDS.called("NetworkPolicy")] == [
-            "NetworkPolicy.networking.k8s.io",
+            "NetworkPolicy",
             "NetworkPolicy.policy.example.com",
         ]
         assert KINDS.policies() == KINDS.called("NetworkPolicy")
@@ -117,10 +120,13 @@ class TestAnotherKindOfPolicy:
         policy = decode(self.tree())
         assert policy is not None
         assert KINDS.of(policy) is kind
+        assert kind_of(policy) == "NetworkPolicy.policy.example.com"
+        assert KINDS.keyed("NetworkPolicy.policy.example.com") is kind
         assert namespace_of(policy) == ""
         other = decode(self.tree("networking.k8s.io/v1"))
         assert other is not None
         assert KINDS.of(other) is not kind
+        assert kind_of(other) == "NetworkPolicy"
         assert namespace_of(other) == "default"
 
     def test_unknown_fields_are_those_that_it_does_not_have(self) -> None:

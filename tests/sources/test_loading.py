@@ -259,11 +259,11 @@ class TestAnotherKindOfPolicy:
             ("a", None),
             ("a", 8),
         ]
-        file = f"{tmp_path}/f.yaml"
+        file, kind = f"{tmp_path}/f.yaml", "NetworkPolicy.policy.example.com"
         assert [str(problem) for problem in cluster.problems] == [
-            f"{file}:17: error: NetworkPolicy c: spec.priority: Invalid value: 2000: must be at most 1000",
-            f"{file}:23: warning: NetworkPolicy d: spec.priority: is the highest",
-            f"{file}:31: warning: NetworkPolicy a: defined before at {file}:1; this one counts",
+            f"{file}:17: error: {kind} c: spec.priority: Invalid value: 2000: must be at most 1000",
+            f"{file}:23: warning: {kind} d: spec.priority: is the highest",
+            f"{file}:31: warning: {kind} a: defined before at {file}:1; this one counts",
         ]
         assert {KINDS.of(obj).group for obj in taken} == {"policy.example.com", "networking.k8s.io"}
         assert msgspec.to_builtins(taken[0])["metadata"]["name"] == "a"

@@ -8,21 +8,19 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-import msgspec
-
 from ringfence.engine.state import State
 from ringfence.model.cidrs import parse_cidr
-from ringfence.model.kinds import kind_of, namespace_of
-from ringfence.model.objects import NetworkPolicy, Object
-from ringfence.model.policies import defaulted
-from ringfence.model.validation import validate
+from ringfence.model.kinds import KINDS, kind_of, namespace_of
+from ringfence.model.objects import Object
 from ringfence.sets.addresses import Addresses
 from ringfence.sources.cluster import RESOURCES, Event, Listed, Page, Removed, Resource, Unreadable, Upserted
 
-KINDS: Final = ("Namespace", "Pod", "NetworkPolicy", "Node")
-"""What enforcement needs to know of; a view without all of these is incomplete."""
+FOLLOWED: Final[tuple[Resource, ...]] = tuple(
+    resource for resource in RESOURCES if resource.needed or resource.kind == "Node"
+)
+"""What enforcement needs to know; a view without all of these is incomplete."""
 
-FOLLOWED: Final[tuple[Resource, ...]] = tuple(resource for resource in RESOURCES if resource.kind in KINDS)
+_FOLLOWED_KINDS: Final = tuple(resource.kind for resource in FOLLOWED)
 
 Name = tuple[str, str]
 """Namespace and name."""
@@ -41,16 +39,16 @@ class View:
     @property
     def complete(self) -> bool:
         """Whether every kind was listed whole: before that, nothing can be said of anything."""
-        return self._listed.issuperset(KINDS)
+        return self._listed.issuperset(_FOLLOWED_KINDS)
 
     @property
     def missing(self) -> list[str]:
         """The kinds that were not listed yet."""
-        return [kind for kind in KINDS if kind not in self._listed]
+        return [kind for kind in _FOLLOWED_KINDS if kind not in self._listed]
 
     def counts(self) -> Mapping[str, int]:
         """How many objects of each kind there are."""
-        return {kind: len(self._names[kind]) for kind in KINDS}
+        return {kind: len(self._names[kind]) for kind in _FOLLOWED_KINDS}
 
     def has_node(self, name: str) -> bool:
         """Whether there is a Node of this name."""
@@ -86,27 +84,21 @@ class View:
             self._upsert(obj)
 
     def _upsert(self, obj: Object) -> None:
-        key = kind_of(obj), namespace_of(obj), obj.metadata.name
-        self.problems.pop(key, None)
-        if isinstance(obj, NetworkPolicy):
-            obj = defaulted(obj)
-            if errors := validate(obj, strict_cidrs=False):
-                self.problems[key] = "; ".join(map(str, errors))
-                obj = closed(obj)
-                if validate(obj):
-                    return  # not even whom it is about can be said
-        self._names[key[0]].add(key[1:])
+        kind, namespace, name = KINDS.of(obj), namespace_of(obj), obj.metadata.name
+        self.problems.pop((kind.key, namespace, name), None)
+        obj = kind.default(obj)
+        if errors := kind.validate_stored(obj):
+            self.problems[kind.key, namespace, name] = "; ".join(map(str, errors))
+            obj = kind.without_rules(obj)
+            if kind.validate_stored(obj):
+                return  # not even its subject is valid
+        self._names[kind.key].add((namespace, name))
         self.state.upsert(obj)
 
     def _remove(self, kind: str, namespace: str, name: str) -> None:
         self.problems.pop((kind, namespace, name), None)
         self._names[kind].discard((namespace, name))
         self.state.remove(kind, namespace, name)
-
-
-def closed(policy: NetworkPolicy) -> NetworkPolicy:
-    """The policy with its subject and directions, and without a rule."""
-    return msgspec.structs.replace(policy, spec=msgspec.structs.replace(policy.spec, ingress=(), egress=()))
 
 
 def kind_of_event(event: Event) -> str:

@@ -16,8 +16,8 @@ ObjectName = tuple[str, str, str]
 
 _NAMES_OF_KINDS: Final = {
     **ENDPOINT_KINDS,
-    **{kind.name.lower(): kind.name for kind in KINDS},
-    **{kind.plural: kind.name for kind in KINDS},
+    **{kind.key.lower(): kind.key for kind in KINDS},
+    **{kind.plural: kind.key for kind in KINDS if kind.key == kind.name},
     "netpol": "NetworkPolicy",
     "ns": "Namespace",
     "no": "Node",
@@ -56,7 +56,8 @@ def object_name(kind: str, namespace: str | None, name: str) -> ObjectName:
     known = _NAMES_OF_KINDS.get(kind.lower())
     if known is None:
         raise InputError(f"{kind!r} is not a kind in the laboratory: use netpol, pod, svc, deploy, ns, ...")
-    is_namespaced = any(one.is_namespaced for one in KINDS.called(known))
+    row = KINDS.keyed(known)
+    is_namespaced = row is None or row.is_namespaced
     return (namespace or DEFAULT_NAMESPACE) if is_namespaced else "", known, name
 
 

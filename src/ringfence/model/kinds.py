@@ -7,6 +7,7 @@ Source: Kubernetes API v1.36, and its deprecation guide for the older versions.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -23,7 +24,7 @@ from ringfence.model.objects import (
     Service,
     Workload,
 )
-from ringfence.model.policies import defaulted
+from ringfence.model.policies import defaulted, without_rules
 from ringfence.model.validation import FieldWarning, validate, warnings
 from ringfence.model.workloads import CronJob, WorkloadFields, cron_job, workload
 
@@ -32,7 +33,7 @@ def _as_written(kind: str, written: Any) -> Any:
     return written
 
 
-def _without_defaults(obj: Any) -> Any:
+def _unchanged(obj: Any) -> Any:
     return obj
 
 
@@ -40,13 +41,21 @@ def _nothing_wrong(obj: Any) -> list[Any]:
     return []
 
 
+_BUILT_IN_GROUPS: Final = frozenset(("", "apps", "batch", "discovery.k8s.io", "networking.k8s.io"))
+"""The groups that every API server has; no two of the kinds that are read from them share a name."""
+
+
 class Kind(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     """A row of the table. Two groups may each have a kind of the same name: group and name together identify it.
 
     `api_versions` are those under which it is read, the current one first; `removed` says which of them Kubernetes
     has removed, and in which release. `shape` is the struct that it is written in, and `build` makes an object of the
-    type `model` of one. A policy's unknown fields are errors, and its defaults, its errors and its warnings are those
-    of the API server; other kinds have only the fields that matter here.
+    type `model` of one.
+
+    A policy's unknown fields are errors, and its defaults, its errors and its warnings are those of the API server;
+    other kinds have only the fields that matter here. `validate_stored` does not refuse what an older server accepted.
+    `without_rules` is what remains in force of a policy that a server has stored although it is not valid: it isolates
+    its subjects and allows nothing, for nobody wrote it to open something.
     """
 
     name: str
@@ -58,14 +67,24 @@ class Kind(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     is_namespaced: bool = True
     is_policy: bool = False
     removed: Mapping[str, str] = {}
-    default: Callable[[Any], Any] = _without_defaults
+    default: Callable[[Any], Any] = _unchanged
     validate: Callable[[Any], list[FieldError]] = _nothing_wrong
     warnings: Callable[[Any], list[FieldWarning]] = _nothing_wrong
+    validate_stored: Callable[[Any], list[FieldError]] = _nothing_wrong
+    without_rules: Callable[[Any], Any] = _unchanged
 
     @property
     def group(self) -> str:
         """The API group of the current version; empty for the core group."""
         return self.api_versions[0].rpartition("/")[0]
+
+    @property
+    def key(self) -> str:
+        """What tells objects of this kind from those of all others: its name, with the group of a custom resource.
+
+        kubectl names resources alike: `NetworkPolicy`, but `NetworkPolicy.crd.example.com`.
+        """
+        return self.name if self.group in _BUILT_IN_GROUPS else f"{self.name}.{self.group}"
 
     @property
     def path(self) -> str:
@@ -74,8 +93,7 @@ class Kind(msgspec.Struct, frozen=True, eq=False, kw_only=True):
         return f"/{'apis' if self.group else 'api'}/{version}/{self.plural}"
 
     def __str__(self) -> str:
-        """The kind and its group, as kubectl names a resource: `Pod`, `NetworkPolicy.networking.k8s.io`."""
-        return f"{self.name}.{self.group}" if self.group else self.name
+        return self.key
 
 
 class KindTable:
@@ -97,6 +115,8 @@ class KindTable:
         for api_version in kind.api_versions:
             if (api_version, kind.name) in self._by_version:
                 raise ValueError(f"{api_version} {kind.name} is in the table already")
+        if self.keyed(kind.key):
+            raise ValueError(f"{kind.key} is in the table already: write all its versions in one row")
         self._kinds.append(kind)
         self._by_version |= {(api_version, kind.name): kind for api_version in kind.api_versions}
         if kind.model is Workload:
@@ -120,6 +140,10 @@ class KindTable:
             return self._by_version.get((api_version, name))
         except TypeError:  # a list or a mapping, where a manifest should have a string
             return None
+
+    def keyed(self, key: str) -> Kind | None:
+        """The kind with this key; None if there is none."""
+        return next((kind for kind in self._kinds if kind.key == key), None)
 
     def called(self, name: object) -> list[Kind]:
         """The kinds of this name, of all groups."""
@@ -172,6 +196,8 @@ KINDS: Final = KindTable(
             default=defaulted,
             validate=validate,
             warnings=warnings,
+            validate_stored=partial(validate, strict_cidrs=False),
+            without_rules=without_rules,
         ),
         _workload("Deployment", "apps/v1", "apps/v1beta2", "apps/v1beta1", "extensions/v1beta1"),
         _workload("StatefulSet", "apps/v1", "apps/v1beta2", "apps/v1beta1"),
@@ -196,8 +222,8 @@ KINDS: Final = KindTable(
 
 
 def kind_of(obj: Object) -> str:
-    """The name of the object's kind, which a kind of another group may have as well."""
-    return KINDS.of(obj).name
+    """The key of the object's kind, which no other kind has."""
+    return KINDS.of(obj).key
 
 
 def namespace_of(obj: Object) -> str:

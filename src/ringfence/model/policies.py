@@ -54,6 +54,11 @@ def defaulted(policy: NetworkPolicy) -> NetworkPolicy:
     )
 
 
+def without_rules(policy: NetworkPolicy) -> NetworkPolicy:
+    """The policy with its subject and directions, and without a rule."""
+    return msgspec.structs.replace(policy, spec=msgspec.structs.replace(policy.spec, ingress=(), egress=()))
+
+
 def _ports(rule: Rule) -> tuple[NetworkPolicyPort, ...]:
     return tuple(
         msgspec.structs.replace(port, protocol=DEFAULT_PROTOCOL) if port.protocol is None else port

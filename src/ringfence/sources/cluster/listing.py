@@ -33,8 +33,8 @@ class Resource(msgspec.Struct, frozen=True):
 
     @property
     def kind(self) -> str:
-        """The name of the kind."""
-        return self.row.name
+        """The key of the kind: its name, with the group of a custom resource."""
+        return self.row.key
 
     @property
     def plural(self) -> str:
