@@ -1,4 +1,4 @@
-"""Commands started as a user would start them, and what they leave behind."""
+"""Commands started as a user starts them, and what they leave behind."""
 
 import os
 import signal
@@ -26,7 +26,7 @@ class Traces(NamedTuple):
 
 
 def eventually(condition: Callable[[], bool]) -> bool:
-    """Whether something comes true within a while."""
+    """Whether a condition becomes true within 10 s."""
     deadline = time.monotonic() + _PATIENCE
     while not (true := condition()) and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -34,7 +34,10 @@ def eventually(condition: Callable[[], bool]) -> bool:
 
 
 class User:
-    """Somebody at a terminal. Everything he starts, and all that comes of it, can be found again."""
+    """A user at a terminal. Every process that he starts, and all its descendants, can be found again.
+
+    The mark is also the name of his laboratory, so that tests may run at the same time.
+    """
 
     def __init__(self, *, rootless: bool) -> None:
         self.rootless = rootless
@@ -63,16 +66,16 @@ class User:
         return subprocess.CompletedProcess(arguments, process.returncode, output, errors)
 
     def processes(self) -> list[int]:
-        """All processes that this user's commands have left running."""
+        """All running processes of this user's commands."""
         return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal() and self._owns(entry)]
 
     def kill_everything(self) -> None:
-        """End all of them at once, with no chance to clean up."""
+        """End all of them at once, without a chance to clean up."""
         for process in self.processes():
             os.kill(process, signal.SIGKILL)
 
     def survivors(self) -> list[int]:
-        """The processes that are still there after a while in which they could have ended."""
+        """The processes that are still running after a while in which they could have ended."""
         eventually(lambda: not self.processes())
         return self.processes()
 
@@ -86,7 +89,7 @@ class User:
 
 @contextmanager
 def user(*, rootless: bool) -> Iterator[User]:
-    """A user who leaves nothing behind, whatever happens: neither processes nor interfaces, mounts or sockets."""
+    """A user who must leave nothing behind: neither processes nor interfaces, mounts or sockets."""
     somebody = User(rootless=rootless)
     before = traces(somebody.mark)
     try:
