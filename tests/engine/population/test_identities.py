@@ -80,3 +80,10 @@ def test_a_port_name_may_be_several_numbers_each_under_its_protocol() -> None:
     pod = member("x/a")
     identity = Identity(0, Template(template_key(pod), pod), frozenset([*ports, NamedPort("dns", "TCP", 53)]))
     assert sorted(identity.ports_named("http", "TCP")) == [80, 81]
+
+
+def test_the_facts_about_addresses_are_known_by_themselves() -> None:
+    pod = member("x/a")
+    inside = InBlock(Block(Addresses.of(ip_network("10.0.0.0/8")), False), Family.IPV4)
+    identity = Identity(0, Template(template_key(pod), pod), frozenset([inside, NamedPort("http", "TCP", 80)]))
+    assert identity.blocks == {inside}

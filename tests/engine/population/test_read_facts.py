@@ -96,3 +96,14 @@ def test_a_template_that_has_gone_is_affected_no_more() -> None:
     world.read_facts.remove(gone)
     assert not world.read_facts.stop_reading(APP_WEB)
     assert not world.read_facts.start_reading(EITHER) or gone not in world.read_facts.stop_reading(EITHER)
+
+
+def test_what_is_read_no_more_leaves_nothing_behind() -> None:
+    world = World(WEB, DB, BARE)
+    facts: list[ReadableFact] = [APP_WEB, EITHER, HAS_APP, HTTP]
+    for fact in facts:
+        world.read_facts.start_reading(fact)
+    for fact in facts:
+        world.read_facts.stop_reading(fact)
+    kept = {name: value for name, value in vars(world.read_facts).items() if value and name != "_templates"}
+    assert kept == {}

@@ -1,0 +1,72 @@
+"""docs/architecture.md names what is there: the tree, every file, every function and every library."""
+
+import ast
+import re
+import tomllib
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+import ringfence
+
+PACKAGE: Final = Path(ringfence.__file__).parent
+ROOT: Final = Path(__file__).parents[1]
+PAGE: Final = (ROOT / "docs" / "architecture.md").read_text()
+QUOTED: Final = re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", PAGE, flags=re.DOTALL))
+PATHS: Final = sorted({text for text in QUOTED if re.fullmatch(r"[\w/.-]+(/|\.(py|md|toml|yaml))", text)})
+STEPS: Final = sorted({text for text in QUOTED if re.fullmatch(r"[\w/.-]+\.py: \w+", text)})
+
+
+def shown_tree() -> set[str]:
+    """The packages and modules in the tree of the page, as paths inside the package."""
+    found: set[str] = set()
+    parents: list[str] = []
+    for line in PAGE.split("```text\n")[1].split("```")[0].splitlines()[1:]:
+        indent, name = len(line) - len(line.lstrip()), line.split()[0]
+        parents = [*parents[: indent // 2 - 1], name]
+        found.add("".join(parents))
+    return found
+
+
+def defined_in(file: Path) -> set[str]:
+    """The names that a module defines itself."""
+    names: set[str] = set()
+    for node in ast.parse(file.read_text()).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Assign):
+            names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            names.add(node.target.id)
+    return names
+
+
+def test_the_tree_shows_every_package_and_every_module_beside_them() -> None:
+    packages = {f"{init.parent.relative_to(PACKAGE)}/" for init in PACKAGE.glob("*/**/__init__.py")}
+    modules = {file.name for file in PACKAGE.glob("*.py")} - {"__init__.py"}
+    assert shown_tree() == packages | modules
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_every_path_exists(path: str) -> None:
+    assert (PACKAGE / path).exists() or (ROOT / path).exists()
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_every_step_is_a_name_that_its_file_defines(step: str) -> None:
+    path, name = step.split(": ")
+    assert name in defined_in(PACKAGE / path)
+
+
+def test_the_page_leads_through_files_and_functions() -> None:
+    assert len(PATHS) > 10
+    assert len(STEPS) > 20
+
+
+def test_the_libraries_are_those_that_the_package_depends_on() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = [name for names in project["optional-dependencies"].values() for name in names]
+    needed = {re.split(r"[\[<>=~!; ]", text)[0] for text in (*project["dependencies"], *extras)}
+    table = PAGE.split("| library | why |")[1].split("\n\n")[0]
+    assert set(re.findall(r"^\| `([\w-]+)` \|", table, flags=re.MULTILINE)) == needed
