@@ -77,7 +77,7 @@ class Running:
     def passes(self) -> bool:
         """Whether a new connection from the client reaches the server."""
         self.network.udp(CLIENT).sendto(b"question", (address(SERVER), 80))
-        return received(self._server, 0.1) is not None
+        return self.network.delivered(self._server) is not None
 
     def open_connection(self) -> tuple[socket.socket, socket.socket]:
         """The server's and the client's end of a connection on port 90 that was answered once."""
@@ -220,7 +220,7 @@ class TestOpenConnections:
             if choice is ExistingConnections.END:
                 eventually(lambda: one.metric("ringfence_ended_connections_total") > 0)
             client.sendto(b"more", (address(SERVER), 90))
-            survived = received(server) == b"more"
+            survived = one.network.delivered(server) == b"more"
             assert survived is (one.metric("ringfence_ended_connections_total") == 0), "told after it is done"
             return survived
 

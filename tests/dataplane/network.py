@@ -1,7 +1,11 @@
 """A little network to try programs on: a router whose kernel is programmed, and pods on links to it.
 
 Everything lives in namespaces of a forked child, which is root in a user namespace of its own even where the tests run
-without privileges, and ends with the child.
+without privileges, and ends with the child. So tests can run beside each other.
+
+Whether a packet was dropped is found out without waiting: `Network.settle` returns when the kernel has dealt with all
+that was sent before. For that, the child runs on one CPU: each CPU has a queue of its own for packets between
+namespaces (the backlog of `netif_rx`), and deals with it in order.
 """
 
 import ctypes
@@ -22,6 +26,7 @@ from typing import ParamSpec
 
 import pytest
 
+from ringfence.netlink.links import operational_links
 from ringfence.sets.addresses import Family, parse_address
 
 P = ParamSpec("P")
@@ -65,6 +70,7 @@ def in_child(run: Callable[[], None], seconds: float) -> bytes:
 def _run_and_exit(run: Callable[[], None], writing: int) -> None:
     try:
         enter_namespaces()
+        stay_on_one_cpu()
         run()
     except pytest.skip.Exception as skipped:
         os.write(writing, _SKIPPED + str(skipped).encode())
@@ -95,10 +101,19 @@ def enter_namespaces() -> None:
     Path("/proc/self/setgroups").write_text("deny")
     Path("/proc/self/uid_map").write_text(f"0 {user} 1")
     Path("/proc/self/gid_map").write_text(f"0 {group} 1")
-    try:
-        ip("link set lo up")
-    except FileNotFoundError:
+    if shutil.which("ip") is None:
         pytest.skip("the program ip (iproute2) is missing")
+    ip("link set lo up")
+
+
+def stay_on_one_cpu() -> None:
+    """Go on on the present CPU alone, together with threads and processes that are started from now on."""
+    os.sched_setaffinity(0, {_libc.sched_getcpu()})
+
+
+def use_all_cpus() -> None:
+    """Go on on all CPUs."""
+    os.sched_setaffinity(0, range(os.cpu_count() or 1))
 
 
 def lose_privileges() -> None:
@@ -152,26 +167,34 @@ class Network:
             Path("/proc/sys/net", setting).write_text("1")
         Path("/proc/sys/net/ipv6/conf/default/accept_dad").write_text("0")
         self._router = _own_network()
-        self._pods = [self._add_pod(i) for i in range(pods)]
+        self._pods = [self._create_pod_network() for _ in range(pods)]
+        ip(*(command for i in range(pods) for command in self._commands_for_router(i)))
+        for i in range(pods):
+            with self.inside(i):
+                ip(*_commands_for_pod(i))
+        self._await_links()
+        self._fence = self.udp(0, FENCE_PORT)
+        self._node = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 
-    def _add_pod(self, i: int) -> int:
+    def _create_pod_network(self) -> int:
         _libc.unshare(_NEW_NETWORK)
         pod = _own_network()
         Path("/proc/sys/net/ipv6/conf/default/accept_dad").write_text("0")
         _enter(self._router)
-        ip(f"link add pod{i} type veth peer name eth0 netns /proc/{os.getpid()}/fd/{pod}")
-        ip(f"link set pod{i} up", f"address add 10.0.{i}.1/24 dev pod{i}", f"address add fd00:0:0:{i}::1/64 dev pod{i}")
-        _enter(pod)
-        ip(
-            "link set lo up",
-            "link set eth0 up",
-            f"address add 10.0.{i}.2/24 dev eth0",
-            f"address add fd00:0:0:{i}::2/64 dev eth0",
-            f"route add default via 10.0.{i}.1",
-            f"route add default via fd00:0:0:{i}::1",
-        )
-        _enter(self._router)
         return pod
+
+    def _commands_for_router(self, i: int) -> Iterator[str]:
+        yield f"link add pod{i} type veth peer name eth0 netns /proc/{os.getpid()}/fd/{self._pods[i]}"
+        yield f"link set pod{i} up"
+        yield f"address add 10.0.{i}.1/24 dev pod{i}"
+        yield f"address add fd00:0:0:{i}::1/64 dev pod{i}"
+
+    def _await_links(self) -> None:
+        """A link drops packets until the kernel has noticed that its other end is up."""
+        deadline = time.monotonic() + 10
+        while len(operational_links()) < len(self._pods):
+            assert time.monotonic() < deadline, "the links do not come up"
+            time.sleep(0.001)
 
     @contextmanager
     def inside(self, pod: int) -> Iterator[None]:
@@ -195,12 +218,58 @@ class Network:
         return server
 
     def connect(self, pod: int, to: int, port: int, family: Family = Family.IPV4) -> socket.socket:
-        """A TCP connection from one pod to another. TimeoutError if nothing answers."""
+        """A TCP connection from one pod to another. TimeoutError if the packets that open it are dropped."""
         with self.inside(pod):
             client = socket.socket(socket_family(family), socket.SOCK_STREAM)
-        client.settimeout(0.4)
-        client.connect((address(to, family), port))
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # so that `settle` waits for what is sent
+        client.setblocking(False)
+        client.connect_ex((address(to, family), port))
+        self.settle()
+        _, is_open, _ = select.select([], [client], [], 0)
+        if not is_open:
+            client.close()
+            raise TimeoutError
+        client.settimeout(PATIENCE)
         return client
+
+    def delivered(self, receiver: socket.socket) -> bytes | None:
+        """What a socket has received of all that was sent before; None if nothing has come through."""
+        self.settle()
+        receiver.setblocking(False)
+        try:
+            return receiver.recv(2048)
+        except BlockingIOError:
+            return None
+        finally:
+            receiver.settimeout(PATIENCE)
+
+    def settle(self) -> None:
+        """Wait until the kernel has dealt with all packets that were sent before, and with the answers to them.
+
+        Packets wait in one queue for every hop. One that the node sends afterwards arrives behind them; meanwhile each
+        of them has come a hop further.
+        """
+        for _ in range(HOPS):
+            self._node.sendto(b"fence", (address(0), FENCE_PORT))
+            assert received(self._fence) == b"fence"
+
+
+PATIENCE = 5.0
+"""Seconds to wait for what must come; on a loaded machine it may take a while."""
+
+HOPS = 16
+"""More hops than any exchange in these tests takes: a TCP handshake, with neighbour discovery on both links, has 10."""
+
+FENCE_PORT = 9
+
+
+def _commands_for_pod(i: int) -> Iterator[str]:
+    yield "link set lo up"
+    yield "link set eth0 up"
+    yield f"address add 10.0.{i}.2/24 dev eth0"
+    yield f"address add fd00:0:0:{i}::2/64 dev eth0"
+    yield f"route add default via 10.0.{i}.1"
+    yield f"route add default via fd00:0:0:{i}::1"
 
 
 def address(pod: int, family: Family = Family.IPV4) -> str:
@@ -222,8 +291,8 @@ def socket_family(family: Family) -> socket.AddressFamily:
     return socket.AF_INET if family is Family.IPV4 else socket.AF_INET6
 
 
-def received(receiver: socket.socket, seconds: float = 0.3) -> bytes | None:
-    """What a socket receives soon; None if nothing comes."""
+def received(receiver: socket.socket, seconds: float = PATIENCE) -> bytes | None:
+    """What a socket receives; None if nothing comes in time. `Network.delivered` finds that out without waiting."""
     receiver.settimeout(seconds)
     try:
         return receiver.recv(2048)

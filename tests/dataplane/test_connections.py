@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from tests.dataplane.network import Network, address, in_own_network, number, received, stand_behind
+from tests.dataplane.network import PATIENCE, Network, address, in_own_network, number, received, stand_behind
 from tests.dataplane.programs import TCP, UDP, key, program
 
 from ringfence.dataplane.kernel import Kernel
@@ -40,7 +40,8 @@ def tcp_connection(
     with network.listener(server, 80, family) as listener:
         calling = network.connect(client, server, 80, family)
         called, _ = listener.accept()
-    called.settimeout(0.4)
+    called.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    called.settimeout(PATIENCE)
     return calling, called
 
 
@@ -100,7 +101,7 @@ def test_a_forbidden_tcp_connection_ends_whoever_speaks_first(first: str, family
     speaking, listening = (client, server) if first == "client" else (server, client)
     for _ in range(2):
         speaking.sendall(b"after")
-        assert received(listening) is None
+        assert network.delivered(listening) is None
         speaking, listening = listening, speaking
 
 
@@ -120,7 +121,7 @@ def test_a_forbidden_udp_flow_ends_whoever_speaks_first(first: str) -> None:
     speaking, listening = (client, server) if first == "client" else (server, client)
     for _ in range(2):
         speaking.send(b"after")
-        assert received(listening) is None
+        assert network.delivered(listening) is None
         speaking, listening = listening, speaking
 
 
@@ -185,7 +186,7 @@ def test_what_changes_for_others_leaves_a_revoked_connection_revoked() -> None:
     kernel.apply(program({(IN, 0): [(2, TCP, 80), (2, UDP, 80)], (OUT, 2): []}))
     assert kernel.revoke_forbidden() == revoked
     client.sendall(b"x")
-    assert received(server) is None
+    assert network.delivered(server) is None
 
 
 @in_own_network
@@ -200,7 +201,7 @@ def test_a_connection_opened_in_between_is_judged_with_all_others() -> None:
     kernel.apply(TIGHTENED)
     assert len(kernel.revoke_forbidden()) == 1
     client.sendall(b"x")
-    assert received(server) is None
+    assert network.delivered(server) is None
 
 
 @in_own_network
@@ -236,7 +237,7 @@ def test_revoked_connections_outlive_the_process() -> None:
     assert later.revoked == revoked
     later.apply(TIGHTENED)
     client.sendall(b"x")
-    assert received(server) is None
+    assert network.delivered(server) is None
 
 
 @in_own_network
@@ -252,7 +253,7 @@ def test_behind_a_service_it_is_the_pod_that_counts() -> None:
     kernel.apply(TIGHTENED)
     assert len(kernel.revoke_forbidden()) == 1
     client.sendall(b"x")
-    assert received(server) is None
+    assert network.delivered(server) is None
 
 
 @in_own_network

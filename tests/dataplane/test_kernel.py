@@ -243,7 +243,7 @@ def reached(network: Network, client: int) -> set[int]:
     sender = network.udp(client)
     for pod in servers:
         sender.sendto(b"x", (address(pod), 80))
-    return {pod for pod, server in servers.items() if received(server)}
+    return {pod for pod, server in servers.items() if network.delivered(server)}
 
 
 @in_own_network

@@ -120,4 +120,4 @@ def test_a_held_pod_still_does_not_reach_its_node(family: Family) -> None:
     Kernel().apply(all_held())
     server = on_node(family, 7000)
     network.udp(0, 0, family).sendto(b"x", (gateway(0, family), 7000))
-    assert received(server) is None
+    assert network.delivered(server) is None

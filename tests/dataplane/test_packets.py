@@ -58,11 +58,11 @@ def test_every_datagram_fares_as_the_program_says(family: Family) -> None:
             if source != destination
         }
         wanted_sources = {source for source, packet in packets.items() if admits(wanted, packet)}
-        assert set(all_from(server)) == wanted_sources, (destination, port)
+        assert set(all_from(network, server)) == wanted_sources, (destination, port)
 
 
-def all_from(server: socket.socket) -> Iterator[int]:
-    while (datagram := received(server)) is not None:
+def all_from(network: Network, server: socket.socket) -> Iterator[int]:
+    while (datagram := network.delivered(server)) is not None:
         yield int(datagram)
 
 
@@ -118,7 +118,7 @@ def test_the_node_reaches_its_pods_and_an_isolated_pod_does_not_reach_its_node(f
     in_pod.sendto(b"x", (gateway(0, family), 81))
     stranger = network.udp(0, 0, family)
     stranger.sendto(b"x", (gateway(0, family), 80))
-    assert received(on_node) is None
+    assert network.delivered(on_node) is None
 
 
 @in_own_network
@@ -160,7 +160,11 @@ def test_sctp_is_told_apart_from_tcp_and_udp() -> None:
         client = socket.socket(socket.AF_INET, socket.SOCK_RAW, SCTP)
     for port in (81, 80):
         client.sendto(init_chunk(port), (address(0), 0))
-    ports = [struct.unpack_from(">H", packet, 20 + 2)[0] for packet in iter(lambda: received(server), None) if packet]
+    ports = [
+        struct.unpack_from(">H", packet, 20 + 2)[0]
+        for packet in iter(lambda: network.delivered(server), None)
+        if packet
+    ]
     assert ports == [80]
     with pytest.raises(TimeoutError):
         network.connect(1, 0, 80)
@@ -192,7 +196,7 @@ def test_icmp_is_allowed_by_no_rule_about_ports() -> None:
         with network.inside(1):
             asking = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
         asking.sendto(echo_request(), (address(target), 0))
-        answer = received(asking)
+        answer = network.delivered(asking)
         assert (answer is not None and answer[20] == 0) is answered
 
 
@@ -210,7 +214,7 @@ def test_datagrams_in_fragments_are_judged_whole() -> None:
     for port in (80, 81):
         sender.sendto(b"x" * 4000, (address(0), port))
     assert len(received(allowed) or b"") == 2048
-    assert received(denied) is None
+    assert network.delivered(denied) is None
 
 
 @in_own_network
@@ -225,4 +229,4 @@ def test_a_pod_reaches_itself_behind_a_service() -> None:
     for collections, answer in cases:
         enforce(denied.changed(collections))
         pod.sendto(b"x", ("10.96.0.1", 80))
-        assert received(server) == answer
+        assert network.delivered(server) == answer

@@ -9,10 +9,13 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 import msgspec
-from tests.dataplane.network import Network, address
+from tests.dataplane.network import Network, address, stay_on_one_cpu, use_all_cpus
 
 PORT = 80
 ALLOWED, FORBIDDEN = b"a", b"f"
+
+LAST_ARRIVAL = 1.0
+"""Seconds to wait for datagrams that were allowed; only a test that fails waits so long."""
 
 
 class Count(NamedTuple):
@@ -40,19 +43,22 @@ def traffic(network: Network, allowed: int, forbidden: int, to: int) -> Iterator
     result = Traffic()
     stop, told_to_stop = os.pipe()
     counts, counting = os.pipe()
+    use_all_cpus()  # packets have to arrive while a transaction is committed, and not only before and after
     child = os.fork()
     if child == 0:
         os.close(told_to_stop)
+        os.write(counting, b"begun\n")
         os.write(counting, msgspec.json.encode(_send_until(stop, receiver, senders, address(to))))
         os._exit(0)
     os.close(counting)
     try:
-        time.sleep(0.1)
+        assert os.read(counts, 6) == b"begun\n"
         yield result
     finally:
         os.close(told_to_stop)
         sent, arrived = msgspec.json.decode(os.read(counts, 4096), type=tuple[dict[str, int], dict[str, int]])
         os.waitpid(child, 0)
+        stay_on_one_cpu()
         result.allowed, result.forbidden = (
             Count(sent[kind.decode()], arrived[kind.decode()]) for kind in (ALLOWED, FORBIDDEN)
         )
@@ -70,8 +76,13 @@ def _send_until(
                 sender.sendto(kind, (target, PORT))
             sent[kind.decode()] += 20
         _receive(receiver, arrived)
-    time.sleep(0.2)
-    _receive(receiver, arrived)
+    allowed = ALLOWED.decode()
+    senders[ALLOWED].sendto(ALLOWED, (target, PORT))  # behind all others
+    sent[allowed] += 1
+    deadline = time.monotonic() + LAST_ARRIVAL
+    while arrived[allowed] < sent[allowed] and time.monotonic() < deadline:
+        select.select([receiver], [], [], 0.01)
+        _receive(receiver, arrived)
     return sent, arrived
 
 
