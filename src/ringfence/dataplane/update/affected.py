@@ -41,9 +41,8 @@ def affected_addresses(old: Program | None, new: Program) -> AffectedAddresses:
     # A base chain judges the packets of all addresses.
     if any(program.chains[name].hook for program in (old, new) for name in chains & program.chains.keys()):
         return None
-    return frozenset(_addresses_changed(old.collections, new.collections)).union(
-        *(_addresses_with(chains, program) for program in (old, new))
-    )
+    # Addresses that had one of these chains and have another now are among those that changed their chains.
+    return frozenset(_addresses_changed(old.collections, new.collections)).union(_addresses_with(chains, new))
 
 
 def union_of(*some: AffectedAddresses) -> AffectedAddresses:

@@ -24,7 +24,7 @@ changes while the kernel observes: after the switch to it, or before the switch 
 
 from typing import NamedTuple
 
-from ringfence.dataplane.program import Program, VerdictMap, base_program, fixed_chains, is_whole, observes
+from ringfence.dataplane.program import Program, fixed_chains, is_whole, observes
 from ringfence.dataplane.update.comparison import can_edit_in_place, compare, needs_closing
 from ringfence.dataplane.update.copies import steps_by_copies
 from ringfence.dataplane.update.steps import StepKind, UpdateStep, steps_in_place
@@ -43,13 +43,10 @@ class UpdatePlan(NamedTuple):
 
 def plan_update(old: Program | None, new: Program) -> UpdatePlan:
     """How `old`, None if there is no table yet, becomes `new`."""
-    return UpdatePlan(tuple(_first_steps(new) if old is None else _steps(old, new)))
-
-
-def _first_steps(new: Program) -> list[UpdateStep]:
-    """Into a new table: everything first that isolates no pod, because no pod is isolated yet."""
-    isolating_none = {name: one for name, one in base_program().collections.items() if isinstance(one, VerdictMap)}
-    return [UpdateStep(StepKind.CREATE, new.changed(isolating_none)), UpdateStep(StepKind.OPEN, new)]
+    if old is None:
+        # Packets reach a new table only when everything is in place: its base chains are created last.
+        return UpdatePlan((UpdateStep(StepKind.CREATE, new),))
+    return UpdatePlan(tuple(_steps(old, new)))
 
 
 def _steps(old: Program, new: Program) -> list[UpdateStep]:

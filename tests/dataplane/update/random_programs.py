@@ -1,0 +1,121 @@
+"""Random programs about three pods, two ports and a few sets, and pairs of programs that differ in a few objects."""
+
+from itertools import permutations
+
+from hypothesis import strategies as st
+
+from ringfence.dataplane.program import (
+    ADDRESS,
+    DENIED,
+    ENFORCING,
+    FLOW,
+    ISOLATED,
+    PEER,
+    PORT,
+    Chain,
+    Field,
+    Goto,
+    HashSet,
+    Logging,
+    Lookup,
+    Move,
+    Packet,
+    Program,
+    ProtocolIs,
+    RangeSet,
+    Reaction,
+    Rule,
+    RuleVerdict,
+    VerdictMap,
+    address_key,
+    base_program,
+    flow_key,
+    port_key,
+    profile_chain,
+)
+from ringfence.model.policies import Direction
+from ringfence.sets.addresses import Family
+
+TCP = 6
+V4 = Family.IPV4
+PODS = range(3)
+PORTS = (80, 443)
+PACKETS = [
+    Packet(V4, source, destination, TCP, port) for source, destination in permutations(PODS, 2) for port in PORTS
+]
+SETS = ("pods_0", "pods_1", "pods_2")
+FLOWS = ("flows_0", "flows_1")
+
+
+def address(number: int) -> bytes:
+    return address_key(V4, number)
+
+
+def rules(direction: Direction) -> st.SearchStrategy[Rule]:
+    peer = PEER[direction][V4]
+    on_address = st.sampled_from(SETS).map(lambda name: (Lookup((peer,), name),))
+    on_port = on_address.map(lambda lookup: (*lookup, ProtocolIs(TCP), Lookup((Field.PORT,), "ports")))
+    on_flow = st.sampled_from(FLOWS).map(lambda name: (Lookup((peer, Field.PROTOCOL, Field.PORT), name),))
+    allowing_mostly = st.sampled_from([RuleVerdict.RETURN, RuleVerdict.RETURN, Goto(DENIED[direction])])
+    return st.builds(Rule, st.one_of(on_address, on_port, on_flow), allowing_mostly)
+
+
+def profiles(direction: Direction) -> st.SearchStrategy[dict[str, Chain]]:
+    chain = st.lists(rules(direction), max_size=2).map(lambda some: profile_chain(direction, tuple(some)))
+    return st.fixed_dictionaries({f"{direction.field}_{i}": chain for i in range(2)})
+
+
+def maps(direction: Direction) -> st.SearchStrategy[VerdictMap]:
+    targets = st.sampled_from([None, DENIED[direction], *(f"{direction.field}_{i}" for i in range(2))])
+    return st.tuples(*(targets for _ in PODS)).map(
+        lambda chosen: VerdictMap(ADDRESS[V4]).moved(
+            Move(address(pod), None, chain) for pod, chain in zip(PODS, chosen, strict=True)
+        )
+    )
+
+
+def programs() -> st.SearchStrategy[Program]:
+    pods = st.frozensets(st.sampled_from(PODS).map(address)).map(lambda keys: HashSet(ADDRESS[V4], keys))
+    flows = st.frozensets(
+        st.builds(lambda pod, port: flow_key(address(pod), TCP, port), st.sampled_from(PODS), st.sampled_from(PORTS))
+    ).map(lambda keys: HashSet(FLOW[V4], keys))
+    ports = st.frozensets(st.sampled_from(PORTS).map(lambda port: (port_key(port), port_key(port)))).map(
+        lambda ranges: RangeSet(PORT, ranges)
+    )
+    held = st.just(RangeSet(ADDRESS[V4], frozenset({(address(0), address(0))})))
+    return st.builds(
+        lambda reaction, collections, egress_map, ingress_map, egress, ingress: base_program(
+            holds=True, reaction=reaction
+        ).changed(
+            {
+                **collections,
+                ISOLATED[Direction.EGRESS, V4]: egress_map,
+                ISOLATED[Direction.INGRESS, V4]: ingress_map,
+            },
+            {**egress, **ingress},
+        ),
+        reactions(),
+        st.fixed_dictionaries(
+            {**dict.fromkeys(SETS, pods), **dict.fromkeys(FLOWS, flows), "ports": ports, "known4": pods, "held4": held},
+        ),
+        *(maps(direction) for direction in (Direction.EGRESS, Direction.INGRESS)),
+        *(profiles(direction) for direction in (Direction.EGRESS, Direction.INGRESS)),
+    )
+
+
+def reactions() -> st.SearchStrategy[Reaction]:
+    """Mostly that of enforcing: programs that differ in their policies only are to be found among the others."""
+    loggings = st.sampled_from([None, Logging(100, 10), Logging(7, 1)])
+    return st.one_of(st.just(ENFORCING), st.builds(Reaction, st.booleans(), loggings))
+
+
+@st.composite
+def neighbours(draw: st.DrawFn) -> tuple[Program, Program]:
+    """Two programs that differ in a few objects only."""
+    old, other = draw(programs()), draw(programs())
+    parts = [*other.collections, *(name for name in other.chains if name not in base_program().chains)]
+    names = draw(st.frozensets(st.sampled_from(parts), max_size=3))
+    return old, old.changed(
+        {name: one for name, one in other.collections.items() if name in names},
+        {name: one for name, one in other.chains.items() if name in names},
+    )

@@ -1,0 +1,94 @@
+"""Checks the way from one program to another: everything that can happen to a packet while it is gone."""
+
+from collections.abc import Iterator
+from itertools import count, groupby
+
+from tests.dataplane.simulation import carried_out
+from tests.dataplane.update.random_programs import PACKETS
+
+from ringfence.dataplane.program import Collection, HashSet, Packet, Program, VerdictMap, admits
+from ringfence.dataplane.program.evaluation import passes
+from ringfence.dataplane.update.commands import (
+    AddElements,
+    Command,
+    RemoveElements,
+    ReplaceElements,
+    SetRules,
+    commands_between,
+)
+from ringfence.dataplane.update.plan import plan_update
+
+
+def check_way(old: Program, new: Program, *, rules_together: bool = True) -> None:
+    """What both ends allow passes in every state and every mixture of neighbours, what both forbid does not."""
+    verdicts = {packet: admits(old, packet) for packet in PACKETS if admits(old, packet) is admits(new, packet)}
+    before = old
+    looked_up = {packet: trace(old, packet)[1] for packet in verdicts}
+    for after in states_between(old, new, rules_together=rules_together):
+        for packet, verdict in verdicts.items():
+            assert all(seen is verdict for seen in mixtures(before, after, packet, looked_up[packet])), packet
+            afterwards, looked_up[packet] = trace(after, packet)
+            assert afterwards is verdict, packet
+        before = after
+
+
+def trace(state: Program, packet: Packet) -> tuple[bool, list[str]]:
+    """The verdict on a packet, and the names of the sets that it looks into, in order."""
+    names: list[str] = []
+
+    def read(name: str) -> Collection:
+        names.append(name)
+        return state.collections[name]
+
+    return passes(state.chains, read, packet), names
+
+
+def mixtures(before: Program, after: Program, packet: Packet, looked_up: list[str]) -> Iterator[bool]:
+    """What can happen to a packet that meets the rules of `before` while a transaction is committed.
+
+    From one of its lookups on, it finds the sets of `after`. Only a lookup into a set that changes makes a difference.
+    """
+    for first_after, name in enumerate(looked_up):
+        if before.collections[name] is not after.collections.get(name):
+            lookups = count()
+
+            def read(name: str) -> Collection:
+                return (before if next(lookups) < first_after else after).collections[name]  # noqa: B023
+
+            yield passes(before.chains, read, packet)
+
+
+def states_between(old: Program | None, new: Program, *, rules_together: bool) -> Iterator[Program]:
+    """Every state that the kernel goes through if transactions are split as finely as they may be."""
+    state = Program() if old is None else old
+    before = old
+    for after in plan_update(old, new).programs:
+        for transaction in split(commands_between(before, after), rules_together=rules_together):
+            state = carried_out(state, transaction)
+            yield state
+        assert state == after
+        before = after
+
+
+def split(many: list[Command], *, rules_together: bool) -> Iterator[list[Command]]:
+    for is_rules, group in groupby(many, key=lambda command: isinstance(command, SetRules)):
+        if is_rules and rules_together:
+            yield list(group)
+        else:
+            for command in group:
+                yield from ([portion] for portion in portions(command))
+
+
+def portions(command: Command) -> Iterator[Command]:
+    """Elements one by one."""
+    match command:
+        case AddElements(name, collection) | RemoveElements(name, collection) if isinstance(collection, HashSet):
+            for element in collection.elements:
+                yield type(command)(name, HashSet(collection.key, frozenset({element}), collection.counted))
+        case AddElements(name, VerdictMap() as one) | RemoveElements(name, one) | ReplaceElements(name, one):
+            if isinstance(one, VerdictMap):
+                for chain, keys in one.elements.items():
+                    for key in keys:
+                        yield type(command)(name, VerdictMap(one.key, {chain: frozenset({key})}))
+        case _:
+            yield command
