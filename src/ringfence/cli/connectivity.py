@@ -73,7 +73,7 @@ def matrix(inputs: Inputs, pods: bool, output: str) -> None:
 
 
 def _listed(cluster: Cluster, namespace: str | None, *, pods: bool) -> list[Reference]:
-    """The pods or workloads to list, in alphabetical order. If there are none, a message says so."""
+    """The pods or workloads to list, in alphabetical order. If there are none, it prints a message."""
     groups = chain.from_iterable(pod_groups(cluster.state, pods=pods).values())
     references = {group.reference for group in groups}
     found = sorted(one for one in references if namespace in (None, one.namespace))

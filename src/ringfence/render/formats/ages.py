@@ -1,4 +1,4 @@
-"""Ages as kubectl writes them: the older, the coarser, and never rounded up.
+"""Ages as kubectl writes them: an older age in coarser units, and always rounded down.
 
 Source: `HumanDuration` in `apimachinery/pkg/util/duration`.
 """
@@ -21,17 +21,18 @@ _UNITS: Final = (
     (8 * _YEAR, "yd"),
     (math.inf, "y"),
 )
-"""Below how many seconds an age is written in which units; a finer one only if it counts something."""
+"""The units of ages below a number of seconds. The finer of two units is left out if its count is 0."""
 
 
 def age(created: datetime | None, now: datetime) -> str:
-    """How long before `now` something was created: `9m59s`, `47h`, `2y1d`.
+    """The time from `created` to `now`: `9m59s`, `47h`, `2y1d`.
 
-    `<unknown>` if nobody knows when, `<invalid>` if that is in the future by more than clocks differ.
+    `<unknown>` if there is no time, `<invalid>` if it is two seconds or more in the future.
     """
     if created is None:
         return "<unknown>"
     seconds = int((now - created).total_seconds())
+    # kubectl allows for clocks that differ by less than two seconds.
     if seconds < -1:
         return "<invalid>"
     rest = max(seconds, 0)

@@ -1,7 +1,7 @@
 """Columns of text, aligned as kubectl aligns them.
 
-Text is aligned by elastic tabstops: a cell that a tab ends is as wide as the widest of those above and below it without
-a gap; the last cell of a line belongs to no column.
+Columns are elastic tabstops: a cell that ends with a tab is as wide as the widest cell in the lines directly above and
+below it that have this column, too. The last cell of a line is in no column.
 
 Source: Go's `text/tabwriter`; `cli-runtime/pkg/printers/tableprinter.go`.
 """
@@ -14,9 +14,10 @@ from ringfence.render.formats.terminal import escape_controls
 
 
 def table(headers: Sequence[str] | None, rows: Iterable[Sequence[str]]) -> str:
-    """Rows under their headers, one line each, three blanks between columns; no text at all without rows.
+    """Rows below their headers, one line each, with three spaces between columns. Empty if there are no rows.
 
-    Without headers the columns are as wide as the rows alone need. A cell ends at its first line break.
+    Without headers, only the rows determine the widths. As in kubectl, a cell ends at its first line break, and `...`
+    stands for the rest.
     """
     lines = [[_one_line(cell) for cell in row] for row in rows]
     if lines and headers is not None:
@@ -25,7 +26,7 @@ def table(headers: Sequence[str] | None, rows: Iterable[Sequence[str]]) -> str:
 
 
 def aligned(lines: Iterable[Sequence[str]], *, padding: int, least: int = 0) -> list[str]:
-    """Each line's cells as one text: every column at least `least` wide, and with `padding` blanks after its widest."""
+    """The lines as text. A column is `padding` spaces wider than its widest cell, and at least `least` wide."""
     padded = [list(line) for line in lines]
     for column in range(max(map(len, padded), default=0)):
         for belongs, group in groupby(padded, key=lambda line: column < len(line) - 1):
