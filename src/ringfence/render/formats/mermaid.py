@@ -8,8 +8,8 @@ from typing import Final
 from ringfence.render.formats.graph import Graph
 from ringfence.render.formats.terminal import one_line
 
-# `#` starts an entity code, `"` ends a label, a backquote starts a Markdown string, `%%{` starts a directive even inside
-# a label, and the browser reads labels as HTML.
+# `#` starts an entity code, `"` ends a label, a backquote starts a Markdown string, `%%{` starts a directive even in a
+# label, and the browser reads labels as HTML.
 _ENTITIES: Final = str.maketrans({character: f"#{ord(character)};" for character in '#"`%<>&\\'})
 
 
