@@ -40,7 +40,7 @@ _ABORT_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 _IP_BIND_ADDRESS_NO_PORT: Final = 24  # <linux/in.h>; the socket module of Python 3.11 has no name for it
 _NONCE_SIZE: Final = 8
 _NUMBER: Final = struct.Struct("!I")
-_SCTP_SOURCE_PORT: Final = 49152
+_EPHEMERAL_PORTS: Final = range(49152, 65536)  # RFC 6335
 
 
 class Attempt(msgspec.Struct, frozen=True):
@@ -106,6 +106,9 @@ class _Observation:
         # Half of the descriptors are left to the servers' ends of the connections.
         self._most_waiting = min(_MOST_WAITING, _spare_descriptors() // 2)
         self._nonce = secrets.token_bytes(_NONCE_SIZE)
+        # Another port each time, as the kernel chooses for TCP and UDP. With the same one the kernel would take a later
+        # probe for a packet of the association that it tracks already, and pass it without asking the policies.
+        self._sctp_source_port = secrets.choice(_EPHEMERAL_PORTS)
 
     def send(self, attempts: NumberedAttempts) -> None:
         """Send attempts of one sender, in the calling thread's network namespace."""
@@ -176,7 +179,7 @@ class _Observation:
         self._wait_for(sock, READABLE, partial(self._handle_sctp, sock, number_of_tag))
         for tag, (number, attempt) in enumerate(attempts, first_tag):
             number_of_tag[tag] = number
-            send(sock, sctp.init(_SCTP_SOURCE_PORT, attempt.port.number, tag), (str(attempt.destination), 0))
+            send(sock, sctp.init(self._sctp_source_port, attempt.port.number, tag), (str(attempt.destination), 0))
 
     def _handle_sctp(self, sock: socket.socket, number_of_tag: dict[int, int]) -> None:
         for data, _ in received(sock):

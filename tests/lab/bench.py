@@ -1,0 +1,104 @@
+"""Networks of pods that all answer on all their ports, with rules written by hand in place of policies."""
+
+import subprocess
+from collections.abc import Iterable
+from ipaddress import ip_address
+
+from ringfence.lab.network.linux import in_network_namespace
+from ringfence.lab.network.namespaces import Network
+from ringfence.lab.network.topology import LabNode, LabPod, LabPort, Topology
+from ringfence.lab.probing.event_loop import EventLoop
+from ringfence.lab.probing.prober import SILENCE_TIMEOUT, Attempt, observe
+from ringfence.lab.probing.servers import Server, name_responder, open_server
+
+PORTS = (
+    LabPort(80),
+    LabPort(81),
+    LabPort(53, "UDP"),
+    LabPort(54, "UDP"),
+    LabPort(9, "SCTP"),
+    LabPort(10, "SCTP"),
+)
+OUTSIDE = (ip_address("203.0.113.10"), ip_address("192.168.5.10"), ip_address("2001:db8::10"))
+
+
+def cluster(pods: int, nodes: int) -> Topology:
+    """Pods `x/0`, `x/1`, ... in turn on `node-0`, `node-1`, ..., with addresses 10.0.0.1, fd00::1 and so on."""
+    return Topology(
+        tuple(
+            LabNode(f"node-{i}", (ip_address(f"172.18.0.{i + 1}"), ip_address(f"fd00:172:18::{i + 1:x}")))
+            for i in range(nodes)
+        ),
+        tuple(
+            LabPod(
+                f"x/{i}",
+                f"node-{i % nodes}",
+                (ip_address(f"10.0.{i // 250}.{i % 250 + 1}"), ip_address(f"fd00::{i + 1:x}")),
+                PORTS,
+            )
+            for i in range(pods)
+        ),
+        outside=OUTSIDE,
+    )
+
+
+class Bench:
+    """A network in which all pods answer on all their ports."""
+
+    def __init__(self, topology: Topology) -> None:
+        self.topology = topology
+        self.loop = EventLoop()
+        self.network = Network()
+        self.network.apply(topology)
+        self.servers: list[Server] = []
+        self.serve()
+
+    def serve(self) -> None:
+        for pod in self.topology.pods:
+            with in_network_namespace(self.network.pod(pod)):
+                for ip in pod.addresses:
+                    self.servers += [open_server(self.loop, ip, port, name_responder(pod.name)) for port in pod.ports]
+
+    def become(self, topology: Topology) -> None:
+        """Change the network, with its servers, to another topology."""
+        for server in self.servers:
+            server.close()
+        self.servers = []
+        self.topology = topology
+        self.network.apply(topology)
+        self.serve()
+
+    def filter(self, rules: str) -> None:
+        """Have every node forward only what `rules` do not drop."""
+        commands = ["add table inet t", "delete table inet t", "add table inet t"]
+        commands.append("add chain inet t f { type filter hook forward priority 0; }")
+        for rule in ("ct state established,related accept", *rules.splitlines()):
+            commands.append(f"add rule inet t f {rule}")
+        for node in self.topology.nodes:
+            with in_network_namespace(self.network.node(node.name)):
+                subprocess.run(["/usr/sbin/nft", "-f", "-"], input="\n".join(commands), text=True, check=True)
+
+    def attempt(self, source: str, destination: str, port: LabPort, version: int) -> Attempt:
+        pods = self.topology.pod_by_name
+        (ip,) = (ip for ip in pods[destination].addresses if ip.version == version)
+        return Attempt(self.network.pod(pods[source]), ip, port)
+
+    def all_attempts(self) -> list[tuple[str, str, Attempt]]:
+        names = list(self.topology.pod_by_name)
+        return [
+            (a, b, self.attempt(a, b, port, version))
+            for a in names
+            for b in names
+            for port in PORTS
+            for version in (4, 6)
+        ]
+
+    def observe(self, attempts: Iterable[Attempt]) -> list[bool]:
+        """Whether each attempt is answered. A silent one is repeated: on a busy machine answers can be late."""
+        made = list(attempts)
+        answered = observe(self.loop, made, SILENCE_TIMEOUT)
+        silent = [number for number, reached in enumerate(answered) if not reached]
+        second = observe(self.loop, [made[number] for number in silent], SILENCE_TIMEOUT)
+        for number, reached in zip(silent, second, strict=True):
+            answered[number] = reached
+        return answered
