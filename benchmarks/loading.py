@@ -11,7 +11,7 @@ from yaml._yaml import CParser
 
 from benchmarks.clusters import Object, Plan, objects
 from benchmarks.measuring import Figure, processor_seconds
-from ringfence.sources.manifests.files import read
+from ringfence.sources.manifests import read_files
 
 PLAN = Plan(20_000, 0, 100)
 
@@ -66,7 +66,7 @@ def as_listed(one: Object) -> Object:
 
 def _read(path: Path, name: str, seconds_per_megabyte: float | None) -> Iterator[Figure]:
     megabytes = path.stat().st_size / 1e6
-    took = processor_seconds(lambda: read([str(path)]))
+    took = processor_seconds(lambda: read_files([str(path)]))
     limit = None if seconds_per_megabyte is None else seconds_per_megabyte * megabytes
     yield Figure(f"{name} of 20,000 pods, {megabytes:.0f} MB", took, "s", limit)
     yield Figure("  speed", megabytes / took, "MB/s")

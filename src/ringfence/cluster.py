@@ -89,15 +89,15 @@ class Cluster:
         `progress` is called repeatedly with the number of bytes read and the number of bytes in total. Raises
         ManifestError for a path that does not exist; problems inside files are in `problems`.
         """
-        from ringfence.sources.manifests import read
+        from ringfence.sources.manifests import read_files
 
         cluster = cls(namespace=namespace)
         if paths:
-            cluster._load(read([fspath(path) for path in paths], recursive=recursive, progress=progress))
+            cluster._load(read_files([fspath(path) for path in paths], recursive=recursive, progress=progress))
         if kustomize is not None:
-            from ringfence.sources.manifests import build
+            from ringfence.sources.manifests import build_kustomization
 
-            cluster._load(build(fspath(kustomize)))
+            cluster._load(build_kustomization(fspath(kustomize)))
         return cluster
 
     @classmethod

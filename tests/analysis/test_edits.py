@@ -32,7 +32,7 @@ from ringfence.model.objects import Manifest, NetworkPolicy
 from ringfence.model.origin import Origin
 from ringfence.model.policies import Direction, defaulted, rules_of
 from ringfence.model.validation import validate
-from ringfence.sources.manifests import content
+from ringfence.sources.manifests import read_content
 
 replace = msgspec.structs.replace
 PARTS = {"from": "peers", "to": "peers", "ports": "ports"}
@@ -358,7 +358,7 @@ def without(policy: NetworkPolicy, paths: list[str]) -> NetworkPolicy:
 
 def read(text: str) -> NetworkPolicy:
     """The one policy in a text, as kubectl reads it and the API server completes it."""
-    (found,) = content.read(text.encode(), "edit.yaml")
+    (found,) = read_content(text.encode(), "edit.yaml")
     assert isinstance(found, Manifest), found
     assert isinstance(found.object, NetworkPolicy)
     return defaulted(found.object)

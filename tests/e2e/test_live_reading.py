@@ -16,7 +16,7 @@ from ringfence.model.policies import defaulted
 from ringfence.model.problems import Severity
 from ringfence.sources.cluster import listing as live
 from ringfence.sources.cluster.responses import get_page
-from ringfence.sources.manifests import files
+from ringfence.sources.manifests import read_files
 
 from .control_plane import ControlPlane
 from .credentials import Authority, write_kubeconfig
@@ -50,7 +50,7 @@ def as_stored(obj: Object) -> Object:
 
 
 def test_objects_are_what_their_file_says(shop: ControlPlane) -> None:
-    written = by_name(files.read([str(EVERY_KIND)]).manifests)
+    written = by_name(read_files([str(EVERY_KIND)]).manifests)
     reading = live.read(kubeconfig=str(shop.kubeconfig))
     stored = by_name(reading.manifests)
     assert {kind for kind, _, _ in written} == {resource.kind for resource in live.RESOURCES}

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.model.policy_trees import cidrs
 
-from ringfence.model.cidrs import cidr_warnings, parse_cidr, read_cidr, strict_error
+from ringfence.model.cidrs import cidr_spelling, cidr_warnings, parse_cidr, strict_error
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_no_leniency_makes_a_cidr_of_this(text: str) -> None:
     ],
 )
 def test_a_strict_server_names_the_worst(text: str, error: str | None) -> None:
-    assert strict_error(read_cidr(text)) == error
+    assert strict_error(cidr_spelling(text)) == error
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_a_strict_server_names_the_worst(text: str, error: str | None) -> None:
     ],
 )
 def test_warnings(text: str, warnings: list[str]) -> None:
-    assert cidr_warnings(read_cidr(text)) == warnings
+    assert cidr_warnings(cidr_spelling(text)) == warnings
 
 
 @given(st.ip_addresses(), st.integers(0, 128))
@@ -128,17 +128,17 @@ def test_a_canonical_cidr_means_itself_and_draws_no_comment(address: object, len
         network = parse_cidr(f"{address}/{length}")
     except ValueError:
         return
-    reading = read_cidr(str(network))
-    assert reading.network == network
-    assert strict_error(reading) is None
-    assert cidr_warnings(reading) == []
+    spelling = cidr_spelling(str(network))
+    assert spelling.network == network
+    assert strict_error(spelling) is None
+    assert cidr_warnings(spelling) == []
 
 
 @given(cidrs)
 def test_what_a_strict_server_refuses_a_lenient_one_warns_of(text: str) -> None:
     try:
-        reading = read_cidr(text)
+        spelling = cidr_spelling(text)
     except ValueError:
         return
-    if strict_error(reading):
-        assert cidr_warnings(reading)
+    if strict_error(spelling):
+        assert cidr_warnings(spelling)

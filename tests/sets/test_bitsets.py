@@ -14,12 +14,10 @@ def test_what_goes_in_comes_out_in_order(members: set[int]) -> None:
 
 
 @given(numbers)
-def test_size_and_lowest(members: set[int]) -> None:
+def test_size(members: set[int]) -> None:
     bits = bitsets.of(members)
     assert bitsets.size(bits) == len(members)
     assert bool(bits) is bool(members)
-    if members:
-        assert bitsets.lowest(bits) == min(members)
 
 
 @given(numbers, numbers)

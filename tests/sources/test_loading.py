@@ -14,7 +14,16 @@ from ringfence.model.kinds import KINDS
 from ringfence.model.objects import Manifest, NetworkPolicy, Pod
 from ringfence.model.origin import FieldRanges, Origin, Place, Range
 from ringfence.model.problems import Problem, ProblemCode, Severity
-from ringfence.sources.loading import Skipped, collect, inherit, is_list, item_kind, name_of, read_object, used
+from ringfence.sources.loading import (
+    Skipped,
+    collect,
+    inherit,
+    is_list,
+    item_kind,
+    manifest_or_problem,
+    name_of,
+    read_object,
+)
 
 ORIGIN = Origin("f.yaml", 3)
 FIELDS = {
@@ -126,7 +135,7 @@ class TestNames:
         assert name_of(tree) == name
 
     def test_an_object_without_a_name_cannot_be_used(self) -> None:
-        problem = used(Pod(), ORIGIN)
+        problem = manifest_or_problem(Pod(), ORIGIN)
         assert isinstance(problem, Problem)
         assert (problem.code, problem.object) == (ProblemCode.REQUIRED_VALUE, "Pod")
 

@@ -27,13 +27,13 @@ _NAMES_OF_KINDS: Final = {
 
 def read_manifests(inputs: Inputs) -> tuple[list[Manifest], bool]:
     """The objects of the files, and whether any document has an error. Problems are printed on standard error."""
-    from ringfence.sources.manifests import build, read
+    from ringfence.sources.manifests import build_kustomization, read_files
 
     readings = []
     if inputs.filenames:
-        readings.append(read(list(inputs.filenames), recursive=inputs.recursive))
+        readings.append(read_files(list(inputs.filenames), recursive=inputs.recursive))
     if inputs.kustomize:
-        readings.append(build(inputs.kustomize))
+        readings.append(build_kustomization(inputs.kustomize))
     if not readings:
         raise InputError("no objects: use -f FILE or -k FOLDER")
     has_errors = False

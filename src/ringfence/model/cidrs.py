@@ -1,4 +1,4 @@
-"""CIDRs as Kubernetes reads them: more than the standard allows, with an error or a warning for the surplus.
+"""CIDRs as Kubernetes reads them: it accepts more than the standards do, with an error or a warning.
 
 Stored policies may hold CIDRs that today's standards reject, so every reader must take them the same way: bits beyond
 the prefix length are dropped, leading zeros are decimal and mean nothing, and an IPv4-mapped IPv6 CIDR is an IPv4 one.
@@ -19,8 +19,8 @@ _LEADING_ZEROS: Final = re.compile(r"(?<![0-9A-Fa-f])0+(?=[0-9A-Fa-f])")
 _MAPPED_PREFIX: Final = 96
 
 
-class Reading(msgspec.Struct, frozen=True):
-    """A CIDR that has been read.
+class CidrSpelling(msgspec.Struct, frozen=True):
+    """A CIDR, what it means and how it is written.
 
     `address` and `network` are what the text means: IPv4 for an IPv4-mapped address. `prefix_length` and `width`, the
     bits of an address, are as written: 128 bits for an IPv4-mapped address.
@@ -45,16 +45,16 @@ class Reading(msgspec.Struct, frozen=True):
 
 
 def parse_cidr(text: str) -> Network:
-    """The network that a CIDR means, read leniently. Raises ValueError for text that is no CIDR at all.
+    """The network that a CIDR means, read leniently. Raises ValueError for text that is not a CIDR.
 
     `10.0.0.5/24` is 10.0.0.0/24, `010.0.0.0/08` is 10.0.0.0/8, `::ffff:10.0.0.0/104` is the IPv4 network 10.0.0.0/8.
     """
-    return read_cidr(text).network
+    return cidr_spelling(text).network
 
 
 @lru_cache(maxsize=1 << 14)
-def read_cidr(text: str) -> Reading:
-    """The CIDR with what its spelling tells. Raises ValueError for text that is no CIDR at all."""
+def cidr_spelling(text: str) -> CidrSpelling:
+    """What a CIDR means and how it is written. Raises ValueError for text that is not a CIDR."""
     address_text, _, length_text = text.partition("/")
     try:
         if "%" in address_text or not re.fullmatch("[0-9]+", length_text):
@@ -64,7 +64,7 @@ def read_cidr(text: str) -> Reading:
         network = _network(written, prefix_length)
     except ValueError:
         raise ValueError(f"{text!r} is not a CIDR such as 10.9.8.0/24 or 2001:db8::/64") from None
-    return Reading(
+    return CidrSpelling(
         text=text,
         address=(written.ipv4_mapped if isinstance(written, IPv6Address) else None) or written,
         network=network,
@@ -74,30 +74,30 @@ def read_cidr(text: str) -> Reading:
     )
 
 
-def strict_error(reading: Reading) -> str | None:
+def strict_error(spelling: CidrSpelling) -> str | None:
     """Why a server that validates CIDRs strictly refuses this one; None if it does not."""
-    if reading.leading_zeros:
+    if spelling.leading_zeros:
         return "must not have leading 0s in IP or prefix length"
-    if reading.is_mapped:
+    if spelling.is_mapped:
         return "must not have an IPv4-mapped IPv6 address"
-    if reading.has_surplus_bits:
+    if spelling.has_surplus_bits:
         return "must not have bits set beyond the prefix length"
     return None
 
 
-def cidr_warnings(reading: Reading) -> list[str]:
+def cidr_warnings(spelling: CidrSpelling) -> list[str]:
     """What the API server warns of in a CIDR that it accepts."""
-    text = reading.text
+    text = spelling.text
     warnings = []
-    if reading.has_surplus_bits:
-        single = f"{reading.address}/{reading.width}"
+    if spelling.has_surplus_bits:
+        single = f"{spelling.address}/{spelling.width}"
         warnings.append(
-            f'CIDR value "{text}" is ambiguous in this context (should be "{reading.network}" or "{single}"?)'
+            f'CIDR value "{text}" is ambiguous in this context (should be "{spelling.network}" or "{single}"?)'
         )
-    if reading.leading_zeros or reading.is_mapped:
-        warnings.append(f'non-standard CIDR value "{text}" is invalid: use "{reading.network}"')
-    if not warnings and text != str(reading.network):
-        warnings.append(f'IPv6 CIDR value "{text}" should be in RFC 5952 canonical format ("{reading.network}")')
+    if spelling.leading_zeros or spelling.is_mapped:
+        warnings.append(f'non-standard CIDR value "{text}" is invalid: use "{spelling.network}"')
+    if not warnings and text != str(spelling.network):
+        warnings.append(f'IPv6 CIDR value "{text}" should be in RFC 5952 canonical format ("{spelling.network}")')
     return warnings
 
 

@@ -59,7 +59,7 @@ def conform(tree: Mapping[str, object], struct: type[msgspec.Struct], kind: str)
 
     Raises DecodingError for the first value, in the tree's order, that Go would not take.
     """
-    return _conform(dict(tree), shape_of(struct), _Place(kind))
+    return _conform(dict(tree), shape_of(struct), _FieldPath(kind))
 
 
 def conforms(value: object, shape: Type) -> bool:
@@ -67,7 +67,7 @@ def conforms(value: object, shape: Type) -> bool:
     if isinstance(shape, AnyType):
         return True
     try:
-        _conform(value, shape, _Place(""))
+        _conform(value, shape, _FieldPath(""))
     except DecodingError:
         return False
     return True
@@ -88,7 +88,7 @@ def member(shape: Type, value: object) -> Type:
     return strings[0] if strings and isinstance(value, str) else members[0]
 
 
-class _Place(msgspec.Struct, frozen=True):
+class _FieldPath(msgspec.Struct, frozen=True):
     """Where the walk is: in Go's words (struct, and fields without indexes), and as a path with indexes and keys."""
 
     kind: str
@@ -96,32 +96,34 @@ class _Place(msgspec.Struct, frozen=True):
     fields: str = ""
     path: str = ""
 
-    def field(self, struct: StructType, name: str) -> "_Place":
+    def field(self, struct: StructType, name: str) -> "_FieldPath":
         dot = "." if self.path else ""
-        return _Place(self.kind, _go_struct(struct, self.kind), f"{self.fields}{dot}{name}", f"{self.path}{dot}{name}")
+        return _FieldPath(
+            self.kind, _go_struct(struct, self.kind), f"{self.fields}{dot}{name}", f"{self.path}{dot}{name}"
+        )
 
-    def inside(self, step: str) -> "_Place":
-        return _Place(self.kind, self.struct, self.fields, self.path + step)
+    def inside(self, step: str) -> "_FieldPath":
+        return _FieldPath(self.kind, self.struct, self.fields, self.path + step)
 
 
-def _conform(value: object, shape: Type, place: _Place) -> object:
+def _conform(value: object, shape: Type, path: _FieldPath) -> object:
     match shape, value:
         case UnionType(), _:
-            return _conform(value, member(shape, value), place)
+            return _conform(value, member(shape, value), path)
         case StructType(), dict():
             return {
-                name: _conform(child, known, place.field(shape, name))
+                name: _conform(child, known, path.field(shape, name))
                 for name, child, known in _known_fields(value, shape)
             }
         case VarTupleType(), list() | tuple():
-            return [_element(item, shape.item_type, place.inside(f"[{index}]")) for index, item in enumerate(value)]
+            return [_element(item, shape.item_type, path.inside(f"[{index}]")) for index, item in enumerate(value)]
         case DictType(), dict() if all(isinstance(key, str) for key in value):
-            return {key: _element(item, shape.value_type, place.inside(f".{key}")) for key, item in value.items()}
+            return {key: _element(item, shape.value_type, path.inside(f".{key}")) for key, item in value.items()}
         case IntType(), int() | float() if not isinstance(value, bool):
-            return _whole_number(value, shape, place)
+            return _whole_number(value, shape, path)
         case (StrType(), str()) | (BoolType(), bool()):
             return value
-    raise _mismatch(_json_type(value), shape, place)
+    raise _mismatch(_json_type(value), shape, path)
 
 
 def _known_fields(value: dict[str, object], shape: StructType) -> Iterator[tuple[str, object, Type]]:
@@ -129,8 +131,8 @@ def _known_fields(value: dict[str, object], shape: StructType) -> Iterator[tuple
     return ((name, child, types[name]) for name, child in value.items() if child is not None and name in types)
 
 
-def _element(value: object, shape: Type, place: _Place) -> object:
-    return _zero(shape) if value is None else _conform(value, shape, place)
+def _element(value: object, shape: Type, path: _FieldPath) -> object:
+    return _zero(shape) if value is None else _conform(value, shape, path)
 
 
 def _zero(shape: Type) -> object:
@@ -142,12 +144,12 @@ def _zero(shape: Type) -> object:
     return {}
 
 
-def _whole_number(value: float, shape: IntType, place: _Place) -> int:
+def _whole_number(value: float, shape: IntType, path: _FieldPath) -> int:
     low, high = shape.ge, shape.lt
     is_whole = isinstance(value, int) or value.is_integer()
     if is_whole and low is not None and high is not None and low <= value < high:
         return int(value)
-    raise _mismatch(f"number {_literal(value)}", shape, place)
+    raise _mismatch(f"number {_literal(value)}", shape, path)
 
 
 def _literal(value: float) -> str:
@@ -156,10 +158,10 @@ def _literal(value: float) -> str:
     return f"{value:.0f}" if is_long else str(value).replace("e-0", "e-")
 
 
-def _mismatch(found: str, shape: Type, place: _Place) -> DecodingError:
-    field = f"{place.struct}.{place.fields}"
-    target = _go_type(shape, place)
-    return DecodingError(f"json: cannot unmarshal {found} into Go struct field {field} of type {target}", place.path)
+def _mismatch(found: str, shape: Type, path: _FieldPath) -> DecodingError:
+    field = f"{path.struct}.{path.fields}"
+    target = _go_type(shape, path)
+    return DecodingError(f"json: cannot unmarshal {found} into Go struct field {field} of type {target}", path.path)
 
 
 def _json_type(value: object) -> str:
@@ -175,19 +177,19 @@ def _json_type(value: object) -> str:
     return "object"
 
 
-def _go_type(shape: Type, place: _Place) -> str:
+def _go_type(shape: Type, path: _FieldPath) -> str:
     match shape:
         case StructType():
-            return f"v1.{_go_struct(shape, place.kind)}"
+            return f"v1.{_go_struct(shape, path.kind)}"
         case VarTupleType():
-            return f"[]{_go_type(shape.item_type, place)}"
+            return f"[]{_go_type(shape.item_type, path)}"
         case DictType():
             return "map[string]string"
         case IntType():
             return "int32"
         case BoolType():
             return "bool"
-    return _GO_STRINGS.get(f"{place.struct}.{place.fields.rpartition('.')[2]}", "string")
+    return _GO_STRINGS.get(f"{path.struct}.{path.fields.rpartition('.')[2]}", "string")
 
 
 def _go_struct(shape: StructType, kind: str) -> str:

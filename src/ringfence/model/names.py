@@ -35,12 +35,12 @@ _LABEL_RULE: Final = (
 
 
 def subdomain_errors(text: str) -> list[str]:
-    """Why `text` is no DNS subdomain, which the name of a policy must be."""
-    return _too_long(text, 253, "characters") + _no_subdomain(text)
+    """Why `text` is not a DNS subdomain, which the name of a policy must be."""
+    return _too_long(text, 253, "characters") + _subdomain_syntax_errors(text)
 
 
 def dns_label_errors(text: str) -> list[str]:
-    """Why `text` is no DNS label, which the name of a namespace must be."""
+    """Why `text` is not a DNS label, which the name of a namespace must be."""
     errors = _too_long(text, 63, "characters")
     if not re.fullmatch(_LABEL, text):
         errors.append("must not contain dots" if re.fullmatch(_SUBDOMAIN, text) else _LABEL_RULE)
@@ -50,7 +50,8 @@ def dns_label_errors(text: str) -> list[str]:
 def name_prefix(text: str) -> str:
     """A `generateName` in the form in which the rules of a name hold for it: it may end in a dash.
 
-    Upstream cuts bytes: half of a longer character is left, which no name may have.
+    The API server appends random characters to it. Upstream puts an `a` in place of the dash and of the byte before it;
+    of a character of several bytes half is left, which no name may have.
     """
     if len(text) > 1 and text.endswith("-"):
         return text.encode(errors="replace")[:-2].decode(errors="replace") + "a"
@@ -58,25 +59,22 @@ def name_prefix(text: str) -> str:
 
 
 def label_key_errors(text: str) -> list[str]:
-    """Why `text` is no key of a label or annotation: a name, after a DNS subdomain and a slash if it has a prefix."""
+    """Why `text` is not a key of a label or annotation: a name, or a DNS subdomain, a slash and a name."""
     if text.count("/") > 1:
         example = "with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"
         return [f"a valid label key {_KEY_NAME_RULE} {example}"]
     prefix, slash, name = text.rpartition("/")
-    in_prefix = _too_long(prefix, 253, "bytes") + _no_subdomain(prefix) if prefix else [_EMPTY] * len(slash)
-    in_name = _too_long(name, 63, "bytes") if name else [_EMPTY]
-    if not re.fullmatch(_KEY_NAME, name):
-        in_name.append(_KEY_NAME_RULE)
-    return [f"prefix part {error}" for error in in_prefix] + [f"name part {error}" for error in in_name]
+    in_prefix = _prefix_errors(prefix) if slash else []
+    return [f"prefix part {error}" for error in in_prefix] + [f"name part {error}" for error in _key_name_errors(name)]
 
 
 def label_value_errors(text: str) -> list[str]:
-    """Why `text` is no value of a label; the empty text is one."""
+    """Why `text` is not a value of a label; the empty text is one."""
     return _too_long(text, 63, "bytes") + ([] if re.fullmatch(_VALUE, text) else [_VALUE_RULE])
 
 
 def port_name_errors(text: str) -> list[str]:
-    """Why `text` is no name of a port."""
+    """Why `text` is not a name of a port."""
     checks = (
         (re.fullmatch("[-a-z0-9]+", text), "must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)"),
         (re.search("[a-z]", text), "must contain at least one letter (a-z)"),
@@ -89,7 +87,21 @@ def port_name_errors(text: str) -> list[str]:
 _EMPTY: Final = "must be non-empty"
 
 
-def _no_subdomain(text: str) -> list[str]:
+def _prefix_errors(prefix: str) -> list[str]:
+    # An empty prefix has this error alone, an empty name that of the regular expression as well: so does upstream.
+    if not prefix:
+        return [_EMPTY]
+    return _too_long(prefix, 253, "bytes") + _subdomain_syntax_errors(prefix)
+
+
+def _key_name_errors(name: str) -> list[str]:
+    errors = _too_long(name, 63, "bytes") if name else [_EMPTY]
+    if not re.fullmatch(_KEY_NAME, name):
+        errors.append(_KEY_NAME_RULE)
+    return errors
+
+
+def _subdomain_syntax_errors(text: str) -> list[str]:
     return [] if re.fullmatch(_SUBDOMAIN, text) else [_SUBDOMAIN_RULE]
 
 

@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from ringfence.model.cidrs import Reading, cidr_warnings, read_cidr, strict_error
+from ringfence.model.cidrs import CidrSpelling, cidr_spelling, cidr_warnings, strict_error
 from ringfence.model.field_errors import (
     FieldError,
     forbidden,
@@ -224,37 +224,37 @@ def _ip_block_errors(block: IPBlock, path: str, strict_cidrs: bool) -> Iterator[
         yield required(f"{path}.cidr")
         return
     yield from _cidr_errors(block.cidr, f"{path}.cidr", strict_cidrs)
-    whole = _reading(block.cidr)
+    whole = _spelling(block.cidr)
     if whole is None:
         return
     for i, text in enumerate(block.excepts):
         yield from _cidr_errors(text, f"{path}.except[{i}]", strict_cidrs)
-        part = _reading(text)
+        part = _spelling(text)
         if part is not None and not _is_strict_subset(part, whole):
             yield invalid(f"{path}.except[{i}]", text, "must be a strict subset of `cidr`")
 
 
 def _cidr_errors(text: str, path: str, strict_cidrs: bool) -> Iterator[FieldError]:
-    reading = _reading(text)
-    if reading is None:
+    spelling = _spelling(text)
+    if spelling is None:
         yield invalid(path, text, "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)")
-    elif strict_cidrs and (error := strict_error(reading)):
-        yield invalid(path, text, error, better=_standard_spelling(reading))
+    elif strict_cidrs and (error := strict_error(spelling)):
+        yield invalid(path, text, error, better=_standard_spelling(spelling))
 
 
-def _standard_spelling(reading: Reading) -> str | None:
+def _standard_spelling(spelling: CidrSpelling) -> str | None:
     """The CIDR in its only other spelling; with bits beyond the prefix length it may mean an address or a network."""
-    return None if reading.has_surplus_bits else str(reading.network)
+    return None if spelling.has_surplus_bits else str(spelling.network)
 
 
-def _is_strict_subset(part: Reading, whole: Reading) -> bool:
+def _is_strict_subset(part: CidrSpelling, whole: CidrSpelling) -> bool:
     # Upstream compares the prefix lengths as written, so an IPv4-mapped CIDR never compares well with an IPv4 one.
     return part.network.network_address in whole.network and part.prefix_length > whole.prefix_length
 
 
-def _reading(text: str) -> Reading | None:
+def _spelling(text: str) -> CidrSpelling | None:
     try:
-        return read_cidr(text)
+        return cidr_spelling(text)
     except ValueError:
         return None
 
@@ -262,7 +262,7 @@ def _reading(text: str) -> Reading | None:
 def _ip_block_warnings(block: IPBlock, path: str) -> Iterator[FieldWarning]:
     places = [(f"{path}.cidr", block.cidr), *((f"{path}.except[{i}]", text) for i, text in enumerate(block.excepts))]
     for place, text in places:
-        reading = _reading(text)
-        for message in cidr_warnings(reading) if reading else ():
-            better = _standard_spelling(reading) if reading else None
+        spelling = _spelling(text)
+        for message in cidr_warnings(spelling) if spelling else ():
+            better = _standard_spelling(spelling) if spelling else None
             yield FieldWarning(place, message, replacement=Replacement(text, better) if better else None)

@@ -29,8 +29,3 @@ def members(bits: Bitset) -> Iterator[int]:
 def size(bits: Bitset) -> int:
     """How many members the set has."""
     return bits.bit_count()
-
-
-def lowest(bits: Bitset) -> int:
-    """The smallest member of a set that is not empty."""
-    return (bits & -bits).bit_length() - 1

@@ -84,8 +84,13 @@ class Traffic(msgspec.Struct, frozen=True, cache_hash=True):
             return "all traffic"
         if not self:
             return "nothing"
-        named = [f"{protocol} {port_list(self.ports(protocol))}" for protocol in PROTOCOLS if self.ports(protocol)]
-        return "; ".join(named + ["other protocols"] * self.other)
+        parts = []
+        for protocol in PROTOCOLS:
+            if ports := self.ports(protocol):
+                parts.append(f"{protocol} {port_list(ports)}")
+        if self.other:
+            parts.append("other protocols")
+        return "; ".join(parts)
 
 
 NO_TRAFFIC: Final = Traffic()

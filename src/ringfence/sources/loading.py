@@ -72,7 +72,7 @@ def read_object(tree: object, origin: Origin, fields: Fields) -> Iterator[Found]
         return
     api_version, name = tree.get("apiVersion"), tree.get("kind")
     kind = KINDS.find(api_version, name)
-    if refusal := refused(api_version, name):
+    if refusal := refusal_of(api_version, name):
         yield _refusal_problem(refusal, tree, origin, fields)
     elif kind is None:
         yield Skipped(str(name))
@@ -82,7 +82,7 @@ def read_object(tree: object, origin: Origin, fields: Fields) -> Iterator[Found]
         yield from _other(tree, origin, fields)
 
 
-def used(obj: Object, origin: Origin) -> Found:
+def manifest_or_problem(obj: Object, origin: Origin) -> Found:
     """The object, or the problem that it has no name and so is nobody; policies are validated all in one place."""
     kind = KINDS.of(obj)
     if kind.is_policy or obj.metadata.name or obj.metadata.generate_name:
@@ -121,7 +121,7 @@ class Refusal(msgspec.Struct, frozen=True):
     api_version: str = ""
 
 
-def refused(api_version: object, kind: object) -> Refusal | None:
+def refusal_of(api_version: object, kind: object) -> Refusal | None:
     """Why kubectl does not even send an object of this `apiVersion` and `kind`; None if it does.
 
     The kinds that are read here must have their own version: a NetworkPolicy of `v1` would otherwise pass for something
@@ -169,7 +169,7 @@ def _policy(tree: dict[str, object], kind: Kind, origin: Origin) -> Iterator[Fou
         fix = rename_key(origin, field.path, field.name, field.nearest) if field.nearest else None
         yield Problem(origin.key_at(field.path), ProblemCode.UNKNOWN_FIELD, message, object=name, fix=fix)
     if policy is not None and not unknown:
-        yield used(policy, origin)
+        yield manifest_or_problem(policy, origin)
 
 
 def _refusal_problem(refusal: Refusal, tree: Mapping[str, object], origin: Origin, fields: Fields) -> Problem:
@@ -188,7 +188,7 @@ def _other(tree: dict[str, object], origin: Origin, fields: Fields) -> Iterator[
         yield Problem(place, ProblemCode.WRONG_TYPE, str(error), object=name_of(tree))
         return
     if read is not None:
-        yield used(read, origin)
+        yield manifest_or_problem(read, origin)
 
 
 def _is_of_kubernetes(api_version: str) -> bool:

@@ -12,8 +12,7 @@ import pytest
 from tests.sources.manifests.texts import names, problems
 
 from ringfence.errors import ManifestError
-from ringfence.sources.manifests import content
-from ringfence.sources.manifests.files import read
+from ringfence.sources.manifests.files import read_files
 
 
 def write(path: Path, name: str = "") -> Path:
@@ -33,7 +32,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_folder_is_read_one_level_deep_in_the_order_of_names(folder: Path) -> None:
-    reading = read([str(folder)])
+    reading = read_files([str(folder)])
     assert names(reading) == ["a", "b", "c"]
     assert [str(manifest.origin.at("metadata")) for manifest in reading.manifests] == [
         "manifests/a.yaml:1",
@@ -43,27 +42,27 @@ def test_a_folder_is_read_one_level_deep_in_the_order_of_names(folder: Path) -> 
 
 
 def test_a_folder_is_read_with_its_folders_if_asked(folder: Path) -> None:
-    assert names(read([str(folder)], recursive=True)) == ["a", "b", "c", "f", "b", "e"]
+    assert names(read_files([str(folder)], recursive=True)) == ["a", "b", "c", "f", "b", "e"]
 
 
 def test_links_to_folders_are_not_followed_but_links_to_files_are(folder: Path) -> None:
     (folder / "d" / "up").symlink_to("..", target_is_directory=True)
     (folder / "linked.yaml").symlink_to("d/e.yaml")
-    assert Counter(names(read([str(folder)], recursive=True)))["e"] == 2
+    assert Counter(names(read_files([str(folder)], recursive=True)))["e"] == 2
 
 
 def test_a_file_that_is_named_may_be_called_anything(folder: Path) -> None:
-    assert names(read([str(folder / "notes.txt"), str(folder / "g.YAML")])) == ["notes", "g"]
+    assert names(read_files([str(folder / "notes.txt"), str(folder / "g.YAML")])) == ["notes", "g"]
 
 
 def test_paths_are_read_in_the_order_they_are_given(folder: Path) -> None:
-    assert names(read([str(folder / "c.yml"), str(folder / "d")])) == ["c", "b", "e"]
+    assert names(read_files([str(folder / "c.yml"), str(folder / "d")])) == ["c", "b", "e"]
 
 
 def test_standard_input(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     text = b"apiVersion: v1\nkind: Pod\nmetadata: {name: piped}\n---\n- x\n"
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text)))
-    reading = read(["-", str(folder / "a.yaml")])
+    reading = read_files(["-", str(folder / "a.yaml")])
     assert names(reading) == ["piped", "a"]
     assert problems(reading) == ["STDIN:5: error: an object is expected here, not a list"]
 
@@ -75,7 +74,7 @@ def test_a_pipe_is_read_to_its_end(tmp_path: Path) -> None:
     text = "---\n".join(f"apiVersion: v1\nkind: Pod\nmetadata: {{name: p{number}}}\n" for number in range(2000))
     writer = threading.Thread(target=pipe.write_text, args=(text,))
     writer.start()
-    reading = read([str(pipe)])
+    reading = read_files([str(pipe)])
     writer.join()
     assert len(reading.manifests) == 2000
 
@@ -93,18 +92,18 @@ def test_a_pipe_is_read_to_its_end(tmp_path: Path) -> None:
 )
 def test_a_path_that_does_not_exist(folder: Path, path: str, message: str) -> None:
     with pytest.raises(ManifestError) as error:
-        read([str(folder), path])
+        read_files([str(folder), path])
     assert message in str(error.value)
 
 
 def test_a_folder_with_nothing_to_read(tmp_path: Path) -> None:
     write(tmp_path / "deeper" / "a.yaml")
     with pytest.raises(ManifestError) as error:
-        read([str(tmp_path)])
+        read_files([str(tmp_path)])
     assert str(error.value) == (
         f"{tmp_path}: no file in this folder ends in .json, .yaml, .yml; -R reads the folders in it, too"
     )
-    assert names(read([str(tmp_path)], recursive=True)) == ["a"]
+    assert names(read_files([str(tmp_path)], recursive=True)) == ["a"]
 
 
 def test_a_file_that_cannot_be_read_leaves_the_others(folder: Path) -> None:
@@ -112,7 +111,7 @@ def test_a_file_that_cannot_be_read_leaves_the_others(folder: Path) -> None:
     (folder / "b.json").symlink_to("nowhere")
     (folder / "bad.yaml").write_bytes(b"a: 1\nb: \xe4\n")
     (folder / "worse.yaml").write_bytes("apiVersion: v1".encode("utf-16"))
-    reading = read([str(folder)])
+    reading = read_files([str(folder)])
     assert names(reading) == ["a", "c"]
     assert problems(reading) == [
         "manifests/b.json: error: cannot be read: No such file or directory",
@@ -125,15 +124,16 @@ def test_a_document_that_is_not_utf8_leaves_the_others(tmp_path: Path) -> None:
     file = tmp_path / "f.yaml"
     pod = b"apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n"
     file.write_bytes(b"---\n".join([pod, b"a: \xe4\xf6\n", pod]))
-    reading = read([str(file)])
+    reading = read_files([str(file)])
     assert names(reading) == ["a", "a"]
     assert [problem.place.line for problem in reading.problems] == [5]
 
 
 def test_a_file_beyond_the_bound_is_one_error(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    monkeypatch.setattr(content, "MAX_BYTES", 1 << 20)
+    monkeypatch.setattr("ringfence.sources.manifests.content.MAX_BYTES", 1 << 20)
+    monkeypatch.setattr("ringfence.sources.manifests.files.MAX_BYTES", 1 << 20)
     (folder / "large.yaml").write_text("# \n" * (1 << 20))
-    endless = read([str(folder), "/dev/zero"])
+    endless = read_files([str(folder), "/dev/zero"])
     assert problems(endless) == [
         "manifests/large.yaml: error: larger than 1 MiB: split it into several files",
         "/dev/zero: error: larger than 1 MiB: split it into several files",
@@ -143,7 +143,7 @@ def test_a_file_beyond_the_bound_is_one_error(monkeypatch: pytest.MonkeyPatch, f
 
 def test_progress_goes_from_nothing_to_everything(folder: Path) -> None:
     told: list[tuple[int, int]] = []
-    read([str(folder)], progress=lambda done, total: told.append((done, total)))
+    read_files([str(folder)], progress=lambda done, total: told.append((done, total)))
     size = sum((folder / name).stat().st_size for name in ("a.yaml", "b.json", "c.yml"))
     assert {total for _, total in told} == {size}
     assert told == sorted(told)
@@ -153,8 +153,8 @@ def test_progress_goes_from_nothing_to_everything(folder: Path) -> None:
 def test_reading_files_imports_no_client_and_json_no_yaml() -> None:
     check = """
 import sys
-from ringfence.sources.manifests import content, files
-list(content.read(b'{"apiVersion": "v1", "kind": "Pod"}', "f"))
+from ringfence.sources.manifests import read_content, read_files
+list(read_content(b'{"apiVersion": "v1", "kind": "Pod"}', "f"))
 heavy = {"httpx2", "yaml", "asyncio", "subprocess"} & set(sys.modules)
 sys.exit(f"imported: {heavy}" if heavy else 0)
 """

@@ -12,9 +12,9 @@ from tests.sources.manifests.texts import FILE, names, problems, read, the_polic
 from ringfence.model.origin import Origin
 from ringfence.model.text_edits import text_in
 from ringfence.sources.loading import collect
-from ringfence.sources.manifests import content
-from ringfence.sources.manifests import yaml as yaml_source
+from ringfence.sources.manifests import read_content
 from ringfence.sources.manifests.json_places import locate
+from ringfence.sources.manifests.yaml_documents import read_yaml
 
 Tree = dict[str, Any]
 
@@ -43,7 +43,7 @@ def listed(*items: object, kind: str = "List") -> Tree:
 
 def test_a_policy_has_the_lines_that_yaml_gives_it() -> None:
     text = json.dumps(POLICY, indent=2, ensure_ascii=False)
-    from_yaml = collect(yaml_source.read(text, Origin(FILE, 1), lambda done: None))
+    from_yaml = collect(read_yaml(text, Origin(FILE, 1), lambda done: None))
     assert read(text) == from_yaml
     assert the_policy(read(text)).metadata.labels == POLICY["metadata"]["labels"]
     assert (
@@ -210,7 +210,7 @@ def test_second_keys_are_found(keys: list[str]) -> None:
 def test_progress_is_told_while_a_list_is_read(make: Callable[[str], str]) -> None:
     text = make(json.dumps(listed(*(pod(str(number)) for number in range(5))))).encode()
     told: list[int] = []
-    list(content.read(text, FILE, told.append))
+    list(read_content(text, FILE, told.append))
     assert told == sorted(told)
     assert len(told) >= 6
     assert told[-1] == len(text)

@@ -2,14 +2,14 @@
 
 from ringfence.model.objects import NetworkPolicy
 from ringfence.sources.loading import LoadedObjects, collect
-from ringfence.sources.manifests import content
+from ringfence.sources.manifests import read_content
 
 FILE = "f.yaml"
 
 
 def read(text: str | bytes) -> LoadedObjects:
     """What is in a file with this text."""
-    return collect(content.read(text.encode() if isinstance(text, str) else text, FILE))
+    return collect(read_content(text.encode() if isinstance(text, str) else text, FILE))
 
 
 def names(reading: LoadedObjects) -> list[str]:

@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from ringfence.errors import LiveClusterError
+from ringfence.errors import InputError, LiveClusterError
 from ringfence.model.objects import DEFAULT_NAMESPACE
 from ringfence.sources.cluster.kubeconfig_entries import (
     Fields,
@@ -23,7 +23,7 @@ from ringfence.sources.cluster.kubeconfig_entries import (
     parse_entry,
     user_error,
 )
-from ringfence.sources.manifests.yaml_values import Builder, UnreadableYaml
+from ringfence.sources.manifests import parse_yaml
 
 SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 """Where the kubelet mounts the credentials of a pod's service account."""
@@ -107,11 +107,9 @@ def _files(kubeconfig: str | None) -> list[Path]:
 
 def _read(file: Path) -> _Config:
     try:
-        documents = [
-            tree for tree, _ in Builder(file.read_text(encoding="utf-8"), lambda item, mark: False).documents()
-        ]
+        documents = parse_yaml(file.read_text(encoding="utf-8"))
         config = parse_entry(documents[0] if documents and documents[0] else {}, _Config)
-    except (OSError, UnicodeDecodeError, UnreadableYaml, msgspec.ValidationError) as error:
+    except (OSError, UnicodeDecodeError, InputError, msgspec.ValidationError) as error:
         raise LiveClusterError(f"{file}: not a kubeconfig: {error}") from None
     for fields in _fields_of(config):
         _make_absolute(fields, file.parent)

@@ -1,6 +1,7 @@
-"""Objects from manifests: files, folders, standard input and kustomizations."""
+"""Objects from manifests: files, folders, standard input and kustomizations; and YAML as kubectl understands it."""
 
-from ringfence.sources.manifests.files import read
-from ringfence.sources.manifests.kustomize import build
+from ringfence.sources.manifests.content import parse_yaml, read_content
+from ringfence.sources.manifests.files import read_files
+from ringfence.sources.manifests.kustomize import build_kustomization
 
-__all__ = ["build", "read"]
+__all__ = ["build_kustomization", "parse_yaml", "read_content", "read_files"]

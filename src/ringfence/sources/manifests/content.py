@@ -14,17 +14,18 @@ import msgspec
 from ringfence.model.origin import Origin, Place
 from ringfence.model.problems import Problem, ProblemCode
 from ringfence.sources.loading import Done, Found
-from ringfence.sources.manifests import json
+from ringfence.sources.manifests.json_documents import read_json
 
 MAX_BYTES: Final = 1 << 29
 """Of one file: half a gigabyte, the list of 100,000 pods."""
 
+# The modules for YAML are imported where they are used: most clusters come as JSON, which needs none of them.
 _DOCUMENT: Final = re.compile(rb"\n---(?=[ \t\r\n]|\Z)")
 _SEPARATOR: Final = re.compile(rb"---[ \t]*(?:#.*)?\r?(?:\n|$)")
 _JSON: Final = re.compile(rb'[ \t\r\n]*\{[ \t\r\n]*["}]')
 
 
-def read(data: bytes, file: str, progress: Done = lambda done: None) -> Iterator[Found]:
+def read_content(data: bytes, file: str, progress: Done = lambda done: None) -> Iterator[Found]:
     """The objects in the documents of `data`, which comes from `file`; whatever cannot be read is a problem.
 
     `progress` is told how many bytes are done.
@@ -45,6 +46,13 @@ def read(data: bytes, file: str, progress: Done = lambda done: None) -> Iterator
         progress(end)
 
 
+def parse_yaml(text: str) -> list[object]:
+    """The values of the documents of a YAML text, as kubectl understands them. Raises InputError if it is not YAML."""
+    from ringfence.sources.manifests.yaml_values import Builder
+
+    return [value for value, _ in Builder(text, lambda item, event: False).documents()]
+
+
 def _boundaries(data: bytes) -> list[int]:
     """Where documents start and end: at each line that begins with `---`, as no other line of YAML or JSON may."""
     return [0, *(match.start() + 1 for match in _DOCUMENT.finditer(data)), len(data)]
@@ -62,7 +70,7 @@ def _read_document(data: bytes, origin: Origin, progress: Done) -> Generator[Fou
     start = separator.end() if separator else 0
     if _JSON.match(data, start):
         after = msgspec.structs.replace(origin, line=origin.line + data.count(b"\n", 0, start))
-        return (yield from json.read(data[start:], after, progress))
-    from ringfence.sources.manifests import yaml
+        return (yield from read_json(data[start:], after, progress))
+    from ringfence.sources.manifests.yaml_documents import read_yaml
 
-    return (yield from yaml.read(data.decode(), origin, progress))
+    return (yield from read_yaml(data.decode(), origin, progress))

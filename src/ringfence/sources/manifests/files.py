@@ -9,7 +9,7 @@ from ringfence.errors import ManifestError
 from ringfence.model.origin import Place
 from ringfence.model.problems import Problem, ProblemCode
 from ringfence.sources.loading import Found, LoadedObjects, Progress, collect
-from ringfence.sources.manifests import content
+from ringfence.sources.manifests.content import MAX_BYTES, read_content
 
 SUFFIXES: Final = (".json", ".yaml", ".yml")
 """What a file in a folder must end in; a file that is named itself may end in anything."""
@@ -18,14 +18,14 @@ STANDARD_INPUT: Final = "-"
 _PIECE: Final = 1 << 24
 
 
-def read(paths: Sequence[str], *, recursive: bool = False, progress: Progress | None = None) -> LoadedObjects:
+def read_files(paths: Sequence[str], *, recursive: bool = False, progress: Progress | None = None) -> LoadedObjects:
     """The objects in files and folders; `-` is standard input. A folder's own folders are read only if `recursive`.
 
     What is wrong inside a file becomes a problem of the result. Raises ManifestError for a path that does not exist,
     and for a folder with nothing in it to read.
     """
     files = [file for path in paths for file in _files(path, recursive)]
-    return collect(_read_files(files, progress))
+    return collect(_read_all(files, progress))
 
 
 def _files(path: str, recursive: bool) -> Iterable[str]:
@@ -55,7 +55,7 @@ def _in_folder(folder: Path, recursive: bool) -> Iterator[Path]:
             yield from _in_folder(entry, recursive)
 
 
-def _read_files(files: list[str], progress: Progress | None) -> Iterator[Found]:
+def _read_all(files: list[str], progress: Progress | None) -> Iterator[Found]:
     total = sum(map(_size, files)) if progress else 0
     before = 0
     for file in files:
@@ -70,7 +70,7 @@ def _read_files(files: list[str], progress: Progress | None) -> Iterator[Found]:
             if progress:
                 progress(before + done, max(total, before + done))
 
-        yield from content.read(data, name, report)
+        yield from read_content(data, name, report)
         before += len(data)
 
 
@@ -93,7 +93,7 @@ def _bounded(stream: BinaryIO) -> bytes:
     """All that a stream holds, or a little more than may be read: some never end."""
     pieces: list[bytes] = []
     size = 0
-    while size <= content.MAX_BYTES and (piece := stream.read(_PIECE)):
+    while size <= MAX_BYTES and (piece := stream.read(_PIECE)):
         pieces.append(piece)
         size += len(piece)
     return b"".join(pieces)

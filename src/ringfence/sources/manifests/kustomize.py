@@ -5,12 +5,12 @@ from typing import Final
 
 from ringfence.errors import ManifestError
 from ringfence.sources.loading import LoadedObjects, collect
-from ringfence.sources.manifests import content
+from ringfence.sources.manifests.content import read_content
 
 _BUILDERS: Final = (("kubectl", "kustomize"), ("kustomize", "build"))
 
 
-def build(folder: str) -> LoadedObjects:
+def build_kustomization(folder: str) -> LoadedObjects:
     """The objects of the kustomization in `folder`, or at a URL; their places are lines of what was built.
 
     Raises ManifestError if it cannot be built, with what the builder said.
@@ -27,7 +27,7 @@ def build(folder: str) -> LoadedObjects:
     if built.returncode != 0:
         said = built.stderr.decode(errors="replace").strip()
         raise ManifestError(f"{folder}: `{' '.join(command)}` failed: {said}")
-    return collect(content.read(built.stdout, f"{folder} (kustomize)"))
+    return collect(read_content(built.stdout, f"{folder} (kustomize)"))
 
 
 def _builder() -> tuple[str, str] | None:

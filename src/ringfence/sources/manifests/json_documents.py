@@ -18,7 +18,16 @@ from ringfence.model.kinds import KINDS, Kind
 from ringfence.model.objects import Object
 from ringfence.model.origin import Origin, Place
 from ringfence.model.problems import Problem, ProblemCode
-from ringfence.sources.loading import Done, Found, duplicate_key, inherit, is_list, item_kind, read_object, used
+from ringfence.sources.loading import (
+    Done,
+    Found,
+    duplicate_key,
+    inherit,
+    is_list,
+    item_kind,
+    manifest_or_problem,
+    read_object,
+)
 from ringfence.sources.manifests.json_places import locate
 
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
@@ -40,7 +49,7 @@ class _Head(msgspec.Struct, rename="camel"):
 _HEAD: Final = msgspec.json.Decoder(_Head)
 
 
-def read(data: bytes, origin: Origin, progress: Done) -> Generator[Found, None, int]:
+def read_json(data: bytes, origin: Origin, progress: Done) -> Generator[Found, None, int]:
     """What is in `data`, which is UTF-8: one JSON value or several in a row. Returns how many there were.
 
     `origin` says where the data starts; `progress` is told how many bytes of it are done.
@@ -148,7 +157,7 @@ def _read_items(
 def _read_object(text: bytes, head: _Head, origin: Origin, column: Column) -> Iterator[Found]:
     kind = KINDS.find(head.api_version, head.kind)
     if (simple := _without_places(text, kind)) is not None:
-        yield used(simple, origin)
+        yield manifest_or_problem(simple, origin)
         return
     try:
         tree = msgspec.json.decode(text)

@@ -12,7 +12,7 @@ from ringfence.sources.loading import Done, Found, duplicate_key, inherit, is_li
 from ringfence.sources.manifests.yaml_values import Builder, Event, UnreadableYaml, Value
 
 
-def read(text: str, origin: Origin, progress: Done) -> Generator[Found, None, int]:
+def read_yaml(text: str, origin: Origin, progress: Done) -> Generator[Found, None, int]:
     """What is in `text`, which is one YAML document, or several that end with `...`. Returns how many there were.
 
     `origin` says where the text starts; `progress` is told how many characters of it are done.
