@@ -4,16 +4,15 @@ from collections.abc import Iterable
 
 from tests.semantics.objects import Object as Written
 
+from ringfence.agent.view import FOLLOWED_KINDS
 from ringfence.model.decoding import decode
 from ringfence.model.kinds import kind_of, namespace_of
 from ringfence.model.objects import Object
 from ringfence.sources.cluster.events import Event, Listed, Page, Removed, Upserted
 
-KINDS = ("Namespace", "Pod", "NetworkPolicy", "Node")
-
 
 def read(written: Written) -> Object:
-    """The object that is written, as the model has it."""
+    """The object of the model for a written one."""
     obj = decode(written)
     assert obj is not None
     return obj
@@ -28,8 +27,8 @@ def removed(written: Written) -> Removed:
     return Removed(kind_of(obj), namespace_of(obj), obj.metadata.name)
 
 
-def listing(*written: Written, kinds: Iterable[str] = KINDS) -> list[Event]:
-    """What the watches tell at first: all objects of these kinds."""
+def listing(*written: Written, kinds: Iterable[str] = FOLLOWED_KINDS) -> list[Event]:
+    """What the watches report at first: all objects of these kinds."""
     events: list[Event] = []
     for kind in kinds:
         objects = [read(one) for one in written if one["kind"] == kind]

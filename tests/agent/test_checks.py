@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ringfence.agent.checks import bridges_past_filters, translates_with_ipvs
+from ringfence.agent.checks import translates_with_ipvs, unfiltered_bridges
 
 IPVS_HEADER = """\
 IP Virtual Server version 1.2.1 (size=4096)
@@ -42,16 +42,16 @@ class TestBridges:
         return tmp_path
 
     def test_pods_on_a_bridge_pass_by_without_the_module(self, root: Path) -> None:
-        assert bridges_past_filters(root) == ["cni0"], "a bridge of one port has nobody to talk to"
+        assert unfiltered_bridges(root) == ["cni0"], "a bridge of one port has nobody to talk to"
 
     @pytest.mark.parametrize(("four", "six"), [("0", "1"), ("1", "0")])
     def test_they_do_if_it_is_turned_off_for_one_family(self, root: Path, four: str, six: str) -> None:
         self.set(root, four, six)
-        assert bridges_past_filters(root) == ["cni0"]
+        assert unfiltered_bridges(root) == ["cni0"]
 
     def test_they_do_not_where_it_is_on(self, root: Path) -> None:
         self.set(root, "1", "1")
-        assert bridges_past_filters(root) == []
+        assert unfiltered_bridges(root) == []
 
     @staticmethod
     def set(root: Path, four: str, six: str) -> None:

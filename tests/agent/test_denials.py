@@ -1,16 +1,13 @@
 """Denied packets, told in the words of the policies' authors."""
 
-from hypothesis import given
-from hypothesis import strategies as st
 from tests.engine.members import state_of
 from tests.semantics.objects import Object, admits, labelled, pod, pods, policy, port, sends
 
-from ringfence.agent.denials import QUIET, Denial, Repetitions, explained
-from ringfence.dataplane.packet_headers import read_packet
+from ringfence.agent.denials import REPEAT_INTERVAL, Denial, Repetitions, explain_denial
 from ringfence.dataplane.packet_log import LoggedPacket
 from ringfence.dataplane.program import Packet
 from ringfence.model.policies import Direction
-from ringfence.sets.addresses import Family, parse_address
+from ringfence.sets.addresses import parse_address
 
 WEB, DB, OUTSIDE = "10.0.0.1", "10.0.0.2", "192.0.2.7"
 PODS = (pod("prod/web", {"app": "web"}, addresses=[WEB]), pod("prod/db", {"app": "db"}, addresses=[DB]))
@@ -31,7 +28,7 @@ def told(
 ) -> str:
     (family, one), (_, other) = parse_address(source), parse_address(destination)
     logged = LoggedPacket(Packet(family, one, other, protocol, number), direction, held)
-    return str(explained(state_of([*PODS, *objects]), logged, dropped=dropped))
+    return str(explain_denial(state_of([*PODS, *objects]), logged, dropped=dropped))
 
 
 def test_who_wanted_what_and_which_policy_did_not_allow_it() -> None:
@@ -80,7 +77,7 @@ def test_a_pod_that_is_not_known_yet() -> None:
 
 def test_what_has_changed_since() -> None:
     assert told().endswith("denied by ingress: it is allowed now")
-    assert told(DB_POLICY, destination="10.0.0.9").endswith("denied by ingress: its pod is gone")
+    assert told(DB_POLICY, destination="10.0.0.9").endswith("denied by ingress: its pod no longer exists")
 
 
 def test_the_other_family_is_named_where_only_that_is_allowed() -> None:
@@ -105,7 +102,7 @@ def test_of_pods_that_claim_one_address_that_is_named_which_is_denied() -> None:
 def test_pods_that_claim_one_address_are_named_where_no_policy_is_the_reason() -> None:
     successor = pod("prod/next", {"app": "other"}, addresses=[DB])
     admitting = policy("prod/p", labelled(app="db"), ingress=[admits(pods(labelled(app="web")))])
-    assert told(admitting, successor).endswith(": its address is claimed by prod/db and prod/next")
+    assert told(admitting, successor).endswith(": its address is shared by prod/db and prod/next")
 
 
 def test_many_rules_do_not_make_an_endless_line() -> None:
@@ -119,56 +116,32 @@ DENIAL = Denial("a", "b", "TCP", 80, Direction.INGRESS, ("x/p",), "no peer selec
 
 class TestRepetitions:
     def test_the_first_is_told(self) -> None:
-        assert Repetitions().to_tell(DENIAL, 0) == 0
+        assert Repetitions().add(DENIAL, 0) == 0
 
     def test_more_of_the_same_are_counted_and_told_later(self) -> None:
         repetitions = Repetitions()
-        repetitions.to_tell(DENIAL, 0)
-        assert [repetitions.to_tell(DENIAL, seconds) for seconds in (1, 2, 3)] == [None] * 3
-        assert repetitions.to_tell(DENIAL, QUIET) == 3
+        repetitions.add(DENIAL, 0)
+        assert [repetitions.add(DENIAL, seconds) for seconds in (1, 2, 3)] == [None] * 3
+        assert repetitions.add(DENIAL, REPEAT_INTERVAL) == 3
 
     def test_another_one_is_told_at_once(self) -> None:
         repetitions = Repetitions()
-        repetitions.to_tell(DENIAL, 0)
-        assert repetitions.to_tell(Denial("c", "b", "TCP", 80, Direction.INGRESS, (), ""), 0) == 0
+        repetitions.add(DENIAL, 0)
+        assert repetitions.add(Denial("c", "b", "TCP", 80, Direction.INGRESS, (), ""), 0) == 0
 
     def test_what_came_again_is_told_even_if_no_more_of_it_comes(self) -> None:
         repetitions = Repetitions()
         for seconds in (0, 1, 2):
-            repetitions.to_tell(DENIAL, seconds)
-        assert list(repetitions.overdue(QUIET - 1)) == []
-        assert list(repetitions.overdue(QUIET)) == [(DENIAL, 1)]
-        assert repetitions.to_tell(DENIAL, QUIET + 1) is None
-        assert list(repetitions.overdue(2 * QUIET)) == [(DENIAL, 0)]
-        assert list(repetitions.overdue(3 * QUIET)) == []
-        assert repetitions.to_tell(DENIAL, 3 * QUIET) == 0, "it is forgotten"
+            repetitions.add(DENIAL, seconds)
+        assert list(repetitions.overdue(REPEAT_INTERVAL - 1)) == []
+        assert list(repetitions.overdue(REPEAT_INTERVAL)) == [(DENIAL, 1)]
+        assert repetitions.add(DENIAL, REPEAT_INTERVAL + 1) is None
+        assert list(repetitions.overdue(2 * REPEAT_INTERVAL)) == [(DENIAL, 0)]
+        assert list(repetitions.overdue(3 * REPEAT_INTERVAL)) == []
+        assert repetitions.add(DENIAL, 3 * REPEAT_INTERVAL) == 0, "it is forgotten"
 
     def test_memory_is_bounded(self) -> None:
         repetitions = Repetitions()
         for number in range(10_000):
-            repetitions.to_tell(Denial("a", "b", "TCP", number, Direction.INGRESS, (), ""), 0)
-        assert len(repetitions._said) <= 1_000
-
-
-class TestHeaders:
-    def test_ports_are_behind_the_options(self) -> None:
-        header = bytes([0x46, 0, 0, 0, 0, 0, 0, 0, 64, 17, 0, 0]) + bytes([10, 0, 0, 1, 10, 0, 0, 2]) + bytes(4)
-        assert read_packet(header + bytes([0x12, 0x34, 0, 53])) == Packet(
-            Family.IPV4, parse_address("10.0.0.1")[1], parse_address("10.0.0.2")[1], 17, 53
-        )
-
-    def test_a_later_fragment_has_no_port(self) -> None:
-        header = bytes([0x45, 0, 0, 0, 0, 0, 0, 1, 64, 17, 0, 0]) + bytes(8)
-        read = read_packet(header + bytes([0x12, 0x34, 0, 53]))
-        assert read
-        assert read.port is None
-
-    def test_extension_headers_are_gone_through(self) -> None:
-        header = bytes([0x60, 0, 0, 0, 0, 0, 0, 64]) + bytes(32)
-        read = read_packet(header + bytes([6, 0]) + bytes(6) + bytes([0x12, 0x34, 0x01, 0xBB]))
-        assert read
-        assert (read.protocol, read.port) == (6, 443)
-
-    @given(st.binary(max_size=80))
-    def test_whatever_comes_is_read_or_not(self, content: bytes) -> None:
-        read_packet(content)
+            repetitions.add(Denial("a", "b", "TCP", number, Direction.INGRESS, (), ""), 0)
+        assert len(repetitions._reports) <= 1_000

@@ -1,66 +1,96 @@
-"""What an agent answers to those who watch over it."""
+"""The HTTP server for probes and metrics."""
 
+import io
+import socket
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 
 import pytest
 
-from ringfence.agent.health import Answers, serving
+from ringfence.agent.health import HealthSources, serving
+from ringfence.agent.log import logging_to
 from ringfence.errors import AgentError
 
-Ask = Callable[[str], tuple[int, str]]
+NOTHING = HealthSources(bytes, str, str)
 
 
-def asked(path: str, *, ailing: str = "", unready: str = "") -> tuple[int, str]:
-    answers = Answers(lambda: b"ringfence_synced 1.0\n", lambda: ailing, lambda: unready)
-    with serving(("127.0.0.1", 0), answers) as (host, port):
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        try:
-            with opener.open(f"http://{host}:{port}{path}", timeout=10) as response:
-                return response.status, response.read().decode()
-        except urllib.error.HTTPError as refusal:
-            with refusal:
-                return refusal.code, refusal.read().decode()
+def answer_to(path: str, *, liveness_error: str = "", readiness_error: str = "") -> tuple[int, str]:
+    sources = HealthSources(lambda: b"ringfence_synced 1.0\n", lambda: liveness_error, lambda: readiness_error)
+    with serving(("127.0.0.1", 0), sources) as address:
+        return ask(address, path)
+
+
+def ask(address: tuple[str, int], path: str) -> tuple[int, str]:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(f"http://{address[0]}:{address[1]}{path}", timeout=10) as response:
+            return response.status, response.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
 
 
 def test_metrics_are_text() -> None:
-    assert asked("/metrics") == (200, "ringfence_synced 1.0\n")
+    assert answer_to("/metrics") == (200, "ringfence_synced 1.0\n")
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
-def test_all_is_well(path: str) -> None:
-    assert asked(path) == (200, "ok\n")
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/healthz?verbose"])
+def test_without_an_error_the_answer_is_ok(path: str) -> None:
+    assert answer_to(path) == (200, "ok\n")
 
 
-def test_a_complaint_is_told() -> None:
-    assert asked("/healthz", ailing="the loop hangs") == (503, "the loop hangs\n")
-    assert asked("/readyz", unready="not listed yet: Pod") == (503, "not listed yet: Pod\n")
+def test_an_error_is_the_answer() -> None:
+    assert answer_to("/healthz", liveness_error="the loop hangs") == (503, "the loop hangs\n")
+    assert answer_to("/readyz", readiness_error="not listed yet: Pod") == (503, "not listed yet: Pod\n")
 
 
-def test_readiness_is_not_health() -> None:
-    assert asked("/healthz", unready="not listed yet: Pod") == (200, "ok\n")
+def test_readiness_and_liveness_are_apart() -> None:
+    assert answer_to("/healthz", readiness_error="not listed yet: Pod") == (200, "ok\n")
+    assert answer_to("/readyz", liveness_error="the loop hangs") == (200, "ok\n")
 
 
-def test_other_paths_are_not_there() -> None:
-    status, text = asked("/")
+def test_other_paths_are_not_found() -> None:
+    status, text = answer_to("/")
     assert status == 404
     assert "/metrics" in text
 
 
-def test_ipv6_is_spoken() -> None:
+def test_it_listens_on_ipv6_addresses() -> None:
     try:
-        with serving(("::1", 0), Answers(bytes, str, str)) as (host, _):
+        with serving(("::1", 0), NOTHING) as (host, _):
             assert host == "::1"
     except AgentError as error:
         pytest.skip(f"no IPv6 here: {error}")
 
 
 def test_an_address_that_is_taken_is_named() -> None:
-    answers = Answers(bytes, str, str)
     with (
-        serving(("127.0.0.1", 0), answers) as address,
-        pytest.raises(AgentError, match=f"127.0.0.1:{address[1]} is not to be had"),
-        serving(address, answers),
+        serving(("127.0.0.1", 0), NOTHING) as address,
+        pytest.raises(AgentError, match=f"cannot listen on 127.0.0.1:{address[1]} for metrics and health: .* in use"),
+        serving(address, NOTHING),
     ):
         pass
+
+
+def test_a_defect_is_logged_and_the_next_request_is_answered() -> None:
+    def broken() -> str:
+        raise KeyError("a defect")
+
+    stream = io.StringIO()
+    with logging_to(stream, as_json=False), serving(("127.0.0.1", 0), HealthSources(bytes, str, broken)) as address:
+        with pytest.raises(OSError, match="closed connection without response"):
+            ask(address, "/readyz")
+        assert ask(address, "/healthz") == (200, "ok\n")
+    assert "a defect of ringfence: a health request failed trace=" in stream.getvalue()
+
+
+def test_a_client_that_goes_away_is_not_logged() -> None:
+    stream = io.StringIO()
+    with logging_to(stream, as_json=False), serving(("127.0.0.1", 0), NOTHING) as address:
+        for _ in range(3):
+            with socket.create_connection(address) as client:
+                client.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
+                # Closing with a linger time of zero resets the connection.
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        assert ask(address, "/healthz")[0] == 200
+    assert stream.getvalue() == ""

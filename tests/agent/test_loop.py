@@ -1,227 +1,153 @@
-"""The loop, on a real kernel: events go in, and packets fare as policies say."""
+"""The loop, on a real kernel: events go in, and packets pass or not as policies say."""
 
-import io
 import re
 import socket
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import partial
 
 import pytest
 from tests.agent.events import listing, removed, upserted
-from tests.dataplane.network import Network, address, gateway, in_own_network, nft, received
-from tests.semantics.objects import Object, admits, labelled, node, pod, pods, policy, port
+from tests.agent.refusals import break_compiler, refused_chains
+from tests.agent.running import (
+    BOTH,
+    CLIENT,
+    CLOSED,
+    HERE,
+    OPEN,
+    SERVER,
+    Clock,
+    eventually,
+    on_node,
+    running,
+)
+from tests.dataplane.network import address, gateway, in_own_network, nft, received
+from tests.semantics.objects import admits, labelled, node, pod, policy
 
-from ringfence.agent import denials, loop
+from ringfence.agent import checks, denials, loop
 from ringfence.agent.denials import Denial
-from ringfence.agent.journal import Journal
-from ringfence.agent.loop import AgentLoop, Arrival, Inbox
+from ringfence.agent.inbox import Inbox
+from ringfence.agent.loop import HEARTBEAT_TIMEOUT, AgentLoop
 from ringfence.agent.metrics import Metrics
-from ringfence.agent.running import listening
 from ringfence.agent.settings import ExistingConnections, Mode, Settings, UnknownPods
 from ringfence.dataplane.kernel import Kernel
-from ringfence.dataplane.program import (
-    ADDRESS,
-    Chain,
-    Field,
-    Lookup,
-    Program,
-    RangeSet,
-    Rule,
-    RuleVerdict,
-    address_key,
-    base_program,
-)
-from ringfence.sets.addresses import Family
-from ringfence.sources.cluster.events import Event, WatchInterrupted
-
-SERVER, CLIENT = 0, 1
-CLOSED = policy("x/closed", labelled(app="server"), ingress=[])
-OPEN = policy("x/open", labelled(app="server"), ingress=[admits(pods(labelled(app="client")), ports=[port(80, "UDP")])])
-HERE = node("here", "192.168.0.1")
-HERE["spec"] = {"podCIDRs": ["10.0.0.0/16", "fd00::/16"]}
+from ringfence.engine.state import State
+from ringfence.errors import KernelError
+from ringfence.sources.cluster.events import Alive, WatchFailed, WatchInterrupted
 
 
-def on_node(app: str, number: int, home: str = "here", **more: object) -> Object:
-    return pod(f"x/{app}", {"app": app}, addresses=[address(number)], nodeName=home, **more)  # type: ignore[arg-type]
-
-
-BOTH = (on_node("server", SERVER), on_node("client", CLIENT))
-
-
-class Running:
-    """A loop in a thread of its own, beside a network whose router it programs."""
-
-    def __init__(self, settings: Settings, network: Network | None) -> None:
-        self.network = network or Network(2)
-        self.log = io.StringIO()
-        self._inbox: Inbox = Inbox()
-        journal = Journal(self.log, as_json=False)
-        self.loop = AgentLoop(settings, Kernel(), self._inbox, journal, Metrics(), time.monotonic)
-        self._thread = threading.Thread(target=self.loop.run, daemon=True)
-        self._thread.start()
-        self._server = self.network.udp(SERVER, 80)
-        self.listening = partial(listening, settings, self._inbox)
-
-    def tell(self, *events: Event) -> None:
-        for event in events:
-            self._inbox.put(Arrival(event, time.monotonic()))
-
-    def end(self) -> None:
-        self._inbox.put(None)
-        self._thread.join(10)
-        assert not self._thread.is_alive()
-
-    def passes(self) -> bool:
-        """Whether a new connection from the client reaches the server."""
-        self.network.udp(CLIENT).sendto(b"question", (address(SERVER), 80))
-        return self.network.delivered(self._server) is not None
-
-    def open_connection(self) -> tuple[socket.socket, socket.socket]:
-        """The server's and the client's end of a connection on port 90 that was answered once."""
-        server, client = self.network.udp(SERVER, 90), self.network.udp(CLIENT, 4000)
-        client.sendto(b"question", (address(SERVER), 90))
-        assert received(server) == b"question"
-        server.sendto(b"answer", (address(CLIENT), 4000))
-        assert received(client) == b"answer"
-        return server, client
-
-    def metric(self, name: str) -> float:
-        """A metric, or the sum of one that has labels."""
-        found = re.findall(rf"^{name}(?:{{.*}})? (\S+)$", self.loop.metrics().decode(), re.M)
-        assert found, name
-        return sum(map(float, found))
-
-
-@contextmanager
-def running(settings: Settings | None = None, network: Network | None = None) -> Iterator[Running]:
-    one = Running(settings or Settings("here"), network)
-    try:
-        yield one
-    finally:
-        one.end()
-
-
-def eventually(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
-def programmed() -> bool:
+def is_programmed() -> bool:
     return "ringfence" in nft("list", "tables")
 
 
 @in_own_network
 def test_nothing_is_programmed_before_the_first_full_view() -> None:
-    with running() as one:
-        one.tell(*listing(*BOTH, CLOSED, kinds=("Pod", "NetworkPolicy", "Namespace")))
-        eventually(lambda: one.metric("ringfence_objects") == 3)
-        assert one.loop.unready() == "not listed yet: Node"
-        assert not programmed()
-        one.tell(*listing(HERE, kinds=["Node"]))
-        eventually(lambda: not one.loop.unready())
-        assert programmed()
-        assert not one.passes()
+    with running() as agent:
+        agent.tell(*listing(*BOTH, CLOSED, kinds=("Pod", "NetworkPolicy", "Namespace")))
+        agent.finish_events()
+        assert agent.loop.readiness_error() == "not listed yet: Node"
+        assert not is_programmed()
+        agent.enforce(*listing(HERE, kinds=["Node"]))
+        assert agent.loop.readiness_error() == ""
+        assert is_programmed()
+        assert not agent.passes()
 
 
 @in_own_network
 def test_a_policy_is_enforced_when_it_comes_and_no_longer_when_it_goes() -> None:
-    with running() as one:
-        one.tell(*listing(*BOTH, HERE))
-        eventually(one.passes)
-        one.tell(upserted(CLOSED))
-        eventually(lambda: not one.passes())
-        one.tell(upserted(OPEN))
-        eventually(one.passes)
-        one.tell(removed(OPEN))
-        eventually(lambda: not one.passes())
-        one.tell(removed(CLOSED))
-        eventually(one.passes)
+    with running() as agent:
+        agent.enforce(*listing(*BOTH, HERE))
+        assert agent.passes()
+        agent.enforce(upserted(CLOSED))
+        assert not agent.passes()
+        agent.enforce(upserted(OPEN))
+        assert agent.passes()
+        agent.enforce(removed(OPEN))
+        assert not agent.passes()
+        agent.enforce(removed(CLOSED))
+        assert agent.passes()
 
 
 @in_own_network
 def test_a_relabelled_pod_is_another_peer() -> None:
-    with running() as one:
-        one.tell(*listing(*BOTH, HERE, OPEN))
-        eventually(one.passes)
-        stranger = pod("x/client", {"app": "other"}, addresses=[address(CLIENT)], nodeName="here")
-        one.tell(upserted(stranger))
-        eventually(lambda: not one.passes())
+    with running() as agent:
+        agent.enforce(*listing(*BOTH, HERE, OPEN))
+        assert agent.passes()
+        agent.enforce(upserted(pod("x/client", {"app": "other"}, addresses=[address(CLIENT)], nodeName="here")))
+        assert not agent.passes()
 
 
 @in_own_network
 def test_only_the_nodes_own_pods_are_isolated_here() -> None:
-    """A pod elsewhere is isolated there; here its packets only pass."""
-    with running(Settings("here", unknown_pods=UnknownPods.ALLOW)) as one:
-        one.tell(*listing(on_node("server", SERVER, home="elsewhere"), BOTH[CLIENT], HERE, CLOSED))
-        eventually(lambda: not one.loop.unready())
-        assert one.passes()
+    """A pod on another node is isolated there; here its packets only pass."""
+    with running(Settings("here", unknown_pods=UnknownPods.ALLOW)) as agent:
+        agent.enforce(*listing(on_node("server", SERVER, home="elsewhere"), BOTH[CLIENT], HERE, CLOSED))
+        assert agent.passes()
+
+
+@in_own_network
+def test_the_node_itself_always_reaches_its_pods() -> None:
+    with running() as agent:
+        agent.enforce(*listing(*BOTH, HERE, CLOSED))
+        assert not agent.passes()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as kubelet:
+            kubelet.bind((gateway(SERVER), 0))
+            kubelet.sendto(b"are you well?", (address(SERVER), 80))
+        assert received(agent.server) == b"are you well?"
 
 
 class TestUnknownPods:
     @staticmethod
-    def client_is_unknown(choice: UnknownPods) -> bool:
+    def client_is_allowed(choice: UnknownPods) -> bool:
         """Whether an unknown client reaches a server that nothing isolates."""
-        with running(Settings("here", unknown_pods=choice)) as one:
-            one.tell(*listing(BOTH[SERVER], HERE))
-            eventually(lambda: not one.loop.unready())
-            return one.passes()
+        with running(Settings("here", unknown_pods=choice)) as agent:
+            agent.enforce(*listing(BOTH[SERVER], HERE))
+            return agent.passes()
 
     @in_own_network
-    def test_they_wait_closed(self) -> None:
-        assert not self.client_is_unknown(UnknownPods.HOLD)
+    def test_they_are_held(self) -> None:
+        assert not self.client_is_allowed(UnknownPods.HOLD)
 
     @in_own_network
-    def test_or_they_need_not(self) -> None:
-        assert self.client_is_unknown(UnknownPods.ALLOW)
+    def test_or_allowed(self) -> None:
+        assert self.client_is_allowed(UnknownPods.ALLOW)
 
     @in_own_network
-    def test_one_that_becomes_known_is_let_go(self) -> None:
-        with running() as one:
-            one.tell(*listing(BOTH[SERVER], HERE))
-            eventually(lambda: not one.loop.unready())
-            one.tell(upserted(BOTH[CLIENT]))
-            eventually(one.passes)
+    def test_one_that_becomes_known_is_no_longer_held(self) -> None:
+        with running() as agent:
+            agent.enforce(*listing(BOTH[SERVER], HERE))
+            assert not agent.passes()
+            agent.enforce(upserted(BOTH[CLIENT]))
+            assert agent.passes()
 
     @in_own_network
     def test_one_that_has_ended_is_held_again(self) -> None:
-        """Its address may be another's soon."""
-        with running() as one:
-            one.tell(*listing(*BOTH, HERE))
-            eventually(one.passes)
-            one.tell(upserted(on_node("client", CLIENT, phase="Succeeded")))
-            eventually(lambda: not one.passes())
+        """Another pod may have its address soon."""
+        with running() as agent:
+            agent.enforce(*listing(*BOTH, HERE))
+            assert agent.passes()
+            agent.enforce(upserted(on_node("client", CLIENT, phase="Succeeded")))
+            assert not agent.passes()
 
     @in_own_network
     def test_the_ranges_may_change(self) -> None:
-        with running() as one:
+        with running() as agent:
             elsewhere = node("here", "192.168.0.1")
             elsewhere["spec"] = {"podCIDRs": ["10.99.0.0/16"]}
-            one.tell(*listing(BOTH[SERVER], elsewhere))
-            eventually(one.passes)
-            one.tell(upserted(HERE))
-            eventually(lambda: not one.passes())
+            agent.enforce(*listing(BOTH[SERVER], elsewhere))
+            assert agent.passes()
+            agent.enforce(upserted(HERE))
+            assert not agent.passes()
 
 
 class TestOpenConnections:
     @staticmethod
     def survives(choice: ExistingConnections) -> bool:
         """Whether a connection that a new policy forbids goes on."""
-        with running(Settings("here", existing_connections=choice)) as one:
-            one.tell(*listing(*BOTH, HERE))
-            eventually(lambda: not one.loop.unready())
-            server, client = one.open_connection()
-            one.tell(upserted(CLOSED))
-            eventually(lambda: not one.passes())
-            if choice is ExistingConnections.END:
-                eventually(lambda: one.metric("ringfence_ended_connections_total") > 0)
+        with running(Settings("here", existing_connections=choice)) as agent:
+            agent.enforce(*listing(*BOTH, HERE))
+            server, client = agent.open_connection()
+            agent.enforce(upserted(CLOSED))
             client.sendto(b"more", (address(SERVER), 90))
-            survived = one.network.delivered(server) == b"more"
-            assert survived is (one.metric("ringfence_ended_connections_total") == 0), "told after it is done"
+            survived = agent.network.delivered(server) == b"more"
+            assert survived is (agent.metric("ringfence_ended_connections_total") == 0)
             return survived
 
     @in_own_network
@@ -236,207 +162,252 @@ class TestOpenConnections:
 class TestObserving:
     @in_own_network
     def test_everything_passes_and_is_counted(self) -> None:
-        with running(Settings("here", mode=Mode.OBSERVE)) as one:
-            one.tell(*listing(*BOTH, HERE, CLOSED))
-            eventually(lambda: not one.loop.unready())
-            assert one.passes()
-            eventually(lambda: one.metric("ringfence_dropped_packets_total") == 1)
-
-    @in_own_network
-    def test_connections_that_an_agent_before_it_ended_go_on(self) -> None:
-        with running() as before:
-            before.tell(*listing(*BOTH, HERE))
-            eventually(lambda: not before.loop.unready())
-            server, client = before.open_connection()
-            before.tell(upserted(CLOSED))
-            eventually(lambda: before.metric("ringfence_ended_connections_total") > 0)
-        network = before.network
-        with running(Settings("here", mode=Mode.OBSERVE), network) as after:
-            after.tell(*listing(*BOTH, HERE, CLOSED))
-            eventually(lambda: not after.loop.unready())
-            client.sendto(b"more", (address(SERVER), 90))
-            assert received(server) == b"more"
+        with running(Settings("here", mode=Mode.OBSERVE)) as agent:
+            agent.enforce(*listing(*BOTH, HERE, CLOSED))
+            assert agent.passes()
+            assert agent.metric("ringfence_dropped_packets_total", direction="ingress") == 1
 
 
 class TestLogging:
-    @in_own_network
-    def test_a_denied_connection_is_told_with_its_reason_once(self) -> None:
-        with running(Settings("here", log_denied=True)) as one:
-            one.tell(*listing(*BOTH, HERE, CLOSED))
-            eventually(lambda: not one.loop.unready())
-            with one.listening():
-                for _ in range(3):
-                    assert not one.passes()
-                line = "x/client -> x/server UDP/80 denied by ingress of x/closed: it allows nothing"
-                eventually(lambda: line in one.log.getvalue())
-            assert one.log.getvalue().count("it allows nothing source=") == 1
+    LINE = "x/client -> x/server UDP/80 denied by ingress of x/closed: it allows nothing"
 
     @in_own_network
-    def test_how_often_it_came_again_is_told_though_nobody_tries_any_more(self) -> None:
+    def test_a_denied_connection_is_logged_with_its_reason_once(self) -> None:
+        with running(Settings("here", log_denied=True)) as agent, agent.logging_denials():
+            agent.enforce(*listing(*BOTH, HERE, CLOSED))
+            for _ in range(3):
+                assert not agent.passes()
+            agent.await_log(self.LINE)
+            agent.finish_events()
+            assert agent.log.getvalue().count("it allows nothing source=") == 1
+
+    @in_own_network
+    def test_repetitions_are_logged_although_the_client_has_given_up(self) -> None:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(denials, "QUIET", 1.0)
-            with running(Settings("here", log_denied=True)) as one:
-                one.tell(*listing(*BOTH, HERE, CLOSED))
-                eventually(lambda: not one.loop.unready())
-                with one.listening():
-                    for _ in range(3):
-                        assert not one.passes()
-                    eventually(lambda: told_in_all(one.log.getvalue()) == 3)
+            patch.setattr(denials, "REPEAT_INTERVAL", 1.0)
+            with running(Settings("here", log_denied=True)) as agent, agent.logging_denials():
+                agent.enforce(*listing(*BOTH, HERE, CLOSED))
+                for _ in range(3):
+                    assert not agent.passes()
+                eventually(lambda: denials_in(agent.log.getvalue()) == 3)
 
     @in_own_network
     def test_a_packet_that_cannot_be_explained_stops_nothing(self) -> None:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(loop, "explained", failing)
-            with running(Settings("here", log_denied=True)) as one:
-                one.tell(*listing(*BOTH, HERE, CLOSED))
-                eventually(lambda: not one.loop.unready())
-                with one.listening():
-                    assert not one.passes()
-                    eventually(lambda: "a defect of ringfence" in one.log.getvalue())
-                one.tell(upserted(OPEN))
-                eventually(one.passes)
+            patch.setattr(loop, "explain_denial", failing)
+            with running(Settings("here", log_denied=True)) as agent, agent.logging_denials():
+                agent.enforce(*listing(*BOTH, HERE, CLOSED))
+                assert not agent.passes()
+                agent.await_log("a defect of ringfence (denial): KeyError")
+                agent.enforce(upserted(OPEN))
+                assert agent.passes()
 
 
-def told_in_all(log: str) -> int:
-    """How many packets the lines about denials tell of."""
+def denials_in(log: str) -> int:
+    """How many packets the lines about denials stand for."""
     return sum(1 + int(repeated) for repeated in re.findall(r"it allows nothing.* repeated=(\d+)", log))
 
 
 def failing(*args: object, **kwargs: object) -> Denial:
-    raise KeyError("unheard of")
+    raise KeyError("a defect")
 
 
 class TestFaults:
     @in_own_network
-    def test_a_table_that_somebody_deletes_comes_back(self) -> None:
-        with running() as one:
-            one.tell(*listing(*BOTH, HERE, CLOSED))
-            eventually(lambda: not one.loop.unready())
+    def test_a_table_that_another_program_deletes_comes_back(self) -> None:
+        with running() as agent:
+            agent.enforce(*listing(*BOTH, HERE, CLOSED))
             nft("delete", "table", "inet", "ringfence")
-            eventually(lambda: programmed() and not one.passes())
-            eventually(lambda: one.metric("ringfence_repairs_total") == 1)
-            eventually(lambda: "somebody changed the table" in one.log.getvalue())
+            agent.await_log("another program changed the table inet ringfence: its rules are restored")
+            assert not agent.passes()
+            assert agent.metric("ringfence_repairs_total") == 1
+            assert agent.loop.readiness_error() == ""
 
     @in_own_network
-    def test_what_the_last_agent_left_stays_until_the_next_one_knows_better(self) -> None:
-        with running() as first:
-            first.tell(*listing(*BOTH, HERE, CLOSED))
-            eventually(lambda: not first.loop.unready())
-        assert not first.passes()
-        second = Kernel()
-        assert second.has_table
+    def test_a_table_that_cannot_be_restored_is_not_reported_as_restored(self) -> None:
+        def refusing() -> bool:
+            raise KernelError("the kernel refuses", 12)
+
+        with running() as agent:
+            agent.enforce(*listing(*BOTH, HERE, CLOSED))
+            agent.kernel.repair = refusing  # type: ignore[method-assign]
+            agent.await_log("the kernel refuses: the pods concerned are closed until an attempt succeeds")
+            assert "the kernel refuses" in agent.loop.readiness_error()
+            assert agent.metric("ringfence_failures_total", stage="repair") > 0
+            assert "restored" not in agent.log.getvalue()
+            del agent.kernel.repair
+            eventually(lambda: not agent.loop.readiness_error())
+            agent.await_log("the kernel has accepted what it had refused")
+
+    @in_own_network
+    def test_rules_outlive_the_agent(self) -> None:
+        with running() as agent:
+            agent.enforce(*listing(*BOTH, HERE, CLOSED))
+        assert not agent.passes()
+        assert Kernel().has_table
 
     @in_own_network
     def test_a_storm_of_events_is_enforced_in_few_rounds(self) -> None:
-        with running() as one:
-            one.tell(*listing(*BOTH, HERE))
-            eventually(lambda: not one.loop.unready())
-            before = one.metric("ringfence_enforcing_seconds_count")
-            one.tell(*(upserted(policy(f"x/p{i}", labelled(app="server"), ingress=[])) for i in range(1_000)))
-            eventually(lambda: one.metric("ringfence_objects") == 1_003)
-            eventually(lambda: not one.passes())
-            assert one.metric("ringfence_enforcing_seconds_count") - before < 200
+        with running() as agent:
+            agent.enforce(*listing(*BOTH, HERE))
+            before = agent.metric("ringfence_enforcing_seconds_count")
+            policies = [policy(f"x/p{i}", labelled(app="server"), ingress=[]) for i in range(1_000)]
+            agent.enforce(*map(upserted, policies))
+            assert agent.metric("ringfence_objects", kind="NetworkPolicy") == 1_000
+            assert not agent.passes()
+            assert agent.metric("ringfence_enforcing_seconds_count") - before < 200
 
     @in_own_network
-    def test_a_policy_that_cannot_be_used_closes_its_pods_and_holds_nobody_back(self) -> None:
-        with running() as one:
-            one.tell(*listing(*BOTH, HERE))
-            eventually(one.passes)
+    def test_a_policy_that_cannot_be_used_closes_its_pods_and_affects_no_others(self) -> None:
+        with running() as agent:
+            agent.enforce(*listing(*BOTH, HERE))
             wrong = policy("x/wrong", labelled(app="server"), ingress=[admits(ports=[{"port": 0, "protocol": "TCP"}])])
-            one.tell(upserted(wrong))
-            eventually(lambda: not one.passes())
-            eventually(lambda: "must be between 1 and 65535" in one.log.getvalue())
-            eventually(lambda: one.metric("ringfence_unusable_objects") == 1)
-            assert not one.loop.unready()
+            agent.enforce(upserted(wrong))
+            assert not agent.passes()
+            assert "must be between 1 and 65535" in agent.log.getvalue()
+            assert agent.metric("ringfence_unusable_objects") == 1
+            assert agent.loop.readiness_error() == ""
 
     @in_own_network
-    def test_a_part_that_the_kernel_refuses_closes_its_pods_and_is_tried_again(self) -> None:
-        with running() as one:
-            one.tell(*listing(*BOTH, HERE))
-            eventually(one.passes)
-            with refused_chains(one):
-                one.tell(upserted(OPEN))
-                eventually(lambda: "wrong" in one.loop.unready())
-                assert not one.passes()
-                eventually(lambda: one.metric("ringfence_failures_total") > 0)
-            eventually(one.passes)
-            eventually(lambda: not one.loop.unready())
-            eventually(lambda: "in force now" in one.log.getvalue())
+    def test_profiles_that_the_kernel_refuses_close_their_pods_and_are_tried_again(self) -> None:
+        with running() as agent:
+            agent.enforce(*listing(*BOTH, HERE))
+            with refused_chains(agent.loop._enforcement):
+                agent.enforce(upserted(OPEN))
+                assert "wrong" in agent.loop.readiness_error()
+                assert not agent.passes()
+                assert agent.metric("ringfence_failures_total", stage="kernel") > 0
+            eventually(lambda: not agent.loop.readiness_error())
+            assert agent.passes()
+            agent.await_log("the kernel has accepted what it had refused")
 
     @in_own_network
-    def test_a_defect_of_ours_leaves_in_force_what_is_and_is_tried_again(self) -> None:
-        with running() as one:
-            one.tell(*listing(*BOTH, HERE, CLOSED))
-            eventually(lambda: not one.loop.unready())
-            compiler = one.loop._enforcement._compiler
-            assert compiler is not None
-            compiler.program = broken  # type: ignore[method-assign]
-            one.tell(removed(CLOSED))
-            eventually(lambda: "a defect of ringfence" in one.log.getvalue())
-            eventually(one.passes)
+    def test_a_defect_leaves_the_rules_in_force_and_is_tried_again(self) -> None:
+        with running() as agent:
+            agent.enforce(*listing(*BOTH, HERE, CLOSED))
+            break_compiler(agent.loop._enforcement)
+            agent.enforce(removed(CLOSED))
+            assert "a defect of ringfence (compile): ZeroDivisionError: a defect trace=" in agent.log.getvalue()
+            assert "ZeroDivisionError" in agent.loop.readiness_error() or not agent.passes()
+            eventually(lambda: not agent.loop.readiness_error())
+            assert agent.passes()
 
     @in_own_network
-    def test_a_node_that_is_not_there_is_no_node_to_enforce_on(self) -> None:
-        with running(Settings("heer")) as one:
-            one.tell(*listing(*BOTH, HERE, CLOSED))
-            eventually(lambda: "there is no Node heer" in one.log.getvalue())
-            assert one.loop.unready() == "there is no Node heer: is --node right?"
+    def test_a_defect_with_one_object_affects_no_others_and_is_shown(self) -> None:
+        taken_in = State.upsert
+
+        def upsert(state: State, obj: object, *rest: object) -> None:
+            if getattr(obj, "metadata").name == "open":  # noqa: B009
+                raise KeyError("a defect")
+            taken_in(state, obj, *rest)  # type: ignore[arg-type]
+
+        with pytest.MonkeyPatch.context() as patch, running() as agent:
+            patch.setattr(State, "upsert", upsert)
+            agent.enforce(*listing(*BOTH, HERE, OPEN, CLOSED))
+            assert not agent.passes(), "the policy after it in the list is in force"
+            assert agent.loop.readiness_error() == (
+                "a defect of ringfence leaves out 1 objects, such as NetworkPolicy x/open: see the log"
+            )
+            assert agent.log.getvalue().count("a defect of ringfence (event): KeyError") == 1
+            assert agent.metric("ringfence_failures_total", stage="event") == 1
+            patch.undo()
+            agent.enforce(upserted(OPEN))
+            assert agent.loop.readiness_error() == ""
+            assert agent.passes()
 
     @in_own_network
-    def test_without_ranges_nobody_can_be_held(self) -> None:
-        with running() as one:
-            one.tell(*listing(*BOTH, node("here", "192.168.0.1")))
-            eventually(lambda: "no pod can be held: the Node here says no podCIDRs" in one.log.getvalue())
-            assert one.passes()
+    def test_a_defect_of_a_step_stops_no_other(self) -> None:
+        with pytest.MonkeyPatch.context() as patch, running() as agent:
+            patch.setattr(checks, "unfiltered_bridges", failing)
+            agent.enforce(*listing(*BOTH, HERE, CLOSED))
+            agent.await_log("a defect of ringfence (check): KeyError")
+            assert not agent.passes()
 
     @in_own_network
-    def test_an_interrupted_watch_is_told_and_counted(self) -> None:
-        with running() as one:
-            one.tell(WatchInterrupted("Pod", "the server is gone", 0.5))
-            eventually(lambda: "the server is gone" in one.log.getvalue())
-            assert one.metric("ringfence_watch_restarts_total") == 1
+    def test_a_node_that_does_not_exist_is_reported(self) -> None:
+        with running(Settings("heer")) as agent:
+            agent.enforce(*listing(*BOTH, HERE, CLOSED))
+            agent.await_log("there is no Node heer, so no pod counts as running on it: check --node")
+            assert agent.loop.readiness_error() == "there is no Node heer: check --node"
 
     @in_own_network
-    def test_a_loop_that_turns_is_well(self) -> None:
-        with running() as one:
-            one.tell(*listing(HERE))
-            assert not one.loop.ailing()
+    def test_without_ranges_unknown_pods_cannot_be_held(self) -> None:
+        with running() as agent:
+            agent.enforce(*listing(*BOTH, node("here", "192.168.0.1")))
+            agent.await_log("unknown pods cannot be held: the Node here has no podCIDRs")
+            assert agent.passes()
+
+    @in_own_network
+    def test_the_counters_of_a_table_that_cannot_be_read_are_reported(self) -> None:
+        def refusing() -> None:
+            raise KernelError("no", 1)
+
+        with running() as agent:
+            agent.kernel.drops = refusing  # type: ignore[assignment]
+            agent.enforce(*listing(HERE))
+            assert agent.metric("ringfence_failures_total", stage="count") > 0
+            assert "cannot read the counters of dropped packets: no" in agent.log.getvalue()
 
 
-@in_own_network
-def test_the_node_itself_always_reaches_its_pods() -> None:
-    with running() as one:
-        one.tell(*listing(*BOTH, HERE, CLOSED))
-        eventually(lambda: not one.passes())
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as kubelet:
-            kubelet.bind((gateway(SERVER), 0))
-            kubelet.sendto(b"are you well?", (address(SERVER), 80))
-        assert received(one._server) == b"are you well?"
+class TestWatches:
+    @in_own_network
+    def test_an_interruption_is_logged_and_counted(self) -> None:
+        with running() as agent:
+            agent.tell(WatchInterrupted("Pod", "the server is gone", 0.5))
+            assert agent.metric("ringfence_watch_restarts_total", kind="Pod") == 1
+            assert "watch interrupted: the server is gone" in agent.log.getvalue()
+            assert agent.metric("ringfence_last_event_timestamp_seconds", kind="Pod") == 0
+
+    @in_own_network
+    def test_a_defect_of_a_watch_is_logged_with_its_traceback_and_keeps_the_agent_unready(self) -> None:
+        with running() as agent:
+            agent.enforce(*listing(*BOTH, HERE, CLOSED))
+            agent.tell(WatchFailed("Pod", KeyError("a defect"), 0.5))
+            agent.finish_events()
+            assert "a defect of ringfence (watch): KeyError: 'a defect' trace=" in agent.log.getvalue()
+            assert agent.metric("ringfence_failures_total", stage="watch") == 1
+            assert agent.metric("ringfence_watch_restarts_total", kind="Pod") == 1
+            assert agent.loop.readiness_error() == "a defect of ringfence ended the watch of Pod: see the log"
+            agent.tell(Alive("Pod"))
+            agent.finish_events()
+            assert agent.loop.readiness_error() == ""
+
+    @in_own_network
+    def test_an_event_shows_when_the_server_was_last_heard(self) -> None:
+        with running() as agent:
+            agent.tell(Alive("Pod"))
+            assert agent.metric("ringfence_last_event_timestamp_seconds", kind="Pod") > 0
 
 
-def broken() -> Program:
-    raise ZeroDivisionError
+class TestHealth:
+    @in_own_network
+    def test_a_loop_that_turns_is_alive(self) -> None:
+        with running() as agent:
+            agent.enforce(*listing(HERE))
+            assert agent.loop.liveness_error() == ""
 
+    @in_own_network
+    def test_a_loop_that_has_not_turned_for_long_is_not(self) -> None:
 
-@contextmanager
-def refused_chains(one: Running) -> Iterator[None]:
-    """For a while, every profile's chain looks into a set that the kernel refuses."""
-    compiler = one.loop._enforcement._compiler
-    assert compiler is not None
-    sound = compiler.program
-    first, second, third, last = (address_key(Family.IPV4, number) for number in (0, 10, 20, (1 << 32) - 1))
-    overlapping = RangeSet(ADDRESS[Family.IPV4], frozenset({(first, third), (second, last)}))
-    looking = Rule((Lookup((Field.SOURCE_4,), "wrong"),), RuleVerdict.RETURN)
+        clock = Clock()
+        hanging = AgentLoop(Settings("here"), Kernel(), Inbox(), Metrics(), clock)
+        clock.now += HEARTBEAT_TIMEOUT
+        assert hanging.liveness_error() == ""
+        clock.now += 1
+        assert hanging.liveness_error() == "the loop has not turned for 61 s"
 
-    def unsound() -> Program:
-        program = sound()
-        chains = {
-            name: Chain((looking, *chain.rules), chain.hook)
-            for name, chain in program.chains.items()
-            if name not in base_program().chains
-        }
-        return program.changed({"wrong": overlapping} if chains else {}, chains)
+    @in_own_network
+    def test_every_turn_is_a_heartbeat(self) -> None:
+        clock = Clock()
+        with running(clock=clock) as agent:
+            clock.now += HEARTBEAT_TIMEOUT + 1
+            agent.finish_events()
+            eventually(lambda: agent.loop.liveness_error() == "")
 
-    compiler.program = unsound  # type: ignore[method-assign]
-    yield
-    compiler.program = sound  # type: ignore[method-assign]
+    @in_own_network
+    def test_metrics_are_given_though_the_loop_is_busy(self) -> None:
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(loop, "METRICS_TIMEOUT", 0.01)
+            hanging = AgentLoop(Settings("here"), Kernel(), Inbox(), Metrics(), Clock())
+            assert b"ringfence_synced 0.0" in hanging.metrics_text()

@@ -17,7 +17,7 @@ CLOSED = policy("x/closed", {"matchLabels": {"app": "db"}}, ingress=[])
 def view_of(*written: Object) -> View:
     view = View()
     for event in listing(*written):
-        view.take(event)
+        view.apply(event)
     return view
 
 
@@ -33,25 +33,25 @@ class TestCompleteness:
         view = View()
         *most, last = listing(WEB, DB, CLOSED)
         for event in most:
-            view.take(event)
+            view.apply(event)
         assert not view.complete
         assert view.missing == ["Node"]
-        view.take(last)
+        view.apply(last)
         assert view.complete
         assert view.missing == []
 
     def test_it_stays_complete_when_a_watch_is_interrupted(self) -> None:
         view = view_of(WEB)
-        assert not view.take(WatchInterrupted("Pod", "the server is gone", 1.0)), "nothing is different"
+        assert not view.apply(WatchInterrupted("Pod", "the server is gone", 1.0)), "nothing is different"
         assert view.complete
 
     def test_signs_of_life_change_nothing(self) -> None:
-        assert not view_of().take(Alive("Pod"))
+        assert not view_of().apply(Alive("Pod"))
 
     def test_objects_are_counted_by_kind(self) -> None:
         view = view_of(WEB, DB, CLOSED, namespace("x"), node("n", "192.168.0.1"))
         assert view.counts() == {"Namespace": 1, "Pod": 2, "NetworkPolicy": 1, "Node": 1}
-        view.take(removed(WEB))
+        view.apply(removed(WEB))
         assert view.counts()["Pod"] == 1
 
 
@@ -59,25 +59,25 @@ class TestObjects:
     def test_what_comes_and_goes_is_in_force_at_once(self) -> None:
         view = view_of(WEB, DB)
         assert reaches(view)
-        assert view.take(upserted(CLOSED))
+        assert view.apply(upserted(CLOSED))
         assert not reaches(view)
-        assert view.take(removed(CLOSED))
+        assert view.apply(removed(CLOSED))
         assert reaches(view)
 
     def test_what_a_new_list_lacks_is_gone(self) -> None:
         """While nobody watched, it was deleted."""
         view = view_of(WEB, DB, CLOSED)
-        view.take(Listed("NetworkPolicy", frozenset()))
+        view.apply(Listed("NetworkPolicy", frozenset()))
         assert reaches(view)
         assert view.counts()["NetworkPolicy"] == 0
 
     def test_what_a_new_list_has_stays(self) -> None:
         view = view_of(WEB, DB, CLOSED)
-        view.take(Listed("NetworkPolicy", frozenset({("x", "closed")})))
+        view.apply(Listed("NetworkPolicy", frozenset({("x", "closed")})))
         assert not reaches(view)
 
     def test_the_removal_of_what_nobody_knew_is_no_error(self) -> None:
-        view_of().take(Removed("Pod", "x", "nobody"))
+        view_of().apply(Removed("Pod", "x", "nobody"))
 
     def test_defaults_are_filled_in(self) -> None:
         """Stored objects have them, but a server of another version may have others."""
@@ -95,13 +95,13 @@ class TestWhatCannotBeUsed:
 
     def test_once_it_is_mended_it_is_no_problem_any_more(self) -> None:
         view = view_of(WEB, DB, self.WRONG)
-        view.take(upserted(policy("x/wrong", {"matchLabels": {"app": "db"}}, ingress=[admits(ports=[port(80)])])))
+        view.apply(upserted(policy("x/wrong", {"matchLabels": {"app": "db"}}, ingress=[admits(ports=[port(80)])])))
         assert reaches(view)
         assert not view.problems
 
     def test_once_it_is_gone_it_is_no_problem_either(self) -> None:
         view = view_of(WEB, DB, self.WRONG)
-        view.take(removed(self.WRONG))
+        view.apply(removed(self.WRONG))
         assert reaches(view)
         assert not view.problems
 
@@ -119,7 +119,7 @@ class TestWhatCannotBeUsed:
 
     def test_an_unreadable_object_leaves_what_was_known_of_it(self) -> None:
         view = view_of(WEB, DB, CLOSED)
-        view.take(Unreadable("NetworkPolicy", "x", "closed", "json: cannot unmarshal"))
+        view.apply(Unreadable("NetworkPolicy", "x", "closed", "json: cannot unmarshal"))
         assert not reaches(view)
         assert view.problems == {("NetworkPolicy", "x", "closed"): "json: cannot unmarshal"}
 

@@ -1,5 +1,9 @@
 """The command `agent`: its options, and what they refuse."""
 
+import importlib
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -9,6 +13,10 @@ from tests.dataplane.network import in_own_network, lose_privileges
 from ringfence.agent import running
 from ringfence.agent.settings import ExistingConnections, Mode, Settings, UnknownPods
 from ringfence.cli import cli
+from ringfence.dataplane.kernel import Kernel
+from ringfence.dataplane.program import base_program
+
+agent_command = importlib.import_module("ringfence.cli.agent")
 
 KUBECONFIG = """
 apiVersion: v1
@@ -72,11 +80,67 @@ class TestSettings:
         assert settings.pod_ranges.cidrs() == ["10.0.0.0/8"]
 
 
+class TestMissingModules:
+    """The remedy is for the dependency of the extra `agent`; another missing module is a defect of the package."""
+
+    @staticmethod
+    def lack(patch: pytest.MonkeyPatch, module: str) -> None:
+        patch.delitem(sys.modules, "ringfence.agent.running")
+        patch.delattr("ringfence.agent.running")
+        patch.delitem(sys.modules, "ringfence.agent.metrics")
+        patch.setitem(sys.modules, module, None)
+
+    def test_the_extra_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.lack(monkeypatch, "prometheus_client")
+        result = run("--cleanup")
+        assert result.exit_code == 2
+        assert "the agent needs prometheus_client: pip install 'ringfence[agent]'" in result.output
+
+    def test_no_false_remedy_is_given(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.lack(monkeypatch, "ringfence.agent.metrics")
+        result = run("--cleanup")
+        assert "pip install" not in result.output
+        assert isinstance(result.exception, ModuleNotFoundError)
+
+
+class TestLogFormat:
+    """Text on a terminal, JSON elsewhere, or what the operator chose."""
+
+    @pytest.fixture
+    def formats(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[bool]:
+        (tmp_path / "config").write_text(KUBECONFIG)
+        monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
+        seen: list[bool] = []
+
+        @contextmanager
+        def logging_to(stream: object, *, as_json: bool) -> Iterator[None]:
+            seen.append(as_json)
+            yield
+
+        monkeypatch.setattr(agent_command, "logging_to", logging_to)
+        monkeypatch.setattr(running, "run", lambda *_: None)
+        return seen
+
+    @pytest.mark.parametrize(
+        ("options", "as_json"), [([], True), (["--log-format=text"], False), (["--log-format=json"], True)]
+    )
+    def test_without_a_terminal(self, formats: list[bool], options: list[str], as_json: bool) -> None:
+        assert run("--node", "n", *options).exit_code == 0
+        assert formats == [as_json]
+
+
 class TestCleanup:
     @in_own_network
     def test_a_message_says_if_there_was_nothing_to_remove(self) -> None:
         result = run("--cleanup")
-        assert (result.exit_code, result.output) == (0, "there was nothing to remove\n")
+        assert (result.exit_code, result.output) == (0, "there are no ringfence rules to remove\n")
+
+    @in_own_network
+    def test_where_there_are_rules_it_removes_them(self) -> None:
+        Kernel().apply(base_program())
+        result = run("--cleanup")
+        assert (result.exit_code, result.output) == (0, "removed all ringfence rules\n")
+        assert not Kernel().has_table
 
     @in_own_network
     def test_a_message_names_the_missing_capability(self) -> None:

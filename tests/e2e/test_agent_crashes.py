@@ -74,7 +74,7 @@ def test_a_stop_leaves_everything_in_force(scene: Scene, agent: Agent) -> None:
         assert agent.stop() == 0
         assert conversation.goes_on()
         agent.start()
-    assert "stays in force" in agent.words()
+    assert "stay in force" in agent.words()
 
 
 def test_a_second_agent_on_the_node_ends_at_once(scene: Scene, agent: Agent) -> None:
@@ -91,7 +91,7 @@ class TestCleaningUp:
         assert (code, "removed" in words) == (0, True)
         with scene.traffic.watched(arriving=[*scene.arriving, *scene.refused], refused=[]):
             pass
-        assert agent.run("--cleanup") == (0, "there was nothing to remove\n")
+        assert agent.run("--cleanup") == (0, "there are no ringfence rules to remove\n")
 
     def test_is_refused_while_an_agent_runs(self, scene: Scene, agent: Agent) -> None:
         with scene.unharmed():

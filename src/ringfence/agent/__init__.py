@@ -1,8 +1,8 @@
-"""The node agent: the policies of a live cluster, enforced in the kernel of the node it runs on.
+"""The node agent: it enforces the policies of a live cluster in the kernel of the node on which it runs.
 
-    watch threads            one thread, the only one that touches engine and kernel
-    sources.watching  -->    view  -->  enforcement  -->  the kernel
-    typed events             state      program, revocation, repair, retry
+    watch threads                 one thread, the only one that uses the engine and the kernel
+    sources.cluster.follow  -->   view   -->   enforcement              -->  the kernel
+    typed events                  state        program, revocation, repair, retry
 
-Whatever happens to this process, what it put into the kernel stays in force; the next one takes it over.
+The rules in the kernel outlive this process; the next one adopts them.
 """

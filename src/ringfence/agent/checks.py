@@ -1,4 +1,4 @@
-"""Whether the node is one where a packet filter in the forward and input hooks sees what pods say to each other.
+"""Whether packets between this node's pods pass the forward and input hooks, where the agent filters them.
 
 Sources: `Documentation/networking/ip-sysctl.rst` and `net/bridge/br_netfilter_hooks.c` of the kernel;
 kubernetes.io, "Virtual IPs and Service Proxies".
@@ -11,16 +11,16 @@ ROOT = Path("/")
 
 
 def translates_with_ipvs(root: Path = ROOT) -> bool:
-    """Whether Services are translated by IPVS: behind it, packets to pods never meet the forward hook."""
+    """Whether IPVS translates Services: packets to a Service's pods then bypass the forward hook."""
     try:
         lines = (root / "proc/net/ip_vs").read_text().splitlines()
-    except OSError:
+    except OSError:  # the module ip_vs is not loaded
         return False
     return any(line.startswith(("TCP ", "UDP ", "SCTP ", "FWM ")) for line in lines)
 
 
-def bridges_past_filters(root: Path = ROOT) -> list[str]:
-    """The bridges with ports on them whose frames the kernel does not show to packet filters, by name.
+def unfiltered_bridges(root: Path = ROOT) -> list[str]:
+    """The names of bridges whose frames the kernel does not pass to packet filters.
 
     Pods on such a bridge reach each other whatever any policy says.
     """
@@ -28,8 +28,13 @@ def bridges_past_filters(root: Path = ROOT) -> list[str]:
 
 
 def _bridges(root: Path) -> Iterator[str]:
+    """The bridges with several ports: on a bridge with one port there is nobody to reach."""
     for ports in (root / "sys/class/net").glob("*/brif"):
-        if sum(1 for _ in ports.iterdir()) > 1:
+        try:
+            count = sum(1 for _ in ports.iterdir())
+        except OSError:  # the bridge was deleted meanwhile
+            continue
+        if count > 1:
             yield ports.parent.name
 
 

@@ -1,8 +1,9 @@
-"""Denials: why packets were not let through, in the words of the engine's own explanation.
+"""Denials: why packets were denied, in the words of the engine's explanation.
 
     prod/web -> prod/db TCP/3306 denied by ingress of prod/db-policy: no peer selects prod/web
 
-The same denial again and again is told once, and then how often it came since: a client that tries does not stop.
+A client whose connection is denied tries again and again. So a denial is reported once, and then, now and then, how
+often it has come again.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,11 +23,11 @@ from ringfence.sets.addresses import Addresses, Family, address_text
 from ringfence.sets.traffic import Traffic
 
 _PROTOCOLS: Final = {number: name for name, number in PROTOCOL_NUMBERS.items()} | {1: "ICMP", 58: "ICMPv6"}
-_REASONS_TOLD: Final = 3
+_MOST_REASONS: Final = 3
 
 
 class Denial(msgspec.Struct, frozen=True):
-    """One connection that was not allowed; ends are pods (`prod/web`) or addresses. Unless `dropped`, it passed."""
+    """One denied connection; its ends are pods (`prod/web`) or addresses. It passed unless `dropped` (observe mode)."""
 
     source: str
     destination: str
@@ -49,8 +50,8 @@ def _traffic(protocol: str, port: int | None) -> str:
     return protocol if port is None else f"{protocol}/{port}"
 
 
-class _Why(NamedTuple):
-    """Why a packet between two ends was denied; whether this is the reason, as far as the state knows it now."""
+class _Explanation(NamedTuple):
+    """Why a packet between two ends was denied; without `explains` the present state has no reason for it."""
 
     source: End
     destination: End
@@ -59,17 +60,20 @@ class _Why(NamedTuple):
     explains: bool = True
 
 
-def explained(state: State, logged: LoggedPacket, *, dropped: bool) -> Denial:
+def explain_denial(state: State, logged: LoggedPacket, *, dropped: bool) -> Denial:
     """What a logged packet was, and why it was denied.
 
-    Of several pods that claim one address, as an old and a new one may for a while, those are named whose policies deny
-    it: the kernel grants an address only what all of them are allowed.
+    Several pods may have one address for a while, as an old and a new one. The kernel allows the address only what all
+    of them are allowed, so the pod is named whose policies deny the packet.
     """
     packet = logged.packet
     sources, destinations = (_ends(state, packet.family, one) for one in (packet.source, packet.destination))
-    whys = [_why(state, logged, source, destination) for source, destination in product(sources, destinations)]
+    explanations = [
+        _explanation(state, logged, source, destination) for source, destination in product(sources, destinations)
+    ]
     subjects = sources if logged.direction is Direction.EGRESS else destinations
-    why = next((one for one in whys if one.explains), None) or _not_alike(subjects, whys[0])
+    explaining = [one for one in explanations if one.explains]
+    why = explaining[0] if explaining else _shared_address(subjects, explanations[0])
     return Denial(
         _text(why.source, packet.family, packet.source),
         _text(why.destination, packet.family, packet.destination),
@@ -94,25 +98,25 @@ def _name(packet: Packet) -> str:
     return _PROTOCOLS.get(packet.protocol, f"protocol {packet.protocol}")
 
 
-def _why(state: State, logged: LoggedPacket, source: End, destination: End) -> _Why:
+def _explanation(state: State, logged: LoggedPacket, source: End, destination: End) -> _Explanation:
     subject = source if logged.direction is Direction.EGRESS else destination
     if logged.held:
-        return _Why(source, destination, (), "no pod of this node is known to have this address yet")
+        return _Explanation(source, destination, (), "no pod of this node is known to have this address yet")
     if not isinstance(subject, Member):
-        return _Why(source, destination, (), "its pod is gone")
+        return _Explanation(source, destination, (), "its pod no longer exists")
     reasons = explain(state, source, destination, _asked(logged.packet))
     side = reasons.egress if logged.direction is Direction.EGRESS else reasons.ingress
     policies = tuple(f"{one.policy.namespace}/{one.policy.name}" for one in side.policies)
     if side.allowed:  # the policies have changed since the packet was dropped
-        return _Why(source, destination, policies, "it is allowed now", explains=False)
-    return _Why(source, destination, policies, _reason(side, logged.packet))
+        return _Explanation(source, destination, policies, "it is allowed now", explains=False)
+    return _Explanation(source, destination, policies, _reason(side, logged.packet))
 
 
-def _not_alike(subjects: Sequence[End], why: _Why) -> _Why:
-    """No policy explains it; that several pods claim the address may: they are denied what they are not all allowed."""
+def _shared_address(subjects: Sequence[End], why: _Explanation) -> _Explanation:
+    """What no policy explains may be due to pods that share an address: only what all are allowed is allowed."""
     if len(subjects) == 1:
         return why
-    return why._replace(reason=f"its address is claimed by {' and '.join(map(str, subjects[:_REASONS_TOLD]))}")
+    return why._replace(reason=f"its address is shared by {' and '.join(map(str, subjects[:_MOST_REASONS]))}")
 
 
 def _asked(packet: Packet) -> Traffic:
@@ -124,8 +128,8 @@ def _asked(packet: Packet) -> Traffic:
 
 def _reason(side: SideReason, packet: Packet) -> str:
     reasons = list(dict.fromkeys(reason for policy in side.policies for reason in _reasons(policy, packet)))
-    more = len(reasons) - _REASONS_TOLD
-    return "; ".join(reasons[:_REASONS_TOLD]) + (f"; and {more} more" if more > 0 else "")
+    more = len(reasons) - _MOST_REASONS
+    return "; ".join(reasons[:_MOST_REASONS]) + (f"; and {more} more" if more > 0 else "")
 
 
 def _reasons(policy: PolicyReason, packet: Packet) -> Iterator[str]:
@@ -140,49 +144,51 @@ def _reasons(policy: PolicyReason, packet: Packet) -> Iterator[str]:
             yield rule.reason
 
 
-# --- saying it once ---------------------------------------------------------------------------------------------------
+# --- repetitions ---------------------------------------------------------------------------------------------------
 
-QUIET: Final = 30.0
+REPEAT_INTERVAL: Final = 30.0
 """Seconds for which the same denial is only counted."""
 
 _REMEMBERED: Final = 1_000
 
 
-class _Said(NamedTuple):
+class _Report(NamedTuple):
     at: float
     repeated: int
 
 
 class Repetitions:
-    """Which denials were told lately. Memory is bounded: those told longest ago are forgotten first."""
+    """The denials that were reported lately. At most a thousand are remembered; the oldest reports go first."""
 
     def __init__(self) -> None:
-        self._said: dict[Denial, _Said] = {}
+        self._reports: dict[Denial, _Report] = {}
 
-    def to_tell(self, denial: Denial, now: float) -> int | None:
-        """How often a denial came since it was told last; None if it is too early to tell it again."""
-        said = self._said.get(denial)
-        if said and now < said.at + QUIET:
-            self._said[denial] = _Said(said.at, said.repeated + 1)
+    def add(self, denial: Denial, now: float) -> int | None:
+        """How often a denial came since its last report; None if it is too early to report it again."""
+        report = self._reports.get(denial)
+        if report and now < report.at + REPEAT_INTERVAL:
+            self._reports[denial] = _Report(report.at, report.repeated + 1)
             return None
-        self._tell(denial, now)
-        return said.repeated if said else 0
+        self._note(denial, now)
+        return report.repeated if report else 0
 
     def overdue(self, now: float) -> Iterator[tuple[Denial, int]]:
-        """The denials that came again while it was too early to tell: to be told now, the last time they came.
+        """The denials that came again too early to be reported, and whose interval is over: they are reported now.
 
-        As in `to_tell`, the number says how often they had come before that, since they were told.
+        As in `add`, the number leaves out the last one, which the report itself stands for.
         """
-        over = [(denial, said.repeated) for denial, said in self._said.items() if now >= said.at + QUIET]
+        over = [
+            (denial, report.repeated) for denial, report in self._reports.items() if now >= report.at + REPEAT_INTERVAL
+        ]
         for denial, repeated in over:
             if repeated:
-                self._tell(denial, now)
+                self._note(denial, now)
                 yield denial, repeated - 1
             else:
-                del self._said[denial]
+                del self._reports[denial]
 
-    def _tell(self, denial: Denial, now: float) -> None:
-        self._said.pop(denial, None)
-        if len(self._said) >= _REMEMBERED:
-            del self._said[next(iter(self._said))]
-        self._said[denial] = _Said(now, 0)
+    def _note(self, denial: Denial, now: float) -> None:
+        self._reports.pop(denial, None)
+        if len(self._reports) >= _REMEMBERED:
+            del self._reports[next(iter(self._reports))]
+        self._reports[denial] = _Report(now, 0)

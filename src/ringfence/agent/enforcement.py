@@ -1,7 +1,7 @@
-"""Enforcement: the kernel of this node holds what the state says, and goes on holding it.
+"""Enforcement: the kernel of this node holds what the state says, and keeps it.
 
-The first complete view is adopted: what an agent before this one left in the kernel is read back, and only what differs
-is changed. What the kernel refuses for some profiles closes their pods, is reported, and is tried again.
+The first complete view adopts what an earlier agent left in the kernel: it is read back, and only what differs is
+changed. If the kernel refuses some profiles, their pods are closed, the refusals are reported, and it is tried again.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,22 +11,24 @@ from ringfence.agent.settings import Settings
 from ringfence.agent.view import View
 from ringfence.dataplane.compile import Compiler
 from ringfence.dataplane.kernel import Kernel, ProfilesRefused
-from ringfence.dataplane.program import Program
 from ringfence.engine.population import Member
 from ringfence.errors import KernelError
 from ringfence.sets.addresses import NO_ADDRESSES, Addresses
 
 FIRST_RETRY: Final = 1.0
 LAST_RETRY: Final = 60.0
-"""Seconds until what the kernel refused is tried again: at first, and at most."""
+"""Seconds until the next attempt after a failure: the first time, and at most. They double in between."""
 
-_REVIEW_EVERY: Final = 5.0
+REVIEW_INTERVAL: Final = 5.0
 _REVIEW_SHARE: Final = 100
-"""Revoked connections that have ended are looked for every so many seconds, in no more than a hundredth of the time."""
+"""Tracked connections are reviewed every so many seconds, but in no more than a hundredth of the time.
+
+A review reads the whole conntrack table, which can have hundreds of thousands of entries.
+"""
 
 
 class Enforcement:
-    """Keeps the kernel to the state. `clock` gives seconds and never goes back."""
+    """Keeps the kernel in sync with the state. `clock` returns monotonic seconds."""
 
     def __init__(self, view: View, settings: Settings, kernel: Kernel, clock: Callable[[], float]) -> None:
         self._view = view
@@ -37,76 +39,114 @@ class Enforcement:
         self._compiler: Compiler | None = None
         self._retry_after = FIRST_RETRY
         self._next_review = 0.0
-        self.began = False
+        self._needs_review = False
+        """Whether the program has changed since the tracked connections were last judged."""
+        self.has_begun = False
         """Whether there was an attempt."""
         self.retry_at: float | None = None
         """When to enforce again although nothing has changed, by the clock; None if there is no need."""
-        self.refusals: Sequence[Exception] = ()
-        """What went wrong at the last attempt, mostly refusals by the kernel; empty if it holds all that it should."""
+        self.failures: Sequence[Exception] = ()
+        """What failed at the last attempt: refusals of the kernel, or a defect. Empty if the kernel holds all rules."""
 
     @property
-    def held(self) -> bool:
-        """Whether there are ranges in which unknown addresses are held."""
+    def holds_ranges(self) -> bool:
+        """Whether there are ranges in which addresses without a known pod are closed."""
         return bool(self._held)
 
     @property
     def in_order(self) -> bool:
         """Whether the kernel holds what the state said when it was last enforced."""
-        return self.began and not self.refusals
+        return self.has_begun and not self.failures
 
     def enforce(self) -> None:
         """Bring the kernel to what the state says now, and end the connections that it no longer allows.
 
-        What goes wrong is in `refusals`; nothing is raised for it.
+        Failures are in `failures`; no exception is raised for them.
         """
+        self.has_begun = True
+        if failures := self._failures_of(self._apply):
+            self._note(failures)
+        else:
+            self.failures, self.retry_at, self._retry_after = (), None, FIRST_RETRY
+
+    def repair(self) -> bool:
+        """Undo changes that other programs made to the table, and forget revoked connections that have ended.
+
+        Returns whether another program had changed the table. Failures are in `failures`, as after `enforce`, and
+        `enforce` is due again.
+        """
+        changed = False
+
+        def repair() -> None:
+            nonlocal changed
+            try:
+                changed = self._kernel.repair()
+            except ProfilesRefused:
+                changed = self._needs_review = True
+                raise
+            self._needs_review |= changed
+            if self._settings.ends_connections and (self._needs_review or self._is_review_due()):
+                self._review_connections()
+
+        if failures := self._failures_of(repair):
+            self._note(failures)
+        elif changed and self.failures:
+            self.retry_at = self._clock()  # the kernel has taken something: it may take the rest as well
+        return changed
+
+    def _apply(self) -> None:
         before = self._kernel.transactions
         try:
-            self.refusals = self._applied(self._compiled().program())
-            if self._settings.ends_connections and self._kernel.transactions != before:
-                self._review_connections()
-            elif not self._settings.ends_connections and self._kernel.revoked:
-                self._kernel.revoke(())  # an agent before this one was to end them
-        except KernelError as error:
-            self.refusals = [error]
-        except Exception as error:  # a defect: what is in force stays so, and the next attempt starts from nothing
-            self.refusals = [error]
-            self._compiler = None
-        self.began = True
-        self._plan_retry()
+            self._kernel.apply(self._compiled().program())
+        finally:
+            self._needs_review |= self._kernel.transactions != before
+        self._revoke_connections()
 
-    def _applied(self, program: Program) -> Sequence[KernelError]:
-        """What the kernel refused of some profiles, whose pods are closed; everything else is in force."""
+    def _revoke_connections(self) -> None:
+        if self._settings.ends_connections:
+            if self._needs_review:
+                self._review_connections()
+        elif self._kernel.revoked:
+            self._kernel.revoke(())  # an earlier agent with other settings revoked them
+
+    def _failures_of(self, attempt: Callable[[], None]) -> Sequence[Exception]:
         try:
-            self._kernel.apply(program)
+            attempt()
         except ProfilesRefused as refused:
-            return refused.refusals
+            # What is in force has changed all the same: the connections of closed pods end, too.
+            return [*refused.refusals, *self._failures_of(self._revoke_connections)]
+        except KernelError as error:
+            return [error]
+        except Exception as error:
+            # A defect of ringfence. What is in force stays so, and the next attempt compiles everything anew.
+            self._compiler = None
+            return [error]
         return ()
 
-    def tend(self) -> bool:
-        """Undo what somebody else did to the table, and forget revoked connections that have ended; whether it was so.
+    def _note(self, failures: Sequence[Exception]) -> None:
+        self.failures = failures
+        now = self._clock()
+        if self.retry_at is None or now >= self.retry_at:
+            self.retry_at = now + self._retry_after
+            self._retry_after = min(2 * self._retry_after, LAST_RETRY)
 
-        Raises KernelError where the kernel refuses.
-        """
-        try:
-            repaired = self._kernel.repair()
-        except ProfilesRefused as refused:  # enforced again as after any other refusal, with a pause that grows
-            self.refusals = refused.refusals
-            self._plan_retry()
-            raise
-        is_due = bool(self._kernel.revoked) and self._clock() >= self._next_review
-        if self._settings.ends_connections and (repaired or is_due):
-            self._review_connections()
-        return repaired
+    # --- connections --------------------------------------------------------------------------------------------------
+
+    def _is_review_due(self) -> bool:
+        """Whether revoked connections may have ended; without any there is nothing to forget."""
+        return bool(self._kernel.revoked) and self._clock() >= self._next_review
 
     def _review_connections(self) -> None:
-        """Judge all tracked connections; the longer it takes, the longer until it is done again without need."""
         began = self._clock()
         self._kernel.revoke_forbidden()
         ended = self._clock()
-        self._next_review = ended + max(_REVIEW_EVERY, _REVIEW_SHARE * (ended - began))
+        self._needs_review = False
+        self._next_review = ended + max(REVIEW_INTERVAL, _REVIEW_SHARE * (ended - began))
+
+    # --- compiling ----------------------------------------------------------------------------------------------------
 
     def _compiled(self) -> Compiler:
-        """The compiler for the present ranges of the node's pods: others are made seldom, if ever."""
+        """The compiler for the present pod ranges of the node, which rarely change."""
         held = self._held_ranges()
         if self._compiler is None or held != self._held:
             self._held = held
@@ -122,10 +162,3 @@ class Enforcement:
         if self._settings.pod_ranges is not None:
             return self._settings.pod_ranges
         return self._view.pod_ranges(self._settings.node)
-
-    def _plan_retry(self) -> None:
-        if not self.refusals:
-            self._retry_after, self.retry_at = FIRST_RETRY, None
-            return
-        self.retry_at = self._clock() + self._retry_after
-        self._retry_after = min(2 * self._retry_after, LAST_RETRY)

@@ -1,41 +1,43 @@
-"""What an agent answers to those who watch over it, by HTTP: `/metrics`, `/healthz` and `/readyz`.
+"""The agent's HTTP server for probes and metrics: `/metrics`, `/healthz` and `/readyz`.
 
 Source: kubernetes.io, "Configure Liveness, Readiness and Startup Probes".
 """
 
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
+from ringfence.agent.log import log
 from ringfence.errors import AgentError
 
 _PLAIN: Final = "text/plain; charset=utf-8"
 _PROMETHEUS: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
-class Answers(NamedTuple):
-    """Where the answers come from. `ailing` and `unready` say why it is so, or nothing if all is well."""
+class HealthSources(NamedTuple):
+    """Where the answers come from; the errors are empty as long as there is none."""
 
     metrics: Callable[[], bytes]
-    ailing: Callable[[], str]
-    unready: Callable[[], str]
+    liveness_error: Callable[[], str]
+    readiness_error: Callable[[], str]
 
 
 @contextmanager
-def serving(address: tuple[str, int], answers: Answers) -> Iterator[tuple[str, int]]:
-    """Answer on an address for a while, which is given back, with the port that was taken for 0.
+def serving(address: tuple[str, int], sources: HealthSources) -> Iterator[tuple[str, int]]:
+    """Answer on an address for a while; gives the address with the port that was chosen, for port 0.
 
-    Raises AgentError if it is not to be had.
+    Raises AgentError if the address cannot be used.
     """
     try:
-        server = _server(address, answers)
+        server = HealthServer(address, sources)
     except OSError as error:
         host, port = address
-        message = f"{host}:{port} is not to be had for metrics and health: {error.strerror}: choose another --listen"
+        message = f"cannot listen on {host}:{port} for metrics and health: {error.strerror}: choose another --listen"
         raise AgentError(message) from None
     thread = threading.Thread(target=server.serve_forever, name="health", daemon=True)
     thread.start()
@@ -46,39 +48,47 @@ def serving(address: tuple[str, int], answers: Answers) -> Iterator[tuple[str, i
         server.server_close()
 
 
-def _server(address: tuple[str, int], answers: Answers) -> ThreadingHTTPServer:
-    class Handler(BaseHTTPRequestHandler):
-        """Answers one request."""
+class HealthServer(ThreadingHTTPServer):
+    """Answers probes and scrapes, each in a thread of its own."""
 
-        timeout = 10
+    daemon_threads = True
 
-        def do_GET(self) -> None:
-            match self.path.partition("?")[0]:
-                case "/metrics":
-                    self._send(HTTPStatus.OK, answers.metrics(), _PROMETHEUS)
-                case "/healthz":
-                    self._send_state(answers.ailing())
-                case "/readyz":
-                    self._send_state(answers.unready())
-                case _:
-                    self._send(HTTPStatus.NOT_FOUND, b"ask for /metrics, /healthz or /readyz\n", _PLAIN)
+    def __init__(self, address: tuple[str, int], sources: HealthSources) -> None:
+        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        self.sources = sources
+        super().__init__(address, _Handler)
 
-        def _send_state(self, complaint: str) -> None:
-            status = HTTPStatus.SERVICE_UNAVAILABLE if complaint else HTTPStatus.OK
-            self._send(status, f"{complaint or 'ok'}\n".encode(), _PLAIN)
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Log a defect; that a client went away before it was answered is not one."""
+        if not isinstance(sys.exception(), OSError):
+            log.error("a defect of ringfence: a health request failed", exc_info=True)
 
-        def _send(self, status: HTTPStatus, body: bytes, content_type: str) -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", content_type)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
 
-        def log_message(self, format: str, *args: object) -> None:
-            """Say nothing: probes come every few seconds."""
+class _Handler(BaseHTTPRequestHandler):
+    timeout = 10
+    server: HealthServer
 
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-        address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+    def do_GET(self) -> None:
+        match self.path.partition("?")[0]:
+            case "/metrics":
+                self._send(HTTPStatus.OK, self.server.sources.metrics(), _PROMETHEUS)
+            case "/healthz":
+                self._send_error_or_ok(self.server.sources.liveness_error())
+            case "/readyz":
+                self._send_error_or_ok(self.server.sources.readiness_error())
+            case _:
+                self._send(HTTPStatus.NOT_FOUND, b"not found: use /metrics, /healthz or /readyz\n", _PLAIN)
 
-    return Server(address, Handler)
+    def _send_error_or_ok(self, error: str) -> None:
+        status = HTTPStatus.SERVICE_UNAVAILABLE if error else HTTPStatus.OK
+        self._send(status, f"{error or 'ok'}\n".encode(), _PLAIN)
+
+    def _send(self, status: HTTPStatus, body: bytes, content_type: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Do not log requests: probes come every few seconds."""

@@ -30,61 +30,69 @@ class Metrics:
         registry = self._registry = CollectorRegistry()
         self.programming = Histogram(
             "ringfence_programming_seconds",
-            "From an event's arrival to the kernel's having enforced it.",
+            "Seconds from the arrival of an event until the kernel enforces it.",
             buckets=_LATENCIES,
             registry=registry,
         )
         self.enforcing = Histogram(
             "ringfence_enforcing_seconds",
-            "One round of compiling and putting into the kernel.",
+            "Seconds of one round of compiling and programming the kernel.",
             buckets=_LATENCIES,
             registry=registry,
         )
         self.failures = Counter(
-            "ringfence_failures", "What went wrong while policies were enforced.", ["stage"], registry=registry
+            "ringfence_failures", "Failures while policies were enforced, by stage.", ["stage"], registry=registry
         )
         self.repairs = Counter(
-            "ringfence_repairs", "How often somebody else's changes of the table were undone.", registry=registry
+            "ringfence_repairs", "Times that changes of other programs to the table were undone.", registry=registry
         )
         self.watch_restarts = Counter(
-            "ringfence_watch_restarts", "How often a watch was interrupted.", ["kind"], registry=registry
+            "ringfence_watch_restarts", "Times that a watch was interrupted, by kind.", ["kind"], registry=registry
         )
         self.last_event = Gauge(
             "ringfence_last_event_timestamp_seconds",
-            "When the API server was last heard of, by kind.",
+            "Unix time of the last event from the API server, by kind.",
             ["kind"],
             registry=registry,
         )
-        self.synced = Gauge("ringfence_synced", "1 when every kind has been listed whole.", registry=registry)
-        self.in_order = Gauge("ringfence_in_order", "1 when the kernel holds all that it should.", registry=registry)
+        self.synced = Gauge("ringfence_synced", "1 if every kind has been listed.", registry=registry)
+        self.in_order = Gauge("ringfence_in_order", "1 if the kernel holds all rules.", registry=registry)
         self.problems = Gauge(
             "ringfence_unusable_objects", "Objects that cannot be used as they are.", registry=registry
         )
         self.bypassing = Gauge(
-            "ringfence_bypassing_bridges", "Bridges whose packets no packet filter sees.", registry=registry
+            "ringfence_bypassing_bridges", "Bridges whose packets bypass packet filters.", registry=registry
         )
-        self._objects = Gauge("ringfence_objects", "Objects that are known, by kind.", ["kind"], registry=registry)
-        self._identities = Gauge("ringfence_identities", "Pods that policies can tell apart.", registry=registry)
+        self._objects = Gauge("ringfence_objects", "Known objects, by kind.", ["kind"], registry=registry)
+        self._identities = Gauge(
+            "ringfence_identities", "Groups of pods that no policy in force can tell apart.", registry=registry
+        )
         self._sets = Gauge("ringfence_sets", "Sets and maps in the kernel.", registry=registry)
         self._elements = Gauge("ringfence_elements", "Elements in all sets and maps.", registry=registry)
         self._chains = Gauge("ringfence_chains", "Chains in the kernel.", registry=registry)
-        self._isolated = Gauge("ringfence_isolated_addresses", "Isolated addresses.", ["direction"], registry=registry)
-        self._transactions = _Follower(
-            Counter("ringfence_transactions", "Transactions that the kernel took.", registry=registry)
+        self._isolated = Gauge(
+            "ringfence_isolated_addresses", "Isolated addresses, by direction.", ["direction"], registry=registry
         )
-        self._ended = _Follower(
-            Counter("ringfence_ended_connections", "Open connections that were ended.", registry=registry)
+        self._transactions = _TotalCounter(
+            Counter("ringfence_transactions", "Transactions that the kernel has accepted.", registry=registry)
+        )
+        self._ended = _TotalCounter(
+            Counter(
+                "ringfence_ended_connections",
+                "Open connections that were ended because no policy allows them any more.",
+                registry=registry,
+            )
         )
         self._dropped = Counter(
             "ringfence_dropped_packets",
-            "Packets dropped (observed: that would have been), by the side whose policies deny them.",
+            "Packets that policies denied (in observe mode: would have denied), by direction.",
             ["direction"],
             registry=registry,
         )
         self._drops_seen: dict[tuple[Direction, int, int], int] = {}
 
     def text(self) -> bytes:
-        """All of them, as Prometheus reads them."""
+        """All metrics in the Prometheus text format."""
         return generate_latest(self._registry)
 
     def show_objects(self, counts: Mapping[str, int], identities: int, problems: int) -> None:
@@ -95,15 +103,15 @@ class Metrics:
         self.problems.set(problems)
 
     def show_program(self, program: Program, transactions: int, ended: int) -> None:
-        """What the kernel holds, how many transactions it took since the start, and how many connections ended."""
+        """What the kernel holds, and how many transactions and ended connections there were since the start."""
         self._sets.set(len(program.collections))
         self._chains.set(len(program.chains))
         self._elements.set(sum(map(_size, program.collections.values())))
-        self._transactions.reach(transactions)
-        self._ended.reach(ended)
+        self._transactions.set_total(transactions)
+        self._ended.set_total(ended)
 
     def show_drops(self, drops: Iterable[DropCount]) -> None:
-        """What the kernel has counted; a count that began anew, because its address was isolated anew, adds up."""
+        """What the kernel has counted. A counter that restarted, as its address was isolated anew, adds up."""
         present: dict[tuple[Direction, int, int], int] = {}
         isolated = dict.fromkeys(Direction, 0)
         for one in drops:
@@ -111,21 +119,21 @@ class Metrics:
             present[key] = one.packets
             isolated[one.direction] += 1
             before = self._drops_seen.get(key, 0)
-            fresh = one.packets - before if one.packets >= before else one.packets
-            self._dropped.labels(one.direction.field).inc(fresh)
+            has_restarted = one.packets < before
+            self._dropped.labels(one.direction.field).inc(one.packets if has_restarted else one.packets - before)
         self._drops_seen = present
         for direction, count in isolated.items():
             self._isolated.labels(direction.field).set(count)
 
 
-class _Follower:
-    """A counter that is told totals."""
+class _TotalCounter:
+    """A counter that is set to totals, which never decrease."""
 
     def __init__(self, counter: Counter) -> None:
         self._counter = counter
         self._total = 0
 
-    def reach(self, total: int) -> None:
+    def set_total(self, total: int) -> None:
         self._counter.inc(total - self._total)
         self._total = total
 

@@ -1,4 +1,4 @@
-"""Running an agent: one process, alone in its network namespace, until it is told to stop."""
+"""Running an agent: one process, alone in its network namespace, until it is stopped."""
 
 import signal
 import threading
@@ -8,90 +8,77 @@ from contextlib import closing, contextmanager, nullcontext
 from types import FrameType
 
 from ringfence.agent import checks, health
-from ringfence.agent.journal import Journal
-from ringfence.agent.loop import AgentLoop, Arrival, Inbox
+from ringfence.agent.inbox import Arrival, Inbox
+from ringfence.agent.log import log, values
+from ringfence.agent.loop import AgentLoop
 from ringfence.agent.metrics import Metrics
+from ringfence.agent.packet_log_thread import reading_packet_log
 from ringfence.agent.settings import Settings
-from ringfence.agent.singleton import alone
+from ringfence.agent.singleton import only_agent
 from ringfence.agent.view import FOLLOWED
 from ringfence.dataplane.kernel import Kernel
-from ringfence.dataplane.packet_log import PacketLog
-from ringfence.errors import AgentError, KernelError
+from ringfence.errors import AgentError
 from ringfence.sources.cluster import ApiServer, Event, follow
 
 
-def run(settings: Settings, connections: ApiServer, listen: tuple[str, int] | None, journal: Journal) -> None:
-    """Enforce until SIGTERM or SIGINT; what is in force then stays so.
+def run(settings: Settings, api_server: ApiServer, listen: tuple[str, int] | None) -> None:
+    """Enforce until SIGTERM or SIGINT. The rules in the kernel stay in force.
 
-    Raises AgentError or KernelError where nothing can be enforced at all.
+    Raises AgentError or KernelError if nothing can be enforced on this node.
     """
     if checks.translates_with_ipvs():
         raise AgentError(
-            "this node translates Services with IPVS, behind which packets to pods never meet the filter's hook: "
+            "this node translates Services with IPVS, so packets to pods bypass the forward hook: "
             "set kube-proxy's mode to nftables or iptables"
         )
-    with alone(), closing(Kernel()) as kernel:
+    with only_agent(), closing(Kernel()) as kernel:
         inbox: Inbox = Inbox()
-        loop = AgentLoop(settings, kernel, inbox, journal, Metrics(), time.monotonic)
-        answers = health.Answers(loop.metrics, loop.ailing, loop.unready)
-        with _stopping(lambda: inbox.put(None)), health.serving(listen, answers) if listen else nullcontext():
-            journal.info("started", node=settings.node, mode=settings.mode, unknown_pods=settings.unknown_pods)
-            with (
-                listening(settings, inbox),
-                _following(connections, lambda event: inbox.put(Arrival(event, time.monotonic()))),
-            ):
+        loop = AgentLoop(settings, kernel, inbox, Metrics(), time.monotonic)
+        sources = health.HealthSources(loop.metrics_text, loop.liveness_error, loop.readiness_error)
+        with _stopping(lambda: inbox.put(None)), health.serving(listen, sources) if listen else nullcontext():
+            log.info(
+                "started",
+                extra=values(node=settings.node, mode=settings.mode, unknown_pods=settings.unknown_pods),
+            )
+            logging_denials = reading_packet_log(settings.log_group, inbox) if settings.log_denied else nullcontext()
+            with logging_denials, _following(api_server, inbox):
                 loop.run()
-        journal.info("stopped: what is enforced stays in force")
+        log.info("stopped: the rules in the kernel stay in force")
 
 
 def clean_up() -> bool:
-    """Take everything out of the kernel, so that nobody is isolated any more; whether there was anything.
+    """Remove all rules from the kernel, so that no pod is isolated; whether there were any.
 
-    Raises AgentError while an agent runs, KernelError where the kernel refuses.
+    Raises AgentError while an agent runs, KernelError if the kernel refuses.
     """
-    with alone(), closing(Kernel()) as kernel:
+    with only_agent(), closing(Kernel()) as kernel:
         had_table = kernel.has_table
         kernel.remove()
         return had_table
 
 
 @contextmanager
-def listening(settings: Settings, inbox: Inbox) -> Iterator[None]:
-    """Put denied packets into the inbox for a while, if they are to be logged."""
-    if not settings.log_denied:
-        yield
-        return
-    log = PacketLog(settings.log_group)
+def _following(api_server: ApiServer, inbox: Inbox) -> Iterator[None]:
+    """Watch all kinds for a while, each in a thread of its own, and put their events into the inbox."""
+    stopped = threading.Event()
 
-    def listen() -> None:
-        try:
-            for logged in log.packets():
-                inbox.put(logged)
-        except KernelError as error:
-            inbox.put(error)
+    def deliver(event: Event) -> None:
+        inbox.put(Arrival(event, time.monotonic()))
 
-    threading.Thread(target=listen, name="packet log", daemon=True).start()
-    with closing(log):
-        yield
-
-
-@contextmanager
-def _following(connections: ApiServer, deliver: Callable[[Event], None]) -> Iterator[None]:
-    """Follow all kinds for a while, each in a thread, which ends with the process at the latest."""
-    ended = threading.Event()
     for resource in FOLLOWED:
-        arguments = (resource, connections, deliver, ended)
+        arguments = (resource, api_server, deliver, stopped)
+        # A daemon thread: a request that hangs must not keep the process from ending.
         threading.Thread(target=follow, args=arguments, name=f"watch {resource.plural}", daemon=True).start()
     try:
         yield
     finally:
-        ended.set()
-        connections.close()
+        stopped.set()
+        api_server.close()
 
 
 @contextmanager
 def _stopping(stop: Callable[[], None]) -> Iterator[None]:
-    """Call `stop` when this process is asked to end, for a while."""
+    """Call `stop` instead of ending when this process receives SIGTERM or SIGINT, for a while."""
 
     def handle(number: int, frame: FrameType | None) -> None:
         stop()

@@ -9,28 +9,28 @@ from ringfence.sets.addresses import Addresses
 
 
 class Mode(StrEnum):
-    """Whether what policies deny is dropped, or passes and is only counted and logged."""
+    """Whether packets that policies deny are dropped, or only counted and logged."""
 
     ENFORCE = "enforce"
     OBSERVE = "observe"
 
 
 class UnknownPods(StrEnum):
-    """What becomes of an address in the node's pod ranges while the agent knows no pod that has it."""
+    """Whether an address in the node's pod ranges is closed while no known pod has it."""
 
     HOLD = "hold"
     ALLOW = "allow"
 
 
 class ExistingConnections(StrEnum):
-    """What becomes of open connections that a tightened policy no longer allows."""
+    """Whether open connections end that a changed policy no longer allows."""
 
     END = "end"
     KEEP = "keep"
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """The choices. `pod_ranges` is None where the Node object says from which ranges the node's pods have addresses."""
+    """The choices. Without `pod_ranges`, the Node object says which addresses the node's pods have."""
 
     node: str
     mode: Mode = Mode.ENFORCE
@@ -44,7 +44,7 @@ class Settings(msgspec.Struct, frozen=True):
 
     @property
     def reaction(self) -> Reaction:
-        """What becomes of packets that nothing allows."""
+        """What the kernel does with packets that nothing allows."""
         return Reaction(self.drops, Logging(self.log_group, self.log_rate) if self.log_denied else None)
 
     @property
@@ -54,7 +54,7 @@ class Settings(msgspec.Struct, frozen=True):
 
     @property
     def holds(self) -> bool:
-        """Whether unknown pods wait."""
+        """Whether addresses without a known pod are closed."""
         return self.unknown_pods is UnknownPods.HOLD
 
     @property

@@ -1,7 +1,7 @@
-"""One agent in a network namespace, and no more: two would undo each other's work for ever.
+"""One agent in a network namespace: two would undo each other's changes for ever.
 
-An abstract socket belongs to the network namespace, can be bound once, and is free again when its process ends, however
-that happens.
+An abstract socket belongs to the network namespace, can be bound once, and is free again when its process ends, even
+if it is killed.
 
 Source: unix(7), "Abstract sockets"; network_namespaces(7).
 """
@@ -17,7 +17,7 @@ _ADDRESS: Final = "\0ringfence/agent"
 
 
 @contextmanager
-def alone() -> Iterator[None]:
+def only_agent() -> Iterator[None]:
     """Be the only agent of this network namespace for a while. Raises AgentError if there is one already."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as claim:
         try:

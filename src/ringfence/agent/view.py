@@ -1,11 +1,11 @@
-"""The view: what the API server has told of the cluster, as the engine's state.
+"""The view: what the API server has reported of the cluster, as the engine's state.
 
-A policy that the engine cannot use isolates its pods all the same, and allows them nothing: whoever wrote it meant to
-close something. It is a problem of the view until it is mended or gone; all other objects count.
+A policy that the engine cannot use isolates its pods all the same and allows them nothing: its author meant to close
+something. It stays a problem of the view until it is corrected or deleted; all other objects count.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from ringfence.engine.state import State
@@ -15,55 +15,66 @@ from ringfence.model.objects import Object
 from ringfence.sets.addresses import Addresses
 from ringfence.sources.cluster import RESOURCES, Event, Listed, Page, Removed, Resource, Unreadable, Upserted
 
-FOLLOWED: Final[tuple[Resource, ...]] = tuple(
-    resource for resource in RESOURCES if resource.needed or resource.kind == "Node"
-)
-"""What enforcement needs to know; a view without all of these is incomplete."""
+_CONTEXT: Final = ("Namespace", "Pod", "Node")
+"""The kinds that enforcement needs besides the policies."""
 
-_FOLLOWED_KINDS: Final = tuple(resource.kind for resource in FOLLOWED)
+FOLLOWED: Final[tuple[Resource, ...]] = tuple(
+    resource for resource in RESOURCES if resource.row.is_policy or resource.kind in _CONTEXT
+)
+FOLLOWED_KINDS: Final = tuple(resource.kind for resource in FOLLOWED)
+"""The kinds that the agent watches; a view is incomplete until all of them have been listed."""
 
 Name = tuple[str, str]
 """Namespace and name."""
 
+ObjectName = tuple[str, str, str]
+"""Kind, namespace and name."""
+
 
 class View:
-    """A cluster as the events of the watches tell it. `state` is right after every event."""
+    """The cluster as the events of the watches describe it. `state` is up to date after every event."""
 
     def __init__(self) -> None:
         self.state = State(live=True)
-        self.problems: dict[tuple[str, str, str], str] = {}
-        """What is wrong, by kind, namespace and name."""
+        self.problems: dict[ObjectName, str] = {}
+        """Why objects cannot be used as they are."""
+        self.defects: dict[ObjectName, Exception] = {}
+        """The objects that a defect of ringfence keeps out of the state: it may differ from the cluster in these."""
         self._names: defaultdict[str, set[Name]] = defaultdict(set)
         self._listed: set[str] = set()
 
     @property
     def complete(self) -> bool:
-        """Whether every kind was listed whole: before that, nothing can be said of anything."""
-        return self._listed.issuperset(_FOLLOWED_KINDS)
+        """Whether every kind was listed: before that, the state says nothing about the cluster."""
+        return self._listed.issuperset(FOLLOWED_KINDS)
 
     @property
     def missing(self) -> list[str]:
         """The kinds that were not listed yet."""
-        return [kind for kind in _FOLLOWED_KINDS if kind not in self._listed]
+        return [kind for kind in FOLLOWED_KINDS if kind not in self._listed]
 
     def counts(self) -> Mapping[str, int]:
         """How many objects of each kind there are."""
-        return {kind: len(self._names[kind]) for kind in _FOLLOWED_KINDS}
+        return {kind: len(self._names[kind]) for kind in FOLLOWED_KINDS}
 
     def has_node(self, name: str) -> bool:
         """Whether there is a Node of this name."""
         return name in self.state.nodes
 
     def pod_ranges(self, node: str) -> Addresses:
-        """The ranges from which a node's pods have their addresses, as far as its Node object says them."""
+        """The ranges of the node's pods, from the `podCIDRs` of its Node object; none if it has none."""
         known = self.state.nodes.get(node)
         return Addresses.of(*map(parse_cidr, (known.spec.pod_cidrs or ()) if known else ()))
 
-    def take(self, event: Event) -> bool:
-        """Take in what a watch tells; whether anything may be different now."""
+    def apply(self, event: Event) -> bool:
+        """Bring the state up to date; whether anything may be different now.
+
+        What fails by a defect of ringfence is in `defects`; no exception is raised for it.
+        """
         match event:
             case Page(objects=objects):
-                self._upsert_all(objects)
+                for obj in objects:
+                    self._upsert(obj)
             case Upserted(object=obj):
                 self._upsert(obj)
             case Removed(kind=kind, namespace=namespace, name=name):
@@ -79,26 +90,40 @@ class View:
                 return False
         return True
 
-    def _upsert_all(self, objects: Iterable[Object]) -> None:
-        for obj in objects:
-            self._upsert(obj)
-
     def _upsert(self, obj: Object) -> None:
-        kind, namespace, name = KINDS.of(obj), namespace_of(obj), obj.metadata.name
-        self.problems.pop((kind.key, namespace, name), None)
+        key = kind_of(obj), namespace_of(obj), obj.metadata.name
+        self._isolating_defects(key, lambda: self._take_in(key, obj))
+
+    def _take_in(self, key: ObjectName, obj: Object) -> None:
+        self.problems.pop(key, None)
+        kind = KINDS.of(obj)
         obj = kind.default(obj)
         if errors := kind.validate_stored(obj):
-            self.problems[kind.key, namespace, name] = "; ".join(map(str, errors))
+            self.problems[key] = "; ".join(map(str, errors))
             obj = kind.without_rules(obj)
             if kind.validate_stored(obj):
-                return  # not even its subject is valid
-        self._names[kind.key].add((namespace, name))
+                return  # not even its subject can be used: nothing can be closed
+        self._names[key[0]].add(key[1:])
         self.state.upsert(obj)
 
     def _remove(self, kind: str, namespace: str, name: str) -> None:
-        self.problems.pop((kind, namespace, name), None)
-        self._names[kind].discard((namespace, name))
-        self.state.remove(kind, namespace, name)
+        def remove() -> None:
+            self.problems.pop((kind, namespace, name), None)
+            self._names[kind].discard((namespace, name))
+            self.state.remove(kind, namespace, name)
+
+        self._isolating_defects((kind, namespace, name), remove)
+
+    def _isolating_defects(self, key: ObjectName, change: Callable[[], None]) -> None:
+        """Change one object's part of the state; a defect that it meets does not keep other objects out."""
+        try:
+            change()
+        except Exception as error:
+            # A new dictionary, since health probes read it in other threads.
+            self.defects = {**self.defects, key: error}
+        else:
+            if key in self.defects:
+                self.defects = {name: error for name, error in self.defects.items() if name != key}
 
 
 def kind_of_event(event: Event) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import click
 
-from ringfence.agent.journal import Journal
+from ringfence.agent.log import logging_to
 from ringfence.agent.settings import ExistingConnections, Mode, Settings, UnknownPods
 from ringfence.cli.terminal import print_message
 from ringfence.errors import AgentError, InputError
@@ -88,9 +88,10 @@ def agent(
 ) -> None:
     """Enforce the policies of a live cluster on this node, through nftables.
 
-    Runs once on each node, usually as a DaemonSet (`deploy/`), with the capability NET_ADMIN in the network namespace
-    of the node. The rules stay in force when the agent stops or crashes, and the next agent adopts them; `--cleanup`
-    removes them. Each option can be set in the environment: RINGFENCE_AGENT_MODE=observe.
+    The agent keeps the kernel rules in sync with the policies. It runs once on each node, usually as a DaemonSet
+    (`deploy/`), with the capability NET_ADMIN in the network namespace of the node. The rules stay in force when the
+    agent stops or crashes, and the next agent adopts them; `--cleanup` removes them. Each option can be set in the
+    environment: RINGFENCE_AGENT_MODE=observe.
 
     \b
     Examples:
@@ -101,11 +102,14 @@ def agent(
     try:
         from ringfence.agent import running
     except ModuleNotFoundError as error:
+        if error.name != "prometheus_client":  # the only dependency of the extra: any other one is a defect
+            raise
         raise AgentError(f"the agent needs {error.name}: pip install 'ringfence[agent]'") from None
     from ringfence.sources.cluster import ApiServer
 
     if cleanup:
-        print_message("removed" if running.clean_up() else "there was nothing to remove")
+        removed = running.clean_up()
+        print_message("removed all ringfence rules" if removed else "there are no ringfence rules to remove")
         return
     settings = Settings(
         node=node or socket.gethostname(),
@@ -118,7 +122,8 @@ def agent(
         log_rate=log_rate,
     )
     as_json = log_format == "json" or (log_format is None and not sys.stderr.isatty())
-    running.run(settings, ApiServer(context, kubeconfig), listen, Journal(sys.stderr, as_json=as_json))
+    with logging_to(sys.stderr, as_json=as_json):
+        running.run(settings, ApiServer(context, kubeconfig), listen)
 
 
 def _ranges(texts: Iterable[str]) -> Addresses:

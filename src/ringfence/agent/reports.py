@@ -1,0 +1,120 @@
+"""What an agent logs and counts about its work, each fact once for as long as it lasts.
+
+A fault that lasts for hours is one line in the log; the metrics count how often it happened.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from ringfence.agent.denials import Denial
+from ringfence.agent.inbox import PacketLogFailed
+from ringfence.agent.log import log, values
+from ringfence.agent.metrics import Metrics
+from ringfence.agent.view import ObjectName, View
+from ringfence.errors import KernelError
+from ringfence.sources.cluster import Alive, Event, Listed, WatchFailed, WatchInterrupted
+
+
+class Reports:
+    """Log lines and counters. `failed_watches` are the kinds whose watch a defect has ended, until it is open again."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._interruptions: dict[str, str] = {}
+        self._failures: list[str] = []
+        self._problems: dict[ObjectName, str] = {}
+        self._defects: dict[ObjectName, Exception] = {}
+        self._complaints: list[str] = []
+        self.failed_watches: frozenset[str] = frozenset()
+
+    def defect(self, stage: str, error: Exception) -> None:
+        """A defect of ringfence, with its traceback."""
+        self._metrics.failures.labels(stage).inc()
+        log.error(f"a defect of ringfence ({stage}): {type(error).__name__}: {error}", exc_info=error)
+
+    # --- watches ------------------------------------------------------------------------------------------------------
+
+    def watch(self, event: Event) -> None:
+        """What an event says about its watch."""
+        match event:
+            case WatchInterrupted():
+                self._interruption(event)
+            case WatchFailed(kind=kind):
+                self._metrics.watch_restarts.labels(kind).inc()
+                self.defect("watch", event.error)
+                self.failed_watches |= {kind}
+            case Alive(kind=kind):
+                if self._interruptions.pop(kind, None) or kind in self.failed_watches:
+                    log.info("watching again", extra=values(kind=kind))
+                self.failed_watches -= {kind}
+            case Listed(kind=kind, names=names):
+                log.info("listed", extra=values(kind=kind, objects=len(names)))
+            case _:
+                pass
+
+    def _interruption(self, event: WatchInterrupted) -> None:
+        self._metrics.watch_restarts.labels(event.kind).inc()
+        if self._interruptions.get(event.kind) != event.reason:
+            log.warning(f"watch interrupted: {event.reason}", extra=values(kind=event.kind))
+        self._interruptions[event.kind] = event.reason
+
+    # --- objects ------------------------------------------------------------------------------------------------------
+
+    def objects(self, view: View) -> None:
+        """The objects that cannot be used as they are, and those that a defect keeps out of the state."""
+        problems = dict(view.problems)
+        for (kind, namespace, name), text in problems.items() - self._problems.items():
+            log.error(f"{kind} cannot be used as it is: {text}", extra=values(namespace=namespace, name=name))
+        self._problems = problems
+        for name_of_object, error in view.defects.items():
+            if self._defects.get(name_of_object) is not error:
+                self.defect("event", error)
+        self._defects = view.defects
+
+    # --- enforcement --------------------------------------------------------------------------------------------------
+
+    def failures(self, stage: str, failures: Sequence[Exception]) -> None:
+        """What failed at an attempt to put the program in force, or nothing."""
+        texts = [str(one) for one in failures]
+        for failure, text in zip(failures, texts, strict=True):
+            if not isinstance(failure, KernelError):
+                self.defect("compile", failure)
+                continue
+            self._metrics.failures.labels(stage).inc()
+            if text not in self._failures:
+                log.error(f"{text}: the pods concerned are closed until an attempt succeeds")
+        if self._failures and not failures:
+            log.info("the kernel has accepted what it had refused")
+        self._failures = texts
+
+    def repaired(self) -> None:
+        """The table was changed by another program, and is as it should be."""
+        self._metrics.repairs.inc()
+        log.warning("another program changed the table inet ringfence: its rules are restored")
+
+    def node(self, complaints: Iterable[str]) -> None:
+        """What keeps policies from being enforced on this node, whatever is programmed."""
+        found = list(complaints)
+        for complaint in found:
+            if complaint not in self._complaints:
+                log.error(complaint)
+        self._complaints = found
+
+    # --- denials ------------------------------------------------------------------------------------------------------
+
+    def denial(self, denial: Denial, repeated: int) -> None:
+        """A denied connection, and how often it came before without a report."""
+        log.info(str(denial), extra=values(**msgspec.structs.asdict(denial), repeated=repeated))
+
+    def packet_log_failed(self, failed: PacketLogFailed) -> None:
+        """Denied packets are not logged for a while."""
+        if not isinstance(failed.error, KernelError):
+            self.defect("log", failed.error)
+            return
+        self._metrics.failures.labels("log").inc()
+        log.error(f"denied packets are not logged: {failed.error}", extra=values(retry_in=failed.retry_in))
+
+    def packet_log_restored(self) -> None:
+        """Denied packets are logged again."""
+        log.info("denied packets are logged again")

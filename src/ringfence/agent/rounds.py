@@ -1,0 +1,48 @@
+"""Rounds of enforcement: when the events that have arrived are enforced together.
+
+The first few rounds follow their events at once. When rounds follow each other closely, a storm of events is under way
+(a rollout, a list after a restart): then there is a pause before the next round, as long as the last round took, so
+that at most half of the time is spent on enforcing.
+"""
+
+from typing import Final
+
+LONGEST_PAUSE: Final = 1.0
+"""Seconds: no event waits longer for its round to begin."""
+
+_STORM: Final = 3
+_LULL: Final = 0.1
+"""So many rounds, each less than so many seconds after the one before, are a storm: one change is several events."""
+
+
+class Rounds:
+    """When the next round may begin. All times are monotonic seconds."""
+
+    def __init__(self) -> None:
+        self.waiting_since: float | None = None
+        """When the oldest event arrived that is not enforced yet; None if there is none."""
+        self.next_start = 0.0
+        """When the next round may begin at the earliest."""
+        self._last_end = 0.0
+        self._in_a_row = 0
+
+    def add_event(self, arrived: float) -> None:
+        """Note an event that has to be enforced."""
+        if self.waiting_since is None:
+            self.waiting_since = arrived
+
+    def is_due(self, now: float) -> bool:
+        """Whether there are events to enforce now."""
+        return self.waiting_since is not None and now >= self.next_start
+
+    def begin(self) -> float | None:
+        """Begin a round for all events so far; when the oldest of them arrived, None if there are none."""
+        arrived, self.waiting_since = self.waiting_since, None
+        return arrived
+
+    def end(self, began: float, ended: float) -> None:
+        """Note a round, and plan the next one."""
+        self._in_a_row = self._in_a_row + 1 if began < self._last_end + _LULL else 1
+        self._last_end = ended
+        pause = min(ended - began, LONGEST_PAUSE) if self._in_a_row >= _STORM else 0
+        self.next_start = ended + pause

@@ -1,0 +1,54 @@
+"""Programs that the kernel refuses, in part or as a whole, and defects of the compiler."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ringfence.agent.enforcement import Enforcement
+from ringfence.dataplane.program import (
+    ADDRESS,
+    Chain,
+    Field,
+    Lookup,
+    Program,
+    RangeSet,
+    Rule,
+    RuleVerdict,
+    address_key,
+    base_program,
+)
+from ringfence.sets.addresses import Family
+
+
+def with_refused_chains(program: Program) -> Program:
+    """The program with a set in every profile's chain that the kernel refuses: its ranges overlap."""
+    first, second, third, last = (address_key(Family.IPV4, number) for number in (0, 10, 20, (1 << 32) - 1))
+    overlapping = RangeSet(ADDRESS[Family.IPV4], frozenset({(first, third), (second, last)}))
+    looking = Rule((Lookup((Field.SOURCE_4,), "wrong"),), RuleVerdict.RETURN)
+    chains = {
+        name: Chain((looking, *chain.rules), chain.hook)
+        for name, chain in program.chains.items()
+        if name not in base_program().chains
+    }
+    return program.changed({"wrong": overlapping} if chains else {}, chains)
+
+
+@contextmanager
+def refused_chains(enforcement: Enforcement) -> Iterator[None]:
+    """For a while, the kernel refuses every profile's chain."""
+    compiler = enforcement._compiler
+    assert compiler is not None
+    sound = compiler.program
+    compiler.program = lambda: with_refused_chains(sound())  # type: ignore[method-assign]
+    yield
+    compiler.program = sound  # type: ignore[method-assign]
+
+
+def break_compiler(enforcement: Enforcement) -> None:
+    """The present compiler has a defect from now on; the next one has not."""
+
+    def broken() -> Program:
+        raise ZeroDivisionError("a defect")
+
+    compiler = enforcement._compiler
+    assert compiler is not None
+    compiler.program = broken  # type: ignore[method-assign]

@@ -1,0 +1,141 @@
+"""A loop that runs in a thread of its own, beside a small network whose router it programs.
+
+with running() as agent:
+    agent.enforce(*listing(*BOTH, HERE, CLOSED))
+    assert not agent.passes()
+"""
+
+import io
+import re
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Final
+
+from tests.dataplane.network import Network, address, received
+from tests.semantics.objects import Object, admits, labelled, node, pod, pods, policy, port
+
+from ringfence.agent.inbox import Arrival, Inbox, MetricsRequest
+from ringfence.agent.log import logging_to
+from ringfence.agent.loop import AgentLoop
+from ringfence.agent.metrics import Metrics
+from ringfence.agent.packet_log_thread import reading_packet_log
+from ringfence.agent.settings import Settings
+from ringfence.dataplane.kernel import Kernel
+from ringfence.sources.cluster.events import Event
+
+TIMEOUT: Final = 20.0
+"""Seconds after which a test has failed; no test takes that long."""
+
+SERVER, CLIENT = 0, 1
+CLOSED = policy("x/closed", labelled(app="server"), ingress=[])
+OPEN = policy("x/open", labelled(app="server"), ingress=[admits(pods(labelled(app="client")), ports=[port(80, "UDP")])])
+HERE = node("here", "192.168.0.1")
+HERE["spec"] = {"podCIDRs": ["10.0.0.0/16", "fd00::/16"]}
+
+
+def on_node(app: str, number: int, home: str = "here", **more: object) -> Object:
+    return pod(f"x/{app}", {"app": app}, addresses=[address(number)], nodeName=home, **more)  # type: ignore[arg-type]
+
+
+BOTH = (on_node("server", SERVER), on_node("client", CLIENT))
+
+
+class Running:
+    """A loop, and the network on which its work can be seen."""
+
+    def __init__(self, settings: Settings, network: Network | None, clock: Callable[[], float]) -> None:
+        self.network = network or Network(2)
+        self.log = io.StringIO()
+        self.kernel = Kernel()
+        self.inbox: Inbox = Inbox()
+        self.loop = AgentLoop(settings, self.kernel, self.inbox, Metrics(), clock)
+        self._settings = settings
+        self._thread = threading.Thread(target=self.loop.run, daemon=True)
+        self._thread.start()
+        self.server = self.network.udp(SERVER, 80)
+
+    def tell(self, *events: Event) -> None:
+        """Deliver events."""
+        for event in events:
+            self.inbox.put(Arrival(event, time.monotonic()))
+
+    def enforce(self, *events: Event) -> None:
+        """Deliver events, and wait until the round that they need has ended."""
+        self.tell(*events)
+        self.finish_events()
+        eventually(lambda: self.loop._rounds.waiting_since is None)
+        self.finish_events()  # the round had begun, and has ended when the loop takes items again
+
+    def finish_events(self) -> None:
+        """Wait until the loop has taken in all that was delivered so far."""
+        request = MetricsRequest(threading.Event())
+        self.inbox.put(request)
+        assert request.done.wait(TIMEOUT)
+
+    def end(self) -> None:
+        self.inbox.put(None)
+        self._thread.join(TIMEOUT)
+        assert not self._thread.is_alive()
+
+    def logging_denials(self) -> AbstractContextManager[None]:
+        """The thread that reads denied packets."""
+        return reading_packet_log(self._settings.log_group, self.inbox)
+
+    def passes(self) -> bool:
+        """Whether a new connection from the client reaches the server."""
+        self.network.udp(CLIENT).sendto(b"question", (address(SERVER), 80))
+        return self.network.delivered(self.server) is not None
+
+    def open_connection(self) -> tuple[socket.socket, socket.socket]:
+        """The server's and the client's end of a connection on port 90 that was answered once."""
+        server, client = self.network.udp(SERVER, 90), self.network.udp(CLIENT, 4000)
+        client.sendto(b"question", (address(SERVER), 90))
+        assert received(server) == b"question"
+        server.sendto(b"answer", (address(CLIENT), 4000))
+        assert received(client) == b"answer"
+        return server, client
+
+    def metric(self, name: str, **labels: str) -> float:
+        """A metric, or the sum of those that have these labels."""
+        self.finish_events()
+        wanted = [f'{key}="{value}"' for key, value in labels.items()]
+        found = re.findall(rf"^{name}(?:{{(.*)}})? (\S+)$", self.loop.metrics_text().decode(), re.M)
+        return sum(float(value) for labelled_, value in found if all(one in labelled_ for one in wanted))
+
+    def await_log(self, text: str) -> None:
+        """Wait until the log contains a text."""
+        eventually(lambda: text in self.log.getvalue())
+
+
+@contextmanager
+def running(
+    settings: Settings | None = None, network: Network | None = None, clock: Callable[[], float] = time.monotonic
+) -> Iterator[Running]:
+    """A loop for a while."""
+    agent = Running(settings or Settings("here"), network, clock)
+    with logging_to(agent.log, as_json=False):
+        try:
+            yield agent
+        finally:
+            agent.end()
+
+
+def eventually(holds: Callable[[], bool]) -> None:
+    """Wait for what does not hold yet, in another thread or in the kernel."""
+    deadline = time.monotonic() + TIMEOUT
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+class Clock:
+    """A clock that a test sets."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now

@@ -1,0 +1,357 @@
+"""Enforcement on a real kernel, by a clock that the test sets."""
+
+from collections.abc import Callable
+from ipaddress import ip_network
+from typing import Any
+
+from tests.agent.events import listing, upserted
+from tests.agent.refusals import break_compiler, refused_chains
+from tests.agent.running import BOTH, CLIENT, CLOSED, HERE, OPEN, SERVER, Clock
+from tests.dataplane.network import Network, address, in_own_network, nft, received
+from tests.semantics.objects import Object, node
+
+from ringfence.agent.enforcement import FIRST_RETRY, LAST_RETRY, REVIEW_INTERVAL, Enforcement
+from ringfence.agent.settings import ExistingConnections, Mode, Settings, UnknownPods
+from ringfence.agent.view import View
+from ringfence.dataplane.kernel import Kernel, ProfilesRefused
+from ringfence.errors import KernelError
+from ringfence.sets.addresses import Addresses
+
+
+class Node:
+    """A node's kernel, the view, and the enforcement of one in the other."""
+
+    def __init__(self, *objects: Object, settings: Settings | None = None) -> None:
+        self.clock = Clock()
+        self.kernel = Kernel()
+        self.view = View()
+        self.enforcement = Enforcement(self.view, settings or Settings("here"), self.kernel, self.clock)
+        for event in listing(*objects):
+            self.view.apply(event)
+
+    def put(self, obj: Object) -> None:
+        self.view.apply(upserted(obj))
+
+    def count_reviews(self) -> list[float]:
+        """When tracked connections are reviewed from now on."""
+        reviews: list[float] = []
+        review = self.kernel.revoke_forbidden
+
+        def counted() -> frozenset[int]:
+            reviews.append(self.clock.now)
+            return review()
+
+        self.kernel.revoke_forbidden = counted  # type: ignore[method-assign]
+        return reviews
+
+    def fail(self, method: str, error: Exception) -> Callable[[], None]:
+        """Let a method of the kernel fail; call the result to mend it."""
+
+        def failing(*args: Any) -> None:
+            raise error
+
+        setattr(self.kernel, method, failing)
+        return lambda: delattr(self.kernel, method)
+
+
+class Conversation:
+    """A connection from the client to the server on port 90, on which both have spoken."""
+
+    def __init__(self) -> None:
+        self._network = Network(2)
+        self.server, self.client = self._network.udp(SERVER, 90), self._network.udp(CLIENT, 4000)
+        self.client.sendto(b"question", (address(SERVER), 90))
+        assert received(self.server) == b"question"
+        self.server.sendto(b"answer", (address(CLIENT), 4000))
+        assert received(self.client) == b"answer"
+
+    def goes_on(self) -> bool:
+        self.client.sendto(b"more", (address(SERVER), 90))
+        return self._network.delivered(self.server) == b"more"
+
+
+class TestEnforcing:
+    @in_own_network
+    def test_it_is_in_order_once_the_kernel_holds_what_the_state_says(self) -> None:
+        node = Node(*BOTH, HERE, CLOSED)
+        assert not node.enforcement.in_order
+        assert not node.enforcement.has_begun
+        node.enforcement.enforce()
+        assert node.enforcement.in_order
+        assert node.enforcement.retry_at is None
+        assert node.kernel.has_table
+
+    @in_own_network
+    def test_without_a_change_nothing_is_written(self) -> None:
+        node = Node(*BOTH, HERE, CLOSED)
+        node.enforcement.enforce()
+        before = node.kernel.transactions
+        node.enforcement.enforce()
+        assert node.kernel.transactions == before
+
+    @in_own_network
+    def test_the_ranges_that_are_held_are_those_of_the_node(self) -> None:
+        enforced = Node(*BOTH, HERE)
+        enforced.enforcement.enforce()
+        assert enforced.enforcement.holds_ranges
+        without = Node(*BOTH, node("here", "192.168.0.1"))
+        without.enforcement.enforce()
+        assert not without.enforcement.holds_ranges
+
+    @in_own_network
+    def test_or_those_of_the_operator(self) -> None:
+        ranges = Addresses.of(ip_network("10.99.0.0/16"))
+        chosen = Node(*BOTH, node("here", "192.168.0.1"), settings=Settings("here", pod_ranges=ranges))
+        chosen.enforcement.enforce()
+        assert chosen.enforcement.holds_ranges
+
+    @in_own_network
+    def test_or_none_if_unknown_pods_are_allowed(self) -> None:
+        allowing = Node(*BOTH, HERE, settings=Settings("here", unknown_pods=UnknownPods.ALLOW))
+        allowing.enforcement.enforce()
+        assert not allowing.enforcement.holds_ranges
+
+
+class TestFailures:
+    @in_own_network
+    def test_the_next_attempt_waits_longer_each_time_up_to_a_minute(self) -> None:
+        node = Node(*BOTH, HERE, CLOSED)
+        node.fail("apply", KernelError("no", 12))
+        waits = []
+        for _ in range(9):
+            node.enforcement.enforce()
+            assert node.enforcement.retry_at is not None
+            waits.append(node.enforcement.retry_at - node.clock.now)
+            node.clock.now = node.enforcement.retry_at
+        assert waits == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+        assert (waits[0], waits[-1]) == (FIRST_RETRY, LAST_RETRY)
+        assert not node.enforcement.in_order
+
+    @in_own_network
+    def test_after_a_success_the_wait_begins_anew(self) -> None:
+        node = Node(*BOTH, HERE, CLOSED)
+        mend = node.fail("apply", KernelError("no", 12))
+        for _ in range(3):
+            node.enforcement.enforce()
+            node.clock.now += 100
+        mend()
+        node.enforcement.enforce()
+        assert node.enforcement.in_order
+        assert node.enforcement.retry_at is None
+        node.fail("apply", KernelError("no", 12))
+        node.enforcement.enforce()
+        assert node.enforcement.retry_at == node.clock.now + FIRST_RETRY
+
+    @in_own_network
+    def test_failures_in_quick_succession_do_not_put_the_next_attempt_off(self) -> None:
+        node = Node(*BOTH, HERE, CLOSED)
+        node.fail("apply", KernelError("no", 12))
+        node.enforcement.enforce()
+        planned = node.enforcement.retry_at
+        node.clock.now += FIRST_RETRY / 2
+        node.enforcement.enforce()
+        assert node.enforcement.retry_at == planned
+
+    @in_own_network
+    def test_what_the_kernel_refuses_of_some_profiles_is_a_failure(self) -> None:
+        node = Node(*BOTH, HERE)
+        node.enforcement.enforce()
+        node.put(OPEN)
+        with refused_chains(node.enforcement):
+            node.enforcement.enforce()
+        assert not node.enforcement.in_order
+        assert all(isinstance(one, KernelError) for one in node.enforcement.failures)
+        assert node.enforcement.retry_at is not None
+
+    @in_own_network
+    def test_connections_of_pods_that_a_refusal_has_closed_end(self) -> None:
+        node = Node(*BOTH, HERE)
+        node.enforcement.enforce()
+        conversation = Conversation()
+        node.put(OPEN)
+        with refused_chains(node.enforcement):
+            node.enforcement.enforce()
+        assert not conversation.goes_on()
+
+    @in_own_network
+    def test_a_defect_leaves_the_kernel_as_it_is_and_the_next_attempt_compiles_anew(self) -> None:
+        node = Node(*BOTH, HERE, CLOSED)
+        node.enforcement.enforce()
+        before = node.kernel.present
+        break_compiler(node.enforcement)
+        node.enforcement.enforce()
+        assert [type(one) for one in node.enforcement.failures] == [ZeroDivisionError]
+        assert node.kernel.present == before
+        node.enforcement.enforce()
+        assert node.enforcement.in_order
+
+
+class TestConnections:
+    @in_own_network
+    def test_what_a_change_forbids_ends(self) -> None:
+        node = Node(*BOTH, HERE)
+        node.enforcement.enforce()
+        conversation = Conversation()
+        node.put(CLOSED)
+        node.enforcement.enforce()
+        assert not conversation.goes_on()
+
+    @in_own_network
+    def test_without_a_change_nothing_is_reviewed(self) -> None:
+        node = Node(*BOTH, HERE, CLOSED)
+        node.enforcement.enforce()
+        reviews = node.count_reviews()
+        node.enforcement.enforce()
+        node.enforcement.repair()
+        assert reviews == []
+
+    @in_own_network
+    def test_a_review_that_failed_is_made_up_for(self) -> None:
+        """The next attempt finds the program in force already: that alone says nothing about connections."""
+        node = Node(*BOTH, HERE)
+        node.enforcement.enforce()
+        conversation = Conversation()
+        node.put(CLOSED)
+        mend = node.fail("revoke_forbidden", KernelError("no", 105))
+        node.enforcement.enforce()
+        assert not node.enforcement.in_order
+        mend()
+        node.enforcement.enforce()
+        assert node.enforcement.in_order
+        assert not conversation.goes_on()
+
+    @in_own_network
+    def test_with_keep_nothing_is_reviewed(self) -> None:
+        node = Node(*BOTH, HERE, settings=Settings("here", existing_connections=ExistingConnections.KEEP))
+        reviews = node.count_reviews()
+        node.enforcement.enforce()
+        node.put(CLOSED)
+        node.enforcement.enforce()
+        nft("delete", "table", "inet", "ringfence")
+        assert node.enforcement.repair()
+        assert reviews == []
+
+    @in_own_network
+    def test_with_keep_connections_go_on_that_an_agent_before_it_ended(self) -> None:
+        before = Node(*BOTH, HERE)
+        before.enforcement.enforce()
+        conversation = Conversation()
+        before.put(CLOSED)
+        before.enforcement.enforce()
+        assert not conversation.goes_on()
+        after = Node(*BOTH, HERE, CLOSED, settings=Settings("here", existing_connections=ExistingConnections.KEEP))
+        after.enforcement.enforce()
+        assert after.kernel.revoked == frozenset()
+        assert conversation.goes_on()
+
+    @in_own_network
+    def test_and_so_they_do_while_observing(self) -> None:
+        before = Node(*BOTH, HERE)
+        before.enforcement.enforce()
+        conversation = Conversation()
+        before.put(CLOSED)
+        before.enforcement.enforce()
+        after = Node(*BOTH, HERE, CLOSED, settings=Settings("here", mode=Mode.OBSERVE))
+        after.enforcement.enforce()
+        assert conversation.goes_on()
+
+    @in_own_network
+    def test_revoked_connections_are_reviewed_every_few_seconds(self) -> None:
+        node = Node(*BOTH, HERE)
+        node.enforcement.enforce()
+        Conversation()
+        node.put(CLOSED)
+        node.enforcement.enforce()
+        assert node.kernel.revoked
+        reviews = node.count_reviews()
+        began = node.clock.now
+        node.enforcement.repair()
+        node.clock.now = began + REVIEW_INTERVAL - 0.1
+        node.enforcement.repair()
+        assert reviews == []
+        node.clock.now = began + REVIEW_INTERVAL
+        node.enforcement.repair()
+        node.enforcement.repair()
+        assert reviews == [began + REVIEW_INTERVAL]
+
+    @in_own_network
+    def test_a_slow_review_is_made_less_often(self) -> None:
+        node = Node(*BOTH, HERE)
+        node.enforcement.enforce()
+        Conversation()
+        review = node.kernel.revoke_forbidden
+
+        def slow() -> frozenset[int]:
+            node.clock.now += 1
+            return review()
+
+        node.kernel.revoke_forbidden = slow  # type: ignore[method-assign]
+        node.put(CLOSED)
+        node.enforcement.enforce()
+        ended = node.clock.now
+        node.clock.now = ended + 99
+        node.enforcement.repair()
+        assert node.clock.now == ended + 99, "it takes no more than a hundredth of the time"
+        node.clock.now = ended + 100
+        node.enforcement.repair()
+        assert node.clock.now == ended + 101
+
+
+class TestRepair:
+    @in_own_network
+    def test_changes_of_other_programs_are_undone(self) -> None:
+        node = Node(*BOTH, HERE, CLOSED)
+        node.enforcement.enforce()
+        before = node.kernel.present
+        assert not node.enforcement.repair()
+        nft("flush", "table", "inet", "ringfence")
+        assert node.enforcement.repair()
+        assert node.enforcement.in_order
+        assert Kernel().present == before
+
+    @in_own_network
+    def test_connections_that_opened_meanwhile_end(self) -> None:
+        node = Node(*BOTH, HERE, CLOSED)
+        node.enforcement.enforce()
+        nft("delete", "table", "inet", "ringfence")
+        conversation = Conversation()
+        node.enforcement.repair()
+        assert not conversation.goes_on()
+
+    @in_own_network
+    def test_a_failure_is_not_a_repair(self) -> None:
+        node = Node(*BOTH, HERE, CLOSED)
+        node.enforcement.enforce()
+        node.fail("repair", KernelError("no", 12))
+        assert not node.enforcement.repair()
+        assert not node.enforcement.in_order
+        assert node.enforcement.retry_at == node.clock.now + FIRST_RETRY
+
+    @in_own_network
+    def test_profiles_that_are_refused_meanwhile_are_a_failure(self) -> None:
+        node = Node(*BOTH, HERE, CLOSED)
+        node.enforcement.enforce()
+        refusal = KernelError("no", 12, "c")
+        node.fail("repair", ProfilesRefused([refusal]))
+        assert node.enforcement.repair()
+        assert list(node.enforcement.failures) == [refusal]
+        assert not node.enforcement.in_order
+
+    @in_own_network
+    def test_failing_every_second_does_not_put_the_next_attempt_off(self) -> None:
+        node = Node(*BOTH, HERE, CLOSED)
+        node.enforcement.enforce()
+        node.fail("repair", KernelError("no", 12))
+        node.enforcement.repair()
+        planned = node.enforcement.retry_at
+        node.clock.now += 0.5
+        node.enforcement.repair()
+        assert node.enforcement.retry_at == planned
+
+    @in_own_network
+    def test_a_defect_is_a_failure_too(self) -> None:
+        node = Node(*BOTH, HERE, CLOSED)
+        node.enforcement.enforce()
+        node.fail("repair", ZeroDivisionError())
+        node.enforcement.repair()
+        assert [type(one) for one in node.enforcement.failures] == [ZeroDivisionError]

@@ -1,0 +1,76 @@
+"""Prometheus metrics of an agent."""
+
+import re
+
+from ringfence.agent.metrics import Metrics
+from ringfence.dataplane.kernel import DropCount
+from ringfence.dataplane.program import Program
+from ringfence.model.policies import Direction
+from ringfence.sets.addresses import Family
+
+
+def drops(packets: int, address: int = 1, direction: Direction = Direction.INGRESS) -> DropCount:
+    return DropCount(direction, Family.IPV4, address, packets, 100 * packets)
+
+
+def value(metrics: Metrics, sample: str) -> float:
+    found = re.search(rf"^{re.escape(sample)} (\S+)$", metrics.text().decode(), re.M)
+    assert found, sample
+    return float(found[1])
+
+
+INGRESS = 'ringfence_dropped_packets_total{direction="ingress"}'
+
+
+class TestDrops:
+    def test_what_the_kernel_counts_more_is_added(self) -> None:
+        metrics = Metrics()
+        metrics.show_drops([drops(5)])
+        metrics.show_drops([drops(5)])
+        assert value(metrics, INGRESS) == 5
+        metrics.show_drops([drops(7)])
+        assert value(metrics, INGRESS) == 7
+
+    def test_a_counter_of_the_kernel_that_restarted_adds_up(self) -> None:
+        metrics = Metrics()
+        metrics.show_drops([drops(5)])
+        metrics.show_drops([drops(2)])
+        assert value(metrics, INGRESS) == 7
+
+    def test_an_address_that_was_not_isolated_meanwhile_begins_anew(self) -> None:
+        metrics = Metrics()
+        metrics.show_drops([drops(5)])
+        metrics.show_drops([])
+        metrics.show_drops([drops(6)])
+        assert value(metrics, INGRESS) == 11
+
+    def test_addresses_and_directions_are_counted_apart(self) -> None:
+        metrics = Metrics()
+        metrics.show_drops([drops(5), drops(3, address=2), drops(1, direction=Direction.EGRESS)])
+        metrics.show_drops([drops(5), drops(4, address=2), drops(2, direction=Direction.EGRESS)])
+        assert value(metrics, INGRESS) == 9
+        assert value(metrics, 'ringfence_dropped_packets_total{direction="egress"}') == 2
+        assert value(metrics, 'ringfence_isolated_addresses{direction="ingress"}') == 2
+        assert value(metrics, 'ringfence_isolated_addresses{direction="egress"}') == 1
+
+
+def test_totals_since_the_start_are_counters() -> None:
+    metrics = Metrics()
+    metrics.show_program(Program(), transactions=3, ended=1)
+    metrics.show_program(Program(), transactions=5, ended=1)
+    assert value(metrics, "ringfence_transactions_total") == 5
+    assert value(metrics, "ringfence_ended_connections_total") == 1
+
+
+def test_objects_are_shown_by_kind() -> None:
+    metrics = Metrics()
+    metrics.show_objects({"Pod": 7, "Node": 1}, identities=3, problems=2)
+    assert value(metrics, 'ringfence_objects{kind="Pod"}') == 7
+    assert value(metrics, "ringfence_identities") == 3
+    assert value(metrics, "ringfence_unusable_objects") == 2
+
+
+def test_two_agents_of_one_process_do_not_share_metrics() -> None:
+    one, other = Metrics(), Metrics()
+    one.repairs.inc()
+    assert value(other, "ringfence_repairs_total") == 0

@@ -1,0 +1,149 @@
+"""What is logged and counted, and how often."""
+
+import io
+from collections.abc import Iterator
+
+import pytest
+
+from ringfence.agent.inbox import PacketLogFailed
+from ringfence.agent.log import logging_to
+from ringfence.agent.metrics import Metrics
+from ringfence.agent.reports import Reports
+from ringfence.agent.view import View
+from ringfence.errors import KernelError
+from ringfence.sources.cluster.events import Alive, Listed, WatchFailed, WatchInterrupted
+
+
+@pytest.fixture
+def stream() -> Iterator[io.StringIO]:
+    stream = io.StringIO()
+    with logging_to(stream, as_json=False):
+        yield stream
+
+
+class Reporting:
+    """Reports, with what they have counted."""
+
+    def __init__(self) -> None:
+        self.metrics = Metrics()
+        self.reports = Reports(self.metrics)
+
+    def count(self, name: str) -> float:
+        lines = self.metrics.text().decode().splitlines()
+        return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
+
+
+@pytest.fixture
+def one(stream: io.StringIO) -> Reporting:
+    return Reporting()
+
+
+class TestInterruptions:
+    def test_the_same_reason_is_logged_once_and_counted_each_time(self, one: Reporting, stream: io.StringIO) -> None:
+        for _ in range(3):
+            one.reports.watch(WatchInterrupted("Pod", "connection refused", 0.1))
+        assert stream.getvalue().count("watch interrupted: connection refused kind=Pod") == 1
+        assert one.count('ringfence_watch_restarts_total{kind="Pod"}') == 3
+
+    def test_another_reason_or_another_kind_is_logged(self, one: Reporting, stream: io.StringIO) -> None:
+        for kind, reason in (("Pod", "refused"), ("Pod", "forbidden"), ("Node", "forbidden")):
+            one.reports.watch(WatchInterrupted(kind, reason, 0.1))
+        assert stream.getvalue().count("watch interrupted") == 3
+
+    def test_a_watch_that_is_open_again_is_logged_once(self, one: Reporting, stream: io.StringIO) -> None:
+        one.reports.watch(WatchInterrupted("Pod", "refused", 0.1))
+        for _ in range(3):
+            one.reports.watch(Alive("Pod"))
+        assert stream.getvalue().count("watching again kind=Pod") == 1
+
+    def test_after_that_the_same_reason_is_logged_again(self, one: Reporting, stream: io.StringIO) -> None:
+        for event in (WatchInterrupted("Pod", "refused", 0.1), Alive("Pod"), WatchInterrupted("Pod", "refused", 0.1)):
+            one.reports.watch(event)
+        assert stream.getvalue().count("watch interrupted") == 2
+
+    def test_a_watch_that_was_never_interrupted_is_not_logged(self, one: Reporting, stream: io.StringIO) -> None:
+        one.reports.watch(Alive("Pod"))
+        assert stream.getvalue() == ""
+
+    def test_a_watch_that_a_defect_has_ended_stays_known_until_it_is_open(
+        self, one: Reporting, stream: io.StringIO
+    ) -> None:
+        for kind in ("Pod", "Node"):
+            one.reports.watch(WatchFailed(kind, KeyError("x"), 0.1))
+        assert one.reports.failed_watches == {"Pod", "Node"}
+        one.reports.watch(Alive("Pod"))
+        assert one.reports.failed_watches == {"Node"}
+        assert stream.getvalue().count("a defect of ringfence (watch)") == 2
+
+
+def test_a_list_is_logged_with_its_size(one: Reporting, stream: io.StringIO) -> None:
+    one.reports.watch(Listed("Pod", frozenset({("x", "a"), ("x", "b")})))
+    assert "listed kind=Pod objects=2" in stream.getvalue()
+
+
+class TestFailures:
+    def test_the_same_failure_is_logged_once_and_counted_each_time(self, one: Reporting, stream: io.StringIO) -> None:
+        for _ in range(3):
+            one.reports.failures("kernel", [KernelError("no memory", 12)])
+        assert stream.getvalue().count("no memory: the pods concerned are closed") == 1
+        assert one.count('ringfence_failures_total{stage="kernel"}') == 3
+
+    def test_the_end_of_failures_is_logged_once(self, one: Reporting, stream: io.StringIO) -> None:
+        one.reports.failures("kernel", [KernelError("no memory", 12)])
+        for _ in range(3):
+            one.reports.failures("kernel", [])
+        assert stream.getvalue().count("the kernel has accepted what it had refused") == 1
+
+    def test_a_defect_is_logged_with_its_traceback_each_time(self, one: Reporting, stream: io.StringIO) -> None:
+        for _ in range(2):
+            one.reports.failures("kernel", [ZeroDivisionError("ours")])
+        assert stream.getvalue().count("a defect of ringfence (compile): ZeroDivisionError: ours trace=") == 2
+        assert one.count('ringfence_failures_total{stage="compile"}') == 2
+        assert one.count('ringfence_failures_total{stage="kernel"}') == 0
+
+
+class TestObjects:
+    def test_a_problem_is_logged_once_and_again_when_it_changes(self, one: Reporting, stream: io.StringIO) -> None:
+        view = View()
+        for text in ("port 0", "port 0", "port 70000"):
+            view.problems["NetworkPolicy", "x", "p"] = text
+            one.reports.objects(view)
+        assert stream.getvalue().count("NetworkPolicy cannot be used as it is") == 2
+        assert stream.getvalue().count("cannot be used as it is: port 0") == 1
+
+    def test_a_problem_that_comes_back_is_logged_again(self, one: Reporting, stream: io.StringIO) -> None:
+        view = View()
+        for problems in ({("Pod", "x", "p"): "bad"}, {}, {("Pod", "x", "p"): "bad"}):
+            view.problems = dict(problems)
+            one.reports.objects(view)
+        assert stream.getvalue().count("cannot be used as it is") == 2
+
+    def test_a_defect_with_an_object_is_logged_once(self, one: Reporting, stream: io.StringIO) -> None:
+        view = View()
+        view.defects = {("Pod", "x", "p"): KeyError("ours")}
+        for _ in range(3):
+            one.reports.objects(view)
+        assert stream.getvalue().count("a defect of ringfence (event)") == 1
+        view.defects = {("Pod", "x", "p"): KeyError("ours")}
+        one.reports.objects(view)
+        assert stream.getvalue().count("a defect of ringfence (event)") == 2
+
+
+def test_complaints_about_the_node_are_logged_once_while_they_last(one: Reporting, stream: io.StringIO) -> None:
+    for complaints in (["a"], ["a", "b"], ["b"], ["a", "b"]):
+        one.reports.node(complaints)
+    assert [line.split()[-1] for line in stream.getvalue().splitlines()] == ["a", "b", "a"]
+
+
+def test_a_packet_log_that_fails_is_logged_and_counted(one: Reporting, stream: io.StringIO) -> None:
+    one.reports.packet_log_failed(PacketLogFailed(KernelError("taken", 16), 2.0))
+    one.reports.packet_log_restored()
+    assert "denied packets are not logged: taken retry_in=2.0" in stream.getvalue()
+    assert "denied packets are logged again" in stream.getvalue()
+    assert one.count('ringfence_failures_total{stage="log"}') == 1
+
+
+def test_a_defect_of_the_packet_log_has_its_traceback(one: Reporting, stream: io.StringIO) -> None:
+    one.reports.packet_log_failed(PacketLogFailed(KeyError("ours"), 2.0))
+    assert "a defect of ringfence (log): KeyError: 'ours' trace=" in stream.getvalue()
+    assert one.count('ringfence_failures_total{stage="log"}') == 1

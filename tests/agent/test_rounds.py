@@ -1,0 +1,72 @@
+"""When the events that have arrived are enforced."""
+
+import pytest
+
+from ringfence.agent.rounds import LONGEST_PAUSE, Rounds
+
+
+def test_the_first_event_is_enforced_at_once() -> None:
+    rounds = Rounds()
+    assert not rounds.is_due(0)
+    rounds.add_event(arrived=5)
+    assert rounds.is_due(5)
+
+
+def test_a_round_is_for_all_events_so_far_and_counts_from_the_oldest() -> None:
+    rounds = Rounds()
+    rounds.add_event(arrived=5)
+    rounds.add_event(arrived=6)
+    assert rounds.begin() == 5
+    assert not rounds.is_due(10)
+    assert rounds.begin() is None
+
+
+def take_round(rounds: Rounds, began: float, seconds: float) -> float:
+    """When the next round may begin after one that took so many seconds."""
+    rounds.add_event(began)
+    rounds.begin()
+    rounds.end(began, began + seconds)
+    return rounds.next_start
+
+
+@pytest.mark.parametrize(
+    ("seconds", "pause"),
+    [
+        pytest.param(0.02, 0.02, id="as long as the last round took"),
+        pytest.param(60, LONGEST_PAUSE, id="but not longer than a second"),
+    ],
+)
+def test_the_third_round_in_a_row_is_followed_by_a_pause(seconds: float, pause: float) -> None:
+    rounds = Rounds()
+    first = take_round(rounds, 10, seconds)
+    assert first == 10 + seconds, "there is no pause yet"
+    second = take_round(rounds, first, seconds)
+    assert second == first + seconds
+    third = take_round(rounds, second, seconds)
+    assert third == pytest.approx(second + seconds + pause)
+
+
+def test_an_event_waits_for_the_pause_to_end() -> None:
+    rounds = Rounds()
+    start = 10.0
+    for _ in range(3):
+        start = take_round(rounds, start, 0.5)
+    rounds.add_event(start - 0.25)
+    assert not rounds.is_due(start - 0.01)
+    assert rounds.is_due(start)
+
+
+def test_after_a_lull_there_is_no_pause() -> None:
+    rounds = Rounds()
+    start = 10.0
+    for _ in range(3):
+        start = take_round(rounds, start, 0.05)
+    assert take_round(rounds, start + 0.2, 0.05) == pytest.approx(start + 0.25)
+
+
+def test_rounds_that_are_apart_are_no_storm() -> None:
+    rounds = Rounds()
+    start = 10.0
+    for _ in range(10):
+        assert take_round(rounds, start, 0.05) == start + 0.05
+        start += 0.2
