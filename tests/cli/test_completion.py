@@ -23,6 +23,7 @@ def completions(*words: str) -> list[str]:
         "COMP_CWORD": str(len(words)),
     }
     result = CliRunner(env=asking).invoke(cli, [], prog_name="ringfence")
+    assert (result.exit_code, result.stderr) == (0, "")
     return result.stdout.splitlines()
 
 

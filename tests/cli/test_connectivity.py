@@ -43,3 +43,14 @@ def test_addresses_are_in_notes_below_the_matrix() -> None:
 def test_a_message_says_if_there_are_no_pods(command: str, option: str, path: Path, message: str) -> None:
     result = run(f"{command} {option}", path)
     assert (result.exit_code, result.stderr) == (0, message)
+
+
+def test_with_pods_the_pods_of_a_workload_are_listed(tmp_path: Path) -> None:
+    """The two pods of the StatefulSet are alike, so they are one row without the option."""
+    owner = "ownerReferences: [{apiVersion: apps/v1, kind: StatefulSet, name: db, uid: u, controller: true}]"
+    pods = [f"{{apiVersion: v1, kind: Pod, metadata: {{name: db-{number}, {owner}}}}}\n---\n" for number in range(2)]
+    (tmp_path / "db.yaml").write_text("".join(pods))
+    assert "1 default/StatefulSet/db" in run("matrix", tmp_path).stdout
+    assert "2 default/db-1" in run("matrix --pods", tmp_path).stdout
+    assert "default/StatefulSet/db " in run("connections", tmp_path).stdout
+    assert "default/db-0 " in run("connections --pods", tmp_path).stdout

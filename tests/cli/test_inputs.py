@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ringfence.cli import cli
+from ringfence.cluster import Cluster
 
 POD = "apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}, namespace: x}}\n"
 INVALID = """\
@@ -86,6 +87,33 @@ class TestOtherSources:
         assert (result.exit_code, result.stdout) == (2, "")
         assert result.stderr.startswith("error: ")
         assert "-f" in result.stderr, "which is how to read manifests instead"
+
+
+@pytest.mark.parametrize(
+    ("options", "asked", "namespace"),
+    [
+        ([], (None, None), "of-the-context"),
+        (["--context", "c", "--kubeconfig", "k"], ("c", "k"), "of-the-context"),
+        (["-n", "mine"], (None, None), "mine"),
+    ],
+)
+def test_a_live_cluster_has_the_namespace_of_n_or_of_its_context(
+    options: list[str], asked: tuple[str | None, str | None], namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def live(context: str | None, kubeconfig: str | None) -> Cluster:
+        seen.append((context, kubeconfig))
+        cluster = Cluster(live=True, namespace="of-the-context")
+        for name in ("of-the-context", "mine"):
+            pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "namespace": name}}
+            cluster.upsert(pod | {"status": {"podIP": "10.0.0.1"}})
+        return cluster
+
+    monkeypatch.setattr(Cluster, "live", live)
+    result = run("can", "a", "192.0.2.1", "-o", "json", *options)
+    assert seen == [asked]
+    assert json.loads(result.stdout)["source"]["namespace"] == namespace
 
 
 class TestWhatIsWrong:
