@@ -14,8 +14,7 @@ from ringfence.errors import LiveClusterError
 from ringfence.model.objects import NetworkPolicy
 from ringfence.model.text_edits import text_in
 from ringfence.sources.cluster.kubeconfig import select
-from ringfence.sources.loading import DEEPEST_FIELD, LoadedObjects
-from ringfence.sources.manifests.json_places import locate
+from ringfence.sources.loading import LoadedObjects
 
 POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: last}\n"
 
@@ -133,9 +132,3 @@ def test_any_kubeconfig(tmp_path_factory: pytest.TempPathFactory, tree: object) 
     Path(file).write_text(json.dumps(tree))
     with pytest.raises(LiveClusterError, match="kubeconfig"):
         select(kubeconfig=str(file))
-
-
-def test_lines_of_a_deep_text_are_found_without_recursion() -> None:
-    depth = 100_000
-    found = locate("[" * depth + "]" * depth, 1).fields
-    assert sorted(found) == ["[0]" * level for level in range(DEEPEST_FIELD + 1)]

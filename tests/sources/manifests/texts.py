@@ -1,10 +1,14 @@
-"""Reading a text as if it were a file."""
+"""Texts of manifests, and reading them as if they were files."""
+
+from typing import Any
 
 from ringfence.model.objects import NetworkPolicy
 from ringfence.sources.loading import LoadedObjects, collect
 from ringfence.sources.manifests import read_content
 
 FILE = "f.yaml"
+
+Tree = dict[str, Any]
 
 
 def read(text: str | bytes) -> LoadedObjects:
@@ -28,3 +32,13 @@ def the_policy(reading: LoadedObjects) -> NetworkPolicy:
     (manifest,) = reading.manifests
     assert isinstance(manifest.object, NetworkPolicy)
     return manifest.object
+
+
+def pod(name: str, **labels: object) -> Tree:
+    """A pod with these labels."""
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": labels}}
+
+
+def listed(*items: object, kind: str = "List") -> Tree:
+    """A list of objects, as kubectl prints it."""
+    return {"apiVersion": "v1", "kind": kind, "items": items, "metadata": {"resourceVersion": ""}}

@@ -4,7 +4,6 @@ import pytest
 from tests.sources.manifests.texts import names, problems, read, the_policy
 
 from ringfence.model.objects import LabelSelector, Pod
-from ringfence.sources.manifests.yaml_values import MAX_ALIASED, MAX_DEPTH, Builder, UnreadableYaml, Value
 
 POLICY = """\
 # A policy of which every line counts.
@@ -61,19 +60,6 @@ kind: List
 
 def pod(name: str) -> str:
     return f"apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}}}\n"
-
-
-def value(text: str) -> Value:
-    """The value of the only document."""
-    ((found, _),) = Builder(text, lambda item, mark: False).documents()
-    return found
-
-
-def refused(text: str) -> str:
-    """Why a text is no YAML, and where: `2: what`, lines counting from 1."""
-    with pytest.raises(UnreadableYaml) as error:
-        list(Builder(text, lambda item, mark: False).documents())
-    return f"{error.value.line + 1}: {error.value}"
 
 
 @pytest.mark.parametrize(
@@ -174,77 +160,6 @@ def test_what_comes_before_a_mistake_in_a_document_is_not_used() -> None:
     reading = read(LIST.format(label="web") + "x: .inf\n")
     assert reading.manifests == []
     assert problems(reading) == ["f.yaml:20: error: error converting YAML to JSON: json: unsupported value: +Inf"]
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("a: 1\nb: .nan", "2: json: unsupported value: NaN"),
-        ("a: !!int x", "1: yaml: cannot decode !!str `x` as a !!int"),
-        ("a:\n  ~: b", "2: unsupported map key: null"),
-        (
-            "name:\n  {{ .Values.name }}",
-            "2: yaml: invalid map key: not a scalar (is this a template that was not rendered?)",
-        ),
-        ("? [a]\n: b", "1: yaml: invalid map key: not a scalar (is this a template that was not rendered?)"),
-        ("a: *x", "1: yaml: unknown anchor 'x' referenced"),
-        ("a: &x\n  b: *x", "2: yaml: anchor 'x' value contains itself"),
-        ("a: &x [1, *x]", "1: yaml: anchor 'x' value contains itself"),
-        ("a:\n  <<: 5", "2: yaml: map merge requires map or sequence of maps as the value"),
-        ("a:\n  <<: [{b: 1}, 5]", "2: yaml: map merge requires map or sequence of maps as the value"),
-        ("a: 1\nb: x\x00y", "2: yaml: control characters are not allowed"),
-        ("a: 'x\nb: 1\n", "2: yaml: found unexpected end of stream while scanning a quoted scalar"),
-    ],
-)
-def test_yaml_that_kubectl_does_not_take(text: str, message: str) -> None:
-    assert refused(text) == message
-
-
-def test_depth_is_bounded() -> None:
-    assert value("[" * MAX_DEPTH + "]" * MAX_DEPTH)
-    assert refused("[" * (MAX_DEPTH + 1)) == f"1: yaml: more than {MAX_DEPTH} levels deep"
-    assert refused("{a: " * 100_000) == f"1: yaml: more than {MAX_DEPTH} levels deep"
-    assert refused("? " * 100_000) == f"1: yaml: more than {MAX_DEPTH} levels deep"
-
-
-def test_aliases_stand_for_values_within_a_bound() -> None:
-    laughs = ["a0: &a0 [lol, lol, lol, lol, lol, lol, lol, lol, lol]"]
-    laughs += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 12)]
-    assert (
-        refused("\n".join(laughs)) == f"7: yaml: excessive aliasing: aliases stand for more than {MAX_ALIASED:,} values"
-    )
-    assert value("\n".join(laughs[:5]))["a4"][8][8][8][8][8] == "lol"
-
-
-def test_anchors_end_with_their_document() -> None:
-    assert refused("a: &x 1\n---\nb: *x") == "3: yaml: unknown anchor 'x' referenced"
-
-
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [
-        ("a: &x {b: 1}\nc: *x", {"a": {"b": 1}, "c": {"b": 1}}),
-        ("&k a: 1\nb: *k", {"a": 1, "b": "a"}),
-        ("a: &x b\n*x : c", {"a": "b", "b": "c"}),
-        ("a: &x {b: 1, d: 4}\nc:\n  <<: *x\n  b: 2", {"a": {"b": 1, "d": 4}, "c": {"b": 2, "d": 4}}),
-        pytest.param(
-            "a: &x {b: 1}\nc:\n  b: 2\n  <<: *x", {"a": {"b": 1}, "c": {"b": 1}}, id="a merge counts where it stands"
-        ),
-        pytest.param(
-            "c:\n  <<: [{a: 1}, {a: 2, b: 2}]", {"c": {"a": 1, "b": 2}}, id="the first of several merged ones counts"
-        ),
-        ("c:\n  '<<': 5", {"c": {"<<": 5}}),
-        ("a: {b: 1, b: 2}", {"a": {"b": 2}}),
-        ("true: b\nyes: c", {"true": "c"}),
-        ("'1': a\n1.5: b\n010: c", {"1": "a", "1.5": "b", "8": "c"}),
-        ("a: 'y'\nb: \"1.10\"\nc: |\n  5\n", {"a": "y", "b": "1.10", "c": "5\n"}),
-        ("!!map {a: !!seq [1]}", {"a": [1]}),
-        ("%YAML 1.1\n---\na: 1", {"a": 1}),
-        ("a: =\n=: b", {"a": "=", "=": "b"}),
-    ],
-)
-def test_yaml_that_kubectl_takes(text: str, found: object) -> None:
-    assert value(text) == found
 
 
 def test_the_same_key_twice_is_a_warning_and_the_last_one_counts() -> None:

@@ -1,22 +1,13 @@
 """What is read from JSON: the same as from YAML, with the same lines."""
 
 import json
-from collections.abc import Callable
-from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from tests.sources.manifests.texts import FILE, names, problems, read, the_policy
+from tests.sources.manifests.texts import FILE, Tree, listed, names, pod, problems, read, the_policy
 
 from ringfence.model.origin import Origin
-from ringfence.model.text_edits import text_in
 from ringfence.sources.loading import collect
-from ringfence.sources.manifests import read_content
-from ringfence.sources.manifests.json_places import locate
 from ringfence.sources.manifests.yaml_documents import read_yaml
-
-Tree = dict[str, Any]
 
 POLICY: Tree = {
     "apiVersion": "networking.k8s.io/v1",
@@ -31,14 +22,6 @@ POLICY: Tree = {
         ],
     },
 }
-
-
-def pod(name: str, **labels: object) -> Tree:
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": labels}}
-
-
-def listed(*items: object, kind: str = "List") -> Tree:
-    return {"apiVersion": "v1", "kind": kind, "items": items, "metadata": {"resourceVersion": ""}}
 
 
 def test_a_policy_has_the_lines_that_yaml_gives_it() -> None:
@@ -98,21 +81,6 @@ def test_several_values_in_a_row() -> None:
     assert reading.manifests[2].origin.at("spec.ingress").line == 9
 
 
-def test_json_and_yaml_in_one_file() -> None:
-    last = "apiVersion: v1\nkind: Pod\nmetadata: {name: c}\n"
-    reading = read("\n---\n".join([json.dumps(pod("a"), indent=1), json.dumps(pod("b")), last]))
-    assert names(reading) == ["a", "b", "c"]
-    assert [(manifest.origin.line, manifest.origin.document) for manifest in reading.manifests] == [
-        (1, 0),
-        (10, 1),
-        (12, 2),
-    ]
-
-
-def test_yaml_that_begins_like_json() -> None:
-    assert names(read("{apiVersion: v1, kind: Pod, metadata: {name: a}}")) == ["a"]
-
-
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
@@ -161,56 +129,3 @@ def test_unknown_fields_and_second_keys_of_a_policy() -> None:
         'f.yaml:32: error: NetworkPolicy a: strict decoding error: unknown field "spec.ingress[1].prots"',
         'f.yaml:4: warning: key "kind" already set in map: only the last one counts',
     ]
-
-
-json_trees = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
-    lambda inner: (
-        st.lists(inner, max_size=4) | st.dictionaries(st.text('ab{}[]":,\\\n ä', max_size=4), inner, max_size=4)
-    ),
-    max_leaves=20,
-)
-
-
-def paths(value: object, path: str = "") -> list[tuple[str, object]]:
-    """The path of everything inside a value, and what it is."""
-    inside: list[tuple[str, object]] = []
-    if isinstance(value, dict):
-        inside = [(f"{path}.{key}" if path else key, inner) for key, inner in value.items()]
-    elif isinstance(value, list):
-        inside = [(f"{path}[{index}]", inner) for index, inner in enumerate(value)]
-    return [found for place, inner in inside for found in [(place, inner), *paths(inner, place)]]
-
-
-@given(json_trees, st.booleans(), st.sampled_from([None, 0, 2]))
-def test_places_are_found_in_any_json(tree: object, ascii_only: bool, indent: int | None) -> None:
-    """The text of each range, read alone, is the value that is at the path; that of its key is the end of the path."""
-    text = json.dumps(tree, indent=indent, ensure_ascii=ascii_only)
-    located = locate(text, 1)
-    assert located.duplicates == []
-    assert set(located.fields) == {"", *(path for path, _ in paths(tree))}
-    everything = [("", tree), *paths(tree)]
-    for path, value in everything:
-        if [other for other, _ in everything].count(path) == 1:
-            field = located.fields[path]
-            assert json.loads(text_in(text, field.value)) == value
-            assert field.key is None or path.endswith(json.loads(text_in(text, field.key)))
-
-
-@given(st.lists(st.sampled_from("ab"), max_size=5))
-def test_second_keys_are_found(keys: list[str]) -> None:
-    text = "{" + ",\n".join(f'"{key}": {{"a": 1}}' for key in keys) + "}"
-    seconds = [(key, line) for line, key in enumerate(keys, 1) if key in keys[: line - 1]]
-    found = locate(text, 1).duplicates
-    assert [(key, part.line) for key, part in found] == seconds
-    assert all(text_in(text, part) == f'"{key}"' for key, part in found)
-
-
-@pytest.mark.parametrize("make", [lambda text: text, lambda text: "---\n" + text])
-def test_progress_is_told_while_a_list_is_read(make: Callable[[str], str]) -> None:
-    text = make(json.dumps(listed(*(pod(str(number)) for number in range(5))))).encode()
-    told: list[int] = []
-    list(read_content(text, FILE, told.append))
-    assert told == sorted(told)
-    assert len(told) >= 6
-    assert told[-1] == len(text)

@@ -1,0 +1,58 @@
+"""The documents in a file: how they are told apart, and that a mistake in one leaves the others alone."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+from tests.sources.manifests.texts import FILE, listed, names, pod, problems, read
+
+from ringfence.model.problems import ProblemCode
+from ringfence.sources.manifests.content import parse_yaml, read_content
+
+
+def test_json_and_yaml_in_one_file() -> None:
+    last = "apiVersion: v1\nkind: Pod\nmetadata: {name: c}\n"
+    reading = read("\n---\n".join([json.dumps(pod("a"), indent=1), json.dumps(pod("b")), last]))
+    assert names(reading) == ["a", "b", "c"]
+    assert [(manifest.origin.line, manifest.origin.document) for manifest in reading.manifests] == [
+        (1, 0),
+        (10, 1),
+        (12, 2),
+    ]
+
+
+def test_yaml_that_begins_like_json() -> None:
+    assert names(read("{apiVersion: v1, kind: Pod, metadata: {name: a}}")) == ["a"]
+
+
+@pytest.mark.parametrize("make", [lambda text: text, lambda text: "---\n" + text])
+def test_progress_is_told_while_a_list_is_read(make: Callable[[str], str]) -> None:
+    text = make(json.dumps(listed(*(pod(str(number)) for number in range(5))))).encode()
+    told: list[int] = []
+    list(read_content(text, FILE, told.append))
+    assert told == sorted(told)
+    assert len(told) >= 6
+    assert told[-1] == len(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [
+        pytest.param('{"a": 1}\n{"b" 2}', (2, 6), id="JSON"),
+        pytest.param("---\na: b: c", (2, 5), id="YAML"),
+    ],
+)
+def test_a_syntax_error_has_a_column(text: str, columns: tuple[int, int]) -> None:
+    problem = read(text).problems[-1]
+    assert (problem.place.line, problem.place.column) == columns
+
+
+def test_what_is_not_utf8_is_a_problem_of_its_document() -> None:
+    reading = read(b"a: 1\n---\nx: 1\ny: \xff\n---\n" + json.dumps(pod("b")).encode())
+    assert names(reading) == ["b"]
+    assert problems(reading)[1] == "f.yaml:4: error: not UTF-8: invalid start byte"
+    assert reading.problems[1].code == ProblemCode.NOT_UTF8
+
+
+def test_yaml_as_kubectl_understands_it() -> None:
+    assert parse_yaml("a: on\n---\n- 010\n") == [{"a": True}, [8]]
