@@ -3,8 +3,10 @@
     python -m tests.mutation --count 400 --seed 8 --workers 2
 
 The faults are spread over all files in proportion to their statements, one for each statement that is drawn. For each
-only the tests that run its statement are run, until one fails. Results are kept in build/mutation: a run that was
-interrupted goes on where it stopped, and a larger `--count` adds to what was tried.
+only the tests that run its statement are run, until one fails or `--budget` is spent: the tests of its own file first,
+then the quick ones. What only slower tests would notice counts as survived; `--again` with a larger budget tries it
+once more. Results are kept in build/mutation: a run that was interrupted goes on where it stopped, and a larger
+`--count` adds to what was tried.
 """
 
 import argparse
@@ -81,7 +83,9 @@ def key(fault: Fault) -> str:
     return f"{fault.path}@{fault.state}:{fault.start}-{fault.end}:{fault.replacement}"
 
 
-def try_all(faults: list[Fault], covering: Covering, results: Results, workers: int, trees: Path) -> None:
+def try_all(
+    faults: list[Fault], covering: Covering, results: Results, workers: int, budget: float, trees: Path
+) -> None:
     """Tries what is not known yet, each worker in a copy of the tree of its own."""
     waiting: queue.SimpleQueue[Fault] = queue.SimpleQueue()
     for fault in faults:
@@ -97,7 +101,7 @@ def try_all(faults: list[Fault], covering: Covering, results: Results, workers: 
             except queue.Empty:
                 return
             begun = time.monotonic()
-            result = attempt(tree, fault, covering)
+            result = attempt(tree, fault, covering, budget)
             results.add(fault, result)
             took = time.monotonic() - begun
             left = waiting.qsize()
@@ -136,6 +140,13 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1, help="which ones (default: 1)")
     parser.add_argument("--only", default="", metavar="PATH", help="only files whose path contains this")
     parser.add_argument("--workers", type=int, default=2, help="how many at once (default: 2)")
+    parser.add_argument(
+        "--budget",
+        type=float,
+        default=90.0,
+        metavar="SECONDS",
+        help="how long the tests of one fault may take that do not notice it (default: 90)",
+    )
     parser.add_argument("--list", action="store_true", help="print the faults and try none")
     parser.add_argument("--report", action="store_true", help="print what is known and try none")
     parser.add_argument("--again", action="store_true", help="try once more what no test noticed")
@@ -157,7 +168,7 @@ def main() -> None:
         if not options.report:
             try:
                 covering = measure(whole, CACHE, options.workers)
-                try_all(faults, covering, results, options.workers, trees)
+                try_all(faults, covering, results, options.workers, options.budget, trees)
             except KeyboardInterrupt:
                 print("interrupted: the same command goes on from here", file=sys.stderr)
         report(faults, results)

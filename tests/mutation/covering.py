@@ -25,20 +25,28 @@ class Covering(NamedTuple):
     lines: dict[str, dict[int, frozenset[str]]]
 
     def tests_of(self, path: str, lines: tuple[int, int]) -> list[str]:
-        """The tests that run any of the lines of a statement.
-
-        What runs while modules are imported (constants, signatures) belongs to no test: then the tests of the same
-        room, which stand under the same path.
-        """
+        """The tests that run any of the lines of a statement, which stands in a function."""
         covered = self.lines.get(path, {})
         tests = frozenset[str]().union(*(covered.get(line, frozenset()) for line in range(lines[0], lines[1] + 1)))
         return self._in_order(tests, path)
 
     def tests_beside(self, path: str) -> list[str]:
-        """All tests that run anything of a file, and those of its room."""
+        """The tests for what runs when a file is imported (constants, signatures), which belongs to no test.
+
+        All tests that run anything of the file, and those of its room, which stand under the same path.
+        """
         tests = frozenset[str]().union(*self.lines.get(path, {}).values())
         room = f"{_room_of_tests(path)}/"
         return self._in_order(tests | {test for test in self.seconds if test.startswith(room)}, path)
+
+    def within(self, tests: list[str], budget: float) -> list[str]:
+        """The first of the tests, as many as take no more than `budget` seconds; at least one."""
+        seconds = 0.0
+        for index, test in enumerate(tests):
+            seconds += self.seconds[test]
+            if seconds > budget and index:
+                return tests[:index]
+        return tests
 
     def _in_order(self, tests: Iterable[str], path: str) -> list[str]:
         """The file's own tests first, then the quick ones; those in the kernel last."""
@@ -84,7 +92,7 @@ def measure(tree: Path, cache: Path, workers: int) -> Covering:
 def _run_all(tree: Path, workers: int) -> None:
     command = [
         *(sys.executable, "-m", "pytest", "-p", "tests.mutation.selection", f"-n{workers}", "--dist=loadfile"),
-        *("--cov", f"--cov-config={CONFIGURATION}", "--cov-context=test", "--cov-report=", "--tb=short"),
+        *("--cov", f"--cov-config={CONFIGURATION}", "--cov-context=test", "--cov-report=", "--tb=short", "--timeout=0"),
         *(f"--ignore={folder}" for folder in LEFT_OUT),
     ]
     environment = {

@@ -50,13 +50,15 @@ def copy_tree(root: Path, target: Path) -> Path:
     return target
 
 
-def attempt(tree: Path, fault: Fault, covering: Covering) -> Result:
-    """Whether the tests that run the faulty statement notice it."""
-    tests = covering.tests_of(fault.path, fault.lines)
-    if not tests:
-        tests = covering.tests_beside(fault.path) if _runs_on_import(fault, tree) else []
+def attempt(tree: Path, fault: Fault, covering: Covering, budget: float) -> Result:
+    """Whether the tests that run the faulty statement notice it: as many of them as take no more than `budget`."""
+    if _runs_on_import(fault, tree):
+        tests = covering.tests_beside(fault.path)
+    else:
+        tests = covering.tests_of(fault.path, fault.lines)
     if not tests:
         return Result(Outcome.NOT_RUN)
+    tests = covering.within(tests, budget)
     file = tree / fault.path
     text = file.read_bytes()
     file.write_bytes(fault.applied_to(text))
@@ -98,7 +100,7 @@ def _run(tree: Path, tests: list[str], covering: Covering) -> Result:
     ]
     environment = {
         **os.environ,
-        "HYPOTHESIS_PROFILE": "ci",
+        "HYPOTHESIS_PROFILE": "mutants",
         "PYTHONPATH": str(tree / "src"),
         "PYTHONDONTWRITEBYTECODE": "1",
         "MUTATION_TESTS": str(listed),
