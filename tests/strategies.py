@@ -53,10 +53,10 @@ POD_ADDRESSES = {
     for i, namespace in enumerate(NAMESPACES)
     for j, name in enumerate(POD_NAMES)
 }
-"""Each pod's own, so that no two pods have the same one."""
+"""Addresses of pods; no two pods have the same one."""
 NODE_ADDRESSES = {"m": ("192.168.0.1", "fd09::1"), "n": ("192.168.0.2", "fd09::2")}
 OUTSIDE = ("192.0.2.1", "203.0.113.7", "10.0.9.9", "2001:db8::1", "fd00::9:9")
-"""Addresses to ask about that are nobody's."""
+"""Addresses to ask about that belong to no pod and no node."""
 
 SELECTORS: list[Object] = [
     {},
@@ -114,7 +114,7 @@ CIDRS = (
     "fd09::/126",
     "2001:db8::/32",
 )
-"""Of both families, around the addresses of pods, of nodes and of nobody; some are exceptions of others."""
+"""CIDRs of both families around the addresses of pods and nodes and others; some are exceptions of others."""
 
 PORT_NUMBERS = (1, 53, 80, 81, 90, 65535)
 PORT_NAMES = ("http", "dns")
@@ -157,12 +157,12 @@ def several(entries: Strategy, least: int, most: int) -> Strategy:
 
 
 def seldom(usual: Strategy, *unusual: Any) -> Strategy:
-    """Mostly what is usual, one time in four one of the unusual values."""
+    """The usual value three times in four, otherwise one of the unusual values."""
     return st.integers(0, 3).flatmap(lambda die: usual if die else st.sampled_from(unusual))
 
 
 def paths(names: tuple[str, ...]) -> Strategy:
-    """`NAMESPACE/NAME`; half of them are in the first namespace, where most meet."""
+    """`NAMESPACE/NAME`; half of them are in the first namespace, so that policies meet pods."""
     return st.builds("{}/{}".format, st.sampled_from([NAMESPACES[0], *NAMESPACES]), st.sampled_from(names))
 
 
@@ -193,7 +193,7 @@ some_ports = seldom(several(st.sampled_from(PORTS), 1, 3), None, [])
 
 
 def rules(direction: str, peers_field: str) -> Strategy:
-    """What a policy says of one direction: nothing, an empty list, or rules of which parts may be missing."""
+    """The rules of a policy in one direction: none, an empty list, or rules of which parts may be missing."""
     listed = several(st.fixed_dictionaries({peers_field: some_peers, "ports": some_ports}), 1, 3)
     return seldom(listed.map(lambda rules: {direction: rules}), {}, {direction: None}, {direction: []})
 
@@ -219,7 +219,7 @@ containers = st.builds(
 
 @st.composite
 def pods(draw: st.DrawFn) -> Object:
-    """Pods of none, one or two addresses, on a node or not; some on their node's network, some that have ended."""
+    """Pods with no, one or two addresses, on a node or not; some with hostNetwork, some that have ended."""
     path, where = draw(paths(POD_NAMES)), draw(st.sampled_from([None, *NODE_ADDRESSES]))
     host_network = draw(st.integers(0, 3)) == 3
     placing: Object = {"nodeName": where} if where else {}
@@ -241,7 +241,7 @@ def pods(draw: st.DrawFn) -> Object:
 
 
 def statuses(field: str, four: str, six: str) -> Strategy:
-    """What a status may say of addresses: nothing, the first, or all of them in either order."""
+    """The addresses in a status: none, the first, or all of them in either order."""
     listed = [(), (four,), (six,), (four, six), (six, four)]
     return st.sampled_from([{field: four}, *({f"{field}s": [{"ip": one} for one in every]} for every in listed)])
 

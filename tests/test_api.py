@@ -1,4 +1,4 @@
-"""The Python API: its few names, their types as a type checker sees them, and the promises of its first page."""
+"""The Python API: its names, their types as a type checker sees them, and the example of its first page."""
 
 import subprocess
 import sys
@@ -21,7 +21,7 @@ from tests.semantics.objects import pod
 THREE_TIER = Path(__file__).parents[1] / "examples" / "three-tier"
 
 
-def test_a_handful_of_names_and_nothing_else() -> None:
+def test_the_package_exports_a_handful_of_names() -> None:
     assert set(ringfence.__all__) == {"Cluster", "RingfenceError", "Verdict", "__version__"}
     assert [getattr(ringfence, name) for name in ("Cluster", "RingfenceError", "Verdict")] == [
         Cluster,
@@ -39,12 +39,12 @@ def test_importing_the_package_imports_no_engine() -> None:
     )
 
 
-def test_type_checkers_are_told_that_there_are_types() -> None:
+def test_the_package_is_marked_as_typed() -> None:
     assert files("ringfence").joinpath("py.typed").is_file()
 
 
-def test_what_each_call_gives() -> None:
-    """mypy checks the types, and this that they are true."""
+def test_the_type_that_each_call_returns() -> None:
+    """mypy checks the declared types; this checks that the values have them."""
     cluster = assert_type(Cluster.load(THREE_TIER), Cluster)
     verdict = assert_type(cluster.can("prod/web", "prod/db", port=3306), Verdict)
     assert_type(verdict.explain(), str)
@@ -57,7 +57,7 @@ def test_what_each_call_gives() -> None:
     assert_type(cluster.remove("Pod", "x", "a"), None)
 
 
-def test_the_first_page_is_true() -> None:
+def test_the_example_of_the_first_page_holds() -> None:
     cluster = Cluster.load(THREE_TIER)
     verdict = cluster.can("prod/web", "prod/db", port=3306)
     assert not verdict
@@ -66,7 +66,7 @@ def test_the_first_page_is_true() -> None:
     assert cluster.can("prod/db", "192.168.5.10").traffic.tcp == ((80, 80),)
 
 
-def test_an_object_that_goes_in_or_out_counts_at_once() -> None:
+def test_an_added_or_removed_object_counts_at_once() -> None:
     cluster = cluster_of(WORLD)
     assert cluster.can("x/stranger", "x/new", port=8080)
     cluster.upsert(FROM_CLIENT)
@@ -84,7 +84,7 @@ def test_an_object_that_goes_in_or_out_counts_at_once() -> None:
         (80, "ICMP", "'ICMP' is not a protocol of NetworkPolicies: use TCP, UDP or SCTP"),
     ],
 )
-def test_what_cannot_be_asked_is_refused_whoever_asks(number: int, protocol: str, message: str) -> None:
+def test_every_question_refuses_invalid_ports_and_protocols(number: int, protocol: str, message: str) -> None:
     cluster = cluster_of(WORLD)
     with pytest.raises(RingfenceError) as of_verdict:
         cluster.can("x/client", "x/new", port=number, protocol=protocol)

@@ -1,4 +1,4 @@
-"""The Python face: what is taken in, what is refused, and what is said about it."""
+"""`Cluster`: which objects are accepted, which are refused, and what is reported about them."""
 
 from pathlib import Path
 from typing import Any
@@ -31,33 +31,33 @@ def messages(cluster: Cluster) -> list[str]:
 
 
 class TestGeneratedNames:
-    """Each object with a `generateName` is one of its own, as the API server makes one of each."""
+    """Each object with a `generateName` is an object of its own, as on the API server."""
 
     def test_policies_do_not_replace_one_another(self, tmp_path: Path) -> None:
         both = POLICY % ("generateName: deny-", "Ingress") + POLICY % ("generateName: deny-", "Egress")
         reasons = loaded(tmp_path, PODS, both).can("prod/web", "prod/db").reasons[0]
         assert [reasons.egress.isolated, reasons.ingress.isolated] == [True, True]
 
-    def test_pods_do_not_either(self, tmp_path: Path) -> None:
+    def test_pods_do_not_replace_one_another(self, tmp_path: Path) -> None:
         names = [member.name for member in loaded(tmp_path, PODS).state.members_in("prod")]
         assert names == ["web", "db", "job-1", "job-2"]
 
-    def test_a_name_that_somebody_has_is_not_given(self, tmp_path: Path) -> None:
+    def test_a_name_that_is_taken_is_not_generated(self, tmp_path: Path) -> None:
         generated, named = POLICY % ("generateName: deny-", "Ingress"), POLICY % ("name: deny-1", "Egress")
         cluster = loaded(tmp_path, generated, named)
         assert [policy.metadata.name for policy in cluster.policies()] == ["deny-1", "deny-2"]
         assert not cluster.problems
 
 
-class TestTwice:
-    """Of objects with one name the last counts, as with `kubectl apply`."""
+class TestDuplicates:
+    """Of several objects with the same name the last counts, as with `kubectl apply`."""
 
     def test_the_last_counts_and_a_warning_names_both(self, tmp_path: Path) -> None:
         cluster = loaded(tmp_path, POLICY % ("name: deny", "Ingress"), POLICY % ("name: deny", "Egress"))
         assert [policy.spec.policy_types for policy in cluster.policies()] == [("Egress",)]
         assert messages(cluster) == [f"1.yaml: defined before at {tmp_path / '0.yaml'}:2; this one counts"]
 
-    def test_one_that_is_refused_replaces_nothing(self, tmp_path: Path) -> None:
+    def test_a_refused_object_replaces_nothing(self, tmp_path: Path) -> None:
         cluster = loaded(tmp_path, POLICY % ("name: deny", "Ingress"), POLICY % ("name: deny", "Outgress"))
         assert [policy.spec.policy_types for policy in cluster.policies()] == [("Ingress",)]
         assert messages(cluster) == [

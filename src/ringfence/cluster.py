@@ -180,7 +180,7 @@ class Cluster:
     def _add(self, obj: Object, origin: Origin | None) -> _Review:
         """Add an object with the defaults of the API server, unless the API server would refuse it.
 
-        Every object enters the state here, whether it was loaded or added by a program.
+        Every object of the input enters the state here, whether it was loaded or added by a program.
         """
         kind = KINDS.of(obj)
         obj = kind.default(obj)

@@ -1,4 +1,4 @@
-"""Every allowed connection: who is listed as one, what is not listed, and the addresses outside."""
+"""Every allowed connection: which pods are listed as one, what is not listed, and outside addresses."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -39,7 +39,7 @@ def listed(objects: Iterable[Object], *, by_pod: bool = False) -> list[Connectio
 
 
 def lines(objects: Iterable[Object], *, by_pod: bool = False, outside: bool = False) -> Lines:
-    """Source, destination and traffic of each connection; those with addresses only if they are asked for."""
+    """Source, destination and traffic of each connection; those with outside addresses only on request."""
     found = [
         (name(one.source), name(one.destination), str(one.traffic))
         for one in listed(objects, by_pod=by_pod)
@@ -49,60 +49,60 @@ def lines(objects: Iterable[Object], *, by_pod: bool = False, outside: bool = Fa
     return set(found)
 
 
-class TestWhoIsListed:
-    def test_a_workload_whose_pods_are_alike_is_one(self) -> None:
+class TestPodGroups:
+    def test_a_workload_whose_pods_no_policy_tells_apart_is_listed_as_one(self) -> None:
         assert lines([*TWO_DBS, pod("x/web")]) == {
             ("x/StatefulSet/db", "x/StatefulSet/db", "all traffic"),
             ("x/StatefulSet/db", "x/web", "all traffic"),
             ("x/web", "x/StatefulSet/db", "all traffic"),
         }
 
-    def test_by_pod_each_is_listed(self) -> None:
+    def test_with_pods_every_pod_is_listed(self) -> None:
         assert ("x/db-0", "x/db-1", "all traffic") in lines(TWO_DBS, by_pod=True)
         assert lines([made(SET)], by_pod=True) == set(), "a template stands for itself, which is not listed"
 
-    def test_a_workload_whose_pods_a_policy_can_tell_apart_is_its_pods(self) -> None:
+    def test_a_workload_whose_pods_a_policy_tells_apart_is_listed_pod_by_pod(self) -> None:
         guarded = policy("x/p", labelled(ordinal="0"), ingress=[])
         assert lines([*TWO_DBS, guarded]) == {("x/db-0", "x/db-1", "all traffic")}
 
-    def test_a_workload_of_one_pod_goes_by_the_workloads_name(self) -> None:
+    def test_a_workload_with_one_pod_is_listed_under_its_own_name(self) -> None:
         one_db = TWO_DBS[:2]
         assert lines([*one_db, pod("x/web")]) == {
             ("x/StatefulSet/db", "x/web", "all traffic"),
             ("x/web", "x/StatefulSet/db", "all traffic"),
         }
 
-    def test_a_pod_and_itself_are_not_listed(self) -> None:
+    def test_connections_of_a_pod_to_itself_are_not_listed(self) -> None:
         assert lines([pod("x/a")]) == set()
 
-    def test_what_does_not_pass_is_not_listed(self) -> None:
+    def test_denied_connections_are_not_listed(self) -> None:
         assert lines([pod("x/a"), pod("x/b"), CLOSED], outside=True) == set()
 
-    def test_parties_come_in_alphabetical_order(self) -> None:
+    def test_groups_are_in_alphabetical_order(self) -> None:
         state = cluster_of([pod("x/b"), pod("x/a"), made(SET)]).state
         (group,) = pod_groups(state).values()
         assert [str(party.reference) for party in group] == ["x/a", "x/b", "x/StatefulSet/db"]
 
 
 class TestOutside:
-    def test_a_pod_that_is_not_isolated_meets_everybody(self) -> None:
+    def test_a_pod_that_is_not_isolated_connects_to_and_from_anywhere(self) -> None:
         assert lines([pod("x/a")], outside=True) == {
             ("x/a", "anywhere", "all traffic"),
             ("anywhere", "x/a", "all traffic"),
         }
 
-    def test_addresses_of_different_traffic_are_listed_apart(self) -> None:
+    def test_addresses_with_different_traffic_are_listed_separately(self) -> None:
         written = policy("x/p", egress=[sends(ports=[port(80)]), sends(block("192.0.2.0/24"))], policyTypes=["Egress"])
         found = {one.traffic: one.destination for one in listed([pod("x/a"), written]) if one.source == A}
         assert found.keys() == {TCP_80, ALL_TRAFFIC}
         assert found[ALL_TRAFFIC] == TEST_NET
         assert found[TCP_80] == ALL_ADDRESSES - TEST_NET
 
-    def test_its_own_node_always_reaches_a_pod(self) -> None:
+    def test_the_node_of_a_pod_always_reaches_it(self) -> None:
         objects = [node("n", "192.168.0.1"), pod("x/a", nodeName="n"), CLOSED]
         assert lines(objects, outside=True) == {("192.168.0.1/32", "x/a", "all traffic")}
 
-    def test_it_adds_to_what_policies_let_in_from_there(self) -> None:
+    def test_traffic_from_the_node_is_added_to_what_policies_allow(self) -> None:
         written = policy("x/p", ingress=[admits(block("192.168.0.0/31"), ports=[port(80)])])
         objects = [node("n", "192.168.0.1"), pod("x/a", nodeName="n"), written]
         assert {line for line in lines(objects, outside=True) if line[1] == "x/a"} == {
@@ -130,13 +130,13 @@ class TestNodes:
             ("x/far", "x/agent", "all traffic"),
         }
 
-    def test_two_of_the_same_node_always_meet_whatever_addresses_they_report(self) -> None:
-        """They are the node, and what it says to itself never leaves it."""
+    def test_two_host_network_pods_of_a_node_always_connect_whatever_addresses_they_report(self) -> None:
+        """They share the network of the node, and their packets never leave it."""
         one = pod("x/a", addresses=["192.168.0.1"], hostNetwork=True, nodeName="n")
         other = pod("x/b", addresses=["fd00::1"], hostNetwork=True, nodeName="n")
         assert lines([one, other]) == {("x/a", "x/b", "all traffic"), ("x/b", "x/a", "all traffic")}
 
-    def test_a_workload_on_many_nodes_is_not_said_to_reach_what_only_its_pod_on_that_node_does(self) -> None:
+    def test_a_workload_on_many_nodes_is_not_listed_for_what_only_one_of_its_pods_reaches(self) -> None:
         daemons = [owned_pod(f"x/agent-{name}", AGENT) for name in ("n", "m")]
         for daemon, home in zip(daemons, ("n", "m"), strict=True):
             daemon["spec"] |= {"hostNetwork": True, "nodeName": home}
@@ -151,7 +151,7 @@ class TestNodes:
 
 @settings(max_examples=settings().max_examples // 4)
 @given(strategies.clusters())
-def test_by_pod_every_pair_is_listed_with_what_passes_and_no_other(objects: list[Object]) -> None:
+def test_with_pods_exactly_the_allowed_pairs_are_listed_with_their_traffic(objects: list[Object]) -> None:
     cluster = cluster_of(objects)
     found = {
         (one.source, one.destination): one.traffic
@@ -170,7 +170,7 @@ def test_by_pod_every_pair_is_listed_with_what_passes_and_no_other(objects: list
 
 @settings(max_examples=settings().max_examples // 4)
 @given(strategies.clusters())
-def test_the_addresses_of_one_end_are_disjoint_and_nothing_is_left_out(objects: list[Object]) -> None:
+def test_outside_addresses_are_disjoint_and_complete(objects: list[Object]) -> None:
     cluster = cluster_of(objects)
     state = cluster.state
     outward: defaultdict[Reference, list[Connection]] = defaultdict(list)

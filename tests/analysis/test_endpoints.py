@@ -92,7 +92,7 @@ BOTH_WEBS = ["prod/web-7d9-a", "prod/web-7d9-b"]
         pytest.param("fd00::9", ["prod/db"], Reference("prod", "Pod", "db"), id="by its address of the other family"),
         pytest.param("10.0.0.9/32", ["prod/db"], Reference("prod", "Pod", "db"), id="a network of one address"),
         pytest.param("10.0.0.8/31", ["10.0.0.8/31"], None, id="a network that holds a pod is a network"),
-        pytest.param("192.168.0.1", ["192.168.0.1"], None, id="a node's address is nobody's own"),
+        pytest.param("192.168.0.1", ["192.168.0.1"], None, id="the address of a node is not that of a pod"),
         pytest.param("10.96.0.7", BOTH_WEBS, Reference("prod", "Service", "web"), id="a Service by its address"),
         pytest.param("fd96::7", BOTH_WEBS, Reference("prod", "Service", "web"), id="by its other address"),
     ],
@@ -155,13 +155,13 @@ def test_every_kind_has_the_names_that_kubectl_gives_it(kind: str) -> None:
         ("fd00::/129", "fd00::/129 is not a valid CIDR"),
     ],
 )
-def test_what_names_nothing_is_an_error_that_says_why(text: str, message: str) -> None:
+def test_an_endpoint_that_matches_nothing_is_an_error_that_says_why(text: str, message: str) -> None:
     with pytest.raises(EndpointError) as raised:
         resolved(text)
     assert message in str(raised.value)
 
 
-def test_two_pods_with_one_address_are_both_meant() -> None:
+def test_an_address_of_two_pods_names_both() -> None:
     state = cluster_of([pod("x/a", addresses=["10.0.0.1"]), pod("x/b", addresses=["10.0.0.1"])]).state
     endpoint = resolve(state, "10.0.0.1")
     assert [str(end) for end in endpoint.ends] == ["x/a", "x/b"]

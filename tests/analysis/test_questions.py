@@ -1,4 +1,4 @@
-"""Questions and answers: yes only if yes for every pair of pods, and what a Service makes of the port."""
+"""Questions and answers: yes only if yes for every pair of pods; ports of Services and their target ports."""
 
 import pytest
 from tests.analysis.test_endpoints import service
@@ -40,27 +40,27 @@ def denied(verdict: Verdict) -> list[str]:
 
 
 class TestSeveralPods:
-    def test_yes_is_yes_for_each(self) -> None:
+    def test_an_answer_is_yes_if_every_pair_is_allowed(self) -> None:
         verdict = ask("client", "app=web", 80)
         assert verdict
         assert len(verdict.pairs) == 2
         assert denied(verdict) == []
 
-    def test_no_for_one_is_no_and_says_for_which(self) -> None:
+    def test_an_answer_is_no_if_one_pair_is_denied_and_names_the_pair(self) -> None:
         verdict = ask("client", "app=web", 80, "TCP", ONLY_NEW)
         assert not verdict
         assert denied(verdict) == ["x/client -> x/old"]
 
-    def test_every_source_is_asked_with_every_destination(self) -> None:
+    def test_every_source_is_paired_with_every_destination(self) -> None:
         verdict = ask("*", "app=web", 80, "TCP", ONLY_NEW)
         assert len(verdict.pairs) == 8
         assert denied(verdict) == ["x/client -> x/old", "x/stranger -> x/old", "x/new -> x/old"]
 
-    def test_reasons_come_for_every_pair_the_decisive_ones_first(self) -> None:
+    def test_every_pair_has_reasons_denied_pairs_first(self) -> None:
         reasons = ask("client", "app=web", 80, "TCP", ONLY_NEW).reasons
         assert [(end_text(one.destination), one.allowed) for one in reasons] == [("x/old", False), ("x/new", True)]
 
-    def test_without_a_port_it_is_about_what_passes_between_all_of_them(self) -> None:
+    def test_without_a_port_an_answer_is_no_unless_some_traffic_passes_between_every_pair(self) -> None:
         verdict = ask("client", "app=web", None, "TCP", FROM_CLIENT)
         assert verdict.traffic == NO_TRAFFIC, "8080 to the one, 80 to the other"
         assert not verdict
@@ -69,7 +69,7 @@ class TestSeveralPods:
 
 
 class TestServices:
-    def test_a_port_of_the_service_is_judged_at_the_ports_behind_it(self) -> None:
+    def test_the_port_of_a_service_is_judged_at_its_target_ports(self) -> None:
         verdict = ask("client", "svc/web", 80, "TCP", FROM_CLIENT)
         assert verdict
         assert [(end_text(pair.destination), pair.port, pair.service_port) for pair in verdict.pairs] == [
@@ -103,12 +103,12 @@ class TestServices:
         assert [end_text(pair.source) for pair in ask("svc/web", "client", 80).pairs] == ["x/new", "x/old"]
 
 
-def test_an_answer_is_true_or_false_and_shows_what_it_is_about() -> None:
+def test_an_answer_prints_its_result_and_its_question() -> None:
     assert repr(ask("client", "old", 80, "UDP", ONLY_NEW)) == "<Verdict: no, x/client to x/old on UDP 80>"
     assert repr(ask("client", "new")) == "<Verdict: yes, x/client to x/new>"
 
 
-def test_what_a_pod_does_to_itself_is_always_a_yes() -> None:
+def test_a_pod_always_reaches_itself() -> None:
     assert ask("old", "old", 80, "TCP", ONLY_NEW).traffic == tcp(80)
 
 
@@ -131,28 +131,28 @@ def test_assumptions_of_all_pairs_are_listed_once() -> None:
         (None, "ICMP", "'ICMP' is not a protocol of NetworkPolicies: use TCP, UDP or SCTP"),
     ],
 )
-def test_what_cannot_be_asked(number: int | None, protocol: str, message: str) -> None:
+def test_invalid_ports_and_protocols_are_refused(number: int | None, protocol: str, message: str) -> None:
     with pytest.raises(RingfenceError) as raised:
         ask("client", "old", number, protocol)
     assert str(raised.value) == message
 
 
-class TestAnswersOfThePast:
-    """An answer holds for the cluster that was asked. Its reasons are not made from another one."""
+class TestChangedClusters:
+    """An answer is about the cluster as it was. Its reasons are never computed from a changed cluster."""
 
     @pytest.fixture
     def cluster(self) -> Cluster:
         return cluster_of(WORLD)
 
     @pytest.mark.parametrize("late", ["traffic", "denied", "reasons", "assumptions", "edits"])
-    def test_it_refuses_to_look_at_a_cluster_that_has_changed(self, cluster: Cluster, late: str) -> None:
+    def test_reasons_are_not_computed_from_a_changed_cluster(self, cluster: Cluster, late: str) -> None:
         verdict = cluster.can("x/client", "x/old", port=80)
         cluster.remove("Pod", "x", "old")
-        assert verdict.allowed, "what was said stays said"
+        assert verdict.allowed, "the result stays as it was"
         with pytest.raises(RingfenceError, match="the cluster has changed since this answer: ask again"):
             getattr(verdict, late)
 
-    def test_what_it_has_worked_out_already_it_keeps(self, cluster: Cluster) -> None:
+    def test_reasons_that_are_already_computed_stay_available(self, cluster: Cluster) -> None:
         verdict = cluster.can("x/client", "x/old", port=80)
         explained = verdict.explain()
         cluster.remove("Pod", "x", "old")

@@ -59,7 +59,7 @@ def test_a_set_of_pods_is_a_collection() -> None:
     assert repr(found) == "<3 pods>"
 
 
-def test_a_set_of_pods_is_of_the_cluster_that_was_asked() -> None:
+def test_a_set_of_pods_cannot_be_read_after_the_cluster_has_changed() -> None:
     cluster = cluster_of(WORLD)
     found = cluster.sources("x/client", 80)
     cluster.upsert(FROM_CLIENT)
@@ -94,7 +94,7 @@ def test_a_service_that_also_leads_outside_the_cluster_is_refused() -> None:
     assert cluster.can("x/client", "x/svc/mixed", port=80)
 
 
-def test_a_workload_is_its_pods() -> None:
+def test_a_workload_stands_for_its_pods() -> None:
     cluster = cluster_of([*WORLD, made(Reference("x", "Deployment", "api"))])
     assert names(cluster.destinations("x/api", 80)) == ["x/client", "x/new", "x/old", "x/stranger"]
 

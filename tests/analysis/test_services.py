@@ -43,7 +43,7 @@ def slice_of(name: str, endpoints: list[Object], *ports: Object, service: str = 
 
 
 def behind(*objects: Object, port: int | None = 80, protocol: str = "TCP") -> Behind:
-    """End, protocol, the port at the end, and the port of the Service, of everything behind x/web."""
+    """End, protocol, target port and Service port of each backend of x/web."""
     state = cluster_of([*WORLD, *objects]).state
     found = backends(state, state.services["x", "web"], protocol, port)
     return [(end_text(one.end), one.protocol, one.port, one.service_port) for one in found]
@@ -59,7 +59,7 @@ class TestSelectors:
     def test_the_pods_of_its_namespace_that_have_all_its_labels(self) -> None:
         assert behind(service(TCP_80, selector={"app": "web", "old": "yes"})) == [("x/old", "TCP", 80, 80)]
 
-    def test_a_workloads_template_stands_for_its_pods(self) -> None:
+    def test_the_template_of_a_workload_stands_for_its_pods(self) -> None:
         template = {"metadata": {"labels": {"app": "new"}}, "spec": {"containers": []}}
         deployment = {
             "apiVersion": "apps/v1",
@@ -118,13 +118,13 @@ class TestPortsOfTheService:
             f"x/Service/web has no port {port}/{protocol}; its ports: 80/TCP, 53/UDP"
         )
 
-    def test_a_service_without_ports_leads_nowhere(self) -> None:
+    def test_a_service_without_ports_is_an_error(self) -> None:
         assert refusal(service(), port=None) == "x/Service/web has no ports"
         assert refusal(service(), port=80) == "x/Service/web has no port 80/TCP; its ports: none"
 
 
 class TestHeadless:
-    """Clients reach the pods by their own addresses, on whatever port they like."""
+    """Clients connect to the pods' own addresses, on any port."""
 
     def test_the_port_is_the_pods_own(self) -> None:
         written = service({"port": 80, "targetPort": 8080}, clusterIP="None")
@@ -136,12 +136,12 @@ class TestHeadless:
             ("x/old", "TCP", None, None),
         ]
 
-    def test_without_a_selector_its_slices_say_who(self) -> None:
+    def test_without_a_selector_its_endpoint_slices_count(self) -> None:
         written = service(selector=None, clusterIP="None"), slice_of("s", [{"addresses": ["192.0.2.7", "10.0.0.1"]}])
         assert behind(*written) == [("192.0.2.7", "TCP", 80, None), ("x/web", "TCP", 80, None)]
 
 
-def test_an_external_name_is_no_matter_of_policies() -> None:
+def test_an_external_name_is_an_error() -> None:
     written = service(selector=None, type="ExternalName", externalName="db.example.org")
     assert refusal(written) == (
         "x/Service/web is an alias for the DNS name db.example.org: use the address that it resolves to"
@@ -149,7 +149,7 @@ def test_an_external_name_is_no_matter_of_policies() -> None:
 
 
 class TestSlices:
-    """Without a selector, the endpoints are what somebody wrote into EndpointSlices."""
+    """Without a selector, the endpoints are those in EndpointSlices, which users write themselves."""
 
     HTTP: Final = {"name": "http", "port": 8080, "protocol": "TCP"}
     BARE: Final = service({"name": "http", "port": 80}, selector=None)
@@ -167,7 +167,7 @@ class TestSlices:
         referring = {"addresses": ["192.0.2.7"], "targetRef": {"kind": "Pod", "name": "db"}}
         assert behind(self.BARE, slice_of("s", [referring], self.HTTP)) == [("x/db", "TCP", 8080, 80)]
 
-    def test_a_reference_to_nobody_leaves_the_address(self) -> None:
+    def test_a_reference_to_an_unknown_pod_is_ignored_and_the_address_counts(self) -> None:
         referring = {"addresses": ["192.0.2.7"], "targetRef": {"kind": "Pod", "name": "gone"}}
         assert behind(self.BARE, slice_of("s", [referring], self.HTTP)) == [("192.0.2.7", "TCP", 8080, 80)]
 
@@ -193,13 +193,13 @@ class TestSlices:
             pytest.param(slice_of("s", [], HTTP), id="empty"),
         ],
     )
-    def test_what_is_no_endpoint(self, piece: Object) -> None:
+    def test_what_is_not_an_endpoint(self, piece: Object) -> None:
         assert refusal(self.BARE, piece) == (
             "x/Service/web has no endpoints: it has no selector, and no EndpointSlice with ready endpoints is in "
             "the input"
         )
 
-    def test_readiness_that_is_not_known_counts_as_ready(self) -> None:
+    def test_unknown_readiness_counts_as_ready(self) -> None:
         unknown = slice_of("s", [{"addresses": ["192.0.2.7"], "conditions": {}}], self.HTTP)
         assert behind(self.BARE, unknown) == [("192.0.2.7", "TCP", 8080, 80)]
 

@@ -1,4 +1,4 @@
-"""Pods as the engine sees them, made from what somebody would write."""
+"""Pods as the engine sees them, made from manifests."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -13,24 +13,24 @@ from ringfence.model.objects import Node, Pod
 
 
 def decoded_pod(written: Object) -> Pod:
-    """A pod as the model has it."""
+    """The model object of a written pod."""
     decoded = decode(written)
     assert isinstance(decoded, Pod)
     return decoded
 
 
 def member(path: str, labels: dict[str, str] | None = None, **written: Any) -> Member:
-    """The member that the pod `NAMESPACE/NAME` is; `written` as for `objects.pod`."""
+    """The member made from the pod `NAMESPACE/NAME`; `written` as for `objects.pod`."""
     return member_from(pod(path, labels, **written))
 
 
 def member_from(written: Object, nodes: Mapping[str, Node] | None = None) -> Member:
-    """The member that a pod is, on one of `nodes`."""
+    """The member made from a written pod, on one of `nodes`."""
     return member_of_pod(decoded_pod(written), dict(nodes or {}))
 
 
 def state_of(objects: Iterable[Object]) -> State:
-    """The engine with these objects in it."""
+    """A state with these objects."""
     return cluster_of(objects).state
 
 

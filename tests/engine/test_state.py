@@ -1,4 +1,4 @@
-"""The state: objects in and out, one at a time."""
+"""The state: objects are added and removed, one at a time."""
 
 import pytest
 from hypothesis import given, settings
@@ -22,7 +22,7 @@ Matrix = dict[tuple[str, str], Traffic]
 
 
 def matrix(state: State) -> Matrix:
-    """What passes between every two pods."""
+    """The traffic that passes between every two pods."""
     members = list(state.members())
     return {(str(a), str(b)): traffic(state, a, b) for a in members for b in members}
 
@@ -42,11 +42,11 @@ class TestWhatTakesPart:
         state = state_of([pod("x/a", phase="Succeeded"), pod("x/b", phase="Failed"), pod("x/c", phase="Pending")])
         assert [str(one) for one in state.members()] == ["x/c"]
 
-    def test_a_pod_that_ends_leaves(self) -> None:
+    def test_a_pod_that_ends_is_removed(self) -> None:
         cluster = cluster_of([pod("x/a", addresses=["10.0.0.1"])])
         cluster.upsert(pod("x/a", addresses=["10.0.0.1"], phase="Succeeded"))
         assert not list(cluster.state.members())
-        assert cluster.state.members_at(*parse_address("10.0.0.1")) == [], "its address may already be another's"
+        assert cluster.state.members_at(*parse_address("10.0.0.1")) == [], "another pod may already have its address"
 
     def test_in_a_running_cluster_a_pod_without_an_address_does_not(self) -> None:
         cluster = Cluster(live=True)
@@ -56,7 +56,7 @@ class TestWhatTakesPart:
         cluster.upsert(pod("x/a", addresses=["10.0.0.2"]))
         assert {str(one) for one in cluster.state.members()} == {"x/a", "x/b"}
 
-    def test_in_a_running_cluster_a_host_network_pod_waits_for_its_nodes_address(self) -> None:
+    def test_in_a_running_cluster_a_host_network_pod_needs_an_address_of_its_node(self) -> None:
         cluster = Cluster(live=True)
         cluster.upsert(pod("x/agent", hostNetwork=True, nodeName="n"))
         assert not list(cluster.state.members())
@@ -140,7 +140,7 @@ class TestLookingUp:
         assert not list(state.members_in("z"))
         assert state.member(Reference("x", "Deployment", "a")) is None
 
-    def test_what_is_gone_is_not_found(self) -> None:
+    def test_a_removed_pod_is_not_found(self) -> None:
         state = state_of(self.STATE)
         state.remove("Pod", "x", "a")
         state.remove("Pod", "x", "a")
@@ -149,7 +149,7 @@ class TestLookingUp:
 
 
 @pytest.mark.parametrize("kind", ["Pod", "NetworkPolicy", "Namespace", "Service", "EndpointSlice", "Node", "Job"])
-def test_removing_what_is_not_there_does_nothing(kind: str) -> None:
+def test_removing_an_unknown_object_changes_nothing(kind: str) -> None:
     state = state_of([pod("x/a"), pod("x/b"), policy("x/p", ingress=[])])
     before = matrix(state)
     state.remove(kind, "x", "nothing")
@@ -170,7 +170,7 @@ def test_every_change_makes_a_new_revision() -> None:
 class TestSupposing:
     WORLD = (pod("x/a", {"app": "a"}), pod("x/b", {"app": "b"}))
 
-    def test_inside_the_policy_is_in_force_and_afterwards_it_is_not(self) -> None:
+    def test_a_policy_is_in_force_inside_the_context_only(self) -> None:
         state = state_of(self.WORLD)
         before, revision = matrix(state), state.revision
         with state.supposing() as suppose:
@@ -190,7 +190,7 @@ class TestSupposing:
         assert state.network_policies.all_policies() == [present]
         assert traffic(state, member_in(state, "x/b"), member_in(state, "x/a")) == NO_TRAFFIC
 
-    def test_an_error_inside_leaves_nothing_behind(self) -> None:
+    def test_after_an_error_no_policy_stays_in_force(self) -> None:
         state = state_of(self.WORLD)
         with pytest.raises(LookupError):
             suppose_and_fail(state)
@@ -209,7 +209,9 @@ class TestSupposing:
 
     @settings(max_examples=settings().max_examples // 4)
     @given(strategies.clusters(), st.lists(strategies.policies, min_size=1, max_size=3))
-    def test_inside_all_is_as_if_the_policies_were_there(self, objects: list[Object], more: list[Object]) -> None:
+    def test_answers_inside_the_context_are_those_with_the_policies(
+        self, objects: list[Object], more: list[Object]
+    ) -> None:
         state = state_of(objects)
         before = matrix(state)
         with state.supposing() as suppose:
@@ -220,8 +222,8 @@ class TestSupposing:
         assert matrix(state) == before
 
 
-def test_what_does_not_matter_of_a_pod_changes_nothing() -> None:
-    """A status that a kubelet reports anew leaves the pod the very same, and all that is remembered in force."""
+def test_an_update_that_policies_cannot_read_changes_nothing() -> None:
+    """When a kubelet reports a status again, the member stays the same object and all caches stay valid."""
     written = pod("x/a", {"app": "a"}, addresses=["10.0.0.1"], nodeName="n")
     cluster = cluster_of([written, node("n", "192.168.0.1"), pod("x/agent", hostNetwork=True, nodeName="n")])
     state = cluster.state

@@ -1,4 +1,4 @@
-"""Claims: who may reach whom, in one line of text.
+"""Claims: whether one pod may connect to another, in one line of text.
 
 `allow SOURCE -> DESTINATION` or `deny SOURCE -> DESTINATION`, with `on PROTOCOL/PORT` where the claim is not about all
 traffic. `other` for PROTOCOL/PORT is what is neither TCP, UDP nor SCTP.
@@ -15,7 +15,7 @@ SAMPLES = ("TCP/80", "TCP/8080", "UDP/53", "SCTP/9999", OTHER)
 
 
 class Claim(NamedTuple):
-    """One line, taken apart; `traffic` is empty for all of it."""
+    """One parsed line; `traffic` is empty if the claim is about all traffic."""
 
     truth: bool
     source: str
@@ -24,7 +24,7 @@ class Claim(NamedTuple):
 
     @classmethod
     def parse(cls, line: str) -> "Claim":
-        """The claim that a line makes. Raises ValueError for a line that makes none."""
+        """The claim in a line. Raises ValueError if the line contains none."""
         ends, _, traffic = line.partition(" on ")
         verb, source, arrow, destination = ends.split()
         if verb not in ("allow", "deny") or arrow != "->":

@@ -1,4 +1,4 @@
-"""Who is asked: the engine and the naive evaluator, by the same question.
+"""The two judges, engine and naive evaluator, which are asked the same questions.
 
 A judge is given objects and gives back the function that answers about them, so that a table of cases can be put to
 both and must be right about both.
@@ -28,7 +28,7 @@ def by_the_letter(objects: Iterable[Object]) -> Answer:
 
 
 def answers_of(cluster: Cluster) -> Answer:
-    """What a cluster answers at the moment it is asked."""
+    """The answers of a cluster in its present state."""
 
     def answer(source: str, destination: str, protocol: str, port: int) -> bool:
         if protocol == OTHER:

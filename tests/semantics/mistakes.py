@@ -17,7 +17,7 @@ from tests.semantics.objects import (
 
 
 class Mistake(NamedTuple):
-    """Manifests as somebody wrote them; the claims he hoped for, none of which holds, and the claims that do."""
+    """Manifests with a mistake; the claims that the author expected, none of which holds, and those that hold."""
 
     number: int
     title: str
@@ -62,7 +62,7 @@ spec:
 
 
 def policy(spec: str, *, name: str = "mistake", metadata: str = "namespace: prod") -> str:
-    """A policy in the namespace prod, with `spec` as somebody would write it."""
+    """A policy in the namespace prod, with `spec` as in a manifest."""
     return HEAD.format(name=name, metadata=metadata) + indent(dedent(spec).strip("\n"), "  ") + "\n"
 
 

@@ -123,7 +123,7 @@ NOWHERE = pod("y/nowhere")
 
 @rows(
     ("a block of a whole family", [block("0.0.0.0/0"), block("::/0")], ["allow y/nowhere -> x/server"]),
-    ("of either family: nobody knows which the pod will have", [block("0.0.0.0/0")], ["allow y/nowhere -> x/server"]),
+    ("of either family: the pod may have an address of any", [block("0.0.0.0/0")], ["allow y/nowhere -> x/server"]),
     (
         "less some that may be elsewhere",
         [block("0.0.0.0/0", "10.0.0.0/8"), block("::/0", "fd00::/8")],
@@ -137,7 +137,7 @@ NOWHERE = pod("y/nowhere")
     ("a block of most of the addresses", [block("0.0.0.0/1"), block("128.0.0.0/1")], ["deny y/nowhere -> x/server"]),
 )
 def test_a_pod_without_an_address(written: list[Object], claims: list[str], judge: Judge) -> None:
-    """Who reads manifests does not know where a pod will be: only a block of everything is sure to have it."""
+    """Manifests do not contain the address of a pod: only a block of all addresses is sure to contain it."""
     assert untrue(claims, judge([*with_ingress(admits(*written)), NOWHERE])) == []
 
 
@@ -152,7 +152,7 @@ def test_a_pod_counts_until_it_ends(written: str, claims: list[str], judge: Judg
 
 @both_judges
 @pytest.mark.parametrize("phase", ["Succeeded", "Failed"])
-def test_the_address_of_a_pod_that_has_ended_is_another_ones(phase: str, judge: Judge) -> None:
+def test_the_address_of_a_pod_that_has_ended_may_be_that_of_another_pod(phase: str, judge: Judge) -> None:
     ended = pod("x/ended", {"app": "client"}, addresses=["203.0.113.7"], phase=phase)
     claims = ["deny 203.0.113.7 -> x/server", "allow x/client -> x/server"]
     assert untrue(claims, judge([*with_ingress(admits(pods(APP_CLIENT))), ended])) == []
@@ -172,5 +172,5 @@ TWO = pod("x/two-families", addresses=["10.0.1.5", "fd00:1::5"])
         ["allow x/four -> x/server", "deny x/six -> x/server", "deny x/two-families -> x/server"],
     ),
 )
-def test_pods_of_several_addresses(written: list[Object], claims: list[str], judge: Judge) -> None:
+def test_pods_with_several_addresses(written: list[Object], claims: list[str], judge: Judge) -> None:
     assert untrue(claims, judge([*WORLD, FOUR, SIX, TWO, *written])) == []

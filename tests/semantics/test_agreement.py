@@ -1,4 +1,4 @@
-"""The engine, which is fast, answers what the naive evaluator does, which is obvious: on random clusters."""
+"""The fast engine gives the same answers as the obvious naive evaluator, on random clusters."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,7 +19,7 @@ from ringfence.sets.addresses import Addresses, parse_address
 from ringfence.sets.traffic import NO_TRAFFIC, PROTOCOLS, Traffic
 
 PORTS = (1, 2, 53, 54, 79, 80, 81, 82, 85, 90, 91, 65535)
-"""The bounds of all that random policies and pods say of ports, and what is just beyond them."""
+"""The bounds of the ports in random policies and pods, and the ports next to them."""
 ADDRESSES = (*OUTSIDE, *(address for both in NODE_ADDRESSES.values() for address in both))
 
 ports = st.tuples(st.sampled_from(PROTOCOLS), st.sampled_from(PORTS))
@@ -68,7 +68,7 @@ def test_the_list_of_connections_by_pod(objects: list[Object]) -> None:
 
 
 @given(clusters())
-def test_the_list_of_connections_by_workload_says_the_same(objects: list[Object]) -> None:
+def test_the_list_of_connections_by_workload_agrees(objects: list[Object]) -> None:
     """... but for what a node may always do, reach the pods on it: pods that are listed as one may be on several."""
     owned = defaultdict(list)
     for pod in naive.pods(objects):
@@ -89,7 +89,7 @@ def test_the_list_of_connections_by_workload_says_the_same(objects: list[Object]
 
 
 def is_on_node(objects: Sequence[naive.Object], source: str, destination: str) -> bool:
-    """Whether the source is the node that the destination, a pod, is on."""
+    """Whether the source is the node of the destination, which is a pod."""
     world = list(objects)
     pod = naive.party(world, destination).pod
     return pod is not None and naive.is_on_node(world, pod, naive.party(world, source))
@@ -107,7 +107,7 @@ class Listing(NamedTuple):
 
     @classmethod
     def of(cls, connections: Iterable[Connection], pods_of: Callable[[Reference], list[str]]) -> "Listing":
-        """What is listed, where `pods_of` knows the pods that a name stands for; nothing may be there twice."""
+        """The listed connections by pod; `pods_of` has the pods of each name. Nothing may be listed twice."""
         listing = cls({}, defaultdict(set), defaultdict(set))
         for one in connections:
             match one.source, one.destination:
@@ -126,7 +126,7 @@ class Listing(NamedTuple):
 
 
 def assert_right(objects: list[Object], source: str, destination: str, traffic: Traffic) -> None:
-    """`traffic` is what may pass: nothing that may not is in it, nothing that may is missing."""
+    """Check that `traffic` contains exactly the traffic that may pass."""
     for protocol, port in product(PROTOCOLS, PORTS):
         assert traffic.contains(protocol, port) is naive.allowed(objects, source, destination, protocol, port), (
             f"{source} -> {destination} on {protocol}/{port}"
@@ -135,7 +135,7 @@ def assert_right(objects: list[Object], source: str, destination: str, traffic: 
 
 
 def passing(address: str, listed: Iterable[tuple[Addresses, Traffic]]) -> Traffic:
-    """What is listed for one address, in one place at most."""
+    """The traffic that is listed for one address, which must be in one entry at most."""
     found = [traffic for addresses, traffic in listed if addresses.contains(*parse_address(address))]
     assert len(found) <= 1, f"{address} is listed twice"
     return found[0] if found else NO_TRAFFIC

@@ -1,4 +1,4 @@
-"""The examples hold what their READMEs promise, and the shop works as a shop does."""
+"""The examples do what their READMEs say, and the shop has the connections that it needs."""
 
 import shlex
 from collections.abc import Iterator
@@ -116,7 +116,7 @@ NEEDED = {
     ("edge/ingress-controller", "monitoring/grafana"): "TCP 3000",
     ("monitoring/grafana", "monitoring/prometheus"): "TCP 9090",
     **{("monitoring/prometheus", pod): f"TCP {port}" for pod, port in MEASURED.items()},
-    # ... and everybody finds everybody.
+    # ... and every pod can resolve names.
     **{(workload, "kube-system/coredns"): "TCP 53; UDP 53" for workload in ASKING},
     ("monitoring/prometheus", "kube-system/coredns"): "TCP 53,9153; UDP 53",
     # Manifests do not say what addresses nodes have, so a block of all addresses may have those of the node-exporters.
@@ -135,7 +135,7 @@ def test_the_shop_allows_what_it_needs_and_no_more() -> None:
 
 
 OUTSIDE = [
-    # The door is open to the world, and only the door.
+    # The ingress controller is open to the world, and nothing else.
     "allow 203.0.113.7 -> edge/ingress-controller on TCP/8443",
     "allow 203.0.113.7 -> edge/ingress-controller on TCP/8080",
     "allow 2001:db8::7 -> edge/ingress-controller on TCP/8443",
@@ -145,7 +145,7 @@ OUTSIDE = [
     "deny 203.0.113.7 -> monitoring/grafana",
     "deny 203.0.113.7 -> kube-system/coredns",
     "allow 172.16.0.10 -> edge/ingress-controller on TCP/9443",
-    # Those who have business outside go there, and no one else does.
+    # Only pods that need outside services reach them.
     "allow shop/checkout -> 203.0.113.40 on TCP/443",
     "deny shop/checkout -> 203.0.113.41 on TCP/443",
     "deny shop/catalog -> 203.0.113.40",
@@ -160,7 +160,7 @@ OUTSIDE = [
     "deny edge/certificates -> 10.1.2.3 on TCP/443",
     "deny edge/certificates -> 169.254.169.254",
     "deny edge/certificates -> fd00::1",
-    # The platform asks the API server, measures the nodes, and asks for names that are not known here.
+    # The platform reaches the API server, scrapes the nodes, and forwards DNS queries.
     "allow edge/ingress-controller -> 172.16.0.10 on TCP/6443",
     "allow edge/certificates -> 172.16.0.10 on TCP/6443",
     "allow monitoring/prometheus -> 172.16.0.10 on TCP/6443",

@@ -1,4 +1,4 @@
-"""On clusters as large as real ones, too, the engine says what the naive evaluator says: before and after changes.
+"""The engine agrees with the naive evaluator on clusters of real size, before and after changes.
 
 The naive evaluator gets all policies, namespaces and nodes, but of the pods only the two that are asked about: no
 sentence of the reference lets a third one matter.
@@ -21,7 +21,7 @@ QUESTIONS = [("TCP", 8080), ("TCP", 9090), ("TCP", 5432), ("UDP", 53), ("TCP", 4
 
 
 class Sample:
-    """A cluster, and what the naive evaluator needs to know of it."""
+    """A cluster, and its objects for the naive evaluator."""
 
     def __init__(self, plan: Plan) -> None:
         self.random = Random(plan.seed)
@@ -33,7 +33,7 @@ class Sample:
         self.names = list(self.pods)
 
     def pairs(self, count: int) -> Iterator[tuple[str, str]]:
-        """Pods that have a chance to meet: of one namespace, or with one that all others talk to; and any two."""
+        """Pairs of pods that may connect: of one namespace, or with a pod that all others use; and any two."""
         system = [name for name in self.names if name.partition("/")[0] in SYSTEM]
         for _ in range(count):
             one = self.random.choice(self.names)
@@ -83,7 +83,7 @@ def test_who_can_reach_a_pod_and_what_it_can_reach(sample: Sample) -> None:
 
 
 def test_after_changes(sample: Sample) -> None:
-    """Pods get the labels of others; policies say what others say, or go. What they touch is asked about."""
+    """Pods get the labels of others, policies the rules of others or are removed; questions are about what changed."""
     touched: list[str] = []
     for name, other in zip(*(sample.random.sample(sample.names, 20) for _ in range(2)), strict=True):
         pod = sample.pods[name]

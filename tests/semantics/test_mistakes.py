@@ -1,4 +1,4 @@
-"""What people expect of their NetworkPolicies, and what they get (`mistakes.py`)."""
+"""Common mistakes in NetworkPolicies: what authors expect, and what holds (`mistakes.py`)."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A cluster that has come a long way is the same as one that starts with what is left."""
+"""A cluster after many changes gives the same answers as a new one with the same objects."""
 
 from benchmarks.allowed_pairs import allowed_pairs
 from hypothesis import settings
@@ -66,7 +66,7 @@ ANY_KEY = st.tuples(
 
 
 class Sequences(RuleBasedStateMachine):
-    """Objects come, change and go in any order, with questions in between."""
+    """Objects are added, changed and removed in any order, with questions in between."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -112,7 +112,7 @@ class Sequences(RuleBasedStateMachine):
 
     @invariant()
     def reaches_whom_a_fresh_one_reaches(self) -> None:
-        """Asked after every step, so that whatever is remembered for it has been asked for before."""
+        """Asked after every step, so that every cache has been filled before."""
         fresh = cluster_of(self.objects.values())
         assert reached(self.cluster, "TCP", 80) == reached(fresh, "TCP", 80)
         assert allowed_pairs(self.cluster.state, "TCP", 80) == allowed_pairs(fresh.state, "TCP", 80)
@@ -138,13 +138,13 @@ def everything(cluster: Cluster) -> set[str]:
 
 
 def ends(cluster: Cluster) -> list[str]:
-    """Everybody in the cluster, with the kind, so that there is no doubt who is meant."""
+    """All pods and workloads of the cluster, with their kind, so that no name is ambiguous."""
     members = (one.reference for one in cluster.state.members())
     return sorted(f"{one.namespace}/{one.kind.lower()}/{one.name}" for one in members)
 
 
 def reached(cluster: Cluster, protocol: str, port: int) -> dict[str, tuple[set[str], set[str]]]:
-    """For everybody, who can reach it and what it can reach."""
+    """For every pod, which pods can reach it and which it can reach."""
     return {
         one: (
             {str(pod) for pod in cluster.sources(one, port, protocol)},
@@ -163,8 +163,8 @@ def answer(cluster: Cluster, source: str, destination: str, port: int) -> object
     return bool(verdict), verdict.traffic
 
 
-def test_what_is_remembered_of_policies_that_tell_no_pods_apart_is_not_outlived() -> None:
-    """No selector reads a label, so identities stay what they are while policies come, change and go."""
+def test_caches_are_renewed_when_policies_change_that_split_no_identity() -> None:
+    """No selector reads a label, so identities stay the same while policies are added, changed and removed."""
     world = [pod("x/a"), pod("x/b"), pod("y/c")]
     steps = [
         policy("x/p", egress=[sends(pods({}))]),

@@ -1,4 +1,4 @@
-"""Policies never name a Service: what counts is the pod behind it, and the port of that pod.
+"""Policies do not see Services: what counts is the pod to which a Service leads, and its target port.
 
 Source: Kubernetes documentation, "Network Policies" and "Service".
 """
@@ -137,13 +137,13 @@ def test_a_service_as_the_destination(objects: list[Object], claims: list[str]) 
     assert untrue(claims, answers_of(cluster_of([CLIENT, *objects]))) == []
 
 
-def test_a_service_without_that_port_is_an_unusable_question() -> None:
+def test_a_service_without_that_port_is_an_error() -> None:
     cluster = cluster_of([CLIENT, ONE, BY_NUMBER])
     with pytest.raises(EndpointError, match="8080"):
         cluster.can("x/client", "x/svc/web", port=8080)
 
 
 @pytest.mark.parametrize("objects", [[], [BY_NUMBER]], ids=["no such Service", "nothing behind it"])
-def test_a_service_that_leads_nowhere_is_an_unusable_question(objects: list[Object]) -> None:
+def test_a_service_without_endpoints_is_an_error(objects: list[Object]) -> None:
     with pytest.raises(EndpointError):
         cluster_of([CLIENT, *objects]).can("x/client", "x/svc/web", port=80)

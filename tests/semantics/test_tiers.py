@@ -1,4 +1,4 @@
-"""Several tiers: with artificial kinds in front of NetworkPolicy and behind it, the engine answers what the naive does.
+"""Several tiers: artificial kinds before and after NetworkPolicy; the engine agrees with the naive evaluator.
 
 The artificial kinds (`tests.engine.policies.artificial_tier`) allow, deny and pass by priority, so this holds for every
 kind that is to come: see `reference/netpol-semantics.md`, 4.2, for what admin policies mean.
@@ -48,7 +48,7 @@ def test_who_reaches_a_pod_and_whom_it_reaches(objects: list[Object], asked: tup
 
 
 class Sequences(RuleBasedStateMachine):
-    """Policies come and go, priorities change, pods and namespaces are relabelled; with questions in between."""
+    """Policies are added and removed, priorities and labels change, with questions in between."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -88,7 +88,7 @@ class Sequences(RuleBasedStateMachine):
 
     @invariant()
     def reaches_whom_a_fresh_one_reaches(self) -> None:
-        """Asked after every step, so that whatever is remembered for it has been asked for before."""
+        """Asked after every step, so that every cache has been filled before."""
         fresh = tiered_cluster_of(self.objects.values())
         assert reached(self.cluster, "TCP", 80) == reached(fresh, "TCP", 80)
         assert allowed_pairs(self.cluster.state, "TCP", 80) == allowed_pairs(fresh.state, "TCP", 80)

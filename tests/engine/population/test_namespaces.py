@@ -1,4 +1,4 @@
-"""Namespaces: labels that objects give them, and the one that the control plane gives to all."""
+"""Namespaces: the labels of their objects, and the label that the control plane adds."""
 
 from collections.abc import Callable
 
@@ -34,7 +34,7 @@ def test_a_selector_selects_the_namespaces_whose_labels_it_matches(
     assert sorted(selected) == [name for name in namespaces.names() if selector.matches(namespaces.labels(name))]
 
 
-def test_every_namespace_carries_its_name_as_a_label() -> None:
+def test_every_namespace_has_its_name_as_a_label() -> None:
     namespaces = Namespaces()
     namespaces.define("prod", {"team": "a", NAME_LABEL: "somebody's mistake"})
     namespaces.mention("staging")
@@ -54,7 +54,7 @@ def test_a_namespace_that_is_only_mentioned_exists_but_is_not_defined() -> None:
     assert namespaces.is_defined("prod")
 
 
-def test_mentioning_a_namespace_leaves_its_labels_alone() -> None:
+def test_mentioning_a_namespace_keeps_its_labels() -> None:
     namespaces = Namespaces()
     namespaces.define("prod", {"team": "a"})
     namespaces.mention("prod")
@@ -70,7 +70,7 @@ def test_a_namespace_outlives_its_object_but_not_its_labels() -> None:
     assert namespaces.select(parse_selector("team")) == []
 
 
-def test_only_changes_count_as_changes() -> None:
+def test_the_version_grows_with_changes_only() -> None:
     namespaces = Namespaces()
     namespaces.define("prod", {"team": "a"})
     version = namespaces.version

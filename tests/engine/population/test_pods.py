@@ -1,4 +1,4 @@
-"""What the engine keeps of a pod, and what it makes of a workload's template."""
+"""What the engine keeps of a pod, and the pod that stands for a workload's template."""
 
 import pytest
 from tests.engine.members import decoded_pod, member, member_from
@@ -22,7 +22,7 @@ def workload(kind: str, name: str, template: Object, **metadata: object) -> Work
     return made
 
 
-def test_references_read_as_people_write_them() -> None:
+def test_references_are_printed_as_users_write_them() -> None:
     assert str(Reference("prod", "Pod", "web")) == "prod/web"
     assert str(Reference("prod", "Deployment", "web")) == "prod/Deployment/web"
 
@@ -34,22 +34,22 @@ def test_a_pod_without_a_namespace_is_in_default() -> None:
 
 
 class TestAddresses:
-    def test_one_of_each_family_is_kept_the_first(self) -> None:
+    def test_the_first_address_of_each_family_is_kept(self) -> None:
         addresses = ["10.0.0.1", "fd00::1", "10.0.0.2"]
         assert member("x/a", addresses=addresses).addresses == (parse_address("10.0.0.1"), parse_address("fd00::1"))
 
     def test_the_order_of_families_does_not_matter(self) -> None:
         assert member("x/a", addresses=["fd00::1", "10.0.0.1"]).families == FAMILIES
 
-    def test_podip_counts_where_there_is_no_list(self) -> None:
+    def test_podip_counts_if_there_is_no_list(self) -> None:
         written = pod("x/a") | {"status": {"podIP": "10.0.0.1"}}
         assert member_from(written).addresses == (parse_address("10.0.0.1"),)
 
-    def test_a_pod_whose_address_is_not_known_could_have_one_of_either_family(self) -> None:
+    def test_a_pod_without_a_known_address_may_have_either_family(self) -> None:
         assert member("x/a").addresses == ()
         assert member("x/a").families == FAMILIES
 
-    def test_text_that_is_no_address_is_passed_over(self) -> None:
+    def test_an_invalid_address_is_ignored(self) -> None:
         assert member("x/a", addresses=["none", "fd00::1"]).families == (Family.IPV6,)
 
 
@@ -60,15 +60,15 @@ class TestHostNetwork:
         assert isinstance(decoded, Node)
         return {"n": decoded}
 
-    def test_its_addresses_are_its_nodes(self, nodes: dict[str, Node]) -> None:
+    def test_its_addresses_are_those_of_its_node(self, nodes: dict[str, Node]) -> None:
         one = member_from(pod("x/a", hostNetwork=True, nodeName="n"), nodes)
         assert one.addresses == (parse_address("192.168.0.1"), parse_address("fd09::1"))
 
-    def test_what_the_kubelet_reports_comes_first(self, nodes: dict[str, Node]) -> None:
+    def test_addresses_that_the_kubelet_reports_come_first(self, nodes: dict[str, Node]) -> None:
         written = pod("x/a", hostNetwork=True, nodeName="n", addresses=["192.168.0.9"])
         assert member_from(written, nodes).addresses == (parse_address("192.168.0.9"), parse_address("fd09::1"))
 
-    def test_hostip_serves_where_there_is_nothing_else(self) -> None:
+    def test_hostip_counts_if_there_is_nothing_else(self) -> None:
         written = pod("x/a", hostNetwork=True) | {"status": {"hostIP": "192.168.0.7"}}
         assert member_from(written).addresses == (parse_address("192.168.0.7"),)
 
@@ -88,7 +88,7 @@ class TestPorts:
         }
 
     @pytest.mark.parametrize(("restart", "counts"), [({}, False), ({"restartPolicy": "Always"}, True)])
-    def test_an_init_container_serves_only_if_it_is_a_sidecar(self, restart: Object, counts: bool) -> None:
+    def test_ports_of_an_init_container_count_only_if_it_is_a_sidecar(self, restart: Object, counts: bool) -> None:
         one = member("x/a", initContainers=[{"name": "init", "ports": [HTTP], **restart}])
         assert bool(one.named_ports) is counts
         assert bool(one.container_ports) is counts
@@ -104,7 +104,7 @@ def test_a_pod_that_has_ended(phase: str) -> None:
 
 
 @pytest.mark.parametrize("phase", ["Pending", "Running", "Unknown"])
-def test_a_pod_that_has_not(phase: str) -> None:
+def test_a_pod_that_has_not_ended(phase: str) -> None:
     assert not is_finished(decoded_pod(pod("x/a", phase=phase)))
 
 
@@ -113,11 +113,11 @@ class TestOwners:
     def owner(**owner: object) -> Reference | None:
         return owner_of(ObjectMeta("a", "x", owner_references=(OwnerReference(**owner),)))  # type: ignore[arg-type]
 
-    def test_the_controller_owns_it(self) -> None:
+    def test_the_controller_is_the_owner(self) -> None:
         found = self.owner(kind="ReplicaSet", name="web-7d9", controller=True)
         assert found == Reference("x", "ReplicaSet", "web-7d9")
 
-    def test_an_owner_that_does_not_say_whether_it_controls_does(self) -> None:
+    def test_an_owner_without_the_controller_field_counts(self) -> None:
         assert self.owner(kind="Job", name="nightly") is not None
 
     def test_an_owner_that_is_not_the_controller_does_not_count(self) -> None:
@@ -132,7 +132,7 @@ class TestOwners:
 
 
 @pytest.mark.parametrize("kind", ["Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "ReplicationController"])
-def test_a_template_makes_a_pod_that_is_called_like_its_workload(kind: str) -> None:
+def test_the_pod_of_a_template_has_the_name_of_its_workload(kind: str) -> None:
     template = {
         "metadata": {"labels": {"app": "web"}},
         "spec": {"nodeName": "n", "containers": [{"name": "server", "ports": [HTTP]}]},
@@ -144,6 +144,6 @@ def test_a_template_makes_a_pod_that_is_called_like_its_workload(kind: str) -> N
     assert (one.addresses, one.owner, one.node, one.host_network) == ((), None, "n", False)
 
 
-def test_an_empty_template_makes_a_pod_all_the_same() -> None:
+def test_an_empty_template_has_a_pod_too() -> None:
     one = member_of_workload(workload("Deployment", "web", {}), {})
     assert (str(one), one.labels, one.container_ports) == ("default/Deployment/web", {}, ())

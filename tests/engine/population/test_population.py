@@ -1,4 +1,4 @@
-"""Identities: pods that no policy in force can tell apart, and nothing but those, whatever was read and forgotten."""
+"""Pods share an identity exactly if no policy in force can tell them apart, whatever was read before."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable
@@ -58,7 +58,7 @@ members = strategies.pods().map(member_from)
 
 
 def facts_that_hold(one: Member, read: set[ReadableFact], read_blocks: set[Block]) -> frozenset[Fact]:
-    """By definition: each fact that is read, looked up at the pod itself."""
+    """By definition: each fact that is read, evaluated for the pod."""
     facts: set[Fact] = set()
     if not one.host_network:
         facts |= {fact for fact in read if isinstance(fact, HasLabel) and fact.key in one.labels}
@@ -78,7 +78,7 @@ def facts_that_hold(one: Member, read: set[ReadableFact], read_blocks: set[Block
 
 
 class Populations(RuleBasedStateMachine):
-    """Pods come and go, facts and blocks are read and forgotten, in any order."""
+    """Pods are added and removed, facts and blocks start and stop being read, in any order."""
 
     pods = Bundle("pods")
     readings = Bundle("readings")
@@ -104,7 +104,7 @@ class Populations(RuleBasedStateMachine):
         self.present.remove(one)
 
     @rule(stranger=members)
-    def discard_one_that_never_came(self, stranger: Member) -> None:
+    def discard_an_unknown_pod(self, stranger: Member) -> None:
         self.population.discard(stranger)
 
     @rule(target=readings, some=readable_facts)
@@ -138,7 +138,7 @@ class Populations(RuleBasedStateMachine):
         return set(+self.block_count)
 
     @invariant()
-    def pods_share_an_identity_exactly_when_nothing_that_is_read_tells_them_apart(self) -> None:
+    def pods_share_an_identity_exactly_if_the_same_read_facts_hold_for_them(self) -> None:
         by_definition: defaultdict[Hashable, set[Member]] = defaultdict(set)
         for one in self.present:
             facts = facts_that_hold(one, self.read_now, self.blocks_now)
@@ -150,7 +150,7 @@ class Populations(RuleBasedStateMachine):
         assert set(self.population.members()) == set(self.present)
 
     @invariant()
-    def every_set_of_identities_is_what_its_name_says(self) -> None:
+    def every_set_of_identities_is_as_defined(self) -> None:
         population = self.population
         identities = list(population.identities())
         assert len({identity.bit for identity in identities}) == len(identities)
@@ -173,7 +173,7 @@ class Populations(RuleBasedStateMachine):
             }
 
     @invariant()
-    def an_identity_says_of_itself_what_holds_for_each_of_its_pods(self) -> None:
+    def the_properties_of_an_identity_hold_for_each_of_its_pods(self) -> None:
         for identity in self.population.identities():
             pods = list(identity.pods())
             assert len(identity) == len(pods) > 0
@@ -189,14 +189,14 @@ class Populations(RuleBasedStateMachine):
                         )
 
     @invariant()
-    def families_that_are_not_told_apart_see_the_same_identities_in_every_block(self) -> None:
+    def a_family_that_is_not_decisive_has_the_same_identities_in_every_block(self) -> None:
         population = self.population
-        telling = population.decisive_families()
-        assert telling
-        for family in set(FAMILIES) - set(telling):
-            both = population.in_family(family) & population.in_family(telling[0])
+        decisive = population.decisive_families()
+        assert decisive
+        for family in set(FAMILIES) - set(decisive):
+            both = population.in_family(family) & population.in_family(decisive[0])
             for one in self.blocks_now:
-                seen = population.holding(InBlock(one, telling[0])) & both
+                seen = population.holding(InBlock(one, decisive[0])) & both
                 assert population.holding(InBlock(one, family)) & both == seen
             assert not self.blocks_now or not population.in_family(family) & ~both, "all can be looked at"
 
@@ -223,7 +223,7 @@ TestPopulations = Populations.TestCase
 TestPopulations.settings = settings(max_examples=settings().max_examples // 2, stateful_step_count=25)
 
 
-# --- the same, as examples ------------------------------------------------------------------------------------------
+# --- examples ------------------------------------------------------------------------------------------
 
 
 def population_of(*pods: Member) -> Population:
@@ -249,7 +249,7 @@ def test_labels_that_no_policy_reads_do_not_split_an_identity() -> None:
     assert together(population, a, b)
 
 
-def test_a_reader_that_goes_does_not_take_the_others_with_it() -> None:
+def test_a_fact_is_read_until_its_last_reader_stops() -> None:
     a, b = member("x/a", {"app": "1"}), member("x/b", {"app": "2"})
     population = population_of(a, b)
     population.start_reading([label_is("app", "1"), label_is("app", "1")])
@@ -270,7 +270,7 @@ def test_what_splits_identities_although_no_policy_reads_anything(a: Member, b: 
     assert not together(population_of(a, b), a, b)
 
 
-def test_host_network_pods_of_all_namespaces_are_alike() -> None:
+def test_host_network_pods_of_all_namespaces_share_an_identity() -> None:
     a, b = member("x/a", {"app": "1"}, hostNetwork=True), member("y/b", {"app": "2"}, hostNetwork=True)
     population = population_of(a, b)
     population.start_reading([label_is("app", "1")])
@@ -278,7 +278,7 @@ def test_host_network_pods_of_all_namespaces_are_alike() -> None:
     assert population.selectable == 0
 
 
-def test_a_block_of_a_whole_family_holds_pods_whose_address_is_not_known() -> None:
+def test_a_block_of_a_whole_family_contains_pods_without_a_known_address() -> None:
     unknown, known = member("x/a"), member("x/b", addresses=["10.0.0.1"])
     population = population_of(unknown, known)
     for read_block in (block("::/0"), block("10.0.0.0/24")):

@@ -1,4 +1,4 @@
-"""Who owns which pods, and when a template has to stand for them."""
+"""Which workload owns which pods, and when its template stands for them."""
 
 from itertools import permutations
 from typing import Any
@@ -23,7 +23,7 @@ VERSIONS = {"Job": "batch/v1", "CronJob": "batch/v1", "ReplicationController": "
 
 
 def owned_by(owner: Reference | None) -> dict[str, Any]:
-    """The metadata of something that has an owner."""
+    """The metadata of an object that has an owner."""
     if owner is None:
         return {}
     return {"ownerReferences": [{"kind": owner.kind, "name": owner.name, "controller": True}]}
@@ -36,7 +36,7 @@ def owned_pod(path: str, owner: Reference | None, **labels: str) -> Object:
 
 
 def made(reference: Reference, owner: Reference | None = None) -> Object:
-    """A workload with a template that says nothing but its name."""
+    """A workload with a template that contains only its name."""
     template = {"metadata": {"labels": {"made-by": reference.name}}, "spec": {"containers": []}}
     spec = {"jobTemplate": {"spec": {"template": template}}} if reference.kind == "CronJob" else {"template": template}
     return {
@@ -52,7 +52,7 @@ def taking_part(objects: list[Object]) -> set[str]:
 
 
 class TestChains:
-    def test_a_pods_workload_is_the_top_of_its_owners(self) -> None:
+    def test_the_workload_of_a_pod_is_the_top_of_its_chain_of_owners(self) -> None:
         state = state_of([made(DEPLOYMENT), made(REPLICA_SET, DEPLOYMENT), owned_pod("x/web-7d9-1", REPLICA_SET)])
         assert state.workload(member_in(state, "x/web-7d9-1")) == DEPLOYMENT
 
@@ -65,11 +65,11 @@ class TestChains:
         state = state_of([made(cron_job), made(job, cron_job), owned_pod("x/nightly-29-a", job)])
         assert state.workload(member_in(state, "x/nightly-29-a")) == cron_job
 
-    def test_a_pod_that_nobody_owns_is_its_own_workload(self) -> None:
+    def test_a_pod_without_an_owner_is_its_own_workload(self) -> None:
         state = state_of([pod("x/a")])
         assert state.workload(member_in(state, "x/a")) == Reference("x", "Pod", "a")
 
-    def test_the_deployment_of_a_replica_set_that_is_not_there_is_guessed_from_the_hash(self) -> None:
+    def test_the_deployment_of_a_missing_replica_set_is_guessed_from_the_hash(self) -> None:
         labels = {HASH_LABEL: "7d9"}
         state = state_of([owned_pod("x/web-7d9-1", REPLICA_SET, **labels)])
         assert state.workload(member_in(state, "x/web-7d9-1")) == DEPLOYMENT
@@ -79,54 +79,54 @@ class TestChains:
         state = state_of([owned_pod("x/web-7d9-1", REPLICA_SET, **labels)])
         assert state.workload(member_in(state, "x/web-7d9-1")) == REPLICA_SET
 
-    def test_only_replica_sets_have_deployments_to_guess(self) -> None:
+    def test_a_deployment_is_guessed_for_replica_sets_only(self) -> None:
         stateful_set = Reference("x", "StatefulSet", "web-7d9")
         state = state_of([owned_pod("x/web-7d9-0", stateful_set, **{HASH_LABEL: "7d9"})])
         assert state.workload(member_in(state, "x/web-7d9-0")) == stateful_set
 
-    def test_a_replica_set_that_says_who_owns_it_is_believed(self) -> None:
+    def test_the_owner_reference_of_a_replica_set_takes_precedence_over_the_hash(self) -> None:
         other = Reference("x", "Deployment", "other")
         state = state_of([made(REPLICA_SET, other), owned_pod("x/web-7d9-1", REPLICA_SET, **{HASH_LABEL: "7d9"})])
         assert state.workload(member_in(state, "x/web-7d9-1")) == other
 
-    def test_a_replica_set_that_nobody_owns_is_believed_too(self) -> None:
+    def test_a_replica_set_without_an_owner_has_none_whatever_its_hash(self) -> None:
         for objects in permutations([made(REPLICA_SET), owned_pod("x/web-7d9-1", REPLICA_SET, **{HASH_LABEL: "7d9"})]):
             state = state_of(objects)
             assert state.workload(member_in(state, "x/web-7d9-1")) == REPLICA_SET
 
     @pytest.mark.parametrize("kind", WORKLOAD_KINDS)
-    def test_a_workload_that_says_it_owns_itself_is_nobodys(self, kind: str) -> None:
+    def test_a_workload_that_names_itself_as_its_owner_has_no_owner(self, kind: str) -> None:
         itself = Reference("x", kind, "web")
         state = state_of([made(itself, itself), owned_pod("x/a", itself)])
         assert state.workload(member_in(state, "x/a")) == itself
 
-    def test_workloads_that_say_they_own_each_other_run_in_no_circle(self) -> None:
+    def test_workloads_that_name_each_other_as_owners_have_no_owner(self) -> None:
         objects = [made(REPLICA_SET, DEPLOYMENT), made(DEPLOYMENT, REPLICA_SET), owned_pod("x/a", REPLICA_SET)]
         state = state_of(objects)
         assert state.workload(member_in(state, "x/a")) == DEPLOYMENT
 
-    def test_a_guess_gives_way_to_an_object_that_knows_better(self) -> None:
+    def test_a_guess_is_dropped_when_the_object_is_added(self) -> None:
         other = Reference("x", "Deployment", "other")
         state = state_of([owned_pod("x/web-7d9-1", REPLICA_SET, **{HASH_LABEL: "7d9"}), made(REPLICA_SET, other)])
         assert state.workload(member_in(state, "x/web-7d9-1")) == other
 
 
 class TestTemplates:
-    def test_a_workload_without_pods_takes_part_as_one(self) -> None:
+    def test_the_template_of_a_workload_without_pods_takes_part(self) -> None:
         assert taking_part([made(DEPLOYMENT)]) == {"x/Deployment/web"}
 
-    def test_a_workload_whose_pods_are_there_does_not(self) -> None:
+    def test_the_template_of_a_workload_with_pods_does_not(self) -> None:
         objects = [made(DEPLOYMENT), made(REPLICA_SET, DEPLOYMENT), owned_pod("x/web-7d9-1", REPLICA_SET)]
         assert taking_part(objects) == {"x/web-7d9-1"}
 
-    def test_nor_does_one_whose_pods_are_known_by_their_hash_only(self) -> None:
+    def test_the_template_of_a_workload_whose_pods_are_known_by_hash_does_not(self) -> None:
         objects = [made(DEPLOYMENT), owned_pod("x/web-7d9-1", REPLICA_SET, **{HASH_LABEL: "7d9"})]
         assert taking_part(objects) == {"x/web-7d9-1"}
 
-    def test_of_a_chain_the_top_takes_part(self) -> None:
+    def test_only_the_template_at_the_top_of_a_chain_takes_part(self) -> None:
         assert taking_part([made(REPLICA_SET, DEPLOYMENT), made(DEPLOYMENT)]) == {"x/Deployment/web"}
 
-    def test_a_finished_pod_stands_for_nothing(self) -> None:
+    def test_a_finished_pod_does_not_replace_the_template(self) -> None:
         ended = owned_pod("x/web-7d9-1", REPLICA_SET)
         ended["status"]["phase"] = "Succeeded"
         assert taking_part([made(REPLICA_SET), ended]) == {"x/ReplicaSet/web-7d9"}
@@ -138,17 +138,17 @@ class TestTemplates:
         state.remove("Pod", "x", "b")
         assert {str(one) for one in state.members()} == {"x/ReplicaSet/web-7d9"}
 
-    def test_it_comes_back_too_when_what_it_owned_gets_another_owner(self) -> None:
+    def test_the_template_comes_back_when_what_it_owned_gets_another_owner(self) -> None:
         cluster = cluster_of([made(DEPLOYMENT), made(REPLICA_SET, DEPLOYMENT), owned_pod("x/a", REPLICA_SET)])
         cluster.upsert(made(REPLICA_SET, Reference("x", "Deployment", "other")))
         assert {str(one) for one in cluster.state.members()} == {"x/a", "x/Deployment/web"}
 
-    def test_and_when_the_pods_turn_out_to_be_somebody_elses(self) -> None:
+    def test_the_template_comes_back_when_its_pods_get_another_owner(self) -> None:
         cluster = cluster_of([made(DEPLOYMENT), owned_pod("x/a", REPLICA_SET, **{HASH_LABEL: "7d9"})])
         cluster.upsert(made(REPLICA_SET))
         assert {str(one) for one in cluster.state.members()} == {"x/a", "x/Deployment/web"}
 
-    def test_a_template_that_changes_changes_its_pod(self) -> None:
+    def test_a_changed_template_changes_its_pod(self) -> None:
         cluster = Cluster()
         cluster.upsert(workload("Deployment", "web", {"metadata": {"labels": {"app": "old"}}}, namespace="x"))
         cluster.upsert(workload("Deployment", "web", {"metadata": {"labels": {"app": "new"}}}, namespace="x"))
@@ -165,7 +165,7 @@ def test_a_chain_names_all_owners_from_the_bottom_up() -> None:
     assert list(state.workloads.chain(REPLICA_SET)) == [REPLICA_SET, DEPLOYMENT]
 
 
-def test_what_is_asked_for_but_not_there_is_none() -> None:
+def test_a_workload_that_is_not_in_the_input_is_none() -> None:
     workloads = Workloads()
     assert workloads.get(DEPLOYMENT) is None
     assert not workloads.stands_for_pods(DEPLOYMENT)
@@ -193,7 +193,7 @@ CHAIN_OBJECTS = [
 
 @settings(max_examples=settings().max_examples * 2)
 @given(st.lists(st.tuples(st.sampled_from(CHAIN_OBJECTS), st.booleans()), max_size=10))
-def test_who_takes_part_depends_on_what_is_there_not_on_how_it_came(steps: list[tuple[Object, bool]]) -> None:
+def test_which_members_take_part_does_not_depend_on_the_order_of_changes(steps: list[tuple[Object, bool]]) -> None:
     cluster, left = Cluster(), {}
     for obj, comes in steps:
         key = obj["kind"], "x", obj["metadata"]["name"]
