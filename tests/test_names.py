@@ -9,7 +9,7 @@ import ringfence
 
 PACKAGE: Final = Path(ringfence.__file__).parent
 
-MEANING_TWO_THINGS: Final[frozenset[str]] = frozenset({"Server"})
+MEANING_TWO_THINGS: Final[frozenset[str]] = frozenset()
 """Names that two classes still share. A name that is not shared any more must be removed from here."""
 
 
