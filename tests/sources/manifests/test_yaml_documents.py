@@ -1,9 +1,13 @@
 """What is read from YAML, with which lines, and what is said of YAML that is wrong."""
 
+import gc
+
 import pytest
 from tests.sources.manifests.texts import names, problems, read, the_policy
+from yaml import ScalarEvent
 
 from ringfence.model.objects import LabelSelector, Pod
+from ringfence.sources.manifests.yaml_values import Builder
 
 POLICY = """\
 # A policy of which every line counts.
@@ -273,3 +277,14 @@ def test_kinds_of_others_are_counted() -> None:
     )
     assert (reading.manifests, reading.problems) == ([], [])
     assert reading.skipped == {"NetworkPolicy": 1, "Service": 1, "Secret": 2}
+
+
+def test_a_document_that_was_read_leaves_nothing_to_the_garbage_collector() -> None:
+    """The command line turns the collector off while it reads; each document would keep its text and its events."""
+    gc.collect()
+    gc.disable()
+    try:
+        assert names(read(f"{pod('a')}---\n{POLICY}")) == ["a", "db"]
+        assert not [one for one in gc.get_objects() if isinstance(one, Builder | ScalarEvent)]
+    finally:
+        gc.enable()

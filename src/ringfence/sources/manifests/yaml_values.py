@@ -103,6 +103,7 @@ class Builder:
             while type(event := self._next()) is not StreamEndEvent:
                 if type(event) is DocumentStartEvent:
                     self._anchors.clear()
+                    self._written.clear()
                     root = self._next()
                     yield self._value(root, 0), root
         except YAMLError as error:
