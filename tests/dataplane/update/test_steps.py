@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import pytest
 from tests.dataplane.update.random_programs import V4, address
 from tests.dataplane.update.ways import check_way
 
@@ -23,6 +24,7 @@ from ringfence.dataplane.program import (
     base_program,
     profile_chain,
 )
+from ringfence.dataplane.update import comparison
 from ringfence.dataplane.update.plan import plan_update
 from ringfence.dataplane.update.steps import StepKind
 from ringfence.model.policies import Direction
@@ -76,6 +78,52 @@ def test_what_one_side_stopped_and_the_other_one_will_stop_never_passes() -> Non
     after = program(chains, {}, {(OUT, 1): "egress_0"})
     check_way(before, after)
     check_way(after, before)
+
+
+def test_rules_of_both_directions_that_are_too_many_for_one_transaction_allow_only_what_both_do() -> None:
+    sets = {"friends": {0, 1}}
+    pods = {(IN, 0): "ingress_0", (OUT, 1): "egress_0"}
+    before = program({"ingress_0": (), "egress_0": ("friends",)}, sets, pods)
+    after = program({"ingress_0": ("friends",), "egress_0": ()}, sets, pods)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(comparison, "RULES_AT_ONCE", 0)
+        check_way(before, after, rules_together=False)
+        check_way(after, before, rules_together=False)
+
+
+def test_two_peers_of_both_directions_change_places_by_copies() -> None:
+    """To edit the sets in place would let pass, for a moment, what both programs forbid."""
+    chains, pods = {"ingress_0": ("in",), "egress_0": ("out",)}, {(IN, 0): "ingress_0", (OUT, 1): "egress_0"}
+    before = program(chains, {"in": {1}, "out": {2}}, pods)
+    after = program(chains, {"in": {2}, "out": {0}}, pods)
+    check_way(before, after)
+    check_way(after, before)
+    assert any("copy_0" in one.collections for one in plan_update(before, after).programs)
+
+
+def test_a_pod_whose_chain_looks_into_an_edited_set_comes_and_goes_by_copies() -> None:
+    sets = {"friends": {1}}, {"friends": {2}}
+    chains = {"ingress_0": ("friends",)}
+    before = program({**chains, "ingress_1": ()}, sets[0], {(IN, 0): "ingress_0"})
+    after = program({**chains, "ingress_1": ()}, sets[1], {})
+    check_way(before, after)
+    check_way(after, before)
+
+
+def test_a_peer_is_let_in_only_after_its_own_egress_is_closed() -> None:
+    chains = {"ingress_0": ("friends",), "egress_0": ()}
+    before = program(chains, {"friends": set()}, {(IN, 0): "ingress_0"})
+    after = program(chains, {"friends": {1}}, {(IN, 0): "ingress_0", (OUT, 1): "egress_0"})
+    check_way(before, after)
+    check_way(after, before)
+
+
+def test_rules_look_into_another_set_while_a_peer_goes_there() -> None:
+    pods = {(IN, 0): "ingress_0"}
+    for extra in ({}, {(OUT, 1): "egress_0"}):
+        before = program({"ingress_0": ("a",), "egress_0": ("c",)}, {"a": {1}, "b": set(), "c": {0}}, pods | extra)
+        after = program({"ingress_0": ("b",), "egress_0": ("c",)}, {"a": set(), "b": {1}, "c": {0}}, pods | extra)
+        check_way(before, after)
 
 
 def test_rules_of_both_directions_change_in_one_transaction() -> None:

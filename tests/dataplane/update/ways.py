@@ -20,11 +20,19 @@ from ringfence.dataplane.update.plan import plan_update
 
 
 def check_way(old: Program, new: Program, *, rules_together: bool = True) -> None:
-    """What both ends allow passes in every state and every mixture of neighbours, what both forbid does not."""
+    """What both ends allow passes in every state and every mixture of neighbours, what both forbid does not.
+
+    So it is when transactions are as small as they can be, and when they are as large.
+    """
+    for whole in (False, True):
+        _check_states(old, new, states_between(old, new, rules_together=rules_together, whole=whole))
+
+
+def _check_states(old: Program, new: Program, states: Iterator[Program]) -> None:
     verdicts = {packet: admits(old, packet) for packet in PACKETS if admits(old, packet) is admits(new, packet)}
     before = old
     looked_up = {packet: trace(old, packet)[1] for packet in verdicts}
-    for after in states_between(old, new, rules_together=rules_together):
+    for after in states:
         for packet, verdict in verdicts.items():
             assert all(seen is verdict for seen in mixtures(before, after, packet, looked_up[packet])), packet
             afterwards, looked_up[packet] = trace(after, packet)
@@ -58,12 +66,15 @@ def mixtures(before: Program, after: Program, packet: Packet, looked_up: list[st
             yield passes(before.chains, read, packet)
 
 
-def states_between(old: Program | None, new: Program, *, rules_together: bool) -> Iterator[Program]:
-    """Every state that the kernel goes through if transactions are split as finely as they may be."""
+def states_between(
+    old: Program | None, new: Program, *, rules_together: bool, whole: bool = False
+) -> Iterator[Program]:
+    """Every state that the kernel goes through if transactions are split as finely as they may be, or not at all."""
     state = Program() if old is None else old
     before = old
     for after in plan_update(old, new).programs:
-        for transaction in split(commands_between(before, after), rules_together=rules_together):
+        commands = commands_between(before, after)
+        for transaction in [commands] if whole else split(commands, rules_together=rules_together):
             state = carried_out(state, transaction)
             yield state
         assert state == after

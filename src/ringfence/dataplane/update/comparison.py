@@ -74,8 +74,8 @@ def compare(old: Program, new: Program) -> Difference:
     readers = frozenset(name for chains in (old.chains, new.chains) for name in _looking_into(edited, chains))
     gates = frozenset(
         name
-        for name, before, _ in differing(old.collections, new.collections)
-        if before and name in OPENING_SETS | CLOSING_SETS
+        for name, before, after in differing(old.collections, new.collections)
+        if before is not None and name in OPENING_SETS | CLOSING_SETS and before.elements != after.elements
     )
     directions = {_DIRECTION_OF_MAP[name] for name in moves} | (_BOTH if gates else set())
     for name in rewritten | readers:
