@@ -154,6 +154,14 @@ def stand_behind(service: str, pod: str) -> None:
     )
 
 
+def eventually(holds: Callable[[], bool], seconds: float) -> bool:
+    """Whether something is so within some seconds."""
+    deadline = time.monotonic() + seconds
+    while not (held := holds()) and time.monotonic() < deadline:
+        time.sleep(0.001)
+    return held
+
+
 def leave_for_new_network() -> None:
     """Go on in another network, in which there is nothing yet."""
     _libc.unshare(_NEW_NETWORK)
@@ -166,7 +174,7 @@ class Network:
         for setting in ("ipv4/ip_forward", "ipv6/conf/all/forwarding"):
             Path("/proc/sys/net", setting).write_text("1")
         Path("/proc/sys/net/ipv6/conf/default/accept_dad").write_text("0")
-        self._router = _own_network()
+        self._router = own_network()
         self._pods = [self._create_pod_network() for _ in range(pods)]
         ip(*(command for i in range(pods) for command in self._commands_for_router(i)))
         for i in range(pods):
@@ -178,9 +186,9 @@ class Network:
 
     def _create_pod_network(self) -> int:
         _libc.unshare(_NEW_NETWORK)
-        pod = _own_network()
+        pod = own_network()
         Path("/proc/sys/net/ipv6/conf/default/accept_dad").write_text("0")
-        _enter(self._router)
+        return_to(self._router)
         return pod
 
     def _commands_for_router(self, i: int) -> Iterator[str]:
@@ -191,19 +199,16 @@ class Network:
 
     def _await_links(self) -> None:
         """A link drops packets until the kernel has noticed that its other end is up."""
-        deadline = time.monotonic() + 10
-        while len(operational_links()) < len(self._pods):
-            assert time.monotonic() < deadline, "the links do not come up"
-            time.sleep(0.001)
+        assert eventually(lambda: len(operational_links()) == len(self._pods), 10), "the links do not come up"
 
     @contextmanager
     def inside(self, pod: int) -> Iterator[None]:
         """Be in a pod's network for a while: sockets opened meanwhile stay there."""
-        _enter(self._pods[pod])
+        return_to(self._pods[pod])
         try:
             yield
         finally:
-            _enter(self._router)
+            return_to(self._router)
 
     def udp(self, pod: int, port: int = 0, family: Family = Family.IPV4) -> socket.socket:
         """A UDP socket of a pod, bound to a port."""
@@ -263,6 +268,18 @@ HOPS = 16
 FENCE_PORT = 9
 
 
+def tcp_connection(
+    network: Network, client: int, server: int, family: Family = Family.IPV4
+) -> tuple[socket.socket, socket.socket]:
+    """Both ends of a connection to port 80."""
+    with network.listener(server, 80, family) as listener:
+        calling = network.connect(client, server, 80, family)
+        called, _ = listener.accept()
+    called.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    called.settimeout(PATIENCE)
+    return calling, called
+
+
 def _commands_for_pod(i: int) -> Iterator[str]:
     yield "link set lo up"
     yield "link set eth0 up"
@@ -307,10 +324,12 @@ def _bound(kind: socket.SocketKind, port: int, family: Family) -> socket.socket:
     return one
 
 
-def _own_network() -> int:
+def own_network() -> int:
+    """A file descriptor of the present network."""
     return os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
 
 
-def _enter(network: int) -> None:
+def return_to(network: int) -> None:
+    """Go on in a network that a file descriptor names."""
     if _libc.setns(network, _NEW_NETWORK) < 0:
         raise OSError(ctypes.get_errno(), "setns")

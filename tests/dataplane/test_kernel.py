@@ -2,16 +2,21 @@
 
 import socket
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from tests.dataplane.network import Network, address, in_own_network, lose_privileges, nft, number, received
 from tests.dataplane.programs import TCP, UDP, program
 
+from ringfence.dataplane import kernel as kernel_module
 from ringfence.dataplane.kernel import Kernel, ProfilesRefused
+from ringfence.dataplane.nftables import elements, requests
 from ringfence.dataplane.program import (
     ADDRESS,
     FLOW,
     PORT,
+    Collection,
     Field,
     HashSet,
     Lookup,
@@ -235,6 +240,53 @@ def test_a_profile_that_is_refused_closes_its_own_pods_and_no_others() -> None:
     assert not kernel.repair(), "the others stay as they are"
     kernel.apply(both)
     assert reached(network, 3) == {0, 1, 2}
+
+
+@in_own_network
+def test_refusals_of_a_repair_are_raised_as_well() -> None:
+    """What another program left in the way keeps a profile from being put back: its pods are closed, and it is said."""
+    kernel = Kernel()
+    wanted = varied()
+    kernel.apply(wanted)
+    nft("flush ruleset")
+    with refusing("blocks4"), pytest.raises(ProfilesRefused, match="blocks4"):
+        kernel.repair()
+    assert "ingress_varied" not in Kernel().present.chains
+    assert Kernel().present.chains.keys() >= {"ingress_0", "egress_0", "forward"}
+
+
+@contextmanager
+def refusing(name: str) -> Iterator[None]:
+    """Let the kernel refuse an object: what is sent for it is no valid set."""
+    encode = elements.portions
+
+    def portions(collection: Collection) -> Iterator[bytes]:
+        is_it = collection == varied().collections[name]
+        return iter([b"\0\0\0\0"]) if is_it else encode(collection)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(requests, "portions", portions)
+        yield
+
+
+@in_own_network
+def test_the_table_is_not_read_back_after_own_transactions() -> None:
+    """A look at whether it was disturbed costs one question, however large the table is."""
+    kernel = Kernel()
+    kernel.apply(varied())
+    kernel.apply(base_program())
+    kernel.revoke([1, 2, 3])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kernel_module, "read_program", lambda netlink: pytest.fail("it is read back"))
+        assert not kernel.repair()
+
+
+@in_own_network
+def test_a_table_that_appears_where_none_is_wanted_is_removed() -> None:
+    kernel = Kernel()
+    nft("add table inet ringfence")
+    assert kernel.repair()
+    assert not Kernel().has_table
 
 
 def reached(network: Network, client: int) -> set[int]:

@@ -1,68 +1,28 @@
-"""What becomes of denied packets on the real kernel: dropped or observed, logged or not; and the node's own talk."""
+"""What becomes of denied packets on the real kernel: dropped or observed; and packets from the node to itself."""
 
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
-from ipaddress import ip_network
 
 import pytest
-from tests.dataplane.network import Network, address, gateway, in_own_network, number, received, socket_family
+from tests.dataplane.network import Network, gateway, in_own_network, received, socket_family
 from tests.dataplane.programs import TCP, UDP, program
+from tests.dataplane.reactions import (
+    BOTH,
+    CLOSED_CLIENT,
+    CLOSED_SERVER,
+    EVERYTHING,
+    LOGGING,
+    OBSERVING,
+    SERVER,
+    apply,
+    passes,
+)
 from tests.dataplane.traffic import PORT, traffic
-from tests.semantics.judges import cluster_of
-from tests.semantics.objects import Object, labelled, pod, policy
+from tests.semantics.objects import Object
 
-from ringfence.dataplane.compile.compiler import Compiler
 from ringfence.dataplane.kernel import Kernel
-from ringfence.dataplane.packet_log import LoggedPacket, PacketLog
-from ringfence.dataplane.program import Logging, Packet, Reaction, base_program
-from ringfence.errors import KernelError
+from ringfence.dataplane.program import Logging, Reaction, base_program
 from ringfence.model.policies import Direction
-from ringfence.sets.addresses import FAMILIES, NO_ADDRESSES, Addresses, Family
-
-SERVER, CLIENT = 0, 1
-GROUP = 77
-EVERYTHING = Addresses.of(ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
-CLOSED_SERVER = policy("x/p", labelled(app="server"), ingress=[])
-CLOSED_CLIENT = policy("x/p", labelled(app="client"), egress=[])
-OBSERVING = Reaction(drops=False)
-LOGGING = Reaction(logging=Logging(GROUP, 1_000))
-
-
-def on_node(app: str, place: int) -> Object:
-    return pod(f"x/{app}", {"app": app}, addresses=[address(place, family) for family in FAMILIES])
-
-
-BOTH = (on_node("server", SERVER), on_node("client", CLIENT))
-
-
-def apply(kernel: Kernel, reaction: Reaction, *objects: Object, held: Addresses = NO_ADDRESSES) -> None:
-    state = cluster_of(objects).state
-    kernel.apply(Compiler(state, lambda member: True, held, reaction).program())
-
-
-def passes(network: Network, family: Family = Family.IPV4) -> bool:
-    server = network.udp(SERVER, 80, family)
-    network.udp(CLIENT, 0, family).sendto(b"question", (address(SERVER, family), 80))
-    return network.delivered(server) is not None
-
-
-@contextmanager
-def logging() -> Iterator[PacketLog]:
-    log = PacketLog(GROUP)
-    try:
-        yield log
-    finally:
-        log.close()
-
-
-def everything_logged(network: Network, log: PacketLog) -> list[LoggedPacket]:
-    """All that is logged of the packets that were sent before: the kernel copies a packet when it drops it."""
-    network.settle()
-    found: list[LoggedPacket] = []
-    while more := log.wait(0):
-        found.extend(more)
-    return found
+from ringfence.sets.addresses import FAMILIES, Family
 
 
 @pytest.mark.parametrize(
@@ -152,82 +112,6 @@ class TestObserving:
         assert result.allowed.sent > 1000
         assert result.allowed.arrived == result.allowed.sent
         assert result.forbidden.arrived, "what is observed passes"
-
-
-class TestLogging:
-    @pytest.mark.parametrize("family", FAMILIES)
-    @pytest.mark.parametrize(
-        ("closed", "direction"),
-        [(CLOSED_SERVER, Direction.INGRESS), (CLOSED_CLIENT, Direction.EGRESS)],
-        ids=["ingress", "egress"],
-    )
-    @pytest.mark.parametrize("drops", [True, False])
-    def test_a_denied_packet_is_told(self, closed: Object, direction: Direction, family: Family, drops: bool) -> None:
-        @in_own_network
-        def run() -> None:
-            network, kernel = Network(2), Kernel()
-            apply(kernel, Reaction(drops, LOGGING.logging), *BOTH, closed)
-            with logging() as log:
-                assert passes(network, family) is not drops
-                packet = Packet(family, number(CLIENT, family), number(SERVER, family), socket.IPPROTO_UDP, 80)
-                assert everything_logged(network, log) == [LoggedPacket(packet, direction, held=False)]
-
-        run()
-
-    @in_own_network
-    def test_every_protocol_is_told_with_its_port_if_it_has_one(self) -> None:
-        network, kernel = Network(2), Kernel()
-        apply(kernel, LOGGING, *BOTH, CLOSED_SERVER)
-        with logging() as log:
-            with pytest.raises(TimeoutError):
-                network.connect(CLIENT, SERVER, 443)
-            send_raw(network, socket.IPPROTO_SCTP, bytes.fromhex("1234 0050 00000000 00000000 01000014"))
-            send_raw(network, socket.IPPROTO_ICMP, bytes.fromhex("0800 f7ff 0000 0000"))
-            send_raw(network, 47, bytes(4))
-            logged = {(one.packet.protocol, one.packet.port) for one in everything_logged(network, log)}
-        assert logged == {(6, 443), (132, 80), (1, None), (47, None)}
-
-    @in_own_network
-    def test_an_address_that_nobody_knows_yet_is_told_as_such(self) -> None:
-        network, kernel = Network(2), Kernel()
-        apply(kernel, LOGGING, BOTH[SERVER], held=EVERYTHING)
-        with logging() as log:
-            assert not passes(network)
-            [logged] = everything_logged(network, log)
-        assert (logged.direction, logged.held) == (Direction.EGRESS, True)
-        assert logged.packet.source == number(CLIENT)
-
-    @in_own_network
-    def test_what_passes_is_not_told(self) -> None:
-        network, kernel = Network(2), Kernel()
-        apply(kernel, LOGGING, *BOTH)
-        with logging() as log:
-            assert passes(network)
-            assert everything_logged(network, log) == []
-
-    @in_own_network
-    def test_more_than_the_rate_is_dropped_without_a_word(self) -> None:
-        network, kernel = Network(2), Kernel()
-        apply(kernel, Reaction(logging=Logging(GROUP, 5)), *BOTH, CLOSED_SERVER)
-        client = network.udp(CLIENT)
-        with logging() as log:
-            for _ in range(200):
-                client.sendto(b"x", (address(SERVER), 80))
-            assert 1 <= len(everything_logged(network, log)) < 50
-        assert sum(one.packets for one in kernel.drops()) == 200, "all of them are counted"
-
-    @in_own_network
-    def test_a_group_that_somebody_else_listens_to_is_refused(self) -> None:
-        with logging(), pytest.raises(KernelError, match="choose another --log-group"):
-            PacketLog(GROUP)
-
-
-def send_raw(network: Network, protocol: int, content: bytes) -> None:
-    """Send a packet of the client's to the server, of whatever protocol."""
-    with network.inside(CLIENT):
-        raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, protocol)
-    with raw:
-        raw.sendto(content, (address(SERVER), 0))
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -1,6 +1,5 @@
 """A tightened program ends the connections that it forbids, and no others."""
 
-import re
 import shutil
 import socket
 import subprocess
@@ -9,16 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from tests.dataplane.network import PATIENCE, Network, address, in_own_network, number, received, stand_behind
-from tests.dataplane.programs import TCP, UDP, key, program
+from tests.dataplane.network import Network, address, in_own_network, number, received, stand_behind, tcp_connection
+from tests.dataplane.programs import TCP, UDP, program
 
 from ringfence.dataplane.kernel import Kernel
 from ringfence.dataplane.program import base_program
 from ringfence.dataplane.revocation import forbidden_connections, opening_packet
 from ringfence.model.policies import Direction
-from ringfence.netlink.conntrack import ConnectionEnd, TrackedConnection, list_connections
-from ringfence.netlink.constants import NETLINK_NETFILTER
-from ringfence.netlink.socket import NetlinkSocket
+from ringfence.netlink.conntrack import ConnectionEnd, TrackedConnection
 from ringfence.sets.addresses import FAMILIES, NO_ADDRESSES, Family
 
 IN, OUT = Direction.INGRESS, Direction.EGRESS
@@ -27,63 +24,6 @@ both_families = pytest.mark.parametrize("family", FAMILIES, ids=str)
 
 OPEN = program({(IN, 0): [(1, TCP, 80), (2, TCP, 80), (1, UDP, 80), (2, UDP, 80)]})
 TIGHTENED = program({(IN, 0): [(2, TCP, 80), (2, UDP, 80)]})
-
-
-def tracked() -> list[TrackedConnection]:
-    return list(list_connections(NetlinkSocket(NETLINK_NETFILTER)))
-
-
-def tcp_connection(
-    network: Network, client: int, server: int, family: Family = V4
-) -> tuple[socket.socket, socket.socket]:
-    """Both ends of a connection to port 80."""
-    with network.listener(server, 80, family) as listener:
-        calling = network.connect(client, server, 80, family)
-        called, _ = listener.accept()
-    called.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    called.settimeout(PATIENCE)
-    return calling, called
-
-
-@both_families
-@in_own_network
-def test_a_connection_is_listed_with_its_ends(family: Family) -> None:
-    network = Network(2)
-    Kernel().apply(OPEN)
-    client, server = tcp_connection(network, 1, 0, family)
-    [one] = [one for one in tracked() if one.protocol == TCP]
-    port = client.getsockname()[1]
-    assert one.family is family
-    assert one.original == ((number(1, family), port), (number(0, family), 80))
-    assert one.reply == ((number(0, family), 80), (number(1, family), port))
-    assert server.getpeername()[1] == port
-
-
-@in_own_network
-def test_numbers_are_those_that_the_conntrack_program_prints() -> None:
-    tool = shutil.which("conntrack", path="/usr/sbin:/sbin:/usr/bin")
-    if tool is None:
-        pytest.skip("the program conntrack is missing")
-    network = Network(2)
-    Kernel().apply(OPEN)
-    ends = tcp_connection(network, 1, 0)
-    printed = subprocess.run([tool, "-L", "-o", "id"], capture_output=True, text=True, check=True).stdout
-    assert {int(found) for found in re.findall(r"id=(\d+)", printed)} == {one.identifier for one in tracked()}
-    del ends
-
-
-@pytest.mark.parametrize("others", [0, 200], ids=["few", "many"])
-@in_own_network
-def test_connections_of_some_addresses_are_found_among_all(others: int) -> None:
-    network = Network(3)
-    Kernel().apply(OPEN)
-    ends = [tcp_connection(network, client, 0) for client in (1, 2)]
-    about = {key(1, V4), *(key(pod, V4) for pod in range(3, 3 + others))}
-    found = {one.original[0].address for one in list_connections(NetlinkSocket(NETLINK_NETFILTER), about)}
-    assert number(1) in found
-    assert others or number(2) not in found
-    assert not list(list_connections(NetlinkSocket(NETLINK_NETFILTER), ()))
-    del ends
 
 
 @both_families

@@ -1,0 +1,108 @@
+"""What single conditions and actions do with a packet that opens a connection."""
+
+import pytest
+
+from ringfence.dataplane.program import (
+    ADDRESS,
+    Chain,
+    Collection,
+    Condition,
+    Dispatch,
+    Established,
+    Field,
+    ForeignRule,
+    FromNode,
+    Goto,
+    HashSet,
+    Hook,
+    Log,
+    Lookup,
+    NeighbourDiscovery,
+    OverLoopback,
+    Packet,
+    Program,
+    ProtocolIs,
+    RateLimit,
+    Rule,
+    RuleVerdict,
+    VerdictMap,
+    address_key,
+    admits,
+)
+from ringfence.sets.addresses import Family
+
+V4, V6 = Family.IPV4, Family.IPV6
+PACKET = Packet(V4, 1, 2, 6, 80)
+DROP, RETURN, ACCEPT = RuleVerdict.DROP, RuleVerdict.RETURN, RuleVerdict.ACCEPT
+SETS: dict[str, Collection] = {
+    "sources": HashSet(ADDRESS[V4], frozenset({address_key(V4, 1)})),
+    "map": VerdictMap(ADDRESS[V4], {"target": frozenset({address_key(V4, 1)})}),
+}
+
+
+def passes(*rules: Rule | ForeignRule, packet: Packet = PACKET, target: tuple[Rule, ...] = ()) -> bool:
+    return admits(Program(SETS, {"base": Chain(rules, Hook.FORWARD), "target": Chain(target)}), packet)
+
+
+@pytest.mark.parametrize(
+    ("condition", "is_met"),
+    [
+        (Lookup((Field.SOURCE_4,), "sources"), True),
+        (Lookup((Field.SOURCE_4,), "sources", absent=True), False),
+        (Lookup((Field.DESTINATION_4,), "sources"), False),
+        (Lookup((Field.DESTINATION_4,), "sources", absent=True), True),
+        (Lookup((Field.SOURCE_6,), "sources"), False),
+        pytest.param(Lookup((Field.SOURCE_6,), "sources", absent=True), False, id="no field of the other family"),
+        (Lookup((Field.CONNECTION,), "sources"), False),
+        (ProtocolIs(6), True),
+        (ProtocolIs(17), False),
+        (RateLimit(1), True),
+        (Established(), False),
+        (NeighbourDiscovery(), False),
+        (OverLoopback(), False),
+        (FromNode(), False),
+    ],
+    ids=str,
+)
+def test_condition(condition: Condition, is_met: bool) -> None:
+    assert passes(Rule((condition,), DROP)) is not is_met
+
+
+def test_all_conditions_of_a_rule_have_to_be_met() -> None:
+    assert passes(Rule((ProtocolIs(6), ProtocolIs(17)), DROP))
+    assert not passes(Rule((), DROP))
+
+
+def test_the_first_verdict_counts() -> None:
+    assert passes(Rule((), ACCEPT), Rule((), DROP))
+    assert not passes(Rule((), DROP), Rule((), ACCEPT))
+    assert passes(Rule((), RETURN), Rule((), DROP)), "a base chain that returns accepts"
+
+
+def test_a_copy_for_the_log_is_no_verdict() -> None:
+    assert not passes(Rule((), Log(7, "")), Rule((), DROP))
+
+
+def test_goto_does_not_come_back() -> None:
+    assert passes(Rule((), Goto("target")), Rule((), DROP))
+    assert not passes(Rule((), Goto("target")), target=(Rule((), DROP),))
+
+
+def test_a_dispatched_packet_comes_back_unless_there_is_a_verdict() -> None:
+    dispatch = Rule((), Dispatch(Field.SOURCE_4, "map"))
+    assert not passes(dispatch, Rule((), DROP))
+    assert not passes(dispatch, Rule((), DROP), target=(Rule((), RETURN),))
+    assert passes(dispatch, Rule((), DROP), target=(Rule((), ACCEPT),))
+    assert not passes(dispatch, target=(Rule((), DROP),))
+    assert passes(Rule((), Dispatch(Field.DESTINATION_4, "map")), target=(Rule((), DROP),)), "it is not in the map"
+    assert passes(Rule((), Dispatch(Field.SOURCE_6, "map")), target=(Rule((), DROP),))
+
+
+def test_only_chains_of_the_hook_are_asked() -> None:
+    program = Program({}, {"input": Chain((Rule((), DROP),), Hook.INPUT)})
+    assert admits(program, PACKET)
+    assert not admits(program, PACKET, Hook.INPUT)
+
+
+def test_a_packet_without_ports_is_in_no_set_of_ports() -> None:
+    assert passes(Rule((Lookup((Field.PORT,), "sources"),), DROP), packet=Packet(V4, 1, 2, 1))

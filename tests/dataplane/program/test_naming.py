@@ -1,0 +1,33 @@
+"""Names of kernel objects: the same for equal values in every process, and different for others."""
+
+import subprocess
+import sys
+
+import pytest
+
+from ringfence.dataplane.program import HashSet, RangeSet, digest
+from ringfence.dataplane.program.keys import PORT
+
+VALUES = [None, 1, "1", b"1", ("1",), ("1", "1"), ("11",), frozenset({"1"}), ((), ("1",)), (((), "1"),), ("", "1"), ()]
+
+
+def test_different_values_have_different_names() -> None:
+    assert len({digest(value) for value in VALUES}) == len(VALUES)
+    assert digest(HashSet(PORT)) != digest(RangeSet(PORT))
+
+
+def test_the_order_of_a_set_does_not_count() -> None:
+    assert digest(frozenset("abcdef")) == digest(frozenset("fedcba"))
+    assert digest(("a", "b")) != digest(("b", "a"))
+
+
+def test_another_process_gives_the_same_name() -> None:
+    """Whatever the seed of its hashes."""
+    source = "from ringfence.dataplane.program import digest; print(digest(frozenset({('a', 1), ('b', None)})))"
+    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == digest(frozenset({("a", 1), ("b", None)}))
+
+
+def test_a_value_that_has_no_order_of_its_own_has_no_name() -> None:
+    with pytest.raises(TypeError, match="dict has no name in the kernel"):
+        digest({})

@@ -1,0 +1,134 @@
+"""The fixed part of every program: what it does with packets before and after the profiles."""
+
+import pytest
+
+from ringfence.dataplane.program import (
+    ADDRESS,
+    ADDRESS_PAIR,
+    DENIED,
+    DROPS,
+    HELD,
+    ISOLATED,
+    KNOWN,
+    OWN,
+    HashSet,
+    Hook,
+    Log,
+    Logging,
+    Packet,
+    Program,
+    RangeSet,
+    Reaction,
+    Rule,
+    RuleVerdict,
+    VerdictMap,
+    address_key,
+    admits,
+    base_program,
+    fixed_chains,
+    is_whole,
+    observes,
+    profile_chain,
+)
+from ringfence.model.policies import Direction
+from ringfence.sets.addresses import FAMILIES, Family
+
+IN, OUT = Direction.INGRESS, Direction.EGRESS
+both_families = pytest.mark.parametrize("family", FAMILIES, ids=str)
+both_directions = pytest.mark.parametrize("direction", Direction)
+POD, PEER = 1, 2
+
+
+def packet(family: Family, direction: Direction = IN) -> Packet:
+    """To the pod, or from it."""
+    ends = (PEER, POD) if direction is IN else (POD, PEER)
+    return Packet(family, *ends, 6, 80)
+
+
+def isolating(family: Family, direction: Direction, chain: str, base: Program | None = None) -> Program:
+    isolated = VerdictMap(ADDRESS[family], {chain: frozenset({address_key(family, POD)})})
+    return (base or base_program()).changed({ISOLATED[direction, family]: isolated})
+
+
+def test_a_pod_that_is_not_isolated_is_reached() -> None:
+    assert all(admits(base_program(), packet(family, direction)) for family in FAMILIES for direction in Direction)
+
+
+@both_families
+@both_directions
+def test_what_is_denied_is_dropped_also_where_no_counter_is_there_for_it(direction: Direction, family: Family) -> None:
+    """A set of counters that lacks an element, or that another program emptied, opens nothing."""
+    denying = isolating(family, direction, DENIED[direction])
+    assert not admits(denying, packet(family, direction))
+    counted = HashSet(ADDRESS[family], frozenset({address_key(family, POD)}), counted=True)
+    assert not admits(denying.changed({DROPS[direction, family]: counted}), packet(family, direction))
+
+
+@both_families
+@both_directions
+def test_only_the_isolated_side_of_an_isolated_pod_is_denied(direction: Direction, family: Family) -> None:
+    denying = isolating(family, direction, DENIED[direction])
+    other_direction = IN if direction is OUT else OUT
+    other_family = next(one for one in FAMILIES if one is not family)
+    assert admits(denying, packet(family, other_direction))
+    assert admits(denying, packet(other_family, direction))
+
+
+@both_families
+def test_no_ingress_policy_is_about_packets_to_the_node_itself(family: Family) -> None:
+    assert admits(isolating(family, IN, DENIED[IN]), packet(family), Hook.INPUT)
+    assert not admits(isolating(family, OUT, DENIED[OUT]), packet(family, OUT), Hook.INPUT)
+
+
+@both_families
+def test_a_pods_own_addresses_reach_each_other(family: Family) -> None:
+    pair = address_key(family, PEER) + address_key(family, POD)
+    own = {OWN[family]: HashSet(ADDRESS_PAIR[family], frozenset({pair}))}
+    assert admits(isolating(family, IN, DENIED[IN]).changed(own), packet(family))
+
+
+@both_families
+@both_directions
+def test_an_address_in_a_held_range_passes_when_it_is_known(direction: Direction, family: Family) -> None:
+    key = address_key(family, POD)
+    held = base_program(holds=True).changed({HELD[family]: RangeSet(ADDRESS[family], frozenset({(key, key)}))})
+    assert not admits(held, packet(family, direction))
+    assert admits(held.changed({KNOWN[family]: HashSet(ADDRESS[family], frozenset({key}))}), packet(family, direction))
+
+
+@both_directions
+def test_a_program_that_observes_drops_nothing_anywhere(direction: Direction) -> None:
+    observing = base_program(holds=True, reaction=Reaction(drops=False))
+    assert observes(observing)
+    assert not observes(base_program(holds=True))
+    for chain in observing.chains.values():
+        assert not any(isinstance(rule, Rule) and rule.action is RuleVerdict.DROP for rule in chain.rules)
+    assert admits(isolating(Family.IPV4, direction, DENIED[direction], observing), packet(Family.IPV4, direction))
+
+
+def test_copies_are_made_only_where_they_are_asked_for_and_before_the_drop() -> None:
+    def logs(program: Program) -> list[str]:
+        rules = [rule for chain in program.chains.values() for rule in chain.rules if isinstance(rule, Rule)]
+        return [rule.action.prefix for rule in rules if isinstance(rule.action, Log)]
+
+    assert not logs(base_program(holds=True))
+    logging = base_program(holds=True, reaction=Reaction(logging=Logging(7, 10)))
+    assert len(set(logs(logging))) == 4, "denied or held, by egress or by ingress"
+    for name in DENIED.values():
+        first = logging.chains[name].rules[0]
+        assert isinstance(first, Rule)
+        assert isinstance(first.action, Log)
+
+
+def test_a_profile_denies_what_no_rule_of_it_allows() -> None:
+    chains = {"profile": profile_chain(IN, ())}
+    program = isolating(Family.IPV4, IN, "profile").changed(chains=chains)
+    assert not admits(program, packet(Family.IPV4))
+
+
+def test_a_program_is_whole_if_it_has_all_fixed_objects() -> None:
+    whole = base_program()
+    assert is_whole(whole)
+    assert fixed_chains(whole) == dict(whole.chains)
+    for name in [*whole.collections, *whole.chains]:
+        assert not is_whole(whole.changed(without=frozenset({name})))

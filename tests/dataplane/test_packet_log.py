@@ -1,0 +1,160 @@
+"""Denied packets are logged by the real kernel, with the side whose policies deny them."""
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+
+import pytest
+from tests.dataplane.network import Network, address, in_own_network, number
+from tests.dataplane.reactions import (
+    BOTH,
+    CLIENT,
+    CLOSED_CLIENT,
+    CLOSED_SERVER,
+    EVERYTHING,
+    GROUP,
+    LOGGING,
+    SERVER,
+    apply,
+    passes,
+)
+from tests.semantics.objects import Object
+
+from ringfence.dataplane.kernel import Kernel
+from ringfence.dataplane.packet_log import LoggedPacket, PacketLog, read_logged
+from ringfence.dataplane.program import DENIED_PREFIX, HELD_PREFIX, Logging, Packet, Reaction
+from ringfence.errors import KernelError
+from ringfence.model.policies import Direction
+from ringfence.netlink.packet_log import PacketCopy
+from ringfence.sets.addresses import FAMILIES, Family
+
+
+@contextmanager
+def logging() -> Iterator[PacketLog]:
+    log = PacketLog(GROUP)
+    try:
+        yield log
+    finally:
+        log.close()
+
+
+def everything_logged(network: Network, log: PacketLog) -> list[LoggedPacket]:
+    """All that is logged of the packets that were sent before: the kernel copies a packet when it drops it."""
+    network.settle()
+    found: list[LoggedPacket] = []
+    while more := log.wait(0):
+        found.extend(more)
+    return found
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(
+    ("closed", "direction"),
+    [(CLOSED_SERVER, Direction.INGRESS), (CLOSED_CLIENT, Direction.EGRESS)],
+    ids=["ingress", "egress"],
+)
+@pytest.mark.parametrize("drops", [True, False])
+def test_a_denied_packet_is_logged(closed: Object, direction: Direction, family: Family, drops: bool) -> None:
+    @in_own_network
+    def run() -> None:
+        network, kernel = Network(2), Kernel()
+        apply(kernel, Reaction(drops, LOGGING.logging), *BOTH, closed)
+        with logging() as log:
+            assert passes(network, family) is not drops
+            packet = Packet(family, number(CLIENT, family), number(SERVER, family), socket.IPPROTO_UDP, 80)
+            assert everything_logged(network, log) == [LoggedPacket(packet, direction, held=False)]
+
+    run()
+
+
+@in_own_network
+def test_every_protocol_is_logged_with_its_port_if_it_has_one() -> None:
+    network, kernel = Network(2), Kernel()
+    apply(kernel, LOGGING, *BOTH, CLOSED_SERVER)
+    with logging() as log:
+        with pytest.raises(TimeoutError):
+            network.connect(CLIENT, SERVER, 443)
+        send_raw(network, socket.IPPROTO_SCTP, bytes.fromhex("1234 0050 00000000 00000000 01000014"))
+        send_raw(network, socket.IPPROTO_ICMP, bytes.fromhex("0800 f7ff 0000 0000"))
+        send_raw(network, 47, bytes(4))
+        logged = {(one.packet.protocol, one.packet.port) for one in everything_logged(network, log)}
+    assert logged == {(6, 443), (132, 80), (1, None), (47, None)}
+
+
+@in_own_network
+def test_an_address_that_is_not_known_yet_is_logged_as_such() -> None:
+    network, kernel = Network(2), Kernel()
+    apply(kernel, LOGGING, BOTH[SERVER], held=EVERYTHING)
+    with logging() as log:
+        assert not passes(network)
+        [logged] = everything_logged(network, log)
+    assert (logged.direction, logged.held) == (Direction.EGRESS, True)
+    assert logged.packet.source == number(CLIENT)
+
+
+@in_own_network
+def test_what_passes_is_not_logged() -> None:
+    network, kernel = Network(2), Kernel()
+    apply(kernel, LOGGING, *BOTH)
+    with logging() as log:
+        assert passes(network)
+        assert everything_logged(network, log) == []
+
+
+@in_own_network
+def test_more_than_the_rate_is_dropped_and_not_logged() -> None:
+    network, kernel = Network(2), Kernel()
+    apply(kernel, Reaction(logging=Logging(GROUP, 5)), *BOTH, CLOSED_SERVER)
+    client = network.udp(CLIENT)
+    with logging() as log:
+        for _ in range(200):
+            client.sendto(b"x", (address(SERVER), 80))
+        assert 1 <= len(everything_logged(network, log)) < 50
+    assert sum(one.packets for one in kernel.drops()) == 200, "all of them are counted"
+
+
+@in_own_network
+def test_a_group_that_another_process_listens_to_is_refused() -> None:
+    with logging(), pytest.raises(KernelError, match="choose another --log-group"):
+        PacketLog(GROUP)
+
+
+@in_own_network
+def test_packets_come_until_the_log_is_closed() -> None:
+    network, kernel = Network(2), Kernel()
+    apply(kernel, LOGGING, *BOTH, CLOSED_SERVER)
+    with logging() as log:
+        assert not passes(network)
+        packets = log.packets()
+        assert [one.direction for one in islice(packets, 1)] == [Direction.INGRESS]
+    assert list(packets) == []
+
+
+@in_own_network
+def test_a_log_that_cannot_be_read_any_longer_is_an_error() -> None:
+    """Not the end of the packets: whoever reads them would take silence for peace."""
+    with logging() as log:
+        os.dup2(os.open("/proc/self/status", os.O_RDONLY), log._group._netlink.fileno())
+        with pytest.raises(KernelError, match="the packet log cannot be read"):
+            list(log.packets())
+
+
+def test_only_copies_with_a_prefix_of_ringfence_are_read() -> None:
+    header = bytes([0x45, 0, 0, 0, 0, 0, 0, 0, 64, 47, 0, 0]) + bytes([10, 0, 0, 1, 10, 0, 0, 2])
+    for direction in Direction:
+        for prefixes, held in ((DENIED_PREFIX, False), (HELD_PREFIX, True)):
+            logged = read_logged(PacketCopy(prefixes[direction], header))
+            assert logged is not None
+            assert (logged.direction, logged.held) == (direction, held)
+    assert read_logged(PacketCopy("somebody else's", header)) is None
+    assert read_logged(PacketCopy(DENIED_PREFIX[Direction.INGRESS], header[:10])) is None
+
+
+def send_raw(network: Network, protocol: int, content: bytes) -> None:
+    """Send a packet of the client's to the server, of whatever protocol."""
+    with network.inside(CLIENT):
+        raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, protocol)
+    with raw:
+        raw.sendto(content, (address(SERVER), 0))

@@ -1,0 +1,26 @@
+"""The addresses of a network namespace."""
+
+from ipaddress import ip_address
+
+from tests.dataplane.network import in_own_network
+
+from ringfence.netlink.addresses import add_address, list_addresses, remove_address
+from ringfence.netlink.constants import NETLINK_ROUTE
+from ringfence.netlink.links import LOOPBACK
+from ringfence.netlink.requests import send_requests
+from ringfence.netlink.socket import NetlinkSocket
+from ringfence.sets.addresses import NO_ADDRESSES, Family, parse_address
+
+
+@in_own_network
+def test_addresses_of_both_families_are_listed_until_they_are_removed() -> None:
+    some = [ip_address("192.0.2.7"), ip_address("2001:db8::7")]
+    with NetlinkSocket(NETLINK_ROUTE) as netlink:
+        before = list_addresses(netlink)
+        send_requests(add_address(LOOPBACK, ip) for ip in some)
+        listed = list_addresses(netlink)
+        assert all(listed.contains(*parse_address(str(ip))) for ip in some)
+        assert not listed.contains(Family.IPV4, parse_address("192.0.2.8")[1])
+        send_requests(remove_address(LOOPBACK, ip) for ip in some)
+        assert list_addresses(netlink) == before
+        assert before != NO_ADDRESSES, "lo has its own"

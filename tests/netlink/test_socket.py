@@ -1,0 +1,135 @@
+"""What a netlink socket makes of the kernel's answers."""
+
+import errno
+from collections.abc import Callable
+from ipaddress import ip_address
+
+import pytest
+from tests.dataplane.network import in_own_network
+
+from ringfence.netlink.addresses import RTM_GETADDR, add_address, list_addresses, remove_address
+from ringfence.netlink.codec import encode_message
+from ringfence.netlink.constants import (
+    NETLINK_NETFILTER,
+    NETLINK_ROUTE,
+    NLM_F_DUMP_INTR,
+    NLM_F_REQUEST,
+    NLMSG_DONE,
+)
+from ringfence.netlink.links import LOOPBACK, RTM_DELLINK
+from ringfence.netlink.requests import send_requests
+from ringfence.netlink.socket import NetlinkError, NetlinkSocket
+from ringfence.sets.addresses import parse_address
+
+MANY = [ip_address(f"10.{i >> 8}.{i & 255}.1") for i in range(2_000)]
+"""More addresses than the kernel lists in one piece (32 kB)."""
+
+
+class Meddled(NetlinkSocket):
+    """A socket during whose lists something happens: after the first piece of each."""
+
+    def __init__(self, meddle: Callable[[], None]) -> None:
+        super().__init__(NETLINK_ROUTE)
+        self._meddle = meddle
+
+    def _receive(self, flags: int = 0) -> bytes:
+        received = super()._receive(flags)
+        self._meddle()
+        return received
+
+
+@in_own_network
+def test_a_list_that_changes_while_it_is_read_is_read_again() -> None:
+    send_requests(add_address(LOOPBACK, ip) for ip in MANY)
+    left = [ip_address("10.99.0.1"), ip_address("10.99.0.2")]
+
+    def meddle() -> None:
+        if left:
+            send_requests([add_address(LOOPBACK, left.pop())])
+
+    with Meddled(meddle) as netlink:
+        listed = list_addresses(netlink)
+    for text in ("10.0.0.1", "10.99.0.1", "10.99.0.2"):
+        assert listed.contains(*parse_address(text))
+
+
+@in_own_network
+def test_no_address_is_listed_that_went_before_the_list_was_complete() -> None:
+    send_requests(add_address(LOOPBACK, ip) for ip in MANY)
+    left = list(MANY[:1000])
+
+    def meddle() -> None:
+        send_requests(remove_address(LOOPBACK, ip) for ip in left)
+        left.clear()
+
+    with Meddled(meddle) as netlink:
+        listed = list_addresses(netlink)
+    assert not any(listed.contains(*parse_address(str(ip))) for ip in MANY[:1000])
+    assert all(listed.contains(*parse_address(str(ip))) for ip in MANY[1000:])
+
+
+@in_own_network
+def test_a_list_that_changes_every_time_is_an_error() -> None:
+    send_requests(add_address(LOOPBACK, ip) for ip in MANY)
+    ip = ip_address("10.99.0.1")
+
+    def meddle() -> None:
+        send_requests([add_address(LOOPBACK, ip), remove_address(LOOPBACK, ip)])
+
+    with Meddled(meddle) as netlink, pytest.raises(OSError, match="changed 20 times"):
+        list_addresses(netlink)
+
+
+class Scripted(NetlinkSocket):
+    """A socket to a kernel that answers as it is told."""
+
+    def __init__(self, *answers: bytes) -> None:
+        super().__init__(NETLINK_ROUTE)
+        self._answers_left = list(answers)
+
+    def send(self, messages: bytes) -> None:
+        pass
+
+    def _receive(self, flags: int = 0) -> bytes:
+        return self._answers_left.pop(0)
+
+
+@pytest.mark.parametrize("marked", [0, 1])
+def test_any_message_of_a_list_can_say_that_it_was_interrupted(marked: int) -> None:
+    """The last one as well, which holds no entry."""
+    flags = [0, 0]
+    flags[marked] = NLM_F_DUMP_INTR
+    first = encode_message(9, flags[0], 1, b"old.") + encode_message(NLMSG_DONE, flags[1], 1, bytes(4))
+    second = encode_message(9, 0, 2, b"new.") + encode_message(NLMSG_DONE, 0, 2, bytes(4))
+    with Scripted(first, second) as netlink:
+        assert netlink.dump(RTM_GETADDR, b"") == [b"new."]
+
+
+def test_what_is_left_of_an_earlier_answer_is_passed_over() -> None:
+    with Scripted(encode_message(9, 0, 77, b"left"), encode_message(9, 0, 1, b"mine")) as netlink:
+        assert netlink.ask(9, b"") == b"mine"
+
+
+@in_own_network
+def test_a_refused_request_is_an_error_with_the_kernels_number() -> None:
+    with NetlinkSocket(NETLINK_ROUTE) as netlink, pytest.raises(NetlinkError) as raised:
+        netlink.request(RTM_DELLINK, 0, bytes(4) + (99).to_bytes(4, "little") + bytes(8))
+    assert raised.value.code == errno.ENODEV
+    assert str(raised.value) == raised.value.strerror
+
+
+@in_own_network
+def test_errors_are_those_of_refused_messages_alone() -> None:
+    with NetlinkSocket(NETLINK_ROUTE) as netlink:
+        netlink.send(encode_message(RTM_DELLINK, NLM_F_REQUEST, 5, bytes(4) + (99).to_bytes(4, "little") + bytes(8)))
+        assert [error.sequence for error in netlink.errors()] == [5]
+        assert netlink.errors() == []
+
+
+@in_own_network
+def test_more_than_the_limit_cannot_be_sent_at_once() -> None:
+    with NetlinkSocket(NETLINK_NETFILTER) as netlink:
+        with pytest.raises(OSError) as raised:  # noqa: PT011
+            netlink.send(bytes(netlink.limit * 2))
+        assert raised.value.errno == errno.EMSGSIZE
+        assert netlink.errors() == []
