@@ -70,3 +70,71 @@ def test_a_missing_name_is_an_error_and_no_output(output: str) -> None:
     result = run(f"get netpol nope -o {output}")
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == 'Error from server (NotFound): networkpolicies.networking.k8s.io "nope" not found\n'
+
+
+class TestNames:
+    """`describe` accepts the beginning of a name, unless a policy has exactly that name. `get` does not."""
+
+    @pytest.fixture
+    def path(self, tmp_path: Path) -> str:
+        text = (
+            "{{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {{name: {name}}}, spec: {{}}}}\n---\n"
+        )
+        (tmp_path / "all.yaml").write_text("".join(text.format(name=name) for name in ("web", "web-2", "db")))
+        return str(tmp_path)
+
+    @pytest.mark.parametrize(
+        ("names", "described"),
+        [
+            ("web", ["web"]),
+            ("we", ["web", "web-2"]),
+            ("web-", ["web-2"]),
+            ("db we", ["db", "web", "web-2"]),
+            ("", ["db", "web", "web-2"]),
+        ],
+    )
+    def test_describe(self, names: str, described: list[str], path: str) -> None:
+        result = CliRunner().invoke(cli, ["describe", "netpol", *names.split(), "-f", path])
+        assert result.exit_code == 0
+        assert [line.split()[1] for line in result.stdout.splitlines() if line.startswith("Name:")] == described
+
+    @pytest.mark.parametrize(
+        ("names", "exit_code", "listed"), [("web", 0, ["web"]), ("we", 1, []), ("we db", 1, ["db"])]
+    )
+    def test_get(self, names: str, exit_code: int, listed: list[str], path: str) -> None:
+        result = CliRunner().invoke(cli, ["get", "netpol", *names.split(), "--no-headers", "-f", path])
+        assert result.exit_code == exit_code
+        assert [line.split()[0] for line in result.stdout.splitlines()] == listed
+
+    def test_a_name_across_all_namespaces_is_an_error(self, path: str) -> None:
+        result = CliRunner().invoke(cli, ["get", "netpol", "web", "-A", "-f", path])
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert result.stderr == "error: a resource cannot be retrieved by name across all namespaces\n"
+
+    def test_without_policies_a_message_names_the_namespace(self, path: str) -> None:
+        result = CliRunner().invoke(cli, ["get", "netpol", "-n", "empty", "-f", path])
+        assert (result.exit_code, result.stdout) == (0, "")
+        assert result.stderr == "No resources found in empty namespace.\n"
+
+
+@pytest.mark.parametrize(
+    ("selector", "exit_code", "listed"),
+    [
+        ("app=web", 0, ["one"]),
+        ("app!=web", 0, ["two", "three"]),
+        ("tier>1", 0, ["two"]),
+        ("tier in (1,2)", 0, ["one", "two"]),
+        ("tier>x", 2, []),
+        ("a in (b", 2, []),
+    ],
+)
+def test_a_label_selector_selects_policies_or_is_an_error(
+    selector: str, exit_code: int, listed: list[str], tmp_path: Path
+) -> None:
+    labels = {"one": "{app: web, tier: '1'}", "two": "{app: db, tier: '2'}", "three": "{}"}
+    text = "{{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {{name: {}, labels: {}}}, spec: {{}}}}\n---\n"
+    (tmp_path / "all.yaml").write_text("".join(text.format(*one) for one in labels.items()))
+    result = CliRunner().invoke(cli, ["get", "netpol", "-l", selector, "--no-headers", "-f", str(tmp_path)])
+    assert result.exit_code == exit_code
+    assert sorted(line.split()[0] for line in result.stdout.splitlines()) == sorted(listed)
+    assert result.stderr.startswith(f"error: -l {selector}: " if exit_code else "")

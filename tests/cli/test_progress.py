@@ -2,6 +2,7 @@
 
 import io
 import sys
+from collections.abc import Callable
 
 import pytest
 
@@ -29,3 +30,20 @@ def test_a_bar_is_shown_for_large_inputs(size: int, shown: bool, monkeypatch: py
         for done in (0, size // 2, size):
             report(done, size)
     assert ("reading" in terminal.getvalue()) is shown
+
+
+def test_there_is_one_bar_for_one_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+    shown: list[int] = []
+
+    def bar(total: int, closing: object) -> Callable[[int], None]:
+        made.append(total)
+        return shown.append
+
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setattr(progress, "_bar", bar)
+    with progress.reading() as report:
+        assert report is not None
+        for done in range(3):
+            report(done, 6_000_000)
+    assert (made, shown) == ([6_000_000], [0, 1, 2])
