@@ -132,8 +132,9 @@ def test_a_label_selector_selects_policies_or_is_an_error(
     selector: str, exit_code: int, listed: list[str], tmp_path: Path
 ) -> None:
     labels = {"one": "{app: web, tier: '1'}", "two": "{app: db, tier: '2'}", "three": "{}"}
-    text = "{{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {{name: {}, labels: {}}}, spec: {{}}}}\n---\n"
-    (tmp_path / "all.yaml").write_text("".join(text.format(*one) for one in labels.items()))
+    head = "apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, spec: {}"
+    texts = [f"{{{head}, metadata: {{name: {name}, labels: {values}}}}}\n" for name, values in labels.items()]
+    (tmp_path / "all.yaml").write_text("---\n".join(texts))
     result = CliRunner().invoke(cli, ["get", "netpol", "-l", selector, "--no-headers", "-f", str(tmp_path)])
     assert result.exit_code == exit_code
     assert sorted(line.split()[0] for line in result.stdout.splitlines()) == sorted(listed)
