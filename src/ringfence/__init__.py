@@ -22,7 +22,7 @@ _HOMES = {"Cluster": "ringfence.cluster", "Verdict": "ringfence.cluster", "Ringf
 
 
 def __getattr__(name: str) -> Any:
-    """Import a name of the API when it is first used: `ringfence --help` must not wait for the engine."""
+    """Import a name of the API when it is first used, so that `ringfence --help` does not load the engine."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module

@@ -7,10 +7,10 @@
     │   └── EndpointError       a source or destination that names nothing, or too much
     ├── LiveClusterError        the API server or its credentials
     ├── KernelError             the kernel or the rights to use its packet filter
-    ├── LaboratoryError         the laboratory: it cannot be built, reached or asked
-    └── AgentError              the node agent: it cannot run as it was told to, or where it was started
+    ├── LaboratoryError         the laboratory: it cannot be built or reached
+    └── AgentError              the node agent: it cannot run with its settings, or on this node
 
-A message says what is wrong, where (file:line where there is one) and how to mend it.
+A message says what is wrong, where (file:line where there is one) and how to correct it.
 """
 
 
@@ -19,7 +19,7 @@ class RingfenceError(Exception):
 
 
 class InputError(RingfenceError):
-    """The question or the input is unusable; somebody has to mend it before there can be an answer."""
+    """The question or the input is unusable, and has to be corrected before there can be an answer."""
 
 
 class ManifestError(InputError):
@@ -58,8 +58,8 @@ class KernelError(RingfenceError):
 
 
 class LaboratoryError(RingfenceError):
-    """The laboratory cannot be built, reached or asked."""
+    """The laboratory cannot be built or reached."""
 
 
 class AgentError(RingfenceError):
-    """The agent cannot run as it was told to, or where it was started."""
+    """The agent cannot run with its settings, or on this node."""

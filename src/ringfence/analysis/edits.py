@@ -1,9 +1,9 @@
-"""The smallest edit that would turn an answer.
+"""The smallest edit that would reverse an answer.
 
 Candidates are made from the reasons of the answer: a peer or a port added to a rule that nearly matches, a rule added
-to a policy that isolates; or, to forbid, what allows taken out, or a policy added that isolates. Every candidate is
-put into the engine and the question asked again: only one that is valid and turns the answer is ever shown. Of those
-it is the one that changes the fewest lines, and then the one that changes the fewest other connections.
+to a policy that isolates; or, to forbid, an allowing part removed, or an isolating policy added. Each candidate is
+put into the engine and the question is asked again: only an edit that is valid and reverses the answer is shown. Of
+these it is the one that changes the fewest lines, and then the one that changes the fewest other connections.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -66,7 +66,7 @@ class Edit(msgspec.Struct, frozen=True):
 
 
 def smallest_edit(state: State, answer: Answer) -> tuple[Edit, ...]:
-    """The edits that together turn the answer, checked by the engine; none, where no small edit does."""
+    """The edits that together reverse the answer, checked by the engine. Empty if no small edit does."""
     edits: list[Edit] = []
     wanted = not answer.allowed
     with state.supposing() as suppose:
@@ -84,7 +84,7 @@ def smallest_edit(state: State, answer: Answer) -> tuple[Edit, ...]:
 
 
 def _undone(state: State, answer: Answer, wanted: bool) -> PairReason | None:
-    """A pair that keeps the answer from being what is wanted; None if it is."""
+    """A pair for which the answer is not yet as wanted; None if it is as wanted for all."""
     reasons = (explain(state, pair.source, pair.destination, pair.asked) for pair in answer.pairs)
     denied = next((reason for reason in reasons if not reason.allowed), None)
     if wanted:
@@ -97,7 +97,7 @@ def _undone(state: State, answer: Answer, wanted: bool) -> PairReason | None:
 
 
 def _allowing(state: State, reason: PairReason) -> list[Edit]:
-    """The smallest edit of the first side that denies; nothing if there is none, or it cannot be mended."""
+    """The smallest edit of the first side that denies. Empty if no side denies, or no edit of it allows."""
     side = next((side for side in (reason.egress, reason.ingress) if not side.allowed), None)
     best = _best(state, reason, side, _openings(state, side, reason.asked), wanted=True) if side else None
     return [best] if best else []
@@ -261,7 +261,7 @@ def _free_name(state: State, subject: Member, direction: Direction) -> str:
 def _best(
     state: State, reason: PairReason, side: SideReason, candidates: Iterable[Edit], *, wanted: bool
 ) -> Edit | None:
-    """The candidate that makes one side what is wanted with the fewest lines, then with the fewest other changes."""
+    """The candidate that makes one side as wanted with the fewest lines, and then with the fewest other changes."""
     best: Edit | None = None
     before = _admitted(state, side, reason.asked)
     for candidate in sorted(candidates, key=lambda edit: edit.size):
@@ -298,7 +298,7 @@ def _side(reason: PairReason, direction: Direction) -> SideReason:
 
 
 def _admitted(state: State, side: SideReason, asked: Traffic | None) -> int:
-    """How many pods the subject's side lets through with what is asked."""
+    """The number of pods with which the subject's side allows the traffic in question."""
     assert isinstance(side.subject, Member)
     population = state.population
     identity = state.identity(side.subject)

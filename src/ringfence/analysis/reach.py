@@ -19,7 +19,7 @@ from ringfence.sets.bitsets import Bitset
 class PodCollection(Collection[Member]):
     """A set of pods: all pods of some identities, a few more and a few less.
 
-    Pods are listed only when the set is iterated, so an answer of 100,000 pods costs no more than its identities.
+    Pods are listed only when the set is iterated, so the cost of an answer depends on identities, not on pods.
     """
 
     def __init__(

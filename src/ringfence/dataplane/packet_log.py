@@ -50,8 +50,8 @@ class PacketLog:
     def wait(self, seconds: float | None = None) -> list[LoggedPacket] | None:
         """The packets that come next; None when the log was closed.
 
-        No packets after so many `seconds`, or where so many came at once that some were lost: the counters of dropped
-        packets have them. Raises KernelError when the log cannot be read any longer.
+        The list is empty if none arrive for `seconds`, or if so many arrive at once that some are lost: the counters of
+        dropped packets include those. Raises KernelError when the log cannot be read any longer.
         """
         try:
             copies = self._group.wait(seconds)

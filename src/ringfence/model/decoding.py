@@ -36,10 +36,10 @@ def decode(tree: object) -> Object | None:
 
 
 def decode_json(text: bytes | msgspec.Raw, kind: Kind) -> Object | None:
-    """The object of this kind that the JSON `text` writes down, or None if it writes down no object at all.
+    """The object of this kind in the JSON `text`, or None if the text is not an object.
 
-    Many times faster than `decode`, because what does not matter is never built. `apiVersion` and `kind` in the text
-    are not looked at: the API server leaves them out of the items of a list. Raises DecodingError as `decode` does, and
+    Many times faster than `decode`, because fields without influence are never decoded. `apiVersion` and `kind` in the
+    text are ignored: the API server leaves them out of the items of a list. Raises DecodingError as `decode` does, and
     `msgspec.DecodeError` for text that is not JSON.
     """
     try:

@@ -80,7 +80,7 @@ def shape_of(struct: type[msgspec.Struct]) -> Type:
 
 
 def member(shape: Type, value: object) -> Type:
-    """The member of a union that a value is to be read as: an int-or-string is a string only if it is one."""
+    """The member of a union as which a value is read: an int-or-string is read as a string only if it is one."""
     if not isinstance(shape, UnionType):
         return shape
     members = [each for each in shape.types if not isinstance(each, NoneType)]

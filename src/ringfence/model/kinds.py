@@ -55,7 +55,7 @@ class Kind(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     A policy's unknown fields are errors, and its defaults, its errors and its warnings are those of the API server;
     other kinds have only the fields that matter here. `validate_stored` does not refuse what an older server accepted.
     `without_rules` is what remains in force of a policy that a server has stored although it is not valid: it isolates
-    its subjects and allows nothing, for nobody wrote it to open something.
+    its subjects and allows nothing.
     """
 
     name: str

@@ -37,7 +37,7 @@ class ProblemCode(StrEnum):
     DUPLICATE_KEY = "duplicate-key"
     """A key that a mapping has twice; the last one counts (warning)."""
     WRONG_TYPE = "wrong-type"
-    """A value that has not the type of its field."""
+    """A value that does not have the type of its field."""
     UNKNOWN_FIELD = "unknown-field"
     """A field that a policy does not have."""
     REQUIRED_VALUE = "required-value"
@@ -61,7 +61,7 @@ class ProblemCode(StrEnum):
 class Problem(msgspec.Struct, frozen=True):
     """One thing that is wrong, where, and with which object (`NetworkPolicy prod/db-policy`).
 
-    `code` is a `ProblemCode`, or the name of a rule. `fix` is the change that mends it, where there is only one.
+    `code` is a `ProblemCode`, or the name of a rule. `fix` is the change that corrects it, if there is exactly one.
     """
 
     place: Place

@@ -72,7 +72,7 @@ class Selector(msgspec.Struct, frozen=True, cache_hash=True):
         return all(term.matches(labels) for term in self.terms)
 
     def mismatches(self, labels: Mapping[str, str]) -> list[Term]:
-        """The terms to name when somebody asks why `labels` do not match."""
+        """The terms that `labels` do not meet, for explanations."""
         return [term for term in self.terms if not term.matches(labels)]
 
     def __str__(self) -> str:

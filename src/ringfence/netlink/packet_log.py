@@ -72,8 +72,8 @@ class LogGroup:
     def wait(self, seconds: float | None = None) -> list[PacketCopy] | None:
         """The copies that come next; None when the group was closed, by whatever thread.
 
-        No copies after so many `seconds`, or where so many came at once that some were lost. Raises OSError when the
-        kernel does not let the group be read any longer.
+        The list is empty if none arrive for `seconds`, or if so many arrive at once that some are lost. Raises OSError
+        when the kernel no longer allows reading the group.
         """
         ready = [descriptor for descriptor, _ in self._poll.poll(None if seconds is None else 1000 * seconds)]
         if self._closed in ready:

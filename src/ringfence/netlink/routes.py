@@ -61,7 +61,7 @@ def set_default_route(index: int, gateway: IPAddress) -> NetworkRequest:
 
 
 def set_neighbour(index: int, ip: IPAddress, hardware_address: bytes) -> NetworkRequest:
-    """Say for good which hardware address `ip` has on a link.
+    """Set the permanent hardware address of `ip` on a link.
 
     The kernel need not ask on the link then, and the entry does not count against its limit (1,024 by default for all
     namespaces of a machine together).

@@ -1,6 +1,6 @@
 """A netlink socket: requests to the kernel, and its answers.
 
-A socket belongs for good to the network namespace in which it was opened, wherever its process goes afterwards.
+A socket always belongs to the network namespace in which it was opened, even if its process moves to another one.
 
 Source: netlink(7); `<linux/netlink.h>`.
 """

@@ -1,6 +1,6 @@
 """Addresses: a set of IP addresses, kept as disjoint ranges for each family.
 
-An IPv4-mapped IPv6 address is not an IPv4 address here; whoever parses such a spelling decides what it means.
+An IPv4-mapped IPv6 address is not an IPv4 address here; the parser of such a text decides what it means.
 """
 
 from collections.abc import Iterable

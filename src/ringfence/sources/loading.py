@@ -83,7 +83,7 @@ def read_object(tree: object, origin: Origin, fields: Fields) -> Iterator[Found]
 
 
 def manifest_or_problem(obj: Object, origin: Origin) -> Found:
-    """The object, or the problem that it has no name and so is nobody; policies are validated all in one place."""
+    """The object, or the problem that it has no name. Policies are validated elsewhere, all in one place."""
     kind = KINDS.of(obj)
     if kind.is_policy or obj.metadata.name or obj.metadata.generate_name:
         return Manifest(obj, origin)
@@ -143,7 +143,7 @@ def refusal_of(api_version: object, kind: object) -> Refusal | None:
 
 
 def name_of(tree: Mapping[str, object]) -> str:
-    """What to call the object in a message: `NetworkPolicy prod/db-policy`, as far as it says so itself."""
+    """The name of the object in a message: `NetworkPolicy prod/db-policy`, or less if it lacks some of these fields."""
     metadata = tree.get("metadata")
     fields: Mapping[str, object] = metadata if isinstance(metadata, dict) else {}
     name = fields.get("name") or fields.get("generateName")

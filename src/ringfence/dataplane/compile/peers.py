@@ -25,7 +25,7 @@ PROTOCOL_NUMBERS: Final = {"TCP": 6, "UDP": 17, "SCTP": 132}
 
 
 KEYS_OF_ITS_OWN: Final = 2048
-"""So many keys a set may have that no other profile shares."""
+"""The largest number of keys in a set that only one profile uses."""
 
 
 class Grant(msgspec.Struct, frozen=True, cache_hash=True):

@@ -88,9 +88,9 @@ def _shared(family: Family, group: _Group) -> PodSet:
 
 
 def _grants_by_name(direction: Direction, rules: Iterable[CompiledRule]) -> frozenset[Grant]:
-    """What egress rules allow by port names: the destination pods say which numbers these are.
+    """What egress rules allow by port names: the destination pods have the numbers.
 
-    The destinations may be any pods that the rule's peers name, be it by selectors, by address or by naming nobody.
+    The destinations are all pods that the rule's peers match: by selectors, by address, or because there are no peers.
     """
     if direction is Direction.INGRESS:
         return frozenset()

@@ -35,7 +35,7 @@ class ProfileChain(NamedTuple):
 
 
 def denies_everything(stack: Stack) -> bool:
-    """Whether nothing is allowed, whoever the peer is: no rule allows or passes anything."""
+    """Whether nothing is allowed for any peer: no rule allows or passes anything."""
     return stack[-1].otherwise is Action.DENY and not any(profile.rules for profile in stack)
 
 

@@ -169,7 +169,7 @@ class Subjects:
         return self._names[stack, ports]
 
     def _forget_unused(self) -> None:
-        """Let go of chains that nobody has any more, when they have become many."""
+        """Drop unused chains when there are many of them."""
         if len(self._names) <= 2 * self._names_in_use:
             return
         stacks = {isolation.stack for _, isolation in self._all_isolation()}
@@ -193,7 +193,7 @@ class Subjects:
                         placed[key] = new
 
     def _chain_at(self, family: Family, number: int, direction: Direction) -> str | None:
-        """The chain for an address. Two pods that claim the same one and are to be treated differently are denied."""
+        """The chain for an address. If two pods claim the address and have different chains, both are denied."""
         owners = filter(self._is_subject, self._state.members_at(family, number))
         chains = {self._isolation[direction][self._homes[member]].chain for member in owners}
         if len(chains) > 1:

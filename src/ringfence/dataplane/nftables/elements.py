@@ -207,7 +207,7 @@ def _value_of(data: bytes) -> bytes:
 
 
 def _target(element: dict[int, bytes]) -> str:
-    """The chain that an entry jumps to; another verdict, which only somebody else can have set, is given as none."""
+    """The chain that an entry jumps to. None for another verdict, which only another program can have set."""
     verdict = attributes(attributes(element[nf.NFTA_SET_ELEM_DATA]).get(nf.NFTA_DATA_VERDICT, b""))
     is_jump = int.from_bytes(verdict.get(nf.NFTA_VERDICT_CODE, b""), "big", signed=True) == nf.NFT_JUMP
     return read_string(verdict.get(nf.NFTA_VERDICT_CHAIN, b"")) if is_jump else ""

@@ -154,7 +154,7 @@ def _load(fields: tuple[Field, ...]) -> Iterator[bytes]:
 
 
 def _register(offset: int) -> int:
-    """The register that begins so many bytes behind the beginning of the first one, as the kernel itself counts."""
+    """The register that begins this number of bytes after the beginning of the first one, as the kernel counts."""
     return nf.NFT_REG_1 + offset // 16 if offset % 16 == 0 else nf.NFT_REG32_00 + offset // 4
 
 

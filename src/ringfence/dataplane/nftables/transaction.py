@@ -1,6 +1,6 @@
 """Transactions: commands that the kernel carries out all together or not at all.
 
-A socket without privileges takes no more than about 200 kB at once (EMSGSIZE); what is longer is split between commands
+A socket without privileges accepts at most about 200 kB at once (EMSGSIZE); what is longer is split between commands
 and, within one, between portions of elements. `update` chooses its steps such that each part of one is as safe as the
 whole.
 

@@ -1,8 +1,7 @@
-"""Names of objects in the kernel: made from what an object is about, never from a string that somebody chose.
+"""Names of objects in the kernel: derived from the content of an object, never from a string in the input.
 
-The same object has the same name in every process, so that one which starts anew recognises what the one before it left
-in the kernel. 128 bits of a cryptographic digest keep even those who write policies for the purpose from making two
-objects of one name.
+The same object has the same name in every process, so that a restarted agent recognises the objects of the one before.
+128 bits of a cryptographic digest prevent collisions, also those that an author of policies tries to construct.
 """
 
 from collections.abc import Iterable

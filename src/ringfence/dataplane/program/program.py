@@ -69,7 +69,7 @@ class Program(msgspec.Struct, frozen=True):
 
 
 def _changed(old: Mapping[str, V], changes: Mapping[str, V] | None, without: frozenset[str]) -> Mapping[str, V]:
-    """The very same mapping where nothing changes: then `differing` need not look at all."""
+    """The same mapping object if nothing changes, so that `differing` can skip it."""
     if without:
         old = {name: one for name, one in old.items() if name not in without}
     return {**old, **changes} if changes else old

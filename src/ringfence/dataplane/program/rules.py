@@ -1,4 +1,4 @@
-"""Rules: what is asked about a packet, and what is done with one that meets all conditions.
+"""Rules: conditions on a packet, and the actions for a packet that meets all of them.
 
 Source: nft(8), "EXPRESSIONS" and "STATEMENTS".
 """
@@ -71,7 +71,7 @@ class FromNode(msgspec.Struct, frozen=True, tag=True):
 
 
 class RateLimit(msgspec.Struct, frozen=True, tag=True):
-    """No more than so many packets a second meet this condition; those beyond do not."""
+    """At most this number of packets per second meets the condition; further packets do not."""
 
     packets: int
 

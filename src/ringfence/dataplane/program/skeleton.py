@@ -91,7 +91,7 @@ class Reaction(msgspec.Struct, frozen=True):
 
     @property
     def verdict(self) -> RuleVerdict:
-        """The verdict on a denied packet; what returns goes on to the other direction's policies."""
+        """The verdict on a denied packet. A packet that returns continues to the policies of the other direction."""
         return RuleVerdict.DROP if self.drops else RuleVerdict.RETURN
 
 

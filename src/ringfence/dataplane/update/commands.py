@@ -113,7 +113,7 @@ V = TypeVar("V")
 
 
 def commands_between(old: Program | None, new: Program) -> list[Command]:
-    """What turns `old`, None if there is no table yet, into `new`; nothing at all if they are the same."""
+    """The commands that change `old` into `new`. `old` is None if there is no table. Empty if they are equal."""
     if old is new:
         return []
     table: list[Command] = [AddTable()] if old is None else []

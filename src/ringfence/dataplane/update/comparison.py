@@ -42,7 +42,7 @@ _DIRECTION_OF_DENIAL: Final = {chain: direction for direction, chain in DENIED.i
 _BOTH: Final = frozenset(Direction)
 
 RULES_AT_ONCE: Final = 300
-"""So many rules fit into one transaction without privileges (about 200 kB): none is longer than 500 bytes."""
+"""The number of rules that fit into one transaction without privileges (200 kB): a rule has at most 500 bytes."""
 
 
 class Difference(NamedTuple):

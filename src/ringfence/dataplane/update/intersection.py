@@ -1,8 +1,8 @@
 """Chains that allow what an old and a new chain both allow: the old rules first, and then the new ones.
 
 A profile's chain gives the verdict of its first rule that matches: a rule returns what it allows, or goes to the chain
-that denies. So the intersection of two such chains is the old one, except that it goes on in a copy of the new one
-where it would return.
+that denies. So the intersection of two such chains is the old one, with a jump to a copy of the new one in place of
+each return.
 """
 
 from collections.abc import Mapping

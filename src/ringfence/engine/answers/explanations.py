@@ -23,7 +23,7 @@ from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
 
 
 def explain(state: State, source: End, destination: End, asked: Traffic | None) -> PairReason:
-    """Why `source` may, or may not, open the traffic `asked` to `destination`; None asks what passes at all."""
+    """Why `source` may or may not open the traffic `asked` to `destination`. `asked` None stands for all traffic."""
     if is_exempt(state, source, destination):
         why = (
             "a pod always reaches itself" if source is destination else "a node always reaches the pods that run on it"

@@ -14,7 +14,7 @@ from ringfence.sets.traffic import Traffic
 
 
 class Side(msgspec.Struct, frozen=True):
-    """The policies of `subject` in one direction are asked about traffic with `peer`; None asks what passes at all."""
+    """A question about the policies of `subject` in one direction and a `peer`. `asked` None stands for all traffic."""
 
     state: State
     subject: Member

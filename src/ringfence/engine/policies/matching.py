@@ -15,7 +15,7 @@ from ringfence.model.selectors import Operator, Selector, Term, compile_selector
 from ringfence.sets.addresses import Addresses, Family, address_text
 
 End = Member | Addresses
-"""A pod, or addresses outside the cluster; what is said of several addresses holds for each of them."""
+"""A pod, or addresses outside the cluster. A statement about several addresses is true for each of them."""
 
 
 class PeerMatch(msgspec.Struct, frozen=True):

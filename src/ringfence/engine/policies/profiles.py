@@ -16,7 +16,7 @@ from ringfence.sets.addresses import Family
 from ringfence.sets.bitsets import Bitset
 
 _PORTS_REMEMBERED: Final = 8
-"""Of so many ports a profile remembers its rulings: a question about all pods asks each profile about one port."""
+"""The number of ports for which a profile caches its rulings. A question about all pods needs one port of each."""
 
 
 class PortQuestion(NamedTuple):

@@ -111,7 +111,7 @@ def member_of_pod(pod: Pod, nodes: dict[str, Node]) -> Member:
 
 
 def member_of_workload(workload: Workload, nodes: dict[str, Node]) -> Member:
-    """The member that stands for all pods of a workload's template. Only with hostNetwork can it have an address."""
+    """The member that represents all pods of a workload's template. It can have an address only with hostNetwork."""
     reference = Reference(workload.metadata.namespace or DEFAULT_NAMESPACE, workload.kind, workload.metadata.name)
     metadata = workload.template.metadata or ObjectMeta()
     spec = workload.template.spec or PodSpec()

@@ -42,7 +42,7 @@ _UNUSABLE: Final = Addresses.of(
     *map(ip_network, ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3", "::/16", "fe80::/10", "ff00::/8"))
 )
 _DOCUMENTATION_HOSTS: Final = ("203.0.113.10", "2001:db8::10")
-"""Addresses for documentation (RFC 5737, RFC 3849): they stand for the rest of the world wherever possible."""
+"""Addresses for documentation (RFC 5737, RFC 3849). If possible, they represent all addresses outside the cluster."""
 
 
 class AddressPool:

@@ -56,7 +56,7 @@ def returning_to_network_namespace() -> Iterator[None]:
 def in_network_namespace(namespace: int) -> Iterator[None]:
     """Work in the network namespace of a file descriptor.
 
-    A socket belongs for good to the namespace in which it was opened, so one thread can serve sockets of all of them.
+    A socket always belongs to the namespace in which it was opened, so one thread can serve sockets of all of them.
     """
     with returning_to_network_namespace():
         enter_namespace(namespace, NamespaceKind.NETWORK)

@@ -22,7 +22,7 @@ _OPENING: Final = struct.Struct("!IIHHI")
 _CHUNKS_AT: Final = _COMMON.size + _CHECKSUM.size
 _WINDOW: Final = 65536
 _STATE_COOKIE: Final = struct.pack("!HH4s", 7, 8, b"ring")
-"""The parameter that an INIT ACK must have (type 7); nobody opens the cookie, because no association follows."""
+"""The parameter that an INIT ACK must have (type 7); the cookie is never used, because no association follows."""
 
 
 class ChunkType(IntEnum):

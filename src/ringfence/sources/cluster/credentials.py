@@ -39,7 +39,7 @@ class _ExecCredential(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Credential(msgspec.Struct, frozen=True):
-    """A user with the credential of its plugin, if it has one, and when that expires, if the plugin says so."""
+    """A user with the credential of its plugin, if it has one, and the time when it expires, if that is known."""
 
     user: KubeconfigUser
     expires: datetime | None = None

@@ -45,7 +45,7 @@ class Unreadable(msgspec.Struct, frozen=True):
 
 
 class WatchInterrupted(msgspec.Struct, frozen=True):
-    """The server or the network fails: what is known may be out of date. The next attempt is in `retry_in` seconds."""
+    """The server or the network fails: known objects may be out of date. The next attempt is in `retry_in` seconds."""
 
     kind: str
     reason: str

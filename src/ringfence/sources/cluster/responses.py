@@ -16,7 +16,7 @@ UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class ListMetadata(msgspec.Struct, frozen=True):
-    """Where a list goes on, and the resource version that it shows."""
+    """The token for the next page of a list, and the resource version of the list."""
 
     continue_: str = msgspec.field(name="continue", default="")
     resource_version: str = msgspec.field(name="resourceVersion", default="")

@@ -1,6 +1,6 @@
-"""What is in a file, wherever it came from: documents of YAML or JSON, told apart by how they begin, not by a name.
+"""The content of a file: documents of YAML or JSON. The first characters distinguish them, not the name of the file.
 
-The documents are cut apart before they are parsed, as kubectl does, so that a mistake in one leaves the others alone.
+The documents are cut apart before they are parsed, as kubectl does, so that an error in one does not affect the others.
 """
 
 import re
@@ -28,7 +28,7 @@ _JSON: Final = re.compile(rb'[ \t\r\n]*\{[ \t\r\n]*["}]')
 def read_content(data: bytes, file: str, progress: Done = lambda done: None) -> Iterator[Found]:
     """The objects in the documents of `data`, which comes from `file`; whatever cannot be read is a problem.
 
-    `progress` is told how many bytes are done.
+    `progress` is called with the number of bytes that are done.
     """
     if len(data) > MAX_BYTES:
         message = f"larger than {MAX_BYTES >> 20} MiB: split it into several files"
@@ -60,7 +60,7 @@ def _boundaries(data: bytes) -> list[int]:
 
 def _read_document(data: bytes, origin: Origin, progress: Done) -> Generator[Found, None, int]:
     try:
-        if not data.isascii():  # To decode is to copy, which of a whole cluster is better not done in vain.
+        if not data.isascii():  # Decoding copies the text, which for a large cluster takes noticeable time and memory.
             data.decode()
     except UnicodeDecodeError as error:
         place = Place(origin.file, origin.line + data.count(b"\n", 0, error.start))

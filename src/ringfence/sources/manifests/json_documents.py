@@ -52,7 +52,7 @@ _HEAD: Final = msgspec.json.Decoder(_Head)
 def read_json(data: bytes, origin: Origin, progress: Done) -> Generator[Found, None, int]:
     """What is in `data`, which is UTF-8: one JSON value or several in a row. Returns how many there were.
 
-    `origin` says where the data starts; `progress` is told how many bytes of it are done.
+    `origin` is the place where the data starts. `progress` is called with the number of bytes that are done.
     """
     documents = 0
     try:
@@ -71,7 +71,7 @@ def read_json(data: bytes, origin: Origin, progress: Done) -> Generator[Found, N
 def _values(data: bytes) -> Iterator[tuple[int, int, bytes, _Head]]:
     """The values, each with its line, from 0, its column, and its head. Raises JSONDecodeError at the first of none.
 
-    A text is nearly always one value; then no more than its head has to be read to know that it is.
+    A text is nearly always one value. Then only its head has to be read to find that out.
     """
     try:
         head = _HEAD.decode(data)

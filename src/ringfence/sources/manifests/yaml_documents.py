@@ -15,7 +15,7 @@ from ringfence.sources.manifests.yaml_values import Builder, Event, UnreadableYa
 def read_yaml(text: str, origin: Origin, progress: Done) -> Generator[Found, None, int]:
     """What is in `text`, which is one YAML document, or several that end with `...`. Returns how many there were.
 
-    `origin` says where the text starts; `progress` is told how many characters of it are done.
+    `origin` is the place where the text starts. `progress` is called with the number of characters that are done.
     """
     return (yield from _Text(text, origin, progress).read())
 

@@ -198,7 +198,7 @@ class Builder:
         return sequence
 
     def _items(self) -> Value:
-        """The items that are not taken; with each that is taken, what is known of its places is dropped."""
+        """The items that are not taken. The places of an item are dropped when it is taken."""
         items: list[Value] = []
         events: list[Event] = []
         end: Mark | None = None
@@ -265,8 +265,8 @@ def _end_of_collection(event: Event, end_of_last: Mark | None) -> Mark:
 class Positions:
     """Lines, from 0, and columns, from 1, of the parser's marks in a text.
 
-    The parser counts lines as YAML 1.1 does, where U+0085, U+2028, U+2029 and a lone carriage return end one. Nobody
-    else does: in a text that has one of those, lines are counted again.
+    The parser counts lines as YAML 1.1 does, where U+0085, U+2028, U+2029 and a lone carriage return end a line.
+    Editors do not, so in a text with one of these characters the lines are counted again.
     """
 
     def __init__(self, text: str) -> None:
