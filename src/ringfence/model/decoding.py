@@ -1,4 +1,4 @@
-"""From the API's JSON to model objects, with the API server's own words for what does not fit.
+"""From the API's JSON to model objects, with the messages of the API server for wrong types.
 
 What is read are trees of dicts, lists and scalars, or JSON text. `msgspec` does nearly all of it; only what it refuses
 goes the slower way through `go_json`, which is more lenient, or says what is wrong.
@@ -21,9 +21,9 @@ from ringfence.model.objects import Object
 
 
 def decode(tree: object) -> Object | None:
-    """The object that `tree` writes down, or None if its `apiVersion` and `kind` have no meaning here.
+    """The object in `tree`, or None if its `apiVersion` and `kind` are not supported.
 
-    Raises DecodingError for the first value of a wrong type. Fields that do not matter here are not looked at.
+    Raises DecodingError for the first value of a wrong type. Fields without influence are ignored.
     """
     kind = kind_of_tree(tree)
     if kind is None or not isinstance(tree, Mapping):
@@ -54,7 +54,7 @@ def decode_json(text: bytes | msgspec.Raw, kind: Kind) -> Object | None:
 
 
 def kind_of_tree(tree: object) -> Kind | None:
-    """The kind that an object says it is; None if that has no meaning here."""
+    """The kind of an object by its `apiVersion` and `kind`; None if it is not supported."""
     return KINDS.find(tree.get("apiVersion"), tree.get("kind")) if isinstance(tree, Mapping) else None
 
 

@@ -1,8 +1,8 @@
-"""What Go's JSON decoder makes of a tree: more than `msgspec` takes, and its own words for what it does not take.
+"""Decodes a tree as Go's JSON decoder does, which accepts more than `msgspec` and has messages of its own.
 
-To Go a `null` field is an absent one, a `null` element of a list or map is a zero value, and whatever else has not
-the type of its field is an error that names the Go struct, the fields that lead there, and the Go type. kubectl
-rewrites a number like `80.0` as a whole one before it sends it.
+To Go a `null` field is an absent one, a `null` element of a list or map is a zero value, and any other value that does
+not have the type of its field is an error that names the Go struct, the fields that lead there, and the Go type.
+kubectl rewrites a number like `80.0` as a whole one before it sends it.
 
 Sources: `sigs.k8s.io/json`; the Go types of the API, v1.36.
 """

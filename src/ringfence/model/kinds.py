@@ -1,7 +1,7 @@
-"""The kinds of objects that ringfence reads: one row for each says all that is particular to it.
+"""The kinds of objects that ringfence reads: one row for each, with everything that is particular to it.
 
-Whatever has to know a kind (reading, decoding, defaults, validation, listing and watching, printing) asks this table.
-To add a kind of policy, write its structs and a row here, and a file in `engine.policies`.
+All code that depends on the kind (reading, decoding, defaults, validation, listing and watching, printing) uses this
+table. To add a kind of policy, write its structs and a row here, and a file in `engine.policies`.
 
 Source: Kubernetes API v1.36, and its deprecation guide for the older versions.
 """
@@ -80,7 +80,7 @@ class Kind(msgspec.Struct, frozen=True, eq=False, kw_only=True):
 
     @property
     def key(self) -> str:
-        """What tells objects of this kind from those of all others: its name, with the group of a custom resource.
+        """The key of the kind: its name, with the group of a custom resource.
 
         kubectl names resources alike: `NetworkPolicy`, but `NetworkPolicy.crd.example.com`.
         """
@@ -135,7 +135,7 @@ class KindTable:
             del self._by_model[kind.model]
 
     def find(self, api_version: object, name: object) -> Kind | None:
-        """The kind of this `apiVersion` and name; None if it has no meaning here."""
+        """The kind of this `apiVersion` and name; None if it is not supported."""
         try:
             return self._by_version.get((api_version, name))
         except TypeError:  # a list or a mapping, where a manifest should have a string
@@ -150,7 +150,7 @@ class KindTable:
         return [kind for kind in self._kinds if kind.name == name]
 
     def of(self, obj: Object) -> Kind:
-        """The kind of an object. All workloads are of one type, and say their kind themselves."""
+        """The kind of an object. All workloads have one type, with the kind as a field."""
         return self._workloads[obj.kind] if isinstance(obj, Workload) else self._by_model[type(obj)]
 
     def policies(self) -> list[Kind]:

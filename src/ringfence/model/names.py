@@ -1,7 +1,7 @@
 """What Kubernetes accepts as a name: of an object, of a namespace, of a port, as a label's key or value.
 
-Each function gives the API server's complaints about a text, in its order; none means that the text is valid. Lengths
-are counted in bytes of UTF-8, though some of upstream's complaints call them characters.
+Each function returns the errors of the API server for a text, in its order; without any, the text is valid. Lengths are
+counted in bytes of UTF-8, though some of upstream's messages call them characters.
 
 Source: `apimachinery/pkg/api/validate/content` and `pkg/util/validation`; RFC 1123 for host names, RFC 6335 for ports.
 """

@@ -222,7 +222,7 @@ class NodeSpec(msgspec.Struct, frozen=True):
 
 
 class NodeStatus(msgspec.Struct, frozen=True):
-    """What a node says of itself."""
+    """The status of a node."""
 
     addresses: tuple[NodeAddress, ...] | None = None
 
@@ -291,7 +291,7 @@ Rule = NetworkPolicyIngressRule | NetworkPolicyEgressRule
 
 
 class NetworkPolicySpec(msgspec.Struct, frozen=True, rename="camel"):
-    """What a policy says, as written: `policies.defaulted` fills in what the API server would."""
+    """The spec of a policy as written; `policies.defaulted` sets the defaults of the API server."""
 
     pod_selector: LabelSelector = LabelSelector()
     policy_types: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""What the API server fills into a policy before it looks at it.
+"""The defaults that the API server sets in a policy before it validates it.
 
 Source: `pkg/apis/networking/v1/defaults.go`.
 """

@@ -1,4 +1,4 @@
-"""Changes to the text of a file: what a remedy writes, so that comments, quotes and line endings around it stay."""
+"""Changes to the text of a file that keep the comments, quotes and line endings around them."""
 
 from collections.abc import Iterable
 

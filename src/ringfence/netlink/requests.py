@@ -25,7 +25,7 @@ _BATCH: Final = 64 * 1024
 
 
 class NetworkRequest(msgspec.Struct, frozen=True):
-    """One change to ask for, and how to name it when the kernel refuses."""
+    """One change to request, and its name in the message if the kernel refuses it."""
 
     type: int
     flags: int
@@ -34,7 +34,7 @@ class NetworkRequest(msgspec.Struct, frozen=True):
 
 
 def send_requests(requests: Iterable[NetworkRequest]) -> None:
-    """Have the kernel carry out `requests`, in order, in the calling thread's network namespace.
+    """Send `requests` to the kernel, in order, in the network namespace of the calling thread.
 
     Raises OSError, naming the request, for the first one that was refused; those after it were tried nevertheless.
     """

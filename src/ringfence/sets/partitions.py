@@ -1,4 +1,4 @@
-"""Partitions: disjoint extents, each with a value. How anything is said of everything at once.
+"""Partitions: disjoint extents, each with a value. One partition holds an answer for all members at once.
 
 An extent is a set (a bitset of identities, or addresses) that knows `&`, `|` and `^`. A function given by a partition
 never grows with the number of members, only with the number of different values.

@@ -1,7 +1,7 @@
-"""What every source gives: objects with their places, what is wrong with the others, and what has no meaning here.
+"""The output of every source: objects with their places, problems, and objects of unsupported kinds.
 
-Sources yield what they find one by one, in order; `collect` makes `LoadedObjects` of it. The wording is
-that of kubectl or the API server, whichever refuses first.
+Sources yield these one by one, in order; `collect` makes `LoadedObjects` of it. The wording is that of kubectl or the
+API server, whichever refuses first.
 """
 
 from collections import Counter
@@ -32,7 +32,7 @@ Fields = Callable[[], Mapping[str, FieldRanges]]
 
 
 class Skipped(msgspec.Struct, frozen=True):
-    """An object of a kind that has no meaning here."""
+    """An object of an unsupported kind."""
 
     kind: str
 
@@ -41,7 +41,7 @@ Found = Manifest | Problem | Skipped
 
 
 class LoadedObjects(msgspec.Struct, frozen=True):
-    """All that was read, in the order of the input; `skipped` counts by kind what has no meaning here."""
+    """All that was read, in the order of the input; `skipped` counts the objects of unsupported kinds."""
 
     manifests: list[Manifest]
     problems: list[Problem]
@@ -49,7 +49,7 @@ class LoadedObjects(msgspec.Struct, frozen=True):
 
 
 def collect(findings: Iterable[Found]) -> LoadedObjects:
-    """The findings, sorted by what they are."""
+    """The findings, sorted by their type."""
     loaded = LoadedObjects([], [], Counter())
     for found in findings:
         match found:
@@ -63,7 +63,7 @@ def collect(findings: Iterable[Found]) -> LoadedObjects:
 
 
 def read_object(tree: object, origin: Origin, fields: Fields) -> Iterator[Found]:
-    """What one object, which is not a list, comes to. `origin` says where it starts, `fields` where its fields are.
+    """The finding for one object that is not a list. `origin` says where it starts, `fields` where its fields are.
 
     An object with a problem that the API server would not accept is not used: only the problem is found.
     """
@@ -108,7 +108,7 @@ def inherit(item: object, api_version: object, kind: object) -> None:
 
 
 def duplicate_key(key: str, place: Place) -> Problem:
-    """kubectl takes the last of two equal keys and says nothing, so that a rule can lose half of its peers."""
+    """kubectl uses the last of two equal keys without a warning, so that a rule can lose half of its peers."""
     message = f'key "{key}" already set in map: only the last one counts'
     return Problem(place, ProblemCode.DUPLICATE_KEY, message, Severity.WARNING)
 

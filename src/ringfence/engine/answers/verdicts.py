@@ -96,7 +96,7 @@ def is_exempt(state: State, source: End, destination: End) -> bool:
 
 
 def node_addresses(state: State, pod: Member) -> Addresses:
-    """The addresses of a pod's node, as far as the node and the pod's own status say them."""
+    """The addresses of a pod's node, as far as the node and the status of the pod contain them."""
     node = state.nodes.get(pod.node)
     addresses = NO_ADDRESSES
     for family, number in pod.host_addresses:

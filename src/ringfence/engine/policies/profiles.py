@@ -1,4 +1,4 @@
-"""Profiles: what the policies of one tier say to a pod in one direction, in the order in which they say it.
+"""Profiles: the rules of one tier for a pod in one direction, in the order in which they are evaluated.
 
 Pods that the same policies select share one profile. A pod's profiles, one for each tier that has something to say to
 it, are a *stack*: the first rule of the stack that matches decides, unless it passes the decision to the next profile.
@@ -92,7 +92,7 @@ class Profile:
         return all(step.action is Action.ALLOW for step in self.steps)
 
     def rulings(self, version: object) -> dict[object, PortRuling]:
-        """What is remembered of single ports as long as `version`, that of all selections, stays the same."""
+        """The rulings on single ports, cached as long as `version`, that of all selections, stays the same."""
         if self._version != version or len(self._remembered) > _PORTS_REMEMBERED:
             self._version, self._remembered = version, {}
         return self._remembered

@@ -41,7 +41,7 @@ class Rulings:
     # --- one port ---------------------------------------------------------------------------------------------------
 
     def on_port(self, profile: Profile, subject: Identity, question: PortQuestion) -> PortRuling:
-        """What a profile says to every peer of `subject` about one port; remembered while nothing changes."""
+        """The ruling of a profile for every peer of `subject` on one port; cached while nothing changes."""
         remembered = profile.rulings(self._selections.version)
         known, key = _own_names(profile, subject, question), question
         ruling = remembered.get((key, known) if known else key)
@@ -69,7 +69,7 @@ class Rulings:
     def _matching_port(
         self, direction: Direction, rules: Iterable[CompiledRule], own_names: tuple[str, ...], question: PortQuestion
     ) -> Bitset:
-        """The peers about which some of the rules say something on a port."""
+        """The peers that some of the rules match on a port."""
         family, protocol, port = question
         matched: Bitset = 0
         for rule in rules:
@@ -191,7 +191,7 @@ def _applying(action: Action, traffic: Traffic) -> Callable[[_Standing], _Standi
 
 
 def _concluded(standing: _Standing, otherwise: Action) -> _Standing:
-    """What stands when a profile has said all it has to say."""
+    """The result after the last rule of a profile."""
     allowed, undecided, passed = standing
     match otherwise:
         case Action.ALLOW:

@@ -172,7 +172,7 @@ class Tier(Generic[P]):
     # --- what the rules say -----------------------------------------------------------------------------------------
 
     def peer_ruling(self, profile: Profile, subject: Identity, question: PortQuestion) -> PortRuling:
-        """What one of this tier's profiles says to every peer of `subject` about one port."""
+        """The ruling of one of this tier's profiles for every peer of `subject` on one port."""
         return self._rulings.on_port(profile, subject, question)
 
     def subject_ruling(self, peer: Identity, direction: Direction, question: PortQuestion) -> PortRuling:

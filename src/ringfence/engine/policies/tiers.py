@@ -39,7 +39,7 @@ from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
 
 
 class TiersVersion(NamedTuple):
-    """A moment in the life of all policies, to ask later what has changed since."""
+    """The versions of all policies at one time, to find out later what has changed since."""
 
     policies: tuple[int, ...]
     namespaces: int

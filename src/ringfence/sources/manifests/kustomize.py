@@ -13,7 +13,7 @@ _BUILDERS: Final = (("kubectl", "kustomize"), ("kustomize", "build"))
 def build_kustomization(folder: str) -> LoadedObjects:
     """The objects of the kustomization in `folder`, or at a URL; their places are lines of what was built.
 
-    Raises ManifestError if it cannot be built, with what the builder said.
+    Raises ManifestError if it cannot be built, with the builder's message.
     """
     command = _builder()
     if command is None:

@@ -1,4 +1,4 @@
-"""The values that a YAML text writes down, built straight from the events of libyaml's parser.
+"""The values in a YAML text, built directly from the events of libyaml's parser.
 
 A tree of nodes between events and values would cost several times as much. The events that start a mapping's keys and
 values and a list's items are kept beside the values, by their identity, for as long as they are under construction;
