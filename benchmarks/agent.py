@@ -165,7 +165,7 @@ def _milliseconds(sounding: "_Sounding", change: Callable[[bool], object], *, op
 
 
 def _guard(admitted: str) -> Object:
-    """A policy of the server that admits one role, and everybody of some namespaces."""
+    """A policy for the server that allows one role, and all pods of some namespaces."""
     rule = admits(pods(labelled(role=admitted)), namespaces(labelled(team="group-05")))
     return policy("measured/guard", labelled(role="server"), ingress=[rule])
 

@@ -33,7 +33,7 @@ def name_of(pod: Pod) -> str:
 
 
 def measure(cluster: Cluster, pods: Sequence[Pod], random: Random, limits: ChangeLimits) -> Iterator[Figure]:
-    """Pods, policies and labels that nobody has read before, each change with a question after it."""
+    """Pods, policies and labels that no policy has read before; a question follows each change."""
     yield from _pods(cluster, pods, random, limits)
     yield from _policies(cluster, pods, random, limits)
     yield from _new_labels(cluster, pods, random, limits)
@@ -79,7 +79,7 @@ def _policies(cluster: Cluster, pods: Sequence[Pod], random: Random, limits: Cha
 
 
 def _new_labels(cluster: Cluster, pods: Sequence[Pod], random: Random, limits: ChangeLimits) -> Iterator[Figure]:
-    """Selectors that read what nobody has read: keys that many pods have, with as many values as there can be."""
+    """Selectors that read new labels: keys of many pods, with as many values as possible."""
     of_set = next((pod for pod in pods if _POD_NAME in (pod.metadata.labels or {})), None)
     if of_set is None:
         return

@@ -34,7 +34,7 @@ class Shape(StrEnum):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """What a cluster is to be like."""
+    """The properties of a cluster."""
 
     pods: int
     policies: int
@@ -101,7 +101,7 @@ SYSTEM = {
     "monitoring": Chart("prometheus", "server", "StatefulSet", (("http-web", 9090),)),
     "ingress-nginx": Chart("ingress-nginx", "controller", "Deployment", (("http", 80), ("https", 443))),
 }
-"""Namespaces that every cluster has, and what everybody looks for in them."""
+"""Namespaces that every cluster has, and the workloads in them that others connect to."""
 
 FEATURES = {
     "tier": ("frontend", "backend", "cache", "primary"),

@@ -30,7 +30,7 @@ IN_A_NAMESPACE: Final = 100
 
 
 def measure() -> Iterator[Figure]:
-    """Every size beside no rules at all."""
+    """Every size, compared with no rules."""
     lanes = {"no rules": Lane(None)} | {f"{size:,} isolated pods": Lane(size) for size in SIZES}
     best: dict[tuple[str, str], float] = {}
     for _ in range(ROUNDS):
@@ -45,7 +45,7 @@ def measure() -> Iterator[Figure]:
 
 
 class Lane:
-    """A client, a server and a router of their own, the router programmed for so many isolated pods."""
+    """A client, a server and a router; the router is programmed for a number of isolated pods."""
 
     packets = 200
 

@@ -12,7 +12,7 @@ from benchmarks.clusters import FEATURES, Object, Plan, Shape, Space, Workload, 
 
 NAME_LABEL = "kubernetes.io/metadata.name"
 OPEN_NAMESPACES = 0.15
-"""The share of namespaces that nobody got round to close."""
+"""The share of namespaces without a policy that denies by default."""
 
 
 def policies(plan: Plan) -> Iterator[Object]:
@@ -35,7 +35,7 @@ def policy(namespace: str, name: str, spec: Object) -> Object:
 
 
 class _Author:
-    """Somebody who writes a policy for a namespace and has some workloads in mind."""
+    """The author of a policy for a namespace, who has some workloads in mind."""
 
     def __init__(self, plan: Plan, random: Random, space: Space, others: Sequence[Space]) -> None:
         self.plan = plan

@@ -48,7 +48,7 @@ def measure() -> Iterator[Figure]:
 
 
 class _Told:
-    """What is told of a kind: kept, as an agent would."""
+    """The events of one kind, kept as an agent keeps them."""
 
     def __init__(self) -> None:
         self.events: list[Event] = []

@@ -9,9 +9,9 @@ A packet's way, in this order:
 5. the destination's ingress, likewise; but not for packets to the node itself, which no ingress policy is about.
 
 What comes over the loopback interface, or is the node's copy of what it sends to many, is the node's own, and none of
-this is for it: its address on the pods' side may lie in their range, and is no pod's. In front of each of the last two,
-addresses in the ranges that are *held* wait closed until they are *known*: no pod runs unprotected because nobody has
-looked up its policies yet.
+these rules applies to it: its address on the pods' side may lie in their range, but belongs to no pod. Before each of
+the last two rules, packets from and to addresses in the *held* ranges are dropped until the addresses are *known*: no
+pod is unprotected while its policies are not known yet.
 
 A pod that is not isolated in a direction is in no map, and costs nothing. Dropped packets are counted by address in a
 set of their own, so that the counts outlive every change of profiles.
@@ -103,7 +103,7 @@ HELD_PREFIX: Final = {direction: f"ringfence held {direction.field}" for directi
 
 
 def base_program(*, holds: bool = False, reaction: Reaction = ENFORCING) -> Program:
-    """The program that isolates nobody. If it `holds`, addresses in some ranges wait; if not, packets are not asked."""
+    """The program that isolates no pod. With `holds`, unknown addresses in some ranges are closed."""
     return Program(_collections(), _chains(reaction, holds=holds))
 
 
