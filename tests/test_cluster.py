@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from ringfence import Cluster, RingfenceError
+from ringfence.model.problems import Severity
+from tests.semantics.objects import policy
 
 POLICY = """
 apiVersion: networking.k8s.io/v1
@@ -57,6 +59,12 @@ class TestDuplicates:
         assert [policy.spec.policy_types for policy in cluster.policies()] == [("Egress",)]
         assert messages(cluster) == [f"1.yaml: defined before at {tmp_path / '0.yaml'}:2; this one counts"]
 
+    def test_the_warning_names_the_object(self, tmp_path: Path) -> None:
+        twice = "{apiVersion: v1, kind: %s, metadata: {name: a}}\n---\n"
+        cluster = loaded(tmp_path, *[twice % "Node", twice % "Pod"] * 2)
+        found = [(problem.severity, problem.object) for problem in cluster.problems]
+        assert found == [(Severity.WARNING, "Node a"), (Severity.WARNING, "Pod default/a")]
+
     def test_a_refused_object_replaces_nothing(self, tmp_path: Path) -> None:
         cluster = loaded(tmp_path, POLICY % ("name: deny", "Ingress"), POLICY % ("name: deny", "Outgress"))
         assert [policy.spec.policy_types for policy in cluster.policies()] == [("Ingress",)]
@@ -96,3 +104,31 @@ def test_an_object_that_cannot_be_used_is_refused_and_changes_nothing(obj: dict[
         cluster.upsert(obj)
     assert str(refusal.value) == message
     assert not list(cluster.state.members())
+
+
+class TestProblemsOfPolicies:
+    RULE = "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: p}, spec: {podSelector: {}, %s}}"
+
+    def test_an_error_leaves_the_policy_out(self, tmp_path: Path) -> None:
+        cluster = loaded(tmp_path, self.RULE % "policyTypes: [Outgress]")
+        assert [(one.severity, one.object) for one in cluster.problems] == [
+            (Severity.ERROR, "NetworkPolicy default/p"),
+        ]
+        assert cluster.policies() == []
+
+    def test_a_warning_does_not(self, tmp_path: Path) -> None:
+        cluster = loaded(tmp_path, self.RULE % "ingress: [{from: [{ipBlock: {cidr: FD00::/8}}]}]")
+        assert [(one.severity, one.object) for one in cluster.problems] == [
+            (Severity.WARNING, "NetworkPolicy default/p"),
+        ]
+        assert [policy.metadata.name for policy in cluster.policies()] == ["p"]
+
+
+def test_an_invalid_policy_is_refused_with_all_its_errors_and_changes_nothing() -> None:
+    cluster = Cluster()
+    valid = policy("prod/p", ingress=[])
+    cluster.upsert(valid)
+    with pytest.raises(RingfenceError) as refusal:
+        cluster.upsert(policy("prod/p", policyTypes=["Outgress", "Ingress", "In"]))
+    assert str(refusal.value).startswith('NetworkPolicy "p" is invalid: spec.policyTypes')
+    assert [one.spec.policy_types for one in cluster.policies()] == [("Ingress",)]
