@@ -42,7 +42,6 @@ _GO_STRINGS: Final = {
     "Container.restartPolicy": "v1.ContainerRestartPolicy",
     "ContainerPort.protocol": "v1.Protocol",
     "EndpointPort.protocol": "v1.Protocol",
-    "EndpointSlice.addressType": "v1.AddressType",
     "LabelSelectorRequirement.operator": "v1.LabelSelectorOperator",
     "NetworkPolicyPort.protocol": "v1.Protocol",
     "NetworkPolicySpec.policyTypes": "v1.PolicyType",

@@ -140,7 +140,6 @@ class ServicePort(msgspec.Struct, frozen=True, rename="camel"):
     name: str = ""
     protocol: str = "TCP"
     target_port: Int32 | str | None = None
-    node_port: Int32 | None = None
 
 
 HEADLESS: Final = "None"
@@ -203,7 +202,6 @@ class EndpointSlice(msgspec.Struct, frozen=True, rename="camel"):
     """Endpoints of the Service that the label `kubernetes.io/service-name` names."""
 
     metadata: ObjectMeta = ObjectMeta()
-    address_type: str = "IPv4"
     endpoints: tuple[SliceEndpoint, ...] | None = None
     ports: tuple[SlicePort, ...] | None = None
 
