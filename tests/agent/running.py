@@ -70,10 +70,11 @@ class Running:
         self.finish_events()  # the round had begun, and has ended when the loop takes items again
 
     def finish_events(self) -> None:
-        """Wait until the loop has taken in all that was delivered so far."""
-        request = MetricsRequest(threading.Event())
-        self.inbox.put(request)
-        assert request.done.wait(TIMEOUT)
+        """Wait until the loop has taken in all that was delivered so far, and has taken the steps that are due."""
+        for _ in range(2):  # the second is answered after the steps that follow the first
+            request = MetricsRequest(threading.Event())
+            self.inbox.put(request)
+            assert request.done.wait(TIMEOUT)
 
     def end(self) -> None:
         self.inbox.put(None)

@@ -313,10 +313,27 @@ class TestRepair:
     def test_connections_that_opened_meanwhile_end(self) -> None:
         node = Node(*BOTH, HERE, CLOSED)
         node.enforcement.enforce()
+        # The kernel tracks connections only as long as some table asks for their state.
+        nft("table inet other { chain c { type filter hook forward priority 0; ct state established accept; }; }")
         nft("delete", "table", "inet", "ringfence")
         conversation = Conversation()
         node.enforcement.repair()
         assert not conversation.goes_on()
+
+    @in_own_network
+    def test_a_kernel_that_takes_a_repair_is_given_the_rest_at_once(self) -> None:
+        node = Node(*BOTH, HERE, CLOSED)
+        node.enforcement.enforce()
+        mend = node.fail("apply", KernelError("no", 12))
+        for _ in range(3):
+            node.enforcement.enforce()
+            node.clock.now += 100
+        node.enforcement.enforce()
+        mend()
+        nft("delete", "table", "inet", "ringfence")
+        assert node.enforcement.repair()
+        assert not node.enforcement.in_order
+        assert node.enforcement.retry_at == node.clock.now
 
     @in_own_network
     def test_a_failure_is_not_a_repair(self) -> None:

@@ -27,7 +27,7 @@ from ringfence.agent.inbox import Inbox
 from ringfence.agent.loop import HEARTBEAT_TIMEOUT, AgentLoop
 from ringfence.agent.metrics import Metrics
 from ringfence.agent.settings import ExistingConnections, Mode, Settings, UnknownPods
-from ringfence.dataplane.kernel import Kernel
+from ringfence.dataplane.kernel import Kernel, ProfilesRefused
 from ringfence.engine.state import State
 from ringfence.errors import KernelError
 from ringfence.sources.cluster.events import Alive, WatchFailed, WatchInterrupted
@@ -238,6 +238,19 @@ class TestFaults:
             del agent.kernel.repair
             eventually(lambda: not agent.loop.readiness_error())
             agent.await_log("the kernel has accepted what it had refused")
+
+    @in_own_network
+    def test_a_table_that_is_restored_in_part_is_not_reported_as_restored(self) -> None:
+        def refusing() -> bool:
+            raise ProfilesRefused([KernelError("no memory", 12, "c")])
+
+        with running() as agent:
+            agent.enforce(*listing(*BOTH, HERE, CLOSED))
+            agent.kernel.repair = refusing  # type: ignore[method-assign]
+            agent.await_log("no memory: the pods concerned are closed")
+            agent.finish_events()
+            assert "restored" not in agent.log.getvalue()
+            assert agent.metric("ringfence_repairs_total") == 0
 
     @in_own_network
     def test_rules_outlive_the_agent(self) -> None:
