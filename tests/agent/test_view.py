@@ -7,6 +7,8 @@ from tests.semantics.objects import Object, admits, block, namespace, node, pod,
 from ringfence.agent.view import View
 from ringfence.engine.answers.verdicts import allows
 from ringfence.engine.population.pods import Reference
+from ringfence.engine.state import State
+from ringfence.model.objects import Pod
 from ringfence.sources.cluster.events import Alive, Listed, Removed, Unreadable, WatchInterrupted
 
 WEB = pod("x/web", addresses=["10.0.0.1"])
@@ -139,3 +141,56 @@ class TestPodRanges:
 
     def test_of_a_node_that_is_not_known_there_are_none(self) -> None:
         assert not view_of().pod_ranges("n")
+
+
+class TestDefects:
+    """An exception that no object should cause keeps only that object out of the state, and is known."""
+
+    @staticmethod
+    def failing(patch: pytest.MonkeyPatch, method: str) -> None:
+        def fail(*args: object) -> None:
+            raise KeyError("a defect")
+
+        patch.setattr(State, method, fail)
+
+    def test_one_object_of_a_page_keeps_no_other_out(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        taken_in = State.upsert
+
+        def upsert(state: State, obj: Pod) -> None:
+            if obj.metadata.name == "web":
+                raise KeyError("a defect")
+            taken_in(state, obj)
+
+        monkeypatch.setattr(State, "upsert", upsert)
+        view = view_of(WEB, DB, CLOSED)
+        assert list(view.defects) == [("Pod", "x", "web")]
+        assert view.complete
+        assert view.state.member(Reference("x", "Pod", "db"))
+        monkeypatch.undo()
+        assert view.apply(upserted(WEB))
+        assert view.defects == {}
+        assert not reaches(view)
+
+    def test_an_object_that_cannot_be_removed_is_known(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        view = view_of(WEB, DB, CLOSED)
+        self.failing(monkeypatch, "remove")
+        view.apply(removed(CLOSED))
+        assert list(view.defects) == [("NetworkPolicy", "x", "closed")]
+        view.apply(Listed("Pod", frozenset()))
+        assert set(view.defects) == {
+            ("NetworkPolicy", "x", "closed"),
+            ("Pod", "x", "web"),
+            ("Pod", "x", "db"),
+        }
+        monkeypatch.undo()
+        view.apply(removed(CLOSED))
+        assert ("NetworkPolicy", "x", "closed") not in view.defects
+
+    def test_an_object_that_is_gone_is_no_defect_any_more(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        view = view_of(DB)
+        with monkeypatch.context() as patch:
+            self.failing(patch, "upsert")
+            view.apply(upserted(WEB))
+        assert list(view.defects) == [("Pod", "x", "web")]
+        view.apply(removed(WEB))
+        assert view.defects == {}

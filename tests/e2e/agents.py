@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from ringfence.agent.view import FOLLOWED_KINDS
 from tests.lab.sandboxes import ringfence_command
 
 from .server import wait_until
@@ -102,6 +103,17 @@ class Agent:
         written = [f'{key}="{value}"' for key, value in labels.items()]
         lines = re.findall(rf"^{name}(?:{{(.*)}})? (\S+)$", self.ask("/metrics")[1], re.M)
         return sum(float(value) for labelled, value in lines if all(one in labelled for one in written))
+
+    def interruptions(self) -> dict[str, float]:
+        """How often the watch of each kind was interrupted."""
+        return {kind: self.metric("ringfence_watch_restarts_total", kind=kind) for kind in FOLLOWED_KINDS}
+
+    def await_interruptions(self, before: Mapping[str, float]) -> None:
+        """Wait until the watch of every kind was interrupted since then."""
+        wait_until(
+            lambda: all(count > before[kind] for kind, count in self.interruptions().items()),
+            "all watches are interrupted",
+        )
 
     def words(self) -> str:
         """All that it, and those before it, have said."""

@@ -125,6 +125,15 @@ def watch(*lines: bytes | Object, then: Then = Then.STALL, content_type: str = "
     return answer
 
 
+def nothing_there() -> Answer:
+    """An empty list, or a watch that tells nothing, as the request demands."""
+
+    def answer(handler: _Handler) -> None:
+        (watch() if "watch=true" in handler.path else list_of())(handler)
+
+    return answer
+
+
 def event(type_: str, obj: object) -> Object:
     return {"type": type_, "object": obj}
 
