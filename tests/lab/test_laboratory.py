@@ -1,4 +1,4 @@
-"""Laboratories: clusters that pods can be heard in by address, by Service and by name."""
+"""Laboratories: pods are reached by address, by Service and by name, and what changes is rebuilt."""
 
 import socket
 from pathlib import Path
@@ -10,9 +10,9 @@ from tests.semantics.objects import admits, block, container_port, node, pod, po
 
 from ringfence.cluster import Cluster
 from ringfence.engine.population.pods import Reference
-from ringfence.errors import EndpointError
+from ringfence.errors import EndpointError, LaboratoryError
 from ringfence.lab.laboratory import Laboratory
-from ringfence.lab.network import linux
+from ringfence.lab.network.linux import in_network_namespace
 from ringfence.lab.network.placement import PlacementOptions
 from ringfence.lab.network.topology import IPAddress, LabPort
 from ringfence.lab.probing import dns
@@ -23,10 +23,10 @@ from ringfence.sets.addresses import Family
 DNS = [container_port("dns", 53, "UDP")]
 
 
-def heard(lab: Laboratory, source: str, address: IPAddress, port: LabPort) -> str | None:
-    """Who answers a pod at an address; None if nobody does."""
+def answering(lab: Laboratory, source: str, address: IPAddress, port: LabPort) -> str | None:
+    """The name of the pod that answers another one at an address; None without an answer."""
     kind = {"TCP": socket.SOCK_STREAM, "UDP": socket.SOCK_DGRAM}[port.protocol]
-    with linux.in_network_namespace(lab.network_of(lab.pod(source))):
+    with in_network_namespace(lab.network_of(lab.pod(source))):
         sock = socket.socket(FAMILY[address.version], kind)
     with sock:
         sock.setblocking(False)
@@ -48,7 +48,7 @@ def looked_up(lab: Laboratory, source: str, name: str) -> list[str]:
     """What a pod's resolver finds for a full name, over IPv4."""
     answer = dns.answer_datagram(dns.build_zone(lab.topology), query(name))
     assert answer is not None
-    with linux.in_network_namespace(lab.network_of(lab.pod(source))):
+    with in_network_namespace(lab.network_of(lab.pod(source))):
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     with sock:
         sock.setblocking(False)
@@ -83,8 +83,8 @@ def test_a_service_leads_to_its_pods(rootless: bool, protocol: str, nodes: int) 
         port = LabPort(80, protocol)
         b, c = (lab.topology.service_by_name[name].addresses for name in ("x/b", "x/c"))
         return {
-            "from a pod": {heard(lab, "x/a1", ip, port) for ip in b for _ in range(12)},
-            "from itself": {heard(lab, "x/c1", ip, port) for ip in c},
+            "from a pod": {answering(lab, "x/a1", ip, port) for ip in b for _ in range(12)},
+            "from itself": {answering(lab, "x/c1", ip, port) for ip in c},
         }
 
     assert in_sandbox(answers, rootless=rootless) == {"from a pod": {"x/b1", "x/b2"}, "from itself": {"x/c1"}}
@@ -93,7 +93,7 @@ def test_a_service_leads_to_its_pods(rootless: bool, protocol: str, nodes: int) 
 def test_a_service_without_pods_is_not_there() -> None:
     def answer() -> str | None:
         lab = laboratory(pod("x/a", ports=HTTP), service("x/none", {"app": "none"}))
-        return heard(lab, "x/a", lab.topology.service_by_name["x/none"].addresses[0], LabPort(80))
+        return answering(lab, "x/a", lab.topology.service_by_name["x/none"].addresses[0], LabPort(80))
 
     assert in_sandbox(answer) is None
 
@@ -114,12 +114,33 @@ def test_names_are_answered_through_the_dns_service() -> None:
     assert in_sandbox(found) == (["10.96.3.3"], ["10.1.1.2"], ["10.1.1.2"], [])
 
 
+def test_a_dns_service_that_nothing_answers_is_an_error_that_names_it() -> None:
+    def message() -> str:
+        lab = laboratory(pod("x/a"), service("kube-system/kube-dns", {"app": "none"}, clusterIP="None"))
+        with pytest.raises(LaboratoryError) as caught:
+            lab.resolver_configuration(lab.pod("x/a"))
+        return str(caught.value)
+
+    assert in_sandbox(message).startswith("the Service kube-system/kube-dns has neither an address nor pods: ")
+
+
+def test_a_live_clusters_copy_takes_pods_without_addresses() -> None:
+    """In the live cluster itself such a pod takes no part."""
+
+    def names() -> list[str]:
+        lab = Laboratory(Cluster(live=True), PlacementOptions())
+        lab.apply(manifests(pod("x/a", ports=HTTP)))
+        return sorted(lab.topology.pod_by_name)
+
+    assert in_sandbox(names) == ["kube-system/dns", "x/a"]
+
+
 def test_a_pod_on_the_host_network_is_reached_at_its_node() -> None:
     def answers() -> list[str | None]:
         host = node("here", "192.168.0.1")
         agent = pod("x/agent", ports=HTTP, hostNetwork=True, nodeName="here")
         lab = laboratory(host, agent, pod("x/a", nodeName="here"), pod("x/b"), nodes=2)
-        return [heard(lab, source, lab.pod("x/agent").addresses[0], LabPort(8080)) for source in ("x/a", "x/b")]
+        return [answering(lab, source, lab.pod("x/agent").addresses[0], LabPort(8080)) for source in ("x/a", "x/b")]
 
     assert in_sandbox(answers) == ["x/agent", "x/agent"]
 
@@ -130,29 +151,31 @@ def test_objects_come_and_go_while_it_runs() -> None:
         found = []
         lab.apply(manifests(pod("x/c", {"app": "c"}, ports=HTTP), service("x/c", {"app": "c"})))
         c = lab.topology.service_by_name["x/c"].addresses[0]
-        found.append(heard(lab, "x/a", c, LabPort(80)))
+        found.append(answering(lab, "x/a", c, LabPort(80)))
         lab.apply(manifests(pod("x/c", {"app": "other"}, ports=HTTP), pod("x/d", {"app": "c"}, ports=HTTP)))
-        found.append(heard(lab, "x/a", c, LabPort(80)))
+        found.append(answering(lab, "x/a", c, LabPort(80)))
         d = lab.pod("x/d").addresses[0]
         lab.delete([Reference("x", "Pod", "d")])
-        found.append(heard(lab, "x/a", d, LabPort(8080)))
+        found.append(answering(lab, "x/a", d, LabPort(8080)))
         return found
 
     assert in_sandbox(answers) == ["x/c", "x/d", None]
 
 
-def test_what_nobody_declares_is_answered_while_it_is_probed() -> None:
+def test_a_port_that_no_pod_declares_is_answered_while_it_is_probed() -> None:
     """A probe of a closed port could not be told from a denied one."""
 
     def reached() -> tuple[list[bool], str | None]:
         lab = laboratory(pod("x/a"), pod("x/b"), families=(Family.IPV4,), serve=False)
         report = lab.probe(lab.probes("x/a", "x/b", (LabPort(7777), LabPort(7777, "UDP"), LabPort(7777, "SCTP"))))
-        return [one.observed for one in report.results], heard(lab, "x/a", lab.pod("x/b").addresses[0], LabPort(7777))
+        return [one.observed for one in report.results], answering(
+            lab, "x/a", lab.pod("x/b").addresses[0], LabPort(7777)
+        )
 
     assert in_sandbox(reached) == ([True, True, True], None)
 
 
-def test_an_address_that_is_asked_about_becomes_a_host() -> None:
+def test_an_address_that_is_probed_becomes_a_host() -> None:
     def reached() -> list[tuple[str, bool]]:
         lab = laboratory(pod("x/a"), families=(Family.IPV4,))
         questions = lab.probes("x/a", "198.51.100.7", (LabPort(443),)) + lab.probes(
@@ -181,7 +204,7 @@ def test_what_cannot_be_probed(source: str, destination: str, message: str) -> N
     assert message in in_sandbox(refusal)
 
 
-def test_everything_is_asked_of_everybody() -> None:
+def test_all_pods_and_hosts_are_probed_from_all_others() -> None:
     def asked() -> set[tuple[str, str, str]]:
         rule = {**sends(block("192.168.5.10/32")), "ports": [{"port": 443}]}
         lab = laboratory(

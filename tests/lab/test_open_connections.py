@@ -13,7 +13,7 @@ from tests.semantics.objects import Object, admits, labelled, pod, pods, policy,
 
 from ringfence.engine.population.pods import Reference
 from ringfence.lab.laboratory import Laboratory
-from ringfence.lab.network import linux
+from ringfence.lab.network.linux import in_network_namespace
 from ringfence.lab.network.topology import IPAddress
 from ringfence.lab.probing.servers import FAMILY
 
@@ -56,7 +56,7 @@ def address(lab: Laboratory, name: str, version: int) -> IPAddress:
 
 
 def open_socket(lab: Laboratory, name: str, protocol: str, version: int) -> socket.socket:
-    with linux.in_network_namespace(lab.network_of(lab.pod(name))):
+    with in_network_namespace(lab.network_of(lab.pod(name))):
         sock = socket.socket(FAMILY[version], KINDS[protocol])
     sock.settimeout(0.5)
     return sock

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ringfence.engine.population.facts import Block
+from ringfence.errors import LaboratoryError
 from ringfence.lab.network.addressing import AddressPool, choose_range, is_usable, outside_hosts
 from ringfence.lab.network.topology import IPAddress
 from ringfence.sets.addresses import FAMILIES, Addresses, Family
@@ -41,6 +42,19 @@ def test_a_pool_leaves_out_what_is_taken() -> None:
     assert [str(pool.take()) for _ in range(3)] == ["10.244.0.1", "10.244.0.3", "10.244.0.4"]
 
 
+def test_pools_that_share_what_is_taken_never_give_the_same_address() -> None:
+    taken: set[IPAddress] = set()
+    first, second = (AddressPool(CANDIDATES, [], taken) for _ in range(2))
+    assert [str(pool.take()) for pool in (first, second, first)] == ["10.244.0.1", "10.244.0.2", "10.244.0.3"]
+
+
+def test_a_pool_without_free_addresses_is_an_error() -> None:
+    pool = AddressPool(["10.0.0.0/30"], [], {ip_address("10.0.0.2")})
+    assert [str(pool.take()) for _ in range(2)] == ["10.0.0.1", "10.0.0.3"]
+    with pytest.raises(LaboratoryError, match=r"all addresses of 10\.0\.0\.0/30 are taken"):
+        pool.take()
+
+
 @pytest.mark.parametrize("text", ["0.0.0.0", "127.0.0.1", "169.254.1.1", "224.0.0.1", "255.255.255.255", "::", "::1"])
 def test_some_addresses_no_host_can_have(text: str) -> None:
     assert not is_usable(ip_address(text))
@@ -61,6 +75,14 @@ def test_without_blocks_there_is_nobody_outside() -> None:
 
 def test_a_single_address_is_a_host_and_somebody_stands_for_the_rest_of_the_world() -> None:
     assert hosts(block("192.168.5.10/32")) == ["192.168.5.10", "203.0.113.10"]
+
+
+@pytest.mark.parametrize(
+    ("cidr", "host"),
+    [("192.168.5.0/24", "192.168.5.1"), ("192.168.5.0/30", "192.168.5.1"), ("192.168.5.0/31", "192.168.5.0")],
+)
+def test_the_network_address_of_a_block_is_not_its_host_unless_it_has_none(cidr: str, host: str) -> None:
+    assert hosts(block(cidr)) == [host, "203.0.113.10"]
 
 
 def test_an_exception_is_a_host_of_its_own() -> None:

@@ -123,6 +123,21 @@ def test_a_pod_does_not_move_without_need() -> None:
     assert addresses(plan_topology(cluster.state), "x/c") == before
 
 
+def test_a_changed_pod_stays_on_its_node() -> None:
+    cluster, placement = placed(pod("x/a"), pod("x/b"), pod("x/c"), options=PlacementOptions(nodes=3))
+    before = plan_topology(cluster.state).pod_by_name["x/c"].node
+    cluster.remove("Pod", "x", "b")
+    cluster.upsert(pod("x/a", {"app": "changed"}))
+    cluster.upsert(pod("x/c", {"app": "changed"}))
+    placement.complete()
+    assert plan_topology(cluster.state).pod_by_name["x/c"].node == before
+
+
+def test_an_address_that_a_pod_reports_is_not_given_to_another() -> None:
+    topology = planned(pod("x/a", addresses=["10.244.0.1"]), pod("x/b", addresses=["10.244.0.2"]), pod("x/c"))
+    assert addresses(topology, "x/c") == ["10.244.0.4"]
+
+
 def test_a_pod_that_was_given_an_address_loses_it_to_a_pod_that_reports_it() -> None:
     cluster, placement = placed(pod("x/a"))
     (given,) = addresses(plan_topology(cluster.state), "x/a")

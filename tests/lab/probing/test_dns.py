@@ -115,6 +115,8 @@ def test_over_tcp_a_query_may_come_in_pieces() -> None:
         pytest.param(query("db")[:14], FORMAT_ERROR, id="the name does not end"),
         pytest.param(query("db")[:12] + b"\xc0\x0c\0\1\0\1", FORMAT_ERROR, id="a name that points to itself"),
         pytest.param(query("db", flags=0x2800), NOT_IMPLEMENTED, id="an update"),
+        pytest.param(query("db")[:4] + b"\0\2" + query("db")[6:], FORMAT_ERROR, id="two questions"),
+        pytest.param(query("db")[:4] + b"\0\0" + query("db")[6:], FORMAT_ERROR, id="no question"),
     ],
 )
 def test_what_cannot_be_answered(malformed: bytes, expected: int) -> None:

@@ -31,7 +31,7 @@ from ringfence.model.kinds import namespace_of
 from ringfence.model.objects import Service, ServicePort
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import FAMILIES, Addresses, address_text
-from ringfence.sets.traffic import ALL_PORTS, ALL_TRAFFIC, PROTOCOLS
+from ringfence.sets.traffic import ALL_PORTS, PROTOCOLS
 
 _DEFAULT_OUTSIDE_PORT: Final = LabPort(80)
 """The port of hosts outside the cluster if no rule names one of theirs."""
@@ -129,7 +129,7 @@ def _outside_ports(state: State) -> Iterator[LabPort]:
     """The first port of each range that egress rules with ipBlocks name: these rules are about hosts outside."""
     for policy in state.tiers.policies():
         for rule in policy.rules.get(Direction.EGRESS, ()):
-            if not rule.peers.block or rule.traffic == ALL_TRAFFIC:
+            if not rule.peers.block:
                 continue
             for protocol in PROTOCOLS:
                 for low, high in rule.traffic.ports(protocol):
