@@ -291,6 +291,18 @@ class TestEnds:
         assert one["pairs"][-1]["allowed"]
 
 
+def test_hints_and_exemptions_are_in_json() -> None:
+    confused = policy("x/p", labelled(release="new"), ingress=[admits(pods({}), ports=[port(80)])])
+    world = cluster_of([*WORLD, confused])
+    (rule,) = written(world.can("x/client", "x/svc/web", port=80))["ingress"]["policies"][0]["rules"]
+    assert [hint.split(":")[0] for hint in rule["hints"]] == [
+        "80 is the port of Service x/web, which leads to port http of its pods"
+    ]
+    itself = written(world.can("x/new", "x/new", port=80))
+    assert itself["egress"]["exempt"] == itself["ingress"]["exempt"] == "a pod always reaches itself"
+    assert "exempt" not in written(world.can("x/client", "x/new", port=80))["ingress"]
+
+
 @settings(max_examples=settings().max_examples // 4)
 @given(strategies.clusters(), st.none() | st.sampled_from(strategies.PORT_NUMBERS), st.data())
 def test_every_answer_has_the_shape(objects: list[Object], number: int | None, data: st.DataObject) -> None:
