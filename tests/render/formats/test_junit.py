@@ -57,3 +57,11 @@ def test_any_text_gives_a_readable_document(text: str) -> None:
 def test_printable_text_is_kept(text: str) -> None:
     (suite,) = ElementTree.fromstring(junit_text(text, [JUnitCase(text, text, text)]))
     assert (suite.get("name"), suite[0].get("name"), suite[0][0].get("message")) == (text, text, text)
+
+
+def test_a_document_has_one_element_on_each_line() -> None:
+    assert junit_text("x", [FAILED]).splitlines()[3:6] == [
+        '    <testcase classname="prod/db" name="prod/api -&gt; prod/db">',
+        '      <failure message="it was let through" />',
+        "    </testcase>",
+    ]
