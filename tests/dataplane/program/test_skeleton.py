@@ -11,10 +11,14 @@ from ringfence.dataplane.program import (
     ISOLATED,
     KNOWN,
     OWN,
+    REVOKED,
+    Established,
+    ForeignRule,
     HashSet,
     Hook,
     Log,
     Logging,
+    Lookup,
     Packet,
     Program,
     RangeSet,
@@ -104,6 +108,17 @@ def test_a_program_that_observes_drops_nothing_anywhere(direction: Direction) ->
     for chain in observing.chains.values():
         assert not any(isinstance(rule, Rule) and rule.action is RuleVerdict.DROP for rule in chain.rules)
     assert admits(isolating(Family.IPV4, direction, DENIED[direction], observing), packet(Family.IPV4, direction))
+
+
+def test_revoked_connections_are_dropped_before_established_ones_are_accepted_but_not_where_it_observes() -> None:
+    def looks_up_revoked(rule: Rule | ForeignRule) -> bool:
+        return isinstance(rule, Rule) and any(isinstance(one, Lookup) and one.set == REVOKED for one in rule.conditions)
+
+    for name in ("forward", "input"):
+        rules = base_program().chains[name].rules
+        accepting = rules.index(Rule((Established(),), RuleVerdict.ACCEPT))
+        assert any(map(looks_up_revoked, rules[:accepting]))
+        assert not any(map(looks_up_revoked, base_program(reaction=Reaction(drops=False)).chains[name].rules))
 
 
 def test_copies_are_made_only_where_they_are_asked_for_and_before_the_drop() -> None:

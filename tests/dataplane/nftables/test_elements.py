@@ -1,0 +1,112 @@
+"""Sets and maps are read from messages as they were written to them. What the kernel makes of them: `test_kernel`."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ringfence.dataplane.nftables import constants as nf
+from ringfence.dataplane.nftables.elements import (
+    decode_counts,
+    decode_description,
+    decode_elements,
+    describe,
+    key_portions,
+    portions,
+)
+from ringfence.dataplane.program import ADDRESS, CONNECTION, FLOW, PORT, Collection, HashSet, Move, RangeSet, VerdictMap
+from ringfence.dataplane.program.keys import ADDRESS_PAIR
+from ringfence.netlink.codec import attribute, attributes, each_attribute, nested, string, uint32
+from ringfence.sets.addresses import FAMILIES, Family
+
+V4 = Family.IPV4
+KINDS: list[Collection] = [
+    HashSet(CONNECTION),
+    *(HashSet(ADDRESS_PAIR[family]) for family in FAMILIES),
+    *(HashSet(FLOW[family]) for family in FAMILIES),
+    *(HashSet(ADDRESS[family], counted=counted) for family in FAMILIES for counted in (False, True)),
+    *(RangeSet(ADDRESS[family]) for family in FAMILIES),
+    *(RangeSet(FLOW[family]) for family in FAMILIES),
+    RangeSet(PORT),
+    *(VerdictMap(ADDRESS[family]) for family in FAMILIES),
+]
+
+
+KEY = nested(nf.NFTA_SET_ELEM_KEY, attribute(nf.NFTA_DATA_VALUE, b"\0\1"))
+"""The key of port 1."""
+
+
+def read(kind: Collection, written: Collection) -> Collection:
+    return decode_elements(kind, [attributes(one)[nf.NFTA_SET_ELEM_LIST_ELEMENTS] for one in portions(written)])
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+def test_the_kind_of_a_set_is_read_as_it_was_written(kind: Collection) -> None:
+    assert decode_description(attributes(b"".join(describe(kind)))) == kind
+
+
+def test_a_set_of_another_kind_is_not_ours() -> None:
+    described = attributes(b"".join(describe(HashSet(ADDRESS[V4]))))
+    for flag in (nf.NFT_SET_MAP | nf.NFT_SET_INTERVAL, 0x10):
+        assert decode_description({**described, nf.NFTA_SET_FLAGS: flag.to_bytes(4, "big")}) is None
+    assert decode_description({**described, nf.NFTA_SET_KEY_TYPE: (19).to_bytes(4, "big")}) is None
+    assert decode_description({**described, nf.NFTA_SET_KEY_LEN: (16).to_bytes(4, "big")}) is None
+
+
+keys = st.integers(0, 0xFFFF).map(lambda port: port.to_bytes(2, "big"))
+
+
+@given(st.frozensets(keys, max_size=30))
+def test_keys(elements: frozenset[bytes]) -> None:
+    assert read(HashSet(PORT), HashSet(PORT, elements)) == HashSet(PORT, elements)
+
+
+@given(st.sets(st.sampled_from([0, 1, 2, 9, 10, 11, 13, 0xFFFE, 0xFFFF]), max_size=8))
+def test_ranges_of_one_part_also_at_both_ends_of_what_there_is(bounds: set[int]) -> None:
+    """Ranges of a program do not touch: between two of them lies a key that belongs to none."""
+    ordered = sorted(bounds)
+    spans: list[tuple[int, int]] = []
+    for low, high in zip(ordered[::2], ordered[1::2], strict=False):
+        if not spans or low > spans[-1][1] + 1:
+            spans.append((low, high))
+    ranges = RangeSet(PORT, frozenset((low.to_bytes(2, "big"), high.to_bytes(2, "big")) for low, high in spans))
+    assert read(RangeSet(PORT), ranges) == ranges
+
+
+def test_ranges_of_several_parts() -> None:
+    low, high = (bytes([10, 0, 0, i]) + b"\x06\0\0\0" + b"\0\x50\0\0" for i in (1, 9))
+    ranges = RangeSet(FLOW[V4], frozenset({(low, high), (low, low)}))
+    assert read(RangeSet(FLOW[V4]), ranges) == ranges
+
+
+def test_entries_of_a_map() -> None:
+    verdicts = VerdictMap(PORT).moved(Move(bytes([0, i]), None, f"chain_{i % 2}") for i in range(9))
+    assert read(VerdictMap(PORT), verdicts) == verdicts
+
+
+def test_an_entry_that_is_no_jump_leads_to_no_chain() -> None:
+    """Another program set it, and it must not be taken for one of ours."""
+    accept = uint32(nf.NFTA_VERDICT_CODE, nf.NF_ACCEPT) + string(nf.NFTA_VERDICT_CHAIN, "c")
+    data = nested(nf.NFTA_SET_ELEM_DATA, nested(nf.NFTA_DATA_VERDICT, accept))
+    element = nested(nf.NFTA_LIST_ELEM, KEY, data)
+    assert decode_elements(VerdictMap(PORT), [element]) == VerdictMap(PORT, {"": frozenset({b"\0\1"})})
+
+
+def test_many_elements_are_divided_into_messages_and_so_are_their_keys() -> None:
+    verdicts = VerdictMap(PORT).moved(Move(i.to_bytes(2, "big"), None, "chain") for i in range(1_000))
+    whole, alone = list(portions(verdicts)), list(key_portions(verdicts))
+    assert len(whole) == len(alone) == 3
+    for portion, its_keys in zip(whole, alone, strict=True):
+        assert len(portion) < 1 << 16
+        assert keys_in(portion) == keys_in(its_keys), "so that both can be replaced together"
+
+
+def keys_in(portion: bytes) -> list[bytes]:
+    elements = each_attribute(attributes(portion)[nf.NFTA_SET_ELEM_LIST_ELEMENTS])
+    return [attributes(element)[nf.NFTA_SET_ELEM_KEY] for _, element in elements]
+
+
+def test_counts() -> None:
+    counts = uint32(nf.NFTA_COUNTER_PACKETS, 3) + uint32(nf.NFTA_COUNTER_BYTES, 90)
+    counter = nested(nf.NFTA_SET_ELEM_EXPR, nested(nf.NFTA_EXPR_DATA, counts))
+    element = nested(nf.NFTA_LIST_ELEM, KEY, counter)
+    assert list(decode_counts([element])) == [(b"\0\1", 3, 90)]
