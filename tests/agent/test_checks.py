@@ -53,6 +53,10 @@ class TestBridges:
         self.set(root, "1", "1")
         assert unfiltered_bridges(root) == []
 
+    def test_a_bridge_that_is_deleted_meanwhile_is_left_out(self, root: Path) -> None:
+        write(root, "sys/class/net/gone0/brif", "its ports cannot be listed")
+        assert unfiltered_bridges(root) == ["cni0"]
+
     @staticmethod
     def set(root: Path, four: str, six: str) -> None:
         write(root, "proc/sys/net/bridge/bridge-nf-call-iptables", f"{four}\n")

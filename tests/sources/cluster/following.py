@@ -43,6 +43,13 @@ class Followed:
         except queue.Empty:
             raise AssertionError(f"nothing more is told after {self.events[-5:]}") from None
 
+    def rest(self) -> list[Event]:
+        """The events that have come and were not waited for."""
+        found = []
+        while not self._arriving.empty():
+            found.append(self._arriving.get())
+        return found
+
     def of(self, kind: type[E]) -> list[E]:
         """The events of this kind so far."""
         return [told for told in self.events if isinstance(told, kind)]

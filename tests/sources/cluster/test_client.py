@@ -171,6 +171,16 @@ class TestProxies:
             self.ask(tls_server, authority, proxy_url=f"https://{proxy}")
         assert targets == [self.target(tls_server)]
 
+    def test_an_https_proxy_that_a_public_authority_has_certified(
+        self, tls_server: TlsServer, authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        public = trustme.CA()
+        public.cert_pem.write_to_path(tmp_path / "public.crt")
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "public.crt"))
+        with proxying(HttpProxy, server_settings(public, "127.0.0.1")) as (proxy, targets):
+            self.ask(tls_server, authority, proxy_url=f"https://{proxy}")
+        assert targets == [self.target(tls_server)]
+
     def test_an_https_proxy_that_nobody_knows_is_refused(self, tls_server: TlsServer, authority: trustme.CA) -> None:
         with proxying(HttpProxy, server_settings(trustme.CA(), "127.0.0.1")) as (proxy, targets):
             with pytest.raises(LiveClusterError, match="certificate verify failed"):

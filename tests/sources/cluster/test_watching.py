@@ -3,6 +3,7 @@
 import json
 import re
 from contextlib import ExitStack
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -130,6 +131,20 @@ def test_a_watch_that_ends_as_it_should_is_no_interruption(tmp_path: Path) -> No
     with told_by(tmp_path, list_of(), watch(bookmark("2"), then=Then.END)) as (_, followed):
         followed.until(Alive, 3)
     assert followed.of(WatchInterrupted) == []
+
+
+def test_events_are_asked_for_without_compression(tmp_path: Path) -> None:
+    """A compressed event is late: the server sends it when its block is full."""
+    with told_by(tmp_path, list_of(), watch()) as (server, followed):
+        followed.until(Alive)
+    assert "gzip" in server.asked[0].headers["Accept-Encoding"]
+    assert server.asked[1].headers["Accept-Encoding"] == "identity"
+
+
+def test_the_end_of_following_is_no_interruption(tmp_path: Path) -> None:
+    with told_by(tmp_path, list_of(), watch()) as (_, followed):
+        followed.until(Alive)
+    assert followed.rest() == []
 
 
 # --- when everything is listed anew -----------------------------------------------------------------------------------
@@ -315,6 +330,18 @@ def test_the_wait_grows_until_something_is_told(tmp_path: Path) -> None:
     waits = [told.retry_in for told in followed.of(WatchInterrupted)]
     most = [0.1, 0.2, 0.4, 0.8, 0.1, 0.2]
     assert all(limit / 2 <= wait <= limit for wait, limit in zip(waits, most, strict=True))
+
+
+def test_a_watch_that_ends_at_once_without_an_event_is_a_refusal(tmp_path: Path) -> None:
+    """So that such a server is not asked ten times a second for ever."""
+    with told_by(tmp_path, list_of(), watch(then=Then.END)) as (server, followed):
+        assert followed.until(WatchInterrupted).reason == f"{server.url}: the watch ended at once"
+
+
+def test_no_wait_is_longer_than_a_few_seconds() -> None:
+    waits = list(islice(watching._waits(), 20))
+    assert all(2.5 <= wait <= 5 for wait in waits[10:])
+    assert len(set(waits[10:])) > 1, "agents spread out"
 
 
 # --- defects of ringfence ---------------------------------------------------------------------------------------------
