@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tests.lab.clusters import HTTP, laboratory
 from tests.lab.processes import User, eventually, user
-from tests.lab.sandboxes import in_sandbox
+from tests.lab.sandboxes import NOBODY, in_sandbox
 from tests.lab.shop import SHOP
 from tests.semantics.objects import pod
 
@@ -114,6 +114,35 @@ def test_a_connection_that_is_not_a_command_is_closed(shop: User, message: bytes
         connection.settimeout(5)
         assert connection.recv(100) == b""
     assert shop.run("lab", "status").returncode == 0
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root, to be two users")
+def test_another_users_request_is_not_served(shop: User) -> None:
+    address = f"\0ringfence/{os.getuid()}/{shop.mark}"
+    child = os.fork()
+    if child == 0:
+        os.setresuid(NOBODY, NOBODY, NOBODY)
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(address)
+            connection.settimeout(5)
+            try:
+                connection.sendall(encode(StatusRequest()))
+                received = connection.recv(100)
+            except ConnectionError:
+                received = b""
+            except BaseException:
+                os._exit(255)
+        os._exit(len(received))
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0, "it has received nothing"
+
+
+def test_a_connection_may_bring_several_requests(shop: User) -> None:
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(f"\0ringfence/{os.getuid()}/{shop.mark}")
+        connection.sendall(encode(StatusRequest()))
+        assert isinstance(receive_reply(connection)[0], StatusReply)
+        connection.sendall(encode(ProbeRequest("shop/none", "shop/web")))
+        assert isinstance(receive_reply(connection)[0], FailureReply)
 
 
 def test_a_probe_that_is_interrupted_does_not_end_the_laboratory() -> None:
