@@ -29,7 +29,7 @@ class ManifestError(InputError):
 class DecodingError(InputError):
     """A value has the wrong type for its field.
 
-    `path` is the field's path inside the object (`spec.podSelector.matchLabels.app`), for finding its line.
+    `path` is the field's path inside the object (`spec.podSelector.matchLabels.app`), to find its line.
     """
 
     def __init__(self, message: str, path: str) -> None:

@@ -1,7 +1,7 @@
 """From the API's JSON to model objects, with the messages of the API server for wrong types.
 
-What is read are trees of dicts, lists and scalars, or JSON text. `msgspec` does nearly all of it; only what it refuses
-goes the slower way through `go_json`, which is more lenient, or says what is wrong.
+The input is a tree of dicts, lists and scalars, or JSON text. `msgspec` decodes it; only what it refuses takes the
+slower path through `go_json`, which accepts what Go accepts and explains the rest.
 
 Sources: `apiserver/pkg/endpoints/handlers`; the types of the API, v1.36.
 """

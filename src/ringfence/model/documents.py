@@ -25,7 +25,7 @@ def list_document(policies: Iterable[NetworkPolicy]) -> dict[str, Any]:
 
 
 def plain(part: Any) -> Any:
-    """A part of a policy as one would write it: defaults left out, an empty selector kept, for it selects all."""
+    """A part of a policy without its defaults; an empty selector is kept, because it selects everything."""
     return _pruned(msgspec.to_builtins(part))
 
 

@@ -13,7 +13,7 @@ import msgspec
 from ringfence.model.origin import Origin
 
 Int32 = Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31)]
-"""The API's integers: a number beyond them is no more decoded than a string would be."""
+"""The API's integers: a number beyond 32 bits is refused when it is decoded, as a string is."""
 
 Labels = dict[str, str]
 NO_LABELS: Final[Labels] = {}

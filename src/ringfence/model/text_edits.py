@@ -71,7 +71,7 @@ def text_in(text: str, part: Range) -> str:
 def _inside_quotes(part: Range, text: str) -> Range | None:
     """Where `text` itself is written: plain, or in quotes; None if it has escapes, a tag or an anchor, or is an alias.
 
-    Its length tells: no escape of JSON or YAML is as short as what it stands for.
+    Its length shows that: every escape of JSON or YAML is longer than the character that it means.
     """
     length = part.end_column - part.column
     if part.line != part.end_line or length not in (len(text), len(text) + 2):

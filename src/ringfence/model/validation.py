@@ -74,9 +74,9 @@ def validate(policy: NetworkPolicy, *, strict_cidrs: bool = True) -> list[FieldE
 
     `strict_cidrs` refuses a CIDR with bits beyond its prefix length, with leading zeros, or with an IPv4-mapped
     address, as servers do since 1.36; without it those are accepted and `warnings` names them, as older servers do
-    (feature gate `StrictIPCIDRValidation`). A missing namespace is no error, since the client fills it in; nor is a
-    missing name beside a `generateName`, of which a server makes one (and complains of that as well, where the
-    `generateName` is wrong). Each error stands once, however often it was made.
+    (feature gate `StrictIPCIDRValidation`). A missing namespace is not an error, because the client fills it in. A
+    missing name is not one beside a `generateName`, from which a server makes a name; it validates that name, too, if
+    the `generateName` is wrong. Each error is listed once.
     """
     return list(dict.fromkeys(chain(_metadata_errors(policy.metadata), _spec_errors(policy, strict_cidrs))))
 

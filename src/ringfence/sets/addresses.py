@@ -85,7 +85,7 @@ def span(network: Network) -> Interval:
 
 
 def parse_address(text: str) -> tuple[Family, int]:
-    """An address's family and number. Raises ValueError for text that is no IP address."""
+    """An address's family and number. Raises ValueError for text that is not an IP address."""
     try:
         a, b, c, d = map(_OCTETS.__getitem__, text.split("."))
     except (KeyError, ValueError):  # not IPv4, or not an address

@@ -15,7 +15,7 @@ NOTHING: Intervals = ()
 
 
 def normalise(intervals: Iterable[Interval]) -> Intervals:
-    """The set that `intervals`, in any order and overlapping at will, cover together."""
+    """The set that `intervals`, in any order and possibly overlapping, cover together."""
     merged: list[Interval] = []
     for low, high in sorted(intervals):
         if merged and low <= merged[-1][1] + 1:

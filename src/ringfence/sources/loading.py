@@ -22,10 +22,10 @@ DEEPEST_FIELD: Final = 16
 """How deep fields are whose places are kept; no field that is read is deeper, and paths grow with their depth."""
 
 Progress = Callable[[int, int], None]
-"""Called now and then while much is read, with the bytes done and the bytes in total."""
+"""Called repeatedly during a long read with the bytes done and the bytes in total."""
 
 Done = Callable[[int], None]
-"""Called now and then while one text is read, with how much of it is done."""
+"""Called repeatedly while one text is read, with how much of it is done."""
 
 Fields = Callable[[], Mapping[str, FieldRanges]]
 """Gives the places of an object's fields, by path; called only for a policy, and for an object with a problem."""
@@ -92,7 +92,7 @@ def manifest_or_problem(obj: Object, origin: Origin) -> Found:
 
 
 def is_list(kind: object) -> bool:
-    """Whether an object that has `items` is a list of objects, as to kubectl every one is; what is read here is not."""
+    """Whether an object with `items` is a list of objects. To kubectl every one is; the kinds of the table are not."""
     return not KINDS.called(kind)
 
 
@@ -102,7 +102,7 @@ def item_kind(list_kind: object) -> str:
 
 
 def inherit(item: object, api_version: object, kind: object) -> None:
-    """Let an item that does not say what it is be an object of this `apiVersion` and `kind`."""
+    """Set `apiVersion` and `kind` of an item that has neither."""
     if isinstance(item, dict) and not item.get("apiVersion") and not item.get("kind"):
         item |= {"apiVersion": api_version, "kind": kind}
 
@@ -124,8 +124,8 @@ class Refusal(msgspec.Struct, frozen=True):
 def refusal_of(api_version: object, kind: object) -> Refusal | None:
     """Why kubectl does not even send an object of this `apiVersion` and `kind`; None if it does.
 
-    The kinds that are read here must have their own version: a NetworkPolicy of `v1` would otherwise pass for something
-    of another system that happens to have the same name, and be skipped.
+    A kind of the table must have one of its versions: a NetworkPolicy of `v1` would otherwise be taken for a custom
+    resource of the same name, and be skipped.
     """
     missing = [field for field, value in (("apiVersion", api_version), ("kind", kind)) if value in (None, "")]
     if missing:

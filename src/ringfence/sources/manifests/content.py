@@ -26,7 +26,7 @@ _JSON: Final = re.compile(rb'[ \t\r\n]*\{[ \t\r\n]*["}]')
 
 
 def read_content(data: bytes, file: str, progress: Done = lambda done: None) -> Iterator[Found]:
-    """The objects in the documents of `data`, which comes from `file`; whatever cannot be read is a problem.
+    """The objects in the documents of `data`, which comes from `file`; what cannot be read is a problem.
 
     `progress` is called with the number of bytes that are done.
     """

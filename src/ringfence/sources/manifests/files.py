@@ -90,7 +90,7 @@ def _content(file: str) -> bytes:
 
 
 def _bounded(stream: BinaryIO) -> bytes:
-    """All that a stream holds, or a little more than may be read: some never end."""
+    """All that a stream holds, up to a little more than the limit: some streams never end."""
     pieces: list[bytes] = []
     size = 0
     while size <= MAX_BYTES and (piece := stream.read(_PIECE)):

@@ -1,7 +1,7 @@
-"""JSON to objects: fast for those whose fields need no places, with the place of every field for the others.
+"""JSON to objects: fast for objects whose fields need no places, with the place of every field for policies.
 
-What kubectl prints of a cluster is one list of a hundred megabytes. Its items are not parsed before they are decoded,
-each straight into its struct; only a policy, or an object with something wrong in it, is looked at closely.
+What kubectl prints of a large cluster is one list of 100 MB. Its items are decoded straight into their structs, without
+a tree of dicts in between; only a policy, or an object with a problem, is parsed in full.
 """
 
 import json

@@ -101,7 +101,7 @@ def _number(digits: str) -> int | float | None:
 
 
 def _shortest(value: float) -> str:
-    """The fewest digits that a float of 32 bits can still be told apart by; exponents only beyond 21 digits."""
+    """The fewest digits that identify a float of 32 bits; with an exponent only beyond 21 digits."""
     try:
         narrow = struct.pack("f", value)
     except OverflowError:

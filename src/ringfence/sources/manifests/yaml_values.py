@@ -38,7 +38,7 @@ from ringfence.sources.manifests.scalars import Scalar, key_text, plain_key, res
 MAX_DEPTH: Final = 200
 """Mappings and lists inside each other."""
 MAX_ALIASED: Final = 1_000_000
-"""Values that the aliases of a text may stand for, all told."""
+"""The most values that all aliases of a text together may stand for."""
 
 Value = Any
 """What JSON can say: dicts, lists and scalars."""
