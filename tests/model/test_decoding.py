@@ -523,3 +523,22 @@ def test_a_namespace_and_a_policy_are_what_they_say() -> None:
     assert isinstance(decode({"apiVersion": "v1", "kind": "Namespace"}), Namespace)
     assert isinstance(decode(pod()), Pod)
     assert isinstance(decode(policy({})), NetworkPolicy)
+
+
+@pytest.mark.parametrize("number", [2**31, -(2**31) - 1, 2.0**31])
+def test_a_number_beyond_32_bits_is_refused(number: float) -> None:
+    assert f"cannot unmarshal number {number:.0f} into Go struct field" in str(
+        refusal(ingress(ports=[{"endPort": number}]))
+    )
+
+
+@pytest.mark.parametrize("number", [2**31 - 1, -(2**31), float(2**31 - 1)])
+def test_the_last_number_of_32_bits_is_a_number(number: float) -> None:
+    assert decoded(ingress(ports=[{"endPort": number}])).spec.ingress[0].ports[0].end_port == number
+
+
+@pytest.mark.parametrize(
+    ("number", "written"), [(5e20, "500000000000000000000"), (1e21, "1e+21"), (1.5, "1.5"), (1.5e-7, "1.5e-7")]
+)
+def test_a_number_is_written_as_go_writes_it(number: float, written: str) -> None:
+    assert f"cannot unmarshal number {written} into" in str(refusal(ingress(ports=[{"endPort": number}])))
