@@ -77,6 +77,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 lock: $(READY)  ## Write down the versions of all dependencies. Those that are written down stay where they can.
 	$(COMPILE) $(UPGRADE) --group dev pyproject.toml -o requirements.lock
 	$(COMPILE) $(UPGRADE) --group docs -o requirements-docs.lock
+	rm -f requirements-lowest.lock  # what it names would be kept, and not be the lowest any more
 	printf '%s\n' $(TEST_TOOLS) | \
 	    $(COMPILE) $(UPGRADE) --resolution lowest-direct --extra agent pyproject.toml - -o requirements-lowest.lock
 
