@@ -365,3 +365,39 @@ def test_bits_of_identities_that_have_gone_are_used_again() -> None:
         population.add(passing)
         assert population.everyone.bit_length() == 3
         population.discard(passing)
+
+
+class TestBlocksThatDividePods:
+    """Pods with the same template are placed one by one if a block contains some of them and not others."""
+
+    INSIDE = member("x/inside", addresses=["10.0.0.4"])
+    OUTSIDE = member("x/outside", addresses=["10.0.0.3"])
+    BLOCK = block("10.0.0.4/30")
+
+    def check(self, population: Population) -> None:
+        assert population.identity_of(self.INSIDE).facts == {InBlock(self.BLOCK, Family.IPV4)}
+        assert population.identity_of(self.OUTSIDE).facts == frozenset()
+        assert groups(population) == {frozenset({self.INSIDE}), frozenset({self.OUTSIDE})}
+
+    def test_the_block_is_read_when_the_pods_are_there(self) -> None:
+        population = population_of(self.INSIDE, self.OUTSIDE)
+        assert together(population, self.INSIDE, self.OUTSIDE)
+        population.start_reading_block(self.BLOCK)
+        self.check(population)
+
+    def test_the_pods_are_added_when_the_block_is_read(self) -> None:
+        population = Population()
+        population.start_reading_block(self.BLOCK)
+        population.add(self.OUTSIDE)
+        population.add(self.INSIDE)
+        self.check(population)
+
+    def test_the_pods_share_an_identity_again_when_the_block_is_not_read_any_more(self) -> None:
+        population = population_of(self.INSIDE, self.OUTSIDE)
+        population.start_reading_block(self.BLOCK)
+        population.start_reading_block(self.BLOCK)
+        population.stop_reading_block(self.BLOCK)
+        self.check(population)
+        population.stop_reading_block(self.BLOCK)
+        assert together(population, self.INSIDE, self.OUTSIDE)
+        assert population.identity_of(self.INSIDE).facts == frozenset()
