@@ -113,4 +113,4 @@ def _storm(control_plane: ControlPlane, connections: ApiServer) -> Iterator[Figu
     if not told.enough.wait(PATIENCE):
         raise SystemExit(f"{told.expected} of {PLAN.policies} policies were never told of")
     yield Figure(f"{PLAN.policies:,} policies written one by one", written - began, "s")
-    yield Figure("  until the last is told of", time.perf_counter() - written, "s")
+    yield Figure("  until the last is reported", time.perf_counter() - written, "s")

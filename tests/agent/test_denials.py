@@ -115,21 +115,21 @@ DENIAL = Denial("a", "b", "TCP", 80, Direction.INGRESS, ("x/p",), "no peer selec
 
 
 class TestRepetitions:
-    def test_the_first_is_told(self) -> None:
+    def test_the_first_denial_is_logged(self) -> None:
         assert Repetitions().add(DENIAL, 0) == 0
 
-    def test_more_of_the_same_are_counted_and_told_later(self) -> None:
+    def test_repetitions_are_counted_and_logged_later(self) -> None:
         repetitions = Repetitions()
         repetitions.add(DENIAL, 0)
         assert [repetitions.add(DENIAL, seconds) for seconds in (1, 2, 3)] == [None] * 3
         assert repetitions.add(DENIAL, REPEAT_INTERVAL) == 3
 
-    def test_another_one_is_told_at_once(self) -> None:
+    def test_a_different_denial_is_logged_at_once(self) -> None:
         repetitions = Repetitions()
         repetitions.add(DENIAL, 0)
         assert repetitions.add(Denial("c", "b", "TCP", 80, Direction.INGRESS, (), ""), 0) == 0
 
-    def test_what_came_again_is_told_even_if_no_more_of_it_comes(self) -> None:
+    def test_repetitions_are_logged_even_if_they_stop(self) -> None:
         repetitions = Repetitions()
         for seconds in (0, 1, 2):
             repetitions.add(DENIAL, seconds)

@@ -128,7 +128,7 @@ class TestFailures:
         assert not node.enforcement.in_order
 
     @in_own_network
-    def test_after_a_success_the_wait_begins_anew(self) -> None:
+    def test_after_a_success_the_wait_starts_from_the_beginning(self) -> None:
         node = Node(*BOTH, HERE, CLOSED)
         mend = node.fail("apply", KernelError("no", 12))
         for _ in range(3):
@@ -174,7 +174,7 @@ class TestFailures:
         assert not conversation.goes_on()
 
     @in_own_network
-    def test_a_defect_leaves_the_kernel_as_it_is_and_the_next_attempt_compiles_anew(self) -> None:
+    def test_a_defect_leaves_the_kernel_as_it_is_and_the_next_attempt_compiles_again(self) -> None:
         node = Node(*BOTH, HERE, CLOSED)
         node.enforcement.enforce()
         before = node.kernel.present

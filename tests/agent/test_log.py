@@ -42,7 +42,7 @@ def test_an_empty_value_is_quoted() -> None:
     assert line_of("x", as_json=False, namespace="").endswith(' namespace=""\n')
 
 
-def test_a_percent_sign_is_no_placeholder() -> None:
+def test_a_percent_sign_is_not_a_placeholder() -> None:
     assert "100% %s" in line_of("100% %s", as_json=False)
 
 

@@ -37,7 +37,7 @@ class TestDrops:
         metrics.show_drops([drops(2)])
         assert value(metrics, INGRESS) == 7
 
-    def test_an_address_that_was_not_isolated_meanwhile_begins_anew(self) -> None:
+    def test_an_address_that_was_not_isolated_meanwhile_starts_from_zero(self) -> None:
         metrics = Metrics()
         metrics.show_drops([drops(5)])
         metrics.show_drops([])

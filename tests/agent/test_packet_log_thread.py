@@ -106,7 +106,7 @@ def test_a_log_that_cannot_be_opened_at_first_is_an_error() -> None:
 
 
 @in_own_network
-def test_the_end_is_no_failure() -> None:
+def test_closing_the_log_is_not_a_failure() -> None:
     inbox: Inbox = queue.SimpleQueue()
     for _ in range(3):
         with reading_packet_log(100, inbox):

@@ -11,7 +11,7 @@ from ringfence.errors import AgentError
 
 
 @in_own_network
-def test_a_second_agent_is_told_of_the_first() -> None:
+def test_a_second_agent_reports_the_first() -> None:
     with only_agent(), pytest.raises(AgentError, match="another ringfence agent runs on this node"), only_agent():
         pass
 

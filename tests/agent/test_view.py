@@ -78,7 +78,7 @@ class TestObjects:
         view.apply(Listed("NetworkPolicy", frozenset({("x", "closed")})))
         assert not reaches(view)
 
-    def test_the_removal_of_what_nobody_knew_is_no_error(self) -> None:
+    def test_removing_an_unknown_object_is_not_an_error(self) -> None:
         view_of().apply(Removed("Pod", "x", "nobody"))
 
     def test_defaults_are_filled_in(self) -> None:
@@ -95,13 +95,13 @@ class TestWhatCannotBeUsed:
         assert not reaches(view)
         assert "spec.ingress[1].from[0].ipBlock.cidr" in view.problems["NetworkPolicy", "x", "wrong"]
 
-    def test_once_it_is_mended_it_is_no_problem_any_more(self) -> None:
+    def test_a_mended_object_is_no_longer_a_problem(self) -> None:
         view = view_of(WEB, DB, self.WRONG)
         view.apply(upserted(policy("x/wrong", {"matchLabels": {"app": "db"}}, ingress=[admits(ports=[port(80)])])))
         assert reaches(view)
         assert not view.problems
 
-    def test_once_it_is_gone_it_is_no_problem_either(self) -> None:
+    def test_a_removed_object_is_no_longer_a_problem(self) -> None:
         view = view_of(WEB, DB, self.WRONG)
         view.apply(removed(self.WRONG))
         assert reaches(view)
@@ -186,7 +186,7 @@ class TestDefects:
         view.apply(removed(CLOSED))
         assert ("NetworkPolicy", "x", "closed") not in view.defects
 
-    def test_an_object_that_is_gone_is_no_defect_any_more(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_removed_object_is_no_longer_a_defect(self, monkeypatch: pytest.MonkeyPatch) -> None:
         view = view_of(DB)
         with monkeypatch.context() as patch:
             self.failing(patch, "upsert")

@@ -62,7 +62,7 @@ def test_without_refusals_nothing_is_printed(capsys: Capture) -> None:
     assert capsys.readouterr() == ("", "")
 
 
-def test_there_is_no_progress_bar_where_nobody_would_see_it(capsys: Capture) -> None:
+def test_there_is_no_progress_bar_without_a_terminal(capsys: Capture) -> None:
     with progress_bar() as progress:
         progress("probing", 1, 2)
     assert capsys.readouterr() == ("", "")

@@ -35,7 +35,7 @@ def enforce(wanted: Program) -> Kernel:
 
 @both_families
 @in_own_network
-def test_every_datagram_fares_as_the_program_says(family: Family) -> None:
+def test_every_datagram_passes_or_not_as_the_program_says(family: Family) -> None:
     wanted = program(
         {
             (IN, 0): [(1, UDP, 80), (1, UDP, 81), (2, UDP, 80)],
@@ -150,7 +150,7 @@ def test_an_isolated_pod_is_isolated_over_both_families() -> None:
 
 
 @in_own_network
-def test_sctp_is_told_apart_from_tcp_and_udp() -> None:
+def test_sctp_is_distinguished_from_tcp_and_udp() -> None:
     """The kernel needs no SCTP sockets for that: an INIT chunk is enough."""
     network = Network(2)
     enforce(program({(IN, 0): [(1, SCTP, 80)]}))

@@ -29,7 +29,7 @@ TIGHTENED = program({(IN, 0): [(2, TCP, 80), (2, UDP, 80)]})
 @both_families
 @pytest.mark.parametrize("first", ["client", "server"])
 @in_own_network
-def test_a_forbidden_tcp_connection_ends_whoever_speaks_first(first: str, family: Family) -> None:
+def test_a_forbidden_tcp_connection_ends_whichever_side_sends_first(first: str, family: Family) -> None:
     network = Network(3)
     kernel = Kernel()
     kernel.apply(OPEN)
@@ -47,7 +47,7 @@ def test_a_forbidden_tcp_connection_ends_whoever_speaks_first(first: str, family
 
 @pytest.mark.parametrize("first", ["client", "server"])
 @in_own_network
-def test_a_forbidden_udp_flow_ends_whoever_speaks_first(first: str) -> None:
+def test_a_forbidden_udp_flow_ends_whichever_side_sends_first(first: str) -> None:
     network = Network(3)
     kernel = Kernel()
     kernel.apply(OPEN)

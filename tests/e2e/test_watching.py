@@ -204,7 +204,7 @@ def test_a_right_that_is_missing_is_named_and_waited_for(api_server: ControlPlan
     assert len(followed.of(Listed)) == 1
 
 
-def test_a_token_that_is_written_anew(api_server: ControlPlane) -> None:
+def test_a_token_that_is_replaced(api_server: ControlPlane) -> None:
     kubeconfig = api_server.service_account("rotated", ["pods"])
     token = api_server.folder / "rotated.token"
     good = token.read_text()

@@ -393,7 +393,7 @@ def test_a_kind_is_known_by_its_group_too(api_version: object, kind: object, rea
 
 
 @pytest.mark.parametrize("tree", [None, [], "Pod", 5, {}, {"kind": "Pod"}])
-def test_what_is_no_object_of_a_known_kind(tree: object) -> None:
+def test_objects_of_unknown_kinds(tree: object) -> None:
     assert decode(tree) is None
     assert unknown_fields(tree) == []
 

@@ -64,7 +64,7 @@ def test_text_stays_text_whatever_it_looks_like(annotations: dict[str, str]) -> 
         ),
     ],
 )
-def test_what_goes_without_saying_is_left_out(spec: str, kept: dict[str, Any]) -> None:
+def test_defaults_are_left_out(spec: str, kept: dict[str, Any]) -> None:
     assert document(written(spec))["spec"] == kept
 
 

@@ -89,7 +89,7 @@ def test_no_text_selects_everything(text: str) -> None:
         ("tier>-1", 'values[0][tier]: Invalid value: "-1": a valid label must be an empty string or'),
     ],
 )
-def test_what_is_no_selector(text: str, message: str) -> None:
+def test_texts_that_are_not_selectors(text: str, message: str) -> None:
     with pytest.raises(ValueError) as error:  # noqa: PT011 - the message is compared below
         parse_list_selector(text)
     assert message in str(error.value)

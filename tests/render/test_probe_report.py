@@ -50,7 +50,7 @@ def test_a_list_where_the_matrix_is_too_wide() -> None:
     assert probe_report.text(AS_EXPECTED, width=needed - 1).startswith("prod/db 3306\n  ✗  prod/web A\n")
 
 
-def test_what_disagrees_is_marked_and_told() -> None:
+def test_disagreements_are_marked_and_listed() -> None:
     assert probe_report.text(SURPRISING, width=80) == (
         "            1      2\n"
         "            80 81  3306\n"
@@ -65,7 +65,7 @@ def test_what_disagrees_is_marked_and_told() -> None:
     )
 
 
-def test_a_refusal_of_the_kernel_is_told_although_all_probes_agree() -> None:
+def test_a_refusal_of_the_kernel_is_reported_although_all_probes_agree() -> None:
     text = probe_report.text(REFUSED, width=80)
     assert text.endswith(
         "! node node-1: the kernel refused a part of the policies: set ingress_1: No space left on device\n"

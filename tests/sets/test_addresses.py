@@ -116,7 +116,7 @@ def test_a_mapped_address_is_not_taken_for_ipv4() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "10.0.0", "10.0.0.0/8", "host", "10.0.0.256", " 10.0.0.1", "1:2:3"])
-def test_what_is_no_address_is_refused(text: str) -> None:
+def test_texts_that_are_not_addresses_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="does not appear to be an IPv4 or IPv6 address"):
         parse_address(text)
 

@@ -141,7 +141,7 @@ class TestNames:
 
 
 class TestLists:
-    def test_what_is_read_is_no_list_whatever_it_has(self) -> None:
+    def test_a_kind_that_is_read_is_not_a_list_even_with_items(self) -> None:
         assert is_list("List")
         assert is_list("PodList")
         assert is_list(None)

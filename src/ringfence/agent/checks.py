@@ -28,7 +28,7 @@ def unfiltered_bridges(root: Path = ROOT) -> list[str]:
 
 
 def _bridges(root: Path) -> Iterator[str]:
-    """The bridges with several ports: on a bridge with one port there is nobody to reach."""
+    """The bridges with several ports: a bridge with one port connects nothing."""
     for ports in (root / "sys/class/net").glob("*/brif"):
         try:
             count = sum(1 for _ in ports.iterdir())

@@ -118,7 +118,7 @@ class Enforcement:
         except KernelError as error:
             return [error]
         except Exception as error:
-            # A defect of ringfence. What is in force stays so, and the next attempt compiles everything anew.
+            # A defect of ringfence. What is in force stays so, and the next attempt compiles everything again.
             self._compiler = None
             return [error]
         return ()

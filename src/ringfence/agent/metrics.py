@@ -111,7 +111,7 @@ class Metrics:
         self._ended.set_total(ended)
 
     def show_drops(self, drops: Iterable[DropCount]) -> None:
-        """What the kernel has counted. A counter that restarted, as its address was isolated anew, adds up."""
+        """What the kernel has counted. A counter that restarted, because its address was isolated again, adds up."""
         present: dict[tuple[Direction, int, int], int] = {}
         isolated = dict.fromkeys(Direction, 0)
         for one in drops:

@@ -1,7 +1,7 @@
 """The thread that reads denied packets from the kernel's log.
 
 The log can fail while the agent runs: the kernel module is unloaded, or another program takes the log group. Then the
-loop is told, which logs and counts it, and the log is opened again until that succeeds.
+loop receives the error, logs and counts it, and the log is opened again until that succeeds.
 """
 
 import threading

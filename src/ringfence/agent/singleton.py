@@ -1,4 +1,4 @@
-"""One agent in a network namespace: two would undo each other's changes for ever.
+"""One agent in a network namespace: two would undo each other's changes endlessly.
 
 An abstract socket belongs to the network namespace, can be bound once, and is free again when its process ends, even
 if it is killed.

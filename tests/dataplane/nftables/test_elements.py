@@ -83,7 +83,7 @@ def test_entries_of_a_map() -> None:
     assert read(VerdictMap(PORT), verdicts) == verdicts
 
 
-def test_an_entry_that_is_no_jump_leads_to_no_chain() -> None:
+def test_an_entry_that_is_not_a_jump_leads_to_no_chain() -> None:
     """Another program set it, and it must not be taken for one of ours."""
     accept = uint32(nf.NFTA_VERDICT_CODE, nf.NF_ACCEPT) + string(nf.NFTA_VERDICT_CHAIN, "c")
     data = nested(nf.NFTA_SET_ELEM_DATA, nested(nf.NFTA_DATA_VERDICT, accept))

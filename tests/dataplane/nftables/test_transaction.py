@@ -28,7 +28,7 @@ def test_a_refused_transaction_changes_nothing_and_names_what_was_refused() -> N
 
 
 @in_own_network
-def test_nothing_to_do_is_no_transaction() -> None:
+def test_no_commands_need_no_transaction() -> None:
     with NetlinkSocket(NETLINK_NETFILTER) as netlink:
         assert commit(netlink, []) == 0
 

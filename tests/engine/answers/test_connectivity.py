@@ -75,7 +75,7 @@ def test_the_addresses_of_all_traffics_are_disjoint_and_none_is_forgotten(object
             assert not listed & denied
 
 
-def test_nobody_is_left_out_where_there_are_no_policies() -> None:
+def test_every_pod_is_listed_where_there_are_no_policies() -> None:
     state = state_of([pod("x/a"), pod("x/b"), pod("y/a")])
     assert set(reached(state).values()) == {ALL_TRAFFIC}
     assert len(reached(state)) == 9

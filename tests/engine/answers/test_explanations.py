@@ -375,7 +375,7 @@ class TestClusterIPHints:
         )
 
     @pytest.mark.parametrize("cluster_ip", ["10.97.0.7", "fd00::7", "", "None", "nonsense"])
-    def test_another_address_is_no_hint(self, cluster_ip: str) -> None:
+    def test_another_address_is_not_a_hint(self, cluster_ip: str) -> None:
         assert self.hints(cluster_ip=cluster_ip) == ()
 
     def test_nor_is_a_service_of_other_pods(self) -> None:
@@ -402,7 +402,7 @@ IN_ALL = "the address of prod/web is not known: it is taken to lie in ipBlock 0.
         pytest.param([admits(pods(labelled(app="api")))], (), id="a no that is certain"),
     ],
 )
-def test_an_answer_names_the_facts_on_which_it_hangs(rules: list[Object], assumptions: tuple[str, ...]) -> None:
+def test_an_answer_names_the_facts_on_which_it_depends(rules: list[Object], assumptions: tuple[str, ...]) -> None:
     reason = why(world(policy("prod/p", DB, ingress=rules)), "prod/web", "prod/db")
     assert reason.assumptions == assumptions
 

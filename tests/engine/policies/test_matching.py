@@ -295,7 +295,7 @@ ASSUMPTIONS = [
 
 
 @pytest.mark.parametrize(("peer", "end", "assumption"), ASSUMPTIONS)
-def test_what_hangs_on_a_fact_that_nobody_gave_says_so(peer: Object, end: str, assumption: str) -> None:
+def test_a_match_that_depends_on_an_unknown_fact_says_so(peer: Object, end: str, assumption: str) -> None:
     state = state_of(WORLD)
     assert matched(state, peer, end_of(state, end)).assumption == assumption
 

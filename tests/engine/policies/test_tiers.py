@@ -127,7 +127,7 @@ def test_among_the_rules_of_a_policy_the_first_that_matches_decides() -> None:
     assert not ingress_allowed(tier_policy(FRONT, "a", ingress=[denying, allowing]))
 
 
-def test_being_selected_isolates_nobody() -> None:
+def test_being_selected_does_not_isolate() -> None:
     assert ingress_allowed(tier_policy(FRONT, "a", ingress=[acting("deny", namespaces(named("elsewhere")))]))
 
 
@@ -230,7 +230,7 @@ def test_the_answer_to_many_questions_is_the_answers_to_each(
 
 
 @pytest.mark.parametrize("direction", Direction)
-def test_a_named_port_is_the_destinations_whoever_is_asked_about(direction: Direction) -> None:
+def test_a_named_port_is_looked_up_on_the_destination(direction: Direction) -> None:
     """Of all subjects with one peer, as of one subject with all peers."""
     rules: list[Object] = [{"ports": [port("http")]}]
     isolating = policy("x/p", ingress=rules, egress=rules, policyTypes=[direction.value])

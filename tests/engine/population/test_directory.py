@@ -56,7 +56,7 @@ def test_an_address_may_have_two_pods_for_a_moment(directory: Directory) -> None
     assert directory.at(*parse_address("fd00::1")) == []
 
 
-def test_a_pod_that_is_removed_is_found_no_more(directory: Directory) -> None:
+def test_a_removed_pod_is_no_longer_found(directory: Directory) -> None:
     directory.discard(WEB)
     directory.discard(HOST)
     assert list(directory) == list(directory.within("x")) == directory.named("x", "web") == []

@@ -89,7 +89,7 @@ def test_a_template_that_comes_later_has_the_facts_that_are_read(fact: ReadableF
     assert not template.read_facts
 
 
-def test_a_template_that_has_gone_is_affected_no_more() -> None:
+def test_a_removed_template_is_no_longer_affected() -> None:
     world = World(WEB, DB)
     world.read_facts.start_reading(APP_WEB)
     gone = world.templates.pop(template_key(WEB))
@@ -98,7 +98,7 @@ def test_a_template_that_has_gone_is_affected_no_more() -> None:
     assert not world.read_facts.start_reading(EITHER) or gone not in world.read_facts.stop_reading(EITHER)
 
 
-def test_what_is_read_no_more_leaves_nothing_behind() -> None:
+def test_facts_that_are_no_longer_read_leave_nothing_behind() -> None:
     world = World(WEB, DB, BARE)
     facts: list[ReadableFact] = [APP_WEB, EITHER, HAS_APP, HTTP]
     for fact in facts:

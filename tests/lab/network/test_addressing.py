@@ -69,11 +69,11 @@ def hosts(*blocks: Block, taken: tuple[str, ...] = (), families: tuple[Family, .
     return sorted(map(str, outside_hosts(blocks, map(ip_address, taken), families)))
 
 
-def test_without_blocks_there_is_nobody_outside() -> None:
+def test_without_blocks_there_are_no_hosts_outside() -> None:
     assert hosts() == []
 
 
-def test_a_single_address_is_a_host_and_somebody_stands_for_the_rest_of_the_world() -> None:
+def test_a_single_address_is_a_host_and_one_more_host_represents_all_other_addresses() -> None:
     assert hosts(block("192.168.5.10/32")) == ["192.168.5.10", "203.0.113.10"]
 
 
@@ -108,7 +108,7 @@ some_blocks = st.lists(st.lists(st.sampled_from(CIDRS), min_size=1, max_size=2).
 
 
 @given(some_blocks, st.sampled_from(["10.0.0.1", "10.1.2.3", "11.0.0.1", "200.0.0.1", "fd00::1", "fd00::2", "2a00::1"]))
-def test_somebody_stands_for_every_address(blocks: list[Block], text: str) -> None:
+def test_one_host_represents_all_addresses(blocks: list[Block], text: str) -> None:
     """Whatever address a host may have, the laboratory builds one that lies in exactly the same blocks."""
 
     def inside(address: IPAddress) -> list[bool]:

@@ -36,7 +36,7 @@ def test_what_is_ready_is_called_and_counted(loop: EventLoop, pair: Pair) -> Non
     assert sorted(called) == ["readable", "writable", "writable"]
 
 
-def test_without_events_it_waits_as_long_as_it_is_told(loop: EventLoop, pair: Pair) -> None:
+def test_without_events_it_waits_for_the_given_time(loop: EventLoop, pair: Pair) -> None:
     loop.watch(pair[0], READABLE, lambda: None)
     begin = time.monotonic()
     assert loop.run_once(0.1) == 0

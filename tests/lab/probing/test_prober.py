@@ -163,7 +163,7 @@ def test_a_closed_port_is_not_answered() -> None:
     assert in_sandbox(reached) == [False] * 3
 
 
-def test_silence_lasts_as_long_as_it_is_told() -> None:
+def test_silence_lasts_for_the_given_time() -> None:
     def seconds() -> float:
         bench = Bench(cluster(2, 1))
         bench.filter("ip daddr 10.0.0.2 drop")

@@ -25,7 +25,7 @@ def test_a_sandbox_has_an_empty_network_and_full_rights_over_it(rootless: bool) 
     assert Path("/proc/sys/net/ipv4/ip_forward").read_text() == forwarding
 
 
-def test_a_limit_that_is_reached_is_told() -> None:
+def test_a_limit_that_is_reached_is_reported() -> None:
     def message() -> str:
         Path("/proc/sys/user/max_net_namespaces").write_text("0")
         with pytest.raises(LaboratoryError) as caught:

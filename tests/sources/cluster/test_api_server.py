@@ -59,7 +59,7 @@ def after(seconds: float) -> str:
     return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat().replace("+00:00", "Z")
 
 
-def test_a_token_that_is_written_anew(tmp_path: Path) -> None:
+def test_a_token_that_is_replaced(tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.write_text("first\n")
     with serving(*[list_of()] * 2) as server:
@@ -70,7 +70,7 @@ def test_a_token_that_is_written_anew(tmp_path: Path) -> None:
     assert tokens(server) == ["first", "second"]
 
 
-def test_a_token_that_is_written_anew_while_a_list_is_read(tmp_path: Path) -> None:
+def test_a_token_that_is_replaced_while_a_list_is_read(tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.write_text("first")
     with serving(list_of(), refuse(HTTPStatus.UNAUTHORIZED, "expired"), list_of()) as server:
@@ -82,7 +82,7 @@ def test_a_token_that_is_written_anew_while_a_list_is_read(tmp_path: Path) -> No
     assert tokens(server) == ["first", "first", "second"]
 
 
-def test_a_kubeconfig_that_is_written_anew_keeps_its_context(tmp_path: Path) -> None:
+def test_a_kubeconfig_that_is_replaced_keeps_its_context(tmp_path: Path) -> None:
     with serving(*[list_of()] * 2) as server, serving() as other:
         connections = connections_to(server.url, tmp_path, {"token": "first"})
         ask(connections)

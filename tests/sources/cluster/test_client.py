@@ -101,7 +101,7 @@ class TestAuthentication:
         with pytest.raises(LiveClusterError, match=r"cannot be used: the token contains characters"):
             ask("http://c", {"token": "a\r\nX-Other: b"})
 
-    def test_a_refusal_is_not_repeated_for_ever(self, tmp_path: Path) -> None:
+    def test_a_refused_request_is_not_repeated_endlessly(self, tmp_path: Path) -> None:
         (tmp_path / "token").write_text("old")
         with serving_http(*[refuse(401, "no")] * 5) as server:
             with pytest.raises(Exception, match="no"):
@@ -138,7 +138,7 @@ class TestHeaders:
             ("impersonate-extra-example.com%2freason%25", "b"),
         ]
 
-    def test_nobody_is_impersonated_unless_the_kubeconfig_says_so(self, server: FakeApiServer) -> None:
+    def test_no_user_is_impersonated_unless_the_kubeconfig_says_so(self, server: FakeApiServer) -> None:
         ask(server.url, {"token": "x"})
         assert not [name for name in server.asked[0].headers if name.lower().startswith("impersonate")]
 
@@ -181,7 +181,9 @@ class TestProxies:
             self.ask(tls_server, authority, proxy_url=f"https://{proxy}")
         assert targets == [self.target(tls_server)]
 
-    def test_an_https_proxy_that_nobody_knows_is_refused(self, tls_server: TlsServer, authority: trustme.CA) -> None:
+    def test_an_https_proxy_with_an_unknown_certificate_is_refused(
+        self, tls_server: TlsServer, authority: trustme.CA
+    ) -> None:
         with proxying(HttpProxy, server_settings(trustme.CA(), "127.0.0.1")) as (proxy, targets):
             with pytest.raises(LiveClusterError, match="certificate verify failed"):
                 self.ask(tls_server, authority, proxy_url=f"https://{proxy}")

@@ -94,7 +94,7 @@ class TestWhatAPluginReceives:
         return info
 
     @pytest.mark.parametrize("version", [V1, V1BETA1])
-    def test_the_version_and_that_nobody_is_there(self, tmp_path: Path, version: str) -> None:
+    def test_the_version_and_a_non_interactive_session(self, tmp_path: Path, version: str) -> None:
         assert self.run(tmp_path, apiVersion=version) == {
             "apiVersion": version,
             "kind": "ExecCredential",

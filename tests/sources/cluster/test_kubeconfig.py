@@ -155,7 +155,7 @@ def test_a_configuration_that_is_wrong(home: Path, text: str, context: str | Non
         select(context, str(home / "k"))
 
 
-def test_a_user_may_be_nobody(home: Path) -> None:
+def test_a_user_may_have_no_credentials(home: Path) -> None:
     text = config("a").replace('"user": "a"', '"user": ""').replace('"user": {"token": "a"}', '"user": null')
     (home / "k").write_text(text)
     assert select(kubeconfig=str(home / "k")).user == KubeconfigUser()

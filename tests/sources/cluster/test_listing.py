@@ -51,7 +51,7 @@ def serving(folder: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_nobody_answers(tmp_path: Path, scheme: str) -> None:
+def test_a_server_that_does_not_answer(tmp_path: Path, scheme: str) -> None:
     server = f"{scheme}://127.0.0.1:{closed_port()}"
     with pytest.raises(LiveClusterError) as error:
         read(kubeconfig=kubeconfig(tmp_path, {"server": server}))
@@ -89,7 +89,7 @@ def test_the_namespace_of_a_context(tmp_path: Path) -> None:
     assert current_namespace(kubeconfig=kubeconfig(tmp_path, {"server": SERVER})) == "shop"
 
 
-def test_a_server_that_is_no_api_server(tmp_path: Path) -> None:
+def test_a_server_that_is_not_an_api_server(tmp_path: Path) -> None:
     (tmp_path / "api" / "v1").mkdir(parents=True)
     (tmp_path / "api" / "v1" / "namespaces").write_text("hello")
     with serving(tmp_path) as server:

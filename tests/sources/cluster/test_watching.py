@@ -111,14 +111,14 @@ def test_objects_of_no_namespace(tmp_path: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("then", [Then.END, Then.CUT])
-def test_a_watch_goes_on_after_what_was_told_last(tmp_path: Path, last: object, goes_on: str, then: Then) -> None:
+def test_a_watch_goes_on_after_the_last_event(tmp_path: Path, last: object, goes_on: str, then: Then) -> None:
     with told_by(tmp_path, list_of(version="7"), watch(last, then=then)) as (server, followed):  # type: ignore[arg-type]
         while len(server.asked) < 3:
             followed.until(Alive)
     assert versions(server) == ["list", "7", goes_on]
 
 
-def test_half_an_event_is_told_when_it_comes_again(tmp_path: Path) -> None:
+def test_half_an_event_is_reported_when_it_comes_again(tmp_path: Path) -> None:
     whole = json.dumps(event("ADDED", pod("db", "8"))).encode() + b"\n"
     half, both = watch(bookmark("8"), whole[:40], then=Then.CUT), watch(whole[:40], whole[40:])
     with told_by(tmp_path, list_of(version="7"), half, both) as (server, followed):
@@ -127,7 +127,7 @@ def test_half_an_event_is_told_when_it_comes_again(tmp_path: Path) -> None:
     assert versions(server) == ["list", "7", "8"]
 
 
-def test_a_watch_that_ends_as_it_should_is_no_interruption(tmp_path: Path) -> None:
+def test_a_watch_that_ends_normally_is_not_an_interruption(tmp_path: Path) -> None:
     with told_by(tmp_path, list_of(), watch(bookmark("2"), then=Then.END)) as (_, followed):
         followed.until(Alive, 3)
     assert followed.of(WatchInterrupted) == []
@@ -141,7 +141,7 @@ def test_events_are_asked_for_without_compression(tmp_path: Path) -> None:
     assert server.asked[1].headers["Accept-Encoding"] == "identity"
 
 
-def test_the_end_of_following_is_no_interruption(tmp_path: Path) -> None:
+def test_the_end_of_following_is_not_an_interruption(tmp_path: Path) -> None:
     with told_by(tmp_path, list_of(), watch()) as (_, followed):
         followed.until(Alive)
     assert followed.rest() == []
@@ -167,7 +167,7 @@ def test_a_version_that_is_too_old(tmp_path: Path, expired: Answer) -> None:
     assert versions(server) == ["list", "7", "list", "9"]
 
 
-def test_a_list_whose_pages_expire_is_listed_anew(tmp_path: Path) -> None:
+def test_a_list_whose_pages_expire_is_started_again(tmp_path: Path) -> None:
     answers = (
         list_of(pod("gone"), more="there"),
         refuse(410, "expired"),
@@ -322,7 +322,7 @@ def test_a_server_that_asks_to_be_left_alone(tmp_path: Path, asked: str, waited:
     assert told.retry_in <= max(waited, 0.1)
 
 
-def test_the_wait_grows_until_something_is_told(tmp_path: Path) -> None:
+def test_the_wait_grows_until_an_event_arrives(tmp_path: Path) -> None:
     useless = [refuse(500, "no leader")] * 4
     answers = list_of(version="7"), *useless, watch(bookmark("8"), then=Then.CUT), refuse(500, "no leader")
     with told_by(tmp_path, *answers) as (_, followed):
@@ -399,7 +399,7 @@ def test_an_object_that_cannot_be_read_holds_up_no_other(
     assert followed.of(WatchInterrupted) == []
 
 
-def test_an_event_of_a_type_that_is_not_known_is_told_of(tmp_path: Path) -> None:
+def test_an_event_of_an_unknown_type_is_reported(tmp_path: Path) -> None:
     changes = watch(event("MOVED", pod("web", "8")), event("ADDED", pod("db", "9")))
     with told_by(tmp_path, list_of(version="7"), changes) as (_, followed):
         followed.until(Upserted)

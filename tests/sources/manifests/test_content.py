@@ -26,7 +26,7 @@ def test_yaml_that_begins_like_json() -> None:
 
 
 @pytest.mark.parametrize("make", [lambda text: text, lambda text: "---\n" + text])
-def test_progress_is_told_while_a_list_is_read(make: Callable[[str], str]) -> None:
+def test_progress_is_reported_while_a_list_is_read(make: Callable[[str], str]) -> None:
     text = make(json.dumps(listed(*(pod(str(number)) for number in range(5))))).encode()
     told: list[int] = []
     list(read_content(text, FILE, told.append))

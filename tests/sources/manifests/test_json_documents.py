@@ -60,7 +60,7 @@ def test_items_may_leave_their_kind_to_the_list() -> None:
     assert names(read(json.dumps(policies))) == ["a", "b"]
 
 
-def test_what_has_items_by_mistake_is_no_list() -> None:
+def test_an_object_with_items_by_mistake_is_not_a_list() -> None:
     reading = read(json.dumps(POLICY | {"items": []}))
     assert problems(reading) == ['f.yaml:1: error: NetworkPolicy a: strict decoding error: unknown field "items"']
     assert names(read(json.dumps(pod("a") | {"items": 5}))) == ["a"]

@@ -177,7 +177,7 @@ def test_the_same_key_twice_is_a_warning_and_the_last_one_counts() -> None:
     assert manifest.origin.at("spec.podSelector").line == 30
 
 
-def test_a_merged_key_is_no_second_one() -> None:
+def test_a_merged_key_is_not_a_duplicate() -> None:
     assert not read(f"{pod('a')}x: &x {{a: 1}}\ny:\n  <<: *x\n  a: 2\n").problems
 
 
@@ -234,7 +234,7 @@ spec:
         ),
     ],
 )
-def test_what_is_no_object(text: str, problem: str) -> None:
+def test_documents_that_are_not_objects(text: str, problem: str) -> None:
     reading = read(text)
     assert problems(reading) == [problem]
     assert reading.manifests == []

@@ -79,7 +79,7 @@ class Subjects:
         return {name: self._chains[name] for name in names}
 
     def rebuild(self, names: Iterable[str]) -> None:
-        """Build these chains anew, because the sizes of the sets that they look into are others than they were."""
+        """Build these chains again, because the sizes of the sets that they look into have changed."""
         outgrown = frozenset(names)
         self._names = {key: name for key, name in self._names.items() if name not in outgrown}
         for subject, (stack, chain) in self._all_isolation():

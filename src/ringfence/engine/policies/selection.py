@@ -1,6 +1,6 @@
 """Which identities a policy's selectors select: bit operations on the inverted index.
 
-A selection is remembered until the population or the namespaces change; then it is computed anew when it is next
+A selection is remembered until the population or the namespaces change; then it is computed again when it is next
 asked for, which costs a few bit operations for each of its terms.
 """
 
