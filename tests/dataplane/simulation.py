@@ -8,6 +8,7 @@ from ringfence.dataplane.program import (
     Dispatch,
     Goto,
     HashSet,
+    Jump,
     Move,
     Program,
     RangeSet,
@@ -89,7 +90,7 @@ def _with(collection: Collection, more: Collection) -> Collection:
         case VerdictMap(), VerdictMap():
             moves = [Move(one, None, chain) for chain, keys in more.elements.items() for one in keys]
             assert not _keys(collection) & _keys(more), "the kernel refuses a second chain for a key"
-            return collection.moved(moves)
+            return VerdictMap(collection.key, collection.elements, more.goto).moved(moves)
     raise AssertionError("elements of another kind")
 
 
@@ -126,7 +127,7 @@ def _references(program: Program) -> Iterator[str]:
         for rule in chain.rules:
             if isinstance(rule, Rule):
                 match rule.action:
-                    case Goto(target) | Dispatch(map=target):
+                    case Goto(target) | Jump(target) | Dispatch(map=target):
                         yield target
                     case _:
                         pass

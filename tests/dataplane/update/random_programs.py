@@ -13,6 +13,7 @@ from ringfence.dataplane.program import (
     PEER,
     PORT,
     Chain,
+    Dispatch,
     Field,
     Goto,
     HashSet,
@@ -60,8 +61,37 @@ def rules(direction: Direction) -> st.SearchStrategy[Rule]:
     return st.builds(Rule, st.one_of(on_address, on_port, on_flow), allowing_mostly)
 
 
+def by_peer(direction: Direction) -> st.SearchStrategy[Chain]:
+    """Chains that look into the peer map, and decide about what is not in it by ranges of addresses."""
+    peer = PEER[direction][V4]
+    looking = Rule((), Dispatch(peer, peer_map_name(direction)))
+    others = st.sampled_from([(), (Rule((Lookup((peer,), "range"),), RuleVerdict.RETURN),)])
+    return others.map(lambda more: profile_chain(direction, (looking, *more)))
+
+
+def peer_map_name(direction: Direction) -> str:
+    return f"peers_{direction.field}"
+
+
+def peer_chains(direction: Direction) -> dict[str, Chain]:
+    """The chains to which peer maps lead: they are named after what they allow, and never change."""
+    on_port = Rule((ProtocolIs(TCP), Lookup((Field.PORT,), "one_port")), RuleVerdict.RETURN)
+    allowed = {"one_port": on_port, "everything": Rule((), RuleVerdict.RETURN)}
+    return {f"{direction.field}_peers_{name}": profile_chain(direction, (rule,)) for name, rule in allowed.items()}
+
+
+def peer_maps(direction: Direction) -> st.SearchStrategy[VerdictMap]:
+    targets = st.sampled_from([None, DENIED[direction], *peer_chains(direction)])
+    return st.tuples(*(targets for _ in PODS)).map(
+        lambda chosen: VerdictMap(ADDRESS[V4], goto=True).moved(
+            Move(address(pod), None, chain) for pod, chain in zip(PODS, chosen, strict=True)
+        )
+    )
+
+
 def profiles(direction: Direction) -> st.SearchStrategy[dict[str, Chain]]:
-    chain = st.lists(rules(direction), max_size=2).map(lambda some: profile_chain(direction, tuple(some)))
+    by_rule = st.lists(rules(direction), max_size=2).map(lambda some: profile_chain(direction, tuple(some)))
+    chain = st.one_of(by_rule, by_peer(direction))
     return st.fixed_dictionaries({f"{direction.field}_{i}": chain for i in range(2)})
 
 
@@ -92,11 +122,20 @@ def programs() -> st.SearchStrategy[Program]:
                 ISOLATED[Direction.EGRESS, V4]: egress_map,
                 ISOLATED[Direction.INGRESS, V4]: ingress_map,
             },
-            {**egress, **ingress},
+            {**egress, **ingress, **peer_chains(Direction.EGRESS), **peer_chains(Direction.INGRESS)},
         ),
         reactions(),
         st.fixed_dictionaries(
-            {**dict.fromkeys(SETS, pods), **dict.fromkeys(FLOWS, flows), "ports": ports, "known4": pods, "held4": held},
+            {
+                **dict.fromkeys(SETS, pods),
+                **dict.fromkeys(FLOWS, flows),
+                **{peer_map_name(direction): peer_maps(direction) for direction in Direction},
+                "range": st.just(RangeSet(ADDRESS[V4], frozenset({(address(1), address(2))}))),
+                "one_port": st.just(RangeSet(PORT, frozenset({(port_key(PORTS[0]), port_key(PORTS[0]))}))),
+                "ports": ports,
+                "known4": pods,
+                "held4": held,
+            },
         ),
         *(maps(direction) for direction in (Direction.EGRESS, Direction.INGRESS)),
         *(profiles(direction) for direction in (Direction.EGRESS, Direction.INGRESS)),

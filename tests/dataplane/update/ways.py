@@ -1,6 +1,6 @@
 """Checks the way from one program to another: everything that can happen to a packet while it is gone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import count, groupby
 
 from tests.dataplane.simulation import carried_out
@@ -19,17 +19,17 @@ from ringfence.dataplane.update.commands import (
 from ringfence.dataplane.update.plan import plan_update
 
 
-def check_way(old: Program, new: Program, *, rules_together: bool = True) -> None:
+def check_way(old: Program, new: Program, *, packets: Sequence[Packet] = PACKETS, rules_together: bool = True) -> None:
     """What both ends allow passes in every state and every mixture of neighbours, what both forbid does not.
 
     So it is when transactions are as small as they can be, and when they are as large.
     """
+    verdicts = {packet: admits(old, packet) for packet in packets if admits(old, packet) is admits(new, packet)}
     for whole in (False, True):
-        _check_states(old, new, states_between(old, new, rules_together=rules_together, whole=whole))
+        _check_states(old, verdicts, states_between(old, new, rules_together=rules_together, whole=whole))
 
 
-def _check_states(old: Program, new: Program, states: Iterator[Program]) -> None:
-    verdicts = {packet: admits(old, packet) for packet in PACKETS if admits(old, packet) is admits(new, packet)}
+def _check_states(old: Program, verdicts: dict[Packet, bool], states: Iterator[Program]) -> None:
     before = old
     looked_up = {packet: trace(old, packet)[1] for packet in verdicts}
     for after in states:
@@ -100,6 +100,6 @@ def portions(command: Command) -> Iterator[Command]:
             if isinstance(one, VerdictMap):
                 for chain, keys in one.elements.items():
                     for key in keys:
-                        yield type(command)(name, VerdictMap(one.key, {chain: frozenset({key})}))
+                        yield type(command)(name, VerdictMap(one.key, {chain: frozenset({key})}, one.goto))
         case _:
             yield command

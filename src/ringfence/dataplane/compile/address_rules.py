@@ -5,13 +5,14 @@ from typing import Final
 
 from ringfence.dataplane.compile.allowances import Allowance, allowing
 from ringfence.dataplane.compile.peers import PROTOCOL_NUMBERS
+from ringfence.dataplane.compile.traffic_rules import WITHOUT_PORTS, WITHOUT_PORTS_SETS
 from ringfence.dataplane.program import ADDRESS, FLOW, PEER, Field, Lookup, RangeSet, address_key, digest, flow_key
 from ringfence.model.policies import Direction
 from ringfence.sets import intervals
 from ringfence.sets.addresses import Addresses, Family
 from ringfence.sets.intervals import Intervals
 from ringfence.sets.partitions import Partition
-from ringfence.sets.traffic import ALL_PORTS, PROTOCOLS, Traffic
+from ringfence.sets.traffic import ALL_PORTS, ALL_TRAFFIC, PROTOCOLS, Traffic
 
 _ANY_PORT: Final[Intervals] = ((0, 65535),)
 """All ports as the kernel counts them: from 0."""
@@ -21,18 +22,28 @@ def for_addresses(direction: Direction, family: Family, cells: Partition[Address
     """Rules that allow what `cells` say of addresses: one lookup for all traffic, one for some ports."""
     peer = PEER[direction][family]
     wholly: Intervals = intervals.NOTHING
+    portless: Intervals = intervals.NOTHING
     flows: list[tuple[bytes, bytes]] = []
     for addresses, traffic in cells:
         ranges = addresses.ranges(family)
-        if traffic.other:
+        if traffic == ALL_TRAFFIC:
             wholly = intervals.union(wholly, ranges)
-        else:
-            flows += _boxes(family, ranges, traffic)
+            continue
+        flows += _boxes(family, ranges, traffic)
+        if traffic.other:
+            portless = intervals.union(portless, ranges)
     if wholly:
-        spans = frozenset((address_key(family, low), address_key(family, high)) for low, high in wholly)
-        yield _within(f"blocks{family:d}", (peer,), RangeSet(ADDRESS[family], spans))
+        yield _within(f"blocks{family:d}", (peer,), _address_ranges(family, wholly))
     if flows:
         yield _within(f"flowblocks{family:d}", (peer, *_FLOW), RangeSet(FLOW[family], frozenset(flows)))
+    if portless:
+        rule, fixed, _ = _within(f"blocks{family:d}", (peer,), _address_ranges(family, portless))
+        yield Allowance(allowing(*rule.conditions, WITHOUT_PORTS), {**fixed, **WITHOUT_PORTS_SETS}, {})
+
+
+def _address_ranges(family: Family, ranges: Intervals) -> RangeSet:
+    spans = frozenset((address_key(family, low), address_key(family, high)) for low, high in ranges)
+    return RangeSet(ADDRESS[family], spans)
 
 
 _FLOW: Final = (Field.PROTOCOL, Field.PORT)

@@ -3,14 +3,17 @@
 from typing import NamedTuple
 
 from ringfence.dataplane.compile.peers import PodSet
-from ringfence.dataplane.program import Condition, RangeSet, Rule, RuleVerdict
+from ringfence.dataplane.program import Collection, Condition, Rule, RuleVerdict
 
 
 class Allowance(NamedTuple):
-    """A rule that allows something, and the sets that it looks into, by name."""
+    """A rule that allows something, and the sets that it looks into, by name.
+
+    Those that are `fixed` hold the same for ever, the sets of `pods` change as pods come and go.
+    """
 
     rule: Rule
-    ranges: dict[str, RangeSet]
+    fixed: dict[str, Collection]
     pods: dict[str, PodSet]
 
 

@@ -6,10 +6,11 @@ What did not change is the very same object in one program and the next, so that
 from collections.abc import Callable, Mapping
 
 from ringfence.dataplane.compile.isolation import Isolation
+from ringfence.dataplane.compile.peer_maps import PeerChain, TrackedMap
 from ringfence.dataplane.compile.peers import TrackedSet, owners_of
 from ringfence.dataplane.compile.profile_chains import ProfileChain
 from ringfence.dataplane.compile.subjects import Changes, Subjects
-from ringfence.dataplane.program import ENFORCING, Program, Reaction, base_program
+from ringfence.dataplane.program import ENFORCING, Collection, Program, Reaction, base_program
 from ringfence.engine.population import Member
 from ringfence.engine.state import State
 from ringfence.sets.addresses import NO_ADDRESSES, Addresses
@@ -34,6 +35,8 @@ class Compiler:
         self._subjects = Subjects(state, is_local)
         self._isolation = Isolation(held)
         self._tracked: dict[str, TrackedSet] = {}
+        self._tracked_maps: dict[str, TrackedMap] = {}
+        self._parts: dict[str, PeerChain] = {}
         self._skeleton = base_program(holds=held != NO_ADDRESSES, reaction=reaction)
 
     def program(self) -> Program:
@@ -47,25 +50,41 @@ class Compiler:
             self._subjects.rebuild(outgrown)
             chains = self._subjects.chains(chains)
             self._track(chains, changes)
+        parts = self._peer_chains()
+        collections: dict[str, Collection] = dict(self._isolation.collections())
+        for fixed in (*(chain.fixed for chain in chains.values()), *(part.fixed for part in parts.values())):
+            collections |= fixed
+        collections |= {name: tracked.set for name, tracked in self._tracked.items()}
+        collections |= {name: tracked.map for name, tracked in self._tracked_maps.items()}
         return self._skeleton.changed(
-            {
-                **dict(self._isolation.collections()),
-                **{name: ranges for chain in chains.values() for name, ranges in chain.ranges.items()},
-                **{name: tracked.set for name, tracked in self._tracked.items()},
-            },
-            {name: chain.chain for name, chain in chains.items()},
+            collections,
+            {name: chain.chain for name, chain in chains.items()} | {name: part.chain for name, part in parts.items()},
         )
 
     def _track(self, chains: Mapping[str, ProfileChain], changes: Changes) -> None:
-        """Bring the sets of pods that the chains look into up to date, and forget all others."""
+        """Bring the sets and maps of pods that the chains look into up to date, and forget all others."""
         wanted = {name: pods for chain in chains.values() for name, pods in chain.pods.items()}
-        for name in self._tracked.keys() - wanted.keys():
-            del self._tracked[name]
+        wanted_maps = {name: peers for chain in chains.values() for name, peers in chain.maps.items()}
+        self._tracked = {name: one for name, one in self._tracked.items() if name in wanted}
+        self._tracked_maps = {name: one for name, one in self._tracked_maps.items() if name in wanted_maps}
         owners = owners_of(self._state, changes.addresses)
         for tracked in self._tracked.values():
             tracked.refresh(owners, changes.namespaces, relabelled=changes.relabelled)
+        for tracked_map in self._tracked_maps.values():
+            tracked_map.refresh(owners, others_selected=changes.relabelled or bool(changes.namespaces))
         for name in wanted.keys() - self._tracked.keys():
             self._tracked[name] = TrackedSet(wanted[name], self._state)
+        for name in wanted_maps.keys() - self._tracked_maps.keys():
+            self._tracked_maps[name] = TrackedMap(wanted_maps[name], self._state)
+
+    def _peer_chains(self) -> dict[str, PeerChain]:
+        """The chains to which elements of peer maps lead; those that stay are the very same objects."""
+        before = self._parts
+        self._parts = {}
+        for tracked in self._tracked_maps.values():
+            for name, part in tracked.chains():
+                self._parts[name] = before.get(name, part)
+        return self._parts
 
     def _outgrown(self, chains: Mapping[str, ProfileChain]) -> frozenset[str]:
         """The chains whose own sets have become so large that they may have to be built in another way."""

@@ -6,15 +6,16 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from ringfence.dataplane.compile.allowances import Allowance, allowing
-from ringfence.dataplane.compile.peers import KEYS_OF_ITS_OWN, PROTOCOL_NUMBERS, Grant, PodSet
-from ringfence.dataplane.program import PEER, PORT, Field, Lookup, ProtocolIs, RangeSet, digest, port_key
+from ringfence.dataplane.compile.peers import KEYS_OF_ITS_OWN, Grant, PodSet
+from ringfence.dataplane.compile.traffic_rules import port_conditions
+from ringfence.dataplane.program import PEER, Field, Lookup, digest
 from ringfence.engine.policies import CompiledRule, OwnPorts, Peers, PodSelection, Stack
 from ringfence.engine.state import State
 from ringfence.model.policies import Direction
 from ringfence.sets import intervals
 from ringfence.sets.addresses import Family
 from ringfence.sets.intervals import Intervals
-from ringfence.sets.traffic import ALL_PORTS, NO_TRAFFIC, PROTOCOLS, Traffic
+from ringfence.sets.traffic import NO_TRAFFIC, PROTOCOLS, Traffic
 
 
 class _Group(NamedTuple):
@@ -104,12 +105,8 @@ def _among(fields: tuple[Field, ...], pods: PodSet) -> Allowance:
 
 def _narrowed(among: Allowance, protocol: str, ports: Intervals) -> Allowance:
     """The same pods, but some ports of one protocol only."""
-    conditions = (*among.rule.conditions, ProtocolIs(PROTOCOL_NUMBERS[protocol]))
-    if ports == ALL_PORTS:
-        return Allowance(allowing(*conditions), {}, among.pods)
-    ranges = RangeSet(PORT, frozenset((port_key(first), port_key(last)) for first, last in ports))
-    name = f"ports_{digest(ranges.elements)}"
-    return Allowance(allowing(*conditions, Lookup((Field.PORT,), name)), {name: ranges}, among.pods)
+    conditions, fixed = port_conditions(protocol, ports)
+    return Allowance(allowing(*among.rule.conditions, *conditions), fixed, among.pods)
 
 
 def _own_traffic(rule: CompiledRule, own: OwnPorts) -> Traffic:

@@ -9,6 +9,9 @@ However many policies, rules and peers a profile has, its chain looks, for each 
 - a set of pods and one of ports, both of which must match, for each rule whose product of the two would be large. The
   set of pods is shared with all other profiles that have such a rule about the same pods.
 
+Where some rules deny or pass, what is allowed with each pod is settled beforehand, and found by one lookup in place of
+those for pods (`peer_maps`).
+
 Sets of ranges are named after what they hold and never change; sets of pods are named after the selectors, and change
 as pods come and go.
 """
@@ -17,9 +20,10 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from ringfence.dataplane.compile.address_rules import for_addresses
+from ringfence.dataplane.compile.peer_maps import PeerMap
 from ringfence.dataplane.compile.peers import PodSet
 from ringfence.dataplane.compile.pod_rules import for_pods
-from ringfence.dataplane.program import Chain, RangeSet, digest, profile_chain
+from ringfence.dataplane.program import PEER, Chain, Collection, Dispatch, Rule, digest, profile_chain
 from ringfence.engine.policies import Action, OwnPorts, Stack, is_union
 from ringfence.engine.state import State
 from ringfence.sets.addresses import ALL_ADDRESSES, Family
@@ -30,8 +34,9 @@ class ProfileChain(NamedTuple):
     """The chain of a pod's profiles, and the sets that it looks into, by name."""
 
     chain: Chain
-    ranges: dict[str, RangeSet]
+    fixed: dict[str, Collection]
     pods: dict[str, PodSet]
+    maps: dict[str, PeerMap]
 
 
 def denies_everything(stack: Stack) -> bool:
@@ -51,18 +56,32 @@ def chain_name(stack: Stack, ports: OwnPorts) -> str:
 
 def build_chain(state: State, stack: Stack, ports: OwnPorts, families: Iterable[Family]) -> ProfileChain | None:
     """The chain of a stack for subjects with these ports; None if it allows everything, and so isolates no pod."""
-    direction = stack[0].direction
-    cells = state.tiers.addresses_of(stack, ports)
-    assert is_union(stack)
-    if cells == [(ALL_ADDRESSES, ALL_TRAFFIC)]:
+    if _allows_everything(state, stack, ports):
         return None
-    allowances = [
-        allowance
-        for family in families
-        for allowance in (*for_addresses(direction, family, cells), *for_pods(state, stack, ports, family))
-    ]
-    return ProfileChain(
-        profile_chain(direction, tuple(one.rule for one in allowances)),
-        {name: ranges for one in allowances for name, ranges in one.ranges.items()},
-        {name: pods for one in allowances for name, pods in one.pods.items()},
-    )
+    allowed_addresses = state.tiers.addresses_of(stack, ports)
+    rules: list[Rule] = []
+    fixed: dict[str, Collection] = {}
+    pods: dict[str, PodSet] = {}
+    maps: dict[str, PeerMap] = {}
+    for family in families:
+        allowances = list(for_addresses(stack[0].direction, family, allowed_addresses))
+        if is_union(stack):
+            allowances += for_pods(state, stack, ports, family)
+        else:
+            peer_map = PeerMap(family, stack, ports)
+            maps[peer_map.name] = peer_map
+            # First, because an address decides only about peers that are not in the map.
+            rules.append(Rule((), Dispatch(PEER[stack[0].direction][family], peer_map.name)))
+        for rule, fixed_sets, pod_sets in allowances:
+            rules.append(rule)
+            fixed |= fixed_sets
+            pods |= pod_sets
+    return ProfileChain(profile_chain(stack[0].direction, tuple(rules)), fixed, pods, maps)
+
+
+def _allows_everything(state: State, stack: Stack, ports: OwnPorts) -> bool:
+    """Whether a stack allows everything, whatever pods there are."""
+    if is_union(stack):
+        return state.tiers.addresses_of(stack, ports) == [(ALL_ADDRESSES, ALL_TRAFFIC)]
+    denies = any(step.action is Action.DENY for profile in stack for step in profile.steps)
+    return not denies and all(profile.otherwise is not Action.DENY for profile in stack)

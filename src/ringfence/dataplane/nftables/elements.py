@@ -4,6 +4,7 @@ Source: `<linux/netfilter/nf_tables.h>`; the output of `nft --debug=netlink,mnl`
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Final, TypeVar
 
 from ringfence.dataplane.nftables import constants as nf
@@ -56,8 +57,9 @@ def portions(collection: Collection) -> Iterator[bytes]:
             return _lists(elements, _encode_box)
         case RangeSet(_, elements):
             return _lists(_borders(elements), _encode_border)
-        case VerdictMap(_, elements):
-            return _lists(((key, chain) for chain, keys in elements.items() for key in keys), _encode_entry)
+        case VerdictMap(_, elements, goto):
+            entries = ((key, chain) for chain, keys in elements.items() for key in keys)
+            return _lists(entries, partial(_encode_entry, nf.NFT_GOTO if goto else nf.NFT_JUMP))
 
 
 def key_portions(collection: HashSet | VerdictMap) -> Iterator[bytes]:
@@ -90,11 +92,9 @@ def _encode_box(box: tuple[bytes, bytes]) -> bytes:
     return _encode_element(_value(nf.NFTA_SET_ELEM_KEY, low), _value(nf.NFTA_SET_ELEM_KEY_END, high))
 
 
-def _encode_entry(entry: tuple[bytes, str]) -> bytes:
+def _encode_entry(code: int, entry: tuple[bytes, str]) -> bytes:
     key, chain = entry
-    verdict = nested(
-        nf.NFTA_DATA_VERDICT, uint32(nf.NFTA_VERDICT_CODE, nf.NFT_JUMP), string(nf.NFTA_VERDICT_CHAIN, chain)
-    )
+    verdict = nested(nf.NFTA_DATA_VERDICT, uint32(nf.NFTA_VERDICT_CODE, code), string(nf.NFTA_VERDICT_CHAIN, chain))
     return _encode_element(_value(nf.NFTA_SET_ELEM_KEY, key), nested(nf.NFTA_SET_ELEM_DATA, verdict))
 
 
@@ -184,7 +184,9 @@ def decode_elements(kind: Collection, lists: Iterable[bytes]) -> Collection:
         case RangeSet(key):
             return RangeSet(key, frozenset(_ranges(elements)))
         case VerdictMap(key):
-            return VerdictMap(key).moved(Move(_key(one), None, _target(one)) for one in elements)
+            goto = bool(elements) and all(_verdict(one)[0] == nf.NFT_GOTO for one in elements)
+            code = nf.NFT_GOTO if goto else nf.NFT_JUMP
+            return VerdictMap(key, goto=goto).moved(Move(_key(one), None, _target(one, code)) for one in elements)
 
 
 def decode_counts(lists: Iterable[bytes]) -> Iterator[tuple[bytes, int, int]]:
@@ -206,11 +208,17 @@ def _value_of(data: bytes) -> bytes:
     return attributes(data)[nf.NFTA_DATA_VALUE]
 
 
-def _target(element: dict[int, bytes]) -> str:
-    """The chain that an entry jumps to. None for another verdict, which only another program can have set."""
+def _target(element: dict[int, bytes], code: int) -> str:
+    """The chain that an entry leads to. None for another code, which only another program can have set."""
+    found, chain = _verdict(element)
+    return chain if found == code else ""
+
+
+def _verdict(element: dict[int, bytes]) -> tuple[int, str]:
+    """The code of an entry's verdict, and the chain in it."""
     verdict = attributes(attributes(element[nf.NFTA_SET_ELEM_DATA]).get(nf.NFTA_DATA_VERDICT, b""))
-    is_jump = int.from_bytes(verdict.get(nf.NFTA_VERDICT_CODE, b""), "big", signed=True) == nf.NFT_JUMP
-    return read_string(verdict.get(nf.NFTA_VERDICT_CHAIN, b"")) if is_jump else ""
+    code = int.from_bytes(verdict.get(nf.NFTA_VERDICT_CODE, b""), "big", signed=True)
+    return code, read_string(verdict.get(nf.NFTA_VERDICT_CHAIN, b""))
 
 
 def _ranges(elements: Iterable[dict[int, bytes]]) -> Iterator[tuple[bytes, bytes]]:

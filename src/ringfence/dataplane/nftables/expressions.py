@@ -23,6 +23,7 @@ from ringfence.dataplane.program import (
     ForeignRule,
     FromNode,
     Goto,
+    Jump,
     Log,
     Lookup,
     NeighbourDiscovery,
@@ -130,6 +131,8 @@ def _action(action: Action) -> Iterator[bytes]:
             yield _immediate(uint32(nf.NFTA_VERDICT_CODE, _CODES[action]))
         case Goto(chain):
             yield _immediate(uint32(nf.NFTA_VERDICT_CODE, nf.NFT_GOTO), string(nf.NFTA_VERDICT_CHAIN, chain))
+        case Jump(chain):
+            yield _immediate(uint32(nf.NFTA_VERDICT_CODE, nf.NFT_JUMP), string(nf.NFTA_VERDICT_CHAIN, chain))
         case Dispatch(field, name):
             yield from _load((field,))
             yield _lookup(name, uint32(nf.NFTA_LOOKUP_DREG, nf.NFT_REG_VERDICT))
@@ -300,6 +303,8 @@ def _decode_action(left: tuple[_Parsed, ...]) -> Action | None:
         code = int.from_bytes(data.get(nf.NFTA_VERDICT_CODE, b""), "big", signed=True)
         if code == nf.NFT_GOTO:
             return Goto(read_string(data.get(nf.NFTA_VERDICT_CHAIN, b"")))
+        if code == nf.NFT_JUMP:
+            return Jump(read_string(data.get(nf.NFTA_VERDICT_CHAIN, b"")))
         return next((verdict for verdict, one in _CODES.items() if one == code), None)
     if len(left) == 1 and last.name == "log":
         log = Log(int.from_bytes(last.get(nf.NFTA_LOG_GROUP), "big"), read_string(last.get(nf.NFTA_LOG_PREFIX)))

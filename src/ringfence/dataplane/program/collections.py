@@ -72,10 +72,15 @@ class RangeSet(msgspec.Struct, frozen=True, dict=True):
 
 
 class VerdictMap(msgspec.Struct, frozen=True, dict=True):
-    """Keys, by the chain that a packet with such a key jumps to. No key is in two of the sets, and no set is empty."""
+    """Keys, by the chain that a packet with such a key jumps to. No key is in two of the sets, and no set is empty.
+
+    With `goto`, packets do not come back from the chain: where it returns, so does the chain that looked into the map.
+    A map without elements never has it, because the kernel keeps it with each element.
+    """
 
     key: Key
     elements: Mapping[str, frozenset[bytes]] = {}
+    goto: bool = False
 
     def chain_of(self, key: bytes) -> str | None:
         """The chain that a key belongs to, if any."""
@@ -99,7 +104,7 @@ class VerdictMap(msgspec.Struct, frozen=True, dict=True):
             keys = elements.pop(chain, frozenset()) - gone[chain] | come[chain]
             if keys:
                 elements[chain] = keys
-        return VerdictMap(self.key, elements)
+        return VerdictMap(self.key, elements, self.goto and bool(elements))
 
 
 class Move(NamedTuple):

@@ -18,6 +18,7 @@ from ringfence.dataplane.program.rules import (
     Field,
     FromNode,
     Goto,
+    Jump,
     Log,
     Lookup,
     NeighbourDiscovery,
@@ -69,11 +70,20 @@ def _walk(name: str, chains: Mapping[str, Chain], read: CollectionReader, packet
                 continue
             case Goto(chain):
                 return _walk(chain, chains, read, packet)
+            case Jump(chain):
+                verdict = _walk(chain, chains, read, packet)
+                if verdict:
+                    return verdict
             case Dispatch(field, map_name):
                 key = _key((field,), packet)
-                target = _chain_of(read(map_name), key) if key else None
-                verdict = _walk(target, chains, read, packet) if target else None
-                if verdict:
+                if key is None:
+                    continue
+                verdicts = read(map_name)
+                target = _chain_of(verdicts, key)
+                if target is None:
+                    continue
+                verdict = _walk(target, chains, read, packet)
+                if verdict or (isinstance(verdicts, VerdictMap) and verdicts.goto):
                     return verdict
     return None
 

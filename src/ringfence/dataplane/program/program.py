@@ -15,7 +15,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from ringfence.dataplane.program.collections import Collection
-from ringfence.dataplane.program.rules import ForeignRule, Lookup, Rule
+from ringfence.dataplane.program.rules import Dispatch, ForeignRule, Lookup, Rule
 
 V = TypeVar("V")
 
@@ -42,9 +42,14 @@ class Chain(msgspec.Struct, frozen=True, dict=True):
 
     @cached_property
     def sets(self) -> frozenset[str]:
-        """The sets that its rules look into."""
-        conditions = (condition for rule in self.rules if isinstance(rule, Rule) for condition in rule.conditions)
-        return frozenset(condition.set for condition in conditions if isinstance(condition, Lookup))
+        """The sets and verdict maps that its rules look into."""
+        found: set[str] = set()
+        for rule in self.rules:
+            if isinstance(rule, Rule):
+                found.update(condition.set for condition in rule.conditions if isinstance(condition, Lookup))
+                if isinstance(rule.action, Dispatch):
+                    found.add(rule.action.map)
+        return frozenset(found)
 
 
 class Program(msgspec.Struct, frozen=True):

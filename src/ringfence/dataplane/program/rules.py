@@ -93,8 +93,14 @@ class Goto(msgspec.Struct, frozen=True, tag=True):
     chain: str
 
 
+class Jump(msgspec.Struct, frozen=True, tag=True):
+    """Go on in another chain, and come back to this one if that one returns."""
+
+    chain: str
+
+
 class Dispatch(msgspec.Struct, frozen=True, tag=True):
-    """Jump to the chain that a verdict map names for the packet's `field`; if it names none, go on."""
+    """Jump, or go, to the chain that a verdict map names for the packet's `field`; if it names none, go on."""
 
     field: Field
     map: str
@@ -107,7 +113,7 @@ class Log(msgspec.Struct, frozen=True, tag=True):
     prefix: str
 
 
-Action = RuleVerdict | Goto | Dispatch | Log
+Action = RuleVerdict | Goto | Jump | Dispatch | Log
 
 
 class Rule(msgspec.Struct, frozen=True):

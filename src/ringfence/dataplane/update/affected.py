@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeGuard
 
 from ringfence.dataplane.program import (
+    ISOLATED,
     Chain,
     Collection,
     HashSet,
@@ -20,6 +21,8 @@ from ringfence.dataplane.program import (
 
 AffectedAddresses = frozenset[bytes] | None
 """Addresses as keys; None is all addresses."""
+
+_SUBJECT_MAPS = frozenset(ISOLATED.values())
 
 NONE_AFFECTED: AffectedAddresses = frozenset()
 
@@ -57,7 +60,9 @@ def union_of(*some: AffectedAddresses) -> AffectedAddresses:
 
 def _addresses_changed(old: Mapping[str, Collection], new: Mapping[str, Collection]) -> Iterator[bytes]:
     """The addresses that get another chain, or that come into sets or go out of them."""
-    for _, before, after in differing(old, new):
+    for name, before, after in differing(old, new):
+        if before is None and name not in _SUBJECT_MAPS:
+            continue  # the chain that looks into it is new, too, and so are the moves of its subjects to it
         if isinstance(after, VerdictMap) and (before is None or isinstance(before, VerdictMap)):
             yield from (move.key for move in moves_between(before, after))
         elif _is_of_addresses(before) and _is_of_addresses(after):

@@ -16,7 +16,6 @@ from ringfence.dataplane.program import (
     ForeignRule,
     HashSet,
     Hook,
-    Key,
     Move,
     Program,
     RangeSet,
@@ -149,7 +148,7 @@ def _element_changes(old: Mapping[str, Collection], new: Mapping[str, Collection
             case HashSet() | None, HashSet():
                 yield from _set_changes(name, after, before.elements if before else frozenset())
             case VerdictMap() | None, VerdictMap():
-                yield from _map_changes(name, after.key, moves_between(before, after))
+                yield from _map_changes(name, after, moves_between(before, after))
 
 
 def _set_changes(name: str, after: HashSet, before: frozenset[bytes]) -> Iterator[Command]:
@@ -160,8 +159,8 @@ def _set_changes(name: str, after: HashSet, before: frozenset[bytes]) -> Iterato
         yield RemoveElements(name, msgspec.structs.replace(after, elements=before - after.elements))
 
 
-def _map_changes(name: str, key: Key, moves: list[Move]) -> Iterator[Command]:
-    empty = VerdictMap(key)
+def _map_changes(name: str, after: VerdictMap, moves: list[Move]) -> Iterator[Command]:
+    empty = VerdictMap(after.key, goto=after.goto)
     added = [move for move in moves if move.old is None]
     replaced = [Move(move.key, None, move.new) for move in moves if move.old and move.new]
     removed = [Move(move.key, None, move.old) for move in moves if move.new is None]
@@ -191,8 +190,9 @@ def _new_base_chains(old: Mapping[str, Chain], new: Mapping[str, Chain]) -> Iter
 def _deletions(old: Program, new: Program) -> Iterator[Command]:
     chains = _names_added(new.chains, old.chains)
     yield from (SetRules(name, ()) for name in chains)
-    yield from (DeleteChain(name) for name in chains)
+    # Maps go before chains: the kernel refuses to delete a chain to which an element of a map leads.
     yield from (DeleteCollection(name) for name in _names_added(new.collections, old.collections))
+    yield from (DeleteChain(name) for name in chains)
 
 
 def own_rules(chain: Chain) -> tuple[Rule, ...]:

@@ -49,11 +49,11 @@ class Difference(NamedTuple):
     """What differs between an old and a new program."""
 
     moves: Mapping[str, list[Move]]
-    """By verdict map: the addresses that get another chain, become isolated or cease to be."""
+    """By verdict map of subjects: the addresses that get another chain, become isolated or cease to be."""
     rewritten_chains: frozenset[str]
     """Chains that stay and get other rules."""
     edited_sets: frozenset[str]
-    """Sets that stay, that rules look into, and that get other elements."""
+    """Sets and peer maps that stay, that rules look into, and that get other elements."""
     readers: frozenset[str]
     """Chains, old or new, that look into edited sets."""
     gates: frozenset[str]
@@ -134,7 +134,7 @@ def _edited_sets(old: Program, new: Program) -> Iterator[str]:
         name
         for name, before, after in differing(old.collections, new.collections)
         if before is not None
-        and not isinstance(after, VerdictMap)
+        and name not in _DIRECTION_OF_MAP
         and name not in UNCRITICAL_SETS | OPENING_SETS | CLOSING_SETS
         and before.elements != after.elements
     }
@@ -161,8 +161,13 @@ def _edited_addresses(old: Program, new: Program, sets: Iterable[str]) -> dict[K
     found: dict[KeyPart, set[bytes]] = {KeyPart.ADDRESS_4: set(), KeyPart.ADDRESS_6: set()}
     for name in sets:
         before, after = old.collections[name], new.collections[name]
-        if not isinstance(before, HashSet) or not isinstance(after, HashSet) or after.key[0] not in found:
-            return None
         part = after.key[0]
-        found[part] |= {element[: part.length] for element in before.elements ^ after.elements}
+        if part not in found:
+            return None
+        if isinstance(before, VerdictMap) and isinstance(after, VerdictMap):
+            found[part] |= {move.key for move in moves_between(before, after)}
+        elif isinstance(before, HashSet) and isinstance(after, HashSet):
+            found[part] |= {element[: part.length] for element in before.elements ^ after.elements}
+        else:
+            return None
     return found

@@ -5,7 +5,7 @@ All chains are moved to copies that have the new elements, and back again when t
 
 from collections.abc import Mapping
 
-from ringfence.dataplane.program import Chain, Collection, Condition, Lookup, Program, Rule
+from ringfence.dataplane.program import Chain, Collection, Condition, Dispatch, Lookup, Program, Rule
 from ringfence.dataplane.update.comparison import Difference, compare, needs_closing
 from ringfence.dataplane.update.intersection import unused_name
 from ringfence.dataplane.update.steps import UpdateStep, steps_in_place
@@ -51,4 +51,7 @@ def _rule_looking_into_copies(rule: Rule, copies: Mapping[str, str]) -> Rule:
             conditions.append(Lookup(condition.fields, copies[condition.set], condition.absent))
         else:
             conditions.append(condition)
-    return Rule(tuple(conditions), rule.action)
+    action = rule.action
+    if isinstance(action, Dispatch) and action.map in copies:
+        action = Dispatch(action.field, copies[action.map])
+    return Rule(tuple(conditions), action)

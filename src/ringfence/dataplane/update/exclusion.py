@@ -3,9 +3,11 @@
 One policy that cannot be programmed must not hold back the others, nor leave its own pods open.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 
 from ringfence.dataplane.program import DENIED, ISOLATED, Chain, Collection, Move, Program, VerdictMap, base_program
+
+_SUBJECT_MAPS = frozenset(ISOLATED.values())
 
 
 def profiles_using(program: Program, name: str) -> frozenset[str]:
@@ -13,16 +15,39 @@ def profiles_using(program: Program, name: str) -> frozenset[str]:
     fixed = base_program()
     if name in fixed.collections or name in fixed.chains:
         return frozenset()
-    return frozenset(one for one, chain in program.chains.items() if one == name or name in chain.sets)
+    using = {one for one, chain in program.chains.items() if one == name or name in chain.sets}
+    # A chain of peers is a part of the profiles that look into the maps which lead to it.
+    parts = using & _peer_chains(program, program.collections)
+    maps = {one for one, verdicts in _peer_maps(program) if not parts.isdisjoint(verdicts.elements)}
+    return frozenset(using - parts).union(one for one, chain in program.chains.items() if maps & chain.sets)
 
 
 def with_profiles_closed(program: Program, profiles: Iterable[str]) -> Program:
     """The program without these profiles: their pods are allowed nothing."""
     excluded = frozenset(profiles)
-    chains = {name: chain for name, chain in program.chains.items() if name not in excluded}
-    kept, dropped = (_looked_into(program.chains[name] for name in names) for names in (chains, excluded))
+    remaining = program.chains.keys() - excluded
+    looked_into = _looked_into(program.chains[name] for name in remaining)
+    parts = _peer_chains(program, program.collections) - _peer_chains(program, looked_into)
+    chains = {name: program.chains[name] for name in program.chains if name in remaining - parts}
+    kept = _looked_into(chains.values())
+    dropped = _looked_into(program.chains[name] for name in excluded | parts)
     collections = {name: one for name, one in program.collections.items() if name in kept or name not in dropped}
     return Program({**collections, **dict(_denying(program, excluded))}, chains)
+
+
+def _peer_maps(program: Program) -> Iterator[tuple[str, VerdictMap]]:
+    for name, one in program.collections.items():
+        if isinstance(one, VerdictMap) and name not in _SUBJECT_MAPS:
+            yield name, one
+
+
+def _peer_chains(program: Program, maps: Container[str]) -> frozenset[str]:
+    """The chains to which some of the peer maps lead, those of denials excepted."""
+    found: set[str] = set()
+    for name, verdicts in _peer_maps(program):
+        if name in maps:
+            found |= verdicts.elements.keys()
+    return frozenset(found) - frozenset(DENIED.values())
 
 
 def _looked_into(chains: Iterable[Chain]) -> frozenset[str]:

@@ -1,14 +1,13 @@
-"""Chains that allow what an old and a new chain both allow: the old rules first, and then the new ones.
+"""Chains that allow what an old and a new chain both allow.
 
-A profile's chain gives the verdict of its first rule that matches: a rule returns what it allows, or goes to the chain
-that denies. So the intersection of two such chains is the old one, with a jump to a copy of the new one in place of
-each return.
+A profile's chain returns what it allows, and denies everything else in the chain that counts and drops. So a chain that
+jumps to the old one, and goes to the new one if that returns, is their intersection, whatever rules the two have.
 """
 
 from collections.abc import Mapping
 from itertools import count
 
-from ringfence.dataplane.program import DENIED, Chain, Goto, Program, Rule, RuleVerdict
+from ringfence.dataplane.program import DENIED, Chain, Dispatch, Goto, Jump, Program, Rule, RuleVerdict
 
 _DENYING_CHAINS = frozenset(DENIED.values())
 
@@ -48,14 +47,8 @@ class Intersections:
         rules = self._old.chains[old].rules
         if not all(isinstance(rule, Rule) and _is_of_profile(rule) for rule in rules):
             return self._new.chains[new]  # not a profile of ringfence, so nothing in it has to stay in force
-        onward = Goto(self._copy(new, self._new))
-        return Chain(
-            tuple(
-                Rule(rule.conditions, onward) if rule.action is RuleVerdict.RETURN else rule
-                for rule in rules
-                if isinstance(rule, Rule)
-            )
-        )
+        before = old if old not in self._rewritten else self._copy(old, self._old)
+        return Chain((Rule((), Jump(before)), Rule((), Goto(self._copy(new, self._new)))))
 
     def _copy(self, chain: str, program: Program) -> str:
         which = (chain, program is self._old)
@@ -70,7 +63,8 @@ class Intersections:
 
 
 def _is_of_profile(rule: Rule) -> bool:
-    return rule.action is RuleVerdict.RETURN or (isinstance(rule.action, Goto) and rule.action.chain in _DENYING_CHAINS)
+    """Whether a rule is one that chains of profiles, or intersections of them, have."""
+    return rule.action is RuleVerdict.RETURN or isinstance(rule.action, Goto | Jump | Dispatch)
 
 
 def unused_name(word: str, *taken: Mapping[str, object]) -> str:

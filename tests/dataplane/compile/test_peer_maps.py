@@ -1,0 +1,210 @@
+"""Policies that deny and pass, as kernel programs: precedence is not lost, whatever overlaps and whatever changes.
+
+The policies are of the artificial kinds in front of NetworkPolicy and behind it (`artificial_tier`).
+"""
+
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from tests import strategies
+from tests.dataplane.compile.test_compiler import everywhere, on_node_m, packets
+from tests.dataplane.expectations import is_allowed
+from tests.dataplane.update.ways import check_way
+from tests.engine.policies.artificial_tier import (
+    BACK,
+    FRONT,
+    TieredCluster,
+    acting,
+    tier_policies,
+    tier_policy,
+    tiered_cluster_of,
+    tiered_clusters,
+)
+from tests.semantics.objects import Key, Object, admits, block, key_of, labelled, namespaces, pod, policy, port
+
+from ringfence.dataplane.compile.compiler import Compiler
+from ringfence.dataplane.program import Packet, Program, VerdictMap
+from ringfence.dataplane.program import admits as passes
+from ringfence.engine.population.pods import Member
+from ringfence.engine.state import State
+from ringfence.sets.addresses import Family, parse_address
+
+
+def program_for(state: State) -> Program:
+    return Compiler(state, everywhere).program()
+
+
+@given(tiered_clusters(), st.sampled_from([everywhere, on_node_m]), st.randoms(use_true_random=False))
+def test_a_program_does_what_the_engine_says(objects: list[Object], is_local: object, chance: Random) -> None:
+    assert callable(is_local)
+    state = tiered_cluster_of(objects).state
+    program = Compiler(state, is_local).program()
+    for packet in packets(state, chance):
+        assert passes(program, packet) is is_allowed(state, packet, is_local), packet
+
+
+# --- precedence -------------------------------------------------------------------------------------------------------
+
+SERVER = pod("x/server", {"app": "server"}, addresses=["10.0.0.1", "fd00::1"])
+FRIEND = pod("x/friend", {"app": "friend"}, addresses=["10.0.0.2", "fd00::2"])
+OUTSIDE = ("192.0.2.7", "2001:db8::7")
+FRIENDS = namespaces({}, labelled(app="friend"))
+ADDRESSES = (block("0.0.0.0/0"), block("::/0"))
+
+
+def reaches(program: Program, source: str, number: int = 80, protocol: int = 6) -> bool:
+    family, opener = parse_address(source)
+    _, server = parse_address("10.0.0.1" if family is Family.IPV4 else "fd00::1")
+    return passes(program, Packet(family, opener, server, protocol, number))
+
+
+both_families = pytest.mark.parametrize("index", [0, 1], ids=["IPv4", "IPv6"])
+
+
+@both_families
+@pytest.mark.parametrize("behind", ["allow", "pass"])
+def test_a_deny_in_front_of_an_allow_holds_for_overlapping_peers_addresses_and_ports(behind: str, index: int) -> None:
+    friend, outside = ("10.0.0.2", "fd00::2")[index], OUTSIDE[index]
+    denying = acting("deny", FRIENDS, block("192.0.2.0/24"), block("2001:db8::/32"), ports=[port(80, to=90)])
+    front = tier_policy(FRONT, "a", ingress=[denying, acting(behind)])
+    program = program_for(tiered_cluster_of([SERVER, FRIEND, front]).state)
+    for source in (friend, outside):
+        assert not reaches(program, source)
+        assert not reaches(program, source, 90)
+        assert reaches(program, source, 91)
+        assert reaches(program, source, 80, protocol=17)
+    assert reaches(program, ("192.0.3.1", "2001:db9::1")[index])
+
+
+@both_families
+def test_an_allow_in_front_of_a_deny_holds_for_pods_inside_the_denied_addresses(index: int) -> None:
+    front = tier_policy(FRONT, "a", ingress=[acting("allow", FRIENDS), acting("deny", *ADDRESSES)])
+    program = program_for(tiered_cluster_of([SERVER, FRIEND, front]).state)
+    assert reaches(program, ("10.0.0.2", "fd00::2")[index])
+    assert not reaches(program, OUTSIDE[index])
+
+
+@both_families
+def test_a_deny_of_pods_holds_inside_the_addresses_that_a_network_policy_allows(index: int) -> None:
+    front = tier_policy(FRONT, "a", ingress=[acting("deny", FRIENDS)])
+    allowed = policy("x/p", labelled(app="server"), ingress=[admits(*ADDRESSES)])
+    program = program_for(tiered_cluster_of([SERVER, FRIEND, front, allowed]).state)
+    assert not reaches(program, ("10.0.0.2", "fd00::2")[index])
+    assert reaches(program, OUTSIDE[index])
+
+
+def test_protocols_without_ports_are_denied_by_rules_about_all_traffic_only() -> None:
+    on_port, wholly = (
+        program_for(
+            tiered_cluster_of(
+                [SERVER, FRIEND, tier_policy(FRONT, "a", ingress=[acting("deny", FRIENDS, ports=some)])]
+            ).state
+        )
+        for some in ([port(80)], [])
+    )
+    ping = Packet(Family.IPV4, parse_address("10.0.0.2")[1], parse_address("10.0.0.1")[1], 1)
+    assert passes(on_port, ping)
+    assert not passes(wholly, ping)
+
+
+def test_an_address_that_two_pods_claim_is_allowed_only_what_both_are() -> None:
+    cluster = tiered_cluster_of(
+        [SERVER, FRIEND, tier_policy(FRONT, "a", ingress=[acting("allow", FRIENDS), acting("deny")])]
+    )
+    compiler = Compiler(cluster.state, everywhere)
+    assert reaches(compiler.program(), "10.0.0.2")
+    cluster.upsert(pod("x/foe", addresses=["10.0.0.2"]))
+    assert not reaches(compiler.program(), "10.0.0.2")
+    cluster.remove("Pod", "x", "foe")
+    assert reaches(compiler.program(), "10.0.0.2")
+
+
+def test_policies_that_deny_nothing_isolate_no_pod() -> None:
+    harmless = [tier_policy(FRONT, "a", ingress=[acting("pass", FRIENDS), acting("allow")]), tier_policy(BACK, "b")]
+    program = program_for(tiered_cluster_of([SERVER, FRIEND, *harmless]).state)
+    assert program.collections == program_for(tiered_cluster_of([SERVER, FRIEND]).state).collections
+
+
+def test_rules_that_only_allow_need_no_map_of_peers() -> None:
+    """Their order does not matter, so the chain looks into sets as for NetworkPolicies alone."""
+    front = tier_policy(FRONT, "a", ingress=[acting("allow", FRIENDS)])
+    program = program_for(tiered_cluster_of([SERVER, FRIEND, front, policy("x/p", ingress=[])]).state)
+    assert not [one for one in program.collections.values() if isinstance(one, VerdictMap) and one.goto]
+    assert reaches(program, "10.0.0.2")
+
+
+def test_a_packet_costs_the_same_with_many_rules() -> None:
+    """The chain has the same rules however many alternate between allowing and denying."""
+
+    def rules_of(count: int) -> int:
+        rules = [acting("deny" if i % 2 else "allow", FRIENDS, ports=[port(1000 + i)]) for i in range(count)]
+        program = program_for(tiered_cluster_of([SERVER, FRIEND, tier_policy(FRONT, "a", ingress=rules)]).state)
+        return sum(len(chain.rules) for chain in program.chains.values())
+
+    assert rules_of(100) == rules_of(4)
+
+
+# --- changes ----------------------------------------------------------------------------------------------------------
+
+
+class Changes(RuleBasedStateMachine):
+    """Objects come, change and go: the program is as good as a new one, and every way to it is safe."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cluster = TieredCluster()
+        self.objects: dict[Key, Object] = {}
+        self.compiler = Compiler(self.cluster.state, everywhere)
+        self.present = self.compiler.program()
+        self.chance = Random(0)
+
+    @initialize(objects=tiered_clusters())
+    def begin(self, objects: list[Object]) -> None:
+        for obj in objects:
+            self.upsert(obj)
+
+    @rule(obj=st.one_of(tier_policies, strategies.objects))
+    def upsert(self, obj: Object) -> None:
+        self.objects[key_of(obj)] = obj
+        self.cluster.upsert(obj)
+
+    @precondition(lambda self: self.objects)
+    @rule(data=st.data())
+    def remove(self, data: st.DataObject) -> None:
+        key = data.draw(st.sampled_from(sorted(self.objects)))
+        del self.objects[key]
+        self.cluster.remove(*key)
+
+    @rule()
+    def update(self) -> None:
+        state = self.cluster.state
+        old, new = self.present, self.compiler.program()
+        asked = packets(state, self.chance)
+        for packet in asked:
+            assert passes(new, packet) is is_allowed(state, packet), packet
+        check_way(old, new, packets=asked)
+        self.present = new
+
+    @rule()
+    def unchanged_parts_are_the_same_objects(self) -> None:
+        once, twice = self.compiler.program(), self.compiler.program()
+        assert all(once.collections[name] is twice.collections[name] for name in once.collections)
+        assert all(once.chains[name] is twice.chains[name] for name in once.chains)
+
+
+TestChanges = Changes.TestCase
+TestChanges.settings = settings(max_examples=settings().max_examples // 5, stateful_step_count=12)
+
+
+def test_the_members_of_other_nodes_are_peers_only() -> None:
+    """As a check of the check above: a pod elsewhere is no subject here."""
+    front = tier_policy(FRONT, "a", ingress=[acting("deny")])
+    state = tiered_cluster_of([SERVER, FRIEND, front]).state
+
+    def nowhere(member: Member) -> bool:
+        return False
+
+    assert reaches(Compiler(state, nowhere).program(), "10.0.0.2")
