@@ -1,6 +1,7 @@
 """Connections that outlive their credentials, to a server that looks at who asks."""
 
 import json
+import socket
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -126,6 +127,32 @@ def test_a_plugin_is_asked_again_when_what_it_gave_is_refused(tmp_path: Path) ->
             ask(connections)
         ask(connections)
     assert tokens(server) == ["token-1", "token-1", "token-2"]
+
+
+def test_a_plugin_is_asked_again_when_the_kubeconfig_calls_it_otherwise(tmp_path: Path) -> None:
+    user = plugin(tmp_path)
+    with serving(*[list_of()] * 2) as server:
+        connections = connections_to(server.url, tmp_path, user)
+        ask(connections)
+        user["exec"]["args"] = ["--as", "another"]
+        kubeconfig(server.url, tmp_path, user)
+        ask(connections)
+    assert tokens(server) == ["token-1", "token-2"]
+
+
+def test_a_path_that_breaks_without_a_word_is_noticed_by_the_kernel(tmp_path: Path) -> None:
+    with serving(watch(bookmark("1"))) as server:
+        connections = connections_to(server.url, tmp_path)
+        with (
+            connections.client() as client,
+            client.stream("GET", "/api/v1/pods?watch=true") as response,
+            connections.streaming(response),
+        ):
+            connection = response.extensions["network_stream"].get_extra_info("socket")
+            assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 10
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL) == 5
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT) == 3
 
 
 def test_a_refusal_that_comes_late_does_not_take_away_what_is_new(tmp_path: Path) -> None:

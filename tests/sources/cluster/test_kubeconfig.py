@@ -132,6 +132,13 @@ def test_a_kubeconfig_that_does_not_exist(home: Path) -> None:
             'context "a" has the cluster "c", which does not',
         ),
         (config("a").replace('"user": "a"', '"user": "c"'), None, 'context "a" has the user "c", which does not exist'),
+        (config("a", cluster={"server": ""}), None, 'context "a" cannot be used: its cluster has no server'),
+        (
+            config("a", cluster={"insecure-skip-tls-verify": True, "certificate-authority-data": "Q0E="}),
+            None,
+            'context "a" cannot be used: its cluster has both a certificate authority and insecure-skip-tls-verify',
+        ),
+        (config("a", user={"token": 5}), None, 'context "a" cannot be used: Expected `str`, got `int`'),
         ("a: [", None, "/k: not a kubeconfig: yaml: did not find expected node content"),
         ("[]\n---\n", None, "no current context"),
         ("5", None, "/k: not a kubeconfig: Expected `object`, got `int`"),

@@ -14,6 +14,10 @@ import pytest
 
 from ringfence.errors import LiveClusterError
 from ringfence.sources.cluster.listing import RESOURCES, current_namespace, read
+from ringfence.sources.loading import LoadedObjects
+
+from . import fake_api_server
+from .fake_api_server import Answer, list_of, pod, refuse
 
 SERVER = "https://127.0.0.1:1"
 
@@ -107,3 +111,42 @@ def test_every_kind_has_its_place_on_the_server() -> None:
         "/apis/networking.k8s.io/v1/networkpolicies",
         "/apis/batch/v1/cronjobs",
     ]
+
+
+class TestRefusals:
+    """What becomes of a kind that the server does not list. Kinds are listed in the order of `RESOURCES`."""
+
+    @staticmethod
+    def read_from(folder: Path, *answers: Answer) -> LoadedObjects:
+        """What is read from a server with these answers, and empty lists for the kinds that follow."""
+        with fake_api_server.serving(*answers, *[list_of()] * len(RESOURCES)) as server:
+            return read(kubeconfig=kubeconfig(folder, {"server": server.url}))
+
+    def test_credentials_that_are_not_accepted(self, tmp_path: Path) -> None:
+        message = r'the credentials of context "here" are not accepted: log in again \(Unauthorized\)'
+        with pytest.raises(LiveClusterError, match=message):
+            self.read_from(tmp_path, refuse(401, "Unauthorized"))
+
+    def test_a_kind_without_which_no_answer_is_right(self, tmp_path: Path) -> None:
+        with pytest.raises(LiveClusterError, match="no pods: the verb list on pods is needed"):
+            self.read_from(tmp_path, list_of(), refuse(403, "no pods"))
+
+    def test_another_kind_is_left_out_with_a_warning(self, tmp_path: Path) -> None:
+        loaded = self.read_from(tmp_path, *[list_of()] * 3, refuse(403, "no deployments"), refuse(404, "unknown"))
+        assert [problem.message for problem in loaded.problems] == [
+            "deployments are left out: no deployments",
+            "statefulsets are left out: unknown",
+        ]
+
+    def test_but_not_if_the_server_fails(self, tmp_path: Path) -> None:
+        with pytest.raises(LiveClusterError, match="no leader"):
+            self.read_from(tmp_path, *[list_of()] * 3, refuse(500, "no leader"))
+
+    def test_a_list_whose_pages_expire_is_read_at_once(self, tmp_path: Path) -> None:
+        pages = list_of(pod("a"), more="there"), refuse(410, "expired"), list_of(pod("a"), pod("b"))
+        loaded = self.read_from(tmp_path, list_of(), *pages)
+        assert [manifest.object.metadata.name for manifest in loaded.manifests] == ["a", "b"]
+
+    def test_a_list_that_is_refused_twice(self, tmp_path: Path) -> None:
+        with pytest.raises(LiveClusterError, match="expired"):
+            self.read_from(tmp_path, list_of(more="x"), refuse(410, "expired"), refuse(410, "expired"))
