@@ -1,11 +1,13 @@
 """`Cluster`: which objects are accepted, which are refused, and what is reported about them."""
 
+import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
 from ringfence import Cluster, RingfenceError
+from ringfence.errors import ManifestError
 from ringfence.model.problems import Severity
 from tests.semantics.objects import policy
 
@@ -132,3 +134,85 @@ def test_an_invalid_policy_is_refused_with_all_its_errors_and_changes_nothing() 
         cluster.upsert(policy("prod/p", policyTypes=["Outgress", "Ingress", "In"]))
     assert str(refusal.value).startswith('NetworkPolicy "p" is invalid: spec.policyTypes')
     assert [one.spec.policy_types for one in cluster.policies()] == [("Ingress",)]
+
+
+class TestStrict:
+    """`strict=True` refuses an input with any error, where an answer could lack what the error is about."""
+
+    def test_all_errors_are_raised_with_their_places(self, tmp_path: Path) -> None:
+        (tmp_path / "a.yaml").write_text(POLICY % ("name: a", "Outgress") + "kind: [\n")
+        with pytest.raises(ManifestError) as refusal:
+            Cluster.load(tmp_path, strict=True)
+        first, second = str(refusal.value).splitlines()
+        assert first.startswith(
+            f"{tmp_path / 'a.yaml'}:5: error: NetworkPolicy prod/a: spec.policyTypes[0]: Unsupported"
+        )
+        assert second.startswith(f"{tmp_path / 'a.yaml'}:7: error: ")
+
+    def test_warnings_are_not(self, tmp_path: Path) -> None:
+        (tmp_path / "a.yaml").write_text((POLICY % ("name: a", "Ingress")) * 2)
+        assert Cluster.load(tmp_path, strict=True).problems
+
+
+class TestStoredPolicies:
+    """A server has stored them, so they are in force there, whatever a newer server would say to them."""
+
+    HOST_BITS: Final[dict[str, Any]] = {"ingress": [{"from": [{"ipBlock": {"cidr": "10.9.0.5/24"}}]}]}
+
+    @pytest.mark.parametrize("metadata", [{"uid": "4f1"}, {"resourceVersion": "17"}])
+    def test_bits_beyond_the_prefix_length_are_masked(self, metadata: dict[str, str], tmp_path: Path) -> None:
+        cluster = dumped(tmp_path, policy("prod/lan", **self.HOST_BITS), **metadata)
+        assert [(one.severity, one.code) for one in cluster.problems] == [(Severity.WARNING, "nonstandard-cidr")]
+        assert cluster.can("10.9.0.77", "prod/db", port=80)
+        assert not cluster.can("10.9.1.77", "prod/db", port=80)
+
+    def test_those_that_are_to_be_created_are_refused(self, tmp_path: Path) -> None:
+        cluster = dumped(tmp_path, policy("prod/lan", **self.HOST_BITS))
+        assert [one.severity for one in cluster.problems] == [Severity.ERROR]
+        assert cluster.policies() == []
+
+    def test_of_one_that_is_invalid_the_isolation_remains(self, tmp_path: Path) -> None:
+        cluster = dumped(tmp_path, policy("prod/lan", ingress=[{"ports": [{"port": 0}]}]), uid="4f1")
+        assert [one.severity for one in cluster.problems] == [Severity.ERROR]
+        assert not cluster.can("10.9.0.77", "prod/db", port=80)
+
+    def test_one_with_a_field_of_a_newer_server_counts_with_an_error(self, tmp_path: Path) -> None:
+        cluster = dumped(tmp_path, policy("prod/lan", ingress=[], newField=1), uid="4f1")
+        assert [(one.severity, one.code) for one in cluster.problems] == [(Severity.ERROR, "unknown-field")]
+        assert not cluster.can("10.9.0.77", "prod/db", port=80)
+
+    def test_those_of_a_live_cluster_are_stored(self) -> None:
+        cluster = Cluster(live=True)
+        cluster.upsert(policy("prod/lan", **self.HOST_BITS))
+        assert [one.metadata.name for one in cluster.policies()] == ["lan"]
+
+    def test_a_program_adds_them_too(self) -> None:
+        cluster = Cluster()
+        written = policy("prod/lan", **self.HOST_BITS)
+        cluster.upsert({**written, "metadata": {**written["metadata"], "uid": "4f1"}})
+        assert [one.metadata.name for one in cluster.policies()] == ["lan"]
+
+
+@pytest.mark.parametrize("field", ["status", "metadata.clusterName"])
+def test_a_field_of_earlier_versions_is_a_warning_and_the_policy_counts(field: str, tmp_path: Path) -> None:
+    written = policy("prod/lan", ingress=[])
+    if field == "status":
+        written["status"] = {}
+    else:
+        written["metadata"]["clusterName"] = ""
+    cluster = dumped(tmp_path, written)
+    (problem,) = cluster.problems
+    assert (problem.severity, problem.code) == (Severity.WARNING, "former-field")
+    assert problem.message.startswith(f'unknown field "{field}": Kubernetes ')
+    assert not cluster.can("10.9.0.77", "prod/db", port=80)
+    added = Cluster()
+    added.upsert(written)
+    assert len(added.policies()) == 1
+
+
+def dumped(folder: Path, written: dict[str, Any], **metadata: str) -> Cluster:
+    """A cluster from a file with the policy, and with a pod `prod/db`."""
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "db", "namespace": "prod"}}
+    changed = {**written, "metadata": {**written["metadata"], **metadata}}
+    (folder / "dump.json").write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": [pod, changed]}))
+    return Cluster.load(folder)

@@ -22,8 +22,8 @@ from ringfence.analysis.edits import Edit, smallest_edit
 from ringfence.analysis.endpoints import resolve
 from ringfence.analysis.questions import Answer
 from ringfence.engine.state import State
-from ringfence.errors import InputError
-from ringfence.model.decoding import decode, unknown_fields
+from ringfence.errors import InputError, ManifestError
+from ringfence.model.decoding import decode, has_been_stored, unknown_fields
 from ringfence.model.field_errors import FieldError
 from ringfence.model.kinds import KINDS, Kind, kind_of, namespace_of
 from ringfence.model.objects import DEFAULT_NAMESPACE, Manifest, NetworkPolicy, Object
@@ -64,7 +64,9 @@ class Cluster:
     """The objects of a cluster, loaded from manifests or an API server, or added one by one, and what they mean.
 
     `problems` are the problems of the input, each with file and line. An object with an error is left out; all others
-    count. `skipped` counts the objects of unsupported kinds. Names without a namespace are looked up in `namespace`.
+    count. Only a policy that an API server has stored is never left out: what newer servers would refuse is in force
+    there all the same. `skipped` counts the objects of unsupported kinds. Names without a namespace are looked up in
+    `namespace`.
     """
 
     def __init__(self, *, live: bool = False, namespace: str = DEFAULT_NAMESPACE) -> None:
@@ -72,6 +74,7 @@ class Cluster:
         self.problems: list[Problem] = []
         self.skipped: Counter[str] = Counter()
         self.state = State(live=live)
+        self._is_live = live
         self._origins: dict[tuple[Kind, str, str], Origin] = {}
         self._numbers = count(1)
 
@@ -82,12 +85,14 @@ class Cluster:
         recursive: bool = True,
         kustomize: str | PathLike[str] | None = None,
         namespace: str = DEFAULT_NAMESPACE,
+        strict: bool = False,
         progress: Callable[[int, int], None] | None = None,
     ) -> "Cluster":
         """A cluster from files and folders (`-` is standard input), and from a kustomization if one is given.
 
         `progress` is called repeatedly with the number of bytes read and the number of bytes in total. Raises
-        ManifestError for a path that does not exist; problems inside files are in `problems`.
+        ManifestError for a path that does not exist; problems inside files are in `problems`. With `strict`, it raises
+        ManifestError for the errors among them, too, one on each line: then no answer can lack a policy.
         """
         from ringfence.sources.manifests import read_files
 
@@ -98,6 +103,8 @@ class Cluster:
             from ringfence.sources.manifests import build_kustomization
 
             cluster._load(build_kustomization(fspath(kustomize)))
+        if strict and (errors := [one for one in cluster.problems if one.severity is Severity.ERROR]):
+            raise ManifestError("\n".join(map(str, errors)))
         return cluster
 
     @classmethod
@@ -116,12 +123,15 @@ class Cluster:
 
     # --- objects in and out ---------------------------------------------------------------------------------------
 
-    def upsert(self, obj: Object | Mapping[str, Any], origin: Origin | None = None) -> None:
+    def upsert(self, obj: Object | Mapping[str, Any], origin: Origin | None = None, *, is_stored: bool = False) -> None:
         """Add one object, or replace the one with its kind and name. `obj` is a dict as in the API, or a model object.
 
         Raises DecodingError or InputError if the API server would refuse the object; the cluster is then unchanged.
+        What only newer servers refuse is accepted if `is_stored` says that a server has stored the object; a dict with
+        a `uid` or a `resourceVersion` has been stored, and so has every object of a live cluster.
         """
         if isinstance(obj, Mapping):
+            is_stored = is_stored or has_been_stored(obj)
             if unknown := unknown_fields(obj):
                 raise InputError(f'strict decoding error: unknown field "{unknown[0].path}"')
             decoded = decode(obj)
@@ -134,7 +144,7 @@ class Cluster:
         if not decoded.metadata.name:
             message = "metadata.name: Required value: objects are added and removed by name"
             raise InputError(f"{kind_of(decoded)}: {message}")
-        if errors := self._add(decoded, origin).errors:
+        if errors := self._add(decoded, origin, is_stored=is_stored).errors:
             raise InputError(f'{kind_of(decoded)} "{decoded.metadata.name}" is invalid: {"; ".join(map(str, errors))}')
 
     def remove(self, kind: str, namespace: str, name: str) -> None:
@@ -177,19 +187,30 @@ class Cluster:
 
     # --- loading ----------------------------------------------------------------------------------------------------
 
-    def _add(self, obj: Object, origin: Origin | None) -> _Review:
+    def _add(self, obj: Object, origin: Origin | None, *, is_stored: bool = False) -> _Review:
         """Add an object with the defaults of the API server, unless the API server would refuse it.
 
         Every object of the input enters the state here, whether it was loaded or added by a program.
         """
         kind = KINDS.of(obj)
         obj = kind.default(obj)
-        if errors := kind.validate(obj):
+        validate = kind.validate_stored if is_stored or self._is_live else kind.validate
+        if errors := validate(obj):
             return _Review(obj, errors, ())
         warnings = kind.warnings(obj)
         obj = self._with_name(obj)
         self.state.upsert(obj, origin)
         return _Review(obj, (), warnings)
+
+    def _add_without_rules(self, manifest: Manifest) -> bool:
+        """Add what remains of an invalid policy if a server has stored it; whether that was possible.
+
+        As in the agent, it keeps its subjects isolated, and allows nothing.
+        """
+        if not (manifest.is_stored or self._is_live):
+            return False
+        reduced = KINDS.of(manifest.object).without_rules(KINDS.of(manifest.object).default(manifest.object))
+        return not self._add(reduced, manifest.origin, is_stored=True).errors
 
     def _with_name(self, obj: Object) -> Object:
         """The object with a name: its `generateName` and a number, where the API server appends random letters."""
@@ -207,10 +228,10 @@ class Cluster:
         self.skipped.update(loaded.skipped)
         # Objects without a name come last: a name is generated when all names that are taken are known.
         for manifest in sorted(loaded.manifests, key=lambda manifest: not manifest.object.metadata.name):
-            review = self._add(manifest.object, manifest.origin)
+            review = self._add(manifest.object, manifest.origin, is_stored=manifest.is_stored)
             if review.errors or review.warnings:
                 self._report(manifest, review)
-            if not review.errors:
+            if not review.errors or self._add_without_rules(manifest):
                 self._note_origin(review.object, manifest.origin)
         self.problems.sort(key=lambda problem: problem.place)
 

@@ -19,6 +19,12 @@ spec:
   - ports:
     - port: 0
 """
+DENY = """\
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: deny, namespace: x}
+spec: {policyTypes: [Egress]}
+"""
 ZERO = "spec.ingress[0].ports[0].port: Invalid value: 0: must be between 1 and 65535, inclusive"
 
 
@@ -124,9 +130,57 @@ class TestWhatIsWrong:
         (folder / "p.yaml").write_text(INVALID)
 
     def test_problems_are_printed_on_standard_error_and_the_question_is_answered(self) -> None:
-        result = run("can", "a", "a", "-n", "x", "-f", ".")
+        result = run("can", "a", "a", "-n", "x", "-f", ".", "--ignore-errors")
         assert (result.exit_code, result.stdout) == (0, "yes: a -> a: all traffic\n")
         assert result.stderr == f"p.yaml:7: error: NetworkPolicy x/p: {ZERO}\n"
+
+    @pytest.mark.parametrize(
+        "command",
+        [
+            "can x/a 192.0.2.1",
+            "can x/a 192.0.2.1 -o json",
+            "explain x/a 192.0.2.1",
+            "connections",
+            "connections -o json",
+            "matrix",
+            "get netpol -A",
+            "get netpol -A -o json",
+            "describe netpol -A",
+        ],
+    )
+    def test_after_the_answer_the_exit_code_is_2_and_a_line_names_what_does_not_count(self, command: str) -> None:
+        ignored = run(*command.split(), "-f", ".", "--ignore-errors")
+        result = run(*command.split(), "-f", ".")
+        assert (ignored.exit_code, result.exit_code) == (0, 2)
+        assert result.stdout == ignored.stdout
+        assert result.stderr == ignored.stderr + (
+            "error: not counted because of errors in the input: NetworkPolicy x/p (p.yaml:7); "
+            "correct them, or use --ignore-errors\n"
+        )
+
+    @pytest.mark.parametrize("command", ["can x/a 192.0.2.1", "get netpol missing -n x"])
+    def test_an_unusable_input_is_worse_than_a_no(self, command: str, folder: Path) -> None:
+        (folder / "deny.yaml").write_text(DENY)
+        assert run(*command.split(), "-f", ".", "--ignore-errors").exit_code == 1
+        assert run(*command.split(), "-f", ".").exit_code == 2
+
+    @pytest.mark.parametrize("command", ["can x/a x/a", "explain x/a x/a", "connections"])
+    def test_json_has_the_problems(self, command: str) -> None:
+        result = run(*command.split(), "-f", ".", "-o", "json")
+        (problem,) = json.loads(result.stdout)["problems"]
+        assert (problem["code"], problem["object"], problem["line"]) == ("invalid-value", "NetworkPolicy x/p", 7)
+
+    def test_of_many_only_some_are_named(self, folder: Path) -> None:
+        for number in range(7):
+            (folder / f"q{number}.yaml").write_text("- : [\n")
+        result = run("connections", "-f", ".")
+        named = "NetworkPolicy x/p (p.yaml:7), q0.yaml:1, q1.yaml:1, q2.yaml:1, q3.yaml:1 and 3 more;"
+        assert named in result.stderr.splitlines()[-1]
+
+    def test_strict_and_ignoring_errors_contradict_each_other(self) -> None:
+        result = run("connections", "-f", ".", "--strict", "--ignore-errors")
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert result.stderr == "error: --strict and --ignore-errors contradict each other: use one of them\n"
 
     @pytest.mark.parametrize(
         "command", ["can x/a x/a", "explain x/a x/a", "connections", "matrix", "get netpol", "describe netpol"]
@@ -142,3 +196,26 @@ def test_several_errors_are_counted_in_the_plural(folder: Path) -> None:
     (folder / "q.yaml").write_text(INVALID.replace("name: p", "name: q"))
     result = run("connections", "-f", ".", "--strict")
     assert result.stderr.endswith("error: 2 errors in the input, and --strict was given\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        pytest.param("{apiVersion: v1, kind: Service, metadata: {name: s}, spec: {ports: 1}}", 0, id="a Service"),
+        pytest.param("{apiVersion: v1, kind: Pod, metadata: {}}", 0, id="a pod without a name"),
+        pytest.param("{apiVersion: v1, kind: Deployment, metadata: {name: d}}", 0, id="a workload of another version"),
+        pytest.param("{kind: Deployment, metadata: {name: d}}", 0, id="a workload of no version"),
+        pytest.param(
+            "{apiVersion: v1, kind: Namespace, metadata: {name: x, labels: 1}}", 2, id="a Namespace, whose labels count"
+        ),
+        pytest.param("{apiVersion: v1, kind: NetworkPolicy, metadata: {name: p}}", 2, id="a policy of another version"),
+        pytest.param("{kind: NetworkPolicy, metadata: {name: p}}", 2, id="a policy of no version"),
+        pytest.param("{apiVersion: v1, metadata: {name: p}}", 2, id="an object of no kind"),
+        pytest.param("{", 2, id="what may have been anything"),
+    ],
+)
+def test_only_an_error_that_may_concern_a_policy_makes_the_input_unusable(text: str, code: int, folder: Path) -> None:
+    (folder / "other.yaml").write_text(text)
+    result = run("can", "x/a", "x/a", "-f", ".")
+    assert "other.yaml:1: error: " in result.stderr
+    assert (result.exit_code, result.stdout) == (code, "yes: x/a -> x/a: all traffic\n")

@@ -60,6 +60,23 @@ def test_a_run_without_disagreements_and_refusals_exits_with_0(manifests: str) -
     assert (ended.code, ended.out.splitlines()[-1]) == (0, "2 probes: 0 allowed, 2 denied, all as the engine says")
 
 
+def test_a_run_without_a_policy_of_the_input_exits_with_2_and_names_it(manifests: str) -> None:
+    (Path(manifests) / "broken.yaml").write_text(POLICY.replace("name: p", "name: broken").replace("Ingress", "In"))
+    ended = in_sandbox(lambda: ran("run", "-f", manifests, "-p", "80", "-o", "json"))
+    assert ended.code == 2
+    assert json.loads(ended.out)["summary"] == {"probes": 2, "agree": 2, "disagree": 0}
+    assert [problem["object"] for problem in json.loads(ended.out)["problems"]] == ["NetworkPolicy x/broken"]
+    assert "error: not counted because of errors in the input: NetworkPolicy x/broken (" in ended.err
+    assert in_sandbox(lambda: ran("run", "-f", manifests, "-p", "80", "--ignore-errors")).code == 0
+
+
+def test_a_run_with_nothing_to_probe_is_no_proof(tmp_path: Path) -> None:
+    (tmp_path / "policy.yaml").write_text(POLICY)
+    ended = in_sandbox(lambda: ran("run", "-f", str(tmp_path)))
+    assert ended.code == 2
+    assert ended.err.startswith("error: there is nothing to probe: ")
+
+
 def test_a_run_of_which_the_kernel_refused_a_part_exits_with_1_and_says_so(manifests: str) -> None:
     """Although every probe has the result that the engine says: the pods of the refused part are closed."""
     ended = in_sandbox(refused(lambda: ran("run", "-f", manifests, "-p", "80")))

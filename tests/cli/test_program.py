@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from ringfence.cli import worst_exit_code
+
 EXAMPLE = str(Path(__file__).parents[2] / "examples" / "three-tier")
 BIN = Path(sys.executable).parent
 
@@ -71,3 +73,8 @@ def test_a_question_about_manifests_loads_no_other_libraries() -> None:
     checked += f"import sys; print([name for name in {names!r} if name in sys.modules])\n"
     ended = subprocess.run([sys.executable, "-c", checked], capture_output=True, text=True, check=True)
     assert ended.stdout.splitlines() == ["yes: prod/api -> prod/db on TCP 3306", "[]"]
+
+
+@pytest.mark.parametrize(("codes", "worst"), [([0, 1], 1), ([1, 3], 3), ([3, 2], 2), ([2, 1, 0], 2), ([0], 0)])
+def test_of_several_exit_codes_the_one_that_says_least_counts(codes: list[int], worst: int) -> None:
+    assert worst_exit_code(codes) == worst

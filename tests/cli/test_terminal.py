@@ -48,7 +48,7 @@ def test_a_file_that_cannot_be_parsed_is_reported_on_standard_error(tmp_path: Pa
     (tmp_path / "broken.yaml").write_text("kind: [\n")
     command = ["can", "prod/web", "prod/db", "-p", "3306", "-f", EXAMPLE, "-f", str(tmp_path)]
     result = CliRunner().invoke(cli, command)
-    assert (result.exit_code, result.stdout) == (1, "no:" + QUESTION)
+    assert (result.exit_code, result.stdout) == (2, "no:" + QUESTION)
     assert result.stderr.startswith(f"{tmp_path / 'broken.yaml'}:")
     strict = CliRunner().invoke(cli, [*command, "--strict"])
     assert (strict.exit_code, strict.stdout) == (2, "")

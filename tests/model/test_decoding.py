@@ -426,7 +426,7 @@ def test_values_that_json_does_not_have() -> None:
             ["spec.ingress[0].a", "spec.ingress[0].b", "spec.zz"],
             id="several are sorted",
         ),
-        pytest.param({**policy({}), "status": {}, "items": []}, ["items", "status"], id="at the top"),
+        pytest.param({**policy({}), "state": {}, "items": []}, ["items", "state"], id="at the top"),
         pytest.param(policy({}, ownerReferences=[{"nam": "x"}]), ["metadata.ownerReferences[0].nam"], id="an owner"),
         pytest.param(policy({"ingress": [None, 5], "egress": {}, "podSelector": []}), [], id="wrong types are not"),
     ],

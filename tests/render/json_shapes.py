@@ -7,6 +7,17 @@ Shape = Any
 """A type; a dict of shapes by key, of which those that end in `?` may be missing; a list of one shape; or a tuple of
 shapes of which one must fit."""
 
+RANGE = {"line": int, "column": int, "endLine": int, "endColumn": int}
+PROBLEM = {
+    "code": str,
+    "severity": str,
+    "file": str,
+    **RANGE,
+    "object": str,
+    "message": str,
+    "fix?": {**RANGE, "newText": str},
+}
+PROBLEMS = {"problems": [PROBLEM]}
 OBJECT = {"namespace": str, "kind": str, "name": str}
 ADDRESSES = {"addresses": [str]}
 PARTY = (OBJECT, ADDRESSES)
@@ -27,23 +38,10 @@ ANSWER = {
     "ingress": SIDE,
     "pairs?": [{"source": PARTY, "destination": PARTY, "port": (int, NoneType), "allowed": bool}],
     "assumptions": [str],
+    **PROBLEMS,
 }
 EXPLANATION = {**ANSWER, "edits": [{"action": str, "file?": str, "line?": int, "lines": [str], "others": int}]}
-CONNECTIONS = {"connections": [{"source": PARTY, "destination": PARTY, "traffic": TRAFFIC}]}
-RANGE = {"line": int, "column": int, "endLine": int, "endColumn": int}
-PROBLEMS = {
-    "problems": [
-        {
-            "code": str,
-            "severity": str,
-            "file": str,
-            **RANGE,
-            "object": str,
-            "message": str,
-            "fix?": {**RANGE, "newText": str},
-        }
-    ]
-}
+CONNECTIONS = {"connections": [{"source": PARTY, "destination": PARTY, "traffic": TRAFFIC}], **PROBLEMS}
 
 
 def fits(value: object, shape: Shape) -> bool:

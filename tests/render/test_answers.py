@@ -14,6 +14,8 @@ from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Object, admits, block, labelled, pod, pods, policy, port
 
 from ringfence import Cluster, Verdict
+from ringfence.model.origin import Place
+from ringfence.model.problems import Problem
 from ringfence.render.answers import answer_json, explanation, headline
 
 MANIFESTS = """\
@@ -235,7 +237,15 @@ def test_an_answer_word_for_word(cluster: Cluster) -> None:
             ],
         },
         "assumptions": [],
+        "problems": [],
     }
+
+
+def test_an_answer_has_the_problems_of_the_input(cluster: Cluster) -> None:
+    problem = Problem(Place("p.yaml", 3), "invalid-yaml", "not YAML")
+    document = json.loads(answer_json(cluster.can("prod/web", "prod/db"), problems=[problem]))
+    assert fits(document, ANSWER)
+    assert [one["message"] for one in document["problems"]] == ["not YAML"]
 
 
 def test_an_explanation_adds_the_edits_that_reverse_the_answer(cluster: Cluster) -> None:

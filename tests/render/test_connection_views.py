@@ -15,6 +15,8 @@ from tests.render.json_shapes import CONNECTIONS, fits
 
 from ringfence.analysis.connections import Connection
 from ringfence.engine.population.pods import Reference
+from ringfence.model.origin import Place
+from ringfence.model.problems import Problem
 from ringfence.render.connection_views import (
     CONNECTION_FORMATS,
     connections_csv,
@@ -141,7 +143,8 @@ def test_json_word_for_word() -> None:
                 "destination": {"namespace": "prod", "kind": "Deployment", "name": "api"},
                 "traffic": [{"protocol": name, "ports": "1-65535"} for name in ("TCP", "UDP", "SCTP")],
             },
-        ]
+        ],
+        "problems": [],
     }
     assert fits(json.loads("".join(connections_json(FOUND))), CONNECTIONS)
 
@@ -151,7 +154,14 @@ def test_json_has_one_connection_on_each_line() -> None:
 
 
 def test_no_connections_are_an_empty_list() -> None:
-    assert json.loads("".join(connections_json([]))) == {"connections": []}
+    assert json.loads("".join(connections_json([]))) == {"connections": [], "problems": []}
+
+
+def test_json_has_the_problems_of_the_input() -> None:
+    problem = Problem(Place("p.yaml", 3), "invalid-yaml", "not YAML")
+    document = json.loads("".join(connections_json(FOUND, [problem])))
+    assert fits(document, CONNECTIONS)
+    assert [one["message"] for one in document["problems"]] == ["not YAML"]
 
 
 references = st.builds(Reference, texts.map(lambda name: f"n{name}"), st.just("Pod"), texts)

@@ -7,6 +7,8 @@ import pytest
 from tests.render.probe_results import EGRESS, INGRESS, result
 
 from ringfence.analysis.probe_report import ProbeReport, RefusedProgram
+from ringfence.model.origin import Place
+from ringfence.model.problems import Problem
 from ringfence.render import probe_report
 
 AS_EXPECTED = ProbeReport(
@@ -132,6 +134,13 @@ def test_json_names_the_family_only_where_there_are_two() -> None:
 def test_json_has_the_refusals_of_the_kernel() -> None:
     document = json.loads("".join(probe_report.json(REFUSED)))
     assert document["refused"] == [{"node": "node-1", "reason": "set ingress_1: No space left on device"}]
+
+
+def test_json_has_the_problems_of_the_input() -> None:
+    problem = Problem(Place("p.yaml", 3), "invalid-yaml", "not YAML")
+    document = json.loads("".join(probe_report.json(REFUSED, [problem])))
+    assert [one["message"] for one in document["problems"]] == ["not YAML"]
+    assert document["refused"], "which comes before it"
 
 
 def test_json_of_nothing() -> None:

@@ -7,7 +7,7 @@ and the agent.
 import gc
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from errno import EPIPE
 from importlib import import_module
@@ -23,6 +23,8 @@ EXIT_YES = 0
 EXIT_NO = 1
 EXIT_UNUSABLE = 2
 EXIT_UNDECIDED = 3
+
+_FROM_GOOD_TO_BAD = (EXIT_YES, EXIT_NO, EXIT_UNDECIDED, EXIT_UNUSABLE)
 
 _COMMANDS = {
     "can": ("can", "Check whether a source may open a connection to a destination."),
@@ -42,6 +44,15 @@ _COMMANDS = {
 _ALLOCATIONS = 200_000
 """New objects before Python's garbage collector looks for reference cycles. The objects of a cluster have none, and
 with the default threshold the search takes a fifth of the time of loading them."""
+
+
+def worst_exit_code(codes: Iterable[int]) -> int:
+    """The exit code of a command for which several codes apply.
+
+    A "no" is worse than a "yes"; no answer without an assumption is worse than either; and where the input is unusable,
+    none of them can be relied on.
+    """
+    return max(codes, key=_FROM_GOOD_TO_BAD.index)
 
 
 class _CommandError(click.ClickException):
@@ -118,7 +129,8 @@ def cli() -> None:
 
     \b
     An endpoint is [NAMESPACE/][KIND/]NAME, NAMESPACE/KEY=VALUE, NAMESPACE/*, an IP address or a CIDR.
-    Exit codes: 0 yes, or nothing wrong; 1 no, or findings; 2 the question or the input is unusable;
+    Exit codes: 0 yes, or nothing wrong; 1 no, or findings; 2 the question or the input is unusable
+    (an error in the input may concern a policy, and --ignore-errors was not given);
     3 the answer depends on an assumption, and --no-assumptions was given.
     """
 

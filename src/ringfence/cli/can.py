@@ -1,7 +1,6 @@
 """`can` and `explain`: one question, its answer, and the reasons."""
 
-import sys
-from typing import Final, NoReturn
+from typing import Final
 
 import click
 import msgspec
@@ -12,7 +11,7 @@ from ringfence.cli.inputs import Inputs, input_options
 from ringfence.cli.options import as_one
 from ringfence.cli.ports import PORT_FORMAT, parse_port
 from ringfence.cli.terminal import print_answer, print_document, print_message
-from ringfence.cluster import Verdict
+from ringfence.cluster import Cluster, Verdict
 from ringfence.render.answers import answer_json, headline
 
 
@@ -25,18 +24,18 @@ class QuestionOptions(msgspec.Struct, frozen=True):
     output: str
     no_assumptions: bool
 
-    def ask(self, inputs: Inputs) -> Verdict:
-        """The verdict of the cluster that `inputs` name."""
+    def ask(self, cluster: Cluster) -> Verdict:
+        """The verdict of a cluster."""
         number, protocol = self.port or (None, "TCP")
-        return inputs.cluster().can(self.source, self.destination, port=number, protocol=protocol)
+        return cluster.can(self.source, self.destination, port=number, protocol=protocol)
 
-    def leave(self, verdict: Verdict) -> NoReturn:
-        """Exit with the code of the verdict; name the assumptions where they are refused."""
+    def exit_code(self, verdict: Verdict) -> int:
+        """The exit code of the verdict; the assumptions are named where they are refused."""
         if self.no_assumptions and verdict.assumptions:
             for assumption in verdict.assumptions:
                 print_message(f"assumption: {assumption}")
-            sys.exit(EXIT_UNDECIDED)
-        sys.exit(EXIT_YES if verdict else EXIT_NO)
+            return EXIT_UNDECIDED
+        return EXIT_YES if verdict else EXIT_NO
 
 
 _OPTIONS: Final = (
@@ -73,7 +72,7 @@ _question_options = as_one(QuestionOptions, "question", _OPTIONS)
 def can(question: QuestionOptions, inputs: Inputs) -> None:
     """Check whether SOURCE may open a connection to DESTINATION.
 
-    The exit code is 0 for yes and 1 for no.
+    The exit code is 0 for yes and 1 for no. It is 2 if an error in the input may concern a policy.
 
     \b
     Examples:
@@ -81,12 +80,13 @@ def can(question: QuestionOptions, inputs: Inputs) -> None:
       ringfence can -f manifests/ 'prod/*' kube-system/k8s-app=kube-dns -p 53/UDP
       ringfence can 203.0.113.7 prod/svc/web            # every port, in the current cluster
     """
-    verdict = question.ask(inputs)
+    cluster = inputs.cluster()
+    verdict = question.ask(cluster)
     if question.output == "json":
-        print_document(answer_json(verdict))
+        print_document(answer_json(verdict, problems=cluster.problems))
     else:
         print_answer(headline(verdict))
-    question.leave(verdict)
+    inputs.leave(cluster.problems, question.exit_code(verdict))
 
 
 @click.command()
@@ -102,9 +102,10 @@ def explain(question: QuestionOptions, inputs: Inputs) -> None:
     Examples:
       ringfence explain -f manifests/ prod/web prod/db -p 3306
     """
-    verdict = question.ask(inputs)
+    cluster = inputs.cluster()
+    verdict = question.ask(cluster)
     if question.output == "json":
-        print_document(answer_json(verdict, verdict.edits))
+        print_document(answer_json(verdict, verdict.edits, problems=cluster.problems))
     else:
         print_answer(verdict.explain())
-    question.leave(verdict)
+    inputs.leave(cluster.problems, question.exit_code(verdict))

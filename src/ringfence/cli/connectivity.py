@@ -5,6 +5,7 @@ from itertools import chain
 import click
 
 from ringfence.analysis.connections import Connection, pod_groups
+from ringfence.cli import EXIT_YES
 from ringfence.cli.inputs import Inputs, input_options
 from ringfence.cli.terminal import print_document, print_message, print_text
 from ringfence.cluster import Cluster
@@ -42,9 +43,10 @@ def connections(inputs: Inputs, pods: bool, output: str) -> None:
     _listed(cluster, inputs.namespace, pods=pods)
     found = (one for one in cluster.connections(pods=pods) if _touches(one, inputs.namespace))
     if output == "json":
-        print_document(connections_json(found))
+        print_document(connections_json(found, cluster.problems))
     else:
         print_text(CONNECTION_FORMATS[output](sorted(found, key=_order)))
+    inputs.leave(cluster.problems, EXIT_YES)
 
 
 @click.command()
@@ -70,6 +72,7 @@ def matrix(inputs: Inputs, pods: bool, output: str) -> None:
     cluster = inputs.cluster()
     listed = _listed(cluster, inputs.namespace, pods=pods)
     print_text(MATRIX_FORMATS[output](matrix_of(listed, cluster.connections(pods=pods))))
+    inputs.leave(cluster.problems, EXIT_YES)
 
 
 def _listed(cluster: Cluster, namespace: str | None, *, pods: bool) -> list[Reference]:

@@ -1,18 +1,23 @@
 """The input options that all commands share: where objects come from, named as in kubectl."""
 
-from typing import Final
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Final, NoReturn
 
 import click
 import msgspec
 
-from ringfence.cli import progress
+from ringfence.cli import EXIT_UNUSABLE, progress, worst_exit_code
 from ringfence.cli.options import as_one
 from ringfence.cli.terminal import print_message
 from ringfence.cluster import Cluster
 from ringfence.errors import InputError
 from ringfence.model.objects import DEFAULT_NAMESPACE
-from ringfence.model.problems import Severity
+from ringfence.model.problems import Problem, Severity, errors_about_policies
 from ringfence.render.problems import problem_text
+
+_MOST_NAMED: Final = 5
+"""Errors that the last line names; each has a line of its own above the answer."""
 
 
 class Inputs(msgspec.Struct, frozen=True):
@@ -25,14 +30,17 @@ class Inputs(msgspec.Struct, frozen=True):
     context: str | None
     kubeconfig: str | None
     strict: bool
+    ignore_errors: bool
     verbose: bool
 
     def cluster(self, *, report: bool = True) -> Cluster:
         """The cluster that the options name. With `report`, the problems in the input are printed on stderr.
 
         With `--verbose`, so are the kinds that were skipped. Raises InputError for an error in the input with
-        `--strict`, if it reports.
+        `--strict`, if it reports, and for `--strict` together with `--ignore-errors`.
         """
+        if self.strict and self.ignore_errors:
+            raise InputError("--strict and --ignore-errors contradict each other: use one of them")
         cluster = self._from_files() if self.filenames or self.kustomize else self._from_api_server()
         if cluster.skipped and self.verbose:
             kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(cluster.skipped.items()))
@@ -40,6 +48,17 @@ class Inputs(msgspec.Struct, frozen=True):
         if report:
             self._report(cluster)
         return cluster
+
+    def leave(self, problems: Iterable[Problem], exit_code: int) -> NoReturn:
+        """Exit with `exit_code`, or with 2 if an error among the problems of the input may concern a policy.
+
+        Every command that answers from the input ends here. Before it exits with 2, it names what the answer lacks.
+        """
+        codes = [exit_code]
+        if not self.ignore_errors and (errors := errors_about_policies(problems)):
+            print_message(_missing_text(errors))
+            codes.append(EXIT_UNUSABLE)
+        sys.exit(worst_exit_code(codes))
 
     def _from_files(self) -> Cluster:
         with progress.reading() as reading:
@@ -64,6 +83,16 @@ class Inputs(msgspec.Struct, frozen=True):
             raise InputError(f"{errors} {'errors' if errors > 1 else 'error'} in the input, and --strict was given")
 
 
+def _missing_text(errors: Sequence[Problem]) -> str:
+    """The line that names what an answer lacks, each object or file once."""
+    names = list(dict.fromkeys(f"{one.object} ({one.place})" if one.object else str(one.place) for one in errors))
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return (
+        f"error: not counted because of errors in the input: {', '.join(names[:_MOST_NAMED])}{more}; "
+        "correct them, or use --ignore-errors"
+    )
+
+
 # Shells complete file names for it. Whether a file can be read is checked by the loaders, whose messages are better.
 _FILE: Final = click.Path(readable=False, allow_dash=True)
 
@@ -84,7 +113,8 @@ _OPTIONS: Final = (
     click.option("-n", "--namespace", metavar="NAME", help="The namespace of names without one."),
     click.option("--context", metavar="NAME", help="The kubeconfig context to read if there is no -f or -k."),
     click.option("--kubeconfig", type=_FILE, metavar="FILE", help="The kubeconfig file."),
-    click.option("--strict", is_flag=True, help="Exit with 2 if the input has any error."),
+    click.option("--strict", is_flag=True, help="Do not answer if the input has any error: exit with 2."),
+    click.option("--ignore-errors", is_flag=True, help="Do not exit with 2 because of errors in the input."),
     click.option("-v", "--verbose", is_flag=True, help="List the kinds of objects that were skipped."),
 )
 

@@ -31,6 +31,7 @@ from ringfence.lab.session import (
     start_laboratory,
     stop_laboratory,
 )
+from ringfence.model.problems import Problem
 from ringfence.sets.addresses import FAMILIES, Family
 
 _FAMILIES: Final = {"4": (Family.IPV4,), "6": (Family.IPV6,), "both": FAMILIES}
@@ -82,7 +83,8 @@ def run_command(
 ) -> None:
     """Build, enforce, probe every connection, report, and remove everything.
 
-    Exits with 0 only if the kernel enforces all policies and every probe has the result that the engine says.
+    Exits with 0 only if the kernel enforces all policies and every probe has the result that the engine says. Exits
+    with 2 if there is nothing to probe, or if an error in the input may concern a policy.
     By default the ports that containers declare are probed, those that Services lead to, and one more.
 
     \b
@@ -93,7 +95,7 @@ def run_command(
     cluster = inputs.cluster()
     with progress_bar() as progress:
         report = run_laboratory(cluster, _placement_options(nodes, families), _lab_ports(ports), progress)
-    _finish(report, output)
+    inputs.leave(cluster.problems, _finish(report, output, cluster.problems))
 
 
 @lab.command()
@@ -108,8 +110,9 @@ def up(name: str, inputs: Inputs, nodes: int, families: str | None, no_servers: 
     \b
     ringfence lab up -f manifests/ --nodes 2
     """
-    start_laboratory(name, inputs.cluster(), _placement_options(nodes, families), serve=not no_servers)
-    _print_status(name, "table")
+    cluster = inputs.cluster()
+    start_laboratory(name, cluster, _placement_options(nodes, families), serve=not no_servers)
+    inputs.leave(cluster.problems, _print_status(name, "table"))
 
 
 @lab.command()
@@ -132,7 +135,7 @@ def status(name: str, output: str) -> None:
     \b
     ringfence lab status
     """
-    _print_status(name, output)
+    sys.exit(_print_status(name, output))
 
 
 @lab.command()
@@ -144,7 +147,8 @@ def status(name: str, output: str) -> None:
 def probe(name: str, source: str, destination: str, ports: tuple[tuple[int, str], ...], output: str) -> None:
     """Probe the connections from SOURCE to DESTINATION, or all of them.
 
-    Exits with 0 only if the kernel enforces all policies and every probe has the result that the engine says.
+    Exits with 0 only if the kernel enforces all policies and every probe has the result that the engine says. Exits
+    with 2 if there is nothing to probe.
 
     \b
     ringfence lab probe
@@ -157,7 +161,7 @@ def probe(name: str, source: str, destination: str, ports: tuple[tuple[int, str]
     with progress_bar() as progress:
         reply = send_request(name, request, lambda step: progress(step.doing, step.done, step.total))
     assert isinstance(reply, ProbeReply)
-    _finish(reply.report, output)
+    sys.exit(_finish(reply.report, output))
 
 
 @lab.command("exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -188,13 +192,12 @@ def apply(name: str, inputs: Inputs) -> None:
     \b
     ringfence lab apply -f deny-all.yaml
     """
-    manifests, has_errors = read_manifests(inputs)
+    manifests, problems = read_manifests(inputs)
     reply = send_request(name, ApplyRequest(pack(manifests)))
     for manifest in manifests:
         print_message(f"{object_text(name_of_object(manifest.object))}: applied")
     assert isinstance(reply, DoneReply)
-    if print_refused(reply.refused) or has_errors:
-        sys.exit(EXIT_UNUSABLE)
+    _leave_after_change(inputs, problems, reply)
 
 
 @lab.command()
@@ -209,18 +212,19 @@ def delete(name: str, inputs: Inputs, kind: str, names: tuple[str, ...]) -> None
     ringfence lab delete netpol db-policy -n prod
     ringfence lab delete -f deny-all.yaml
     """
+    problems: list[Problem] = []
     if kind and names:
         objects = [object_name(kind, inputs.namespace, one) for one in names]
     elif inputs.filenames or inputs.kustomize:
-        objects = [name_of_object(manifest.object) for manifest in read_manifests(inputs)[0]]
+        manifests, problems = read_manifests(inputs)
+        objects = [name_of_object(manifest.object) for manifest in manifests]
     else:
         raise InputError("nothing to delete: give a kind and a name, or use -f FILE")
     reply = send_request(name, DeleteRequest(tuple(objects)))
     for one in objects:
         print_message(f"{object_text(one)}: deleted")
     assert isinstance(reply, DoneReply)
-    if print_refused(reply.refused):
-        sys.exit(EXIT_UNUSABLE)
+    _leave_after_change(inputs, problems, reply)
 
 
 def _placement_options(nodes: int, families: str | None) -> PlacementOptions:
@@ -231,15 +235,23 @@ def _lab_ports(ports: Iterable[tuple[int, str]]) -> tuple[LabPort, ...]:
     return tuple(LabPort(number, protocol) for number, protocol in ports)
 
 
-def _finish(report: ProbeReport, output: str) -> NoReturn:
-    """Print a report and exit with what it says."""
-    print_report(report, output)
-    sys.exit(EXIT_YES if report.is_proof else EXIT_NO)
+def _finish(report: ProbeReport, output: str, problems: Iterable[Problem] = ()) -> int:
+    """Print a report; the exit code for what it says."""
+    print_report(report, output, problems)
+    if not report.results:
+        print_message("error: there is nothing to probe: no two pods, or no ports; -p PORT probes a port everywhere")
+        return EXIT_UNUSABLE
+    return EXIT_YES if report.is_proof else EXIT_NO
 
 
-def _print_status(name: str, output: str) -> None:
+def _leave_after_change(inputs: Inputs, problems: Iterable[Problem], reply: DoneReply) -> NoReturn:
+    """Exit after `apply` or `delete`: with 2 if the kernel refused something, or if an error kept an object out."""
+    inputs.leave(problems, EXIT_UNUSABLE if print_refused(reply.refused) else EXIT_YES)
+
+
+def _print_status(name: str, output: str) -> int:
+    """Print the status of a laboratory; the exit code for it."""
     reply = send_request(name, StatusRequest())
     assert isinstance(reply, StatusReply)
     print_status(reply.status, output)
-    if print_refused(reply.status.refused):
-        sys.exit(EXIT_UNUSABLE)
+    return EXIT_UNUSABLE if print_refused(reply.status.refused) else EXIT_YES

@@ -8,7 +8,7 @@ from ringfence.cli.terminal import print_message
 from ringfence.errors import InputError
 from ringfence.model.kinds import KINDS, kind_of, namespace_of
 from ringfence.model.objects import DEFAULT_NAMESPACE, Manifest, Object
-from ringfence.model.problems import Severity
+from ringfence.model.problems import Problem
 from ringfence.render.problems import problem_text
 
 ObjectName = tuple[str, str, str]
@@ -25,8 +25,8 @@ _NAMES_OF_KINDS: Final = {
 """The kinds by the names that kubectl accepts: singular, plural and short."""
 
 
-def read_manifests(inputs: Inputs) -> tuple[list[Manifest], bool]:
-    """The objects of the files, and whether any document has an error. Problems are printed on standard error."""
+def read_manifests(inputs: Inputs) -> tuple[list[Manifest], list[Problem]]:
+    """The objects of the files, and what is wrong with others, which is printed on standard error."""
     from ringfence.sources.manifests import build_kustomization, read_files
 
     readings = []
@@ -36,14 +36,14 @@ def read_manifests(inputs: Inputs) -> tuple[list[Manifest], bool]:
         readings.append(build_kustomization(inputs.kustomize))
     if not readings:
         raise InputError("no objects: use -f FILE or -k FOLDER")
-    has_errors = False
     manifests: list[Manifest] = []
+    problems: list[Problem] = []
     for reading in readings:
         manifests += reading.manifests
-        for problem in reading.problems:
-            print_message(problem_text(problem))
-            has_errors = has_errors or problem.severity is Severity.ERROR
-    return manifests, has_errors
+        problems += reading.problems
+    for problem in problems:
+        print_message(problem_text(problem))
+    return manifests, problems
 
 
 def name_of_object(obj: Object) -> ObjectName:

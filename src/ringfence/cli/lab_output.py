@@ -11,6 +11,7 @@ from ringfence.analysis.laboratory_status import LaboratoryStatus
 from ringfence.analysis.probe_report import ProbeReport, RefusedProgram
 from ringfence.cli.terminal import print_document, print_message, print_painted, print_text, wants_colour
 from ringfence.lab.run import RunProgress
+from ringfence.model.problems import Problem
 from ringfence.render import laboratory_status, probe_report
 
 _WIDTH_OF_FILES: Final = 240
@@ -20,10 +21,10 @@ _REDRAW_INTERVAL: Final = 0.1
 """Seconds between two updates of the progress bar: more would cost the probes time."""
 
 
-def print_report(report: ProbeReport, output: str) -> None:
-    """Print a report as `table`, `json` or `junit`."""
+def print_report(report: ProbeReport, output: str, problems: Iterable[Problem] = ()) -> None:
+    """Print a report as `table`, `json` or `junit`; JSON has the `problems` of the input."""
     if output == "json":
-        print_document(probe_report.json(report))
+        print_document(probe_report.json(report, problems))
     elif output == "junit":
         print_document(probe_report.junit(report))
     else:

@@ -1,6 +1,5 @@
 """`get netpol` and `describe netpol`: policies as kubectl prints them, from files or a cluster."""
 
-import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
@@ -8,10 +7,11 @@ from typing import Final
 import click
 import msgspec
 
-from ringfence.cli import EXIT_NO
+from ringfence.cli import EXIT_NO, EXIT_YES
 from ringfence.cli.inputs import Inputs, input_options
 from ringfence.cli.options import as_one
 from ringfence.cli.terminal import print_document, print_message, print_text
+from ringfence.cluster import Cluster
 from ringfence.errors import InputError
 from ringfence.model.documents import document, list_document
 from ringfence.model.kinds import namespace_of
@@ -95,7 +95,8 @@ def get(wanted: WantedPolicies, options: GetOptions, inputs: Inputs) -> None:
       ringfence get netpol -f manifests/ -A
       ringfence get netpol db-policy -n prod -f manifests/ -o yaml
     """
-    found, missing = _choose(wanted, inputs)
+    cluster = inputs.cluster()
+    found, missing = _choose(wanted, cluster)
     match options.output:
         case "json" | "yaml" as output:
             if found or not wanted.names:
@@ -104,7 +105,7 @@ def get(wanted: WantedPolicies, options: GetOptions, inputs: Inputs) -> None:
             print_text(names_text(found))
         case _:
             print_text(policy_table(found, now=datetime.now(UTC), options=_table_options(wanted, options)))
-    _leave(missing)
+    inputs.leave(cluster.problems, _exit_code(missing))
 
 
 @click.command()
@@ -119,19 +120,24 @@ def describe(wanted: WantedPolicies, inputs: Inputs) -> None:
     Examples:
       ringfence describe netpol db-policy -n prod -f manifests/
     """
-    found, missing = _choose(wanted, inputs, prefixes=True)
+    cluster = inputs.cluster()
+    found, missing = _choose(wanted, cluster, prefixes=True)
     print_text(description(found))
-    _leave(missing)
+    inputs.leave(cluster.problems, _exit_code(missing))
 
 
-def _choose(wanted: WantedPolicies, inputs: Inputs, *, prefixes: bool = False) -> tuple[list[NetworkPolicy], list[str]]:
+def _choose(
+    wanted: WantedPolicies, cluster: Cluster, *, prefixes: bool = False
+) -> tuple[list[NetworkPolicy], list[str]]:
     """The policies that are wanted, and the names that no policy has."""
     if wanted.names and wanted.all_namespaces:
         raise InputError("a resource cannot be retrieved by name across all namespaces")
-    policies, namespace = _selected(wanted, inputs)
+    policies = _selected(wanted, cluster)
     if not wanted.names:
         if not policies:
-            print_message("No resources found" + ("" if wanted.all_namespaces else f" in {namespace} namespace."))
+            print_message(
+                "No resources found" + ("" if wanted.all_namespaces else f" in {cluster.namespace} namespace.")
+            )
         return policies, []
     found: list[NetworkPolicy] = []
     missing = []
@@ -145,20 +151,18 @@ def _choose(wanted: WantedPolicies, inputs: Inputs, *, prefixes: bool = False) -
     return found, missing
 
 
-def _selected(wanted: WantedPolicies, inputs: Inputs) -> tuple[list[NetworkPolicy], str]:
-    """The policies of the namespace, or of all, that the label selector matches; and the namespace."""
+def _selected(wanted: WantedPolicies, cluster: Cluster) -> list[NetworkPolicy]:
+    """The policies of the namespace, or of all, that the label selector matches."""
     try:
         selector = parse_list_selector(wanted.selector)
     except ValueError as error:
         raise InputError(f"-l {wanted.selector}: {error}") from None
-    cluster = inputs.cluster()
-    policies = in_list_order(
+    return in_list_order(
         policy
         for policy in cluster.policies()
         if (wanted.all_namespaces or namespace_of(policy) == cluster.namespace)
         and selector.matches(policy.metadata.labels or {})
     )
-    return policies, cluster.namespace
 
 
 def _table_options(wanted: WantedPolicies, options: GetOptions) -> TableOptions:
@@ -176,8 +180,8 @@ def _written(found: Sequence[NetworkPolicy], output: str, *, single: bool) -> st
     return json_text(tree) if output == "json" else yaml_text(tree)
 
 
-def _leave(missing: Sequence[str]) -> None:
+def _exit_code(missing: Sequence[str]) -> int:
+    """The exit code, after a message for each name that no policy has."""
     for name in missing:
         print_message(f'Error from server (NotFound): {_RESOURCE} "{name}" not found')
-    if missing:
-        sys.exit(EXIT_NO)
+    return EXIT_NO if missing else EXIT_YES

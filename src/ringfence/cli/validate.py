@@ -7,6 +7,7 @@ import click
 from ringfence.cli import EXIT_NO, EXIT_YES
 from ringfence.cli.inputs import Inputs, input_options
 from ringfence.cli.terminal import print_document, print_text
+from ringfence.model.kinds import kind_of, namespace_of
 from ringfence.model.problems import Severity
 from ringfence.render.problems import problem_text, problems_json
 
@@ -26,11 +27,14 @@ def validate(inputs: Inputs, output: str) -> None:
       ringfence validate -f manifests/ -R
     """
     cluster = inputs.cluster(report=False)
-    errors = sum(problem.severity is Severity.ERROR for problem in cluster.problems)
+    errors = [problem for problem in cluster.problems if problem.severity is Severity.ERROR]
     if output == "json":
         print_document(problems_json(cluster.problems))
     else:
         for problem in cluster.problems:
             print_text(problem_text(problem))
-        print_text(f"valid NetworkPolicies: {len(cluster.policies())}, errors: {errors}")
+        # A policy that a server has stored is part of the cluster even if it has errors.
+        invalid = {problem.object for problem in errors}
+        names = (f"{kind_of(policy)} {namespace_of(policy)}/{policy.metadata.name}" for policy in cluster.policies())
+        print_text(f"valid NetworkPolicies: {sum(name not in invalid for name in names)}, errors: {len(errors)}")
     sys.exit(EXIT_NO if errors else EXIT_YES)

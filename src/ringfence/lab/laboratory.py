@@ -88,7 +88,7 @@ class Laboratory:
             if isinstance(manifest.object, Workload):
                 self._placement.remove_stand_in(_workload_reference(manifest.object))
             try:
-                self.cluster.upsert(manifest.object, manifest.origin)
+                self.cluster.upsert(manifest.object, manifest.origin, is_stored=manifest.is_stored)
             except InputError as error:
                 invalid.append(f"{manifest.origin.at()}: {error}")
         self._rebuild()

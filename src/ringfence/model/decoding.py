@@ -58,6 +58,12 @@ def kind_of_tree(tree: object) -> Kind | None:
     return KINDS.find(tree.get("apiVersion"), tree.get("kind")) if isinstance(tree, Mapping) else None
 
 
+def has_been_stored(tree: Mapping[str, object]) -> bool:
+    """Whether an API server has stored the object: then, and only then, it has a `uid` and a `resourceVersion`."""
+    metadata = tree.get("metadata")
+    return isinstance(metadata, Mapping) and bool(metadata.get("uid") or metadata.get("resourceVersion"))
+
+
 class UnknownField(msgspec.Struct, frozen=True, order=True):
     """A field that a policy of its kind does not have: its path (`spec.ingress[0].form`) and its name.
 
@@ -70,7 +76,7 @@ class UnknownField(msgspec.Struct, frozen=True, order=True):
 
 
 def unknown_fields(tree: object) -> list[UnknownField]:
-    """The fields that a policy of its kind does not have, by path.
+    """The fields that a policy of its kind does not have and never had, by path.
 
     The API server refuses them when it is strict. When it is not, it drops them, and a policy that lost a misspelt
     field allows more than it says. Only policies have unknown fields; other objects have fields that do not matter.
@@ -78,6 +84,18 @@ def unknown_fields(tree: object) -> list[UnknownField]:
     kind = kind_of_tree(tree)
     if kind is None or not kind.is_policy or not isinstance(tree, Mapping):
         return []
+    return [field for field in _foreign_fields(tree, kind) if field.path not in kind.former_fields]
+
+
+def former_fields(tree: object) -> list[str]:
+    """The paths of the fields that a policy of its kind had in earlier versions of Kubernetes."""
+    kind = kind_of_tree(tree)
+    if kind is None or not kind.is_policy or not isinstance(tree, Mapping):
+        return []
+    return [field.path for field in _foreign_fields(tree, kind) if field.path in kind.former_fields]
+
+
+def _foreign_fields(tree: Mapping[str, object], kind: Kind) -> list[UnknownField]:
     return sorted(_unknown(tree, {**_struct_fields(kind.shape), **_struct_fields(_EveryObject)}, ""))
 
 

@@ -52,8 +52,9 @@ class Kind(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     has removed, and in which release. `shape` is the struct that it is written in, and `build` makes an object of the
     type `model` of one.
 
-    A policy's unknown fields are errors, and its defaults, its errors and its warnings are those of the API server;
-    other kinds have only the fields that matter here. `validate_stored` does not refuse what an older server accepted.
+    A policy's unknown fields are errors, except `former_fields`, which earlier versions of Kubernetes had: they map to
+    a message. Its defaults, its errors and its warnings are those of the API server; other kinds have only the fields
+    that matter here. `validate_stored` does not refuse what an older server accepted.
     `without_rules` is what remains in force of a policy that a server has stored although it is not valid: it isolates
     its subjects and allows nothing.
     """
@@ -67,6 +68,7 @@ class Kind(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     is_namespaced: bool = True
     is_policy: bool = False
     removed: Mapping[str, str] = {}
+    former_fields: Mapping[str, str] = {}
     default: Callable[[Any], Any] = _unchanged
     validate: Callable[[Any], list[FieldError]] = _nothing_wrong
     warnings: Callable[[Any], list[FieldWarning]] = _nothing_wrong
@@ -77,6 +79,14 @@ class Kind(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     def group(self) -> str:
         """The API group of the current version; empty for the core group."""
         return self.api_versions[0].rpartition("/")[0]
+
+    @property
+    def may_concern_policies(self) -> bool:
+        """Whether policies mean something else without an object of this kind.
+
+        Policies select namespaces by their labels. A pod or a Service that is missing takes nothing from a policy.
+        """
+        return self.is_policy or self.model is Namespace
 
     @property
     def key(self) -> str:
@@ -193,6 +203,11 @@ KINDS: Final = KindTable(
             model=NetworkPolicy,
             is_policy=True,
             removed={"extensions/v1beta1": "1.16"},
+            former_fields={
+                "status": "Kubernetes 1.24 to 1.27 had this field; it has no effect",
+                "metadata.clusterName": "Kubernetes had this field before 1.25; it has no effect",
+                "metadata.initializers": "Kubernetes had this field before 1.16; it has no effect",
+            },
             default=defaulted,
             validate=validate,
             warnings=warnings,

@@ -308,7 +308,12 @@ Object = Namespace | Pod | Workload | Service | EndpointSlice | Node | NetworkPo
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """An object and where it was read."""
+    """An object and where it was read.
+
+    `is_stored` says that an API server has stored it before, so that it is in force there whatever a newer server would
+    say to it.
+    """
 
     object: Object
     origin: Origin
+    is_stored: bool = False

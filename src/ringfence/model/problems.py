@@ -1,5 +1,6 @@
-"""What is wrong with the input: collected, never raised, so that everything else still counts."""
+"""What is wrong with the input: collected, so that everything else still counts."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 import msgspec
@@ -9,7 +10,7 @@ from ringfence.model.text_edits import TextEdit
 
 
 class Severity(StrEnum):
-    """An error keeps its object out of the answer; a warning does not."""
+    """An error keeps its object, or a part of it, out of the answer; a warning does not."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -40,6 +41,8 @@ class ProblemCode(StrEnum):
     """A value that does not have the type of its field."""
     UNKNOWN_FIELD = "unknown-field"
     """A field that a policy does not have."""
+    FORMER_FIELD = "former-field"
+    """A field that policies had in earlier versions of Kubernetes and that never had a meaning here (warning)."""
     REQUIRED_VALUE = "required-value"
     """A value that the API server requires is missing."""
     INVALID_VALUE = "invalid-value"
@@ -62,6 +65,7 @@ class Problem(msgspec.Struct, frozen=True):
     """One thing that is wrong, where, and with which object (`NetworkPolicy prod/db-policy`).
 
     `code` is a `ProblemCode`, or the name of a rule. `fix` is the change that corrects it, if there is exactly one.
+    `may_concern_policies` is false only where it is certain that no policy is lost or changed.
     """
 
     place: Place
@@ -70,7 +74,13 @@ class Problem(msgspec.Struct, frozen=True):
     severity: Severity = Severity.ERROR
     object: str = ""
     fix: TextEdit | None = None
+    may_concern_policies: bool = True
 
     def __str__(self) -> str:
         subject = f"{self.object}: " if self.object else ""
         return f"{self.place}: {self.severity}: {subject}{self.message}"
+
+
+def errors_about_policies(problems: Iterable[Problem]) -> list[Problem]:
+    """The errors because of which a policy may be missing, so that an answer computed without it may be wrong."""
+    return [problem for problem in problems if problem.severity is Severity.ERROR and problem.may_concern_policies]

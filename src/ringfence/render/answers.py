@@ -11,15 +11,17 @@ ingress of prod/db: denied
         from[0]: podSelector wants name=api-pod, prod/web has name=web  (db.yaml:17)
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from ringfence.analysis.edits import Edit
 from ringfence.analysis.questions import Answer, ExplainedPair, Pair
 from ringfence.engine.answers import End, PolicyReason, RuleReason, SideReason, end_text
 from ringfence.engine.population import Member, Reference
 from ringfence.model.origin import Place
+from ringfence.model.problems import Problem
 from ringfence.render.ends import end_json, traffic_json
 from ringfence.render.formats import Json, json_text, one_line
+from ringfence.render.problems import problem_json
 from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
 
 _MOST_PAIRS = 3
@@ -53,10 +55,10 @@ def explanation(answer: Answer, edits: Sequence[Edit] = ()) -> str:
     return "\n".join(map(one_line, lines))
 
 
-def answer_json(answer: Answer, edits: Sequence[Edit] | None = None) -> str:
+def answer_json(answer: Answer, edits: Sequence[Edit] | None = None, problems: Iterable[Problem] = ()) -> str:
     """The answer as JSON: the reasons of the pair that decided it, and all pairs if there are several.
 
-    With `edits`, also the edits that reverse the answer.
+    With `edits`, also the edits that reverse the answer. `problems` are those of the input.
     """
     deciding = answer.explanations[0].reason
     written: Json = {
@@ -78,6 +80,7 @@ def answer_json(answer: Answer, edits: Sequence[Edit] | None = None) -> str:
             {"action": edit.action, **_place_json(edit.place), "lines": list(edit.lines), "others": edit.others}
             for edit in edits
         ]
+    written["problems"] = [problem_json(problem) for problem in problems]
     return json_text(written)
 
 

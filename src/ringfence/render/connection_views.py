@@ -5,6 +5,7 @@ from typing import Final
 
 from ringfence.analysis.connections import Connection
 from ringfence.engine.population import Reference
+from ringfence.model.problems import Problem
 from ringfence.render.ends import end_json, full_text, short_text, traffic_json
 from ringfence.render.formats import (
     Graph,
@@ -13,10 +14,12 @@ from ringfence.render.formats import (
     csv_text,
     dot_text,
     json_items,
+    json_line,
     markdown_table,
     mermaid_text,
     table,
 )
+from ringfence.render.problems import problem_json
 from ringfence.sets.addresses import Addresses
 
 _COLUMNS: Final = ("source", "destination", "traffic")
@@ -58,14 +61,14 @@ CONNECTION_FORMATS: Final[dict[str, Callable[[Iterable[Connection]], str]]] = {
 """The views that are written as a whole, by the name of the format."""
 
 
-def connections_json(connections: Iterable[Connection]) -> Iterator[str]:
-    """JSON, streamed in pieces."""
+def connections_json(connections: Iterable[Connection], problems: Iterable[Problem] = ()) -> Iterator[str]:
+    """JSON, streamed in pieces; `problems` are those of the input."""
     yield '{"connections": '
     yield from json_items(
         {"source": end_json(one.source), "destination": end_json(one.destination), "traffic": traffic_json(one.traffic)}
         for one in connections
     )
-    yield "}\n"
+    yield f', "problems": {json_line([problem_json(problem) for problem in problems])}}}\n'
 
 
 def _short_rows(connections: Iterable[Connection]) -> Iterator[tuple[str, str, str]]:

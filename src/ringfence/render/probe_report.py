@@ -4,9 +4,11 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ringfence.analysis.probe_report import DenyingSide, ProbeReport, ProbeResult
+from ringfence.model.problems import Problem
 from ringfence.render.formats import JUnitCase, aligned, json_items, json_line, junit_text, one_line
 from ringfence.render.probe_marks import UNEXPECTED, ProbeMarks
 from ringfence.render.probe_matrix import ProbeMatrix, lines_by_destination
+from ringfence.render.problems import problem_json
 
 
 def text(report: ProbeReport, *, width: int, colour: bool = False) -> str:
@@ -27,12 +29,16 @@ def text(report: ProbeReport, *, width: int, colour: bool = False) -> str:
     return "\n\n".join("\n".join(section) for section in sections if section) + "\n"
 
 
-def json(report: ProbeReport) -> Iterator[str]:
-    """JSON, streamed in pieces; a probe has a family only where the laboratory has both."""
+def json(report: ProbeReport, problems: Iterable[Problem] = ()) -> Iterator[str]:
+    """JSON, streamed in pieces; a probe has a family only where the laboratory has both.
+
+    `problems` are those of the input.
+    """
     yield '{"probes": '
     yield from json_items(map(_document, report.results))
     if report.refused:
         yield f', "refused": {json_line(report.refused)}'
+    yield f', "problems": {json_line([problem_json(problem) for problem in problems])}'
     disagree = len(report.disagreements)
     counts = {"probes": len(report.results), "agree": len(report.results) - disagree, "disagree": disagree}
     yield f', "summary": {json_line(counts)}}}\n'

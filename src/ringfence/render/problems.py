@@ -14,10 +14,11 @@ def problem_text(problem: Problem) -> str:
 
 def problems_json(problems: Iterable[Problem]) -> str:
     """The problems as JSON (docs/formats.md)."""
-    return json_text({"problems": [_problem(one) for one in problems]})
+    return json_text({"problems": [problem_json(one) for one in problems]})
 
 
-def _problem(problem: Problem) -> Json:
+def problem_json(problem: Problem) -> Json:
+    """One problem as JSON."""
     written: Json = {
         "code": str(problem.code),
         "severity": str(problem.severity),

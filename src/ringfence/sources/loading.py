@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from ringfence.errors import DecodingError
-from ringfence.model.decoding import decode, unknown_fields
+from ringfence.model.decoding import decode, former_fields, has_been_stored, unknown_fields
 from ringfence.model.kinds import KINDS, Kind
 from ringfence.model.objects import Manifest, Object
 from ringfence.model.origin import FieldRanges, Origin, Place
@@ -79,7 +79,7 @@ def read_object(tree: object, origin: Origin, fields: Fields) -> Iterator[Found]
     elif kind.is_policy:
         yield from _policy(tree, kind, msgspec.structs.replace(origin, fields=fields()))
     else:
-        yield from _other(tree, origin, fields)
+        yield from _other(tree, kind, origin, fields)
 
 
 def manifest_or_problem(obj: Object, origin: Origin) -> Found:
@@ -88,7 +88,14 @@ def manifest_or_problem(obj: Object, origin: Origin) -> Found:
     if kind.is_policy or obj.metadata.name or obj.metadata.generate_name:
         return Manifest(obj, origin)
     message = "metadata.name: Required value: name or generateName is required"
-    return Problem(origin.at("metadata"), ProblemCode.REQUIRED_VALUE, message, object=kind.name)
+    concern = kind.may_concern_policies
+    return Problem(
+        origin.at("metadata"),
+        ProblemCode.REQUIRED_VALUE,
+        message,
+        object=kind.name,
+        may_concern_policies=concern,
+    )
 
 
 def is_list(kind: object) -> bool:
@@ -163,29 +170,45 @@ def _policy(tree: dict[str, object], kind: Kind, origin: Origin) -> Iterator[Fou
     except DecodingError as error:
         yield Problem(origin.at(error.path), ProblemCode.WRONG_TYPE, str(error), object=name)
         return
+    for path in former_fields(tree):
+        message = f'unknown field "{path}": {kind.former_fields[path]}'
+        yield Problem(origin.key_at(path), ProblemCode.FORMER_FIELD, message, Severity.WARNING, name)
     unknown = unknown_fields(tree)
     for field in unknown:
         message = f'strict decoding error: unknown field "{field.path}"'
         fix = rename_key(origin, field.path, field.name, field.nearest) if field.nearest else None
         yield Problem(origin.key_at(field.path), ProblemCode.UNKNOWN_FIELD, message, object=name, fix=fix)
-    if policy is not None and not unknown:
-        yield manifest_or_problem(policy, origin)
+    stored = has_been_stored(tree)
+    # A server that stored a policy with a field that is unknown here is newer than this table: the policy is in force,
+    # and only what the field means is missing.
+    if policy is not None and (stored or not unknown):
+        yield Manifest(policy, origin, stored)
 
 
 def _refusal_problem(refusal: Refusal, tree: Mapping[str, object], origin: Origin, fields: Fields) -> Problem:
+    meant = KINDS.called(tree.get("kind"))
+    concern = not meant or any(kind.may_concern_policies for kind in meant)
     if not refusal.api_version:
-        return Problem(origin.at(), refusal.code, refusal.message, object=name_of(tree))
+        return Problem(origin.at(), refusal.code, refusal.message, object=name_of(tree), may_concern_policies=concern)
     origin = msgspec.structs.replace(origin, fields=fields())
     fix = replace_value(origin, "apiVersion", Replacement(str(tree["apiVersion"]), refusal.api_version))
-    return Problem(origin.at("apiVersion"), refusal.code, refusal.message, object=name_of(tree), fix=fix)
+    return Problem(
+        origin.at("apiVersion"),
+        refusal.code,
+        refusal.message,
+        object=name_of(tree),
+        fix=fix,
+        may_concern_policies=concern,
+    )
 
 
-def _other(tree: dict[str, object], origin: Origin, fields: Fields) -> Iterator[Found]:
+def _other(tree: dict[str, object], kind: Kind, origin: Origin, fields: Fields) -> Iterator[Found]:
     try:
         read = decode(tree)
     except DecodingError as error:
         place = msgspec.structs.replace(origin, fields=fields()).at(error.path)
-        yield Problem(place, ProblemCode.WRONG_TYPE, str(error), object=name_of(tree))
+        concern = kind.may_concern_policies
+        yield Problem(place, ProblemCode.WRONG_TYPE, str(error), object=name_of(tree), may_concern_policies=concern)
         return
     if read is not None:
         yield manifest_or_problem(read, origin)

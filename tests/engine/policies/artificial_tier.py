@@ -156,13 +156,13 @@ class TieredCluster(Cluster):
         super().__init__()
         self.artificial = add_artificial_tiers(self.state)
 
-    def upsert(self, obj: Any, origin: Any = None) -> None:
+    def upsert(self, obj: Any, origin: Any = None, *, is_stored: bool = False) -> None:
         """Put an object of any kind in."""
         if isinstance(obj, dict) and obj["kind"] in self.artificial:
             self.artificial[obj["kind"]].upsert(compile_tier_policy(obj))
             self.state.revision += 1
         else:
-            super().upsert(obj, origin)
+            super().upsert(obj, origin, is_stored=is_stored)
 
     def remove(self, kind: str, namespace: str, name: str) -> None:
         """Take an object of any kind out."""

@@ -28,11 +28,12 @@ _TYPES: Final[dict[str, type[Object]]] = {kind.model.__name__: kind.model for ki
 
 
 class SentObject(msgspec.Struct, frozen=True):
-    """An object in a message: its type, its JSON, and the place that it was read from."""
+    """An object in a message: its type, its JSON, the place that it was read from, and whether a server stored it."""
 
     type: str
     content: msgspec.Raw
     origin: Origin
+    is_stored: bool = False
 
 
 class ProbeRequest(msgspec.Struct, frozen=True, tag=True):
@@ -119,7 +120,7 @@ _replies: Final = msgspec.json.Decoder(Reply)
 def pack(manifests: Iterable[Manifest]) -> tuple[SentObject, ...]:
     """Objects as an ApplyRequest holds them."""
     return tuple(
-        SentObject(type(one.object).__name__, msgspec.Raw(msgspec.json.encode(one.object)), one.origin)
+        SentObject(type(one.object).__name__, msgspec.Raw(msgspec.json.encode(one.object)), one.origin, one.is_stored)
         for one in manifests
     )
 
@@ -127,7 +128,7 @@ def pack(manifests: Iterable[Manifest]) -> tuple[SentObject, ...]:
 def unpack(sent: Iterable[SentObject]) -> Iterator[Manifest]:
     """The objects of an ApplyRequest."""
     for one in sent:
-        yield Manifest(msgspec.json.decode(one.content, type=_TYPES[one.type]), one.origin)
+        yield Manifest(msgspec.json.decode(one.content, type=_TYPES[one.type]), one.origin, one.is_stored)
 
 
 def encode(message: Request | Reply) -> bytes:

@@ -109,7 +109,9 @@ def _decode(item: msgspec.Raw, kind: Kind, origin: Origin) -> Iterator[Found]:
         obj = decode_json(item, kind)
     except DecodingError as error:
         name = name_of({"kind": kind.name} | msgspec.json.decode(item))
-        yield Problem(origin.at(), ProblemCode.WRONG_TYPE, str(error), object=name)
+        yield Problem(
+            origin.at(), ProblemCode.WRONG_TYPE, str(error), object=name, may_concern_policies=kind.may_concern_policies
+        )
         return
     if obj is not None:
         yield Manifest(obj, origin)
