@@ -14,6 +14,8 @@ from ringfence import Cluster
 from ringfence.engine.answers.verdicts import traffic
 from ringfence.engine.population.pods import Reference
 from ringfence.engine.state import State
+from ringfence.model.decoding import decode
+from ringfence.model.kinds import KINDS, kind_of, namespace_of
 from ringfence.model.objects import NetworkPolicy
 from ringfence.sets.addresses import Family, parse_address
 from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
@@ -233,3 +235,22 @@ def test_an_update_that_policies_cannot_read_changes_nothing() -> None:
     assert member_in(state, "x/a") is before
     assert member_in(state, "x/agent") is host
     assert state.population.version == version
+
+
+def test_every_kind_in_the_table_can_be_added_and_removed() -> None:
+    state = State()
+    for kind in KINDS:
+        written = {"apiVersion": kind.api_versions[0], "kind": kind.name, "metadata": {"name": "x"}, "spec": {}}
+        obj = decode(written)
+        assert obj is not None
+        state.upsert(kind.default(obj))
+        assert state.has(Reference(namespace_of(obj), kind_of(obj), "x")), kind
+        state.remove(kind_of(obj), namespace_of(obj), "x")
+        assert not state.has(Reference(namespace_of(obj), kind_of(obj), "x")), kind
+
+
+def test_an_object_of_a_kind_that_the_engine_does_not_know_is_refused() -> None:
+    with pytest.raises(AssertionError):
+        State().upsert(object())  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="'Widget'"):
+        State().remove("Widget", "", "x")

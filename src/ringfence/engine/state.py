@@ -7,6 +7,7 @@ after that version has changed.
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import assert_never
 
 from ringfence.engine.policies import (
     CompiledPolicy,
@@ -98,6 +99,9 @@ class State:
                 self.slices[namespace_of(obj), obj.metadata.name] = obj
             case Node():
                 self._upsert_node(obj)
+            case _:
+                # A kind that is in the table of kinds and not here would be accepted and have no effect.
+                assert_never(obj)
 
     def remove(self, kind: str, namespace: str, name: str) -> None:
         """Remove an object, if it is there; `namespace` is empty for kinds without one."""
@@ -119,6 +123,8 @@ class State:
             case _ if kind in WORKLOAD_KINDS:
                 with self._refreshing_templates(reference):
                     self.workloads.remove(reference)
+            case _:
+                raise ValueError(f"objects of kind {kind!r} are never in the state")
 
     @contextmanager
     def supposing(self) -> Iterator[Callable[[NetworkPolicy], None]]:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from ringfence.errors import LiveClusterError
+from ringfence.model.kinds import KINDS
 from ringfence.sources.cluster.listing import RESOURCES, current_namespace, read
 from ringfence.sources.loading import LoadedObjects
 
@@ -103,6 +104,17 @@ def test_a_server_that_is_not_an_api_server(tmp_path: Path) -> None:
             read(kubeconfig=kubeconfig(tmp_path, {"server": server}))
         with pytest.raises(LiveClusterError, match="404 File not found"):
             read(kubeconfig=kubeconfig(tmp_path, {"server": f"{server}/elsewhere"}))
+
+
+def test_an_item_of_a_list_that_is_not_an_object_is_reported(tmp_path: Path) -> None:
+    for kind in KINDS:
+        file = tmp_path / kind.path.removeprefix("/")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text('{"metadata": {}, "items": [%s]}' % ("7" if kind.name == "Pod" else ""))
+    with serving(tmp_path) as server:
+        found = read(kubeconfig=kubeconfig(tmp_path, {"server": server}))
+    assert found.manifests == []
+    assert [problem.message for problem in found.problems] == ["an object of kind Pod is expected in the list"]
 
 
 def test_every_kind_has_its_place_on_the_server() -> None:

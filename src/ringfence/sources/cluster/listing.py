@@ -113,5 +113,8 @@ def _decode(item: msgspec.Raw, kind: Kind, origin: Origin) -> Iterator[Found]:
             origin.at(), ProblemCode.WRONG_TYPE, str(error), object=name, may_concern_policies=kind.may_concern_policies
         )
         return
-    if obj is not None:
+    if obj is None:
+        message = f"an object of kind {kind.name} is expected in the list"
+        yield Problem(origin.at(), ProblemCode.NOT_AN_OBJECT, message)
+    else:
         yield Manifest(obj, origin)
