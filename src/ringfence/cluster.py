@@ -1,7 +1,7 @@
 """The Python API of ringfence: a cluster to which objects are added, and which answers questions.
 
     cluster = Cluster.load("manifests/")
-    assert not cluster.can("prod/web", "prod/db", port=3306)
+    assert cluster.can("prod/web", "prod/db", port=3306).none
 
 Every command that reads manifests or a live cluster once loads them through `Cluster`. The agent does not: it keeps a
 `State` of its own, which follows the API server (`ringfence.agent.view`).
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 class Verdict(Answer):
-    """The answer to a question: true or false, with its reasons (`reasons`, `assumptions`) and as text (`explain`)."""
+    """The answer to a question: `all`, `any` or `none`, with its reasons, its assumptions, and as text (`explain`)."""
 
     @cached_property
     def edits(self) -> tuple[Edit, ...]:
@@ -160,7 +160,7 @@ class Cluster:
     # --- questions --------------------------------------------------------------------------------------------------
 
     def can(self, source: str, destination: str, *, port: int | None = None, protocol: str = "TCP") -> Verdict:
-        """Whether `source` may open a connection to `destination`: a verdict that is true or false, with its reasons.
+        """Whether `source` may open a connection to `destination`: a verdict (`all`, `any` or `none`) with its reasons.
 
         Endpoints are written as on the command line (`analysis.endpoints`). Without a port, the question is about all
         traffic. Raises EndpointError for an endpoint that matches nothing.

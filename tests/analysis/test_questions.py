@@ -1,4 +1,4 @@
-"""Questions and answers: yes only if yes for every pair of pods; ports of Services and their target ports."""
+"""Questions and answers: all, some or none of the pairs, addresses and ports; Services and their target ports."""
 
 import pytest
 from tests.analysis.test_endpoints import service
@@ -68,6 +68,66 @@ class TestSeveralPods:
         assert ask("client", "app=web").traffic == ALL_TRAFFIC
 
 
+class TestThreeResults:
+    """An answer that is not `all` does not say that nothing passes: `none` does."""
+
+    def test_of_several_pods_all_some_or_none_are_allowed(self) -> None:
+        closed = policy("x/p", labelled(app="web"), ingress=[])
+        assert results(ask("client", "app=web", 80)) == ("all", True, True, False)
+        assert results(ask("client", "app=web", 80, "TCP", ONLY_NEW)) == ("some", False, True, False)
+        assert results(ask("client", "app=web", 80, "TCP", closed)) == ("none", False, False, True)
+
+    def test_of_several_addresses_some_are_allowed(self) -> None:
+        from_one_range = policy("x/p", labelled(release="old"), ingress=[admits(block("192.168.0.0/16"))])
+        world = cluster_of([*WORLD, from_one_range])
+        assert results(world.can("192.168.7.0/24", "x/old", port=80)) == ("all", True, True, False)
+        assert results(world.can("0.0.0.0/0", "x/old", port=80)) == ("some", False, True, False)
+        assert results(world.can("203.0.113.0/24", "x/old", port=80)) == ("none", False, False, True)
+
+    def test_without_a_port_all_traffic_is_asked(self) -> None:
+        verdict = ask("client", "new", None, "TCP", FROM_CLIENT)
+        assert results(verdict) == ("some", False, True, False)
+        assert results(ask("client", "new")) == ("all", True, True, False)
+        assert results(ask("stranger", "new", None, "TCP", FROM_CLIENT)) == ("none", False, False, True)
+
+    def test_something_passes_even_if_no_port_is_open_to_all(self) -> None:
+        verdict = ask("client", "app=web", None, "TCP", FROM_CLIENT)
+        assert (verdict.traffic, verdict.none) == (NO_TRAFFIC, False)
+
+    def test_of_a_service_some_ports_are_allowed(self) -> None:
+        assert results(ask("client", "svc/web")) == ("all", True, True, False)
+        assert results(ask("client", "svc/web", None, "TCP", FROM_CLIENT)) == ("some", False, True, False)
+
+    def test_parts_are_the_pairs_and_addresses_that_are_treated_alike(self) -> None:
+        from_one_range = policy(
+            "x/p", labelled(release="old"), ingress=[admits(block("192.168.0.0/16"), ports=[port(80)])]
+        )
+        verdict = cluster_of([*WORLD, from_one_range]).can("192.0.0.0/8", "x/old", port=80)
+        assert [(end_text(one.source)[:14], str(one.passing), str(one.refused)) for one in verdict.parts] == [
+            ("192.168.0.0/16", "TCP 80", "nothing"),
+            ("192.0.0.0/9, 1", "nothing", "TCP 80"),
+        ]
+
+    def test_a_pair_behind_several_ports_of_a_service_is_one_part(self) -> None:
+        parts = ask("client", "svc/web", None, "TCP", FROM_CLIENT).parts
+        assert [(end_text(one.destination), str(one.passing), str(one.refused)) for one in parts] == [
+            ("x/new", "TCP 80", "TCP 9000"),
+            ("x/old", "TCP 80", "TCP 9000"),
+        ]
+
+    def test_the_addresses_of_the_node_of_a_pod_are_always_allowed(self) -> None:
+        closed = policy("x/p", labelled(app="a"), ingress=[])
+        on_node = {**pod("x/a", {"app": "a"}), "status": {"hostIP": "10.0.0.5"}}
+        verdict = cluster_of([on_node, closed]).can("10.0.0.0/24", "x/a", port=80)
+        assert verdict.result == "some"
+        assert [end_text(one.source) for one in verdict.parts if one.passing] == ["10.0.0.5"]
+
+
+def results(verdict: Verdict) -> tuple[str, bool, bool, bool]:
+    assert bool(verdict) is verdict.all
+    return verdict.result, verdict.all, verdict.any, verdict.none
+
+
 class TestServices:
     def test_the_port_of_a_service_is_judged_at_its_target_ports(self) -> None:
         verdict = ask("client", "svc/web", 80, "TCP", FROM_CLIENT)
@@ -104,8 +164,8 @@ class TestServices:
 
 
 def test_an_answer_prints_its_result_and_its_question() -> None:
-    assert repr(ask("client", "old", 80, "UDP", ONLY_NEW)) == "<Verdict: no, x/client to x/old on UDP 80>"
-    assert repr(ask("client", "new")) == "<Verdict: yes, x/client to x/new>"
+    assert repr(ask("client", "old", 80, "UDP", ONLY_NEW)) == "<Verdict: none, x/client to x/old on UDP 80>"
+    assert repr(ask("client", "new")) == "<Verdict: all, x/client to x/new>"
 
 
 def test_a_pod_always_reaches_itself() -> None:
@@ -148,7 +208,7 @@ class TestChangedClusters:
     def test_reasons_are_not_computed_from_a_changed_cluster(self, cluster: Cluster, late: str) -> None:
         verdict = cluster.can("x/client", "x/old", port=80)
         cluster.remove("Pod", "x", "old")
-        assert verdict.allowed, "the result stays as it was"
+        assert verdict.all, "the result stays as it was"
         with pytest.raises(RingfenceError, match="the cluster has changed since this answer: ask again"):
             getattr(verdict, late)
 

@@ -10,6 +10,7 @@ from ringfence.cli import cli
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "three-tier"
 YES, NO, UNUSABLE, UNDECIDED = range(4)
+PARTLY = "partly"
 LONE_SELECTOR = "a podSelector alone selects pods of the policy's own namespace prod; staging/api is elsewhere"
 
 
@@ -34,23 +35,45 @@ def run(*words: str, path: Path = EXAMPLE) -> Result:
         pytest.param("prod/web prod/svc/db -p 3306", NO, id="but not one that is denied"),
         pytest.param("prod/api prod/db -p 3306/tcp", YES, id="a protocol in small letters"),
         pytest.param("prod/api prod/db -p 3306/UDP", NO, id="another protocol"),
-        pytest.param("prod/* prod/db -p 3306", NO, id="all of them"),
+        pytest.param("prod/* prod/db -p 3306", PARTLY, id="not all of them"),
         pytest.param("prod/role=api prod/db -p 3306", YES, id="those with a label"),
         pytest.param("api db -n prod -p 3306", YES, id="names in the namespace of -n"),
-        pytest.param("prod/api prod/db", YES, id="something passes"),
+        pytest.param("prod/web prod/api", YES, id="everything passes"),
+        pytest.param("prod/api prod/db", PARTLY, id="something passes"),
         pytest.param("prod/web prod/db", NO, id="nothing passes"),
+        pytest.param("192.168.0.0/16 prod/db -p 3306", NO, id="no address"),
+        pytest.param("prod/db 192.168.5.0/24 -p 80", PARTLY, id="one address of several"),
     ],
 )
 @pytest.mark.parametrize("command", ["can", "explain"])
-def test_the_exit_code_is_the_answer(command: str, question: str, answer: int) -> None:
+def test_the_exit_code_is_the_answer(command: str, question: str, answer: int | str) -> None:
     result = run(command, *question.split())
-    assert result.exit_code == answer
-    assert result.stdout.startswith(("yes: ", "no: ")[answer])
+    assert result.exit_code == (NO if answer == PARTLY else answer)
+    assert result.stdout.startswith({YES: "yes: ", NO: "no: ", PARTLY: "partly: "}[answer])
     assert result.stderr == ""
 
 
+@pytest.mark.parametrize(
+    ("question", "allow", "deny"),
+    [
+        pytest.param("prod/api prod/db -p 3306", YES, NO, id="all"),
+        pytest.param("prod/* prod/db -p 3306", NO, NO, id="some pods"),
+        pytest.param("prod/db 192.168.5.0/24 -p 80", NO, NO, id="some addresses"),
+        pytest.param("prod/api prod/db", NO, NO, id="some ports"),
+        pytest.param("prod/web prod/db", NO, YES, id="none"),
+        pytest.param("prod/wbe prod/db", UNUSABLE, UNUSABLE, id="a misspelt name is no denial"),
+    ],
+)
+@pytest.mark.parametrize("command", ["can", "explain"])
+def test_what_is_expected_must_hold_for_every_pair_address_and_port(
+    command: str, question: str, allow: int, deny: int
+) -> None:
+    assert run(command, *question.split(), "--expect", "allow").exit_code == allow
+    assert run(command, *question.split(), "--expect", "deny").exit_code == deny
+
+
 def test_can_answers_in_one_line() -> None:
-    assert run("can", "prod/api", "prod/db").stdout == "yes: prod/api -> prod/db: TCP 3306\n"
+    assert run("can", "prod/api", "prod/db").stdout == "partly: prod/api -> prod/db: TCP 3306\n"
     assert run("can", "prod/web", "prod/db", "-p", "3306").stdout == "no: prod/web -> prod/db on TCP 3306\n"
 
 
@@ -150,6 +173,7 @@ spec:
     def test_with_no_assumptions_the_exit_code_is_three(self, path: Path, command: str) -> None:
         result = run(command, "x/a", "x/b", "--no-assumptions", path=path)
         assert (result.exit_code, result.stderr) == (UNDECIDED, f"assumption: {self.ASSUMPTION}\n")
+        assert run(command, "x/a", "x/b", "--no-assumptions", "--expect", "deny", path=path).exit_code == UNDECIDED
 
     def test_without_assumptions_the_exit_code_is_the_answer(self, path: Path) -> None:
         assert run("can", "x/b", "x/a", "--no-assumptions", path=path).exit_code == YES

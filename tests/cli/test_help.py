@@ -42,7 +42,7 @@ def test_the_overview_names_all_commands_and_exit_codes() -> None:
     overview = CliRunner().invoke(cli, ["--help"]).stdout
     for words in ALL_COMMANDS:
         assert words.split()[0] in overview
-    assert "Exit codes: 0 yes, or nothing wrong; 1 no, or findings; 2" in overview
+    assert "Exit codes: 0 yes, or nothing wrong; 1 no, partly, or findings; 2" in overview
     assert "An endpoint is [NAMESPACE/][KIND/]NAME" in overview
 
 

@@ -194,6 +194,8 @@ class TestPrinting:
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
         monkeypatch.setenv("CLICOLOR_FORCE", "1")
+        terminal.print_answer("partly: a -> b")
+        assert capsys.readouterr().out == "\x1b[33m\x1b[1mpartly:\x1b[0m a -> b\n"
         terminal.print_answer("yes: a -> no: b\n  ✗ c ✓")
         printed = capsys.readouterr().out
         assert printed == "\x1b[32m\x1b[1myes:\x1b[0m a -> no: b\n  \x1b[31m\x1b[1m✗\x1b[0m c ✓\n"

@@ -29,11 +29,13 @@ POLICY = {"namespace": str, "name": str, "file?": str, "line?": int, "rules": [R
 SIDE = {"isolated": bool, "allowed": bool, "exempt?": str, "policies": [POLICY]}
 ANSWER = {
     "allowed": bool,
+    "result": str,
     "source": NAMED,
     "destination": NAMED,
     "protocol": (str, NoneType),
     "port": (int, NoneType),
     "traffic?": TRAFFIC,
+    "parts?": [{"source": PARTY, "destination": PARTY, "passing": TRAFFIC, "refused": TRAFFIC}],
     "egress": SIDE,
     "ingress": SIDE,
     "pairs?": [{"source": PARTY, "destination": PARTY, "port": (int, NoneType), "allowed": bool}],

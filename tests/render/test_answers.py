@@ -11,7 +11,7 @@ from tests import strategies
 from tests.analysis.test_questions import FROM_CLIENT, ONLY_NEW, WORLD
 from tests.render.json_shapes import ANSWER, EXPLANATION, fits
 from tests.semantics.judges import cluster_of
-from tests.semantics.objects import Object, admits, block, labelled, pod, pods, policy, port
+from tests.semantics.objects import Object, admits, block, labelled, pod, pods, policy, port, sends
 
 from ringfence import Cluster, Verdict
 from ringfence.model.origin import Place
@@ -100,7 +100,7 @@ def lines_of(cluster: Cluster, source: str, destination: str, number: int | None
 
 def test_without_a_port_the_first_line_has_the_allowed_traffic(cluster: Cluster) -> None:
     cluster.upsert(pod("prod/api", {"name": "api-pod"}))
-    assert lines_of(cluster, "prod/api", "prod/db")[0] == "yes: prod/api -> prod/db: TCP 3306"
+    assert lines_of(cluster, "prod/api", "prod/db")[0] == "partly: prod/api -> prod/db: TCP 3306"
     assert "ingress of prod/db: allowed on TCP 3306" in lines_of(cluster, "prod/api", "prod/db")
     assert lines_of(cluster, "prod/web", "prod/db")[0] == "no: prod/web -> prod/db: nothing passes"
     assert lines_of(cluster, "prod/db", "prod/web")[0] == "yes: prod/db -> prod/web: all traffic"
@@ -114,10 +114,35 @@ def test_a_policy_without_rules_says_that_it_allows_nothing() -> None:
 def test_the_denied_pairs_of_several_are_named() -> None:
     closed = cluster_of([*WORLD, ONLY_NEW])
     assert headline(closed.can("x/client", "x/app=web", port=80)) == (
-        "no: x/client -> x/app=web on TCP 80 (1 of 2 pairs: x/client -> x/old)"
+        "partly: x/client -> x/app=web on TCP 80: 1 of 2 pairs; refused: x/client -> x/old"
     )
     assert headline(closed.can("x/client", "x/app=web")) == (
-        "no: x/client -> x/app=web: nothing passes (1 of 2 pairs: x/client -> x/old)"
+        "partly: x/client -> x/app=web: 1 of 2 pairs; refused: x/client -> x/old"
+    )
+
+
+def test_the_addresses_that_are_allowed_and_refused_are_named() -> None:
+    from_one_range = policy("x/p", labelled(release="old"), ingress=[admits(block("10.0.0.0/25"))])
+    only_80 = policy("x/q", labelled(release="new"), ingress=[admits(block("10.0.0.0/25"), ports=[port(80)])])
+    world = cluster_of([*WORLD, from_one_range, only_80])
+    assert headline(world.can("10.0.0.0/24", "x/old", port=80)) == (
+        "partly: 10.0.0.0/24 -> x/old on TCP 80: from 10.0.0.0/25; refused: from 10.0.0.128/25"
+    )
+    assert headline(world.can("10.0.0.0/24", "x/new")) == (
+        "partly: 10.0.0.0/24 -> x/new: TCP 80 from 10.0.0.0/25; refused: from 10.0.0.128/25"
+    )
+    to_one_range = policy("x/r", labelled(app="client"), egress=[sends(block("10.0.0.0/25"))])
+    assert headline(cluster_of([*WORLD, to_one_range]).can("x/client", "10.0.0.0/24", port=80)) == (
+        "partly: x/client -> 10.0.0.0/24 on TCP 80: to 10.0.0.0/25; refused: to 10.0.0.128/25"
+    )
+
+
+def test_a_pair_that_is_refused_at_several_ports_of_a_service_is_named_once() -> None:
+    assert headline(cluster_of([*WORLD, FROM_CLIENT]).can("x/app=client", "x/svc/web")) == (
+        "partly: x/app=client -> x/svc/web: 0 of 2 pairs; TCP 80 x/client -> x/new, TCP 80 x/client -> x/old"
+    )
+    assert headline(cluster_of([*WORLD, ONLY_NEW]).can("x/client", "x/svc/web")) == (
+        "partly: x/client -> x/svc/web: 1 of 2 pairs; refused: x/client -> x/old"
     )
 
 
@@ -130,7 +155,9 @@ def test_three_pairs_are_named_and_explained_and_the_others_counted() -> None:
         ]
     )
     written = lines_of(many, "x/*", "x/db", 80)
-    assert written[0] == ("no: x/* -> x/db on TCP 80 (5 of 6 pairs: x/p0 -> x/db, x/p1 -> x/db, x/p2 -> x/db, ...)")
+    assert written[0] == (
+        "partly: x/* -> x/db on TCP 80: 1 of 6 pairs; refused: x/p0 -> x/db, x/p1 -> x/db, x/p2 -> x/db, ..."
+    )
     assert [line for line in written if line.startswith("✗ ")] == [f"✗ x/p{number} -> x/db" for number in range(3)]
     assert written[-1] == "... and 3 more pairs of pods"
 
@@ -203,6 +230,7 @@ def written(verdict: Verdict, *, edits: bool = False) -> Any:
 def test_an_answer_word_for_word(cluster: Cluster) -> None:
     assert written(cluster.can("prod/web", "prod/db", port=3306)) == {
         "allowed": False,
+        "result": "none",
         "source": {"namespace": "prod", "kind": "Pod", "name": "web"},
         "destination": {"namespace": "prod", "kind": "Pod", "name": "db"},
         "protocol": "TCP",
@@ -265,6 +293,18 @@ def test_without_a_port_there_is_the_allowed_traffic(cluster: Cluster) -> None:
     assert everything["traffic"] == [{"protocol": name, "ports": "1-65535"} for name in ("TCP", "UDP", "SCTP")]
     assert written(cluster.can("prod/web", "prod/db"))["traffic"] == []
     assert "traffic" not in written(cluster.can("prod/db", "prod/web", port=80))
+
+
+def test_a_partial_answer_lists_what_passes_and_what_is_refused() -> None:
+    from_one_range = policy("x/p", labelled(release="old"), ingress=[admits(block("10.0.0.0/25"), ports=[port(80)])])
+    partly = written(cluster_of([*WORLD, from_one_range]).can("10.0.0.0/24", "x/old", port=80))
+    old = {"namespace": "x", "kind": "Pod", "name": "old"}
+    on_80 = [{"protocol": "TCP", "ports": "80"}]
+    assert (partly["allowed"], partly["result"]) == (False, "some")
+    assert partly["parts"] == [
+        {"source": {"addresses": ["10.0.0.0/25"]}, "destination": old, "passing": on_80, "refused": []},
+        {"source": {"addresses": ["10.0.0.128/25"]}, "destination": old, "passing": [], "refused": on_80},
+    ]
 
 
 class TestEnds:

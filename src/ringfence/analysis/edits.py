@@ -68,7 +68,7 @@ class Edit(msgspec.Struct, frozen=True):
 def smallest_edit(state: State, answer: Answer) -> tuple[Edit, ...]:
     """The edits that together reverse the answer, checked by the engine. Empty if no small edit does."""
     edits: list[Edit] = []
-    wanted = not answer.allowed
+    wanted = not answer.passes_everywhere
     with state.supposing() as suppose:
         for _ in range(_MOST_STEPS):
             reason = _undone(state, answer, wanted)

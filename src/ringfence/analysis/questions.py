@@ -1,7 +1,8 @@
 """Questions and answers: may a source open a connection to a destination?
 
-A question names two endpoints. Each may be several pods, and behind a Service are pods with target ports of their own.
-The answer is yes only if it is yes for every pair of a source and a destination.
+A question names two endpoints. Each may be several pods or addresses, and behind a Service are pods with target ports
+of their own. There are three results: all that is asked passes between every pair of a source and a destination, some
+of it passes, or none of it.
 """
 
 from collections import defaultdict
@@ -54,6 +55,23 @@ class Pair(msgspec.Struct, frozen=True):
         return None if self.port is None else Traffic.of(self.protocol, ((self.port, self.port),))
 
 
+class Part(msgspec.Struct, frozen=True):
+    """A pair, or the addresses of it that are treated alike: what of the asked traffic passes between them.
+
+    Ports are those that a client connects to: of a Service, its own.
+    """
+
+    source: End
+    destination: End
+    asked: Traffic
+    passing: Traffic
+
+    @property
+    def refused(self) -> Traffic:
+        """What of the asked traffic does not pass."""
+        return self.asked - self.passing
+
+
 class ExplainedPair(msgspec.Struct, frozen=True):
     """One pair of a question, and why it is allowed or denied."""
 
@@ -62,9 +80,11 @@ class ExplainedPair(msgspec.Struct, frozen=True):
 
 
 class Answer:
-    """The answer to one question: true or false, with its reasons.
+    """The answer to one question, with its reasons: `all`, some (`any`) or `none` of what is asked passes.
 
-    Without a port, the question is about all traffic: the answer is true if any traffic passes (`traffic`).
+    It is true if all passes: between every pair, for every address and every port. Without a port, the question is
+    about all traffic, and `traffic` is what passes between every pair. Nothing passes if `none` is true; an answer that
+    is false does not say so.
     """
 
     def __init__(self, state: State, source: Endpoint, destination: Endpoint, protocol: str, port: int | None) -> None:
@@ -83,16 +103,26 @@ class Answer:
         )
         if not any(isinstance(pair.source, Member) or isinstance(pair.destination, Member) for pair in self.pairs):
             raise EndpointError(f"neither {source.text} nor {destination.text} is in the cluster: no policy decides")
-        self.allowed = all(map(self._passes, self.pairs)) if port is not None else bool(self.traffic)
+        # Both results are computed at once: they stay true of the cluster as it was when it changes later.
+        self.all = all(map(self._passes, self.pairs))
+        self.any = self.all or any(map(self._passes_partly, self.pairs))
+
+    @property
+    def none(self) -> bool:
+        """Whether nothing of what is asked passes, between any pair."""
+        return not self.any
+
+    @property
+    def result(self) -> str:
+        """`all`, `some` or `none`."""
+        return "all" if self.all else "some" if self.any else "none"
 
     def __bool__(self) -> bool:
-        return self.allowed
+        return self.all
 
     def __repr__(self) -> str:
         port = "" if self.port is None else f" on {self.protocol} {self.port}"
-        return (
-            f"<{type(self).__name__}: {'yes' if self else 'no'}, {self.source.text} to {self.destination.text}{port}>"
-        )
+        return f"<{type(self).__name__}: {self.result}, {self.source.text} to {self.destination.text}{port}>"
 
     @cached_property
     def traffic(self) -> Traffic:
@@ -107,23 +137,42 @@ class Answer:
         by_port: defaultdict[tuple[str, int | None], list[Traffic]] = defaultdict(list)
         for pair in self.pairs:
             by_port[pair.protocol, pair.service_port].append(self._passing_as_asked(pair))
-        return reduce(or_, map(_passing_everywhere, by_port.values()), NO_TRAFFIC)
+        return _union(map(_passing_everywhere, by_port.values()))
+
+    @cached_property
+    def passes_everywhere(self) -> bool:
+        """Whether all that is asked passes; without a port, whether something passes that is the same for every pair.
+
+        An edit that reverses the answer forbids if it does, and otherwise allows.
+        """
+        return self.all if self.port is not None else bool(self.traffic)
 
     @cached_property
     def denied(self) -> tuple[Pair, ...]:
-        """The pairs for which the answer is no."""
+        """The pairs between which not all passes that is asked."""
         self._check_unchanged()
         return tuple(pair for pair in self.pairs if not self._passes(pair))
 
     @cached_property
+    def parts(self) -> tuple[Part, ...]:
+        """What passes and what does not: one part for two pods, and one for all addresses that are treated alike."""
+        self._check_unchanged()
+        asked: defaultdict[tuple[End, End], list[Traffic]] = defaultdict(list)
+        passing: defaultdict[tuple[End, End], list[Traffic]] = defaultdict(list)
+        for pair in self.pairs:
+            for source, destination, allowed in self._divided(pair):
+                asked[source, destination].append(_as_asked(pair, _asked(pair)))
+                passing[source, destination].append(_as_asked(pair, allowed & _asked(pair)))
+        return tuple(Part(*ends, _union(asked[ends]), _union(passing[ends])) for ends in asked)
+
+    @cached_property
     def explanations(self) -> tuple[ExplainedPair, ...]:
-        """Why each pair is allowed or denied; the denied pairs come first."""
+        """Why each pair is allowed or denied: first the pairs that are denied everything, last those allowed all."""
         self._check_unchanged()
         denied = set(self.denied)
-        others = [pair for pair in self.pairs if pair not in denied]
+        ranked = sorted(self.pairs, key=lambda pair: (pair not in denied, self._passes_partly(pair)))
         return tuple(
-            ExplainedPair(pair, explain(self._state, pair.source, pair.destination, pair.asked))
-            for pair in (*self.denied, *others)
+            ExplainedPair(pair, explain(self._state, pair.source, pair.destination, pair.asked)) for pair in ranked
         )
 
     @property
@@ -137,24 +186,41 @@ class Answer:
         return tuple(dict.fromkeys(one for reason in self.reasons for one in reason.assumptions))
 
     def _passes(self, pair: Pair) -> bool:
+        """Whether all passes that is asked."""
         source, destination = pair.source, pair.destination
         if pair.port is not None and isinstance(source, Member) and isinstance(destination, Member):
             return verdicts.allows(self._state, source, destination, pair.protocol, pair.port)
-        return bool(self._passing(pair))
+        return not any(_asked(pair) - allowed for _, _, allowed in self._divided(pair))
 
-    def _passing(self, pair: Pair) -> Traffic:
-        allowed = verdicts.traffic(self._state, pair.source, pair.destination)
-        return allowed if pair.asked is None else allowed & pair.asked
+    def _passes_partly(self, pair: Pair) -> bool:
+        """Whether anything passes of what is asked, for any of its addresses."""
+        return any(_asked(pair) & allowed for _, _, allowed in self._divided(pair))
+
+    def _divided(self, pair: Pair) -> list[tuple[End, End, Traffic]]:
+        return verdicts.parts(self._state, pair.source, pair.destination)
 
     def _passing_as_asked(self, pair: Pair) -> Traffic:
         """The traffic that passes, with the port of the Service in place of the target port."""
-        passing = self._passing(pair)
-        if pair.service_port is None or not passing:
-            return passing
-        return Traffic.of(pair.protocol, ((pair.service_port, pair.service_port),))
+        allowed = verdicts.traffic(self._state, pair.source, pair.destination)
+        return _as_asked(pair, allowed & _asked(pair))
 
     def _check_unchanged(self) -> None:
         check_unchanged(self._state, self._revision)
+
+
+def _asked(pair: Pair) -> Traffic:
+    return ALL_TRAFFIC if pair.asked is None else pair.asked
+
+
+def _as_asked(pair: Pair, traffic: Traffic) -> Traffic:
+    """Traffic to the target port of a pair as the client sees it: to the port of the Service."""
+    if pair.service_port is None or not traffic:
+        return traffic
+    return Traffic.of(pair.protocol, ((pair.service_port, pair.service_port),))
+
+
+def _union(traffics: Iterable[Traffic]) -> Traffic:
+    return reduce(or_, traffics, NO_TRAFFIC)
 
 
 def _passing_everywhere(of_pairs: Iterable[Traffic]) -> Traffic:

@@ -129,7 +129,7 @@ def cli() -> None:
 
     \b
     An endpoint is [NAMESPACE/][KIND/]NAME, NAMESPACE/KEY=VALUE, NAMESPACE/*, an IP address or a CIDR.
-    Exit codes: 0 yes, or nothing wrong; 1 no, or findings; 2 the question or the input is unusable
+    Exit codes: 0 yes, or nothing wrong; 1 no, partly, or findings; 2 the question or the input is unusable
     (an error in the input may concern a policy, and --ignore-errors was not given);
     3 the answer depends on an assumption, and --no-assumptions was given.
     """

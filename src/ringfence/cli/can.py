@@ -23,6 +23,7 @@ class QuestionOptions(msgspec.Struct, frozen=True):
     port: tuple[int, str] | None
     output: str
     no_assumptions: bool
+    expect: str | None
 
     def ask(self, cluster: Cluster) -> Verdict:
         """The verdict of a cluster."""
@@ -35,7 +36,8 @@ class QuestionOptions(msgspec.Struct, frozen=True):
             for assumption in verdict.assumptions:
                 print_message(f"assumption: {assumption}")
             return EXIT_UNDECIDED
-        return EXIT_YES if verdict else EXIT_NO
+        holds = verdict.none if self.expect == "deny" else verdict.all
+        return EXIT_YES if holds else EXIT_NO
 
 
 _OPTIONS: Final = (
@@ -57,6 +59,11 @@ _OPTIONS: Final = (
         help="The output format.",
     ),
     click.option(
+        "--expect",
+        type=click.Choice(["allow", "deny"]),
+        help="What must hold for every pair, address and port: exit with 0 if it does, with 1 if not.",
+    ),
+    click.option(
         "--no-assumptions",
         is_flag=True,
         help="Exit with 3 if the answer depends on information that the input does not contain.",
@@ -72,12 +79,15 @@ _question_options = as_one(QuestionOptions, "question", _OPTIONS)
 def can(question: QuestionOptions, inputs: Inputs) -> None:
     """Check whether SOURCE may open a connection to DESTINATION.
 
-    The exit code is 0 for yes and 1 for no. It is 2 if an error in the input may concern a policy.
+    The answer is yes, no, or partly if it differs between pods, addresses or ports. The exit code is 0 for yes, and 1
+    for no and partly. To check that something is denied, use --expect deny: a misspelt name exits with 2. It is 2, too,
+    if an error in the input may concern a policy.
 
     \b
     Examples:
       ringfence can -f manifests/ prod/web prod/db -p 3306
       ringfence can -f manifests/ 'prod/*' kube-system/k8s-app=kube-dns -p 53/UDP
+      ringfence can -f manifests/ 'dev/*' prod/db --expect deny
       ringfence can 203.0.113.7 prod/svc/web            # every port, in the current cluster
     """
     cluster = inputs.cluster()

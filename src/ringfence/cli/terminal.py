@@ -18,7 +18,11 @@ import click
 
 from ringfence.render.formats import escape_controls
 
-_MARKS: Final = ((re.compile(r"^( *)(✓|yes:)", re.M), "green"), (re.compile(r"^( *)(✗|no:)", re.M), "red"))
+_MARKS: Final = (
+    (re.compile(r"^( *)(✓|yes:)", re.M), "green"),
+    (re.compile(r"^( *)(✗|no:)", re.M), "red"),
+    (re.compile(r"^( *)(partly:)", re.M), "yellow"),
+)
 _STYLE: Final = re.compile("(\x1b\\[[0-9;]*m)")
 
 

@@ -12,29 +12,34 @@ ingress of prod/db: denied
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
 
 from ringfence.analysis.edits import Edit
-from ringfence.analysis.questions import Answer, ExplainedPair, Pair
+from ringfence.analysis.questions import Answer, ExplainedPair, Part
 from ringfence.engine.answers import End, PolicyReason, RuleReason, SideReason, end_text
 from ringfence.engine.population import Member, Reference
 from ringfence.model.origin import Place
 from ringfence.model.problems import Problem
-from ringfence.render.ends import end_json, traffic_json
+from ringfence.render.ends import end_json, short_text, traffic_json
 from ringfence.render.formats import Json, json_text, one_line
 from ringfence.render.problems import problem_json
+from ringfence.sets.addresses import Addresses
 from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
 
 _MOST_PAIRS = 3
+_WORDS: Final = {"all": "yes", "some": "partly", "none": "no"}
 
 
 def headline(answer: Answer) -> str:
-    """The answer in one line: `no: prod/web -> prod/db on TCP 3306`."""
+    """The answer in one line: `no: prod/web -> prod/db on TCP 3306`; for a part, what passes and what is refused."""
     question = f"{answer.source.text} -> {answer.destination.text}"
     if answer.port is not None:
         question += f" on {answer.protocol} {answer.port}"
-    else:
+    if answer.any and not answer.all:
+        question += f": {_partly(answer)}"
+    elif answer.port is None:
         question += f": {answer.traffic if answer else 'nothing passes'}"
-    return one_line(f"{'yes' if answer else 'no'}: {question}{_denied_pairs(answer)}")
+    return one_line(f"{_WORDS[answer.result]}: {question}")
 
 
 def explanation(answer: Answer, edits: Sequence[Edit] = ()) -> str:
@@ -62,7 +67,8 @@ def answer_json(answer: Answer, edits: Sequence[Edit] | None = None, problems: I
     """
     deciding = answer.explanations[0].reason
     written: Json = {
-        "allowed": answer.allowed,
+        "allowed": answer.all,
+        "result": answer.result,
         "source": _endpoint_json(answer.source.reference, [pair.source for pair in answer.pairs]),
         "destination": _endpoint_json(answer.destination.reference, [pair.destination for pair in answer.pairs]),
         "protocol": answer.protocol if answer.port is not None else None,
@@ -70,6 +76,8 @@ def answer_json(answer: Answer, edits: Sequence[Edit] | None = None, problems: I
     }
     if answer.port is None:
         written["traffic"] = traffic_json(answer.traffic)
+    if answer.any and not answer.all:
+        written["parts"] = [_part_json(part) for part in answer.parts]
     written["egress"] = _side_json(deciding.egress)
     written["ingress"] = _side_json(deciding.ingress)
     if len(answer.pairs) > 1 or answer.destination.service:
@@ -87,26 +95,64 @@ def answer_json(answer: Answer, edits: Sequence[Edit] | None = None, problems: I
 def _edits(answer: Answer, edits: Sequence[Edit]) -> Iterator[str]:
     if edits:
         yield ""
-        yield f"the smallest edit that would {'forbid' if answer else 'allow'} it, checked by the engine:"
+        effect = "forbid" if answer.passes_everywhere else "allow"
+        yield f"the smallest edit that would {effect} it, checked by the engine:"
     for edit in edits:
         yield f"  {edit.action}{_at(edit.place)}"
         yield from (f"      {line}" for line in edit.lines)
         if edit.others:
-            effect = "lose" if answer else "gain"
+            effect = "lose" if answer.passes_everywhere else "gain"
             yield f"    (other pairs of pods that {effect} it with this: {edit.others} at most)"
 
 
-def _denied_pairs(answer: Answer) -> str:
-    """The pairs for which the answer is no, if there are several pairs."""
-    denied = len(answer.denied)
-    if not denied or len(answer.pairs) == 1:
+def _partly(answer: Answer) -> str:
+    """What passes and what is refused: `2 of 3 pairs; TCP 80 from 203.0.113.0/24; refused: TCP 81`."""
+    pairs = len({(pair.source, pair.destination) for pair in answer.pairs})
+    denied = len({(pair.source, pair.destination) for pair in answer.denied})
+    within = _Within(answer, pairs)
+    parts = answer.parts
+    # A pair that is allowed everything counts among the pairs; those that are allowed a part of it are written out.
+    passing = [within.text(part, part.passing) for part in parts if part.passing and (part.refused or pairs == 1)]
+    refused = [
+        within.text(part, part.refused if answer.port is not None else part.asked)
+        for part in parts
+        if (part.refused if answer.port is not None else not part.passing)
+    ]
+    counted = [f"{pairs - denied} of {pairs} pairs"] if pairs > 1 else []
+    listed = [", ".join(_first(passing))] if passing else []
+    return "; ".join([*counted, *listed, *([f"refused: {', '.join(_first(refused))}"] if refused else [])])
+
+
+def _first(texts: Sequence[str]) -> list[str]:
+    return [*texts[:_MOST_PAIRS], *(["..."] if len(texts) > _MOST_PAIRS else [])]
+
+
+class _Within(NamedTuple):
+    """How to write a part of an answer: what the whole question says already is left out."""
+
+    answer: Answer
+    pairs: int
+
+    def text(self, part: Part, traffic: Traffic) -> str:
+        """Traffic of a part, and between which ends: `TCP 80 from 203.0.113.0/24`."""
+        ends = self._ends(part)
+        if traffic == part.asked and ends:
+            return ends.removeprefix(" ")
+        return f"{traffic}{ends}"
+
+    def _ends(self, part: Part) -> str:
+        source, destination = _short(part.source), _short(part.destination)
+        if self.pairs > 1:
+            return f" {source} -> {destination}"
+        if isinstance(part.source, Addresses) and part.source not in self.answer.source.ends:
+            return f" from {source}"
+        if isinstance(part.destination, Addresses) and part.destination not in self.answer.destination.ends:
+            return f" to {destination}"
         return ""
-    named = ", ".join(map(_pair, answer.denied[:_MOST_PAIRS])) + (", ..." if denied > _MOST_PAIRS else "")
-    return f" ({denied} of {len(answer.pairs)} pairs: {named})"
 
 
-def _pair(pair: Pair) -> str:
-    return f"{end_text(pair.source)} -> {end_text(pair.destination)}"
+def _short(end: End) -> str:
+    return str(end) if isinstance(end, Member) else short_text(end)
 
 
 def _service(answer: Answer) -> Iterator[str]:
@@ -172,6 +218,15 @@ def _endpoint_json(reference: Reference | None, ends: list[End]) -> Json:
 
 def _one_end_json(end: End) -> Json:
     return end_json(end.reference if isinstance(end, Member) else end)
+
+
+def _part_json(part: Part) -> Json:
+    return {
+        "source": _one_end_json(part.source),
+        "destination": _one_end_json(part.destination),
+        "passing": traffic_json(part.passing),
+        "refused": traffic_json(part.refused),
+    }
 
 
 def _pair_json(explained: ExplainedPair) -> Json:

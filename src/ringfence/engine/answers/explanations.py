@@ -13,7 +13,7 @@ from ringfence.engine.answers.assumptions import assumptions
 from ringfence.engine.answers.reasons import PairReason, SideReason, passes
 from ringfence.engine.answers.rule_reasons import explain_profile
 from ringfence.engine.answers.sides import Side
-from ringfence.engine.answers.verdicts import is_exempt, side_traffic, traffic_over
+from ringfence.engine.answers.verdicts import is_exempt, policed_addresses, side_traffic, traffic_over
 from ringfence.engine.policies import Action, End
 from ringfence.engine.population import Member
 from ringfence.engine.state import State
@@ -77,7 +77,8 @@ def _denied_for(side: Side) -> Addresses:
     if isinstance(side.peer, Member):
         return NO_ADDRESSES
     cells = side.state.tiers.allowed_addresses(side.identity, side.direction)
-    denying = (within & side.peer for within, traffic in cells if not passes(traffic, side.asked))
+    policed = policed_addresses(side.state, side.subject, side.direction, side.peer)
+    denying = (within & policed for within, traffic in cells if not passes(traffic, side.asked))
     denied = reduce(or_, denying, NO_ADDRESSES)
     return denied if side.peer - denied else NO_ADDRESSES
 

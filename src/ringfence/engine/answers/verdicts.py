@@ -14,6 +14,7 @@ from ringfence.engine.population import Member
 from ringfence.engine.state import State
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import NO_ADDRESSES, Addresses, Family, parse_address
+from ringfence.sets.partitions import Partition, merged
 from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
 
 
@@ -51,6 +52,38 @@ def traffic(state: State, source: End, destination: End) -> Traffic:
     return reduce(and_, allowed, ALL_TRAFFIC)
 
 
+def parts(state: State, source: End, destination: End) -> list[tuple[End, End, Traffic]]:
+    """A source and a destination, divided by the addresses between which the same traffic passes.
+
+    Two pods are one part. Of several addresses, some may be allowed what others are denied.
+    """
+    if isinstance(source, Member) is isinstance(destination, Member) or is_exempt(state, source, destination):
+        return [(source, destination, traffic(state, source, destination))]
+    if isinstance(source, Member):
+        cells = _outside(state, source, Direction.EGRESS, destination)
+        return [(source, within, allowed) for within, allowed in cells]
+    cells = _outside(state, destination, Direction.INGRESS, source)
+    return [(within, destination, allowed) for within, allowed in cells]
+
+
+def _outside(state: State, subject: End, direction: Direction, peer: End) -> Partition[Addresses, Traffic]:
+    """The addresses of `peer`, by the traffic that the policies of a pod allow with them, and from its own node all."""
+    assert isinstance(subject, Member)
+    assert isinstance(peer, Addresses)
+    policed = policed_addresses(state, subject, direction, peer)
+    cells = state.tiers.allowed_addresses(state.identity(subject), direction)
+    found = [(within, allowed) for addresses, allowed in cells if (within := addresses & policed)]
+    exempt = peer - policed
+    return merged([*found, (exempt, ALL_TRAFFIC)]) if exempt else found
+
+
+def policed_addresses(state: State, subject: Member, direction: Direction, peer: Addresses) -> Addresses:
+    """The addresses of `peer` with which policies decide: not the node's own, from which every pod on it is reached."""
+    if direction is Direction.EGRESS or subject.host_network:
+        return peer
+    return peer - node_addresses(state, subject)
+
+
 def side_traffic(state: State, subject: Member, direction: Direction, peer: End) -> Traffic:
     """What the policies of `subject` alone allow with a peer, in one direction."""
     if isinstance(peer, Member):
@@ -60,8 +93,9 @@ def side_traffic(state: State, subject: Member, direction: Direction, peer: End)
             (traffic_over(state, subject, direction, peer, family) for family in families),
             ALL_TRAFFIC if families else NO_TRAFFIC,
         )
+    policed = policed_addresses(state, subject, direction, peer)
     cells = state.tiers.allowed_addresses(state.identity(subject), direction)
-    return reduce(and_, (allowed for addresses, allowed in cells if addresses & peer), ALL_TRAFFIC)
+    return reduce(and_, (allowed for addresses, allowed in cells if addresses & policed), ALL_TRAFFIC)
 
 
 def traffic_over(state: State, subject: Member, direction: Direction, peer: Member, family: Family) -> Traffic:
