@@ -65,14 +65,15 @@ class Cluster:
 
     `problems` are the problems of the input, each with file and line. An object with an error is left out; all others
     count. Only a policy that an API server has stored is never left out: what newer servers would refuse is in force
-    there all the same. `skipped` counts the objects of unsupported kinds. Names without a namespace are looked up in
-    `namespace`.
+    there all the same. `skipped` counts the objects of unsupported kinds, `unrelated` the documents without an object.
+    Names without a namespace are looked up in `namespace`.
     """
 
     def __init__(self, *, live: bool = False, namespace: str = DEFAULT_NAMESPACE) -> None:
         self.namespace = namespace
         self.problems: list[Problem] = []
         self.skipped: Counter[str] = Counter()
+        self.unrelated = 0
         self.state = State(live=live)
         self._is_live = live
         self._origins: dict[tuple[Kind, str, str], Origin] = {}
@@ -226,6 +227,7 @@ class Cluster:
         """Add all objects that a source has found, and report its problems and theirs."""
         self.problems.extend(loaded.problems)
         self.skipped.update(loaded.skipped)
+        self.unrelated += loaded.unrelated
         # Objects without a name come last: a name is generated when all names that are taken are known.
         for manifest in sorted(loaded.manifests, key=lambda manifest: not manifest.object.metadata.name):
             review = self._add(manifest.object, manifest.origin, is_stored=manifest.is_stored)

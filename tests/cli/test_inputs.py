@@ -219,3 +219,23 @@ def test_only_an_error_that_may_concern_a_policy_makes_the_input_unusable(text: 
     result = run("can", "x/a", "x/a", "-f", ".")
     assert "other.yaml:1: error: " in result.stderr
     assert (result.exit_code, result.stdout) == (code, "yes: x/a -> x/a: all traffic\n")
+
+
+@pytest.mark.parametrize("command", ["can x/a x/a", "validate", "get netpol -A"])
+def test_one_line_counts_the_documents_without_an_object(command: str, folder: Path) -> None:
+    (folder / "values.yaml").write_text("replicas: 2\n---\ningress: {enabled: true}\n")
+    (folder / "package.json").write_text('{"name": "shop", "version": "1.0.0", "scripts": {}}')
+    result = run(*command.split(), "-f", ".")
+    assert (result.exit_code, result.stderr.splitlines()[0]) == (0, "skipped 3 documents without a Kubernetes object")
+
+
+def test_a_misspelt_kind_is_an_error_that_makes_the_input_unusable(folder: Path) -> None:
+    (folder / "deny.yaml").write_text(DENY.replace("NetworkPolicy", "Networkpolicy"))
+    result = run("can", "x/a", "192.0.2.1", "-f", ".")
+    assert (result.exit_code, result.stdout.startswith("yes: ")) == (2, True)
+    assert result.stderr.splitlines() == [
+        'deny.yaml:2: error: Networkpolicy x/deny: no matches for kind "Networkpolicy" in version '
+        '"networking.k8s.io/v1": did you mean NetworkPolicy?',
+        "error: not counted because of errors in the input: Networkpolicy x/deny (deny.yaml:2); "
+        "correct them, or use --ignore-errors",
+    ]

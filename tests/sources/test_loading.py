@@ -16,6 +16,7 @@ from ringfence.model.origin import FieldRanges, Origin, Place, Range
 from ringfence.model.problems import Problem, ProblemCode, Severity
 from ringfence.sources.loading import (
     Skipped,
+    Unrelated,
     collect,
     inherit,
     is_list,
@@ -25,6 +26,19 @@ from ringfence.sources.loading import (
     read_object,
 )
 
+OTHER_KINDS_OF_KUBERNETES = {
+    "v1": "Binding ComponentStatus ConfigMap Endpoints Event LimitRange List PersistentVolume PersistentVolumeClaim "
+    "PodTemplate ResourceQuota Secret ServiceAccount",
+    "apps/v1": "ControllerRevision",
+    "autoscaling/v2": "HorizontalPodAutoscaler",
+    "batch/v1": "JobTemplate",
+    "networking.k8s.io/v1": "Ingress IngressClass IPAddress ServiceCIDR",
+    "node.k8s.io/v1": "RuntimeClass",
+    "policy/v1": "PodDisruptionBudget",
+    "rbac.authorization.k8s.io/v1": "ClusterRole ClusterRoleBinding Role RoleBinding",
+    "scheduling.k8s.io/v1": "PriorityClass",
+    "storage.k8s.io/v1": "CSIDriver CSINode StorageClass VolumeAttachment",
+}
 ORIGIN = Origin("f.yaml", 3)
 FIELDS = {
     "": FieldRanges(Range(3, 1, 9, 1)),
@@ -80,11 +94,10 @@ class TestAnObject:
     @pytest.mark.parametrize(
         ("tree", "code", "message"),
         [
-            ([], "not-an-object", "an object is expected here, not a list"),
-            ("x", "not-an-object", "an object is expected here, not a text"),
-            (None, "not-an-object", "an object is expected here, not nothing"),
-            (5, "not-an-object", "an object is expected here, not a number or a boolean"),
-            ({}, "missing-type", "error validating data: apiVersion not set, kind not set"),
+            ([{"kind": "Pod"}], "not-an-object", "an object is expected here, not a list"),
+            ("kind:Pod apiVersion:v1", "not-an-object", "an object is expected here, not a text"),
+            ({"metadata": {}}, "missing-type", "error validating data: apiVersion not set, kind not set"),
+            ({"Kind": "Pod"}, "missing-type", "error validating data: apiVersion not set, kind not set"),
             ({"kind": "Pod", "apiVersion": ""}, "missing-type", "error validating data: apiVersion not set"),
             ({"kind": 5, "apiVersion": "v1"}, "wrong-type", "error validating data: apiVersion and kind must be strings"),  # noqa: E501
             (
@@ -107,6 +120,68 @@ class TestAnObject:
     def test_what_cannot_be_used(self, tree: object, code: str, message: str) -> None:
         (problem,) = found(tree)
         assert (problem.code, problem.message, problem.severity) == (code, message, Severity.ERROR)
+
+    @pytest.mark.parametrize(
+        "tree",
+        [
+            pytest.param([], id="an empty list"),
+            pytest.param([{"op": "add", "path": "/spec", "value": 1}], id="a JSON patch"),
+            pytest.param("Apply this kind of policy.", id="a text"),
+            pytest.param(5, id="a number"),
+            pytest.param({}, id="nothing"),
+            pytest.param({"image": {"tag": "1"}, "ingress": {"enabled": True}}, id="the values of a chart"),
+            pytest.param({"on": "push", "jobs": {}}, id="a workflow"),
+            pytest.param({"apiVersion": "v2", "name": "shop", "version": "0.1.0"}, id="a chart"),
+        ],
+    )
+    def test_what_does_not_look_like_an_object_is_counted(self, tree: object) -> None:
+        assert found(tree) == [Unrelated("f.yaml", 0)]
+
+    @pytest.mark.parametrize("item", [None, 5, "x", []])
+    def test_in_a_list_of_objects_everything_has_to_be_one(self, item: object) -> None:
+        (problem,) = read_object(item, ORIGIN, lambda: FIELDS, in_list=True)
+        assert isinstance(problem, Problem)
+        assert problem.code == ProblemCode.NOT_AN_OBJECT
+
+    @pytest.mark.parametrize(
+        ("api_version", "kind", "meant", "concern"),
+        [
+            ("networking.k8s.io/v1", "Networkpolicy", "NetworkPolicy", True),
+            ("networking.k8s.io/v1", "networkpolicies", "NetworkPolicy", True),
+            ("networking.k8s.io/v1", "NetworkPolicies", "NetworkPolicy", True),
+            ("networking.k8s.io/v1", "NetworkPolcy", "NetworkPolicy", True),
+            ("networking.k8s.io/v2", "networkPolicy", "NetworkPolicy", True),
+            ("extensions/v1beta1", "NetworkPolicys", "NetworkPolicy", True),
+            ("networking.k8s.oi/v1", "NetworkPolicy", "networking.k8s.io/v1", True),
+            ("networking.K8S.IO/v1", "NetworkPolicy", "networking.k8s.io/v1", True),
+            ("apps/v1", "deployment", "Deployment", False),
+            ("v1", "namespace", "Namespace", True),
+        ],
+    )
+    def test_a_misspelt_kind_or_group_is_an_error(self, api_version: str, kind: str, meant: str, concern: bool) -> None:
+        (problem,) = found({"apiVersion": api_version, "kind": kind, "metadata": {"name": "a"}})
+        assert (problem.code, problem.severity) == (ProblemCode.UNKNOWN_KIND, Severity.ERROR)
+        message = f'no matches for kind "{kind}" in version "{api_version}": did you mean {meant}?'
+        assert (problem.message, problem.may_concern_policies) == (message, concern)
+
+    @pytest.mark.parametrize(
+        ("api_version", "kind"),
+        [
+            ("policy.networking.k8s.io/v1alpha1", "AdminNetworkPolicy"),
+            ("crd.projectcalico.org/v1", "NetworkPolicy"),
+            ("projectcalico.org/v3", "GlobalNetworkPolicy"),
+            ("cilium.io/v2", "CiliumNetworkPolicy"),
+            ("k8s.cni.cncf.io/v1beta1", "MultiNetworkPolicy"),
+            ("networking.gke.io/v1", "FQDNNetworkPolicy"),
+            ("batch.volcano.sh/v1alpha1", "Job"),
+            ("serving.knative.dev/v1", "Service"),
+            ("networking.k8s.io/v1", "NetworkPolicyList"),
+            ("networking.istio.io/v1", "ServiceEntry"),
+            *((version, kind) for version, kinds in OTHER_KINDS_OF_KUBERNETES.items() for kind in kinds.split()),
+        ],
+    )
+    def test_a_kind_of_another_system_is_not_misspelt(self, api_version: str, kind: str) -> None:
+        assert found({"apiVersion": api_version, "kind": kind, "metadata": {"name": "a"}}) == [Skipped(kind)]
 
     def test_an_old_version_is_read_with_a_warning(self) -> None:
         warning, manifest = found({**policy(), "apiVersion": "extensions/v1beta1"})
@@ -168,6 +243,10 @@ def test_findings_are_sorted_by_what_they_are() -> None:
     (manifest,) = found(policy())
     loaded = collect([Skipped("A"), problem, manifest, Skipped("B"), Skipped("A")])
     assert (loaded.manifests, loaded.problems, loaded.skipped) == ([manifest], [problem], {"A": 2, "B": 1})
+
+
+def test_documents_without_an_object_are_counted_once() -> None:
+    assert collect([Unrelated("a", 0), Unrelated("a", 0), Unrelated("a", 1), Unrelated("b", 0)]).unrelated == 3
 
 
 ROBOT = """\

@@ -36,8 +36,9 @@ class Inputs(msgspec.Struct, frozen=True):
     def cluster(self, *, report: bool = True) -> Cluster:
         """The cluster that the options name. With `report`, the problems in the input are printed on stderr.
 
-        With `--verbose`, so are the kinds that were skipped. Raises InputError for an error in the input with
-        `--strict`, if it reports, and for `--strict` together with `--ignore-errors`.
+        So is the number of documents without an object, and with `--verbose` the kinds that were skipped. Raises
+        InputError for an error in the input with `--strict`, if it reports, and for `--strict` together with
+        `--ignore-errors`.
         """
         if self.strict and self.ignore_errors:
             raise InputError("--strict and --ignore-errors contradict each other: use one of them")
@@ -45,6 +46,9 @@ class Inputs(msgspec.Struct, frozen=True):
         if cluster.skipped and self.verbose:
             kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(cluster.skipped.items()))
             print_message(f"skipped objects of unsupported kinds: {kinds}")
+        if cluster.unrelated:
+            documents = "1 document" if cluster.unrelated == 1 else f"{cluster.unrelated} documents"
+            print_message(f"skipped {documents} without a Kubernetes object")
         if report:
             self._report(cluster)
         return cluster

@@ -7,6 +7,7 @@ Source: Kubernetes API v1.36, and its deprecation guide for the older versions.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from difflib import get_close_matches
 from functools import partial
 from typing import Any, Final
 
@@ -45,6 +46,12 @@ _BUILT_IN_GROUPS: Final = frozenset(("", "apps", "batch", "discovery.k8s.io", "n
 """The groups that every API server has; no two of the kinds that are read from them share a name."""
 
 
+_MISSPELT: Final = 0.8
+"""Of `difflib`'s ratio, in lower case: `NetworkPolcy` and `NetworkPolicys` are more like `NetworkPolicy` than this."""
+_NOT_MISSPELT: Final = frozenset(("endpoints",))
+"""Kinds of the same groups that are not read, and that are as much like one that is."""
+
+
 class Kind(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     """A row of the table. Two groups may each have a kind of the same name: group and name together identify it.
 
@@ -79,6 +86,11 @@ class Kind(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     def group(self) -> str:
         """The API group of the current version; empty for the core group."""
         return self.api_versions[0].rpartition("/")[0]
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The API groups of all versions."""
+        return tuple(dict.fromkeys(version.rpartition("/")[0] for version in self.api_versions))
 
     @property
     def may_concern_policies(self) -> bool:
@@ -158,6 +170,23 @@ class KindTable:
     def called(self, name: object) -> list[Kind]:
         """The kinds of this name, of all groups."""
         return [kind for kind in self._kinds if kind.name == name]
+
+    def meant_by(self, api_version: str, name: str) -> Kind | None:
+        """The kind that was meant by an unknown `apiVersion` and `kind`; None if they may be another system's.
+
+        Either the group is right and the kind is much like one of it, or the kind is right, perhaps in another case or
+        in the plural, and the group is much like its group. An unknown kind of a group that is read is not enough: the
+        table has only some of the kinds of Kubernetes.
+        """
+        group, kind_name = api_version.rpartition("/")[0].lower(), name.lower()
+        for kind in self._kinds:
+            if kind_name in (kind.name.lower(), kind.plural) and get_close_matches(group, kind.groups, 1, _MISSPELT):
+                return kind
+        if kind_name in _NOT_MISSPELT or kind_name.endswith("list"):
+            return None
+        of_group = {kind.name.lower(): kind for kind in self._kinds if group in kind.groups}
+        close = get_close_matches(kind_name, of_group, n=1, cutoff=_MISSPELT)
+        return of_group[close[0]] if close else None
 
     def of(self, obj: Object) -> Kind:
         """The kind of an object. All workloads have one type, with the kind as a field."""

@@ -31,6 +31,8 @@ class ProblemCode(StrEnum):
     """A list, a string or a number where an object is expected."""
     MISSING_TYPE = "missing-type"
     """An object without `apiVersion` or `kind`."""
+    UNKNOWN_KIND = "unknown-kind"
+    """A misspelt kind or API group, of which it is clear which one was meant."""
     UNKNOWN_VERSION = "unknown-version"
     """A known kind under an `apiVersion` that does not have it."""
     REMOVED_VERSION = "removed-version"

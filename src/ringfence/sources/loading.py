@@ -1,9 +1,10 @@
-"""The output of every source: objects with their places, problems, and objects of unsupported kinds.
+"""The output of every source: objects with their places, problems, and what is not read.
 
 Sources yield these one by one, in order; `collect` makes `LoadedObjects` of it. The wording is that of kubectl or the
 API server, whichever refuses first.
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
@@ -37,20 +38,32 @@ class Skipped(msgspec.Struct, frozen=True):
     kind: str
 
 
-Found = Manifest | Problem | Skipped
+class Unrelated(msgspec.Struct, frozen=True):
+    """A document that is not an object of Kubernetes and does not look like one, such as the values of a chart."""
+
+    file: str
+    document: int
+
+
+Found = Manifest | Problem | Skipped | Unrelated
 
 
 class LoadedObjects(msgspec.Struct, frozen=True):
-    """All that was read, in the order of the input; `skipped` counts the objects of unsupported kinds."""
+    """All that was read, in the order of the input.
+
+    `skipped` counts the objects of unsupported kinds, `unrelated` the documents that are not objects of Kubernetes.
+    """
 
     manifests: list[Manifest]
     problems: list[Problem]
     skipped: Counter[str]
+    unrelated: int = 0
 
 
 def collect(findings: Iterable[Found]) -> LoadedObjects:
     """The findings, sorted by their type."""
     loaded = LoadedObjects([], [], Counter())
+    unrelated: set[Unrelated] = set()
     for found in findings:
         match found:
             case Manifest():
@@ -59,14 +72,20 @@ def collect(findings: Iterable[Found]) -> LoadedObjects:
                 loaded.problems.append(found)
             case Skipped(kind):
                 loaded.skipped[kind] += 1
-    return loaded
+            case Unrelated():
+                unrelated.add(found)
+    return msgspec.structs.replace(loaded, unrelated=len(unrelated))
 
 
-def read_object(tree: object, origin: Origin, fields: Fields) -> Iterator[Found]:
+def read_object(tree: object, origin: Origin, fields: Fields, *, in_list: bool = False) -> Iterator[Found]:
     """The finding for one object that is not a list. `origin` says where it starts, `fields` where its fields are.
 
+    `in_list` says that it is an item of a list of objects, where anything that is not an object is an error.
     An object with a problem that the API server would not accept is not used: only the problem is found.
     """
+    if not in_list and not _looks_like_an_object(tree):
+        yield Unrelated(origin.file, origin.document)
+        return
     if not isinstance(tree, dict):
         yield Problem(origin.at(), ProblemCode.NOT_AN_OBJECT, f"an object is expected here, not {_named(tree)}")
         return
@@ -74,6 +93,8 @@ def read_object(tree: object, origin: Origin, fields: Fields) -> Iterator[Found]
     kind = KINDS.find(api_version, name)
     if refusal := refusal_of(api_version, name):
         yield _refusal_problem(refusal, tree, origin, fields)
+    elif kind is None and (meant := KINDS.meant_by(str(api_version), str(name))):
+        yield _misspelt(tree, meant, msgspec.structs.replace(origin, fields=fields()))
     elif kind is None:
         yield Skipped(str(name))
     elif kind.is_policy:
@@ -110,7 +131,8 @@ def item_kind(list_kind: object) -> str:
 
 def inherit(item: object, api_version: object, kind: object) -> None:
     """Set `apiVersion` and `kind` of an item that has neither."""
-    if isinstance(item, dict) and not item.get("apiVersion") and not item.get("kind"):
+    is_known = bool(api_version or kind)
+    if is_known and isinstance(item, dict) and not item.get("apiVersion") and not item.get("kind"):
         item |= {"apiVersion": api_version, "kind": kind}
 
 
@@ -212,6 +234,51 @@ def _other(tree: dict[str, object], kind: Kind, origin: Origin, fields: Fields) 
         return
     if read is not None:
         yield manifest_or_problem(read, origin)
+
+
+def _misspelt(tree: Mapping[str, object], meant: Kind, origin: Origin) -> Problem:
+    """The problem of an object whose kind or group does not exist, while it is clear which one was meant.
+
+    Skipping it as an object of another system would leave out a policy without a word.
+    """
+    api_version, name = str(tree["apiVersion"]), str(tree["kind"])
+    is_kind = name != meant.name
+    field, written, right = (
+        ("kind", name, meant.name) if is_kind else ("apiVersion", api_version, meant.api_versions[0])
+    )
+    message = f'no matches for kind "{name}" in version "{api_version}": did you mean {right}?'
+    return Problem(
+        origin.at(field),
+        ProblemCode.UNKNOWN_KIND,
+        message,
+        object=name_of(tree),
+        fix=replace_value(origin, field, Replacement(written, right)),
+        may_concern_policies=meant.may_concern_policies,
+    )
+
+
+_FIELDS_OF_OBJECTS: Final = frozenset(("apiversion", "kind", "metadata", "spec", "podselector", "policytypes"))
+"""In lower case. Nearly all files of other programs have none of them."""
+_TEXT_OF_OBJECTS: Final = re.compile(r"\b(?:apiVersion|kind|metadata|spec) *:")
+"""In a text that was to be a mapping: `kind:NetworkPolicy` without the space is a text to YAML."""
+
+
+def _looks_like_an_object(tree: object) -> bool:
+    """Whether a document was to be an object of Kubernetes, or a list of some."""
+    match tree:
+        case dict():
+            has_fields = any(str(key).lower() in _FIELDS_OF_OBJECTS for key in tree)
+            return has_fields and not _is_chart(tree)
+        case list():
+            return any(isinstance(item, dict) and _looks_like_an_object(item) for item in tree)
+        case str():
+            return _TEXT_OF_OBJECTS.search(tree) is not None
+    return False
+
+
+def _is_chart(tree: Mapping[str, object]) -> bool:
+    """Whether it is the `Chart.yaml` of a Helm chart: an `apiVersion` and no `kind`, but a `name` and a `version`."""
+    return "kind" not in tree and "metadata" not in tree and {"apiVersion", "name", "version"} <= tree.keys()
 
 
 def _is_of_kubernetes(api_version: str) -> bool:

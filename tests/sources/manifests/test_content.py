@@ -50,8 +50,8 @@ def test_a_syntax_error_has_a_column(text: str, columns: tuple[int, int]) -> Non
 def test_what_is_not_utf8_is_a_problem_of_its_document() -> None:
     reading = read(b"a: 1\n---\nx: 1\ny: \xff\n---\n" + json.dumps(pod("b")).encode())
     assert names(reading) == ["b"]
-    assert problems(reading)[1] == "f.yaml:4: error: not UTF-8: invalid start byte"
-    assert reading.problems[1].code == ProblemCode.NOT_UTF8
+    assert problems(reading)[0] == "f.yaml:4: error: not UTF-8: invalid start byte"
+    assert reading.problems[0].code == ProblemCode.NOT_UTF8
 
 
 def test_yaml_as_kubectl_understands_it() -> None:

@@ -60,7 +60,7 @@ def test_paths_are_read_in_the_order_they_are_given(folder: Path) -> None:
 
 
 def test_standard_input(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    text = b"apiVersion: v1\nkind: Pod\nmetadata: {name: piped}\n---\n- x\n"
+    text = b"apiVersion: v1\nkind: Pod\nmetadata: {name: piped}\n---\n- kind: Pod\n"
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text)))
     reading = read_files(["-", str(folder / "a.yaml")])
     assert names(reading) == ["piped", "a"]

@@ -88,7 +88,7 @@ def test_several_values_in_a_row() -> None:
         ('{"kind": Pod}', "f.yaml:1: error: not JSON: Expecting value"),
         ('{"a": "\t"}', "f.yaml:1: error: not JSON: Invalid control character at"),
         ('{"a": ' * 100_000, "f.yaml:1: error: not JSON: too many levels deep"),
-        ("{}", "f.yaml:1: error: error validating data: apiVersion not set, kind not set"),
+        ('{"spec": {}}', "f.yaml:1: error: error validating data: apiVersion not set, kind not set"),
         (
             '{"apiVersion": "v1", "kind": "Pod", "items": 5}',
             "f.yaml:1: error: Pod: metadata.name: Required value: name",
@@ -97,7 +97,10 @@ def test_several_values_in_a_row() -> None:
             '{"apiVersion": "v1", "kind": "PodList", "items": [{"spec": {}}]}',
             "f.yaml:1: error: Pod: metadata.name: Req",
         ),
-        ('{"items": [1, {}]}', "f.yaml:1: error: an object is expected here, not a number or a boolean"),
+        (
+            '{"kind": "List", "items": [1, {}]}',
+            "f.yaml:1: error: an object is expected here, not a number or a boolean",
+        ),
         ('{"apiVersion": "v1", "kind": "Pod", "spec": 1e999}', "JSON that cannot be read: Number out of range"),
         ('{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "\\ud800"}}', "JSON that cannot be read: "),
     ],
@@ -111,7 +114,7 @@ def test_json_that_is_wrong(text: str, problem: str) -> None:
 def test_a_mistake_leaves_the_values_before_it() -> None:
     reading = read(json.dumps(pod("a"), indent=1) + "\n{ }\n{\n]")
     assert names(reading) == ["a"]
-    assert problems(reading)[1] == ("f.yaml:11: error: not JSON: Expecting property name enclosed in double quotes")
+    assert problems(reading)[0] == ("f.yaml:11: error: not JSON: Expecting property name enclosed in double quotes")
 
 
 def test_a_wrong_type_is_found_where_it_is() -> None:

@@ -205,7 +205,7 @@ spec:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("a: 1", "f.yaml:1: error: error validating data: apiVersion not set, kind not set"),
+        ("metadata: {name: a}", "f.yaml:1: error: a: error validating data: apiVersion not set, kind not set"),
         ("kind: Pod", "f.yaml:1: error: Pod: error validating data: apiVersion not set"),
         (
             "# x\napiVersion: v1\nmetadata: {name: a, namespace: b}",
@@ -215,9 +215,9 @@ spec:
             "apiVersion: v1\nkind: [Pod]",
             "f.yaml:1: error: ['Pod']: error validating data: apiVersion and kind must be strings",
         ),
-        ("- a", "f.yaml:1: error: an object is expected here, not a list"),
-        ("\nsome text", "f.yaml:2: error: an object is expected here, not a text"),
-        ("on", "f.yaml:1: error: an object is expected here, not a number or a boolean"),
+        ("- kind: Pod", "f.yaml:1: error: an object is expected here, not a list"),
+        ("\napiVersion:v1\nkind:Pod", "f.yaml:2: error: an object is expected here, not a text"),
+        ("kind: List\nitems: [on]", "f.yaml:2: error: an object is expected here, not a number or a boolean"),
         (
             "apiVersion: v1\nkind: NetworkPolicy\nmetadata: {name: a}",
             'f.yaml:1: error: NetworkPolicy a: no matches for kind "NetworkPolicy" in version "v1" '

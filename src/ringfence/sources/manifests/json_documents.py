@@ -148,7 +148,8 @@ def _read_items(
         end = start + len(item_text)
         item_head = _head(item_text)
         if not item_head.api_version and not item_head.kind:
-            item_head.api_version, item_head.kind = head.api_version, item_kind(head.kind)
+            item_head.api_version = head.api_version
+            item_head.kind = None if head.kind is None else item_kind(head.kind)
         item_origin = Origin(origin.file, line, origin.document)
         yield from _read_value(item_text, item_head, item_origin, partial(columns.at, start), lambda done: None)
         progress(end)
@@ -166,7 +167,9 @@ def _read_object(text: bytes, head: _Head, origin: Origin, column: Column) -> It
         return
     inherit(tree, head.api_version, head.kind)
     located = cache(lambda: locate(text.decode(), origin.line, column()))
-    yield from read_object(tree, origin, lambda: located().fields)
+    # What is not an object has no type of its own: if the head has one, it is that of the list around it.
+    in_list = not isinstance(tree, dict) and (head.api_version is not None or head.kind is not None)
+    yield from read_object(tree, origin, lambda: located().fields, in_list=in_list)
     for key, part in located().duplicates if kind and kind.is_policy else ():
         yield duplicate_key(key, Place.of(origin.file, part))
 

@@ -57,16 +57,16 @@ class _Text:
             self._read_objects(item, event)
         return is_complete
 
-    def _read_objects(self, tree: Value, event: Event) -> None:
+    def _read_objects(self, tree: Value, event: Event, *, in_list: bool = False) -> None:
         if isinstance(tree, dict) and isinstance(tree.get("items", ""), list | None) and is_list(tree.get("kind")):
             items = tree["items"] or []
             for item, item_event in zip(items, self._builder.item_events(items) or repeat(event), strict=False):
                 inherit(item, tree.get("apiVersion"), item_kind(tree.get("kind")))
-                self._read_objects(item, item_event)
+                self._read_objects(item, item_event, in_list=bool(tree.get("apiVersion") or tree.get("kind")))
         else:
             line = self._origin.line + self._builder.positions.line(event.start_mark)
             origin = Origin(self._origin.file, line, self._origin.document + self._documents)
-            self._found.extend(read_object(tree, origin, lambda: self._fields(tree, event)))
+            self._found.extend(read_object(tree, origin, lambda: self._fields(tree, event), in_list=in_list))
 
     def _fields(self, tree: Value, event: Event) -> Mapping[str, FieldRanges]:
         return {
