@@ -9,7 +9,8 @@ import pytest
 from ringfence import Cluster, RingfenceError
 from ringfence.errors import ManifestError
 from ringfence.model.problems import Severity
-from tests.semantics.objects import policy
+from tests.semantics.judges import cluster_of
+from tests.semantics.objects import pod, policy
 
 POLICY = """
 apiVersion: networking.k8s.io/v1
@@ -73,6 +74,40 @@ class TestDuplicates:
         assert messages(cluster) == [
             '1.yaml: spec.policyTypes[0]: Unsupported value: "Outgress": supported values: "Ingress", "Egress"'
         ]
+
+
+class TestPoliciesThatAreNotRead:
+    """What they may change is an assumption of the answers about the pods that they select."""
+
+    ADMIN: Final = {
+        "apiVersion": "policy.networking.k8s.io/v1alpha1",
+        "kind": "AdminNetworkPolicy",
+        "metadata": {"name": "p"},
+        "spec": {"subject": {"namespaces": {}}, "egress": [{}]},
+    }
+    KIND: Final = "AdminNetworkPolicy.policy.networking.k8s.io"
+    DOUBT: Final = f"{KIND} p (added by a program) is not read: it may change the egress of the pods that it selects"
+
+    def test_a_program_can_add_and_remove_them(self) -> None:
+        cluster = cluster_of([pod("x/a"), pod("x/b"), self.ADMIN])
+        assert cluster.can("x/a", "x/b").assumptions == cluster.assumptions() == (self.DOUBT,)
+        assert cluster.assumptions("y") == ()
+        cluster.remove(self.KIND, "default", "p")
+        assert cluster.can("x/a", "x/b").assumptions == cluster.assumptions() == ()
+
+    def test_those_of_a_namespace_are_removed_with_its_name(self) -> None:
+        cilium = {"apiVersion": "cilium.io/v2", "kind": "CiliumNetworkPolicy", "metadata": {"name": "p"}}
+        cluster = cluster_of([pod("default/a"), cilium])
+        cluster.remove("CiliumNetworkPolicy.cilium.io", "", "p")
+        assert cluster.assumptions() == ()
+
+    def test_two_with_one_generated_name_both_count(self, tmp_path: Path) -> None:
+        written = """\
+{apiVersion: cilium.io/v2, kind: CiliumNetworkPolicy, metadata: {generateName: p-, namespace: prod}, spec: {
+  endpointSelector: {}, ingress: [{}]}}
+---
+"""
+        assert len(loaded(tmp_path, PODS, written, written).assumptions()) == 2
 
 
 @pytest.mark.parametrize(

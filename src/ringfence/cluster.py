@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from msgspec.structs import replace
 
 from ringfence.analysis import reach
-from ringfence.analysis.connections import Connection, connections
+from ringfence.analysis.connections import Connection, connection_assumptions, connections
 from ringfence.analysis.edits import Edit, smallest_edit
 from ringfence.analysis.endpoints import resolve
 from ringfence.analysis.questions import Answer
@@ -30,6 +30,7 @@ from ringfence.model.objects import DEFAULT_NAMESPACE, Manifest, NetworkPolicy, 
 from ringfence.model.origin import Origin
 from ringfence.model.problems import Problem, ProblemCode, Severity
 from ringfence.model.text_edits import replace_value
+from ringfence.model.unread_kinds import unread_kind, unread_policy
 from ringfence.model.validation import FieldWarning
 
 if TYPE_CHECKING:
@@ -127,11 +128,15 @@ class Cluster:
     def upsert(self, obj: Object | Mapping[str, Any], origin: Origin | None = None, *, is_stored: bool = False) -> None:
         """Add one object, or replace the one with its kind and name. `obj` is a dict as in the API, or a model object.
 
-        Raises DecodingError or InputError if the API server would refuse the object; the cluster is then unchanged.
-        What only newer servers refuse is accepted if `is_stored` says that a server has stored the object; a dict with
-        a `uid` or a `resourceVersion` has been stored, and so has every object of a live cluster.
+        Of a policy that ringfence does not read (`model.unread_kinds`) it notes which answers are in doubt. Raises
+        DecodingError or InputError if the API server would refuse the object; the cluster is then unchanged. What only
+        newer servers refuse is accepted if `is_stored` says that a server has stored the object; a dict with a `uid` or
+        a `resourceVersion` has been stored, and so has every object of a live cluster.
         """
         if isinstance(obj, Mapping):
+            if unread := unread_policy(obj, (origin or Origin("added by a program")).at()):
+                self.state.upsert(unread)
+                return
             is_stored = is_stored or has_been_stored(obj)
             if unknown := unknown_fields(obj):
                 raise InputError(f'strict decoding error: unknown field "{unknown[0].path}"')
@@ -151,7 +156,8 @@ class Cluster:
     def remove(self, kind: str, namespace: str, name: str) -> None:
         """Remove one object, if it is there; `namespace` is ignored for kinds without one."""
         row = KINDS.keyed(kind)
-        is_namespaced = row is None or row.is_namespaced
+        unread = unread_kind(kind)
+        is_namespaced = row.is_namespaced if row else unread is None or unread.is_namespaced
         self.state.remove(kind, namespace or DEFAULT_NAMESPACE if is_namespaced else "", name)
 
     def policies(self) -> list[NetworkPolicy]:
@@ -177,6 +183,10 @@ class Cluster:
     def connections(self, pods: bool = False) -> Iterator[Connection]:
         """Every allowed connection, by workload or by pod, streamed."""
         return connections(self.state, pods=pods)
+
+    def assumptions(self, namespace: str | None = None) -> tuple[str, ...]:
+        """What the list of connections assumes, or the part of it about the pods of a namespace."""
+        return connection_assumptions(self.state, namespace)
 
     def sources(self, destination: str, port: int, protocol: str = "TCP") -> reach.PodCollection:
         """The pods that may open a connection to a port of `destination`, without the pods of `destination`."""
@@ -228,6 +238,8 @@ class Cluster:
         self.problems.extend(loaded.problems)
         self.skipped.update(loaded.skipped)
         self.unrelated += loaded.unrelated
+        for policy in loaded.unread:
+            self.state.upsert(policy)
         # Objects without a name come last: a name is generated when all names that are taken are known.
         for manifest in sorted(loaded.manifests, key=lambda manifest: not manifest.object.metadata.name):
             review = self._add(manifest.object, manifest.origin, is_stored=manifest.is_stored)

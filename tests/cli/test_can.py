@@ -166,6 +166,7 @@ spec:
 
     def test_the_answer_names_the_assumptions_it_depends_on(self, path: Path) -> None:
         assert run("can", "x/a", "x/b", path=path).exit_code == NO
+        assert run("can", "x/a", "x/b", path=path).stdout.endswith(f"\nassumptions:\n  ? {self.ASSUMPTION}\n")
         assert f"assumptions:\n  ? {self.ASSUMPTION}\n" in run("explain", "x/a", "x/b", path=path).stdout
         assert json.loads(run("can", "x/a", "x/b", "-o", "json", path=path).stdout)["assumptions"] == [self.ASSUMPTION]
 
@@ -177,6 +178,63 @@ spec:
 
     def test_without_assumptions_the_exit_code_is_the_answer(self, path: Path) -> None:
         assert run("can", "x/b", "x/a", "--no-assumptions", path=path).exit_code == YES
+
+
+class TestPoliciesThatAreNotRead:
+    """Another project's policy may overrule a NetworkPolicy: answers about the pods that it selects are in doubt."""
+
+    MANIFESTS = """\
+{apiVersion: v1, kind: Pod, metadata: {name: till, namespace: shop, labels: {app: till}}}
+---
+{apiVersion: v1, kind: Pod, metadata: {name: stock, namespace: shop, labels: {app: stock}}}
+---
+apiVersion: cilium.io/v2
+kind: CiliumNetworkPolicy
+metadata: {name: no-internet, namespace: shop}
+spec:
+  endpointSelector: {matchLabels: {app: till}}
+  egressDeny: [{toEntities: [world]}]
+"""
+
+    @pytest.fixture
+    def path(self, tmp_path: Path) -> Path:
+        path = tmp_path / "shop.yaml"
+        path.write_text(self.MANIFESTS)
+        return path
+
+    @staticmethod
+    def doubt(path: Path) -> str:
+        return (
+            f"CiliumNetworkPolicy.cilium.io shop/no-internet ({path}:5) is not read: "
+            "it may change the egress of the pods that it selects"
+        )
+
+    @pytest.mark.parametrize("command", ["can", "explain"])
+    def test_an_answer_about_a_selected_pod_names_kind_name_and_place(self, path: Path, command: str) -> None:
+        result = run(command, "shop/till", "203.0.113.7", "-p", "443", path=path)
+        assert result.exit_code == YES
+        assert f"\nassumptions:\n  ? {self.doubt(path)}\n" in result.stdout
+        written = run(command, "shop/till", "203.0.113.7", "-p", "443", "-o", "json", path=path).stdout
+        assert json.loads(written)["assumptions"] == [self.doubt(path)]
+
+    def test_with_no_assumptions_such_an_answer_is_undecided(self, path: Path) -> None:
+        result = run("can", "shop/till", "shop/stock", "-p", "80", "--no-assumptions", path=path)
+        assert (result.exit_code, result.stderr) == (UNDECIDED, f"assumption: {self.doubt(path)}\n")
+
+    @pytest.mark.parametrize("question", ["shop/stock 203.0.113.7", "shop/stock shop/till", "shop/till shop/till"])
+    def test_other_answers_are_certain(self, path: Path, question: str) -> None:
+        """A pod that is not selected, the other direction, and a pod to itself."""
+        result = run("can", *question.split(), "-p", "80", "--no-assumptions", path=path)
+        assert (result.exit_code, result.stdout.count("\n"), result.stderr) == (YES, 1, "")
+
+    def test_a_staged_policy_changes_nothing(self, path: Path) -> None:
+        staged = self.MANIFESTS.replace("cilium.io/v2", "projectcalico.org/v3").replace("Cilium", "Staged")
+        path.write_text(staged)
+        assert run("can", "shop/till", "203.0.113.7", "--no-assumptions", path=path).exit_code == YES
+
+    def test_verbose_counts_them_with_the_kinds_that_are_not_read(self, path: Path) -> None:
+        result = run("can", "shop/till", "shop/stock", "-v", path=path)
+        assert result.stderr == "skipped objects of unsupported kinds: 1 CiliumNetworkPolicy.cilium.io\n"
 
 
 @pytest.mark.parametrize("command", ["can", "explain"])

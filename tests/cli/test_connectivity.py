@@ -45,6 +45,29 @@ def test_a_message_says_if_there_are_no_pods(command: str, option: str, path: Pa
     assert (result.exit_code, result.stderr) == (0, message)
 
 
+DOUBTED = """\
+{apiVersion: v1, kind: Pod, metadata: {name: a, namespace: x}}
+---
+{apiVersion: v1, kind: Pod, metadata: {name: b, namespace: z}}
+---
+apiVersion: crd.antrea.io/v1beta1
+kind: NetworkPolicy
+metadata: {name: p, namespace: x}
+spec: {appliedTo: [{podSelector: {}}], ingress: [{action: Drop}]}
+"""
+
+
+@pytest.mark.parametrize("command", ["connections", "connections -o csv", "connections -n z", "matrix", "matrix -n x"])
+def test_policies_that_are_not_read_are_named_beside_the_list(command: str, tmp_path: Path) -> None:
+    """A connection from z/b ends in x/a, so the list of z depends on the policy in x; its matrix does not."""
+    (tmp_path / "all.yaml").write_text(DOUBTED)
+    doubt = f"NetworkPolicy.crd.antrea.io x/p ({tmp_path}/all.yaml:5) is not read: "
+    doubt += "it may change the ingress of the pods that it selects"
+    assert run(command, tmp_path).stderr == f"assumption: {doubt}\n"
+    assert json.loads(run("connections -o json", tmp_path).stdout)["assumptions"] == [doubt]
+    assert run("matrix -n z", tmp_path).stderr == ""
+
+
 def test_with_pods_the_pods_of_a_workload_are_listed(tmp_path: Path) -> None:
     """The two pods of the StatefulSet are alike, so they are one row without the option."""
     owner = "ownerReferences: [{apiVersion: apps/v1, kind: StatefulSet, name: db, uid: u, controller: true}]"

@@ -43,7 +43,11 @@ ANSWER = {
     **PROBLEMS,
 }
 EXPLANATION = {**ANSWER, "edits": [{"action": str, "file?": str, "line?": int, "lines": [str], "others": int}]}
-CONNECTIONS = {"connections": [{"source": PARTY, "destination": PARTY, "traffic": TRAFFIC}], **PROBLEMS}
+CONNECTIONS = {
+    "connections": [{"source": PARTY, "destination": PARTY, "traffic": TRAFFIC}],
+    "assumptions": [str],
+    **PROBLEMS,
+}
 
 
 def fits(value: object, shape: Shape) -> bool:

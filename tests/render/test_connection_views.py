@@ -144,6 +144,7 @@ def test_json_word_for_word() -> None:
                 "traffic": [{"protocol": name, "ports": "1-65535"} for name in ("TCP", "UDP", "SCTP")],
             },
         ],
+        "assumptions": [],
         "problems": [],
     }
     assert fits(json.loads("".join(connections_json(FOUND))), CONNECTIONS)
@@ -153,13 +154,18 @@ def test_json_has_one_connection_on_each_line() -> None:
     assert "".join(connections_json(FOUND)).count("\n") == len(FOUND) + 2
 
 
+def test_json_ends_with_what_the_list_assumes() -> None:
+    written = json.loads("".join(connections_json(FOUND, ["a policy is not read"])))
+    assert written["assumptions"] == ["a policy is not read"]
+
+
 def test_no_connections_are_an_empty_list() -> None:
-    assert json.loads("".join(connections_json([]))) == {"connections": [], "problems": []}
+    assert json.loads("".join(connections_json([]))) == {"connections": [], "assumptions": [], "problems": []}
 
 
 def test_json_has_the_problems_of_the_input() -> None:
     problem = Problem(Place("p.yaml", 3), "invalid-yaml", "not YAML")
-    document = json.loads("".join(connections_json(FOUND, [problem])))
+    document = json.loads("".join(connections_json(FOUND, problems=[problem])))
     assert fits(document, CONNECTIONS)
     assert [one["message"] for one in document["problems"]] == ["not YAML"]
 

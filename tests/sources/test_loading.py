@@ -14,6 +14,7 @@ from ringfence.model.kinds import KINDS
 from ringfence.model.objects import Manifest, NetworkPolicy, Pod
 from ringfence.model.origin import FieldRanges, Origin, Place, Range
 from ringfence.model.problems import Problem, ProblemCode, Severity
+from ringfence.model.unread_policies import UnreadPolicy
 from ringfence.sources.loading import (
     Skipped,
     Unrelated,
@@ -90,6 +91,13 @@ class TestAnObject:
     def test_a_kind_without_a_meaning_is_skipped(self) -> None:
         assert found({"apiVersion": "v1", "kind": "ConfigMap"}) == [Skipped("ConfigMap")]
         assert found({"apiVersion": "crd.example.com/v1", "kind": "NetworkPolicy"}) == [Skipped("NetworkPolicy")]
+
+    def test_a_policy_that_is_not_read_is_found_with_its_place(self) -> None:
+        (unread,) = found({"apiVersion": "cilium.io/v2", "kind": "CiliumNetworkPolicy", "metadata": {"name": "a"}})
+        assert isinstance(unread, UnreadPolicy)
+        assert (str(unread), unread.place) == ("CiliumNetworkPolicy.cilium.io default/a", Place("f.yaml", 3))
+        loaded = collect([unread])
+        assert (loaded.unread, loaded.skipped) == ([unread], {"CiliumNetworkPolicy.cilium.io": 1})
 
     @pytest.mark.parametrize(
         ("tree", "code", "message"),

@@ -12,6 +12,7 @@ from itertools import chain
 import msgspec
 
 from ringfence.engine.answers import connectivity, is_exempt, node_addresses
+from ringfence.engine.doubts import doubt_text
 from ringfence.engine.population import Identity, Member, Reference
 from ringfence.engine.state import State
 from ringfence.model.policies import Direction
@@ -75,6 +76,15 @@ def connections(state: State, *, pods: bool = False) -> Iterator[Connection]:
         for destination in groups[identity.bit]:
             for outside, traffic in _with_own_node(state, destination, incoming):
                 yield Connection(outside, destination.reference, traffic)
+
+
+def connection_assumptions(state: State, namespace: str | None = None) -> tuple[str, ...]:
+    """What a list of connections assumes: the policies that are not read and may select pods of it.
+
+    With a `namespace`, only those that may select pods of this namespace.
+    """
+    pods = list(state.members() if namespace is None else state.members_in(namespace))
+    return tuple(doubt_text(policy, direction) for policy, direction in state.doubts.selecting_any(pods))
 
 
 def _with_own_node(

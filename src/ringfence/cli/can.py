@@ -12,7 +12,7 @@ from ringfence.cli.options import as_one
 from ringfence.cli.ports import PORT_FORMAT, parse_port
 from ringfence.cli.terminal import print_answer, print_document, print_message
 from ringfence.cluster import Cluster, Verdict
-from ringfence.render.answers import answer_json, headline
+from ringfence.render.answers import answer_json, short_answer
 
 
 class QuestionOptions(msgspec.Struct, frozen=True):
@@ -95,7 +95,7 @@ def can(question: QuestionOptions, inputs: Inputs) -> None:
     if question.output == "json":
         print_document(answer_json(verdict, problems=cluster.problems))
     else:
-        print_answer(headline(verdict))
+        print_answer(short_answer(verdict))
     inputs.leave(cluster.problems, question.exit_code(verdict))
 
 

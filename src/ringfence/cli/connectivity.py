@@ -1,5 +1,6 @@
 """`connections` and `matrix`: everything that is allowed, at once."""
 
+from collections.abc import Iterable
 from itertools import chain
 
 import click
@@ -43,9 +44,10 @@ def connections(inputs: Inputs, pods: bool, output: str) -> None:
     _listed(cluster, inputs.namespace, pods=pods)
     found = (one for one in cluster.connections(pods=pods) if _touches(one, inputs.namespace))
     if output == "json":
-        print_document(connections_json(found, cluster.problems))
+        print_document(connections_json(found, cluster.assumptions(), cluster.problems))
     else:
         print_text(CONNECTION_FORMATS[output](sorted(found, key=_order)))
+        _print_assumptions(cluster.assumptions())
     inputs.leave(cluster.problems, EXIT_YES)
 
 
@@ -72,7 +74,14 @@ def matrix(inputs: Inputs, pods: bool, output: str) -> None:
     cluster = inputs.cluster()
     listed = _listed(cluster, inputs.namespace, pods=pods)
     print_text(MATRIX_FORMATS[output](matrix_of(listed, cluster.connections(pods=pods))))
+    _print_assumptions(cluster.assumptions(inputs.namespace))
     inputs.leave(cluster.problems, EXIT_YES)
+
+
+def _print_assumptions(assumptions: Iterable[str]) -> None:
+    """Print on standard error what a list assumes: tables, CSV and graphs have no place for it."""
+    for assumption in assumptions:
+        print_message(f"assumption: {assumption}")
 
 
 def _listed(cluster: Cluster, namespace: str | None, *, pods: bool) -> list[Reference]:

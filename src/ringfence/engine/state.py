@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import assert_never
 
+from ringfence.engine.doubts import Doubts
 from ringfence.engine.policies import (
     CompiledPolicy,
     NetworkPolicyTier,
@@ -44,6 +45,8 @@ from ringfence.model.objects import (
     Workload,
 )
 from ringfence.model.origin import Origin
+from ringfence.model.unread_kinds import unread_kind
+from ringfence.model.unread_policies import UnreadPolicy
 from ringfence.sets.addresses import Family
 
 
@@ -70,16 +73,18 @@ class State:
         self._network_policies = network_policy_tier(self.population, self._selections)
         # A new kind of policy is added here.
         self._tiers = Tiers(self.population, self._selections, (self._network_policies,))
+        self.doubts = Doubts(self.namespaces)
+        """The policies that are not read. They change no verdict; answers name those that might."""
         self._directory = Directory()
         self._host_network: dict[Member, None] = {}
         self._on_nodes: dict[Reference, Pod] = {}  # hostNetwork pods, whose addresses are their node's
 
     # --- objects in and out ---------------------------------------------------------------------------------------
 
-    def upsert(self, obj: Object, origin: Origin | None = None) -> None:
+    def upsert(self, obj: Object | UnreadPolicy, origin: Origin | None = None) -> None:
         """Add an object, or replace the one with its kind and name.
 
-        A policy must be valid and have its defaults; `origin` is where it was read.
+        A policy must be valid and have its defaults; `origin` is where it was read. One that is not read has its place.
         """
         self.revision += 1
         match obj:
@@ -99,6 +104,8 @@ class State:
                 self.slices[namespace_of(obj), obj.metadata.name] = obj
             case Node():
                 self._upsert_node(obj)
+            case UnreadPolicy():
+                self.doubts.upsert(obj)
             case _:
                 # A kind that is in the table of kinds and not here would be accepted and have no effect.
                 assert_never(obj)
@@ -124,7 +131,9 @@ class State:
                 with self._refreshing_templates(reference):
                     self.workloads.remove(reference)
             case _:
-                raise ValueError(f"objects of kind {kind!r} are never in the state")
+                if unread_kind(kind) is None:
+                    raise ValueError(f"objects of kind {kind!r} are never in the state")
+                self.doubts.remove(kind, namespace, name)
 
     @contextmanager
     def supposing(self) -> Iterator[Callable[[NetworkPolicy], None]]:

@@ -42,6 +42,11 @@ def headline(answer: Answer) -> str:
     return one_line(f"{_WORDS[answer.result]}: {question}")
 
 
+def short_answer(answer: Answer) -> str:
+    """The answer in one line, and below it what it assumes."""
+    return "\n".join(map(one_line, (headline(answer), *_assumptions(answer))))
+
+
 def explanation(answer: Answer, edits: Sequence[Edit] = ()) -> str:
     """The answer, each policy and rule of both sides with its place, the assumptions, and the edits that reverse it."""
     lines = [headline(answer), *_service(answer)]
@@ -54,7 +59,7 @@ def explanation(answer: Answer, edits: Sequence[Edit] = ()) -> str:
     if len(answer.pairs) > _MOST_PAIRS:
         lines += ["", f"... and {len(answer.pairs) - _MOST_PAIRS} more pairs of pods"]
     if answer.assumptions:
-        lines += ["", "assumptions:", *(f"  ? {assumption}" for assumption in answer.assumptions)]
+        lines += ["", *_assumptions(answer)]
     lines += _edits(answer, edits)
     # A line break in a name must not start a line that looks like another answer.
     return "\n".join(map(one_line, lines))
@@ -90,6 +95,12 @@ def answer_json(answer: Answer, edits: Sequence[Edit] | None = None, problems: I
         ]
     written["problems"] = [problem_json(problem) for problem in problems]
     return json_text(written)
+
+
+def _assumptions(answer: Answer) -> Iterator[str]:
+    if answer.assumptions:
+        yield "assumptions:"
+        yield from (f"  ? {assumption}" for assumption in answer.assumptions)
 
 
 def _edits(answer: Answer, edits: Sequence[Edit]) -> Iterator[str]:

@@ -61,13 +61,16 @@ CONNECTION_FORMATS: Final[dict[str, Callable[[Iterable[Connection]], str]]] = {
 """The views that are written as a whole, by the name of the format."""
 
 
-def connections_json(connections: Iterable[Connection], problems: Iterable[Problem] = ()) -> Iterator[str]:
-    """JSON, streamed in pieces; `problems` are those of the input."""
+def connections_json(
+    connections: Iterable[Connection], assumptions: Iterable[str] = (), problems: Iterable[Problem] = ()
+) -> Iterator[str]:
+    """JSON, streamed in pieces: the connections, what they assume, and the problems of the input."""
     yield '{"connections": '
     yield from json_items(
         {"source": end_json(one.source), "destination": end_json(one.destination), "traffic": traffic_json(one.traffic)}
         for one in connections
     )
+    yield f', "assumptions": {json_line(list(assumptions))}'
     yield f', "problems": {json_line([problem_json(problem) for problem in problems])}}}\n'
 
 

@@ -18,6 +18,8 @@ from ringfence.model.objects import Manifest, Object
 from ringfence.model.origin import FieldRanges, Origin, Place
 from ringfence.model.problems import Problem, ProblemCode, Severity
 from ringfence.model.text_edits import Replacement, rename_key, replace_value
+from ringfence.model.unread_kinds import unread_policy
+from ringfence.model.unread_policies import UnreadPolicy
 
 DEEPEST_FIELD: Final = 16
 """How deep fields are whose places are kept; no field that is read is deeper, and paths grow with their depth."""
@@ -45,19 +47,21 @@ class Unrelated(msgspec.Struct, frozen=True):
     document: int
 
 
-Found = Manifest | Problem | Skipped | Unrelated
+Found = Manifest | Problem | Skipped | Unrelated | UnreadPolicy
 
 
 class LoadedObjects(msgspec.Struct, frozen=True):
     """All that was read, in the order of the input.
 
     `skipped` counts the objects of unsupported kinds, `unrelated` the documents that are not objects of Kubernetes.
+    `unread` are those of the skipped objects that are policies, and may make answers wrong.
     """
 
     manifests: list[Manifest]
     problems: list[Problem]
     skipped: Counter[str]
     unrelated: int = 0
+    unread: list[UnreadPolicy] = msgspec.field(default_factory=list)
 
 
 def collect(findings: Iterable[Found]) -> LoadedObjects:
@@ -72,6 +76,9 @@ def collect(findings: Iterable[Found]) -> LoadedObjects:
                 loaded.problems.append(found)
             case Skipped(kind):
                 loaded.skipped[kind] += 1
+            case UnreadPolicy():
+                loaded.skipped[found.kind] += 1
+                loaded.unread.append(found)
             case Unrelated():
                 unrelated.add(found)
     return msgspec.structs.replace(loaded, unrelated=len(unrelated))
@@ -93,6 +100,8 @@ def read_object(tree: object, origin: Origin, fields: Fields, *, in_list: bool =
     kind = KINDS.find(api_version, name)
     if refusal := refusal_of(api_version, name):
         yield _refusal_problem(refusal, tree, origin, fields)
+    elif unread := unread_policy(tree, origin.at()):
+        yield unread
     elif kind is None and (meant := KINDS.meant_by(str(api_version), str(name))):
         yield _misspelt(tree, meant, msgspec.structs.replace(origin, fields=fields()))
     elif kind is None:

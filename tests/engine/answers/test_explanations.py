@@ -443,6 +443,41 @@ def test_policies_that_might_apply_to_a_host_network_pod_are_named() -> None:
     assert why(state, "x/a", "x/h").assumptions == ("x/h uses its node's network: x/p is taken not to apply to it",)
 
 
+AUTHORIZATION = {"apiVersion": "security.istio.io/v1", "kind": "AuthorizationPolicy"}
+CILIUM = {
+    "apiVersion": "cilium.io/v2",
+    "kind": "CiliumNetworkPolicy",
+    "spec": {"ingress": [{}], "endpointSelector": {}},
+}
+
+
+@pytest.mark.parametrize(("unread", "may_allow"), [(CILIUM, True), (AUTHORIZATION, False)])
+def test_a_no_is_certain_where_what_is_not_read_can_only_deny(unread: Object, may_allow: bool) -> None:
+    named = {**unread, "metadata": {"name": "a", "namespace": "prod"}}
+    denying = [*WORLD, named, policy("prod/p", DB, ingress=[])]
+    assert bool(why(state_of([*WORLD, named]), "prod/web", "prod/db").assumptions)
+    assert bool(why(state_of(denying), "prod/web", "prod/db").assumptions) is may_allow
+
+
+def test_pods_that_cannot_meet_need_no_assumption() -> None:
+    apart = [pod("x/a", addresses=["10.0.0.1"]), pod("x/b", addresses=["fd00::1"])]
+    named = {**CILIUM, "metadata": {"name": "a", "namespace": "x"}}
+    assert why(state_of([*apart, named]), "x/a", "x/b").assumptions == ()
+
+
+def test_a_policy_about_nodes_puts_pods_with_their_network_in_doubt() -> None:
+    nodes = {
+        "apiVersion": "cilium.io/v2",
+        "kind": "CiliumClusterwideNetworkPolicy",
+        "metadata": {"name": "a"},
+        "spec": {"nodeSelector": {}, "ingress": [{}]},
+    }
+    state = state_of([pod("x/h", hostNetwork=True), pod("x/a"), nodes])
+    (assumption,) = why(state, "x/a", "x/h").assumptions
+    assert assumption.startswith("CiliumClusterwideNetworkPolicy.cilium.io a (")
+    assert why(state, "x/h", "x/a").assumptions == ()
+
+
 # --- against the verdict ----------------------------------------------------------------------------------------------
 
 questions = st.none() | st.builds(

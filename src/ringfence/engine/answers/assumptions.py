@@ -6,13 +6,17 @@ from operator import or_
 
 from ringfence.engine.answers.reasons import RuleReason, SideReason
 from ringfence.engine.answers.sides import Side
+from ringfence.engine.doubts import doubt_text
 from ringfence.engine.policies import Action, PodSelection
 from ringfence.engine.population import Member, Namespaces
 from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC
 
 
 def assumptions(side: Side, reason: SideReason) -> Iterator[str]:
-    """What the answer of one side depends on."""
+    """What the answer of one side depends on: policies that are not read, and facts that are missing."""
+    for policy in side.state.doubts.about(side.subject, side.direction, side.peer):
+        if reason.allowed or not policy.only_denies:
+            yield doubt_text(policy, side.direction)
     if side.subject.host_network:
         yield from _host_network_assumptions(side)
         return

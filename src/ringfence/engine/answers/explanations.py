@@ -58,6 +58,8 @@ def _explain_side(state: State, subject: End, direction: Direction, peer: End, a
         denied_over=tuple(_denied_over(side)),
         denied_for=_denied_for(side),
     )
+    if not side.can_meet:
+        return reason  # no policy of any kind lets them meet
     return msgspec.structs.replace(reason, assumptions=tuple(dict.fromkeys(assumptions(side, reason))))
 
 

@@ -1,0 +1,143 @@
+"""The kinds of policies that ringfence recognises and does not read: one row for each.
+
+Three of them are called `ClusterNetworkPolicy` and two `NetworkPolicy`, so a kind is found by its group and its name.
+The version does not matter: what is read of these policies is the same in all versions.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import msgspec
+
+from ringfence.model.objects import DEFAULT_NAMESPACE
+from ringfence.model.origin import Place
+from ringfence.model.unread_policies import UnreadBounds, UnreadPolicy
+from ringfence.model.unread_subjects import (
+    Written,
+    antrea_applied_to,
+    calico_selectors,
+    cilium_rules,
+    egress_of_namespace,
+    inert,
+    istio_selector,
+    like_network_policy,
+    subject_field,
+    unbounded,
+)
+
+
+class UnreadKind(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of the table. `bounds` reads whom a policy selects and in which directions.
+
+    A kind that `only_denies` cannot allow what NetworkPolicies deny. One that is `only_outside` is about connections
+    with addresses outside the cluster.
+    """
+
+    group: str
+    name: str
+    plural: str
+    bounds: Callable[[Written, str], UnreadBounds]
+    is_namespaced: bool = True
+    only_denies: bool = False
+    only_outside: bool = False
+
+    @property
+    def key(self) -> str:
+        """The name and the group, as kubectl names a custom resource."""
+        return f"{self.name}.{self.group}"
+
+
+def _cluster_scoped(group: str, name: str, plural: str, bounds: Callable[[Written, str], UnreadBounds]) -> UnreadKind:
+    return UnreadKind(group=group, name=name, plural=plural, bounds=bounds, is_namespaced=False)
+
+
+def _namespaced(group: str, name: str, plural: str, bounds: Callable[[Written, str], UnreadBounds]) -> UnreadKind:
+    return UnreadKind(group=group, name=name, plural=plural, bounds=bounds)
+
+
+def _of_calico(group: str) -> tuple[UnreadKind, ...]:
+    """Calico's kinds, which its own API server and the custom resources behind it have in different groups."""
+    return (
+        _namespaced(group, "NetworkPolicy", "networkpolicies", calico_selectors),
+        _cluster_scoped(group, "GlobalNetworkPolicy", "globalnetworkpolicies", calico_selectors),
+        _namespaced(group, "StagedNetworkPolicy", "stagednetworkpolicies", inert),
+        _cluster_scoped(group, "StagedGlobalNetworkPolicy", "stagedglobalnetworkpolicies", inert),
+        _namespaced(group, "StagedKubernetesNetworkPolicy", "stagedkubernetesnetworkpolicies", inert),
+    )
+
+
+_SIG_NETWORK: Final = "policy.networking.k8s.io"
+
+UNREAD_KINDS: Final = (
+    _cluster_scoped(_SIG_NETWORK, "ClusterNetworkPolicy", "clusternetworkpolicies", subject_field),
+    _cluster_scoped(_SIG_NETWORK, "AdminNetworkPolicy", "adminnetworkpolicies", subject_field),
+    _cluster_scoped(_SIG_NETWORK, "BaselineAdminNetworkPolicy", "baselineadminnetworkpolicies", subject_field),
+    _cluster_scoped("networking.k8s.aws", "ClusterNetworkPolicy", "clusternetworkpolicies", subject_field),
+    _namespaced("networking.k8s.aws", "ApplicationNetworkPolicy", "applicationnetworkpolicies", like_network_policy),
+    _namespaced("cilium.io", "CiliumNetworkPolicy", "ciliumnetworkpolicies", cilium_rules),
+    _cluster_scoped("cilium.io", "CiliumClusterwideNetworkPolicy", "ciliumclusterwidenetworkpolicies", cilium_rules),
+    *_of_calico("projectcalico.org"),
+    *_of_calico("crd.projectcalico.org"),
+    _namespaced("crd.antrea.io", "NetworkPolicy", "networkpolicies", antrea_applied_to),
+    _cluster_scoped("crd.antrea.io", "ClusterNetworkPolicy", "clusternetworkpolicies", antrea_applied_to),
+    UnreadKind(
+        group="k8s.ovn.org",
+        name="EgressFirewall",
+        plural="egressfirewalls",
+        bounds=egress_of_namespace,
+        only_denies=True,
+        only_outside=True,
+    ),
+    UnreadKind(
+        group="network.openshift.io",
+        name="EgressNetworkPolicy",
+        plural="egressnetworkpolicies",
+        bounds=egress_of_namespace,
+        only_denies=True,
+        only_outside=True,
+    ),
+    UnreadKind(
+        group="security.istio.io",
+        name="AuthorizationPolicy",
+        plural="authorizationpolicies",
+        bounds=istio_selector,
+        only_denies=True,
+    ),
+    _namespaced("k8s.cni.cncf.io", "MultiNetworkPolicy", "multi-networkpolicies", like_network_policy),
+    _namespaced("networking.gke.io", "FQDNNetworkPolicy", "fqdnnetworkpolicies", like_network_policy),
+)
+"""The table."""
+
+_BY_KEY: Final = {kind.key: kind for kind in UNREAD_KINDS}
+
+
+def unread_kind(key: str) -> UnreadKind | None:
+    """The row with this key (`AdminNetworkPolicy.policy.networking.k8s.io`); None if there is none."""
+    return _BY_KEY.get(key)
+
+
+def unread_policy(policy: Written, place: Place) -> UnreadPolicy | None:
+    """What bounds the doubt about a policy; None if its kind is not in the table.
+
+    A policy that is not written as its kind should be may select any pod of its scope.
+    """
+    group = str(policy.get("apiVersion")).rpartition("/")[0]
+    kind = unread_kind(f"{policy.get('kind')}.{group}")
+    if kind is None:
+        return None
+    metadata = policy.get("metadata")
+    fields: Mapping[str, object] = metadata if isinstance(metadata, Mapping) else {}
+    namespace = str(fields.get("namespace") or DEFAULT_NAMESPACE) if kind.is_namespaced else ""
+    try:
+        bounds = kind.bounds(policy, namespace)
+    except ValueError:
+        bounds = unbounded(namespace)
+    return UnreadPolicy(
+        kind.key,
+        namespace,
+        str(fields.get("name") or fields.get("generateName") or ""),
+        place,
+        bounds,
+        kind.only_denies,
+        kind.only_outside,
+    )

@@ -1,0 +1,119 @@
+"""Doubts: which pods and directions a policy concerns that is not read."""
+
+from typing import Any
+
+import pytest
+from tests.engine.members import member_in, state_of
+from tests.engine.policies.test_matching import end_of
+from tests.semantics.objects import Object, namespace, pod
+
+from ringfence.engine.doubts import doubt_text
+from ringfence.engine.state import State
+from ringfence.model.policies import Direction
+
+INGRESS, EGRESS = Direction.INGRESS, Direction.EGRESS
+WORLD = [
+    namespace("prod", env="prod"),
+    pod("prod/db", {"app": "db"}),
+    pod("prod/web", {"app": "web"}),
+    pod("prod/host", {"app": "db"}, hostNetwork=True),
+    pod("dev/db", {"app": "db"}),
+]
+
+
+def unread(kind: str, path: str, **spec: Any) -> Object:
+    """A policy of another project; `path` is `NAMESPACE/NAME`, or a name alone."""
+    group, _, name = kind.rpartition("/")
+    space, _, called = path.rpartition("/")
+    return {"apiVersion": f"{group}/v1", "kind": name, "metadata": {"name": called, "namespace": space}, "spec": spec}
+
+
+def cilium(path: str, **spec: Any) -> Object:
+    return unread("cilium.io/CiliumNetworkPolicy", path, **{"endpointSelector": {}, "egress": [{}], **spec})
+
+
+def admin(path: str, **spec: Any) -> Object:
+    return unread("policy.networking.k8s.io/AdminNetworkPolicy", path, **{"egress": [{}], **spec})
+
+
+def concerned(state: State, direction: Direction) -> set[str]:
+    """The pods that are in doubt in a direction."""
+    return {str(one) for one in state.members() if list(state.doubts.selecting(one, direction))}
+
+
+@pytest.mark.parametrize(
+    ("policy", "pods"),
+    [
+        pytest.param(cilium("prod/p"), {"prod/db", "prod/web"}, id="all pods of a namespace"),
+        pytest.param(cilium("prod/p", endpointSelector={"matchLabels": {"app": "db"}}), {"prod/db"}, id="a label"),
+        pytest.param(
+            admin("p", subject={"namespaces": {"matchLabels": {"env": "prod"}}}),
+            {"prod/db", "prod/web", "dev/db"},
+            id="a namespace without an object may have any label",
+        ),
+        pytest.param(
+            admin("p", subject={"namespaces": {"matchLabels": {"env": "dev"}}}), {"dev/db"}, id="labels of a namespace"
+        ),
+        pytest.param(
+            admin("p", subject={"namespaces": {"matchLabels": {"kubernetes.io/metadata.name": "prod", "env": "prod"}}}),
+            {"prod/db", "prod/web"},
+            id="its name is known",
+        ),
+        pytest.param(
+            unread("cilium.io/CiliumClusterwideNetworkPolicy", "p", nodeSelector={}, egress=[{}]),
+            {"prod/host"},
+            id="nodes",
+        ),
+        pytest.param(admin("p", subject=5), {"prod/db", "prod/web", "prod/host", "dev/db"}, id="unknown"),
+        pytest.param(cilium("prod/p", endpointSelector=5), {"prod/db", "prod/web", "prod/host"}, id="unknown in one"),
+        pytest.param(unread("projectcalico.org/StagedNetworkPolicy", "prod/p"), set(), id="inert"),
+    ],
+)
+def test_the_pods_in_doubt_are_those_that_a_policy_may_select(policy: Object, pods: set[str]) -> None:
+    assert concerned(state_of([*WORLD, policy]), EGRESS) == pods
+
+
+def test_only_the_directions_of_a_policy_are_in_doubt() -> None:
+    state = state_of([*WORLD, cilium("prod/p")])
+    assert concerned(state, INGRESS) == set()
+    pairs = [(str(policy), direction) for policy, direction in state.doubts.selecting_any(list(state.members()))]
+    assert pairs == [("CiliumNetworkPolicy.cilium.io prod/p", EGRESS)]
+    assert not list(state.doubts.selecting_any([member_in(state, "dev/db")]))
+
+
+def test_a_policy_about_the_outside_does_not_concern_connections_between_pods() -> None:
+    state = state_of([*WORLD, unread("k8s.ovn.org/EgressFirewall", "prod/default", egress=[{}])])
+    web = member_in(state, "prod/web")
+    concerning = {
+        end: bool(list(state.doubts.about(web, EGRESS, end_of(state, end))))
+        for end in ("prod/db", "prod/host", "203.0.113.7")
+    }
+    assert concerning == {"prod/db": False, "prod/host": True, "203.0.113.7": True}
+
+
+def test_a_policy_replaces_the_one_of_its_kind_and_name_and_can_be_removed() -> None:
+    state = state_of([*WORLD, cilium("prod/p"), cilium("prod/p", endpointSelector={"matchLabels": {"app": "db"}})])
+    assert concerned(state, EGRESS) == {"prod/db"}
+    before = state.revision
+    state.remove("CiliumNetworkPolicy.cilium.io", "prod", "p")
+    assert state.revision > before
+    assert not state.doubts
+
+
+def test_a_policy_may_change_its_scope() -> None:
+    everywhere, nowhere = admin("p", subject={"namespaces": {}}), admin("p", subject={"namespaces": {}}, egress=[])
+    assert concerned(state_of([*WORLD, everywhere, nowhere]), EGRESS) == set()
+    assert len(list(state_of([everywhere, admin("q", subject={"namespaces": {}})]).doubts)) == 2
+
+
+@pytest.mark.parametrize(
+    ("policy", "whom"),
+    [
+        (cilium("prod/p"), "the pods that it selects"),
+        (cilium("prod/p", endpointSelector=5), "any pod in namespace prod"),
+        (admin("p", subject=5), "any pod"),
+    ],
+)
+def test_the_text_says_how_far_the_doubt_goes(policy: Object, whom: str) -> None:
+    (doubted,) = state_of([policy]).doubts
+    assert doubt_text(doubted, EGRESS) == f"{doubted} ({doubted.place}) is not read: it may change the egress of {whom}"
