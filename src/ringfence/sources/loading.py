@@ -100,7 +100,7 @@ def read_object(tree: object, origin: Origin, fields: Fields, *, in_list: bool =
     kind = KINDS.find(api_version, name)
     if refusal := refusal_of(api_version, name):
         yield _refusal_problem(refusal, tree, origin, fields)
-    elif unread := unread_policy(tree, origin.at()):
+    elif kind is None and (unread := unread_policy(tree, origin.at())):
         yield unread
     elif kind is None and (meant := KINDS.meant_by(str(api_version), str(name))):
         yield _misspelt(tree, meant, msgspec.structs.replace(origin, fields=fields()))
