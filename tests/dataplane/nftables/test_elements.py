@@ -60,6 +60,11 @@ def test_keys(elements: frozenset[bytes]) -> None:
     assert read(HashSet(PORT), HashSet(PORT, elements)) == HashSet(PORT, elements)
 
 
+def test_a_set_that_counts_is_read_as_one() -> None:
+    counted = HashSet(PORT, frozenset({b"\0\1"}), counted=True)
+    assert read(HashSet(PORT, counted=True), counted) == counted
+
+
 @given(st.sets(st.sampled_from([0, 1, 2, 9, 10, 11, 13, 0xFFFE, 0xFFFF]), max_size=8))
 def test_ranges_of_one_part_also_at_both_ends_of_what_there_is(bounds: set[int]) -> None:
     """Ranges of a program do not touch: between two of them lies a key that belongs to none."""
@@ -78,9 +83,24 @@ def test_ranges_of_several_parts() -> None:
     assert read(RangeSet(FLOW[V4]), ranges) == ranges
 
 
-def test_entries_of_a_map() -> None:
-    verdicts = VerdictMap(PORT).moved(Move(bytes([0, i]), None, f"chain_{i % 2}") for i in range(9))
+@pytest.mark.parametrize("goto", [False, True])
+def test_entries_of_a_map(goto: bool) -> None:
+    verdicts = VerdictMap(PORT, goto=goto).moved(Move(bytes([0, i]), None, f"chain_{i % 2}") for i in range(9))
     assert read(VerdictMap(PORT), verdicts) == verdicts
+    assert verdicts.goto is goto
+
+
+def test_a_map_without_entries_is_read_as_one_of_jumps() -> None:
+    assert decode_elements(VerdictMap(PORT), []) == VerdictMap(PORT)
+
+
+def test_a_goto_among_jumps_leads_to_no_chain() -> None:
+    """Ringfence writes maps in which all entries jump or all go: another program set the one that differs."""
+    jump, goto = VerdictMap(PORT, {"a": frozenset({b"\0\1"})}), VerdictMap(PORT, {"b": frozenset({b"\0\2"})}, goto=True)
+    lists = [attributes(one)[nf.NFTA_SET_ELEM_LIST_ELEMENTS] for one in (*portions(jump), *portions(goto))]
+    assert decode_elements(VerdictMap(PORT), lists) == VerdictMap(
+        PORT, {"a": frozenset({b"\0\1"}), "": frozenset({b"\0\2"})}
+    )
 
 
 def test_an_entry_that_is_not_a_jump_leads_to_no_chain() -> None:

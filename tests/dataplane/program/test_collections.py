@@ -55,6 +55,14 @@ def test_moves_lead_from_one_map_to_another_and_are_as_few_as_can_be(
     assert all(new.elements.values()), "no chain has an empty set"
 
 
+def test_a_map_keeps_its_goto_as_long_as_it_has_keys() -> None:
+    """The kernel keeps it with each element: a map without elements is read back as one that jumps."""
+    both = VerdictMap(ADDRESS[V4], {"a": frozenset({key(1), key(2)})}, goto=True)
+    one = both.moved([Move(key(1), "a", None)])
+    assert one.goto
+    assert not one.moved([Move(key(2), "a", None)]).goto
+
+
 def test_what_differs_is_new_or_another_object_and_what_is_gone_is_not_named() -> None:
     same, one, other = HashSet(ADDRESS[V4]), HashSet(ADDRESS[V4], frozenset({key(1)})), HashSet(ADDRESS[V4])
     old, new = {"same": same, "changed": one, "gone": one}, {"same": same, "changed": other, "new": one}

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from ringfence.dataplane.program import HashSet, RangeSet, digest
+from ringfence.dataplane.program import Goto, HashSet, Jump, RangeSet, digest
 from ringfence.dataplane.program.keys import PORT
 
 VALUES = [None, 1, "1", b"1", ("1",), ("1", "1"), ("11",), frozenset({"1"}), ((), ("1",)), (((), "1"),), ("", "1"), ()]
@@ -14,6 +14,7 @@ VALUES = [None, 1, "1", b"1", ("1",), ("1", "1"), ("11",), frozenset({"1"}), (()
 def test_different_values_have_different_names() -> None:
     assert len({digest(value) for value in VALUES}) == len(VALUES)
     assert digest(HashSet(PORT)) != digest(RangeSet(PORT))
+    assert digest(Jump("a")) != digest(Goto("a")), "they have the same fields"
 
 
 def test_the_order_of_a_set_does_not_count() -> None:

@@ -358,6 +358,16 @@ def test_an_added_pod_has_an_identity_a_new_version_and_families_of_its_own_at_o
     assert list(population.identity_of(third).pods()) == [third]
 
 
+def test_nothing_that_was_derived_from_an_identity_outlives_a_change_of_its_facts() -> None:
+    pod = member("x/a", {"app": "1"})
+    population = population_of(pod)
+    identity = population.identity_of(pod)
+    identity.cache["derived"] = "from facts"
+    population.start_reading([label_is("app", "1")])
+    assert population.identity_of(pod) is identity
+    assert not identity.cache
+
+
 def test_bits_of_identities_that_have_gone_are_used_again() -> None:
     population = population_of(member("x/a"), member("y/b"))
     for _ in range(3):

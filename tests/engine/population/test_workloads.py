@@ -74,6 +74,12 @@ class TestChains:
         state = state_of([owned_pod("x/web-7d9-1", REPLICA_SET, **labels)])
         assert state.workload(member_in(state, "x/web-7d9-1")) == DEPLOYMENT
 
+    def test_one_pod_with_the_hash_is_enough(self) -> None:
+        pods = [owned_pod("x/web-7d9-1", REPLICA_SET), owned_pod("x/web-7d9-2", REPLICA_SET, **{HASH_LABEL: "7d9"})]
+        for ordered in permutations(pods):
+            state = state_of(ordered)
+            assert state.workload(member_in(state, "x/web-7d9-1")) == DEPLOYMENT
+
     @pytest.mark.parametrize("labels", [{}, {HASH_LABEL: "other"}, {HASH_LABEL: ""}])
     def test_nothing_is_guessed_without_the_hash(self, labels: dict[str, str]) -> None:
         state = state_of([owned_pod("x/web-7d9-1", REPLICA_SET, **labels)])
@@ -109,6 +115,15 @@ class TestChains:
         other = Reference("x", "Deployment", "other")
         state = state_of([owned_pod("x/web-7d9-1", REPLICA_SET, **{HASH_LABEL: "7d9"}), made(REPLICA_SET, other)])
         assert state.workload(member_in(state, "x/web-7d9-1")) == other
+
+    def test_a_guess_lasts_as_long_as_one_pod_with_the_hash(self) -> None:
+        labels = {HASH_LABEL: "7d9"}
+        state = state_of([owned_pod(f"x/web-7d9-{number}", REPLICA_SET, **labels) for number in (1, 2, 3)])
+        for gone in ("web-7d9-1", "web-7d9-2"):
+            state.remove("Pod", "x", gone)
+        assert state.workload(member_in(state, "x/web-7d9-3")) == DEPLOYMENT
+        state.remove("Pod", "x", "web-7d9-3")
+        assert list(state.workloads.chain(REPLICA_SET)) == [REPLICA_SET]
 
 
 class TestTemplates:

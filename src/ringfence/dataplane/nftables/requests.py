@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from ringfence.dataplane.nftables import constants as nf
 from ringfence.dataplane.nftables.elements import describe, key_portions, portions
 from ringfence.dataplane.nftables.expressions import encode_rule
-from ringfence.dataplane.program import HOOK_PRIORITY, TABLE, Hook, Rule
+from ringfence.dataplane.program import HOOK_PRIORITY, TABLE, Hook
 from ringfence.dataplane.update import (
     AddChain,
     AddCollection,
@@ -97,10 +97,6 @@ def encode(command: Command) -> Iterator[Unit]:
                     for rule in rules
                 ),
             )
-
-
-def _expressions(rule: Rule) -> bytes:
-    return nested(nf.NFTA_RULE_EXPRESSIONS, encode_rule(rule))
 
 
 @cache
