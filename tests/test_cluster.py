@@ -251,3 +251,11 @@ def dumped(folder: Path, written: dict[str, Any], **metadata: str) -> Cluster:
     changed = {**written, "metadata": {**written["metadata"], **metadata}}
     (folder / "dump.json").write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": [pod, changed]}))
     return Cluster.load(folder)
+
+
+def test_objects_without_a_namespace_are_in_that_of_the_cluster() -> None:
+    cluster = Cluster(namespace="prod")
+    cluster.upsert({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web"}})
+    assert [member.namespace for member in cluster.state.members()] == ["prod"]
+    cluster.remove("Pod", "", "web")
+    assert not list(cluster.state.members())

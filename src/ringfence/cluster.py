@@ -25,7 +25,7 @@ from ringfence.engine.state import State
 from ringfence.errors import InputError, ManifestError
 from ringfence.model.decoding import decode, has_been_stored, unknown_fields
 from ringfence.model.field_errors import FieldError
-from ringfence.model.kinds import KINDS, Kind, kind_of, namespace_of
+from ringfence.model.kinds import KINDS, Kind, in_namespace, kind_of, namespace_of
 from ringfence.model.objects import DEFAULT_NAMESPACE, Manifest, NetworkPolicy, Object
 from ringfence.model.origin import Origin
 from ringfence.model.problems import Problem, ProblemCode, Severity
@@ -67,7 +67,7 @@ class Cluster:
     `problems` are the problems of the input, each with file and line. An object with an error is left out; all others
     count. Only a policy that an API server has stored is never left out: what newer servers would refuse is in force
     there all the same. `skipped` counts the objects of unsupported kinds, `unrelated` the documents without an object.
-    Names without a namespace are looked up in `namespace`.
+    Names without a namespace are looked up in `namespace`, and objects without one are put there, as by `kubectl -n`.
     """
 
     def __init__(self, *, live: bool = False, namespace: str = DEFAULT_NAMESPACE) -> None:
@@ -158,7 +158,7 @@ class Cluster:
         row = KINDS.keyed(kind)
         unread = unread_kind(kind)
         is_namespaced = row.is_namespaced if row else unread is None or unread.is_namespaced
-        self.state.remove(kind, namespace or DEFAULT_NAMESPACE if is_namespaced else "", name)
+        self.state.remove(kind, namespace or self.namespace if is_namespaced else "", name)
 
     def policies(self) -> list[NetworkPolicy]:
         """The policies in force, with the defaults that the API server sets, by namespace and name."""
@@ -204,7 +204,7 @@ class Cluster:
         Every object of the input enters the state here, whether it was loaded or added by a program.
         """
         kind = KINDS.of(obj)
-        obj = kind.default(obj)
+        obj = in_namespace(kind.default(obj), self.namespace)
         validate = kind.validate_stored if is_stored or self._is_live else kind.validate
         if errors := validate(obj):
             return _Review(obj, errors, ())
@@ -251,7 +251,7 @@ class Cluster:
 
     def _report(self, manifest: Manifest, review: _Review) -> None:
         obj, origin = manifest.object, manifest.origin
-        path = "/".join(filter(None, (namespace_of(obj), obj.metadata.name or obj.metadata.generate_name)))
+        path = "/".join(filter(None, (namespace_of(review.object), obj.metadata.name or obj.metadata.generate_name)))
         subject = f"{kind_of(obj)} {path}"
         severity = Severity.ERROR if review.errors else Severity.WARNING
         for one in review.errors or review.warnings:

@@ -239,3 +239,54 @@ def test_a_misspelt_kind_is_an_error_that_makes_the_input_unusable(folder: Path)
         "error: not counted because of errors in the input: Networkpolicy x/deny (deny.yaml:2); "
         "correct them, or use --ignore-errors",
     ]
+
+
+class TestTheNamespaceOfObjectsInFiles:
+    """With `-n`, objects of files that name no namespace are where `kubectl apply -n` would put them."""
+
+    TEXT = """\
+{apiVersion: v1, kind: Pod, metadata: {name: web}}
+---
+{apiVersion: v1, kind: Pod, metadata: {name: elsewhere, namespace: x}}
+---
+{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: deny}, spec: {}}
+---
+{apiVersion: v1, kind: Namespace, metadata: {name: prod}}
+"""
+
+    @pytest.fixture(autouse=True)
+    def text(self, folder: Path) -> None:
+        (folder / "a.yaml").write_text(self.TEXT)
+
+    def test_they_are_found_there_and_their_policies_count_there(self) -> None:
+        result = run("can", "x/elsewhere", "web", "-n", "prod", "-f", "a.yaml")
+        assert (result.exit_code, result.stderr) == (1, "")
+        assert run("get", "netpol", "-n", "prod", "-f", "a.yaml", "-o", "name").stdout.endswith("/deny\n")
+        assert run("can", "x/elsewhere", "default/web", "-n", "prod", "-f", "a.yaml").exit_code == 2
+
+    def test_those_that_name_one_stay(self) -> None:
+        assert run("can", "x/elsewhere", "x/elsewhere", "-n", "prod", "-f", "a.yaml").exit_code == 0
+
+    def test_without_it_they_are_in_the_default_namespace(self) -> None:
+        assert run("can", "x/elsewhere", "default/web", "-f", "a.yaml").exit_code == 1
+
+    def test_a_problem_names_it(self, folder: Path) -> None:
+        (folder / "p.yaml").write_text(INVALID.replace(", namespace: x", ""))
+        assert "p.yaml:7: error: NetworkPolicy prod/p: " in run("connections", "-n", "prod", "-f", "p.yaml").stderr
+
+
+@pytest.mark.parametrize("name", ["kustomization.yaml", "kustomization.yml", "Kustomization"])
+def test_a_kustomization_that_is_read_as_a_manifest_is_an_error(name: str, folder: Path) -> None:
+    (folder / name).write_text("resources: [a.yaml]\n")
+    words = ["-f", ".", "-f", name] if name == "Kustomization" else ["-R", "-f", "."]
+    result = run("can", "x/a", "x/a", *words)
+    assert result.exit_code == 2
+    assert f"{name}:1: error: this is a kustomization, which has to be built: use -k FOLDER\n" in result.stderr
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("kind", ["Kustomization", "Component"])
+def test_so_is_one_under_another_name(kind: str) -> None:
+    text = f"apiVersion: kustomize.config.k8s.io/v1beta1\nkind: {kind}\nresources: [a.yaml]\n"
+    result = run("can", "x/a", "x/a", "-f", "a.yaml", "-f", "-", given=text)
+    assert result.stderr.startswith("STDIN:1: error: this is a kustomization")

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from ringfence.cli.inputs import Inputs
@@ -66,3 +67,10 @@ def test_an_error_in_a_document_is_printed_and_the_others_are_read(
 def test_without_files_there_is_an_error() -> None:
     with pytest.raises(InputError, match="no objects: use -f FILE or -k FOLDER"):
         read_manifests(inputs())
+
+
+def test_objects_of_files_are_in_the_namespace_that_is_given(tmp_path: Path) -> None:
+    file = tmp_path / "pods.yaml"
+    file.write_text(POD + "---\n" + POD.replace(", namespace: x", ""))
+    given = msgspec.structs.replace(inputs(file), namespace="prod")
+    assert [name_of_object(one.object)[0] for one in read_manifests(given)[0]] == ["x", "prod"]

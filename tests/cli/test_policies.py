@@ -111,7 +111,9 @@ class TestNames:
         assert (result.exit_code, result.stdout) == (2, "")
         assert result.stderr == "error: a resource cannot be retrieved by name across all namespaces\n"
 
-    def test_without_policies_a_message_names_the_namespace(self, path: str) -> None:
+    def test_without_policies_a_message_names_the_namespace(self, tmp_path: Path) -> None:
+        path = str(tmp_path / "elsewhere.yaml")
+        Path(path).write_text("{apiVersion: v1, kind: Pod, metadata: {name: web, namespace: elsewhere}}")
         result = CliRunner().invoke(cli, ["get", "netpol", "-n", "empty", "-f", path])
         assert (result.exit_code, result.stdout) == (0, "")
         assert result.stderr == "No resources found in empty namespace.\n"

@@ -8,7 +8,7 @@ from tests.model.artificial_kind import CLUSTER_POLICY, ClusterPolicy, ClusterPo
 
 from ringfence.model.decoding import UnknownField, decode, decode_json, unknown_fields
 from ringfence.model.documents import document
-from ringfence.model.kinds import KINDS, Kind, KindTable, kind_of, namespace_of
+from ringfence.model.kinds import KINDS, Kind, KindTable, in_namespace, kind_of, namespace_of
 from ringfence.model.objects import (
     WORKLOAD_KINDS,
     Namespace,
@@ -148,3 +148,20 @@ class TestAnotherKindOfPolicy:
 
 def paths(fields: list[UnknownField]) -> list[str]:
     return [field.path for field in fields]
+
+
+@pytest.mark.parametrize(
+    ("obj", "namespace"),
+    [
+        pytest.param(Pod(ObjectMeta(name="a")), "prod", id="an object without one"),
+        pytest.param(Pod(ObjectMeta(name="a", namespace="x")), "x", id="one that has one"),
+        pytest.param(Node(ObjectMeta(name="a")), "", id="one that cannot have one"),
+    ],
+)
+def test_an_object_is_put_into_a_namespace(obj: Any, namespace: str) -> None:
+    assert namespace_of(in_namespace(obj, "prod")) == namespace
+
+
+def test_the_default_namespace_need_not_be_written() -> None:
+    pod = Pod(ObjectMeta(name="a"))
+    assert in_namespace(pod, "default") is pod

@@ -114,7 +114,7 @@ _OPTIONS: Final = (
     click.option(
         "-k", "--kustomize", type=_FILE, metavar="FOLDER", help="Read a kustomization, built by kubectl or kustomize."
     ),
-    click.option("-n", "--namespace", metavar="NAME", help="The namespace of names without one."),
+    click.option("-n", "--namespace", metavar="NAME", help="The namespace of names, and of objects, without one."),
     click.option("--context", metavar="NAME", help="The kubeconfig context to read if there is no -f or -k."),
     click.option("--kubeconfig", type=_FILE, metavar="FILE", help="The kubeconfig file."),
     click.option("--strict", is_flag=True, help="Do not answer if the input has any error: exit with 2."),

@@ -2,11 +2,13 @@
 
 from typing import Final
 
+import msgspec
+
 from ringfence.analysis.endpoints import KINDS as ENDPOINT_KINDS
 from ringfence.cli.inputs import Inputs
 from ringfence.cli.terminal import print_message
 from ringfence.errors import InputError
-from ringfence.model.kinds import KINDS, kind_of, namespace_of
+from ringfence.model.kinds import KINDS, in_namespace, kind_of, namespace_of
 from ringfence.model.objects import DEFAULT_NAMESPACE, Manifest, Object
 from ringfence.model.problems import Problem
 from ringfence.render.problems import problem_text
@@ -26,7 +28,10 @@ _NAMES_OF_KINDS: Final = {
 
 
 def read_manifests(inputs: Inputs) -> tuple[list[Manifest], list[Problem]]:
-    """The objects of the files, and what is wrong with others, which is printed on standard error."""
+    """The objects of the files, and what is wrong with others, which is printed on standard error.
+
+    Objects without a namespace are put into that of `-n`.
+    """
     from ringfence.sources.manifests import build_kustomization, read_files
 
     readings = []
@@ -39,7 +44,9 @@ def read_manifests(inputs: Inputs) -> tuple[list[Manifest], list[Problem]]:
     manifests: list[Manifest] = []
     problems: list[Problem] = []
     for reading in readings:
-        manifests += reading.manifests
+        for manifest in reading.manifests:
+            placed = in_namespace(manifest.object, inputs.namespace or DEFAULT_NAMESPACE)
+            manifests.append(msgspec.structs.replace(manifest, object=placed))
         problems += reading.problems
     for problem in problems:
         print_message(problem_text(problem))

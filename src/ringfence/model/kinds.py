@@ -273,3 +273,10 @@ def kind_of(obj: Object) -> str:
 def namespace_of(obj: Object) -> str:
     """The namespace that an object is in; empty for an object of the whole cluster (Namespace, Node)."""
     return obj.metadata.namespace or DEFAULT_NAMESPACE if KINDS.of(obj).is_namespaced else ""
+
+
+def in_namespace(obj: Object, namespace: str) -> Object:
+    """The object in `namespace`, if it has a namespace and does not name it."""
+    if obj.metadata.namespace or namespace == DEFAULT_NAMESPACE or not KINDS.of(obj).is_namespaced:
+        return obj
+    return msgspec.structs.replace(obj, metadata=msgspec.structs.replace(obj.metadata, namespace=namespace))

@@ -59,6 +59,8 @@ class ProblemCode(StrEnum):
     """A CIDR that is accepted and that other readers may understand differently (warning)."""
     DUPLICATE_OBJECT = "duplicate-object"
     """An object that was read before; the last one counts (warning)."""
+    KUSTOMIZATION = "kustomization"
+    """A kustomization among manifests: it has to be built first, which only `-k` does."""
     UNLISTED_KIND = "unlisted-kind"
     """A kind that the API server did not list, so that its objects are missing (warning)."""
 

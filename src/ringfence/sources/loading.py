@@ -47,6 +47,8 @@ class Unrelated(msgspec.Struct, frozen=True):
     document: int
 
 
+_KUSTOMIZE_GROUP: Final = "kustomize.config.k8s.io/"
+
 Found = Manifest | Problem | Skipped | Unrelated | UnreadPolicy
 
 
@@ -97,6 +99,9 @@ def read_object(tree: object, origin: Origin, fields: Fields, *, in_list: bool =
         yield Problem(origin.at(), ProblemCode.NOT_AN_OBJECT, f"an object is expected here, not {_named(tree)}")
         return
     api_version, name = tree.get("apiVersion"), tree.get("kind")
+    if str(api_version).startswith(_KUSTOMIZE_GROUP) and name in ("Kustomization", "Component"):
+        yield kustomization(origin.at())
+        return
     kind = KINDS.find(api_version, name)
     if refusal := refusal_of(api_version, name):
         yield _refusal_problem(refusal, tree, origin, fields)
@@ -149,6 +154,15 @@ def duplicate_key(key: str, place: Place) -> Problem:
     """kubectl uses the last of two equal keys without a warning, so that a rule can lose half of its peers."""
     message = f'key "{key}" already set in map: only the last one counts'
     return Problem(place, ProblemCode.DUPLICATE_KEY, message, Severity.WARNING)
+
+
+def kustomization(place: Place) -> Problem:
+    """The problem of a kustomization beside manifests.
+
+    It says which of them are applied and what is changed in them: read as they are, they can mean something else.
+    """
+    message = "this is a kustomization, which has to be built: use -k FOLDER"
+    return Problem(place, ProblemCode.KUSTOMIZATION, message)
 
 
 class Refusal(msgspec.Struct, frozen=True):

@@ -8,7 +8,7 @@ from typing import BinaryIO, Final
 from ringfence.errors import ManifestError
 from ringfence.model.origin import Place
 from ringfence.model.problems import Problem, ProblemCode
-from ringfence.sources.loading import Found, LoadedObjects, Progress, collect
+from ringfence.sources.loading import Found, LoadedObjects, Progress, collect, kustomization
 from ringfence.sources.manifests.content import MAX_BYTES, read_content
 
 SUFFIXES: Final = (".json", ".yaml", ".yml")
@@ -16,6 +16,8 @@ SUFFIXES: Final = (".json", ".yaml", ".yml")
 STANDARD_INPUT: Final = "-"
 
 _PIECE: Final = 1 << 24
+_KUSTOMIZATIONS: Final = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+"""The names under which kustomize looks for one; its content need not say what it is."""
 
 
 def read_files(paths: Sequence[str], *, recursive: bool = False, progress: Progress | None = None) -> LoadedObjects:
@@ -59,6 +61,9 @@ def _read_all(files: list[str], progress: Progress | None) -> Iterator[Found]:
     total = sum(map(_size, files)) if progress else 0
     before = 0
     for file in files:
+        if Path(file).name in _KUSTOMIZATIONS:
+            yield kustomization(Place(file, 1))
+            continue
         name = "STDIN" if file == STANDARD_INPUT else file
         try:
             data = _content(file)
