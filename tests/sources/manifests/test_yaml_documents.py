@@ -276,7 +276,7 @@ def test_kinds_of_others_are_counted() -> None:
         "apiVersion: v1\nkind: Secret\n"
     )
     assert (reading.manifests, reading.problems) == ([], [])
-    assert reading.skipped == {"NetworkPolicy": 1, "Service": 1, "Secret": 2}
+    assert reading.skipped == {"NetworkPolicy.projectcalico.org": 1, "Service": 1, "Secret": 2}
 
 
 def test_a_document_that_was_read_leaves_nothing_to_the_garbage_collector() -> None:
