@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 from tests.dataplane.network import Network, address, nft
 
 from benchmarks.measuring import Figure, seconds, without_collection
-from ringfence.dataplane.compile.compiler import Compiler
+from ringfence.dataplane.compile import Compiler
 from ringfence.dataplane.kernel import Kernel
 from ringfence.dataplane.program import HashSet, Program, flow_key
 from ringfence.engine.state import State

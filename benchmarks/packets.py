@@ -16,7 +16,7 @@ from tests.dataplane.network import Network, address, leave_for_new_network, rec
 
 from benchmarks.dataplane import pod, policy, put
 from benchmarks.measuring import Figure
-from ringfence.dataplane.compile.compiler import Compiler
+from ringfence.dataplane.compile import Compiler
 from ringfence.dataplane.kernel import Kernel
 from ringfence.engine.state import State
 from ringfence.netlink.codec import encode_message

@@ -6,7 +6,7 @@ from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Object, namespace, node, pod
 
 from ringfence.analysis.endpoints import KINDS, Endpoint, resolve
-from ringfence.engine.policies.matching import end_text
+from ringfence.engine.policies import end_text
 from ringfence.engine.population.pods import Reference
 from ringfence.engine.population.workloads import HASH_LABEL
 from ringfence.errors import EndpointError

@@ -6,7 +6,7 @@ from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Object, admits, block, container_port, labelled, namespace, pod, pods, policy, port
 
 from ringfence import Cluster, RingfenceError, Verdict
-from ringfence.engine.policies.matching import end_text
+from ringfence.engine.policies import end_text
 from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
 
 HTTP = container_port("http", 8080)

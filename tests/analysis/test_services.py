@@ -7,7 +7,7 @@ from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Object, container_port, pod
 
 from ringfence.analysis.services import backends
-from ringfence.engine.policies.matching import end_text
+from ringfence.engine.policies import end_text
 from ringfence.errors import EndpointError
 
 TCP_80 = {"port": 80}

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterator
 
-from ringfence.dataplane.compile.peers import PROTOCOL_NUMBERS
+from ringfence.dataplane.compile import PROTOCOL_NUMBERS
 from ringfence.dataplane.program import Packet
-from ringfence.engine.policies.profiles import PortQuestion
+from ringfence.engine.policies import PortQuestion
 from ringfence.engine.population.pods import Member
 from ringfence.engine.state import State
 from ringfence.model.policies import Direction

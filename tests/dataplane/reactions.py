@@ -6,7 +6,7 @@ from tests.dataplane.network import Network, address
 from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Object, labelled, pod, policy
 
-from ringfence.dataplane.compile.compiler import Compiler
+from ringfence.dataplane.compile import Compiler
 from ringfence.dataplane.kernel import Kernel
 from ringfence.dataplane.program import Logging, Reaction
 from ringfence.sets.addresses import FAMILIES, NO_ADDRESSES, Addresses, Family

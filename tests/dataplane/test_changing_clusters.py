@@ -23,7 +23,7 @@ from tests.semantics.objects import (
     term,
 )
 
-from ringfence.dataplane.compile.compiler import Compiler
+from ringfence.dataplane.compile import Compiler
 from ringfence.dataplane.kernel import Kernel
 from ringfence.engine.state import State
 from ringfence.model.decoding import decode

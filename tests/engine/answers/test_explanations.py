@@ -32,7 +32,7 @@ from tests.semantics.objects import (
 from ringfence.engine.answers.explanations import explain
 from ringfence.engine.answers.reasons import PairReason, RuleReason, SideReason
 from ringfence.engine.answers.verdicts import is_exempt, traffic
-from ringfence.engine.policies.matching import End
+from ringfence.engine.policies import End
 from ringfence.engine.state import State
 from ringfence.model.origin import Origin
 from ringfence.model.policies import Direction

@@ -14,7 +14,7 @@ from tests.engine.members import member_in, state_of
 from tests.semantics.objects import Object, admits, block, node, pod, pods, policy, port, sends
 
 from ringfence.engine.answers.verdicts import allows, is_exempt, node_addresses, side_traffic, traffic
-from ringfence.engine.policies.matching import End
+from ringfence.engine.policies import End
 from ringfence.engine.population.pods import Member
 from ringfence.engine.state import State
 from ringfence.model.policies import Direction
