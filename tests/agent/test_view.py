@@ -5,7 +5,7 @@ from tests.agent.events import listing, removed, upserted
 from tests.semantics.objects import Object, admits, block, namespace, node, pod, policy, port, term
 
 from ringfence.agent.view import View
-from ringfence.engine.answers.verdicts import allows
+from ringfence.engine.answers import allows
 from ringfence.engine.population.pods import Reference
 from ringfence.engine.state import State
 from ringfence.model.objects import Pod

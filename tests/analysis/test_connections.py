@@ -11,7 +11,7 @@ from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Object, admits, block, labelled, node, pod, pods, policy, port, sends
 
 from ringfence.analysis.connections import Connection, connections, pod_groups
-from ringfence.engine.answers.verdicts import traffic
+from ringfence.engine.answers import traffic_between
 from ringfence.engine.population.pods import Reference
 from ringfence.sets import intervals
 from ringfence.sets.addresses import ALL_ADDRESSES, NO_ADDRESSES, Addresses
@@ -160,7 +160,7 @@ def test_with_pods_exactly_the_allowed_pairs_are_listed_with_their_traffic(objec
     }
     members = list(cluster.state.members())
     expected = {
-        (source.reference, destination.reference): traffic(cluster.state, source, destination)
+        (source.reference, destination.reference): traffic_between(cluster.state, source, destination)
         for source in members
         for destination in members
         if source is not destination

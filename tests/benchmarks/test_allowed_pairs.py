@@ -9,7 +9,7 @@ from tests import strategies
 from tests.engine.members import state_of
 from tests.semantics.objects import Object
 
-from ringfence.engine.answers.verdicts import allows
+from ringfence.engine.answers import allows
 from ringfence.sets.traffic import PROTOCOLS
 
 

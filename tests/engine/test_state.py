@@ -11,7 +11,7 @@ from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Object, admits, key_of, labelled, namespace, node, pod, pods, policy, workload
 
 from ringfence import Cluster
-from ringfence.engine.answers.verdicts import traffic
+from ringfence.engine.answers import traffic_between
 from ringfence.engine.population.pods import Reference
 from ringfence.engine.state import State
 from ringfence.model.decoding import decode
@@ -26,7 +26,7 @@ Matrix = dict[tuple[str, str], Traffic]
 def matrix(state: State) -> Matrix:
     """The traffic that passes between every two pods."""
     members = list(state.members())
-    return {(str(a), str(b)): traffic(state, a, b) for a in members for b in members}
+    return {(str(a), str(b)): traffic_between(state, a, b) for a in members for b in members}
 
 
 def as_model(written: Object) -> NetworkPolicy:
@@ -177,7 +177,7 @@ class TestSupposing:
         before, revision = matrix(state), state.revision
         with state.supposing() as suppose:
             suppose(as_model(policy("x/p", labelled(app="a"), ingress=[])))
-            assert traffic(state, member_in(state, "x/b"), member_in(state, "x/a")) == NO_TRAFFIC
+            assert traffic_between(state, member_in(state, "x/b"), member_in(state, "x/a")) == NO_TRAFFIC
         assert matrix(state) == before == dict.fromkeys(before, ALL_TRAFFIC)
         assert state.revision == revision
         assert state.network_policies.all_policies() == []
@@ -188,9 +188,9 @@ class TestSupposing:
         with state.supposing() as suppose:
             suppose(as_model(policy("x/p", ingress=[admits(pods({}))])))
             suppose(as_model(policy("x/p", ingress=[admits()])))
-            assert traffic(state, member_in(state, "x/b"), member_in(state, "x/a")) == ALL_TRAFFIC
+            assert traffic_between(state, member_in(state, "x/b"), member_in(state, "x/a")) == ALL_TRAFFIC
         assert state.network_policies.all_policies() == [present]
-        assert traffic(state, member_in(state, "x/b"), member_in(state, "x/a")) == NO_TRAFFIC
+        assert traffic_between(state, member_in(state, "x/b"), member_in(state, "x/a")) == NO_TRAFFIC
 
     def test_after_an_error_no_policy_stays_in_force(self) -> None:
         state = state_of(self.WORLD)
@@ -205,9 +205,9 @@ class TestSupposing:
             suppose(as_model(policy("x/p", ingress=[])))
             with state.supposing() as suppose_more:
                 suppose_more(as_model(policy("x/p", ingress=[admits()])))
-                assert traffic(state, a, b) == ALL_TRAFFIC
-            assert traffic(state, a, b) == NO_TRAFFIC
-        assert traffic(state, a, b) == ALL_TRAFFIC
+                assert traffic_between(state, a, b) == ALL_TRAFFIC
+            assert traffic_between(state, a, b) == NO_TRAFFIC
+        assert traffic_between(state, a, b) == ALL_TRAFFIC
 
     @settings(max_examples=settings().max_examples // 4)
     @given(strategies.clusters(), st.lists(strategies.policies, min_size=1, max_size=3))

@@ -11,7 +11,13 @@ from itertools import chain
 
 import msgspec
 
-from ringfence.engine.answers import connectivity, is_exempt, node_addresses
+from ringfence.engine.answers import (
+    ConnectivityRow,
+    allowed_addresses,
+    connectivity_rows,
+    is_exempt,
+    node_addresses,
+)
 from ringfence.engine.doubts import doubt_text
 from ringfence.engine.population import Identity, Member, Reference
 from ringfence.engine.state import State
@@ -66,13 +72,13 @@ def pod_groups(state: State, *, pods: bool = False) -> PodGroups:
 def connections(state: State, *, pods: bool = False) -> Iterator[Connection]:
     """Every allowed connection, streamed: by source first to pods and then to outside addresses, then from outside."""
     groups = pod_groups(state, pods=pods)
-    for identity, row in connectivity.rows(state):
+    for identity, row in connectivity_rows(state):
         for source in groups[identity.bit]:
             yield from _among_pods(state, source, identity, row, groups)
-            for outside, traffic in connectivity.addresses(state, identity, Direction.EGRESS):
+            for outside, traffic in allowed_addresses(state, identity, Direction.EGRESS):
                 yield Connection(source.reference, outside, traffic)
     for identity in state.population.identities():
-        incoming = connectivity.addresses(state, identity, Direction.INGRESS)
+        incoming = allowed_addresses(state, identity, Direction.INGRESS)
         for destination in groups[identity.bit]:
             for outside, traffic in _with_own_node(state, destination, incoming):
                 yield Connection(outside, destination.reference, traffic)
@@ -100,7 +106,7 @@ def _with_own_node(
 
 
 def _among_pods(
-    state: State, source: PodGroup, identity: Identity, row: connectivity.Row, groups: PodGroups
+    state: State, source: PodGroup, identity: Identity, row: ConnectivityRow, groups: PodGroups
 ) -> Iterator[Connection]:
     exempt = _exempt(state, source, identity, groups)
     for reference in exempt:

@@ -13,7 +13,7 @@ from operator import and_, or_
 import msgspec
 
 from ringfence.analysis.endpoints import Endpoint
-from ringfence.engine.answers import End, PairReason, explain, verdicts
+from ringfence.engine.answers import End, PairReason, allows, explain, traffic_between
 from ringfence.engine.population import Member
 from ringfence.engine.state import State
 from ringfence.errors import EndpointError, InputError
@@ -189,7 +189,7 @@ class Answer:
         """Whether all passes that is asked."""
         source, destination = pair.source, pair.destination
         if pair.port is not None and isinstance(source, Member) and isinstance(destination, Member):
-            return verdicts.allows(self._state, source, destination, pair.protocol, pair.port)
+            return allows(self._state, source, destination, pair.protocol, pair.port)
         return not any(_asked(pair) - allowed for _, _, allowed in self._divided(pair))
 
     def _passes_partly(self, pair: Pair) -> bool:
@@ -197,11 +197,11 @@ class Answer:
         return any(_asked(pair) & allowed for _, _, allowed in self._divided(pair))
 
     def _divided(self, pair: Pair) -> list[tuple[End, End, Traffic]]:
-        return verdicts.parts(self._state, pair.source, pair.destination)
+        return traffic_by_part(self._state, pair.source, pair.destination)
 
     def _passing_as_asked(self, pair: Pair) -> Traffic:
         """The traffic that passes, with the port of the Service in place of the target port."""
-        allowed = verdicts.traffic(self._state, pair.source, pair.destination)
+        allowed = traffic_between(self._state, pair.source, pair.destination)
         return _as_asked(pair, allowed & _asked(pair))
 
     def _check_unchanged(self) -> None:

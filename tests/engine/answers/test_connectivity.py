@@ -7,8 +7,8 @@ from tests import strategies
 from tests.engine.members import member_in, state_of
 from tests.semantics.objects import Object, admits, container_port, labelled, pod, pods, policy, port
 
-from ringfence.engine.answers import connectivity
-from ringfence.engine.answers.verdicts import is_exempt, traffic
+from ringfence.engine.answers.connectivity import allowed_addresses, connectivity_rows
+from ringfence.engine.answers.verdicts import is_exempt, traffic_between
 from ringfence.engine.state import State
 from ringfence.model.policies import Direction
 from ringfence.sets import bitsets
@@ -20,7 +20,7 @@ def reached(state: State) -> dict[tuple[str, str], Traffic]:
     """What the rows say of every pod and every pod that it reaches."""
     return {
         (str(source), str(destination)): passing
-        for identity, row in connectivity.rows(state)
+        for identity, row in connectivity_rows(state)
         for peers, passing in row
         for peer in state.population.identities(peers)
         for source in identity.pods()
@@ -36,7 +36,7 @@ def test_rows_say_of_every_pair_what_its_verdict_says(objects: list[Object]) -> 
     for source in state.members():
         for destination in state.members():
             if not is_exempt(state, source, destination):
-                expected = traffic(state, source, destination)
+                expected = traffic_between(state, source, destination)
                 assert found.get((str(source), str(destination)), NO_TRAFFIC) == expected, (source, destination)
 
 
@@ -44,7 +44,7 @@ def test_rows_say_of_every_pair_what_its_verdict_says(objects: list[Object]) -> 
 @given(strategies.clusters())
 def test_a_row_is_a_partition_without_what_does_not_pass(objects: list[Object]) -> None:
     state = state_of(objects)
-    rows = list(connectivity.rows(state))
+    rows = list(connectivity_rows(state))
     assert Counter(identity.bit for identity, _ in rows) == Counter(bitsets.members(state.population.everyone))
     namespaces = [identity.namespace for identity, _ in rows]
     assert namespaces == sorted(namespaces)
@@ -64,7 +64,7 @@ def test_the_addresses_of_all_traffics_are_disjoint_and_none_is_forgotten(object
     for identity in state.population.identities():
         for direction in Direction:
             listed = NO_ADDRESSES
-            for within, passing in connectivity.addresses(state, identity, direction):
+            for within, passing in allowed_addresses(state, identity, direction):
                 assert passing
                 assert not listed & within
                 listed |= within
@@ -82,7 +82,7 @@ def test_every_pod_is_listed_where_there_are_no_policies() -> None:
 
 
 def test_an_empty_cluster_has_no_rows() -> None:
-    assert list(connectivity.rows(state_of([]))) == []
+    assert list(connectivity_rows(state_of([]))) == []
 
 
 def test_more_different_traffics_than_fit_into_a_byte() -> None:

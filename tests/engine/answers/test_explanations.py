@@ -31,7 +31,7 @@ from tests.semantics.objects import (
 
 from ringfence.engine.answers.explanations import explain
 from ringfence.engine.answers.reasons import PairReason, RuleReason, SideReason
-from ringfence.engine.answers.verdicts import is_exempt, traffic
+from ringfence.engine.answers.verdicts import is_exempt, traffic_between
 from ringfence.engine.policies import End
 from ringfence.engine.state import State
 from ringfence.model.origin import Origin
@@ -497,7 +497,7 @@ def test_an_explanation_says_what_the_verdict_says_and_its_rules_say_why(
     ends: list[End] = [*state.members(), address]
     for source, destination in product(ends, repeat=2):
         reason = explain(state, source, destination, asked)
-        passing = traffic(state, source, destination)
+        passing = traffic_between(state, source, destination)
         assert reason.allowed is (not asked - passing if asked else bool(passing))
         if not is_exempt(state, source, destination):
             for side in (reason.egress, reason.ingress):
@@ -554,5 +554,7 @@ def assert_certain_answers_stay(less: list[Object], more: list[Object], asked: T
     for source, destination in product(names, repeat=2):
         reason = why(before, source, destination, asked)
         if not reason.assumptions:
-            then, now = (traffic(state, end_of(state, source), end_of(state, destination)) for state in (before, after))
+            then, now = (
+                traffic_between(state, end_of(state, source), end_of(state, destination)) for state in (before, after)
+            )
             assert (then & asked == now & asked) if asked else then == now, (source, destination)

@@ -13,7 +13,7 @@ from tests import strategies
 from tests.engine.members import member_in, state_of
 from tests.semantics.objects import Object, admits, block, node, pod, pods, policy, port, sends
 
-from ringfence.engine.answers.verdicts import allows, is_exempt, node_addresses, side_traffic, traffic
+from ringfence.engine.answers.verdicts import allows, is_exempt, node_addresses, side_traffic, traffic_between
 from ringfence.engine.policies import End
 from ringfence.engine.population.pods import Member
 from ringfence.engine.state import State
@@ -40,7 +40,7 @@ def test_the_fast_answer_about_one_port_is_in_the_full_answer(
 ) -> None:
     state = state_of(objects)
     for source, destination in product(list(state.members()), repeat=2):
-        full = traffic(state, source, destination)
+        full = traffic_between(state, source, destination)
         assert allows(state, source, destination, protocol, number) is full.contains(protocol, number)
 
 
@@ -78,7 +78,7 @@ class TestExemptions:
         state = state_of(self.OBJECTS)
         ends = end_of(state, source), end_of(state, destination)
         assert is_exempt(state, *ends) is exempt
-        assert not exempt or traffic(state, *ends) == ALL_TRAFFIC
+        assert not exempt or traffic_between(state, *ends) == ALL_TRAFFIC
 
     def test_a_node_has_all_its_addresses_but_no_host_name(self) -> None:
         state = state_of(self.OBJECTS)
@@ -96,7 +96,7 @@ class TestFamilies:
     @staticmethod
     def between(source: list[str], destination: list[str], *policies: Object) -> Traffic:
         state = state_of([pod("x/a", addresses=source), pod("x/b", addresses=destination), *policies])
-        return traffic(state, member_in(state, "x/a"), member_in(state, "x/b"))
+        return traffic_between(state, member_in(state, "x/a"), member_in(state, "x/b"))
 
     def test_pods_without_a_common_family_cannot_meet(self) -> None:
         assert self.between(["10.0.0.1"], ["fd00::2"]) == NO_TRAFFIC
@@ -141,14 +141,16 @@ class TestOutside:
     )
     def test_what_passes_to_addresses_passes_to_each_of_them(self, destination: str, passing: Traffic) -> None:
         state = state_of(self.OBJECTS)
-        assert traffic(state, member_in(state, "x/a"), outside(destination)) == passing
+        assert traffic_between(state, member_in(state, "x/a"), outside(destination)) == passing
 
     def test_only_the_pods_side_counts(self) -> None:
         state = state_of(self.OBJECTS)
-        assert traffic(state, outside("192.0.2.1"), member_in(state, "x/a")) == ALL_TRAFFIC, "ingress is not isolated"
+        assert traffic_between(state, outside("192.0.2.1"), member_in(state, "x/a")) == ALL_TRAFFIC, (
+            "ingress is not isolated"
+        )
 
     def test_between_two_ends_outside_no_policy_decides(self) -> None:
-        assert traffic(state_of(self.OBJECTS), outside("192.0.2.1"), outside("10.0.0.1")) == ALL_TRAFFIC
+        assert traffic_between(state_of(self.OBJECTS), outside("192.0.2.1"), outside("10.0.0.1")) == ALL_TRAFFIC
 
     def test_selectors_never_mean_addresses(self) -> None:
         state = state_of([pod("x/a"), policy("x/p", ingress=[admits(pods({}))], egress=[sends(pods({}))])])
@@ -157,7 +159,7 @@ class TestOutside:
 
     def test_a_named_port_means_nothing_at_an_address(self) -> None:
         state = state_of([pod("x/a"), policy("x/p", egress=[sends(ports=[port("http")])])])
-        assert traffic(state, member_in(state, "x/a"), outside("192.0.2.1")) == NO_TRAFFIC
+        assert traffic_between(state, member_in(state, "x/a"), outside("192.0.2.1")) == NO_TRAFFIC
 
 
 class TestHostNetwork:
@@ -174,16 +176,16 @@ class TestHostNetwork:
 
     def test_policies_of_its_namespace_are_not_about_it(self) -> None:
         state = state_of(self.OBJECTS)
-        assert traffic(state, member_in(state, "x/host"), member_in(state, "y/open")) == ALL_TRAFFIC
-        assert traffic(state, member_in(state, "y/open"), member_in(state, "x/host")) == ALL_TRAFFIC
+        assert traffic_between(state, member_in(state, "x/host"), member_in(state, "y/open")) == ALL_TRAFFIC
+        assert traffic_between(state, member_in(state, "y/open"), member_in(state, "x/host")) == ALL_TRAFFIC
 
     def test_selectors_do_not_let_it_in(self) -> None:
         state = state_of(self.OBJECTS)
-        assert traffic(state, member_in(state, "x/host"), member_in(state, "y/a")) == NO_TRAFFIC
+        assert traffic_between(state, member_in(state, "x/host"), member_in(state, "y/a")) == NO_TRAFFIC
 
     def test_a_block_with_its_nodes_address_does(self) -> None:
         state = state_of([*self.OBJECTS, policy("y/q", ingress=[admits(block("192.168.0.1/32"))])])
-        assert traffic(state, member_in(state, "x/host"), member_in(state, "y/a")) == ALL_TRAFFIC
+        assert traffic_between(state, member_in(state, "x/host"), member_in(state, "y/a")) == ALL_TRAFFIC
 
     def test_its_address_is_not_its_own(self) -> None:
         state = state_of(self.OBJECTS)

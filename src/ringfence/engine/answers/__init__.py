@@ -1,18 +1,25 @@
 """Answers from the state of the engine: verdicts, connectivity, and explanations."""
 
+from ringfence.engine.answers.connectivity import ConnectivityRow, allowed_addresses, connectivity_rows
 from ringfence.engine.answers.explanations import explain
 from ringfence.engine.answers.reasons import PairReason, PolicyReason, RuleReason, SideReason
-from ringfence.engine.answers.verdicts import is_exempt, node_addresses
+from ringfence.engine.answers.verdicts import allows, is_exempt, node_addresses, traffic_between, traffic_by_part
 from ringfence.engine.policies import End, end_text
 
 __all__ = [
+    "ConnectivityRow",
     "End",
     "PairReason",
     "PolicyReason",
     "RuleReason",
     "SideReason",
+    "allowed_addresses",
+    "allows",
+    "connectivity_rows",
     "end_text",
     "explain",
     "is_exempt",
     "node_addresses",
+    "traffic_between",
+    "traffic_by_part",
 ]

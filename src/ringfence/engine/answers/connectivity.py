@@ -19,10 +19,10 @@ from ringfence.sets.bitsets import Bitset
 from ringfence.sets.partitions import Partition, combined, merged
 from ringfence.sets.traffic import Traffic
 
-Row = Partition[Bitset, Traffic]
+ConnectivityRow = Partition[Bitset, Traffic]
 
 
-def rows(state: State) -> Iterator[tuple[Identity, Row]]:
+def connectivity_rows(state: State) -> Iterator[tuple[Identity, ConnectivityRow]]:
     """For each identity, ordered by namespace, the identities that it reaches and with what traffic.
 
     Cells without traffic are left out. What a pod may always do (reach itself) is not in the rows.
@@ -39,17 +39,17 @@ def rows(state: State) -> Iterator[tuple[Identity, Row]]:
             yield source, [(peers, traffic) for peers, traffic in merged(_row(state, source, over)) if traffic]
 
 
-def addresses(state: State, subject: Identity, direction: Direction) -> Partition[Addresses, Traffic]:
+def allowed_addresses(state: State, subject: Identity, direction: Direction) -> Partition[Addresses, Traffic]:
     """The addresses outside the cluster that `subject` may reach (or be reached from), by traffic."""
     cells = state.tiers.allowed_addresses(subject, direction)
     return [(within, traffic) for within, traffic in cells if traffic]
 
 
-def _egress(state: State, source: Identity, family: Family) -> Row:
+def _egress(state: State, source: Identity, family: Family) -> ConnectivityRow:
     return state.tiers.allowed_peers(source, Direction.EGRESS, family)
 
 
-def _row(state: State, source: Identity, over: dict[Family, Row]) -> Row:
+def _row(state: State, source: Identity, over: dict[Family, ConnectivityRow]) -> ConnectivityRow:
     """What passes over every family that both ends have, from what passes over each."""
     having = state.population.in_family
     if len(over) == 1:
@@ -63,7 +63,7 @@ def _row(state: State, source: Identity, over: dict[Family, Row]) -> Row:
     ]
 
 
-def _within(row: Row, bits: Bitset) -> Row:
+def _within(row: ConnectivityRow, bits: Bitset) -> ConnectivityRow:
     return [(within, traffic) for peers, traffic in row if (within := peers & bits)]
 
 
@@ -98,10 +98,10 @@ class _Incoming:
             for layer, line in encoded[row].items():
                 self._layers[layer][destination.bit] = line
 
-    def by_source(self, sources: Sequence[Identity]) -> list[Row]:
+    def by_source(self, sources: Sequence[Identity]) -> list[ConnectivityRow]:
         """For each source, the destinations that let something in from it, by what they let in."""
         pick = _picker([source.bit for source in sources])
-        found: list[Row] = [[] for _ in sources]
+        found: list[ConnectivityRow] = [[] for _ in sources]
         for layer, lines in enumerate(self._layers):
             for row, column in zip(found, zip(*map(pick, lines), strict=True), strict=True):
                 row.extend(self._decode(layer, bytes(column)))
@@ -123,7 +123,7 @@ class _Incoming:
             lines[layer] |= int.from_bytes(digits.translate(_DIGITS_TO_CODE[code]), "little")
         return {layer: line.to_bytes(self._width, "big") for layer, line in lines.items()}
 
-    def _decode(self, layer: int, column: bytes) -> Row:
+    def _decode(self, layer: int, column: bytes) -> ConnectivityRow:
         return [
             (int(column[::-1].translate(_CODE_TO_DIGITS[code - 1]), 2), self._traffics[layer * _CODES + code - 1])
             for code in set(column) - {0}

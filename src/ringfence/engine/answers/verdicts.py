@@ -19,7 +19,7 @@ from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
 
 
 def allows(state: State, source: Member, destination: Member, protocol: str, port: int) -> bool:
-    """Whether `source` may open a connection to a port of `destination`: `traffic` for one port, and faster."""
+    """Whether `source` may open a connection to a port of `destination`: `traffic_between` for one port, and faster."""
     if is_exempt(state, source, destination):
         return True
     families = relevant_families(state, source, destination)
@@ -33,7 +33,7 @@ def allows(state: State, source: Member, destination: Member, protocol: str, por
     return bool(families)
 
 
-def traffic(state: State, source: End, destination: End) -> Traffic:
+def traffic_between(state: State, source: End, destination: End) -> Traffic:
     """All traffic that `source` may open to `destination`.
 
     Two pods with several addresses must be allowed over every address family that both have; two that have none in
@@ -52,13 +52,13 @@ def traffic(state: State, source: End, destination: End) -> Traffic:
     return reduce(and_, allowed, ALL_TRAFFIC)
 
 
-def parts(state: State, source: End, destination: End) -> list[tuple[End, End, Traffic]]:
+def traffic_by_part(state: State, source: End, destination: End) -> list[tuple[End, End, Traffic]]:
     """A source and a destination, divided by the addresses between which the same traffic passes.
 
     Two pods are one part. Of several addresses, some may be allowed what others are denied.
     """
     if isinstance(source, Member) is isinstance(destination, Member) or is_exempt(state, source, destination):
-        return [(source, destination, traffic(state, source, destination))]
+        return [(source, destination, traffic_between(state, source, destination))]
     if isinstance(source, Member):
         cells = _outside(state, source, Direction.EGRESS, destination)
         return [(source, within, allowed) for within, allowed in cells]
