@@ -1,0 +1,106 @@
+"""Profiles as chains: which chain a stack of profiles gets, what it is called, and what it looks into."""
+
+from tests.engine.members import member_in
+from tests.engine.policies.artificial_tier import BACK, FRONT, acting, tier_policy, tiered_cluster_of
+from tests.semantics.objects import Object, admits, block, container_port, labelled, pod, pods, policy, port, sends
+
+from ringfence.dataplane.compile.profile_chains import ProfileChain, build_chain, chain_name, denies_everything
+from ringfence.dataplane.program import RangeSet
+from ringfence.engine.policies import OwnPorts, Stack, own_ports
+from ringfence.engine.state import State
+from ringfence.model.policies import Direction
+from ringfence.sets.addresses import Family
+
+WORLD = [
+    pod("x/old", {"app": "server"}, ports=[container_port("http", 80)], addresses=["10.0.0.1"]),
+    pod("x/new", {"app": "server"}, ports=[container_port("http", 8080)], addresses=["10.0.0.2"]),
+    pod("x/friend", {"app": "friend"}, addresses=["10.0.0.3"]),
+]
+FRIENDS = pods(labelled(app="friend"))
+
+
+def stack_of(state: State, path: str = "x/old", direction: Direction = Direction.INGRESS) -> tuple[Stack, OwnPorts]:
+    subject = state.identity(member_in(state, path))
+    stack = state.tiers.stack(subject, direction)
+    return stack, own_ports(stack, subject)
+
+
+def name_of(*written: Object, path: str = "x/old", direction: Direction = Direction.INGRESS) -> str:
+    return chain_name(*stack_of(tiered_cluster_of([*WORLD, *written]).state, path, direction))
+
+
+def chain_of(*written: Object, direction: Direction = Direction.INGRESS) -> ProfileChain | None:
+    """The chain of x/old, for IPv4."""
+    state = tiered_cluster_of([*WORLD, *written]).state
+    return build_chain(state, *stack_of(state, direction=direction), [Family.IPV4])
+
+
+# --- names ------------------------------------------------------------------------------------------------------------
+
+
+def test_pods_that_give_other_numbers_to_a_port_name_have_other_chains() -> None:
+    """The rules in the chain contain the numbers, so two pods with the same policies cannot share it."""
+    by_name = policy("x/p", ingress=[admits(FRIENDS, ports=[port("http")])])
+    assert name_of(by_name, path="x/old") != name_of(by_name, path="x/new")
+    by_number = policy("x/p", ingress=[admits(FRIENDS, ports=[port(80)])])
+    assert name_of(by_number, path="x/old") == name_of(by_number, path="x/new")
+
+
+def test_port_names_of_egress_rules_do_not_divide_subjects() -> None:
+    by_name = policy("x/p", egress=[sends(ports=[port("http")])])
+    old, new = (name_of(by_name, path=path, direction=Direction.EGRESS) for path in ("x/old", "x/new"))
+    assert old == new
+
+
+def test_the_name_says_which_policies_in_which_direction() -> None:
+    both = policy("x/p", ingress=[{}], egress=[{}])
+    assert name_of(both) != name_of(both, direction=Direction.EGRESS)
+    assert name_of(both) != name_of(policy("x/q", ingress=[{}]))
+    assert name_of(both).startswith("ingress_")
+
+
+def test_the_same_policies_in_another_tier_are_another_chain() -> None:
+    names = {name_of(tier_policy(kind, "a", ingress=[acting("deny")])) for kind in (FRONT, BACK)}
+    assert len(names) == 2
+
+
+# --- chains -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_stack_that_allows_everything_has_no_chain() -> None:
+    assert chain_of(policy("x/p", ingress=[{}])) is None
+    assert chain_of(tier_policy(FRONT, "a", ingress=[acting("allow"), acting("pass")])) is None
+    assert chain_of(policy("x/p", ingress=[admits(FRIENDS)])) is not None
+    assert chain_of(tier_policy(FRONT, "a", ingress=[acting("deny", FRIENDS)])) is not None
+
+
+def test_only_a_stack_that_can_allow_nothing_denies_everything() -> None:
+    def denies(*written: Object) -> bool:
+        stack, _ = stack_of(tiered_cluster_of([*WORLD, *written]).state)
+        return denies_everything(stack)
+
+    closed = policy("x/p", ingress=[])
+    assert denies(closed)
+    assert not denies(policy("x/p", ingress=[admits(FRIENDS)]))
+    assert not denies(closed, tier_policy(FRONT, "a", ingress=[acting("allow", FRIENDS)]))
+    assert not denies(tier_policy(FRONT, "a", ingress=[acting("deny", FRIENDS)])), "other peers are passed on"
+
+
+def test_the_addresses_of_all_rules_are_one_set_and_the_pods_another() -> None:
+    chain = chain_of(
+        policy("x/p", ingress=[admits(block("192.0.2.0/25")), admits(FRIENDS)]),
+        policy("x/q", ingress=[admits(block("192.0.2.128/25"))]),
+    )
+    assert chain is not None
+    (blocks,) = chain.fixed.values()
+    assert isinstance(blocks, RangeSet)
+    assert blocks.elements == {(bytes([192, 0, 2, 0]), bytes([192, 0, 2, 255]))}
+    assert len(chain.pods) == 1
+    assert not chain.maps
+
+
+def test_rules_that_deny_are_settled_in_one_map_of_peers() -> None:
+    chain = chain_of(tier_policy(FRONT, "a", ingress=[acting("deny", FRIENDS), acting("allow")]))
+    assert chain is not None
+    assert len(chain.maps) == 1
+    assert not chain.pods
