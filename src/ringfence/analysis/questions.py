@@ -13,7 +13,7 @@ from operator import and_, or_
 import msgspec
 
 from ringfence.analysis.endpoints import Endpoint
-from ringfence.engine.answers import End, PairReason, allows, explain, traffic_between
+from ringfence.engine.answers import End, PairReason, allows, explain, traffic_between, traffic_by_part
 from ringfence.engine.population import Member
 from ringfence.engine.state import State
 from ringfence.errors import EndpointError, InputError
