@@ -17,7 +17,7 @@ Address = IPv4Address | IPv6Address
 INGRESS = "Ingress"
 EGRESS = "Egress"
 TIERS = ("FrontPolicy", "NetworkPolicy", "BackPolicy")
-"""The kinds of policies in the order in which they are asked; the first and the last are artificial (`test_tiers`)."""
+"""The kinds of policies in the order in which they are asked; the outer two are artificial (`test_several_tiers`)."""
 FAMILIES = frozenset({4, 6})
 TEMPLATED = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Job", "CronJob")
 NAME_LABEL = "kubernetes.io/metadata.name"

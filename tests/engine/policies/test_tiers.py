@@ -1,8 +1,8 @@
 """Tiers: how several kinds of policies make one verdict.
 
 Sources: network-policy-api, "Evaluation order": the admin tier, then NetworkPolicy, then the baseline tier. Neither of
-the two others is implemented; artificial kinds stand for them. `tests/semantics/test_tiers.py` compares them with the
-naive evaluator.
+the two others is implemented; artificial kinds stand for them. `tests/semantics/test_several_tiers.py` compares them
+with the naive evaluator.
 """
 
 from collections.abc import Sequence

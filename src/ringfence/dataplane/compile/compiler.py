@@ -41,9 +41,9 @@ class Compiler:
 
     def program(self) -> Program:
         """The program for the present state."""
-        changes = self._subjects.look()
-        self._isolation.move(changes.moves)
-        self._isolation.know({address: self._subjects.is_known(address) for address in changes.addresses})
+        changes = self._subjects.take_changes()
+        self._isolation.apply_moves(changes.moves)
+        self._isolation.mark_known({address: self._subjects.is_known(address) for address in changes.addresses})
         chains = self._subjects.chains(self._isolation.chains())
         self._track(chains, changes)
         if outgrown := self._outgrown(chains):

@@ -1,4 +1,12 @@
-"""Which addresses are isolated and by whom, and what goes with it: counters, own addresses, addresses to wait for."""
+"""Isolated addresses: the verdict maps, and the sets that go with them.
+
+- `ISOLATED` maps each isolated address to the chain of its profiles;
+- `DROPS` counts the packets that were dropped at each isolated address;
+- `OWN` holds each isolated address together with itself, because a pod always reaches itself;
+- `HELD` and `KNOWN` are the ranges of addresses that are closed until a pod has them, and those that pods have.
+
+Source: Kubernetes documentation, "Network Policies": a pod cannot block access to itself.
+"""
 
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -27,7 +35,7 @@ _FIXED_CHAINS: Final = frozenset(DENIED.values())
 
 
 class Isolation:
-    """Which addresses are isolated, by whom, as the sets and maps of a program."""
+    """The sets and maps of a program that say which addresses are isolated, and which chain each of them has."""
 
     def __init__(self, held: Addresses) -> None:
         self._held = {family: _ranges(family, held) for family in FAMILIES}
@@ -36,44 +44,47 @@ class Isolation:
         self._drops = {(direction, family): HashSet(ADDRESS[family], counted=True) for direction, family in DROPS}
         self._own = {family: HashSet(ADDRESS_PAIR[family]) for family in FAMILIES}
 
-    def move(self, moves: Mapping[Side, list[Move]]) -> None:
-        """Let addresses come, go or change their chains."""
+    def apply_moves(self, moves: Mapping[Side, list[Move]]) -> None:
+        """Add, remove, or give another chain to addresses."""
         for side, some in moves.items():
             if some:
                 self._maps[side] = self._maps[side].moved(some)
+                # A move from one chain to another leaves the set alone: a new element would begin to count at 0.
                 self._drops[side] = _changed(
                     self._drops[side],
-                    come={move.key for move in some if move.old is None},
-                    gone={move.key for move in some if move.new is None},
+                    added={move.key for move in some if move.old is None},
+                    removed={move.key for move in some if move.new is None},
                 )
         for family in FAMILIES:
             touched = {move.key for direction in Direction for move in moves[direction, family]}
             isolated = {key for key in touched if any(self._is_isolated(key, family, one) for one in Direction)}
             own = self._own[family]
-            come, gone = ({key * 2 for key in keys} for keys in (isolated, touched - isolated))
-            self._own[family] = _changed(own, come=come - own.elements, gone=gone & own.elements)
+            # Only isolated addresses need the pair: for all others no rule asks whether the packet may pass.
+            pairs, stale = ({key * 2 for key in keys} for keys in (isolated, touched - isolated))
+            self._own[family] = _changed(own, added=pairs - own.elements, removed=stale & own.elements)
 
-    def know(self, addresses: Mapping[Address, bool]) -> None:
-        """Note whether these addresses belong to known pods; which matters only where others are held."""
+    def mark_known(self, addresses: Mapping[Address, bool]) -> None:
+        """Note for each address whether a known pod has it."""
         for family, held in self._held.items():
+            # The rules ask for known addresses only inside ranges that are held.
             if held.elements:
                 keys = {address_key(*one): is_known for one, is_known in addresses.items() if one[0] is family}
                 known = self._known[family]
                 self._known[family] = _changed(
                     known,
-                    come={key for key, is_known in keys.items() if is_known} - known.elements,
-                    gone={key for key, is_known in keys.items() if not is_known} & known.elements,
+                    added={key for key, is_known in keys.items() if is_known} - known.elements,
+                    removed={key for key, is_known in keys.items() if not is_known} & known.elements,
                 )
 
     def _is_isolated(self, key: bytes, family: Family, direction: Direction) -> bool:
         return key in self._drops[direction, family].elements
 
     def chains(self) -> set[str]:
-        """The profiles' chains that some address has."""
+        """The names of the profiles' chains to which some address leads."""
         return {name for one in self._maps.values() for name in one.elements} - _FIXED_CHAINS
 
     def collections(self) -> Iterator[tuple[str, Collection]]:
-        """All of this, by name."""
+        """All sets and maps, by name."""
         for side, name in ISOLATED.items():
             yield name, self._maps[side]
         for side, name in DROPS.items():
@@ -84,11 +95,11 @@ class Isolation:
             yield KNOWN[family], self._known[family]
 
 
-def _changed(collection: HashSet, *, come: set[bytes], gone: set[bytes]) -> HashSet:
-    """The set with some keys more and some less; the very same one if there are none."""
-    if not come and not gone:
+def _changed(collection: HashSet, *, added: set[bytes], removed: set[bytes]) -> HashSet:
+    """The set with some keys added and some removed; the same object if nothing changes."""
+    if not added and not removed:
         return collection
-    return HashSet(collection.key, collection.elements - gone | come, collection.counted)
+    return HashSet(collection.key, collection.elements - removed | added, collection.counted)
 
 
 def _ranges(family: Family, addresses: Addresses) -> RangeSet:

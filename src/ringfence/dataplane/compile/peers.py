@@ -1,10 +1,11 @@
-"""Sets of pods' addresses as rules need them, kept right while pods come and go.
+"""Sets of pods' addresses that rules look into, kept up to date while pods come and go.
 
-A `PodSet` says which pods, by the peers of rules, and, if the set is about single ports, which of their ports: then its
-keys are address, protocol and port together. A `TrackedSet` holds its elements for the present state, and looks again
-only at the addresses that a change of the state touches.
+A `PodSet` selects pods by the peers of rules. If the rules are about single ports, it also says which ports, and its
+keys are address, protocol and port together. A `TrackedSet` holds the elements for the present state. After a change,
+it updates only the addresses that the change touches.
 
-An address that two pods claim, because one is gone and its end not yet known, is granted only what both are.
+Two pods can claim one address for a while: a new pod gets the address of an old one before the end of the old one is
+known. Such an address is granted only what both pods are granted.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,14 +23,18 @@ from ringfence.sets.addresses import Family
 from ringfence.sets.bitsets import Bitset
 
 PROTOCOL_NUMBERS: Final = {"TCP": 6, "UDP": 17, "SCTP": 132}
-
+"""The protocols that have ports. Source: IANA, "Assigned Internet Protocol Numbers"."""
 
 KEYS_OF_ITS_OWN: Final = 2048
-"""The largest number of keys in a set that only one profile uses."""
+"""The largest number of keys in a set that only one profile uses.
+
+One set of address, protocol and port costs a packet one lookup, but it holds pods times ports. Beyond this number, pods
+and ports are two sets and two lookups, and other profiles with rules about the same pods use the same set of pods.
+"""
 
 
 class Grant(msgspec.Struct, frozen=True, cache_hash=True):
-    """Pods and, in a set with ports, which ports: by number, and by the names that the pods themselves give numbers."""
+    """Pods and, in a set with ports, their ports: by number, and by names to which each pod gives its own number."""
 
     peers: Peers
     ports: frozenset[tuple[str, int]] = frozenset()
@@ -37,7 +42,7 @@ class Grant(msgspec.Struct, frozen=True, cache_hash=True):
 
 
 class PodSet(msgspec.Struct, frozen=True, cache_hash=True):
-    """What some grants give together, in one address family."""
+    """The union of some grants, in one address family."""
 
     family: Family
     with_ports: bool
@@ -45,7 +50,10 @@ class PodSet(msgspec.Struct, frozen=True, cache_hash=True):
 
     @property
     def name(self) -> str:
-        """The set's name in the kernel."""
+        """The set's name in the kernel.
+
+        The name depends on the selectors only. Pods come and go without a new name, so no rule has to change with them.
+        """
         return f"{'flows' if self.with_ports else 'pods'}{self.family:d}_{digest(self)}"
 
 
@@ -59,7 +67,7 @@ def owners_of(state: State, addresses: Iterable[tuple[Family, int]]) -> Owners:
 
 
 Suffixes = frozenset[bytes]
-"""What follows the address in the keys that an address has: nothing, or a protocol and a port."""
+"""The rest of each key of one address: nothing, or a protocol and a port."""
 
 _ADDRESS_ALONE: Final[Suffixes] = frozenset({b""})
 _NOTHING: Final[Suffixes] = frozenset()
@@ -74,32 +82,37 @@ class TrackedSet:
         self._grants = [(grant, _numbered(grant.ports) if what.with_ports else _ADDRESS_ALONE) for grant in what.grants]
         self._namespaces = _namespaces_of(grant.peers for grant in what.grants)
         self._bits = self._current_bits()
-        self._anybody = reduce(or_, self._bits, 0)
+        self._all_bits = reduce(or_, self._bits, 0)
         self._suffixes: dict[int, Suffixes] = {}
         self.set = HashSet(FLOW[what.family] if what.with_ports else ADDRESS[what.family])
-        self._look_at(self._owners(self._anybody))
+        self._update(self._owners(self._all_bits))
         self._usual_size = len(self.set.elements)
 
     def refresh(self, owners: Owners, namespaces: frozenset[str], *, relabelled: bool) -> None:
-        """Look again at some addresses, because their pods have changed.
+        """Update the keys of addresses whose pods have changed: `owners`.
 
-        Where selectors may mean other pods than before, because something moved in some `namespaces` or because
-        namespaces were `relabelled`, it is found out which identities these are, and their pods are looked at, too.
+        Selectors may select other pods than before if pods changed in some `namespaces`, or if namespaces were
+        `relabelled`. Then the addresses of the pods that are no longer selected, or newly selected, are updated, too.
         """
-        looked_at = owners
+        affected = owners
         if self._namespaces is None:
-            may_mean_others = relabelled or bool(namespaces)
+            may_select_others = relabelled or bool(namespaces)
         else:
-            may_mean_others = not self._namespaces.isdisjoint(namespaces)
-        if may_mean_others:
+            # All selections name their namespace, so the labels of namespaces do not matter to them.
+            may_select_others = not self._namespaces.isdisjoint(namespaces)
+        if may_select_others:
             before, self._bits = self._bits, self._current_bits()
-            self._anybody = reduce(or_, self._bits, 0)
+            self._all_bits = reduce(or_, self._bits, 0)
             changed = reduce(or_, (old ^ new for old, new in zip(before, self._bits, strict=True)), 0)
-            looked_at = {**owners, **self._owners(changed & self._state.population.everyone)}
-        self._look_at(looked_at)
+            # Bits of identities that are gone have no pods to look up. The addresses of their pods are in `owners`.
+            affected = {**owners, **self._owners(changed & self._state.population.everyone)}
+        self._update(affected)
 
     def has_outgrown(self) -> bool:
-        """Whether the set has become a large one since this was last so: then it may have to be shared."""
+        """Whether the set has become so large that it may have to be shared; true once for each such growth.
+
+        The size must have doubled, so a set whose size goes up and down around a limit is not built again each time.
+        """
         if len(self.set.elements) <= 2 * max(self._usual_size, KEYS_OF_ITS_OWN):
             return False
         self._usual_size = len(self.set.elements)
@@ -122,7 +135,8 @@ class TrackedSet:
             ),
         )
 
-    def _look_at(self, owners: Owners) -> None:
+    def _update(self, owners: Owners) -> None:
+        """Give each address the keys that all pods which claim it are granted."""
         added: set[bytes] = set()
         removed: set[bytes] = set()
         granted: dict[Identity, Suffixes] = {}
@@ -131,10 +145,11 @@ class TrackedSet:
                 continue
             before = self._suffixes.get(address, _NOTHING)
             after = _NOTHING
-            if identities and all(self._anybody >> identity.bit & 1 for identity in identities):
+            if identities and all(self._all_bits >> identity.bit & 1 for identity in identities):
                 for identity in identities:
                     if identity not in granted:
                         granted[identity] = self._granted_to(identity)
+                # Granting the union would let a new pod use what only the old one was allowed.
                 after = reduce(and_, map(granted.__getitem__, identities))
             if before != after:
                 key = address_key(family, address)
@@ -143,10 +158,12 @@ class TrackedSet:
                 self._suffixes[address] = after
                 if not after:
                     del self._suffixes[address]
+        # Without a change the set stays the same object: comparing two programs is then cheap.
         if added or removed:
             self.set = HashSet(self.set.key, self.set.elements - removed | added)
 
     def _granted_to(self, identity: Identity) -> Suffixes:
+        """The union of what the grants give to the pods of an identity."""
         granted = _NOTHING
         for (grant, suffixes), bits in zip(self._grants, self._bits, strict=True):
             if bits >> identity.bit & 1:
@@ -157,7 +174,7 @@ class TrackedSet:
 
 
 def _namespaces_of(peers: Iterable[Peers]) -> frozenset[str] | None:
-    """The namespaces of the pods that some peers can mean; None if they may be in any."""
+    """The namespaces of the pods that some peers can select; None if these can be in any namespace."""
     found: set[str] = set()
     for one in peers:
         if one.everyone or one.block or any(selection.namespace is None for selection in one.selections):
@@ -172,4 +189,5 @@ def _named(identity: Identity, names: Iterable[PortName]) -> frozenset[tuple[str
 
 
 def _numbered(ports: frozenset[tuple[str, int]]) -> Suffixes:
+    # `flow_key` of an empty address gives what follows an address of either family.
     return frozenset(flow_key(b"", PROTOCOL_NUMBERS[protocol], port) for protocol, port in ports)

@@ -1,8 +1,8 @@
-"""Subjects: the node's own pods, by address, and the chain of the profile that isolates each of them.
+"""Subjects: the node's own pods, by address, and the chain of the profiles that decide about each of them.
 
-Each look finds what changed since the last one: pods that came, went or became another identity, identities whose facts
-changed, and, if the policies changed, identities that another profile isolates now. Nothing else is looked at, however
-many pods the cluster has.
+`take_changes` finds what has changed since it was last called: pods that came, went or got another identity, identities
+whose facts changed, and, if policies changed, identities about which other profiles decide now. It looks at nothing
+else, so the work does not grow with the cluster.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -21,9 +21,9 @@ Side = tuple[Direction, Family]
 
 
 class Changes(NamedTuple):
-    """What a look at the state found: addresses whose pods changed, and moves between chains, by verdict map.
+    """What has changed: the addresses whose pods changed, and the moves between chains, for each verdict map.
 
-    Selectors may mean other pods than before in these `namespaces`, and, if namespaces were `relabelled`, in others.
+    Selectors may select other pods than before in these `namespaces`, and, if namespaces were `relabelled`, in others.
     """
 
     addresses: set[Address]
@@ -35,7 +35,7 @@ class Changes(NamedTuple):
 class _Isolation(NamedTuple):
     """The profiles that decide about an identity in a direction, and the name of their chain.
 
-    There is no chain where they allow everything, or where there are none.
+    `chain` is None if the profiles allow everything, or if there are none.
     """
 
     stack: Stack
@@ -52,7 +52,7 @@ class Subjects:
         self._policies_version = BEFORE_EVERYTHING
         self._namespaces_version = -1
         self._families: tuple[Family, ...] = ()
-        self._homes: dict[Member, Identity] = {}
+        self._identities: dict[Member, Identity] = {}
         self._pods: dict[Identity, set[Member]] = {}
         self._isolation: dict[Direction, dict[Identity, _Isolation]] = {direction: {} for direction in Direction}
         self._names: dict[tuple[Stack, OwnPorts], str | None] = {}
@@ -60,18 +60,18 @@ class Subjects:
         self._chains: dict[str, ProfileChain] = {}
         self._placed: dict[Side, dict[bytes, str]] = {(side, family): {} for side in Direction for family in FAMILIES}
 
-    def look(self) -> Changes:
-        """Find out what changed since the last look."""
+    def take_changes(self) -> Changes:
+        """What has changed since the last call."""
         moved, changed = self._state.population.take_changes(self._changes)
         namespaces = frozenset(one.namespace for some in (moved, changed) for one in some)
         addresses = {address for member in moved if not member.host_network for address in member.addresses}
-        identities = self._rehouse(moved) | (changed & self._pods.keys())
-        placed = addresses | self._look_at_policies(identities)
+        identities = self._assign_identities(moved) | (changed & self._pods.keys())
+        placed = addresses | self._update_isolation(identities)
         moves = {side: list(self._moves(side, placed)) for side in self._placed}
         return Changes(addresses, moves, namespaces, self._were_relabelled())
 
     def is_known(self, address: Address) -> bool:
-        """Whether a pod of the node's own has this address."""
+        """Whether one of the node's own pods has this address."""
         return any(self._is_subject(member) for member in self._state.members_at(*address))
 
     def chains(self, names: Iterable[str]) -> dict[str, ProfileChain]:
@@ -87,27 +87,28 @@ class Subjects:
                 self._chain_name(stack, subject)
 
     def _were_relabelled(self) -> bool:
-        """Whether namespaces came, went or got other labels since the last look."""
+        """Whether namespaces came, went or got other labels since the last call."""
         before, self._namespaces_version = self._namespaces_version, self._state.namespaces.version
         return before != self._namespaces_version
 
-    def _rehouse(self, moved: set[Member]) -> set[Identity]:
-        """Note where the node's own pods live now; the identities to which some of them came."""
+    def _assign_identities(self, moved: set[Member]) -> set[Identity]:
+        """Note the identities that the node's own pods have now; returns those that some pod newly has."""
         found: set[Identity] = set()
         for member in moved:
-            home = self._homes.pop(member, None)
-            if home is not None:
-                self._pods[home].remove(member)
-                if not self._pods[home]:
-                    self._forget(home)
+            old = self._identities.pop(member, None)
+            if old is not None:
+                self._pods[old].remove(member)
+                if not self._pods[old]:
+                    self._forget(old)
+            # A member that was replaced is among the changes, too: the state has another one of its name, or none.
             if self._is_subject(member) and self._state.member(member.reference) is member:
-                home = self._homes[member] = self._state.identity(member)
-                self._pods.setdefault(home, set()).add(member)
-                found.add(home)
+                new = self._identities[member] = self._state.identity(member)
+                self._pods.setdefault(new, set()).add(member)
+                found.add(new)
         return found & self._pods.keys()
 
     def _forget(self, identity: Identity) -> None:
-        """Let go of an identity that none of the node's own pods has any more."""
+        """Drop an identity that none of the node's own pods has any more."""
         del self._pods[identity]
         for known in self._isolation.values():
             known.pop(identity, None)
@@ -124,9 +125,13 @@ class Subjects:
     def _is_subject(self, member: Member) -> bool:
         return bool(member.addresses) and not member.host_network and self._is_local(member)
 
-    def _look_at_policies(self, touched: set[Identity]) -> set[Address]:
-        """The addresses of pods that another chain isolates than before; of `touched` identities nothing is known."""
+    def _update_isolation(self, touched: set[Identity]) -> set[Address]:
+        """Find the chains of identities again; returns the addresses of pods that have another chain than before.
+
+        `touched` identities are new, or their facts changed, so what is known about them does not count.
+        """
         if self._families_changed():
+            # Chains have rules for the families that pods have, so all of them are built again.
             touched = set(self._pods)
         asked = touched | self._with_other_policies()
         changed: set[Identity] = set()
@@ -134,6 +139,7 @@ class Subjects:
             for identity in asked:
                 before = known.get(identity)
                 stack = self._state.tiers.stack(identity, direction)
+                # With the same profiles, the chain can still be another: ports of the subject's own may have changed.
                 if before is None or before.stack != stack or identity in touched:
                     name = self._chain_name(stack, identity)
                     known[identity] = _Isolation(stack, name)
@@ -147,7 +153,7 @@ class Subjects:
             yield from known.items()
 
     def _families_changed(self) -> bool:
-        """Whether chains must be about other address families than they are."""
+        """Whether pods have addresses of other families than when the chains were built."""
         before, self._families = self._families, tuple(filter(self._state.population.in_family, FAMILIES))
         if before == self._families:
             return False
@@ -155,7 +161,7 @@ class Subjects:
         return True
 
     def _chain_name(self, stack: Stack, subject: Identity) -> str | None:
-        """The chain of a pod's profiles, built if it is not there yet; None if they allow everything."""
+        """The name of the chain of a pod's profiles, built if it does not exist yet; None if they allow everything."""
         if not stack:
             return None
         if denies_everything(stack):
@@ -169,7 +175,10 @@ class Subjects:
         return self._names[stack, ports]
 
     def _forget_unused(self) -> None:
-        """Drop unused chains when there are many of them."""
+        """Drop unused chains when there are many of them.
+
+        It has to look at all identities of the node, so it waits until the number of chains has doubled.
+        """
         if len(self._names) <= 2 * self._names_in_use:
             return
         stacks = {isolation.stack for _, isolation in self._all_isolation()}
@@ -193,9 +202,12 @@ class Subjects:
                         placed[key] = new
 
     def _chain_at(self, family: Family, number: int, direction: Direction) -> str | None:
-        """The chain for an address. If two pods claim the address and have different chains, both are denied."""
+        """The chain for an address. If two pods claim it and have different chains, the address is denied everything.
+
+        Only one of the two pods still runs, and it is not known which. Neither must get what only the other is allowed.
+        """
         owners = filter(self._is_subject, self._state.members_at(family, number))
-        chains = {self._isolation[direction][self._homes[member]].chain for member in owners}
+        chains = {self._isolation[direction][self._identities[member]].chain for member in owners}
         if len(chains) > 1:
             return DENIED[direction]
         return chains.pop() if chains else None

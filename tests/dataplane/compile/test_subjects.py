@@ -1,0 +1,130 @@
+"""Subjects: which chain each address of the node's own pods has, and what which changes are found."""
+
+from collections.abc import Callable
+
+from tests.engine.policies.artificial_tier import FRONT, acting, tier_policy, tiered_cluster_of
+from tests.semantics.objects import Object, admits, labelled, namespace, pod, policy, port
+
+from ringfence.dataplane.compile.subjects import Subjects
+from ringfence.dataplane.program import DENIED, Move, address_key
+from ringfence.engine.population import Member
+from ringfence.model.policies import Direction
+from ringfence.sets.addresses import Family, parse_address
+
+INGRESS_4 = (Direction.INGRESS, Family.IPV4)
+SERVER = labelled(app="server")
+CLOSED = policy("x/closed", SERVER, ingress=[])
+HTTP_ONLY = policy("x/http", SERVER, ingress=[admits(ports=[port(80)])])
+
+
+def server(name: str, *addresses: str, **spec: object) -> Object:
+    return pod(f"x/{name}", {"app": "server"}, addresses=addresses, **spec)  # type: ignore[arg-type]
+
+
+def key(text: str) -> bytes:
+    return address_key(*parse_address(text))
+
+
+class World:
+    """A cluster, and the subjects of one node in it."""
+
+    def __init__(self, *objects: Object, is_local: Callable[[Member], bool] = lambda member: True) -> None:
+        self.cluster = tiered_cluster_of(objects)
+        self.subjects = Subjects(self.cluster.state, is_local)
+
+    def moves(self) -> list[Move]:
+        """The moves for ingress over IPv4 that are found next."""
+        return self.subjects.take_changes().moves[INGRESS_4]
+
+    def chains(self) -> dict[bytes, str | None]:
+        """The new chains that are found next."""
+        return {move.key: move.new for move in self.moves()}
+
+
+# --- who gets a chain -------------------------------------------------------------------------------------------------
+
+
+def test_only_pods_that_some_policy_selects_have_a_chain() -> None:
+    world = World(CLOSED, server("a", "10.0.0.1"), pod("x/free", addresses=["10.0.0.2"]))
+    assert world.chains() == {key("10.0.0.1"): DENIED[Direction.INGRESS]}
+
+
+def test_only_the_nodes_own_pods_with_a_network_of_their_own_have_a_chain() -> None:
+    world = World(
+        CLOSED,
+        server("local", "10.0.0.1", nodeName="m"),
+        server("remote", "10.0.0.2", nodeName="n"),
+        server("host", "10.0.0.3", nodeName="m", hostNetwork=True),
+        is_local=lambda member: member.node == "m",
+    )
+    assert world.chains().keys() == {key("10.0.0.1")}
+    assert world.subjects.is_known(parse_address("10.0.0.1"))
+    assert not world.subjects.is_known(parse_address("10.0.0.2"))
+
+
+def test_pods_with_the_same_policies_have_one_chain_and_a_policy_that_allows_everything_needs_none() -> None:
+    found = World(HTTP_ONLY, server("a", "10.0.0.1"), server("b", "10.0.0.2")).chains()
+    assert len(found) == 2
+    assert len(set(found.values())) == 1
+    assert World(policy("x/open", SERVER, ingress=[{}]), server("a", "10.0.0.1")).chains() == {}
+
+
+def test_an_address_that_two_pods_with_different_chains_claim_is_denied() -> None:
+    world = World(HTTP_ONLY, server("a", "10.0.0.1"), pod("x/free", addresses=["10.0.0.1"]))
+    assert world.chains() == {key("10.0.0.1"): DENIED[Direction.INGRESS]}
+    world = World(HTTP_ONLY, server("a", "10.0.0.1"), server("b", "10.0.0.1"))
+    assert DENIED[Direction.INGRESS] not in world.chains().values()
+
+
+# --- changes ----------------------------------------------------------------------------------------------------------
+
+
+def test_without_a_change_nothing_is_found() -> None:
+    world = World(CLOSED, server("a", "10.0.0.1"))
+    assert world.moves()
+    changes = world.subjects.take_changes()
+    assert not any(changes.moves.values())
+    assert (changes.addresses, changes.namespaces, changes.relabelled) == (set(), frozenset(), False)
+
+
+def test_a_pod_moves_between_chains_as_policies_come_and_go() -> None:
+    world = World(server("a", "10.0.0.1"))
+    assert world.moves() == []
+    at, denied = key("10.0.0.1"), DENIED[Direction.INGRESS]
+    world.cluster.upsert(CLOSED)
+    assert world.moves() == [Move(at, None, denied)]
+    world.cluster.upsert(HTTP_ONLY)
+    ((_, old, new),) = world.moves()
+    assert (old, new not in (None, denied)) == (denied, True)
+    world.cluster.remove("NetworkPolicy", "x", "http")
+    world.cluster.remove("NetworkPolicy", "x", "closed")
+    assert world.moves() == [Move(at, new, None)]
+
+
+def test_a_pod_that_is_removed_leaves_its_chain_and_its_address() -> None:
+    world = World(CLOSED, server("a", "10.0.0.1"), server("b", "10.0.0.2"))
+    world.moves()
+    world.cluster.remove("Pod", "x", "a")
+    changes = world.subjects.take_changes()
+    assert changes.moves[INGRESS_4] == [Move(key("10.0.0.1"), DENIED[Direction.INGRESS], None)]
+    assert changes.addresses == {parse_address("10.0.0.1")}
+    assert changes.namespaces == {"x"}
+    assert not world.subjects.is_known(parse_address("10.0.0.1"))
+
+
+def test_a_pod_that_gets_another_address_is_isolated_there() -> None:
+    world = World(CLOSED, server("a", "10.0.0.1"))
+    world.moves()
+    world.cluster.upsert(server("a", "10.0.0.2"))
+    denied = DENIED[Direction.INGRESS]
+    assert set(world.moves()) == {Move(key("10.0.0.1"), denied, None), Move(key("10.0.0.2"), None, denied)}
+
+
+def test_other_labels_of_a_namespace_move_the_pods_that_cluster_scoped_policies_select() -> None:
+    guarding = tier_policy(FRONT, "a", namespaces=labelled(guarded="yes"), ingress=[acting("deny")])
+    world = World(namespace("x"), server("a", "10.0.0.1"), guarding)
+    assert world.moves() == []
+    world.cluster.upsert(namespace("x", guarded="yes"))
+    changes = world.subjects.take_changes()
+    assert len(changes.moves[INGRESS_4]) == 1
+    assert changes.relabelled
