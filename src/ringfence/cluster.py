@@ -18,7 +18,8 @@ from msgspec.structs import replace
 
 from ringfence.analysis import reach
 from ringfence.analysis.connections import Connection, connection_assumptions, connections
-from ringfence.analysis.edits import Edit, smallest_edit
+from ringfence.analysis.edited_policies import Edit
+from ringfence.analysis.edits import Proposal, smallest_edit
 from ringfence.analysis.endpoints import resolve
 from ringfence.analysis.questions import Answer
 from ringfence.engine.state import State
@@ -41,16 +42,24 @@ class Verdict(Answer):
     """The answer to a question: `all`, `any` or `none`, with its reasons, its assumptions, and as text (`explain`)."""
 
     @cached_property
-    def edits(self) -> tuple[Edit, ...]:
-        """The smallest edit of policies that reverses the answer, checked by the engine; empty if there is none."""
+    def proposal(self) -> Proposal:
+        """The edits of policies that reverse the answer and change the least for others, and what else they change.
+
+        Both are checked by the engine. Without edits if there are none that would.
+        """
         self._check_unchanged()
         return smallest_edit(self._state, self)
+
+    @property
+    def edits(self) -> tuple[Edit, ...]:
+        """The edits of `proposal`."""
+        return self.proposal.edits
 
     def explain(self) -> str:
         """The answer, its reasons, and the edit that reverses it, as `ringfence explain` prints them."""
         from ringfence.render.answers import explanation
 
-        return explanation(self, self.edits)
+        return explanation(self, self.proposal)
 
 
 class _Review(NamedTuple):

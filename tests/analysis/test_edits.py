@@ -1,11 +1,12 @@
-"""The smallest edit that would turn an answer: it does, it is valid, and what is shown is what is meant."""
+"""The edit that would reverse an answer and changes the least for others: it does, it is valid, it is as shown."""
 
+import json
 import re
 from collections.abc import Iterable
-from textwrap import indent
+from typing import Any
 
-import msgspec
 import pytest
+import yaml
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from tests import strategies
@@ -17,6 +18,7 @@ from tests.semantics.objects import (
     NAME_LABEL,
     Object,
     admits,
+    block,
     labelled,
     namespace,
     node,
@@ -27,16 +29,16 @@ from tests.semantics.objects import (
 )
 
 from ringfence import Cluster
-from ringfence.analysis.edits import Edit
+from ringfence.analysis.edited_policies import Edit
+from ringfence.analysis.edits import candidates
+from ringfence.analysis.side_effects import weight
+from ringfence.engine.answers import explain
+from ringfence.model.documents import document
 from ringfence.model.objects import Manifest, NetworkPolicy
 from ringfence.model.origin import Origin
-from ringfence.model.policies import Direction, defaulted, rules_of
+from ringfence.model.policies import defaulted
 from ringfence.model.validation import validate
 from ringfence.sources.manifests import read_content
-
-replace = msgspec.structs.replace
-PARTS = {"from": "peers", "to": "peers", "ports": "ports"}
-
 
 # --- the classic cases ------------------------------------------------------------------------------------------------
 
@@ -126,12 +128,13 @@ class TestToAllow:
 
     def test_both_may_be_sides_of_one_policy(self) -> None:
         closed = policy("prod/p", {}, ingress=[FROM_API], egress=[])
-        found = edits("prod/web", "prod/db", 3306, closed)
-        assert [edit.action for edit in found] == [
+        found = cluster_of([pod("prod/db", {"app": "db"}), pod("prod/web", {"app": "web"}), closed])
+        edits = found.can("prod/web", "prod/db", port=3306).edits
+        assert [edit.action for edit in edits] == [
             "in prod/p, add to spec.egress",
             "in prod/p, add to spec.ingress[0].from",
         ]
-        assert found[1].after.spec.egress == found[0].after.spec.egress, "the second is made after the first"
+        assert edits[1].after.spec.egress == edits[0].after.spec.egress, "the second is made after the first"
 
     def test_through_a_service_the_port_of_the_pods_is_what_is_missing(self) -> None:
         leading = service("prod/db", {"app": "db"}, ports=[{"port": 80, "targetPort": 3306}])
@@ -148,6 +151,64 @@ class TestToAllow:
     def test_the_policy_that_concerns_the_fewest_is_preferred(self) -> None:
         everybody, few = policy("prod/a", {}, ingress=[]), policy("prod/b", DB, ingress=[])
         assert [edit.after.metadata.name for edit in edits("prod/web", "prod/db", 80, everybody, few)] == ["b"]
+
+    def test_a_rule_with_other_peers_is_left_alone(self) -> None:
+        """To add the port to the first rule would open it to every address."""
+        out = policy(
+            "prod/p",
+            DB,
+            egress=[
+                {"to": [block("0.0.0.0/0")], "ports": [port(443)]},
+                {"to": [block("192.0.2.10/32")], "ports": [port(5432)]},
+            ],
+        )
+        assert text(edits("prod/db", "192.0.2.10", 5433, out)) == [
+            "in prod/p, add to spec.egress[1].ports",
+            "  - port: 5433",
+        ]
+
+    def test_a_policy_for_many_pods_is_left_alone(self) -> None:
+        """A peer or a rule more in it would be for all of them, so a policy of its own is added."""
+        dns = policy("prod/allow-dns", {}, egress=[{"ports": [port(53, "UDP")]}])
+        (edit,) = edits("prod/web", "prod/db", 3306, dns)
+        assert edit.action == "add a policy that allows this egress of prod/web"
+        assert text([edit])[1:] == [
+            "  apiVersion: networking.k8s.io/v1",
+            "  kind: NetworkPolicy",
+            "  metadata:",
+            "    name: allow-egress-web",
+            "    namespace: prod",
+            "  spec:",
+            "    podSelector:",
+            "      matchLabels:",
+            "        app: web",
+            "    policyTypes:",
+            "    - Egress",
+            "    egress:",
+            "    - ports:",
+            "      - port: 3306",
+            "      to:",
+            "      - podSelector:",
+            "          matchLabels:",
+            "            app: db",
+        ]
+
+    def test_an_exception_that_is_the_address_is_removed(self) -> None:
+        out = policy("prod/p", DB, egress=[{"to": [block("192.0.2.0/24", "192.0.2.7/32", "192.0.2.8/32")]}])
+        (edit,) = edits("prod/db", "192.0.2.7", 80, out)
+        assert edit.action == "in prod/p, add to spec.egress", "without a port, it would open all ports of the address"
+        everything = cluster_of([*WORLD, out]).can("prod/db", "192.0.2.7").edits
+        assert text(everything) == ["in prod/p, remove egress[0].to[0].ipBlock.except[0]"]
+
+    def test_a_label_that_others_have_is_not_enough(self) -> None:
+        twins = [pod("prod/blue", {"app": "x", "color": "blue"}), pod("prod/red", {"app": "x", "color": "red"})]
+        (edit,) = edits("prod/blue", "prod/db", 80, *twins, policy("prod/p", DB, ingress=[]))
+        assert text([edit])[-1] == "          color: blue"
+
+    def test_a_pod_in_the_network_of_its_node_is_let_in_by_its_address(self) -> None:
+        outside = pod("prod/agent", hostNetwork=True, addresses=["192.168.0.9"])
+        (edit,) = edits("prod/agent", "prod/db", 80, outside, policy("prod/p", DB, ingress=[]))
+        assert text([edit])[-1] == '        cidr: "192.168.0.9/32"'
 
     def test_labels_that_a_controller_generates_are_not_used(self) -> None:
         generated = pod("prod/only-generated", {"pod-template-hash": "7d9"})
@@ -166,31 +227,69 @@ class TestToAllow:
 
 class TestToForbid:
     def test_the_peer_that_lets_it_in_is_removed(self) -> None:
-        both = admits(pods(labelled(app="api")), pods(labelled(app="web")))
+        both = admits(pods(labelled(app="api")), pods(labelled(app="web")), ports=[port(80)])
         (edit,) = edits("prod/api", "prod/db", 80, policy("prod/p", DB, ingress=[both]))
         assert (edit.action, edit.lines) == ("in prod/p, remove ingress[0].from[0]", ())
 
     def test_a_rule_of_which_nothing_would_be_left_is_removed(self) -> None:
         (edit,) = edits("prod/api", "prod/db", 3306, policy("prod/p", DB, ingress=[FROM_API]))
-        assert edit.action == "in prod/p, remove ingress[0]"
+        assert edit.action == "in prod/p, remove ingress[0]", "and not a selector that matches nobody"
 
     def test_all_that_let_it_in_are_removed(self) -> None:
-        first = policy("prod/a", DB, ingress=[FROM_API, {}])
-        second = policy("prod/b", DB, ingress=[admits(pods({}))])
+        first = policy("prod/a", DB, ingress=[FROM_API, FROM_API])
+        second = policy("prod/b", DB, ingress=[FROM_API])
         found = edits("prod/api", "prod/db", 3306, first, second)
         assert [edit.action for edit in found] == [
             "in prod/a, remove ingress[0] and ingress[1]",
             "in prod/b, remove ingress[0]",
         ]
 
-    def test_where_nothing_isolates_a_policy_is_added(self) -> None:
-        (edit,) = edits("prod/api", "prod/db", 3306)
+    def test_a_port_is_removed_where_the_rule_has_others(self) -> None:
+        three = admits(pods(labelled(app="api")), ports=[port(443), port(22), port(9090)])
+        assert text(edits("prod/api", "prod/db", 22, policy("prod/p", DB, ingress=[three]))) == [
+            "in prod/p, remove ingress[0].ports[1]"
+        ]
+
+    def test_a_range_of_ports_is_divided(self) -> None:
+        wide = admits(pods(labelled(app="api")), ports=[port(8000, to=8080)])
+        assert text(edits("prod/api", "prod/db", 8000, policy("prod/p", DB, ingress=[wide]))) == [
+            "in prod/p, replace spec.ingress[0].ports by",
+            "  - port: 8001",
+            "    endPort: 8080",
+        ]
+
+    def test_an_address_of_a_block_is_excepted(self) -> None:
+        wide = admits(block("203.0.113.0/24"), ports=[port(80)])
+        assert text(edits("203.0.113.7", "prod/db", 80, policy("prod/p", DB, ingress=[wide]))) == [
+            "in prod/p, add to spec.ingress[0].from[0].ipBlock.except",
+            '  - "203.0.113.7/32"',
+        ]
+
+    def test_a_port_of_one_peer_is_taken_out_of_a_rule_of_several(self) -> None:
+        both = admits(pods(labelled(app="api")), pods(labelled(app="web")), ports=[port(22), port(80)])
+        verdict = cluster_of([*WORLD, policy("prod/p", DB, ingress=[both])]).can("prod/api", "prod/db", port=22)
+        (edit,) = verdict.edits
+        assert edit.action == "in prod/p, replace spec.ingress[0] by"
+        assert not verdict.proposal.side_effects
+
+    def test_where_nothing_isolates_a_policy_is_added_that_allows_the_rest(self) -> None:
+        verdict = cluster_of(WORLD).can("prod/api", "prod/db", port=3306)
+        (edit,) = verdict.edits
         assert edit.place is None
         assert edit.action in (
-            "add a policy that denies all ingress of prod/db",
-            "add a policy that denies all egress of prod/api",
+            "add a policy that isolates prod/db for ingress, and allows all but this",
+            "add a policy that isolates prod/api for egress, and allows all but this",
         )
         assert edit.lines[:2] == ("apiVersion: networking.k8s.io/v1", "kind: NetworkPolicy")
+        (outside,) = (one for one in verdict.proposal.side_effects.closes if one.traffic.tcp)
+        assert outside.traffic.tcp == ((3306, 3306),), "a block of all addresses would let the pod in"
+
+    def test_one_address_is_kept_out_of_a_pod_that_nothing_isolates(self) -> None:
+        verdict = cluster_of(WORLD).can("192.0.2.7", "prod/db", port=80)
+        assert verdict.edits
+        effects = verdict.proposal.side_effects
+        assert effects.opens == ()
+        assert [str(one.traffic) for one in effects.closes] == ["other protocols"], "no rule can name them"
 
     def test_a_name_that_is_taken_is_not_taken_again(self) -> None:
         others = [
@@ -231,7 +330,8 @@ def test_a_pod_that_no_valid_policy_can_name_has_no_edit() -> None:
 
 def test_an_empty_value_is_a_value() -> None:
     blank = pod("prod/blank", {"app": ""})
-    (edit,) = edits("prod/blank", "prod/db", 80, blank, policy("prod/p", DB, ingress=[admits(pods(DB))]))
+    closed = policy("prod/p", DB, ingress=[admits(pods(DB), ports=[port(80)])])
+    (edit,) = edits("prod/blank", "prod/db", 80, blank, closed)
     assert edit.lines == ("- podSelector:", "    matchLabels:", '      app: ""')
 
 
@@ -288,6 +388,49 @@ def test_between_two_pods_there_is_always_a_way_and_no_edit_in_it_is_idle(
 
 @settings(max_examples=settings().max_examples // 4)
 @given(strategies.clusters(), questions, st.data())
+def test_no_other_candidate_changes_less_for_others(
+    objects: list[Object], question: tuple[int | None, str], data: st.DataObject
+) -> None:
+    cluster = cluster_of(objects)
+    members = [one for one in cluster.state.members() if not one.host_network]
+    assume(members)
+    inside = st.sampled_from(list(map(str, members)))
+    source, destination = data.draw(st.tuples(inside, inside | st.sampled_from(OUTSIDE)))
+    number, protocol = question
+    verdict = cluster.can(source, destination, port=number, protocol=protocol)
+    (pair,) = verdict.pairs
+    reason = explain(cluster.state, pair.source, pair.destination, pair.asked)
+    weights = []
+    for way in candidates(cluster.state, reason):
+        afters = [edit.after for edit in way]
+        if not any(map(validate, afters)) and turns(
+            objects, afters, source, destination, number, protocol, verdict.passes_everywhere
+        ):
+            weights.append(weight(cluster.state, afters, verdict.pairs, None))
+    chosen = [edit.after for edit in verdict.edits]
+    assert bool(weights) is bool(chosen)
+    if chosen:
+        assert weight(cluster.state, chosen, verdict.pairs, None) == min(one for one in weights if one is not None)
+
+
+def turns(
+    objects: list[Object],
+    afters: list[NetworkPolicy],
+    source: str,
+    destination: str,
+    number: int | None,
+    protocol: str,
+    verdict: bool,
+) -> bool:
+    """Whether the answer is the other one when these policies are in force."""
+    edited = cluster_of(objects)
+    for after in afters:
+        edited.upsert(after)
+    return edited.can(source, destination, port=number, protocol=protocol).passes_everywhere is not verdict
+
+
+@settings(max_examples=settings().max_examples // 4)
+@given(strategies.clusters(), questions, st.data())
 def test_looking_for_edits_changes_nothing(
     objects: list[Object], question: tuple[int | None, str], data: st.DataObject
 ) -> None:
@@ -306,54 +449,31 @@ def as_shown(edit: Edit, cluster: Cluster) -> NetworkPolicy:
     """The policy that somebody gets who follows the edit by hand, and lets kubectl read it."""
     if edit.action.startswith("add a policy"):
         return read("\n".join(edit.lines))
-    written = re.fullmatch(r"in ([^/]+)/([^,]+), (?:add to|remove) (.+)", edit.action)
+    written = re.fullmatch(r"in ([^/]+)/([^,]+), (add to|remove|replace) (.+?)(?: by)?", edit.action)
     assert written, edit.action
-    space, name, where = written.groups()
+    space, name, verb, where = written.groups()
     present = cluster.state.network_policies.policy(space, name)
     assert present is not None
-    if edit.lines:
-        return with_lines(present.policy, where, edit.lines)
-    return without(present.policy, where.split(" and "))
-
-
-def with_lines(policy: NetworkPolicy, where: str, lines: tuple[str, ...]) -> NetworkPolicy:
-    written = re.fullmatch(r"spec\.(ingress|egress)(?:\[(\d+)\]\.(ports|from|to))?", where)
-    assert written, where
-    direction, index, part = Direction(written[1].capitalize()), written[2], written[3]
-    rules = list(rules_of(policy, direction))
-    (*_, added) = rules_of(read(a_policy(direction, part, lines)), direction)
-    if index is None:
-        rules.append(added)
-    else:
-        name = PARTS[part]
-        more = (*getattr(rules[int(index)], name), *getattr(added, name))
-        rules[int(index)] = replace(rules[int(index)], **{name: more})
-    return replace(policy, spec=replace(policy.spec, **{direction.field: tuple(rules)}))
-
-
-def a_policy(direction: Direction, part: str | None, lines: tuple[str, ...]) -> str:
-    """A policy that says nothing but the lines, where they belong."""
-    head = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: p}\nspec:\n"
-    inside = f"  {direction.field}:\n"
-    if part:
-        inside += f"  - {part}:\n"
-    return head + inside + indent("\n".join(lines), "    " if part else "  ") + "\n"
-
-
-def without(policy: NetworkPolicy, paths: list[str]) -> NetworkPolicy:
-    for path in reversed(paths):
-        written = re.fullmatch(r"(ingress|egress)\[(\d+)\](?:\.(?:from|to)\[(\d+)\])?", path)
-        assert written, path
-        direction, index = Direction(written[1].capitalize()), int(written[2])
-        rules = list(rules_of(policy, direction))
-        if written[3] is None:
-            del rules[index]
+    whole = document(present.policy)
+    for path in reversed(where.split(" and ")):
+        holder, last = parent(whole, path.removeprefix("spec."))
+        if verb == "remove":
+            del holder[last]
+        elif isinstance(last, int):
+            holder[last : last + 1] = yaml.safe_load("\n".join(edit.lines))
         else:
-            peers = list(rules[index].peers)
-            del peers[int(written[3])]
-            rules[index] = replace(rules[index], peers=tuple(peers))
-        policy = replace(policy, spec=replace(policy.spec, **{direction.field: tuple(rules)}))
-    return policy
+            old = (holder.get(last) or []) if verb == "add to" else []
+            holder[last] = [*old, *yaml.safe_load("\n".join(edit.lines))]
+    return read(json.dumps(whole))
+
+
+def parent(whole: Any, path: str) -> tuple[Any, str | int]:
+    """What holds the field or list entry at a path below `spec`, and its key there."""
+    *before, last = [int(step) if step.isdigit() else step for step in re.findall(r"\w+", path)]
+    holder = whole["spec"]
+    for step in before:
+        holder = holder[step]
+    return holder, last
 
 
 def read(text: str) -> NetworkPolicy:

@@ -98,6 +98,7 @@ the smallest edit that would allow it, checked by the engine:
         namespaceSelector:
           matchLabels:
             kubernetes.io/metadata.name: staging
+  nothing else changes
 """
     )
 

@@ -119,11 +119,21 @@ class TestHas:
         assert not state_of([pod("y/web")]).has(Reference("", "Namespace", "y"))
 
 
-def test_counting_the_pods_that_a_policy_selects() -> None:
-    deny = policy("x/deny", labelled(app="web"), ingress=[])
-    state = state_of([pod("x/a", {"app": "web"}), pod("x/b", {"app": "web"}), pod("x/c"), deny])
-    (compiled_policy,) = state.network_policies.all_policies()
-    assert state.count(compiled_policy.subject) == 2
+def test_pods_that_a_policy_would_tell_apart_are_told_apart_before_it_is_in_force() -> None:
+    present = policy("x/p", labelled(app="web"), ingress=[])
+    state = state_of([pod("x/a", {"app": "web"}), pod("x/b", {"app": "web", "tier": "1"}), pod("x/c"), present])
+    a, b = state.pod("x", "a"), state.pod("x", "b")
+    assert a
+    assert b
+    assert state.identity(a) is state.identity(b)
+    wanted = as_model(policy("x/p", labelled(tier="1"), ingress=[]))
+    with state.telling_apart([wanted]) as subjects:
+        assert {state.identity(a), state.identity(b)} == subjects
+        assert len(subjects) == 2
+        with state.supposing() as suppose:
+            suppose(wanted)
+            assert {state.identity(a), state.identity(b)} == subjects, "the policy that is replaced is still read"
+    assert state.identity(a) is state.identity(b)
 
 
 class TestLookingUp:

@@ -42,12 +42,13 @@ ANSWER = {
     "assumptions": [str],
     **PROBLEMS,
 }
-EXPLANATION = {**ANSWER, "edits": [{"action": str, "file?": str, "line?": int, "lines": [str], "others": int}]}
-CONNECTIONS = {
-    "connections": [{"source": PARTY, "destination": PARTY, "traffic": TRAFFIC}],
-    "assumptions": [str],
-    **PROBLEMS,
+CONNECTION = {"source": PARTY, "destination": PARTY, "traffic": TRAFFIC}
+EXPLANATION = {
+    **ANSWER,
+    "edits": [{"action": str, "file?": str, "line?": int, "lines": [str]}],
+    "sideEffects": {"opens": [CONNECTION], "closes": [CONNECTION]},
 }
+CONNECTIONS = {"connections": [CONNECTION], "assumptions": [str], **PROBLEMS}
 
 
 def fits(value: object, shape: Shape) -> bool:

@@ -72,7 +72,8 @@ the smallest edit that would allow it, checked by the engine:
   in prod/db-policy, add to spec.ingress[0].from  (db.yaml:14)
       - podSelector:
           matchLabels:
-            name: web-pod"""
+            name: web-pod
+  nothing else changes"""
     )
 
 
@@ -89,7 +90,8 @@ ingress of prod/db: allowed
     ✓ ingress[0]: from[0] matches, on TCP 3306  (db.yaml:14)
 
 the smallest edit that would forbid it, checked by the engine:
-  in prod/db-policy, remove ingress[0]  (db.yaml:14)"""
+  in prod/db-policy, remove ingress[0]  (db.yaml:14)
+  nothing else changes"""
     )
 
 
@@ -212,19 +214,26 @@ def test_the_denied_addresses_of_several_are_named() -> None:
     )
 
 
-def test_an_edit_gives_the_number_of_other_pairs_it_affects() -> None:
-    closed = cluster_of([*WORLD, policy("x/p", {}, ingress=[])])
-    verdict = closed.can("x/client", "x/old", port=80)
-    (edit,) = verdict.edits
-    assert edit.others == 3
-    assert verdict.explain().endswith("(other pairs of pods that gain it with this: 3 at most)")
+def test_what_else_an_edit_opens_is_below_it() -> None:
+    twins = [pod(f"x/twin-{number}", {"app": "twin"}) for number in range(3)]
+    closed = cluster_of([*WORLD, *twins, policy("x/p", labelled(release="old"), ingress=[])])
+    written = closed.can("x/twin-0", "x/old", port=80).explain().split("\n")
+    assert written[-1] == "  also opens TCP 80 from x/twin-1 and x/twin-2 to x/old"
+
+
+def test_what_else_an_edit_closes_is_below_it() -> None:
+    opened = policy("x/p", labelled(release="old"), ingress=[admits(pods(labelled(app="twin")), ports=[port(80)])])
+    twins = [pod(f"x/twin-{number}", {"app": "twin"}) for number in range(3)]
+    written = cluster_of([*WORLD, *twins, opened]).can("x/twin-0", "x/old", port=80).explain().split("\n")
+    assert "  in x/p, remove ingress[0]" in written
+    assert written[-1] == "  also closes TCP 80 from x/twin-1 and x/twin-2 to x/old"
 
 
 # --- as JSON --------------------------------------------------------------------------------------------------------
 
 
 def written(verdict: Verdict, *, edits: bool = False) -> Any:
-    return json.loads(answer_json(verdict, verdict.edits if edits else None))
+    return json.loads(answer_json(verdict, verdict.proposal if edits else None))
 
 
 def test_an_answer_word_for_word(cluster: Cluster) -> None:
@@ -277,14 +286,15 @@ def test_an_answer_has_the_problems_of_the_input(cluster: Cluster) -> None:
 
 
 def test_an_explanation_adds_the_edits_that_reverse_the_answer(cluster: Cluster) -> None:
-    (edit,) = written(cluster.can("prod/web", "prod/db", port=3306), edits=True)["edits"]
+    explained = written(cluster.can("prod/web", "prod/db", port=3306), edits=True)
+    (edit,) = explained["edits"]
     assert edit == {
         "action": "in prod/db-policy, add to spec.ingress[0].from",
         "file": "db.yaml",
         "line": 14,
         "lines": ["- podSelector:", "    matchLabels:", "      name: web-pod"],
-        "others": 0,
     }
+    assert explained["sideEffects"] == {"opens": [], "closes": []}
 
 
 def test_without_a_port_there_is_the_allowed_traffic(cluster: Cluster) -> None:

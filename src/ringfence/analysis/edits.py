@@ -1,72 +1,58 @@
-"""The smallest edit that would reverse an answer.
+"""The edit that would reverse an answer and changes the least for others.
 
-Candidates are made from the reasons of the answer: a peer or a port added to a rule that nearly matches, a rule added
-to a policy that isolates; or, to forbid, an allowing part removed, or an isolating policy added. Each candidate is
-put into the engine and the question is asked again: only an edit that is valid and reverses the answer is shown. Of
-these it is the one that changes the fewest lines, and then the one that changes the fewest other connections.
+Candidates are made from the reasons of the answer (`allowing_edits`, `forbidding_edits`). Each is put into the engine
+and the question is asked again: only an edit that is valid and reverses the answer counts. Of these it is the one that
+changes the fewest other answers (`side_effects.weight`), and of those that change equally many, the one with the fewest
+lines.
+
+The search is bounded for large clusters: a side has at most `_MOST_CANDIDATES` candidates, the narrow ones come first,
+and a candidate is given up as soon as it changes more than the best one so far.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from itertools import chain, count
-from typing import Any
+from collections.abc import Iterator, Sequence
+from itertools import chain, count, islice, product
 
 import msgspec
+from msgspec.structs import replace
 
-from ringfence.analysis.questions import Answer
-from ringfence.engine.answers import End, PairReason, PolicyReason, RuleReason, SideReason, explain
-from ringfence.engine.population import NAME_LABEL, Member
+from ringfence.analysis.allowing_edits import allowing_edits
+from ringfence.analysis.edited_policies import Edit
+from ringfence.analysis.forbidding_edits import forbidding_edits
+from ringfence.analysis.questions import Answer, Pair
+from ringfence.analysis.side_effects import SideEffects, side_effects, weight
+from ringfence.engine.answers import PairReason, SideReason, explain
+from ringfence.engine.population import Member
 from ringfence.engine.state import State
-from ringfence.model.documents import document, plain
-from ringfence.model.kinds import namespace_of
-from ringfence.model.names import label_key_errors, label_value_errors, subdomain_errors
-from ringfence.model.objects import (
-    IPBlock,
-    LabelSelector,
-    NetworkPolicy,
-    NetworkPolicyEgressRule,
-    NetworkPolicyIngressRule,
-    NetworkPolicyPeer,
-    NetworkPolicyPort,
-    NetworkPolicySpec,
-    PolicyMeta,
-    Rule,
-)
-from ringfence.model.origin import Place
-from ringfence.model.policies import Direction, defaulted, rules_of
+from ringfence.model.names import subdomain_errors
 from ringfence.model.validation import validate
-from ringfence.model.yaml_text import yaml_lines
-from ringfence.sets.traffic import PROTOCOLS, Traffic
 
-_replace = msgspec.structs.replace
 _MOST_STEPS = 12
-_MOST_LABELS = 4
+_MOST_CANDIDATES = 96
+_MOST_OF_A_SIDE = 16
+"""Where both sides must change, each candidate of one is tried with each of the other."""
 _LONGEST_NAME = 240  # of the 253 characters that a name may have, less some for a number
-_GENERATED_LABELS = (
-    "pod-template-hash",
-    "controller-revision-hash",
-    "statefulset.kubernetes.io/pod-name",
-    "apps.kubernetes.io/pod-index",
-)
-_TELLING_LABELS = ("app.kubernetes.io/name", "app", "k8s-app", "name", "role", "component", "tier")
 
 
-class Edit(msgspec.Struct, frozen=True):
-    """One change to one policy: what to do and where, the lines to write, and the policy `after` it.
+class Proposal(msgspec.Struct, frozen=True):
+    """The edits that together reverse an answer, checked by the engine, and what else they open and close.
 
-    `size` is the number of lines that change; `others` how many other pairs of a pod that the policy selects and a peer
-    gain or lose the same access, at most: other policies may allow them as well.
+    No edits if no small one reverses it.
     """
 
-    action: str
-    place: Place | None
-    lines: tuple[str, ...]
-    after: NetworkPolicy
-    size: int
-    others: int = 0
+    edits: tuple[Edit, ...] = ()
+    side_effects: SideEffects = SideEffects()
 
 
-def smallest_edit(state: State, answer: Answer) -> tuple[Edit, ...]:
-    """The edits that together reverse the answer, checked by the engine. Empty if no small edit does."""
+def smallest_edit(state: State, answer: Answer) -> Proposal:
+    """What to change so that the answer is the other one."""
+    edits = _edits(state, answer)
+    if not edits:
+        return Proposal()
+    return Proposal(edits, side_effects(state, [edit.after for edit in edits], answer.pairs))
+
+
+def _edits(state: State, answer: Answer) -> tuple[Edit, ...]:
+    """The edits, one step for each pair that is not yet as wanted."""
     edits: list[Edit] = []
     wanted = not answer.passes_everywhere
     with state.supposing() as suppose:
@@ -74,7 +60,7 @@ def smallest_edit(state: State, answer: Answer) -> tuple[Edit, ...]:
             reason = _undone(state, answer, wanted)
             if reason is None:
                 return tuple(edits)
-            step = _allowing(state, reason) if wanted else _forbidding(state, reason)
+            step = _best(state, reason, candidates(state, reason), answer.pairs)
             if not step:
                 return ()
             for edit in step:
@@ -93,246 +79,72 @@ def _undone(state: State, answer: Answer, wanted: bool) -> PairReason | None:
     return None if denied else explain(state, pair.source, pair.destination, pair.asked)
 
 
-# --- to allow ---------------------------------------------------------------------------------------------------------
-
-
-def _allowing(state: State, reason: PairReason) -> list[Edit]:
-    """The smallest edit of the first side that denies. Empty if no side denies, or no edit of it allows."""
-    side = next((side for side in (reason.egress, reason.ingress) if not side.allowed), None)
-    best = _best(state, reason, side, _openings(state, side, reason.asked), wanted=True) if side else None
-    return [best] if best else []
-
-
-def _openings(state: State, side: SideReason, asked: Traffic | None) -> Iterator[Edit]:
-    """Ways to let the peer in: the least that is missing in a rule, or a rule of its own."""
-    ports = _ports_for(asked)
-    for policy in side.policies:
-        for rule in policy.rules:
-            if rule.selects and ports:
-                yield _with_ports(policy, side.direction, rule, ports)
-            elif rule.carries:
-                for peer in _peers_for(side.peer, policy.policy.namespace):
-                    yield _with_peer(policy, side.direction, rule, peer)
-        for peer in _peers_for(side.peer, policy.policy.namespace):
-            yield _with_rule(policy, side.direction, peer, ports)
-
-
-def _with_ports(
-    policy: PolicyReason, direction: Direction, rule: RuleReason, ports: tuple[NetworkPolicyPort, ...]
-) -> Edit:
-    path = f"spec.{direction.field}[{rule.index}].ports"
-    written = _written(policy, direction, rule.index)
-    after = _with_rule_changed(policy, direction, rule.index, _replace(written, ports=(*written.ports, *ports)))
-    return _edit(policy, f"add to {path}", path, [plain(port) for port in ports], after)
-
-
-def _with_peer(policy: PolicyReason, direction: Direction, rule: RuleReason, peer: NetworkPolicyPeer) -> Edit:
-    path = f"spec.{direction.field}[{rule.index}].{direction.peers_field}"
-    written = _written(policy, direction, rule.index)
-    after = _with_rule_changed(policy, direction, rule.index, _replace(written, peers=(*written.peers, peer)))
-    return _edit(policy, f"add to {path}", path, [plain(peer)], after)
-
-
-def _with_rule(
-    policy: PolicyReason, direction: Direction, peer: NetworkPolicyPeer, ports: tuple[NetworkPolicyPort, ...]
-) -> Edit:
-    path = f"spec.{direction.field}"
-    rules = (*rules_of(policy.policy.policy, direction), _rule(direction, peer, ports))
-    return _edit(
-        policy, f"add to {path}", path, [plain(rules[-1])], _with_rules(policy.policy.policy, direction, rules)
-    )
-
-
-def _ports_for(asked: Traffic | None) -> tuple[NetworkPolicyPort, ...]:
-    if asked is None:
-        return ()
-    return tuple(
-        NetworkPolicyPort(protocol, low, high if high > low else None)
-        for protocol in PROTOCOLS
-        for low, high in asked.ports(protocol)
-    )
-
-
-def _peers_for(end: End, namespace: str) -> Iterator[NetworkPolicyPeer]:
-    """Peers that select `end`, seen from a policy in `namespace`, the most telling label first."""
-    if not isinstance(end, Member):
-        for cidr in end.cidrs():
-            yield NetworkPolicyPeer(ip_block=IPBlock(cidr))
+def candidates(state: State, reason: PairReason) -> Iterator[tuple[Edit, ...]]:
+    """Edits, each a few that belong together, of which some may reverse the answer for one pair."""
+    sides = (reason.egress, reason.ingress)
+    if reason.allowed:
+        ways = [
+            forbidding_edits(side, reason.asked, _free_name(state, side, f"deny-{side.direction.field}"))
+            for side in sides
+        ]
+        yield from chain(*(islice(way, _MOST_CANDIDATES) for way in ways))
         return
-    space = None if end.namespace == namespace else LabelSelector({NAME_LABEL: end.namespace})
-    labels = list(_labels_to_select_by(end))
-    for key in labels[:_MOST_LABELS]:
-        yield NetworkPolicyPeer(LabelSelector({key: end.labels[key]}), space)
-    if not labels:
-        yield NetworkPolicyPeer(LabelSelector(), space)
+    openings = [
+        allowing_edits(side, reason.asked, _free_name(state, side, f"allow-{side.direction.field}"))
+        for side in sides
+        if not side.allowed
+    ]
+    if len(openings) == 1:
+        yield from ((edit,) for edit in islice(openings[0], _MOST_CANDIDATES))
+    if len(openings) < len(sides):
+        return
+    for egress, ingress in product(*(islice(opening, _MOST_OF_A_SIDE) for opening in openings)):
+        yield egress, _after_both(egress, ingress)
 
 
-def _labels_to_select_by(member: Member) -> Iterator[str]:
-    """The keys of its labels that a policy can and should select by, the most telling first."""
-    for key in dict.fromkeys((*_TELLING_LABELS, *sorted(member.labels))):
-        value = member.labels.get(key)
-        if value is not None and key not in _GENERATED_LABELS and not label_key_errors(key) + label_value_errors(value):
-            yield key
-
-
-# --- to forbid --------------------------------------------------------------------------------------------------------
-
-
-def _forbidding(state: State, reason: PairReason) -> list[Edit]:
-    """The smallest way to forbid at one of the two sides; nothing where no policy can."""
-    ways = [way for side in (reason.egress, reason.ingress) if (way := _closing(state, reason, side))]
-    return min(ways, key=lambda way: (sum(edit.size for edit in way), sum(edit.others for edit in way)), default=[])
-
-
-def _closing(state: State, reason: PairReason, side: SideReason) -> list[Edit]:
-    """The edits that take out everything by which one side allows."""
-    if not isinstance(side.subject, Member) or side.exempt:
-        return []
-    if not side.isolated:
-        best = _best(state, reason, side, [_isolating(state, side.subject, side.direction)], wanted=False)
-        return [best] if best else []
-    edits = []
-    for policy in side.policies:
-        after = policy.policy.policy
-        for rule in reversed(policy.rules):
-            if rule.allows:
-                after = _without(after, side.direction, rule)
-        if after is not policy.policy.policy:
-            edits.append(_removal(policy, side.direction, after))
-    return edits if _turns(state, reason, edits, wanted=False) else []
-
-
-def _without(policy: NetworkPolicy, direction: Direction, rule: RuleReason) -> NetworkPolicy:
-    """The policy less the peers of a rule that match, or less the rule if none would be left."""
-    rules = list(rules_of(policy, direction))
-    matching = {peer.index for peer in rule.peers if peer.matches}
-    left = tuple(peer for index, peer in enumerate(rules[rule.index].peers) if index not in matching)
-    if left:
-        rules[rule.index] = _replace(rules[rule.index], peers=left)
-    else:
-        del rules[rule.index]
-    return _with_rules(policy, direction, tuple(rules))
-
-
-def _removal(policy: PolicyReason, direction: Direction, after: NetworkPolicy) -> Edit:
-    taken: list[str] = []
-    places: list[Place | None] = []
-    size = 0
-    for rule in policy.rules:
-        if rule.allows:
-            matching = [peer for peer in rule.peers if peer.matches]
-            path = f"{direction.field}[{rule.index}]"
-            whole = len(matching) == len(rule.peers)
-            names = [path] if whole else [f"{path}.{direction.peers_field}[{peer.index}]" for peer in matching]
-            taken += names
-            places += [rule.place] if whole else [peer.place for peer in matching]
-            written = _written(policy, direction, rule.index)
-            parts = [written] if whole else [written.peers[peer.index] for peer in matching]
-            size += sum(len(yaml_lines(plain(part))) for part in parts)
-    reference = f"{policy.policy.namespace}/{policy.policy.name}"
-    return Edit(f"in {reference}, remove {' and '.join(taken)}", places[0], (), after, size)
-
-
-def _isolating(state: State, subject: Member, direction: Direction) -> Edit:
-    """A new policy that isolates the subject and allows nothing."""
-    peer = next(_peers_for(subject, subject.namespace))
-    policy = defaulted(
-        NetworkPolicy(
-            PolicyMeta(_free_name(state, subject, direction), subject.namespace),
-            NetworkPolicySpec(peer.pod_selector or LabelSelector(), (direction.value,)),
-        )
-    )
-    lines = tuple(yaml_lines(document(policy)))
-    return Edit(f"add a policy that denies all {direction.field} of {subject}", None, lines, policy, len(lines))
-
-
-def _free_name(state: State, subject: Member, direction: Direction) -> str:
-    """A name for the policy that denies a direction of `subject`, which no policy of its namespace has."""
-    name = f"deny-{direction.field}-{subject.name}"[:_LONGEST_NAME].rstrip("-.")
+def _free_name(state: State, side: SideReason, prefix: str) -> str:
+    """A name for a new policy of the subject, which no policy of its namespace has."""
+    if not isinstance(side.subject, Member):
+        return prefix
+    name = f"{prefix}-{side.subject.name}"[:_LONGEST_NAME].rstrip("-.")
     if subdomain_errors(name):
-        name = f"deny-{direction.field}"
+        name = prefix
     names = chain([name], (f"{name}-{number}" for number in count(2)))
-    return next(free for free in names if state.network_policies.policy(subject.namespace, free) is None)
-
-
-# --- choosing and checking --------------------------------------------------------------------------------------------
+    namespace = side.subject.namespace
+    return next(free for free in names if state.network_policies.policy(namespace, free) is None)
 
 
 def _best(
-    state: State, reason: PairReason, side: SideReason, candidates: Iterable[Edit], *, wanted: bool
-) -> Edit | None:
-    """The candidate that makes one side as wanted with the fewest lines, and then with the fewest other changes."""
-    best: Edit | None = None
-    before = _admitted(state, side, reason.asked)
-    for candidate in sorted(candidates, key=lambda edit: edit.size):
-        if best and candidate.size > best.size:
-            break
-        if validate(candidate.after):
+    state: State, reason: PairReason, ways: Iterator[tuple[Edit, ...]], pairs: Sequence[Pair]
+) -> tuple[Edit, ...]:
+    """The candidate that reverses the answer and changes the least for others; nothing if none reverses it."""
+    best: tuple[Edit, ...] = ()
+    best_weight: int | None = None
+    for way in ways:
+        if any(validate(edit.after) for edit in way) or not _reverses(state, reason, way):
             continue
-        with state.supposing() as suppose:
-            suppose(candidate.after)
-            now = _side(explain(state, reason.source, reason.destination, reason.asked), side.direction)
-            if now.allowed is wanted:
-                peers = max(abs(_admitted(state, side, reason.asked) - before), 1)
-                others = _selected(state, candidate.after) * peers - 1
-                if best is None or others < best.others:
-                    best = _replace(candidate, others=others)
+        changed = weight(state, [edit.after for edit in way], pairs, best_weight)
+        if changed is None:
+            continue
+        if best_weight is None or (changed, _lines(way)) < (best_weight, _lines(best)):
+            best, best_weight = way, changed
     return best
 
 
-def _selected(state: State, policy: NetworkPolicy) -> int:
-    """How many pods a policy, which must be in force, selects."""
-    compiled = state.network_policies.policy(namespace_of(policy), policy.metadata.name)
-    return state.count(compiled.subject) if compiled else 0
+def _after_both(egress: Edit, ingress: Edit) -> Edit:
+    """The edit of one side, made after that of the other, where both sides are of one policy."""
+    first, second = egress.after, ingress.after
+    if (first.metadata.namespace, first.metadata.name) != (second.metadata.namespace, second.metadata.name):
+        return ingress
+    return replace(ingress, after=replace(second, spec=replace(second.spec, egress=first.spec.egress)))
 
 
-def _turns(state: State, reason: PairReason, edits: Iterable[Edit], *, wanted: bool) -> bool:
+def _lines(edits: Sequence[Edit]) -> int:
+    return sum(edit.size for edit in edits)
+
+
+def _reverses(state: State, reason: PairReason, edits: Sequence[Edit]) -> bool:
     with state.supposing() as suppose:
         for edit in edits:
             suppose(edit.after)
-        return explain(state, reason.source, reason.destination, reason.asked).allowed is wanted
-
-
-def _side(reason: PairReason, direction: Direction) -> SideReason:
-    return reason.egress if direction is Direction.EGRESS else reason.ingress
-
-
-def _admitted(state: State, side: SideReason, asked: Traffic | None) -> int:
-    """The number of pods with which the subject's side allows the traffic in question."""
-    assert isinstance(side.subject, Member)
-    population = state.population
-    identity = state.identity(side.subject)
-    family = population.decisive_families()[0]
-    cells = state.tiers.allowed_peers(identity, side.direction, family)
-    passes: Callable[[Traffic], bool] = bool if asked is None else lambda traffic: not asked - traffic
-    return sum(len(peer) for peers, traffic in cells if passes(traffic) for peer in population.identities(peers))
-
-
-# --- policies changed -------------------------------------------------------------------------------------------------
-
-
-def _edit(policy: PolicyReason, action: str, path: str, added: list[Any], after: NetworkPolicy) -> Edit:
-    lines = tuple(yaml_lines(added))
-    origin = policy.policy.origin
-    place = origin.at(path) if origin else None
-    reference = f"{policy.policy.namespace}/{policy.policy.name}"
-    return Edit(f"in {reference}, {action}", place, lines, defaulted(after), len(lines))
-
-
-def _written(policy: PolicyReason, direction: Direction, index: int) -> Rule:
-    return rules_of(policy.policy.policy, direction)[index]
-
-
-def _rule(direction: Direction, peer: NetworkPolicyPeer, ports: tuple[NetworkPolicyPort, ...]) -> Rule:
-    make = NetworkPolicyIngressRule if direction is Direction.INGRESS else NetworkPolicyEgressRule
-    return make(ports, (peer,))
-
-
-def _with_rule_changed(policy: PolicyReason, direction: Direction, index: int, rule: Rule) -> NetworkPolicy:
-    rules = list(rules_of(policy.policy.policy, direction))
-    rules[index] = rule
-    return _with_rules(policy.policy.policy, direction, tuple(rules))
-
-
-def _with_rules(policy: NetworkPolicy, direction: Direction, rules: tuple[Rule, ...]) -> NetworkPolicy:
-    return _replace(policy, spec=_replace(policy.spec, **{direction.field: rules}))
+        return explain(state, reason.source, reason.destination, reason.asked).allowed is not reason.allowed

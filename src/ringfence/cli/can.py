@@ -115,7 +115,7 @@ def explain(question: QuestionOptions, inputs: Inputs) -> None:
     cluster = inputs.cluster()
     verdict = question.ask(cluster)
     if question.output == "json":
-        print_document(answer_json(verdict, verdict.edits, problems=cluster.problems))
+        print_document(answer_json(verdict, verdict.proposal, problems=cluster.problems))
     else:
         print_answer(verdict.explain())
     inputs.leave(cluster.problems, question.exit_code(verdict))

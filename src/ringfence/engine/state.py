@@ -13,7 +13,6 @@ from ringfence.engine.doubts import Doubts
 from ringfence.engine.policies import (
     CompiledPolicy,
     NetworkPolicyTier,
-    PodSelection,
     Selections,
     Tiers,
     compile_policy,
@@ -158,6 +157,30 @@ class State:
                 else:
                     self._network_policies.remove(*key)
 
+    @contextmanager
+    def telling_apart(self, policies: Iterable[NetworkPolicy]) -> Iterator[frozenset[Identity]]:
+        """Until the context ends, pods that these policies would tell apart have different identities.
+
+        What holds before and after the policies are put in force is then about the same identities. The same goes for
+        the policies in force that they would replace. Yields the identities that any of them selects.
+        """
+        compiled: list[CompiledPolicy[NetworkPolicy]] = []
+        for policy in policies:
+            present = self._network_policies.policy(namespace_of(policy), policy.metadata.name)
+            compiled += [compile_policy(policy), *([present] if present else [])]
+        for one in compiled:
+            self.population.start_reading(one.read_facts())
+            for block in one.blocks():
+                self.population.start_reading_block(block)
+        try:
+            subjects = self._selections.union(one.subject for one in compiled)
+            yield frozenset(self.population.identities(subjects))
+        finally:
+            for one in compiled:
+                self.population.stop_reading(one.read_facts())
+                for block in one.blocks():
+                    self.population.stop_reading_block(block)
+
     # --- what there is --------------------------------------------------------------------------------------------
 
     def detach(self) -> None:
@@ -226,10 +249,6 @@ class State:
     def members_at(self, family: Family, number: int) -> list[Member]:
         """The pods with this address; hostNetwork pods have no address of their own."""
         return self._directory.at(family, number)
-
-    def count(self, selection: PodSelection) -> int:
-        """How many pods a selection selects. Some policy in force must read it."""
-        return sum(map(len, self.population.identities(self._selections.pods(selection))))
 
     def workload(self, member: Member) -> Reference:
         """The workload that a pod belongs to, or the pod itself."""

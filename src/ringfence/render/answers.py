@@ -14,13 +14,14 @@ ingress of prod/db: denied
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
-from ringfence.analysis.edits import Edit
+from ringfence.analysis.edits import Proposal
 from ringfence.analysis.questions import Answer, ExplainedPair, Part
 from ringfence.engine.answers import End, PolicyReason, RuleReason, SideReason, end_text
 from ringfence.engine.population import Member, Reference
 from ringfence.model.origin import Place
 from ringfence.model.problems import Problem
-from ringfence.render.ends import end_json, short_text, traffic_json
+from ringfence.render.ends import connection_json, end_json, short_text, traffic_json
+from ringfence.render.folded_connections import folded_lines
 from ringfence.render.formats import Json, json_text, one_line
 from ringfence.render.problems import problem_json
 from ringfence.sets.addresses import Addresses
@@ -47,7 +48,7 @@ def short_answer(answer: Answer) -> str:
     return "\n".join(map(one_line, (headline(answer), *_assumptions(answer))))
 
 
-def explanation(answer: Answer, edits: Sequence[Edit] = ()) -> str:
+def explanation(answer: Answer, proposal: Proposal | None = None) -> str:
     """The answer, each policy and rule of both sides with its place, the assumptions, and the edits that reverse it."""
     lines = [headline(answer), *_service(answer)]
     for explained in answer.explanations[:_MOST_PAIRS]:
@@ -60,15 +61,17 @@ def explanation(answer: Answer, edits: Sequence[Edit] = ()) -> str:
         lines += ["", f"... and {len(answer.pairs) - _MOST_PAIRS} more pairs of pods"]
     if answer.assumptions:
         lines += ["", *_assumptions(answer)]
-    lines += _edits(answer, edits)
+    if proposal and proposal.edits:
+        lines += _edits(answer, proposal)
     # A line break in a name must not start a line that looks like another answer.
     return "\n".join(map(one_line, lines))
 
 
-def answer_json(answer: Answer, edits: Sequence[Edit] | None = None, problems: Iterable[Problem] = ()) -> str:
+def answer_json(answer: Answer, proposal: Proposal | None = None, problems: Iterable[Problem] = ()) -> str:
     """The answer as JSON: the reasons of the pair that decided it, and all pairs if there are several.
 
-    With `edits`, also the edits that reverse the answer. `problems` are those of the input.
+    With a `proposal`, also the edits that reverse the answer, and what else they open and close. `problems` are those
+    of the input.
     """
     deciding = answer.explanations[0].reason
     written: Json = {
@@ -88,11 +91,14 @@ def answer_json(answer: Answer, edits: Sequence[Edit] | None = None, problems: I
     if len(answer.pairs) > 1 or answer.destination.service:
         written["pairs"] = [_pair_json(explained) for explained in answer.explanations]
     written["assumptions"] = list(answer.assumptions)
-    if edits is not None:
+    if proposal is not None:
         written["edits"] = [
-            {"action": edit.action, **_place_json(edit.place), "lines": list(edit.lines), "others": edit.others}
-            for edit in edits
+            {"action": edit.action, **_place_json(edit.place), "lines": list(edit.lines)} for edit in proposal.edits
         ]
+        written["sideEffects"] = {
+            "opens": [connection_json(one) for one in proposal.side_effects.opens],
+            "closes": [connection_json(one) for one in proposal.side_effects.closes],
+        }
     written["problems"] = [problem_json(problem) for problem in problems]
     return json_text(written)
 
@@ -103,17 +109,17 @@ def _assumptions(answer: Answer) -> Iterator[str]:
         yield from (f"  ? {assumption}" for assumption in answer.assumptions)
 
 
-def _edits(answer: Answer, edits: Sequence[Edit]) -> Iterator[str]:
-    if edits:
-        yield ""
-        effect = "forbid" if answer.passes_everywhere else "allow"
-        yield f"the smallest edit that would {effect} it, checked by the engine:"
-    for edit in edits:
+def _edits(answer: Answer, proposal: Proposal) -> Iterator[str]:
+    yield ""
+    yield f"the smallest edit that would {'forbid' if answer.passes_everywhere else 'allow'} it, checked by the engine:"
+    for edit in proposal.edits:
         yield f"  {edit.action}{_at(edit.place)}"
         yield from (f"      {line}" for line in edit.lines)
-        if edit.others:
-            effect = "lose" if answer.passes_everywhere else "gain"
-            yield f"    (other pairs of pods that {effect} it with this: {edit.others} at most)"
+    effects = proposal.side_effects
+    if not effects:
+        yield "  nothing else changes"
+    yield from (f"  also opens {line}" for line in folded_lines(effects.opens))
+    yield from (f"  also closes {line}" for line in folded_lines(effects.closes))
 
 
 def _partly(answer: Answer) -> str:

@@ -6,7 +6,7 @@ from typing import Final
 from ringfence.analysis.connections import Connection
 from ringfence.engine.population import Reference
 from ringfence.model.problems import Problem
-from ringfence.render.ends import end_json, full_text, short_text, traffic_json
+from ringfence.render.ends import connection_json, full_text, short_text
 from ringfence.render.formats import (
     Graph,
     GraphEdge,
@@ -66,10 +66,7 @@ def connections_json(
 ) -> Iterator[str]:
     """JSON, streamed in pieces: the connections, what they assume, and the problems of the input."""
     yield '{"connections": '
-    yield from json_items(
-        {"source": end_json(one.source), "destination": end_json(one.destination), "traffic": traffic_json(one.traffic)}
-        for one in connections
-    )
+    yield from json_items(connection_json(one) for one in connections)
     yield f', "assumptions": {json_line(list(assumptions))}'
     yield f', "problems": {json_line([problem_json(problem) for problem in problems])}}}\n'
 

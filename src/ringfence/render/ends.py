@@ -1,5 +1,6 @@
 """The ends of a connection and the traffic between them, in text and in JSON."""
 
+from ringfence.analysis.connections import Connection
 from ringfence.engine.population import Reference
 from ringfence.render.formats import Json
 from ringfence.sets.addresses import ALL_ADDRESSES, Addresses
@@ -41,3 +42,12 @@ def traffic_json(traffic: Traffic) -> list[Json]:
         for protocol in PROTOCOLS
         if traffic.ports(protocol)
     ]
+
+
+def connection_json(connection: Connection) -> Json:
+    """One connection as JSON."""
+    return {
+        "source": end_json(connection.source),
+        "destination": end_json(connection.destination),
+        "traffic": traffic_json(connection.traffic),
+    }
