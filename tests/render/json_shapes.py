@@ -26,7 +26,8 @@ TRAFFIC = [{"protocol": str, "ports": str}]
 PEER = {"index": int, "matches": bool, "reason": str, "line?": int}
 RULE = {"index": int, "allows": bool, "reason": str, "line?": int, "peers": [PEER], "hints?": [str]}
 POLICY = {"namespace": str, "name": str, "file?": str, "line?": int, "rules": [RULE]}
-SIDE = {"isolated": bool, "allowed": bool, "exempt?": str, "policies": [POLICY]}
+BYSTANDER = {"namespace": str, "name": str, "file?": str, "line?": int, "reason": str}
+SIDE = {"isolated": bool, "allowed": bool, "exempt?": str, "policies": [POLICY], "bystanders?": [BYSTANDER]}
 ANSWER = {
     "allowed": bool,
     "result": str,

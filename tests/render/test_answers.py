@@ -214,6 +214,23 @@ def test_the_denied_addresses_of_several_are_named() -> None:
     )
 
 
+def test_a_policy_that_selects_the_pod_but_does_not_isolate_it_is_below_its_side(cluster: Cluster) -> None:
+    assert lines_of(cluster, "prod/db", "prod/web", 80)[2:5] == [
+        "egress of prod/db: allowed: no policy isolates it",
+        "  prod/db-policy selects prod/db, but its policyTypes are [Ingress]; replies are always allowed  (db.yaml:1)",
+        "ingress of prod/web: allowed: no policy isolates it",
+    ]
+    assert written(cluster.can("prod/db", "prod/web", port=80))["egress"]["bystanders"] == [
+        {
+            "namespace": "prod",
+            "name": "db-policy",
+            "file": "db.yaml",
+            "line": 1,
+            "reason": "selects prod/db, but its policyTypes are [Ingress]; replies are always allowed",
+        }
+    ]
+
+
 def test_what_else_an_edit_opens_is_below_it() -> None:
     twins = [pod(f"x/twin-{number}", {"app": "twin"}) for number in range(3)]
     closed = cluster_of([*WORLD, *twins, policy("x/p", labelled(release="old"), ingress=[])])

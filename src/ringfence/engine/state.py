@@ -7,7 +7,7 @@ after that version has changed.
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import assert_never
+from typing import Any, assert_never
 
 from ringfence.engine.doubts import Doubts
 from ringfence.engine.policies import (
@@ -249,6 +249,10 @@ class State:
     def members_at(self, family: Family, number: int) -> list[Member]:
         """The pods with this address; hostNetwork pods have no address of their own."""
         return self._directory.at(family, number)
+
+    def selects_pods(self, policy: CompiledPolicy[Any]) -> bool:
+        """Whether a policy in force selects any pod."""
+        return bool(self._selections.pods(policy.subject))
 
     def workload(self, member: Member) -> Reference:
         """The workload that a pod belongs to, or the pod itself."""

@@ -192,6 +192,8 @@ def _side(side: SideReason, asked: Traffic | None) -> Iterator[str]:
         yield f"{head}: {side.exempt}"
     elif not side.isolated:
         yield f"{head}: no policy isolates it"
+        for one in side.bystanders:
+            yield f"  {one.policy} {one.reason}{_at(one.place)}"
     else:
         if asked is None and side.traffic != ALL_TRAFFIC and side.allowed:
             head += f" on {side.traffic}"
@@ -260,6 +262,16 @@ def _side_json(side: SideReason) -> Json:
     if side.exempt:
         written["exempt"] = side.exempt
     written["policies"] = [_policy_json(one) for one in side.policies]
+    if side.bystanders:
+        written["bystanders"] = [
+            {
+                "namespace": one.policy.namespace,
+                "name": one.policy.name,
+                **_place_json(one.place),
+                "reason": one.reason,
+            }
+            for one in side.bystanders
+        ]
     return written
 
 

@@ -10,6 +10,7 @@ from operator import or_
 import msgspec
 
 from ringfence.engine.answers.assumptions import assumptions
+from ringfence.engine.answers.bystanders import bystanders
 from ringfence.engine.answers.reasons import PairReason, SideReason, passes
 from ringfence.engine.answers.rule_reasons import explain_profile
 from ringfence.engine.answers.sides import Side
@@ -57,6 +58,7 @@ def _explain_side(state: State, subject: End, direction: Direction, peer: End, a
         exempt=_why_exempt(side),
         denied_over=tuple(_denied_over(side)),
         denied_for=_denied_for(side),
+        bystanders=() if stack else tuple(bystanders(side)),
     )
     if not side.can_meet:
         return reason  # no policy of any kind lets them meet

@@ -59,6 +59,14 @@ class PolicyReason(msgspec.Struct, frozen=True):
     rules: tuple[RuleReason, ...]
 
 
+class Bystander(msgspec.Struct, frozen=True):
+    """A policy that does not isolate a side that none isolates, although it seems meant to, and why it does not."""
+
+    policy: CompiledPolicy[Any]
+    place: Place | None
+    reason: str
+
+
 class SideReason(msgspec.Struct, frozen=True):
     """One side of a connection: the source's egress or the destination's ingress.
 
@@ -66,7 +74,7 @@ class SideReason(msgspec.Struct, frozen=True):
     of them deny whatever no rule allows, as NetworkPolicies do. `traffic` is all that the side allows, and `allowed`
     says whether that is what was asked. `exempt` says why no policy counts, where none does. `denied_over` are the
     address families that deny what another allows, `denied_for` those of several addresses that are denied what others
-    are allowed.
+    are allowed. `bystanders` are the policies that seem meant to isolate a side that none isolates.
     """
 
     direction: Direction
@@ -80,6 +88,7 @@ class SideReason(msgspec.Struct, frozen=True):
     denied_over: tuple[Family, ...] = ()
     denied_for: Addresses = NO_ADDRESSES
     assumptions: tuple[str, ...] = ()
+    bystanders: tuple[Bystander, ...] = ()
 
 
 class PairReason(msgspec.Struct, frozen=True):

@@ -1,6 +1,6 @@
 """Policies compiled and indexed: rules, selections, profiles, and the tiers that evaluate them."""
 
-from ringfence.engine.policies.matching import End, PeerMatch, end_text
+from ringfence.engine.policies.matching import End, PeerMatch, end_text, mismatch
 from ringfence.engine.policies.network_policies import NetworkPolicyTier, compile_policy, network_policy_tier
 from ringfence.engine.policies.profiles import OwnPorts, PortQuestion, Profile, Stack, is_union, own_ports
 from ringfence.engine.policies.rules import Action, CompiledPolicy, CompiledRule, Peers
@@ -29,6 +29,7 @@ __all__ = [
     "compile_policy",
     "end_text",
     "is_union",
+    "mismatch",
     "network_policy_tier",
     "own_ports",
 ]

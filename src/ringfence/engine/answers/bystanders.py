@@ -1,0 +1,41 @@
+"""Bystanders: policies that do not isolate a side, although their author may believe that they do.
+
+The most believed mistake of all is that a policy isolates the pods it selects in both directions: it does so only in
+those of its `policyTypes`. Others select no pod at all, because of one label, or because they are in another namespace
+than the pods. A policy for other pods is no bystander, so a selector that fails by one label is named only if its other
+labels match, or if it selects nothing.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from ringfence.engine.answers.reasons import Bystander
+from ringfence.engine.answers.sides import Side
+from ringfence.engine.policies import CompiledPolicy, mismatch
+
+
+def bystanders(side: Side) -> Iterator[Bystander]:
+    """The policies that might have been meant to isolate a side that none isolates, and why they do not."""
+    if side.subject.host_network or not side.can_meet:
+        return
+    for policy in side.state.tiers.policies():
+        if reason := _why_not(side, policy):
+            yield Bystander(policy, policy.origin.at() if policy.origin else None, reason)
+
+
+def _why_not(side: Side, policy: CompiledPolicy[Any]) -> str:
+    subject, selector = side.subject, policy.subject.pods
+    isolates = side.direction in policy.rules
+    wrong = selector.mismatches(subject.labels)
+    if policy.subject.namespace != subject.namespace:
+        if wrong or not selector.terms or not isolates or side.state.selects_pods(policy):
+            return ""
+        return f"would select {subject}, but it is in namespace {policy.namespace}, which has no such pods"
+    if not wrong:
+        types = ", ".join(policy.rules)
+        return "" if isolates else f"selects {subject}, but its policyTypes are [{types}]; replies are always allowed"
+    if len(wrong) > 1 or not isolates:
+        return ""
+    if len(selector.terms) == 1 and side.state.selects_pods(policy):
+        return ""
+    return f"does not select {subject}: it wants {mismatch(selector, subject.labels, str(subject))}"
