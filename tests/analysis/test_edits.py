@@ -19,6 +19,7 @@ from tests.semantics.objects import (
     Object,
     admits,
     block,
+    container_port,
     labelled,
     namespace,
     node,
@@ -199,6 +200,18 @@ class TestToAllow:
         assert edit.action == "in prod/p, add to spec.egress", "without a port, it would open all ports of the address"
         everything = cluster_of([*WORLD, out]).can("prod/db", "192.0.2.7").edits
         assert text(everything) == ["in prod/p, remove egress[0].to[0].ipBlock.except[0]"]
+
+    def test_the_protocol_of_a_port_name_is_corrected(self) -> None:
+        """... although a rule of its own would open nothing for other pods: it is what the rule says."""
+        dns = pod("prod/dns", {"app": "dns"}, ports=[container_port("dns", 53, "UDP")])
+        tcp = policy("prod/p", labelled(app="dns"), ingress=[admits(pods({}), ports=[port("dns")])])
+        verdict = cluster_of([*WORLD, dns, tcp]).can("prod/web", "prod/dns", port=53, protocol="UDP")
+        assert text(verdict.edits) == [
+            "in prod/p, replace spec.ingress[0].ports[0] by",
+            "  - protocol: UDP",
+            "    port: dns",
+        ]
+        assert [str(one.source) for one in verdict.proposal.side_effects.opens] == ["prod/api", "prod/db"]
 
     def test_a_label_that_others_have_is_not_enough(self) -> None:
         twins = [pod("prod/blue", {"app": "x", "color": "blue"}), pod("prod/red", {"app": "x", "color": "red"})]
@@ -409,7 +422,7 @@ def test_no_other_candidate_changes_less_for_others(
             weights.append(weight(cluster.state, afters, verdict.pairs, None))
     chosen = [edit.after for edit in verdict.edits]
     assert bool(weights) is bool(chosen)
-    if chosen:
+    if chosen and not any(edit.corrects for edit in verdict.edits):
         assert weight(cluster.state, chosen, verdict.pairs, None) == min(one for one in weights if one is not None)
 
 

@@ -7,6 +7,7 @@ import msgspec
 from ringfence.analysis.edited_policies import (
     Edit,
     adding,
+    correcting,
     in_namespace,
     new_policy,
     policy_for,
@@ -21,7 +22,7 @@ from ringfence.engine.answers import End, PolicyReason, RuleReason, SideReason
 from ringfence.engine.population import Member
 from ringfence.model.cidrs import parse_cidr
 from ringfence.model.objects import IPBlock, LabelSelector, NetworkPolicyPeer, NetworkPolicyPort
-from ringfence.model.policies import rules_of
+from ringfence.model.policies import Direction, rules_of
 from ringfence.sets.addresses import Addresses
 from ringfence.sets.traffic import Traffic
 
@@ -45,6 +46,8 @@ def allowing_edits(side: SideReason, asked: Traffic | None, name: str) -> Iterat
             if rule.carries:
                 yield from _with_peer(side, policy, rule)
                 yield from _without_exceptions(side, policy, rule)
+            if rule.selects and asked:
+                yield from _with_protocol(side, policy, rule, asked)
             if rule.selects and ports:
                 yield _with_ports(side, policy, rule, ports)
 
@@ -81,6 +84,23 @@ def _with_ports(side: SideReason, policy: PolicyReason, rule: RuleReason, ports:
     after = _replace(written, ports=(*written.ports, *ports))
     path = f"spec.{side.direction.field}[{rule.index}].ports"
     return adding(policy, path, ports, with_rule_replaced(policy.policy.policy, side.direction, rule.index, [after]))
+
+
+def _with_protocol(side: SideReason, policy: PolicyReason, rule: RuleReason, asked: Traffic) -> Iterator[Edit]:
+    """A rule that names a port of the destination under a protocol that it does not have, with that of the port."""
+    destination = side.subject if side.direction is Direction.INGRESS else side.peer
+    written = rules_of(policy.policy.policy, side.direction)[rule.index]
+    if not isinstance(destination, Member):
+        return
+    for index, port in enumerate(written.ports):
+        for named in sorted(destination.named_ports, key=lambda one: (one.protocol, one.port)):
+            is_asked = asked.contains(named.protocol, named.port)
+            if named.name == port.port and named.protocol != port.protocol and is_asked:
+                right = _replace(port, protocol=named.protocol)
+                rules = [_replace(written, ports=(*written.ports[:index], right, *written.ports[index + 1 :]))]
+                after = with_rule_replaced(policy.policy.policy, side.direction, rule.index, rules)
+                path = f"spec.{side.direction.field}[{rule.index}].ports[{index}]"
+                yield correcting(policy, path, right, after)
 
 
 def _with_peer(side: SideReason, policy: PolicyReason, rule: RuleReason) -> Iterator[Edit]:

@@ -39,7 +39,8 @@ _TELLING_LABELS = ("app.kubernetes.io/name", "app", "k8s-app", "name", "role", "
 class Edit(msgspec.Struct, frozen=True):
     """One change to one policy: what to do and where, the lines to write, and the policy `after` it.
 
-    `size` is the number of lines to write, and one for each entry to remove, however long it is.
+    `size` is the number of lines to write, and one for each entry to remove, however long it is. `corrects` says that
+    it corrects a slip, so that a rule does what it says.
     """
 
     action: str
@@ -47,6 +48,7 @@ class Edit(msgspec.Struct, frozen=True):
     lines: tuple[str, ...]
     after: NetworkPolicy
     size: int
+    corrects: bool = False
 
 
 # --- edits ------------------------------------------------------------------------------------------------------------
@@ -69,6 +71,11 @@ def replacing(policy: PolicyReason, path: str, new: Sequence[Any], after: Networ
     """An edit that puts other entries in place of some."""
     lines = tuple(yaml_lines([plain(one) for one in new]))
     return Edit(f"{_in(policy)}, replace {path} by", _place(policy, path), lines, defaulted(after), len(lines) + 1)
+
+
+def correcting(policy: PolicyReason, path: str, new: Any, after: NetworkPolicy) -> Edit:
+    """An edit that corrects one line of an entry, which is shown as a whole."""
+    return _replace(replacing(policy, path, [new], after), size=1, corrects=True)
 
 
 def removing(policy: PolicyReason, paths: Sequence[str], after: NetworkPolicy) -> Edit:

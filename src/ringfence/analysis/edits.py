@@ -3,7 +3,8 @@
 Candidates are made from the reasons of the answer (`allowing_edits`, `forbidding_edits`). Each is put into the engine
 and the question is asked again: only an edit that is valid and reverses the answer counts. Of these it is the one that
 changes the fewest other answers (`side_effects.weight`), and of those that change equally many, the one with the fewest
-lines.
+lines. One that corrects a slip (a port name under the wrong protocol) comes before all others: what it opens for others
+is what the rule says.
 
 The search is bounded for large clusters: a side has at most `_MOST_CANDIDATES` candidates, the narrow ones come first,
 and a candidate is given up as soon as it changes more than the best one so far.
@@ -121,12 +122,15 @@ def _best(
     best: tuple[Edit, ...] = ()
     best_weight: int | None = None
     for way in ways:
+        if _corrects(best) and not _corrects(way):
+            continue
         if any(validate(edit.after) for edit in way) or not _reverses(state, reason, way):
             continue
-        changed = weight(state, [edit.after for edit in way], pairs, best_weight)
+        is_first = not best or _corrects(way) > _corrects(best)
+        changed = weight(state, [edit.after for edit in way], pairs, None if is_first else best_weight)
         if changed is None:
             continue
-        if best_weight is None or (changed, _lines(way)) < (best_weight, _lines(best)):
+        if is_first or best_weight is None or (changed, _lines(way)) < (best_weight, _lines(best)):
             best, best_weight = way, changed
     return best
 
@@ -137,6 +141,10 @@ def _after_both(egress: Edit, ingress: Edit) -> Edit:
     if (first.metadata.namespace, first.metadata.name) != (second.metadata.namespace, second.metadata.name):
         return ingress
     return replace(ingress, after=replace(second, spec=replace(second.spec, egress=first.spec.egress)))
+
+
+def _corrects(edits: Sequence[Edit]) -> bool:
+    return any(edit.corrects for edit in edits)
 
 
 def _lines(edits: Sequence[Edit]) -> int:

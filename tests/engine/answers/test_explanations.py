@@ -356,6 +356,30 @@ class TestServicePortHints:
         assert self.hints(one, rule=admits(pods(labelled(app="api")), ports=[port(80)])) == ()
 
 
+class TestProtocolHints:
+    """A port name belongs to one protocol, and a port entry without a protocol means TCP."""
+
+    def hints(self, *ports: Object, labels: Object = DB) -> tuple[str, ...]:
+        more = [pod("prod/dns", {"app": "dns"}, ports=[container_port("dns", 53, "UDP")])]
+        rule = admits(pods({}), ports=ports)
+        state = world(policy("prod/p", labels, ingress=[rule]), more=[*WORLD, *more])
+        destination = "prod/db" if labels == DB else "prod/dns"
+        ((reason,),) = (one.rules for one in why(state, "prod/web", destination).ingress.policies)
+        return reason.hints
+
+    def test_a_name_under_another_protocol_is_told(self) -> None:
+        assert self.hints(port("mysql", "UDP")) == ("mysql is TCP 3306 of prod/db: the rule names it under UDP",)
+
+    def test_so_is_one_under_the_protocol_of_entries_without_one(self) -> None:
+        assert self.hints(port("dns"), labels=labelled(app="dns")) == (
+            "dns is UDP 53 of prod/dns: the rule names it under TCP, the protocol of a port entry without one",
+        )
+
+    @pytest.mark.parametrize("name", ["mysql", "unknown"])
+    def test_nothing_is_told_of_a_name_that_is_right_or_that_no_port_has(self, name: str) -> None:
+        assert self.hints(port(name)) == ()
+
+
 class TestClusterIPHints:
     """An ipBlock with the address of a Service never matches: by then the connection goes to a pod."""
 

@@ -1,16 +1,17 @@
 """Hints: what the author of a rule that does not match may have taken for something else.
 
 The two mistakes that are made most often with Services: to name the Service's port where the pods listen on another,
-and to name the Service's address, which is replaced by a pod's before policies are evaluated.
+and to name the Service's address, which is replaced by a pod's before policies are evaluated. A port name belongs to
+one protocol of a container, and a rule that does not give a protocol means TCP.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ringfence.engine.answers.sides import Side, named_ports
 from ringfence.engine.population import Member
 from ringfence.model.kinds import namespace_of
 from ringfence.model.objects import Service, ServicePort
-from ringfence.model.policies import Direction
+from ringfence.model.policies import DEFAULT_PROTOCOL, Direction
 from ringfence.sets.addresses import Addresses, parse_address
 from ringfence.sets.traffic import Traffic
 
@@ -21,6 +22,20 @@ def hints(side: Side, named: Addresses, traffic: Traffic, *, selects: bool, carr
         yield from _service_port_hints(side, traffic)
     if side.direction is Direction.EGRESS and not selects:
         yield from _cluster_address_hints(side, named)
+
+
+def protocol_hints(side: Side, names: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """Whether the destination has a port that a rule names, given as name and protocol, under another protocol only."""
+    known = {(port.name, port.protocol) for port in named_ports(side.destination)}
+    for name, protocol in names:
+        if (name, protocol) in known:
+            continue
+        for port in sorted(named_ports(side.destination), key=lambda port: (port.protocol, port.port)):
+            if port.name == name:
+                yield (
+                    f"{name} is {port.protocol} {port.port} of {side.destination}: the rule names it under {protocol}"
+                    + (", the protocol of a port entry without one" if protocol == DEFAULT_PROTOCOL else "")
+                )
 
 
 def _cluster_address_hints(side: Side, named: Addresses) -> Iterator[str]:

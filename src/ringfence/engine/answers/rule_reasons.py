@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from functools import reduce
 from operator import or_
 
-from ringfence.engine.answers.hints import hints
+from ringfence.engine.answers.hints import hints, protocol_hints
 from ringfence.engine.answers.reasons import PeerReason, PolicyReason, RuleReason, passes
 from ringfence.engine.answers.sides import Side, named_ports
 from ringfence.engine.policies import CompiledRule, End, Profile, RuleContext, end_text
@@ -41,7 +41,10 @@ def _explain_rule(side: Side, profile: Profile, context: RuleContext) -> RuleRea
         selects,
         carries,
         traffic,
-        tuple(hints(side, rule.peers.addresses, traffic, selects=selects, carries=carries)),
+        (
+            *hints(side, rule.peers.addresses, traffic, selects=selects, carries=carries),
+            *(() if carries else protocol_hints(side, rule.port_names)),
+        ),
     )
 
 
