@@ -2,7 +2,8 @@
 
 import pytest
 
-from ringfence.dataplane.nftables.expressions import decode_rule, encode_rule
+from ringfence.dataplane.nftables import constants as nf
+from ringfence.dataplane.nftables.expressions import LOGGED_BYTES, decode_rule, encode_rule
 from ringfence.dataplane.program import (
     DENIED_PREFIX,
     DESTINATION,
@@ -25,7 +26,7 @@ from ringfence.dataplane.program import (
     RuleVerdict,
 )
 from ringfence.model.policies import Direction
-from ringfence.netlink.codec import each_attribute, nested
+from ringfence.netlink.codec import attributes, each_attribute, nested, uint32
 from ringfence.sets.addresses import FAMILIES
 
 CONDITIONS: list[Condition] = [
@@ -77,3 +78,40 @@ def test_a_rule_with_anything_else_in_it_is_foreign() -> None:
         changed = code[:at] + bytes(4) + code[at + 4 :]
         if changed != code:
             assert decode_rule(changed) != Rule((Established(),), RuleVerdict.ACCEPT)
+
+
+def settings_of(condition: Condition) -> list[dict[int, bytes]]:
+    """The settings of each expression of a condition, the return of the rule left out."""
+    code = encode_rule(Rule((condition,), RuleVerdict.RETURN))
+    return [attributes(attributes(one)[nf.NFTA_EXPR_DATA]) for _, one in each_attribute(code)][:-1]
+
+
+def test_a_rate_is_one_of_packets_per_second() -> None:
+    (limit,) = settings_of(RateLimit(10))
+    rate, unit = limit[nf.NFTA_LIMIT_RATE], limit[nf.NFTA_LIMIT_UNIT]
+    assert (int.from_bytes(rate, "big"), int.from_bytes(unit, "big")) == (10, 1)
+    assert limit[nf.NFTA_LIMIT_TYPE] == bytes(4), "packets, not bytes"
+
+
+def test_a_limit_of_another_program_is_foreign() -> None:
+    code = encode_rule(Rule((RateLimit(10),), RuleVerdict.RETURN))
+    ten, one = (number.to_bytes(8, "big") for number in (10, 1))
+    assert decode_rule(code.replace(one, (60).to_bytes(8, "big"))) != Rule((RateLimit(10),), RuleVerdict.RETURN)
+    assert decode_rule(code.replace(ten, (11).to_bytes(8, "big"))) != Rule((RateLimit(10),), RuleVerdict.RETURN)
+
+
+def test_another_comparison_of_the_protocol_is_foreign() -> None:
+    """`meta l4proto != tcp` accepts what `meta l4proto tcp` does not."""
+    code = encode_rule(Rule((ProtocolIs(6),), RuleVerdict.ACCEPT))
+    equal, unequal = (uint32(nf.NFTA_CMP_OP, operator) for operator in (nf.NFT_CMP_EQ, nf.NFT_CMP_NEQ))
+    assert equal in code
+    changed = code.replace(equal, unequal)
+    assert decode_rule(changed) == ForeignRule(changed)
+
+
+def test_a_log_with_another_length_of_copies_is_foreign() -> None:
+    code = encode_rule(Rule((), Log(77, "x")))
+    length = uint32(nf.NFTA_LOG_SNAPLEN, LOGGED_BYTES)
+    assert length in code
+    changed = code.replace(length, uint32(nf.NFTA_LOG_SNAPLEN, 16))
+    assert decode_rule(changed) == ForeignRule(changed)

@@ -9,8 +9,9 @@ from ringfence.dataplane.nftables import commit, failure, read_program
 from ringfence.dataplane.program import ADDRESS, HashSet, Program, address_key, base_program
 from ringfence.dataplane.update import AddCollection, AddElements, AddTable, DeleteChain, commands_between
 from ringfence.errors import KernelError
+from ringfence.netlink.codec import decode_messages
 from ringfence.netlink.constants import NETLINK_NETFILTER
-from ringfence.netlink.socket import NetlinkSocket
+from ringfence.netlink.socket import NetlinkError, NetlinkSocket
 from ringfence.sets.addresses import Family
 
 V4 = Family.IPV4
@@ -45,6 +46,54 @@ def test_there_are_as_few_transactions_as_the_size_allows() -> None:
         assert size / netlink.limit < transactions <= 2 * size / netlink.limit + 1
         assert generation - before == transactions
         assert program == Program({"s": many})
+
+
+class FakeKernel(NetlinkSocket):
+    """Accepts `size` bytes at once, and notes what it was sent. `refused` are the places of refused messages."""
+
+    def __init__(self, size: int, refused: tuple[int, ...] = ()) -> None:
+        self.size = size
+        self.refused = refused
+        self.sent: list[bytes] = []
+        self._sequence = 0
+
+    @property
+    def limit(self) -> int:
+        return self.size
+
+    def send(self, messages: bytes) -> None:
+        if len(messages) > self.size:
+            raise OSError(errno.EMSGSIZE, "Message too long")
+        self.sent.append(messages)
+
+    def errors(self) -> list[NetlinkError]:
+        sequences = [one.sequence for one in decode_messages(self.sent[-1])]
+        return [NetlinkError(errno.ENOENT, "", sequences[place]) for place in self.refused]
+
+
+COMMANDS = [AddCollection(f"set_{i}", HashSet(ADDRESS[V4])) for i in range(6)]
+
+
+@pytest.mark.parametrize("size", [400, 401, 402, 403, 404, 500, 600, 900])
+def test_no_transaction_is_larger_than_what_can_be_sent_and_none_has_room_for_more(size: int) -> None:
+    kernel = FakeKernel(size)
+    assert commit(kernel, COMMANDS) == len(kernel.sent)
+    messages = [list(decode_messages(one)) for one in kernel.sent]
+    assert sum(len(some) - 2 for some in messages) == len(COMMANDS), "each has a beginning and an end"
+    one_more = len(kernel.sent[-1]) // len(messages[-1])
+    assert all(len(one) + 2 * one_more > size for one in kernel.sent[:-1])
+
+
+def test_the_command_that_was_refused_first_is_named_even_if_the_whole_transaction_was_refused() -> None:
+    with pytest.raises(KernelError) as raised:
+        commit(FakeKernel(10_000, refused=(4, 0, 3)), COMMANDS)
+    assert raised.value.refused == "set_2"
+
+
+def test_a_command_that_is_too_long_to_be_sent_is_named() -> None:
+    with pytest.raises(KernelError, match=r"add collection set_0: Message too long: raise the limit") as raised:
+        commit(FakeKernel(60), COMMANDS[:1])
+    assert raised.value.refused == "set_0"
 
 
 @in_own_network

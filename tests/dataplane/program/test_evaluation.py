@@ -4,6 +4,7 @@ import pytest
 
 from ringfence.dataplane.program import (
     ADDRESS,
+    FLOW,
     Chain,
     Collection,
     Condition,
@@ -28,6 +29,7 @@ from ringfence.dataplane.program import (
     VerdictMap,
     address_key,
     admits,
+    flow_key,
 )
 from ringfence.sets.addresses import Family
 
@@ -56,6 +58,7 @@ def passes(*rules: Rule | ForeignRule, packet: Packet = PACKET, target: tuple[Ru
         (Lookup((Field.CONNECTION,), "sources"), False),
         (ProtocolIs(6), True),
         (ProtocolIs(17), False),
+        (ProtocolIs(1), False),
         (RateLimit(1), True),
         (Established(), False),
         (NeighbourDiscovery(), False),
@@ -96,6 +99,23 @@ def test_a_dispatched_packet_comes_back_unless_there_is_a_verdict() -> None:
     assert not passes(dispatch, target=(Rule((), DROP),))
     assert passes(Rule((), Dispatch(Field.DESTINATION_4, "map")), target=(Rule((), DROP),)), "it is not in the map"
     assert passes(Rule((), Dispatch(Field.SOURCE_6, "map")), target=(Rule((), DROP),))
+
+
+def test_a_map_with_goto_does_not_come_back() -> None:
+    going = {"map": VerdictMap(ADDRESS[V4], {"target": frozenset({address_key(V4, 1)})}, goto=True)}
+    rules = (Rule((), Dispatch(Field.SOURCE_4, "map")), Rule((), DROP))
+    program = Program(going, {"base": Chain(rules, Hook.FORWARD), "target": Chain((Rule((), RETURN),))})
+    assert admits(program, PACKET)
+    assert not admits(program, Packet(V4, 2, 1, 6, 80)), "it is not in the map"
+
+
+def test_the_parts_of_a_key_are_compared_as_the_kernel_pads_them() -> None:
+    flows = {"flows": HashSet(FLOW[V4], frozenset({flow_key(address_key(V4, 1), 6, 80)}))}
+    rule = Rule((Lookup((Field.SOURCE_4, Field.PROTOCOL, Field.PORT), "flows"),), DROP)
+    program = Program(flows, {"base": Chain((rule,), Hook.FORWARD)})
+    assert not admits(program, PACKET)
+    assert admits(program, Packet(V4, 1, 2, 17, 80))
+    assert admits(program, Packet(V4, 1, 2, 6)), "it has no port"
 
 
 def test_only_chains_of_the_hook_are_asked() -> None:

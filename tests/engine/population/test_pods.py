@@ -52,6 +52,23 @@ class TestAddresses:
     def test_an_invalid_address_is_ignored(self) -> None:
         assert member("x/a", addresses=["none", "fd00::1"]).families == (Family.IPV6,)
 
+    @pytest.mark.parametrize("status", [{"podIP": "none"}, {"podIPs": [{"ip": "none"}]}])
+    def test_a_single_invalid_address_is_ignored(self, status: Object) -> None:
+        assert member_from(pod("x/a") | {"status": status}).addresses == ()
+
+    def test_the_list_counts_if_there_is_one(self) -> None:
+        written = pod("x/a") | {"status": {"podIP": "10.0.0.1", "podIPs": [{"ip": "10.0.0.2"}]}}
+        assert member_from(written).addresses == (parse_address("10.0.0.2"),)
+
+    def test_addresses_of_ipv4_come_first(self) -> None:
+        addresses = (parse_address("10.0.0.1"), parse_address("fd00::1"))
+        assert member("x/a", addresses=["fd00::1", "10.0.0.1"]).addresses == addresses
+
+    def test_the_addresses_of_its_node_are_those_that_its_status_reports(self) -> None:
+        reported = {"podIP": "10.0.0.1", "hostIP": "192.168.0.1", "hostIPs": [{"ip": "192.168.0.1"}, {"ip": "fd09::1"}]}
+        one = member_from(pod("x/a") | {"status": reported})
+        assert one.host_addresses == (parse_address("192.168.0.1"), parse_address("fd09::1"))
+
 
 class TestHostNetwork:
     @pytest.fixture
@@ -71,6 +88,22 @@ class TestHostNetwork:
     def test_hostip_counts_if_there_is_nothing_else(self) -> None:
         written = pod("x/a", hostNetwork=True) | {"status": {"hostIP": "192.168.0.7"}}
         assert member_from(written).addresses == (parse_address("192.168.0.7"),)
+
+    def test_external_addresses_of_the_node_are_not_its_own(self) -> None:
+        written = node("n", "192.168.0.1")
+        written["status"]["addresses"].insert(0, {"type": "ExternalIP", "address": "203.0.113.1"})
+        decoded = decode(written)
+        assert isinstance(decoded, Node)
+        one = member_from(pod("x/a", hostNetwork=True, nodeName="n"), {"n": decoded})
+        assert one.addresses == (parse_address("192.168.0.1"),)
+
+    @pytest.mark.parametrize("host_network", [False, True])
+    def test_a_template_has_the_addresses_of_its_node_only_on_the_host_network(
+        self, nodes: dict[str, Node], host_network: bool
+    ) -> None:
+        template = {"spec": {"nodeName": "n", "hostNetwork": host_network, "containers": []}}
+        one = member_of_workload(workload("Deployment", "web", template), nodes)
+        assert bool(one.addresses) is host_network
 
     def test_an_unknown_node_leaves_the_address_unknown(self) -> None:
         assert member("x/a", hostNetwork=True, nodeName="m").addresses == ()

@@ -1,0 +1,100 @@
+"""The table is read as it was at one moment. An error is never taken for an absent table."""
+
+import errno
+from collections import defaultdict
+from itertools import count, repeat
+from typing import Any
+
+import pytest
+
+from ringfence.dataplane.nftables import constants as nf
+from ringfence.dataplane.nftables.elements import describe
+from ringfence.dataplane.nftables.read_back import FOREIGN_COLLECTION, read_program
+from ringfence.dataplane.nftables.requests import HEADER, message_type
+from ringfence.dataplane.program import PORT, TABLE, HashSet, Program
+from ringfence.netlink.codec import string, uint32
+from ringfence.netlink.socket import NetlinkError, NetlinkSocket
+
+SET = HashSet(PORT)
+GETGEN, GETTABLE, GETSET, GETCHAIN = map(
+    message_type, (nf.NFT_MSG_GETGEN, nf.NFT_MSG_GETTABLE, nf.NFT_MSG_GETSET, nf.NFT_MSG_GETCHAIN)
+)
+
+
+class FakeKernel(NetlinkSocket):
+    """Answers from lists; what is an error in `refusals` is refused once."""
+
+    def __init__(self) -> None:
+        self.generations: Any = repeat(7)
+        self.lists: dict[int, list[bytes]] = defaultdict(list)
+        self.refusals: dict[int, int] = {}
+
+    def ask(self, type: int, body: bytes) -> bytes:
+        self._refuse(type)
+        return HEADER + (uint32(nf.NFTA_GEN_ID, next(self.generations)) if type == GETGEN else b"")
+
+    def dump(self, type: int, body: bytes) -> list[bytes]:
+        self._refuse(type)
+        return self.lists[type]
+
+    def _refuse(self, type: int) -> None:
+        if code := self.refusals.pop(type, 0):
+            raise NetlinkError(code, "", 0)
+
+
+def a_set(name: str, *more: bytes, header: bytes = HEADER, table: str = TABLE) -> bytes:
+    return (
+        header + string(nf.NFTA_SET_TABLE, table) + string(nf.NFTA_SET_NAME, name) + b"".join((*describe(SET), *more))
+    )
+
+
+@pytest.fixture
+def kernel() -> FakeKernel:
+    return FakeKernel()
+
+
+def test_a_table_that_does_not_exist_is_none(kernel: FakeKernel) -> None:
+    kernel.refusals = {GETTABLE: errno.ENOENT}
+    assert read_program(kernel) == (None, 7)
+
+
+@pytest.mark.parametrize("question", [GETTABLE, GETSET, GETCHAIN])
+def test_another_error_is_raised(kernel: FakeKernel, question: int) -> None:
+    kernel.refusals = {question: errno.EPERM}
+    with pytest.raises(NetlinkError) as raised:
+        read_program(kernel)
+    assert raised.value.code == errno.EPERM
+
+
+def test_a_table_that_changed_while_it_was_read_is_read_again(kernel: FakeKernel) -> None:
+    kernel.generations = iter([1, 2, 3, 4, 5, 5])
+    assert read_program(kernel) == (Program(), 5)
+
+
+def test_a_table_that_lost_an_object_while_it_was_read_is_read_again(kernel: FakeKernel) -> None:
+    kernel.refusals = {GETSET: errno.ENOENT}
+    kernel.lists[GETSET] = [a_set("s")]
+    assert read_program(kernel) == (Program({"s": SET}), 7)
+
+
+def test_a_table_that_changes_all_the_time_is_an_error(kernel: FakeKernel) -> None:
+    kernel.generations = count()
+    with pytest.raises(OSError, match="changed 20 times while it was read") as raised:
+        read_program(kernel)
+    assert raised.value.errno == errno.EBUSY
+
+
+def test_sets_of_other_tables_and_families_are_not_read(kernel: FakeKernel) -> None:
+    other_family = bytes([nf.NFPROTO_INET + 1, 0, 0, 0])
+    kernel.lists[GETSET] = [a_set("s", header=other_family), a_set("s", table="other")]
+    assert read_program(kernel) == (Program(), 7)
+
+
+def test_a_set_of_a_foreign_kind_stays_visible_and_one_without_a_name_does_not(kernel: FakeKernel) -> None:
+    """A rule of another program can contain a set: that rule is foreign, and its set has no name."""
+    anonymous, foreign = nf.NFT_SET_ANONYMOUS, nf.NFT_SET_MAP | nf.NFT_SET_INTERVAL
+    kernel.lists[GETSET] = [
+        a_set("__set0", uint32(nf.NFTA_SET_FLAGS, anonymous)),
+        a_set("foreign", uint32(nf.NFTA_SET_FLAGS, foreign)),
+    ]
+    assert read_program(kernel) == (Program({"foreign": FOREIGN_COLLECTION}), 7)
