@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import socket
 import subprocess
 
 import pytest
@@ -10,7 +11,19 @@ from tests.dataplane.programs import TCP, key
 
 from ringfence.dataplane.kernel import Kernel
 from ringfence.dataplane.program import base_program
-from ringfence.netlink.conntrack import TrackedConnection, list_connections
+from ringfence.netlink.codec import attribute, nested, uint32
+from ringfence.netlink.conntrack import (
+    CTA_ID,
+    CTA_IP_V4_DST,
+    CTA_IP_V4_SRC,
+    CTA_PROTO_NUM,
+    CTA_TUPLE_IP,
+    CTA_TUPLE_ORIG,
+    CTA_TUPLE_PROTO,
+    CTA_TUPLE_REPLY,
+    TrackedConnection,
+    list_connections,
+)
 from ringfence.netlink.constants import NETLINK_NETFILTER
 from ringfence.netlink.socket import NetlinkSocket
 from ringfence.sets.addresses import FAMILIES, Family
@@ -62,3 +75,48 @@ def test_connections_of_some_addresses_are_found_among_all(others: int) -> None:
     assert others or number(2) not in found
     assert not list(list_connections(NetlinkSocket(NETLINK_NETFILTER), ()))
     del ends
+
+
+# --- without a kernel -------------------------------------------------------------------------------------------------
+
+
+class ListingSocket(NetlinkSocket):
+    """Lists these entries, whatever it is asked."""
+
+    def __init__(self, *entries: bytes) -> None:
+        self.entries = list(entries)
+
+    def dump(self, type: int, body: bytes) -> list[bytes]:
+        return self.entries
+
+
+def entry(identifier: int, source: int, protocol: int = 1) -> bytes:
+    """An entry of a protocol without ports, from pod number `source` to pod 0."""
+    ends = nested(
+        CTA_TUPLE_IP, attribute(CTA_IP_V4_SRC, key(source, V4)), attribute(CTA_IP_V4_DST, key(0, V4))
+    ) + nested(CTA_TUPLE_PROTO, attribute(CTA_PROTO_NUM, bytes([protocol])))
+    tuples = nested(CTA_TUPLE_ORIG, ends) + nested(CTA_TUPLE_REPLY, ends)
+    return bytes([socket.AF_INET, 0, 0, 0]) + tuples + uint32(CTA_ID, identifier)
+
+
+LISTING = ListingSocket(entry(7, 1), entry(8, 2), entry(9, 3))
+
+
+@pytest.mark.parametrize(
+    ("about", "found"),
+    [
+        (None, [7, 8, 9]),
+        ([], []),
+        ([key(1, V4)], [7]),
+        ([key(1, V4), key(3, V4), b"nowhere"], [7, 9]),
+        pytest.param([key(3, V4), *(b"nowhere %d" % i for i in range(200))], [7, 8, 9], id="too many to search for"),
+        pytest.param([*(b"nowhere %d" % i for i in range(200)), key(3, V4)], [7, 8, 9], id="the wanted one last"),
+    ],
+)
+def test_only_entries_about_the_wanted_addresses_are_decoded(about: list[bytes] | None, found: list[int]) -> None:
+    assert [one.identifier for one in list_connections(LISTING, about)] == found
+
+
+def test_a_protocol_without_ports_has_none() -> None:
+    (one,) = list_connections(ListingSocket(entry(7, 1)))
+    assert (one.protocol, one.original) == (1, ((number(1), None), (number(0), None)))
