@@ -11,6 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from tests import strategies
 from tests.analysis.test_endpoints import service
+from tests.engine.policies.artificial_tier import FRONT, acting, tier_policy, tiered_cluster_of
 from tests.engine.test_state import matrix
 from tests.model.places import on_line
 from tests.semantics.judges import cluster_of
@@ -27,6 +28,7 @@ from tests.semantics.objects import (
     pods,
     policy,
     port,
+    sends,
 )
 
 from ringfence import Cluster
@@ -495,3 +497,29 @@ def read(text: str) -> NetworkPolicy:
     assert isinstance(found, Manifest), found
     assert isinstance(found.object, NetworkPolicy)
     return defaulted(found.object)
+
+
+# --- every edit is checked by the engine, and of equal ones the smaller is proposed -----------------------------------
+
+
+def test_an_edit_that_leaves_the_connection_allowed_is_not_proposed() -> None:
+    """An earlier tier allows the ingress, so only egress can be forbidden, although that takes more lines."""
+    earlier = tier_policy(FRONT, "a", subject=DB, ingress=[acting("allow")])
+    ingress = policy("prod/in", DB, ingress=[{}])
+    egress = policy("prod/out", labelled(app="api"), egress=[sends(pods({}))])
+    cluster = tiered_cluster_of([*WORLD, earlier, ingress, egress])
+    found = cluster.can("prod/api", "prod/db", port=80).edits
+    assert {edit.after.metadata.name for edit in found} == {"out"}
+    for edit in found:
+        cluster.upsert(edit.after)
+    assert not cluster.can("prod/api", "prod/db", port=80)
+
+
+@pytest.mark.parametrize("small", ["in", "out"])
+def test_of_two_edits_that_change_equally_little_the_smaller_one_is_proposed(small: str) -> None:
+    """Each policy allows only this connection; one of them by one rule, the other by two that are the same."""
+    rules = {"in": admits(pods(labelled(app="api")), ports=[port(80)]), "out": sends(pods(DB), ports=[port(80)])}
+    written = {side: [rule] if side == small else [rule, rule] for side, rule in rules.items()}
+    ingress = policy("prod/in", DB, ingress=written["in"])
+    egress = policy("prod/out", labelled(app="api"), egress=written["out"])
+    assert [edit.after.metadata.name for edit in edits("prod/api", "prod/db", 80, ingress, egress)] == [small]
