@@ -1,6 +1,7 @@
 """What a netlink socket makes of the kernel's answers."""
 
 import errno
+import struct
 from collections.abc import Callable
 from ipaddress import ip_address
 
@@ -15,6 +16,7 @@ from ringfence.netlink.constants import (
     NLM_F_DUMP_INTR,
     NLM_F_REQUEST,
     NLMSG_DONE,
+    NLMSG_ERROR,
 )
 from ringfence.netlink.links import LOOPBACK, RTM_DELLINK
 from ringfence.netlink.requests import send_requests
@@ -81,9 +83,9 @@ def test_a_list_that_changes_every_time_is_an_error() -> None:
 
 
 class Scripted(NetlinkSocket):
-    """A socket to a kernel that answers as it is told."""
+    """A socket to a kernel whose answers, and errors in reading them, are given."""
 
-    def __init__(self, *answers: bytes) -> None:
+    def __init__(self, *answers: bytes | OSError) -> None:
         super().__init__(NETLINK_ROUTE)
         self._answers_left = list(answers)
 
@@ -91,7 +93,10 @@ class Scripted(NetlinkSocket):
         pass
 
     def _receive(self, flags: int = 0) -> bytes:
-        return self._answers_left.pop(0)
+        answer = self._answers_left.pop(0)
+        if isinstance(answer, OSError):
+            raise answer
+        return answer
 
 
 @pytest.mark.parametrize("marked", [0, 1])
@@ -108,6 +113,42 @@ def test_any_message_of_a_list_can_say_that_it_was_interrupted(marked: int) -> N
 def test_what_is_left_of_an_earlier_answer_is_passed_over() -> None:
     with Scripted(encode_message(9, 0, 77, b"left"), encode_message(9, 0, 1, b"mine")) as netlink:
         assert netlink.ask(9, b"") == b"mine"
+
+
+def refusal(sequence: int, code: int = errno.EPERM) -> bytes:
+    """An error message about a request, as the kernel sends it; the code 0 makes it an acknowledgement."""
+    request = encode_message(RTM_DELLINK, NLM_F_REQUEST, sequence, b"")
+    return encode_message(NLMSG_ERROR, 0, sequence, struct.pack("=i", -code) + request)
+
+
+TOO_MANY = OSError(errno.ENOBUFS, "No buffer space available")
+CLOSED = OSError(errno.EBADF, "Bad file descriptor")
+
+
+def test_where_errors_were_too_many_for_the_buffer_those_in_it_count() -> None:
+    """Otherwise a refused request would be taken for one that was carried out."""
+    with Scripted(TOO_MANY, refusal(5), refusal(6, code=0), BlockingIOError()) as netlink:
+        assert [error.sequence for error in netlink.errors()] == [5]
+
+
+def test_another_error_in_reading_is_raised() -> None:
+    with Scripted(CLOSED, CLOSED) as netlink:
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            netlink.errors()
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            netlink.notifications()
+
+
+def test_notifications_that_were_too_many_are_passed_over() -> None:
+    with Scripted(TOO_MANY, encode_message(9, 0, 0, b"news")) as netlink:
+        assert netlink.notifications() == []
+        assert [one.body for one in netlink.notifications()] == [b"news"]
+
+
+def test_an_acknowledgement_is_no_answer_to_a_question() -> None:
+    with Scripted(refusal(1, code=0)) as netlink, pytest.raises(OSError, match="instead of an answer") as raised:
+        netlink.ask(9, b"")
+    assert raised.value.errno == errno.EPROTO
 
 
 @in_own_network
