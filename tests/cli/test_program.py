@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ringfence import __version__
 from ringfence.cli import worst_exit_code
 
 EXAMPLE = str(Path(__file__).parents[2] / "examples" / "three-tier")
@@ -78,3 +79,38 @@ def test_a_question_about_manifests_loads_no_other_libraries() -> None:
 @pytest.mark.parametrize(("codes", "worst"), [([0, 1], 1), ([1, 3], 3), ([3, 2], 2), ([2, 1, 0], 2), ([0], 0)])
 def test_of_several_exit_codes_the_one_that_says_least_counts(codes: list[int], worst: int) -> None:
     assert worst_exit_code(codes) == worst
+
+
+def test_a_closed_standard_input_is_an_error_without_a_traceback() -> None:
+    words = [str(BIN / "ringfence"), "can", "-f", "-", "prod/web", "prod/db"]
+    command = f"exec {' '.join(words)} <&-"
+    ended = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False)
+    message = "error: -: standard input is closed: pipe manifests into it, or name a file\n"
+    assert (ended.returncode, ended.stdout, ended.stderr) == (2, "", message)
+
+
+def run_with(failure: str) -> subprocess.CompletedProcess[str]:
+    """The program, in which loading manifests ends with an exception."""
+    program = f"""
+import sys
+from ringfence import Cluster, cli
+def fail(*paths, **options):
+    raise {failure}
+Cluster.load = fail
+sys.argv = ["ringfence", "can", "-f", "x", "a", "b"]
+cli.main()
+"""
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+
+
+def test_an_interrupted_command_exits_with_130() -> None:
+    ended = run_with("KeyboardInterrupt")
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "")
+
+
+def test_an_unexpected_exception_is_one_line_that_asks_for_a_report() -> None:
+    ended = run_with("KeyError('a\\\\nb')")
+    assert (ended.returncode, ended.stdout) == (70, "")
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith(f"error: a defect of ringfence {__version__} (KeyError: ")
+    assert line.endswith(", at __main__:5): please report it with this line, the command and its input")

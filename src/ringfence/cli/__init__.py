@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from errno import EPIPE
 from importlib import import_module
 from io import TextIOWrapper
+from traceback import walk_tb
 from typing import IO, Any
 
 import click
@@ -23,6 +24,10 @@ EXIT_YES = 0
 EXIT_NO = 1
 EXIT_UNUSABLE = 2
 EXIT_UNDECIDED = 3
+EXIT_DEFECT = 70
+"""A defect of ringfence: EX_SOFTWARE of sysexits(3)."""
+EXIT_INTERRUPTED = 130
+"""Ended by Ctrl-C: 128 and the number of SIGINT, as a shell says it."""
 
 _FROM_GOOD_TO_BAD = (EXIT_YES, EXIT_NO, EXIT_UNDECIDED, EXIT_UNUSABLE)
 
@@ -101,6 +106,9 @@ class _LazyGroup(click.Group):
         try:
             with _escaped_usage_errors():
                 return super().invoke(ctx)
+        except KeyboardInterrupt:
+            # click would exit with 1, which means "no" here.
+            raise click.exceptions.Exit(EXIT_INTERRUPTED) from None
         except RingfenceError as error:
             raise _CommandError(str(error)) from error
         except OSError as error:
@@ -131,7 +139,8 @@ def cli() -> None:
     An endpoint is [NAMESPACE/][KIND/]NAME, NAMESPACE/KEY=VALUE, NAMESPACE/*, an IP address or a CIDR.
     Exit codes: 0 yes, or nothing wrong; 1 no, partly, or findings; 2 the question or the input is unusable
     (an error in the input may concern a policy, and --ignore-errors was not given);
-    3 the answer depends on an assumption, and --no-assumptions was given.
+    3 the answer depends on an assumption, and --no-assumptions was given; 70 a defect of ringfence;
+    130 interrupted.
     """
 
 
@@ -143,4 +152,22 @@ def main() -> None:
             # A locale such as C or Latin-1 has no ✓: without this, printing it ends in a traceback.
             stream.reconfigure(errors="backslashreplace")
     called_as = os.path.basename(sys.argv[0])  # noqa: PTH119  (a name, not a path)
-    cli.main(prog_name="kubectl ringfence" if called_as.startswith("kubectl-") else "ringfence")
+    try:
+        cli.main(prog_name="kubectl ringfence" if called_as.startswith("kubectl-") else "ringfence")
+    except Exception as defect:
+        # Python would print a traceback and exit with 1, which means "no" here.
+        from ringfence.cli.terminal import print_message
+
+        print_message(_defect_text(defect))
+        sys.exit(EXIT_DEFECT)
+
+
+def _defect_text(defect: Exception) -> str:
+    """The line that asks for a report, with what a report needs."""
+    *_, (frame, line) = walk_tb(defect.__traceback__)
+    place = f"{frame.f_globals.get('__name__')}:{line}"
+    what = " ".join(f"{type(defect).__name__}: {defect}".split())
+    return (
+        f"error: a defect of ringfence {__version__} ({what}, at {place}): "
+        "please report it with this line, the command and its input"
+    )

@@ -89,6 +89,8 @@ def _size(file: str) -> int:
 
 def _content(file: str) -> bytes:
     if file == STANDARD_INPUT:
+        if sys.stdin is None:  # Python's value for a descriptor 0 that is closed
+            raise ManifestError("-: standard input is closed: pipe manifests into it, or name a file")
         return _bounded(sys.stdin.buffer)
     with Path(file).open("rb") as stream:
         return _bounded(stream)
