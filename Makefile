@@ -6,8 +6,7 @@ READY := .venv/.ready
 LOWEST := .venv-lowest
 DOCS := .venv-docs
 
-# Tests that wait for the kernel leave the processor to others: two workers for each processor.
-WORKERS ?= $(shell echo $$((2 * $$(nproc))))
+WORKERS ?= $(shell nproc)
 PYTEST := $(BIN)/pytest --numprocesses=$(WORKERS) --dist=loadgroup
 # The versions of the tools that run the tests, as locked, for environments in which other things are older or missing.
 TEST_TOOLS = $$(grep -oE '^(hypothesis|pytest|pytest-timeout|pytest-xdist|trustme)==[^ ]+' requirements.lock)
@@ -24,13 +23,15 @@ demo: $(READY) system  ## Prove examples/three-tier in the laboratory.
 
 .PHONY: test
 test: $(READY) system  ## Run all tests, and measure what they cover. Missing parts are named, with the remedy.
-	$(PYTEST) --cov --cov-report=
+	$(PYTEST) --ignore=tests/e2e --cov --cov-report=
+	# One after the other: they share one API server, and measure how fast an agent reacts.
+	$(BIN)/pytest tests/e2e --cov --cov-append --cov-report=
 	$(BIN)/coverage report
 	$(BIN)/coverage report --omit='*/cli/*,*/lab/*' --fail-under=95 | tail -1
 
 .PHONY: test-e2e
 test-e2e: parts system  ## Run the tests against the real API server, which is built first. They need no root.
-	scripts/as-root $(PYTEST) tests/e2e
+	scripts/as-root $(BIN)/pytest tests/e2e
 
 .PHONY: test-lowest
 test-lowest: $(LOWEST)/.ready system  ## Run the fast tests with the lowest versions that pyproject.toml allows.
