@@ -83,7 +83,7 @@ def test_in_json_the_value_is_right_again(
     [
         pytest.param(("10.0.0.0/8", "10.0.0.5/8"), id="an address or a network may be meant"),
         pytest.param(("port: 80", 'port: "8080-8090"'), id="a range is two fields"),
-        pytest.param(("port: 80", 'port: "99999"'), id="a number that is no port"),
+        pytest.param(("port: 80", 'port: "99999"'), id="a number that is not a valid port"),
         pytest.param(("protocol: TCP", "protocol: HTTP"), id="another protocol"),
         pytest.param(("protocol: TCP", 'protocol: "t\\x63p"'), id="escapes"),
         pytest.param(("protocol: TCP", "protocol: &p tcp"), id="an anchor, which others may use"),

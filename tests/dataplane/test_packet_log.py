@@ -134,7 +134,7 @@ def test_packets_come_until_the_log_is_closed() -> None:
 
 @in_own_network
 def test_a_log_that_cannot_be_read_any_longer_is_an_error() -> None:
-    """Not the end of the packets: whoever reads them would take silence for peace."""
+    """An error, and not the end of the packets: a reader would take silence for the absence of denials."""
     with logging() as log:
         os.dup2(os.open("/proc/self/status", os.O_RDONLY), log._group._netlink.fileno())
         with pytest.raises(KernelError, match="the packet log cannot be read"):

@@ -20,7 +20,7 @@ def test_all_datagrams_arrive(scene: Scene) -> None:
         scene.world.kubectl("get", "pods", "--all-namespaces")
 
 
-def test_conversations_go_on_whoever_speaks(scene: Scene) -> None:
+def test_conversations_go_on_whichever_side_sends(scene: Scene) -> None:
     for server_speaks in (False, True):
         conversation = scene.traffic.conversation(scene.stranger, scene.guarded, server_speaks=server_speaks)
         assert conversation.goes_on()

@@ -69,7 +69,7 @@ class PeerMap(msgspec.Struct, frozen=True, eq=False):
 
 
 class PeerChain(msgspec.Struct, frozen=True):
-    """A chain that allows some traffic, whoever the peer is, and the sets that it looks into."""
+    """A chain that allows some traffic to every peer, and the sets that it looks into."""
 
     chain: Chain
     fixed: dict[str, Collection]

@@ -1,4 +1,4 @@
-"""Traffic as conditions on a packet's protocol and port, whoever the peer is."""
+"""Traffic as conditions on a packet's protocol and port."""
 
 from collections.abc import Iterator
 from typing import Final
