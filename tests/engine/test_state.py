@@ -242,6 +242,8 @@ class TestSupposing:
             suppose(as_model(policy("x/p", ingress=[admits(pods({}))])))
             suppose(as_model(policy("x/p", ingress=[admits()])))
             assert traffic_between(state, member_in(state, "x/b"), member_in(state, "x/a")) == ALL_TRAFFIC
+            (supposed,) = state.network_policies.all_policies()
+            assert supposed.origin is present.origin, "a supposed edit is shown at the place of the policy"
         assert state.network_policies.all_policies() == [present]
         assert traffic_between(state, member_in(state, "x/b"), member_in(state, "x/a")) == NO_TRAFFIC
 

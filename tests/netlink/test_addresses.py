@@ -1,5 +1,6 @@
 """The addresses of a network namespace."""
 
+import subprocess
 from ipaddress import ip_address
 
 from tests.dataplane.network import in_own_network
@@ -24,3 +25,13 @@ def test_addresses_of_both_families_are_listed_until_they_are_removed() -> None:
         send_requests(remove_address(LOOPBACK, ip) for ip in some)
         assert list_addresses(netlink) == before
         assert before != NO_ADDRESSES, "lo has its own"
+
+
+@in_own_network
+def test_of_a_point_to_point_link_the_address_of_this_end_is_listed() -> None:
+    """The kernel reports the other end's address as IFA_ADDRESS, and this end's as IFA_LOCAL."""
+    subprocess.run(["ip", "address", "add", "192.0.2.1", "peer", "192.0.2.2", "dev", "lo"], check=True)
+    with NetlinkSocket(NETLINK_ROUTE) as netlink:
+        listed = list_addresses(netlink)
+    assert listed.contains(*parse_address("192.0.2.1"))
+    assert not listed.contains(*parse_address("192.0.2.2"))

@@ -101,6 +101,13 @@ def test_a_long_line_is_cut_between_characters() -> None:
     assert f"\n{' ' * 16}e{'é' * 68}...\n" in described
 
 
+@pytest.mark.parametrize(("length", "shown"), [(138, "e" * 138), (139, "e" * 138 + "...")])
+def test_a_line_of_138_bytes_is_the_longest_that_is_shown_whole(length: int, shown: str) -> None:
+    """kubectl's `maxAnnotationLen` is 140, for the line and its two spaces."""
+    described = description([policy("p", annotations={"note": "e" * length})], zone=UTC)
+    assert f"\n{' ' * 16}{shown}\n" in described
+
+
 def test_get() -> None:
     assert policy_table(in_list_order(POLICIES)[3:], now=NOW) == (
         "NAME            POD-SELECTOR     AGE\n"

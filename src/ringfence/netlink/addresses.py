@@ -37,7 +37,7 @@ def add_address(index: int, ip: IPAddress) -> NetworkRequest:
 
 
 def remove_address(index: int, ip: IPAddress) -> NetworkRequest:
-    """Take back what `add_address` gave."""
+    """Remove the address that `add_address` added."""
     return NetworkRequest(RTM_DELADDR, 0, _address(index, ip), f"address {ip} removed")
 
 
@@ -46,9 +46,8 @@ def list_addresses(netlink: NetlinkSocket) -> Addresses:
     found: dict[Family, list[tuple[int, int]]] = {family: [] for family in Family}
     for body in netlink.dump(RTM_GETADDR, bytes(_IFADDRMSG.size)):
         settings = attributes(body[_IFADDRMSG.size :])
-        address = settings.get(IFA_LOCAL) or settings.get(
-            IFA_ADDRESS
-        )  # on a point-to-point link, the second is the peer's
+        # On a point-to-point link IFA_ADDRESS is the other end's address. An IPv6 address without a peer has only that.
+        address = settings.get(IFA_LOCAL) or settings.get(IFA_ADDRESS)
         family = _FAMILIES.get(body[0])
         if address and family is not None:
             number = int.from_bytes(address, "big")
