@@ -32,7 +32,7 @@ NEW = program({(IN, 1): PEERS[1:3], (IN, 5): PEERS[1:]})
 
 def peers_admitted(old: Program, new: Program, both: Intersections, chain: str) -> set[Peer]:
     """The peers that reach pod 0 if the chain decides for it, while the kernel holds both programs."""
-    everything = old.changed(new.collections, new.chains | both.chains)
+    everything = old.changed(new.collections, {**new.chains, **both.chains})
     name = ISOLATED[IN, Family.IPV4]
     verdicts = everything.collections[name]
     assert isinstance(verdicts, VerdictMap)
