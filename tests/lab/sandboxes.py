@@ -171,4 +171,6 @@ def require_namespaces() -> None:
     in_sandbox(lambda: None, rootless=True)
 
 
-as_root_and_not = pytest.mark.parametrize("rootless", [False, True], ids=["as whoever runs the tests", "without root"])
+as_root_and_not = pytest.mark.parametrize(
+    "rootless", [False, True], ids=["as the user who runs the tests", "without root"]
+)

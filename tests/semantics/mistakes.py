@@ -187,7 +187,7 @@ spec:
     ),
     Mistake(
         11,
-        "the pods' network as an ipBlock: it has whoever is there now, and not who comes",
+        "the pods' network as an ipBlock: it matches the pods that are there now, not those that come later",
         policy("""
             podSelector: {matchLabels: {app: db}}
             ingress:

@@ -208,7 +208,7 @@ def _narrowed(peer: NetworkPolicyPeer, end: End, in_every_namespace: bool) -> li
 def _less_pod(peer: NetworkPolicyPeer, pod: Member, in_every_namespace: bool = False) -> list[NetworkPolicyPeer]:
     """A peer without the pods of one namespace that have all the labels of `pod` by which a person would select it.
 
-    A label that the peer wants itself is no way to tell others from the pod: nobody would be left.
+    A label that the peer itself requires cannot exclude the pod: the peer would select no pods at all.
     """
     pods = peer.pod_selector or LabelSelector()
     spaces = peer.namespace_selector

@@ -65,9 +65,10 @@ def lab(context: click.Context, name: str) -> None:
     Needs neither root nor a cluster nor a container runtime, and changes nothing on the machine.
 
     \b
-    ringfence lab run -f examples/three-tier
-    ringfence lab up -f examples/three-tier
-    ringfence lab exec prod/api -- curl http://db:3306
+    Examples:
+      ringfence lab run -f examples/three-tier
+      ringfence lab up -f examples/three-tier
+      ringfence lab exec prod/api -- curl http://db:3306
     """
     context.obj = name
 
@@ -88,9 +89,10 @@ def run_command(
     By default the ports that containers declare are probed, those that Services lead to, and one more.
 
     \b
-    ringfence lab run -f manifests/
-    ringfence lab run -f manifests/ --nodes 3 --families both -p 80 -p 53/UDP
-    ringfence lab run -f manifests/ -o junit > report.xml
+    Examples:
+      ringfence lab run -f manifests/
+      ringfence lab run -f manifests/ --nodes 3 --families both -p 80 -p 53/UDP
+      ringfence lab run -f manifests/ -o junit > report.xml
     """
     cluster = inputs.cluster()
     with progress_bar() as progress:
@@ -108,7 +110,8 @@ def up(name: str, inputs: Inputs, nodes: int, families: str | None, no_servers: 
     """Start a laboratory in the background.
 
     \b
-    ringfence lab up -f manifests/ --nodes 2
+    Examples:
+      ringfence lab up -f manifests/ --nodes 2
     """
     cluster = inputs.cluster()
     start_laboratory(name, cluster, _placement_options(nodes, families), serve=not no_servers)
@@ -121,7 +124,8 @@ def down(name: str) -> None:
     """Stop the laboratory and every program that runs in it.
 
     \b
-    ringfence lab down
+    Examples:
+      ringfence lab down
     """
     stop_laboratory(name)
 
@@ -133,7 +137,8 @@ def status(name: str, output: str) -> None:
     """Show the pods, nodes, Services, hosts and policies of the laboratory, with their addresses.
 
     \b
-    ringfence lab status
+    Examples:
+      ringfence lab status
     """
     sys.exit(_print_status(name, output))
 
@@ -151,9 +156,10 @@ def probe(name: str, source: str, destination: str, ports: tuple[tuple[int, str]
     with 2 if there is nothing to probe.
 
     \b
-    ringfence lab probe
-    ringfence lab probe prod/web prod/db -p 3306
-    ringfence lab probe prod/deploy/web 203.0.113.7
+    Examples:
+      ringfence lab probe
+      ringfence lab probe prod/web prod/db -p 3306
+      ringfence lab probe prod/deploy/web 203.0.113.7
     """
     if source and not destination:
         raise InputError(f"the probe from {source} needs a destination: ringfence lab probe SOURCE DESTINATION")
@@ -172,8 +178,9 @@ def execute(name: str, pod: str, command: tuple[str, ...]) -> None:
     """Run a COMMAND of this machine in the network of POD, with the DNS names of the cluster.
 
     \b
-    ringfence lab exec prod/web -- curl -s http://api:8080
-    ringfence lab exec prod/db -- bash
+    Examples:
+      ringfence lab exec prod/web -- curl -s http://api:8080
+      ringfence lab exec prod/db -- bash
     """
     words = list(command[command[0] == "--" :])
     if not words:
@@ -190,7 +197,8 @@ def apply(name: str, inputs: Inputs) -> None:
     Open connections that are no longer allowed end.
 
     \b
-    ringfence lab apply -f deny-all.yaml
+    Examples:
+      ringfence lab apply -f deny-all.yaml
     """
     manifests, problems = read_manifests(inputs)
     reply = send_request(name, ApplyRequest(pack(manifests)))
@@ -209,8 +217,9 @@ def delete(name: str, inputs: Inputs, kind: str, names: tuple[str, ...]) -> None
     """Remove objects from the running laboratory, by KIND and NAME or as files name them.
 
     \b
-    ringfence lab delete netpol db-policy -n prod
-    ringfence lab delete -f deny-all.yaml
+    Examples:
+      ringfence lab delete netpol db-policy -n prod
+      ringfence lab delete -f deny-all.yaml
     """
     problems: list[Problem] = []
     if kind and names:

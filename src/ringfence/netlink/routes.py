@@ -43,7 +43,7 @@ def add_route(index: int, destination: IPAddress, gateway: IPAddress | None = No
 
 
 def remove_route(index: int, destination: IPAddress) -> NetworkRequest:
-    """Take back what `add_route` gave."""
+    """Remove the route that `add_route` added."""
     family, length = address_family(destination), destination.max_prefixlen
     # Protocol and type 0 and the scope "nowhere" match whatever the route has.
     any_route = _RTMSG.pack(family, length, 0, 0, RT_TABLE_MAIN, 0, RT_SCOPE_NOWHERE, 0, 0)

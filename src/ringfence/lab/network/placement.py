@@ -177,7 +177,7 @@ class Placement:
         return self._given_addresses[reference]
 
     def _release_addresses_that_others_report(self) -> None:
-        """Take back the given addresses that an object added later reports as its own; their pods get other ones."""
+        """Give other addresses to pods whose given address an object that was added later reports as its own."""
         members = [member for member in self._state.members() if not member.host_network]
         reported: set[IPAddress] = set()
         for member in members:
