@@ -111,6 +111,13 @@ class TestOutside:
         }
 
 
+def test_a_connection_and_its_ends_print_as_people_write_them() -> None:
+    office = policy("x/office", ingress=[admits(block("203.0.113.0/24"), ports=[port(80)])], egress=[])
+    (one,) = listed([pod("x/a"), office])
+    assert str(one) == "203.0.113.0/24 -> x/a: TCP 80"
+    assert (str(one.source), str(one.destination), str(one.traffic)) == ("203.0.113.0/24", "x/a", "TCP 80")
+
+
 class TestNodes:
     OBJECTS = (
         node("n", "192.168.0.1"),

@@ -36,6 +36,6 @@ def test_addresses_are_written_as_what_they_are_or_are_not_whichever_is_shorter(
     assert [next(folded_lines([Connection(source, named("z"), TCP_22)])) for source in sources] == [
         "TCP 22 from 192.0.2.0/24 to x/z",
         "TCP 22 from any address to x/z",
-        "TCP 22 from 0.0.0.0/0 except 192.0.2.0/24, ::/0 to x/z",
+        "TCP 22 from 0.0.0.0/0 except 192.0.2.0/24; ::/0 to x/z",
         "TCP 22 from 0.0.0.0/0 to x/z",
     ]

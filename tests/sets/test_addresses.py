@@ -31,6 +31,10 @@ WITNESSES = (
 """Every address of two small networks, and a few around them."""
 
 
+def of(*cidrs: str) -> Addresses:
+    return Addresses.of(*map(ip_network, cidrs))
+
+
 def subnets(space: Network) -> list[Network]:
     return [
         net for length in range(space.prefixlen, space.max_prefixlen + 1) for net in space.subnets(new_prefix=length)
@@ -83,6 +87,45 @@ def test_a_set_is_true_unless_it_is_empty(addresses: Addresses) -> None:
 def test_everything_is_two_cidrs() -> None:
     assert ALL_ADDRESSES.cidrs() == ["0.0.0.0/0", "::/0"]
     assert NO_ADDRESSES.cidrs() == []
+
+
+@pytest.mark.parametrize(
+    ("addresses", "written"),
+    [
+        pytest.param(ALL_ADDRESSES, "any address", id="both families"),
+        pytest.param(NO_ADDRESSES, "no address", id="none"),
+        pytest.param(of("0.0.0.0/0"), "0.0.0.0/0", id="one family"),
+        pytest.param(of("192.168.5.10"), "192.168.5.10/32", id="one address"),
+        pytest.param(of("10.0.0.0/8", "fd00::/8"), "10.0.0.0/8, fd00::/8", id="blocks without exceptions"),
+        pytest.param(
+            of("0.0.0.0/0") - of("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"),
+            "0.0.0.0/0 except 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16",
+            id="all but the private ranges",
+        ),
+        pytest.param(
+            ALL_ADDRESSES - of("10.0.0.0/8", "fd00::/8"),
+            "0.0.0.0/0 except 10.0.0.0/8; ::/0 except fd00::/8",
+            id="exceptions in both families",
+        ),
+        pytest.param(
+            (of("0.0.0.0/0") - of("10.0.0.0/8")) | of("10.1.2.3", "fd00::1"),
+            "0.0.0.0/0 except 10.0.0.0/8; 10.1.2.3/32, fd00::1/128",
+            id="an address inside an exception",
+        ),
+        pytest.param(
+            of("203.0.113.7") | (of("10.0.0.0/8") - of("10.0.0.1")),
+            "10.0.0.0/8 except 10.0.0.1/32; 203.0.113.7/32",
+            id="a block after exceptions is no exception",
+        ),
+    ],
+)
+def test_as_text(addresses: Addresses, written: str) -> None:
+    assert str(addresses) == written
+
+
+def test_no_address_is_left_out_of_the_text() -> None:
+    many = of(*(f"10.0.{number}.1" for number in range(256)))
+    assert str(many) == ", ".join(f"10.0.{number}.1/32" for number in range(256))
 
 
 def test_families_never_meet() -> None:

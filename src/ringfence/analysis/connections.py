@@ -35,6 +35,9 @@ class Connection(msgspec.Struct, frozen=True):
     destination: Reference | Addresses
     traffic: Traffic
 
+    def __str__(self) -> str:
+        return f"{self.source} -> {self.destination}: {self.traffic}"
+
 
 class PodGroup(msgspec.Struct, frozen=True):
     """Pods that are listed as one: a workload whose pods no policy tells apart, or the single pod `pod`."""

@@ -20,7 +20,7 @@ from ringfence.engine.answers import End, PolicyReason, RuleReason, SideReason, 
 from ringfence.engine.population import Member, Reference
 from ringfence.model.origin import Place
 from ringfence.model.problems import Problem
-from ringfence.render.ends import connection_json, end_json, short_text, traffic_json
+from ringfence.render.ends import connection_json, end_json, traffic_json
 from ringfence.render.folded_connections import folded_lines
 from ringfence.render.formats import Json, json_text, one_line
 from ringfence.render.problems import problem_json
@@ -158,18 +158,13 @@ class _Within(NamedTuple):
         return f"{traffic}{ends}"
 
     def _ends(self, part: Part) -> str:
-        source, destination = _short(part.source), _short(part.destination)
         if self.pairs > 1:
-            return f" {source} -> {destination}"
+            return f" {part.source} -> {part.destination}"
         if isinstance(part.source, Addresses) and part.source not in self.answer.source.ends:
-            return f" from {source}"
+            return f" from {part.source}"
         if isinstance(part.destination, Addresses) and part.destination not in self.answer.destination.ends:
-            return f" to {destination}"
+            return f" to {part.destination}"
         return ""
-
-
-def _short(end: End) -> str:
-    return str(end) if isinstance(end, Member) else short_text(end)
 
 
 def _service(answer: Answer) -> Iterator[str]:

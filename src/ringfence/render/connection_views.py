@@ -6,7 +6,7 @@ from typing import Final
 from ringfence.analysis.connections import Connection
 from ringfence.engine.population import Reference
 from ringfence.model.problems import Problem
-from ringfence.render.ends import connection_json, full_text, short_text
+from ringfence.render.ends import connection_json
 from ringfence.render.formats import (
     Graph,
     GraphEdge,
@@ -27,18 +27,17 @@ _COLUMNS: Final = ("source", "destination", "traffic")
 
 def connections_table(connections: Iterable[Connection]) -> str:
     """A table in the style of kubectl."""
-    return table([column.upper() for column in _COLUMNS], _short_rows(connections))
+    return table([column.upper() for column in _COLUMNS], _rows(connections))
 
 
 def connections_csv(connections: Iterable[Connection]) -> str:
-    """CSV with a header line, and all CIDRs of each end."""
-    rows = ((full_text(one.source), full_text(one.destination), str(one.traffic)) for one in connections)
-    return csv_text([_COLUMNS, *rows])
+    """CSV with a header line."""
+    return csv_text([_COLUMNS, *_rows(connections)])
 
 
 def connections_markdown(connections: Iterable[Connection]) -> str:
     """A Markdown table."""
-    return markdown_table(_COLUMNS, _short_rows(connections))
+    return markdown_table(_COLUMNS, _rows(connections))
 
 
 def connections_dot(connections: Iterable[Connection]) -> str:
@@ -71,9 +70,9 @@ def connections_json(
     yield f', "problems": {json_line([problem_json(problem) for problem in problems])}}}\n'
 
 
-def _short_rows(connections: Iterable[Connection]) -> Iterator[tuple[str, str, str]]:
+def _rows(connections: Iterable[Connection]) -> Iterator[tuple[str, str, str]]:
     for one in connections:
-        yield short_text(one.source), short_text(one.destination), str(one.traffic)
+        yield str(one.source), str(one.destination), str(one.traffic)
 
 
 def _graph(connections: Iterable[Connection]) -> Graph:
@@ -88,5 +87,5 @@ def _graph(connections: Iterable[Connection]) -> Graph:
 
 def _node(end: Reference | Addresses) -> GraphNode:
     if isinstance(end, Addresses) or not end.namespace:
-        return GraphNode(short_text(end))
-    return GraphNode(short_text(end).removeprefix(f"{end.namespace}/"), box=end.namespace)
+        return GraphNode(str(end))
+    return GraphNode(str(end).removeprefix(f"{end.namespace}/"), box=end.namespace)

@@ -10,7 +10,6 @@ import msgspec
 
 from ringfence.analysis.connections import Connection
 from ringfence.engine.population import Reference
-from ringfence.render.ends import short_text
 from ringfence.render.formats import csv_text, markdown_list, markdown_table, one_line
 from ringfence.sets.addresses import ALL_ADDRESSES, Addresses
 from ringfence.sets.traffic import ALL_TRAFFIC, PROTOCOLS, Traffic, port_list
@@ -46,12 +45,12 @@ def matrix(references: Sequence[Reference], connections: Iterable[Connection]) -
             written[source, destination] = cell(one.traffic)
         else:
             written[source, destination] = _SOME_ADDRESSES
-            notes.append(one_line(f"{short_text(one.source)} -> {short_text(one.destination)}: {one.traffic}"))
+            notes.append(one_line(f"{one}"))
     cells = []
     for row in ends:
         empty = {column: _ITSELF if row == column else _NOTHING for column in ends}
         cells.append(tuple(written.get((row, column), empty[column]) for column in ends))
-    names = (*(one_line(short_text(reference)) for reference in references), OUTSIDE)
+    names = (*(one_line(str(reference)) for reference in references), OUTSIDE)
     return Matrix(names, tuple(cells), tuple(notes))
 
 

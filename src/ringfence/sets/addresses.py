@@ -5,12 +5,14 @@ An IPv4-mapped IPv6 address is not an IPv4 address here; the parser of such a te
 
 from collections.abc import Iterable
 from enum import IntEnum
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, summarize_address_range
 from typing import Final
 
 import msgspec
 
 from ringfence.sets import intervals
+from ringfence.sets.address_blocks import Prefix, blocks
 from ringfence.sets.intervals import Interval, Intervals
 
 Network = IPv4Network | IPv6Network
@@ -74,6 +76,13 @@ class Addresses(msgspec.Struct, frozen=True, cache_hash=True):
         """The shortest list of CIDRs that covers exactly this set, IPv4 first, ascending."""
         return [str(network) for family in FAMILIES for network in _networks(family, self.ranges(family))]
 
+    def __str__(self) -> str:
+        """All addresses, as an ipBlock is written, in as few CIDRs as possible: `10.0.0.0/8 except 10.1.0.0/16; ::/0`.
+
+        A semicolon stands around CIDRs with exceptions, a comma between others.
+        """
+        return _text(self)
+
 
 NO_ADDRESSES: Final = Addresses()
 ALL_ADDRESSES: Final = Addresses((WHOLE[Family.IPV4],), (WHOLE[Family.IPV6],))
@@ -101,6 +110,28 @@ _OCTETS: Final = {str(number): number for number in range(256)}
 def address_text(family: Family, number: int) -> str:
     """The address with this number, as text."""
     return str(IPv4Address(number) if family is Family.IPV4 else IPv6Address(number))
+
+
+@lru_cache(maxsize=4096)  # a list of connections writes the same few sets again and again
+def _text(addresses: Addresses) -> str:
+    if addresses == ALL_ADDRESSES:
+        return "any address"
+    parts: list[str] = []
+    joint = ""
+    for family in FAMILIES:
+        for block in blocks(addresses.ranges(family), WHOLE[family]):
+            if parts:
+                parts.append("; " if block.exceptions or joint == "; " else ", ")
+            parts.append(_prefix_text(family, block.prefix))
+            if block.exceptions:
+                parts.append(f" except {', '.join(_prefix_text(family, one) for one in block.exceptions)}")
+            joint = "; " if block.exceptions else ", "
+    return "".join(parts) or "no address"
+
+
+def _prefix_text(family: Family, prefix: Prefix) -> str:
+    number, length = prefix
+    return f"{address_text(family, number)}/{length}"
 
 
 def _networks(family: Family, ranges: Intervals) -> Iterable[Network]:

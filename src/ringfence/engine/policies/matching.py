@@ -36,7 +36,10 @@ def end_text(end: End) -> str:
     """An end as people write it: `prod/web`, or addresses."""
     if isinstance(end, Member):
         return str(end)
-    return ", ".join(cidr.removesuffix("/128" if ":" in cidr else "/32") for cidr in end.cidrs())
+    if all(low == high for low, high in end.v4 + end.v6):
+        # Single addresses, such as those of a node: questions name them without a prefix length.
+        return ", ".join(cidr.partition("/")[0] for cidr in end.cidrs())
+    return str(end)
 
 
 def match_peer(
