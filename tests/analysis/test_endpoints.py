@@ -42,6 +42,7 @@ WORLD = [
     made(Reference("prod", "Job", "twin")),
     made(Reference("prod", "Deployment", "idle")),
     made(Reference("prod", "ReplicaSet", "idle-1"), Reference("prod", "Deployment", "idle")),
+    made(Reference("prod", "StatefulSet", "off"), replicas=0),
     service("prod/web", {"app": "web"}, clusterIP="10.96.0.7", clusterIPs=["10.96.0.7", "fd96::7"]),
     service("prod/lonely", {"app": "nobody"}),
 ]
@@ -128,6 +129,8 @@ def test_every_kind_has_the_names_that_kubectl_gives_it(kind: str) -> None:
         ("prdo/zzz", "there is no pod in namespace prdo; did you mean prod?"),
         ("empty/zzz", "there is no pod in namespace empty"),
         ("prod/rs/idle-1", "ReplicaSet idle-1 in namespace prod has no pods"),
+        ("prod/sts/off", "StatefulSet off in namespace prod has no pods: spec.replicas is 0"),
+        ("prod/off", "StatefulSet off in namespace prod has no pods: spec.replicas is 0"),
         (
             "prod/lonely",
             "there is no pod or workload lonely in namespace prod, but there is a Service: use prod/svc/lonely",

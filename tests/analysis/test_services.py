@@ -4,7 +4,7 @@ from typing import Final
 
 import pytest
 from tests.semantics.judges import cluster_of
-from tests.semantics.objects import Object, container_port, pod
+from tests.semantics.objects import Object, container_port, pod, workload
 
 from ringfence.analysis.services import backends
 from ringfence.engine.policies import end_text
@@ -68,6 +68,13 @@ class TestSelectors:
             "spec": {"template": template},
         }
         assert behind(deployment, service(TCP_80, selector={"app": "new"})) == [("x/Deployment/new", "TCP", 80, 80)]
+
+    def test_a_workload_scaled_to_zero_has_no_pods_behind_a_service(self) -> None:
+        blue, green = (
+            workload(f"x/{color}", "Deployment", pod("x/any", {"app": "shop"}), replicas=replicas)
+            for color, replicas in (("blue", 0), ("green", 2))
+        )
+        assert behind(blue, green, service(TCP_80, selector={"app": "shop"})) == [("x/Deployment/green", "TCP", 80, 80)]
 
     def test_a_selector_that_selects_nothing(self) -> None:
         assert refusal(service(TCP_80, selector={"app": "nobody"})) == (

@@ -49,6 +49,7 @@ def test_the_kinds_of_kubernetes() -> None:
         "ReplicationController": ("/api/v1/replicationcontrollers", True),
         "Job": ("/apis/batch/v1/jobs", True),
         "CronJob": ("/apis/batch/v1/cronjobs", True),
+        "HorizontalPodAutoscaler": ("/apis/autoscaling/v2/horizontalpodautoscalers", True),
         "Service": ("/api/v1/services", True),
         "EndpointSlice": ("/apis/discovery.k8s.io/v1/endpointslices", True),
         "Node": ("/api/v1/nodes", False),

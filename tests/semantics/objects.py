@@ -52,10 +52,13 @@ def owned(obj: Object, kind: str, name: str) -> Object:
     return obj | {"metadata": obj["metadata"] | {"ownerReferences": [owner]}}
 
 
-def workload(path: str, kind: str, template: Object) -> Object:
-    """The workload `NAMESPACE/NAME` that makes pods after the pattern of one, whatever that is called."""
+def workload(path: str, kind: str, template: Object, **spec: Any) -> Object:
+    """The workload `NAMESPACE/NAME` that makes pods after the pattern of one, whatever that is called.
+
+    `spec` are more fields: of a CronJob, of the spec of its Jobs.
+    """
     owner, name = path.split("/")
-    inner = {"template": {"metadata": {"labels": template["metadata"]["labels"]}, "spec": template["spec"]}}
+    inner = {"template": {"metadata": {"labels": template["metadata"]["labels"]}, "spec": template["spec"]}, **spec}
     return {
         "apiVersion": "batch/v1" if kind in ("Job", "CronJob") else "apps/v1",
         "kind": kind,

@@ -31,7 +31,6 @@ OTHER_KINDS_OF_KUBERNETES = {
     "v1": "Binding ComponentStatus ConfigMap Endpoints Event LimitRange List PersistentVolume PersistentVolumeClaim "
     "PodTemplate ResourceQuota Secret ServiceAccount",
     "apps/v1": "ControllerRevision",
-    "autoscaling/v2": "HorizontalPodAutoscaler",
     "batch/v1": "JobTemplate",
     "networking.k8s.io/v1": "Ingress IngressClass IPAddress ServiceCIDR",
     "node.k8s.io/v1": "RuntimeClass",

@@ -204,8 +204,12 @@ def _owned(state: State, reference: Reference) -> list[Member]:
 
 def _why_nothing(state: State, namespace: str, kind: str, name: str) -> str:
     what = f"{kind} {name}" if kind else f"pod or workload {name}"
-    if kind and state.workloads.get(Reference(namespace, kind, name)):
-        return f"{what} in namespace {namespace} has no pods"
+    for one in (kind,) if kind else WORKLOAD_KINDS:
+        reference = Reference(namespace, one, name)
+        if workload := state.workloads.get(reference):
+            limit = state.workloads.limit(workload, reference)
+            why = f": {limit.reason}" if limit.is_zero else ""
+            return f"{one} {name} in namespace {namespace} has no pods{why}"
     if not kind and (namespace, name) in state.services:
         return f"there is no {what} in namespace {namespace}, but there is a Service: use {namespace}/svc/{name}"
     elsewhere = [space for space in state.namespaces.names() if state.members_named(space, name)]

@@ -35,6 +35,7 @@ from ringfence.model.kinds import namespace_of
 from ringfence.model.objects import (
     WORKLOAD_KINDS,
     EndpointSlice,
+    HorizontalPodAutoscaler,
     Namespace,
     NetworkPolicy,
     Node,
@@ -96,6 +97,8 @@ class State:
                 self.namespaces.define(obj.metadata.name, obj.metadata.labels)
             case Workload():
                 self._upsert_workload(obj)
+            case HorizontalPodAutoscaler():
+                self._upsert_autoscaler(obj)
             case Service():
                 self.namespaces.mention(namespace_of(obj))
                 self.services[namespace_of(obj), obj.metadata.name] = obj
@@ -126,6 +129,9 @@ class State:
                 self.slices.pop((namespace, name), None)
             case "Node":
                 self._replace_node(name, None)
+            case "HorizontalPodAutoscaler":
+                with self._refreshing_templates(self.workloads.scaled_by(reference)):
+                    self.workloads.remove_autoscaler(reference)
             case _ if kind in WORKLOAD_KINDS:
                 with self._refreshing_templates(reference):
                     self.workloads.remove(reference)
@@ -215,6 +221,8 @@ class State:
                 return (namespace, name) in self.slices
             case "Node":
                 return name in self.nodes
+            case "HorizontalPodAutoscaler":
+                return self.workloads.scaled_by(reference) is not None
             case _:
                 return self._directory.get(reference) is not None or self.workloads.get(reference) is not None
 
@@ -296,6 +304,16 @@ class State:
         with self._refreshing_templates(reference):
             self.workloads.upsert(reference, workload)
 
+    def _upsert_autoscaler(self, autoscaler: HorizontalPodAutoscaler) -> None:
+        reference = Reference(namespace_of(autoscaler), "HorizontalPodAutoscaler", autoscaler.metadata.name)
+        self.namespaces.mention(reference.namespace)
+        target = autoscaler.spec.scale_target_ref
+        with (
+            self._refreshing_templates(self.workloads.scaled_by(reference)),
+            self._refreshing_templates(Reference(reference.namespace, target.kind, target.name)),
+        ):
+            self.workloads.upsert_autoscaler(reference, autoscaler)
+
     @contextmanager
     def _refreshing_templates(self, reference: Reference | None) -> Iterator[None]:
         """Update, after the context, which templates stand for pods, of a workload and of its owners before and after.
@@ -311,13 +329,21 @@ class State:
             self._refresh_template(one)
 
     def _refresh_template(self, reference: Reference) -> None:
-        present = self._directory.get(reference)
-        wanted = self.workloads.stands_for_pods(reference)
-        workload = self.workloads.get(reference)
-        if present and not wanted:
+        present, wanted = self._directory.get(reference), self._template(reference)
+        if present and wanted and is_same(present, wanted):
+            return
+        if present:
             self._leave(present)
-        elif wanted and not present and workload:
-            self._enter(member_of_workload(workload, self.nodes))
+        if wanted:
+            self._enter(wanted)
+
+    def _template(self, reference: Reference) -> Member | None:
+        """What stands for the pods of a workload; None if nothing does."""
+        workload = self.workloads.get(reference)
+        if workload is None or not self.workloads.stands_for_pods(reference):
+            return None
+        limit = self.workloads.limit(workload, reference)
+        return member_of_workload(workload, self.nodes, is_several=limit.is_several)
 
     def _upsert_node(self, node: Node) -> None:
         self._replace_node(node.metadata.name, node)

@@ -17,6 +17,7 @@ from ringfence.model.field_errors import FieldError
 from ringfence.model.objects import (
     DEFAULT_NAMESPACE,
     EndpointSlice,
+    HorizontalPodAutoscaler,
     Namespace,
     NetworkPolicy,
     Node,
@@ -42,7 +43,7 @@ def _nothing_wrong(obj: Any) -> list[Any]:
     return []
 
 
-_BUILT_IN_GROUPS: Final = frozenset(("", "apps", "batch", "discovery.k8s.io", "networking.k8s.io"))
+_BUILT_IN_GROUPS: Final = frozenset(("", "apps", "autoscaling", "batch", "discovery.k8s.io", "networking.k8s.io"))
 """The groups that every API server has; no two of the kinds that are read from them share a name."""
 
 
@@ -57,7 +58,8 @@ class Kind(msgspec.Struct, frozen=True, eq=False, kw_only=True):
 
     `api_versions` are those under which it is read, the current one first; `removed` says which of them Kubernetes
     has removed, and in which release. `shape` is the struct that it is written in, and `build` makes an object of the
-    type `model` of one.
+    type `model` of one. `is_about_templates` says that objects of the kind only tell how many pods are made of a
+    template: a live cluster has the pods.
 
     A policy's unknown fields are errors, except `former_fields`, which earlier versions of Kubernetes had: they map to
     a message. Its defaults, its errors and its warnings are those of the API server; other kinds have only the fields
@@ -74,6 +76,7 @@ class Kind(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     build: Callable[[str, Any], Any] = _as_written
     is_namespaced: bool = True
     is_policy: bool = False
+    is_about_templates: bool = False
     removed: Mapping[str, str] = {}
     former_fields: Mapping[str, str] = {}
     default: Callable[[Any], Any] = _unchanged
@@ -256,6 +259,15 @@ KINDS: Final = KindTable(
             shape=CronJob,
             model=Workload,
             build=cron_job,
+        ),
+        Kind(
+            name="HorizontalPodAutoscaler",
+            plural="horizontalpodautoscalers",
+            api_versions=("autoscaling/v2", "autoscaling/v1", "autoscaling/v2beta2", "autoscaling/v2beta1"),
+            shape=HorizontalPodAutoscaler,
+            model=HorizontalPodAutoscaler,
+            is_about_templates=True,
+            removed={"autoscaling/v2beta1": "1.25", "autoscaling/v2beta2": "1.26"},
         ),
         _plain(Service, "services", "v1"),
         _plain(EndpointSlice, "endpointslices", "discovery.k8s.io/v1", "discovery.k8s.io/v1beta1"),

@@ -3,7 +3,7 @@
 Field names are the API's own in snake case; `msgspec` renames them back when it reads or writes. A field that the API
 treats alike whether absent, null or empty has its empty value as default. All objects are immutable.
 
-Source: Kubernetes API v1.36, `core/v1`, `apps/v1`, `batch/v1`, `discovery/v1`, `networking/v1`.
+Source: Kubernetes API v1.36, `core/v1`, `apps/v1`, `autoscaling/v2`, `batch/v1`, `discovery/v1`, `networking/v1`.
 """
 
 from typing import Annotated, Final
@@ -122,15 +122,56 @@ class PodTemplate(msgspec.Struct, frozen=True, rename="camel"):
     spec: PodSpec | None = None
 
 
+class PodLimit(msgspec.Struct, frozen=True):
+    """How many pods a workload may have at the same time: `most`, None without a limit, and the field that says so."""
+
+    most: int | None = 1
+    reason: str = "spec.replicas is not set, which means 1"
+
+    @property
+    def is_zero(self) -> bool:
+        """Whether there are no pods."""
+        return self.most is not None and self.most <= 0
+
+    @property
+    def is_several(self) -> bool:
+        """Whether there may be more than one pod."""
+        return self.most is None or self.most > 1
+
+
 class Workload(msgspec.Struct, frozen=True, rename="camel"):
     """What owns pods: one of `WORKLOAD_KINDS`.
 
-    The kinds differ in where the API keeps the template; `decoding` brings them all to this shape.
+    The kinds differ in where the API keeps the template, and how many pods are made of it; `workloads` brings them all
+    to this shape.
     """
 
     kind: str
     metadata: ObjectMeta = ObjectMeta()
     template: PodTemplate = PodTemplate()
+    limit: PodLimit = PodLimit()
+
+
+class ScaleTarget(msgspec.Struct, frozen=True):
+    """The workload that an autoscaler scales, in its own namespace."""
+
+    kind: str = ""
+    name: str = ""
+
+
+class HorizontalPodAutoscalerSpec(msgspec.Struct, frozen=True, rename="camel"):
+    """Between which numbers of replicas a workload is scaled."""
+
+    scale_target_ref: ScaleTarget = ScaleTarget()
+    min_replicas: Int32 | None = None
+    max_replicas: Int32 = 1
+
+
+class HorizontalPodAutoscaler(msgspec.Struct, frozen=True, rename="camel"):
+    """A HorizontalPodAutoscaler: a workload that it scales may have several pods whatever its own `replicas` says."""
+
+    metadata: ObjectMeta = ObjectMeta()
+    spec: HorizontalPodAutoscalerSpec = HorizontalPodAutoscalerSpec()
 
 
 class ServicePort(msgspec.Struct, frozen=True, rename="camel"):
@@ -304,7 +345,7 @@ class NetworkPolicy(msgspec.Struct, frozen=True, rename="camel"):
     spec: NetworkPolicySpec = NetworkPolicySpec()
 
 
-Object = Namespace | Pod | Workload | Service | EndpointSlice | Node | NetworkPolicy
+Object = Namespace | Pod | Workload | HorizontalPodAutoscaler | Service | EndpointSlice | Node | NetworkPolicy
 
 
 class Manifest(msgspec.Struct, frozen=True):

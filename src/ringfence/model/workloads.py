@@ -1,17 +1,20 @@
-"""How workloads are written: the kinds differ in where they keep the template of their pods.
+"""How workloads are written: the kinds differ in where they keep the template of their pods, and in how many they make.
 
 Source: Kubernetes API v1.36, `apps/v1`, `batch/v1`, `core/v1`.
 """
 
 import msgspec
 
-from ringfence.model.objects import ObjectMeta, PodTemplate, Workload
+from ringfence.model.objects import Int32, ObjectMeta, PodLimit, PodTemplate, Workload
 
 
 class WorkloadSpec(msgspec.Struct, frozen=True):
-    """What matters of the spec of most workloads."""
+    """What matters of the spec of most workloads. A Job has `parallelism` and `completions`, others have `replicas`."""
 
     template: PodTemplate = PodTemplate()
+    replicas: Int32 | None = None
+    parallelism: Int32 | None = None
+    completions: Int32 | None = None
 
 
 class WorkloadFields(msgspec.Struct, frozen=True):
@@ -25,6 +28,8 @@ class JobSpec(msgspec.Struct, frozen=True):
     """The spec of the Jobs that a CronJob makes."""
 
     template: PodTemplate = PodTemplate()
+    parallelism: Int32 | None = None
+    completions: Int32 | None = None
 
 
 class JobTemplateSpec(msgspec.Struct, frozen=True):
@@ -37,6 +42,7 @@ class CronJobSpec(msgspec.Struct, frozen=True, rename="camel"):
     """What matters of the spec of a CronJob."""
 
     job_template: JobTemplateSpec = JobTemplateSpec()
+    concurrency_policy: str | None = None
 
 
 class CronJob(msgspec.Struct, frozen=True):
@@ -48,9 +54,50 @@ class CronJob(msgspec.Struct, frozen=True):
 
 def workload(kind: str, written: WorkloadFields) -> Workload:
     """The workload of this kind that is written as most are."""
-    return Workload(kind, written.metadata, written.spec.template)
+    return Workload(kind, written.metadata, written.spec.template, _limit(kind, written.spec))
 
 
 def cron_job(kind: str, written: CronJob) -> Workload:
     """The workload that a CronJob is."""
-    return Workload(kind, written.metadata, written.spec.job_template.spec.template)
+    jobs = written.spec.job_template.spec
+    return Workload(kind, written.metadata, jobs.template, _cron_job_limit(written.spec))
+
+
+def _limit(kind: str, spec: WorkloadSpec) -> PodLimit:
+    if kind == "DaemonSet":
+        return _daemon_set_limit(spec)
+    if kind == "Job":
+        return _job_limit(spec.parallelism, spec.completions, "spec")
+    if spec.replicas is None:
+        return PodLimit()
+    return PodLimit(spec.replicas, f"spec.replicas is {spec.replicas}")
+
+
+def _daemon_set_limit(spec: WorkloadSpec) -> PodLimit:
+    """One pod on each node: manifests do not say how many nodes there are, but a template may name one."""
+    if spec.template.spec and spec.template.spec.node_name:
+        return PodLimit(1, f"spec.template.spec.nodeName is {spec.template.spec.node_name}")
+    return PodLimit(None, "it runs one on each node")
+
+
+def _job_limit(parallelism: int | None, completions: int | None, path: str) -> PodLimit:
+    """As many pods run at the same time as `parallelism` says (1 if it is not set), and never more than are wanted."""
+    if parallelism is None:
+        limit = PodLimit(1, f"{path}.parallelism is not set, which means 1")
+    else:
+        limit = PodLimit(parallelism, f"{path}.parallelism is {parallelism}")
+    if completions is not None and limit.most is not None and completions < limit.most:
+        return PodLimit(completions, f"{path}.completions is {completions}")
+    return limit
+
+
+def _cron_job_limit(spec: CronJobSpec) -> PodLimit:
+    """A CronJob starts a Job although the one before still runs, unless its `concurrencyPolicy` says otherwise.
+
+    One that is suspended can be resumed at any time, so its pods are still to come.
+    """
+    jobs = spec.job_template.spec
+    limit = _job_limit(jobs.parallelism, jobs.completions, "spec.jobTemplate.spec")
+    if limit.is_zero or spec.concurrency_policy in ("Forbid", "Replace"):
+        return limit
+    return PodLimit(None, "its concurrencyPolicy lets Jobs run at the same time")

@@ -35,15 +35,30 @@ def owned_pod(path: str, owner: Reference | None, **labels: str) -> Object:
     return made
 
 
-def made(reference: Reference, owner: Reference | None = None) -> Object:
-    """A workload with a template that contains only its name."""
+def made(reference: Reference, owner: Reference | None = None, **more: object) -> Object:
+    """A workload with a template that contains only its name; `more` fields of its spec, or of its Jobs'."""
     template = {"metadata": {"labels": {"made-by": reference.name}}, "spec": {"containers": []}}
-    spec = {"jobTemplate": {"spec": {"template": template}}} if reference.kind == "CronJob" else {"template": template}
+    inner = {"template": template, **more}
+    spec = {"jobTemplate": {"spec": inner}} if reference.kind == "CronJob" else inner
     return {
         "apiVersion": VERSIONS.get(reference.kind, "apps/v1"),
         "kind": reference.kind,
         "metadata": {"name": reference.name, "namespace": reference.namespace, **owned_by(owner)},
         "spec": spec,
+    }
+
+
+def autoscaler(target: Reference, most: int, least: int | None = None, name: str = "scaler") -> Object:
+    """A HorizontalPodAutoscaler of a workload."""
+    return {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": name, "namespace": target.namespace},
+        "spec": {
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": target.kind, "name": target.name},
+            "maxReplicas": most,
+            **({} if least is None else {"minReplicas": least}),
+        },
     }
 
 
@@ -223,3 +238,49 @@ def test_which_members_take_part_does_not_depend_on_the_order_of_changes(steps: 
 
 def workloads_of(state: State) -> dict[str, str]:
     return {str(one): str(state.workload(one)) for one in state.members()}
+
+
+class TestScale:
+    def test_a_workload_scaled_to_zero_has_no_pods(self) -> None:
+        assert taking_part([made(DEPLOYMENT, replicas=0)]) == set()
+        assert taking_part([made(DEPLOYMENT, replicas=1)]) == {"x/Deployment/web"}
+
+    def test_scaling_adds_and_removes_the_template(self) -> None:
+        cluster = cluster_of([made(DEPLOYMENT, replicas=0)])
+        cluster.upsert(made(DEPLOYMENT, replicas=2))
+        assert [one.is_several for one in cluster.state.members()] == [True]
+        cluster.upsert(made(DEPLOYMENT, replicas=0))
+        assert list(cluster.state.members()) == []
+
+    def test_pods_that_are_there_take_part_whatever_the_scale_of_their_workload_is(self) -> None:
+        """A pod that is being ended still opens connections."""
+        assert taking_part([made(REPLICA_SET, replicas=0), owned_pod("x/a", REPLICA_SET)]) == {"x/a"}
+
+    def test_an_autoscaler_may_make_several_pods_of_one(self) -> None:
+        assert several([made(DEPLOYMENT, replicas=1)]) is False
+        assert several([made(DEPLOYMENT, replicas=1), autoscaler(DEPLOYMENT, 1)]) is False
+        assert several([made(DEPLOYMENT, replicas=1), autoscaler(DEPLOYMENT, 3)]) is True
+        assert several([made(DEPLOYMENT, replicas=1), autoscaler(REPLICA_SET, 3)]) is False
+        elsewhere = Reference("y", "Deployment", "web")
+        assert several([made(DEPLOYMENT, replicas=1), autoscaler(elsewhere, 3)]) is False
+
+    def test_an_autoscaler_counts_whenever_it_comes_and_until_it_goes(self) -> None:
+        cluster = cluster_of([autoscaler(DEPLOYMENT, 3), made(DEPLOYMENT)])
+        assert [one.is_several for one in cluster.state.members()] == [True]
+        cluster.upsert(autoscaler(REPLICA_SET, 3))
+        assert [one.is_several for one in cluster.state.members()] == [False]
+        cluster.upsert(autoscaler(DEPLOYMENT, 3))
+        cluster.remove("HorizontalPodAutoscaler", "x", "scaler")
+        assert [one.is_several for one in cluster.state.members()] == [False]
+
+    @pytest.mark.parametrize(("least", "pods"), [(None, 0), (1, 0), (0, 1)])
+    def test_an_autoscaler_leaves_a_workload_at_zero_unless_zero_is_its_minimum(
+        self, least: int | None, pods: int
+    ) -> None:
+        objects = [made(DEPLOYMENT, replicas=0), autoscaler(DEPLOYMENT, 3, least)]
+        assert len(taking_part(objects)) == pods
+
+
+def several(objects: list[Object]) -> bool:
+    (member,) = state_of(objects).members()
+    return member.is_several

@@ -72,6 +72,8 @@ class Member(msgspec.Struct, eq=False):
     addresses: PodAddresses
     host_addresses: PodAddresses = ()
     """The addresses of its node that its own status reports."""
+    is_several: bool = False
+    """Whether it stands for more than one pod: a template of which several are made."""
 
     @property
     def namespace(self) -> str:
@@ -110,7 +112,7 @@ def member_of_pod(pod: Pod, nodes: dict[str, Node]) -> Member:
     )
 
 
-def member_of_workload(workload: Workload, nodes: dict[str, Node]) -> Member:
+def member_of_workload(workload: Workload, nodes: dict[str, Node], *, is_several: bool = False) -> Member:
     """The member that represents all pods of a workload's template. It can have an address only with hostNetwork."""
     reference = Reference(workload.metadata.namespace or DEFAULT_NAMESPACE, workload.kind, workload.metadata.name)
     metadata = workload.template.metadata or ObjectMeta()
@@ -118,7 +120,26 @@ def member_of_workload(workload: Workload, nodes: dict[str, Node]) -> Member:
     named, declared = _ports(spec.containers, spec.init_containers)
     labels = metadata.labels or NO_LABELS
     addresses = _addresses(_internal_ips(spec, nodes)) if spec.host_network else ()
-    return Member(reference, None, labels, named, declared, bool(spec.host_network), spec.node_name or "", addresses)
+    return Member(
+        reference,
+        None,
+        labels,
+        named,
+        declared,
+        bool(spec.host_network),
+        spec.node_name or "",
+        addresses,
+        is_several=is_several,
+    )
+
+
+def is_one_pod(a: Member, b: Member) -> bool:
+    """Whether the two ends of a connection are one and the same pod.
+
+    A template of which several pods are made is, met at both ends, two different pods of it: what a pod sends to itself
+    is always allowed, and nobody asks for that.
+    """
+    return a is b and not a.is_several
 
 
 def is_same(a: Member, b: Member) -> bool:

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Final
 
 from ringfence.engine.population.pods import Member, Reference, owner_of
-from ringfence.model.objects import Workload
+from ringfence.model.objects import HorizontalPodAutoscaler, PodLimit, Workload
 
 HASH_LABEL = "pod-template-hash"
 _OWNING_KIND: Final = {"ReplicaSet": "Deployment", "Job": "CronJob"}
@@ -27,6 +27,8 @@ class Workloads:
         self._guesses: defaultdict[Reference, Counter[Reference]] = defaultdict(Counter)
         self._owners: dict[Reference, Reference] = {}
         self._owned: defaultdict[Reference, set[Reference]] = defaultdict(set)
+        self._scaled: dict[Reference, Reference] = {}
+        self._scaling: defaultdict[Reference, dict[Reference, HorizontalPodAutoscaler]] = defaultdict(dict)
 
     def upsert(self, reference: Reference, workload: Workload) -> None:
         """Add the workload that `reference` names, or replace it."""
@@ -41,6 +43,36 @@ class Workloads:
     def get(self, reference: Reference) -> Workload | None:
         """The workload object with this name, if the input has one."""
         return self._objects.get(reference)
+
+    def upsert_autoscaler(self, reference: Reference, autoscaler: HorizontalPodAutoscaler) -> None:
+        """Add the autoscaler that `reference` names, or replace it."""
+        self.remove_autoscaler(reference)
+        target = autoscaler.spec.scale_target_ref
+        scaled = self._scaled[reference] = Reference(reference.namespace, target.kind, target.name)
+        self._scaling[scaled][reference] = autoscaler
+
+    def remove_autoscaler(self, reference: Reference) -> None:
+        """Remove an autoscaler, if there is one."""
+        if scaled := self._scaled.pop(reference, None):
+            del self._scaling[scaled][reference]
+
+    def scaled_by(self, reference: Reference) -> Reference | None:
+        """The workload that an autoscaler of the input scales; None if there is no autoscaler with this name."""
+        return self._scaled.get(reference)
+
+    def limit(self, workload: Workload, reference: Reference) -> PodLimit:
+        """How many pods a workload may have at the same time: as it says itself, or an autoscaler that scales it.
+
+        An autoscaler leaves a workload alone that is scaled to zero, unless its own minimum is zero. Source: Kubernetes
+        documentation, "Horizontal Pod Autoscaling", "Implicit maintenance-mode deactivation".
+        """
+        limit = workload.limit
+        for name, autoscaler in self._scaling.get(reference, {}).items():
+            most = autoscaler.spec.max_replicas
+            is_left_alone = workload.limit.is_zero and autoscaler.spec.min_replicas != 0
+            if not is_left_alone and limit.most is not None and most > limit.most:
+                limit = PodLimit(most, f"HorizontalPodAutoscaler {name.name} scales it up to {most}")
+        return limit
 
     def references(self) -> Iterator[Reference]:
         """What names each workload that is an object of the input."""
@@ -79,8 +111,14 @@ class Workloads:
         return reference
 
     def stands_for_pods(self, reference: Reference) -> bool:
-        """Whether a workload's template stands for its pods: it has no owner, and the input has none of its pods."""
-        return reference in self._objects and reference not in self._owners and not self._has_pods(reference)
+        """Whether a workload's template stands for its pods.
+
+        It does if the workload has no owner, is not scaled to zero, and the input has none of its pods.
+        """
+        workload = self._objects.get(reference)
+        if workload is None or reference in self._owners or self._has_pods(reference):
+            return False
+        return not self.limit(workload, reference).is_zero
 
     def chain(self, reference: Reference) -> Iterator[Reference]:
         """A workload and all its owners, from the bottom up."""

@@ -47,7 +47,11 @@ class Resource(msgspec.Struct, frozen=True):
         return self.row.path
 
 
-RESOURCES: Final = tuple(Resource(kind, needed=kind.is_policy or kind.name in ("Namespace", "Pod")) for kind in KINDS)
+RESOURCES: Final = tuple(
+    Resource(kind, needed=kind.is_policy or kind.name in ("Namespace", "Pod"))
+    for kind in KINDS
+    if not kind.is_about_templates
+)
 
 
 def read(context: str | None = None, kubeconfig: str | None = None) -> LoadedObjects:
