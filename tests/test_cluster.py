@@ -178,10 +178,11 @@ class TestStrict:
         (tmp_path / "a.yaml").write_text(POLICY % ("name: a", "Outgress") + "kind: [\n")
         with pytest.raises(ManifestError) as refusal:
             Cluster.load(tmp_path, strict=True)
-        first, second = str(refusal.value).splitlines()
+        first, remedy, second, *_ = str(refusal.value).splitlines()
         assert first.startswith(
             f"{tmp_path / 'a.yaml'}:5: error: NetworkPolicy prod/a: spec.policyTypes[0]: Unsupported"
         )
+        assert remedy == "  remedy: write Egress"
         assert second.startswith(f"{tmp_path / 'a.yaml'}:7: error: ")
 
     def test_warnings_are_not(self, tmp_path: Path) -> None:

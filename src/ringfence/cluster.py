@@ -30,6 +30,7 @@ from ringfence.model.kinds import KINDS, Kind, in_namespace, kind_of, namespace_
 from ringfence.model.objects import DEFAULT_NAMESPACE, Manifest, NetworkPolicy, Object
 from ringfence.model.origin import Origin
 from ringfence.model.problems import Problem, ProblemCode, Severity
+from ringfence.model.remedies import mistake_in, remedy_of
 from ringfence.model.text_edits import replace_value
 from ringfence.model.unread_kinds import unread_kind, unread_policy
 from ringfence.model.validation import FieldWarning
@@ -103,8 +104,10 @@ class Cluster:
 
         `progress` is called repeatedly with the number of bytes read and the number of bytes in total. Raises
         ManifestError for a path that does not exist; problems inside files are in `problems`. With `strict`, it raises
-        ManifestError for the errors among them, too, one on each line: then no answer can lack a policy.
+        ManifestError for the errors among them, too, each on a line with its remedy below it: then no answer can lack a
+        policy.
         """
+        from ringfence.render.problems import problem_text
         from ringfence.sources.manifests import read_files
 
         cluster = cls(namespace=namespace)
@@ -115,7 +118,7 @@ class Cluster:
 
             cluster._load(build_kustomization(fspath(kustomize)))
         if strict and (errors := [one for one in cluster.problems if one.severity is Severity.ERROR]):
-            raise ManifestError("\n".join(map(str, errors)))
+            raise ManifestError("\n".join(map(problem_text, errors)))
         return cluster
 
     @classmethod
@@ -265,7 +268,10 @@ class Cluster:
         severity = Severity.ERROR if review.errors else Severity.WARNING
         for one in review.errors or review.warnings:
             fix = replace_value(origin, one.path, one.replacement) if one.replacement else None
-            self.problems.append(Problem(origin.at(one.path), one.code, str(one), severity, subject, fix))
+            remedy = remedy_of(mistake_in(one))
+            self.problems.append(
+                Problem(origin.at(one.path), one.code, str(one), severity, subject, fix, remedy=remedy)
+            )
 
     def _note_origin(self, obj: Object, origin: Origin) -> None:
         """Report an object that was read before: as with `kubectl apply`, the last one counts."""

@@ -29,12 +29,15 @@ class ManifestError(InputError):
 class DecodingError(InputError):
     """A value has the wrong type for its field.
 
-    `path` is the field's path inside the object (`spec.podSelector.matchLabels.app`), to find its line.
+    `path` is the field's path inside the object (`spec.podSelector.matchLabels.app`), to find its line. `value` is what
+    stands there, `expected` the type that the field has, as JSON calls it (`string`, `array`).
     """
 
-    def __init__(self, message: str, path: str) -> None:
+    def __init__(self, message: str, path: str, value: object = None, expected: str = "") -> None:
         super().__init__(message)
         self.path = path
+        self.value = value
+        self.expected = expected
 
 
 class EndpointError(InputError):

@@ -26,6 +26,7 @@ metadata: {name: deny, namespace: x}
 spec: {policyTypes: [Egress]}
 """
 ZERO = "spec.ingress[0].ports[0].port: Invalid value: 0: must be between 1 and 65535, inclusive"
+REMEDY = "to allow all ports, leave out `port`; to allow all traffic, leave out `ports`"
 
 
 @pytest.fixture
@@ -132,7 +133,7 @@ class TestWhatIsWrong:
     def test_problems_are_printed_on_standard_error_and_the_question_is_answered(self) -> None:
         result = run("can", "a", "a", "-n", "x", "-f", ".", "--ignore-errors")
         assert (result.exit_code, result.stdout) == (0, "yes: a -> a: all traffic\n")
-        assert result.stderr == f"p.yaml:7: error: NetworkPolicy x/p: {ZERO}\n"
+        assert result.stderr == f"p.yaml:7: error: NetworkPolicy x/p: {ZERO}\n  remedy: {REMEDY}\n"
 
     @pytest.mark.parametrize(
         "command",

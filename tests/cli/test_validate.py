@@ -22,6 +22,7 @@ spec:
 INVALID = VALID.replace("80", "0")
 WARNED = VALID + "    from:\n    - ipBlock: {cidr: '2001:DB8::/32'}\n"
 ZERO = "spec.ingress[0].ports[0].port: Invalid value: 0: must be between 1 and 65535, inclusive"
+REMEDY = "to allow all ports, leave out `port`; to allow all traffic, leave out `ports`"
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +39,11 @@ def validate(text: str, *options: str) -> Result:
 def test_errors_are_its_output_and_make_the_exit_code_one() -> None:
     result = validate(INVALID)
     assert (result.exit_code, result.stderr) == (1, "")
-    assert result.stdout == f"p.yaml:7: error: NetworkPolicy x/p: {ZERO}\nvalid NetworkPolicies: 0, errors: 1\n"
+    assert result.stdout.splitlines() == [
+        f"p.yaml:7: error: NetworkPolicy x/p: {ZERO}",
+        f"  remedy: {REMEDY}",
+        "valid NetworkPolicies: 0, errors: 1",
+    ]
 
 
 def test_without_errors_the_exit_code_is_zero() -> None:

@@ -15,6 +15,7 @@ PROBLEM = {
     **RANGE,
     "object": str,
     "message": str,
+    "remedy?": str,
     "fix?": {**RANGE, "newText": str},
 }
 PROBLEMS = {"problems": [PROBLEM]}

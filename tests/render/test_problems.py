@@ -15,6 +15,11 @@ def test_a_problem_is_a_line() -> None:
     assert problem_text(problem) == "a.yaml:7: error: NetworkPolicy x/p: wrong"
 
 
+def test_its_remedy_is_a_second_line() -> None:
+    problem = Problem(Place("a.yaml", 7), "invalid-value", "wrong", remedy="write 80")
+    assert problem_text(problem) == "a.yaml:7: error: wrong\n  remedy: write 80"
+
+
 def test_a_line_break_in_a_name_starts_no_new_problem() -> None:
     problem = Problem(Place("a.yaml", 7), "invalid-value", "wrong", object="NetworkPolicy x/p\nb.yaml:1: error: forged")
     assert problem_text(problem).split("\n")[1:] == ["  b.yaml:1: error: forged: wrong"]
@@ -27,6 +32,7 @@ def test_json_word_for_word() -> None:
             "invalid-value",
             "wrong",
             object="NetworkPolicy x/p",
+            remedy="write 80",
             fix=TextEdit("a.yaml", Range(7, 9, 7, 13), "80"),
         ),
         Problem(Place("b.yaml"), "duplicate-key", 'odd "text"\n', Severity.WARNING),
@@ -43,6 +49,7 @@ def test_json_word_for_word() -> None:
                 "endColumn": 1,
                 "object": "NetworkPolicy x/p",
                 "message": "wrong",
+                "remedy": "write 80",
                 "fix": {"line": 7, "column": 9, "endLine": 7, "endColumn": 13, "newText": "80"},
             },
             {

@@ -71,9 +71,10 @@ def print_document(document: str | Iterable[str]) -> None:
 def print_message(message: str) -> None:
     """Print a message on standard error.
 
-    Its second and later lines are indented: a line break in a name cannot start what looks like another message.
+    Its second and later lines are indented, if they are not: a line break in a name cannot start what looks like
+    another message.
     """
-    click.echo(escape_controls(message.rstrip("\n")).replace("\n", "\n  "), err=True)
+    click.echo(re.sub(r"\n(?! )", "\n  ", escape_controls(message.rstrip("\n"))), err=True)
 
 
 def _print(text: str, *, colour: bool | None = None) -> None:

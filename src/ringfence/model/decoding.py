@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any, Final
 
 import msgspec
-from msgspec.inspect import StructType, Type, VarTupleType
+from msgspec.inspect import StructType, Type, UnionType, VarTupleType
 
 from ringfence.errors import DecodingError
 from ringfence.model.go_json import conform, conforms, member, shape_of
@@ -64,15 +64,18 @@ def has_been_stored(tree: Mapping[str, object]) -> bool:
     return isinstance(metadata, Mapping) and bool(metadata.get("uid") or metadata.get("resourceVersion"))
 
 
-class UnknownField(msgspec.Struct, frozen=True, order=True):
+class UnknownField(msgspec.Struct, frozen=True):
     """A field that a policy of its kind does not have: its path (`spec.ingress[0].form`) and its name.
 
-    `nearest` is the field that was meant: the only one that is much like it and is not there.
+    `value` is what stands there. `nearest` is the field that was meant: the only one that is much like it and is not
+    there. `home` says where a field of this name belongs, or that another name was probably meant.
     """
 
     path: str
     name: str
+    value: object = None
     nearest: str = ""
+    home: str = ""
 
 
 def unknown_fields(tree: object) -> list[UnknownField]:
@@ -96,7 +99,8 @@ def former_fields(tree: object) -> list[str]:
 
 
 def _foreign_fields(tree: Mapping[str, object], kind: Kind) -> list[UnknownField]:
-    return sorted(_unknown(tree, {**_struct_fields(kind.shape), **_struct_fields(_EveryObject)}, ""))
+    known = {**_struct_fields(kind.shape), **_struct_fields(_EveryObject)}
+    return sorted(_unknown(_Level("", tree, known)), key=lambda field: field.path)
 
 
 def _conformed(tree: Mapping[str, object], kind: Kind) -> object:
@@ -105,7 +109,7 @@ def _conformed(tree: Mapping[str, object], kind: Kind) -> object:
     except DecodingError as error:
         version = str(tree["apiVersion"]).rpartition("/")[2]
         message = f'{kind.name} in version "{version}" cannot be handled as a {kind.name}: {error}'
-        raise DecodingError(message, error.path) from None
+        raise DecodingError(message, error.path, error.value, error.expected) from None
 
 
 def _built(kind: Kind, written: Any) -> Object:
@@ -171,7 +175,7 @@ _MUCH_ALIKE: Final = 0.75
 
 def _could_be(value: object, shape: Type) -> bool:
     """Whether a field of this type could have this value, without another error in it."""
-    return conforms(value, shape) and not any(_unknown_inside(value, shape, ""))
+    return conforms(value, shape) and not any(_unknown_inside(value, shape))
 
 
 def _struct_fields(struct: type[msgspec.Struct]) -> dict[str, Type]:
@@ -180,22 +184,55 @@ def _struct_fields(struct: type[msgspec.Struct]) -> dict[str, Type]:
     return {field.encode_name: field.type for field in shape.fields}
 
 
-def _unknown(fields: Mapping[str, object], known: Mapping[str, Type], path: str) -> Iterator[UnknownField]:
+class _Level(msgspec.Struct, frozen=True):
+    """An object inside a policy: its path, what it has, what it may have, and the objects around it, nearest first."""
+
+    path: str
+    fields: Mapping[str, object]
+    known: Mapping[str, Type]
+    around: tuple["_Level", ...] = ()
+
+
+def _unknown(level: _Level) -> Iterator[UnknownField]:
+    fields, known = level.fields, level.known
     for name, child in fields.items():
-        place = f"{path}.{name}" if path else str(name)
+        place = f"{level.path}.{name}" if level.path else str(name)
         if name in known:
-            yield from _unknown_inside(child, known[name], place)
+            yield from _unknown_inside(child, known[name], place, (level, *level.around))
         else:
             missing = [field for field, shape in known.items() if field not in fields and _could_be(child, shape)]
             close = get_close_matches(str(name), missing, n=2, cutoff=_MUCH_ALIKE)
-            yield UnknownField(place, str(name), close[0] if len(close) == 1 else "")
+            nearest = close[0] if len(close) == 1 else ""
+            yield UnknownField(place, str(name), child, nearest, _home(str(name), level))
 
 
-def _unknown_inside(value: object, shape: Type, path: str) -> Iterator[UnknownField]:
+def _unknown_inside(
+    value: object, shape: Type, path: str = "", around: tuple[_Level, ...] = ()
+) -> Iterator[UnknownField]:
     shape = member(shape, value)
     match shape, value:
         case StructType(), Mapping():
-            yield from _unknown(value, _struct_fields(shape.cls), path)
+            yield from _unknown(_Level(path, value, _struct_fields(shape.cls), around))
         case VarTupleType(), list() | tuple():
             for index, item in enumerate(value):
-                yield from _unknown_inside(item, shape.item_type, f"{path}[{index}]")
+                yield from _unknown_inside(item, shape.item_type, f"{path}[{index}]", around)
+
+
+def _home(name: str, level: _Level) -> str:
+    """Where a field that `level` does not have belongs: it is indented too far, not far enough, or misspelt."""
+    for around in level.around:
+        if name in around.known and name not in around.fields:
+            owner = f"`{around.path}`" if around.path else "the object itself"
+            return f"indent `{name}` less: it is a field of {owner}"
+    beside = [field for field, shape in level.known.items() if name in _fields_inside(shape)]
+    if beside:
+        return f"put `{name}` below {' or '.join(f'`{field}`' for field in beside)}, indented further"
+    close = get_close_matches(name, level.known, n=1, cutoff=_MUCH_ALIKE)
+    return f"write `{close[0]}`" if close else ""
+
+
+def _fields_inside(shape: Type) -> Mapping[str, Type]:
+    """The fields of an object of this type, or of each item of a list of this type."""
+    while isinstance(shape, VarTupleType | UnionType):
+        shape = shape.item_type if isinstance(shape, VarTupleType) else member(shape, {})
+    return _struct_fields(shape.cls) if isinstance(shape, StructType) else {}

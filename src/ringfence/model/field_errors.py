@@ -37,7 +37,8 @@ class FieldError(msgspec.Struct, frozen=True):
     """One reason why the API server refuses an object.
 
     `path` is the field's path inside the object (`spec.ingress[0].ports[0].port`), `value` the offending value as it
-    is printed, None where none is. `replacement` is a value that would be accepted, where only one can be meant.
+    is printed, None where none is; `given` is the value itself if it is a text or a number. `replacement` is a value
+    that would be accepted, where only one can be meant.
     """
 
     path: str
@@ -45,6 +46,7 @@ class FieldError(msgspec.Struct, frozen=True):
     value: str | None = None
     detail: str = ""
     replacement: Replacement | None = None
+    given: str | int | None = None
 
     @property
     def code(self) -> ProblemCode:
@@ -64,14 +66,15 @@ def invalid(path: str, value: str | int, detail: str, better: str | int | None =
     """A value is malformed; `better` is what was meant, where that is clear."""
     written = go_quoted(value) if isinstance(value, str) else str(value)
     replacement = None if better is None else Replacement(str(value), better)
-    return FieldError(path, FieldErrorType.INVALID, written, detail, replacement)
+    return FieldError(path, FieldErrorType.INVALID, written, detail, replacement, value)
 
 
 def invalid_enum(
     path: str, value: str | Sequence[str], detail: str, replacement: Replacement | None = None
 ) -> FieldError:
     """A value of an enumeration, or a list of them, is malformed: the API server prints those as JSON."""
-    return FieldError(path, FieldErrorType.INVALID, json_text(value), detail, replacement)
+    given = value if isinstance(value, str) else None
+    return FieldError(path, FieldErrorType.INVALID, json_text(value), detail, replacement, given)
 
 
 def in_other_case(value: str, known: Iterable[str]) -> Replacement | None:
@@ -86,7 +89,7 @@ def unsupported(path: str, value: str, supported: Iterable[str]) -> FieldError:
     """A value is not one of those that exist; if it is one in another case, that one was meant."""
     known = list(supported)
     detail = f"supported values: {', '.join(map(go_quoted, known))}"
-    return FieldError(path, FieldErrorType.UNSUPPORTED, json_text(value), detail, in_other_case(value, known))
+    return FieldError(path, FieldErrorType.UNSUPPORTED, json_text(value), detail, in_other_case(value, known), value)
 
 
 def forbidden(path: str, detail: str) -> FieldError:

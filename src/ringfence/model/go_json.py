@@ -122,7 +122,7 @@ def _conform(value: object, shape: Type, path: _FieldPath) -> object:
             return _whole_number(value, shape, path)
         case (StrType(), str()) | (BoolType(), bool()):
             return value
-    raise _mismatch(_json_type(value), shape, path)
+    raise _mismatch(value, _json_type(value), shape, path)
 
 
 def _known_fields(value: dict[str, object], shape: StructType) -> Iterator[tuple[str, object, Type]]:
@@ -148,7 +148,7 @@ def _whole_number(value: float, shape: IntType, path: _FieldPath) -> int:
     is_whole = isinstance(value, int) or value.is_integer()
     if is_whole and low is not None and high is not None and low <= value < high:
         return int(value)
-    raise _mismatch(f"number {_literal(value)}", shape, path)
+    raise _mismatch(value, f"number {_literal(value)}", shape, path)
 
 
 def _literal(value: float) -> str:
@@ -157,10 +157,24 @@ def _literal(value: float) -> str:
     return f"{value:.0f}" if is_long else str(value).replace("e-0", "e-")
 
 
-def _mismatch(found: str, shape: Type, path: _FieldPath) -> DecodingError:
+def _mismatch(value: object, found: str, shape: Type, path: _FieldPath) -> DecodingError:
     field = f"{path.struct}.{path.fields}"
     target = _go_type(shape, path)
-    return DecodingError(f"json: cannot unmarshal {found} into Go struct field {field} of type {target}", path.path)
+    message = f"json: cannot unmarshal {found} into Go struct field {field} of type {target}"
+    return DecodingError(message, path.path, value, _json_type_of(shape))
+
+
+def _json_type_of(shape: Type) -> str:
+    match shape:
+        case VarTupleType():
+            return "array"
+        case IntType():
+            return "number"
+        case BoolType():
+            return "bool"
+        case StrType():
+            return "string"
+    return "object"
 
 
 def _json_type(value: object) -> str:

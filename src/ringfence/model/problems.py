@@ -68,7 +68,8 @@ class ProblemCode(StrEnum):
 class Problem(msgspec.Struct, frozen=True):
     """One thing that is wrong, where, and with which object (`NetworkPolicy prod/db-policy`).
 
-    `code` is a `ProblemCode`, or the name of a rule. `fix` is the change that corrects it, if there is exactly one.
+    `code` is a `ProblemCode`, or the name of a rule. `remedy` says how to correct it, where that can be known. `fix` is
+    the change of the text that does, if there is exactly one.
     `may_concern_policies` is false only where it is certain that no policy is lost or changed.
     """
 
@@ -79,6 +80,7 @@ class Problem(msgspec.Struct, frozen=True):
     object: str = ""
     fix: TextEdit | None = None
     may_concern_policies: bool = True
+    remedy: str = ""
 
     def __str__(self) -> str:
         subject = f"{self.object}: " if self.object else ""

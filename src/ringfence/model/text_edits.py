@@ -1,6 +1,7 @@
 """Changes to the text of a file that keep the comments, quotes and line endings around them."""
 
 from collections.abc import Iterable
+from typing import Final
 
 import msgspec
 
@@ -20,6 +21,20 @@ class Replacement(msgspec.Struct, frozen=True):
 
     old: str
     new: str | int
+
+
+_LARGEST_SURE: Final = 1_000_000
+"""Whole numbers below it have one spelling as long as their decimal one; 0xFFFFF is as long as 1048575."""
+
+
+def value_of_type(value: object, expected: str) -> Replacement | None:
+    """The same value in another type, as JSON calls it: a number in quotes, or without them; None if there is none."""
+    match expected, value:
+        case "string", int() if not isinstance(value, bool) and abs(value) < _LARGEST_SURE:
+            return Replacement(str(value), f'"{value}"')
+        case "number", str() if value.isdecimal() and value.isascii() and len(value) < len(str(_LARGEST_SURE)):
+            return Replacement(value, int(value))
+    return None
 
 
 def replace_value(origin: Origin, path: str, replacement: Replacement) -> TextEdit | None:

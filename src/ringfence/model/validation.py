@@ -57,13 +57,19 @@ _LAST_PORT: Final = 65535
 class FieldWarning(msgspec.Struct, frozen=True):
     """What the API server accepts and warns of; `path` is the field's path inside the object.
 
-    `replacement` is a value that it would not warn of, where only one can be meant.
+    `given` is the value that it warns of, `replacement` one that it would not warn of, where only one can be meant.
     """
 
     path: str
     message: str
     code: str = ProblemCode.NONSTANDARD_CIDR
     replacement: Replacement | None = None
+    given: str | None = None
+
+    @property
+    def detail(self) -> str:
+        """The reason, as an error has one."""
+        return self.message
 
     def __str__(self) -> str:
         return f"{self.path}: {self.message}"
@@ -265,4 +271,5 @@ def _ip_block_warnings(block: IPBlock, path: str) -> Iterator[FieldWarning]:
         spelling = _spelling(text)
         for message in cidr_warnings(spelling) if spelling else ():
             better = _standard_spelling(spelling) if spelling else None
-            yield FieldWarning(place, message, replacement=Replacement(text, better) if better else None)
+            replacement = Replacement(text, better) if better else None
+            yield FieldWarning(place, message, replacement=replacement, given=text)

@@ -8,8 +8,9 @@ from ringfence.render.formats import Json, json_text
 
 
 def problem_text(problem: Problem) -> str:
-    """A problem in one line, with its place; further lines of its message are indented."""
-    return str(problem).replace("\n", "\n  ")
+    """A problem in one line, with its place, and its remedy in a second one; further lines are indented, too."""
+    lines = [str(problem), *([f"remedy: {problem.remedy}"] if problem.remedy else [])]
+    return "\n".join(lines).replace("\n", "\n  ")
 
 
 def problems_json(problems: Iterable[Problem]) -> str:
@@ -27,6 +28,8 @@ def problem_json(problem: Problem) -> Json:
         "object": problem.object,
         "message": problem.message,
     }
+    if problem.remedy:
+        written["remedy"] = problem.remedy
     if problem.fix:
         written["fix"] = {**_range(problem.fix.range), "newText": problem.fix.new_text}
     return written

@@ -17,7 +17,8 @@ from ringfence.model.kinds import KINDS, Kind
 from ringfence.model.objects import Manifest, Object
 from ringfence.model.origin import FieldRanges, Origin, Place
 from ringfence.model.problems import Problem, ProblemCode, Severity
-from ringfence.model.text_edits import Replacement, rename_key, replace_value
+from ringfence.model.remedies import Mistake, remedy_of
+from ringfence.model.text_edits import Replacement, rename_key, replace_value, value_of_type
 from ringfence.model.unread_kinds import unread_policy
 from ringfence.model.unread_policies import UnreadPolicy
 
@@ -213,7 +214,7 @@ def _policy(tree: dict[str, object], kind: Kind, origin: Origin) -> Iterator[Fou
     try:
         policy = decode(tree)
     except DecodingError as error:
-        yield Problem(origin.at(error.path), ProblemCode.WRONG_TYPE, str(error), object=name)
+        yield _wrong_type(error, tree, kind, origin)
         return
     for path in former_fields(tree):
         message = f'unknown field "{path}": {kind.former_fields[path]}'
@@ -221,8 +222,10 @@ def _policy(tree: dict[str, object], kind: Kind, origin: Origin) -> Iterator[Fou
     unknown = unknown_fields(tree)
     for field in unknown:
         message = f'strict decoding error: unknown field "{field.path}"'
+        code = ProblemCode.UNKNOWN_FIELD
+        remedy = remedy_of(Mistake(code, field.path, field.value, meant=field.nearest or None, home=field.home))
         fix = rename_key(origin, field.path, field.name, field.nearest) if field.nearest else None
-        yield Problem(origin.key_at(field.path), ProblemCode.UNKNOWN_FIELD, message, object=name, fix=fix)
+        yield Problem(origin.key_at(field.path), code, message, object=name, fix=fix, remedy=remedy)
     stored = has_been_stored(tree)
     # A server that stored a policy with a field that is unknown here is newer than this table: the policy is in force,
     # and only what the field means is missing.
@@ -251,12 +254,27 @@ def _other(tree: dict[str, object], kind: Kind, origin: Origin, fields: Fields) 
     try:
         read = decode(tree)
     except DecodingError as error:
-        place = msgspec.structs.replace(origin, fields=fields()).at(error.path)
-        concern = kind.may_concern_policies
-        yield Problem(place, ProblemCode.WRONG_TYPE, str(error), object=name_of(tree), may_concern_policies=concern)
+        yield _wrong_type(error, tree, kind, msgspec.structs.replace(origin, fields=fields()))
         return
     if read is not None:
         yield manifest_or_problem(read, origin)
+
+
+def _wrong_type(error: DecodingError, tree: Mapping[str, object], kind: Kind, origin: Origin) -> Problem:
+    """The problem of a value that does not have the type of its field."""
+    code = ProblemCode.WRONG_TYPE
+    right = value_of_type(error.value, error.expected)
+    return Problem(
+        origin.at(error.path),
+        code,
+        str(error),
+        object=name_of(tree),
+        fix=replace_value(origin, error.path, right) if right else None,
+        may_concern_policies=kind.may_concern_policies,
+        remedy=remedy_of(
+            Mistake(code, error.path, error.value, meant=right.new if right else None, expected=error.expected)
+        ),
+    )
 
 
 def _misspelt(tree: Mapping[str, object], meant: Kind, origin: Origin) -> Problem:
