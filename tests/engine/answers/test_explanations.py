@@ -83,7 +83,7 @@ def why_rule(rule: Object, source: str = "prod/web", asked: Traffic | None = MYS
     return reason
 
 
-NO_SUCH_PORT = ", and the destination has no port called so"
+NO_SUCH_PORT = ", and the destination has no port with that name"
 
 # --- a rule -----------------------------------------------------------------------------------------------------------
 
@@ -91,7 +91,9 @@ NO_SUCH_PORT = ", and the destination has no port called so"
 @pytest.mark.parametrize(
     ("rule", "allows", "reason"),
     [
-        pytest.param({}, True, "it has no peers, so it is for everyone, on all ports", id="a rule that says nothing"),
+        pytest.param(
+            {}, True, "it has no peers, so it matches every peer, on all ports", id="a rule that says nothing"
+        ),
         pytest.param(admits(pods({})), True, "from[0] matches, on all ports", id="a peer"),
         pytest.param(
             admits(pods(labelled(app="api")), pods(labelled(app="web")), ports=[port(80), port(3306)]),
@@ -100,7 +102,7 @@ NO_SUCH_PORT = ", and the destination has no port called so"
             id="the second of two peers",
         ),
         pytest.param(
-            admits(ports=[port("mysql")]), True, "it has no peers, so it is for everyone, on TCP 3306", id="name"
+            admits(ports=[port("mysql")]), True, "it has no peers, so it matches every peer, on TCP 3306", id="name"
         ),
         pytest.param(admits(pods(labelled(app="api"))), False, "no peer selects prod/web", id="no peer"),
         pytest.param(

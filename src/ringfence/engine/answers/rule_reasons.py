@@ -64,7 +64,7 @@ def _named_traffic(rule: CompiledRule, destination: End) -> Traffic:
 
 def _why_matching(side: Side, rule: CompiledRule, peers: tuple[PeerReason, ...], traffic: Traffic) -> str:
     who = f"{side.direction.peers_field}[{next((one.index for one in peers if one.matches), 0)}]"
-    selected = "it has no peers, so it is for everyone" if rule.peers.everyone else f"{who} matches"
+    selected = "it has no peers, so it matches every peer" if rule.peers.everyone else f"{who} matches"
     ports = "on all ports" if traffic == ALL_TRAFFIC else f"on {traffic}"
     return f"{selected}, {ports}"
 
@@ -83,4 +83,4 @@ def _unresolved(rule: CompiledRule, destination: End) -> str:
     """The rule's port names that name nothing on the destination."""
     known = {(port.name, port.protocol) for port in named_ports(destination)}
     names = " and ".join(f"{name}/{protocol}" for name, protocol in rule.port_names if (name, protocol) not in known)
-    return f": it names {names}, and the destination has no port called so" if names else ""
+    return f": it names {names}, and the destination has no port with that name" if names else ""
