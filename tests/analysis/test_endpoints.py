@@ -3,7 +3,7 @@
 import pytest
 from tests.engine.population.test_workloads import made, owned_pod
 from tests.semantics.judges import cluster_of
-from tests.semantics.objects import Object, namespace, node, pod
+from tests.semantics.objects import Object, admits, block, namespace, node, pod, policy
 
 from ringfence.analysis.endpoints import KINDS, Endpoint, resolve
 from ringfence.engine.policies import end_text
@@ -162,6 +162,44 @@ def test_an_endpoint_that_matches_nothing_is_an_error_that_says_why(text: str, m
     with pytest.raises(EndpointError) as raised:
         resolved(text)
     assert message in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("::ffff:10.9.0.1", "10.9.0.1"), ("::ffff:a09:1", "10.9.0.1"), ("::ffff:10.9.0.0/112", "10.9.0.0/16")],
+)
+def test_ipv4_addresses_written_as_ipv6_are_ipv4(written: str, meant: str) -> None:
+    assert named(written) == [meant]
+    assert named("::ffff:10.0.0.9") == ["prod/db"]
+
+
+class TestLoopback:
+    """127.0.0.0/8 and ::1 are the pod itself, whose own traffic no policy sees."""
+
+    CLOSED = (pod("x/a"), policy("x/closed", ingress=[], egress=[]))
+
+    @pytest.mark.parametrize("destination", ["127.0.0.1", "127.0.0.0/8", "127.9.9.9", "::1", "::ffff:127.0.0.1"])
+    def test_a_pod_always_reaches_itself(self, destination: str) -> None:
+        verdict = cluster_of(self.CLOSED).can("x/a", destination)
+        assert (verdict.all, verdict.assumptions) == (True, ())
+        assert "egress of x/a: allowed: a pod always reaches itself" in verdict.explain()
+
+    def test_of_a_block_only_its_loopback_addresses_are_the_pod(self) -> None:
+        verdict = cluster_of(self.CLOSED).can("x/a", "126.0.0.0/7", port=80)
+        assert [(end_text(one.destination), bool(one.passing)) for one in verdict.parts] == [
+            ("126.0.0.0/8", False),
+            ("127.0.0.0/8", True),
+        ]
+
+    @pytest.mark.parametrize("source", ["127.0.0.1", "127.0.0.0/8", "::1"])
+    def test_as_a_source_they_are_an_error(self, source: str) -> None:
+        with pytest.raises(EndpointError) as raised:
+            cluster_of(self.CLOSED).can(source, "x/a")
+        assert str(raised.value) == f"{source} is the loopback address of every pod: name the pod that connects"
+
+    def test_nothing_else_comes_from_them(self) -> None:
+        closed_to_loopback = policy("x/closed", ingress=[admits(block("0.0.0.0/0", "127.0.0.0/8"))])
+        assert cluster_of([pod("x/a"), closed_to_loopback]).can("0.0.0.0/0", "x/a").all
 
 
 def test_an_address_of_two_pods_names_both() -> None:

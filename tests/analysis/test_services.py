@@ -95,6 +95,12 @@ class TestTargetPorts:
     def test_where_a_port_leads(self, written: Object, at_web: int, at_old: int) -> None:
         assert behind(service({"port": 80, **written})) == [("x/web", "TCP", at_web, 80), ("x/old", "TCP", at_old, 80)]
 
+    def test_of_two_containers_with_the_name_the_first_counts(self) -> None:
+        containers = [{"name": str(number), "ports": [container_port("http", number)]} for number in (9090, 8080)]
+        twice = pod("x/twice", {"app": "twice"}, containers=containers)
+        written = service({"port": 80, "targetPort": "http"}, selector={"app": "twice"})
+        assert behind(twice, written) == [("x/twice", "TCP", 9090, 80)]
+
     def test_a_pod_without_a_port_of_that_name_is_not_behind_it(self) -> None:
         plain = pod("x/plain", {"app": "web"})
         assert "x/plain" not in {end for end, *_ in behind(plain, service({"port": 80, "targetPort": "http"}))}

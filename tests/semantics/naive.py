@@ -58,6 +58,9 @@ def allowed(objects: Iterable[Object], source: str, destination: str, protocol: 
     """
     world = list(objects)
     opener, acceptor = party(world, source), party(world, destination)
+    # A pod's loopback addresses are the pod itself.
+    if opener.pod is not None and acceptor.pod is None and all(address.is_loopback for address in acceptor.addresses):
+        return True
     # A pod cannot block access to itself, and what comes from its own node is always let in, whatever the policies and
     # the addresses: the probes of the kubelet never need a rule.
     if source == destination or (acceptor.pod is not None and is_on_node(world, acceptor.pod, opener)):

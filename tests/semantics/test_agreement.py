@@ -22,6 +22,8 @@ PORTS = (1, 2, 53, 54, 79, 80, 81, 82, 85, 90, 91, 65535)
 """The bounds of the ports in random policies and pods, and the ports next to them."""
 ADDRESSES = (*OUTSIDE, *(address for both in NODE_ADDRESSES.values() for address in both))
 
+LOOPBACK = ("127.0.0.1", "127.255.255.255", "::1")
+
 ports = st.tuples(st.sampled_from(PROTOCOLS), st.sampled_from(PORTS))
 
 
@@ -151,8 +153,8 @@ def pod_names(objects: Iterable[Object]) -> list[str]:
 
 
 def pairs(objects: list[Object]) -> Iterator[tuple[str, str]]:
-    """Each pod with each, itself too, and with addresses outside in both directions."""
+    """Each pod with each, itself too, with its loopback addresses, and with addresses outside in both directions."""
     names = pod_names(objects)
     yield from product(names, names)
-    yield from product(names, ADDRESSES)
+    yield from product(names, (*ADDRESSES, *LOOPBACK))
     yield from product(ADDRESSES, names)

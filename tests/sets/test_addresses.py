@@ -154,8 +154,8 @@ def test_an_address_survives_being_read_and_written(address: IPv4Address | IPv6A
     assert address_text(family, number) == str(address)
 
 
-def test_a_mapped_address_is_not_taken_for_ipv4() -> None:
-    assert parse_address("::ffff:10.0.0.1")[0] is Family.IPV6
+def test_an_ipv4_address_written_as_ipv6_is_the_ipv4_address() -> None:
+    assert parse_address("::ffff:10.0.0.1") == parse_address("10.0.0.1")
 
 
 @pytest.mark.parametrize("text", ["", "10.0.0", "10.0.0.0/8", "host", "10.0.0.256", " 10.0.0.1", "1:2:3"])
@@ -172,11 +172,12 @@ near_addresses = st.text("0123456789abcdefF:.%/ x", max_size=24) | st.ip_address
 
 
 @given(near_addresses)
-def test_a_text_is_read_as_the_standard_library_reads_it(text: str) -> None:
+def test_a_text_is_read_as_the_standard_library_reads_it_and_a_mapped_address_is_ipv4(text: str) -> None:
     try:
         expected = ip_address(text)
     except ValueError as error:
         with pytest.raises(ValueError, match=re.escape(str(error))):
             parse_address(text)
     else:
-        assert parse_address(text) == (Family(expected.version), int(expected))
+        meant = (expected.ipv4_mapped if isinstance(expected, IPv6Address) else None) or expected
+        assert parse_address(text) == (Family(meant.version), int(meant))

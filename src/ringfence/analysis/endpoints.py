@@ -19,8 +19,9 @@ from ringfence.engine.answers import End
 from ringfence.engine.population import Member, Reference
 from ringfence.engine.state import State
 from ringfence.errors import EndpointError
+from ringfence.model.cidrs import parse_cidr
 from ringfence.model.objects import DEFAULT_NAMESPACE, WORKLOAD_KINDS, Service
-from ringfence.sets.addresses import Addresses, Family, Network, span
+from ringfence.sets.addresses import LOOPBACK, Addresses, Family, Network, span
 
 KINDS = {
     alias: kind
@@ -53,6 +54,19 @@ class Endpoint(msgspec.Struct, frozen=True):
     ends: tuple[End, ...]
     reference: Reference | None = None
     service: Service | None = None
+
+    def openers(self) -> tuple[End, ...]:
+        """The pods or addresses that may open a connection, if this endpoint is the source.
+
+        Nobody opens one from a loopback address but the pod that it belongs to. Raises EndpointError if no other
+        address is left.
+        """
+        if not any(isinstance(end, Addresses) and end & LOOPBACK for end in self.ends):
+            return self.ends
+        others = (end - LOOPBACK if isinstance(end, Addresses) else end for end in self.ends)
+        if not (left := tuple(end for end in others if end)):
+            raise EndpointError(f"{self.text} is the loopback address of every pod: name the pod that connects")
+        return left
 
     def backends(self, state: State, protocol: str, port: int | None) -> list[Backend]:
         """The pods or addresses that a connection to a port of this endpoint may reach; of a Service, its endpoints."""
@@ -100,7 +114,7 @@ def _parse_network(text: str) -> Network | None:
     if not _MAY_BE_ADDRESS.fullmatch(text):
         return None
     try:
-        return ip_network(text)
+        return parse_cidr(str(ip_network(text)))  # which takes an IPv4 address in IPv6 for what it is
     except ValueError as error:
         if "host bits" in str(error):
             raise EndpointError(

@@ -98,7 +98,7 @@ class Answer:
         backends = destination.backends(state, protocol, port)
         self.pairs = tuple(
             Pair(start, backend.end, backend.protocol, backend.port, backend.service_port)
-            for start in source.ends
+            for start in source.openers()
             for backend in backends
         )
         if not any(isinstance(pair.source, Member) or isinstance(pair.destination, Member) for pair in self.pairs):

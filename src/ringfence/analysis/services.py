@@ -53,10 +53,7 @@ def selected_members(state: State, service: Service) -> list[Member]:
 def target_port(member: Member, port: ServicePort) -> int | None:
     """The port of `member` to which a Service port leads; None if the target is a name that the pod does not have."""
     target = port.target_port or port.port
-    if isinstance(target, int):
-        return target
-    named = (own.port for own in member.named_ports if own.name == target and own.protocol == port.protocol)
-    return min(named, default=None)
+    return target if isinstance(target, int) else member.target_port(target, port.protocol)
 
 
 def backends(state: State, service: Service, protocol: str, port: int | None) -> list[Backend]:

@@ -68,11 +68,13 @@ class Namespace(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class ContainerPort(msgspec.Struct, frozen=True, rename="camel"):
-    """A port that a container declares; only its name has a meaning for policies."""
+    """A port that a container declares: its name has a meaning for policies; a port of the node may lead to it."""
 
     container_port: Int32 = 0
     name: str = ""
     protocol: str = "TCP"
+    host_port: Int32 = 0
+    host_ip: str = msgspec.field(name="hostIP", default="")
 
 
 class Container(msgspec.Struct, frozen=True, rename="camel"):

@@ -1,6 +1,7 @@
 """Addresses: a set of IP addresses, kept as disjoint ranges for each family.
 
-An IPv4-mapped IPv6 address is not an IPv4 address here; the parser of such a text decides what it means.
+An IPv4-mapped IPv6 address (`::ffff:10.0.0.1`) is not an IPv4 address here. `parse_address` reads such a text as the
+IPv4 address, as Kubernetes does.
 """
 
 from collections.abc import Iterable
@@ -86,6 +87,8 @@ class Addresses(msgspec.Struct, frozen=True, cache_hash=True):
 
 NO_ADDRESSES: Final = Addresses()
 ALL_ADDRESSES: Final = Addresses((WHOLE[Family.IPV4],), (WHOLE[Family.IPV6],))
+LOOPBACK: Final = Addresses(((127 << 24, (128 << 24) - 1),), ((1, 1),))
+"""127.0.0.0/8 and ::1, by which everybody means itself."""
 
 
 def span(network: Network) -> Interval:
@@ -98,7 +101,8 @@ def parse_address(text: str) -> tuple[Family, int]:
     try:
         a, b, c, d = map(_OCTETS.__getitem__, text.split("."))
     except (KeyError, ValueError):  # not IPv4, or not an address
-        address = ip_address(text)
+        written = ip_address(text)
+        address = (written.ipv4_mapped if isinstance(written, IPv6Address) else None) or written
         return Family(address.version), int(address)
     return Family.IPV4, a << 24 | b << 16 | c << 8 | d
 

@@ -1,10 +1,19 @@
 """What the engine keeps of a pod, and the pod that stands for a workload's template."""
 
+from typing import Any
+
 import pytest
 from tests.engine.members import decoded_pod, member, member_from
 from tests.semantics.objects import Object, container_port, node, pod
 
-from ringfence.engine.population.pods import NamedPort, Reference, is_finished, member_of_workload, owner_of
+from ringfence.engine.population.pods import (
+    DeclaredPort,
+    NamedPort,
+    Reference,
+    is_finished,
+    member_of_workload,
+    owner_of,
+)
 from ringfence.model.decoding import decode
 from ringfence.model.objects import Node, ObjectMeta, OwnerReference, Workload
 from ringfence.sets.addresses import FAMILIES, Family, parse_address
@@ -113,7 +122,11 @@ class TestPorts:
     def test_only_ports_with_names_can_be_named(self) -> None:
         one = member("x/a", ports=[HTTP, DNS, {"containerPort": 9000}])
         assert one.named_ports == {NamedPort("http", "TCP", 8080), NamedPort("dns", "UDP", 53)}
-        assert one.container_ports == (("TCP", 8080), ("UDP", 53), ("TCP", 9000))
+        assert one.container_ports == (
+            DeclaredPort("TCP", 8080, "http"),
+            DeclaredPort("UDP", 53, "dns"),
+            DeclaredPort("TCP", 9000),
+        )
 
     def test_a_port_without_a_protocol_is_tcp(self) -> None:
         assert member("x/a", ports=[{"name": "http", "containerPort": 80}]).named_ports == {
@@ -128,7 +141,32 @@ class TestPorts:
 
     def test_a_port_that_two_containers_declare_is_one_port(self) -> None:
         containers = [{"name": name, "ports": [{"containerPort": 80}]} for name in ("a", "b")]
-        assert member("x/a", containers=containers).container_ports == (("TCP", 80),)
+        assert member("x/a", containers=containers).container_ports == (DeclaredPort("TCP", 80),)
+
+    def test_a_port_of_the_node_may_lead_to_it(self) -> None:
+        one = member("x/a", ports=[{"containerPort": 80, "hostPort": 8080, "hostIP": "192.168.0.1"}])
+        assert one.container_ports == (DeclaredPort("TCP", 80, host_port=8080, host_ip="192.168.0.1"),)
+
+
+class TestTargetPorts:
+    """A Service's target port by name, which several containers may have."""
+
+    @staticmethod
+    def target(name: str, protocol: str = "TCP", **spec: Any) -> int | None:
+        return member("x/a", **spec).target_port(name, protocol)
+
+    def test_the_first_container_with_the_name_counts_not_the_smallest_number(self) -> None:
+        containers = [{"name": str(number), "ports": [container_port("web", number)]} for number in (9090, 8080)]
+        assert self.target("web", containers=containers) == 9090
+
+    def test_sidecars_come_after_all_containers(self) -> None:
+        sidecar = {"name": "proxy", "restartPolicy": "Always", "ports": [container_port("web", 15001), DNS]}
+        containers = [{"name": "server", "ports": [container_port("web", 8080)]}]
+        assert self.target("web", containers=containers, initContainers=[sidecar]) == 8080
+        assert self.target("dns", "UDP", containers=containers, initContainers=[sidecar]) == 53
+
+    def test_a_name_under_another_protocol_is_another_port(self) -> None:
+        assert self.target("dns", containers=[{"name": "server", "ports": [DNS]}]) is None
 
 
 @pytest.mark.parametrize("phase", ["Succeeded", "Failed"])

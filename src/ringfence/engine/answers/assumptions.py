@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from functools import reduce
 from operator import or_
 
+from ringfence.engine.answers.own_nodes import own_node_assumptions
 from ringfence.engine.answers.reasons import RuleReason, SideReason
 from ringfence.engine.answers.sides import Side
 from ringfence.engine.doubts import doubt_text
@@ -20,6 +21,7 @@ def assumptions(side: Side, reason: SideReason) -> Iterator[str]:
     if side.subject.host_network:
         yield from _host_network_assumptions(side)
         return
+    yield from own_node_assumptions(side)
     rules = [rule for policy in reason.policies for rule in policy.rules]
     allowing_only = all(rule.action is Action.ALLOW for rule in rules)
     # Where all rules allow, a rule that surely does makes all others pointless. Among rules of several actions, what

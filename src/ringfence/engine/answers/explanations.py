@@ -11,42 +11,54 @@ import msgspec
 
 from ringfence.engine.answers.assumptions import assumptions
 from ringfence.engine.answers.bystanders import bystanders
+from ringfence.engine.answers.own_nodes import host_as_node_assumptions
 from ringfence.engine.answers.reasons import PairReason, SideReason, passes
 from ringfence.engine.answers.rule_reasons import explain_profile
 from ringfence.engine.answers.sides import Side
-from ringfence.engine.answers.verdicts import is_exempt, policed_addresses, side_traffic, traffic_over
+from ringfence.engine.answers.verdicts import Families, is_exempt, policed_addresses, side_traffic, traffic_over
 from ringfence.engine.policies import Action, End
 from ringfence.engine.population import Member
 from ringfence.engine.state import State
 from ringfence.model.policies import Direction
-from ringfence.sets.addresses import NO_ADDRESSES, Addresses, Family
+from ringfence.sets.addresses import FAMILIES, NO_ADDRESSES, Addresses, Family
 from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
 
+_replace = msgspec.structs.replace
 
-def explain(state: State, source: End, destination: End, asked: Traffic | None) -> PairReason:
-    """Why `source` may or may not open the traffic `asked` to `destination`. `asked` None stands for all traffic."""
+
+def explain(
+    state: State, source: End, destination: End, asked: Traffic | None, over: Families = FAMILIES
+) -> PairReason:
+    """Why `source` may or may not open the traffic `asked` to `destination`. `asked` None stands for all traffic.
+
+    Two pods are to meet over the families `over`.
+    """
     if is_exempt(state, source, destination):
-        why = (
-            "a pod always reaches itself" if source is destination else "a node always reaches the pods that run on it"
-        )
+        is_itself = source is destination or isinstance(destination, Addresses)
+        why = "a pod always reaches itself" if is_itself else "a node always reaches the pods that run on it"
         egress = _untouched(Direction.EGRESS, source, destination, why)
         ingress = _untouched(Direction.INGRESS, destination, source, why)
+        if isinstance(destination, Member):
+            side = Side(state, destination, Direction.INGRESS, source, asked, over)
+            ingress = _replace(ingress, assumptions=tuple(host_as_node_assumptions(side)))
     else:
-        egress = _explain_side(state, source, Direction.EGRESS, destination, asked)
-        ingress = _explain_side(state, destination, Direction.INGRESS, source, asked)
-    return PairReason(source, destination, asked, egress, ingress)
+        egress = _explain_side(state, source, Direction.EGRESS, destination, asked, over)
+        ingress = _explain_side(state, destination, Direction.INGRESS, source, asked, over)
+    return PairReason(source, destination, asked, egress, ingress, over)
 
 
 def _untouched(direction: Direction, subject: End, peer: End, why: str) -> SideReason:
     return SideReason(direction, subject, peer, isolated=False, allowed=True, traffic=ALL_TRAFFIC, exempt=why)
 
 
-def _explain_side(state: State, subject: End, direction: Direction, peer: End, asked: Traffic | None) -> SideReason:
+def _explain_side(
+    state: State, subject: End, direction: Direction, peer: End, asked: Traffic | None, over: Families
+) -> SideReason:
     if not isinstance(subject, Member):
         return _untouched(direction, subject, peer, "policies do not apply outside the cluster")
-    side = Side(state, subject, direction, peer, asked)
+    side = Side(state, subject, direction, peer, asked, over)
     stack = state.tiers.stack(side.identity, direction)
-    traffic = side_traffic(state, subject, direction, peer)
+    traffic = side_traffic(state, subject, direction, peer, over)
     reason = SideReason(
         direction,
         subject,
@@ -62,7 +74,7 @@ def _explain_side(state: State, subject: End, direction: Direction, peer: End, a
     )
     if not side.can_meet:
         return reason  # no policy of any kind lets them meet
-    return msgspec.structs.replace(reason, assumptions=tuple(dict.fromkeys(assumptions(side, reason))))
+    return _replace(reason, assumptions=tuple(dict.fromkeys(assumptions(side, reason))))
 
 
 def _denied_over(side: Side) -> list[Family]:
@@ -90,7 +102,8 @@ def _denied_for(side: Side) -> Addresses:
 def _why_exempt(side: Side) -> str:
     """Why no policy counts, if none does."""
     if not side.can_meet:
-        return f"{side.subject} and {side.peer} have no address family in common, so they cannot meet"
+        where = "address family" if side.over is FAMILIES else f"{' or '.join(map(str, side.over)) or 'such'} address"
+        return f"{side.subject} and {side.peer} have no {where} in common, so they cannot meet"
     if side.subject.host_network:
         return f"{side.subject} uses its node's network, and policies do not apply to it"
     return ""

@@ -81,10 +81,8 @@ def _service_port_hints(side: Side, traffic: Traffic) -> Iterator[str]:
 def _leads_to(port: ServicePort, destination: Member, asked: Traffic) -> bool:
     """Whether a Service translates its port into another one, which is the one that was asked for."""
     target = port.target_port
-    numbers = (
-        [own.port for own in named_ports(destination) if own.name == target] if isinstance(target, str) else [target]
-    )
-    return any(number and number != port.port and asked.contains(port.protocol, number) for number in numbers)
+    number = destination.target_port(target, port.protocol) if isinstance(target, str) else target
+    return number is not None and number not in (0, port.port) and asked.contains(port.protocol, number)
 
 
 def _selects(service: Service, member: Member) -> bool:

@@ -7,7 +7,7 @@ import msgspec
 from ringfence.engine.policies import Action, CompiledPolicy, End
 from ringfence.model.origin import Place
 from ringfence.model.policies import Direction
-from ringfence.sets.addresses import NO_ADDRESSES, Addresses, Family
+from ringfence.sets.addresses import FAMILIES, NO_ADDRESSES, Addresses, Family
 from ringfence.sets.traffic import Traffic
 
 
@@ -92,13 +92,17 @@ class SideReason(msgspec.Struct, frozen=True):
 
 
 class PairReason(msgspec.Struct, frozen=True):
-    """Both sides of a connection between two ends, and the facts missing in the input on which the answer depends."""
+    """Both sides of a connection between two ends, and the facts missing in the input on which the answer depends.
+
+    `over` are the families over which two pods are to meet.
+    """
 
     source: End
     destination: End
     asked: Traffic | None
     egress: SideReason
     ingress: SideReason
+    over: tuple[Family, ...] = FAMILIES
 
     @property
     def allowed(self) -> bool:

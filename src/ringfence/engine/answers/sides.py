@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from ringfence.engine.answers.verdicts import relevant_families
+from ringfence.engine.answers.verdicts import Families, relevant_families
 from ringfence.engine.policies import End
 from ringfence.engine.population import Identity, Member, NamedPort
 from ringfence.engine.state import State
@@ -14,13 +14,17 @@ from ringfence.sets.traffic import Traffic
 
 
 class Side(msgspec.Struct, frozen=True):
-    """A question about the policies of `subject` in one direction and a `peer`. `asked` None stands for all traffic."""
+    """A question about the policies of `subject` in one direction and a `peer`.
+
+    `asked` None stands for all traffic; `over` are the families over which two pods are to meet.
+    """
 
     state: State
     subject: Member
     direction: Direction
     peer: End
     asked: Traffic | None
+    over: Families = FAMILIES
 
     @property
     def identity(self) -> Identity:
@@ -36,13 +40,15 @@ class Side(msgspec.Struct, frozen=True):
     def families(self) -> tuple[Family, ...]:
         """The address families that make a difference; both, where the two ends do not decide it."""
         if isinstance(self.peer, Member):
-            return relevant_families(self.state, self.subject, self.peer) or FAMILIES
+            return relevant_families(self.state, self.subject, self.peer, self.over) or FAMILIES
         return FAMILIES
 
     @property
     def can_meet(self) -> bool:
-        """Whether the two ends have an address family in common."""
-        return not isinstance(self.peer, Member) or bool(relevant_families(self.state, self.subject, self.peer))
+        """Whether the two ends have an address family in common, of those in question."""
+        if not isinstance(self.peer, Member):
+            return True
+        return bool(relevant_families(self.state, self.subject, self.peer, self.over))
 
 
 def named_ports(destination: End) -> Iterable[NamedPort]:

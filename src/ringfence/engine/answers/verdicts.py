@@ -12,17 +12,23 @@ from operator import and_
 from ringfence.engine.policies import End, PortQuestion
 from ringfence.engine.population import Member
 from ringfence.engine.state import State
+from ringfence.model.objects import Node
 from ringfence.model.policies import Direction
-from ringfence.sets.addresses import NO_ADDRESSES, Addresses, Family, parse_address
+from ringfence.sets.addresses import FAMILIES, LOOPBACK, NO_ADDRESSES, Addresses, Family, parse_address
 from ringfence.sets.partitions import Partition, merged
 from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
 
+Families = tuple[Family, ...]
+"""The address families that a question is about: one, if it names an address."""
 
-def allows(state: State, source: Member, destination: Member, protocol: str, port: int) -> bool:
+
+def allows(
+    state: State, source: Member, destination: Member, protocol: str, port: int, over: Families = FAMILIES
+) -> bool:
     """Whether `source` may open a connection to a port of `destination`: `traffic_between` for one port, and faster."""
     if is_exempt(state, source, destination):
         return True
-    families = relevant_families(state, source, destination)
+    families = relevant_families(state, source, destination, over)
     opener, opened, tiers = state.identity(source), state.identity(destination), state.tiers
     for family in families:
         question = PortQuestion(family, protocol, port)
@@ -33,16 +39,16 @@ def allows(state: State, source: Member, destination: Member, protocol: str, por
     return bool(families)
 
 
-def traffic_between(state: State, source: End, destination: End) -> Traffic:
-    """All traffic that `source` may open to `destination`.
+def traffic_between(state: State, source: End, destination: End, over: Families = FAMILIES) -> Traffic:
+    """All traffic that `source` may open to `destination`, between two pods over the families `over`.
 
-    Two pods with several addresses must be allowed over every address family that both have; two that have none in
-    common cannot meet. Between two ends outside the cluster no policy decides: all is allowed.
+    Two pods with several addresses must be allowed over each of these families that both have; two that have none of
+    them in common cannot meet. Between two ends outside the cluster no policy decides: all is allowed.
     """
     if is_exempt(state, source, destination):
         return ALL_TRAFFIC
     allowed = [
-        side_traffic(state, subject, direction, peer)
+        side_traffic(state, subject, direction, peer, over)
         for subject, direction, peer in (
             (source, Direction.EGRESS, destination),
             (destination, Direction.INGRESS, source),
@@ -52,13 +58,15 @@ def traffic_between(state: State, source: End, destination: End) -> Traffic:
     return reduce(and_, allowed, ALL_TRAFFIC)
 
 
-def traffic_by_part(state: State, source: End, destination: End) -> list[tuple[End, End, Traffic]]:
+def traffic_by_part(
+    state: State, source: End, destination: End, over: Families = FAMILIES
+) -> list[tuple[End, End, Traffic]]:
     """A source and a destination, divided by the addresses between which the same traffic passes.
 
     Two pods are one part. Of several addresses, some may be allowed what others are denied.
     """
     if isinstance(source, Member) is isinstance(destination, Member) or is_exempt(state, source, destination):
-        return [(source, destination, traffic_between(state, source, destination))]
+        return [(source, destination, traffic_between(state, source, destination, over))]
     if isinstance(source, Member):
         cells = _outside(state, source, Direction.EGRESS, destination)
         return [(source, within, allowed) for within, allowed in cells]
@@ -67,7 +75,7 @@ def traffic_by_part(state: State, source: End, destination: End) -> list[tuple[E
 
 
 def _outside(state: State, subject: End, direction: Direction, peer: End) -> Partition[Addresses, Traffic]:
-    """The addresses of `peer`, by the traffic that the policies of a pod allow with them, and from its own node all."""
+    """The addresses of `peer`, by the traffic that a pod may have with them: its policies do not decide about all."""
     assert isinstance(subject, Member)
     assert isinstance(peer, Addresses)
     policed = policed_addresses(state, subject, direction, peer)
@@ -78,16 +86,21 @@ def _outside(state: State, subject: End, direction: Direction, peer: End) -> Par
 
 
 def policed_addresses(state: State, subject: Member, direction: Direction, peer: Addresses) -> Addresses:
-    """The addresses of `peer` with which policies decide: not the node's own, from which every pod on it is reached."""
-    if direction is Direction.EGRESS or subject.host_network:
+    """The addresses of `peer` about which the policies of a pod decide.
+
+    Not about its loopback addresses, which are the pod itself, and not about its node, which reaches every pod on it.
+    """
+    if direction is Direction.EGRESS:
+        return peer - LOOPBACK
+    if subject.host_network:
         return peer
     return peer - node_addresses(state, subject)
 
 
-def side_traffic(state: State, subject: Member, direction: Direction, peer: End) -> Traffic:
+def side_traffic(state: State, subject: Member, direction: Direction, peer: End, over: Families = FAMILIES) -> Traffic:
     """What the policies of `subject` alone allow with a peer, in one direction."""
     if isinstance(peer, Member):
-        families = relevant_families(state, subject, peer)
+        families = relevant_families(state, subject, peer, over)
         return reduce(
             and_,
             (traffic_over(state, subject, direction, peer, family) for family in families),
@@ -105,11 +118,11 @@ def traffic_over(state: State, subject: Member, direction: Direction, peer: Memb
     return next(allowed for peers, allowed in cells if peers & bit)
 
 
-def relevant_families(state: State, a: Member, b: Member) -> tuple[Family, ...]:
-    """The address families over which two pods can meet, less those that cannot make a difference."""
+def relevant_families(state: State, a: Member, b: Member, over: Families = FAMILIES) -> Families:
+    """The families, of those in `over`, over which two pods can meet, less those that cannot make a difference."""
     common, others = a.families, b.families
-    if common != others:
-        common = tuple(set(common) & set(others))
+    if common != others or over is not FAMILIES:
+        common = tuple(family for family in common if family in others and family in over)
     if len(common) < 2:
         return common
     return state.population.decisive_families()
@@ -118,12 +131,13 @@ def relevant_families(state: State, a: Member, b: Member) -> tuple[Family, ...]:
 def is_exempt(state: State, source: End, destination: End) -> bool:
     """Whether no policy may forbid it: a pod to itself, and a node to the pods that run on it (kubelet probes).
 
+    The loopback addresses to which a pod connects are its own: they never leave its network namespace.
     A hostNetwork pod is its node, so two of the same node always reach each other, whatever addresses they report.
     """
     if source is destination:
         return True
     if not isinstance(destination, Member):
-        return False
+        return isinstance(source, Member) and bool(destination) and not destination - LOOPBACK
     if isinstance(source, Member):
         return source.host_network and bool(source.node) and source.node == destination.node
     return bool(source) and not destination.host_network and not source - node_addresses(state, destination)
@@ -132,10 +146,16 @@ def is_exempt(state: State, source: End, destination: End) -> bool:
 def node_addresses(state: State, pod: Member) -> Addresses:
     """The addresses of a pod's node, as far as the node and the status of the pod contain them."""
     node = state.nodes.get(pod.node)
-    addresses = NO_ADDRESSES
+    addresses = addresses_of(node) if node else NO_ADDRESSES
     for family, number in pod.host_addresses:
         addresses |= Addresses.in_family(family, ((number, number),))
-    for entry in (node.status.addresses or ()) if node else ():
+    return addresses
+
+
+def addresses_of(node: Node) -> Addresses:
+    """The addresses that a node reports."""
+    addresses = NO_ADDRESSES
+    for entry in node.status.addresses or ():
         try:
             family, number = parse_address(entry.address)
         except ValueError:  # a host name

@@ -6,6 +6,7 @@ from ringfence.engine.population.facts import Block, InBlock, fact_read_by, fact
 from ringfence.engine.population.identities import Identity
 from ringfence.engine.population.namespaces import NAME_LABEL, Namespaces
 from ringfence.engine.population.pods import (
+    DeclaredPort,
     Member,
     NamedPort,
     Reference,
@@ -23,6 +24,7 @@ __all__ = [
     "NAME_LABEL",
     "Block",
     "ChangeRecord",
+    "DeclaredPort",
     "Directory",
     "Identity",
     "InBlock",

@@ -36,6 +36,19 @@ class NamedPort(msgspec.Struct, frozen=True, cache_hash=True):
     port: int
 
 
+class DeclaredPort(msgspec.Struct, frozen=True, cache_hash=True):
+    """A port that a container declares; `host_port` is the port of the node that leads to it, 0 if none does.
+
+    `host_ip` is the only address of the node on which it does; if it is empty, it does on all.
+    """
+
+    protocol: str
+    port: int
+    name: str = ""
+    host_port: int = 0
+    host_ip: str = ""
+
+
 class Reference(msgspec.Struct, frozen=True, order=True, cache_hash=True):
     """The namespace, kind and name of an object."""
 
@@ -66,7 +79,8 @@ class Member(msgspec.Struct, eq=False):
     owner: Reference | None
     labels: Labels
     named_ports: frozenset[NamedPort]
-    container_ports: tuple[tuple[str, int], ...]
+    container_ports: tuple[DeclaredPort, ...]
+    """The ports that its containers declare, in the order in which a Service looks for its target port by name."""
     host_network: bool
     node: str
     addresses: PodAddresses
@@ -89,6 +103,14 @@ class Member(msgspec.Struct, eq=False):
     def families(self) -> tuple[Family, ...]:
         """The families of its addresses; both, if no address is known."""
         return _ONE_FAMILY[self.addresses[0][0]] if len(self.addresses) == 1 else FAMILIES
+
+    def target_port(self, name: str, protocol: str) -> int | None:
+        """The port to which a Service leads whose target port has this name; None if no container gives it the name.
+
+        Of several containers the first counts, and sidecars come last. Source: `FindPort` in `k8s.io/kubernetes`.
+        """
+        named = (one.port for one in self.container_ports if one.name == name and one.protocol == protocol)
+        return next(named, None)
 
     def __str__(self) -> str:
         return str(self.reference)
@@ -170,12 +192,17 @@ _Containers = tuple[Container, ...] | None
 @lru_cache(maxsize=1 << 14)
 def _ports(
     containers: _Containers, init_containers: _Containers
-) -> tuple[frozenset[NamedPort], tuple[tuple[str, int], ...]]:
+) -> tuple[frozenset[NamedPort], tuple[DeclaredPort, ...]]:
     """The named ports and all declared ports. Pods of a workload have equal containers, hence the cache."""
     ports = [port for container in _serving(containers, init_containers) for port in container.ports or ()]
     return (
         frozenset(NamedPort(port.name, port.protocol, port.container_port) for port in ports if port.name),
-        tuple(dict.fromkeys((port.protocol, port.container_port) for port in ports)),
+        tuple(
+            dict.fromkeys(
+                DeclaredPort(port.protocol, port.container_port, port.name, port.host_port, port.host_ip)
+                for port in ports
+            )
+        ),
     )
 
 

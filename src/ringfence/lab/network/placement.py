@@ -197,8 +197,10 @@ def _least_loaded(load: Counter[str]) -> str:
 def _pod_object(member: Member, reference: Reference, node: str, addresses: tuple[IPAddress, ...]) -> Pod:
     """A pod with all that policies can read about it."""
     owner = member.owner if member.reference.kind == "Pod" else member.reference
-    named = [ContainerPort(port.port, port.name, port.protocol) for port in sorted(member.named_ports, key=str)]
-    declared = [ContainerPort(number, protocol=protocol) for protocol, number in member.container_ports]
+    ports = [
+        ContainerPort(port.port, port.name, port.protocol, port.host_port, port.host_ip)
+        for port in member.container_ports
+    ]
     return Pod(
         ObjectMeta(
             reference.name,
@@ -206,7 +208,7 @@ def _pod_object(member: Member, reference: Reference, node: str, addresses: tupl
             labels=member.labels,
             owner_references=(OwnerReference(owner.kind, owner.name, True),) if owner else None,
         ),
-        PodSpec((Container((*named, *declared)),), host_network=member.host_network, node_name=node),
+        PodSpec((Container(tuple(ports)),), host_network=member.host_network, node_name=node),
         PodStatus(pod_ips=tuple(PodIP(str(ip)) for ip in addresses)),
     )
 

@@ -59,7 +59,7 @@ def plan_topology(state: State, requested_hosts: Iterable[IPAddress] = ()) -> To
 def _pod(member: Member, ports_by_address: dict[IPAddress, set[LabPort]]) -> LabPod:
     """A pod answers on the ports that it declares, and on those to which Services send connections."""
     addresses = pod_addresses(member)
-    ports = {LabPort(number, protocol) for protocol, number in member.container_ports}
+    ports = {LabPort(port.port, port.protocol) for port in member.container_ports}
     # A pod on the host network shares its address with others of its node: the Service may mean one of those.
     if not member.host_network:
         for ip in addresses:

@@ -1,0 +1,92 @@
+"""Pods and their own nodes: what an answer assumes about traffic between them, which network plugins treat differently.
+
+Upstream allows all traffic between a pod and the node on which it runs. From the node this is certain: probes depend on
+it. To the node many plugins apply the egress policies of the pod, and so does the engine. Whether a hostNetwork pod
+counts as its node is open as well, and manifests seldom say on which node a pod runs. An assumption is named only where
+the answer could be another one.
+
+Source: Kubernetes documentation, "Network Policies", "NetworkPolicy and hostNetwork pods".
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from ringfence.engine.answers.sides import Side
+from ringfence.engine.answers.verdicts import addresses_of, node_addresses, side_traffic, traffic_by_part
+from ringfence.engine.policies import end_text
+from ringfence.engine.population import Member
+from ringfence.model.policies import Direction
+from ringfence.sets.addresses import NO_ADDRESSES, Addresses
+from ringfence.sets.traffic import ALL_TRAFFIC
+
+_MOST_NODES: Final = 3
+_ALWAYS: Final = {
+    Direction.INGRESS: "a node always reaches the pods that run on it",
+    Direction.EGRESS: "Kubernetes says that a pod always reaches its own node, and network plugins differ",
+}
+
+
+def own_node_assumptions(side: Side) -> Iterator[str]:
+    """What a side that denies something assumes about the node on which its subject runs."""
+    if side.subject.host_network:
+        return
+    if isinstance(side.peer, Addresses):
+        yield from _about_addresses(side, side.peer)
+    elif side.peer.host_network:
+        yield from _about_host(side, side.peer)
+
+
+def host_as_node_assumptions(side: Side) -> Iterator[str]:
+    """What is assumed of a hostNetwork pod that reaches the subject, a pod of its node, whatever its policies say."""
+    if not isinstance(side.peer, Member) or side.peer is side.subject or side.subject.host_network:
+        return
+    if _denies(side):
+        yield (
+            f"{side.peer} uses the network of the node of {side.subject}: its traffic is taken to be that of the node, "
+            "which always reaches the pods that run on it; network plugins differ"
+        )
+
+
+def _about_host(side: Side, host: Member) -> Iterator[str]:
+    subject = side.subject
+    if subject.node and host.node and subject.node != host.node:
+        return
+    if not _denies(side):
+        return
+    taken = "may run on the node of {}: it is taken not to"
+    if subject.node == host.node != "":
+        taken = "uses the network of the node of {}: policies are taken to apply"
+    yield f"{host} {taken.format(subject)}; {_ALWAYS[side.direction]}"
+
+
+def _about_addresses(side: Side, peer: Addresses) -> Iterator[str]:
+    subject = side.subject
+    denied = _denied(side, peer)
+    own = node_addresses(side.state, subject) & denied
+    if own:
+        yield f"{end_text(own)} is the node of {subject}: policies are taken to apply; {_ALWAYS[side.direction]}"
+    if denied and not subject.node:
+        possible = [name for name, node in side.state.nodes.items() if addresses_of(node) & (denied - own)]
+        if possible:
+            which = f"node {possible[0]}" if len(possible) == 1 else f"one of the nodes {_listed(possible)}"
+            yield f"{subject} may run on {which}: it is taken not to; {_ALWAYS[side.direction]}"
+
+
+def _denies(side: Side) -> bool:
+    traffic = side_traffic(side.state, side.subject, side.direction, side.peer, side.over)
+    return bool((side.asked or ALL_TRAFFIC) - traffic)
+
+
+def _denied(side: Side, peer: Addresses) -> Addresses:
+    """The addresses with which not all passes that was asked."""
+    ends = (side.subject, peer) if side.direction is Direction.EGRESS else (peer, side.subject)
+    denied = NO_ADDRESSES
+    for source, destination, traffic in traffic_by_part(side.state, *ends):
+        within = destination if side.direction is Direction.EGRESS else source
+        if isinstance(within, Addresses) and (side.asked or ALL_TRAFFIC) - traffic:
+            denied |= within
+    return denied
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:_MOST_NODES]) + (" ..." if len(names) > _MOST_NODES else "")
