@@ -118,6 +118,18 @@ class TestNames:
         assert (result.exit_code, result.stdout) == (0, "")
         assert result.stderr == "No resources found in empty namespace.\n"
 
+    def test_a_message_says_in_which_other_namespaces_there_are_policies(self, tmp_path: Path) -> None:
+        head = "apiVersion: networking.k8s.io/v1, kind: NetworkPolicy"
+        spaces = ("prod", "prod", "staging")
+        texts = [f"{{{head}, metadata: {{name: p{n}, namespace: {name}}}}}\n" for n, name in enumerate(spaces)]
+        for number, message in ((1, "1 in prod: use -n prod"), (3, "2 in prod, 1 in staging: use -n NAMESPACE")):
+            path = tmp_path / f"{number}.yaml"
+            path.write_text("---\n".join(texts[:number]))
+            for command in ("get", "describe"):
+                result = CliRunner().invoke(cli, [command, "netpol", "-f", str(path)])
+                assert (result.exit_code, result.stdout) == (0, "")
+                assert result.stderr == f"No resources found in default namespace. {message} or -A\n"
+
 
 @pytest.mark.parametrize(
     ("selector", "exit_code", "listed"),

@@ -1,14 +1,17 @@
 """The installed programs, as a shell runs them."""
 
 import os
+import signal
 import subprocess
 import sys
+from errno import EPIPE
 from pathlib import Path
 
 import pytest
 
 from ringfence import __version__
-from ringfence.cli import worst_exit_code
+from ringfence.cli import cli, worst_exit_code
+from ringfence.cluster import Cluster
 
 EXAMPLE = str(Path(__file__).parents[2] / "examples" / "three-tier")
 BIN = Path(sys.executable).parent
@@ -30,13 +33,52 @@ def test_the_usage_shows_the_name_that_users_type() -> None:
     assert run("kubectl-ringfence", "cna").stderr.startswith("Usage: kubectl ringfence ")
 
 
-def test_closing_the_pipe_is_not_an_error() -> None:
-    words = [str(BIN / "ringfence"), "connections", "--pods", "-f", EXAMPLE]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        process.stdout.close()
-        assert process.stderr.read() == ""
+@pytest.mark.parametrize(
+    "command",
+    [
+        *(f"connections -o {output} -f {EXAMPLE}" for output in ("table", "csv", "markdown", "dot", "mermaid", "json")),
+        *(f"matrix -o {output} -f {EXAMPLE}" for output in ("table", "csv", "markdown")),
+        *(f"get netpol -A -o {output} -f {EXAMPLE}" for output in ("wide", "name", "yaml", "json")),
+        f"can prod/web prod/db -f {EXAMPLE}",
+        f"explain prod/web prod/db -f {EXAMPLE}",
+        f"validate -f {EXAMPLE}",
+        "--help",
+        "connections --help",
+    ],
+)
+def test_a_reader_that_closes_the_pipe_ends_the_program_silently(command: str) -> None:
+    """The program ends by SIGPIPE, as other Unix programs do: an exit code of 1 would mean "no"."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        words: list[str | Path] = [BIN / "ringfence", *command.split()]
+        ended = subprocess.run(words, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    finally:
+        os.close(writer)
+    assert (ended.returncode, ended.stderr) == (-signal.SIGPIPE, "")
+
+
+def test_a_reader_that_closes_the_pipe_of_messages_ends_the_program_silently(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        words: list[str | Path] = [BIN / "ringfence", "matrix", "-f", tmp_path]
+        ended = subprocess.run(words, stdout=subprocess.PIPE, stderr=writer, text=True, check=False)
+    finally:
+        os.close(writer)
+    assert (ended.returncode, ended.stdout) == (-signal.SIGPIPE, "")
+
+
+def test_an_error_of_another_pipe_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*arguments: object, **values: object) -> None:
+        raise BrokenPipeError(EPIPE, "Broken pipe")
+
+    monkeypatch.setattr(Cluster, "load", broken)
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["matrix", "-f", EXAMPLE])
+    assert capfd.readouterr().err == "error: [Errno 32] Broken pipe\n"
 
 
 def test_what_a_locale_cannot_encode_is_escaped() -> None:

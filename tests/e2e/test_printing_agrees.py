@@ -1,14 +1,18 @@
 """`get` and `describe` print what the real kubectl prints, of whatever policies a real API server holds."""
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ringfence.model.documents import stored_list
 from ringfence.model.objects import NetworkPolicy
+from ringfence.render.formats import json_text, yaml_text
 from ringfence.render.policies import TableOptions, description, names_text, policy_table
 from tests.strategies import policies
 
@@ -48,6 +52,25 @@ def test_any_policies(api_server: ControlPlane, namespace: str, wanted: list[dic
             stored, now=now, options=TableOptions(labels=True, label_columns=("example.com/team",))
         ),
     )
+
+
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(spec=policies)
+def test_any_policy_as_a_document(api_server: ControlPlane, namespace: str, spec: dict[str, Any]) -> None:
+    """Without annotations: kubectl fails to write control characters as YAML."""
+    stored = replace_all(api_server, namespace, [spec | {"metadata": {"name": "p", "labels": {"b": "1", "a": ""}}}])
+    for output, write in (("yaml", yaml_text), ("json", json_text)):
+        printed = api_server.kubectl("get", "networkpolicies", "-o", output, "--namespace", namespace).stdout
+        assert in_order(printed) == in_order(write(stored_list(stored)))
+
+
+def in_order(text: str) -> str:
+    """A list of policies, with its keys in their order, without the metadata that has no influence on the meaning."""
+    tree = yaml.safe_load(text)
+    for item in tree["items"]:
+        for key in ("generation", "resourceVersion", "uid"):
+            item["metadata"].pop(key, None)
+    return json.dumps(tree, default=str)
 
 
 def replace_all(api_server: ControlPlane, namespace: str, wanted: list[dict[str, Any]]) -> list[NetworkPolicy]:

@@ -10,7 +10,7 @@ from tests.sources.manifests.texts import read, the_policy
 from tests.strategies import policies
 
 from ringfence.model.decoding import decode
-from ringfence.model.documents import document, list_document
+from ringfence.model.documents import document, stored_document, stored_list
 from ringfence.model.objects import NetworkPolicy
 from ringfence.model.policies import defaulted
 from ringfence.model.yaml_text import yaml_lines
@@ -68,7 +68,40 @@ def test_defaults_are_left_out(spec: str, kept: dict[str, Any]) -> None:
     assert document(written(spec))["spec"] == kept
 
 
+@given(policies)
+def test_a_policy_that_is_printed_as_kubectl_does_reads_back_as_it_was(tree: dict[str, Any]) -> None:
+    policy = decode(tree)
+    assert isinstance(policy, NetworkPolicy)
+    policy = defaulted(policy)
+    assert the_policy(read(text(stored_document(policy)))) == policy
+
+
+def test_as_kubectl_prints_it_defaults_are_there_and_keys_are_in_alphabetical_order() -> None:
+    ports = "{ports: [{port: 32000, endPort: 32768}, {protocol: SCTP}], from: [{podSelector: {}}]}"
+    assert text(stored_document(written(f"{{podSelector: {{matchLabels: {{app: db}}}}, ingress: [{ports}]}}"))) == (
+        "apiVersion: networking.k8s.io/v1\n"
+        "kind: NetworkPolicy\n"
+        "metadata:\n"
+        "  name: a-policy\n"
+        "  namespace: default\n"
+        "spec:\n"
+        "  ingress:\n"
+        "  - from:\n"
+        "    - podSelector: {}\n"
+        "    ports:\n"
+        "    - endPort: 32768\n"
+        "      port: 32000\n"
+        "      protocol: TCP\n"
+        "    - protocol: SCTP\n"
+        "  podSelector:\n"
+        "    matchLabels:\n"
+        "      app: db\n"
+        "  policyTypes:\n"
+        "  - Ingress"
+    )
+
+
 def test_several_policies_are_a_list() -> None:
     policy = written("{podSelector: {}}")
-    found = read(text(list_document([policy, policy])))
+    found = read(text(stored_list([policy, policy])))
     assert [manifest.object for manifest in found.manifests] == [policy, policy]

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ringfence.sets import intervals
-from ringfence.sets.address_blocks import AddressBlock, Prefix, blocks
+from ringfence.sets.address_blocks import CidrBlock, Prefix, blocks
 from ringfence.sets.addresses import WHOLE, Family
 from ringfence.sets.intervals import Interval, Intervals
 
@@ -27,13 +27,13 @@ def span(prefix: Prefix, bits: int) -> Interval:
     return low, low + (1 << bits - length) - 1
 
 
-def covered(block: AddressBlock, bits: int) -> Intervals:
+def covered(block: CidrBlock, bits: int) -> Intervals:
     return intervals.difference(
         (span(block.prefix, bits),), intervals.normalise(span(one, bits) for one in block.exceptions)
     )
 
 
-def total(found: tuple[AddressBlock, ...]) -> int:
+def total(found: tuple[CidrBlock, ...]) -> int:
     return sum(1 + len(block.exceptions) for block in found)
 
 
@@ -78,4 +78,4 @@ def any_route(address: int, routes: list[tuple[Prefix, bool]]) -> bool:
 
 
 def test_between_equally_few_cidrs_those_without_exceptions_are_written() -> None:
-    assert blocks(((2, 7),), SMALL) == (AddressBlock((2, 2)), AddressBlock((4, 1)))
+    assert blocks(((2, 7),), SMALL) == (CidrBlock((2, 2)), CidrBlock((4, 1)))

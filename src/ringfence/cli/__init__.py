@@ -6,6 +6,8 @@ and the agent.
 
 import gc
 import os
+import select
+import signal
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -85,6 +87,29 @@ def _escaped_usage_errors() -> Iterator[None]:
         raise click.UsageError(escape_controls(message), error.ctx) from error
 
 
+@contextmanager
+def _ended_by_closed_pipes() -> Iterator[None]:
+    """End as other Unix programs do when the reader of the output has closed the pipe, as `head` does.
+
+    Python ignores SIGPIPE, and click would exit with 1, which means "no" here. The error may come from another pipe or
+    socket, too, and then is one.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno == EPIPE and any(map(_is_unread, (sys.stdout, sys.stderr))):
+            signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+            signal.raise_signal(signal.SIGPIPE)
+        raise
+
+
+def _is_unread(stream: IO[str]) -> bool:
+    """Whether a stream is a pipe without a reader (poll(2))."""
+    poll = select.poll()
+    poll.register(stream.fileno(), 0)
+    return any(event & select.POLLERR for _, event in poll.poll(0))
+
+
 class _LazyGroup(click.Group):
     """A group that imports a command when it is called."""
 
@@ -99,12 +124,12 @@ class _LazyGroup(click.Group):
         return command
 
     def make_context(self, *arguments: Any, **values: Any) -> click.Context:
-        with _escaped_usage_errors():
+        with _escaped_usage_errors(), _ended_by_closed_pipes():
             return super().make_context(*arguments, **values)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            with _escaped_usage_errors():
+            with _escaped_usage_errors(), _ended_by_closed_pipes():
                 return super().invoke(ctx)
         except KeyboardInterrupt:
             # click would exit with 1, which means "no" here.
@@ -112,9 +137,6 @@ class _LazyGroup(click.Group):
         except RingfenceError as error:
             raise _CommandError(str(error)) from error
         except OSError as error:
-            # The reader of the output has closed the pipe, as `head` does. click exits quietly on it.
-            if error.errno == EPIPE:
-                raise
             raise _CommandError(str(error)) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -153,13 +175,25 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")
     called_as = os.path.basename(sys.argv[0])  # noqa: PTH119  (a name, not a path)
     try:
-        cli.main(prog_name="kubectl ringfence" if called_as.startswith("kubectl-") else "ringfence")
+        with _ended_by_closed_pipes():
+            sys.exit(_exit_code("kubectl ringfence" if called_as.startswith("kubectl-") else "ringfence"))
     except Exception as defect:
         # Python would print a traceback and exit with 1, which means "no" here.
         from ringfence.cli.terminal import print_message
 
         print_message(_defect_text(defect))
         sys.exit(EXIT_DEFECT)
+
+
+def _exit_code(program: str) -> int:
+    """Run a command; its exit code. click itself would exit with 1 if it cannot print a message."""
+    try:
+        return cli.main(prog_name=program, standalone_mode=False) or EXIT_YES
+    except click.Abort:
+        return EXIT_INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
 
 
 def _defect_text(defect: Exception) -> str:

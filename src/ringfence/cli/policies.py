@@ -1,5 +1,6 @@
 """`get netpol` and `describe netpol`: policies as kubectl prints them, from files or a cluster."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
@@ -13,7 +14,7 @@ from ringfence.cli.options import as_one
 from ringfence.cli.terminal import print_document, print_message, print_text
 from ringfence.cluster import Cluster
 from ringfence.errors import InputError
-from ringfence.model.documents import document, list_document
+from ringfence.model.documents import stored_document, stored_list
 from ringfence.model.kinds import namespace_of
 from ringfence.model.objects import NetworkPolicy
 from ringfence.model.selector_text import parse_list_selector
@@ -23,6 +24,9 @@ from ringfence.render.policies import TableOptions, description, in_list_order, 
 _RESOURCE: Final = "networkpolicies.networking.k8s.io"
 _GROUPS: Final = ("", ".networking.k8s.io", ".v1.networking.k8s.io")
 _RESOURCES: Final = {"netpol", *(name + group for name in ("networkpolicy", "networkpolicies") for group in _GROUPS)}
+
+_MOST_NAMESPACES: Final = 3
+"""Namespaces that a message names."""
 
 
 def _parse_names(context: click.Context, parameter: click.Parameter, words: tuple[str, ...]) -> tuple[str, ...]:
@@ -135,9 +139,7 @@ def _choose(
     policies = _selected(wanted, cluster)
     if not wanted.names:
         if not policies:
-            print_message(
-                "No resources found" + ("" if wanted.all_namespaces else f" in {cluster.namespace} namespace.")
-            )
+            print_message(_nothing_found(wanted, cluster))
         return policies, []
     found: list[NetworkPolicy] = []
     missing = []
@@ -151,7 +153,21 @@ def _choose(
     return found, missing
 
 
-def _selected(wanted: WantedPolicies, cluster: Cluster) -> list[NetworkPolicy]:
+def _nothing_found(wanted: WantedPolicies, cluster: Cluster) -> str:
+    """kubectl's message, and where such policies are: files often have those of one namespace, and that another one."""
+    if wanted.all_namespaces:
+        return "No resources found"
+    message = f"No resources found in {cluster.namespace} namespace."
+    elsewhere = Counter(namespace_of(one) for one in _selected(wanted, cluster, all_namespaces=True))
+    if not elsewhere:
+        return message
+    counts = [f"{count} in {namespace}" for namespace, count in sorted(elsewhere.items())]
+    where = ", ".join(counts[:_MOST_NAMESPACES]) + (", ..." if len(counts) > _MOST_NAMESPACES else "")
+    option = next(iter(elsewhere)) if len(elsewhere) == 1 else "NAMESPACE"
+    return f"{message} {where}: use -n {option} or -A"
+
+
+def _selected(wanted: WantedPolicies, cluster: Cluster, *, all_namespaces: bool = False) -> list[NetworkPolicy]:
     """The policies of the namespace, or of all, that the label selector matches."""
     try:
         selector = parse_list_selector(wanted.selector)
@@ -160,7 +176,7 @@ def _selected(wanted: WantedPolicies, cluster: Cluster) -> list[NetworkPolicy]:
     return in_list_order(
         policy
         for policy in cluster.policies()
-        if (wanted.all_namespaces or namespace_of(policy) == cluster.namespace)
+        if (all_namespaces or wanted.all_namespaces or namespace_of(policy) == cluster.namespace)
         and selector.matches(policy.metadata.labels or {})
     )
 
@@ -176,7 +192,7 @@ def _table_options(wanted: WantedPolicies, options: GetOptions) -> TableOptions:
 
 def _written(found: Sequence[NetworkPolicy], output: str, *, single: bool) -> str:
     """The policy if it was asked for by its name, else a List."""
-    tree = document(found[0]) if single else list_document(found)
+    tree = stored_document(found[0]) if single else stored_list(found)
     return json_text(tree) if output == "json" else yaml_text(tree)
 
 

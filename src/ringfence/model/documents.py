@@ -1,6 +1,10 @@
-"""Model objects back in the API's shape: plain dicts and lists, without what is empty."""
+"""Model objects back in the API's shape, plain dicts and lists: as people write them, and as `kubectl get` prints them.
 
-from collections.abc import Iterable
+Both leave out what is empty. People leave out `protocol: TCP` as well, and write `podSelector` first; the API server
+has filled the protocol in, and kubectl prints all keys in alphabetical order.
+"""
+
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import msgspec
@@ -14,30 +18,47 @@ _LABELS: Final = ("labels", "annotations", "matchLabels")
 
 
 def document(policy: NetworkPolicy) -> dict[str, Any]:
-    """The policy as a document, with `apiVersion` and `kind`."""
+    """The policy as people write it, with `apiVersion` and `kind`."""
     kind = KINDS.of(policy)
     return {"apiVersion": kind.api_versions[0], "kind": kind.name, **plain(policy)}
 
 
-def list_document(policies: Iterable[NetworkPolicy]) -> dict[str, Any]:
-    """Several policies as one document, a List."""
-    return {"apiVersion": "v1", "items": [document(policy) for policy in policies], "kind": "List"}
-
-
 def plain(part: Any) -> Any:
-    """A part of a policy without its defaults; an empty selector is kept, because it selects everything."""
-    return _pruned(msgspec.to_builtins(part))
+    """A part of a policy as people write it: an empty selector is kept, because it selects everything."""
+    return _pruned(msgspec.to_builtins(part), _goes_without_saying)
 
 
-def _pruned(value: Any) -> Any:
+def stored_document(policy: NetworkPolicy) -> dict[str, Any]:
+    """The policy with its defaults, as `kubectl get` prints it."""
+    kind = KINDS.of(policy)
+    content: dict[str, Any] = _sorted(_pruned(msgspec.to_builtins(policy), _is_omitted))
+    return {"apiVersion": kind.api_versions[0], "kind": kind.name, **content}
+
+
+def stored_list(policies: Iterable[NetworkPolicy]) -> dict[str, Any]:
+    """Several policies as one document, a List, as `kubectl get` prints them."""
+    items = [stored_document(policy) for policy in policies]
+    return {"apiVersion": "v1", "items": items, "kind": "List", "metadata": {"resourceVersion": ""}}
+
+
+def _pruned(value: Any, is_left_out: Callable[[str, Any], bool]) -> Any:
     if isinstance(value, dict):
         # An empty label is not an absent one: without it a selector would select more.
-        pruned = {key: inner if key in _LABELS else _pruned(inner) for key, inner in value.items()}
-        return {key: inner for key, inner in pruned.items() if not _goes_without_saying(key, inner)}
-    return [_pruned(inner) for inner in value] if isinstance(value, list | tuple) else value
+        pruned = {key: inner if key in _LABELS else _pruned(inner, is_left_out) for key, inner in value.items()}
+        return {key: inner for key, inner in pruned.items() if not is_left_out(key, inner)}
+    return [_pruned(inner, is_left_out) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def _goes_without_saying(key: str, value: Any) -> bool:
-    if value == {}:
-        return key not in _SELECTORS
-    return value in (None, "", []) or (key, value) == ("protocol", DEFAULT_PROTOCOL)
+    return _is_omitted(key, value) or (key, value) == ("protocol", DEFAULT_PROTOCOL)
+
+
+def _is_omitted(key: str, value: Any) -> bool:
+    """Whether the API server leaves a field out: those marked `omitempty` in its types, if they are empty."""
+    return key not in _SELECTORS if value == {} else value in (None, "", [])
+
+
+def _sorted(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _sorted(value[key]) for key in sorted(value)}
+    return [_sorted(inner) for inner in value] if isinstance(value, list) else value

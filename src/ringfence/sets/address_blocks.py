@@ -14,7 +14,7 @@ Prefix = tuple[int, int]
 """The first address of a CIDR as a number, and the length of its prefix."""
 
 
-class AddressBlock(NamedTuple):
+class CidrBlock(NamedTuple):
     """A CIDR without its exceptions."""
 
     prefix: Prefix
@@ -26,13 +26,13 @@ class _Routes(NamedTuple):
 
     cidrs: int = 0
     exceptions: tuple[Prefix, ...] = ()
-    blocks: tuple[AddressBlock, ...] = ()
+    blocks: tuple[CidrBlock, ...] = ()
 
     def and_also(self, more: "_Routes") -> "_Routes":
         return _Routes(self.cidrs + more.cidrs, self.exceptions + more.exceptions, self.blocks + more.blocks)
 
 
-def blocks(ranges: Intervals, whole: Interval) -> tuple[AddressBlock, ...]:
+def blocks(ranges: Intervals, whole: Interval) -> tuple[CidrBlock, ...]:
     """The blocks whose union is exactly `ranges` of the address family `whole`, in as few CIDRs as possible, ascending.
 
     Between equally few, those without exceptions.
@@ -48,7 +48,7 @@ def _routes(ranges: list[Interval], low: int, length: int, bits: int) -> tuple[_
     if not ranges:
         return _Routes(), _Routes(1, (prefix,))
     if ranges == [(low, low + size - 1)]:
-        return _Routes(1, (), (AddressBlock(prefix),)), _Routes()
+        return _Routes(1, (), (CidrBlock(prefix),)), _Routes()
     middle = low + size // 2
     left = [(start, min(end, middle - 1)) for start, end in ranges if start < middle]
     right = [(max(start, middle), end) for start, end in ranges if end >= middle]
@@ -56,7 +56,7 @@ def _routes(ranges: list[Interval], low: int, length: int, bits: int) -> tuple[_
     right_outside, right_inside = _routes(right, middle, length + 1, bits)
     outside, inside = left_outside.and_also(right_outside), left_inside.and_also(right_inside)
     if 1 + inside.cidrs < outside.cidrs:
-        block = AddressBlock(prefix, inside.exceptions)
+        block = CidrBlock(prefix, inside.exceptions)
         return _Routes(1 + inside.cidrs, (), (block, *inside.blocks)), inside
     if 1 + outside.cidrs < inside.cidrs:
         return outside, _Routes(1 + outside.cidrs, (prefix,), outside.blocks)
