@@ -1,4 +1,4 @@
-"""The README and the troubleshooting page show what the program really prints.
+"""The README and pages of the documentation show what the program really prints.
 
 `python -m tests.test_readme` writes the outputs anew.
 """
@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from ringfence.cli import cli
 
 ROOT = Path(__file__).parents[1]
-SHOWING_OUTPUT = (ROOT / "README.md", ROOT / "docs" / "troubleshooting.md")
+SHOWING_OUTPUT = (ROOT / "README.md", *(ROOT / "docs" / page for page in ("endpoints.md", "troubleshooting.md")))
 
 
 def blocks(text: str) -> Iterator[str]:

@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from msgspec.structs import replace
 
 from ringfence.analysis import reach
+from ringfence.analysis.ambiguity import agreed
 from ringfence.analysis.connections import Connection, connection_assumptions, connections
 from ringfence.analysis.edited_policies import Edit
 from ringfence.analysis.edits import Proposal, smallest_edit
-from ringfence.analysis.endpoints import resolve
-from ringfence.analysis.questions import Answer
+from ringfence.analysis.endpoints import alternatives, resolve
+from ringfence.analysis.questions import Answer, with_possible_pods
 from ringfence.engine.state import State
 from ringfence.errors import InputError, ManifestError
 from ringfence.model.decoding import decode, has_been_stored, unknown_fields
@@ -43,6 +44,7 @@ class Verdict(Answer):
     """The answer to a question: `all`, `any` or `none`, with its reasons, its assumptions, and as text (`explain`)."""
 
     @cached_property
+    @with_possible_pods
     def proposal(self) -> Proposal:
         """The edits of policies that reverse the answer and change the least for others, and what else they change.
 
@@ -184,12 +186,12 @@ class Cluster:
         Endpoints are written as on the command line (`analysis.endpoints`). Without a port, the question is about all
         traffic. Raises EndpointError for an endpoint that matches nothing.
         """
-        return Verdict(
-            self.state,
-            resolve(self.state, source, self.namespace),
-            resolve(self.state, destination, self.namespace),
-            protocol,
-            port,
+        return agreed(
+            [
+                Verdict(self.state, one, other, protocol, port)
+                for one in alternatives(self.state, source, self.namespace)
+                for other in alternatives(self.state, destination, self.namespace)
+            ]
         )
 
     def connections(self, pods: bool = False) -> Iterator[Connection]:

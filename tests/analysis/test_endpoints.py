@@ -5,9 +5,10 @@ from tests.engine.population.test_workloads import made, owned_pod
 from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Object, admits, block, namespace, node, pod, policy
 
-from ringfence.analysis.endpoints import KINDS, Endpoint, resolve
+from ringfence.analysis.endpoint_text import KINDS
+from ringfence.analysis.endpoints import Endpoint, alternatives, check_namespace, resolve
 from ringfence.engine.policies import end_text
-from ringfence.engine.population.pods import Reference
+from ringfence.engine.population.pods import Member, Reference
 from ringfence.engine.population.workloads import HASH_LABEL
 from ringfence.errors import EndpointError
 from ringfence.model.objects import WORKLOAD_KINDS
@@ -84,7 +85,10 @@ BOTH_WEBS = ["prod/web-7d9-a", "prod/web-7d9-b"]
         pytest.param("app=web", ["default/web"], None, id="by a label in the current namespace"),
         pytest.param("prod/app.kubernetes.io/name=mysql", ["prod/db"], None, id="a key with a slash of its own"),
         pytest.param("default/*", ["default/web"], None, id="all pods of a namespace"),
-        pytest.param("*", ["default/web"], None, id="all pods of the current namespace"),
+        pytest.param("*/app=web", ["default/web", *BOTH_WEBS], None, id="a label in all namespaces"),
+        pytest.param("prod/app=web,pod-template-hash", BOTH_WEBS, None, id="pods by a label selector"),
+        pytest.param("prod/app in (db,agent)", ["prod/db", "prod/agent"], None, id="by a set-based selector"),
+        pytest.param("default/app!=db", ["default/web"], None, id="by what a label is not"),
         pytest.param("192.0.2.7", ["192.0.2.7"], None, id="an address"),
         pytest.param("2001:db8::7", ["2001:db8::7"], None, id="an IPv6 address"),
         pytest.param("192.0.2.0/24", ["192.0.2.0/24"], None, id="a network"),
@@ -138,24 +142,33 @@ def test_every_kind_has_the_names_that_kubectl_gives_it(kind: str) -> None:
         ("prod/svc/lonely", "prod/Service/lonely has no endpoints: no pod matches its selector app=nobody"),
         ("prod/svc/wbe", "there is no Service wbe in namespace prod; did you mean web?"),
         ("svc/web", "there is no Service web in namespace default"),
-        ("prod/twin", "is ambiguous in namespace prod: use deployment/twin or job/twin"),
+        (
+            "prod/twin",
+            "prod/twin is ambiguous, because a Deployment and a Job have this name: "
+            "use prod/deployment/twin or prod/job/twin",
+        ),
         ("empty/*", "there is no pod in namespace empty"),
         ("nowhere/*", "there is no pod in namespace nowhere"),
         ("prdo/*", "there is no pod in namespace prdo; did you mean prod?"),
-        ("prod/app=nobody", "no pod in namespace prod has the label app=nobody"),
-        ("prod/app=", "no pod in namespace prod has the label app="),
-        ("prod/thing/web", "'thing' is not a known kind: use NAMESPACE/KIND/NAME with a kind such as deploy or svc"),
-        ("prod/deploy/web/more", "'deploy' is not a known kind"),
-        ("10.0.0.9/8", "the address has bits set beyond the prefix: use 10.0.0.0/8"),
-        ("fd00::9/8", "the address has bits set beyond the prefix: use fd00::/8"),
-        ("", "'' is not a valid endpoint: use [NAMESPACE/][KIND/]NAME, NAMESPACE/KEY=VALUE or NAMESPACE/*"),
-        ("/", "'/' is not a valid endpoint"),
-        ("prod/", "'prod/' is not a valid endpoint"),
-        ("prod/deploy/", "'prod/deploy/' is not a valid endpoint"),
-        ("/db", "'/db' is not a valid endpoint"),
-        ("300.1.1.1", "there is no pod or workload 300.1.1.1 in namespace default"),
-        ("10.0.0.0/33", "10.0.0.0/33 is not a valid CIDR: the prefix length must be 0 to 32, for IPv6 0 to 128"),
-        ("fd00::/129", "fd00::/129 is not a valid CIDR"),
+        (
+            "prod/app=nobody",
+            "no pod in namespace prod has the label app=nobody; "
+            "for a pod that does not exist yet, use pod:prod/app=nobody",
+        ),
+        ("prod/app=", "no pod in namespace prod has the label app=;"),
+        ("prod/app=dbb", "use pod:prod/app=dbb; did you mean app=db?"),
+        ("prod/ap=db", "use pod:prod/ap=db; did you mean app=db?"),
+        ("prod/app=web,app!=web", "prod/app=web,app!=web: no pod in namespace prod matches app=web,app!=web"),
+        (
+            "*/app=nobody",
+            "no pod has the label app=nobody; for a pod that does not exist yet, use pod:default/app=nobody",
+        ),
+        (
+            "nowhere/app=web",
+            "there is no pod in namespace nowhere; for a pod that does not exist yet, use pod:nowhere/",
+        ),
+        ("example.com", "example.com looks like a host name, which policies do not know"),
+        ("300.1.1.1", "300.1.1.1 is not a valid IP address"),
     ],
 )
 def test_an_endpoint_that_matches_nothing_is_an_error_that_says_why(text: str, message: str) -> None:
@@ -207,3 +220,52 @@ def test_an_address_of_two_pods_names_both() -> None:
     endpoint = resolve(state, "10.0.0.1")
     assert [str(end) for end in endpoint.ends] == ["x/a", "x/b"]
     assert endpoint.reference is None, "it names no single object"
+
+
+def test_a_star_names_all_pods() -> None:
+    assert named("*") == named("*/*") == [str(member) for member in cluster_of(WORLD).state.members()]
+
+
+def test_a_pod_that_does_not_exist_yet_has_exactly_the_labels_that_are_written() -> None:
+    (pod,) = resolved("pod:dev/app=web,tier=x").ends
+    assert isinstance(pod, Member)
+    assert (pod.namespace, pod.labels, str(pod)) == ("dev", {"app": "web", "tier": "x"}, "pod:dev/app=web,tier=x")
+
+
+def test_a_policy_file_without_pods_proposes_pods_that_do_not_exist_yet() -> None:
+    state = cluster_of([policy("prod/p", ingress=[])]).state
+    for text, message in (
+        (
+            "web",
+            "there is no pod in namespace default; for a pod that does not exist yet, use pod:default/KEY=VALUE,...",
+        ),
+        (
+            "prod/web",
+            "there is no pod in namespace prod; for a pod that does not exist yet, use pod:prod/KEY=VALUE,...",
+        ),
+    ):
+        with pytest.raises(EndpointError) as raised:
+            resolve(state, text)
+        assert str(raised.value) == f"{text}: {message}"
+
+
+def test_a_pod_and_a_workload_of_one_name_are_alternatives() -> None:
+    state = cluster_of([pod("x/web"), made(Reference("x", "Deployment", "web"))]).state
+    assert [str(one.reference) for one in alternatives(state, "x/web")] == ["x/web", "x/Deployment/web"]
+    assert [str(one.reference) for one in alternatives(state, "x/deploy/web")] == ["x/Deployment/web"]
+    with pytest.raises(EndpointError, match="use x/pod/web or x/deployment/web"):
+        resolve(state, "x/web")
+
+
+def test_a_workload_that_is_gone_makes_no_name_ambiguous() -> None:
+    cluster = cluster_of([pod("x/web"), made(Reference("x", "Deployment", "web"))])
+    cluster.remove("Deployment", "x", "web")
+    assert resolve(cluster.state, "x/web").reference == Reference("x", "Pod", "web")
+
+
+def test_a_misspelt_namespace_is_an_error() -> None:
+    state = cluster_of(WORLD).state
+    check_namespace(state, "prod")
+    check_namespace(state, "empty")
+    with pytest.raises(EndpointError, match=r"^there is no namespace prdo; did you mean prod\?$"):
+        check_namespace(state, "prdo")

@@ -24,7 +24,7 @@ from tests.semantics.objects import (
 
 from ringfence import Cluster
 from ringfence.engine.answers import traffic_between
-from ringfence.engine.population.pods import Reference
+from ringfence.engine.population.pods import Reference, possible_pod
 from ringfence.engine.state import State
 from ringfence.model.decoding import decode
 from ringfence.model.kinds import KINDS, kind_of, namespace_of
@@ -177,6 +177,21 @@ def test_pods_that_a_policy_would_tell_apart_are_told_apart_before_it_is_in_forc
             suppose(wanted)
             assert {state.identity(a), state.identity(b)} == subjects, "the policy that is replaced is still read"
     assert state.identity(a) is state.identity(b)
+
+
+def test_a_pod_that_does_not_exist_yet_takes_part_until_the_context_ends() -> None:
+    state = state_of([pod("x/a", {"app": "web"}), policy("x/p", labelled(app="db"), ingress=[])])
+    a, revision = member_in(state, "x/a"), state.revision
+    possible = possible_pod("y", {"app": "db"})
+    with state.supposing_pods([a, possible]):
+        with state.supposing_pods([possible]):
+            assert traffic_between(state, a, possible) == ALL_TRAFFIC
+        assert state.namespaces.exists("y")
+        assert state.identity(possible) is not state.identity(a)
+        assert possible not in state.members()
+    assert list(state.population.members()) == [a]
+    assert not state.namespaces.exists("y")
+    assert state.revision == revision
 
 
 class TestLookingUp:

@@ -1,47 +1,35 @@
-"""Endpoints: the pods, workloads, Services and addresses that a question can name.
+"""Endpoints: the pods, workloads, Services and addresses that a question can name, and what they are in a cluster.
 
-    [NAMESPACE/][KIND/]NAME      a pod, a workload or a Service
-    [NAMESPACE/]KEY=VALUE        all pods of a namespace with a label
-    NAMESPACE/*                  all pods of a namespace
-    192.168.5.10, 10.0.0.0/8     addresses; a pod's or a Service's own address names that pod or Service
-
-An endpoint that matches nothing is an error, never an answer: a spelling mistake must not look like "no".
+How they are written is in `analysis.endpoint_text`. An endpoint that matches nothing is an error, never an answer: a
+spelling mistake must not look like "no".
 """
 
-import re
-from difflib import get_close_matches
-from ipaddress import ip_address, ip_network
+from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 
+from ringfence.analysis.endpoint_text import (
+    KINDS,
+    AddressBlock,
+    Internet,
+    LabelledPods,
+    NamedObject,
+    PossiblePod,
+    parse_endpoint,
+    similar,
+)
+from ringfence.analysis.internet import internet
 from ringfence.analysis.services import Backend, backends, reference_of
 from ringfence.engine.answers import End
-from ringfence.engine.population import Member, Reference
+from ringfence.engine.population import Member, Reference, possible_pod
 from ringfence.engine.state import State
 from ringfence.errors import EndpointError
-from ringfence.model.cidrs import parse_cidr
 from ringfence.model.objects import DEFAULT_NAMESPACE, WORKLOAD_KINDS, Service
+from ringfence.model.selectors import Operator, Term
 from ringfence.sets.addresses import LOOPBACK, Addresses, Family, Network, span
 
-KINDS = {
-    alias: kind
-    for kind, aliases in {
-        "Pod": ("po", "pod", "pods"),
-        "Service": ("svc", "service", "services"),
-        "Deployment": ("deploy", "deployment", "deployments"),
-        "StatefulSet": ("sts", "statefulset", "statefulsets"),
-        "DaemonSet": ("ds", "daemonset", "daemonsets"),
-        "ReplicaSet": ("rs", "replicaset", "replicasets"),
-        "ReplicationController": ("rc", "replicationcontroller", "replicationcontrollers"),
-        "Job": ("job", "jobs"),
-        "CronJob": ("cj", "cronjob", "cronjobs"),
-    }.items()
-    for alias in aliases
-}
-"""The kinds, with the names and short names that kubectl accepts."""
-
-_MAY_BE_ADDRESS = re.compile(r"[0-9.]+(/.*)?|[^/]*:.*")
-"""A quick test before `ip_network`, which is slow to fail. It lets through some names that are no addresses."""
+_POSSIBLE_PODS: Final = "for a pod that does not exist yet, use"
 
 
 class Endpoint(msgspec.Struct, frozen=True):
@@ -80,59 +68,60 @@ def resolve(state: State, text: str, namespace: str = DEFAULT_NAMESPACE) -> Endp
 
     Raises EndpointError if it matches nothing or is ambiguous.
     """
+    first, *others = alternatives(state, text, namespace)
+    if others:
+        raise ambiguous([first, *others])
+    return first
+
+
+def alternatives(state: State, text: str, namespace: str = DEFAULT_NAMESPACE) -> tuple[Endpoint, ...]:
+    """All that `text` may name: one endpoint, or a pod and workloads that have the same name, or several workloads.
+
+    Raises EndpointError if it matches nothing.
+    """
     if pod := _plain_pod(state, text):
-        return Endpoint(text, (pod,), pod.reference)
-    if network := _parse_network(text):
-        return _addressed(state, text, network)
-    space, kind, name = _split(text, namespace)
-    if not (space and name):
-        raise EndpointError(
-            f"{text!r} is not a valid endpoint: use [NAMESPACE/][KIND/]NAME, NAMESPACE/KEY=VALUE or NAMESPACE/*"
-        )
-    if name == "*":
-        return _several(text, list(state.members_in(space)), _nothing_in(state, space))
-    if "=" in name:
-        key, _, value = name.partition("=")
-        labelled = [member for member in state.members_in(space) if member.labels.get(key) == value]
-        return _several(text, labelled, f"no pod in namespace {space} has the label {key}={value}")
-    if kind == "Service":
-        return _service(state, text, space, name)
-    return _named(state, text, space, kind, name)
+        return (Endpoint(text, (pod,), pod.reference),)
+    match parse_endpoint(text, namespace):
+        case AddressBlock(network):
+            return (_addressed(state, text, network),)
+        case Internet():
+            return (Endpoint(text, (internet(state),)),)
+        case LabelledPods() as labelled:
+            return (_labelled(state, text, labelled),)
+        case PossiblePod(space, labels):
+            pod = possible_pod(space, labels)
+            return (Endpoint(text, (pod,), pod.reference),)
+        case NamedObject(space, "Service", name):
+            return (_service(state, text, space, name),)
+        case NamedObject() as named:
+            return _named(state, text, named)
+
+
+def ambiguous(endpoints: Sequence[Endpoint]) -> EndpointError:
+    """The error that one text names several objects; it has a spelling for each of them."""
+    references = list(dict.fromkeys(endpoint.reference for endpoint in endpoints if endpoint.reference))
+    kinds = " and a ".join(one.kind for one in references)
+    ways = " or ".join(f"{one.namespace}/{one.kind.lower()}/{one.name}" for one in references)
+    return EndpointError(f"{endpoints[0].text} is ambiguous, because a {kinds} have this name: use {ways}")
+
+
+def check_namespace(state: State, namespace: str) -> None:
+    """Raise EndpointError for a namespace that is in no object: a misspelt one must not look like an empty one."""
+    if not state.namespaces.exists(namespace):
+        known = state.namespaces.names()
+        raise EndpointError(f"there is no namespace {namespace}{similar(namespace, known)}")
 
 
 def _plain_pod(state: State, text: str) -> Member | None:
-    """The pod that a text names, if it is just NAMESPACE/NAME and not a kind and a name, or a CIDR.
+    """The pod that a text names, if it is just NAMESPACE/NAME, not a kind and a name, or a CIDR, and not ambiguous.
 
     Programs that ask many questions write endpoints like this, so they take the shortest path.
     """
     space, _, name = text.partition("/")
     pod = state.pod(space, name)
-    return None if pod is None or "." in space or ":" in space or space.lower() in KINDS else pod
-
-
-def _parse_network(text: str) -> Network | None:
-    if not _MAY_BE_ADDRESS.fullmatch(text):
+    if pod is None or "." in space or ":" in space or space.lower() in KINDS:
         return None
-    try:
-        return parse_cidr(str(ip_network(text)))  # which takes an IPv4 address in IPv6 for what it is
-    except ValueError as error:
-        if "host bits" in str(error):
-            raise EndpointError(
-                f"{text}: the address has bits set beyond the prefix: use {ip_network(text, strict=False)}"
-            ) from None
-        if _is_address(text.partition("/")[0]):
-            raise EndpointError(
-                f"{text} is not a valid CIDR: the prefix length must be 0 to 32, for IPv6 0 to 128"
-            ) from None
-        return None
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
+    return None if state.workloads.may_have_named(space, name) else pod
 
 
 def _addressed(state: State, text: str, network: Network) -> Endpoint:
@@ -146,38 +135,50 @@ def _addressed(state: State, text: str, network: Network) -> Endpoint:
     return Endpoint(text, (Addresses.of(network),))
 
 
-def _split(text: str, namespace: str) -> tuple[str, str, str]:
-    """Namespace, kind (empty if none is given) and the rest. A label key may contain a slash itself."""
-    space, slash, rest = text.partition("/")
-    if "=" in text and ("=" in space or "." in space):
-        return namespace, "", text
-    if not slash:
-        return namespace, "", text
-    if "=" in rest:
-        return space, "", rest
-    first, slash, name = rest.partition("/")
-    if slash:
-        if first.lower() not in KINDS or "/" in name:
-            raise EndpointError(
-                f"{text}: {first!r} is not a known kind: use NAMESPACE/KIND/NAME with a kind such as deploy or svc"
-            )
-        return space, KINDS[first.lower()], name
-    if space.lower() in KINDS:
-        return namespace, KINDS[space.lower()], rest
-    return space, "", rest
+def _labelled(state: State, text: str, labelled: LabelledPods) -> Endpoint:
+    members = state.members() if labelled.namespace is None else state.members_in(labelled.namespace)
+    found = tuple(member for member in members if labelled.selector.matches(member.labels))
+    if not found:
+        raise EndpointError(f"{text}: {_why_no_pods(state, labelled)}")
+    return Endpoint(text, found)
 
 
-def _several(text: str, members: list[Member], otherwise: str) -> Endpoint:
-    if not members:
-        raise EndpointError(f"{text}: {otherwise}")
-    return Endpoint(text, tuple(members))
+def _why_no_pods(state: State, labelled: LabelledPods) -> str:
+    namespace, terms = labelled.namespace, labelled.selector.terms
+    members = list(state.members() if namespace is None else state.members_in(namespace))
+    possible = ""
+    if terms and all(map(_is_equality, terms)):
+        possible = f"; {_POSSIBLE_PODS} pod:{namespace or DEFAULT_NAMESPACE}/{labelled.written}"
+    if namespace is not None and not members:
+        return f"there is no pod in namespace {namespace}{possible}{_similar_namespace(state, namespace)}"
+    if not terms:
+        return "there are no pods"
+    where = "" if namespace is None else f" in namespace {namespace}"
+    has = "has the label" if possible and len(terms) == 1 else "matches"
+    return f"no pod{where} {has} {labelled.written}{possible}{_similar_label(labelled, members)}"
+
+
+def _similar_label(labelled: LabelledPods, members: list[Member]) -> str:
+    """The end of a message that proposes a label which pods have, if the selector is one label."""
+    if len(labelled.selector.terms) != 1 or not _is_equality(labelled.selector.terms[0]):
+        return ""
+    key, _, value = labelled.written.partition("=")
+    labels = {label for member in members for label in member.labels.items()}
+    other_values = {other for known, other in labels if known == key}
+    if other_values:
+        return similar(value, other_values, f"{key}={{}}")
+    return similar(key, {known for known, other in labels if other == value}, f"{{}}={value}")
+
+
+def _is_equality(term: object) -> bool:
+    return isinstance(term, Term) and term.operator is Operator.IN and len(term.values) == 1
 
 
 def _service(state: State, text: str, namespace: str, name: str) -> Endpoint:
     service = state.services.get((namespace, name))
     if service is None:
         known = [other for space, other in state.services if space == namespace]
-        raise EndpointError(f"{text}: there is no Service {name} in namespace {namespace}{_similar(name, known)}")
+        raise EndpointError(f"{text}: there is no Service {name} in namespace {namespace}{similar(name, known)}")
     return _behind(state, text, service)
 
 
@@ -186,29 +187,24 @@ def _behind(state: State, text: str, service: Service) -> Endpoint:
     return Endpoint(text, tuple(ends), reference_of(service), service)
 
 
-def _named(state: State, text: str, namespace: str, kind: str, name: str) -> Endpoint:
-    pod = state.member(Reference(namespace, "Pod", name))
-    if pod and kind in ("", "Pod"):
-        return Endpoint(text, (pod,), pod.reference)
-    kinds = WORKLOAD_KINDS if not kind else () if kind == "Pod" else (kind,)
-    found = {}
-    for one in kinds:
+def _named(state: State, text: str, named: NamedObject) -> tuple[Endpoint, ...]:
+    namespace, kind, name = named.namespace, named.kind, named.name
+    found = []
+    for one in (kind,) if kind else ("Pod", *WORKLOAD_KINDS):
         reference = Reference(namespace, one, name)
         if members := _owned(state, reference):
-            found[reference] = members
-    if len(found) > 1:
-        ways = " or ".join(f"{reference.kind.lower()}/{name}" for reference in found)
-        raise EndpointError(f"{text} is ambiguous in namespace {namespace}: use {ways}")
+            found.append(Endpoint(text, tuple(members), reference))
     if not found:
-        raise EndpointError(f"{text}: {_why_nothing(state, namespace, kind, name)}")
-    ((reference, members),) = found.items()
-    return Endpoint(text, tuple(members), reference)
+        raise EndpointError(named.doubt or f"{text}: {_why_nothing(state, namespace, kind, name)}")
+    return tuple(found)
 
 
 def _owned(state: State, reference: Reference) -> list[Member]:
-    """The pods of a workload, directly or through other workloads that it owns."""
-    if template := state.member(reference):
-        return [template]
+    """The pod itself; of a workload its pods, directly or through other workloads that it owns."""
+    if pod_or_template := state.member(reference):
+        return [pod_or_template]
+    if not state.workloads.may_have_named(reference.namespace, reference.name):
+        return []
     return [
         member
         for member in state.members_in(reference.namespace)
@@ -233,14 +229,14 @@ def _why_nothing(state: State, namespace: str, kind: str, name: str) -> str:
     known = {state.workload(member).name for member in state.members_in(namespace)}
     if not known:
         return _nothing_in(state, namespace)
-    return f"there is no {what} in namespace {namespace}{_similar(name, list(known))}"
+    return f"there is no {what} in namespace {namespace}{similar(name, list(known))}"
 
 
 def _nothing_in(state: State, namespace: str) -> str:
-    others = [name for name in state.namespaces.names() if name != namespace]
-    return f"there is no pod in namespace {namespace}{_similar(namespace, others)}"
+    has_pods = any(True for _ in state.members())
+    possible = "" if has_pods else f"; {_POSSIBLE_PODS} pod:{namespace}/KEY=VALUE,..."
+    return f"there is no pod in namespace {namespace}{possible}{_similar_namespace(state, namespace)}"
 
 
-def _similar(name: str, known: list[str]) -> str:
-    close = get_close_matches(name, known, n=1)
-    return f"; did you mean {close[0]}?" if close else ""
+def _similar_namespace(state: State, namespace: str) -> str:
+    return similar(namespace, [name for name in state.namespaces.names() if name != namespace])

@@ -6,9 +6,11 @@ of it passes, or none of it.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
-from functools import cached_property, reduce
+from collections.abc import Callable, Iterable
+from functools import cached_property, reduce, wraps
+from itertools import chain
 from operator import and_, or_
+from typing import TypeVar
 
 import msgspec
 
@@ -79,6 +81,29 @@ class ExplainedPair(msgspec.Struct, frozen=True):
     reason: PairReason
 
 
+def _possible_pods(*endpoints: Endpoint) -> list[Member]:
+    """The pods among the ends that do not exist yet."""
+    ends = chain.from_iterable(endpoint.ends for endpoint in endpoints)
+    return [end for end in ends if isinstance(end, Member) and end.is_possible]
+
+
+AnswerT = TypeVar("AnswerT", bound="Answer")
+Result = TypeVar("Result")
+
+
+def with_possible_pods(method: Callable[[AnswerT], Result]) -> Callable[[AnswerT], Result]:
+    """The method of an answer, during which the pods of the question that do not exist yet take part."""
+
+    @wraps(method)
+    def supposing(answer: AnswerT) -> Result:
+        if not answer._possible:
+            return method(answer)
+        with answer._state.supposing_pods(answer._possible):
+            return method(answer)
+
+    return supposing
+
+
 class Answer:
     """The answer to one question, with its reasons: `all`, some (`any`) or `none` of what is asked passes.
 
@@ -104,6 +129,11 @@ class Answer:
         if not any(isinstance(pair.source, Member) or isinstance(pair.destination, Member) for pair in self.pairs):
             raise EndpointError(f"neither {source.text} nor {destination.text} is in the cluster: no policy decides")
         # Both results are computed at once: they stay true of the cluster as it was when it changes later.
+        self._possible = _possible_pods(source, destination)
+        self._judge()
+
+    @with_possible_pods
+    def _judge(self) -> None:
         self.all = all(map(self._passes, self.pairs))
         self.any = self.all or any(map(self._passes_partly, self.pairs))
 
@@ -125,6 +155,7 @@ class Answer:
         return f"<{type(self).__name__}: {self.result}, {self.source.text} to {self.destination.text}{port}>"
 
     @cached_property
+    @with_possible_pods
     def traffic(self) -> Traffic:
         """The traffic that passes between every pair, of that which the question is about; for a Service, by its ports.
 
@@ -148,12 +179,14 @@ class Answer:
         return self.all if self.port is not None else bool(self.traffic)
 
     @cached_property
+    @with_possible_pods
     def denied(self) -> tuple[Pair, ...]:
         """The pairs between which not all passes that is asked."""
         self._check_unchanged()
         return tuple(pair for pair in self.pairs if not self._passes(pair))
 
     @cached_property
+    @with_possible_pods
     def parts(self) -> tuple[Part, ...]:
         """What passes and what does not: one part for two pods, and one for all addresses that are treated alike."""
         self._check_unchanged()
@@ -166,6 +199,7 @@ class Answer:
         return tuple(Part(*ends, _union(asked[ends]), _union(passing[ends])) for ends in asked)
 
     @cached_property
+    @with_possible_pods
     def explanations(self) -> tuple[ExplainedPair, ...]:
         """Why each pair is allowed or denied: first the pairs that are denied everything, last those allowed all."""
         self._check_unchanged()

@@ -158,7 +158,8 @@ def cli() -> None:
       ringfence connections -f manifests/ -o json
 
     \b
-    An endpoint is [NAMESPACE/][KIND/]NAME, NAMESPACE/KEY=VALUE, NAMESPACE/*, an IP address or a CIDR.
+    An endpoint is [NAMESPACE/][KIND/]NAME, NAMESPACE/SELECTOR, NAMESPACE/*, an IP address, a CIDR, internet,
+    or pod:NAMESPACE/KEY=VALUE,... (a pod that does not exist yet, with exactly these labels).
     Exit codes: 0 yes, or nothing wrong; 1 no, partly, or findings; 2 the question or the input is unusable
     (an error in the input may concern a policy, and --ignore-errors was not given);
     3 the answer depends on an assumption, and --no-assumptions was given; 70 a defect of ringfence;

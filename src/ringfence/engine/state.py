@@ -77,6 +77,7 @@ class State:
         """The policies that are not read. They change no verdict; answers name those that might."""
         self._directory = Directory()
         self._host_network: dict[Member, None] = {}
+        self._supposed: set[Member] = set()
         self._on_nodes: dict[Reference, Pod] = {}  # hostNetwork pods, whose addresses are their node's
 
     # --- objects in and out ---------------------------------------------------------------------------------------
@@ -162,6 +163,28 @@ class State:
                     self._network_policies.upsert(policy)
                 else:
                     self._network_policies.remove(*key)
+
+    @contextmanager
+    def supposing_pods(self, pods: Iterable[Member]) -> Iterator[None]:
+        """Until the context ends, pods that do not exist yet take part; a pod that does already may be among `pods`.
+
+        No list of pods contains them, and `revision` stays as it is.
+        """
+        added = {pod for pod in pods if pod.is_possible} - self._supposed
+        namespaces = {pod.namespace for pod in added if not self.namespaces.exists(pod.namespace)}
+        for namespace in namespaces:
+            self.namespaces.mention(namespace)
+        for pod in added:
+            self.population.add(pod)
+        self._supposed |= added
+        try:
+            yield
+        finally:
+            self._supposed -= added
+            for pod in added:
+                self.population.discard(pod)
+            for namespace in namespaces:
+                self.namespaces.forget(namespace)
 
     @contextmanager
     def telling_apart(self, policies: Iterable[NetworkPolicy]) -> Iterator[frozenset[Identity]]:

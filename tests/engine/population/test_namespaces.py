@@ -54,6 +54,16 @@ def test_a_namespace_that_is_only_mentioned_exists_but_is_not_defined() -> None:
     assert namespaces.is_defined("prod")
 
 
+def test_a_namespace_that_was_only_mentioned_can_be_forgotten() -> None:
+    spaces = Namespaces()
+    spaces.mention("x")
+    assert spaces.exists("x")
+    spaces.forget("x")
+    spaces.forget("y")
+    assert not spaces.exists("x")
+    assert spaces.select(parse_selector(f"{NAME_LABEL}=x")) == spaces.select(EVERYTHING) == []
+
+
 def test_mentioning_a_namespace_keeps_its_labels() -> None:
     namespaces = Namespaces()
     namespaces.define("prod", {"team": "a"})

@@ -8,7 +8,7 @@ from ringfence.engine.answers.own_nodes import own_node_assumptions
 from ringfence.engine.answers.reasons import RuleReason, SideReason
 from ringfence.engine.answers.sides import Side
 from ringfence.engine.doubts import doubt_text
-from ringfence.engine.policies import Action, PodSelection
+from ringfence.engine.policies import Action, PodSelection, end_text
 from ringfence.engine.population import Member, Namespaces
 from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC
 
@@ -23,6 +23,7 @@ def assumptions(side: Side, reason: SideReason) -> Iterator[str]:
         return
     yield from own_node_assumptions(side)
     rules = [rule for policy in reason.policies for rule in policy.rules]
+    yield from _assumed_ports(side, reason, rules)
     allowing_only = all(rule.action is Action.ALLOW for rule in rules)
     # Where all rules allow, a rule that surely does makes all others pointless. Among rules of several actions, what
     # comes first matters, so each rule that may be about the question counts.
@@ -37,6 +38,17 @@ def assumptions(side: Side, reason: SideReason) -> Iterator[str]:
 
 def _surely_selects(rule: RuleReason) -> bool:
     return not rule.peers or any(peer.matches and not peer.partial and not peer.assumption for peer in rule.peers)
+
+
+def _assumed_ports(side: Side, reason: SideReason, rules: list[RuleReason]) -> Iterator[str]:
+    """The port names that a destination which does not exist yet is taken not to have, where one might allow more."""
+    if reason.traffic == ALL_TRAFFIC or (reason.allowed and side.asked is not None):
+        return
+    for rule in rules:
+        carries_all = rule.carries and side.asked is not None
+        if not carries_all and (rule.selects or any(peer.assumption for peer in rule.peers)):
+            for name in rule.unknown_ports:
+                yield f"the ports of {end_text(side.destination)} are not known: it is taken to have no port {name}"
 
 
 def _host_network_assumptions(side: Side) -> Iterator[str]:

@@ -26,7 +26,8 @@ class RuleReason(msgspec.Struct, frozen=True):
     """Whether one rule matches what was asked, and why (not); `action` is what it does with what it matches.
 
     `selects` and `carries` are its two halves: peers and ports. `traffic` is what its ports stand for at this
-    destination; `hints` are likely misunderstandings behind a no.
+    destination; `hints` are likely misunderstandings behind a no. `unknown_ports` are the port names of which it is not
+    known what they stand for, because the destination does not exist yet.
     """
 
     index: int
@@ -38,6 +39,7 @@ class RuleReason(msgspec.Struct, frozen=True):
     carries: bool
     traffic: Traffic
     hints: tuple[str, ...] = ()
+    unknown_ports: tuple[str, ...] = ()
 
     @property
     def matches(self) -> bool:

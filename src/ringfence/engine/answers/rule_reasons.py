@@ -8,6 +8,7 @@ from ringfence.engine.answers.hints import hints, protocol_hints
 from ringfence.engine.answers.reasons import PeerReason, PolicyReason, RuleReason, passes
 from ringfence.engine.answers.sides import Side, named_ports
 from ringfence.engine.policies import CompiledRule, End, Profile, RuleContext, end_text
+from ringfence.engine.population import Member
 from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
 
 
@@ -45,6 +46,7 @@ def _explain_rule(side: Side, profile: Profile, context: RuleContext) -> RuleRea
             *hints(side, rule.peers.addresses, traffic, selects=selects, carries=carries),
             *(() if carries else protocol_hints(side, rule.port_names)),
         ),
+        _unknown_ports(rule, side.destination),
     )
 
 
@@ -77,6 +79,13 @@ def _why_not_matching(side: Side, rule: CompiledRule, traffic: Traffic, *, selec
         ports = "its ports mean nothing here" if side.asked is None else f"{side.asked} is not among its ports"
         reasons.append(ports + (f" ({traffic})" if traffic else "") + _unresolved(rule, side.destination))
     return ", and ".join(reasons)
+
+
+def _unknown_ports(rule: CompiledRule, destination: End) -> tuple[str, ...]:
+    """The rule's port names, if the ports of the destination are not known because it does not exist yet."""
+    if not isinstance(destination, Member) or not destination.is_possible:
+        return ()
+    return tuple(f"{name}/{protocol}" for name, protocol in rule.port_names)
 
 
 def _unresolved(rule: CompiledRule, destination: End) -> str:

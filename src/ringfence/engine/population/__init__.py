@@ -15,6 +15,7 @@ from ringfence.engine.population.pods import (
     is_same,
     member_of_pod,
     member_of_workload,
+    possible_pod,
 )
 from ringfence.engine.population.population import Population
 from ringfence.engine.population.read_facts import PortName, ReadableFact
@@ -43,4 +44,5 @@ __all__ = [
     "is_same",
     "member_of_pod",
     "member_of_workload",
+    "possible_pod",
 ]

@@ -37,6 +37,16 @@ class Namespaces:
         if name not in self._labels:
             self._relabel(name, {NAME_LABEL: name})
 
+    def forget(self, name: str) -> None:
+        """Undo `mention`, for a namespace that no object defines and no object is in."""
+        self._with_label[NAME_LABEL, name].discard(name)
+        if self._labels.pop(name, None) is not None:
+            self.version += 1
+
+    def exists(self, name: str) -> bool:
+        """Whether some object defines the namespace or is in it."""
+        return name in self._labels
+
     def labels(self, name: str) -> Labels:
         """The labels of a namespace."""
         return self._labels.get(name) or {NAME_LABEL: name}

@@ -28,6 +28,10 @@ from ringfence.sets.addresses import FAMILIES, Family, parse_address
 _FINISHED_PHASES = frozenset({"Succeeded", "Failed"})
 
 
+POSSIBLE_POD: Final = "PossiblePod"
+"""The kind in the reference of a pod that does not exist yet; its name is its labels."""
+
+
 class NamedPort(msgspec.Struct, frozen=True, cache_hash=True):
     """A container port with a name. A named port in a rule resolves to it on this pod."""
 
@@ -50,13 +54,15 @@ class DeclaredPort(msgspec.Struct, frozen=True, cache_hash=True):
 
 
 class Reference(msgspec.Struct, frozen=True, order=True, cache_hash=True):
-    """The namespace, kind and name of an object."""
+    """The namespace, kind and name of an object, written as an endpoint."""
 
     namespace: str
     kind: str
     name: str
 
     def __str__(self) -> str:
+        if self.kind == POSSIBLE_POD:
+            return f"pod:{self.namespace}/{self.name}"
         short = self.name if self.kind == "Pod" else f"{self.kind}/{self.name}"
         return f"{self.namespace}/{short}"
 
@@ -98,6 +104,11 @@ class Member(msgspec.Struct, eq=False):
     def name(self) -> str:
         """The name of the pod, or of the workload whose template it stands for."""
         return self.reference.name
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether it is a pod that does not exist yet: only its namespace and its labels are known."""
+        return self.reference.kind == POSSIBLE_POD
 
     @property
     def families(self) -> tuple[Family, ...]:
@@ -162,6 +173,12 @@ def is_one_pod(a: Member, b: Member) -> bool:
     is always allowed, and nobody asks for that.
     """
     return a is b and not a.is_several
+
+
+def possible_pod(namespace: str, labels: Labels) -> Member:
+    """A pod that does not exist yet, with exactly these labels. Its ports and its address are not known."""
+    name = ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
+    return Member(Reference(namespace, POSSIBLE_POD, name), None, labels, frozenset(), (), False, "", ())
 
 
 def is_same(a: Member, b: Member) -> bool:

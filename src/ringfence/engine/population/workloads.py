@@ -29,10 +29,12 @@ class Workloads:
         self._owned: defaultdict[Reference, set[Reference]] = defaultdict(set)
         self._scaled: dict[Reference, Reference] = {}
         self._scaling: defaultdict[Reference, dict[Reference, HorizontalPodAutoscaler]] = defaultdict(dict)
+        self._names: set[tuple[str, str]] = set()
 
     def upsert(self, reference: Reference, workload: Workload) -> None:
         """Add the workload that `reference` names, or replace it."""
         self._objects[reference] = workload
+        self._names.add((reference.namespace, reference.name))
         self._relink(reference)
 
     def remove(self, reference: Reference) -> None:
@@ -73,6 +75,10 @@ class Workloads:
             if not is_left_alone and limit.most is not None and most > limit.most:
                 limit = PodLimit(most, f"HorizontalPodAutoscaler {name.name} scales it up to {most}")
         return limit
+
+    def may_have_named(self, namespace: str, name: str) -> bool:
+        """Whether some workload has, or once had, this name: as an object, or as the owner of a pod."""
+        return (namespace, name) in self._names
 
     def references(self) -> Iterator[Reference]:
         """What names each workload that is an object of the input."""
@@ -134,6 +140,7 @@ class Workloads:
         if member.owner is None:
             return
         self._pods[member.owner] += change
+        self._names.add((member.owner.namespace, member.owner.name))
         if guess := _guessed_owner(member.owner, member):
             guesses = self._guesses[member.owner]
             guesses[guess] += change
@@ -148,6 +155,7 @@ class Workloads:
             self._owned[former].discard(reference)
         if owner and owner.kind == _OWNING_KIND.get(reference.kind):
             self._owners[reference] = owner
+            self._names.add((owner.namespace, owner.name))
             self._owned[owner].add(reference)
 
 

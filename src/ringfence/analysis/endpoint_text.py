@@ -1,0 +1,301 @@
+"""Endpoints as text: the grammar of what a question can name. What a text names is found by `analysis.endpoints`.
+
+    [NAMESPACE/][KIND/]NAME          a pod, a workload or a Service
+    [NAMESPACE/]SELECTOR             the pods that a label selector matches: app=web,tier!=db,env in (ci,dev)
+    NAMESPACE/*                      all pods of a namespace
+    */SELECTOR, */*, *               the same in all namespaces
+    192.168.5.10, 10.0.0.0/8         addresses
+    internet                         the addresses that belong to no pod, node, Service or private range
+    pod:[NAMESPACE/]KEY=VALUE,...    a pod that does not exist yet, with exactly these labels
+
+Names have none of the characters that make a selector (`=`, `!`, `,`, parentheses, spaces), and namespaces have no
+dots. So one text can be read in one way only, whatever is in the cluster.
+"""
+
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
+from ipaddress import ip_address, ip_network
+from typing import Final
+from urllib.parse import urlsplit
+
+import msgspec
+
+from ringfence.errors import EndpointError
+from ringfence.model.cidrs import parse_cidr
+from ringfence.model.names import dns_label_errors, label_key_errors, label_value_errors
+from ringfence.model.objects import Labels
+from ringfence.model.selector_text import ListSelector, parse_list_selector
+from ringfence.sets.addresses import Network
+
+KINDS: Final = {
+    alias: kind
+    for kind, aliases in {
+        "Pod": ("po", "pod", "pods"),
+        "Service": ("svc", "service", "services"),
+        "Deployment": ("deploy", "deployment", "deployments", "deployment.apps"),
+        "StatefulSet": ("sts", "statefulset", "statefulsets", "statefulset.apps"),
+        "DaemonSet": ("ds", "daemonset", "daemonsets", "daemonset.apps"),
+        "ReplicaSet": ("rs", "replicaset", "replicasets", "replicaset.apps"),
+        "ReplicationController": ("rc", "replicationcontroller", "replicationcontrollers"),
+        "Job": ("job", "jobs", "job.batch"),
+        "CronJob": ("cj", "cronjob", "cronjobs", "cronjob.batch"),
+    }.items()
+    for alias in aliases
+}
+"""The kinds, with the names and short names that kubectl accepts, and those that `kubectl get -o name` prints."""
+
+FORMS: Final = (
+    "[NAMESPACE/][KIND/]NAME, NAMESPACE/KEY=VALUE, NAMESPACE/*, an IP address, a CIDR, internet, "
+    "or pod:NAMESPACE/KEY=VALUE for a pod that does not exist yet"
+)
+"""The forms of an endpoint, for messages."""
+
+_POSSIBLE: Final = "pod:"
+_MAY_BE_ADDRESS: Final = re.compile(r"[0-9.]+(/.*)?|[^/]*:.*")
+"""A quick test before `ip_network`, which is slow to fail. It lets through some names that are no addresses."""
+_IN_SELECTORS_ONLY: Final = re.compile(r"[=!<>,() ]")
+_WITH_PORT: Final = re.compile(r"\[?(?P<end>[^\[\]]+?)\]?:(?P<port>[0-9]+(/[A-Za-z]+)?|[a-z][-a-z0-9]*)")
+_SERVICE_DNS: Final = re.compile(r"(?P<name>[^./]+)\.(?P<namespace>[^./]+)\.svc(\.[^/]*)?")
+_HOST_NAME: Final = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}")
+_PORTS_OF_SCHEMES: Final = {"http": 80, "https": 443}
+
+
+class NamedObject(msgspec.Struct, frozen=True):
+    """`[NAMESPACE/][KIND/]NAME`: `kind` is empty if none is written.
+
+    `doubt` says what else was probably meant, for the case that nothing has this name: host names are valid names.
+    """
+
+    namespace: str
+    kind: str
+    name: str
+    doubt: str = ""
+
+
+class LabelledPods(msgspec.Struct, frozen=True):
+    """`NAMESPACE/SELECTOR`: the pods that `selector`, written as `written`, matches; without a namespace, in all."""
+
+    namespace: str | None
+    written: str
+    selector: ListSelector
+
+
+class PossiblePod(msgspec.Struct, frozen=True):
+    """`pod:NAMESPACE/KEY=VALUE,...`: a pod that does not exist yet, with exactly these labels."""
+
+    namespace: str
+    labels: Labels
+
+
+class AddressBlock(msgspec.Struct, frozen=True):
+    """An address or a CIDR."""
+
+    network: Network
+
+
+class Internet(msgspec.Struct, frozen=True):
+    """`internet`."""
+
+
+EndpointText = NamedObject | LabelledPods | PossiblePod | AddressBlock | Internet
+"""What one text says."""
+
+
+def parse_endpoint(text: str, namespace: str) -> EndpointText:
+    """What `text` says; `namespace` is that of names without one. Raises EndpointError for text that is no endpoint."""
+    if not text.strip():
+        raise EndpointError(f"{text!r} is not a valid endpoint, perhaps because of an unset variable: use {FORMS}")
+    if text != text.strip():
+        raise EndpointError(f"{text!r} has spaces around it: use {text.strip()!r}")
+    if text == "internet":
+        return Internet()
+    if text in ("*", "*/*"):
+        return LabelledPods(None, "*", ListSelector())
+    if text.startswith(_POSSIBLE):
+        return _possible_pod(text, namespace)
+    if "://" in text:
+        raise EndpointError(f"{text} is a URL: {_instead_of_url(text)}")
+    if network := _network(text):
+        return AddressBlock(network)
+    return _named_or_labelled(text, namespace)
+
+
+def similar(name: str, known: Iterable[str], written: str = "{}") -> str:
+    """The end of a message that proposes the most similar of the known names, in a form; empty if none is similar."""
+    small = {one.lower(): one for one in sorted(known)}
+    close = get_close_matches(name.lower(), small, n=1)
+    return f"; did you mean {written.format(small[close[0]])}?" if close else ""
+
+
+# --- names and selectors ------------------------------------------------------------------------------------------
+
+
+def _named_or_labelled(text: str, namespace: str) -> NamedObject | LabelledPods:
+    space, slash, rest = text.partition("/")
+    if _IN_SELECTORS_ONLY.search(text):
+        # A label key may contain a slash itself, behind a DNS name. A namespace has neither dots nor operators.
+        if not slash or "." in space or _IN_SELECTORS_ONLY.search(space):
+            return _labelled(text, namespace, text)
+        return _labelled(text, None if space == "*" else _namespace(text, space), rest)
+    if with_port := _WITH_PORT.fullmatch(text):
+        raise EndpointError(f"{text}: {_without_port(with_port['end'], with_port['port'])}")
+    if not slash:
+        return _named(text, namespace, "", text)
+    first, slash, name = rest.partition("/")
+    if slash:
+        return _named(text, _namespace(text, space), _kind(text, first, name), name)
+    if space.lower() in KINDS:
+        return _named(text, namespace, KINDS[space.lower()], rest)
+    if space.lower() in ("ns", "namespace", "namespaces") and rest:
+        raise EndpointError(f"{text}: a namespace is not an endpoint: use {rest}/* for its pods")
+    if space == "*":
+        raise EndpointError(f"{text}: a name belongs to one namespace: use NAMESPACE/{rest}, or */* for all pods")
+    if not space or not rest:
+        raise _invalid(text, f"{space}/* for all pods of the namespace" if space else FORMS)
+    if rest == "*":
+        return LabelledPods(_namespace(text, space), "*", ListSelector())
+    return _named(text, _namespace(text, space), "", rest)
+
+
+def _labelled(text: str, namespace: str | None, written: str) -> LabelledPods:
+    try:
+        return LabelledPods(namespace, written, parse_list_selector(written))
+    except ValueError as error:
+        raise EndpointError(f"{text}: {written!r} is not a valid label selector: {error}") from None
+
+
+def _named(text: str, namespace: str, kind: str, name: str) -> NamedObject:
+    if not name:
+        raise _invalid(text)
+    if "*" in name:
+        raise EndpointError(f"{text}: names have no wildcards: use {namespace}/* or a label selector")
+    if "/" in name:
+        raise _invalid(text)
+    return NamedObject(namespace, kind, name, "" if kind else _doubt(name))
+
+
+def _invalid(text: str, instead: str = FORMS) -> EndpointError:
+    return EndpointError(f"{text!r} is not a valid endpoint: use {instead}")
+
+
+def _namespace(text: str, name: str) -> str:
+    if not name:
+        raise _invalid(text)
+    if name != name.lower() and not dns_label_errors(name.lower()):
+        instead = text.replace(name, name.lower(), 1)
+        raise EndpointError(f"{text}: {name!r} is not a valid namespace, because of its capital letters: use {instead}")
+    if ":" in name:
+        raise _invalid(text)
+    if dns_label_errors(name):
+        if doubt := _doubt(name):
+            raise EndpointError(f"{text}: {doubt}")
+        raise EndpointError(
+            f'{text}: {name!r} is not a valid namespace: use at most 63 small letters, digits and "-" between them'
+        )
+    return name
+
+
+def _kind(text: str, kind: str, name: str) -> str:
+    if kind.lower() not in KINDS:
+        hint = similar(kind, list(KINDS))
+        raise EndpointError(
+            f"{text}: {kind!r} is not a known kind: use NAMESPACE/KIND/NAME with a kind such as deploy or svc{hint}"
+        )
+    if "/" in name:
+        raise _invalid(text)
+    return KINDS[kind.lower()]
+
+
+def _doubt(name: str) -> str:
+    """What a name probably is, if it is that of no object."""
+    if re.fullmatch(r"[0-9.]*\.[0-9.]*", name):
+        return f"{name} is not a valid IP address: IPv4 addresses are four numbers from 0 to 255 without leading zeros"
+    if found := _SERVICE_DNS.fullmatch(name):
+        return f"{name} is the DNS name of a Service: use {found['namespace']}/svc/{found['name']}"
+    if _HOST_NAME.fullmatch(name):
+        return f"{name} looks like a host name, which policies do not know: use an address that it resolves to"
+    return ""
+
+
+# --- pods that do not exist yet -----------------------------------------------------------------------------------
+
+
+def _possible_pod(text: str, namespace: str) -> PossiblePod:
+    written = text.removeprefix(_POSSIBLE)
+    space, slash, rest = written.partition("/")
+    if slash and not re.search("[=.]", space):
+        namespace, written = _namespace(text, space), rest
+    elif "=" not in written:
+        raise EndpointError(
+            f"{text}: use pod:NAMESPACE/KEY=VALUE,... with all labels of the pod, none for pod:NAMESPACE/"
+        )
+    labels: dict[str, str] = {}
+    for label in filter(None, written.split(",")):
+        key, equals, value = label.partition("=")
+        if not equals or _IN_SELECTORS_ONLY.search(key + value):
+            raise EndpointError(
+                f"{text}: {label!r} is not a label: use KEY=VALUE, because a pod has labels, not a selector"
+            )
+        for error in (*label_key_errors(key), *label_value_errors(value)):
+            raise EndpointError(f"{text}: {label!r} is not a valid label: {error}")
+        if labels.setdefault(key, value) != value:
+            raise EndpointError(f"{text}: the label {key} has two values, {labels[key]} and {value}: use one")
+    return PossiblePod(namespace, labels)
+
+
+# --- addresses ----------------------------------------------------------------------------------------------------
+
+
+def _network(text: str) -> Network | None:
+    """The addresses that a text is; None if it is no address. Raises EndpointError for what only looks like one."""
+    if text.startswith("["):
+        raise EndpointError(f"{text}: {_instead_of_brackets(text)}")
+    if not _MAY_BE_ADDRESS.fullmatch(text):
+        return None
+    if "%" in text and _is_network(text.partition("%")[0]):
+        raise EndpointError(f"{text}: policies do not know zones: use {text.partition('%')[0]}")
+    try:
+        return parse_cidr(str(ip_network(text)))  # which takes an IPv4 address in IPv6 for what it is
+    except ValueError as error:
+        address, slash, _ = text.partition("/")
+        if "host bits" in str(error):
+            network = ip_network(text, strict=False)
+            raise EndpointError(f"{text}: the address has bits set beyond the prefix: use {network}") from None
+    if (with_port := _WITH_PORT.fullmatch(text)) and _is_network(with_port["end"]):
+        raise EndpointError(f"{text}: {_without_port(with_port['end'], with_port['port'])}")
+    if slash and _is_network(address):
+        raise EndpointError(f"{text} is not a valid CIDR: the prefix length must be 0 to 32, for IPv6 0 to 128")
+    if text.count(":") > 1:
+        raise EndpointError(f"{text} is not a valid IP address")
+    if slash and (doubt := _doubt(address)):
+        raise EndpointError(f"{text}: {doubt}")
+    return None
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return True
+
+
+def _without_port(end: str, port: str) -> str:
+    return f"a port is not part of an endpoint: use {end} with -p {port}"
+
+
+def _instead_of_brackets(text: str) -> str:
+    if with_port := _WITH_PORT.fullmatch(text):
+        return _without_port(with_port["end"], with_port["port"])
+    return f"addresses are written without brackets: use {text.strip('[]')}"
+
+
+def _instead_of_url(text: str) -> str:
+    try:
+        url = urlsplit(text)
+        host, port = url.hostname or "", url.port or _PORTS_OF_SCHEMES.get(url.scheme)
+        ip_address(host)
+    except ValueError:
+        return "policies know addresses, not host names: use an address that it resolves to, or a pod or Service"
+    return f"use {host}" + (f" with -p {port}" if port else "")
