@@ -135,6 +135,17 @@ def test_items_may_leave_their_kind_to_the_list() -> None:
     assert all(isinstance(manifest.object, Pod) for manifest in reading.manifests)
 
 
+@pytest.mark.parametrize(
+    ("head", "message"),
+    [
+        ("kind: PodList", "f.yaml:3: error: Pod a: error validating data: apiVersion not set"),
+        ("apiVersion: v1", "f.yaml:3: error: a: error validating data: kind not set"),
+    ],
+)
+def test_of_a_list_that_says_one_of_both_items_lack_the_other_alone(head: str, message: str) -> None:
+    assert problems(read(f"{head}\nitems:\n- metadata: {{name: a}}\n")) == [message]
+
+
 def test_a_list_in_a_list() -> None:
     inner = "{apiVersion: v1, kind: List, items: [{apiVersion: v1, kind: Pod, metadata: {name: a}}]}"
     reading = read(f"apiVersion: v1\nkind: List\nitems:\n- {inner}\n- {{apiVersion: v1, kind: List, items: }}\n")

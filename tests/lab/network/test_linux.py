@@ -1,0 +1,55 @@
+"""Namespaces of the calling thread, and the way back out of them."""
+
+import os
+
+import pytest
+from tests.lab.sandboxes import as_root_and_not, in_sandbox
+
+from ringfence.lab.network.linux import (
+    NamespaceKind,
+    in_network_namespace,
+    open_network_namespace,
+    returning_to_network_namespace,
+    unshare,
+)
+
+
+def present_namespace() -> int:
+    """The number of the calling thread's network namespace."""
+    return os.stat("/proc/thread-self/ns/net").st_ino
+
+
+@as_root_and_not
+def test_a_thread_works_in_another_namespace_and_returns(rootless: bool) -> None:
+    def namespaces() -> tuple[bool, bool, bool]:
+        before = present_namespace()
+        with returning_to_network_namespace():
+            unshare(NamespaceKind.NETWORK)
+            other, inside = open_network_namespace(), present_namespace()
+        returned = present_namespace()
+        with in_network_namespace(other):
+            entered = present_namespace()
+        return inside != before, entered == inside, before == returned == present_namespace()
+
+    assert in_sandbox(namespaces, rootless=rootless) == (True, True, True)
+
+
+def test_a_thread_returns_after_an_error_too() -> None:
+    def returned() -> bool:
+        before = present_namespace()
+        with pytest.raises(LookupError), returning_to_network_namespace():
+            unshare(NamespaceKind.NETWORK)
+            raise LookupError
+        return present_namespace() == before
+
+    assert in_sandbox(returned)
+
+
+def test_the_file_descriptor_of_the_way_back_is_closed() -> None:
+    def opened() -> set[str]:
+        before = set(os.listdir("/proc/self/fd"))
+        with returning_to_network_namespace():
+            pass
+        return set(os.listdir("/proc/self/fd")) - before
+
+    assert in_sandbox(opened) == set()
