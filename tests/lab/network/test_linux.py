@@ -1,6 +1,6 @@
 """Namespaces of the calling thread, and the way back out of them."""
 
-import os
+from pathlib import Path
 
 import pytest
 from tests.lab.sandboxes import as_root_and_not, in_sandbox
@@ -16,7 +16,7 @@ from ringfence.lab.network.linux import (
 
 def present_namespace() -> int:
     """The number of the calling thread's network namespace."""
-    return os.stat("/proc/thread-self/ns/net").st_ino
+    return Path("/proc/thread-self/ns/net").stat().st_ino
 
 
 @as_root_and_not
@@ -34,12 +34,21 @@ def test_a_thread_works_in_another_namespace_and_returns(rootless: bool) -> None
     assert in_sandbox(namespaces, rootless=rootless) == (True, True, True)
 
 
+def open_files() -> set[str]:
+    return {entry.name for entry in Path("/proc/self/fd").iterdir()}
+
+
+def move_and_fail() -> None:
+    with returning_to_network_namespace():
+        unshare(NamespaceKind.NETWORK)
+        raise LookupError
+
+
 def test_a_thread_returns_after_an_error_too() -> None:
     def returned() -> bool:
         before = present_namespace()
-        with pytest.raises(LookupError), returning_to_network_namespace():
-            unshare(NamespaceKind.NETWORK)
-            raise LookupError
+        with pytest.raises(LookupError):
+            move_and_fail()
         return present_namespace() == before
 
     assert in_sandbox(returned)
@@ -47,9 +56,9 @@ def test_a_thread_returns_after_an_error_too() -> None:
 
 def test_the_file_descriptor_of_the_way_back_is_closed() -> None:
     def opened() -> set[str]:
-        before = set(os.listdir("/proc/self/fd"))
+        before = open_files()
         with returning_to_network_namespace():
             pass
-        return set(os.listdir("/proc/self/fd")) - before
+        return open_files() - before
 
     assert in_sandbox(opened) == set()
