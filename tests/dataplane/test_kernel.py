@@ -4,6 +4,7 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from errno import EEXIST, ENOMEM, EPERM
 
 import pytest
 from tests.dataplane.network import Network, address, in_own_network, lose_privileges, nft, number, received
@@ -235,11 +236,20 @@ def test_a_profile_that_is_refused_closes_its_own_pods_and_no_others() -> None:
     kernel = Kernel()
     with pytest.raises(ProfilesRefused, match="wrong") as raised:
         kernel.apply(wrong)
-    assert [refusal.refused for refusal in raised.value.refusals] == ["wrong"]
+    (refusal,) = raised.value.refusals
+    assert (refusal.refused, refusal.code) == ("wrong", EEXIST)
+    assert (raised.value.refused, raised.value.code) == ("wrong", EEXIST)
     assert reached(network, 3) == {1, 2}
     assert not kernel.repair(), "the others stay as they are"
     kernel.apply(both)
     assert reached(network, 3) == {0, 1, 2}
+
+
+def test_several_refusals_are_one_error_that_names_all_and_has_the_code_of_the_first() -> None:
+    refusals = [KernelError("no memory", ENOMEM, "a"), KernelError("not allowed", EPERM, "b")]
+    raised = ProfilesRefused(refusals)
+    assert str(raised) == "no memory; not allowed"
+    assert (raised.code, raised.refused, raised.refusals) == (ENOMEM, "a", tuple(refusals))
 
 
 @in_own_network

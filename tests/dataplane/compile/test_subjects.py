@@ -101,6 +101,26 @@ def test_a_pod_moves_between_chains_as_policies_come_and_go() -> None:
     assert world.moves() == [Move(at, new, None)]
 
 
+def test_chains_that_no_pod_has_any_more_are_forgotten() -> None:
+    """Otherwise an agent in a cluster whose policies come and go would grow without bound."""
+    world = World(CLOSED, server("a", "10.0.0.1"))
+    chains = set()
+    for number in range(1, 21):
+        world.cluster.upsert(policy(f"x/p{number}", SERVER, ingress=[admits(ports=[port(number)])]))
+        chains |= set(world.chains().values())
+        world.cluster.remove("NetworkPolicy", "x", f"p{number}")
+    assert len(chains) == 20
+    kept = {chain for chain in chains if chain and is_kept(world.subjects, chain)}
+    assert 1 <= len(kept) <= 4
+
+
+def is_kept(subjects: Subjects, chain: str) -> bool:
+    try:
+        return bool(subjects.chains([chain]))
+    except KeyError:
+        return False
+
+
 def test_a_pod_that_is_removed_leaves_its_chain_and_its_address() -> None:
     world = World(CLOSED, server("a", "10.0.0.1"), server("b", "10.0.0.2"))
     world.moves()
