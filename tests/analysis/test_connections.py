@@ -10,7 +10,7 @@ from tests.engine.population.test_workloads import made, owned_pod
 from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Object, admits, block, labelled, node, pod, pods, policy, port, sends
 
-from ringfence.analysis.connections import Connection, connections, pod_groups
+from ringfence.analysis.connections import Connection, connection_assumptions, connections, pod_groups
 from ringfence.engine.answers import traffic_between
 from ringfence.engine.population.pods import Reference
 from ringfence.sets import intervals
@@ -211,3 +211,12 @@ def total(sets: Iterable[Addresses]) -> int:
 
 def sum_of_sizes(sets: Iterable[Addresses]) -> int:
     return sum(intervals.size(one.v4) + intervals.size(one.v6) for one in sets)
+
+
+def test_the_list_assumes_that_unknown_labels_have_none_of_the_values_that_policies_name() -> None:
+    replica = labelled(**{"statefulset.kubernetes.io/pod-name": "db-0"})
+    state = cluster_of([made(SET), made(AGENT), policy("x/p", replica, ingress=[])]).state
+    (assumption,) = connection_assumptions(state)
+    assert "x/StatefulSet/db" in assumption
+    assert connection_assumptions(state, "x") == (assumption,)
+    assert connection_assumptions(state, "y") == ()

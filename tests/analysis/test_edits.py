@@ -225,10 +225,12 @@ class TestToAllow:
         (edit,) = edits("prod/agent", "prod/db", 80, outside, policy("prod/p", DB, ingress=[]))
         assert text([edit])[-1] == '        cidr: "192.168.0.9/32"'
 
-    def test_labels_that_a_controller_generates_are_not_used(self) -> None:
-        generated = pod("prod/only-generated", {"pod-template-hash": "7d9"})
+    @pytest.mark.parametrize("key", ["pod-template-hash", "job-name", "batch.kubernetes.io/controller-uid"])
+    def test_labels_that_a_controller_generates_are_not_used(self, key: str) -> None:
+        generated = pod("prod/only-generated", {key: "7d9"})
         found = edits("prod/only-generated", "prod/db", 80, generated, policy("prod/p", DB, ingress=[FROM_API]))
-        assert "pod-template-hash" not in "\n".join(text(found))
+        assert found
+        assert key not in "\n".join(text(found))
 
     def test_an_edit_is_where_the_list_is_that_it_adds_to(self) -> None:
         cluster = cluster_of(WORLD)

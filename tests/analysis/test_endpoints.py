@@ -9,8 +9,8 @@ from ringfence.analysis.endpoint_text import KINDS
 from ringfence.analysis.endpoints import Endpoint, alternatives, check_namespace, resolve
 from ringfence.engine.policies import end_text
 from ringfence.engine.population.pods import Member, Reference
-from ringfence.engine.population.workloads import HASH_LABEL
 from ringfence.errors import EndpointError
+from ringfence.model.added_labels import TEMPLATE_HASH
 from ringfence.model.objects import WORKLOAD_KINDS
 
 WEB = Reference("prod", "Deployment", "web")
@@ -36,8 +36,8 @@ WORLD = [
     pod("prod/agent", {"app": "agent"}, hostNetwork=True, nodeName="n"),
     made(WEB),
     made(WEB_PODS, WEB),
-    owned_pod("prod/web-7d9-a", WEB_PODS, app="web", **{HASH_LABEL: "7d9"}),
-    owned_pod("prod/web-7d9-b", WEB_PODS, app="web", **{HASH_LABEL: "7d9"}),
+    owned_pod("prod/web-7d9-a", WEB_PODS, app="web", **{TEMPLATE_HASH: "7d9"}),
+    owned_pod("prod/web-7d9-b", WEB_PODS, app="web", **{TEMPLATE_HASH: "7d9"}),
     made(Reference("prod", "StatefulSet", "queue")),
     made(Reference("prod", "Deployment", "twin")),
     made(Reference("prod", "Job", "twin")),

@@ -17,6 +17,8 @@ from ringfence.engine.answers import (
     connectivity_rows,
     is_exempt,
     node_addresses,
+    unknown_label_text,
+    values_named,
 )
 from ringfence.engine.doubts import doubt_text
 from ringfence.engine.population import Identity, Member, Reference
@@ -88,12 +90,20 @@ def connections(state: State, *, pods: bool = False) -> Iterator[Connection]:
 
 
 def connection_assumptions(state: State, namespace: str | None = None) -> tuple[str, ...]:
-    """What a list of connections assumes: the policies that are not read and may select pods of it.
+    """What a list of connections assumes: which policies are not read that may select its pods, and which labels that
+    policies name have an unknown value.
 
-    With a `namespace`, only those that may select pods of this namespace.
+    With a `namespace`, only what is about the pods of this namespace.
     """
     pods = list(state.members() if namespace is None else state.members_in(namespace))
-    return tuple(doubt_text(policy, direction) for policy, direction in state.doubts.selecting_any(pods))
+    doubts = (doubt_text(policy, direction) for policy, direction in state.doubts.selecting_any(pods))
+    labels = (
+        unknown_label_text(pod, label, values)
+        for pod in pods
+        for label in pod.unknown_labels
+        if (values := values_named(state, label)) and not pod.host_network
+    )
+    return (*doubts, *labels)
 
 
 def _with_own_node(

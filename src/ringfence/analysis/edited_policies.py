@@ -7,6 +7,7 @@ import msgspec
 
 from ringfence.engine.answers import PolicyReason
 from ringfence.engine.population import NAME_LABEL, Member
+from ringfence.model.added_labels import is_generated
 from ringfence.model.documents import document, plain
 from ringfence.model.names import label_key_errors, label_value_errors
 from ringfence.model.objects import (
@@ -27,12 +28,6 @@ from ringfence.sets.traffic import PROTOCOLS, Traffic
 
 _replace = msgspec.structs.replace
 _MOST_LABELS = 4
-_GENERATED_LABELS = (
-    "pod-template-hash",
-    "controller-revision-hash",
-    "statefulset.kubernetes.io/pod-name",
-    "apps.kubernetes.io/pod-index",
-)
 _TELLING_LABELS = ("app.kubernetes.io/name", "app", "k8s-app", "name", "role", "component", "tier")
 
 
@@ -149,7 +144,7 @@ def labels_to_select_by(member: Member) -> list[str]:
     return [
         key
         for key in dict.fromkeys((*_TELLING_LABELS, *sorted(member.labels)))
-        if key not in _GENERATED_LABELS
+        if not is_generated(key)
         and (value := member.labels.get(key)) is not None
         and not label_key_errors(key) + label_value_errors(value)
     ]

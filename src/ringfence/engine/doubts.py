@@ -71,7 +71,7 @@ class Doubts:
         return (
             subjects.namespace in (None, pod.namespace)
             and subjects.host_network in (None, pod.host_network)
-            and subjects.pods.matches(pod.labels)
+            and pod.may_match(subjects.pods)
             and self._may_match(subjects.namespaces, pod.namespace)
         )
 

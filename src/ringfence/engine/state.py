@@ -170,7 +170,7 @@ class State:
 
         No list of pods contains them, and `revision` stays as it is.
         """
-        added = {pod for pod in pods if pod.is_possible} - self._supposed
+        added = {pod for pod in pods if self.member(pod.reference) is not pod} - self._supposed
         namespaces = {pod.namespace for pod in added if not self.namespaces.exists(pod.namespace)}
         for namespace in namespaces:
             self.namespaces.mention(namespace)

@@ -28,7 +28,7 @@ from ringfence.model.objects import (
 )
 from ringfence.model.policies import defaulted, without_rules
 from ringfence.model.validation import FieldWarning, validate, warnings
-from ringfence.model.workloads import CronJob, WorkloadFields, cron_job, workload
+from ringfence.model.workloads import CronJob, Job, WorkloadFields, cron_job, job, workload
 
 
 def _as_written(kind: str, written: Any) -> Any:
@@ -251,7 +251,7 @@ KINDS: Final = KindTable(
         _workload("DaemonSet", "apps/v1", "apps/v1beta2", "extensions/v1beta1"),
         _workload("ReplicaSet", "apps/v1", "apps/v1beta2", "extensions/v1beta1"),
         _workload("ReplicationController", "v1"),
-        _workload("Job", "batch/v1"),
+        Kind(name="Job", plural="jobs", api_versions=("batch/v1",), shape=Job, model=Workload, build=job),
         Kind(
             name="CronJob",
             plural="cronjobs",

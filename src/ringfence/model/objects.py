@@ -145,13 +145,16 @@ class Workload(msgspec.Struct, frozen=True, rename="camel"):
     """What owns pods: one of `WORKLOAD_KINDS`.
 
     The kinds differ in where the API keeps the template, and how many pods are made of it; `workloads` brings them all
-    to this shape.
+    to this shape. Of a Job, `is_indexed` says that its pods are numbered, and `has_manual_selector` that the API server
+    adds no labels to them.
     """
 
     kind: str
     metadata: ObjectMeta = ObjectMeta()
     template: PodTemplate = PodTemplate()
     limit: PodLimit = PodLimit()
+    is_indexed: bool = False
+    has_manual_selector: bool = False
 
 
 class ScaleTarget(msgspec.Struct, frozen=True):

@@ -9,12 +9,10 @@ from ringfence.model.objects import Int32, ObjectMeta, PodLimit, PodTemplate, Wo
 
 
 class WorkloadSpec(msgspec.Struct, frozen=True):
-    """What matters of the spec of most workloads. A Job has `parallelism` and `completions`, others have `replicas`."""
+    """What matters of the spec of most workloads."""
 
     template: PodTemplate = PodTemplate()
     replicas: Int32 | None = None
-    parallelism: Int32 | None = None
-    completions: Int32 | None = None
 
 
 class WorkloadFields(msgspec.Struct, frozen=True):
@@ -24,12 +22,21 @@ class WorkloadFields(msgspec.Struct, frozen=True):
     spec: WorkloadSpec = WorkloadSpec()
 
 
-class JobSpec(msgspec.Struct, frozen=True):
-    """The spec of the Jobs that a CronJob makes."""
+class JobSpec(msgspec.Struct, frozen=True, rename="camel"):
+    """What matters of the spec of a Job."""
 
     template: PodTemplate = PodTemplate()
     parallelism: Int32 | None = None
     completions: Int32 | None = None
+    completion_mode: str | None = None
+    manual_selector: bool | None = None
+
+
+class Job(msgspec.Struct, frozen=True):
+    """How a Job is written."""
+
+    metadata: ObjectMeta = ObjectMeta()
+    spec: JobSpec = JobSpec()
 
 
 class JobTemplateSpec(msgspec.Struct, frozen=True):
@@ -57,17 +64,31 @@ def workload(kind: str, written: WorkloadFields) -> Workload:
     return Workload(kind, written.metadata, written.spec.template, _limit(kind, written.spec))
 
 
+def job(kind: str, written: Job) -> Workload:
+    """The workload that a Job is."""
+    spec = written.spec
+    return _running(kind, written.metadata, spec, _job_limit(spec.parallelism, spec.completions, "spec"))
+
+
 def cron_job(kind: str, written: CronJob) -> Workload:
     """The workload that a CronJob is."""
-    jobs = written.spec.job_template.spec
-    return Workload(kind, written.metadata, jobs.template, _cron_job_limit(written.spec))
+    return _running(kind, written.metadata, written.spec.job_template.spec, _cron_job_limit(written.spec))
+
+
+def _running(kind: str, metadata: ObjectMeta, spec: JobSpec, limit: PodLimit) -> Workload:
+    return Workload(
+        kind,
+        metadata,
+        spec.template,
+        limit,
+        is_indexed=spec.completion_mode == "Indexed",
+        has_manual_selector=bool(spec.manual_selector),
+    )
 
 
 def _limit(kind: str, spec: WorkloadSpec) -> PodLimit:
     if kind == "DaemonSet":
         return _daemon_set_limit(spec)
-    if kind == "Job":
-        return _job_limit(spec.parallelism, spec.completions, "spec")
     if spec.replicas is None:
         return PodLimit()
     return PodLimit(spec.replicas, f"spec.replicas is {spec.replicas}")

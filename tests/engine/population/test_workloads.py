@@ -13,8 +13,9 @@ from tests.semantics.objects import Object, pod
 
 from ringfence import Cluster
 from ringfence.engine.population.pods import Reference
-from ringfence.engine.population.workloads import HASH_LABEL, Workloads
+from ringfence.engine.population.workloads import Workloads
 from ringfence.engine.state import State
+from ringfence.model.added_labels import TEMPLATE_HASH
 from ringfence.model.objects import WORKLOAD_KINDS
 
 DEPLOYMENT = Reference("x", "Deployment", "web")
@@ -85,33 +86,35 @@ class TestChains:
         assert state.workload(member_in(state, "x/a")) == Reference("x", "Pod", "a")
 
     def test_the_deployment_of_a_missing_replica_set_is_guessed_from_the_hash(self) -> None:
-        labels = {HASH_LABEL: "7d9"}
+        labels = {TEMPLATE_HASH: "7d9"}
         state = state_of([owned_pod("x/web-7d9-1", REPLICA_SET, **labels)])
         assert state.workload(member_in(state, "x/web-7d9-1")) == DEPLOYMENT
 
     def test_one_pod_with_the_hash_is_enough(self) -> None:
-        pods = [owned_pod("x/web-7d9-1", REPLICA_SET), owned_pod("x/web-7d9-2", REPLICA_SET, **{HASH_LABEL: "7d9"})]
+        pods = [owned_pod("x/web-7d9-1", REPLICA_SET), owned_pod("x/web-7d9-2", REPLICA_SET, **{TEMPLATE_HASH: "7d9"})]
         for ordered in permutations(pods):
             state = state_of(ordered)
             assert state.workload(member_in(state, "x/web-7d9-1")) == DEPLOYMENT
 
-    @pytest.mark.parametrize("labels", [{}, {HASH_LABEL: "other"}, {HASH_LABEL: ""}])
+    @pytest.mark.parametrize("labels", [{}, {TEMPLATE_HASH: "other"}, {TEMPLATE_HASH: ""}])
     def test_nothing_is_guessed_without_the_hash(self, labels: dict[str, str]) -> None:
         state = state_of([owned_pod("x/web-7d9-1", REPLICA_SET, **labels)])
         assert state.workload(member_in(state, "x/web-7d9-1")) == REPLICA_SET
 
     def test_a_deployment_is_guessed_for_replica_sets_only(self) -> None:
         stateful_set = Reference("x", "StatefulSet", "web-7d9")
-        state = state_of([owned_pod("x/web-7d9-0", stateful_set, **{HASH_LABEL: "7d9"})])
+        state = state_of([owned_pod("x/web-7d9-0", stateful_set, **{TEMPLATE_HASH: "7d9"})])
         assert state.workload(member_in(state, "x/web-7d9-0")) == stateful_set
 
     def test_the_owner_reference_of_a_replica_set_takes_precedence_over_the_hash(self) -> None:
         other = Reference("x", "Deployment", "other")
-        state = state_of([made(REPLICA_SET, other), owned_pod("x/web-7d9-1", REPLICA_SET, **{HASH_LABEL: "7d9"})])
+        state = state_of([made(REPLICA_SET, other), owned_pod("x/web-7d9-1", REPLICA_SET, **{TEMPLATE_HASH: "7d9"})])
         assert state.workload(member_in(state, "x/web-7d9-1")) == other
 
     def test_a_replica_set_without_an_owner_has_none_whatever_its_hash(self) -> None:
-        for objects in permutations([made(REPLICA_SET), owned_pod("x/web-7d9-1", REPLICA_SET, **{HASH_LABEL: "7d9"})]):
+        for objects in permutations(
+            [made(REPLICA_SET), owned_pod("x/web-7d9-1", REPLICA_SET, **{TEMPLATE_HASH: "7d9"})]
+        ):
             state = state_of(objects)
             assert state.workload(member_in(state, "x/web-7d9-1")) == REPLICA_SET
 
@@ -128,11 +131,11 @@ class TestChains:
 
     def test_a_guess_is_dropped_when_the_object_is_added(self) -> None:
         other = Reference("x", "Deployment", "other")
-        state = state_of([owned_pod("x/web-7d9-1", REPLICA_SET, **{HASH_LABEL: "7d9"}), made(REPLICA_SET, other)])
+        state = state_of([owned_pod("x/web-7d9-1", REPLICA_SET, **{TEMPLATE_HASH: "7d9"}), made(REPLICA_SET, other)])
         assert state.workload(member_in(state, "x/web-7d9-1")) == other
 
     def test_a_guess_lasts_as_long_as_one_pod_with_the_hash(self) -> None:
-        labels = {HASH_LABEL: "7d9"}
+        labels = {TEMPLATE_HASH: "7d9"}
         state = state_of([owned_pod(f"x/web-7d9-{number}", REPLICA_SET, **labels) for number in (1, 2, 3)])
         for gone in ("web-7d9-1", "web-7d9-2"):
             state.remove("Pod", "x", gone)
@@ -150,7 +153,7 @@ class TestTemplates:
         assert taking_part(objects) == {"x/web-7d9-1"}
 
     def test_the_template_of_a_workload_whose_pods_are_known_by_hash_does_not(self) -> None:
-        objects = [made(DEPLOYMENT), owned_pod("x/web-7d9-1", REPLICA_SET, **{HASH_LABEL: "7d9"})]
+        objects = [made(DEPLOYMENT), owned_pod("x/web-7d9-1", REPLICA_SET, **{TEMPLATE_HASH: "7d9"})]
         assert taking_part(objects) == {"x/web-7d9-1"}
 
     def test_only_the_template_at_the_top_of_a_chain_takes_part(self) -> None:
@@ -174,7 +177,7 @@ class TestTemplates:
         assert {str(one) for one in cluster.state.members()} == {"x/a", "x/Deployment/web"}
 
     def test_the_template_comes_back_when_its_pods_get_another_owner(self) -> None:
-        cluster = cluster_of([made(DEPLOYMENT), owned_pod("x/a", REPLICA_SET, **{HASH_LABEL: "7d9"})])
+        cluster = cluster_of([made(DEPLOYMENT), owned_pod("x/a", REPLICA_SET, **{TEMPLATE_HASH: "7d9"})])
         cluster.upsert(made(REPLICA_SET))
         assert {str(one) for one in cluster.state.members()} == {"x/a", "x/Deployment/web"}
 
@@ -182,7 +185,7 @@ class TestTemplates:
         cluster = Cluster()
         cluster.upsert(workload("Deployment", "web", {"metadata": {"labels": {"app": "old"}}}, namespace="x"))
         cluster.upsert(workload("Deployment", "web", {"metadata": {"labels": {"app": "new"}}}, namespace="x"))
-        assert member_in(cluster.state, "x/Deployment/web").labels == {"app": "new"}
+        assert member_in(cluster.state, "x/Deployment/web").labels["app"] == "new"
 
     def test_in_a_running_cluster_templates_never_take_part(self) -> None:
         cluster = Cluster(live=True)
@@ -213,10 +216,10 @@ CHAIN_OBJECTS = [
     made(Reference("x", "Deployment", "other")),
     made(Reference("x", "ReplicaSet", "web-8c1"), DEPLOYMENT),
     owned_pod("x/a", REPLICA_SET),
-    owned_pod("x/a", REPLICA_SET, **{HASH_LABEL: "7d9"}),
+    owned_pod("x/a", REPLICA_SET, **{TEMPLATE_HASH: "7d9"}),
     owned_pod("x/a", None),
-    owned_pod("x/b", REPLICA_SET, **{HASH_LABEL: "7d9"}),
-    owned_pod("x/b", Reference("x", "ReplicaSet", "web-8c1"), **{HASH_LABEL: "8c1"}),
+    owned_pod("x/b", REPLICA_SET, **{TEMPLATE_HASH: "7d9"}),
+    owned_pod("x/b", Reference("x", "ReplicaSet", "web-8c1"), **{TEMPLATE_HASH: "8c1"}),
     owned_pod("x/b", DEPLOYMENT),
 ]
 

@@ -3,6 +3,7 @@
 from ringfence.engine.answers.connectivity import ConnectivityRow, allowed_addresses, connectivity_rows
 from ringfence.engine.answers.explanations import explain
 from ringfence.engine.answers.reasons import PairReason, PolicyReason, RuleReason, SideReason
+from ringfence.engine.answers.unknown_labels import unknown_label_text, values_named
 from ringfence.engine.answers.verdicts import allows, is_exempt, node_addresses, traffic_between, traffic_by_part
 from ringfence.engine.policies import End, end_text
 
@@ -22,4 +23,6 @@ __all__ = [
     "node_addresses",
     "traffic_between",
     "traffic_by_part",
+    "unknown_label_text",
+    "values_named",
 ]

@@ -7,6 +7,7 @@ from operator import or_
 from ringfence.engine.answers.own_nodes import own_node_assumptions
 from ringfence.engine.answers.reasons import RuleReason, SideReason
 from ringfence.engine.answers.sides import Side
+from ringfence.engine.answers.unknown_labels import unknown_label_assumptions
 from ringfence.engine.doubts import doubt_text
 from ringfence.engine.policies import Action, PodSelection, end_text
 from ringfence.engine.population import Member, Namespaces
@@ -22,6 +23,7 @@ def assumptions(side: Side, reason: SideReason) -> Iterator[str]:
         yield from _host_network_assumptions(side)
         return
     yield from own_node_assumptions(side)
+    yield from unknown_label_assumptions(side)
     rules = [rule for policy in reason.policies for rule in policy.rules]
     yield from _assumed_ports(side, reason, rules)
     allowing_only = all(rule.action is Action.ALLOW for rule in rules)

@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from ringfence.model.added_labels import UnknownLabel, pod_labels
 from ringfence.model.objects import (
     DEFAULT_NAMESPACE,
     NO_LABELS,
@@ -23,6 +24,7 @@ from ringfence.model.objects import (
     PodStatus,
     Workload,
 )
+from ringfence.model.selectors import Selector
 from ringfence.sets.addresses import FAMILIES, Family, parse_address
 
 _FINISHED_PHASES = frozenset({"Succeeded", "Failed"})
@@ -94,6 +96,8 @@ class Member(msgspec.Struct, eq=False):
     """The addresses of its node that its own status reports."""
     is_several: bool = False
     """Whether it stands for more than one pod: a template of which several are made."""
+    unknown_labels: tuple[UnknownLabel, ...] = ()
+    """The labels that the pods of a template will have with a value that is not known yet."""
 
     @property
     def namespace(self) -> str:
@@ -123,6 +127,16 @@ class Member(msgspec.Struct, eq=False):
         named = (one.port for one in self.container_ports if one.name == name and one.protocol == protocol)
         return next(named, None)
 
+    def may_match(self, selector: Selector) -> bool:
+        """Whether a selector matches the pod's labels, or would with some value of those that are not known."""
+        if not self.unknown_labels:
+            return selector.matches(self.labels)
+        unknown = {label.key: label for label in self.unknown_labels}
+        return all(
+            term.matches(self.labels) or (term.key in unknown and any(map(unknown[term.key].may_be, term.values)))
+            for term in selector.terms
+        )
+
     def __str__(self) -> str:
         return str(self.reference)
 
@@ -148,21 +162,21 @@ def member_of_pod(pod: Pod, nodes: dict[str, Node]) -> Member:
 def member_of_workload(workload: Workload, nodes: dict[str, Node], *, is_several: bool = False) -> Member:
     """The member that represents all pods of a workload's template. It can have an address only with hostNetwork."""
     reference = Reference(workload.metadata.namespace or DEFAULT_NAMESPACE, workload.kind, workload.metadata.name)
-    metadata = workload.template.metadata or ObjectMeta()
     spec = workload.template.spec or PodSpec()
     named, declared = _ports(spec.containers, spec.init_containers)
-    labels = metadata.labels or NO_LABELS
+    labels = pod_labels(workload)
     addresses = _addresses(_internal_ips(spec, nodes)) if spec.host_network else ()
     return Member(
         reference,
         None,
-        labels,
+        labels.labels,
         named,
         declared,
         bool(spec.host_network),
         spec.node_name or "",
         addresses,
         is_several=is_several,
+        unknown_labels=labels.unknown,
     )
 
 

@@ -173,6 +173,10 @@ class Population:
         self._place_added()
         return self._numbers.get(name, ())
 
+    def values_read(self, key: str) -> Collection[str]:
+        """The values of a label that selectors of the policies in force name."""
+        return self._read_facts.values_read(key)
+
     def decisive_families(self) -> tuple[Family, ...]:
         """The address families over which verdicts can differ; one family, if all give the same verdicts.
 

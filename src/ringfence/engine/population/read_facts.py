@@ -66,6 +66,10 @@ class ReadFacts:
             self._having.pop(key, None)
         return affected
 
+    def values_read(self, key: str) -> Collection[str]:
+        """The values of a label that terms name."""
+        return [value for value in self._read.get(key, ()) if value is not None]
+
     def add(self, template: Template) -> None:
         """Find the read facts of a new template."""
         template.read_facts = self._facts(template)

@@ -11,9 +11,9 @@ from functools import lru_cache
 from typing import Final
 
 from ringfence.engine.population.pods import Member, Reference, owner_of
+from ringfence.model.added_labels import TEMPLATE_HASH
 from ringfence.model.objects import HorizontalPodAutoscaler, PodLimit, Workload
 
-HASH_LABEL = "pod-template-hash"
 _OWNING_KIND: Final = {"ReplicaSet": "Deployment", "Job": "CronJob"}
 """The kinds that may own workloads. Any other owner reference is ignored, so a chain of owners always ends."""
 
@@ -162,7 +162,7 @@ class Workloads:
 def _guessed_owner(reference: Reference, member: Member) -> Reference | None:
     if reference.kind != "ReplicaSet":
         return None
-    return _deployment(reference, member.labels.get(HASH_LABEL, "-"))
+    return _deployment(reference, member.labels.get(TEMPLATE_HASH, "-"))
 
 
 @lru_cache(maxsize=1 << 14)

@@ -1,0 +1,119 @@
+"""Labels whose value is not known before a pod is created: whether the answer of one side depends on it.
+
+A template's pods are taken to have none of the values that selectors name. Whether another value makes a difference is
+found by trying: a pod with the value takes the place of the template for one question.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import combinations, product
+from math import prod
+
+import msgspec
+
+from ringfence.engine.answers.sides import Side
+from ringfence.engine.answers.verdicts import policed_addresses, side_traffic
+from ringfence.engine.population import Member
+from ringfence.engine.state import State
+from ringfence.model.added_labels import UnknownLabel
+from ringfence.sets.addresses import NO_ADDRESSES, Addresses
+from ringfence.sets.partitions import merged
+from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
+
+_MOST_TRIALS = 64
+"""Of the combinations of values, those that are tried. Beyond, every label that a selector reads is named."""
+
+
+_SideAnswer = dict[Traffic, Addresses]
+"""What passes, and with which addresses; these are empty if the peer is a pod."""
+
+
+class _Choice(msgspec.Struct, frozen=True):
+    """One value that a label of one end could have: of the subject, or of the peer."""
+
+    is_subject: bool
+    label: UnknownLabel
+    value: str
+
+
+def unknown_label_assumptions(side: Side) -> Iterator[str]:
+    """The labels of both ends that would make the answer of a side another, with the values that would."""
+    ends = [(True, side.subject), (False, side.peer)]
+    pods = [(is_subject, end) for is_subject, end in ends if isinstance(end, Member) and not end.host_network]
+    choices = [
+        [_Choice(is_subject, label, value) for value in values]
+        for is_subject, pod in pods
+        for label in pod.unknown_labels
+        if (values := values_named(side.state, label))
+    ]
+    if not choices:
+        return
+    deciding = set(_deciding(side, choices))
+    for is_subject, pod in pods:
+        for label in pod.unknown_labels:
+            found = {one.value for one in deciding if one.is_subject is is_subject and one.label is label}
+            if found:
+                yield unknown_label_text(pod, label, sorted(found))
+
+
+def unknown_label_text(pod: Member, label: UnknownLabel, values: Sequence[str]) -> str:
+    """The assumption about one label of a template's pods: that its value is none of `values`."""
+    listed = " or ".join(values)
+    if label.differs_by_pod:
+        return f"each pod of {pod} has another label {label.key}: the answer is about those where it is not {listed}"
+    return f"the value of the label {label.key} of {pod} is not known: it is taken not to be {listed}"
+
+
+def values_named(state: State, label: UnknownLabel) -> list[str]:
+    """The values that selectors of policies in force name, and that a label could have."""
+    return sorted(filter(label.may_be, state.population.values_read(label.key)))
+
+
+def _deciding(side: Side, choices: Sequence[Sequence[_Choice]]) -> Iterator[_Choice]:
+    """The choices that change the answer, alone or together with others that it takes as well."""
+    if prod(len(of_label) + 1 for of_label in choices) > _MOST_TRIALS:
+        yield from (choice for of_label in choices for choice in of_label)
+        return
+    answer = _answer(side)
+    found: list[frozenset[_Choice]] = []
+    for size in range(1, len(choices) + 1):
+        for labels in combinations(choices, size):
+            for chosen in map(frozenset, product(*labels)):
+                if any(one <= chosen for one in found) or not _can_be_together(side, chosen):
+                    continue
+                if _answer_with(side, chosen) != answer:
+                    found.append(chosen)
+                    yield from chosen
+
+
+def _answer_with(side: Side, chosen: frozenset[_Choice]) -> _SideAnswer:
+    """The answer of a side whose pods have the values chosen."""
+    subject = _with_values(side.subject, chosen, is_subject=True)
+    peer = _with_values(side.peer, chosen, is_subject=False) if isinstance(side.peer, Member) else side.peer
+    pods = [pod for pod in (subject, peer) if isinstance(pod, Member)]
+    with side.state.supposing_pods(pods):
+        return _answer(msgspec.structs.replace(side, subject=subject, peer=peer))
+
+
+def _with_values(pod: Member, chosen: frozenset[_Choice], *, is_subject: bool) -> Member:
+    """A pod like this one, with the values that are chosen for its end."""
+    values = {one.label.key: one.value for one in chosen if one.is_subject is is_subject}
+    return msgspec.structs.replace(pod, labels={**pod.labels, **values})
+
+
+def _can_be_together(side: Side, chosen: frozenset[_Choice]) -> bool:
+    """Whether no two pods of one workload have the same value of a label in which all of them differ."""
+    if side.subject is not side.peer:
+        return True
+    own = [(one.label, one.value) for one in chosen if one.label.differs_by_pod]
+    return len(own) == len(set(own))
+
+
+def _answer(side: Side) -> _SideAnswer:
+    """What passes of that which is asked; with which addresses, if the peer is outside the cluster."""
+    asked = ALL_TRAFFIC if side.asked is None else side.asked
+    if isinstance(side.peer, Member):
+        return {side_traffic(side.state, side.subject, side.direction, side.peer) & asked: NO_ADDRESSES}
+    policed = policed_addresses(side.state, side.subject, side.direction, side.peer)
+    cells = side.state.tiers.allowed_addresses(side.identity, side.direction)
+    within = ((part, traffic & asked) for addresses, traffic in cells if (part := addresses & policed))
+    return {traffic: addresses for addresses, traffic in merged(within)}
