@@ -254,6 +254,17 @@ def dumped(folder: Path, written: dict[str, Any], **metadata: str) -> Cluster:
     return Cluster.load(folder)
 
 
+def test_a_policy_that_is_not_read_and_names_no_namespace_is_in_that_of_the_cluster(tmp_path: Path) -> None:
+    policy = {"apiVersion": "cilium.io/v2", "kind": "CiliumNetworkPolicy", "metadata": {"name": "p"}}
+    policy["spec"] = {"endpointSelector": {}, "ingress": [{}]}
+    (tmp_path / "f.json").write_text(json.dumps(policy))
+    added = Cluster(namespace="prod")
+    added.upsert(policy)
+    for cluster in (Cluster.load(tmp_path, namespace="prod"), added):
+        cluster.upsert({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "db"}})
+        assert "CiliumNetworkPolicy.cilium.io prod/p" in " ".join(cluster.can("10.0.0.1", "prod/db").assumptions)
+
+
 def test_objects_without_a_namespace_are_in_that_of_the_cluster() -> None:
     cluster = Cluster(namespace="prod")
     cluster.upsert({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web"}})

@@ -148,7 +148,8 @@ class Cluster:
         a `resourceVersion` has been stored, and so has every object of a live cluster.
         """
         if isinstance(obj, Mapping):
-            if unread := unread_policy(obj, (origin or Origin("added by a program")).at()):
+            place = (origin or Origin("added by a program")).at()
+            if unread := unread_policy(obj, place, self.namespace):
                 self.state.upsert(unread)
                 return
             is_stored = is_stored or has_been_stored(obj)
@@ -252,8 +253,9 @@ class Cluster:
         self.problems.extend(loaded.problems)
         self.skipped.update(loaded.skipped)
         self.unrelated += loaded.unrelated
-        for policy in loaded.unread:
-            self.state.upsert(policy)
+        for unread in loaded.unread:
+            if policy := unread_policy(unread.written, unread.place, self.namespace):
+                self.state.upsert(policy)
         # Objects without a name come last: a name is generated when all names that are taken are known.
         for manifest in sorted(loaded.manifests, key=lambda manifest: not manifest.object.metadata.name):
             review = self._add(manifest.object, manifest.origin, is_stored=manifest.is_stored)
@@ -269,11 +271,10 @@ class Cluster:
         subject = f"{kind_of(obj)} {path}"
         severity = Severity.ERROR if review.errors else Severity.WARNING
         for one in review.errors or review.warnings:
-            fix = replace_value(origin, one.path, one.replacement) if one.replacement else None
-            remedy = remedy_of(mistake_in(one))
-            self.problems.append(
-                Problem(origin.at(one.path), one.code, str(one), severity, subject, fix, remedy=remedy)
-            )
+            fix = replace_value(origin, one.place, one.replacement) if one.replacement else None
+            remedy = remedy_of(mistake_in(one, origin))
+            place = origin.at(one.place)
+            self.problems.append(Problem(place, one.code, str(one), severity, subject, fix, remedy=remedy))
 
     def _note_origin(self, obj: Object, origin: Origin) -> None:
         """Report an object that was read before: as with `kubectl apply`, the last one counts."""

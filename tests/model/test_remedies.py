@@ -154,6 +154,7 @@ WRONG_TYPES = [
     ("app: web", "app: 1.10", "put the value in quotes: without them YAML reads a number"),
     ("app: web", "app: yes", "put the value in quotes: without them YAML reads true or false"),
     ("      app: web", "      app:web", "write a space after the colon: `app: web`"),
+    ("      app: web", "      app:web\n      tier:db", "write a space after the colon: `app: web`"),
     ("      app: web", "    - app: web", "`matchLabels` is not a list: remove the dash below it"),
     (
         "    - protocol: TCP\n",
@@ -196,6 +197,49 @@ FIELDS = [
 @pytest.mark.parametrize(("right", "wrong", "remedy"), FIELDS)
 def test_of_an_unknown_field(right: str, wrong: str, remedy: str) -> None:
     assert remedy in remedies(right, wrong)
+
+
+ODD_CHARACTERS = [
+    ("app: web", "app: “web”", 'U+201C left double quotation mark in column 12: use "'),
+    ("app: web", 'app: "web\u200b"', "U+200B zero width space in column 16: remove it"),
+    ("app: web", "app\u00a0: web", "U+00A0 no-break space in column 10: use a space"),
+    ("app: web", "app：web", "U+FF1A fullwidth colon in column 10: use :"),
+    ("  policyTypes:", "  policyTypes\ufeff:", "U+FEFF byte order mark in column 14: remove it"),
+    ("name: a", "name: “a”", 'U+201C left double quotation mark in column 18: use "'),
+]
+
+
+@pytest.mark.parametrize(("right", "wrong", "remedy"), ODD_CHARACTERS)
+def test_of_a_character_that_is_not_what_it_seems(right: str, wrong: str, remedy: str) -> None:
+    assert remedy in remedies(right, wrong)
+
+
+def test_the_message_shows_an_invisible_character_as_the_api_server_does() -> None:
+    (problem,) = problems(POLICY.replace("policyTypes", "policyTypes\u00a0"))
+    assert problem.message == 'strict decoding error: unknown field "spec.policyTypes\\u00a0"'
+
+
+OBJECTS = [
+    ("kind:", "Kind:", "write `kind` instead of `Kind`"),
+    ("apiVersion:", "apiversion:", "write `apiVersion` instead of `apiversion`"),
+    ("kind:", "“kind”:", 'U+201C left double quotation mark: use "'),
+    ("apiVersion: networking.k8s.io/v1\n", "", "add `apiVersion: networking.k8s.io/v1`"),
+    ("kind: NetworkPolicy\n", "", "add `kind`"),
+    (
+        "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\n",
+        "",
+        "every object has `apiVersion` and `kind`; leave the file out if it is not one",
+    ),
+    (POLICY, "- kind: Pod", "remove the dashes, and put a line `---` between two objects"),
+    (POLICY, "apiVersion:v1\nkind:Pod", "write a space after the colon: `apiVersion: v1`"),
+    ("spec:", "spec: {}\nspec:", "put a line `---` between two objects"),
+    ("      app: web", "      app: x\n      app: web", "write `app` once, with all that belongs in it"),
+]
+
+
+@pytest.mark.parametrize(("right", "wrong", "remedy"), OBJECTS)
+def test_of_an_object(right: str, wrong: str, remedy: str) -> None:
+    assert remedies(right, wrong) == {remedy}
 
 
 HELM = (

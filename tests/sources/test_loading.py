@@ -14,9 +14,9 @@ from ringfence.model.kinds import KINDS
 from ringfence.model.objects import Manifest, NetworkPolicy, Pod
 from ringfence.model.origin import FieldRanges, Origin, Place, Range
 from ringfence.model.problems import Problem, ProblemCode, Severity
-from ringfence.model.unread_policies import UnreadPolicy
 from ringfence.sources.loading import (
     Skipped,
+    UnreadManifest,
     Unrelated,
     collect,
     inherit,
@@ -93,8 +93,8 @@ class TestAnObject:
 
     def test_a_policy_that_is_not_read_is_found_with_its_place(self) -> None:
         (unread,) = found({"apiVersion": "cilium.io/v2", "kind": "CiliumNetworkPolicy", "metadata": {"name": "a"}})
-        assert isinstance(unread, UnreadPolicy)
-        assert (str(unread), unread.place) == ("CiliumNetworkPolicy.cilium.io default/a", Place("f.yaml", 3))
+        assert isinstance(unread, UnreadManifest)
+        assert (unread.kind, unread.place) == ("CiliumNetworkPolicy.cilium.io", Place("f.yaml", 3))
         loaded = collect([unread])
         assert (loaded.unread, loaded.skipped) == ([unread], {"CiliumNetworkPolicy.cilium.io": 1})
 
@@ -189,7 +189,7 @@ class TestAnObject:
     )
     def test_a_kind_of_another_system_is_not_misspelt(self, api_version: str, kind: str) -> None:
         (one,) = found({"apiVersion": api_version, "kind": kind, "metadata": {"name": "a"}})
-        assert isinstance(one, Skipped | UnreadPolicy)
+        assert isinstance(one, Skipped | UnreadManifest)
 
     def test_an_old_version_is_read_with_a_warning(self) -> None:
         warning, manifest = found({**policy(), "apiVersion": "extensions/v1beta1"})
@@ -211,7 +211,8 @@ class TestNames:
             ({"kind": "Pod", "metadata": 5}, "Pod"),
             ({"metadata": {"name": "a"}}, "a"),
             ({"kind": None}, ""),
-            ({"kind": "Pod", "metadata": {"name": 5, "namespace": ["x"]}}, "Pod ['x']/5"),
+            ({"kind": "Pod", "metadata": {"name": 5, "namespace": ["x"]}}, 'Pod ["x"]/5'),
+            ({"kind": "Pod", "metadata": {"name": "a", "namespace": True}}, "Pod true/a"),
         ],
     )
     def test_an_object_is_called_what_it_says(self, tree: dict[str, object], name: str) -> None:

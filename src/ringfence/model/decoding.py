@@ -224,9 +224,9 @@ def _home(name: str, level: _Level) -> str:
         if name in around.known and name not in around.fields:
             owner = f"`{around.path}`" if around.path else "the object itself"
             return f"indent `{name}` less: it is a field of {owner}"
-    beside = [field for field, shape in level.known.items() if name in _fields_inside(shape)]
-    if beside:
-        return f"put `{name}` below {' or '.join(f'`{field}`' for field in beside)}, indented further"
+    for around in (level, *level.around):
+        if beside := [field for field, shape in around.known.items() if name in _fields_inside(shape)]:
+            return f"put `{name}` below {' or '.join(f'`{field}`' for field in beside)}, indented further"
     close = get_close_matches(name, level.known, n=1, cutoff=_MUCH_ALIKE)
     return f"write `{close[0]}`" if close else ""
 

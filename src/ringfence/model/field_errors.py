@@ -38,7 +38,8 @@ class FieldError(msgspec.Struct, frozen=True):
 
     `path` is the field's path inside the object (`spec.ingress[0].ports[0].port`), `value` the offending value as it
     is printed, None where none is; `given` is the value itself if it is a text or a number. `replacement` is a value
-    that would be accepted, where only one can be meant.
+    that would be accepted, where only one can be meant. `entry` is the key of the entry of a map, which the API server
+    does not name in the path.
     """
 
     path: str
@@ -47,6 +48,12 @@ class FieldError(msgspec.Struct, frozen=True):
     detail: str = ""
     replacement: Replacement | None = None
     given: str | int | None = None
+    entry: str = ""
+
+    @property
+    def place(self) -> str:
+        """The path at which the value is written."""
+        return f"{self.path}.{self.entry}" if self.entry else self.path
 
     @property
     def code(self) -> ProblemCode:
@@ -57,16 +64,26 @@ class FieldError(msgspec.Struct, frozen=True):
         return ": ".join(part for part in (self.path, self.type, self.value, self.detail) if part)
 
 
+def each_once(errors: Iterable[FieldError]) -> list[FieldError]:
+    """The errors without those that the API server would print a second time."""
+    unique: dict[str, FieldError] = {}
+    for error in errors:
+        unique.setdefault(str(error), error)
+    return list(unique.values())
+
+
 def required(path: str, detail: str = "") -> FieldError:
     """A value is missing."""
     return FieldError(path, FieldErrorType.REQUIRED, detail=detail)
 
 
-def invalid(path: str, value: str | int, detail: str, better: str | int | None = None) -> FieldError:
-    """A value is malformed; `better` is what was meant, where that is clear."""
+def invalid(
+    path: str, value: str | int, detail: str, better: str | int | None = None, *, entry: str = ""
+) -> FieldError:
+    """A value is malformed; `better` is what was meant, where that is clear. `entry` is as in `FieldError`."""
     written = go_quoted(value) if isinstance(value, str) else str(value)
     replacement = None if better is None else Replacement(str(value), better)
-    return FieldError(path, FieldErrorType.INVALID, written, detail, replacement, value)
+    return FieldError(path, FieldErrorType.INVALID, written, detail, replacement, value, entry)
 
 
 def invalid_enum(

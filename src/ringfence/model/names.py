@@ -6,6 +6,7 @@ counted in bytes of UTF-8, though some of upstream's messages call them characte
 Source: `apimachinery/pkg/api/validate/content` and `pkg/util/validation`; RFC 1123 for host names, RFC 6335 for ports.
 """
 
+import json
 import re
 from typing import Final
 
@@ -32,6 +33,11 @@ _LABEL_RULE: Final = (
     "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with "
     f"an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '{_LABEL}')"
 )
+
+
+def name_text(value: object) -> str:
+    """A name as it is written in a message: `true`, not `True`, for one that YAML read as a boolean."""
+    return value if isinstance(value, str) else json.dumps(value, default=str)
 
 
 def subdomain_errors(text: str) -> list[str]:

@@ -14,10 +14,13 @@ import msgspec
 
 from ringfence.model.cidrs import cidr_spelling
 from ringfence.model.field_errors import FieldError
+from ringfence.model.odd_characters import character_remedy
+from ringfence.model.origin import Origin
 from ringfence.model.policies import Direction
 from ringfence.model.problems import ProblemCode
 from ringfence.model.selectors import Operator
 from ringfence.model.templates import template_remedy
+from ringfence.model.text_edits import column_of
 from ringfence.model.validation import FieldWarning
 from ringfence.sets.traffic import PROTOCOLS
 
@@ -27,7 +30,8 @@ class Mistake(msgspec.Struct, frozen=True):
 
     `detail` is the reason that the API server gives. `meant` is what was meant, where only one thing can be: a value,
     or the name of a field. For a value of a wrong type, `expected` is the type that the field has, as JSON calls it.
-    For an unknown field, `home` names the fields of which it is one: around it, or beside it.
+    For an unknown field, `name` is its own name, and `home` says where it belongs. `column` is where the name or the
+    value starts, 0 if that is not known.
     """
 
     code: str
@@ -36,7 +40,9 @@ class Mistake(msgspec.Struct, frozen=True):
     detail: str = ""
     meant: str | int | None = None
     expected: str = ""
+    name: str = ""
     home: str = ""
+    column: int = 0
 
     @property
     def field(self) -> str:
@@ -49,10 +55,14 @@ class Mistake(msgspec.Struct, frozen=True):
         return self.value if isinstance(self.value, str) else ""
 
 
-def mistake_in(refused: FieldError | FieldWarning) -> Mistake:
-    """The mistake that an error or a warning of validation is about."""
+def mistake_in(refused: FieldError | FieldWarning, origin: Origin) -> Mistake:
+    """The mistake that an error or a warning of validation is about, in the object that comes from `origin`."""
     meant = refused.replacement.new if refused.replacement else None
-    return Mistake(refused.code, refused.path, refused.given, refused.detail, meant)
+    given = refused.given
+    # Of an entry of a map the key or the value is refused; only the value can be found by its own path.
+    is_key = refused.place != refused.path and refused.place.endswith(f".{given}")
+    column = column_of(origin, refused.place, given, key=is_key) if isinstance(given, str) else 0
+    return Mistake(refused.code, refused.path, given, refused.detail, meant, column=column)
 
 
 def remedy_of(mistake: Mistake) -> str:
@@ -67,7 +77,11 @@ def remedy_of(mistake: Mistake) -> str:
 
 
 def _template(mistake: Mistake) -> str:
-    return template_remedy(mistake.text)
+    return template_remedy(mistake.name or mistake.text)
+
+
+def _odd_character(mistake: Mistake) -> str:
+    return character_remedy(mistake.name or mistake.text, mistake.column)
 
 
 def _what_was_meant(mistake: Mistake) -> str:
@@ -230,13 +244,16 @@ def _as_name(text: str, *, dots: bool) -> str:
 
 # --- types ------------------------------------------------------------------------------------------------------------
 
-_WITHOUT_SPACE: Final = re.compile(r"([\w./-]+):(\S+)")
+_WITHOUT_SPACE: Final = re.compile(r"([\w./-]+):([^\s/]\S*)(?: .*)?", re.S)
+
+
+def _without_space(text: str) -> str:
+    found = _WITHOUT_SPACE.fullmatch(text)
+    return f"write a space after the colon: `{found[1]}: {found[2]}`" if found else ""
 
 
 def _wrong_type(mistake: Mistake) -> str:
     name = f"`{mistake.field}`"
-    if template := template_remedy(mistake.text):
-        return template
     match mistake.expected, mistake.value:
         case "array", dict():
             return f"{name} is a list: begin each of its entries with a dash and a space (`- `)"
@@ -248,8 +265,8 @@ def _wrong_type(mistake: Mistake) -> str:
             return "there is a dash too many: remove one"
         case "object", list():
             return f"{name} is not a list: remove the dash below it"
-        case "object", str() as text if found := _WITHOUT_SPACE.fullmatch(text):
-            return f"write a space after the colon: `{found[1]}: {found[2]}`"
+        case "object", str() as text if remedy := _without_space(text):
+            return remedy
         case "object", _:
             return "write `key: value` lines here, indented further than the field around them"
         case "string", bool() | int() | float() as value:
@@ -296,6 +313,38 @@ def _unknown_field(mistake: Mistake) -> str:
     return mistake.home
 
 
+# --- objects ----------------------------------------------------------------------------------------------------------
+
+_TYPE_FIELDS: Final = {"apiversion": "apiVersion", "kind": "kind"}
+
+
+def _missing_type(mistake: Mistake) -> str:
+    fields = mistake.value if isinstance(mistake.value, dict) else {}
+    for key in map(str, fields):
+        meant = _TYPE_FIELDS.get(re.sub(r"\W", "", key).lower())
+        if meant and key != meant:
+            return character_remedy(key) or f"write `{meant}` instead of `{key}`"
+        if key.startswith("//"):
+            return "remove the comment: JSON has none, and YAML starts one with #"
+    if isinstance(mistake.meant, str):
+        return f"add `apiVersion: {mistake.meant}`"
+    if fields.get("apiVersion"):
+        return "add `kind`"
+    return "every object has `apiVersion` and `kind`; leave the file out if it is not one"
+
+
+def _not_an_object(mistake: Mistake) -> str:
+    if isinstance(mistake.value, list):
+        return "remove the dashes, and put a line `---` between two objects"
+    return character_remedy(mistake.text) or _without_space(mistake.text)
+
+
+def _duplicate_key(mistake: Mistake) -> str:
+    if mistake.name in ("apiVersion", "kind", "metadata", "spec"):
+        return "put a line `---` between two objects"
+    return f"write `{mistake.name}` once, with all that belongs in it"
+
+
 # --- the table --------------------------------------------------------------------------------------------------------
 
 
@@ -318,10 +367,12 @@ _REFUSED: Final = (
     ProblemCode.FORBIDDEN_VALUE,
     ProblemCode.TOO_LONG_VALUE,
 )
+_OF_A_TEXT: Final = (*_REFUSED, ProblemCode.WRONG_TYPE, ProblemCode.UNKNOWN_FIELD)
 _MALFORMED: Final = (ProblemCode.INVALID_VALUE, ProblemCode.UNSUPPORTED_VALUE)
 
 _REMEDIES: Final[tuple[tuple[tuple[str, ...], tuple[str, ...], _Sentence], ...]] = (
-    (_REFUSED, (), _template),
+    (_OF_A_TEXT, (), _template),
+    (_OF_A_TEXT, (), _odd_character),
     (_MALFORMED, ("port",), lambda one: _port_name(one) if one.text else _port_number(one)),
     (_MALFORMED, ("endPort",), _end_port),
     (_MALFORMED, ("protocol",), _protocol),
@@ -337,6 +388,9 @@ _REMEDIES: Final[tuple[tuple[tuple[str, ...], tuple[str, ...], _Sentence], ...]]
     ((ProblemCode.UNKNOWN_FIELD,), (), _of_the_other_direction),
     ((ProblemCode.UNKNOWN_FIELD,), (), _label_of_selector),
     ((ProblemCode.UNKNOWN_FIELD,), (), _unknown_field),
+    ((ProblemCode.MISSING_TYPE,), (), _missing_type),
+    ((ProblemCode.NOT_AN_OBJECT,), (), _not_an_object),
+    ((ProblemCode.DUPLICATE_KEY,), (), _duplicate_key),
     (_REFUSED, (), _what_was_meant),
 )
 """The table: codes, fields (none means any), and the function that gives the sentence. The first sentence counts."""

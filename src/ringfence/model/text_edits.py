@@ -59,6 +59,14 @@ def rename_key(origin: Origin, path: str, old: str, new: str) -> TextEdit | None
     return TextEdit(origin.file, inner, new) if inner else None
 
 
+def column_of(origin: Origin, path: str, text: str, *, key: bool = False) -> int:
+    """The column in which `text`, the value at `path` or its key, starts; 0 if it is not known, or has escapes."""
+    field = origin.fields.get(path)
+    part = (field.key if key else field.value) if field else None
+    inner = _inside_quotes(part, text) if part else None
+    return inner.column if inner else 0
+
+
 def apply_edits(text: str, edits: Iterable[TextEdit]) -> str:
     """The text of a file after `edits`, all of which are in terms of the text before.
 

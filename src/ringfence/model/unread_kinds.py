@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from ringfence.model.names import name_text
 from ringfence.model.objects import DEFAULT_NAMESPACE
 from ringfence.model.origin import Place
 from ringfence.model.unread_policies import UnreadBounds, UnreadPolicy
@@ -116,18 +117,24 @@ def unread_kind(key: str) -> UnreadKind | None:
     return _BY_KEY.get(key)
 
 
-def unread_policy(policy: Written, place: Place) -> UnreadPolicy | None:
+def unread_kind_of(policy: Written) -> UnreadKind | None:
+    """The row of a policy by its `apiVersion` and `kind`; None if there is none."""
+    group = str(policy.get("apiVersion")).rpartition("/")[0]
+    return unread_kind(f"{policy.get('kind')}.{group}")
+
+
+def unread_policy(policy: Written, place: Place, own_namespace: str = DEFAULT_NAMESPACE) -> UnreadPolicy | None:
     """What bounds the doubt about a policy; None if its kind is not in the table.
 
-    A policy that is not written as its kind should be may select any pod of its scope.
+    A policy that names no namespace is in `own_namespace`. One that is not written as its kind should be may select any
+    pod of its scope.
     """
-    group = str(policy.get("apiVersion")).rpartition("/")[0]
-    kind = unread_kind(f"{policy.get('kind')}.{group}")
+    kind = unread_kind_of(policy)
     if kind is None:
         return None
     metadata = policy.get("metadata")
     fields: Mapping[str, object] = metadata if isinstance(metadata, Mapping) else {}
-    namespace = str(fields.get("namespace") or DEFAULT_NAMESPACE) if kind.is_namespaced else ""
+    namespace = name_text(fields.get("namespace") or own_namespace) if kind.is_namespaced else ""
     try:
         bounds = kind.bounds(policy, namespace)
     except ValueError:
@@ -135,7 +142,7 @@ def unread_policy(policy: Written, place: Place) -> UnreadPolicy | None:
     return UnreadPolicy(
         kind.key,
         namespace,
-        str(fields.get("name") or fields.get("generateName") or ""),
+        name_text(fields.get("name") or fields.get("generateName") or ""),
         place,
         bounds,
         kind.only_denies,

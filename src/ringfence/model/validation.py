@@ -17,6 +17,7 @@ import msgspec
 from ringfence.model.cidrs import CidrSpelling, cidr_spelling, cidr_warnings, strict_error
 from ringfence.model.field_errors import (
     FieldError,
+    each_once,
     forbidden,
     in_other_case,
     invalid,
@@ -71,6 +72,11 @@ class FieldWarning(msgspec.Struct, frozen=True):
         """The reason, as an error has one."""
         return self.message
 
+    @property
+    def place(self) -> str:
+        """The path at which the value is written, as an error has one."""
+        return self.path
+
     def __str__(self) -> str:
         return f"{self.path}: {self.message}"
 
@@ -84,7 +90,7 @@ def validate(policy: NetworkPolicy, *, strict_cidrs: bool = True) -> list[FieldE
     missing name is not one beside a `generateName`, from which a server makes a name; it validates that name, too, if
     the `generateName` is wrong. Each error is listed once.
     """
-    return list(dict.fromkeys(chain(_metadata_errors(policy.metadata), _spec_errors(policy, strict_cidrs))))
+    return each_once(chain(_metadata_errors(policy.metadata), _spec_errors(policy, strict_cidrs)))
 
 
 def warnings(policy: NetworkPolicy) -> list[FieldWarning]:
@@ -123,9 +129,9 @@ def _metadata_errors(metadata: PolicyMeta) -> Iterator[FieldError]:
 def _label_errors(labels: Labels, path: str) -> Iterator[FieldError]:
     for key, value in labels.items():
         for error in label_key_errors(key):
-            yield invalid(path, key, error)
+            yield invalid(path, key, error, entry=key)
         for error in label_value_errors(value):
-            yield invalid(path, value, error)
+            yield invalid(path, value, error, entry=key)
 
 
 def _annotation_errors(annotations: Labels, path: str) -> Iterator[FieldError]:

@@ -13,14 +13,15 @@ import msgspec
 
 from ringfence.errors import DecodingError
 from ringfence.model.decoding import decode, former_fields, has_been_stored, unknown_fields
+from ringfence.model.field_errors import go_quoted
 from ringfence.model.kinds import KINDS, Kind
+from ringfence.model.names import name_text
 from ringfence.model.objects import Manifest, Object
 from ringfence.model.origin import FieldRanges, Origin, Place
 from ringfence.model.problems import Problem, ProblemCode, Severity
 from ringfence.model.remedies import Mistake, remedy_of
-from ringfence.model.text_edits import Replacement, rename_key, replace_value, value_of_type
-from ringfence.model.unread_kinds import unread_policy
-from ringfence.model.unread_policies import UnreadPolicy
+from ringfence.model.text_edits import Replacement, column_of, rename_key, replace_value, value_of_type
+from ringfence.model.unread_kinds import unread_kind_of
 
 DEEPEST_FIELD: Final = 16
 """How deep fields are whose places are kept; no field that is read is deeper, and paths grow with their depth."""
@@ -50,7 +51,19 @@ class Unrelated(msgspec.Struct, frozen=True):
 
 _KUSTOMIZE_GROUP: Final = "kustomize.config.k8s.io/"
 
-Found = Manifest | Problem | Skipped | Unrelated | UnreadPolicy
+
+class UnreadManifest(msgspec.Struct, frozen=True):
+    """A policy that is recognised and not read, as it is written, and where; `kind` is the key of its kind.
+
+    What is read of it (`model.unread_kinds.unread_policy`) depends on the namespace that it is put in.
+    """
+
+    kind: str
+    written: Mapping[str, object]
+    place: Place
+
+
+Found = Manifest | Problem | Skipped | Unrelated | UnreadManifest
 
 
 class LoadedObjects(msgspec.Struct, frozen=True):
@@ -64,7 +77,7 @@ class LoadedObjects(msgspec.Struct, frozen=True):
     problems: list[Problem]
     skipped: Counter[str]
     unrelated: int = 0
-    unread: list[UnreadPolicy] = msgspec.field(default_factory=list)
+    unread: list[UnreadManifest] = msgspec.field(default_factory=list)
 
 
 def collect(findings: Iterable[Found]) -> LoadedObjects:
@@ -79,7 +92,7 @@ def collect(findings: Iterable[Found]) -> LoadedObjects:
                 loaded.problems.append(found)
             case Skipped(kind):
                 loaded.skipped[kind] += 1
-            case UnreadPolicy():
+            case UnreadManifest():
                 loaded.skipped[found.kind] += 1
                 loaded.unread.append(found)
             case Unrelated():
@@ -97,7 +110,9 @@ def read_object(tree: object, origin: Origin, fields: Fields, *, in_list: bool =
         yield Unrelated(origin.file, origin.document)
         return
     if not isinstance(tree, dict):
-        yield Problem(origin.at(), ProblemCode.NOT_AN_OBJECT, f"an object is expected here, not {_named(tree)}")
+        code = ProblemCode.NOT_AN_OBJECT
+        message = f"an object is expected here, not {_named(tree)}"
+        yield Problem(origin.at(), code, message, remedy=remedy_of(Mistake(code, "", tree)))
         return
     api_version, name = tree.get("apiVersion"), tree.get("kind")
     if str(api_version).startswith(_KUSTOMIZE_GROUP) and name in ("Kustomization", "Component"):
@@ -106,8 +121,8 @@ def read_object(tree: object, origin: Origin, fields: Fields, *, in_list: bool =
     kind = KINDS.find(api_version, name)
     if refusal := refusal_of(api_version, name):
         yield _refusal_problem(refusal, tree, origin, fields)
-    elif kind is None and (unread := unread_policy(tree, origin.at())):
-        yield unread
+    elif kind is None and (unread := unread_kind_of(tree)):
+        yield UnreadManifest(unread.key, tree, origin.at())
     elif kind is None and (meant := KINDS.meant_by(str(api_version), str(name))):
         yield _misspelt(tree, meant, msgspec.structs.replace(origin, fields=fields()))
     elif kind is None:
@@ -154,7 +169,8 @@ def inherit(item: object, api_version: object, kind: object) -> None:
 def duplicate_key(key: str, place: Place) -> Problem:
     """kubectl uses the last of two equal keys without a warning, so that a rule can lose half of its peers."""
     message = f'key "{key}" already set in map: only the last one counts'
-    return Problem(place, ProblemCode.DUPLICATE_KEY, message, Severity.WARNING)
+    remedy = remedy_of(Mistake(ProblemCode.DUPLICATE_KEY, "", name=key))
+    return Problem(place, ProblemCode.DUPLICATE_KEY, message, Severity.WARNING, remedy=remedy)
 
 
 def kustomization(place: Place) -> Problem:
@@ -200,8 +216,8 @@ def name_of(tree: Mapping[str, object]) -> str:
     metadata = tree.get("metadata")
     fields: Mapping[str, object] = metadata if isinstance(metadata, dict) else {}
     name = fields.get("name") or fields.get("generateName")
-    path = "/".join(str(part) for part in (fields.get("namespace"), name) if part)
-    return f"{tree.get('kind') or ''} {path}".strip()
+    path = "/".join(name_text(part) for part in (fields.get("namespace"), name) if part)
+    return f"{name_text(tree.get('kind') or '')} {path}".strip()
 
 
 def _policy(tree: dict[str, object], kind: Kind, origin: Origin) -> Iterator[Found]:
@@ -221,9 +237,20 @@ def _policy(tree: dict[str, object], kind: Kind, origin: Origin) -> Iterator[Fou
         yield Problem(origin.key_at(path), ProblemCode.FORMER_FIELD, message, Severity.WARNING, name)
     unknown = unknown_fields(tree)
     for field in unknown:
-        message = f'strict decoding error: unknown field "{field.path}"'
+        message = f"strict decoding error: unknown field {go_quoted(field.path)}"
         code = ProblemCode.UNKNOWN_FIELD
-        remedy = remedy_of(Mistake(code, field.path, field.value, meant=field.nearest or None, home=field.home))
+        column = column_of(origin, field.path, field.name, key=True)
+        remedy = remedy_of(
+            Mistake(
+                code,
+                field.path,
+                field.value,
+                meant=field.nearest or None,
+                name=field.name,
+                home=field.home,
+                column=column,
+            )
+        )
         fix = rename_key(origin, field.path, field.name, field.nearest) if field.nearest else None
         yield Problem(origin.key_at(field.path), code, message, object=name, fix=fix, remedy=remedy)
     stored = has_been_stored(tree)
@@ -237,7 +264,15 @@ def _refusal_problem(refusal: Refusal, tree: Mapping[str, object], origin: Origi
     meant = KINDS.called(tree.get("kind"))
     concern = not meant or any(kind.may_concern_policies for kind in meant)
     if not refusal.api_version:
-        return Problem(origin.at(), refusal.code, refusal.message, object=name_of(tree), may_concern_policies=concern)
+        api_version = meant[0].api_versions[0] if len(meant) == 1 else None
+        return Problem(
+            origin.at(),
+            refusal.code,
+            refusal.message,
+            object=name_of(tree),
+            may_concern_policies=concern,
+            remedy=remedy_of(Mistake(refusal.code, "", tree, meant=api_version)),
+        )
     origin = msgspec.structs.replace(origin, fields=fields())
     fix = replace_value(origin, "apiVersion", Replacement(str(tree["apiVersion"]), refusal.api_version))
     return Problem(
@@ -272,7 +307,14 @@ def _wrong_type(error: DecodingError, tree: Mapping[str, object], kind: Kind, or
         fix=replace_value(origin, error.path, right) if right else None,
         may_concern_policies=kind.may_concern_policies,
         remedy=remedy_of(
-            Mistake(code, error.path, error.value, meant=right.new if right else None, expected=error.expected)
+            Mistake(
+                code,
+                error.path,
+                error.value,
+                meant=right.new if right else None,
+                expected=error.expected,
+                column=column_of(origin, error.path, error.value) if isinstance(error.value, str) else 0,
+            )
         ),
     )
 
@@ -308,7 +350,8 @@ def _looks_like_an_object(tree: object) -> bool:
     """Whether a document was to be an object of Kubernetes, or a list of some."""
     match tree:
         case dict():
-            has_fields = any(str(key).lower() in _FIELDS_OF_OBJECTS for key in tree)
+            # Without quotes of a word processor and invisible characters, which YAML takes for letters.
+            has_fields = any(re.sub(r"\W", "", str(key)).lower() in _FIELDS_OF_OBJECTS for key in tree)
             return has_fields and not _is_chart(tree)
         case list():
             return any(isinstance(item, dict) and _looks_like_an_object(item) for item in tree)

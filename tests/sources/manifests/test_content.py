@@ -4,10 +4,11 @@ import json
 from collections.abc import Callable
 
 import pytest
-from tests.sources.manifests.texts import FILE, listed, names, pod, problems, read
+from tests.sources.manifests.texts import FILE, listed, names, pod, read
 
-from ringfence.model.problems import ProblemCode
 from ringfence.sources.manifests.content import parse_yaml, read_content
+
+POD_B = "apiVersion: v1\nkind: Pod\nmetadata: {name: b}\n"
 
 
 def test_json_and_yaml_in_one_file() -> None:
@@ -47,11 +48,11 @@ def test_a_syntax_error_has_a_column(text: str, columns: tuple[int, int]) -> Non
     assert (problem.place.line, problem.place.column) == columns
 
 
-def test_what_is_not_utf8_is_a_problem_of_its_document() -> None:
-    reading = read(b"a: 1\n---\nx: 1\ny: \xff\n---\n" + json.dumps(pod("b")).encode())
-    assert names(reading) == ["b"]
-    assert problems(reading)[0] == "f.yaml:4: error: not UTF-8: invalid start byte"
-    assert reading.problems[0].code == ProblemCode.NOT_UTF8
+def test_a_byte_order_mark_after_a_separator_is_ignored() -> None:
+    """Files that were appended to each other have one in the middle."""
+    reading = read(f"{json.dumps(pod('a'))}\n---\n\ufeff{POD_B}---\n\ufeff{json.dumps(pod('c'))}")
+    assert names(reading) == ["a", "b", "c"]
+    assert reading.problems == []
 
 
 def test_yaml_as_kubectl_understands_it() -> None:

@@ -2,6 +2,7 @@
 
 import io
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -106,27 +107,42 @@ def test_a_folder_with_nothing_to_read(tmp_path: Path) -> None:
     assert names(read_files([str(tmp_path)], recursive=True)) == ["a"]
 
 
+def test_a_pipe_or_a_socket_in_a_folder_is_an_error_and_not_waited_for(folder: Path) -> None:
+    os.mkfifo(folder / "b.yaml")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(folder / "d.json"))
+    (folder / "e.yml").symlink_to("/dev/zero")
+    reading = read_files([str(folder)])
+    assert names(reading) == ["a", "b", "c"]
+    assert problems(reading) == [
+        "manifests/b.yaml: error: a named pipe, not a file: not read",
+        "manifests/d.json: error: a socket, not a file: not read",
+        "manifests/e.yml: error: a device, not a file: not read",
+    ]
+    assert {problem.remedy for problem in reading.problems} == {"move it out of the folder, or name it with -f"}
+
+
 def test_a_file_that_cannot_be_read_leaves_the_others(folder: Path) -> None:
     (folder / "b.json").unlink()
     (folder / "b.json").symlink_to("nowhere")
-    (folder / "bad.yaml").write_bytes(b"a: 1\nb: \xe4\n")
-    (folder / "worse.yaml").write_bytes("apiVersion: v1".encode("utf-16"))
+    (folder / "bad.yaml").write_bytes("apiVersion: v1".encode("utf-16-le"))
+    (folder / "worse.yaml").write_bytes("apiVersion: v1".encode("utf-32"))
     reading = read_files([str(folder)])
     assert names(reading) == ["a", "c"]
     assert problems(reading) == [
         "manifests/b.json: error: cannot be read: No such file or directory",
-        "manifests/bad.yaml:2: error: not UTF-8: invalid continuation byte",
-        "manifests/worse.yaml:1: error: not UTF-8: invalid start byte",
+        "manifests/bad.yaml:1: error: UTF-16 without a byte order mark, which kubectl does not read",
+        "manifests/worse.yaml:1: error: UTF-32, which kubectl does not read",
     ]
 
 
-def test_a_document_that_is_not_utf8_leaves_the_others(tmp_path: Path) -> None:
+def test_a_document_that_is_not_text_leaves_the_others(tmp_path: Path) -> None:
     file = tmp_path / "f.yaml"
     pod = b"apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n"
-    file.write_bytes(b"---\n".join([pod, b"a: \xe4\xf6\n", pod]))
+    file.write_bytes(b"---\n".join([pod, b"\xff\xfea: \0\n", pod]))
     reading = read_files([str(file)])
     assert names(reading) == ["a", "a"]
-    assert [problem.place.line for problem in reading.problems] == [5]
+    assert {problem.place.line for problem in reading.problems} == {5}
 
 
 def test_a_file_beyond_the_bound_is_one_error(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:

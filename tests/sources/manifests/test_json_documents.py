@@ -85,8 +85,8 @@ def test_several_values_in_a_row() -> None:
     ("text", "problem"),
     [
         ('{"kind":\n"Pod"', "f.yaml:2: error: not JSON: Expecting ',' delimiter"),
-        ('{"kind": Pod}', "f.yaml:1: error: not JSON: Expecting value"),
-        ('{"a": "\t"}', "f.yaml:1: error: not JSON: Invalid control character at"),
+        ('{"kind": "Pod" // a comment\n}', "f.yaml:1: error: not JSON: Expecting ',' delimiter"),
+        ('{"kind": "\\q"}', "f.yaml:1: error: not JSON: Invalid \\escape"),
         ('{"a": ' * 100_000, "f.yaml:1: error: not JSON: too many levels deep"),
         ('{"spec": {}}', "f.yaml:1: error: error validating data: apiVersion not set, kind not set"),
         (
@@ -132,3 +132,53 @@ def test_unknown_fields_and_second_keys_of_a_policy() -> None:
         'f.yaml:32: error: NetworkPolicy a: strict decoding error: unknown field "spec.ingress[1].prots"',
         'f.yaml:4: warning: key "kind" already set in map: only the last one counts',
     ]
+
+
+class TestYamlInJson:
+    """From the first value that is not JSON the rest is read as YAML, as kubectl does."""
+
+    POD = '{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a",},}'
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            POD,
+            "---\n" + POD,
+            POD.replace('"v1"', "v1"),
+            POD.replace('"Pod",', '"Pod", # a pod\n'),
+            POD.replace('"a"', "'a'"),
+            '{"apiVersion": "v1",\n\t"kind": "Pod", "metadata": {"name": "a"},\n}',
+        ],
+    )
+    def test_with_a_warning(self, text: str) -> None:
+        reading = read(text)
+        assert names(reading) == ["a"]
+        (problem,) = reading.problems
+        assert (problem.code, problem.severity) == ("yaml-in-json", "warning")
+        assert problem.message.startswith("not JSON (")
+        assert problem.message.endswith("read as YAML, as kubectl does")
+
+    def test_after_values_that_are_json(self) -> None:
+        reading = read(f"{json.dumps(pod('x'), indent=1)}\n{self.POD}")
+        assert names(reading) == ["x", "a"]
+        assert [manifest.origin.line for manifest in reading.manifests] == [1, 9]
+        assert [problem.place.line for problem in reading.problems] == [9]
+
+    def test_with_the_places_of_its_fields(self) -> None:
+        text = json.dumps(POLICY, indent=1).replace("\n}", ",\n}")
+        (manifest,) = read(f"{json.dumps(pod('x'))} {text}").manifests[1:]
+        assert manifest.origin.at("metadata").column == 2
+        assert manifest.origin.at("apiVersion").line == 2
+
+    def test_a_comment_behind_json_is_nothing(self) -> None:
+        reading = read(json.dumps(pod("a")) + "\n# the end\n")
+        assert (names(reading), reading.problems, reading.unrelated) == (["a"], [], 0)
+
+    def test_other_text_behind_json_is_an_error(self) -> None:
+        reading = read(json.dumps(pod("a")) + "\nthe end\n")
+        assert names(reading) == ["a"]
+        assert problems(reading) == ["f.yaml:2: error: not JSON: Expecting value"]
+
+    def test_settings_of_another_program_are_not_mentioned(self) -> None:
+        reading = read('{"compilerOptions": {"strict": true,},}')
+        assert (reading.problems, reading.unrelated) == ([], 1)

@@ -224,7 +224,7 @@ spec:
         ),
         (
             "apiVersion: v1\nkind: [Pod]",
-            "f.yaml:1: error: ['Pod']: error validating data: apiVersion and kind must be strings",
+            'f.yaml:1: error: ["Pod"]: error validating data: apiVersion and kind must be strings',
         ),
         ("- kind: Pod", "f.yaml:1: error: an object is expected here, not a list"),
         ("\napiVersion:v1\nkind:Pod", "f.yaml:2: error: an object is expected here, not a text"),

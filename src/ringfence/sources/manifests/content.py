@@ -14,6 +14,7 @@ import msgspec
 from ringfence.model.origin import Origin, Place
 from ringfence.model.problems import Problem, ProblemCode
 from ringfence.sources.loading import Done, Found
+from ringfence.sources.manifests.encodings import as_utf8, without_stray_bytes
 from ringfence.sources.manifests.json_documents import read_json
 
 MAX_BYTES: Final = 1 << 29
@@ -34,7 +35,8 @@ def read_content(data: bytes, file: str, progress: Done = lambda done: None) -> 
         message = f"larger than {MAX_BYTES >> 20} MiB: split it into several files"
         yield Problem(Place(file), ProblemCode.UNREADABLE_FILE, message)
         return
-    data = data.removeprefix(BOM_UTF8)
+    data, problems = as_utf8(data, file)
+    yield from problems
     line, document = 1, 0
     for start, end in pairwise(_boundaries(data)):
 
@@ -59,15 +61,12 @@ def _boundaries(data: bytes) -> list[int]:
 
 
 def _read_document(data: bytes, origin: Origin, progress: Done) -> Generator[Found, None, int]:
-    try:
-        if not data.isascii():  # Decoding copies the text, which for a large cluster takes noticeable time and memory.
-            data.decode()
-    except UnicodeDecodeError as error:
-        place = Place(origin.file, origin.line + data.count(b"\n", 0, error.start))
-        yield Problem(place, ProblemCode.NOT_UTF8, f"not UTF-8: {error.reason}")
-        return 1
+    data, problems = without_stray_bytes(data, origin.file, origin.line)
+    yield from problems
     separator = _SEPARATOR.match(data)
     start = separator.end() if separator else 0
+    if data.startswith(BOM_UTF8, start):  # of a file that was appended to another; YAML ignores it at a start
+        data = data[:start] + data[start + len(BOM_UTF8) :]
     if _JSON.match(data, start):
         after = msgspec.structs.replace(origin, line=origin.line + data.count(b"\n", 0, start))
         return (yield from read_json(data[start:], after, progress))

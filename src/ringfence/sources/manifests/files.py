@@ -1,5 +1,7 @@
 """Manifests from files, folders and standard input, found as kubectl finds them."""
 
+import errno
+import stat
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -15,6 +17,10 @@ SUFFIXES: Final = (".json", ".yaml", ".yml")
 """What a file in a folder must end in; a file that is named itself may end in anything."""
 STANDARD_INPUT: Final = "-"
 
+_UNREADABLE: Final = {
+    errno.EACCES: "give yourself the right to read it (chmod), or leave it out",
+    errno.ENOENT: "it is a link to a file that does not exist: correct or remove it",
+}
 _PIECE: Final = 1 << 24
 _KUSTOMIZATIONS: Final = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 """The names under which kustomize looks for one; its content need not say what it is."""
@@ -27,7 +33,7 @@ def read_files(paths: Sequence[str], *, recursive: bool = False, progress: Progr
     and for a folder with nothing in it to read.
     """
     files = [file for path in paths for file in _files(path, recursive)]
-    return collect(_read_all(files, progress))
+    return collect(_read_all(files, frozenset(paths), progress))
 
 
 def _files(path: str, recursive: bool) -> Iterable[str]:
@@ -57,18 +63,26 @@ def _in_folder(folder: Path, recursive: bool) -> Iterator[Path]:
             yield from _in_folder(entry, recursive)
 
 
-def _read_all(files: list[str], progress: Progress | None) -> Iterator[Found]:
+def _read_all(files: list[str], named: frozenset[str], progress: Progress | None) -> Iterator[Found]:
     total = sum(map(_size, files)) if progress else 0
     before = 0
     for file in files:
         if Path(file).name in _KUSTOMIZATIONS:
             yield kustomization(Place(file, 1))
             continue
+        if file not in named and (kind := _irregular(file)):
+            # Reading a pipe that nobody writes to waits for ever. One that is named is meant to be read: `-f <(...)`.
+            message, remedy = f"{kind}, not a file: not read", "move it out of the folder, or name it with -f"
+            yield Problem(Place(file), ProblemCode.UNREADABLE_FILE, message, remedy=remedy)
+            continue
         name = "STDIN" if file == STANDARD_INPUT else file
         try:
             data = _content(file)
         except OSError as error:
-            yield Problem(Place(name), ProblemCode.UNREADABLE_FILE, f"cannot be read: {error.strerror}")
+            message = f"cannot be read: {error.strerror}"
+            yield Problem(
+                Place(name), ProblemCode.UNREADABLE_FILE, message, remedy=_UNREADABLE.get(error.errno or 0, "")
+            )
             continue
 
         def report(done: int, before: int = before) -> None:
@@ -77,6 +91,23 @@ def _read_all(files: list[str], progress: Progress | None) -> Iterator[Found]:
 
         yield from read_content(data, name, report)
         before += len(data)
+
+
+_IRREGULAR: Final = (
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+def _irregular(file: str) -> str:
+    """What a path is that is neither a file nor a folder; empty if it is one, or cannot be looked at."""
+    try:
+        mode = Path(file).stat().st_mode
+    except OSError:
+        return ""
+    return next((kind for is_kind, kind in _IRREGULAR if is_kind(mode)), "")
 
 
 def _size(file: str) -> int:

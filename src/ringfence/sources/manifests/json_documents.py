@@ -17,10 +17,11 @@ from ringfence.model.decoding import decode_json
 from ringfence.model.kinds import KINDS, Kind
 from ringfence.model.objects import Object
 from ringfence.model.origin import Origin, Place
-from ringfence.model.problems import Problem, ProblemCode
+from ringfence.model.problems import Problem, ProblemCode, Severity
 from ringfence.sources.loading import (
     Done,
     Found,
+    Unrelated,
     duplicate_key,
     inherit,
     is_list,
@@ -29,6 +30,7 @@ from ringfence.sources.loading import (
     read_object,
 )
 from ringfence.sources.manifests.json_places import locate
+from ringfence.sources.manifests.text_remedies import text_remedy
 
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
 _BETWEEN_ITEMS: Final = re.compile(rb"[ \t\r\n,]*")
@@ -52,6 +54,7 @@ _HEAD: Final = msgspec.json.Decoder(_Head)
 def read_json(data: bytes, origin: Origin, progress: Done) -> Generator[Found, None, int]:
     """What is in `data`, which is UTF-8: one JSON value or several in a row. Returns how many there were.
 
+    From the first value that is not JSON the rest is read as YAML, as kubectl does: with a comma too many it is.
     `origin` is the place where the data starts. `progress` is called with the number of bytes that are done.
     """
     documents = 0
@@ -60,16 +63,61 @@ def read_json(data: bytes, origin: Origin, progress: Done) -> Generator[Found, N
             start = Origin(origin.file, origin.line + line, origin.document + documents)
             yield from _read_value(text, head, start, partial(int, column), progress)
             documents += 1
-    except json.JSONDecodeError as error:
-        line = origin.line + error.lineno - 1
-        place = Place(origin.file, line, error.colno, line, error.colno)
-        yield Problem(place, ProblemCode.INVALID_JSON, f"not JSON: {error.msg}")
-        documents += 1
+    except _NotJson as refusal:
+        start = Origin(origin.file, origin.line + refusal.line, origin.document + documents)
+        found, read = _as_yaml(refusal, start)
+        yield from found
+        documents += read
     return documents
 
 
+class _NotJson(Exception):
+    """From here on a text is not JSON: its rest, the line and the column where that starts, and what is wrong in it."""
+
+    def __init__(self, rest: str, line: int, column: int, error: json.JSONDecodeError) -> None:
+        super().__init__(str(error))
+        self.text = " " * (column - 1) + rest  # so that its columns are those of the file
+        self.line = line
+        self.error = error
+
+
+def _as_yaml(refusal: _NotJson, start: Origin) -> tuple[list[Found], int]:
+    """What is in a text that is not JSON, and in how many documents.
+
+    If it is not YAML either, or only a text to YAML, the problem is that it is not JSON.
+    """
+    from ringfence.sources.manifests.yaml_documents import read_yaml
+
+    error = refusal.error
+    line = start.line - refusal.line + error.lineno - 1
+    place = Place(start.file, line, error.colno, line, error.colno)
+    found, documents = _exhausted(read_yaml(refusal.text, start, lambda done: None))
+    unrelated = all(isinstance(one, Unrelated) for one in found)
+    if found and (_is_unreadable(found[0]) or (unrelated and not refusal.text.lstrip().startswith("{"))):
+        remedy = text_remedy(error.doc, error.lineno - 1, error.msg, start.line - refusal.line)
+        return [Problem(place, ProblemCode.INVALID_JSON, f"not JSON: {error.msg}", remedy=remedy)], 1
+    if not unrelated:
+        message = f"not JSON ({error.msg}), but YAML: read as YAML, as kubectl does"
+        found.insert(0, Problem(place, ProblemCode.YAML_IN_JSON, message, Severity.WARNING))
+    return found, documents
+
+
+def _is_unreadable(found: Found) -> bool:
+    return isinstance(found, Problem) and found.code == ProblemCode.INVALID_YAML
+
+
+def _exhausted(reading: Generator[Found, None, int]) -> tuple[list[Found], int]:
+    """All that a generator yields, and what it returns."""
+    found: list[Found] = []
+    while True:
+        try:
+            found.append(next(reading))
+        except StopIteration as end:
+            return found, end.value
+
+
 def _values(data: bytes) -> Iterator[tuple[int, int, bytes, _Head]]:
-    """The values, each with its line, from 0, its column, and its head. Raises JSONDecodeError at the first of none.
+    """The values, each with its line, from 0, its column, and its head. Raises _NotJson at the first of none.
 
     A text is nearly always one value. Then only its head has to be read to find that out.
     """
@@ -98,7 +146,10 @@ def _values_in_a_row(text: str) -> Iterator[tuple[int, int, bytes]]:
         try:
             _, end = decoder.raw_decode(text, start)
         except RecursionError:
-            raise json.JSONDecodeError("too many levels deep", text, start) from None
+            error = json.JSONDecodeError("too many levels deep", text, start)
+            raise _NotJson(text[start:], line, start - text.rfind("\n", 0, start), error) from None
+        except json.JSONDecodeError as error:
+            raise _NotJson(text[start:], line, start - text.rfind("\n", 0, start), error) from None
         yield line, start - text.rfind("\n", 0, start), text[start:end].encode()
         line += text.count("\n", start, end)
 

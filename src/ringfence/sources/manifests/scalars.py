@@ -72,7 +72,7 @@ def key_text(value: object) -> str:
         case None:
             raise ValueError("unsupported map key: null")
         case dict() | list():
-            raise ValueError("yaml: invalid map key: not a scalar (is this a template that was not rendered?)")
+            raise ValueError("yaml: invalid map key: not a scalar")
         case bool():
             return "true" if value else "false"
         case float():

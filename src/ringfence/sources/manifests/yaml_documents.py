@@ -9,6 +9,7 @@ from itertools import repeat
 from ringfence.model.origin import FieldRanges, Origin, Place, Range
 from ringfence.model.problems import Problem, ProblemCode
 from ringfence.sources.loading import Done, Found, duplicate_key, inherit, is_list, item_kind, read_object
+from ringfence.sources.manifests.text_remedies import text_remedy
 from ringfence.sources.manifests.yaml_values import Builder, Event, UnreadableYaml, Value
 
 
@@ -22,6 +23,7 @@ def read_yaml(text: str, origin: Origin, progress: Done) -> Generator[Found, Non
 
 class _Text:
     def __init__(self, text: str, origin: Origin, progress: Done) -> None:
+        self._text = text
         self._origin = origin
         self._progress = progress
         self._documents = 0
@@ -39,7 +41,9 @@ class _Text:
         except UnreadableYaml as error:
             line, column = self._origin.line + error.line, error.column
             place = Place(self._origin.file, line, column, line if column else 0, column)
-            yield Problem(place, ProblemCode.INVALID_YAML, f"error converting YAML to JSON: {error}")
+            message = f"error converting YAML to JSON: {error}"
+            remedy = text_remedy(self._text, error.line, str(error), self._origin.line)
+            yield Problem(place, ProblemCode.INVALID_YAML, message, remedy=remedy)
             self._documents += 1
         for key, event in self._builder.duplicates:
             part = self._shifted(self._builder.positions.range(event.start_mark, event.end_mark))

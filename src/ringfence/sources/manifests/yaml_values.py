@@ -74,10 +74,13 @@ class UnreadableYaml(InputError):
         self.line = line
         self.column = column
 
-    @classmethod
-    def at(cls, event: Event, message: str) -> "UnreadableYaml":
-        """What is wrong with an event."""
-        return cls(message, event.start_mark.line, event.start_mark.column + 1)
+
+class _Refused(Exception):
+    """What is wrong with an event of the parser; `Builder.documents` makes an UnreadableYaml of it."""
+
+    def __init__(self, event: Event, message: str) -> None:
+        super().__init__(message)
+        self.mark: Mark = event.start_mark
 
 
 class Builder:
@@ -107,7 +110,9 @@ class Builder:
                     root = self._next()
                     yield self._value(root, 0), root
         except YAMLError as error:
-            raise _not_yaml(error, self._text) from None
+            raise _not_yaml(error, self._text, self.positions) from None
+        except _Refused as refused:
+            raise UnreadableYaml(str(refused), *self.positions.of(refused.mark)) from None
 
     def fields(self, value: Value, event: Event) -> dict[str, FieldRanges]:
         """Where all fields and items inside a value are written, by their paths, as far as that is known.
@@ -155,7 +160,7 @@ class Builder:
 
     def _collection(self, event: Event, depth: int) -> Value:
         if depth == MAX_DEPTH:
-            raise UnreadableYaml.at(event, f"yaml: more than {MAX_DEPTH} levels deep")
+            raise _Refused(event, f"yaml: more than {MAX_DEPTH} levels deep")
         value = self._mapping(depth + 1) if type(event) is MappingStartEvent else self._sequence(depth + 1)
         self._built += len(value)
         return value
@@ -185,7 +190,7 @@ class Builder:
                 return plain_key(event.value) if event.implicit[0] else event.value
             return key_text(self._value(event, depth))
         except ValueError as error:
-            raise UnreadableYaml.at(event, str(error)) from None
+            raise _Refused(event, str(error)) from None
 
     def _sequence(self, depth: int) -> Value:
         sequence: list[Value] = []
@@ -219,7 +224,7 @@ class Builder:
         for source in sources:
             if not isinstance(source, dict):
                 message = "yaml: map merge requires map or sequence of maps as the value"
-                raise UnreadableYaml.at(event, message)
+                raise _Refused(event, message)
             mapping.update(source)
         return value
 
@@ -233,15 +238,13 @@ class Builder:
     def _alias(self, event: Event) -> Value:
         name = event.anchor
         if name not in self._anchors:
-            raise UnreadableYaml.at(event, f"yaml: unknown anchor '{name}' referenced")
+            raise _Refused(event, f"yaml: unknown anchor '{name}' referenced")
         value, size = self._anchors[name]
         if value is _UNDER_CONSTRUCTION:
-            raise UnreadableYaml.at(event, f"yaml: anchor '{name}' value contains itself")
+            raise _Refused(event, f"yaml: anchor '{name}' value contains itself")
         self._aliased += size
         if self._aliased > MAX_ALIASED:
-            raise UnreadableYaml.at(
-                event, f"yaml: excessive aliasing: aliases stand for more than {MAX_ALIASED:,} values"
-            )
+            raise _Refused(event, f"yaml: excessive aliasing: aliases stand for more than {MAX_ALIASED:,} values")
         return value
 
 
@@ -272,6 +275,10 @@ class Positions:
     def __init__(self, text: str) -> None:
         self._text = text
         self._starts = _line_starts(text) if _has_other_breaks(text) else None
+
+    def of(self, mark: Mark) -> tuple[int, int]:
+        """The line and the column of a mark."""
+        return self.line(mark), self._column(mark)
 
     def line(self, mark: Mark) -> int:
         """The line of a mark."""
@@ -308,22 +315,23 @@ def _scalar(event: Event) -> Scalar:
             return resolve_tagged(event.value, event.tag)
         return resolve(event.value) if event.implicit[0] else event.value
     except ValueError as error:
-        raise UnreadableYaml.at(event, str(error)) from None
+        raise _Refused(event, str(error)) from None
 
 
 def _is_merge(event: Event) -> bool:
     return type(event) is ScalarEvent and (event.implicit[0] or event.tag == _MERGE_TAG)
 
 
-def _not_yaml(error: YAMLError, text: str) -> UnreadableYaml:
+def _not_yaml(error: YAMLError, text: str, positions: Positions) -> UnreadableYaml:
     match error:
         case MarkedYAMLError(problem_mark=mark) if mark:
             context = f" {error.context}" if error.context else ""
             message = f"yaml: {error.problem}{context}"
             last_line = text.rstrip().count("\n")
-            if mark.line > last_line:  # found at the end of the text, behind blank lines
+            line, column = positions.of(mark)
+            if line > last_line:  # found at the end of the text, behind blank lines
                 return UnreadableYaml(message, last_line)
-            return UnreadableYaml(message, mark.line, mark.column + 1)
+            return UnreadableYaml(message, line, column)
         case ReaderError(reason=reason, position=position):
             return UnreadableYaml(f"yaml: {reason}", text.encode()[:position].count(b"\n"))
     return UnreadableYaml(f"yaml: {error}", 0)
