@@ -1,6 +1,8 @@
 """Log groups: one listener, who is woken when the group is closed."""
 
+import gc
 import threading
+from pathlib import Path
 
 import pytest
 from tests.dataplane.network import PATIENCE, Network, address, in_own_network, nft
@@ -44,3 +46,16 @@ def test_closing_wakes_a_thread_that_waits() -> None:
     assert not thread.is_alive()
     assert results[1:] == [None]
     assert group.wait() is None, "it stays closed"
+
+
+@in_own_network
+def test_a_group_that_nobody_refers_to_leaves_no_file_open() -> None:
+    """An agent opens the log again after each error in reading."""
+    before = open_files()
+    LogGroup(7).close()
+    gc.collect()
+    assert open_files() == before
+
+
+def open_files() -> set[str]:
+    return {entry.name for entry in Path("/proc/self/fd").iterdir()}

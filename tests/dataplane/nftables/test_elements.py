@@ -1,5 +1,7 @@
 """Sets and maps are read from messages as they were written to them. What the kernel makes of them: `test_kernel`."""
 
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -65,16 +67,44 @@ def test_a_set_that_counts_is_read_as_one() -> None:
     assert read(HashSet(PORT, counted=True), counted) == counted
 
 
-@given(st.sets(st.sampled_from([0, 1, 2, 9, 10, 11, 13, 0xFFFE, 0xFFFF]), max_size=8))
-def test_ranges_of_one_part_also_at_both_ends_of_what_there_is(bounds: set[int]) -> None:
-    """Ranges of a program do not touch: between two of them lies a key that belongs to none."""
-    ordered = sorted(bounds)
-    spans: list[tuple[int, int]] = []
+@st.composite
+def spans(draw: st.DrawFn) -> list[tuple[int, int]]:
+    """Ranges of ports. Those of a program do not touch: between two of them lies a port that belongs to none."""
+    ordered = sorted(draw(st.sets(st.sampled_from([0, 1, 2, 9, 10, 11, 13, 0xFFFE, 0xFFFF]), max_size=8)))
+    found: list[tuple[int, int]] = []
     for low, high in zip(ordered[::2], ordered[1::2], strict=False):
-        if not spans or low > spans[-1][1] + 1:
-            spans.append((low, high))
-    ranges = RangeSet(PORT, frozenset((low.to_bytes(2, "big"), high.to_bytes(2, "big")) for low, high in spans))
-    assert read(RangeSet(PORT), ranges) == ranges
+        if not found or low > found[-1][1] + 1:
+            found.append((low, high))
+    return found
+
+
+def range_set(spans: list[tuple[int, int]]) -> RangeSet:
+    return RangeSet(PORT, frozenset((low.to_bytes(2, "big"), high.to_bytes(2, "big")) for low, high in spans))
+
+
+@given(spans())
+def test_ranges_of_one_part_also_at_both_ends_of_what_there_is(spans: list[tuple[int, int]]) -> None:
+    assert read(RangeSet(PORT), range_set(spans)) == range_set(spans)
+
+
+@given(spans())
+def test_every_key_at_which_membership_changes_is_one_element(spans: list[tuple[int, int]]) -> None:
+    """So the kernel holds a set of ranges (`nft_set_rbtree`): each border is an element, and key 0 always is one."""
+
+    def is_member(port: int) -> bool:
+        return any(low <= port <= high for low, high in spans)
+
+    near = sorted({0, *(low for low, _ in spans), *(high + 1 for _, high in spans if high < 0xFFFF)} if spans else ())
+    borders = [(port, not is_member(port)) for port in near if port == 0 or is_member(port) != is_member(port - 1)]
+    assert [border for portion in portions(range_set(spans)) for border in written_borders(portion)] == borders
+
+
+def written_borders(portion: bytes) -> Iterator[tuple[int, bool]]:
+    """The ports of the elements in a message, and whether a range ends before each."""
+    for _, element in each_attribute(attributes(portion)[nf.NFTA_SET_ELEM_LIST_ELEMENTS]):
+        parts = attributes(element)
+        key = attributes(parts[nf.NFTA_SET_ELEM_KEY])[nf.NFTA_DATA_VALUE]
+        yield int.from_bytes(key, "big"), nf.NFTA_SET_ELEM_FLAGS in parts
 
 
 def test_ranges_of_several_parts() -> None:
