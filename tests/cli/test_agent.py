@@ -1,6 +1,7 @@
 """The command `agent`: its options, and what they refuse."""
 
 import importlib
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -68,6 +69,10 @@ class TestSettings:
     def test_by_default_it_enforces_holds_and_ends(self, chosen: list[Settings]) -> None:
         assert run("--node", "n").exit_code == 0
         assert chosen == [Settings("n", Mode.ENFORCE, UnknownPods.HOLD, ExistingConnections.END)]
+
+    def test_the_node_is_the_host_unless_it_is_named(self, chosen: list[Settings]) -> None:
+        assert run().exit_code == 0
+        assert [settings.node for settings in chosen] == [socket.gethostname()]
 
     def test_options_can_be_set_in_the_environment(self, chosen: list[Settings]) -> None:
         assert (

@@ -345,3 +345,14 @@ def test_without_privileges_the_error_says_what_to_do() -> None:
     lose_privileges()
     with pytest.raises(KernelError, match="NET_ADMIN"):
         Kernel().apply(base_program())
+
+
+@in_own_network
+def test_every_question_says_what_to_do_when_the_rights_are_lost_later() -> None:
+    """An agent may be confined while it runs; the kernel checks the rights of each request."""
+    kernel = Kernel()
+    kernel.apply(program({(IN, 0): [(1, TCP, 80)]}))
+    lose_privileges()
+    for question in (kernel.repair, kernel.revoke_forbidden, lambda: list(kernel.drops())):
+        with pytest.raises(KernelError, match="NET_ADMIN"):
+            question()

@@ -114,6 +114,18 @@ def test_chains_that_no_pod_has_any_more_are_forgotten() -> None:
     assert 1 <= len(kept) <= 4
 
 
+def test_chains_of_pods_that_are_gone_are_forgotten() -> None:
+    world = World(CLOSED)
+    chains = set()
+    for number in range(1, 21):
+        written = policy(f"x/p{number}", labelled(app=f"{number}"), ingress=[admits(ports=[port(number)])])
+        world.cluster.upsert(written)
+        world.cluster.upsert(pod("x/a", {"app": f"{number}"}, addresses=["10.0.0.1"]))
+        chains |= set(world.chains().values())
+    assert len(chains) == 20
+    assert len({chain for chain in chains if chain and is_kept(world.subjects, chain)}) <= 4
+
+
 def is_kept(subjects: Subjects, chain: str) -> bool:
     try:
         return bool(subjects.chains([chain]))
