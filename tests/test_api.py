@@ -12,7 +12,7 @@ import pytest
 import ringfence
 from ringfence import Cluster, RingfenceError, Verdict
 from ringfence.analysis.connections import Connection
-from ringfence.analysis.reach import PodCollection
+from ringfence.analysis.reach import Reach
 from ringfence.model.problems import Problem
 from tests.analysis.test_questions import FROM_CLIENT, WORLD
 from tests.semantics.judges import cluster_of
@@ -51,8 +51,8 @@ def test_the_type_that_each_call_returns() -> None:
     assert_type(cluster.problems, list[Problem])
     found = assert_type(cluster.connections(pods=True), Iterator[Connection])
     assert isinstance(next(found), Connection)
-    assert isinstance(assert_type(cluster.sources("prod/db", 3306), PodCollection), PodCollection)
-    assert isinstance(assert_type(cluster.destinations("prod/db", 3306, "UDP"), PodCollection), PodCollection)
+    assert isinstance(assert_type(cluster.sources("prod/db", 3306), Reach), Reach)
+    assert isinstance(assert_type(cluster.destinations("prod/db", 3306, "UDP"), Reach), Reach)
     assert_type(cluster.upsert(pod("x/a")), None)
     assert_type(cluster.remove("Pod", "x", "a"), None)
 

@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec.structs import replace
 
-from ringfence.analysis import reach
 from ringfence.analysis.ambiguity import agreed
 from ringfence.analysis.connections import Connection, connection_assumptions, connections
 from ringfence.analysis.edited_policies import Edit
 from ringfence.analysis.edits import Proposal, smallest_edit
-from ringfence.analysis.endpoints import alternatives, resolve
+from ringfence.analysis.endpoints import Endpoint, alternatives
 from ringfence.analysis.questions import Answer, with_possible_pods
+from ringfence.analysis.reach import Reach
+from ringfence.analysis.reach_rows import ReachQuestion
 from ringfence.engine.state import State
 from ringfence.errors import InputError, ManifestError
 from ringfence.model.decoding import decode, has_been_stored, unknown_fields
@@ -30,6 +31,7 @@ from ringfence.model.field_errors import FieldError
 from ringfence.model.kinds import KINDS, Kind, in_namespace, kind_of, namespace_of
 from ringfence.model.objects import DEFAULT_NAMESPACE, Manifest, NetworkPolicy, Object
 from ringfence.model.origin import Origin
+from ringfence.model.policies import Direction
 from ringfence.model.problems import Problem, ProblemCode, Severity
 from ringfence.model.remedies import mistake_in, remedy_of
 from ringfence.model.text_edits import replace_value
@@ -188,11 +190,9 @@ class Cluster:
         traffic. Raises EndpointError for an endpoint that matches nothing.
         """
         return agreed(
-            [
-                Verdict(self.state, one, other, protocol, port)
-                for one in alternatives(self.state, source, self.namespace)
-                for other in alternatives(self.state, destination, self.namespace)
-            ]
+            (self._alternatives(source), self._alternatives(destination)),
+            lambda one, other: Verdict(self.state, one, other, protocol, port),
+            lambda verdict: (verdict.result, verdict.traffic),
         )
 
     def connections(self, pods: bool = False) -> Iterator[Connection]:
@@ -203,13 +203,29 @@ class Cluster:
         """What the list of connections assumes, or the part of it about the pods of a namespace."""
         return connection_assumptions(self.state, namespace)
 
-    def sources(self, destination: str, port: int, protocol: str = "TCP") -> reach.PodCollection:
-        """The pods that may open a connection to a port of `destination`, without the pods of `destination`."""
-        return reach.sources(self.state, resolve(self.state, destination, self.namespace), protocol, port)
+    def sources(self, destination: str, port: int | None = None, protocol: str = "TCP") -> Reach:
+        """Who may open a connection to a port of `destination`, or without a port any connection, by which rule.
 
-    def destinations(self, source: str, port: int, protocol: str = "TCP") -> reach.PodCollection:
-        """The pods to whose port `source` may open a connection, without the pods of `source`."""
-        return reach.destinations(self.state, resolve(self.state, source, self.namespace), protocol, port)
+        A collection of pods, without those of `destination`; `addresses` are those outside the cluster, and `rows` what
+        passes from each workload and address, and the rules that let it.
+        """
+        return self._reach(destination, Direction.INGRESS, protocol, port)
+
+    def destinations(self, source: str, port: int | None = None, protocol: str = "TCP") -> Reach:
+        """To whose port `source` may open a connection, or without a port any connection: as in `sources`."""
+        return self._reach(source, Direction.EGRESS, protocol, port)
+
+    def _reach(self, text: str, direction: Direction, protocol: str, port: int | None) -> Reach:
+        choices = self._alternatives(text)
+        namesakes = {endpoint.reference for endpoint in choices}
+        return agreed(
+            (choices,),
+            lambda endpoint: Reach(ReachQuestion(self.state, endpoint, direction, protocol, port)),
+            lambda found: [(row.end, row.traffic) for row in found.rows if row.end not in namesakes],
+        )
+
+    def _alternatives(self, text: str) -> tuple[Endpoint, ...]:
+        return alternatives(self.state, text, self.namespace)
 
     # --- loading ----------------------------------------------------------------------------------------------------
 

@@ -71,6 +71,9 @@ FORGED = "x\nyes: forged"
 
 COMMANDS = [
     "can {pod} b -p 80",
+    "sources {pod} -o csv",
+    "destinations b",
+    "sources b -o json",
     "can {pod} b -p 80 -o json",
     "can * b",
     "can {pod}x b",

@@ -50,6 +50,16 @@ EXPLANATION = {
     "edits": [{"action": str, "file?": str, "line?": int, "lines": [str]}],
     "sideEffects": {"opens": [CONNECTION], "closes": [CONNECTION]},
 }
+ALLOWING_RULE = {"namespace": str, "name": str, "index": int, "file?": str, "line?": int}
+PERMISSION = {"isolated": bool, "exempt?": str, "rules": [ALLOWING_RULE]}
+REACH = {
+    "endpoint": NAMED,
+    "protocol": (str, NoneType),
+    "port": (int, NoneType),
+    "rows": [{"end": PARTY, "traffic": TRAFFIC, "partly?": TRAFFIC, "egress": PERMISSION, "ingress": PERMISSION}],
+    "assumptions": [str],
+    **PROBLEMS,
+}
 CONNECTIONS = {"connections": [CONNECTION], "assumptions": [str], **PROBLEMS}
 
 

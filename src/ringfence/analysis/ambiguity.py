@@ -1,25 +1,24 @@
 """Names that fit several objects, such as a pod and a Deployment: they are refused only if the answers differ."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import product
 from typing import TypeVar
 
 from ringfence.analysis.endpoints import Endpoint, ambiguous
-from ringfence.analysis.questions import Answer
 
-AnswerT = TypeVar("AnswerT", bound=Answer)
+Result = TypeVar("Result")
 
 
-def agreed(answers: Sequence[AnswerT]) -> AnswerT:
-    """The first of the answers to one question, one for each combination of what its two texts may name.
+def agreed(
+    choices: Sequence[tuple[Endpoint, ...]],
+    ask: Callable[..., Result],
+    meaning: Callable[[Result], object],
+) -> Result:
+    """The answer to a question about texts that may each name several endpoints (`choices`), with the first of each.
 
-    Raises EndpointError if the answers differ.
+    `ask` answers for one endpoint of each text. Raises EndpointError if answers differ in their `meaning`.
     """
-    first, *others = answers
-    if any((other.result, other.traffic) != (first.result, first.traffic) for other in others):
-        sources, destinations = ([answer.source for answer in answers], [answer.destination for answer in answers])
-        raise ambiguous(sources if len(_different(sources)) > 1 else destinations)
+    first, *others = [ask(*endpoints) for endpoints in product(*choices)]
+    if others and any(meaning(other) != meaning(first) for other in others):
+        raise ambiguous(next(endpoints for endpoints in choices if len(endpoints) > 1))
     return first
-
-
-def _different(endpoints: Sequence[Endpoint]) -> set[object]:
-    return {endpoint.reference for endpoint in endpoints}

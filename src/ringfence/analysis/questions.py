@@ -56,6 +56,12 @@ class Pair(msgspec.Struct, frozen=True):
         """The traffic that the question is about; None if the question is which traffic passes."""
         return None if self.port is None else Traffic.of(self.protocol, ((self.port, self.port),))
 
+    def as_asked(self, traffic: Traffic) -> Traffic:
+        """Traffic to the target port as the client sees it: to the port of the Service."""
+        if self.service_port is None or not traffic:
+            return traffic
+        return Traffic.of(self.protocol, ((self.service_port, self.service_port),))
+
 
 class Part(msgspec.Struct, frozen=True):
     """A pair, or the addresses of it that are treated alike: what of the asked traffic passes between them.
@@ -194,8 +200,8 @@ class Answer:
         passing: defaultdict[tuple[End, End], list[Traffic]] = defaultdict(list)
         for pair in self.pairs:
             for source, destination, allowed in self._divided(pair):
-                asked[source, destination].append(_as_asked(pair, _asked(pair)))
-                passing[source, destination].append(_as_asked(pair, allowed & _asked(pair)))
+                asked[source, destination].append(pair.as_asked(_asked(pair)))
+                passing[source, destination].append(pair.as_asked(allowed & _asked(pair)))
         return tuple(Part(*ends, _union(asked[ends]), _union(passing[ends])) for ends in asked)
 
     @cached_property
@@ -236,7 +242,7 @@ class Answer:
     def _passing_as_asked(self, pair: Pair) -> Traffic:
         """The traffic that passes, with the port of the Service in place of the target port."""
         allowed = traffic_between(self._state, pair.source, pair.destination)
-        return _as_asked(pair, allowed & _asked(pair))
+        return pair.as_asked(allowed & _asked(pair))
 
     def _check_unchanged(self) -> None:
         check_unchanged(self._state, self._revision)
@@ -244,13 +250,6 @@ class Answer:
 
 def _asked(pair: Pair) -> Traffic:
     return ALL_TRAFFIC if pair.asked is None else pair.asked
-
-
-def _as_asked(pair: Pair, traffic: Traffic) -> Traffic:
-    """Traffic to the target port of a pair as the client sees it: to the port of the Service."""
-    if pair.service_port is None or not traffic:
-        return traffic
-    return Traffic.of(pair.protocol, ((pair.service_port, pair.service_port),))
 
 
 def _union(traffics: Iterable[Traffic]) -> Traffic:

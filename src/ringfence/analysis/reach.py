@@ -1,33 +1,49 @@
-"""Which pods can reach an endpoint, and which pods it can reach: from bitsets of identities, never pod by pod."""
+"""Who can reach an endpoint, and what it can reach.
 
-from collections.abc import Collection, Iterable, Iterator
-from functools import reduce
+The pods for one port come from bitsets of identities, never pod by pod; what passes with whom, and by which rules, is
+in `analysis.reach_rows`.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from functools import cached_property, reduce
 from operator import and_, or_
+from typing import NamedTuple
 
-from ringfence.analysis.endpoints import Endpoint
 from ringfence.analysis.questions import check_port, check_unchanged
-from ringfence.engine.answers import End, end_text, is_exempt
+from ringfence.analysis.reach_rows import OutsideRows, PodRows, ReachQuestion, ReachRow, outside_rows, pod_rows
+from ringfence.engine.answers import End, is_exempt
 from ringfence.engine.policies import PortQuestion
 from ringfence.engine.population import Identity, Member
 from ringfence.engine.state import State
-from ringfence.errors import EndpointError
 from ringfence.model.policies import Direction
-from ringfence.sets.addresses import FAMILIES, Family
+from ringfence.sets.addresses import FAMILIES, NO_ADDRESSES, Addresses, Family
 from ringfence.sets.bitsets import Bitset
+
+
+class Pods(NamedTuple):
+    """The pods of some identities, a few more and a few less."""
+
+    identities: Bitset
+    more: Iterable[Member]
+    less: Iterable[Member]
 
 
 class PodCollection(Collection[Member]):
     """A set of pods: all pods of some identities, a few more and a few less.
 
-    Pods are listed only when the set is iterated, so the cost of an answer depends on identities, not on pods.
+    Pods are listed only when the set is iterated, so the cost of an answer depends on identities, not on pods. `ask`
+    gives the pods, and is asked again if identities have changed.
     """
 
-    def __init__(
-        self, state: State, identities: Bitset, more: Iterable[Member] = (), less: Iterable[Member] = ()
-    ) -> None:
+    def __init__(self, state: State, ask: Callable[[], Pods]) -> None:
         self._state = state
         self._revision = state.revision
-        self._identities = identities
+        self._ask = ask
+        self._read()
+
+    def _read(self) -> None:
+        self._identities, more, less = self._ask()
+        self._version = self._state.population.version
         self._more = {pod for pod in more if not self._covers(pod)}
         self._less = {pod for pod in less if self._covers(pod)}
 
@@ -51,44 +67,107 @@ class PodCollection(Collection[Member]):
 
     def _check_unchanged(self) -> None:
         check_unchanged(self._state, self._revision)
+        if self._version != self._state.population.version:
+            # The search for an edit has told pods apart for a while: the same pods may have other identities now.
+            self._read()
 
     def _covers(self, pod: Member) -> bool:
         return bool(self._identities >> self._state.identity(pod).bit & 1)
 
 
-def sources(state: State, destination: Endpoint, protocol: str, port: int) -> PodCollection:
-    """The pods that may open a connection to a port of every pod of `destination`, without these pods themselves."""
-    check_port(protocol, port)
-    backends = destination.backends(state, protocol, port)
-    reached = _pods(destination, (backend.end for backend in backends))
-    numbers = [backend.port or port for backend in backends]
-    bits = [
-        _allowed_peers(state, pod, Direction.INGRESS, protocol, number)
-        for pod, number in zip(reached, numbers, strict=True)
-    ]
-    hosts = [pod for pod in state.host_network_members() if all(is_exempt(state, pod, one) for one in reached)]
-    return PodCollection(state, reduce(and_, bits), more=hosts, less=reached)
+class Reach(PodCollection):
+    """Who can reach an endpoint, or what it can reach: a collection of pods, with the addresses outside the cluster.
+
+    With a port, the pods are those between which and every pod of the endpoint a connection to it is allowed; without,
+    those between which anything is. `rows` also has what only some pods of the endpoint allow, and the policies and
+    rules that let it. Rows are computed when they are first read, because that takes longer.
+    """
+
+    def __init__(self, question: ReachQuestion) -> None:
+        check_port(question.protocol, question.port)
+        self.question = question
+        super().__init__(question.state, self._pods)
+
+    def _pods(self) -> Pods:
+        return _pods_by_bitsets(self.question) or _pods_by_answers(self.question, self._answers)
+
+    @cached_property
+    def rows(self) -> tuple[ReachRow, ...]:
+        """The workloads, pods and addresses with which something passes: pods in alphabetical order, then addresses."""
+        found = [row for one in self._answers for row in one.rows]
+        return (*sorted(found, key=lambda row: str(row.end)), *self._outside.rows)
+
+    @property
+    def addresses(self) -> Addresses:
+        """The addresses outside the cluster with which every pod of the endpoint is allowed what is asked."""
+        return reduce(or_, (row.addresses for row in self._outside.rows if row.traffic), NO_ADDRESSES)
+
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        """What the rows, and those that are missing, assume because the input does not say it."""
+        of_pods = (assumption for one in self._answers for assumption in one.answer.assumptions)
+        return tuple(dict.fromkeys((*of_pods, *self._outside.assumptions)))
+
+    def __bool__(self) -> bool:
+        return len(self) > 0 or bool(self.addresses)
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.rows)) or "nothing"
+
+    @cached_property
+    def _answers(self) -> list[PodRows]:
+        check_unchanged(self._state, self._revision)
+        return pod_rows(self.question)
+
+    @cached_property
+    def _outside(self) -> OutsideRows:
+        check_unchanged(self._state, self._revision)
+        return outside_rows(self.question)
 
 
-def destinations(state: State, source: Endpoint, protocol: str, port: int) -> PodCollection:
-    """The pods to whose port every pod of `source` may open a connection, without the pods of `source` themselves."""
-    check_port(protocol, port)
-    opening = _pods(source, source.ends)
-    bits = [_allowed_peers(state, pod, Direction.EGRESS, protocol, port) for pod in opening]
-    exempt: list[Member] = []
-    if all(pod.host_network for pod in opening):
-        exempt = [pod for pod in state.members() if all(is_exempt(state, one, pod) for one in opening)]
-    return PodCollection(state, reduce(and_, bits), more=exempt, less=opening)
+def _pods_by_answers(question: ReachQuestion, answers: Iterable[PodRows]) -> Pods:
+    allowed = [member for one in answers if one.answer.traffic for member in one.members]
+    return Pods(0, [member for member in allowed if member not in question.own], ())
 
 
-def _pods(endpoint: Endpoint, ends: Iterable[End]) -> list[Member]:
-    pods: list[Member] = []
-    for end in ends:
-        if not isinstance(end, Member):
-            what = f"leads to {end_text(end)}, which is" if endpoint.service else "is"
-            raise EndpointError(f"{endpoint.text} {what} outside the cluster: name a pod, a workload or a Service")
-        pods.append(end)
-    return pods
+def _pods_by_bitsets(question: ReachQuestion) -> Pods | None:
+    """The pods for one port, without looking at any pod; None for other questions: without a port, about addresses."""
+    state, port = question.state, question.port
+    if port is None:
+        return None
+    with state.supposing_pods(question.possible_pods):
+        ends = _numbered_ends(question, port)
+        own = [end for end, _ in ends if isinstance(end, Member)]
+        if len(own) < len(ends):
+            return None
+        bits = reduce(
+            and_,
+            (
+                _allowed_peers(state, pod, question.direction, question.protocol, number)
+                for pod, (_, number) in zip(own, ends, strict=True)
+            ),
+        )
+        exempt = _exempt(question, own)
+    # A pod that does not exist yet is in no collection, and neither is its identity, if it had one for itself.
+    return Pods(bits & state.population.everyone, exempt, [pod for pod in own if not pod.is_possible])
+
+
+def _numbered_ends(question: ReachQuestion, port: int) -> list[tuple[End, int]]:
+    """The ends of the endpoint, each with the port of the question: behind a Service, the target port."""
+    if question.direction is Direction.EGRESS:
+        return [(end, port) for end in question.endpoint.openers()]
+    backends = question.endpoint.backends(question.state, question.protocol, port)
+    return [(backend.end, backend.port or port) for backend in backends]
+
+
+def _exempt(question: ReachQuestion, own: Sequence[Member]) -> list[Member]:
+    """The pods that policies cannot forbid to connect, because one of the two ends is the other's node."""
+    state = question.state
+    if question.direction is Direction.INGRESS:
+        return [pod for pod in state.host_network_members() if all(is_exempt(state, pod, one) for one in own)]
+    if not all(pod.host_network for pod in own):
+        return []
+    return [pod for pod in state.members() if all(is_exempt(state, one, pod) for one in own)]
 
 
 def _allowed_peers(state: State, pod: Member, direction: Direction, protocol: str, port: int) -> Bitset:

@@ -36,6 +36,8 @@ _FROM_GOOD_TO_BAD = (EXIT_YES, EXIT_NO, EXIT_UNDECIDED, EXIT_UNUSABLE)
 _COMMANDS = {
     "can": ("can", "Check whether a source may open a connection to a destination."),
     "explain": ("can", "Explain why it may or may not, policy by policy and rule by rule."),
+    "sources": ("reach", "List who can reach a destination, and by which rules."),
+    "destinations": ("reach", "List what a source can reach, and by which rules."),
     "connections": ("connectivity", "List every allowed connection."),
     "matrix": ("connectivity", "Show all allowed connections as a matrix."),
     "get": ("policies", "List NetworkPolicies as kubectl does."),

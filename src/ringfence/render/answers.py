@@ -16,11 +16,10 @@ from typing import Final, NamedTuple
 
 from ringfence.analysis.edits import Proposal
 from ringfence.analysis.questions import Answer, ExplainedPair, Part
-from ringfence.engine.answers import End, PolicyReason, RuleReason, SideReason, end_text
-from ringfence.engine.population import Member, Reference
+from ringfence.engine.answers import PolicyReason, RuleReason, SideReason, end_text
 from ringfence.model.origin import Place
 from ringfence.model.problems import Problem
-from ringfence.render.ends import connection_json, end_json, traffic_json
+from ringfence.render.ends import connection_json, endpoint_json, one_end_json, traffic_json
 from ringfence.render.folded_connections import folded_lines
 from ringfence.render.formats import Json, json_text, one_line
 from ringfence.render.problems import problem_json
@@ -77,8 +76,8 @@ def answer_json(answer: Answer, proposal: Proposal | None = None, problems: Iter
     written: Json = {
         "allowed": answer.all,
         "result": answer.result,
-        "source": _endpoint_json(answer.source.reference, [pair.source for pair in answer.pairs]),
-        "destination": _endpoint_json(answer.destination.reference, [pair.destination for pair in answer.pairs]),
+        "source": endpoint_json(answer.source.reference, [pair.source for pair in answer.pairs]),
+        "destination": endpoint_json(answer.destination.reference, [pair.destination for pair in answer.pairs]),
         "protocol": answer.protocol if answer.port is not None else None,
         "port": answer.port,
     }
@@ -222,22 +221,10 @@ def _at(place: Place | None) -> str:
     return f"  ({place})" if place else ""
 
 
-def _endpoint_json(reference: Reference | None, ends: list[End]) -> Json:
-    """An endpoint: one object, addresses, or several pods."""
-    if reference:
-        return end_json(reference)
-    different = list(dict.fromkeys(ends))
-    return _one_end_json(different[0]) if len(different) == 1 else {"pods": [_one_end_json(end) for end in different]}
-
-
-def _one_end_json(end: End) -> Json:
-    return end_json(end.reference if isinstance(end, Member) else end)
-
-
 def _part_json(part: Part) -> Json:
     return {
-        "source": _one_end_json(part.source),
-        "destination": _one_end_json(part.destination),
+        "source": one_end_json(part.source),
+        "destination": one_end_json(part.destination),
         "passing": traffic_json(part.passing),
         "refused": traffic_json(part.refused),
     }
@@ -245,8 +232,8 @@ def _part_json(part: Part) -> Json:
 
 def _pair_json(explained: ExplainedPair) -> Json:
     return {
-        "source": _one_end_json(explained.pair.source),
-        "destination": _one_end_json(explained.pair.destination),
+        "source": one_end_json(explained.pair.source),
+        "destination": one_end_json(explained.pair.destination),
         "port": explained.pair.port,
         "allowed": explained.reason.allowed,
     }

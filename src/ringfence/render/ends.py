@@ -1,7 +1,8 @@
 """The ends of a connection and the traffic between them, in JSON. In text they are what `str` makes of them."""
 
 from ringfence.analysis.connections import Connection
-from ringfence.engine.population import Reference
+from ringfence.engine.answers import End
+from ringfence.engine.population import Member, Reference
 from ringfence.render.formats import Json
 from ringfence.sets.addresses import Addresses
 from ringfence.sets.traffic import PROTOCOLS, Traffic, port_list
@@ -12,6 +13,19 @@ def end_json(end: Reference | Addresses) -> Json:
     if isinstance(end, Addresses):
         return {"addresses": end.cidrs()}
     return {"namespace": end.namespace, "kind": end.kind, "name": end.name}
+
+
+def endpoint_json(reference: Reference | None, ends: list[End]) -> Json:
+    """An endpoint: one object, addresses, or several pods."""
+    if reference:
+        return end_json(reference)
+    different = list(dict.fromkeys(ends))
+    return one_end_json(different[0]) if len(different) == 1 else {"pods": [one_end_json(end) for end in different]}
+
+
+def one_end_json(end: End) -> Json:
+    """One end of an endpoint as JSON."""
+    return end_json(end.reference if isinstance(end, Member) else end)
 
 
 def traffic_json(traffic: Traffic) -> list[Json]:

@@ -1,0 +1,106 @@
+"""`sources` and `destinations`: who can reach an endpoint, what it can reach, and which rules let it."""
+
+from collections.abc import Callable
+from typing import Final
+
+import click
+import msgspec
+
+from ringfence.analysis.reach import Reach
+from ringfence.cli import EXIT_UNDECIDED, EXIT_YES
+from ringfence.cli.completion import complete_endpoint
+from ringfence.cli.inputs import Inputs, input_options
+from ringfence.cli.options import as_one
+from ringfence.cli.ports import PORT_FORMAT, parse_port
+from ringfence.cli.terminal import print_document, print_message, print_text
+from ringfence.cluster import Cluster
+from ringfence.render.reach_views import REACH_FORMATS, reach_json
+
+
+class ReachOptions(msgspec.Struct, frozen=True):
+    """The options that `sources` and `destinations` share."""
+
+    port: tuple[int, str] | None
+    output: str
+    no_assumptions: bool
+
+
+_OPTIONS: Final = (
+    click.option(
+        "-p",
+        "--port",
+        type=parse_port,
+        metavar=PORT_FORMAT,
+        help="The port of the destination. Without it, all traffic is listed.",
+    ),
+    click.option(
+        "-o",
+        "--output",
+        type=click.Choice([*REACH_FORMATS, "json"]),
+        default="table",
+        show_default=True,
+        help="The output format.",
+    ),
+    click.option(
+        "--no-assumptions",
+        is_flag=True,
+        help="Exit with 3 if the list depends on information that the input does not contain.",
+    ),
+)
+
+_reach_options = as_one(ReachOptions, "options", _OPTIONS)
+
+
+@click.command()
+@click.argument("destination", shell_complete=complete_endpoint)
+@_reach_options
+@input_options
+def sources(destination: str, options: ReachOptions, inputs: Inputs) -> None:
+    """List who can reach DESTINATION: workloads, and addresses outside the cluster.
+
+    Each line has the traffic that passes, and for both sides the rules that let it, or that no policy isolates the
+    side. If DESTINATION is several pods, what passes to all of them is listed first, and then ("partly") what passes to
+    some. The exit code is 0, also if nothing can reach it.
+
+    \b
+    Examples:
+      ringfence sources -f manifests/ prod/db
+      ringfence sources -f manifests/ prod/svc/db -p 3306 -o json
+      ringfence sources internet -p 443                        # which pods reach the internet
+    """
+    _list(inputs, options, lambda cluster, port, protocol: cluster.sources(destination, port, protocol))
+
+
+@click.command()
+@click.argument("source", shell_complete=complete_endpoint)
+@_reach_options
+@input_options
+def destinations(source: str, options: ReachOptions, inputs: Inputs) -> None:
+    """List what SOURCE can reach: workloads, and addresses outside the cluster.
+
+    Each line has the traffic that passes, and for both sides the rules that let it, or that no policy isolates the
+    side. If SOURCE is several pods, what passes from all of them is listed first, and then ("partly") what passes from
+    some. The exit code is 0, also if it can reach nothing.
+
+    \b
+    Examples:
+      ringfence destinations -f manifests/ prod/web
+      ringfence destinations -f manifests/ pod:prod/app=web -p 443
+    """
+    _list(inputs, options, lambda cluster, port, protocol: cluster.destinations(source, port, protocol))
+
+
+def _list(inputs: Inputs, options: ReachOptions, ask: Callable[[Cluster, int | None, str], Reach]) -> None:
+    cluster = inputs.cluster()
+    found = ask(cluster, *(options.port or (None, "TCP")))
+    if options.output == "json":
+        print_document(reach_json(found, cluster.problems))
+    else:
+        if not found.rows:
+            print_message("Nothing is allowed.")
+        print_text(REACH_FORMATS[options.output](found))
+    if options.output != "json" or options.no_assumptions:
+        for assumption in found.assumptions:
+            print_message(f"assumption: {assumption}")
+    undecided = options.no_assumptions and found.assumptions
+    inputs.leave(cluster.problems, EXIT_UNDECIDED if undecided else EXIT_YES)

@@ -1,0 +1,94 @@
+"""Who can reach an endpoint, and what it can reach, as a table, CSV, Markdown and JSON (docs/formats.md)."""
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from ringfence.analysis.reach import Reach
+from ringfence.analysis.reach_rows import AllowingRule, Permission, ReachRow
+from ringfence.model.policies import Direction
+from ringfence.model.problems import Problem
+from ringfence.render.ends import end_json, endpoint_json, traffic_json
+from ringfence.render.formats import Json, csv_text, json_text, markdown_table, table
+from ringfence.render.problems import problem_json
+
+
+def reach_table(found: Reach) -> str:
+    """A table in the style of kubectl."""
+    return table([column.upper() for column in _columns(found)], map(_cells, found.rows))
+
+
+def reach_csv(found: Reach) -> str:
+    """CSV with a header line."""
+    return csv_text([_columns(found), *map(_cells, found.rows)])
+
+
+def reach_markdown(found: Reach) -> str:
+    """A Markdown table."""
+    return markdown_table(_columns(found), map(_cells, found.rows))
+
+
+REACH_FORMATS: Final[dict[str, Callable[[Reach], str]]] = {
+    "table": reach_table,
+    "csv": reach_csv,
+    "markdown": reach_markdown,
+}
+"""The views that are written as a whole, by the name of the format."""
+
+
+def reach_json(found: Reach, problems: Iterable[Problem] = ()) -> str:
+    """JSON: the endpoint, the others with what passes and what lets it, what they assume, the problems of the input."""
+    endpoint, other = _ends(found)
+    question = found.question
+    return json_text(
+        {
+            endpoint: endpoint_json(question.endpoint.reference, list(question.endpoint.ends)),
+            "protocol": None if question.port is None else question.protocol,
+            "port": question.port,
+            f"{other}s": [_row_json(other, row) for row in found.rows],
+            "assumptions": list(found.assumptions),
+            "problems": [problem_json(problem) for problem in problems],
+        }
+    )
+
+
+def _ends(found: Reach) -> tuple[str, str]:
+    """What the endpoint is, and what the others are."""
+    return ("destination", "source") if found.question.direction is Direction.INGRESS else ("source", "destination")
+
+
+def _columns(found: Reach) -> tuple[str, ...]:
+    _, other = _ends(found)
+    return (other, "traffic", "egress", "ingress")
+
+
+def _cells(row: ReachRow) -> tuple[str, ...]:
+    return (str(row.end), row.traffic_text, _permission_text(row.egress), _permission_text(row.ingress))
+
+
+def _permission_text(permission: Permission) -> str:
+    if permission.exempt:
+        return permission.exempt
+    return ", ".join(map(_rule_text, permission.rules)) if permission.isolated else "not isolated"
+
+
+def _rule_text(rule: AllowingRule) -> str:
+    return f"{rule} ({rule.place})" if rule.place else str(rule)
+
+
+def _row_json(other: str, row: ReachRow) -> Json:
+    written: Json = {other: end_json(row.end), "traffic": traffic_json(row.traffic)}
+    if row.partly:
+        written["partly"] = traffic_json(row.partly)
+    return written | {"egress": _permission_json(row.egress), "ingress": _permission_json(row.ingress)}
+
+
+def _permission_json(permission: Permission) -> Json:
+    written: Json = {"isolated": permission.isolated}
+    if permission.exempt:
+        written["exempt"] = permission.exempt
+    return written | {"rules": [_rule_json(rule) for rule in permission.rules]}
+
+
+def _rule_json(rule: AllowingRule) -> Json:
+    place = {"file": rule.place.file, "line": rule.place.line} if rule.place else {}
+    return {"namespace": rule.namespace, "name": rule.policy, "index": rule.index, **place}
