@@ -13,10 +13,8 @@ from ringfence.engine.population import Member, Reference
 from ringfence.engine.state import State
 from ringfence.errors import EndpointError
 from ringfence.model.kinds import namespace_of
-from ringfence.model.objects import HEADLESS, EndpointSlice, Service, ServicePort, SliceEndpoint
+from ringfence.model.objects import HEADLESS, SERVICE_NAME_LABEL, EndpointSlice, Service, ServicePort, SliceEndpoint
 from ringfence.sets.addresses import Addresses, parse_address
-
-SERVICE_NAME_LABEL = "kubernetes.io/service-name"
 
 
 class Backend(msgspec.Struct, frozen=True):

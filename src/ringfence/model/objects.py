@@ -180,12 +180,16 @@ class HorizontalPodAutoscaler(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class ServicePort(msgspec.Struct, frozen=True, rename="camel"):
-    """A port of a Service; without `target_port` the pods are reached on `port`."""
+    """A port of a Service; without `target_port` the pods are reached on `port`.
+
+    `node_port` is the port of every node that leads to it as well, 0 if none does.
+    """
 
     port: Int32 = 0
     name: str = ""
     protocol: str = "TCP"
     target_port: Int32 | str | None = None
+    node_port: Int32 = 0
 
 
 HEADLESS: Final = "None"
@@ -201,10 +205,32 @@ class ServiceSpec(msgspec.Struct, frozen=True, rename="camel"):
     ports: tuple[ServicePort, ...] | None = None
     selector: Labels | None = None
     external_name: str = ""
+    external_ips: tuple[str, ...] | None = msgspec.field(name="externalIPs", default=None)
+    external_traffic_policy: str = ""
+    ip_families: tuple[str, ...] | None = None
 
     def virtual_addresses(self) -> tuple[str, ...]:
         """The addresses that lead to what stands behind it; none if it is headless or has not been given any."""
         return tuple(text for text in self.cluster_ips or (self.cluster_ip,) if text not in ("", HEADLESS))
+
+
+class LoadBalancerIngress(msgspec.Struct, frozen=True, rename="camel"):
+    """An address of a load balancer. With `ip_mode` `Proxy`, nodes do not rewrite it: connections go through it."""
+
+    ip: str = ""
+    ip_mode: str = "VIP"
+
+
+class LoadBalancerStatus(msgspec.Struct, frozen=True, rename="camel"):
+    """The addresses of a load balancer."""
+
+    ingress: tuple[LoadBalancerIngress, ...] | None = None
+
+
+class ServiceStatus(msgspec.Struct, frozen=True, rename="camel"):
+    """The status of a Service."""
+
+    load_balancer: LoadBalancerStatus = LoadBalancerStatus()
 
 
 class Service(msgspec.Struct, frozen=True, rename="camel"):
@@ -212,6 +238,15 @@ class Service(msgspec.Struct, frozen=True, rename="camel"):
 
     metadata: ObjectMeta = ObjectMeta()
     spec: ServiceSpec = ServiceSpec()
+    status: ServiceStatus = ServiceStatus()
+
+    def rewritten_addresses(self) -> tuple[str, ...]:
+        """The addresses that every node rewrites to those of what stands behind it.
+
+        The address of a load balancer is one of them, unless connections go through the load balancer itself.
+        """
+        balanced = (one.ip for one in self.status.load_balancer.ingress or () if one.ip and one.ip_mode != "Proxy")
+        return (*self.spec.virtual_addresses(), *(self.spec.external_ips or ()), *balanced)
 
 
 class ObjectReference(msgspec.Struct, frozen=True, rename="camel"):
@@ -242,6 +277,10 @@ class SlicePort(msgspec.Struct, frozen=True, rename="camel"):
     name: str | None = None
     protocol: str | None = None
     port: Int32 | None = None
+
+
+SERVICE_NAME_LABEL: Final = "kubernetes.io/service-name"
+"""The label of an EndpointSlice that names its Service."""
 
 
 class EndpointSlice(msgspec.Struct, frozen=True, rename="camel"):

@@ -2,6 +2,8 @@
 
 import pytest
 from tests.analysis.test_endpoints import service
+from tests.analysis.test_services import slice_of
+from tests.engine.answers.test_verdicts import outside
 from tests.engine.members import member_in, state_of
 from tests.semantics.objects import (
     Object,
@@ -118,3 +120,52 @@ def test_other_peers_give_no_hint_about_addresses(peer: Object, leading: Object)
 def test_an_ingress_rule_is_about_sources_so_no_service_is_in_it() -> None:
     written = policy("x/p", labelled(app="db"), ingress=[admits(block("10.96.0.0/16"))])
     assert hints_of(written, to_mysql()) == ()
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "address"),
+    [
+        pytest.param({"externalIPs": ["198.51.100.7"]}, {}, "198.51.100.7", id="an external IP"),
+        pytest.param(
+            {"type": "LoadBalancer"},
+            {"loadBalancer": {"ingress": [{"hostname": "lb.example"}, {"ip": "198.51.100.8"}]}},
+            "198.51.100.8",
+            id="a load balancer",
+        ),
+    ],
+)
+def test_every_address_that_nodes_rewrite_is_one_of_the_service(fields: Object, status: Object, address: str) -> None:
+    assert egress_hints(block("198.51.100.0/24"), {**to_mysql(**fields), "status": status}) == (
+        f"{address} is the address of Service x/mysql, which a pod's address replaces before policies are looked at: "
+        "a rule must select the pods",
+    )
+
+
+def test_connections_go_through_a_load_balancer_in_proxy_mode_so_its_address_is_what_policies_see() -> None:
+    status = {"loadBalancer": {"ingress": [{"ip": "198.51.100.8", "ipMode": "Proxy"}]}}
+    assert egress_hints(block("198.51.100.0/24"), {**to_mysql(), "status": status}) == ()
+
+
+class TestAddressesBehindAService:
+    """The API server is the commonest: a Service without a selector, whose EndpointSlices have addresses of hosts."""
+
+    @staticmethod
+    def hints(*addresses: str, of: str = "web", selector: dict[str, str] | None = None) -> tuple[str, ...]:
+        written = policy("x/p", labelled(app="client"), egress=[sends(block("10.96.0.1/32"))])
+        kubernetes = service("x/web", selector or {}, clusterIP="10.96.0.1")
+        labels = {"kubernetes.io/service-name": of}
+        piece = slice_of("web-1", [{"addresses": list(addresses)}])
+        state = state_of([CLIENT, written, kubernetes, {**piece, "metadata": {**piece["metadata"], "labels": labels}}])
+        found = explain(state, member_in(state, "x/client"), outside("192.0.2.11/32"), None)
+        return tuple(hint for one in found.egress.policies for rule in one.rules for hint in rule.hints)
+
+    def test_a_rule_names_the_address_of_the_service(self) -> None:
+        assert self.hints("192.0.2.11") == (
+            "10.96.0.1 is the address of Service x/web, which leads to 192.0.2.11: a rule must select what is behind "
+            "it",
+        )
+
+    def test_a_service_that_leads_elsewhere_gives_no_hint(self) -> None:
+        assert self.hints("192.0.2.12") == ()
+        assert self.hints("192.0.2.11", of="other") == ()
+        assert self.hints("192.0.2.11", selector={"app": "web"}) == ()

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from functools import reduce
 from operator import or_
 
+from ringfence.engine.answers.ambiguous_ports import port_name_assumptions
 from ringfence.engine.answers.own_nodes import own_node_assumptions
 from ringfence.engine.answers.reasons import RuleReason, SideReason
 from ringfence.engine.answers.sides import Side
@@ -23,6 +24,7 @@ def assumptions(side: Side, reason: SideReason) -> Iterator[str]:
         yield from _host_network_assumptions(side)
         return
     yield from own_node_assumptions(side)
+    yield from port_name_assumptions(side, reason)
     yield from unknown_label_assumptions(side)
     rules = [rule for policy in reason.policies for rule in policy.rules]
     yield from _assumed_ports(side, reason, rules)

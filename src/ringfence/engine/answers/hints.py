@@ -8,9 +8,11 @@ one protocol of a container, and a rule that does not give a protocol means TCP.
 from collections.abc import Iterable, Iterator
 
 from ringfence.engine.answers.sides import Side, named_ports
+from ringfence.engine.policies import End, end_text
 from ringfence.engine.population import Member
+from ringfence.engine.state import State
 from ringfence.model.kinds import namespace_of
-from ringfence.model.objects import Service, ServicePort
+from ringfence.model.objects import SERVICE_NAME_LABEL, Service, ServicePort
 from ringfence.model.policies import DEFAULT_PROTOCOL, Direction
 from ringfence.sets.addresses import Addresses, parse_address
 from ringfence.sets.traffic import Traffic
@@ -39,18 +41,24 @@ def protocol_hints(side: Side, names: Iterable[tuple[str, str]]) -> Iterator[str
 
 
 def _cluster_address_hints(side: Side, named: Addresses) -> Iterator[str]:
-    """Whether the rule names the address of a Service where it had to select the pods behind it."""
+    """Whether the rule names the address of a Service where it had to select what is behind it."""
     destination = side.destination
-    if not isinstance(destination, Member):
-        return
     for service in side.state.services.values():
-        if _selects(service, destination):
-            for text in service.spec.virtual_addresses():
-                if _contains(named, text):
-                    yield (
-                        f"{text} is the address of Service {namespace_of(service)}/{service.metadata.name}, which a "
-                        "pod's address replaces before policies are looked at: a rule must select the pods"
-                    )
+        addresses = [text for text in service.rewritten_addresses() if _contains(named, text)]
+        if not addresses or not _is_behind(side.state, service, destination):
+            continue
+        name = f"{namespace_of(service)}/{service.metadata.name}"
+        for text in addresses:
+            if isinstance(destination, Member):
+                yield (
+                    f"{text} is the address of Service {name}, which a pod's address replaces before policies are "
+                    "looked at: a rule must select the pods"
+                )
+            else:
+                yield (
+                    f"{text} is the address of Service {name}, which leads to {end_text(destination)}: a rule must "
+                    "select what is behind it"
+                )
 
 
 def _contains(addresses: Addresses, text: str) -> bool:
@@ -83,6 +91,20 @@ def _leads_to(port: ServicePort, destination: Member, asked: Traffic) -> bool:
     target = port.target_port
     number = destination.target_port(target, port.protocol) if isinstance(target, str) else target
     return number is not None and number not in (0, port.port) and asked.contains(port.protocol, number)
+
+
+def _is_behind(state: State, service: Service, destination: End) -> bool:
+    """Whether a Service leads to a pod, or to one of some addresses by its EndpointSlices."""
+    if isinstance(destination, Member):
+        return _selects(service, destination)
+    return not service.spec.selector and any(
+        _contains(destination, text)
+        for piece in state.slices.values()
+        if namespace_of(piece) == namespace_of(service)
+        and (piece.metadata.labels or {}).get(SERVICE_NAME_LABEL) == service.metadata.name
+        for endpoint in piece.endpoints or ()
+        for text in endpoint.addresses
+    )
 
 
 def _selects(service: Service, member: Member) -> bool:

@@ -119,6 +119,11 @@ class Member(msgspec.Struct, eq=False):
         """The families of its addresses; both, if no address is known."""
         return _ONE_FAMILY[self.addresses[0][0]] if len(self.addresses) == 1 else FAMILIES
 
+    @property
+    def has_host_ports(self) -> bool:
+        """Whether ports of its node lead to ports of its own."""
+        return not self.host_network and any(port.host_port for port in self.container_ports)
+
     def target_port(self, name: str, protocol: str) -> int | None:
         """The port to which a Service leads whose target port has this name; None if no container gives it the name.
 
