@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import pytest
+from tests.kernel_headers import values_in_headers
 from tests.lab.sandboxes import as_root_and_not, in_sandbox
 
 from ringfence.lab.network.linux import (
+    MountFlag,
     NamespaceKind,
     in_network_namespace,
     open_network_namespace,
@@ -17,6 +19,18 @@ from ringfence.lab.network.linux import (
 def present_namespace() -> int:
     """The number of the calling thread's network namespace."""
     return Path("/proc/thread-self/ns/net").stat().st_ino
+
+
+def test_kinds_of_namespaces_are_the_numbers_of_the_headers() -> None:
+    names = ("CLONE_NEWNS", "CLONE_NEWUSER", "CLONE_NEWPID", "CLONE_NEWNET")
+    kinds = (NamespaceKind.MOUNT, NamespaceKind.USER, NamespaceKind.PROCESS, NamespaceKind.NETWORK)
+    assert values_in_headers(names) == dict(zip(names, kinds, strict=True))
+
+
+def test_flags_of_mounts_are_the_numbers_of_the_headers() -> None:
+    names = ("MS_BIND", "MS_REC", "MS_PRIVATE")
+    flags = (MountFlag.BIND, MountFlag.RECURSIVE, MountFlag.PRIVATE)
+    assert values_in_headers(names) == dict(zip(names, flags, strict=True))
 
 
 @as_root_and_not
