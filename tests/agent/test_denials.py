@@ -77,7 +77,8 @@ def test_a_pod_that_is_not_known_yet() -> None:
 
 def test_what_has_changed_since() -> None:
     assert told().endswith("denied by ingress: it is allowed now")
-    assert told(DB_POLICY, destination="10.0.0.9").endswith("denied by ingress: its pod no longer exists")
+    gone = told(DB_POLICY, destination="10.0.0.9")
+    assert gone == "prod/web -> 10.0.0.9 TCP/3306 denied by ingress: its pod no longer exists"
 
 
 def test_the_other_family_is_named_where_only_that_is_allowed() -> None:

@@ -121,7 +121,8 @@ class TestWhatCannotBeUsed:
 
     def test_an_unreadable_object_leaves_what_was_known_of_it(self) -> None:
         view = view_of(WEB, DB, CLOSED)
-        view.apply(Unreadable("NetworkPolicy", "x", "closed", "json: cannot unmarshal"))
+        changed = view.apply(Unreadable("NetworkPolicy", "x", "closed", "json: cannot unmarshal"))
+        assert not changed
         assert not reaches(view)
         assert view.problems == {("NetworkPolicy", "x", "closed"): "json: cannot unmarshal"}
 

@@ -9,16 +9,17 @@ import pytest
 from tests.dataplane.network import in_own_network
 
 from ringfence.netlink.addresses import RTM_GETADDR, add_address, list_addresses, remove_address
-from ringfence.netlink.codec import encode_message
+from ringfence.netlink.codec import encode_message, nested, string
 from ringfence.netlink.constants import (
     NETLINK_NETFILTER,
     NETLINK_ROUTE,
+    NLM_F_CREATE,
     NLM_F_DUMP_INTR,
     NLM_F_REQUEST,
     NLMSG_DONE,
     NLMSG_ERROR,
 )
-from ringfence.netlink.links import LOOPBACK, RTM_DELLINK
+from ringfence.netlink.links import IFLA_INFO_KIND, IFLA_LINKINFO, LOOPBACK, RTM_DELLINK, RTM_NEWLINK
 from ringfence.netlink.requests import send_requests
 from ringfence.netlink.socket import NetlinkError, NetlinkSocket
 from ringfence.sets.addresses import parse_address
@@ -157,6 +158,16 @@ def test_a_refused_request_is_an_error_with_the_kernels_number() -> None:
         netlink.request(RTM_DELLINK, 0, bytes(4) + (99).to_bytes(4, "little") + bytes(8))
     assert raised.value.code == errno.ENODEV
     assert str(raised.value) == raised.value.strerror
+
+
+@in_own_network
+def test_the_kernels_own_explanation_is_the_text_of_the_error() -> None:
+    """Such a text (NLMSGERR_ATTR_MSG) says more than the number, here EOPNOTSUPP."""
+    kind = nested(IFLA_LINKINFO, string(IFLA_INFO_KIND, "nonesuch"))
+    with NetlinkSocket(NETLINK_ROUTE) as netlink, pytest.raises(NetlinkError) as raised:
+        netlink.request(RTM_NEWLINK, NLM_F_CREATE, bytes(16) + kind)
+    assert raised.value.code == errno.EOPNOTSUPP
+    assert str(raised.value) == raised.value.explanation == "Unknown device type"
 
 
 @in_own_network

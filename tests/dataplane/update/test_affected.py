@@ -41,6 +41,20 @@ def test_no_address_is_affected_where_nothing_changes(program: Program) -> None:
     assert affected_addresses(program, Program(dict(program.collections), dict(program.chains))) == NONE_AFFECTED
 
 
+def test_pods_of_a_map_that_was_missing_are_affected() -> None:
+    """A table that somebody damaged may lack the map of subjects."""
+    whole = allowing_all_on(80)
+    damaged = whole.changed(without=frozenset({ISOLATED[Direction.INGRESS, V4]}))
+    assert affected_addresses(damaged, whole) == frozenset({address(0), address(1)})
+
+
+def test_the_peers_in_a_new_map_are_not_affected_by_themselves() -> None:
+    """A chain that is new, too, looks into it: those whose chain it becomes are affected, and they are in a map."""
+    program = allowing_all_on(80)
+    peers = VerdictMap(ADDRESS[V4], {"ingress_0": frozenset({address(2)})})
+    assert affected_addresses(program, program.changed({"peers": peers})) == NONE_AFFECTED
+
+
 def test_other_ports_affect_all_pods_of_a_profile() -> None:
     old, new = (allowing_all_on(port) for port in PORTS)
     assert affected_addresses(old, new) == frozenset({address(0), address(1)})
