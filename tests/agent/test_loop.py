@@ -344,6 +344,16 @@ class TestFaults:
             assert agent.loop.readiness_error() == "there is no Node heer: check --node"
 
     @in_own_network
+    def test_a_bridge_whose_packets_bypass_the_rules_is_reported(self) -> None:
+        with pytest.MonkeyPatch.context() as patch, running() as agent:
+            patch.setattr(checks, "unfiltered_bridges", lambda: ["cni0", "docker0"])
+            agent.enforce(*listing(*BOTH, HERE, CLOSED))
+            agent.await_log(
+                "packets between pods on the bridge cni0 and docker0 bypass packet filters: modprobe br_netf"
+            )
+            assert agent.metric("ringfence_bypassing_bridges") == 2
+
+    @in_own_network
     def test_without_ranges_unknown_pods_cannot_be_held(self) -> None:
         with running() as agent:
             agent.enforce(*listing(*BOTH, node("here", "192.168.0.1")))

@@ -1,7 +1,7 @@
 """Rulings: what a stack of profiles decides for one port, for all peers, and for all addresses outside the cluster."""
 
 from tests.engine.members import member_in
-from tests.engine.policies.artificial_tier import FRONT, TieredCluster, acting, tier_policy, tiered_cluster_of
+from tests.engine.policies.artificial_tier import BACK, FRONT, TieredCluster, acting, tier_policy, tiered_cluster_of
 from tests.semantics.objects import (
     Object,
     admits,
@@ -92,6 +92,15 @@ def test_what_is_passed_gets_the_decision_of_the_next_profile() -> None:
         policy("x/p", SUBJECT, ingress=[admits(ports=[port(80)])]),
     )
     assert ruled.with_peer("x/friend") == ruled.with_address("192.0.2.1") == tcp(80)
+    assert ruled.with_peer("x/foe") == NO_TRAFFIC
+
+
+def test_what_network_policies_allow_or_deny_is_no_question_for_a_tier_behind_them() -> None:
+    ruled = Ruled(
+        policy("x/http", SUBJECT, ingress=[admits(FRIEND, ports=[port(80)])]),
+        tier_policy(BACK, "refuse", subject=SUBJECT, ingress=[acting("deny", FRIEND), acting("allow", FOE)]),
+    )
+    assert ruled.with_peer("x/friend") == tcp(80)
     assert ruled.with_peer("x/foe") == NO_TRAFFIC
 
 
