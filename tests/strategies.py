@@ -246,11 +246,13 @@ def statuses(field: str, four: str, six: str) -> Strategy:
     return st.sampled_from([{field: four}, *({f"{field}s": [{"ip": one} for one in every]} for every in listed)])
 
 
-workloads = st.builds(
-    lambda path, template: workload(path, WORKLOADS[path.partition("/")[2]], template),
-    paths(tuple(WORKLOADS)),
-    pods(),
-)
+def scaled(path: str, template: Object, number: int) -> Object:
+    """A workload, with so many replicas, or so many pods of each of its Jobs."""
+    kind = WORKLOADS[path.partition("/")[2]]
+    return workload(path, kind, template, **{"parallelism" if kind == "CronJob" else "replicas": number})
+
+
+workloads = st.builds(scaled, paths(tuple(WORKLOADS)), pods(), st.sampled_from([3, 1, 3, 0]))
 namespaces = st.builds(
     lambda name, labels: namespace(name, **labels), st.sampled_from(NAMESPACES), st.sampled_from(LABELS)
 )

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from ipaddress import ip_network
 
+import pytest
 from hypothesis import given, settings
 from tests import strategies
 from tests.engine.population.test_workloads import made, owned_pod
@@ -12,7 +13,7 @@ from tests.semantics.objects import Object, admits, block, labelled, node, pod, 
 
 from ringfence.analysis.connections import Connection, connection_assumptions, connections, pod_groups
 from ringfence.engine.answers import traffic_between
-from ringfence.engine.population.pods import Reference
+from ringfence.engine.population.pods import Reference, is_one_pod
 from ringfence.sets import intervals
 from ringfence.sets.addresses import ALL_ADDRESSES, NO_ADDRESSES, Addresses
 from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
@@ -59,7 +60,16 @@ class TestPodGroups:
 
     def test_with_pods_every_pod_is_listed(self) -> None:
         assert ("x/db-0", "x/db-1", "all traffic") in lines(TWO_DBS, by_pod=True)
-        assert lines([made(SET)], by_pod=True) == set(), "a template stands for itself, which is not listed"
+
+    @pytest.mark.parametrize("by_pod", [True, False])
+    def test_a_template_of_several_pods_is_listed_with_itself(self, by_pod: bool) -> None:
+        assert lines([made(SET, replicas=1)], by_pod=by_pod) == set(), "one pod, whose way to itself is not listed"
+        itself = ("x/StatefulSet/db", "x/StatefulSet/db", "all traffic")
+        assert lines([made(SET, replicas=2)], by_pod=by_pod) == {itself}
+        assert lines([made(SET, replicas=2), CLOSED], by_pod=by_pod) == set()
+
+    def test_a_workload_without_pods_is_not_listed(self) -> None:
+        assert listed([made(SET, replicas=0)]) == []
 
     def test_a_workload_whose_pods_a_policy_tells_apart_is_listed_pod_by_pod(self) -> None:
         guarded = policy("x/p", labelled(ordinal="0"), ingress=[])
@@ -170,7 +180,7 @@ def test_with_pods_exactly_the_allowed_pairs_are_listed_with_their_traffic(objec
         (source.reference, destination.reference): traffic_between(cluster.state, source, destination)
         for source in members
         for destination in members
-        if source is not destination
+        if not is_one_pod(source, destination)
     }
     assert found == {pair: passing for pair, passing in expected.items() if passing}
 

@@ -50,7 +50,7 @@ def test_what_a_pod_reaches() -> None:
 
 def test_what_each_of_several_pods_reaches() -> None:
     cluster = cluster_of([*WORLD, ONLY_NEW])
-    assert names(cluster.destinations("x/app=web", 80)) == ["x/client", "x/stranger"]
+    assert names(cluster.destinations("x/app=web", 80)) == ["x/client", "x/new", "x/stranger"], "old reaches new"
 
 
 def test_a_node_reaches_its_pods() -> None:
@@ -103,13 +103,23 @@ def test_who_reaches_a_service_that_also_leads_outside_the_cluster() -> None:
         "ports": [{"port": 80, "protocol": "TCP"}],
     }
     cluster = cluster_of([*WORLD, bare, piece, policy("x/p", labelled(release="new"), ingress=[])])
-    assert names(cluster.sources("x/svc/mixed", 80)) == []
+    assert names(cluster.sources("x/svc/mixed", 80)) == ["x/new"], "it reaches the address, which is all but itself"
     assert lines(cluster.sources("x/svc/mixed"))["x/client"] == "partly TCP 80"
 
 
 def test_a_workload_stands_for_its_pods() -> None:
     cluster = cluster_of([*WORLD, made(Reference("x", "Deployment", "api"))])
     assert names(cluster.destinations("x/api", 80)) == ["x/client", "x/new", "x/old", "x/stranger"]
+
+
+def test_a_workload_reaches_itself_where_its_pods_reach_one_another() -> None:
+    api = Reference("x", "Deployment", "api")
+    several, one = cluster_of([*WORLD, made(api, replicas=3)]), cluster_of([*WORLD, made(api, replicas=1)])
+    closed = cluster_of([*WORLD, made(api, replicas=3), policy("x/p", labelled(**{"made-by": "api"}), ingress=[])])
+    for question in ("sources", "destinations"):
+        assert "x/Deployment/api" in names(getattr(several, question)("x/api", 80))
+        assert "x/Deployment/api" not in names(getattr(one, question)("x/api", 80))
+        assert "x/Deployment/api" not in names(getattr(closed, question)("x/api", 80))
 
 
 @pytest.mark.parametrize("question", ["sources", "destinations"])
@@ -222,15 +232,15 @@ def test_rows_agree_with_the_list_of_connections(world: list[Object]) -> None:
     ends = {end for one in listed for end in (one.source, one.destination) if isinstance(end, Reference)}
     for end in ends:
         text = f"{end.namespace}/{end.kind.lower()}/{end.name}"
-        sources = [(one.source, one.traffic) for one in listed if one.destination == end and one.source != end]
-        assert joined(rows(cluster.sources(text), end)) == joined(sources)
-        reached = [(one.destination, one.traffic) for one in listed if one.source == end and one.destination != end]
-        assert joined(rows(cluster.destinations(text), end)) == joined(reached)
+        sources = [(one.source, one.traffic) for one in listed if one.destination == end]
+        assert joined(rows(cluster.sources(text))) == joined(sources)
+        reached = [(one.destination, one.traffic) for one in listed if one.source == end]
+        assert joined(rows(cluster.destinations(text))) == joined(reached)
 
 
-def rows(found: Reach, itself: Reference) -> list[tuple[Reference | Addresses, Traffic]]:
-    """What passes for all pods of the endpoint, without the endpoint itself."""
-    return [(row.end, row.traffic) for row in found.rows if row.traffic and row.end != itself]
+def rows(found: Reach) -> list[tuple[Reference | Addresses, Traffic]]:
+    """What passes for all pods of the endpoint."""
+    return [(row.end, row.traffic) for row in found.rows if row.traffic]
 
 
 def joined(cells: Iterable[tuple[Reference | Addresses, Traffic]]) -> set[tuple[object, Traffic]]:

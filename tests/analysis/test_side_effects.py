@@ -260,9 +260,11 @@ def by_pod(objects: list[Object], connections: Sequence[Connection]) -> list[tup
 def passes(
     connections: list[tuple[object, object, Traffic]], source: str, destination: str, protocol: str, port_number: int
 ) -> bool:
-    return source != destination and any(
+    return any(
         has(sources, source) and has(destinations, destination) and traffic.contains(protocol, port_number)
         for sources, destinations, traffic in connections
+        # The pods of a workload that is named with itself are two different ones, or the template that stands for them.
+        if source != destination or sources == {source}
     )
 
 

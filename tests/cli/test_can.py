@@ -226,7 +226,7 @@ spec:
     def test_other_answers_are_certain(self, path: Path, question: str) -> None:
         """A pod that is not selected, the other direction, and a pod to itself."""
         result = run("can", *question.split(), "-p", "80", "--no-assumptions", path=path)
-        assert (result.exit_code, result.stdout.count("\n"), result.stderr) == (YES, 1, "")
+        assert (result.exit_code, result.stdout.count("assum"), result.stderr) == (YES, 0, "")
 
     def test_a_staged_policy_changes_nothing(self, path: Path) -> None:
         staged = self.MANIFESTS.replace("cilium.io/v2", "projectcalico.org/v3").replace("Cilium", "Staged")

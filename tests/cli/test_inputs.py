@@ -131,8 +131,8 @@ class TestWhatIsWrong:
         (folder / "p.yaml").write_text(INVALID)
 
     def test_problems_are_printed_on_standard_error_and_the_question_is_answered(self) -> None:
-        result = run("can", "a", "a", "-n", "x", "-f", ".", "--ignore-errors")
-        assert (result.exit_code, result.stdout) == (0, "yes: a -> a: all traffic\n")
+        result = run("can", "a", "192.0.2.1", "-n", "x", "-f", ".", "--ignore-errors")
+        assert (result.exit_code, result.stdout) == (0, "yes: a -> 192.0.2.1: all traffic\n")
         assert result.stderr == f"p.yaml:7: error: NetworkPolicy x/p: {ZERO}\n  remedy: {REMEDY}\n"
 
     @pytest.mark.parametrize(
@@ -219,7 +219,7 @@ def test_only_an_error_that_may_concern_a_policy_makes_the_input_unusable(text: 
     (folder / "other.yaml").write_text(text)
     result = run("can", "x/a", "x/a", "-f", ".")
     assert "other.yaml:1: error: " in result.stderr
-    assert (result.exit_code, result.stdout) == (code, "yes: x/a -> x/a: all traffic\n")
+    assert (result.exit_code, result.stdout.splitlines()[0]) == (code, "yes: x/a -> x/a: all traffic")
 
 
 @pytest.mark.parametrize("command", ["can x/a x/a", "validate", "get netpol -A"])

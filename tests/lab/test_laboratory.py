@@ -4,9 +4,22 @@ import socket
 from pathlib import Path
 
 import pytest
+from tests.engine.population.test_workloads import autoscaler
 from tests.lab.clusters import HTTP, laboratory, manifests, service
 from tests.lab.sandboxes import as_root_and_not, in_sandbox
-from tests.semantics.objects import admits, block, container_port, node, pod, pods, policy, sends
+from tests.semantics.objects import (
+    Object,
+    admits,
+    block,
+    container_port,
+    labelled,
+    node,
+    pod,
+    pods,
+    policy,
+    sends,
+    workload,
+)
 
 from ringfence.cluster import Cluster
 from ringfence.engine.population.pods import Reference
@@ -133,6 +146,45 @@ def test_a_live_clusters_copy_takes_pods_without_addresses() -> None:
         return sorted(lab.topology.pod_by_name)
 
     assert in_sandbox(names) == ["kube-system/dns", "x/a"]
+
+
+def test_two_pods_of_a_workload_are_probed_with_each_other() -> None:
+    """The kernel proves what the engine says of a workload towards itself, and scaling changes what there is."""
+
+    def reports() -> list[list[tuple[str, str, bool, bool]]]:
+        lab = laboratory(*gossip(replicas=3), families=(Family.IPV4,))
+        found = []
+        for change in (
+            [],
+            gossip(replicas=3, ingress=[admits(pods({}))]),
+            gossip(replicas=1),
+            [autoscaler(GOSSIP, 2)],
+            gossip(replicas=0),
+        ):
+            lab.apply(manifests(*change))
+            results = lab.probe(lab.probes(ports=(LabPort(8080),))).results
+            among = [one for one in results if "/" in one.source and "/" in one.destination]
+            found.append([(one.source, one.destination, one.observed, one.agrees) for one in among])
+        return found
+
+    itself = ("x/gossip", "x/gossip")
+    assert in_sandbox(reports) == [
+        [(*itself, False, True)] * 2,
+        [(*itself, True, True)] * 2,
+        [],
+        [(*itself, False, True)] * 2,
+        [],
+    ]
+
+
+GOSSIP = Reference("x", "StatefulSet", "gossip")
+
+
+def gossip(replicas: int, **spec: list[Object]) -> list[Object]:
+    """A workload and a policy for it, which by default denies everything."""
+    template = pod("x/any", {"app": "gossip"}, ports=HTTP)
+    closed = policy("x/closed", labelled(app="gossip"), **{"ingress": [], **spec})
+    return [workload("x/gossip", "StatefulSet", template, replicas=replicas), closed]
 
 
 def test_a_pod_on_the_host_network_is_reached_at_its_node() -> None:

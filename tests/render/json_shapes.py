@@ -36,6 +36,7 @@ ANSWER = {
     "destination": NAMED,
     "protocol": (str, NoneType),
     "port": (int, NoneType),
+    "note?": str,
     "traffic?": TRAFFIC,
     "parts?": [{"source": PARTY, "destination": PARTY, "passing": TRAFFIC, "refused": TRAFFIC}],
     "egress": SIDE,

@@ -152,8 +152,9 @@ def test_three_pairs_are_named_and_explained_and_the_others_counted() -> None:
     many = cluster_of(
         [
             *(pod(f"x/p{number}") for number in range(5)),
+            pod("x/web", {"app": "web"}),
             pod("x/db", {"app": "db"}),
-            policy("x/p", labelled(app="db"), ingress=[]),
+            policy("x/p", labelled(app="db"), ingress=[admits(pods(labelled(app="web")))]),
         ]
     )
     written = lines_of(many, "x/*", "x/db", 80)
@@ -193,7 +194,7 @@ def test_assumptions_have_a_list_of_their_own() -> None:
 
 
 def test_the_reason_of_an_exemption_is_printed() -> None:
-    assert lines_of(cluster_of([*WORLD, ONLY_NEW]), "x/old", "x/old", 80)[2:] == [
+    assert lines_of(cluster_of([*WORLD, ONLY_NEW]), "x/old", "x/old", 80)[3:] == [
         "egress of x/old: allowed: a pod always reaches itself",
         "ingress of x/old: allowed: a pod always reaches itself",
     ]

@@ -32,6 +32,21 @@ def test_one_table_for_each_kind_that_there_is() -> None:
     )
 
 
+def test_pods_that_stand_for_a_workload_together_name_it() -> None:
+    pods = (
+        PodSummary("x/a", "n", ("10.244.0.1",), ()),
+        *(PodSummary(f"x/w-{i}", "n", (f"10.244.0.{i + 2}",), (), "x/w") for i in range(2)),
+    )
+    status = LaboratoryStatus((), pods, (), (), ())
+    assert [line.split() for line in laboratory_status.text(status).splitlines()] == [
+        ["POD", "NODE", "ADDRESSES", "PORTS", "STANDS", "FOR"],
+        ["x/a", "n", "10.244.0.1"],
+        ["x/w-0", "n", "10.244.0.2", "x/w"],
+        ["x/w-1", "n", "10.244.0.3", "x/w"],
+    ]
+    assert [one.get("workload") for one in json.loads(laboratory_status.json(status))["pods"]] == [None, "x/w", "x/w"]
+
+
 def test_hosts_outside_and_refusals_have_tables_too() -> None:
     status = LaboratoryStatus((), (), (), ("203.0.113.10",), (), (RefusedProgram("node-1", "no space"),))
     assert laboratory_status.text(status) == (

@@ -53,6 +53,12 @@ def test_rows_are_sources_columns_destinations_and_the_outside_comes_last() -> N
     )
 
 
+def test_the_diagonal_has_what_passes_between_two_pods_of_a_workload() -> None:
+    idle = Reference("x", "DaemonSet", "idle")
+    made = matrix([A, WEB, idle], FOUND, {WEB, idle})
+    assert [row[at] for at, row in enumerate(made.cells)] == ["·", "all", "-", "·"]
+
+
 def test_connections_with_some_addresses_are_in_notes() -> None:
     assert matrix([A], FOUND).notes == ("192.0.2.7/32 -> x/a: TCP 3306", "192.0.2.8/32 -> x/a: all traffic")
 

@@ -32,6 +32,12 @@ def test_small_letters_lead_to_egress_and_capitals_to_ingress() -> None:
     assert marks.mark(both) == "✗aA"
 
 
+def test_a_cell_of_two_pods_of_a_workload_has_both_ways_where_they_differ() -> None:
+    there, back = result("x/w", "x/w", 80), result("x/w", "x/w", 80, observed=False)
+    assert ProbeMarks([there, there], colour=False).cell([there, there]) == "✓"
+    assert ProbeMarks([there, back], colour=False).cell([there, back]) == "✓ !✗"
+
+
 def test_letters_go_on_after_z() -> None:
     sides = [DenyingSide("ingress", (IsolatingPolicy(f"x/{number}"),)) for number in range(28)]
     marks = ProbeMarks([result("x/a", "x/b", 80, side) for side in sides], colour=False)

@@ -7,8 +7,9 @@ The comments restate the sentences of the Kubernetes documentation ("Network Pol
 descriptions that each step follows; where those leave something open, the comment says that the choice is ringfence's.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ipaddress import IPv4Address, IPv6Address, collapse_addresses, ip_address, ip_network
+from math import inf
 from typing import Any, NamedTuple
 
 Object = Mapping[str, Any]
@@ -63,7 +64,8 @@ def allowed(objects: Iterable[Object], source: str, destination: str, protocol: 
         return True
     # A pod cannot block access to itself, and what comes from its own node is always let in, whatever the policies and
     # the addresses: the probes of the kubelet never need a rule.
-    if source == destination or (acceptor.pod is not None and is_on_node(world, acceptor.pod, opener)):
+    is_itself = source == destination and not is_several(world, source)
+    if is_itself or (acceptor.pod is not None and is_on_node(world, acceptor.pod, opener)):
         return True
     # A connection needs the egress of its source and the ingress of its destination; either refusing is enough.
     connections = [
@@ -271,7 +273,7 @@ def pods(world: Iterable[Object]) -> list[Object]:
     """The pods that take part: all that have not ended.
 
     A workload of which none is there takes part as the pod that its template describes (ringfence's choice: manifests
-    seldom have more than the template, a cluster has the pods).
+    seldom have more than the template, a cluster has the pods), unless it is scaled to zero.
     """
     world = list(world)
     running = [
@@ -285,8 +287,39 @@ def pods(world: Iterable[Object]) -> list[Object]:
     return running + [
         from_template(thing)
         for thing in world
-        if thing["kind"] in TEMPLATED and (namespace_of(thing), thing["kind"], thing["metadata"]["name"]) not in owners
+        if thing["kind"] in TEMPLATED
+        and (namespace_of(thing), thing["kind"], thing["metadata"]["name"]) not in owners
+        and most_pods(thing) != 0
     ]
+
+
+def most_pods(workload: Object) -> float:
+    """How many pods a workload may have at the same time.
+
+    `replicas` and `parallelism` are 1 if they are not set. A DaemonSet has a pod on each node, and a CronJob may start
+    a Job before the last one has ended.
+    """
+    spec = workload["spec"]
+    match workload["kind"]:
+        case "DaemonSet":
+            return inf
+        case "CronJob":
+            parallelism = int(spec["jobTemplate"]["spec"].get("parallelism", 1))
+            return inf if parallelism and spec.get("concurrencyPolicy", "Allow") == "Allow" else parallelism
+        case "Job":
+            return int(spec.get("parallelism", 1))
+        case _:
+            return int(spec.get("replicas", 1))
+
+
+def is_several(world: Sequence[Object], text: str) -> bool:
+    """Whether `text` names a workload of which only the template is there, and that may have several pods.
+
+    Asked about with itself, it is two different pods of it (ringfence's choice).
+    """
+    if any(name_of(pod) == text for pod in of_kind(world, "Pod")):
+        return False
+    return any(most_pods(thing) > 1 for thing in world if thing["kind"] in TEMPLATED and name_of(thing) == text)
 
 
 def from_template(workload: Object) -> Object:

@@ -48,7 +48,7 @@ def test_who_reaches_a_pod_and_whom_it_reaches(objects: list[Object], asked: tup
     cluster, names = cluster_of(objects), pod_names(objects)
     protocol, port = asked
     for one in names:
-        others = [name for name in names if name != one]
+        others = [name for name in names if name != one or naive.is_several(objects, one)]
         assert {short(pod.reference) for pod in cluster.sources(one, port, protocol)} == {
             other for other in others if naive.allowed(objects, other, one, protocol, port)
         }
@@ -62,8 +62,10 @@ def test_the_list_of_connections_by_pod(objects: list[Object]) -> None:
     listing = Listing.of(cluster_of(objects).connections(pods=True), lambda reference: [short(reference)])
     names = pod_names(objects)
     for one, other in product(names, names):
-        if one != other:
+        if one != other or naive.is_several(objects, one):
             assert_right(objects, one, other, listing.among_pods.get((one, other), NO_TRAFFIC))
+        else:
+            assert (one, other) not in listing.among_pods, "a pod's way to itself is not listed"
     for name, address in product(names, ADDRESSES):
         assert_right(objects, name, address, passing(address, listing.outwards[name]))
         assert_right(objects, address, name, passing(address, listing.inwards[name]))
@@ -122,7 +124,8 @@ class Listing(NamedTuple):
                 case Reference() as source, Reference() as destination:
                     for pair in product(pods_of(source), pods_of(destination)):
                         assert pair not in listing.among_pods, f"{pair} is listed twice"
-                        if len(set(pair)) == 2:
+                        # A workload that is listed with itself: each of its pods with each other, or its template.
+                        if len(set(pair)) == 2 or len(pods_of(source)) == 1:
                             listing.among_pods[pair] = one.traffic
         return listing
 

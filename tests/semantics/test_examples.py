@@ -122,6 +122,8 @@ NEEDED = {
     # Manifests do not say what addresses nodes have, so a block of all addresses may have those of the node-exporters.
     ("monitoring/node-exporter", "edge/ingress-controller"): "TCP 8080,8443",
     ("edge/certificates", "monitoring/node-exporter"): "TCP 443",
+    # One runs on each node, on its network, to which no policy applies.
+    ("monitoring/node-exporter", "monitoring/node-exporter"): "all traffic",
 }
 
 

@@ -1,7 +1,8 @@
 """Every allowed connection, by workload or by pod, with the addresses outside the cluster.
 
 A workload is listed as one if no policy can tell its pods apart; otherwise its pods are listed one by one. Connections
-of a pod to itself are always allowed and not listed. A node always reaches the pods on it; this is listed for single
+of a pod to itself are always allowed and not listed. From a workload to itself are those between two different pods of
+it, so one that can only have one pod has none. A node always reaches the pods on it; this is listed for single
 pods only, because the pods of a workload may be on different nodes.
 """
 
@@ -21,7 +22,7 @@ from ringfence.engine.answers import (
     values_named,
 )
 from ringfence.engine.doubts import doubt_text
-from ringfence.engine.population import Identity, Member, Reference
+from ringfence.engine.population import Identity, Member, Reference, is_one_pod
 from ringfence.engine.state import State
 from ringfence.model.policies import Direction
 from ringfence.sets import bitsets
@@ -42,10 +43,15 @@ class Connection(msgspec.Struct, frozen=True):
 
 
 class PodGroup(msgspec.Struct, frozen=True):
-    """Pods that are listed as one: a workload whose pods no policy tells apart, or the single pod `pod`."""
+    """Pods that are listed as one: a workload whose pods no policy tells apart, or the single member `pod`."""
 
     reference: Reference
     pod: Member | None = None
+
+    @property
+    def is_several(self) -> bool:
+        """Whether it is more than one pod: then there are two different ones, between which something may pass."""
+        return self.pod is None or self.pod.is_several
 
 
 PodGroups = dict[int, list[PodGroup]]
@@ -127,8 +133,8 @@ def _among_pods(
     for peers, traffic in row:
         for bit in bitsets.members(peers):
             for destination in groups[bit]:
-                itself = source.pod is not None and source.pod is destination.pod
-                if not itself and destination.reference not in exempt:
+                is_one_pod = destination is source and not source.is_several
+                if not is_one_pod and destination.reference not in exempt:
                     yield Connection(source.reference, destination.reference, traffic)
 
 
@@ -138,6 +144,6 @@ def _exempt(state: State, source: PodGroup, identity: Identity, groups: PodGroup
         return set()
     exempt = set()
     for group in chain.from_iterable(groups.values()):
-        if group.pod and group.pod is not source.pod and is_exempt(state, source.pod, group.pod):
+        if group.pod and not is_one_pod(source.pod, group.pod) and is_exempt(state, source.pod, group.pod):
             exempt.add(group.reference)
     return exempt

@@ -12,13 +12,17 @@ class NodeSummary(msgspec.Struct, frozen=True):
     addresses: tuple[str, ...]
 
 
-class PodSummary(msgspec.Struct, frozen=True):
-    """A pod of a laboratory; ports are written `80/TCP`."""
+class PodSummary(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A pod of a laboratory; ports are written `80/TCP`.
+
+    `workload` is what it stands for together with another pod, as `NAMESPACE/NAME`, else empty.
+    """
 
     name: str
     node: str
     addresses: tuple[str, ...]
     ports: tuple[str, ...]
+    workload: str = ""
 
 
 class ServiceSummary(msgspec.Struct, frozen=True):

@@ -3,6 +3,9 @@
 A question names two endpoints. Each may be several pods or addresses, and behind a Service are pods with target ports
 of their own. There are three results: all that is asked passes between every pair of a source and a destination, some
 of it passes, or none of it.
+
+Pods that are on both sides are asked about in pairs of two different ones: what a pod sends to itself is always
+allowed. Only where both sides are one and the same pod is the question about that.
 """
 
 from collections import defaultdict
@@ -15,8 +18,9 @@ from typing import TypeVar
 import msgspec
 
 from ringfence.analysis.endpoints import Endpoint
+from ringfence.analysis.pods_on_both_sides import note_on_both_sides
 from ringfence.engine.answers import End, PairReason, allows, explain, traffic_between, traffic_by_part
-from ringfence.engine.population import Member
+from ringfence.engine.population import Member, is_one_pod
 from ringfence.engine.state import State
 from ringfence.errors import EndpointError, InputError
 from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, PROTOCOLS, Traffic
@@ -50,6 +54,11 @@ class Pair(msgspec.Struct, frozen=True):
     protocol: str
     port: int | None
     service_port: int | None = None
+
+    @property
+    def is_one_pod(self) -> bool:
+        """Whether source and destination are one and the same pod."""
+        return is_one_pod(self.source, self.destination)
 
     @property
     def asked(self) -> Traffic | None:
@@ -127,11 +136,14 @@ class Answer:
         self._state = state
         self._revision = state.revision
         backends = destination.backends(state, protocol, port)
-        self.pairs = tuple(
+        pairs = tuple(
             Pair(start, backend.end, backend.protocol, backend.port, backend.service_port)
             for start in source.openers()
             for backend in backends
         )
+        self.pairs = tuple(pair for pair in pairs if not pair.is_one_pod) or pairs
+        self.note = note_on_both_sides(state, source, destination, self.pairs[0].source, self.pairs[0].destination)
+        """What the question is about, where pods are on both sides of it and that is not plain; else empty."""
         if not any(isinstance(pair.source, Member) or isinstance(pair.destination, Member) for pair in self.pairs):
             raise EndpointError(f"neither {source.text} nor {destination.text} is in the cluster: no policy decides")
         # Both results are computed at once: they stay true of the cluster as it was when it changes later.

@@ -6,6 +6,7 @@ in `analysis.reach_rows`.
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import cached_property, reduce
+from itertools import accumulate
 from operator import and_, or_
 from typing import NamedTuple
 
@@ -78,9 +79,9 @@ class PodCollection(Collection[Member]):
 class Reach(PodCollection):
     """Who can reach an endpoint, or what it can reach: a collection of pods, with the addresses outside the cluster.
 
-    With a port, the pods are those between which and every pod of the endpoint a connection to it is allowed; without,
-    those between which anything is. `rows` also has what only some pods of the endpoint allow, and the policies and
-    rules that let it. Rows are computed when they are first read, because that takes longer.
+    With a port, the pods are those between which and every other pod of the endpoint a connection to it is allowed;
+    without, those between which anything is. `rows` also has what only some pods of the endpoint allow, and the
+    policies and rules that let it. Rows are computed when they are first read, because that takes longer.
     """
 
     def __init__(self, question: ReachQuestion) -> None:
@@ -89,7 +90,7 @@ class Reach(PodCollection):
         super().__init__(question.state, self._pods)
 
     def _pods(self) -> Pods:
-        return _pods_by_bitsets(self.question) or _pods_by_answers(self.question, self._answers)
+        return _pods_by_bitsets(self.question) or _pods_by_answers(self._answers)
 
     @cached_property
     def rows(self) -> tuple[ReachRow, ...]:
@@ -125,9 +126,8 @@ class Reach(PodCollection):
         return outside_rows(self.question)
 
 
-def _pods_by_answers(question: ReachQuestion, answers: Iterable[PodRows]) -> Pods:
-    allowed = [member for one in answers if one.answer.traffic for member in one.members]
-    return Pods(0, [member for member in allowed if member not in question.own], ())
+def _pods_by_answers(answers: Iterable[PodRows]) -> Pods:
+    return Pods(0, [member for one in answers if one.answer.traffic for member in one.members], ())
 
 
 def _pods_by_bitsets(question: ReachQuestion) -> Pods | None:
@@ -140,16 +140,32 @@ def _pods_by_bitsets(question: ReachQuestion) -> Pods | None:
         own = [end for end, _ in ends if isinstance(end, Member)]
         if len(own) < len(ends):
             return None
-        bits = reduce(
-            and_,
-            (
-                _allowed_peers(state, pod, question.direction, question.protocol, number)
-                for pod, (_, number) in zip(own, ends, strict=True)
-            ),
-        )
+        bits = [
+            _allowed_peers(state, pod, question.direction, question.protocol, number)
+            for pod, (_, number) in zip(own, ends, strict=True)
+        ]
+        with_all, inside = reduce(and_, bits), _with_all_others(state, own, bits)
         exempt = _exempt(question, own)
     # A pod that does not exist yet is in no collection, and neither is its identity, if it had one for itself.
-    return Pods(bits & state.population.everyone, exempt, [pod for pod in own if not pod.is_possible])
+    existing = [pod for pod in own if not pod.is_possible]
+    more = [pod for pod in existing if pod in inside]
+    return Pods(with_all & state.population.everyone, [*exempt, *more], [pod for pod in existing if pod not in inside])
+
+
+def _with_all_others(state: State, pods: Sequence[Member], bits: Sequence[Bitset]) -> set[Member]:
+    """Those of `pods` that may connect with all others of them; `bits` are the identities that each may connect with.
+
+    A template of which several pods are made is among its own others.
+    """
+    everyone = state.population.everyone
+    before = list(accumulate(bits, and_, initial=everyone))
+    after = list(accumulate(reversed(bits), and_, initial=everyone))[::-1]
+    found = set()
+    for at, pod in enumerate(pods):
+        with_others = before[at] & after[at + 1] & (bits[at] if pod.is_several else everyone)
+        if (len(pods) > 1 or pod.is_several) and with_others >> state.identity(pod).bit & 1:
+            found.add(pod)
+    return found
 
 
 def _numbered_ends(question: ReachQuestion, port: int) -> list[tuple[End, int]]:

@@ -198,9 +198,9 @@ def _pod_rows(question: ReachQuestion, groups: list[_ListedPods]) -> PodRows | N
     is_told_apart = first.uses_node_network or question.opens_from_node or not _is_apart(question, first)
     asked = first.members if is_told_apart else first.members[:1]
     answer = question.answer(Endpoint(str(first.reference), asked, first.reference))
-    if all(pair.source is pair.destination for pair in answer.pairs):
+    if all(pair.is_one_pod for pair in answer.pairs):
         return None
-    passing = reduce(or_, (part.passing for part in answer.parts if part.source is not part.destination), NO_TRAFFIC)
+    passing = reduce(or_, (part.passing for part in answer.parts), NO_TRAFFIC)
     traffic = answer.traffic
     rows: tuple[ReachRow, ...] = ()
     if passing:
@@ -261,8 +261,7 @@ def _outside_row(question: ReachQuestion, pairs: Iterable[Pair], cell: tuple[Add
 
 def _permissions(reasons: Iterable[PairReason]) -> tuple[Permission, Permission]:
     """What lets traffic pass on each side, egress and ingress, between the pairs between which something does."""
-    different = (reason for reason in reasons if reason.source is not reason.destination)
-    passing = [(reason, found) for reason in different if (found := _passing(reason))]
+    passing = [(reason, found) for reason in reasons if (found := _passing(reason))]
     return (
         _permission([(reason.egress, found) for reason, found in passing]),
         _permission([(reason.ingress, found) for reason, found in passing]),

@@ -56,7 +56,9 @@ def weight(state: State, policies: Iterable[NetworkPolicy], pairs: Sequence[Pair
 
 def side_effects(state: State, policies: Iterable[NetworkPolicy], pairs: Sequence[Pair]) -> SideEffects:
     """The other connections that these policies, once in force, open and close, by workload where all its pods do."""
-    sizes = Counter(map(state.workload, state.members()))
+    sizes: Counter[Reference] = Counter()
+    for member in state.members():
+        sizes[state.workload(member)] += _size(member)
     opens: list[Connection] = []
     closes: list[Connection] = []
     with _comparing(state, policies, pairs) as changes:
@@ -70,7 +72,10 @@ def side_effects(state: State, policies: Iterable[NetworkPolicy], pairs: Sequenc
 
 
 class _Change(NamedTuple):
-    """Pods or addresses between which other traffic passes than before. A pod's way to itself never changes."""
+    """Pods or addresses between which other traffic passes than before. A pod's way to itself never changes.
+
+    The pairs are those of the list of connections: a template of which several pods are made has a way to itself.
+    """
 
     sources: Collection[Member] | Addresses
     destinations: Collection[Member] | Addresses
@@ -80,7 +85,7 @@ class _Change(NamedTuple):
     def weight(self) -> int:
         pairs = _number(self.sources) * _number(self.destinations)
         if not isinstance(self.sources, Addresses) and not isinstance(self.destinations, Addresses):
-            pairs -= len(set(self.sources) & set(self.destinations))
+            pairs -= sum(not member.is_several for member in set(self.sources) & set(self.destinations))
         return pairs * _ports(self.opens | self.closes)
 
     def ends(
@@ -113,8 +118,14 @@ def _named(
         of_workload[state.workload(member)].append(member)
     named: list[Reference] = []
     for workload, members in of_workload.items():
-        named += [workload] if len(members) == sizes[workload] else [member.reference for member in members]
+        is_all = sum(map(_size, members)) == sizes[workload]
+        named += [workload] if is_all else [member.reference for member in members]
     return named
+
+
+def _size(member: Member) -> int:
+    """How many pods a member stands for; 2 for any number of several."""
+    return 2 if member.is_several else 1
 
 
 def _joined(connections: Iterable[Connection]) -> tuple[Connection, ...]:

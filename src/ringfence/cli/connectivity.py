@@ -1,11 +1,11 @@
 """`connections` and `matrix`: everything that is allowed, at once."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import chain
 
 import click
 
-from ringfence.analysis.connections import Connection, pod_groups
+from ringfence.analysis.connections import Connection, PodGroup, pod_groups
 from ringfence.cli import EXIT_YES
 from ringfence.cli.inputs import Inputs, input_options
 from ringfence.cli.terminal import print_document, print_message, print_text
@@ -73,7 +73,8 @@ def matrix(inputs: Inputs, pods: bool, output: str) -> None:
     """
     cluster = inputs.cluster()
     listed = _listed(cluster, inputs.namespace, pods=pods)
-    print_text(MATRIX_FORMATS[output](matrix_of(listed, cluster.connections(pods=pods))))
+    several = {group.reference for group in _groups(cluster, pods=pods) if group.is_several}
+    print_text(MATRIX_FORMATS[output](matrix_of(listed, cluster.connections(pods=pods), several)))
     _print_assumptions(cluster.assumptions(inputs.namespace))
     inputs.leave(cluster.problems, EXIT_YES)
 
@@ -86,12 +87,15 @@ def _print_assumptions(assumptions: Iterable[str]) -> None:
 
 def _listed(cluster: Cluster, namespace: str | None, *, pods: bool) -> list[Reference]:
     """The pods or workloads to list, in alphabetical order. If there are none, it prints a message."""
-    groups = chain.from_iterable(pod_groups(cluster.state, pods=pods).values())
-    references = {group.reference for group in groups}
+    references = {group.reference for group in _groups(cluster, pods=pods)}
     found = sorted(one for one in references if namespace in (None, one.namespace))
     if not found:
         print_message(f"No pods or workloads found{f' in {namespace} namespace' if namespace else ''}.")
     return found
+
+
+def _groups(cluster: Cluster, *, pods: bool) -> Iterator[PodGroup]:
+    return chain.from_iterable(pod_groups(cluster.state, pods=pods).values())
 
 
 def _touches(connection: Connection, namespace: str | None) -> bool:

@@ -36,13 +36,12 @@ from ringfence.lab.probing import (
     ProbeProgress,
     ServerSet,
     all_probes,
-    endpoint_name,
     observe,
     resolver_configuration,
     select_probes,
 )
-from ringfence.model.kinds import namespace_of
-from ringfence.model.objects import Manifest, Workload
+from ringfence.model.kinds import KINDS, namespace_of
+from ringfence.model.objects import HorizontalPodAutoscaler, Manifest, Object, Workload
 
 _SECOND_SILENCE_TIMEOUT: Final = 2.5
 """Seconds to wait again for an answer that was expected and did not come. Linux repeats a TCP SYN after 1 s (RFC 6298):
@@ -85,8 +84,7 @@ class Laboratory:
         """
         invalid = []
         for manifest in manifests:
-            if isinstance(manifest.object, Workload):
-                self._placement.remove_stand_in(_workload_reference(manifest.object))
+            self._remove_stand_ins(manifest.object)
             try:
                 self.cluster.upsert(manifest.object, manifest.origin, is_stored=manifest.is_stored)
             except InputError as error:
@@ -104,7 +102,7 @@ class Laboratory:
         for reference in references:
             if not self.cluster.state.has(reference):
                 missing.append(reference)
-            self._placement.remove_stand_in(reference)
+            self._placement.remove_stand_ins(self.cluster.state.workloads.scaled_by(reference) or reference)
             self.cluster.remove(reference.kind, reference.namespace, reference.name)
         self._rebuild()
         if missing:
@@ -147,8 +145,8 @@ class Laboratory:
         results = []
         for i, probe in enumerate(probes):
             result = ProbeResult(
-                source=endpoint_name(probe.source),
-                destination=endpoint_name(probe.destination),
+                source=probe.source_name,
+                destination=probe.destination_name,
                 protocol=probe.port.protocol,
                 port=probe.port.number,
                 expected=expected[i],
@@ -176,7 +174,10 @@ class Laboratory:
     def status(self) -> LaboratoryStatus:
         """The contents of the laboratory, for people to read."""
         nodes = [NodeSummary(node.name, _texts(node.addresses)) for node in self.topology.nodes]
-        pods = [PodSummary(pod.name, pod.node, _texts(pod.addresses), _texts(pod.ports)) for pod in self.topology.pods]
+        pods = [
+            PodSummary(pod.name, pod.node, _texts(pod.addresses), _texts(pod.ports), pod.workload)
+            for pod in self.topology.pods
+        ]
         services = [
             ServiceSummary(service.name, _texts(service.addresses), _texts(port.port for port in service.ports))
             for service in self.topology.services
@@ -215,7 +216,7 @@ class Laboratory:
         enforcing theirs.
         """
         self._placement.complete()
-        topology = plan_topology(self.cluster.state, self._requested_hosts)
+        topology = plan_topology(self.cluster.state, self._requested_hosts, self._placement.workloads)
         self._servers.close_missing(topology)
         self._network.apply(topology)
         ruleset = service_ruleset(topology)
@@ -231,6 +232,17 @@ class Laboratory:
         self.topology = topology
         if errors:
             raise errors[0]
+
+    def _remove_stand_ins(self, obj: Object) -> None:
+        """Remove the pods that stand for a workload that is about to change: its template, or its scale."""
+        reference = Reference(namespace_of(obj), KINDS.of(obj).name, obj.metadata.name)
+        if isinstance(obj, Workload):
+            self._placement.remove_stand_ins(reference)
+        elif isinstance(obj, HorizontalPodAutoscaler):
+            target = obj.spec.scale_target_ref
+            self._placement.remove_stand_ins(Reference(reference.namespace, target.kind, target.name))
+            if scaled := self.cluster.state.workloads.scaled_by(reference):
+                self._placement.remove_stand_ins(scaled)
 
     def _add_node(self, name: str) -> None:
         if name in self._enforcements:
@@ -252,10 +264,6 @@ class Laboratory:
 
 def _texts(values: Iterable[object]) -> tuple[str, ...]:
     return tuple(map(str, values))
-
-
-def _workload_reference(workload: Workload) -> Reference:
-    return Reference(namespace_of(workload), workload.kind, workload.metadata.name)
 
 
 def _not_found(reference: Reference) -> str:

@@ -43,13 +43,13 @@ def headline(answer: Answer) -> str:
 
 
 def short_answer(answer: Answer) -> str:
-    """The answer in one line, and below it what it assumes."""
-    return "\n".join(map(one_line, (headline(answer), *_assumptions(answer))))
+    """The answer in one line, and below it which pods it is about, if that is not plain, and what it assumes."""
+    return "\n".join(map(one_line, (headline(answer), *_note(answer), *_assumptions(answer))))
 
 
 def explanation(answer: Answer, proposal: Proposal | None = None) -> str:
     """The answer, each policy and rule of both sides with its place, the assumptions, and the edits that reverse it."""
-    lines = [headline(answer), *_service(answer)]
+    lines = [headline(answer), *_note(answer), *_service(answer)]
     for explained in answer.explanations[:_MOST_PAIRS]:
         reason = explained.reason
         lines.append("")
@@ -81,6 +81,8 @@ def answer_json(answer: Answer, proposal: Proposal | None = None, problems: Iter
         "protocol": answer.protocol if answer.port is not None else None,
         "port": answer.port,
     }
+    if answer.note:
+        written["note"] = answer.note
     if answer.port is None:
         written["traffic"] = traffic_json(answer.traffic)
     if answer.any and not answer.all:
@@ -100,6 +102,11 @@ def answer_json(answer: Answer, proposal: Proposal | None = None, problems: Iter
         }
     written["problems"] = [problem_json(problem) for problem in problems]
     return json_text(written)
+
+
+def _note(answer: Answer) -> Iterator[str]:
+    if answer.note:
+        yield f"  {answer.note}"
 
 
 def _assumptions(answer: Answer) -> Iterator[str]:

@@ -7,13 +7,16 @@ from ringfence.render.formats import json_text, table
 def text(status: LaboratoryStatus) -> str:
     """One table for each kind of object; kinds of which there are none are left out."""
     nodes = [(node.name, ",".join(node.addresses)) for node in status.nodes]
-    pods = [(pod.name, pod.node, ",".join(pod.addresses), ",".join(pod.ports)) for pod in status.pods]
+    pods = [[pod.name, pod.node, ",".join(pod.addresses), ",".join(pod.ports), pod.workload] for pod in status.pods]
+    columns = ["POD", "NODE", "ADDRESSES", "PORTS", "STANDS FOR"]
+    if not any(pod.workload for pod in status.pods):
+        columns, pods = columns[:-1], [row[:-1] for row in pods]
     services = [
         (service.name, ",".join(service.addresses) or "None", ",".join(service.ports)) for service in status.services
     ]
     tables = (
         table(("NODE", "ADDRESSES"), nodes),
-        table(("POD", "NODE", "ADDRESSES", "PORTS"), pods),
+        table(columns, pods),
         table(("SERVICE", "ADDRESSES", "PORTS"), services),
         table(("OUTSIDE",), [(host,) for host in status.outside]),
         table(("POLICY",), [(policy,) for policy in status.policies]),

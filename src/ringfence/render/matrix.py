@@ -3,7 +3,7 @@
 Rows and columns are the same list, so names stand once, at the rows, and columns carry the numbers of the rows.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Final
 
 import msgspec
@@ -28,10 +28,13 @@ class Matrix(msgspec.Struct, frozen=True):
     notes: tuple[str, ...]
 
 
-def matrix(references: Sequence[Reference], connections: Iterable[Connection]) -> Matrix:
+def matrix(
+    references: Sequence[Reference], connections: Iterable[Connection], several: Collection[Reference] = ()
+) -> Matrix:
     """The matrix of the connections between `references`, and between those and the outside of the cluster.
 
-    A cell has no room for CIDRs: where only some addresses may connect, they are in a note.
+    On the diagonal, one that is among `several` has what passes between two of its pods. A cell has no room for CIDRs:
+    where only some addresses may connect, they are in a note.
     """
     ends = [*references, None]
     shown = set(ends)
@@ -48,7 +51,7 @@ def matrix(references: Sequence[Reference], connections: Iterable[Connection]) -
             notes.append(one_line(f"{one}"))
     cells = []
     for row in ends:
-        empty = {column: _ITSELF if row == column else _NOTHING for column in ends}
+        empty = {column: _ITSELF if row == column and row not in several else _NOTHING for column in ends}
         cells.append(tuple(written.get((row, column), empty[column]) for column in ends))
     names = (*(one_line(str(reference)) for reference in references), OUTSIDE)
     return Matrix(names, tuple(cells), tuple(notes))

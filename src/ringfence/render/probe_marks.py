@@ -31,7 +31,8 @@ class ProbeMarks:
         by_mark = {self.mark(result): result for result in results}
         if len(by_mark) == 1:
             return next(iter(by_mark))
-        return " ".join(f"{result.family}{mark}" for mark, result in by_mark.items())
+        # Without families, these are the two ways between the two pods of a workload.
+        return " ".join(f"{result.family or ''}{mark}" for mark, result in by_mark.items())
 
     def mark(self, result: ProbeResult) -> str:
         """The sign of a result and the letters of the sides that deny it."""

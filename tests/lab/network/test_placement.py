@@ -1,7 +1,7 @@
 """What a cluster leaves open is filled in, and nothing else is touched."""
 
 import pytest
-from tests.semantics.objects import Object, block, node, pod, policy, sends
+from tests.semantics.objects import Object, block, node, pod, policy, sends, workload
 
 from ringfence.cluster import Cluster
 from ringfence.engine.population.pods import Reference
@@ -12,6 +12,7 @@ from ringfence.lab.network.topology import LabPort, Topology
 from ringfence.sets.addresses import FAMILIES, Family
 
 DEFAULT = PlacementOptions()
+WEB = Reference("x", "Deployment", "web")
 
 
 def placed(*objects: Object, options: PlacementOptions = DEFAULT) -> tuple[Cluster, Placement]:
@@ -24,14 +25,19 @@ def placed(*objects: Object, options: PlacementOptions = DEFAULT) -> tuple[Clust
 
 
 def planned(*objects: Object, options: PlacementOptions = DEFAULT) -> Topology:
-    return plan_topology(placed(*objects, options=options)[0].state)
+    cluster, placement = placed(*objects, options=options)
+    return plan_topology(cluster.state, workloads=placement.workloads)
+
+
+def standing_for(topology: Topology) -> dict[str, str]:
+    return {one.name: one.workload for one in topology.pods if one.workload}
 
 
 def addresses(topology: Topology, name: str) -> list[str]:
     return list(map(str, topology.pod_by_name[name].addresses))
 
 
-def deployment(path: str, **labels: str) -> Object:
+def deployment(path: str, *, replicas: int = 1, **labels: str) -> Object:
     namespace, name = path.split("/")
     template = {
         "metadata": {"labels": labels},
@@ -41,7 +47,7 @@ def deployment(path: str, **labels: str) -> Object:
         "apiVersion": "apps/v1",
         "kind": "Deployment",
         "metadata": {"name": name, "namespace": namespace},
-        "spec": {"selector": {"matchLabels": labels}, "template": template},
+        "spec": {"selector": {"matchLabels": labels}, "template": template, "replicas": replicas},
     }
 
 
@@ -92,9 +98,49 @@ def test_a_workload_without_pods_gets_one_that_policies_cannot_tell_from_its_own
     cluster, _ = placed(deployment("x/web", app="web"))
     (member,) = [member for member in cluster.state.members() if member.namespace == "x"]
     assert str(member) == "x/web"
-    assert member.labels == {"app": "web"}
+    assert member.labels["app"] == "web"
     assert str(cluster.state.workload(member)) == "x/Deployment/web"
     assert plan_topology(cluster.state).pod_by_name["x/web"].ports == (LabPort(80),)
+
+
+def test_a_workload_that_may_have_several_pods_gets_two() -> None:
+    cluster, placement = placed(deployment("x/web", app="web", replicas=3))
+    members = [member for member in cluster.state.members() if member.namespace == "x"]
+    assert sorted(map(str, members)) == ["x/web-0", "x/web-1"]
+    assert {cluster.state.workload(member) for member in members} == {WEB}
+    topology = plan_topology(cluster.state, workloads=placement.workloads)
+    assert standing_for(topology) == {"x/web-0": "x/web", "x/web-1": "x/web"}
+    assert addresses(topology, "x/web-0") != addresses(topology, "x/web-1")
+
+
+def test_one_pod_of_a_template_on_the_host_network_is_enough() -> None:
+    agents = workload("x/agent", "DaemonSet", pod("x/any", hostNetwork=True))
+    assert "x/agent" in planned(agents).pod_by_name
+
+
+def test_a_workload_scaled_to_zero_gets_no_pod() -> None:
+    assert planned(deployment("x/web", app="web", replicas=0)).pod_by_name.keys() == {"kube-system/dns"}
+
+
+def test_namesakes_do_not_share_a_name() -> None:
+    twins = [workload("x/web", kind, pod("x/any"), replicas=2) for kind in ("Deployment", "StatefulSet")]
+    assert standing_for(planned(*twins)) == {
+        "x/web-0": "x/web",
+        "x/web-1": "x/web",
+        "x/web-statefulset-0": "x/web-statefulset",
+        "x/web-statefulset-1": "x/web-statefulset",
+    }
+    one, two = workload("x/web", "DaemonSet", pod("x/any")), workload("x/web", "Job", pod("x/any"))
+    assert planned(one, two).pod_by_name.keys() >= {"x/web-0", "x/web-1", "x/web-job"}
+
+
+def test_a_scaled_workload_changes_the_pods_that_stand_for_it() -> None:
+    cluster, placement = placed(deployment("x/web", app="web", replicas=3))
+    placement.remove_stand_ins(WEB)
+    cluster.upsert(deployment("x/web", app="web", replicas=1))
+    placement.complete()
+    assert [str(member) for member in cluster.state.members() if member.namespace == "x"] == ["x/web"]
+    assert placement.workloads == {}
 
 
 def test_a_workload_whose_name_a_pod_has_gets_a_pod_of_another_name() -> None:
@@ -105,11 +151,11 @@ def test_a_workload_whose_name_a_pod_has_gets_a_pod_of_another_name() -> None:
 def test_a_changed_workload_changes_the_pod_that_stands_for_it() -> None:
     cluster, placement = placed(deployment("x/web", app="web"))
     before = addresses(plan_topology(cluster.state), "x/web")
-    placement.remove_stand_in(Reference("x", "Deployment", "web"))
+    placement.remove_stand_ins(WEB)
     cluster.upsert(deployment("x/web", app="shop"))
     placement.complete()
     (member,) = [member for member in cluster.state.members() if member.namespace == "x"]
-    assert member.labels == {"app": "shop"}
+    assert member.labels["app"] == "shop"
     assert addresses(plan_topology(cluster.state), "x/web") == before
 
 

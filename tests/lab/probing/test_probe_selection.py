@@ -5,7 +5,7 @@ from ipaddress import ip_address
 import pytest
 from tests.lab.clusters import HTTP, service
 from tests.lab.network.test_placement import placed
-from tests.semantics.objects import Object, pod
+from tests.semantics.objects import Object, pod, workload
 
 from ringfence.errors import EndpointError
 from ringfence.lab.network.planning import plan_topology
@@ -66,6 +66,10 @@ def test_what_cannot_be_probed(source: str, destination: str, message: str) -> N
 
 def test_one_pod_is_named_in_the_default_namespace() -> None:
     assert resolver(A, B, namespace="x").pod("a").name == "x/a"
+
+
+def test_a_workload_is_its_first_pod_where_one_is_wanted() -> None:
+    assert resolver(workload("x/w", "StatefulSet", A, replicas=3)).pod("x/sts/w").name == "x/w-0"
 
 
 @pytest.mark.parametrize("text", ["x/*", "198.51.100.7"])

@@ -43,6 +43,25 @@ def test_pods_that_are_left_out_neither_open_connections_nor_get_any() -> None:
     ]
 
 
+def test_the_pods_of_a_workload_are_probed_with_one_another_and_the_first_with_all_others() -> None:
+    two = [msgspec.structs.replace(A, name=f"x/w-{ordinal}", workload="x/w") for ordinal in range(2)]
+    topology = msgspec.structs.replace(TOPOLOGY, pods=(B, *two))
+    assert asked(topology, LabPort(1)) == [
+        ("x/b", "x/w-0", "1/TCP"),
+        ("x/w-0", "x/b", "1/TCP"),
+        *[("x/w-0", "x/w-1", "1/TCP")] * 2,  # over IPv4 and IPv6
+        *[("x/w-1", "x/w-0", "1/TCP")] * 2,
+        ("x/b", "203.0.113.10", "1/TCP"),
+        ("x/w-0", "203.0.113.10", "1/TCP"),
+        ("203.0.113.10", "x/b", "1/TCP"),
+        ("203.0.113.10", "x/w-0", "1/TCP"),
+    ]
+    names = {(one.source_name, one.destination_name) for one in all_probes(topology)}
+    assert {("x/w", "x/w"), ("x/w", "x/b"), ("x/b", "x/w"), ("x/w", "203.0.113.10")} <= names
+    (single, _) = probes_between(two[0], two[1], [HTTP])
+    assert (single.source_name, single.destination_name) == ("x/w-0", "x/w-1"), "as they are where they are selected"
+
+
 def test_a_pair_is_probed_over_each_family_that_both_have() -> None:
     both = msgspec.structs.replace(B, addresses=(ip_address("10.0.0.2"), ip_address("fd00::2")))
     pairs = [(str(one.source_address), str(one.destination_address)) for one in probes_between(A, both, [HTTP])]

@@ -17,7 +17,7 @@ from ringfence.engine.answers.rule_reasons import explain_profile
 from ringfence.engine.answers.sides import Side
 from ringfence.engine.answers.verdicts import Families, is_exempt, policed_addresses, side_traffic, traffic_over
 from ringfence.engine.policies import Action, End
-from ringfence.engine.population import Member
+from ringfence.engine.population import Member, is_one_pod
 from ringfence.engine.state import State
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import FAMILIES, NO_ADDRESSES, Addresses, Family
@@ -34,7 +34,7 @@ def explain(
     Two pods are to meet over the families `over`.
     """
     if is_exempt(state, source, destination):
-        is_itself = source is destination or isinstance(destination, Addresses)
+        is_itself = is_one_pod(source, destination) or isinstance(destination, Addresses)
         why = "a pod always reaches itself" if is_itself else "a node always reaches the pods that run on it"
         egress = _untouched(Direction.EGRESS, source, destination, why)
         ingress = _untouched(Direction.INGRESS, destination, source, why)

@@ -10,7 +10,7 @@ from functools import reduce
 from operator import and_
 
 from ringfence.engine.policies import End, PortQuestion
-from ringfence.engine.population import Member
+from ringfence.engine.population import Member, is_one_pod
 from ringfence.engine.state import State
 from ringfence.model.objects import Node
 from ringfence.model.policies import Direction
@@ -134,7 +134,7 @@ def is_exempt(state: State, source: End, destination: End) -> bool:
     The loopback addresses to which a pod connects are its own: they never leave its network namespace.
     A hostNetwork pod is its node, so two of the same node always reach each other, whatever addresses they report.
     """
-    if source is destination:
+    if is_one_pod(source, destination):
         return True
     if not isinstance(destination, Member):
         return isinstance(source, Member) and bool(destination) and not destination - LOOPBACK

@@ -185,13 +185,13 @@ def member_of_workload(workload: Workload, nodes: dict[str, Node], *, is_several
     )
 
 
-def is_one_pod(a: Member, b: Member) -> bool:
+def is_one_pod(a: object, b: object) -> bool:
     """Whether the two ends of a connection are one and the same pod.
 
     A template of which several pods are made is, met at both ends, two different pods of it: what a pod sends to itself
     is always allowed, and nobody asks for that.
     """
-    return a is b and not a.is_several
+    return isinstance(a, Member) and a is b and not a.is_several
 
 
 def possible_pod(namespace: str, labels: Labels) -> Member:

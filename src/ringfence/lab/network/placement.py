@@ -1,8 +1,9 @@
 """Placement: what a cluster leaves open is filled in, so that its network can be built.
 
-Every pod gets a node and an address of each family, a workload without known pods gets one pod, nodes and Services get
-addresses, and a pod answers DNS queries. What the objects say themselves is kept. All this goes into the state of the
-cluster as ordinary objects, so that the engine judges exactly the network that is built.
+Every pod gets a node and an address of each family, a workload without known pods gets one pod, or two if it may have
+several, nodes and Services get addresses, and a pod answers DNS queries. What the objects say themselves is kept. All
+this goes into the state of the cluster as ordinary objects, so that the engine judges exactly the network that is
+built.
 """
 
 from collections import Counter
@@ -54,6 +55,13 @@ class PlacementOptions(msgspec.Struct, frozen=True):
     families: tuple[Family, ...] | None = None
 
 
+class StandIns(msgspec.Struct, frozen=True):
+    """The pods that stand for a workload, and the name that they have in common."""
+
+    name: str
+    pods: tuple[Reference, ...]
+
+
 class Placement:
     """Fills in one state, again after each change. What it gave once it gives again: pods do not move without need."""
 
@@ -62,7 +70,7 @@ class Placement:
         self._options = options
         self._given_addresses: dict[Reference, tuple[IPAddress, ...]] = {}
         self._given_nodes: dict[Reference, str] = {}
-        self._stand_ins: dict[Reference, Reference] = {}
+        self._stand_ins: dict[Reference, StandIns] = {}
         """The pods that stand for workloads of which no pod is known."""
         self._taken: set[IPAddress] = set()
         self._pools: dict[str, list[AddressPool]] = {}
@@ -81,11 +89,21 @@ class Placement:
         self._complete_services()
         check_addresses(self._state)
 
-    def remove_stand_in(self, workload: Reference) -> None:
-        """Remove the pod that stands for a workload: to be called before the workload changes or goes."""
-        stand_in = self._stand_ins.pop(workload, None)
-        if stand_in:
-            self._state.remove("Pod", stand_in.namespace, stand_in.name)
+    @property
+    def workloads(self) -> dict[Reference, str]:
+        """The workloads for which more than one pod stands, as `NAMESPACE/NAME`, by pod."""
+        return {
+            pod: f"{workload.namespace}/{stand_ins.name}"
+            for workload, stand_ins in self._stand_ins.items()
+            for pod in stand_ins.pods
+            if len(stand_ins.pods) > 1
+        }
+
+    def remove_stand_ins(self, workload: Reference) -> None:
+        """Remove the pods that stand for a workload: to be called before its scale or its template changes or goes."""
+        if stand_ins := self._stand_ins.pop(workload, None):
+            for pod in stand_ins.pods:
+                self._state.remove("Pod", pod.namespace, pod.name)
 
     def _choose_ranges(self) -> None:
         blocks = blocks_of(self._state)
@@ -138,14 +156,14 @@ class Placement:
             is_complete = member.reference.kind == "Pod" and member.node and member.addresses
             if is_complete:
                 continue
-            pod = self._pod_for(member)
-            node = _reported_node(self._state, member) or self._given_nodes.get(pod) or _least_loaded(load)
-            load[node] += 1
-            self._given_nodes[pod] = node
-            addresses: tuple[IPAddress, ...] = ()  # on the host network the engine takes the node's
-            if not member.host_network:
-                addresses = pod_addresses(member) or self._give_addresses(pod, "pods")
-            self._state.upsert(_pod_object(member, pod, node, addresses))
+            for pod in self._pods_for(member):
+                node = _reported_node(self._state, member) or self._given_nodes.get(pod) or _least_loaded(load)
+                load[node] += 1
+                self._given_nodes[pod] = node
+                addresses: tuple[IPAddress, ...] = ()  # on the host network the engine takes the node's
+                if not member.host_network:
+                    addresses = pod_addresses(member) or self._give_addresses(pod, "pods")
+                self._state.upsert(_pod_object(member, pod, node, addresses))
 
     def _complete_services(self) -> None:
         for service in list(self._state.services.values()):
@@ -156,19 +174,30 @@ class Placement:
             given = tuple(str(ip) for ip in self._give_addresses(reference, "services"))
             self._state.upsert(replace(service, spec=replace(spec, cluster_ip=given[0], cluster_ips=given)))
 
-    def _pod_for(self, member: Member) -> Reference:
-        """The pod that `member` becomes: itself, or for a workload's template a pod of the workload's name.
+    def _pods_for(self, member: Member) -> tuple[Reference, ...]:
+        """The pods that `member` becomes: itself, or for a workload's template a pod of the workload's name.
 
-        Where a pod has that name already, the kind is added to it.
+        Two pods stand for a template of which several are made, since no pod can be probed from itself. On the host
+        network one is enough: policies do not apply to it, and two on the same node would be the same to everybody.
         """
         reference = member.reference
         if reference.kind == "Pod":
-            return reference
-        pod = Reference(reference.namespace, "Pod", reference.name)
-        if self._state.member(pod):
-            pod = Reference(reference.namespace, "Pod", f"{reference.name}-{reference.kind.lower()}")
-        self._stand_ins[reference] = pod
-        return pod
+            return (reference,)
+        number = 2 if member.is_several and not member.host_network else 1
+        self._stand_ins[reference] = self._free_stand_ins(reference, number)
+        return self._stand_ins[reference].pods
+
+    def _free_stand_ins(self, workload: Reference, number: int) -> StandIns:
+        """Pods named after a workload; where something has one of the names already, the kind is added to it."""
+        taken = {ins.name for other, ins in self._stand_ins.items() if other.namespace == workload.namespace}
+        for name in (workload.name, f"{workload.name}-{workload.kind.lower()}"):
+            names = [f"{name}-{ordinal}" for ordinal in range(number)] if number > 1 else [name]
+            pods = tuple(Reference(workload.namespace, "Pod", one) for one in names)
+            if not taken & {name, *names} and not any(
+                self._state.pod(workload.namespace, one) for one in (name, *names)
+            ):
+                break
+        return StandIns(name, pods)
 
     def _give_addresses(self, reference: Reference, use: str) -> tuple[IPAddress, ...]:
         """Addresses of every family for an object: the same ones each time."""

@@ -1,12 +1,13 @@
 """From a cluster in which placement has filled in everything to the topology of its network."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import ip_address
+from types import MappingProxyType
 from typing import Final
 
 from ringfence.analysis.services import backends, selected_members
-from ringfence.engine.population import Member
+from ringfence.engine.population import Member, Reference
 from ringfence.engine.state import State
 from ringfence.errors import EndpointError
 from ringfence.lab.network.addressing import blocks_of, outside_hosts
@@ -37,10 +38,13 @@ _DEFAULT_OUTSIDE_PORT: Final = LabPort(80)
 """The port of hosts outside the cluster if no rule names one of theirs."""
 
 
-def plan_topology(state: State, requested_hosts: Iterable[IPAddress] = ()) -> Topology:
+def plan_topology(
+    state: State, requested_hosts: Iterable[IPAddress] = (), workloads: Mapping[Reference, str] = MappingProxyType({})
+) -> Topology:
     """The topology of a cluster after `Placement.complete`.
 
     `requested_hosts` are addresses outside the cluster that are built although no policy distinguishes them.
+    `workloads` are those for which several pods stand, by pod (`Placement.workloads`).
     """
     members = sorted(state.members(), key=lambda member: member.reference)
     services = [(service, _service_ports(state, service)) for _, service in sorted(state.services.items())]
@@ -48,7 +52,7 @@ def plan_topology(state: State, requested_hosts: Iterable[IPAddress] = ()) -> To
     namespace, dns = DNS_SERVICE.split("/")
     return Topology(
         nodes=tuple(LabNode(name, node_addresses(node)) for name, node in sorted(state.nodes.items())),
-        pods=tuple(_pod(member, ports_by_address) for member in members),
+        pods=tuple(_pod(member, ports_by_address, workloads.get(member.reference, "")) for member in members),
         services=tuple(_service(state, service, ports) for service, ports in services),
         outside=_outside(state, members, requested_hosts),
         outside_ports=tuple(sorted(set(_outside_ports(state)))) or (_DEFAULT_OUTSIDE_PORT,),
@@ -56,7 +60,7 @@ def plan_topology(state: State, requested_hosts: Iterable[IPAddress] = ()) -> To
     )
 
 
-def _pod(member: Member, ports_by_address: dict[IPAddress, set[LabPort]]) -> LabPod:
+def _pod(member: Member, ports_by_address: dict[IPAddress, set[LabPort]], workload: str) -> LabPod:
     """A pod answers on the ports that it declares, and on those to which Services send connections."""
     addresses = pod_addresses(member)
     ports = {LabPort(port.port, port.protocol) for port in member.container_ports}
@@ -64,7 +68,7 @@ def _pod(member: Member, ports_by_address: dict[IPAddress, set[LabPort]]) -> Lab
     if not member.host_network:
         for ip in addresses:
             ports |= ports_by_address.get(ip, set())
-    return LabPod(str(member), member.node, addresses, tuple(sorted(ports)), member.host_network)
+    return LabPod(str(member), member.node, addresses, tuple(sorted(ports)), member.host_network, workload)
 
 
 def _service(state: State, service: Service, ports: tuple[LabServicePort, ...]) -> LabService:

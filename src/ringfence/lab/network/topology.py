@@ -36,7 +36,8 @@ class LabNode(msgspec.Struct, frozen=True):
 class LabPod(msgspec.Struct, frozen=True):
     """A pod: a network namespace of its own behind a node, or the node's if it is on the host network.
 
-    `name` is `NAMESPACE/NAME`; `ports` are those on which a server answers.
+    `name` is `NAMESPACE/NAME`; `ports` are those on which a server answers. `workload` is what several pods that the
+    laboratory has made stand for together, also as `NAMESPACE/NAME`; it is empty for all other pods.
     """
 
     name: str
@@ -44,6 +45,7 @@ class LabPod(msgspec.Struct, frozen=True):
     addresses: tuple[IPAddress, ...]
     ports: tuple[LabPort, ...] = ()
     host_network: bool = False
+    workload: str = ""
 
     @property
     def namespace(self) -> str:

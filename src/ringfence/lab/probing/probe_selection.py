@@ -12,6 +12,7 @@ from ringfence.engine.state import State
 from ringfence.errors import EndpointError
 from ringfence.lab.network import IPAddress, LabPod, LabPort, Topology, node_addresses
 from ringfence.lab.probing.probes import LabEndpoint, Probe, probes_between, undeclared_port
+from ringfence.model.objects import WORKLOAD_KINDS
 from ringfence.sets.addresses import FAMILIES, Addresses, address_text
 
 
@@ -27,8 +28,13 @@ class EndpointResolver(msgspec.Struct, frozen=True):
         return [self.endpoint(end, text) for end in self.resolve(text).ends]
 
     def pod(self, text: str) -> LabPod:
-        """The one pod that `text` names. Raises EndpointError if it names several, or something else."""
-        endpoints = self.endpoints(text)
+        """The one pod that `text` names, or the first pod of a workload, as `kubectl exec` takes it.
+
+        Raises EndpointError if it names several pods, or something else.
+        """
+        named = self.resolve(text)
+        is_workload = named.reference is not None and named.reference.kind in WORKLOAD_KINDS
+        endpoints = [self.endpoint(end, text) for end in (named.ends[:1] if is_workload else named.ends)]
         if len(endpoints) != 1 or not isinstance(endpoints[0], LabPod):
             raise EndpointError(f"{text} does not name exactly one pod")
         return endpoints[0]
