@@ -29,6 +29,7 @@ RULE = {"index": int, "allows": bool, "reason": str, "line?": int, "peers": [PEE
 POLICY = {"namespace": str, "name": str, "file?": str, "line?": int, "rules": [RULE]}
 BYSTANDER = {"namespace": str, "name": str, "file?": str, "line?": int, "reason": str}
 SIDE = {"isolated": bool, "allowed": bool, "exempt?": str, "policies": [POLICY], "bystanders?": [BYSTANDER]}
+COUNTED = ({**OBJECT, "pods": int}, ADDRESSES)
 ANSWER = {
     "allowed": bool,
     "result": str,
@@ -42,6 +43,16 @@ ANSWER = {
     "egress": SIDE,
     "ingress": SIDE,
     "pairs?": [{"source": PARTY, "destination": PARTY, "port": (int, NoneType), "allowed": bool}],
+    "groups?": [
+        {
+            "pairs": int,
+            "allowed": bool,
+            "sources": [COUNTED],
+            "destinations": [COUNTED],
+            "egress": SIDE,
+            "ingress": SIDE,
+        }
+    ],
     "assumptions": [str],
     **PROBLEMS,
 }

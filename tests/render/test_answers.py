@@ -148,7 +148,7 @@ def test_a_pair_that_is_refused_at_several_ports_of_a_service_is_named_once() ->
     )
 
 
-def test_three_pairs_are_named_and_explained_and_the_others_counted() -> None:
+def test_three_pairs_are_named_and_equal_reasons_written_once() -> None:
     many = cluster_of(
         [
             *(pod(f"x/p{number}") for number in range(5)),
@@ -161,8 +161,25 @@ def test_three_pairs_are_named_and_explained_and_the_others_counted() -> None:
     assert written[0] == (
         "partly: x/* -> x/db on TCP 80: 1 of 6 pairs; refused: x/p0 -> x/db, x/p1 -> x/db, x/p2 -> x/db, ..."
     )
-    assert [line for line in written if line.startswith("✗ ")] == [f"✗ x/p{number} -> x/db" for number in range(3)]
-    assert written[-1] == "... and 3 more pairs of pods"
+    assert [line for line in written if line.startswith(("✗ ", "✓ "))] == [
+        "✗ 5 pairs, as for x/p0 -> x/db: x/p0, x/p1, x/p2 and 2 more -> x/db",
+        "✓ x/web -> x/db",
+    ]
+    assert sum(line.startswith("ingress of") for line in written) == 2
+
+
+def test_of_many_different_reasons_the_first_are_written_and_the_other_pairs_counted() -> None:
+    labels = [labelled(app=f"a{number}") for number in range(12)]
+    different = [pod(f"x/p{number:02}", {"app": f"a{number}"}) for number in range(12)]
+    rules = [admits(pods(selector)) for selector in labels]
+    written = lines_of(
+        cluster_of([*different, pod("x/db", {"app": "db"}), policy("x/p", labelled(app="db"), ingress=rules)]),
+        "x/*",
+        "x/db",
+        80,
+    )
+    assert [line for line in written if line.startswith("✓ ")] == [f"✓ x/p{number:02} -> x/db" for number in range(8)]
+    assert "... and 4 more pairs of pods" in written
 
 
 def test_a_service_is_followed_to_the_pods_and_ports_behind_it() -> None:

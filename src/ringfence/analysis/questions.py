@@ -19,6 +19,7 @@ import msgspec
 
 from ringfence.analysis.endpoints import Endpoint
 from ringfence.analysis.pods_on_both_sides import note_on_both_sides
+from ringfence.analysis.reason_groups import ReasonGroup, reason_groups
 from ringfence.engine.answers import End, PairReason, allows, explain, traffic_between, traffic_by_part
 from ringfence.engine.population import Member, is_one_pod
 from ringfence.engine.state import State
@@ -231,6 +232,11 @@ class Answer:
     def reasons(self) -> tuple[PairReason, ...]:
         """The reasons in `explanations`."""
         return tuple(explained.reason for explained in self.explanations)
+
+    @cached_property
+    def reason_groups(self) -> tuple[ReasonGroup, ...]:
+        """The pairs that are allowed or denied for equal reasons, in the order of `explanations`."""
+        return reason_groups(self._state, self.reasons)
 
     @cached_property
     def assumptions(self) -> tuple[str, ...]:

@@ -16,10 +16,11 @@ from typing import Final, NamedTuple
 
 from ringfence.analysis.edits import Proposal
 from ringfence.analysis.questions import Answer, ExplainedPair, Part
+from ringfence.analysis.reason_groups import PodsOf, ReasonGroup
 from ringfence.engine.answers import PolicyReason, RuleReason, SideReason, end_text
 from ringfence.model.origin import Place
 from ringfence.model.problems import Problem
-from ringfence.render.ends import connection_json, endpoint_json, one_end_json, traffic_json
+from ringfence.render.ends import connection_json, end_json, endpoint_json, one_end_json, traffic_json
 from ringfence.render.folded_connections import folded_lines
 from ringfence.render.formats import Json, json_text, one_line
 from ringfence.render.problems import problem_json
@@ -27,6 +28,7 @@ from ringfence.sets.addresses import Addresses
 from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
 
 _MOST_PAIRS = 3
+_MOST_GROUPS = 8
 _WORDS: Final = {"all": "yes", "some": "partly", "none": "no"}
 
 
@@ -50,14 +52,14 @@ def short_answer(answer: Answer) -> str:
 def explanation(answer: Answer, proposal: Proposal | None = None) -> str:
     """The answer, each policy and rule of both sides with its place, the assumptions, and the edits that reverse it."""
     lines = [headline(answer), *_note(answer), *_service(answer)]
-    for explained in answer.explanations[:_MOST_PAIRS]:
-        reason = explained.reason
+    for group in answer.reason_groups[:_MOST_GROUPS]:
+        reason = group.first
         lines.append("")
         if len(answer.pairs) > 1:
-            lines.append(f"{_mark(reason.allowed)} {end_text(reason.source)} -> {end_text(reason.destination)}")
+            lines.append(_group(group))
         lines += [*_side(reason.egress, reason.asked), *_side(reason.ingress, reason.asked)]
-    if len(answer.pairs) > _MOST_PAIRS:
-        lines += ["", f"... and {len(answer.pairs) - _MOST_PAIRS} more pairs of pods"]
+    if more := sum(group.pairs for group in answer.reason_groups[_MOST_GROUPS:]):
+        lines += ["", f"... and {more} more {'pair' if more == 1 else 'pairs'} of pods"]
     if answer.assumptions:
         lines += ["", *_assumptions(answer)]
     if proposal and proposal.edits:
@@ -91,6 +93,8 @@ def answer_json(answer: Answer, proposal: Proposal | None = None, problems: Iter
     written["ingress"] = _side_json(deciding.ingress)
     if len(answer.pairs) > 1 or answer.destination.service:
         written["pairs"] = [_pair_json(explained) for explained in answer.explanations]
+    if len(answer.pairs) > 1:
+        written["groups"] = [_group_json(group) for group in answer.reason_groups]
     written["assumptions"] = list(answer.assumptions)
     if proposal is not None:
         written["edits"] = [
@@ -181,6 +185,21 @@ def _service(answer: Answer) -> Iterator[str]:
             yield f"  {answer.destination.reference} leads to {name}" + (f" on {protocol} {port}" if port else "")
 
 
+def _group(group: ReasonGroup) -> str:
+    """For whom the reasons are: `✗ 292 pairs, as for big/p0 -> big/p2: big/Deployment/web (292 pods) -> big/p2`."""
+    first = f"{end_text(group.first.source)} -> {end_text(group.first.destination)}"
+    mark = _mark(group.first.allowed)
+    if group.pairs == 1:
+        return f"{mark} {first}"
+    return f"{mark} {group.pairs} pairs, as for {first}: {_pods(group.sources)} -> {_pods(group.destinations)}"
+
+
+def _pods(pods: Sequence[PodsOf]) -> str:
+    names = [f"{one.end} ({one.pods} pods)" if one.pods > 1 else str(one.end) for one in pods]
+    more = f" and {len(names) - _MOST_PAIRS} more" if len(names) > _MOST_PAIRS + 1 else ""
+    return ", ".join(names[:_MOST_PAIRS] if more else names) + more
+
+
 def _side(side: SideReason, asked: Traffic | None) -> Iterator[str]:
     end = end_text(side.subject)
     verdict = "allowed" if side.allowed else "denied"
@@ -244,6 +263,21 @@ def _pair_json(explained: ExplainedPair) -> Json:
         "port": explained.pair.port,
         "allowed": explained.reason.allowed,
     }
+
+
+def _group_json(group: ReasonGroup) -> Json:
+    return {
+        "pairs": group.pairs,
+        "allowed": group.first.allowed,
+        "sources": [_pods_json(one) for one in group.sources],
+        "destinations": [_pods_json(one) for one in group.destinations],
+        "egress": _side_json(group.first.egress),
+        "ingress": _side_json(group.first.ingress),
+    }
+
+
+def _pods_json(pods: PodsOf) -> Json:
+    return end_json(pods.end) | ({"pods": pods.pods} if pods.pods else {})
 
 
 def _side_json(side: SideReason) -> Json:
