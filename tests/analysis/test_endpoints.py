@@ -136,6 +136,11 @@ def test_every_kind_has_the_names_that_kubectl_gives_it(kind: str) -> None:
         ("prod/sts/off", "StatefulSet off in namespace prod has no pods: spec.replicas is 0"),
         ("prod/off", "StatefulSet off in namespace prod has no pods: spec.replicas is 0"),
         (
+            "prod/made-by=off",
+            "no pod in namespace prod has the label made-by=off; prod/StatefulSet/off would have such pods, but "
+            "spec.replicas is 0",
+        ),
+        (
             "prod/lonely",
             "there is no pod or workload lonely in namespace prod, but there is a Service: use prod/svc/lonely",
         ),

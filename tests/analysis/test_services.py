@@ -76,6 +76,12 @@ class TestSelectors:
         )
         assert behind(blue, green, service(TCP_80, selector={"app": "shop"})) == [("x/Deployment/green", "TCP", 80, 80)]
 
+    def test_a_service_of_a_workload_scaled_to_zero_says_so(self) -> None:
+        blue = workload("x/blue", "Deployment", pod("x/any", {"app": "shop"}), replicas=0)
+        assert refusal(blue, service(TCP_80, selector={"app": "shop"})).endswith(
+            "its target port; x/Deployment/blue would have such pods, but spec.replicas is 0"
+        )
+
     def test_a_selector_that_selects_nothing(self) -> None:
         assert refusal(service(TCP_80, selector={"app": "nobody"})) == (
             "x/Service/web has no endpoints: no pod matches its selector app=nobody, or none has its target port"

@@ -20,6 +20,7 @@ from ringfence.analysis.endpoint_text import (
     similar,
 )
 from ringfence.analysis.internet import internet
+from ringfence.analysis.scaled_to_zero import scaled_to_zero
 from ringfence.analysis.services import Backend, backends, reference_of
 from ringfence.engine.answers import End
 from ringfence.engine.population import Member, Reference, possible_pod
@@ -147,15 +148,16 @@ def _why_no_pods(state: State, labelled: LabelledPods) -> str:
     namespace, terms = labelled.namespace, labelled.selector.terms
     members = list(state.members() if namespace is None else state.members_in(namespace))
     possible = ""
+    no_pods = scaled_to_zero(state, namespace, labelled.selector.matches)
     if terms and all(map(_is_equality, terms)):
         possible = f"; {_POSSIBLE_PODS} pod:{namespace or DEFAULT_NAMESPACE}/{labelled.written}"
     if namespace is not None and not members:
-        return f"there is no pod in namespace {namespace}{possible}{_similar_namespace(state, namespace)}"
+        return f"there is no pod in namespace {namespace}{no_pods}{possible}{_similar_namespace(state, namespace)}"
     if not terms:
-        return "there are no pods"
+        return f"there are no pods{no_pods}"
     where = "" if namespace is None else f" in namespace {namespace}"
     has = "has the label" if possible and len(terms) == 1 else "matches"
-    return f"no pod{where} {has} {labelled.written}{possible}{_similar_label(labelled, members)}"
+    return f"no pod{where} {has} {labelled.written}{no_pods}{possible}{_similar_label(labelled, members)}"
 
 
 def _similar_label(labelled: LabelledPods, members: list[Member]) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from ringfence.analysis.scaled_to_zero import scaled_to_zero
 from ringfence.engine.answers import End
 from ringfence.engine.population import Member, Reference
 from ringfence.engine.state import State
@@ -68,7 +69,7 @@ def backends(state: State, service: Service, protocol: str, port: int | None) ->
     else:
         found = [backend for one in _asked_ports(service, protocol, port) for backend in _behind(state, service, one)]
     if not found:
-        raise EndpointError(f"{reference} has no endpoints: {_why_empty(service)}")
+        raise EndpointError(f"{reference} has no endpoints: {_why_empty(state, service)}")
     return found
 
 
@@ -136,8 +137,10 @@ def _endpoint_ends(state: State, service: Service, endpoint: SliceEndpoint) -> I
             yield Addresses.in_family(family, ((number, number),))
 
 
-def _why_empty(service: Service) -> str:
+def _why_empty(state: State, service: Service) -> str:
     if service.spec.selector:
         selector = ",".join(f"{key}={value}" for key, value in service.spec.selector.items())
-        return f"no pod matches its selector {selector}, or none has its target port"
+        wanted = service.spec.selector.items()
+        no_pods = scaled_to_zero(state, namespace_of(service), lambda labels: wanted <= labels.items())
+        return f"no pod matches its selector {selector}, or none has its target port{no_pods}"
     return "it has no selector, and no EndpointSlice with ready endpoints is in the input"

@@ -1,0 +1,25 @@
+"""Workloads scaled to zero: named where a question finds no pod, because theirs would have been found."""
+
+from collections.abc import Callable
+
+from ringfence.engine.state import State
+from ringfence.model.added_labels import pod_labels
+from ringfence.model.objects import Labels
+
+_MOST_NAMED = 3
+
+
+def scaled_to_zero(state: State, namespace: str | None, matches: Callable[[Labels], bool]) -> str:
+    """Which workloads without pods have a template that `matches`, in a namespace or (None) in all; empty if none.
+
+    `; data/Deployment/web would have such pods, but spec.replicas is 0`
+    """
+    found = []
+    for reference in sorted(state.workloads.references()):
+        workload = state.workloads.get(reference)
+        if workload is None or namespace not in (None, reference.namespace):
+            continue
+        limit = state.workloads.limit(workload, reference)
+        if limit.is_zero and matches(pod_labels(workload).labels):
+            found.append(f"; {reference} would have such pods, but {limit.reason}")
+    return "".join(found[:_MOST_NAMED])
