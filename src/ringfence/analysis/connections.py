@@ -17,6 +17,7 @@ from ringfence.engine.answers import (
     allowed_addresses,
     connectivity_rows,
     is_exempt,
+    listed_node_assumptions,
     node_addresses,
     unknown_label_text,
     values_named,
@@ -96,8 +97,8 @@ def connections(state: State, *, pods: bool = False) -> Iterator[Connection]:
 
 
 def connection_assumptions(state: State, namespace: str | None = None) -> tuple[str, ...]:
-    """What a list of connections assumes: which policies are not read that may select its pods, and which labels that
-    policies name have an unknown value.
+    """What a list of connections assumes: which policies are not read that may select its pods, which labels that
+    policies name have an unknown value, and what holds between pods and their nodes.
 
     With a `namespace`, only what is about the pods of this namespace.
     """
@@ -109,7 +110,7 @@ def connection_assumptions(state: State, namespace: str | None = None) -> tuple[
         for label in pod.unknown_labels
         if (values := values_named(state, label)) and not pod.host_network
     )
-    return (*doubts, *labels)
+    return (*doubts, *labels, *listed_node_assumptions(state, pods))
 
 
 def _with_own_node(

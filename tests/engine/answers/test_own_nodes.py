@@ -13,6 +13,7 @@ from tests.semantics.objects import Object, admits, block, labelled, node, pod, 
 from tests.strategies import clusters
 
 from ringfence.engine.answers.explanations import explain
+from ringfence.engine.answers.own_nodes import listed_node_assumptions
 from ringfence.engine.policies import End
 from ringfence.engine.state import State
 from ringfence.sets.addresses import Addresses, parse_address
@@ -126,3 +127,30 @@ def on_one_node(objects: list[Object], *names: str) -> Iterator[Object]:
         is_one = obj["kind"] == "Pod" and naive.name_of(obj) in names
         known: dict[str, Any] = obj.get("spec", {})
         yield obj | {"spec": {"nodeName": "one", **known}} if is_one and "nodeName" not in known else obj
+
+
+class TestLists:
+    """A list of connections names once what its lines assume."""
+
+    POD = pod("x/a", nodeName="one")
+    AGENT = workload("y/agent", "DaemonSet", pod("y/agent", hostNetwork=True))
+
+    @staticmethod
+    def listed(*objects: Object) -> list[str]:
+        state = state_of(objects)
+        return [one.partition(":")[0] for one in listed_node_assumptions(state, list(state.members()))]
+
+    def test_pods_may_reach_their_own_nodes_in_spite_of_policies(self) -> None:
+        assert self.listed(self.POD, ONE, CLOSED) == [
+            "isolated pods are taken to reach their own nodes only as policies allow"
+        ]
+        assert self.listed(self.POD, ONE) == [], "not isolated"
+        assert self.listed(pod("x/a"), ONE, CLOSED) == [], "no list contains a node that is not known"
+
+    def test_a_pod_on_some_nodes_network_may_reach_isolated_pods(self) -> None:
+        found = ["y/DaemonSet/agent may run on the node of an isolated pod"]
+        assert self.listed(pod("x/a"), self.AGENT, CLOSED) == found
+        assert self.listed(self.POD, self.AGENT, CLOSED) == found
+        assert self.listed(pod("x/a"), HOST, CLOSED) == ["y/host may run on the node of an isolated pod"]
+        assert self.listed(pod("x/a"), self.AGENT) == [], "not isolated"
+        assert self.listed(pod("x/a", nodeName="two"), HOST, CLOSED) == [], "both nodes are known"

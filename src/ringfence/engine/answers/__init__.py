@@ -2,6 +2,7 @@
 
 from ringfence.engine.answers.connectivity import ConnectivityRow, allowed_addresses, connectivity_rows
 from ringfence.engine.answers.explanations import explain
+from ringfence.engine.answers.own_nodes import listed_node_assumptions
 from ringfence.engine.answers.reasons import PairReason, PolicyReason, RuleReason, SideReason
 from ringfence.engine.answers.unknown_labels import unknown_label_text, values_named
 from ringfence.engine.answers.verdicts import allows, is_exempt, node_addresses, traffic_between, traffic_by_part
@@ -20,6 +21,7 @@ __all__ = [
     "end_text",
     "explain",
     "is_exempt",
+    "listed_node_assumptions",
     "node_addresses",
     "traffic_between",
     "traffic_by_part",

@@ -8,18 +8,20 @@ the answer could be another one.
 Source: Kubernetes documentation, "Network Policies", "NetworkPolicy and hostNetwork pods".
 """
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from ringfence.engine.answers.sides import Side
 from ringfence.engine.answers.verdicts import addresses_of, node_addresses, side_traffic, traffic_by_part
-from ringfence.engine.policies import end_text
-from ringfence.engine.population import Member
+from ringfence.engine.policies import Action, end_text
+from ringfence.engine.population import Identity, Member
+from ringfence.engine.state import State
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import NO_ADDRESSES, Addresses
 from ringfence.sets.traffic import ALL_TRAFFIC
 
-_MOST_NODES: Final = 3
+_MOST_NAMES: Final = 3
 _ALWAYS: Final = {
     Direction.INGRESS: "a node always reaches the pods that run on it",
     Direction.EGRESS: "Kubernetes says that a pod always reaches its own node, and network plugins differ",
@@ -44,6 +46,29 @@ def host_as_node_assumptions(side: Side) -> Iterator[str]:
         yield (
             f"{side.peer} uses the network of the node of {side.subject}: its traffic is taken to be that of the node, "
             "which always reaches the pods that run on it; network plugins differ"
+        )
+
+
+def listed_node_assumptions(state: State, pods: Iterable[Member]) -> Iterator[str]:
+    """What a list of the connections of some pods assumes about them and their nodes, a line for each direction."""
+    by_identity: defaultdict[Identity, list[Member]] = defaultdict(list)
+    for pod in pods:
+        if not pod.host_network:
+            by_identity[state.identity(pod)].append(pod)
+    isolated: dict[Direction, list[Member]] = {direction: [] for direction in Direction}
+    for identity, members in by_identity.items():
+        for direction in Direction:
+            if any(profile.otherwise is Action.DENY for profile in state.tiers.stack(identity, direction)):
+                isolated[direction] += members
+    if any(pod.node in state.nodes or pod.host_addresses for pod in isolated[Direction.EGRESS]):
+        yield (f"isolated pods are taken to reach their own nodes only as policies allow: {_ALWAYS[Direction.EGRESS]}")
+    closed = isolated[Direction.INGRESS]
+    anywhere = any(not pod.node for pod in closed)
+    hosts = [str(host) for host in state.host_network_members() if closed and (anywhere or not host.node)]
+    if hosts:
+        yield (
+            f"{_listed(sorted(hosts))} may run on the node of an isolated pod: taken not to, where a node is not "
+            f"known; {_ALWAYS[Direction.INGRESS]}"
         )
 
 
@@ -89,4 +114,4 @@ def _denied(side: Side, peer: Addresses) -> Addresses:
 
 
 def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:_MOST_NODES]) + (" ..." if len(names) > _MOST_NODES else "")
+    return ", ".join(names[:_MOST_NAMES]) + (" ..." if len(names) > _MOST_NAMES else "")
