@@ -33,7 +33,7 @@ from ringfence.model.objects import DEFAULT_NAMESPACE, Manifest, NetworkPolicy, 
 from ringfence.model.origin import Origin
 from ringfence.model.policies import Direction
 from ringfence.model.problems import Problem, ProblemCode, Severity
-from ringfence.model.remedies import mistake_in, remedy_of
+from ringfence.model.remedies import Mistake, mistake_in, remedy_of
 from ringfence.model.text_edits import replace_value
 from ringfence.model.unread_kinds import unread_kind, unread_policy
 from ringfence.model.validation import FieldWarning
@@ -301,4 +301,5 @@ class Cluster:
             subject = f"{kind.key} {namespace}/{name}" if namespace else f"{kind.key} {name}"
             message = f"defined before at {earlier.at()}; this one counts"
             place, code = origin.at(), ProblemCode.DUPLICATE_OBJECT
-            self.problems.append(Problem(place, code, message, Severity.WARNING, subject))
+            remedy = remedy_of(Mistake(code, ""))
+            self.problems.append(Problem(place, code, message, Severity.WARNING, subject, remedy=remedy))

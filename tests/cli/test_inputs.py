@@ -173,7 +173,7 @@ class TestWhatIsWrong:
 
     def test_of_many_only_some_are_named(self, folder: Path) -> None:
         for number in range(7):
-            (folder / f"q{number}.yaml").write_text("- : [\n")
+            (folder / f"q{number}.yaml").write_text("kind: [\n")
         result = run("connections", "-f", ".")
         named = "NetworkPolicy x/p (p.yaml:7), q0.yaml:1, q1.yaml:1, q2.yaml:1, q3.yaml:1 and 3 more;"
         assert named in result.stderr.splitlines()[-1]
@@ -212,7 +212,8 @@ def test_several_errors_are_counted_in_the_plural(folder: Path) -> None:
         pytest.param("{apiVersion: v1, kind: NetworkPolicy, metadata: {name: p}}", 2, id="a policy of another version"),
         pytest.param("{kind: NetworkPolicy, metadata: {name: p}}", 2, id="a policy of no version"),
         pytest.param("{apiVersion: v1, metadata: {name: p}}", 2, id="an object of no kind"),
-        pytest.param("{", 2, id="what may have been anything"),
+        pytest.param("{apiVersion", 2, id="what may have been anything"),
+        pytest.param("{a", 0, id="what has no word of an object"),
     ],
 )
 def test_only_an_error_that_may_concern_a_policy_makes_the_input_unusable(text: str, code: int, folder: Path) -> None:

@@ -63,6 +63,8 @@ class ProblemCode(StrEnum):
     """An object that was read before; the last one counts (warning)."""
     KUSTOMIZATION = "kustomization"
     """A kustomization among manifests: it has to be built first, which only `-k` does."""
+    HELM_CHART = "helm-chart"
+    """Templates of a Helm chart among manifests: they have to be rendered first, which only Helm does."""
     UNLISTED_KIND = "unlisted-kind"
     """A kind that the API server did not list, so that its objects are missing (warning)."""
 

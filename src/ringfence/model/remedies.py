@@ -391,6 +391,8 @@ _REMEDIES: Final[tuple[tuple[tuple[str, ...], tuple[str, ...], _Sentence], ...]]
     ((ProblemCode.MISSING_TYPE,), (), _missing_type),
     ((ProblemCode.NOT_AN_OBJECT,), (), _not_an_object),
     ((ProblemCode.DUPLICATE_KEY,), (), _duplicate_key),
+    ((ProblemCode.FORMER_FIELD,), (), lambda one: f"remove `{one.field}`"),
+    ((ProblemCode.DUPLICATE_OBJECT,), (), lambda one: "remove one of the two, or give it a name of its own"),
     (_REFUSED, (), _what_was_meant),
 )
 """The table: codes, fields (none means any), and the function that gives the sentence. The first sentence counts."""

@@ -173,6 +173,16 @@ def duplicate_key(key: str, place: Place) -> Problem:
     return Problem(place, ProblemCode.DUPLICATE_KEY, message, Severity.WARNING, remedy=remedy)
 
 
+def unreadable(place: Place, code: ProblemCode, message: str, text: str, remedy: str) -> Problem:
+    """The problem of a text that is not YAML or JSON.
+
+    It concerns no policy if none of the words stands in it without which there is no object, and it is not a template.
+    """
+    words = text.lower()
+    concern = "{{" in words or any(field in words for field in _FIELDS_OF_OBJECTS)
+    return Problem(place, code, message, may_concern_policies=concern, remedy=remedy)
+
+
 def kustomization(place: Place) -> Problem:
     """The problem of a kustomization beside manifests.
 
@@ -234,7 +244,9 @@ def _policy(tree: dict[str, object], kind: Kind, origin: Origin) -> Iterator[Fou
         return
     for path in former_fields(tree):
         message = f'unknown field "{path}": {kind.former_fields[path]}'
-        yield Problem(origin.key_at(path), ProblemCode.FORMER_FIELD, message, Severity.WARNING, name)
+        code = ProblemCode.FORMER_FIELD
+        remedy = remedy_of(Mistake(code, path))
+        yield Problem(origin.key_at(path), code, message, Severity.WARNING, name, remedy=remedy)
     unknown = unknown_fields(tree)
     for field in unknown:
         message = f"strict decoding error: unknown field {go_quoted(field.path)}"

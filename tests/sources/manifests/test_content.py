@@ -55,5 +55,19 @@ def test_a_byte_order_mark_after_a_separator_is_ignored() -> None:
     assert reading.problems == []
 
 
+@pytest.mark.parametrize(
+    ("text", "concerns"),
+    [
+        ('{"compilerOptions": {} // a comment\n}', False),
+        ("a: b: c", False),
+        ("kind: Pod: x", True),
+        ('{{ include "policies" . }}', True),
+        ('{"podSelector" {}}', True),
+    ],
+)
+def test_a_text_without_the_words_of_an_object_concerns_no_policy(text: str, concerns: bool) -> None:
+    assert [problem.may_concern_policies for problem in read(text).problems] == [concerns]
+
+
 def test_yaml_as_kubectl_understands_it() -> None:
     assert parse_yaml("a: on\n---\n- 010\n") == [{"a": True}, [8]]

@@ -107,6 +107,25 @@ def test_a_folder_with_nothing_to_read(tmp_path: Path) -> None:
     assert names(read_files([str(tmp_path)], recursive=True)) == ["a"]
 
 
+def test_the_templates_of_a_helm_chart_are_one_error(folder: Path) -> None:
+    write(folder / "chart" / "Chart.yaml").write_text("apiVersion: v2\nname: chart\nversion: 1.0.0\n")
+    for name in ("templates/a.yaml", "templates/tests/b.yaml"):
+        write(folder / "chart" / name).write_text("{{- if .Values.x }}\nkind: Pod\n{{- end }}\n")
+    write(folder / "chart" / "templates" / "plain.yaml")
+    write(folder / "chart" / "crds" / "c.yaml")
+    reading = read_files([str(folder / "chart")], recursive=True)
+    assert names(reading) == ["c", "plain"]
+    (problem,) = reading.problems
+    assert str(problem) == (
+        "manifests/chart/Chart.yaml:1: error: this is a Helm chart, which has to be rendered: "
+        "2 files are templates and not read"
+    )
+    assert problem.remedy == "helm template manifests/chart | ringfence COMMAND -f -"
+    assert problem.may_concern_policies
+    named = read_files([str(folder / "chart" / "templates" / "a.yaml")])
+    assert [problem.code for problem in named.problems] == ["invalid-yaml"]
+
+
 def test_a_pipe_or_a_socket_in_a_folder_is_an_error_and_not_waited_for(folder: Path) -> None:
     os.mkfifo(folder / "b.yaml")
     with socket.socket(socket.AF_UNIX) as listening:

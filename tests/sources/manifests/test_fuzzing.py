@@ -61,11 +61,23 @@ def check(reading: LoadedObjects, text: str) -> None:
         assert problem.message
 
 
-@given(st.binary())
+@given(
+    st.builds(
+        bytes.__add__, st.sampled_from([b"", b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff", b"\xff\xfe\0\0"]), st.binary()
+    )
+)
 @example(b"\xef\xbb\xbf")
 @example(b"\xff\xfea\0")
 def test_any_bytes(data: bytes) -> None:
-    check(read(data), data.decode("latin-1"))
+    check(read(data), decoded(data))
+
+
+def decoded(data: bytes) -> str:
+    """The text in the bytes of a file, without its byte order mark."""
+    for mark, encoding in ((b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"), (b"\xef\xbb\xbf", "utf-8")):
+        if data.startswith(mark):
+            return data[len(mark) :].decode(encoding, errors="replace").removeprefix("\ufeff")
+    return data.decode(errors="replace")
 
 
 @given(st.text())
@@ -132,3 +144,43 @@ def test_any_kubeconfig(tmp_path_factory: pytest.TempPathFactory, tree: object) 
     Path(file).write_text(json.dumps(tree))
     with pytest.raises(LiveClusterError, match="kubeconfig"):
         select(kubeconfig=str(file))
+
+
+POLICY = """\
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata:
+  name: deny
+spec:
+  podSelector: {}
+  policyTypes: [Ingress]
+"""
+IN_JSON = json.dumps(
+    {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "deny"},
+        "spec": {"podSelector": {}, "policyTypes": ["Ingress"]},
+    },
+    indent=1,
+)
+
+
+@given(
+    st.sampled_from([POLICY, IN_JSON]),
+    st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32"]),
+    st.floats(0, 1),
+    st.integers(0, 2),
+    # A # makes a comment of what follows.
+    st.binary(max_size=3).filter(lambda data: b"#" not in data),
+)
+def test_a_damaged_policy_is_never_dropped_silently(
+    text: str, encoding: str, where: float, removed: int, inserted: bytes
+) -> None:
+    """It counts, or there is a problem; or it is counted as another kind, or as something that is no object."""
+    data = text.encode(encoding)
+    position = int(where * len(data))
+    damaged = data[:position] + inserted + data[position + removed :]
+    reading = read(damaged)
+    check(reading, decoded(damaged))
+    assert reading.manifests or reading.problems or reading.skipped or reading.unrelated

@@ -1,8 +1,10 @@
 """Manifests from files, folders and standard input, found as kubectl finds them."""
 
 import errno
+import shlex
 import stat
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -21,6 +23,8 @@ _UNREADABLE: Final = {
     errno.EACCES: "give yourself the right to read it (chmod), or leave it out",
     errno.ENOENT: "it is a link to a file that does not exist: correct or remove it",
 }
+_CHART: Final = "Chart.yaml"
+_TEMPLATE_MARK: Final = b"{{"
 _PIECE: Final = 1 << 24
 _KUSTOMIZATIONS: Final = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 """The names under which kustomize looks for one; its content need not say what it is."""
@@ -66,6 +70,7 @@ def _in_folder(folder: Path, recursive: bool) -> Iterator[Path]:
 def _read_all(files: list[str], named: frozenset[str], progress: Progress | None) -> Iterator[Found]:
     total = sum(map(_size, files)) if progress else 0
     before = 0
+    templates: Counter[Path] = Counter()
     for file in files:
         if Path(file).name in _KUSTOMIZATIONS:
             yield kustomization(Place(file, 1))
@@ -85,12 +90,31 @@ def _read_all(files: list[str], named: frozenset[str], progress: Progress | None
             )
             continue
 
+        if file not in named and _TEMPLATE_MARK in data and (chart := _chart_of(Path(file))):
+            templates[chart] += 1
+            continue
+
         def report(done: int, before: int = before) -> None:
             if progress:
                 progress(before + done, max(total, before + done))
 
         yield from read_content(data, name, report)
         before += len(data)
+    yield from (_chart_problem(chart, count) for chart, count in templates.items())
+
+
+def _chart_of(file: Path) -> Path | None:
+    """The folder of the Helm chart of which a file is a template."""
+    folders = (folder.parent for folder in file.parents if folder.name == "templates")
+    return next((folder for folder in folders if (folder / _CHART).is_file()), None)
+
+
+def _chart_problem(chart: Path, count: int) -> Problem:
+    """One problem for all templates of a chart: each would have several errors, none of which could be corrected."""
+    files = "1 file is a template" if count == 1 else f"{count} files are templates"
+    message = f"this is a Helm chart, which has to be rendered: {files} and not read"
+    remedy = f"helm template {shlex.quote(str(chart))} | ringfence COMMAND -f -"
+    return Problem(Place(str(chart / _CHART), 1), ProblemCode.HELM_CHART, message, remedy=remedy)
 
 
 _IRREGULAR: Final = (

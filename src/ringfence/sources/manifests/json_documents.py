@@ -28,6 +28,7 @@ from ringfence.sources.loading import (
     item_kind,
     manifest_or_problem,
     read_object,
+    unreadable,
 )
 from ringfence.sources.manifests.json_places import locate
 from ringfence.sources.manifests.text_remedies import text_remedy
@@ -93,12 +94,12 @@ def _as_yaml(refusal: _NotJson, start: Origin) -> tuple[list[Found], int]:
     place = Place(start.file, line, error.colno, line, error.colno)
     found, documents = _exhausted(read_yaml(refusal.text, start, lambda done: None))
     unrelated = all(isinstance(one, Unrelated) for one in found)
+    remedy = text_remedy(error.doc, error.lineno - 1, error.msg, start.line - refusal.line)
     if found and (_is_unreadable(found[0]) or (unrelated and not refusal.text.lstrip().startswith("{"))):
-        remedy = text_remedy(error.doc, error.lineno - 1, error.msg, start.line - refusal.line)
-        return [Problem(place, ProblemCode.INVALID_JSON, f"not JSON: {error.msg}", remedy=remedy)], 1
+        return [unreadable(place, ProblemCode.INVALID_JSON, f"not JSON: {error.msg}", refusal.text, remedy)], 1
     if not unrelated:
         message = f"not JSON ({error.msg}), but YAML: read as YAML, as kubectl does"
-        found.insert(0, Problem(place, ProblemCode.YAML_IN_JSON, message, Severity.WARNING))
+        found.insert(0, Problem(place, ProblemCode.YAML_IN_JSON, message, Severity.WARNING, remedy=remedy))
     return found, documents
 
 

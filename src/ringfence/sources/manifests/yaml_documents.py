@@ -7,8 +7,8 @@ from collections.abc import Generator, Mapping
 from itertools import repeat
 
 from ringfence.model.origin import FieldRanges, Origin, Place, Range
-from ringfence.model.problems import Problem, ProblemCode
-from ringfence.sources.loading import Done, Found, duplicate_key, inherit, is_list, item_kind, read_object
+from ringfence.model.problems import ProblemCode
+from ringfence.sources.loading import Done, Found, duplicate_key, inherit, is_list, item_kind, read_object, unreadable
 from ringfence.sources.manifests.text_remedies import text_remedy
 from ringfence.sources.manifests.yaml_values import Builder, Event, UnreadableYaml, Value
 
@@ -43,7 +43,7 @@ class _Text:
             place = Place(self._origin.file, line, column, line if column else 0, column)
             message = f"error converting YAML to JSON: {error}"
             remedy = text_remedy(self._text, error.line, str(error), self._origin.line)
-            yield Problem(place, ProblemCode.INVALID_YAML, message, remedy=remedy)
+            yield unreadable(place, ProblemCode.INVALID_YAML, message, self._text, remedy)
             self._documents += 1
         for key, event in self._builder.duplicates:
             part = self._shifted(self._builder.positions.range(event.start_mark, event.end_mark))

@@ -1,0 +1,145 @@
+"""Files that are not plain manifests, as a user meets them: what is read, what is said, and the exit code."""
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from ringfence.cli import cli
+
+POD = """\
+apiVersion: v1
+kind: Pod
+metadata: {name: prom, namespace: mon, labels: {app: prom}}
+spec: {containers: [{name: c, image: x}]}
+"""
+POLICY = """\
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: deny, namespace: mon}
+spec: {podSelector: {}, policyTypes: [Ingress]}
+"""
+JSON = """\
+{
+  "apiVersion": "networking.k8s.io/v1",
+  "kind": "NetworkPolicy",
+  "metadata": {"name": "deny", "namespace": "mon"},
+  "spec": {"podSelector": {}, "policyTypes": ["Ingress"],},
+}
+"""
+TEMPLATE = (
+    "  remedy: this looks like a template that was not rendered: read what `helm template` prints "
+    "(helm template CHART | ringfence COMMAND -f -)"
+)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    Path("pods.yaml").write_text(POD)
+    return tmp_path
+
+
+def ask(*options: str) -> Result:
+    return CliRunner().invoke(cli, ["can", *(options or ("-f", ".")), "1.1.1.1", "mon/prom", "-p", "80"])
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig", "utf-8"])
+def test_a_policy_of_powershell_counts(encoding: str) -> None:
+    Path("policies.yaml").write_bytes(POLICY.encode(encoding))
+    result = ask()
+    assert (result.exit_code, result.stdout) == (1, "no: 1.1.1.1 -> mon/prom on TCP 80\n")
+    assert ("UTF-16" in result.stderr) == (encoding == "utf-16")
+
+
+def test_a_policy_with_a_comment_in_another_encoding_counts() -> None:
+    Path("policies.yaml").write_bytes(b"# caf\xe9\n" + POLICY.encode())
+    result = ask()
+    assert result.exit_code == 1
+    assert result.stderr == (
+        "policies.yaml:1: warning: not UTF-8: byte 0xe9 in column 6 is read as U+FFFD, as by kubectl\n"
+        "  remedy: save the file as UTF-8\n"
+    )
+
+
+def test_a_policy_in_json_with_a_comma_too_many_counts() -> None:
+    Path("policies.json").write_text(JSON)
+    result = ask()
+    assert result.exit_code == 1
+    assert result.stderr.startswith("policies.json:5: warning: not JSON (")
+    assert "but YAML: read as YAML, as kubectl does\n  remedy: " in result.stderr
+
+
+def test_without_a_policy_that_cannot_be_read_there_is_no_answer() -> None:
+    Path("policies.yaml").write_bytes(POLICY.encode("utf-32"))
+    result = ask()
+    assert (result.exit_code, result.stdout) == (2, "yes: 1.1.1.1 -> mon/prom on TCP 80\n")
+    assert result.stderr.splitlines()[:2] == [
+        "policies.yaml:1: error: UTF-32, which kubectl does not read",
+        "  remedy: save the file as UTF-8",
+    ]
+
+
+def test_settings_of_other_programs_do_not_make_the_answer_unusable() -> None:
+    Path("tsconfig.json").write_text('{"compilerOptions": {} // a comment\n}')
+    result = ask()
+    assert result.exit_code == 0
+    assert result.stderr.startswith("tsconfig.json:1: error: not JSON: ")
+
+
+def test_a_pipe_in_a_folder_is_not_waited_for() -> None:
+    os.mkfifo("pipe.yaml")
+    result = ask()
+    assert result.exit_code == 2
+    assert result.stderr.splitlines()[:2] == [
+        "pipe.yaml: error: a named pipe, not a file: not read",
+        "  remedy: move it out of the folder, or name it with -f",
+    ]
+
+
+def test_a_pipe_that_is_named_is_read() -> None:
+    """As a shell passes `<(command)`."""
+    os.mkfifo("pipe")
+    writer = threading.Thread(target=Path("pipe").write_text, args=(POLICY,))
+    writer.start()
+    result = ask("-f", "pods.yaml", "-f", "pipe")
+    writer.join()
+    assert (result.exit_code, result.stderr) == (1, "")
+
+
+def validate(text: str) -> Result:
+    Path("f.yaml").write_text(text)
+    return CliRunner().invoke(cli, ["validate", "-f", "f.yaml"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{- if .Values.netpol }}\n" + POLICY + "{{- end }}\n",
+        POLICY.replace("podSelector: {}", 'podSelector: {matchLabels: {{- include "x" . }}}'),
+        POLICY.replace("name: deny", 'name: "{{ .Release.Name }}-web"'),
+    ],
+)
+def test_a_template_is_recognised(text: str) -> None:
+    result = validate(text)
+    assert result.exit_code == 1
+    assert TEMPLATE in result.stdout.splitlines()
+
+
+def test_an_invisible_character_is_shown_and_named() -> None:
+    result = validate(
+        "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: deny, namespace: shop}\n"
+        "spec:\n\u00a0 podSelector: {}\n"
+    )
+    assert result.stdout.splitlines()[:2] == [
+        'f.yaml:5: error: NetworkPolicy shop/deny: strict decoding error: unknown field "\\u00a0 podSelector"',
+        "  remedy: U+00A0 no-break space in column 1: use a space",
+    ]
+
+
+def test_a_boolean_is_written_as_yaml_writes_it() -> None:
+    result = validate("apiVersion: v1\nkind: Pod\nmetadata: {name: a, namespace: yes}\n")
+    assert result.stdout.startswith("f.yaml:3: error: Pod true/a: ")
+    assert "  remedy: put the value in quotes: without them YAML reads true or false" in result.stdout.splitlines()
