@@ -5,7 +5,7 @@ import json
 import pytest
 from tests.engine.population.test_workloads import autoscaler, made, owned_pod
 from tests.semantics.judges import cluster_of
-from tests.semantics.objects import Object, labelled, pod, policy
+from tests.semantics.objects import Object, admits, labelled, pod, policy, port
 
 from ringfence import Verdict
 from ringfence.engine.policies import end_text
@@ -56,7 +56,14 @@ class TestATemplate:
     def test_of_one_pod_says_so(self, objects: list[Object], note: str) -> None:
         verdict = ask([*objects, CLOSED])
         assert verdict.all
-        assert verdict.note == f"{note}, and a pod always reaches itself"
+        assert verdict.note == f"{note}, and a pod always reaches itself; between two, nothing would pass"
+        assert ask(objects).note == f"{note}, and a pod always reaches itself"
+
+    def test_of_one_pod_says_what_would_pass_between_two(self) -> None:
+        """Whoever scales it up finds out otherwise."""
+        to_80 = policy("data/p", ingress=[admits(ports=[port(80)])])
+        verdict = cluster_of([made(QUORUM), to_80]).can("data/quorum", "data/quorum")
+        assert verdict.note.endswith("; between two, TCP 80 would pass")
 
     def test_of_one_pod_that_an_autoscaler_may_scale_up_is_two_different_pods(self) -> None:
         assert ask([made(QUORUM, replicas=1), autoscaler(QUORUM, 3), CLOSED]).none
@@ -72,7 +79,10 @@ class TestPods:
     def test_the_only_one_of_a_workload_says_so(self) -> None:
         verdict = ask([made(QUORUM, replicas=3), MEMBERS[0], CLOSED])
         assert verdict.all
-        assert verdict.note == ("data/StatefulSet/quorum has one pod, data/quorum-0, and a pod always reaches itself")
+        assert verdict.note == (
+            "data/StatefulSet/quorum has one pod, data/quorum-0, and a pod always reaches itself; "
+            "between two, nothing would pass"
+        )
 
     def test_a_pod_towards_itself_says_so(self) -> None:
         verdict = ask([CLIENT, CLOSED], "client", "client")

@@ -5,30 +5,43 @@ only one pod has no two; the answer says so.
 """
 
 from ringfence.analysis.endpoints import Endpoint
-from ringfence.engine.answers import End
-from ringfence.engine.population import Member, is_one_pod
+from ringfence.engine.answers import traffic_between_two
+from ringfence.engine.population import Member, Reference
 from ringfence.engine.state import State
 from ringfence.model.objects import WORKLOAD_KINDS
+from ringfence.sets.traffic import Traffic
 
 
-def note_on_both_sides(state: State, source: Endpoint, destination: Endpoint, opener: End, opened: End) -> str:
-    """What a question from `source` to `destination` is about, if that is not plain; else empty.
+def note_on_two_pods(source: Endpoint, destination: Endpoint) -> str:
+    """What a question about pairs of different pods is about, if both endpoints are one workload; else empty."""
+    workload = _workload(source, destination)
+    return f"between two different pods of {workload}" if workload else ""
 
-    `opener` and `opened` are one of the pairs that it compares; the only one if they are one and the same pod.
+
+def note_on_one_pod(state: State, source: Endpoint, destination: Endpoint, pod: Member, asked: Traffic) -> str:
+    """What a question is about whose endpoints are one and the same pod.
+
+    Of a workload's pod, it also says if what is asked would not pass between two: the workload may be scaled up.
+
+    `x/ReplicaSet/r has one pod (spec.replicas is 1), and a pod always reaches itself; between two, nothing would pass`
     """
-    if isinstance(opener, Member) and is_one_pod(opener, opened):
-        return f"{_one_pod(state, source, opener)}, and a pod always reaches itself"
+    workload = pod.reference if pod.reference.kind in WORKLOAD_KINDS else _workload(source, destination)
+    if workload is None:
+        return f"{pod} is one pod, and a pod always reaches itself"
+    passing = traffic_between_two(state, pod) & asked
+    between_two = "" if passing == asked else f"; between two, {passing or 'nothing'} would pass"
+    return f"{workload} has one pod{_why_one(state, workload, pod)}, and a pod always reaches itself{between_two}"
+
+
+def _workload(source: Endpoint, destination: Endpoint) -> Reference | None:
+    """The workload that both endpoints are, if they are one."""
     workload = source.reference
-    if workload and workload == destination.reference and workload.kind in WORKLOAD_KINDS:
-        return f"between two different pods of {workload}"
-    return ""
+    is_same = workload is not None and workload == destination.reference and workload.kind in WORKLOAD_KINDS
+    return workload if is_same else None
 
 
-def _one_pod(state: State, named: Endpoint, pod: Member) -> str:
-    """Why there is only one pod: `prod/Deployment/web has one pod (spec.replicas is 1)`."""
-    if pod.reference.kind == "Pod":
-        owner = named.reference if named.reference and named.reference.kind in WORKLOAD_KINDS else None
-        return f"{owner} has one pod, {pod}" if owner else f"{pod} is one pod"
-    workload = state.workloads.get(pod.reference)
-    reason = f" ({state.workloads.limit(workload, pod.reference).reason})" if workload else ""
-    return f"{pod} has one pod{reason}"
+def _why_one(state: State, reference: Reference, pod: Member) -> str:
+    if pod.reference != reference:
+        return f", {pod}"
+    workload = state.workloads.get(reference)
+    return f" ({state.workloads.limit(workload, reference).reason})" if workload else ""

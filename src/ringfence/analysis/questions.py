@@ -18,7 +18,7 @@ from typing import TypeVar
 import msgspec
 
 from ringfence.analysis.endpoints import Endpoint
-from ringfence.analysis.pods_on_both_sides import note_on_both_sides
+from ringfence.analysis.pods_on_both_sides import note_on_one_pod, note_on_two_pods
 from ringfence.analysis.reason_groups import ReasonGroup, reason_groups
 from ringfence.engine.answers import End, PairReason, allows, explain, traffic_between, traffic_by_part
 from ringfence.engine.population import Member, is_one_pod
@@ -143,13 +143,19 @@ class Answer:
             for backend in backends
         )
         self.pairs = tuple(pair for pair in pairs if not pair.is_one_pod) or pairs
-        self.note = note_on_both_sides(state, source, destination, self.pairs[0].source, self.pairs[0].destination)
+        self.note = self._note(self.pairs[0])
         """What the question is about, where pods are on both sides of it and that is not plain; else empty."""
         if not any(isinstance(pair.source, Member) or isinstance(pair.destination, Member) for pair in self.pairs):
             raise EndpointError(f"neither {source.text} nor {destination.text} is in the cluster: no policy decides")
         # Both results are computed at once: they stay true of the cluster as it was when it changes later.
         self._possible = _possible_pods(source, destination)
         self._judge()
+
+    def _note(self, first: Pair) -> str:
+        ends = self.source, self.destination
+        if first.is_one_pod and isinstance(first.source, Member):
+            return note_on_one_pod(self._state, *ends, first.source, _asked(first))
+        return note_on_two_pods(*ends)
 
     @with_possible_pods
     def _judge(self) -> None:

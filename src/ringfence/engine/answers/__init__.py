@@ -5,7 +5,14 @@ from ringfence.engine.answers.explanations import explain
 from ringfence.engine.answers.own_nodes import listed_node_assumptions
 from ringfence.engine.answers.reasons import PairReason, PolicyReason, RuleReason, SideReason
 from ringfence.engine.answers.unknown_labels import unknown_label_text, values_named
-from ringfence.engine.answers.verdicts import allows, is_exempt, node_addresses, traffic_between, traffic_by_part
+from ringfence.engine.answers.verdicts import (
+    allows,
+    is_exempt,
+    node_addresses,
+    traffic_between,
+    traffic_between_two,
+    traffic_by_part,
+)
 from ringfence.engine.policies import End, end_text
 
 __all__ = [
@@ -24,6 +31,7 @@ __all__ = [
     "listed_node_assumptions",
     "node_addresses",
     "traffic_between",
+    "traffic_between_two",
     "traffic_by_part",
     "unknown_label_text",
     "values_named",

@@ -111,6 +111,12 @@ def side_traffic(state: State, subject: Member, direction: Direction, peer: End,
     return reduce(and_, (allowed for addresses, allowed in cells if addresses & policed), ALL_TRAFFIC)
 
 
+def traffic_between_two(state: State, pod: Member) -> Traffic:
+    """What would pass between two pods, both of which are as `pod` is."""
+    egress = side_traffic(state, pod, Direction.EGRESS, pod)
+    return egress & side_traffic(state, pod, Direction.INGRESS, pod)
+
+
 def traffic_over(state: State, subject: Member, direction: Direction, peer: Member, family: Family) -> Traffic:
     """What the policies of `subject` alone allow with another pod that is reached over one address family."""
     bit = 1 << state.identity(peer).bit
