@@ -20,7 +20,8 @@ from ringfence.analysis.ambiguity import agreed
 from ringfence.analysis.connections import Connection, connection_assumptions, connections
 from ringfence.analysis.edited_policies import Edit
 from ringfence.analysis.edits import Proposal, smallest_edit
-from ringfence.analysis.endpoints import Endpoint, alternatives
+from ringfence.analysis.endpoints import Endpoint, alternatives, check_namespace
+from ringfence.analysis.isolation import IsolationList, isolation, isolation_of
 from ringfence.analysis.questions import Answer, with_possible_pods
 from ringfence.analysis.reach import Reach
 from ringfence.analysis.reach_rows import ReachQuestion
@@ -214,6 +215,17 @@ class Cluster:
     def destinations(self, source: str, port: int | None = None, protocol: str = "TCP") -> Reach:
         """To whose port `source` may open a connection, or without a port any connection: as in `sources`."""
         return self._reach(source, Direction.EGRESS, protocol, port)
+
+    def isolation(self, endpoint: str | None = None, *, namespace: str | None = None) -> IsolationList:
+        """Which policies isolate each workload, of all namespaces or of one, or the pods of an endpoint.
+
+        Raises EndpointError for a namespace that is in no object.
+        """
+        if endpoint is not None:
+            return isolation_of(self.state, self._alternatives(endpoint))
+        if namespace is not None:
+            check_namespace(self.state, namespace)
+        return isolation(self.state, namespace=namespace)
 
     def _reach(self, text: str, direction: Direction, protocol: str, port: int | None) -> Reach:
         choices = self._alternatives(text)

@@ -74,6 +74,8 @@ COMMANDS = [
     "sources {pod} -o csv",
     "destinations b",
     "sources b -o json",
+    "isolation",
+    "isolation -o json",
     "can {pod} b -p 80 -o json",
     "can * b",
     "can {pod}x b",

@@ -72,6 +72,15 @@ REACH = {
     "assumptions": [str],
     **PROBLEMS,
 }
+NAMED_POLICY = {"namespace": str, "name": str, "file?": str, "line?": int}
+ISOLATED = {"isolated": bool, "policies": [NAMED_POLICY]}
+ISOLATION = {
+    "isolation": [{"workload": OBJECT, "exempt?": str, "ingress": ISOLATED, "egress": ISOLATED}],
+    "totals": {"listed": int, "ingress": int, "egress": int, "neither": int},
+    "selectNobody": [NAMED_POLICY],
+    "assumptions": [str],
+    **PROBLEMS,
+}
 CONNECTIONS = {"connections": [CONNECTION], "assumptions": [str], **PROBLEMS}
 
 

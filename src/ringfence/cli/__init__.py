@@ -38,6 +38,7 @@ _COMMANDS = {
     "explain": ("can", "Explain why it may or may not, policy by policy and rule by rule."),
     "sources": ("reach", "List who can reach a destination, and by which rules."),
     "destinations": ("reach", "List what a source can reach, and by which rules."),
+    "isolation": ("isolation", "List which policies isolate each workload, and which workloads none does."),
     "connections": ("connectivity", "List every allowed connection."),
     "matrix": ("connectivity", "Show all allowed connections as a matrix."),
     "get": ("policies", "List NetworkPolicies as kubectl does."),
