@@ -20,11 +20,13 @@ from ringfence.analysis.ambiguity import agreed
 from ringfence.analysis.connections import Connection, connection_assumptions, connections
 from ringfence.analysis.edited_policies import Edit
 from ringfence.analysis.edits import Proposal, smallest_edit
+from ringfence.analysis.endpoint_text import similar
 from ringfence.analysis.endpoints import Endpoint, alternatives, check_namespace
 from ringfence.analysis.isolation import IsolationList, isolation, isolation_of
 from ringfence.analysis.questions import Answer, with_possible_pods
 from ringfence.analysis.reach import Reach
 from ringfence.analysis.reach_rows import ReachQuestion
+from ringfence.engine.population import Reference
 from ringfence.engine.state import State
 from ringfence.errors import InputError, ManifestError
 from ringfence.model.decoding import decode, has_been_stored, unknown_fields
@@ -177,6 +179,34 @@ class Cluster:
         unread = unread_kind(kind)
         is_namespaced = row.is_namespaced if row else unread is None or unread.is_namespaced
         self.state.remove(kind, namespace or self.namespace if is_namespaced else "", name)
+
+    def suppose(self, *paths: str | PathLike[str]) -> None:
+        """Add the objects of files as if they had been applied: each replaces the one with its kind and name.
+
+        Their problems are added to `problems`. Raises ManifestError for a path that does not exist.
+        """
+        from ringfence.sources.manifests import read_files
+
+        # They are new to a live cluster, too: its API server has not stored them. And to replace is what is meant here.
+        is_live, origins = self._is_live, self._origins
+        self._is_live, self._origins = False, {}
+        try:
+            self._load(read_files([fspath(path) for path in paths], recursive=True, progress=None))
+        finally:
+            self._is_live, self._origins = is_live, origins | self._origins
+
+    def leave_out(self, policy: str) -> None:
+        """Remove the NetworkPolicy `NAMESPACE/NAME`, or `NAME` in the namespace of the cluster.
+
+        Raises InputError if there is none.
+        """
+        namespace, slash, name = policy.rpartition("/")
+        namespace = namespace if slash else self.namespace
+        if not self.state.has(Reference(namespace, "NetworkPolicy", name)):
+            known = [f"{one.metadata.namespace}/{one.metadata.name}" for one in self.policies()]
+            message = f"there is no NetworkPolicy {name} in namespace {namespace}"
+            raise InputError(f"{policy}: {message}{similar(f'{namespace}/{name}', known)}")
+        self.remove("NetworkPolicy", namespace, name)
 
     def policies(self) -> list[NetworkPolicy]:
         """The policies in force, with the defaults that the API server sets, by namespace and name."""

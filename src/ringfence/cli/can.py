@@ -7,10 +7,11 @@ import msgspec
 
 from ringfence.cli import EXIT_NO, EXIT_UNDECIDED, EXIT_YES
 from ringfence.cli.completion import complete_endpoint
-from ringfence.cli.inputs import Inputs, input_options
+from ringfence.cli.inputs import Inputs
 from ringfence.cli.options import as_one
 from ringfence.cli.ports import PORT_FORMAT, parse_port
 from ringfence.cli.terminal import print_answer, print_document, print_message
+from ringfence.cli.what_if import asking_options
 from ringfence.cluster import Cluster, Verdict
 from ringfence.render.answers import answer_json, short_answer
 
@@ -75,7 +76,7 @@ _question_options = as_one(QuestionOptions, "question", _OPTIONS)
 
 @click.command()
 @_question_options
-@input_options
+@asking_options
 def can(question: QuestionOptions, inputs: Inputs) -> None:
     """Check whether SOURCE may open a connection to DESTINATION.
 
@@ -101,7 +102,7 @@ def can(question: QuestionOptions, inputs: Inputs) -> None:
 
 @click.command()
 @_question_options
-@input_options
+@asking_options
 def explain(question: QuestionOptions, inputs: Inputs) -> None:
     """Explain why SOURCE may or may not open a connection to DESTINATION.
 

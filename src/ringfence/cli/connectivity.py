@@ -7,8 +7,9 @@ import click
 
 from ringfence.analysis.connections import Connection, PodGroup, pod_groups
 from ringfence.cli import EXIT_YES
-from ringfence.cli.inputs import Inputs, input_options
+from ringfence.cli.inputs import Inputs
 from ringfence.cli.terminal import print_document, print_message, print_text
+from ringfence.cli.what_if import asking_options
 from ringfence.cluster import Cluster
 from ringfence.engine.population import Reference
 from ringfence.render.connection_views import CONNECTION_FORMATS, connections_json
@@ -29,7 +30,7 @@ _pods = click.option("--pods", is_flag=True, help="List pods instead of workload
     show_default=True,
     help="The output format.",
 )
-@input_options
+@asking_options
 def connections(inputs: Inputs, pods: bool, output: str) -> None:
     """List every allowed connection, by workload, including the addresses outside the cluster.
 
@@ -61,7 +62,7 @@ def connections(inputs: Inputs, pods: bool, output: str) -> None:
     show_default=True,
     help="The output format.",
 )
-@input_options
+@asking_options
 def matrix(inputs: Inputs, pods: bool, output: str) -> None:
     """Show all allowed connections as a matrix: sources down, destinations across.
 

@@ -42,7 +42,7 @@ class Inputs(msgspec.Struct, frozen=True):
         """
         if self.strict and self.ignore_errors:
             raise InputError("--strict and --ignore-errors contradict each other: use one of them")
-        cluster = self._from_files() if self.filenames or self.kustomize else self._from_api_server()
+        cluster = self.read()
         if cluster.skipped and self.verbose:
             kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(cluster.skipped.items()))
             print_message(f"skipped objects of unsupported kinds: {kinds}")
@@ -52,6 +52,10 @@ class Inputs(msgspec.Struct, frozen=True):
         if report:
             self._report(cluster)
         return cluster
+
+    def read(self) -> Cluster:
+        """The cluster of the files, or without any of the API server."""
+        return self._from_files() if self.filenames or self.kustomize else self._from_api_server()
 
     def leave(self, problems: Iterable[Problem], exit_code: int) -> NoReturn:
         """Exit with `exit_code`, or with 2 if an error among the problems of the input may concern a policy.
@@ -100,7 +104,7 @@ def _missing_text(errors: Sequence[Problem]) -> str:
 # Shells complete file names for it. Whether a file can be read is checked by the loaders, whose messages are better.
 _FILE: Final = click.Path(readable=False, allow_dash=True)
 
-_OPTIONS: Final = (
+INPUT_OPTIONS: Final = (
     click.option(
         "-f",
         "--filename",
@@ -123,5 +127,5 @@ _OPTIONS: Final = (
 )
 
 
-input_options = as_one(Inputs, "inputs", _OPTIONS)
+input_options = as_one(Inputs, "inputs", INPUT_OPTIONS)
 """Gives a command the input options; it receives them as `inputs`."""

@@ -4,8 +4,9 @@ import click
 
 from ringfence.cli import EXIT_UNDECIDED, EXIT_YES
 from ringfence.cli.completion import complete_endpoint
-from ringfence.cli.inputs import Inputs, input_options
+from ringfence.cli.inputs import Inputs
 from ringfence.cli.terminal import print_document, print_message, print_text
+from ringfence.cli.what_if import asking_options
 from ringfence.render.isolation_views import ISOLATION_FORMATS, idle_text, isolation_json, totals_text
 
 
@@ -25,7 +26,7 @@ from ringfence.render.isolation_views import ISOLATION_FORMATS, idle_text, isola
     is_flag=True,
     help="Exit with 3 if the list depends on information that the input does not contain.",
 )
-@input_options
+@asking_options
 def isolation(inputs: Inputs, endpoint: str | None, only_open: bool, output: str, no_assumptions: bool) -> None:
     """List which policies isolate each workload for ingress and egress, or the pods of ENDPOINT.
 

@@ -9,10 +9,11 @@ import msgspec
 from ringfence.analysis.reach import Reach
 from ringfence.cli import EXIT_UNDECIDED, EXIT_YES
 from ringfence.cli.completion import complete_endpoint
-from ringfence.cli.inputs import Inputs, input_options
+from ringfence.cli.inputs import Inputs
 from ringfence.cli.options import as_one
 from ringfence.cli.ports import PORT_FORMAT, parse_port
 from ringfence.cli.terminal import print_document, print_message, print_text
+from ringfence.cli.what_if import asking_options
 from ringfence.cluster import Cluster
 from ringfence.render.reach_views import REACH_FORMATS, reach_json
 
@@ -54,7 +55,7 @@ _reach_options = as_one(ReachOptions, "options", _OPTIONS)
 @click.command()
 @click.argument("destination", shell_complete=complete_endpoint)
 @_reach_options
-@input_options
+@asking_options
 def sources(destination: str, options: ReachOptions, inputs: Inputs) -> None:
     """List who can reach DESTINATION: workloads, and addresses outside the cluster.
 
@@ -74,7 +75,7 @@ def sources(destination: str, options: ReachOptions, inputs: Inputs) -> None:
 @click.command()
 @click.argument("source", shell_complete=complete_endpoint)
 @_reach_options
-@input_options
+@asking_options
 def destinations(source: str, options: ReachOptions, inputs: Inputs) -> None:
     """List what SOURCE can reach: workloads, and addresses outside the cluster.
 

@@ -1,0 +1,45 @@
+"""What if: the options of commands that ask, with which policies are added to the input or left out of it."""
+
+from typing import Final
+
+import click
+
+from ringfence.cli.inputs import INPUT_OPTIONS, Inputs
+from ringfence.cli.options import as_one
+from ringfence.cluster import Cluster
+
+
+class SupposedInputs(Inputs, frozen=True):
+    """The input, with the objects of `suppose` as if they had been applied, and without the policies of `without`."""
+
+    suppose: tuple[str, ...]
+    without: tuple[str, ...]
+
+    def read(self) -> Cluster:
+        """The cluster as it would be."""
+        cluster = super().read()
+        for policy in self.without:
+            cluster.leave_out(policy)
+        if self.suppose:
+            cluster.suppose(*self.suppose)
+        return cluster
+
+
+_OPTIONS: Final = (
+    click.option(
+        "--suppose",
+        type=click.Path(readable=False, allow_dash=True),
+        metavar="PATH",
+        multiple=True,
+        help="Answer as if the objects of this file or folder were applied. Repeatable.",
+    ),
+    click.option(
+        "--without",
+        metavar="NAMESPACE/NAME",
+        multiple=True,
+        help="Answer as if this NetworkPolicy were deleted. Repeatable.",
+    ),
+)
+
+asking_options = as_one(SupposedInputs, "inputs", (*INPUT_OPTIONS, *_OPTIONS))
+"""Gives a command the input options, and those to suppose changes; it receives them as `inputs`."""

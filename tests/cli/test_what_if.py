@@ -1,0 +1,91 @@
+"""What if: answers as if policies were applied or deleted."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from tests.semantics.judges import cluster_of
+from tests.semantics.objects import pod, policy
+
+from ringfence import Cluster
+from ringfence.cli import cli
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "three-tier"
+CLOSED = """\
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: closed, namespace: prod}
+spec: {podSelector: {}, policyTypes: [Ingress]}
+"""
+NO_EGRESS = """\
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: db-policy, namespace: prod}
+spec: {podSelector: {matchLabels: {role: db}}, policyTypes: [Egress]}
+"""
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(cli, [*words, "-f", str(EXAMPLE)])
+
+
+@pytest.fixture
+def supposed(tmp_path: Path) -> Path:
+    file = tmp_path / "supposed.yaml"
+    file.write_text(CLOSED)
+    return file
+
+
+def test_a_policy_is_supposed_to_be_applied(supposed: Path) -> None:
+    assert run("can", "prod/web", "prod/api").exit_code == 0
+    result = run("can", "prod/web", "prod/api", "--suppose", str(supposed))
+    assert (result.exit_code, result.stdout) == (1, "no: prod/web -> prod/api: nothing passes\n")
+
+
+def test_a_policy_is_supposed_to_be_deleted() -> None:
+    assert run("can", "prod/web", "prod/db").exit_code == 1
+    assert run("can", "prod/web", "prod/db", "--without", "prod/db-policy").exit_code == 0
+    assert run("can", "web", "db", "--without", "db-policy", "-n", "prod").exit_code == 0
+
+
+def test_a_supposed_policy_replaces_the_one_of_its_name(supposed: Path) -> None:
+    supposed.write_text(NO_EGRESS)
+    result = run("can", "prod/web", "prod/db", "--suppose", str(supposed))
+    assert (result.exit_code, result.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("words", ["sources prod/api", "destinations prod/web", "isolation", "connections", "matrix"])
+def test_every_command_that_asks_supposes(words: str, supposed: Path) -> None:
+    before, after = run(*words.split()), run(*words.split(), "--suppose", str(supposed))
+    assert (before.exit_code, after.exit_code) == (0, 0)
+    assert before.stdout != after.stdout
+
+
+def test_a_policy_that_is_not_there_cannot_be_left_out() -> None:
+    result = run("can", "prod/web", "prod/db", "--without", "prod/db-polic")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == (
+        "error: prod/db-polic: there is no NetworkPolicy db-polic in namespace prod; did you mean prod/db-policy?\n"
+    )
+
+
+def test_an_error_in_a_supposed_policy_makes_the_answer_unusable(supposed: Path) -> None:
+    supposed.write_text(CLOSED.replace("policyTypes", "policyType"))
+    result = run("can", "prod/web", "prod/api", "--suppose", str(supposed))
+    assert result.exit_code == 2
+    assert "error: not counted because of errors in the input: NetworkPolicy prod/closed" in result.stderr
+
+
+def test_a_supposed_policy_of_a_live_cluster_must_be_one_that_its_server_accepts(supposed: Path) -> None:
+    cluster = Cluster(live=True)
+    supposed.write_text(CLOSED + "  ingress: [{from: [{ipBlock: {cidr: 10.0.0.1/8}}]}]\n")
+    cluster.suppose(supposed)
+    assert cluster.problems
+
+
+def test_the_api_supposes_too(supposed: Path) -> None:
+    cluster = cluster_of([pod("prod/a"), pod("prod/b"), policy("prod/p", egress=[])])
+    cluster.leave_out("prod/p")
+    assert cluster.can("prod/a", "prod/b")
+    cluster.suppose(supposed)
+    assert cluster.can("prod/a", "prod/b").none
