@@ -132,24 +132,33 @@ def _pods_by_answers(answers: Iterable[PodRows]) -> Pods:
 
 def _pods_by_bitsets(question: ReachQuestion) -> Pods | None:
     """The pods for one port, without looking at any pod; None for other questions: without a port, about addresses."""
+    possible = question.possible_pods
+    if not possible:
+        return _allowed_on_port(question)
+    with question.state.supposing_pods(possible):
+        pods = _allowed_on_port(question)
+    # A pod that does not exist yet is in no collection, and neither is its identity, if it had one for itself.
+    if pods is None:
+        return None
+    more, less = ([pod for pod in some if not pod.is_possible] for some in (pods.more, pods.less))
+    return Pods(pods.identities & question.state.population.everyone, more, less)
+
+
+def _allowed_on_port(question: ReachQuestion) -> Pods | None:
     state, port = question.state, question.port
     if port is None:
         return None
-    with state.supposing_pods(question.possible_pods):
-        ends = _numbered_ends(question, port)
-        own = [end for end, _ in ends if isinstance(end, Member)]
-        if len(own) < len(ends):
-            return None
-        bits = [
-            _allowed_peers(state, pod, question.direction, question.protocol, number)
-            for pod, (_, number) in zip(own, ends, strict=True)
-        ]
-        with_all, inside = reduce(and_, bits), _with_all_others(state, own, bits)
-        exempt = _exempt(question, own)
-    # A pod that does not exist yet is in no collection, and neither is its identity, if it had one for itself.
-    existing = [pod for pod in own if not pod.is_possible]
-    more = [pod for pod in existing if pod in inside]
-    return Pods(with_all & state.population.everyone, [*exempt, *more], [pod for pod in existing if pod not in inside])
+    ends = _numbered_ends(question, port)
+    own = [end for end, _ in ends if isinstance(end, Member)]
+    if len(own) < len(ends):
+        return None
+    bits = [
+        _allowed_peers(state, pod, question.direction, question.protocol, number)
+        for pod, (_, number) in zip(own, ends, strict=True)
+    ]
+    inside = _with_all_others(state, own, bits)
+    more = [*_exempt(question, own), *(pod for pod in own if pod in inside)]
+    return Pods(reduce(and_, bits), more, [pod for pod in own if pod not in inside])
 
 
 def _with_all_others(state: State, pods: Sequence[Member], bits: Sequence[Bitset]) -> set[Member]:
