@@ -525,3 +525,11 @@ def test_of_two_edits_that_change_equally_little_the_smaller_one_is_proposed(sma
     ingress = policy("prod/in", DB, ingress=written["in"])
     egress = policy("prod/out", labelled(app="api"), egress=written["out"])
     assert [edit.after.metadata.name for edit in edits("prod/api", "prod/db", 80, ingress, egress)] == [small]
+
+
+def test_addresses_of_several_cidrs_are_allowed_with_the_fewest_blocks() -> None:
+    verdict = cluster_of([pod("x/a"), policy("x/p", egress=[sends(block("10.0.0.0/8"))])]).can("x/a", "internet")
+    (edit,) = verdict.edits
+    written = yaml.safe_load("\n".join(edit.lines))
+    assert [one["ipBlock"]["cidr"] for one in written] == ["0.0.0.0/0", "2000::/3"]
+    assert "10.0.0.0/8" in written[0]["ipBlock"]["except"]

@@ -181,3 +181,10 @@ def test_a_text_is_read_as_the_standard_library_reads_it_and_a_mapped_address_is
     else:
         meant = (expected.ipv4_mapped if isinstance(expected, IPv6Address) else None) or expected
         assert parse_address(text) == (Family(meant.version), int(meant))
+
+
+def test_blocks_are_those_of_ip_blocks() -> None:
+    private = Addresses.of(ip_network("10.0.0.0/8"), ip_network("192.168.0.0/16"))
+    some = Addresses.of(ip_network("0.0.0.0/0"), ip_network("2000::/3")) - private
+    assert some.blocks() == [("0.0.0.0/0", ("10.0.0.0/8", "192.168.0.0/16")), ("2000::/3", ())]
+    assert NO_ADDRESSES.blocks() == []

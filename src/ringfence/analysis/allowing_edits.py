@@ -37,9 +37,9 @@ def allowing_edits(side: SideReason, asked: Traffic | None, name: str) -> Iterat
     ports = ports_for(asked) if asked else ()
     yield from _policies_of_their_own(side, ports, name)
     for policy in side.policies:
-        for peer in peers_for(side.peer, policy.policy.namespace):
+        for peers in peers_for(side.peer, policy.policy.namespace):
             rules = rules_of(policy.policy.policy, side.direction)
-            added = rule_of(side.direction, [peer], ports)
+            added = rule_of(side.direction, peers, ports)
             after = with_rules(policy.policy.policy, side.direction, (*rules, added))
             yield adding(policy, f"spec.{side.direction.field}", [added], after)
         for rule in policy.rules:
@@ -52,19 +52,21 @@ def allowing_edits(side: SideReason, asked: Traffic | None, name: str) -> Iterat
                 yield _with_ports(side, policy, rule, ports)
 
 
-def peers_for(end: End, namespace: str) -> Iterator[NetworkPolicyPeer]:
-    """Peers that select `end`, seen from a policy in `namespace`. A hostNetwork pod is selected by its addresses."""
+def peers_for(end: End, namespace: str) -> Iterator[tuple[NetworkPolicyPeer, ...]]:
+    """Peers that select `end`, seen from a policy in `namespace`: ways to do it, each of one or several peers.
+
+    A hostNetwork pod is selected by its addresses.
+    """
     if not isinstance(end, Member):
-        for cidr in end.cidrs():
-            yield NetworkPolicyPeer(ip_block=IPBlock(cidr))
+        yield tuple(NetworkPolicyPeer(ip_block=IPBlock(cidr, excepts)) for cidr, excepts in end.blocks())
     elif end.host_network:
         for family, number in end.addresses:
             (cidr,) = Addresses.in_family(family, ((number, number),)).cidrs()
-            yield NetworkPolicyPeer(ip_block=IPBlock(cidr))
+            yield (NetworkPolicyPeer(ip_block=IPBlock(cidr)),)
     else:
         space = None if end.namespace == namespace else in_namespace(end.namespace)
         for labels in selectors_for(end):
-            yield NetworkPolicyPeer(LabelSelector(labels), space)
+            yield (NetworkPolicyPeer(LabelSelector(labels), space),)
 
 
 def _policies_of_their_own(side: SideReason, ports: tuple[NetworkPolicyPort, ...], name: str) -> Iterator[Edit]:
@@ -73,8 +75,8 @@ def _policies_of_their_own(side: SideReason, ports: tuple[NetworkPolicyPort, ...
         return
     namespace = side.subject.namespace
     for labels in reversed(selectors_for(side.subject)):
-        for peer in peers_for(side.peer, namespace):
-            rule = rule_of(side.direction, [peer], ports)
+        for peers in peers_for(side.peer, namespace):
+            rule = rule_of(side.direction, peers, ports)
             policy = policy_for(name, namespace, LabelSelector(labels), side.direction, rule)
             yield new_policy(f"add a policy that allows this {side.direction.field} of {side.subject}", policy)
 
@@ -106,11 +108,9 @@ def _with_protocol(side: SideReason, policy: PolicyReason, rule: RuleReason, ask
 def _with_peer(side: SideReason, policy: PolicyReason, rule: RuleReason) -> Iterator[Edit]:
     written = rules_of(policy.policy.policy, side.direction)[rule.index]
     path = f"spec.{side.direction.field}[{rule.index}].{side.direction.peers_field}"
-    for peer in peers_for(side.peer, policy.policy.namespace):
-        after = _replace(written, peers=(*written.peers, peer))
-        yield adding(
-            policy, path, [peer], with_rule_replaced(policy.policy.policy, side.direction, rule.index, [after])
-        )
+    for peers in peers_for(side.peer, policy.policy.namespace):
+        after = _replace(written, peers=(*written.peers, *peers))
+        yield adding(policy, path, peers, with_rule_replaced(policy.policy.policy, side.direction, rule.index, [after]))
 
 
 def _without_exceptions(side: SideReason, policy: PolicyReason, rule: RuleReason) -> Iterator[Edit]:

@@ -77,6 +77,14 @@ class Addresses(msgspec.Struct, frozen=True, cache_hash=True):
         """The shortest list of CIDRs that covers exactly this set, IPv4 first, ascending."""
         return [str(network) for family in FAMILIES for network in _networks(family, self.ranges(family))]
 
+    def blocks(self) -> list[tuple[str, tuple[str, ...]]]:
+        """CIDRs, each with exceptions, that cover exactly this set, as in ipBlocks: in as few CIDRs as possible."""
+        return [
+            (_prefix_text(family, block.prefix), tuple(_prefix_text(family, one) for one in block.exceptions))
+            for family in FAMILIES
+            for block in blocks(self.ranges(family), WHOLE[family])
+        ]
+
     def __str__(self) -> str:
         """All addresses, as an ipBlock is written, in as few CIDRs as possible: `10.0.0.0/8 except 10.1.0.0/16; ::/0`.
 
@@ -122,14 +130,13 @@ def _text(addresses: Addresses) -> str:
         return "any address"
     parts: list[str] = []
     joint = ""
-    for family in FAMILIES:
-        for block in blocks(addresses.ranges(family), WHOLE[family]):
-            if parts:
-                parts.append("; " if block.exceptions or joint == "; " else ", ")
-            parts.append(_prefix_text(family, block.prefix))
-            if block.exceptions:
-                parts.append(f" except {', '.join(_prefix_text(family, one) for one in block.exceptions)}")
-            joint = "; " if block.exceptions else ", "
+    for cidr, exceptions in addresses.blocks():
+        if parts:
+            parts.append("; " if exceptions or joint == "; " else ", ")
+        parts.append(cidr)
+        if exceptions:
+            parts.append(f" except {', '.join(exceptions)}")
+        joint = "; " if exceptions else ", "
     return "".join(parts) or "no address"
 
 
