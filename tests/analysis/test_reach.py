@@ -253,3 +253,30 @@ def joined(cells: Iterable[tuple[Reference | Addresses, Traffic]]) -> set[tuple[
         else:
             found.add((end, traffic))
     return found | {(addresses, traffic) for traffic, addresses in outside.items()}
+
+
+def test_ports_of_a_service_with_one_number_are_different_ports() -> None:
+    dns = service(
+        "x/dns",
+        {"app": "web"},
+        ports=[{"name": "a", "port": 53}, {"name": "b", "port": 53, "protocol": "UDP", "targetPort": 53}],
+    )
+    only_udp = policy("x/p", labelled(app="web"), ingress=[admits(ports=[port(53, "UDP")])])
+    cluster = cluster_of([*WORLD, dns, only_udp])
+    assert lines(cluster.sources("x/svc/dns"))["any address"] == "UDP 53"
+
+
+@settings(deadline=None)
+@given(strategies.clusters())
+def test_rows_of_several_pods_agree_with_the_answer_about_all(world: list[Object]) -> None:
+    cluster = cluster_of(world)
+    if not list(cluster.state.members()):
+        return
+    for row in cluster.sources("*").rows:
+        if isinstance(row.end, Reference):
+            text = f"{row.end.namespace}/{row.end.kind.lower()}/{row.end.name}"
+            assert row.traffic == cluster.can(text, "*").traffic
+    for row in cluster.destinations("*").rows:
+        if isinstance(row.end, Reference):
+            text = f"{row.end.namespace}/{row.end.kind.lower()}/{row.end.name}"
+            assert row.traffic == cluster.can("*", text).traffic

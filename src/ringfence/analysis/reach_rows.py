@@ -4,7 +4,7 @@ Each row is the answer to a question of its own (`analysis.questions`), asked on
 tell apart. So a list never contradicts the answer about one of its rows.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from functools import reduce
 from operator import or_
@@ -110,11 +110,29 @@ class ReachQuestion(msgspec.Struct, frozen=True):
         """The pods of the endpoint that do not exist yet."""
         return [end for end in self.endpoint.ends if isinstance(end, Member) and end.is_possible]
 
-    def answer(self, other: Endpoint, endpoint: Endpoint | None = None) -> Answer:
-        """The answer about one other end."""
-        ends = (other, endpoint or self.endpoint)
+    def answer(self, other: Endpoint, endpoint: Endpoint) -> Answer:
+        """The answer about one other end, and the endpoint or the pods of it that stand for all."""
+        ends = (other, endpoint)
         source, destination = ends if self.direction is Direction.INGRESS else reversed(ends)
         return Answer(self.state, source, destination, self.protocol, self.port)
+
+    def representatives(self) -> Endpoint:
+        """The endpoint with two pods of each identity, which no policy can tell from its others; a Service as it is.
+
+        Two, because pods of one identity may also be on the other side, and are then asked about in pairs.
+        """
+        if self.endpoint.service:
+            return self.endpoint
+        kept: list[End] = []
+        seen: Counter[int] = Counter()
+        for end in self.endpoint.ends:
+            if isinstance(end, Member):
+                bit = self.state.identity(end).bit
+                seen[bit] += 1
+                if seen[bit] > 2:
+                    continue
+            kept.append(end)
+        return msgspec.structs.replace(self.endpoint, ends=tuple(kept))
 
 
 class PodRows(msgspec.Struct, frozen=True):
@@ -129,7 +147,8 @@ def pod_rows(question: ReachQuestion) -> list[PodRows]:
     """The answers about all other pods, each with its rows; without rows if nothing passes."""
     groups = _groups(question.state)
     with question.state.supposing_pods(question.possible_pods):
-        return [found for one in _asked_at_once(question, groups) if (found := _pod_rows(question, one))]
+        few = question.representatives()
+        return [found for one in _asked_at_once(question, groups) if (found := _pod_rows(question, few, one))]
 
 
 class OutsideRows(msgspec.Struct, frozen=True):
@@ -144,7 +163,7 @@ def outside_rows(question: ReachQuestion) -> OutsideRows:
     if not any(isinstance(end, Member) for end in question.endpoint.ends):
         return OutsideRows()
     with question.state.supposing_pods(question.possible_pods):
-        answer = question.answer(_OUTSIDE)
+        answer = question.answer(_OUTSIDE, question.endpoint)
         rows = [_outside_row(question, answer.pairs, cell) for cell in _cells(question, answer.pairs) if cell[2]]
         return OutsideRows(tuple(rows), answer.assumptions)
 
@@ -180,24 +199,29 @@ def _asked_at_once(question: ReachQuestion, groups: Iterable[_ListedPods]) -> It
     """
     together: defaultdict[int, list[_ListedPods]] = defaultdict(list)
     for group in groups:
-        if question.opens_from_node or group.uses_node_network or not _is_apart(question, group):
+        if _depends_on_nodes(question, group) or not question.own.isdisjoint(group.members):
             yield [group]
         else:
             together[question.state.identity(group.members[0]).bit].append(group)
     yield from together.values()
 
 
-def _is_apart(question: ReachQuestion, group: _ListedPods) -> bool:
-    """Whether no pod of a group is one of the endpoint."""
-    return question.own.isdisjoint(group.members)
+def _depends_on_nodes(question: ReachQuestion, group: _ListedPods) -> bool:
+    """Whether the answer depends on which pods are on which nodes."""
+    return question.opens_from_node or (question.direction is Direction.INGRESS and group.uses_node_network)
 
 
-def _pod_rows(question: ReachQuestion, groups: list[_ListedPods]) -> PodRows | None:
-    """The answer about groups, and a row for each; None if there is nothing to ask: a pod and itself."""
+def _pod_rows(question: ReachQuestion, few: Endpoint, groups: list[_ListedPods]) -> PodRows | None:
+    """The answer about groups, and a row for each; None if there is nothing to ask: a pod and itself.
+
+    `few` are pods that stand for all of the endpoint, unless it depends on their nodes.
+    """
     first = groups[0]
-    is_told_apart = first.uses_node_network or question.opens_from_node or not _is_apart(question, first)
-    asked = first.members if is_told_apart else first.members[:1]
-    answer = question.answer(Endpoint(str(first.reference), asked, first.reference))
+    if _depends_on_nodes(question, first):
+        asked, endpoint = first.members, question.endpoint
+    else:
+        asked, endpoint = first.members[: 1 if question.own.isdisjoint(first.members) else 2], few
+    answer = question.answer(Endpoint(str(first.reference), asked, first.reference), endpoint)
     if all(pair.is_one_pod for pair in answer.pairs):
         return None
     passing = reduce(or_, (part.passing for part in answer.parts), NO_TRAFFIC)
@@ -212,10 +236,10 @@ def _pod_rows(question: ReachQuestion, groups: list[_ListedPods]) -> PodRows | N
 
 def _cells(question: ReachQuestion, pairs: Iterable[Pair]) -> list[tuple[Addresses, Traffic, Traffic]]:
     """The outside addresses by what passes between them and every pod of the endpoint, and at least one of its pods."""
-    by_port: defaultdict[int | None, list[_Cells]] = defaultdict(list)
+    by_port: defaultdict[tuple[str, int | None], list[_Cells]] = defaultdict(list)
     for pair in pairs:
         if isinstance(pod := _own_end(question, pair), Member):
-            by_port[pair.service_port].append(_cells_of_pod(question, pod, pair))
+            by_port[pair.protocol, pair.service_port].append(_cells_of_pod(question, pod, pair))
     # A connection to a port of a Service may reach any of its pods. Different ports are independent.
     of_ports = [reduce(lambda a, b: combined(a, b, _both), cells) for cells in by_port.values()]
     cells = reduce(lambda a, b: combined(a, b, _either), of_ports)
