@@ -78,3 +78,17 @@ def test_the_jobs_of_a_cron_job_may_run_at_the_same_time_unless_it_forbids_it(
     written = made("CronJob", **jobs)
     written["spec"] |= {"suspend": True} if policy is None else {"concurrencyPolicy": policy}
     assert limit(written).most == most
+
+
+@pytest.mark.parametrize(
+    ("conditions", "most"),
+    [
+        ([{"type": "Complete", "status": "True"}], 0),
+        ([{"type": "Suspended", "status": "False"}, {"type": "Failed", "status": "True"}], 0),
+        ([{"type": "Complete", "status": "False"}], 1),
+        ([{"type": "Suspended", "status": "True"}], 1),
+        (None, 1),
+    ],
+)
+def test_a_job_that_has_ended_makes_no_more_pods(conditions: list[Object] | None, most: int) -> None:
+    assert limit(made("Job") | {"status": {"conditions": conditions}}).most == most

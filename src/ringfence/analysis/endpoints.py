@@ -5,10 +5,12 @@ spelling mistake must not look like "no".
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 import msgspec
 
+from ringfence.analysis.absence import absent_pods, absent_pods_of
 from ringfence.analysis.endpoint_text import (
     KINDS,
     AddressBlock,
@@ -146,6 +148,8 @@ def _labelled(state: State, text: str, labelled: LabelledPods) -> Endpoint:
 
 def _why_no_pods(state: State, labelled: LabelledPods) -> str:
     namespace, terms = labelled.namespace, labelled.selector.terms
+    if absent := absent_pods(state, partial(_is_among, labelled)):
+        return absent
     members = list(state.members() if namespace is None else state.members_in(namespace))
     possible = ""
     no_pods = scaled_to_zero(state, namespace, labelled.selector.matches)
@@ -158,6 +162,10 @@ def _why_no_pods(state: State, labelled: LabelledPods) -> str:
     where = "" if namespace is None else f" in namespace {namespace}"
     has = "has the label" if possible and len(terms) == 1 else "matches"
     return f"no pod{where} {has} {labelled.written}{no_pods}{possible}{_similar_label(labelled, members)}"
+
+
+def _is_among(labelled: LabelledPods, pod: Member) -> bool:
+    return labelled.namespace in (None, pod.namespace) and labelled.selector.matches(pod.labels)
 
 
 def _similar_label(labelled: LabelledPods, members: list[Member]) -> str:
@@ -216,11 +224,14 @@ def _owned(state: State, reference: Reference) -> list[Member]:
 
 def _why_nothing(state: State, namespace: str, kind: str, name: str) -> str:
     what = f"{kind} {name}" if kind else f"pod or workload {name}"
+    if kind in ("", "Pod") and (absent := state.absent.get(Reference(namespace, "Pod", name))):
+        return str(absent)
     for one in (kind,) if kind else WORKLOAD_KINDS:
         reference = Reference(namespace, one, name)
         if workload := state.workloads.get(reference):
             limit = state.workloads.limit(workload, reference)
-            why = f": {limit.reason}" if limit.is_zero else ""
+            why = limit.reason if limit.is_zero else absent_pods_of(state, reference)
+            why = f": {why}" if why else ""
             return f"{one} {name} in namespace {namespace} has no pods{why}"
     if not kind and (namespace, name) in state.services:
         return f"there is no {what} in namespace {namespace}, but there is a Service: use {namespace}/svc/{name}"
@@ -235,6 +246,8 @@ def _why_nothing(state: State, namespace: str, kind: str, name: str) -> str:
 
 
 def _nothing_in(state: State, namespace: str) -> str:
+    if absent := absent_pods(state, lambda pod: pod.namespace == namespace):
+        return absent
     has_pods = any(True for _ in state.members())
     possible = "" if has_pods else f"; {_POSSIBLE_PODS} pod:{namespace}/KEY=VALUE,..."
     return f"there is no pod in namespace {namespace}{possible}{_similar_namespace(state, namespace)}"

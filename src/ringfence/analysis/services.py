@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from ringfence.analysis.absence import absent_pods
 from ringfence.analysis.scaled_to_zero import scaled_to_zero
 from ringfence.engine.answers import End
 from ringfence.engine.population import Member, Reference
@@ -139,8 +140,10 @@ def _endpoint_ends(state: State, service: Service, endpoint: SliceEndpoint) -> I
 
 def _why_empty(state: State, service: Service) -> str:
     if service.spec.selector:
+        wanted, namespace = service.spec.selector.items(), namespace_of(service)
+        if absent := absent_pods(state, lambda pod: pod.namespace == namespace and wanted <= pod.labels.items()):
+            return absent
         selector = ",".join(f"{key}={value}" for key, value in service.spec.selector.items())
-        wanted = service.spec.selector.items()
-        no_pods = scaled_to_zero(state, namespace_of(service), lambda labels: wanted <= labels.items())
+        no_pods = scaled_to_zero(state, namespace, lambda labels: wanted <= labels.items())
         return f"no pod matches its selector {selector}, or none has its target port{no_pods}"
     return "it has no selector, and no EndpointSlice with ready endpoints is in the input"

@@ -19,6 +19,7 @@ from ringfence.engine.policies import (
     network_policy_tier,
 )
 from ringfence.engine.population import (
+    AbsentPod,
     Directory,
     Identity,
     Member,
@@ -26,10 +27,12 @@ from ringfence.engine.population import (
     Population,
     Reference,
     Workloads,
+    finished,
     is_finished,
     is_same,
     member_of_pod,
     member_of_workload,
+    without_address,
 )
 from ringfence.model.kinds import namespace_of
 from ringfence.model.objects import (
@@ -75,6 +78,8 @@ class State:
         self._tiers = Tiers(self.population, self._selections, (self._network_policies,))
         self.doubts = Doubts(self.namespaces)
         """The policies that are not read. They change no verdict; answers name those that might."""
+        self.absent: dict[Reference, AbsentPod] = {}
+        """The pods that exist and take no part, by name."""
         self._directory = Directory()
         self._host_network: dict[Member, None] = {}
         self._supposed: set[Member] = set()
@@ -300,11 +305,14 @@ class State:
         if present or reference in self._on_nodes:
             self._remove_pod(reference)
         self.namespaces.mention(reference.namespace)
+        self.absent.pop(reference, None)
         if is_finished(pod):
+            self.absent[reference] = finished(member, pod.status.phase or "")
             return
         if member.host_network:
             self._on_nodes[reference] = pod
         if self._live and not member.addresses:
+            self.absent[reference] = without_address(member, pod.status.phase or "Pending")
             return
         self._enter(member)
         if not self.workloads.add_pod_of_known_owner(member):
@@ -313,6 +321,7 @@ class State:
 
     def _remove_pod(self, reference: Reference) -> None:
         self._on_nodes.pop(reference, None)
+        self.absent.pop(reference, None)
         member = self._directory.get(reference)
         if member:
             self._leave(member)

@@ -32,11 +32,25 @@ class JobSpec(msgspec.Struct, frozen=True, rename="camel"):
     manual_selector: bool | None = None
 
 
+class JobCondition(msgspec.Struct, frozen=True):
+    """One condition of a Job: `Complete` or `Failed` if it has ended."""
+
+    type: str = ""
+    status: str = ""
+
+
+class JobStatus(msgspec.Struct, frozen=True):
+    """What became of a Job."""
+
+    conditions: tuple[JobCondition, ...] | None = None
+
+
 class Job(msgspec.Struct, frozen=True):
     """How a Job is written."""
 
     metadata: ObjectMeta = ObjectMeta()
     spec: JobSpec = JobSpec()
+    status: JobStatus = JobStatus()
 
 
 class JobTemplateSpec(msgspec.Struct, frozen=True):
@@ -67,7 +81,8 @@ def workload(kind: str, written: WorkloadFields) -> Workload:
 def job(kind: str, written: Job) -> Workload:
     """The workload that a Job is."""
     spec = written.spec
-    return _running(kind, written.metadata, spec, _job_limit(spec.parallelism, spec.completions, "spec"))
+    limit = _ended(written.status) or _job_limit(spec.parallelism, spec.completions, "spec")
+    return _running(kind, written.metadata, spec, limit)
 
 
 def cron_job(kind: str, written: CronJob) -> Workload:
@@ -110,6 +125,14 @@ def _job_limit(parallelism: int | None, completions: int | None, path: str) -> P
     if completions is not None and limit.most is not None and completions < limit.most:
         return PodLimit(completions, f"{path}.completions is {completions}")
     return limit
+
+
+def _ended(status: JobStatus) -> PodLimit | None:
+    """The limit of a Job that has ended: no pods are still to come."""
+    for condition in status.conditions or ():
+        if condition.type in ("Complete", "Failed") and condition.status == "True":
+            return PodLimit(0, f"the Job has ended (condition {condition.type})")
+    return None
 
 
 def _cron_job_limit(spec: CronJobSpec) -> PodLimit:

@@ -1,5 +1,6 @@
 """Pods as the engine sees them: members, namespaces, workloads, and the identities that pods share."""
 
+from ringfence.engine.population.absent import AbsentPod, finished, without_address
 from ringfence.engine.population.changes import ChangeRecord
 from ringfence.engine.population.directory import Directory
 from ringfence.engine.population.facts import Block, InBlock, fact_read_by, facts_read_by
@@ -23,6 +24,7 @@ from ringfence.engine.population.workloads import Workloads
 
 __all__ = [
     "NAME_LABEL",
+    "AbsentPod",
     "Block",
     "ChangeRecord",
     "DeclaredPort",
@@ -39,10 +41,12 @@ __all__ = [
     "Workloads",
     "fact_read_by",
     "facts_read_by",
+    "finished",
     "is_finished",
     "is_one_pod",
     "is_same",
     "member_of_pod",
     "member_of_workload",
     "possible_pod",
+    "without_address",
 ]

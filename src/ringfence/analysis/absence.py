@@ -1,0 +1,27 @@
+"""Which pods take no part although they exist, to say so where a question finds no other."""
+
+from collections.abc import Callable, Iterator
+
+from ringfence.engine.population import Member, Reference
+from ringfence.engine.state import State
+
+_MOST_NAMED = 3
+"""Pods that a message names; of more it says how many there are."""
+
+
+def absent_pods(state: State, matches: Callable[[Member], bool]) -> str:
+    """The sentence about the absent pods for which `matches` holds; empty if there are none."""
+    found = [absent for absent in state.absent.values() if matches(absent.pod)]
+    named = "; ".join(map(str, found[:_MOST_NAMED]))
+    more = len(found) - _MOST_NAMED
+    return f"{named}; and {more} more pods take no part" if more > 0 else named
+
+
+def absent_pods_of(state: State, reference: Reference) -> str:
+    """The sentence about the absent pods of a workload, which it owns directly or through other workloads."""
+    return absent_pods(state, lambda pod: reference in _owners(state, pod))
+
+
+def _owners(state: State, pod: Member) -> Iterator[Reference]:
+    if pod.owner:
+        yield from state.workloads.chain(pod.owner)
