@@ -311,6 +311,8 @@ class Cluster:
         self.problems.extend(loaded.problems)
         self.skipped.update(loaded.skipped)
         self.unrelated += loaded.unrelated
+        for unlisted in loaded.unlisted:
+            self.state.upsert(unlisted)
         for unread in loaded.unread:
             if policy := unread_policy(unread.written, unread.place, self.namespace):
                 self.state.upsert(policy)

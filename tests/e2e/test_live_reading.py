@@ -11,10 +11,11 @@ from httpx2 import Client
 
 from ringfence.errors import LiveClusterError
 from ringfence.model.kinds import kind_of, namespace_of
-from ringfence.model.objects import Manifest, NetworkPolicy, Object
+from ringfence.model.objects import Manifest, NetworkPolicy, Object, PodLimit, Workload
 from ringfence.model.policies import defaulted
 from ringfence.model.problems import Severity
 from ringfence.sources.cluster import listing as live
+from ringfence.sources.cluster import responses
 from ringfence.sources.cluster.responses import get_page
 from ringfence.sources.manifests import read_files
 
@@ -41,7 +42,9 @@ def by_name(manifests: Iterable[Manifest]) -> dict[tuple[str, str, str], Object]
 
 
 def as_stored(obj: Object) -> Object:
-    """The object as any server keeps it: with the defaults of policies, and but for the time."""
+    """The object as any server keeps it: with the defaults of policies, and but for the time and default replicas."""
+    if isinstance(obj, Workload):
+        return msgspec.structs.replace(obj, limit=PodLimit())
     if not isinstance(obj, NetworkPolicy):
         return obj
     return defaulted(
@@ -160,7 +163,7 @@ def test_a_list_whose_pages_expire_is_read_anew(own_api_server: ControlPlane, mo
         live, "RESOURCES", [resource for resource in live.RESOURCES if resource.kind == "NetworkPolicy"]
     )
     monkeypatch.setattr(live, "PAGE", 2)
-    monkeypatch.setattr(live, "get_page", ask_after_a_compaction)
+    monkeypatch.setattr(responses, "get_page", ask_after_a_compaction)
     reading = live.read(kubeconfig=str(own_api_server.kubeconfig))
     assert policies_in("default", reading.manifests) == {"a", "b", "c", "meanwhile"}
     assert len(asked) == 3, "a page, one that has expired, and the whole list"

@@ -88,6 +88,9 @@ def doubt_text(policy: UnreadPolicy, direction: Direction) -> str:
     whom = "the pods that it selects"
     if policy.doubt is Doubt.SELECTION_UNKNOWN:
         whom = f"any pod in namespace {policy.namespace}" if policy.namespace else "any pod"
+    if not policy.name:
+        unlisted = f"policies of kind {policy.kind} ({policy.place}) cannot be listed"
+        return f"{unlisted}: they may change the {direction.field} of {whom}"
     return f"{policy} ({policy.place}) is not read: it may change the {direction.field} of {whom}"
 
 

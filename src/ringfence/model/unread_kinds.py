@@ -30,8 +30,8 @@ from ringfence.model.unread_subjects import (
 class UnreadKind(msgspec.Struct, frozen=True, kw_only=True):
     """A row of the table. `bounds` reads whom a policy selects and in which directions.
 
-    A kind that `only_denies` cannot allow what NetworkPolicies deny. One that is `only_outside` is about connections
-    with addresses outside the cluster.
+    Its objects are those that the group `served_as` has, too, where there is one. A kind that `only_denies` cannot
+    allow what NetworkPolicies deny. One that is `only_outside` is about connections with addresses outside the cluster.
     """
 
     group: str
@@ -41,6 +41,7 @@ class UnreadKind(msgspec.Struct, frozen=True, kw_only=True):
     is_namespaced: bool = True
     only_denies: bool = False
     only_outside: bool = False
+    served_as: str = ""
 
     @property
     def key(self) -> str:
@@ -56,15 +57,16 @@ def _namespaced(group: str, name: str, plural: str, bounds: Callable[[Written, s
     return UnreadKind(group=group, name=name, plural=plural, bounds=bounds)
 
 
-def _of_calico(group: str) -> tuple[UnreadKind, ...]:
+def _of_calico(group: str, served_as: str = "") -> tuple[UnreadKind, ...]:
     """Calico's kinds, which its own API server and the custom resources behind it have in different groups."""
-    return (
+    kinds = (
         _namespaced(group, "NetworkPolicy", "networkpolicies", calico_selectors),
         _cluster_scoped(group, "GlobalNetworkPolicy", "globalnetworkpolicies", calico_selectors),
         _namespaced(group, "StagedNetworkPolicy", "stagednetworkpolicies", inert),
         _cluster_scoped(group, "StagedGlobalNetworkPolicy", "stagedglobalnetworkpolicies", inert),
         _namespaced(group, "StagedKubernetesNetworkPolicy", "stagedkubernetesnetworkpolicies", inert),
     )
+    return tuple(msgspec.structs.replace(kind, served_as=served_as) for kind in kinds)
 
 
 _SIG_NETWORK: Final = "policy.networking.k8s.io"
@@ -78,7 +80,7 @@ UNREAD_KINDS: Final = (
     _namespaced("cilium.io", "CiliumNetworkPolicy", "ciliumnetworkpolicies", cilium_rules),
     _cluster_scoped("cilium.io", "CiliumClusterwideNetworkPolicy", "ciliumclusterwidenetworkpolicies", cilium_rules),
     *_of_calico("projectcalico.org"),
-    *_of_calico("crd.projectcalico.org"),
+    *_of_calico("crd.projectcalico.org", served_as="projectcalico.org"),
     _namespaced("crd.antrea.io", "NetworkPolicy", "networkpolicies", antrea_applied_to),
     _cluster_scoped("crd.antrea.io", "ClusterNetworkPolicy", "clusternetworkpolicies", antrea_applied_to),
     UnreadKind(
@@ -148,3 +150,13 @@ def unread_policy(policy: Written, place: Place, own_namespace: str = DEFAULT_NA
         kind.only_denies,
         kind.only_outside,
     )
+
+
+def unlisted(kind: UnreadKind, namespace: str, place: Place) -> UnreadPolicy | None:
+    """What stands for all policies of a kind in a namespace, or in the cluster if it is empty, that cannot be listed.
+
+    None if no policy of the kind changes anything.
+    """
+    if kind.bounds is inert:
+        return None
+    return UnreadPolicy(kind.key, namespace, "", place, unbounded(namespace), kind.only_denies, kind.only_outside)

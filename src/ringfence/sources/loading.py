@@ -22,6 +22,7 @@ from ringfence.model.problems import Problem, ProblemCode, Severity
 from ringfence.model.remedies import Mistake, remedy_of
 from ringfence.model.text_edits import Replacement, column_of, rename_key, replace_value, value_of_type
 from ringfence.model.unread_kinds import unread_kind_of
+from ringfence.model.unread_policies import UnreadPolicy
 
 DEEPEST_FIELD: Final = 16
 """How deep fields are whose places are kept; no field that is read is deeper, and paths grow with their depth."""
@@ -63,14 +64,15 @@ class UnreadManifest(msgspec.Struct, frozen=True):
     place: Place
 
 
-Found = Manifest | Problem | Skipped | Unrelated | UnreadManifest
+Found = Manifest | Problem | Skipped | Unrelated | UnreadManifest | UnreadPolicy
 
 
 class LoadedObjects(msgspec.Struct, frozen=True):
     """All that was read, in the order of the input.
 
     `skipped` counts the objects of unsupported kinds, `unrelated` the documents that are not objects of Kubernetes.
-    `unread` are those of the skipped objects that are policies, and may make answers wrong.
+    `unread` are those of the skipped objects that are policies, and may make answers wrong; `unlisted` stand for all
+    policies of a kind that could not be listed.
     """
 
     manifests: list[Manifest]
@@ -78,6 +80,7 @@ class LoadedObjects(msgspec.Struct, frozen=True):
     skipped: Counter[str]
     unrelated: int = 0
     unread: list[UnreadManifest] = msgspec.field(default_factory=list)
+    unlisted: list[UnreadPolicy] = msgspec.field(default_factory=list)
 
 
 def collect(findings: Iterable[Found]) -> LoadedObjects:
@@ -95,6 +98,8 @@ def collect(findings: Iterable[Found]) -> LoadedObjects:
             case UnreadManifest():
                 loaded.skipped[found.kind] += 1
                 loaded.unread.append(found)
+            case UnreadPolicy():
+                loaded.unlisted.append(found)
             case Unrelated():
                 unrelated.add(found)
     return msgspec.structs.replace(loaded, unrelated=len(unrelated))

@@ -4,6 +4,7 @@ Source: kubernetes.io, "Kubernetes API Concepts: Retrieving large results sets i
 """
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Final
 
 import httpx2
@@ -18,11 +19,9 @@ from ringfence.model.problems import Problem, ProblemCode, Severity
 from ringfence.sources.cluster.client import connect
 from ringfence.sources.cluster.credentials import obtain
 from ringfence.sources.cluster.kubeconfig import SelectedContext, select
-from ringfence.sources.cluster.responses import ApiStatusError, get_page
+from ringfence.sources.cluster.responses import PAGE, ApiStatusError, list_items
+from ringfence.sources.cluster.unread_policies import unread_policies
 from ringfence.sources.loading import Found, LoadedObjects, collect, name_of
-
-PAGE: Final = 500
-"""Objects in one response, as kubectl asks for them."""
 
 
 class Resource(msgspec.Struct, frozen=True):
@@ -63,7 +62,8 @@ def read(context: str | None = None, kubeconfig: str | None = None) -> LoadedObj
     selected = select(context, kubeconfig)
     credential = obtain(selected.user, selected.cluster)
     with connect(msgspec.structs.replace(selected, user=credential.user)) as client:
-        return collect(found for resource in RESOURCES for found in _listed(client, resource, selected))
+        listed = (found for resource in RESOURCES for found in _listed(client, resource, selected))
+        return collect(chain(listed, unread_policies(client, selected.cluster.server)))
 
 
 def current_namespace(context: str | None = None, kubeconfig: str | None = None) -> str:
@@ -89,23 +89,15 @@ def _listed(client: httpx2.Client, resource: Resource, selected: SelectedContext
 def _list(client: httpx2.Client, resource: Resource, server: str) -> list[Found]:
     origin = Origin(server)
     try:
-        return [found for item in _items(client, resource.path, PAGE) for found in _decode(item, resource.row, origin)]
+        return [
+            found for item in list_items(client, resource.path, PAGE) for found in _decode(item, resource.row, origin)
+        ]
     except ApiStatusError as error:
         if error.code != httpx2.codes.GONE:
             raise
     # etcd has compacted the revision of the list away (every five minutes by default) before all pages were read. One
     # request for everything does not depend on an old revision; client-go's pager falls back in the same way.
-    return [found for item in _items(client, resource.path, 0) for found in _decode(item, resource.row, origin)]
-
-
-def _items(client: httpx2.Client, path: str, limit: int) -> Iterator[msgspec.Raw]:
-    position = ""
-    while True:
-        page = get_page(client, path, {"limit": str(limit), "continue": position})
-        yield from page.items or ()
-        position = page.metadata.continue_
-        if not position:
-            return
+    return [found for item in list_items(client, resource.path, 0) for found in _decode(item, resource.row, origin)]
 
 
 def _decode(item: msgspec.Raw, kind: Kind, origin: Origin) -> Iterator[Found]:

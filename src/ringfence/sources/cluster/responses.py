@@ -4,12 +4,18 @@ Answers are decoded straight into the model: msgspec reads a list seven times as
 (measured with lightkube). Source: kubernetes.io, "Kubernetes API Concepts".
 """
 
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Final, TypeVar
 
 import httpx2
 import msgspec
 
 from ringfence.errors import LiveClusterError
+
+PAGE: Final = 500
+"""Objects in one response, as kubectl asks for them."""
+
+Document = TypeVar("Document")
 
 UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for text that is not JSON, not UTF-8, or nested too deeply."""
@@ -55,11 +61,34 @@ class ApiStatusError(Exception):
         return cls(response.status_code, _message(response), float(retry_after) if retry_after.isdecimal() else 0)
 
 
+def list_items(client: httpx2.Client, path: str, limit: int = PAGE) -> Iterator[msgspec.Raw]:
+    """The items of a list, read in pages of at most `limit` objects; 0 means one page. Raises as `get_document`."""
+    position = ""
+    while True:
+        page = get_page(client, path, {"limit": str(limit), "continue": position})
+        yield from page.items or ()
+        position = page.metadata.continue_
+        if not position:
+            return
+
+
 def get_page(client: httpx2.Client, path: str, parameters: dict[str, str]) -> ListPage:
-    """One page of a list.
+    """One page of a list. Raises as `get_document`."""
+    return get_document(client, path, ListPage, parameters, "a list of objects")
+
+
+def get_document(
+    client: httpx2.Client,
+    path: str,
+    shape: type[Document],
+    parameters: Mapping[str, str] | None = None,
+    what: str = "what it should be",
+) -> Document:
+    """The answer to one request, in its shape; `what` says in a message what is expected.
 
     Raises LiveClusterError if the server cannot be reached or understood, and ApiStatusError if it refuses.
     """
+    parameters = parameters or {}
     try:
         response = client.get(path, params={name: value for name, value in parameters.items() if value})
     except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
@@ -69,9 +98,9 @@ def get_page(client: httpx2.Client, path: str, parameters: dict[str, str]) -> Li
     if not response.is_success:
         raise ApiStatusError.of(response)
     try:
-        return msgspec.json.decode(response.content, type=ListPage)
+        return msgspec.json.decode(response.content, type=shape)
     except UNREADABLE as error:
-        message = f"{client.base_url}: {path} is not a list of objects ({error}): is this an API server?"
+        message = f"{client.base_url}: {path} is not {what} ({error}): is this an API server?"
         raise LiveClusterError(message) from None
 
 

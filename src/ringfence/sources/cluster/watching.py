@@ -36,8 +36,8 @@ from ringfence.sources.cluster.events import (
     WatchFailed,
     WatchInterrupted,
 )
-from ringfence.sources.cluster.listing import PAGE, Resource
-from ringfence.sources.cluster.responses import UNREADABLE, ApiStatusError, get_page
+from ringfence.sources.cluster.listing import Resource
+from ringfence.sources.cluster.responses import PAGE, UNREADABLE, ApiStatusError, get_page
 from ringfence.sources.cluster.watch_events import LineError, WatchEvent, event_of, key_of, lines, status_of
 
 SILENCE_TIMEOUT: Final = 150.0
