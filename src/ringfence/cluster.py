@@ -129,15 +129,18 @@ class Cluster:
         return cluster
 
     @classmethod
-    def live(cls, context: str | None = None, kubeconfig: str | None = None) -> "Cluster":
+    def live(
+        cls, context: str | None = None, kubeconfig: str | None = None, *, namespace: str | None = None
+    ) -> "Cluster":
         """The cluster of a kubeconfig context (by default the current one), listed once.
 
-        Raises LiveClusterError if the API server cannot be reached or refuses.
+        If the user may not list all namespaces, only `namespace` is read, by default that of the context; problems and
+        assumptions say so. Raises LiveClusterError if the API server cannot be reached or refuses.
         """
         from ringfence.sources.cluster import current_namespace, read
 
-        loaded = read(context, kubeconfig)
-        namespace = current_namespace(context, kubeconfig)
+        loaded = read(context, kubeconfig, namespace)
+        namespace = namespace or current_namespace(context, kubeconfig)
         cluster = cls(live=True, namespace=namespace)
         cluster._load(loaded)
         return cluster
@@ -311,6 +314,7 @@ class Cluster:
         self.problems.extend(loaded.problems)
         self.skipped.update(loaded.skipped)
         self.unrelated += loaded.unrelated
+        self.state.only_namespace = loaded.only_namespace
         for unlisted in loaded.unlisted:
             self.state.upsert(unlisted)
         for unread in loaded.unread:

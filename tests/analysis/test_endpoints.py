@@ -274,3 +274,17 @@ def test_a_misspelt_namespace_is_an_error() -> None:
     check_namespace(state, "empty")
     with pytest.raises(EndpointError, match=r"^there is no namespace prdo; did you mean prod\?$"):
         check_namespace(state, "prdo")
+
+
+@pytest.mark.parametrize("text", ["bank/web", "bank/app=web", "*/*", "pod:bank/app=web", "bank/svc/web"])
+def test_pods_of_a_namespace_that_could_not_be_read_are_an_error(text: str) -> None:
+    cluster = cluster_of([pod("shop/web"), namespace("bank")])
+    cluster.state.only_namespace = "shop"
+    with pytest.raises(EndpointError, match="only namespace shop could be read"):
+        resolve(cluster.state, text)
+
+
+def test_the_namespace_that_could_be_read_is_asked_about_as_usual() -> None:
+    cluster = cluster_of([pod("shop/web")])
+    cluster.state.only_namespace = "shop"
+    assert resolve(cluster.state, "shop/*").ends == resolve(cluster.state, "web", "shop").ends

@@ -99,19 +99,22 @@ class TestOtherSources:
 @pytest.mark.parametrize(
     ("options", "asked", "namespace"),
     [
-        ([], (None, None), "of-the-context"),
-        (["--context", "c", "--kubeconfig", "k"], ("c", "k"), "of-the-context"),
-        (["-n", "mine"], (None, None), "mine"),
+        ([], (None, None, None), "of-the-context"),
+        (["--context", "c", "--kubeconfig", "k"], ("c", "k", None), "of-the-context"),
+        (["-n", "mine"], (None, None, "mine"), "mine"),
     ],
 )
 def test_a_live_cluster_has_the_namespace_of_n_or_of_its_context(
-    options: list[str], asked: tuple[str | None, str | None], namespace: str, monkeypatch: pytest.MonkeyPatch
+    options: list[str],
+    asked: tuple[str | None, str | None, str | None],
+    namespace: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     seen = []
 
-    def live(context: str | None, kubeconfig: str | None) -> Cluster:
-        seen.append((context, kubeconfig))
-        cluster = Cluster(live=True, namespace="of-the-context")
+    def live(context: str | None, kubeconfig: str | None, *, namespace: str | None) -> Cluster:
+        seen.append((context, kubeconfig, namespace))
+        cluster = Cluster(live=True, namespace=namespace or "of-the-context")
         for name in ("of-the-context", "mine"):
             pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "namespace": name}}
             cluster.upsert(pod | {"status": {"podIP": "10.0.0.1"}})

@@ -100,18 +100,24 @@ class ControlPlane:
         pair = self._authority.issue(name, organization=group)
         return self._kubeconfig(name, {"client-certificate": str(pair.certificate), "client-key": str(pair.key)})
 
-    def service_account(self, name: str, resources: Sequence[str], verbs: Sequence[str] = ("list", "watch")) -> Path:
+    def service_account(
+        self, name: str, resources: Sequence[str], verbs: Sequence[str] = ("list", "watch"), namespace: str = ""
+    ) -> Path:
         """A kubeconfig of a new service account in `default` that may do `verbs` to `resources`, and nothing else.
 
-        Resources are named as kubectl names them: `pods`, `networkpolicies.networking.k8s.io`.
+        With a `namespace`, it may do so there only. Resources are named as kubectl names them: `pods`,
+        `networkpolicies.networking.k8s.io`.
         """
         self.kubectl("create", "serviceaccount", name)
         self.kubectl("create", "clusterrole", name, f"--verb={','.join(verbs)}", f"--resource={','.join(resources)}")
-        self.kubectl("create", "clusterrolebinding", name, f"--clusterrole={name}", f"--serviceaccount=default:{name}")
+        binding = ["rolebinding", f"--namespace={namespace}"] if namespace else ["clusterrolebinding"]
+        self.kubectl("create", *binding, name, f"--clusterrole={name}", f"--serviceaccount=default:{name}")
         token = self.folder / f"{name}.token"
         token.write_text(self.kubectl("create", "token", name, "--duration=24h").stdout.strip())
         kubeconfig = self._kubeconfig(name, {"tokenFile": str(token)})
-        wait_until(lambda: self._may(kubeconfig, verbs[-1], resources[-1]), f"{name} may {verbs[-1]} {resources[-1]}")
+        scope = f"--namespace={namespace}" if namespace else "--all-namespaces"
+        question = ("auth", "can-i", verbs[-1], resources[-1], scope)
+        wait_until(lambda: self._is_yes(kubeconfig, question), f"{name} may {verbs[-1]} {resources[-1]}")
         return kubeconfig
 
     def compact(self) -> None:
@@ -126,9 +132,8 @@ class ControlPlane:
     def _kubeconfig(self, name: str, user: dict[str, str]) -> Path:
         return write_kubeconfig(self.folder / f"{name}.kubeconfig", self.url, self._authority.certificate, user)
 
-    def _may(self, kubeconfig: Path, verb: str, resource: str) -> bool:
-        arguments = ("auth", "can-i", verb, resource, "--all-namespaces")
-        return self.kubectl(*arguments, kubeconfig=kubeconfig, check=False).returncode == 0
+    def _is_yes(self, kubeconfig: Path, question: Sequence[str]) -> bool:
+        return self.kubectl(*question, kubeconfig=kubeconfig, check=False).returncode == 0
 
     def ask_etcd(self, path: str, question: object) -> Any:
         """What etcd answers, past the API server."""

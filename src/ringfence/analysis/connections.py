@@ -110,7 +110,9 @@ def connection_assumptions(state: State, namespace: str | None = None) -> tuple[
         for label in pod.unknown_labels
         if (values := values_named(state, label)) and not pod.host_network
     )
-    return (*doubts, *labels, *listed_node_assumptions(state, pods))
+    only = state.only_namespace
+    limits = (f"only namespace {only} could be read: connections with pods of others are not listed",) if only else ()
+    return (*limits, *doubts, *labels, *listed_node_assumptions(state, pods))
 
 
 def _with_own_node(

@@ -14,6 +14,7 @@ from ringfence.analysis.absence import absent_pods, absent_pods_of
 from ringfence.analysis.endpoint_text import (
     KINDS,
     AddressBlock,
+    EndpointText,
     Internet,
     LabelledPods,
     NamedObject,
@@ -84,7 +85,9 @@ def alternatives(state: State, text: str, namespace: str = DEFAULT_NAMESPACE) ->
     """
     if pod := _plain_pod(state, text):
         return (Endpoint(text, (pod,), pod.reference),)
-    match parse_endpoint(text, namespace):
+    parsed = parse_endpoint(text, namespace)
+    _check_was_read(state, text, parsed)
+    match parsed:
         case AddressBlock(network):
             return (_addressed(state, text, network),)
         case Internet():
@@ -113,6 +116,14 @@ def check_namespace(state: State, namespace: str) -> None:
     if not state.namespaces.exists(namespace):
         known = state.namespaces.names()
         raise EndpointError(f"there is no namespace {namespace}{similar(namespace, known)}")
+
+
+def _check_was_read(state: State, text: str, parsed: EndpointText) -> None:
+    """Raise EndpointError for pods of a namespace that could not be read: it must not look like an empty one."""
+    only = state.only_namespace
+    if only and isinstance(parsed, LabelledPods | PossiblePod | NamedObject) and parsed.namespace != only:
+        where = f"namespace {parsed.namespace}" if parsed.namespace else "all namespaces"
+        raise EndpointError(f"{text} is about {where}, but only namespace {only} could be read: use -n NAMESPACE")
 
 
 def _plain_pod(state: State, text: str) -> Member | None:

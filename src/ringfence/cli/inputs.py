@@ -79,9 +79,7 @@ class Inputs(msgspec.Struct, frozen=True):
             )
 
     def _from_api_server(self) -> Cluster:
-        cluster = Cluster.live(self.context, self.kubeconfig)
-        cluster.namespace = self.namespace or cluster.namespace
-        return cluster
+        return Cluster.live(self.context, self.kubeconfig, namespace=self.namespace)
 
     def _report(self, cluster: Cluster) -> None:
         for problem in cluster.problems:

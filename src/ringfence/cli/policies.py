@@ -136,6 +136,8 @@ def _choose(
     """The policies that are wanted, and the names that no policy has."""
     if wanted.names and wanted.all_namespaces:
         raise InputError("a resource cannot be retrieved by name across all namespaces")
+    if wanted.all_namespaces and cluster.state.only_namespace:
+        raise InputError(f"-A: only namespace {cluster.state.only_namespace} could be read: leave out -A")
     policies = _selected(wanted, cluster)
     if not wanted.names:
         if not policies:

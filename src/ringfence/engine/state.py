@@ -68,6 +68,8 @@ class State:
         self.nodes: dict[str, Node] = {}
         self.services: dict[tuple[str, str], Service] = {}
         self.slices: dict[tuple[str, str], EndpointSlice] = {}
+        self.only_namespace = ""
+        """The only namespace that could be read of a running cluster; empty if all could."""
         self.revision = 0
         """Grows with every call that adds or removes objects."""
         self.population = Population()

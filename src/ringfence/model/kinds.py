@@ -114,8 +114,13 @@ class Kind(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     @property
     def path(self) -> str:
         """Where an API server has the objects of all namespaces."""
-        version = self.api_versions[0]
-        return f"/{'apis' if self.group else 'api'}/{version}/{self.plural}"
+        return self.path_in("")
+
+    def path_in(self, namespace: str) -> str:
+        """Where an API server has the objects of a namespace; of all, if it is empty or the kind has no namespaces."""
+        version = f"/{'apis' if self.group else 'api'}/{self.api_versions[0]}"
+        within = f"/namespaces/{namespace}" if namespace and self.is_namespaced else ""
+        return f"{version}{within}/{self.plural}"
 
     def __str__(self) -> str:
         return self.key

@@ -72,7 +72,8 @@ class LoadedObjects(msgspec.Struct, frozen=True):
 
     `skipped` counts the objects of unsupported kinds, `unrelated` the documents that are not objects of Kubernetes.
     `unread` are those of the skipped objects that are policies, and may make answers wrong; `unlisted` stand for all
-    policies of a kind that could not be listed.
+    policies of a kind that could not be listed. `only_namespace` is the only namespace that could be read, if it was
+    not possible to read all.
     """
 
     manifests: list[Manifest]
@@ -81,6 +82,7 @@ class LoadedObjects(msgspec.Struct, frozen=True):
     unrelated: int = 0
     unread: list[UnreadManifest] = msgspec.field(default_factory=list)
     unlisted: list[UnreadPolicy] = msgspec.field(default_factory=list)
+    only_namespace: str = ""
 
 
 def collect(findings: Iterable[Found]) -> LoadedObjects:

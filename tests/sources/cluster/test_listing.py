@@ -18,7 +18,7 @@ from ringfence.sources.cluster.listing import RESOURCES, current_namespace, read
 from ringfence.sources.loading import LoadedObjects
 
 from . import fake_api_server
-from .fake_api_server import Answer, list_of, pod, refuse
+from .fake_api_server import Answer, list_of, pod, refuse, say
 
 SERVER = "https://127.0.0.1:1"
 
@@ -141,7 +141,24 @@ class TestRefusals:
 
     def test_a_kind_without_which_no_answer_is_right(self, tmp_path: Path) -> None:
         with pytest.raises(LiveClusterError, match="no pods: the verb list on pods is needed"):
-            self.read_from(tmp_path, list_of(), refuse(403, "no pods"))
+            self.read_from(tmp_path, list_of(), refuse(403, "no list"), list_of(), refuse(403, "no pods"))
+
+    def test_a_kind_that_may_be_listed_in_one_namespace_limits_all_to_it(self, tmp_path: Path) -> None:
+        answers = list_of(), refuse(403, "no pods of all"), say(b'{"metadata": {"name": "shop"}}'), list_of(pod("a"))
+        with fake_api_server.serving(*answers, *[list_of()] * len(RESOURCES)) as server:
+            loaded = read(kubeconfig=kubeconfig(tmp_path, {"server": server.url}))
+        assert [manifest.object.metadata.name for manifest in loaded.manifests] == ["shop", "a"]
+        assert loaded.only_namespace == "shop"
+        assert [problem.message for problem in loaded.problems] == [
+            "only namespace shop is read: no pods of all: the verb list on pods is needed"
+        ]
+        assert [asked.path for asked in server.asked[2:6]] == [
+            "/api/v1/namespaces/shop",
+            "/api/v1/namespaces/shop/pods",
+            "/apis/networking.k8s.io/v1/namespaces/shop/networkpolicies",
+            "/apis/apps/v1/namespaces/shop/deployments",
+        ]
+        assert server.asked[-2].path == "/api/v1/nodes", "a kind without namespaces"
 
     def test_another_kind_is_left_out_with_a_warning(self, tmp_path: Path) -> None:
         loaded = self.read_from(tmp_path, *[list_of()] * 3, refuse(403, "no deployments"), refuse(404, "unknown"))

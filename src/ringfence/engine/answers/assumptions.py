@@ -20,6 +20,9 @@ def assumptions(side: Side, reason: SideReason) -> Iterator[str]:
     for policy in side.state.doubts.about(side.subject, side.direction, side.peer):
         if reason.allowed or not policy.only_denies:
             yield doubt_text(policy, side.direction)
+    if side.state.only_namespace and not isinstance(side.peer, Member):
+        only = side.state.only_namespace
+        yield f"only namespace {only} could be read: addresses are taken to belong to no pod of another namespace"
     if side.subject.host_network:
         yield from _host_network_assumptions(side)
         return

@@ -13,13 +13,13 @@ import msgspec
 from ringfence.errors import DecodingError, LiveClusterError
 from ringfence.model.decoding import decode_json
 from ringfence.model.kinds import KINDS, Kind
-from ringfence.model.objects import Manifest
+from ringfence.model.objects import Manifest, Namespace
 from ringfence.model.origin import Origin, Place
 from ringfence.model.problems import Problem, ProblemCode, Severity
 from ringfence.sources.cluster.client import connect
 from ringfence.sources.cluster.credentials import obtain
 from ringfence.sources.cluster.kubeconfig import SelectedContext, select
-from ringfence.sources.cluster.responses import PAGE, ApiStatusError, list_items
+from ringfence.sources.cluster.responses import PAGE, ApiStatusError, get_document, list_items
 from ringfence.sources.cluster.unread_policies import unread_policies
 from ringfence.sources.loading import Found, LoadedObjects, collect, name_of
 
@@ -53,17 +53,49 @@ RESOURCES: Final = tuple(
 )
 
 
-def read(context: str | None = None, kubeconfig: str | None = None) -> LoadedObjects:
+class _Reading(msgspec.Struct, frozen=True):
+    """What is read, and with what: the objects of one namespace, or of all if `namespace` is empty."""
+
+    client: httpx2.Client
+    selected: SelectedContext
+    namespace: str = ""
+
+    @property
+    def server(self) -> str:
+        """The URL of the server."""
+        return self.selected.cluster.server
+
+
+class _NotAllowed(Exception):
+    """The user may not list a kind that is needed."""
+
+
+def read(context: str | None = None, kubeconfig: str | None = None, namespace: str | None = None) -> LoadedObjects:
     """All objects of supported kinds in the cluster of this context, or of the current one.
 
-    A kind that the user may not list is a problem, unless it is needed. Raises LiveClusterError for a needed kind, and
-    if the cluster cannot be reached or does not accept the user.
+    If the user may not list a needed kind in all namespaces, only the objects of `namespace` are read, by default those
+    of the context's namespace. Another kind that he may not list is a problem. Raises LiveClusterError if he may not
+    list a needed kind in this namespace either, or if the cluster cannot be reached or does not accept him.
     """
     selected = select(context, kubeconfig)
     credential = obtain(selected.user, selected.cluster)
     with connect(msgspec.structs.replace(selected, user=credential.user)) as client:
-        listed = (found for resource in RESOURCES for found in _listed(client, resource, selected))
-        return collect(chain(listed, unread_policies(client, selected.cluster.server)))
+        try:
+            return _read_all(_Reading(client, selected))
+        except _NotAllowed as error:
+            only = namespace or selected.namespace
+            message = f"only namespace {only} is read: {error}"
+        try:
+            loaded = _read_all(_Reading(client, selected, only))
+        except _NotAllowed as error:
+            raise LiveClusterError(f"{selected.cluster.server}: {error}") from None
+    limited = Problem(Place(selected.cluster.server), ProblemCode.UNLISTED_KIND, message, Severity.WARNING)
+    return msgspec.structs.replace(loaded, problems=[limited, *loaded.problems], only_namespace=only)
+
+
+def _read_all(reading: _Reading) -> LoadedObjects:
+    listed = (found for resource in RESOURCES for found in _listed(reading, resource))
+    return collect(chain(listed, unread_policies(reading.client, reading.server, reading.namespace)))
 
 
 def current_namespace(context: str | None = None, kubeconfig: str | None = None) -> str:
@@ -71,33 +103,38 @@ def current_namespace(context: str | None = None, kubeconfig: str | None = None)
     return select(context, kubeconfig).namespace
 
 
-def _listed(client: httpx2.Client, resource: Resource, selected: SelectedContext) -> list[Found]:
-    server = selected.cluster.server
+def _listed(reading: _Reading, resource: Resource) -> list[Found]:
     try:
-        return _list(client, resource, server)
+        return _list(reading, resource)
     except ApiStatusError as error:
         if error.code == httpx2.codes.UNAUTHORIZED:
-            message = f'{server}: the credentials of context "{selected.context}" are not accepted: log in again'
+            context = reading.selected.context
+            message = f'{reading.server}: the credentials of context "{context}" are not accepted: log in again'
             raise LiveClusterError(f"{message} ({error})") from None
-        if resource.needed or error.code not in (httpx2.codes.FORBIDDEN, httpx2.codes.NOT_FOUND):
-            remedy = f": the verb list on {resource.plural} is needed" if error.code == httpx2.codes.FORBIDDEN else ""
-            raise LiveClusterError(f"{server}: {error}{remedy}") from None
+        # In one namespace, its labels are not needed: where they matter, answers say that they are not known.
+        is_needed = resource.needed and (resource.row.is_namespaced or not reading.namespace)
+        if is_needed and error.code == httpx2.codes.FORBIDDEN:
+            raise _NotAllowed(f"{error}: the verb list on {resource.plural} is needed") from None
+        if is_needed or error.code not in (httpx2.codes.FORBIDDEN, httpx2.codes.NOT_FOUND):
+            raise LiveClusterError(f"{reading.server}: {error}") from None
         message = f"{resource.plural} are left out: {error}"
-        return [Problem(Place(server), ProblemCode.UNLISTED_KIND, message, Severity.WARNING)]
+        return [Problem(Place(reading.server), ProblemCode.UNLISTED_KIND, message, Severity.WARNING)]
 
 
-def _list(client: httpx2.Client, resource: Resource, server: str) -> list[Found]:
-    origin = Origin(server)
+def _list(reading: _Reading, resource: Resource) -> list[Found]:
+    origin, row = Origin(reading.server), resource.row
+    if row.model is Namespace and reading.namespace:
+        namespace = get_document(reading.client, f"{row.path}/{reading.namespace}", msgspec.Raw)
+        return list(_decode(namespace, row, origin))
+    path = row.path_in(reading.namespace)
     try:
-        return [
-            found for item in list_items(client, resource.path, PAGE) for found in _decode(item, resource.row, origin)
-        ]
+        return [found for item in list_items(reading.client, path, PAGE) for found in _decode(item, row, origin)]
     except ApiStatusError as error:
         if error.code != httpx2.codes.GONE:
             raise
     # etcd has compacted the revision of the list away (every five minutes by default) before all pages were read. One
     # request for everything does not depend on an old revision; client-go's pager falls back in the same way.
-    return [found for item in list_items(client, resource.path, 0) for found in _decode(item, resource.row, origin)]
+    return [found for item in list_items(reading.client, path, 0) for found in _decode(item, row, origin)]
 
 
 def _decode(item: msgspec.Raw, kind: Kind, origin: Origin) -> Iterator[Found]:

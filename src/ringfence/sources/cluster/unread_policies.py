@@ -49,8 +49,8 @@ class _ApiResources(msgspec.Struct, frozen=True):
     resources: tuple[_ApiResource, ...] = ()
 
 
-def unread_policies(client: httpx2.Client, server: str) -> Iterator[Found]:
-    """The policies of all kinds that are not read, as far as the user may list them.
+def unread_policies(client: httpx2.Client, server: str, namespace: str = "") -> Iterator[Found]:
+    """The policies of all kinds that are not read, as far as the user may list them; with a `namespace`, only its own.
 
     A kind that he may not list is a problem, and puts all pods in doubt. Raises LiveClusterError if the server cannot
     be reached or understood.
@@ -64,7 +64,7 @@ def unread_policies(client: httpx2.Client, server: str) -> Iterator[Found]:
         # The API server of Calico stores its objects as custom resources of another group: they are the same policies.
         if kind.group in versions and kind.served_as not in versions:
             try:
-                yield from _listed(client, kind, versions[kind.group], server)
+                yield from _listed(client, kind, versions[kind.group], server, namespace)
             except ApiStatusError as error:
                 yield from _not_known((kind,), server, error)
 
@@ -80,11 +80,14 @@ def _versions(client: httpx2.Client) -> dict[str, tuple[str, ...]]:
     return {group.name: tuple(one.group_version for one in group.versions) for group in found.groups}
 
 
-def _listed(client: httpx2.Client, kind: UnreadKind, versions: tuple[str, ...], server: str) -> Iterator[Found]:
+def _listed(
+    client: httpx2.Client, kind: UnreadKind, versions: tuple[str, ...], server: str, namespace: str
+) -> Iterator[Found]:
+    within = f"/namespaces/{namespace}" if namespace and kind.is_namespaced else ""
     for version in versions:
         resources = get_document(client, f"/apis/{version}", _ApiResources).resources
         if any(resource.name == kind.plural for resource in resources):
-            for item in list_items(client, f"/apis/{version}/{kind.plural}"):
+            for item in list_items(client, f"/apis/{version}{within}/{kind.plural}"):
                 # The items of a list need not have these fields: the list has them.
                 written = {"apiVersion": version, "kind": kind.name, **msgspec.json.decode(item, type=dict)}
                 yield UnreadManifest(kind.key, written, Place(server))
