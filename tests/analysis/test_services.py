@@ -42,6 +42,13 @@ def slice_of(name: str, endpoints: list[Object], *ports: Object, service: str = 
     }
 
 
+def endpoints_of(addresses: list[Object], *ports: Object) -> Object:
+    """The v1 Endpoints of x/web."""
+    metadata = {"name": "web", "namespace": "x"}
+    subsets = [{"addresses": addresses, "ports": list(ports)}]
+    return {"apiVersion": "v1", "kind": "Endpoints", "metadata": metadata, "subsets": subsets}
+
+
 def behind(*objects: Object, port: int | None = 80, protocol: str = "TCP") -> Behind:
     """End, protocol, target port and Service port of each backend of x/web."""
     state = cluster_of([*WORLD, *objects]).state
@@ -195,6 +202,20 @@ class TestSlices:
         second = slice_of("b", [{"addresses": ["192.0.2.8"]}], {**self.HTTP, "port": 8081})
         assert behind(self.BARE, first, second) == [("192.0.2.7", "TCP", 8080, 80), ("192.0.2.8", "TCP", 8081, 80)]
 
+    def test_endpoints_count_like_slices(self) -> None:
+        endpoints = endpoints_of([{"ip": "192.0.2.7"}, {"ip": "10.0.0.1"}], self.HTTP)
+        assert behind(self.BARE, endpoints) == [("192.0.2.7", "TCP", 8080, 80), ("x/web", "TCP", 8080, 80)]
+
+    def test_slices_win_over_endpoints(self) -> None:
+        outside = slice_of("s", [{"addresses": ["192.0.2.8"]}], self.HTTP)
+        endpoints = endpoints_of([{"ip": "192.0.2.7"}], self.HTTP)
+        assert behind(self.BARE, outside, endpoints) == [("192.0.2.8", "TCP", 8080, 80)]
+        assert behind(self.BARE, endpoints, outside) == [("192.0.2.8", "TCP", 8080, 80)]
+
+    def test_a_selector_wins_over_endpoints(self) -> None:
+        selecting = service({"name": "http", "port": 80}, selector={"old": "yes"})
+        assert behind(selecting, endpoints_of([{"ip": "192.0.2.7"}], self.HTTP)) == [("x/old", "TCP", 80, 80)]
+
     @pytest.mark.parametrize(
         "piece",
         [
@@ -214,8 +235,8 @@ class TestSlices:
     )
     def test_what_is_not_an_endpoint(self, piece: Object) -> None:
         assert refusal(self.BARE, piece) == (
-            "x/Service/web has no endpoints: it has no selector, and no EndpointSlice with ready endpoints is in "
-            "the input"
+            "x/Service/web has no endpoints: it has no selector, and no EndpointSlice or Endpoints with ready "
+            "addresses is in the input"
         )
 
     def test_unknown_readiness_counts_as_ready(self) -> None:

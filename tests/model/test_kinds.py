@@ -52,6 +52,7 @@ def test_the_kinds_of_kubernetes() -> None:
         "HorizontalPodAutoscaler": ("/apis/autoscaling/v2/horizontalpodautoscalers", True),
         "Service": ("/api/v1/services", True),
         "EndpointSlice": ("/apis/discovery.k8s.io/v1/endpointslices", True),
+        "Endpoints": ("/api/v1/endpoints", True),
         "Node": ("/api/v1/nodes", False),
     }
     assert [kind.name for kind in KINDS.policies()] == ["NetworkPolicy"]

@@ -28,7 +28,7 @@ from ringfence.sources.loading import (
 )
 
 OTHER_KINDS_OF_KUBERNETES = {
-    "v1": "Binding ComponentStatus ConfigMap Endpoints Event LimitRange List PersistentVolume PersistentVolumeClaim "
+    "v1": "Binding ComponentStatus ConfigMap Event LimitRange List PersistentVolume PersistentVolumeClaim "
     "PodTemplate ResourceQuota Secret ServiceAccount",
     "apps/v1": "ControllerRevision",
     "batch/v1": "JobTemplate",

@@ -15,7 +15,7 @@ from ringfence.engine.population import Member, Reference
 from ringfence.engine.state import State
 from ringfence.errors import EndpointError
 from ringfence.model.kinds import namespace_of
-from ringfence.model.objects import HEADLESS, SERVICE_NAME_LABEL, EndpointSlice, Service, ServicePort, SliceEndpoint
+from ringfence.model.objects import HEADLESS, Service, ServicePort, SliceEndpoint
 from ringfence.sets.addresses import Addresses, parse_address
 
 
@@ -92,7 +92,7 @@ def _behind(state: State, service: Service, port: ServicePort) -> Iterator[Backe
             if target is not None:
                 yield Backend(member, port.protocol, target, port.port)
         return
-    for piece in _slices(state, service):
+    for piece in state.slices_of(service):
         for slice_port in piece.ports or ():
             if slice_port.port and (slice_port.name or "", slice_port.protocol or "TCP") == (port.name, port.protocol):
                 for endpoint in piece.endpoints or ():
@@ -105,17 +105,10 @@ def _ends(state: State, service: Service) -> list[End]:
         return list(selected_members(state, service))
     return [
         end
-        for piece in _slices(state, service)
+        for piece in state.slices_of(service)
         for endpoint in piece.endpoints or ()
         for end in _endpoint_ends(state, service, endpoint)
     ]
-
-
-def _slices(state: State, service: Service) -> Iterator[EndpointSlice]:
-    for piece in state.slices.values():
-        labels = piece.metadata.labels or {}
-        if namespace_of(piece) == namespace_of(service) and labels.get(SERVICE_NAME_LABEL) == service.metadata.name:
-            yield piece
 
 
 def _endpoint_ends(state: State, service: Service, endpoint: SliceEndpoint) -> Iterator[End]:
@@ -146,4 +139,4 @@ def _why_empty(state: State, service: Service) -> str:
         selector = ",".join(f"{key}={value}" for key, value in service.spec.selector.items())
         no_pods = scaled_to_zero(state, namespace, lambda labels: wanted <= labels.items())
         return f"no pod matches its selector {selector}, or none has its target port{no_pods}"
-    return "it has no selector, and no EndpointSlice with ready endpoints is in the input"
+    return "it has no selector, and no EndpointSlice or Endpoints with ready addresses is in the input"

@@ -35,8 +35,11 @@ from ringfence.engine.population import (
     without_address,
 )
 from ringfence.model.kinds import namespace_of
+from ringfence.model.mirrored_endpoints import mirrored
 from ringfence.model.objects import (
+    SERVICE_NAME_LABEL,
     WORKLOAD_KINDS,
+    Endpoints,
     EndpointSlice,
     HorizontalPodAutoscaler,
     Namespace,
@@ -68,6 +71,7 @@ class State:
         self.nodes: dict[str, Node] = {}
         self.services: dict[tuple[str, str], Service] = {}
         self.slices: dict[tuple[str, str], EndpointSlice] = {}
+        self._mirrored: dict[tuple[str, str], tuple[EndpointSlice, ...]] = {}
         self.only_namespace = ""
         """The only namespace that could be read of a running cluster; empty if all could."""
         self.revision = 0
@@ -112,6 +116,8 @@ class State:
                 self.services[namespace_of(obj), obj.metadata.name] = obj
             case EndpointSlice():
                 self.slices[namespace_of(obj), obj.metadata.name] = obj
+            case Endpoints():
+                self._mirrored[namespace_of(obj), obj.metadata.name] = mirrored(obj)
             case Node():
                 self._upsert_node(obj)
             case UnreadPolicy():
@@ -135,6 +141,8 @@ class State:
                 self.services.pop((namespace, name), None)
             case "EndpointSlice":
                 self.slices.pop((namespace, name), None)
+            case "Endpoints":
+                self._mirrored.pop((namespace, name), None)
             case "Node":
                 self._replace_node(name, None)
             case "HorizontalPodAutoscaler":
@@ -249,6 +257,8 @@ class State:
                 return (namespace, name) in self.services
             case "EndpointSlice":
                 return (namespace, name) in self.slices
+            case "Endpoints":
+                return (namespace, name) in self._mirrored
             case "Node":
                 return name in self.nodes
             case "HorizontalPodAutoscaler":
@@ -287,6 +297,16 @@ class State:
     def members_at(self, family: Family, number: int) -> list[Member]:
         """The pods with this address; hostNetwork pods have no address of their own."""
         return self._directory.at(family, number)
+
+    def slices_of(self, service: Service) -> list[EndpointSlice]:
+        """The EndpointSlices of a Service; if there are none, those that the control plane makes of its Endpoints."""
+        namespace, name = namespace_of(service), service.metadata.name
+        found = [
+            piece
+            for (space, _), piece in self.slices.items()
+            if space == namespace and (piece.metadata.labels or {}).get(SERVICE_NAME_LABEL) == name
+        ]
+        return found or list(self._mirrored.get((namespace, name), ()))
 
     def selects_pods(self, policy: CompiledPolicy[Any]) -> bool:
         """Whether a policy in force selects any pod."""

@@ -16,6 +16,7 @@ import msgspec
 from ringfence.model.field_errors import FieldError
 from ringfence.model.objects import (
     DEFAULT_NAMESPACE,
+    Endpoints,
     EndpointSlice,
     HorizontalPodAutoscaler,
     Namespace,
@@ -49,8 +50,6 @@ _BUILT_IN_GROUPS: Final = frozenset(("", "apps", "autoscaling", "batch", "discov
 
 _MISSPELT: Final = 0.8
 """Of `difflib`'s ratio, in lower case: `NetworkPolcy` and `NetworkPolicys` are more like `NetworkPolicy` than this."""
-_NOT_MISSPELT: Final = frozenset(("endpoints",))
-"""Kinds of the same groups that are not read, and that are as much like one that is."""
 
 
 class Kind(msgspec.Struct, frozen=True, eq=False, kw_only=True):
@@ -58,8 +57,8 @@ class Kind(msgspec.Struct, frozen=True, eq=False, kw_only=True):
 
     `api_versions` are those under which it is read, the current one first; `removed` says which of them Kubernetes
     has removed, and in which release. `shape` is the struct that it is written in, and `build` makes an object of the
-    type `model` of one. `is_about_templates` says that objects of the kind only tell how many pods are made of a
-    template: a live cluster has the pods.
+    type `model` of one. `only_in_manifests` says that a live cluster has something better than objects of the kind: the
+    pods that are made of a template, the EndpointSlices of Endpoints.
 
     A policy's unknown fields are errors, except `former_fields`, which earlier versions of Kubernetes had: they map to
     a message. Its defaults, its errors and its warnings are those of the API server; other kinds have only the fields
@@ -76,7 +75,7 @@ class Kind(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     build: Callable[[str, Any], Any] = _as_written
     is_namespaced: bool = True
     is_policy: bool = False
-    is_about_templates: bool = False
+    only_in_manifests: bool = False
     removed: Mapping[str, str] = {}
     former_fields: Mapping[str, str] = {}
     default: Callable[[Any], Any] = _unchanged
@@ -190,7 +189,7 @@ class KindTable:
         for kind in self._kinds:
             if kind_name in (kind.name.lower(), kind.plural) and get_close_matches(group, kind.groups, 1, _MISSPELT):
                 return kind
-        if kind_name in _NOT_MISSPELT or kind_name.endswith("list"):
+        if kind_name.endswith("list"):
             return None
         of_group = {kind.name.lower(): kind for kind in self._kinds if group in kind.groups}
         close = get_close_matches(kind_name, of_group, n=1, cutoff=_MISSPELT)
@@ -271,11 +270,12 @@ KINDS: Final = KindTable(
             api_versions=("autoscaling/v2", "autoscaling/v1", "autoscaling/v2beta2", "autoscaling/v2beta1"),
             shape=HorizontalPodAutoscaler,
             model=HorizontalPodAutoscaler,
-            is_about_templates=True,
+            only_in_manifests=True,
             removed={"autoscaling/v2beta1": "1.25", "autoscaling/v2beta2": "1.26"},
         ),
         _plain(Service, "services", "v1"),
         _plain(EndpointSlice, "endpointslices", "discovery.k8s.io/v1", "discovery.k8s.io/v1beta1"),
+        msgspec.structs.replace(_plain(Endpoints, "endpoints", "v1"), only_in_manifests=True),
         _plain(Node, "nodes", "v1", is_namespaced=False),
     )
 )

@@ -291,6 +291,28 @@ class EndpointSlice(msgspec.Struct, frozen=True, rename="camel"):
     ports: tuple[SlicePort, ...] | None = None
 
 
+class EndpointAddress(msgspec.Struct, frozen=True, rename="camel"):
+    """One address of v1 Endpoints."""
+
+    ip: str = ""
+    target_ref: ObjectReference | None = None
+
+
+class EndpointSubset(msgspec.Struct, frozen=True, rename="camel"):
+    """Addresses that have the same ports; those that are not ready take no traffic."""
+
+    addresses: tuple[EndpointAddress, ...] | None = None
+    not_ready_addresses: tuple[EndpointAddress, ...] | None = None
+    ports: tuple[SlicePort, ...] | None = None
+
+
+class Endpoints(msgspec.Struct, frozen=True, rename="camel"):
+    """The v1 Endpoints of the Service of the same name, the older form of its EndpointSlices."""
+
+    metadata: ObjectMeta = ObjectMeta()
+    subsets: tuple[EndpointSubset, ...] | None = None
+
+
 class NodeAddress(msgspec.Struct, frozen=True):
     """One of a node's addresses."""
 
@@ -389,7 +411,9 @@ class NetworkPolicy(msgspec.Struct, frozen=True, rename="camel"):
     spec: NetworkPolicySpec = NetworkPolicySpec()
 
 
-Object = Namespace | Pod | Workload | HorizontalPodAutoscaler | Service | EndpointSlice | Node | NetworkPolicy
+Object = (
+    Namespace | Pod | Workload | HorizontalPodAutoscaler | Service | EndpointSlice | Endpoints | Node | NetworkPolicy
+)
 
 
 class Manifest(msgspec.Struct, frozen=True):

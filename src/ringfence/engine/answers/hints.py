@@ -12,7 +12,7 @@ from ringfence.engine.policies import End, end_text
 from ringfence.engine.population import Member
 from ringfence.engine.state import State
 from ringfence.model.kinds import namespace_of
-from ringfence.model.objects import SERVICE_NAME_LABEL, Service, ServicePort
+from ringfence.model.objects import Service, ServicePort
 from ringfence.model.policies import DEFAULT_PROTOCOL, Direction
 from ringfence.sets.addresses import Addresses, parse_address
 from ringfence.sets.traffic import Traffic
@@ -99,9 +99,7 @@ def _is_behind(state: State, service: Service, destination: End) -> bool:
         return _selects(service, destination)
     return not service.spec.selector and any(
         _contains(destination, text)
-        for piece in state.slices.values()
-        if namespace_of(piece) == namespace_of(service)
-        and (piece.metadata.labels or {}).get(SERVICE_NAME_LABEL) == service.metadata.name
+        for piece in state.slices_of(service)
         for endpoint in piece.endpoints or ()
         for text in endpoint.addresses
     )

@@ -49,7 +49,7 @@ class Resource(msgspec.Struct, frozen=True):
 RESOURCES: Final = tuple(
     Resource(kind, needed=kind.is_policy or kind.name in ("Namespace", "Pod"))
     for kind in KINDS
-    if not kind.is_about_templates
+    if not kind.only_in_manifests
 )
 
 
