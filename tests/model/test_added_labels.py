@@ -34,6 +34,7 @@ def unknown(made: Workload) -> dict[str, UnknownLabel]:
             {"controller-revision-hash", "statefulset.kubernetes.io/pod-name", "apps.kubernetes.io/pod-index"},
         ),
         ("DaemonSet", {"controller-revision-hash", "pod-template-generation"}),
+        ("Rollout", {"rollouts-pod-template-hash"}),
         ("ReplicaSet", set()),
         ("ReplicationController", set()),
         (
@@ -46,6 +47,14 @@ def test_the_pods_of_a_workload_have_labels_whose_value_is_not_known(kind: str, 
     made = workload(kind, "web", TEMPLATE)
     assert pod_labels(made).labels == {"app": "web"} | dict.fromkeys(keys, UNKNOWN_VALUE)
     assert set(unknown(made)) == keys
+
+
+def test_the_pods_of_a_deployment_config_have_its_name_and_that_of_a_revision() -> None:
+    labels = pod_labels(workload("DeploymentConfig", "web", {}))
+    assert labels.labels == {"deploymentconfig": "web", "deployment": UNKNOWN_VALUE}
+    (revision,) = labels.unknown
+    assert revision.may_be("web-3")
+    assert not revision.may_be("web")
 
 
 def test_the_pods_of_a_job_have_its_name_as_label() -> None:

@@ -49,6 +49,8 @@ def test_the_kinds_of_kubernetes() -> None:
         "ReplicationController": ("/api/v1/replicationcontrollers", True),
         "Job": ("/apis/batch/v1/jobs", True),
         "CronJob": ("/apis/batch/v1/cronjobs", True),
+        "Rollout": ("/apis/argoproj.io/v1alpha1/rollouts", True),
+        "DeploymentConfig": ("/apis/apps.openshift.io/v1/deploymentconfigs", True),
         "HorizontalPodAutoscaler": ("/apis/autoscaling/v2/horizontalpodautoscalers", True),
         "Service": ("/api/v1/services", True),
         "EndpointSlice": ("/apis/discovery.k8s.io/v1/endpointslices", True),

@@ -40,6 +40,8 @@ KINDS: Final = {
         "ReplicationController": ("rc", "replicationcontroller", "replicationcontrollers"),
         "Job": ("job", "jobs", "job.batch"),
         "CronJob": ("cj", "cronjob", "cronjobs", "cronjob.batch"),
+        "Rollout": ("ro", "rollout", "rollouts", "rollout.argoproj.io"),
+        "DeploymentConfig": ("dc", "deploymentconfig", "deploymentconfigs", "deploymentconfig.apps.openshift.io"),
     }.items()
     for alias in aliases
 }

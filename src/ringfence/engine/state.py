@@ -379,7 +379,7 @@ class State:
             return
         before = list(self.workloads.chain(reference))
         yield
-        for one in dict.fromkeys([*before, *self.workloads.chain(reference)]):
+        for one in dict.fromkeys([*before, *self.workloads.chain(reference), *self.workloads.borrowers(reference)]):
             self._refresh_template(one)
 
     def _refresh_template(self, reference: Reference) -> None:
@@ -396,8 +396,11 @@ class State:
         workload = self.workloads.get(reference)
         if workload is None or not self.workloads.stands_for_pods(reference):
             return None
+        complete = self.workloads.with_template(workload, reference)
+        if complete is None:
+            return None
         limit = self.workloads.limit(workload, reference)
-        return member_of_workload(workload, self.nodes, is_several=limit.is_several)
+        return member_of_workload(complete, self.nodes, is_several=limit.is_several)
 
     def _upsert_node(self, node: Node) -> None:
         self._replace_node(node.metadata.name, node)

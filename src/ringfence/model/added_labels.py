@@ -24,6 +24,7 @@ TEMPLATE_HASH: Final = "pod-template-hash"
 _GENERATED: Final = frozenset(
     (
         TEMPLATE_HASH,
+        "rollouts-pod-template-hash",
         "controller-revision-hash",
         "pod-template-generation",
         "statefulset.kubernetes.io/pod-name",
@@ -73,11 +74,11 @@ def is_generated(key: str) -> bool:
 def pod_labels(workload: Workload) -> PodLabels:
     """The labels that the pods of a workload will have: those of its template, and those that are added to them."""
     written = (workload.template.metadata or ObjectMeta()).labels or NO_LABELS
-    added: Labels = {}
+    added = _known(workload)
     unknown = tuple(_unknown(workload))
     if workload.kind in _JOBS:
         # What a Job's template has already stays as it is. A Job that was stored has all of them.
-        added = {key: workload.metadata.name for key in _names_known(workload) if key not in written}
+        added = {key: value for key, value in added.items() if key not in written}
         unknown = tuple(label for label in unknown if label.key not in {**written, **added})
     if not added and not unknown:
         return PodLabels(written)
@@ -90,6 +91,10 @@ def _unknown(workload: Workload) -> Iterator[UnknownLabel]:
     match workload.kind:
         case "Deployment":
             yield UnknownLabel(TEMPLATE_HASH, _HASH)
+        case "Rollout":
+            yield UnknownLabel("rollouts-pod-template-hash", _HASH)
+        case "DeploymentConfig":
+            yield UnknownLabel("deployment", f"{name}-{_NUMBER}")
         case "StatefulSet":
             yield UnknownLabel("controller-revision-hash", f"{name}-{_HASH}")
             yield UnknownLabel("statefulset.kubernetes.io/pod-name", f"{name}-{_NUMBER}", differs_by_pod=True)
@@ -116,10 +121,15 @@ def _unknown_of_job(workload: Workload) -> Iterator[UnknownLabel]:
         yield UnknownLabel("batch.kubernetes.io/job-completion-index", _NUMBER, differs_by_pod=True)
 
 
-def _names_known(workload: Workload) -> tuple[str, ...]:
-    """The labels that have the name of a Job as value, if the Job has a name and its labels are generated."""
-    has_name = workload.kind == "Job" and not workload.metadata.generate_name
-    return _JOB_NAMES if has_name and not workload.has_manual_selector else ()
+def _known(workload: Workload) -> Labels:
+    """The labels that have the name of the workload as value; a Job has them if its labels are generated."""
+    name = workload.metadata.name
+    match workload.kind:
+        case "DeploymentConfig":
+            return {"deploymentconfig": name}
+        case "Job" if not workload.metadata.generate_name and not workload.has_manual_selector:
+            return dict.fromkeys(_JOB_NAMES, name)
+    return {}
 
 
 @lru_cache(maxsize=1 << 10)

@@ -29,7 +29,7 @@ from ringfence.model.objects import (
 )
 from ringfence.model.policies import defaulted, without_rules
 from ringfence.model.validation import FieldWarning, validate, warnings
-from ringfence.model.workloads import CronJob, Job, WorkloadFields, cron_job, job, workload
+from ringfence.model.workloads import CronJob, Job, Rollout, WorkloadFields, cron_job, job, rollout, workload
 
 
 def _as_written(kind: str, written: Any) -> Any:
@@ -44,8 +44,10 @@ def _nothing_wrong(obj: Any) -> list[Any]:
     return []
 
 
-_BUILT_IN_GROUPS: Final = frozenset(("", "apps", "autoscaling", "batch", "discovery.k8s.io", "networking.k8s.io"))
-"""The groups that every API server has; no two of the kinds that are read from them share a name."""
+_GROUPS_OF_UNIQUE_NAMES: Final = frozenset(
+    ("", "apps", "autoscaling", "batch", "discovery.k8s.io", "networking.k8s.io", "argoproj.io", "apps.openshift.io")
+)
+"""The groups of which the kinds that are read have names that no other kind that is read has."""
 
 
 _MISSPELT: Final = 0.8
@@ -104,11 +106,11 @@ class Kind(msgspec.Struct, frozen=True, eq=False, kw_only=True):
 
     @property
     def key(self) -> str:
-        """The key of the kind: its name, with the group of a custom resource.
+        """The key of the kind: its name, with the group unless its name is unique.
 
         kubectl names resources alike: `NetworkPolicy`, but `NetworkPolicy.crd.example.com`.
         """
-        return self.name if self.group in _BUILT_IN_GROUPS else f"{self.name}.{self.group}"
+        return self.name if self.group in _GROUPS_OF_UNIQUE_NAMES else f"{self.name}.{self.group}"
 
     @property
     def path(self) -> str:
@@ -264,6 +266,16 @@ KINDS: Final = KindTable(
             model=Workload,
             build=cron_job,
         ),
+        Kind(
+            name="Rollout",
+            plural="rollouts",
+            api_versions=("argoproj.io/v1alpha1",),
+            shape=Rollout,
+            model=Workload,
+            build=rollout,
+            only_in_manifests=True,
+        ),
+        msgspec.structs.replace(_workload("DeploymentConfig", "apps.openshift.io/v1"), only_in_manifests=True),
         Kind(
             name="HorizontalPodAutoscaler",
             plural="horizontalpodautoscalers",

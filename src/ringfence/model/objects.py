@@ -26,8 +26,10 @@ WORKLOAD_KINDS: Final = (
     "ReplicationController",
     "Job",
     "CronJob",
+    "Rollout",
+    "DeploymentConfig",
 )
-"""What owns pods: the kinds that carry a pod template."""
+"""What owns pods: the kinds that carry a pod template, of Kubernetes, Argo Rollouts and OpenShift."""
 
 DEFAULT_NAMESPACE: Final = "default"
 
@@ -145,14 +147,15 @@ class Workload(msgspec.Struct, frozen=True, rename="camel"):
     """What owns pods: one of `WORKLOAD_KINDS`.
 
     The kinds differ in where the API keeps the template, and how many pods are made of it; `workloads` brings them all
-    to this shape. Of a Job, `is_indexed` says that its pods are numbered, and `has_manual_selector` that the API server
-    adds no labels to them.
+    to this shape. A Rollout may have the template of another workload, which `borrows_from` names. Of a Job,
+    `is_indexed` says that its pods are numbered, and `has_manual_selector` that the API server adds no labels to them.
     """
 
     kind: str
     metadata: ObjectMeta = ObjectMeta()
     template: PodTemplate = PodTemplate()
     limit: PodLimit = PodLimit()
+    borrows_from: "ScaleTarget | None" = None
     is_indexed: bool = False
     has_manual_selector: bool = False
 

@@ -1,11 +1,11 @@
 """How workloads are written: the kinds differ in where they keep the template of their pods, and in how many they make.
 
-Source: Kubernetes API v1.36, `apps/v1`, `batch/v1`, `core/v1`.
+Source: Kubernetes API v1.36, `apps/v1`, `batch/v1`, `core/v1`; Argo Rollouts documentation, "Specification".
 """
 
 import msgspec
 
-from ringfence.model.objects import Int32, ObjectMeta, PodLimit, PodTemplate, Workload
+from ringfence.model.objects import Int32, ObjectMeta, PodLimit, PodTemplate, ScaleTarget, Workload
 
 
 class WorkloadSpec(msgspec.Struct, frozen=True):
@@ -73,9 +73,31 @@ class CronJob(msgspec.Struct, frozen=True):
     spec: CronJobSpec = CronJobSpec()
 
 
+class RolloutSpec(msgspec.Struct, frozen=True, rename="camel"):
+    """What matters of the spec of an Argo Rollout: it has a template, or names the workload whose template it uses."""
+
+    template: PodTemplate = PodTemplate()
+    workload_ref: ScaleTarget | None = None
+    replicas: Int32 | None = None
+
+
+class Rollout(msgspec.Struct, frozen=True):
+    """How a Rollout is written."""
+
+    metadata: ObjectMeta = ObjectMeta()
+    spec: RolloutSpec = RolloutSpec()
+
+
 def workload(kind: str, written: WorkloadFields) -> Workload:
     """The workload of this kind that is written as most are."""
     return Workload(kind, written.metadata, written.spec.template, _limit(kind, written.spec))
+
+
+def rollout(kind: str, written: Rollout) -> Workload:
+    """The workload that a Rollout is."""
+    spec = written.spec
+    limit = _limit(kind, WorkloadSpec(replicas=spec.replicas))
+    return Workload(kind, written.metadata, spec.template, limit, borrows_from=spec.workload_ref)
 
 
 def job(kind: str, written: Job) -> Workload:

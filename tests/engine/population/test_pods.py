@@ -25,6 +25,7 @@ DNS = container_port("dns", 53, "UDP")
 def workload(kind: str, name: str, template: Object, **metadata: object) -> Workload:
     spec = {"jobTemplate": {"spec": {"template": template}}} if kind == "CronJob" else {"template": template}
     versions = {"Job": "batch/v1", "CronJob": "batch/v1", "ReplicationController": "v1"}
+    versions |= {"Rollout": "argoproj.io/v1alpha1", "DeploymentConfig": "apps.openshift.io/v1"}
     api = versions.get(kind, "apps/v1")
     made = decode({"apiVersion": api, "kind": kind, "metadata": {"name": name, **metadata}, "spec": spec})
     assert isinstance(made, Workload)

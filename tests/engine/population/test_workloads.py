@@ -20,7 +20,10 @@ from ringfence.model.objects import WORKLOAD_KINDS
 
 DEPLOYMENT = Reference("x", "Deployment", "web")
 REPLICA_SET = Reference("x", "ReplicaSet", "web-7d9")
-VERSIONS = {"Job": "batch/v1", "CronJob": "batch/v1", "ReplicationController": "v1"}
+VERSIONS = {"Job": "batch/v1", "CronJob": "batch/v1", "ReplicationController": "v1"} | {
+    "Rollout": "argoproj.io/v1alpha1",
+    "DeploymentConfig": "apps.openshift.io/v1",
+}
 
 
 def owned_by(owner: Reference | None) -> dict[str, Any]:
@@ -287,3 +290,42 @@ class TestScale:
 def several(objects: list[Object]) -> bool:
     (member,) = state_of(objects).members()
     return member.is_several
+
+
+class TestRollouts:
+    """A Rollout of Argo may have the template of a Deployment, which is then scaled to zero."""
+
+    ROLLOUT = Reference("x", "Rollout", "web")
+    BORROWING = made(ROLLOUT, workloadRef={"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"})
+    LENDING = made(DEPLOYMENT, replicas=0)
+
+    def test_its_own_template_stands_for_its_pods(self) -> None:
+        rollout = member_in(state_of([made(self.ROLLOUT)]), "x/Rollout/web")
+        assert rollout.labels["made-by"] == "web"
+
+    @pytest.mark.parametrize("objects", [(BORROWING, LENDING), (LENDING, BORROWING)])
+    def test_the_template_may_be_that_of_a_deployment(self, objects: tuple[Object, ...]) -> None:
+        state = state_of(objects)
+        assert [str(one) for one in state.members()] == ["x/Rollout/web"]
+        assert member_in(state, "x/Rollout/web").labels["made-by"] == "web"
+
+    def test_without_the_deployment_nothing_stands_for_its_pods(self) -> None:
+        cluster = cluster_of([self.BORROWING, self.LENDING])
+        cluster.remove("Deployment", "x", "web")
+        assert list(cluster.state.members()) == []
+
+    def test_it_owns_pods_through_replica_sets(self) -> None:
+        state = state_of([made(REPLICA_SET, self.ROLLOUT), owned_pod("x/a", REPLICA_SET)])
+        assert state.workload(member_in(state, "x/a")) == self.ROLLOUT
+
+    def test_it_is_removed_by_its_kind(self) -> None:
+        cluster = cluster_of([made(self.ROLLOUT)])
+        cluster.remove("Rollout", "x", "web")
+        assert list(cluster.state.members()) == []
+
+
+def test_a_deployment_config_owns_pods_through_replication_controllers() -> None:
+    config, controller = Reference("x", "DeploymentConfig", "web"), Reference("x", "ReplicationController", "web-1")
+    state = state_of([made(config), made(controller, config), owned_pod("x/web-1-a", controller)])
+    assert [str(one) for one in state.members()] == ["x/web-1-a"]
+    assert state.workload(member_in(state, "x/web-1-a")) == config

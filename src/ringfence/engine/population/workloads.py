@@ -1,8 +1,9 @@
 """Which workload owns which pods.
 
-A Deployment owns ReplicaSets, which own pods; a CronJob owns Jobs, which own pods. Users mean the top of that chain
-when they say "the workload". The Deployment of a ReplicaSet that is not in the input is guessed from its name: the
-Deployment controller names a ReplicaSet after its Deployment, followed by the pods' `pod-template-hash`.
+A Deployment or a Rollout owns ReplicaSets, a CronJob Jobs, a DeploymentConfig ReplicationControllers; these own pods.
+Users mean the top of that chain when they say "the workload". The Deployment of a ReplicaSet that is not in the
+input is guessed from its name: the Deployment controller names a ReplicaSet after its Deployment, followed by the pods'
+`pod-template-hash`.
 """
 
 from collections import Counter, defaultdict
@@ -10,11 +11,17 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
 
+import msgspec
+
 from ringfence.engine.population.pods import Member, Reference, owner_of
 from ringfence.model.added_labels import TEMPLATE_HASH
 from ringfence.model.objects import HorizontalPodAutoscaler, PodLimit, Workload
 
-_OWNING_KIND: Final = {"ReplicaSet": "Deployment", "Job": "CronJob"}
+_OWNING_KINDS: Final = {
+    "ReplicaSet": ("Deployment", "Rollout"),
+    "Job": ("CronJob",),
+    "ReplicationController": ("DeploymentConfig",),
+}
 """The kinds that may own workloads. Any other owner reference is ignored, so a chain of owners always ends."""
 
 
@@ -29,22 +36,40 @@ class Workloads:
         self._owned: defaultdict[Reference, set[Reference]] = defaultdict(set)
         self._scaled: dict[Reference, Reference] = {}
         self._scaling: defaultdict[Reference, dict[Reference, HorizontalPodAutoscaler]] = defaultdict(dict)
+        self._borrowers: defaultdict[Reference, set[Reference]] = defaultdict(set)
         self._names: set[tuple[str, str]] = set()
 
     def upsert(self, reference: Reference, workload: Workload) -> None:
         """Add the workload that `reference` names, or replace it."""
+        self.remove(reference)
         self._objects[reference] = workload
+        if lender := _lender(reference, workload):
+            self._borrowers[lender].add(reference)
         self._names.add((reference.namespace, reference.name))
         self._relink(reference)
 
     def remove(self, reference: Reference) -> None:
         """Remove a workload, if there is one."""
-        self._objects.pop(reference, None)
+        former = self._objects.pop(reference, None)
+        if former and (lender := _lender(reference, former)):
+            self._borrowers[lender].discard(reference)
         self._relink(reference)
 
     def get(self, reference: Reference) -> Workload | None:
         """The workload object with this name, if the input has one."""
         return self._objects.get(reference)
+
+    def borrowers(self, reference: Reference) -> Iterator[Reference]:
+        """The workloads that make pods of the template of this one."""
+        return iter(self._borrowers.get(reference, ()))
+
+    def with_template(self, workload: Workload, reference: Reference) -> Workload | None:
+        """The workload with the template of which it makes pods; None if that is not in the input."""
+        lender = _lender(reference, workload)
+        if lender is None:
+            return workload
+        lending = self._objects.get(lender)
+        return msgspec.structs.replace(workload, template=lending.template) if lending else None
 
     def upsert_autoscaler(self, reference: Reference, autoscaler: HorizontalPodAutoscaler) -> None:
         """Add the autoscaler that `reference` names, or replace it."""
@@ -153,10 +178,16 @@ class Workloads:
         owner = owner_of(workload.metadata) if workload else min(+self._guesses[reference], default=None)
         if former := self._owners.pop(reference, None):
             self._owned[former].discard(reference)
-        if owner and owner.kind == _OWNING_KIND.get(reference.kind):
+        if owner and owner.kind in _OWNING_KINDS.get(reference.kind, ()):
             self._owners[reference] = owner
             self._names.add((owner.namespace, owner.name))
             self._owned[owner].add(reference)
+
+
+def _lender(reference: Reference, workload: Workload) -> Reference | None:
+    """The workload whose template a workload uses, if that is not its own."""
+    named = workload.borrows_from
+    return Reference(reference.namespace, named.kind, named.name) if named else None
 
 
 def _guessed_owner(reference: Reference, member: Member) -> Reference | None:
