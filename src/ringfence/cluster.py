@@ -315,6 +315,8 @@ class Cluster:
         self.skipped.update(loaded.skipped)
         self.unrelated += loaded.unrelated
         self.state.only_namespace = loaded.only_namespace
+        for operated in loaded.operated:
+            self.state.operated[replace(operated, namespace=operated.namespace or self.namespace)] = None
         for unlisted in loaded.unlisted:
             self.state.upsert(unlisted)
         for unread in loaded.unread:

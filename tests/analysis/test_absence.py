@@ -1,13 +1,19 @@
 """Pods that exist and take no part are named where a question finds no other, never denied."""
 
+import json
+from pathlib import Path
+
 import pytest
 from tests.engine.population.test_workloads import made, owned_pod
 from tests.semantics.objects import Object, owned, pod
 
 from ringfence import Cluster
+from ringfence.analysis.absence import operated_objects
 from ringfence.analysis.endpoints import resolve
 from ringfence.engine.population.pods import Reference
+from ringfence.engine.state import State
 from ringfence.errors import EndpointError
+from ringfence.model.operated_kinds import OperatedObject
 
 WEB = Reference("shop", "Deployment", "web")
 REPLICA_SET = Reference("shop", "ReplicaSet", "web-7d9")
@@ -74,3 +80,32 @@ def test_a_job_that_has_ended_has_no_pods_to_come() -> None:
     assert why_not("shop/migrate", ended, done) == (
         "Job migrate in namespace shop has no pods: the Job has ended (condition Complete)"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "before"),
+    [
+        ("kafka/my-cluster-0", "there is no pod or workload my-cluster-0 in namespace kafka"),
+        ("kafka/app=x", "no pod in namespace kafka has the label app=x"),
+        ("kafka/svc/web", "kafka/Service/web has no endpoints: no pod matches its selector app=x"),
+    ],
+)
+def test_custom_resources_are_named_whose_operator_makes_pods(text: str, before: str, tmp_path: Path) -> None:
+    resource = {"apiVersion": "kafka.strimzi.io/v1beta2", "kind": "Kafka", "metadata": {"name": "my-cluster"}}
+    metadata = {"name": "web", "namespace": "kafka"}
+    service = HEADLESS | {"metadata": metadata, "spec": {"selector": {"app": "x"}, "ports": [{"port": 80}]}}
+    items = [resource, service, pod("kafka/client")]
+    (tmp_path / "all.json").write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
+    cluster = Cluster.load(tmp_path, namespace="kafka")
+    with pytest.raises(EndpointError) as error:
+        cluster.can("kafka/client", text, port=80)
+    message = str(error.value).removeprefix(f"{text}: ")
+    assert message.startswith(before)
+    assert "; an operator makes pods of Kafka kafka/my-cluster, which are not in the input" in message
+
+
+def test_custom_resources_of_another_namespace_are_not_named() -> None:
+    state = State()
+    state.operated = dict.fromkeys(OperatedObject("Kafka", "kafka", f"c-{number}") for number in range(5))
+    assert operated_objects(state, "shop") == ""
+    assert operated_objects(state, None).endswith("Kafka kafka/c-2, which are not in the input; and of 2 more")

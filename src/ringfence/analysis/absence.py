@@ -1,4 +1,4 @@
-"""Which pods take no part although they exist, to say so where a question finds no other."""
+"""Where a question finds no pod: pods that exist and take no part, and those that the input need not have."""
 
 from collections.abc import Callable, Iterator
 
@@ -20,6 +20,16 @@ def absent_pods(state: State, matches: Callable[[Member], bool]) -> str:
 def absent_pods_of(state: State, reference: Reference) -> str:
     """The sentence about the absent pods of a workload, which it owns directly or through other workloads."""
     return absent_pods(state, lambda pod: reference in _owners(state, pod))
+
+
+def operated_objects(state: State, namespace: str | None) -> str:
+    """The end of a message that names custom resources whose pods may be what is asked for; empty if there are none.
+
+    Those of one namespace, or of all (None).
+    """
+    found = [str(one) for one in state.operated if namespace in (None, one.namespace)]
+    named = "".join(f"; an operator makes pods of {one}, which are not in the input" for one in found[:_MOST_NAMED])
+    return f"{named}; and of {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else named
 
 
 def _owners(state: State, pod: Member) -> Iterator[Reference]:

@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from ringfence.analysis.absence import absent_pods, absent_pods_of
+from ringfence.analysis.absence import absent_pods, absent_pods_of, operated_objects
 from ringfence.analysis.endpoint_text import (
     KINDS,
     AddressBlock,
@@ -163,7 +163,7 @@ def _why_no_pods(state: State, labelled: LabelledPods) -> str:
         return absent
     members = list(state.members() if namespace is None else state.members_in(namespace))
     possible = ""
-    no_pods = scaled_to_zero(state, namespace, labelled.selector.matches)
+    no_pods = scaled_to_zero(state, namespace, labelled.selector.matches) + operated_objects(state, namespace)
     if terms and all(map(_is_equality, terms)):
         possible = f"; {_POSSIBLE_PODS} pod:{namespace or DEFAULT_NAMESPACE}/{labelled.written}"
     if namespace is not None and not members:
@@ -246,14 +246,15 @@ def _why_nothing(state: State, namespace: str, kind: str, name: str) -> str:
             return f"{one} {name} in namespace {namespace} has no pods{why}"
     if not kind and (namespace, name) in state.services:
         return f"there is no {what} in namespace {namespace}, but there is a Service: use {namespace}/svc/{name}"
+    operated = operated_objects(state, namespace)
     elsewhere = [space for space in state.namespaces.names() if state.members_named(space, name)]
     if elsewhere:
         others = " and ".join(f"{space}/{name}" for space in elsewhere[:3])
-        return f"there is no {what} in namespace {namespace}; there is {others}"
+        return f"there is no {what} in namespace {namespace}{operated}; there is {others}"
     known = {state.workload(member).name for member in state.members_in(namespace)}
     if not known:
         return _nothing_in(state, namespace)
-    return f"there is no {what} in namespace {namespace}{similar(name, list(known))}"
+    return f"there is no {what} in namespace {namespace}{operated}{similar(name, list(known))}"
 
 
 def _nothing_in(state: State, namespace: str) -> str:
@@ -261,7 +262,8 @@ def _nothing_in(state: State, namespace: str) -> str:
         return absent
     has_pods = any(True for _ in state.members())
     possible = "" if has_pods else f"; {_POSSIBLE_PODS} pod:{namespace}/KEY=VALUE,..."
-    return f"there is no pod in namespace {namespace}{possible}{_similar_namespace(state, namespace)}"
+    operated = operated_objects(state, namespace)
+    return f"there is no pod in namespace {namespace}{operated}{possible}{_similar_namespace(state, namespace)}"
 
 
 def _similar_namespace(state: State, namespace: str) -> str:

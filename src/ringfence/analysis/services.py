@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from ringfence.analysis.absence import absent_pods
+from ringfence.analysis.absence import absent_pods, operated_objects
 from ringfence.analysis.scaled_to_zero import scaled_to_zero
 from ringfence.engine.answers import End
 from ringfence.engine.population import Member, Reference
@@ -138,5 +138,6 @@ def _why_empty(state: State, service: Service) -> str:
             return absent
         selector = ",".join(f"{key}={value}" for key, value in service.spec.selector.items())
         no_pods = scaled_to_zero(state, namespace, lambda labels: wanted <= labels.items())
+        no_pods += operated_objects(state, namespace)
         return f"no pod matches its selector {selector}, or none has its target port{no_pods}"
     return "it has no selector, and no EndpointSlice or Endpoints with ready addresses is in the input"

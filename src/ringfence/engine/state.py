@@ -50,6 +50,7 @@ from ringfence.model.objects import (
     Service,
     Workload,
 )
+from ringfence.model.operated_kinds import OperatedObject
 from ringfence.model.origin import Origin
 from ringfence.model.unread_kinds import unread_kind
 from ringfence.model.unread_policies import UnreadPolicy
@@ -86,6 +87,8 @@ class State:
         """The policies that are not read. They change no verdict; answers name those that might."""
         self.absent: dict[Reference, AbsentPod] = {}
         """The pods that exist and take no part, by name."""
+        self.operated: dict[OperatedObject, None] = {}
+        """Custom resources of which an operator makes pods that the input need not have."""
         self._directory = Directory()
         self._host_network: dict[Member, None] = {}
         self._supposed: set[Member] = set()

@@ -17,6 +17,7 @@ from ringfence.model.field_errors import go_quoted
 from ringfence.model.kinds import KINDS, Kind
 from ringfence.model.names import name_text
 from ringfence.model.objects import Manifest, Object
+from ringfence.model.operated_kinds import OperatedObject, is_operated, operated_object
 from ringfence.model.origin import FieldRanges, Origin, Place
 from ringfence.model.problems import Problem, ProblemCode, Severity
 from ringfence.model.remedies import Mistake, remedy_of
@@ -64,7 +65,7 @@ class UnreadManifest(msgspec.Struct, frozen=True):
     place: Place
 
 
-Found = Manifest | Problem | Skipped | Unrelated | UnreadManifest | UnreadPolicy
+Found = Manifest | Problem | Skipped | Unrelated | UnreadManifest | UnreadPolicy | OperatedObject
 
 
 class LoadedObjects(msgspec.Struct, frozen=True):
@@ -72,7 +73,8 @@ class LoadedObjects(msgspec.Struct, frozen=True):
 
     `skipped` counts the objects of unsupported kinds, `unrelated` the documents that are not objects of Kubernetes.
     `unread` are those of the skipped objects that are policies, and may make answers wrong; `unlisted` stand for all
-    policies of a kind that could not be listed. `only_namespace` is the only namespace that could be read, if it was
+    policies of a kind that could not be listed. `operated` are those of the skipped objects of which an operator makes
+    pods. `only_namespace` is the only namespace that could be read, if it was
     not possible to read all.
     """
 
@@ -82,6 +84,7 @@ class LoadedObjects(msgspec.Struct, frozen=True):
     unrelated: int = 0
     unread: list[UnreadManifest] = msgspec.field(default_factory=list)
     unlisted: list[UnreadPolicy] = msgspec.field(default_factory=list)
+    operated: list[OperatedObject] = msgspec.field(default_factory=list)
     only_namespace: str = ""
 
 
@@ -100,6 +103,9 @@ def collect(findings: Iterable[Found]) -> LoadedObjects:
             case UnreadManifest():
                 loaded.skipped[found.kind] += 1
                 loaded.unread.append(found)
+            case OperatedObject(kind):
+                loaded.skipped[kind] += 1
+                loaded.operated.append(found)
             case UnreadPolicy():
                 loaded.unlisted.append(found)
             case Unrelated():
@@ -130,6 +136,8 @@ def read_object(tree: object, origin: Origin, fields: Fields, *, in_list: bool =
         yield _refusal_problem(refusal, tree, origin, fields)
     elif kind is None and (unread := unread_kind_of(tree)):
         yield UnreadManifest(unread.key, tree, origin.at())
+    elif kind is None and is_operated(api_version, name):
+        yield operated_object(tree)
     elif kind is None and (meant := KINDS.meant_by(str(api_version), str(name))):
         yield _misspelt(tree, meant, msgspec.structs.replace(origin, fields=fields()))
     elif kind is None:
