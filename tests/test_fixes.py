@@ -79,6 +79,27 @@ def test_in_json_the_value_is_right_again(
 
 
 @pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        pytest.param("policyTypes: [Ingress]", "policyTypes: Ingress", id="a text for a list"),
+        pytest.param("podSelector:\n", "podSelector: {matchLabels: {app: 12}}\n", id="a number for a text"),
+        pytest.param("podSelector:\n", "podSelector:\n    matchLabels:\n      app:web\n", id="no space after a colon"),
+        pytest.param("port: 80", 'port: 80\n      endPort: "90"', id="a text for a number"),
+    ],
+)
+def test_a_wrong_type_is_mended(tmp_path: Path, right: str, wrong: str) -> None:
+    file = tmp_path / "f.yaml"
+    text = POLICY.replace("    matchExpressions:\n    - {key: app, operator: In, values: [web]}  # “web”\n", "")
+    text = text.replace(right, wrong)
+    file.write_text(text)
+    (problem,) = problems(file)
+    assert problem.code == "wrong-type"
+    assert problem.fix is not None
+    file.write_text(apply_edits(text, [problem.fix]))
+    assert problems(file) == []
+
+
+@pytest.mark.parametrize(
     "wrong",
     [
         pytest.param(("10.0.0.0/8", "10.0.0.5/8"), id="an address or a network may be meant"),
@@ -87,6 +108,8 @@ def test_in_json_the_value_is_right_again(
         pytest.param(("protocol: TCP", "protocol: HTTP"), id="another protocol"),
         pytest.param(("protocol: TCP", 'protocol: "t\\x63p"'), id="escapes"),
         pytest.param(("protocol: TCP", "protocol: &p tcp"), id="an anchor, which others may use"),
+        pytest.param(("[Ingress]", "'Ingress'"), id="a text in quotes for a list"),
+        pytest.param(("    - protocol: TCP\n      port: 80", "      http"), id="a text for a list of objects"),
     ],
 )
 def test_what_is_not_clear_has_no_fix(tmp_path: Path, wrong: tuple[str, str]) -> None:

@@ -30,7 +30,7 @@ class DecodingError(InputError):
     """A value has the wrong type for its field.
 
     `path` is the field's path inside the object (`spec.podSelector.matchLabels.app`), to find its line. `value` is what
-    stands there, `expected` the type that the field has, as JSON calls it (`string`, `array`).
+    stands there, `expected` the type that the field has, as JSON calls it (`string`, `array`, `array of strings`).
     """
 
     def __init__(self, message: str, path: str, value: object = None, expected: str = "") -> None:

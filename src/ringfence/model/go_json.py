@@ -166,6 +166,8 @@ def _mismatch(value: object, found: str, shape: Type, path: _FieldPath) -> Decod
 
 def _json_type_of(shape: Type) -> str:
     match shape:
+        case VarTupleType(item_type=StrType()):
+            return "array of strings"
         case VarTupleType():
             return "array"
         case IntType():

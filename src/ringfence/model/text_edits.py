@@ -1,5 +1,6 @@
 """Changes to the text of a file that keep the comments, quotes and line endings around them."""
 
+import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -17,23 +18,38 @@ class TextEdit(msgspec.Struct, frozen=True):
 
 
 class Replacement(msgspec.Struct, frozen=True):
-    """What to write instead of a scalar: a string in the quotes of the old one, or a number without any."""
+    """What to write instead of a scalar: a string in the quotes of the old one, or a number without any.
+
+    If `is_structure`, the new text is more than a scalar, and cannot stand inside quotes.
+    """
 
     old: str
     new: str | int
+    is_structure: bool = False
 
 
 _LARGEST_SURE: Final = 1_000_000
 """Whole numbers below it have one spelling as long as their decimal one; 0xFFFFF is as long as 1048575."""
 
 
+_WORD: Final = re.compile(r"[A-Za-z][\w.-]*|[\d.]+/\d+")
+_ENTRY: Final = re.compile(r"([A-Za-z][\w./-]*):([A-Za-z][\w.-]*)")
+
+
 def value_of_type(value: object, expected: str) -> Replacement | None:
-    """The same value in another type, as JSON calls it: a number in quotes, or without them; None if there is none."""
+    """The same value in another type, as JSON calls it; None if there is none.
+
+    A number in quotes or without them, a text as a list, `key:value` as a mapping.
+    """
     match expected, value:
         case "string", int() if not isinstance(value, bool) and abs(value) < _LARGEST_SURE:
             return Replacement(str(value), f'"{value}"')
         case "number", str() if value.isdecimal() and value.isascii() and len(value) < len(str(_LARGEST_SURE)):
             return Replacement(value, int(value))
+        case "array of strings", str() if _WORD.fullmatch(value):
+            return Replacement(value, f"[{value}]", is_structure=True)
+        case "object", str() if found := _ENTRY.fullmatch(value):
+            return Replacement(value, f"{found[1]}: {found[2]}", is_structure=True)
     return None
 
 
@@ -43,7 +59,7 @@ def replace_value(origin: Origin, path: str, replacement: Replacement) -> TextEd
     if field is None or not _is_inside_its_parents(origin, path, field.value):
         return None
     inner = _inside_quotes(field.value, replacement.old)
-    if inner is None:
+    if inner is None or (replacement.is_structure and inner != field.value):
         return None
     if isinstance(replacement.new, int):
         return TextEdit(origin.file, field.value, str(replacement.new))

@@ -17,6 +17,13 @@ WRONG_TYPES = [
     ),
     ("- ipBlock", "- - ipBlock", "there is a dash too many: remove one"),
     ("[Ingress]", "Ingress", "`policyTypes` is a list: [Ingress]"),
+    ("values: [api]", "values: api", "`values` is a list: [api]"),
+    (
+        "  - from:\n    - podSelector:\n        matchExpressions:\n        - {key: app, operator: In, values: [api]}\n"
+        "    - ipBlock: {cidr: 10.0.0.0/8, except: [10.1.0.0/16]}\n",
+        "  - from: all\n",
+        "`from` is a list: write its entries below it, each after a dash and a space (`- `)",
+    ),
     (
         "    - protocol: TCP\n      port: 80",
         "    - 80",

@@ -42,9 +42,9 @@ def wrong_type(mistake: Mistake) -> str:
     match mistake.expected, mistake.value:
         case "array", dict():
             return f"{name} is a list: begin each of its entries with a dash and a space (`- `)"
-        case "array", str() as text if mistake.field == "policyTypes":
-            return f"{name} is a list: [{text}]"
-        case "array", _:
+        case "array of strings", str() if mistake.meant:
+            return f"{name} is a list: {mistake.meant}"
+        case "array" | "array of strings", _:
             return f"{name} is a list: write its entries below it, each after a dash and a space (`- `)"
         case "object", list() if mistake.path.endswith("]"):
             return "there is a dash too many: remove one"
