@@ -16,7 +16,7 @@ class Mistake(msgspec.Struct, frozen=True):
     `detail` is the reason that the API server gives. `meant` is what was meant, where only one thing can be: a value,
     or the name of a field. For a value of a wrong type, `expected` is the type that the field has, as JSON calls it.
     For an unknown field, `name` is its own name, and `home` says where it belongs. `column` is where the name or the
-    value starts, 0 if that is not known.
+    value starts, 0 if that is not known. `printed` is the value as the API server prints it, also if it is a mapping.
     """
 
     code: str
@@ -28,6 +28,7 @@ class Mistake(msgspec.Struct, frozen=True):
     name: str = ""
     home: str = ""
     column: int = 0
+    printed: str = ""
 
     @property
     def field(self) -> str:
@@ -52,4 +53,5 @@ def mistake_in(refused: FieldError | FieldWarning, origin: Origin) -> Mistake:
     # Of an entry of a map the key or the value is refused; only the value can be found by its own path.
     is_key = refused.place != refused.path and refused.place.endswith(f".{given}")
     column = column_of(origin, refused.place, given, key=is_key) if isinstance(given, str) else 0
-    return Mistake(refused.code, refused.path, given, refused.detail, meant, column=column)
+    printed = (refused.value or "") if isinstance(refused, FieldError) else ""
+    return Mistake(refused.code, refused.path, given, refused.detail, meant, column=column, printed=printed)

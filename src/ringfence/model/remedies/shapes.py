@@ -13,7 +13,7 @@ from ringfence.model.templates import template_remedy
 
 def template(mistake: Mistake) -> str:
     """Of a text that a program was to replace."""
-    return template_remedy(mistake.name or mistake.text)
+    return template_remedy(mistake.name or mistake.text or mistake.printed)
 
 
 def odd_character(mistake: Mistake) -> str:
