@@ -30,7 +30,7 @@ from ringfence.engine.population import Reference
 from ringfence.engine.state import State
 from ringfence.errors import InputError, ManifestError
 from ringfence.model.decoding import decode, has_been_stored, unknown_fields
-from ringfence.model.field_errors import FieldError
+from ringfence.model.field_errors import FieldError, go_quoted
 from ringfence.model.kinds import KINDS, Kind, in_namespace, kind_of, namespace_of
 from ringfence.model.objects import DEFAULT_NAMESPACE, Manifest, NetworkPolicy, Object
 from ringfence.model.origin import Origin
@@ -162,7 +162,7 @@ class Cluster:
                 return
             is_stored = is_stored or has_been_stored(obj)
             if unknown := unknown_fields(obj):
-                raise InputError(f'strict decoding error: unknown field "{unknown[0].path}"')
+                raise InputError(f"strict decoding error: unknown field {go_quoted(unknown[0].path)}")
             decoded = decode(obj)
             if decoded is None:
                 raise InputError(

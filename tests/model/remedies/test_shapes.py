@@ -27,10 +27,16 @@ WRONG_TYPES = [
     (
         "    - protocol: TCP\n      port: 80",
         "    - 80",
-        "write `key: value` lines here, indented further than the field around them",
+        "write `port: 80`",
     ),
     ("10.0.0.0/8", "[10.0.0.0/8]", "`cidr` takes one text, not a list: write one entry for each"),
     ("80", "80.5", "write a whole number"),
+    ("port: 80", "port: [80, 443]", "`port` takes one number, not a list: write one entry for each"),
+    (
+        "  podSelector:\n    matchLabels:\n      app: web",
+        "  podSelector: web",
+        "write `key: value` lines here, indented further than the field around them",
+    ),
 ]
 
 

@@ -87,6 +87,11 @@ def test_a_second_object_without_a_separator() -> None:
     }
 
 
+def test_an_alias_in_the_line_above_may_be_right() -> None:
+    (problem,) = read("a: &x {}\nkind: *x\n  b: c\n").problems
+    assert problem.remedy.startswith("indent this line like the fields beside it")
+
+
 def test_lines_that_end_with_carriage_returns_only() -> None:
     (problem,) = read(POLICY.replace("web", "@web").replace("\n", "\r")).problems
     assert problem.place.line == 1

@@ -52,6 +52,8 @@ def wrong_type(mistake: Mistake) -> str:
             return f"{name} is not a list: remove the dash below it"
         case "object", str() as text if remedy := _without_space(text):
             return remedy
+        case "object", int() as port if re.search(r"\.ports\[\d+\]$", mistake.path):
+            return f"write `port: {port}`"
         case "object", _:
             return "write `key: value` lines here, indented further than the field around them"
         case "string", bool() | int() | float() as value:
@@ -60,6 +62,8 @@ def wrong_type(mistake: Mistake) -> str:
             return f"put the value in quotes{example}: without them YAML reads {kind}"
         case "string", list():
             return f"{name} takes one text, not a list: write one entry for each"
+        case "number", list():
+            return f"{name} takes one number, not a list: write one entry for each"
         case "number", str() as text if text.isdecimal():
             return f"remove the quotes: {text}"
         case "number", _:

@@ -24,8 +24,8 @@ def text_remedy(text: str, line: int, message: str, first_line: int = 1) -> str:
     above = lines[before[0]] if before else ""
     if remedy := _of_the_whole(text):
         return remedy
-    for each in (here, above):
-        for remedy_of_line in _OF_A_LINE:
+    for each, remedies in ((here, (*_OF_A_LINE, _star)), (above, _OF_A_LINE)):
+        for remedy_of_line in remedies:
             if remedy := remedy_of_line(each):
                 return remedy
     for number in before:
@@ -109,10 +109,12 @@ _OF_A_LINE: Final[tuple[Callable[[str], str], ...]] = (
     _tab,
     _without_space,
     _two_colons,
-    _star,
     _reserved,
 )
-"""They are asked in this order, each about the line of the error and the one above it."""
+"""They are asked in this order, each about the line of the error and the one above it.
+
+An alias is not among them: in the line above it may be right.
+"""
 
 
 def _odd_indentation(line: str) -> str:
