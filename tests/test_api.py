@@ -80,7 +80,6 @@ def test_an_added_or_removed_object_counts_at_once() -> None:
     [
         (0, "TCP", "0 is not a valid port: use a number from 1 to 65535"),
         (65536, "TCP", "65536 is not a valid port: use a number from 1 to 65535"),
-        (80, "tcp", "'tcp' is not a protocol of NetworkPolicies: use TCP, UDP or SCTP"),
         (80, "ICMP", "'ICMP' is not a protocol of NetworkPolicies: use TCP, UDP or SCTP"),
     ],
 )

@@ -23,6 +23,7 @@ from ringfence.analysis.edits import Proposal, smallest_edit
 from ringfence.analysis.endpoint_text import similar
 from ringfence.analysis.endpoints import Endpoint, alternatives, check_namespace
 from ringfence.analysis.isolation import IsolationList, isolation, isolation_of
+from ringfence.analysis.ports import AskedPorts, PortArgument, asked_ports
 from ringfence.analysis.questions import Answer, with_possible_pods
 from ringfence.analysis.reach import Reach
 from ringfence.analysis.reach_rows import ReachQuestion
@@ -217,15 +218,21 @@ class Cluster:
 
     # --- questions --------------------------------------------------------------------------------------------------
 
-    def can(self, source: str, destination: str, *, port: int | None = None, protocol: str = "TCP") -> Verdict:
+    def can(self, source: str, destination: str, *, port: PortArgument = None, protocol: str | None = None) -> Verdict:
         """Whether `source` may open a connection to `destination`: a verdict (`all`, `any` or `none`) with its reasons.
 
-        Endpoints are written as on the command line (`analysis.endpoints`). Without a port, the question is about all
-        traffic. Raises EndpointError for an endpoint that matches nothing.
+        Endpoints are written as on the command line (`analysis.endpoints`). `port` is a number, a text such as
+        "53/UDP", "8000-8080" or the name of a port (`analysis.ports`), a `range`, or several of these; `protocol` is
+        TCP unless given. Without a port, the question is about all traffic. Raises EndpointError for an endpoint that
+        matches nothing, and for a port that a Service or, by name, no pod of the destination has.
         """
+        return self.ask(source, destination, asked_ports(port, protocol))
+
+    def ask(self, source: str, destination: str, ports: AskedPorts) -> Verdict:
+        """As `can`, about ports that have been read already."""
         return agreed(
             (self._alternatives(source), self._alternatives(destination)),
-            lambda one, other: Verdict(self.state, one, other, protocol, port),
+            lambda one, other: Verdict(self.state, one, other, ports),
             lambda verdict: (verdict.result, verdict.traffic),
         )
 
@@ -237,17 +244,20 @@ class Cluster:
         """What the list of connections assumes, or the part of it about the pods of a namespace."""
         return connection_assumptions(self.state, namespace)
 
-    def sources(self, destination: str, port: int | None = None, protocol: str = "TCP") -> Reach:
+    def sources(self, destination: str, port: PortArgument = None, protocol: str | None = None) -> Reach:
         """Who may open a connection to a port of `destination`, or without a port any connection, by which rule.
 
         A collection of pods, without those of `destination`; `addresses` are those outside the cluster, and `rows` what
-        passes from each workload and address, and the rules that let it.
+        passes from each workload and address, and the rules that let it. `port` and `protocol` are as in `can`.
         """
-        return self._reach(destination, Direction.INGRESS, protocol, port)
+        return self.reach(destination, Direction.INGRESS, asked_ports(port, protocol))
 
-    def destinations(self, source: str, port: int | None = None, protocol: str = "TCP") -> Reach:
-        """To whose port `source` may open a connection, or without a port any connection: as in `sources`."""
-        return self._reach(source, Direction.EGRESS, protocol, port)
+    def destinations(self, source: str, port: PortArgument = None, protocol: str | None = None) -> Reach:
+        """To whose port `source` may open a connection, or without a port any connection: as in `sources`.
+
+        A port that is given by name is that of each destination; those that have none are left out.
+        """
+        return self.reach(source, Direction.EGRESS, asked_ports(port, protocol))
 
     def isolation(self, endpoint: str | None = None, *, namespace: str | None = None) -> IsolationList:
         """Which policies isolate each workload, of all namespaces or of one, or the pods of an endpoint.
@@ -260,12 +270,13 @@ class Cluster:
             check_namespace(self.state, namespace)
         return isolation(self.state, namespace=namespace)
 
-    def _reach(self, text: str, direction: Direction, protocol: str, port: int | None) -> Reach:
+    def reach(self, text: str, direction: Direction, ports: AskedPorts) -> Reach:
+        """As `sources` (ingress) and `destinations` (egress), about ports that have been read already."""
         choices = self._alternatives(text)
         namesakes = {endpoint.reference for endpoint in choices}
         return agreed(
             (choices,),
-            lambda endpoint: Reach(ReachQuestion(self.state, endpoint, direction, protocol, port)),
+            lambda endpoint: Reach(ReachQuestion(self.state, endpoint, direction, ports)),
             lambda found: [(row.end, row.traffic) for row in found.rows if row.end not in namesakes],
         )
 

@@ -128,6 +128,48 @@ def results(verdict: Verdict) -> tuple[str, bool, bool, bool]:
     return verdict.result, verdict.all, verdict.any, verdict.none
 
 
+class TestSeveralPorts:
+    """All ports of a question count: the result is about all of them."""
+
+    CLOSED_BUT_8000_TO_8010 = policy("x/p", labelled(app="web"), ingress=[admits(ports=[port(8000, to=8010)])])
+
+    def ask(self, destination: str, *ports: int | str) -> Verdict:
+        return cluster_of([*WORLD, self.CLOSED_BUT_8000_TO_8010]).can("x/client", f"x/{destination}", port=ports)
+
+    def test_all_some_or_none_of_the_ports_pass(self) -> None:
+        assert results(self.ask("new", 8000, 8010)) == ("all", True, True, False)
+        assert results(self.ask("new", 8000, 8080)) == ("some", False, True, False)
+        assert results(self.ask("new", "8000-8080")) == ("some", False, True, False)
+        assert results(self.ask("new", 22, "http")) == ("none", False, False, True)
+
+    def test_the_traffic_is_what_passes_of_that_which_is_asked(self) -> None:
+        assert self.ask("new", "8005-8080", 22).traffic == Traffic.of("TCP", [(8005, 8010)])
+        assert self.ask("new", 22).traffic == NO_TRAFFIC
+
+    def test_a_name_that_stands_for_other_ports_at_other_pods(self) -> None:
+        verdict = cluster_of([*WORLD, FROM_CLIENT]).can("x/client", "x/app=web", port="http")
+        assert verdict
+        assert verdict.traffic == tcp(80, 8080)
+
+    def test_reasons_are_given_for_ports_that_the_same_rules_allow(self) -> None:
+        explained = self.ask("new", "8000-8080", 22).explanations
+        assert [(str(one.pair.asked), one.reason.allowed) for one in explained] == [
+            ("TCP 22,8011-8080", False),
+            ("TCP 8000-8010", True),
+        ]
+
+    def test_two_rules_may_allow_a_range_together(self) -> None:
+        rest = policy("x/q", labelled(app="web"), ingress=[admits(ports=[port(8011, to=9000)])])
+        cluster = cluster_of([*WORLD, self.CLOSED_BUT_8000_TO_8010, rest])
+        verdict = cluster.can("x/client", "x/new", port="8000-8080")
+        assert verdict
+        assert [str(one.pair.asked) for one in verdict.explanations] == ["TCP 8000-8010", "TCP 8011-8080"]
+        assert all(one.reason.allowed for one in verdict.explanations)
+        for edit in verdict.edits:
+            cluster.upsert(edit.after)
+        assert cluster.can("x/client", "x/new", port="8000-8080").none, "the edits forbid all that was asked"
+
+
 class TestServices:
     def test_the_port_of_a_service_is_judged_at_its_target_ports(self) -> None:
         verdict = ask("client", "svc/web", 80, "TCP", FROM_CLIENT)
@@ -187,7 +229,6 @@ def test_assumptions_of_all_pairs_are_listed_once() -> None:
         (0, "TCP", "0 is not a valid port: use a number from 1 to 65535"),
         (65536, "TCP", "65536 is not a valid port: use a number from 1 to 65535"),
         (-1, "TCP", "-1 is not a valid port: use a number from 1 to 65535"),
-        (80, "tcp", "'tcp' is not a protocol of NetworkPolicies: use TCP, UDP or SCTP"),
         (None, "ICMP", "'ICMP' is not a protocol of NetworkPolicies: use TCP, UDP or SCTP"),
     ],
 )

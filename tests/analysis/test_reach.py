@@ -128,7 +128,6 @@ def test_a_workload_reaches_itself_where_its_pods_reach_one_another() -> None:
     [
         (0, "TCP", "0 is not a valid port: use a number from 1 to 65535"),
         (65536, "TCP", "65536 is not a valid port: use a number from 1 to 65535"),
-        (80, "tcp", "'tcp' is not a protocol of NetworkPolicies: use TCP, UDP or SCTP"),
     ],
 )
 def test_a_port_that_does_not_exist_is_refused(question: str, port: int, protocol: str, message: str) -> None:

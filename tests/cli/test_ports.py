@@ -1,46 +1,47 @@
-"""Ports on the command line: a number, and a protocol if it is not TCP."""
+"""The option `-p`: several ports in one question, and single ports to probe."""
+
+from collections.abc import Callable
+from typing import Any
 
 import click
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from click.testing import CliRunner, Result
 
-from ringfence.cli.ports import parse_port
-
-
-@pytest.mark.parametrize(
-    ("text", "port"),
-    [
-        ("3306", (3306, "TCP")),
-        ("53/UDP", (53, "UDP")),
-        ("53/udp", (53, "UDP")),
-        ("2905/SCTP", (2905, "SCTP")),
-        ("1", (1, "TCP")),
-        ("65535", (65535, "TCP")),
-        ("00080", (80, "TCP")),
-        ("80/", (80, "TCP")),
-    ],
-)
-def test_a_valid_port(text: str, port: tuple[int, str]) -> None:
-    assert parse_port(text) == port
+from ringfence.analysis.ports import parse_port
+from ringfence.cli.ports import port_option, single_port_option
 
 
-@pytest.mark.parametrize(
-    "text", ["", "0", "65536", "-1", "+1", "http", "3306x", "80/ICMP", "80/TCP/x", " 80", "٨٠", "1_0"]
-)
-def test_an_invalid_port(text: str) -> None:
-    with pytest.raises(click.BadParameter) as raised:
-        parse_port(text)
-    assert raised.value.message == (
-        f"{text!r} is not a valid port: use 3306 or 53/UDP (TCP, UDP or SCTP, from 1 to 65535)"
-    )
+def run(option: Callable[[Any], Any], *arguments: str) -> Result:
+    @click.command()
+    @option
+    def command(ports: object) -> None:
+        click.echo(ports)
+
+    return CliRunner().invoke(command, arguments)
 
 
-@given(st.text("0123456789/TCPUDPSCTPudp ", max_size=8))
-def test_any_text_is_a_port_or_a_mistake(text: str) -> None:
-    try:
-        number, protocol = parse_port(text)
-    except click.BadParameter:
-        return
-    assert 1 <= number <= 65535
-    assert protocol in ("TCP", "UDP", "SCTP")
+def test_all_ports_that_are_given_reach_the_command() -> None:
+    found = run(port_option("Ports."), "-p", "22", "--port", "53/udp", "-p", "metrics", "-p8000-8080")
+    assert found.stdout == "TCP 22,8000-8080; UDP 53 and metrics\n"
+
+
+def test_without_a_port_the_question_is_about_all_traffic() -> None:
+    assert run(port_option("Ports.")).stdout == "all traffic\n"
+    assert run(port_option("Ports."), "-p", "all", "-p", "80").stdout == "all traffic\n"
+
+
+def test_an_invalid_port_is_a_usage_error_with_the_valid_forms() -> None:
+    found = run(port_option("Ports."), "-p", "80:TCP")
+    assert found.exit_code == 2
+    assert "'80:TCP' is not a valid port: use 3306, 53/UDP, 8000-8080, the name of a port, or all" in found.stderr
+
+
+def test_only_single_ports_can_be_probed() -> None:
+    assert run(single_port_option("Ports."), "-p", "22", "-p", "53/UDP").stdout == "(('TCP', 22), ('UDP', 53))\n"
+    for text in ("8000-8080", "metrics", "all"):
+        found = run(single_port_option("Ports."), "-p", text)
+        assert found.exit_code == 2
+        assert f"{text!r} is not a single port, and only such can be probed: use 3306 or 53/UDP" in found.stderr
+
+
+def test_a_range_of_one_port_is_a_single_port() -> None:
+    assert parse_port("80-80") == parse_port("80")

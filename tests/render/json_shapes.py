@@ -38,11 +38,12 @@ ANSWER = {
     "protocol": (str, NoneType),
     "port": (int, NoneType),
     "note?": str,
+    "ports?": {"numbers": TRAFFIC, "names": [str], "missing": [{"name": str, "pod": OBJECT}]},
     "traffic?": TRAFFIC,
     "parts?": [{"source": PARTY, "destination": PARTY, "passing": TRAFFIC, "refused": TRAFFIC}],
     "egress": SIDE,
     "ingress": SIDE,
-    "pairs?": [{"source": PARTY, "destination": PARTY, "port": (int, NoneType), "allowed": bool}],
+    "pairs?": [{"source": PARTY, "destination": PARTY, "port": (int, NoneType), "ports?": TRAFFIC, "allowed": bool}],
     "groups?": [
         {
             "pairs": int,

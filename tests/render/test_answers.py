@@ -11,12 +11,12 @@ from tests import strategies
 from tests.analysis.test_questions import FROM_CLIENT, ONLY_NEW, WORLD
 from tests.render.json_shapes import ANSWER, EXPLANATION, fits
 from tests.semantics.judges import cluster_of
-from tests.semantics.objects import Object, admits, block, labelled, pod, pods, policy, port, sends
+from tests.semantics.objects import Object, admits, block, container_port, labelled, pod, pods, policy, port, sends
 
 from ringfence import Cluster, Verdict
 from ringfence.model.origin import Place
 from ringfence.model.problems import Problem
-from ringfence.render.answers import answer_json, explanation, headline
+from ringfence.render.answers import answer_json, explanation, headline, short_answer
 
 MANIFESTS = """\
 apiVersion: networking.k8s.io/v1
@@ -340,6 +340,44 @@ def test_without_a_port_there_is_the_allowed_traffic(cluster: Cluster) -> None:
     assert "traffic" not in written(cluster.can("prod/db", "prod/web", port=80))
 
 
+class TestSeveralPorts:
+    @pytest.fixture
+    def verdict(self) -> Verdict:
+        only_8080 = policy("x/p", labelled(app="web"), ingress=[admits(ports=[port(8080)])])
+        metrics = pod("x/m", {"app": "web"}, ports=[container_port("metrics", 9100)])
+        return cluster_of([*WORLD, metrics, only_8080]).can("x/client", "x/app=web", port=["metrics", "8079-8080"])
+
+    def test_the_answer_names_all_ports_and_the_pods_without_one(self, verdict: Verdict) -> None:
+        assert short_answer(verdict).splitlines()[1:] == [
+            "  x/new has no port called metrics: it is left out",
+            "  x/old has no port called metrics: it is left out",
+        ]
+
+    def test_each_explanation_says_which_ports_it_is_about(self, verdict: Verdict) -> None:
+        marked = [line for line in explanation(verdict).splitlines() if line.startswith(("✗ ", "✓ "))]
+        assert marked == [
+            "✗ x/client -> x/new on TCP 8079",
+            "✓ x/client -> x/new on TCP 8080",
+            "✗ x/client -> x/old on TCP 8079",
+        ]
+        assert "... and 3 more pairs of pods and ports" in explanation(verdict)
+
+    def test_in_json_they_are_listed_by_number_and_by_name(self, verdict: Verdict) -> None:
+        document = written(verdict)
+        assert (document["protocol"], document["port"]) == (None, None)
+        assert document["ports"]["numbers"] == [{"protocol": "TCP", "ports": "8079-8080"}]
+        assert document["ports"]["names"] == ["metrics"]
+        assert [(one["pod"]["name"], one["name"]) for one in document["ports"]["missing"]] == [
+            ("new", "metrics"),
+            ("old", "metrics"),
+        ]
+        assert document["traffic"] == [{"protocol": "TCP", "ports": "8080"}]
+        assert [(one["destination"]["name"], one["port"], one.get("ports")) for one in document["pairs"]][-2:] == [
+            ("m", None, [{"protocol": "TCP", "ports": "8079,9100"}]),
+            ("m", 8080, None),
+        ]
+
+
 def test_a_partial_answer_lists_what_passes_and_what_is_refused() -> None:
     from_one_range = policy("x/p", labelled(release="old"), ingress=[admits(block("10.0.0.0/25"), ports=[port(80)])])
     partly = written(cluster_of([*WORLD, from_one_range]).can("10.0.0.0/24", "x/old", port=80))
@@ -399,12 +437,16 @@ def test_hints_and_exemptions_are_in_json() -> None:
 
 
 @settings(max_examples=settings().max_examples // 4)
-@given(strategies.clusters(), st.none() | st.sampled_from(strategies.PORT_NUMBERS), st.data())
-def test_every_answer_has_the_shape(objects: list[Object], number: int | None, data: st.DataObject) -> None:
+@given(
+    strategies.clusters(),
+    st.none() | st.lists(st.sampled_from([*strategies.PORT_NUMBERS, "1-70", "all"]), min_size=1, max_size=2),
+    st.data(),
+)
+def test_every_answer_has_the_shape(objects: list[Object], ports: list[int | str] | None, data: st.DataObject) -> None:
     cluster = cluster_of(objects)
     inside = sorted({f"{one.namespace}/*" for one in cluster.state.members()})
     if inside:
         source = data.draw(st.sampled_from([*inside, "192.0.2.1"]))
-        verdict = cluster.can(source, data.draw(st.sampled_from(inside)), port=number)
+        verdict = cluster.can(source, data.draw(st.sampled_from(inside)), port=ports)
         assert fits(written(verdict), ANSWER)
         assert fits(written(verdict, edits=True), EXPLANATION)

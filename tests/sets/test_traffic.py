@@ -57,6 +57,21 @@ def test_one_protocol_without_ports_means_all_its_ports() -> None:
     assert Traffic.of("UDP").udp == ALL_PORTS == ((1, 65535),)
 
 
+@given(traffics)
+def test_a_single_port_is_a_set_of_one(traffic: Traffic) -> None:
+    if traffic.single:
+        protocol, number = traffic.single
+        assert traffic == Traffic.of(protocol, [(number, number)])
+    else:
+        sizes = [high - low + 1 for protocol in PROTOCOLS for low, high in traffic.ports(protocol)]
+        assert sum(sizes) != 1 or traffic.other
+
+
+@given(st.sampled_from(PROTOCOLS), st.integers(1, 65535))
+def test_one_port_is_single(protocol: str, number: int) -> None:
+    assert Traffic.of(protocol, [(number, number)]).single == (protocol, number)
+
+
 def test_ports_may_be_given_in_any_order() -> None:
     assert Traffic.of("TCP", [(443, 443), (80, 82), (81, 90)]).tcp == ((80, 90), (443, 443))
 

@@ -12,14 +12,16 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from functools import cached_property, reduce, wraps
 from itertools import chain
-from operator import and_, or_
+from operator import or_
 from typing import TypeVar
 
 import msgspec
 
 from ringfence.analysis.endpoints import Endpoint
 from ringfence.analysis.pods_on_both_sides import note_on_one_pod, note_on_two_pods
+from ringfence.analysis.ports import AskedPorts
 from ringfence.analysis.reason_groups import ReasonGroup, reason_groups
+from ringfence.analysis.targets import targets
 from ringfence.engine.answers import End, PairReason, allows, explain, traffic_between, traffic_by_part
 from ringfence.engine.population import Member, is_one_pod
 from ringfence.engine.state import State
@@ -45,15 +47,15 @@ def check_unchanged(state: State, revision: int) -> None:
 
 
 class Pair(msgspec.Struct, frozen=True):
-    """One source and one destination of a question; `port` is the destination's own port, None for all traffic.
+    """One source and one destination of a question, and the traffic that it is about, to the destination's own ports.
 
-    `service_port` is the port of the Service that leads to `port`, if the question names a Service.
+    It is None if the question is which traffic passes. `service_port` is the port of the Service that leads to the
+    destination's, if the question names a Service.
     """
 
     source: End
     destination: End
-    protocol: str
-    port: int | None
+    asked: Traffic | None
     service_port: int | None = None
 
     @property
@@ -62,13 +64,18 @@ class Pair(msgspec.Struct, frozen=True):
         return is_one_pod(self.source, self.destination)
 
     @property
-    def asked(self) -> Traffic | None:
-        """The traffic that the question is about; None if the question is which traffic passes."""
-        return None if self.port is None else Traffic.of(self.protocol, ((self.port, self.port),))
+    def protocol(self) -> str | None:
+        """The protocol, if the question is about a single port."""
+        return self.asked.single[0] if self.asked and self.asked.single else None
+
+    @property
+    def port(self) -> int | None:
+        """The destination's own port, if the question is about a single one."""
+        return self.asked.single[1] if self.asked and self.asked.single else None
 
     def as_asked(self, traffic: Traffic) -> Traffic:
         """Traffic to the target port as the client sees it: to the port of the Service."""
-        if self.service_port is None or not traffic:
+        if self.service_port is None or self.protocol is None or not traffic:
             return traffic
         return Traffic.of(self.protocol, ((self.service_port, self.service_port),))
 
@@ -125,22 +132,21 @@ class Answer:
 
     It is true if all passes: between every pair, for every address and every port. Without a port, the question is
     about all traffic, and `traffic` is what passes between every pair. Nothing passes if `none` is true; an answer that
-    is false does not say so.
+    is false does not say so. `unnamed` are the pods that lack a port of a name that is asked for.
     """
 
-    def __init__(self, state: State, source: Endpoint, destination: Endpoint, protocol: str, port: int | None) -> None:
-        check_port(protocol, port)
+    def __init__(self, state: State, source: Endpoint, destination: Endpoint, ports: AskedPorts) -> None:
         self.source = source
         self.destination = destination
-        self.protocol = protocol
-        self.port = port
+        self.ports = ports
         self._state = state
         self._revision = state.revision
-        backends = destination.backends(state, protocol, port)
+        asked = targets(state, destination, ports)
+        self.unnamed = asked.unnamed
         pairs = tuple(
-            Pair(start, backend.end, backend.protocol, backend.port, backend.service_port)
+            Pair(start, target.end, target.asked, target.service_port)
             for start in source.openers()
-            for backend in backends
+            for target in asked.found
         )
         self.pairs = tuple(pair for pair in pairs if not pair.is_one_pod) or pairs
         self.note = self._note(self.pairs[0])
@@ -175,8 +181,18 @@ class Answer:
     def __bool__(self) -> bool:
         return self.all
 
+    @property
+    def protocol(self) -> str | None:
+        """The protocol, if the question is about one port that is given by its number."""
+        return self.ports.single[0] if self.ports.single else None
+
+    @property
+    def port(self) -> int | None:
+        """The number, if the question is about one port that is given by its number."""
+        return self.ports.single[1] if self.ports.single else None
+
     def __repr__(self) -> str:
-        port = "" if self.port is None else f" on {self.protocol} {self.port}"
+        port = "" if self.ports.is_everything else f" on {self.ports}"
         return f"<{type(self).__name__}: {self.result}, {self.source.text} to {self.destination.text}{port}>"
 
     @cached_property
@@ -188,12 +204,12 @@ class Answer:
         it. Different ports are independent.
         """
         self._check_unchanged()
-        if not self.destination.service or self.port is not None:
-            return _passing_everywhere(self._passing_as_asked(pair) for pair in self.pairs)
-        by_port: defaultdict[tuple[str, int | None], list[Traffic]] = defaultdict(list)
+        asked, refused = NO_TRAFFIC, NO_TRAFFIC
         for pair in self.pairs:
-            by_port[pair.protocol, pair.service_port].append(self._passing_as_asked(pair))
-        return _union(map(_passing_everywhere, by_port.values()))
+            asked |= pair.as_asked(_asked(pair))
+            allowed = traffic_between(self._state, pair.source, pair.destination)
+            refused |= pair.as_asked(_asked(pair) - allowed)
+        return asked - refused
 
     @cached_property
     def passes_everywhere(self) -> bool:
@@ -201,7 +217,7 @@ class Answer:
 
         An edit that reverses the answer forbids if it does, and otherwise allows.
         """
-        return self.all if self.port is not None else bool(self.traffic)
+        return bool(self.traffic) if self.ports.is_everything else self.all
 
     @cached_property
     @with_possible_pods
@@ -226,13 +242,14 @@ class Answer:
     @cached_property
     @with_possible_pods
     def explanations(self) -> tuple[ExplainedPair, ...]:
-        """Why each pair is allowed or denied: first the pairs that are denied everything, last those allowed all."""
+        """Why each pair is allowed or denied: first the pairs that are denied everything, last those allowed all.
+
+        A pair that is asked about several ports is divided into the ports that are allowed or denied by the same rules.
+        """
         self._check_unchanged()
         denied = set(self.denied)
         ranked = sorted(self.pairs, key=lambda pair: (pair not in denied, self._passes_partly(pair)))
-        return tuple(
-            ExplainedPair(pair, explain(self._state, pair.source, pair.destination, pair.asked)) for pair in ranked
-        )
+        return tuple(explained for pair in ranked for explained in self._explained(pair))
 
     @property
     def reasons(self) -> tuple[PairReason, ...]:
@@ -252,8 +269,9 @@ class Answer:
     def _passes(self, pair: Pair) -> bool:
         """Whether all passes that is asked."""
         source, destination = pair.source, pair.destination
-        if pair.port is not None and isinstance(source, Member) and isinstance(destination, Member):
-            return allows(self._state, source, destination, pair.protocol, pair.port)
+        single = pair.asked.single if pair.asked else None
+        if single and isinstance(source, Member) and isinstance(destination, Member):
+            return allows(self._state, source, destination, *single)
         return not any(_asked(pair) - allowed for _, _, allowed in self._divided(pair))
 
     def _passes_partly(self, pair: Pair) -> bool:
@@ -263,10 +281,14 @@ class Answer:
     def _divided(self, pair: Pair) -> list[tuple[End, End, Traffic]]:
         return traffic_by_part(self._state, pair.source, pair.destination)
 
-    def _passing_as_asked(self, pair: Pair) -> Traffic:
-        """The traffic that passes, with the port of the Service in place of the target port."""
-        allowed = traffic_between(self._state, pair.source, pair.destination)
-        return pair.as_asked(allowed & _asked(pair))
+    def _explained(self, pair: Pair) -> list[ExplainedPair]:
+        reason = explain(self._state, pair.source, pair.destination, pair.asked)
+        pieces = _pieces(reason)
+        if len(pieces) < 2:
+            return [ExplainedPair(pair, reason)]
+        pairs = [msgspec.structs.replace(pair, asked=piece) for piece in pieces]
+        found = [ExplainedPair(one, explain(self._state, one.source, one.destination, one.asked)) for one in pairs]
+        return sorted(found, key=lambda explained: explained.reason.allowed)
 
     def _check_unchanged(self) -> None:
         check_unchanged(self._state, self._revision)
@@ -276,9 +298,17 @@ def _asked(pair: Pair) -> Traffic:
     return ALL_TRAFFIC if pair.asked is None else pair.asked
 
 
+def _pieces(reason: PairReason) -> list[Traffic]:
+    """The asked traffic, divided so that each rule that is about the pair carries a piece whole or not at all."""
+    pieces = [reason.asked] if reason.asked else []
+    for side in (reason.egress, reason.ingress):
+        for policy in side.policies:
+            for rule in policy.rules:
+                if rule.selects:
+                    halves = (half for one in pieces for half in (one & rule.traffic, one - rule.traffic))
+                    pieces = [half for half in halves if half]
+    return pieces
+
+
 def _union(traffics: Iterable[Traffic]) -> Traffic:
     return reduce(or_, traffics, NO_TRAFFIC)
-
-
-def _passing_everywhere(of_pairs: Iterable[Traffic]) -> Traffic:
-    return reduce(and_, of_pairs, ALL_TRAFFIC)

@@ -10,12 +10,14 @@ from itertools import accumulate
 from operator import and_, or_
 from typing import NamedTuple
 
-from ringfence.analysis.questions import check_port, check_unchanged
+from ringfence.analysis.endpoint_text import similar
+from ringfence.analysis.questions import check_unchanged
 from ringfence.analysis.reach_rows import OutsideRows, PodRows, ReachQuestion, ReachRow, outside_rows, pod_rows
 from ringfence.engine.answers import End, is_exempt
 from ringfence.engine.policies import PortQuestion
 from ringfence.engine.population import Identity, Member
 from ringfence.engine.state import State
+from ringfence.errors import EndpointError
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import FAMILIES, NO_ADDRESSES, Addresses, Family
 from ringfence.sets.bitsets import Bitset
@@ -79,13 +81,14 @@ class PodCollection(Collection[Member]):
 class Reach(PodCollection):
     """Who can reach an endpoint, or what it can reach: a collection of pods, with the addresses outside the cluster.
 
-    With a port, the pods are those between which and every other pod of the endpoint a connection to it is allowed;
-    without, those between which anything is. `rows` also has what only some pods of the endpoint allow, and the
-    policies and rules that let it. Rows are computed when they are first read, because that takes longer.
+    With one port, the pods are those between which and every other pod of the endpoint a connection to it is allowed;
+    with several, or without, those between which something of it is. `rows` also has what only some pods of the
+    endpoint allow, and the policies and rules that let it. Rows are computed when they are first read, because that
+    takes longer.
     """
 
     def __init__(self, question: ReachQuestion) -> None:
-        check_port(question.protocol, question.port)
+        _check_names(question)
         self.question = question
         super().__init__(question.state, self._pods)
 
@@ -126,6 +129,17 @@ class Reach(PodCollection):
         return outside_rows(self.question)
 
 
+def _check_names(question: ReachQuestion) -> None:
+    """Raise EndpointError for a port name that no pod has, of those that may be reached."""
+    if not question.is_named:
+        return
+    pods = list(question.state.members())
+    for name in question.ports.names:
+        if not any(name.at(pod) for pod in pods):
+            known = {port.name for pod in pods for port in pod.named_ports}
+            raise EndpointError(f"no pod has a port called {name}{similar(name.name, known)}")
+
+
 def _pods_by_answers(answers: Iterable[PodRows]) -> Pods:
     return Pods(0, [member for one in answers if one.answer.traffic for member in one.members], ())
 
@@ -145,15 +159,15 @@ def _pods_by_bitsets(question: ReachQuestion) -> Pods | None:
 
 
 def _allowed_on_port(question: ReachQuestion) -> Pods | None:
-    state, port = question.state, question.port
-    if port is None:
+    state, single = question.state, question.ports.single
+    if single is None:
         return None
-    ends = _numbered_ends(question, port)
+    ends = _numbered_ends(question, *single)
     own = [end for end, _ in ends if isinstance(end, Member)]
     if len(own) < len(ends):
         return None
     bits = [
-        _allowed_peers(state, pod, question.direction, question.protocol, number)
+        _allowed_peers(state, pod, question.direction, single[0], number)
         for pod, (_, number) in zip(own, ends, strict=True)
     ]
     inside = _with_all_others(state, own, bits)
@@ -177,11 +191,11 @@ def _with_all_others(state: State, pods: Sequence[Member], bits: Sequence[Bitset
     return found
 
 
-def _numbered_ends(question: ReachQuestion, port: int) -> list[tuple[End, int]]:
+def _numbered_ends(question: ReachQuestion, protocol: str, port: int) -> list[tuple[End, int]]:
     """The ends of the endpoint, each with the port of the question: behind a Service, the target port."""
     if question.direction is Direction.EGRESS:
         return [(end, port) for end in question.endpoint.openers()]
-    backends = question.endpoint.backends(question.state, question.protocol, port)
+    backends = question.endpoint.backends(question.state, protocol, port)
     return [(backend.end, backend.port or port) for backend in backends]
 
 

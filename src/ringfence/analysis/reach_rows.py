@@ -14,6 +14,7 @@ import msgspec
 
 from ringfence.analysis.connections import pod_groups
 from ringfence.analysis.endpoints import Endpoint
+from ringfence.analysis.ports import AskedPorts
 from ringfence.analysis.questions import Answer, Pair
 from ringfence.engine.answers import End, PairReason, SideReason, explain, node_addresses
 from ringfence.engine.population import Member, Reference
@@ -91,8 +92,7 @@ class ReachQuestion(msgspec.Struct, frozen=True):
     state: State
     endpoint: Endpoint
     direction: Direction
-    protocol: str
-    port: int | None
+    ports: AskedPorts
 
     @property
     def own(self) -> frozenset[End]:
@@ -110,18 +110,28 @@ class ReachQuestion(msgspec.Struct, frozen=True):
         """The pods of the endpoint that do not exist yet."""
         return [end for end in self.endpoint.ends if isinstance(end, Member) and end.is_possible]
 
-    def answer(self, other: Endpoint, endpoint: Endpoint) -> Answer:
-        """The answer about one other end, and the endpoint or the pods of it that stand for all."""
-        ends = (other, endpoint)
-        source, destination = ends if self.direction is Direction.INGRESS else reversed(ends)
-        return Answer(self.state, source, destination, self.protocol, self.port)
+    @property
+    def is_named(self) -> bool:
+        """Whether it is about ports that each of the others may give to another number."""
+        return self.direction is Direction.EGRESS and bool(self.ports.names)
+
+    def answer(self, other: Endpoint, endpoint: Endpoint) -> Answer | None:
+        """The answer about one other end, and the endpoint or the pods of it that stand for all.
+
+        None if the other end has none of the ports that are asked for by name.
+        """
+        if self.direction is Direction.INGRESS:
+            return Answer(self.state, other, endpoint, self.ports)
+        ports = self.ports.known_at(end for end in other.ends if isinstance(end, Member))
+        return Answer(self.state, endpoint, other, ports) if ports else None
 
     def representatives(self) -> Endpoint:
-        """The endpoint with two pods of each identity, which no policy can tell from its others; a Service as it is.
+        """The endpoint with two pods of each identity, which no policy can tell from its others.
 
-        Two, because pods of one identity may also be on the other side, and are then asked about in pairs.
+        Two, because pods of one identity may also be on the other side, and are then asked about in pairs. A Service
+        and ports by name stay as they are: pods of one identity may give other numbers to a name.
         """
-        if self.endpoint.service:
+        if self.endpoint.service or self.ports.names:
             return self.endpoint
         kept: list[End] = []
         seen: Counter[int] = Counter()
@@ -164,6 +174,8 @@ def outside_rows(question: ReachQuestion) -> OutsideRows:
         return OutsideRows()
     with question.state.supposing_pods(question.possible_pods):
         answer = question.answer(_OUTSIDE, question.endpoint)
+        if answer is None:
+            return OutsideRows()
         rows = [_outside_row(question, answer.pairs, cell) for cell in _cells(question, answer.pairs) if cell[2]]
         return OutsideRows(tuple(rows), answer.assumptions)
 
@@ -195,11 +207,12 @@ def _asked_at_once(question: ReachQuestion, groups: Iterable[_ListedPods]) -> It
     """The groups, together where one answer is true of all of them.
 
     A pod on its node's network may do more with the pods of its node than others, and what an endpoint does with itself
-    is about its own pods: such groups are asked about one by one.
+    is about its own pods: such groups are asked about one by one. So are all if the question names a port: pods that
+    no policy tells apart may give the name to other numbers.
     """
     together: defaultdict[int, list[_ListedPods]] = defaultdict(list)
     for group in groups:
-        if _depends_on_nodes(question, group) or not question.own.isdisjoint(group.members):
+        if question.is_named or _depends_on_nodes(question, group) or not question.own.isdisjoint(group.members):
             yield [group]
         else:
             together[question.state.identity(group.members[0]).bit].append(group)
@@ -217,12 +230,12 @@ def _pod_rows(question: ReachQuestion, few: Endpoint, groups: list[_ListedPods])
     `few` are pods that stand for all of the endpoint, unless it depends on their nodes.
     """
     first = groups[0]
-    if _depends_on_nodes(question, first):
+    if question.is_named or _depends_on_nodes(question, first):
         asked, endpoint = first.members, question.endpoint
     else:
         asked, endpoint = first.members[: 1 if question.own.isdisjoint(first.members) else 2], few
     answer = question.answer(Endpoint(str(first.reference), asked, first.reference), endpoint)
-    if all(pair.is_one_pod for pair in answer.pairs):
+    if answer is None or all(pair.is_one_pod for pair in answer.pairs):
         return None
     passing = reduce(or_, (part.passing for part in answer.parts), NO_TRAFFIC)
     traffic = answer.traffic
@@ -236,7 +249,7 @@ def _pod_rows(question: ReachQuestion, few: Endpoint, groups: list[_ListedPods])
 
 def _cells(question: ReachQuestion, pairs: Iterable[Pair]) -> list[tuple[Addresses, Traffic, Traffic]]:
     """The outside addresses by what passes between them and every pod of the endpoint, and at least one of its pods."""
-    by_port: defaultdict[tuple[str, int | None], list[_Cells]] = defaultdict(list)
+    by_port: defaultdict[tuple[str | None, int | None], list[_Cells]] = defaultdict(list)
     for pair in pairs:
         if isinstance(pod := _own_end(question, pair), Member):
             by_port[pair.protocol, pair.service_port].append(_cells_of_pod(question, pod, pair))
@@ -302,7 +315,7 @@ def _permission(sides: list[tuple[SideReason, Traffic]]) -> Permission:
         for side, passing in sides
         for policy in side.policies
         for rule in policy.rules
-        if rule.allows and rule.traffic & passing
+        if rule.allows_any(passing)
     }
     exempt = next((side.exempt for side, _ in sides if side.exempt), "")
     ordered = sorted(rules, key=lambda rule: (rule.namespace, rule.policy, rule.index))

@@ -5,11 +5,12 @@ from typing import Final
 import click
 import msgspec
 
+from ringfence.analysis.ports import AskedPorts
 from ringfence.cli import EXIT_NO, EXIT_UNDECIDED, EXIT_YES
 from ringfence.cli.completion import complete_endpoint
 from ringfence.cli.inputs import Inputs
 from ringfence.cli.options import as_one
-from ringfence.cli.ports import PORT_FORMAT, parse_port
+from ringfence.cli.ports import port_option
 from ringfence.cli.terminal import print_answer, print_document, print_message
 from ringfence.cli.what_if import asking_options
 from ringfence.cluster import Cluster, Verdict
@@ -21,15 +22,14 @@ class QuestionOptions(msgspec.Struct, frozen=True):
 
     source: str
     destination: str
-    port: tuple[int, str] | None
+    ports: AskedPorts
     output: str
     no_assumptions: bool
     expect: str | None
 
     def ask(self, cluster: Cluster) -> Verdict:
         """The verdict of a cluster."""
-        number, protocol = self.port or (None, "TCP")
-        return cluster.can(self.source, self.destination, port=number, protocol=protocol)
+        return cluster.ask(self.source, self.destination, self.ports)
 
     def exit_code(self, verdict: Verdict) -> int:
         """The exit code of the verdict; the assumptions are named where they are refused."""
@@ -44,12 +44,8 @@ class QuestionOptions(msgspec.Struct, frozen=True):
 _OPTIONS: Final = (
     click.argument("source", shell_complete=complete_endpoint),
     click.argument("destination", shell_complete=complete_endpoint),
-    click.option(
-        "-p",
-        "--port",
-        type=parse_port,
-        metavar=PORT_FORMAT,
-        help="The port of the destination. Without it, the question is about all traffic.",
+    port_option(
+        "The ports of the destination: 3306, 53/UDP, 8000-8080, a port name, or all. Repeatable.  [default: all]"
     ),
     click.option(
         "-o",
@@ -89,6 +85,7 @@ def can(question: QuestionOptions, inputs: Inputs) -> None:
       ringfence can -f manifests/ prod/web prod/db -p 3306
       ringfence can -f manifests/ 'prod/*' kube-system/k8s-app=kube-dns -p 53/UDP
       ringfence can -f manifests/ 'dev/*' prod/db --expect deny
+      ringfence can -f manifests/ prod/web prod/db -p 3306 -p 8000-8080 -p metrics
       ringfence can 203.0.113.7 prod/svc/web            # every port, in the current cluster
     """
     cluster = inputs.cluster()

@@ -11,7 +11,7 @@ from ringfence.cli import EXIT_NO, EXIT_UNUSABLE, EXIT_YES
 from ringfence.cli.inputs import Inputs, input_options
 from ringfence.cli.lab_objects import name_of_object, object_name, object_text, read_manifests
 from ringfence.cli.lab_output import print_refused, print_report, print_status, progress_bar
-from ringfence.cli.ports import PORT_FORMAT, parse_port
+from ringfence.cli.ports import single_port_option
 from ringfence.cli.terminal import print_message
 from ringfence.errors import InputError
 from ringfence.lab.network import LabPort, PlacementOptions
@@ -40,15 +40,7 @@ _nodes = click.option("--nodes", type=click.IntRange(1), default=1, metavar="N",
 _families = click.option(
     "--families", type=click.Choice(list(_FAMILIES)), help="Address families of pods without addresses."
 )
-_ports = click.option(
-    "-p",
-    "--port",
-    "ports",
-    type=parse_port,
-    metavar=PORT_FORMAT,
-    multiple=True,
-    help="Probe this port everywhere. Repeatable.",
-)
+_ports = single_port_option("Probe this port everywhere. Repeatable.")
 _output = click.option(
     "-o", "--output", type=click.Choice(["table", "json", "junit"]), default="table", show_default=True
 )
@@ -80,7 +72,7 @@ def lab(context: click.Context, name: str) -> None:
 @_output
 @input_options
 def run_command(
-    inputs: Inputs, nodes: int, families: str | None, ports: tuple[tuple[int, str], ...], output: str
+    inputs: Inputs, nodes: int, families: str | None, ports: tuple[tuple[str, int], ...], output: str
 ) -> None:
     """Build, enforce, probe every connection, report, and remove everything.
 
@@ -149,7 +141,7 @@ def status(name: str, output: str) -> None:
 @_ports
 @_output
 @click.pass_obj
-def probe(name: str, source: str, destination: str, ports: tuple[tuple[int, str], ...], output: str) -> None:
+def probe(name: str, source: str, destination: str, ports: tuple[tuple[str, int], ...], output: str) -> None:
     """Probe the connections from SOURCE to DESTINATION, or all of them.
 
     Exits with 0 only if the kernel enforces all policies and every probe has the result that the engine says. Exits
@@ -240,8 +232,8 @@ def _placement_options(nodes: int, families: str | None) -> PlacementOptions:
     return PlacementOptions(nodes, _FAMILIES[families] if families else None)
 
 
-def _lab_ports(ports: Iterable[tuple[int, str]]) -> tuple[LabPort, ...]:
-    return tuple(LabPort(number, protocol) for number, protocol in ports)
+def _lab_ports(ports: Iterable[tuple[str, int]]) -> tuple[LabPort, ...]:
+    return tuple(LabPort(number, protocol) for protocol, number in ports)
 
 
 def _finish(report: ProbeReport, output: str, problems: Iterable[Problem] = ()) -> int:

@@ -1,23 +1,41 @@
-"""Ports on the command line: `3306`, `53/UDP`."""
+"""Ports on the command line: the option `-p`, which may be given several times."""
 
-import re
-from typing import Final
+from typing import Any, Final
 
 import click
 
-from ringfence.sets.traffic import PROTOCOLS
+from ringfence.analysis.ports import AskedPorts, PortEntry, parse_port
+from ringfence.cli.options import OptionDecorator
+from ringfence.errors import InputError
 
-PORT_FORMAT: Final = "PORT[/PROTOCOL]"
-"""How the help shows it."""
+_FORMAT: Final = "PORT"
 
 
-def parse_port(text: str) -> tuple[int, str]:
-    """The number and the protocol, by default TCP. Raises click.BadParameter for anything else."""
-    number, _, protocol = text.partition("/")
-    protocol = (protocol or "TCP").upper()
-    # `isdecimal` and `int` would accept the digits of every script.
-    if not re.fullmatch("[0-9]{1,5}", number) or not 1 <= int(number) <= 65535 or protocol not in PROTOCOLS:
-        raise click.BadParameter(
-            f"{text!r} is not a valid port: use 3306 or 53/UDP (TCP, UDP or SCTP, from 1 to 65535)"
-        )
-    return int(number), protocol
+def port_option(help_text: str) -> OptionDecorator:
+    """The option `-p`, whose values reach a command as one `AskedPorts` called `ports`."""
+    return click.option(
+        "-p", "--port", "ports", type=_port, metavar=_FORMAT, multiple=True, callback=_as_one, help=help_text
+    )
+
+
+def single_port_option(help_text: str) -> OptionDecorator:
+    """The option `-p` for single ports by number, which reach a command as pairs of protocol and number."""
+    return click.option("-p", "--port", "ports", type=_single_port, metavar=_FORMAT, multiple=True, help=help_text)
+
+
+def _port(text: str) -> PortEntry:
+    try:
+        return parse_port(text)
+    except InputError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+def _single_port(text: str) -> tuple[str, int]:
+    single = AskedPorts((_port(text),)).single
+    if single is None:
+        raise click.BadParameter(f"{text!r} is not a single port, and only such can be probed: use 3306 or 53/UDP")
+    return single
+
+
+def _as_one(context: click.Context, parameter: click.Parameter, entries: tuple[Any, ...]) -> AskedPorts:
+    return AskedPorts(entries)

@@ -1,38 +1,33 @@
 """`sources` and `destinations`: who can reach an endpoint, what it can reach, and which rules let it."""
 
-from collections.abc import Callable
 from typing import Final
 
 import click
 import msgspec
 
-from ringfence.analysis.reach import Reach
+from ringfence.analysis.ports import AskedPorts
 from ringfence.cli import EXIT_UNDECIDED, EXIT_YES
 from ringfence.cli.completion import complete_endpoint
 from ringfence.cli.inputs import Inputs
 from ringfence.cli.options import as_one
-from ringfence.cli.ports import PORT_FORMAT, parse_port
+from ringfence.cli.ports import port_option
 from ringfence.cli.terminal import print_document, print_message, print_text
 from ringfence.cli.what_if import asking_options
-from ringfence.cluster import Cluster
+from ringfence.model.policies import Direction
 from ringfence.render.reach_views import REACH_FORMATS, reach_json
 
 
 class ReachOptions(msgspec.Struct, frozen=True):
     """The options that `sources` and `destinations` share."""
 
-    port: tuple[int, str] | None
+    ports: AskedPorts
     output: str
     no_assumptions: bool
 
 
 _OPTIONS: Final = (
-    click.option(
-        "-p",
-        "--port",
-        type=parse_port,
-        metavar=PORT_FORMAT,
-        help="The port of the destination. Without it, all traffic is listed.",
+    port_option(
+        "The ports of the destination: 3306, 53/UDP, 8000-8080, a port name, or all. Repeatable.  [default: all]"
     ),
     click.option(
         "-o",
@@ -69,7 +64,7 @@ def sources(destination: str, options: ReachOptions, inputs: Inputs) -> None:
       ringfence sources -f manifests/ prod/svc/db -p 3306 -o json
       ringfence sources internet -p 443                        # which pods reach the internet
     """
-    _list(inputs, options, lambda cluster, port, protocol: cluster.sources(destination, port, protocol))
+    _list(inputs, options, destination, Direction.INGRESS)
 
 
 @click.command()
@@ -88,12 +83,12 @@ def destinations(source: str, options: ReachOptions, inputs: Inputs) -> None:
       ringfence destinations -f manifests/ prod/web
       ringfence destinations -f manifests/ pod:prod/app=web -p 443
     """
-    _list(inputs, options, lambda cluster, port, protocol: cluster.destinations(source, port, protocol))
+    _list(inputs, options, source, Direction.EGRESS)
 
 
-def _list(inputs: Inputs, options: ReachOptions, ask: Callable[[Cluster, int | None, str], Reach]) -> None:
+def _list(inputs: Inputs, options: ReachOptions, endpoint: str, direction: Direction) -> None:
     cluster = inputs.cluster()
-    found = ask(cluster, *(options.port or (None, "TCP")))
+    found = cluster.reach(endpoint, direction, options.ports)
     if options.output == "json":
         print_document(reach_json(found, cluster.problems))
     else:

@@ -20,7 +20,7 @@ from ringfence.analysis.reason_groups import PodsOf, ReasonGroup
 from ringfence.engine.answers import PolicyReason, RuleReason, SideReason, end_text
 from ringfence.model.origin import Place
 from ringfence.model.problems import Problem
-from ringfence.render.ends import connection_json, end_json, endpoint_json, one_end_json, traffic_json
+from ringfence.render.ends import connection_json, end_json, endpoint_json, one_end_json, ports_json, traffic_json
 from ringfence.render.folded_connections import folded_lines
 from ringfence.render.formats import Json, json_text, one_line
 from ringfence.render.problems import problem_json
@@ -35,31 +35,34 @@ _WORDS: Final = {"all": "yes", "some": "partly", "none": "no"}
 def headline(answer: Answer) -> str:
     """The answer in one line: `no: prod/web -> prod/db on TCP 3306`; for a part, what passes and what is refused."""
     question = f"{answer.source.text} -> {answer.destination.text}"
-    if answer.port is not None:
-        question += f" on {answer.protocol} {answer.port}"
+    if not answer.ports.is_everything:
+        question += f" on {answer.ports}"
     if answer.any and not answer.all:
         question += f": {_partly(answer)}"
-    elif answer.port is None:
+    elif answer.ports.is_everything:
         question += f": {answer.traffic if answer else 'nothing passes'}"
     return one_line(f"{_WORDS[answer.result]}: {question}")
 
 
 def short_answer(answer: Answer) -> str:
-    """The answer in one line, and below it which pods it is about, if that is not plain, and what it assumes."""
-    return "\n".join(map(one_line, (headline(answer), *_note(answer), *_assumptions(answer))))
+    """The answer in one line, which pods it is about and leaves out, if that is not plain, and what it assumes."""
+    return "\n".join(map(one_line, (headline(answer), *_note(answer), *_unnamed(answer), *_assumptions(answer))))
 
 
 def explanation(answer: Answer, proposal: Proposal | None = None) -> str:
     """The answer, each policy and rule of both sides with its place, the assumptions, and the edits that reverse it."""
-    lines = [headline(answer), *_note(answer), *_service(answer)]
+    lines = [headline(answer), *_note(answer), *_service(answer), *_unnamed(answer)]
     for group in answer.reason_groups[:_MOST_GROUPS]:
         reason = group.first
         lines.append("")
-        if len(answer.pairs) > 1:
-            lines.append(_group(group))
+        if len(answer.explanations) > 1:
+            lines.append(
+                _group(group) + ("" if reason.asked is None or answer.port is not None else f" on {reason.asked}")
+            )
         lines += [*_side(reason.egress, reason.asked), *_side(reason.ingress, reason.asked)]
     if more := sum(group.pairs for group in answer.reason_groups[_MOST_GROUPS:]):
-        lines += ["", f"... and {more} more {'pair' if more == 1 else 'pairs'} of pods"]
+        what = " and ports" if len(answer.explanations) > len(answer.pairs) else ""
+        lines += ["", f"... and {more} more {'pair' if more == 1 else 'pairs'} of pods{what}"]
     if answer.assumptions:
         lines += ["", *_assumptions(answer)]
     if proposal and proposal.edits:
@@ -80,18 +83,20 @@ def answer_json(answer: Answer, proposal: Proposal | None = None, problems: Iter
         "result": answer.result,
         "source": endpoint_json(answer.source.reference, [pair.source for pair in answer.pairs]),
         "destination": endpoint_json(answer.destination.reference, [pair.destination for pair in answer.pairs]),
-        "protocol": answer.protocol if answer.port is not None else None,
+        "protocol": answer.protocol,
         "port": answer.port,
     }
     if answer.note:
         written["note"] = answer.note
     if answer.port is None:
+        if not answer.ports.is_everything:
+            written["ports"] = _ports_json(answer)
         written["traffic"] = traffic_json(answer.traffic)
     if answer.any and not answer.all:
         written["parts"] = [_part_json(part) for part in answer.parts]
     written["egress"] = _side_json(deciding.egress)
     written["ingress"] = _side_json(deciding.ingress)
-    if len(answer.pairs) > 1 or answer.destination.service:
+    if len(answer.explanations) > 1 or answer.destination.service:
         written["pairs"] = [_pair_json(explained) for explained in answer.explanations]
     if len(answer.pairs) > 1:
         written["groups"] = [_group_json(group) for group in answer.reason_groups]
@@ -141,9 +146,9 @@ def _partly(answer: Answer) -> str:
     # A pair that is allowed everything counts among the pairs; those that are allowed a part of it are written out.
     passing = [within.text(part, part.passing) for part in parts if part.passing and (part.refused or pairs == 1)]
     refused = [
-        within.text(part, part.refused if answer.port is not None else part.asked)
+        within.text(part, part.asked if answer.ports.is_everything else part.refused)
         for part in parts
-        if (part.refused if answer.port is not None else not part.passing)
+        if (not part.passing if answer.ports.is_everything else part.refused)
     ]
     counted = [f"{pairs - denied} of {pairs} pairs"] if pairs > 1 else []
     listed = [", ".join(_first(passing))] if passing else []
@@ -198,6 +203,13 @@ def _pods(pods: Sequence[PodsOf]) -> str:
     names = [f"{one.end} ({one.pods} pods)" if one.pods > 1 else str(one.end) for one in pods]
     more = f" and {len(names) - _MOST_PAIRS} more" if len(names) > _MOST_PAIRS + 1 else ""
     return ", ".join(names[:_MOST_PAIRS] if more else names) + more
+
+
+def _unnamed(answer: Answer) -> Iterator[str]:
+    """The pods that are left out because they have no port of a name that is asked for."""
+    yield from (f"  {pod} has no port called {name}: it is left out" for pod, name in answer.unnamed[:_MOST_PAIRS])
+    if len(answer.unnamed) > _MOST_PAIRS:
+        yield f"  ... and {len(answer.unnamed) - _MOST_PAIRS} more pods"
 
 
 def _side(side: SideReason, asked: Traffic | None) -> Iterator[str]:
@@ -256,13 +268,25 @@ def _part_json(part: Part) -> Json:
     }
 
 
-def _pair_json(explained: ExplainedPair) -> Json:
+def _ports_json(answer: Answer) -> Json:
+    """What is asked, by number and by name, and the pods that lack a port of a name."""
     return {
-        "source": one_end_json(explained.pair.source),
-        "destination": one_end_json(explained.pair.destination),
-        "port": explained.pair.port,
-        "allowed": explained.reason.allowed,
+        **ports_json(answer.ports),
+        "missing": [{"name": str(name), "pod": end_json(pod.reference)} for pod, name in answer.unnamed],
     }
+
+
+def _pair_json(explained: ExplainedPair) -> Json:
+    pair = explained.pair
+    written: Json = {
+        "source": one_end_json(pair.source),
+        "destination": one_end_json(pair.destination),
+        "port": pair.port,
+    }
+    if pair.asked and pair.port is None:
+        written["ports"] = traffic_json(pair.asked)
+    written["allowed"] = explained.reason.allowed
+    return written
 
 
 def _group_json(group: ReasonGroup) -> Json:

@@ -1,6 +1,7 @@
 """The ends of a connection and the traffic between them, in JSON. In text they are what `str` makes of them."""
 
 from ringfence.analysis.connections import Connection
+from ringfence.analysis.ports import AskedPorts
 from ringfence.engine.answers import End
 from ringfence.engine.population import Member, Reference
 from ringfence.render.formats import Json
@@ -35,6 +36,11 @@ def traffic_json(traffic: Traffic) -> list[Json]:
         for protocol in PROTOCOLS
         if traffic.ports(protocol)
     ]
+
+
+def ports_json(ports: AskedPorts) -> Json:
+    """The ports of a question, by number and by name."""
+    return {"numbers": traffic_json(ports.numbers), "names": list(map(str, ports.names))}
 
 
 def connection_json(connection: Connection) -> Json:

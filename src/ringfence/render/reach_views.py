@@ -7,7 +7,7 @@ from ringfence.analysis.reach import Reach
 from ringfence.analysis.reach_rows import AllowingRule, Permission, ReachRow
 from ringfence.model.policies import Direction
 from ringfence.model.problems import Problem
-from ringfence.render.ends import end_json, endpoint_json, traffic_json
+from ringfence.render.ends import end_json, endpoint_json, ports_json, traffic_json
 from ringfence.render.formats import Json, csv_text, json_text, markdown_table, table
 from ringfence.render.problems import problem_json
 
@@ -39,16 +39,18 @@ def reach_json(found: Reach, problems: Iterable[Problem] = ()) -> str:
     """JSON: the endpoint, the others with what passes and what lets it, what they assume, the problems of the input."""
     endpoint, other = _ends(found)
     question = found.question
-    return json_text(
-        {
-            endpoint: endpoint_json(question.endpoint.reference, list(question.endpoint.ends)),
-            "protocol": None if question.port is None else question.protocol,
-            "port": question.port,
-            f"{other}s": [_row_json(other, row) for row in found.rows],
-            "assumptions": list(found.assumptions),
-            "problems": [problem_json(problem) for problem in problems],
-        }
-    )
+    protocol, port = question.ports.single or (None, None)
+    written: Json = {
+        endpoint: endpoint_json(question.endpoint.reference, list(question.endpoint.ends)),
+        "protocol": protocol,
+        "port": port,
+    }
+    if port is None and not question.ports.is_everything:
+        written["ports"] = ports_json(question.ports)
+    written[f"{other}s"] = [_row_json(other, row) for row in found.rows]
+    written["assumptions"] = list(found.assumptions)
+    written["problems"] = [problem_json(problem) for problem in problems]
+    return json_text(written)
 
 
 def _ends(found: Reach) -> tuple[str, str]:

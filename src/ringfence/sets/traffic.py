@@ -78,6 +78,15 @@ class Traffic(msgspec.Struct, frozen=True, cache_hash=True):
         """Whether `protocol` to `port` is in the set."""
         return intervals.contains(self.ports(protocol), port)
 
+    @property
+    def single(self) -> tuple[str, int] | None:
+        """The protocol and the number, if the set is exactly one port."""
+        found = [(protocol, ports) for protocol in PROTOCOLS if (ports := self.ports(protocol))]
+        if self.other or len(found) != 1:
+            return None
+        ((protocol, ((low, high), *more)),) = found
+        return (protocol, low) if low == high and not more else None
+
     def __str__(self) -> str:
         """Every protocol with its ports: `TCP 80,443,8000-8080; UDP 53`."""
         if self == ALL_TRAFFIC:

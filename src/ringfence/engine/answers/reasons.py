@@ -51,6 +51,11 @@ class RuleReason(msgspec.Struct, frozen=True):
         """Whether it matches and allows, as every rule of a NetworkPolicy does that matches."""
         return self.matches and self.action is Action.ALLOW
 
+    def allows_any(self, asked: Traffic | None) -> bool:
+        """Whether it allows some of what was asked: of several ports, at least one."""
+        some = self.traffic if asked is None else self.traffic & asked
+        return self.selects and bool(some) and self.action is Action.ALLOW
+
 
 class PolicyReason(msgspec.Struct, frozen=True):
     """One policy that selects the subject, with its rules for the direction; `tier` is the tier that it is in."""
