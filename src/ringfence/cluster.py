@@ -103,6 +103,7 @@ class Cluster:
         cls,
         *paths: str | PathLike[str],
         recursive: bool = True,
+        exclude: Sequence[str] = (),
         kustomize: str | PathLike[str] | None = None,
         namespace: str = DEFAULT_NAMESPACE,
         strict: bool = False,
@@ -110,6 +111,7 @@ class Cluster:
     ) -> "Cluster":
         """A cluster from files and folders (`-` is standard input), and from a kustomization if one is given.
 
+        Of what is in folders, hidden folders are left out, and what matches a pattern of `exclude` by its name or path.
         `progress` is called repeatedly with the number of bytes read and the number of bytes in total. Raises
         ManifestError for a path that does not exist; problems inside files are in `problems`. With `strict`, it raises
         ManifestError for the errors among them, too, each on a line with its remedy below it: then no answer can lack a
@@ -120,7 +122,8 @@ class Cluster:
 
         cluster = cls(namespace=namespace)
         if paths:
-            cluster._load(read_files([fspath(path) for path in paths], recursive=recursive, progress=progress))
+            texts = [fspath(path) for path in paths]
+            cluster._load(read_files(texts, recursive=recursive, exclude=exclude, progress=progress))
         if kustomize is not None:
             from ringfence.sources.manifests import build_kustomization
 

@@ -1,11 +1,14 @@
 """Shell completion of commands, options and endpoints."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from ringfence.cli import cli
+from ringfence.cli.completion import complete_for_kubectl
 
 EXAMPLE = str(Path(__file__).parents[2] / "examples" / "three-tier")
 
@@ -43,6 +46,57 @@ def test_endpoints_of_the_manifests(command: str) -> None:
         *("prod/api", "prod/db", "prod/svc/api", "prod/svc/db", "prod/svc/web", "prod/web")
     ]
     assert offered(command, "-f", EXAMPLE, "prod/api", "stag") == ["staging/api"]
+
+
+def test_with_a_namespace_names_need_none() -> None:
+    assert offered("can", "-f", EXAMPLE, "-n", "prod", "a") == ["api"]
+    assert offered("can", "-f", EXAMPLE, "-n", "prod", "prod/a") == ["prod/api"]
+    assert offered("can", "-f", EXAMPLE, "-n", "prod", "svc/d") == ["svc/db"]
+
+
+def test_namespaces_of_the_manifests() -> None:
+    assert offered("can", "-f", EXAMPLE, "-n", "") == ["prod", "staging"]
+    assert offered("can", "-n", "") == []
+
+
+def test_contexts_of_the_kubeconfig(tmp_path: Path) -> None:
+    kubeconfig = tmp_path / "config"
+    kubeconfig.write_text("contexts: [{name: prod}, {name: staging}]")
+    assert offered("can", "--kubeconfig", str(kubeconfig), "--context", "") == ["prod", "staging"]
+    kubeconfig.write_text("[")
+    assert offered("can", "--kubeconfig", str(kubeconfig), "--context", "") == []
+
+
+@pytest.mark.parametrize("command", ["get", "describe"])
+def test_the_resource_and_the_policies(command: str) -> None:
+    assert offered(command, "netp") == ["netpol"]
+    assert offered(command, "-f", EXAMPLE, "-n", "prod", "netpol", "") == ["db-policy"]
+    assert offered(command, "-f", EXAMPLE, "netpol", "") == [], "there is none in default"
+
+
+def test_pods_of_a_laboratory_that_does_not_run() -> None:
+    assert offered("lab", "--name", "no-such-laboratory", "exec", "") == []
+
+
+class TestForKubectl:
+    """kubectl calls `kubectl_complete-ringfence`, which prints words, and how to go on."""
+
+    def test_words_with_their_help(self) -> None:
+        *words, directive = complete_for_kubectl(["vali"]).splitlines()
+        assert [word.split("\t")[0] for word in words] == ["validate"]
+        assert directive == ":4"
+
+    def test_names_of_the_manifests(self) -> None:
+        assert complete_for_kubectl(["can", "-f", EXAMPLE, "prod/a"]) == "prod/api\n:4"
+
+    def test_file_names_are_left_to_the_shell(self) -> None:
+        assert complete_for_kubectl(["can", "-f", ""]) == ":0"
+
+    def test_the_installed_program(self) -> None:
+        program = Path(sys.executable).parent / "kubectl_complete-ringfence"
+        ended = subprocess.run([program, "matr"], capture_output=True, text=True, check=True)
+        assert ended.stdout.startswith("matrix\t")
+        assert ended.stdout.endswith("\n:4\n")
 
 
 @pytest.mark.parametrize("option", ["-f", "--filename", "-k", "--kubeconfig"])

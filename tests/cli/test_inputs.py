@@ -162,7 +162,7 @@ class TestWhatIsWrong:
             "correct them, or use --ignore-errors\n"
         )
 
-    @pytest.mark.parametrize("command", ["can x/a 192.0.2.1", "get netpol missing -n x"])
+    @pytest.mark.parametrize("command", ["can x/a 192.0.2.1", "explain x/a 192.0.2.1"])
     def test_an_unusable_input_is_worse_than_a_no(self, command: str, folder: Path) -> None:
         (folder / "deny.yaml").write_text(DENY)
         assert run(*command.split(), "-f", ".", "--ignore-errors").exit_code == 1

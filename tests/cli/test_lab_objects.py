@@ -15,7 +15,7 @@ POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: web, namespace: x}\n"
 
 def inputs(*filenames: str | Path) -> Inputs:
     names = tuple(map(str, filenames))
-    return Inputs(names, False, None, None, None, None, False, False, False)
+    return Inputs(names, False, (), None, None, None, None, False, False, False)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,8 @@ Capture = pytest.CaptureFixture[str]
 
 
 @pytest.mark.parametrize(
-    ("output", "start"), [("table", "         1\n"), ("json", '{"probes": ['), ("junit", "<?xml version=")]
+    ("output", "start"),
+    [("table", "         1\n"), ("json", '{"apiVersion": "ringfence/v1", "probes": ['), ("junit", "<?xml version=")],
 )
 def test_a_report_in_each_format(capsys: Capture, output: str, start: str) -> None:
     print_report(ProbeReport((ProbeResult("x/a", "x/b", "TCP", 80, expected=True, observed=True),)), output)

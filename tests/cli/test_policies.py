@@ -68,7 +68,7 @@ def test_one_name_gives_one_policy_and_no_list(output: str) -> None:
 @pytest.mark.parametrize("output", ["wide", "name", "json", "yaml"])
 def test_a_missing_name_is_an_error_and_no_output(output: str) -> None:
     result = run(f"get netpol nope -o {output}")
-    assert (result.exit_code, result.stdout) == (1, "")
+    assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr == 'Error from server (NotFound): networkpolicies.networking.k8s.io "nope" not found\n'
 
 
@@ -99,7 +99,7 @@ class TestNames:
         assert [line.split()[1] for line in result.stdout.splitlines() if line.startswith("Name:")] == described
 
     @pytest.mark.parametrize(
-        ("names", "exit_code", "listed"), [("web", 0, ["web"]), ("we", 1, []), ("we db", 1, ["db"])]
+        ("names", "exit_code", "listed"), [("web", 0, ["web"]), ("we", 2, []), ("we db", 2, ["db"])]
     )
     def test_get(self, names: str, exit_code: int, listed: list[str], path: str) -> None:
         result = CliRunner().invoke(cli, ["get", "netpol", *names.split(), "--no-headers", "-f", path])

@@ -2,6 +2,8 @@
 
 import ast
 import json
+import os
+import pty
 import re
 import subprocess
 import sys
@@ -36,12 +38,30 @@ def test_output_that_cannot_be_written_is_an_error_and_not_a_no(command: str) ->
         pytest.param({}, "no:" + QUESTION, id="no colour where there is no terminal"),
         pytest.param({"CLICOLOR_FORCE": "1"}, RED_NO + QUESTION, id="unless it is forced"),
         pytest.param({"CLICOLOR_FORCE": "1", "NO_COLOR": "1"}, "no:" + QUESTION, id="NO_COLOR has the last word"),
+        pytest.param({"FORCE_COLOR": "1", "TERM": "dumb"}, RED_NO + QUESTION, id="by either name, on any terminal"),
+        pytest.param({"FORCE_COLOR": "0"}, "no:" + QUESTION, id="0 forces nothing"),
         pytest.param({"CLICOLOR_FORCE": "1", "NO_COLOR": ""}, RED_NO + QUESTION, id="if it is not empty"),
     ],
 )
 def test_colour(variables: dict[str, str], printed: str) -> None:
     command = ["can", "prod/web", "prod/db", "-p", "3306", "-f", EXAMPLE]
     assert CliRunner(env=variables).invoke(cli, command).stdout == printed
+
+
+@pytest.mark.parametrize(("term", "is_coloured"), [("xterm-256color", True), ("dumb", False)])
+def test_a_dumb_terminal_gets_no_colour(term: str, is_coloured: bool) -> None:
+    leader, follower = pty.openpty()
+    program = [sys.executable, "-c", "from ringfence.cli import main; main()"]
+    environment = {key: value for key, value in os.environ.items() if not key.endswith(("COLOR", "COLOR_FORCE"))}
+    with os.fdopen(leader, "rb", buffering=0) as reader:
+        subprocess.run(
+            [*program, "can", "prod/web", "prod/db", "-f", EXAMPLE],
+            stdout=follower,
+            env=environment | {"TERM": term},
+            check=False,
+        )
+        os.close(follower)
+        assert (b"\x1b[" in reader.read(4096)) is is_coloured
 
 
 def test_a_file_that_cannot_be_parsed_is_reported_on_standard_error(tmp_path: Path) -> None:

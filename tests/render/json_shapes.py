@@ -18,7 +18,8 @@ PROBLEM = {
     "remedy?": str,
     "fix?": {**RANGE, "newText": str},
 }
-PROBLEMS = {"problems": [PROBLEM]}
+VERSIONED = {"apiVersion": str}
+PROBLEMS = {**VERSIONED, "problems": [PROBLEM]}
 OBJECT = {"namespace": str, "kind": str, "name": str}
 ADDRESSES = {"addresses": [str]}
 PARTY = (OBJECT, ADDRESSES)

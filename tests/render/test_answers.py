@@ -273,6 +273,7 @@ def written(verdict: Verdict, *, edits: bool = False) -> Any:
 
 def test_an_answer_word_for_word(cluster: Cluster) -> None:
     assert written(cluster.can("prod/web", "prod/db", port=3306)) == {
+        "apiVersion": "ringfence/v1",
         "allowed": False,
         "result": "none",
         "source": {"namespace": "prod", "kind": "Pod", "name": "web"},

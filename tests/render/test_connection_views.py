@@ -126,6 +126,7 @@ def test_an_object_without_a_namespace_is_in_no_box() -> None:
 
 def test_json_word_for_word() -> None:
     assert json.loads("".join(connections_json(FOUND[:3]))) == {
+        "apiVersion": "ringfence/v1",
         "connections": [
             {
                 "source": {"namespace": "prod", "kind": "Deployment", "name": "api"},
@@ -159,7 +160,12 @@ def test_json_ends_with_what_the_list_assumes() -> None:
 
 
 def test_no_connections_are_an_empty_list() -> None:
-    assert json.loads("".join(connections_json([]))) == {"connections": [], "assumptions": [], "problems": []}
+    assert json.loads("".join(connections_json([]))) == {
+        "apiVersion": "ringfence/v1",
+        "connections": [],
+        "assumptions": [],
+        "problems": [],
+    }
 
 
 def test_json_has_the_problems_of_the_input() -> None:

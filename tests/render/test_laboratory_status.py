@@ -61,6 +61,7 @@ def test_names_cannot_control_the_terminal() -> None:
 def test_json_has_all_of_it() -> None:
     document = json.loads(laboratory_status.json(STATUS))
     assert document == {
+        "apiVersion": "ringfence/v1",
         "nodes": [{"name": "node-1", "addresses": ["172.18.0.1", "fd00::1"]}],
         "pods": [{"name": "x/a", "node": "node-1", "addresses": ["10.244.0.1"], "ports": ["80/TCP", "53/UDP"]}],
         "services": [

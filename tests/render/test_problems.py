@@ -38,6 +38,7 @@ def test_json_word_for_word() -> None:
         Problem(Place("b.yaml"), "duplicate-key", 'odd "text"\n', Severity.WARNING),
     ]
     assert json.loads(problems_json(found)) == {
+        "apiVersion": "ringfence/v1",
         "problems": [
             {
                 "code": "invalid-value",
@@ -63,10 +64,10 @@ def test_json_word_for_word() -> None:
                 "object": "",
                 "message": 'odd "text"\n',
             },
-        ]
+        ],
     }
     assert fits(json.loads(problems_json(found)), PROBLEMS)
 
 
 def test_no_problems_are_an_empty_list() -> None:
-    assert json.loads(problems_json([])) == {"problems": []}
+    assert json.loads(problems_json([])) == {"apiVersion": "ringfence/v1", "problems": []}

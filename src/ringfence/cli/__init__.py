@@ -20,6 +20,7 @@ from typing import IO, Any
 import click
 
 from ringfence import __version__
+from ringfence.cli.groups import Group
 from ringfence.errors import RingfenceError
 
 EXIT_YES = 0
@@ -45,6 +46,7 @@ _COMMANDS = {
     "describe": ("policies", "Describe NetworkPolicies as kubectl does."),
     "validate": ("validate", "List what the API server would refuse."),
     "completion": ("completion", "Print the script for shell completion."),
+    "version": ("version", "Print the version."),
     "agent": ("agent", "Enforce the policies of a live cluster on this node."),
     "lab": ("lab", "Test policies in network namespaces, with the Linux kernel and real connections."),
 }
@@ -113,7 +115,7 @@ def _is_unread(stream: IO[str]) -> bool:
     return any(event & select.POLLERR for _, event in poll.poll(0))
 
 
-class _LazyGroup(click.Group):
+class _LazyGroup(Group):
     """A group that imports a command when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -127,8 +129,11 @@ class _LazyGroup(click.Group):
         return command
 
     def make_context(self, *arguments: Any, **values: Any) -> click.Context:
-        with _escaped_usage_errors(), _ended_by_closed_pipes():
-            return super().make_context(*arguments, **values)
+        try:
+            with _escaped_usage_errors(), _ended_by_closed_pipes():
+                return super().make_context(*arguments, **values)
+        except KeyboardInterrupt:
+            raise click.exceptions.Exit(EXIT_INTERRUPTED) from None
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

@@ -8,10 +8,12 @@ import click
 import msgspec
 
 from ringfence.cli import EXIT_UNUSABLE, progress, worst_exit_code
+from ringfence.cli.completion import complete_context, complete_namespace
 from ringfence.cli.options import as_one
 from ringfence.cli.terminal import print_message
 from ringfence.cluster import Cluster
 from ringfence.errors import InputError
+from ringfence.model.names import dns_label_errors
 from ringfence.model.objects import DEFAULT_NAMESPACE
 from ringfence.model.problems import Problem, Severity, errors_about_policies
 from ringfence.render.problems import problem_text
@@ -25,6 +27,7 @@ class Inputs(msgspec.Struct, frozen=True):
 
     filenames: tuple[str, ...]
     recursive: bool
+    exclude: tuple[str, ...]
     kustomize: str | None
     namespace: str | None
     context: str | None
@@ -32,6 +35,13 @@ class Inputs(msgspec.Struct, frozen=True):
     strict: bool
     ignore_errors: bool
     verbose: bool
+
+    def __post_init__(self) -> None:
+        """Raise InputError for options of a live cluster together with files: one of them would be ignored."""
+        live = [f"--{name} {value}" for name in ("context", "kubeconfig") if (value := getattr(self, name))]
+        files = [*(f"-f {one}" for one in self.filenames), *([f"-k {self.kustomize}"] if self.kustomize else [])]
+        if live and files:
+            raise InputError(f"{live[0]} names a live cluster and {files[0]} manifests: use one of them")
 
     def cluster(self, *, report: bool = True) -> Cluster:
         """The cluster that the options name. With `report`, the problems in the input are printed on stderr.
@@ -73,6 +83,7 @@ class Inputs(msgspec.Struct, frozen=True):
             return Cluster.load(
                 *self.filenames,
                 recursive=self.recursive,
+                exclude=self.exclude,
                 kustomize=self.kustomize,
                 namespace=self.namespace or DEFAULT_NAMESPACE,
                 progress=reading,
@@ -102,6 +113,16 @@ def _missing_text(errors: Sequence[Problem]) -> str:
 # Shells complete file names for it. Whether a file can be read is checked by the loaders, whose messages are better.
 _FILE: Final = click.Path(readable=False, allow_dash=True)
 
+
+def _namespace(context: click.Context, parameter: click.Parameter, name: str | None) -> str | None:
+    """The value of -n. A text that cannot be the name of a namespace would match nothing, and look like an answer."""
+    if name is not None and dns_label_errors(name):
+        raise click.BadParameter(
+            f"{name!r} is not the name of a namespace: use one name of small letters, digits and '-', such as prod"
+        )
+    return name
+
+
 INPUT_OPTIONS: Final = (
     click.option(
         "-f",
@@ -112,12 +133,27 @@ INPUT_OPTIONS: Final = (
         multiple=True,
         help="File or folder; - is stdin. Repeatable.",
     ),
-    click.option("-R", "--recursive", is_flag=True, help="Read the folders of -f recursively."),
+    click.option("-R", "--recursive", is_flag=True, help="Read the folders of -f recursively, hidden ones excepted."),
+    click.option(
+        "--exclude", metavar="GLOB", multiple=True, help="Leave out files and folders in the folders of -f. Repeatable."
+    ),
     click.option(
         "-k", "--kustomize", type=_FILE, metavar="FOLDER", help="Read a kustomization, built by kubectl or kustomize."
     ),
-    click.option("-n", "--namespace", metavar="NAME", help="The namespace of names, and of objects, without one."),
-    click.option("--context", metavar="NAME", help="The kubeconfig context to read if there is no -f or -k."),
+    click.option(
+        "-n",
+        "--namespace",
+        metavar="NAME",
+        callback=_namespace,
+        shell_complete=complete_namespace,
+        help="The namespace of names, and of objects, without one.",
+    ),
+    click.option(
+        "--context",
+        metavar="NAME",
+        shell_complete=complete_context,
+        help="The kubeconfig context to read if there is no -f or -k.",
+    ),
     click.option("--kubeconfig", type=_FILE, metavar="FILE", help="The kubeconfig file."),
     click.option("--strict", is_flag=True, help="Do not answer if the input has any error: exit with 2."),
     click.option("--ignore-errors", is_flag=True, help="Do not exit with 2 because of errors in the input."),

@@ -8,6 +8,8 @@ import click
 
 from ringfence.analysis.probe_report import ProbeReport
 from ringfence.cli import EXIT_NO, EXIT_UNUSABLE, EXIT_YES
+from ringfence.cli.completion import complete_laboratory_pod
+from ringfence.cli.groups import Group
 from ringfence.cli.inputs import Inputs, input_options
 from ringfence.cli.lab_objects import name_of_object, object_name, object_text, read_manifests
 from ringfence.cli.lab_output import print_refused, print_report, print_status, progress_bar
@@ -46,7 +48,7 @@ _output = click.option(
 )
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--name", default=DEFAULT_NAME, envvar="RINGFENCE_LAB", metavar="NAME", help="The name of the laboratory."
 )
@@ -163,7 +165,7 @@ def probe(name: str, source: str, destination: str, ports: tuple[tuple[str, int]
 
 
 @lab.command("exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
-@click.argument("pod")
+@click.argument("pod", shell_complete=complete_laboratory_pod)
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 @click.pass_obj
 def execute(name: str, pod: str, command: tuple[str, ...]) -> None:

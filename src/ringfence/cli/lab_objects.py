@@ -36,7 +36,7 @@ def read_manifests(inputs: Inputs) -> tuple[list[Manifest], list[Problem]]:
 
     readings = []
     if inputs.filenames:
-        readings.append(read_files(list(inputs.filenames), recursive=inputs.recursive))
+        readings.append(read_files(list(inputs.filenames), recursive=inputs.recursive, exclude=inputs.exclude))
     if inputs.kustomize:
         readings.append(build_kustomization(inputs.kustomize))
     if not readings:

@@ -9,7 +9,7 @@ from typing import Final
 
 from ringfence.analysis.laboratory_status import LaboratoryStatus
 from ringfence.analysis.probe_report import ProbeReport, RefusedProgram
-from ringfence.cli.terminal import print_document, print_message, print_painted, print_text, wants_colour
+from ringfence.cli.terminal import is_dumb, print_document, print_message, print_painted, print_text, wants_colour
 from ringfence.lab.run import RunProgress
 from ringfence.model.problems import Problem
 from ringfence.render import laboratory_status, probe_report
@@ -51,7 +51,7 @@ def print_refused(refused: Iterable[RefusedProgram]) -> bool:
 @contextmanager
 def progress_bar() -> Iterator[RunProgress]:
     """A progress bar on a terminal, which is removed at the end; elsewhere nothing."""
-    if not sys.stderr.isatty():
+    if not sys.stderr.isatty() or is_dumb():
         yield lambda step, done, total: None
         return
     from rich.console import Console

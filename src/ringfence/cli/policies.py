@@ -3,22 +3,23 @@
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 import click
 import msgspec
 
-from ringfence.cli import EXIT_NO, EXIT_YES
+from ringfence.cli import EXIT_UNUSABLE, EXIT_YES
+from ringfence.cli.completion import complete_policy
 from ringfence.cli.inputs import Inputs, input_options
 from ringfence.cli.options import as_one
-from ringfence.cli.terminal import print_document, print_message, print_text
+from ringfence.cli.terminal import print_document, print_exactly, print_message, print_text
 from ringfence.cluster import Cluster
 from ringfence.errors import InputError
 from ringfence.model.documents import stored_document, stored_list
 from ringfence.model.kinds import namespace_of
 from ringfence.model.objects import NetworkPolicy
 from ringfence.model.selector_text import parse_list_selector
-from ringfence.render.formats import json_text, yaml_text
+from ringfence.render.formats import JSONPathError, JSONPathTemplate, json_text, parse_template, yaml_text
 from ringfence.render.policies import TableOptions, description, in_list_order, names_text, policy_table
 
 _RESOURCE: Final = "networkpolicies.networking.k8s.io"
@@ -58,14 +59,40 @@ class GetOptions(msgspec.Struct, frozen=True):
     show_labels: bool
     label_columns: tuple[str, ...]
     no_headers: bool
-    output: str | None
+    output: str | JSONPathTemplate | None
+
+
+class OutputFormat(click.Choice[str]):
+    """The formats of `get`: one by its name, or `jsonpath=TEMPLATE`."""
+
+    def __init__(self) -> None:
+        super().__init__(["wide", "name", "json", "yaml", "jsonpath=TEMPLATE"])
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The name of a format, or the template."""
+        name, _, template = value.partition("=") if isinstance(value, str) else ("", "", "")
+        if name != "jsonpath":
+            return super().convert(value, param, ctx)
+        if not template:
+            self.fail("jsonpath needs a template: -o jsonpath='{.items[*].metadata.name}'", param, ctx)
+        try:
+            return parse_template(template)
+        except JSONPathError as error:
+            self.fail(f"jsonpath: {error}", param, ctx)
 
 
 _wanted_policies = as_one(
     WantedPolicies,
     "wanted",
     (
-        click.argument("names", nargs=-1, required=True, metavar="netpol [NAME]...", callback=_parse_names),
+        click.argument(
+            "names",
+            nargs=-1,
+            required=True,
+            metavar="netpol [NAME]...",
+            callback=_parse_names,
+            shell_complete=complete_policy,
+        ),
         click.option("-A", "--all-namespaces", is_flag=True, help="List the policies of all namespaces."),
         click.option(
             "-l", "--selector", default="", metavar="SELECTOR", help="A label selector, such as app=web,tier!=db."
@@ -82,7 +109,12 @@ _get_options = as_one(
             "-L", "--label-columns", multiple=True, metavar="KEY", help="Show a label as a column. Repeatable."
         ),
         click.option("--no-headers", is_flag=True, help="Leave out the header line."),
-        click.option("-o", "--output", type=click.Choice(["wide", "name", "json", "yaml"]), help="The output format."),
+        click.option(
+            "-o",
+            "--output",
+            type=OutputFormat(),
+            help="The output format.",
+        ),
     ),
 )
 
@@ -98,6 +130,7 @@ def get(wanted: WantedPolicies, options: GetOptions, inputs: Inputs) -> None:
     Examples:
       ringfence get netpol -f manifests/ -A
       ringfence get netpol db-policy -n prod -f manifests/ -o yaml
+      ringfence get netpol -A -f manifests/ -o jsonpath='{.items[*].metadata.name}'
     """
     cluster = inputs.cluster()
     found, missing = _choose(wanted, cluster)
@@ -105,6 +138,9 @@ def get(wanted: WantedPolicies, options: GetOptions, inputs: Inputs) -> None:
         case "json" | "yaml" as output:
             if found or not wanted.names:
                 print_document(_written(found, output, single=len(wanted.names) == 1))
+        case JSONPathTemplate() as template:
+            if found or not wanted.names:
+                print_exactly(_applied(template, found, single=len(wanted.names) == 1))
         case "name":
             print_text(names_text(found))
         case _:
@@ -192,14 +228,25 @@ def _table_options(wanted: WantedPolicies, options: GetOptions) -> TableOptions:
     )
 
 
+def _applied(template: JSONPathTemplate, found: Sequence[NetworkPolicy], *, single: bool) -> str:
+    try:
+        return template.render(_tree(found, single=single))
+    except JSONPathError as error:
+        raise InputError(f"-o jsonpath: {error}") from None
+
+
 def _written(found: Sequence[NetworkPolicy], output: str, *, single: bool) -> str:
-    """The policy if it was asked for by its name, else a List."""
-    tree = stored_document(found[0]) if single else stored_list(found)
+    tree = _tree(found, single=single)
     return json_text(tree) if output == "json" else yaml_text(tree)
+
+
+def _tree(found: Sequence[NetworkPolicy], *, single: bool) -> dict[str, Any]:
+    """The policy if it was asked for by its name, else a List."""
+    return stored_document(found[0]) if single else stored_list(found)
 
 
 def _exit_code(missing: Sequence[str]) -> int:
     """The exit code, after a message for each name that no policy has."""
     for name in missing:
         print_message(f'Error from server (NotFound): {_RESOURCE} "{name}" not found')
-    return EXIT_NO if missing else EXIT_YES
+    return EXIT_UNUSABLE if missing else EXIT_YES

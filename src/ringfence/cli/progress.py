@@ -4,6 +4,8 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
+from ringfence.cli.terminal import is_dumb
+
 _WORTH_SHOWING = 5_000_000
 """Bytes. YAML is read at 7 MB/s (docs/performance.md): less than this takes under a second."""
 
@@ -11,7 +13,7 @@ _WORTH_SHOWING = 5_000_000
 @contextmanager
 def reading() -> Iterator[Callable[[int, int], None] | None]:
     """The function to call with the bytes read and the bytes in all; None if standard error is not a terminal."""
-    if not sys.stderr.isatty():
+    if not sys.stderr.isatty() or is_dumb():
         yield None
         return
     with ExitStack() as shown:

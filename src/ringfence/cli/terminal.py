@@ -4,8 +4,9 @@ Text for people has its control characters made visible, because the names in it
 from servers. Documents for programs (JSON, YAML, JUnit) are printed as they are: their writers escape by the rules of
 their formats.
 
-Colour never carries a meaning of its own. It is left out where the output is not a terminal or NO_COLOR is set, and
-always added where CLICOLOR_FORCE is set. Sources: no-color.org; bixense.com/clicolors.
+Colour never carries a meaning of its own. It is left out where NO_COLOR is set, else added where FORCE_COLOR or
+CLICOLOR_FORCE is set (and not to 0), else added on a terminal that is not dumb. Sources: no-color.org; force-color.org;
+bixense.com/clicolors.
 """
 
 import os
@@ -30,7 +31,14 @@ def wants_colour() -> bool:
     """Whether standard output should be coloured."""
     if os.environ.get("NO_COLOR"):
         return False
-    return os.environ.get("CLICOLOR_FORCE", "0") != "0" or sys.stdout.isatty()
+    if any(os.environ.get(name, "") not in ("", "0") for name in ("FORCE_COLOR", "CLICOLOR_FORCE")):
+        return True
+    return sys.stdout.isatty() and not is_dumb()
+
+
+def is_dumb() -> bool:
+    """Whether the terminal understands no control sequences: no colours and no progress bars."""
+    return os.environ.get("TERM") == "dumb"
 
 
 def print_text(text: str) -> None:
@@ -52,6 +60,11 @@ def print_painted(text: str) -> None:
     parts = _STYLE.split(text)
     parts[::2] = map(escape_controls, parts[::2])
     _print("".join(parts), colour=wants_colour())
+
+
+def print_exactly(text: str) -> None:
+    """Print a text for programs on standard output as it is, without a line break of its own."""
+    click.echo(text.encode() if not sys.stdout.isatty() else escape_controls(text), nl=False)
 
 
 def print_document(document: str | Iterable[str]) -> None:

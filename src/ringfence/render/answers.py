@@ -22,7 +22,7 @@ from ringfence.model.origin import Place
 from ringfence.model.problems import Problem
 from ringfence.render.ends import connection_json, end_json, endpoint_json, one_end_json, ports_json, traffic_json
 from ringfence.render.folded_connections import folded_lines
-from ringfence.render.formats import Json, json_text, one_line
+from ringfence.render.formats import Json, document_json, one_line
 from ringfence.render.problems import problem_json
 from ringfence.sets.addresses import Addresses
 from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
@@ -110,7 +110,7 @@ def answer_json(answer: Answer, proposal: Proposal | None = None, problems: Iter
             "closes": [connection_json(one) for one in proposal.side_effects.closes],
         }
     written["problems"] = [problem_json(problem) for problem in problems]
-    return json_text(written)
+    return document_json(written)
 
 
 def _note(answer: Answer) -> Iterator[str]:

@@ -8,6 +8,7 @@ from ringfence.engine.population import Reference
 from ringfence.model.problems import Problem
 from ringfence.render.ends import connection_json
 from ringfence.render.formats import (
+    API_VERSION,
     Graph,
     GraphEdge,
     GraphNode,
@@ -64,7 +65,7 @@ def connections_json(
     connections: Iterable[Connection], assumptions: Iterable[str] = (), problems: Iterable[Problem] = ()
 ) -> Iterator[str]:
     """JSON, streamed in pieces: the connections, what they assume, and the problems of the input."""
-    yield '{"connections": '
+    yield f'{{"apiVersion": {json_line(API_VERSION)}, "connections": '
     yield from json_items(connection_json(one) for one in connections)
     yield f', "assumptions": {json_line(list(assumptions))}'
     yield f', "problems": {json_line([problem_json(problem) for problem in problems])}}}\n'

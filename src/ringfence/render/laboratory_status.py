@@ -1,7 +1,9 @@
 """What a laboratory holds, in tables or as JSON."""
 
+import msgspec
+
 from ringfence.analysis.laboratory_status import LaboratoryStatus
-from ringfence.render.formats import json_text, table
+from ringfence.render.formats import document_json, table
 
 
 def text(status: LaboratoryStatus) -> str:
@@ -27,4 +29,4 @@ def text(status: LaboratoryStatus) -> str:
 
 def json(status: LaboratoryStatus) -> str:
     """The same as a JSON document."""
-    return json_text(status) + "\n"
+    return document_json(msgspec.to_builtins(status)) + "\n"

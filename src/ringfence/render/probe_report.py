@@ -5,7 +5,7 @@ from typing import Any
 
 from ringfence.analysis.probe_report import DenyingSide, ProbeReport, ProbeResult
 from ringfence.model.problems import Problem
-from ringfence.render.formats import JUnitCase, aligned, json_items, json_line, junit_text, one_line
+from ringfence.render.formats import API_VERSION, JUnitCase, aligned, json_items, json_line, junit_text, one_line
 from ringfence.render.probe_marks import UNEXPECTED, ProbeMarks
 from ringfence.render.probe_matrix import ProbeMatrix, lines_by_destination
 from ringfence.render.problems import problem_json
@@ -34,7 +34,7 @@ def json(report: ProbeReport, problems: Iterable[Problem] = ()) -> Iterator[str]
 
     `problems` are those of the input.
     """
-    yield '{"probes": '
+    yield f'{{"apiVersion": {json_line(API_VERSION)}, "probes": '
     yield from json_items(map(_document, report.results))
     if report.refused:
         yield f', "refused": {json_line(report.refused)}'

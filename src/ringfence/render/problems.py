@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from ringfence.model.origin import Place, Range
 from ringfence.model.problems import Problem
-from ringfence.render.formats import Json, json_text
+from ringfence.render.formats import Json, document_json
 
 
 def problem_text(problem: Problem) -> str:
@@ -15,7 +15,7 @@ def problem_text(problem: Problem) -> str:
 
 def problems_json(problems: Iterable[Problem]) -> str:
     """The problems as JSON (docs/formats.md)."""
-    return json_text({"problems": [problem_json(one) for one in problems]})
+    return document_json({"problems": [problem_json(one) for one in problems]})
 
 
 def problem_json(problem: Problem) -> Json:

@@ -43,7 +43,7 @@ def test_a_folder_is_read_one_level_deep_in_the_order_of_names(folder: Path) -> 
 
 
 def test_a_folder_is_read_with_its_folders_if_asked(folder: Path) -> None:
-    assert names(read_files([str(folder)], recursive=True)) == ["a", "b", "c", "f", "b", "e"]
+    assert names(read_files([str(folder)], recursive=True)) == ["a", "b", "c", "b", "e"]
 
 
 def test_links_to_folders_are_not_followed_but_links_to_files_are(folder: Path) -> None:
@@ -85,7 +85,6 @@ def test_a_pipe_is_read_to_its_end(tmp_path: Path) -> None:
     [
         ("nowhere", 'the path "nowhere" does not exist: name a file, a folder, or - for standard input'),
         ("manifests/nowhere.yaml", 'the path "manifests/nowhere.yaml" does not exist'),
-        ("https://example.com/x.yaml", 'the path "https://example.com/x.yaml" does not exist'),
         ("", 'the path "" does not exist'),
         ("a\0b", 'the path "a\0b" does not exist'),
         ("x" * 5000, "File name too long"),

@@ -4,7 +4,8 @@ from ringfence.render.formats.ages import age
 from ringfence.render.formats.csv import csv_text
 from ringfence.render.formats.dot import dot_text
 from ringfence.render.formats.graph import Graph, GraphEdge, GraphNode
-from ringfence.render.formats.json import Json, json_items, json_line, json_text
+from ringfence.render.formats.json import API_VERSION, Json, document_json, json_items, json_line, json_text
+from ringfence.render.formats.jsonpath import JSONPathError, JSONPathTemplate, parse_template
 from ringfence.render.formats.junit import JUnitCase, junit_text
 from ringfence.render.formats.markdown import markdown_list, markdown_table, markdown_text
 from ringfence.render.formats.mermaid import mermaid_text
@@ -13,14 +14,18 @@ from ringfence.render.formats.text_table import aligned, table
 from ringfence.render.formats.yaml import yaml_text
 
 __all__ = [
+    "API_VERSION",
     "Graph",
     "GraphEdge",
     "GraphNode",
+    "JSONPathError",
+    "JSONPathTemplate",
     "JUnitCase",
     "Json",
     "age",
     "aligned",
     "csv_text",
+    "document_json",
     "dot_text",
     "escape_as_kubectl",
     "escape_controls",
@@ -33,6 +38,7 @@ __all__ = [
     "markdown_text",
     "mermaid_text",
     "one_line",
+    "parse_template",
     "table",
     "yaml_text",
 ]

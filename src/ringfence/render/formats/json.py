@@ -3,13 +3,21 @@
 import json
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from ringfence.render.formats.terminal import UNSAFE
 
 Json = dict[str, Any]
+
+API_VERSION: Final = "ringfence/v1"
+"""The version of every JSON document: its keys keep their names and meanings (docs/formats.md)."""
+
+
+def document_json(document: Json) -> str:
+    """A document of ringfence, which begins with its version, indented for reading."""
+    return json_text({"apiVersion": API_VERSION, **document})
 
 
 def json_text(document: Any) -> str:

@@ -16,6 +16,7 @@ from ringfence.sources.cluster.events import (
     WatchFailed,
     WatchInterrupted,
 )
+from ringfence.sources.cluster.kubeconfig import context_names
 from ringfence.sources.cluster.listing import RESOURCES, Resource, current_namespace, read
 from ringfence.sources.cluster.watching import follow
 
@@ -33,6 +34,7 @@ __all__ = [
     "Upserted",
     "WatchFailed",
     "WatchInterrupted",
+    "context_names",
     "current_namespace",
     "follow",
     "read",

@@ -60,6 +60,11 @@ def select(context: str | None = None, kubeconfig: str | None = None) -> Selecte
     return _selected(_merged(map(_read, files)), context, ", ".join(map(str, files)))
 
 
+def context_names(kubeconfig: str | None = None) -> list[str]:
+    """The names of all contexts. Raises LiveClusterError if a kubeconfig cannot be read."""
+    return sorted(_merged(map(_read, _files(kubeconfig))).contexts)
+
+
 class _Context(msgspec.Struct, frozen=True):
     cluster: str = ""
     user: str = ""

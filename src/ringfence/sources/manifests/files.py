@@ -14,10 +14,10 @@ from ringfence.model.origin import Place
 from ringfence.model.problems import Problem, ProblemCode
 from ringfence.sources.loading import Found, LoadedObjects, Progress, collect, kustomization
 from ringfence.sources.manifests.content import MAX_BYTES, read_content
+from ringfence.sources.manifests.paths import STANDARD_INPUT, Exclusion, expand_paths
 
 SUFFIXES: Final = (".json", ".yaml", ".yml")
 """What a file in a folder must end in; a file that is named itself may end in anything."""
-STANDARD_INPUT: Final = "-"
 
 _UNREADABLE: Final = {
     errno.EACCES: "give yourself the right to read it (chmod), or leave it out",
@@ -30,25 +30,28 @@ _KUSTOMIZATIONS: Final = ("kustomization.yaml", "kustomization.yml", "Kustomizat
 """The names under which kustomize looks for one; its content need not say what it is."""
 
 
-def read_files(paths: Sequence[str], *, recursive: bool = False, progress: Progress | None = None) -> LoadedObjects:
+def read_files(
+    paths: Sequence[str], *, recursive: bool = False, exclude: Sequence[str] = (), progress: Progress | None = None
+) -> LoadedObjects:
     """The objects in files and folders; `-` is standard input. A folder's own folders are read only if `recursive`.
 
-    What is wrong inside a file becomes a problem of the result. Raises ManifestError for a path that does not exist,
+    Of what is in folders, hidden folders and what matches a pattern of `exclude` are left out (`paths.Exclusion`). What
+    is wrong inside a file becomes a problem of the result. Raises ManifestError for a path that does not exist,
     and for a folder with nothing in it to read.
     """
-    files = [file for path in paths for file in _files(path, recursive)]
-    return collect(_read_all(files, frozenset(paths), progress))
+    named = expand_paths(paths)
+    exclusion = Exclusion(exclude)
+    files = [file for path in named for file in _files(path, recursive, exclusion)]
+    return collect(_read_all(files, frozenset(named), progress))
 
 
-def _files(path: str, recursive: bool) -> Iterable[str]:
+def _files(path: str, recursive: bool, exclusion: Exclusion) -> Iterable[str]:
     if path == STANDARD_INPUT:
         return [path]
     try:
-        if not path or not Path(path).exists():
-            raise ManifestError(f'the path "{path}" does not exist: name a file, a folder, or - for standard input')
         if not Path(path).is_dir():
             return [path]
-        files = [str(file) for file in _in_folder(Path(path), recursive)]
+        files = [str(file) for file in _in_folder(Path(path), recursive, exclusion, Path(path))]
     except OSError as error:
         raise ManifestError(f"{error.filename or path}: cannot be read: {error.strerror}") from None
     if not files:
@@ -57,14 +60,16 @@ def _files(path: str, recursive: bool) -> Iterable[str]:
     return files
 
 
-def _in_folder(folder: Path, recursive: bool) -> Iterator[Path]:
+def _in_folder(folder: Path, recursive: bool, exclusion: Exclusion, top: Path) -> Iterator[Path]:
     """The manifests of a folder in the order of their names. Links to folders are not followed: they may lead back."""
     for entry in sorted(folder.iterdir()):
+        if exclusion.excludes(entry, top):
+            continue
         if not entry.is_dir():
             if entry.name.endswith(SUFFIXES):
                 yield entry
         elif recursive and not entry.is_symlink():
-            yield from _in_folder(entry, recursive)
+            yield from _in_folder(entry, recursive, exclusion, top)
 
 
 def _read_all(files: list[str], named: frozenset[str], progress: Progress | None) -> Iterator[Found]:

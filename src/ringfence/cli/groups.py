@@ -1,0 +1,105 @@
+"""Groups of commands: what holds for every command line, whichever command it is for.
+
+Arguments are read as kubectl reads them (`cli.arguments`). An option that takes one value is refused if it is given
+twice, because one of the values would be dropped without a word. Messages about what does not exist name what does.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from ringfence.cli.arguments import behind_the_command, read_arguments
+from ringfence.errors import EndpointError
+
+_SUFFIXES: Final = (".yaml", ".yml", ".json")
+_WORDS: Final = "ringfence.positional"
+"""The key of `Context.meta` under which a group keeps the positional words of the command that it invokes."""
+
+
+class Group(click.Group):
+    """A group whose commands take their arguments as kubectl's do."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the group's own options; those of commands may stand before the name of the command."""
+        with _own_messages(self, ctx):
+            return super().parse_args(ctx, behind_the_command(args))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The name, the command and its arguments. Raises UsageError if there is no such command."""
+        name, *words = args
+        command = self.get_command(ctx, name)
+        if command is None:
+            if ctx.resilient_parsing:
+                return None, None, words
+            raise click.UsageError(f"there is no command {name!r}{_similar(name, self.list_commands(ctx))}", ctx)
+        if isinstance(command, click.Group):
+            return name, command, words
+        with click.Context(command, info_name=name, parent=ctx, **command.context_settings) as inner:
+            read = read_arguments(command, inner, words)
+            if not ctx.resilient_parsing:
+                ctx.meta[_WORDS] = read.positional
+                with _own_messages(command, inner):
+                    _refuse_repeated(command, inner, read.words)
+        return name, command, read.words
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Invoke a command. An error about a word that names a file says how files are named."""
+        try:
+            with _own_messages(self, ctx):
+                return super().invoke(ctx)
+        except EndpointError as error:
+            named = [word for word in ctx.meta.get(_WORDS, ()) if str(error).startswith(word)]
+            if hint := _file_hint(named):
+                raise EndpointError(f"{error}\n{hint}") from error
+            raise
+        except click.UsageError as error:
+            hint = _file_hint(ctx.meta.get(_WORDS, ()))
+            if hint and hint not in error.message:
+                raise click.UsageError(f"{error.format_message()}\n{hint}", error.ctx) from error
+            raise
+
+
+def _refuse_repeated(command: click.Command, context: click.Context, words: list[str]) -> None:
+    """Raise UsageError if an option that takes one value is given several times."""
+    _, _, order = command.make_parser(context).parse_args(list(words))
+    for parameter, times in Counter(order).items():
+        if isinstance(parameter, click.Option) and times > 1 and not (parameter.multiple or parameter.is_flag):
+            raise click.UsageError(f"{' / '.join(parameter.opts)} is given {times} times, but takes one value", context)
+
+
+@contextmanager
+def _own_messages(command: click.Command, context: click.Context) -> Iterator[None]:
+    """Report an option that does not exist in the same words in every version of click."""
+    try:
+        yield
+    except click.NoSuchOption as error:
+        inner = error.ctx or context
+        known = [name for one in inner.command.get_params(inner) for name in one.opts if name.startswith("--")]
+        similar = _similar(error.option_name, known) if error.option_name.startswith("--") else ""
+        raise click.UsageError(f"there is no option {error.option_name}{similar}", inner) from error
+
+
+def _similar(word: str, known: Iterable[str]) -> str:
+    """The question whether one of the known words was meant, if one is close."""
+    close = get_close_matches(word, list(known), n=1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def _file_hint(words: Iterable[str]) -> str:
+    """How to name the files that stand where a command takes no files."""
+    files = [word for word in words if word.endswith(_SUFFIXES) or _exists(word)]
+    return f"to read manifests, use -f: {' '.join(f'-f {file}' for file in files)}" if files else ""
+
+
+def _exists(word: str) -> bool:
+    try:
+        return Path(word).exists()
+    except (OSError, ValueError):  # too long for a path, or with a null character
+        return False

@@ -1,0 +1,63 @@
+"""The paths of `-f`: lists, patterns, and what a walk through folders leaves out.
+
+A path that exists is taken as it is. Otherwise commas separate paths, and a pattern stands for the files that match it,
+as kubectl takes them where the shell has left it alone. kubectl also reads from URLs; ringfence does not: an answer
+depends on files that are there, and nothing is fetched from elsewhere.
+
+Source: `k8s.io/cli-runtime/pkg/resource`, `FilenameParam` and `expandIfFilePattern`.
+"""
+
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatch
+from glob import glob
+from pathlib import Path
+from typing import Final
+
+from ringfence.errors import ManifestError
+
+STANDARD_INPUT: Final = "-"
+_SCHEMES: Final = ("http://", "https://")
+
+
+def expand_paths(texts: Sequence[str]) -> list[str]:
+    """The paths that texts name. Raises ManifestError for a URL, and for a path that does not exist."""
+    return [path for text in texts for path in _expanded(text)]
+
+
+def _expanded(text: str) -> Iterator[str]:
+    if text.startswith(_SCHEMES):
+        raise ManifestError(f"{text}: URLs are not read: download it, such as `curl -fsSL {text} | ringfence ... -f -`")
+    if text == STANDARD_INPUT or _exists(text):
+        yield text
+    elif "," in text:
+        for part in text.split(","):
+            yield from _expanded(part)
+    elif found := sorted(glob(text)):  # noqa: PTH207  (unlike that of Path, it takes absolute patterns)
+        yield from found
+    else:
+        raise ManifestError(f'the path "{text}" does not exist: name a file, a folder, or - for standard input')
+
+
+def _exists(text: str) -> bool:
+    try:
+        return bool(text) and Path(text).exists()
+    except OSError as error:
+        raise ManifestError(f"{text}: cannot be read: {error.strerror}") from None
+
+
+class Exclusion:
+    """What a walk through folders leaves out: hidden folders, and what matches a pattern.
+
+    A pattern is matched against the name of a file or folder, and against its path below the folder that was named. A
+    file or folder that is named itself is always read.
+    """
+
+    def __init__(self, patterns: Sequence[str] = ()) -> None:
+        self._patterns = [pattern.rstrip("/") for pattern in patterns]
+
+    def excludes(self, entry: Path, top: Path) -> bool:
+        """Whether to leave out a file or folder that was found below `top`."""
+        if entry.is_dir() and entry.name.startswith("."):
+            return True
+        below = str(entry.relative_to(top))
+        return any(fnmatch(entry.name, pattern) or fnmatch(below, pattern) for pattern in self._patterns)
