@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import count
-from os import PathLike, fspath
+from os import PathLike
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec.structs import replace
@@ -27,6 +27,7 @@ from ringfence.analysis.ports import AskedPorts, PortArgument, asked_ports
 from ringfence.analysis.questions import Answer, with_possible_pods
 from ringfence.analysis.reach import Reach
 from ringfence.analysis.reach_rows import ReachQuestion
+from ringfence.argument_checks import checked_namespace, checked_path, checked_patterns, checked_text
 from ringfence.engine.population import Reference
 from ringfence.engine.state import State
 from ringfence.errors import InputError, ManifestError
@@ -89,7 +90,7 @@ class Cluster:
     """
 
     def __init__(self, *, live: bool = False, namespace: str = DEFAULT_NAMESPACE) -> None:
-        self.namespace = namespace
+        self.namespace = checked_namespace(namespace)
         self.problems: list[Problem] = []
         self.skipped: Counter[str] = Counter()
         self.unrelated = 0
@@ -122,19 +123,24 @@ class Cluster:
 
         cluster = cls(namespace=namespace)
         if paths:
-            texts = [fspath(path) for path in paths]
-            cluster._load(read_files(texts, recursive=recursive, exclude=exclude, progress=progress))
+            texts = [checked_path(path) for path in paths]
+            patterns = checked_patterns(exclude)
+            cluster._load(read_files(texts, recursive=recursive, exclude=patterns, progress=progress))
         if kustomize is not None:
             from ringfence.sources.manifests import build_kustomization
 
-            cluster._load(build_kustomization(fspath(kustomize)))
+            cluster._load(build_kustomization(checked_path(kustomize)))
         if strict and (errors := [one for one in cluster.problems if one.severity is Severity.ERROR]):
             raise ManifestError("\n".join(map(problem_text, errors)))
         return cluster
 
     @classmethod
     def live(
-        cls, context: str | None = None, kubeconfig: str | None = None, *, namespace: str | None = None
+        cls,
+        context: str | None = None,
+        kubeconfig: str | PathLike[str] | None = None,
+        *,
+        namespace: str | None = None,
     ) -> "Cluster":
         """The cluster of a kubeconfig context (by default the current one), listed once.
 
@@ -143,8 +149,11 @@ class Cluster:
         """
         from ringfence.sources.cluster import current_namespace, read
 
-        loaded = read(context, kubeconfig, namespace)
-        namespace = namespace or current_namespace(context, kubeconfig)
+        file = None if kubeconfig is None else checked_path(kubeconfig)
+        if context is not None:
+            checked_text("context", context, "prod")
+        loaded = read(context, file, namespace)
+        namespace = namespace or current_namespace(context, file)
         cluster = cls(live=True, namespace=namespace)
         cluster._load(loaded)
         return cluster
@@ -172,8 +181,10 @@ class Cluster:
                 raise InputError(
                     f"{obj.get('kind')!r} of {obj.get('apiVersion')!r} is a kind that ringfence does not read"
                 )
-        else:
+        elif KINDS.has(obj):
             decoded = obj
+        else:
+            raise InputError(f"{obj!r} is not an object: use a dict as in the API, or load a file with Cluster.load")
         if not decoded.metadata.name:
             message = "metadata.name: Required value: objects are added and removed by name"
             raise InputError(f"{kind_of(decoded)}: {message}")
@@ -181,11 +192,18 @@ class Cluster:
             raise InputError(f'{kind_of(decoded)} "{decoded.metadata.name}" is invalid: {"; ".join(map(str, errors))}')
 
     def remove(self, kind: str, namespace: str, name: str) -> None:
-        """Remove one object, if it is there; `namespace` is ignored for kinds without one."""
-        row = KINDS.keyed(kind)
-        unread = unread_kind(kind)
-        is_namespaced = row.is_namespaced if row else unread is None or unread.is_namespaced
-        self.state.remove(kind, namespace or self.namespace if is_namespaced else "", name)
+        """Remove one object, if it is there; `namespace` is ignored for kinds without one.
+
+        Raises InputError for a kind that is not known: an object that stays by mistake would still count.
+        """
+        checked_text("kind", kind, "Pod")
+        checked_text("namespace", namespace, "prod")
+        checked_text("name", name, "web")
+        row = KINDS.keyed(kind) or unread_kind(kind)
+        if row is None:
+            meant = similar(kind, [one.key for one in KINDS])
+            raise InputError(f"{kind!r} is not a known kind{meant or ': use one such as NetworkPolicy'}")
+        self.state.remove(kind, namespace or self.namespace if row.is_namespaced else "", name)
 
     def suppose(self, *paths: str | PathLike[str]) -> None:
         """Add the objects of files as if they had been applied: each replaces the one with its kind and name.
@@ -198,7 +216,7 @@ class Cluster:
         is_live, origins = self._is_live, self._origins
         self._is_live, self._origins = False, {}
         try:
-            self._load(read_files([fspath(path) for path in paths], recursive=True, progress=None))
+            self._load(read_files([checked_path(path) for path in paths], recursive=True))
         finally:
             self._is_live, self._origins = is_live, origins | self._origins
 

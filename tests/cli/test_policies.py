@@ -69,7 +69,7 @@ def test_one_name_gives_one_policy_and_no_list(output: str) -> None:
 def test_a_missing_name_is_an_error_and_no_output(output: str) -> None:
     result = run(f"get netpol nope -o {output}")
     assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr == 'Error from server (NotFound): networkpolicies.networking.k8s.io "nope" not found\n'
+    assert result.stderr == 'error: networkpolicies.networking.k8s.io "nope" not found in namespace prod\n'
 
 
 class TestNames:

@@ -42,6 +42,7 @@ def test_a_run_as_json() -> None:
         done = owner.run("lab", "run", "-f", "-", "-p", "3306", "-o", "json", manifests=SHOP)
         common = {"protocol": "TCP", "port": 3306}
         assert json.loads(done.stdout) == {
+            "apiVersion": "ringfence/v1",
             "probes": [
                 {"source": "shop/db", "destination": "shop/web", **common, "expected": True, "observed": True},
                 {"source": "shop/web", "destination": "shop/db", **common, "expected": True, "observed": True},

@@ -5,10 +5,11 @@ import json
 import pytest
 from tests.analysis.test_questions import FROM_CLIENT, WORLD
 from tests.render.formats.test_csv import rows_of
-from tests.render.json_shapes import REACH, fits
+from tests.render.json_shapes import DESTINATIONS, SOURCES, Shape, fits
 from tests.semantics.judges import cluster_of
 from tests.semantics.objects import block, labelled, policy, port, sends
 
+from ringfence.analysis.ports import PortArgument
 from ringfence.analysis.reach import Reach
 from ringfence.model.origin import Place
 from ringfence.model.problems import Problem, ProblemCode
@@ -17,9 +18,9 @@ from ringfence.render.reach_views import reach_csv, reach_json, reach_markdown, 
 TO_OFFICE = policy("x/q", labelled(app="client"), egress=[sends(), sends(block("203.0.113.0/24"), ports=[port(53)])])
 
 
-def found(direction: str = "sources", number: int | None = None) -> Reach:
+def found(direction: str = "sources", asked: PortArgument = None) -> Reach:
     cluster = cluster_of([*WORLD, FROM_CLIENT, TO_OFFICE])
-    return cluster.sources("x/new", number) if direction == "sources" else cluster.destinations("x/client", number)
+    return cluster.sources("x/new", asked) if direction == "sources" else cluster.destinations("x/client", asked)
 
 
 def test_a_table_names_the_rules_of_both_sides() -> None:
@@ -38,15 +39,11 @@ def test_markdown_has_the_same_columns() -> None:
     assert reach_markdown(found("destinations")).splitlines()[0] == "| destination | traffic | egress | ingress |"
 
 
-@pytest.mark.parametrize("direction", ["sources", "destinations"])
-@pytest.mark.parametrize("number", [8080, None])
-def test_json_has_the_documented_shape(direction: str, number: int | None) -> None:
+@pytest.mark.parametrize(("direction", "shape"), [("sources", SOURCES), ("destinations", DESTINATIONS)])
+@pytest.mark.parametrize("asked", [8080, None, ["http", "8000-9000"], "http"])
+def test_json_has_the_documented_shape(direction: str, shape: Shape, asked: PortArgument) -> None:
     problem = Problem(Place("p.yaml", 1), ProblemCode.INVALID_VALUE, "wrong")
-    document = json.loads(reach_json(found(direction, number), [problem]))
-    other = direction.removesuffix("s")
-    endpoint = "destination" if direction == "sources" else "source"
-    rows = document.pop(direction)
-    assert rows
-    for row in rows:
-        row["end"] = row.pop(other)
-    assert fits({"endpoint": document.pop(endpoint), "rows": rows, **document}, REACH)
+    document = json.loads(reach_json(found(direction, asked), [problem]))
+    assert document[direction]
+    assert fits(document, shape)
+    assert ("ports" in document) is (asked not in (8080, None))

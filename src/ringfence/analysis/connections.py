@@ -42,6 +42,9 @@ class Connection(msgspec.Struct, frozen=True):
     def __str__(self) -> str:
         return f"{self.source} -> {self.destination}: {self.traffic}"
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self}>"
+
 
 class PodGroup(msgspec.Struct, frozen=True):
     """Pods that are listed as one: a workload whose pods no policy tells apart, or the single member `pod`."""

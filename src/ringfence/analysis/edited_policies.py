@@ -45,6 +45,12 @@ class Edit(msgspec.Struct, frozen=True):
     size: int
     corrects: bool = False
 
+    def __str__(self) -> str:
+        return "\n".join([self.action, *(f"    {line}" for line in self.lines)])
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.action}>"
+
 
 # --- edits ------------------------------------------------------------------------------------------------------------
 

@@ -83,6 +83,8 @@ def alternatives(state: State, text: str, namespace: str = DEFAULT_NAMESPACE) ->
 
     Raises EndpointError if it matches nothing.
     """
+    if not isinstance(text, str):  # from a program without type checks
+        raise EndpointError(f'{text!r} is not an endpoint: use a text such as "prod/web"')
     if pod := _plain_pod(state, text):
         return (Endpoint(text, (pod,), pod.reference),)
     parsed = parse_endpoint(text, namespace)
@@ -251,6 +253,8 @@ def _why_nothing(state: State, namespace: str, kind: str, name: str) -> str:
     if elsewhere:
         others = " and ".join(f"{space}/{name}" for space in elsewhere[:3])
         return f"there is no {what} in namespace {namespace}{operated}; there is {others}"
+    if not kind and name in state.namespaces.names():
+        return f"there is no {what} in namespace {namespace}, but there is a namespace: use '{name}/*' for all its pods"
     known = {state.workload(member).name for member in state.members_in(namespace)}
     if not known:
         return _nothing_in(state, namespace)

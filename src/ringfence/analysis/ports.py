@@ -25,6 +25,8 @@ from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, PROTOCOLS, Traffic
 ALL: Final = "all"
 _FORMS: Final = "use 3306, 53/UDP, 8000-8080, the name of a port, or all"
 _NUMBERS: Final = re.compile("([0-9]{1,5})(?:-([0-9]{1,5}))?")  # `int` would accept the digits of every script
+_TURNED: Final = re.compile("(tcp|udp|sctp)[/: ]?([0-9]+)", re.IGNORECASE)
+"""A port as other programs write it, with the protocol in front."""
 _DEFAULT_PROTOCOL: Final = "TCP"
 
 
@@ -109,6 +111,11 @@ def parse_port(text: str, protocol: str | None = None) -> PortEntry:
     """The ports that `text` names; `protocol` is that of a text without one. Raises InputError for anything else."""
     if text == ALL and protocol is None:
         return ALL_TRAFFIC
+    if turned := _TURNED.fullmatch(text):
+        raise InputError(f"{text!r} is not a valid port: use {turned[2]}/{turned[1].upper()}")
+    if "," in text:
+        several = " ".join(f"-p {one}" for one in text.split(",") if one)
+        raise InputError(f"{text!r} is not a valid port: give each by itself: {several}")
     name, _, written = text.partition("/")
     if written and protocol and written.upper() != protocol:
         raise InputError(f"{text!r} contradicts the protocol {protocol}: give the protocol once")
@@ -158,5 +165,7 @@ def _range(low: int, high: int, protocol: str, written: object) -> Traffic:
     if not 1 <= low <= high <= 65535:
         if low == high:
             raise InputError(f"{written!r} is not a valid port: use a number from 1 to 65535")
+        if high < low:
+            raise InputError(f"{written!r} is not a valid range of ports: it ends before it begins: use {high}-{low}")
         raise InputError(f"{written!r} is not a valid range of ports: use numbers from 1 to 65535, such as 8000-8080")
     return Traffic.of(protocol, ((low, high),))

@@ -22,7 +22,7 @@ from ringfence.analysis.pods_on_both_sides import note_on_one_pod, note_on_two_p
 from ringfence.analysis.ports import AskedPorts
 from ringfence.analysis.reason_groups import ReasonGroup, reason_groups
 from ringfence.analysis.targets import targets
-from ringfence.engine.answers import End, PairReason, allows, explain, traffic_between, traffic_by_part
+from ringfence.engine.answers import End, PairReason, allows, end_text, explain, traffic_between, traffic_by_part
 from ringfence.engine.population import Member, is_one_pod
 from ringfence.engine.state import State
 from ringfence.errors import EndpointError, InputError
@@ -95,6 +95,13 @@ class Part(msgspec.Struct, frozen=True):
     def refused(self) -> Traffic:
         """What of the asked traffic does not pass."""
         return self.asked - self.passing
+
+    def __str__(self) -> str:
+        ends = f"{end_text(self.source)} -> {end_text(self.destination)}"
+        return f"{ends}: passing {self.passing}; refused {self.refused}"
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self}>"
 
 
 class ExplainedPair(msgspec.Struct, frozen=True):

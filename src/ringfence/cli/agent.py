@@ -130,4 +130,4 @@ def _ranges(texts: Iterable[str]) -> Addresses:
     try:
         return Addresses.of(*map(parse_cidr, texts))
     except ValueError as error:
-        raise InputError(f"--pod-range: {error}: use a CIDR such as 10.244.1.0/24") from None
+        raise InputError(f"--pod-range: {error}") from None

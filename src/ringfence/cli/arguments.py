@@ -15,7 +15,7 @@ import click
 _TRUE: Final = ("1", "t", "T", "TRUE", "true", "True")
 _FALSE: Final = ("0", "f", "F", "FALSE", "false", "False")
 
-_BEFORE_COMMANDS: Final = {
+BEFORE_COMMANDS: Final = {
     **dict.fromkeys(("-f", "--filename", "-k", "--kustomize", "-n", "--namespace", "--context", "--kubeconfig"), True),
     **dict.fromkeys(("-A", "--all-namespaces", "-R", "--recursive"), False),
 }
@@ -43,7 +43,7 @@ def behind_the_command(words: Sequence[str]) -> list[str]:
     """The words with the options that stand before the name of a command moved behind it."""
     moved: list[str] = []
     rest = list(words)
-    while (rest and rest[0].partition("=")[0] in _BEFORE_COMMANDS) or (rest and rest[0][:2] in _BEFORE_COMMANDS):
+    while (rest and rest[0].partition("=")[0] in BEFORE_COMMANDS) or (rest and rest[0][:2] in BEFORE_COMMANDS):
         taken = 2 if _needs_the_next(rest[0]) else 1
         moved, rest = moved + rest[:taken], rest[taken:]
     return [*rest[:1], *moved, *rest[1:]]
@@ -52,8 +52,8 @@ def behind_the_command(words: Sequence[str]) -> list[str]:
 def _needs_the_next(word: str) -> bool:
     """Whether the next word is the value of an option that stands before the command."""
     if word.startswith("--"):
-        return "=" not in word and _BEFORE_COMMANDS[word]
-    return len(word) == 2 and _BEFORE_COMMANDS[word]
+        return "=" not in word and BEFORE_COMMANDS[word]
+    return len(word) == 2 and BEFORE_COMMANDS[word]
 
 
 class _ArgumentReader:

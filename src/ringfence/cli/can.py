@@ -10,7 +10,7 @@ from ringfence.cli import EXIT_NO, EXIT_UNDECIDED, EXIT_YES
 from ringfence.cli.completion import complete_endpoint
 from ringfence.cli.inputs import Inputs
 from ringfence.cli.options import as_one
-from ringfence.cli.ports import port_option
+from ringfence.cli.ports import ASKED_PORTS, port_option
 from ringfence.cli.terminal import print_answer, print_document, print_message
 from ringfence.cli.what_if import asking_options
 from ringfence.cluster import Cluster, Verdict
@@ -44,9 +44,7 @@ class QuestionOptions(msgspec.Struct, frozen=True):
 _OPTIONS: Final = (
     click.argument("source", shell_complete=complete_endpoint),
     click.argument("destination", shell_complete=complete_endpoint),
-    port_option(
-        "The ports of the destination: 3306, 53/UDP, 8000-8080, a port name, or all. Repeatable.  [default: all]"
-    ),
+    port_option(ASKED_PORTS),
     click.option(
         "-o",
         "--output",

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import click
 
-from ringfence.cli.arguments import behind_the_command, read_arguments
+from ringfence.cli.arguments import BEFORE_COMMANDS, behind_the_command, read_arguments
 from ringfence.errors import EndpointError
 
 _SUFFIXES: Final = (".yaml", ".yml", ".json")
@@ -26,8 +26,11 @@ class Group(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the group's own options; those of commands may stand before the name of the command."""
+        words = behind_the_command(args)
+        if words[:1] == ["help"]:  # as in kubectl: `help can` is `can --help`
+            words = [*words[1:], "--help"]
         with _own_messages(self, ctx):
-            return super().parse_args(ctx, behind_the_command(args))
+            return super().parse_args(ctx, words)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -38,7 +41,7 @@ class Group(click.Group):
         if command is None:
             if ctx.resilient_parsing:
                 return None, None, words
-            raise click.UsageError(f"there is no command {name!r}{_similar(name, self.list_commands(ctx))}", ctx)
+            raise click.UsageError(f"there is no command {name!r}{self._meant_by(name, ctx)}", ctx)
         if isinstance(command, click.Group):
             return name, command, words
         with click.Context(command, info_name=name, parent=ctx, **command.context_settings) as inner:
@@ -49,8 +52,16 @@ class Group(click.Group):
                     _refuse_repeated(command, inner, read.words)
         return name, command, read.words
 
+    def _meant_by(self, name: str, ctx: click.Context) -> str:
+        """The question whether a command was meant that a group inside has, or a similar one of this group."""
+        for group in self.list_commands(ctx):
+            inner = self.get_command(ctx, group)
+            if isinstance(inner, click.Group) and name in inner.list_commands(ctx):
+                return f"; did you mean {group} {name}?"
+        return _similar(name, self.list_commands(ctx))
+
     def invoke(self, ctx: click.Context) -> Any:
-        """Invoke a command. An error about a word that names a file says how files are named."""
+        """Invoke a command. An error about a word that names a file or a port says how these are named."""
         try:
             with _own_messages(self, ctx):
                 return super().invoke(ctx)
@@ -60,9 +71,10 @@ class Group(click.Group):
                 raise EndpointError(f"{error}\n{hint}") from error
             raise
         except click.UsageError as error:
-            hint = _file_hint(ctx.meta.get(_WORDS, ()))
-            if hint and hint not in error.message:
-                raise click.UsageError(f"{error.format_message()}\n{hint}", error.ctx) from error
+            words = ctx.meta.get(_WORDS, ())
+            hints = [one for one in (_file_hint(words), _port_hint(words, error)) if one and one not in error.message]
+            if hints:
+                raise click.UsageError("\n".join([error.format_message(), *hints]), error.ctx) from error
             raise
 
 
@@ -81,9 +93,24 @@ def _own_messages(command: click.Command, context: click.Context) -> Iterator[No
         yield
     except click.NoSuchOption as error:
         inner = error.ctx or context
-        known = [name for one in inner.command.get_params(inner) for name in one.opts if name.startswith("--")]
-        similar = _similar(error.option_name, known) if error.option_name.startswith("--") else ""
-        raise click.UsageError(f"there is no option {error.option_name}{similar}", inner) from error
+        raise click.UsageError(f"there is no option {error.option_name}{_meant_by(error, inner)}", inner) from error
+
+
+def _meant_by(error: click.NoSuchOption, context: click.Context) -> str:
+    """Where an option is that does not exist here: in a group around the command; or one with a similar name."""
+    name, outer = error.option_name, context.parent
+    while outer is not None:
+        if name in _options(outer):
+            return f": it is an option of {outer.info_name}, so it stands before {context.info_name}"
+        outer = outer.parent
+    if not name.startswith("--"):
+        return ""
+    before = BEFORE_COMMANDS if isinstance(context.command, click.Group) else ()
+    return _similar(name, [one for one in (*_options(context), *before) if one.startswith("--")])
+
+
+def _options(context: click.Context) -> list[str]:
+    return [name for one in context.command.get_params(context) for name in one.opts]
 
 
 def _similar(word: str, known: Iterable[str]) -> str:
@@ -96,6 +123,13 @@ def _file_hint(words: Iterable[str]) -> str:
     """How to name the files that stand where a command takes no files."""
     files = [word for word in words if word.endswith(_SUFFIXES) or _exists(word)]
     return f"to read manifests, use -f: {' '.join(f'-f {file}' for file in files)}" if files else ""
+
+
+def _port_hint(words: Iterable[str], error: click.UsageError) -> str:
+    """How to ask about a port that stands as a word of its own."""
+    takes_ports = error.ctx is not None and "-p" in _options(error.ctx)
+    ports = [word for word in words if word.isdecimal()] if takes_ports else []
+    return f"to ask about a port, use -p: {' '.join(f'-p {port}' for port in ports)}" if ports else ""
 
 
 def _exists(word: str) -> bool:

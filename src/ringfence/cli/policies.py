@@ -8,6 +8,7 @@ from typing import Any, Final
 import click
 import msgspec
 
+from ringfence.analysis.endpoint_text import similar
 from ringfence.cli import EXIT_UNUSABLE, EXIT_YES
 from ringfence.cli.completion import complete_policy
 from ringfence.cli.inputs import Inputs, input_options
@@ -145,7 +146,7 @@ def get(wanted: WantedPolicies, options: GetOptions, inputs: Inputs) -> None:
             print_text(names_text(found))
         case _:
             print_text(policy_table(found, now=datetime.now(UTC), options=_table_options(wanted, options)))
-    inputs.leave(cluster.problems, _exit_code(missing))
+    inputs.leave(cluster.problems, _exit_code(cluster, missing))
 
 
 @click.command()
@@ -163,7 +164,7 @@ def describe(wanted: WantedPolicies, inputs: Inputs) -> None:
     cluster = inputs.cluster()
     found, missing = _choose(wanted, cluster, prefixes=True)
     print_text(description(found))
-    inputs.leave(cluster.problems, _exit_code(missing))
+    inputs.leave(cluster.problems, _exit_code(cluster, missing))
 
 
 def _choose(
@@ -245,8 +246,10 @@ def _tree(found: Sequence[NetworkPolicy], *, single: bool) -> dict[str, Any]:
     return stored_document(found[0]) if single else stored_list(found)
 
 
-def _exit_code(missing: Sequence[str]) -> int:
-    """The exit code, after a message for each name that no policy has."""
+def _exit_code(cluster: Cluster, missing: Sequence[str]) -> int:
+    """The exit code, after a message for each name that no policy of the namespace has."""
+    known = [policy.metadata.name for policy in cluster.policies() if namespace_of(policy) == cluster.namespace]
     for name in missing:
-        print_message(f'Error from server (NotFound): {_RESOURCE} "{name}" not found')
+        meant = similar(name, known)
+        print_message(f'error: {_RESOURCE} "{name}" not found in namespace {cluster.namespace}{meant}')
     return EXIT_UNUSABLE if missing else EXIT_YES

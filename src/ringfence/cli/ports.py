@@ -9,6 +9,10 @@ from ringfence.cli.options import OptionDecorator
 from ringfence.errors import InputError
 
 _FORMAT: Final = "PORT"
+ASKED_PORTS: Final = (
+    "The ports of the destination: 3306, 53/UDP, 8000-8080, a port name, or all. Repeatable.  [default: all]"
+)
+"""The help of a question about ports."""
 
 
 def port_option(help_text: str) -> OptionDecorator:

@@ -10,7 +10,7 @@ from ringfence.cli import EXIT_UNDECIDED, EXIT_YES
 from ringfence.cli.completion import complete_endpoint
 from ringfence.cli.inputs import Inputs
 from ringfence.cli.options import as_one
-from ringfence.cli.ports import port_option
+from ringfence.cli.ports import ASKED_PORTS, port_option
 from ringfence.cli.terminal import print_document, print_message, print_text
 from ringfence.cli.what_if import asking_options
 from ringfence.model.policies import Direction
@@ -26,9 +26,7 @@ class ReachOptions(msgspec.Struct, frozen=True):
 
 
 _OPTIONS: Final = (
-    port_option(
-        "The ports of the destination: 3306, 53/UDP, 8000-8080, a port name, or all. Repeatable.  [default: all]"
-    ),
+    port_option(ASKED_PORTS),
     click.option(
         "-o",
         "--output",

@@ -172,6 +172,10 @@ class KindTable:
         except TypeError:  # a list or a mapping, where a manifest should have a string
             return None
 
+    def has(self, obj: object) -> bool:
+        """Whether a value is an object of one of the kinds."""
+        return type(obj) in self._by_model or (isinstance(obj, Workload) and obj.kind in self._workloads)
+
     def keyed(self, key: str) -> Kind | None:
         """The kind with this key; None if there is none."""
         return next((kind for kind in self._kinds if kind.key == key), None)

@@ -90,6 +90,9 @@ class Problem(msgspec.Struct, frozen=True):
         subject = f"{self.object}: " if self.object else ""
         return f"{self.place}: {self.severity}: {subject}{self.message}"
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self}>"
+
 
 def errors_about_policies(problems: Iterable[Problem]) -> list[Problem]:
     """The errors because of which a policy may be missing, so that an answer computed without it may be wrong."""

@@ -6,7 +6,7 @@ from typing import Final
 from ringfence.analysis.isolation import Isolated, IsolationList, NamedPolicy
 from ringfence.model.problems import Problem
 from ringfence.render.ends import end_json
-from ringfence.render.formats import Json, csv_text, json_text, markdown_table, table
+from ringfence.render.formats import Json, csv_text, document_json, markdown_table, table
 from ringfence.render.problems import problem_json
 
 _COLUMNS: Final = ("workload", "ingress", "egress")
@@ -37,7 +37,7 @@ ISOLATION_FORMATS: Final[dict[str, Callable[[Iterable[Isolated]], str]]] = {
 
 def isolation_json(found: IsolationList, rows: Iterable[Isolated], problems: Iterable[Problem] = ()) -> str:
     """JSON: some of the rows, the totals of all, the policies that select nobody, and the problems of the input."""
-    return json_text(
+    return document_json(
         {
             "isolation": [_row_json(row) for row in rows],
             "totals": _totals(found.rows),

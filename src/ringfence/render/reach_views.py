@@ -8,7 +8,7 @@ from ringfence.analysis.reach_rows import AllowingRule, Permission, ReachRow
 from ringfence.model.policies import Direction
 from ringfence.model.problems import Problem
 from ringfence.render.ends import end_json, endpoint_json, ports_json, traffic_json
-from ringfence.render.formats import Json, csv_text, json_text, markdown_table, table
+from ringfence.render.formats import Json, csv_text, document_json, markdown_table, table
 from ringfence.render.problems import problem_json
 
 
@@ -50,7 +50,7 @@ def reach_json(found: Reach, problems: Iterable[Problem] = ()) -> str:
     written[f"{other}s"] = [_row_json(other, row) for row in found.rows]
     written["assumptions"] = list(found.assumptions)
     written["problems"] = [problem_json(problem) for problem in problems]
-    return json_text(written)
+    return document_json(written)
 
 
 def _ends(found: Reach) -> tuple[str, str]:

@@ -92,6 +92,9 @@ class Addresses(msgspec.Struct, frozen=True, cache_hash=True):
         """
         return _text(self)
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self}>"
+
 
 NO_ADDRESSES: Final = Addresses()
 ALL_ADDRESSES: Final = Addresses((WHOLE[Family.IPV4],), (WHOLE[Family.IPV6],))

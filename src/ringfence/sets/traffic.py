@@ -101,6 +101,9 @@ class Traffic(msgspec.Struct, frozen=True, cache_hash=True):
             parts.append("other protocols")
         return "; ".join(parts)
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self}>"
+
 
 NO_TRAFFIC: Final = Traffic()
 ALL_TRAFFIC: Final = Traffic(ALL_PORTS, ALL_PORTS, ALL_PORTS, other=True)

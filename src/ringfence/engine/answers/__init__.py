@@ -3,7 +3,7 @@
 from ringfence.engine.answers.connectivity import ConnectivityRow, allowed_addresses, connectivity_rows
 from ringfence.engine.answers.explanations import explain
 from ringfence.engine.answers.own_nodes import listed_node_assumptions
-from ringfence.engine.answers.reasons import PairReason, PolicyReason, RuleReason, SideReason
+from ringfence.engine.answers.reasons import Bystander, PairReason, PeerReason, PolicyReason, RuleReason, SideReason
 from ringfence.engine.answers.unknown_labels import unknown_label_text, values_named
 from ringfence.engine.answers.verdicts import (
     allows,
@@ -16,9 +16,11 @@ from ringfence.engine.answers.verdicts import (
 from ringfence.engine.policies import End, end_text
 
 __all__ = [
+    "Bystander",
     "ConnectivityRow",
     "End",
     "PairReason",
+    "PeerReason",
     "PolicyReason",
     "RuleReason",
     "SideReason",

@@ -21,6 +21,12 @@ class PeerReason(msgspec.Struct, frozen=True):
     assumption: str = ""
     partial: bool = False
 
+    def __str__(self) -> str:
+        return self.reason
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self}>"
+
 
 class RuleReason(msgspec.Struct, frozen=True):
     """Whether one rule matches what was asked, and why (not); `action` is what it does with what it matches.

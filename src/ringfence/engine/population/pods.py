@@ -68,6 +68,9 @@ class Reference(msgspec.Struct, frozen=True, order=True, cache_hash=True):
         short = self.name if self.kind == "Pod" else f"{self.kind}/{self.name}"
         return f"{self.namespace}/{short}"
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self}>"
+
 
 PodAddresses = tuple[tuple[Family, int], ...]
 """The addresses of one pod as family and number, at most one of each family."""
@@ -144,6 +147,9 @@ class Member(msgspec.Struct, eq=False):
 
     def __str__(self) -> str:
         return str(self.reference)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self}>"
 
 
 def member_of_pod(pod: Pod, nodes: dict[str, Node]) -> Member:

@@ -1,0 +1,42 @@
+"""Arguments of the Python API that do not have the type that a call takes: an InputError, which says what to pass.
+
+Python would take some of them and answer another question: a list of paths has no path, and the letters of a text are a
+list of patterns.
+"""
+
+from collections.abc import Iterable, Sequence
+from os import PathLike, fspath
+
+from ringfence.errors import InputError
+from ringfence.model.names import dns_label_errors
+
+
+def checked_text(name: str, value: object, such_as: str) -> str:
+    """The text; raises InputError for everything that is none."""
+    if not isinstance(value, str):
+        raise InputError(f'{name} is {value!r}: use a text such as "{such_as}"')
+    return value
+
+
+def checked_namespace(value: object) -> str:
+    """The name of a namespace; raises InputError for everything that cannot be one."""
+    text = checked_text("namespace", value, "prod")
+    if dns_label_errors(text):
+        raise InputError(f"{text!r} is not the name of a namespace: use small letters, digits and '-', such as prod")
+    return text
+
+
+def checked_path(value: object) -> str:
+    """The path; raises InputError for everything that is none."""
+    path = fspath(value) if isinstance(value, PathLike) else value
+    if isinstance(path, str):
+        return path
+    remedy = "pass each path as an argument of its own, as in Cluster.load(*paths)"
+    raise InputError(f"{value!r} is not a path: {remedy if isinstance(value, Iterable) else 'use a text or a Path'}")
+
+
+def checked_patterns(value: object) -> Sequence[str]:
+    """The patterns; raises InputError for a text alone, and for everything else that is not a list of texts."""
+    if isinstance(value, str) or not isinstance(value, Sequence) or not all(isinstance(one, str) for one in value):
+        raise InputError(f'exclude is {value!r}: use a list of texts such as ["test", "*.json"]')
+    return value

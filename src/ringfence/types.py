@@ -1,0 +1,62 @@
+"""The types of the values that the Python API returns: names for annotations, and for `isinstance`.
+
+A program makes none of them itself, so they are kept out of `ringfence`, which has the few names that it starts from.
+Importing this module imports the engine. The errors are in `ringfence.errors`.
+"""
+
+from ringfence.analysis.connections import Connection
+from ringfence.analysis.edited_policies import Edit
+from ringfence.analysis.edits import Proposal
+from ringfence.analysis.endpoints import Endpoint
+from ringfence.analysis.ports import AskedPorts, PortArgument, PortName
+from ringfence.analysis.questions import ExplainedPair, Pair, Part
+from ringfence.analysis.reach import PodCollection, Reach
+from ringfence.analysis.reach_rows import AllowingRule, Permission, ReachRow
+from ringfence.analysis.side_effects import SideEffects
+from ringfence.cluster import Cluster, Verdict
+from ringfence.engine.answers import PairReason, PeerReason, PolicyReason, RuleReason, SideReason
+from ringfence.engine.population import Member, Reference
+from ringfence.model.objects import NetworkPolicy
+from ringfence.model.origin import Place, Range
+from ringfence.model.problems import Problem, ProblemCode, Severity
+from ringfence.model.text_edits import TextEdit
+from ringfence.sets.addresses import Addresses, Family
+from ringfence.sets.traffic import Traffic
+
+__all__ = [
+    "Addresses",
+    "AllowingRule",
+    "AskedPorts",
+    "Cluster",
+    "Connection",
+    "Edit",
+    "Endpoint",
+    "ExplainedPair",
+    "Family",
+    "Member",
+    "NetworkPolicy",
+    "Pair",
+    "PairReason",
+    "Part",
+    "PeerReason",
+    "Permission",
+    "Place",
+    "PodCollection",
+    "PolicyReason",
+    "PortArgument",
+    "PortName",
+    "Problem",
+    "ProblemCode",
+    "Proposal",
+    "Range",
+    "Reach",
+    "ReachRow",
+    "Reference",
+    "RuleReason",
+    "Severity",
+    "SideEffects",
+    "SideReason",
+    "TextEdit",
+    "Traffic",
+    "Verdict",
+]
