@@ -12,6 +12,8 @@ from tests.lab.processes import User, user
 from tests.lab.sandboxes import as_root_and_not, require_namespaces
 from tests.lab.shop import SHOP
 
+from ringfence.cli.completion import complete_for_kubectl
+
 pytestmark = pytest.mark.usefixtures("namespaces")
 
 
@@ -98,3 +100,23 @@ def start(owner: User, *arguments: str) -> subprocess.Popen[str]:
     process.stdin.write(SHOP)
     process.stdin.close()
     return process
+
+
+def test_completion_offers_the_pods_of_the_running_laboratory() -> None:
+    with user(rootless=False) as owner:
+        assert owner.run("lab", "up", "-f", "-", manifests=SHOP).returncode == 0
+        assert complete_for_kubectl(["lab", "--name", owner.mark, "exec", "shop/"]).splitlines() == [
+            "shop/db",
+            "shop/web",
+            ":4",
+        ]
+        assert owner.run("lab", "down").returncode == 0
+
+
+def test_a_pod_may_be_named_with_its_namespace_as_an_option() -> None:
+    with user(rootless=False) as owner:
+        assert owner.run("lab", "up", "-f", "-", manifests=SHOP).returncode == 0
+        for words in (["-n", "shop", "web"], ["-n=shop", "web"], ["shop/web"]):
+            done = owner.run("lab", "exec", *words, "--", "cat", "/etc/hostname")
+            assert (done.returncode, done.stderr) == (0, ""), words
+        assert owner.run("lab", "down").returncode == 0

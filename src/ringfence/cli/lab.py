@@ -33,6 +33,7 @@ from ringfence.lab.session import (
     start_laboratory,
     stop_laboratory,
 )
+from ringfence.model.objects import DEFAULT_NAMESPACE
 from ringfence.model.problems import Problem
 from ringfence.sets.addresses import FAMILIES, Family
 
@@ -165,21 +166,22 @@ def probe(name: str, source: str, destination: str, ports: tuple[tuple[str, int]
 
 
 @lab.command("exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.option("-n", "--namespace", default=DEFAULT_NAMESPACE, metavar="NAME", help="The namespace of POD without one.")
 @click.argument("pod", shell_complete=complete_laboratory_pod)
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 @click.pass_obj
-def execute(name: str, pod: str, command: tuple[str, ...]) -> None:
+def execute(name: str, namespace: str, pod: str, command: tuple[str, ...]) -> None:
     """Run a COMMAND of this machine in the network of POD, with the DNS names of the cluster.
 
     \b
     Examples:
       ringfence lab exec prod/web -- curl -s http://api:8080
-      ringfence lab exec prod/db -- bash
+      ringfence lab exec -n prod db -- bash
     """
     words = list(command[command[0] == "--" :])
     if not words:
         raise InputError("no command: write it after the pod: ringfence lab exec POD -- COMMAND")
-    sys.exit(execute_in_pod(name, pod, words))
+    sys.exit(execute_in_pod(name, pod if "/" in pod else f"{namespace}/{pod}", words))
 
 
 @lab.command()
