@@ -8,10 +8,12 @@ from ringfence.analysis.connections import Connection
 from ringfence.analysis.edited_policies import Edit
 from ringfence.analysis.edits import Proposal
 from ringfence.analysis.endpoints import Endpoint
+from ringfence.analysis.isolation import Isolated, IsolationList, NamedPolicy
 from ringfence.analysis.ports import AskedPorts, PortArgument, PortName
 from ringfence.analysis.questions import ExplainedPair, Pair, Part
 from ringfence.analysis.reach import PodCollection, Reach
 from ringfence.analysis.reach_rows import AllowingRule, Permission, ReachRow
+from ringfence.analysis.reason_groups import PodsOf, ReasonGroup
 from ringfence.analysis.side_effects import SideEffects
 from ringfence.cluster import Cluster, Verdict
 from ringfence.engine.answers import PairReason, PeerReason, PolicyReason, RuleReason, SideReason
@@ -33,7 +35,10 @@ __all__ = [
     "Endpoint",
     "ExplainedPair",
     "Family",
+    "Isolated",
+    "IsolationList",
     "Member",
+    "NamedPolicy",
     "NetworkPolicy",
     "Pair",
     "PairReason",
@@ -42,6 +47,7 @@ __all__ = [
     "Permission",
     "Place",
     "PodCollection",
+    "PodsOf",
     "PolicyReason",
     "PortArgument",
     "PortName",
@@ -51,6 +57,7 @@ __all__ = [
     "Range",
     "Reach",
     "ReachRow",
+    "ReasonGroup",
     "Reference",
     "RuleReason",
     "Severity",
