@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given, settings
 from tests import strategies
 from tests.semantics.judges import cluster_of
-from tests.semantics.objects import Object, labelled, namespace, owned, pod, policy
+from tests.semantics.objects import Object, labelled, namespace, owned, pod, policy, workload
 
 from ringfence import RingfenceError
-from ringfence.analysis.isolation import IsolationList
+from ringfence.analysis.isolation import IsolationList, isolation
 from ringfence.engine.answers import explain
 from ringfence.sets.addresses import Addresses, Family
 
@@ -93,3 +93,15 @@ def test_the_list_agrees_with_explanations(world: list[Object]) -> None:
         assert (bool(row.ingress), bool(row.egress)) == (ingress.isolated, egress.isolated)
         assert [one.name for one in row.ingress] == [reason.policy.name for reason in ingress.policies]
         assert [one.name for one in row.egress] == [reason.policy.name for reason in egress.policies]
+
+
+@pytest.mark.parametrize(
+    ("selector", "is_assumed"),
+    [({"statefulset.kubernetes.io/pod-name": "db-0"}, True), ({"statefulset.kubernetes.io/pod-name": "z"}, False)],
+)
+def test_a_label_whose_value_is_not_known_is_named_if_a_policy_selects_by_it(
+    selector: dict[str, str], is_assumed: bool
+) -> None:
+    stateful_set = workload("x/db", "StatefulSet", pod("x/any", {"app": "db"}))
+    state = cluster_of([stateful_set, policy("x/p", labelled(**selector), ingress=[])]).state
+    assert any("statefulset.kubernetes.io/pod-name" in one for one in isolation(state).assumptions) is is_assumed

@@ -174,6 +174,21 @@ def test_an_external_name_is_an_error() -> None:
     )
 
 
+@pytest.mark.parametrize(("name", "leads"), [("db-0", True), ("db-12", True), ("other-0", False)])
+def test_a_service_for_one_replica_leads_to_the_template_of_its_stateful_set(name: str, leads: bool) -> None:
+    stateful_set = workload("x/db", "StatefulSet", pod("x/any", {"app": "db"}))
+    one = service(TCP_80, selector={"app": "db", "statefulset.kubernetes.io/pod-name": name})
+    if leads:
+        assert behind(one, stateful_set) == [("x/StatefulSet/db", "TCP", 80, 80)]
+    else:
+        assert "no pod matches its selector" in refusal(one, stateful_set)
+
+
+def test_a_service_never_selects_by_a_value_that_is_the_same_for_all_pods_and_not_known() -> None:
+    deployment = workload("x/db", "Deployment", pod("x/any", {"app": "db"}))
+    assert "no pod matches" in refusal(service(TCP_80, selector={"pod-template-hash": "7d9"}), deployment)
+
+
 class TestSlices:
     """Without a selector, the endpoints are those in EndpointSlices, which users write themselves."""
 

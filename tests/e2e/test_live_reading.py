@@ -1,6 +1,7 @@
 """What is read from a real API server, and what it says to those who may not read."""
 
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ import msgspec
 import pytest
 from httpx2 import Client
 
-from ringfence.errors import LiveClusterError
+from ringfence import Cluster
+from ringfence.errors import EndpointError, LiveClusterError
 from ringfence.model.kinds import kind_of, namespace_of
 from ringfence.model.objects import Manifest, NetworkPolicy, Object, PodLimit, Workload
 from ringfence.model.policies import defaulted
@@ -173,3 +175,16 @@ def test_a_server_that_does_not_run(own_api_server: ControlPlane) -> None:
     own_api_server.apiserver.kill()
     with pytest.raises(LiveClusterError, match=r"cannot be reached.*is the cluster running"):
         live.read(kubeconfig=str(own_api_server.kubeconfig))
+
+
+def test_pods_that_take_no_part_are_named(shop: ControlPlane, namespace: str) -> None:
+    shop.kubectl("run", "new", "--image=example.org/new", f"--namespace={namespace}")
+    cluster = Cluster.live(kubeconfig=str(shop.kubeconfig))
+    for text, reason in [
+        (f"{namespace}/new", "has no address yet (Pending) and takes no part"),
+        (f"{namespace}/*", "has no address yet (Pending) and takes no part"),
+        ("shop/agent", "has finished (Failed) and takes no part"),
+        ("shop/sts/db", "StatefulSet db in namespace shop has no pods"),
+    ]:
+        with pytest.raises(EndpointError, match=re.escape(reason)):
+            cluster.can(text, "203.0.113.7", port=80)

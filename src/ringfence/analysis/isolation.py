@@ -5,12 +5,13 @@ documentation, "Network Policies", "The two sorts of pod isolation".
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
 
 from ringfence.analysis.endpoints import Endpoint
+from ringfence.engine.answers import unknown_label_text
 from ringfence.engine.doubts import doubt_text
 from ringfence.engine.policies import Action, CompiledPolicy
 from ringfence.engine.population import Member, Reference
@@ -114,7 +115,18 @@ def _named(policy: CompiledPolicy[Any]) -> NamedPolicy:
 
 
 def _assumptions(state: State, members: list[Member]) -> tuple[str, ...]:
-    return tuple(doubt_text(policy, direction) for policy, direction in state.doubts.selecting_any(members))
+    doubts = (doubt_text(policy, direction) for policy, direction in state.doubts.selecting_any(members))
+    return (*doubts, *_label_assumptions(state, members))
+
+
+def _label_assumptions(state: State, members: list[Member]) -> Iterator[str]:
+    """The labels with an unknown value by which policies of their namespace select pods."""
+    for member in members:
+        terms = [term for policy in state.tiers.policies_in(member.namespace) for term in policy.subject.pods.terms]
+        for label in member.unknown_labels:
+            named = {value for term in terms if term.key == label.key for value in term.values}
+            if values := sorted(filter(label.may_be, named)):
+                yield unknown_label_text(member, label, values)
 
 
 def _names(policies: Iterable[NamedPolicy]) -> str:

@@ -42,12 +42,14 @@ def is_headless(service: Service) -> bool:
 
 
 def selected_members(state: State, service: Service) -> list[Member]:
-    """The pods that a Service's selector selects; none if it has no selector."""
+    """The pods that a Service's selector selects; none if it has no selector.
+
+    A Service for one replica of a StatefulSet selects the template that stands for all of them.
+    """
     selector = service.spec.selector
     if not selector:
         return []
-    wanted = selector.items()
-    return [member for member in state.members_in(namespace_of(service)) if wanted <= member.labels.items()]
+    return [member for member in state.members_in(namespace_of(service)) if member.some_pod_has(selector)]
 
 
 def target_port(member: Member, port: ServicePort) -> int | None:

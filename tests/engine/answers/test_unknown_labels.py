@@ -26,12 +26,19 @@ HASH, REPLICA, INDEX, JOB = (
     "batch.kubernetes.io/job-name",
 )
 WORKLOADS = {"web": "Deployment", "db": "StatefulSet", "report": "CronJob"}
+SEVERAL: dict[str, dict[str, int]] = {"Deployment": {"replicas": 3}, "StatefulSet": {"replicas": 3}, "CronJob": {}}
 VALUES = {"web": {HASH: ["7d9"]}, "db": {REPLICA: ["db-0", "db-1"], INDEX: ["0"]}, "report": {JOB: ["report-1"]}}
 """Of each workload's pods, the values of some labels that are possible; each is also some value that nobody names."""
 
 
 def world(*policies: Object) -> list[Object]:
-    return [*(workload(f"x/{name}", kind, pod("x/any", {"app": name})) for name, kind in WORKLOADS.items()), *policies]
+    return [
+        *(
+            workload(f"x/{name}", kind, pod("x/any", {"app": name}), **SEVERAL[kind])
+            for name, kind in WORKLOADS.items()
+        ),
+        *policies,
+    ]
 
 
 def template(state: State, name: str) -> Any:
@@ -142,7 +149,7 @@ def are_possible(one: Object, other: Object) -> bool:
     return all(labels.get(key) in (None, "x") or labels[key] != others.get(key) for key in (REPLICA, INDEX))
 
 
-@given(policies(), st.sampled_from(list(permutations(WORKLOADS, 2))))
+@given(policies(), st.sampled_from([*permutations(WORKLOADS, 2), ("db", "db"), ("web", "web")]))
 def test_a_label_is_named_if_and_only_if_another_value_makes_a_difference(
     written: list[Object], ends: tuple[str, str]
 ) -> None:

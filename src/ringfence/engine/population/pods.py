@@ -135,6 +135,14 @@ class Member(msgspec.Struct, eq=False):
         named = (one.port for one in self.container_ports if one.name == name and one.protocol == protocol)
         return next(named, None)
 
+    def some_pod_has(self, labels: Labels) -> bool:
+        """Whether the pod has these labels; of a template, whether some of its pods can have them."""
+        numbered = {label.key: label for label in self.unknown_labels if label.differs_by_pod}
+        return all(
+            self.labels.get(key) == value or (key in numbered and numbered[key].may_be(value))
+            for key, value in labels.items()
+        )
+
     def may_match(self, selector: Selector) -> bool:
         """Whether a selector matches the pod's labels, or would with some value of those that are not known."""
         if not self.unknown_labels:
