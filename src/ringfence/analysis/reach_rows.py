@@ -95,11 +95,6 @@ class ReachQuestion(msgspec.Struct, frozen=True):
     ports: AskedPorts
 
     @property
-    def own(self) -> frozenset[End]:
-        """The pods of the endpoint."""
-        return frozenset(self.endpoint.ends)
-
-    @property
     def opens_from_node(self) -> bool:
         """Whether the endpoint opens connections from a node's network: it reaches all pods of its node."""
         ends = self.endpoint.ends if self.direction is Direction.EGRESS else ()
@@ -115,6 +110,11 @@ class ReachQuestion(msgspec.Struct, frozen=True):
         """Whether it is about ports that each of the others may give to another number."""
         return self.direction is Direction.EGRESS and bool(self.ports.names)
 
+    @property
+    def has_named_targets(self) -> bool:
+        """Whether pods of the endpoint that no policy tells apart may be asked about different ports."""
+        return self.endpoint.service is not None or bool(self.ports.names)
+
     def answer(self, other: Endpoint, endpoint: Endpoint) -> Answer | None:
         """The answer about one other end, and the endpoint or the pods of it that stand for all.
 
@@ -124,25 +124,6 @@ class ReachQuestion(msgspec.Struct, frozen=True):
             return Answer(self.state, other, endpoint, self.ports)
         ports = self.ports.known_at(end for end in other.ends if isinstance(end, Member))
         return Answer(self.state, endpoint, other, ports) if ports else None
-
-    def representatives(self) -> Endpoint:
-        """The endpoint with two pods of each identity, which no policy can tell from its others.
-
-        Two, because pods of one identity may also be on the other side, and are then asked about in pairs. A Service
-        and ports by name stay as they are: pods of one identity may give other numbers to a name.
-        """
-        if self.endpoint.service or self.ports.names:
-            return self.endpoint
-        kept: list[End] = []
-        seen: Counter[int] = Counter()
-        for end in self.endpoint.ends:
-            if isinstance(end, Member):
-                bit = self.state.identity(end).bit
-                seen[bit] += 1
-                if seen[bit] > 2:
-                    continue
-            kept.append(end)
-        return msgspec.structs.replace(self.endpoint, ends=tuple(kept))
 
 
 class PodRows(msgspec.Struct, frozen=True):
@@ -157,8 +138,8 @@ def pod_rows(question: ReachQuestion) -> list[PodRows]:
     """The answers about all other pods, each with its rows; without rows if nothing passes."""
     groups = _groups(question.state)
     with question.state.supposing_pods(question.possible_pods):
-        few = question.representatives()
-        return [found for one in _asked_at_once(question, groups) if (found := _pod_rows(question, few, one))]
+        own = _own_pods(question)
+        return [found for one in _asked_at_once(question, own, groups) if (found := _pod_rows(question, own, one))]
 
 
 class OutsideRows(msgspec.Struct, frozen=True):
@@ -203,19 +184,51 @@ def _groups(state: State) -> list[_ListedPods]:
     return sorted(groups, key=lambda group: group.reference)
 
 
-def _asked_at_once(question: ReachQuestion, groups: Iterable[_ListedPods]) -> Iterator[list[_ListedPods]]:
+class _OwnPods(msgspec.Struct, frozen=True):
+    """The pods of the endpoint, how many of them each identity has, and an endpoint of few pods that stands for all."""
+
+    pods: frozenset[End]
+    of_identity: Counter[int]
+    few: Endpoint
+
+
+def _own_pods(question: ReachQuestion) -> _OwnPods:
+    """Of each identity two pods stand for all: pods of it may also be on the other side, and are asked about in pairs.
+
+    All stand for themselves in a Service and where a port is named: pods of one identity may give it other numbers.
+    """
+    endpoint = question.endpoint
+    of_identity: Counter[int] = Counter()
+    kept: list[End] = []
+    for end in endpoint.ends:
+        if isinstance(end, Member):
+            bit = question.state.identity(end).bit
+            of_identity[bit] += 1
+            if of_identity[bit] > 2:
+                continue
+        kept.append(end)
+    few = endpoint if question.has_named_targets else msgspec.structs.replace(endpoint, ends=tuple(kept))
+    return _OwnPods(frozenset(endpoint.ends), of_identity, few)
+
+
+def _asked_at_once(
+    question: ReachQuestion, own: _OwnPods, groups: Iterable[_ListedPods]
+) -> Iterator[list[_ListedPods]]:
     """The groups, together where one answer is true of all of them.
 
-    A pod on its node's network may do more with the pods of its node than others, and what an endpoint does with itself
-    is about its own pods: such groups are asked about one by one. So are all if the question names a port: pods that
-    no policy tells apart may give the name to other numbers.
+    They are asked about one by one where it is not: a pod on its node's network may do more with the pods of its node
+    than others; the only pod of its identity in the endpoint is not asked about itself; and pods that no policy tells
+    apart may give a port name to other numbers.
     """
     together: defaultdict[int, list[_ListedPods]] = defaultdict(list)
     for group in groups:
-        if question.is_named or _depends_on_nodes(question, group) or not question.own.isdisjoint(group.members):
+        bit = question.state.identity(group.members[0]).bit
+        is_own = not own.pods.isdisjoint(group.members)
+        is_special = is_own and (question.has_named_targets or own.of_identity[bit] < 2)
+        if question.is_named or _depends_on_nodes(question, group) or is_special:
             yield [group]
         else:
-            together[question.state.identity(group.members[0]).bit].append(group)
+            together[bit].append(group)
     yield from together.values()
 
 
@@ -224,16 +237,13 @@ def _depends_on_nodes(question: ReachQuestion, group: _ListedPods) -> bool:
     return question.opens_from_node or (question.direction is Direction.INGRESS and group.uses_node_network)
 
 
-def _pod_rows(question: ReachQuestion, few: Endpoint, groups: list[_ListedPods]) -> PodRows | None:
-    """The answer about groups, and a row for each; None if there is nothing to ask: a pod and itself.
-
-    `few` are pods that stand for all of the endpoint, unless it depends on their nodes.
-    """
+def _pod_rows(question: ReachQuestion, own: _OwnPods, groups: list[_ListedPods]) -> PodRows | None:
+    """The answer about groups, and a row for each; None if there is nothing to ask: a pod and itself."""
     first = groups[0]
     if question.is_named or _depends_on_nodes(question, first):
         asked, endpoint = first.members, question.endpoint
     else:
-        asked, endpoint = first.members[: 1 if question.own.isdisjoint(first.members) else 2], few
+        asked, endpoint = first.members[: 1 if own.pods.isdisjoint(first.members) else 2], own.few
     answer = question.answer(Endpoint(str(first.reference), asked, first.reference), endpoint)
     if answer is None or all(pair.is_one_pod for pair in answer.pairs):
         return None
