@@ -54,7 +54,7 @@ class Connection(NamedTuple):
 def allowed(objects: Iterable[Object], source: str, destination: str, protocol: str, port: int) -> bool:
     """Whether `source` may open a connection to `port` of `destination`.
 
-    Either end is a pod (`NAMESPACE/NAME`) or an address outside the cluster. A protocol other than TCP, UDP and SCTP
+    Either end is a pod (`NAMESPACE/NAME`) or an address. A protocol other than TCP, UDP and SCTP
     has no ports: `port` then means nothing. Raises LookupError for a pod that is not there.
     """
     world = list(objects)
@@ -64,7 +64,8 @@ def allowed(objects: Iterable[Object], source: str, destination: str, protocol: 
         return True
     # A pod cannot block access to itself, and what comes from its own node is always let in, whatever the policies and
     # the addresses: the probes of the kubelet never need a rule.
-    is_itself = source == destination and not is_several(world, source)
+    is_itself = opener.pod is not None and acceptor.pod is not None and name_of(opener.pod) == name_of(acceptor.pod)
+    is_itself = is_itself and opener.pod is not None and not is_several(world, name_of(opener.pod))
     if is_itself or (acceptor.pod is not None and is_on_node(world, acceptor.pod, opener)):
         return True
     # A connection needs the egress of its source and the ingress of its destination; either refusing is enough.
@@ -260,9 +261,14 @@ def expression_matches(expression: Object, labels: Mapping[str, str]) -> bool:
 
 
 def party(world: list[Object], text: str) -> Party:
-    """The end of a connection that `text` names. Raises LookupError for a pod that is not there."""
+    """The end of a connection that `text` names, a pod or an address. Raises LookupError for an unknown pod."""
     if "/" not in text:
-        return Party(None, {ip_address(text)})
+        address = ip_address(text)
+        # The address of a pod is that pod, with this address and no other.
+        for pod in pods(world):
+            if not uses_host_network(pod) and address in addresses_of(world, pod):
+                return Party(pod, {address})
+        return Party(None, {address})
     for pod in pods(world):
         if name_of(pod) == text:
             return Party(pod, addresses_of(world, pod))

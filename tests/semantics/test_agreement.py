@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from ipaddress import ip_address, ip_network
 from itertools import product
 from typing import NamedTuple
 
@@ -41,6 +42,34 @@ def test_the_verdict_on_one_port(objects: list[Object], asked: tuple[str, int]) 
     for source, destination in pairs(objects):
         verdict = cluster.can(source, destination, port=port, protocol=protocol)
         assert bool(verdict) is naive.allowed(objects, source, destination, protocol, port), (source, destination)
+
+
+@given(clusters(), ports)
+def test_the_verdict_between_addresses(objects: list[Object], asked: tuple[str, int]) -> None:
+    """... of pods among them: an address is that address, over its own family."""
+    cluster = cluster_of(objects)
+    protocol, port = asked
+    known = pod_addresses(objects)
+    for source, destination in product(known, (*known, *ADDRESSES)):
+        if ip_address(source).version == ip_address(destination).version:
+            verdict = cluster.can(source, destination, port=port, protocol=protocol)
+            assert bool(verdict) is naive.allowed(objects, source, destination, protocol, port), (source, destination)
+
+
+@given(clusters(), ports, st.sampled_from(["10.0.0.0/29", "10.0.0.0/31", "192.168.0.0/30", "fd00::/125", "fd09::/126"]))
+def test_the_verdict_on_a_block(objects: list[Object], asked: tuple[str, int], block: str) -> None:
+    """... is that on each of its addresses."""
+    cluster = cluster_of(objects)
+    protocol, port = asked
+    for name in pod_names(objects):
+        # The pod itself is left out, as it always is where others are asked about.
+        others = [str(one) for one in ip_network(block) if name not in pods_at(objects, one)]
+        outwards = [naive.allowed(objects, name, one, protocol, port) for one in others]
+        verdict = cluster.can(name, block, port=port, protocol=protocol)
+        assert (verdict.all, verdict.any) == (all(outwards), any(outwards)), name
+        inwards = [naive.allowed(objects, one, name, protocol, port) for one in others]
+        verdict = cluster.can(block, name, port=port, protocol=protocol)
+        assert (verdict.all, verdict.any) == (all(inwards), any(inwards)), name
 
 
 @given(clusters(), ports)
@@ -153,6 +182,19 @@ def short(reference: Reference) -> str:
 
 def pod_names(objects: Iterable[Object]) -> list[str]:
     return [naive.name_of(pod) for pod in naive.pods(objects)]
+
+
+def pods_at(objects: Iterable[Object], address: naive.Address) -> list[str]:
+    """The pods that have an address of their own, as it is."""
+    pod = naive.party(list(objects), str(address)).pod
+    return [] if pod is None else [naive.name_of(pod)]
+
+
+def pod_addresses(objects: Iterable[Object]) -> list[str]:
+    """The addresses of the pods that have addresses of their own."""
+    world: list[naive.Object] = list(objects)
+    own = (naive.addresses_of(world, pod) for pod in naive.pods(world) if not naive.uses_host_network(pod))
+    return sorted(str(address) for addresses in own for address in addresses)
 
 
 def pairs(objects: list[Object]) -> Iterator[tuple[str, str]]:

@@ -72,12 +72,12 @@ def _edits(state: State, answer: Answer) -> tuple[Edit, ...]:
 
 def _undone(state: State, answer: Answer, wanted: bool) -> PairReason | None:
     """A pair for which the answer is not yet as wanted; None if it is as wanted for all."""
-    reasons = (explain(state, pair.source, pair.destination, pair.asked) for pair in answer.pairs)
+    reasons = (explain(state, pair.source, pair.destination, pair.asked, pair.over) for pair in answer.pairs)
     denied = next((reason for reason in reasons if not reason.allowed), None)
     if wanted:
         return denied
     pair = answer.pairs[0]
-    return None if denied else explain(state, pair.source, pair.destination, pair.asked)
+    return None if denied else explain(state, pair.source, pair.destination, pair.asked, pair.over)
 
 
 def candidates(state: State, reason: PairReason) -> Iterator[tuple[Edit, ...]]:
@@ -155,4 +155,6 @@ def _reverses(state: State, reason: PairReason, edits: Sequence[Edit]) -> bool:
     with state.supposing() as suppose:
         for edit in edits:
             suppose(edit.after)
-        return explain(state, reason.source, reason.destination, reason.asked).allowed is not reason.allowed
+        return (
+            explain(state, reason.source, reason.destination, reason.asked, reason.over).allowed is not reason.allowed
+        )

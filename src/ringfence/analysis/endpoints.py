@@ -9,6 +9,7 @@ from functools import partial
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from ringfence.analysis.absence import absent_pods, absent_pods_of, operated_objects
 from ringfence.analysis.endpoint_text import (
@@ -25,13 +26,14 @@ from ringfence.analysis.endpoint_text import (
 from ringfence.analysis.internet import internet
 from ringfence.analysis.scaled_to_zero import scaled_to_zero
 from ringfence.analysis.services import Backend, backends, reference_of
-from ringfence.engine.answers import End
+from ringfence.engine.answers import End, Families
 from ringfence.engine.population import Member, Reference, possible_pod
 from ringfence.engine.state import State
 from ringfence.errors import EndpointError
 from ringfence.model.objects import DEFAULT_NAMESPACE, WORKLOAD_KINDS, Service
 from ringfence.model.selectors import Operator, Term
-from ringfence.sets.addresses import LOOPBACK, Addresses, Family, Network, span
+from ringfence.sets.addresses import FAMILIES, LOOPBACK, Addresses, Family, Network, span
+from ringfence.sets.intervals import normalise
 
 _POSSIBLE_PODS: Final = "for a pod that does not exist yet, use"
 
@@ -39,13 +41,20 @@ _POSSIBLE_PODS: Final = "for a pod that does not exist yet, use"
 class Endpoint(msgspec.Struct, frozen=True):
     """What a text names: pods or addresses, and the Service in front of them if it names one.
 
-    `reference` is the object that it names, if it names a single object.
+    `reference` is the object that it names, if it names a single object. `addresses` are the addresses that it is
+    written as, if it is: `ends` are then the pods that have some of them, and the other addresses.
     """
 
     text: str
     ends: tuple[End, ...]
     reference: Reference | None = None
     service: Service | None = None
+    addresses: Addresses | None = None
+
+    @property
+    def families(self) -> Families:
+        """The address families that a question is about: an address is that address, and not its pod's other one."""
+        return FAMILIES if self.addresses is None else self.addresses.families
 
     def openers(self) -> tuple[End, ...]:
         """The pods or addresses that may open a connection, if this endpoint is the source.
@@ -141,14 +150,19 @@ def _plain_pod(state: State, text: str) -> Member | None:
 
 
 def _addressed(state: State, text: str, network: Network) -> Endpoint:
-    if network.num_addresses == 1:
-        family, number = Family(network.version), span(network)[0]
-        if members := state.members_at(family, number):
-            return Endpoint(text, tuple(members), members[0].reference if len(members) == 1 else None)
+    family, (low, high) = Family(network.version), span(network)
+    addresses = Addresses.of(network)
+    if low < high:
+        inside = [(number, member) for _, number, member in state.members_inside(addresses)]
+    else:
+        inside = [(low, member) for member in state.members_at(family, low)]
         for service in state.services.values():
-            if str(network.network_address) in service.spec.virtual_addresses():
-                return _behind(state, text, service)
-    return Endpoint(text, (Addresses.of(network),))
+            if not inside and str(network.network_address) in service.spec.virtual_addresses():
+                return replace(_behind(state, text, service), addresses=addresses)
+    pods = dict.fromkeys(member for _, member in inside)
+    others = addresses - Addresses.in_family(family, normalise((number, number) for number, _ in inside))
+    reference = next(iter(pods)).reference if len(pods) == 1 and not others else None
+    return Endpoint(text, (*pods, *([others] if others else [])), reference, addresses=addresses)
 
 
 def _labelled(state: State, text: str, labelled: LabelledPods) -> Endpoint:

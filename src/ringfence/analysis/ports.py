@@ -94,6 +94,13 @@ class AskedPorts(msgspec.Struct, frozen=True):
         numbers = (self.numbers,) if self.numbers else ()
         return AskedPorts((*numbers, *names)) if numbers or names else None
 
+    def ask_about(self, name: str, protocol: str, number: int) -> bool:
+        """Whether the question is about a port that has this name, or none."""
+        return self.is_everything or any(
+            one.contains(protocol, number) if isinstance(one, Traffic) else bool(name) and one.names(name, protocol)
+            for one in self.entries
+        )
+
     def at(self, pod: Member) -> Traffic:
         """The traffic that the question is about at one pod, with the ports that it gives the names."""
         if self.is_everything:

@@ -17,15 +17,28 @@ from typing import TypeVar
 
 import msgspec
 
+from ringfence.analysis.address_targets import address_targets
 from ringfence.analysis.endpoints import Endpoint
 from ringfence.analysis.pods_on_both_sides import note_on_one_pod, note_on_two_pods
 from ringfence.analysis.ports import AskedPorts
 from ringfence.analysis.reason_groups import ReasonGroup, reason_groups
-from ringfence.analysis.targets import targets
-from ringfence.engine.answers import End, PairReason, allows, end_text, explain, traffic_between, traffic_by_part
+from ringfence.analysis.targets import Targets, targets
+from ringfence.analysis.translation_assumptions import translation_assumptions
+from ringfence.analysis.translations import Translation
+from ringfence.engine.answers import (
+    End,
+    Families,
+    PairReason,
+    allows,
+    end_text,
+    explain,
+    traffic_between,
+    traffic_by_part,
+)
 from ringfence.engine.population import Member, is_one_pod
 from ringfence.engine.state import State
 from ringfence.errors import EndpointError, InputError
+from ringfence.sets.addresses import FAMILIES
 from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, PROTOCOLS, Traffic
 
 
@@ -49,14 +62,16 @@ def check_unchanged(state: State, revision: int) -> None:
 class Pair(msgspec.Struct, frozen=True):
     """One source and one destination of a question, and the traffic that it is about, to the destination's own ports.
 
-    It is None if the question is which traffic passes. `service_port` is the port of the Service that leads to the
-    destination's, if the question names a Service.
+    It is None if the question is which traffic passes. `service_port` is the port that leads to the destination's, if a
+    Service or a node translates it, and `via` how. Two pods are to meet over the families `over`.
     """
 
     source: End
     destination: End
     asked: Traffic | None
     service_port: int | None = None
+    over: Families = FAMILIES
+    via: Translation | None = None
 
     @property
     def is_one_pod(self) -> bool:
@@ -148,18 +163,24 @@ class Answer:
         self.ports = ports
         self._state = state
         self._revision = state.revision
-        asked = targets(state, destination, ports)
+        asked = _targets(state, source, destination, ports)
         self.unnamed = asked.unnamed
         pairs = tuple(
-            Pair(start, target.end, target.asked, target.service_port)
+            Pair(
+                start, target.end, target.asked, target.service_port, _in_both(source.families, target.over), target.via
+            )
             for start in source.openers()
             for target in asked.found
+            if isinstance(start, Member) or isinstance(target.end, Member)  # of two addresses outside no policy decides
         )
+        if not pairs:
+            raise EndpointError(f"neither {source.text} nor {destination.text} is in the cluster: no policy decides")
         self.pairs = tuple(pair for pair in pairs if not pair.is_one_pod) or pairs
+        # A Service may lead one of the pods behind it to itself: something to assume, if that pod is the source.
+        is_one = len(source.ends) == 1
+        self._hairpins = tuple(pair for pair in pairs if is_one and pair.via and pair not in self.pairs)
         self.note = self._note(self.pairs[0])
         """What the question is about, where pods are on both sides of it and that is not plain; else empty."""
-        if not any(isinstance(pair.source, Member) or isinstance(pair.destination, Member) for pair in self.pairs):
-            raise EndpointError(f"neither {source.text} nor {destination.text} is in the cluster: no policy decides")
         # Both results are computed at once: they stay true of the cluster as it was when it changes later.
         self._possible = _possible_pods(source, destination)
         self._judge()
@@ -214,7 +235,7 @@ class Answer:
         asked, refused = NO_TRAFFIC, NO_TRAFFIC
         for pair in self.pairs:
             asked |= pair.as_asked(_asked(pair))
-            allowed = traffic_between(self._state, pair.source, pair.destination)
+            allowed = traffic_between(self._state, pair.source, pair.destination, pair.over)
             refused |= pair.as_asked(_asked(pair) - allowed)
         return asked - refused
 
@@ -269,16 +290,25 @@ class Answer:
         return reason_groups(self._state, self.reasons)
 
     @cached_property
+    @with_possible_pods
     def assumptions(self) -> tuple[str, ...]:
         """What the answer assumes, because the input does not say it or upstream leaves it open."""
-        return tuple(dict.fromkeys(one for reason in self.reasons for one in reason.assumptions))
+        self._check_unchanged()
+        found: dict[str, None] = {}
+        for explained in self.explanations:
+            found |= dict.fromkeys(explained.reason.assumptions)
+            found |= dict.fromkeys(translation_assumptions(self._state, explained.pair.via, explained.reason))
+        for pair in self._hairpins:
+            reason = explain(self._state, pair.source, pair.destination, pair.asked, pair.over)
+            found |= dict.fromkeys(translation_assumptions(self._state, pair.via, reason))
+        return tuple(found)
 
     def _passes(self, pair: Pair) -> bool:
         """Whether all passes that is asked."""
         source, destination = pair.source, pair.destination
         single = pair.asked.single if pair.asked else None
         if single and isinstance(source, Member) and isinstance(destination, Member):
-            return allows(self._state, source, destination, *single)
+            return allows(self._state, source, destination, *single, pair.over)
         return not any(_asked(pair) - allowed for _, _, allowed in self._divided(pair))
 
     def _passes_partly(self, pair: Pair) -> bool:
@@ -286,19 +316,38 @@ class Answer:
         return any(_asked(pair) & allowed for _, _, allowed in self._divided(pair))
 
     def _divided(self, pair: Pair) -> list[tuple[End, End, Traffic]]:
-        return traffic_by_part(self._state, pair.source, pair.destination)
+        return traffic_by_part(self._state, pair.source, pair.destination, pair.over)
 
     def _explained(self, pair: Pair) -> list[ExplainedPair]:
-        reason = explain(self._state, pair.source, pair.destination, pair.asked)
+        reason = explain(self._state, pair.source, pair.destination, pair.asked, pair.over)
         pieces = _pieces(reason)
         if len(pieces) < 2:
             return [ExplainedPair(pair, reason)]
         pairs = [msgspec.structs.replace(pair, asked=piece) for piece in pieces]
-        found = [ExplainedPair(one, explain(self._state, one.source, one.destination, one.asked)) for one in pairs]
+        found = [
+            ExplainedPair(one, explain(self._state, one.source, one.destination, one.asked, one.over)) for one in pairs
+        ]
         return sorted(found, key=lambda explained: explained.reason.allowed)
 
     def _check_unchanged(self) -> None:
         check_unchanged(self._state, self._revision)
+
+
+def _targets(state: State, source: Endpoint, destination: Endpoint, ports: AskedPorts) -> Targets:
+    if not _in_both(source.families, destination.families):
+        families = " and ".join(str(*one.families) for one in (source, destination))
+        raise EndpointError(
+            f"{source.text} and {destination.text} are of different address families, {families}: they cannot meet"
+        )
+    if destination.addresses is None:
+        return targets(state, destination, ports)
+    return address_targets(state, destination, destination.addresses, ports)
+
+
+def _in_both(some: Families, others: Families) -> Families:
+    if some is FAMILIES or others is FAMILIES:
+        return others if some is FAMILIES else some
+    return tuple(family for family in some if family in others)
 
 
 def _asked(pair: Pair) -> Traffic:

@@ -10,13 +10,13 @@ import msgspec
 
 from ringfence.analysis.absence import absent_pods, operated_objects
 from ringfence.analysis.scaled_to_zero import scaled_to_zero
-from ringfence.engine.answers import End
+from ringfence.engine.answers import End, Families
 from ringfence.engine.population import Member, Reference
 from ringfence.engine.state import State
 from ringfence.errors import EndpointError
 from ringfence.model.kinds import namespace_of
 from ringfence.model.objects import HEADLESS, Service, ServicePort, SliceEndpoint
-from ringfence.sets.addresses import Addresses, parse_address
+from ringfence.sets.addresses import FAMILIES, NO_ADDRESSES, Addresses, parse_address
 
 
 class Backend(msgspec.Struct, frozen=True):
@@ -39,6 +39,21 @@ def reference_of(service: Service) -> Reference:
 def is_headless(service: Service) -> bool:
     """Whether clients connect to the pods of a Service by their own addresses and ports."""
     return service.spec.cluster_ip == HEADLESS
+
+
+def families_of(service: Service) -> Families:
+    """The address families over which clients reach a Service by its name; both, if the input does not say."""
+    if service.spec.ip_families:
+        found = tuple(family for family in FAMILIES if str(family) in service.spec.ip_families)
+        return FAMILIES if found == FAMILIES else found
+    addresses = NO_ADDRESSES
+    for text in service.spec.virtual_addresses():
+        try:
+            family, number = parse_address(text)
+        except ValueError:  # the API server refuses such a Service, but manifests may have it
+            continue
+        addresses |= Addresses.in_family(family, ((number, number),))
+    return addresses.families or FAMILIES
 
 
 def selected_members(state: State, service: Service) -> list[Member]:

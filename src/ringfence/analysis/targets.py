@@ -12,24 +12,29 @@ import msgspec
 
 from ringfence.analysis.endpoints import Endpoint
 from ringfence.analysis.ports import AskedPorts, PortEntry, PortName
-from ringfence.analysis.services import backends, is_headless, reference_of
-from ringfence.engine.answers import End
+from ringfence.analysis.services import Backend, backends, families_of, is_headless, reference_of
+from ringfence.analysis.translations import Translation, by_name
+from ringfence.engine.answers import End, Families
 from ringfence.engine.population import Member
 from ringfence.engine.state import State
 from ringfence.errors import EndpointError
 from ringfence.model.objects import Service, ServicePort
+from ringfence.sets.addresses import FAMILIES
 from ringfence.sets.traffic import Traffic
 
 
 class Target(msgspec.Struct, frozen=True):
     """One pod or address of a destination, and what is asked about it: None stands for all traffic.
 
-    `service_port` is the port of the Service that leads to the one that is asked about, if a Service translates it.
+    `service_port` is the port that leads to the one that is asked about, if a Service or a node translates it, and
+    `via` how. `over` are the address families over which a pod is reached.
     """
 
     end: End
     asked: Traffic | None
     service_port: int | None = None
+    over: Families = FAMILIES
+    via: Translation | None = None
 
 
 class Targets(msgspec.Struct, frozen=True):
@@ -46,25 +51,31 @@ def targets(state: State, destination: Endpoint, ports: AskedPorts) -> Targets:
     """
     service = destination.service
     if service is None:
-        return _plain(destination.text, destination.ends, ports)
+        return plain_targets(destination.text, destination.ends, ports)
     if is_headless(service) and not ports.is_everything:
         ends = [backend.end for backend in backends(state, service, "TCP", None)]
-        return _plain(destination.text, ends, ports)
+        return plain_targets(destination.text, ends, ports, families_of(service))
     found = [
-        Target(backend.end, _one_port(backend.protocol, backend.port), backend.service_port)
+        _behind(service, backend)
         for protocol, number in _service_ports(service, ports)
         for backend in backends(state, service, protocol, number)
     ]
     return Targets(tuple(dict.fromkeys(found)))
 
 
-def _plain(text: str, ends: Sequence[End], ports: AskedPorts) -> Targets:
+def _behind(service: Service, backend: Backend) -> Target:
+    over, number = families_of(service), backend.service_port
+    via = None if number is None else by_name(service, backend.protocol, number)
+    return Target(backend.end, one_port(backend.protocol, backend.port), number, over, via)
+
+
+def plain_targets(text: str, ends: Sequence[End], ports: AskedPorts, over: Families = FAMILIES) -> Targets:
     """The targets where clients connect to the ports of pods and addresses themselves."""
     if ports.is_everything:
-        return Targets(tuple(Target(end, None) for end in ends))
+        return Targets(tuple(Target(end, None, over=over) for end in ends))
     unnamed = tuple(_unnamed(text, ends, ports.names))
     asked = ((end, ports.at(end) if isinstance(end, Member) else ports.numbers) for end in ends)
-    return Targets(tuple(Target(end, traffic) for end, traffic in asked if traffic), unnamed)
+    return Targets(tuple(Target(end, traffic, over=over) for end, traffic in asked if traffic), unnamed)
 
 
 def _unnamed(text: str, ends: Sequence[End], names: Sequence[PortName]) -> Iterator[tuple[Member, PortName]]:
@@ -117,5 +128,6 @@ def _listed(names: set[str]) -> str:
     return ", ".join(sorted(names)) or "none"
 
 
-def _one_port(protocol: str, port: int | None) -> Traffic | None:
+def one_port(protocol: str, port: int | None) -> Traffic | None:
+    """One port of a protocol; None, which stands for all traffic, without a port."""
     return None if port is None else Traffic.of(protocol, ((port, port),))

@@ -54,7 +54,7 @@ from ringfence.model.operated_kinds import OperatedObject
 from ringfence.model.origin import Origin
 from ringfence.model.unread_kinds import unread_kind
 from ringfence.model.unread_policies import UnreadPolicy
-from ringfence.sets.addresses import Family
+from ringfence.sets.addresses import Addresses, Family
 
 
 class State:
@@ -92,6 +92,7 @@ class State:
         self._directory = Directory()
         self._host_network: dict[Member, None] = {}
         self._supposed: set[Member] = set()
+        self._host_ports: dict[Member, None] = {}
         self._on_nodes: dict[Reference, Pod] = {}  # hostNetwork pods, whose addresses are their node's
 
     # --- objects in and out ---------------------------------------------------------------------------------------
@@ -281,6 +282,10 @@ class State:
         """The pods that use their node's network."""
         return iter(self._host_network)
 
+    def host_port_members(self) -> Iterator[Member]:
+        """The pods to which ports of their nodes lead."""
+        return iter(self._host_ports)
+
     def member(self, reference: Reference) -> Member | None:
         """The pod or workload template with this name, if it takes part."""
         return self._directory.get(reference)
@@ -310,6 +315,10 @@ class State:
             if space == namespace and (piece.metadata.labels or {}).get(SERVICE_NAME_LABEL) == name
         ]
         return found or list(self._mirrored.get((namespace, name), ()))
+
+    def members_inside(self, addresses: Addresses) -> Iterator[tuple[Family, int, Member]]:
+        """The pods with an address among `addresses`, with that address; a pass over all addresses of pods."""
+        return self._directory.inside(addresses)
 
     def selects_pods(self, policy: CompiledPolicy[Any]) -> bool:
         """Whether a policy in force selects any pod."""
@@ -425,9 +434,12 @@ class State:
         self.population.add(member)
         if member.host_network:
             self._host_network[member] = None
+        elif member.has_host_ports:
+            self._host_ports[member] = None
 
     def _leave(self, member: Member) -> None:
         self._directory.discard(member)
         self.population.discard(member)
         if member.host_network:
             del self._host_network[member]
+        self._host_ports.pop(member, None)

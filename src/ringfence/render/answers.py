@@ -46,7 +46,8 @@ def headline(answer: Answer) -> str:
 
 def short_answer(answer: Answer) -> str:
     """The answer in one line, which pods it is about and leaves out, if that is not plain, and what it assumes."""
-    return "\n".join(map(one_line, (headline(answer), *_note(answer), *_unnamed(answer), *_assumptions(answer))))
+    more = (*_note(answer), *_unnamed(answer), *_family(answer), *_assumptions(answer))
+    return "\n".join(map(one_line, (headline(answer), *more)))
 
 
 def explanation(answer: Answer, proposal: Proposal | None = None) -> str:
@@ -96,7 +97,7 @@ def answer_json(answer: Answer, proposal: Proposal | None = None, problems: Iter
         written["parts"] = [_part_json(part) for part in answer.parts]
     written["egress"] = _side_json(deciding.egress)
     written["ingress"] = _side_json(deciding.ingress)
-    if len(answer.explanations) > 1 or answer.destination.service:
+    if len(answer.explanations) > 1 or answer.destination.service or answer.pairs[0].via:
         written["pairs"] = [_pair_json(explained) for explained in answer.explanations]
     if len(answer.pairs) > 1:
         written["groups"] = [_group_json(group) for group in answer.reason_groups]
@@ -182,12 +183,23 @@ class _Within(NamedTuple):
         return ""
 
 
+def _family(answer: Answer) -> Iterator[str]:
+    """The address family that denies what the other allows: a question about addresses may get another answer."""
+    sides = (side for reason in answer.reasons for side in (reason.egress, reason.ingress))
+    denying = {family for side in sides for family in side.denied_over}
+    if len(denying) == 1:
+        yield f"  denied over {denying.pop()}, though not over the other family"
+
+
 def _service(answer: Answer) -> Iterator[str]:
-    """The pods and target ports behind a Service."""
+    """The pods and target ports behind a Service, or behind a port of a node."""
     if answer.destination.service:
         targets = [(end_text(pair.destination), pair.protocol, pair.port) for pair in answer.pairs]
         for name, protocol, port in dict.fromkeys(targets):
             yield f"  {answer.destination.reference} leads to {name}" + (f" on {protocol} {port}" if port else "")
+        return
+    led = [f"{pair.via} leads to {end_text(pair.destination)} on {pair.asked}" for pair in answer.pairs if pair.via]
+    yield from (f"  {one}" for one in dict.fromkeys(led))
 
 
 def _group(group: ReasonGroup) -> str:

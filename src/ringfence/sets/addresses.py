@@ -54,6 +54,13 @@ class Addresses(msgspec.Struct, frozen=True, cache_hash=True):
         """The ranges of one family."""
         return self.v4 if family is Family.IPV4 else self.v6
 
+    @property
+    def families(self) -> tuple[Family, ...]:
+        """The families of which there are addresses in the set."""
+        if self.v4 and self.v6:
+            return FAMILIES
+        return (Family.IPV4,) if self.v4 else (Family.IPV6,) if self.v6 else ()
+
     def contains(self, family: Family, number: int) -> bool:
         """Whether the address with this number is in the set."""
         return intervals.contains(self.ranges(family), number)

@@ -6,7 +6,7 @@ from itertools import chain
 
 from ringfence.engine.population.pods import Member, Reference
 from ringfence.model.objects import WORKLOAD_KINDS
-from ringfence.sets.addresses import Family
+from ringfence.sets.addresses import Addresses, Family
 
 _KINDS = ("Pod", *WORKLOAD_KINDS)
 
@@ -64,6 +64,13 @@ class Directory:
         There may be two for a moment: an address may be given to a new pod before the end of the old one is seen.
         """
         return list(self._at.get((family, number), ()))
+
+    def inside(self, addresses: Addresses) -> Iterator[tuple[Family, int, Member]]:
+        """The members with an address among `addresses`, with that address."""
+        for (family, number), members in self._at.items():
+            if addresses.contains(family, number):
+                for member in members:
+                    yield family, number, member
 
     def __iter__(self) -> Iterator[Member]:
         return chain.from_iterable(members.values() for members in self._named.values())
