@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from tests.semantics.objects import (
     NAME_LABEL,
     Object,
+    autoscaler,
     block,
     container_port,
     key_of,
@@ -253,6 +254,12 @@ def scaled(path: str, template: Object, number: int) -> Object:
 
 
 workloads = st.builds(scaled, paths(tuple(WORKLOADS)), pods(), st.sampled_from([3, 1, 3, 0]))
+autoscalers = st.builds(
+    lambda path, most, least: autoscaler(path, WORKLOADS[path.partition("/")[2]], most, least),
+    paths(("d", "t")),
+    st.sampled_from([3, 1]),
+    st.sampled_from([None, 0, 1]),
+)
 namespaces = st.builds(
     lambda name, labels: namespace(name, **labels), st.sampled_from(NAMESPACES), st.sampled_from(LABELS)
 )
@@ -262,7 +269,7 @@ nodes = st.builds(
     st.sampled_from([(), (0,), (1,), (0, 1)]),
 )
 
-objects = st.one_of(pods(), policies, workloads, namespaces, nodes)
+objects = st.one_of(pods(), policies, workloads, autoscalers, namespaces, nodes)
 """One object of any kind."""
 
 
@@ -272,6 +279,7 @@ def clusters(draw: st.DrawFn) -> list[Object]:
     drawn = [
         *draw(several(pods(), 2, 5)),
         *draw(several(workloads, 0, 1)),
+        *draw(several(autoscalers, 0, 1)),
         *draw(several(policies, 1, 6)),
         *draw(several(namespaces, 0, 3)),
         *draw(several(nodes, 1, 2)),

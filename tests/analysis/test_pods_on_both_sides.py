@@ -3,9 +3,9 @@
 import json
 
 import pytest
-from tests.engine.population.test_workloads import autoscaler, made, owned_pod
+from tests.engine.population.test_workloads import made, owned_pod
 from tests.semantics.judges import cluster_of
-from tests.semantics.objects import Object, admits, labelled, pod, policy, port
+from tests.semantics.objects import Object, admits, autoscaler, labelled, pod, policy, port
 
 from ringfence import Verdict
 from ringfence.engine.policies import end_text
@@ -48,7 +48,7 @@ class TestATemplate:
             ([made(QUORUM, replicas=1)], "data/StatefulSet/quorum has one pod (spec.replicas is 1)"),
             ([made(QUORUM)], "data/StatefulSet/quorum has one pod (spec.replicas is not set, which means 1)"),
             (
-                [made(QUORUM, replicas=1), autoscaler(QUORUM, 1)],
+                [made(QUORUM, replicas=1), autoscaler("data/quorum", "StatefulSet", 1)],
                 "data/StatefulSet/quorum has one pod (spec.replicas is 1)",
             ),
         ],
@@ -66,7 +66,7 @@ class TestATemplate:
         assert verdict.note.endswith("; between two, TCP 80 would pass")
 
     def test_of_one_pod_that_an_autoscaler_may_scale_up_is_two_different_pods(self) -> None:
-        assert ask([made(QUORUM, replicas=1), autoscaler(QUORUM, 3), CLOSED]).none
+        assert ask([made(QUORUM, replicas=1), autoscaler("data/quorum", "StatefulSet", 3), CLOSED]).none
 
 
 class TestPods:

@@ -4,12 +4,12 @@ import socket
 from pathlib import Path
 
 import pytest
-from tests.engine.population.test_workloads import autoscaler
 from tests.lab.clusters import HTTP, laboratory, manifests, service
 from tests.lab.sandboxes import as_root_and_not, in_sandbox
 from tests.semantics.objects import (
     Object,
     admits,
+    autoscaler,
     block,
     container_port,
     labelled,
@@ -158,7 +158,7 @@ def test_two_pods_of_a_workload_are_probed_with_each_other() -> None:
             [],
             gossip(replicas=3, ingress=[admits(pods({}))]),
             gossip(replicas=1),
-            [autoscaler(GOSSIP, 2)],
+            [autoscaler("x/gossip", "StatefulSet", 2)],
             gossip(replicas=0),
         ):
             lab.apply(manifests(*change))
@@ -175,9 +175,6 @@ def test_two_pods_of_a_workload_are_probed_with_each_other() -> None:
         [(*itself, False, True)] * 2,
         [],
     ]
-
-
-GOSSIP = Reference("x", "StatefulSet", "gossip")
 
 
 def gossip(replicas: int, **spec: list[Object]) -> list[Object]:

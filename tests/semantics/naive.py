@@ -295,12 +295,28 @@ def pods(world: Iterable[Object]) -> list[Object]:
         for thing in world
         if thing["kind"] in TEMPLATED
         and (namespace_of(thing), thing["kind"], thing["metadata"]["name"]) not in owners
-        and most_pods(thing) != 0
+        and most_pods(world, thing) != 0
     ]
 
 
-def most_pods(workload: Object) -> float:
+def most_pods(world: Iterable[Object], workload: Object) -> float:
     """How many pods a workload may have at the same time.
+
+    A HorizontalPodAutoscaler may make more of them than the workload says, up to its `maxReplicas`. One that is scaled
+    to zero it leaves alone, unless its own `minReplicas` is zero.
+    """
+    most = most_by_itself(workload)
+    for scaler in of_kind(world, "HorizontalPodAutoscaler"):
+        spec, named = scaler["spec"], (workload["kind"], workload["metadata"]["name"])
+        scales_it = (spec["scaleTargetRef"]["kind"], spec["scaleTargetRef"]["name"]) == named
+        is_left_alone = most_by_itself(workload) == 0 and spec.get("minReplicas") != 0
+        if scales_it and namespace_of(scaler) == namespace_of(workload) and not is_left_alone:
+            most = max(most, int(spec["maxReplicas"]))
+    return most
+
+
+def most_by_itself(workload: Object) -> float:
+    """How many pods a workload may have at the same time by its own spec.
 
     `replicas` and `parallelism` are 1 if they are not set. A DaemonSet has a pod on each node, and a CronJob may start
     a Job before the last one has ended.
@@ -325,7 +341,7 @@ def is_several(world: Sequence[Object], text: str) -> bool:
     """
     if any(name_of(pod) == text for pod in of_kind(world, "Pod")):
         return False
-    return any(most_pods(thing) > 1 for thing in world if thing["kind"] in TEMPLATED and name_of(thing) == text)
+    return any(most_pods(world, thing) > 1 for thing in world if thing["kind"] in TEMPLATED and name_of(thing) == text)
 
 
 def from_template(workload: Object) -> Object:

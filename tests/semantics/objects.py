@@ -67,6 +67,21 @@ def workload(path: str, kind: str, template: Object, **spec: Any) -> Object:
     }
 
 
+def autoscaler(path: str, kind: str, most: int, least: int | None = None) -> Object:
+    """A HorizontalPodAutoscaler of the workload `NAMESPACE/NAME`, named after it."""
+    owner, name = path.split("/")
+    return {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": f"of-{name}", "namespace": owner},
+        "spec": {
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": kind, "name": name},
+            "maxReplicas": most,
+            **({} if least is None else {"minReplicas": least}),
+        },
+    }
+
+
 def container_port(name: str, number: int, protocol: str = "TCP") -> Object:
     """A port as a container declares it."""
     return {"name": name, "containerPort": number, "protocol": protocol}

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.engine.members import member_in, state_of
 from tests.engine.population.test_pods import workload
 from tests.semantics.judges import cluster_of
-from tests.semantics.objects import Object, pod
+from tests.semantics.objects import Object, autoscaler, pod
 
 from ringfence import Cluster
 from ringfence.engine.population.pods import Reference
@@ -49,20 +49,6 @@ def made(reference: Reference, owner: Reference | None = None, **more: object) -
         "kind": reference.kind,
         "metadata": {"name": reference.name, "namespace": reference.namespace, **owned_by(owner)},
         "spec": spec,
-    }
-
-
-def autoscaler(target: Reference, most: int, least: int | None = None, name: str = "scaler") -> Object:
-    """A HorizontalPodAutoscaler of a workload."""
-    return {
-        "apiVersion": "autoscaling/v2",
-        "kind": "HorizontalPodAutoscaler",
-        "metadata": {"name": name, "namespace": target.namespace},
-        "spec": {
-            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": target.kind, "name": target.name},
-            "maxReplicas": most,
-            **({} if least is None else {"minReplicas": least}),
-        },
     }
 
 
@@ -264,26 +250,25 @@ class TestScale:
 
     def test_an_autoscaler_may_make_several_pods_of_one(self) -> None:
         assert several([made(DEPLOYMENT, replicas=1)]) is False
-        assert several([made(DEPLOYMENT, replicas=1), autoscaler(DEPLOYMENT, 1)]) is False
-        assert several([made(DEPLOYMENT, replicas=1), autoscaler(DEPLOYMENT, 3)]) is True
-        assert several([made(DEPLOYMENT, replicas=1), autoscaler(REPLICA_SET, 3)]) is False
-        elsewhere = Reference("y", "Deployment", "web")
-        assert several([made(DEPLOYMENT, replicas=1), autoscaler(elsewhere, 3)]) is False
+        assert several([made(DEPLOYMENT, replicas=1), autoscaler("x/web", "Deployment", 1)]) is False
+        assert several([made(DEPLOYMENT, replicas=1), autoscaler("x/web", "Deployment", 3)]) is True
+        assert several([made(DEPLOYMENT, replicas=1), autoscaler("x/web-7d9", "ReplicaSet", 3)]) is False
+        assert several([made(DEPLOYMENT, replicas=1), autoscaler("y/web", "Deployment", 3)]) is False
 
     def test_an_autoscaler_counts_whenever_it_comes_and_until_it_goes(self) -> None:
-        cluster = cluster_of([autoscaler(DEPLOYMENT, 3), made(DEPLOYMENT)])
+        cluster = cluster_of([autoscaler("x/web", "Deployment", 3), made(DEPLOYMENT)])
         assert [one.is_several for one in cluster.state.members()] == [True]
-        cluster.upsert(autoscaler(REPLICA_SET, 3))
+        cluster.upsert(autoscaler("x/web", "StatefulSet", 3))
         assert [one.is_several for one in cluster.state.members()] == [False]
-        cluster.upsert(autoscaler(DEPLOYMENT, 3))
-        cluster.remove("HorizontalPodAutoscaler", "x", "scaler")
+        cluster.upsert(autoscaler("x/web", "Deployment", 3))
+        cluster.remove("HorizontalPodAutoscaler", "x", "of-web")
         assert [one.is_several for one in cluster.state.members()] == [False]
 
     @pytest.mark.parametrize(("least", "pods"), [(None, 0), (1, 0), (0, 1)])
     def test_an_autoscaler_leaves_a_workload_at_zero_unless_zero_is_its_minimum(
         self, least: int | None, pods: int
     ) -> None:
-        objects = [made(DEPLOYMENT, replicas=0), autoscaler(DEPLOYMENT, 3, least)]
+        objects = [made(DEPLOYMENT, replicas=0), autoscaler("x/web", "Deployment", 3, least)]
         assert len(taking_part(objects)) == pods
 
 
