@@ -225,7 +225,7 @@ class Cluster:
 
         Raises InputError if there is none.
         """
-        namespace, slash, name = policy.rpartition("/")
+        namespace, slash, name = checked_text("policy", policy, "prod/db-policy").rpartition("/")
         namespace = namespace if slash else self.namespace
         if not self.state.has(Reference(namespace, "NetworkPolicy", name)):
             known = [f"{one.metadata.namespace}/{one.metadata.name}" for one in self.policies()]
@@ -288,7 +288,7 @@ class Cluster:
         if endpoint is not None:
             return isolation_of(self.state, self._alternatives(endpoint))
         if namespace is not None:
-            check_namespace(self.state, namespace)
+            check_namespace(self.state, checked_namespace(namespace))
         return isolation(self.state, namespace=namespace)
 
     def reach(self, text: str, direction: Direction, ports: AskedPorts) -> Reach:

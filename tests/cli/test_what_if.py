@@ -9,6 +9,7 @@ from tests.semantics.objects import pod, policy
 
 from ringfence import Cluster
 from ringfence.cli import cli
+from ringfence.errors import InputError
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "three-tier"
 CLOSED = """\
@@ -81,6 +82,11 @@ def test_a_supposed_policy_of_a_live_cluster_must_be_one_that_its_server_accepts
     supposed.write_text(CLOSED + "  ingress: [{from: [{ipBlock: {cidr: 10.0.0.1/8}}]}]\n")
     cluster.suppose(supposed)
     assert cluster.problems
+
+
+def test_the_api_refuses_what_is_no_policy() -> None:
+    with pytest.raises(InputError, match='policy is 3: use a text such as "prod/db-policy"'):
+        Cluster().leave_out(3)  # type: ignore[arg-type]
 
 
 def test_the_api_supposes_too(supposed: Path) -> None:
