@@ -87,6 +87,11 @@ def test_a_second_object_without_a_separator() -> None:
     }
 
 
+def test_a_variable_in_a_mapping_on_one_line() -> None:
+    (problem,) = read("kind: Pod\nmetadata: {name: a, namespace: ${NS}, labels: {}}\n").problems
+    assert problem.remedy.startswith("this looks like a variable that was not replaced: ")
+
+
 def test_an_alias_in_the_line_above_may_be_right() -> None:
     (problem,) = read("a: &x {}\nkind: *x\n  b: c\n").problems
     assert problem.remedy.startswith("indent this line like the fields beside it")

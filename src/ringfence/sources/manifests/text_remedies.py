@@ -24,7 +24,7 @@ def text_remedy(text: str, line: int, message: str, first_line: int = 1) -> str:
     above = lines[before[0]] if before else ""
     if remedy := _of_the_whole(text):
         return remedy
-    for each, remedies in ((here, (*_OF_A_LINE, _star)), (above, _OF_A_LINE)):
+    for each, remedies in ((here, (*_OF_A_LINE, _star, template_remedy)), (above, _OF_A_LINE)):
         for remedy_of_line in remedies:
             if remedy := remedy_of_line(each):
                 return remedy
@@ -113,7 +113,7 @@ _OF_A_LINE: Final[tuple[Callable[[str], str], ...]] = (
 )
 """They are asked in this order, each about the line of the error and the one above it.
 
-An alias is not among them: in the line above it may be right.
+An alias and a variable are not among them: in the line above they may be right.
 """
 
 
