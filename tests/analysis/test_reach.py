@@ -279,3 +279,25 @@ def test_rows_of_several_pods_agree_with_the_answer_about_all(world: list[Object
         if isinstance(row.end, Reference):
             text = f"{row.end.namespace}/{row.end.kind.lower()}/{row.end.name}"
             assert row.traffic == cluster.can("*", text).traffic
+
+
+class TestAddressesOfPods:
+    """An address is that address: its family is asked about, and not the other one of its pod."""
+
+    DUAL = (
+        pod("x/a", {"app": "a"}, addresses=["10.0.0.1", "fd00::1"]),
+        pod("x/b", {"app": "b"}, addresses=["10.0.0.2", "fd00::2"]),
+        service("x/a", {"app": "a"}, clusterIP="10.96.0.1", ports=[{"port": 80}]),
+        policy("x/p", labelled(app="a"), ingress=[admits(block("0.0.0.0/0"))], egress=[sends(block("::/0"))]),
+    )
+
+    @pytest.mark.parametrize(
+        ("destination", "reaching"),
+        [("x/a", []), ("10.0.0.1", ["x/b"]), ("fd00::1", []), ("10.96.0.1", ["x/b"]), ("x/svc/a", ["x/b"])],
+    )
+    def test_who_reaches_it(self, destination: str, reaching: list[str]) -> None:
+        assert list(map(str, cluster_of(self.DUAL).sources(destination, 80))) == reaching
+
+    @pytest.mark.parametrize(("source", "reached"), [("x/a", []), ("10.0.0.1", []), ("fd00::1", ["x/b"])])
+    def test_what_it_reaches(self, source: str, reached: list[str]) -> None:
+        assert list(map(str, cluster_of(self.DUAL).destinations(source, 80))) == reached

@@ -39,7 +39,9 @@ class TestTheOrderOfRewritingAndPolicies:
     def test_a_node_port_of_another_node_is_rewritten_after_the_egress_of_the_client(self) -> None:
         written = balanced(type="NodePort", ports=[NODE_PORT], **LOCAL)
         (found,) = assumptions("x/client", "192.168.0.1", 30080, written, TO_PODS)
-        assert found.startswith("the node port 192.168.0.1 of x/Service/web is rewritten to x/web on node one: ")
+        assert found.startswith(
+            "the node port 30080 of x/Service/web at 192.168.0.1 is rewritten to x/web on node one: "
+        )
         assert assumptions("x/client", "192.168.0.2", 30080, written, TO_PODS) == (), "its own node"
 
     def test_nothing_is_assumed_if_the_egress_is_not_isolated(self) -> None:

@@ -78,16 +78,16 @@ class TestPortsOfNodes:
 
     def test_a_node_port_is_at_every_node(self) -> None:
         assert translated("192.168.0.0/24", self.NODE_PORT) == [
-            ("the node port 192.168.0.1 of x/Service/web", 30080, ["x/web:8080"]),
-            ("the node port 192.168.0.2 of x/Service/web", 30080, ["x/web:8080"]),
+            ("the node port 30080 of x/Service/web at 192.168.0.1", 30080, ["x/web:8080"]),
+            ("the node port 30080 of x/Service/web at 192.168.0.2", 30080, ["x/web:8080"]),
         ]
         assert translated("fd09::1/128", self.NODE_PORT) == [
-            ("the node port fd09::1 of x/Service/web", 30080, ["x/web:8080"])
+            ("the node port 30080 of x/Service/web at fd09::1", 30080, ["x/web:8080"])
         ]
 
     def test_a_host_port_is_at_the_node_of_the_pod(self) -> None:
         server = pod("x/s", nodeName="two", ports=[{"containerPort": 80, "hostPort": 8080}])
-        assert translated("192.168.0.0/24", server) == [("the host port 192.168.0.2 of x/s", 8080, ["x/s:80"])]
+        assert translated("192.168.0.0/24", server) == [("the host port 8080 of x/s at 192.168.0.2", 8080, ["x/s:80"])]
 
     @pytest.mark.parametrize(("host_ip", "leads"), [("192.168.0.2", True), ("0.0.0.0", True), ("127.0.0.1", False)])
     def test_a_host_port_may_be_at_one_address_of_the_node(self, host_ip: str, leads: bool) -> None:

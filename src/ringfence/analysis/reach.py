@@ -13,6 +13,7 @@ from typing import NamedTuple
 from ringfence.analysis.endpoint_text import similar
 from ringfence.analysis.questions import check_unchanged
 from ringfence.analysis.reach_rows import OutsideRows, PodRows, ReachQuestion, ReachRow, outside_rows, pod_rows
+from ringfence.analysis.services import families_of
 from ringfence.engine.answers import End, is_exempt
 from ringfence.engine.policies import PortQuestion
 from ringfence.engine.population import Identity, Member
@@ -160,7 +161,7 @@ def _pods_by_bitsets(question: ReachQuestion) -> Pods | None:
 
 def _allowed_on_port(question: ReachQuestion) -> Pods | None:
     state, single = question.state, question.ports.single
-    if single is None:
+    if single is None or _is_of_one_family(question):
         return None
     ends = _numbered_ends(question, *single)
     own = [end for end, _ in ends if isinstance(end, Member)]
@@ -173,6 +174,14 @@ def _allowed_on_port(question: ReachQuestion) -> Pods | None:
     inside = _with_all_others(state, own, bits)
     more = [*_exempt(question, own), *(pod for pod in own if pod in inside)]
     return Pods(reduce(and_, bits), more, [pod for pod in own if pod not in inside])
+
+
+def _is_of_one_family(question: ReachQuestion) -> bool:
+    """Whether it is about one address family where the other gives other answers: the bitsets are about both."""
+    over = question.endpoint.families
+    if question.endpoint.service is not None and question.direction is Direction.INGRESS and over is FAMILIES:
+        over = families_of(question.endpoint.service)
+    return over is not FAMILIES and len(question.state.population.decisive_families()) > 1
 
 
 def _with_all_others(state: State, pods: Sequence[Member], bits: Sequence[Bitset]) -> set[Member]:

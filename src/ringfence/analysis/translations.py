@@ -65,7 +65,10 @@ class Translation(msgspec.Struct, frozen=True):
     def __str__(self) -> str:
         if self.front is Front.SERVICE:
             return self.owner
-        return f"the {self.front} {' and '.join(_texts(self.addresses))} of {self.owner}"
+        address = " and ".join(_texts(self.addresses))
+        if self.is_at_node:
+            return f"the {self.front} {self.port} of {self.owner} at {address}"
+        return f"the {self.front} {address} of {self.owner}"
 
 
 def translations_at(state: State, addresses: Addresses) -> Iterator[Translation]:
