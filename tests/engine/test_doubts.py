@@ -5,11 +5,13 @@ from typing import Any
 import pytest
 from tests.engine.members import member_in, state_of
 from tests.engine.policies.test_matching import end_of
-from tests.semantics.objects import Object, namespace, pod
+from tests.semantics.objects import Object, namespace, pod, workload
 
 from ringfence.engine.doubts import doubt_text
 from ringfence.engine.state import State
+from ringfence.model.origin import Place
 from ringfence.model.policies import Direction
+from ringfence.model.unread_kinds import unlisted, unread_kind
 
 INGRESS, EGRESS = Direction.INGRESS, Direction.EGRESS
 WORLD = [
@@ -117,3 +119,26 @@ def test_a_policy_may_change_its_scope() -> None:
 def test_the_text_says_how_far_the_doubt_goes(policy: Object, whom: str) -> None:
     (doubted,) = state_of([policy]).doubts
     assert doubt_text(doubted, EGRESS) == f"{doubted} ({doubted.place}) is not read: it may change the egress of {whom}"
+
+
+def test_a_label_whose_value_is_not_known_may_be_the_one_that_a_policy_selects_by() -> None:
+    stateful_set = workload("prod/queue", "StatefulSet", pod("prod/any", {"app": "queue"}))
+    replica, other = ({"matchLabels": {"statefulset.kubernetes.io/pod-name": name}} for name in ("queue-0", "db-0"))
+    assert concerned(state_of([stateful_set, cilium("prod/p", endpointSelector=replica)]), EGRESS) == {
+        "prod/StatefulSet/queue"
+    }
+    assert concerned(state_of([stateful_set, cilium("prod/p", endpointSelector=other)]), EGRESS) == set()
+
+
+def test_a_kind_that_cannot_be_listed_concerns_every_pod() -> None:
+    state = state_of(WORLD)
+    kind = unread_kind("CiliumNetworkPolicy.cilium.io")
+    assert kind is not None
+    policy = unlisted(kind, "", Place("https://server"))
+    assert policy is not None
+    state.upsert(policy)
+    assert concerned(state, INGRESS) == {str(one) for one in state.members()}
+    assert doubt_text(policy, INGRESS) == (
+        "policies of kind CiliumNetworkPolicy.cilium.io (https://server) cannot be listed: "
+        "they may change the ingress of any pod"
+    )

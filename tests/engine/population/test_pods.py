@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from tests.engine.members import decoded_pod, member, member_from
 from tests.semantics.objects import Object, container_port, node, pod
@@ -15,7 +16,8 @@ from ringfence.engine.population.pods import (
     owner_of,
 )
 from ringfence.model.decoding import decode
-from ringfence.model.objects import Node, ObjectMeta, OwnerReference, Workload
+from ringfence.model.objects import LabelSelector, Node, ObjectMeta, OwnerReference, Workload
+from ringfence.model.selectors import compile_selector
 from ringfence.sets.addresses import FAMILIES, Family, parse_address
 
 HTTP = container_port("http", 8080)
@@ -219,3 +221,49 @@ def test_the_pod_of_a_template_has_the_name_of_its_workload(kind: str) -> None:
 def test_an_empty_template_has_a_pod_too() -> None:
     one = member_of_workload(workload("ReplicationController", "web", {}), {})
     assert (str(one), one.labels, one.container_ports) == ("default/ReplicationController/web", {}, ())
+
+
+NUMBERED = {"statefulset.kubernetes.io/pod-name": "db-1"}
+REVISION = {"controller-revision-hash": "db-5f6"}
+
+
+class TestUnknownLabels:
+    """What selects the pods that a template stands for, although not every value of their labels is known."""
+
+    DB = member_of_workload(workload("StatefulSet", "db", {"metadata": {"labels": {"app": "db"}}}), {})
+
+    @pytest.mark.parametrize(
+        ("selector", "may"),
+        [
+            ({"matchLabels": {"app": "db"} | NUMBERED}, True),
+            ({"matchLabels": REVISION}, True),
+            ({"matchLabels": {"app": "web"} | NUMBERED}, False),
+            ({"matchLabels": {"statefulset.kubernetes.io/pod-name": "web-1"}}, False),
+            ({"matchExpressions": [{"key": "controller-revision-hash", "operator": "DoesNotExist"}]}, False),
+            (
+                {"matchExpressions": [{"key": "controller-revision-hash", "operator": "NotIn", "values": ["db-5f6"]}]},
+                True,
+            ),
+        ],
+    )
+    def test_a_selector_may_match_with_some_value(self, selector: dict[str, object], may: bool) -> None:
+        assert self.DB.may_match(compile_selector(msgspec.convert(selector, LabelSelector))) is may
+
+    @pytest.mark.parametrize(
+        ("labels", "has"),
+        [
+            ({"app": "db"} | NUMBERED, True),
+            (REVISION, False),
+            ({"app": "web"}, False),
+            ({"other": "x"}, False),
+            ({}, True),
+        ],
+    )
+    def test_some_pod_has_a_label_in_which_all_pods_differ(self, labels: dict[str, str], has: bool) -> None:
+        assert self.DB.some_pod_has(labels) is has
+
+    def test_of_a_pod_every_label_is_known(self) -> None:
+        db = member("x/db-0", {"app": "db"})
+        assert db.some_pod_has({"app": "db"})
+        assert not db.some_pod_has(NUMBERED)
+        assert not db.may_match(compile_selector(LabelSelector(NUMBERED)))
