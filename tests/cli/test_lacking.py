@@ -83,8 +83,8 @@ def test_an_answer_that_differs_between_replicas_is_undecided(path: Path) -> Non
     path.write_text(f"{CLIENT}---{REPLICAS}")
     question = ["can", "shop/client", "shop/sts/db", "-p", "5432"]
     assumption = (
-        "each pod of shop/StatefulSet/db has another label statefulset.kubernetes.io/pod-name: "
-        "the answer is about those where it is not db-0"
+        "the label statefulset.kubernetes.io/pod-name differs between the pods of shop/StatefulSet/db: "
+        "it is taken not to be db-0"
     )
     result = run(*question, path=path)
     assert (result.exit_code, assumption in result.stdout) == (YES, True)

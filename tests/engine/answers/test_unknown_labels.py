@@ -60,8 +60,8 @@ def test_a_peer_with_another_value() -> None:
 def test_a_subject_with_another_value() -> None:
     (assumption,) = assumed(policy("x/p", labelled(**{REPLICA: "db-0"}), ingress=[]))
     assert assumption == (
-        "each pod of x/StatefulSet/db has another label statefulset.kubernetes.io/pod-name: "
-        "the answer is about those where it is not db-0"
+        "the label statefulset.kubernetes.io/pod-name differs between the pods of x/StatefulSet/db: "
+        "it is taken not to be db-0"
     )
 
 

@@ -59,7 +59,7 @@ def unknown_label_text(pod: Member, label: UnknownLabel, values: Sequence[str]) 
     """The assumption about one label of a template's pods: that its value is none of `values`."""
     listed = " or ".join(values)
     if label.differs_by_pod:
-        return f"each pod of {pod} has another label {label.key}: the answer is about those where it is not {listed}"
+        return f"the label {label.key} differs between the pods of {pod}: it is taken not to be {listed}"
     return f"the value of the label {label.key} of {pod} is not known: it is taken not to be {listed}"
 
 
