@@ -115,3 +115,8 @@ def test_no_selector_can_name_the_value_of_an_unknown_label() -> None:
 def test_generated_labels(key: str) -> None:
     assert is_generated(key)
     assert not is_generated(f"my-{key}")
+
+
+def test_the_revision_of_a_deployment_config_is_generated_and_a_label_of_that_name_is_not() -> None:
+    assert is_generated("deployment", {"deploymentconfig": "web", "deployment": "web-3"})
+    assert not is_generated("deployment", {"deployment": "web"})

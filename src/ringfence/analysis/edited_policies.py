@@ -150,7 +150,7 @@ def labels_to_select_by(member: Member) -> list[str]:
     return [
         key
         for key in dict.fromkeys((*_TELLING_LABELS, *sorted(member.labels)))
-        if not is_generated(key)
+        if not is_generated(key, member.labels)
         and (value := member.labels.get(key)) is not None
         and not label_key_errors(key) + label_value_errors(value)
     ]

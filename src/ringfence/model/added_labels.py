@@ -66,9 +66,14 @@ class PodLabels(msgspec.Struct, frozen=True):
     unknown: tuple[UnknownLabel, ...] = ()
 
 
-def is_generated(key: str) -> bool:
-    """Whether a label belongs to one run, one revision or one replica, so that no policy should select by it."""
-    return key in _GENERATED or key.startswith(_GENERATED_PREFIXES)
+def is_generated(key: str, labels: Labels = NO_LABELS) -> bool:
+    """Whether a label of a pod with these labels belongs to one run, one revision or one replica.
+
+    No policy should select by it.
+    """
+    # Users write a label `deployment`, too. On a pod of a DeploymentConfig it is the name of one revision.
+    is_revision = key == "deployment" and "deploymentconfig" in labels
+    return is_revision or key in _GENERATED or key.startswith(_GENERATED_PREFIXES)
 
 
 def pod_labels(workload: Workload) -> PodLabels:
