@@ -5,6 +5,7 @@ from functools import reduce
 from operator import or_
 
 from ringfence.engine.answers.ambiguous_ports import port_name_assumptions
+from ringfence.engine.answers.host_labels import host_label_assumptions
 from ringfence.engine.answers.own_nodes import own_node_assumptions
 from ringfence.engine.answers.reasons import RuleReason, SideReason
 from ringfence.engine.answers.sides import Side
@@ -27,6 +28,8 @@ def assumptions(side: Side, reason: SideReason) -> Iterator[str]:
         yield from _host_network_assumptions(side)
         return
     yield from own_node_assumptions(side)
+    if not reason.allowed:
+        yield from host_label_assumptions(side)
     yield from port_name_assumptions(side, reason)
     yield from unknown_label_assumptions(side)
     rules = [rule for policy in reason.policies for rule in policy.rules]
