@@ -1,6 +1,7 @@
 """The types of what the Python API returns: they are exported, documented, and print readably."""
 
 import inspect
+import re
 import typing
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,6 +45,13 @@ def test_what_a_public_call_returns_has_a_public_name(name: str, function: typin
         assert annotation.strip('"') in ringfence.types.__all__
         return
     assert set(named_in(annotation)) <= {*ringfence.types.__all__, *BUILT_IN}
+
+
+@pytest.mark.parametrize("cls", [Cluster, Verdict])
+def test_every_public_call_is_documented(cls: type) -> None:
+    page = (ROOT / "docs" / "api.md").read_text()
+    own = [name for name in vars(cls) if not name.startswith("_")]
+    assert [name for name in own if not re.search(rf"`(\w+\.)?{name}\b", page)] == []
 
 
 @pytest.mark.parametrize("name", ringfence.types.__all__)

@@ -247,10 +247,7 @@ class Cluster:
         TCP unless given. Without a port, the question is about all traffic. Raises EndpointError for an endpoint that
         matches nothing, and for a port that a Service or, by name, no pod of the destination has.
         """
-        return self.ask(source, destination, asked_ports(port, protocol))
-
-    def ask(self, source: str, destination: str, ports: AskedPorts) -> Verdict:
-        """As `can`, about ports that have been read already."""
+        ports = asked_ports(port, protocol)
         return agreed(
             (self._alternatives(source), self._alternatives(destination)),
             lambda one, other: Verdict(self.state, one, other, ports),
@@ -271,14 +268,14 @@ class Cluster:
         A collection of pods, without those of `destination`; `addresses` are those outside the cluster, and `rows` what
         passes from each workload and address, and the rules that let it. `port` and `protocol` are as in `can`.
         """
-        return self.reach(destination, Direction.INGRESS, asked_ports(port, protocol))
+        return self._reach(destination, Direction.INGRESS, asked_ports(port, protocol))
 
     def destinations(self, source: str, port: PortArgument = None, protocol: str | None = None) -> Reach:
         """To whose port `source` may open a connection, or without a port any connection: as in `sources`.
 
         A port that is given by name is that of each destination; those that have none are left out.
         """
-        return self.reach(source, Direction.EGRESS, asked_ports(port, protocol))
+        return self._reach(source, Direction.EGRESS, asked_ports(port, protocol))
 
     def isolation(self, endpoint: str | None = None, *, namespace: str | None = None) -> IsolationList:
         """Which policies isolate each workload, of all namespaces or of one, or the pods of an endpoint.
@@ -291,8 +288,7 @@ class Cluster:
             check_namespace(self.state, checked_namespace(namespace))
         return isolation(self.state, namespace=namespace)
 
-    def reach(self, text: str, direction: Direction, ports: AskedPorts) -> Reach:
-        """As `sources` (ingress) and `destinations` (egress), about ports that have been read already."""
+    def _reach(self, text: str, direction: Direction, ports: AskedPorts) -> Reach:
         choices = self._alternatives(text)
         namesakes = {endpoint.reference for endpoint in choices}
         return agreed(

@@ -75,7 +75,7 @@ def test_the_resource_and_the_policies(command: str) -> None:
 
 
 def test_pods_of_a_laboratory_that_does_not_run() -> None:
-    assert offered("lab", "--name", "no-such-laboratory", "exec", "") == []
+    assert [name for name in offered("lab", "--name", "no-such-laboratory", "exec", "") if "/" in name] == []
 
 
 class TestForKubectl:

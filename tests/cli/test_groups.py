@@ -180,3 +180,25 @@ def test_options_before_the_command_count() -> None:
 def test_the_version_by_command_and_option() -> None:
     assert run("version").stdout == run("--version").stdout == f"ringfence {__version__}\n"
     assert json.loads(run("version", "-o", "json").stdout) == {"apiVersion": "ringfence/v1", "version": __version__}
+
+
+def test_a_shorthand_with_an_equals_sign_means_what_it_means_to_kubectl(tmp_path: Path) -> None:
+    manifests = tmp_path / "in.yaml"
+    manifests.write_text("""
+apiVersion: v1
+kind: Pod
+metadata: {name: prom, namespace: mon, labels: {app: prom}}
+spec: {containers: [{name: c, image: x}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: deny, namespace: mon}
+spec: {podSelector: {}, policyTypes: [Ingress]}
+""")
+    assert run("get", "netpol", "-n=mon", f"-f={manifests}", "-o=name").stdout == (
+        "networkpolicy.networking.k8s.io/deny\n"
+    )
+    assert "mon/prom" in run("connections", "-n=mon", f"-f={manifests}").stdout
+    assert run("can", "192.0.2.1", "mon/prom", "-p=80", f"-f={manifests}").stdout == (
+        "no: 192.0.2.1 -> mon/prom on TCP 80\n"
+    )

@@ -19,7 +19,9 @@ from ringfence.cli import cli
 FOLDER = Path(__file__).parent / "mistakes"
 TABLE = FOLDER / "messages.txt"
 _COMMAND = re.compile(r"^(\d+) \$ (.*)\n", re.MULTILINE)
-_USAGE = re.compile(r"\AUsage: ringfence ?((?:lab )?\w*)? ?(\[OPTIONS\].*)\nTry 'ringfence.* --help' for help\.\n\n")
+_USAGE = re.compile(
+    r"\AUsage: ringfence ?((?:lab )?\w*)? ?(\[OPTIONS\].*)\nTry 'ringfence.* (?:-h|--help)' for help\.\n\n"
+)
 
 
 class Mistake(NamedTuple):

@@ -53,9 +53,6 @@ class PortName(msgspec.Struct, frozen=True):
         return self.name == name and self.protocol in (None, protocol)
 
 
-PortArgument = int | str | range | Iterable[int | str | range] | None
-"""How a program names ports (`asked_ports`); None stands for all traffic."""
-
 PortEntry = Traffic | PortName
 """One of the ports in a question: numbers, or a name."""
 
@@ -114,6 +111,10 @@ class AskedPorts(msgspec.Struct, frozen=True):
         return " and ".join(map(str, filter(None, (self.numbers, *self.names))))
 
 
+PortArgument = int | str | range | Iterable[int | str | range] | AskedPorts | None
+"""How a program names ports (`asked_ports`); None stands for all traffic."""
+
+
 def parse_port(text: str, protocol: str | None = None) -> PortEntry:
     """The ports that `text` names; `protocol` is that of a text without one. Raises InputError for anything else."""
     if text == ALL and protocol is None:
@@ -140,12 +141,15 @@ def parse_port(text: str, protocol: str | None = None) -> PortEntry:
 def asked_ports(port: PortArgument, protocol: str | None = None) -> AskedPorts:
     """The ports in a question of a program: a number, a text as in `parse_port`, a `range`, or several of these.
 
+    Ports that have been read already are taken as they are.
     `protocol` is that of all of them, by default TCP for numbers, and any for names. Raises InputError for everything
     that is not a port or a protocol.
     """
     if protocol is not None and not (isinstance(protocol, str) and protocol.upper() in PROTOCOLS):
         raise InputError(f"{protocol!r} is not a protocol of NetworkPolicies: use TCP, UDP or SCTP")
     of_all = protocol.upper() if isinstance(protocol, str) else None
+    if isinstance(port, AskedPorts):
+        return port
     if port is None:
         return AskedPorts()
     several = isinstance(port, Iterable) and not isinstance(port, str | bytes | range)

@@ -29,7 +29,7 @@ class QuestionOptions(msgspec.Struct, frozen=True):
 
     def ask(self, cluster: Cluster) -> Verdict:
         """The verdict of a cluster."""
-        return cluster.ask(self.source, self.destination, self.ports)
+        return cluster.can(self.source, self.destination, port=self.ports)
 
     def exit_code(self, verdict: Verdict) -> int:
         """The exit code of the verdict; the assumptions are named where they are refused."""

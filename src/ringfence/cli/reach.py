@@ -1,11 +1,13 @@
 """`sources` and `destinations`: who can reach an endpoint, what it can reach, and which rules let it."""
 
+from collections.abc import Callable
 from typing import Final
 
 import click
 import msgspec
 
 from ringfence.analysis.ports import AskedPorts
+from ringfence.analysis.reach import Reach
 from ringfence.cli import EXIT_UNDECIDED, EXIT_YES
 from ringfence.cli.completion import complete_endpoint
 from ringfence.cli.inputs import Inputs
@@ -13,7 +15,7 @@ from ringfence.cli.options import as_one
 from ringfence.cli.ports import ASKED_PORTS, port_option
 from ringfence.cli.terminal import print_document, print_message, print_text
 from ringfence.cli.what_if import asking_options
-from ringfence.model.policies import Direction
+from ringfence.cluster import Cluster
 from ringfence.render.reach_views import REACH_FORMATS, reach_json
 
 
@@ -62,7 +64,7 @@ def sources(destination: str, options: ReachOptions, inputs: Inputs) -> None:
       ringfence sources -f manifests/ prod/svc/db -p 3306 -o json
       ringfence sources internet -p 443                        # which pods reach the internet
     """
-    _list(inputs, options, destination, Direction.INGRESS)
+    _list(inputs, options, lambda cluster: cluster.sources(destination, options.ports))
 
 
 @click.command()
@@ -81,12 +83,12 @@ def destinations(source: str, options: ReachOptions, inputs: Inputs) -> None:
       ringfence destinations -f manifests/ prod/web
       ringfence destinations -f manifests/ pod:prod/app=web -p 443
     """
-    _list(inputs, options, source, Direction.EGRESS)
+    _list(inputs, options, lambda cluster: cluster.destinations(source, options.ports))
 
 
-def _list(inputs: Inputs, options: ReachOptions, endpoint: str, direction: Direction) -> None:
+def _list(inputs: Inputs, options: ReachOptions, ask: Callable[[Cluster], Reach]) -> None:
     cluster = inputs.cluster()
-    found = cluster.reach(endpoint, direction, options.ports)
+    found = ask(cluster)
     if options.output == "json":
         print_document(reach_json(found, cluster.problems))
     else:
