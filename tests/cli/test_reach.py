@@ -32,7 +32,7 @@ def test_destinations_lists_what_a_source_can_reach() -> None:
     assert result.stdout == (
         f"DESTINATION       TRAFFIC   {'EGRESS':{len(str(POLICY)) + 33}}INGRESS\n"
         f"192.168.5.10/32   TCP 80    prod/db-policy egress[0] ({POLICY}:26)   "
-        "policies do not apply outside the cluster\n"
+        "no policy applies\n"
     )
     assert result.stderr == "".join(map(UNKNOWN.format, ("prod/api", "prod/web", "staging/api")))
 
@@ -43,7 +43,7 @@ def test_without_a_port_all_traffic_is_listed() -> None:
         "source,traffic,egress,ingress\n"
         "prod/api,all traffic,not isolated,not isolated\n"
         "staging/api,all traffic,not isolated,not isolated\n"
-        "any address,all traffic,policies do not apply outside the cluster,not isolated\n"
+        "any address,all traffic,no policy applies,not isolated\n"
     )
 
 

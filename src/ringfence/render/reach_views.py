@@ -69,7 +69,7 @@ def _cells(row: ReachRow) -> tuple[str, ...]:
 
 def _permission_text(permission: Permission) -> str:
     if permission.exempt:
-        return permission.exempt
+        return "no policy applies"  # JSON says why, which is a sentence
     return ", ".join(map(_rule_text, permission.rules)) if permission.isolated else "not isolated"
 
 
