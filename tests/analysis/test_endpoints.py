@@ -146,7 +146,8 @@ def test_every_kind_has_the_names_that_kubectl_gives_it(kind: str) -> None:
         ),
         ("prod/svc/lonely", "prod/Service/lonely has no endpoints: no pod matches its selector app=nobody"),
         ("prod/svc/wbe", "there is no Service wbe in namespace prod; did you mean web?"),
-        ("svc/web", "there is no Service web in namespace default"),
+        ("svc/web", "there is no Service web in namespace default; there is prod/svc/web"),
+        ("prdo/svc/zzz", "no Service zzz in namespace prdo, which is in no object; did you mean prod?"),
         (
             "prod/twin",
             "prod/twin is ambiguous, because a Deployment and a Job have this name: "

@@ -214,9 +214,18 @@ def _is_equality(term: object) -> bool:
 def _service(state: State, text: str, namespace: str, name: str) -> Endpoint:
     service = state.services.get((namespace, name))
     if service is None:
-        known = [other for space, other in state.services if space == namespace]
-        raise EndpointError(f"{text}: there is no Service {name} in namespace {namespace}{similar(name, known)}")
+        other = _other_service(state, namespace, name)
+        raise EndpointError(f"{text}: there is no Service {name} in namespace {namespace}{other}")
     return _behind(state, text, service)
+
+
+def _other_service(state: State, namespace: str, name: str) -> str:
+    """The end of a message that proposes another Service: of this name elsewhere, or of a similar one."""
+    if elsewhere := [f"{space}/svc/{name}" for space, other in sorted(state.services) if other == name]:
+        return f"; there is {' and '.join(elsewhere[:3])}"
+    if not state.namespaces.exists(namespace):
+        return f", which is in no object{_similar_namespace(state, namespace)}"
+    return similar(name, [other for space, other in state.services if space == namespace])
 
 
 def _behind(state: State, text: str, service: Service) -> Endpoint:
