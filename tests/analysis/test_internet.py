@@ -16,7 +16,7 @@ CLUSTER = cluster_of(
     [
         node("n", "8.8.4.4"),
         pod("x/a", addresses=["8.8.8.8", "2001:4860::8"]),
-        service("x/s", {}, clusterIP="9.9.9.9"),
+        service("x/s", {}, clusterIP="9.9.9.9", externalIPs=["9.9.9.10"]),
     ]
 )
 INTERNET = internet(CLUSTER.state)
@@ -46,7 +46,7 @@ def test_private_ranges_are_not_the_internet(address: str, is_internet: bool) ->
     assert INTERNET.contains(*parse_address(address)) is is_internet
 
 
-@pytest.mark.parametrize("address", ["8.8.8.8", "2001:4860::8", "8.8.4.4", "9.9.9.9"])
+@pytest.mark.parametrize("address", ["8.8.8.8", "2001:4860::8", "8.8.4.4", "9.9.9.9", "9.9.9.10"])
 def test_addresses_of_pods_nodes_and_services_are_not_the_internet(address: str) -> None:
     assert not INTERNET.contains(*parse_address(address))
     assert internet(cluster_of([]).state).contains(*parse_address(address))

@@ -52,7 +52,7 @@ def _known_addresses(state: State) -> Iterator[tuple[Family, int]]:
     for member in state.members():
         yield from (*member.addresses, *member.host_addresses)
     of_nodes = (entry.address for node in state.nodes.values() for entry in node.status.addresses or ())
-    of_services = (text for service in state.services.values() for text in service.spec.virtual_addresses())
+    of_services = (text for service in state.services.values() for text in service.rewritten_addresses())
     for text in chain(of_nodes, of_services):
         try:
             yield parse_address(text)
