@@ -211,9 +211,16 @@ policies = st.builds(
     ),
 )
 
+
+def have_names_of_their_own(ports: list[Object]) -> bool:
+    """Whether the ports may stand in one container."""
+    names = [port["name"] for port in ports if port.get("name")]
+    return len(set(names)) == len(names)
+
+
 containers = st.builds(
     lambda ports, restart: {"name": "server", "image": "example.org/server:1", "ports": ports, **restart},
-    several(st.sampled_from(CONTAINER_PORTS), 0, 2),
+    several(st.sampled_from(CONTAINER_PORTS), 0, 2).filter(have_names_of_their_own),
     st.sampled_from([{}, {"restartPolicy": "Always"}]),
 )
 

@@ -67,7 +67,7 @@ def test_in_json_the_value_is_right_again(
 ) -> None:
     file = tmp_path / "f.json"
     listed = [
-        {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "ä"}},
+        {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "annotations": {"a": "ä"}}},
         yaml.safe_load(POLICY.replace(right, wrong)),
     ]
     text = json.dumps({"apiVersion": "v1", "kind": "List", "items": listed}, indent=indent, ensure_ascii=False)

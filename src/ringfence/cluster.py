@@ -39,6 +39,7 @@ from ringfence.model.origin import Origin
 from ringfence.model.policies import Direction
 from ringfence.model.problems import Problem, ProblemCode, Severity
 from ringfence.model.remedies import Mistake, mistake_in, remedy_of
+from ringfence.model.server_versions import NEWEST
 from ringfence.model.text_edits import replace_value
 from ringfence.model.unread_kinds import unread_kind, unread_policy
 from ringfence.model.validation import FieldWarning
@@ -96,6 +97,7 @@ class Cluster:
         self.unrelated = 0
         self.state = State(live=live)
         self._is_live = live
+        self._server_version = NEWEST
         self._origins: dict[tuple[Kind, str, str], Origin] = {}
         self._numbers = count(1)
 
@@ -309,8 +311,9 @@ class Cluster:
         """
         kind = KINDS.of(obj)
         obj = in_namespace(kind.default(obj), self.namespace)
-        validate = kind.validate_stored if is_stored or self._is_live else kind.validate
-        if errors := validate(obj):
+        is_stored = is_stored or self._is_live
+        errors = kind.validate_stored(obj) if is_stored else kind.validate(obj, self._server_version)
+        if errors:
             return _Review(obj, errors, ())
         warnings = kind.warnings(obj)
         obj = self._with_name(obj)
@@ -368,7 +371,8 @@ class Cluster:
             fix = replace_value(origin, one.place, one.replacement) if one.replacement else None
             remedy = remedy_of(mistake_in(one, origin))
             place = origin.at(one.place)
-            self.problems.append(Problem(place, one.code, str(one), severity, subject, fix, remedy=remedy))
+            concern = KINDS.of(obj).may_concern_policies
+            self.problems.append(Problem(place, one.code, str(one), severity, subject, fix, concern, remedy))
 
     def _note_origin(self, obj: Object, origin: Origin) -> None:
         """Report an object that was read before: as with `kubectl apply`, the last one counts."""

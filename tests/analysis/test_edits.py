@@ -29,6 +29,7 @@ from tests.semantics.objects import (
     policy,
     port,
     sends,
+    stored,
 )
 
 from ringfence import Cluster
@@ -40,7 +41,7 @@ from ringfence.model.documents import document
 from ringfence.model.objects import Manifest, NetworkPolicy
 from ringfence.model.origin import Origin
 from ringfence.model.policies import defaulted
-from ringfence.model.validation import validate
+from ringfence.model.validation import network_policy_errors
 from ringfence.sources.manifests import read_content
 
 # --- the classic cases ------------------------------------------------------------------------------------------------
@@ -329,19 +330,19 @@ class TestToForbid:
 
 
 def test_labels_that_no_selector_can_have_are_not_used() -> None:
-    """A pod in a manifest need not be valid; a policy that is proposed must be."""
-    odd = pod("prod/odd", {"app": "not valid", "bad key": "x", "role": "fine"})
+    """A pod that is stored need not be valid; a policy that is proposed must be."""
+    odd = stored(pod("prod/odd", {"app": "not valid", "bad key": "x", "role": "fine"}))
     for found in (
         edits("prod/odd", "prod/db", 80, odd, policy("prod/p", DB, ingress=[])),
         edits("192.0.2.7", "prod/odd", 80, odd),
     ):
         assert found
-        assert all(validate(edit.after) == [] for edit in found)
+        assert all(network_policy_errors(edit.after) == [] for edit in found)
         assert "role: fine" in "\n".join(text(found))
 
 
 def test_a_pod_that_no_valid_policy_can_name_has_no_edit() -> None:
-    odd = pod("no such/web", {"app": "web"})
+    odd = stored(pod("no such/web", {"app": "web"}))
     assert edits("no such/web", "prod/db", 80, odd, policy("prod/p", DB, ingress=[])) == ()
 
 
@@ -377,7 +378,7 @@ def test_edits_turn_the_answer_are_valid_and_are_what_they_show(
     source, destination = data.draw(ends(cluster))
     verdict = cluster.can(source, destination, port=number, protocol=protocol)
     for edit in verdict.edits:
-        assert validate(edit.after) == []
+        assert network_policy_errors(edit.after) == []
         assert edit.after == defaulted(edit.after)
         assert edit.after == as_shown(edit, edited)
         edited.upsert(edit.after)
@@ -421,7 +422,7 @@ def test_no_other_candidate_changes_less_for_others(
     weights = []
     for way in candidates(cluster.state, reason):
         afters = [edit.after for edit in way]
-        if not any(map(validate, afters)) and turns(
+        if not any(map(network_policy_errors, afters)) and turns(
             objects, afters, source, destination, number, protocol, verdict.passes_everywhere
         ):
             weights.append(weight(cluster.state, afters, verdict.pairs, None))

@@ -29,14 +29,21 @@ def service(*ports: Object, selector: dict[str, str] | None = {"app": "web"}, **
     }
 
 
-def slice_of(name: str, endpoints: list[Object], *ports: Object, service: str = "web", namespace: str = "x") -> Object:
+def slice_of(
+    name: str,
+    endpoints: list[Object],
+    *ports: Object,
+    service: str = "web",
+    namespace: str = "x",
+    address_type: str = "IPv4",
+) -> Object:
     """An EndpointSlice of a Service."""
     labels = {"kubernetes.io/service-name": service}
     return {
         "apiVersion": "discovery.k8s.io/v1",
         "kind": "EndpointSlice",
         "metadata": {"name": name, "namespace": namespace, "labels": labels},
-        "addressType": "IPv4",
+        "addressType": address_type,
         "endpoints": endpoints,
         "ports": list(ports),
     }
@@ -72,7 +79,7 @@ class TestSelectors:
             "apiVersion": "apps/v1",
             "kind": "Deployment",
             "metadata": {"name": "new", "namespace": "x"},
-            "spec": {"template": template},
+            "spec": {"selector": {"matchLabels": {"app": "new"}}, "template": template},
         }
         assert behind(deployment, service(TCP_80, selector={"app": "new"})) == [("x/Deployment/new", "TCP", 80, 80)]
 
@@ -145,8 +152,10 @@ class TestPortsOfTheService:
         )
 
     def test_a_service_without_ports_is_an_error(self) -> None:
-        assert refusal(service(), port=None) == "x/Service/web has no ports"
-        assert refusal(service(), port=80) == "x/Service/web has no port 80/TCP; its ports: none"
+        stored = service()
+        stored["metadata"] |= {"uid": "1"}
+        assert refusal(stored, port=None) == "x/Service/web has no ports"
+        assert refusal(stored, port=80) == "x/Service/web has no port 80/TCP; its ports: none"
 
 
 class TestHeadless:
@@ -244,7 +253,10 @@ class TestSlices:
             pytest.param(slice_of("s", [{"addresses": ["192.0.2.7"]}], {"name": "http"}), id="a port without a number"),
             pytest.param(slice_of("s", [{"addresses": ["192.0.2.7"]}], HTTP, service="db"), id="of another Service"),
             pytest.param(slice_of("s", [{"addresses": ["192.0.2.7"]}], HTTP, namespace="y"), id="of another namespace"),
-            pytest.param(slice_of("s", [{"addresses": ["example.org"]}], HTTP), id="a name instead of an address"),
+            pytest.param(
+                slice_of("s", [{"addresses": ["example.org"]}], HTTP, address_type="FQDN"),
+                id="a name instead of an address",
+            ),
             pytest.param(slice_of("s", [], HTTP), id="empty"),
         ],
     )

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from tests.render.hostile_text import CONTROL_SEQUENCES
+from tests.semantics.objects import ANY_LABELS
 
 import ringfence.cli
 from ringfence.cli import cli, terminal
@@ -131,10 +132,11 @@ def manifests(text: str) -> str:
             "spec": {"podSelector": selector} | spec,
         }
 
+    deployment = {"selector": ANY_LABELS, "template": {"metadata": {}}}
     items: list[dict[str, Any]] = [
         {"apiVersion": "v1", "kind": "Pod", "metadata": metadata},
         {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "b", "labels": {"app": "b", "x": text}}},
-        {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": {"template": {"metadata": {}}}},
+        {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": deployment},
         {"apiVersion": "v1", "kind": text, "metadata": {"name": text}},
         {"apiVersion": text, "kind": "Pod", "metadata": {"name": text}},
         {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": {text: text}}},

@@ -16,7 +16,8 @@ from ringfence.model.decoding import decode, unknown_fields
 from ringfence.model.objects import NetworkPolicy
 from ringfence.model.policies import defaulted
 from ringfence.model.problems import ProblemCode, Severity
-from ringfence.model.validation import validate, warnings
+from ringfence.model.server_versions import NEWEST, OLDEST, ServerVersion
+from ringfence.model.validation import network_policy_errors, network_policy_warnings
 from tests.model.policy_trees import Tree, ip_blocks, policies
 
 from .control_plane import Answer, ControlPlane, running
@@ -54,7 +55,7 @@ def unreadable(message: str) -> list[str]:
     return [f"{strict}{field}" for field in fields.split(", ")] if strict else [message]
 
 
-def our_judgement(tree: Tree, *, strict_cidrs: bool = True) -> Judgement:
+def our_judgement(tree: Tree, server: ServerVersion = NEWEST) -> Judgement:
     try:
         policy = decode(tree)
     except DecodingError as error:
@@ -63,9 +64,9 @@ def our_judgement(tree: Tree, *, strict_cidrs: bool = True) -> Judgement:
     if unknown := unknown_fields(tree):
         return Judgement([f'strict decoding error: unknown field "{field.path}"' for field in unknown], [])
     stored = defaulted(policy)
-    if errors := validate(stored, strict_cidrs=strict_cidrs):
+    if errors := network_policy_errors(stored, server):
         return Judgement(sorted(map(str, errors)), [])
-    return Judgement([], sorted(map(str, warnings(stored))))
+    return Judgement([], sorted(map(str, network_policy_warnings(stored))))
 
 
 @pytest.mark.parametrize("manifest", [pytest.param(text, id=name) for name, text in manifests()])
@@ -152,4 +153,4 @@ def older_server(real_parts: None, tmp_path_factory: pytest.TempPathFactory) -> 
 def test_any_block_of_addresses(api_server: ControlPlane, older_server: ControlPlane, tree: Tree) -> None:
     assert our_judgement(tree) == judgement_of_server(api_server.request("POST", POLICIES, tree))
     lenient = judgement_of_server(older_server.request("POST", POLICIES, tree))
-    assert our_judgement(tree, strict_cidrs=False) == lenient
+    assert our_judgement(tree, OLDEST) == lenient

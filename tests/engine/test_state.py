@@ -138,7 +138,12 @@ class TestHas:
         node("n", "192.168.0.1"),
         service("x/svc", {"app": "web"}),
         workload("x/api", "Deployment", pod("x/template")),
-        {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "metadata": {"name": "s", "namespace": "x"}},
+        {
+            "apiVersion": "discovery.k8s.io/v1",
+            "kind": "EndpointSlice",
+            "metadata": {"name": "s", "namespace": "x"},
+            "addressType": "IPv4",
+        },
     )
     REFERENCES = (
         Reference("x", "Pod", "web"),

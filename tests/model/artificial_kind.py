@@ -8,6 +8,7 @@ import msgspec
 from ringfence.model.field_errors import FieldError, invalid
 from ringfence.model.kinds import KINDS, Kind
 from ringfence.model.objects import Int32, LabelSelector, PolicyMeta
+from ringfence.model.server_versions import ServerVersion
 from ringfence.model.validation import FieldWarning
 
 
@@ -27,7 +28,7 @@ def defaulted(policy: ClusterPolicy) -> ClusterPolicy:
     return msgspec.structs.replace(policy, spec=msgspec.structs.replace(policy.spec, priority=500))
 
 
-def validate(policy: ClusterPolicy) -> list[FieldError]:
+def validate(policy: ClusterPolicy, server: ServerVersion) -> list[FieldError]:
     priority = policy.spec.priority or 0
     return [invalid("spec.priority", priority, "must be at most 1000")] if priority > 1000 else []
 

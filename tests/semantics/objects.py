@@ -1,7 +1,7 @@
 """Kubernetes objects in few words: dicts in the shape of the API, for tests to build their worlds from."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 Object = dict[str, Any]
 Key = tuple[str, str, str]
@@ -46,6 +46,11 @@ def pod(
     }
 
 
+def stored(obj: Object) -> Object:
+    """The object as a server has it, whatever newer servers would say to it."""
+    return obj | {"metadata": obj["metadata"] | {"uid": "6b0a1f5e"}}
+
+
 def owned(obj: Object, kind: str, name: str) -> Object:
     """The pod, made by a controller."""
     owner = {"kind": kind, "name": name, "controller": True}
@@ -59,6 +64,8 @@ def workload(path: str, kind: str, template: Object, **spec: Any) -> Object:
     """
     owner, name = path.split("/")
     inner = {"template": {"metadata": {"labels": template["metadata"]["labels"]}, "spec": template["spec"]}, **spec}
+    if kind not in ("Job", "CronJob"):
+        inner = {"selector": ANY_LABELS, **inner}
     return {
         "apiVersion": "batch/v1" if kind in ("Job", "CronJob") else "apps/v1",
         "kind": kind,
@@ -80,6 +87,10 @@ def autoscaler(path: str, kind: str, most: int, least: int | None = None) -> Obj
             **({} if least is None else {"minReplicas": least}),
         },
     }
+
+
+ANY_LABELS: Final[Object] = {"matchExpressions": [{"key": "not-there", "operator": "DoesNotExist"}]}
+"""A selector as a workload needs one, which matches the labels of every template."""
 
 
 def container_port(name: str, number: int, protocol: str = "TCP") -> Object:

@@ -23,7 +23,6 @@ from ringfence.sources.loading import (
     inherit,
     is_list,
     item_kind,
-    manifest_or_problem,
     name_of,
     read_object,
 )
@@ -117,11 +116,6 @@ class TestAnObject:
                 {"kind": "Deployment", "apiVersion": "apps/v3"},
                 "unknown-version",
                 'no matches for kind "Deployment" in version "apps/v3" (it is in apps/v1)',
-            ),
-            (
-                {"kind": "Pod", "apiVersion": "v1"},
-                "required-value",
-                "metadata.name: Required value: name or generateName is required",
             ),
         ],
     )  # fmt: skip
@@ -218,11 +212,6 @@ class TestNames:
     )
     def test_an_object_is_called_what_it_says(self, tree: dict[str, object], name: str) -> None:
         assert name_of(tree) == name
-
-    def test_an_object_without_a_name_cannot_be_used(self) -> None:
-        problem = manifest_or_problem(Pod(), ORIGIN)
-        assert isinstance(problem, Problem)
-        assert (problem.code, problem.object) == (ProblemCode.REQUIRED_VALUE, "Pod")
 
 
 class TestLists:

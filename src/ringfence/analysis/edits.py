@@ -25,7 +25,7 @@ from ringfence.engine.answers import PairReason, SideReason, explain
 from ringfence.engine.population import Member
 from ringfence.engine.state import State
 from ringfence.model.names import subdomain_errors
-from ringfence.model.validation import validate
+from ringfence.model.validation import network_policy_errors
 
 _MOST_STEPS = 12
 _MOST_CANDIDATES = 96
@@ -124,7 +124,7 @@ def _best(
     for way in ways:
         if _corrects(best) and not _corrects(way):
             continue
-        if any(validate(edit.after) for edit in way) or not _reverses(state, reason, way):
+        if any(network_policy_errors(edit.after) for edit in way) or not _reverses(state, reason, way):
             continue
         is_first = not best or _corrects(way) > _corrects(best)
         changed = weight(state, [edit.after for edit in way], pairs, None if is_first else best_weight)

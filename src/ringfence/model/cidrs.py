@@ -15,7 +15,7 @@ import msgspec
 
 from ringfence.sets.addresses import Network
 
-_LEADING_ZEROS: Final = re.compile(r"(?<![0-9A-Fa-f])0+(?=[0-9A-Fa-f])")
+LEADING_ZEROS: Final = re.compile(r"(?<![0-9A-Fa-f])0+(?=[0-9A-Fa-f])")
 _MAPPED_PREFIX: Final = 96
 
 
@@ -59,8 +59,8 @@ def cidr_spelling(text: str) -> CidrSpelling:
     try:
         if "%" in address_text or not re.fullmatch("[0-9]+", length_text):
             raise ValueError
-        written = ip_address(_LEADING_ZEROS.sub("", address_text))
-        prefix_length = int(_LEADING_ZEROS.sub("", length_text))
+        written = ip_address(LEADING_ZEROS.sub("", address_text))
+        prefix_length = int(LEADING_ZEROS.sub("", length_text))
         network = _network(written, prefix_length)
     except ValueError:
         raise ValueError(f"{text!r} is not a CIDR such as 10.9.8.0/24 or 2001:db8::/64") from None

@@ -32,7 +32,8 @@ def decode(tree: object) -> Object | None:
         written = msgspec.convert(tree, kind.shape)
     except msgspec.ValidationError:
         written = msgspec.convert(_conformed(tree, kind), kind.shape)
-    return _built(kind, written)
+    built = _built(kind, written)
+    return kind.former_defaults(built) if tree["apiVersion"] in kind.removed else built
 
 
 def decode_json(text: bytes | msgspec.Raw, kind: Kind) -> Object | None:

@@ -4,7 +4,7 @@ Source: `apimachinery/pkg/util/validation/field/errors.go`.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Final
 
@@ -22,6 +22,8 @@ class FieldErrorType(StrEnum):
     UNSUPPORTED = "Unsupported value"
     FORBIDDEN = "Forbidden"
     TOO_LONG = "Too long"
+    TOO_MANY = "Too many"
+    DUPLICATE = "Duplicate value"
 
 
 _CODES: Final = {
@@ -30,6 +32,8 @@ _CODES: Final = {
     FieldErrorType.UNSUPPORTED: ProblemCode.UNSUPPORTED_VALUE,
     FieldErrorType.FORBIDDEN: ProblemCode.FORBIDDEN_VALUE,
     FieldErrorType.TOO_LONG: ProblemCode.TOO_LONG_VALUE,
+    FieldErrorType.TOO_MANY: ProblemCode.TOO_MANY_VALUES,
+    FieldErrorType.DUPLICATE: ProblemCode.DUPLICATE_VALUE,
 }
 
 
@@ -94,6 +98,11 @@ def invalid_enum(
     return FieldError(path, FieldErrorType.INVALID, json_text(value), detail, replacement, given)
 
 
+def invalid_object(path: str, value: Mapping[str, object] | Sequence[str] | None, detail: str) -> FieldError:
+    """A value that is more than a text or a number is malformed."""
+    return FieldError(path, FieldErrorType.INVALID, json_text(value), detail)
+
+
 def in_other_case(value: str, known: Iterable[str]) -> Replacement | None:
     """The known value that differs from `value` only in the case of its letters."""
     for each in known:
@@ -117,6 +126,16 @@ def forbidden(path: str, detail: str) -> FieldError:
 def too_long(path: str, limit: int) -> FieldError:
     """A value has more than `limit` bytes."""
     return FieldError(path, FieldErrorType.TOO_LONG, detail=f"may not be more than {limit} bytes")
+
+
+def too_many(path: str, count: int, limit: int) -> FieldError:
+    """A list has more than `limit` items."""
+    return FieldError(path, FieldErrorType.TOO_MANY, str(count), f"must have at most {limit} items")
+
+
+def duplicate(path: str, value: str | int | Mapping[str, object]) -> FieldError:
+    """A value that must be unique is there before."""
+    return FieldError(path, FieldErrorType.DUPLICATE, go_quoted(value) if isinstance(value, str) else json_text(value))
 
 
 _GO_ESCAPES: Final = {
@@ -151,6 +170,6 @@ def _go_character(character: str) -> str:
 _HTML_ESCAPES: Final = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
 
 
-def json_text(value: str | Sequence[str]) -> str:
+def json_text(value: str | int | Sequence[str] | Mapping[str, object] | None) -> str:
     """`value` as Go's `json.Marshal` writes it: without blanks, and safe inside HTML."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).translate(_HTML_ESCAPES)

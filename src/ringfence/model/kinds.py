@@ -28,8 +28,34 @@ from ringfence.model.objects import (
     Workload,
 )
 from ringfence.model.policies import defaulted, without_rules
-from ringfence.model.validation import FieldWarning, validate, warnings
-from ringfence.model.workloads import CronJob, Job, Rollout, WorkloadFields, cron_job, job, rollout, workload
+from ringfence.model.server_versions import NEWEST, OLDEST, ServerVersion
+from ringfence.model.validation import (
+    FieldWarning,
+    autoscaler_errors,
+    endpoint_slice_errors,
+    name_errors,
+    namespace_errors,
+    network_policy_errors,
+    network_policy_warnings,
+    node_errors,
+    object_errors,
+    pod_errors,
+    service_errors,
+    workload_errors,
+)
+from ringfence.model.workloads import (
+    CronJob,
+    Job,
+    ReplicationControllerFields,
+    Rollout,
+    WorkloadFields,
+    cron_job,
+    job,
+    replication_controller,
+    rollout,
+    with_default_selector,
+    workload,
+)
 
 
 def _as_written(kind: str, written: Any) -> Any:
@@ -43,6 +69,13 @@ def _unchanged(obj: Any) -> Any:
 def _nothing_wrong(obj: Any) -> list[Any]:
     return []
 
+
+def _nothing_refused(obj: Any, server: ServerVersion) -> list[FieldError]:
+    return []
+
+
+_EXTENSIONS: Final = "extensions/v1beta1"
+"""The group in which most kinds began, and which no server of a version that is known here has."""
 
 _GROUPS_OF_UNIQUE_NAMES: Final = frozenset(
     ("", "apps", "autoscaling", "batch", "discovery.k8s.io", "networking.k8s.io", "argoproj.io", "apps.openshift.io")
@@ -64,7 +97,9 @@ class Kind(msgspec.Struct, frozen=True, eq=False, kw_only=True):
 
     A policy's unknown fields are errors, except `former_fields`, which earlier versions of Kubernetes had: they map to
     a message. Its defaults, its errors and its warnings are those of the API server; other kinds have only the fields
-    that matter here. `validate_stored` does not refuse what an older server accepted.
+    that matter here, and their errors are about these. `validate` says what a server of a version would refuse to
+    create; `validate_stored` does not refuse what any server accepted. `former_defaults` sets what the `removed`
+    versions set and the present ones do not.
     `without_rules` is what remains in force of a policy that a server has stored although it is not valid: it isolates
     its subjects and allows nothing.
     """
@@ -81,9 +116,10 @@ class Kind(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     removed: Mapping[str, str] = {}
     former_fields: Mapping[str, str] = {}
     default: Callable[[Any], Any] = _unchanged
-    validate: Callable[[Any], list[FieldError]] = _nothing_wrong
+    former_defaults: Callable[[Any], Any] = _unchanged
+    validate: Callable[[Any, ServerVersion], list[FieldError]] = _nothing_refused
     warnings: Callable[[Any], list[FieldWarning]] = _nothing_wrong
-    validate_stored: Callable[[Any], list[FieldError]] = _nothing_wrong
+    validate_stored: Callable[[Any], list[FieldError]] = name_errors
     without_rules: Callable[[Any], Any] = _unchanged
 
     @property
@@ -103,6 +139,13 @@ class Kind(msgspec.Struct, frozen=True, eq=False, kw_only=True):
         Policies select namespaces by their labels. A pod or a Service that is missing takes nothing from a policy.
         """
         return self.is_policy or self.model is Namespace
+
+    def may_be_refused(self, obj: Any) -> bool:
+        """Whether some version of the API server would refuse to create the object.
+
+        Each rule holds either since some version or until some version, so the oldest and the newest show all of them.
+        """
+        return any(self.validate(self.default(obj), server) for server in (OLDEST, NEWEST))
 
     @property
     def key(self) -> str:
@@ -210,65 +253,83 @@ class KindTable:
         return [kind for kind in self._kinds if kind.is_policy]
 
 
-def _plain(model: type[Any], plural: str, *api_versions: str, is_namespaced: bool = True) -> Kind:
+_Validation = Callable[[Any, ServerVersion], list[FieldError]]
+
+
+def _plain(
+    model: type[Any], plural: str, api_version: str, validate: _Validation, *, is_namespaced: bool = True
+) -> Kind:
     """A kind that is read as it is written."""
     return Kind(
         name=model.__name__,
         plural=plural,
-        api_versions=api_versions,
+        api_versions=(api_version,),
         shape=model,
         model=model,
         is_namespaced=is_namespaced,
+        validate=validate,
     )
 
 
-def _workload(name: str, *api_versions: str) -> Kind:
+def _workload(
+    name: str,
+    api_version: str,
+    removed: Mapping[str, str],
+    shape: type[Any] = WorkloadFields,
+    build: Callable[[str, Any], Any] = workload,
+) -> Kind:
     return Kind(
         name=name,
         plural=f"{name.lower()}s",
-        api_versions=api_versions,
-        shape=WorkloadFields,
+        api_versions=(api_version, *removed),
+        shape=shape,
         model=Workload,
-        build=workload,
+        build=build,
+        removed=removed,
+        former_defaults=with_default_selector if shape is WorkloadFields else _unchanged,
+        validate=workload_errors,
     )
 
 
 KINDS: Final = KindTable(
     (
-        _plain(Namespace, "namespaces", "v1", is_namespaced=False),
-        _plain(Pod, "pods", "v1"),
+        _plain(Namespace, "namespaces", "v1", namespace_errors, is_namespaced=False),
+        _plain(Pod, "pods", "v1", pod_errors),
         Kind(
             name="NetworkPolicy",
             plural="networkpolicies",
-            api_versions=("networking.k8s.io/v1", "extensions/v1beta1"),
+            api_versions=("networking.k8s.io/v1", _EXTENSIONS),
             shape=NetworkPolicy,
             model=NetworkPolicy,
             is_policy=True,
-            removed={"extensions/v1beta1": "1.16"},
+            removed={_EXTENSIONS: "1.16"},
             former_fields={
                 "status": "Kubernetes 1.24 to 1.27 had this field; it has no effect",
                 "metadata.clusterName": "Kubernetes had this field before 1.25; it has no effect",
                 "metadata.initializers": "Kubernetes had this field before 1.16; it has no effect",
             },
             default=defaulted,
-            validate=validate,
-            warnings=warnings,
-            validate_stored=partial(validate, strict_cidrs=False),
+            validate=network_policy_errors,
+            warnings=network_policy_warnings,
+            validate_stored=partial(network_policy_errors, server=OLDEST),
             without_rules=without_rules,
         ),
-        _workload("Deployment", "apps/v1", "apps/v1beta2", "apps/v1beta1", "extensions/v1beta1"),
-        _workload("StatefulSet", "apps/v1", "apps/v1beta2", "apps/v1beta1"),
-        _workload("DaemonSet", "apps/v1", "apps/v1beta2", "extensions/v1beta1"),
-        _workload("ReplicaSet", "apps/v1", "apps/v1beta2", "extensions/v1beta1"),
-        _workload("ReplicationController", "v1"),
-        Kind(name="Job", plural="jobs", api_versions=("batch/v1",), shape=Job, model=Workload, build=job),
+        _workload("Deployment", "apps/v1", {"apps/v1beta2": "1.16", "apps/v1beta1": "1.16", _EXTENSIONS: "1.16"}),
+        _workload("StatefulSet", "apps/v1", {"apps/v1beta2": "1.16", "apps/v1beta1": "1.16"}),
+        _workload("DaemonSet", "apps/v1", {"apps/v1beta2": "1.16", _EXTENSIONS: "1.16"}),
+        _workload("ReplicaSet", "apps/v1", {"apps/v1beta2": "1.16", _EXTENSIONS: "1.16"}),
+        _workload("ReplicationController", "v1", {}, ReplicationControllerFields, replication_controller),
+        _workload("Job", "batch/v1", {}, Job, job),
+        _workload("CronJob", "batch/v1", {"batch/v1beta1": "1.25"}, CronJob, cron_job),
+        _plain(Service, "services", "v1", service_errors),
         Kind(
-            name="CronJob",
-            plural="cronjobs",
-            api_versions=("batch/v1", "batch/v1beta1"),
-            shape=CronJob,
-            model=Workload,
-            build=cron_job,
+            name="EndpointSlice",
+            plural="endpointslices",
+            api_versions=("discovery.k8s.io/v1", "discovery.k8s.io/v1beta1"),
+            shape=EndpointSlice,
+            model=EndpointSlice,
+            removed={"discovery.k8s.io/v1beta1": "1.25"},
+            validate=endpoint_slice_errors,
         ),
         Kind(
             name="Rollout",
@@ -278,8 +339,18 @@ KINDS: Final = KindTable(
             model=Workload,
             build=rollout,
             only_in_manifests=True,
+            validate=object_errors,
         ),
-        msgspec.structs.replace(_workload("DeploymentConfig", "apps.openshift.io/v1"), only_in_manifests=True),
+        Kind(
+            name="DeploymentConfig",
+            plural="deploymentconfigs",
+            api_versions=("apps.openshift.io/v1",),
+            shape=ReplicationControllerFields,
+            model=Workload,
+            build=replication_controller,
+            only_in_manifests=True,
+            validate=object_errors,
+        ),
         Kind(
             name="HorizontalPodAutoscaler",
             plural="horizontalpodautoscalers",
@@ -287,12 +358,11 @@ KINDS: Final = KindTable(
             shape=HorizontalPodAutoscaler,
             model=HorizontalPodAutoscaler,
             only_in_manifests=True,
+            validate=autoscaler_errors,
             removed={"autoscaling/v2beta1": "1.25", "autoscaling/v2beta2": "1.26"},
         ),
-        _plain(Service, "services", "v1"),
-        _plain(EndpointSlice, "endpointslices", "discovery.k8s.io/v1", "discovery.k8s.io/v1beta1"),
-        msgspec.structs.replace(_plain(Endpoints, "endpoints", "v1"), only_in_manifests=True),
-        _plain(Node, "nodes", "v1", is_namespaced=False),
+        msgspec.structs.replace(_plain(Endpoints, "endpoints", "v1", object_errors), only_in_manifests=True),
+        _plain(Node, "nodes", "v1", node_errors, is_namespaced=False),
     )
 )
 """The table. It is complete when the program starts; only tests add rows of their own."""

@@ -34,6 +34,13 @@ _LABEL_RULE: Final = (
     f"an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '{_LABEL}')"
 )
 
+_RFC_1035_LABEL: Final = "[a-z]([-a-z0-9]*[a-z0-9])?"
+_RFC_1035_RULE: Final = (
+    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, "
+    "and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is "
+    f"'{_RFC_1035_LABEL}')"
+)
+
 
 def name_text(value: object) -> str:
     """A name as it is written in a message: `true`, not `True`, for one that YAML read as a boolean."""
@@ -41,16 +48,26 @@ def name_text(value: object) -> str:
 
 
 def subdomain_errors(text: str) -> list[str]:
-    """Why `text` is not a DNS subdomain, which the name of a policy must be."""
+    """Why `text` is not a DNS subdomain, which the names of most objects must be."""
     return _too_long(text, 253, "characters") + _subdomain_syntax_errors(text)
 
 
+def long_name_errors(text: str) -> list[str]:
+    """As `subdomain_errors`, in the words of kinds that are validated by declarations (`+k8s:format=k8s-long-name`)."""
+    return _too_long(text, 253, "bytes") + _subdomain_syntax_errors(text)
+
+
 def dns_label_errors(text: str) -> list[str]:
-    """Why `text` is not a DNS label, which the name of a namespace must be."""
+    """Why `text` is not a DNS label, which the name of a namespace or of a port of a Service must be."""
     errors = _too_long(text, 63, "characters")
     if not re.fullmatch(_LABEL, text):
         errors.append("must not contain dots" if re.fullmatch(_SUBDOMAIN, text) else _LABEL_RULE)
     return errors
+
+
+def service_name_errors(text: str) -> list[str]:
+    """Why `text` is not a label of RFC 1035, which the name of a Service must be before Kubernetes 1.36."""
+    return _too_long(text, 63, "characters") + ([] if re.fullmatch(_RFC_1035_LABEL, text) else [_RFC_1035_RULE])
 
 
 def name_prefix(text: str) -> str:

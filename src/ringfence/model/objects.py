@@ -69,6 +69,21 @@ class Namespace(msgspec.Struct, frozen=True, rename="camel"):
     metadata: ObjectMeta = ObjectMeta()
 
 
+class LabelSelectorRequirement(msgspec.Struct, frozen=True, rename="camel"):
+    """One entry of `matchExpressions`, as written."""
+
+    key: str = ""
+    operator: str = ""
+    values: tuple[str, ...] = ()
+
+
+class LabelSelector(msgspec.Struct, frozen=True, rename="camel"):
+    """A label selector as written; `selectors.compile_selector` makes it a `Selector`."""
+
+    match_labels: Labels = {}
+    match_expressions: tuple[LabelSelectorRequirement, ...] = ()
+
+
 class ContainerPort(msgspec.Struct, frozen=True, rename="camel"):
     """A port that a container declares: its name has a meaning for policies; a port of the node may lead to it."""
 
@@ -158,6 +173,7 @@ class Workload(msgspec.Struct, frozen=True, rename="camel"):
     borrows_from: "ScaleTarget | None" = None
     is_indexed: bool = False
     has_manual_selector: bool = False
+    selector: LabelSelector | None = None
 
 
 class ScaleTarget(msgspec.Struct, frozen=True):
@@ -292,6 +308,7 @@ class EndpointSlice(msgspec.Struct, frozen=True, rename="camel"):
     metadata: ObjectMeta = ObjectMeta()
     endpoints: tuple[SliceEndpoint, ...] | None = None
     ports: tuple[SlicePort, ...] | None = None
+    address_type: str = ""
 
 
 class EndpointAddress(msgspec.Struct, frozen=True, rename="camel"):
@@ -341,21 +358,6 @@ class Node(msgspec.Struct, frozen=True, rename="camel"):
     metadata: ObjectMeta = ObjectMeta()
     spec: NodeSpec = NodeSpec()
     status: NodeStatus = NodeStatus()
-
-
-class LabelSelectorRequirement(msgspec.Struct, frozen=True, rename="camel"):
-    """One entry of `matchExpressions`, as written."""
-
-    key: str = ""
-    operator: str = ""
-    values: tuple[str, ...] = ()
-
-
-class LabelSelector(msgspec.Struct, frozen=True, rename="camel"):
-    """A label selector as written; `selectors.compile_selector` makes it a `Selector`."""
-
-    match_labels: Labels = {}
-    match_expressions: tuple[LabelSelectorRequirement, ...] = ()
 
 
 class IPBlock(msgspec.Struct, frozen=True, rename="camel"):

@@ -5,13 +5,23 @@ Source: Kubernetes API v1.36, `apps/v1`, `batch/v1`, `core/v1`; Argo Rollouts do
 
 import msgspec
 
-from ringfence.model.objects import Int32, ObjectMeta, PodLimit, PodTemplate, ScaleTarget, Workload
+from ringfence.model.objects import (
+    Int32,
+    Labels,
+    LabelSelector,
+    ObjectMeta,
+    PodLimit,
+    PodTemplate,
+    ScaleTarget,
+    Workload,
+)
 
 
 class WorkloadSpec(msgspec.Struct, frozen=True):
     """What matters of the spec of most workloads."""
 
     template: PodTemplate = PodTemplate()
+    selector: LabelSelector | None = None
     replicas: Int32 | None = None
 
 
@@ -20,6 +30,21 @@ class WorkloadFields(msgspec.Struct, frozen=True):
 
     metadata: ObjectMeta = ObjectMeta()
     spec: WorkloadSpec = WorkloadSpec()
+
+
+class ReplicationControllerSpec(msgspec.Struct, frozen=True):
+    """What matters of the spec of a ReplicationController, whose selector is older than label selectors."""
+
+    template: PodTemplate = PodTemplate()
+    selector: Labels | None = None
+    replicas: Int32 | None = None
+
+
+class ReplicationControllerFields(msgspec.Struct, frozen=True):
+    """How a ReplicationController is written."""
+
+    metadata: ObjectMeta = ObjectMeta()
+    spec: ReplicationControllerSpec = ReplicationControllerSpec()
 
 
 class JobSpec(msgspec.Struct, frozen=True, rename="camel"):
@@ -90,7 +115,28 @@ class Rollout(msgspec.Struct, frozen=True):
 
 def workload(kind: str, written: WorkloadFields) -> Workload:
     """The workload of this kind that is written as most are."""
-    return Workload(kind, written.metadata, written.spec.template, _limit(kind, written.spec))
+    spec = written.spec
+    return Workload(kind, written.metadata, spec.template, _limit(kind, spec), selector=spec.selector)
+
+
+def replication_controller(kind: str, written: ReplicationControllerFields) -> Workload:
+    """The workload that a ReplicationController is."""
+    spec = written.spec
+    selector = LabelSelector(spec.selector) if spec.selector else None
+    return with_default_selector(
+        Workload(kind, written.metadata, spec.template, _replica_limit(spec.replicas), selector=selector)
+    )
+
+
+def with_default_selector(workload: Workload) -> Workload:
+    """The workload, which selects by all labels of its template if it says nothing.
+
+    So do ReplicationControllers, and did all workloads in their beta versions.
+    """
+    labels = workload.template.metadata.labels if workload.template.metadata else None
+    if workload.selector is not None or not labels:
+        return workload
+    return msgspec.structs.replace(workload, selector=LabelSelector(labels))
 
 
 def rollout(kind: str, written: Rollout) -> Workload:
@@ -126,9 +172,11 @@ def _running(kind: str, metadata: ObjectMeta, spec: JobSpec, limit: PodLimit) ->
 def _limit(kind: str, spec: WorkloadSpec) -> PodLimit:
     if kind == "DaemonSet":
         return _daemon_set_limit(spec)
-    if spec.replicas is None:
-        return PodLimit()
-    return PodLimit(spec.replicas, f"spec.replicas is {spec.replicas}")
+    return _replica_limit(spec.replicas)
+
+
+def _replica_limit(replicas: int | None) -> PodLimit:
+    return PodLimit() if replicas is None else PodLimit(replicas, f"spec.replicas is {replicas}")
 
 
 def _daemon_set_limit(spec: WorkloadSpec) -> PodLimit:

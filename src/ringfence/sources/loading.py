@@ -16,7 +16,7 @@ from ringfence.model.decoding import decode, former_fields, has_been_stored, unk
 from ringfence.model.field_errors import go_quoted
 from ringfence.model.kinds import KINDS, Kind
 from ringfence.model.names import name_text
-from ringfence.model.objects import Manifest, Object
+from ringfence.model.objects import Manifest
 from ringfence.model.operated_kinds import OperatedObject, is_operated, operated_object
 from ringfence.model.origin import FieldRanges, Origin, Place
 from ringfence.model.problems import Problem, ProblemCode, Severity
@@ -148,22 +148,6 @@ def read_object(tree: object, origin: Origin, fields: Fields, *, in_list: bool =
         yield from _other(tree, kind, origin, fields)
 
 
-def manifest_or_problem(obj: Object, origin: Origin) -> Found:
-    """The object, or the problem that it has no name. Policies are validated elsewhere, all in one place."""
-    kind = KINDS.of(obj)
-    if kind.is_policy or obj.metadata.name or obj.metadata.generate_name:
-        return Manifest(obj, origin)
-    message = "metadata.name: Required value: name or generateName is required"
-    concern = kind.may_concern_policies
-    return Problem(
-        origin.at("metadata"),
-        ProblemCode.REQUIRED_VALUE,
-        message,
-        object=kind.name,
-        may_concern_policies=concern,
-    )
-
-
 def is_list(kind: object) -> bool:
     """Whether an object with `items` is a list of objects. To kubectl every one is; the kinds of the table are not."""
     return not KINDS.called(kind)
@@ -247,11 +231,8 @@ def name_of(tree: Mapping[str, object]) -> str:
 
 def _policy(tree: dict[str, object], kind: Kind, origin: Origin) -> Iterator[Found]:
     name = name_of(tree)
-    api_version = str(tree["apiVersion"])
-    if release := kind.removed.get(api_version):
-        message = f"{api_version} {kind.name} is gone since Kubernetes {release}; write {kind.api_versions[0]}"
-        fix = replace_value(origin, "apiVersion", Replacement(api_version, kind.api_versions[0]))
-        yield Problem(origin.at("apiVersion"), ProblemCode.REMOVED_VERSION, message, Severity.WARNING, name, fix)
+    if tree["apiVersion"] in kind.removed:
+        yield _removed_version(tree, kind, origin)
     try:
         policy = decode(tree)
     except DecodingError as error:
@@ -313,13 +294,34 @@ def _refusal_problem(refusal: Refusal, tree: Mapping[str, object], origin: Origi
 
 
 def _other(tree: dict[str, object], kind: Kind, origin: Origin, fields: Fields) -> Iterator[Found]:
+    if tree["apiVersion"] in kind.removed:
+        origin = msgspec.structs.replace(origin, fields=fields())
+        yield _removed_version(tree, kind, origin)
     try:
         read = decode(tree)
     except DecodingError as error:
         yield _wrong_type(error, tree, kind, msgspec.structs.replace(origin, fields=fields()))
         return
-    if read is not None:
-        yield manifest_or_problem(read, origin)
+    if read is None:
+        return
+    stored = has_been_stored(tree)
+    if not stored and kind.may_be_refused(read):
+        origin = msgspec.structs.replace(origin, fields=fields())
+    yield Manifest(read, origin, stored)
+
+
+def _removed_version(tree: Mapping[str, object], kind: Kind, origin: Origin) -> Problem:
+    written, current = str(tree["apiVersion"]), kind.api_versions[0]
+    message = f"{written} {kind.name} is gone since Kubernetes {kind.removed[written]}; write {current}"
+    return Problem(
+        origin.at("apiVersion"),
+        ProblemCode.REMOVED_VERSION,
+        message,
+        Severity.WARNING,
+        name_of(tree),
+        replace_value(origin, "apiVersion", Replacement(written, current)),
+        may_concern_policies=kind.may_concern_policies,
+    )
 
 
 def _wrong_type(error: DecodingError, tree: Mapping[str, object], kind: Kind, origin: Origin) -> Problem:

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 from tests.engine.members import decoded_pod, member, member_from
-from tests.semantics.objects import Object, container_port, node, pod
+from tests.semantics.objects import ANY_LABELS, Object, container_port, node, pod
 
 from ringfence.engine.population.pods import (
     DeclaredPort,
@@ -25,7 +25,8 @@ DNS = container_port("dns", 53, "UDP")
 
 
 def workload(kind: str, name: str, template: Object, **metadata: object) -> Workload:
-    spec = {"jobTemplate": {"spec": {"template": template}}} if kind == "CronJob" else {"template": template}
+    inner: Object = {"template": template}
+    spec = {"jobTemplate": {"spec": inner}} if kind == "CronJob" else {"selector": ANY_LABELS, **inner}
     versions = {"Job": "batch/v1", "CronJob": "batch/v1", "ReplicationController": "v1"}
     versions |= {"Rollout": "argoproj.io/v1alpha1", "DeploymentConfig": "apps.openshift.io/v1"}
     api = versions.get(kind, "apps/v1")

@@ -90,12 +90,12 @@ def test_several_values_in_a_row() -> None:
         ('{"a": ' * 100_000, "f.yaml:1: error: not JSON: too many levels deep"),
         ('{"spec": {}}', "f.yaml:1: error: error validating data: apiVersion not set, kind not set"),
         (
-            '{"apiVersion": "v1", "kind": "Pod", "items": 5}',
-            "f.yaml:1: error: Pod: metadata.name: Required value: name",
+            '{"apiVersion": "v1", "kind": "Pod", "items": 5, "spec": 5}',
+            'f.yaml:1: error: Pod: Pod in version "v1" cannot be handled as a Pod',
         ),
         (
-            '{"apiVersion": "v1", "kind": "PodList", "items": [{"spec": {}}]}',
-            "f.yaml:1: error: Pod: metadata.name: Req",
+            '{"apiVersion": "v1", "kind": "PodList", "items": [{"spec": 5}]}',
+            'f.yaml:1: error: Pod: Pod in version "v1" cannot be handled as a Pod',
         ),
         (
             '{"kind": "List", "items": [1, {}]}',

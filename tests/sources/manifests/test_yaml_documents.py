@@ -235,10 +235,6 @@ spec:
             "(it is in networking.k8s.io/v1)",
         ),
         (
-            "apiVersion: v1\nkind: Pod\nmetadata: {namespace: a}",
-            "f.yaml:1: error: Pod: metadata.name: Required value: name or generateName is required",
-        ),
-        (
             "apiVersion: networking.k8s.io/v2\nkind: NetworkPolicy",
             'f.yaml:1: error: NetworkPolicy: no matches for kind "NetworkPolicy" in version "networking.k8s.io/v2" '
             "(it is in networking.k8s.io/v1)",

@@ -15,7 +15,7 @@ import msgspec
 from ringfence.errors import DecodingError
 from ringfence.model.decoding import decode_json
 from ringfence.model.kinds import KINDS, Kind
-from ringfence.model.objects import Object
+from ringfence.model.objects import Manifest
 from ringfence.model.origin import Origin, Place
 from ringfence.model.problems import Problem, ProblemCode, Severity
 from ringfence.sources.loading import (
@@ -26,7 +26,6 @@ from ringfence.sources.loading import (
     inherit,
     is_list,
     item_kind,
-    manifest_or_problem,
     read_object,
     unreadable,
 )
@@ -42,10 +41,11 @@ Column = Callable[[], int]
 
 
 class _Head(msgspec.Struct, rename="camel"):
-    """What an object is; if it is a list, the texts of its items."""
+    """What an object is, and the text of its metadata; if it is a list, the texts of its items."""
 
     api_version: Any = None
     kind: Any = None
+    metadata: msgspec.Raw = msgspec.Raw(b"null")
     items: list[msgspec.Raw] | msgspec.UnsetType | None = msgspec.UNSET
 
 
@@ -209,8 +209,8 @@ def _read_items(
 
 def _read_object(text: bytes, head: _Head, origin: Origin, column: Column) -> Iterator[Found]:
     kind = KINDS.find(head.api_version, head.kind)
-    if (simple := _without_places(text, kind)) is not None:
-        yield manifest_or_problem(simple, origin)
+    if (simple := _without_places(text, head, kind, origin)) is not None:
+        yield simple
         return
     try:
         tree = msgspec.json.decode(text)
@@ -226,14 +226,37 @@ def _read_object(text: bytes, head: _Head, origin: Origin, column: Column) -> It
         yield duplicate_key(key, Place.of(origin.file, part))
 
 
-def _without_places(text: bytes, kind: Kind | None) -> Object | None:
+def _without_places(text: bytes, head: _Head, kind: Kind | None, origin: Origin) -> Manifest | None:
     """The object, if it is one that needs no places: not a policy, and nothing wrong with it."""
-    if kind is None or kind.is_policy:
+    if kind is None or kind.is_policy or head.api_version in kind.removed:
         return None
     try:
-        return decode_json(text, kind)
+        obj = decode_json(text, kind)
     except (DecodingError, msgspec.DecodeError):
         return None
+    stored = _is_stored(head)
+    if obj is None or (not stored and kind.may_be_refused(obj)):
+        return None
+    return Manifest(obj, origin, stored)
+
+
+class _Identity(msgspec.Struct, rename="camel"):
+    """What an API server adds to the metadata of an object that it stores."""
+
+    uid: Any = None
+    resource_version: Any = None
+
+
+_IDENTITY: Final = msgspec.json.Decoder(_Identity)
+
+
+def _is_stored(head: _Head) -> bool:
+    """As `model.decoding.has_been_stored`, of a text."""
+    try:
+        identity = _IDENTITY.decode(head.metadata)
+    except msgspec.ValidationError:
+        return False
+    return bool(identity.uid or identity.resource_version)
 
 
 def _end(pattern: re.Pattern[Any], text: Any, start: int) -> int:

@@ -12,7 +12,8 @@ from ringfence.model.cidrs import parse_cidr
 from ringfence.model.objects import NetworkPolicy
 from ringfence.model.policies import defaulted
 from ringfence.model.selectors import compile_selector
-from ringfence.model.validation import validate, warnings
+from ringfence.model.server_versions import NEWEST, OLDEST, ServerVersion
+from ringfence.model.validation import network_policy_errors, network_policy_warnings
 from ringfence.sets.traffic import PROTOCOLS
 
 DIRECTIONS: Final = (("ingress", "from"), ("egress", "to"))
@@ -40,8 +41,8 @@ LABEL_RULE: Final = (
 NOT_A_CIDR: Final = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"
 
 
-def errors_of(policy: NetworkPolicy, **options: bool) -> list[str]:
-    return [str(error) for error in validate(policy, **options)]
+def errors_of(policy: NetworkPolicy, server: ServerVersion = NEWEST) -> list[str]:
+    return [str(error) for error in network_policy_errors(policy, server)]
 
 
 def at(path: str, complaints: Iterable[str]) -> list[str]:
@@ -257,14 +258,16 @@ def test_a_lenient_server_warns_of_what_a_strict_one_refuses(
 ) -> None:
     policy = written(f"{direction}: [{{{peers}: [{{podSelector: {{}}}}, {{ipBlock: {block}}}]}}]")
     assert errors_of(policy)
-    assert errors_of(policy, strict_cidrs=False) == []
-    assert [str(warning) for warning in warnings(policy)] == at(f"spec.{direction}[0].{peers}[1].ipBlock", complaints)
+    assert errors_of(policy, OLDEST) == []
+    assert [str(warning) for warning in network_policy_warnings(policy)] == at(
+        f"spec.{direction}[0].{peers}[1].ipBlock", complaints
+    )
 
 
 def test_an_address_that_is_not_canonical_is_accepted_with_a_warning() -> None:
     policy = written('ingress: [{from: [{ipBlock: {cidr: "2001:DB8::/32"}}]}]')
     assert errors_of(policy) == []
-    assert [str(warning) for warning in warnings(policy)] == [
+    assert [str(warning) for warning in network_policy_warnings(policy)] == [
         'spec.ingress[0].from[0].ipBlock.cidr: IPv6 CIDR value "2001:DB8::/32" should be in RFC 5952 canonical format '
         '("2001:db8::/32")'
     ]
@@ -272,7 +275,7 @@ def test_an_address_that_is_not_canonical_is_accepted_with_a_warning() -> None:
 
 def test_a_mapped_block_compares_its_prefix_length_as_written() -> None:
     policy = written('ingress: [{from: [{ipBlock: {cidr: "::ffff:10.0.0.0/104", except: [10.1.0.0/16]}}]}]')
-    assert errors_of(policy, strict_cidrs=False) == [
+    assert errors_of(policy, OLDEST) == [
         'spec.ingress[0].from[0].ipBlock.except[0]: Invalid value: "10.1.0.0/16": must be a strict subset of `cidr`'
     ]
 
@@ -490,7 +493,7 @@ def test_errors_come_in_the_order_of_the_api_server() -> None:
           ports: [{port: 0}, {endPort: 1}]
         - ports: [{protocol: tcp}]
     """)
-    assert [error.path for error in validate(policy)] == [
+    assert [error.path for error in network_policy_errors(policy)] == [
         "spec.podSelector.matchLabels",
         "spec.ingress[0].ports[0].port",
         "spec.ingress[0].ports[1].endPort",
@@ -505,16 +508,16 @@ def test_errors_come_in_the_order_of_the_api_server() -> None:
 @given(policies)
 def test_any_policy_can_be_judged(tree: Tree) -> None:
     policy = defaulted(msgspec.convert(tree, NetworkPolicy))
-    strict, lenient = validate(policy), validate(policy, strict_cidrs=False)
+    strict, lenient = network_policy_errors(policy), network_policy_errors(policy, OLDEST)
     assert set(lenient) <= set(strict)
     assert len({str(error) for error in strict}) == len(strict)
-    assert all(".ipBlock." in warning.path for warning in warnings(policy))
+    assert all(".ipBlock." in warning.path for warning in network_policy_warnings(policy))
 
 
 @given(ports)
 def test_a_port_without_errors_has_a_meaning(tree: Tree) -> None:
     policy = policy_of({"ingress": [{"ports": [tree]}]})
-    if not validate(policy):
+    if not network_policy_errors(policy):
         [port] = policy.spec.ingress[0].ports
         assert port.protocol in PROTOCOLS
         if isinstance(port.port, int):
@@ -527,14 +530,14 @@ def test_a_port_without_errors_has_a_meaning(tree: Tree) -> None:
 @given(selectors)
 def test_a_selector_without_errors_compiles(tree: Tree) -> None:
     policy = policy_of({"podSelector": tree})
-    if not validate(policy):
+    if not network_policy_errors(policy):
         compile_selector(policy.spec.pod_selector)
 
 
 @given(ip_blocks)
 def test_a_block_without_errors_has_addresses(tree: Tree) -> None:
     policy = policy_of({"ingress": [{"from": [{"ipBlock": tree}]}]})
-    if not validate(policy, strict_cidrs=False):
+    if not network_policy_errors(policy, OLDEST):
         block = policy.spec.ingress[0].peers[0].ip_block
         assert block
         whole = parse_cidr(block.cidr)

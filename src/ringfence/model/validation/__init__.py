@@ -1,0 +1,32 @@
+"""What the API server refuses in each kind of object, in its words, and what it warns of."""
+
+from ringfence.model.validation.autoscalers import autoscaler_errors
+from ringfence.model.validation.endpoint_slices import endpoint_slice_errors
+from ringfence.model.validation.labels import selector_errors
+from ringfence.model.validation.metadata import name_errors, object_errors
+from ringfence.model.validation.namespaces import namespace_errors
+from ringfence.model.validation.network_policies import (
+    FieldWarning,
+    network_policy_errors,
+    network_policy_warnings,
+)
+from ringfence.model.validation.nodes import node_errors
+from ringfence.model.validation.pods import pod_errors
+from ringfence.model.validation.services import service_errors
+from ringfence.model.validation.workloads import workload_errors
+
+__all__ = [
+    "FieldWarning",
+    "autoscaler_errors",
+    "endpoint_slice_errors",
+    "name_errors",
+    "namespace_errors",
+    "network_policy_errors",
+    "network_policy_warnings",
+    "node_errors",
+    "object_errors",
+    "pod_errors",
+    "selector_errors",
+    "service_errors",
+    "workload_errors",
+]
