@@ -39,7 +39,8 @@ from ringfence.model.origin import Origin
 from ringfence.model.policies import Direction
 from ringfence.model.problems import Problem, ProblemCode, Severity
 from ringfence.model.remedies import Mistake, mistake_in, remedy_of
-from ringfence.model.server_versions import NEWEST
+from ringfence.model.served_versions import version_problem
+from ringfence.model.server_versions import NEWEST, ServerVersion
 from ringfence.model.text_edits import replace_value
 from ringfence.model.unread_kinds import unread_kind, unread_policy
 from ringfence.model.validation import FieldWarning
@@ -90,14 +91,20 @@ class Cluster:
     Names without a namespace are looked up in `namespace`, and objects without one are put there, as by `kubectl -n`.
     """
 
-    def __init__(self, *, live: bool = False, namespace: str = DEFAULT_NAMESPACE) -> None:
+    def __init__(
+        self,
+        *,
+        live: bool = False,
+        namespace: str = DEFAULT_NAMESPACE,
+        server_version: ServerVersion | None = None,
+    ) -> None:
         self.namespace = checked_namespace(namespace)
         self.problems: list[Problem] = []
         self.skipped: Counter[str] = Counter()
         self.unrelated = 0
         self.state = State(live=live)
         self._is_live = live
-        self._server_version = NEWEST
+        self._server_version = server_version
         self._origins: dict[tuple[Kind, str, str], Origin] = {}
         self._numbers = count(1)
 
@@ -110,6 +117,7 @@ class Cluster:
         kustomize: str | PathLike[str] | None = None,
         namespace: str = DEFAULT_NAMESPACE,
         strict: bool = False,
+        server_version: ServerVersion | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> "Cluster":
         """A cluster from files and folders (`-` is standard input), and from a kustomization if one is given.
@@ -119,11 +127,14 @@ class Cluster:
         ManifestError for a path that does not exist; problems inside files are in `problems`. With `strict`, it raises
         ManifestError for the errors among them, too, each on a line with its remedy below it: then no answer can lack a
         policy.
+
+        With a `server_version`, what servers of this version would refuse is an error. Without one, the rules are those
+        of the newest version that is known, but an `apiVersion` that only older servers have is a warning.
         """
         from ringfence.render.problems import problem_text
         from ringfence.sources.manifests import read_files
 
-        cluster = cls(namespace=namespace)
+        cluster = cls(namespace=namespace, server_version=server_version)
         if paths:
             texts = [checked_path(path) for path in paths]
             patterns = checked_patterns(exclude)
@@ -312,7 +323,7 @@ class Cluster:
         kind = KINDS.of(obj)
         obj = in_namespace(kind.default(obj), self.namespace)
         is_stored = is_stored or self._is_live
-        errors = kind.validate_stored(obj) if is_stored else kind.validate(obj, self._server_version)
+        errors = kind.validate_stored(obj) if is_stored else kind.validate(obj, self._server_version or NEWEST)
         if errors:
             return _Review(obj, errors, ())
         warnings = kind.warnings(obj)
@@ -355,6 +366,10 @@ class Cluster:
                 self.state.upsert(policy)
         # Objects without a name come last: a name is generated when all names that are taken are known.
         for manifest in sorted(loaded.manifests, key=lambda manifest: not manifest.object.metadata.name):
+            if problem := version_problem(manifest, self._server_version):
+                self.problems.append(problem)
+                if problem.severity is Severity.ERROR:
+                    continue
             review = self._add(manifest.object, manifest.origin, is_stored=manifest.is_stored)
             if review.errors or review.warnings:
                 self._report(manifest, review)

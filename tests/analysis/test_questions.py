@@ -195,7 +195,9 @@ class TestServices:
         assert ask("client", "svc/headless").traffic == ALL_TRAFFIC
 
     def test_ports_keep_their_protocols(self) -> None:
-        dns = service("x/dns", {"app": "web"}, ports=[{"port": 53, "protocol": "UDP"}, {"name": "t", "port": 53}])
+        dns = service(
+            "x/dns", {"app": "web"}, ports=[{"name": "u", "port": 53, "protocol": "UDP"}, {"name": "t", "port": 53}]
+        )
         only_udp = policy("x/p", labelled(app="web"), ingress=[admits(ports=[port(53, "UDP")])])
         assert ask("client", "svc/dns", 53, "UDP", dns, only_udp)
         assert not ask("client", "svc/dns", 53, "TCP", dns, only_udp)

@@ -99,6 +99,7 @@ def test_who_reaches_a_service_that_also_leads_outside_the_cluster() -> None:
         "apiVersion": "discovery.k8s.io/v1",
         "kind": "EndpointSlice",
         "metadata": {"name": "s", "namespace": "x", "labels": {"kubernetes.io/service-name": "mixed"}},
+        "addressType": "IPv4",
         "endpoints": endpoints,
         "ports": [{"port": 80, "protocol": "TCP"}],
     }

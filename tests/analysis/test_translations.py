@@ -56,7 +56,7 @@ class TestAddressesOfServices:
 
     def test_an_address_leads_to_backends_of_its_family_only(self) -> None:
         four = pod("x/four", {"app": "web"}, addresses=["10.0.0.4"])
-        written = balanced(clusterIPs=["10.96.0.1", "fd96::1"])
+        written = balanced(clusterIP="10.96.0.1", clusterIPs=["10.96.0.1", "fd96::1"])
         assert translated("fd96::1/128", four, written)[0][2] == ["x/web:8080"]
         assert translated("10.96.0.1/32", four, written)[0][2] == ["x/web:8080", "x/four:8080"]
 

@@ -75,3 +75,48 @@ def test_all_errors_of_a_file_are_listed_at_once() -> None:
     result = CliRunner().invoke(cli, ["validate", "-f", "broken.yaml"])
     assert result.exit_code == 1
     assert result.stdout.endswith("errors: 4\n")
+
+
+GONE = VALID.replace("networking.k8s.io/v1", "extensions/v1beta1")
+RANGE = VALID.replace("port: 80", "port: 80\n      endPort: 90")
+
+
+def test_a_version_that_servers_do_not_have_is_an_error() -> None:
+    result = validate(GONE)
+    assert result.exit_code == 1
+    assert result.stdout == (
+        'p.yaml:1: error: NetworkPolicy x/p: no matches for kind "NetworkPolicy" in version "extensions/v1beta1"\n'
+        "  remedy: write networking.k8s.io/v1: extensions/v1beta1 is gone since Kubernetes 1.16\n"
+        "valid NetworkPolicies: 0, errors: 1\n"
+    )
+
+
+def test_the_version_of_the_server_decides_what_it_refuses() -> None:
+    assert validate(RANGE).exit_code == 0
+    assert validate(RANGE, "--server-version", "1.22").exit_code == 0
+    older = validate(RANGE, "--server-version", "v1.21.4")
+    assert older.exit_code == 1
+    assert "spec.ingress[0].ports[0].endPort: Forbidden: Kubernetes 1.21 does not have this field" in older.stdout
+
+
+def test_a_block_with_surplus_bits_is_an_error_since_1_36() -> None:
+    surplus = VALID + "    from:\n    - ipBlock: {cidr: 10.0.0.5/24}\n"
+    assert validate(surplus).exit_code == 1
+    older = validate(surplus, "--server-version", "1.35")
+    assert (older.exit_code, "warning" in older.stdout) == (0, True)
+
+
+def test_a_version_whose_rules_are_not_known_is_refused() -> None:
+    result = validate(VALID, "--server-version", "1.99")
+    assert result.exit_code == 2
+    assert "the rules of Kubernetes 1.99 are not known: use a version from 1.20 to 1.37" in result.stderr
+
+
+def test_every_kind_is_validated() -> None:
+    service = "apiVersion: v1\nkind: Service\nmetadata: {name: quoted}\nspec:\n  ports:\n  - port: 80\n"
+    result = validate(service + '    targetPort: "8080"\n')
+    assert result.exit_code == 1
+    assert result.stdout.startswith(
+        'p.yaml:7: error: Service default/quoted: spec.ports[0].targetPort: Invalid value: "8080": '
+        "must contain at least one letter (a-z)\n"
+    )

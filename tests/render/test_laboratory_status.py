@@ -71,4 +71,5 @@ def test_json_has_all_of_it() -> None:
         "outside": [],
         "policies": ["x/deny-all"],
         "refused": [],
+        "problems": [],
     }

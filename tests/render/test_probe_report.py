@@ -3,12 +3,13 @@
 import json
 from xml.etree import ElementTree
 
+import msgspec
 import pytest
 from tests.render.probe_results import EGRESS, INGRESS, result
 
 from ringfence.analysis.probe_report import ProbeReport, RefusedProgram
 from ringfence.model.origin import Place
-from ringfence.model.problems import Problem
+from ringfence.model.problems import Problem, Severity
 from ringfence.render import probe_report
 
 AS_EXPECTED = ProbeReport(
@@ -165,3 +166,13 @@ def test_junit_has_a_failing_case_for_each_refusal() -> None:
     (failure,) = suite[-1]
     assert suite[-1].get("classname") == "node-1"
     assert "No space left on device" in str(failure.get("message"))
+
+
+def test_junit_has_a_failing_case_for_each_error_of_the_input() -> None:
+    error = Problem(Place("db.yaml", 7), "invalid-value", "spec: wrong", object="NetworkPolicy x/p")
+    warning = msgspec.structs.replace(error, severity=Severity.WARNING)
+    (suite,) = ElementTree.fromstring(probe_report.junit(SURPRISING, [error, warning]))
+    assert int(suite.get("tests", "")) == len(SURPRISING.results) + 1
+    case = suite[-1]
+    assert (case.get("classname"), case.get("name")) == ("db.yaml", "NetworkPolicy x/p")
+    assert case[0].get("message") == "db.yaml:7: error: NetworkPolicy x/p: spec: wrong"

@@ -64,7 +64,7 @@ def workload(path: str, kind: str, template: Object, **spec: Any) -> Object:
     """
     owner, name = path.split("/")
     inner = {"template": {"metadata": {"labels": template["metadata"]["labels"]}, "spec": template["spec"]}, **spec}
-    if kind not in ("Job", "CronJob"):
+    if kind in NEED_A_SELECTOR:
         inner = {"selector": ANY_LABELS, **inner}
     return {
         "apiVersion": "batch/v1" if kind in ("Job", "CronJob") else "apps/v1",
@@ -91,6 +91,7 @@ def autoscaler(path: str, kind: str, most: int, least: int | None = None) -> Obj
 
 ANY_LABELS: Final[Object] = {"matchExpressions": [{"key": "not-there", "operator": "DoesNotExist"}]}
 """A selector as a workload needs one, which matches the labels of every template."""
+NEED_A_SELECTOR: Final = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")
 
 
 def container_port(name: str, number: int, protocol: str = "TCP") -> Object:

@@ -89,7 +89,7 @@ class TestAnObject:
 
     def test_a_kind_without_a_meaning_is_skipped(self) -> None:
         assert found({"apiVersion": "v1", "kind": "ConfigMap"}) == [Skipped("ConfigMap")]
-        assert found({"apiVersion": "crd.example.com/v1", "kind": "NetworkPolicy"}) == [Skipped("NetworkPolicy")]
+        assert found({"apiVersion": "crd.example.com/v1", "kind": "Thing"}) == [Skipped("Thing.crd.example.com")]
 
     def test_a_policy_that_is_not_read_is_found_with_its_place(self) -> None:
         (unread,) = found({"apiVersion": "cilium.io/v2", "kind": "CiliumNetworkPolicy", "metadata": {"name": "a"}})
@@ -186,15 +186,19 @@ class TestAnObject:
         (one,) = found({"apiVersion": api_version, "kind": kind, "metadata": {"name": "a"}})
         assert isinstance(one, Skipped | UnreadManifest | OperatedObject)
 
-    def test_an_old_version_is_read_with_a_warning(self) -> None:
-        warning, manifest = found({**policy(), "apiVersion": "extensions/v1beta1"})
-        assert warning.severity is Severity.WARNING
-        assert warning.code == ProblemCode.REMOVED_VERSION
-        assert warning.place == Place("f.yaml", 3, 1, 3, 20)
-        assert warning.message == (
-            "extensions/v1beta1 NetworkPolicy is gone since Kubernetes 1.16; write networking.k8s.io/v1"
-        )
+    def test_an_old_version_is_read_and_kept(self) -> None:
+        (manifest,) = found({**policy(), "apiVersion": "extensions/v1beta1"})
         assert isinstance(manifest.object, NetworkPolicy)
+        assert manifest.api_version == "extensions/v1beta1"
+        assert manifest.origin.at("apiVersion") == Place("f.yaml", 3, 1, 3, 20)
+
+    def test_a_policy_of_an_unknown_group_is_skipped_with_a_warning(self) -> None:
+        warning, skipped = found({"apiVersion": "crd.example.com/v1", "kind": "NetworkPolicy"})
+        assert (warning.code, warning.severity) == (ProblemCode.UNKNOWN_KIND, Severity.WARNING)
+        assert warning.message == (
+            "NetworkPolicy of crd.example.com/v1 is not read; that of Kubernetes is in networking.k8s.io/v1"
+        )
+        assert skipped == Skipped("NetworkPolicy.crd.example.com")
 
 
 class TestNames:
@@ -308,12 +312,11 @@ class TestAnotherKindOfPolicy:
         assert names(read(text)) == ["b"]
         assert [problem.code for problem in read(text).problems] == [ProblemCode.DUPLICATE_KEY]
 
-    def test_an_old_version_is_read_with_a_warning(self, form: str) -> None:
+    def test_an_old_version_is_read(self, form: str) -> None:
         loaded = read(self.written(ROBOT.replace("/v1", "/v1alpha1"), form))
         assert names(loaded) == ["a"]
-        assert [problem.message for problem in loaded.problems] == [
-            "policy.example.com/v1alpha1 NetworkPolicy is gone since Kubernetes 1.40; write policy.example.com/v1"
-        ]
+        assert loaded.problems == []
+        assert [one.api_version for one in loaded.manifests] == ["policy.example.com/v1alpha1"]
 
     def test_a_version_that_its_group_does_not_have_is_a_problem(self, form: str) -> None:
         assert problems(read(self.written(ROBOT.replace("/v1", "/v9"), form)))[0].endswith(

@@ -3,6 +3,7 @@
 import msgspec
 
 from ringfence.analysis.probe_report import RefusedProgram
+from ringfence.model.problems import Problem
 
 
 class NodeSummary(msgspec.Struct, frozen=True):
@@ -37,6 +38,7 @@ class LaboratoryStatus(msgspec.Struct, frozen=True):
     """What a laboratory holds.
 
     `outside` are the addresses of hosts outside the cluster, `policies` the policies in force as `NAMESPACE/NAME`.
+    `problems` are those of the input: objects with an error are not in the laboratory.
     """
 
     nodes: tuple[NodeSummary, ...]
@@ -45,3 +47,4 @@ class LaboratoryStatus(msgspec.Struct, frozen=True):
     outside: tuple[str, ...]
     policies: tuple[str, ...]
     refused: tuple[RefusedProgram, ...] = ()
+    problems: tuple[Problem, ...] = ()

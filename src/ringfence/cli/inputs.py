@@ -16,6 +16,7 @@ from ringfence.errors import InputError
 from ringfence.model.names import dns_label_errors
 from ringfence.model.objects import DEFAULT_NAMESPACE
 from ringfence.model.problems import Problem, Severity, errors_about_policies
+from ringfence.model.server_versions import ServerVersion
 from ringfence.render.problems import problem_text
 
 _MOST_NAMED: Final = 5
@@ -43,7 +44,7 @@ class Inputs(msgspec.Struct, frozen=True):
         if live and files:
             raise InputError(f"{live[0]} names a live cluster and {files[0]} manifests: use one of them")
 
-    def cluster(self, *, report: bool = True) -> Cluster:
+    def cluster(self, *, report: bool = True, server_version: ServerVersion | None = None) -> Cluster:
         """The cluster that the options name. With `report`, the problems in the input are printed on stderr.
 
         So is the number of documents without an object, and with `--verbose` the kinds that were skipped. Raises
@@ -52,7 +53,7 @@ class Inputs(msgspec.Struct, frozen=True):
         """
         if self.strict and self.ignore_errors:
             raise InputError("--strict and --ignore-errors contradict each other: use one of them")
-        cluster = self.read()
+        cluster = self.read() if server_version is None else self._read(server_version)
         if cluster.skipped and self.verbose:
             kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(cluster.skipped.items()))
             print_message(f"skipped objects of unsupported kinds: {kinds}")
@@ -65,20 +66,19 @@ class Inputs(msgspec.Struct, frozen=True):
 
     def read(self) -> Cluster:
         """The cluster of the files, or without any of the API server."""
-        return self._from_files() if self.filenames or self.kustomize else self._from_api_server()
+        return self._read()
+
+    def _read(self, server_version: ServerVersion | None = None) -> Cluster:
+        return self._from_files(server_version) if self.filenames or self.kustomize else self._from_api_server()
 
     def leave(self, problems: Iterable[Problem], exit_code: int) -> NoReturn:
         """Exit with `exit_code`, or with 2 if an error among the problems of the input may concern a policy.
 
         Every command that answers from the input ends here. Before it exits with 2, it names what the answer lacks.
         """
-        codes = [exit_code]
-        if not self.ignore_errors and (errors := errors_about_policies(problems)):
-            print_message(_missing_text(errors))
-            codes.append(EXIT_UNUSABLE)
-        sys.exit(worst_exit_code(codes))
+        leave(problems, exit_code, ignore_errors=self.ignore_errors)
 
-    def _from_files(self) -> Cluster:
+    def _from_files(self, server_version: ServerVersion | None) -> Cluster:
         with progress.reading() as reading:
             return Cluster.load(
                 *self.filenames,
@@ -86,6 +86,7 @@ class Inputs(msgspec.Struct, frozen=True):
                 exclude=self.exclude,
                 kustomize=self.kustomize,
                 namespace=self.namespace or DEFAULT_NAMESPACE,
+                server_version=server_version,
                 progress=reading,
             )
 
@@ -98,6 +99,15 @@ class Inputs(msgspec.Struct, frozen=True):
         errors = sum(problem.severity is Severity.ERROR for problem in cluster.problems)
         if errors and self.strict:
             raise InputError(f"{errors} {'errors' if errors > 1 else 'error'} in the input, and --strict was given")
+
+
+def leave(problems: Iterable[Problem], exit_code: int, *, ignore_errors: bool) -> NoReturn:
+    """Exit with `exit_code`, or with 2 if an error may concern a policy, after a line that says what does not count."""
+    codes = [exit_code]
+    if not ignore_errors and (errors := errors_about_policies(problems)):
+        print_message(_missing_text(errors))
+        codes.append(EXIT_UNUSABLE)
+    sys.exit(worst_exit_code(codes))
 
 
 def _missing_text(errors: Sequence[Problem]) -> str:

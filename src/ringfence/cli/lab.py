@@ -6,11 +6,12 @@ from typing import Final, NoReturn
 
 import click
 
+from ringfence.analysis.laboratory_status import LaboratoryStatus
 from ringfence.analysis.probe_report import ProbeReport
 from ringfence.cli import EXIT_NO, EXIT_UNUSABLE, EXIT_YES
 from ringfence.cli.completion import complete_laboratory_pod
 from ringfence.cli.groups import Group
-from ringfence.cli.inputs import Inputs, input_options
+from ringfence.cli.inputs import Inputs, input_options, leave
 from ringfence.cli.lab_objects import name_of_object, object_name, object_text, read_manifests
 from ringfence.cli.lab_output import print_refused, print_report, print_status, progress_bar
 from ringfence.cli.ports import single_port_option
@@ -35,6 +36,7 @@ from ringfence.lab.session import (
 )
 from ringfence.model.objects import DEFAULT_NAMESPACE
 from ringfence.model.problems import Problem
+from ringfence.render.problems import problem_text
 from ringfence.sets.addresses import FAMILIES, Family
 
 _FAMILIES: Final = {"4": (Family.IPV4,), "6": (Family.IPV6,), "both": FAMILIES}
@@ -44,6 +46,9 @@ _families = click.option(
     "--families", type=click.Choice(list(_FAMILIES)), help="Address families of pods without addresses."
 )
 _ports = single_port_option("Probe this port everywhere. Repeatable.")
+_ignore_errors = click.option(
+    "--ignore-errors", is_flag=True, help="Do not exit with 2 because of errors in what was read."
+)
 _output = click.option(
     "-o", "--output", type=click.Choice(["table", "json", "junit"]), default="table", show_default=True
 )
@@ -110,7 +115,7 @@ def up(name: str, inputs: Inputs, nodes: int, families: str | None, no_servers: 
     """
     cluster = inputs.cluster()
     start_laboratory(name, cluster, _placement_options(nodes, families), serve=not no_servers)
-    inputs.leave(cluster.problems, _print_status(name, "table"))
+    inputs.leave(cluster.problems, _exit_code_of(_print_status(name, "table")))
 
 
 @lab.command()
@@ -127,15 +132,20 @@ def down(name: str) -> None:
 
 @lab.command()
 @click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@_ignore_errors
 @click.pass_obj
-def status(name: str, output: str) -> None:
+def status(name: str, output: str, ignore_errors: bool) -> None:
     """Show the pods, nodes, Services, hosts and policies of the laboratory, with their addresses.
+
+    Exits with 2 if the kernel does not enforce all policies, or if an error in what was read may concern a policy.
 
     \b
     Examples:
       ringfence lab status
     """
-    sys.exit(_print_status(name, output))
+    found = _print_status(name, output)
+    _print_problems(found.problems)
+    leave(found.problems, _exit_code_of(found), ignore_errors=ignore_errors)
 
 
 @lab.command()
@@ -143,12 +153,15 @@ def status(name: str, output: str) -> None:
 @click.argument("destination", default="")
 @_ports
 @_output
+@_ignore_errors
 @click.pass_obj
-def probe(name: str, source: str, destination: str, ports: tuple[tuple[str, int], ...], output: str) -> None:
+def probe(
+    name: str, source: str, destination: str, ports: tuple[tuple[str, int], ...], output: str, ignore_errors: bool
+) -> None:
     """Probe the connections from SOURCE to DESTINATION, or all of them.
 
     Exits with 0 only if the kernel enforces all policies and every probe has the result that the engine says. Exits
-    with 2 if there is nothing to probe.
+    with 2 if there is nothing to probe, or if an error in what was read may concern a policy.
 
     \b
     Examples:
@@ -162,7 +175,8 @@ def probe(name: str, source: str, destination: str, ports: tuple[tuple[str, int]
     with progress_bar() as progress:
         reply = send_request(name, request, lambda step: progress(step.doing, step.done, step.total))
     assert isinstance(reply, ProbeReply)
-    sys.exit(_finish(reply.report, output))
+    _print_problems(reply.problems)
+    leave(reply.problems, _finish(reply.report, output, reply.problems), ignore_errors=ignore_errors)
 
 
 @lab.command("exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -197,7 +211,7 @@ def apply(name: str, inputs: Inputs) -> None:
       ringfence lab apply -f deny-all.yaml
     """
     manifests, problems = read_manifests(inputs)
-    reply = send_request(name, ApplyRequest(pack(manifests)))
+    reply = send_request(name, ApplyRequest(pack(manifests), tuple(problems)))
     for manifest in manifests:
         print_message(f"{object_text(name_of_object(manifest.object))}: applied")
     assert isinstance(reply, DoneReply)
@@ -254,9 +268,18 @@ def _leave_after_change(inputs: Inputs, problems: Iterable[Problem], reply: Done
     inputs.leave(problems, EXIT_UNUSABLE if print_refused(reply.refused) else EXIT_YES)
 
 
-def _print_status(name: str, output: str) -> int:
-    """Print the status of a laboratory; the exit code for it."""
+def _print_status(name: str, output: str) -> LaboratoryStatus:
     reply = send_request(name, StatusRequest())
     assert isinstance(reply, StatusReply)
     print_status(reply.status, output)
-    return EXIT_UNUSABLE if print_refused(reply.status.refused) else EXIT_YES
+    return reply.status
+
+
+def _exit_code_of(status: LaboratoryStatus) -> int:
+    return EXIT_UNUSABLE if print_refused(status.refused) else EXIT_YES
+
+
+def _print_problems(problems: Iterable[Problem]) -> None:
+    """Print on standard error what was wrong with the input of the laboratory."""
+    for problem in problems:
+        print_message(problem_text(problem))

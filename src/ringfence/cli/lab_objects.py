@@ -11,6 +11,7 @@ from ringfence.errors import InputError
 from ringfence.model.kinds import KINDS, in_namespace, kind_of, namespace_of
 from ringfence.model.objects import DEFAULT_NAMESPACE, Manifest, Object
 from ringfence.model.problems import Problem
+from ringfence.model.served_versions import version_problem
 from ringfence.render.problems import problem_text
 
 ObjectName = tuple[str, str, str]
@@ -48,6 +49,7 @@ def read_manifests(inputs: Inputs) -> tuple[list[Manifest], list[Problem]]:
             placed = in_namespace(manifest.object, inputs.namespace or DEFAULT_NAMESPACE)
             manifests.append(msgspec.structs.replace(manifest, object=placed))
         problems += reading.problems
+        problems += filter(None, (version_problem(manifest, None) for manifest in reading.manifests))
     for problem in problems:
         print_message(problem_text(problem))
     return manifests, problems

@@ -22,11 +22,11 @@ _REDRAW_INTERVAL: Final = 0.1
 
 
 def print_report(report: ProbeReport, output: str, problems: Iterable[Problem] = ()) -> None:
-    """Print a report as `table`, `json` or `junit`; JSON has the `problems` of the input."""
+    """Print a report as `table`, `json` or `junit`; JSON and JUnit have the `problems` of the input."""
     if output == "json":
         print_document(probe_report.json(report, problems))
     elif output == "junit":
-        print_document(probe_report.junit(report))
+        print_document(probe_report.junit(report, problems))
     else:
         width = get_terminal_size().columns if sys.stdout.isatty() else _WIDTH_OF_FILES
         print_painted(probe_report.text(report, width=width, colour=wants_colour()))

@@ -9,24 +9,37 @@ from ringfence.cli.inputs import Inputs, input_options
 from ringfence.cli.terminal import print_document, print_text
 from ringfence.model.kinds import kind_of, namespace_of
 from ringfence.model.problems import Severity
+from ringfence.model.server_versions import NEWEST, OLDEST, ServerVersion, parse_server_version
 from ringfence.render.problems import problem_text, problems_json
+
+
+def _parse_version(context: click.Context, parameter: click.Parameter, text: str | None) -> ServerVersion:
+    return NEWEST if text is None else parse_server_version(text)
 
 
 @click.command()
 @click.option(
     "-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="The output format."
 )
+@click.option(
+    "--server-version",
+    metavar="VERSION",
+    callback=_parse_version,
+    help=f"The version of the API server, {OLDEST} to {NEWEST}.  [default: {NEWEST}]",
+)
 @input_options
-def validate(inputs: Inputs, output: str) -> None:
+def validate(inputs: Inputs, output: str, server_version: ServerVersion) -> None:
     """List what the API server would refuse, in its words, with file and line.
 
-    The exit code is 1 if there is any error. Warnings do not count.
+    NetworkPolicies are validated in full; of namespaces, pods, workloads, Services, EndpointSlices and nodes the fields
+    that matter for connections. The exit code is 1 if there is any error. Warnings do not count.
 
     \b
     Examples:
       ringfence validate -f manifests/ -R
+      ringfence validate -f manifests/ -R --server-version 1.29
     """
-    cluster = inputs.cluster(report=False)
+    cluster = inputs.cluster(report=False, server_version=server_version)
     errors = [problem for problem in cluster.problems if problem.severity is Severity.ERROR]
     if output == "json":
         print_document(problems_json(cluster.problems))

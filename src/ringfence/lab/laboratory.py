@@ -40,8 +40,9 @@ from ringfence.lab.probing import (
     resolver_configuration,
     select_probes,
 )
-from ringfence.model.kinds import KINDS, namespace_of
+from ringfence.model.kinds import KINDS, kind_of, namespace_of
 from ringfence.model.objects import HorizontalPodAutoscaler, Manifest, Object, Workload
+from ringfence.model.problems import Problem, ProblemCode
 
 _SECOND_SILENCE_TIMEOUT: Final = 2.5
 """Seconds to wait again for an answer that was expected and did not come. Linux repeats a TCP SYN after 1 s (RFC 6298):
@@ -76,19 +77,35 @@ class Laboratory:
             found += self._enforcements[node.name].refused
         return tuple(found)
 
-    def apply(self, manifests: Iterable[Manifest]) -> None:
+    def apply(self, manifests: Iterable[Manifest], problems: Iterable[Problem] = ()) -> None:
         """Add or replace objects while the laboratory runs. Connections that are no longer allowed end.
 
+        `problems` are those of the same input; they take the place of what was wrong with the same objects before.
         Raises InputError, with file and line, for objects that the API server would refuse; all others are applied.
         Raises KernelError if the kernel of a node refuses all of its policies.
         """
         invalid = []
+        found = list(problems)
+        names = {problem.object for problem in found if problem.object}
         for manifest in manifests:
             self._remove_stand_ins(manifest.object)
+            name = _full_name(manifest.object)
+            names.add(name)
             try:
                 self.cluster.upsert(manifest.object, manifest.origin, is_stored=manifest.is_stored)
             except InputError as error:
                 invalid.append(f"{manifest.origin.at()}: {error}")
+                concern = KINDS.of(manifest.object).may_concern_policies
+                found.append(
+                    Problem(
+                        manifest.origin.at(),
+                        ProblemCode.INVALID_VALUE,
+                        str(error),
+                        object=name,
+                        may_concern_policies=concern,
+                    )
+                )
+        self.cluster.problems = [one for one in self.cluster.problems if one.object not in names] + found
         self._rebuild()
         if invalid:
             raise InputError("\n".join(invalid))
@@ -190,6 +207,7 @@ class Laboratory:
             outside=_texts(self.topology.outside),
             policies=tuple(map(str, policies)),
             refused=self.refused,
+            problems=tuple(self.cluster.problems),
         )
 
     def network_of(self, pod: LabPod) -> int:
@@ -269,3 +287,8 @@ def _texts(values: Iterable[object]) -> tuple[str, ...]:
 def _not_found(reference: Reference) -> str:
     place = f" in namespace {reference.namespace}" if reference.namespace else ""
     return f"there is no {reference.kind} {reference.name}{place}: ringfence lab status lists what there is"
+
+
+def _full_name(obj: Object) -> str:
+    """The name of an object as in a problem."""
+    return f"{kind_of(obj)} {'/'.join(filter(None, (namespace_of(obj), obj.metadata.name)))}"

@@ -28,7 +28,7 @@ from ringfence.model.objects import (
     Workload,
 )
 from ringfence.model.policies import defaulted, without_rules
-from ringfence.model.server_versions import NEWEST, OLDEST, ServerVersion
+from ringfence.model.server_versions import LAST_LENIENT, NEWEST, OLDEST, ServerVersion
 from ringfence.model.validation import (
     FieldWarning,
     autoscaler_errors,
@@ -90,10 +90,11 @@ _MISSPELT: Final = 0.8
 class Kind(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     """A row of the table. Two groups may each have a kind of the same name: group and name together identify it.
 
-    `api_versions` are those under which it is read, the current one first; `removed` says which of them Kubernetes
-    has removed, and in which release. `shape` is the struct that it is written in, and `build` makes an object of the
-    type `model` of one. `only_in_manifests` says that a live cluster has something better than objects of the kind: the
-    pods that are made of a template, the EndpointSlices of Endpoints.
+    `api_versions` are those under which it is read, the current one first; `added` and `removed` say since which
+    release servers have them or no longer have them, where not all of those that are known do. `shape` is the struct
+    that it is written in, and `build` makes an object of the type `model` of one. `only_in_manifests` says that a live
+    cluster has something better than objects of the kind: the pods that are made of a template, the EndpointSlices of
+    Endpoints.
 
     A policy's unknown fields are errors, except `former_fields`, which earlier versions of Kubernetes had: they map to
     a message. Its defaults, its errors and its warnings are those of the API server; other kinds have only the fields
@@ -113,7 +114,8 @@ class Kind(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     is_namespaced: bool = True
     is_policy: bool = False
     only_in_manifests: bool = False
-    removed: Mapping[str, str] = {}
+    added: Mapping[str, ServerVersion] = {}
+    removed: Mapping[str, ServerVersion] = {}
     former_fields: Mapping[str, str] = {}
     default: Callable[[Any], Any] = _unchanged
     former_defaults: Callable[[Any], Any] = _unchanged
@@ -139,6 +141,11 @@ class Kind(msgspec.Struct, frozen=True, eq=False, kw_only=True):
         Policies select namespaces by their labels. A pod or a Service that is missing takes nothing from a policy.
         """
         return self.is_policy or self.model is Namespace
+
+    def is_served(self, api_version: str, server: ServerVersion) -> bool:
+        """Whether servers of this version have the kind under `api_version`, one of `api_versions`."""
+        added, removed = self.added.get(api_version), self.removed.get(api_version)
+        return (added is None or added <= server) and (removed is None or server < removed)
 
     def may_be_refused(self, obj: Any) -> bool:
         """Whether some version of the API server would refuse to create the object.
@@ -271,12 +278,18 @@ def _plain(
     )
 
 
+def _since_1_16(*api_versions: str) -> dict[str, ServerVersion]:
+    """Versions that servers do not have any more since that release."""
+    return dict.fromkeys(api_versions, ServerVersion(16))
+
+
 def _workload(
     name: str,
     api_version: str,
-    removed: Mapping[str, str],
+    removed: Mapping[str, ServerVersion],
     shape: type[Any] = WorkloadFields,
     build: Callable[[str, Any], Any] = workload,
+    added: Mapping[str, ServerVersion] = {},
 ) -> Kind:
     return Kind(
         name=name,
@@ -285,6 +298,7 @@ def _workload(
         shape=shape,
         model=Workload,
         build=build,
+        added=added,
         removed=removed,
         former_defaults=with_default_selector if shape is WorkloadFields else _unchanged,
         validate=workload_errors,
@@ -302,7 +316,7 @@ KINDS: Final = KindTable(
             shape=NetworkPolicy,
             model=NetworkPolicy,
             is_policy=True,
-            removed={_EXTENSIONS: "1.16"},
+            removed=_since_1_16(_EXTENSIONS),
             former_fields={
                 "status": "Kubernetes 1.24 to 1.27 had this field; it has no effect",
                 "metadata.clusterName": "Kubernetes had this field before 1.25; it has no effect",
@@ -311,16 +325,23 @@ KINDS: Final = KindTable(
             default=defaulted,
             validate=network_policy_errors,
             warnings=network_policy_warnings,
-            validate_stored=partial(network_policy_errors, server=OLDEST),
+            validate_stored=partial(network_policy_errors, server=LAST_LENIENT),
             without_rules=without_rules,
         ),
-        _workload("Deployment", "apps/v1", {"apps/v1beta2": "1.16", "apps/v1beta1": "1.16", _EXTENSIONS: "1.16"}),
-        _workload("StatefulSet", "apps/v1", {"apps/v1beta2": "1.16", "apps/v1beta1": "1.16"}),
-        _workload("DaemonSet", "apps/v1", {"apps/v1beta2": "1.16", _EXTENSIONS: "1.16"}),
-        _workload("ReplicaSet", "apps/v1", {"apps/v1beta2": "1.16", _EXTENSIONS: "1.16"}),
+        _workload("Deployment", "apps/v1", _since_1_16("apps/v1beta2", "apps/v1beta1", _EXTENSIONS)),
+        _workload("StatefulSet", "apps/v1", _since_1_16("apps/v1beta2", "apps/v1beta1")),
+        _workload("DaemonSet", "apps/v1", _since_1_16("apps/v1beta2", _EXTENSIONS)),
+        _workload("ReplicaSet", "apps/v1", _since_1_16("apps/v1beta2", _EXTENSIONS)),
         _workload("ReplicationController", "v1", {}, ReplicationControllerFields, replication_controller),
         _workload("Job", "batch/v1", {}, Job, job),
-        _workload("CronJob", "batch/v1", {"batch/v1beta1": "1.25"}, CronJob, cron_job),
+        _workload(
+            "CronJob",
+            "batch/v1",
+            {"batch/v1beta1": ServerVersion(25)},
+            CronJob,
+            cron_job,
+            {"batch/v1": ServerVersion(21)},
+        ),
         _plain(Service, "services", "v1", service_errors),
         Kind(
             name="EndpointSlice",
@@ -328,7 +349,8 @@ KINDS: Final = KindTable(
             api_versions=("discovery.k8s.io/v1", "discovery.k8s.io/v1beta1"),
             shape=EndpointSlice,
             model=EndpointSlice,
-            removed={"discovery.k8s.io/v1beta1": "1.25"},
+            added={"discovery.k8s.io/v1": ServerVersion(21)},
+            removed={"discovery.k8s.io/v1beta1": ServerVersion(25)},
             validate=endpoint_slice_errors,
         ),
         Kind(
@@ -359,7 +381,8 @@ KINDS: Final = KindTable(
             model=HorizontalPodAutoscaler,
             only_in_manifests=True,
             validate=autoscaler_errors,
-            removed={"autoscaling/v2beta1": "1.25", "autoscaling/v2beta2": "1.26"},
+            added={"autoscaling/v2": ServerVersion(23)},
+            removed={"autoscaling/v2beta1": ServerVersion(25), "autoscaling/v2beta2": ServerVersion(26)},
         ),
         msgspec.structs.replace(_plain(Endpoints, "endpoints", "v1", object_errors), only_in_manifests=True),
         _plain(Node, "nodes", "v1", node_errors, is_namespaced=False),

@@ -425,9 +425,10 @@ class Manifest(msgspec.Struct, frozen=True):
     """An object and where it was read.
 
     `is_stored` says that an API server has stored it before, so that it is in force there whatever a newer server would
-    say to it.
+    say to it. `api_version` is the one under which it is written, or empty if that is not known.
     """
 
     object: Object
     origin: Origin
     is_stored: bool = False
+    api_version: str = ""

@@ -20,13 +20,19 @@ class ServerVersion(msgspec.Struct, frozen=True, order=True):
         return f"1.{self.minor}"
 
 
-OLDEST: Final = ServerVersion(16)
-"""The first release whose rules are known here: since then workloads and policies have had their present groups."""
+OLDEST: Final = ServerVersion(20)
+"""The first release whose rules are known here."""
 NEWEST: Final = ServerVersion(37)
 """The release with which validation is compared, object by object (`tests/e2e/test_validation_agrees.py`)."""
 
+END_PORTS: Final = ServerVersion(22)
+"""Has the field `endPort` (KEP-2079); the servers before either refuse it or drop it and allow one port."""
+SIDECARS: Final = ServerVersion(29)
+"""Has the field `restartPolicy` of init containers (KEP-753)."""
 STRICT_CIDRS: Final = ServerVersion(36)
 """Refuses CIDRs and addresses in ambiguous forms (feature gate `StrictIPCIDRValidation`, KEP-4858)."""
+LAST_LENIENT: Final = ServerVersion(STRICT_CIDRS.minor - 1)
+"""Accepts what any server accepted."""
 LABEL_NAMES_OF_STATEFUL_SETS: Final = ServerVersion(27)
 """Refuses names of StatefulSets that have dots (CHANGELOG-1.27, change 114172)."""
 RELAXED_SERVICE_NAMES: Final = ServerVersion(36)

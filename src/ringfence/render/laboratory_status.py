@@ -4,6 +4,7 @@ import msgspec
 
 from ringfence.analysis.laboratory_status import LaboratoryStatus
 from ringfence.render.formats import document_json, table
+from ringfence.render.problems import problem_json
 
 
 def text(status: LaboratoryStatus) -> str:
@@ -29,4 +30,5 @@ def text(status: LaboratoryStatus) -> str:
 
 def json(status: LaboratoryStatus) -> str:
     """The same as a JSON document."""
-    return document_json(msgspec.to_builtins(status)) + "\n"
+    written = msgspec.to_builtins(status) | {"problems": [problem_json(one) for one in status.problems]}
+    return document_json(written) + "\n"

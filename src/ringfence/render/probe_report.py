@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ringfence.analysis.probe_report import DenyingSide, ProbeReport, ProbeResult
-from ringfence.model.problems import Problem
+from ringfence.model.problems import Problem, Severity
 from ringfence.render.formats import API_VERSION, JUnitCase, aligned, json_items, json_line, junit_text, one_line
 from ringfence.render.probe_marks import UNEXPECTED, ProbeMarks
 from ringfence.render.probe_matrix import ProbeMatrix, lines_by_destination
@@ -44,11 +44,11 @@ def json(report: ProbeReport, problems: Iterable[Problem] = ()) -> Iterator[str]
     yield f', "summary": {json_line(counts)}}}\n'
 
 
-def junit(report: ProbeReport) -> str:
+def junit(report: ProbeReport, problems: Iterable[Problem] = ()) -> str:
     """A JUnit test suite.
 
     Each probe is a test case that fails if the kernel did not do what the engine says; each refusal of the kernel is a
-    test case that fails.
+    test case that fails, and so is each error of the input, since the object that has it takes no part in the probes.
     """
     cases = [
         JUnitCase(result.destination, str(result), "" if result.agrees else one_line(_disagreement(result)))
@@ -56,6 +56,9 @@ def junit(report: ProbeReport) -> str:
     ]
     for refused in report.refused:
         cases.append(JUnitCase(refused.node, "enforcement of all policies", one_line(str(refused))))
+    for problem in problems:
+        if problem.severity is Severity.ERROR:
+            cases.append(JUnitCase(problem.place.file, problem.object or "input", one_line(str(problem))))
     return junit_text("ringfence lab", cases)
 
 

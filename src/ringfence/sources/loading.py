@@ -141,7 +141,9 @@ def read_object(tree: object, origin: Origin, fields: Fields, *, in_list: bool =
     elif kind is None and (meant := KINDS.meant_by(str(api_version), str(name))):
         yield _misspelt(tree, meant, msgspec.structs.replace(origin, fields=fields()))
     elif kind is None:
-        yield Skipped(str(name))
+        if namesakes := [one for one in KINDS.called(name) if one.is_policy]:
+            yield _foreign_policy(tree, namesakes[0], msgspec.structs.replace(origin, fields=fields()))
+        yield Skipped(_kind_and_group(str(api_version), str(name)))
     elif kind.is_policy:
         yield from _policy(tree, kind, msgspec.structs.replace(origin, fields=fields()))
     else:
@@ -231,8 +233,6 @@ def name_of(tree: Mapping[str, object]) -> str:
 
 def _policy(tree: dict[str, object], kind: Kind, origin: Origin) -> Iterator[Found]:
     name = name_of(tree)
-    if tree["apiVersion"] in kind.removed:
-        yield _removed_version(tree, kind, origin)
     try:
         policy = decode(tree)
     except DecodingError as error:
@@ -265,7 +265,7 @@ def _policy(tree: dict[str, object], kind: Kind, origin: Origin) -> Iterator[Fou
     # A server that stored a policy with a field that is unknown here is newer than this table: the policy is in force,
     # and only what the field means is missing.
     if policy is not None and (stored or not unknown):
-        yield Manifest(policy, origin, stored)
+        yield Manifest(policy, origin, stored, str(tree["apiVersion"]))
 
 
 def _refusal_problem(refusal: Refusal, tree: Mapping[str, object], origin: Origin, fields: Fields) -> Problem:
@@ -294,9 +294,6 @@ def _refusal_problem(refusal: Refusal, tree: Mapping[str, object], origin: Origi
 
 
 def _other(tree: dict[str, object], kind: Kind, origin: Origin, fields: Fields) -> Iterator[Found]:
-    if tree["apiVersion"] in kind.removed:
-        origin = msgspec.structs.replace(origin, fields=fields())
-        yield _removed_version(tree, kind, origin)
     try:
         read = decode(tree)
     except DecodingError as error:
@@ -305,23 +302,10 @@ def _other(tree: dict[str, object], kind: Kind, origin: Origin, fields: Fields) 
     if read is None:
         return
     stored = has_been_stored(tree)
-    if not stored and kind.may_be_refused(read):
+    api_version = str(tree["apiVersion"])
+    if api_version in kind.removed or (not stored and kind.may_be_refused(read)):
         origin = msgspec.structs.replace(origin, fields=fields())
-    yield Manifest(read, origin, stored)
-
-
-def _removed_version(tree: Mapping[str, object], kind: Kind, origin: Origin) -> Problem:
-    written, current = str(tree["apiVersion"]), kind.api_versions[0]
-    message = f"{written} {kind.name} is gone since Kubernetes {kind.removed[written]}; write {current}"
-    return Problem(
-        origin.at("apiVersion"),
-        ProblemCode.REMOVED_VERSION,
-        message,
-        Severity.WARNING,
-        name_of(tree),
-        replace_value(origin, "apiVersion", Replacement(written, current)),
-        may_concern_policies=kind.may_concern_policies,
-    )
+    yield Manifest(read, origin, stored, api_version)
 
 
 def _wrong_type(error: DecodingError, tree: Mapping[str, object], kind: Kind, origin: Origin) -> Problem:
@@ -346,6 +330,20 @@ def _wrong_type(error: DecodingError, tree: Mapping[str, object], kind: Kind, or
             )
         ),
     )
+
+
+def _foreign_policy(tree: Mapping[str, object], namesake: Kind, origin: Origin) -> Problem:
+    """The warning about a policy of another system, or of a group that is not much like the right one."""
+    message = (
+        f"{namesake.name} of {tree['apiVersion']} is not read; that of Kubernetes is in {namesake.api_versions[0]}"
+    )
+    return Problem(origin.at("apiVersion"), ProblemCode.UNKNOWN_KIND, message, Severity.WARNING, name_of(tree))
+
+
+def _kind_and_group(api_version: str, kind: str) -> str:
+    """The kind as kubectl names it, with the group of a custom resource: `Service.serving.knative.dev`."""
+    group = api_version.rpartition("/")[0]
+    return kind if _is_of_kubernetes(api_version) else f"{kind}.{group}"
 
 
 def _misspelt(tree: Mapping[str, object], meant: Kind, origin: Origin) -> Problem:
@@ -397,7 +395,7 @@ def _is_chart(tree: Mapping[str, object]) -> bool:
 def _is_of_kubernetes(api_version: str) -> bool:
     """Whether the group is one that Kubernetes keeps for itself: it has no dot, or ends in `.k8s.io`."""
     group = api_version.rpartition("/")[0]
-    return "." not in group or group.endswith(".k8s.io")
+    return "." not in group or group == "k8s.io" or group.endswith(".k8s.io")
 
 
 def _named(tree: object) -> str:

@@ -400,7 +400,7 @@ class TestClusterIPHints:
             "at: a rule must select the pods",
         )
 
-    @pytest.mark.parametrize("cluster_ip", ["10.97.0.7", "fd00::7", "", "None", "nonsense"])
+    @pytest.mark.parametrize("cluster_ip", ["10.97.0.7", "fd00::7", "", "None"])
     def test_another_address_is_not_a_hint(self, cluster_ip: str) -> None:
         assert self.hints(cluster_ip=cluster_ip) == ()
 

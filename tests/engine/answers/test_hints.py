@@ -108,7 +108,6 @@ def test_a_rule_names_the_address_of_a_service_where_it_had_to_select_pods() -> 
     [
         pytest.param(block("10.97.0.0/16"), to_mysql(), id="other addresses"),
         pytest.param(block("10.96.0.0/16"), to_mysql(selector={"app": "web"}), id="a Service of other pods"),
-        pytest.param(block("10.96.0.0/16"), to_mysql(clusterIP="no address"), id="what is not an address"),
         pytest.param(block("0.0.0.0/0"), to_mysql(), id="a block that holds the pod, too"),
         pytest.param(namespaces({}), to_mysql(), id="a selector"),
     ],

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 from tests.engine.members import decoded_pod, member, member_from
-from tests.semantics.objects import ANY_LABELS, Object, container_port, node, pod
+from tests.semantics.objects import ANY_LABELS, NEED_A_SELECTOR, Object, container_port, node, pod
 
 from ringfence.engine.population.pods import (
     DeclaredPort,
@@ -26,7 +26,9 @@ DNS = container_port("dns", 53, "UDP")
 
 def workload(kind: str, name: str, template: Object, **metadata: object) -> Workload:
     inner: Object = {"template": template}
-    spec = {"jobTemplate": {"spec": inner}} if kind == "CronJob" else {"selector": ANY_LABELS, **inner}
+    if kind in NEED_A_SELECTOR:
+        inner["selector"] = ANY_LABELS
+    spec = {"jobTemplate": {"spec": inner}} if kind == "CronJob" else inner
     versions = {"Job": "batch/v1", "CronJob": "batch/v1", "ReplicationController": "v1"}
     versions |= {"Rollout": "argoproj.io/v1alpha1", "DeploymentConfig": "apps.openshift.io/v1"}
     api = versions.get(kind, "apps/v1")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.engine.members import member_in, state_of
 from tests.engine.population.test_pods import workload
 from tests.semantics.judges import cluster_of
-from tests.semantics.objects import ANY_LABELS, Object, autoscaler, pod
+from tests.semantics.objects import ANY_LABELS, NEED_A_SELECTOR, Object, autoscaler, pod
 
 from ringfence import Cluster
 from ringfence.engine.population.pods import Reference
@@ -43,7 +43,7 @@ def made(reference: Reference, owner: Reference | None = None, **more: object) -
     """A workload with a template that contains only its name; `more` fields of its spec, or of its Jobs'."""
     template = {"metadata": {"labels": {"made-by": reference.name}}, "spec": {"containers": []}}
     inner = {"template": template, **more}
-    if reference.kind not in ("Job", "CronJob", "ReplicationController"):
+    if reference.kind in NEED_A_SELECTOR:
         inner |= {"selector": ANY_LABELS}
     spec = {"jobTemplate": {"spec": inner}} if reference.kind == "CronJob" else inner
     return {

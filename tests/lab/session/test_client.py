@@ -92,3 +92,17 @@ def test_valid_objects_are_applied_although_others_are_not() -> None:
         assert done.returncode == 2
         assert "podSelektor" in done.stderr
         assert "NetworkPolicy shop/deny-all: applied\n" in done.stderr
+
+
+def test_what_was_not_taken_is_reported_until_it_is_corrected() -> None:
+    misspelt = DENY_ALL.replace("podSelector", "podSelektor")
+    with user(rootless=False) as owner:
+        owner.run("lab", "up", "-f", "-", manifests=SHOP)
+        owner.run("lab", "apply", "-f", "-", manifests=misspelt)
+        for command in ("status", "probe"):
+            done = owner.run("lab", command)
+            assert done.returncode == 2
+            assert "podSelektor" in done.stderr
+            assert owner.run("lab", command, "--ignore-errors").returncode == 0
+        owner.run("lab", "apply", "-f", "-", manifests=DENY_ALL)
+        assert owner.run("lab", "status").returncode == 0

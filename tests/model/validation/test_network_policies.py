@@ -12,7 +12,7 @@ from ringfence.model.cidrs import parse_cidr
 from ringfence.model.objects import NetworkPolicy
 from ringfence.model.policies import defaulted
 from ringfence.model.selectors import compile_selector
-from ringfence.model.server_versions import NEWEST, OLDEST, ServerVersion
+from ringfence.model.server_versions import LAST_LENIENT, NEWEST, ServerVersion
 from ringfence.model.validation import network_policy_errors, network_policy_warnings
 from ringfence.sets.traffic import PROTOCOLS
 
@@ -258,7 +258,7 @@ def test_a_lenient_server_warns_of_what_a_strict_one_refuses(
 ) -> None:
     policy = written(f"{direction}: [{{{peers}: [{{podSelector: {{}}}}, {{ipBlock: {block}}}]}}]")
     assert errors_of(policy)
-    assert errors_of(policy, OLDEST) == []
+    assert errors_of(policy, LAST_LENIENT) == []
     assert [str(warning) for warning in network_policy_warnings(policy)] == at(
         f"spec.{direction}[0].{peers}[1].ipBlock", complaints
     )
@@ -275,7 +275,7 @@ def test_an_address_that_is_not_canonical_is_accepted_with_a_warning() -> None:
 
 def test_a_mapped_block_compares_its_prefix_length_as_written() -> None:
     policy = written('ingress: [{from: [{ipBlock: {cidr: "::ffff:10.0.0.0/104", except: [10.1.0.0/16]}}]}]')
-    assert errors_of(policy, OLDEST) == [
+    assert errors_of(policy, LAST_LENIENT) == [
         'spec.ingress[0].from[0].ipBlock.except[0]: Invalid value: "10.1.0.0/16": must be a strict subset of `cidr`'
     ]
 
@@ -508,7 +508,7 @@ def test_errors_come_in_the_order_of_the_api_server() -> None:
 @given(policies)
 def test_any_policy_can_be_judged(tree: Tree) -> None:
     policy = defaulted(msgspec.convert(tree, NetworkPolicy))
-    strict, lenient = network_policy_errors(policy), network_policy_errors(policy, OLDEST)
+    strict, lenient = network_policy_errors(policy), network_policy_errors(policy, LAST_LENIENT)
     assert set(lenient) <= set(strict)
     assert len({str(error) for error in strict}) == len(strict)
     assert all(".ipBlock." in warning.path for warning in network_policy_warnings(policy))
@@ -537,7 +537,7 @@ def test_a_selector_without_errors_compiles(tree: Tree) -> None:
 @given(ip_blocks)
 def test_a_block_without_errors_has_addresses(tree: Tree) -> None:
     policy = policy_of({"ingress": [{"from": [{"ipBlock": tree}]}]})
-    if not network_policy_errors(policy, OLDEST):
+    if not network_policy_errors(policy, LAST_LENIENT):
         block = policy.spec.ingress[0].peers[0].ip_block
         assert block
         whole = parse_cidr(block.cidr)

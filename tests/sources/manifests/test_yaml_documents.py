@@ -267,12 +267,10 @@ def test_a_wrong_type_in_a_policy_keeps_it_out() -> None:
     assert reading.manifests == []
 
 
-def test_an_old_version_of_policies_is_read_with_a_warning() -> None:
+def test_an_old_version_of_policies_is_read() -> None:
     reading = read(POLICY.replace("networking.k8s.io/v1", "extensions/v1beta1"))
-    assert problems(reading) == [
-        "f.yaml:2: warning: NetworkPolicy db: extensions/v1beta1 NetworkPolicy is gone since Kubernetes 1.16; "
-        "write networking.k8s.io/v1"
-    ]
+    assert problems(reading) == []
+    assert [manifest.api_version for manifest in reading.manifests] == ["extensions/v1beta1"]
     assert names(reading) == ["db"]
 
 

@@ -145,9 +145,10 @@ class LaboratoryDaemon:
     def _carry_out(self, client: ClientConnection, request: Request) -> None:
         match request:
             case ProbeRequest():
-                client.send(ProbeReply(self._probe(client, request)))
-            case ApplyRequest(objects):
-                self._laboratory.apply(unpack(objects))
+                report = self._probe(client, request)
+                client.send(ProbeReply(report, tuple(self._laboratory.cluster.problems)))
+            case ApplyRequest(objects, problems):
+                self._laboratory.apply(unpack(objects), problems)
                 client.send(DoneReply(self._laboratory.refused))
             case DeleteRequest(references):
                 self._laboratory.delete(Reference(*reference) for reference in references)

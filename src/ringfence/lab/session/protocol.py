@@ -18,6 +18,7 @@ from ringfence.lab.network import LabPort
 from ringfence.model.kinds import KINDS
 from ringfence.model.objects import Manifest, Object
 from ringfence.model.origin import Origin
+from ringfence.model.problems import Problem
 
 _LENGTH: Final = struct.Struct("!I")
 _LONGEST_MESSAGE: Final = 1 << 30
@@ -45,9 +46,10 @@ class ProbeRequest(msgspec.Struct, frozen=True, tag=True):
 
 
 class ApplyRequest(msgspec.Struct, frozen=True, tag=True):
-    """Add or replace objects."""
+    """Add or replace objects; `problems` are those of the same input."""
 
     objects: tuple[SentObject, ...]
+    problems: tuple[Problem, ...] = ()
 
 
 class DeleteRequest(msgspec.Struct, frozen=True, tag=True):
@@ -94,9 +96,10 @@ class DoneReply(msgspec.Struct, frozen=True, tag=True):
 
 
 class ProbeReply(msgspec.Struct, frozen=True, tag=True):
-    """The result of the probes."""
+    """The result of the probes, and the problems of what was read: objects with an error are not in the laboratory."""
 
     report: ProbeReport
+    problems: tuple[Problem, ...] = ()
 
 
 class StatusReply(msgspec.Struct, frozen=True, tag=True):

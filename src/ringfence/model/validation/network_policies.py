@@ -16,7 +16,7 @@ from ringfence.model.names import subdomain_errors
 from ringfence.model.objects import IPBlock, NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort, Rule
 from ringfence.model.policies import Direction, rules_of
 from ringfence.model.problems import ProblemCode
-from ringfence.model.server_versions import NEWEST, STRICT_CIDRS, ServerVersion
+from ringfence.model.server_versions import END_PORTS, NEWEST, STRICT_CIDRS, ServerVersion
 from ringfence.model.text_edits import Replacement
 from ringfence.model.validation.addresses import cidr_errors, spelling_of, standard_spelling
 from ringfence.model.validation.labels import selector_errors
@@ -62,7 +62,7 @@ def network_policy_errors(policy: NetworkPolicy, server: ServerVersion = NEWEST)
         chain(
             metadata_errors(metadata, subdomain_errors),
             annotation_errors(metadata.annotations or {}, "metadata.annotations"),
-            _spec_errors(policy, server >= STRICT_CIDRS),
+            _spec_errors(policy, server),
         )
     )
 
@@ -77,13 +77,13 @@ def network_policy_warnings(policy: NetworkPolicy) -> list[FieldWarning]:
     return found
 
 
-def _spec_errors(policy: NetworkPolicy, strict_cidrs: bool) -> Iterator[FieldError]:
+def _spec_errors(policy: NetworkPolicy, server: ServerVersion) -> Iterator[FieldError]:
     yield from selector_errors(policy.spec.pod_selector, "spec.podSelector")
     for path, rule, direction in _rules(policy):
         for i, port in enumerate(rule.ports):
-            yield from _port_errors(port, f"{path}.ports[{i}]")
+            yield from _port_errors(port, f"{path}.ports[{i}]", server)
         for i, peer in enumerate(rule.peers):
-            yield from _peer_errors(peer, f"{path}.{direction.peers_field}[{i}]", strict_cidrs)
+            yield from _peer_errors(peer, f"{path}.{direction.peers_field}[{i}]", server >= STRICT_CIDRS)
     yield from _policy_type_errors(policy.spec.policy_types, "spec.policyTypes")
 
 
@@ -102,7 +102,9 @@ def _policy_type_errors(types: tuple[str, ...], path: str) -> Iterator[FieldErro
             yield unsupported(f"{path}[{i}]", policy_type, Direction)
 
 
-def _port_errors(port: NetworkPolicyPort, path: str) -> Iterator[FieldError]:
+def _port_errors(port: NetworkPolicyPort, path: str, server: ServerVersion) -> Iterator[FieldError]:
+    if port.end_port is not None and server < END_PORTS:
+        yield forbidden(f"{path}.endPort", f"Kubernetes {server} does not have this field, which came with {END_PORTS}")
     if port.protocol is not None and port.protocol not in PROTOCOLS:
         yield unsupported(f"{path}.protocol", port.protocol, PROTOCOLS)
     match port.port:

@@ -11,7 +11,7 @@ from ringfence.model.field_errors import FieldError, duplicate, each_once, forbi
 from ringfence.model.names import port_name_errors, subdomain_errors
 from ringfence.model.objects import Container, ContainerPort, Pod, PodSpec, PodTemplate
 from ringfence.model.policies import DEFAULT_PROTOCOL
-from ringfence.model.server_versions import CONTAINER_RESTART_RULES, ServerVersion
+from ringfence.model.server_versions import CONTAINER_RESTART_RULES, SIDECARS, ServerVersion
 from ringfence.model.validation.labels import label_errors
 from ringfence.model.validation.metadata import metadata_errors
 from ringfence.model.validation.ports import port_number_errors, protocol_errors
@@ -66,8 +66,13 @@ def _container_errors(container: Container, path: str, server: ServerVersion) ->
 
 def _init_container_errors(container: Container, path: str, server: ServerVersion) -> Iterator[FieldError]:
     yield from _container_port_errors(container.ports or (), f"{path}.ports")
+    if container.restart_policy is None:
+        return
     known = _RESTART_POLICIES if server >= CONTAINER_RESTART_RULES else ("Always",)
-    if container.restart_policy is not None and container.restart_policy not in known:
+    if server < SIDECARS:
+        message = f"Kubernetes {server} does not have this field, which came with {SIDECARS}"
+        yield forbidden(f"{path}.restartPolicy", message)
+    elif container.restart_policy not in known:
         yield unsupported(f"{path}.restartPolicy", container.restart_policy, known)
 
 

@@ -237,7 +237,7 @@ def _without_places(text: bytes, head: _Head, kind: Kind | None, origin: Origin)
     stored = _is_stored(head)
     if obj is None or (not stored and kind.may_be_refused(obj)):
         return None
-    return Manifest(obj, origin, stored)
+    return Manifest(obj, origin, stored, str(head.api_version))
 
 
 class _Identity(msgspec.Struct, rename="camel"):

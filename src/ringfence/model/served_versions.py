@@ -1,0 +1,54 @@
+"""Objects that are written for servers of another version: their `apiVersion` is gone, or not there yet.
+
+Source: the deprecated API migration guide of Kubernetes; the words are those of kubectl.
+"""
+
+from ringfence.model.kinds import KINDS, Kind, namespace_of
+from ringfence.model.objects import Manifest
+from ringfence.model.problems import Problem, ProblemCode, Severity
+from ringfence.model.server_versions import ServerVersion
+from ringfence.model.text_edits import Replacement, replace_value
+
+
+def version_problem(manifest: Manifest, server: ServerVersion | None) -> Problem | None:
+    """What is wrong with the `apiVersion` of an object for a server of this version; None if nothing is.
+
+    It is an error if the server does not have the version. Without a server, a version that none has any more is a
+    warning: the object may be in an old cluster, and so is one that a server has stored.
+    """
+    kind, written = KINDS.of(manifest.object), manifest.api_version
+    if written not in kind.api_versions:
+        return None
+    if server is None or manifest.is_stored:
+        return _problem(manifest, kind, Severity.WARNING) if written in kind.removed else None
+    return None if kind.is_served(written, server) else _problem(manifest, kind, Severity.ERROR, server)
+
+
+def _problem(manifest: Manifest, kind: Kind, severity: Severity, server: ServerVersion | None = None) -> Problem:
+    written, origin = manifest.api_version, manifest.origin
+    better = _best_version(kind, server)
+    removed = kind.removed.get(written)
+    if severity is Severity.WARNING:
+        message = f"{written} {kind.name} is gone since Kubernetes {removed}"
+    else:
+        message = f'no matches for kind "{kind.name}" in version "{written}"'
+    reason = f"came with Kubernetes {kind.added[written]}" if removed is None else f"is gone since Kubernetes {removed}"
+    remedy = f"write {better}" if severity is Severity.WARNING else f"write {better}: {written} {reason}"
+    metadata = manifest.object.metadata
+    path = "/".join(filter(None, (namespace_of(manifest.object), metadata.name or metadata.generate_name)))
+    return Problem(
+        origin.at("apiVersion"),
+        ProblemCode.REMOVED_VERSION if removed is not None else ProblemCode.UNKNOWN_VERSION,
+        message,
+        severity,
+        f"{kind.key} {path}",
+        replace_value(origin, "apiVersion", Replacement(written, better)),
+        kind.may_concern_policies,
+        remedy,
+    )
+
+
+def _best_version(kind: Kind, server: ServerVersion | None) -> str:
+    """The newest version that the server has."""
+    served = (one for one in kind.api_versions if server is None or kind.is_served(one, server))
+    return next(served, kind.api_versions[0])
