@@ -179,6 +179,16 @@ def test_a_changed_pod_stays_on_its_node() -> None:
     assert plan_topology(cluster.state).pod_by_name["x/c"].node == before
 
 
+def test_a_node_takes_the_address_that_a_pod_added_later_reports() -> None:
+    """... in place of the one that it was given, and so do the other pods on its network."""
+    cluster, placement = placed(pod("x/a", hostNetwork=True, nodeName="n"))
+    cluster.upsert(pod("x/b", addresses=["192.168.0.2"], hostNetwork=True, nodeName="n"))
+    placement.complete()
+    topology = plan_topology(cluster.state)
+    assert list(map(str, topology.node_by_name["n"].addresses)) == ["192.168.0.2"]
+    assert addresses(topology, "x/a") == addresses(topology, "x/b") == ["192.168.0.2"]
+
+
 def test_an_address_that_a_pod_reports_is_not_given_to_another() -> None:
     topology = planned(pod("x/a", addresses=["10.244.0.1"]), pod("x/b", addresses=["10.244.0.2"]), pod("x/c"))
     assert addresses(topology, "x/c") == ["10.244.0.4"]

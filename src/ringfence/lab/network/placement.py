@@ -126,9 +126,11 @@ class Placement:
     def _complete_nodes(self) -> None:
         for name in self._node_names():
             node = self._state.nodes.get(name, Node(ObjectMeta(name)))
-            known = first_of_each_family([*node_addresses(node), *_reported_by_pods(self._state, name)])
-            families = {ip.version for ip in known}
             given = self._give_addresses(Reference("", "Node", name), "nodes")
+            # An address that was given gives way to one that a pod added later reports.
+            reported = [*node_addresses(node), *_reported_by_pods(self._state, name)]
+            known = first_of_each_family([ip for ip in reported if ip not in given])
+            families = {ip.version for ip in known}
             wanted = (*known, *(ip for ip in given if ip.version not in families))
             if node_addresses(node) != wanted:
                 entries = tuple(NodeAddress(str(ip), "InternalIP") for ip in wanted)
