@@ -128,6 +128,56 @@ def test_a_template_is_recognised(text: str) -> None:
     assert TEMPLATE in result.stdout.splitlines()
 
 
+WORKLOAD = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: shop}
+spec:
+  selector: {matchLabels: {app: web}}
+  template: {metadata: {labels: {app: web}}, spec: {containers: [{name: c, image: i}]}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec: {selector: {app: web}, ports: [{port: 80}]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "field", "remedy"),
+    [
+        ("name: web", 'name: "{{ .Release.Name }}-web"', "metadata.name", "a template that was not rendered"),
+        ("namespace: shop", 'namespace: "${NS}"', "metadata.namespace", "a variable that was not replaced"),
+        ("labels: {app: web}", "labels: {app: web, tier: $(TIER)}", "spec.template.labels", "a variable that was not"),
+        ("name: web", "name: Web", "metadata.name", "use lower-case letters, digits and dashes: web"),
+        ("namespace: shop", "namespace: my_shop", "metadata.namespace", "letters, digits and dashes: my-shop"),
+        ("kind: Service\nmetadata: {name: web", "kind: Service\nmetadata: {name: a.b", "metadata.name", "dashes: a-b"),
+    ],
+)
+def test_a_name_that_no_api_server_takes_is_an_error_in_every_kind(
+    right: str, wrong: str, field: str, remedy: str
+) -> None:
+    Path("pods.yaml").unlink()
+    assert right in WORKLOAD
+    result = validate(WORKLOAD.replace(right, wrong, 1))
+    assert result.exit_code == 1
+    message, mended, *_ = result.stdout.splitlines()
+    assert f": {field}: Invalid value: " in message
+    assert remedy in mended
+    listing = CliRunner().invoke(cli, ["connections", "-f", "f.yaml"])
+    assert listing.exit_code == 0  # no policy says anything else because of it
+    assert message in listing.stderr.splitlines()
+
+
+def test_a_namespace_that_no_api_server_takes_may_concern_policies() -> None:
+    Path("f.yaml").write_text(
+        "apiVersion: v1\nkind: Namespace\nmetadata: {name: mon, labels: {a: b c}}\n" + "---\n" + POD
+    )
+    result = ask("-f", "f.yaml")
+    assert result.exit_code == 2
+    assert "error: not counted because of errors in the input: Namespace mon (f.yaml:3)" in result.stderr
+
+
 def test_an_invisible_character_is_shown_and_named() -> None:
     result = validate(
         "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: deny, namespace: shop}\n"
