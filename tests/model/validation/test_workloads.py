@@ -67,3 +67,10 @@ def test_names_leave_room_for_those_of_the_pods() -> None:
         'metadata.name: Invalid value: "a.b": must not contain dots'
     ]
     assert errors_of(written, OLDEST, metadata={"name": "a.b"}) == []
+
+
+def test_labels_are_printed_by_key() -> None:
+    spec = "selector: {matchLabels: {app: b}}, template: {metadata: {labels: {b: c, a: d}}}"
+    assert errors_of_spec(spec) == [
+        'spec.template.metadata.labels: Invalid value: {"a":"d","b":"c"}: `selector` does not match template `labels`'
+    ]

@@ -114,7 +114,9 @@ def _mismatch(selector: LabelSelector, workload: Workload) -> Iterator[FieldErro
 
 def _not_matching(workload: Workload) -> FieldError:
     path = f"{_template_path(workload)}.metadata.labels"
-    return invalid_object(path, _template_labels(workload), "`selector` does not match template `labels`")
+    labels = _template_labels(workload)
+    written = None if labels is None else _in_order(labels)
+    return invalid_object(path, written, "`selector` does not match template `labels`")
 
 
 def _template_labels(workload: Workload) -> Labels | None:
@@ -129,10 +131,15 @@ def _written(selector: LabelSelector) -> dict[str, object]:
     """The selector as the server prints it: without what is empty."""
     written: dict[str, object] = {}
     if selector.match_labels:
-        written["matchLabels"] = selector.match_labels
+        written["matchLabels"] = _in_order(selector.match_labels)
     if selector.match_expressions:
         written["matchExpressions"] = [
             {"key": one.key, "operator": one.operator} | ({"values": list(one.values)} if one.values else {})
             for one in selector.match_expressions
         ]
     return written
+
+
+def _in_order(labels: Labels) -> Labels:
+    """The labels by key, as Go prints maps."""
+    return dict(sorted(labels.items()))
