@@ -11,7 +11,7 @@ from tests.engine.population.test_workloads import made, owned_pod
 from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Object, admits, block, labelled, node, pod, pods, policy, port, sends
 
-from ringfence.analysis.connections import Connection, connection_assumptions, connections, pod_groups
+from ringfence.analysis.connections import Connection, connection_assumptions, connections
 from ringfence.engine.answers import traffic_between
 from ringfence.engine.population.pods import Reference, is_one_pod
 from ringfence.sets import intervals
@@ -87,11 +87,6 @@ class TestPodGroups:
 
     def test_denied_connections_are_not_listed(self) -> None:
         assert lines([pod("x/a"), pod("x/b"), CLOSED], outside=True) == set()
-
-    def test_groups_are_in_alphabetical_order(self) -> None:
-        state = cluster_of([pod("x/b"), pod("x/a"), made(SET)]).state
-        (group,) = pod_groups(state).values()
-        assert [str(party.reference) for party in group] == ["x/a", "x/b", "x/StatefulSet/db"]
 
 
 class TestOutside:

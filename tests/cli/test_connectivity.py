@@ -1,6 +1,7 @@
 """`connections` and `matrix`: what -n selects, and the message if nothing is left."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -75,5 +76,99 @@ def test_with_pods_the_pods_of_a_workload_are_listed(tmp_path: Path) -> None:
     (tmp_path / "db.yaml").write_text("".join(pods))
     assert "1 default/StatefulSet/db" in run("matrix", tmp_path).stdout
     assert "2 default/db-1" in run("matrix --pods", tmp_path).stdout
+    assert "2 default/db-1" in run("matrix --by pod", tmp_path).stdout
     assert "default/StatefulSet/db " in run("connections", tmp_path).stdout
     assert "default/db-0 " in run("connections --pods", tmp_path).stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "printed"),
+    [
+        ("--from prod/web --to prod/api", "prod/web   prod/api      all traffic\n"),
+        ("--to prod/db -p 3306 -p 53/UDP", "prod/api   prod/db       TCP 3306\n"),
+        ("--from 192.168.5.0/24 --to prod/web", "192.168.5.0/24   prod/web      all traffic\n"),
+        ("-n staging --from api --to prod/web", "staging/api   prod/web      all traffic\n"),
+        ("-n staging -A --from prod/api --to prod/web", "prod/api   prod/web      all traffic\n"),
+    ],
+)
+def test_a_part_of_the_list(options: str, printed: str) -> None:
+    result = run(f"connections {options}")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.partition("\n")[2] == printed
+
+
+@pytest.mark.parametrize("command", ["connections", "matrix"])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--from prod/wbe", "error: prod/wbe: there is no pod or workload wbe in namespace prod; did you mean web?\n"),
+        ("-l a/b/c", "error: -l a/b/c: "),
+        ("--to prod/db -p metrics", "error: prod/db has no port called metrics"),
+    ],
+)
+def test_what_names_nothing_is_an_error(command: str, options: str, message: str) -> None:
+    result = run(f"{command} {options}")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith(message)
+
+
+def test_by_namespace() -> None:
+    assert "prod/*        staging/*" in run("connections --by namespace").stdout
+    assert "1 prod/*" in run("matrix --by namespace").stdout
+
+
+def test_a_matrix_of_endpoints_has_only_these() -> None:
+    assert run("matrix --from prod/web --from prod/api --to prod/db").stdout == (
+        "             a\n1 prod/api  3306\n2 prod/web   -\n\na prod/db\n"
+    )
+
+
+def many_pods(folder: Path, pods: int, *, alike: bool) -> Path:
+    """A file with pods, each of its own namespace and with a policy that lets one other in, or none."""
+    texts = []
+    for number in range(pods):
+        head = f"metadata: {{name: p{number}, namespace: n{number % 5}, labels: {{app: a{number}}}}}"
+        texts.append(f"{{apiVersion: v1, kind: Pod, {head}}}\n")
+        if not alike:
+            spec = (
+                f"podSelector: {{matchLabels: {{app: a{number}}}}}, ingress: [{{ports: [{{port: {number + 1}}}], "
+                f"from: [{{namespaceSelector: {{}}, podSelector: {{matchLabels: {{app: a{number // 2}}}}}}}]}}]"
+            )
+            kind = "apiVersion: networking.k8s.io/v1, kind: NetworkPolicy"
+            texts.append(f"{{{kind}, {head}, spec: {{{spec}}}}}\n")
+    path = folder / "pods.yaml"
+    path.write_text("---\n".join(texts))
+    return path
+
+
+def test_equal_rows_of_a_large_matrix_are_written_once(tmp_path: Path) -> None:
+    result = run("matrix", many_pods(tmp_path, 100, alike=True))
+    assert result.stderr == ""
+    assert result.stdout.startswith(
+        "                                                                         1    2\n"
+        "1 all 20 in n0, all 20 in n1, all 20 in n2, all 20 in n3, all 20 in n4  all  all\n"
+        "2 outside the cluster                                                   all   ·\n"
+        "\n1 n0/p0, n0/p10, "
+    )
+
+
+def test_a_matrix_that_is_too_wide_is_by_namespace(tmp_path: Path) -> None:
+    path = many_pods(tmp_path, 100, alike=False)
+    result = run("matrix", path)
+    assert re.fullmatch(
+        r"the matrix is \d+ characters wide, so it is by namespace: --by workload prints it whole, "
+        r"--from, --to, -n and -l a part of it\n",
+        result.stderr,
+    )
+    assert result.stdout.splitlines()[1].startswith("1 n0/*")
+    whole = run("matrix --by workload", path)
+    assert whole.stderr == ""
+    assert len(whole.stdout.splitlines()) > 100
+
+
+@pytest.mark.parametrize("command", ["connections", "connections -o json", "matrix"])
+def test_a_list_that_depends_on_an_assumption_exits_with_3_if_none_is_wanted(command: str, tmp_path: Path) -> None:
+    (tmp_path / "all.yaml").write_text(DOUBTED)
+    assert run(command, tmp_path).exit_code == 0
+    assert run(f"{command} --no-assumptions", tmp_path).exit_code == 3
+    assert run(f"{command} --no-assumptions").exit_code == 0

@@ -1,7 +1,7 @@
 """Connections in every format, with every name in its place."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from ipaddress import ip_network
 
 import pytest
@@ -53,7 +53,7 @@ FOUND = [
 
 
 def test_a_table_in_the_style_of_kubectl() -> None:
-    assert connections_table(FOUND) == (
+    assert "".join(connections_table(FOUND)) == (
         "SOURCE                DESTINATION           TRAFFIC\n"
         "prod/Deployment/api   prod/db               TCP 3306\n"
         "prod/db               192.168.5.10/32       TCP 80,443\n"
@@ -64,7 +64,7 @@ def test_a_table_in_the_style_of_kubectl() -> None:
 
 def test_csv_leaves_no_address_out() -> None:
     many = addresses("10.0.0.0/32", "10.0.0.2/32", "10.0.0.4/32", "10.0.0.6/32", "10.0.0.8/32")
-    assert rows_of(connections_csv([Connection(DB, many, MYSQL), Connection(ALL_ADDRESSES, DB, MYSQL)])) == [
+    assert rows_of("".join(connections_csv([Connection(DB, many, MYSQL), Connection(ALL_ADDRESSES, DB, MYSQL)]))) == [
         ["source", "destination", "traffic"],
         ["prod/db", "10.0.0.0/32, 10.0.0.2/32, 10.0.0.4/32, 10.0.0.6/32, 10.0.0.8/32", "TCP 3306"],
         ["any address", "prod/db", "TCP 3306"],
@@ -72,15 +72,15 @@ def test_csv_leaves_no_address_out() -> None:
 
 
 @pytest.mark.parametrize("view", CONNECTION_FORMATS.values())
-def test_addresses_are_written_as_an_ip_block_is(view: Callable[[Iterable[Connection]], str]) -> None:
+def test_addresses_are_written_as_an_ip_block_is(view: Callable[[Iterable[Connection]], Iterator[str]]) -> None:
     """The commonest egress rule there is: the internet, and not the private ranges."""
     internet = addresses("0.0.0.0/0") - addresses("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
-    written = view([Connection(DB, internet, Traffic.of("TCP", [(443, 443)]))])
+    written = "".join(view([Connection(DB, internet, Traffic.of("TCP", [(443, 443)]))]))
     assert "0.0.0.0/0 except 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16" in written
 
 
 def test_markdown() -> None:
-    assert connections_markdown(FOUND[:2]) == (
+    assert "".join(connections_markdown(FOUND[:2])) == (
         "| source | destination | traffic |\n"
         "|---|---|---|\n"
         "| prod/Deployment/api | prod/db | TCP 3306 |\n"
@@ -89,7 +89,7 @@ def test_markdown() -> None:
 
 
 def test_dot_draws_a_box_around_each_namespace() -> None:
-    graph = DotReader(connections_dot(FOUND))
+    graph = DotReader("".join(connections_dot(FOUND)))
     boxes = {title: {graph.labels[node] for node in nodes} for title, nodes in graph.boxes.items()}
     assert boxes == {"prod": {"Deployment/api", "db"}, "ops": {"DaemonSet/log"}}
     assert {*graph.labels.values()} - {*boxes["prod"], *boxes["ops"]} == {"192.168.5.10/32", "any address"}
@@ -102,7 +102,7 @@ def test_dot_draws_a_box_around_each_namespace() -> None:
 
 
 def test_mermaid_draws_the_same() -> None:
-    chart = MermaidReader(connections_mermaid(FOUND))
+    chart = MermaidReader("".join(connections_mermaid(FOUND)))
     boxes = {title: {chart.labels[node] for node in nodes} for title, nodes in chart.boxes}
     assert boxes == {"prod": {"Deployment/api", "db"}, "ops": {"DaemonSet/log"}}
     assert {*chart.labels.values()} - {*boxes["prod"], *boxes["ops"]} == {"192.168.5.10/32", "any address"}
@@ -116,12 +116,12 @@ def test_mermaid_draws_the_same() -> None:
 
 @pytest.mark.parametrize("name", CONNECTION_FORMATS)
 def test_no_connections_are_not_an_error(name: str) -> None:
-    assert isinstance(CONNECTION_FORMATS[name]([]), str)
+    assert isinstance("".join(CONNECTION_FORMATS[name]([])), str)
 
 
 def test_an_object_without_a_namespace_is_in_no_box() -> None:
     node = Reference("", "Node", "worker")
-    assert DotReader(connections_dot([Connection(node, DB, MYSQL)])).boxes.keys() == {"prod"}
+    assert DotReader("".join(connections_dot([Connection(node, DB, MYSQL)]))).boxes.keys() == {"prod"}
 
 
 def test_json_word_for_word() -> None:
@@ -181,20 +181,20 @@ found_connections = st.lists(st.builds(Connection, references, references, st.ju
 
 @given(found_connections)
 def test_csv_gives_back_every_name(found: list[Connection]) -> None:
-    rows = rows_of(connections_csv(found))
+    rows = rows_of("".join(connections_csv(found)))
     assert rows[1:] == [[one_line(str(one.source)), one_line(str(one.destination)), "TCP 3306"] for one in found]
 
 
 @given(found_connections)
 def test_a_line_of_a_table_is_a_connection(found: list[Connection]) -> None:
-    written = connections_table(found)
+    written = "".join(connections_table(found))
     assert len(written.split("\n")) == (len(found) + 2 if found else 1)
     assert escape_controls(written) == written
 
 
 @given(found_connections)
 def test_a_row_of_markdown_is_a_connection_of_three_cells(found: list[Connection]) -> None:
-    cells = inline_texts(connections_markdown(found))
+    cells = inline_texts("".join(connections_markdown(found)))
     assert cells[3:] == [
         cell for one in found for cell in (shown(str(one.source)), shown(str(one.destination)), "TCP 3306")
     ]
@@ -203,6 +203,6 @@ def test_a_row_of_markdown_is_a_connection_of_three_cells(found: list[Connection
 @given(found_connections)
 def test_each_end_is_one_node_of_a_graph_whatever_its_name(found: list[Connection]) -> None:
     ends = {end for one in found for end in (one.source, one.destination)}
-    for read in (DotReader(connections_dot(found)), MermaidReader(connections_mermaid(found))):
+    for read in (DotReader("".join(connections_dot(found))), MermaidReader("".join(connections_mermaid(found)))):
         assert len(read.labels) == len(ends)
         assert len(read.edges) == len(found)

@@ -3,14 +3,16 @@
 import csv
 import io
 import re
+from collections.abc import Collection, Iterable
 
 import pytest
 from hypothesis import given
 from tests.render.test_connection_views import MYSQL, addresses, found_connections
 
 from ringfence.analysis.connections import Connection
+from ringfence.analysis.folded_lists import folded
 from ringfence.engine.population.pods import Reference
-from ringfence.render.matrix import cell, matrix, matrix_csv, matrix_markdown, matrix_text
+from ringfence.render.matrix import Matrix, cell, matrix, matrix_csv, matrix_markdown, matrix_text, matrix_width
 from ringfence.sets.addresses import ALL_ADDRESSES
 from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
 
@@ -23,6 +25,17 @@ FOUND = [
     Connection(addresses("192.0.2.7"), A, MYSQL),
     Connection(addresses("192.0.2.8"), A, ALL_TRAFFIC),
 ]
+
+
+def made(
+    sources: Collection[Reference],
+    found: Iterable[Connection],
+    destinations: Collection[Reference] | None = None,
+    several: Collection[Reference] = (WEB,),
+) -> Matrix:
+    """The matrix of a list; its columns are its rows, unless others are given."""
+    reached = sources if destinations is None else destinations
+    return matrix(folded(sources, reached, found, several), several, to_outside=destinations is None)
 
 
 @pytest.mark.parametrize(
@@ -43,45 +56,92 @@ def test_traffic_in_a_cell(traffic: Traffic, written: str) -> None:
 
 
 def test_rows_are_sources_columns_destinations_and_the_outside_comes_last() -> None:
-    made = matrix([A, B, WEB], FOUND)
-    assert made.names == ("x/a", "x/b", "x/Deployment/web", "outside the cluster")
-    assert made.cells == (
-        ("·", "3306", "-", "-"),
-        ("-", "·", "-", "all"),
-        ("-", "-", "all", "-"),
-        ("some*", "-", "-", "·"),
+    written = made([A, B, WEB], FOUND)
+    assert written.names == ("x/Deployment/web", "x/a", "x/b", "outside the cluster")
+    assert written.cells == (
+        ("all", "-", "-", "-"),
+        ("-", "·", "3306", "-"),
+        ("-", "-", "·", "all"),
+        ("-", "some*", "-", "·"),
     )
 
 
 def test_the_diagonal_has_what_passes_between_two_pods_of_a_workload() -> None:
     idle = Reference("x", "DaemonSet", "idle")
-    made = matrix([A, WEB, idle], FOUND, {WEB, idle})
-    assert [row[at] for at, row in enumerate(made.cells)] == ["·", "all", "-", "·"]
+    written = made([A, WEB, idle], FOUND, several={WEB, idle})
+    assert [row[at] for at, row in enumerate(written.cells)] == ["-", "all", "·", "·"]
 
 
 def test_connections_with_some_addresses_are_in_notes() -> None:
-    assert matrix([A], FOUND).notes == ("192.0.2.7/32 -> x/a: TCP 3306", "192.0.2.8/32 -> x/a: all traffic")
+    assert made([A], FOUND).notes == ("192.0.2.7/32 -> x/a: TCP 3306", "192.0.2.8/32 -> x/a: all traffic")
 
 
 def test_only_the_listed_ends_have_notes() -> None:
-    assert matrix([B, WEB], FOUND).notes == ()
+    assert made([B, WEB], FOUND).notes == ()
 
 
 def test_names_are_in_the_rows_and_their_numbers_over_the_columns() -> None:
-    assert matrix_text(matrix([A, B, WEB], FOUND)) == (
-        "                         1     2     3    4\n"
-        "1 x/a                    ·    3306   -    -\n"
-        "2 x/b                    -     ·     -   all\n"
-        "3 x/Deployment/web       -     -    all   -\n"
-        "4 outside the cluster  some*   -     -    ·\n"
+    assert matrix_text(made([A, B, WEB], FOUND)) == (
+        "                        1     2     3     4\n"
+        "1 x/Deployment/web     all    -     -     -\n"
+        "2 x/a                   -     ·    3306   -\n"
+        "3 x/b                   -     -     ·    all\n"
+        "4 outside the cluster   -   some*   -     ·\n"
         "\n"
         "* 192.0.2.7/32 -> x/a: TCP 3306\n"
         "* 192.0.2.8/32 -> x/a: all traffic\n"
     )
 
 
+def test_columns_that_are_not_the_rows_have_letters() -> None:
+    assert matrix_text(made([A, B], FOUND, [B])) == (
+        "                        a\n"
+        "1 x/a                  3306\n"
+        "2 x/b                   ·\n"
+        "3 outside the cluster   -\n"
+        "\n"
+        "a x/b\n"
+    )
+
+
+def test_equal_pods_are_one_row_and_one_column_with_their_names_below() -> None:
+    C, D = (Reference("y", "Pod", name) for name in "cd")
+    to_b = [Connection(one, B, MYSQL) for one in (A, C)]
+    assert matrix_text(made([A, B, C, D], to_b)) == (
+        "                       1   2    3  4\n"
+        "1 x/a and 1 more       -  3306  -  -\n"
+        "2 x/b                  -   ·    -  -\n"
+        "3 y/d                  -   -    ·  -\n"
+        "4 outside the cluster  -   -    -  ·\n"
+        "\n"
+        "1 x/a, y/c\n"
+    )
+
+
+def test_equal_pods_that_are_all_of_a_namespace_are_named_by_it() -> None:
+    assert made([A, B, WEB], []).names == ("all 3 in x", "outside the cluster")
+    assert made([A, B, Reference("y", "Pod", "c")], []).names == ("all 2 in x, all 1 in y", "outside the cluster")
+
+
+def test_traffic_between_some_pods_of_namespaces_only_is_marked() -> None:
+    spaces = [Reference("", "Namespace", name) for name in "xy"]
+    found = [Connection(spaces[0], spaces[1], MYSQL, is_partial=True)]
+    assert matrix_text(made(spaces, found, several=spaces)) == (
+        "                       1    2    3\n"
+        "1 x/*                  -  ~3306  -\n"
+        "2 y/*                  -    -    -\n"
+        "3 outside the cluster  -    -    ·\n"
+        "\n"
+        "~ for some of the pods only\n"
+    )
+
+
+def test_the_width_is_that_of_the_rows_and_not_of_what_is_below() -> None:
+    assert matrix_width(made([A, B, WEB], FOUND)) == len("3 x/b                   -     -     ·    all")
+
+
 def test_markdown() -> None:
-    assert matrix_markdown(matrix([A, B], FOUND[:1])) == (
+    assert matrix_markdown(made([A, B], FOUND[:1])) == (
         "| source \\\\ destination | x/a | x/b | outside the cluster |\n"
         "|---|---|---|---|\n"
         "| x/a | · | 3306 | - |\n"
@@ -91,13 +151,13 @@ def test_markdown() -> None:
 
 
 def test_below_a_markdown_table_notes_are_a_list() -> None:
-    assert matrix_markdown(matrix([A], FOUND[3:])).endswith(
+    assert matrix_markdown(made([A], FOUND[3:])).endswith(
         "|\n\n* 192.0.2.7/32 -> x/a: TCP 3306\n* 192.0.2.8/32 -> x/a: all traffic\n"
     )
 
 
 def test_csv() -> None:
-    assert list(csv.reader(io.StringIO(matrix_csv(matrix([A, B], FOUND[:1]))))) == [
+    assert list(csv.reader(io.StringIO(matrix_csv(made([A, B], FOUND[:1]))))) == [
         ["", "x/a", "x/b", "outside the cluster"],
         ["x/a", "·", "3306", "-"],
         ["x/b", "-", "·", "-"],
@@ -106,18 +166,19 @@ def test_csv() -> None:
 
 
 def test_a_cluster_without_pods_has_a_matrix_of_the_outside() -> None:
-    assert matrix_text(matrix([], [])) == "                       1\n1 outside the cluster  ·\n"
+    assert matrix_text(made([], [])) == "                       1\n1 outside the cluster  ·\n"
 
 
 @given(found_connections)
 def test_no_name_breaks_out_of_a_row(found: list[Connection]) -> None:
     ends = list(dict.fromkeys(end for one in found for end in (one.source, one.destination)))
     references = [end for end in ends if isinstance(end, Reference)]
-    made = matrix(references, found)
-    size = len(references) + 1
-    rows = list(csv.reader(io.StringIO(matrix_csv(made), newline="")))
+    written = made(references, found, several=references)
+    size = len(written.rows)
+    legend = sum(len(members) > 1 for members in written.rows)
+    rows = list(csv.reader(io.StringIO(matrix_csv(written), newline="")))
     assert [len(row) for row in rows] == [size + 1] * (size + 1)
-    assert len(matrix_text(made).split("\n")) == size + 2
-    lines = matrix_markdown(made).split("\n")
+    assert len(matrix_text(written).split("\n")) == size + 2 + (legend + 1 if legend else 0)
+    lines = matrix_markdown(written).split("\n")
     assert len(lines) == size + 3
     assert all(len(re.findall(r"(?<!\\)(?:\\\\)*\|", line)) == size + 2 for line in lines[:-1])

@@ -7,11 +7,12 @@ pods only, because the pods of a workload may be on different nodes.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
-from itertools import chain
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from ringfence.analysis.connection_filter import ALL_CONNECTIONS, ConnectionFilter
+from ringfence.analysis.pod_groups import PodGroup, pod_groups
 from ringfence.engine.answers import (
     ConnectivityRow,
     allowed_addresses,
@@ -23,7 +24,7 @@ from ringfence.engine.answers import (
     values_named,
 )
 from ringfence.engine.doubts import doubt_text
-from ringfence.engine.population import Identity, Member, Reference, is_one_pod
+from ringfence.engine.population import Reference
 from ringfence.engine.state import State
 from ringfence.model.policies import Direction
 from ringfence.sets import bitsets
@@ -33,70 +34,53 @@ from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
 
 
 class Connection(msgspec.Struct, frozen=True):
-    """Traffic that is allowed from a source to a destination, of which one may be addresses outside the cluster."""
+    """Traffic that is allowed from a source to a destination, of which one may be addresses outside the cluster.
+
+    `is_partial` says that some of it is allowed for some of the pods of a namespace only.
+    """
 
     source: Reference | Addresses
     destination: Reference | Addresses
     traffic: Traffic
+    is_partial: bool = False
+
+    @property
+    def traffic_text(self) -> str:
+        """The traffic, and whether it is allowed for some pods only: `TCP 80,443, partly`."""
+        return f"{self.traffic}, partly" if self.is_partial else str(self.traffic)
 
     def __str__(self) -> str:
-        return f"{self.source} -> {self.destination}: {self.traffic}"
+        return f"{self.source} -> {self.destination}: {self.traffic_text}"
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self}>"
 
 
-class PodGroup(msgspec.Struct, frozen=True):
-    """Pods that are listed as one: a workload whose pods no policy tells apart, or the single member `pod`."""
+def connections(
+    state: State, wanted: ConnectionFilter = ALL_CONNECTIONS, *, pods: bool = False
+) -> Iterator[Connection]:
+    """Every allowed connection that is wanted, streamed in alphabetical order of sources, then destinations.
 
-    reference: Reference
-    pod: Member | None = None
-
-    @property
-    def is_several(self) -> bool:
-        """Whether it is more than one pod: then there are two different ones, between which something may pass."""
-        return self.pod is None or self.pod.is_several
-
-
-PodGroups = dict[int, list[PodGroup]]
-"""The groups of each identity, by its bit, in alphabetical order."""
-
-
-def pod_groups(state: State, *, pods: bool = False) -> PodGroups:
-    """The groups in which pods are listed: by workload where possible, or with `pods` one by one."""
-    members: defaultdict[Reference, list[tuple[int, Member]]] = defaultdict(list)
-    for identity in state.population.identities():
-        for member in identity.pods():
-            reference = member.reference if pods else state.workload(member)
-            members[reference].append((identity.bit, member))
-    groups: PodGroups = defaultdict(list)
-    for reference in sorted(members):
-        of_workload = members[reference]
-        bits = {bit for bit, _ in of_workload}
-        if len(of_workload) == 1:
-            ((bit, member),) = of_workload
-            groups[bit].append(PodGroup(reference, member))
-        elif len(bits) == 1:
-            groups[bits.pop()].append(PodGroup(reference))
-        else:
-            for bit, member in of_workload:
-                groups[bit].append(PodGroup(member.reference, member))
-    return groups
-
-
-def connections(state: State, *, pods: bool = False) -> Iterator[Connection]:
-    """Every allowed connection, streamed: by source first to pods and then to outside addresses, then from outside."""
-    groups = pod_groups(state, pods=pods)
-    for identity, row in connectivity_rows(state):
-        for source in groups[identity.bit]:
-            yield from _among_pods(state, source, identity, row, groups)
-            for outside, traffic in allowed_addresses(state, identity, Direction.EGRESS):
+    Addresses outside the cluster come after pods and workloads. A few rows of the connectivity are held at a time.
+    """
+    sources = pod_groups(state, wanted.sources, wanted.part, pods=pods)
+    destinations = pod_groups(state, wanted.destinations, wanted.part, pods=pods)
+    reached = _Reached(state, destinations)
+    rows = connectivity_rows(state, (source.identity for source in sources))
+    for source, (_, row) in zip(sources, rows, strict=True):
+        for destination, traffic in reached.by(source, row):
+            if source.in_part or destination.in_part:
+                yield Connection(source.reference, destination.reference, traffic)
+        if source.in_part:
+            outgoing = allowed_addresses(state, source.identity, Direction.EGRESS)
+            for outside, traffic in wanted.destinations.parts(outgoing):
                 yield Connection(source.reference, outside, traffic)
-    for identity in state.population.identities():
-        incoming = allowed_addresses(state, identity, Direction.INGRESS)
-        for destination in groups[identity.bit]:
-            for outside, traffic in _with_own_node(state, destination, incoming):
-                yield Connection(outside, destination.reference, traffic)
+    for destination in destinations:
+        if destination.in_part:
+            incoming = allowed_addresses(state, destination.identity, Direction.INGRESS)
+            for outside, traffic in wanted.sources.parts(_with_own_node(state, destination, incoming)):
+                if passing := traffic & destination.asked:
+                    yield Connection(outside, destination.reference, passing)
 
 
 def connection_assumptions(state: State, namespace: str | None = None) -> tuple[str, ...]:
@@ -130,26 +114,35 @@ def _with_own_node(
     return merged([*others, (node, ALL_TRAFFIC)])
 
 
-def _among_pods(
-    state: State, source: PodGroup, identity: Identity, row: ConnectivityRow, groups: PodGroups
-) -> Iterator[Connection]:
-    exempt = _exempt(state, source, identity, groups)
-    for reference in exempt:
-        yield Connection(source.reference, reference, ALL_TRAFFIC)
-    for peers, traffic in row:
-        for bit in bitsets.members(peers):
-            for destination in groups[bit]:
-                is_one_pod = destination is source and not source.is_several
-                if not is_one_pod and destination.reference not in exempt:
-                    yield Connection(source.reference, destination.reference, traffic)
+class _Reached:
+    """The destinations of a list, in their order, by their identities."""
 
+    def __init__(self, state: State, destinations: Sequence[PodGroup]) -> None:
+        self._state = state
+        self._destinations = destinations
+        self._asked = [None if one.asked == ALL_TRAFFIC else one.asked for one in destinations]
+        self._places: defaultdict[int, list[int]] = defaultdict(list)
+        for place, destination in enumerate(destinations):
+            self._places[destination.identity.bit].append(place)
 
-def _exempt(state: State, source: PodGroup, identity: Identity, groups: PodGroups) -> set[Reference]:
-    """The pods that a hostNetwork pod reaches whatever policies say, because they run on its node."""
-    if source.pod is None or not identity.host_network:
-        return set()
-    exempt = set()
-    for group in chain.from_iterable(groups.values()):
-        if group.pod and not is_one_pod(source.pod, group.pod) and is_exempt(state, source.pod, group.pod):
-            exempt.add(group.reference)
-    return exempt
+    def by(self, source: PodGroup, row: ConnectivityRow) -> Iterator[tuple[PodGroup, Traffic]]:
+        """What a source reaches, with what of the asked traffic passes."""
+        passing = dict.fromkeys(self._exempt(source), ALL_TRAFFIC)
+        for peers, traffic in row:
+            for bit in bitsets.members(peers):
+                for place in self._places.get(bit, ()):
+                    passing.setdefault(place, traffic)
+        for place in sorted(passing):
+            destination = self._destinations[place]
+            asked = self._asked[place]
+            traffic = passing[place] if asked is None else passing[place] & asked
+            if traffic and not source.is_one_pod(destination):
+                yield destination, traffic
+
+    def _exempt(self, source: PodGroup) -> Iterator[int]:
+        """The pods that a hostNetwork pod reaches whatever policies say, because they run on its node."""
+        if source.pod is None or not source.pod.host_network:
+            return
+        for place, group in enumerate(self._destinations):
+            if group.pod and not source.is_one_pod(group) and is_exempt(self._state, source.pod, group.pod):
+                yield place

@@ -12,8 +12,8 @@ from typing import Final
 
 import msgspec
 
-from ringfence.analysis.connections import pod_groups
 from ringfence.analysis.endpoints import Endpoint
+from ringfence.analysis.pod_groups import pod_groups
 from ringfence.analysis.ports import AskedPorts
 from ringfence.analysis.questions import Answer, Pair
 from ringfence.engine.answers import End, PairReason, SideReason, explain, node_addresses
@@ -177,11 +177,10 @@ def _groups(state: State) -> list[_ListedPods]:
     members: defaultdict[Reference, list[Member]] = defaultdict(list)
     for member in state.members():
         members[state.workload(member)].append(member)
-    groups = []
-    for listed in pod_groups(state).values():
-        for group in listed:
-            groups.append(_ListedPods(group.reference, (group.pod,) if group.pod else tuple(members[group.reference])))
-    return sorted(groups, key=lambda group: group.reference)
+    return [
+        _ListedPods(group.reference, (group.pod,) if group.pod else tuple(members[group.reference]))
+        for group in pod_groups(state)
+    ]
 
 
 class _OwnPods(msgspec.Struct, frozen=True):

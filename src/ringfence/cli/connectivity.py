@@ -1,27 +1,108 @@
 """`connections` and `matrix`: everything that is allowed, at once."""
 
-from collections.abc import Iterable, Iterator
-from itertools import chain
+import sys
+from collections.abc import Iterable, Sequence
+from shutil import get_terminal_size
+from typing import Final, NoReturn
 
 import click
+import msgspec
 
-from ringfence.analysis.connections import Connection, PodGroup, pod_groups
-from ringfence.cli import EXIT_YES
+from ringfence.analysis.connection_filter import ClusterPart, ConnectionFilter, connection_filter, list_selector
+from ringfence.analysis.folded_lists import folded
+from ringfence.analysis.pod_groups import pod_groups
+from ringfence.analysis.ports import AskedPorts
+from ringfence.cli import EXIT_UNDECIDED, EXIT_YES
+from ringfence.cli.completion import complete_endpoint
 from ringfence.cli.inputs import Inputs
-from ringfence.cli.terminal import print_document, print_message, print_text
+from ringfence.cli.options import as_one
+from ringfence.cli.ports import port_option
+from ringfence.cli.terminal import print_document, print_message, print_pieces, print_text
 from ringfence.cli.what_if import asking_options
 from ringfence.cluster import Cluster
 from ringfence.engine.population import Reference
 from ringfence.render.connection_views import CONNECTION_FORMATS, connections_json
-from ringfence.render.matrix import MATRIX_FORMATS
+from ringfence.render.matrix import MATRIX_FORMATS, Matrix, matrix_width
 from ringfence.render.matrix import matrix as matrix_of
-from ringfence.sets.addresses import Addresses
 
-_pods = click.option("--pods", is_flag=True, help="List pods instead of workloads.")
+_WORKLOAD: Final = "workload"
+_FOLDED_FROM: Final = 10
+"""Rows of a matrix from which on equal ones are written once: of fewer, everybody wants to see each."""
+_WIDTH_OF_FILES: Final = 240
+"""Columns of a matrix that goes to a file or a pipe."""
+
+
+class ListOptions(msgspec.Struct, frozen=True):
+    """The options of `connections` and `matrix` that say what the list is about."""
+
+    sources: tuple[str, ...]
+    destinations: tuple[str, ...]
+    ports: AskedPorts
+    selector: str
+    all_namespaces: bool
+    by: str | None
+    pods: bool
+    no_assumptions: bool
+
+    def filter(self, inputs: Inputs, cluster: Cluster) -> ConnectionFilter:
+        """What is listed. Raises InputError for an endpoint, a port or a selector that is none."""
+        part = ClusterPart(None if self.all_namespaces else inputs.namespace, list_selector(self.selector))
+        return connection_filter(cluster.state, cluster.namespace, self.sources, self.destinations, self.ports, part)
+
+    def leave(self, inputs: Inputs, cluster: Cluster, assumptions: Sequence[str]) -> NoReturn:
+        """Exit after the list: with 3 if it depends on an assumption and that is not wanted."""
+        inputs.leave(cluster.problems, EXIT_UNDECIDED if self.no_assumptions and assumptions else EXIT_YES)
+
+    @property
+    def grouping(self) -> str | None:
+        """What is listed as one: `namespace`, `workload` or `pod`, if an option says it."""
+        return "pod" if self.pods else self.by
+
+
+_OPTIONS: Final = (
+    click.option(
+        "--from",
+        "sources",
+        metavar="ENDPOINT",
+        multiple=True,
+        shell_complete=complete_endpoint,
+        help="List only what this endpoint may open. Repeatable.",
+    ),
+    click.option(
+        "--to",
+        "destinations",
+        metavar="ENDPOINT",
+        multiple=True,
+        shell_complete=complete_endpoint,
+        help="List only what may be opened to this endpoint. Repeatable.",
+    ),
+    port_option("List only these ports: 3306, 53/UDP, 8000-8080, a port name, or all. Repeatable.  [default: all]"),
+    click.option(
+        "-l",
+        "--selector",
+        default="",
+        metavar="SELECTOR",
+        help="List only pods with these labels, at either end, such as app=web,tier!=db.",
+    ),
+    click.option("-A", "--all-namespaces", is_flag=True, help="List all namespaces, even with -n."),
+    click.option(
+        "--by",
+        type=click.Choice(["namespace", "workload", "pod"]),
+        help="What is listed as one.  [default: workload]",
+    ),
+    click.option("--pods", is_flag=True, help="The same as --by pod."),
+    click.option(
+        "--no-assumptions",
+        is_flag=True,
+        help="Exit with 3 if the list depends on information that the input does not contain.",
+    ),
+)
+
+_list_options = as_one(ListOptions, "wanted", _OPTIONS)
 
 
 @click.command()
-@_pods
+@_list_options
 @click.option(
     "-o",
     "--output",
@@ -31,29 +112,35 @@ _pods = click.option("--pods", is_flag=True, help="List pods instead of workload
     help="The output format.",
 )
 @asking_options
-def connections(inputs: Inputs, pods: bool, output: str) -> None:
+def connections(inputs: Inputs, wanted: ListOptions, output: str) -> None:
     """List every allowed connection, by workload, including the addresses outside the cluster.
 
-    With -n, list only the connections from and to the pods of a namespace.
+    With -n and -l, list only the connections from or to the pods of a namespace or with some labels. Names without a
+    namespace are looked up in that of -n.
 
     \b
     Examples:
       ringfence connections -f manifests/
+      ringfence connections -f manifests/ --to prod/db -p 3306
+      ringfence connections -f manifests/ --from 'dev/*' --to 'prod/*'
+      ringfence connections -f manifests/ --by namespace
       ringfence connections -f manifests/ -o dot | dot -Tsvg > connections.svg
     """
     cluster = inputs.cluster()
-    _listed(cluster, inputs.namespace, pods=pods)
-    found = (one for one in cluster.connections(pods=pods) if _touches(one, inputs.namespace))
+    listed = wanted.filter(inputs, cluster)
+    _say_if_nothing(cluster, listed, inputs)
+    found = cluster.list_connections(listed, wanted.grouping or _WORKLOAD)
+    assumptions = cluster.assumptions()
     if output == "json":
-        print_document(connections_json(found, cluster.assumptions(), cluster.problems))
+        print_document(connections_json(found, assumptions, cluster.problems))
     else:
-        print_text(CONNECTION_FORMATS[output](sorted(found, key=_order)))
-        _print_assumptions(cluster.assumptions())
-    inputs.leave(cluster.problems, EXIT_YES)
+        print_pieces(CONNECTION_FORMATS[output](found))
+        _print_assumptions(assumptions)
+    wanted.leave(inputs, cluster, assumptions)
 
 
 @click.command()
-@_pods
+@_list_options
 @click.option(
     "-o",
     "--output",
@@ -63,21 +150,65 @@ def connections(inputs: Inputs, pods: bool, output: str) -> None:
     help="The output format.",
 )
 @asking_options
-def matrix(inputs: Inputs, pods: bool, output: str) -> None:
+def matrix(inputs: Inputs, wanted: ListOptions, output: str) -> None:
     """Show all allowed connections as a matrix: sources down, destinations across.
 
-    With -n, show the connections inside a namespace, and between it and the outside of the cluster.
+    With -n and -l, show the connections among the pods of a namespace or with some labels, and between these and the
+    outside of the cluster.
 
     \b
     Examples:
       ringfence matrix -f manifests/
+      ringfence matrix -f manifests/ --from 'prod/*' --to prod/db
     """
     cluster = inputs.cluster()
-    listed = _listed(cluster, inputs.namespace, pods=pods)
-    several = {group.reference for group in _groups(cluster, pods=pods) if group.is_several}
-    print_text(MATRIX_FORMATS[output](matrix_of(listed, cluster.connections(pods=pods), several)))
-    _print_assumptions(cluster.assumptions(inputs.namespace))
-    inputs.leave(cluster.problems, EXIT_YES)
+    listed = wanted.filter(inputs, cluster)
+    _say_if_nothing(cluster, listed, inputs)
+    made = _matrix(cluster, listed, wanted.grouping or _WORKLOAD)
+    if output == "table" and wanted.grouping is None and (width := matrix_width(made)) > _width():
+        print_message(
+            f"the matrix is {width} characters wide, so it is by namespace: --by workload prints it whole, "
+            "--from, --to, -n and -l a part of it"
+        )
+        made = _matrix(cluster, listed, "namespace")
+    print_text(MATRIX_FORMATS[output](made))
+    assumptions = cluster.assumptions(listed.part.namespace)
+    _print_assumptions(assumptions)
+    wanted.leave(inputs, cluster, assumptions)
+
+
+def _matrix(cluster: Cluster, listed: ConnectionFilter, by: str) -> Matrix:
+    """The matrix of what is listed. A side without endpoints is limited to the part of the cluster that is listed."""
+    state = cluster.state
+    sources, destinations = (
+        [
+            group
+            for group in pod_groups(state, side, listed.part, pods=by == "pod")
+            if group.in_part or side.pods is not None
+        ]
+        for side in (listed.sources, listed.destinations)
+    )
+    several = {group.reference for group in (*sources, *destinations) if group.is_several}
+    found = cluster.list_connections(listed, by)
+    if by == "namespace":
+        rows, columns = (
+            {Reference("", "Namespace", group.reference.namespace) for group in side}
+            for side in (sources, destinations)
+        )
+        several = rows | columns
+    else:
+        rows, columns = ({group.reference for group in side} for side in (sources, destinations))
+    return matrix_of(
+        folded(rows, columns, found, several, least=_FOLDED_FROM),
+        several,
+        from_outside=listed.sources.addresses != (),
+        to_outside=listed.destinations.addresses != (),
+    )
+
+
+def _width() -> int:
+    """The columns that a table may have."""
+    return get_terminal_size().columns if sys.stdout.isatty() else _WIDTH_OF_FILES
 
 
 def _print_assumptions(assumptions: Iterable[str]) -> None:
@@ -86,28 +217,10 @@ def _print_assumptions(assumptions: Iterable[str]) -> None:
         print_message(f"assumption: {assumption}")
 
 
-def _listed(cluster: Cluster, namespace: str | None, *, pods: bool) -> list[Reference]:
-    """The pods or workloads to list, in alphabetical order. If there are none, it prints a message."""
-    references = {group.reference for group in _groups(cluster, pods=pods)}
-    found = sorted(one for one in references if namespace in (None, one.namespace))
-    if not found:
-        print_message(f"No pods or workloads found{f' in {namespace} namespace' if namespace else ''}.")
-    return found
-
-
-def _groups(cluster: Cluster, *, pods: bool) -> Iterator[PodGroup]:
-    return chain.from_iterable(pod_groups(cluster.state, pods=pods).values())
-
-
-def _touches(connection: Connection, namespace: str | None) -> bool:
-    ends = (connection.source, connection.destination)
-    return namespace is None or any(isinstance(end, Reference) and end.namespace == namespace for end in ends)
-
-
-def _order(connection: Connection) -> tuple[str, str]:
-    return _sort_key(connection.source), _sort_key(connection.destination)
-
-
-def _sort_key(end: Reference | Addresses) -> str:
-    # "~" sorts after every name: addresses come last.
-    return f"{end.namespace}/{end.kind}/{end.name}" if isinstance(end, Reference) else "~"
+def _say_if_nothing(cluster: Cluster, listed: ConnectionFilter, inputs: Inputs) -> None:
+    """Print a message if there are no pods that the list could be about."""
+    part = listed.part
+    if any(map(part.contains, cluster.state.members())):
+        return
+    where = f" in {part.namespace} namespace" if part.namespace else ""
+    print_message(f"No pods or workloads found{where}.")

@@ -12,12 +12,15 @@ bixense.com/clicolors.
 import os
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import click
 
 from ringfence.render.formats import escape_controls
+
+_BLOCK: Final = 1 << 16
+"""Characters that are written at once of a long output."""
 
 _MARKS: Final = (
     (re.compile(r"^( *)(✓|yes:)", re.M), "green"),
@@ -67,16 +70,21 @@ def print_exactly(text: str) -> None:
     click.echo(text.encode() if not sys.stdout.isatty() else escape_controls(text), nl=False)
 
 
+def print_pieces(pieces: Iterable[str]) -> None:
+    """Print text as `print_text` does, in pieces that end their lines: the whole can be larger than memory."""
+    for text in _blocks(pieces):
+        _print(escape_controls(text))
+
+
 def print_document(document: str | Iterable[str]) -> None:
     """Print a document for programs, whole or in pieces, on standard output, and end its last line.
 
     It is UTF-8 in every locale, as JSON and YAML have to be.
     """
-    pieces = [document] if isinstance(document, str) else document
     last = ""
-    for piece in pieces:
-        click.echo(piece.encode(), nl=False)
-        last = piece or last
+    for text in _blocks([document] if isinstance(document, str) else document):
+        click.echo(text.encode(), nl=False)
+        last = text
     if not last.endswith("\n"):
         click.echo()
 
@@ -88,6 +96,20 @@ def print_message(message: str) -> None:
     another message.
     """
     click.echo(re.sub(r"\n(?! )", "\n  ", escape_controls(message.rstrip("\n"))), err=True)
+
+
+def _blocks(pieces: Iterable[str]) -> Iterator[str]:
+    """The pieces joined to larger ones: click flushes the stream after each, which for single lines takes most time."""
+    held: list[str] = []
+    size = 0
+    for piece in pieces:
+        held.append(piece)
+        size += len(piece)
+        if size >= _BLOCK:
+            yield "".join(held)
+            held, size = [], 0
+    if held:
+        yield "".join(held)
 
 
 def _print(text: str, *, colour: bool | None = None) -> None:

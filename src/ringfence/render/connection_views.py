@@ -1,6 +1,8 @@
 """Allowed connections as a table, CSV, Markdown, graphs and JSON (docs/formats.md)."""
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
+from itertools import chain
 from typing import Final
 
 from ringfence.analysis.connections import Connection
@@ -12,53 +14,54 @@ from ringfence.render.formats import (
     Graph,
     GraphEdge,
     GraphNode,
-    csv_text,
+    csv_lines,
     dot_text,
     json_items,
     json_line,
-    markdown_table,
+    markdown_table_lines,
     mermaid_text,
-    table,
+    streamed_table,
 )
 from ringfence.render.problems import problem_json
 from ringfence.sets.addresses import Addresses
+from ringfence.sets.traffic import Traffic
 
 _COLUMNS: Final = ("source", "destination", "traffic")
 
 
-def connections_table(connections: Iterable[Connection]) -> str:
-    """A table in the style of kubectl."""
-    return table([column.upper() for column in _COLUMNS], _rows(connections))
+def connections_table(connections: Iterable[Connection]) -> Iterator[str]:
+    """A table in the style of kubectl; the first 1,000 rows determine the widths of its columns."""
+    return streamed_table([column.upper() for column in _COLUMNS], _rows(connections))
 
 
-def connections_csv(connections: Iterable[Connection]) -> str:
+def connections_csv(connections: Iterable[Connection]) -> Iterator[str]:
     """CSV with a header line."""
-    return csv_text([_COLUMNS, *_rows(connections)])
+    return csv_lines(chain([_COLUMNS], _rows(connections)))
 
 
-def connections_markdown(connections: Iterable[Connection]) -> str:
+def connections_markdown(connections: Iterable[Connection]) -> Iterator[str]:
     """A Markdown table."""
-    return markdown_table(_COLUMNS, _rows(connections))
+    return markdown_table_lines(_COLUMNS, _rows(connections))
 
 
-def connections_dot(connections: Iterable[Connection]) -> str:
+def connections_dot(connections: Iterable[Connection]) -> Iterator[str]:
     """A Graphviz graph with a box around each namespace."""
-    return dot_text(_graph(connections), "connections")
+    yield dot_text(_graph(connections), "connections")
 
 
-def connections_mermaid(connections: Iterable[Connection]) -> str:
+def connections_mermaid(connections: Iterable[Connection]) -> Iterator[str]:
     """A Mermaid flowchart with a box around each namespace."""
-    return mermaid_text(_graph(connections))
+    yield mermaid_text(_graph(connections))
 
 
-CONNECTION_FORMATS: Final[dict[str, Callable[[Iterable[Connection]], str]]] = {
+CONNECTION_FORMATS: Final[dict[str, Callable[[Iterable[Connection]], Iterator[str]]]] = {
     "table": connections_table,
     "csv": connections_csv,
     "markdown": connections_markdown,
     "dot": connections_dot,
     "mermaid": connections_mermaid,
 }
-"""The views that are written as a whole, by the name of the format."""
+"""The views other than JSON, in pieces, by the name of the format."""
 
 
 def connections_json(
@@ -73,7 +76,12 @@ def connections_json(
 
 def _rows(connections: Iterable[Connection]) -> Iterator[tuple[str, str, str]]:
     for one in connections:
-        yield str(one.source), str(one.destination), str(one.traffic)
+        yield _text(one.source), _text(one.destination), _text(one.traffic) if not one.is_partial else one.traffic_text
+
+
+@lru_cache(maxsize=4096)  # the same names and ports stand in many rows
+def _text(part: Reference | Addresses | Traffic) -> str:
+    return str(part)
 
 
 def _graph(connections: Iterable[Connection]) -> Graph:
@@ -82,7 +90,7 @@ def _graph(connections: Iterable[Connection]) -> Graph:
     for one in connections:
         start = positions.setdefault(one.source, len(positions))
         end = positions.setdefault(one.destination, len(positions))
-        edges.append(GraphEdge(start, end, str(one.traffic)))
+        edges.append(GraphEdge(start, end, one.traffic_text))
     return Graph(tuple(map(_node, positions)), tuple(edges))
 
 

@@ -45,8 +45,11 @@ def ports_json(ports: AskedPorts) -> Json:
 
 def connection_json(connection: Connection) -> Json:
     """One connection as JSON."""
-    return {
+    written: Json = {
         "source": end_json(connection.source),
         "destination": end_json(connection.destination),
         "traffic": traffic_json(connection.traffic),
     }
+    if connection.is_partial:
+        written["partial"] = True
+    return written

@@ -1,60 +1,70 @@
 """The matrix: sources down, destinations across, and in the cells the traffic that is allowed.
 
-Rows and columns are the same list, so names stand once, at the rows, and columns carry the numbers of the rows.
+Equal pods and workloads are one row and one column (`analysis.folded_lists`). If the rows and the columns are the same,
+names stand once, at the rows, and columns carry the numbers of the rows; otherwise columns carry letters.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import count, islice, product
+from string import ascii_lowercase
 from typing import Final
 
 import msgspec
 
 from ringfence.analysis.connections import Connection
+from ringfence.analysis.folded_lists import FoldedList
 from ringfence.engine.population import Reference
 from ringfence.render.formats import csv_text, markdown_list, markdown_table, one_line
-from ringfence.sets.addresses import ALL_ADDRESSES, Addresses
+from ringfence.sets.addresses import ALL_ADDRESSES
 from ringfence.sets.traffic import ALL_TRAFFIC, PROTOCOLS, Traffic, port_list
 
 OUTSIDE: Final = "outside the cluster"
 _NOTHING: Final = "-"
 _ITSELF: Final = "·"
 _SOME_ADDRESSES: Final = "some*"
+_PARTLY: Final = "~"
+_GAP: Final = "  "
 
 
 class Matrix(msgspec.Struct, frozen=True):
-    """The names of the rows and columns, a row of cells for each source, and the notes that `some*` refers to."""
+    """The rows and the columns by their members as text, a row of cells for each source, and notes on the cells.
 
+    `names` are short names of the rows and `column_names` of the columns.
+    """
+
+    rows: tuple[tuple[str, ...], ...]
+    columns: tuple[tuple[str, ...], ...]
     names: tuple[str, ...]
+    column_names: tuple[str, ...]
     cells: tuple[tuple[str, ...], ...]
     notes: tuple[str, ...]
 
 
 def matrix(
-    references: Sequence[Reference], connections: Iterable[Connection], several: Collection[Reference] = ()
+    found: FoldedList, several: Iterable[Reference] = (), *, from_outside: bool = True, to_outside: bool = True
 ) -> Matrix:
-    """The matrix of the connections between `references`, and between those and the outside of the cluster.
+    """The matrix of folded connections, with a row and a column for the outside of the cluster.
 
-    On the diagonal, one that is among `several` has what passes between two of its pods. A cell has no room for CIDRs:
-    where only some addresses may connect, they are in a note.
+    Those among `several` are more than one pod. A cell has no room for CIDRs: where only some addresses may connect,
+    they are in a note.
     """
-    ends = [*references, None]
-    shown = set(ends)
-    written: dict[tuple[Reference | None, Reference | None], str] = {}
-    notes = []
-    for one in connections:
-        source, destination = _inside(one.source), _inside(one.destination)
-        if source not in shown or destination not in shown:
-            continue
-        if (source and destination) or ALL_ADDRESSES in (one.source, one.destination):
-            written[source, destination] = cell(one.traffic)
-        else:
-            written[source, destination] = _SOME_ADDRESSES
-            notes.append(one_line(f"{one}"))
-    cells = []
-    for row in ends:
-        empty = {column: _ITSELF if row == column and row not in several else _NOTHING for column in ends}
-        cells.append(tuple(written.get((row, column), empty[column]) for column in ends))
-    names = (*(one_line(str(reference)) for reference in references), OUTSIDE)
-    return Matrix(names, tuple(cells), tuple(notes))
+    short = _short_names(found.classes)
+    members = [tuple(map(str, one)) for one in found.classes]
+    rows: list[int | None] = [*found.sources, *([None] if from_outside else [])]
+    columns: list[int | None] = [*found.destinations, *([None] if to_outside else [])]
+    notes: list[str] = []
+    many = set(several)
+    alone = {position for position, one in enumerate(found.classes) if len(one) == 1 and one[0] not in many}
+    cells = [[_cell(found, row, column, short, alone, notes) for column in columns] for row in rows]
+    return Matrix(
+        tuple((OUTSIDE,) if row is None else members[row] for row in rows),
+        tuple((OUTSIDE,) if column is None else members[column] for column in columns),
+        tuple(OUTSIDE if row is None else short[row] for row in rows),
+        tuple(OUTSIDE if column is None else short[column] for column in columns),
+        tuple(map(tuple, cells)),
+        tuple(notes),
+    )
 
 
 def cell(traffic: Traffic) -> str:
@@ -72,28 +82,35 @@ def cell(traffic: Traffic) -> str:
 
 
 def matrix_text(made: Matrix) -> str:
-    """The matrix for a terminal."""
-    names = max(map(len, made.names))
-    digits = len(str(len(made.names)))
+    """The matrix for a terminal; below it what its numbers and letters stand for, and the notes."""
+    heads = _column_heads(made)
     numbers = [str(number) for number, _ in enumerate(made.names, 1)]
-    widths = [max(map(len, column)) for column in zip(numbers, *made.cells, strict=True)]
-    lines = [" " * (digits + names + 3) + _centred(numbers, widths)]
+    widths = [max(map(len, column)) for column in zip(heads, *made.cells, strict=True)]
+    digits, names = (max(map(len, texts), default=0) for texts in (numbers, made.names))
+    lines = [" " * (digits + names + 3) + _centred(heads, widths)]
     for number, name, row in zip(numbers, made.names, made.cells, strict=True):
         lines.append(f"{number:>{digits}} {name:<{names}}  {_centred(row, widths)}")
-    if made.notes:
-        lines += ["", *(f"* {note}" for note in made.notes)]
-    return "".join(f"{line.rstrip()}\n" for line in lines)
+    sections = [lines, _legend(made, numbers, heads), [f"* {note}" for note in made.notes]]
+    if any(cell.startswith(_PARTLY) for row in made.cells for cell in row):
+        sections.append([f"{_PARTLY} for some of the pods only"])
+    return "\n".join("".join(f"{line.rstrip()}\n" for line in section) for section in sections if section)
+
+
+def matrix_width(made: Matrix) -> int:
+    """The width of the matrix for a terminal, without what is below it."""
+    return max(map(len, matrix_text(made).split("\n\n", maxsplit=1)[0].splitlines()))
 
 
 def matrix_markdown(made: Matrix) -> str:
     """The matrix as a Markdown table, and the notes as a list below it."""
-    written = markdown_table([r"source \ destination", *made.names], _rows(made))
+    names = [", ".join(column) for column in made.columns]
+    written = markdown_table([r"source \ destination", *names], _rows(made))
     return f"{written}\n{markdown_list(made.notes)}" if made.notes else written
 
 
 def matrix_csv(made: Matrix) -> str:
     """The matrix as CSV."""
-    return csv_text([("", *made.names), *_rows(made)])
+    return csv_text([("", *(", ".join(column) for column in made.columns)), *_rows(made)])
 
 
 MATRIX_FORMATS: Final[dict[str, Callable[[Matrix], str]]] = {
@@ -104,13 +121,70 @@ MATRIX_FORMATS: Final[dict[str, Callable[[Matrix], str]]] = {
 """The views, by the name of the format."""
 
 
+def _cell(
+    found: FoldedList, row: int | None, column: int | None, short: Sequence[str], alone: set[int], notes: list[str]
+) -> str:
+    if row is not None and column is not None:
+        if one := found.between(row, column):
+            return _passing(one)
+        return _ITSELF if row == column and row in alone else _NOTHING
+    if row is None and column is None:
+        return _ITSELF
+    parts = found.incoming(column) if column is not None else found.outgoing(row or 0)
+    if not parts:
+        return _NOTHING
+    first = parts[0]
+    if ALL_ADDRESSES in (first.source, first.destination):
+        return _passing(first)
+    for one in parts:
+        source = one.source if row is None else short[row]
+        destination = one.destination if column is None else short[column]
+        notes.append(one_line(f"{source} -> {destination}: {one.traffic_text}"))
+    return _SOME_ADDRESSES
+
+
+def _passing(one: Connection) -> str:
+    return f"{_PARTLY}{cell(one.traffic)}" if one.is_partial else cell(one.traffic)
+
+
+def _short_names(classes: Sequence[Sequence[Reference]]) -> list[str]:
+    """A name for each class: of its only member, of the namespaces that it is all of, or of its first member."""
+    in_namespace = Counter(member.namespace for members in classes for member in members)
+    return [one_line(_short_name(members, in_namespace)) for members in classes]
+
+
+def _short_name(members: Sequence[Reference], in_namespace: Counter[str]) -> str:
+    if len(members) == 1:
+        return str(members[0])
+    inside = Counter(member.namespace for member in members)
+    if "" not in inside and all(in_namespace[name] == number for name, number in inside.items()):
+        return ", ".join(f"all {number} in {name}" for name, number in inside.items())
+    return f"{members[0]} and {len(members) - 1} more"
+
+
+def _column_heads(made: Matrix) -> list[str]:
+    if made.rows == made.columns:
+        return [str(number) for number, _ in enumerate(made.columns, 1)]
+    return list(islice(_letters(), len(made.columns)))
+
+
+def _letters() -> Iterator[str]:
+    """`a` to `z`, `aa`, `ab` and so on."""
+    for length in count(1):
+        yield from map("".join, product(ascii_lowercase, repeat=length))
+
+
+def _legend(made: Matrix, numbers: Sequence[str], heads: Sequence[str]) -> list[str]:
+    """What the heads of the columns stand for, if they are not the rows, and the members of rows and columns."""
+    rows = [(number, members) for number, members in zip(numbers, made.rows, strict=True) if len(members) > 1]
+    columns = [] if made.rows == made.columns else list(zip(heads, made.columns, strict=True))
+    width = max((len(head) for head, _ in (*columns, *rows)), default=0)
+    return [f"{head:<{width}} {one_line(', '.join(members))}" for head, members in (*columns, *rows)]
+
+
 def _centred(cells: Iterable[str], widths: Iterable[int]) -> str:
-    return "  ".join(cell.center(width) for cell, width in zip(cells, widths, strict=True))
+    return _GAP.join(cell.center(width) for cell, width in zip(cells, widths, strict=True))
 
 
 def _rows(made: Matrix) -> list[tuple[str, ...]]:
-    return [(name, *row) for name, row in zip(made.names, made.cells, strict=True)]
-
-
-def _inside(end: Reference | Addresses) -> Reference | None:
-    return end if isinstance(end, Reference) else None
+    return [(", ".join(members), *row) for members, row in zip(made.rows, made.cells, strict=True)]

@@ -56,7 +56,7 @@ class DeclaredPort(msgspec.Struct, frozen=True, cache_hash=True):
 
 
 class Reference(msgspec.Struct, frozen=True, order=True, cache_hash=True):
-    """The namespace, kind and name of an object, written as an endpoint."""
+    """The namespace, kind and name of an object, written as an endpoint; a Namespace stands for all its pods."""
 
     namespace: str
     kind: str
@@ -65,6 +65,8 @@ class Reference(msgspec.Struct, frozen=True, order=True, cache_hash=True):
     def __str__(self) -> str:
         if self.kind == POSSIBLE_POD:
             return f"pod:{self.namespace}/{self.name}"
+        if self.kind == "Namespace":
+            return f"{self.name}/*"
         short = self.name if self.kind == "Pod" else f"{self.kind}/{self.name}"
         return f"{self.namespace}/{short}"
 

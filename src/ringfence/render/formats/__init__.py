@@ -1,16 +1,16 @@
 """Formats: one writer for each, which knows how its format escapes, and nothing of what it writes."""
 
 from ringfence.render.formats.ages import age
-from ringfence.render.formats.csv import csv_text
+from ringfence.render.formats.csv import csv_lines, csv_text
 from ringfence.render.formats.dot import dot_text
 from ringfence.render.formats.graph import Graph, GraphEdge, GraphNode
 from ringfence.render.formats.json import API_VERSION, Json, document_json, json_items, json_line, json_text
 from ringfence.render.formats.jsonpath import JSONPathError, JSONPathTemplate, parse_template
 from ringfence.render.formats.junit import JUnitCase, junit_text
-from ringfence.render.formats.markdown import markdown_list, markdown_table, markdown_text
+from ringfence.render.formats.markdown import markdown_list, markdown_table, markdown_table_lines, markdown_text
 from ringfence.render.formats.mermaid import mermaid_text
 from ringfence.render.formats.terminal import escape_as_kubectl, escape_controls, one_line
-from ringfence.render.formats.text_table import aligned, table
+from ringfence.render.formats.text_table import aligned, streamed_table, table
 from ringfence.render.formats.yaml import yaml_text
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "Json",
     "age",
     "aligned",
+    "csv_lines",
     "csv_text",
     "document_json",
     "dot_text",
@@ -35,10 +36,12 @@ __all__ = [
     "junit_text",
     "markdown_list",
     "markdown_table",
+    "markdown_table_lines",
     "markdown_text",
     "mermaid_text",
     "one_line",
     "parse_template",
+    "streamed_table",
     "table",
     "yaml_text",
 ]

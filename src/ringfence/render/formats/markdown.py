@@ -4,7 +4,7 @@ Sources: CommonMark 0.31, section 2.4 (backslash escapes); GitHub Flavored Markd
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from ringfence.render.formats.terminal import one_line
@@ -14,8 +14,15 @@ _MARKUP: Final = re.compile(r"[\\`*_\[\]<&|~]")
 
 def markdown_table(headers: Sequence[str], rows: Iterable[Iterable[str]]) -> str:
     """Rows as a table, one line each."""
-    lines = [_row(headers), "|---" * len(headers) + "|", *map(_row, rows)]
-    return "".join(f"{line}\n" for line in lines)
+    return "".join(markdown_table_lines(headers, rows))
+
+
+def markdown_table_lines(headers: Sequence[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:
+    """Rows as a table, in pieces of one line: the whole can be larger than memory."""
+    yield f"{_row(headers)}\n"
+    yield f"{'|---' * len(headers)}|\n"
+    for row in rows:
+        yield f"{_row(row)}\n"
 
 
 def markdown_list(items: Iterable[str]) -> str:
