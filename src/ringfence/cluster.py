@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from msgspec.structs import replace
 
 from ringfence.analysis.ambiguity import agreed
-from ringfence.analysis.connection_filter import ClusterPart, ConnectionFilter, connection_filter, list_selector
-from ringfence.analysis.connections import Connection, connection_assumptions, connections
+from ringfence.analysis.connection_filter import ClusterPart, connection_filter, list_selector
+from ringfence.analysis.connection_lists import list_connections
+from ringfence.analysis.connections import Connection, connection_assumptions
 from ringfence.analysis.edited_policies import Edit
 from ringfence.analysis.edits import Proposal, smallest_edit
 from ringfence.analysis.endpoint_text import similar
 from ringfence.analysis.endpoints import Endpoint, alternatives, check_namespace
 from ringfence.analysis.isolation import IsolationList, isolation, isolation_of
-from ringfence.analysis.namespace_connections import namespace_connections
 from ringfence.analysis.ports import AskedPorts, PortArgument, asked_ports
 from ringfence.analysis.questions import Answer, with_possible_pods
 from ringfence.analysis.reach import Reach
@@ -290,16 +290,7 @@ class Cluster:
         part = ClusterPart(namespace, list_selector(selector))
         ports = asked_ports(port, protocol)
         wanted = connection_filter(self.state, self.namespace, sources, destinations, ports, part)
-        return self.list_connections(wanted, "pod" if pods else by)
-
-    def list_connections(self, wanted: ConnectionFilter, by: str = "workload") -> Iterator[Connection]:
-        """As `connections`, of what has been read already."""
-        match by:
-            case "namespace":
-                return namespace_connections(self.state, wanted)
-            case "workload" | "pod":
-                return connections(self.state, wanted, pods=by == "pod")
-        raise InputError(f"{by!r} is not a way to list connections: use namespace, workload or pod")
+        return list_connections(self.state, wanted, "pod" if pods else by)
 
     def assumptions(self, namespace: str | None = None) -> tuple[str, ...]:
         """What the list of connections assumes, or the part of it about the pods of a namespace."""

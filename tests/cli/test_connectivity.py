@@ -172,3 +172,28 @@ def test_a_list_that_depends_on_an_assumption_exits_with_3_if_none_is_wanted(com
     assert run(command, tmp_path).exit_code == 0
     assert run(f"{command} --no-assumptions", tmp_path).exit_code == 3
     assert run(f"{command} --no-assumptions").exit_code == 0
+
+
+@pytest.mark.parametrize("output", ["dot", "mermaid"])
+def test_a_graph_with_too_many_edges_is_by_namespace(output: str, tmp_path: Path) -> None:
+    path = many_pods(tmp_path, 200, alike=False)
+    result = run(f"connections -o {output}", path)
+    assert re.fullmatch(
+        r"the graph has \d+ edges, so it is by namespace: --by workload prints it whole, "
+        r"--from, --to, -n and -l a part of it\n",
+        result.stderr,
+    )
+    assert "n4/*" in result.stdout
+    whole = run(f"connections --by workload -o {output}", path)
+    assert re.match(r"the graph has \d+ edges; Mermaid draws up to 500", whole.stderr)
+    assert "p99" in whole.stdout
+
+
+def test_pods_without_connections_are_in_a_graph(tmp_path: Path) -> None:
+    (tmp_path / "closed.yaml").write_text(
+        "{apiVersion: v1, kind: Pod, metadata: {name: alone, namespace: x}}\n---\n"
+        "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: p, namespace: x}\n"
+        "spec: {podSelector: {}, policyTypes: [Ingress, Egress]}\n"
+    )
+    assert '[label="alone"]' in run("connections -o dot", tmp_path).stdout
+    assert '["alone"]' in run("connections -o mermaid", tmp_path).stdout

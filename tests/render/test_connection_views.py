@@ -8,9 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.render.formats.test_csv import rows_of
-from tests.render.formats.test_dot import DotReader
 from tests.render.formats.test_markdown import inline_texts, shown
-from tests.render.formats.test_mermaid import MermaidReader
 from tests.render.hostile_text import texts
 from tests.render.json_shapes import CONNECTIONS, fits
 
@@ -21,10 +19,8 @@ from ringfence.model.problems import Problem
 from ringfence.render.connection_views import (
     CONNECTION_FORMATS,
     connections_csv,
-    connections_dot,
     connections_json,
     connections_markdown,
-    connections_mermaid,
     connections_table,
 )
 from ringfence.render.formats import escape_controls, one_line
@@ -88,40 +84,9 @@ def test_markdown() -> None:
     )
 
 
-def test_dot_draws_a_box_around_each_namespace() -> None:
-    graph = DotReader("".join(connections_dot(FOUND)))
-    boxes = {title: {graph.labels[node] for node in nodes} for title, nodes in graph.boxes.items()}
-    assert boxes == {"prod": {"Deployment/api", "db"}, "ops": {"DaemonSet/log"}}
-    assert {*graph.labels.values()} - {*boxes["prod"], *boxes["ops"]} == {"192.168.5.10/32", "any address"}
-    assert [(graph.labels[start], graph.labels[end], label) for start, end, label in graph.edges] == [
-        ("Deployment/api", "db", "TCP 3306"),
-        ("db", "192.168.5.10/32", "TCP 80,443"),
-        ("any address", "Deployment/api", "all traffic"),
-        ("Deployment/api", "DaemonSet/log", "all traffic"),
-    ]
-
-
-def test_mermaid_draws_the_same() -> None:
-    chart = MermaidReader("".join(connections_mermaid(FOUND)))
-    boxes = {title: {chart.labels[node] for node in nodes} for title, nodes in chart.boxes}
-    assert boxes == {"prod": {"Deployment/api", "db"}, "ops": {"DaemonSet/log"}}
-    assert {*chart.labels.values()} - {*boxes["prod"], *boxes["ops"]} == {"192.168.5.10/32", "any address"}
-    assert [(chart.labels[start], chart.labels[end], label) for start, end, label in chart.edges] == [
-        ("Deployment/api", "db", "TCP 3306"),
-        ("db", "192.168.5.10/32", "TCP 80,443"),
-        ("any address", "Deployment/api", "all traffic"),
-        ("Deployment/api", "DaemonSet/log", "all traffic"),
-    ]
-
-
 @pytest.mark.parametrize("name", CONNECTION_FORMATS)
 def test_no_connections_are_not_an_error(name: str) -> None:
     assert isinstance("".join(CONNECTION_FORMATS[name]([])), str)
-
-
-def test_an_object_without_a_namespace_is_in_no_box() -> None:
-    node = Reference("", "Node", "worker")
-    assert DotReader("".join(connections_dot([Connection(node, DB, MYSQL)]))).boxes.keys() == {"prod"}
 
 
 def test_json_word_for_word() -> None:
@@ -198,11 +163,3 @@ def test_a_row_of_markdown_is_a_connection_of_three_cells(found: list[Connection
     assert cells[3:] == [
         cell for one in found for cell in (shown(str(one.source)), shown(str(one.destination)), "TCP 3306")
     ]
-
-
-@given(found_connections)
-def test_each_end_is_one_node_of_a_graph_whatever_its_name(found: list[Connection]) -> None:
-    ends = {end for one in found for end in (one.source, one.destination)}
-    for read in (DotReader("".join(connections_dot(found))), MermaidReader("".join(connections_mermaid(found)))):
-        assert len(read.labels) == len(ends)
-        assert len(read.edges) == len(found)

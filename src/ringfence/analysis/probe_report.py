@@ -66,10 +66,11 @@ class RefusedProgram(msgspec.Struct, frozen=True):
 
 
 class ProbeReport(msgspec.Struct, frozen=True, dict=True):
-    """All probes of one run, and what the kernel refused to enforce while they were sent."""
+    """All probes of one run, what the kernel refused to enforce while they were sent, and what the engine assumes."""
 
     results: tuple[ProbeResult, ...]
     refused: tuple[RefusedProgram, ...] = ()
+    assumptions: tuple[str, ...] = ()
 
     @cached_property
     def disagreements(self) -> tuple[ProbeResult, ...]:

@@ -1,16 +1,24 @@
 """`connections` and `matrix`: everything that is allowed, at once."""
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from shutil import get_terminal_size
 from typing import Final, NoReturn
 
 import click
 import msgspec
 
-from ringfence.analysis.connection_filter import ClusterPart, ConnectionFilter, connection_filter, list_selector
+from ringfence.analysis.connection_filter import (
+    ClusterPart,
+    ConnectionFilter,
+    ListedSide,
+    connection_filter,
+    list_selector,
+)
+from ringfence.analysis.connection_lists import list_connections
 from ringfence.analysis.folded_lists import folded
-from ringfence.analysis.pod_groups import pod_groups
+from ringfence.analysis.pod_groups import PodGroup, pod_groups
 from ringfence.analysis.ports import AskedPorts
 from ringfence.cli import EXIT_UNDECIDED, EXIT_YES
 from ringfence.cli.completion import complete_endpoint
@@ -21,11 +29,14 @@ from ringfence.cli.terminal import print_document, print_message, print_pieces, 
 from ringfence.cli.what_if import asking_options
 from ringfence.cluster import Cluster
 from ringfence.engine.population import Reference
+from ringfence.render.connection_graphs import CONNECTION_GRAPHS, MOST_EDGES, connection_graph
 from ringfence.render.connection_views import CONNECTION_FORMATS, connections_json
+from ringfence.render.formats import Graph
 from ringfence.render.matrix import MATRIX_FORMATS, Matrix, matrix_width
 from ringfence.render.matrix import matrix as matrix_of
 
 _WORKLOAD: Final = "workload"
+_NAMESPACE: Final = "namespace"
 _FOLDED_FROM: Final = 10
 """Rows of a matrix from which on equal ones are written once: of fewer, everybody wants to see each."""
 _WIDTH_OF_FILES: Final = 240
@@ -106,7 +117,7 @@ _list_options = as_one(ListOptions, "wanted", _OPTIONS)
 @click.option(
     "-o",
     "--output",
-    type=click.Choice([*CONNECTION_FORMATS, "json"]),
+    type=click.Choice([*CONNECTION_FORMATS, *CONNECTION_GRAPHS, "json"]),
     default="table",
     show_default=True,
     help="The output format.",
@@ -129,12 +140,15 @@ def connections(inputs: Inputs, wanted: ListOptions, output: str) -> None:
     cluster = inputs.cluster()
     listed = wanted.filter(inputs, cluster)
     _say_if_nothing(cluster, listed, inputs)
-    found = cluster.list_connections(listed, wanted.grouping or _WORKLOAD)
+    by = wanted.grouping or _WORKLOAD
     assumptions = cluster.assumptions()
     if output == "json":
-        print_document(connections_json(found, assumptions, cluster.problems))
+        print_document(connections_json(list_connections(cluster.state, listed, by), assumptions, cluster.problems))
+    elif output in CONNECTION_GRAPHS:
+        print_text(CONNECTION_GRAPHS[output](_graph(cluster, listed, by, wanted.grouping)))
     else:
-        print_pieces(CONNECTION_FORMATS[output](found))
+        print_pieces(CONNECTION_FORMATS[output](list_connections(cluster.state, listed, by)))
+    if output != "json":
         _print_assumptions(assumptions)
     wanted.leave(inputs, cluster, assumptions)
 
@@ -170,7 +184,7 @@ def matrix(inputs: Inputs, wanted: ListOptions, output: str) -> None:
             f"the matrix is {width} characters wide, so it is by namespace: --by workload prints it whole, "
             "--from, --to, -n and -l a part of it"
         )
-        made = _matrix(cluster, listed, "namespace")
+        made = _matrix(cluster, listed, _NAMESPACE)
     print_text(MATRIX_FORMATS[output](made))
     assumptions = cluster.assumptions(listed.part.namespace)
     _print_assumptions(assumptions)
@@ -179,31 +193,63 @@ def matrix(inputs: Inputs, wanted: ListOptions, output: str) -> None:
 
 def _matrix(cluster: Cluster, listed: ConnectionFilter, by: str) -> Matrix:
     """The matrix of what is listed. A side without endpoints is limited to the part of the cluster that is listed."""
-    state = cluster.state
     sources, destinations = (
-        [
-            group
-            for group in pod_groups(state, side, listed.part, pods=by == "pod")
-            if group.in_part or side.pods is not None
-        ]
-        for side in (listed.sources, listed.destinations)
+        _references((group for group in groups if group.in_part or side.pods is not None), by)
+        for side, groups in _sides(cluster, listed, by)
     )
-    several = {group.reference for group in (*sources, *destinations) if group.is_several}
-    found = cluster.list_connections(listed, by)
-    if by == "namespace":
-        rows, columns = (
-            {Reference("", "Namespace", group.reference.namespace) for group in side}
-            for side in (sources, destinations)
-        )
-        several = rows | columns
-    else:
-        rows, columns = ({group.reference for group in side} for side in (sources, destinations))
+    several = _several(cluster, listed, by)
     return matrix_of(
-        folded(rows, columns, found, several, least=_FOLDED_FROM),
+        folded(sources, destinations, list_connections(cluster.state, listed, by), several, least=_FOLDED_FROM),
         several,
         from_outside=listed.sources.addresses != (),
         to_outside=listed.destinations.addresses != (),
     )
+
+
+def _graph(cluster: Cluster, listed: ConnectionFilter, by: str, wanted_by: str | None) -> Graph:
+    """The graph of what is listed, by namespace if it has too many edges and no option says otherwise.
+
+    Pods without connections are in it, too: all that are listed, or those that --from and --to name.
+    """
+    sides = list(_sides(cluster, listed, by))
+    sources, destinations = (_references(groups, by) for _, groups in sides)
+    named = [groups for side, groups in sides if side.pods is not None] or [groups for _, groups in sides]
+    shown = (group for group in chain.from_iterable(named) if group.in_part)
+    found = list_connections(cluster.state, listed, by)
+    list_ = folded(sources, destinations, found, _several(cluster, listed, by), within_namespaces=by != _NAMESPACE)
+    graph = connection_graph(list_, _references(shown, by))
+    if len(graph.edges) <= MOST_EDGES:
+        return graph
+    if wanted_by is None and by != _NAMESPACE:
+        print_message(
+            f"the graph has {len(graph.edges)} edges, so it is by namespace: --by workload prints it whole, "
+            "--from, --to, -n and -l a part of it"
+        )
+        return _graph(cluster, listed, _NAMESPACE, wanted_by)
+    print_message(
+        f"the graph has {len(graph.edges)} edges; Mermaid draws up to 500, and Graphviz takes minutes for so many: "
+        "--from, --to, -n and -l print a part of it"
+    )
+    return graph
+
+
+def _sides(cluster: Cluster, listed: ConnectionFilter, by: str) -> Iterator[tuple[ListedSide, list[PodGroup]]]:
+    """The sources and the destinations that a list may have."""
+    for side in (listed.sources, listed.destinations):
+        yield side, pod_groups(cluster.state, side, listed.part, pods=by == "pod")
+
+
+def _references(groups: Iterable[PodGroup], by: str) -> set[Reference]:
+    """What groups are called in a list."""
+    if by == _NAMESPACE:
+        return {Reference("", "Namespace", group.reference.namespace) for group in groups}
+    return {group.reference for group in groups}
+
+
+def _several(cluster: Cluster, listed: ConnectionFilter, by: str) -> set[Reference]:
+    """Those that are more than one pod."""
+    groups = chain.from_iterable(groups for _, groups in _sides(cluster, listed, by))
+    return _references((group for group in groups if group.is_several or by == _NAMESPACE), by)
 
 
 def _width() -> int:

@@ -8,7 +8,7 @@ import click
 
 from ringfence.analysis.laboratory_status import LaboratoryStatus
 from ringfence.analysis.probe_report import ProbeReport
-from ringfence.cli import EXIT_NO, EXIT_UNUSABLE, EXIT_YES
+from ringfence.cli import EXIT_NO, EXIT_UNDECIDED, EXIT_UNUSABLE, EXIT_YES, worst_exit_code
 from ringfence.cli.completion import complete_laboratory_pod
 from ringfence.cli.groups import Group
 from ringfence.cli.inputs import Inputs, input_options, leave
@@ -53,6 +53,12 @@ _output = click.option(
     "-o", "--output", type=click.Choice(["table", "json", "junit"]), default="table", show_default=True
 )
 
+_no_assumptions = click.option(
+    "--no-assumptions",
+    is_flag=True,
+    help="Exit with 3 if the result depends on information that the input does not contain.",
+)
+
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
@@ -78,9 +84,15 @@ def lab(context: click.Context, name: str) -> None:
 @_families
 @_ports
 @_output
+@_no_assumptions
 @input_options
 def run_command(
-    inputs: Inputs, nodes: int, families: str | None, ports: tuple[tuple[str, int], ...], output: str
+    inputs: Inputs,
+    nodes: int,
+    families: str | None,
+    ports: tuple[tuple[str, int], ...],
+    output: str,
+    no_assumptions: bool,
 ) -> None:
     """Build, enforce, probe every connection, report, and remove everything.
 
@@ -97,7 +109,7 @@ def run_command(
     cluster = inputs.cluster()
     with progress_bar() as progress:
         report = run_laboratory(cluster, _placement_options(nodes, families), _lab_ports(ports), progress)
-    inputs.leave(cluster.problems, _finish(report, output, cluster.problems))
+    inputs.leave(cluster.problems, _finish(report, output, cluster.problems, no_assumptions=no_assumptions))
 
 
 @lab.command()
@@ -154,9 +166,16 @@ def status(name: str, output: str, ignore_errors: bool) -> None:
 @_ports
 @_output
 @_ignore_errors
+@_no_assumptions
 @click.pass_obj
 def probe(
-    name: str, source: str, destination: str, ports: tuple[tuple[str, int], ...], output: str, ignore_errors: bool
+    name: str,
+    source: str,
+    destination: str,
+    ports: tuple[tuple[str, int], ...],
+    output: str,
+    ignore_errors: bool,
+    no_assumptions: bool,
 ) -> None:
     """Probe the connections from SOURCE to DESTINATION, or all of them.
 
@@ -176,7 +195,8 @@ def probe(
         reply = send_request(name, request, lambda step: progress(step.doing, step.done, step.total))
     assert isinstance(reply, ProbeReply)
     _print_problems(reply.problems)
-    leave(reply.problems, _finish(reply.report, output, reply.problems), ignore_errors=ignore_errors)
+    code = _finish(reply.report, output, reply.problems, no_assumptions=no_assumptions)
+    leave(reply.problems, code, ignore_errors=ignore_errors)
 
 
 @lab.command("exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -254,13 +274,16 @@ def _lab_ports(ports: Iterable[tuple[str, int]]) -> tuple[LabPort, ...]:
     return tuple(LabPort(number, protocol) for protocol, number in ports)
 
 
-def _finish(report: ProbeReport, output: str, problems: Iterable[Problem] = ()) -> int:
+def _finish(report: ProbeReport, output: str, problems: Iterable[Problem] = (), *, no_assumptions: bool = False) -> int:
     """Print a report; the exit code for what it says."""
     print_report(report, output, problems)
     if not report.results:
         print_message("error: there is nothing to probe: no two pods, or no ports; -p PORT probes a port everywhere")
         return EXIT_UNUSABLE
-    return EXIT_YES if report.is_proof else EXIT_NO
+    codes = [EXIT_YES if report.is_proof else EXIT_NO]
+    if no_assumptions and report.assumptions:
+        codes.append(EXIT_UNDECIDED)
+    return worst_exit_code(codes)
 
 
 def _leave_after_change(inputs: Inputs, problems: Iterable[Problem], reply: DoneReply) -> NoReturn:

@@ -172,7 +172,7 @@ class Laboratory:
                 denied_by=() if expected[i] else expectations.denied_by(probe),
             )
             results.append(result)
-        return ProbeReport(tuple(results), self.refused)
+        return ProbeReport(tuple(results), self.refused, self.cluster.assumptions())
 
     def pod(self, text: str) -> LabPod:
         """The one pod that `text` names. Raises EndpointError if it is not exactly one."""

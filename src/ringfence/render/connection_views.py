@@ -1,4 +1,4 @@
-"""Allowed connections as a table, CSV, Markdown, graphs and JSON (docs/formats.md)."""
+"""Allowed connections as a table, CSV, Markdown and JSON, row by row (docs/formats.md)."""
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
@@ -11,15 +11,10 @@ from ringfence.model.problems import Problem
 from ringfence.render.ends import connection_json
 from ringfence.render.formats import (
     API_VERSION,
-    Graph,
-    GraphEdge,
-    GraphNode,
     csv_lines,
-    dot_text,
     json_items,
     json_line,
     markdown_table_lines,
-    mermaid_text,
     streamed_table,
 )
 from ringfence.render.problems import problem_json
@@ -44,24 +39,12 @@ def connections_markdown(connections: Iterable[Connection]) -> Iterator[str]:
     return markdown_table_lines(_COLUMNS, _rows(connections))
 
 
-def connections_dot(connections: Iterable[Connection]) -> Iterator[str]:
-    """A Graphviz graph with a box around each namespace."""
-    yield dot_text(_graph(connections), "connections")
-
-
-def connections_mermaid(connections: Iterable[Connection]) -> Iterator[str]:
-    """A Mermaid flowchart with a box around each namespace."""
-    yield mermaid_text(_graph(connections))
-
-
 CONNECTION_FORMATS: Final[dict[str, Callable[[Iterable[Connection]], Iterator[str]]]] = {
     "table": connections_table,
     "csv": connections_csv,
     "markdown": connections_markdown,
-    "dot": connections_dot,
-    "mermaid": connections_mermaid,
 }
-"""The views other than JSON, in pieces, by the name of the format."""
+"""The views that are lists, other than JSON, in pieces, by the name of the format."""
 
 
 def connections_json(
@@ -82,19 +65,3 @@ def _rows(connections: Iterable[Connection]) -> Iterator[tuple[str, str, str]]:
 @lru_cache(maxsize=4096)  # the same names and ports stand in many rows
 def _text(part: Reference | Addresses | Traffic) -> str:
     return str(part)
-
-
-def _graph(connections: Iterable[Connection]) -> Graph:
-    positions: dict[Reference | Addresses, int] = {}
-    edges = []
-    for one in connections:
-        start = positions.setdefault(one.source, len(positions))
-        end = positions.setdefault(one.destination, len(positions))
-        edges.append(GraphEdge(start, end, one.traffic_text))
-    return Graph(tuple(map(_node, positions)), tuple(edges))
-
-
-def _node(end: Reference | Addresses) -> GraphNode:
-    if isinstance(end, Addresses) or not end.namespace:
-        return GraphNode(str(end))
-    return GraphNode(str(end).removeprefix(f"{end.namespace}/"), box=end.namespace)

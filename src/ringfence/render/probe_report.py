@@ -14,7 +14,8 @@ from ringfence.render.problems import problem_json
 def text(report: ProbeReport, *, width: int, colour: bool = False) -> str:
     """The matrix, or a list where the matrix is wider than `width`.
 
-    Then the sides that deny something, where their policies stand, what disagrees with the engine, and a summary.
+    Then the sides that deny something, where their policies stand, what disagrees with the engine, what the engine
+    assumes, and a summary.
     """
     marks = ProbeMarks(report.results, colour=colour)
     matrix = ProbeMatrix(report.results, marks)
@@ -24,6 +25,7 @@ def text(report: ProbeReport, *, width: int, colour: bool = False) -> str:
         _places(marks.letters),
         [one_line(_disagreement(result)) for result in report.disagreements],
         [one_line(f"{UNEXPECTED} {refused}") for refused in report.refused],
+        ["assumptions:", *(one_line(f"  ? {one}") for one in report.assumptions)] if report.assumptions else [],
         [summary(report)],
     )
     return "\n\n".join("\n".join(section) for section in sections if section) + "\n"
@@ -38,6 +40,7 @@ def json(report: ProbeReport, problems: Iterable[Problem] = ()) -> Iterator[str]
     yield from json_items(map(_document, report.results))
     if report.refused:
         yield f', "refused": {json_line(report.refused)}'
+    yield f', "assumptions": {json_line(report.assumptions)}'
     yield f', "problems": {json_line([problem_json(problem) for problem in problems])}'
     disagree = len(report.disagreements)
     counts = {"probes": len(report.results), "agree": len(report.results) - disagree, "disagree": disagree}

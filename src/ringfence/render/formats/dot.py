@@ -3,7 +3,7 @@
 Source: graphviz.org, "DOT Language" (quoted strings) and "escString" (backslashes in labels).
 """
 
-from ringfence.render.formats.graph import Graph
+from ringfence.render.formats.graph import Graph, GraphNode
 from ringfence.render.formats.terminal import one_line
 
 
@@ -13,17 +13,21 @@ def dot_text(graph: Graph, name: str) -> str:
     for number, (title, members) in enumerate(graph.boxes()):
         if title:
             lines += [f"  subgraph cluster_{number} {{", f"    label={_quoted(title)};"]
-            lines += [f"    node_{member} [label={_quoted(graph.nodes[member].label)}];" for member in members]
+            lines += [f"    node_{member} [label={_label(graph.nodes[member])}];" for member in members]
             lines.append("  }")
         else:
             for member in members:
-                lines.append(f"  node_{member} [label={_quoted(graph.nodes[member].label)}, shape=ellipse];")
+                lines.append(f"  node_{member} [label={_label(graph.nodes[member])}, shape=ellipse];")
     for edge in graph.edges:
         lines.append(f"  node_{edge.start} -> node_{edge.end} [label={_quoted(edge.label)}];")
     return "\n".join([*lines, "}"]) + "\n"
 
 
-def _quoted(text: str) -> str:
+def _label(node: GraphNode) -> str:
+    return _quoted(node.label, *node.more)
+
+
+def _quoted(*texts: str) -> str:
     # Graphviz replaces HTML entities in labels, too: without the first step, `&lt;` would be drawn as `<`.
-    escaped = one_line(text).replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+    lines = (one_line(text).replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"') for text in texts)
+    return '"' + "\\n".join(lines) + '"'

@@ -6,10 +6,11 @@ import msgspec
 
 
 class GraphNode(msgspec.Struct, frozen=True):
-    """A node with its label; `box` is the title of the box around it, or empty."""
+    """A node with its label; `box` is the title of the box around it, or empty, and `more` are further lines."""
 
     label: str
     box: str = ""
+    more: tuple[str, ...] = ()
 
 
 class GraphEdge(msgspec.Struct, frozen=True):
