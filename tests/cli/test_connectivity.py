@@ -37,13 +37,20 @@ def test_addresses_are_in_notes_below_the_matrix() -> None:
 @pytest.mark.parametrize(
     ("option", "path", "message"),
     [
-        ("-n stagin", EXAMPLE, "No pods or workloads found in stagin namespace.\n"),
+        ("-n prod", EXAMPLE / "db-policy.yaml", "No pods or workloads found in prod namespace.\n"),
         ("", EXAMPLE / "db-policy.yaml", "No pods or workloads found.\n"),
     ],
 )
 def test_a_message_says_if_there_are_no_pods(command: str, option: str, path: Path, message: str) -> None:
     result = run(f"{command} {option}", path)
     assert (result.exit_code, result.stderr) == (0, message)
+
+
+@pytest.mark.parametrize("command", ["connections", "connections -o json", "matrix"])
+def test_a_misspelt_namespace_is_an_error(command: str) -> None:
+    result = run(f"{command} -n stagin")
+    message = "error: there is no namespace stagin; did you mean staging?\n"
+    assert (result.exit_code, result.stdout, result.stderr) == (2, "", message)
 
 
 DOUBTED = """\

@@ -17,6 +17,7 @@ from ringfence.analysis.connection_filter import (
     list_selector,
 )
 from ringfence.analysis.connection_lists import list_connections
+from ringfence.analysis.endpoints import check_namespace
 from ringfence.analysis.folded_lists import folded
 from ringfence.analysis.pod_groups import PodGroup, pod_groups
 from ringfence.analysis.ports import AskedPorts
@@ -56,8 +57,10 @@ class ListOptions(msgspec.Struct, frozen=True):
     no_assumptions: bool
 
     def filter(self, inputs: Inputs, cluster: Cluster) -> ConnectionFilter:
-        """What is listed. Raises InputError for an endpoint, a port or a selector that is none."""
+        """What is listed. Raises InputError for an endpoint, a namespace, a port or a selector that is none."""
         part = ClusterPart(None if self.all_namespaces else inputs.namespace, list_selector(self.selector))
+        if part.namespace is not None:
+            check_namespace(cluster.state, part.namespace)
         return connection_filter(cluster.state, cluster.namespace, self.sources, self.destinations, self.ports, part)
 
     def leave(self, inputs: Inputs, cluster: Cluster, assumptions: Sequence[str]) -> NoReturn:
