@@ -290,7 +290,7 @@ def test_hostile_names_change_nothing(name: str) -> None:
         lead["metadata"]["name"] = name
         cluster = Cluster()
         for obj in (victim, lead, pod("x/b", {"app": "b"}), pod("x/c", {"app": "c"})):
-            cluster.upsert(obj)
+            cluster.upsert(obj, is_stored=True)  # no server would create them
         (manifest,) = manifests(guard)
         cluster.state.upsert(defaulted(manifest.object), manifest.origin)  # type: ignore[arg-type]
         lab = Laboratory(cluster, PlacementOptions(nodes=2))
