@@ -11,7 +11,7 @@ from functools import reduce
 from itertools import product
 from operator import and_, or_
 
-from ringfence.analysis.questions import check_port
+from ringfence.analysis.questions.questions import check_port
 from ringfence.engine.answers import is_exempt
 from ringfence.engine.policies import PortQuestion
 from ringfence.engine.population import Identity, Member

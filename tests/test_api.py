@@ -11,10 +11,10 @@ import pytest
 
 import ringfence
 from ringfence import Cluster, RingfenceError, Verdict
-from ringfence.analysis.connections import Connection
-from ringfence.analysis.reach import Reach
+from ringfence.analysis.lists.connections import Connection
+from ringfence.analysis.lists.reach import Reach
 from ringfence.model.problems import Problem
-from tests.analysis.test_questions import FROM_CLIENT, WORLD
+from tests.analysis.questions.test_questions import FROM_CLIENT, WORLD
 from tests.semantics.judges import cluster_of
 from tests.semantics.objects import pod
 

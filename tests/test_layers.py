@@ -21,9 +21,9 @@ FORBIDDEN = {
         "from ringfence.engine.policies.tier import Tier as _",
         "ringfence.render.matrix -> ringfence.engine.policies.tier",
     ),
-    "analysis/connections.py": (
+    "analysis/lists/connections.py": (
         "from ringfence.engine.answers.verdicts import side_traffic as _",
-        "ringfence.analysis.connections -> ringfence.engine.answers.verdicts",
+        "ringfence.analysis.lists.connections -> ringfence.engine.answers.verdicts",
     ),
     "dataplane/kernel.py": (
         "from ringfence.dataplane.compile.subjects import Subjects as _",

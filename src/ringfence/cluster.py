@@ -16,19 +16,31 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec.structs import replace
 
-from ringfence.analysis.ambiguity import agreed
-from ringfence.analysis.connection_filter import ClusterPart, connection_filter, list_selector
-from ringfence.analysis.connection_lists import list_connections
-from ringfence.analysis.connections import Connection, connection_assumptions
-from ringfence.analysis.edited_policies import Edit
-from ringfence.analysis.edits import Proposal, smallest_edit
-from ringfence.analysis.endpoint_text import similar
-from ringfence.analysis.endpoints import Endpoint, alternatives, check_namespace
-from ringfence.analysis.isolation import IsolationList, isolation, isolation_of
-from ringfence.analysis.ports import AskedPorts, PortArgument, asked_ports
+from ringfence.analysis.edits import Edit, Proposal, smallest_edit
+from ringfence.analysis.endpoints import (
+    AskedPorts,
+    Endpoint,
+    PortArgument,
+    agreed,
+    alternatives,
+    asked_ports,
+    check_namespace,
+    similar,
+)
+from ringfence.analysis.lists import (
+    ClusterPart,
+    Connection,
+    IsolationList,
+    Reach,
+    ReachQuestion,
+    connection_assumptions,
+    connection_filter,
+    isolation,
+    isolation_of,
+    list_connections,
+    list_selector,
+)
 from ringfence.analysis.questions import Answer, with_possible_pods
-from ringfence.analysis.reach import Reach
-from ringfence.analysis.reach_rows import ReachQuestion
 from ringfence.argument_checks import checked_namespace, checked_path, checked_patterns, checked_text
 from ringfence.engine.population import Reference
 from ringfence.engine.state import State
@@ -258,9 +270,9 @@ class Cluster:
         """Whether `source` may open a connection to `destination`: a verdict (`all`, `any` or `none`) with its reasons.
 
         Endpoints are written as on the command line (`analysis.endpoints`). `port` is a number, a text such as
-        "53/UDP", "8000-8080" or the name of a port (`analysis.ports`), a `range`, or several of these; `protocol` is
-        TCP unless given. Without a port, the question is about all traffic. Raises EndpointError for an endpoint that
-        matches nothing, and for a port that a Service or, by name, no pod of the destination has.
+        "53/UDP", "8000-8080" or the name of a port, a `range`, or several of these; `protocol` is TCP unless given.
+        Without a port, the question is about all traffic. Raises EndpointError for an endpoint that matches nothing,
+        and for a port that a Service or, by name, no pod of the destination has.
         """
         ports = asked_ports(port, protocol)
         return agreed(

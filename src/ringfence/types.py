@@ -4,17 +4,20 @@ A program makes none of them itself, so they are kept out of `ringfence`, which 
 Importing this module imports the engine. The errors are in `ringfence.errors`.
 """
 
-from ringfence.analysis.connections import Connection
-from ringfence.analysis.edited_policies import Edit
-from ringfence.analysis.edits import Proposal
-from ringfence.analysis.endpoints import Endpoint
-from ringfence.analysis.isolation import Isolated, IsolationList, NamedPolicy
-from ringfence.analysis.ports import AskedPorts, PortArgument, PortName
-from ringfence.analysis.questions import ExplainedPair, Pair, Part
-from ringfence.analysis.reach import PodCollection, Reach
-from ringfence.analysis.reach_rows import AllowingRule, Permission, ReachRow
-from ringfence.analysis.reason_groups import PodsOf, ReasonGroup
-from ringfence.analysis.side_effects import SideEffects
+from ringfence.analysis.edits import Edit, Proposal, SideEffects
+from ringfence.analysis.endpoints import AskedPorts, Endpoint, PortArgument, PortName
+from ringfence.analysis.lists import (
+    AllowingRule,
+    Connection,
+    Isolated,
+    IsolationList,
+    NamedPolicy,
+    Permission,
+    PodCollection,
+    Reach,
+    ReachRow,
+)
+from ringfence.analysis.questions import ExplainedPair, Pair, Part, PodsOf, ReasonGroup
 from ringfence.cluster import Cluster, Verdict
 from ringfence.engine.answers import PairReason, PeerReason, PolicyReason, RuleReason, SideReason
 from ringfence.engine.population import Member, Reference

@@ -13,8 +13,8 @@ from click.testing import CliRunner
 from tests.lab.refusals import have_the_kernel_refuse
 from tests.lab.sandboxes import in_sandbox
 
-from ringfence.analysis.laboratory_status import LaboratoryStatus
-from ringfence.analysis.probe_report import RefusedProgram
+from ringfence.analysis.probes.laboratory_status import LaboratoryStatus
+from ringfence.analysis.probes.probe_report import RefusedProgram
 from ringfence.cli import cli, lab
 from ringfence.lab.session import DoneReply, StatusReply
 from ringfence.model.policies import Direction

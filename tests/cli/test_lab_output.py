@@ -2,8 +2,8 @@
 
 import pytest
 
-from ringfence.analysis.laboratory_status import LaboratoryStatus
-from ringfence.analysis.probe_report import ProbeReport, ProbeResult, RefusedProgram
+from ringfence.analysis.probes.laboratory_status import LaboratoryStatus
+from ringfence.analysis.probes.probe_report import ProbeReport, ProbeResult, RefusedProgram
 from ringfence.cli.lab_output import print_refused, print_report, print_status, progress_bar
 
 HOSTILE = "x/\x1b]0;title\x07"

@@ -6,7 +6,7 @@ from typing import Any
 import click
 from click.testing import CliRunner, Result
 
-from ringfence.analysis.ports import parse_port
+from ringfence.analysis.endpoints.ports import parse_port
 from ringfence.cli.ports import port_option, single_port_option
 
 

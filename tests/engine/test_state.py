@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests import strategies
-from tests.analysis.test_endpoints import service
+from tests.analysis.endpoints.test_endpoints import service
 from tests.engine.members import member_in, state_of
 from tests.engine.policies.test_network_policies import compiled
 from tests.semantics.judges import cluster_of

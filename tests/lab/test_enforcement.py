@@ -8,7 +8,7 @@ from tests.lab.refusals import have_the_kernel_refuse
 from tests.lab.sandboxes import in_sandbox
 from tests.semantics.objects import admits, labelled, pod, pods, policy
 
-from ringfence.analysis.probe_report import ProbeReport
+from ringfence.analysis.probes.probe_report import ProbeReport
 from ringfence.errors import KernelError
 from ringfence.lab.laboratory import Laboratory
 from ringfence.lab.network.linux import in_network_namespace

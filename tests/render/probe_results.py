@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ringfence.analysis.probe_report import DenyingSide, IsolatingPolicy, ProbeResult
+from ringfence.analysis.probes.probe_report import DenyingSide, IsolatingPolicy, ProbeResult
 
 INGRESS = DenyingSide("ingress", (IsolatingPolicy("prod/db-policy", "db.yaml:3"),))
 EGRESS = DenyingSide(

@@ -2,8 +2,8 @@
 
 import json
 
-from tests.analysis.test_address_targets import CLIENT, IN_WEB, NODE_PORT
-from tests.analysis.test_translations import NODES, WEB, balanced
+from tests.analysis.endpoints.test_targets_by_address import CLIENT, IN_WEB, NODE_PORT
+from tests.analysis.endpoints.test_translations import NODES, WEB, balanced
 from tests.semantics.judges import cluster_of
 from tests.semantics.objects import admits, block, policy
 

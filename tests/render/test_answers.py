@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests import strategies
-from tests.analysis.test_questions import FROM_CLIENT, ONLY_NEW, WORLD
+from tests.analysis.questions.test_questions import FROM_CLIENT, ONLY_NEW, WORLD
 from tests.render.json_shapes import ANSWER, EXPLANATION, fits
 from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Object, admits, block, container_port, labelled, pod, pods, policy, port, sends

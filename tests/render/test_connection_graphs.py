@@ -10,8 +10,8 @@ from tests.render.formats.test_dot import DotReader
 from tests.render.formats.test_mermaid import MermaidReader
 from tests.render.test_connection_views import API, DB, FOUND, LOG, MYSQL, found_connections
 
-from ringfence.analysis.connections import Connection
-from ringfence.analysis.folded_lists import folded
+from ringfence.analysis.lists.connections import Connection
+from ringfence.analysis.lists.folded_lists import folded
 from ringfence.engine.population import Reference
 from ringfence.render.connection_graphs import CONNECTION_GRAPHS, MOST_EDGES, connection_graph, connections_dot
 from ringfence.render.formats import Graph, mermaid_text

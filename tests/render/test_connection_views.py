@@ -12,7 +12,7 @@ from tests.render.formats.test_markdown import inline_texts, shown
 from tests.render.hostile_text import texts
 from tests.render.json_shapes import CONNECTIONS, fits
 
-from ringfence.analysis.connections import Connection
+from ringfence.analysis.lists.connections import Connection
 from ringfence.engine.population.pods import Reference
 from ringfence.model.origin import Place
 from ringfence.model.problems import Problem

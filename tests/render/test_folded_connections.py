@@ -2,7 +2,7 @@
 
 from ipaddress import ip_network
 
-from ringfence.analysis.connections import Connection
+from ringfence.analysis.lists.connections import Connection
 from ringfence.engine.population import Reference
 from ringfence.render.folded_connections import folded_lines
 from ringfence.sets.addresses import ALL_ADDRESSES, Addresses

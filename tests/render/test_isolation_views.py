@@ -2,12 +2,12 @@
 
 import json
 
-from tests.analysis.test_isolation import WORLD
+from tests.analysis.lists.test_isolated_workloads import WORLD
 from tests.render.json_shapes import ISOLATION, fits
 from tests.semantics.judges import cluster_of
 from tests.semantics.objects import pod
 
-from ringfence.analysis.isolation import NamedPolicy
+from ringfence.analysis.lists.isolated_workloads import NamedPolicy
 from ringfence.model.origin import Place
 from ringfence.model.problems import Problem, ProblemCode
 from ringfence.render.isolation_views import (

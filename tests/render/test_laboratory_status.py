@@ -2,8 +2,8 @@
 
 import json
 
-from ringfence.analysis.laboratory_status import LaboratoryStatus, NodeSummary, PodSummary, ServiceSummary
-from ringfence.analysis.probe_report import RefusedProgram
+from ringfence.analysis.probes.laboratory_status import LaboratoryStatus, NodeSummary, PodSummary, ServiceSummary
+from ringfence.analysis.probes.probe_report import RefusedProgram
 from ringfence.render import laboratory_status
 
 STATUS = LaboratoryStatus(

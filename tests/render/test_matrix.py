@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from tests.render.test_connection_views import MYSQL, addresses, found_connections
 
-from ringfence.analysis.connections import Connection
-from ringfence.analysis.folded_lists import folded
+from ringfence.analysis.lists.connections import Connection
+from ringfence.analysis.lists.folded_lists import folded
 from ringfence.engine.population.pods import Reference
 from ringfence.render.matrix import Matrix, cell, matrix, matrix_csv, matrix_markdown, matrix_text, matrix_width
 from ringfence.sets.addresses import ALL_ADDRESSES

@@ -3,7 +3,7 @@
 import pytest
 from tests.render.probe_results import EGRESS, INGRESS, result
 
-from ringfence.analysis.probe_report import DenyingSide, IsolatingPolicy, ProbeResult
+from ringfence.analysis.probes.probe_report import DenyingSide, IsolatingPolicy, ProbeResult
 from ringfence.render.probe_marks import ProbeMarks
 
 ALLOWED = result("x/a", "x/b", 80)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from tests.render.probe_results import EGRESS, INGRESS, result
 
-from ringfence.analysis.probe_report import ProbeResult
+from ringfence.analysis.probes.probe_report import ProbeResult
 from ringfence.render.probe_marks import ProbeMarks
 from ringfence.render.probe_matrix import ProbeMatrix, lines_by_destination
 

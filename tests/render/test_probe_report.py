@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from tests.render.probe_results import EGRESS, INGRESS, result
 
-from ringfence.analysis.probe_report import ProbeReport, RefusedProgram
+from ringfence.analysis.probes.probe_report import ProbeReport, RefusedProgram
 from ringfence.model.origin import Place
 from ringfence.model.problems import Problem, Severity
 from ringfence.render import probe_report

@@ -3,14 +3,14 @@
 import json
 
 import pytest
-from tests.analysis.test_questions import FROM_CLIENT, WORLD
+from tests.analysis.questions.test_questions import FROM_CLIENT, WORLD
 from tests.render.formats.test_csv import rows_of
 from tests.render.json_shapes import DESTINATIONS, SOURCES, Shape, fits
 from tests.semantics.judges import cluster_of
 from tests.semantics.objects import block, labelled, policy, port, sends
 
-from ringfence.analysis.ports import PortArgument
-from ringfence.analysis.reach import Reach
+from ringfence.analysis.endpoints.ports import PortArgument
+from ringfence.analysis.lists.reach import Reach
 from ringfence.model.origin import Place
 from ringfence.model.problems import Problem, ProblemCode
 from ringfence.render.reach_views import reach_csv, reach_json, reach_markdown, reach_table

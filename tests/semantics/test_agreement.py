@@ -14,7 +14,7 @@ from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Object
 from tests.strategies import NODE_ADDRESSES, OUTSIDE, clusters
 
-from ringfence.analysis.connections import Connection
+from ringfence.analysis.lists.connections import Connection
 from ringfence.engine.population.pods import Reference
 from ringfence.sets.addresses import Addresses, parse_address
 from ringfence.sets.traffic import NO_TRAFFIC, PROTOCOLS, Traffic

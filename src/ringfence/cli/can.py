@@ -5,7 +5,7 @@ from typing import Final
 import click
 import msgspec
 
-from ringfence.analysis.ports import AskedPorts
+from ringfence.analysis.endpoints import AskedPorts
 from ringfence.cli import EXIT_NO, EXIT_UNDECIDED, EXIT_YES
 from ringfence.cli.completion import complete_endpoint
 from ringfence.cli.inputs import Inputs

@@ -9,18 +9,18 @@ from typing import Final, NoReturn
 import click
 import msgspec
 
-from ringfence.analysis.connection_filter import (
+from ringfence.analysis.endpoints import AskedPorts, check_namespace
+from ringfence.analysis.lists import (
     ClusterPart,
     ConnectionFilter,
     ListedSide,
+    PodGroup,
     connection_filter,
+    folded,
+    list_connections,
     list_selector,
+    pod_groups,
 )
-from ringfence.analysis.connection_lists import list_connections
-from ringfence.analysis.endpoints import check_namespace
-from ringfence.analysis.folded_lists import folded
-from ringfence.analysis.pod_groups import PodGroup, pod_groups
-from ringfence.analysis.ports import AskedPorts
 from ringfence.cli import EXIT_UNDECIDED, EXIT_YES
 from ringfence.cli.completion import complete_endpoint
 from ringfence.cli.inputs import Inputs

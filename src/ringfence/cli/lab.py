@@ -6,8 +6,7 @@ from typing import Final, NoReturn
 
 import click
 
-from ringfence.analysis.laboratory_status import LaboratoryStatus
-from ringfence.analysis.probe_report import ProbeReport
+from ringfence.analysis.probes import LaboratoryStatus, ProbeReport
 from ringfence.cli import EXIT_NO, EXIT_UNDECIDED, EXIT_UNUSABLE, EXIT_YES, worst_exit_code
 from ringfence.cli.completion import complete_laboratory_pod
 from ringfence.cli.groups import Group

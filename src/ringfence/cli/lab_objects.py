@@ -4,7 +4,7 @@ from typing import Final
 
 import msgspec
 
-from ringfence.analysis.endpoint_text import KINDS as ENDPOINT_KINDS
+from ringfence.analysis.endpoints import KINDS as ENDPOINT_KINDS
 from ringfence.cli.inputs import Inputs
 from ringfence.cli.terminal import print_message
 from ringfence.errors import InputError

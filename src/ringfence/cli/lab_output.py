@@ -7,8 +7,7 @@ from contextlib import contextmanager
 from shutil import get_terminal_size
 from typing import Final
 
-from ringfence.analysis.laboratory_status import LaboratoryStatus
-from ringfence.analysis.probe_report import ProbeReport, RefusedProgram
+from ringfence.analysis.probes import LaboratoryStatus, ProbeReport, RefusedProgram
 from ringfence.cli.terminal import is_dumb, print_document, print_message, print_painted, print_text, wants_colour
 from ringfence.lab.run import RunProgress
 from ringfence.model.problems import Problem

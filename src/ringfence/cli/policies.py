@@ -8,7 +8,7 @@ from typing import Any, Final
 import click
 import msgspec
 
-from ringfence.analysis.endpoint_text import similar
+from ringfence.analysis.endpoints import similar
 from ringfence.cli import EXIT_UNUSABLE, EXIT_YES
 from ringfence.cli.completion import complete_policy
 from ringfence.cli.inputs import Inputs, input_options

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import click
 
-from ringfence.analysis.ports import AskedPorts, PortEntry, parse_port
+from ringfence.analysis.endpoints import AskedPorts, PortEntry, parse_port
 from ringfence.cli.options import OptionDecorator
 from ringfence.errors import InputError
 

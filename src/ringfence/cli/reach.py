@@ -6,8 +6,8 @@ from typing import Final
 import click
 import msgspec
 
-from ringfence.analysis.ports import AskedPorts
-from ringfence.analysis.reach import Reach
+from ringfence.analysis.endpoints import AskedPorts
+from ringfence.analysis.lists import Reach
 from ringfence.cli import EXIT_UNDECIDED, EXIT_YES
 from ringfence.cli.completion import complete_endpoint
 from ringfence.cli.inputs import Inputs

@@ -1,6 +1,6 @@
 """Enforcement in the laboratory: the kernel of each node holds the program for the pods on that node only."""
 
-from ringfence.analysis.probe_report import RefusedProgram
+from ringfence.analysis.probes import RefusedProgram
 from ringfence.dataplane.compile import Compiler
 from ringfence.dataplane.kernel import Kernel, ProfilesRefused
 from ringfence.engine.state import State

@@ -7,8 +7,15 @@ topology, the nodes translate Services and enforce policies, and servers answer 
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from ringfence.analysis.laboratory_status import LaboratoryStatus, NodeSummary, PodSummary, ServiceSummary
-from ringfence.analysis.probe_report import ProbeReport, ProbeResult, RefusedProgram
+from ringfence.analysis.probes import (
+    LaboratoryStatus,
+    NodeSummary,
+    PodSummary,
+    ProbeReport,
+    ProbeResult,
+    RefusedProgram,
+    ServiceSummary,
+)
 from ringfence.cluster import Cluster
 from ringfence.engine.population import Reference
 from ringfence.errors import InputError, KernelError, LaboratoryError

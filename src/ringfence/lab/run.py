@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from ringfence.analysis.probe_report import ProbeReport
+from ringfence.analysis.probes import ProbeReport
 from ringfence.cluster import Cluster
 from ringfence.lab.laboratory import Laboratory
 from ringfence.lab.network import LabPort, PlacementOptions

@@ -15,8 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from ringfence.analysis.edits import Proposal
-from ringfence.analysis.questions import Answer, ExplainedPair, Part
-from ringfence.analysis.reason_groups import PodsOf, ReasonGroup
+from ringfence.analysis.questions import Answer, ExplainedPair, Part, PodsOf, ReasonGroup
 from ringfence.engine.answers import PolicyReason, RuleReason, SideReason, end_text
 from ringfence.model.origin import Place
 from ringfence.model.problems import Problem

@@ -1,6 +1,6 @@
 """Allowed connections as graphs, for Graphviz and Mermaid, with a box around each namespace.
 
-Pods and workloads of a namespace that are equal are one node (`analysis.folded_lists`). Programs that draw graphs have
+Pods and workloads of a namespace that are equal are one node (`analysis.lists.folded`). Programs that draw graphs have
 limits: Mermaid refuses more than 500 edges (`maxEdges`), and Graphviz does not come to an end within minutes for the
 1,000 edges of 32 pods that nothing isolates.
 """
@@ -9,8 +9,7 @@ from collections.abc import Callable, Collection, Iterator
 from itertools import chain
 from typing import Final
 
-from ringfence.analysis.connections import Connection
-from ringfence.analysis.folded_lists import FoldedList
+from ringfence.analysis.lists import Connection, FoldedList
 from ringfence.engine.population import Reference
 from ringfence.render.formats import Graph, GraphEdge, GraphNode, dot_text, mermaid_text
 from ringfence.sets.addresses import Addresses

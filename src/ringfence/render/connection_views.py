@@ -5,7 +5,7 @@ from functools import lru_cache
 from itertools import chain
 from typing import Final
 
-from ringfence.analysis.connections import Connection
+from ringfence.analysis.lists import Connection
 from ringfence.engine.population import Reference
 from ringfence.model.problems import Problem
 from ringfence.render.ends import connection_json

@@ -1,7 +1,7 @@
 """The ends of a connection and the traffic between them, in JSON. In text they are what `str` makes of them."""
 
-from ringfence.analysis.connections import Connection
-from ringfence.analysis.ports import AskedPorts
+from ringfence.analysis.endpoints import AskedPorts
+from ringfence.analysis.lists import Connection
 from ringfence.engine.answers import End
 from ringfence.engine.population import Member, Reference
 from ringfence.render.formats import Json

@@ -7,7 +7,7 @@ all traffic from any address to shop/app
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
-from ringfence.analysis.connections import Connection
+from ringfence.analysis.lists import Connection
 from ringfence.engine.population import Reference
 from ringfence.sets.addresses import Addresses
 from ringfence.sets.traffic import Traffic

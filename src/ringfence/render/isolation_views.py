@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-from ringfence.analysis.isolation import Isolated, IsolationList, NamedPolicy
+from ringfence.analysis.lists import Isolated, IsolationList, NamedPolicy
 from ringfence.model.problems import Problem
 from ringfence.render.ends import end_json
 from ringfence.render.formats import Json, csv_text, document_json, markdown_table, table

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from ringfence.analysis.laboratory_status import LaboratoryStatus
+from ringfence.analysis.probes import LaboratoryStatus
 from ringfence.render.formats import document_json, table
 from ringfence.render.problems import problem_json
 

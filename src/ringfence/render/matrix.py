@@ -1,6 +1,6 @@
 """The matrix: sources down, destinations across, and in the cells the traffic that is allowed.
 
-Equal pods and workloads are one row and one column (`analysis.folded_lists`). If the rows and the columns are the same,
+Equal pods and workloads are one row and one column (`analysis.lists.folded`). If the rows and the columns are the same,
 names stand once, at the rows, and columns carry the numbers of the rows; otherwise columns carry letters.
 """
 
@@ -12,8 +12,7 @@ from typing import Final
 
 import msgspec
 
-from ringfence.analysis.connections import Connection
-from ringfence.analysis.folded_lists import FoldedList
+from ringfence.analysis.lists import Connection, FoldedList
 from ringfence.engine.population import Reference
 from ringfence.render.formats import csv_text, markdown_list, markdown_table, one_line
 from ringfence.sets.addresses import ALL_ADDRESSES

@@ -9,7 +9,7 @@ from itertools import count, product
 from string import ascii_lowercase, ascii_uppercase
 from typing import Final
 
-from ringfence.analysis.probe_report import DenyingSide, ProbeResult
+from ringfence.analysis.probes import DenyingSide, ProbeResult
 
 ALLOWED: Final = "✓"
 DENIED: Final = "✗"

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from ringfence.analysis.probe_report import ProbeResult
+from ringfence.analysis.probes import ProbeResult
 from ringfence.render.formats import one_line
 from ringfence.render.probe_marks import ProbeMarks
 

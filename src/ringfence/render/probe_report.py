@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ringfence.analysis.probe_report import DenyingSide, ProbeReport, ProbeResult
+from ringfence.analysis.probes import DenyingSide, ProbeReport, ProbeResult
 from ringfence.model.problems import Problem, Severity
 from ringfence.render.formats import API_VERSION, JUnitCase, aligned, json_items, json_line, junit_text, one_line
 from ringfence.render.probe_marks import UNEXPECTED, ProbeMarks

@@ -3,8 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from ringfence.analysis.reach import Reach
-from ringfence.analysis.reach_rows import AllowingRule, Permission, ReachRow
+from ringfence.analysis.lists import AllowingRule, Permission, Reach, ReachRow
 from ringfence.model.policies import Direction
 from ringfence.model.problems import Problem
 from ringfence.render.ends import end_json, endpoint_json, ports_json, traffic_json

@@ -1,8 +1,8 @@
 """Hints: which mistakes with Services an explanation points out, and which rules are none."""
 
 import pytest
-from tests.analysis.test_endpoints import service
-from tests.analysis.test_services import slice_of
+from tests.analysis.endpoints.test_endpoints import service
+from tests.analysis.endpoints.test_services import slice_of
 from tests.engine.answers.test_verdicts import outside
 from tests.engine.members import member_in, state_of
 from tests.semantics.objects import (

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from ipaddress import ip_address
 
-from ringfence.analysis.services import is_headless
+from ringfence.analysis.endpoints import is_headless
 from ringfence.engine.population import Member
 from ringfence.engine.state import State
 from ringfence.lab.network.addressing import blocks_of

@@ -6,7 +6,7 @@ from ipaddress import ip_address
 from types import MappingProxyType
 from typing import Final
 
-from ringfence.analysis.services import backends, selected_members
+from ringfence.analysis.endpoints import backends, selected_members
 from ringfence.engine.population import Member, Reference
 from ringfence.engine.state import State
 from ringfence.errors import EndpointError

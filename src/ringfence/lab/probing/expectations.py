@@ -6,7 +6,7 @@ The engine answers for identities, so one answer serves all pods that no policy 
 from collections.abc import Iterator
 from typing import Any
 
-from ringfence.analysis.probe_report import DenyingSide, IsolatingPolicy
+from ringfence.analysis.probes import DenyingSide, IsolatingPolicy
 from ringfence.engine.answers import is_exempt
 from ringfence.engine.policies import CompiledPolicy, PortQuestion
 from ringfence.engine.population import Identity, Member

@@ -4,8 +4,7 @@ from ipaddress import ip_address
 
 import msgspec
 
-from ringfence.analysis.endpoints import Endpoint, resolve
-from ringfence.analysis.services import Backend
+from ringfence.analysis.endpoints import Backend, Endpoint, resolve
 from ringfence.engine.answers import End
 from ringfence.engine.population import Member
 from ringfence.engine.state import State

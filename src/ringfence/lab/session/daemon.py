@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Final
 
-from ringfence.analysis.probe_report import ProbeReport
+from ringfence.analysis.probes import ProbeReport
 from ringfence.engine.population import Reference
 from ringfence.errors import RingfenceError
 from ringfence.lab.laboratory import Laboratory

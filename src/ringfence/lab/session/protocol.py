@@ -11,8 +11,7 @@ from typing import Final
 
 import msgspec
 
-from ringfence.analysis.laboratory_status import LaboratoryStatus
-from ringfence.analysis.probe_report import ProbeReport, RefusedProgram
+from ringfence.analysis.probes import LaboratoryStatus, ProbeReport, RefusedProgram
 from ringfence.errors import LaboratoryError
 from ringfence.lab.network import LabPort
 from ringfence.model.kinds import KINDS

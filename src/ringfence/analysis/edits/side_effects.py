@@ -1,0 +1,330 @@
+"""What a change of policies does to others: every connection that it opens or closes besides those in question.
+
+Exact, over all pods, all addresses outside the cluster and all ports. Only the pods that the changed policies select
+are looked at, as identities; those that share their policies are computed once; and a peer is looked at only where the
+side of the selected pods changes. So the work depends on what changes, and not on the size of the cluster squared.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import reduce
+from operator import and_
+from typing import Final, NamedTuple
+
+import msgspec
+
+from ringfence.analysis.lists import Connection
+from ringfence.analysis.questions import Pair
+from ringfence.engine.answers import is_exempt, node_addresses
+from ringfence.engine.policies import OwnPorts, Stack, own_ports
+from ringfence.engine.population import Identity, Member, Reference
+from ringfence.engine.state import State
+from ringfence.model.objects import NetworkPolicy
+from ringfence.model.policies import Direction
+from ringfence.sets import intervals
+from ringfence.sets.addresses import ALL_ADDRESSES, FAMILIES, NO_ADDRESSES, Addresses, Family
+from ringfence.sets.bitsets import Bitset
+from ringfence.sets.partitions import Partition, changed_within, combined
+from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, PROTOCOLS, Traffic
+
+
+class SideEffects(msgspec.Struct, frozen=True):
+    """The connections that a change opens and closes besides those in question."""
+
+    opens: tuple[Connection, ...] = ()
+    closes: tuple[Connection, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.opens or self.closes)
+
+
+def weight(state: State, policies: Iterable[NetworkPolicy], pairs: Sequence[Pair], limit: int | None) -> int | None:
+    """How many other questions these policies, once in force, answer differently; None if more than `limit`.
+
+    A question is one pod or address, one destination, and one protocol with one port; all protocols without ports count
+    as one. `pairs` are those in question.
+    """
+    found = 0
+    with _comparing(state, policies, pairs) as changes:
+        for change in changes:
+            found += change.weight()
+            if limit is not None and found > limit:
+                return None
+    return found
+
+
+def side_effects(state: State, policies: Iterable[NetworkPolicy], pairs: Sequence[Pair]) -> SideEffects:
+    """The other connections that these policies, once in force, open and close, by workload where all its pods do."""
+    sizes: Counter[Reference] = Counter()
+    for member in state.members():
+        sizes[state.workload(member)] += _size(member)
+    opens: list[Connection] = []
+    closes: list[Connection] = []
+    with _comparing(state, policies, pairs) as changes:
+        for change in changes:
+            for ends in change.ends(state, sizes):
+                if change.opens:
+                    opens.append(Connection(*ends, change.opens))
+                if change.closes:
+                    closes.append(Connection(*ends, change.closes))
+    return SideEffects(_joined(opens), _joined(closes))
+
+
+class _Change(NamedTuple):
+    """Pods or addresses between which other traffic passes than before. A pod's way to itself never changes.
+
+    The pairs are those of the list of connections: a template of which several pods are made has a way to itself.
+    """
+
+    sources: Collection[Member] | Addresses
+    destinations: Collection[Member] | Addresses
+    opens: Traffic
+    closes: Traffic
+
+    def weight(self) -> int:
+        pairs = _number(self.sources) * _number(self.destinations)
+        if not isinstance(self.sources, Addresses) and not isinstance(self.destinations, Addresses):
+            pairs -= sum(not member.is_several for member in set(self.sources) & set(self.destinations))
+        return pairs * _ports(self.opens | self.closes)
+
+    def ends(
+        self, state: State, sizes: Counter[Reference]
+    ) -> Iterator[tuple[Reference | Addresses, Reference | Addresses]]:
+        """The two ends, named: by workload where it is about all pods of it."""
+        for source in _named(state, self.sources, sizes):
+            for destination in _named(state, self.destinations, sizes):
+                if source != destination or sizes[source] > 1:  # type: ignore[index]  # addresses are on one side only
+                    yield source, destination
+
+
+def _number(ends: Collection[Member] | Addresses) -> int:
+    if isinstance(ends, Addresses):
+        return sum(intervals.size(ends.ranges(family)) for family in FAMILIES)
+    return len(ends)
+
+
+def _ports(traffic: Traffic) -> int:
+    return sum(intervals.size(traffic.ports(protocol)) for protocol in PROTOCOLS) + traffic.other
+
+
+def _named(
+    state: State, ends: Collection[Member] | Addresses, sizes: Counter[Reference]
+) -> list[Reference] | list[Addresses]:
+    if isinstance(ends, Addresses):
+        return [ends]
+    of_workload: defaultdict[Reference, list[Member]] = defaultdict(list)
+    for member in ends:
+        of_workload[state.workload(member)].append(member)
+    named: list[Reference] = []
+    for workload, members in of_workload.items():
+        is_all = sum(map(_size, members)) == sizes[workload]
+        named += [workload] if is_all else [member.reference for member in members]
+    return named
+
+
+def _size(member: Member) -> int:
+    """How many pods a member stands for; 2 for any number of several."""
+    return 2 if member.is_several else 1
+
+
+def _joined(connections: Iterable[Connection]) -> tuple[Connection, ...]:
+    """The connections with all traffic of two ends together, and all addresses with the same traffic together."""
+    traffics: dict[tuple[Reference | Addresses, Reference | Addresses], Traffic] = {}
+    for one in connections:
+        ends = one.source, one.destination
+        traffics[ends] = traffics.get(ends, NO_TRAFFIC) | one.traffic
+    outside: dict[tuple[bool, Reference | Addresses, Traffic], Addresses] = {}
+    inside: list[Connection] = []
+    for (source, destination), traffic in traffics.items():
+        if isinstance(source, Addresses):
+            key = (True, destination, traffic)
+            outside[key] = outside.get(key, NO_ADDRESSES) | source
+        elif isinstance(destination, Addresses):
+            key = (False, source, traffic)
+            outside[key] = outside.get(key, NO_ADDRESSES) | destination
+        else:
+            inside.append(Connection(source, destination, traffic))
+    inside.sort(key=lambda one: (one.source, one.destination))
+    from_outside = [Connection(addresses, end, traffic) for (into, end, traffic), addresses in outside.items() if into]
+    to_outside = [
+        Connection(end, addresses, traffic) for (into, end, traffic), addresses in outside.items() if not into
+    ]
+    return (
+        *inside,
+        *sorted(to_outside, key=lambda one: (one.source, str(one.traffic))),
+        *sorted(from_outside, key=lambda one: (one.destination, str(one.traffic))),
+    )
+
+
+# --- before and after -------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _comparing(state: State, policies: Iterable[NetworkPolicy], pairs: Sequence[Pair]) -> Iterator[Iterator[_Change]]:
+    last = {(policy.metadata.namespace, policy.metadata.name): policy for policy in policies}
+    with state.telling_apart(last.values()) as subjects:
+        stacks = {
+            (subject.bit, direction): state.tiers.stack(subject, direction)
+            for subject in subjects
+            for direction in Direction
+        }
+        with state.supposing() as suppose:
+            for policy in last.values():
+                suppose(policy)
+            yield _changes(state, subjects, _Moment(state, stacks), _Moment(state, {}), _Asked(state, pairs))
+
+
+class _Moment:
+    """What each side allows at one time. `stacks` are the policies of those that had others then than now."""
+
+    def __init__(self, state: State, stacks: dict[tuple[int, Direction], Stack]) -> None:
+        self._state = state
+        self._stacks = stacks
+        self._rows: dict[tuple[Stack, OwnPorts, Family], Partition[Bitset, Traffic]] = {}
+        self._outside: dict[tuple[Stack, OwnPorts], Partition[Addresses, Traffic]] = {}
+
+    def policies(self, subject: Identity, direction: Direction) -> tuple[Stack, OwnPorts]:
+        """All that the subject's side depends on."""
+        stack = self._stacks.get((subject.bit, direction))
+        if stack is None:
+            stack = self._state.tiers.stack(subject, direction)
+        return stack, own_ports(stack, subject)
+
+    def peers(self, subject: Identity, direction: Direction, family: Family) -> Partition[Bitset, Traffic]:
+        stack, own = self.policies(subject, direction)
+        key = stack, own, family
+        if key not in self._rows:
+            self._rows[key] = self._state.tiers.peers_of(*key)
+        return self._rows[key]
+
+    def addresses(self, subject: Identity, direction: Direction) -> Partition[Addresses, Traffic]:
+        key = self.policies(subject, direction)
+        if key not in self._outside:
+            self._outside[key] = self._state.tiers.addresses_of(*key)
+        return self._outside[key]
+
+    def traffic(self, source: Identity, destination: Identity) -> Traffic:
+        """What passes from the pods of one identity to those of another."""
+        families = [family for family in source.families if family in destination.families]
+        if len(families) > 1:
+            families = list(self._state.population.decisive_families())
+        over = (
+            _at(self.peers(source, Direction.EGRESS, family), destination)
+            & _at(self.peers(destination, Direction.INGRESS, family), source)
+            for family in families
+        )
+        return reduce(and_, over, ALL_TRAFFIC if families else NO_TRAFFIC)
+
+
+def _at(row: Partition[Bitset, Traffic], identity: Identity) -> Traffic:
+    return next(traffic for peers, traffic in row if peers >> identity.bit & 1)
+
+
+def _changes(
+    state: State, subjects: Iterable[Identity], before: _Moment, after: _Moment, asked: "_Asked"
+) -> Iterator[_Change]:
+    seen: set[tuple[int, int]] = set()
+    for subject in sorted(subjects, key=lambda one: one.bit):
+        for direction in Direction:
+            if before.policies(subject, direction) == after.policies(subject, direction):
+                continue
+            for peer in state.population.identities(_changed_peers(state, subject, direction, before, after)):
+                source, destination = (subject, peer) if direction is Direction.EGRESS else (peer, subject)
+                if (source.bit, destination.bit) not in seen:
+                    seen.add((source.bit, destination.bit))
+                    was, now = before.traffic(source, destination), after.traffic(source, destination)
+                    if was != now:
+                        yield from asked.less_pods(source, destination, now - was, was - now)
+            cells = combined(
+                [(extent, (traffic, traffic)) for extent, traffic in before.addresses(subject, direction)],
+                [(extent, (traffic, traffic)) for extent, traffic in after.addresses(subject, direction)],
+                lambda was, now: (was[0], now[0]),
+            )
+            for extent, (was, now) in cells:
+                if was != now:
+                    yield from asked.less_addresses(subject, direction, extent, now - was, was - now)
+
+
+def _changed_peers(state: State, subject: Identity, direction: Direction, before: _Moment, after: _Moment) -> Bitset:
+    """The peers with which the subject's own side allows other traffic than before."""
+    changed: Bitset = 0
+    for family in {*state.population.decisive_families(), *subject.families}:
+        for peers, was in before.peers(subject, direction, family):
+            for others, now in after.peers(subject, direction, family):
+                if was != now:
+                    changed |= peers & others
+    return changed
+
+
+# --- less what is in question, and what no policy decides -------------------------------------------------------------
+
+
+class _Asked:
+    """The pairs in question, by identity."""
+
+    def __init__(self, state: State, pairs: Iterable[Pair]) -> None:
+        self._state = state
+        self._pods: defaultdict[tuple[int, int], dict[tuple[Member, Member], Traffic]] = defaultdict(dict)
+        self._outside: dict[tuple[Member, Direction], Partition[Addresses, Traffic]] = {}
+        for pair in pairs:
+            source, destination = pair.source, pair.destination
+            traffic = ALL_TRAFFIC if pair.asked is None else pair.asked
+            if isinstance(source, Member) and isinstance(destination, Member):
+                known = self._pods[state.identity(source).bit, state.identity(destination).bit]
+                known[source, destination] = known.get((source, destination), NO_TRAFFIC) | traffic
+            elif isinstance(source, Member) and isinstance(destination, Addresses):
+                self._add_outside((source, Direction.EGRESS), destination, traffic)
+            elif isinstance(destination, Member) and isinstance(source, Addresses):
+                self._add_outside((destination, Direction.INGRESS), source, traffic)
+
+    def _add_outside(self, side: tuple[Member, Direction], addresses: Addresses, traffic: Traffic) -> None:
+        known = self._outside.get(side, _NOTHING_ASKED)
+        self._outside[side] = changed_within(known, addresses, traffic.__or__)
+
+    def less_pods(self, source: Identity, destination: Identity, opens: Traffic, closes: Traffic) -> Iterator[_Change]:
+        asked = self._pods.get((source.bit, destination.bit), {})
+        sources, destinations = list(source.pods()), list(destination.pods())
+        special = sources if source.host_network else list(dict.fromkeys(one for one, _ in asked))
+        others = [one for one in sources if one not in set(special)] if special else sources
+        if others:
+            yield _Change(others, destinations, opens, closes)
+        for one in special:
+            rest = []
+            for other in destinations:
+                if is_exempt(self._state, one, other):
+                    continue
+                if (traffic := asked.get((one, other))) is not None:
+                    yield _Change([one], [other], opens - traffic, closes - traffic)
+                else:
+                    rest.append(other)
+            if rest:
+                yield _Change([one], rest, opens, closes)
+
+    def less_addresses(
+        self, subject: Identity, direction: Direction, extent: Addresses, opens: Traffic, closes: Traffic
+    ) -> Iterator[_Change]:
+        by_node: defaultdict[Addresses, list[Member]] = defaultdict(list)
+        for member in subject.pods():
+            # A node always reaches the pods on it.
+            node = node_addresses(self._state, member) if direction is Direction.INGRESS else NO_ADDRESSES
+            if (member, direction) not in self._outside:
+                by_node[node].append(member)
+                continue
+            for addresses, traffic in self._outside[member, direction]:
+                if within := (extent & addresses) - node:
+                    yield _between(direction, [member], within, opens - traffic, closes - traffic)
+        for node, members in by_node.items():
+            if others := extent - node:
+                yield _between(direction, members, others, opens, closes)
+
+
+_NOTHING_ASKED: Final[Partition[Addresses, Traffic]] = [(ALL_ADDRESSES, NO_TRAFFIC)]
+
+
+def _between(
+    direction: Direction, members: list[Member], addresses: Addresses, opens: Traffic, closes: Traffic
+) -> _Change:
+    if direction is Direction.EGRESS:
+        return _Change(members, addresses, opens, closes)
+    return _Change(addresses, members, opens, closes)

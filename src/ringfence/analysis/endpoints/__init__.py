@@ -1,0 +1,37 @@
+"""What the text of an endpoint names, and where a connection to it leads."""
+
+from ringfence.analysis.endpoints.ambiguity import agreed
+from ringfence.analysis.endpoints.assumed_translations import translation_assumptions
+from ringfence.analysis.endpoints.destination_targets import Targets, targets
+from ringfence.analysis.endpoints.endpoint_text import KINDS, similar
+from ringfence.analysis.endpoints.endpoints import Endpoint, alternatives, check_namespace, resolve
+from ringfence.analysis.endpoints.ports import AskedPorts, PortArgument, PortEntry, PortName, asked_ports, parse_port
+from ringfence.analysis.endpoints.services import Backend, backends, families_of, is_headless, selected_members
+from ringfence.analysis.endpoints.targets_by_address import address_targets
+from ringfence.analysis.endpoints.translations import Translation
+
+__all__ = [
+    "KINDS",
+    "AskedPorts",
+    "Backend",
+    "Endpoint",
+    "PortArgument",
+    "PortEntry",
+    "PortName",
+    "Targets",
+    "Translation",
+    "address_targets",
+    "agreed",
+    "alternatives",
+    "asked_ports",
+    "backends",
+    "check_namespace",
+    "families_of",
+    "is_headless",
+    "parse_port",
+    "resolve",
+    "selected_members",
+    "similar",
+    "targets",
+    "translation_assumptions",
+]

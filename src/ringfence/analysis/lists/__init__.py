@@ -1,0 +1,42 @@
+"""Lists of what is allowed: connections, who reaches whom, and which policies isolate whom."""
+
+from ringfence.analysis.lists.connection_filters import (
+    ClusterPart,
+    ConnectionFilter,
+    ListedSide,
+    connection_filter,
+    list_selector,
+)
+from ringfence.analysis.lists.connection_lists import list_connections
+from ringfence.analysis.lists.connections import Connection, connection_assumptions
+from ringfence.analysis.lists.folded_lists import FoldedList, folded
+from ringfence.analysis.lists.grouped_pods import PodGroup, pod_groups
+from ringfence.analysis.lists.isolated_workloads import Isolated, IsolationList, NamedPolicy, isolation, isolation_of
+from ringfence.analysis.lists.reach import PodCollection, Reach
+from ringfence.analysis.lists.reach_rows import AllowingRule, Permission, ReachQuestion, ReachRow
+
+__all__ = [
+    "AllowingRule",
+    "ClusterPart",
+    "Connection",
+    "ConnectionFilter",
+    "FoldedList",
+    "Isolated",
+    "IsolationList",
+    "ListedSide",
+    "NamedPolicy",
+    "Permission",
+    "PodCollection",
+    "PodGroup",
+    "Reach",
+    "ReachQuestion",
+    "ReachRow",
+    "connection_assumptions",
+    "connection_filter",
+    "folded",
+    "isolation",
+    "isolation_of",
+    "list_connections",
+    "list_selector",
+    "pod_groups",
+]

@@ -1,0 +1,126 @@
+"""Which connections a list is about: from and to which endpoints, to which ports, and in which part of the cluster.
+
+A Service as a destination stands for its pods and their target ports. The part of the cluster (a namespace, a label
+selector) is about either end: a connection counts if one of its ends is in it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from ringfence.analysis.endpoints import AskedPorts, Endpoint, resolve, targets
+from ringfence.engine.answers import End
+from ringfence.engine.population import Member
+from ringfence.engine.state import State
+from ringfence.errors import EndpointError, InputError
+from ringfence.model.selector_text import ListSelector, parse_list_selector
+from ringfence.sets.addresses import ALL_ADDRESSES, Addresses
+from ringfence.sets.partitions import Partition, changed_within, merged
+from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
+
+
+class ClusterPart(msgspec.Struct, frozen=True):
+    """A part of a cluster: the pods of a namespace, or of all, that a label selector matches."""
+
+    namespace: str | None = None
+    selector: ListSelector = ListSelector()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is the whole cluster."""
+        return self.namespace is None and not self.selector.terms
+
+    def contains(self, pod: Member) -> bool:
+        """Whether a pod is in it."""
+        return self.namespace in (None, pod.namespace) and self.selector.matches(pod.labels)
+
+
+WHOLE_CLUSTER: Final = ClusterPart()
+_ALL_PORTS: Final = AskedPorts()
+
+
+class ListedSide(msgspec.Struct, frozen=True):
+    """What one side of a list is about: all pods and addresses and the same `ports` of them, or those that are given.
+
+    These are given with the traffic that is asked about at each of them.
+    """
+
+    ports: AskedPorts = AskedPorts()
+    pods: Mapping[Member, Traffic] | None = None
+    addresses: tuple[tuple[Addresses, Traffic], ...] | None = None
+
+    def asked(self, pod: Member) -> Traffic:
+        """The traffic that the list is about at a pod."""
+        return self.ports.at(pod) if self.pods is None else self.pods.get(pod, NO_TRAFFIC)
+
+    def parts(self, found: Partition[Addresses, Traffic]) -> Iterator[tuple[Addresses, Traffic]]:
+        """Of the traffic by addresses outside the cluster, the part that the list is about."""
+        about = self.addresses
+        if about is None:
+            about = ((ALL_ADDRESSES, ALL_TRAFFIC if self.ports.is_everything else self.ports.numbers),)
+        for within, asked in about:
+            for addresses, traffic in found:
+                if (common := addresses & within) and (passing := traffic & asked):
+                    yield common, passing
+
+
+ANY_END: Final = ListedSide()
+
+
+class ConnectionFilter(msgspec.Struct, frozen=True):
+    """The connections that a list is about; by default all."""
+
+    sources: ListedSide = ANY_END
+    destinations: ListedSide = ANY_END
+    part: ClusterPart = WHOLE_CLUSTER
+
+
+ALL_CONNECTIONS: Final = ConnectionFilter()
+
+
+def list_selector(text: str) -> ListSelector:
+    """The label selector that `text` writes down, as kubectl's `-l`. Raises InputError for text that is none."""
+    try:
+        return parse_list_selector(text)
+    except ValueError as error:
+        raise InputError(f"-l {text}: {error}") from None
+
+
+def connection_filter(
+    state: State,
+    namespace: str,
+    sources: Sequence[str] = (),
+    destinations: Sequence[str] = (),
+    ports: AskedPorts = _ALL_PORTS,
+    part: ClusterPart = WHOLE_CLUSTER,
+) -> ConnectionFilter:
+    """The filter for endpoints as people write them; names without a namespace are looked up in `namespace`.
+
+    Raises EndpointError for an endpoint that matches nothing, and for a port that no destination has.
+    """
+    openers = [resolve(state, text, namespace) for text in sources]
+    reached = [resolve(state, text, namespace) for text in destinations]
+    asked = [
+        (target.end, target.asked or ALL_TRAFFIC) for one in reached for target in targets(state, one, ports).found
+    ]
+    if not reached and ports.names:
+        targets(state, Endpoint("the list", tuple(state.members())), ports)
+    return ConnectionFilter(
+        _side([(end, ALL_TRAFFIC) for one in openers for end in one.ends]) if openers else ANY_END,
+        _side(asked) if reached else ListedSide(ports),
+        part,
+    )
+
+
+def _side(ends: Sequence[tuple[End, Traffic]]) -> ListedSide:
+    pods: dict[Member, Traffic] = {}
+    addresses: Partition[Addresses, Traffic] = [(ALL_ADDRESSES, NO_TRAFFIC)]
+    for end, asked in ends:
+        if isinstance(end, Addresses):
+            addresses = changed_within(addresses, end, asked.__or__)
+        elif end.is_possible:
+            raise EndpointError(f"{end} does not exist, and lists are about pods that do: use `ringfence can`")
+        else:
+            pods[end] = pods.get(end, NO_TRAFFIC) | asked
+    return ListedSide(AskedPorts(), pods, tuple((within, asked) for within, asked in merged(addresses) if asked))

@@ -1,0 +1,148 @@
+"""Every allowed connection, by workload or by pod, with the addresses outside the cluster.
+
+A workload is listed as one if no policy can tell its pods apart; otherwise its pods are listed one by one. Connections
+of a pod to itself are always allowed and not listed. From a workload to itself are those between two different pods of
+it, so one that can only have one pod has none. A node always reaches the pods on it; this is listed for single
+pods only, because the pods of a workload may be on different nodes.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from ringfence.analysis.lists.connection_filters import ALL_CONNECTIONS, ConnectionFilter
+from ringfence.analysis.lists.grouped_pods import PodGroup, pod_groups
+from ringfence.engine.answers import (
+    ConnectivityRow,
+    allowed_addresses,
+    connectivity_rows,
+    is_exempt,
+    listed_node_assumptions,
+    node_addresses,
+    unknown_label_text,
+    values_named,
+)
+from ringfence.engine.doubts import doubt_text
+from ringfence.engine.population import Reference
+from ringfence.engine.state import State
+from ringfence.model.policies import Direction
+from ringfence.sets import bitsets
+from ringfence.sets.addresses import NO_ADDRESSES, Addresses
+from ringfence.sets.partitions import Partition, merged
+from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
+
+
+class Connection(msgspec.Struct, frozen=True):
+    """Traffic that is allowed from a source to a destination, of which one may be addresses outside the cluster.
+
+    `is_partial` says that some of it is allowed for some of the pods of a namespace only.
+    """
+
+    source: Reference | Addresses
+    destination: Reference | Addresses
+    traffic: Traffic
+    is_partial: bool = False
+
+    @property
+    def traffic_text(self) -> str:
+        """The traffic, and whether it is allowed for some pods only: `TCP 80,443, partly`."""
+        return f"{self.traffic}, partly" if self.is_partial else str(self.traffic)
+
+    def __str__(self) -> str:
+        return f"{self.source} -> {self.destination}: {self.traffic_text}"
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self}>"
+
+
+def connections(
+    state: State, wanted: ConnectionFilter = ALL_CONNECTIONS, *, pods: bool = False
+) -> Iterator[Connection]:
+    """Every allowed connection that is wanted, streamed in alphabetical order of sources, then destinations.
+
+    Addresses outside the cluster come after pods and workloads. A few rows of the connectivity are held at a time.
+    """
+    sources = pod_groups(state, wanted.sources, wanted.part, pods=pods)
+    destinations = pod_groups(state, wanted.destinations, wanted.part, pods=pods)
+    reached = _Reached(state, destinations)
+    rows = connectivity_rows(state, (source.identity for source in sources))
+    for source, (_, row) in zip(sources, rows, strict=True):
+        for destination, traffic in reached.by(source, row):
+            if source.in_part or destination.in_part:
+                yield Connection(source.reference, destination.reference, traffic)
+        if source.in_part:
+            outgoing = allowed_addresses(state, source.identity, Direction.EGRESS)
+            for outside, traffic in wanted.destinations.parts(outgoing):
+                yield Connection(source.reference, outside, traffic)
+    for destination in destinations:
+        if destination.in_part:
+            incoming = allowed_addresses(state, destination.identity, Direction.INGRESS)
+            for outside, traffic in wanted.sources.parts(_with_own_node(state, destination, incoming)):
+                if passing := traffic & destination.asked:
+                    yield Connection(outside, destination.reference, passing)
+
+
+def connection_assumptions(state: State, namespace: str | None = None) -> tuple[str, ...]:
+    """What a list of connections assumes: which policies are not read that may select its pods, which labels that
+    policies name have an unknown value, and what holds between pods and their nodes.
+
+    With a `namespace`, only what is about the pods of this namespace.
+    """
+    pods = list(state.members() if namespace is None else state.members_in(namespace))
+    doubts = (doubt_text(policy, direction) for policy, direction in state.doubts.selecting_any(pods))
+    labels = (
+        unknown_label_text(pod, label, values)
+        for pod in pods
+        for label in pod.unknown_labels
+        if (values := values_named(state, label)) and not pod.host_network
+    )
+    only = state.only_namespace
+    limits = (f"only namespace {only} could be read: connections with pods of others are not listed",) if only else ()
+    return (*limits, *doubts, *labels, *listed_node_assumptions(state, pods))
+
+
+def _with_own_node(
+    state: State, group: PodGroup, incoming: Partition[Addresses, Traffic]
+) -> Partition[Addresses, Traffic]:
+    """The traffic that is allowed from outside addresses to a group: all traffic from the node of a single pod."""
+    node = node_addresses(state, group.pod) if group.pod and not group.pod.host_network else NO_ADDRESSES
+    if not node:
+        return incoming
+    without_node = [(addresses - node, traffic) for addresses, traffic in incoming]
+    others = [(addresses, traffic) for addresses, traffic in without_node if addresses]
+    return merged([*others, (node, ALL_TRAFFIC)])
+
+
+class _Reached:
+    """The destinations of a list, in their order, by their identities."""
+
+    def __init__(self, state: State, destinations: Sequence[PodGroup]) -> None:
+        self._state = state
+        self._destinations = destinations
+        self._asked = [None if one.asked == ALL_TRAFFIC else one.asked for one in destinations]
+        self._places: defaultdict[int, list[int]] = defaultdict(list)
+        for place, destination in enumerate(destinations):
+            self._places[destination.identity.bit].append(place)
+
+    def by(self, source: PodGroup, row: ConnectivityRow) -> Iterator[tuple[PodGroup, Traffic]]:
+        """What a source reaches, with what of the asked traffic passes."""
+        passing = dict.fromkeys(self._exempt(source), ALL_TRAFFIC)
+        for peers, traffic in row:
+            for bit in bitsets.members(peers):
+                for place in self._places.get(bit, ()):
+                    passing.setdefault(place, traffic)
+        for place in sorted(passing):
+            destination = self._destinations[place]
+            asked = self._asked[place]
+            traffic = passing[place] if asked is None else passing[place] & asked
+            if traffic and not source.is_one_pod(destination):
+                yield destination, traffic
+
+    def _exempt(self, source: PodGroup) -> Iterator[int]:
+        """The pods that a hostNetwork pod reaches whatever policies say, because they run on its node."""
+        if source.pod is None or not source.pod.host_network:
+            return
+        for place, group in enumerate(self._destinations):
+            if group.pod and not source.is_one_pod(group) and is_exempt(self._state, source.pod, group.pod):
+                yield place

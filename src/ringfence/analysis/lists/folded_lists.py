@@ -1,0 +1,150 @@
+"""Connections with equal pods written once: pods and workloads that reach the same and are reached by the same.
+
+Two are equal if swapping them changes no connection: each has the same connections with every third one and with the
+outside, and what passes from one to the other is what passes back, and, for a workload of several pods, between its
+own. Equality is therefore transitive, and a class has one answer for any two different members of it.
+
+The connections are held as numbers, a row of them for each source: 2,000 unlike pods take 16 MB.
+"""
+
+from array import array
+from collections import defaultdict
+from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
+from hashlib import blake2b
+
+from ringfence.analysis.lists.connections import Connection
+from ringfence.engine.population import Reference
+from ringfence.sets.addresses import Addresses
+
+_ITEM = "I"
+
+
+class FoldedList:
+    """The connections between classes, and between these and the outside of the cluster.
+
+    `sources` and `destinations` are positions in `classes`.
+    """
+
+    def __init__(self, table: "_Table", classes: Sequence[Sequence[int]]) -> None:
+        self.classes = tuple(tuple(table.references[member] for member in members) for members in classes)
+        self._table = table
+        self._ends = [(members[0], members[-1]) for members in classes]
+        firsts = list(enumerate(first for first, _ in self._ends))
+        self.sources = [position for position, first in firsts if table.is_source[first]]
+        self.destinations = [position for position, first in firsts if table.is_destination[first]]
+
+    def between(self, source: int, destination: int) -> Connection | None:
+        """A connection with the traffic that passes from one class to another, if any does.
+
+        Within a class it is between two different members, or two pods of a workload.
+        """
+        return self._table.connection(self._ends[source][0], self._ends[destination][1])
+
+    def outgoing(self, source: int) -> Sequence[Connection]:
+        """The connections of a class to addresses outside the cluster."""
+        return self._table.outgoing[self._ends[source][0]]
+
+    def incoming(self, destination: int) -> Sequence[Connection]:
+        """The connections to a class from addresses outside the cluster."""
+        return self._table.incoming[self._ends[destination][0]]
+
+
+def folded(
+    sources: Collection[Reference],
+    destinations: Collection[Reference],
+    connections: Iterable[Connection],
+    several: Collection[Reference] = (),
+    *,
+    least: int = 0,
+    within_namespaces: bool = False,
+) -> FoldedList:
+    """The connections between `sources` and `destinations`, and between these and the outside, by classes.
+
+    Those among `several` are more than one pod, which may have connections to one another. Fewer than `least` are
+    each a class of their own. With `within_namespaces`, only members of one namespace are in a class.
+    """
+    table = _Table(sources, destinations, connections)
+    if len(table.references) < least:
+        return FoldedList(table, [[place] for place in range(len(table.references))])
+    return FoldedList(table, _classes(table, several, within_namespaces=within_namespaces))
+
+
+class _Table:
+    """All connections as numbers: row s holds what passes from reference s to each."""
+
+    def __init__(
+        self, sources: Collection[Reference], destinations: Collection[Reference], connections: Iterable[Connection]
+    ) -> None:
+        self.references = sorted({*sources, *destinations})
+        places = {reference: place for place, reference in enumerate(self.references)}
+        size = len(self.references)
+        self.is_source = [reference in sources for reference in self.references]
+        self.is_destination = [reference in destinations for reference in self.references]
+        self.cells = array(_ITEM, bytes(array(_ITEM).itemsize * size * size))
+        self.outgoing: list[list[Connection]] = [[] for _ in self.references]
+        self.incoming: list[list[Connection]] = [[] for _ in self.references]
+        self._passing: list[Connection | None] = [None]
+        numbers: dict[Hashable, int] = {}
+        for one in connections:
+            source, destination = _place(places, one.source), _place(places, one.destination)
+            if source is not None and destination is not None:
+                number = numbers.setdefault((one.traffic, one.is_partial), len(self._passing))
+                if number == len(self._passing):
+                    self._passing.append(one)
+                self.cells[source * size + destination] = number
+            elif source is not None and isinstance(one.destination, Addresses):
+                self.outgoing[source].append(one)
+            elif destination is not None and isinstance(one.source, Addresses):
+                self.incoming[destination].append(one)
+
+    def connection(self, source: int, destination: int) -> Connection | None:
+        """What passes from one to another, if anything does; only its traffic is about these two."""
+        return self._passing[self.cells[source * len(self.references) + destination]]
+
+    def row(self, source: int) -> "array[int]":
+        """What passes from one to each."""
+        size = len(self.references)
+        return self.cells[source * size : (source + 1) * size]
+
+    def column(self, destination: int) -> "array[int]":
+        """What passes from each to one."""
+        return self.cells[destination :: len(self.references)]
+
+    def with_outside(self, place: int) -> Hashable:
+        """What passes between one and addresses outside the cluster."""
+        outgoing = frozenset((one.destination, one.traffic, one.is_partial) for one in self.outgoing[place])
+        incoming = frozenset((one.source, one.traffic, one.is_partial) for one in self.incoming[place])
+        return outgoing, incoming
+
+
+def _place(places: dict[Reference, int], end: Reference | Addresses) -> int | None:
+    return places.get(end) if isinstance(end, Reference) else None
+
+
+def _classes(table: _Table, several: Collection[Reference], *, within_namespaces: bool) -> list[list[int]]:
+    """The classes by their first members, each in alphabetical order."""
+    alike: defaultdict[Hashable, list[int]] = defaultdict(list)
+    keys_of = []
+    for place, reference in enumerate(table.references):
+        space = reference.namespace if within_namespaces else ""
+        fixed = (space, table.is_source[place], table.is_destination[place], table.with_outside(place))
+        keys = [(fixed, key) for key in _keys(table, place, is_one_pod=reference not in several)]
+        keys_of.append(keys)
+        for key in keys:
+            alike[key].append(place)
+    classes: dict[Hashable, list[int]] = {}
+    for place, keys in enumerate(keys_of):
+        key = max(keys, key=lambda key: len(alike[key]))
+        classes[key if len(alike[key]) > 1 else place] = alike[key] if len(alike[key]) > 1 else [place]
+    return sorted(classes.values())
+
+
+def _keys(table: _Table, place: int, *, is_one_pod: bool) -> Iterator[Hashable]:
+    """For each number that may pass among the members of a class: what all members have in common then.
+
+    A single pod has no connections with itself, so it may be in a class with any; a workload only in one with its own.
+    """
+    row, column = table.row(place), table.column(place)
+    for number in sorted({*row, *column}) if is_one_pod else [row[place]]:
+        row[place] = column[place] = number
+        yield number, blake2b(row.tobytes() + column.tobytes(), digest_size=16).digest()

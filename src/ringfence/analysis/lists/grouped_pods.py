@@ -1,0 +1,58 @@
+"""Pods that are listed as one: a workload, if no policy and no option of the list tells its pods apart."""
+
+from collections import defaultdict
+
+import msgspec
+
+from ringfence.analysis.lists.connection_filters import ANY_END, WHOLE_CLUSTER, ClusterPart, ListedSide
+from ringfence.engine.population import Identity, Member, Reference, is_one_pod
+from ringfence.engine.state import State
+from ringfence.sets.traffic import Traffic
+
+
+class PodGroup(msgspec.Struct, frozen=True):
+    """A workload whose pods are listed as one, or the single member `pod`.
+
+    `asked` is the traffic that the list is about at these pods. `in_part` says whether they are in the part of the
+    cluster that the list is about.
+    """
+
+    reference: Reference
+    identity: Identity
+    pod: Member | None
+    asked: Traffic
+    in_part: bool
+
+    @property
+    def is_several(self) -> bool:
+        """Whether it is more than one pod: then there are two different ones, between which something may pass."""
+        return self.pod is None or self.pod.is_several
+
+    def is_one_pod(self, other: "PodGroup") -> bool:
+        """Whether both are one and the same pod."""
+        return is_one_pod(self.pod, other.pod)
+
+
+_Alike = tuple[Identity, Traffic, bool]
+"""What pods must have in common to be listed as one."""
+
+
+def pod_groups(
+    state: State, side: ListedSide = ANY_END, part: ClusterPart = WHOLE_CLUSTER, *, pods: bool = False
+) -> list[PodGroup]:
+    """The groups that one side of a list has, in alphabetical order: by workload where possible, or one by one."""
+    of_workloads: defaultdict[Reference, list[tuple[_Alike, Member]]] = defaultdict(list)
+    for identity in state.population.identities():
+        for member in identity.pods():
+            reference = member.reference if pods else state.workload(member)
+            of_workloads[reference].append(((identity, side.asked(member), part.contains(member)), member))
+    groups = []
+    for reference, found in of_workloads.items():
+        alike, first = found[0]
+        if len(found) == 1:
+            groups.append(PodGroup(reference, alike[0], first, *alike[1:]))
+        elif len({one for one, _ in found}) == 1:
+            groups.append(PodGroup(reference, alike[0], None, *alike[1:]))
+        else:
+            groups += [PodGroup(member.reference, one[0], member, *one[1:]) for one, member in found]
+    return sorted((group for group in groups if group.asked), key=lambda group: group.reference)

@@ -1,0 +1,101 @@
+"""Every allowed connection by namespace: the traffic that passes between any of their pods, and whether between all.
+
+Computed from the list by workload, without ever holding it: for each two namespaces the traffic and the number of pairs
+of pods or workloads is kept, for each pod or workload what it may exchange with addresses outside.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from functools import reduce
+from operator import or_
+
+from ringfence.analysis.lists.connection_filters import ALL_CONNECTIONS, ConnectionFilter
+from ringfence.analysis.lists.connections import Connection, connections
+from ringfence.analysis.lists.grouped_pods import PodGroup, pod_groups
+from ringfence.engine.population import Reference
+from ringfence.engine.state import State
+from ringfence.sets.addresses import ALL_ADDRESSES, Addresses
+from ringfence.sets.partitions import Partition, combined, merged
+from ringfence.sets.traffic import NO_TRAFFIC, Traffic
+
+_Parts = tuple[tuple[Addresses, Traffic], ...]
+_AnyAndAll = tuple[Traffic, Traffic]
+"""What passes for any pod, and what passes for all of them."""
+
+
+def namespace_connections(state: State, wanted: ConnectionFilter = ALL_CONNECTIONS) -> Iterator[Connection]:
+    """The connections between namespaces, and between these and addresses outside, in alphabetical order."""
+    sources = pod_groups(state, wanted.sources, wanted.part)
+    destinations = pod_groups(state, wanted.destinations, wanted.part)
+    among: defaultdict[tuple[str, str], Counter[Traffic]] = defaultdict(Counter)
+    outgoing: defaultdict[Reference, list[tuple[Addresses, Traffic]]] = defaultdict(list)
+    incoming: defaultdict[Reference, list[tuple[Addresses, Traffic]]] = defaultdict(list)
+    for one in connections(state, wanted):
+        if isinstance(one.destination, Addresses):
+            assert isinstance(one.source, Reference)
+            outgoing[one.source].append((one.destination, one.traffic))
+        elif isinstance(one.source, Addresses):
+            incoming[one.destination].append((one.source, one.traffic))
+        else:
+            among[one.source.namespace, one.destination.namespace][one.traffic] += 1
+    pairs = _pairs(sources, destinations)
+    outside = _by_namespace(sources, outgoing)
+    for source in sorted({group.reference.namespace for group in sources}):
+        for destination in sorted({group.reference.namespace for group in destinations}):
+            if counted := among.get((source, destination)):
+                passing = reduce(or_, counted)
+                everywhere = counted[passing] == pairs[source, destination]
+                yield Connection(_namespace(source), _namespace(destination), passing, not everywhere)
+        for addresses, (passing, everywhere_passing) in outside.get(source, ()):
+            yield Connection(_namespace(source), addresses, passing, passing != everywhere_passing)
+    for destination, parts in _by_namespace(destinations, incoming).items():
+        for addresses, (passing, everywhere_passing) in parts:
+            yield Connection(addresses, _namespace(destination), passing, passing != everywhere_passing)
+
+
+def _pairs(sources: Iterable[PodGroup], destinations: Iterable[PodGroup]) -> Counter[tuple[str, str]]:
+    """The number of pairs of each two namespaces that the list is about: one end in its part, and not one pod alone."""
+    opening = Counter((group.reference.namespace, group.in_part) for group in sources)
+    reached = Counter((group.reference.namespace, group.in_part) for group in destinations)
+    pairs: Counter[tuple[str, str]] = Counter()
+    for (source, source_in_part), several in opening.items():
+        for (destination, destination_in_part), others in reached.items():
+            if source_in_part or destination_in_part:
+                pairs[source, destination] += several * others
+    alone = {group.reference for group in sources if not group.is_several and group.in_part}
+    for group in destinations:
+        if not group.is_several and group.reference in alone:
+            pairs[group.reference.namespace, group.reference.namespace] -= 1
+    return pairs
+
+
+def _by_namespace(
+    groups: Iterable[PodGroup], parts_of: dict[Reference, list[tuple[Addresses, Traffic]]]
+) -> dict[str, Partition[Addresses, _AnyAndAll]]:
+    """What the groups of each namespace may exchange with addresses outside; groups are in alphabetical order."""
+    different: defaultdict[str, dict[_Parts, None]] = defaultdict(dict)
+    for group in groups:
+        if group.in_part:
+            different[group.reference.namespace][tuple(parts_of.get(group.reference, ()))] = None
+    return {namespace: _any_and_all(list(parts)) for namespace, parts in different.items()}
+
+
+def _any_and_all(of_groups: Sequence[_Parts]) -> Partition[Addresses, _AnyAndAll]:
+    first, *rest = map(_complete, of_groups)
+    found: Partition[Addresses, _AnyAndAll] = [(addresses, (traffic, traffic)) for addresses, traffic in first]
+    for parts in rest:
+        both: Partition[Addresses, _AnyAndAll] = [(addresses, (traffic, traffic)) for addresses, traffic in parts]
+        found = merged(combined(found, both, lambda one, other: (one[0] | other[0], one[1] & other[1])))
+    return [(addresses, passing) for addresses, passing in merged(found) if passing[0]]
+
+
+def _complete(parts: _Parts) -> Partition[Addresses, Traffic]:
+    """The parts and all other addresses, with which nothing may be exchanged."""
+    rest = ALL_ADDRESSES
+    for addresses, _ in parts:
+        rest -= addresses
+    return [*parts, (rest, NO_TRAFFIC)] if rest else list(parts)
+
+
+def _namespace(name: str) -> Reference:
+    return Reference("", "Namespace", name)

@@ -1,0 +1,240 @@
+"""Who can reach an endpoint, and what it can reach.
+
+The pods for one port come from bitsets of identities, never pod by pod; what passes with whom, and by which rules, is
+in `analysis.lists.reach_rows`.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from functools import cached_property, reduce
+from itertools import accumulate
+from operator import and_, or_
+from typing import NamedTuple
+
+from ringfence.analysis.endpoints import families_of, similar
+from ringfence.analysis.lists.reach_rows import OutsideRows, PodRows, ReachQuestion, ReachRow, outside_rows, pod_rows
+from ringfence.analysis.questions import check_unchanged
+from ringfence.engine.answers import End, is_exempt
+from ringfence.engine.policies import PortQuestion
+from ringfence.engine.population import Identity, Member
+from ringfence.engine.state import State
+from ringfence.errors import EndpointError
+from ringfence.model.policies import Direction
+from ringfence.sets.addresses import FAMILIES, NO_ADDRESSES, Addresses, Family
+from ringfence.sets.bitsets import Bitset
+
+
+class Pods(NamedTuple):
+    """The pods of some identities, a few more and a few less."""
+
+    identities: Bitset
+    more: Iterable[Member]
+    less: Iterable[Member]
+
+
+class PodCollection(Collection[Member]):
+    """A set of pods: all pods of some identities, a few more and a few less.
+
+    Pods are listed only when the set is iterated, so the cost of an answer depends on identities, not on pods. `ask`
+    gives the pods, and is asked again if identities have changed.
+    """
+
+    def __init__(self, state: State, ask: Callable[[], Pods]) -> None:
+        self._state = state
+        self._revision = state.revision
+        self._ask = ask
+        self._read()
+
+    def _read(self) -> None:
+        self._identities, more, less = self._ask()
+        self._version = self._state.population.version
+        self._more = {pod for pod in more if not self._covers(pod)}
+        self._less = {pod for pod in less if self._covers(pod)}
+
+    def __contains__(self, pod: object) -> bool:
+        self._check_unchanged()
+        return isinstance(pod, Member) and (pod in self._more or (self._covers(pod) and pod not in self._less))
+
+    def __iter__(self) -> Iterator[Member]:
+        self._check_unchanged()
+        for identity in self._state.population.identities(self._identities):
+            yield from (pod for pod in identity.pods() if pod not in self._less)
+        yield from self._more
+
+    def __len__(self) -> int:
+        self._check_unchanged()
+        inside = sum(map(len, self._state.population.identities(self._identities)))
+        return inside + len(self._more) - len(self._less)
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} pods>"
+
+    def _check_unchanged(self) -> None:
+        check_unchanged(self._state, self._revision)
+        if self._version != self._state.population.version:
+            # The search for an edit has told pods apart for a while: the same pods may have other identities now.
+            self._read()
+
+    def _covers(self, pod: Member) -> bool:
+        return bool(self._identities >> self._state.identity(pod).bit & 1)
+
+
+class Reach(PodCollection):
+    """Who can reach an endpoint, or what it can reach: a collection of pods, with the addresses outside the cluster.
+
+    With one port, the pods are those between which and every other pod of the endpoint a connection to it is allowed;
+    with several, or without, those between which something of it is. `rows` also has what only some pods of the
+    endpoint allow, and the policies and rules that let it. Rows are computed when they are first read, because that
+    takes longer.
+    """
+
+    def __init__(self, question: ReachQuestion) -> None:
+        _check_names(question)
+        self.question = question
+        super().__init__(question.state, self._pods)
+
+    def _pods(self) -> Pods:
+        return _pods_by_bitsets(self.question) or _pods_by_answers(self._answers)
+
+    @cached_property
+    def rows(self) -> tuple[ReachRow, ...]:
+        """The workloads, pods and addresses with which something passes: pods in alphabetical order, then addresses."""
+        found = [row for one in self._answers for row in one.rows]
+        return (*sorted(found, key=lambda row: str(row.end)), *self._outside.rows)
+
+    @property
+    def addresses(self) -> Addresses:
+        """The addresses outside the cluster with which every pod of the endpoint is allowed what is asked."""
+        return reduce(or_, (row.addresses for row in self._outside.rows if row.traffic), NO_ADDRESSES)
+
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        """What the rows, and those that are missing, assume because the input does not say it."""
+        of_pods = (assumption for one in self._answers for assumption in one.answer.assumptions)
+        return tuple(dict.fromkeys((*of_pods, *self._outside.assumptions)))
+
+    def __bool__(self) -> bool:
+        return len(self) > 0 or bool(self.addresses)
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.rows)) or "nothing"
+
+    @cached_property
+    def _answers(self) -> list[PodRows]:
+        check_unchanged(self._state, self._revision)
+        return pod_rows(self.question)
+
+    @cached_property
+    def _outside(self) -> OutsideRows:
+        check_unchanged(self._state, self._revision)
+        return outside_rows(self.question)
+
+
+def _check_names(question: ReachQuestion) -> None:
+    """Raise EndpointError for a port name that no pod has, of those that may be reached."""
+    if not question.is_named:
+        return
+    pods = list(question.state.members())
+    for name in question.ports.names:
+        if not any(name.at(pod) for pod in pods):
+            known = {port.name for pod in pods for port in pod.named_ports}
+            raise EndpointError(f"no pod has a port called {name}{similar(name.name, known)}")
+
+
+def _pods_by_answers(answers: Iterable[PodRows]) -> Pods:
+    return Pods(0, [member for one in answers if one.answer.traffic for member in one.members], ())
+
+
+def _pods_by_bitsets(question: ReachQuestion) -> Pods | None:
+    """The pods for one port, without looking at any pod; None for other questions: without a port, about addresses."""
+    possible = question.possible_pods
+    if not possible:
+        return _allowed_on_port(question)
+    with question.state.supposing_pods(possible):
+        pods = _allowed_on_port(question)
+    # A pod that does not exist yet is in no collection, and neither is its identity, if it had one for itself.
+    if pods is None:
+        return None
+    more, less = ([pod for pod in some if not pod.is_possible] for some in (pods.more, pods.less))
+    return Pods(pods.identities & question.state.population.everyone, more, less)
+
+
+def _allowed_on_port(question: ReachQuestion) -> Pods | None:
+    state, single = question.state, question.ports.single
+    if single is None or _is_of_one_family(question):
+        return None
+    ends = _numbered_ends(question, *single)
+    own = [end for end, _ in ends if isinstance(end, Member)]
+    if len(own) < len(ends):
+        return None
+    bits = [
+        _allowed_peers(state, pod, question.direction, single[0], number)
+        for pod, (_, number) in zip(own, ends, strict=True)
+    ]
+    inside = _with_all_others(state, own, bits)
+    more = [*_exempt(question, own), *(pod for pod in own if pod in inside)]
+    return Pods(reduce(and_, bits), more, [pod for pod in own if pod not in inside])
+
+
+def _is_of_one_family(question: ReachQuestion) -> bool:
+    """Whether it is about one address family where the other gives other answers: the bitsets are about both."""
+    over = question.endpoint.families
+    if question.endpoint.service is not None and question.direction is Direction.INGRESS and over is FAMILIES:
+        over = families_of(question.endpoint.service)
+    return over is not FAMILIES and len(question.state.population.decisive_families()) > 1
+
+
+def _with_all_others(state: State, pods: Sequence[Member], bits: Sequence[Bitset]) -> set[Member]:
+    """Those of `pods` that may connect with all others of them; `bits` are the identities that each may connect with.
+
+    A template of which several pods are made is among its own others.
+    """
+    everyone = state.population.everyone
+    before = list(accumulate(bits, and_, initial=everyone))
+    after = list(accumulate(reversed(bits), and_, initial=everyone))[::-1]
+    found = set()
+    for at, pod in enumerate(pods):
+        with_others = before[at] & after[at + 1] & (bits[at] if pod.is_several else everyone)
+        if (len(pods) > 1 or pod.is_several) and with_others >> state.identity(pod).bit & 1:
+            found.add(pod)
+    return found
+
+
+def _numbered_ends(question: ReachQuestion, protocol: str, port: int) -> list[tuple[End, int]]:
+    """The ends of the endpoint, each with the port of the question: behind a Service, the target port."""
+    if question.direction is Direction.EGRESS:
+        return [(end, port) for end in question.endpoint.openers()]
+    backends = question.endpoint.backends(question.state, protocol, port)
+    return [(backend.end, backend.port or port) for backend in backends]
+
+
+def _exempt(question: ReachQuestion, own: Sequence[Member]) -> list[Member]:
+    """The pods that policies cannot forbid to connect, because one of the two ends is the other's node."""
+    state = question.state
+    if question.direction is Direction.INGRESS:
+        return [pod for pod in state.host_network_members() if all(is_exempt(state, pod, one) for one in own)]
+    if not all(pod.host_network for pod in own):
+        return []
+    return [pod for pod in state.members() if all(is_exempt(state, one, pod) for one in own)]
+
+
+def _allowed_peers(state: State, pod: Member, direction: Direction, protocol: str, port: int) -> Bitset:
+    """The identities with which `pod` may connect in `direction`: its own side and theirs allow the port."""
+    population, identity = state.population, state.identity(pod)
+    families = [family for family in population.decisive_families() if family in identity.families]
+    if len(families) < 2:
+        over = _allowed_peers_over(state, identity, direction, (families or FAMILIES)[0], protocol, port)
+        return over & reduce(or_, map(population.in_family, identity.families))
+    bits = population.everyone
+    for family in families:
+        # Two pods must be allowed over every family that both have. An identity without the family has no say over it.
+        bits &= _allowed_peers_over(state, identity, direction, family, protocol, port) | ~population.in_family(family)
+    return bits
+
+
+def _allowed_peers_over(
+    state: State, identity: Identity, direction: Direction, family: Family, protocol: str, port: int
+) -> Bitset:
+    question = PortQuestion(family, protocol, port)
+    opposite = Direction.EGRESS if direction is Direction.INGRESS else Direction.INGRESS
+    own = state.tiers.peers_allowed(identity, direction, question)
+    return own & state.tiers.subjects_allowing(identity, opposite, question)

@@ -1,0 +1,330 @@
+"""Who can reach an endpoint, and what it can reach, row by row: with what traffic, and by which rules.
+
+Each row is the answer to a question of its own (`analysis.questions`), asked once for all workloads that no policy can
+tell apart. So a list never contradicts the answer about one of its rows.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from functools import reduce
+from operator import or_
+from typing import Final
+
+import msgspec
+
+from ringfence.analysis.endpoints import AskedPorts, Endpoint
+from ringfence.analysis.lists.grouped_pods import pod_groups
+from ringfence.analysis.questions import Answer, Pair
+from ringfence.engine.answers import End, PairReason, SideReason, explain, node_addresses
+from ringfence.engine.population import Member, Reference
+from ringfence.engine.state import State
+from ringfence.model.origin import Place
+from ringfence.model.policies import Direction
+from ringfence.sets.addresses import ALL_ADDRESSES, NO_ADDRESSES, Addresses
+from ringfence.sets.partitions import Partition, changed_within, combined, merged
+from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
+
+_EverySome = tuple[Traffic, Traffic]
+"""What passes for every pod of an endpoint, and what for at least one."""
+
+_Cells = Partition[Addresses, _EverySome]
+
+_OUTSIDE: Final = Endpoint("any address", (ALL_ADDRESSES,))
+
+
+class AllowingRule(msgspec.Struct, frozen=True):
+    """A rule that allows traffic of a row; `index` is its place in the list of its direction."""
+
+    namespace: str
+    policy: str
+    direction: Direction
+    index: int
+    place: Place | None = None
+
+    def __str__(self) -> str:
+        name = f"{self.namespace}/{self.policy}" if self.namespace else self.policy
+        return f"{name} {self.direction.field}[{self.index}]"
+
+
+class Permission(msgspec.Struct, frozen=True):
+    """What lets the traffic of a row pass on one side: rules, or that no policy isolates it, or that none counts.
+
+    `exempt` says why no policy counts.
+    """
+
+    isolated: bool
+    rules: tuple[AllowingRule, ...] = ()
+    exempt: str = ""
+
+
+class ReachRow(msgspec.Struct, frozen=True):
+    """A workload, a pod, or addresses: what passes between it and an endpoint, and what lets it.
+
+    `traffic` passes for every pod and address of the endpoint, `partly` for at least one of them, if that is more.
+    """
+
+    end: Reference | Addresses
+    traffic: Traffic
+    partly: Traffic
+    egress: Permission
+    ingress: Permission
+
+    @property
+    def addresses(self) -> Addresses:
+        """The addresses; none, if it is about a pod or a workload."""
+        return self.end if isinstance(self.end, Addresses) else NO_ADDRESSES
+
+    def __str__(self) -> str:
+        return f"{self.end}: {self.traffic_text}"
+
+    @property
+    def traffic_text(self) -> str:
+        """What passes: `TCP 80`, or `TCP 80; partly TCP 80-90` where more passes for a part of the endpoint."""
+        every = [str(self.traffic)] if self.traffic else []
+        some = [f"partly {self.partly}"] if self.partly else []
+        return "; ".join([*every, *some])
+
+
+class ReachQuestion(msgspec.Struct, frozen=True):
+    """Which others can reach `endpoint` (`direction` is ingress) or be reached by it (egress), on a port or on any."""
+
+    state: State
+    endpoint: Endpoint
+    direction: Direction
+    ports: AskedPorts
+
+    @property
+    def opens_from_node(self) -> bool:
+        """Whether the endpoint opens connections from a node's network: it reaches all pods of its node."""
+        ends = self.endpoint.ends if self.direction is Direction.EGRESS else ()
+        return any(isinstance(end, Member) and end.host_network for end in ends)
+
+    @property
+    def possible_pods(self) -> list[Member]:
+        """The pods of the endpoint that do not exist yet."""
+        return [end for end in self.endpoint.ends if isinstance(end, Member) and end.is_possible]
+
+    @property
+    def is_named(self) -> bool:
+        """Whether it is about ports that each of the others may give to another number."""
+        return self.direction is Direction.EGRESS and bool(self.ports.names)
+
+    @property
+    def has_named_targets(self) -> bool:
+        """Whether pods of the endpoint that no policy tells apart may be asked about different ports."""
+        return self.endpoint.service is not None or bool(self.ports.names)
+
+    def answer(self, other: Endpoint, endpoint: Endpoint) -> Answer | None:
+        """The answer about one other end, and the endpoint or the pods of it that stand for all.
+
+        None if the other end has none of the ports that are asked for by name.
+        """
+        if self.direction is Direction.INGRESS:
+            return Answer(self.state, other, endpoint, self.ports)
+        ports = self.ports.known_at(end for end in other.ends if isinstance(end, Member))
+        return Answer(self.state, endpoint, other, ports) if ports else None
+
+
+class PodRows(msgspec.Struct, frozen=True):
+    """The answer about some pods, which is the same for all of them, and the rows in which they are listed."""
+
+    members: tuple[Member, ...]
+    answer: Answer
+    rows: tuple[ReachRow, ...]
+
+
+def pod_rows(question: ReachQuestion) -> list[PodRows]:
+    """The answers about all other pods, each with its rows; without rows if nothing passes."""
+    groups = _groups(question.state)
+    with question.state.supposing_pods(question.possible_pods):
+        own = _own_pods(question)
+        return [found for one in _asked_at_once(question, own, groups) if (found := _pod_rows(question, own, one))]
+
+
+class OutsideRows(msgspec.Struct, frozen=True):
+    """The rows of addresses outside the cluster, and what they, and those that are missing, assume."""
+
+    rows: tuple[ReachRow, ...] = ()
+    assumptions: tuple[str, ...] = ()
+
+
+def outside_rows(question: ReachQuestion) -> OutsideRows:
+    """The rows of the addresses outside the cluster; none for an endpoint that is outside itself."""
+    if not any(isinstance(end, Member) for end in question.endpoint.ends):
+        return OutsideRows()
+    with question.state.supposing_pods(question.possible_pods):
+        answer = question.answer(_OUTSIDE, question.endpoint)
+        if answer is None:
+            return OutsideRows()
+        rows = [_outside_row(question, answer.pairs, cell) for cell in _cells(question, answer.pairs) if cell[2]]
+        return OutsideRows(tuple(rows), answer.assumptions)
+
+
+class _ListedPods(msgspec.Struct, frozen=True):
+    """Pods that are listed as one."""
+
+    reference: Reference
+    members: tuple[Member, ...]
+
+    @property
+    def uses_node_network(self) -> bool:
+        return self.members[0].host_network
+
+
+def _groups(state: State) -> list[_ListedPods]:
+    """The workloads and pods of a cluster, as lists name them, in alphabetical order."""
+    members: defaultdict[Reference, list[Member]] = defaultdict(list)
+    for member in state.members():
+        members[state.workload(member)].append(member)
+    return [
+        _ListedPods(group.reference, (group.pod,) if group.pod else tuple(members[group.reference]))
+        for group in pod_groups(state)
+    ]
+
+
+class _OwnPods(msgspec.Struct, frozen=True):
+    """The pods of the endpoint, how many of them each identity has, and an endpoint of few pods that stands for all."""
+
+    pods: frozenset[End]
+    of_identity: Counter[int]
+    few: Endpoint
+
+
+def _own_pods(question: ReachQuestion) -> _OwnPods:
+    """Of each identity two pods stand for all: pods of it may also be on the other side, and are asked about in pairs.
+
+    All stand for themselves in a Service and where a port is named: pods of one identity may give it other numbers.
+    """
+    endpoint = question.endpoint
+    of_identity: Counter[int] = Counter()
+    kept: list[End] = []
+    for end in endpoint.ends:
+        if isinstance(end, Member):
+            bit = question.state.identity(end).bit
+            of_identity[bit] += 1
+            if of_identity[bit] > 2:
+                continue
+        kept.append(end)
+    few = endpoint if question.has_named_targets else msgspec.structs.replace(endpoint, ends=tuple(kept))
+    return _OwnPods(frozenset(endpoint.ends), of_identity, few)
+
+
+def _asked_at_once(
+    question: ReachQuestion, own: _OwnPods, groups: Iterable[_ListedPods]
+) -> Iterator[list[_ListedPods]]:
+    """The groups, together where one answer is true of all of them.
+
+    They are asked about one by one where it is not: a pod on its node's network may do more with the pods of its node
+    than others; the only pod of its identity in the endpoint is not asked about itself; and pods that no policy tells
+    apart may give a port name to other numbers.
+    """
+    together: defaultdict[int, list[_ListedPods]] = defaultdict(list)
+    for group in groups:
+        bit = question.state.identity(group.members[0]).bit
+        is_own = not own.pods.isdisjoint(group.members)
+        is_special = is_own and (question.has_named_targets or own.of_identity[bit] < 2)
+        if question.is_named or _depends_on_nodes(question, group) or is_special:
+            yield [group]
+        else:
+            together[bit].append(group)
+    yield from together.values()
+
+
+def _depends_on_nodes(question: ReachQuestion, group: _ListedPods) -> bool:
+    """Whether the answer depends on which pods are on which nodes."""
+    return question.opens_from_node or (question.direction is Direction.INGRESS and group.uses_node_network)
+
+
+def _pod_rows(question: ReachQuestion, own: _OwnPods, groups: list[_ListedPods]) -> PodRows | None:
+    """The answer about groups, and a row for each; None if there is nothing to ask: a pod and itself."""
+    first = groups[0]
+    if question.is_named or _depends_on_nodes(question, first):
+        asked, endpoint = first.members, question.endpoint
+    else:
+        asked, endpoint = first.members[: 1 if own.pods.isdisjoint(first.members) else 2], own.few
+    answer = question.answer(Endpoint(str(first.reference), asked, first.reference), endpoint)
+    if answer is None or all(pair.is_one_pod for pair in answer.pairs):
+        return None
+    passing = reduce(or_, (part.passing for part in answer.parts), NO_TRAFFIC)
+    traffic = answer.traffic
+    rows: tuple[ReachRow, ...] = ()
+    if passing:
+        permissions = _permissions(answer.reasons)
+        partly = passing if passing != traffic else NO_TRAFFIC
+        rows = tuple(ReachRow(group.reference, traffic, partly, *permissions) for group in groups)
+    return PodRows(tuple(member for group in groups for member in group.members), answer, rows)
+
+
+def _cells(question: ReachQuestion, pairs: Iterable[Pair]) -> list[tuple[Addresses, Traffic, Traffic]]:
+    """The outside addresses by what passes between them and every pod of the endpoint, and at least one of its pods."""
+    by_port: defaultdict[tuple[str | None, int | None], list[_Cells]] = defaultdict(list)
+    for pair in pairs:
+        if isinstance(pod := _own_end(question, pair), Member):
+            by_port[pair.protocol, pair.service_port].append(_cells_of_pod(question, pod, pair))
+    # A connection to a port of a Service may reach any of its pods. Different ports are independent.
+    of_ports = [reduce(lambda a, b: combined(a, b, _both), cells) for cells in by_port.values()]
+    cells = reduce(lambda a, b: combined(a, b, _either), of_ports)
+    return [(addresses, every, some) for addresses, (every, some) in merged(cells)]
+
+
+def _both(a: _EverySome, b: _EverySome) -> _EverySome:
+    return a[0] & b[0], a[1] | b[1]
+
+
+def _either(a: _EverySome, b: _EverySome) -> _EverySome:
+    return a[0] | b[0], a[1] | b[1]
+
+
+def _cells_of_pod(question: ReachQuestion, pod: Member, pair: Pair) -> _Cells:
+    """All addresses by what of the asked traffic passes between them and one pod; from its own node all does."""
+    state, direction = question.state, question.direction
+    is_reached = direction is Direction.INGRESS and not pod.host_network
+    node = node_addresses(state, pod) if is_reached else NO_ADDRESSES
+    allowed = state.tiers.allowed_addresses(state.identity(pod), direction)
+    cells = changed_within(allowed, node, lambda _: ALL_TRAFFIC)
+    found = []
+    for addresses, traffic in cells:
+        passing = pair.as_asked(traffic & (pair.asked or ALL_TRAFFIC))
+        found.append((addresses, (passing, passing)))
+    return found
+
+
+def _own_end(question: ReachQuestion, pair: Pair) -> End:
+    return pair.destination if question.direction is Direction.INGRESS else pair.source
+
+
+def _outside_row(question: ReachQuestion, pairs: Iterable[Pair], cell: tuple[Addresses, Traffic, Traffic]) -> ReachRow:
+    addresses, every, some = cell
+    reasons = []
+    for pair in pairs:
+        if question.direction is Direction.INGRESS:
+            reasons.append(explain(question.state, addresses, pair.destination, pair.asked))
+        else:
+            reasons.append(explain(question.state, pair.source, addresses, pair.asked))
+    return ReachRow(addresses, every, some if some != every else NO_TRAFFIC, *_permissions(reasons))
+
+
+def _permissions(reasons: Iterable[PairReason]) -> tuple[Permission, Permission]:
+    """What lets traffic pass on each side, egress and ingress, between the pairs between which something does."""
+    passing = [(reason, found) for reason in reasons if (found := _passing(reason))]
+    return (
+        _permission([(reason.egress, found) for reason, found in passing]),
+        _permission([(reason.ingress, found) for reason, found in passing]),
+    )
+
+
+def _passing(reason: PairReason) -> Traffic:
+    return reason.egress.traffic & reason.ingress.traffic & (reason.asked or ALL_TRAFFIC)
+
+
+def _permission(sides: list[tuple[SideReason, Traffic]]) -> Permission:
+    rules = {
+        AllowingRule(policy.policy.namespace, policy.policy.name, side.direction, rule.index, rule.place)
+        for side, passing in sides
+        for policy in side.policies
+        for rule in policy.rules
+        if rule.allows_any(passing)
+    }
+    exempt = next((side.exempt for side, _ in sides if side.exempt), "")
+    ordered = sorted(rules, key=lambda rule: (rule.namespace, rule.policy, rule.index))
+    return Permission(any(side.isolated for side, _ in sides), tuple(ordered), exempt)

@@ -1,0 +1,22 @@
+"""What the probes of a laboratory found, and what it holds, as values to be printed."""
+
+from ringfence.analysis.probes.laboratory_status import LaboratoryStatus, NodeSummary, PodSummary, ServiceSummary
+from ringfence.analysis.probes.probe_report import (
+    DenyingSide,
+    IsolatingPolicy,
+    ProbeReport,
+    ProbeResult,
+    RefusedProgram,
+)
+
+__all__ = [
+    "DenyingSide",
+    "IsolatingPolicy",
+    "LaboratoryStatus",
+    "NodeSummary",
+    "PodSummary",
+    "ProbeReport",
+    "ProbeResult",
+    "RefusedProgram",
+    "ServiceSummary",
+]
