@@ -209,7 +209,8 @@ def _node(number: int) -> Object:
 def _workload(workload: Workload) -> Object:
     template = {"metadata": {"labels": workload.labels}, "spec": _pod_spec(workload.chart)}
     head = _object("apps/v1", workload.chart.kind, workload.name, namespace=workload.namespace)
-    return {**head, "spec": {"replicas": workload.replicas, "template": template}}
+    selector = {"matchLabels": workload.labels}
+    return {**head, "spec": {"replicas": workload.replicas, "selector": selector, "template": template}}
 
 
 def _pod(workload: Workload, replica: int, node: int, rank: int) -> Object:

@@ -129,8 +129,10 @@ class Agent:
         return int(re.findall(r"VmRSS:\s+(\d+) kB", status)[0]) / 1024
 
     def _spawn(self, options: Sequence[str]) -> subprocess.Popen[bytes]:
-        kubeconfig = str(self._world.agents_kubeconfig)
-        arguments = ["agent", "--node", self.node, "--kubeconfig", kubeconfig, "--listen", LISTEN, *options]
+        usual = {"--node": self.node, "--kubeconfig": str(self._world.agents_kubeconfig), "--listen": LISTEN}
+        # An option may be given once only, so one that is in `options` replaces the usual one.
+        arguments = [word for name, value in usual.items() if name not in options for word in (name, value)]
+        arguments = ["agent", *arguments, *options]
         # A test run that is killed cannot end its agents: the kernel does it for it.
         command = ["setpriv", "--pdeathsig", "KILL", "--", *ringfence_command(arguments, rootless=False)]
         with self._world.inside(self.node), self.log.open("ab") as log:

@@ -5,7 +5,7 @@ from tests.semantics.objects import Object, container_port
 from ringfence.cluster import Cluster
 from ringfence.lab.laboratory import Laboratory
 from ringfence.lab.network.placement import PlacementOptions
-from ringfence.model.decoding import decode
+from ringfence.model.decoding import decode, has_been_stored
 from ringfence.model.objects import Manifest
 from ringfence.model.origin import Origin
 from ringfence.sets.addresses import FAMILIES, Family
@@ -25,7 +25,8 @@ def laboratory(
 
 def manifests(*objects: Object) -> list[Manifest]:
     """Objects as a source would give them."""
-    return [Manifest(one, Origin("test.yaml")) for one in map(decode, objects) if one is not None]
+    decoded = ((decode(obj), has_been_stored(obj)) for obj in objects)
+    return [Manifest(one, Origin("test.yaml"), is_stored=stored) for one, stored in decoded if one is not None]
 
 
 def service(path: str, selector: dict[str, str], protocol: str = "TCP", **spec: object) -> Object:

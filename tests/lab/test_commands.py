@@ -49,6 +49,7 @@ def test_a_run_as_json() -> None:
                 {"source": "shop/db", "destination": "shop/web", **common, "expected": True, "observed": True},
                 {"source": "shop/web", "destination": "shop/db", **common, "expected": True, "observed": True},
             ],
+            "assumptions": [],
             "problems": [],
             "summary": {"probes": 2, "agree": 2, "disagree": 0},
         }

@@ -185,4 +185,4 @@ def test_caches_are_renewed_when_policies_change_that_split_no_identity() -> Non
 
 
 TestSequences = Sequences.TestCase
-TestSequences.settings = settings(max_examples=settings().max_examples // 2, stateful_step_count=20)
+TestSequences.settings = settings(max_examples=settings().max_examples // 4, stateful_step_count=20)
