@@ -178,7 +178,42 @@ def test_a_list_that_depends_on_an_assumption_exits_with_3_if_none_is_wanted(com
     (tmp_path / "all.yaml").write_text(DOUBTED)
     assert run(command, tmp_path).exit_code == 0
     assert run(f"{command} --no-assumptions", tmp_path).exit_code == 3
-    assert run(f"{command} --no-assumptions").exit_code == 0
+    (tmp_path / "all.yaml").write_text(DOUBTED.rpartition("---")[0])
+    assert run(f"{command} --no-assumptions", tmp_path).exit_code == 0
+
+
+UNDEFINED = """\
+{apiVersion: v1, kind: Namespace, metadata: {name: x}}
+---
+{apiVersion: v1, kind: Pod, metadata: {name: a, namespace: x}}
+---
+{apiVersion: v1, kind: Pod, metadata: {name: b, namespace: z}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: p, namespace: x}
+spec: {podSelector: {}, ingress: [{from: [{namespaceSelector: {matchLabels: {team: a}}}], ports: [{port: 80}]}]}
+"""
+
+
+@pytest.mark.parametrize("command", ["connections", "connections -n z", "connections --to x/a -p 80", "matrix"])
+def test_a_namespace_that_is_not_defined_is_named_where_a_list_depends_on_its_labels(
+    command: str, tmp_path: Path
+) -> None:
+    (tmp_path / "all.yaml").write_text(UNDEFINED)
+    result = run(f"{command} --no-assumptions", tmp_path)
+    taken = "it is taken to have no label but kubernetes.io/metadata.name=z"
+    assert result.stderr == f"assumption: no Namespace object for z is in the input: {taken}\n"
+    assert result.exit_code == 3
+
+
+@pytest.mark.parametrize(
+    "command", ["connections --from x/a", "connections --to x/a -p 81", "connections --to z/b", "matrix -n x"]
+)
+def test_a_list_that_does_not_depend_on_a_namespace_does_not_name_it(command: str, tmp_path: Path) -> None:
+    (tmp_path / "all.yaml").write_text(UNDEFINED)
+    result = run(f"{command} --no-assumptions", tmp_path)
+    assert (result.exit_code, result.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("output", ["dot", "mermaid"])

@@ -76,7 +76,7 @@ def test_a_file_that_cannot_be_parsed_is_reported_on_standard_error(tmp_path: Pa
     assert strict.stderr.endswith("error: 1 error in the input, and --strict was given\n")
 
 
-@pytest.mark.parametrize("command", ["can prod/web prod/db", "validate", "get netpol -A", "connections"])
+@pytest.mark.parametrize("command", ["can prod/web prod/db", "validate", "get netpol -A", "connections --to prod/db"])
 def test_verbose_lists_the_kinds_that_were_skipped(command: str, tmp_path: Path) -> None:
     (tmp_path / "others.yaml").write_text("".join(f"{{apiVersion: v1, kind: {kind}}}\n---\n" for kind in OTHERS))
     arguments = [*command.split(), "-f", EXAMPLE, "-f", str(tmp_path)]

@@ -15,6 +15,7 @@ from ringfence.analysis.lists import (
     ConnectionFilter,
     ListedSide,
     PodGroup,
+    connection_assumptions,
     connection_filter,
     folded,
     list_connections,
@@ -144,7 +145,7 @@ def connections(inputs: Inputs, wanted: ListOptions, output: str) -> None:
     listed = wanted.filter(inputs, cluster)
     _say_if_nothing(cluster, listed, inputs)
     by = wanted.grouping or _WORKLOAD
-    assumptions = cluster.assumptions()
+    assumptions = connection_assumptions(cluster.state, wanted=listed)
     if output == "json":
         print_document(connections_json(list_connections(cluster.state, listed, by), assumptions, cluster.problems))
     elif output in CONNECTION_GRAPHS:
@@ -189,7 +190,7 @@ def matrix(inputs: Inputs, wanted: ListOptions, output: str) -> None:
         )
         made = _matrix(cluster, listed, _NAMESPACE)
     print_text(MATRIX_FORMATS[output](made))
-    assumptions = cluster.assumptions(listed.part.namespace)
+    assumptions = connection_assumptions(cluster.state, listed.part.namespace, _among(cluster, listed))
     _print_assumptions(assumptions)
     wanted.leave(inputs, cluster, assumptions)
 
@@ -207,6 +208,16 @@ def _matrix(cluster: Cluster, listed: ConnectionFilter, by: str) -> Matrix:
         from_outside=listed.sources.addresses != (),
         to_outside=listed.destinations.addresses != (),
     )
+
+
+def _among(cluster: Cluster, listed: ConnectionFilter) -> ConnectionFilter:
+    """The filter with its part of the cluster at both sides, as a matrix has it: but for endpoints that are given."""
+    part = {pod for pod in cluster.state.members() if listed.part.contains(pod)}
+    sources, destinations = (
+        side if side.pods is not None else ListedSide(side.ports, {pod: side.asked(pod) for pod in part})
+        for side in (listed.sources, listed.destinations)
+    )
+    return ConnectionFilter(sources, destinations, listed.part)
 
 
 def _graph(cluster: Cluster, listed: ConnectionFilter, by: str, wanted_by: str | None) -> Graph:

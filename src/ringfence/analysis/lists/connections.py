@@ -8,16 +8,20 @@ pods only, because the pods of a workload may be on different nodes.
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from functools import reduce
+from operator import or_
 
 import msgspec
 
-from ringfence.analysis.lists.connection_filters import ALL_CONNECTIONS, ConnectionFilter
+from ringfence.analysis.lists.connection_filters import ALL_CONNECTIONS, ClusterPart, ConnectionFilter
 from ringfence.analysis.lists.grouped_pods import PodGroup, pod_groups
 from ringfence.engine.answers import (
     ConnectivityRow,
+    ListedPairs,
     allowed_addresses,
     connectivity_rows,
     is_exempt,
+    listed_match_assumptions,
     listed_node_assumptions,
     node_addresses,
     unknown_label_text,
@@ -30,7 +34,7 @@ from ringfence.model.policies import Direction
 from ringfence.sets import bitsets
 from ringfence.sets.addresses import NO_ADDRESSES, Addresses
 from ringfence.sets.partitions import Partition, merged
-from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
+from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
 
 
 class Connection(msgspec.Struct, frozen=True):
@@ -83,11 +87,14 @@ def connections(
                     yield Connection(outside, destination.reference, passing)
 
 
-def connection_assumptions(state: State, namespace: str | None = None) -> tuple[str, ...]:
+def connection_assumptions(
+    state: State, namespace: str | None = None, wanted: ConnectionFilter | None = None
+) -> tuple[str, ...]:
     """What a list of connections assumes: which policies are not read that may select its pods, which labels that
-    policies name have an unknown value, and what holds between pods and their nodes.
+    policies name have an unknown value, what holds between pods and their nodes, and whom the peers of rules match.
 
-    With a `namespace`, only what is about the pods of this namespace.
+    With a `namespace`, only what is about the pods of this namespace. What is assumed about the peers of rules is that
+    of the connections that are `wanted`; by default, of all with an end in the namespace.
     """
     pods = list(state.members() if namespace is None else state.members_in(namespace))
     doubts = (doubt_text(policy, direction) for policy, direction in state.doubts.selecting_any(pods))
@@ -99,7 +106,29 @@ def connection_assumptions(state: State, namespace: str | None = None) -> tuple[
     )
     only = state.only_namespace
     limits = (f"only namespace {only} could be read: connections with pods of others are not listed",) if only else ()
-    return (*limits, *doubts, *labels, *listed_node_assumptions(state, pods))
+    listed = wanted or ConnectionFilter(part=ClusterPart(namespace))
+    matches = listed_match_assumptions(state, _pairs(state, listed), _asked(state, listed))
+    return (*limits, *doubts, *labels, *listed_node_assumptions(state, pods), *matches)
+
+
+def _pairs(state: State, wanted: ConnectionFilter) -> Iterator[ListedPairs]:
+    """The pairs of pods that a list is about: those of which one is in its part of the cluster."""
+    sources, destinations = (
+        list(state.members() if side.pods is None else side.pods) for side in (wanted.sources, wanted.destinations)
+    )
+    if wanted.part.is_whole:
+        yield sources, destinations
+        return
+    yield [pod for pod in sources if wanted.part.contains(pod)], destinations
+    yield sources, [pod for pod in destinations if wanted.part.contains(pod)]
+
+
+def _asked(state: State, wanted: ConnectionFilter) -> Traffic:
+    """The traffic that a list is about at any of its destinations."""
+    if wanted.destinations.pods is None and wanted.destinations.ports.is_everything:
+        return ALL_TRAFFIC
+    pods = state.members() if wanted.destinations.pods is None else wanted.destinations.pods
+    return reduce(or_, {wanted.destinations.asked(pod) for pod in pods}, NO_TRAFFIC)
 
 
 def _with_own_node(

@@ -2,6 +2,7 @@
 
 from ringfence.engine.answers.connectivity import ConnectivityRow, allowed_addresses, connectivity_rows
 from ringfence.engine.answers.explanations import explain
+from ringfence.engine.answers.listed_matches import ListedPairs, listed_match_assumptions
 from ringfence.engine.answers.own_nodes import listed_node_assumptions
 from ringfence.engine.answers.reasons import Bystander, PairReason, PeerReason, PolicyReason, RuleReason, SideReason
 from ringfence.engine.answers.unknown_labels import unknown_label_text, values_named
@@ -23,6 +24,7 @@ __all__ = [
     "ConnectivityRow",
     "End",
     "Families",
+    "ListedPairs",
     "PairReason",
     "PeerReason",
     "PolicyReason",
@@ -35,6 +37,7 @@ __all__ = [
     "end_text",
     "explain",
     "is_exempt",
+    "listed_match_assumptions",
     "listed_node_assumptions",
     "node_addresses",
     "side_traffic",

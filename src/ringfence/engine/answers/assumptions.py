@@ -6,13 +6,14 @@ from operator import or_
 
 from ringfence.engine.answers.ambiguous_ports import port_name_assumptions
 from ringfence.engine.answers.host_labels import host_label_assumptions
+from ringfence.engine.answers.host_selections import unapplied_policies
 from ringfence.engine.answers.own_nodes import own_node_assumptions
 from ringfence.engine.answers.reasons import RuleReason, SideReason
 from ringfence.engine.answers.sides import Side
 from ringfence.engine.answers.unknown_labels import unknown_label_assumptions
 from ringfence.engine.doubts import doubt_text
-from ringfence.engine.policies import Action, PodSelection, end_text
-from ringfence.engine.population import Member, Namespaces
+from ringfence.engine.policies import Action, end_text
+from ringfence.engine.population import Member
 from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC
 
 
@@ -63,15 +64,5 @@ def _assumed_ports(side: Side, reason: SideReason, rules: list[RuleReason]) -> I
 
 def _host_network_assumptions(side: Side) -> Iterator[str]:
     """The policies that would select the subject if it had a network of its own: plugins may apply them."""
-    subject = side.subject
-    for policy in side.state.tiers.policies_in(subject.namespace):
-        if side.direction in policy.rules and _matches(policy.subject, subject, side.state.namespaces):
-            yield f"{subject} uses its node's network: {policy} is taken not to apply to it"
-
-
-def _matches(selection: PodSelection, member: Member, namespaces: Namespaces) -> bool:
-    """Whether a selection matches a pod's labels and namespace, whatever network the pod uses."""
-    if selection.namespace is not None and selection.namespace != member.namespace:
-        return False
-    in_reach = selection.namespaces is None or selection.namespaces.matches(namespaces.labels(member.namespace))
-    return in_reach and selection.pods.matches(member.labels)
+    for policy in unapplied_policies(side.state, side.subject, side.direction):
+        yield f"{side.subject} uses its node's network: {policy} is taken not to apply to it"

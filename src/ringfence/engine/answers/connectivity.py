@@ -60,6 +60,13 @@ def allowed_addresses(state: State, subject: Identity, direction: Direction) -> 
     return [(within, traffic) for within, traffic in cells if traffic]
 
 
+def side_row(state: State, subject: Identity, direction: Direction) -> ConnectivityRow:
+    """The traffic that `subject`'s side allows with every identity that it can meet, over all that both have."""
+    telling = state.population.decisive_families()
+    own = [family for family in telling if family in subject.families] or telling[:1]
+    return _row(state, subject, {family: state.tiers.allowed_peers(subject, direction, family) for family in own})
+
+
 def _egress(state: State, source: Identity, family: Family) -> ConnectivityRow:
     return state.tiers.allowed_peers(source, Direction.EGRESS, family)
 

@@ -55,7 +55,7 @@ def _explain_peers(side: Side, profile: Profile, context: RuleContext) -> Iterat
     matched = side.state.tiers.match_peers(profile, context, side.peer, side.families)
     for index, (path, match) in enumerate((one.path, one.match) for one in matched):
         place = origin.at(path) if origin else None
-        yield PeerReason(index, match.matches, match.reason, place, match.assumption, match.partial)
+        yield PeerReason(index, match.matches, match.reason, place, str(match.assumption or ""), match.partial)
 
 
 def _named_traffic(rule: CompiledRule, destination: End) -> Traffic:

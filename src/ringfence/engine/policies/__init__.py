@@ -1,6 +1,15 @@
 """Policies compiled and indexed: rules, selections, profiles, and the tiers that evaluate them."""
 
-from ringfence.engine.policies.matching import End, PeerMatch, end_text, mismatch
+from ringfence.engine.policies.matching import (
+    End,
+    MatchAssumption,
+    PeerMatch,
+    end_text,
+    host_network_assumption,
+    mismatch,
+    namespace_assumption,
+    pods_text,
+)
 from ringfence.engine.policies.network_policies import NetworkPolicyTier, compile_policy, network_policy_tier
 from ringfence.engine.policies.profiles import OwnPorts, PortQuestion, Profile, Stack, is_union, own_ports
 from ringfence.engine.policies.rules import Action, CompiledPolicy, CompiledRule, Peers
@@ -14,6 +23,7 @@ __all__ = [
     "CompiledPolicy",
     "CompiledRule",
     "End",
+    "MatchAssumption",
     "NetworkPolicyTier",
     "OwnPorts",
     "PeerMatch",
@@ -28,8 +38,11 @@ __all__ = [
     "TiersVersion",
     "compile_policy",
     "end_text",
+    "host_network_assumption",
     "is_union",
     "mismatch",
+    "namespace_assumption",
     "network_policy_tier",
     "own_ports",
+    "pods_text",
 ]

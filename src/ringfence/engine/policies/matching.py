@@ -4,7 +4,7 @@ The functions here answer for a single peer and a single end what `selection` an
 property test holds the two together.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import msgspec
 
@@ -18,6 +18,34 @@ End = Member | Addresses
 """A pod, or addresses outside the cluster. A statement about several addresses is true for each of them."""
 
 
+class MatchAssumption(msgspec.Struct, frozen=True):
+    """A fact that is missing, and what is taken to be so.
+
+    The sentence about a pod is given as what stands before and after its name, and before and after the names of
+    several. One about a namespace is complete.
+    """
+
+    of_one: tuple[str, str]
+    of_several: tuple[str, str] | None = None
+    pod: Member | None = None
+
+    def of(self, names: str, *, several: bool) -> str:
+        """The sentence about the pod, or the pods, that `names` stands for."""
+        if self.of_several is None:
+            return "".join(self.of_one)
+        before, after = self.of_several if several else self.of_one
+        return f"{before}{names}{after}"
+
+    def __str__(self) -> str:
+        return self.of(str(self.pod), several=False)
+
+
+def pods_text(pods: Collection[Member]) -> str:
+    """Some pods inside a sentence: the only one, or their number and the first by name."""
+    first = min(map(str, pods))
+    return first if len(pods) == 1 else f"{len(pods)} pods, such as {first},"
+
+
 class PeerMatch(msgspec.Struct, frozen=True):
     """Whether something matches, why (not), and the field inside it that decides.
 
@@ -28,7 +56,7 @@ class PeerMatch(msgspec.Struct, frozen=True):
     matches: bool
     reason: str
     field: str = ""
-    assumption: str = ""
+    assumption: MatchAssumption | None = None
     partial: bool = False
 
 
@@ -82,7 +110,7 @@ def _match_selectors(peer: NetworkPolicyPeer, namespace: str, member: Member, na
         return PeerMatch(False, reason, "podSelector")
     pods_wrong = mismatch(pods, member.labels, str(member)) if pods else ""
     spaces_wrong = mismatch(spaces, labels, f"namespace {member.namespace}") if spaces else ""
-    assumption = "" if pods_wrong or spaces is None else _namespace_assumption(spaces, member.namespace, namespaces)
+    assumption = None if pods_wrong or spaces is None else namespace_assumption(spaces, member.namespace, namespaces)
     if not pods_wrong and not spaces_wrong:
         return PeerMatch(True, f"selects {member}", assumption=assumption)
     parts = []
@@ -99,15 +127,23 @@ def _match_selectors(peer: NetworkPolicyPeer, namespace: str, member: Member, na
     return PeerMatch(False, reason, field, assumption)
 
 
-def _namespace_assumption(selector: Selector, namespace: str, namespaces: Namespaces) -> str:
+def namespace_assumption(selector: Selector, namespace: str, namespaces: Namespaces) -> MatchAssumption | None:
     """What is missing to be sure whether a selector matches a namespace; its name alone may settle it."""
     about_name = [term for term in selector.terms if term.key == NAME_LABEL]
     settled = len(about_name) == len(selector.terms) or not Selector(tuple(about_name)).matches({NAME_LABEL: namespace})
     if settled or namespaces.is_defined(namespace):
-        return ""
-    return (
-        f"no Namespace object for {namespace} is in the input: it is taken to have no label but "
-        f"{NAME_LABEL}={namespace}"
+        return None
+    missing = f"no Namespace object for {namespace} is in the input"
+    return MatchAssumption((f"{missing}: it is taken to have no label but {NAME_LABEL}={namespace}", ""))
+
+
+def host_network_assumption(host: Member) -> MatchAssumption:
+    """What is taken to be so where a selector matches the labels of a hostNetwork pod."""
+    plugins = "network plugins may, but most do not, match"
+    return MatchAssumption(
+        ("", f" uses its node's network: {plugins} it by its labels"),
+        ("", f" use their nodes' network: {plugins} them by their labels"),
+        host,
     )
 
 
@@ -116,8 +152,7 @@ def _match_host_network(peer: NetworkPolicyPeer, namespace: str, member: Member,
         f"{member} uses its node's network: selectors do not select it, only an ipBlock with its node's address can"
     )
     as_a_pod = _match_selectors(peer, namespace, member, namespaces)
-    assumption = f"{member} uses its node's network: network plugins may, but most do not, match it by its labels"
-    return PeerMatch(False, reason, assumption=assumption if as_a_pod.matches else "")
+    return PeerMatch(False, reason, assumption=host_network_assumption(member) if as_a_pod.matches else None)
 
 
 def _match_block(block: IPBlock, end: End, families: tuple[Family, ...]) -> PeerMatch:
@@ -151,9 +186,17 @@ def _match_unknown_address(written: str, covers_family: bool, member: Member) ->
     unknown = f"the address of {member} is not known"
     if covers_family:
         reason = f"{written} covers a whole address family"
-        return PeerMatch(True, reason, "ipBlock", f"{unknown}: it is taken to lie in {written}")
+        return PeerMatch(True, reason, "ipBlock", _address_assumption(member, f"to lie in {written}"))
     reason = f"{unknown}, so {written} is taken not to contain it"
-    return PeerMatch(False, reason, "ipBlock", f"{unknown}: it is taken not to lie in {written}")
+    return PeerMatch(False, reason, "ipBlock", _address_assumption(member, f"not to lie in {written}"))
+
+
+def _address_assumption(member: Member, taken: str) -> MatchAssumption:
+    return MatchAssumption(
+        ("the address of ", f" is not known: it is taken {taken}"),
+        ("the addresses of ", f" are not known: they are taken {taken}"),
+        member,
+    )
 
 
 def _term_mismatch(term: Term, labels: dict[str, str], owner: str) -> str:

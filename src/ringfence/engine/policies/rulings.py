@@ -90,12 +90,20 @@ class Rulings:
         """The traffic that a stack allows with every identity, for subjects that have these ports of their own."""
 
         def matched(rule: CompiledRule) -> Iterator[tuple[Bitset, Traffic]]:
-            peers = self.peers(rule.peers, family)
-            yield peers, rule.traffic | _resolved(rule, own)
-            if rule.port_names and stack[0].direction is Direction.EGRESS:
-                yield from self._named_at(rule, peers)
+            return self.rule_traffic(rule, stack[0].direction, self.peers(rule.peers, family), own)
 
         return _settled(self._population.everyone, stack, matched)
+
+    def rule_traffic(
+        self, rule: CompiledRule, direction: Direction, peers: Bitset, own: OwnPorts
+    ) -> Iterator[tuple[Bitset, Traffic]]:
+        """The traffic that a rule is about with some peers, for subjects that have these ports of their own.
+
+        Extents overlap: what a rule is about with a peer is the union over all that contain it.
+        """
+        yield peers, rule.traffic | _resolved(rule, own)
+        if rule.port_names and direction is Direction.EGRESS:
+            yield from self._named_at(rule, peers)
 
     def _named_at(self, rule: CompiledRule, destinations: Bitset) -> Iterator[tuple[Bitset, Traffic]]:
         """The traffic that a rule's port names stand for, at each of the destinations that have such ports."""

@@ -26,7 +26,7 @@ from ringfence.engine.policies.profiles import (
     Stack,
     own_ports,
 )
-from ringfence.engine.policies.rules import CompiledPolicy, Peers
+from ringfence.engine.policies.rules import CompiledPolicy, CompiledRule, Peers
 from ringfence.engine.policies.rulings import Rulings
 from ringfence.engine.policies.selection import Selections
 from ringfence.engine.policies.tier import MatchedPeer, RuleContext, Tier
@@ -138,6 +138,12 @@ class Tiers:
     def peers(self, peers: Peers, family: Family) -> Bitset:
         """The identities that a rule is about, as peers reached over one family."""
         return self._rulings.peers(peers, family)
+
+    def rule_traffic(
+        self, rule: CompiledRule, direction: Direction, peers: Bitset, own: OwnPorts
+    ) -> Iterator[tuple[Bitset, Traffic]]:
+        """The traffic that a rule is about with some peers, in extents that may overlap."""
+        return self._rulings.rule_traffic(rule, direction, peers, own)
 
     @property
     def version(self) -> TiersVersion:

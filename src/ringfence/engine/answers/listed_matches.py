@@ -1,0 +1,397 @@
+"""What a list assumes about whom the peers of rules match: the assumptions of all its answers, each named once.
+
+An answer about one pair names a fact that is missing (`policies.matching`) where a rule's match depends on it, unless
+rules that surely match allow all that the rule does. Here the same is found for all pairs at once, with bitsets of
+identities: for subjects that the same policies select, and for each rule, the identities about which the fact is
+missing, less those with which the traffic of the rule is surely allowed anyway.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import cached_property, reduce
+from itertools import chain
+from operator import and_, or_
+from typing import Any, NamedTuple
+
+import msgspec
+
+from ringfence.engine.answers.connectivity import side_row
+from ringfence.engine.answers.host_selections import unapplied_policies, would_select
+from ringfence.engine.answers.unknown_labels import values_named
+from ringfence.engine.policies import (
+    Action,
+    CompiledPolicy,
+    CompiledRule,
+    MatchAssumption,
+    OwnPorts,
+    Peers,
+    PodSelection,
+    Profile,
+    RuleContext,
+    Stack,
+    host_network_assumption,
+    namespace_assumption,
+    own_ports,
+    pods_text,
+)
+from ringfence.engine.population import Identity, Member
+from ringfence.engine.state import State
+from ringfence.model.policies import Direction
+from ringfence.sets.addresses import FAMILIES, Family
+from ringfence.sets.bitsets import Bitset
+from ringfence.sets.partitions import Partition, changed_within, merged
+from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
+
+_MOST_POLICIES = 3
+
+ListedPairs = tuple[Collection[Member], Collection[Member]]
+"""Sources and destinations: the pairs of each source with each destination."""
+
+
+def listed_match_assumptions(state: State, pairs: Iterable[ListedPairs], asked: Traffic = ALL_TRAFFIC) -> Iterator[str]:
+    """The facts that are missing about namespaces, addresses and hostNetwork pods on which a list depends.
+
+    The list is about `pairs` of pods, the traffic `asked` between them, and their connections with addresses. Exactly
+    those assumptions are named that the answer about all traffic between such a pair makes: that of one side, unless
+    the other side surely denies everything. Where a policy is not read or a label has an unknown value, the other side
+    is not looked at. Several pods about which the same is assumed are counted, and one of them is named.
+    """
+    found: defaultdict[MatchAssumption, set[frozenset[Member]]] = defaultdict(set)
+    unapplied: defaultdict[str, set[Member]] = defaultdict(set)
+    for sources, destinations in pairs:
+        egress = _ListedSide(state, Direction.EGRESS, sources, destinations, asked)
+        ingress = _ListedSide(state, Direction.INGRESS, destinations, sources, asked)
+        for side, other in ((egress, ingress), (ingress, egress)):
+            for assumption, pods in side.assumed(other):
+                found[assumption].add(pods)
+            for host in (pod for pod in side.subjects if pod.host_network):
+                for policy in unapplied_policies(state, host, side.direction):
+                    unapplied[str(policy)].add(host)
+    names: dict[frozenset[frozenset[Member]], tuple[str, bool]] = {}
+    for assumption, groups in found.items():
+        # The same is often assumed about very many pods for one block after another.
+        key = frozenset(groups)
+        if key not in names:
+            pods = frozenset[Member]().union(*groups)
+            names[key] = (pods_text(pods), len(pods) > 1)
+        named, several = names[key]
+        yield assumption.of(named, several=several)
+    yield from _unapplied_texts(unapplied)
+
+
+def _unapplied_texts(unapplied: dict[str, set[Member]]) -> Iterator[str]:
+    """The policies that are taken not to apply to hostNetwork pods; those about the same pods together."""
+    by_hosts: defaultdict[frozenset[Member], list[str]] = defaultdict(list)
+    for policy in sorted(unapplied):
+        by_hosts[frozenset(unapplied[policy])].append(policy)
+    for hosts, policies in by_hosts.items():
+        use, them = ("use their nodes'", "them") if len(hosts) > 1 else ("uses its node's", "it")
+        named = ", ".join(policies[:_MOST_POLICIES]) + (" ..." if len(policies) > _MOST_POLICIES else "")
+        are = "are" if len(policies) > 1 else "is"
+        yield f"{pods_text(hosts)} {use} network: {named} {are} taken not to apply to {them}"
+
+
+class _Subjects(NamedTuple):
+    """Pods that the same policies select, with the same ports and address families."""
+
+    stack: Stack
+    own: OwnPorts
+    families: tuple[Family, ...]
+    pods: dict[Identity, list[Member]]
+
+    def members(self) -> Iterator[Member]:
+        """All of the pods."""
+        return chain.from_iterable(self.pods.values())
+
+
+class _PlacedRule(NamedTuple):
+    """A rule, with the profile and the policy that it is part of."""
+
+    profile: Profile
+    policy: CompiledPolicy[Any]
+    rule: CompiledRule
+
+
+class _Uncertain(NamedTuple):
+    """What is assumed about some identities; of hostNetwork pods, only about `hosts`."""
+
+    assumption: MatchAssumption
+    bits: Bitset
+    hosts: Sequence[Member]
+
+
+class _Found(msgspec.Struct):
+    """The pods about which the same is assumed: those of some identities, and others one by one."""
+
+    bits: Bitset = 0
+    pods: set[Member] = msgspec.field(default_factory=set)
+
+
+class _ListedSide:
+    """The policies of some subjects for one direction, and what they assume about some peers."""
+
+    def __init__(
+        self,
+        state: State,
+        direction: Direction,
+        subjects: Collection[Member],
+        peers: Collection[Member],
+        asked: Traffic,
+    ) -> None:
+        self.direction = direction
+        self.subjects = subjects
+        self._state = state
+        self._asked = asked
+        self._peers = frozenset(peers)
+        identities = {state.identity(pod): pod for pod in peers}
+        self._bits = _bits(one for one, pod in identities.items() if self._is_doubtful(pod))
+        self._without_address = {one: pod for one, pod in identities.items() if not pod.addresses}
+        self._addressed = ~_bits(one for one in state.population.identities() if not one.template.families)
+        self._undefined = [name for name in state.namespaces.names() if not state.namespaces.is_defined(name)]
+        self._hosts = [pod for pod in peers if pod.host_network]
+        self._alike: defaultdict[tuple[str, frozenset[tuple[str, str]]], list[Member]] = defaultdict(list)
+        for host in self._hosts:
+            self._alike[host.namespace, frozenset(host.labels.items())].append(host)
+        self._sure: dict[tuple[Peers, tuple[Family, ...]], Bitset] = {}
+        self._doubtful: dict[CompiledRule, list[tuple[MatchAssumption, Bitset]]] = {}
+        self._found: defaultdict[MatchAssumption, _Found] = defaultdict(_Found)
+
+    def _is_doubtful(self, pod: Member) -> bool:
+        """Whether any of the facts in question is missing about a pod."""
+        return pod.host_network or not pod.addresses or not self._state.namespaces.is_defined(pod.namespace)
+
+    def assumed(self, other: "_ListedSide") -> Iterator[tuple[MatchAssumption, frozenset[Member]]]:
+        """What is assumed in the answers about any of the subjects and any other peer, and of which peers.
+
+        Where the other side of a pair surely denies everything, the answer does not depend on it.
+        """
+        for group, uncertain in self._by_group:
+            if uncertain:
+                self._note(group, uncertain, other)
+        known: dict[tuple[Bitset, frozenset[Member]], frozenset[Member]] = {}
+        for assumption, found in self._found.items():
+            key = (found.bits, frozenset(found.pods))
+            if key not in known:
+                identities = self._state.population.identities(found.bits)
+                known[key] = self._peers & ({pod for one in identities for pod in one.pods()} | key[1])
+            if known[key]:
+                yield assumption, known[key]
+
+    @cached_property
+    def _by_group(self) -> list[tuple[_Subjects, list[_Uncertain]]]:
+        groups = _groups(self._state, self.direction, self.subjects)
+        return [(group, list(self._uncertain(group))) for group in groups]
+
+    @cached_property
+    def _admitting(self) -> list[tuple[_Subjects, Bitset, Bitset]]:
+        """The subjects that policies isolate, their bits, and the peers to which they do not surely deny everything.
+
+        Other assumptions may be about the policies that are not read, and about labels with unknown values; where there
+        is any, nothing counts as sure.
+        """
+        found = []
+        for group, uncertain in self._by_group:
+            admitted = self._state.population.everyone
+            if not any(map(self._is_unsure_otherwise, group.members())):
+                row = side_row(self._state, next(iter(group.pods)), self.direction)
+                admitted = reduce(or_, (peers for peers, traffic in row if traffic & self._asked), 0)
+                admitted |= reduce(or_, (one.bits for one in uncertain), 0)
+            found.append((group, _bits(group.pods), admitted | self._unknown_labels))
+        return found
+
+    @cached_property
+    def _admitted_by(self) -> dict[Identity, Bitset]:
+        return {identity: admitted for group, _, admitted in self._admitting for identity in group.pods}
+
+    @cached_property
+    def _unknown_labels(self) -> Bitset:
+        """The peers that may have other labels than they are taken to have."""
+        return _bits({self._state.identity(pod) for pod in self._peers if _has_unknown_labels(self._state, pod)})
+
+    def _is_unsure_otherwise(self, subject: Member) -> bool:
+        doubts = self._state.doubts
+        doubted = bool(doubts) and any(True for _ in doubts.selecting(subject, self.direction))
+        return doubted or _has_unknown_labels(self._state, subject)
+
+    def closed_to(self, peers: Bitset) -> Bitset:
+        """The subjects that surely deny everything to all of some peers."""
+        return reduce(or_, (bits for _, bits, admitted in self._admitting if not admitted & peers), 0)
+
+    def _uncertain(self, group: _Subjects) -> Iterator[_Uncertain]:
+        """What the policies of a group assume, and about which peers."""
+        rules = [
+            _PlacedRule(profile, policy, rule)
+            for profile in group.stack
+            for policy in profile.policies
+            for rule in policy.rules[self.direction]
+        ]
+        meeting = reduce(or_, map(self._state.population.in_family, group.families))
+        allowed: Partition[Bitset, Traffic] | None = None
+        for placed in rules:
+            of_hosts = list(self._hosts_selected(placed.rule))
+            doubts = self._doubts(placed)
+            if not (of_hosts or doubts):
+                continue
+            allowed = allowed or self._surely_allowed(group, rules)
+            for assumption, bits in doubts:
+                if unsure := self._unsure(group, placed.rule, bits & meeting, allowed):
+                    yield _Uncertain(assumption, unsure, self._hosts)
+            for hosts in of_hosts:
+                bits = _bits(map(self._state.identity, hosts)) & meeting
+                if unsure := self._unsure(group, placed.rule, bits, allowed):
+                    assumption = msgspec.structs.replace(host_network_assumption(hosts[0]), pod=None)
+                    yield _Uncertain(assumption, unsure, hosts)
+
+    def _note(self, group: _Subjects, uncertain: Iterable[_Uncertain], other: "_ListedSide") -> None:
+        """Note of which peers a group assumes something, with which it has anything to do.
+
+        About a pod and itself, and about a pod and its own node, policies do not decide.
+        """
+        subjects = _bits(group.pods)
+        selectable = self._state.population.selectable & ~other.closed_to(subjects)
+        alone = {identity: pod for identity, pod in _single(group) if not other.admits_others(identity, subjects)}
+        for assumption, bits, hosts in uncertain:
+            found = self._found[assumption]
+            if bits & ~self._state.population.selectable:
+                found.pods.update(
+                    host
+                    for host in hosts
+                    if bits >> self._state.identity(host).bit & 1 and self._is_policed(group, host)
+                )
+            noted = bits & selectable
+            for identity, pod in alone.items():
+                if noted >> identity.bit & 1:
+                    noted &= ~(1 << identity.bit)
+                    found.pods.update(one for one in identity.pods() if one is not pod)
+            found.bits |= noted
+
+    def admits_others(self, identity: Identity, peers: Bitset) -> bool:
+        """Whether the pods of an identity do not surely deny everything to all peers that are of another."""
+        others = peers & ~(1 << identity.bit)
+        return bool(self._admitted_by.get(identity, self._state.population.everyone) & others)
+
+    def _is_policed(self, group: _Subjects, host: Member) -> bool:
+        """Whether the policies of some subject decide about a hostNetwork pod: a node always reaches its own pods."""
+        if self.direction is Direction.EGRESS or not host.node:
+            return True
+        return any(pod.node != host.node for pod in group.members())
+
+    def _doubts(self, placed: _PlacedRule) -> list[tuple[MatchAssumption, Bitset]]:
+        """What is assumed about which identities so that a rule matches them, or does not."""
+        if placed.rule not in self._doubtful:
+            self._doubtful[placed.rule] = [
+                (assumption, within)
+                for assumption, bits in (*self._about_namespaces(placed.rule), *self._about_addresses(placed))
+                if (within := bits & self._bits)
+            ]
+        return self._doubtful[placed.rule]
+
+    def _about_namespaces(self, rule: CompiledRule) -> Iterator[tuple[MatchAssumption, Bitset]]:
+        for selection in rule.peers.selections:
+            for namespace, assumption in self._unsettled(selection):
+                yield assumption, self._selected(PodSelection(selection.pods, namespace=namespace))
+
+    def _about_addresses(self, placed: _PlacedRule) -> Iterator[tuple[MatchAssumption, Bitset]]:
+        if not self._without_address or not placed.rule.peers.block:
+            return
+        # What a block is taken to contain is the same for all pods without an address.
+        context = RuleContext(placed.policy, self.direction, placed.rule, self._state.namespaces)
+        example = next(iter(self._without_address.values()))
+        for one in self._state.tiers.match_peers(placed.profile, context, example, FAMILIES):
+            if one.match.field == "ipBlock" and one.match.assumption:
+                yield msgspec.structs.replace(one.match.assumption, pod=None), _bits(self._without_address)
+
+    def _unsettled(self, selection: PodSelection) -> Iterator[tuple[str, MatchAssumption]]:
+        """The namespaces about whose labels something is assumed, because a selection reads them."""
+        if selection.namespaces is not None:
+            for name in self._undefined:
+                if assumption := namespace_assumption(selection.namespaces, name, self._state.namespaces):
+                    yield name, assumption
+
+    def _hosts_selected(self, rule: CompiledRule) -> Iterator[list[Member]]:
+        """The hostNetwork pods that a rule would select by their labels: those of one namespace with equal labels."""
+        for hosts in self._alike.values():
+            if any(would_select(self._state, selection, hosts[0]) for selection in rule.peers.selections):
+                yield hosts
+
+    def _unsure(
+        self, group: _Subjects, rule: CompiledRule, bits: Bitset, allowed: Partition[Bitset, Traffic]
+    ) -> Bitset:
+        """Of some identities, those with which not all traffic of a rule is surely allowed."""
+        unsure = 0
+        for extent, traffic in self._traffic(rule, bits, group):
+            asked = traffic & self._asked
+            for within, surely in allowed:
+                if (common := extent & within) and asked - surely:
+                    unsure |= common
+        return unsure
+
+    def _surely_allowed(self, group: _Subjects, rules: Sequence[_PlacedRule]) -> Partition[Bitset, Traffic]:
+        """The traffic that rules which surely match allow, for all peers about which something is assumed.
+
+        Where not all rules allow, what comes first matters, and none makes another pointless.
+        """
+        allowed: Partition[Bitset, Traffic] = [(self._bits, NO_TRAFFIC)]
+        if all(one.rule.action is Action.ALLOW for one in rules):
+            for one in rules:
+                sure = self._surely_matching(one.rule.peers, group.families) & self._bits
+                for extent, traffic in self._traffic(one.rule, sure, group) if sure else ():
+                    allowed = changed_within(allowed, extent, traffic.__or__)
+        return merged(allowed)
+
+    def _traffic(self, rule: CompiledRule, bits: Bitset, group: _Subjects) -> Iterator[tuple[Bitset, Traffic]]:
+        return self._state.tiers.rule_traffic(rule, self.direction, bits, group.own)
+
+    def _surely_matching(self, peers: Peers, families: tuple[Family, ...]) -> Bitset:
+        """The identities that a rule matches for subjects with some address families, without any assumption."""
+        key = (peers, families)
+        if key not in self._sure:
+            self._sure[key] = self._find_surely_matching(peers, families)
+        return self._sure[key]
+
+    def _find_surely_matching(self, peers: Peers, families: tuple[Family, ...]) -> Bitset:
+        population = self._state.population
+        if peers.everyone:
+            return population.everyone
+        bits = 0
+        for selection in peers.selections:
+            unsettled = reduce(or_, (population.in_namespace(name) for name, _ in self._unsettled(selection)), 0)
+            bits |= self._selected(selection) & ~unsettled
+        if peers.block:
+            block = Peers(everyone=False, block=peers.block)
+            over = (self._state.tiers.peers(block, family) | ~population.in_family(family) for family in families)
+            bits |= reduce(and_, over) & self._addressed & population.everyone
+        return bits
+
+    def _selected(self, selection: PodSelection) -> Bitset:
+        return self._state.tiers.peers(Peers(everyone=False, selections=(selection,)), Family.IPV4)
+
+
+def _groups(state: State, direction: Direction, subjects: Iterable[Member]) -> Iterable[_Subjects]:
+    """The subjects that policies isolate, those together about which the same rules say the same."""
+    by_identity: defaultdict[Identity, list[Member]] = defaultdict(list)
+    for pod in subjects:
+        if not pod.host_network:
+            by_identity[state.identity(pod)].append(pod)
+    groups: dict[tuple[Stack, OwnPorts, tuple[Family, ...]], _Subjects] = {}
+    for identity, pods in by_identity.items():
+        stack = state.tiers.stack(identity, direction)
+        if stack:
+            key = (stack, own_ports(stack, identity), identity.families)
+            groups.setdefault(key, _Subjects(*key, {})).pods[identity] = pods
+    return groups.values()
+
+
+def _single(group: _Subjects) -> Iterator[tuple[Identity, Member]]:
+    """The identities of which a group has one pod only, with that pod."""
+    for identity, pods in group.pods.items():
+        if len(pods) == 1 and not pods[0].is_several:
+            yield identity, pods[0]
+
+
+def _has_unknown_labels(state: State, pod: Member) -> bool:
+    return any(values_named(state, label) for label in pod.unknown_labels)
+
+
+def _bits(identities: Iterable[Identity]) -> Bitset:
+    return reduce(or_, (1 << identity.bit for identity in identities), 0)
