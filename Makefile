@@ -22,13 +22,18 @@ demo: $(READY) system  ## Prove examples/three-tier in the laboratory.
 	$(BIN)/ringfence lab run -f examples/three-tier
 
 .PHONY: test
-test: $(READY) system  ## Run all tests, and measure what they cover. Missing parts are named, with the remedy.
-	$(PYTEST) --ignore=tests/e2e --cov --cov-report=
-	$(BIN)/coverage report
-	# agent/running.py is run by the end-to-end tests only.
-	$(BIN)/coverage report --omit='*/cli/*,*/lab/*,*/agent/running.py' --fail-under=95 | tail -1
-	# One after the other, and without measuring coverage, which makes agents too slow for the changes of the tests.
+test: $(READY) system  ## Run all tests. Missing parts are named, with the remedy.
+	$(PYTEST) --ignore=tests/e2e
+	# One after the other: they share one API server.
 	$(BIN)/pytest tests/e2e
+
+# With few examples for each property: measuring makes the tests two to three times slower, and agents too slow for the
+# changes of the end-to-end tests. agent/running.py is run by those only.
+.PHONY: coverage
+coverage: $(READY) system  ## Measure which lines and branches the tests run.
+	HYPOTHESIS_PROFILE=few $(PYTEST) --ignore=tests/e2e --cov --cov-report=
+	$(BIN)/coverage report
+	$(BIN)/coverage report --omit='*/cli/*,*/lab/*,*/agent/running.py' --fail-under=95 | tail -1
 
 .PHONY: test-e2e
 test-e2e: parts system  ## Run the tests against the real API server, which is built first. They need no root.

@@ -16,6 +16,8 @@ from tests.e2e import parts
 settings.register_profile("dev", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", settings.get_profile("dev"), derandomize=True, print_blob=True)
 settings.register_profile("thorough", settings.get_profile("dev"), max_examples=5_000, print_blob=True)
+# To measure which lines the tests run, a few examples of each property are enough.
+settings.register_profile("few", settings.get_profile("ci"), max_examples=25)
 # Of a deliberate fault only the first counterexample counts: looking for the smallest one takes minutes.
 settings.register_profile("mutants", settings.get_profile("ci"), phases=[Phase.explicit, Phase.generate])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))

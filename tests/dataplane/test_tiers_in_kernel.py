@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 from tests.dataplane.expectations import is_allowed
-from tests.dataplane.network import Network, address, in_own_network, number, received
+from tests.dataplane.network import Network, address, in_own_network, number
 from tests.dataplane.traffic import PORT, traffic
 from tests.engine.policies.artificial_tier import BACK, FRONT, TieredCluster, acting, tier_policy, tiered_cluster_of
 from tests.semantics.objects import Object, admits, block, labelled, namespace, namespaces, pod, policy, port
@@ -94,7 +94,7 @@ def test_every_datagram_is_treated_as_the_engine_says(policies: str, family: Fam
                 expected.add((source, destination, one))
     found = set()
     for (destination, one), server in servers.items():
-        while (datagram := received(server)) is not None:
+        while (datagram := network.delivered(server)) is not None:
             found.add((int(datagram), destination, one))
     assert found == expected
     assert 0 < len(expected) < 12, "some are allowed and some are denied"
