@@ -11,7 +11,7 @@ cluster it means nothing.
 
 import re
 from collections.abc import Iterable
-from functools import reduce
+from functools import cached_property, lru_cache, reduce
 from operator import or_
 from typing import Final
 
@@ -57,22 +57,22 @@ PortEntry = Traffic | PortName
 """One of the ports in a question: numbers, or a name."""
 
 
-class AskedPorts(msgspec.Struct, frozen=True):
+class AskedPorts(msgspec.Struct, frozen=True, dict=True):
     """All ports that a question is about; without entries, and with all traffic among them, it is about all traffic."""
 
     entries: tuple[PortEntry, ...] = ()
 
-    @property
+    @cached_property
     def numbers(self) -> Traffic:
         """The ports that are given by number."""
         return reduce(or_, (one for one in self.entries if isinstance(one, Traffic)), NO_TRAFFIC)
 
-    @property
+    @cached_property
     def names(self) -> tuple[PortName, ...]:
         """The ports that are given by name, each once."""
         return tuple(dict.fromkeys(one for one in self.entries if isinstance(one, PortName)))
 
-    @property
+    @cached_property
     def is_everything(self) -> bool:
         """Whether the question is about all traffic."""
         return not self.entries or self.numbers == ALL_TRAFFIC
@@ -102,6 +102,8 @@ class AskedPorts(msgspec.Struct, frozen=True):
         """The traffic that the question is about at one pod, with the ports that it gives the names."""
         if self.is_everything:
             return ALL_TRAFFIC
+        if not self.names:
+            return self.numbers
         return reduce(or_, (name.at(pod) for name in self.names), self.numbers)
 
     def __str__(self) -> str:
@@ -145,6 +147,8 @@ def asked_ports(port: PortArgument, protocol: str | None = None) -> AskedPorts:
     `protocol` is that of all of them, by default TCP for numbers, and any for names. Raises InputError for everything
     that is not a port or a protocol.
     """
+    if type(port) is int and protocol is None:
+        return _one_port(port)
     if protocol is not None and not (isinstance(protocol, str) and protocol.upper() in PROTOCOLS):
         raise InputError(f"{protocol!r} is not a protocol of NetworkPolicies: use TCP, UDP or SCTP")
     of_all = protocol.upper() if isinstance(protocol, str) else None
@@ -157,6 +161,12 @@ def asked_ports(port: PortArgument, protocol: str | None = None) -> AskedPorts:
     if not entries:
         raise InputError("there is no port in the list of ports: name one, or leave out `port` for all traffic")
     return AskedPorts(entries)
+
+
+@lru_cache(maxsize=1024)
+def _one_port(number: int) -> AskedPorts:
+    """A TCP port. Programs ask millions of questions about few ports, so what is known of these is kept."""
+    return AskedPorts((_range(number, number, _DEFAULT_PROTOCOL, number),))
 
 
 def _entry(port: object, protocol: str | None) -> PortEntry:
