@@ -5,8 +5,10 @@ topology, the nodes translate Services and enforce policies, and servers answer 
 """
 
 from collections.abc import Iterable, Sequence
+from ipaddress import ip_network
 from typing import Final
 
+from ringfence.analysis.lists import ConnectionFilter, ListedSide, connection_assumptions
 from ringfence.analysis.probes import (
     LaboratoryStatus,
     NodeSummary,
@@ -50,6 +52,8 @@ from ringfence.lab.probing import (
 from ringfence.model.kinds import KINDS, kind_of, namespace_of
 from ringfence.model.objects import HorizontalPodAutoscaler, Manifest, Object, Workload
 from ringfence.model.problems import Problem, ProblemCode
+from ringfence.sets.addresses import Addresses
+from ringfence.sets.traffic import ALL_TRAFFIC
 
 _SECOND_SILENCE_TIMEOUT: Final = 2.5
 """Seconds to wait again for an answer that was expected and did not come. Linux repeats a TCP SYN after 1 s (RFC 6298):
@@ -179,7 +183,13 @@ class Laboratory:
                 denied_by=() if expected[i] else expectations.denied_by(probe),
             )
             results.append(result)
-        return ProbeReport(tuple(results), self.refused, self.cluster.assumptions())
+        return ProbeReport(tuple(results), self.refused, self._assumptions(probes))
+
+    def _assumptions(self, probes: Sequence[Probe]) -> tuple[str, ...]:
+        """What is assumed about connections between all pods, and to those addresses that are probed."""
+        probed = Addresses.of(*{ip_network(probe.destination_address) for probe in probes})
+        to_probed = ListedSide(addresses=((probed, ALL_TRAFFIC),))
+        return connection_assumptions(self.cluster.state, wanted=ConnectionFilter(destinations=to_probed))
 
     def pod(self, text: str) -> LabPod:
         """The one pod that `text` names. Raises EndpointError if it is not exactly one."""

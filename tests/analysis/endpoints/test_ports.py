@@ -100,7 +100,7 @@ class TestInAProgram:
 
     @pytest.mark.parametrize("port", [True, 3.5, b"80", [[80]], {}, [], range(80, 80), range(80, 90, 2), 0, "80/ICMP"])
     def test_invalid_ports(self, port: int) -> None:
-        with pytest.raises(InputError, match=r": use |: name one"):
+        with pytest.raises(InputError, match=r": use |: name a port"):
             asked_ports(port)
 
     @pytest.mark.parametrize("protocol", ["ICMP", "", 6])

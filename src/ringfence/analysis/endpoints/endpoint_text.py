@@ -250,7 +250,7 @@ def _possible_pod(text: str, namespace: str) -> PossiblePod:
 
 
 def _network(text: str) -> Network | None:
-    """The addresses that a text is; None if it is no address. Raises EndpointError for what only looks like one."""
+    """Parse an address or a CIDR; None for any other text. Raises EndpointError for a malformed address or CIDR."""
     if text.startswith("["):
         raise EndpointError(f"{text}: {_instead_of_brackets(text)}")
     if not _MAY_BE_ADDRESS.fullmatch(text):

@@ -159,7 +159,7 @@ def asked_ports(port: PortArgument, protocol: str | None = None) -> AskedPorts:
     several = isinstance(port, Iterable) and not isinstance(port, str | bytes | range)
     entries = tuple(_entry(one, of_all) for one in (port if several and isinstance(port, Iterable) else (port,)))
     if not entries:
-        raise InputError("there is no port in the list of ports: name one, or leave out `port` for all traffic")
+        raise InputError("the list of ports is empty: name a port, or leave out `port` for all traffic")
     return AskedPorts(entries)
 
 

@@ -5,6 +5,8 @@ selector) is about either end: a connection counts if one of its ends is in it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import reduce
+from operator import or_
 from typing import Final
 
 import msgspec
@@ -15,7 +17,7 @@ from ringfence.engine.population import Member
 from ringfence.engine.state import State
 from ringfence.errors import EndpointError, InputError
 from ringfence.model.selector_text import ListSelector, parse_list_selector
-from ringfence.sets.addresses import ALL_ADDRESSES, Addresses
+from ringfence.sets.addresses import ALL_ADDRESSES, NO_ADDRESSES, Addresses
 from ringfence.sets.partitions import Partition, changed_within, merged
 from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
 
@@ -53,6 +55,13 @@ class ListedSide(msgspec.Struct, frozen=True):
     def asked(self, pod: Member) -> Traffic:
         """The traffic that the list is about at a pod."""
         return self.ports.at(pod) if self.pods is None else self.pods.get(pod, NO_TRAFFIC)
+
+    @property
+    def reach(self) -> Addresses:
+        """All addresses that the list is about."""
+        if self.addresses is None:
+            return ALL_ADDRESSES
+        return reduce(or_, (within for within, _ in self.addresses), NO_ADDRESSES)
 
     def parts(self, found: Partition[Addresses, Traffic]) -> Iterator[tuple[Addresses, Traffic]]:
         """Of the traffic by addresses outside the cluster, the part that the list is about."""

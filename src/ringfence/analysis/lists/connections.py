@@ -108,7 +108,8 @@ def connection_assumptions(
     limits = (f"only namespace {only} could be read: connections with pods of others are not listed",) if only else ()
     listed = wanted or ConnectionFilter(part=ClusterPart(namespace))
     matches = listed_match_assumptions(state, _pairs(state, listed), _asked(state, listed))
-    return (*limits, *doubts, *labels, *listed_node_assumptions(state, pods), *matches)
+    nodes = listed_node_assumptions(state, pods, listed.destinations.reach)
+    return (*limits, *doubts, *labels, *nodes, *matches)
 
 
 def _pairs(state: State, wanted: ConnectionFilter) -> Iterator[ListedPairs]:

@@ -18,7 +18,7 @@ from ringfence.engine.policies import Action, end_text
 from ringfence.engine.population import Identity, Member
 from ringfence.engine.state import State
 from ringfence.model.policies import Direction
-from ringfence.sets.addresses import NO_ADDRESSES, Addresses
+from ringfence.sets.addresses import ALL_ADDRESSES, NO_ADDRESSES, Addresses
 from ringfence.sets.traffic import ALL_TRAFFIC
 
 _MOST_NAMES: Final = 3
@@ -49,8 +49,13 @@ def host_as_node_assumptions(side: Side) -> Iterator[str]:
         )
 
 
-def listed_node_assumptions(state: State, pods: Iterable[Member]) -> Iterator[str]:
-    """What a list of the connections of some pods assumes about them and their nodes, a line for each direction."""
+def listed_node_assumptions(
+    state: State, pods: Iterable[Member], destinations: Addresses = ALL_ADDRESSES
+) -> Iterator[str]:
+    """What a list of the connections of some pods assumes about them and their nodes, a line for each direction.
+
+    `destinations` are the addresses to which the list has connections: what holds for others is not assumed.
+    """
     by_identity: defaultdict[Identity, list[Member]] = defaultdict(list)
     for pod in pods:
         if not pod.host_network:
@@ -60,7 +65,7 @@ def listed_node_assumptions(state: State, pods: Iterable[Member]) -> Iterator[st
         for direction in Direction:
             if any(profile.otherwise is Action.DENY for profile in state.tiers.stack(identity, direction)):
                 isolated[direction] += members
-    if any(pod.node in state.nodes or pod.host_addresses for pod in isolated[Direction.EGRESS]):
+    if any(node_addresses(state, pod) & destinations for pod in isolated[Direction.EGRESS]):
         yield (f"isolated pods are taken to reach their own nodes only as policies allow: {_ALWAYS[Direction.EGRESS]}")
     closed = isolated[Direction.INGRESS]
     anywhere = any(not pod.node for pod in closed)

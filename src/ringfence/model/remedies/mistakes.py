@@ -1,4 +1,4 @@
-"""What is known of a mistake, whoever found it."""
+"""A mistake, as every check that finds one describes it."""
 
 import re
 
