@@ -3,6 +3,7 @@
 import operator
 import re
 from collections.abc import Callable, Iterable
+from functools import reduce
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from itertools import pairwise
 
@@ -52,6 +53,11 @@ def members(addresses: Addresses) -> set[IPv4Address | IPv6Address]:
 
 def covered(by: Iterable[Network]) -> set[IPv4Address | IPv6Address]:
     return {one for one in WITNESSES for network in by if one in network}
+
+
+@given(st.lists(sets, max_size=4))
+def test_a_union_of_many_is_that_of_one_after_another(several: list[Addresses]) -> None:
+    assert Addresses.union_of(several) == reduce(operator.or_, several, NO_ADDRESSES)
 
 
 @given(some_networks)

@@ -2,6 +2,7 @@
 
 import operator
 from collections.abc import Callable
+from functools import reduce
 from itertools import product
 
 import pytest
@@ -106,3 +107,8 @@ def test_traffic_as_text(traffic: Traffic, written: str) -> None:
 )
 def test_ports_as_text(ports: intervals.Intervals, written: str) -> None:
     assert port_list(ports) == written
+
+
+@given(st.lists(traffics, max_size=4))
+def test_a_union_of_many_is_that_of_one_after_another(several: list[Traffic]) -> None:
+    assert Traffic.union_of(several) == reduce(operator.or_, several, NO_TRAFFIC)

@@ -50,6 +50,12 @@ class Addresses(msgspec.Struct, frozen=True, cache_hash=True):
         """The set of one family's `ranges`."""
         return cls(v4=ranges) if family is Family.IPV4 else cls(v6=ranges)
 
+    @classmethod
+    def union_of(cls, sets: Iterable["Addresses"]) -> "Addresses":
+        """What is in any of `sets`, in one pass over the ranges of all of them."""
+        listed = list(sets)
+        return cls(intervals.union_of(one.v4 for one in listed), intervals.union_of(one.v6 for one in listed))
+
     def ranges(self, family: Family) -> Intervals:
         """The ranges of one family."""
         return self.v4 if family is Family.IPV4 else self.v6

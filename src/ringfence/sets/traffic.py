@@ -37,6 +37,17 @@ class Traffic(msgspec.Struct, frozen=True, cache_hash=True):
             case _:
                 return cls(sctp=ranges)
 
+    @classmethod
+    def union_of(cls, sets: Iterable["Traffic"]) -> "Traffic":
+        """What is in any of `sets`, in one pass over the ranges of all of them."""
+        listed = list(sets)
+        return cls(
+            intervals.union_of(one.tcp for one in listed),
+            intervals.union_of(one.udp for one in listed),
+            intervals.union_of(one.sctp for one in listed),
+            any(one.other for one in listed),
+        )
+
     def __bool__(self) -> bool:
         return bool(self.tcp or self.udp or self.sctp or self.other)
 

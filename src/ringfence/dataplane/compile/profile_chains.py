@@ -26,8 +26,7 @@ from ringfence.dataplane.compile.pod_rules import for_pods
 from ringfence.dataplane.program import PEER, Chain, Collection, Dispatch, Rule, digest, profile_chain
 from ringfence.engine.policies import Action, OwnPorts, Stack, is_union
 from ringfence.engine.state import State
-from ringfence.sets.addresses import ALL_ADDRESSES, Family
-from ringfence.sets.traffic import ALL_TRAFFIC
+from ringfence.sets.addresses import Family
 
 
 class ProfileChain(NamedTuple):
@@ -82,6 +81,6 @@ def build_chain(state: State, stack: Stack, ports: OwnPorts, families: Iterable[
 def _allows_everything(state: State, stack: Stack, ports: OwnPorts) -> bool:
     """Whether a stack allows everything, whatever pods there are."""
     if is_union(stack):
-        return state.tiers.addresses_of(stack, ports) == [(ALL_ADDRESSES, ALL_TRAFFIC)]
+        return state.tiers.allows_everything(stack, ports)
     denies = any(step.action is Action.DENY for profile in stack for step in profile.steps)
     return not denies and all(profile.otherwise is not Action.DENY for profile in stack)

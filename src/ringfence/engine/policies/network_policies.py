@@ -7,6 +7,7 @@ Source: networking.k8s.io/v1 NetworkPolicy, field meanings as in its API documen
 "Network Policies": "The two sorts of pod isolation".
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Final
 
@@ -27,8 +28,9 @@ from ringfence.model.objects import (
 from ringfence.model.origin import Origin
 from ringfence.model.policies import DEFAULT_PROTOCOL, Direction, rules_of
 from ringfence.model.selectors import EVERYTHING, compile_selector
-from ringfence.sets.addresses import NO_ADDRESSES, Addresses, Family
-from ringfence.sets.traffic import ALL_PORTS, ALL_TRAFFIC, NO_TRAFFIC, Traffic
+from ringfence.sets.addresses import Addresses, Family
+from ringfence.sets.intervals import Interval
+from ringfence.sets.traffic import ALL_PORTS, ALL_TRAFFIC, Traffic
 
 NetworkPolicyTier = Tier[NetworkPolicy]
 
@@ -65,7 +67,11 @@ def _compile_rule(index: int, rule: Rule, namespace: str) -> CompiledRule:
         index,
         _compile_peers(rule.peers, namespace),
         ALL_TRAFFIC if not rule.ports else _numbered(rule.ports),
-        tuple((port.port, port.protocol or DEFAULT_PROTOCOL) for port in rule.ports if isinstance(port.port, str)),
+        tuple(
+            dict.fromkeys(
+                (port.port, port.protocol or DEFAULT_PROTOCOL) for port in rule.ports if isinstance(port.port, str)
+            )
+        ),
     )
 
 
@@ -87,25 +93,25 @@ def compile_peer(peer: NetworkPolicyPeer, namespace: str) -> PodSelection:
 
 
 def _compile_blocks(blocks: Iterable[IPBlock]) -> Block:
-    addresses, covers_family = NO_ADDRESSES, False
+    parts: list[Addresses] = []
+    covers_family = False
     for block in blocks:
         network = parse_cidr(block.cidr)
         left = Addresses.of(network) - Addresses.of(*map(parse_cidr, block.excepts))
-        addresses |= left
+        parts.append(left)
         covers_family |= network.prefixlen == 0 and bool(left)
-    return Block(addresses, covers_family)
+    return Block(Addresses.union_of(parts), covers_family)
 
 
 def _numbered(ports: Iterable[NetworkPolicyPort]) -> Traffic:
     """The traffic of the port entries that give numbers, or only a protocol."""
-    traffic = NO_TRAFFIC
+    ranges: defaultdict[str, list[Interval]] = defaultdict(list)
     for port in ports:
-        protocol = port.protocol or DEFAULT_PROTOCOL
         if port.port is None:
-            traffic |= Traffic.of(protocol, ALL_PORTS)
+            ranges[port.protocol or DEFAULT_PROTOCOL] += ALL_PORTS
         elif isinstance(port.port, int):
-            traffic |= Traffic.of(protocol, ((port.port, port.end_port or port.port),))
-    return traffic
+            ranges[port.protocol or DEFAULT_PROTOCOL].append((port.port, port.end_port or port.port))
+    return Traffic.union_of(Traffic.of(protocol, some) for protocol, some in ranges.items())
 
 
 # --- explaining -------------------------------------------------------------------------------------------------------

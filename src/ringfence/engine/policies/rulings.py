@@ -8,20 +8,25 @@ Source: network-policy-api, "Evaluation order"; for NetworkPolicy alone, the Kub
 pod isolation".
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from functools import reduce
+from functools import lru_cache, reduce
 from operator import or_
 from typing import NamedTuple
 
-from ringfence.engine.policies.profiles import OwnPorts, PortQuestion, PortRuling, Profile, Stack
+from ringfence.engine.policies.profiles import OwnPorts, PortQuestion, PortRuling, Profile, Stack, is_union
 from ringfence.engine.policies.rules import Action, CompiledRule, Peers
 from ringfence.engine.policies.selection import Selections
-from ringfence.engine.population import Identity, NamedPort, Population
+from ringfence.engine.population import Identity, NamedPort, Population, PortName
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import ALL_ADDRESSES, Addresses, Family
 from ringfence.sets.bitsets import Bitset
+from ringfence.sets.intervals import Interval
 from ringfence.sets.partitions import E, Partition, changed_within, merged
 from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
+
+AddressRule = tuple[Addresses, Traffic]
+"""Addresses outside the cluster, and traffic that is allowed with each of them."""
 
 
 class Rulings:
@@ -101,7 +106,7 @@ class Rulings:
 
         Extents overlap: what a rule is about with a peer is the union over all that contain it.
         """
-        yield peers, rule.traffic | _resolved(rule, own)
+        yield peers, own_traffic(rule, own)
         if rule.port_names and direction is Direction.EGRESS:
             yield from self._named_at(rule, peers)
 
@@ -119,13 +124,37 @@ class Rulings:
 
         A port name is looked up on the destination, so outside the cluster it never means anything.
         """
+        return _settled(ALL_ADDRESSES, stack, lambda rule: _at_addresses(rule, own))
 
-        def matched(rule: CompiledRule) -> Iterator[tuple[Addresses, Traffic]]:
-            extent = ALL_ADDRESSES if rule.peers.everyone else rule.peers.addresses
-            if extent:
-                yield extent, rule.traffic | _resolved(rule, own)
+    def address_rules(self, stack: Stack, own: OwnPorts) -> list[AddressRule]:
+        """What a stack allows with addresses outside the cluster, as rules whose union it is.
 
-        return _settled(ALL_ADDRESSES, stack, matched)
+        Unlike the cells of `on_addresses`, rules may overlap in both addresses and traffic. So they are as many and as
+        long as the policies are, where the cells can be as long as the square of that: of 3,000 rules that each leave
+        out one address and allow one port, each of 3,001 cells has 2,999 ports or more.
+        """
+        if not is_union(stack):
+            return [cell for cell in self.on_addresses(stack, own) if cell[1]]
+        return _joined(pair for profile in stack for rule in profile.rules for pair in _at_addresses(rule, own))
+
+
+def _at_addresses(rule: CompiledRule, own: OwnPorts) -> Iterator[AddressRule]:
+    """The addresses outside the cluster that a rule is about, and the traffic that it means there."""
+    extent = ALL_ADDRESSES if rule.peers.everyone else rule.peers.addresses
+    traffic = own_traffic(rule, own)
+    if extent and traffic:
+        yield extent, traffic
+
+
+def _joined(rules: Iterable[AddressRule]) -> list[AddressRule]:
+    """Rules with the same union: those of equal addresses are joined, then those of equal traffic."""
+    by_addresses: defaultdict[Addresses, list[Traffic]] = defaultdict(list)
+    for addresses, traffic in rules:
+        by_addresses[addresses].append(traffic)
+    by_traffic: defaultdict[Traffic, list[Addresses]] = defaultdict(list)
+    for addresses, traffics in by_addresses.items():
+        by_traffic[Traffic.union_of(traffics)].append(addresses)
+    return [(Addresses.union_of(some), traffic) for traffic, some in by_traffic.items()]
 
 
 def _own_names(profile: Profile, subject: Identity, question: PortQuestion) -> tuple[str, ...]:
@@ -137,14 +166,24 @@ def _own_names(profile: Profile, subject: Identity, question: PortQuestion) -> t
     return tuple(name for name in names if port in subject.ports_named(name, protocol))
 
 
-def _resolved(rule: CompiledRule, own: OwnPorts) -> Traffic:
-    """The traffic that a rule's port names stand for at a subject with these ports of its own."""
-    traffic = NO_TRAFFIC
-    if rule.port_names and own:
-        for name, protocol, port in own:
-            if (name, protocol) in rule.port_names:
-                traffic |= Traffic.of(protocol, ((port, port),))
-    return traffic
+def own_traffic(rule: CompiledRule, own: OwnPorts) -> Traffic:
+    """The traffic that a rule means at a subject with these ports of its own: by number, and by name."""
+    if not rule.port_names or not own:
+        return rule.traffic
+    numbers = _numbers(own)
+    ports: defaultdict[str, list[Interval]] = defaultdict(list)
+    for name in rule.port_names:
+        ports[name[1]] += numbers.get(name, ())
+    return Traffic.union_of([rule.traffic, *(Traffic.of(protocol, some) for protocol, some in ports.items())])
+
+
+@lru_cache(maxsize=64)  # asked for each rule of the same stack, one after another
+def _numbers(own: OwnPorts) -> dict[PortName, list[Interval]]:
+    """The numbers that a subject gives to each port name."""
+    numbers: defaultdict[PortName, list[Interval]] = defaultdict(list)
+    for name, protocol, port in own:
+        numbers[name, protocol].append((port, port))
+    return numbers
 
 
 class _Standing(NamedTuple):

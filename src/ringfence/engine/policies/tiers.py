@@ -27,7 +27,7 @@ from ringfence.engine.policies.profiles import (
     own_ports,
 )
 from ringfence.engine.policies.rules import CompiledPolicy, CompiledRule, Peers
-from ringfence.engine.policies.rulings import Rulings
+from ringfence.engine.policies.rulings import AddressRule, Rulings
 from ringfence.engine.policies.selection import Selections
 from ringfence.engine.policies.tier import MatchedPeer, RuleContext, Tier
 from ringfence.engine.population import Identity, Population
@@ -134,6 +134,23 @@ class Tiers:
     def addresses_of(self, stack: Stack, own: OwnPorts = NO_OWN_PORTS) -> Partition[Addresses, Traffic]:
         """The traffic that a stack allows, for every address outside the cluster."""
         return self._rulings.on_addresses(stack, own) if stack else [(ALL_ADDRESSES, ALL_TRAFFIC)]
+
+    def address_rules(self, stack: Stack, own: OwnPorts = NO_OWN_PORTS) -> list[AddressRule]:
+        """What a stack allows with addresses outside the cluster, as pairs of addresses and traffic.
+
+        All that any pair allows is allowed. Pairs may overlap, so there are never more of them than rules, and together
+        they are no longer than the policies; the cells of `addresses_of` can be as long as the square of that. No two
+        pairs have the same traffic.
+        """
+        return self._rulings.address_rules(stack, own) if stack else [(ALL_ADDRESSES, ALL_TRAFFIC)]
+
+    def allows_everything(self, stack: Stack, own: OwnPorts = NO_OWN_PORTS) -> bool:
+        """Whether a stack whose rules only allow (`is_union`) allows everything, whatever pods there are.
+
+        A rule with ports never allows all traffic, since ports do not exist in ICMP: only rules without ports count.
+        """
+        rules = self.address_rules(stack, own)
+        return any(pair == (ALL_ADDRESSES, ALL_TRAFFIC) for pair in rules)
 
     def peers(self, peers: Peers, family: Family) -> Bitset:
         """The identities that a rule is about, as peers reached over one family."""
