@@ -186,6 +186,59 @@ class TestFailures:
         assert node.enforcement.in_order
 
 
+class TestStarting:
+    """An agent may end after it has changed the rules, and before it has judged the tracked connections."""
+
+    @staticmethod
+    def enforce_without_review(node: Node) -> None:
+        mend = node.fail("revoke_forbidden", KernelError("the agent is killed", 105))
+        node.enforcement.enforce()
+        mend()
+
+    @in_own_network
+    def test_connections_end_that_an_agent_before_it_did_not_judge(self) -> None:
+        before = Node(*BOTH, HERE)
+        before.enforcement.enforce()
+        conversation = Conversation()
+        before.put(CLOSED)
+        self.enforce_without_review(before)
+        assert conversation.goes_on()
+        after = Node(*BOTH, HERE, CLOSED)
+        after.enforcement.enforce()
+        assert after.enforcement.in_order
+        assert after.kernel.transactions == 1, "the rules were right already"
+        assert not conversation.goes_on()
+
+    @in_own_network
+    def test_connections_that_are_allowed_go_on(self) -> None:
+        before = Node(*BOTH, HERE)
+        before.enforcement.enforce()
+        conversation = Conversation()
+        after = Node(*BOTH, HERE)
+        after.enforcement.enforce()
+        assert after.kernel.revoked == frozenset()
+        assert conversation.goes_on()
+
+    @in_own_network
+    def test_it_is_not_in_order_before_all_connections_are_judged(self) -> None:
+        before = Node(*BOTH, HERE)
+        before.enforcement.enforce()
+        conversation = Conversation()
+        before.put(CLOSED)
+        self.enforce_without_review(before)
+        after = Node(*BOTH, HERE, CLOSED)
+        mend = after.fail("revoke_forbidden", KernelError("the list cannot be read", 105))
+        for _ in range(3):
+            after.enforcement.enforce()
+            assert not after.enforcement.in_order
+            assert after.enforcement.retry_at is not None
+            after.clock.now = after.enforcement.retry_at
+        mend()
+        after.enforcement.enforce()
+        assert after.enforcement.in_order
+        assert not conversation.goes_on()
+
+
 class TestConnections:
     @in_own_network
     def test_what_a_change_forbids_ends(self) -> None:

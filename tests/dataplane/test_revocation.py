@@ -8,11 +8,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from tests.dataplane.network import Network, address, in_own_network, number, received, stand_behind, tcp_connection
+from tests.dataplane import reactions
+from tests.dataplane.network import (
+    Network,
+    address,
+    gateway,
+    in_own_network,
+    number,
+    received,
+    stand_behind,
+    tcp_connection,
+)
 from tests.dataplane.programs import TCP, UDP, program
+from tests.dataplane.reactions import EVERYTHING, apply
 
 from ringfence.dataplane.kernel import Kernel
-from ringfence.dataplane.program import base_program
+from ringfence.dataplane.program import ENFORCING, base_program
 from ringfence.dataplane.revocation import forbidden_connections, opening_packet
 from ringfence.model.policies import Direction
 from ringfence.netlink.conntrack import ConnectionEnd, TrackedConnection
@@ -208,6 +219,24 @@ def test_what_the_node_opened_is_never_revoked() -> None:
     assert not kernel.revoke_forbidden()
     called.sendall(b"alive")
     assert received(probe) == b"alive"
+
+
+@in_own_network
+def test_what_a_pod_opened_to_the_node_is_judged_by_the_rules_about_the_node() -> None:
+    """The node's address on the pods' side lies in their range, and belongs to no pod."""
+    network, kernel = Network(2), Kernel()
+    apply(kernel, ENFORCING, *reactions.BOTH, held=EVERYTHING)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as node:
+        node.bind((gateway(1), 53))
+        client = network.udp(1)
+        client.sendto(b"question", (gateway(1), 53))
+        question, client_address = node.recvfrom(100)
+        assert question == b"question"
+        node.sendto(b"answer", client_address)
+        assert received(client) == b"answer"
+        assert not kernel.revoke_forbidden()
+        apply(kernel, ENFORCING, *reactions.BOTH, reactions.CLOSED_CLIENT, held=EVERYTHING)
+        assert len(kernel.revoke_forbidden()) == 1
 
 
 def test_the_source_counts_as_sent_and_the_destination_as_answering() -> None:

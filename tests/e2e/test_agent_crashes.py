@@ -6,12 +6,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.semantics.objects import Object, admits, block, labelled, pods, policy, port, sends
+from tests.semantics.objects import Object, admits, block, labelled, pod, pods, policy, port, sends
 
 from .agents import Agent, agents
 from .disturbances import storm
 from .scene import Scene
-from .world import World
+from .server import wait_until
+from .streams import streams
+from .world import World, new_namespace
 
 ROUNDS = 6
 
@@ -109,3 +111,50 @@ def test_an_agent_on_each_node(world: World, scene: Scene, agent: Agent, tmp_pat
             agent.kill()
             other.restart()
             agent.start()
+
+
+KILLED_BEFORE_A_REVIEW = """
+import os, signal
+from ringfence.dataplane.kernel import Kernel
+
+review = Kernel.revoke_forbidden
+
+def revoke_forbidden(kernel):
+    if os.path.exists(os.environ["KILL_BEFORE_REVIEW"]):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return review(kernel)
+
+Kernel.revoke_forbidden = revoke_forbidden
+"""
+"""What Python runs before the agent: the agent is killed after it has changed the rules, and before it has judged the
+connections, while a file exists."""
+
+
+def test_killed_between_a_change_of_rules_and_the_end_of_connections(world: World, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(KILLED_BEFORE_A_REVIEW)
+    armed = tmp_path / "armed"
+    environment = {"PYTHONPATH": str(tmp_path), "KILL_BEFORE_REVIEW": str(armed)}
+    world.tend()
+    owner = new_namespace(world, "killed-before-review")
+    server, friend, guest = (
+        world.run(pod(f"{owner}/{name}", {"role": name}), node)
+        for name, node in (("server", "n1"), ("friend", "n1"), ("guest", "n2"))
+    )
+    admitting = {
+        role: policy(f"{owner}/admit-{role}", labelled(role="server"), ingress=[admits(pods(labelled(role=role)))])
+        for role in ("friend", "guest")
+    }
+    world.put(*admitting.values())
+    with agents(world, tmp_path, ["n1"], environment=environment) as [agent], streams(world) as traffic:
+        denied = [traffic.conversation(guest, server, server_speaks=number % 2 > 0) for number in range(6)]
+        allowed = [traffic.conversation(friend, server, server_speaks=speaks) for speaks in (False, True)]
+        armed.touch()
+        world.delete(admitting["guest"])
+        wait_until(lambda: agent.pid is None, "the agent is killed")
+        assert not world.reaches(guest, server)
+        assert all(one.goes_on() for one in denied), "no agent has judged them yet"
+        armed.unlink()
+        agent.start()
+        assert all(one.ends() for one in denied)
+        assert all(one.goes_on() for one in allowed)
+    world.clear(owner)

@@ -1,7 +1,8 @@
 """Enforcement: the kernel of this node holds what the state says, and keeps it.
 
 The first complete view adopts what an earlier agent left in the kernel: it is read back, and only what differs is
-changed. If the kernel refuses some profiles, their pods are closed, the refusals are reported, and it is tried again.
+changed. All tracked connections are then judged, and the agent is not ready before that has succeeded. If the kernel
+refuses some profiles, their pods are closed, the refusals are reported, and it is tried again.
 """
 
 from collections.abc import Callable, Sequence
@@ -39,8 +40,9 @@ class Enforcement:
         self._compiler: Compiler | None = None
         self._retry_after = FIRST_RETRY
         self._next_review = 0.0
-        self._needs_review = False
-        """Whether the program has changed since the tracked connections were last judged."""
+        # An earlier agent may have ended after it had changed the rules and before it had judged the connections.
+        self._needs_review = True
+        """Whether tracked connections may not have been judged by the program that is in force."""
         self.has_begun = False
         """Whether there was an attempt."""
         self.retry_at: float | None = None

@@ -8,7 +8,7 @@ the set `revoked`, which the rules ask before everything else.
 
 from collections.abc import Iterable, Iterator
 
-from ringfence.dataplane.program import Packet, Program, address_key, admits
+from ringfence.dataplane.program import Hook, Packet, Program, address_key, admits
 from ringfence.dataplane.update import AffectedAddresses
 from ringfence.netlink.conntrack import TrackedConnection
 from ringfence.sets.addresses import Addresses
@@ -38,11 +38,21 @@ def forbidden_connections(
     for connection in connections:
         packet = opening_packet(connection)
         if packet not in verdicts:
-            verdicts[packet] = (
-                not concerns(affected, packet) or node.contains(packet.family, packet.source) or admits(program, packet)
-            )
+            verdicts[packet] = not concerns(affected, packet) or may_open(program, packet, node)
         if not verdicts[packet]:
             yield connection
+
+
+def may_open(program: Program, packet: Packet, node: Addresses) -> bool:
+    """Whether a packet that opens a connection passes on the node that has these addresses.
+
+    A packet to the node itself meets the rules of the input hook. Those of the forward hook would drop one to the
+    address that the node has on its pods' bridge: it lies in a held range, and belongs to no pod.
+    """
+    if node.contains(packet.family, packet.source):
+        return True
+    hook = Hook.INPUT if node.contains(packet.family, packet.destination) else Hook.FORWARD
+    return admits(program, packet, hook)
 
 
 def concerns(affected: AffectedAddresses, packet: Packet) -> bool:
