@@ -212,6 +212,59 @@ def failing(*args: object, **kwargs: object) -> Denial:
     raise KeyError("a defect")
 
 
+class TestOwnNode:
+    """While the Node of this machine is unknown, no pod counts as its own, and all that is in the kernel would go."""
+
+    @in_own_network
+    def test_an_agent_with_a_wrong_name_leaves_the_kernel_as_it_is(self) -> None:
+        with running() as agent:
+            agent.enforce(*listing(*BOTH, HERE, CLOSED))
+        before = agent.kernel.present
+        with running(Settings("heer"), agent.network) as mistaken:
+            mistaken.tell(*listing(*BOTH, HERE, CLOSED))
+            mistaken.await_log(
+                "the rules in the kernel stay as they are: there is no Node heer: check --node: the Nodes are"
+            )
+            assert mistaken.loop.readiness_error() == (
+                "there is no Node heer: check --node: the Nodes are here: "
+                "until then the rules in the kernel stay as they are"
+            )
+            assert mistaken.kernel.present == before
+            assert not agent.passes()
+
+    @in_own_network
+    def test_nothing_is_programmed_until_the_node_is_registered(self) -> None:
+        with running() as agent:
+            agent.tell(*listing(*BOTH, CLOSED))
+            agent.finish_events()
+            assert not is_programmed()
+            agent.enforce(upserted(HERE))
+            assert not agent.passes()
+            assert agent.loop.readiness_error() == ""
+
+    @in_own_network
+    def test_while_its_node_is_deleted_nothing_changes(self) -> None:
+        with running() as agent:
+            agent.enforce(*listing(*BOTH, HERE, CLOSED))
+            agent.tell(removed(HERE), removed(CLOSED))
+            agent.await_log(
+                "the rules in the kernel stay as they are: there is no Node here: check --node: there are no"
+            )
+            assert not agent.passes()
+            agent.enforce(upserted(HERE))
+            assert agent.passes()
+
+    @in_own_network
+    def test_the_name_of_another_machine_is_refused_as_well(self) -> None:
+        other = node("other", gateway(SERVER))
+        with running() as agent:
+            agent.tell(*listing(*BOTH, HERE, other, CLOSED))
+            agent.await_log(
+                "the Node here is another machine: this machine has an address of the Node other: use --node"
+            )
+            assert not is_programmed()
+
+
 class TestFaults:
     @in_own_network
     def test_a_table_that_another_program_deletes_comes_back(self) -> None:
@@ -335,13 +388,6 @@ class TestFaults:
             agent.enforce(*listing(*BOTH, HERE, CLOSED))
             agent.await_log("a defect of ringfence (check): KeyError")
             assert not agent.passes()
-
-    @in_own_network
-    def test_a_node_that_does_not_exist_is_reported(self) -> None:
-        with running(Settings("heer")) as agent:
-            agent.enforce(*listing(*BOTH, HERE, CLOSED))
-            agent.await_log("there is no Node heer, so no pod counts as running on it: check --node")
-            assert agent.loop.readiness_error() == "there is no Node heer: check --node"
 
     @in_own_network
     def test_a_bridge_whose_packets_bypass_the_rules_is_reported(self) -> None:

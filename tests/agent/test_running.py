@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.agent.running import eventually
 from tests.dataplane.network import in_own_network
-from tests.sources.cluster.fake_api_server import FakeApiServer, connections_to, nothing_there, serving
+from tests.sources.cluster.fake_api_server import FakeApiServer, connections_to, only_node, serving
 
 from ringfence.agent import checks, running
 from ringfence.agent.log import logging_to
@@ -44,7 +44,7 @@ def run_until(ready: str, server: FakeApiServer, number: int, settings: Settings
 def test_signals_stop_it_and_the_rules_stay() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         handler = signal.getsignal(number)
-        with serving(*[nothing_there()] * REQUESTS) as server:
+        with serving(*[only_node("n")] * REQUESTS) as server:
             log = run_until("enforcing", server, number)
         assert "started node=n mode=enforce unknown_pods=hold" in log
         assert "stopped: the rules in the kernel stay in force" in log
@@ -62,7 +62,7 @@ def test_it_stops_although_it_could_not_list_anything() -> None:
 
 @in_own_network
 def test_it_stops_while_it_logs_denials() -> None:
-    with serving(*[nothing_there()] * REQUESTS) as server:
+    with serving(*[only_node("n")] * REQUESTS) as server:
         log = run_until("enforcing", server, signal.SIGTERM, Settings("n", log_denied=True))
     assert "stopped" in log
     assert "not logged" not in log

@@ -81,8 +81,8 @@ class World:
     def start(self) -> None:
         """Start the control plane, and have the nodes join it."""
         self.start_control_plane()
-        for node in NODES[1:]:
-            self._join(node)
+        for node in RANGES:
+            self.join(node)
         with self.inside(CONTROL_PLANE):
             self.agents_kubeconfig = self.control_plane.service_account("agent", AGENT_READS)
 
@@ -166,6 +166,16 @@ class World:
         collection = _PLURALS[kind].format(f"namespaces/{owner}")
         self.ask("DELETE", f"/{collection}?gracePeriodSeconds=0&labelSelector={selector}")
 
+    def join(self, name: str) -> None:
+        """Register a node, as its kubelet does."""
+        ranges = RANGES[name]
+        spec = {"podCIDR": ranges[0], "podCIDRs": list(ranges)}
+        self.put({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}, "spec": spec})
+        own = self.topology.node_by_name[name].addresses
+        addresses = [*({"type": "InternalIP", "address": str(ip)} for ip in own), {"type": "Hostname", "address": name}]
+        patch = {"status": {"addresses": addresses}}
+        self.ask("PATCH", f"/api/v1/nodes/{name}/status", patch, "application/merge-patch+json")
+
     # --- the kubelet and the network plugin -----------------------------------------------------------------------
 
     def run(self, obj: Object, node: str, *addresses: str) -> str:
@@ -245,20 +255,6 @@ class World:
         self.network.apply(topology)
         self._serving.open_missing(topology)
         self.topology = topology
-
-    def _join(self, node: LabNode) -> None:
-        ranges = RANGES[node.name]
-        self.put(
-            {
-                "apiVersion": "v1",
-                "kind": "Node",
-                "metadata": {"name": node.name},
-                "spec": {"podCIDR": ranges[0], "podCIDRs": list(ranges)},
-            }
-        )
-        addresses = [{"type": "InternalIP", "address": str(ip)} for ip in node.addresses]
-        patch = {"status": {"addresses": [*addresses, {"type": "Hostname", "address": node.name}]}}
-        self.ask("PATCH", f"/api/v1/nodes/{node.name}/status", patch, "application/merge-patch+json")
 
     # --- probes ---------------------------------------------------------------------------------------------------
 

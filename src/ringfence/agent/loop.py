@@ -1,8 +1,8 @@
 """The loop: the one thread that owns the engine's state and the kernel.
 
 Events are applied to the view as they come, and enforced in rounds (`rounds.py`). Nothing is enforced before the view
-is complete. In between, the loop undoes changes of other programs and checks the node. All times are monotonic:
-wall clocks may jump.
+is complete, nor while the Node of this machine is unknown: no pod would count as its own. In between, the loop undoes
+changes of other programs and checks the node. All times are monotonic: wall clocks may jump.
 """
 
 import gc
@@ -17,6 +17,7 @@ from ringfence.agent.enforcement import Enforcement
 from ringfence.agent.inbox import Arrival, Inbox, InboxItem, MetricsRequest, PacketLogFailed, PacketLogRestored
 from ringfence.agent.log import log, values
 from ringfence.agent.metrics import Metrics
+from ringfence.agent.own_node import mistake_about_node, this_machine
 from ringfence.agent.reports import Reports
 from ringfence.agent.rounds import Rounds
 from ringfence.agent.settings import Settings
@@ -24,7 +25,7 @@ from ringfence.agent.view import View, kind_of_event
 from ringfence.dataplane.kernel import Kernel
 from ringfence.dataplane.packet_log import LoggedPacket
 from ringfence.errors import KernelError
-from ringfence.sources.cluster import WatchFailed, WatchInterrupted
+from ringfence.sources.cluster import Listed, WatchFailed, WatchInterrupted
 
 REPAIR_INTERVAL: Final = 1.0
 """Seconds between two checks that no other program changed the table; a check is one request to the kernel."""
@@ -62,6 +63,8 @@ class AgentLoop:
         self._repetitions = Repetitions()
         self._next_repair = 0.0
         self._next_check = 0.0
+        self._mistake_about_node = ""
+        """Why the Node of this machine is unknown; empty if it is known. Valid once the view is complete."""
         self._heartbeat = clock()
 
     # --- for other threads --------------------------------------------------------------------------------------------
@@ -75,8 +78,8 @@ class AgentLoop:
         """Why the node's policies may not all be in force; empty if they are."""
         if not self._view.complete:
             return f"not listed yet: {', '.join(self._view.missing)}"
-        if not self._view.has_node(self._settings.node):
-            return f"there is no Node {self._settings.node}: check --node"
+        if self._mistake_about_node:
+            return f"{self._mistake_about_node}: until then the rules in the kernel stay as they are"
         if not self._enforcement.in_order:
             failures = "; ".join(map(str, self._enforcement.failures))
             return f"the kernel does not hold all rules: {failures or 'not enforced yet'}"
@@ -133,10 +136,11 @@ class AgentLoop:
 
     def _next_step(self) -> float:
         steps = [self._next_repair, self._next_check]
-        if self._rounds.waiting_since is not None and self._view.complete:
-            steps.append(self._rounds.next_start)
-        if self._enforcement.retry_at is not None:
-            steps.append(self._enforcement.retry_at)
+        if self._may_enforce:
+            if self._rounds.waiting_since is not None:
+                steps.append(self._rounds.next_start)
+            if self._enforcement.retry_at is not None:
+                steps.append(self._enforcement.retry_at)
         return min(steps)
 
     def _take(self, item: InboxItem) -> None:
@@ -157,14 +161,22 @@ class AgentLoop:
         event = arrival.event
         if self._view.apply(event):
             self._rounds.add_event(arrival.at)
+        if kind_of_event(event) == "Node":
+            self._identify_node()
+        if isinstance(event, Listed):
+            self._next_check = 0.0
         self._reports.watch(event)
         if not isinstance(event, WatchInterrupted | WatchFailed):
             self._metrics.last_event.labels(kind_of_event(event)).set_to_current_time()
 
     # --- enforcement --------------------------------------------------------------------------------------------------
 
+    @property
+    def _may_enforce(self) -> bool:
+        return self._view.complete and not self._mistake_about_node
+
     def _is_due(self, now: float) -> bool:
-        if not self._view.complete:
+        if not self._may_enforce:
             return False
         retry_at = self._enforcement.retry_at
         return self._rounds.is_due(now) or (retry_at is not None and now >= retry_at)
@@ -200,10 +212,16 @@ class AgentLoop:
         self._metrics.bypassing.set(len(bridges))
         self._reports.node(self._complaints(bridges) if self._view.complete else ())
 
+    def _identify_node(self) -> None:
+        before = self._mistake_about_node
+        self._mistake_about_node = mistake_about_node(self._settings.node, self._view.state.nodes, this_machine())
+        if self._mistake_about_node != before:
+            self._next_check = 0.0
+
     def _complaints(self, bridges: list[str]) -> Iterator[str]:
         node = self._settings.node
-        if not self._view.has_node(node):
-            yield f"there is no Node {node}, so no pod counts as running on it: check --node"
+        if self._mistake_about_node:
+            yield f"the rules in the kernel stay as they are: {self._mistake_about_node}"
         elif self._settings.holds and not self._enforcement.holds_ranges:
             yield f"unknown pods cannot be held: the Node {node} has no podCIDRs: set its pods' ranges with --pod-range"
         if bridges:

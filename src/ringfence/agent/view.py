@@ -57,10 +57,6 @@ class View:
         """How many objects of each kind there are."""
         return {kind: len(self._names[kind]) for kind in FOLLOWED_KINDS}
 
-    def has_node(self, name: str) -> bool:
-        """Whether there is a Node of this name."""
-        return name in self.state.nodes
-
     def pod_ranges(self, node: str) -> Addresses:
         """The ranges of the node's pods, from the `podCIDRs` of its Node object; none if it has none."""
         known = self.state.nodes.get(node)

@@ -346,10 +346,18 @@ class NodeSpec(msgspec.Struct, frozen=True):
     pod_cidrs: tuple[str, ...] | None = msgspec.field(name="podCIDRs", default=None)
 
 
-class NodeStatus(msgspec.Struct, frozen=True):
+class NodeSystemInfo(msgspec.Struct, frozen=True):
+    """What the kubelet reports of its machine: the identifier of the present boot, and that of the hardware."""
+
+    boot_id: str = msgspec.field(name="bootID", default="")
+    system_uuid: str = msgspec.field(name="systemUUID", default="")
+
+
+class NodeStatus(msgspec.Struct, frozen=True, rename="camel"):
     """The status of a node."""
 
     addresses: tuple[NodeAddress, ...] | None = None
+    node_info: NodeSystemInfo | None = None
 
 
 class Node(msgspec.Struct, frozen=True, rename="camel"):

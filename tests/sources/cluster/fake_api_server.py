@@ -134,6 +134,16 @@ def nothing_there() -> Answer:
     return answer
 
 
+def only_node(name: str) -> Answer:
+    """A list with this node, if nodes are asked for, and else as `nothing_there`."""
+
+    def answer(handler: _Handler) -> None:
+        is_list_of_nodes = "/nodes?" in handler.path and "watch=true" not in handler.path
+        (list_of({"metadata": {"name": name}}) if is_list_of_nodes else nothing_there())(handler)
+
+    return answer
+
+
 def event(type_: str, obj: object) -> Object:
     return {"type": type_, "object": obj}
 
