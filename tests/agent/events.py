@@ -2,13 +2,17 @@
 
 from collections.abc import Iterable
 
+from msgspec import json
 from tests.semantics.objects import Object as Written
 
-from ringfence.agent.view import FOLLOWED_KINDS
+from ringfence.agent.view import FOLLOWED_KINDS, name_of
 from ringfence.model.decoding import decode
-from ringfence.model.kinds import kind_of, namespace_of
+from ringfence.model.kinds import KINDS
 from ringfence.model.objects import Object
 from ringfence.sources.cluster.events import Event, Listed, Page, Removed, Upserted
+from ringfence.sources.cluster.undecoded import Undecoded
+
+POLICY = next(kind for kind in KINDS if kind.name == "NetworkPolicy")
 
 
 def read(written: Written) -> Object:
@@ -18,20 +22,29 @@ def read(written: Written) -> Object:
     return obj
 
 
+def undecoded(written: Written) -> Undecoded:
+    """A policy as watches deliver it."""
+    return Undecoded.of(POLICY, written["metadata"]["namespace"], written["metadata"]["name"], json.encode(written))
+
+
+def delivered(written: Written) -> Object | Undecoded:
+    """An object as watches deliver it."""
+    return undecoded(written) if written["kind"] == POLICY.name else read(written)
+
+
 def upserted(written: Written) -> Upserted:
-    return Upserted(read(written))
+    return Upserted(delivered(written))
 
 
 def removed(written: Written) -> Removed:
-    obj = read(written)
-    return Removed(kind_of(obj), namespace_of(obj), obj.metadata.name)
+    return Removed(*name_of(delivered(written)))
 
 
 def listing(*written: Written, kinds: Iterable[str] = FOLLOWED_KINDS) -> list[Event]:
     """What the watches report at first: all objects of these kinds."""
     events: list[Event] = []
     for kind in kinds:
-        objects = [read(one) for one in written if one["kind"] == kind]
+        objects = [delivered(one) for one in written if one["kind"] == kind]
         events.append(Page(kind, objects))
-        events.append(Listed(kind, frozenset((namespace_of(one), one.metadata.name) for one in objects)))
+        events.append(Listed(kind, frozenset(name_of(one)[1:] for one in objects)))
     return events

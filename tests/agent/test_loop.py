@@ -28,6 +28,7 @@ from ringfence.agent.loop import HEARTBEAT_TIMEOUT, AgentLoop
 from ringfence.agent.metrics import Metrics
 from ringfence.agent.settings import ExistingConnections, Mode, Settings, UnknownPods
 from ringfence.dataplane.kernel import Kernel, ProfilesRefused
+from ringfence.engine.policies import CompiledPolicy
 from ringfence.engine.state import State
 from ringfence.errors import KernelError
 from ringfence.sources.cluster.events import Alive, WatchFailed, WatchInterrupted
@@ -363,7 +364,7 @@ class TestFaults:
         taken_in = State.upsert
 
         def upsert(state: State, obj: object, *rest: object) -> None:
-            if getattr(obj, "metadata").name == "open":  # noqa: B009
+            if isinstance(obj, CompiledPolicy) and obj.name == "open":
                 raise KeyError("a defect")
             taken_in(state, obj, *rest)  # type: ignore[arg-type]
 

@@ -158,7 +158,7 @@ class TestDefects:
         taken_in = State.upsert
 
         def upsert(state: State, obj: Pod) -> None:
-            if obj.metadata.name == "web":
+            if isinstance(obj, Pod) and obj.metadata.name == "web":
                 raise KeyError("a defect")
             taken_in(state, obj)
 
@@ -195,3 +195,50 @@ class TestDefects:
         assert list(view.defects) == [("Pod", "x", "web")]
         view.apply(removed(WEB))
         assert view.defects == {}
+
+
+class TestPoliciesOfOtherNodes:
+    """A policy that selects no pod of the node is known and not in the state."""
+
+    HERE = pod("x/db", {"app": "db"}, addresses=["10.0.0.2"], nodeName="n")
+
+    @staticmethod
+    def view_of(*written: Object) -> View:
+        view = View("n")
+        for event in listing(*written):
+            view.apply(event)
+        return view
+
+    def test_it_is_counted_and_costs_nothing_else(self) -> None:
+        view = self.view_of(WEB, DB, CLOSED)
+        assert view.counts()["NetworkPolicy"] == 1
+        assert list(view.state.tiers.policies()) == []
+
+    def test_its_errors_are_those_of_the_nodes_that_need_it(self) -> None:
+        wrong = policy("x/wrong", {"matchLabels": {"app": "db"}}, ingress=[admits(block("10.0.0.0/99"))])
+        assert not self.view_of(WEB, DB, wrong).problems
+        assert self.view_of(WEB, self.HERE, wrong).problems
+
+    def test_it_is_in_force_when_it_selects_a_pod_of_the_node(self) -> None:
+        view = self.view_of(WEB, CLOSED)
+        view.apply(upserted(self.HERE))
+        assert not reaches(view)
+
+    def test_a_policy_that_selects_no_pod_of_the_node_any_more_leaves_the_state(self) -> None:
+        view = self.view_of(WEB, self.HERE, CLOSED)
+        assert not reaches(view)
+        view.apply(upserted(policy("x/closed", {"matchLabels": {"app": "web"}}, ingress=[])))
+        assert list(view.state.tiers.policies()) == []
+        assert view.counts()["NetworkPolicy"] == 1
+
+    def test_what_was_deleted_is_not_woken(self) -> None:
+        view = self.view_of(WEB, CLOSED)
+        view.apply(removed(CLOSED))
+        view.apply(upserted(self.HERE))
+        assert reaches(view)
+
+    def test_a_pod_that_was_deleted_selects_nothing(self) -> None:
+        view = self.view_of(WEB, self.HERE)
+        view.apply(removed(self.HERE))
+        view.apply(upserted(CLOSED))
+        assert list(view.state.tiers.policies()) == []

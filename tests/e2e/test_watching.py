@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from ringfence.model.kinds import kind_of, namespace_of
+from ringfence.agent.view import name_of
 from ringfence.model.objects import Node
 from ringfence.sources.cluster import watching
 from ringfence.sources.cluster.api_server import ApiServer
 from ringfence.sources.cluster.events import Alive, Event, Listed, Page, Removed, Upserted, WatchInterrupted
+from ringfence.sources.cluster.undecoded import Undecoded
 from ringfence.sources.cluster.watch_events import WatchEvent, event_of
 from tests.semantics.objects import Object, labelled, node, pod, policy
 from tests.sources.cluster.following import Followed, following
@@ -34,7 +35,7 @@ def named(*path: str) -> Callable[[Event], bool]:
     def is_about(event: Event) -> bool:
         match event:
             case Upserted(object=obj):
-                return (namespace_of(obj), obj.metadata.name) == wanted
+                return name_of(obj)[1:] == wanted
             case Removed(namespace=owner, name=name):
                 return (owner, name) == wanted
         return False
@@ -65,11 +66,13 @@ def test_what_kubectl_does_is_told(api_server: ControlPlane, namespace: str) -> 
             followed.until(Alive)
         create(api_server, *objects)
         created = {kind: told[kind].until(Upserted, about=named(*path)).object for kind, path in paths.items()}
-        assert {kind: kind_of(obj) for kind, obj in created.items()} == {kind: kind for kind in paths}
+        assert {kind: name_of(obj)[0] for kind, obj in created.items()} == {kind: kind for kind in paths}
         for kind, path in paths.items():
             where = ["-n", namespace] if len(path) == 2 else []
             api_server.kubectl("label", *where, kind, path[-1], "team=red")
             labelled_ = told[kind].until(Upserted, about=named(*path)).object
+            if isinstance(labelled_, Undecoded):
+                labelled_ = labelled_.decode()
             assert (labelled_.metadata.labels or {})["team"] == "red"
             api_server.kubectl("delete", "--force", *where, kind, path[-1])
             assert told[kind].until(Removed, about=named(*path)) == Removed(kind, ("", *path)[-2], path[-1])
@@ -136,7 +139,7 @@ def known(followed: Followed, until: str) -> set[tuple[str, str]]:
                 case Listed():
                     names = set(event.names)
                 case Upserted(object=obj):
-                    names.add((namespace_of(obj), obj.metadata.name))
+                    names.add(name_of(obj)[1:])
                 case Removed():
                     names.discard((event.namespace, event.name))
         if ("default", until) not in names:

@@ -56,7 +56,7 @@ class AgentLoop:
         self._inbox = inbox
         self._metrics = metrics
         self._clock = clock
-        self._view = View()
+        self._view = View(settings.node)
         self._enforcement = Enforcement(self._view, settings, kernel, clock)
         self._rounds = Rounds()
         self._reports = Reports(metrics)

@@ -6,14 +6,28 @@ something. It stays a problem of the view until it is corrected or deleted; all 
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final
 
+from ringfence.agent.local_policies import LocalPolicies
+from ringfence.engine.policies import CompiledPolicy, compile_policy
 from ringfence.engine.state import State
+from ringfence.errors import DecodingError
 from ringfence.model.cidrs import parse_cidr
 from ringfence.model.kinds import KINDS, kind_of, namespace_of
-from ringfence.model.objects import Object
+from ringfence.model.objects import NetworkPolicy, Object, Pod
 from ringfence.sets.addresses import Addresses
-from ringfence.sources.cluster import RESOURCES, Event, Listed, Page, Removed, Resource, Unreadable, Upserted
+from ringfence.sources.cluster import (
+    RESOURCES,
+    Event,
+    Listed,
+    Page,
+    Removed,
+    Resource,
+    Undecoded,
+    Unreadable,
+    Upserted,
+)
 
 _CONTEXT: Final = ("Namespace", "Pod", "Node")
 """The kinds that enforcement needs besides the policies."""
@@ -30,16 +44,24 @@ Name = tuple[str, str]
 ObjectName = tuple[str, str, str]
 """Kind, namespace and name."""
 
+TakeIn = Callable[[], None]
+"""The last step of an object into the state."""
+
 
 class View:
-    """The cluster as the events of the watches describe it. `state` is up to date after every event."""
+    """The cluster as the events of the watches describe it. `state` is up to date after every event.
 
-    def __init__(self) -> None:
+    The policies that select no pod of `node` are known and not in the state (`local_policies`). Without a `node`, all
+    are in the state.
+    """
+
+    def __init__(self, node: str = "") -> None:
         self.state = State(live=True)
         self.problems: dict[ObjectName, str] = {}
         """Why objects cannot be used as they are."""
         self.defects: dict[ObjectName, Exception] = {}
         """The objects that a defect of ringfence keeps out of the state: it may differ from the cluster in these."""
+        self._local = LocalPolicies(node) if node else None
         self._names: defaultdict[str, set[Name]] = defaultdict(set)
         self._listed: set[str] = set()
 
@@ -86,42 +108,95 @@ class View:
                 return False
         return True
 
-    def _upsert(self, obj: Object) -> None:
-        key = kind_of(obj), namespace_of(obj), obj.metadata.name
-        self._isolating_defects(key, lambda: self._take_in(key, obj))
+    def _upsert(self, obj: Object | Undecoded) -> None:
+        for policy in self.woken_by(obj):
+            self.prepare(policy)()
+        self.prepare(obj)()
 
-    def _take_in(self, key: ObjectName, obj: Object) -> None:
-        self.problems.pop(key, None)
+    def woken_by(self, obj: Object | Undecoded) -> list[Undecoded]:
+        """The policies that are not in the state and may select this pod: they have to be taken in before it."""
+        return self._local.upsert_pod(obj) if self._local and isinstance(obj, Pod) else []
+
+    def prepare(self, obj: Object | Undecoded) -> TakeIn:
+        """Do all that an object needs before it is in the state, and return the rest, which takes it in.
+
+        Preparing reads the object alone, and changes nothing in the state; it is the larger part of the work for a
+        large policy.
+        """
+        key = name_of(obj)
+        try:
+            return partial(self._isolating_defects, key, self._prepare(key, obj))
+        except Exception as error:
+            return partial(self._note_defect, key, error)
+
+    def _prepare(self, key: ObjectName, obj: Object | Undecoded) -> TakeIn:
+        if not isinstance(obj, Undecoded):
+            return self._prepare_decoded(key, obj)
+        if self._local and self._local.keep_if_idle(obj):
+            return partial(self._set_aside, key)
+        try:
+            decoded = obj.decode()
+        except DecodingError as error:
+            return partial(self.problems.__setitem__, key, str(error))
+        return self._prepare_decoded(key, decoded)
+
+    def _prepare_decoded(self, key: ObjectName, obj: Object) -> TakeIn:
         kind = KINDS.of(obj)
         obj = kind.default(obj)
-        if errors := kind.validate_stored(obj):
-            self.problems[key] = "; ".join(map(str, errors))
+        problem = "; ".join(map(str, kind.validate_stored(obj)))
+        if problem:
             obj = kind.without_rules(obj)
             if kind.validate_stored(obj):
-                return  # not even its subject can be used: nothing can be closed
+                # Not even its subject can be used: nothing can be closed.
+                return partial(self.problems.__setitem__, key, problem)
+        return partial(self._take_in, key, compile_policy(obj) if isinstance(obj, NetworkPolicy) else obj, problem)
+
+    def _take_in(self, key: ObjectName, obj: Object | CompiledPolicy[NetworkPolicy], problem: str) -> None:
+        self.problems.pop(key, None)
+        if problem:
+            self.problems[key] = problem
         self._names[key[0]].add(key[1:])
         self.state.upsert(obj)
+
+    def _set_aside(self, key: ObjectName) -> None:
+        self.problems.pop(key, None)
+        self._names[key[0]].add(key[1:])
+        self.state.remove(*key)
 
     def _remove(self, kind: str, namespace: str, name: str) -> None:
         def remove() -> None:
             self.problems.pop((kind, namespace, name), None)
             self._names[kind].discard((namespace, name))
+            if self._local and kind == "Pod":
+                self._local.discard_pod(namespace, name)
+            elif self._local:
+                self._local.discard_policy(namespace, name)
             self.state.remove(kind, namespace, name)
 
         self._isolating_defects((kind, namespace, name), remove)
 
-    def _isolating_defects(self, key: ObjectName, change: Callable[[], None]) -> None:
+    def _isolating_defects(self, key: ObjectName, change: TakeIn) -> None:
         """Change one object's part of the state; a defect that it meets does not keep other objects out."""
         try:
             change()
         except Exception as error:
-            # A new dictionary, since health probes read it in other threads.
-            self.defects = {**self.defects, key: error}
+            self._note_defect(key, error)
         else:
             if key in self.defects:
                 self.defects = {name: error for name, error in self.defects.items() if name != key}
 
+    def _note_defect(self, key: ObjectName, error: Exception) -> None:
+        # A new dictionary, since health probes read it in other threads.
+        self.defects = {**self.defects, key: error}
+
+
+def name_of(obj: Object | Undecoded) -> ObjectName:
+    """The kind, the namespace and the name of an object."""
+    if isinstance(obj, Undecoded):
+        return obj.kind.key, obj.namespace, obj.name
+    return kind_of(obj), namespace_of(obj), obj.metadata.name
+
 
 def kind_of_event(event: Event) -> str:
     """The kind that an event is about."""
-    return kind_of(event.object) if isinstance(event, Upserted) else event.kind
+    return name_of(event.object)[0] if isinstance(event, Upserted) else event.kind

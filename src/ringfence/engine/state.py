@@ -97,18 +97,20 @@ class State:
 
     # --- objects in and out ---------------------------------------------------------------------------------------
 
-    def upsert(self, obj: Object | UnreadPolicy, origin: Origin | None = None) -> None:
+    def upsert(self, obj: Object | UnreadPolicy | CompiledPolicy[NetworkPolicy], origin: Origin | None = None) -> None:
         """Add an object, or replace the one with its kind and name.
 
-        A policy must be valid and have its defaults; `origin` is where it was read. One that is not read has its place.
+        A policy must be valid and have its defaults, or be compiled already (`policies.compile_policy`); `origin` is
+        where it was read. One that is not read has its place.
         """
         self.revision += 1
         match obj:
             case Pod():
                 self._upsert_pod(obj)
             case NetworkPolicy():
-                self.namespaces.mention(namespace_of(obj))
-                self._network_policies.upsert(compile_policy(obj, origin))
+                self._put_in_force(compile_policy(obj, origin))
+            case CompiledPolicy():
+                self._put_in_force(obj)
             case Namespace():
                 self.namespaces.define(obj.metadata.name, obj.metadata.labels)
             case Workload():
@@ -129,6 +131,10 @@ class State:
             case _:
                 # A kind that is in the table of kinds and not here would be accepted and have no effect.
                 assert_never(obj)
+
+    def _put_in_force(self, policy: CompiledPolicy[NetworkPolicy]) -> None:
+        self.namespaces.mention(policy.namespace)
+        self._network_policies.upsert(policy)
 
     def remove(self, kind: str, namespace: str, name: str) -> None:
         """Remove an object, if it is there; `namespace` is empty for kinds without one."""

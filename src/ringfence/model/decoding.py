@@ -54,6 +54,16 @@ def decode_json(text: bytes | msgspec.Raw, kind: Kind) -> Object | None:
     return decode({**tree, "apiVersion": api_version, "kind": kind.name})
 
 
+def decode_subject(text: bytes, kind: Kind) -> Object:
+    """The policy in the JSON `text` without its rules, which are skipped and not decoded: 1 ms instead of 7 for 0.6 MB.
+
+    Raises `msgspec.DecodeError` for text that is not such a policy, and ValueError for a kind that cannot be read so.
+    """
+    if kind.subject is None:
+        raise ValueError(f"{kind} is not read without its rules")
+    return kind.subject.build(_subject_decoder(kind).decode(text))  # type: ignore[no-any-return]
+
+
 def kind_of_tree(tree: object) -> Kind | None:
     """The kind of an object by its `apiVersion` and `kind`; None if it is not supported."""
     return KINDS.find(tree.get("apiVersion"), tree.get("kind")) if isinstance(tree, Mapping) else None
@@ -120,6 +130,12 @@ def _built(kind: Kind, written: Any) -> Object:
 @cache
 def _decoder(kind: Kind) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(kind.shape)
+
+
+@cache
+def _subject_decoder(kind: Kind) -> msgspec.json.Decoder[Any]:
+    assert kind.subject is not None
+    return msgspec.json.Decoder(kind.subject.shape)
 
 
 # --- fields that a policy does not have -------------------------------------------------------------------------------

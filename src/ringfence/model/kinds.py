@@ -27,7 +27,7 @@ from ringfence.model.objects import (
     Service,
     Workload,
 )
-from ringfence.model.policies import defaulted, without_rules
+from ringfence.model.policies import PolicySubject, defaulted, policy_of_subject, without_rules
 from ringfence.model.server_versions import LAST_LENIENT, NEWEST, OLDEST, ServerVersion
 from ringfence.model.validation import (
     FieldWarning,
@@ -87,6 +87,13 @@ _MISSPELT: Final = 0.8
 """Of `difflib`'s ratio, in lower case: `NetworkPolcy` and `NetworkPolicys` are more like `NetworkPolicy` than this."""
 
 
+class SubjectReading(msgspec.Struct, frozen=True, eq=False):
+    """How a policy is read without its rules: the struct of what is decoded, and how a policy is made of it."""
+
+    shape: type[msgspec.Struct]
+    build: Callable[[Any], Any]
+
+
 class Kind(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     """A row of the table. Two groups may each have a kind of the same name: group and name together identify it.
 
@@ -102,7 +109,7 @@ class Kind(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     create; `validate_stored` does not refuse what any server accepted. `former_defaults` sets what the `removed`
     versions set and the present ones do not.
     `without_rules` is what remains in force of a policy that a server has stored although it is not valid: it isolates
-    its subjects and allows nothing.
+    its subjects and allows nothing. `subject` reads the same without decoding the rules.
     """
 
     name: str
@@ -123,6 +130,7 @@ class Kind(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     warnings: Callable[[Any], list[FieldWarning]] = _nothing_wrong
     validate_stored: Callable[[Any], list[FieldError]] = name_errors
     without_rules: Callable[[Any], Any] = _unchanged
+    subject: SubjectReading | None = None
 
     @property
     def group(self) -> str:
@@ -327,6 +335,7 @@ KINDS: Final = KindTable(
             warnings=network_policy_warnings,
             validate_stored=partial(network_policy_errors, server=LAST_LENIENT),
             without_rules=without_rules,
+            subject=SubjectReading(PolicySubject, policy_of_subject),
         ),
         _workload("Deployment", "apps/v1", _since_1_16("apps/v1beta2", "apps/v1beta1", _EXTENSIONS)),
         _workload("StatefulSet", "apps/v1", _since_1_16("apps/v1beta2", "apps/v1beta1")),

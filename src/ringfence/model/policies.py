@@ -8,7 +8,14 @@ from typing import Final
 
 import msgspec
 
-from ringfence.model.objects import NetworkPolicy, NetworkPolicyPort, Rule
+from ringfence.model.objects import (
+    LabelSelector,
+    NetworkPolicy,
+    NetworkPolicyPort,
+    NetworkPolicySpec,
+    PolicyMeta,
+    Rule,
+)
 
 DEFAULT_PROTOCOL: Final = "TCP"
 
@@ -57,6 +64,24 @@ def defaulted(policy: NetworkPolicy) -> NetworkPolicy:
 def without_rules(policy: NetworkPolicy) -> NetworkPolicy:
     """The policy with its subject and directions, and without a rule."""
     return msgspec.structs.replace(policy, spec=msgspec.structs.replace(policy.spec, ingress=(), egress=()))
+
+
+class _SubjectSpec(msgspec.Struct, frozen=True, rename="camel"):
+    pod_selector: LabelSelector = LabelSelector()
+    policy_types: tuple[str, ...] = ()
+
+
+class PolicySubject(msgspec.Struct, frozen=True, rename="camel"):
+    """What of a written policy says whom it selects."""
+
+    metadata: PolicyMeta = PolicyMeta()
+    spec: _SubjectSpec = _SubjectSpec()
+
+
+def policy_of_subject(written: PolicySubject) -> NetworkPolicy:
+    """The policy without a rule, in both directions if none is written: which one it is would depend on the rules."""
+    types = written.spec.policy_types or tuple(Direction)
+    return NetworkPolicy(written.metadata, NetworkPolicySpec(written.spec.pod_selector, types))
 
 
 def _ports(rule: Rule) -> tuple[NetworkPolicyPort, ...]:

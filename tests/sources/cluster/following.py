@@ -7,15 +7,22 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final, TypeVar
 
+from ringfence.model.objects import Object
 from ringfence.sources.cluster.api_server import ApiServer
 from ringfence.sources.cluster.events import Event
 from ringfence.sources.cluster.listing import RESOURCES
+from ringfence.sources.cluster.undecoded import Undecoded
 from ringfence.sources.cluster.watching import follow
 
 PATIENCE: Final = 30.0
 """Seconds after which a test has failed; none takes that long."""
 
 E = TypeVar("E", bound=Event)
+
+
+def name_of(obj: Object | Undecoded) -> str:
+    """The name of an object, decoded or not."""
+    return obj.name if isinstance(obj, Undecoded) else obj.metadata.name
 
 
 class Followed:

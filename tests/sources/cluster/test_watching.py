@@ -2,12 +2,14 @@
 
 import json
 import re
+from collections.abc import Iterable
 from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
 
 import pytest
 
+from ringfence.model.objects import NetworkPolicy
 from ringfence.model.objects import Object as ModelObject
 from ringfence.sources.cluster import watching
 from ringfence.sources.cluster.events import (
@@ -20,6 +22,7 @@ from ringfence.sources.cluster.events import (
     WatchFailed,
     WatchInterrupted,
 )
+from ringfence.sources.cluster.undecoded import Undecoded
 
 from .fake_api_server import (
     Answer,
@@ -37,13 +40,13 @@ from .fake_api_server import (
     told_by,
     watch,
 )
-from .following import following
+from .following import following, name_of
 
 WEB, DB = ("shop", "web"), ("shop", "db")
 
 
-def names(objects: list[ModelObject]) -> list[str]:
-    return [obj.metadata.name for obj in objects]
+def names(objects: Iterable[ModelObject | Undecoded]) -> list[str]:
+    return list(map(name_of, objects))
 
 
 def versions(server: FakeApiServer) -> list[str]:
@@ -64,7 +67,7 @@ def test_a_list_and_then_a_watch(tmp_path: Path) -> None:
     assert kinds == [Page, Listed, Alive, Upserted, Upserted, Removed]
     assert names(followed.of(Page)[0].objects) == ["web"]
     assert followed.of(Listed) == [Listed("Pod", frozenset({WEB}))]
-    assert [told.object.metadata.name for told in followed.of(Upserted)] == ["db", "web"]
+    assert names(told.object for told in followed.of(Upserted)) == ["db", "web"]
     assert followed.of(Removed) == [Removed("Pod", "shop", "db")]
     listing, watching = server.asked
     assert listing.query == {"limit": "500"}
@@ -404,3 +407,48 @@ def test_an_event_of_an_unknown_type_is_reported(tmp_path: Path) -> None:
     with told_by(tmp_path, list_of(version="7"), changes) as (_, followed):
         followed.until(Upserted)
     assert followed.of(Unreadable) == [Unreadable("Pod", "shop", "web", "the watch event has the type 'MOVED'")]
+
+
+# --- policies ---------------------------------------------------------------------------------------------------------
+
+
+def a_policy(name: str, size: int = 0) -> dict[str, object]:
+    metadata = {"namespace": "shop", "name": name, "resourceVersion": "7", "annotations": {"note": "x" * size}}
+    return {"metadata": metadata, "spec": {"podSelector": {"matchLabels": {"app": "db"}}}}
+
+
+def test_policies_are_delivered_undecoded(tmp_path: Path) -> None:
+    changes = watch(event("MODIFIED", a_policy("db")))
+    with told_by(tmp_path, list_of(a_policy("web")), changes, kind="NetworkPolicy") as (_, followed):
+        changed = followed.until(Upserted).object
+    [listed] = followed.of(Page)[0].objects
+    for one, name in ((listed, "web"), (changed, "db")):
+        assert isinstance(one, Undecoded)
+        assert (one.kind.name, one.namespace, one.name) == ("NetworkPolicy", "shop", name)
+        decoded = one.decode()
+        assert isinstance(decoded, NetworkPolicy)
+        assert decoded.spec.pod_selector.match_labels == {"app": "db"}
+
+
+def test_a_policy_without_a_name_is_unreadable(tmp_path: Path) -> None:
+    changes = watch(event("MODIFIED", {"metadata": 5}), event("MODIFIED", a_policy("db")))
+    with told_by(tmp_path, list_of(), changes, kind="NetworkPolicy") as (_, followed):
+        followed.until(Upserted)
+    [unreadable] = followed.of(Unreadable)
+    assert "Expected `object`" in unreadable.reason or "metadata" in unreadable.reason
+
+
+def test_pages_are_small_where_policies_are_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "_PAGE_BYTES", 10_000)
+    pages = (
+        list_of(a_policy("small"), more="1"),
+        list_of(a_policy("large", 5_000), more="2"),
+        list_of(a_policy("huge", 50_000), more="3"),
+        list_of(a_policy("last")),
+    )
+    with told_by(tmp_path, *pages, kind="NetworkPolicy") as (server, followed):
+        followed.until(Alive)
+    first, *others = (int(asked.query["limit"]) for asked in server.asked[:4])
+    assert first == 50, "nobody knows how large they are"
+    assert 10 < others[0] < 500
+    assert others[1:] == [1, 1]

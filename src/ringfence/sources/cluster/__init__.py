@@ -18,6 +18,7 @@ from ringfence.sources.cluster.events import (
 )
 from ringfence.sources.cluster.kubeconfig import context_names
 from ringfence.sources.cluster.listing import RESOURCES, Resource, current_namespace, read
+from ringfence.sources.cluster.undecoded import Undecoded
 from ringfence.sources.cluster.watching import follow
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "Page",
     "Removed",
     "Resource",
+    "Undecoded",
     "Unreadable",
     "Upserted",
     "WatchFailed",

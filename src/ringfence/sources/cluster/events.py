@@ -1,17 +1,18 @@
 """What a watch reports about one kind of objects, in the order in which it becomes known."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
 from ringfence.model.objects import Object
+from ringfence.sources.cluster.undecoded import Undecoded
 
 
 class Page(msgspec.Struct, frozen=True):
     """A part of a list: these objects exist now."""
 
     kind: str
-    objects: list[Object]
+    objects: Sequence[Object | Undecoded]
 
 
 class Listed(msgspec.Struct, frozen=True):
@@ -24,7 +25,7 @@ class Listed(msgspec.Struct, frozen=True):
 class Upserted(msgspec.Struct, frozen=True):
     """An object is new, or has changed."""
 
-    object: Object
+    object: Object | Undecoded
 
 
 class Removed(msgspec.Struct, frozen=True):

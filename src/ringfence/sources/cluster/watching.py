@@ -1,8 +1,9 @@
 """A watch: one kind of objects of a live cluster, listed and then followed.
 
-The list is read in pages. The watch starts at the resource version of the list; when it ends or breaks, the next one
-starts at the last version that was received. Everything is listed again when that version is too old (410), when the
-server does not have it yet, or when no event can be read from it. Whatever happens is reported as an event.
+The list is read in pages, which are small where objects are large. Policies are delivered undecoded (`undecoded`). The
+watch starts at the resource version of the list; when it ends or breaks, the next one starts at the last version that
+was received. Everything is listed again when that version is too old (410), when the server does not have it yet, or
+when no event can be read from it. Whatever happens is reported as an event.
 
 A silent watch may have stalled, or nothing may have happened. The API server sends a bookmark every minute, but only
 while its own store has news, which a quiet cluster may not have for hours. So a silent watch is opened again after
@@ -15,7 +16,7 @@ versions" (decimal numbers that grow); `apiserver/pkg/storage/cacher/cache_watch
 import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, Final
 
 import httpx2
@@ -38,6 +39,7 @@ from ringfence.sources.cluster.events import (
 )
 from ringfence.sources.cluster.listing import Resource
 from ringfence.sources.cluster.responses import PAGE, UNREADABLE, ApiStatusError, get_page
+from ringfence.sources.cluster.undecoded import Undecoded
 from ringfence.sources.cluster.watch_events import LineError, WatchEvent, event_of, key_of, lines, status_of
 
 SILENCE_TIMEOUT: Final = 150.0
@@ -45,6 +47,12 @@ SILENCE_TIMEOUT: Final = 150.0
 
 _WATCH_DURATION: Final = (300, 600)
 """The server is asked to end a watch after so many seconds, at least and at most: then credentials are read again."""
+
+_FIRST_PAGE: Final = 50
+"""Policies in the first page of a list, of which nobody knows how large they are: at most 75 MB."""
+
+_PAGE_BYTES: Final = 1 << 23
+"""The size of pages that are aimed at. A hundred policies of 1.5 MB in one page would take 150 MB twice."""
 
 _FIRST_WAIT: Final = 0.1
 _LAST_WAIT: Final = 5.0
@@ -147,13 +155,15 @@ class _Watch:
     def _list(self, client: httpx2.Client) -> None:
         names: set[tuple[str, str]] = set()
         position = ""
+        limit = _FIRST_PAGE if self._resource.row.is_policy else PAGE
         while True:
-            page = get_page(client, self._resource.path, {"limit": str(PAGE), "continue": position})
+            page = get_page(client, self._resource.path, {"limit": str(limit), "continue": position})
             if not page.metadata.resource_version:
                 raise ApiStatusError(httpx2.codes.OK, "a list without a resourceVersion: is this an API server?")
             items = page.items or ()
             self._deliver(Page(self._kind, [obj for item in items if (obj := self._decode(item))]))
             names.update(key_of(item)[:2] for item in items)
+            limit = _next_limit(items)
             position = page.metadata.continue_
             if not position:
                 self._deliver(Listed(self._kind, frozenset(names)))
@@ -225,16 +235,25 @@ class _Watch:
                 self._deliver(Unreadable(self._kind, namespace, name, f"the watch event has the type {unknown!r}"))
         self._version = version or self._version
 
-    def _decode(self, item: msgspec.Raw) -> Object | None:
+    def _decode(self, item: msgspec.Raw) -> Object | Undecoded | None:
         """The object; None if it cannot be decoded, which is reported."""
+        row = self._resource.row
+        if row.is_policy and (key := key_of(item)).name:
+            return Undecoded.of(row, key.namespace, key.name, bytes(item))
         try:
-            obj = decode_json(item, self._resource.row)
+            obj = decode_json(item, row)
             reason = "" if obj else f"not a {self._kind}: {bytes(item)[:80]!r}"
         except (DecodingError, *UNREADABLE) as error:
             obj, reason = None, str(error)
         if obj is None:
             self._deliver(Unreadable(self._kind, *key_of(item)[:2], reason))
         return obj
+
+
+def _next_limit(items: Collection[msgspec.Raw]) -> int:
+    """How many objects the next page of a list should have, if they are as large as those of the last page."""
+    size = sum(memoryview(item).nbytes for item in items) // max(1, len(items))
+    return max(1, min(PAGE, _PAGE_BYTES // max(1, size)))
 
 
 def _check(response: httpx2.Response) -> None:

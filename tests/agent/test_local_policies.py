@@ -1,0 +1,153 @@
+"""Which policies select pods of a node."""
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.agent.events import read, undecoded
+from tests.semantics.objects import labelled, pod, policy, term
+
+from ringfence.agent.local_policies import LocalPolicies
+from ringfence.model.kinds import namespace_of
+from ringfence.model.objects import NetworkPolicy, Pod
+from ringfence.model.selectors import compile_selector
+
+CLOSED = policy("x/closed", labelled(app="db"), ingress=[])
+
+
+def on_node(path: str, home: str = "here", **labels: str) -> Pod:
+    obj = read(pod(path, labels, nodeName=home))
+    assert isinstance(obj, Pod)
+    return obj
+
+
+def woken(local: LocalPolicies, one: Pod) -> list[str]:
+    return [policy.name for policy in local.upsert_pod(one)]
+
+
+def test_a_policy_is_idle_as_long_as_it_selects_no_pod_of_the_node() -> None:
+    local = LocalPolicies("here")
+    assert local.keep_if_idle(undecoded(CLOSED))
+    assert woken(local, on_node("x/web", app="web")) == []
+    assert woken(local, on_node("x/db", app="db")) == ["closed"]
+    assert woken(local, on_node("x/db2", app="db")) == [], "it is not kept any more"
+    assert not local.keep_if_idle(undecoded(CLOSED))
+
+
+def test_what_was_kept_is_given_back_as_it_was() -> None:
+    local = LocalPolicies("here")
+    local.keep_if_idle(undecoded(CLOSED))
+    assert local.upsert_pod(on_node("x/db", app="db")) == [undecoded(CLOSED)]
+
+
+def test_pods_of_other_nodes_and_namespaces_and_of_the_nodes_network_are_not_selected() -> None:
+    local = LocalPolicies("here")
+    local.upsert_pod(on_node("x/there", "there", app="db"))
+    local.upsert_pod(on_node("y/other", app="db"))
+    host = read(pod("x/host", {"app": "db"}, nodeName="here", hostNetwork=True))
+    assert isinstance(host, Pod)
+    local.upsert_pod(host)
+    assert local.keep_if_idle(undecoded(CLOSED))
+
+
+def test_a_pod_that_gets_other_labels_wakes_policies() -> None:
+    local = LocalPolicies("here")
+    local.upsert_pod(on_node("x/web", app="web"))
+    local.keep_if_idle(undecoded(CLOSED))
+    assert woken(local, on_node("x/web", app="db")) == ["closed"]
+
+
+def test_after_its_last_pod_a_policy_is_idle_again() -> None:
+    local = LocalPolicies("here")
+    local.upsert_pod(on_node("x/db", app="db"))
+    local.discard_pod("x", "db")
+    assert local.keep_if_idle(undecoded(CLOSED))
+
+
+def test_a_policy_that_is_deleted_is_not_woken() -> None:
+    local = LocalPolicies("here")
+    local.keep_if_idle(undecoded(CLOSED))
+    local.discard_policy("x", "closed")
+    assert woken(local, on_node("x/db", app="db")) == []
+
+
+def test_a_policy_that_gets_another_subject_is_placed_anew() -> None:
+    local = LocalPolicies("here")
+    local.upsert_pod(on_node("x/db", app="db"))
+    local.keep_if_idle(undecoded(policy("x/closed", labelled(app="web"), ingress=[])))
+    assert not local.keep_if_idle(undecoded(CLOSED))
+    assert woken(local, on_node("x/web", app="web")) == [], "its older version is forgotten"
+
+
+def test_one_of_which_the_subject_cannot_be_read_is_not_idle() -> None:
+    """Whoever decodes it says what is wrong."""
+    local = LocalPolicies("here")
+    assert not local.keep_if_idle(undecoded(policy("x/who", term("app", "Unclear", "db"), ingress=[])))
+    assert not local.keep_if_idle(undecoded(policy("x/who", {"matchLabels": 5}, ingress=[])))
+
+
+def test_of_a_long_selector_the_beginning_is_kept() -> None:
+    """It wakes too often, and never too seldom."""
+    many = [{"key": f"k{i:02}", "operator": "NotIn", "values": ["v"]} for i in range(50)]
+    local = LocalPolicies("here")
+    written = policy("x/long", {"matchExpressions": many}, ingress=[])
+    local.upsert_pod(on_node("x/one", k49="v"))
+    assert local.keep_if_idle(undecoded(written))
+    assert woken(local, on_node("x/two", k00="v")) == []
+    assert woken(local, on_node("x/three", k49="v")) == ["long"], "it may select the pod"
+    assert local.keep_if_idle(undecoded(written)), "it does not"
+
+
+labels = st.dictionaries(st.sampled_from(["app", "tier"]), st.sampled_from(["a", "b"]))
+selectors = st.builds(
+    lambda matching, keys: {
+        "matchLabels": matching,
+        "matchExpressions": [{"key": key, "operator": "DoesNotExist"} for key in keys],
+    },
+    labels,
+    st.lists(st.sampled_from(["app", "tier", "zone"]), max_size=2),
+)
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("policy"), st.sampled_from("pq"), selectors),
+        st.tuples(st.just("no policy"), st.sampled_from("pq"), st.none()),
+        st.tuples(st.just("pod"), st.sampled_from("ab"), labels),
+        st.tuples(st.just("no pod"), st.sampled_from("ab"), st.none()),
+    ),
+    max_size=20,
+)
+
+
+@given(steps)
+def test_no_policy_that_selects_a_pod_of_the_node_is_idle(taken: list[tuple[str, str, Any]]) -> None:
+    local = LocalPolicies("here")
+    in_force: dict[str, Any] = {}
+    pods: dict[str, Any] = {}
+    active: set[str] = set()
+    for what, name, given_ in taken:
+        match what:
+            case "policy":
+                in_force[name] = given_
+                idle = local.keep_if_idle(undecoded(policy(f"x/{name}", given_, ingress=[])))
+                active = active - {name} if idle else active | {name}
+            case "no policy":
+                in_force.pop(name, None)
+                active.discard(name)
+                local.discard_policy("x", name)
+            case "pod":
+                pods[name] = given_
+                active |= set(woken(local, on_node(f"x/{name}", **given_)))
+            case "no pod":
+                pods.pop(name, None)
+                local.discard_pod("x", name)
+        selecting = {
+            name for name, written in in_force.items() if any(_selector(written).matches(one) for one in pods.values())
+        }
+        assert selecting <= active
+
+
+def _selector(written: Any) -> Any:
+    obj = read(policy("x/p", written, ingress=[]))
+    assert isinstance(obj, NetworkPolicy)
+    assert namespace_of(obj) == "x"
+    return compile_selector(obj.spec.pod_selector)

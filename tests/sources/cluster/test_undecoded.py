@@ -1,0 +1,80 @@
+"""Policies that are kept as their server wrote them."""
+
+import json
+import re
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.model.artificial_kind import CLUSTER_POLICY
+from tests.semantics.objects import admits, block, labelled, policy
+from tests.strategies import policies
+
+from ringfence.errors import DecodingError
+from ringfence.model.decoding import decode
+from ringfence.model.kinds import KINDS
+from ringfence.model.objects import NetworkPolicy
+from ringfence.sources.cluster.undecoded import Undecoded
+
+KIND = next(kind for kind in KINDS if kind.name == "NetworkPolicy")
+BLOCKS = [block(f"10.{i >> 8}.{i & 255}.0/24") for i in range(1_000)]
+LARGE = policy("x/large", labelled(app="db"), ingress=[admits(*BLOCKS)])
+
+
+def undecoded(written: Any) -> Undecoded:
+    return Undecoded.of(KIND, "x", "p", json.dumps(written).encode())
+
+
+@given(policies)
+def test_it_decodes_to_what_was_written(written: Any) -> None:
+    assert undecoded(written).decode() == decode(written)
+
+
+@given(policies)
+def test_its_subject_is_that_of_the_policy_without_rules(written: Any) -> None:
+    stored = KIND.default(decode(written))
+    text = msgspec.json.encode(stored)  # as a server writes it, without a null where a list may be
+    assert Undecoded.of(KIND, "x", "p", text).decode_subject() == KIND.without_rules(stored)
+
+
+def test_without_policy_types_its_subject_is_meant_in_both_directions() -> None:
+    """Which of them it is depends on the rules."""
+    subject = undecoded({"spec": {"podSelector": {}, "egress": [{}]}}).decode_subject()
+    assert isinstance(subject, NetworkPolicy)
+    assert subject.spec.policy_types == ("Ingress", "Egress")
+
+
+def test_a_kind_that_cannot_be_read_without_its_rules() -> None:
+    with pytest.raises(ValueError, match="is not read without its rules"):
+        Undecoded.of(CLUSTER_POLICY, "", "p", b"{}").decode_subject()
+
+
+def test_a_large_one_is_kept_compressed() -> None:
+    large = undecoded(LARGE)
+    assert len(large.packed) < len(json.dumps(LARGE)) / 4
+    assert large.decode() == decode(LARGE)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        pytest.param(b'{"spec": ', "truncated", id="not JSON"),
+        pytest.param(b"[]", r"not a NetworkPolicy: b'\[\]'", id="not an object"),
+        pytest.param(b'{"spec": {"ingress": 5}}', "cannot be handled as a NetworkPolicy", id="a value of a wrong type"),
+        pytest.param(b'{"metadata": {"name": "\xff"}}', "utf-8", id="not UTF-8"),
+        pytest.param(b"[" * 100_000, "recursion", id="nested too deeply"),
+    ],
+)
+def test_what_cannot_be_decoded_is_an_error(text: bytes, reason: str) -> None:
+    with pytest.raises(DecodingError, match=re.compile(reason, re.IGNORECASE)):
+        Undecoded.of(KIND, "x", "p", text).decode()
+
+
+@given(st.binary(max_size=40))
+def test_no_text_is_a_defect(text: bytes) -> None:
+    for decode_it in (Undecoded.of(KIND, "x", "p", text).decode, Undecoded.of(KIND, "x", "p", text).decode_subject):
+        with suppress(DecodingError):
+            decode_it()
