@@ -74,3 +74,11 @@ def test_two_agents_of_one_process_do_not_share_metrics() -> None:
     one, other = Metrics(), Metrics()
     one.repairs.inc()
     assert value(other, "ringfence_repairs_total") == 0
+
+
+def test_lines_that_the_log_lost_are_counted() -> None:
+    lost = 0
+    metrics = Metrics(lambda: lost)
+    for lost in (0, 3, 5):
+        metrics.show_log()
+        assert value(metrics, "ringfence_dropped_log_lines_total") == lost

@@ -9,9 +9,11 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, Final, TextIO
+from typing import Any, Final, Protocol
 
 import msgspec
+
+from ringfence.agent.log_writer import LogWriter
 
 log: Final = logging.getLogger("ringfence.agent")
 """The logger of all modules of the agent."""
@@ -25,8 +27,33 @@ def values(**named: object) -> dict[str, Any]:
     return {"values": named}
 
 
+class LineStream(Protocol):
+    """What lines can be written to."""
+
+    def write(self, line: str, /) -> object:
+        """Write a line, with its line break."""
+
+    def flush(self) -> None:
+        """Have it written now."""
+
+
 @contextmanager
-def logging_to(stream: TextIO, *, as_json: bool) -> Iterator[None]:
+def logging_in_background(descriptor: int, *, as_json: bool) -> Iterator[LogWriter]:
+    """Write the agent's events to a file descriptor for a while. Nobody who logs ever waits for its reader."""
+    writer = LogWriter(descriptor, _report_dropped)
+    try:
+        with logging_to(writer, as_json=as_json):
+            yield writer
+    finally:
+        writer.close()
+
+
+def _report_dropped(lines: int) -> None:
+    log.warning("lines of this log were dropped, because they could not be written in time", extra=values(lines=lines))
+
+
+@contextmanager
+def logging_to(stream: LineStream, *, as_json: bool) -> Iterator[None]:
     """Write the agent's events to a stream for a while, and to nothing else."""
     handler = _StreamHandler(stream)
     handler.setFormatter(JsonFormatter() if as_json else TextFormatter())
@@ -42,7 +69,7 @@ def logging_to(stream: TextIO, *, as_json: bool) -> Iterator[None]:
         log.propagate = propagated
 
 
-class _StreamHandler(logging.StreamHandler[TextIO]):
+class _StreamHandler(logging.StreamHandler[LineStream]):
     """A log that cannot be written does not stop the agent: there is nowhere left to report it."""
 
     def handleError(self, record: logging.LogRecord) -> None:

@@ -247,6 +247,7 @@ class AgentLoop:
         metrics, view = self._metrics, self._view
         metrics.show_objects(view.counts(), view.state.population.everyone.bit_count(), len(view.problems))
         metrics.show_program(self._kernel.present, self._kernel.transactions, self._kernel.ended)
+        metrics.show_log()
         metrics.synced.set(view.complete)
         metrics.in_order.set(self._enforcement.in_order)
         try:

@@ -3,7 +3,7 @@
 Source: prometheus.io, "Metric and label naming".
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from prometheus_client import (
@@ -25,7 +25,8 @@ _LATENCIES: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2,
 class Metrics:
     """The metrics of one agent, in a registry of their own."""
 
-    def __init__(self) -> None:
+    def __init__(self, dropped_lines: Callable[[], int] = lambda: 0) -> None:
+        """`dropped_lines` says how many lines of the log could not be written so far."""
         disable_created_metrics()  # type: ignore[no-untyped-call]
         registry = self._registry = CollectorRegistry()
         self.programming = Histogram(
@@ -89,6 +90,14 @@ class Metrics:
             ["direction"],
             registry=registry,
         )
+        self._dropped_lines = dropped_lines
+        self._log_lines = _TotalCounter(
+            Counter(
+                "ringfence_dropped_log_lines",
+                "Lines of the log that were dropped because they could not be written in time.",
+                registry=registry,
+            )
+        )
         self._drops_seen: dict[tuple[Direction, int, int], int] = {}
 
     def text(self) -> bytes:
@@ -109,6 +118,10 @@ class Metrics:
         self._elements.set(sum(map(_size, program.collections.values())))
         self._transactions.set_total(transactions)
         self._ended.set_total(ended)
+
+    def show_log(self) -> None:
+        """What became of the log."""
+        self._log_lines.set_total(self._dropped_lines())
 
     def show_drops(self, drops: Iterable[DropCount]) -> None:
         """What the kernel has counted. A counter that restarted, because its address was isolated again, adds up."""

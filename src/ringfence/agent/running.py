@@ -21,8 +21,16 @@ from ringfence.errors import AgentError
 from ringfence.sources.cluster import ApiServer, Event, follow
 
 
-def run(settings: Settings, api_server: ApiServer, listen: tuple[str, int] | None) -> None:
+def run(
+    settings: Settings,
+    api_server: ApiServer,
+    listen: tuple[str, int] | None,
+    *,
+    dropped_lines: Callable[[], int] = lambda: 0,
+) -> None:
     """Enforce until SIGTERM or SIGINT. The rules in the kernel stay in force.
+
+    `dropped_lines` says how many lines of the log could not be written so far.
 
     Raises AgentError or KernelError if nothing can be enforced on this node.
     """
@@ -33,7 +41,7 @@ def run(settings: Settings, api_server: ApiServer, listen: tuple[str, int] | Non
         )
     with only_agent(), closing(Kernel()) as kernel:
         inbox: Inbox = Inbox()
-        loop = AgentLoop(settings, kernel, inbox, Metrics(), time.monotonic)
+        loop = AgentLoop(settings, kernel, inbox, Metrics(dropped_lines), time.monotonic)
         sources = health.HealthSources(loop.metrics_text, loop.liveness_error, loop.readiness_error)
         with _stopping(lambda: inbox.put(None)), health.serving(listen, sources) if listen else nullcontext():
             log.info(

@@ -1,17 +1,21 @@
 """`agent`: enforce the policies of a live cluster on this node."""
 
+import os
 import socket
 import sys
 from collections.abc import Iterable
+from typing import Final
 
 import click
 
-from ringfence.agent.log import logging_to
+from ringfence.agent.log import logging_in_background
 from ringfence.agent.settings import ExistingConnections, Mode, Settings, UnknownPods
 from ringfence.cli.terminal import print_message
 from ringfence.errors import AgentError, InputError
 from ringfence.model.cidrs import parse_cidr
 from ringfence.sets.addresses import Addresses
+
+STDERR: Final = 2
 
 
 def parse_listen_address(text: str) -> tuple[str, int] | None:
@@ -121,9 +125,17 @@ def agent(
         log_group=log_group,
         log_rate=log_rate,
     )
-    as_json = log_format == "json" or (log_format is None and not sys.stderr.isatty())
-    with logging_to(sys.stderr, as_json=as_json):
-        running.run(settings, ApiServer(context, kubeconfig), listen)
+    descriptor = _standard_error()
+    as_json = log_format == "json" or (log_format is None and not os.isatty(descriptor))
+    with logging_in_background(descriptor, as_json=as_json) as writer:
+        running.run(settings, ApiServer(context, kubeconfig), listen, dropped_lines=lambda: writer.dropped)
+
+
+def _standard_error() -> int:
+    """The file descriptor of standard error. Where it is closed, what is written to it is lost."""
+    if sys.stderr is None:  # otherwise the first socket that is opened becomes file descriptor 2
+        os.dup2(os.open(os.devnull, os.O_WRONLY), STDERR)
+    return STDERR
 
 
 def _ranges(texts: Iterable[str]) -> Addresses:
