@@ -28,6 +28,7 @@ from ringfence.dataplane.update.commands import (
     RemoveElements,
     ReplaceElements,
     SetRules,
+    WakeTable,
 )
 
 
@@ -42,7 +43,7 @@ def carried_out(program: Program, commands: Iterable[Command]) -> Program:
 def _after(program: Program, command: Command) -> Program:
     sets, chains = dict(program.collections), dict(program.chains)
     match command:
-        case AddTable():
+        case AddTable() | WakeTable():
             pass
         case DeleteTable():
             return Program()

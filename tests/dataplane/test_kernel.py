@@ -8,85 +8,24 @@ from errno import EEXIST, ENOMEM, EPERM
 
 import pytest
 from tests.dataplane.network import Network, address, in_own_network, lose_privileges, nft, number, received
-from tests.dataplane.programs import TCP, UDP, program
+from tests.dataplane.programs import IN, LAST, OUT, TCP, UDP, V4, allowing, program, ranges, varied
 
-from ringfence.dataplane import kernel as kernel_module
+from ringfence.dataplane import table
 from ringfence.dataplane.kernel import Kernel, ProfilesRefused
 from ringfence.dataplane.nftables import elements, requests
 from ringfence.dataplane.program import (
     ADDRESS,
-    FLOW,
-    PORT,
     Collection,
     Field,
     HashSet,
     Lookup,
     Program,
-    ProtocolIs,
     RangeSet,
-    Rule,
-    RuleVerdict,
     address_key,
     base_program,
-    flow_key,
-    port_key,
     profile_chain,
 )
 from ringfence.errors import KernelError
-from ringfence.model.policies import Direction
-from ringfence.sets.addresses import Family
-
-V4, V6 = Family.IPV4, Family.IPV6
-IN, OUT = Direction.INGRESS, Direction.EGRESS
-LAST = {family: (1 << bits) - 1 for family, bits in ((V4, 32), (V6, 128))}
-
-
-def varied() -> Program:
-    """A program with every kind of object and rule."""
-    simple = program({(IN, 0): [(1, TCP, 80)], (OUT, 0): [(1, UDP, 53), (2, TCP, 80)], (IN, 2): []})
-    return simple.changed(
-        {
-            "pods": HashSet(ADDRESS[V6], frozenset({address_key(V6, 5), address_key(V6, LAST[V6])})),
-            "ports": RangeSet(PORT, ranges_of_ports((80, 80), (443, 443), (8000, 8080), (65535, 65535))),
-            "blocks4": RangeSet(ADDRESS[V4], ranges(V4, (0, 255), (1024, 2047), (LAST[V4] - 9, LAST[V4]))),
-            "blocks6": RangeSet(ADDRESS[V6], ranges(V6, (1, 1), (1 << 100, LAST[V6]))),
-            "everything": RangeSet(ADDRESS[V4], ranges(V4, (0, LAST[V4]))),
-            "flowblocks": RangeSet(
-                FLOW[V4],
-                frozenset(
-                    {
-                        (flow_key(address_key(V4, 256), TCP, 80), flow_key(address_key(V4, 511), TCP, 90)),
-                        (flow_key(address_key(V4, 256), UDP, 0), flow_key(address_key(V4, 511), UDP, 65535)),
-                        (flow_key(address_key(V4, 600), TCP, 80), flow_key(address_key(V4, 600), TCP, 80)),
-                    }
-                ),
-            ),
-        },
-        {
-            "ingress_varied": profile_chain(
-                IN,
-                (
-                    allowing(Lookup((Field.SOURCE_6,), "pods")),
-                    allowing(Lookup((Field.SOURCE_4,), "everything"), ProtocolIs(TCP), Lookup((Field.PORT,), "ports")),
-                    allowing(Lookup((Field.SOURCE_4,), "blocks4"), ProtocolIs(UDP)),
-                    allowing(Lookup((Field.SOURCE_6,), "blocks6")),
-                    allowing(Lookup((Field.SOURCE_4, Field.PROTOCOL, Field.PORT), "flowblocks")),
-                ),
-            )
-        },
-    )
-
-
-def allowing(*conditions: Lookup | ProtocolIs) -> Rule:
-    return Rule(conditions, RuleVerdict.RETURN)
-
-
-def ranges(family: Family, *spans: tuple[int, int]) -> frozenset[tuple[bytes, bytes]]:
-    return frozenset((address_key(family, low), address_key(family, high)) for low, high in spans)
-
-
-def ranges_of_ports(*spans: tuple[int, int]) -> frozenset[tuple[bytes, bytes]]:
-    return frozenset((port_key(low), port_key(high)) for low, high in spans)
 
 
 @in_own_network
@@ -287,7 +226,7 @@ def test_the_table_is_not_read_back_after_own_transactions() -> None:
     kernel.apply(base_program())
     kernel.revoke([1, 2, 3])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kernel_module, "read_program", lambda netlink: pytest.fail("it is read back"))
+        patch.setattr(table, "read_table", lambda netlink: pytest.fail("it is read back"))
         assert not kernel.repair()
 
 

@@ -16,7 +16,7 @@ from prometheus_client import (
 )
 
 from ringfence.dataplane.kernel import DropCount
-from ringfence.dataplane.program import Collection, Program, VerdictMap
+from ringfence.dataplane.program import Program
 from ringfence.model.policies import Direction
 
 _LATENCIES: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
@@ -115,7 +115,7 @@ class Metrics:
         """What the kernel holds, and how many transactions and ended connections there were since the start."""
         self._sets.set(len(program.collections))
         self._chains.set(len(program.chains))
-        self._elements.set(sum(map(_size, program.collections.values())))
+        self._elements.set(sum(one.size for one in program.collections.values()))
         self._transactions.set_total(transactions)
         self._ended.set_total(ended)
 
@@ -149,9 +149,3 @@ class _TotalCounter:
     def set_total(self, total: int) -> None:
         self._counter.inc(total - self._total)
         self._total = total
-
-
-def _size(collection: Collection) -> int:
-    if isinstance(collection, VerdictMap):
-        return sum(map(len, collection.elements.values()))
-    return len(collection.elements)

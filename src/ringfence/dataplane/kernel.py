@@ -6,25 +6,15 @@ nft program nor its library is needed; docs/dataplane.md compares the three ways
 A program stays in force when this process ends. The next process reads it back and changes only what differs.
 """
 
-import errno
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
-from ringfence.dataplane.nftables import commit, failure, read_counts, read_generation, read_program
-from ringfence.dataplane.program import CONNECTION, DROPS, REVOKED, HashSet, Program, connection_key
+from ringfence.dataplane.program import DROPS, Program, connection_key
 from ringfence.dataplane.revocation import concerns, forbidden_connections, opening_packet
+from ringfence.dataplane.table import KernelTable, unusable
 from ringfence.dataplane.update import (
     NONE_AFFECTED,
-    AddElements,
     AffectedAddresses,
-    Command,
-    DeleteTable,
-    RemoveElements,
-    affected_addresses,
-    commands_between,
-    is_compatible,
-    plan_update,
     profiles_using,
     union_of,
     with_profiles_closed,
@@ -69,20 +59,17 @@ class Kernel:
             self._netfilter = NetlinkSocket(NETLINK_NETFILTER)
             self._routes = NetlinkSocket(NETLINK_ROUTE)
         except OSError as error:
-            raise _unusable(error) from error
-        self._present: Program | None = None
-        """What the kernel holds; None if there is no table."""
+            raise unusable(error) from error
+        self._table = KernelTable(self._netfilter)
         self._affected: AffectedAddresses = None
         """The addresses whose connections have to be judged again."""
-        self._revoked: frozenset[bytes] = frozenset()
-        self._generation = -1
-        """The number of the last transaction that is known here; every one of any program is counted by the kernel."""
-        self.transactions = 0
-        """How many transactions the kernel has taken from here."""
         self.ended = 0
         """How many tracked connections have been revoked from here."""
-        self._read()
-        self._wanted: Program | None = self._present
+        self._wanted: Program | None = self._table.program
+        self._revoked = self._table.revoked
+        """The keys of the connections that are to be revoked."""
+        self._has_guarded = False
+        """Whether a program was in force from here, so that a table that is gone was removed by another program."""
 
     def close(self) -> None:
         """Close the sockets; the program stays in force."""
@@ -92,12 +79,17 @@ class Kernel:
     @property
     def present(self) -> Program:
         """The program that was applied last, or found at the beginning; an empty one if there is no table."""
-        return Program() if self._present is None else self._present
+        return self._table.program or Program()
 
     @property
     def has_table(self) -> bool:
         """Whether the kernel held the table when it was last read."""
-        return self._present is not None
+        return self._table.program is not None
+
+    @property
+    def transactions(self) -> int:
+        """How many transactions the kernel has taken from here."""
+        return self._table.transactions
 
     def apply(self, program: Program) -> None:
         """Put `program` in force, in steps none of which drops an allowed packet or passes a forbidden one.
@@ -113,7 +105,7 @@ class Kernel:
             try:
                 self._update(wanted)
             except KernelError as error:
-                self._read()
+                self._table.read()
                 using = profiles_using(program, error.refused) - closed
                 if not using:
                     raise
@@ -131,11 +123,12 @@ class Kernel:
         Costs one question to the kernel as long as no packet filter of the network namespace changes. Raises what
         `apply` raises.
         """
-        if self._is_undisturbed():
+        if not self._table.is_undisturbed():
+            self._table.read()
+        if self._table.holds(self._wanted, self._revoked):
             return False
-        self._read()
-        if self._present == self._wanted:
-            return False
+        # Nobody knows what passed meanwhile.
+        self._affected = None
         if self._wanted is None:
             self.remove()
         else:
@@ -144,15 +137,14 @@ class Kernel:
 
     def remove(self) -> None:
         """Delete the table: no pod is isolated any more."""
-        self._wanted = None
-        if self._present is not None:
-            self._delete_table()
+        self._wanted, self._revoked, self._has_guarded = None, frozenset(), False
+        self._table.delete()
 
     def drops(self) -> Iterator[DropCount]:
         """What was dropped so far, for every isolated address and direction."""
         for (direction, family), name in DROPS.items():
             if name in self.present.collections:
-                for key, packets, size in self._counts(name):
+                for key, packets, size in self._table.counts(name):
                     yield DropCount(direction, family, int.from_bytes(key, "big"), packets, size)
 
     # --- connections ------------------------------------------------------------------------------------------------
@@ -165,14 +157,9 @@ class Kernel:
     def revoke(self, connections: Iterable[int]) -> None:
         """Drop all packets of exactly these tracked connections from now on, and of none that was revoked before."""
         wanted = frozenset(map(connection_key, connections))
-        changes: list[Command] = []
-        if added := wanted - self._revoked:
-            changes.append(AddElements(REVOKED, HashSet(CONNECTION, added)))
-        if removed := self._revoked - wanted:
-            changes.append(RemoveElements(REVOKED, HashSet(CONNECTION, removed)))
-        self._commit(changes)
+        self._table.revoke(wanted)
+        self.ended += len(wanted - self._revoked)
         self._revoked = wanted
-        self.ended += len(added)
 
     def revoke_forbidden(self) -> frozenset[int]:
         """Revoke the tracked connections that the present program would not let open; their identifiers.
@@ -186,7 +173,7 @@ class Kernel:
             node = list_addresses(self._routes)
             connections = list(list_connections(self._netfilter, about))
         except OSError as error:
-            raise _unusable(error) from error
+            raise unusable(error) from error
         forbidden = forbidden_connections(self.present, connections, node, affected)
         unaffected = (one for one in connections if not concerns(affected, opening_packet(one)))
         still_revoked = (one for one in unaffected if self._is_revoked(one))
@@ -197,52 +184,7 @@ class Kernel:
     def _is_revoked(self, connection: TrackedConnection) -> bool:
         return connection_key(connection.identifier) in self._revoked
 
-    # --- the table --------------------------------------------------------------------------------------------------
-
     def _update(self, program: Program) -> None:
-        if self._present is not None and not is_compatible(self._present, program):
-            self._delete_table()
-        self._affected = union_of(self._affected, affected_addresses(self._present, program))
-        for before, after in pairwise([self._present, *plan_update(self._present, program).programs]):
-            if after is not None:
-                self._commit(commands_between(before, after))
-                self._present = after
-
-    def _delete_table(self) -> None:
-        self._commit([DeleteTable()])
-        self._present, self._revoked = None, frozenset()
-
-    def _commit(self, changes: Iterable[Command]) -> None:
-        transactions = commit(self._netfilter, changes)
-        self._generation += transactions
-        self.transactions += transactions
-
-    def _read(self) -> None:
-        """Read back what the kernel holds."""
-        try:
-            program, self._generation = read_program(self._netfilter)
-        except OSError as error:
-            raise _unusable(error) from error
-        revoked = program.collections.get(REVOKED) if program else None
-        self._revoked = revoked.elements if isinstance(revoked, HashSet) else frozenset()
-        # Revoked connections are no part of a program: its own set of them is always empty.
-        self._present = program.changed({REVOKED: HashSet(CONNECTION)}) if program and revoked else program
-
-    def _is_undisturbed(self) -> bool:
-        """Whether all transactions since the table was last read were those of this object."""
-        try:
-            return read_generation(self._netfilter) == self._generation
-        except OSError as error:
-            raise _unusable(error) from error
-
-    def _counts(self, name: str) -> list[tuple[bytes, int, int]]:
-        try:
-            return list(read_counts(self._netfilter, name))
-        except OSError as error:
-            if error.errno == errno.ENOENT:  # another program removed the set: `repair` brings it back
-                return []
-            raise _unusable(error) from error
-
-
-def _unusable(error: OSError) -> KernelError:
-    return failure("the packet filter cannot be used", error.errno or 0, error.strerror or str(error))
+        self._affected = union_of(self._affected, self._table.affected_by(program))
+        self._table.bring_to(program, self._revoked, was_guarded=self._has_guarded)
+        self._has_guarded = True

@@ -37,7 +37,11 @@ KEY = nested(nf.NFTA_SET_ELEM_KEY, attribute(nf.NFTA_DATA_VALUE, b"\0\1"))
 """The key of port 1."""
 
 
-def read(kind: Collection, written: Collection) -> Collection:
+def uint_of(number: int) -> bytes:
+    return number.to_bytes(4, "big")
+
+
+def read(kind: Collection, written: Collection) -> Collection | None:
     return decode_elements(kind, [attributes(one)[nf.NFTA_SET_ELEM_LIST_ELEMENTS] for one in portions(written)])
 
 
@@ -46,12 +50,49 @@ def test_the_kind_of_a_set_is_read_as_it_was_written(kind: Collection) -> None:
     assert decode_description(attributes(b"".join(describe(kind)))) == kind
 
 
-def test_a_set_of_another_kind_is_not_ours() -> None:
+LIMIT = string(nf.NFTA_EXPR_NAME, "limit")
+
+OTHER_SETS = {
+    "a map of ranges": {nf.NFTA_SET_FLAGS: uint_of(nf.NFT_SET_MAP | nf.NFT_SET_INTERVAL)},
+    "a set whose elements may expire": {nf.NFTA_SET_FLAGS: uint_of(0x10)},
+    "keys of another type": {nf.NFTA_SET_KEY_TYPE: uint_of(19)},
+    "keys of another length": {nf.NFTA_SET_KEY_LEN: uint_of(16)},
+    "elements that expire": {nf.NFTA_SET_TIMEOUT: bytes(8)},
+    "elements that name objects": {nf.NFTA_SET_OBJ_TYPE: uint_of(1)},
+    "a limited size": {nf.NFTA_SET_DESC: uint32(nf.NFTA_SET_DESC_SIZE, 1)},
+    "an expression that limits": {nf.NFTA_SET_EXPR: LIMIT},
+    "several expressions": {nf.NFTA_SET_EXPRESSIONS: LIMIT},
+}
+
+
+@pytest.mark.parametrize("other", OTHER_SETS)
+def test_a_set_of_another_kind_is_not_ours(other: str) -> None:
     described = attributes(b"".join(describe(HashSet(ADDRESS[V4]))))
-    for flag in (nf.NFT_SET_MAP | nf.NFT_SET_INTERVAL, 0x10):
-        assert decode_description({**described, nf.NFTA_SET_FLAGS: flag.to_bytes(4, "big")}) is None
-    assert decode_description({**described, nf.NFTA_SET_KEY_TYPE: (19).to_bytes(4, "big")}) is None
-    assert decode_description({**described, nf.NFTA_SET_KEY_LEN: (16).to_bytes(4, "big")}) is None
+    assert decode_description(described) == HashSet(ADDRESS[V4])
+    assert decode_description({**described, **OTHER_SETS[other]}) is None
+
+
+def test_ranges_of_parts_of_other_lengths_are_not_ours() -> None:
+    described = attributes(b"".join(describe(RangeSet(FLOW[V4]))))
+    part = nested(nf.NFTA_LIST_ELEM, uint32(nf.NFTA_SET_FIELD_LEN, 4))
+    other = nested(nf.NFTA_SET_DESC_CONCAT, part, part, part)
+    assert decode_description({**described, nf.NFTA_SET_DESC: other}) is None
+
+
+OTHER_ELEMENTS = {
+    "one that stands for all keys": uint32(nf.NFTA_SET_ELEM_FLAGS, 2),
+    "one that expires": KEY + attribute(4, bytes(8)),
+    "one that matches up to a limit": KEY + nested(nf.NFTA_SET_ELEM_EXPR, LIMIT),
+    "one that names an object": KEY + string(9, "counter"),
+}
+
+
+@pytest.mark.parametrize("other", OTHER_ELEMENTS)
+@pytest.mark.parametrize(
+    "kind", [HashSet(PORT), HashSet(PORT, counted=True), RangeSet(PORT), VerdictMap(PORT)], ids=str
+)
+def test_a_set_with_an_element_of_another_sort_is_not_ours(kind: Collection, other: str) -> None:
+    assert decode_elements(kind, [nested(nf.NFTA_LIST_ELEM, OTHER_ELEMENTS[other])]) is None
 
 
 keys = st.integers(0, 0xFFFF).map(lambda port: port.to_bytes(2, "big"))

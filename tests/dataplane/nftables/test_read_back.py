@@ -9,15 +9,23 @@ import pytest
 
 from ringfence.dataplane.nftables import constants as nf
 from ringfence.dataplane.nftables.elements import describe
-from ringfence.dataplane.nftables.read_back import FOREIGN_COLLECTION, read_program
+from ringfence.dataplane.nftables.read_back import FOREIGN_COLLECTION, FoundTable, read_table
 from ringfence.dataplane.nftables.requests import HEADER, message_type
 from ringfence.dataplane.program import PORT, TABLE, HashSet, Program
-from ringfence.netlink.codec import string, uint32
+from ringfence.netlink.codec import nested, string, uint32
 from ringfence.netlink.socket import NetlinkError, NetlinkSocket
 
 SET = HashSet(PORT)
-GETGEN, GETTABLE, GETSET, GETCHAIN = map(
-    message_type, (nf.NFT_MSG_GETGEN, nf.NFT_MSG_GETTABLE, nf.NFT_MSG_GETSET, nf.NFT_MSG_GETCHAIN)
+GETGEN, GETTABLE, GETSET, GETCHAIN, GETOBJ, GETFLOWTABLE = map(
+    message_type,
+    (
+        nf.NFT_MSG_GETGEN,
+        nf.NFT_MSG_GETTABLE,
+        nf.NFT_MSG_GETSET,
+        nf.NFT_MSG_GETCHAIN,
+        nf.NFT_MSG_GETOBJ,
+        nf.NFT_MSG_GETFLOWTABLE,
+    ),
 )
 
 
@@ -28,10 +36,13 @@ class FakeKernel(NetlinkSocket):
         self.generations: Any = repeat(7)
         self.lists: dict[int, list[bytes]] = defaultdict(list)
         self.refusals: dict[int, int] = {}
+        self.flags = 0
 
     def ask(self, type: int, body: bytes) -> bytes:
         self._refuse(type)
-        return HEADER + (uint32(nf.NFTA_GEN_ID, next(self.generations)) if type == GETGEN else b"")
+        if type == GETGEN:
+            return HEADER + uint32(nf.NFTA_GEN_ID, next(self.generations))
+        return HEADER + uint32(nf.NFTA_TABLE_FLAGS, self.flags)
 
     def dump(self, type: int, body: bytes) -> list[bytes]:
         self._refuse(type)
@@ -55,39 +66,39 @@ def kernel() -> FakeKernel:
 
 def test_a_table_that_does_not_exist_is_none(kernel: FakeKernel) -> None:
     kernel.refusals = {GETTABLE: errno.ENOENT}
-    assert read_program(kernel) == (None, 7)
+    assert read_table(kernel) == FoundTable(None, 7)
 
 
 @pytest.mark.parametrize("question", [GETTABLE, GETSET, GETCHAIN])
 def test_another_error_is_raised(kernel: FakeKernel, question: int) -> None:
     kernel.refusals = {question: errno.EPERM}
     with pytest.raises(NetlinkError) as raised:
-        read_program(kernel)
+        read_table(kernel)
     assert raised.value.code == errno.EPERM
 
 
 def test_a_table_that_changed_while_it_was_read_is_read_again(kernel: FakeKernel) -> None:
     kernel.generations = iter([1, 2, 3, 4, 5, 5])
-    assert read_program(kernel) == (Program(), 5)
+    assert read_table(kernel) == FoundTable(Program(), 5)
 
 
 def test_a_table_that_lost_an_object_while_it_was_read_is_read_again(kernel: FakeKernel) -> None:
     kernel.refusals = {GETSET: errno.ENOENT}
     kernel.lists[GETSET] = [a_set("s")]
-    assert read_program(kernel) == (Program({"s": SET}), 7)
+    assert read_table(kernel) == FoundTable(Program({"s": SET}), 7)
 
 
 def test_a_table_that_changes_all_the_time_is_an_error(kernel: FakeKernel) -> None:
     kernel.generations = count()
     with pytest.raises(OSError, match="changed 20 times while it was read") as raised:
-        read_program(kernel)
+        read_table(kernel)
     assert raised.value.errno == errno.EBUSY
 
 
 def test_sets_of_other_tables_and_families_are_not_read(kernel: FakeKernel) -> None:
     other_family = bytes([nf.NFPROTO_INET + 1, 0, 0, 0])
     kernel.lists[GETSET] = [a_set("s", header=other_family), a_set("s", table="other")]
-    assert read_program(kernel) == (Program(), 7)
+    assert read_table(kernel) == FoundTable(Program(), 7)
 
 
 def test_a_set_of_a_foreign_kind_stays_visible_and_one_without_a_name_does_not(kernel: FakeKernel) -> None:
@@ -97,4 +108,27 @@ def test_a_set_of_a_foreign_kind_stays_visible_and_one_without_a_name_does_not(k
         a_set("__set0", uint32(nf.NFTA_SET_FLAGS, anonymous)),
         a_set("foreign", uint32(nf.NFTA_SET_FLAGS, foreign)),
     ]
-    assert read_program(kernel) == (Program({"foreign": FOREIGN_COLLECTION}), 7)
+    assert read_table(kernel) == FoundTable(Program({"foreign": FOREIGN_COLLECTION}), 7)
+
+
+def test_a_dormant_table_is_no_table_like_others(kernel: FakeKernel) -> None:
+    kernel.flags = nf.NFT_TABLE_F_DORMANT
+    assert read_table(kernel) == FoundTable(Program(), 7, is_dormant=True)
+
+
+def test_what_no_program_has_is_listed(kernel: FakeKernel) -> None:
+    place = uint32(nf.NFTA_HOOK_HOOKNUM, nf.NF_INET_FORWARD) + uint32(nf.NFTA_HOOK_PRIORITY, 7)
+    chain = string(nf.NFTA_CHAIN_TABLE, TABLE) + string(nf.NFTA_CHAIN_NAME, "late") + nested(nf.NFTA_CHAIN_HOOK, place)
+    kernel.lists = defaultdict(
+        list,
+        {
+            GETCHAIN: [HEADER + chain],
+            GETOBJ: [HEADER + string(nf.NFTA_OBJ_TABLE, TABLE) + string(nf.NFTA_OBJ_NAME, "quota")],
+            GETFLOWTABLE: [HEADER + string(nf.NFTA_FLOWTABLE_TABLE, TABLE) + string(nf.NFTA_FLOWTABLE_NAME, "fast")],
+        },
+    )
+    assert read_table(kernel).oddities == (
+        "the base chain late with a hook, priority, type or policy of its own",
+        "the object quota",
+        "the flowtable fast",
+    )

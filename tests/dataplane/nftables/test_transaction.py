@@ -5,7 +5,7 @@ import errno
 import pytest
 from tests.dataplane.network import in_own_network, lose_privileges
 
-from ringfence.dataplane.nftables import commit, failure, read_program
+from ringfence.dataplane.nftables import commit, failure, read_table
 from ringfence.dataplane.program import ADDRESS, HashSet, Program, address_key, base_program
 from ringfence.dataplane.update import AddCollection, AddElements, AddTable, DeleteChain, commands_between
 from ringfence.errors import KernelError
@@ -23,9 +23,9 @@ def test_a_refused_transaction_changes_nothing_and_names_what_was_refused() -> N
         with pytest.raises(KernelError, match=r"packet filter: delete chain absent: .*No such file") as raised:
             commit(netlink, [AddTable(), AddCollection("s", HashSet(ADDRESS[V4])), DeleteChain("absent")])
         assert (raised.value.code, raised.value.refused) == (errno.ENOENT, "absent")
-        assert read_program(netlink)[0] is None
+        assert read_table(netlink).program is None
         assert commit(netlink, commands_between(None, base_program())) == 1, "the next one is not disturbed by it"
-        assert read_program(netlink)[0] == base_program()
+        assert read_table(netlink).program == base_program()
 
 
 @in_own_network
@@ -39,13 +39,13 @@ def test_there_are_as_few_transactions_as_the_size_allows() -> None:
     many = HashSet(ADDRESS[V4], frozenset(address_key(V4, i) for i in range(30_000)))
     with NetlinkSocket(NETLINK_NETFILTER) as netlink:
         commit(netlink, [AddTable(), AddCollection("s", HashSet(ADDRESS[V4]))])
-        before = read_program(netlink)[1]
+        before = read_table(netlink).generation
         transactions = commit(netlink, [AddElements("s", many)])
-        program, generation = read_program(netlink)
+        found = read_table(netlink)
         size = len(many.elements) * 20  # bytes at least: a nested attribute in each of three others
         assert size / netlink.limit < transactions <= 2 * size / netlink.limit + 1
-        assert generation - before == transactions
-        assert program == Program({"s": many})
+        assert found.generation - before == transactions
+        assert found.program == Program({"s": many})
 
 
 class FakeKernel(NetlinkSocket):

@@ -51,7 +51,10 @@ NFT_MSG_NEWSETELEM: Final = 12
 NFT_MSG_DELSET: Final = 11
 NFT_MSG_GETSETELEM: Final = 13
 NFT_MSG_DELSETELEM: Final = 14
+NFT_MSG_NEWGEN: Final = 15
 NFT_MSG_GETGEN: Final = 16
+NFT_MSG_GETOBJ: Final = 19
+NFT_MSG_GETFLOWTABLE: Final = 23
 
 # enum nft_list_attributes: every member of a list has this type
 
@@ -65,6 +68,11 @@ NFTA_HOOK_PRIORITY: Final = 2
 # enum nft_table_attributes
 
 NFTA_TABLE_NAME: Final = 1
+NFTA_TABLE_FLAGS: Final = 2
+
+# enum nft_table_flags
+
+NFT_TABLE_F_DORMANT: Final = 0x1
 
 # enum nft_chain_attributes
 
@@ -73,6 +81,13 @@ NFTA_CHAIN_NAME: Final = 3
 NFTA_CHAIN_HOOK: Final = 4
 NFTA_CHAIN_POLICY: Final = 5
 NFTA_CHAIN_TYPE: Final = 7
+
+# enum nft_object_attributes, nft_flowtable_attributes
+
+NFTA_OBJ_TABLE: Final = 1
+NFTA_OBJ_NAME: Final = 2
+NFTA_FLOWTABLE_TABLE: Final = 1
+NFTA_FLOWTABLE_NAME: Final = 2
 
 # enum nft_rule_attributes
 
@@ -90,6 +105,7 @@ NFT_SET_EXPR: Final = 0x100
 
 # enum nft_set_desc_attributes, nft_set_field_attributes
 
+NFTA_SET_DESC_SIZE: Final = 1
 NFTA_SET_DESC_CONCAT: Final = 2
 NFTA_SET_FIELD_LEN: Final = 1
 
@@ -104,8 +120,11 @@ NFTA_SET_DATA_TYPE: Final = 6
 NFTA_SET_DATA_LEN: Final = 7
 NFTA_SET_DESC: Final = 9
 NFTA_SET_ID: Final = 10
+NFTA_SET_TIMEOUT: Final = 11
 NFTA_SET_USERDATA: Final = 13
+NFTA_SET_OBJ_TYPE: Final = 15
 NFTA_SET_EXPR: Final = 17
+NFTA_SET_EXPRESSIONS: Final = 18
 
 NFT_DATA_VERDICT: Final = 0xFFFFFF00
 """The data type of a verdict map."""
@@ -118,6 +137,7 @@ NFT_SET_ELEM_INTERVAL_END: Final = 0x1
 NFTA_SET_ELEM_KEY: Final = 1
 NFTA_SET_ELEM_DATA: Final = 2
 NFTA_SET_ELEM_FLAGS: Final = 3
+NFTA_SET_ELEM_USERDATA: Final = 6
 NFTA_SET_ELEM_EXPR: Final = 7
 NFTA_SET_ELEM_KEY_END: Final = 10
 
@@ -220,6 +240,8 @@ NFTA_LOG_SNAPLEN: Final = 3
 # enum nft_gen_attributes
 
 NFTA_GEN_ID: Final = 1
+NFTA_GEN_PROC_PID: Final = 2
+NFTA_GEN_PROC_NAME: Final = 3
 
 # `fib`
 

@@ -168,14 +168,39 @@ def decode_description(settings: dict[int, bytes]) -> Collection | None:
     key = _KEYS.get(read_uint(settings[nf.NFTA_SET_KEY_TYPE]))
     if key is None or read_uint(settings[nf.NFTA_SET_KEY_LEN]) != _key_length(key):
         return None
+    if not settings.keys().isdisjoint(_NEVER_OURS) or not _counts_at_most(settings.get(nf.NFTA_SET_EXPR)):
+        return None
     candidates = (HashSet(key, counted=nf.NFTA_SET_EXPR in settings), RangeSet(key), VerdictMap(key))
     flags = read_uint(settings.get(nf.NFTA_SET_FLAGS, b"")) & ~nf.NFT_SET_EXPR
-    return next((one for one in candidates if _flags(one) == flags), None)
+    kind = next((one for one in candidates if _flags(one) == flags), None)
+    return kind if kind and _layout(settings) == _layout(attributes(b"".join(describe(kind)))) else None
 
 
-def decode_elements(kind: Collection, lists: Iterable[bytes]) -> Collection:
-    """The set or map of this kind with the elements in `lists`."""
+_NEVER_OURS: Final = frozenset({nf.NFTA_SET_TIMEOUT, nf.NFTA_SET_OBJ_TYPE, nf.NFTA_SET_EXPRESSIONS})
+"""What sets of other programs can have: elements that expire, that name objects, or with several expressions each."""
+
+
+def _layout(settings: dict[int, bytes]) -> tuple[int, int, list[bytes]]:
+    """The data type of a map, the most elements that a set may have (0: any number), and the parts of its ranges."""
+    description = attributes(settings.get(nf.NFTA_SET_DESC, b""))
+    parts = each_attribute(description.get(nf.NFTA_SET_DESC_CONCAT, b""))
+    return (
+        read_uint(settings.get(nf.NFTA_SET_DATA_TYPE, b"")),
+        read_uint(description.get(nf.NFTA_SET_DESC_SIZE, b"")),
+        [attributes(part).get(nf.NFTA_SET_FIELD_LEN, b"") for _, part in parts],
+    )
+
+
+def _counts_at_most(expression: bytes | None) -> bool:
+    """Whether the expression of a set or of an element, if it has one, does nothing but count."""
+    return expression is None or read_string(attributes(expression).get(nf.NFTA_EXPR_NAME, b"")) == "counter"
+
+
+def decode_elements(kind: Collection, lists: Iterable[bytes]) -> Collection | None:
+    """The set or map of this kind with the elements in `lists`; None if some are of a sort that is not ours."""
     elements = [attributes(encoded) for one in lists for _, encoded in each_attribute(one)]
+    if not all(map(_is_ours, elements)):
+        return None
     match kind:
         case HashSet(key):
             return HashSet(key, frozenset(map(_key, elements)), kind.counted)
@@ -187,6 +212,31 @@ def decode_elements(kind: Collection, lists: Iterable[bytes]) -> Collection:
             goto = bool(elements) and all(_verdict(one)[0] == nf.NFT_GOTO for one in elements)
             code = nf.NFT_GOTO if goto else nf.NFT_JUMP
             return VerdictMap(key, goto=goto).moved(Move(_key(one), None, _target(one, code)) for one in elements)
+
+
+_OF_ELEMENTS: Final = frozenset(
+    {
+        nf.NFTA_SET_ELEM_KEY,
+        nf.NFTA_SET_ELEM_KEY_END,
+        nf.NFTA_SET_ELEM_DATA,
+        nf.NFTA_SET_ELEM_FLAGS,
+        nf.NFTA_SET_ELEM_EXPR,
+        nf.NFTA_SET_ELEM_USERDATA,
+    }
+)
+
+
+def _is_ours(element: dict[int, bytes]) -> bool:
+    """Whether an element matches its key and nothing else, always, and does nothing but that and count.
+
+    Another program can add one that stands for all other keys, and then has no key, one that expires, or one that
+    matches only up to a limit (`{ 10.0.0.1 limit rate 1/day }`).
+    """
+    return (
+        nf.NFTA_SET_ELEM_KEY in element
+        and element.keys() <= _OF_ELEMENTS
+        and _counts_at_most(element.get(nf.NFTA_SET_ELEM_EXPR))
+    )
 
 
 def decode_counts(lists: Iterable[bytes]) -> Iterator[tuple[bytes, int, int]]:

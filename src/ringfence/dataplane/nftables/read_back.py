@@ -1,7 +1,9 @@
 """Reading the table back from the kernel, as a program that can be compared with the one that was wanted.
 
-What ringfence never writes stays visible: a foreign rule, or a set of a foreign kind, makes the program differ from
-every wanted one, and so leads to repair.
+What ringfence never writes stays visible. A foreign rule, or a set of a foreign kind, makes the program differ from
+every wanted one. What is in no program at all, such as a flag of the table, is listed as an oddity.
+
+Not compared is what no packet depends on: comments and handles, and the counters of base chains.
 
 Source: `<linux/netfilter/nf_tables.h>`.
 """
@@ -9,6 +11,7 @@ Source: `<linux/netfilter/nf_tables.h>`.
 import errno
 from collections import defaultdict
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from ringfence.dataplane.nftables import constants as nf
 from ringfence.dataplane.nftables.elements import decode_counts, decode_description, decode_elements
@@ -21,24 +24,41 @@ from ringfence.netlink.socket import NetlinkError, NetlinkSocket
 _ATTEMPTS = 20
 
 
+class FoundTable(NamedTuple):
+    """The table of the kernel, at one moment."""
+
+    program: Program | None
+    """None if there is no table."""
+    generation: int
+    is_dormant: bool = False
+    """Whether no packet meets its rules."""
+    oddities: tuple[str, ...] = ()
+    """What the table has besides the program; only a new table is without it."""
+
+
 def read_generation(netlink: NetlinkSocket) -> int:
     """A number that every transaction of any program in this network namespace raises by one."""
     return read_uint(attributes(netlink.ask(message_type(nf.NFT_MSG_GETGEN), HEADER)[len(HEADER) :])[nf.NFTA_GEN_ID])
 
 
-def read_program(netlink: NetlinkSocket) -> tuple[Program | None, int]:
-    """The table as it is now, None if there is none, and the generation. Raises OSError where the kernel refuses."""
+def read_table(netlink: NetlinkSocket) -> FoundTable:
+    """The table as it is now. Raises OSError where the kernel refuses."""
     for _ in range(_ATTEMPTS):
         before = read_generation(netlink)
         try:
-            program = _read(netlink)
+            found = _read(netlink, before)
         except NetlinkError as error:
             if error.code != errno.ENOENT:
                 raise
             continue  # an object was removed between one list and the next
         if read_generation(netlink) == before:
-            return program, before
+            return found
     raise OSError(errno.EBUSY, f"the table changed {_ATTEMPTS} times while it was read")
+
+
+def has_table(netlink: NetlinkSocket, name: str) -> bool:
+    """Whether there is a table of this name. Raises OSError where the kernel refuses."""
+    return _table_settings(netlink, name) is not None
 
 
 def read_counts(netlink: NetlinkSocket, name: str) -> Iterator[tuple[bytes, int, int]]:
@@ -46,14 +66,42 @@ def read_counts(netlink: NetlinkSocket, name: str) -> Iterator[tuple[bytes, int,
     return decode_counts(_element_lists(netlink, name))
 
 
-def _read(netlink: NetlinkSocket) -> Program | None:
+def _read(netlink: NetlinkSocket, generation: int) -> FoundTable:
+    answer = _table_settings(netlink, TABLE)
+    if answer is None:
+        return FoundTable(None, generation)
+    chains = _listed(netlink, nf.NFT_MSG_GETCHAIN, nf.NFTA_CHAIN_TABLE)
+    flags = read_uint(answer.get(nf.NFTA_TABLE_FLAGS, b""))
+    return FoundTable(
+        Program(dict(_read_collections(netlink)), dict(_read_chains(netlink, chains))),
+        generation,
+        bool(flags & nf.NFT_TABLE_F_DORMANT),
+        (*_odd_chains(chains), *_odd_objects(netlink)),
+    )
+
+
+def _table_settings(netlink: NetlinkSocket, name: str) -> dict[int, bytes] | None:
     try:
-        netlink.ask(message_type(nf.NFT_MSG_GETTABLE), HEADER + in_table(nf.NFTA_TABLE_NAME))
+        answer = netlink.ask(message_type(nf.NFT_MSG_GETTABLE), HEADER + string(nf.NFTA_TABLE_NAME, name))
     except NetlinkError as error:
         if error.code != errno.ENOENT:
             raise
         return None
-    return Program(dict(_read_collections(netlink)), dict(_read_chains(netlink)))
+    return attributes(answer[len(HEADER) :])
+
+
+def _odd_chains(chains: list[dict[int, bytes]]) -> Iterator[str]:
+    for settings in chains:
+        if nf.NFTA_CHAIN_HOOK in settings and _hook(settings) is None:
+            name = read_string(settings[nf.NFTA_CHAIN_NAME])
+            yield f"the base chain {name} with a hook, priority, type or policy of its own"
+
+
+def _odd_objects(netlink: NetlinkSocket) -> Iterator[str]:
+    for settings in _listed(netlink, nf.NFT_MSG_GETOBJ, nf.NFTA_OBJ_TABLE):
+        yield f"the object {read_string(settings[nf.NFTA_OBJ_NAME])}"
+    for settings in _listed(netlink, nf.NFT_MSG_GETFLOWTABLE, nf.NFTA_FLOWTABLE_TABLE):
+        yield f"the flowtable {read_string(settings[nf.NFTA_FLOWTABLE_NAME])}"
 
 
 def _read_collections(netlink: NetlinkSocket) -> Iterator[tuple[str, Collection]]:
@@ -61,11 +109,12 @@ def _read_collections(netlink: NetlinkSocket) -> Iterator[tuple[str, Collection]
         name = read_string(settings[nf.NFTA_SET_NAME])
         if not read_uint(settings.get(nf.NFTA_SET_FLAGS, b"")) & nf.NFT_SET_ANONYMOUS:
             kind = decode_description(settings)
-            yield name, decode_elements(kind, _element_lists(netlink, name)) if kind else FOREIGN_COLLECTION
+            collection = decode_elements(kind, _element_lists(netlink, name)) if kind else None
+            yield name, FOREIGN_COLLECTION if collection is None else collection
 
 
 FOREIGN_COLLECTION = HashSet(())
-"""Stands for a set or map of a kind that this project never makes."""
+"""Stands for a set or map that this project never makes, for its kind or for elements that it has."""
 
 
 def _element_lists(netlink: NetlinkSocket, name: str) -> list[bytes]:
@@ -74,13 +123,13 @@ def _element_lists(netlink: NetlinkSocket, name: str) -> list[bytes]:
     return [attributes(one[len(HEADER) :]).get(nf.NFTA_SET_ELEM_LIST_ELEMENTS, b"") for one in messages]
 
 
-def _read_chains(netlink: NetlinkSocket) -> Iterator[tuple[str, Chain]]:
+def _read_chains(netlink: NetlinkSocket, chains: list[dict[int, bytes]]) -> Iterator[tuple[str, Chain]]:
     rules: defaultdict[str, list[Rule | ForeignRule]] = defaultdict(list)
     for settings in _listed(netlink, nf.NFT_MSG_GETRULE, nf.NFTA_RULE_TABLE):
         rules[read_string(settings[nf.NFTA_RULE_CHAIN])].append(
             decode_rule(settings.get(nf.NFTA_RULE_EXPRESSIONS, b""))
         )
-    for settings in _listed(netlink, nf.NFT_MSG_GETCHAIN, nf.NFTA_CHAIN_TABLE):
+    for settings in chains:
         name = read_string(settings[nf.NFTA_CHAIN_NAME])
         yield name, Chain(tuple(rules[name]), _hook(settings))
 
@@ -88,18 +137,21 @@ def _read_chains(netlink: NetlinkSocket) -> Iterator[tuple[str, Chain]]:
 def _hook(settings: dict[int, bytes]) -> Hook | None:
     """The hook of a base chain that is exactly as this project makes it."""
     found = attributes(settings.get(nf.NFTA_CHAIN_HOOK, b""))
-    policy = settings.get(nf.NFTA_CHAIN_POLICY)
     for hook in Hook:
         wanted = attributes(b"".join(requested_hook(hook)))
         place = attributes(wanted[nf.NFTA_CHAIN_HOOK])
-        if policy == wanted[nf.NFTA_CHAIN_POLICY] and all(found.get(kind) == value for kind, value in place.items()):
+        if all(settings.get(kind) == wanted[kind] for kind in (nf.NFTA_CHAIN_TYPE, nf.NFTA_CHAIN_POLICY)) and all(
+            found.get(kind) == value for kind, value in place.items()
+        ):
             return hook
     return None
 
 
-def _listed(netlink: NetlinkSocket, message: int, table: int) -> Iterator[dict[int, bytes]]:
-    """The attributes of all sets, chains or rules of the table."""
+def _listed(netlink: NetlinkSocket, message: int, table: int) -> list[dict[int, bytes]]:
+    """The attributes of all objects of one sort in the table; `table` is the attribute that names their table."""
+    found = []
     for one in netlink.dump(message_type(message), HEADER + in_table(table)):
         settings = attributes(one[len(HEADER) :])
         if one[0] == HEADER[0] and read_string(settings.get(table, b"")) == TABLE:
-            yield settings
+            found.append(settings)
+    return found

@@ -27,6 +27,7 @@ from ringfence.dataplane.update import (
     RemoveElements,
     ReplaceElements,
     SetRules,
+    WakeTable,
 )
 from ringfence.netlink.codec import HEADER_SIZE, nested, string, uint32
 from ringfence.netlink.constants import NFNL_SUBSYS_NFTABLES, NLM_F_APPEND, NLM_F_CREATE
@@ -54,37 +55,42 @@ Unit = tuple[Body, ...]
 """Messages that must be in the same transaction."""
 
 
-def encode(command: Command) -> Iterator[Unit]:
-    """The requests that carry out a command, in units that may go into transactions of their own."""
+def encode(command: Command, table: str = TABLE) -> Iterator[Unit]:
+    """The requests that carry out a command in a table, in units that may go into transactions of their own."""
     match command:
         case AddTable():
-            yield (_body(nf.NFT_MSG_NEWTABLE, NLM_F_CREATE, in_table(nf.NFTA_TABLE_NAME)),)
+            yield (_body(nf.NFT_MSG_NEWTABLE, NLM_F_CREATE, in_table(nf.NFTA_TABLE_NAME, table)),)
+        case WakeTable():
+            awake = uint32(nf.NFTA_TABLE_FLAGS, 0)
+            yield (_body(nf.NFT_MSG_NEWTABLE, 0, in_table(nf.NFTA_TABLE_NAME, table), awake),)
         case DeleteTable():
-            yield (_body(nf.NFT_MSG_DELTABLE, 0, in_table(nf.NFTA_TABLE_NAME)),)
+            yield (_body(nf.NFT_MSG_DELTABLE, 0, in_table(nf.NFTA_TABLE_NAME, table)),)
         case AddCollection(name, collection):
-            yield (_body(nf.NFT_MSG_NEWSET, NLM_F_CREATE, _set(name), *describe(collection)),)
+            yield (_body(nf.NFT_MSG_NEWSET, NLM_F_CREATE, _set(table, name), *describe(collection)),)
         case DeleteCollection(name):
-            yield (_body(nf.NFT_MSG_DELSET, 0, _set(name)),)
+            yield (_body(nf.NFT_MSG_DELSET, 0, _set(table, name)),)
         case AddElements(name, collection):
             for portion in portions(collection):
-                yield (_body(nf.NFT_MSG_NEWSETELEM, NLM_F_CREATE, _set(name), portion),)
+                yield (_body(nf.NFT_MSG_NEWSETELEM, NLM_F_CREATE, _set(table, name), portion),)
         case RemoveElements(name, collection):
             for portion in key_portions(collection):
-                yield (_body(nf.NFT_MSG_DELSETELEM, 0, _set(name), portion),)
+                yield (_body(nf.NFT_MSG_DELSETELEM, 0, _set(table, name), portion),)
         case ReplaceElements(name, collection):
             for keys, portion in zip(key_portions(collection), portions(collection), strict=True):
                 yield (
-                    _body(nf.NFT_MSG_DELSETELEM, 0, _set(name), keys),
-                    _body(nf.NFT_MSG_NEWSETELEM, NLM_F_CREATE, _set(name), portion),
+                    _body(nf.NFT_MSG_DELSETELEM, 0, _set(table, name), keys),
+                    _body(nf.NFT_MSG_NEWSETELEM, NLM_F_CREATE, _set(table, name), portion),
                 )
         case Flush(name):
-            yield (_body(nf.NFT_MSG_DELSETELEM, 0, _set(name)),)
+            yield (_body(nf.NFT_MSG_DELSETELEM, 0, _set(table, name)),)
         case AddChain(name, hook):
-            yield (_body(nf.NFT_MSG_NEWCHAIN, NLM_F_CREATE, _chain(name), *(requested_hook(hook) if hook else ())),)
+            yield (
+                _body(nf.NFT_MSG_NEWCHAIN, NLM_F_CREATE, _chain(table, name), *(requested_hook(hook) if hook else ())),
+            )
         case DeleteChain(name):
-            yield (_body(nf.NFT_MSG_DELCHAIN, 0, _chain(name)),)
+            yield (_body(nf.NFT_MSG_DELCHAIN, 0, _chain(table, name)),)
         case SetRules(name, rules):
-            where = in_table(nf.NFTA_RULE_TABLE) + string(nf.NFTA_RULE_CHAIN, name)
+            where = in_table(nf.NFTA_RULE_TABLE, table) + string(nf.NFTA_RULE_CHAIN, name)
             yield (
                 _body(nf.NFT_MSG_DELRULE, 0, where),
                 *(
@@ -100,18 +106,18 @@ def encode(command: Command) -> Iterator[Unit]:
 
 
 @cache
-def in_table(kind: int) -> bytes:
+def in_table(kind: int, table: str = TABLE) -> bytes:
     """The attribute that says which table."""
-    return string(kind, TABLE)
+    return string(kind, table)
 
 
-def _set(name: str) -> bytes:
+def _set(table: str, name: str) -> bytes:
     """Which set or map; the numbers are the same in requests about its elements."""
-    return in_table(nf.NFTA_SET_TABLE) + string(nf.NFTA_SET_NAME, name)
+    return in_table(nf.NFTA_SET_TABLE, table) + string(nf.NFTA_SET_NAME, name)
 
 
-def _chain(name: str) -> bytes:
-    return in_table(nf.NFTA_CHAIN_TABLE) + string(nf.NFTA_CHAIN_NAME, name)
+def _chain(table: str, name: str) -> bytes:
+    return in_table(nf.NFTA_CHAIN_TABLE, table) + string(nf.NFTA_CHAIN_NAME, name)
 
 
 def requested_hook(hook: Hook) -> Iterator[bytes]:

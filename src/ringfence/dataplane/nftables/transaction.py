@@ -14,7 +14,8 @@ from typing import Final, NamedTuple
 
 from ringfence.dataplane.nftables.constants import NFNL_MSG_BATCH_BEGIN, NFNL_MSG_BATCH_END
 from ringfence.dataplane.nftables.requests import Unit, encode
-from ringfence.dataplane.update import AddTable, Command, DeleteTable
+from ringfence.dataplane.program import TABLE
+from ringfence.dataplane.update import AddTable, Command, DeleteTable, WakeTable
 from ringfence.errors import KernelError
 from ringfence.netlink.codec import HEADER_SIZE, encode_message
 from ringfence.netlink.constants import NFNL_SUBSYS_NFTABLES, NLM_F_REQUEST
@@ -45,13 +46,13 @@ class _EncodedUnit(NamedTuple):
     command: Command
 
 
-def commit(netlink: NetlinkSocket, commands: Iterable[Command]) -> int:
-    """Have the kernel carry out commands, in order, in as few transactions as their size allows; how many there were.
+def commit(netlink: NetlinkSocket, commands: Iterable[Command], table: str = TABLE) -> int:
+    """Have the kernel carry out commands in a table, in order; in how many transactions: as few as their size allows.
 
     Raises KernelError for the first transaction that was refused; those before it are in force.
     """
     transactions = 0
-    for units in _transactions(commands, netlink.limit - _FRAME_SIZE):
+    for units in _transactions(netlink, commands, table):
         _send_transaction(netlink, units)
         transactions += 1
     return transactions
@@ -63,11 +64,12 @@ def failure(what: str, code: int, explanation: str, refused: str = "") -> Kernel
     return KernelError(f"{what}: {explanation}" + (f": {remedy}" if remedy else ""), code, refused)
 
 
-def _transactions(commands: Iterable[Command], limit: int) -> Iterator[list[_EncodedUnit]]:
+def _transactions(netlink: NetlinkSocket, commands: Iterable[Command], table: str) -> Iterator[list[_EncodedUnit]]:
+    limit = netlink.limit - _FRAME_SIZE
     units: list[_EncodedUnit] = []
     size = 0
     for command in commands:
-        for unit in encode(command):
+        for unit in encode(command, table):
             encoded = _EncodedUnit(unit, sum(body.size for body in unit), command)
             if units and size + encoded.size > limit:
                 yield units
@@ -105,7 +107,7 @@ def _failure_of(command: Command | None, code: int, explanation: str) -> KernelE
     match command:
         case None:
             return failure("packet filter: a transaction was refused", code, explanation)
-        case AddTable() | DeleteTable():
+        case AddTable() | WakeTable() | DeleteTable():
             return failure(f"packet filter: {_in_words(command)}", code, explanation)
         case _:
             return failure(f"packet filter: {_in_words(command)} {command.name}", code, explanation, command.name)

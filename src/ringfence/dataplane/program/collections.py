@@ -25,6 +25,11 @@ class HashSet(msgspec.Struct, frozen=True):
     elements: frozenset[bytes] = frozenset()
     counted: bool = False
 
+    @property
+    def size(self) -> int:
+        """How many elements it has."""
+        return len(self.elements)
+
     def contains(self, key: bytes) -> bool:
         """Whether a key is in the set."""
         return key in self.elements
@@ -35,6 +40,11 @@ class RangeSet(msgspec.Struct, frozen=True, dict=True):
 
     key: Key
     elements: frozenset[tuple[bytes, bytes]] = frozenset()
+
+    @property
+    def size(self) -> int:
+        """How many elements it has."""
+        return len(self.elements)
 
     def contains(self, key: bytes) -> bool:
         """Whether every part of a key lies in its part of one of the ranges."""
@@ -81,6 +91,11 @@ class VerdictMap(msgspec.Struct, frozen=True, dict=True):
     key: Key
     elements: Mapping[str, frozenset[bytes]] = {}
     goto: bool = False
+
+    @property
+    def size(self) -> int:
+        """How many keys it has."""
+        return sum(map(len, self.elements.values()))
 
     def chain_of(self, key: bytes) -> str | None:
         """The chain that a key belongs to, if any."""

@@ -14,10 +14,11 @@ from ringfence.dataplane.update.commands import (
     RemoveElements,
     ReplaceElements,
     SetRules,
+    WakeTable,
     commands_between,
     is_compatible,
 )
-from ringfence.dataplane.update.exclusion import profiles_using, with_profiles_closed
+from ringfence.dataplane.update.exclusion import profiles_using, with_all_profiles_closed, with_profiles_closed
 from ringfence.dataplane.update.plan import UpdatePlan, plan_update
 from ringfence.dataplane.update.steps import StepKind, UpdateStep
 
@@ -39,11 +40,13 @@ __all__ = [
     "StepKind",
     "UpdatePlan",
     "UpdateStep",
+    "WakeTable",
     "affected_addresses",
     "commands_between",
     "is_compatible",
     "plan_update",
     "profiles_using",
     "union_of",
+    "with_all_profiles_closed",
     "with_profiles_closed",
 ]

@@ -30,6 +30,10 @@ class AddTable(msgspec.Struct, frozen=True):
     """Create the table, unless it exists."""
 
 
+class WakeTable(msgspec.Struct, frozen=True):
+    """Let packets meet the rules of a table that is dormant."""
+
+
 class DeleteTable(msgspec.Struct, frozen=True):
     """Remove the table and all that is in it."""
 
@@ -96,6 +100,7 @@ class DeleteCollection(msgspec.Struct, frozen=True):
 
 Command = (
     AddTable
+    | WakeTable
     | DeleteTable
     | AddCollection
     | AddElements
@@ -203,13 +208,19 @@ def own_rules(chain: Chain) -> tuple[Rule, ...]:
 def is_compatible(old: Program, new: Program) -> bool:
     """Whether one can become the other step by step.
 
-    It cannot where another program made an object of the same name but another kind.
+    It cannot where an object of the same name is of another kind: another program, or another version, made it.
     """
     return all(
-        before is None or _kind(before) == _kind(after)
-        for _, before, after in differing(old.collections, new.collections)
+        before is None or _is_of_kind(before, after) for _, before, after in differing(old.collections, new.collections)
     ) and all(before is None or before.hook is after.hook for _, before, after in differing(old.chains, new.chains))
 
 
-def _kind(collection: Collection) -> tuple[object, ...]:
-    return type(collection), collection.key, isinstance(collection, HashSet) and collection.counted
+def _is_of_kind(before: Collection, after: Collection) -> bool:
+    match before, after:
+        case VerdictMap(), VerdictMap():
+            # Whether packets come back is kept with each entry, so an empty map can become either.
+            return before.key == after.key and (before.goto is after.goto or not before.elements or not after.elements)
+        case HashSet(), HashSet():
+            return before.key == after.key and before.counted is after.counted
+        case _:
+            return type(before) is type(after) and before.key == after.key

@@ -35,6 +35,11 @@ def with_profiles_closed(program: Program, profiles: Iterable[str]) -> Program:
     return Program({**collections, **dict(_denying(program, excluded))}, chains)
 
 
+def with_all_profiles_closed(program: Program) -> Program:
+    """The program in which every isolated side is allowed nothing."""
+    return with_profiles_closed(program, program.chains.keys() - base_program().chains.keys())
+
+
 def _peer_maps(program: Program) -> Iterator[tuple[str, VerdictMap]]:
     for name, one in program.collections.items():
         if isinstance(one, VerdictMap) and name not in _SUBJECT_MAPS:

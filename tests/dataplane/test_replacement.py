@@ -1,0 +1,115 @@
+"""A table that cannot become another step by step is replaced, and no packet notices.
+
+That is so after an upgrade to a version that keeps the same things in sets of another kind, and where another program
+has put something of its own into the table.
+"""
+
+import time
+from collections.abc import Callable
+from itertools import cycle
+
+from tests.dataplane.network import Network, in_own_network, nft
+from tests.dataplane.programs import IN, OUT, RETURN, UDP, V4, key, program
+from tests.dataplane.test_updates import FRIEND, SERVER, STRANGER, assert_nothing_happened
+from tests.dataplane.traffic import PORT, traffic
+
+from ringfence.dataplane import table
+from ringfence.dataplane.kernel import Kernel
+from ringfence.dataplane.program import (
+    ADDRESS,
+    Collection,
+    Field,
+    HashSet,
+    Lookup,
+    Program,
+    RangeSet,
+    Rule,
+    profile_chain,
+)
+from ringfence.dataplane.update import is_compatible
+
+SECONDS = 1.5
+ADMITTED = frozenset({key(FRIEND, V4)})
+
+VERSIONS: dict[str, Collection] = {
+    "hashed": HashSet(ADDRESS[V4], ADMITTED),
+    "ranges": RangeSet(ADDRESS[V4], frozenset({(one, one) for one in ADMITTED})),
+}
+
+
+def written_by(version: str) -> Program:
+    """The friend reaches the server and the stranger does not, by a set of the same name, of another kind."""
+    admitted = Lookup((Field.SOURCE_4,), "admitted")
+    isolated = program({(IN, SERVER): [(FRIEND, UDP, PORT)], (OUT, STRANGER): []})
+    return isolated.changed(
+        {"admitted": VERSIONS[version]}, {"ingress_0": profile_chain(IN, (Rule((admitted,), RETURN),))}
+    )
+
+
+def over_and_over(change: Callable[[str], None], *values: str) -> int:
+    """Do something with one value after the other for a while; how often it was done."""
+    end = time.monotonic() + SECONDS
+    count = 0
+    for value in cycle(values):
+        if time.monotonic() > end:
+            break
+        change(value)
+        count += 1
+    return count
+
+
+@in_own_network
+def test_an_upgrade_that_changes_the_kind_of_a_set_loses_and_passes_no_packet() -> None:
+    assert not is_compatible(*map(written_by, VERSIONS))
+    network = Network(3)
+    kernel = Kernel()
+    kernel.apply(written_by("hashed"))
+    with traffic(network, allowed=FRIEND, forbidden=STRANGER, to=SERVER) as result:
+        count = over_and_over(lambda version: kernel.apply(written_by(version)), "ranges", "hashed")
+    assert count > 20
+    assert_nothing_happened(result)
+    assert nft("list", "tables") == "table inet ringfence\n"
+
+
+@in_own_network
+def test_what_another_program_has_put_in_is_removed_without_harm() -> None:
+    network = Network(3)
+    kernel = Kernel()
+    kernel.apply(written_by("hashed"))
+    with traffic(network, allowed=FRIEND, forbidden=STRANGER, to=SERVER) as result:
+
+        def add_and_repair(sort: str) -> None:
+            nft("add", sort, "inet", "ringfence", "more")
+            assert kernel.repair()
+
+        count = over_and_over(add_and_repair, "counter")
+    assert count > 5
+    assert_nothing_happened(result)
+    assert Kernel().present == written_by("hashed")
+
+
+@in_own_network
+def test_revoked_connections_stay_revoked() -> None:
+    kernel = Kernel()
+    kernel.apply(written_by("hashed"))
+    kernel.revoke([1, 2])
+    kernel.apply(written_by("ranges"))
+    assert Kernel().revoked == kernel.revoked == {1, 2}
+
+
+@in_own_network
+def test_a_second_table_that_was_left_behind_is_removed() -> None:
+    """The process ended while both were there: the second one enforces until the first one is right again."""
+    Kernel().apply(written_by("hashed"))
+    nft("add", "table", "inet", table.BESIDE)
+    kernel = Kernel()
+    kernel.apply(written_by("hashed"))
+    assert nft("list", "tables") == "table inet ringfence\n"
+
+
+@in_own_network
+def test_a_second_table_is_removed_with_the_first() -> None:
+    Kernel().apply(written_by("hashed"))
+    nft("add", "table", "inet", table.BESIDE)
+    Kernel().remove()
+    assert nft("list", "tables") == ""
