@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from ringfence.lab.network import linux
+from ringfence.lab.network.pod_network import NodeNetwork
 
 from . import parts
 from .agents import Agent, agents
 from .control_plane import ControlPlane, running
+from .pod_networks import ROUTED
 from .scene import Scene, staged
 from .world import World, living, new_namespace
 
@@ -60,8 +62,17 @@ def world(real_parts: None, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 @pytest.fixture
-def scene(world: World) -> Iterator[Scene]:
+def network(request: pytest.FixtureRequest) -> NodeNetwork:
+    """How the nodes link their pods: routed, unless the test says otherwise (`pod_networks.py`)."""
+    chosen = getattr(request, "param", ROUTED)
+    assert isinstance(chosen, NodeNetwork)
+    return chosen
+
+
+@pytest.fixture
+def scene(world: World, network: NodeNetwork) -> Iterator[Scene]:
     """A guarded pod and traffic around it. Its agents run if the test asks for them."""
+    world.link_pods(network)
     world.tend()
     owner = new_namespace(world, f"scene-{next(_numbers)}")
     try:

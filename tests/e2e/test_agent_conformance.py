@@ -21,6 +21,7 @@ from tests.semantics.conformance import (
 from tests.semantics.objects import NAME_LABEL, Object, key_of
 
 from .agents import agents
+from .pod_networks import ROUTED
 from .server import ServerError, wait_until
 from .world import Connection, World
 
@@ -33,6 +34,7 @@ NODE_OF = {"x": "n1", "y": "n2", "z": "n2"}
 @pytest.fixture(scope="module")
 def cluster(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """The nine pods on two nodes, with an agent on each."""
+    world.link_pods(ROUTED)
     world.tend()
     for obj in model():
         if obj["kind"] == "Namespace":

@@ -1,9 +1,25 @@
 """The cluster that the agents' tests rely on, without agents."""
 
+from .pod_networks import (
+    BRIDGE,
+    BRIDGE_LOOSE,
+    FLANNEL,
+    FLANNEL_STRICT,
+    PTP,
+    PTP_STRICT,
+    ROUTED,
+    ROUTED_STRICT,
+    UNFILTERED_BRIDGE,
+    on_every_pod_network,
+    on_pod_networks,
+)
 from .scene import Scene
 from .world import PORTS, Connection, World
 
 
+@on_pod_networks(
+    ROUTED, ROUTED_STRICT, PTP, PTP_STRICT, BRIDGE, BRIDGE_LOOSE, UNFILTERED_BRIDGE, FLANNEL, FLANNEL_STRICT
+)
 def test_without_agents_everybody_reaches_everybody(world: World, scene: Scene) -> None:
     connections = [
         Connection(source, destination, port, family)
@@ -15,17 +31,20 @@ def test_without_agents_everybody_reaches_everybody(world: World, scene: Scene) 
     assert [one for one, open_ in zip(connections, world.open(*connections), strict=True) if not open_] == []
 
 
+@on_every_pod_network
 def test_all_datagrams_arrive(scene: Scene) -> None:
     with scene.traffic.watched(arriving=[*scene.arriving, *scene.refused], refused=[]):
         scene.world.kubectl("get", "pods", "--all-namespaces")
 
 
+@on_every_pod_network
 def test_conversations_go_on_whichever_side_sends(scene: Scene) -> None:
     for server_speaks in (False, True):
         conversation = scene.traffic.conversation(scene.stranger, scene.guarded, server_speaks=server_speaks)
         assert conversation.goes_on()
 
 
+@on_every_pod_network
 def test_an_address_can_be_used_again_at_once(world: World, scene: Scene) -> None:
     old = world.pod(scene.stranger)
     world.remove(scene.stranger)

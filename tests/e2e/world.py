@@ -16,8 +16,11 @@ from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import msgspec
+
 from ringfence.lab.network import linux
 from ringfence.lab.network.namespaces import Network
+from ringfence.lab.network.pod_network import NodeNetwork
 from ringfence.lab.network.topology import IPAddress, LabNode, LabPod, LabPort, Topology
 from ringfence.lab.probing.event_loop import EventLoop
 from ringfence.lab.probing.prober import Attempt, observe
@@ -33,8 +36,10 @@ RANGES: Final = {"n1": ("10.244.0.0/23", "fd00:10:244::/63"), "n2": ("10.244.2.0
 
 NODES: Final = (
     LabNode(CONTROL_PLANE, (ip_address("172.18.0.2"), ip_address("fd00:172:18::2"))),
-    LabNode("n1", (ip_address("172.18.0.11"), ip_address("fd00:172:18::11"))),
-    LabNode("n2", (ip_address("172.18.0.12"), ip_address("fd00:172:18::12"))),
+    *(
+        LabNode(name, (ip_address(f"172.18.0.{i}"), ip_address(f"fd00:172:18::{i}")), tuple(map(ip_network, ranges)))
+        for i, (name, ranges) in enumerate(RANGES.items(), 11)
+    ),
 )
 AGENT_READS: Final = ("namespaces", "pods", "nodes", "networkpolicies.networking.k8s.io")
 PORTS: Final = tuple(LabPort(number, protocol) for number in (80, 81) for protocol in ("TCP", "UDP", "SCTP"))
@@ -92,6 +97,12 @@ class World:
         for node in RANGES:
             with self.inside(node):
                 nft(_SERVICES)
+
+    def link_pods(self, network: NodeNetwork) -> None:
+        """Have the nodes link their pods in a certain way. No pod may run meanwhile: nodes are built anew."""
+        assert not self.topology.pods
+        nodes = [msgspec.structs.replace(one, network=network) for one in self.topology.nodes if one.pod_ranges]
+        self._become(nodes=[*(one for one in self.topology.nodes if not one.pod_ranges), *nodes])
 
     def close(self) -> None:
         """Let everything go."""

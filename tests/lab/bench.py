@@ -2,10 +2,13 @@
 
 import subprocess
 from collections.abc import Iterable
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
+
+import msgspec
 
 from ringfence.lab.network.linux import in_network_namespace
 from ringfence.lab.network.namespaces import Network
+from ringfence.lab.network.pod_network import NodeNetwork
 from ringfence.lab.network.topology import LabNode, LabPod, LabPort, Topology
 from ringfence.lab.probing.event_loop import EventLoop
 from ringfence.lab.probing.prober import SILENCE_TIMEOUT, Attempt, observe
@@ -39,6 +42,22 @@ def cluster(pods: int, nodes: int) -> Topology:
             for i in range(pods)
         ),
         outside=OUTSIDE,
+    )
+
+
+def ranged_cluster(pods: int, nodes: int, network: NodeNetwork) -> Topology:
+    """The same, with ranges of the nodes' own: 10.0.0.0/24 and fd00::/64 of `node-0`, 10.0.1.0/24 of `node-1`, ..."""
+    plain = cluster(pods, nodes)
+    ranges = [(ip_network(f"10.0.{i}.0/24"), ip_network(f"fd00:0:0:{i:x}::/64")) for i in range(nodes)]
+    return msgspec.structs.replace(
+        plain,
+        nodes=tuple(
+            msgspec.structs.replace(node, pod_ranges=ranges[i], network=network) for i, node in enumerate(plain.nodes)
+        ),
+        pods=tuple(
+            msgspec.structs.replace(pod, addresses=tuple(one[i // nodes + 2] for one in ranges[i % nodes]))
+            for i, pod in enumerate(plain.pods)
+        ),
     )
 
 

@@ -22,7 +22,9 @@ RTM_GETADDR: Final = 22
 
 IFA_ADDRESS: Final = 1
 IFA_LOCAL: Final = 2
+IFA_FLAGS: Final = 8
 IFA_F_NODAD: Final = 0x02
+IFA_F_NOPREFIXROUTE: Final = 0x200
 RT_SCOPE_UNIVERSE: Final = 0
 
 _IFADDRMSG: Final = struct.Struct("=BBBBI")
@@ -31,14 +33,22 @@ _IFADDRMSG: Final = struct.Struct("=BBBBI")
 _FAMILIES: Final[dict[int, Family]] = {socket.AF_INET: Family.IPV4, socket.AF_INET6: Family.IPV6}
 
 
-def add_address(index: int, ip: IPAddress) -> NetworkRequest:
-    """Give an interface one address, alone in its subnet, and use it at once (no duplicate address detection)."""
-    return NetworkRequest(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, _address(index, ip), f"address {ip}")
+def add_address(
+    index: int, ip: IPAddress, prefix_length: int | None = None, *, prefix_route: bool = True
+) -> NetworkRequest:
+    """Give an interface an address, and use it at once (no duplicate address detection).
+
+    Without `prefix_length` the address is alone in its subnet. With one, the kernel reaches the subnet directly through
+    the interface, unless `prefix_route` is false.
+    """
+    flags = IFA_F_NODAD | (0 if prefix_route else IFA_F_NOPREFIXROUTE)
+    body = _address(index, ip, prefix_length) + attribute(IFA_FLAGS, struct.pack("=I", flags))
+    return NetworkRequest(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, body, f"address {ip}")
 
 
-def remove_address(index: int, ip: IPAddress) -> NetworkRequest:
+def remove_address(index: int, ip: IPAddress, prefix_length: int | None = None) -> NetworkRequest:
     """Remove the address that `add_address` added."""
-    return NetworkRequest(RTM_DELADDR, 0, _address(index, ip), f"address {ip} removed")
+    return NetworkRequest(RTM_DELADDR, 0, _address(index, ip, prefix_length), f"address {ip} removed")
 
 
 def list_addresses(netlink: NetlinkSocket) -> Addresses:
@@ -55,6 +65,7 @@ def list_addresses(netlink: NetlinkSocket) -> Addresses:
     return Addresses(intervals.normalise(found[Family.IPV4]), intervals.normalise(found[Family.IPV6]))
 
 
-def _address(index: int, ip: IPAddress) -> bytes:
-    header = _IFADDRMSG.pack(address_family(ip), ip.max_prefixlen, IFA_F_NODAD, RT_SCOPE_UNIVERSE, index)
+def _address(index: int, ip: IPAddress, prefix_length: int | None) -> bytes:
+    length = ip.max_prefixlen if prefix_length is None else prefix_length
+    header = _IFADDRMSG.pack(address_family(ip), length, 0, RT_SCOPE_UNIVERSE, index)
     return header + attribute(IFA_LOCAL, ip.packed) + attribute(IFA_ADDRESS, ip.packed)

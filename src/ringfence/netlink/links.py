@@ -1,4 +1,4 @@
-"""Network interfaces and the virtual cables (veth) between network namespaces.
+"""Network interfaces: virtual cables (veth) between network namespaces, bridges, and VXLAN tunnels.
 
 Source: rtnetlink(7); `<linux/rtnetlink.h>`, `<linux/if.h>`, `<linux/if_link.h>`, `<linux/veth.h>`.
 """
@@ -10,7 +10,7 @@ import msgspec
 
 from ringfence.netlink.codec import attribute, each_attribute, string
 from ringfence.netlink.constants import NETLINK_ROUTE, NLM_F_CREATE, NLM_F_EXCL
-from ringfence.netlink.requests import NetworkRequest
+from ringfence.netlink.requests import IPAddress, NetworkRequest
 from ringfence.netlink.socket import NetlinkSocket
 
 LOOPBACK: Final = 1
@@ -24,12 +24,23 @@ IFF_UP: Final = 0x1
 
 IFLA_ADDRESS: Final = 1
 IFLA_IFNAME: Final = 3
+IFLA_MTU: Final = 4
+IFLA_MASTER: Final = 10
 IFLA_OPERSTATE: Final = 16
 IFLA_LINKINFO: Final = 18
 IFLA_NET_NS_FD: Final = 28
 IFLA_INFO_KIND: Final = 1
 IFLA_INFO_DATA: Final = 2
+IFLA_INFO_SLAVE_KIND: Final = 4
+IFLA_INFO_SLAVE_DATA: Final = 5
 VETH_INFO_PEER: Final = 1
+IFLA_BRPORT_MODE: Final = 4
+IFLA_VXLAN_ID: Final = 1
+IFLA_VXLAN_LINK: Final = 3
+IFLA_VXLAN_LOCAL: Final = 4
+IFLA_VXLAN_LEARNING: Final = 7
+IFLA_VXLAN_PORT: Final = 15
+IFLA_VXLAN_LOCAL6: Final = 17
 
 IF_OPER_UP: Final = 6
 
@@ -38,11 +49,16 @@ _IFINFOMSG: Final = struct.Struct("=BxHiII")
 
 
 class LinkEnd(msgspec.Struct, frozen=True):
-    """One end of a link: its interface's name and number, and its hardware address."""
+    """One end of a link: its interface's name and number, its hardware address, its MTU (0: the kernel's default).
+
+    `bridge` is the number of the bridge of which it is a port; 0 if it is a port of none.
+    """
 
     name: str
     index: int
     hardware_address: bytes
+    mtu: int = 0
+    bridge: int = 0
 
 
 def add_link(end: LinkEnd, far_end: LinkEnd, far_namespace: int) -> NetworkRequest:
@@ -51,14 +67,54 @@ def add_link(end: LinkEnd, far_end: LinkEnd, far_namespace: int) -> NetworkReque
     The far end has to be brought up over there: a veth cannot be up before its peer exists.
     """
     far = _link(far_end, 0, attribute(IFLA_NET_NS_FD, struct.pack("=I", far_namespace)))
-    data = attribute(IFLA_INFO_DATA, attribute(VETH_INFO_PEER, far))
-    near = _link(end, IFF_UP, attribute(IFLA_LINKINFO, string(IFLA_INFO_KIND, "veth") + data))
-    return NetworkRequest(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, near, f"link {end.name} to {far_end.name}")
+    return _add(end, "veth", attribute(VETH_INFO_PEER, far), f"link {end.name} to {far_end.name}")
+
+
+def add_bridge(end: LinkEnd) -> NetworkRequest:
+    """Make a bridge, already up; `end` is the node's own interface on it."""
+    return _add(end, "bridge", b"", f"bridge {end.name}")
+
+
+def set_hairpin(index: int) -> NetworkRequest:
+    """Have a bridge send a frame back through the port by which it came, if its destination is there.
+
+    A pod that reaches itself through a Service needs it.
+    """
+    data = attribute(IFLA_INFO_SLAVE_DATA, attribute(IFLA_BRPORT_MODE, b"\1"))
+    info = attribute(IFLA_LINKINFO, string(IFLA_INFO_SLAVE_KIND, "bridge") + data)
+    return NetworkRequest(RTM_NEWLINK, 0, _IFINFOMSG.pack(0, 0, index, 0, 0) + info, f"hairpin mode of port {index}")
+
+
+def add_vxlan(end: LinkEnd, network: int, port: int, local: IPAddress, underlay: int) -> NetworkRequest:
+    """Make a VXLAN tunnel, already up, that learns nothing: where each frame goes has to be configured.
+
+    `network` is the VXLAN network identifier. Packets go from the address `local`, by the interface `underlay`, to the
+    UDP `port`.
+    """
+    local_type = IFLA_VXLAN_LOCAL if local.version == 4 else IFLA_VXLAN_LOCAL6
+    settings = (
+        attribute(IFLA_VXLAN_ID, struct.pack("=I", network)),
+        attribute(IFLA_VXLAN_LINK, struct.pack("=I", underlay)),
+        attribute(local_type, local.packed),
+        attribute(IFLA_VXLAN_PORT, struct.pack(">H", port)),
+        attribute(IFLA_VXLAN_LEARNING, b"\0"),
+    )
+    return _add(end, "vxlan", b"".join(settings), f"tunnel {end.name}")
 
 
 def bring_up(index: int) -> NetworkRequest:
     """Turn an interface on."""
     return NetworkRequest(RTM_NEWLINK, 0, _IFINFOMSG.pack(0, 0, index, IFF_UP, IFF_UP), f"interface {index} up")
+
+
+def announce(end: LinkEnd) -> NetworkRequest:
+    """Have an interface tell its neighbours the hardware address of each of its addresses.
+
+    The kernel does so when a hardware address is set, even if it stays the same, where `arp_notify` and `ndisc_notify`
+    are on. It then forgets the interface's own neighbours, permanent ones too.
+    """
+    body = _IFINFOMSG.pack(0, 0, end.index, 0, 0) + attribute(IFLA_ADDRESS, end.hardware_address)
+    return NetworkRequest(RTM_NEWLINK, 0, body, f"announcement of {end.name}")
 
 
 def remove_link(index: int) -> NetworkRequest:
@@ -80,6 +136,15 @@ def operational_links() -> set[int]:
     return operational
 
 
+def _add(end: LinkEnd, kind: str, data: bytes, meaning: str) -> NetworkRequest:
+    info = attribute(IFLA_LINKINFO, string(IFLA_INFO_KIND, kind) + attribute(IFLA_INFO_DATA, data))
+    return NetworkRequest(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, _link(end, IFF_UP, info), meaning)
+
+
 def _link(end: LinkEnd, flags: int, rest: bytes) -> bytes:
-    name, address = string(IFLA_IFNAME, end.name), attribute(IFLA_ADDRESS, end.hardware_address)
-    return _IFINFOMSG.pack(0, 0, end.index, flags, flags) + name + address + rest
+    settings = string(IFLA_IFNAME, end.name) + attribute(IFLA_ADDRESS, end.hardware_address)
+    if end.mtu:
+        settings += attribute(IFLA_MTU, struct.pack("=I", end.mtu))
+    if end.bridge:
+        settings += attribute(IFLA_MASTER, struct.pack("=I", end.bridge))
+    return _IFINFOMSG.pack(0, 0, end.index, flags, flags) + settings + rest

@@ -9,7 +9,7 @@ Source: rtnetlink(7).
 import os
 import socket
 from collections.abc import Iterable, Iterator
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Final
 
 import msgspec
@@ -19,6 +19,7 @@ from ringfence.netlink.constants import NETLINK_ROUTE, NLM_F_REQUEST
 from ringfence.netlink.socket import NetlinkSocket
 
 IPAddress = IPv4Address | IPv6Address
+IPNetwork = IPv4Network | IPv6Network
 
 _BATCH: Final = 64 * 1024
 """Bytes sent at once: well inside the send buffer of an unprivileged socket (212,992 bytes)."""

@@ -1,14 +1,16 @@
-"""Routes, and neighbours on links.
+"""Routes, neighbours on links, and the other ends of tunnels.
 
 Source: rtnetlink(7); `<linux/rtnetlink.h>`, `<linux/neighbour.h>`.
 """
 
+import socket
 import struct
+from ipaddress import ip_network
 from typing import Final
 
 from ringfence.netlink.codec import attribute
 from ringfence.netlink.constants import NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE
-from ringfence.netlink.requests import IPAddress, NetworkRequest, address_family
+from ringfence.netlink.requests import IPAddress, IPNetwork, NetworkRequest, address_family
 
 RTM_NEWROUTE: Final = 24
 RTM_DELROUTE: Final = 25
@@ -28,6 +30,7 @@ RT_SCOPE_NOWHERE: Final = 255
 NDA_DST: Final = 1
 NDA_LLADDR: Final = 2
 NUD_PERMANENT: Final = 0x80
+NTF_SELF: Final = 0x02
 
 _RTMSG: Final = struct.Struct("=BBBBBBBBI")
 """`struct rtmsg`: family, prefix lengths of destination and source, TOS, table, protocol, scope, type, flags."""
@@ -36,18 +39,21 @@ _NDMSG: Final = struct.Struct("=B3xiHBB")
 """`struct ndmsg`: family, number of the interface, state, flags, type."""
 
 
-def add_route(index: int, destination: IPAddress, gateway: IPAddress | None = None) -> NetworkRequest:
-    """Reach one address through an interface, directly or by way of `gateway` at the other end of the link."""
-    body = _route(destination, destination.max_prefixlen, index, gateway) + attribute(RTA_DST, destination.packed)
+def add_route(index: int, destination: IPAddress | IPNetwork, gateway: IPAddress | None = None) -> NetworkRequest:
+    """Reach an address or a network through an interface, directly or by way of `gateway` at the link's other end."""
+    network = ip_network(destination)
+    first = network.network_address
+    body = _route(first, network.prefixlen, index, gateway) + attribute(RTA_DST, first.packed)
     return NetworkRequest(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, body, f"route to {destination}")
 
 
-def remove_route(index: int, destination: IPAddress) -> NetworkRequest:
+def remove_route(index: int, destination: IPAddress | IPNetwork) -> NetworkRequest:
     """Remove the route that `add_route` added."""
-    family, length = address_family(destination), destination.max_prefixlen
+    network = ip_network(destination)
+    first = network.network_address
     # Protocol and type 0 and the scope "nowhere" match whatever the route has.
-    any_route = _RTMSG.pack(family, length, 0, 0, RT_TABLE_MAIN, 0, RT_SCOPE_NOWHERE, 0, 0)
-    body = any_route + attribute(RTA_DST, destination.packed) + attribute(RTA_OIF, struct.pack("=I", index))
+    any_route = _RTMSG.pack(address_family(first), network.prefixlen, 0, 0, RT_TABLE_MAIN, 0, RT_SCOPE_NOWHERE, 0, 0)
+    body = any_route + attribute(RTA_DST, first.packed) + attribute(RTA_OIF, struct.pack("=I", index))
     return NetworkRequest(RTM_DELROUTE, 0, body, f"route to {destination} removed")
 
 
@@ -69,6 +75,16 @@ def set_neighbour(index: int, ip: IPAddress, hardware_address: bytes) -> Network
     header = _NDMSG.pack(address_family(ip), index, NUD_PERMANENT, 0, 0)
     body = header + attribute(NDA_DST, ip.packed) + attribute(NDA_LLADDR, hardware_address)
     return NetworkRequest(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, body, f"neighbour {ip}")
+
+
+def set_tunnel_end(index: int, hardware_address: bytes, ip: IPAddress) -> NetworkRequest:
+    """Send a tunnel's frames for a hardware address to the host that has the address `ip`.
+
+    This is a permanent entry of the tunnel's forwarding database, as `bridge fdb` shows it.
+    """
+    header = _NDMSG.pack(socket.AF_BRIDGE, index, NUD_PERMANENT, NTF_SELF, 0)
+    body = header + attribute(NDA_DST, ip.packed) + attribute(NDA_LLADDR, hardware_address)
+    return NetworkRequest(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, body, f"tunnel to {ip}")
 
 
 def _route(ip: IPAddress, prefix_length: int, index: int, gateway: IPAddress | None) -> bytes:

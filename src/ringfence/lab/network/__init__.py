@@ -1,7 +1,8 @@
 """The laboratory's network: namespaces, links, addresses and Service translation, planned from a cluster's objects.
 
-linux  <-  network_stack  <-  links  <-  namespaces
-topology  <-  addressing  <-  object_addresses  <-  address_check, planning  <-  placement
+linux  <-  network_stack  <-  links  <-  ptp_links, bridge_links, flannel  <-  namespaces
+pod_network  <-  kernel_settings  <-  network_stack
+pod_network  <-  topology  <-  addressing  <-  object_addresses  <-  address_check, planning  <-  placement
 topology  <-  service_translation, links
 """
 

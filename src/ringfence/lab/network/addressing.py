@@ -7,18 +7,16 @@ manifests. Outside the cluster, one host stands for all addresses that lie in ex
 
 from collections.abc import Iterable, Iterator
 from functools import reduce
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import ip_address, ip_network
 from operator import or_
 from typing import Final
 
 from ringfence.engine.population import Block
 from ringfence.engine.state import State
 from ringfence.errors import LaboratoryError
-from ringfence.lab.network.topology import IPAddress
+from ringfence.lab.network.topology import IPAddress, IPNetwork
 from ringfence.sets.addresses import ALL_ADDRESSES, Addresses, Family
 from ringfence.sets.partitions import Partition, changed_within
-
-IPNetwork = IPv4Network | IPv6Network
 
 # The first candidates are those that kind uses. The others are for clusters whose policies name those: more private
 # ranges, then shared (RFC 6598), benchmarking (RFC 2544) and documentation (RFC 9637) addresses.

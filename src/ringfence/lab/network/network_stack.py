@@ -3,12 +3,10 @@
 import errno
 import os
 import time
-from collections.abc import Iterable, Mapping
-from functools import cache
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Final
 
-from ringfence.errors import LaboratoryError
+from ringfence.lab.network.kernel_settings import Settings, write_settings
 from ringfence.lab.network.linux import (
     NamespaceKind,
     in_network_namespace,
@@ -24,40 +22,15 @@ _FIRST_LINK: Final = 1000
 _LINK_TIMEOUT: Final = 10.0
 _LINK_POLL_INTERVAL: Final = 0.001
 
-HOST_SETTINGS: Final[Mapping[str, str]] = {
-    # No link-local address: the kernel would check for seconds whether it is unique, and announce it.
-    "net/ipv6/conf/default/addr_gen_mode": "1",
-    "net/ipv6/conf/all/disable_ipv6": "0",
-    "net/ipv6/conf/default/disable_ipv6": "0",
-    # By default the kernel sends a host at most one ICMP error a second; programs in pods should see every one.
-    "net/ipv6/icmp/ratelimit": "0",
-    "net/ipv4/icmp_ratelimit": "0",
-}
-"""The kernel settings of pods and of the hosts outside the cluster."""
-
-ROUTER_SETTINGS: Final[Mapping[str, str]] = {
-    # First, because changing it resets most other settings to the defaults of hosts or of routers
-    # (Documentation/networking/ip-sysctl.rst).
-    "net/ipv4/ip_forward": "1",
-    "net/ipv6/conf/all/forwarding": "1",
-    **HOST_SETTINGS,
-    # New namespaces inherit the machine's IPv4 settings (net.core.devconf_inherit_init_net): distributions differ.
-    "net/ipv4/conf/all/rp_filter": "0",
-    "net/ipv4/conf/default/rp_filter": "0",
-    "net/ipv4/conf/all/send_redirects": "0",
-    "net/ipv4/conf/default/send_redirects": "0",
-}
-"""The kernel settings of nodes and of the fabric between them."""
-
 
 class NetworkStack:
     """A network namespace, and the numbers of the links below it that are in use."""
 
-    def __init__(self, settings: Mapping[str, str]) -> None:
+    def __init__(self, settings: Settings) -> None:
         """Create the namespace; the calling thread is in it afterwards."""
         unshare(NamespaceKind.NETWORK)
         self.descriptor = open_network_namespace()
-        _write_settings(settings)
+        write_settings(settings)
         self._last_link = _FIRST_LINK
 
     def new_link_number(self) -> int:
@@ -87,27 +60,7 @@ class NetworkStack:
         os.close(self.descriptor)
 
 
-def create_stacks(names: Iterable[str], settings: Mapping[str, str]) -> dict[str, NetworkStack]:
+def create_stacks(names: Iterable[str], settings: Settings) -> dict[str, NetworkStack]:
     """New namespaces by name; the calling thread stays in its own."""
     with returning_to_network_namespace():
         return {name: NetworkStack(settings) for name in names}
-
-
-@cache
-def is_supported(version: int) -> bool:
-    """Whether the kernel runs IPv4 or IPv6 at all: a machine may have been started with `ipv6.disable=1`."""
-    return Path(f"/proc/sys/net/ipv{version}").is_dir()
-
-
-def _write_settings(settings: Mapping[str, str]) -> None:
-    """Write kernel settings of the calling thread's network namespace."""
-    for name, value in settings.items():
-        if "ipv6" in name and not is_supported(6):
-            continue
-        try:
-            Path("/proc/sys", name).write_text(value)
-        except OSError as error:
-            raise LaboratoryError(
-                f"the kernel setting {name} cannot be written: {error.strerror}: in a container, allow it "
-                "(docker run --security-opt systempaths=unconfined)"
-            ) from error

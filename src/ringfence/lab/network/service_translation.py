@@ -7,14 +7,10 @@ through its own Service is masqueraded: otherwise it would answer itself directl
 Source: kube-proxy's nftables mode (KEP-3866).
 """
 
-import os
-import shutil
-import subprocess
 from collections.abc import Iterator
 from typing import Final
 
-from ringfence.errors import LaboratoryError
-from ringfence.lab.network.linux import in_network_namespace
+from ringfence.lab.network.nft import load_ruleset
 from ringfence.lab.network.topology import IPAddress, LabBackend, LabServicePort, Topology
 
 TABLE: Final = "inet ringfence-services"
@@ -35,27 +31,13 @@ class NodeServices:
         laboratory. Raises LaboratoryError if nft is missing or refuses.
         """
         if wanted != self._loaded:
-            with in_network_namespace(self._namespace):
-                _run_nft(wanted)
+            load_ruleset(wanted, self._namespace, "Services")
             self._loaded = wanted
 
 
 def service_ruleset(topology: Topology) -> str:
     """The table for all Services, as commands for nft that replace it in one transaction."""
     return "\n".join(_commands(topology)) + "\n"
-
-
-def _run_nft(commands: str) -> None:
-    # Debian keeps /usr/sbin out of an ordinary user's PATH.
-    nft = shutil.which("nft", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
-    if nft is None:
-        raise LaboratoryError(
-            "the program nft is missing: install the package nftables "
-            "(apt install nftables, dnf install nftables, apk add nftables)"
-        )
-    done = subprocess.run([nft, "-f", "-"], input=commands, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise LaboratoryError(f"Services cannot be translated: nft: {done.stderr.strip()}")
 
 
 def _commands(topology: Topology) -> Iterator[str]:

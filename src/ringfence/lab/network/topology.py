@@ -5,12 +5,15 @@ Networks, servers, Service translation and probes are built from a topology alon
 
 from collections.abc import Iterator
 from functools import cached_property
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Final
 
 import msgspec
 
+from ringfence.lab.network.pod_network import NodeNetwork
+
 IPAddress = IPv4Address | IPv6Address
+IPNetwork = IPv4Network | IPv6Network
 
 CLUSTER_DOMAIN: Final = "cluster.local"
 DNS_SERVICE: Final = "kube-system/kube-dns"
@@ -27,10 +30,20 @@ class LabPort(msgspec.Struct, frozen=True, order=True, cache_hash=True):
 
 
 class LabNode(msgspec.Struct, frozen=True):
-    """A node: a router between its pods and the rest of the network."""
+    """A node: a router between its pods and the rest of the network.
+
+    `pod_ranges` are those from which its pods have their addresses, at most one of each family.
+    """
 
     name: str
     addresses: tuple[IPAddress, ...]
+    pod_ranges: tuple[IPNetwork, ...] = ()
+    network: NodeNetwork = NodeNetwork()
+
+    @property
+    def gateways(self) -> dict[int, IPAddress]:
+        """The node's address towards its pods, by version: the first of each range, as host-local chooses it."""
+        return {network.version: network[1] for network in self.pod_ranges}
 
 
 class LabPod(msgspec.Struct, frozen=True):
