@@ -1,11 +1,15 @@
 """Denied packets, told in the words of the policies' authors."""
 
+import pytest
+from tests.agent.running import Clock
 from tests.engine.members import state_of
 from tests.semantics.objects import Object, admits, labelled, pod, pods, policy, port, sends
 
-from ringfence.agent.denials import REPEAT_INTERVAL, Denial, Repetitions, explain_denial
+from ringfence.agent import denials
+from ringfence.agent.denials import REPEAT_INTERVAL, Denial, Explanations, Repetitions, explain_denial
 from ringfence.dataplane.packet_log import LoggedPacket
 from ringfence.dataplane.program import Packet
+from ringfence.engine.state import State
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import parse_address
 
@@ -113,6 +117,56 @@ def test_many_rules_do_not_make_an_endless_line() -> None:
 
 
 DENIAL = Denial("a", "b", "TCP", 80, Direction.INGRESS, ("x/p",), "no peer selects a")
+
+
+def test_of_many_policies_only_a_few_are_named() -> None:
+    many = [policy(f"prod/p{number:02}", labelled(app="db"), ingress=[]) for number in range(12)]
+    assert " denied by ingress of prod/p00, prod/p01, " in told(*many)
+    assert ", prod/p09 and 2 more: it allows nothing" in told(*many)
+
+
+class TestExplanations:
+    """Explaining takes a bounded share of the time, whatever policies tenants write."""
+
+    LOGGED = LoggedPacket(Packet(*parse_address(WEB), parse_address(DB)[1], 6, 3306), Direction.INGRESS, False)
+
+    @staticmethod
+    def explaining(patch: pytest.MonkeyPatch, seconds: float) -> tuple[Explanations, Clock]:
+        """Explanations that take so long, and the clock by which they do."""
+        clock = Clock()
+        explain = denials.explain_denial
+
+        def slow(state: State, logged: LoggedPacket, *, dropped: bool) -> Denial:
+            clock.now += seconds
+            return explain(state, logged, dropped=dropped)
+
+        patch.setattr(denials, "explain_denial", slow)
+        return Explanations(state_of([*PODS, DB_POLICY]), clock, dropped=True), clock
+
+    def test_one_that_took_long_leaves_no_time_for_others(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        explanations, clock = self.explaining(monkeypatch, 1.0)
+        assert explanations.explain(self.LOGGED).policies == ("prod/db-policy",)
+        unexplained = explanations.explain(self.LOGGED)
+        assert str(unexplained) == (
+            "prod/web -> prod/db TCP/3306 denied by ingress: "
+            "not explained: explanations of denied packets take too long"
+        )
+        clock.now += 16.9
+        assert explanations.explain(self.LOGGED) == unexplained
+        clock.now += 0.2
+        assert explanations.explain(self.LOGGED).policies == ("prod/db-policy",)
+
+    def test_quick_ones_are_never_left_out(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        explanations, clock = self.explaining(monkeypatch, 0.001)
+        for _ in range(1_000):
+            assert explanations.explain(self.LOGGED).policies
+            clock.now += 0.02
+
+    def test_a_quiet_time_does_not_make_up_for_a_busy_one(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        explanations, clock = self.explaining(monkeypatch, 0.01)
+        clock.now += 3_600
+        explained = [bool(explanations.explain(self.LOGGED).policies) for _ in range(100)]
+        assert sum(explained) < 12
 
 
 class TestRepetitions:

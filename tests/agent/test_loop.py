@@ -195,7 +195,7 @@ class TestLogging:
     @in_own_network
     def test_a_packet_that_cannot_be_explained_stops_nothing(self) -> None:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(loop, "explain_denial", failing)
+            patch.setattr(denials, "explain_denial", failing)
             with running(Settings("here", log_denied=True)) as agent, agent.logging_denials():
                 agent.enforce(*listing(*BOTH, HERE, CLOSED))
                 assert not agent.passes()

@@ -1,14 +1,14 @@
 """The thread that reads denied packets, on a real log group."""
 
 import queue
-from collections.abc import Iterator
+import threading
 
 import pytest
 from tests.agent.running import TIMEOUT
 from tests.dataplane.network import in_own_network
 
 from ringfence.agent import packet_log_thread
-from ringfence.agent.inbox import Inbox, InboxItem, PacketLogFailed, PacketLogRestored
+from ringfence.agent.inbox import Inbox, InboxItem, LoggedPackets, PacketLogFailed, PacketLogRestored
 from ringfence.agent.packet_log_thread import reading_packet_log
 from ringfence.dataplane.packet_log import LoggedPacket, PacketLog
 from ringfence.dataplane.program import Packet
@@ -16,6 +16,7 @@ from ringfence.errors import KernelError
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import Family
 
+TAKEN = "the log group 100 of the kernel cannot be used: another program listens to it: choose another --log-group"
 PACKET = LoggedPacket(Packet(Family.IPV4, 1, 2, 6, 80), Direction.INGRESS, False)
 
 
@@ -24,16 +25,19 @@ class Failing:
 
     def __init__(self, patch: pytest.MonkeyPatch, *errors: Exception) -> None:
         self._errors = list(errors)
-        self._read = PacketLog.packets
-        patch.setattr(PacketLog, "packets", lambda log: self.packets(log))
+        self._has_packet = True
+        self._wait = PacketLog.wait
+        patch.setattr(PacketLog, "wait", lambda log: self.wait(log))
         patch.setattr(packet_log_thread, "FIRST_RETRY", 0.02)
         patch.setattr(packet_log_thread, "LAST_RETRY", 0.08)
 
-    def packets(self, log: PacketLog) -> Iterator[LoggedPacket]:
+    def wait(self, log: PacketLog) -> list[LoggedPacket] | None:
         if self._errors:
             raise self._errors.pop(0)
-        yield PACKET
-        yield from self._read(log)
+        if self._has_packet:
+            self._has_packet = False
+            return [PACKET]
+        return self._wait(log)
 
 
 def items(inbox: Inbox, count: int) -> list[InboxItem]:
@@ -56,7 +60,8 @@ def test_a_log_that_fails_is_reported_and_opened_again() -> None:
     assert isinstance(second, PacketLogFailed)
     assert (first.retry_in, second.retry_in) == (0.02, 0.04)
     assert restored == again == PacketLogRestored()
-    assert packet == PACKET
+    assert isinstance(packet, LoggedPackets)
+    assert packet.packets == [PACKET]
 
 
 @in_own_network
@@ -68,7 +73,8 @@ def test_a_defect_does_not_end_the_thread() -> None:
             failed, _, packet = items(inbox, 3)
     assert isinstance(failed, PacketLogFailed)
     assert isinstance(failed.error, KeyError)
-    assert packet == PACKET
+    assert isinstance(packet, LoggedPackets)
+    assert packet.packets == [PACKET]
 
 
 @in_own_network
@@ -88,21 +94,73 @@ def test_a_group_that_another_program_takes_meanwhile_is_tried_until_it_is_free(
         with reading_packet_log(100, inbox):
             _, failed = items(inbox, 2)
             assert isinstance(failed, PacketLogFailed)
-            assert "group 100 cannot be used" in str(failed.error)
+            assert str(failed.error) == TAKEN
             other[0].close()
-            while not isinstance(inbox.get(timeout=TIMEOUT), LoggedPacket):
+            while not isinstance(inbox.get(timeout=TIMEOUT), LoggedPackets):
                 pass
 
 
 @in_own_network
-def test_a_log_that_cannot_be_opened_at_first_is_an_error() -> None:
+def test_a_group_that_is_taken_at_first_is_reported_and_tried_until_it_is_free() -> None:
     inbox: Inbox = queue.SimpleQueue()
-    with (
-        reading_packet_log(100, inbox),
-        pytest.raises(KernelError, match="group 100 cannot be used: choose another --log-group"),
-        reading_packet_log(100, inbox),
-    ):
-        pass
+    other = PacketLog(100)
+    with pytest.MonkeyPatch.context() as patch:
+        Failing(patch)
+        with reading_packet_log(100, inbox):
+            first, second = items(inbox, 2)
+            for failed in (first, second):
+                assert isinstance(failed, PacketLogFailed)
+                assert str(failed.error) == TAKEN
+            other.close()
+            while (item := inbox.get(timeout=TIMEOUT)) != PacketLogRestored():
+                assert isinstance(item, PacketLogFailed)
+            assert isinstance(inbox.get(timeout=TIMEOUT), LoggedPackets)
+
+
+@in_own_network
+def test_packets_wait_until_those_before_them_are_dealt_with() -> None:
+    """Denied packets can come faster than they are explained, and must not fill the inbox."""
+    inbox: Inbox = queue.SimpleQueue()
+    with pytest.MonkeyPatch.context() as patch:
+        waits, ended = threading.Semaphore(0), threading.Event()
+
+        def wait(log: PacketLog) -> list[LoggedPacket] | None:
+            waits.release()
+            return None if ended.is_set() else [PACKET]
+
+        patch.setattr(PacketLog, "wait", wait)
+        with reading_packet_log(100, inbox):
+            for _ in range(3):
+                assert waits.acquire(timeout=TIMEOUT)
+                item = inbox.get(timeout=TIMEOUT)
+                assert isinstance(item, LoggedPackets)
+                assert not waits.acquire(blocking=False)
+                assert inbox.empty()
+                item.taken()
+            ended.set()
+
+
+@in_own_network
+def test_lost_packets_are_reported_even_if_none_was_read() -> None:
+    inbox: Inbox = queue.SimpleQueue()
+    with pytest.MonkeyPatch.context() as patch:
+        losses = [3, 3, 5]
+        patch.setattr(PacketLog, "lost", property(lambda log: losses[0]))
+        waiting = PacketLog.wait
+
+        def wait(log: PacketLog) -> list[LoggedPacket] | None:
+            if len(losses) > 1:
+                losses.pop(0)
+                return []
+            return waiting(log)
+
+        patch.setattr(PacketLog, "wait", wait)
+        with reading_packet_log(100, inbox):
+            for lost in (3, 2):
+                item = inbox.get(timeout=TIMEOUT)
+                assert isinstance(item, LoggedPackets)
+                assert (item.packets, item.lost) == ([], lost)
+                item.taken()
 
 
 @in_own_network

@@ -135,12 +135,15 @@ def test_complaints_about_the_node_are_logged_once_while_they_last(one: Reportin
     assert [line.split()[-1] for line in stream.getvalue().splitlines()] == ["a", "b", "a"]
 
 
-def test_a_packet_log_that_fails_is_logged_and_counted(one: Reporting, stream: io.StringIO) -> None:
-    one.reports.packet_log_failed(PacketLogFailed(KernelError("taken", 16), 2.0))
-    one.reports.packet_log_restored()
-    assert "denied packets are not logged: taken retry_in=2.0" in stream.getvalue()
-    assert "denied packets are logged again" in stream.getvalue()
-    assert one.count('ringfence_failures_total{stage="log"}') == 1
+def test_a_packet_log_that_fails_is_logged_once_while_it_lasts_and_counted(one: Reporting, stream: io.StringIO) -> None:
+    for _ in range(2):
+        one.reports.packet_log_failed(PacketLogFailed(KernelError("taken", 16), 2.0))
+        one.reports.packet_log_failed(PacketLogFailed(KernelError("taken", 16), 4.0))
+        one.reports.packet_log_restored()
+    assert stream.getvalue().count("denied packets are not logged: taken retry_in=2.0") == 2
+    assert "retry_in=4.0" not in stream.getvalue()
+    assert stream.getvalue().count("denied packets are logged again") == 2
+    assert one.count('ringfence_failures_total{stage="log"}') == 4
 
 
 def test_a_defect_of_the_packet_log_has_its_traceback(one: Reporting, stream: io.StringIO) -> None:

@@ -10,10 +10,12 @@ from typing import Final
 
 import pytest
 
+from ringfence.agent.settings import DEFAULT_LOG_GROUP
 from ringfence.lab.probing.servers import NON_BLOCKING
+from ringfence.netlink.packet_log import LogGroup
 from tests.semantics.objects import policy
 
-from .agents import Agent
+from .agents import Agent, agents
 from .scene import Scene
 from .server import wait_until
 from .world import World
@@ -102,3 +104,19 @@ def test_a_log_that_cannot_be_written_holds_up_nothing(world: World, scene: Scen
         deny_many(scene)
         await_changes(scene, agent)
         assert agent.metric("ringfence_dropped_log_lines_total") > len(DENIED_PORTS) / 2
+
+
+def test_a_log_group_that_another_program_uses_stops_the_logging_alone(
+    world: World, scene: Scene, tmp_path: Path
+) -> None:
+    with world.inside("n1"):
+        other = LogGroup(DEFAULT_LOG_GROUP)
+    with agents(world, tmp_path, ["n1"], "--log-denied") as [agent]:
+        scene.await_guard()
+        assert "another program listens to it: choose another --log-group" in agent.words()
+        assert agent.is_ready()
+        await_changes(scene, agent)
+        assert agent.metric("ringfence_failures_total", stage="log") > 0
+        other.close()
+        wait_until(lambda: "denied packets are logged again" in agent.words(), "the group is used")
+        wait_until(lambda: "denied by ingress of" in agent.words(), "denied packets are logged")

@@ -6,7 +6,7 @@ A client whose connection is denied tries again and again. So a denial is report
 often it has come again.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 from typing import Final, NamedTuple
 
@@ -24,6 +24,7 @@ from ringfence.sets.traffic import Traffic
 
 _PROTOCOLS: Final = {number: name for name, number in PROTOCOL_NUMBERS.items()} | {1: "ICMP", 58: "ICMPv6"}
 _MOST_REASONS: Final = 3
+_MOST_POLICIES: Final = 10
 
 
 class Denial(msgspec.Struct, frozen=True):
@@ -37,12 +38,15 @@ class Denial(msgspec.Struct, frozen=True):
     policies: tuple[str, ...]
     reason: str
     dropped: bool = True
+    more_policies: int = 0
+    """How many policies, beyond those that are named, select the pod as well."""
 
     def __str__(self) -> str:
         """`prod/web -> prod/db TCP/3306 denied by ingress of prod/db-policy: no peer selects prod/web`."""
         traffic = _traffic(self.protocol, self.port)
         verb = "denied" if self.dropped else "would be denied"
         by = f"{self.direction.field} of {', '.join(self.policies)}" if self.policies else self.direction.field
+        by += f" and {self.more_policies} more" if self.more_policies else ""
         return f"{self.source} -> {self.destination} {traffic} {verb} by {by}: {self.reason}"
 
 
@@ -68,21 +72,28 @@ def explain_denial(state: State, logged: LoggedPacket, *, dropped: bool) -> Deni
     """
     packet = logged.packet
     sources, destinations = (_ends(state, packet.family, one) for one in (packet.source, packet.destination))
-    explanations = [
+    explanations = (
         _explanation(state, logged, source, destination) for source, destination in product(sources, destinations)
-    ]
-    subjects = sources if logged.direction is Direction.EGRESS else destinations
-    explaining = [one for one in explanations if one.explains]
-    why = explaining[0] if explaining else _shared_address(subjects, explanations[0])
+    )
+    why = first = next(explanations)
+    if not first.explains:
+        subjects = sources if logged.direction is Direction.EGRESS else destinations
+        why = next((one for one in explanations if one.explains), _shared_address(subjects, first))
+    return _denial(logged, why, dropped=dropped)
+
+
+def _denial(logged: LoggedPacket, why: _Explanation, *, dropped: bool) -> Denial:
+    packet = logged.packet
     return Denial(
         _text(why.source, packet.family, packet.source),
         _text(why.destination, packet.family, packet.destination),
         _name(packet),
         packet.port,
         logged.direction,
-        why.policies,
+        why.policies[:_MOST_POLICIES],
         why.reason,
         dropped,
+        max(0, len(why.policies) - _MOST_POLICIES),
     )
 
 
@@ -142,6 +153,46 @@ def _reasons(policy: PolicyReason, packet: Packet) -> Iterator[str]:
             yield f"a rule about ports allows no {_traffic(_name(packet), packet.port)}"
         else:
             yield rule.reason
+
+
+# --- time ----------------------------------------------------------------------------------------------------------
+
+_SHARE: Final = 1 / 20
+_AT_ONCE: Final = 0.1
+"""The share of the time in which denials are explained, and the seconds of it that may be spent at once.
+
+An explanation goes through all rules of the pod's policies: 0.3 ms for a few, 0.8 s for 10,000 policies.
+"""
+
+_UNEXPLAINED: Final = "not explained: explanations of denied packets take too long"
+
+
+class Explanations:
+    """Explains denials, in a bounded share of the time. `clock` returns monotonic seconds."""
+
+    def __init__(self, state: State, clock: Callable[[], float], *, dropped: bool) -> None:
+        self._state = state
+        self._clock = clock
+        self._dropped = dropped
+        self._left = _AT_ONCE
+        self._left_at = clock()
+
+    def explain(self, logged: LoggedPacket) -> Denial:
+        """What a logged packet was, and why it was denied if there is time left to find that out."""
+        began = self._clock()
+        self._left = min(self._left + _SHARE * (began - self._left_at), _AT_ONCE)
+        self._left_at = began
+        if self._left <= 0:
+            return _unexplained(self._state, logged, dropped=self._dropped)
+        denial = explain_denial(self._state, logged, dropped=self._dropped)
+        self._left -= self._clock() - began
+        return denial
+
+
+def _unexplained(state: State, logged: LoggedPacket, *, dropped: bool) -> Denial:
+    packet = logged.packet
+    source, destination = (_ends(state, packet.family, one)[0] for one in (packet.source, packet.destination))
+    return _denial(logged, _Explanation(source, destination, (), _UNEXPLAINED), dropped=dropped)
 
 
 # --- repetitions ---------------------------------------------------------------------------------------------------

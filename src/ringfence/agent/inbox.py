@@ -2,6 +2,7 @@
 
 import queue
 import threading
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from ringfence.dataplane.packet_log import LoggedPacket
@@ -21,6 +22,17 @@ class MetricsRequest(NamedTuple):
     done: threading.Event
 
 
+class LoggedPackets(NamedTuple):
+    """Denied packets, and how many others could not be read before them.
+
+    The loop calls `taken` when it is done with them; until then no others are put into the inbox.
+    """
+
+    packets: Sequence[LoggedPacket]
+    lost: int
+    taken: Callable[[], None]
+
+
 class PacketLogFailed(NamedTuple):
     """Denied packets are not logged at present; the log is opened again in `retry_in` seconds."""
 
@@ -32,6 +44,6 @@ class PacketLogRestored(NamedTuple):
     """Denied packets are logged again."""
 
 
-InboxItem = Arrival | MetricsRequest | LoggedPacket | PacketLogFailed | PacketLogRestored
+InboxItem = Arrival | MetricsRequest | LoggedPackets | PacketLogFailed | PacketLogRestored
 Inbox = queue.SimpleQueue[InboxItem | None]
 """Other threads put in, the loop takes out; None ends the loop."""

@@ -12,9 +12,17 @@ from collections.abc import Callable, Iterator
 from typing import Final, ParamSpec
 
 from ringfence.agent import checks
-from ringfence.agent.denials import Repetitions, explain_denial
+from ringfence.agent.denials import Explanations, Repetitions
 from ringfence.agent.enforcement import Enforcement
-from ringfence.agent.inbox import Arrival, Inbox, InboxItem, MetricsRequest, PacketLogFailed, PacketLogRestored
+from ringfence.agent.inbox import (
+    Arrival,
+    Inbox,
+    InboxItem,
+    LoggedPackets,
+    MetricsRequest,
+    PacketLogFailed,
+    PacketLogRestored,
+)
 from ringfence.agent.log import log, values
 from ringfence.agent.metrics import Metrics
 from ringfence.agent.own_node import mistake_about_node, this_machine
@@ -60,6 +68,7 @@ class AgentLoop:
         self._enforcement = Enforcement(self._view, settings, kernel, clock)
         self._rounds = Rounds()
         self._reports = Reports(metrics)
+        self._explanations = Explanations(self._view.state, clock, dropped=settings.drops)
         self._repetitions = Repetitions()
         self._next_repair = 0.0
         self._next_check = 0.0
@@ -147,8 +156,11 @@ class AgentLoop:
         match item:
             case Arrival():
                 self._guard("event", self._take_event, item)
-            case LoggedPacket():
-                self._guard("denial", self._report_denial, item)
+            case LoggedPackets():
+                self._metrics.unlogged.inc(item.lost)
+                for packet in item.packets:
+                    self._guard("denial", self._report_denial, packet)
+                item.taken()
             case MetricsRequest(done=done):
                 self._guard("metrics", self._update_metrics)
                 done.set()
@@ -234,7 +246,7 @@ class AgentLoop:
     # --- denials and metrics ------------------------------------------------------------------------------------------
 
     def _report_denial(self, logged: LoggedPacket) -> None:
-        denial = explain_denial(self._view.state, logged, dropped=self._settings.drops)
+        denial = self._explanations.explain(logged)
         repeated = self._repetitions.add(denial, self._clock())
         if repeated is not None:
             self._reports.denial(denial, repeated)

@@ -58,6 +58,11 @@ class Metrics:
         )
         self.synced = Gauge("ringfence_synced", "1 if every kind has been listed.", registry=registry)
         self.in_order = Gauge("ringfence_in_order", "1 if the kernel holds all rules.", registry=registry)
+        self.unlogged = Counter(
+            "ringfence_unlogged_packets",
+            "Denied packets that could not be logged because too many came at once.",
+            registry=registry,
+        )
         self.problems = Gauge(
             "ringfence_unusable_objects", "Objects that cannot be used as they are.", registry=registry
         )

@@ -1,7 +1,7 @@
 """The thread that reads denied packets from the kernel's log.
 
-The log can fail while the agent runs: the kernel module is unloaded, or another program takes the log group. Then the
-loop receives the error, logs and counts it, and the log is opened again until that succeeds.
+The log can fail at any time: another program listens to the log group, or the kernel module is missing or is unloaded.
+Then the loop receives the error, which only stops the logging, and the log is opened again until that succeeds.
 """
 
 import threading
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Final
 
-from ringfence.agent.inbox import Inbox, PacketLogFailed, PacketLogRestored
+from ringfence.agent.inbox import Inbox, LoggedPackets, PacketLogFailed, PacketLogRestored
 from ringfence.dataplane.packet_log import PacketLog
 
 FIRST_RETRY: Final = 1.0
@@ -19,7 +19,7 @@ LAST_RETRY: Final = 60.0
 
 @contextmanager
 def reading_packet_log(group: int, inbox: Inbox) -> Iterator[None]:
-    """Put denied packets into the inbox for a while. Raises KernelError if the log cannot be opened at first.
+    """Put denied packets into the inbox for a while.
 
     The log is that of the network namespace in which the calling thread is.
     """
@@ -39,34 +39,32 @@ class _Reader:
     def __init__(self, group: int, inbox: Inbox) -> None:
         self._group = group
         self._inbox = inbox
-        self._log = PacketLog(group)
+        self._log: PacketLog | None = None
+        self._has_failed = False
+        self._retry_in = FIRST_RETRY
         self._lock = threading.Lock()
         self._stopped = threading.Event()
+        self._taken = threading.Event()
 
     def run(self) -> None:
-        retry_in = FIRST_RETRY
-        log: PacketLog | None = self._log
         while not self._stopped.is_set():
             try:
-                log = log or self._opened()
-                with closing(log):
-                    for packet in log.packets():
-                        self._inbox.put(packet)
-                        retry_in = FIRST_RETRY
-                return  # closed by `stop`
+                with closing(self._opened()) as log:
+                    self._read(log)
             except Exception as error:  # a thread that ended here would end the logging without a trace
-                if self._stopped.is_set():
-                    return
-                log = None
-                self._inbox.put(PacketLogFailed(error, retry_in))
-            self._stopped.wait(retry_in)
-            retry_in = min(2 * retry_in, LAST_RETRY)
+                if not self._stopped.is_set():
+                    self._has_failed = True
+                    self._inbox.put(PacketLogFailed(error, self._retry_in))
+                    self._stopped.wait(self._retry_in)
+                    self._retry_in = min(2 * self._retry_in, LAST_RETRY)
 
     def stop(self) -> None:
-        """End the reading; a thread that waits for packets wakes up."""
+        """End the reading; a thread that waits wakes up."""
         with self._lock:
             self._stopped.set()
-            self._log.close()
+            self._taken.set()
+            if self._log:
+                self._log.close()
 
     def _opened(self) -> PacketLog:
         log = PacketLog(self._group)
@@ -74,5 +72,23 @@ class _Reader:
             self._log = log
             if self._stopped.is_set():
                 log.close()
-        self._inbox.put(PacketLogRestored())
+        if self._has_failed:
+            self._has_failed = False
+            self._inbox.put(PacketLogRestored())
         return log
+
+    def _read(self, log: PacketLog) -> None:
+        """Put packets into the inbox until the log is closed.
+
+        The next ones are read when the loop has taken these. What comes faster stays in the socket, and what no longer
+        fits into it is lost and counted: packets that are denied neither fill the memory nor delay other events.
+        """
+        lost = 0
+        while (packets := log.wait()) is not None:
+            if packets or log.lost > lost:
+                self._inbox.put(LoggedPackets(packets, log.lost - lost, self._taken.set))
+                lost = log.lost
+                self._taken.wait()
+                if not self._stopped.is_set():
+                    self._taken.clear()
+                self._retry_in = FIRST_RETRY

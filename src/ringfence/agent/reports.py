@@ -26,6 +26,7 @@ class Reports:
         self._problems: dict[ObjectName, str] = {}
         self._defects: dict[ObjectName, Exception] = {}
         self._complaints: list[str] = []
+        self._log_failure = ""
         self.failed_watches: frozenset[str] = frozenset()
 
     def defect(self, stage: str, error: Exception) -> None:
@@ -113,8 +114,11 @@ class Reports:
             self.defect("log", failed.error)
             return
         self._metrics.failures.labels("log").inc()
-        log.error(f"denied packets are not logged: {failed.error}", extra=values(retry_in=failed.retry_in))
+        if str(failed.error) != self._log_failure:
+            log.error(f"denied packets are not logged: {failed.error}", extra=values(retry_in=failed.retry_in))
+        self._log_failure = str(failed.error)
 
     def packet_log_restored(self) -> None:
         """Denied packets are logged again."""
+        self._log_failure = ""
         log.info("denied packets are logged again")

@@ -1,11 +1,15 @@
 """What the operator of an agent chose."""
 
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
 from ringfence.dataplane.program import Logging, Reaction
 from ringfence.sets.addresses import Addresses
+
+DEFAULT_LOG_GROUP: Final = 9810
+"""Other programs have taken smaller numbers: ulogd 0, Calico 1 and 2, weave-npc 86, kube-router 100."""
 
 
 class Mode(StrEnum):
@@ -38,7 +42,7 @@ class Settings(msgspec.Struct, frozen=True):
     existing_connections: ExistingConnections = ExistingConnections.END
     pod_ranges: Addresses | None = None
     log_denied: bool = False
-    log_group: int = 100
+    log_group: int = DEFAULT_LOG_GROUP
     log_rate: int = 10
     """Packets per second that are logged at most, for each direction."""
 

@@ -9,7 +9,7 @@ from typing import Final
 import click
 
 from ringfence.agent.log import logging_in_background
-from ringfence.agent.settings import ExistingConnections, Mode, Settings, UnknownPods
+from ringfence.agent.settings import DEFAULT_LOG_GROUP, ExistingConnections, Mode, Settings, UnknownPods
 from ringfence.cli.terminal import print_message
 from ringfence.errors import AgentError, InputError
 from ringfence.model.cidrs import parse_cidr
@@ -64,7 +64,12 @@ def parse_listen_address(text: str) -> tuple[str, int] | None:
     help="The pod addresses of this node. Repeatable.  [default: the podCIDRs of the Node]",
 )
 @click.option("--log-denied/--no-log-denied", default=False, help="Log denied connections and the reason.")
-@click.option("--log-group", type=click.IntRange(1, 65535), default=100, help="The netlink log group of the kernel.")
+@click.option(
+    "--log-group",
+    type=click.IntRange(1, 65535),
+    default=DEFAULT_LOG_GROUP,
+    help="The netlink log group of the kernel. Each program that logs packets needs one of its own.",
+)
 @click.option("--log-rate", type=click.IntRange(1), default=10, help="The largest number of packets to log per second.")
 @click.option(
     "--listen",

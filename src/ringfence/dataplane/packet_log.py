@@ -1,14 +1,19 @@
 """The packet log: denied packets, and which side's policies denied them."""
 
-from collections.abc import Iterator
+import errno
 from typing import Final, NamedTuple
 
-from ringfence.dataplane.nftables import failure
 from ringfence.dataplane.packet_headers import read_packet
 from ringfence.dataplane.program import DENIED_PREFIX, HELD_PREFIX, Packet
+from ringfence.errors import KernelError
 from ringfence.model.policies import Direction
 from ringfence.netlink.packet_log import LogGroup, PacketCopy
-from ringfence.netlink.socket import NetlinkError
+
+_REMEDIES: Final = {
+    errno.EPERM: "another program listens to it: choose another --log-group",
+    errno.EINVAL: "this kernel has no packet log: load the module nfnetlink_log",
+}
+"""What the kernel's refusals mean here: that a process may program the packet filter has been found out before."""
 
 _SIDES: Final = {
     prefix: (direction, held)
@@ -32,31 +37,27 @@ class PacketLog:
         """Raises KernelError where the kernel has no such log, or another process listens to the group."""
         try:
             self._group = LogGroup(group)
-        except NetlinkError as error:
-            raise failure(
-                f"the packet log of group {group} cannot be used: choose another --log-group", error.code, str(error)
-            ) from error
         except OSError as error:
-            raise failure("the packet log cannot be used", error.errno or 0, error.strerror or "") from error
+            code = error.errno or 0
+            what = f"the log group {group} of the kernel cannot be used"
+            raise KernelError(f"{what}: {_REMEDIES.get(code, error.strerror or str(error))}", code) from error
 
-    def packets(self) -> Iterator[LoggedPacket]:
-        """The denied packets, as they come, until the log is closed.
-
-        Raises KernelError when the log cannot be read any longer.
-        """
-        while (some := self.wait()) is not None:
-            yield from some
+    @property
+    def lost(self) -> int:
+        """How many packets could not be read so far, because too many came at once."""
+        return self._group.lost
 
     def wait(self, seconds: float | None = None) -> list[LoggedPacket] | None:
         """The packets that come next; None when the log was closed.
 
-        The list is empty if none arrive for `seconds`, or if so many arrive at once that some are lost: the counters of
-        dropped packets include those. Raises KernelError when the log cannot be read any longer.
+        The list is empty if none arrive for `seconds`, or if so many arrive at once that some are lost. Raises
+        KernelError when the log cannot be read any longer.
         """
         try:
             copies = self._group.wait(seconds)
         except OSError as error:
-            raise failure("the packet log cannot be read", error.errno or 0, error.strerror or str(error)) from error
+            code = error.errno or 0
+            raise KernelError(f"the packet log cannot be read: {error.strerror or error}", code) from error
         if copies is None:
             return None
         return [logged for copy in copies if (logged := read_logged(copy))]

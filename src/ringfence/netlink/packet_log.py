@@ -21,14 +21,17 @@ NFULNL_MSG_CONFIG: Final = NFNL_SUBSYS_ULOG << 8 | 1
 
 NFULA_PAYLOAD: Final = 9
 NFULA_PREFIX: Final = 10
+NFULA_SEQ: Final = 12
 
 NFULA_CFG_CMD: Final = 1
 NFULA_CFG_MODE: Final = 2
 NFULA_CFG_TIMEOUT: Final = 4
 NFULA_CFG_QTHRESH: Final = 5
+NFULA_CFG_FLAGS: Final = 6
 
 NFULNL_CFG_CMD_BIND: Final = 1
 NFULNL_COPY_PACKET: Final = 2
+NFULNL_CFG_F_SEQ: Final = 1
 
 COPIED_BYTES: Final = 256
 """So much of a packet is copied: its headers."""
@@ -36,12 +39,18 @@ COPIED_BYTES: Final = 256
 _HUNDREDTHS: Final = 10
 """Hundredths of a second after which the kernel sends what it has collected, at the latest."""
 
+_NUMBERS: Final = 1 << 32
+
 
 class PacketCopy(NamedTuple):
-    """The prefix that the rule gave the packet, and the packet's first bytes, from its IP header on."""
+    """The prefix that the rule gave the packet, and the packet's first bytes, from its IP header on.
+
+    The kernel numbers the copies for a group, from 0 on, those included that it could not deliver.
+    """
 
     prefix: str
     content: bytes
+    number: int = 0
 
 
 class LogGroup:
@@ -56,12 +65,16 @@ class LogGroup:
                 attribute(NFULA_CFG_MODE, struct.pack("!IBx", COPIED_BYTES, NFULNL_COPY_PACKET)),
                 uint32(NFULA_CFG_TIMEOUT, _HUNDREDTHS),
                 uint32(NFULA_CFG_QTHRESH, 1),  # send every packet at once
+                attribute(NFULA_CFG_FLAGS, struct.pack("!H", NFULNL_CFG_F_SEQ)),
             ):
                 # The resource id of `struct nfgenmsg` is the group.
                 self._netlink.request(NFULNL_MSG_CONFIG, 0, struct.pack("!BBH", 0, 0, group) + setting)
         except OSError:
             self._netlink.close()
             raise
+        self._next_number = 0
+        self.lost = 0
+        """How many copies could not be delivered so far, because the reader was too slow; as of the last copy."""
         # To close a socket does not wake a thread that reads from it; that thread waits for this event as well.
         self._closed = os.eventfd(0, os.EFD_CLOEXEC)
         weakref.finalize(self, os.close, self._closed)
@@ -72,17 +85,20 @@ class LogGroup:
     def wait(self, seconds: float | None = None) -> list[PacketCopy] | None:
         """The copies that come next; None when the group was closed, by whatever thread.
 
-        The list is empty if none arrive for `seconds`, or if so many arrive at once that some are lost. Raises OSError
-        when the kernel no longer allows reading the group.
+        The list is empty if none arrive for `seconds`, or if so many arrive at once that some are lost, which `lost`
+        counts. Raises OSError when the kernel no longer allows reading the group.
         """
         ready = [descriptor for descriptor, _ in self._poll.poll(None if seconds is None else 1000 * seconds)]
         if self._closed in ready:
             return None
         if not ready:
             return []
-        return [
-            _decode(one.body[NFGENMSG_SIZE:]) for one in self._netlink.notifications() if one.type == NFULNL_MSG_PACKET
-        ]
+        messages = self._netlink.notifications()
+        copies = [_decode(one.body[NFGENMSG_SIZE:]) for one in messages if one.type == NFULNL_MSG_PACKET]
+        for copy in copies:
+            self.lost += (copy.number - self._next_number) % _NUMBERS
+            self._next_number = (copy.number + 1) % _NUMBERS
+        return copies
 
     def close(self) -> None:
         """Stop listening, and wake the thread that waits."""
@@ -92,4 +108,5 @@ class LogGroup:
 
 def _decode(encoded: bytes) -> PacketCopy:
     settings = attributes(encoded)
-    return PacketCopy(read_string(settings.get(NFULA_PREFIX, b"")), settings.get(NFULA_PAYLOAD, b""))
+    number = int.from_bytes(settings.get(NFULA_SEQ, b""), "big")
+    return PacketCopy(read_string(settings.get(NFULA_PREFIX, b"")), settings.get(NFULA_PAYLOAD, b""), number)
