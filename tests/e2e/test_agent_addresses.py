@@ -1,14 +1,19 @@
 """Addresses move from pod to pod, and pods that have ended keep theirs: rights go with the pod, not the address."""
 
+from collections.abc import Callable
+from typing import Final
+
 import pytest
 
 from tests.dataplane.network import nft
-from tests.semantics.objects import labelled, policy
+from tests.semantics.objects import Object, labelled, policy
 
 from .agents import Agent
 from .scene import Scene
 from .server import wait_until
 from .world import World
+
+EARLIER: Final = "2026-01-01T00:00:00Z"
 
 
 def is_known(world: World, node: str, address: object) -> bool:
@@ -43,11 +48,46 @@ def test_the_next_owner_of_an_address_has_all_of_its_own_rights(scene: Scene, ag
     scene.await_reach(friend, scene.guarded, open=True)
 
 
-@pytest.mark.parametrize("phase", ["Succeeded", "Failed"])
+def ends(phase: str) -> Callable[[Scene, str], None]:
+    def end(scene: Scene, path: str) -> None:
+        scene.world.report(path, phase)
+
+    return end
+
+
+def is_deleted_and_kept(scene: Scene, path: str) -> None:
+    """Somebody's finalizer keeps the object, and its phase stays Running."""
+    scene.world.keep(path)
+    scene.world.forget(path)
+    scene.world.set_status(path, {"containerStatuses": [container("terminated", exitCode=0, finishedAt=EARLIER)]})
+
+
+def is_deleted_before_it_starts_and_kept(scene: Scene, path: str) -> None:
+    """Old kubelets report nothing about its container: only the claim of another pod decides."""
+    scene.world.keep(path)
+    scene.world.forget(path)
+
+
+def container(state: str, **details: object) -> Object:
+    """The status of a pod's container."""
+    common = {"name": "server", "image": "", "imageID": "", "ready": False, "restartCount": 0}
+    return {**common, "state": {state: details}}
+
+
+ENDS = [
+    pytest.param(ends("Succeeded"), id="Succeeded"),
+    pytest.param(ends("Failed"), id="Failed"),
+    pytest.param(is_deleted_and_kept, id="deleted and kept"),
+]
+
+
 class TestPodsThatHaveEnded:
-    def test_a_friend_that_has_ended_vouches_for_nobody(self, scene: Scene, agent: Agent, phase: str) -> None:
+    @pytest.mark.parametrize("end", ENDS)
+    def test_a_friend_that_has_ended_vouches_for_nobody(
+        self, scene: Scene, agent: Agent, end: Callable[[Scene, str], None]
+    ) -> None:
         world, old = scene.world, addresses(scene, scene.friend)
-        world.report(scene.friend, phase)
+        end(scene, scene.friend)
         world.disconnect(scene.friend)
         wait_until(lambda: not is_known(world, "n1", old[0]), "the address belongs to nobody")
         intruder = scene.pod("intruder")
@@ -60,12 +100,15 @@ class TestPodsThatHaveEnded:
             scene.relabel(scene.friend, "friend-of-old")
             scene.relabel(scene.friend, "friend")
 
-    def test_one_that_was_guarded_closes_its_address_to_nobody(self, scene: Scene, agent: Agent, phase: str) -> None:
+    @pytest.mark.parametrize("end", [*ENDS, pytest.param(is_deleted_before_it_starts_and_kept, id="never started")])
+    def test_one_that_was_guarded_closes_its_address_to_nobody(
+        self, scene: Scene, agent: Agent, end: Callable[[Scene, str], None]
+    ) -> None:
         world = scene.world
         victim = scene.add("victim", "n1", role="guarded")
         old = addresses(scene, victim)
         scene.await_reach(scene.stranger, victim, open=False)
-        world.report(victim, phase)
+        end(scene, victim)
         world.disconnect(victim)
         free = scene.add("free", "n1", *old)
         scene.await_reach(scene.stranger, free, open=True)
@@ -74,6 +117,17 @@ class TestPodsThatHaveEnded:
         world.put(policy(f"{scene.namespace}/more", labelled(role="guarded"), egress=[{}]))
         with scene.unharmed():
             scene.await_reach(scene.stranger, free, open=True)
+
+    def test_one_that_still_shuts_down_keeps_its_address_closed(self, scene: Scene, agent: Agent) -> None:
+        """Its container may run for as long as its grace period says."""
+        world = scene.world
+        world.keep(scene.guarded)
+        running = container("running", startedAt=EARLIER)
+        world.set_status(scene.guarded, {"containerStatuses": [running]})
+        with scene.unharmed():
+            world.forget(scene.guarded)
+            scene.relabel(scene.stranger, "another-stranger")
+            scene.await_reach(scene.guarded, scene.stranger, open=True)
 
 
 def addresses(scene: Scene, path: str) -> tuple[str, ...]:

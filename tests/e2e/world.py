@@ -79,6 +79,7 @@ class World:
         self._loop = EventLoop()
         self._serving = ServerSet(self._loop, self.network, serve=True)
         self._next_host = 0
+        self._kept: set[str] = set()
         self._become(nodes=NODES)
         with self.inside(CONTROL_PLANE):
             self.control_plane = ControlPlane(folder, address=str(NODES[0].addresses[0]))
@@ -168,6 +169,8 @@ class World:
     def clear(self, owner: str) -> None:
         """Let all pods and policies of a namespace go."""
         self._become(pods=[pod for pod in self.topology.pods if pod.namespace != owner])
+        while self._kept:
+            self._set_finalizers(self._kept.pop(), [])
         for kind in ("Pod", "NetworkPolicy"):
             self.delete_all(kind, owner)
 
@@ -237,6 +240,16 @@ class World:
         """End a pod: its network first, then its object."""
         self.disconnect(path)
         self.forget(path)
+
+    def keep(self, path: str) -> None:
+        """Have a finalizer keep the Pod object when it is deleted, until its namespace is cleared."""
+        self._set_finalizers(path, ["example.org/keep"])
+        self._kept.add(path)
+
+    def _set_finalizers(self, path: str, finalizers: list[str]) -> None:
+        owner, name = path.split("/")
+        patch = {"metadata": {"finalizers": finalizers}}
+        self.ask("PATCH", f"/api/v1/namespaces/{owner}/pods/{name}", patch, "application/merge-patch+json")
 
     def forget(self, path: str) -> None:
         """Delete the Pod object."""

@@ -265,10 +265,7 @@ def party(world: list[Object], text: str) -> Party:
     if "/" not in text:
         address = ip_address(text)
         # The address of a pod is that pod, with this address and no other.
-        for pod in pods(world):
-            if not uses_host_network(pod) and address in addresses_of(world, pod):
-                return Party(pod, {address})
-        return Party(None, {address})
+        return Party(next(iter(owners_of(world, address)), None), {address})
     for pod in pods(world):
         if name_of(pod) == text:
             return Party(pod, addresses_of(world, pod))
@@ -282,9 +279,7 @@ def pods(world: Iterable[Object]) -> list[Object]:
     seldom have more than the template, a cluster has the pods), unless it is scaled to zero.
     """
     world = list(world)
-    running = [
-        pod for pod in of_kind(world, "Pod") if pod.get("status", {}).get("phase") not in ("Succeeded", "Failed")
-    ]
+    running = [pod for pod in of_kind(world, "Pod") if not has_ended(pod)]
     owners = [
         (namespace_of(pod), owner["kind"], owner["name"])
         for pod in running
@@ -297,6 +292,81 @@ def pods(world: Iterable[Object]) -> list[Object]:
         and (namespace_of(thing), thing["kind"], thing["metadata"]["name"]) not in owners
         and most_pods(world, thing) != 0
     ]
+
+
+def has_ended(pod: Object) -> bool:
+    """Whether nothing of the pod runs, or will ever run again: it has no network, whatever its status says of one."""
+    if pod.get("status", {}).get("phase") in ("Succeeded", "Failed"):
+        return True
+    # The kubelet starts no container of a pod that is being deleted. Those that wait may have been started just before.
+    names = {one["name"] for one in pod["spec"].get("containers") or ()}
+    ended = {
+        one["name"] for one in pod.get("status", {}).get("containerStatuses") or () if "terminated" in one["state"]
+    }
+    return is_being_deleted(pod) and bool(names) and names <= ended and not running_containers(pod)
+
+
+def owners_of(world: list[Object], address: Address) -> list[Object]:
+    """The pods of which each may have an address, given that all of them claim it (ringfence's choice).
+
+    A pod keeps its address in its status for as long as its object exists. Only the kubelet writes the status, so only
+    the status is evidence, and never how long a pod has claimed the address.
+    """
+    claimants = [pod for pod in pods(world) if not uses_host_network(pod) and address in addresses_of(world, pod)]
+    # What is true of some of them, but not of all, decides against the others.
+    for is_likely in (
+        # The ranges of a Node that is gone are given to other Nodes.
+        lambda pod: pod["spec"].get("nodeName") in [node["metadata"]["name"] for node in of_kind(world, "Node")],
+        # The kubelet says that the network is not there.
+        lambda pod: network_condition(pod) != "False",
+        # Nothing runs in it any more, and it will not be started again.
+        lambda pod: not is_being_deleted(pod) or running_containers(pod),
+    ):
+        claimants = [pod for pod in claimants if is_likely(pod)] or claimants
+    # On one node, an address is given away after its owner has lost it: who was seen with a network later has it. The
+    # clocks of two nodes cannot be compared.
+    seen = [max(times_with_network(pod), default="") for pod in claimants]
+    if all(seen) and len({pod["spec"].get("nodeName") for pod in claimants}) == 1:
+        claimants = [pod for pod, time in zip(claimants, seen, strict=True) if time == max(seen)]
+    return claimants
+
+
+def is_being_deleted(pod: Object) -> bool:
+    """Whether somebody has deleted the pod: the object stays until the kubelet and all finalizers let it go."""
+    return "deletionTimestamp" in pod["metadata"]
+
+
+def container_states(pod: Object) -> list[Object]:
+    """The states of all containers of any kind."""
+    fields = ("containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses")
+    return [one["state"] for field in fields for one in pod.get("status", {}).get(field) or ()]
+
+
+def running_containers(pod: Object) -> list[Object]:
+    """The states of the containers that run."""
+    return [state for state in container_states(pod) if "running" in state]
+
+
+def network_condition(pod: Object) -> str:
+    """What the kubelet says of the pod's network: `True`, `False`, or nothing."""
+    for condition in pod.get("status", {}).get("conditions") or ():
+        if condition["type"] == "PodReadyToStartContainers":
+            return str(condition["status"])
+    return ""
+
+
+def times_with_network(pod: Object) -> list[str]:
+    """Times at which the pod had its network: the kubelet makes it before all containers and removes it after them."""
+    times = [
+        state[kind][field]
+        for state in container_states(pod)
+        for kind, field in (("running", "startedAt"), ("terminated", "finishedAt"))
+        if kind in state
+    ]
+    for condition in pod.get("status", {}).get("conditions") or ():
+        if condition["type"] == "PodReadyToStartContainers" and condition["status"] == "True":
+            times.append(condition["lastTransitionTime"])
+    return times
 
 
 def most_pods(world: Iterable[Object], workload: Object) -> float:

@@ -27,9 +27,9 @@ from ringfence.engine.population import (
     Population,
     Reference,
     Workloads,
-    finished,
-    is_finished,
+    ended,
     is_same,
+    likely_owners,
     member_of_pod,
     member_of_workload,
     without_address,
@@ -309,8 +309,9 @@ class State:
         return self._directory.within(namespace)
 
     def members_at(self, family: Family, number: int) -> list[Member]:
-        """The pods with this address; hostNetwork pods have no address of their own."""
-        return self._directory.at(family, number)
+        """The pods that may have this address, usually one; hostNetwork pods have no address of their own."""
+        claimants = self._directory.at(family, number)
+        return claimants if len(claimants) < 2 else likely_owners(claimants, self.nodes)
 
     def slices_of(self, service: Service) -> list[EndpointSlice]:
         """The EndpointSlices of a Service; if there are none, those that the control plane makes of its Endpoints."""
@@ -323,8 +324,10 @@ class State:
         return found or list(self._mirrored.get((namespace, name), ()))
 
     def members_inside(self, addresses: Addresses) -> Iterator[tuple[Family, int, Member]]:
-        """The pods with an address among `addresses`, with that address; a pass over all addresses of pods."""
-        return self._directory.inside(addresses)
+        """The pods that may have an address among `addresses`, with that address; a pass over all addresses of pods."""
+        for family, number in self._directory.inside(addresses):
+            for member in self.members_at(family, number):
+                yield family, number, member
 
     def selects_pods(self, policy: CompiledPolicy[Any]) -> bool:
         """Whether a policy in force selects any pod."""
@@ -340,14 +343,17 @@ class State:
         member = member_of_pod(pod, self.nodes)
         reference = member.reference
         present = self._directory.get(reference)
-        if present and is_same(present, member) and not is_finished(pod):
-            return  # most updates of a pod (conditions, restarts, annotations) change nothing that policies can read
+        absent = ended(pod, member)
+        if present and is_same(present, member) and not absent:
+            # Most updates of a pod (conditions, restarts, annotations) change nothing that policies can read.
+            self._renew_claim(present, member)
+            return
         if present or reference in self._on_nodes:
             self._remove_pod(reference)
         self.namespaces.mention(reference.namespace)
         self.absent.pop(reference, None)
-        if is_finished(pod):
-            self.absent[reference] = finished(member, pod.status.phase or "")
+        if absent:
+            self.absent[reference] = absent
             return
         if member.host_network:
             self._on_nodes[reference] = pod
@@ -358,6 +364,12 @@ class State:
         if not self.workloads.add_pod_of_known_owner(member):
             with self._refreshing_templates(member.owner):
                 self.workloads.add_pod(member)
+
+    def _renew_claim(self, present: Member, renewed: Member) -> None:
+        if present.claim != renewed.claim:
+            present.claim = renewed.claim
+            if self._directory.is_contested(present):
+                self.population.touch((present,))
 
     def _remove_pod(self, reference: Reference) -> None:
         self._on_nodes.pop(reference, None)
@@ -427,6 +439,8 @@ class State:
         before = self.nodes.pop(name, None)
         if node:
             self.nodes[name] = node
+        if bool(before) is not bool(node):
+            self.population.touch(self._directory.contested())  # who has an address depends on which Nodes exist
         if before and node and before.status == node.status:
             return  # the kubelet renews a Node's lease and conditions all the time; addresses hardly ever change
         for pod in [pod for pod in self._on_nodes.values() if pod.spec.node_name == name]:

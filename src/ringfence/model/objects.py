@@ -50,6 +50,7 @@ class ObjectMeta(msgspec.Struct, frozen=True, rename="camel"):
     generate_name: str = ""
     labels: Labels | None = None
     owner_references: tuple[OwnerReference, ...] | None = None
+    deletion_timestamp: str | None = None
 
 
 class PolicyMeta(msgspec.Struct, frozen=True, rename="camel"):
@@ -116,14 +117,51 @@ class PodIP(msgspec.Struct, frozen=True):
     ip: str = ""
 
 
+class PodCondition(msgspec.Struct, frozen=True, rename="camel"):
+    """One of a pod's conditions, and since when it has this status."""
+
+    type: str = ""
+    status: str = ""
+    last_transition_time: str | None = None
+
+
+class ContainerStateRunning(msgspec.Struct, frozen=True, rename="camel"):
+    """A container that runs."""
+
+    started_at: str | None = None
+
+
+class ContainerStateTerminated(msgspec.Struct, frozen=True, rename="camel"):
+    """A container that has ended."""
+
+    finished_at: str | None = None
+
+
+class ContainerState(msgspec.Struct, frozen=True):
+    """The state of a container; one that neither runs nor has ended waits to be started."""
+
+    running: ContainerStateRunning | None = None
+    terminated: ContainerStateTerminated | None = None
+
+
+class ContainerStatus(msgspec.Struct, frozen=True):
+    """What became of a container."""
+
+    state: ContainerState = ContainerState()
+
+
 class PodStatus(msgspec.Struct, frozen=True, rename="camel"):
-    """What became of a pod."""
+    """What became of a pod. Only its kubelet writes it: whoever may change the pod itself may not change this."""
 
     phase: str | None = None
     pod_ip: str | None = msgspec.field(name="podIP", default=None)
     pod_ips: tuple[PodIP, ...] | None = msgspec.field(name="podIPs", default=None)
     host_ip: str | None = msgspec.field(name="hostIP", default=None)
     host_ips: tuple[PodIP, ...] | None = msgspec.field(name="hostIPs", default=None)
+    conditions: tuple[PodCondition, ...] | None = None
+    container_statuses: tuple[ContainerStatus, ...] | None = None
+    init_container_statuses: tuple[ContainerStatus, ...] | None = None
+    ephemeral_container_statuses: tuple[ContainerStatus, ...] | None = None
 
 
 class Pod(msgspec.Struct, frozen=True, rename="camel"):

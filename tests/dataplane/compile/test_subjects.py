@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 
+import pytest
 from tests.engine.policies.artificial_tier import FRONT, acting, tier_policy, tiered_cluster_of
-from tests.semantics.objects import Object, admits, labelled, namespace, pod, policy, port
+from tests.semantics.objects import Object, admits, labelled, namespace, node, pod, policy, port
 
 from ringfence.dataplane.compile.subjects import Subjects
 from ringfence.dataplane.program import DENIED, Move, address_key
@@ -74,6 +75,53 @@ def test_an_address_that_two_pods_with_different_chains_claim_is_denied() -> Non
     assert world.chains() == {key("10.0.0.1"): DENIED[Direction.INGRESS]}
     world = World(HTTP_ONLY, server("a", "10.0.0.1"), server("b", "10.0.0.1"))
     assert DENIED[Direction.INGRESS] not in world.chains().values()
+
+
+class TestAnAddressThatTwoPodsClaim:
+    """A pod that a policy closes, and a free one with the same address: which of them has it may change any time."""
+
+    AT, DENIED_THERE = key("10.0.0.1"), DENIED[Direction.INGRESS]
+
+    @staticmethod
+    def kept(**status: object) -> Object:
+        """The closed pod: it is being deleted, and a finalizer keeps it."""
+        written = server("kept", "10.0.0.1", nodeName="m")
+        written["metadata"] |= {"deletionTimestamp": "2026-01-01T00:00:00Z", "finalizers": ["example.org/keep"]}
+        written["status"] |= status
+        return written
+
+    def world(self, *more: Object) -> World:
+        free = pod("x/free", addresses=["10.0.0.1"], nodeName="m")
+        free["status"]["containerStatuses"] = [{"name": "server", "state": {"running": {"startedAt": "2026"}}}]
+        return World(CLOSED, self.kept(), free, *more)
+
+    @pytest.mark.parametrize(
+        "status",
+        [
+            pytest.param({"containerStatuses": [{"name": "server", "state": {"terminated": {}}}]}, id="has ended"),
+            pytest.param({"containerStatuses": [{"name": "server", "state": {"waiting": {}}}]}, id="will not run"),
+            pytest.param({"conditions": [{"type": "PodReadyToStartContainers", "status": "False"}]}, id="no network"),
+            pytest.param({"phase": "Failed"}, id="has failed"),
+        ],
+    )
+    def test_is_open_once_the_kubelet_reports_the_end_of_the_closed_one(self, status: dict[str, object]) -> None:
+        running = [{"name": "server", "state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}}}]
+        world = self.world(self.kept(containerStatuses=running))
+        assert world.chains() == {self.AT: self.DENIED_THERE}
+        world.cluster.upsert(self.kept(**status))
+        assert world.moves() == [Move(self.AT, self.DENIED_THERE, None)]
+        assert world.subjects.is_known(parse_address("10.0.0.1"))
+        world.cluster.upsert(self.kept(containerStatuses=running))
+        assert world.moves() == [Move(self.AT, None, self.DENIED_THERE)]
+
+    def test_is_decided_anew_when_a_node_comes_or_goes(self) -> None:
+        lost = server("lost", "10.0.0.2", nodeName="lost")
+        world = World(CLOSED, node("m"), node("lost"), lost, pod("x/new", addresses=["10.0.0.2"], nodeName="m"))
+        assert world.chains() == {key("10.0.0.2"): self.DENIED_THERE}
+        world.cluster.remove("Node", "", "lost")
+        assert world.chains() == {key("10.0.0.2"): None}
+        world.cluster.upsert(node("lost"))
+        assert world.chains() == {key("10.0.0.2"): self.DENIED_THERE}
 
 
 # --- changes ----------------------------------------------------------------------------------------------------------

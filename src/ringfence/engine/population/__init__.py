@@ -1,7 +1,8 @@
 """Pods as the engine sees them: members, namespaces, workloads, and the identities that pods share."""
 
-from ringfence.engine.population.absent import AbsentPod, finished, without_address
+from ringfence.engine.population.absent import AbsentPod, ended, without_address
 from ringfence.engine.population.changes import ChangeRecord
+from ringfence.engine.population.claims import likely_owners
 from ringfence.engine.population.directory import Directory
 from ringfence.engine.population.facts import Block, InBlock, fact_read_by, facts_read_by
 from ringfence.engine.population.identities import Identity
@@ -11,7 +12,6 @@ from ringfence.engine.population.pods import (
     Member,
     NamedPort,
     Reference,
-    is_finished,
     is_one_pod,
     is_same,
     member_of_pod,
@@ -39,12 +39,12 @@ __all__ = [
     "ReadableFact",
     "Reference",
     "Workloads",
+    "ended",
     "fact_read_by",
     "facts_read_by",
-    "finished",
-    "is_finished",
     "is_one_pod",
     "is_same",
+    "likely_owners",
     "member_of_pod",
     "member_of_workload",
     "possible_pod",

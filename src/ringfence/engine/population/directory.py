@@ -19,6 +19,7 @@ class Directory:
         # `Reference` to be built. `can` does this twice.
         self._named: defaultdict[tuple[str, str], dict[str, Member]] = defaultdict(dict)
         self._at: dict[tuple[Family, int], tuple[Member, ...]] = {}
+        self._contested: set[tuple[Family, int]] = set()
 
     def add(self, member: Member) -> None:
         """Add a member. No other may have its name."""
@@ -26,7 +27,9 @@ class Directory:
         self._named[reference.namespace, reference.kind][reference.name] = member
         if not member.host_network:
             for address in member.addresses:
-                self._at[address] = (*self._at.get(address, ()), member)
+                claimants = self._at[address] = (*self._at.get(address, ()), member)
+                if len(claimants) > 1:
+                    self._contested.add(address)
 
     def discard(self, member: Member) -> None:
         """Remove a member, which must be in the directory."""
@@ -37,8 +40,10 @@ class Directory:
             del self._named[space]
         if not member.host_network:
             for address in member.addresses:
-                self._at[address] = tuple(one for one in self._at[address] if one is not member)
-                if not self._at[address]:
+                claimants = self._at[address] = tuple(one for one in self._at[address] if one is not member)
+                if len(claimants) < 2:
+                    self._contested.discard(address)
+                if not claimants:
                     del self._at[address]
 
     def find(self, namespace: str, kind: str, name: str) -> Member | None:
@@ -59,18 +64,23 @@ class Directory:
         return chain.from_iterable(self._named.get((namespace, kind), {}).values() for kind in _KINDS)
 
     def at(self, family: Family, number: int) -> list[Member]:
-        """The members with this address; hostNetwork pods have no address of their own.
+        """The members that claim this address; hostNetwork pods have no address of their own.
 
-        There may be two for a moment: an address may be given to a new pod before the end of the old one is seen.
+        There may be several: an address may be given to a new pod before the end of the old one is seen.
         """
         return list(self._at.get((family, number), ()))
 
-    def inside(self, addresses: Addresses) -> Iterator[tuple[Family, int, Member]]:
-        """The members with an address among `addresses`, with that address."""
-        for (family, number), members in self._at.items():
-            if addresses.contains(family, number):
-                for member in members:
-                    yield family, number, member
+    def is_contested(self, member: Member) -> bool:
+        """Whether another member claims an address of this one."""
+        return not self._contested.isdisjoint(member.addresses)
+
+    def contested(self) -> Iterator[Member]:
+        """The members that claim addresses which others claim as well."""
+        return chain.from_iterable(self._at[address] for address in self._contested)
+
+    def inside(self, addresses: Addresses) -> Iterator[tuple[Family, int]]:
+        """The addresses among `addresses` that some member claims."""
+        return ((family, number) for family, number in self._at if addresses.contains(family, number))
 
     def __iter__(self) -> Iterator[Member]:
         return chain.from_iterable(members.values() for members in self._named.values())

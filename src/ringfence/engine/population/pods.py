@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from ringfence.engine.population.claims import Claim, claim_of
 from ringfence.model.added_labels import UnknownLabel, pod_labels
 from ringfence.model.objects import (
     DEFAULT_NAMESPACE,
@@ -77,6 +78,8 @@ class Reference(msgspec.Struct, frozen=True, order=True, cache_hash=True):
 PodAddresses = tuple[tuple[Family, int], ...]
 """The addresses of one pod as family and number, at most one of each family."""
 
+NO_CLAIM: Final = Claim()
+
 _ONE_FAMILY: Final = {family: (family,) for family in FAMILIES}
 
 
@@ -103,6 +106,8 @@ class Member(msgspec.Struct, eq=False):
     """Whether it stands for more than one pod: a template of which several are made."""
     unknown_labels: tuple[UnknownLabel, ...] = ()
     """The labels that the pods of a template will have with a value that is not known yet."""
+    claim: Claim = NO_CLAIM
+    """What is known about its network: it counts only where another pod claims one of its addresses."""
 
     @property
     def namespace(self) -> str:
@@ -177,6 +182,7 @@ def member_of_pod(pod: Pod, nodes: dict[str, Node]) -> Member:
         spec.node_name or "",
         _host_addresses(pod, nodes) if host_network else _pod_addresses(status),
         _reported_addresses(status.host_ip, status.host_ips),
+        claim=claim_of(pod),
     )
 
 
@@ -218,7 +224,7 @@ def possible_pod(namespace: str, labels: Labels) -> Member:
 
 def is_same(a: Member, b: Member) -> bool:
     """Whether two members with the same name are equal in everything that policies and questions can read."""
-    return msgspec.structs.astuple(a) == msgspec.structs.astuple(b)
+    return msgspec.structs.astuple(a)[:-1] == msgspec.structs.astuple(b)[:-1]  # the last field is the claim
 
 
 def owner_of(metadata: ObjectMeta) -> Reference | None:

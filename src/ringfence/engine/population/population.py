@@ -101,6 +101,11 @@ class Population:
                 if not template.identities:
                     self._forget(template)
 
+    def touch(self, members: Iterable[Member]) -> None:
+        """Record pods as changed, although nothing changed that policies read: who has one of their addresses did."""
+        self._place_added()
+        self._changes.note(pods=tuple(members))
+
     def identity_of(self, member: Member) -> Identity:
         """The identity of a pod that is in the population."""
         if self._added:
