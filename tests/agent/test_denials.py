@@ -7,7 +7,7 @@ from tests.semantics.objects import Object, admits, labelled, pod, pods, policy,
 
 from ringfence.agent import denials
 from ringfence.agent.denials import REPEAT_INTERVAL, Denial, Explanations, Repetitions, explain_denial
-from ringfence.dataplane.packet_log import LoggedPacket
+from ringfence.dataplane.packet_log import DenialCause, LoggedPacket
 from ringfence.dataplane.program import Packet
 from ringfence.engine.state import State
 from ringfence.model.policies import Direction
@@ -27,11 +27,11 @@ def told(
     protocol: int = 6,
     number: int | None = 3306,
     direction: Direction = Direction.INGRESS,
-    held: bool = False,
+    cause: DenialCause = DenialCause.POLICY,
     dropped: bool = True,
 ) -> str:
     (family, one), (_, other) = parse_address(source), parse_address(destination)
-    logged = LoggedPacket(Packet(family, one, other, protocol, number), direction, held)
+    logged = LoggedPacket(Packet(family, one, other, protocol, number), direction, cause)
     return str(explain_denial(state_of([*PODS, *objects]), logged, dropped=dropped))
 
 
@@ -73,9 +73,17 @@ def test_other_protocols_have_no_port() -> None:
 
 
 def test_a_pod_that_is_not_known_yet() -> None:
-    written = told(source="10.0.0.9", direction=Direction.EGRESS, held=True)
+    written = told(source="10.0.0.9", direction=Direction.EGRESS, cause=DenialCause.UNKNOWN_POD)
     assert written == (
         "10.0.0.9 -> prod/db TCP/3306 denied by egress: no pod of this node is known to have this address yet"
+    )
+
+
+def test_a_source_address_of_another_link() -> None:
+    written = told(direction=Direction.EGRESS, cause=DenialCause.SOURCE)
+    assert written == (
+        "prod/web -> prod/db TCP/3306 denied by egress: "
+        "it came over the link of another pod, to which its source address does not belong"
     )
 
 
@@ -128,7 +136,7 @@ def test_of_many_policies_only_a_few_are_named() -> None:
 class TestExplanations:
     """Explaining takes a bounded share of the time, whatever policies tenants write."""
 
-    LOGGED = LoggedPacket(Packet(*parse_address(WEB), parse_address(DB)[1], 6, 3306), Direction.INGRESS, False)
+    LOGGED = LoggedPacket(Packet(*parse_address(WEB), parse_address(DB)[1], 6, 3306), Direction.INGRESS)
 
     @staticmethod
     def explaining(patch: pytest.MonkeyPatch, seconds: float) -> tuple[Explanations, Clock]:

@@ -54,6 +54,14 @@ class TestDrops:
         assert value(metrics, 'ringfence_isolated_addresses{direction="egress"}') == 1
 
 
+def test_spoofed_packets_are_counted_by_family_also_if_the_counters_of_the_kernel_restart() -> None:
+    metrics = Metrics()
+    for count in (5, 5, 7, 2):
+        metrics.show_spoofed({Family.IPV4: count, Family.IPV6: 0})
+    assert value(metrics, 'ringfence_spoofed_packets_total{family="IPv4"}') == 9
+    assert value(metrics, 'ringfence_spoofed_packets_total{family="IPv6"}') == 0
+
+
 def test_totals_since_the_start_are_counters() -> None:
     metrics = Metrics()
     metrics.show_program(Program(), transactions=3, ended=1)

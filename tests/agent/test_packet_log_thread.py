@@ -17,7 +17,7 @@ from ringfence.model.policies import Direction
 from ringfence.sets.addresses import Family
 
 TAKEN = "the log group 100 of the kernel cannot be used: another program listens to it: choose another --log-group"
-PACKET = LoggedPacket(Packet(Family.IPV4, 1, 2, 6, 80), Direction.INGRESS, False)
+PACKET = LoggedPacket(Packet(Family.IPV4, 1, 2, 6, 80), Direction.INGRESS)
 
 
 class Failing:

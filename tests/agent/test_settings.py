@@ -2,7 +2,7 @@
 
 import pytest
 
-from ringfence.agent.settings import ExistingConnections, Mode, Settings, UnknownPods
+from ringfence.agent.settings import ExistingConnections, Mode, Settings, SpoofedSources, UnknownPods
 from ringfence.dataplane.program import Logging
 
 
@@ -27,6 +27,11 @@ def test_observing_drops_nothing() -> None:
 def test_denied_packets_are_logged_only_if_that_is_chosen() -> None:
     assert Settings("n").reaction.logging is None
     assert Settings("n", log_denied=True, log_group=7, log_rate=3).reaction.logging == Logging(7, 3)
+
+
+def test_sources_are_checked_unless_spoofed_ones_are_allowed() -> None:
+    assert Settings("n").reaction.checks_sources
+    assert not Settings("n", spoofed_sources=SpoofedSources.ALLOW).reaction.checks_sources
 
 
 def test_unknown_pods_are_held_unless_they_are_allowed() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from tests.dataplane.forged import datagram, send
 from tests.dataplane.network import Network, address, in_own_network, number
 from tests.dataplane.reactions import (
     BOTH,
@@ -22,8 +23,8 @@ from tests.dataplane.reactions import (
 from tests.semantics.objects import Object
 
 from ringfence.dataplane.kernel import Kernel
-from ringfence.dataplane.packet_log import LoggedPacket, PacketLog, read_logged
-from ringfence.dataplane.program import DENIED_PREFIX, HELD_PREFIX, Logging, Packet, Reaction
+from ringfence.dataplane.packet_log import DenialCause, LoggedPacket, PacketLog, read_logged
+from ringfence.dataplane.program import DENIED_PREFIX, HELD_PREFIX, SPOOFED_PREFIX, Logging, Packet, Reaction
 from ringfence.errors import KernelError
 from ringfence.model.policies import Direction
 from ringfence.netlink.packet_log import PacketCopy
@@ -66,7 +67,7 @@ def test_a_denied_packet_is_logged(closed: Object, direction: Direction, family:
         with logging() as log:
             assert passes(network, family) is not drops
             packet = Packet(family, number(CLIENT, family), number(SERVER, family), socket.IPPROTO_UDP, 80)
-            assert everything_logged(network, log) == [LoggedPacket(packet, direction, held=False)]
+            assert everything_logged(network, log) == [LoggedPacket(packet, direction)]
 
     run()
 
@@ -92,7 +93,7 @@ def test_an_address_that_is_not_known_yet_is_logged_as_such() -> None:
     with logging() as log:
         assert not passes(network)
         [logged] = everything_logged(network, log)
-    assert (logged.direction, logged.held) == (Direction.EGRESS, True)
+    assert (logged.direction, logged.cause) == (Direction.EGRESS, DenialCause.UNKNOWN_POD)
     assert logged.packet.source == number(CLIENT)
 
 
@@ -103,6 +104,20 @@ def test_what_passes_is_not_logged() -> None:
     with logging() as log:
         assert passes(network)
         assert everything_logged(network, log) == []
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_packet_whose_source_address_is_not_that_of_its_link_is_logged_as_such(family: Family) -> None:
+    @in_own_network
+    def run() -> None:
+        network, kernel = Network(3), Kernel()
+        apply(kernel, LOGGING, *BOTH)
+        with logging() as log:
+            send(network, CLIENT, datagram(address(2, family), address(SERVER, family), 80))
+            packet = Packet(family, number(2, family), number(SERVER, family), socket.IPPROTO_UDP, 80)
+            assert everything_logged(network, log) == [LoggedPacket(packet, Direction.EGRESS, DenialCause.SOURCE)]
+
+    run()
 
 
 @in_own_network
@@ -167,10 +182,13 @@ def limit_buffer(log: PacketLog) -> None:
 def test_only_copies_with_a_prefix_of_ringfence_are_read() -> None:
     header = bytes([0x45, 0, 0, 0, 0, 0, 0, 0, 64, 47, 0, 0]) + bytes([10, 0, 0, 1, 10, 0, 0, 2])
     for direction in Direction:
-        for prefixes, held in ((DENIED_PREFIX, False), (HELD_PREFIX, True)):
+        for prefixes, cause in ((DENIED_PREFIX, DenialCause.POLICY), (HELD_PREFIX, DenialCause.UNKNOWN_POD)):
             logged = read_logged(PacketCopy(prefixes[direction], header))
             assert logged is not None
-            assert (logged.direction, logged.held) == (direction, held)
+            assert (logged.direction, logged.cause) == (direction, cause)
+    spoofed = read_logged(PacketCopy(SPOOFED_PREFIX, header))
+    assert spoofed is not None
+    assert spoofed.cause is DenialCause.SOURCE
     assert read_logged(PacketCopy("somebody else's", header)) is None
     assert read_logged(PacketCopy(DENIED_PREFIX[Direction.INGRESS], header[:10])) is None
 

@@ -18,8 +18,12 @@ from ringfence.dataplane.kernel import Kernel
 from ringfence.dataplane.nftables.transaction import commit
 from ringfence.dataplane.program import (
     ADDRESS,
+    EXEMPT_LINKS,
+    SPOOFED,
+    Chain,
     Collection,
     Field,
+    Goto,
     HashSet,
     Lookup,
     Program,
@@ -120,6 +124,19 @@ def at_random(kernel: Kernel) -> int:
     return alternating(*(chance.choice(programs) for _ in range(5000)))(kernel)
 
 
+def of_an_earlier_version(current: Program) -> Program:
+    """The program as it was made before sources were checked."""
+    added = frozenset({"prerouting", "spoofed", "off_route", "neighbours", EXEMPT_LINKS, SPOOFED})
+    chains = {name: _without_references_to(added, current.chains[name]) for name in ("forward", "input")}
+    return current.changed(chains=chains, without=added).changed(chains=chains)
+
+
+def _without_references_to(chains: frozenset[str], chain: Chain) -> Chain:
+    rules = (rule for rule in chain.rules if isinstance(rule, Rule))
+    kept = (rule for rule in rules if not (isinstance(rule.action, Goto) and rule.action.chain in chains))
+    return Chain(tuple(kept), chain.hook)
+
+
 CHANGES = {
     "a peer comes and goes": alternating(
         barring("pods", at_server=True, at_stranger=False),
@@ -135,6 +152,12 @@ CHANGES = {
     ),
     "stopped here, stopped there": alternating(
         barring("pods", at_server=True, at_stranger=False), barring("pods", at_server=False, at_stranger=True)
+    ),
+    "the table of an earlier version": alternating(
+        of_an_earlier_version(barring("pods", at_server=True, at_stranger=True)),
+        barring("pods", at_server=True, at_stranger=True),
+        of_an_earlier_version(barring("flows", at_server=True, at_stranger=False)),
+        barring("pods", at_server=False, at_stranger=True, peers=NOBODY),
     ),
     "everything at once": at_random,
 }

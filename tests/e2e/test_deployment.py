@@ -135,6 +135,7 @@ class TestChart:
         assert chosen["mode"] == "observe"
         assert chosen["unknown_pods"] == "allow"
         assert chosen["existing_connections"] == "keep"
+        assert chosen["spoofed_sources"] == "allow"
         assert chosen["pod_ranges"] == ("10.0.0.0/8", "fd00::/64")
         assert chosen["log_denied"]
         assert chosen["log_rate"] == 5
@@ -156,7 +157,7 @@ class TestChart:
 
 
 EVERY_OPTION = (
-    "--set=mode=observe,unknownPods=allow,existingConnections=keep,logDenied=true,logRate=5",
+    "--set=mode=observe,unknownPods=allow,existingConnections=keep,spoofedSources=allow,logDenied=true,logRate=5",
     "--set=podRanges={10.0.0.0/8,fd00::/64},metrics.expose=true,metrics.port=9000,extraArgs={--log-group=7}",
     "--set=podAnnotations.a=b,imagePullSecrets[0].name=secret,image.tag=v1,priorityClassName=",
 )

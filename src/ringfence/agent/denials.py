@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from ringfence.dataplane.compile import PROTOCOL_NUMBERS
-from ringfence.dataplane.packet_log import LoggedPacket
+from ringfence.dataplane.packet_log import DenialCause, LoggedPacket
 from ringfence.dataplane.program import Packet
 from ringfence.engine.answers import End, PolicyReason, SideReason, explain
 from ringfence.engine.population import Member
@@ -25,6 +25,11 @@ from ringfence.sets.traffic import Traffic
 _PROTOCOLS: Final = {number: name for name, number in PROTOCOL_NUMBERS.items()} | {1: "ICMP", 58: "ICMPv6"}
 _MOST_REASONS: Final = 3
 _MOST_POLICIES: Final = 10
+
+_REASONS: Final = {
+    DenialCause.UNKNOWN_POD: "no pod of this node is known to have this address yet",
+    DenialCause.SOURCE: "it came over the link of another pod, to which its source address does not belong",
+}
 
 
 class Denial(msgspec.Struct, frozen=True):
@@ -111,8 +116,8 @@ def _name(packet: Packet) -> str:
 
 def _explanation(state: State, logged: LoggedPacket, source: End, destination: End) -> _Explanation:
     subject = source if logged.direction is Direction.EGRESS else destination
-    if logged.held:
-        return _Explanation(source, destination, (), "no pod of this node is known to have this address yet")
+    if logged.cause is not DenialCause.POLICY:
+        return _Explanation(source, destination, (), _REASONS[logged.cause])
     if not isinstance(subject, Member):
         return _Explanation(source, destination, (), "its pod no longer exists")
     reasons = explain(state, source, destination, _asked(logged.packet))

@@ -264,6 +264,7 @@ class AgentLoop:
         metrics.in_order.set(self._enforcement.in_order)
         try:
             metrics.show_drops(self._kernel.drops())
+            metrics.show_spoofed(self._kernel.spoofed())
         except KernelError as error:
             metrics.failures.labels("count").inc()
             log.error(f"cannot read the counters of dropped packets: {error}")

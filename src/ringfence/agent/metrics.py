@@ -18,6 +18,7 @@ from prometheus_client import (
 from ringfence.dataplane.kernel import DropCount
 from ringfence.dataplane.program import Program
 from ringfence.model.policies import Direction
+from ringfence.sets.addresses import Family
 
 _LATENCIES: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
 
@@ -103,6 +104,13 @@ class Metrics:
                 registry=registry,
             )
         )
+        self._spoofed = Counter(
+            "ringfence_spoofed_packets",
+            "Packets of pods with a source address that does not belong to the link of the pod, by address family.",
+            ["family"],
+            registry=registry,
+        )
+        self._spoofed_seen: dict[Family, int] = {}
         self._drops_seen: dict[tuple[Direction, int, int], int] = {}
 
     def text(self) -> bytes:
@@ -142,6 +150,13 @@ class Metrics:
         self._drops_seen = present
         for direction, count in isolated.items():
             self._isolated.labels(direction.field).set(count)
+
+    def show_spoofed(self, packets: Mapping[Family, int]) -> None:
+        """What the kernel has counted of packets with a wrong source address; its counters may restart, too."""
+        for family, count in packets.items():
+            before = self._spoofed_seen.get(family, 0)
+            self._spoofed.labels(str(family)).inc(count - before if count >= before else count)
+        self._spoofed_seen = dict(packets)
 
 
 class _TotalCounter:

@@ -33,6 +33,13 @@ class ExistingConnections(StrEnum):
     KEEP = "keep"
 
 
+class SpoofedSources(StrEnum):
+    """What becomes of packets of pods whose source address does not belong to their link."""
+
+    DROP = "drop"
+    ALLOW = "allow"
+
+
 class Settings(msgspec.Struct, frozen=True):
     """The choices. Without `pod_ranges`, the Node object says which addresses the node's pods have."""
 
@@ -40,6 +47,7 @@ class Settings(msgspec.Struct, frozen=True):
     mode: Mode = Mode.ENFORCE
     unknown_pods: UnknownPods = UnknownPods.HOLD
     existing_connections: ExistingConnections = ExistingConnections.END
+    spoofed_sources: SpoofedSources = SpoofedSources.DROP
     pod_ranges: Addresses | None = None
     log_denied: bool = False
     log_group: int = DEFAULT_LOG_GROUP
@@ -49,7 +57,8 @@ class Settings(msgspec.Struct, frozen=True):
     @property
     def reaction(self) -> Reaction:
         """What the kernel does with packets that nothing allows."""
-        return Reaction(self.drops, Logging(self.log_group, self.log_rate) if self.log_denied else None)
+        logging = Logging(self.log_group, self.log_rate) if self.log_denied else None
+        return Reaction(self.drops, logging, self.spoofed_sources is SpoofedSources.DROP)
 
     @property
     def drops(self) -> bool:

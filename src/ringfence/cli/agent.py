@@ -9,7 +9,14 @@ from typing import Final
 import click
 
 from ringfence.agent.log import logging_in_background
-from ringfence.agent.settings import DEFAULT_LOG_GROUP, ExistingConnections, Mode, Settings, UnknownPods
+from ringfence.agent.settings import (
+    DEFAULT_LOG_GROUP,
+    ExistingConnections,
+    Mode,
+    Settings,
+    SpoofedSources,
+    UnknownPods,
+)
 from ringfence.cli.terminal import print_message
 from ringfence.errors import AgentError, InputError
 from ringfence.model.cidrs import parse_cidr
@@ -57,6 +64,12 @@ def parse_listen_address(text: str) -> tuple[str, int] | None:
     help="end: end open connections that a changed policy no longer allows.",
 )
 @click.option(
+    "--spoofed-sources",
+    type=click.Choice([one.value for one in SpoofedSources]),
+    default="drop",
+    help="drop: drop packets of pods whose source address does not belong to the link of the pod.",
+)
+@click.option(
     "--pod-range",
     "pod_ranges",
     multiple=True,
@@ -87,6 +100,7 @@ def agent(
     mode: str,
     unknown_pods: str,
     existing_connections: str,
+    spoofed_sources: str,
     pod_ranges: tuple[str, ...],
     log_denied: bool,
     log_group: int,
@@ -125,6 +139,7 @@ def agent(
         mode=Mode(mode),
         unknown_pods=UnknownPods(unknown_pods),
         existing_connections=ExistingConnections(existing_connections),
+        spoofed_sources=SpoofedSources(spoofed_sources),
         pod_ranges=_ranges(pod_ranges) if pod_ranges else None,
         log_denied=log_denied,
         log_group=log_group,

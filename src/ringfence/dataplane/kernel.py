@@ -9,7 +9,7 @@ A program stays in force when this process ends. The next process reads it back 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from ringfence.dataplane.program import DROPS, Program, connection_key
+from ringfence.dataplane.program import DROPS, SPOOFED, Program, connection_key, family_key
 from ringfence.dataplane.revocation import concerns, forbidden_connections, opening_packet
 from ringfence.dataplane.table import KernelTable, unusable
 from ringfence.dataplane.update import (
@@ -25,7 +25,7 @@ from ringfence.netlink.addresses import list_addresses
 from ringfence.netlink.conntrack import TrackedConnection, list_connections
 from ringfence.netlink.constants import NETLINK_NETFILTER, NETLINK_ROUTE
 from ringfence.netlink.socket import NetlinkSocket
-from ringfence.sets.addresses import Family
+from ringfence.sets.addresses import FAMILIES, Family
 
 
 class DropCount(NamedTuple):
@@ -146,6 +146,11 @@ class Kernel:
             if name in self.present.collections:
                 for key, packets, size in self._table.counts(name):
                     yield DropCount(direction, family, int.from_bytes(key, "big"), packets, size)
+
+    def spoofed(self) -> dict[Family, int]:
+        """How many packets have come from pods with a source address that does not belong to the link, by family."""
+        counted = {key: packets for key, packets, _ in self._table.counts(SPOOFED)} if self.has_table else {}
+        return {family: counted.get(family_key(family), 0) for family in FAMILIES}
 
     # --- connections ------------------------------------------------------------------------------------------------
 

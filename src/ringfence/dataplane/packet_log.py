@@ -1,10 +1,11 @@
 """The packet log: denied packets, and which side's policies denied them."""
 
 import errno
+from enum import Enum
 from typing import Final, NamedTuple
 
 from ringfence.dataplane.packet_headers import read_packet
-from ringfence.dataplane.program import DENIED_PREFIX, HELD_PREFIX, Packet
+from ringfence.dataplane.program import DENIED_PREFIX, HELD_PREFIX, SPOOFED_PREFIX, Packet
 from ringfence.errors import KernelError
 from ringfence.model.policies import Direction
 from ringfence.netlink.packet_log import LogGroup, PacketCopy
@@ -15,19 +16,31 @@ _REMEDIES: Final = {
 }
 """What the kernel's refusals mean here: that a process may program the packet filter has been found out before."""
 
+
+class DenialCause(Enum):
+    """Why a packet was denied."""
+
+    POLICY = "policy"
+    """The policies of the pod on that side allow it not."""
+    UNKNOWN_POD = "unknown pod"
+    """The pod on that side was not known yet."""
+    SOURCE = "source"
+    """Its source address does not belong to the link over which it came from a pod."""
+
+
 _SIDES: Final = {
-    prefix: (direction, held)
-    for prefixes, held in ((DENIED_PREFIX, False), (HELD_PREFIX, True))
-    for direction, prefix in prefixes.items()
+    SPOOFED_PREFIX: (Direction.EGRESS, DenialCause.SOURCE),
+    **{prefix: (direction, DenialCause.POLICY) for direction, prefix in DENIED_PREFIX.items()},
+    **{prefix: (direction, DenialCause.UNKNOWN_POD) for direction, prefix in HELD_PREFIX.items()},
 }
 
 
 class LoggedPacket(NamedTuple):
-    """A packet that nothing allowed, and whose policies it was; if `held`, the pod on that side was not known yet."""
+    """A packet that nothing allowed, on which side it was denied, and why."""
 
     packet: Packet
     direction: Direction
-    held: bool
+    cause: DenialCause = DenialCause.POLICY
 
 
 class PacketLog:

@@ -15,6 +15,7 @@ NFNL_MSG_BATCH_END: Final = 17
 NFPROTO_INET: Final = 1
 """IPv4 and IPv6 together."""
 
+NF_INET_PRE_ROUTING: Final = 0
 NF_INET_LOCAL_IN: Final = 1
 NF_INET_FORWARD: Final = 2
 NF_DROP: Final = 0
@@ -204,9 +205,11 @@ NFTA_PAYLOAD_LEN: Final = 4
 
 # `meta`
 
+NFT_META_IIF: Final = 4
 NFT_META_IIFTYPE: Final = 8
 NFT_META_NFPROTO: Final = 15
 NFT_META_L4PROTO: Final = 16
+NFT_META_IIFKIND: Final = 26
 NFTA_META_DREG: Final = 1
 NFTA_META_KEY: Final = 2
 
@@ -245,8 +248,10 @@ NFTA_GEN_PROC_NAME: Final = 3
 
 # `fib`
 
+NFT_FIB_RESULT_OIF: Final = 1
 NFT_FIB_RESULT_ADDRTYPE: Final = 3
 NFTA_FIB_DREG: Final = 1
 NFTA_FIB_RESULT: Final = 2
 NFTA_FIB_FLAGS: Final = 3
 NFTA_FIB_F_SADDR: Final = 0x1
+NFTA_FIB_F_IIF: Final = 0x8

@@ -153,9 +153,12 @@ def _note_for_listings(key: Key) -> bytes:
     """What nft notes with a set for its own listings: the byte order, and that a bare number is a `ct id`."""
     if key == (KeyPart.CONNECTION,):
         return _BIG_ENDIAN + b"\3\x14\0\4\x0c\0\0\0\1\x0c\0\4\x17\0\0\0\1\4\xff\xff\xff\xff"
+    if key == (KeyPart.LINK,):
+        return _MACHINES_ORDER
     return _BIG_ENDIAN if len(key) == 1 else _NO_ONE_ORDER
 
 
+_MACHINES_ORDER: Final = b"\0\4\1\0\0\0"
 _BIG_ENDIAN: Final = b"\0\4\2\0\0\0"
 _NO_ONE_ORDER: Final = b"\0\4\0\0\0\0"
 

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 from ringfence.dataplane.nftables import constants as nf
 from ringfence.dataplane.program import (
     DESTINATION,
+    ROUTERS_MESSAGES,
     SOURCE,
     Action,
     Condition,
@@ -21,12 +22,16 @@ from ringfence.dataplane.program import (
     Established,
     Field,
     ForeignRule,
+    FromLinkLocal,
     FromNode,
+    FromPodLink,
     Goto,
+    Icmpv6Is,
     Jump,
     Log,
     Lookup,
     NeighbourDiscovery,
+    OffRoute,
     OverLoopback,
     ProtocolIs,
     RateLimit,
@@ -44,6 +49,14 @@ _ONLY_FROM_THIS_LINK: Final = 255
 
 _LOOPBACK: Final = (772).to_bytes(2, sys.byteorder)
 """The type of link that only the loopback interface is (ARPHRD_LOOPBACK)."""
+
+_VETH: Final = b"veth".ljust(16, b"\0")
+"""The kind of a virtual cable between two network namespaces, as long as the name of an interface (IFNAMSIZ)."""
+
+_NO_LINK: Final = bytes(4)
+"""The number of no interface: what `fib` finds where the node does not route an address over the one it asks about."""
+
+_LINK_LOCAL, _LINK_LOCAL_MASK = bytes.fromhex("fe80"), bytes.fromhex("ffc0")
 
 _LOCAL: Final = (2).to_bytes(4, sys.byteorder)
 """The type of a route to an address of this very host (RTN_LOCAL)."""
@@ -64,6 +77,13 @@ _PAYLOADS: Final = {
     Field.PORT: (nf.NFT_PAYLOAD_TRANSPORT_HEADER, 2),
 }
 """Fields that are read from the packet itself: from which header, and at which offset."""
+
+_METAS: Final = {
+    Field.PROTOCOL: nf.NFT_META_L4PROTO,
+    Field.FAMILY: nf.NFT_META_NFPROTO,
+    Field.LINK: nf.NFT_META_IIF,
+}
+"""Fields that the kernel knows of a packet without reading it."""
 
 
 # --- encoding ---------------------------------------------------------------------------------------------------------
@@ -87,19 +107,10 @@ def _condition(condition: Condition) -> Iterator[bytes]:
             yield _compare(nf.NFT_CMP_EQ, bytes([protocol]))
         case Established():
             yield _expression("ct", uint32(nf.NFTA_CT_DREG, 1), uint32(nf.NFTA_CT_KEY, nf.NFT_CT_STATE))
-            yield _expression(
-                "bitwise",
-                uint32(nf.NFTA_BITWISE_SREG, nf.NFT_REG_1),
-                uint32(nf.NFTA_BITWISE_DREG, nf.NFT_REG_1),
-                uint32(nf.NFTA_BITWISE_LEN, 4),
-                nested(nf.NFTA_BITWISE_MASK, attribute(nf.NFTA_DATA_VALUE, _ESTABLISHED_OR_RELATED)),
-                nested(nf.NFTA_BITWISE_XOR, attribute(nf.NFTA_DATA_VALUE, _ZERO)),
-            )
+            yield _masked(_ESTABLISHED_OR_RELATED)
             yield _compare(nf.NFT_CMP_NEQ, _ZERO)
         case NeighbourDiscovery():
-            yield from _only(Family.IPV6)
-            yield from _condition(ProtocolIs(_ICMPV6))
-            yield _payload(nf.NFT_PAYLOAD_TRANSPORT_HEADER, 0, 1, nf.NFT_REG_1)
+            yield from _icmpv6_type()
             yield _compare(nf.NFT_CMP_GTE, bytes([_ROUTER_SOLICITATION]))
             yield _compare(nf.NFT_CMP_LTE, bytes([_REDIRECT]))
             yield _payload(nf.NFT_PAYLOAD_NETWORK_HEADER, 7, 1, nf.NFT_REG_1)
@@ -108,13 +119,22 @@ def _condition(condition: Condition) -> Iterator[bytes]:
             yield _meta(nf.NFT_META_IIFTYPE, nf.NFT_REG_1)
             yield _compare(nf.NFT_CMP_EQ, _LOOPBACK)
         case FromNode():
-            yield _expression(
-                "fib",
-                uint32(nf.NFTA_FIB_DREG, nf.NFT_REG_1),
-                uint32(nf.NFTA_FIB_RESULT, nf.NFT_FIB_RESULT_ADDRTYPE),
-                uint32(nf.NFTA_FIB_FLAGS, nf.NFTA_FIB_F_SADDR),
-            )
+            yield _fib(nf.NFT_FIB_RESULT_ADDRTYPE, nf.NFTA_FIB_F_SADDR)
             yield _compare(nf.NFT_CMP_EQ, _LOCAL)
+        case FromPodLink():
+            yield _meta(nf.NFT_META_IIFKIND, nf.NFT_REG_1)
+            yield _compare(nf.NFT_CMP_EQ, _VETH)
+        case OffRoute():
+            yield _fib(nf.NFT_FIB_RESULT_OIF, nf.NFTA_FIB_F_SADDR | nf.NFTA_FIB_F_IIF)
+            yield _compare(nf.NFT_CMP_EQ, _NO_LINK)
+        case FromLinkLocal():
+            yield from _only(Family.IPV6)
+            yield _payload(nf.NFT_PAYLOAD_NETWORK_HEADER, 8, len(_LINK_LOCAL), nf.NFT_REG_1)
+            yield _masked(_LINK_LOCAL_MASK)
+            yield _compare(nf.NFT_CMP_EQ, _LINK_LOCAL)
+        case Icmpv6Is(message):
+            yield from _icmpv6_type()
+            yield _compare(nf.NFT_CMP_EQ, bytes([message]))
         case RateLimit(packets):
             yield _expression(
                 "limit",
@@ -163,8 +183,8 @@ def _register(offset: int) -> int:
 
 def _load_field(field: Field, register: int) -> bytes:
     match field:
-        case Field.PROTOCOL:
-            return _meta(nf.NFT_META_L4PROTO, register)
+        case Field.PROTOCOL | Field.FAMILY | Field.LINK:
+            return _meta(_METAS[field], register)
         case Field.CONNECTION:
             key = uint32(nf.NFTA_CT_KEY, nf.NFT_CT_ID)
             return _expression("ct", uint32(nf.NFTA_CT_DREG, register), key)
@@ -189,6 +209,32 @@ def _payload(base: int, offset: int, length: int, register: int) -> bytes:
         uint32(nf.NFTA_PAYLOAD_BASE, base),
         uint32(nf.NFTA_PAYLOAD_OFFSET, offset),
         uint32(nf.NFTA_PAYLOAD_LEN, length),
+    )
+
+
+def _icmpv6_type() -> Iterator[bytes]:
+    yield from _only(Family.IPV6)
+    yield from _condition(ProtocolIs(_ICMPV6))
+    yield _payload(nf.NFT_PAYLOAD_TRANSPORT_HEADER, 0, 1, nf.NFT_REG_1)
+
+
+def _fib(result: int, flags: int) -> bytes:
+    return _expression(
+        "fib",
+        uint32(nf.NFTA_FIB_DREG, nf.NFT_REG_1),
+        uint32(nf.NFTA_FIB_RESULT, result),
+        uint32(nf.NFTA_FIB_FLAGS, flags),
+    )
+
+
+def _masked(mask: bytes) -> bytes:
+    return _expression(
+        "bitwise",
+        uint32(nf.NFTA_BITWISE_SREG, nf.NFT_REG_1),
+        uint32(nf.NFTA_BITWISE_DREG, nf.NFT_REG_1),
+        uint32(nf.NFTA_BITWISE_LEN, len(mask)),
+        nested(nf.NFTA_BITWISE_MASK, attribute(nf.NFTA_DATA_VALUE, mask)),
+        nested(nf.NFTA_BITWISE_XOR, attribute(nf.NFTA_DATA_VALUE, bytes(len(mask)))),
     )
 
 
@@ -319,7 +365,16 @@ def _decode_action(left: tuple[_Parsed, ...]) -> Action | None:
 
 @cache
 def _constant_conditions() -> list[tuple[tuple[_Parsed, ...], Condition]]:
-    constant: tuple[Condition, ...] = (Established(), NeighbourDiscovery(), OverLoopback(), FromNode())
+    constant: tuple[Condition, ...] = (
+        Established(),
+        NeighbourDiscovery(),
+        OverLoopback(),
+        FromNode(),
+        FromPodLink(),
+        OffRoute(),
+        FromLinkLocal(),
+        *map(Icmpv6Is, ROUTERS_MESSAGES),
+    )
     return [(_parse(b"".join(_condition(condition))), condition) for condition in constant]
 
 

@@ -35,7 +35,11 @@ from ringfence.netlink.constants import NFNL_SUBSYS_NFTABLES, NLM_F_APPEND, NLM_
 HEADER: Final = bytes([nf.NFPROTO_INET, 0, 0, 0])
 """The fixed part of a request about the table, `struct nfgenmsg`: the family, version 0, no resource id."""
 
-_HOOK_NUMBERS: Final = {Hook.INPUT: nf.NF_INET_LOCAL_IN, Hook.FORWARD: nf.NF_INET_FORWARD}
+_HOOK_NUMBERS: Final = {
+    Hook.PREROUTING: nf.NF_INET_PRE_ROUTING,
+    Hook.INPUT: nf.NF_INET_LOCAL_IN,
+    Hook.FORWARD: nf.NF_INET_FORWARD,
+}
 
 
 class Body(NamedTuple):
@@ -127,7 +131,7 @@ def requested_hook(hook: Hook) -> Iterator[bytes]:
     yield nested(
         nf.NFTA_CHAIN_HOOK,
         uint32(nf.NFTA_HOOK_HOOKNUM, _HOOK_NUMBERS[hook]),
-        uint32(nf.NFTA_HOOK_PRIORITY, HOOK_PRIORITY),
+        uint32(nf.NFTA_HOOK_PRIORITY, HOOK_PRIORITY[hook]),
     )
 
 

@@ -14,15 +14,11 @@ from ringfence.dataplane.program.program import Chain, Hook, Program
 from ringfence.dataplane.program.rules import (
     Condition,
     Dispatch,
-    Established,
     Field,
-    FromNode,
     Goto,
     Jump,
     Log,
     Lookup,
-    NeighbourDiscovery,
-    OverLoopback,
     ProtocolIs,
     RateLimit,
     Rule,
@@ -97,7 +93,7 @@ def _meets(condition: Condition, read: CollectionReader, packet: Packet) -> bool
             return packet.protocol == number
         case RateLimit():
             return True
-        case Established() | NeighbourDiscovery() | OverLoopback() | FromNode():
+        case _:
             return False  # the packets asked about open a connection between pods or with addresses outside the node
 
 
@@ -120,7 +116,7 @@ def _read(field: Field, packet: Packet) -> bytes | None:
             return bytes([packet.protocol])
         case Field.PORT:
             return None if packet.port is None else port_key(packet.port)
-        case Field.CONNECTION:
+        case _:
             return None
 
 

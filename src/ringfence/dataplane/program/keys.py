@@ -5,6 +5,8 @@ A program can therefore be compared, sent and read back without being translated
 Source: nft(8), "DATA TYPES" and "CONCATENATIONS"; include/datatype.h of nftables, for the numbers of data types.
 """
 
+import socket
+import sys
 from enum import Enum
 from typing import Final
 
@@ -24,11 +26,17 @@ class KeyPart(Enum):
     """`inet_service`"""
     CONNECTION = (4, 4)
     """`ct id`: any number in the machine's byte order"""
+    FAMILY = (1, 2)
+    """`nf_proto`: the address family of the packet"""
+    LINK = (4, 20)
+    """`iface_index`: the number of a network interface, in the machine's byte order"""
 
     def __init__(self, length: int, code: int) -> None:
         self.length = length
         self.code = code
 
+
+_FAMILY_NUMBERS: Final = {Family.IPV4: int(socket.AF_INET), Family.IPV6: int(socket.AF_INET6)}
 
 Key = tuple[KeyPart, ...]
 """The parts that an element's key consists of."""
@@ -38,6 +46,8 @@ ADDRESS_PAIR: Final[dict[Family, Key]] = {family: ADDRESS[family] * 2 for family
 FLOW: Final[dict[Family, Key]] = {family: (*ADDRESS[family], KeyPart.PROTOCOL, KeyPart.PORT) for family in FAMILIES}
 PORT: Final[Key] = (KeyPart.PORT,)
 CONNECTION: Final[Key] = (KeyPart.CONNECTION,)
+PACKET_FAMILY: Final[Key] = (KeyPart.FAMILY,)
+LINK: Final[Key] = (KeyPart.LINK,)
 
 
 def address_key(family: Family, number: int) -> bytes:
@@ -53,6 +63,16 @@ def port_key(port: int) -> bytes:
 def flow_key(address: bytes, protocol: int, port: int) -> bytes:
     """The key of an address, a protocol number and a port together."""
     return b"%b%c\0\0\0%b\0\0" % (address, protocol, port.to_bytes(2, "big"))
+
+
+def family_key(family: Family) -> bytes:
+    """The key of the address family of packets: AF_INET or AF_INET6."""
+    return bytes([_FAMILY_NUMBERS[family]])
+
+
+def link_key(index: int) -> bytes:
+    """The key of a network interface."""
+    return index.to_bytes(4, sys.byteorder)
 
 
 def connection_key(identifier: int) -> bytes:

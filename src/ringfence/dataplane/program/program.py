@@ -21,17 +21,20 @@ V = TypeVar("V")
 
 
 class Hook(StrEnum):
-    """Where packets enter a base chain: after destination addresses are translated and before source addresses are.
+    """Where packets enter a base chain.
 
+    Forward and input are after destination addresses are translated and before source addresses are.
     There is no output hook, so a node always reaches its own pods.
     """
 
+    PREROUTING = "prerouting"
     FORWARD = "forward"
     INPUT = "input"
 
 
-HOOK_PRIORITY: Final = -5
-"""Just before the customary place of filters: after destination NAT (-100), before source NAT (100)."""
+HOOK_PRIORITY: Final = {Hook.PREROUTING: -300, Hook.FORWARD: -5, Hook.INPUT: -5}
+"""Before the kernel tracks connections (-200), so that a packet that is dropped there changes the state of none; and
+just before the customary place of filters: after destination NAT (-100), before source NAT (100)."""
 
 
 class Chain(msgspec.Struct, frozen=True, dict=True):

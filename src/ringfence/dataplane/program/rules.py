@@ -26,6 +26,9 @@ class Field(Enum):
     PORT = ("th dport", KeyPart.PORT)
     """The destination port: TCP, UDP and SCTP keep it at the same place."""
     CONNECTION = ("ct id", KeyPart.CONNECTION)
+    FAMILY = ("meta nfproto", KeyPart.FAMILY)
+    LINK = ("meta iif", KeyPart.LINK)
+    """The interface over which the packet comes in."""
 
     def __init__(self, nft_name: str, part: KeyPart, family: Family | None = None) -> None:
         self.nft_name = nft_name
@@ -70,13 +73,50 @@ class FromNode(msgspec.Struct, frozen=True, tag=True):
     """The source is one of the node's own addresses."""
 
 
+class FromPodLink(msgspec.Struct, frozen=True, tag=True):
+    """The packet comes in over a virtual cable (veth) itself, not over a bridge to which the cable leads."""
+
+
+class OffRoute(msgspec.Struct, frozen=True, tag=True):
+    """The node does not route the source address by way of the interface over which the packet comes in.
+
+    It has no source address at all, or one that the network behind this interface does not have.
+    """
+
+
+class FromLinkLocal(msgspec.Struct, frozen=True, tag=True):
+    """The source is an IPv6 link-local address, fe80::/10."""
+
+
+ROUTERS_MESSAGES: Final = (134, 137)
+"""The ICMPv6 messages by which routers direct packets of others to themselves: router advertisement and redirect."""
+
+
+class Icmpv6Is(msgspec.Struct, frozen=True, tag=True):
+    """The packet is an ICMPv6 message of this type."""
+
+    message: int
+
+
 class RateLimit(msgspec.Struct, frozen=True, tag=True):
     """At most this number of packets per second meets the condition; further packets do not."""
 
     packets: int
 
 
-Condition = Lookup | ProtocolIs | Established | NeighbourDiscovery | OverLoopback | FromNode | RateLimit
+Condition = (
+    Lookup
+    | ProtocolIs
+    | Established
+    | NeighbourDiscovery
+    | OverLoopback
+    | FromNode
+    | FromPodLink
+    | OffRoute
+    | FromLinkLocal
+    | Icmpv6Is
+    | RateLimit
+)
 
 
 class RuleVerdict(StrEnum):

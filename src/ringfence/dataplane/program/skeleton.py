@@ -2,9 +2,12 @@
 
 A packet's way, in this order:
 
+0. a packet whose source address does not belong to the link over which it comes from a pod is dropped, before the
+   kernel tracks connections: those are known by addresses only, and would count it as a packet of whom it imitates;
 1. a packet of an accepted connection is dropped if the connection was revoked since;
 2. else it is accepted: replies are free, and a packet costs nothing more after the first;
-3. a pod's own addresses reach each other, and neighbours find each other;
+3. a pod's own addresses reach each other, and neighbours find each other; nothing else passes from a pod's link-local
+   address to its node, for such an address says nothing about the pod that policies could ask about;
 4. the source's egress: a verdict map keyed by the source address jumps to the chain of the pod's profile;
 5. the destination's ingress, likewise; but not for packets to the node itself, which no ingress policy is about.
 
@@ -23,19 +26,24 @@ from typing import Final
 import msgspec
 
 from ringfence.dataplane.program.collections import Collection, HashSet, RangeSet, VerdictMap
-from ringfence.dataplane.program.keys import ADDRESS, ADDRESS_PAIR, CONNECTION
+from ringfence.dataplane.program.keys import ADDRESS, ADDRESS_PAIR, CONNECTION, LINK, PACKET_FAMILY, family_key
 from ringfence.dataplane.program.program import Chain, Hook, Program
 from ringfence.dataplane.program.rules import (
     DESTINATION,
+    ROUTERS_MESSAGES,
     SOURCE,
     Dispatch,
     Established,
     Field,
+    FromLinkLocal,
     FromNode,
+    FromPodLink,
     Goto,
+    Icmpv6Is,
     Log,
     Lookup,
     NeighbourDiscovery,
+    OffRoute,
     OverLoopback,
     RateLimit,
     Rule,
@@ -76,6 +84,17 @@ DENIED: Final = {direction: f"denied_{direction.field}" for direction in Directi
 """The chains in which everything ends that no rule allows; also the profile of a pod that is allowed nothing."""
 
 
+EXEMPT_LINKS: Final = "exempt_links"
+"""The links that lead to no pod, such as the node's own to the outside in a cluster that is nested in another."""
+
+SPOOFED: Final = "spoofed"
+"""The set that counts, by address family, the packets whose source address does not belong to the link of a pod."""
+
+_SPOOFED_CHAIN: Final = "spoofed"
+_OFF_ROUTE_CHAIN: Final = "off_route"
+_NEIGHBOURS_CHAIN: Final = "neighbours"
+
+
 class Logging(msgspec.Struct, frozen=True):
     """Where copies of denied packets go, and how many a second at most, for each reason to deny them."""
 
@@ -88,6 +107,8 @@ class Reaction(msgspec.Struct, frozen=True):
 
     drops: bool = True
     logging: Logging | None = None
+    checks_sources: bool = True
+    """Whether a source address must belong to the link over which a packet comes from a pod."""
 
     @property
     def verdict(self) -> RuleVerdict:
@@ -99,7 +120,8 @@ ENFORCING: Final = Reaction()
 
 DENIED_PREFIX: Final = {direction: f"ringfence denied {direction.field}" for direction in Direction}
 HELD_PREFIX: Final = {direction: f"ringfence held {direction.field}" for direction in Direction}
-"""What copies of packets are marked with, by the side that denies them."""
+SPOOFED_PREFIX: Final = "ringfence spoofed"
+"""What copies of packets are marked with, by the side that denies them, or because of their source address."""
 
 
 def base_program(*, holds: bool = False, reaction: Reaction = ENFORCING) -> Program:
@@ -131,6 +153,8 @@ def _collections() -> dict[str, Collection]:
         **{KNOWN[family]: HashSet(ADDRESS[family]) for family in FAMILIES},
         **{name: VerdictMap(ADDRESS[family]) for (_, family), name in ISOLATED.items()},
         **{name: HashSet(ADDRESS[family], counted=True) for (_, family), name in DROPS.items()},
+        EXEMPT_LINKS: HashSet(LINK),
+        SPOOFED: HashSet(PACKET_FAMILY, frozenset(map(family_key, FAMILIES)), counted=True),
     }
 
 
@@ -142,8 +166,12 @@ def _chains(reaction: Reaction, *, holds: bool) -> dict[str, Chain]:
     revoking = (_REVOKING,) if reaction.drops else ()
     return {
         **{DENIED[direction]: Chain(tuple(_denying(direction, reaction))) for direction in Direction},
+        _SPOOFED_CHAIN: Chain(tuple(_dropping_spoofed(reaction))),
+        _OFF_ROUTE_CHAIN: _OFF_ROUTE,
+        _NEIGHBOURS_CHAIN: _NEIGHBOURS,
+        "prerouting": Chain((_CHECKING_SOURCE,) if reaction.checks_sources else (), Hook.PREROUTING),
         "forward": Chain((*revoking, *_SCREENING, *egress, *ingress), Hook.FORWARD),
-        "input": Chain((_OWN_TALK, *revoking, *_SCREENING, _OWN_COPIES, *egress), Hook.INPUT),
+        "input": Chain((_OWN_TALK, *revoking, *_SCREENING, _OWN_COPIES, _CLOSING_LINK, *egress), Hook.INPUT),
     }
 
 
@@ -157,8 +185,28 @@ _REVOKING: Final = Rule((Established(), Lookup((Field.CONNECTION,), REVOKED)), R
 _SCREENING: Final = (
     Rule((Established(),), RuleVerdict.ACCEPT),
     *(Rule((Lookup((SOURCE[family], DESTINATION[family]), OWN[family]),), RuleVerdict.ACCEPT) for family in FAMILIES),
-    Rule((NeighbourDiscovery(),), RuleVerdict.ACCEPT),
+    Rule((NeighbourDiscovery(),), Goto(_NEIGHBOURS_CHAIN)),
 )
+
+_CHECKING_SOURCE: Final = Rule((FromPodLink(), OffRoute()), Goto(_OFF_ROUTE_CHAIN))
+
+_OFF_ROUTE: Final = Chain(
+    (
+        # A pod that asks whether an address is free has no source address yet.
+        Rule((NeighbourDiscovery(),), RuleVerdict.ACCEPT),
+        Rule((), Goto(_SPOOFED_CHAIN)),
+    )
+)
+
+_NEIGHBOURS: Final = Chain(
+    (
+        # A pod that said it was a router would get the packets of its node (CVE-2020-13597).
+        *(Rule((FromPodLink(), Icmpv6Is(message)), Goto(_SPOOFED_CHAIN)) for message in ROUTERS_MESSAGES),
+        Rule((), RuleVerdict.ACCEPT),
+    )
+)
+
+_CLOSING_LINK: Final = Rule((FromPodLink(), FromLinkLocal()), Goto(_SPOOFED_CHAIN))
 
 
 def _holding(direction: Direction, reaction: Reaction) -> Iterator[Rule]:
@@ -178,6 +226,13 @@ def _denying(direction: Direction, reaction: Reaction) -> Iterator[Rule]:
     yield from _logging(reaction, DENIED_PREFIX[direction])
     for family, field in SUBJECT[direction].items():
         yield Rule((Lookup((field,), DROPS[direction, family]),), reaction.verdict)  # which counts it
+    yield Rule((), reaction.verdict)
+
+
+def _dropping_spoofed(reaction: Reaction) -> Iterator[Rule]:
+    yield Rule((Lookup((Field.LINK,), EXEMPT_LINKS),), RuleVerdict.RETURN)
+    yield from _logging(reaction, SPOOFED_PREFIX)
+    yield Rule((Lookup((Field.FAMILY,), SPOOFED),), reaction.verdict)  # which counts it
     yield Rule((), reaction.verdict)
 
 

@@ -1,7 +1,7 @@
 """What differs between two programs, as far as packets can notice, and what that asks of the update.
 
 Some fixed sets are left out, because they may have an element too early or too long: pairs of a pod's own addresses,
-and counters.
+links that lead to no pod, and counters.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,10 +10,12 @@ from typing import Final, NamedTuple
 from ringfence.dataplane.program import (
     DENIED,
     DROPS,
+    EXEMPT_LINKS,
     HELD,
     ISOLATED,
     KNOWN,
     OWN,
+    SPOOFED,
     Chain,
     Collection,
     Goto,
@@ -28,7 +30,7 @@ from ringfence.dataplane.program import (
 )
 from ringfence.model.policies import Direction
 
-UNCRITICAL_SETS: Final = frozenset([*OWN.values(), *DROPS.values()])
+UNCRITICAL_SETS: Final = frozenset([*OWN.values(), *DROPS.values(), EXEMPT_LINKS, SPOOFED])
 """Sets whose elements may be there too early and too long."""
 
 OPENING_SETS: Final = frozenset(KNOWN.values())
