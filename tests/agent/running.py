@@ -66,15 +66,19 @@ class Running:
         """Deliver events, and wait until the round that they need has ended."""
         self.tell(*events)
         self.finish_events()
-        eventually(lambda: self.loop._rounds.waiting_since is None)
+        eventually(lambda: not self.loop._intake and self.loop._rounds.waiting_since is None)
         self.finish_events()  # the round had begun, and has ended when the loop takes items again
 
     def finish_events(self) -> None:
         """Wait until the loop has taken in all that was delivered so far, and has taken the steps that are due."""
         for _ in range(2):  # the second is answered after the steps that follow the first
-            request = MetricsRequest(threading.Event())
-            self.inbox.put(request)
-            assert request.done.wait(TIMEOUT)
+            self._await_turn()
+            eventually(lambda: not self.loop._intake)
+
+    def _await_turn(self) -> None:
+        request = MetricsRequest(threading.Event())
+        self.inbox.put(request)
+        assert request.done.wait(TIMEOUT)
 
     def end(self) -> None:
         self.inbox.put(None)

@@ -1,21 +1,21 @@
-"""When the events that have arrived are enforced."""
+"""When the changes that are taken in are enforced."""
 
 import pytest
 
 from ringfence.agent.rounds import LONGEST_PAUSE, Rounds
 
 
-def test_the_first_event_is_enforced_at_once() -> None:
+def test_the_first_change_is_enforced_at_once() -> None:
     rounds = Rounds()
     assert not rounds.is_due(0)
-    rounds.add_event(arrived=5)
+    rounds.add_change(5, now=5)
     assert rounds.is_due(5)
 
 
-def test_a_round_is_for_all_events_so_far_and_counts_from_the_oldest() -> None:
+def test_a_round_is_for_all_changes_so_far_and_counts_from_the_oldest() -> None:
     rounds = Rounds()
-    rounds.add_event(arrived=5)
-    rounds.add_event(arrived=6)
+    rounds.add_change(5, now=5)
+    rounds.add_change(6, now=6)
     assert rounds.begin() == 5
     assert not rounds.is_due(10)
     assert rounds.begin() is None
@@ -23,7 +23,7 @@ def test_a_round_is_for_all_events_so_far_and_counts_from_the_oldest() -> None:
 
 def take_round(rounds: Rounds, began: float, seconds: float) -> float:
     """When the next round may begin after one that took so many seconds."""
-    rounds.add_event(began)
+    rounds.add_change(began, now=began)
     rounds.begin()
     rounds.end(began, began + seconds)
     return rounds.next_start
@@ -33,7 +33,7 @@ def take_round(rounds: Rounds, began: float, seconds: float) -> float:
     ("seconds", "pause"),
     [
         pytest.param(0.02, 0.02, id="as long as the last round took"),
-        pytest.param(60, LONGEST_PAUSE, id="but not longer than a second"),
+        pytest.param(60, LONGEST_PAUSE, id="but not long"),
     ],
 )
 def test_the_third_round_in_a_row_is_followed_by_a_pause(seconds: float, pause: float) -> None:
@@ -46,12 +46,12 @@ def test_the_third_round_in_a_row_is_followed_by_a_pause(seconds: float, pause: 
     assert third == pytest.approx(second + seconds + pause)
 
 
-def test_an_event_waits_for_the_pause_to_end() -> None:
+def test_a_change_waits_for_the_pause_to_end() -> None:
     rounds = Rounds()
     start = 10.0
     for _ in range(3):
         start = take_round(rounds, start, 0.5)
-    rounds.add_event(start - 0.25)
+    rounds.add_change(start - 0.25, now=start - 0.25)
     assert not rounds.is_due(start - 0.01)
     assert rounds.is_due(start)
 

@@ -1,8 +1,8 @@
 """The loop: the one thread that owns the engine's state and the kernel.
 
-Events are applied to the view as they come, and enforced in rounds (`rounds.py`). Nothing is enforced before the view
-is complete, nor while the Node of this machine is unknown: no pod would count as its own. In between, the loop undoes
-changes of other programs and checks the node. All times are monotonic: wall clocks may jump.
+Changes are taken into the view by turns of namespaces (`intake.py`), and enforced in rounds (`rounds.py`). Nothing is
+enforced before the view is complete, nor while the Node of this machine is unknown: no pod would count as its own. In
+between, the loop undoes changes of other programs and checks the node. All times are monotonic: wall clocks may jump.
 """
 
 import gc
@@ -23,6 +23,7 @@ from ringfence.agent.inbox import (
     PacketLogFailed,
     PacketLogRestored,
 )
+from ringfence.agent.intake import Intake
 from ringfence.agent.log import log, values
 from ringfence.agent.metrics import Metrics
 from ringfence.agent.own_node import mistake_about_node, this_machine
@@ -48,7 +49,7 @@ HEARTBEAT_TIMEOUT: Final = 60.0
 """Seconds after which a loop that does not turn is taken to hang."""
 
 _MOST_AT_ONCE: Final = 2_000
-"""Events that are applied before the loop looks at the clock again."""
+"""Items that are received before the loop looks at the clock again."""
 
 P = ParamSpec("P")
 
@@ -66,6 +67,7 @@ class AgentLoop:
         self._clock = clock
         self._view = View(settings.node)
         self._enforcement = Enforcement(self._view, settings, kernel, clock)
+        self._intake = Intake(self._view, clock)
         self._rounds = Rounds()
         self._reports = Reports(metrics)
         self._explanations = Explanations(self._view.state, clock, dropped=settings.drops)
@@ -74,6 +76,7 @@ class AgentLoop:
         self._next_check = 0.0
         self._mistake_about_node = ""
         """Why the Node of this machine is unknown; empty if it is known. Valid once the view is complete."""
+        self._nodes_changed = False
         self._heartbeat = clock()
 
     # --- for other threads --------------------------------------------------------------------------------------------
@@ -111,7 +114,9 @@ class AgentLoop:
 
     def run(self) -> None:
         """Go on until None arrives in the inbox."""
-        while self._take_items():
+        while self._receive():
+            if self._intake or self._nodes_changed:
+                self._guard("event", self._take_in)
             now = self._heartbeat = self._clock()
             if self._is_due(now):
                 self._guard("enforce", self._enforce, now)
@@ -130,20 +135,22 @@ class AgentLoop:
         except Exception as error:
             self._reports.defect(stage, error)
 
-    def _take_items(self) -> bool:
-        """Wait for an item, or until a step is due, and take in all that there are; whether to go on."""
+    def _receive(self) -> bool:
+        """Wait for an item, or until a step is due, and receive all that there are; whether to go on."""
         try:
             item = self._inbox.get(timeout=max(0.0, self._next_step() - self._clock()))
             for _ in range(_MOST_AT_ONCE):
                 if item is None:
                     return False
-                self._take(item)
+                self._receive_item(item)
                 item = self._inbox.get_nowait()
         except queue.Empty:
             pass
         return True
 
     def _next_step(self) -> float:
+        if self._intake or self._nodes_changed:
+            return 0.0
         steps = [self._next_repair, self._next_check]
         if self._may_enforce:
             if self._rounds.waiting_since is not None:
@@ -152,10 +159,10 @@ class AgentLoop:
                 steps.append(self._enforcement.retry_at)
         return min(steps)
 
-    def _take(self, item: InboxItem) -> None:
+    def _receive_item(self, item: InboxItem) -> None:
         match item:
             case Arrival():
-                self._guard("event", self._take_event, item)
+                self._guard("event", self._receive_event, item)
             case LoggedPackets():
                 self._metrics.unlogged.inc(item.lost)
                 for packet in item.packets:
@@ -169,17 +176,25 @@ class AgentLoop:
             case PacketLogRestored():
                 self._reports.packet_log_restored()
 
-    def _take_event(self, arrival: Arrival) -> None:
+    def _receive_event(self, arrival: Arrival) -> None:
         event = arrival.event
-        if self._view.apply(event):
-            self._rounds.add_event(arrival.at)
-        if kind_of_event(event) == "Node":
-            self._identify_node()
+        if self._intake.add(event, arrival.at):
+            self._rounds.add_change(arrival.at, self._clock())
+        self._nodes_changed |= kind_of_event(event) == "Node"
         if isinstance(event, Listed):
             self._next_check = 0.0
         self._reports.watch(event)
         if not isinstance(event, WatchInterrupted | WatchFailed):
             self._metrics.last_event.labels(kind_of_event(event)).set_to_current_time()
+
+    def _take_in(self) -> None:
+        """Give a turn to one namespace; Nodes have none, and come first."""
+        arrived = self._intake.serve()
+        if arrived is not None:
+            self._rounds.add_change(arrived, self._clock())
+        if self._nodes_changed:
+            self._nodes_changed = False
+            self._identify_node()
 
     # --- enforcement --------------------------------------------------------------------------------------------------
 
@@ -188,10 +203,16 @@ class AgentLoop:
         return self._view.complete and not self._mistake_about_node
 
     def _is_due(self, now: float) -> bool:
-        if not self._may_enforce:
+        if not self._may_enforce or self._waits_for_changes(now):
             return False
         retry_at = self._enforcement.retry_at
         return self._rounds.is_due(now) or (retry_at is not None and now >= retry_at)
+
+    def _waits_for_changes(self, now: float) -> bool:
+        """Whether changes are to be taken in first: at the beginning all, later those that a round can wait for."""
+        if not self._enforcement.has_begun:
+            return bool(self._intake)
+        return self._intake.is_urgent and self._rounds.is_gathering(now)
 
     def _enforce(self, began: float) -> None:
         arrived = self._rounds.begin()
@@ -201,6 +222,7 @@ class AgentLoop:
             _freeze_objects()
         ended = self._clock()
         self._rounds.end(began, ended)
+        self._intake.charge_round(ended - began)
         self._metrics.enforcing.observe(ended - began)
         if arrived is not None and self._enforcement.in_order:
             self._metrics.programming.observe(ended - arrived)

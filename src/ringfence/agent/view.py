@@ -5,7 +5,7 @@ something. It stays a problem of the view until it is corrected or deleted; all 
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from functools import partial
 from typing import Final
 
@@ -43,6 +43,9 @@ Name = tuple[str, str]
 
 ObjectName = tuple[str, str, str]
 """Kind, namespace and name."""
+
+Change = Upserted | Removed | Unreadable
+"""What becomes known of one object."""
 
 TakeIn = Callable[[], None]
 """The last step of an object into the state."""
@@ -92,42 +95,52 @@ class View:
         match event:
             case Page(objects=objects):
                 for obj in objects:
-                    self._upsert(obj)
-            case Upserted(object=obj):
-                self._upsert(obj)
-            case Removed(kind=kind, namespace=namespace, name=name):
-                self._remove(kind, namespace, name)
+                    self._apply(Upserted(obj))
             case Listed(kind=kind, names=names):
-                for namespace, name in self._names[kind] - names:
-                    self._remove(kind, namespace, name)
-                self._listed.add(kind)
-            case Unreadable(kind=kind, namespace=namespace, name=name, reason=reason):
-                self.problems[kind, namespace, name] = reason
-                return False
+                for change in self.note_list(kind, names):
+                    self._apply(change)
+            case Upserted() | Removed() | Unreadable():
+                self._apply(event)
+                return not isinstance(event, Unreadable)
             case _:
                 return False
         return True
 
-    def _upsert(self, obj: Object | Undecoded) -> None:
-        for policy in self.woken_by(obj):
-            self.prepare(policy)()
-        self.prepare(obj)()
+    def _apply(self, change: Change) -> None:
+        for policy in self.woken_by(change):
+            self.prepare(Upserted(policy))()
+        self.prepare(change)()
 
-    def woken_by(self, obj: Object | Undecoded) -> list[Undecoded]:
-        """The policies that are not in the state and may select this pod: they have to be taken in before it."""
-        return self._local.upsert_pod(obj) if self._local and isinstance(obj, Pod) else []
+    def note_list(self, kind: str, names: Set[Name]) -> list[Removed]:
+        """Note that the list of a kind is complete; the removal of each known object that is not in it."""
+        self._listed.add(kind)
+        return [Removed(kind, *name) for name in self._names[kind] - names]
 
-    def prepare(self, obj: Object | Undecoded) -> TakeIn:
-        """Do all that an object needs before it is in the state, and return the rest, which takes it in.
+    def woken_by(self, change: Change) -> list[Undecoded]:
+        """The policies that are not in the state and may select a pod that changes: they must be taken in before it."""
+        if self._local is None or not isinstance(change, Upserted) or not isinstance(change.object, Pod):
+            return []
+        return self._local.upsert_pod(change.object)
 
-        Preparing reads the object alone, and changes nothing in the state; it is the larger part of the work for a
-        large policy.
+    def prepare(self, change: Change) -> TakeIn:
+        """Do all that a change needs before it reaches the state, and return the rest, which takes it in.
+
+        Preparing reads the object alone, and changes nothing in the state; for a large policy it is most of the work.
         """
-        key = name_of(obj)
+        key = name_of_change(change)
         try:
-            return partial(self._isolating_defects, key, self._prepare(key, obj))
+            return partial(self._isolating_defects, key, self._prepare_change(key, change))
         except Exception as error:
             return partial(self._note_defect, key, error)
+
+    def _prepare_change(self, key: ObjectName, change: Change) -> TakeIn:
+        match change:
+            case Upserted(object=obj):
+                return self._prepare(key, obj)
+            case Removed(kind=kind, namespace=namespace, name=name):
+                return partial(self._remove, kind, namespace, name)
+            case Unreadable(reason=reason):
+                return partial(self.problems.__setitem__, key, reason)
 
     def _prepare(self, key: ObjectName, obj: Object | Undecoded) -> TakeIn:
         if not isinstance(obj, Undecoded):
@@ -164,16 +177,13 @@ class View:
         self.state.remove(*key)
 
     def _remove(self, kind: str, namespace: str, name: str) -> None:
-        def remove() -> None:
-            self.problems.pop((kind, namespace, name), None)
-            self._names[kind].discard((namespace, name))
-            if self._local and kind == "Pod":
-                self._local.discard_pod(namespace, name)
-            elif self._local:
-                self._local.discard_policy(namespace, name)
-            self.state.remove(kind, namespace, name)
-
-        self._isolating_defects((kind, namespace, name), remove)
+        self.problems.pop((kind, namespace, name), None)
+        self._names[kind].discard((namespace, name))
+        if self._local and kind == "Pod":
+            self._local.discard_pod(namespace, name)
+        elif self._local:
+            self._local.discard_policy(namespace, name)
+        self.state.remove(kind, namespace, name)
 
     def _isolating_defects(self, key: ObjectName, change: TakeIn) -> None:
         """Change one object's part of the state; a defect that it meets does not keep other objects out."""
@@ -195,6 +205,13 @@ def name_of(obj: Object | Undecoded) -> ObjectName:
     if isinstance(obj, Undecoded):
         return obj.kind.key, obj.namespace, obj.name
     return kind_of(obj), namespace_of(obj), obj.metadata.name
+
+
+def name_of_change(change: Change) -> ObjectName:
+    """The kind, the namespace and the name of the object that a change is about."""
+    if isinstance(change, Upserted):
+        return name_of(change.object)
+    return change.kind, change.namespace, change.name
 
 
 def kind_of_event(event: Event) -> str:

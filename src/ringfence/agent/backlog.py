@@ -1,0 +1,133 @@
+"""The backlog: changes that have arrived and are not taken in yet, by namespace and object.
+
+Of each object only the newest version waits, so that an object which is rewritten without pause costs as much as the
+versions that are taken in. All changes of a namespace are taken in together: policies of one namespace may depend on
+each other (one is created, and then another deleted that did the same), and a mixture of old and new ones may allow
+what neither the old nor the new ones allow.
+"""
+
+import heapq
+from collections.abc import Collection, Iterator
+from itertools import count
+
+from ringfence.agent.shares import Shares
+from ringfence.agent.view import Change, Name, ObjectName, TakeIn, name_of_change
+
+
+class Turn:
+    """The changes of one namespace: those that wait, and those that are prepared to be taken in."""
+
+    def __init__(self, namespace: str) -> None:
+        self.namespace = namespace
+        self.prepared: dict[ObjectName, TakeIn] = {}
+        self._waiting: dict[ObjectName, Change] = {}
+        self._since: float | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self._waiting or self.prepared)
+
+    def __len__(self) -> int:
+        return len(self._waiting) + len(self.prepared)
+
+    @property
+    def since(self) -> float:
+        """When the oldest change arrived that is not taken in."""
+        assert self._since is not None
+        return self._since
+
+    def add(self, change: Change, arrived: float) -> None:
+        """Add a change, in place of an older one of the same object."""
+        key = name_of_change(change)
+        self.prepared.pop(key, None)
+        self._waiting[key] = change
+        self._since = arrived if self._since is None else min(self._since, arrived)
+
+    def add_older(self, change: Change) -> None:
+        """Add a change, unless there is one of the same object, which is newer."""
+        key = name_of_change(change)
+        if key not in self._waiting and key not in self.prepared:
+            self._waiting[key] = change
+
+    def discard(self, key: ObjectName) -> None:
+        """Drop the change of an object, if there is one."""
+        self._waiting.pop(key, None)
+        self.prepared.pop(key, None)
+
+    def names(self, kind: str) -> list[Name]:
+        """The objects of a kind that have a change."""
+        return [key[1:] for changes in (self._waiting, self.prepared) for key in changes if key[0] == kind]
+
+    def pop(self) -> Change | None:
+        """The change that waits longest, which does not wait any more; None if there is none."""
+        return self._waiting.pop(next(iter(self._waiting))) if self._waiting else None
+
+
+class Backlog:
+    """All changes that are not taken in, and whose turn it is."""
+
+    def __init__(self, shares: Shares) -> None:
+        self._shares = shares
+        self._turns: dict[str, Turn] = {}
+        """By namespace, in the order in which their oldest changes arrived."""
+        self._order: list[tuple[float, int, str]] = []
+        """A heap of (rank, number, namespace). A rank may be out of date, but only lower than the present one."""
+        self._ordered: set[str] = set()
+        """The namespaces that are in the heap, also if all their changes were taken in."""
+        self._numbers = count()
+
+    def __bool__(self) -> bool:
+        return bool(self._turns)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._turns.values()))
+
+    def add(self, change: Change, arrived: float) -> None:
+        """Add a change, in place of an older one of the same object."""
+        namespace = name_of_change(change)[1]
+        turn = self._turns.get(namespace)
+        if turn is None:
+            turn = self._turns[namespace] = Turn(namespace)
+            self._put_in_order(namespace)
+        turn.add(change, arrived)
+
+    def discard(self, key: ObjectName) -> None:
+        """Drop the change of an object, if there is one."""
+        turn = self._turns.get(key[1])
+        if turn is not None:
+            turn.discard(key)
+            self.end(turn)
+
+    def keep_only(self, kind: str, names: Collection[Name]) -> None:
+        """Drop the changes of objects of a kind that are not among `names`: they do not exist any more."""
+        for turn in list(self._turns.values()):
+            for namespace, name in turn.names(kind):
+                if (namespace, name) not in names:
+                    self.discard((kind, namespace, name))
+
+    def next(self) -> Turn | None:
+        """The turn of the namespace that has used the least time; of several such, of the one that waits longest."""
+        while self._order:
+            rank, number, namespace = self._order[0]
+            present = self._shares.rank(namespace)
+            if namespace not in self._turns:
+                heapq.heappop(self._order)
+                self._ordered.remove(namespace)
+            elif present > rank:
+                heapq.heapreplace(self._order, (present, number, namespace))
+            else:
+                return self._turns[namespace]
+        return None
+
+    def end(self, turn: Turn) -> None:
+        """Drop a turn if all of its changes are taken in."""
+        if not turn:
+            self._turns.pop(turn.namespace, None)
+
+    def turns(self) -> Iterator[Turn]:
+        """All turns, the one with the oldest change first."""
+        yield from self._turns.values()
+
+    def _put_in_order(self, namespace: str) -> None:
+        if namespace not in self._ordered:
+            self._ordered.add(namespace)
+            heapq.heappush(self._order, (self._shares.rank(namespace), next(self._numbers), namespace))

@@ -1,0 +1,204 @@
+"""From events to the view, by turns of namespaces."""
+
+from typing import Any
+
+import pytest
+from tests.agent.events import listing, removed, upserted
+from tests.agent.running import Clock
+from tests.semantics.objects import labelled, node, pod, policy
+
+from ringfence.agent.intake import SHORT_TURN, Intake
+from ringfence.agent.shares import SHARE
+from ringfence.agent.view import Change, TakeIn, View, name_of_change
+from ringfence.sources.cluster.events import Event, Unreadable
+
+HERE = node("here", "192.168.0.1")
+LARGE = SHARE * 1.5
+
+
+class SlowView(View):
+    """A view in which each object takes as long to prepare as a test says, and which notes what happens."""
+
+    def __init__(self, clock: Clock, seconds: dict[str, float]) -> None:
+        super().__init__("here")
+        self.steps: list[str] = []
+        self._clock = clock
+        self._seconds = seconds
+
+    def prepare(self, change: Change) -> TakeIn:
+        _, owner, name = name_of_change(change)
+        self._clock.now += self._seconds.get(f"{owner}/{name}", 0.0001)
+        self.steps.append(f"prepare {owner}/{name}")
+        take_in = super().prepare(change)
+
+        def noted() -> None:
+            self.steps.append(f"take in {owner}/{name}")
+            take_in()
+
+        return noted
+
+
+class Trial:
+    """An intake, and the view that it fills."""
+
+    def __init__(self, **seconds: float) -> None:
+        self.clock = Clock()
+        self.view = SlowView(self.clock, {path.replace("__", "/"): one for path, one in seconds.items()})
+        self.intake = Intake(self.view, self.clock)
+
+    def add(self, *events: Event) -> None:
+        for event in events:
+            self.intake.add(event, self.clock.now)
+
+    def serve(self, turns: int = 1) -> list[str]:
+        """What happens in so many turns."""
+        del self.view.steps[:]
+        for _ in range(turns):
+            self.intake.serve()
+        return self.view.steps
+
+    def policies(self) -> set[str]:
+        """The policies that are in the state."""
+        return {str(one) for one in self.view.state.tiers.policies()}
+
+
+def written(path: str) -> Any:
+    return policy(path, labelled(app="web"), ingress=[])
+
+
+def on_node(path: str, app: str = "web") -> Any:
+    return pod(path, {"app": app}, nodeName="here", addresses=["10.0.0.1"])
+
+
+def test_all_changes_of_a_namespace_are_prepared_and_then_taken_in_together() -> None:
+    trial = Trial()
+    trial.add(upserted(on_node("x/web")), upserted(written("x/p")), upserted(written("x/q")))
+    steps = trial.serve()
+    assert steps[:3] == ["prepare x/web", "prepare x/p", "prepare x/q"]
+    assert steps[3:] == ["take in x/p", "take in x/q", "take in x/web"], "policies before the pods that they select"
+    assert not trial.intake
+
+
+def test_a_namespace_that_has_used_its_share_lets_others_go_first() -> None:
+    trial = Trial(x__p=LARGE, x__q=LARGE)
+    trial.add(*(upserted(on_node(f"{owner}/web")) for owner in "xy"))
+    trial.serve(2)
+    trial.add(upserted(written("x/p")), upserted(written("x/q")))
+    assert trial.serve() == ["prepare x/p"]
+    trial.add(upserted(written("y/p")))
+    assert trial.serve() == ["prepare y/p", "take in y/p"]
+    assert trial.policies() == {"y/p"}, "and nothing of the other is taken in before all of it is prepared"
+    assert trial.serve() == ["prepare x/q"]
+    assert trial.serve() == ["take in x/p", "take in x/q"]
+    assert trial.policies() == {"x/p", "x/q", "y/p"}
+
+
+def test_small_changes_of_such_a_namespace_are_prepared_many_at_a_time() -> None:
+    trial = Trial(x__large=LARGE)
+    trial.add(upserted(written("x/large")))
+    trial.serve()
+    trial.add(*(upserted(written(f"x/p{i}")) for i in range(1_000)))
+    prepared = trial.serve()
+    assert len(prepared) == pytest.approx(SHORT_TURN / 0.0001, rel=0.1)
+
+
+def test_what_is_rewritten_without_pause_is_taken_in_as_often_as_there_is_time() -> None:
+    trial = Trial(x__p=LARGE)
+    trial.add(upserted(on_node("x/web")))
+    trial.serve()
+    for _ in range(100):
+        trial.add(upserted(written("x/p")))
+    assert trial.serve(2) == ["prepare x/p", "take in x/p"]
+    assert not trial.intake
+
+
+def test_the_time_is_that_of_the_oldest_change() -> None:
+    trial = Trial()
+    began = trial.clock.now
+    trial.add(upserted(written("x/p")))
+    trial.clock.now += 5
+    trial.add(upserted(written("x/p")))
+    assert trial.intake.serve() == began
+    assert trial.intake.serve() is None
+
+
+def test_changes_are_urgent_unless_their_namespace_has_used_its_share() -> None:
+    trial = Trial(x__p=LARGE)
+    assert not trial.intake.is_urgent
+    trial.add(upserted(written("x/p")))
+    assert trial.intake.is_urgent
+    trial.serve()
+    trial.add(upserted(written("x/p")))
+    assert trial.intake
+    assert not trial.intake.is_urgent
+    trial.add(upserted(written("y/p")))
+    assert trial.intake.is_urgent
+
+
+def test_the_time_of_a_round_is_charged_to_those_for_whom_it_was() -> None:
+    trial = Trial(x__p=0.03, y__p=0.01)
+    trial.add(upserted(written("x/p")), upserted(written("y/p")))
+    trial.serve(2)
+    trial.intake.charge_round(0.4)
+    used = {owner: trial.intake._shares.used(owner, trial.clock.now) for owner in "xyz"}
+    assert used == {"x": pytest.approx(0.33, rel=0.05), "y": pytest.approx(0.11, rel=0.05), "z": 0}
+    trial.intake.charge_round(1.0)
+    assert trial.intake._shares.used("x", trial.clock.now) == pytest.approx(used["x"]), "that round was for nobody"
+
+
+def test_a_pod_that_is_gone_is_gone_at_once() -> None:
+    """Another pod may have its address already."""
+    trial = Trial(x__p=LARGE, x__q=LARGE)
+    trial.add(upserted(on_node("x/web")))
+    trial.serve()
+    trial.add(upserted(written("x/p")), upserted(written("x/q")), upserted(on_node("x/web", "other")))
+    trial.serve()
+    assert trial.intake.add(removed(on_node("x/web")), trial.clock.now)
+    assert trial.view.state.pod("x", "web") is None
+    trial.serve(3)
+    assert trial.view.state.pod("x", "web") is None
+
+
+def test_a_deleted_policy_waits_for_what_may_replace_it() -> None:
+    trial = Trial(x__q=LARGE)
+    trial.add(upserted(on_node("x/web")), upserted(written("x/p")))
+    trial.serve()
+    trial.add(upserted(written("x/q")), removed(written("x/p")))
+    trial.serve()
+    assert trial.policies() == {"x/p"}
+    trial.serve(2)
+    assert trial.policies() == {"x/q"}
+
+
+def test_a_policy_that_a_new_pod_wakes_is_taken_in_before_the_pod() -> None:
+    trial = Trial()
+    trial.add(upserted(written("x/p")))
+    assert trial.serve() == ["prepare x/p", "take in x/p"]
+    assert trial.policies() == set()
+    trial.add(upserted(on_node("x/web")))
+    assert trial.serve() == ["prepare x/web", "prepare x/p", "take in x/p", "take in x/web"]
+    assert trial.policies() == {"x/p"}
+
+
+def test_lists_are_taken_in_by_namespaces_and_what_they_lack_is_gone() -> None:
+    trial = Trial()
+    trial.add(*listing(HERE, on_node("x/web"), on_node("y/web"), written("x/p"), written("y/p")))
+    while trial.intake:
+        trial.serve()
+    assert trial.policies() == {"x/p", "y/p"}
+    trial.add(*listing(written("x/p"), kinds=["NetworkPolicy"]))
+    trial.add(*listing(on_node("x/web"), kinds=["Pod"]))
+    assert trial.view.state.pod("y", "web") is None
+    while trial.intake:
+        trial.serve()
+    assert trial.policies() == {"x/p"}
+
+
+def test_an_unreadable_version_leaves_what_is_in_force() -> None:
+    trial = Trial()
+    trial.add(upserted(on_node("x/web")), upserted(written("x/p")))
+    trial.serve()
+    trial.add(Unreadable("NetworkPolicy", "x", "p", "why not"))
+    trial.serve()
+    assert trial.policies() == {"x/p"}
+    assert trial.view.problems == {("NetworkPolicy", "x", "p"): "why not"}
