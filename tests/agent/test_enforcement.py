@@ -13,7 +13,7 @@ from tests.semantics.objects import Object, node
 from ringfence.agent.enforcement import FIRST_RETRY, LAST_RETRY, REVIEW_INTERVAL, Enforcement
 from ringfence.agent.settings import ExistingConnections, Mode, Settings, UnknownPods
 from ringfence.agent.view import View
-from ringfence.dataplane.kernel import Kernel, ProfilesRefused
+from ringfence.dataplane.kernel import Kernel, ProfileRefused, ProfilesRefused
 from ringfence.errors import KernelError
 from ringfence.sets.addresses import Addresses
 
@@ -401,10 +401,11 @@ class TestRepair:
     def test_profiles_that_are_refused_meanwhile_are_a_failure(self) -> None:
         node = Node(*BOTH, HERE, CLOSED)
         node.enforcement.enforce()
-        refusal = KernelError("no", 12, "c")
-        node.fail("repair", ProfilesRefused([refusal]))
+        node.fail("repair", ProfilesRefused([KernelError("no", 12, "c")]))
         assert node.enforcement.repair()
-        assert list(node.enforcement.failures) == [refusal]
+        [refusal] = node.enforcement.failures
+        assert isinstance(refusal, ProfileRefused)
+        assert refusal.refused == "c"
         assert not node.enforcement.in_order
 
     @in_own_network

@@ -285,7 +285,7 @@ class TestFaults:
         with running() as agent:
             agent.enforce(*listing(*BOTH, HERE, CLOSED))
             agent.kernel.repair = refusing  # type: ignore[method-assign]
-            agent.await_log("the kernel refuses: the pods concerned are closed until an attempt succeeds")
+            agent.await_log("the kernel refuses: the kernel may not hold all rules until an attempt succeeds")
             assert "the kernel refuses" in agent.loop.readiness_error()
             assert agent.metric("ringfence_failures_total", stage="repair") > 0
             assert "restored" not in agent.log.getvalue()

@@ -10,6 +10,7 @@ from ringfence.agent.log import logging_to
 from ringfence.agent.metrics import Metrics
 from ringfence.agent.reports import Reports
 from ringfence.agent.view import View
+from ringfence.dataplane.kernel import ProfileRefused
 from ringfence.errors import KernelError
 from ringfence.sources.cluster.events import Alive, Listed, WatchFailed, WatchInterrupted
 
@@ -85,8 +86,12 @@ class TestFailures:
     def test_the_same_failure_is_logged_once_and_counted_each_time(self, one: Reporting, stream: io.StringIO) -> None:
         for _ in range(3):
             one.reports.failures("kernel", [KernelError("no memory", 12)])
-        assert stream.getvalue().count("no memory: the pods concerned are closed") == 1
+        assert stream.getvalue().count("no memory: the kernel may not hold all rules") == 1
         assert one.count('ringfence_failures_total{stage="kernel"}') == 3
+
+    def test_pods_are_called_closed_only_if_they_are(self, one: Reporting, stream: io.StringIO) -> None:
+        one.reports.failures("kernel", [ProfileRefused(KernelError("no memory", 12, "chain"))])
+        assert "no memory: the pods concerned are closed until an attempt succeeds" in stream.getvalue()
 
     def test_the_end_of_failures_is_logged_once(self, one: Reporting, stream: io.StringIO) -> None:
         one.reports.failures("kernel", [KernelError("no memory", 12)])

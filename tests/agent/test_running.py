@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.agent.running import eventually
+from tests.dataplane.lacking import lacking_expression
 from tests.dataplane.network import in_own_network
 from tests.sources.cluster.fake_api_server import FakeApiServer, connections_to, only_node, serving
 
@@ -74,6 +75,25 @@ def test_it_refuses_to_start_behind_ipvs() -> None:
         patch.setattr(checks, "translates_with_ipvs", lambda: True)
         with pytest.raises(AgentError, match=r"translates Services with IPVS.*set kube-proxy's mode to nftables"):
             running.run(Settings("n"), connections_to(server.url, Path(folder)), None)
+
+
+class TestKernelsThatLackSomething:
+    @in_own_network
+    def test_without_what_every_program_needs_it_ends_and_leaves_the_rules_as_they_are(self) -> None:
+        Kernel().apply(base_program(holds=True))
+        lacks = r"cannot enforce policies, for it lacks .*\(module nft_fib_inet, CONFIG_NFT_FIB_INET\): load the module"
+        with serving() as server, tempfile.TemporaryDirectory() as folder, lacking_expression("fib"):
+            connections = connections_to(server.url, Path(folder))
+            with pytest.raises(AgentError, match=lacks):
+                running.run(Settings("n"), connections, None)
+        assert Kernel().present == base_program(holds=True)
+
+    @in_own_network
+    def test_without_a_packet_log_it_enforces_and_says_that_it_logs_no_packets(self) -> None:
+        with serving(*[only_node("n")] * REQUESTS) as server, lacking_expression("log"):
+            log = run_until("enforcing", server, signal.SIGTERM, Settings("n", log_denied=True))
+        assert "denied packets cannot be logged, for this kernel lacks copies of packets (module nft_log" in log
+        assert Kernel().present == base_program()
 
 
 class TestCleaningUp:

@@ -12,6 +12,7 @@ from ringfence.agent.inbox import PacketLogFailed
 from ringfence.agent.log import log, values
 from ringfence.agent.metrics import Metrics
 from ringfence.agent.view import ObjectName, View
+from ringfence.dataplane.kernel import ProfileRefused
 from ringfence.errors import KernelError
 from ringfence.sources.cluster import Alive, Event, Listed, WatchFailed, WatchInterrupted
 
@@ -84,7 +85,7 @@ class Reports:
                 continue
             self._metrics.failures.labels(stage).inc()
             if text not in self._failures:
-                log.error(f"{text}: the pods concerned are closed until an attempt succeeds")
+                log.error(f"{text}: {_consequence(failure)}")
         if self._failures and not failures:
             log.info("the kernel has accepted what it had refused")
         self._failures = texts
@@ -122,3 +123,9 @@ class Reports:
         """Denied packets are logged again."""
         self._log_failure = ""
         log.info("denied packets are logged again")
+
+
+def _consequence(failure: KernelError) -> str:
+    if isinstance(failure, ProfileRefused):
+        return "the pods concerned are closed until an attempt succeeds"
+    return "the kernel may not hold all rules until an attempt succeeds"

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext
 from types import FrameType
 
+import msgspec
+
 from ringfence.agent import checks, health
 from ringfence.agent.inbox import Arrival, Inbox
 from ringfence.agent.log import log, values
@@ -17,6 +19,7 @@ from ringfence.agent.settings import Settings
 from ringfence.agent.singleton import only_agent
 from ringfence.agent.view import FOLLOWED
 from ringfence.dataplane.kernel import Kernel
+from ringfence.dataplane.preflight import FOR_LOGGING, REQUIRED, Feature
 from ringfence.errors import AgentError
 from ringfence.sources.cluster import ApiServer, Event, follow
 
@@ -40,6 +43,7 @@ def run(
             "set kube-proxy's mode to nftables or iptables"
         )
     with only_agent(), closing(Kernel()) as kernel:
+        settings = _supported(settings, kernel)
         inbox: Inbox = Inbox()
         loop = AgentLoop(settings, kernel, inbox, Metrics(dropped_lines), time.monotonic)
         sources = health.HealthSources(loop.metrics_text, loop.liveness_error, loop.readiness_error)
@@ -52,6 +56,23 @@ def run(
             with logging_denials, _following(api_server, inbox):
                 loop.run()
         log.info("stopped: the rules in the kernel stay in force")
+
+
+def _supported(settings: Settings, kernel: Kernel) -> Settings:
+    """The settings as far as this kernel can do what they ask. Raises AgentError if it cannot enforce policies."""
+    if missing := kernel.missing(REQUIRED):
+        raise AgentError(
+            f"this kernel cannot enforce policies, for it lacks {_list(missing)}: load the modules with modprobe, or "
+            "use a kernel that has them; the rules that are in the kernel stay as they are"
+        )
+    if settings.log_denied and (missing := kernel.missing(FOR_LOGGING)):
+        log.error(f"denied packets cannot be logged, for this kernel lacks {_list(missing)}")
+        return msgspec.structs.replace(settings, log_denied=False)
+    return settings
+
+
+def _list(features: list[Feature]) -> str:
+    return ", ".join(map(str, features))
 
 
 def clean_up() -> bool:

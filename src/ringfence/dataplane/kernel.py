@@ -9,6 +9,7 @@ A program stays in force when this process ends. The next process reads it back 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from ringfence.dataplane.preflight import Feature, missing_features
 from ringfence.dataplane.program import DROPS, SPOOFED, Program, connection_key, family_key
 from ringfence.dataplane.revocation import concerns, forbidden_connections, opening_packet
 from ringfence.dataplane.table import KernelTable, unusable
@@ -38,6 +39,13 @@ class DropCount(NamedTuple):
     bytes: int
 
 
+class ProfileRefused(KernelError):
+    """The kernel refused a part of some profiles, whose pods are closed."""
+
+    def __init__(self, refusal: KernelError) -> None:
+        super().__init__(str(refusal), refusal.code, refusal.refused)
+
+
 class ProfilesRefused(KernelError):
     """The kernel refused parts of some profiles: their pods are closed, and everything else is in force.
 
@@ -46,7 +54,7 @@ class ProfilesRefused(KernelError):
 
     def __init__(self, refusals: Sequence[KernelError]) -> None:
         super().__init__("; ".join(map(str, refusals)), refusals[0].code, refusals[0].refused)
-        self.refusals = tuple(refusals)
+        self.refusals = tuple(map(ProfileRefused, refusals))
         """One for each refused object."""
 
 
@@ -90,6 +98,10 @@ class Kernel:
     def transactions(self) -> int:
         """How many transactions the kernel has taken from here."""
         return self._table.transactions
+
+    def missing(self, features: Iterable[Feature]) -> list[Feature]:
+        """Those of some features that this kernel lacks. No packet notices the question."""
+        return missing_features(self._netfilter, features)
 
     def apply(self, program: Program) -> None:
         """Put `program` in force, in steps none of which drops an allowed packet or passes a forbidden one.

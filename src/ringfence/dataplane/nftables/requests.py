@@ -62,8 +62,9 @@ Unit = tuple[Body, ...]
 def encode(command: Command, table: str = TABLE) -> Iterator[Unit]:
     """The requests that carry out a command in a table, in units that may go into transactions of their own."""
     match command:
-        case AddTable():
-            yield (_body(nf.NFT_MSG_NEWTABLE, NLM_F_CREATE, in_table(nf.NFTA_TABLE_NAME, table)),)
+        case AddTable(is_dormant):
+            dormant = [uint32(nf.NFTA_TABLE_FLAGS, nf.NFT_TABLE_F_DORMANT)] if is_dormant else []
+            yield (_body(nf.NFT_MSG_NEWTABLE, NLM_F_CREATE, in_table(nf.NFTA_TABLE_NAME, table), *dormant),)
         case WakeTable():
             awake = uint32(nf.NFTA_TABLE_FLAGS, 0)
             yield (_body(nf.NFT_MSG_NEWTABLE, 0, in_table(nf.NFTA_TABLE_NAME, table), awake),)

@@ -27,7 +27,9 @@ from ringfence.dataplane.program import (
 
 
 class AddTable(msgspec.Struct, frozen=True):
-    """Create the table, unless it exists."""
+    """Create the table, unless it exists. No packet meets the rules of a dormant one."""
+
+    is_dormant: bool = False
 
 
 class WakeTable(msgspec.Struct, frozen=True):

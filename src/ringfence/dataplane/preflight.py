@@ -1,0 +1,166 @@
+"""What a kernel must be able to do, and which of it one cannot.
+
+Each feature is a small program that needs it. The kernel creates the program in a table of its own, and deletes the
+table again in the same transaction: no packet ever meets it, and nothing stays behind, whenever this process ends.
+
+Source: `net/netfilter/Kconfig` of the kernel, for the options; nft(8).
+"""
+
+import errno
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from ringfence.dataplane.nftables import commit
+from ringfence.dataplane.program import (
+    ADDRESS,
+    CONNECTION,
+    FLOW,
+    Chain,
+    Collection,
+    Condition,
+    Dispatch,
+    Established,
+    Field,
+    FromNode,
+    FromPodLink,
+    HashSet,
+    Hook,
+    Log,
+    Lookup,
+    OffRoute,
+    Program,
+    RangeSet,
+    RateLimit,
+    Rule,
+    RuleVerdict,
+    VerdictMap,
+    address_key,
+    flow_key,
+)
+from ringfence.dataplane.update import AddTable, DeleteTable, commands_between
+from ringfence.errors import KernelError
+from ringfence.netlink.socket import NetlinkSocket
+from ringfence.sets.addresses import Family
+
+SCRATCH_TABLE: Final = "ringfence_preflight"
+
+
+class Feature(NamedTuple):
+    """Something that a kernel may lack: what it is, the module and the kernel option that bring it, and its program."""
+
+    name: str
+    modules: str
+    option: str
+    program: Program
+
+    def __str__(self) -> str:
+        """`reverse path lookups (module nft_fib_inet, CONFIG_NFT_FIB_INET)`."""
+        return f"{self.name} (module {self.modules}, {self.option})"
+
+
+def _feature(name: str, modules: str, option: str, *conditions: Condition, **collections: Collection) -> Feature:
+    program = Program(collections, {"chain": Chain((Rule(conditions, RuleVerdict.ACCEPT),))})
+    return Feature(name, modules, option, program)
+
+
+_V4: Final = Family.IPV4
+_ADDRESS: Final = address_key(_V4, 1)
+_FLOW: Final = flow_key(_ADDRESS, 6, 80)
+
+REQUIRED: Final[tuple[Feature, ...]] = (
+    Feature(
+        "packet filters for IPv4 and IPv6 together",
+        "nf_tables",
+        "CONFIG_NF_TABLES_INET",
+        Program(chains={hook.value: Chain((), hook) for hook in Hook}),
+    ),
+    _feature(
+        "sets",
+        "nf_tables",
+        "CONFIG_NF_TABLES",
+        Lookup((Field.SOURCE_4,), "set"),
+        set=HashSet(ADDRESS[_V4], frozenset({_ADDRESS})),
+    ),
+    _feature(
+        "sets of ranges",
+        "nf_tables",
+        "CONFIG_NF_TABLES",
+        Lookup((Field.SOURCE_4,), "set"),
+        set=RangeSet(ADDRESS[_V4], frozenset({(_ADDRESS, _ADDRESS)})),
+    ),
+    _feature(
+        "sets of concatenated ranges, which Linux has since 5.6",
+        "nf_tables",
+        "CONFIG_NF_TABLES",
+        Lookup((Field.SOURCE_4, Field.PROTOCOL, Field.PORT), "set"),
+        set=RangeSet(FLOW[_V4], frozenset({(_FLOW, _FLOW)})),
+    ),
+    Feature(
+        "verdict maps",
+        "nf_tables",
+        "CONFIG_NF_TABLES",
+        Program(
+            {"map": VerdictMap(ADDRESS[_V4], {"target": frozenset({_ADDRESS})})},
+            {"target": Chain(), "chain": Chain((Rule((), Dispatch(Field.SOURCE_4, "map")),))},
+        ),
+    ),
+    _feature(
+        "counters of elements",
+        "nft_counter",
+        "CONFIG_NFT_COUNTER",
+        Lookup((Field.SOURCE_4,), "set"),
+        set=HashSet(ADDRESS[_V4], frozenset({_ADDRESS}), counted=True),
+    ),
+    _feature("connection tracking", "nft_ct", "CONFIG_NFT_CT", Established()),
+    _feature(
+        "identifiers of tracked connections",
+        "nft_ct",
+        "CONFIG_NFT_CT",
+        Lookup((Field.CONNECTION,), "set"),
+        set=HashSet(CONNECTION),
+    ),
+    _feature("kinds of links, which Linux knows since 5.1", "nf_tables", "CONFIG_NF_TABLES", FromPodLink()),
+    _feature("lookups of source addresses", "nft_fib_inet", "CONFIG_NFT_FIB_INET", FromNode()),
+    _feature("reverse path lookups", "nft_fib_inet", "CONFIG_NFT_FIB_INET", OffRoute()),
+)
+"""What every program needs."""
+
+FOR_LOGGING: Final[tuple[Feature, ...]] = (
+    Feature(
+        "copies of packets",
+        "nft_log and nfnetlink_log",
+        "CONFIG_NFT_LOG and CONFIG_NETFILTER_NETLINK_LOG",
+        Program(chains={"chain": Chain((Rule((), Log(1, "ringfence preflight")),))}),
+    ),
+    _feature("rate limits", "nft_limit", "CONFIG_NFT_LIMIT", RateLimit(1)),
+)
+"""What programs need besides if they log denied packets."""
+
+
+def missing_features(netlink: NetlinkSocket, features: Iterable[Feature]) -> list[Feature]:
+    """Those of some features that the kernel lacks.
+
+    Raises KernelError where it allows no packet filtering at all.
+    """
+    return [feature for feature in features if not _has(netlink, feature)]
+
+
+def _has(netlink: NetlinkSocket, feature: Feature) -> bool:
+    try:
+        commit(
+            netlink,
+            [
+                # A table of this name was made by hand, if there is one. What is not there cannot be deleted.
+                AddTable(),
+                DeleteTable(),
+                AddTable(is_dormant=True),
+                *commands_between(Program(), feature.program),
+                DeleteTable(),
+            ],
+            SCRATCH_TABLE,
+        )
+    except KernelError as error:
+        if error.code in (errno.EPERM, errno.EPROTONOSUPPORT):
+            raise
+        return False
+    return True

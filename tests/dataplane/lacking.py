@@ -1,0 +1,47 @@
+"""A kernel that lacks something: what asks for it asks for something else instead, which no kernel has."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from ringfence.dataplane.nftables import elements, expressions, requests
+from ringfence.dataplane.program import Collection, Hook
+
+
+@contextmanager
+def lacking_expression(name: str) -> Iterator[None]:
+    """For a while, all rules with such an expression have one of a name that the kernel does not know."""
+    encode = expressions._expression
+
+    def renamed(kind: str, *settings: bytes) -> bytes:
+        return encode(f"no_{kind}" if kind == name else kind, *settings)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(expressions, "_expression", renamed)
+        _forget()
+        yield
+    _forget()
+
+
+def _forget() -> None:
+    for remembered in (expressions.encode_rule, expressions._constant_conditions, expressions._loads):
+        remembered.cache_clear()
+
+
+@contextmanager
+def lacking_sets(like: type[Collection]) -> Iterator[None]:
+    """For a while, all sets of this sort are of a kind that the kernel does not know."""
+    flags = elements._flags
+    with pytest.MonkeyPatch.context() as patch:
+        unknown = 1 << 30
+        patch.setattr(elements, "_flags", lambda one: flags(one) | (unknown if isinstance(one, like) else 0))
+        yield
+
+
+@contextmanager
+def lacking_hook(hook: Hook) -> Iterator[None]:
+    """For a while, base chains of this hook have one that the kernel does not know."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(requests._HOOK_NUMBERS, hook, 9)
+        yield

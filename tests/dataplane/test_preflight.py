@@ -1,0 +1,109 @@
+"""What a kernel lacks is known before its first program, and nothing of the question reaches a packet."""
+
+import typing
+from contextlib import AbstractContextManager
+
+import pytest
+from tests.dataplane.lacking import lacking_expression, lacking_hook, lacking_sets
+from tests.dataplane.network import in_own_network, lose_privileges, nft
+
+from ringfence.dataplane.kernel import Kernel
+from ringfence.dataplane.nftables import has_table, read_generation
+from ringfence.dataplane.preflight import FOR_LOGGING, REQUIRED, SCRATCH_TABLE, missing_features
+from ringfence.dataplane.program import Collection, Hook, Logging, Program, RangeSet, Reaction, Rule, base_program
+from ringfence.errors import KernelError
+from ringfence.netlink.constants import NETLINK_NETFILTER
+from ringfence.netlink.socket import NetlinkSocket
+
+EVERYTHING = (*REQUIRED, *FOR_LOGGING)
+
+
+@in_own_network
+def test_this_kernel_lacks_nothing_and_nothing_stays_behind() -> None:
+    with NetlinkSocket(NETLINK_NETFILTER) as netlink:
+        assert missing_features(netlink, EVERYTHING) == []
+    assert nft("list", "ruleset") == ""
+
+
+LACKING: dict[str, tuple[AbstractContextManager[None], set[str]]] = {
+    "fib": (lacking_expression("fib"), {"lookups of source addresses", "reverse path lookups"}),
+    "ct": (lacking_expression("ct"), {"connection tracking", "identifiers of tracked connections"}),
+    "log": (lacking_expression("log"), {"copies of packets"}),
+    "limit": (lacking_expression("limit"), {"rate limits"}),
+    "ranges": (
+        lacking_sets(RangeSet),
+        {"sets of ranges", "sets of concatenated ranges, which Linux has since 5.6"},
+    ),
+    "a hook": (lacking_hook(Hook.FORWARD), {"packet filters for IPv4 and IPv6 together"}),
+}
+
+
+@pytest.mark.parametrize("what", LACKING)
+@in_own_network
+def test_what_a_kernel_lacks_is_named(what: str) -> None:
+    lacking, names = LACKING[what]
+    with NetlinkSocket(NETLINK_NETFILTER) as netlink, lacking:
+        assert {one.name for one in missing_features(netlink, EVERYTHING)} == names
+    assert nft("list", "ruleset") == ""
+
+
+@in_own_network
+def test_each_feature_is_one_transaction_so_that_nothing_stays_behind_if_the_process_is_killed() -> None:
+    with NetlinkSocket(NETLINK_NETFILTER) as netlink:
+        before = read_generation(netlink)
+        missing_features(netlink, EVERYTHING)
+        assert read_generation(netlink) == before + len(EVERYTHING)
+
+
+def test_a_feature_names_its_module_and_its_option() -> None:
+    fib = next(one for one in REQUIRED if one.name == "reverse path lookups")
+    assert str(fib) == "reverse path lookups (module nft_fib_inet, CONFIG_NFT_FIB_INET)"
+
+
+@in_own_network
+def test_it_asks_about_everything_that_the_programs_of_agents_consist_of() -> None:
+    """Each kind of condition and action of the fixed chains, and each kind of set."""
+    program = base_program(holds=True, reaction=Reaction(logging=Logging(1, 10)))
+    asked = [feature.program for feature in EVERYTHING]
+    assert parts([program]) - parts(asked) <= ON_EVERY_KERNEL
+    assert {type(one) for feature in asked for one in feature.collections.values()} == set(typing.get_args(Collection))
+
+
+ON_EVERY_KERNEL = {"NeighbourDiscovery", "OverLoopback", "FromLinkLocal", "Icmpv6Is", "Goto", "drop", "return"}
+"""What consists of expressions that are part of nf_tables itself, and that other features have, too."""
+
+
+def parts(programs: list[Program]) -> set[str]:
+    rules = [rule for program in programs for chain in program.chains.values() for rule in chain.rules]
+    assert all(isinstance(rule, Rule) for rule in rules)
+    conditions = {type(one).__name__ for rule in rules if isinstance(rule, Rule) for one in rule.conditions}
+    actions = {name_of(rule) for rule in rules if isinstance(rule, Rule)}
+    return conditions | actions
+
+
+def name_of(rule: Rule) -> str:
+    return str(rule.action) if isinstance(rule.action, str) else type(rule.action).__name__
+
+
+@in_own_network
+def test_a_scratch_table_that_another_program_has_left_is_no_obstacle() -> None:
+    nft("add table inet ringfence_preflight { chain c { type filter hook forward priority 0; drop; }; }")
+    with NetlinkSocket(NETLINK_NETFILTER) as netlink:
+        assert missing_features(netlink, EVERYTHING) == []
+        assert not has_table(netlink, SCRATCH_TABLE)
+
+
+@in_own_network
+def test_without_rights_it_is_not_the_kernel_that_lacks_something() -> None:
+    with NetlinkSocket(NETLINK_NETFILTER) as netlink:
+        lose_privileges()
+        with pytest.raises(KernelError, match="NET_ADMIN"):
+            missing_features(netlink, EVERYTHING)
+
+
+@in_own_network
+def test_a_kernel_whose_program_is_in_force_notices_nothing() -> None:
+    kernel = Kernel()
+    kernel.apply(base_program())
+    assert kernel.missing(EVERYTHING) == []
+    assert not kernel.repair()
