@@ -22,10 +22,8 @@ demo: $(READY) system  ## Prove examples/three-tier in the laboratory.
 	$(BIN)/ringfence lab run -f examples/three-tier
 
 .PHONY: test
-test: $(READY) system  ## Run all tests. Missing parts are named, with the remedy.
+test: $(READY) system  ## Run all tests but the end-to-end ones: the kernel and the laboratory included.
 	$(PYTEST) --ignore=tests/e2e
-	# One after the other: they share one API server.
-	$(BIN)/pytest tests/e2e
 
 # With few examples for each property: measuring makes the tests two to three times slower, and agents too slow for the
 # changes of the end-to-end tests. agent/running.py is run by those only.
@@ -37,6 +35,7 @@ coverage: $(READY) system  ## Measure which lines and branches the tests run.
 
 .PHONY: test-e2e
 test-e2e: parts system  ## Run the tests against the real API server, which is built first. They need no root.
+	# One after the other: they share one API server.
 	scripts/as-root $(BIN)/pytest tests/e2e
 
 .PHONY: test-lowest
@@ -71,11 +70,11 @@ wheel-test: $(READY)  ## Build the wheel, install it into a fresh environment, a
 	scripts/try-wheel
 
 .PHONY: bench
-bench: $(READY)  ## Run all measurements, and print them beside their limits.
+bench: $(READY) system  ## Run all measurements, and print them beside their limits.
 	$(BIN)/python -m benchmarks
 
 .PHONY: bench-agent
-bench-agent: parts  ## Measure the agent on a real API server.
+bench-agent: parts system  ## Measure the agent on a real API server.
 	$(BIN)/python -m benchmarks watching agent agent-100k
 
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \

@@ -1,6 +1,7 @@
 """What holds for all tests: how hard hypothesis tries, what runs beside what, how long a test may take, what CI skips.
 
-`HYPOTHESIS_PROFILE=ci` or `thorough` tries more than the quick default of a working day.
+`HYPOTHESIS_PROFILE=ci` or `thorough` tries more than the quick default of a working day, which has other examples in
+each run.
 """
 
 import os
@@ -13,8 +14,8 @@ from hypothesis import HealthCheck, Phase, settings
 
 from tests.e2e import parts
 
-settings.register_profile("dev", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("ci", settings.get_profile("dev"), derandomize=True, print_blob=True)
+settings.register_profile("dev", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=40)
+settings.register_profile("ci", settings.get_profile("dev"), max_examples=100, derandomize=True, print_blob=True)
 settings.register_profile("thorough", settings.get_profile("dev"), max_examples=5_000, print_blob=True)
 # To measure which lines the tests run, a few examples of each property are enough.
 settings.register_profile("few", settings.get_profile("ci"), max_examples=25)

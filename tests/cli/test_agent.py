@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from tests.dataplane.network import in_own_network, lose_privileges
 
 from ringfence.agent import running
+from ringfence.agent.log_writer import LogWriter
 from ringfence.agent.settings import ExistingConnections, Mode, Settings, UnknownPods
 from ringfence.cli import cli
 from ringfence.dataplane.kernel import Kernel
@@ -63,7 +64,7 @@ class TestSettings:
         (tmp_path / "config").write_text(KUBECONFIG)
         monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
         seen: list[Settings] = []
-        monkeypatch.setattr(running, "run", lambda settings, *rest: seen.append(settings))
+        monkeypatch.setattr(running, "run", lambda settings, *_, **__: seen.append(settings))
         return seen
 
     def test_by_default_it_enforces_holds_and_ends(self, chosen: list[Settings]) -> None:
@@ -116,14 +117,16 @@ class TestLogFormat:
         (tmp_path / "config").write_text(KUBECONFIG)
         monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
         seen: list[bool] = []
+        original = agent_command.logging_in_background
 
         @contextmanager
-        def logging_to(stream: object, *, as_json: bool) -> Iterator[None]:
+        def logging_in_background(descriptor: int, *, as_json: bool) -> Iterator[LogWriter]:
             seen.append(as_json)
-            yield
+            with original(descriptor, as_json=as_json) as writer:
+                yield writer
 
-        monkeypatch.setattr(agent_command, "logging_to", logging_to)
-        monkeypatch.setattr(running, "run", lambda *_: None)
+        monkeypatch.setattr(agent_command, "logging_in_background", logging_in_background)
+        monkeypatch.setattr(running, "run", lambda *_, **__: None)
         return seen
 
     @pytest.mark.parametrize(

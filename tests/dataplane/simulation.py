@@ -36,7 +36,7 @@ def carried_out(program: Program, commands: Iterable[Command]) -> Program:
     """The program after a transaction. Fails, as the kernel would, where something refers to what is not there."""
     for command in commands:
         program = _after(program, command)
-        _check_references(program)
+        check_references(program)
     return program
 
 
@@ -114,7 +114,8 @@ def _keys(collection: VerdictMap) -> frozenset[bytes]:
     return frozenset().union(*collection.elements.values())
 
 
-def _check_references(program: Program) -> None:
+def check_references(program: Program) -> None:
+    """Fail if a rule or an element refers to a chain or set that is not there: the kernel refuses that."""
     for name in _references(program):
         assert name in program.collections or name in program.chains, f"{name} is referred to and does not exist"
 

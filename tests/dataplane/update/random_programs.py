@@ -104,7 +104,21 @@ def maps(direction: Direction) -> st.SearchStrategy[VerdictMap]:
     )
 
 
+def without_unused_peer_chains(program: Program) -> Program:
+    """The program as a compiler makes it: with the peer chains, and their set of ports, that peer maps lead to."""
+    used = {
+        chain
+        for direction in Direction
+        if isinstance(peers := program.collections[peer_map_name(direction)], VerdictMap)
+        for chain in peers.elements
+    }
+    unused = frozenset({*peer_chains(Direction.EGRESS), *peer_chains(Direction.INGRESS)} - used)
+    looked_into = frozenset().union(*(chain.sets for name, chain in program.chains.items() if name not in unused))
+    return program.changed(without=unused if "one_port" in looked_into else unused | {"one_port"})
+
+
 def programs() -> st.SearchStrategy[Program]:
+    """Random programs, each with all the objects that another one may refer to."""
     pods = st.frozensets(st.sampled_from(PODS).map(address)).map(lambda keys: HashSet(ADDRESS[V4], keys))
     flows = st.frozensets(
         st.builds(lambda pod, port: flow_key(address(pod), TCP, port), st.sampled_from(PODS), st.sampled_from(PORTS))
@@ -154,7 +168,8 @@ def neighbours(draw: st.DrawFn) -> tuple[Program, Program]:
     old, other = draw(programs()), draw(programs())
     parts = [*other.collections, *(name for name in other.chains if name not in base_program().chains)]
     names = draw(st.frozensets(st.sampled_from(parts), max_size=3))
-    return old, old.changed(
+    new = old.changed(
         {name: one for name, one in other.collections.items() if name in names},
         {name: one for name, one in other.chains.items() if name in names},
     )
+    return without_unused_peer_chains(old), without_unused_peer_chains(new)

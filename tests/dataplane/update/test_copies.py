@@ -4,12 +4,29 @@ from itertools import pairwise
 
 from hypothesis import given
 from tests.dataplane.programs import TCP, program
+from tests.dataplane.simulation import check_references
 from tests.dataplane.update.random_programs import neighbours
 
-from ringfence.dataplane.program import Lookup, Program, Rule
+from ringfence.dataplane.program import (
+    ADDRESS,
+    PORT,
+    Chain,
+    Dispatch,
+    Field,
+    Lookup,
+    Program,
+    ProtocolIs,
+    RangeSet,
+    Rule,
+    RuleVerdict,
+    VerdictMap,
+    address_key,
+    port_key,
+)
 from ringfence.dataplane.update.comparison import compare
 from ringfence.dataplane.update.copies import steps_by_copies
 from ringfence.model.policies import Direction
+from ringfence.sets.addresses import Family
 
 IN, OUT = Direction.INGRESS, Direction.EGRESS
 SETS = frozenset({"egress_1_4", "egress_1_6", "ingress_0_4", "ingress_0_6"})
@@ -56,8 +73,32 @@ def test_a_copy_that_an_interrupted_update_left_is_not_taken_for_a_new_one() -> 
     assert {f"copy_{number}" for number in range(1, 5)} <= first.collections.keys()
 
 
+def test_a_chain_stays_as_long_as_the_peer_map_that_leads_to_it() -> None:
+    """The new program lacks the chain to which the old elements of the map lead, and the set of that chain."""
+    old = program({}).changed(
+        {
+            "peers": VerdictMap(
+                ADDRESS[Family.IPV4], {"peer_chain": frozenset({address_key(Family.IPV4, 2)})}, goto=True
+            ),
+            "port": RangeSet(PORT, frozenset({(port_key(80), port_key(80))})),
+        },
+        {
+            "profile": Chain((Rule((), Dispatch(Field.SOURCE_4, "peers")),)),
+            "peer_chain": Chain((Rule((ProtocolIs(TCP), Lookup((Field.PORT,), "port")), RuleVerdict.RETURN),)),
+        },
+    )
+    new = old.changed({"peers": VerdictMap(ADDRESS[Family.IPV4], goto=True)}, without=frozenset({"peer_chain", "port"}))
+    programs = programs_between(old, new)
+    for one in programs:
+        check_references(one)
+    assert programs[-1] == new
+
+
 @given(neighbours())
 def test_any_program_is_reached_by_copies(ends: tuple[Program, Program]) -> None:
     """Peer maps, sets of ports and ranges have copies, too: they are looked into by other rules and actions."""
     old, new = ends
-    assert programs_between(old, new)[-1] == new
+    programs = programs_between(old, new)
+    assert programs[-1] == new
+    for one in programs:
+        check_references(one)

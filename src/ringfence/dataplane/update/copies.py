@@ -3,9 +3,9 @@
 All chains are moved to copies that have the new elements, and back again when the originals are right.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
-from ringfence.dataplane.program import Chain, Collection, Condition, Dispatch, Lookup, Program, Rule
+from ringfence.dataplane.program import Chain, Collection, Condition, Dispatch, Lookup, Program, Rule, VerdictMap
 from ringfence.dataplane.update.comparison import Difference, compare, needs_closing
 from ringfence.dataplane.update.intersection import unused_name
 from ringfence.dataplane.update.steps import UpdateStep, steps_in_place
@@ -36,7 +36,17 @@ def _with_copies(old: Program, new: Program, difference: Difference) -> Program:
         name: _looking_into_copies(chain, copies) if name in difference.readers else chain
         for name, chain in new.chains.items()
     }
-    return Program(collections, chains)
+    kept = dict(_only_in_old(old, new, difference))
+    kept_sets = {name: old.collections[name] for chain in kept.values() for name in chain.sets}
+    return Program({**kept_sets, **collections}, {**kept, **chains})
+
+
+def _only_in_old(old: Program, new: Program, difference: Difference) -> Iterator[tuple[str, Chain]]:
+    """The chains that `new` lacks and to which edited peer maps lead as they were."""
+    for name in difference.edited_sets:
+        collection = old.collections[name]
+        if isinstance(collection, VerdictMap):
+            yield from ((chain, old.chains[chain]) for chain in collection.elements if chain not in new.chains)
 
 
 def _looking_into_copies(chain: Chain, copies: Mapping[str, str]) -> Chain:
