@@ -38,7 +38,7 @@ def refused_chains(enforcement: Enforcement) -> Iterator[None]:
     compiler = enforcement._compiler
     assert compiler is not None
     sound = compiler.program
-    compiler.program = lambda: with_refused_chains(sound())  # type: ignore[method-assign]
+    compiler.program = lambda *asked: with_refused_chains(sound(*asked))  # type: ignore[method-assign]
     yield
     compiler.program = sound  # type: ignore[method-assign]
 
@@ -46,9 +46,9 @@ def refused_chains(enforcement: Enforcement) -> Iterator[None]:
 def break_compiler(enforcement: Enforcement) -> None:
     """The present compiler has a defect from now on; the next one has not."""
 
-    def broken() -> Program:
+    def broken(*asked: object) -> Program:
         raise ZeroDivisionError("a defect")
 
     compiler = enforcement._compiler
     assert compiler is not None
-    compiler.program = broken  # type: ignore[method-assign]
+    compiler.program = broken  # type: ignore[assignment, method-assign]

@@ -426,3 +426,26 @@ class TestRepair:
         node.fail("repair", ZeroDivisionError())
         node.enforcement.repair()
         assert [type(one) for one in node.enforcement.failures] == [ZeroDivisionError]
+
+
+class TestClosedNamespaces:
+    @in_own_network
+    def test_their_pods_are_allowed_nothing_until_they_are_no_longer_closed(self) -> None:
+        node = Node(*BOTH, HERE, OPEN)
+        conversation = Conversation()
+        node.enforcement.enforce(closed=frozenset({"x"}))
+        assert node.enforcement.closed == {"x"}
+        assert node.enforcement.closed_pods == 2
+        assert not conversation.goes_on()
+        node.enforcement.enforce()
+        assert node.enforcement.closed_pods == 0
+
+    @in_own_network
+    def test_where_building_is_postponed_a_namespace_is_closed(self) -> None:
+        node = Node(*BOTH, HERE, OPEN)
+        assert node.enforcement.closed == set()
+        node.enforcement.enforce(may_build=lambda namespace: False)
+        assert node.enforcement.closed == {"x"}
+        assert node.enforcement.in_order
+        node.enforcement.enforce()
+        assert node.enforcement.closed == set()

@@ -7,8 +7,9 @@ from tests.agent.events import listing, removed, upserted
 from tests.agent.running import Clock
 from tests.semantics.objects import labelled, node, pod, policy
 
-from ringfence.agent.intake import SHORT_TURN, Intake
+from ringfence.agent.intake import PATIENCE, SHORT_TURN, Intake
 from ringfence.agent.shares import SHARE
+from ringfence.agent.spending import Spending
 from ringfence.agent.view import Change, TakeIn, View, name_of_change
 from ringfence.sources.cluster.events import Event, Unreadable
 
@@ -22,6 +23,8 @@ class SlowView(View):
     def __init__(self, clock: Clock, seconds: dict[str, float]) -> None:
         super().__init__("here")
         self.steps: list[str] = []
+        self.taking_in = 0.0
+        """Seconds that it takes to take in what is prepared."""
         self._clock = clock
         self._seconds = seconds
 
@@ -33,6 +36,7 @@ class SlowView(View):
 
         def noted() -> None:
             self.steps.append(f"take in {owner}/{name}")
+            self._clock.now += self.taking_in
             take_in()
 
         return noted
@@ -44,7 +48,7 @@ class Trial:
     def __init__(self, **seconds: float) -> None:
         self.clock = Clock()
         self.view = SlowView(self.clock, {path.replace("__", "/"): one for path, one in seconds.items()})
-        self.intake = Intake(self.view, self.clock)
+        self.intake = Intake(self.view, Spending(self.clock))
 
     def add(self, *events: Event) -> None:
         for event in events:
@@ -135,17 +139,6 @@ def test_changes_are_urgent_unless_their_namespace_has_used_its_share() -> None:
     assert trial.intake.is_urgent
 
 
-def test_the_time_of_a_round_is_charged_to_those_for_whom_it_was() -> None:
-    trial = Trial(x__p=0.03, y__p=0.01)
-    trial.add(upserted(written("x/p")), upserted(written("y/p")))
-    trial.serve(2)
-    trial.intake.charge_round(0.4)
-    used = {owner: trial.intake._shares.used(owner, trial.clock.now) for owner in "xyz"}
-    assert used == {"x": pytest.approx(0.33, rel=0.05), "y": pytest.approx(0.11, rel=0.05), "z": 0}
-    trial.intake.charge_round(1.0)
-    assert trial.intake._shares.used("x", trial.clock.now) == pytest.approx(used["x"]), "that round was for nobody"
-
-
 def test_a_pod_that_is_gone_is_gone_at_once() -> None:
     """Another pod may have its address already."""
     trial = Trial(x__p=LARGE, x__q=LARGE)
@@ -202,3 +195,60 @@ def test_an_unreadable_version_leaves_what_is_in_force() -> None:
     trial.serve()
     assert trial.policies() == {"x/p"}
     assert trial.view.problems == {("NetworkPolicy", "x", "p"): "why not"}
+
+
+class TestWhoseResultsAreKnownInPart:
+    """Whose pods must be closed."""
+
+    def test_a_policy_of_a_namespace_that_has_used_its_share_and_has_waited_for_long(self) -> None:
+        trial = Trial(x__p=10 * LARGE)
+        trial.add(upserted(written("x/p")))
+        trial.serve(2)
+        trial.add(upserted(written("x/p")), upserted(written("y/p")))
+        assert trial.intake.overdue() == set()
+        trial.clock.now += PATIENCE
+        assert trial.intake.overdue() == {"x"}
+        trial.serve(2)
+        assert trial.intake.overdue() == {"x"}
+        trial.serve()
+        assert trial.intake.overdue() == set()
+
+    def test_at_the_beginning_nothing_may_wait(self) -> None:
+        trial = Trial(x__p=LARGE)
+        trial.add(upserted(written("x/p")), upserted(written("x/q")))
+        trial.serve()
+        assert trial.intake.overdue(patience=0) == {"x"}
+
+    def test_waiting_pods_are_held_anyway(self) -> None:
+        trial = Trial(x__p=10 * LARGE)
+        trial.add(upserted(written("x/p")))
+        trial.serve(2)
+        trial.add(upserted(on_node("x/web")))
+        trial.clock.now += PATIENCE
+        assert trial.intake.overdue() == set()
+
+    def test_of_changes_that_belong_together_some_are_taken_in(self) -> None:
+        trial = Trial(x__large=LARGE)
+        trial.view.taking_in = 2 * SHORT_TURN
+        trial.add(*(upserted(written(f"x/{name}")) for name in ("large", "p", "q")), upserted(on_node("x/web")))
+        trial.serve(2)
+        trial.view.steps.clear()
+        assert trial.serve() == ["take in x/p"]
+        assert trial.intake.overdue() == {"x"}
+        trial.serve(2)
+        assert trial.intake.overdue() == set()
+        assert not trial.intake
+
+
+def test_the_oldest_change_that_waits_counts_unless_its_namespace_has_used_its_share() -> None:
+    trial = Trial(x__p=LARGE)
+    assert trial.intake.waiting_since() is None
+    trial.add(upserted(written("x/p")), upserted(written("x/q")))
+    assert trial.intake.waiting_since() == trial.clock.now
+    trial.serve()
+    assert trial.intake.waiting_since() is None
+    trial.add(upserted(written("y/p")))
+    arrived = trial.clock.now
+    trial.clock.now += 0.01
+    assert trial.intake.waiting_since() == arrived
+    assert len(trial.intake) == 3

@@ -2,6 +2,8 @@
 
 import re
 import socket
+import time
+from typing import Any
 
 import pytest
 from tests.agent.events import listing, removed, upserted
@@ -21,12 +23,13 @@ from tests.agent.running import (
 from tests.dataplane.network import address, gateway, in_own_network, nft, received
 from tests.semantics.objects import admits, labelled, node, pod, policy
 
-from ringfence.agent import checks, denials, loop
+from ringfence.agent import checks, denials, intake, loop
 from ringfence.agent.denials import Denial
 from ringfence.agent.inbox import Inbox
 from ringfence.agent.loop import HEARTBEAT_TIMEOUT, AgentLoop
 from ringfence.agent.metrics import Metrics
 from ringfence.agent.settings import ExistingConnections, Mode, Settings, UnknownPods
+from ringfence.agent.shares import Shares
 from ringfence.dataplane.kernel import Kernel, ProfilesRefused
 from ringfence.engine.policies import CompiledPolicy
 from ringfence.engine.state import State
@@ -447,6 +450,69 @@ class TestWatches:
         with running() as agent:
             agent.tell(Alive("Pod"))
             assert agent.metric("ringfence_last_event_timestamp_seconds", kind="Pod") > 0
+
+
+class TestLag:
+    @in_own_network
+    def test_a_change_that_is_not_in_force_for_long_makes_the_agent_unready(self) -> None:
+        clock = Clock()
+        with running(clock=clock) as agent:
+            agent.enforce(*listing(*BOTH, HERE))
+        agent.tell(upserted(CLOSED))
+        clock.now += 5
+        assert agent.loop.readiness_error() == ""
+        clock.now += 2
+        assert agent.loop.readiness_error() == "a change has not been in force for 7 s: more than 5 s (--max-lag)"
+        assert b"ringfence_lag_seconds 7.0" in agent.loop._metrics.text()
+
+    @in_own_network
+    def test_what_is_in_force_does_not_lag(self) -> None:
+        with running() as agent:
+            agent.enforce(*listing(*BOTH, HERE, CLOSED))
+            assert agent.metric("ringfence_lag_seconds") == 0
+            assert agent.metric("ringfence_waiting_changes") == 0
+
+    @in_own_network
+    def test_a_round_that_takes_long_is_logged(self) -> None:
+        with running(Settings("here", max_lag=0.05)) as agent:
+            agent.enforce(*listing(*BOTH, HERE))
+            apply = agent.kernel.apply
+
+            def slow(*program: Any) -> None:
+                time.sleep(0.1)
+                apply(*program)
+
+            agent.kernel.apply = slow  # type: ignore[assignment, method-assign]
+            agent.enforce(upserted(CLOSED))
+            agent.await_log("a change has not been in force for ")
+            agent.await_log("changes are in force in time again")
+
+
+class TestNamespacesThatHaveUsedTheirShare:
+    @in_own_network
+    def test_at_the_start_their_pods_are_closed_and_the_others_do_not_wait(self) -> None:
+        with pytest.MonkeyPatch.context() as patch, running() as agent:
+            patch.setattr(Shares, "is_used_up", lambda shares, namespace, now: namespace == "x")
+            patch.setattr(loop, "START_PATIENCE", 0.0)
+            patch.setattr(intake, "SHORT_TURN", 0.0)
+            agent.enforce(*listing(*BOTH, HERE, OPEN, CLOSED))
+            agent.await_log("the namespace has used its share of the time: its pods are closed for now namespace=x")
+            agent.await_log("the policies of the namespace are in force namespace=x")
+            assert agent.passes()
+            assert agent.metric("ringfence_closings_total") == 1
+            assert agent.metric("ringfence_closed_pods", reason="share") == 0
+
+    @in_own_network
+    def test_what_has_to_be_built_for_them_waits_while_others_do(self) -> None:
+        with pytest.MonkeyPatch.context() as patch, running() as agent:
+            agent.enforce(*listing(*BOTH, HERE))
+            patch.setattr(Shares, "is_used_up", lambda shares, namespace, now: namespace == "x")
+            waiting = [True, False]
+            patch.setattr(AgentLoop, "_others_wait", lambda loop: waiting.pop(0) if waiting else False)
+            agent.enforce(upserted(OPEN))
+            agent.await_log("its pods are closed for now namespace=x")
+            agent.await_log("the policies of the namespace are in force namespace=x")
+            assert agent.passes()
 
 
 class TestHealth:

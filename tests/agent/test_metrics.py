@@ -90,3 +90,19 @@ def test_lines_that_the_log_lost_are_counted() -> None:
     for lost in (0, 3, 5):
         metrics.show_log()
         assert value(metrics, "ringfence_dropped_log_lines_total") == lost
+
+
+def test_the_lag_is_that_of_the_time_when_somebody_asks() -> None:
+    metrics = Metrics()
+    seconds = [3.0]
+    metrics.show_lag(lambda: seconds[0])
+    assert value(metrics, "ringfence_lag_seconds") == 3
+    seconds[0] = 7.5
+    assert value(metrics, "ringfence_lag_seconds") == 7.5
+
+
+def test_changes_that_wait_and_pods_that_are_closed_meanwhile() -> None:
+    metrics = Metrics()
+    metrics.show_waiting(12, 3)
+    assert value(metrics, "ringfence_waiting_changes") == 12
+    assert value(metrics, 'ringfence_closed_pods{reason="share"}') == 3

@@ -8,7 +8,7 @@ import pytest
 from ringfence.agent.inbox import PacketLogFailed
 from ringfence.agent.log import logging_to
 from ringfence.agent.metrics import Metrics
-from ringfence.agent.reports import Reports
+from ringfence.agent.reports import CLOSING_INTERVAL, Reports
 from ringfence.agent.view import View
 from ringfence.dataplane.kernel import ProfileRefused
 from ringfence.errors import KernelError
@@ -155,3 +155,32 @@ def test_a_defect_of_the_packet_log_has_its_traceback(one: Reporting, stream: io
     one.reports.packet_log_failed(PacketLogFailed(KeyError("ours"), 2.0))
     assert "a defect of ringfence (log): KeyError: 'ours' trace=" in stream.getvalue()
     assert one.count('ringfence_failures_total{stage="log"}') == 1
+
+
+class TestLag:
+    def test_it_is_logged_when_it_becomes_long_and_when_it_is_not_any_more(
+        self, one: Reporting, stream: io.StringIO
+    ) -> None:
+        for seconds in (1, 6, 7, 8, 0, 0):
+            one.reports.lag(seconds, limit=5)
+        assert stream.getvalue().count("a change has not been in force for 6.0 s limit=5") == 1
+        assert stream.getvalue().count("changes are in force in time again") == 1
+
+
+class TestClosings:
+    def test_each_is_counted_and_logged_now_and_then(self, one: Reporting, stream: io.StringIO) -> None:
+        for second in range(10):
+            one.reports.closed(frozenset({"x"}), second)
+            one.reports.closed(frozenset(), second)
+        assert one.count("ringfence_closings_total") == 10
+        assert stream.getvalue().count("its pods are closed for now namespace=x") == 1
+        assert stream.getvalue().count("the policies of the namespace are in force namespace=x") == 1
+        one.reports.closed(frozenset({"x", "y"}), CLOSING_INTERVAL)
+        assert stream.getvalue().count("its pods are closed for now namespace=x") == 2
+        assert stream.getvalue().count("its pods are closed for now namespace=y") == 1
+
+    def test_one_that_lasts_is_logged_once(self, one: Reporting, stream: io.StringIO) -> None:
+        for second in range(1_000):
+            one.reports.closed(frozenset({"x"}), second)
+        assert one.count("ringfence_closings_total") == 1
+        assert stream.getvalue().count("namespace=x") == 1

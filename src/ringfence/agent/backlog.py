@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator
 from itertools import count
 
 from ringfence.agent.shares import Shares
-from ringfence.agent.view import Change, Name, ObjectName, TakeIn, name_of_change
+from ringfence.agent.view import POLICY_KINDS, Change, Name, ObjectName, TakeIn, name_of_change
 
 
 class Turn:
@@ -22,6 +22,8 @@ class Turn:
         self.prepared: dict[ObjectName, TakeIn] = {}
         self._waiting: dict[ObjectName, Change] = {}
         self._since: float | None = None
+        self.is_partly_taken_in = False
+        """Whether some of the changes that belong together are taken in, and others not yet."""
 
     def __bool__(self) -> bool:
         return bool(self._waiting or self.prepared)
@@ -34,6 +36,11 @@ class Turn:
         """When the oldest change arrived that is not taken in."""
         assert self._since is not None
         return self._since
+
+    @property
+    def has_policies(self) -> bool:
+        """Whether a change of a policy waits or is prepared."""
+        return any(key[0] in POLICY_KINDS for changes in (self._waiting, self.prepared) for key in changes)
 
     def add(self, change: Change, arrived: float) -> None:
         """Add a change, in place of an older one of the same object."""

@@ -6,11 +6,12 @@ refuses some profiles, their pods are closed, the refusals are reported, and it 
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 from ringfence.agent.settings import Settings
 from ringfence.agent.view import View
-from ringfence.dataplane.compile import Compiler
+from ringfence.dataplane.compile import Compiler, MayBuild, always
 from ringfence.dataplane.kernel import Kernel, ProfilesRefused
 from ringfence.engine.population import Member
 from ringfence.errors import KernelError
@@ -60,13 +61,25 @@ class Enforcement:
         """Whether the kernel holds what the state said when it was last enforced."""
         return self.has_begun and not self.failures
 
-    def enforce(self) -> None:
+    @property
+    def closed(self) -> frozenset[str]:
+        """The namespaces whose pods are closed: those that were to be, and those for which building is postponed."""
+        return self._compiler.closed if self._compiler else frozenset()
+
+    @property
+    def closed_pods(self) -> int:
+        """How many pods of this node are in closed namespaces."""
+        return self._compiler.closed_pods if self._compiler else 0
+
+    def enforce(self, closed: frozenset[str] = frozenset(), may_build: MayBuild = always) -> None:
         """Bring the kernel to what the state says now, and end the connections that it no longer allows.
 
-        Failures are in `failures`; no exception is raised for them.
+        Pods in the namespaces `closed` are allowed nothing, and so are, until the next time, those in namespaces for
+        which something has to be built that `may_build` refuses. Failures are in `failures`; no exception is raised for
+        them.
         """
         self.has_begun = True
-        if failures := self._failures_of(self._apply):
+        if failures := self._failures_of(partial(self._apply, closed, may_build)):
             self._note(failures)
         else:
             self.failures, self.retry_at, self._retry_after = (), None, FIRST_RETRY
@@ -96,10 +109,10 @@ class Enforcement:
             self.retry_at = self._clock()  # the kernel has taken something: it may take the rest as well
         return changed
 
-    def _apply(self) -> None:
+    def _apply(self, closed: frozenset[str], may_build: MayBuild) -> None:
         before = self._kernel.transactions
         try:
-            self._kernel.apply(self._compiled().program())
+            self._kernel.apply(self._compiled().program(closed, may_build))
         finally:
             self._needs_review |= self._kernel.transactions != before
         self._revoke_connections()

@@ -2,7 +2,9 @@
 
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from ringfence.dataplane.packet_log import LoggedPacket
@@ -47,3 +49,28 @@ class PacketLogRestored(NamedTuple):
 InboxItem = Arrival | MetricsRequest | LoggedPackets | PacketLogFailed | PacketLogRestored
 Inbox = queue.SimpleQueue[InboxItem | None]
 """Other threads put in, the loop takes out; None ends the loop."""
+
+
+class Receiver:
+    """Takes items out of the inbox for the loop, which may look at those that have arrived before it takes them."""
+
+    def __init__(self, inbox: Inbox) -> None:
+        self._inbox = inbox
+        self._arrived: deque[InboxItem | None] = deque()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing has arrived that was not taken; may be asked by any thread."""
+        return not self._arrived and self._inbox.empty()
+
+    def get(self, timeout: float) -> InboxItem | None:
+        """The next item. Raises queue.Empty if there is none for so many seconds."""
+        return self._arrived.popleft() if self._arrived else self._inbox.get(timeout=timeout)
+
+    def arrived(self) -> Iterator[InboxItem | None]:
+        """The items that have arrived since this was last asked. They are still to be taken."""
+        with suppress(queue.Empty):
+            while True:
+                item = self._inbox.get_nowait()
+                self._arrived.append(item)
+                yield item

@@ -7,40 +7,61 @@ A pod that is gone goes at once: a pod of another namespace may have its address
 long as the first namespace waits.
 """
 
-from collections.abc import Callable
 from typing import Final
 
 from ringfence.agent.backlog import Backlog, Turn
-from ringfence.agent.shares import Shares
-from ringfence.agent.view import FOLLOWED, Change, View, name_of_change
+from ringfence.agent.spending import Spending
+from ringfence.agent.view import POLICY_KINDS, Change, View, name_of_change
 from ringfence.sources.cluster import Event, Listed, Page, Removed, Unreadable, Upserted
 
 SHORT_TURN: Final = 0.02
 """Seconds after which a turn of a namespace that has used its share ends; a change that is begun is prepared first."""
 
-_POLICIES: Final = frozenset(resource.kind for resource in FOLLOWED if resource.row.is_policy)
+PATIENCE: Final = 1.0
+"""Seconds for which the pods of a namespace keep their rules while a change of its policies waits behind others."""
 
 
 class Intake:
-    """Takes changes into the view. `clock` returns monotonic seconds."""
+    """Takes changes into the view, and charges the time that it takes."""
 
-    def __init__(self, view: View, clock: Callable[[], float]) -> None:
+    def __init__(self, view: View, spending: Spending) -> None:
         self._view = view
-        self._clock = clock
-        self._shares = Shares()
-        self._backlog = Backlog(self._shares)
-        self._spent: dict[str, float] = {}
-        """The seconds that were spent on each namespace since the last round."""
+        self._spending = spending
+        self._clock = spending.clock
+        self._backlog = Backlog(spending.shares)
 
     def __bool__(self) -> bool:
         """Whether changes wait."""
         return bool(self._backlog)
 
+    def __len__(self) -> int:
+        return len(self._backlog)
+
     @property
     def is_urgent(self) -> bool:
         """Whether changes wait of a namespace that has not used its share."""
         turn = self._backlog.next()
-        return turn is not None and not self._shares.is_used_up(turn.namespace, self._clock())
+        return turn is not None and not self._spending.is_used_up(turn.namespace)
+
+    def waiting_since(self) -> float | None:
+        """When the oldest change arrived that waits, of those whose namespaces have not used their share."""
+        for turn in self._backlog.turns():
+            if not self._spending.is_used_up(turn.namespace):
+                return turn.since
+        return None
+
+    def overdue(self, patience: float = PATIENCE) -> frozenset[str]:
+        """The namespaces whose pods must be closed, since what their policies say now is known in part only.
+
+        Either some of their changes are taken in, and others have to wait, or a policy has waited for too long.
+        """
+        latest = self._clock() - patience
+        return frozenset(
+            turn.namespace
+            for turn in self._backlog.turns()
+            if turn.is_partly_taken_in
+            or (turn.since <= latest and self._spending.is_used_up(turn.namespace) and turn.has_policies)
+        )
 
     # --- arrivals -----------------------------------------------------------------------------------------------------
 
@@ -60,7 +81,7 @@ class Intake:
         return False
 
     def _add_change(self, change: Change, arrived: float) -> bool:
-        if isinstance(change, Removed) and change.kind not in _POLICIES:
+        if isinstance(change, Removed) and change.kind not in POLICY_KINDS:
             self._backlog.discard(name_of_change(change))
             self._view.prepare(change)()
             return True
@@ -72,45 +93,40 @@ class Intake:
     def serve(self) -> float | None:
         """Give a turn to the namespace that has used the least time.
 
-        Returns when the oldest of the changes that were taken in had arrived; None if none was.
+        Returns when the oldest of its changes had arrived, once all of them are taken in; else None.
         """
         turn = self._backlog.next()
         if turn is None:
             return None
-        ends = self._clock() + SHORT_TURN
+        began = self._clock()
+        if not self._prepare(turn, began) or not self._take_in(turn, began):
+            return None
+        self._backlog.end(turn)
+        return turn.since
+
+    def _prepare(self, turn: Turn, began: float) -> bool:
+        """Prepare the changes of a turn; whether all are."""
         while (change := turn.pop()) is not None:
-            began = self._clock()
+            now = self._clock()
             for policy in self._view.woken_by(change):
                 turn.add_older(Upserted(policy))
             turn.prepared[name_of_change(change)] = self._view.prepare(change)
-            now = self._charge(turn.namespace, began)
-            if now >= ends and self._shares.is_used_up(turn.namespace, now):
-                return None
-        return self._take_in(turn)
+            self._spending.charge(turn.namespace, now)
+            if self._is_over(turn, began):
+                return False
+        return True
 
-    def _take_in(self, turn: Turn) -> float:
-        """Take in all that is prepared: policies before the pods that they select."""
-        began = self._clock()
-        since = turn.since
-        for key in sorted(turn.prepared, key=lambda name: name[0] not in _POLICIES):
+    def _take_in(self, turn: Turn, began: float) -> bool:
+        """Take in what is prepared, policies before the pods that they select; whether all is taken in."""
+        for key in sorted(turn.prepared, key=lambda name: name[0] not in POLICY_KINDS):
+            now = self._clock()
             turn.prepared.pop(key)()
-        self._backlog.end(turn)
-        self._charge(turn.namespace, began)
-        return since
+            turn.is_partly_taken_in = key[0] in POLICY_KINDS and bool(turn)
+            self._spending.charge(turn.namespace, now)
+            if turn and self._is_over(turn, began):
+                return False
+        return True
 
-    def _charge(self, namespace: str, began: float) -> float:
-        now = self._clock()
-        self._shares.charge(namespace, now - began, now)
-        self._spent[namespace] = self._spent.get(namespace, 0.0) + now - began
-        return now
-
-    def charge_round(self, seconds: float) -> None:
-        """Charge the time of a round to the namespaces of which changes were taken in since the last one.
-
-        What compiling and programming cost is in proportion to what taking in has cost.
-        """
-        spent, self._spent = self._spent, {}
-        whole = sum(spent.values())
-        now = self._clock()
-        for namespace, part in spent.items():
-            self._shares.charge(namespace, seconds * part / whole if whole else 0.0, now)
+    def _is_over(self, turn: Turn, began: float) -> bool:
+        """Whether a turn has taken so long that others come first."""
+        return self._clock() - began >= SHORT_TURN and self._spending.is_used_up(turn.namespace)

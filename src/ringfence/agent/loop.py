@@ -22,19 +22,22 @@ from ringfence.agent.inbox import (
     MetricsRequest,
     PacketLogFailed,
     PacketLogRestored,
+    Receiver,
 )
-from ringfence.agent.intake import Intake
+from ringfence.agent.intake import PATIENCE, Intake
+from ringfence.agent.lag import Lag
 from ringfence.agent.log import log, values
 from ringfence.agent.metrics import Metrics
 from ringfence.agent.own_node import mistake_about_node, this_machine
 from ringfence.agent.reports import Reports
 from ringfence.agent.rounds import Rounds
 from ringfence.agent.settings import Settings
-from ringfence.agent.view import View, kind_of_event
+from ringfence.agent.spending import Building, Spending
+from ringfence.agent.view import View, kind_of_event, name_of_change
 from ringfence.dataplane.kernel import Kernel
 from ringfence.dataplane.packet_log import LoggedPacket
 from ringfence.errors import KernelError
-from ringfence.sources.cluster import Listed, WatchFailed, WatchInterrupted
+from ringfence.sources.cluster import Listed, Page, Removed, Unreadable, Upserted, WatchFailed, WatchInterrupted
 
 REPAIR_INTERVAL: Final = 1.0
 """Seconds between two checks that no other program changed the table; a check is one request to the kernel."""
@@ -44,6 +47,12 @@ CHECK_INTERVAL: Final = 60.0
 
 METRICS_TIMEOUT: Final = 2.0
 """Seconds that a reader of the metrics waits for them to be brought up to date."""
+
+OVERDUE_INTERVAL: Final = 0.25
+"""Seconds between two checks whether changes have waited so long that pods must be closed."""
+
+START_PATIENCE: Final = 2.0
+"""Seconds that the first round waits for namespaces that have used their share: it closes what is not ready then."""
 
 HEARTBEAT_TIMEOUT: Final = 60.0
 """Seconds after which a loop that does not turn is taken to hang."""
@@ -63,17 +72,26 @@ class AgentLoop:
         self._settings = settings
         self._kernel = kernel
         self._inbox = inbox
+        self._receiver = Receiver(inbox)
         self._metrics = metrics
         self._clock = clock
         self._view = View(settings.node)
         self._enforcement = Enforcement(self._view, settings, kernel, clock)
-        self._intake = Intake(self._view, clock)
+        self._spending = Spending(self._beat)
+        self._intake = Intake(self._view, self._spending)
+        self._lag = Lag(self._receiver, clock)
+        metrics.show_lag(self._lag.seconds)
         self._rounds = Rounds()
         self._reports = Reports(metrics)
         self._explanations = Explanations(self._view.state, clock, dropped=settings.drops)
         self._repetitions = Repetitions()
         self._next_repair = 0.0
         self._next_check = 0.0
+        self._next_overdue = 0.0
+        self._overdue: frozenset[str] = frozenset()
+        """The namespaces that were last found to be closed until their changes are taken in."""
+        self._first_round_by: float | None = None
+        """When the first round begins at the latest; None before the view is complete."""
         self._mistake_about_node = ""
         """Why the Node of this machine is unknown; empty if it is known. Valid once the view is complete."""
         self._nodes_changed = False
@@ -95,6 +113,8 @@ class AgentLoop:
         if not self._enforcement.in_order:
             failures = "; ".join(map(str, self._enforcement.failures))
             return f"the kernel does not hold all rules: {failures or 'not enforced yet'}"
+        if (lag := self._lag.seconds()) > self._settings.max_lag:
+            return f"a change has not been in force for {lag:.0f} s: more than {self._settings.max_lag:g} s (--max-lag)"
         if failed := sorted(self._reports.failed_watches):
             return f"a defect of ringfence ended the watch of {', '.join(failed)}: see the log"
         if defects := self._view.defects:
@@ -117,7 +137,7 @@ class AgentLoop:
         while self._receive():
             if self._intake or self._nodes_changed:
                 self._guard("event", self._take_in)
-            now = self._heartbeat = self._clock()
+            now = self._beat()
             if self._is_due(now):
                 self._guard("enforce", self._enforce, now)
             if now >= self._next_repair:
@@ -127,6 +147,12 @@ class AgentLoop:
             if now >= self._next_check:
                 self._next_check = now + CHECK_INTERVAL
                 self._guard("check", self._check_node)
+            self._note_lag()
+
+    def _beat(self) -> float:
+        """The time; whoever asks shows that the loop goes on."""
+        self._heartbeat = self._clock()
+        return self._heartbeat
 
     def _guard(self, stage: str, step: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
         """Go on after a defect in one step: the others keep the node's policies in force."""
@@ -138,15 +164,24 @@ class AgentLoop:
     def _receive(self) -> bool:
         """Wait for an item, or until a step is due, and receive all that there are; whether to go on."""
         try:
-            item = self._inbox.get(timeout=max(0.0, self._next_step() - self._clock()))
+            item = self._receiver.get(timeout=max(0.0, self._next_step() - self._clock()))
             for _ in range(_MOST_AT_ONCE):
                 if item is None:
                     return False
                 self._receive_item(item)
-                item = self._inbox.get_nowait()
+                item = self._receiver.get(timeout=0)
         except queue.Empty:
             pass
+        self._note_lag()
+        self._lag.received = self._clock()
         return True
+
+    def _note_lag(self) -> None:
+        """Report how long the oldest change has waited so far, and note since when the oldest is waiting now."""
+        if self._enforcement.has_begun:
+            self._reports.lag(self._lag.seconds(), self._settings.max_lag)
+        waiting = (self._rounds.waiting_since, self._intake.waiting_since())
+        self._lag.oldest = min((since for since in waiting if since is not None), default=None)
 
     def _next_step(self) -> float:
         if self._intake or self._nodes_changed:
@@ -206,31 +241,57 @@ class AgentLoop:
         if not self._may_enforce or self._waits_for_changes(now):
             return False
         retry_at = self._enforcement.retry_at
-        return self._rounds.is_due(now) or (retry_at is not None and now >= retry_at)
+        return self._rounds.is_due(now) or (retry_at is not None and now >= retry_at) or self._closes_or_opens(now)
+
+    def _closes_or_opens(self, now: float) -> bool:
+        """Whether namespaces have to be closed that are not, or may be opened that are."""
+        if now >= self._next_overdue:
+            self._next_overdue = now + OVERDUE_INTERVAL
+            self._overdue = self._intake.overdue()
+        return self._enforcement.has_begun and self._overdue != self._enforcement.closed
 
     def _waits_for_changes(self, now: float) -> bool:
-        """Whether changes are to be taken in first: at the beginning all, later those that a round can wait for."""
-        if not self._enforcement.has_begun:
-            return bool(self._intake)
-        return self._intake.is_urgent and self._rounds.is_gathering(now)
+        """Whether changes are to be taken in first: at the beginning for some time all, later as far as rounds wait."""
+        if self._enforcement.has_begun:
+            return self._intake.is_urgent and self._rounds.is_gathering(now)
+        if self._first_round_by is None:
+            self._first_round_by = now + START_PATIENCE
+        return self._intake.is_urgent or (bool(self._intake) and now < self._first_round_by)
 
     def _enforce(self, began: float) -> None:
         arrived = self._rounds.begin()
         is_first = not self._enforcement.has_begun
-        self._enforcement.enforce()
+        self._overdue = self._intake.overdue(patience=0.0 if is_first else PATIENCE)
+        building = Building(self._spending, self._others_wait)
+        self._enforcement.enforce(self._overdue, building.may_build)
+        building.end()
         if is_first:
             _freeze_objects()
         ended = self._clock()
         self._rounds.end(began, ended)
-        self._intake.charge_round(ended - began)
+        self._spending.charge_round(ended - began - building.seconds)
         self._metrics.enforcing.observe(ended - began)
         if arrived is not None and self._enforcement.in_order:
             self._metrics.programming.observe(ended - arrived)
         self._reports.failures("kernel", self._enforcement.failures)
+        self._reports.closed(self._enforcement.closed, ended)
         self._reports.objects(self._view)
         if is_first:
             self._next_check = ended
             log.info("enforcing", extra=values(**self._view.counts(), seconds=round(ended - began, 3)))
+
+    def _others_wait(self) -> bool:
+        """Whether changes wait, or have arrived meanwhile, of namespaces that have not used their share."""
+        return self._intake.is_urgent or any(map(self._is_urgent, self._receiver.arrived()))
+
+    def _is_urgent(self, item: InboxItem | None) -> bool:
+        match item:
+            case None | Arrival(event=Page() | Listed()):
+                return True
+            case Arrival(event=Upserted() | Removed() | Unreadable() as change):
+                return not self._spending.is_used_up(name_of_change(change)[1])
+            case _:
+                return False
 
     def _repair(self) -> None:
         changed = self._enforcement.repair()
@@ -282,6 +343,7 @@ class AgentLoop:
         metrics.show_objects(view.counts(), view.state.population.everyone.bit_count(), len(view.problems))
         metrics.show_program(self._kernel.present, self._kernel.transactions, self._kernel.ended)
         metrics.show_log()
+        metrics.show_waiting(len(self._intake), self._enforcement.closed_pods)
         metrics.synced.set(view.complete)
         metrics.in_order.set(self._enforcement.in_order)
         try:

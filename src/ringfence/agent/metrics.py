@@ -70,6 +70,23 @@ class Metrics:
         self.bypassing = Gauge(
             "ringfence_bypassing_bridges", "Bridges whose packets bypass packet filters.", registry=registry
         )
+        self.closings = Counter(
+            "ringfence_closings",
+            "Times that the pods of a namespace were closed because it had used its share of the agent's time.",
+            registry=registry,
+        )
+        self._lag = Gauge(
+            "ringfence_lag_seconds", "Age of the oldest change that is not in force, 0 if all are.", registry=registry
+        )
+        self._waiting = Gauge(
+            "ringfence_waiting_changes", "Changes that have arrived and are not taken in.", registry=registry
+        )
+        self._closed_pods = Gauge(
+            "ringfence_closed_pods",
+            "Pods of this node that are allowed nothing, by reason: share, if their namespace has used its share.",
+            ["reason"],
+            registry=registry,
+        )
         self._objects = Gauge("ringfence_objects", "Known objects, by kind.", ["kind"], registry=registry)
         self._identities = Gauge(
             "ringfence_identities", "Groups of pods that no policy in force can tell apart.", registry=registry
@@ -131,6 +148,15 @@ class Metrics:
         self._elements.set(sum(one.size for one in program.collections.values()))
         self._transactions.set_total(transactions)
         self._ended.set_total(ended)
+
+    def show_lag(self, seconds: Callable[[], float]) -> None:
+        """How long the oldest change has been waiting, as of the time when somebody reads the metrics."""
+        self._lag.set_function(seconds)
+
+    def show_waiting(self, changes: int, closed_pods: int) -> None:
+        """How many changes wait, and how many pods are closed until they are taken in."""
+        self._waiting.set(changes)
+        self._closed_pods.labels("share").set(closed_pods)
 
     def show_log(self) -> None:
         """What became of the log."""

@@ -4,6 +4,7 @@ A fault that lasts for hours is one line in the log; the metrics count how often
 """
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 import msgspec
 
@@ -15,6 +16,9 @@ from ringfence.agent.view import ObjectName, View
 from ringfence.dataplane.kernel import ProfileRefused
 from ringfence.errors import KernelError
 from ringfence.sources.cluster import Alive, Event, Listed, WatchFailed, WatchInterrupted
+
+CLOSING_INTERVAL: Final = 60.0
+"""Seconds for which it is not logged again that the pods of the same namespace are closed."""
 
 
 class Reports:
@@ -28,6 +32,10 @@ class Reports:
         self._defects: dict[ObjectName, Exception] = {}
         self._complaints: list[str] = []
         self._log_failure = ""
+        self._lags = False
+        self._closed: dict[str, bool] = {}
+        """The namespaces whose pods are closed, and whether that was logged."""
+        self._logged_closings: dict[str, float] = {}
         self.failed_watches: frozenset[str] = frozenset()
 
     def defect(self, stage: str, error: Exception) -> None:
@@ -89,6 +97,30 @@ class Reports:
         if self._failures and not failures:
             log.info("the kernel has accepted what it had refused")
         self._failures = texts
+
+    def lag(self, seconds: float, limit: float) -> None:
+        """How long the oldest change has been waiting that is not in force."""
+        if seconds > limit and not self._lags:
+            log.error(f"a change has not been in force for {seconds:.1f} s", extra=values(limit=limit))
+        elif seconds <= limit and self._lags:
+            log.info("changes are in force in time again")
+        self._lags = seconds > limit
+
+    def closed(self, namespaces: frozenset[str], now: float) -> None:
+        """The namespaces whose pods are closed until their changes are in force; each is logged now and then."""
+        self._logged_closings = {one: at for one, at in self._logged_closings.items() if now < at + CLOSING_INTERVAL}
+        for namespace in namespaces - self._closed.keys():
+            self._metrics.closings.inc()
+            self._closed[namespace] = namespace not in self._logged_closings
+            if self._closed[namespace]:
+                self._logged_closings[namespace] = now
+                log.warning(
+                    "the namespace has used its share of the time: its pods are closed for now",
+                    extra=values(namespace=namespace),
+                )
+        for namespace in self._closed.keys() - namespaces:
+            if self._closed.pop(namespace):
+                log.info("the policies of the namespace are in force", extra=values(namespace=namespace))
 
     def repaired(self) -> None:
         """The table was changed by another program, and is as it should be."""

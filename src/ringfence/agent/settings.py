@@ -49,6 +49,8 @@ class Settings(msgspec.Struct, frozen=True):
     existing_connections: ExistingConnections = ExistingConnections.END
     spoofed_sources: SpoofedSources = SpoofedSources.DROP
     pod_ranges: Addresses | None = None
+    max_lag: float = 5.0
+    """Seconds: a change that is not in force for longer makes the agent unready."""
     log_denied: bool = False
     log_group: int = DEFAULT_LOG_GROUP
     log_rate: int = 10

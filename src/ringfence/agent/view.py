@@ -38,6 +38,8 @@ FOLLOWED: Final[tuple[Resource, ...]] = tuple(
 FOLLOWED_KINDS: Final = tuple(resource.kind for resource in FOLLOWED)
 """The kinds that the agent watches; a view is incomplete until all of them have been listed."""
 
+POLICY_KINDS: Final = frozenset(resource.kind for resource in FOLLOWED if resource.row.is_policy)
+
 Name = tuple[str, str]
 """Namespace and name."""
 

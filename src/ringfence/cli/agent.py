@@ -76,6 +76,13 @@ def parse_listen_address(text: str) -> tuple[str, int] | None:
     metavar="CIDR",
     help="The pod addresses of this node. Repeatable.  [default: the podCIDRs of the Node]",
 )
+@click.option(
+    "--max-lag",
+    type=click.FloatRange(min=0.1),
+    metavar="SECONDS",
+    default=5.0,
+    help="The agent is not ready while a change has not been in force for longer than this.",
+)
 @click.option("--log-denied/--no-log-denied", default=False, help="Log denied connections and the reason.")
 @click.option(
     "--log-group",
@@ -102,6 +109,7 @@ def agent(
     existing_connections: str,
     spoofed_sources: str,
     pod_ranges: tuple[str, ...],
+    max_lag: float,
     log_denied: bool,
     log_group: int,
     log_rate: int,
@@ -141,6 +149,7 @@ def agent(
         existing_connections=ExistingConnections(existing_connections),
         spoofed_sources=SpoofedSources(spoofed_sources),
         pod_ranges=_ranges(pod_ranges) if pod_ranges else None,
+        max_lag=max_lag,
         log_denied=log_denied,
         log_group=log_group,
         log_rate=log_rate,

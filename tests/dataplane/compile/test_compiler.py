@@ -135,6 +135,9 @@ def test_a_set_that_has_grown_large_is_shared() -> None:
     assert kinds() == {"pods4", "ports"}
 
 
+closings = st.frozensets(st.sampled_from(strategies.NAMESPACES))
+
+
 class Changes(RuleBasedStateMachine):
     """Objects come, change and go; after each of them, the program means what a compiler's would that starts now.
 
@@ -164,6 +167,22 @@ class Changes(RuleBasedStateMachine):
         key = data.draw(st.sampled_from(sorted(self.objects)))
         del self.objects[key]
         self.cluster.remove(*key)
+
+    @rule(closed=closings, refused=closings)
+    def compile_without_some_namespaces(self, closed: frozenset[str], refused: frozenset[str]) -> None:
+        """Their pods are closed in both directions; nobody else notices."""
+        state = cluster_of(self.objects.values()).state
+        program = self.compiler.program(closed, lambda namespace: namespace not in refused)
+        closed_now = self.compiler.closed
+        assert closed <= closed_now <= closed | refused
+        subjects = [one for one in state.members() if one.addresses and not one.host_network]
+        assert self.compiler.closed_pods == sum(one.namespace in closed_now for one in subjects)
+        fresh = Compiler(state, everywhere).program(closed_now)
+        for packet in packets(state, self.chance):
+            assert admits(program, packet) is admits(fresh, packet), packet
+            ends = [state.members_at(packet.family, end) for end in (packet.source, packet.destination)]
+            if ends[0] != ends[1] and any(one.namespace in closed_now for some in ends for one in some):
+                assert not admits(program, packet), packet
 
     @rule()
     def compile(self) -> None:

@@ -208,3 +208,65 @@ def test_other_labels_of_a_namespace_move_the_pods_that_cluster_scoped_policies_
     changes = world.subjects.take_changes()
     assert len(changes.moves[INGRESS_4]) == 1
     assert changes.relabelled
+
+
+class TestClosedNamespaces:
+    """Pods of namespaces for which nothing is built for the time being."""
+
+    FREE = pod("x/free", addresses=["10.0.0.2"])
+
+    def test_all_pods_of_the_node_in_them_are_denied_everything(self) -> None:
+        world = World(HTTP_ONLY, server("a", "10.0.0.1"), self.FREE, pod("y/other", addresses=["10.0.0.3"]))
+        moves = world.subjects.take_changes(frozenset({"x"})).moves
+        for direction in Direction:
+            denied = {move.key for move in moves[direction, Family.IPV4] if move.new == DENIED[direction]}
+            assert denied == {key("10.0.0.1"), key("10.0.0.2")}
+        assert world.subjects.closed_pods == 2
+
+    def test_nothing_is_built_for_them(self) -> None:
+        world = World(HTTP_ONLY, server("a", "10.0.0.1"))
+        world.subjects.take_changes(frozenset({"x"}), may_build=never_asked)
+
+    def test_afterwards_they_have_the_chains_that_their_policies_give_them_then(self) -> None:
+        world = World(HTTP_ONLY, server("a", "10.0.0.1"), self.FREE)
+        before = world.chains()
+        world.subjects.take_changes(frozenset({"x"}))
+        world.cluster.upsert(pod("x/late", {"app": "server"}, addresses=["10.0.0.4"]))
+        world.subjects.take_changes(frozenset({"x"}))
+        assert world.chains() == {
+            **before,
+            key("10.0.0.2"): None,
+            key("10.0.0.4"): before[key("10.0.0.1")],
+        }
+        assert world.subjects.closed == set()
+        assert world.subjects.closed_pods == 0
+
+    def test_where_building_is_refused_a_namespace_is_closed_until_the_next_time(self) -> None:
+        world = World(HTTP_ONLY, server("a", "10.0.0.1"), self.FREE)
+        moves = world.subjects.take_changes(may_build=lambda namespace: False).moves
+        assert {move.new for move in moves[INGRESS_4]} == {DENIED[Direction.INGRESS]}
+        assert world.subjects.closed == {"x"}
+        world.moves()
+        assert world.subjects.closed == set()
+
+    def test_nobody_asks_for_what_is_built_already_or_needs_not_be_built(self) -> None:
+        world = World(HTTP_ONLY, server("a", "10.0.0.1"))
+        built = world.chains()[key("10.0.0.1")]
+        world.cluster.upsert(server("b", "10.0.0.2"))
+        world.cluster.upsert(pod("x/free", addresses=["10.0.0.3"]))
+        world.cluster.upsert(pod("y/db", {"app": "server"}, addresses=["10.0.0.4"]))
+        world.cluster.upsert(policy("y/closed", SERVER, ingress=[]))
+        moves = world.subjects.take_changes(may_build=never_asked).moves[INGRESS_4]
+        assert {move.key: move.new for move in moves} == {
+            key("10.0.0.2"): built,
+            key("10.0.0.4"): DENIED[Direction.INGRESS],
+        }
+
+    def test_an_address_that_a_pod_of_another_namespace_claims_too_is_closed(self) -> None:
+        world = World(server("a", "10.0.0.1"), pod("y/b", addresses=["10.0.0.1"]))
+        moves = world.subjects.take_changes(frozenset({"x"})).moves[INGRESS_4]
+        assert [move.new for move in moves] == [DENIED[Direction.INGRESS]]
+
+
+def never_asked(namespace: str) -> bool:
+    raise AssertionError("nothing has to be built")

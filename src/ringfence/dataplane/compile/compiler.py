@@ -9,7 +9,7 @@ from ringfence.dataplane.compile.isolation import Isolation
 from ringfence.dataplane.compile.peer_maps import PeerChain, TrackedMap
 from ringfence.dataplane.compile.peers import TrackedSet, owners_of
 from ringfence.dataplane.compile.profile_chains import ProfileChain
-from ringfence.dataplane.compile.subjects import Changes, Subjects
+from ringfence.dataplane.compile.subjects import Changes, MayBuild, Subjects, always
 from ringfence.dataplane.program import ENFORCING, Collection, Program, Reaction, base_program
 from ringfence.engine.population import Member
 from ringfence.engine.state import State
@@ -39,9 +39,23 @@ class Compiler:
         self._parts: dict[str, PeerChain] = {}
         self._skeleton = base_program(holds=held != NO_ADDRESSES, reaction=reaction)
 
-    def program(self) -> Program:
-        """The program for the present state."""
-        changes = self._subjects.take_changes()
+    @property
+    def closed(self) -> frozenset[str]:
+        """The namespaces whose pods are denied everything in the last program: those asked for, and those postponed."""
+        return self._subjects.closed
+
+    @property
+    def closed_pods(self) -> int:
+        """How many pods of the node that are."""
+        return self._subjects.closed_pods
+
+    def program(self, closed: frozenset[str] = frozenset(), may_build: MayBuild = always) -> Program:
+        """The program for the present state.
+
+        Pods in the namespaces `closed` are denied everything, whatever their policies say. What has to be built for a
+        namespace is postponed if `may_build` refuses, and its pods are denied everything, too, until a later program.
+        """
+        changes = self._subjects.take_changes(closed, may_build)
         self._isolation.apply_moves(changes.moves)
         self._isolation.mark_known({address: self._subjects.is_known(address) for address in changes.addresses})
         chains = self._subjects.chains(self._isolation.chains())

@@ -19,6 +19,14 @@ from ringfence.sets.addresses import FAMILIES, Family
 Address = tuple[Family, int]
 Side = tuple[Direction, Family]
 
+MayBuild = Callable[[str], bool]
+"""Asked before a chain is built for pods of a namespace: it can take long."""
+
+
+def always(namespace: str) -> bool:
+    """Nothing is postponed."""
+    return True
+
 
 class Changes(NamedTuple):
     """What has changed: the addresses whose pods changed, and the moves between chains, for each verdict map.
@@ -58,21 +66,38 @@ class Subjects:
         self._names: dict[tuple[Stack, OwnPorts], str | None] = {}
         self._names_in_use = 0
         self._chains: dict[str, ProfileChain] = {}
+        self._postponed: set[Identity] = set()
+        """The identities in closed namespaces about which it is not known which chains they have now."""
+        self.closed: frozenset[str] = frozenset()
+        """The namespaces whose pods are denied everything, because what their policies say is not built yet."""
         self._placed: dict[Side, dict[bytes, str]] = {(side, family): {} for side in Direction for family in FAMILIES}
 
-    def take_changes(self) -> Changes:
-        """What has changed since the last call."""
+    def take_changes(self, closed: frozenset[str] = frozenset(), may_build: MayBuild = always) -> Changes:
+        """What has changed since the last call.
+
+        Pods in the namespaces `closed` are denied everything, and nothing is built for them; nor for a namespace of
+        which `may_build` says that no chain may be built now.
+        """
         moved, changed = self._state.population.take_changes(self._changes)
         namespaces = frozenset(one.namespace for some in (moved, changed) for one in some)
         addresses = {address for member in moved if not member.host_network for address in member.addresses}
         identities = self._assign_identities(moved) | (changed & self._pods.keys())
-        placed = addresses | self._update_isolation(identities)
+        before, self.closed = self.closed, closed
+        resumed = {one for one in self._postponed if one.namespace not in closed}
+        self._postponed -= resumed
+        placed = addresses | self._update_isolation(identities | resumed, may_build)
+        placed |= self._addresses_in(before ^ self.closed)
         moves = {side: list(self._moves(side, placed)) for side in self._placed}
         return Changes(addresses, moves, namespaces, self._were_relabelled())
 
     def is_known(self, address: Address) -> bool:
         """Whether one of the node's own pods has this address."""
         return any(self._is_subject(member) for member in self._state.members_at(*address))
+
+    @property
+    def closed_pods(self) -> int:
+        """How many of the node's own pods are in closed namespaces."""
+        return sum(member.namespace in self.closed for member in self._identities) if self.closed else 0
 
     def chains(self, names: Iterable[str]) -> dict[str, ProfileChain]:
         """The chains of these names."""
@@ -110,6 +135,7 @@ class Subjects:
     def _forget(self, identity: Identity) -> None:
         """Drop an identity that none of the node's own pods has any more."""
         del self._pods[identity]
+        self._postponed.discard(identity)
         for known in self._isolation.values():
             known.pop(identity, None)
 
@@ -125,7 +151,13 @@ class Subjects:
     def _is_subject(self, member: Member) -> bool:
         return bool(member.addresses) and not member.host_network and self._is_local(member)
 
-    def _update_isolation(self, touched: set[Identity]) -> set[Address]:
+    def _addresses_in(self, namespaces: frozenset[str]) -> set[Address]:
+        """The addresses of the node's own pods in some namespaces."""
+        if not namespaces:
+            return set()
+        return {address for one in self._identities if one.namespace in namespaces for address in one.addresses}
+
+    def _update_isolation(self, touched: set[Identity], may_build: MayBuild) -> set[Address]:
         """Find the chains of identities again; returns the addresses of pods that have another chain than before.
 
         `touched` identities are new, or their facts changed, so what is known about them does not count.
@@ -137,10 +169,17 @@ class Subjects:
         changed: set[Identity] = set()
         for direction, known in self._isolation.items():
             for identity in asked:
+                if identity.namespace in self.closed:
+                    self._postponed.add(identity)
+                    continue
                 before = known.get(identity)
                 stack = self._state.tiers.stack(identity, direction)
                 # With the same profiles, the chain can still be another: ports of the subject's own may have changed.
                 if before is None or before.stack != stack or identity in touched:
+                    if not self._is_built(stack, identity) and not may_build(identity.namespace):
+                        self.closed |= {identity.namespace}
+                        self._postponed.add(identity)
+                        continue
                     name = self._chain_name(stack, identity)
                     known[identity] = _Isolation(stack, name)
                     if before is None or before.chain != name:
@@ -174,6 +213,10 @@ class Subjects:
                 self._chains[name] = chain
         return self._names[stack, ports]
 
+    def _is_built(self, stack: Stack, subject: Identity) -> bool:
+        """Whether it costs nothing to find the chain of a pod's profiles."""
+        return not stack or denies_everything(stack) or (stack, own_ports(stack, subject)) in self._names
+
     def _forget_unused(self) -> None:
         """Drop unused chains when there are many of them.
 
@@ -206,7 +249,9 @@ class Subjects:
 
         Only one of the two pods still runs, and it is not known which. Neither must get what only the other is allowed.
         """
-        owners = filter(self._is_subject, self._state.members_at(family, number))
+        owners = list(filter(self._is_subject, self._state.members_at(family, number)))
+        if any(member.namespace in self.closed for member in owners):
+            return DENIED[direction]
         chains = {self._isolation[direction][self._identities[member]].chain for member in owners}
         if len(chains) > 1:
             return DENIED[direction]

@@ -1,0 +1,77 @@
+"""Spending: for which namespaces the loop has worked, and for whom it may go on.
+
+Taking changes in and building chains is charged to the namespace for which it is done; the rest of a round (programming
+the kernel, reviewing connections) to the same namespaces, in proportion.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from ringfence.agent.shares import Shares
+
+LONGEST_BUILDING: Final = 0.1
+"""Seconds after which, in one round, no other chain is built for namespaces that have used their share."""
+
+
+class Spending:
+    """The loop's time by namespace. `clock` returns monotonic seconds."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.shares = Shares()
+        self.clock = clock
+        self._spent: dict[str, float] = {}
+        """The seconds that were charged to each namespace since the last round ended."""
+
+    def is_used_up(self, namespace: str) -> bool:
+        """Whether a namespace has used its share."""
+        return self.shares.is_used_up(namespace, self.clock())
+
+    def charge(self, namespace: str, began: float) -> None:
+        """Charge the time since `began` to a namespace."""
+        now = self.clock()
+        self.shares.charge(namespace, now - began, now)
+        self._spent[namespace] = self._spent.get(namespace, 0.0) + now - began
+
+    def charge_round(self, seconds: float) -> None:
+        """Charge the part of a round that is charged to nobody yet to those who were charged since the last one."""
+        spent, self._spent = self._spent, {}
+        whole, now = sum(spent.values()), self.clock()
+        for namespace, part in spent.items():
+            self.shares.charge(namespace, seconds * part / whole if whole else 0.0, now)
+
+
+class Building:
+    """For whom chains are built in one round, and how long it takes.
+
+    Nothing is built for a namespace that has used its share while others wait (`others_wait`), and not much at a time
+    otherwise: somebody may come who must not wait.
+    """
+
+    def __init__(self, spending: Spending, others_wait: Callable[[], bool]) -> None:
+        self._spending = spending
+        self._others_wait = others_wait
+        self._namespace: str | None = None
+        self._began = 0.0
+        self._is_for_used_up = False
+        self._for_used_up = 0.0
+        self.seconds = 0.0
+        """The time that was charged."""
+
+    def may_build(self, namespace: str) -> bool:
+        """Whether a chain may be built for a namespace now. What is done until the next question is charged to it."""
+        self.end()
+        is_used_up = self._spending.is_used_up(namespace)
+        if is_used_up and (self._for_used_up > LONGEST_BUILDING or self._others_wait()):
+            return False
+        self._namespace, self._began = namespace, self._spending.clock()
+        self._is_for_used_up = is_used_up
+        return True
+
+    def end(self) -> None:
+        """Charge what was done since the last question."""
+        if self._namespace is not None:
+            seconds = self._spending.clock() - self._began
+            self._spending.charge(self._namespace, self._began)
+            self.seconds += seconds
+            self._for_used_up += seconds if self._is_for_used_up else 0.0
+            self._namespace = None

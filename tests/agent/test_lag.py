@@ -1,0 +1,54 @@
+"""How long the oldest change has been waiting."""
+
+import threading
+
+from tests.agent.events import upserted
+from tests.agent.running import Clock
+from tests.semantics.objects import policy
+
+from ringfence.agent.inbox import Arrival, Inbox, MetricsRequest, Receiver
+from ringfence.agent.lag import Lag
+
+ARRIVAL = Arrival(upserted(policy("x/p", ingress=[])), 5.0)
+
+
+def test_without_changes_there_is_none() -> None:
+    clock = Clock()
+    lag = Lag(Receiver(Inbox()), clock)
+    clock.now += 100
+    assert lag.seconds() == 0
+
+
+def test_it_is_the_age_of_the_oldest_change() -> None:
+    clock = Clock()
+    lag = Lag(Receiver(Inbox()), clock)
+    lag.oldest = clock.now
+    clock.now += 3
+    assert lag.seconds() == 3
+
+
+def test_while_the_loop_does_not_turn_it_counts_from_when_everything_was_received() -> None:
+    clock, inbox = Clock(), Inbox()
+    receiver = Receiver(inbox)
+    lag = Lag(receiver, clock)
+    inbox.put(ARRIVAL)
+    clock.now += 7
+    assert lag.seconds() == 7
+    assert list(receiver.arrived()) == [ARRIVAL]
+    assert lag.seconds() == 7, "also if the loop has looked at what arrived"
+    receiver.get(timeout=0)
+    assert lag.seconds() == 0
+
+
+def test_what_has_arrived_is_taken_in_its_order() -> None:
+    inbox = Inbox()
+    receiver = Receiver(inbox)
+    request = MetricsRequest(threading.Event())
+    for item in (ARRIVAL, request):
+        inbox.put(item)
+    assert list(receiver.arrived()) == [ARRIVAL, request]
+    inbox.put(None)
+    assert list(receiver.arrived()) == [None]
+    assert not receiver.is_empty
+    assert [receiver.get(timeout=0) for _ in range(3)] == [ARRIVAL, request, None]
+    assert receiver.is_empty

@@ -1,0 +1,82 @@
+"""For whom the loop works, and for whom it may go on."""
+
+import pytest
+from tests.agent.running import Clock
+
+from ringfence.agent.shares import SHARE
+from ringfence.agent.spending import LONGEST_BUILDING, Building, Spending
+
+
+class Trial:
+    """A spending, and one round of building."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.spending = Spending(self.clock)
+        self.others_wait = False
+        self.building = Building(self.spending, lambda: self.others_wait)
+
+    def spend(self, namespace: str, seconds: float) -> None:
+        began = self.clock.now
+        self.clock.now += seconds
+        self.spending.charge(namespace, began)
+
+    def build(self, namespace: str, seconds: float) -> bool:
+        """Whether something may be built that takes so long."""
+        may_build = self.building.may_build(namespace)
+        self.clock.now += seconds if may_build else 0.0
+        return may_build
+
+    def used(self, namespace: str) -> float:
+        return self.spending.shares.used(namespace, self.clock.now)
+
+
+def test_the_time_of_a_round_is_charged_to_those_for_whom_it_was() -> None:
+    trial = Trial()
+    trial.spend("y", 0.01)
+    trial.spend("x", 0.03)
+    trial.spending.charge_round(0.4)
+    assert trial.used("x") == pytest.approx(0.33, rel=0.01)
+    assert trial.used("y") == pytest.approx(0.11, rel=0.01)
+    assert trial.used("z") == 0
+
+
+def test_a_round_for_nobody_is_charged_to_nobody() -> None:
+    trial = Trial()
+    trial.spend("x", 0.1)
+    trial.spending.charge_round(0.1)
+    trial.spending.charge_round(1.0)
+    assert trial.used("x") == pytest.approx(0.2)
+
+
+def test_what_is_built_is_charged_to_whom_it_is_built_for() -> None:
+    trial = Trial()
+    assert trial.build("x", 0.03)
+    assert trial.build("y", 0.01)
+    trial.building.end()
+    assert trial.building.seconds == pytest.approx(0.04)
+    assert trial.used("x") == pytest.approx(0.03, rel=0.02)
+    assert trial.used("y") == pytest.approx(0.01, rel=0.02)
+
+
+def test_nothing_is_built_for_a_namespace_that_has_used_its_share_while_others_wait() -> None:
+    trial = Trial()
+    trial.spend("x", SHARE * 1.5)
+    trial.others_wait = True
+    assert not trial.build("x", 0.01)
+    assert trial.build("y", 0.01)
+
+
+def test_and_not_much_at_a_time_while_nobody_does() -> None:
+    trial = Trial()
+    trial.spend("x", SHARE * 1.5)
+    built = [trial.build("x", LONGEST_BUILDING * 0.6) for _ in range(4)]
+    assert built == [True, True, False, False]
+    assert trial.build("y", 0.01)
+
+
+def test_whoever_uses_up_its_share_by_building_may_not_go_on() -> None:
+    trial = Trial()
+    trial.others_wait = True
+    assert trial.build("x", SHARE * 1.5)
+    assert not trial.build("x", 0.01)
