@@ -25,7 +25,7 @@ from ringfence.sources.cluster.api_server import ApiServer
 from ringfence.sources.cluster.events import Alive, Event, Listed, Upserted
 from ringfence.sources.cluster.listing import RESOURCES, Resource
 from ringfence.sources.cluster.responses import get_page
-from ringfence.sources.cluster.watching import follow
+from ringfence.sources.cluster.watching import Watch
 
 PLAN: Final = Plan(12_000, 10_000, 100)
 PAGE: Final = "500"
@@ -73,8 +73,8 @@ def _resource(kind: str) -> Resource:
 
 
 def _follow(kind: str, connections: ApiServer, told: _Told) -> None:
-    arguments = (_resource(kind), connections, told.deliver, threading.Event())
-    threading.Thread(target=follow, args=arguments, daemon=True).start()
+    watch = Watch(_resource(kind), connections, told.deliver)
+    threading.Thread(target=watch.follow, args=(threading.Event(),), daemon=True).start()
 
 
 def _listing(connections: ApiServer) -> Iterator[Figure]:

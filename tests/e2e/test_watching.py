@@ -10,7 +10,7 @@ import pytest
 
 from ringfence.agent.view import name_of
 from ringfence.model.objects import Node
-from ringfence.sources.cluster import watching
+from ringfence.sources.cluster import responses, watching
 from ringfence.sources.cluster.api_server import ApiServer
 from ringfence.sources.cluster.events import Alive, Event, Listed, Page, Removed, Upserted, WatchInterrupted
 from ringfence.sources.cluster.undecoded import Undecoded
@@ -81,7 +81,8 @@ def test_what_kubectl_does_is_told(api_server: ControlPlane, namespace: str) -> 
 
 
 def test_a_list_of_several_pages(api_server: ControlPlane, namespace: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watching, "PAGE", 2)
+    for module in (watching, responses):
+        monkeypatch.setattr(module, "PAGE", 2)
     create(api_server, *(pod(f"{namespace}/p{number}") for number in range(5)))
     with following("Pod", connections_of(api_server.kubeconfig)) as followed:
         [*_, listed] = [followed.until(Listed)]

@@ -21,7 +21,7 @@ from ringfence.agent.view import FOLLOWED
 from ringfence.dataplane.kernel import Kernel
 from ringfence.dataplane.preflight import FOR_LOGGING, REQUIRED, Feature
 from ringfence.errors import AgentError
-from ringfence.sources.cluster import ApiServer, Event, follow
+from ringfence.sources.cluster import ApiServer, Event, Watch
 
 
 def run(
@@ -95,9 +95,9 @@ def _following(api_server: ApiServer, inbox: Inbox) -> Iterator[None]:
         inbox.put(Arrival(event, time.monotonic()))
 
     for resource in FOLLOWED:
-        arguments = (resource, api_server, deliver, stopped)
+        watch = Watch(resource, api_server, deliver)
         # A daemon thread: a request that hangs must not keep the process from ending.
-        threading.Thread(target=follow, args=arguments, name=f"watch {resource.plural}", daemon=True).start()
+        threading.Thread(target=watch.follow, args=(stopped,), name=f"watch {resource.plural}", daemon=True).start()
     try:
         yield
     finally:

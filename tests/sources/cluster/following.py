@@ -12,7 +12,7 @@ from ringfence.sources.cluster.api_server import ApiServer
 from ringfence.sources.cluster.events import Event
 from ringfence.sources.cluster.listing import RESOURCES
 from ringfence.sources.cluster.undecoded import Undecoded
-from ringfence.sources.cluster.watching import follow
+from ringfence.sources.cluster.watching import Watch
 
 PATIENCE: Final = 30.0
 """Seconds after which a test has failed; none takes that long."""
@@ -67,7 +67,8 @@ def following(kind: str, connections: ApiServer, patience: float = PATIENCE) -> 
     """Somebody who follows a kind, for a while."""
     [resource] = [one for one in RESOURCES if one.kind == kind]
     followed, ended = Followed(), threading.Event()
-    thread = threading.Thread(target=follow, args=(resource, connections, followed.deliver, ended, patience))
+    watch = Watch(resource, connections, followed.deliver, patience)
+    thread = threading.Thread(target=watch.follow, args=(ended,))
     thread.start()
     try:
         yield followed

@@ -2,10 +2,12 @@
 
 from ringfence.sources.cluster.events import (
     Alive,
+    CaughtUp,
     Event,
     Listed,
     Page,
     Removed,
+    Unchecked,
     Unreadable,
     Upserted,
     WatchFailed,
@@ -24,4 +26,6 @@ def test_the_events_that_exist() -> None:
         WatchInterrupted,
         WatchFailed,
         Alive,
+        CaughtUp,
+        Unchecked,
     }

@@ -11,7 +11,7 @@ import pytest
 
 from ringfence.model.objects import NetworkPolicy
 from ringfence.model.objects import Object as ModelObject
-from ringfence.sources.cluster import watching
+from ringfence.sources.cluster import responses, retries, watching
 from ringfence.sources.cluster.events import (
     Alive,
     Listed,
@@ -342,7 +342,7 @@ def test_a_watch_that_ends_at_once_without_an_event_is_a_refusal(tmp_path: Path)
 
 
 def test_no_wait_is_longer_than_a_few_seconds() -> None:
-    waits = list(islice(watching._waits(), 20))
+    waits = list(islice(retries.waits(), 20))
     assert all(2.5 <= wait <= 5 for wait in waits[10:])
     assert len(set(waits[10:])) > 1, "agents spread out"
 
@@ -439,7 +439,7 @@ def test_a_policy_without_a_name_is_unreadable(tmp_path: Path) -> None:
 
 
 def test_pages_are_small_where_policies_are_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watching, "_PAGE_BYTES", 10_000)
+    monkeypatch.setattr(responses, "_PAGE_BYTES", 10_000)
     pages = (
         list_of(a_policy("small"), more="1"),
         list_of(a_policy("large", 5_000), more="2"),

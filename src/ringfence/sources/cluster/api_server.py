@@ -36,6 +36,20 @@ class _PluginCredential(NamedTuple):
     credential: Credential
 
 
+class Stream:
+    """A response that is being read; `end` ends it, from any thread."""
+
+    def __init__(self, connection: socket.socket | None) -> None:
+        self._connection = connection
+
+    def end(self) -> None:
+        """End the response. One over TLS inside the TLS of an HTTPS proxy has no socket of its own, and goes on."""
+        if self._connection is not None:
+            with suppress(OSError):  # the server has closed it
+                # SSLSocket.shutdown would drop the TLS layer, and the reader would take ciphertext for plain text.
+                socket.socket.shutdown(self._connection, socket.SHUT_RDWR)
+
+
 class ApiServer:
     """The API server of a context, or of the current one. Threads may share it.
 
@@ -51,7 +65,7 @@ class ApiServer:
         self._plugin_lock = threading.Lock()
         self._from_plugin: _PluginCredential | None = None
         self._streams_lock = threading.Lock()
-        self._streams: set[socket.socket] = set()
+        self._streams: set[Stream] = set()
         self._closed = False
 
     @contextmanager
@@ -73,31 +87,28 @@ class ApiServer:
             raise
 
     @contextmanager
-    def streaming(self, response: httpx2.Response) -> Iterator[None]:
-        """While the body of this response is read, a broken path and `close` end it."""
+    def streaming(self, response: httpx2.Response) -> Iterator[Stream]:
+        """While the body of this response is read, a broken path, `close` and the stream's own `end` end it."""
         connection = response.extensions["network_stream"].get_extra_info("socket")
-        if connection is None:  # TLS inside an HTTPS proxy's TLS has no socket of its own
-            yield
-            return
-        _keep_alive(connection)
+        if connection is not None:
+            _keep_alive(connection)
+        stream = Stream(connection)
         with self._streams_lock:
             if self._closed:
                 raise LiveClusterError(f"{self.server}: the connection is closed")
-            self._streams.add(connection)
+            self._streams.add(stream)
         try:
-            yield
+            yield stream
         finally:
             with self._streams_lock:
-                self._streams.discard(connection)
+                self._streams.discard(stream)
 
     def close(self) -> None:
         """End the responses that are being read, and those that come later."""
         with self._streams_lock:
             self._closed = True
-            for connection in self._streams:
-                with suppress(OSError):  # the server has closed it
-                    # SSLSocket.shutdown would drop the TLS layer, and the reader would take ciphertext for plain text.
-                    socket.socket.shutdown(connection, socket.SHUT_RDWR)
+            for stream in self._streams:
+                stream.end()
 
     def _run_plugin(self, selected: SelectedContext) -> _PluginCredential:
         with self._plugin_lock:

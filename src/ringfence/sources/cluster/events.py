@@ -67,5 +67,24 @@ class Alive(msgspec.Struct, frozen=True):
     kind: str
 
 
-Event = Page | Listed | Upserted | Removed | Unreadable | WatchInterrupted | WatchFailed | Alive
+class CaughtUp(msgspec.Struct, frozen=True):
+    """Everything was delivered that the server had stored at the monotonic time `asked`, or before.
+
+    It is about the objects of one namespace, or of all if `namespace` is empty.
+    """
+
+    kind: str
+    namespace: str
+    asked: float
+
+
+class Unchecked(msgspec.Struct, frozen=True):
+    """It is not known whether the watch of a kind has caught up. The next check is in `retry_in` seconds."""
+
+    kind: str
+    reason: str
+    retry_in: float
+
+
+Event = Page | Listed | Upserted | Removed | Unreadable | WatchInterrupted | WatchFailed | Alive | CaughtUp | Unchecked
 Deliver = Callable[[Event], None]

@@ -4,7 +4,7 @@ Answers are decoded straight into the model: msgspec reads a list seven times as
 (measured with lightkube). Source: kubernetes.io, "Kubernetes API Concepts".
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final, TypeVar
 
 import httpx2
@@ -14,6 +14,12 @@ from ringfence.errors import LiveClusterError
 
 PAGE: Final = 500
 """Objects in one response, as kubectl asks for them."""
+
+FIRST_PAGE: Final = 50
+"""Policies in the first page of a list, of which nobody knows how large they are: at most 75 MB."""
+
+_PAGE_BYTES: Final = 1 << 23
+"""The size of pages that are aimed at. A hundred policies of 1.5 MB in one page would take 150 MB twice."""
 
 Document = TypeVar("Document")
 
@@ -72,9 +78,22 @@ def list_items(client: httpx2.Client, path: str, limit: int = PAGE) -> Iterator[
             return
 
 
-def get_page(client: httpx2.Client, path: str, parameters: dict[str, str]) -> ListPage:
+def get_page(
+    client: httpx2.Client, path: str, parameters: dict[str, str], headers: Mapping[str, str] | None = None
+) -> ListPage:
     """One page of a list. Raises as `get_document`."""
-    return get_document(client, path, ListPage, parameters, "a list of objects")
+    return get_document(client, path, ListPage, parameters, "a list of objects", headers)
+
+
+def next_limit(items: Collection[msgspec.Raw]) -> int:
+    """How many objects the next page of a list should have, if they are as large as those of the last page."""
+    size = size_of(items) // max(1, len(items))
+    return max(1, min(PAGE, _PAGE_BYTES // max(1, size)))
+
+
+def size_of(items: Iterable[msgspec.Raw]) -> int:
+    """The bytes of some items of a list."""
+    return sum(memoryview(item).nbytes for item in items)
 
 
 def get_document(
@@ -83,6 +102,7 @@ def get_document(
     shape: type[Document],
     parameters: Mapping[str, str] | None = None,
     what: str = "what it should be",
+    headers: Mapping[str, str] | None = None,
 ) -> Document:
     """The answer to one request, in its shape; `what` says in a message what is expected.
 
@@ -90,7 +110,9 @@ def get_document(
     """
     parameters = parameters or {}
     try:
-        response = client.get(path, params={name: value for name, value in parameters.items() if value})
+        response = client.get(
+            path, params={name: value for name, value in parameters.items() if value}, headers=headers
+        )
     except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
         reason = str(error) or type(error).__name__
         message = f"{client.base_url}: cannot be reached: {reason}: is the cluster running, and is the context right?"

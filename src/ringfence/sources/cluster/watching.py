@@ -16,7 +16,6 @@ versions" (decimal numbers that grow); `apiserver/pkg/storage/cacher/cache_watch
 import random
 import threading
 import time
-from collections.abc import Collection, Iterator
 from typing import Any, Final
 
 import httpx2
@@ -25,7 +24,8 @@ import msgspec
 from ringfence.errors import DecodingError, LiveClusterError
 from ringfence.model.decoding import decode_json
 from ringfence.model.objects import Object
-from ringfence.sources.cluster.api_server import ApiServer
+from ringfence.sources.cluster.api_server import ApiServer, Stream
+from ringfence.sources.cluster.delivered import Delivered
 from ringfence.sources.cluster.events import (
     Alive,
     Deliver,
@@ -38,9 +38,10 @@ from ringfence.sources.cluster.events import (
     WatchInterrupted,
 )
 from ringfence.sources.cluster.listing import Resource
-from ringfence.sources.cluster.responses import PAGE, UNREADABLE, ApiStatusError, get_page
+from ringfence.sources.cluster.responses import FIRST_PAGE, PAGE, UNREADABLE, ApiStatusError, get_page, next_limit
+from ringfence.sources.cluster.retries import EXPECTED, wait_after, waits
 from ringfence.sources.cluster.undecoded import Undecoded
-from ringfence.sources.cluster.watch_events import LineError, WatchEvent, event_of, key_of, lines, status_of
+from ringfence.sources.cluster.watch_events import LineError, ObjectKey, WatchEvent, event_of, key_of, lines, status_of
 
 SILENCE_TIMEOUT: Final = 150.0
 """Seconds of silence after which a watch is opened again: more than two of the bookmarks that come every minute."""
@@ -48,70 +49,26 @@ SILENCE_TIMEOUT: Final = 150.0
 _WATCH_DURATION: Final = (300, 600)
 """The server is asked to end a watch after so many seconds, at least and at most: then credentials are read again."""
 
-_FIRST_PAGE: Final = 50
-"""Policies in the first page of a list, of which nobody knows how large they are: at most 75 MB."""
-
-_PAGE_BYTES: Final = 1 << 23
-"""The size of pages that are aimed at. A hundred policies of 1.5 MB in one page would take 150 MB twice."""
-
-_FIRST_WAIT: Final = 0.1
-_LAST_WAIT: Final = 5.0
-_LONGEST_RETRY_AFTER: Final = 60.0
-"""Seconds for which a server can ask to be left alone."""
-
 _SHORTEST_WATCH: Final = 1.0
 """Seconds: a watch that ends sooner and without an event was refused, whatever status the server sent."""
 
-_EXPECTED: Final = (
-    LiveClusterError,
-    ApiStatusError,
-    LineError,
-    httpx2.HTTPError,
-    httpx2.StreamError,
-    httpx2.InvalidURL,
-    OSError,
-)
-"""Faults of servers, networks and credentials. Any other exception is a defect of ringfence."""
 
+class Watch:
+    """One kind's list and watch, and how far they have come.
 
-def follow(
-    resource: Resource,
-    api_server: ApiServer,
-    deliver: Deliver,
-    stopped: threading.Event,
-    silence_timeout: float = SILENCE_TIMEOUT,
-) -> None:
-    """List, then watch, and deliver events until `stopped`; faults and defects are events, too.
-
-    `stopped` is looked at between two watches: `api_server.close()` ends the one that is open.
+    `delivered`, if it is given, remembers the versions of the objects that are delivered.
     """
-    watch = _Watch(resource, api_server, deliver, silence_timeout)
-    waits = _waits()
-    while not stopped.is_set():
-        try:
-            watch.run_once()
-        except Exception as error:  # a thread that ended here would leave its view out of date without a trace
-            if stopped.is_set():
-                return
-            waits = _waits() if watch.has_received else waits
-            wait = next(waits)
-            if isinstance(error, ApiStatusError):
-                wait = max(wait, min(error.retry_after, _LONGEST_RETRY_AFTER))
-            if isinstance(error, _EXPECTED):
-                deliver(WatchInterrupted(resource.kind, watch.explain(error), wait))
-            else:
-                deliver(WatchFailed(resource.kind, error, wait))
-        else:
-            waits = _waits()
-            wait = next(waits)
-        stopped.wait(wait)
 
-
-class _Watch:
-    """One kind's list and watch, and how far they have come."""
-
-    def __init__(self, resource: Resource, api_server: ApiServer, deliver: Deliver, silence_timeout: float) -> None:
-        self._resource = resource
+    def __init__(
+        self,
+        resource: Resource,
+        api_server: ApiServer,
+        deliver: Deliver,
+        silence_timeout: float = SILENCE_TIMEOUT,
+        delivered: Delivered | None = None,
+    ) -> None:
+        self.resource = resource
+        self.delivered = delivered
         self._kind = resource.kind
         self._api_server = api_server
         self._deliver = deliver
@@ -119,15 +76,54 @@ class _Watch:
         self._duration = _WATCH_DURATION
         self._version = ""
         self._was_silent = False
-        self.has_received = False
+        self._has_received = False
         """Whether the watch has received an event since the last attempt began."""
+        self._stream: Stream | None = None
+        self._is_behind = False
+        self._must_list = False
 
-    def run_once(self) -> None:
+    def follow(self, stopped: threading.Event) -> None:
+        """List, then watch, and deliver events until `stopped`; faults and defects are events, too.
+
+        `stopped` is looked at between two watches: `api_server.close()` ends the one that is open.
+        """
+        patience = waits()
+        while not stopped.is_set():
+            try:
+                self._run_once()
+            except Exception as error:  # a thread that ended here would leave its view out of date without a trace
+                if stopped.is_set():
+                    return
+                patience = waits() if self._has_received else patience
+                wait = wait_after(error, next(patience))
+                if isinstance(error, EXPECTED):
+                    self._deliver(WatchInterrupted(self._kind, self._explain(error), wait))
+                else:
+                    self._deliver(WatchFailed(self._kind, error, wait))
+            else:
+                patience = waits()
+                wait = next(patience)
+            stopped.wait(wait)
+
+    def reopen(self, *, must_list: bool) -> bool:
+        """End the watch that is open, since it is behind the server, and open another one, which may list first.
+
+        For other threads. Returns whether one is open; if not, another one is opened anyway.
+        """
+        stream = self._stream
+        if stream is None:
+            return False
+        self._must_list |= must_list
+        self._is_behind = True
+        stream.end()
+        return True
+
+    def _run_once(self) -> None:
         """List if no version is known, and watch until the server ends it."""
-        self.has_received = False
+        self._has_received = False
         try:
             with self._api_server.client() as client:
-                if self._version and self._was_silent and self._server_is_behind(client):
+                if self._must_list or (self._version and self._was_silent and self._server_is_behind(client)):
                     self._version = ""
                 if not self._version:
                     self._list(client)
@@ -137,37 +133,44 @@ class _Watch:
                 self._version = ""  # the server no longer knows what happened since
             raise
 
-    def explain(self, error: Exception) -> str:
+    def _explain(self, error: Exception) -> str:
         """The message for a fault: where, what, and what to do about it."""
         server = self._api_server.server
+        if self._is_behind:
+            self._is_behind = False
+            return f"{server}: the watch is behind the data of the server: it is opened again"
         match error:
             case LiveClusterError():
                 return str(error)
             case ApiStatusError(code=httpx2.codes.UNAUTHORIZED):
                 return f"{server}: the credentials are not accepted ({error}): they are read again"
             case ApiStatusError(code=httpx2.codes.FORBIDDEN):
-                return f"{server}: {error}: the verbs list and watch on {self._resource.plural} are needed"
+                return f"{server}: {error}: the verbs list and watch on {self.resource.plural} are needed"
             case httpx2.ReadTimeout():
                 return f"{server}: no data for {self._silence_timeout:g} s"
             case _:
                 return f"{server}: {str(error) or type(error).__name__}"
 
     def _list(self, client: httpx2.Client) -> None:
-        names: set[tuple[str, str]] = set()
+        asked = time.monotonic()
+        keys: list[ObjectKey] = []
         position = ""
-        limit = _FIRST_PAGE if self._resource.row.is_policy else PAGE
+        limit = FIRST_PAGE if self.resource.row.is_policy else PAGE
         while True:
-            page = get_page(client, self._resource.path, {"limit": str(limit), "continue": position})
+            page = get_page(client, self.resource.path, {"limit": str(limit), "continue": position})
             if not page.metadata.resource_version:
                 raise ApiStatusError(httpx2.codes.OK, "a list without a resourceVersion: is this an API server?")
             items = page.items or ()
             self._deliver(Page(self._kind, [obj for item in items if (obj := self._decode(item))]))
-            names.update(key_of(item)[:2] for item in items)
-            limit = _next_limit(items)
+            keys += map(key_of, items)
+            limit = next_limit(items)
             position = page.metadata.continue_
             if not position:
-                self._deliver(Listed(self._kind, frozenset(names)))
+                self._deliver(Listed(self._kind, frozenset((key.namespace, key.name) for key in keys)))
                 self._version = page.metadata.resource_version
+                self._must_list = False
+                if self.delivered:
+                    self.delivered.record_list(self._version, keys, asked)
                 return
 
     def _server_is_behind(self, client: httpx2.Client) -> bool:
@@ -175,17 +178,20 @@ class _Watch:
 
         Such a server does not refuse the watch: it sends nothing until it has reached the version.
         """
-        latest = get_page(client, self._resource.path, {"limit": "1"}).metadata.resource_version
+        latest = get_page(client, self.resource.path, {"limit": "1"}).metadata.resource_version
         return latest.isdecimal() and self._version.isdecimal() and int(latest) < int(self._version)
 
     def _watch(self, client: httpx2.Client) -> None:
         began = time.monotonic()
-        with client.stream("GET", self._resource.path, **self._request()) as response:
+        with client.stream("GET", self.resource.path, **self._request()) as response:
             _check(response)
-            with self._api_server.streaming(response):
+            with self._api_server.streaming(response) as self._stream:
                 self._deliver(Alive(self._kind))
-                self._receive(response)
-        if time.monotonic() - began < _SHORTEST_WATCH and not self.has_received:
+                try:
+                    self._receive(response)
+                finally:
+                    self._stream = None
+        if time.monotonic() - began < _SHORTEST_WATCH and not self._has_received:
             raise ApiStatusError(response.status_code, "the watch ended at once")
 
     def _request(self) -> dict[str, Any]:
@@ -208,12 +214,12 @@ class _Watch:
                 event = event_of(line)
                 self._was_silent = False
                 self._report(event)
-                self.has_received = True
+                self._has_received = True
         except httpx2.ReadTimeout:
             self._duration = (max(1, int(self._silence_timeout / 2)), max(1, int(self._silence_timeout * 0.8)))
             raise
         except (LineError, ApiStatusError):
-            if not self.has_received:
+            if not self._has_received:
                 self._version = ""  # the next watch from this version would fail in the same way
             raise
 
@@ -222,7 +228,7 @@ class _Watch:
         if event.type == "ERROR":
             status = status_of(event.object)
             raise ApiStatusError(status.code, status.message or status.reason)
-        namespace, name, version = key_of(event.object)
+        key = namespace, name, version = key_of(event.object)
         match event.type:
             case "ADDED" | "MODIFIED":
                 if obj := self._decode(event.object):
@@ -234,10 +240,14 @@ class _Watch:
             case unknown:
                 self._deliver(Unreadable(self._kind, namespace, name, f"the watch event has the type {unknown!r}"))
         self._version = version or self._version
+        if self.delivered and name:
+            self.delivered.record(key, exists=event.type != "DELETED")
+        elif self.delivered:
+            self.delivered.advance(version)
 
     def _decode(self, item: msgspec.Raw) -> Object | Undecoded | None:
         """The object; None if it cannot be decoded, which is reported."""
-        row = self._resource.row
+        row = self.resource.row
         if row.is_policy and (key := key_of(item)).name:
             return Undecoded.of(row, key.namespace, key.name, bytes(item))
         try:
@@ -250,12 +260,6 @@ class _Watch:
         return obj
 
 
-def _next_limit(items: Collection[msgspec.Raw]) -> int:
-    """How many objects the next page of a list should have, if they are as large as those of the last page."""
-    size = sum(memoryview(item).nbytes for item in items) // max(1, len(items))
-    return max(1, min(PAGE, _PAGE_BYTES // max(1, size)))
-
-
 def _check(response: httpx2.Response) -> None:
     """Raises ApiStatusError unless this is the beginning of a watch."""
     if not response.is_success:
@@ -265,11 +269,3 @@ def _check(response: httpx2.Response) -> None:
     if not content_type.startswith("application/json"):
         message = f"the watch is answered with {content_type or 'no content type'}: is this an API server?"
         raise ApiStatusError(response.status_code, message)
-
-
-def _waits() -> Iterator[float]:
-    """Seconds to wait after the first failure, after the second, and so on; random, so that agents spread out."""
-    wait = _FIRST_WAIT
-    while True:
-        yield wait * random.uniform(0.5, 1)
-        wait = min(2 * wait, _LAST_WAIT)
