@@ -224,16 +224,14 @@ class State:
             compiled += [compile_policy(policy), *([present] if present else [])]
         for one in compiled:
             self.population.start_reading(one.read_facts())
-            for block in one.blocks():
-                self.population.start_reading_block(block)
+            self.population.start_reading_blocks(one.blocks())
         try:
             subjects = self._selections.union(one.subject for one in compiled)
             yield frozenset(self.population.identities(subjects))
         finally:
             for one in compiled:
                 self.population.stop_reading(one.read_facts())
-                for block in one.blocks():
-                    self.population.stop_reading_block(block)
+                self.population.stop_reading_blocks(one.blocks())
 
     # --- what there is --------------------------------------------------------------------------------------------
 

@@ -1,17 +1,13 @@
-"""Templates, identities, and what the bounds of their addresses say about a block."""
-
-from ipaddress import ip_network
+"""Templates and identities: what they have in common, and what tells them apart."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from tests.engine.members import member
 from tests.semantics.objects import container_port
 
-from ringfence.engine.population.facts import Block, InBlock
 from ringfence.engine.population.identities import Identity, Template, bounds_of, template_key
-from ringfence.engine.population.pods import Member, NamedPort
-from ringfence.sets.addresses import FAMILIES, Addresses, Family
+from ringfence.engine.population.marks import NO_FACTS
+from ringfence.engine.population.pods import Member
+from ringfence.sets.addresses import Family
 
 HTTP = container_port("http", 80)
 
@@ -47,43 +43,29 @@ def test_bounds_are_the_lowest_and_highest_address_of_each_family() -> None:
     assert bounds_of([member("x/a")]) == {}
 
 
-def identity_of(*pods: Member) -> Identity:
-    identity = Identity(0, Template(template_key(pods[0]), pods[0]), frozenset())
+def test_the_bounds_of_an_identity_contain_those_of_all_pods_that_ever_joined() -> None:
+    pods = [member(f"x/{n}", addresses=[f"10.0.0.{n}"]) for n in (3, 1, 2)]
+    identity = Identity(0, Template(template_key(pods[0]), pods[0]), NO_FACTS)
+    assert identity.bounds == {}
     for pod in pods:
         identity.widen(bounds_of([pod]))
-    return identity
-
-
-@given(st.lists(st.integers(0, 17), min_size=1, max_size=3), st.integers(0, 15), st.integers(0, 4))
-def test_a_block_holds_all_addresses_none_or_may_divide_them(numbers: list[int], start: int, size: int) -> None:
-    first, last = start >> size << size, (start >> size << size) + (1 << size) - 1
-    block = Block(Addresses.of(ip_network(f"10.0.0.{first}/{32 - size}")), False)
-    facts = identity_of(*(member(f"x/{n}", addresses=[f"10.0.0.{n}"]) for n in numbers)).facts_about(block)
-    low, high = min(numbers), max(numbers)
-    if first <= low and high <= last:
-        assert facts == frozenset({InBlock(block, Family.IPV4)})
-    elif high < first or last < low:
-        assert facts == frozenset()
-    else:
-        assert facts is None
-
-
-@pytest.mark.parametrize("covers", [True, False])
-def test_pods_without_a_known_address_are_in_a_block_only_if_it_covers_a_family(covers: bool) -> None:
-    block = Block(Addresses.of(ip_network("0.0.0.0/0")), covers)
-    expected = frozenset(InBlock(block, family) for family in FAMILIES if covers)
-    assert identity_of(member("x/a")).facts_about(block) == expected
+    assert identity.bounds == {Family.IPV4: ((10 << 24) + 1, (10 << 24) + 3)}
 
 
 def test_a_port_name_may_be_several_numbers_each_under_its_protocol() -> None:
-    ports = [NamedPort("http", "TCP", 80), NamedPort("http", "TCP", 81), NamedPort("http", "UDP", 82)]
-    pod = member("x/a")
-    identity = Identity(0, Template(template_key(pod), pod), frozenset([*ports, NamedPort("dns", "TCP", 53)]))
+    ports = [container_port("http", 80), container_port("http", 81), container_port("http", 82, "UDP")]
+    pod = member("x/a", ports=[*ports, container_port("dns", 53)])
+    identity = Identity(0, Template(template_key(pod), pod), NO_FACTS)
     assert sorted(identity.ports_named("http", "TCP")) == [80, 81]
+    assert list(identity.ports_named("dns", "UDP")) == []
 
 
-def test_the_facts_about_addresses_are_known_by_themselves() -> None:
-    pod = member("x/a")
-    inside = InBlock(Block(Addresses.of(ip_network("10.0.0.0/8")), False), Family.IPV4)
-    identity = Identity(0, Template(template_key(pod), pod), frozenset([inside, NamedPort("http", "TCP", 80)]))
-    assert identity.blocks == {inside}
+def test_what_tells_identities_apart() -> None:
+    one, other = member("x/a"), member("y/a")
+    template = Template(template_key(one), one)
+    key = Identity(0, template, 1).key
+    assert key == Identity(1, template, 1).key
+    assert key != Identity(0, template, 2).key
+    assert key != Identity(0, Template(template_key(other), other), 1).key
+    template.mark = 5
+    assert key != Identity(0, template, 1).key

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable
 from ipaddress import ip_address, ip_network
+from itertools import product
 
 import pytest
 from hypothesis import given, settings
@@ -11,10 +12,10 @@ from hypothesis.stateful import Bundle, MultipleResults, RuleBasedStateMachine, 
 from tests import strategies
 from tests.engine.members import member, member_from
 
-from ringfence.engine.population.facts import Block, Fact, HasLabel, InBlock, LabelIn
+from ringfence.engine.population.facts import Block, HasLabel, LabelIn, ReadableFact, StaticFact
+from ringfence.engine.population.marks import NO_FACTS
 from ringfence.engine.population.pods import Member, NamedPort
 from ringfence.engine.population.population import Population
-from ringfence.engine.population.read_facts import ReadableFact
 from ringfence.sets import bitsets
 from ringfence.sets.addresses import FAMILIES, Addresses, Family, address_text
 
@@ -57,24 +58,31 @@ blocks = st.sampled_from(BLOCKS)
 members = strategies.pods().map(member_from)
 
 
-def facts_that_hold(one: Member, read: set[ReadableFact], read_blocks: set[Block]) -> frozenset[Fact]:
+InBlock = tuple[Block, Family]
+"""The fact that the pod's address of one family lies in the block, or may lie in it."""
+
+
+def facts_that_hold(
+    one: Member, read: set[ReadableFact], read_blocks: set[Block]
+) -> tuple[frozenset[StaticFact], frozenset[InBlock]]:
     """By definition: each fact that is read, evaluated for the pod."""
-    facts: set[Fact] = set()
+    facts: set[StaticFact] = set()
     if not one.host_network:
         facts |= {fact for fact in read if isinstance(fact, HasLabel) and fact.key in one.labels}
         facts |= {fact for fact in read if isinstance(fact, LabelIn) and one.labels.get(fact.key) in fact.values}
         facts |= {port for port in one.named_ports if (port.name, port.protocol) in read}
+    within: set[InBlock] = set()
     for read_block in read_blocks:
         networks = [ip_network(cidr) for cidr in read_block.addresses.cidrs()]
         addresses = [ip_address(address_text(family, number)) for family, number in one.addresses]
-        facts |= {
-            InBlock(read_block, Family(address.version))
+        within |= {
+            (read_block, Family(address.version))
             for address in addresses
             if any(address in network for network in networks)
         }
         if not addresses and read_block.covers_family:
-            facts |= {InBlock(read_block, family) for family in FAMILIES}
-    return frozenset(facts)
+            within |= {(read_block, family) for family in FAMILIES}
+    return frozenset(facts), frozenset(within)
 
 
 class Populations(RuleBasedStateMachine):
@@ -118,16 +126,16 @@ class Populations(RuleBasedStateMachine):
         self.population.stop_reading(some)
         self.read_count.subtract(some)
 
-    @rule(target=block_readings, one=blocks)
-    def read_block(self, one: Block) -> Block:
-        self.population.start_reading_block(one)
-        self.block_count[one] += 1
-        return one
+    @rule(target=block_readings, some=st.lists(blocks, min_size=1, max_size=3))
+    def read_blocks(self, some: list[Block]) -> list[Block]:
+        self.population.start_reading_blocks(some)
+        self.block_count.update(some)
+        return some
 
-    @rule(one=consumes(block_readings))
-    def unread_block(self, one: Block) -> None:
-        self.population.stop_reading_block(one)
-        self.block_count[one] -= 1
+    @rule(some=consumes(block_readings))
+    def unread_blocks(self, some: list[Block]) -> None:
+        self.population.stop_reading_blocks(some)
+        self.block_count.subtract(some)
 
     @property
     def read_now(self) -> set[ReadableFact]:
@@ -145,7 +153,6 @@ class Populations(RuleBasedStateMachine):
             namespace = "" if one.host_network else one.namespace
             families = one.families if one.addresses else ()
             by_definition[namespace, one.host_network, families, facts].add(one)
-            assert self.population.identity_of(one).facts == facts
         assert groups(self.population) == {frozenset(group) for group in by_definition.values()}
         assert set(self.population.members()) == set(self.present)
 
@@ -165,8 +172,16 @@ class Populations(RuleBasedStateMachine):
             assert population.in_family(family) == bitsets.of(
                 one.bit for one in identities if all(family in pod.families for pod in one.pods())
             )
-        for fact in {fact for one in identities for fact in one.facts}:
-            assert population.holding(fact) == bitsets.of(one.bit for one in identities if fact in one.facts)
+        facts = {one: facts_that_hold(next(one.pods()), self.read_now, self.blocks_now) for one in identities}
+        read = {fact for fact in self.read_now if not isinstance(fact, tuple)} | {
+            fact for holding, _ in facts.values() for fact in holding
+        }
+        for fact in read:
+            assert population.holding(fact) == bitsets.of(one.bit for one in identities if fact in facts[one][0])
+        for block_now, family in product(self.blocks_now, FAMILIES):
+            assert population.in_block(block_now, family) == bitsets.of(
+                one.bit for one in identities if (block_now, family) in facts[one][1]
+            )
         for name in (fact for fact in self.read_now if isinstance(fact, tuple)):
             assert set(population.ports_named(name)) == {
                 port for one in self.present if not one.host_network for port in one.named_ports if name == key_of(port)
@@ -196,8 +211,7 @@ class Populations(RuleBasedStateMachine):
         for family in set(FAMILIES) - set(decisive):
             both = population.in_family(family) & population.in_family(decisive[0])
             for one in self.blocks_now:
-                seen = population.holding(InBlock(one, decisive[0])) & both
-                assert population.holding(InBlock(one, family)) & both == seen
+                assert population.in_block(one, family) & both == population.in_block(one, decisive[0]) & both
             assert not self.blocks_now or not population.in_family(family) & ~both, "all can be looked at"
 
     def teardown(self) -> None:
@@ -205,8 +219,7 @@ class Populations(RuleBasedStateMachine):
         for one in self.present:
             fresh.add(one)
         fresh.start_reading(self.read_now)
-        for read_block in self.blocks_now:
-            fresh.start_reading_block(read_block)
+        fresh.start_reading_blocks(self.blocks_now)
         assert groups(self.population) == groups(fresh)
         assert self.population.decisive_families() == fresh.decisive_families()
 
@@ -281,10 +294,11 @@ def test_host_network_pods_of_all_namespaces_share_an_identity() -> None:
 def test_a_block_of_a_whole_family_contains_pods_without_a_known_address() -> None:
     unknown, known = member("x/a"), member("x/b", addresses=["10.0.0.1"])
     population = population_of(unknown, known)
-    for read_block in (block("::/0"), block("10.0.0.0/24")):
-        population.start_reading_block(read_block)
-    assert population.identity_of(unknown).facts == {InBlock(block("::/0"), family) for family in FAMILIES}
-    assert population.identity_of(known).facts == {InBlock(block("10.0.0.0/24"), Family.IPV4)}
+    everything, some = block("::/0"), block("10.0.0.0/24")
+    population.start_reading_blocks([everything, some])
+    unknown_bit, known_bit = (1 << population.identity_of(one).bit for one in (unknown, known))
+    assert [population.in_block(everything, family) for family in FAMILIES] == [unknown_bit, unknown_bit]
+    assert [population.in_block(some, family) for family in FAMILIES] == [known_bit, 0]
 
 
 def test_whatever_changes_identities_changes_the_version() -> None:
@@ -295,15 +309,15 @@ def test_whatever_changes_identities_changes_the_version() -> None:
         lambda: population.add(b),
         lambda: population.start_reading([label_is("app", "1")]),
         lambda: population.discard(b),
-        lambda: population.start_reading_block(block("0.0.0.0/0", "::/0")),
+        lambda: population.start_reading_blocks([block("0.0.0.0/0", "::/0")]),
         lambda: population.stop_reading([label_is("app", "1")]),
     ]
     population.start_reading([label_is("app", "2")])
     for step in steps:
-        before = groups(population), {one.bit: one.facts for one in population.identities()}
+        before = groups(population), {one.bit: one.key for one in population.identities()}
         version = population.version
         step()
-        after = groups(population), {one.bit: one.facts for one in population.identities()}
+        after = groups(population), {one.bit: one.key for one in population.identities()}
         assert before == after or population.version > version
         versions.append(population.version)
     assert versions == sorted(versions)
@@ -346,7 +360,7 @@ def test_a_pod_that_is_added_is_seen_whatever_is_read_first(reader: Callable[[Po
 def test_an_added_pod_has_an_identity_a_new_version_and_families_of_its_own_at_once() -> None:
     pod = member("x/a", addresses=["fd00::1"])
     population = Population()
-    population.start_reading_block(block("fd00::/8"))
+    population.start_reading_blocks([block("fd00::/8")])
     assert population.decisive_families() == (Family.IPV4,)
     population.add(pod)
     assert population.decisive_families() == (Family.IPV6,)
@@ -385,29 +399,28 @@ class TestBlocksThatDividePods:
     BLOCK = block("10.0.0.4/30")
 
     def check(self, population: Population) -> None:
-        assert population.identity_of(self.INSIDE).facts == {InBlock(self.BLOCK, Family.IPV4)}
-        assert population.identity_of(self.OUTSIDE).facts == frozenset()
+        assert population.in_block(self.BLOCK, Family.IPV4) == 1 << population.identity_of(self.INSIDE).bit
         assert groups(population) == {frozenset({self.INSIDE}), frozenset({self.OUTSIDE})}
 
     def test_the_block_is_read_when_the_pods_are_there(self) -> None:
         population = population_of(self.INSIDE, self.OUTSIDE)
         assert together(population, self.INSIDE, self.OUTSIDE)
-        population.start_reading_block(self.BLOCK)
+        population.start_reading_blocks([self.BLOCK])
         self.check(population)
 
     def test_the_pods_are_added_when_the_block_is_read(self) -> None:
         population = Population()
-        population.start_reading_block(self.BLOCK)
+        population.start_reading_blocks([self.BLOCK])
         population.add(self.OUTSIDE)
         population.add(self.INSIDE)
         self.check(population)
 
     def test_the_pods_share_an_identity_again_when_the_block_is_not_read_any_more(self) -> None:
         population = population_of(self.INSIDE, self.OUTSIDE)
-        population.start_reading_block(self.BLOCK)
-        population.start_reading_block(self.BLOCK)
-        population.stop_reading_block(self.BLOCK)
+        population.start_reading_blocks([self.BLOCK])
+        population.start_reading_blocks([self.BLOCK])
+        population.stop_reading_blocks([self.BLOCK])
         self.check(population)
-        population.stop_reading_block(self.BLOCK)
+        population.stop_reading_blocks([self.BLOCK])
         assert together(population, self.INSIDE, self.OUTSIDE)
-        assert population.identity_of(self.INSIDE).facts == frozenset()
+        assert population.identity_of(self.INSIDE).blocks == NO_FACTS

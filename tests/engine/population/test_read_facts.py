@@ -1,13 +1,14 @@
-"""Which facts are read, and for which templates they hold."""
+"""Which facts are read, and the marks of the templates for which they hold."""
 
 import pytest
 from tests.engine.members import member
 from tests.semantics.objects import container_port
 
-from ringfence.engine.population.facts import HasLabel, LabelIn
+from ringfence.engine.population.facts import HasLabel, LabelIn, ReadableFact
 from ringfence.engine.population.identities import Template, template_key
-from ringfence.engine.population.pods import Member, NamedPort
-from ringfence.engine.population.read_facts import ReadableFact, ReadFacts
+from ringfence.engine.population.marks import NO_FACTS, Mark
+from ringfence.engine.population.pods import Member
+from ringfence.engine.population.read_facts import ReadFacts
 
 APP_WEB, APP_DB = LabelIn("app", frozenset({"web"})), LabelIn("app", frozenset({"db"}))
 EITHER, HAS_APP, HTTP = LabelIn("app", frozenset({"web", "db"})), HasLabel("app"), ("http", "TCP")
@@ -31,8 +32,15 @@ class World:
     def of(self, pod: Member) -> Template:
         return self.templates[template_key(pod)]
 
-    def facts(self, pod: Member) -> set[object]:
-        return set(self.of(pod).read_facts)
+    def mark(self, pod: Member) -> Mark:
+        return self.of(pod).mark
+
+    def start(self, *facts: ReadableFact) -> set[Template]:
+        """Start reading; returns the templates for which other facts hold."""
+        return set(self.read_facts.start_reading(facts).templates)
+
+    def stop(self, *facts: ReadableFact) -> set[Template]:
+        return set(self.read_facts.stop_reading(facts).templates)
 
 
 @pytest.fixture
@@ -40,70 +48,111 @@ def world() -> World:
     return World(WEB, DB, BARE)
 
 
-@pytest.mark.parametrize(
-    ("fact", "holding"),
-    [
-        pytest.param(APP_WEB, [WEB], id="a value"),
-        pytest.param(EITHER, [WEB, DB], id="one of several values"),
-        pytest.param(HAS_APP, [WEB, DB], id="any value"),
-        pytest.param(HasLabel("tier"), [DB], id="another label"),
-        pytest.param(HTTP, [WEB], id="a port name"),
-        pytest.param(("http", "UDP"), [], id="the name under another protocol"),
-    ],
-)
-def test_reading_a_fact_affects_the_templates_for_which_it_holds(
+HOLDING = [
+    pytest.param(APP_WEB, [WEB], id="a value"),
+    pytest.param(EITHER, [WEB, DB], id="one of several values"),
+    pytest.param(HAS_APP, [WEB, DB], id="any value"),
+    pytest.param(HasLabel("tier"), [DB], id="another label"),
+    pytest.param(HTTP, [WEB], id="a port name"),
+    pytest.param(("http", "UDP"), [], id="the name under another protocol"),
+]
+
+
+@pytest.mark.parametrize(("fact", "holding"), HOLDING)
+def test_reading_a_fact_marks_the_templates_for_which_it_holds(
     world: World, fact: ReadableFact, holding: list[Member]
 ) -> None:
-    affected = world.read_facts.start_reading(fact)
-    assert set(affected) == {world.of(pod) for pod in holding}
-    expected = NamedPort("http", "TCP", 80) if isinstance(fact, tuple) else fact
-    for pod in (WEB, DB, BARE):
-        assert world.facts(pod) == ({expected} if pod in holding else set())
-    assert set(world.read_facts.stop_reading(fact)) == set(affected)
-    assert not any(world.facts(pod) for pod in (WEB, DB, BARE))
+    assert world.start(fact) == {world.of(pod) for pod in holding}
+    marks = {world.mark(pod) for pod in holding}
+    assert len(marks) <= 1, "the fact is the same for all"
+    assert NO_FACTS not in marks
+    assert all(world.mark(pod) == NO_FACTS for pod in (WEB, DB, BARE) if pod not in holding)
+    assert world.stop(fact) == {world.of(pod) for pod in holding}
+    assert not any(map(world.mark, (WEB, DB, BARE)))
 
 
-def test_the_second_reader_of_a_fact_affects_nothing_and_keeps_it_read(world: World) -> None:
-    world.read_facts.start_reading(APP_WEB)
-    assert not world.read_facts.start_reading(APP_WEB)
-    assert not world.read_facts.stop_reading(APP_WEB)
-    assert world.facts(WEB) == {APP_WEB}
+@pytest.mark.parametrize(("fact", "holding"), HOLDING)
+def test_a_template_that_comes_later_has_the_mark_of_those_that_were_there(
+    fact: ReadableFact, holding: list[Member]
+) -> None:
+    world = World(WEB, BARE)
+    world.start(fact)
+    before = world.mark(WEB)
+    late = world.add(DB)
+    assert (late.mark != NO_FACTS) is (DB in holding)
+    assert (late.mark == before) is ((DB in holding) == (WEB in holding))
+    assert (late in world.stop(fact)) is (DB in holding)
+    assert late.mark == NO_FACTS
+
+
+def test_the_numbers_of_a_port_name_are_different_facts() -> None:
+    other = member("x/other", ports=[container_port("http", 81)])
+    same = member("x/same", {"app": "x"}, ports=[container_port("http", 80)])
+    world = World(WEB, other, same)
+    assert world.start(HTTP) == {world.of(WEB), world.of(other), world.of(same)}
+    assert world.mark(WEB) == world.mark(same) != world.mark(other)
+
+
+def test_the_second_reader_of_a_fact_changes_nothing_and_keeps_it_read(world: World) -> None:
+    world.start(APP_WEB)
+    before = world.mark(WEB)
+    assert not world.start(APP_WEB)
+    assert not world.stop(APP_WEB)
+    assert world.mark(WEB) == before != NO_FACTS
 
 
 def test_facts_of_one_label_are_independent(world: World) -> None:
-    for fact in (APP_WEB, EITHER, HAS_APP, APP_DB):
-        world.read_facts.start_reading(fact)
-    assert world.facts(WEB) == {APP_WEB, EITHER, HAS_APP}
-    world.read_facts.stop_reading(EITHER)
-    assert world.facts(WEB) == {APP_WEB, HAS_APP}
-    assert world.facts(DB) == {APP_DB, HAS_APP}
+    world.start(APP_WEB, HAS_APP, APP_DB)
+    before = [world.mark(pod) for pod in (WEB, DB, BARE)]
+    assert world.start(EITHER) == {world.of(WEB), world.of(DB)}
+    assert world.stop(EITHER) == {world.of(WEB), world.of(DB)}
+    assert [world.mark(pod) for pod in (WEB, DB, BARE)] == before
+    assert world.stop(HAS_APP) == {world.of(WEB), world.of(DB)}
+    assert world.mark(WEB) != world.mark(DB) != NO_FACTS
 
 
-@pytest.mark.parametrize("fact", [APP_WEB, HAS_APP, HTTP])
-def test_a_template_that_comes_later_has_the_facts_that_are_read(fact: ReadableFact) -> None:
-    world = World(DB)
-    world.read_facts.start_reading(fact)
-    template = world.add(WEB)
-    assert template.read_facts == {NamedPort("http", "TCP", 80) if isinstance(fact, tuple) else fact}
-    assert template in world.read_facts.stop_reading(fact)
-    assert not template.read_facts
+def test_facts_are_the_same_whether_they_start_together_or_one_by_one(world: World) -> None:
+    together = World(WEB, DB, BARE)
+    facts: list[ReadableFact] = [HasLabel("tier"), APP_WEB, EITHER, HTTP, HAS_APP]
+    together.start(*facts)
+    for fact in facts:
+        world.start(fact)
+    for one in (world, together):
+        assert len({one.mark(pod) for pod in (WEB, DB, BARE)}) == 3
+        one.stop(*facts[:2])
+        assert len({one.mark(pod) for pod in (WEB, DB, BARE)}) == 3
+        one.stop(HTTP)
+        assert one.mark(WEB) == one.mark(DB) != one.mark(BARE)
+
+
+def test_which_values_and_names_are_read_now(world: World) -> None:
+    change = world.read_facts.start_reading([EITHER, HAS_APP, HTTP, APP_WEB])
+    assert set(change.values) == {("app", "web"), ("app", "db"), ("app", None)}
+    assert list(change.names) == [HTTP]
+    assert set(world.read_facts.values_read("app")) == {"web", "db"}
+    assert set(world.read_facts.labels_read(world.of(WEB))) == {("app", "web"), ("app", None)}
+    assert set(world.read_facts.names_read(world.of(WEB))) == {HTTP}
+    change = world.read_facts.stop_reading([EITHER, HTTP])
+    assert set(change.values) == {("app", "db")}, "another fact is about web"
+    assert list(change.names) == [HTTP]
+    assert set(world.read_facts.values_read("app")) == {"web"}
 
 
 def test_a_removed_template_is_no_longer_affected() -> None:
     world = World(WEB, DB)
-    world.read_facts.start_reading(APP_WEB)
+    world.start(APP_WEB)
     gone = world.templates.pop(template_key(WEB))
     world.read_facts.remove(gone)
-    assert not world.read_facts.stop_reading(APP_WEB)
-    assert not world.read_facts.start_reading(EITHER) or gone not in world.read_facts.stop_reading(EITHER)
+    assert not world.stop(APP_WEB)
+    assert gone not in world.start(EITHER)
 
 
 def test_facts_that_are_no_longer_read_leave_nothing_behind() -> None:
     world = World(WEB, DB, BARE)
     facts: list[ReadableFact] = [APP_WEB, EITHER, HAS_APP, HTTP]
     for fact in facts:
-        world.read_facts.start_reading(fact)
+        world.start(fact)
     for fact in facts:
-        world.read_facts.stop_reading(fact)
+        world.stop(fact)
     kept = {name: value for name, value in vars(world.read_facts).items() if value and name != "_templates"}
     assert kept == {}

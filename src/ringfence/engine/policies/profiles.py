@@ -4,7 +4,6 @@ Pods that the same policies select share one profile. A pod's profiles, one for 
 it, are a *stack*: the first rule of the stack that matches decides, unless it passes the decision to the next profile.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable
 from itertools import groupby
 from typing import Any, Final, NamedTuple
@@ -72,12 +71,8 @@ class Profile:
         self.steps = tuple(
             Step(action, tuple(rules)) for action, rules in groupby(self.rules, lambda rule: rule.action)
         )
-        names: defaultdict[str, dict[str, None]] = defaultdict(dict)
-        for rule in self.rules:
-            for name, protocol in rule.port_names:
-                names[protocol][name] = None
-        self.port_names = {protocol: tuple(some) for protocol, some in names.items()}
-        """The port names in its rules, by protocol."""
+        self.port_names = frozenset(name for rule in self.rules for name in rule.port_names)
+        """The port names in its rules."""
         self._version: object = None
         self._remembered: dict[object, PortRuling] = {}
 
@@ -113,12 +108,11 @@ def own_ports(stack: Iterable[Profile], subject: Identity) -> OwnPorts:
     Nothing for egress, where each destination has its own.
     """
     return frozenset(
-        (name, protocol, port)
+        (*name, port)
         for profile in stack
         if profile.direction is Direction.INGRESS
-        for protocol, names in profile.port_names.items()
-        for name in names
-        for port in subject.ports_named(name, protocol)
+        for name in subject.port_names.keys() & profile.port_names
+        for port in subject.port_names[name]
     )
 
 

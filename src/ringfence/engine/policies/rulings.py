@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache, reduce
 from operator import or_
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from ringfence.engine.policies.profiles import OwnPorts, PortQuestion, PortRuling, Profile, Stack, is_union
 from ringfence.engine.policies.rules import Action, CompiledRule, Peers
@@ -55,7 +55,7 @@ class Rulings:
             remembered[(key, known) if known else key] = ruling
         return ruling
 
-    def _find_on_port(self, profile: Profile, own_names: tuple[str, ...], question: PortQuestion) -> PortRuling:
+    def _find_on_port(self, profile: Profile, own_names: frozenset[str], question: PortQuestion) -> PortRuling:
         everyone = self._population.everyone
         allow: Bitset = 0
         deny: Bitset = 0
@@ -72,7 +72,7 @@ class Rulings:
         return PortRuling(allow, deny)
 
     def _matching_port(
-        self, direction: Direction, rules: Iterable[CompiledRule], own_names: tuple[str, ...], question: PortQuestion
+        self, direction: Direction, rules: Iterable[CompiledRule], own_names: frozenset[str], question: PortQuestion
     ) -> Bitset:
         """The peers that some of the rules match on a port."""
         family, protocol, port = question
@@ -85,7 +85,7 @@ class Rulings:
                 if direction is Direction.EGRESS:
                     named = (self._population.holding(NamedPort(name, protocol, port)) for name in names)
                     matched |= self.peers(rule.peers, family) & reduce(or_, named, 0)
-                elif not set(own_names).isdisjoint(names):
+                elif not own_names.isdisjoint(names):
                     matched |= self.peers(rule.peers, family)
         return matched
 
@@ -157,13 +157,19 @@ def _joined(rules: Iterable[AddressRule]) -> list[AddressRule]:
     return [(Addresses.union_of(some), traffic) for traffic, some in by_traffic.items()]
 
 
-def _own_names(profile: Profile, subject: Identity, question: PortQuestion) -> tuple[str, ...]:
+def _own_names(profile: Profile, subject: Identity, question: PortQuestion) -> frozenset[str]:
     """The names in a profile's ingress rules by which the subject itself calls the port in question."""
     if not profile.port_names or profile.direction is Direction.EGRESS:
-        return ()
+        return _NO_NAMES
     _, protocol, port = question
-    names = profile.port_names.get(protocol, ())
-    return tuple(name for name in names if port in subject.ports_named(name, protocol))
+    return frozenset(
+        name[0]
+        for name in subject.port_names.keys() & profile.port_names
+        if name[1] == protocol and port in subject.port_names[name]
+    )
+
+
+_NO_NAMES: Final[frozenset[str]] = frozenset()
 
 
 def own_traffic(rule: CompiledRule, own: OwnPorts) -> Traffic:
@@ -171,19 +177,17 @@ def own_traffic(rule: CompiledRule, own: OwnPorts) -> Traffic:
     if not rule.port_names or not own:
         return rule.traffic
     numbers = _numbers(own)
-    ports: defaultdict[str, list[Interval]] = defaultdict(list)
-    for name in rule.port_names:
-        ports[name[1]] += numbers.get(name, ())
-    return Traffic.union_of([rule.traffic, *(Traffic.of(protocol, some) for protocol, some in ports.items())])
+    named = [numbers[name] for name in rule.port_names if name in numbers]
+    return Traffic.union_of([rule.traffic, *named]) if named else rule.traffic
 
 
 @lru_cache(maxsize=64)  # asked for each rule of the same stack, one after another
-def _numbers(own: OwnPorts) -> dict[PortName, list[Interval]]:
-    """The numbers that a subject gives to each port name."""
+def _numbers(own: OwnPorts) -> dict[PortName, Traffic]:
+    """What each port name stands for at a subject."""
     numbers: defaultdict[PortName, list[Interval]] = defaultdict(list)
     for name, protocol, port in own:
         numbers[name, protocol].append((port, port))
-    return numbers
+    return {name: Traffic.of(name[1], ports) for name, ports in numbers.items()}
 
 
 class _Standing(NamedTuple):

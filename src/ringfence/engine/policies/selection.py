@@ -10,7 +10,7 @@ from operator import and_, or_
 
 import msgspec
 
-from ringfence.engine.population import Block, InBlock, Namespaces, Population, fact_read_by
+from ringfence.engine.population import Block, Namespaces, Population, fact_read_by
 from ringfence.model.selectors import EVERYTHING, Operator, Selector, Term
 from ringfence.sets.addresses import Family
 from ringfence.sets.bitsets import Bitset
@@ -27,13 +27,17 @@ class PodSelection(msgspec.Struct, frozen=True, cache_hash=True):
     namespaces: Selector | None = None
 
 
+_Selected = PodSelection | Selector | tuple[Block, Family]
+"""What selects pods: a selection, the namespaces that a selector matches, or a block over one family."""
+
+
 class Selections:
     """Evaluates selections over a population."""
 
     def __init__(self, population: Population, namespaces: Namespaces) -> None:
         self._population = population
         self._namespaces = namespaces
-        self._remembered: dict[PodSelection | Selector, Bitset] = {}
+        self._remembered: dict[_Selected, Bitset] = {}
         self._version = (-1, -1)
 
     def pods(self, selection: PodSelection) -> Bitset:
@@ -46,7 +50,11 @@ class Selections:
 
     def in_block(self, block: Block, family: Family) -> Bitset:
         """The identities whose addresses of a family lie in a block."""
-        return self._population.holding(InBlock(block, family))
+        remembered, key = self._current(), (block, family)
+        bits = remembered.get(key)
+        if bits is None:
+            bits = remembered[key] = self._population.in_block(block, family)
+        return bits
 
     def union(self, selections: Iterable[PodSelection]) -> Bitset:
         """The identities that any of `selections` selects."""
@@ -62,7 +70,7 @@ class Selections:
         """Changes whenever a selector of namespaces may match others than before."""
         return self._namespaces.version
 
-    def _current(self) -> dict[PodSelection | Selector, Bitset]:
+    def _current(self) -> dict[_Selected, Bitset]:
         version = self.version
         if version != self._version:
             self._remembered = {}

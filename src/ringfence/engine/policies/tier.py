@@ -85,8 +85,7 @@ class Tier(Generic[P]):
         # The new policy is read before the old one is forgotten: identities that both tell apart need not merge and
         # split again.
         self._population.start_reading(policy.read_facts())
-        for block in policy.blocks():
-            self._population.start_reading_block(block)
+        self._population.start_reading_blocks(policy.blocks())
         self._changed(policy.namespace, old)
 
     def remove(self, namespace: str, name: str) -> None:
@@ -118,8 +117,7 @@ class Tier(Generic[P]):
     def _changed(self, namespace: str, old: CompiledPolicy[P] | None) -> None:
         if old is not None:
             self._population.stop_reading(old.read_facts())
-            for block in old.blocks():
-                self._population.stop_reading_block(block)
+            self._population.stop_reading_blocks(old.blocks())
         self.version += 1
         self._versions[namespace] = self.version
 

@@ -4,13 +4,14 @@ from ringfence.engine.population.absent import AbsentPod, ended, without_address
 from ringfence.engine.population.changes import ChangeRecord
 from ringfence.engine.population.claims import likely_owners
 from ringfence.engine.population.directory import Directory
-from ringfence.engine.population.facts import Block, InBlock, fact_read_by, facts_read_by
+from ringfence.engine.population.facts import Block, ReadableFact, fact_read_by, facts_read_by
 from ringfence.engine.population.identities import Identity
 from ringfence.engine.population.namespaces import NAME_LABEL, Namespaces
 from ringfence.engine.population.pods import (
     DeclaredPort,
     Member,
     NamedPort,
+    PortName,
     Reference,
     is_one_pod,
     is_same,
@@ -19,7 +20,6 @@ from ringfence.engine.population.pods import (
     possible_pod,
 )
 from ringfence.engine.population.population import Population
-from ringfence.engine.population.read_facts import PortName, ReadableFact
 from ringfence.engine.population.workloads import Workloads
 
 __all__ = [
@@ -30,7 +30,6 @@ __all__ = [
     "DeclaredPort",
     "Directory",
     "Identity",
-    "InBlock",
     "Member",
     "NamedPort",
     "Namespaces",

@@ -1,96 +1,98 @@
-"""Which of many address blocks an address lies in, found by one binary search.
+"""Which of many address blocks an address lies in, as the mark of the facts that it does, by one binary search.
 
 The borders of all blocks cut the addresses of each family into cells; all addresses of a cell lie in the same blocks.
+Only the change of the mark at each border is kept. So a block costs as much as it has ranges, however many blocks lie
+around it.
 """
 
-from bisect import bisect_left, bisect_right, insort
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping
+from itertools import accumulate
+from operator import xor
+from typing import NamedTuple
 
-from ringfence.engine.population.facts import Block, InBlock
+from ringfence.engine.population.facts import Block
+from ringfence.engine.population.identities import Bounds
+from ringfence.engine.population.marks import NO_FACTS, Mark, new_mark
+from ringfence.engine.population.pods import PodAddresses
 from ringfence.sets.addresses import FAMILIES, Family
 
-BlockFacts = frozenset[InBlock]
-_NONE: BlockFacts = frozenset()
+BlockFacts = Mapping[Family, Mark]
+"""The marks of the facts that an address of each family lies in one block."""
 
 
-class BlockIndex:
-    """The blocks that policies read, indexed by address."""
+def new_block_facts() -> BlockFacts:
+    """The facts about one block."""
+    return {family: new_mark() for family in FAMILIES}
+
+
+class _Cells(NamedTuple):
+    """Cell i holds the addresses from starts[i] up to, but not including, starts[i + 1]."""
+
+    starts: list[int]
+    marks: list[Mark]
+
+
+class BlockMarks:
+    """Some blocks: the mark of the facts that hold for a pod, by its addresses."""
 
     def __init__(self) -> None:
-        # Two lists of equal length for each family: cell i holds the addresses from starts[i] up to, but not including,
-        # starts[i + 1], and facts[i] holds for all of them. Lists beat a tree here: a lookup is one C call of bisect.
-        self._starts: dict[Family, list[int]] = {family: [0] for family in FAMILIES}
-        self._facts: dict[Family, list[BlockFacts]] = {family: [_NONE] for family in FAMILIES}
-        self.covering: BlockFacts = _NONE
-        """The facts that hold for a pod whose address is not known."""
+        self.covering: Mark = NO_FACTS
+        """The mark for a pod whose address is not known."""
+        self._steps: dict[Family, dict[int, Mark]] = {family: {} for family in FAMILIES}
+        self._cells: dict[Family, _Cells] = {}
 
-    def add(self, block: Block) -> None:
-        """Add a block, which must not be in the index."""
-        for family in FAMILIES:
-            fact = InBlock(block, family)
-            for i in self._cells(block, family):
-                self._facts[family][i] |= {fact}
-            if block.covers_family:
-                self.covering |= {fact}
+    def toggle(self, blocks: Iterable[tuple[Block, BlockFacts]]) -> None:
+        """Add blocks that are not among these, and remove those that are."""
+        for block, facts in blocks:
+            for family, mark in facts.items():
+                steps = self._steps[family]
+                for low, high in block.addresses.ranges(family):
+                    _step(steps, low, mark)
+                    _step(steps, high + 1, mark)
+                if block.covers_family:
+                    self.covering ^= mark
+        self._cells.clear()
 
-    def remove(self, block: Block) -> None:
-        """Remove a block, and the borders that no other block needs."""
-        for family in FAMILIES:
-            fact = InBlock(block, family)
-            for i in self._cells(block, family):
-                self._facts[family][i] -= {fact}
-            self.covering -= {fact}
-            self._join_equal_neighbours(block, family)
-
-    def facts(self, addresses: tuple[tuple[Family, int], ...]) -> BlockFacts:
-        """The facts that hold for a pod with these addresses: for each family, the blocks that it is in."""
+    def at(self, addresses: PodAddresses) -> Mark:
+        """The mark for a pod with these addresses."""
         if not addresses:
             return self.covering
-        if len(addresses) == 1:
-            return self._at(*addresses[0])
-        return _NONE.union(*(self._at(family, number) for family, number in addresses))
+        mark = NO_FACTS
+        for family, number in addresses:
+            starts, marks = self._cells_of(family)
+            mark ^= marks[bisect_right(starts, number) - 1]
+        return mark
 
-    def facts_within(self, bounds: Mapping[Family, tuple[int, int]]) -> BlockFacts | None:
-        """The facts that hold for every pod with addresses within bounds, both included; None if pods may differ."""
+    def within(self, bounds: Bounds) -> Mark | None:
+        """The mark for every pod with addresses within bounds, both included; None if pods may differ."""
         if not bounds:
             return self.covering
-        found = _NONE
+        mark = NO_FACTS
         for family, (low, high) in bounds.items():
-            starts = self._starts[family]
+            starts, marks = self._cells_of(family)
             # bisect_right counts the cells that start at or below an address. A cell that starts at `high` itself is
             # another one: the pod with the highest address is then in a block that begins there, the others are not.
             cell = bisect_right(starts, low)
             if cell != bisect_right(starts, high, cell):
                 return None
-            found |= self._facts[family][cell - 1]
-        return found
+            mark ^= marks[cell - 1]
+        return mark
 
-    def _at(self, family: Family, number: int) -> BlockFacts:
-        return self._facts[family][bisect_right(self._starts[family], number) - 1]
+    def _cells_of(self, family: Family) -> _Cells:
+        cells = self._cells.get(family)
+        if cells is None:
+            steps = self._steps[family]
+            starts = sorted(steps)
+            marks = accumulate((steps[start] for start in starts), xor, initial=NO_FACTS)
+            cells = self._cells[family] = _Cells([-1, *starts], list(marks))
+        return cells
 
-    def _cells(self, block: Block, family: Family) -> list[int]:
-        """The cells that make up the block, cut where it begins and ends."""
-        ranges = block.addresses.ranges(family)
-        for low, high in ranges:
-            self._cut(family, low)
-            self._cut(family, high + 1)
-        starts = self._starts[family]
-        return [i for low, high in ranges for i in range(bisect_left(starts, low), bisect_right(starts, high))]
 
-    def _cut(self, family: Family, number: int) -> None:
-        starts = self._starts[family]
-        at = bisect_left(starts, number)
-        if at == len(starts) or starts[at] != number:
-            insort(starts, number)
-            self._facts[family].insert(at, self._facts[family][at - 1])
-
-    def _join_equal_neighbours(self, block: Block, family: Family) -> None:
-        """Remove the borders that adding a block made, where both sides hold the same facts.
-
-        Without this, the index would grow with every block that ever was in it.
-        """
-        starts, facts = self._starts[family], self._facts[family]
-        for border in {border for low, high in block.addresses.ranges(family) for border in (low, high + 1)}:
-            at = bisect_left(starts, border)
-            if 0 < at < len(starts) and starts[at] == border and facts[at] == facts[at - 1]:
-                del starts[at], facts[at]
+def _step(steps: dict[int, Mark], border: int, mark: Mark) -> None:
+    """Change the mark at a border; a border where nothing changes any more is dropped."""
+    changed = steps.get(border, NO_FACTS) ^ mark
+    if changed == NO_FACTS:
+        del steps[border]
+    else:
+        steps[border] = changed

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 import msgspec
 
-from ringfence.engine.population.pods import NamedPort
+from ringfence.engine.population.pods import NamedPort, PortName
 from ringfence.model.selectors import Operator, Selector, Term
-from ringfence.sets.addresses import Addresses, Family
+from ringfence.sets.addresses import Addresses
 
 
 class HasLabel(msgspec.Struct, frozen=True, cache_hash=True):
@@ -35,19 +35,13 @@ class LabelIn(msgspec.Struct, frozen=True, cache_hash=True):
 class Block(msgspec.Struct, frozen=True, cache_hash=True):
     """The addresses that the ipBlocks of one rule cover together, with each `except` subtracted.
 
-    `covers_family` says that some block covers all addresses of its family, less its `except`. Such a block is taken to
-    match pods whose address is not known, too (docs/architecture.md, "Decisions").
+    That a pod's address of one family lies in it is a fact, one for each family. `covers_family` says that some block
+    covers all addresses of its family, less its `except`. Such a block is taken to match pods whose address is not
+    known, too (docs/architecture.md, "Decisions").
     """
 
     addresses: Addresses
     covers_family: bool
-
-
-class InBlock(msgspec.Struct, frozen=True, cache_hash=True):
-    """The pod's address of one family lies in the block, or may lie in it (`Block.covers_family`)."""
-
-    block: Block
-    family: Family
 
 
 LabelFact = HasLabel | LabelIn
@@ -55,7 +49,8 @@ LabelFact = HasLabel | LabelIn
 StaticFact = LabelFact | NamedPort
 """A fact that follows from a pod's template, that is from its labels and ports."""
 
-Fact = StaticFact | InBlock
+ReadableFact = LabelFact | PortName
+"""What a policy can read: a fact about a label, or a port name, which is one fact for each number that pods give it."""
 
 
 def fact_read_by(term: Term) -> LabelFact:

@@ -5,13 +5,12 @@ address, so they share an identity unless some policy reads their addresses. An 
 that no policy in force can tell apart, usually those of several templates.
 """
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 
-from ringfence.engine.population.facts import Block, Fact, InBlock, StaticFact
-from ringfence.engine.population.pods import Member, NamedPort
+from ringfence.engine.population.marks import NO_FACTS, Mark
+from ringfence.engine.population.pods import Member, NamedPort, PortName
 from ringfence.model.objects import NO_LABELS
 from ringfence.sets.addresses import FAMILIES, Family
-from ringfence.sets.intervals import position_of
 
 Bounds = dict[Family, tuple[int, int]]
 """The lowest and the highest address of some pods, by family."""
@@ -24,9 +23,23 @@ def bounds_of(members: Iterable[Member]) -> Bounds:
 
 
 class Template:
-    """What many pods have in common. `identities` are those of its pods, by the address blocks that they are in."""
+    """What many pods have in common.
 
-    __slots__ = ("families", "host_network", "identities", "key", "labels", "named_ports", "namespace", "read_facts")
+    `mark` is that of the read facts about labels and ports which hold for its pods. `identities` are those of its pods,
+    by the mark of the address blocks that they are in.
+    """
+
+    __slots__ = (
+        "_ports",
+        "families",
+        "host_network",
+        "identities",
+        "key",
+        "labels",
+        "mark",
+        "named_ports",
+        "namespace",
+    )
 
     def __init__(self, key: Hashable, member: Member) -> None:
         self.key = key
@@ -36,8 +49,18 @@ class Template:
         self.namespace = "" if member.host_network else member.namespace
         self.labels = NO_LABELS if member.host_network else member.labels
         self.named_ports: frozenset[NamedPort] = frozenset() if member.host_network else member.named_ports
-        self.read_facts: frozenset[StaticFact] = frozenset()
-        self.identities: dict[frozenset[InBlock], Identity] = {}
+        self.mark: Mark = NO_FACTS
+        self.identities: dict[Mark, Identity] = {}
+        self._ports: dict[PortName, list[int]] | None = None
+
+    @property
+    def ports(self) -> Mapping[PortName, list[int]]:
+        """The numbers that its pods give to each port name."""
+        if self._ports is None:
+            self._ports = {}
+            for port in self.named_ports:
+                self._ports.setdefault((port.name, port.protocol), []).append(port.port)
+        return self._ports
 
 
 def template_key(member: Member) -> Hashable:
@@ -49,27 +72,28 @@ def template_key(member: Member) -> Hashable:
 
 
 class Identity:
-    """Pods that no policy can tell apart. `facts` are the read facts that hold for them.
+    """Pods that no policy can tell apart. `mark` and `blocks` are the marks of the read facts that hold for them.
 
+    `blocks` is about the address blocks that they are in, `mark` about all else. `template` is one of their templates.
     `cache` holds what other modules derive from an identity. It is emptied when the identity's facts change.
     """
 
-    __slots__ = ("_bounds", "bit", "blocks", "cache", "facts", "groups", "template")
+    __slots__ = ("bit", "blocks", "bounds", "cache", "groups", "mark", "template")
 
-    def __init__(self, bit: int, template: Template, facts: frozenset[Fact]) -> None:
+    def __init__(self, bit: int, template: Template, blocks: Mark) -> None:
         self.bit = bit
         self.template = template
-        self.facts = facts
-        self.blocks = frozenset(fact for fact in facts if type(fact) is InBlock)
-        """The facts about addresses, among `facts`."""
+        self.mark = template.mark
+        self.blocks = blocks
         self.groups: dict[Template, dict[Member, None]] = {}
         self.cache: dict[Hashable, object] = {}
-        self._bounds: Bounds = {}
+        self.bounds: Bounds = {}
+        """Addresses between which those of all its pods lie; each bound is in the same blocks as they are."""
 
     @property
     def key(self) -> "IdentityKey":
         """What distinguishes this identity from all others."""
-        return (self.namespace, self.host_network, self.template.families, self.facts)
+        return identity_key(self.template, self.mark, self.blocks)
 
     @property
     def namespace(self) -> str:
@@ -94,33 +118,25 @@ class Identity:
     def __len__(self) -> int:
         return sum(map(len, self.groups.values()))
 
-    def ports_named(self, name: str, protocol: str) -> Iterator[int]:
+    def ports_named(self, name: str, protocol: str) -> Iterable[int]:
         """The port numbers that its pods give to a port name. The name must be read by some policy."""
-        for fact in self.facts:
-            if type(fact) is NamedPort and fact.name == name and fact.protocol == protocol:
-                yield fact.port
+        return self.template.ports.get((name, protocol), ())
 
-    def widen(self, more: Bounds) -> None:
-        """Extend the bounds of its pods' addresses. They never shrink: bounds that are too wide only cost time."""
-        bounds = self._bounds
-        for family, (low, high) in more.items():
-            if family in bounds:
-                low, high = min(low, bounds[family][0]), max(high, bounds[family][1])
-            bounds[family] = (low, high)
+    @property
+    def port_names(self) -> Mapping[PortName, Iterable[int]]:
+        """The port numbers by port name: for names that are read, those of all its pods."""
+        return self.template.ports
 
-    def facts_about(self, block: Block) -> frozenset[InBlock] | None:
-        """The facts about `block` that hold for all its pods; None if the pods differ, or may differ."""
-        if not self.template.families:
-            return frozenset(InBlock(block, family) for family in FAMILIES if block.covers_family)
-        facts = set()
-        for family, (low, high) in self._bounds.items():
-            ranges = block.addresses.ranges(family)
-            position = position_of(low, ranges)  # odd inside a range, even between two
-            if position != position_of(high, ranges):
-                return None
-            if position % 2:
-                facts.add(InBlock(block, family))
-        return frozenset(facts)
+    def widen(self, bounds: Bounds) -> None:
+        """Note the bounds of pods that joined."""
+        for family, (low, high) in bounds.items():
+            known_low, known_high = self.bounds.get(family, (low, high))
+            self.bounds[family] = (min(low, known_low), max(high, known_high))
 
 
-IdentityKey = tuple[str, bool, tuple[Family, ...], frozenset[Fact]]
+IdentityKey = tuple[str, bool, tuple[Family, ...], Mark, Mark]
+
+
+def identity_key(template: Template, mark: Mark, blocks: Mark) -> IdentityKey:
+    """The key of the identity of a template's pods for which these facts hold."""
+    return (template.namespace, template.host_network, template.families, mark, blocks)

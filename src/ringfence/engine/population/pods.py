@@ -35,6 +35,10 @@ POSSIBLE_POD: Final = "PossiblePod"
 """The kind in the reference of a pod that does not exist yet; its name is its labels."""
 
 
+PortName = tuple[str, str]
+"""A named port as a rule writes it: name and protocol. The destination pod decides which number it stands for."""
+
+
 class NamedPort(msgspec.Struct, frozen=True, cache_hash=True):
     """A container port with a name. A named port in a rule resolves to it on this pod."""
 

@@ -10,14 +10,24 @@ together, so a split costs as much as the number of templates that it affects, n
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Hashable, Iterable, Iterator
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
 
-from ringfence.engine.population.blocks import BlockFacts, BlockIndex
+from ringfence.engine.population.blocks import BlockFacts, BlockMarks, new_block_facts
 from ringfence.engine.population.changes import ChangeRecord, ChangeRecords
-from ringfence.engine.population.facts import Block, Fact, InBlock, StaticFact
-from ringfence.engine.population.identities import Bounds, Identity, IdentityKey, Template, bounds_of, template_key
-from ringfence.engine.population.pods import Member, NamedPort
-from ringfence.engine.population.read_facts import PortName, ReadableFact, ReadFacts
+from ringfence.engine.population.facts import Block, ReadableFact, StaticFact
+from ringfence.engine.population.identities import (
+    Bounds,
+    Identity,
+    IdentityKey,
+    Template,
+    bounds_of,
+    identity_key,
+    template_key,
+)
+from ringfence.engine.population.indexes import Indexes
+from ringfence.engine.population.marks import Mark
+from ringfence.engine.population.pods import Member, NamedPort, PortName
+from ringfence.engine.population.read_facts import ReadFacts
 from ringfence.sets import bitsets
 from ringfence.sets.addresses import FAMILIES, Family
 from ringfence.sets.bitsets import Bitset
@@ -34,8 +44,6 @@ class Population:
 
     def __init__(self) -> None:
         self._version = 0
-        self._everyone: Bitset = 0
-        self._selectable: Bitset = 0
         self._added: dict[Member, None] = {}
         self._identities: dict[int, Identity] = {}
         self._by_key: dict[IdentityKey, Identity] = {}
@@ -45,12 +53,10 @@ class Population:
         self._placed: dict[Member, tuple[Template, Identity]] = {}
         self._templates: dict[Hashable, Template] = {}
         self._read_facts = ReadFacts(self._templates)
-        self._holding: defaultdict[Fact, Bitset] = defaultdict(int)
-        self._numbers: defaultdict[PortName, set[NamedPort]] = defaultdict(set)
-        self._in_namespace: defaultdict[str, Bitset] = defaultdict(int)
-        self._in_family: dict[Family, Bitset] = dict.fromkeys(FAMILIES, 0)
+        self._indexes = Indexes(self._read_facts)
         self._block_readers: Counter[Block] = Counter()
-        self._blocks = BlockIndex()
+        self._block_facts: dict[Block, BlockFacts] = {}
+        self._blocks = BlockMarks()
         self._pods_with: Counter[Family] = Counter()
         self._changes = ChangeRecords()
 
@@ -76,7 +82,7 @@ class Population:
         bounds = bounds_of(members)
         # Pods of one template usually have addresses of one node's range, which no block divides. Two searches then
         # place all of them; otherwise each pod needs a search of its own.
-        blocks = self._blocks.facts_within(bounds)
+        blocks = self._blocks.within(bounds)
         if blocks is not None:
             self._place(members, template, blocks, bounds)
             return
@@ -143,13 +149,13 @@ class Population:
     def everyone(self) -> Bitset:
         """All identities."""
         self._place_added()
-        return self._everyone
+        return self._indexes.everyone
 
     @property
     def selectable(self) -> Bitset:
         """The identities that a selector can select: all but those of hostNetwork pods."""
         self._place_added()
-        return self._selectable
+        return self._indexes.selectable
 
     def identities(self, bits: Bitset | None = None) -> Iterator[Identity]:
         """The identities in a set; all identities if no set is given."""
@@ -158,25 +164,33 @@ class Population:
             return iter(self._identities.values())
         return map(self._identities.__getitem__, bitsets.members(bits))
 
-    def holding(self, fact: Fact) -> Bitset:
+    def holding(self, fact: StaticFact) -> Bitset:
         """The identities for which a fact holds. The fact must be read by some policy."""
         self._place_added()
-        return self._holding.get(fact, 0)
+        return self._indexes.by_fact.holding(fact)
+
+    def in_block(self, block: Block, family: Family) -> Bitset:
+        """The identities whose pods' address of a family lies in a block, or may lie in it.
+
+        The block must be read by some policy.
+        """
+        self._place_added()
+        return self._indexes.by_address.within(block, family)
 
     def in_namespace(self, namespace: str) -> Bitset:
         """The identities of a namespace, without those of hostNetwork pods."""
         self._place_added()
-        return self._in_namespace.get(namespace, 0)
+        return self._indexes.in_namespace.get(namespace, 0)
 
     def in_family(self, family: Family) -> Bitset:
         """The identities whose pods have, or may have, an address of a family."""
         self._place_added()
-        return self._in_family[family]
+        return self._indexes.in_family[family]
 
     def ports_named(self, name: PortName) -> Iterable[NamedPort]:
         """The different numbers that pods give to a port name. The name must be read by some policy."""
         self._place_added()
-        return self._numbers.get(name, ())
+        return self._indexes.by_fact.ports_named(name)
 
     def values_read(self, key: str) -> Collection[str]:
         """The values of a label that selectors of the policies in force name."""
@@ -197,36 +211,34 @@ class Population:
 
     def start_reading(self, facts: Iterable[ReadableFact]) -> None:
         """Add one reader to each fact: pods for which these facts differ get different identities."""
-        for fact in facts:
-            self._move_templates(self._read_facts.start_reading(fact))
+        change = self._read_facts.start_reading(facts)
+        self._indexes.by_fact.start_reading(change)
+        self._move_templates(change.templates)
 
     def stop_reading(self, facts: Iterable[ReadableFact]) -> None:
         """Remove one reader from each fact."""
-        for fact in facts:
-            self._move_templates(self._read_facts.stop_reading(fact))
+        change = self._read_facts.stop_reading(facts)
+        self._indexes.by_fact.stop_reading(change)
+        self._move_templates(change.templates)
 
-    def start_reading_block(self, block: Block) -> None:
-        """Add one reader to a block: pods inside and pods outside get different identities."""
-        self._block_readers[block] += 1
-        if self._block_readers[block] == 1:
-            self._blocks.add(block)
-            for identity in list(self._identities.values()):
-                facts = identity.facts_about(block)
-                if facts is None:
-                    self._move_pods(identity)
-                elif facts:
-                    self._move_groups(identity, identity.blocks | facts)
+    def start_reading_blocks(self, blocks: Iterable[Block]) -> None:
+        """Add one reader to each block: pods inside and pods outside get different identities."""
+        started: dict[Block, BlockFacts] = {}
+        for block in blocks:
+            self._block_readers[block] += 1
+            if self._block_readers[block] == 1:
+                started[block] = self._block_facts[block] = new_block_facts()
+        self._move_by_blocks(started)
 
-    def stop_reading_block(self, block: Block) -> None:
-        """Remove one reader from a block."""
-        self._block_readers[block] -= 1
-        if not self._block_readers[block]:
-            del self._block_readers[block]
-            self._blocks.remove(block)
-            facts = frozenset(InBlock(block, family) for family in FAMILIES)
-            for identity in list(self._identities.values()):
-                if not facts.isdisjoint(identity.facts):
-                    self._move_groups(identity, identity.blocks - facts)
+    def stop_reading_blocks(self, blocks: Iterable[Block]) -> None:
+        """Remove one reader from each block."""
+        stopped: dict[Block, BlockFacts] = {}
+        for block in blocks:
+            self._block_readers[block] -= 1
+            if not self._block_readers[block]:
+                del self._block_readers[block]
+                stopped[block] = self._block_facts.pop(block)
+        self._move_by_blocks(stopped)
 
     # --- placing: from a pod to its template to its identity --------------------------------------------------------
 
@@ -237,19 +249,21 @@ class Population:
             self._read_facts.add(template)
         return template
 
-    def _identity(self, template: Template, facts: frozenset[Fact]) -> Identity:
-        key = (template.namespace, template.host_network, template.families, facts)
+    def _identity(self, template: Template, blocks: Mark, bounds: Bounds) -> Identity:
+        key = identity_key(template, template.mark, blocks)
         identity = self._by_key.get(key)
         if identity is None:
             bit = self._free_bits.pop() if self._free_bits else len(self._identities)
-            identity = self._by_key[key] = self._identities[bit] = Identity(bit, template, facts)
-            self._index(identity)
+            identity = self._by_key[key] = self._identities[bit] = Identity(bit, template, blocks)
+            identity.widen(bounds)
+            self._indexes.add(identity)
+            self._version += 1
         return identity
 
-    def _place(self, members: Collection[Member], template: Template, blocks: BlockFacts, bounds: Bounds) -> None:
+    def _place(self, members: Collection[Member], template: Template, blocks: Mark, bounds: Bounds) -> None:
         identity = template.identities.get(blocks)
         if identity is None:
-            identity = template.identities[blocks] = self._identity(template, template.read_facts | blocks)
+            identity = template.identities[blocks] = self._identity(template, blocks, bounds)
         if template in identity.groups:
             identity.groups[template].update(dict.fromkeys(members))
         else:
@@ -263,6 +277,14 @@ class Population:
         del template.identities[identity.blocks]
         if not identity.groups:
             self._remove(identity)
+        elif identity.template is template:
+            self._represent(identity)
+
+    def _represent(self, identity: Identity) -> None:
+        """Index an identity by another of its templates, because it does not have the present one any more."""
+        self._indexes.by_fact.remove(identity)
+        identity.template = next(iter(identity.groups))
+        self._indexes.by_fact.add(identity)
 
     def _forget(self, template: Template) -> None:
         """Remove a template that has no pods any more."""
@@ -276,20 +298,37 @@ class Population:
         for identity in {identity for template in templates for identity in template.identities.values()}:
             self._move_groups(identity, identity.blocks)
 
-    def _move_groups(self, identity: Identity, blocks: BlockFacts) -> None:
+    def _move_by_blocks(self, changed: Mapping[Block, BlockFacts]) -> None:
+        """Move the pods of identities for which other facts about blocks hold, because these are read or not any more.
+
+        All changed blocks are looked up together: one search for each identity, however many rules a policy has.
+        """
+        if not changed:
+            return
+        self._blocks.toggle(changed.items())
+        change = BlockMarks()
+        change.toggle(changed.items())
+        for identity in list(self._identities.values()):
+            mark = change.within(identity.bounds)
+            if mark is None:
+                self._move_pods(identity)
+            elif mark:
+                self._move_groups(identity, identity.blocks ^ mark)
+
+    def _move_groups(self, identity: Identity, blocks: Mark) -> None:
         """Move the pods of an identity, which are all in `blocks` now, a whole group at a time.
 
         The facts that most of its templates share become the identity's own facts, so that these need not move.
         """
-        by_facts: defaultdict[frozenset[StaticFact], list[Template]] = defaultdict(list)
+        by_mark: defaultdict[Mark, list[Template]] = defaultdict(list)
         for template in identity.groups:
-            by_facts[template.read_facts].append(template)
-        staying = max(by_facts, key=lambda facts: len(by_facts[facts]))
-        old_blocks, taken = identity.blocks, self._is_taken(identity, staying | blocks)
+            by_mark[template.mark].append(template)
+        staying = max(by_mark, key=lambda mark: len(by_mark[mark]))
+        old_blocks, taken = identity.blocks, self._is_taken(identity, staying, blocks)
         moved = {
             template: identity.groups.pop(template)
-            for facts, templates in by_facts.items()
-            if facts != staying or taken
+            for mark, templates in by_mark.items()
+            if mark != staying or taken
             for template in templates
         }
         for template in moved:
@@ -297,7 +336,9 @@ class Population:
         if taken:
             self._remove(identity)
         else:
-            self._change_facts(identity, staying | blocks, blocks)
+            self._change_facts(identity, staying, blocks)
+            if identity.template in moved:
+                self._represent(identity)
             if blocks != old_blocks:
                 for template in identity.groups:
                     template.identities[blocks] = template.identities.pop(old_blocks)
@@ -306,81 +347,36 @@ class Population:
 
     def _move_pods(self, identity: Identity) -> None:
         """Move the pods of an identity one by one, by their addresses."""
-        groups = list(identity.groups.items())
-        for template, _ in groups:
-            self._drop_group(template, identity)
-        for template, group in groups:
+        for template in identity.groups:
+            del template.identities[identity.blocks]
+        self._remove(identity)
+        for template, group in identity.groups.items():
             for blocks, members in self._by_blocks(group).items():
                 self._place(members, template, blocks, bounds_of(members))
 
-    def _by_blocks(self, members: Iterable[Member]) -> dict[BlockFacts, list[Member]]:
+    def _by_blocks(self, members: Iterable[Member]) -> dict[Mark, list[Member]]:
         """Pods by the blocks that their addresses lie in."""
-        found: defaultdict[BlockFacts, list[Member]] = defaultdict(list)
+        found: defaultdict[Mark, list[Member]] = defaultdict(list)
         for member in members:
-            found[self._blocks.facts(member.addresses)].append(member)
+            found[self._blocks.at(member.addresses)].append(member)
         return found
 
-    def _is_taken(self, identity: Identity, facts: frozenset[Fact]) -> bool:
+    def _is_taken(self, identity: Identity, mark: Mark, blocks: Mark) -> bool:
         """Whether another identity of the same kind already has these facts."""
-        key = (identity.namespace, identity.host_network, identity.template.families, facts)
-        return self._by_key.get(key, identity) is not identity
+        return self._by_key.get(identity_key(identity.template, mark, blocks), identity) is not identity
 
-    def _change_facts(self, identity: Identity, facts: frozenset[Fact], blocks: BlockFacts) -> None:
-        before = identity.facts
-        if facts == before:
+    def _change_facts(self, identity: Identity, mark: Mark, blocks: Mark) -> None:
+        if (mark, blocks) == (identity.mark, identity.blocks):
             return
         del self._by_key[identity.key]
-        identity.facts, identity.blocks = facts, blocks
+        identity.mark, identity.blocks = mark, blocks
         identity.cache.clear()
         self._changes.note(identities=(identity,))
         self._by_key[identity.key] = identity
         self._version += 1
-        self._unindex_facts(identity, before - facts)
-        self._index_facts(identity, facts - before)
 
     def _remove(self, identity: Identity) -> None:
-        self._unindex(identity)
+        self._indexes.remove(identity)
+        self._version += 1
         del self._identities[identity.bit], self._by_key[identity.key]
         self._free_bits.append(identity.bit)
-
-    # --- the inverted index -------------------------------------------------------------------------------------------
-
-    def _index(self, identity: Identity) -> None:
-        bit = 1 << identity.bit
-        self._version += 1
-        self._everyone |= bit
-        for family in identity.families:
-            self._in_family[family] |= bit
-        if not identity.host_network:
-            self._selectable |= bit
-            self._in_namespace[identity.namespace] |= bit
-        self._index_facts(identity, identity.facts)
-
-    def _unindex(self, identity: Identity) -> None:
-        keep = ~(1 << identity.bit)
-        self._version += 1
-        self._everyone &= keep
-        for family in identity.families:
-            self._in_family[family] &= keep
-        if not identity.host_network:
-            self._selectable &= keep
-            self._in_namespace[identity.namespace] &= keep
-            if not self._in_namespace[identity.namespace]:
-                del self._in_namespace[identity.namespace]
-        self._unindex_facts(identity, identity.facts)
-
-    def _index_facts(self, identity: Identity, facts: Iterable[Fact]) -> None:
-        bit = 1 << identity.bit
-        for fact in facts:
-            self._holding[fact] |= bit
-            if type(fact) is NamedPort:
-                self._numbers[fact.name, fact.protocol].add(fact)
-
-    def _unindex_facts(self, identity: Identity, facts: Iterable[Fact]) -> None:
-        keep = ~(1 << identity.bit)
-        for fact in facts:
-            self._holding[fact] &= keep
-            if not self._holding[fact]:
-                del self._holding[fact]
-                if type(fact) is NamedPort:
-                    self._numbers[fact.name, fact.protocol].discard(fact)

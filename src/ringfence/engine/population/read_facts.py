@@ -1,35 +1,53 @@
-"""Which facts policies read, and for which pods these facts hold.
+"""Which facts policies read, and the mark of those that hold for a pod's template.
 
 Policies read few of the labels that pods have. A label key is indexed only while some selector reads it, so the cost of
-a pod does not grow with the number of its labels.
+a pod does not grow with the number of its labels. Facts come and go by the policy: however many facts that are, they
+cost one pass over the templates at most.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Hashable, Iterator, Mapping
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Set
+from typing import Final, NamedTuple
 
-from ringfence.engine.population.facts import HasLabel, LabelFact, LabelIn, StaticFact
+from ringfence.engine.population.facts import LabelFact, LabelIn, ReadableFact
 from ringfence.engine.population.identities import Template
+from ringfence.engine.population.marks import NO_FACTS, Mark, new_mark
+from ringfence.engine.population.pods import PortName
 
-PortName = tuple[str, str]
-"""A named port as a rule writes it: name and protocol. The destination pod decides which number it stands for."""
+ANY_VALUE: Final = None
+"""Stands for the value of a label where a fact holds for all of them."""
 
-ReadableFact = LabelFact | PortName
-"""What a policy can read: a fact about a label, or a port name, which is one fact for each number that pods give it."""
+LabelValue = tuple[str, str | None]
+"""A label key with a value, or with `ANY_VALUE`."""
 
 FactKey = str | PortName
 """What a fact is about: a label key or a port name."""
 
 
+class ReadingChange(NamedTuple):
+    """What is different because facts are read, or no longer read.
+
+    For the `templates` other facts hold than before. About the `values` of labels some fact is read and none was, or
+    the other way round; the same is true of the port `names`.
+    """
+
+    templates: Collection[Template]
+    values: Collection[LabelValue]
+    names: Collection[PortName]
+
+
 class ReadFacts:
-    """The facts that are read, and for each template those of them that hold (`Template.read_facts`)."""
+    """The facts that are read, and for each template the mark of those of them that hold (`Template.mark`)."""
 
     def __init__(self, templates: Mapping[Hashable, Template]) -> None:
-        """Keep the facts of `templates`. The owner of the mapping reports additions (`add`) and removals (`remove`)."""
+        """Mark `templates`. The owner of the mapping reports additions (`add`) and removals (`remove`)."""
         self._templates = templates
         self._readers: Counter[ReadableFact] = Counter()
-        self._read: defaultdict[FactKey, defaultdict[str | None, set[LabelFact]]]
-        self._read = defaultdict(lambda: defaultdict(set))
-        """The facts that are read, by key and by label value; under None those that hold for any value."""
+        self._mark_of: dict[LabelFact, Mark] = {}
+        self._labels: dict[str, dict[str | None, Mark]] = {}
+        """By label key and value, the mark of the read facts that hold; under `ANY_VALUE` of those for any value."""
+        self._ports: dict[PortName, defaultdict[int, Mark]] = {}
+        """By port name that is read and number, the mark of the fact that a pod has this port."""
         self._having: dict[FactKey, defaultdict[str, set[Template]]] = {}
         """The templates that have a label or a port name, by label value.
 
@@ -37,42 +55,44 @@ class ReadFacts:
         `Exists` terms read never needs it.
         """
 
-    def start_reading(self, fact: ReadableFact) -> Collection[Template]:
-        """Add one reader of a fact; return the templates for which another fact is read than before."""
-        self._readers[fact] += 1
-        if self._readers[fact] > 1:
-            return ()
-        read = self._read[_key(fact)]
-        for value in _values(fact):
-            # A port name needs the empty set, too: its presence says that the name is read.
-            read[value].update(() if isinstance(fact, tuple) else (fact,))
-        return self._update_templates(fact, starts=True)
+    def start_reading(self, facts: Iterable[ReadableFact]) -> ReadingChange:
+        """Add one reader to each fact."""
+        started: list[ReadableFact] = []
+        for fact in facts:
+            self._readers[fact] += 1
+            if self._readers[fact] == 1:
+                started.append(fact)
+        labels, names = _divided(started)
+        self._mark_of.update((fact, new_mark()) for fact in labels)
+        self._ports.update((name, defaultdict(new_mark)) for name in names)
+        return self._change(labels, names)
 
-    def stop_reading(self, fact: ReadableFact) -> Collection[Template]:
-        """Remove one reader of a fact; return the templates for which fewer facts are read than before."""
-        self._readers[fact] -= 1
-        if self._readers[fact]:
-            return ()
-        del self._readers[fact]
-        key, read = _key(fact), self._read[_key(fact)]
-        for value in _values(fact):
-            read[value].difference_update(() if isinstance(fact, tuple) else (fact,))
-            if not read[value]:
-                del read[value]
-        if not read:
-            del self._read[key]
-        affected = self._update_templates(fact, starts=False)
-        if not read:
+    def stop_reading(self, facts: Iterable[ReadableFact]) -> ReadingChange:
+        """Remove one reader from each fact."""
+        stopped: list[ReadableFact] = []
+        for fact in facts:
+            self._readers[fact] -= 1
+            if not self._readers[fact]:
+                del self._readers[fact]
+                stopped.append(fact)
+        labels, names = _divided(stopped)
+        change = self._change(labels, names)
+        for fact in labels:
+            del self._mark_of[fact]
+        for name in names:
+            del self._ports[name]
+            self._having.pop(name, None)
+        for key in {fact.key for fact in labels} - self._labels.keys():
             self._having.pop(key, None)
-        return affected
+        return change
 
     def values_read(self, key: str) -> Collection[str]:
         """The values of a label that terms name."""
-        return [value for value in self._read.get(key, ()) if value is not None]
+        return [value for value in self._labels.get(key, ()) if value is not None]
 
     def add(self, template: Template) -> None:
-        """Find the read facts of a new template."""
-        template.read_facts = self._facts(template)
+        """Mark a new template."""
+        template.mark = self._mark(template)
         if self._having:
             for key, value in _keys(template):
                 if key in self._having:
@@ -86,74 +106,139 @@ class ReadFacts:
                 if not self._having[key][value]:
                     del self._having[key][value]
 
-    def _facts(self, template: Template) -> frozenset[StaticFact]:
-        """The read facts that hold for a template's pods, except those about addresses."""
-        read = self._read
-        found: set[StaticFact] = set()
-        for key in template.labels.keys() & read.keys():
-            facts = read[key]
-            found.update(facts.get(template.labels[key], ()), facts.get(None, ()))
-        found.update(port for port in template.named_ports if (port.name, port.protocol) in read)
-        return frozenset(found)
+    def labels_read(self, template: Template) -> Iterator[LabelValue]:
+        """The label values of a template about which some fact is read."""
+        for key in template.labels.keys() & self._labels.keys():
+            values, value = self._labels[key], template.labels[key]
+            if value in values:
+                yield key, value
+            if ANY_VALUE in values:
+                yield key, ANY_VALUE
 
-    def _update_templates(self, fact: ReadableFact, *, starts: bool) -> Collection[Template]:
-        """Add a fact to, or remove it from, the read facts of the templates for which it holds; return these."""
-        affected = self._holding(fact)
-        if isinstance(fact, tuple):
-            for template in affected:
-                template.read_facts = self._facts(template)
-            return affected
-        change = frozenset.union if starts else frozenset.difference
-        # Many templates share a set of facts. Computing each new set once keeps it shared: it costs memory once, and
-        # a frozenset computes its hash once (facts are part of the key of an identity).
-        changed: dict[frozenset[StaticFact], frozenset[StaticFact]] = {}
-        for template in affected:
-            before = template.read_facts
-            if before not in changed:
-                changed[before] = change(before, (fact,))
-            template.read_facts = changed[before]
+    def names_read(self, template: Template) -> Iterable[PortName]:
+        """The port names of a template that are read."""
+        return template.ports.keys() & self._ports.keys()
+
+    def _mark(self, template: Template) -> Mark:
+        mark = NO_FACTS
+        for key, value in self.labels_read(template):
+            mark ^= self._labels[key][value]
+        for name in self.names_read(template):
+            mark ^= self._mark_of_ports(template, name)
+        return mark
+
+    def _mark_of_ports(self, template: Template, name: PortName) -> Mark:
+        mark = NO_FACTS
+        for number in template.ports[name]:
+            mark ^= self._ports[name][number]
+        return mark
+
+    def _change(self, labels: Iterable[LabelFact], names: Collection[PortName]) -> ReadingChange:
+        """Start or stop reading facts, which is the same for marks."""
+        changes: defaultdict[str, defaultdict[str | None, Mark]] = defaultdict(lambda: defaultdict(int))
+        for fact in labels:
+            change, mark = changes[fact.key], self._mark_of[fact]
+            for value in _values(fact):
+                change[value] ^= mark
+        values = [(key, value) for key, change in changes.items() for value in _combine(self._labels, key, change)]
+        return ReadingChange(self._marked(changes, names) if self._templates else (), values, names)
+
+    def _marked(
+        self, changes: Mapping[str, Mapping[str | None, Mark]], names: Collection[PortName]
+    ) -> Collection[Template]:
+        """Change the marks of templates by label values and port names; return the templates."""
+        of_any = {key for key, change in changes.items() if change.keys() == {ANY_VALUE}} - self._having.keys()
+        keys: set[FactKey] = {*names, *changes}
+        self._index(keys - self._having.keys() - of_any)
+        affected: set[Template] = set()
+        for key, change in changes.items():
+            if key not in of_any:
+                affected.update(self._mark_by_value(key, change))
+        affected.update(self._mark_by_key({key: changes[key][ANY_VALUE] for key in of_any}) if of_any else ())
+        for name in names:
+            for template in self._having[name].get("", ()):
+                template.mark ^= self._mark_of_ports(template, name)
+                affected.add(template)
         return affected
 
-    def _holding(self, fact: ReadableFact) -> list[Template]:
-        """The templates for which a fact holds; for a port name, those that have a port of this name."""
-        key = _key(fact)
-        if isinstance(fact, HasLabel) and key not in self._having:
-            return [template for template in self._templates.values() if fact.key in template.labels]
-        if not self._templates:
-            return []
-        if key not in self._having:
-            self._having[key] = self._index(key)
-        having = self._having[key]
-        if isinstance(fact, HasLabel):
-            return [template for templates in having.values() for template in templates]
-        if isinstance(fact, LabelIn):
-            return [template for value in fact.values for template in having.get(value, ())]
-        return list(having.get("", ()))
+    def _mark_by_value(self, key: str, change: Mapping[str | None, Mark]) -> Iterator[Template]:
+        """Change the marks of the templates that have a label, by the change for its value and that for any value."""
+        having, of_any = self._having[key], change.get(ANY_VALUE, NO_FACTS)
+        for value in having if of_any or len(having) < len(change) else change:
+            mark = change.get(value, NO_FACTS) ^ of_any
+            if mark != NO_FACTS and value is not ANY_VALUE:
+                for template in having.get(value, ()):
+                    template.mark ^= mark
+                    yield template
 
-    def _index(self, key: FactKey) -> defaultdict[str, set[Template]]:
-        having: defaultdict[str, set[Template]] = defaultdict(set)
-        if isinstance(key, str):
-            for template in self._templates.values():
-                if (value := template.labels.get(key)) is not None:
-                    having[value].add(template)
+    def _mark_by_key(self, changes: Mapping[str, Mark]) -> Iterator[Template]:
+        """The same for keys that are not indexed: one pass over the templates finds those that have them."""
+        for template, key in _with_keys(self._templates.values(), changes.keys()):
+            template.mark ^= changes[key]
+            yield template
+
+    def _index(self, keys: set[FactKey]) -> None:
+        """Index the templates by the label values and port names of some keys, in one pass."""
+        if not keys:
+            return
+        for key in keys:
+            self._having[key] = defaultdict(set)
+        labels = {key for key in keys if isinstance(key, str)}
+        names = keys - labels
+        for template, key in _with_keys(self._templates.values(), labels):
+            self._having[key][template.labels[key]].add(template)
+        for template in self._templates.values() if names else ():
+            for name in template.ports.keys() & names:
+                self._having[name][""].add(template)
+
+
+def _with_keys(templates: Iterable[Template], keys: Set[str]) -> Iterator[tuple[Template, str]]:
+    """The templates that have labels of these keys, with each of the keys that they have."""
+    if len(keys) == 1:  # as with most policies: the general way takes three times as long
+        (key,) = keys
+        yield from ((template, key) for template in templates if key in template.labels)
+        return
+    for template in templates if keys else ():
+        for key in template.labels.keys() & keys:
+            yield template, key
+
+
+def _combine(
+    labels: dict[str, dict[str | None, Mark]], key: str, change: Mapping[str | None, Mark]
+) -> Iterator[str | None]:
+    """Change the marks of a label's values; yield those that are read and were not, or the other way round."""
+    values = labels.setdefault(key, {})
+    for value, mark in change.items():
+        before = values.get(value, NO_FACTS)
+        values[value] = before ^ mark
+        if before == NO_FACTS:
+            yield value
+        elif before == mark:
+            del values[value]
+            yield value
+    if not values:
+        del labels[key]
+
+
+def _divided(facts: Iterable[ReadableFact]) -> tuple[list[LabelFact], list[PortName]]:
+    """Facts about labels, and port names."""
+    labels: list[LabelFact] = []
+    names: list[PortName] = []
+    for fact in facts:
+        if isinstance(fact, tuple):
+            names.append(fact)
         else:
-            for template in self._templates.values():
-                if any((port.name, port.protocol) == key for port in template.named_ports):
-                    having[""].add(template)
-        return having
+            labels.append(fact)
+    return labels, names
 
 
-def _key(fact: ReadableFact) -> FactKey:
-    return fact if isinstance(fact, tuple) else fact.key
-
-
-def _values(fact: ReadableFact) -> Collection[str | None]:
-    """The label values for which a fact holds; None stands for any value."""
-    return fact.values if isinstance(fact, LabelIn) else (None,)
+def _values(fact: LabelFact) -> Collection[str | None]:
+    """The label values for which a fact holds."""
+    return fact.values if isinstance(fact, LabelIn) else (ANY_VALUE,)
 
 
 def _keys(template: Template) -> Iterator[tuple[FactKey, str]]:
     """The keys under which a template is indexed, each with its label value (empty for a port name)."""
     yield from template.labels.items()
-    for name in {(port.name, port.protocol) for port in template.named_ports}:
+    for name in template.ports:
         yield name, ""
