@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ringfence.cli.agent import agent
+from ringfence.cli.agent import run_agent
 
 from . import parts
 from .control_plane import ControlPlane
@@ -66,7 +66,7 @@ def options(arguments: list[str]) -> dict[str, Any]:
     Raises click.UsageError for what it does not know.
     """
     known = [one.replace("$(NODE_ADDRESS)", "192.168.0.1") for one in arguments]
-    return agent.make_context("agent", known).params
+    return run_agent.make_context("agent", known).params
 
 
 class TestRights:

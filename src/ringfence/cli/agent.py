@@ -17,6 +17,7 @@ from ringfence.agent.settings import (
     SpoofedSources,
     UnknownPods,
 )
+from ringfence.cli.groups import DefaultingGroup
 from ringfence.cli.terminal import print_message
 from ringfence.errors import AgentError, InputError
 from ringfence.model.cidrs import parse_cidr
@@ -35,12 +36,30 @@ def parse_listen_address(text: str) -> tuple[str, int] | None:
     return host.strip("[]") or "0.0.0.0", int(port)
 
 
-@click.command(
+@click.group(cls=DefaultingGroup, context_settings={"help_option_names": ["-h", "--help"]})
+def agent() -> None:
+    """Enforce the policies of a live cluster on this node, through nftables.
+
+    The agent keeps the kernel rules in sync with the policies. It runs once on each node, usually as a DaemonSet
+    (`deploy/`), with the capability NET_ADMIN in the network namespace of the node. The rules stay in force when the
+    agent stops or crashes, and the next agent adopts them; `--cleanup` removes them. Each option can be set in the
+    environment: RINGFENCE_AGENT_MODE=observe.
+
+    \b
+    Examples:
+      ringfence agent --node worker-1 --kubeconfig admin.conf
+      ringfence agent --mode observe --log-denied
+      ringfence agent --cleanup
+    """
+
+
+@agent.command(
+    "run",
     context_settings={
         "help_option_names": ["-h", "--help"],
         "auto_envvar_prefix": "RINGFENCE_AGENT",
         "show_default": True,
-    }
+    },
 )
 @click.option("--node", envvar="NODE_NAME", metavar="NAME", help="The name of this node.  [default: the host name]")
 @click.option("--context", metavar="NAME", help="The kubeconfig context. In a pod, the default is its service account.")
@@ -100,7 +119,7 @@ def parse_listen_address(text: str) -> tuple[str, int] | None:
 )
 @click.option("--log-format", type=click.Choice(["text", "json"]), help="[default: text on a terminal, else json]")
 @click.option("--cleanup", is_flag=True, help="Remove all ringfence rules and exit.")
-def agent(
+def run_agent(
     node: str | None,
     context: str | None,
     kubeconfig: str | None,
@@ -117,18 +136,11 @@ def agent(
     log_format: str | None,
     cleanup: bool,
 ) -> None:
-    """Enforce the policies of a live cluster on this node, through nftables.
-
-    The agent keeps the kernel rules in sync with the policies. It runs once on each node, usually as a DaemonSet
-    (`deploy/`), with the capability NET_ADMIN in the network namespace of the node. The rules stay in force when the
-    agent stops or crashes, and the next agent adopts them; `--cleanup` removes them. Each option can be set in the
-    environment: RINGFENCE_AGENT_MODE=observe.
+    """Enforce the policies on this node. This is the default: `ringfence agent` alone is `ringfence agent run`.
 
     \b
     Examples:
-      ringfence agent --node worker-1 --kubeconfig admin.conf
-      ringfence agent --mode observe --log-denied
-      ringfence agent --cleanup
+      ringfence agent run --node worker-1 --kubeconfig admin.conf
     """
     try:
         from ringfence.agent import running

@@ -78,6 +78,33 @@ class Group(click.Group):
             raise
 
 
+class DefaultingGroup(Group):
+    """A group whose command `run` runs where none is named: `agent --node a` is `agent run --node a`."""
+
+    _DEFAULT: Final = "run"
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the name of a command, or add that of the default one."""
+        asks_for_help = args[:1] in (["help"], ["--help"], ["-h"])
+        return super().parse_args(ctx, args if asks_for_help else self._with_name(args))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The name, the command and its arguments; of the default one if no command is named."""
+        return super().resolve_command(ctx, self._with_name(args))
+
+    def _with_name(self, args: list[str]) -> list[str]:
+        names_none = not args or args[0].startswith("-")
+        return [self._DEFAULT, *args] if names_none else args
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options of the default command, and then the commands."""
+        default = self.commands[self._DEFAULT]
+        default.format_options(click.Context(default, parent=ctx, **default.context_settings), formatter)
+        self.format_commands(ctx, formatter)
+
+
 def _refuse_repeated(command: click.Command, context: click.Context, words: list[str]) -> None:
     """Raise UsageError if an option that takes one value is given several times."""
     _, _, order = command.make_parser(context).parse_args(list(words))

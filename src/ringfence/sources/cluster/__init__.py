@@ -1,7 +1,7 @@
 """Objects from a live cluster: kubeconfig, credentials, the HTTP client, lists and watches.
 
-kubeconfig_entries <- kubeconfig <- credentials, tls, proxies <- client <- responses <- api_server, listing <- watching
-<- freshness
+kubeconfig_entries <- kubeconfig <- credentials, tls, proxies <- client <- responses <- writing, api_server, listing
+<- watching <- freshness
 """
 
 from ringfence.sources.cluster.api_server import ApiServer
@@ -23,14 +23,17 @@ from ringfence.sources.cluster.events import (
 from ringfence.sources.cluster.freshness import FreshnessChecks
 from ringfence.sources.cluster.kubeconfig import context_names
 from ringfence.sources.cluster.listing import RESOURCES, Resource, current_namespace, read
+from ringfence.sources.cluster.responses import ApiStatusError, get_document, list_items
 from ringfence.sources.cluster.undecoded import Undecoded
 from ringfence.sources.cluster.watching import Watch
+from ringfence.sources.cluster.writing import create_object, delete_object, patch_object
 
 __all__ = [
     "ALL",
     "RESOURCES",
     "Alive",
     "ApiServer",
+    "ApiStatusError",
     "CaughtUp",
     "Deliver",
     "Delivered",
@@ -48,6 +51,11 @@ __all__ = [
     "WatchFailed",
     "WatchInterrupted",
     "context_names",
+    "create_object",
     "current_namespace",
+    "delete_object",
+    "get_document",
+    "list_items",
+    "patch_object",
     "read",
 ]

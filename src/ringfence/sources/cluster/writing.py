@@ -1,0 +1,52 @@
+"""Requests that change objects in an API server: the few that an agent and its clean-up make.
+
+Source: kubernetes.io, "Kubernetes API Concepts"; RFC 6902 (JSON Patch).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import httpx2
+import msgspec
+
+from ringfence.errors import LiveClusterError
+from ringfence.sources.cluster.responses import ApiStatusError
+
+_JSON: Final = "application/json"
+_JSON_PATCH: Final = "application/json-patch+json"
+
+
+def create_object(client: httpx2.Client, path: str, document: Mapping[str, object]) -> None:
+    """Create an object in the collection at `path`.
+
+    Raises LiveClusterError if the server cannot be reached, and ApiStatusError if it refuses: 409 if the object exists.
+    """
+    _send(client, "POST", path, document, _JSON)
+
+
+def patch_object(client: httpx2.Client, path: str, operations: Sequence[Mapping[str, object]]) -> None:
+    """Apply the operations of a JSON Patch to the object at `path`, all of them or none.
+
+    Raises as `create_object`: 422 if an operation of the kind `test` fails.
+    """
+    _send(client, "PATCH", path, operations, _JSON_PATCH)
+
+
+def delete_object(client: httpx2.Client, path: str) -> None:
+    """Delete the object at `path`; one that does not exist is no error. Raises as `create_object`."""
+    try:
+        _send(client, "DELETE", path, {"propagationPolicy": "Background"}, _JSON)
+    except ApiStatusError as error:
+        if error.code != httpx2.codes.NOT_FOUND:
+            raise
+
+
+def _send(client: httpx2.Client, method: str, path: str, body: object, content_type: str) -> None:
+    try:
+        response = client.request(
+            method, path, content=msgspec.json.encode(body), headers={"Content-Type": content_type}
+        )
+    except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
+        raise LiveClusterError(f"{client.base_url}: cannot be reached: {error or type(error).__name__}") from None
+    if not response.is_success:
+        raise ApiStatusError.of(response)
