@@ -22,6 +22,7 @@ from ringfence.agent.log import logging_to
 from ringfence.agent.loop import AgentLoop
 from ringfence.agent.metrics import Metrics
 from ringfence.agent.packet_log_thread import reading_packet_log
+from ringfence.agent.repair_thread import repairing
 from ringfence.agent.settings import Settings
 from ringfence.dataplane.kernel import Kernel
 from ringfence.sources.cluster.events import Event
@@ -123,7 +124,8 @@ def running(
     agent = Running(settings or Settings("here"), network, clock)
     with logging_to(agent.log, as_json=False):
         try:
-            yield agent
+            with repairing(agent.kernel, agent.inbox):
+                yield agent
         finally:
             agent.end()
 

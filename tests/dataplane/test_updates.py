@@ -10,12 +10,11 @@ from collections.abc import Callable, Iterable
 from itertools import cycle, product
 
 import pytest
-from tests.dataplane.network import Network, in_own_network
+from tests.dataplane.network import Network, in_own_network, nft
 from tests.dataplane.programs import RETURN, UDP, flows, key, program
 from tests.dataplane.traffic import PORT, Traffic, traffic
 
 from ringfence.dataplane.kernel import Kernel
-from ringfence.dataplane.nftables.transaction import commit
 from ringfence.dataplane.program import (
     ADDRESS,
     EXEMPT_LINKS,
@@ -34,10 +33,7 @@ from ringfence.dataplane.program import (
     profile_chain,
 )
 from ringfence.dataplane.program import PORT as PORT_KEY
-from ringfence.dataplane.update.commands import DeleteTable
 from ringfence.model.policies import Direction
-from ringfence.netlink.constants import NETLINK_NETFILTER
-from ringfence.netlink.socket import NetlinkSocket
 from ringfence.sets.addresses import Family
 
 IN, OUT = Direction.INGRESS, Direction.EGRESS
@@ -190,5 +186,5 @@ def test_the_measure_notices_a_gap() -> None:
         for _ in range(20):
             kernel = Kernel()
             kernel.apply(wanted)
-            commit(NetlinkSocket(NETLINK_NETFILTER), [DeleteTable()])
+            nft("delete", "table", "inet", "ringfence")
     assert result.forbidden.arrived > 0

@@ -1,4 +1,6 @@
-"""Somebody else is at the agent's table: it is right again soon, and what is allowed passes throughout."""
+"""Somebody else is at the agent's table: it is right again at once, and what is allowed passes throughout."""
+
+import time
 
 import pytest
 
@@ -8,6 +10,7 @@ from .agents import Agent
 from .scene import Scene
 from .server import wait_until
 
+DORMANT = ["add", "table", "inet", "ringfence", "{ flags dormant; }"]
 OPENING = [
     pytest.param(["delete", "table", "inet", "ringfence"], id="the table is deleted"),
     pytest.param(["flush", "table", "inet", "ringfence"], id="the table is flushed"),
@@ -15,6 +18,8 @@ OPENING = [
     pytest.param(["flush", "chain", "inet", "ringfence", "forward"], id="a base chain is flushed"),
     pytest.param(["insert", "rule", "inet", "ringfence", "forward", "accept"], id="a rule lets all pass"),
     pytest.param(["flush", "map", "inet", "ringfence", "ingress4"], id="a map is flushed"),
+    pytest.param(DORMANT, id="the table is dormant"),
+    pytest.param(["add", "element", "inet", "ringfence", "ingress4", "{ * : accept }"], id="all others are accepted"),
 ]
 
 
@@ -48,3 +53,56 @@ def test_other_tables_come_and_go_without_harm(scene: Scene, agent: Agent) -> No
             nft("add", "table", "inet", "other")
             nft("delete", "table", "inet", "other")
         assert agent.metric("ringfence_repairs_total") == 0
+
+
+def test_a_table_that_fell_dormant_while_no_agent_ran_is_woken_at_the_start(scene: Scene, agent: Agent) -> None:
+    agent.kill()
+    with scene.world.inside("n1"):
+        nft(*DORMANT)
+    agent.start()
+    scene.await_guard()
+    with scene.unharmed():
+        assert agent.is_ready()
+
+
+def test_a_connection_that_was_ended_stays_so_when_the_set_of_these_is_flushed(scene: Scene, agent: Agent) -> None:
+    talk = scene.traffic.conversation(scene.friend, scene.guarded, server_speaks=True)
+    assert talk.goes_on()
+    scene.relabel(scene.friend, "nobody")
+    assert talk.ends()
+    before = agent.metric("ringfence_repairs_total")
+    with scene.world.inside("n1"):
+        nft("flush", "set", "inet", "ringfence", "revoked")
+    wait_until(lambda: agent.metric("ringfence_repairs_total") > before, "it is repaired")
+    assert talk.ends()
+
+
+def test_a_policy_that_changes_right_after_a_flush_closes_nobody(scene: Scene, agent: Agent) -> None:
+    for number in range(5):
+        with scene.world.inside("n1"):
+            nft("flush", "ruleset")
+        scene.admit(f"stranger-{number}")
+    scene.await_guard()
+    with scene.unharmed():
+        assert agent.is_ready()
+    assert agent.metric("ringfence_failures_total") == 0
+    assert "closed until an attempt succeeds" not in agent.words()
+
+
+def test_somebody_who_flushes_everything_again_and_again_is_reported(scene: Scene, agent: Agent) -> None:
+    """Each flush is repaired, and while there is one after the other, that is one line in the log."""
+    assert agent.metric("ringfence_table_contested") == 0
+    with scene.world.inside("n1"):
+        for _ in range(30):
+            nft("flush", "ruleset")
+            time.sleep(0.05)
+    scene.await_guard()
+    with scene.unharmed():
+        assert agent.is_ready()
+    assert agent.metric("ringfence_repairs_total") >= 3
+    assert agent.metric("ringfence_table_contested") == 1
+    assert agent.metric("ringfence_failures_total") == 0
+    lines = [line for line in agent.words().splitlines() if "changed the table inet ringfence" in line]
+    assert 1 <= len(lines) <= 5
+    assert "again and again" in lines[-1]
+    assert "nft" in lines[-1]

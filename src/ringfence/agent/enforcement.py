@@ -44,6 +44,8 @@ class Enforcement:
         # An earlier agent may have ended after it had changed the rules and before it had judged the connections.
         self._needs_review = True
         """Whether tracked connections may not have been judged by the program that is in force."""
+        self._known_repairs = 0
+        """The repairs of the kernel after which connections were judged, or will be."""
         self.has_begun = False
         """Whether there was an attempt."""
         self.retry_at: float | None = None
@@ -97,9 +99,13 @@ class Enforcement:
             try:
                 changed = self._kernel.repair()
             except ProfilesRefused:
-                changed = self._needs_review = True
+                changed = True
                 raise
-            self._needs_review |= changed
+            finally:
+                # The thread that repairs at once may have been faster.
+                changed |= self._kernel.repairs != self._known_repairs
+                self._known_repairs = self._kernel.repairs
+                self._needs_review |= changed
             if self._settings.ends_connections and (self._needs_review or self._is_review_due()):
                 self._review_connections()
 

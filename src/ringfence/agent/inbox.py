@@ -46,7 +46,11 @@ class PacketLogRestored(NamedTuple):
     """Denied packets are logged again."""
 
 
-InboxItem = Arrival | MetricsRequest | LoggedPackets | PacketLogFailed | PacketLogRestored
+class RepairAttempted(NamedTuple):
+    """Another program changed the table, and it was repaired or could not be."""
+
+
+InboxItem = Arrival | MetricsRequest | LoggedPackets | PacketLogFailed | PacketLogRestored | RepairAttempted
 Inbox = queue.SimpleQueue[InboxItem | None]
 """Other threads put in, the loop takes out; None ends the loop."""
 

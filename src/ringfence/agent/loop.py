@@ -23,6 +23,7 @@ from ringfence.agent.inbox import (
     PacketLogFailed,
     PacketLogRestored,
     Receiver,
+    RepairAttempted,
 )
 from ringfence.agent.intake import PATIENCE, Intake
 from ringfence.agent.lag import Lag
@@ -40,7 +41,7 @@ from ringfence.errors import KernelError
 from ringfence.sources.cluster import Listed, Page, Removed, Unreadable, Upserted, WatchFailed, WatchInterrupted
 
 REPAIR_INTERVAL: Final = 1.0
-"""Seconds between two checks that no other program changed the table; a check is one request to the kernel."""
+"""Seconds after which a repair that failed is tried again, and revoked connections are looked after."""
 
 CHECK_INTERVAL: Final = 60.0
 """Seconds between two checks of the node itself."""
@@ -210,6 +211,8 @@ class AgentLoop:
                 self._reports.packet_log_failed(item)
             case PacketLogRestored():
                 self._reports.packet_log_restored()
+            case RepairAttempted():
+                self._next_repair = 0.0
 
     def _receive_event(self, arrival: Arrival) -> None:
         event = arrival.event
@@ -294,11 +297,11 @@ class AgentLoop:
                 return False
 
     def _repair(self) -> None:
-        changed = self._enforcement.repair()
+        self._enforcement.repair()
         if self._enforcement.failures:
             self._reports.failures("repair", self._enforcement.failures)
-        elif changed:
-            self._reports.repaired()
+        else:
+            self._reports.repairs(self._kernel.repairs, self._kernel.changed_by, self._clock())
 
     # --- the node -----------------------------------------------------------------------------------------------------
 

@@ -48,6 +48,11 @@ class Metrics:
         self.repairs = Counter(
             "ringfence_repairs", "Times that changes of other programs to the table were undone.", registry=registry
         )
+        self.contested = Gauge(
+            "ringfence_table_contested",
+            "1 if other programs changed the table three times or more in the last minute.",
+            registry=registry,
+        )
         self.watch_restarts = Counter(
             "ringfence_watch_restarts", "Times that a watch was interrupted, by kind.", ["kind"], registry=registry
         )

@@ -12,8 +12,10 @@ from ringfence.agent.denials import Denial
 from ringfence.agent.inbox import PacketLogFailed
 from ringfence.agent.log import log, values
 from ringfence.agent.metrics import Metrics
+from ringfence.agent.repair_history import RepairHistory
 from ringfence.agent.view import ObjectName, View
 from ringfence.dataplane.kernel import ProfileRefused
+from ringfence.dataplane.nftables import ChangedBy
 from ringfence.errors import KernelError
 from ringfence.sources.cluster import Alive, Event, Listed, WatchFailed, WatchInterrupted
 
@@ -36,6 +38,8 @@ class Reports:
         self._closed: dict[str, bool] = {}
         """The namespaces whose pods are closed, and whether that was logged."""
         self._logged_closings: dict[str, float] = {}
+        self._repairs = 0
+        self._repair_history = RepairHistory()
         self.failed_watches: frozenset[str] = frozenset()
 
     def defect(self, stage: str, error: Exception) -> None:
@@ -122,10 +126,18 @@ class Reports:
             if self._closed.pop(namespace):
                 log.info("the policies of the namespace are in force", extra=values(namespace=namespace))
 
-    def repaired(self) -> None:
-        """The table was changed by another program, and is as it should be."""
-        self._metrics.repairs.inc()
-        log.warning("another program changed the table inet ringfence: its rules are restored")
+    def repairs(self, total: int, by: ChangedBy | None, now: float) -> None:
+        """How often other programs changed the table since the start, and who did so last; it is as it should be."""
+        new = total - self._repairs
+        self._repairs = total
+        self._metrics.repairs.inc(new)
+        reported = self._repair_history.add(new, now) if new else self._repair_history.overdue(now)
+        contested = self._repair_history.is_contested(now)
+        self._metrics.contested.set(contested)
+        if reported is not None:
+            named = values(program=by.program, process=by.process, repairs=reported) if by else values(repairs=reported)
+            again = " again and again" if contested else ""
+            log.warning(f"another program changed the table inet ringfence{again}: its rules are restored", extra=named)
 
     def node(self, complaints: Iterable[str]) -> None:
         """What keeps policies from being enforced on this node, whatever is programmed."""

@@ -1,11 +1,13 @@
 """Running an agent: one process, alone in its network namespace, until it is stopped."""
 
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext
 from types import FrameType
+from typing import Final
 
 import msgspec
 
@@ -15,6 +17,7 @@ from ringfence.agent.log import log, values
 from ringfence.agent.loop import AgentLoop
 from ringfence.agent.metrics import Metrics
 from ringfence.agent.packet_log_thread import reading_packet_log
+from ringfence.agent.repair_thread import repairing
 from ringfence.agent.settings import Settings
 from ringfence.agent.singleton import only_agent
 from ringfence.agent.view import FOLLOWED
@@ -22,6 +25,13 @@ from ringfence.dataplane.kernel import Kernel
 from ringfence.dataplane.preflight import FOR_LOGGING, REQUIRED, Feature
 from ringfence.errors import AgentError
 from ringfence.sources.cluster import ApiServer, Event, Watch
+
+SWITCH_INTERVAL: Final = 0.0005
+"""Seconds after which a thread that computes lets others go on that wait for it; the default is ten times as long.
+
+A repair takes some fifteen system calls, and after each one its thread waits so long while a round is compiled. With
+the default, a flushed table is back after 25 ms (99th percentile 70 ms), so after 4 ms (10 ms).
+"""
 
 
 def run(
@@ -42,6 +52,7 @@ def run(
             "this node translates Services with IPVS, so packets to pods bypass the forward hook: "
             "set kube-proxy's mode to nftables or iptables"
         )
+    sys.setswitchinterval(SWITCH_INTERVAL)
     with only_agent(), closing(Kernel()) as kernel:
         settings = _supported(settings, kernel)
         inbox: Inbox = Inbox()
@@ -53,7 +64,7 @@ def run(
                 extra=values(node=settings.node, mode=settings.mode, unknown_pods=settings.unknown_pods),
             )
             logging_denials = reading_packet_log(settings.log_group, inbox) if settings.log_denied else nullcontext()
-            with logging_denials, _following(api_server, inbox):
+            with repairing(kernel, inbox), logging_denials, _following(api_server, inbox):
                 loop.run()
         log.info("stopped: the rules in the kernel stay in force")
 

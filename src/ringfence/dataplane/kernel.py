@@ -6,11 +6,14 @@ nft program nor its library is needed; docs/dataplane.md compares the three ways
 A program stays in force when this process ends. The next process reads it back and changes only what differs.
 """
 
+import errno
+import threading
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+from ringfence.dataplane.nftables import ChangedBy
 from ringfence.dataplane.preflight import Feature, missing_features
-from ringfence.dataplane.program import DROPS, SPOOFED, Program, connection_key, family_key
+from ringfence.dataplane.program import DROPS, SPOOFED, TABLE, Program, connection_key, family_key
 from ringfence.dataplane.revocation import concerns, forbidden_connections, opening_packet
 from ringfence.dataplane.table import KernelTable, unusable
 from ringfence.dataplane.update import (
@@ -27,6 +30,9 @@ from ringfence.netlink.conntrack import TrackedConnection, list_connections
 from ringfence.netlink.constants import NETLINK_NETFILTER, NETLINK_ROUTE
 from ringfence.netlink.socket import NetlinkSocket
 from ringfence.sets.addresses import FAMILIES, Family
+
+_MOST_DISTURBANCES: Final = 20
+"""How often a change is tried again because another program changed the table meanwhile."""
 
 
 class DropCount(NamedTuple):
@@ -65,15 +71,22 @@ class Kernel:
         """Raises KernelError where the kernel or the user's rights do not allow packet filtering."""
         try:
             self._netfilter = NetlinkSocket(NETLINK_NETFILTER)
+            self._connections = NetlinkSocket(NETLINK_NETFILTER)
             self._routes = NetlinkSocket(NETLINK_ROUTE)
         except OSError as error:
             raise unusable(error) from error
+        self._lock = threading.RLock()
+        """Held by whoever uses the table: one thread may repair it while another one prepares a change."""
         self._table = KernelTable(self._netfilter)
         self._affected: AffectedAddresses = None
         """The addresses whose connections have to be judged again."""
         self.ended = 0
         """How many tracked connections have been revoked from here."""
+        self.repairs = 0
+        """How often changes of other programs have been undone from here."""
         self._wanted: Program | None = self._table.program
+        self._knows_wanted = self._table.is_own
+        """Whether `_wanted` can be put in force: not if it was found, and is in part another program's."""
         self._revoked = self._table.revoked
         """The keys of the connections that are to be revoked."""
         self._has_guarded = False
@@ -81,8 +94,19 @@ class Kernel:
 
     def close(self) -> None:
         """Close the sockets; the program stays in force."""
+        self._table.close()
         self._netfilter.close()
+        self._connections.close()
         self._routes.close()
+
+    def fileno(self) -> int:
+        """The file descriptor that can be read when other programs may have changed the table: time for `repair`."""
+        return self._table.fileno()
+
+    @property
+    def changed_by(self) -> ChangedBy | None:
+        """Which process of another program changed the table last, if the kernel has said so."""
+        return self._table.changed_by
 
     @property
     def present(self) -> Program:
@@ -101,7 +125,8 @@ class Kernel:
 
     def missing(self, features: Iterable[Feature]) -> list[Feature]:
         """Those of some features that this kernel lacks. No packet notices the question."""
-        return missing_features(self._netfilter, features)
+        with self._lock:
+            return missing_features(self._netfilter, features)
 
     def apply(self, program: Program) -> None:
         """Put `program` in force, in steps none of which drops an allowed packet or passes a forbidden one.
@@ -110,59 +135,50 @@ class Kernel:
         put in force; then ProfilesRefused says what was refused. Raises any other KernelError if the kernel refuses
         more; then `present` is what is in force, and `repair` tries again.
         """
-        wanted = self._wanted = program
-        refusals: list[KernelError] = []
-        closed: frozenset[str] = frozenset()
-        while True:
-            try:
-                self._update(wanted)
-            except KernelError as error:
-                self._table.read()
-                using = profiles_using(program, error.refused) - closed
-                if not using:
-                    raise
-                refusals.append(error)
-                closed |= using
-                wanted = self._wanted = with_profiles_closed(program, closed)
-            else:
-                break
-        if refusals:
-            raise ProfilesRefused(refusals)
+        with self._lock:
+            self._take_damage()
+            self._wanted, self._knows_wanted = program, True
+            self._put_in_force(program)
 
     def repair(self) -> bool:
         """Put the program in force again if another process changed the table; whether one had changed it.
 
-        Costs one question to the kernel as long as no packet filter of the network namespace changes. Raises what
-        `apply` raises.
+        To be called when `fileno` can be read. Costs one system call as long as nobody changes the table, and may be
+        called by any thread. Raises what `apply` raises; the next call tries again.
         """
-        if not self._table.is_undisturbed():
-            self._table.read()
-        if self._table.holds(self._wanted, self._revoked):
-            return False
-        # Nobody knows what passed meanwhile.
-        self._affected = None
-        if self._wanted is None:
-            self.remove()
-        else:
-            self.apply(self._wanted)
-        return True
+        with self._lock:
+            before = self.repairs
+            self._take_damage()
+            if not self._knows_wanted or self._table.holds(self._wanted, self._revoked):
+                return self.repairs != before
+            if self._wanted is None:
+                self._table.delete()
+            else:
+                self._put_in_force(self._wanted)
+            return True
 
     def remove(self) -> None:
         """Delete the table: no pod is isolated any more."""
-        self._wanted, self._revoked, self._has_guarded = None, frozenset(), False
-        self._table.delete()
+        with self._lock:
+            self._wanted, self._knows_wanted, self._has_guarded = None, True, False
+            self._revoked = frozenset()
+            self._table.delete()
 
     def drops(self) -> Iterator[DropCount]:
         """What was dropped so far, for every isolated address and direction."""
         for (direction, family), name in DROPS.items():
             if name in self.present.collections:
-                for key, packets, size in self._table.counts(name):
+                for key, packets, size in self._counts(name):
                     yield DropCount(direction, family, int.from_bytes(key, "big"), packets, size)
 
     def spoofed(self) -> dict[Family, int]:
         """How many packets have come from pods with a source address that does not belong to the link, by family."""
-        counted = {key: packets for key, packets, _ in self._table.counts(SPOOFED)} if self.has_table else {}
+        counted = {key: packets for key, packets, _ in self._counts(SPOOFED)} if self.has_table else {}
         return {family: counted.get(family_key(family), 0) for family in FAMILIES}
+
+    def _counts(self, name: str) -> list[tuple[bytes, int, int]]:
+        with self._lock:
+            return self._table.counts(name)
 
     # --- connections ------------------------------------------------------------------------------------------------
 
@@ -174,9 +190,15 @@ class Kernel:
     def revoke(self, connections: Iterable[int]) -> None:
         """Drop all packets of exactly these tracked connections from now on, and of none that was revoked before."""
         wanted = frozenset(map(connection_key, connections))
-        self._table.revoke(wanted)
-        self.ended += len(wanted - self._revoked)
-        self._revoked = wanted
+        with self._lock:
+            self.ended += len(wanted - self._revoked)
+            self._revoked = wanted
+            try:
+                self._table.revoke(wanted)
+            except KernelError:
+                if not self._take_damage():
+                    raise
+                self.repair()
 
     def revoke_forbidden(self) -> frozenset[int]:
         """Revoke the tracked connections that the present program would not let open; their identifiers.
@@ -184,24 +206,82 @@ class Kernel:
         All others are or become free, and what has ended is forgotten. To be called whenever a program was applied, and
         every now and then. Only those are judged whose verdict may have changed since this was last called.
         """
-        affected = self._affected
+        with self._lock:
+            affected, self._affected = self._affected, NONE_AFFECTED
+        try:
+            self._revoke_forbidden_of(affected)
+        except BaseException:
+            with self._lock:
+                self._affected = union_of(self._affected, affected)
+            raise
+        return self.revoked
+
+    def _revoke_forbidden_of(self, affected: AffectedAddresses) -> None:
         about = None if affected is None else affected | self._revoked
         try:
             node = list_addresses(self._routes)
-            connections = list(list_connections(self._netfilter, about))
+            connections = list(list_connections(self._connections, about))
         except OSError as error:
             raise unusable(error) from error
         forbidden = forbidden_connections(self.present, connections, node, affected)
         unaffected = (one for one in connections if not concerns(affected, opening_packet(one)))
         still_revoked = (one for one in unaffected if self._is_revoked(one))
         self.revoke(one.identifier for some in (forbidden, still_revoked) for one in some)
-        self._affected = NONE_AFFECTED
-        return self.revoked
 
     def _is_revoked(self, connection: TrackedConnection) -> bool:
         return connection_key(connection.identifier) in self._revoked
 
-    def _update(self, program: Program) -> None:
-        self._affected = union_of(self._affected, self._table.affected_by(program))
-        self._table.bring_to(program, self._revoked, was_guarded=self._has_guarded)
-        self._has_guarded = True
+    # --- the table --------------------------------------------------------------------------------------------------
+
+    def _put_in_force(self, program: Program) -> None:
+        wanted = self._wanted = program
+        refusals: list[KernelError] = []
+        closed: frozenset[str] = frozenset()
+        while True:
+            try:
+                self._bring_to(wanted)
+                break
+            except KernelError as error:
+                using = profiles_using(program, error.refused) - closed
+                if not using:
+                    raise
+                refusals.append(error)
+                closed |= using
+                wanted = self._wanted = with_profiles_closed(program, closed)
+        if refusals:
+            raise ProfilesRefused(refusals)
+
+    def _bring_to(self, program: Program) -> None:
+        """Have the table hold a program, also if other programs change it meanwhile.
+
+        The kernel refuses to change what they removed. That is no refusal of anything in the program, so it is tried
+        again with what the table holds then.
+        """
+        for _ in range(_MOST_DISTURBANCES):
+            self._affected = union_of(self._affected, self._table.affected_by(program))
+            try:
+                self._table.bring_to(program, self._revoked, was_guarded=self._has_guarded)
+            except KernelError:
+                if not self._take_damage():
+                    self._table.read()
+                    raise
+                continue
+            self._has_guarded = True
+            if not self._take_damage() or self._table.holds(program, self._revoked):
+                return
+        raise KernelError(
+            f"other programs changed the table inet {TABLE} {_MOST_DISTURBANCES} times while it was repaired",
+            errno.EAGAIN,
+        )
+
+    def _take_damage(self) -> bool:
+        """Whether other programs may have changed the table. If so, what it holds now is read back."""
+        if not self._table.is_disturbed():
+            return False
+        believed = self._table.program, self._table.revoked
+        was_dormant = self._knows_wanted and self._table.wake()  # at once: to read a large table takes a while
+        self._table.read()
+        if self._knows_wanted and (was_dormant or not self._table.holds(*believed)):
+            self.repairs += 1
+            self._affected = None  # nobody knows what passed meanwhile
+        return True

@@ -7,16 +7,21 @@ a packet has to pass both, so there is no moment in which the rules do not apply
 
 import errno
 from collections.abc import Iterable
+from contextlib import nullcontext
 from itertools import pairwise
 from typing import Final
 
 from ringfence.dataplane.nftables import (
-    commit,
+    ChangedBy,
+    TableChanges,
+    commit_transaction,
     failure,
+    has_foreign_parts,
     has_table,
+    is_dormant,
     read_counts,
-    read_generation,
     read_table,
+    transactions,
 )
 from ringfence.dataplane.program import CONNECTION, REVOKED, TABLE, HashSet, Program
 from ringfence.dataplane.update import (
@@ -39,8 +44,16 @@ from ringfence.netlink.socket import NetlinkSocket
 BESIDE: Final = "ringfence_beside"
 """The name of the second table."""
 
-LOADED_AT_ONCE: Final = 4_000
-"""Elements that a table which is gone gets back at once: that takes 10 ms. A larger one is closed first."""
+LOADED_AT_ONCE: Final = 2_000
+"""The size of a program that is loaded at once where the table is gone: it takes 3 ms. A larger one is closed first."""
+
+_OBJECT_SIZE: Final = 25
+"""Elements that take as long to load as a chain or an empty set does (30 us)."""
+
+
+LISTENED_TO: Final = 32 << 10
+"""Bytes of a transaction during which changes of others are listened for: to listen costs the kernel a message for each
+element."""
 
 
 class KernelTable:
@@ -51,8 +64,12 @@ class KernelTable:
 
     def __init__(self, netlink: NetlinkSocket) -> None:
         self._netlink = netlink
-        self._generation = -1
-        """The number of the last transaction that is known here; the kernel counts those of all programs together."""
+        try:
+            self._changes = TableChanges(netlink)
+        except OSError as error:
+            raise unusable(error) from error
+        self._is_disturbed = False
+        """Whether other programs may have changed the table since it was last read."""
         self._has_leftover = False
         """Whether an earlier process left the second table behind, because it ended while both were there."""
         self.program: Program | None = None
@@ -66,26 +83,60 @@ class KernelTable:
         self.transactions = 0
         """How many transactions the kernel has taken from here."""
         self.read()
+        try:
+            self._has_leftover = has_table(netlink, BESIDE)
+        except OSError as error:
+            raise unusable(error) from error
 
     def read(self) -> None:
         """Read back what the kernel holds."""
+        self._take_changes()
         try:
             found = read_table(self._netlink)
-            self._has_leftover = has_table(self._netlink, BESIDE)
         except OSError as error:
             raise unusable(error) from error
-        self._generation, self.is_dormant, self.oddities = found.generation, found.is_dormant, found.oddities
+        self._is_disturbed = False  # what was changed while it was read is reported once more
+        self.is_dormant, self.oddities = found.is_dormant, found.oddities
         revoked = found.program.collections.get(REVOKED) if found.program else None
         is_own = isinstance(revoked, HashSet) and revoked.key == CONNECTION
         self.revoked = revoked.elements if isinstance(revoked, HashSet) and is_own else frozenset()
-        self.program = _with_revoked(found.program, frozenset()) if found.program and is_own else found.program
+        program = _with_revoked(found.program, frozenset()) if found.program and is_own else found.program
+        if program != self.program:  # equal ones stay the same object, which is quickly compared
+            self.program = program
 
-    def is_undisturbed(self) -> bool:
-        """Whether all transactions since the table was last read were those of this object."""
+    def close(self) -> None:
+        """Stop listening for changes; what the table holds stays in force."""
+        self._changes.close()
+
+    def fileno(self) -> int:
+        """The file descriptor that can be read when other programs may have changed the table."""
+        return self._changes.fileno()
+
+    def wake(self) -> bool:
+        """Let packets meet the rules again, if the table is dormant; whether it was."""
         try:
-            return read_generation(self._netlink) == self._generation
+            was_dormant = is_dormant(self._netlink)
         except OSError as error:
             raise unusable(error) from error
+        if was_dormant:
+            self._commit([WakeTable()])
+        self.is_dormant = False
+        return was_dormant
+
+    def is_disturbed(self) -> bool:
+        """Whether other programs may have changed the table since it was last read."""
+        self._take_changes()
+        return self._is_disturbed
+
+    @property
+    def changed_by(self) -> ChangedBy | None:
+        """Which process of another program changed the table last."""
+        return self._changes.last
+
+    @property
+    def is_own(self) -> bool:
+        """Whether there is nothing in it that ringfence does not write."""
+        return not self.oddities and (self.program is None or not has_foreign_parts(self.program))
 
     def holds(self, program: Program | None, revoked: frozenset[bytes]) -> bool:
         """Whether it held exactly this when it was last read or changed."""
@@ -107,8 +158,7 @@ class KernelTable:
         forbade must not pass while it is loaded again.
         """
         if self.is_dormant:
-            self._commit([WakeTable()])
-            self.is_dormant = False
+            self.wake()
         if self.program is None:
             self._create(program, revoked, closed_first=was_guarded)
         elif self._is_to_be_replaced_by(program):
@@ -160,7 +210,7 @@ class KernelTable:
 
     def _create(self, program: Program, revoked: frozenset[bytes], *, closed_first: bool) -> None:
         first = program
-        if closed_first and _number_of_elements(program) > LOADED_AT_ONCE:
+        if closed_first and _size(program) > LOADED_AT_ONCE:
             first = with_all_profiles_closed(program)
         self._build(TABLE, first, revoked)
         self._update(program)
@@ -185,9 +235,16 @@ class KernelTable:
         self.program, self.revoked = program, revoked
 
     def _commit(self, changes: Iterable[Command], table: str = TABLE) -> None:
-        transactions = commit(self._netlink, changes, table)
-        self._generation += transactions
-        self.transactions += transactions
+        for transaction in transactions(self._netlink, changes, table):
+            with nullcontext() if transaction.size < LISTENED_TO else self._changes.not_listening():
+                commit_transaction(self._netlink, transaction)
+            self.transactions += 1
+
+    def _take_changes(self) -> None:
+        try:
+            self._is_disturbed |= self._changes.take()
+        except OSError as error:
+            raise unusable(error) from error
 
 
 def _with_revoked(program: Program, revoked: frozenset[bytes]) -> Program:
@@ -196,8 +253,10 @@ def _with_revoked(program: Program, revoked: frozenset[bytes]) -> Program:
     return program.changed({REVOKED: HashSet(CONNECTION, revoked)})
 
 
-def _number_of_elements(program: Program) -> int:
-    return sum(one.size for one in program.collections.values())
+def _size(program: Program) -> int:
+    """How long a program takes to load, in elements."""
+    elements = sum(one.size for one in program.collections.values())
+    return elements + _OBJECT_SIZE * (len(program.collections) + len(program.chains))
 
 
 def unusable(error: OSError) -> KernelError:

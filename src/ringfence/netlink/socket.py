@@ -5,6 +5,7 @@ A socket always belongs to the network namespace in which it was opened, even if
 Source: netlink(7); `<linux/netlink.h>`.
 """
 
+import ctypes
 import errno
 import os
 import socket
@@ -14,7 +15,9 @@ from typing import Final
 
 from ringfence.netlink.codec import HEADER_SIZE, Message, attributes, decode_messages, encode_message
 from ringfence.netlink.constants import (
+    NETLINK_ADD_MEMBERSHIP,
     NETLINK_CAP_ACK,
+    NETLINK_DROP_MEMBERSHIP,
     NETLINK_EXT_ACK,
     NLM_F_ACK,
     NLM_F_DUMP,
@@ -29,6 +32,11 @@ from ringfence.netlink.constants import (
 _SO_SNDBUFFORCE: Final = 32
 _SO_RCVBUFFORCE: Final = 33
 """Of `<asm-generic/socket.h>`; Python's socket module lacks them."""
+
+_SO_ATTACH_FILTER: Final = 26
+
+_SENDER_OFFSET: Final = 12
+"""Where a message has the port of the socket whose request it is about: `nlmsg_pid` of `struct nlmsghdr`."""
 
 _WANTED_BUFFER: Final = 32 << 20
 """Bytes to ask for as send and receive buffer; only root of the whole machine gets more than the system's limit."""
@@ -95,6 +103,34 @@ class NetlinkSocket:
     def fileno(self) -> int:
         """The file descriptor, for select(2) and its like."""
         return self._socket.fileno()
+
+    @property
+    def port(self) -> int:
+        """The number by which the kernel knows the socket, in its network namespace."""
+        name: tuple[int, int] = self._socket.getsockname()
+        return name[0]
+
+    def join(self, group: int) -> None:
+        """Receive from now on what the kernel sends to a group. Raises OSError where the rights do not allow it."""
+        self._socket.setsockopt(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group)
+
+    def leave(self, group: int) -> None:
+        """Receive no longer what the kernel sends to a group."""
+        self._socket.setsockopt(SOL_NETLINK, NETLINK_DROP_MEMBERSHIP, group)
+
+    def ignore_sender(self, port: int) -> None:
+        """Receive nothing that is about the requests of one socket. The kernel drops it, so it wakes nobody."""
+        # The filter reads numbers in network byte order, and the header has them in the machine's.
+        sender = int.from_bytes(struct.pack("=I", port), "big")
+        instructions = (
+            _bpf(_BPF_LOAD_WORD, value=_SENDER_OFFSET),
+            _bpf(_BPF_JUMP_EQUAL, otherwise=1, value=sender),
+            _bpf(_BPF_RETURN, value=0),
+            _bpf(_BPF_RETURN, value=0xFFFFFFFF),
+        )
+        code = ctypes.create_string_buffer(b"".join(instructions))
+        program = struct.pack("@HP", len(instructions), ctypes.addressof(code))
+        self._socket.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
 
     @property
     def limit(self) -> int:
@@ -189,8 +225,29 @@ class NetlinkSocket:
                 raise
             return []
 
+    def waiting(self) -> bytes | None:
+        """What the kernel has sent unasked and was not received yet, up to some messages; None if there is nothing.
+
+        Raises OSError (ENOBUFS) where so much came that some of it was lost; what was not lost can be read afterwards.
+        """
+        try:
+            return self._receive(socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return None
+
     def _receive(self, flags: int = 0) -> bytes:
         return self._socket.recv(_RECEIVED_AT_ONCE, flags)
+
+
+_BPF_LOAD_WORD: Final = 0x20
+_BPF_JUMP_EQUAL: Final = 0x15
+_BPF_RETURN: Final = 0x06
+"""Instructions of socket filters, by `<linux/bpf_common.h>`: BPF_LD | BPF_W | BPF_ABS, and so on."""
+
+
+def _bpf(code: int, *, otherwise: int = 0, value: int) -> bytes:
+    """`struct sock_filter`: the instruction, how many to skip if it holds and if it does not, and its operand."""
+    return struct.pack("=HBBI", code, 0, otherwise, value)
 
 
 def _error_in(answer: Message) -> NetlinkError | None:

@@ -40,11 +40,11 @@ def test_there_are_as_few_transactions_as_the_size_allows() -> None:
     with NetlinkSocket(NETLINK_NETFILTER) as netlink:
         commit(netlink, [AddTable(), AddCollection("s", HashSet(ADDRESS[V4]))])
         before = read_table(netlink).generation
-        transactions = commit(netlink, [AddElements("s", many)])
+        count = commit(netlink, [AddElements("s", many)])
         found = read_table(netlink)
         size = len(many.elements) * 20  # bytes at least: a nested attribute in each of three others
-        assert size / netlink.limit < transactions <= 2 * size / netlink.limit + 1
-        assert found.generation - before == transactions
+        assert size / netlink.limit < count <= 2 * size / netlink.limit + 1
+        assert found.generation - before == count
         assert found.program == Program({"s": many})
 
 

@@ -1,14 +1,29 @@
 """Programs and their changes as nf_tables netlink messages, and back."""
 
-from ringfence.dataplane.nftables.read_back import FoundTable, has_table, read_counts, read_generation, read_table
-from ringfence.dataplane.nftables.transaction import commit, failure
+from ringfence.dataplane.nftables.changes import ChangedBy, TableChanges
+from ringfence.dataplane.nftables.read_back import (
+    FoundTable,
+    has_foreign_parts,
+    has_table,
+    is_dormant,
+    read_counts,
+    read_generation,
+    read_table,
+)
+from ringfence.dataplane.nftables.transaction import commit, commit_transaction, failure, transactions
 
 __all__ = [
+    "ChangedBy",
     "FoundTable",
+    "TableChanges",
     "commit",
+    "commit_transaction",
     "failure",
+    "has_foreign_parts",
     "has_table",
+    "is_dormant",
     "read_counts",
     "read_generation",
     "read_table",
+    "transactions",
 ]

@@ -5,7 +5,10 @@ Source: `<linux/netfilter/nf_tables.h>`, in its order; other headers are named w
 
 from typing import Final
 
-# <linux/netfilter/nfnetlink.h>: the messages around a transaction
+# <linux/netfilter/nfnetlink.h>: the group of those that listen, and the messages around a transaction
+
+NFNLGRP_NFTABLES: Final = 7
+"""The group that is sent to after every transaction."""
 
 NFNL_MSG_BATCH_BEGIN: Final = 16
 NFNL_MSG_BATCH_END: Final = 17

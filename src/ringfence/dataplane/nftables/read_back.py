@@ -51,7 +51,7 @@ def read_table(netlink: NetlinkSocket) -> FoundTable:
             if error.code != errno.ENOENT:
                 raise
             continue  # an object was removed between one list and the next
-        if read_generation(netlink) == before:
+        if found.program is None or read_generation(netlink) == before:
             return found
     raise OSError(errno.EBUSY, f"the table changed {_ATTEMPTS} times while it was read")
 
@@ -61,21 +61,26 @@ def has_table(netlink: NetlinkSocket, name: str) -> bool:
     return _table_settings(netlink, name) is not None
 
 
+def is_dormant(netlink: NetlinkSocket) -> bool:
+    """Whether there is a table whose rules no packet meets. Raises OSError where the kernel refuses."""
+    settings = _table_settings(netlink, TABLE)
+    return settings is not None and _is_dormant(settings)
+
+
 def read_counts(netlink: NetlinkSocket, name: str) -> Iterator[tuple[bytes, int, int]]:
     """Every element of a counted set, with the packets and bytes that matched it. OSError if there is no such set."""
     return decode_counts(_element_lists(netlink, name))
 
 
 def _read(netlink: NetlinkSocket, generation: int) -> FoundTable:
-    answer = _table_settings(netlink, TABLE)
-    if answer is None:
+    settings = _table_settings(netlink, TABLE)
+    if settings is None:
         return FoundTable(None, generation)
     chains = _listed(netlink, nf.NFT_MSG_GETCHAIN, nf.NFTA_CHAIN_TABLE)
-    flags = read_uint(answer.get(nf.NFTA_TABLE_FLAGS, b""))
     return FoundTable(
         Program(dict(_read_collections(netlink)), dict(_read_chains(netlink, chains))),
         generation,
-        bool(flags & nf.NFT_TABLE_F_DORMANT),
+        _is_dormant(settings),
         (*_odd_chains(chains), *_odd_objects(netlink)),
     )
 
@@ -88,6 +93,10 @@ def _table_settings(netlink: NetlinkSocket, name: str) -> dict[int, bytes] | Non
             raise
         return None
     return attributes(answer[len(HEADER) :])
+
+
+def _is_dormant(settings: dict[int, bytes]) -> bool:
+    return bool(read_uint(settings.get(nf.NFTA_TABLE_FLAGS, b"")) & nf.NFT_TABLE_F_DORMANT)
 
 
 def _odd_chains(chains: list[dict[int, bytes]]) -> Iterator[str]:
@@ -111,6 +120,13 @@ def _read_collections(netlink: NetlinkSocket) -> Iterator[tuple[str, Collection]
             kind = decode_description(settings)
             collection = decode_elements(kind, _element_lists(netlink, name)) if kind else None
             yield name, FOREIGN_COLLECTION if collection is None else collection
+
+
+def has_foreign_parts(program: Program) -> bool:
+    """Whether a program that was read has rules or sets that ringfence never writes."""
+    return FOREIGN_COLLECTION in program.collections.values() or any(
+        isinstance(rule, ForeignRule) for chain in program.chains.values() for rule in chain.rules
+    )
 
 
 FOREIGN_COLLECTION = HashSet(())

@@ -46,25 +46,15 @@ class _EncodedUnit(NamedTuple):
     command: Command
 
 
-def commit(netlink: NetlinkSocket, commands: Iterable[Command], table: str = TABLE) -> int:
-    """Have the kernel carry out commands in a table, in order; in how many transactions: as few as their size allows.
+class Transaction(NamedTuple):
+    """Commands, or parts of one, that the kernel carries out together, and the bytes that it is sent for them."""
 
-    Raises KernelError for the first transaction that was refused; those before it are in force.
-    """
-    transactions = 0
-    for units in _transactions(netlink, commands, table):
-        _send_transaction(netlink, units)
-        transactions += 1
-    return transactions
+    units: list[_EncodedUnit]
+    size: int
 
 
-def failure(what: str, code: int, explanation: str, refused: str = "") -> KernelError:
-    """The error to raise when the kernel refuses something, with the remedy if there is one; `refused` is its name."""
-    remedy = _REMEDIES.get(code)
-    return KernelError(f"{what}: {explanation}" + (f": {remedy}" if remedy else ""), code, refused)
-
-
-def _transactions(netlink: NetlinkSocket, commands: Iterable[Command], table: str) -> Iterator[list[_EncodedUnit]]:
+def transactions(netlink: NetlinkSocket, commands: Iterable[Command], table: str = TABLE) -> Iterator[Transaction]:
+    """The transactions that carry out commands in a table, in order: as few as their size allows."""
     limit = netlink.limit - _FRAME_SIZE
     units: list[_EncodedUnit] = []
     size = 0
@@ -72,18 +62,31 @@ def _transactions(netlink: NetlinkSocket, commands: Iterable[Command], table: st
         for unit in encode(command, table):
             encoded = _EncodedUnit(unit, sum(body.size for body in unit), command)
             if units and size + encoded.size > limit:
-                yield units
+                yield Transaction(units, size)
                 units, size = [], 0
             units.append(encoded)
             size += encoded.size
     if units:
-        yield units
+        yield Transaction(units, size)
 
 
-def _send_transaction(netlink: NetlinkSocket, units: list[_EncodedUnit]) -> None:
+def commit(netlink: NetlinkSocket, commands: Iterable[Command], table: str = TABLE) -> int:
+    """Have the kernel carry out commands in a table, in order; in how many transactions.
+
+    Raises KernelError for the first transaction that was refused; those before it are in force.
+    """
+    count = 0
+    for transaction in transactions(netlink, commands, table):
+        commit_transaction(netlink, transaction)
+        count += 1
+    return count
+
+
+def commit_transaction(netlink: NetlinkSocket, transaction: Transaction) -> None:
+    """Have the kernel carry out a transaction. Raises KernelError if it refuses: then nothing has changed."""
     commands: dict[int, Command] = {}
     messages = [encode_message(NFNL_MSG_BATCH_BEGIN, NLM_F_REQUEST, netlink.next_sequence(), _FRAME)]
-    for unit, _, command in units:
+    for unit, _, command in transaction.units:
         for type, flags, content in unit:
             sequence = netlink.next_sequence()
             commands[sequence] = command
@@ -92,9 +95,16 @@ def _send_transaction(netlink: NetlinkSocket, units: list[_EncodedUnit]) -> None
     try:
         netlink.send(b"".join(messages))
     except OSError as error:
-        raise _failure_of(units[-1].command, error.errno or 0, error.strerror or str(error)) from error
+        last = transaction.units[-1].command
+        raise _failure_of(last, error.errno or 0, error.strerror or str(error)) from error
     if refusals := netlink.errors():
         raise _error(refusals, commands)
+
+
+def failure(what: str, code: int, explanation: str, refused: str = "") -> KernelError:
+    """The error to raise when the kernel refuses something, with the remedy if there is one; `refused` is its name."""
+    remedy = _REMEDIES.get(code)
+    return KernelError(f"{what}: {explanation}" + (f": {remedy}" if remedy else ""), code, refused)
 
 
 def _error(refusals: list[NetlinkError], commands: dict[int, Command]) -> KernelError:

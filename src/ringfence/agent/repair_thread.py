@@ -1,0 +1,44 @@
+"""The thread that repairs the table as soon as another program has changed it.
+
+It does nothing else, so a repair waits neither for events nor for a round that takes long: the kernel reports a change,
+and what was in force is put in force again from memory. What follows from a repair is left to the loop: connections
+that were opened meanwhile are judged, and it is logged and counted.
+"""
+
+import os
+import select
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ringfence.agent.inbox import Inbox, RepairAttempted
+from ringfence.dataplane.kernel import Kernel
+
+
+@contextmanager
+def repairing(kernel: Kernel, inbox: Inbox) -> Iterator[None]:
+    """Repair the table for a while whenever another program changes it, and say so in the inbox."""
+    stopped = os.eventfd(0, os.EFD_CLOEXEC)
+    thread = threading.Thread(target=_repair_until, args=(stopped, kernel, inbox), name="repair", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        os.eventfd_write(stopped, 1)
+        thread.join()
+        os.close(stopped)
+
+
+def _repair_until(stopped: int, kernel: Kernel, inbox: Inbox) -> None:
+    poll = select.poll()
+    for descriptor in (stopped, kernel.fileno()):
+        poll.register(descriptor, select.POLLIN)
+    while stopped not in (descriptor for descriptor, _ in poll.poll()):
+        before = kernel.repairs
+        try:
+            kernel.repair()
+        except Exception:  # a thread that ended here would end all repairs; the loop meets what is wrong as well
+            inbox.put(RepairAttempted())
+        else:
+            if kernel.repairs != before:
+                inbox.put(RepairAttempted())

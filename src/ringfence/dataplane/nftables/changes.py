@@ -1,0 +1,102 @@
+"""Changes that other programs make to the table, as the kernel reports them.
+
+After each transaction, before the system call of its sender returns, the kernel sends one message for every object that
+changed, and at the end one with the name of the process (NFT_MSG_NEWGEN). All bear the port of the sender's socket, so
+that own transactions can be left out.
+
+The kernel builds these messages for every element, if anybody listens: 10,000 elements take 0.1 s more and 80 MB of its
+memory for a moment (measured on Linux 6.18). So nobody listens while a large transaction is committed from here.
+
+Source: nf_tables_commit() and nf_tables_gen_notify() of the kernel.
+"""
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final, NamedTuple
+
+from ringfence.dataplane.nftables import constants as nf
+from ringfence.dataplane.nftables.read_back import read_generation
+from ringfence.dataplane.nftables.requests import HEADER, in_table, message_type
+from ringfence.netlink.codec import attributes, decode_messages, read_string, read_uint
+from ringfence.netlink.constants import NETLINK_NETFILTER
+from ringfence.netlink.socket import NetlinkSocket
+
+_ABOUT_TABLE: Final = in_table(nf.NFTA_TABLE_NAME)
+"""What every message about the table or something in it contains: the attributes for it all have the number 1."""
+
+
+class ChangedBy(NamedTuple):
+    """The process that changed the table, as the kernel names it: the first 15 characters of its program's name."""
+
+    program: str
+    process: int
+
+
+class TableChanges:
+    """Listens for transactions of others, in the network namespace in which the calling thread is when this is made."""
+
+    def __init__(self, own: NetlinkSocket) -> None:
+        """`own` is the socket whose transactions are not reported. Raises OSError where the kernel refuses."""
+        self._own = own
+        self._netlink = NetlinkSocket(NETLINK_NETFILTER)
+        self._netlink.ignore_sender(own.port)
+        self._netlink.join(nf.NFNLGRP_NFTABLES)
+        self._is_about_table = False
+        """Whether the transaction that is being received is about the table."""
+        self._has_missed = False
+        """Whether others may have changed it while this did not listen."""
+        self.last: ChangedBy | None = None
+        """Who changed the table last, if the kernel has said so."""
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._netlink.close()
+
+    def fileno(self) -> int:
+        """The file descriptor that can be read when there are transactions to take."""
+        return self._netlink.fileno()
+
+    def take(self) -> bool:
+        """Whether others may have changed the table since this was last asked."""
+        changed, self._has_missed = self._has_missed, False
+        while True:
+            try:
+                received = self._netlink.waiting()
+            except OSError as error:
+                if error.errno != errno.ENOBUFS:
+                    raise
+                changed = True  # so much came that some of it was lost
+                continue
+            if received is None:
+                return changed
+            if _ABOUT_TABLE in received:
+                changed = self._is_about_table = True
+            self._note_end(received)
+
+    @contextmanager
+    def not_listening(self) -> Iterator[None]:
+        """Do not listen while one transaction is committed from here.
+
+        If others commit one meanwhile, the kernel's count of transactions says so.
+        """
+        before = read_generation(self._own)
+        self._netlink.leave(nf.NFNLGRP_NFTABLES)
+        committed = 0
+        try:
+            yield
+            committed = 1
+        finally:
+            self._netlink.join(nf.NFNLGRP_NFTABLES)
+            self._has_missed |= read_generation(self._own) != before + committed
+
+    def _note_end(self, received: bytes) -> None:
+        """Note who sent the transaction, if this is its last message and it was about the table."""
+        for message in decode_messages(received):
+            if message.type != message_type(nf.NFT_MSG_NEWGEN):
+                return  # no other message is sent together with the last one
+            if self._is_about_table:
+                settings = attributes(message.body[len(HEADER) :])
+                name = read_string(settings.get(nf.NFTA_GEN_PROC_NAME, b""))
+                self.last = ChangedBy(name, read_uint(settings.get(nf.NFTA_GEN_PROC_PID, b"")))
+            self._is_about_table = False

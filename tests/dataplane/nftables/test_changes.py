@@ -1,0 +1,132 @@
+"""Transactions of other programs are noticed as far as they are about the table, and own ones are not."""
+
+import errno
+import os
+import select
+import subprocess
+
+import pytest
+from tests.dataplane.network import in_own_network, nft
+
+from ringfence.dataplane.nftables import TableChanges, commit
+from ringfence.dataplane.program import base_program
+from ringfence.dataplane.update import AddTable, DeleteTable, commands_between
+from ringfence.netlink.constants import NETLINK_NETFILTER
+from ringfence.netlink.socket import NetlinkSocket
+
+
+class Listening:
+    """Somebody who listens, and the socket whose transactions are his own."""
+
+    def __init__(self) -> None:
+        self.own = NetlinkSocket(NETLINK_NETFILTER)
+        self.changes = TableChanges(self.own)
+
+    def can_be_read(self) -> bool:
+        return bool(select.select([self.changes], [], [], 0)[0])
+
+
+CHANGES = [
+    "add table inet ringfence { flags dormant; }",
+    "add chain inet ringfence more",
+    "add rule inet ringfence forward accept",
+    "flush chain inet ringfence forward",
+    "add element inet ringfence known4 { 10.0.0.1 }",
+    "add set inet ringfence more { type ipv4_addr; }",
+    "add counter inet ringfence more",
+    "delete table inet ringfence",
+    "flush ruleset",
+]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@in_own_network
+def test_every_change_of_another_program_is_noticed_once(change: str) -> None:
+    listening = Listening()
+    commit(listening.own, commands_between(None, base_program()))
+    assert not listening.changes.take()
+    nft(change)
+    assert listening.can_be_read()
+    assert listening.changes.take()
+    assert not listening.can_be_read()
+    assert not listening.changes.take()
+
+
+@in_own_network
+def test_the_kernel_says_who_it_was() -> None:
+    listening = Listening()
+    commit(listening.own, [AddTable()])
+    assert listening.changes.last is None
+    other = subprocess.Popen(["nft", "add table inet ringfence { flags dormant; }"], env=os.environ | {"PATH": PATH})
+    assert other.wait() == 0
+    assert listening.changes.take()
+    assert listening.changes.last == ("nft", other.pid)
+
+
+PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
+
+
+@in_own_network
+def test_own_transactions_wake_nobody() -> None:
+    listening = Listening()
+    commit(listening.own, commands_between(None, base_program()))
+    assert not listening.can_be_read()
+
+
+@in_own_network
+def test_transactions_of_others_on_their_own_tables_are_no_change() -> None:
+    listening = Listening()
+    commit(listening.own, [AddTable()])
+    nft("add table inet other; add chain inet other ringfence; add table inet ringfenced; delete table inet other")
+    assert listening.can_be_read()
+    assert not listening.changes.take()
+    assert listening.changes.last is None
+
+
+@pytest.mark.parametrize("change", ["delete table inet ringfence", "add table inet other"])
+@in_own_network
+def test_transactions_of_others_are_noticed_while_nobody_listens(change: str) -> None:
+    """Which table they are about is not known then."""
+    listening = Listening()
+    commit(listening.own, [AddTable()])
+    with listening.changes.not_listening():
+        commit(listening.own, commands_between(None, base_program())[1:])
+    assert not listening.changes.take()
+    with listening.changes.not_listening():
+        nft(change)
+        commit(listening.own, [AddTable(), DeleteTable(), AddTable()])
+    assert listening.changes.take()
+    assert not listening.changes.take()
+    nft("delete table inet ringfence")
+    assert listening.changes.take(), "it listens again"
+
+
+@in_own_network
+def test_a_refused_transaction_while_nobody_listens_is_no_change() -> None:
+    listening = Listening()
+    with pytest.raises(Exception, match="delete table"), listening.changes.not_listening():
+        commit(listening.own, [DeleteTable()])
+    assert not listening.changes.take()
+
+
+@in_own_network
+def test_messages_that_were_lost_may_have_been_about_the_table() -> None:
+    listening = Listening()
+
+    def waiting() -> bytes | None:
+        del listening.changes._netlink.waiting
+        raise OSError(errno.ENOBUFS, "No buffer space available")
+
+    listening.changes._netlink.waiting = waiting  # type: ignore[method-assign]
+    assert listening.changes.take()
+    assert not listening.changes.take()
+
+
+@in_own_network
+def test_so_many_messages_that_the_kernel_drops_some_are_a_change() -> None:
+    listening = Listening()
+    listening.changes._netlink._socket.setsockopt(1, 8, 4096)  # SO_RCVBUF
+    nft("add table inet other; add set inet other s { type ipv4_addr; }")
+    addresses = ", ".join(f"10.0.{i}.{j}" for i in range(20) for j in range(100))
+    nft(f"add element inet other s {{ {addresses} }}")
+    assert listening.changes.take()

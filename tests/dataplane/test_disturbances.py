@@ -1,0 +1,155 @@
+"""Other programs change the table while a program is put in force: in the end it is, and nothing was refused."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from errno import EAGAIN
+
+import pytest
+from tests.dataplane.network import Network, address, in_own_network, nft
+from tests.dataplane.programs import IN, OUT, TCP, UDP, program, varied
+
+from ringfence.dataplane import table
+from ringfence.dataplane.kernel import Kernel
+from ringfence.dataplane.nftables import commit_transaction
+from ringfence.dataplane.nftables.transaction import Transaction
+from ringfence.dataplane.program import Program, base_program
+from ringfence.errors import KernelError
+from ringfence.netlink.socket import NetlinkSocket
+
+OTHER = program({(IN, 0): [(1, TCP, 443), (2, UDP, 80)], (OUT, 1): [], (IN, 2): [(0, TCP, 80)]})
+
+DISTURBANCES = {
+    "the ruleset is flushed": "flush ruleset",
+    "the table is flushed": "flush table inet ringfence",
+    "a map is flushed": "flush map inet ringfence ingress4",
+    "the table is dormant": "add table inet ringfence { flags dormant; }",
+    "a rule is inserted": "insert rule inet ringfence forward accept",
+}
+
+
+@contextmanager
+def disturbed(disturbance: Callable[[int], object]) -> Iterator[list[int]]:
+    """Do something before each transaction, which is given its number; how many there were is in the list."""
+    count = [0]
+
+    def disturbed_commit(netlink: NetlinkSocket, transaction: Transaction) -> None:
+        count[0] += 1
+        disturbance(count[0])
+        commit_transaction(netlink, transaction)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(table, "commit_transaction", disturbed_commit)
+        yield count
+
+
+@pytest.mark.parametrize("disturbance", DISTURBANCES)
+@pytest.mark.parametrize(("old", "new"), [(varied(), OTHER), (OTHER, varied())], ids=["smaller", "larger"])
+@in_own_network
+def test_a_disturbance_before_any_transaction_of_a_change_is_undone(
+    disturbance: str, old: Program, new: Program
+) -> None:
+    kernel = Kernel()
+    kernel.apply(old)
+    with disturbed(lambda count: None) as transactions:
+        kernel.apply(new)
+    for at in range(1, transactions[0] + 1):
+        kernel.apply(old)
+        kernel.revoke([1, 2])
+        with disturbed(lambda count, at=at: nft(DISTURBANCES[disturbance]) if count == at else None):  # type: ignore[misc]
+            kernel.apply(new)
+        assert (kernel.present, kernel.repairs) == (new, at)
+        after = Kernel()
+        assert (after.present, after.revoked) == (new, frozenset({1, 2}))
+
+
+@in_own_network
+def test_a_change_right_after_a_flush_closes_no_pod() -> None:
+    """A table that is gone was no refusal of the profile that was about to be added to it."""
+    network = Network(3)
+    kernel = Kernel()
+    kernel.apply(program({(IN, 0): [(1, UDP, 80)]}))
+    nft("flush ruleset")
+    kernel.apply(program({(IN, 0): [(2, UDP, 80)]}))
+    server = network.udp(0, 80)
+    network.udp(1).sendto(b"no", (address(0), 80))
+    network.udp(2).sendto(b"yes", (address(0), 80))
+    assert network.delivered(server) == b"yes"
+
+
+@in_own_network
+def test_connections_are_revoked_although_the_table_has_just_been_flushed() -> None:
+    kernel = Kernel()
+    kernel.apply(varied())
+    nft("flush ruleset")
+    kernel.revoke([1, 2])
+    after = Kernel()
+    assert (after.present, after.revoked) == (varied(), frozenset({1, 2}))
+
+
+@in_own_network
+def test_a_table_that_is_never_left_alone_is_an_error_that_blames_no_profile() -> None:
+    kernel = Kernel()
+    kernel.apply(varied())
+    with disturbed(lambda count: nft("flush ruleset")), pytest.raises(KernelError) as raised:
+        kernel.apply(OTHER)
+    assert type(raised.value) is KernelError
+    assert raised.value.code == EAGAIN
+    assert str(raised.value) == "other programs changed the table inet ringfence 20 times while it was repaired"
+    assert kernel.repair(), "it is tried again"
+    assert Kernel().present == OTHER
+
+
+@in_own_network
+def test_changes_of_other_tables_disturb_nothing() -> None:
+    kernel = Kernel()
+    kernel.apply(varied())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(table, "read_table", lambda netlink: pytest.fail("it is read back"))
+        with disturbed(lambda count: nft("add table inet other; delete table inet other")):
+            kernel.apply(OTHER)
+        assert not kernel.repair()
+
+
+class TestAFlushOfALargeProgram:
+    """A program that takes a while to load is closed first, so that nothing passes that it forbids."""
+
+    WANTED = program({(IN, pod): [(9, UDP, 80 + i) for i in range(100)] for pod in range(10)})
+
+    @in_own_network
+    def test_every_isolated_pod_is_closed_in_the_first_transactions(self) -> None:
+        kernel = Kernel()
+        kernel.apply(self.WANTED)
+        states: list[Program] = []
+        nft("flush ruleset")
+        with disturbed(lambda count: states.append(Kernel().present)):
+            assert kernel.repair()
+        closed = states[2]
+        assert closed.chains == base_program().chains
+        assert {
+            name: one.size for name, one in closed.collections.items() if one != base_program().collections[name]
+        } == {
+            "ingress4": 10,
+            "ingress6": 10,
+            "denied_ingress4": 10,
+            "denied_ingress6": 10,
+        }
+        assert Kernel().present == self.WANTED
+
+    @in_own_network
+    def test_a_new_table_is_not_closed_first(self) -> None:
+        """Everything was allowed before, and what the program allows stays so."""
+        states: list[Program] = []
+        with disturbed(lambda count: states.append(Kernel().present)):
+            Kernel().apply(self.WANTED)
+        assert len(states) == 2, "all but the base chains, and the base chains"
+
+
+@in_own_network
+def test_what_was_found_with_parts_of_other_programs_is_left_alone_until_a_program_is_known() -> None:
+    Kernel().apply(varied())
+    nft("insert rule inet ringfence forward counter accept")
+    kernel = Kernel()
+    nft("flush chain inet ringfence input")
+    assert not kernel.repair()
+    kernel.apply(varied())
+    assert Kernel().present == varied()
