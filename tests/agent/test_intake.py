@@ -230,7 +230,7 @@ class TestWhoseResultsAreKnownInPart:
     def test_of_changes_that_belong_together_some_are_taken_in(self) -> None:
         trial = Trial(x__large=LARGE)
         trial.view.taking_in = 2 * SHORT_TURN
-        trial.add(*(upserted(written(f"x/{name}")) for name in ("large", "p", "q")), upserted(on_node("x/web")))
+        trial.add(upserted(on_node("x/web")), *(upserted(written(f"x/{name}")) for name in ("large", "p", "q")))
         trial.serve(2)
         trial.view.steps.clear()
         assert trial.serve() == ["take in x/p"]
@@ -252,3 +252,14 @@ def test_the_oldest_change_that_waits_counts_unless_its_namespace_has_used_its_s
     trial.clock.now += 0.01
     assert trial.intake.waiting_since() == arrived
     assert len(trial.intake) == 3
+
+
+@pytest.mark.parametrize("order", [("policy", "pod"), ("pod", "policy")], ids=" before ".join)
+def test_a_policy_and_the_pod_that_it_selects_are_taken_in_whichever_arrives_first(order: tuple[str, str]) -> None:
+    """A policy without a pod here is set aside; that must not last when its pod comes in the same turn."""
+    trial = Trial()
+    objects = {"policy": written("x/p"), "pod": on_node("x/web")}
+    trial.add(*(upserted(objects[one]) for one in order))
+    trial.serve()
+    assert trial.policies() == {"x/p"}
+    assert not trial.intake

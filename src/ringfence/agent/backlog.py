@@ -50,9 +50,13 @@ class Turn:
         self._since = arrived if self._since is None else min(self._since, arrived)
 
     def add_older(self, change: Change) -> None:
-        """Add a change, unless there is one of the same object, which is newer."""
+        """Add a change, unless one of the same object waits, which is newer.
+
+        One that is prepared is not newer: it is prepared to be set aside, in the version that is added.
+        """
         key = name_of_change(change)
-        if key not in self._waiting and key not in self.prepared:
+        if key not in self._waiting:
+            self.prepared.pop(key, None)
             self._waiting[key] = change
 
     def discard(self, key: ObjectName) -> None:
