@@ -1,6 +1,6 @@
 """All measurements: `python -m benchmarks [PART ...]`, or `make bench`.
 
-The agent's parts, and `watching`, are measured when they are named, since they need the real API server:
+The agent's parts, `hostile` and `watching`, are measured when they are named, since they need the real API server:
 `make bench-agent`.
 
 Each part runs in a process of its own, so that memory can be measured. The figures are printed beside their limits and
@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 from tests.dataplane.network import enter_namespaces
 
-from benchmarks import agent, dataplane, engine, growth, laboratory, loading, packets, watching
+from benchmarks import agent, dataplane, engine, growth, hostile, laboratory, loading, packets, watching
 from benchmarks.clusters import Plan
 from benchmarks.measuring import Figure, calibration
 
@@ -50,6 +50,10 @@ def figures_of(part: str) -> Iterable[Figure]:
         return loading.measure()
     if part == "watching":
         return watching.measure()
+    if part == "hostile":
+        if os.getuid() != 0:
+            enter_namespaces()
+        return hostile.measure()
     plan, limits = engine.SIZES[part]
     return engine.measure(plan, limits)
 

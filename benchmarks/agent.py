@@ -65,7 +65,7 @@ def measure(size: Size) -> Iterator[Figure]:
     if absent:
         raise SystemExit(f"{' and '.join(absent)} not found: `make parts` makes them first")
     with tempfile.TemporaryDirectory() as folder, living(Path(folder)) as world:
-        _settle(world, size.plan)
+        settle(world, size.plan)
         began = time.perf_counter()
         with agents(world, Path(folder), [PLACE], "--node", NODE) as [agent]:
             yield Figure(
@@ -83,10 +83,10 @@ def measure(size: Size) -> Iterator[Figure]:
             yield Figure("resident memory after these changes", agent.memory(), "MB", size.megabytes)
 
 
-def _settle(world: World, plan: Plan) -> None:
+def settle(world: World, plan: Plan) -> None:
     """Fill the cluster, and make the two pods that are real."""
     world.tend()
-    bulk.pour(world, (obj for obj in map(_with_range, objects(plan)) if obj["kind"] in WATCHED))
+    bulk.pour(world, (_made_real(world, obj) for obj in objects(plan) if obj["kind"] in WATCHED))
     bulk.pour(world, policies(plan))
     world.put(namespace("measured"))
     for path, address in ADDRESSES.items():
@@ -96,9 +96,12 @@ def _settle(world: World, plan: Plan) -> None:
         world.report(path)
 
 
-def _with_range(obj: Object) -> Object:
-    is_own = obj["kind"] == "Node" and obj["metadata"]["name"] == NODE
-    return obj | {"spec": {"podCIDR": RANGE, "podCIDRs": [RANGE]}} if is_own else obj
+def _made_real(world: World, obj: Object) -> Object:
+    """The object; the agent's Node with the addresses of the machine that stands for it, and its range of pods."""
+    if obj["kind"] != "Node" or obj["metadata"]["name"] != NODE:
+        return obj
+    addresses = [{"type": "InternalIP", "address": str(world.address(PLACE))}]
+    return obj | {"spec": {"podCIDR": RANGE, "podCIDRs": [RANGE]}, "status": {"addresses": addresses}}
 
 
 def _programming(agent: Agent) -> tuple[float, float]:
@@ -123,13 +126,13 @@ def _processor_seconds(agent: Agent) -> float:
 
 def _latencies(world: World, size: Size) -> Iterator[Figure]:
     yield from _enforced("a new pod: until its first packet passes", list(_waits_of_new_pods(world, size)))
-    with _sounding(world, CLIENT, SERVER) as sounding:
+    with sounding(world, CLIENT, SERVER) as stream:
         changes = {
             "a policy that is applied": lambda opens: world.put(_guard("client" if opens else "nobody")),
             "a pod that is relabelled": lambda opens: world.put(_client("client" if opens else "nobody")),
         }
         for what, change in changes.items():
-            times = [_milliseconds(sounding, change, opens=number % 2 > 0) for number in range(size.changes)]
+            times = [_milliseconds(stream, change, opens=number % 2 > 0) for number in range(size.changes)]
             world.put(_guard("client"))
             yield from _enforced(f"{what}: until it is enforced", times, size.median, size.slowest)
 
@@ -149,18 +152,23 @@ def _waits_of_new_pods(world: World, size: Size) -> Iterator[float]:
         one = pod(path, {"role": "new"})
         world.schedule(one, NODE)
         world.connect(one, PLACE, NEWCOMERS_ADDRESS)
-        with _sounding(world, path, CLIENT) as sounding:
+        with sounding(world, path, CLIENT) as stream:
             world.report(path)
             answered = time.monotonic()
-            yield max(0.0, sounding.opened_after(answered) - answered) * 1000
+            yield max(0.0, stream.opened_after(answered) - answered) * 1000
         world.remove(path)
 
 
-def _milliseconds(sounding: "_Sounding", change: Callable[[bool], object], *, opens: bool) -> float:
+def change_guard(world: World, stream: "_Sounding", *, opens: bool) -> float:
+    """Milliseconds until a change of the measured server's policy is in force."""
+    return _milliseconds(stream, lambda opens: world.put(_guard("client" if opens else "nobody")), opens=opens)
+
+
+def _milliseconds(stream: "_Sounding", change: Callable[[bool], object], *, opens: bool) -> float:
     """From the API server's answer until the change is in force."""
     change(opens)
     answered = time.monotonic()
-    enforced = sounding.opened_after(answered) if opens else sounding.closed_after(answered)
+    enforced = stream.opened_after(answered) if opens else stream.closed_after(answered)
     return max(0.0, enforced - answered) * 1000
 
 
@@ -223,9 +231,10 @@ class _Sounding:
 
 
 @contextmanager
-def _sounding(world: World, source: str, destination: str) -> Iterator[_Sounding]:
-    sounding = _Sounding(world, source, destination)
+def sounding(world: World, source: str, destination: str) -> Iterator[_Sounding]:
+    """Datagrams without pause for a while."""
+    one = _Sounding(world, source, destination)
     try:
-        yield sounding
+        yield one
     finally:
-        sounding.close()
+        one.close()

@@ -30,6 +30,7 @@ from ringfence.agent.loop import HEARTBEAT_TIMEOUT, AgentLoop
 from ringfence.agent.metrics import Metrics
 from ringfence.agent.settings import ExistingConnections, Mode, Settings, UnknownPods
 from ringfence.agent.shares import Shares
+from ringfence.agent.spending import Spending
 from ringfence.dataplane.kernel import Kernel, ProfilesRefused
 from ringfence.engine.policies import CompiledPolicy
 from ringfence.engine.state import State
@@ -508,6 +509,7 @@ class TestNamespacesThatHaveUsedTheirShare:
             agent.enforce(*listing(*BOTH, HERE))
             patch.setattr(Shares, "is_used_up", lambda shares, namespace, now: namespace == "x")
             waiting = [True, False]
+            patch.setattr(Spending, "is_expected_to_be_short", lambda spending, namespace: False)
             patch.setattr(AgentLoop, "_others_wait", lambda loop: waiting.pop(0) if waiting else False)
             agent.enforce(upserted(OPEN))
             agent.await_log("its pods are closed for now namespace=x")

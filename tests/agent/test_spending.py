@@ -4,7 +4,7 @@ import pytest
 from tests.agent.running import Clock
 
 from ringfence.agent.shares import SHARE
-from ringfence.agent.spending import LONGEST_BUILDING, Building, Spending
+from ringfence.agent.spending import LONGEST_BUILDING, SHORT_BUILDING, Building, Spending
 
 
 class Trial:
@@ -61,10 +61,20 @@ def test_what_is_built_is_charged_to_whom_it_is_built_for() -> None:
 
 def test_nothing_is_built_for_a_namespace_that_has_used_its_share_while_others_wait() -> None:
     trial = Trial()
-    trial.spend("x", SHARE * 1.5)
+    assert trial.build("x", SHARE * 1.5)
     trial.others_wait = True
     assert not trial.build("x", 0.01)
     assert trial.build("y", 0.01)
+
+
+def test_unless_it_is_expected_to_take_no_time() -> None:
+    """To close pods and to open them again takes as long."""
+    trial = Trial()
+    trial.spend("x", SHARE * 1.5)
+    trial.others_wait = True
+    assert trial.build("x", SHORT_BUILDING / 2)
+    assert trial.build("x", SHORT_BUILDING * 2)
+    assert not trial.build("x", SHORT_BUILDING / 2)
 
 
 def test_and_not_much_at_a_time_while_nobody_does() -> None:

@@ -12,6 +12,11 @@ from ringfence.agent.shares import Shares
 LONGEST_BUILDING: Final = 0.1
 """Seconds after which, in one round, no other chain is built for namespaces that have used their share."""
 
+SHORT_BUILDING: Final = 0.01
+"""Seconds: a chain that takes no longer is built although others wait. To close its pods would take as long."""
+
+_REMEMBERED: Final = 1_000
+
 
 class Spending:
     """The loop's time by namespace. `clock` returns monotonic seconds."""
@@ -21,6 +26,7 @@ class Spending:
         self.clock = clock
         self._spent: dict[str, float] = {}
         """The seconds that were charged to each namespace since the last round ended."""
+        self._last_building: dict[str, float] = {}
 
     def is_used_up(self, namespace: str) -> bool:
         """Whether a namespace has used its share."""
@@ -31,6 +37,19 @@ class Spending:
         now = self.clock()
         self.shares.charge(namespace, now - began, now)
         self._spent[namespace] = self._spent.get(namespace, 0.0) + now - began
+
+    def charge_building(self, namespace: str, began: float) -> float:
+        """Charge the time since `began`, which a chain took, to a namespace; returns the time."""
+        seconds = self.clock() - began
+        self.charge(namespace, began)
+        if len(self._last_building) >= _REMEMBERED:
+            self._last_building.clear()
+        self._last_building[namespace] = seconds
+        return seconds
+
+    def is_expected_to_be_short(self, namespace: str) -> bool:
+        """Whether the last chain of a namespace took so little time that the next one may, too."""
+        return self._last_building.get(namespace, 0.0) <= SHORT_BUILDING
 
     def charge_round(self, seconds: float) -> None:
         """Charge the part of a round that is charged to nobody yet to those who were charged since the last one."""
@@ -43,8 +62,8 @@ class Spending:
 class Building:
     """For whom chains are built in one round, and how long it takes.
 
-    Nothing is built for a namespace that has used its share while others wait (`others_wait`), and not much at a time
-    otherwise: somebody may come who must not wait.
+    Nothing that takes long is built for a namespace that has used its share while others wait (`others_wait`), and not
+    much at a time otherwise: somebody may come who must not wait.
     """
 
     def __init__(self, spending: Spending, others_wait: Callable[[], bool]) -> None:
@@ -61,17 +80,19 @@ class Building:
         """Whether a chain may be built for a namespace now. What is done until the next question is charged to it."""
         self.end()
         is_used_up = self._spending.is_used_up(namespace)
-        if is_used_up and (self._for_used_up > LONGEST_BUILDING or self._others_wait()):
+        if is_used_up and (self._for_used_up > LONGEST_BUILDING or self._has_to_wait(namespace)):
             return False
         self._namespace, self._began = namespace, self._spending.clock()
         self._is_for_used_up = is_used_up
         return True
 
+    def _has_to_wait(self, namespace: str) -> bool:
+        return not self._spending.is_expected_to_be_short(namespace) and self._others_wait()
+
     def end(self) -> None:
         """Charge what was done since the last question."""
         if self._namespace is not None:
-            seconds = self._spending.clock() - self._began
-            self._spending.charge(self._namespace, self._began)
+            seconds = self._spending.charge_building(self._namespace, self._began)
             self.seconds += seconds
             self._for_used_up += seconds if self._is_for_used_up else 0.0
             self._namespace = None

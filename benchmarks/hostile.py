@@ -1,0 +1,186 @@
+"""What one tenant can do to the others: how long their changes take while he does his worst.
+
+    python -m benchmarks hostile          (`make bench-agent`)
+
+The tenant may create policies in his namespace, and has one pod on the agent's node. All that he does goes through the
+real API server, as fast as that lets him. Meanwhile another tenant changes a policy, and a packet shows when it is in
+force, as in `benchmarks.agent`.
+"""
+
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from http import HTTPStatus
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from tests.e2e import bulk, parts
+from tests.e2e.agents import Agent, agents
+from tests.e2e.world import World, living, path_of
+from tests.semantics.objects import admits, block, labelled, namespace, pod, policy, port
+
+from benchmarks.agent import CLIENT, NODE, PLACE, SERVER, change_guard, settle, sounding
+from benchmarks.clusters import Object, Plan
+from benchmarks.measuring import Figure
+
+PLAN: Final = Plan(1_000, 100, 20)
+TENANT: Final = "tenant"
+LONGEST: Final = 250.0
+"""Milliseconds that another tenant's change may take at the 99th percentile."""
+
+START: Final = 5.0
+"""Seconds that a restart may take with a hundred of the tenant's largest policies."""
+
+_CHANGES: Final = 100
+_OWN: Final = labelled(role="own")
+_NOBODYS: Final = labelled(role="nobodys")
+
+
+class Deed(msgspec.Struct, frozen=True):
+    """What the tenant does: policies that he has, and versions of some that he writes in turn, without pause."""
+
+    name: str
+    present: Sequence[Object] = ()
+    versions: Sequence[Object] = ()
+
+
+def measure() -> Iterator[Figure]:
+    """All figures. The process must be one that may make network namespaces."""
+    absent = parts.missing(*parts.SERVERS, "kubectl")
+    if absent:
+        raise SystemExit(f"{' and '.join(absent)} not found: `make parts` makes them first")
+    with tempfile.TemporaryDirectory() as folder, living(Path(folder)) as world:
+        settle(world, PLAN)
+        world.put(namespace(TENANT))
+        own = pod(f"{TENANT}/own", {"role": "own"})
+        world.schedule(own, NODE)
+        world.connect(own, PLACE, "10.42.0.243")
+        world.report(f"{TENANT}/own")
+        with agents(world, Path(folder), [PLACE], "--node", NODE) as [agent]:
+            for deed in deeds():
+                yield from _while_done(world, agent, deed)
+            yield from _restarts(world, agent)
+
+
+def deeds() -> Iterator[Deed]:
+    """The worst that is known."""
+    yield Deed("nothing")
+    yield Deed("a small policy of his pod is rewritten", versions=[_small(0, 1), _small(0, 2)])
+    yield Deed(
+        "a small policy of nobody's pods is rewritten", versions=[_small(0, 1, _NOBODYS), _small(0, 2, _NOBODYS)]
+    )
+    for subject, whose in ((_NOBODYS, "nobody's pods"), (_OWN, "his pod")):
+        six = [_blocks(number, 16_000, subject, shift) for shift in (0, 1) for number in range(6)]
+        yield Deed(f"six policies of 16,000 blocks for {whose} are rewritten", versions=six)
+    product = [_with_ports(_blocks(0, 2_000, _OWN, shift), 100) for shift in (0, 1)]
+    yield Deed("a policy of 2,000 blocks and 100 port ranges is rewritten", versions=product)
+    yield Deed(
+        "a policy of 500 blocks and 500 port ranges is rewritten",
+        versions=[_with_ports(_blocks(0, 500, _OWN, shift), 500) for shift in (0, 1)],
+    )
+    yield Deed(
+        "a policy of 3,000 rules with except and port is rewritten", versions=[_rules(3_000, 0), _rules(3_000, 1)]
+    )
+    yield Deed(
+        "one of 2,000 small policies of his pod is rewritten",
+        present=[_small(number, 1) for number in range(2_000)],
+        versions=[_small(0, 1), _small(0, 2)],
+    )
+
+
+# --- the tenant -------------------------------------------------------------------------------------------------------
+
+
+def _blocks(number: int, count: int, subject: Object, shift: int = 0) -> Object:
+    """A policy of so many blocks, no two of which can be united; with another `shift` they are others."""
+    base = (number << 18) + shift
+    blocks = [block(_address(base + 4 * i)) for i in range(count)]
+    return policy(f"{TENANT}/blocks-{number}", subject, ingress=[admits(*blocks)])
+
+
+def _address(number: int) -> str:
+    return f"11.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}/32"
+
+
+def _with_ports(written: Object, ranges: int) -> Object:
+    """The same, for so many ranges of ports."""
+    step = 60_000 // ranges
+    ports = [port(1 + step * i) | {"endPort": 1 + step * i + step // 2} for i in range(ranges)]
+    rules = [rule | {"ports": ports} for rule in written["spec"]["ingress"]]
+    return written | {"spec": written["spec"] | {"ingress": rules}}
+
+
+def _rules(count: int, shift: int) -> Object:
+    """A policy of so many rules, each with a block, a hole in it, and a port of its own."""
+    rules = []
+    for i in range(count):
+        cidr, hole = f"12.{i >> 8}.{i & 255}.0/24", f"12.{i >> 8}.{i & 255}.{16 + shift}/32"
+        rules.append(admits({"ipBlock": {"cidr": cidr, "except": [hole]}}, ports=[port(1 + i)]))
+    return policy(f"{TENANT}/rules", _OWN, ingress=rules)
+
+
+def _small(number: int, version: int, subject: Object = _OWN) -> Object:
+    blocks = [block(_address(100 * number + 2 * i + version)) for i in range(5)]
+    return policy(f"{TENANT}/small-{number}", subject, ingress=[admits(*blocks, ports=[port(1 + number)])])
+
+
+@contextmanager
+def _writing(world: World, versions: Sequence[Object]) -> Iterator[list[int]]:
+    """Meanwhile the tenant writes these versions in turn; yields how often he has, as a list of one number."""
+    bodies = [(path_of(one), msgspec.json.encode(one).decode()) for one in versions]
+    ended, written = threading.Event(), [0]
+
+    def go_on() -> None:
+        while bodies and not ended.is_set():
+            path, body = bodies[written[0] % len(bodies)]
+            answer = world.control_plane.request("PUT", path, body)
+            assert answer.status < HTTPStatus.MULTIPLE_CHOICES, answer.body
+            written[0] += 1
+
+    world.put(*{path_of(one): one for one in versions}.values())
+    with world.inside("control-plane"):
+        thread = threading.Thread(target=go_on, daemon=True)
+        thread.start()
+    try:
+        yield written
+    finally:
+        ended.set()
+        thread.join()
+
+
+# --- the others -------------------------------------------------------------------------------------------------------
+
+
+def _while_done(world: World, agent: Agent, deed: Deed) -> Iterator[Figure]:
+    bulk.write(world, deed.present)
+    closings = agent.metric("ringfence_closings_total")
+    with sounding(world, CLIENT, SERVER) as one, _writing(world, deed.versions) as written:
+        began = time.monotonic()
+        times = [change_guard(world, one, opens=number % 2 > 0) for number in range(_CHANGES)]
+        rate = written[0] / (time.monotonic() - began)
+        assert agent.ask("/healthz")[0] == HTTPStatus.OK
+        change_guard(world, one, opens=True)
+    yield Figure(f"{deed.name}: another tenant's change, median", statistics.median(times), "ms")
+    percentile = statistics.quantiles(times, n=100, method="inclusive")[98]
+    yield Figure(f"{deed.name}: another tenant's change, 99th percentile", percentile, "ms", LONGEST)
+    if deed.versions:
+        yield Figure("  versions that he writes in a second", rate, "")
+        yield Figure("  times that his pods were closed", agent.metric("ringfence_closings_total") - closings, "")
+        yield Figure("  resident memory", agent.memory(), "MB")
+    world.delete_all("NetworkPolicy", TENANT)
+
+
+def _restarts(world: World, agent: Agent) -> Iterator[Figure]:
+    for subject, whose in ((_NOBODYS, "nobody's pods"), (_OWN, "his pod")):
+        bulk.write(world, (_blocks(number, 16_000, subject) for number in range(100)))
+        agent.kill()
+        began = time.perf_counter()
+        agent.start()
+        taken = time.perf_counter() - began
+        yield Figure(f"restart with 100 policies of 16,000 blocks for {whose}, until ready", taken, "s", START)
+        yield Figure("  resident memory", agent.memory(), "MB")
+        world.delete_all("NetworkPolicy", TENANT)

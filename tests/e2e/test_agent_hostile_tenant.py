@@ -1,0 +1,102 @@
+"""A tenant who may create policies in his namespace keeps the agent as busy as he can. Others notice nothing."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from http import HTTPStatus
+
+import msgspec
+import pytest
+
+from tests.semantics.objects import Object, admits, block, labelled, pod, policy, port
+
+from . import bulk
+from .agents import Agent
+from .scene import Scene
+from .server import wait_until
+from .world import CONTROL_PLANE, World, new_namespace, path_of
+
+CHANGES = 5
+
+
+class Tenant:
+    """A namespace, one pod of it on the agent's node, and policies of any size."""
+
+    def __init__(self, world: World, namespace: str) -> None:
+        self.world = world
+        self.namespace = new_namespace(world, namespace)
+        self.pod = world.run(pod(f"{namespace}/own", {"role": "own"}), "n1")
+
+    def large(self, number: int, role: str, blocks: int = 16_000, ranges: int = 0) -> Object:
+        """A policy of so many blocks, for so many ranges of ports."""
+        peers = [block(f"11.{number}.{i >> 7}.{2 * (i & 127)}/32") for i in range(blocks)]
+        ports = [port(1 + 600 * i) | {"endPort": 300 + 600 * i} for i in range(ranges)]
+        return policy(f"{self.namespace}/large-{number}", labelled(role=role), ingress=[admits(*peers, ports=ports)])
+
+    def small(self, version: int) -> Object:
+        """One of two versions of a policy."""
+        peers = [block(f"12.0.0.{version}/32")]
+        return policy(f"{self.namespace}/small", labelled(role="own"), ingress=[admits(*peers, ports=[port(80)])])
+
+    @contextmanager
+    def rewriting(self, *versions: Object) -> Iterator[None]:
+        """Meanwhile these are written in turn, as fast as the API server takes them."""
+        self.world.put(versions[0])
+        ended, written = threading.Event(), threading.Event()
+        thread = threading.Thread(target=self._write, args=(versions, ended, written), daemon=True)
+        with self.world.inside(CONTROL_PLANE):
+            thread.start()
+        try:
+            assert written.wait(60), "the API server takes nothing"
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
+    def _write(self, versions: Sequence[Object], ended: threading.Event, written: threading.Event) -> None:
+        bodies = [(path_of(one), msgspec.json.encode(one).decode()) for one in versions]
+        while not ended.is_set():
+            for path, body in bodies:
+                assert self.world.control_plane.request("PUT", path, body).status == HTTPStatus.OK
+            written.set()
+
+
+@pytest.fixture
+def tenant(world: World, scene: Scene) -> Iterator[Tenant]:
+    one = Tenant(world, f"{scene.namespace}-tenant")
+    try:
+        yield one
+    finally:
+        world.clear(one.namespace)
+
+
+def change_repeatedly(scene: Scene, agent: Agent) -> None:
+    """Somebody else lets a guest in and out again, which is in force each time."""
+    guest = f"{scene.namespace}/guest"
+    if guest not in scene.world.topology.pod_by_name:
+        scene.add("guest", "n2")
+    for _ in range(CHANGES):
+        scene.admit("guest")
+        scene.await_reach(guest, scene.guarded, open=True)
+        scene.world.delete(policy(f"{scene.namespace}/admit-guest"))
+        scene.await_reach(guest, scene.guarded, open=False)
+        assert agent.ask("/healthz")[0] == HTTPStatus.OK
+        assert agent.is_ready()
+
+
+def test_a_policy_that_is_rewritten_without_pause(scene: Scene, tenant: Tenant, agent: Agent) -> None:
+    with scene.unharmed(), tenant.rewriting(tenant.small(1), tenant.small(2)):
+        change_repeatedly(scene, agent)
+
+
+@pytest.mark.parametrize("role", ["nobodys"])
+def test_six_policies_of_16_000_blocks(scene: Scene, tenant: Tenant, agent: Agent, role: str) -> None:
+    six = [tenant.large(number, role) for number in range(6)]
+    with scene.unharmed():
+        bulk.write(scene.world, six)
+        change_repeatedly(scene, agent)
+        with tenant.rewriting(tenant.large(0, role, 15_000), six[0]):
+            change_repeatedly(scene, agent)
+        wait_until(lambda: agent.metric("ringfence_objects", kind="NetworkPolicy") >= 6, "all are known")
+        agent.restart()
+        change_repeatedly(scene, agent)
