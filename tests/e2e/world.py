@@ -10,7 +10,7 @@ every program in them dies with it. So nothing stays behind, not even after SIGK
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -160,6 +160,10 @@ class World:
         """Create objects, or make them what is given here."""
         for obj in objects:
             self.ask("PATCH", f"{path_of(obj)}?fieldManager=test&force=true", obj, "application/apply-patch+yaml")
+
+    def set_labels(self, obj: Object, labels: Mapping[str, str | None]) -> None:
+        """Give an object other labels: those with the value None are removed, those that are not named stay."""
+        self.ask("PATCH", path_of(obj), {"metadata": {"labels": labels}}, "application/merge-patch+json")
 
     def delete(self, *objects: Object) -> None:
         """Delete objects at once."""
