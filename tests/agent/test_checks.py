@@ -1,8 +1,9 @@
-"""Nodes on which a packet filter does not see everything. The files are those of /proc and /sys, in a folder."""
+"""Nodes on which a packet filter does not see everything."""
 
 from pathlib import Path
 
 import pytest
+from tests.dataplane.network import in_own_network, ip
 
 from ringfence.agent.checks import translates_with_ipvs, unfiltered_bridges
 
@@ -32,32 +33,47 @@ def test_ipvs_is_in_use_if_it_has_a_service(tmp_path: Path, text: str | None, tr
     assert translates_with_ipvs(tmp_path) is translates
 
 
+def add_bridges() -> None:
+    """A bridge with two ports, and one with a single port."""
+    ip(
+        *(f"link add {bridge} type bridge" for bridge in ("cni0", "lonely0")),
+        *(f"link add {port} type veth peer name {port}-far" for port in ("port1", "port2", "port3")),
+        *(f"link set {port} master {bridge}" for port, bridge in PORTS.items()),
+    )
+
+
+PORTS = {"port1": "cni0", "port2": "cni0", "port3": "lonely0"}
+
+
 class TestBridges:
-    @pytest.fixture
-    def root(self, tmp_path: Path) -> Path:
-        for port in ("veth1", "veth2"):
-            write(tmp_path, f"sys/class/net/cni0/brif/{port}/state", "3\n")
-        write(tmp_path, "sys/class/net/lonely0/brif/veth3/state", "3\n")
-        write(tmp_path, "sys/class/net/eth0/mtu", "1500\n")
-        return tmp_path
+    @in_own_network
+    def test_pods_on_a_bridge_bypass_the_filter_without_the_module(self, tmp_path: Path) -> None:
+        add_bridges()
+        assert unfiltered_bridges(tmp_path) == ["cni0"], "a bridge of one port connects nothing"
 
-    def test_pods_on_a_bridge_pass_by_without_the_module(self, root: Path) -> None:
-        assert unfiltered_bridges(root) == ["cni0"], "a bridge of one port has nobody to talk to"
+    @pytest.mark.parametrize(
+        ("ipv4", "ipv6", "bypassing"), [("0", "1", ["cni0"]), ("1", "0", ["cni0"]), ("1", "1", [])]
+    )
+    @in_own_network
+    def test_both_families_have_to_be_filtered(self, ipv4: str, ipv6: str, bypassing: list[str]) -> None:
+        add_bridges()
+        set_br_netfilter(ipv4, ipv6)
+        assert unfiltered_bridges() == bypassing
 
-    @pytest.mark.parametrize(("four", "six"), [("0", "1"), ("1", "0")])
-    def test_they_do_if_it_is_turned_off_for_one_family(self, root: Path, four: str, six: str) -> None:
-        self.set(root, four, six)
-        assert unfiltered_bridges(root) == ["cni0"]
+    @in_own_network
+    def test_a_bridge_may_have_them_filtered_by_settings_of_its_own(self) -> None:
+        add_bridges()
+        set_br_netfilter("0", "0")
+        ip("link set cni0 type bridge nf_call_iptables 1")
+        assert unfiltered_bridges() == ["cni0"]
+        ip("link set cni0 type bridge nf_call_ip6tables 1")
+        assert unfiltered_bridges() == []
 
-    def test_they_do_not_where_it_is_on(self, root: Path) -> None:
-        self.set(root, "1", "1")
-        assert unfiltered_bridges(root) == []
 
-    def test_a_bridge_that_is_deleted_meanwhile_is_left_out(self, root: Path) -> None:
-        write(root, "sys/class/net/gone0/brif", "its ports cannot be listed")
-        assert unfiltered_bridges(root) == ["cni0"]
-
-    @staticmethod
-    def set(root: Path, four: str, six: str) -> None:
-        write(root, "proc/sys/net/bridge/bridge-nf-call-iptables", f"{four}\n")
-        write(root, "proc/sys/net/bridge/bridge-nf-call-ip6tables", f"{six}\n")
+def set_br_netfilter(ipv4: str, ipv6: str) -> None:
+    """The settings of the present network namespace."""
+    for tables, value in (("iptables", ipv4), ("ip6tables", ipv6)):
+        try:
+            Path(f"/proc/sys/net/bridge/bridge-nf-call-{tables}").write_text(value)
+        except FileNotFoundError:
+            pytest.skip("the kernel module br_netfilter is not loaded")

@@ -163,6 +163,24 @@ def test_a_deleted_policy_waits_for_what_may_replace_it() -> None:
     assert trial.policies() == {"x/q"}
 
 
+def test_a_policy_that_arrives_just_before_the_pod_that_it_selects_is_taken_in() -> None:
+    """In one turn with it: at first the policy selects no pod of the node, and is prepared to be set aside."""
+    trial = Trial()
+    trial.add(upserted(written("x/p")), upserted(on_node("x/web")))
+    trial.serve()
+    assert trial.policies() == {"x/p"}
+
+
+def test_a_policy_whose_removal_is_prepared_is_not_woken() -> None:
+    """The pod that it selected arrives in the same turn."""
+    trial = Trial()
+    trial.add(upserted(written("x/p")))
+    trial.serve()
+    trial.add(removed(written("x/p")), upserted(on_node("x/web")))
+    trial.serve()
+    assert trial.policies() == set()
+
+
 def test_a_policy_that_a_new_pod_wakes_is_taken_in_before_the_pod() -> None:
     trial = Trial()
     trial.add(upserted(written("x/p")))

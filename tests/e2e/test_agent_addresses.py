@@ -9,6 +9,7 @@ from tests.dataplane.network import nft
 from tests.semantics.objects import Object, labelled, policy
 
 from .agents import Agent
+from .pod_networks import on_every_pod_network
 from .scene import Scene
 from .server import wait_until
 from .world import World
@@ -22,6 +23,7 @@ def is_known(world: World, node: str, address: object) -> bool:
         return str(address) in nft("list", "set", "inet", "ringfence", "known4").replace(",", " ").split()
 
 
+@on_every_pod_network
 def test_the_next_owner_of_an_address_has_none_of_its_rights(scene: Scene, agent: Agent) -> None:
     """Not even for a connection that the one before it had open."""
     world, old = scene.world, addresses(scene, scene.friend)

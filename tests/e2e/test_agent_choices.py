@@ -9,12 +9,14 @@ import pytest
 from tests.semantics.objects import admits, labelled, namespace, namespaces, policy
 
 from .agents import Agent, agents
+from .pod_networks import on_every_pod_network
 from .scene import Scene
 from .server import wait_until
 from .streams import Conversation, Datagrams, is_open
 
 
 class TestPodsThatTheAgentDoesNotKnowYet:
+    @on_every_pod_network
     def test_wait_closed_in_both_directions(self, scene: Scene, agent: Agent) -> None:
         """From the first packet on; how long the wait is after the API server knows is printed."""
         newcomer, path = scene.pod("newcomer"), f"{scene.namespace}/newcomer"
@@ -112,6 +114,7 @@ class TestOpenConnections:
                 assert all(talk.goes_on() for talk in talks)
 
 
+@on_every_pod_network
 def test_observing_drops_nothing_and_counts_what_would_have_been(scene: Scene, tmp_path: Path) -> None:
     with (
         agents(scene.world, tmp_path, ["n1"], "--mode", "observe", "--log-denied") as [agent],

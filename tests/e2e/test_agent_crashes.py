@@ -10,6 +10,7 @@ from tests.semantics.objects import Object, admits, block, labelled, pod, pods, 
 
 from .agents import Agent, agents
 from .disturbances import storm
+from .pod_networks import on_every_pod_network
 from .scene import Scene
 from .server import wait_until
 from .streams import streams
@@ -31,6 +32,7 @@ def noise(namespace: str) -> Iterator[Object]:
             yield policy(name, labelled(role="captive"), egress=[sends(*blocks, ports=ports)])
 
 
+@on_every_pod_network
 def test_killed_again_and_again_in_the_middle_of_updates(scene: Scene, agent: Agent) -> None:
     chance = random.Random(7)
     conversation = scene.traffic.conversation(scene.friend, scene.guarded)
@@ -87,6 +89,7 @@ def test_a_second_agent_on_the_node_ends_at_once(scene: Scene, agent: Agent) -> 
 
 
 class TestCleaningUp:
+    @on_every_pod_network
     def test_opens_everything(self, scene: Scene, agent: Agent) -> None:
         agent.stop()
         code, words = agent.run("--cleanup")

@@ -5,8 +5,11 @@ import pytest
 from tests.semantics.objects import pod, policy
 
 from .agents import Agent
+from .pod_networks import on_every_pod_network
 from .scene import Scene
 from .world import PORTS, Connection
+
+pytestmark = on_every_pod_network
 
 EVERY_WAY = [(port, family) for port in PORTS for family in (4, 6)]
 

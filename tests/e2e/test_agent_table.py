@@ -7,6 +7,7 @@ import pytest
 from tests.dataplane.network import nft
 
 from .agents import Agent
+from .pod_networks import on_every_pod_network
 from .scene import Scene
 from .server import wait_until
 
@@ -36,6 +37,7 @@ def test_what_opens_it_is_undone(scene: Scene, agent: Agent, command: list[str])
         assert agent.is_ready()
 
 
+@on_every_pod_network
 def test_what_closes_it_is_undone(scene: Scene, agent: Agent) -> None:
     with scene.traffic.watched(arriving=[], refused=scene.refused):
         before = agent.metric("ringfence_repairs_total")

@@ -4,8 +4,11 @@ Sources: `Documentation/networking/ip-sysctl.rst` and `net/bridge/br_netfilter_h
 kubernetes.io, "Virtual IPs and Service Proxies".
 """
 
-from collections.abc import Iterator
 from pathlib import Path
+
+from ringfence.netlink.constants import NETLINK_ROUTE
+from ringfence.netlink.links import list_bridges
+from ringfence.netlink.socket import NetlinkSocket
 
 ROOT = Path("/")
 
@@ -20,27 +23,24 @@ def translates_with_ipvs(root: Path = ROOT) -> bool:
 
 
 def unfiltered_bridges(root: Path = ROOT) -> list[str]:
-    """The names of bridges whose frames the kernel does not pass to packet filters.
+    """The names of bridges whose frames the kernel does not pass to packet filters, over IPv4 or over IPv6.
 
-    Pods on such a bridge reach each other whatever any policy says.
+    Pods on such a bridge reach each other whatever any policy says. A bridge with one port connects nothing. Raises
+    OSError where the kernel does not list its interfaces.
     """
-    return sorted(_bridges(root)) if not _bridged_packets_are_filtered(root) else []
+    ipv4, ipv6 = (_is_on(root, f"bridge-nf-call-{tables}") for tables in ("iptables", "ip6tables"))
+    # Asked by netlink, because /sys may be that of another network namespace than the agent's.
+    with NetlinkSocket(NETLINK_ROUTE) as netlink:
+        bridges = list_bridges(netlink)
+    return sorted(
+        bridge.name
+        for bridge in bridges
+        if bridge.ports > 1 and not ((ipv4 or bridge.filters_ipv4) and (ipv6 or bridge.filters_ipv6))
+    )
 
 
-def _bridges(root: Path) -> Iterator[str]:
-    """The bridges with several ports: a bridge with one port connects nothing."""
-    for ports in (root / "sys/class/net").glob("*/brif"):
-        try:
-            count = sum(1 for _ in ports.iterdir())
-        except OSError:  # the bridge was deleted meanwhile
-            continue
-        if count > 1:
-            yield ports.parent.name
-
-
-def _bridged_packets_are_filtered(root: Path) -> bool:
-    settings = (root / "proc/sys/net/bridge" / f"bridge-nf-call-{tables}" for tables in ("iptables", "ip6tables"))
+def _is_on(root: Path, setting: str) -> bool:
     try:
-        return all(setting.read_text().strip() == "1" for setting in settings)
+        return (root / "proc/sys/net/bridge" / setting).read_text().strip() == "1"
     except OSError:  # the module br_netfilter is not loaded
         return False

@@ -140,6 +140,9 @@ class View:
             case Upserted(object=obj):
                 return self._prepare(key, obj)
             case Removed(kind=kind, namespace=namespace, name=name):
+                if self._local and kind != "Pod":
+                    # At once: a pod that is prepared next must not wake it.
+                    self._local.discard_policy(namespace, name)
                 return partial(self._remove, kind, namespace, name)
             case Unreadable(reason=reason):
                 return partial(self.problems.__setitem__, key, reason)
@@ -183,8 +186,6 @@ class View:
         self._names[kind].discard((namespace, name))
         if self._local and kind == "Pod":
             self._local.discard_pod(namespace, name)
-        elif self._local:
-            self._local.discard_policy(namespace, name)
         self.state.remove(kind, namespace, name)
 
     def _isolating_defects(self, key: ObjectName, change: TakeIn) -> None:

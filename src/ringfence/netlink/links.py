@@ -4,11 +4,12 @@ Source: rtnetlink(7); `<linux/rtnetlink.h>`, `<linux/if.h>`, `<linux/if_link.h>`
 """
 
 import struct
+from collections import Counter
 from typing import Final
 
 import msgspec
 
-from ringfence.netlink.codec import attribute, each_attribute, string
+from ringfence.netlink.codec import attribute, attributes, each_attribute, read_string, string
 from ringfence.netlink.constants import NETLINK_ROUTE, NLM_F_CREATE, NLM_F_EXCL
 from ringfence.netlink.requests import IPAddress, NetworkRequest
 from ringfence.netlink.socket import NetlinkSocket
@@ -35,6 +36,8 @@ IFLA_INFO_SLAVE_KIND: Final = 4
 IFLA_INFO_SLAVE_DATA: Final = 5
 VETH_INFO_PEER: Final = 1
 IFLA_BRPORT_MODE: Final = 4
+IFLA_BR_NF_CALL_IPTABLES: Final = 36
+IFLA_BR_NF_CALL_IP6TABLES: Final = 37
 IFLA_VXLAN_ID: Final = 1
 IFLA_VXLAN_LINK: Final = 3
 IFLA_VXLAN_LOCAL: Final = 4
@@ -46,6 +49,15 @@ IF_OPER_UP: Final = 6
 
 _IFINFOMSG: Final = struct.Struct("=BxHiII")
 """`struct ifinfomsg`: family, type, number of the interface, flags, and which flags to change."""
+
+
+class BridgeState(msgspec.Struct, frozen=True):
+    """A bridge, how many ports it has, and whether its own settings pass IPv4 and IPv6 packets to packet filters."""
+
+    name: str
+    ports: int
+    filters_ipv4: bool
+    filters_ipv6: bool
 
 
 class LinkEnd(msgspec.Struct, frozen=True):
@@ -134,6 +146,30 @@ def operational_links() -> set[int]:
             if (IFLA_OPERSTATE, bytes([IF_OPER_UP])) in each_attribute(body[_IFINFOMSG.size :]):
                 operational.add(_IFINFOMSG.unpack_from(body)[2])
     return operational
+
+
+def list_bridges(netlink: NetlinkSocket) -> list[BridgeState]:
+    """The bridges of the socket's network namespace. Raises OSError where the kernel refuses."""
+    ports: Counter[int] = Counter()
+    names: dict[int, str] = {}
+    found: dict[int, dict[int, bytes]] = {}
+    for body in netlink.dump(RTM_GETLINK, _IFINFOMSG.pack(0, 0, 0, 0, 0)):
+        settings = attributes(body[_IFINFOMSG.size :])
+        if IFLA_MASTER in settings:
+            ports[struct.unpack("=I", settings[IFLA_MASTER])[0]] += 1
+        info = attributes(settings.get(IFLA_LINKINFO, b""))
+        if read_string(info.get(IFLA_INFO_KIND, b"")) == "bridge":
+            found[_IFINFOMSG.unpack_from(body)[2]] = attributes(info.get(IFLA_INFO_DATA, b""))
+            names[_IFINFOMSG.unpack_from(body)[2]] = read_string(settings[IFLA_IFNAME])
+    return [
+        BridgeState(
+            names[index],
+            ports[index],
+            settings.get(IFLA_BR_NF_CALL_IPTABLES) == b"\1",
+            settings.get(IFLA_BR_NF_CALL_IP6TABLES) == b"\1",
+        )
+        for index, settings in found.items()
+    ]
 
 
 def _add(end: LinkEnd, kind: str, data: bytes, meaning: str) -> NetworkRequest:
