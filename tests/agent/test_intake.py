@@ -3,15 +3,18 @@
 from typing import Any
 
 import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule
 from tests.agent.events import listing, removed, upserted
 from tests.agent.running import Clock
-from tests.semantics.objects import labelled, node, pod, policy
+from tests.semantics.objects import admits, labelled, node, pod, policy, port
 
 from ringfence.agent.intake import PATIENCE, SHORT_TURN, Intake
 from ringfence.agent.shares import SHARE
 from ringfence.agent.spending import Spending
 from ringfence.agent.view import Change, TakeIn, View, name_of_change
-from ringfence.sources.cluster.events import Event, Unreadable
+from ringfence.sources.cluster.events import Event, Listed, Unreadable
 
 HERE = node("here", "192.168.0.1")
 LARGE = SHARE * 1.5
@@ -23,6 +26,8 @@ class SlowView(View):
     def __init__(self, clock: Clock, seconds: dict[str, float]) -> None:
         super().__init__("here")
         self.steps: list[str] = []
+        self.every = 0.0001
+        """Seconds that it takes to prepare any other object."""
         self.taking_in = 0.0
         """Seconds that it takes to take in what is prepared."""
         self._clock = clock
@@ -30,7 +35,7 @@ class SlowView(View):
 
     def prepare(self, change: Change) -> TakeIn:
         _, owner, name = name_of_change(change)
-        self._clock.now += self._seconds.get(f"{owner}/{name}", 0.0001)
+        self._clock.now += self._seconds.get(f"{owner}/{name}", self.every)
         self.steps.append(f"prepare {owner}/{name}")
         take_in = super().prepare(change)
 
@@ -281,3 +286,70 @@ def test_a_policy_and_the_pod_that_it_selects_are_taken_in_whichever_arrives_fir
     trial.serve()
     assert trial.policies() == {"x/p"}
     assert not trial.intake
+
+
+class Turns(RuleBasedStateMachine):
+    """Whatever arrives in whatever order: when nothing waits, the state is that of the cluster."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock = Clock()
+        self.view = SlowView(self.clock, {})
+        self.intake = Intake(self.view, Spending(self.clock))
+        self.policies: dict[str, tuple[str, int]] = {}
+        self.pods: dict[str, str] = {}
+
+    @rule(path=st.sampled_from(["x/p", "x/q", "y/p"]), app=st.sampled_from("abc"), number=st.integers(1, 9))
+    def write_policy(self, path: str, app: str, number: int) -> None:
+        self.policies[path] = app, number
+        written = policy(path, labelled(app=app), ingress=[admits(ports=[port(number)])])
+        self.intake.add(upserted(written), self.clock.now)
+
+    @rule(path=st.sampled_from(["x/p", "x/q", "y/p"]))
+    def delete_policy(self, path: str) -> None:
+        self.policies.pop(path, None)
+        self.intake.add(removed(policy(path, ingress=[])), self.clock.now)
+
+    @rule(path=st.sampled_from(["x/a", "x/b", "y/a"]), app=st.sampled_from("abc"))
+    def write_pod(self, path: str, app: str) -> None:
+        self.pods[path] = app
+        self.intake.add(upserted(on_node(path, app)), self.clock.now)
+
+    @rule(path=st.sampled_from(["x/a", "x/b", "y/a"]))
+    def delete_pod(self, path: str) -> None:
+        self.pods.pop(path, None)
+        self.intake.add(removed(on_node(path)), self.clock.now)
+
+    @rule(kept=st.frozensets(st.sampled_from(["x/p", "x/q", "y/p"])))
+    def list_policies_again(self, kept: frozenset[str]) -> None:
+        """Some were deleted while nobody watched."""
+        self.policies = {path: one for path, one in self.policies.items() if path in kept}
+        names = frozenset((owner, name) for owner, _, name in (path.partition("/") for path in self.policies))
+        self.intake.add(Listed("NetworkPolicy", names), self.clock.now)
+
+    @rule(turns=st.integers(1, 3), seconds=st.floats(0.0001, 0.2))
+    def serve(self, turns: int, seconds: float) -> None:
+        self.view.every = seconds
+        for _ in range(turns):
+            self.intake.serve()
+
+    @rule()
+    def serve_everybody(self) -> None:
+        while self.intake:
+            self.intake.serve()
+        selecting = {
+            path: number
+            for path, (app, number) in self.policies.items()
+            if any(pod_[0] == path[0] and of_pod == app for pod_, of_pod in self.pods.items())
+        }
+        in_force = {str(one): one.policy.spec.ingress[0].ports[0].port for one in self.view.state.tiers.policies()}
+        assert selecting.items() <= in_force.items(), "what selects a pod of the node is in force, in its last version"
+        assert in_force.items() <= {path: number for path, (_, number) in self.policies.items()}.items()
+        assert self.view.counts()["NetworkPolicy"] == len(self.policies)
+        assert {member.reference.name: member.labels for member in self.view.state.members_in("x")} == {
+            path[2:]: {"app": app} for path, app in self.pods.items() if path[0] == "x"
+        }
+
+
+TestTurns = Turns.TestCase
+TestTurns.settings = settings(stateful_step_count=40)
