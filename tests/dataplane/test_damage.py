@@ -10,6 +10,8 @@ from tests.dataplane.network import in_own_network, nft
 from tests.dataplane.programs import varied
 
 from ringfence.dataplane.kernel import Kernel
+from ringfence.dataplane.nftables import read_back
+from ringfence.netlink.socket import NetlinkSocket
 
 TABLE = "inet ringfence"
 
@@ -42,6 +44,18 @@ DAMAGES = {
         "flush chain inet ringfence denied_ingress; delete set inet ringfence denied_ingress4;"
         "add set inet ringfence denied_ingress4 { type ipv4_addr; quota 10 bytes; }"
     ),
+    "all rules are gone": "flush table inet ringfence",
+    "a rule lets everything pass": "insert rule inet ringfence forward accept",
+    "a rule of another program": "insert rule inet ringfence input counter accept",
+    "a rule is gone": "flush chain inet ringfence denied_ingress",
+    "an address is not isolated": "delete element inet ringfence ingress4 { 10.0.0.2 }",
+    "an address is isolated in another way": (
+        "delete element inet ringfence ingress4 { 10.0.0.2 };"
+        "add element inet ringfence ingress4 { 10.0.0.2 : jump denied_ingress }"
+    ),
+    "other ranges": "flush set inet ringfence blocks4; add element inet ringfence blocks4 { 10.0.0.0/8 }",
+    "other flows": "flush set inet ringfence flowblocks",
+    "rules and elements": "flush map inet ringfence ingress4; flush chain inet ringfence forward",
     "revoked connections flow again": "flush set inet ringfence revoked",
     "another connection is revoked": "add element inet ringfence revoked { 9 }",
 }
@@ -77,3 +91,33 @@ def test_damage_done_while_no_process_ran_is_undone(damage: str) -> None:
 def table() -> list[str]:
     """The words of the table's listing, in an order of their own: the kernel keeps elements and chains in any order."""
     return sorted(re.split(r"[\s,]+", nft("-s", "list", "table", "inet", "ringfence")))
+
+
+PARTS = {
+    "insert rule inet ringfence forward accept": 0,
+    "flush map inet ringfence ingress4": 1,
+    "flush set inet ringfence revoked": 1,
+    "flush map inet ringfence ingress4; flush set inet ringfence blocks4; flush chain inet ringfence forward": 2,
+}
+
+
+@pytest.mark.parametrize("damage", PARTS)
+@in_own_network
+def test_only_what_was_touched_is_read_back(damage: str) -> None:
+    kernel = Kernel()
+    kernel.apply(varied())
+    kernel.revoke([1, 2])
+    before = table()
+    nft(damage)
+    lists: list[str] = []
+
+    def read(netlink: NetlinkSocket, name: str) -> list[bytes]:
+        lists.append(name)
+        return element_lists(netlink, name)
+
+    element_lists = read_back._element_lists
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(read_back, "_element_lists", read)
+        assert kernel.repair()
+    assert len(lists) == PARTS[damage]
+    assert table() == before

@@ -196,7 +196,7 @@ class Kernel:
             try:
                 self._table.revoke(wanted)
             except KernelError:
-                if not self._take_damage():
+                if not self._take_damage(after_failure=True):
                     raise
                 self.repair()
 
@@ -262,7 +262,7 @@ class Kernel:
             try:
                 self._table.bring_to(program, self._revoked, was_guarded=self._has_guarded)
             except KernelError:
-                if not self._take_damage():
+                if not self._take_damage(after_failure=True):
                     self._table.read()
                     raise
                 continue
@@ -274,13 +274,19 @@ class Kernel:
             errno.EAGAIN,
         )
 
-    def _take_damage(self) -> bool:
-        """Whether other programs may have changed the table. If so, what it holds now is read back."""
+    def _take_damage(self, *, after_failure: bool = False) -> bool:
+        """Whether other programs may have changed the table. If so, what they may have changed is read back.
+
+        After a failure all is read back, since not everything that was to be changed from here was.
+        """
         if not self._table.is_disturbed():
             return False
         believed = self._table.program, self._table.revoked
         was_dormant = self._knows_wanted and self._table.wake()  # at once: to read a large table takes a while
-        self._table.read()
+        if after_failure:
+            self._table.read()
+        else:
+            self._table.read_touched()
         if self._knows_wanted and (was_dormant or not self._table.holds(*believed)):
             self.repairs += 1
             self._affected = None  # nobody knows what passed meanwhile

@@ -14,12 +14,14 @@ from typing import Final
 from ringfence.dataplane.nftables import (
     ChangedBy,
     TableChanges,
+    Touched,
     commit_transaction,
     failure,
     has_foreign_parts,
     has_table,
     is_dormant,
     read_counts,
+    read_parts,
     read_table,
     transactions,
 )
@@ -47,6 +49,9 @@ BESIDE: Final = "ringfence_beside"
 LOADED_AT_ONCE: Final = 2_000
 """The size of a program that is loaded at once where the table is gone: it takes 3 ms. A larger one is closed first."""
 
+_MOST_PARTS: Final = 20
+"""Sets and chains that are read one by one; if others may have changed more, the whole table is read."""
+
 _OBJECT_SIZE: Final = 25
 """Elements that take as long to load as a chain or an empty set does (30 us)."""
 
@@ -68,8 +73,8 @@ class KernelTable:
             self._changes = TableChanges(netlink)
         except OSError as error:
             raise unusable(error) from error
-        self._is_disturbed = False
-        """Whether other programs may have changed the table since it was last read."""
+        self._touched = Touched()
+        """What other programs may have changed since the table was last read."""
         self._has_leftover = False
         """Whether an earlier process left the second table behind, because it ended while both were there."""
         self.program: Program | None = None
@@ -95,12 +100,37 @@ class KernelTable:
             found = read_table(self._netlink)
         except OSError as error:
             raise unusable(error) from error
-        self._is_disturbed = False  # what was changed while it was read is reported once more
+        self._touched = Touched()  # what was changed while it was read is reported once more
         self.is_dormant, self.oddities = found.is_dormant, found.oddities
-        revoked = found.program.collections.get(REVOKED) if found.program else None
+        self._note(found.program)
+
+    def read_touched(self) -> None:
+        """Read back what other programs may have changed; all that was changed from here must have succeeded."""
+        self._take_changes()
+        if not self._has_read_parts():
+            self.read()
+
+    def _has_read_parts(self) -> bool:
+        """Read back some sets and chains, if these are all that others may have changed; whether that was enough."""
+        touched = self._touched
+        if self.program is None or touched.anything or len(touched.sets) + len(touched.chains) > _MOST_PARTS:
+            return False
+        try:
+            before = _with_revoked(self.program, self.revoked)
+            program = read_parts(self._netlink, before, touched.sets, touched.chains)
+        except OSError as error:
+            raise unusable(error) from error
+        if program is None:
+            return False
+        self._touched = Touched()
+        self._note(program)
+        return True
+
+    def _note(self, found: Program | None) -> None:
+        revoked = found.collections.get(REVOKED) if found else None
         is_own = isinstance(revoked, HashSet) and revoked.key == CONNECTION
         self.revoked = revoked.elements if isinstance(revoked, HashSet) and is_own else frozenset()
-        program = _with_revoked(found.program, frozenset()) if found.program and is_own else found.program
+        program = _with_revoked(found, frozenset()) if found and is_own else found
         if program != self.program:  # equal ones stay the same object, which is quickly compared
             self.program = program
 
@@ -126,7 +156,7 @@ class KernelTable:
     def is_disturbed(self) -> bool:
         """Whether other programs may have changed the table since it was last read."""
         self._take_changes()
-        return self._is_disturbed
+        return bool(self._touched)
 
     @property
     def changed_by(self) -> ChangedBy | None:
@@ -242,9 +272,12 @@ class KernelTable:
 
     def _take_changes(self) -> None:
         try:
-            self._is_disturbed |= self._changes.take()
+            new = self._changes.take()
         except OSError as error:
             raise unusable(error) from error
+        self._touched.sets |= new.sets
+        self._touched.chains |= new.chains
+        self._touched.anything |= new.anything
 
 
 def _with_revoked(program: Program, revoked: frozenset[bytes]) -> Program:

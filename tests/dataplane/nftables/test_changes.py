@@ -8,7 +8,7 @@ import subprocess
 import pytest
 from tests.dataplane.network import in_own_network, nft
 
-from ringfence.dataplane.nftables import TableChanges, commit
+from ringfence.dataplane.nftables import TableChanges, Touched, commit
 from ringfence.dataplane.program import base_program
 from ringfence.dataplane.update import AddTable, DeleteTable, commands_between
 from ringfence.netlink.constants import NETLINK_NETFILTER
@@ -26,17 +26,24 @@ class Listening:
         return bool(select.select([self.changes], [], [], 0)[0])
 
 
-CHANGES = [
-    "add table inet ringfence { flags dormant; }",
-    "add chain inet ringfence more",
-    "add rule inet ringfence forward accept",
-    "flush chain inet ringfence forward",
-    "add element inet ringfence known4 { 10.0.0.1 }",
-    "add set inet ringfence more { type ipv4_addr; }",
-    "add counter inet ringfence more",
-    "delete table inet ringfence",
-    "flush ruleset",
-]
+ANYTHING = Touched(anything=True)
+
+CHANGES = {
+    "add table inet ringfence { flags dormant; }": ANYTHING,
+    "add chain inet ringfence more": ANYTHING,
+    "add rule inet ringfence forward accept": Touched(chains={"forward"}),
+    "flush chain inet ringfence forward": Touched(chains={"forward"}),
+    "add rule inet ringfence forward ip saddr { 10.0.0.1, 10.0.0.2 } accept": ANYTHING,
+    "add element inet ringfence known4 { 10.0.0.1 }": Touched({"known4"}),
+    "flush table inet ringfence": Touched(chains=set(base_program().chains)),
+    "add element inet ringfence known4 { 10.0.0.1 }; insert rule inet ringfence input drop": Touched(
+        {"known4"}, {"input"}
+    ),
+    "add set inet ringfence more { type ipv4_addr; }": ANYTHING,
+    "add counter inet ringfence more": ANYTHING,
+    "delete table inet ringfence": ANYTHING,
+    "flush ruleset": ANYTHING,
+}
 
 
 @pytest.mark.parametrize("change", CHANGES)
@@ -47,7 +54,9 @@ def test_every_change_of_another_program_is_noticed_once(change: str) -> None:
     assert not listening.changes.take()
     nft(change)
     assert listening.can_be_read()
-    assert listening.changes.take()
+    touched, wanted = listening.changes.take(), CHANGES[change]
+    assert touched.anything is wanted.anything
+    assert wanted.anything or touched == wanted
     assert not listening.can_be_read()
     assert not listening.changes.take()
 

@@ -1,6 +1,6 @@
 """Programs and their changes as nf_tables netlink messages, and back."""
 
-from ringfence.dataplane.nftables.changes import ChangedBy, TableChanges
+from ringfence.dataplane.nftables.changes import ChangedBy, TableChanges, Touched
 from ringfence.dataplane.nftables.read_back import (
     FoundTable,
     has_foreign_parts,
@@ -8,6 +8,7 @@ from ringfence.dataplane.nftables.read_back import (
     is_dormant,
     read_counts,
     read_generation,
+    read_parts,
     read_table,
 )
 from ringfence.dataplane.nftables.transaction import commit, commit_transaction, failure, transactions
@@ -16,6 +17,7 @@ __all__ = [
     "ChangedBy",
     "FoundTable",
     "TableChanges",
+    "Touched",
     "commit",
     "commit_transaction",
     "failure",
@@ -24,6 +26,7 @@ __all__ = [
     "is_dormant",
     "read_counts",
     "read_generation",
+    "read_parts",
     "read_table",
     "transactions",
 ]

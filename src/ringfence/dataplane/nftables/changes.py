@@ -15,15 +15,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final, NamedTuple
 
+import msgspec
+
 from ringfence.dataplane.nftables import constants as nf
 from ringfence.dataplane.nftables.read_back import read_generation
 from ringfence.dataplane.nftables.requests import HEADER, in_table, message_type
-from ringfence.netlink.codec import attributes, decode_messages, read_string, read_uint
+from ringfence.netlink.codec import attributes, decode_messages, each_attribute, read_string, read_uint
 from ringfence.netlink.constants import NETLINK_NETFILTER
 from ringfence.netlink.socket import NetlinkSocket
 
 _ABOUT_TABLE: Final = in_table(nf.NFTA_TABLE_NAME)
 """What every message about the table or something in it contains: the attributes for it all have the number 1."""
+
+_TABLE_ATTRIBUTE: Final = next(each_attribute(_ABOUT_TABLE))
 
 
 class ChangedBy(NamedTuple):
@@ -31,6 +35,18 @@ class ChangedBy(NamedTuple):
 
     program: str
     process: int
+
+
+class Touched(msgspec.Struct):
+    """What others may have changed in the table: elements of some sets, rules of some chains, or anything."""
+
+    sets: set[str] = msgspec.field(default_factory=set)
+    chains: set[str] = msgspec.field(default_factory=set)
+    anything: bool = False
+
+    def __bool__(self) -> bool:
+        """Whether others may have changed anything at all."""
+        return self.anything or bool(self.sets or self.chains)
 
 
 class TableChanges:
@@ -57,21 +73,24 @@ class TableChanges:
         """The file descriptor that can be read when there are transactions to take."""
         return self._netlink.fileno()
 
-    def take(self) -> bool:
-        """Whether others may have changed the table since this was last asked."""
-        changed, self._has_missed = self._has_missed, False
+    def take(self) -> Touched:
+        """What others may have changed since this was last asked."""
+        touched = Touched(anything=self._has_missed)
+        self._has_missed = False
         while True:
             try:
                 received = self._netlink.waiting()
             except OSError as error:
                 if error.errno != errno.ENOBUFS:
                     raise
-                changed = True  # so much came that some of it was lost
+                touched.anything = True  # so much came that some of it was lost
                 continue
             if received is None:
-                return changed
+                return touched
+            # Most transactions of others are about other tables; to search is faster than to decode.
             if _ABOUT_TABLE in received:
-                changed = self._is_about_table = True
+                self._is_about_table = True
+                _note(received, touched)
             self._note_end(received)
 
     @contextmanager
@@ -92,11 +111,31 @@ class TableChanges:
 
     def _note_end(self, received: bytes) -> None:
         """Note who sent the transaction, if this is its last message and it was about the table."""
-        for message in decode_messages(received):
-            if message.type != message_type(nf.NFT_MSG_NEWGEN):
-                return  # no other message is sent together with the last one
-            if self._is_about_table:
-                settings = attributes(message.body[len(HEADER) :])
-                name = read_string(settings.get(nf.NFTA_GEN_PROC_NAME, b""))
-                self.last = ChangedBy(name, read_uint(settings.get(nf.NFTA_GEN_PROC_PID, b"")))
-            self._is_about_table = False
+        first = next(decode_messages(received))
+        if first.type != message_type(nf.NFT_MSG_NEWGEN):
+            return  # no other message is sent together with the last one
+        if self._is_about_table:
+            settings = attributes(first.body[len(HEADER) :])
+            name = read_string(settings.get(nf.NFTA_GEN_PROC_NAME, b""))
+            self.last = ChangedBy(name, read_uint(settings.get(nf.NFTA_GEN_PROC_PID, b"")))
+        self._is_about_table = False
+
+
+_ABOUT_ELEMENTS: Final = frozenset(map(message_type, (nf.NFT_MSG_NEWSETELEM, nf.NFT_MSG_DELSETELEM)))
+_ABOUT_RULES: Final = frozenset(map(message_type, (nf.NFT_MSG_NEWRULE, nf.NFT_MSG_DELRULE)))
+
+
+def _note(received: bytes, touched: Touched) -> None:
+    """Note what messages say of the table."""
+    for message in decode_messages(received):
+        # The table comes first, and then, in messages about elements and about rules, the set or the chain.
+        content = each_attribute(message.body[len(HEADER) :])
+        if message.body[: len(HEADER)][0] != HEADER[0] or next(content, None) != _TABLE_ATTRIBUTE:
+            continue
+        kind, name = next(content, (0, b""))
+        if message.type in _ABOUT_ELEMENTS and kind == nf.NFTA_SET_ELEM_LIST_SET:
+            touched.sets.add(read_string(name))
+        elif message.type in _ABOUT_RULES and kind == nf.NFTA_RULE_CHAIN:
+            touched.chains.add(read_string(name))
+        else:
+            touched.anything = True

@@ -10,7 +10,7 @@ Source: `<linux/netfilter/nf_tables.h>`.
 
 import errno
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from typing import NamedTuple
 
 from ringfence.dataplane.nftables import constants as nf
@@ -54,6 +54,25 @@ def read_table(netlink: NetlinkSocket) -> FoundTable:
         if found.program is None or read_generation(netlink) == before:
             return found
     raise OSError(errno.EBUSY, f"the table changed {_ATTEMPTS} times while it was read")
+
+
+def read_parts(netlink: NetlinkSocket, program: Program, sets: Set[str], chains: Set[str]) -> Program | None:
+    """A program as which the table was read before, with the elements of some sets and the rules of some chains as now.
+
+    None where this is not enough: one of them is not in the program, or the table changes meanwhile. Raises OSError
+    where the kernel refuses.
+    """
+    if not (sets <= program.collections.keys() and chains <= program.chains.keys()):
+        return None
+    before = read_generation(netlink)
+    try:
+        collections = {name: _read_elements(netlink, name, program.collections[name]) for name in sets}
+        rules = {name: Chain(_read_rules(netlink, name), program.chains[name].hook) for name in chains}
+    except NetlinkError as error:
+        if error.code != errno.ENOENT:
+            raise
+        return None
+    return program.changed(collections, rules) if read_generation(netlink) == before else None
 
 
 def has_table(netlink: NetlinkSocket, name: str) -> bool:
@@ -118,8 +137,12 @@ def _read_collections(netlink: NetlinkSocket) -> Iterator[tuple[str, Collection]
         name = read_string(settings[nf.NFTA_SET_NAME])
         if not read_uint(settings.get(nf.NFTA_SET_FLAGS, b"")) & nf.NFT_SET_ANONYMOUS:
             kind = decode_description(settings)
-            collection = decode_elements(kind, _element_lists(netlink, name)) if kind else None
-            yield name, FOREIGN_COLLECTION if collection is None else collection
+            yield name, _read_elements(netlink, name, kind) if kind else FOREIGN_COLLECTION
+
+
+def _read_elements(netlink: NetlinkSocket, name: str, kind: Collection) -> Collection:
+    collection = decode_elements(kind, _element_lists(netlink, name))
+    return FOREIGN_COLLECTION if collection is None else collection
 
 
 def has_foreign_parts(program: Program) -> bool:
@@ -148,6 +171,12 @@ def _read_chains(netlink: NetlinkSocket, chains: list[dict[int, bytes]]) -> Iter
     for settings in chains:
         name = read_string(settings[nf.NFTA_CHAIN_NAME])
         yield name, Chain(tuple(rules[name]), _hook(settings))
+
+
+def _read_rules(netlink: NetlinkSocket, chain: str) -> tuple[Rule | ForeignRule, ...]:
+    where = in_table(nf.NFTA_RULE_TABLE) + string(nf.NFTA_RULE_CHAIN, chain)
+    messages = netlink.dump(message_type(nf.NFT_MSG_GETRULE), HEADER + where)
+    return tuple(decode_rule(attributes(one[len(HEADER) :]).get(nf.NFTA_RULE_EXPRESSIONS, b"")) for one in messages)
 
 
 def _hook(settings: dict[int, bytes]) -> Hook | None:
