@@ -6,19 +6,27 @@ from tests.dataplane.network import number
 
 from ringfence.dataplane.program import (
     ADDRESS,
+    CLASS_ADDRESS,
+    CLASS_TRAFFIC,
     DENIED,
     DROPS,
     FLOW,
     ISOLATED,
     PEER,
     PORT,
+    TRAFFIC,
+    Chain,
+    ClassLookup,
     Collection,
+    Dispatch,
     Field,
     HashSet,
     Lookup,
     Move,
+    OfFamily,
     Program,
     ProtocolIs,
+    RangeMap,
     RangeSet,
     Rule,
     RuleVerdict,
@@ -28,6 +36,7 @@ from ringfence.dataplane.program import (
     flow_key,
     port_key,
     profile_chain,
+    traffic_key,
 )
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import FAMILIES, Family
@@ -90,16 +99,6 @@ def varied() -> Program:
             "blocks4": RangeSet(ADDRESS[V4], ranges(V4, (0, 255), (1024, 2047), (LAST[V4] - 9, LAST[V4]))),
             "blocks6": RangeSet(ADDRESS[V6], ranges(V6, (1, 1), (1 << 100, LAST[V6]))),
             "everything": RangeSet(ADDRESS[V4], ranges(V4, (0, LAST[V4]))),
-            "flowblocks": RangeSet(
-                FLOW[V4],
-                frozenset(
-                    {
-                        (flow_key(address_key(V4, 256), TCP, 80), flow_key(address_key(V4, 511), TCP, 90)),
-                        (flow_key(address_key(V4, 256), UDP, 0), flow_key(address_key(V4, 511), UDP, 65535)),
-                        (flow_key(address_key(V4, 600), TCP, 80), flow_key(address_key(V4, 600), TCP, 80)),
-                    }
-                ),
-            ),
         },
         {
             "ingress_varied": profile_chain(
@@ -109,11 +108,57 @@ def varied() -> Program:
                     allowing(Lookup((Field.SOURCE_4,), "everything"), ProtocolIs(TCP), Lookup((Field.PORT,), "ports")),
                     allowing(Lookup((Field.SOURCE_4,), "blocks4"), ProtocolIs(UDP)),
                     allowing(Lookup((Field.SOURCE_6,), "blocks6")),
-                    allowing(Lookup((Field.SOURCE_4, Field.PROTOCOL, Field.PORT), "flowblocks")),
                 ),
             )
         },
     )
+
+
+def with_classes() -> Program:
+    """The same with classes of addresses and of traffic, behind each other: each has contents of its own."""
+    one, other = (bytes([number] * 16) for number in (1, 2))
+    by_traffic = Rule((OfFamily(V4),), Dispatch((Field.PROTOCOL, Field.PORT), "classes_of_traffic"))
+    whole = varied()
+    chain = whole.chains["ingress_varied"]
+    return whole.changed(
+        {
+            "classes_of_addresses": RangeMap(
+                ADDRESS[V4], {"ingress_one": ranges(V4, (256, 511)), "ingress_other": ranges(V4, (512, 512))}
+            ),
+            "contents_of_addresses": RangeSet(
+                CLASS_TRAFFIC,
+                frozenset(
+                    (identifier + traffic_key(protocol, low), identifier + traffic_key(protocol, high))
+                    for identifier, protocol, low, high in (
+                        (one, TCP, 80, 90),
+                        (one, UDP, 0, 65535),
+                        (other, TCP, 81, 81),
+                    )
+                ),
+            ),
+            "classes_of_traffic": RangeMap(
+                TRAFFIC, {"ingress_web": frozenset({(traffic_key(TCP, 8080), traffic_key(TCP, 8090))})}
+            ),
+            "contents_of_traffic": RangeSet(
+                CLASS_ADDRESS[V4],
+                frozenset((other + low, other + high) for low, high in ranges(V4, (500, 600), (700, 700))),
+            ),
+        },
+        {
+            "ingress_varied": Chain((*chain.rules[:-1], looking_into("classes_of_addresses"), *chain.rules[-1:])),
+            "ingress_one": profile_chain(IN, (in_class(one, "contents_of_addresses"), by_traffic)),
+            "ingress_other": profile_chain(IN, (in_class(other, "contents_of_addresses"), by_traffic)),
+            "ingress_web": profile_chain(IN, (in_class(other, "contents_of_traffic", Field.SOURCE_4),)),
+        },
+    )
+
+
+def looking_into(classes: str) -> Rule:
+    return Rule((), Dispatch((Field.SOURCE_4,), classes))
+
+
+def in_class(identifier: bytes, contents: str, *fields: Field) -> Rule:
+    return Rule((ClassLookup(identifier, fields or (Field.PROTOCOL, Field.PORT), contents),), RuleVerdict.RETURN)
 
 
 def allowing(*conditions: Lookup | ProtocolIs) -> Rule:

@@ -11,9 +11,11 @@ from ringfence.dataplane.program import (
     Jump,
     Move,
     Program,
+    RangeMap,
     RangeSet,
     Rule,
     VerdictMap,
+    has_classes,
 )
 from ringfence.dataplane.update.commands import (
     AddChain,
@@ -76,6 +78,8 @@ def _emptied(collection: Collection) -> Collection:
             return HashSet(key, counted=counted)
         case RangeSet(key):
             return RangeSet(key)
+        case RangeMap(key):
+            return RangeMap(key)
         case VerdictMap(key):
             return VerdictMap(key)
 
@@ -85,9 +89,14 @@ def _with(collection: Collection, more: Collection) -> Collection:
         case HashSet(key, elements, counted), HashSet(elements=added):
             assert not elements & added, "an element is added twice"
             return HashSet(key, elements | added, counted)
+        case RangeSet(key, elements), RangeSet(elements=added) if has_classes(collection):
+            return RangeSet(key, elements | added)
         case RangeSet(key, elements), RangeSet(elements=added):
             assert not elements, "ranges are only ever put into an empty set"
             return RangeSet(key, added)
+        case RangeMap(key, elements), RangeMap(elements=added):
+            assert not elements, "ranges are only ever put into an empty map"
+            return RangeMap(key, added)
         case VerdictMap(), VerdictMap():
             moves = [Move(one, None, chain) for chain, keys in more.elements.items() for one in keys]
             assert not _keys(collection) & _keys(more), "the kernel refuses a second chain for a key"
@@ -95,11 +104,14 @@ def _with(collection: Collection, more: Collection) -> Collection:
     raise AssertionError("elements of another kind")
 
 
-def _without(collection: Collection, less: HashSet | VerdictMap) -> Collection:
+def _without(collection: Collection, less: HashSet | RangeSet | VerdictMap) -> Collection:
     match collection, less:
         case HashSet(key, elements, counted), HashSet(elements=removed):
             assert removed <= elements, "the kernel refuses to remove what is not there"
             return HashSet(key, elements - removed, counted)
+        case RangeSet(key, elements), RangeSet(elements=removed):
+            assert removed <= elements, "the kernel refuses to remove what is not there"
+            return RangeSet(key, elements - removed)
         case VerdictMap(), VerdictMap():
             keys = _keys(less)
             assert keys <= _keys(collection), "the kernel refuses to remove what is not there"
@@ -122,7 +134,7 @@ def check_references(program: Program) -> None:
 
 def _references(program: Program) -> Iterator[str]:
     for collection in program.collections.values():
-        if isinstance(collection, VerdictMap):
+        if isinstance(collection, VerdictMap | RangeMap):
             yield from collection.elements
     for chain in program.chains.values():
         yield from chain.sets

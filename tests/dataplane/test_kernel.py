@@ -8,7 +8,7 @@ from errno import EEXIST, ENOMEM, EPERM
 
 import pytest
 from tests.dataplane.network import Network, address, in_own_network, lose_privileges, nft, number, received
-from tests.dataplane.programs import IN, LAST, OUT, TCP, UDP, V4, allowing, program, ranges, varied
+from tests.dataplane.programs import IN, LAST, OUT, TCP, UDP, V4, allowing, program, ranges, varied, with_classes
 
 from ringfence.dataplane import table
 from ringfence.dataplane.kernel import Kernel, ProfilesRefused
@@ -43,7 +43,7 @@ def test_what_was_put_in_is_read_back() -> None:
 @in_own_network
 def test_one_program_takes_the_place_of_another() -> None:
     kernel = Kernel()
-    for after in (varied(), program({(IN, 1): [(0, TCP, 80)]}), base_program(), varied()):
+    for after in (varied(), program({(IN, 1): [(0, TCP, 80)]}), with_classes(), base_program(), with_classes()):
         kernel.apply(after)
         assert kernel.present == Kernel().present == after
 
@@ -65,13 +65,28 @@ def test_the_nft_program_can_list_and_check_it() -> None:
         "ct id @revoked drop",
         "ct state established,related accept",
         "icmpv6 type 133-137 ip6 hoplimit 255 accept",
-        "ip saddr . meta l4proto . th dport @flowblocks return",
         "ip saddr @everything tcp dport @ports return",
-        "0.0.1.0/24 . tcp . 80-90",
+        "0.0.4.0/22",
         "type filter hook forward priority filter - 5; policy accept;",
     ):
         assert line in listing
     subprocess.run(["unshare", "-n", "nft", "-c", "-f", "-"], input=listing, text=True, check=True)
+
+
+@in_own_network
+def test_the_nft_program_can_list_classes() -> None:
+    """Byte by byte, which it does not accept as input: it has no type for what they are."""
+    Kernel().apply(with_classes())
+    listing = nft("list", "ruleset")
+    for line in (
+        "0.0.1.0/24 : goto ingress_one",
+        "ip saddr vmap @classes_of_addresses",
+        "meta l4proto . th dport vmap @classes_of_traffic",
+        ". meta l4proto . th dport @contents_of_addresses return",
+        ". ip saddr @contents_of_traffic return",
+    ):
+        assert line in listing
+    nft("-j", "list", "ruleset")
 
 
 DAMAGES = [
@@ -85,7 +100,16 @@ DAMAGES = [
     pytest.param("flush map inet ringfence ingress4", id="nobody is isolated"),
     pytest.param("flush set inet ringfence ingress_0_4", id="nobody is allowed"),
     pytest.param("add element inet ringfence ingress_0_4 { 10.9.9.9 . tcp . 80 }", id="somebody else is allowed"),
-    pytest.param("flush set inet ringfence flowblocks", id="ranges are gone"),
+    pytest.param("flush set inet ringfence blocks4", id="ranges are gone"),
+    pytest.param("flush set inet ringfence contents_of_addresses", id="classes are empty"),
+    pytest.param("flush map inet ringfence classes_of_addresses", id="no address is in a class"),
+    pytest.param("flush map inet ringfence classes_of_traffic", id="no traffic is in a class"),
+    pytest.param(
+        "add element inet ringfence classes_of_addresses { 10.9.9.9 : goto ingress_one }", id="another address"
+    ),
+    pytest.param(
+        "add element inet ringfence classes_of_addresses { 10.9.9.9 : accept }", id="an address that is accepted"
+    ),
     pytest.param("add set inet ringfence other { type mark; }", id="a set of an unknown kind"),
     pytest.param(
         "add chain inet ringfence other { type filter hook output priority 3; policy drop; }", id="a base chain"
@@ -98,11 +122,11 @@ DAMAGES = [
 @in_own_network
 def test_damage_is_noticed_and_repaired(damage: str) -> None:
     kernel = Kernel()
-    kernel.apply(varied())
+    kernel.apply(with_classes())
     assert not kernel.repair()
     nft(*damage.split(" "))
     assert kernel.repair()
-    assert Kernel().present == varied()
+    assert Kernel().present == with_classes()
     assert not kernel.repair()
 
 

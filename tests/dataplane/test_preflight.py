@@ -32,7 +32,7 @@ LACKING: dict[str, tuple[AbstractContextManager[None], set[str]]] = {
     "limit": (lacking_expression("limit"), {"rate limits"}),
     "ranges": (
         lacking_sets(RangeSet),
-        {"sets of ranges", "sets of concatenated ranges, which Linux has since 5.6"},
+        {"sets of ranges", "sets of long keys"},
     ),
     "a hook": (lacking_hook(Hook.FORWARD), {"packet filters for IPv4 and IPv6 together"}),
 }

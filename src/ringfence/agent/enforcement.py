@@ -118,7 +118,8 @@ class Enforcement:
     def _apply(self, closed: frozenset[str], may_build: MayBuild) -> None:
         before = self._kernel.transactions
         try:
-            self._kernel.apply(self._compiled().program(closed, may_build))
+            compiler = self._compiled()
+            self._kernel.apply(compiler.program(closed, may_build), compiler.refusals())
         finally:
             self._needs_review |= self._kernel.transactions != before
         self._revoke_connections()

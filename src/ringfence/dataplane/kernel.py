@@ -128,17 +128,18 @@ class Kernel:
         with self._lock:
             return missing_features(self._netfilter, features)
 
-    def apply(self, program: Program) -> None:
+    def apply(self, program: Program, refusals: Sequence[KernelError] = ()) -> None:
         """Put `program` in force, in steps none of which drops an allowed packet or passes a forbidden one.
 
         If the kernel refuses something that belongs to some profiles only, their pods are closed and everything else is
-        put in force; then ProfilesRefused says what was refused. Raises any other KernelError if the kernel refuses
-        more; then `present` is what is in force, and `repair` tries again.
+        put in force; then ProfilesRefused says what was refused, and what the compiler refused before (`refusals`).
+        Raises any other KernelError if the kernel refuses more; then `present` is what is in force, and `repair` tries
+        again.
         """
         with self._lock:
             self._take_damage()
             self._wanted, self._knows_wanted = program, True
-            self._put_in_force(program)
+            self._put_in_force(program, refusals)
 
     def repair(self) -> bool:
         """Put the program in force again if another process changed the table; whether one had changed it.
@@ -233,9 +234,9 @@ class Kernel:
 
     # --- the table --------------------------------------------------------------------------------------------------
 
-    def _put_in_force(self, program: Program) -> None:
+    def _put_in_force(self, program: Program, refusals: Sequence[KernelError] = ()) -> None:
         wanted = self._wanted = program
-        refusals: list[KernelError] = []
+        found = list(refusals)
         closed: frozenset[str] = frozenset()
         while True:
             try:
@@ -245,11 +246,11 @@ class Kernel:
                 using = profiles_using(program, error.refused) - closed
                 if not using:
                     raise
-                refusals.append(error)
+                found.append(error)
                 closed |= using
                 wanted = self._wanted = with_profiles_closed(program, closed)
-        if refusals:
-            raise ProfilesRefused(refusals)
+        if found:
+            raise ProfilesRefused(found)
 
     def _bring_to(self, program: Program) -> None:
         """Have the table hold a program, also if other programs change it meanwhile.

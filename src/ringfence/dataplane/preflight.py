@@ -13,9 +13,11 @@ from typing import Final, NamedTuple
 from ringfence.dataplane.nftables import commit
 from ringfence.dataplane.program import (
     ADDRESS,
+    CLASS_ADDRESS,
     CONNECTION,
-    FLOW,
+    TRAFFIC,
     Chain,
+    ClassLookup,
     Collection,
     Condition,
     Dispatch,
@@ -29,13 +31,14 @@ from ringfence.dataplane.program import (
     Lookup,
     OffRoute,
     Program,
+    RangeMap,
     RangeSet,
     RateLimit,
     Rule,
     RuleVerdict,
     VerdictMap,
     address_key,
-    flow_key,
+    traffic_key,
 )
 from ringfence.dataplane.update import AddTable, DeleteTable, commands_between
 from ringfence.errors import KernelError
@@ -65,7 +68,7 @@ def _feature(name: str, modules: str, option: str, *conditions: Condition, **col
 
 _V4: Final = Family.IPV4
 _ADDRESS: Final = address_key(_V4, 1)
-_FLOW: Final = flow_key(_ADDRESS, 6, 80)
+_TRAFFIC: Final = traffic_key(6, 80)
 
 REQUIRED: Final[tuple[Feature, ...]] = (
     Feature(
@@ -88,12 +91,21 @@ REQUIRED: Final[tuple[Feature, ...]] = (
         Lookup((Field.SOURCE_4,), "set"),
         set=RangeSet(ADDRESS[_V4], frozenset({(_ADDRESS, _ADDRESS)})),
     ),
-    _feature(
-        "sets of concatenated ranges, which Linux has since 5.6",
+    Feature(
+        "maps of ranges to chains",
         "nf_tables",
         "CONFIG_NF_TABLES",
-        Lookup((Field.SOURCE_4, Field.PROTOCOL, Field.PORT), "set"),
-        set=RangeSet(FLOW[_V4], frozenset({(_FLOW, _FLOW)})),
+        Program(
+            {"map": RangeMap(TRAFFIC, {"target": frozenset({(_TRAFFIC, _TRAFFIC)})})},
+            {"target": Chain(), "chain": Chain((Rule((), Dispatch((Field.PROTOCOL, Field.PORT), "map")),))},
+        ),
+    ),
+    _feature(
+        "sets of long keys",
+        "nf_tables",
+        "CONFIG_NF_TABLES",
+        ClassLookup(bytes(16), (Field.SOURCE_6,), "set"),
+        set=RangeSet(CLASS_ADDRESS[Family.IPV6], frozenset({(bytes(32), bytes(31) + b"\1")})),
     ),
     Feature(
         "verdict maps",
@@ -101,7 +113,7 @@ REQUIRED: Final[tuple[Feature, ...]] = (
         "CONFIG_NF_TABLES",
         Program(
             {"map": VerdictMap(ADDRESS[_V4], {"target": frozenset({_ADDRESS})})},
-            {"target": Chain(), "chain": Chain((Rule((), Dispatch(Field.SOURCE_4, "map")),))},
+            {"target": Chain(), "chain": Chain((Rule((), Dispatch((Field.SOURCE_4,), "map")),))},
         ),
     ),
     _feature(

@@ -31,7 +31,7 @@ class NodeEnforcement:
         """
         self._not_maintained = ()
         try:
-            self._kernel.apply(self._compiler.program())
+            self._kernel.apply(self._compiler.program(), self._compiler.refusals())
             self._refused = ()
         except ProfilesRefused as error:
             self._refused = tuple(RefusedProgram(self._node, str(one)) for one in error.refusals)

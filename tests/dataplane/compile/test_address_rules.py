@@ -4,14 +4,13 @@ from ipaddress import ip_network
 
 from ringfence.dataplane.compile.address_rules import for_addresses
 from ringfence.dataplane.compile.traffic_rules import WITHOUT_PORTS
-from ringfence.dataplane.program import PEER, Field, Lookup, RangeSet, address_key, flow_key
+from ringfence.dataplane.program import ADDRESS, PEER, PORT, Lookup, ProtocolIs, RangeSet, address_key, port_key
+from ringfence.engine.policies import AddressRule
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import Addresses, Family, parse_address
-from ringfence.sets.partitions import Partition
 from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
 
-Cells = Partition[Addresses, Traffic]
-SOURCE_4 = PEER[Direction.INGRESS][Family.IPV4]
+Rules = list[AddressRule]
 
 
 def block(*cidrs: str) -> Addresses:
@@ -22,51 +21,52 @@ def key(text: str) -> bytes:
     return address_key(*parse_address(text))
 
 
-def sets(cells: Cells, family: Family = Family.IPV4) -> list[frozenset[tuple[bytes, bytes]]]:
+def sets(rules: Rules, family: Family = Family.IPV4) -> list[frozenset[tuple[bytes, bytes]]]:
     """The ranges that the rules look into, in the order of the rules."""
     found = []
-    for rule, fixed, _ in for_addresses(Direction.INGRESS, family, cells):
-        lookup = rule.conditions[0]
+    for one in for_addresses(Direction.INGRESS, family, rules):
+        lookup = one.rule.conditions[0]
         assert isinstance(lookup, Lookup)
-        ranges = fixed[lookup.set]
+        ranges = one.fixed[lookup.set]
         assert isinstance(ranges, RangeSet)
         found.append(ranges.elements)
     return found
 
 
 def test_addresses_that_are_allowed_everything_are_one_set() -> None:
-    """Cells that touch are one range: the kernel refuses sets whose ranges touch."""
-    cells: Cells = [(block("10.0.0.0/25"), ALL_TRAFFIC), (block("10.0.0.128/25", "fd00::/64"), ALL_TRAFFIC)]
-    assert sets(cells) == [{(key("10.0.0.0"), key("10.0.0.255"))}]
-    assert sets(cells, Family.IPV6) == [{(key("fd00::"), key("fd00::ffff:ffff:ffff:ffff"))}]
+    """Blocks that touch are one range: the kernel refuses sets whose ranges touch."""
+    rules: Rules = [(block("10.0.0.0/25"), ALL_TRAFFIC), (block("10.0.0.128/25", "fd00::/64"), ALL_TRAFFIC)]
+    assert sets(rules) == [{(key("10.0.0.0"), key("10.0.0.255"))}]
+    assert sets(rules, Family.IPV6) == [{(key("fd00::"), key("fd00::ffff:ffff:ffff:ffff"))}]
 
 
-def test_ports_are_looked_up_together_with_the_address() -> None:
+def test_addresses_and_their_ports_are_two_sets_that_both_must_match() -> None:
+    """Their product would be as large as the addresses times the ports."""
     (allowance,) = for_addresses(
         Direction.EGRESS, Family.IPV4, [(block("10.0.0.0/24"), Traffic.of("TCP", [(80, 81), (443, 443)]))]
     )
-    (lookup,) = allowance.rule.conditions
-    assert isinstance(lookup, Lookup)
-    assert lookup.fields == (PEER[Direction.EGRESS][Family.IPV4], Field.PROTOCOL, Field.PORT)
-    low, high = key("10.0.0.0"), key("10.0.0.255")
-    ranges = allowance.fixed[lookup.set]
-    assert isinstance(ranges, RangeSet)
-    assert ranges.elements == {
-        (flow_key(low, 6, first), flow_key(high, 6, last)) for first, last in ((80, 81), (443, 443))
+    addresses, protocol, ports = allowance.rule.conditions
+    assert isinstance(addresses, Lookup)
+    assert isinstance(ports, Lookup)
+    assert addresses.fields == (PEER[Direction.EGRESS][Family.IPV4],)
+    assert protocol == ProtocolIs(6)
+    assert allowance.fixed == {
+        addresses.set: RangeSet(ADDRESS[Family.IPV4], frozenset({(key("10.0.0.0"), key("10.0.0.255"))})),
+        ports.set: RangeSet(PORT, frozenset((port_key(low), port_key(high)) for low, high in ((80, 81), (443, 443)))),
     }
 
 
-def test_all_ports_of_a_protocol_begin_with_port_0() -> None:
-    """A policy cannot name port 0, but a packet can have it, and all of a protocol includes it."""
-    (ranges,) = sets([(block("10.0.0.1/32"), Traffic.of("UDP"))])
-    assert ranges == {(flow_key(key("10.0.0.1"), 17, 0), flow_key(key("10.0.0.1"), 17, 65535))}
+def test_all_ports_of_a_protocol_need_no_set() -> None:
+    """They include port 0, which a policy cannot name."""
+    (allowance,) = for_addresses(Direction.INGRESS, Family.IPV4, [(block("10.0.0.1/32"), Traffic.of("UDP"))])
+    assert allowance.rule.conditions[1:] == (ProtocolIs(17),)
 
 
 def test_protocols_without_ports_have_a_rule_of_their_own() -> None:
     """All traffic less one port is ports of every protocol, and what has no ports."""
-    cells: Cells = [(block("10.0.0.0/24"), ALL_TRAFFIC - Traffic.of("TCP", [(80, 80)]))]
-    ports, others = for_addresses(Direction.INGRESS, Family.IPV4, cells)
-    assert WITHOUT_PORTS not in ports.rule.conditions
+    rules: Rules = [(block("10.0.0.0/24"), ALL_TRAFFIC - Traffic.of("TCP", [(80, 80)]))]
+    others, *ports = for_addresses(Direction.INGRESS, Family.IPV4, rules)
+    assert [one.rule.conditions[1] for one in ports] == [ProtocolIs(6), ProtocolIs(17), ProtocolIs(132)]
     assert WITHOUT_PORTS in others.rule.conditions
     assert all(one.set in others.fixed for one in others.rule.conditions if isinstance(one, Lookup))
 

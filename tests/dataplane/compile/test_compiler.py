@@ -16,7 +16,7 @@ from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Key, Object, key_of, pod, policy
 
 from ringfence import Cluster
-from ringfence.dataplane.compile import peers, pod_rules
+from ringfence.dataplane.compile import address_rules, division, peers, pod_rules
 from ringfence.dataplane.compile.compiler import Compiler
 from ringfence.dataplane.compile.peers import PROTOCOL_NUMBERS
 from ringfence.dataplane.program import Packet, Program, admits, base_program
@@ -77,6 +77,43 @@ def test_large_products_of_pods_and_ports_mean_the_same(objects: list[Object], c
         program = program_for(state)
     for packet in packets(state, chance):
         assert admits(program, packet) is is_allowed(state, packet), packet
+
+
+@given(strategies.clusters(), st.randoms(use_true_random=False))
+def test_many_combinations_of_addresses_and_ports_mean_the_same(objects: list[Object], chance: Random) -> None:
+    """Classes are made of more than a few; here of any number, and of as many layers as can be."""
+    state = state_of(objects)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(address_rules, "MOST_PAIRS", 0)
+        patch.setattr(division, "_ALWAYS", 0)
+        patch.setattr(division, "_GROWTH", 2)
+        program = program_for(state)
+    for packet in packets(state, chance):
+        assert admits(program, packet) is is_allowed(state, packet), packet
+
+
+def test_policies_that_are_too_complex_close_their_pods_and_are_named() -> None:
+    """Others are as they were; when the policies are simpler, the pods are open again."""
+    server, other = (
+        pod(f"x/{name}", {"app": name}, addresses=[f"10.0.0.{i}"]) for i, name in enumerate(["server", "other"])
+    )
+    blocks = [{"from": [{"ipBlock": {"cidr": f"10.{i}.0.0/16"}}], "ports": [{"port": i + 1}]} for i in range(9)]
+    everybody = policy("x/o", {"matchLabels": {"app": "other"}}, ingress=[{"ports": [{"port": 80}]}])
+    cluster = cluster_of([server, other, everybody, policy("x/p", SERVERS, ingress=blocks)])
+    compiler = Compiler(cluster.state, everywhere)
+    to_server, to_other = (Packet(Family.IPV4, 10 << 24 | 7, 10 << 24 | i, 6, port) for i, port in ((0, 1), (1, 80)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(division, "MOST_RANGES", 3)
+        program = compiler.program()
+    assert not admits(program, to_server)
+    assert admits(program, to_other)
+    (refusal,) = compiler.refusals()
+    assert str(refusal).startswith(
+        "the ingress rules of x/p cannot be enforced together, so their pods are closed: they "
+    )
+    cluster.upsert(policy("x/p", SERVERS, ingress=blocks[:5]))
+    assert admits(compiler.program(), to_server)
+    assert compiler.refusals() == []
 
 
 def test_addresses_in_held_ranges_are_known_as_soon_as_a_pod_has_them() -> None:

@@ -15,8 +15,25 @@ from ringfence.dataplane.nftables.elements import (
     key_portions,
     portions,
 )
-from ringfence.dataplane.program import ADDRESS, CONNECTION, FLOW, PORT, Collection, HashSet, Move, RangeSet, VerdictMap
-from ringfence.dataplane.program.keys import ADDRESS_PAIR
+from ringfence.dataplane.program import (
+    ADDRESS,
+    ADDRESS_PAIR,
+    CLASS_ADDRESS,
+    CLASS_TRAFFIC,
+    CONNECTION,
+    FLOW,
+    PORT,
+    TRAFFIC,
+    Collection,
+    HashSet,
+    KeyRange,
+    Move,
+    RangeMap,
+    RangeSet,
+    VerdictMap,
+    port_key,
+    traffic_key,
+)
 from ringfence.netlink.codec import attribute, attributes, each_attribute, nested, string, uint32
 from ringfence.sets.addresses import FAMILIES, Family
 
@@ -27,9 +44,12 @@ KINDS: list[Collection] = [
     *(HashSet(FLOW[family]) for family in FAMILIES),
     *(HashSet(ADDRESS[family], counted=counted) for family in FAMILIES for counted in (False, True)),
     *(RangeSet(ADDRESS[family]) for family in FAMILIES),
-    *(RangeSet(FLOW[family]) for family in FAMILIES),
+    *(RangeSet(CLASS_ADDRESS[family]) for family in FAMILIES),
+    RangeSet(CLASS_TRAFFIC),
     RangeSet(PORT),
     *(VerdictMap(ADDRESS[family]) for family in FAMILIES),
+    *(RangeMap(ADDRESS[family]) for family in FAMILIES),
+    RangeMap(TRAFFIC),
 ]
 
 
@@ -130,13 +150,14 @@ def test_ranges_of_one_part_also_at_both_ends_of_what_there_is(spans: list[tuple
 
 @given(spans())
 def test_every_key_at_which_membership_changes_is_one_element(spans: list[tuple[int, int]]) -> None:
-    """So the kernel holds a set of ranges (`nft_set_rbtree`): each border is an element, and key 0 always is one."""
+    """So the kernel holds a set of ranges (`nft_set_rbtree`): each border is an element."""
 
     def is_member(port: int) -> bool:
         return any(low <= port <= high for low, high in spans)
 
-    near = sorted({0, *(low for low, _ in spans), *(high + 1 for _, high in spans if high < 0xFFFF)} if spans else ())
-    borders = [(port, not is_member(port)) for port in near if port == 0 or is_member(port) != is_member(port - 1)]
+    near = sorted({*(low for low, _ in spans), *(high + 1 for _, high in spans if high < 0xFFFF)})
+    borders = [(port, not is_member(port)) for port in near]
+    assert all(is_member(port) is not is_member(port - 1) for port in near)
     assert [border for portion in portions(range_set(spans)) for border in written_borders(portion)] == borders
 
 
@@ -148,10 +169,44 @@ def written_borders(portion: bytes) -> Iterator[tuple[int, bool]]:
         yield int.from_bytes(key, "big"), nf.NFTA_SET_ELEM_FLAGS in parts
 
 
-def test_ranges_of_several_parts() -> None:
-    low, high = (bytes([10, 0, 0, i]) + b"\x06\0\0\0" + b"\0\x50\0\0" for i in (1, 9))
-    ranges = RangeSet(FLOW[V4], frozenset({(low, high), (low, low)}))
-    assert read(RangeSet(FLOW[V4]), ranges) == ranges
+def test_ranges_of_keys_of_several_parts() -> None:
+    one, other = (bytes([*bytes(15), number]) for number in (1, 2))
+    ranges = RangeSet(
+        CLASS_TRAFFIC,
+        frozenset(
+            (identifier + traffic_key(6, low), identifier + traffic_key(6, high))
+            for identifier, low, high in ((one, 80, 90), (one, 91, 91), (other, 0, 65535))
+        ),
+    )
+    assert read(RangeSet(CLASS_TRAFFIC), ranges) == ranges
+
+
+@given(spans())
+def test_ranges_that_lead_to_chains_may_touch(spans: list[tuple[int, int]]) -> None:
+    """Where one range ends and another begins, the kernel has two elements with the same key."""
+    ranges = {f"inside_{i % 2}": frozenset[KeyRange]() for i in range(len(spans[:2]))}
+    behind: set[KeyRange] = set()
+    for i, (low, high) in enumerate(spans):
+        ranges[f"inside_{i % 2}"] |= {(port_key(low), port_key(high))}
+        if high < 0xFFFF:
+            behind.add((port_key(high + 1), port_key(high + 1)))
+    written = RangeMap(PORT, ranges | ({"behind": frozenset(behind)} if behind else {}))
+    assert read(RangeMap(PORT), written) == written
+
+
+def test_a_range_that_leads_to_no_chain_of_ours_is_seen() -> None:
+    jump = VerdictMap(PORT, {"a": frozenset({b"\0\1"})})
+    lists = [attributes(one)[nf.NFTA_SET_ELEM_LIST_ELEMENTS] for one in portions(jump)]
+    assert decode_elements(RangeMap(PORT), lists) == RangeMap(PORT, {"": frozenset({(b"\0\1", b"\xff\xff")})})
+
+
+def test_both_ends_of_a_range_are_in_one_message() -> None:
+    """A message is the least that a transaction has: a range without its end would reach to the next one."""
+    ranges = RangeSet(PORT, frozenset((port_key(port), port_key(port)) for port in range(0, 2_000, 2)))
+    parts = [list(written_borders(portion)) for portion in portions(ranges)]
+    assert len(parts) > 1
+    for borders in parts:
+        assert [ends for _, ends in borders] == [False, True] * (len(borders) // 2)
 
 
 @pytest.mark.parametrize("goto", [False, True])

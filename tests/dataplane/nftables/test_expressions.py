@@ -9,6 +9,7 @@ from ringfence.dataplane.program import (
     DESTINATION,
     SOURCE,
     Action,
+    ClassLookup,
     Condition,
     Dispatch,
     Established,
@@ -19,6 +20,7 @@ from ringfence.dataplane.program import (
     Log,
     Lookup,
     NeighbourDiscovery,
+    OfFamily,
     OverLoopback,
     ProtocolIs,
     RateLimit,
@@ -29,6 +31,9 @@ from ringfence.model.policies import Direction
 from ringfence.netlink.codec import attributes, each_attribute, nested, uint32
 from ringfence.sets.addresses import FAMILIES
 
+IDENTIFIER = bytes(range(16))
+"""That of a class."""
+
 CONDITIONS: list[Condition] = [
     Established(),
     NeighbourDiscovery(),
@@ -36,15 +41,19 @@ CONDITIONS: list[Condition] = [
     FromNode(),
     RateLimit(10),
     ProtocolIs(6),
+    *(OfFamily(family) for family in FAMILIES),
     *(Lookup((field,), "set", absent) for field in Field for absent in (False, True)),
     *(Lookup((SOURCE[family], DESTINATION[family]), "set") for family in FAMILIES),
+    ClassLookup(IDENTIFIER, (Field.PROTOCOL, Field.PORT), "set"),
+    *(ClassLookup(IDENTIFIER, (end[family],), "set") for family in FAMILIES for end in (SOURCE, DESTINATION)),
     *(Lookup((end[family], Field.PROTOCOL, Field.PORT), "set") for family in FAMILIES for end in (SOURCE, DESTINATION)),
 ]
 ACTIONS: list[Action] = [
     *RuleVerdict,
     Goto("chain"),
     Log(77, DENIED_PREFIX[Direction.INGRESS]),
-    *(Dispatch(end[family], "map") for family in FAMILIES for end in (SOURCE, DESTINATION)),
+    Dispatch((Field.PROTOCOL, Field.PORT), "map"),
+    *(Dispatch((end[family],), "map") for family in FAMILIES for end in (SOURCE, DESTINATION)),
 ]
 
 
@@ -107,6 +116,18 @@ def test_another_comparison_of_the_protocol_is_foreign() -> None:
     assert equal in code
     changed = code.replace(equal, unequal)
     assert decode_rule(changed) == ForeignRule(changed)
+
+
+def test_a_class_with_an_identifier_of_another_length_is_foreign() -> None:
+    code = encode_rule(Rule((ClassLookup(IDENTIFIER[:4], (Field.PROTOCOL, Field.PORT), "set"),), RuleVerdict.RETURN))
+    assert decode_rule(code) == ForeignRule(code)
+
+
+def test_a_constant_is_no_verdict() -> None:
+    """Read as a verdict, the number 0 would be a drop."""
+    code = encode_rule(Rule((ClassLookup(bytes(16), (Field.PROTOCOL, Field.PORT), "set"),), RuleVerdict.RETURN))
+    constant = next(nested(type, value) for type, value in each_attribute(code) if b"immediate" in value)
+    assert decode_rule(constant) == ForeignRule(constant)
 
 
 def test_a_log_with_another_length_of_copies_is_foreign() -> None:

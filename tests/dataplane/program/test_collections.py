@@ -3,8 +3,19 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringfence.dataplane.program import ADDRESS, FLOW, HashSet, Move, RangeSet, VerdictMap, differing, moves_between
-from ringfence.dataplane.program.keys import address_key, flow_key
+from ringfence.dataplane.program import (
+    ADDRESS,
+    TRAFFIC,
+    HashSet,
+    Move,
+    RangeMap,
+    RangeSet,
+    VerdictMap,
+    address_key,
+    differing,
+    moves_between,
+    traffic_key,
+)
 from ringfence.sets.addresses import Family
 
 V4 = Family.IPV4
@@ -19,23 +30,39 @@ def key(address: int) -> bytes:
 
 @given(st.lists(spans, max_size=4), small)
 def test_a_range_contains_its_borders_and_what_lies_between(some: list[tuple[int, int]], address: int) -> None:
-    disjoint = [span for i, span in enumerate(some) if all(span[0] > o[1] or span[1] < o[0] for o in some[:i])]
-    ranges = RangeSet(ADDRESS[V4], frozenset((key(low), key(high)) for low, high in disjoint))
-    assert ranges.contains(key(address)) is any(low <= address <= high for low, high in disjoint)
+    separate = [span for _, span in disjoint([(0, span) for span in some])]
+    ranges = RangeSet(ADDRESS[V4], frozenset((key(low), key(high)) for low, high in separate))
+    assert ranges.contains(key(address)) is any(low <= address <= high for low, high in separate)
 
 
-@given(st.lists(st.tuples(spans, spans), max_size=4), small, small)
-def test_a_range_of_several_parts_contains_what_lies_in_each(
-    boxes: list[tuple[tuple[int, int], tuple[int, int]]], address: int, port: int
+@given(st.lists(st.tuples(small, spans), max_size=4), small, small)
+def test_a_range_of_keys_of_several_parts_has_the_first_ones_in_common(
+    some: list[tuple[int, tuple[int, int]]], protocol: int, port: int
 ) -> None:
-    """Wide ranges in front of narrow ones do not hide these."""
     ranges = RangeSet(
-        FLOW[V4],
-        frozenset((flow_key(key(low), 6, first), flow_key(key(high), 6, last)) for (low, high), (first, last) in boxes),
+        TRAFFIC, frozenset((traffic_key(one, low), traffic_key(one, high)) for one, (low, high) in disjoint(some))
     )
-    expected = any(low <= address <= high and first <= port <= last for (low, high), (first, last) in boxes)
-    assert ranges.contains(flow_key(key(address), 6, port)) is expected
-    assert not ranges.contains(flow_key(key(address), 17, port))
+    expected = any(one == protocol and low <= port <= high for one, (low, high) in disjoint(some))
+    assert ranges.contains(traffic_key(protocol, port)) is expected
+
+
+def disjoint(some: list[tuple[int, tuple[int, int]]]) -> list[tuple[int, tuple[int, int]]]:
+    """Those that overlap none of those before them."""
+    return [
+        (one, (low, high))
+        for i, (one, (low, high)) in enumerate(some)
+        if all(one != other or low > last or high < first for other, (first, last) in some[:i])
+    ]
+
+
+@given(st.lists(spans, max_size=4), small)
+def test_a_map_of_ranges_leads_to_the_chain_of_the_range_that_contains_a_key(
+    some: list[tuple[int, int]], address: int
+) -> None:
+    chains = {f"chain_{i}": span for i, (_, span) in enumerate(disjoint([(0, span) for span in some]))}
+    ranges = RangeMap(ADDRESS[V4], {name: frozenset({(key(low), key(high))}) for name, (low, high) in chains.items()})
+    expected = next((name for name, (low, high) in chains.items() if low <= address <= high), None)
+    assert ranges.chain_of(key(address)) == expected
 
 
 def verdict_map(elements: dict[str, frozenset[int]]) -> VerdictMap:

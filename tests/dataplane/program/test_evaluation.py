@@ -4,8 +4,11 @@ import pytest
 
 from ringfence.dataplane.program import (
     ADDRESS,
+    CLASS_ADDRESS,
+    CLASS_TRAFFIC,
     FLOW,
     Chain,
+    ClassLookup,
     Collection,
     Condition,
     Dispatch,
@@ -19,10 +22,13 @@ from ringfence.dataplane.program import (
     Log,
     Lookup,
     NeighbourDiscovery,
+    OfFamily,
     OverLoopback,
     Packet,
     Program,
     ProtocolIs,
+    RangeMap,
+    RangeSet,
     RateLimit,
     Rule,
     RuleVerdict,
@@ -30,6 +36,7 @@ from ringfence.dataplane.program import (
     address_key,
     admits,
     flow_key,
+    traffic_key,
 )
 from ringfence.sets.addresses import Family
 
@@ -56,6 +63,8 @@ def passes(*rules: Rule | ForeignRule, packet: Packet = PACKET, target: tuple[Ru
         (Lookup((Field.SOURCE_6,), "sources"), False),
         pytest.param(Lookup((Field.SOURCE_6,), "sources", absent=True), False, id="no field of the other family"),
         (Lookup((Field.CONNECTION,), "sources"), False),
+        (OfFamily(V4), True),
+        (OfFamily(V6), False),
         (ProtocolIs(6), True),
         (ProtocolIs(17), False),
         (ProtocolIs(1), False),
@@ -92,18 +101,18 @@ def test_goto_does_not_come_back() -> None:
 
 
 def test_a_dispatched_packet_comes_back_unless_there_is_a_verdict() -> None:
-    dispatch = Rule((), Dispatch(Field.SOURCE_4, "map"))
+    dispatch = Rule((), Dispatch((Field.SOURCE_4,), "map"))
     assert not passes(dispatch, Rule((), DROP))
     assert not passes(dispatch, Rule((), DROP), target=(Rule((), RETURN),))
     assert passes(dispatch, Rule((), DROP), target=(Rule((), ACCEPT),))
     assert not passes(dispatch, target=(Rule((), DROP),))
-    assert passes(Rule((), Dispatch(Field.DESTINATION_4, "map")), target=(Rule((), DROP),)), "it is not in the map"
-    assert passes(Rule((), Dispatch(Field.SOURCE_6, "map")), target=(Rule((), DROP),))
+    assert passes(Rule((), Dispatch((Field.DESTINATION_4,), "map")), target=(Rule((), DROP),)), "it is not in the map"
+    assert passes(Rule((), Dispatch((Field.SOURCE_6,), "map")), target=(Rule((), DROP),))
 
 
 def test_a_map_with_goto_does_not_come_back() -> None:
     going = {"map": VerdictMap(ADDRESS[V4], {"target": frozenset({address_key(V4, 1)})}, goto=True)}
-    rules = (Rule((), Dispatch(Field.SOURCE_4, "map")), Rule((), DROP))
+    rules = (Rule((), Dispatch((Field.SOURCE_4,), "map")), Rule((), DROP))
     program = Program(going, {"base": Chain(rules, Hook.FORWARD), "target": Chain((Rule((), RETURN),))})
     assert admits(program, PACKET)
     assert not admits(program, Packet(V4, 2, 1, 6, 80)), "it is not in the map"
@@ -116,6 +125,36 @@ def test_the_parts_of_a_key_are_compared_as_the_kernel_pads_them() -> None:
     assert not admits(program, PACKET)
     assert admits(program, Packet(V4, 1, 2, 17, 80))
     assert admits(program, Packet(V4, 1, 2, 6)), "it has no port"
+
+
+def test_a_map_of_ranges_does_not_come_back() -> None:
+    ranges = RangeMap(ADDRESS[V4], {"target": frozenset({(address_key(V4, 1), address_key(V4, 5))})})
+    rules = (Rule((), Dispatch((Field.SOURCE_4,), "map")), Rule((), DROP))
+    program = Program({"map": ranges}, {"base": Chain(rules, Hook.FORWARD), "target": Chain((Rule((), RETURN),))})
+    assert admits(program, PACKET)
+    assert not admits(program, Packet(V4, 6, 2, 6, 80)), "it is not in the map"
+
+
+def test_what_one_class_contains_another_need_not() -> None:
+    one, other = bytes([1] * 16), bytes([2] * 16)
+    contents = RangeSet(CLASS_TRAFFIC, frozenset({(one + traffic_key(6, 80), one + traffic_key(6, 90))}))
+    for identifier, packet, is_in in (
+        (one, PACKET, True),
+        (one, Packet(V4, 1, 2, 6, 91), False),
+        (one, Packet(V4, 1, 2, 17, 80), False),
+        (one, Packet(V4, 1, 2, 1), False),
+        (other, PACKET, False),
+    ):
+        rule = Rule((ClassLookup(identifier, (Field.PROTOCOL, Field.PORT), "set"),), DROP)
+        assert admits(Program({"set": contents}, {"base": Chain((rule,), Hook.FORWARD)}), packet) is not is_in
+
+
+def test_a_class_of_ports_contains_addresses() -> None:
+    one = bytes([1] * 16)
+    contents = RangeSet(CLASS_ADDRESS[V4], frozenset({(one + address_key(V4, 1), one + address_key(V4, 1))}))
+    for field, is_in in ((Field.SOURCE_4, True), (Field.DESTINATION_4, False), (Field.SOURCE_6, False)):
+        rule = Rule((ClassLookup(one, (field,), "set"),), DROP)
+        assert admits(Program({"set": contents}, {"base": Chain((rule,), Hook.FORWARD)}), PACKET) is not is_in
 
 
 def test_only_chains_of_the_hook_are_asked() -> None:

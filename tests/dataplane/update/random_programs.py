@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from ringfence.dataplane.program import (
     ADDRESS,
+    CLASS_TRAFFIC,
     DENIED,
     ENFORCING,
     FLOW,
@@ -13,6 +14,7 @@ from ringfence.dataplane.program import (
     PEER,
     PORT,
     Chain,
+    ClassLookup,
     Dispatch,
     Field,
     Goto,
@@ -23,6 +25,7 @@ from ringfence.dataplane.program import (
     Packet,
     Program,
     ProtocolIs,
+    RangeMap,
     RangeSet,
     Reaction,
     Rule,
@@ -33,6 +36,7 @@ from ringfence.dataplane.program import (
     flow_key,
     port_key,
     profile_chain,
+    traffic_key,
 )
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import Family
@@ -64,8 +68,9 @@ def rules(direction: Direction) -> st.SearchStrategy[Rule]:
 def by_peer(direction: Direction) -> st.SearchStrategy[Chain]:
     """Chains that look into the peer map, and decide about what is not in it by ranges of addresses."""
     peer = PEER[direction][V4]
-    looking = Rule((), Dispatch(peer, peer_map_name(direction)))
-    others = st.sampled_from([(), (Rule((Lookup((peer,), "range"),), RuleVerdict.RETURN),)])
+    looking = Rule((), Dispatch((peer,), peer_map_name(direction)))
+    by_class = Rule((), Dispatch((peer,), range_map_name(direction)))
+    others = st.sampled_from([(), (Rule((Lookup((peer,), "range"),), RuleVerdict.RETURN),), (by_class,)])
     return others.map(lambda more: profile_chain(direction, (looking, *more)))
 
 
@@ -80,8 +85,63 @@ def peer_chains(direction: Direction) -> dict[str, Chain]:
     return {f"{direction.field}_peers_{name}": profile_chain(direction, (rule,)) for name, rule in allowed.items()}
 
 
+CONTENTS = "contents"
+"""The set that all classes share."""
+
+CLASSES = {port: bytes([number] * 16) for number, port in enumerate(PORTS)}
+"""The identifiers of classes, which each contain one port."""
+
+
+def class_chains(direction: Direction) -> dict[str, Chain]:
+    """Chains that look up what their class contains: such chains never change either."""
+    return {
+        f"{direction.field}_class_{port}": profile_chain(
+            direction,
+            (Rule((ClassLookup(identifier, (Field.PROTOCOL, Field.PORT), CONTENTS),), RuleVerdict.RETURN),),
+        )
+        for port, identifier in CLASSES.items()
+    }
+
+
+def range_map_name(direction: Direction) -> str:
+    return f"classes_{direction.field}"
+
+
+def range_maps(direction: Direction) -> st.SearchStrategy[RangeMap]:
+    targets = st.sampled_from([None, *class_chains(direction)])
+    return st.tuples(*(targets for _ in PODS)).map(
+        lambda chosen: RangeMap(
+            ADDRESS[V4],
+            {
+                chain: frozenset(
+                    (address(pod), address(pod)) for pod, other in zip(PODS, chosen, strict=True) if other == chain
+                )
+                for chain in chosen
+                if chain
+            },
+        )
+    )
+
+
+def led_to(program: Program) -> set[str]:
+    """The chains to which maps lead."""
+    maps = (one for one in program.collections.values() if isinstance(one, VerdictMap | RangeMap))
+    return {chain for one in maps for chain in one.elements}
+
+
+def with_contents(program: Program, more: frozenset[int]) -> Program:
+    """The program in which the classes contain what they must as soon as something leads to them; `more` do as well."""
+    used = led_to(program)
+    contents = {
+        (identifier + traffic_key(TCP, port), identifier + traffic_key(TCP, port))
+        for port, identifier in CLASSES.items()
+        if port in more or any(f"{direction.field}_class_{port}" in used for direction in Direction)
+    }
+    return program.changed({CONTENTS: RangeSet(CLASS_TRAFFIC, frozenset(contents))})
+
+
 def peer_maps(direction: Direction) -> st.SearchStrategy[VerdictMap]:
-    targets = st.sampled_from([None, DENIED[direction], *peer_chains(direction)])
+    targets = st.sampled_from([None, DENIED[direction], *peer_chains(direction), *class_chains(direction)])
     return st.tuples(*(targets for _ in PODS)).map(
         lambda chosen: VerdictMap(ADDRESS[V4], goto=True).moved(
             Move(address(pod), None, chain) for pod, chain in zip(PODS, chosen, strict=True)
@@ -105,14 +165,10 @@ def maps(direction: Direction) -> st.SearchStrategy[VerdictMap]:
 
 
 def without_unused_peer_chains(program: Program) -> Program:
-    """The program as a compiler makes it: with the peer chains, and their set of ports, that peer maps lead to."""
-    used = {
-        chain
-        for direction in Direction
-        if isinstance(peers := program.collections[peer_map_name(direction)], VerdictMap)
-        for chain in peers.elements
-    }
-    unused = frozenset({*peer_chains(Direction.EGRESS), *peer_chains(Direction.INGRESS)} - used)
+    """The program as a compiler makes it: with those chains of peers and of classes to which maps lead."""
+    used = led_to(program)
+    some = (chains(direction) for chains in (peer_chains, class_chains) for direction in Direction)
+    unused = frozenset(name for chains in some for name in chains if name not in used)
     looked_into = frozenset().union(*(chain.sets for name, chain in program.chains.items() if name not in unused))
     return program.changed(without=unused if "one_port" in looked_into else unused | {"one_port"})
 
@@ -128,22 +184,30 @@ def programs() -> st.SearchStrategy[Program]:
     )
     held = st.just(RangeSet(ADDRESS[V4], frozenset({(address(0), address(0))})))
     return st.builds(
-        lambda reaction, collections, egress_map, ingress_map, egress, ingress: base_program(
-            holds=True, reaction=reaction
-        ).changed(
-            {
-                **collections,
-                ISOLATED[Direction.EGRESS, V4]: egress_map,
-                ISOLATED[Direction.INGRESS, V4]: ingress_map,
-            },
-            {**egress, **ingress, **peer_chains(Direction.EGRESS), **peer_chains(Direction.INGRESS)},
+        lambda reaction, more, collections, egress_map, ingress_map, egress, ingress: with_contents(
+            base_program(holds=True, reaction=reaction).changed(
+                {
+                    **collections,
+                    ISOLATED[Direction.EGRESS, V4]: egress_map,
+                    ISOLATED[Direction.INGRESS, V4]: ingress_map,
+                },
+                {
+                    **egress,
+                    **ingress,
+                    **{name: one for direction in Direction for name, one in peer_chains(direction).items()},
+                    **{name: one for direction in Direction for name, one in class_chains(direction).items()},
+                },
+            ),
+            more,
         ),
         reactions(),
+        st.frozensets(st.sampled_from(PORTS)),
         st.fixed_dictionaries(
             {
                 **dict.fromkeys(SETS, pods),
                 **dict.fromkeys(FLOWS, flows),
                 **{peer_map_name(direction): peer_maps(direction) for direction in Direction},
+                **{range_map_name(direction): range_maps(direction) for direction in Direction},
                 "range": st.just(RangeSet(ADDRESS[V4], frozenset({(address(1), address(2))}))),
                 "one_port": st.just(RangeSet(PORT, frozenset({(port_key(PORTS[0]), port_key(PORTS[0]))}))),
                 "ports": ports,
@@ -166,10 +230,14 @@ def reactions() -> st.SearchStrategy[Reaction]:
 def neighbours(draw: st.DrawFn) -> tuple[Program, Program]:
     """Two programs that differ in a few objects only."""
     old, other = draw(programs()), draw(programs())
-    parts = [*other.collections, *(name for name in other.chains if name not in base_program().chains)]
+    parts = [
+        *(name for name in other.collections if name != CONTENTS),
+        *(name for name in other.chains if name not in base_program().chains),
+    ]
     names = draw(st.frozensets(st.sampled_from(parts), max_size=3))
     new = old.changed(
         {name: one for name, one in other.collections.items() if name in names},
         {name: one for name, one in other.chains.items() if name in names},
     )
+    new = with_contents(new, draw(st.frozensets(st.sampled_from(PORTS))))
     return without_unused_peer_chains(old), without_unused_peer_chains(new)

@@ -83,7 +83,7 @@ def test_a_chain_stays_as_long_as_the_peer_map_that_leads_to_it() -> None:
             "port": RangeSet(PORT, frozenset({(port_key(80), port_key(80))})),
         },
         {
-            "profile": Chain((Rule((), Dispatch(Field.SOURCE_4, "peers")),)),
+            "profile": Chain((Rule((), Dispatch((Field.SOURCE_4,), "peers")),)),
             "peer_chain": Chain((Rule((ProtocolIs(TCP), Lookup((Field.PORT,), "port")), RuleVerdict.RETURN),)),
         },
     )

@@ -82,7 +82,7 @@ def one_port(port: int) -> RangeSet:
 
 
 def looking_into(peers: str) -> Rule:
-    return Rule((), Dispatch(PEER[IN][V4], peers))
+    return Rule((), Dispatch((PEER[IN][V4],), peers))
 
 
 def peers_at(chains: dict[int, str]) -> VerdictMap:

@@ -6,7 +6,7 @@ from itertools import count, groupby
 from tests.dataplane.simulation import carried_out
 from tests.dataplane.update.random_programs import PACKETS
 
-from ringfence.dataplane.program import Collection, HashSet, Packet, Program, VerdictMap, admits
+from ringfence.dataplane.program import Collection, HashSet, Packet, Program, RangeSet, VerdictMap, admits, has_classes
 from ringfence.dataplane.program.evaluation import passes
 from ringfence.dataplane.update.commands import (
     AddElements,
@@ -96,10 +96,18 @@ def portions(command: Command) -> Iterator[Command]:
         case AddElements(name, collection) | RemoveElements(name, collection) if isinstance(collection, HashSet):
             for element in collection.elements:
                 yield type(command)(name, HashSet(collection.key, frozenset({element}), collection.counted))
-        case AddElements(name, VerdictMap() as one) | RemoveElements(name, one) | ReplaceElements(name, one):
-            if isinstance(one, VerdictMap):
-                for chain, keys in one.elements.items():
-                    for key in keys:
-                        yield type(command)(name, VerdictMap(one.key, {chain: frozenset({key})}, one.goto))
+        case AddElements(name, RangeSet() as ranges) | RemoveElements(name, RangeSet() as ranges) if has_classes(
+            ranges
+        ):
+            for one in ranges.elements:
+                yield type(command)(name, RangeSet(ranges.key, frozenset({one})))
+        case (
+            AddElements(name, VerdictMap() as entries)
+            | RemoveElements(name, VerdictMap() as entries)
+            | ReplaceElements(name, entries)
+        ):
+            for chain, keys in entries.elements.items():
+                for key in keys:
+                    yield type(command)(name, VerdictMap(entries.key, {chain: frozenset({key})}, entries.goto))
         case _:
             yield command

@@ -1,69 +1,58 @@
-"""Peers that are addresses: sets of ranges, named after what they hold, which never change."""
+"""Peers that are addresses: sets and maps of ranges, named after what they hold, which never change.
 
-from collections.abc import Iterator
+A few combinations of addresses and traffic are two sets each, both of which must match. Many are layers of classes
+(`division`, `class_chains`), so that a packet costs the same however many there are.
+"""
+
+from collections.abc import Iterable
 from typing import Final
 
+import msgspec
+
 from ringfence.dataplane.compile.allowances import Allowance, allowing
-from ringfence.dataplane.compile.peers import PROTOCOL_NUMBERS
-from ringfence.dataplane.compile.traffic_rules import WITHOUT_PORTS, WITHOUT_PORTS_SETS
-from ringfence.dataplane.program import ADDRESS, FLOW, PEER, Field, Lookup, RangeSet, address_key, digest, flow_key
+from ringfence.dataplane.compile.class_chains import by_classes
+from ringfence.dataplane.compile.division import layers_of
+from ringfence.dataplane.compile.traffic_rules import WITHOUT_PORTS, WITHOUT_PORTS_SETS, numbered, traffic_conditions
+from ringfence.dataplane.program import ADDRESS, PEER, Collection, Lookup, RangeSet, address_key, digest_of_ranges
+from ringfence.engine.policies import AddressRule
 from ringfence.model.policies import Direction
 from ringfence.sets import intervals
-from ringfence.sets.addresses import Addresses, Family
+from ringfence.sets.addresses import Family
 from ringfence.sets.intervals import Intervals
-from ringfence.sets.partitions import Partition
-from ringfence.sets.traffic import ALL_PORTS, ALL_TRAFFIC, PROTOCOLS, Traffic
+from ringfence.sets.traffic import ALL_TRAFFIC
 
-_ANY_PORT: Final[Intervals] = ((0, 65535),)
-"""All ports as the kernel counts them: from 0."""
+MOST_PAIRS: Final = 4
+"""How many combinations of addresses and traffic are rules one after another: each costs a packet two lookups."""
 
 
-def for_addresses(direction: Direction, family: Family, cells: Partition[Addresses, Traffic]) -> Iterator[Allowance]:
-    """Rules that allow what `cells` say of addresses: one lookup for all traffic, one for some ports."""
-    peer = PEER[direction][family]
-    wholly: Intervals = intervals.NOTHING
-    portless: Intervals = intervals.NOTHING
-    flows: list[tuple[bytes, bytes]] = []
-    for addresses, traffic in cells:
-        ranges = addresses.ranges(family)
-        if traffic == ALL_TRAFFIC:
-            wholly = intervals.union(wholly, ranges)
-            continue
-        flows += _boxes(family, ranges, traffic)
-        if traffic.other:
-            portless = intervals.union(portless, ranges)
+def for_addresses(direction: Direction, family: Family, rules: Iterable[AddressRule]) -> list[Allowance]:
+    """What rules, of which no two have the same traffic, allow with addresses of a family.
+
+    Raises TooComplex.
+    """
+    meant = [(ranges, traffic) for addresses, traffic in rules if traffic and (ranges := addresses.ranges(family))]
+    wholly = intervals.union_of(ranges for ranges, traffic in meant if traffic == ALL_TRAFFIC)
+    portless = intervals.union_of(ranges for ranges, traffic in meant if traffic.other and traffic != ALL_TRAFFIC)
+    partly = [(ranges, traffic) for ranges, traffic in meant if traffic != ALL_TRAFFIC]
+    found: list[Allowance] = []
     if wholly:
-        yield _within(f"blocks{family:d}", (peer,), _address_ranges(family, wholly))
-    if flows:
-        yield _within(f"flowblocks{family:d}", (peer, *_FLOW), RangeSet(FLOW[family], frozenset(flows)))
+        within, sets = _within(direction, family, wholly)
+        found.append(Allowance(allowing(within), sets))
     if portless:
-        rule, fixed, _ = _within(f"blocks{family:d}", (peer,), _address_ranges(family, portless))
-        yield Allowance(allowing(*rule.conditions, WITHOUT_PORTS), {**fixed, **WITHOUT_PORTS_SETS}, {})
+        within, sets = _within(direction, family, portless)
+        found.append(Allowance(allowing(within, WITHOUT_PORTS), sets | WITHOUT_PORTS_SETS))
+    if len(partly) > MOST_PAIRS:
+        layers = layers_of((ranges, numbers) for ranges, traffic in partly if (numbers := numbered(traffic)))
+        return [*found, *by_classes(direction, family, layers)]
+    for ranges, traffic in partly:
+        within, sets = _within(direction, family, ranges)
+        for conditions, traffic_sets in traffic_conditions(msgspec.structs.replace(traffic, other=False)):
+            found.append(Allowance(allowing(within, *conditions), sets | traffic_sets))
+    return found
 
 
-def _address_ranges(family: Family, ranges: Intervals) -> RangeSet:
+def _within(direction: Direction, family: Family, ranges: Intervals) -> tuple[Lookup, dict[str, Collection]]:
+    """The condition that the peer's address is in the ranges, and the set that it looks into."""
     spans = frozenset((address_key(family, low), address_key(family, high)) for low, high in ranges)
-    return RangeSet(ADDRESS[family], spans)
-
-
-_FLOW: Final = (Field.PROTOCOL, Field.PORT)
-
-
-def _boxes(family: Family, ranges: Intervals, traffic: Traffic) -> Iterator[tuple[bytes, bytes]]:
-    for protocol in PROTOCOLS:
-        number = PROTOCOL_NUMBERS[protocol]
-        for first, last in _in_kernel(traffic.ports(protocol)):
-            for low, high in ranges:
-                yield (
-                    flow_key(address_key(family, low), number, first),
-                    flow_key(address_key(family, high), number, last),
-                )
-
-
-def _within(word: str, fields: tuple[Field, ...], ranges: RangeSet) -> Allowance:
-    name = f"{word}_{digest(ranges.elements)}"
-    return Allowance(allowing(Lookup(fields, name)), {name: ranges}, {})
-
-
-def _in_kernel(ports: Intervals) -> Intervals:
-    return _ANY_PORT if ports == ALL_PORTS else ports
+    name = f"blocks{family:d}_{digest_of_ranges(spans)}"
+    return Lookup((PEER[direction][family],), name), {name: RangeSet(ADDRESS[family], spans)}

@@ -13,6 +13,7 @@ from ringfence.dataplane.compile.subjects import Changes, MayBuild, Subjects, al
 from ringfence.dataplane.program import ENFORCING, Collection, Program, Reaction, base_program
 from ringfence.engine.population import Member
 from ringfence.engine.state import State
+from ringfence.errors import KernelError
 from ringfence.sets.addresses import NO_ADDRESSES, Addresses
 
 
@@ -66,14 +67,19 @@ class Compiler:
             self._track(chains, changes)
         parts = self._peer_chains()
         collections: dict[str, Collection] = dict(self._isolation.collections())
+        compiled = {name: chain.chain for name, chain in chains.items()}
+        for chain in chains.values():
+            compiled |= chain.parts
+        compiled |= {name: part.chain for name, part in parts.items()}
         for fixed in (*(chain.fixed for chain in chains.values()), *(part.fixed for part in parts.values())):
             collections |= fixed
         collections |= {name: tracked.set for name, tracked in self._tracked.items()}
         collections |= {name: tracked.map for name, tracked in self._tracked_maps.items()}
-        return self._skeleton.changed(
-            collections,
-            {name: chain.chain for name, chain in chains.items()} | {name: part.chain for name, part in parts.items()},
-        )
+        return self._skeleton.changed(collections, compiled)
+
+    def refusals(self) -> list[KernelError]:
+        """Why the pods of some profiles are closed in the last program: their policies are too complex."""
+        return self._subjects.refusals()
 
     def _track(self, chains: Mapping[str, ProfileChain], changes: Changes) -> None:
         """Bring the sets and maps of pods that the chains look into up to date, and forget all others."""

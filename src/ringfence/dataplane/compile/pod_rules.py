@@ -7,14 +7,13 @@ from typing import NamedTuple
 
 from ringfence.dataplane.compile.allowances import Allowance, allowing
 from ringfence.dataplane.compile.peers import KEYS_OF_ITS_OWN, Grant, PodSet
-from ringfence.dataplane.compile.traffic_rules import port_conditions
+from ringfence.dataplane.compile.traffic_rules import traffic_conditions
 from ringfence.dataplane.program import PEER, Field, Lookup, digest
 from ringfence.engine.policies import CompiledRule, OwnPorts, Peers, PodSelection, Stack
 from ringfence.engine.state import State
 from ringfence.model.policies import Direction
 from ringfence.sets import intervals
 from ringfence.sets.addresses import Family
-from ringfence.sets.intervals import Intervals
 from ringfence.sets.traffic import NO_TRAFFIC, PROTOCOLS, Traffic
 
 
@@ -42,10 +41,7 @@ def for_pods(state: State, stack: Stack, own: OwnPorts, family: Family) -> Itera
     for group in sharing_wholly:
         yield _among((peer,), _shared(family, group))
     for group in sharing_partly:
-        among = _among((peer,), _shared(family, group))
-        for protocol in PROTOCOLS:
-            if ports := group.traffic.ports(protocol):
-                yield _narrowed(among, protocol, ports)
+        yield from _narrowed(_among((peer,), _shared(family, group)), group.traffic)
 
 
 def _allowed_pods(rules: Iterable[CompiledRule], own: OwnPorts) -> Iterator[tuple[Peers, Traffic]]:
@@ -103,10 +99,10 @@ def _among(fields: tuple[Field, ...], pods: PodSet) -> Allowance:
     return Allowance(allowing(Lookup(fields, name)), {}, {name: pods})
 
 
-def _narrowed(among: Allowance, protocol: str, ports: Intervals) -> Allowance:
-    """The same pods, but some ports of one protocol only."""
-    conditions, fixed = port_conditions(protocol, ports)
-    return Allowance(allowing(*among.rule.conditions, *conditions), fixed, among.pods)
+def _narrowed(among: Allowance, traffic: Traffic) -> Iterator[Allowance]:
+    """The same pods, but some traffic only."""
+    for conditions, fixed in traffic_conditions(traffic):
+        yield Allowance(allowing(*among.rule.conditions, *conditions), fixed, among.pods)
 
 
 def _own_traffic(rule: CompiledRule, own: OwnPorts) -> Traffic:

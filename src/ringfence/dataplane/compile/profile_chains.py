@@ -2,8 +2,10 @@
 
 However many policies, rules and peers a profile has, its chain looks, for each address family, into
 
-- two sets of ranges for the peers that are addresses: those allowed everything, and those allowed some ports. `except`
-  is subtracted beforehand, ranges that overlap are cut up, and a rule without peers is the range of all addresses;
+- a set of ranges for the peers that are addresses and are allowed everything. `except` is subtracted beforehand, and a
+  rule without peers is the range of all addresses;
+- a set of ranges and a set of ports, both of which must match, for each combination of the two, if there are few; a map
+  from ranges to the chains of classes otherwise (`class_chains`);
 - a set of pods that are allowed everything;
 - a set of (address, protocol, port) for pods that are allowed some ports;
 - a set of pods and one of ports, both of which must match, for each rule whose product of the two would be large. The
@@ -12,21 +14,28 @@ However many policies, rules and peers a profile has, its chain looks, for each 
 Where some rules deny or pass, what is allowed with each pod is settled beforehand, and found by one lookup in place of
 those for pods (`peer_maps`).
 
-Sets of ranges are named after what they hold and never change; sets of pods are named after the selectors, and change
-as pods come and go.
+Sets and maps of ranges are named after what they hold and never change; sets of pods are named after the selectors, and
+change as pods come and go.
 """
 
+import errno
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from ringfence.dataplane.compile.address_rules import for_addresses
+from ringfence.dataplane.compile.allowances import Allowance
+from ringfence.dataplane.compile.division import TooComplex
 from ringfence.dataplane.compile.peer_maps import PeerMap
 from ringfence.dataplane.compile.peers import PodSet
 from ringfence.dataplane.compile.pod_rules import for_pods
 from ringfence.dataplane.program import PEER, Chain, Collection, Dispatch, Rule, digest, profile_chain
 from ringfence.engine.policies import Action, OwnPorts, Stack, is_union
 from ringfence.engine.state import State
+from ringfence.errors import KernelError
 from ringfence.sets.addresses import Family
+
+_NAMED: Final = 3
+"""The number of policies that a message names."""
 
 
 class ProfileChain(NamedTuple):
@@ -36,6 +45,8 @@ class ProfileChain(NamedTuple):
     fixed: dict[str, Collection]
     pods: dict[str, PodSet]
     maps: dict[str, PeerMap]
+    parts: dict[str, Chain]
+    """Chains of its classes, which are as fixed as it is."""
 
 
 def denies_everything(stack: Stack) -> bool:
@@ -54,28 +65,35 @@ def chain_name(stack: Stack, ports: OwnPorts) -> str:
 
 
 def build_chain(state: State, stack: Stack, ports: OwnPorts, families: Iterable[Family]) -> ProfileChain | None:
-    """The chain of a stack for subjects with these ports; None if it allows everything, and so isolates no pod."""
+    """The chain of a stack for subjects with these ports; None if it allows everything, and so isolates no pod.
+
+    Raises TooComplex.
+    """
     if _allows_everything(state, stack, ports):
         return None
-    allowed_addresses = state.tiers.addresses_of(stack, ports)
+    address_rules = state.tiers.address_rules(stack, ports)
     rules: list[Rule] = []
     fixed: dict[str, Collection] = {}
     pods: dict[str, PodSet] = {}
     maps: dict[str, PeerMap] = {}
+    parts: dict[str, Chain] = {}
     for family in families:
-        allowances = list(for_addresses(stack[0].direction, family, allowed_addresses))
+        allowances: list[Allowance] = []
         if is_union(stack):
             allowances += for_pods(state, stack, ports, family)
         else:
             peer_map = PeerMap(family, stack, ports)
             maps[peer_map.name] = peer_map
             # First, because an address decides only about peers that are not in the map.
-            rules.append(Rule((), Dispatch(PEER[stack[0].direction][family], peer_map.name)))
-        for rule, fixed_sets, pod_sets in allowances:
-            rules.append(rule)
-            fixed |= fixed_sets
-            pods |= pod_sets
-    return ProfileChain(profile_chain(stack[0].direction, tuple(rules)), fixed, pods, maps)
+            rules.append(Rule((), Dispatch((PEER[stack[0].direction][family],), peer_map.name)))
+        # Last, because packets do not come back from the chains of classes.
+        allowances += for_addresses(stack[0].direction, family, address_rules)
+        for one in allowances:
+            rules.append(one.rule)
+            fixed |= one.fixed
+            pods |= one.pods
+            parts |= one.chains
+    return ProfileChain(profile_chain(stack[0].direction, tuple(rules)), fixed, pods, maps, parts)
 
 
 def _allows_everything(state: State, stack: Stack, ports: OwnPorts) -> bool:
@@ -84,3 +102,14 @@ def _allows_everything(state: State, stack: Stack, ports: OwnPorts) -> bool:
         return state.tiers.allows_everything(stack, ports)
     denies = any(step.action is Action.DENY for profile in stack for step in profile.steps)
     return not denies and all(profile.otherwise is not Action.DENY for profile in stack)
+
+
+def refusal(stack: Stack, error: TooComplex) -> KernelError:
+    """Why no chain was built for a stack, in words for those who wrote the policies."""
+    named = [str(policy) for profile in stack for policy in profile.policies]
+    policies = ", ".join(named[:_NAMED]) + (f" and {len(named) - _NAMED} more" if len(named) > _NAMED else "")
+    return KernelError(
+        f"the {stack[0].direction.field} rules of {policies} cannot be enforced together, so their pods are closed: "
+        f"{error}: use fewer rules, or larger blocks and ranges of ports",
+        errno.E2BIG,
+    )

@@ -8,11 +8,19 @@ else, so the work does not grow with the cluster.
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from ringfence.dataplane.compile.profile_chains import ProfileChain, build_chain, chain_name, denies_everything
+from ringfence.dataplane.compile.division import TooComplex
+from ringfence.dataplane.compile.profile_chains import (
+    ProfileChain,
+    build_chain,
+    chain_name,
+    denies_everything,
+    refusal,
+)
 from ringfence.dataplane.program import DENIED, Move, address_key
 from ringfence.engine.policies import BEFORE_EVERYTHING, OwnPorts, Stack, own_ports
 from ringfence.engine.population import Identity, Member
 from ringfence.engine.state import State
+from ringfence.errors import KernelError
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import FAMILIES, Family
 
@@ -70,6 +78,7 @@ class Subjects:
         """The identities in closed namespaces about which it is not known which chains they have now."""
         self.closed: frozenset[str] = frozenset()
         """The namespaces whose pods are denied everything, because what their policies say is not built yet."""
+        self._refusals: dict[tuple[Stack, OwnPorts], KernelError] = {}
         self._placed: dict[Side, dict[bytes, str]] = {(side, family): {} for side in Direction for family in FAMILIES}
 
     def take_changes(self, closed: frozenset[str] = frozenset(), may_build: MayBuild = always) -> Changes:
@@ -102,6 +111,13 @@ class Subjects:
     def chains(self, names: Iterable[str]) -> dict[str, ProfileChain]:
         """The chains of these names."""
         return {name: self._chains[name] for name in names}
+
+    def refusals(self) -> list[KernelError]:
+        """Why the pods of some profiles are closed: their policies are too complex."""
+        if not self._refusals:
+            return []
+        stacks = {isolation.stack for _, isolation in self._all_isolation()}
+        return [error for (stack, _), error in self._refusals.items() if stack in stacks]
 
     def rebuild(self, names: Iterable[str]) -> None:
         """Build these chains again, because the sizes of the sets that they look into have changed."""
@@ -207,15 +223,25 @@ class Subjects:
             return DENIED[stack[0].direction]
         ports = own_ports(stack, subject)
         if (stack, ports) not in self._names:
-            chain = build_chain(self._state, stack, ports, self._families)
-            name = self._names[stack, ports] = chain_name(stack, ports) if chain else None
-            if chain and name:
-                self._chains[name] = chain
+            self._names[stack, ports] = self._build(stack, ports)
         return self._names[stack, ports]
 
     def _is_built(self, stack: Stack, subject: Identity) -> bool:
         """Whether it costs nothing to find the chain of a pod's profiles."""
         return not stack or denies_everything(stack) or (stack, own_ports(stack, subject)) in self._names
+
+    def _build(self, stack: Stack, ports: OwnPorts) -> str | None:
+        try:
+            chain = build_chain(self._state, stack, ports, self._families)
+        except TooComplex as error:
+            self._refusals[stack, ports] = refusal(stack, error)
+            return DENIED[stack[0].direction]
+        self._refusals.pop((stack, ports), None)
+        if chain is None:
+            return None
+        name = chain_name(stack, ports)
+        self._chains[name] = chain
+        return name
 
     def _forget_unused(self) -> None:
         """Drop unused chains when there are many of them.
@@ -227,6 +253,7 @@ class Subjects:
         stacks = {isolation.stack for _, isolation in self._all_isolation()}
         names = {isolation.chain for _, isolation in self._all_isolation()}
         self._names = {key: name for key, name in self._names.items() if key[0] in stacks}
+        self._refusals = {key: error for key, error in self._refusals.items() if key[0] in stacks}
         self._chains = {name: chain for name, chain in self._chains.items() if name in names}
         self._names_in_use = len(self._names)
 

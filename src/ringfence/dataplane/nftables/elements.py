@@ -3,12 +3,28 @@
 Source: `<linux/netfilter/nf_tables.h>`; the output of `nft --debug=netlink,mnl`.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Final, TypeVar
 
 from ringfence.dataplane.nftables import constants as nf
-from ringfence.dataplane.program import Collection, HashSet, Key, KeyPart, Move, RangeSet, VerdictMap
+from ringfence.dataplane.program import (
+    ADDRESS_PAIR,
+    CLASS_ADDRESS,
+    CLASS_TRAFFIC,
+    FLOW,
+    TRAFFIC,
+    Collection,
+    HashSet,
+    Key,
+    KeyPart,
+    KeyRange,
+    Move,
+    RangeMap,
+    RangeSet,
+    VerdictMap,
+)
 from ringfence.netlink.codec import (
     attribute,
     attributes,
@@ -19,6 +35,7 @@ from ringfence.netlink.codec import (
     string,
     uint32,
 )
+from ringfence.sets.addresses import FAMILIES
 
 T = TypeVar("T")
 
@@ -33,16 +50,13 @@ def describe(collection: Collection) -> Iterator[bytes]:
     """The attributes of a set or a map, its name and table excepted."""
     key = collection.key
     yield uint32(nf.NFTA_SET_FLAGS, _flags(collection))
-    yield uint32(nf.NFTA_SET_KEY_TYPE, _type_code(key))
+    yield uint32(nf.NFTA_SET_KEY_TYPE, _type_code(collection))
     yield uint32(nf.NFTA_SET_KEY_LEN, _key_length(key))
-    if isinstance(collection, VerdictMap):
+    if isinstance(collection, VerdictMap | RangeMap):
         yield uint32(nf.NFTA_SET_DATA_TYPE, nf.NFT_DATA_VERDICT)
         yield uint32(nf.NFTA_SET_DATA_LEN, 0)
-    if isinstance(collection, RangeSet) and len(key) > 1:
-        parts = (nested(nf.NFTA_LIST_ELEM, uint32(nf.NFTA_SET_FIELD_LEN, part.length)) for part in key)
-        yield nested(nf.NFTA_SET_DESC, nested(nf.NFTA_SET_DESC_CONCAT, *parts))
     yield uint32(nf.NFTA_SET_ID, 1)  # for references inside the transaction, which are made by name here
-    yield attribute(nf.NFTA_SET_USERDATA, _note_for_listings(key))
+    yield attribute(nf.NFTA_SET_USERDATA, _note_for_listings(collection))
     if isinstance(collection, HashSet) and collection.counted:
         counter = string(nf.NFTA_EXPR_NAME, "counter"), nested(nf.NFTA_EXPR_DATA)
         yield nested(nf.NFTA_SET_EXPR, *counter)
@@ -52,44 +66,43 @@ def portions(collection: Collection) -> Iterator[bytes]:
     """All elements, as lists that each fit into one message."""
     match collection:
         case HashSet(key, elements):
-            return _lists(elements, _key_encoder(key))
-        case RangeSet(key, elements) if len(key) > 1:
-            return _lists(elements, _encode_box)
-        case RangeSet(_, elements):
-            return _lists(_borders(elements), _encode_border)
+            return _lists(elements, _template(key))
+        case RangeSet(key, elements):
+            # In order, because the kernel inserts ascending keys twice as fast as others.
+            return _lists(sorted(elements), _range_encoder(key), _PORTION // 2)
+        case RangeMap(key, elements):
+            entries = sorted((one, chain) for chain, ranges in elements.items() for one in ranges)
+            return _lists(entries, _mapped_range_encoder(key), _PORTION // 2)
         case VerdictMap(_, elements, goto):
-            entries = ((key, chain) for chain, keys in elements.items() for key in keys)
-            return _lists(entries, partial(_encode_entry, nf.NFT_GOTO if goto else nf.NFT_JUMP))
+            keys = ((key, chain) for chain, some in elements.items() for key in some)
+            return _lists(keys, partial(_encode_entry, nf.NFT_GOTO if goto else nf.NFT_JUMP))
 
 
-def key_portions(collection: HashSet | VerdictMap) -> Iterator[bytes]:
+def key_portions(collection: HashSet | RangeSet | VerdictMap) -> Iterator[bytes]:
     """The keys alone, which is enough to remove the elements; portion by portion the same as in `portions`."""
-    encode = _key_encoder(collection.key)
+    encode = _template(collection.key)
     match collection:
         case HashSet(elements=elements):
             return _lists(elements, encode)
+        case RangeSet():
+            return portions(collection)
         case VerdictMap(elements=chains):
             return _lists((key for keys in chains.values() for key in keys), encode)
 
 
-def _lists(items: Iterable[T], encode: Callable[[T], bytes]) -> Iterator[bytes]:
+def _lists(items: Iterable[T], encode: Callable[[T], bytes], portion: int = _PORTION) -> Iterator[bytes]:
     encoded = list(map(encode, items))
-    for at in range(0, len(encoded), _PORTION):
-        yield nested(nf.NFTA_SET_ELEM_LIST_ELEMENTS, *encoded[at : at + _PORTION])
+    for at in range(0, len(encoded), portion):
+        yield nested(nf.NFTA_SET_ELEM_LIST_ELEMENTS, *encoded[at : at + portion])
 
 
-def _key_encoder(key: Key) -> Callable[[bytes], bytes]:
-    """Encodes keys of one length: a beginning that never changes, the key, and padding."""
+def _template(key: Key, *settings: bytes) -> Callable[[bytes], bytes]:
+    """Encodes elements that differ in their keys only: a beginning that never changes, the key, and the rest."""
     length = _key_length(key)
-    encoded = _encode_element(_value(nf.NFTA_SET_ELEM_KEY, bytes(length)))
-    at = 12
-    beginning, padding = encoded[:at], encoded[at + length :]
-    return lambda element: beginning + element + padding
-
-
-def _encode_box(box: tuple[bytes, bytes]) -> bytes:
-    low, high = box
-    return _encode_element(_value(nf.NFTA_SET_ELEM_KEY, low), _value(nf.NFTA_SET_ELEM_KEY_END, high))
+    encoded = _encode_element(_value(nf.NFTA_SET_ELEM_KEY, bytes(length)), *settings)
+    at = 12  # the headers of the element, of its key, and of the value of this key
+    beginning, rest = encoded[:at], encoded[at + length :]
+    return lambda element: beginning + element + rest
 
 
 def _encode_entry(code: int, entry: tuple[bytes, str]) -> bytes:
@@ -98,24 +111,31 @@ def _encode_entry(code: int, entry: tuple[bytes, str]) -> bytes:
     return _encode_element(_value(nf.NFTA_SET_ELEM_KEY, key), nested(nf.NFTA_SET_ELEM_DATA, verdict))
 
 
-def _borders(ranges: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bool]]:
-    """Where each range begins, and the first key behind it; the very first border closes what lies before."""
-    ordered = sorted(ranges)
-    if ordered and any(ordered[0][0]):
-        yield bytes(len(ordered[0][0])), True
-    for low, high in ordered:
-        yield low, False
-        behind = int.from_bytes(high, "big") + 1
-        if behind >> 8 * len(high) == 0:
-            yield behind.to_bytes(len(high), "big"), True
+def _range_encoder(key: Key) -> Callable[[KeyRange], bytes]:
+    """Encodes ranges: each is two elements, its first key and the first key behind it."""
+    first, behind = _template(key), _template(key, uint32(nf.NFTA_SET_ELEM_FLAGS, nf.NFT_SET_ELEM_INTERVAL_END))
+
+    def encode(one: KeyRange) -> bytes:
+        low, high = one
+        return first(low) + _encoded_end(high, behind)
+
+    return encode
 
 
-def _encode_border(border: tuple[bytes, bool]) -> bytes:
-    key, is_behind = border
-    return _encode_element(
-        _value(nf.NFTA_SET_ELEM_KEY, key),
-        uint32(nf.NFTA_SET_ELEM_FLAGS, nf.NFT_SET_ELEM_INTERVAL_END) if is_behind else b"",
-    )
+def _mapped_range_encoder(key: Key) -> Callable[[tuple[KeyRange, str]], bytes]:
+    behind = _template(key, uint32(nf.NFTA_SET_ELEM_FLAGS, nf.NFT_SET_ELEM_INTERVAL_END))
+
+    def encode(one: tuple[KeyRange, str]) -> bytes:
+        (low, high), chain = one
+        return _encode_entry(nf.NFT_GOTO, (low, chain)) + _encoded_end(high, behind)
+
+    return encode
+
+
+def _encoded_end(high: bytes, encode: Callable[[bytes], bytes]) -> bytes:
+    """The element that ends a range; a range up to the very last key has none."""
+    behind = int.from_bytes(high, "big") + 1
+    return b"" if behind >> 8 * len(high) else encode(behind.to_bytes(len(high), "big"))
 
 
 def _encode_element(*parts: bytes) -> bytes:
@@ -128,20 +148,33 @@ def _value(kind: int, value: bytes) -> bytes:
 
 def _flags(collection: Collection) -> int:
     match collection:
-        case RangeSet(key):
-            return nf.NFT_SET_INTERVAL | (nf.NFT_SET_CONCAT if len(key) > 1 else 0)
+        case RangeSet():
+            return nf.NFT_SET_INTERVAL
+        case RangeMap():
+            return nf.NFT_SET_INTERVAL | nf.NFT_SET_MAP
         case VerdictMap():
             return nf.NFT_SET_MAP
         case HashSet():
             return 0
 
 
-def _type_code(key: Key) -> int:
+def _type_code(collection: Collection) -> int:
     """The data type as nft numbers it, six bits for each part: for listings only, the kernel does not look at it."""
+    if _is_ordered_as_a_whole(collection):
+        return _BYTE_BY_BYTE
     code = 0
-    for part in key:
+    for part in collection.key:
         code = code << 6 | part.code
     return code
+
+
+def _is_ordered_as_a_whole(collection: Collection) -> bool:
+    """Whether these are ranges of keys of several parts: nft 1.0.6 crashes if their type says that they have parts."""
+    return isinstance(collection, RangeSet | RangeMap) and len(collection.key) > 1
+
+
+_BYTE_BY_BYTE: Final = 9
+"""nft's number for Ethernet addresses, of which it lists as many bytes as there are."""
 
 
 def _key_length(key: Key) -> int:
@@ -149,13 +182,13 @@ def _key_length(key: Key) -> int:
     return key[0].length if len(key) == 1 else sum(-(-part.length // 4) * 4 for part in key)
 
 
-def _note_for_listings(key: Key) -> bytes:
+def _note_for_listings(collection: Collection) -> bytes:
     """What nft notes with a set for its own listings: the byte order, and that a bare number is a `ct id`."""
-    if key == (KeyPart.CONNECTION,):
+    if collection.key == (KeyPart.CONNECTION,):
         return _BIG_ENDIAN + b"\3\x14\0\4\x0c\0\0\0\1\x0c\0\4\x17\0\0\0\1\4\xff\xff\xff\xff"
-    if key == (KeyPart.LINK,):
+    if collection.key == (KeyPart.LINK,):
         return _MACHINES_ORDER
-    return _BIG_ENDIAN if len(key) == 1 else _NO_ONE_ORDER
+    return _BIG_ENDIAN if len(collection.key) == 1 or _is_ordered_as_a_whole(collection) else _NO_ONE_ORDER
 
 
 _MACHINES_ORDER: Final = b"\0\4\1\0\0\0"
@@ -168,29 +201,29 @@ _NO_ONE_ORDER: Final = b"\0\4\0\0\0\0"
 
 def decode_description(settings: dict[int, bytes]) -> Collection | None:
     """The kind of a set or map with these attributes, without elements; None for one that is not ours."""
-    key = _KEYS.get(read_uint(settings[nf.NFTA_SET_KEY_TYPE]))
-    if key is None or read_uint(settings[nf.NFTA_SET_KEY_LEN]) != _key_length(key):
-        return None
-    if not settings.keys().isdisjoint(_NEVER_OURS) or not _counts_at_most(settings.get(nf.NFTA_SET_EXPR)):
-        return None
-    candidates = (HashSet(key, counted=nf.NFTA_SET_EXPR in settings), RangeSet(key), VerdictMap(key))
+    code, length = read_uint(settings[nf.NFTA_SET_KEY_TYPE]), read_uint(settings[nf.NFTA_SET_KEY_LEN])
     flags = read_uint(settings.get(nf.NFTA_SET_FLAGS, b"")) & ~nf.NFT_SET_EXPR
-    kind = next((one for one in candidates if _flags(one) == flags), None)
-    return kind if kind and _layout(settings) == _layout(attributes(b"".join(describe(kind)))) else None
+    kind = _KINDS.get((code, length, flags))
+    if kind is None or not settings.keys().isdisjoint(_NEVER_OURS):
+        return None
+    if not _counts_at_most(settings.get(nf.NFTA_SET_EXPR)):
+        return None
+    if isinstance(kind, HashSet):
+        kind = HashSet(kind.key, counted=nf.NFTA_SET_EXPR in settings)
+    return kind if _layout(settings) == _layout(attributes(b"".join(describe(kind)))) else None
 
 
 _NEVER_OURS: Final = frozenset({nf.NFTA_SET_TIMEOUT, nf.NFTA_SET_OBJ_TYPE, nf.NFTA_SET_EXPRESSIONS})
 """What sets of other programs can have: elements that expire, that name objects, or with several expressions each."""
 
 
-def _layout(settings: dict[int, bytes]) -> tuple[int, int, list[bytes]]:
-    """The data type of a map, the most elements that a set may have (0: any number), and the parts of its ranges."""
+def _layout(settings: dict[int, bytes]) -> tuple[int, int, bool]:
+    """The data type of a map, the most elements that a set may have (0: any number), and whether ranges have parts."""
     description = attributes(settings.get(nf.NFTA_SET_DESC, b""))
-    parts = each_attribute(description.get(nf.NFTA_SET_DESC_CONCAT, b""))
     return (
         read_uint(settings.get(nf.NFTA_SET_DATA_TYPE, b"")),
         read_uint(description.get(nf.NFTA_SET_DESC_SIZE, b"")),
-        [attributes(part).get(nf.NFTA_SET_FIELD_LEN, b"") for _, part in parts],
+        nf.NFTA_SET_DESC_CONCAT in description,
     )
 
 
@@ -207,10 +240,10 @@ def decode_elements(kind: Collection, lists: Iterable[bytes]) -> Collection | No
     match kind:
         case HashSet(key):
             return HashSet(key, frozenset(map(_key, elements)), kind.counted)
-        case RangeSet(key) if len(key) > 1:
-            return RangeSet(key, frozenset((_key(one), _value_of(one[nf.NFTA_SET_ELEM_KEY_END])) for one in elements))
         case RangeSet(key):
-            return RangeSet(key, frozenset(_ranges(elements)))
+            return RangeSet(key, frozenset(one for one, _ in _ranges(elements)))
+        case RangeMap(key):
+            return RangeMap(key, _by_chain(_ranges(elements)))
         case VerdictMap(key):
             goto = bool(elements) and all(_verdict(one)[0] == nf.NFT_GOTO for one in elements)
             code = nf.NFT_GOTO if goto else nf.NFT_JUMP
@@ -220,7 +253,6 @@ def decode_elements(kind: Collection, lists: Iterable[bytes]) -> Collection | No
 _OF_ELEMENTS: Final = frozenset(
     {
         nf.NFTA_SET_ELEM_KEY,
-        nf.NFTA_SET_ELEM_KEY_END,
         nf.NFTA_SET_ELEM_DATA,
         nf.NFTA_SET_ELEM_FLAGS,
         nf.NFTA_SET_ELEM_EXPR,
@@ -274,25 +306,39 @@ def _verdict(element: dict[int, bytes]) -> tuple[int, str]:
     return code, read_string(verdict.get(nf.NFTA_VERDICT_CHAIN, b""))
 
 
-def _ranges(elements: Iterable[dict[int, bytes]]) -> Iterator[tuple[bytes, bytes]]:
-    borders = sorted((_key(one), not read_uint(one.get(nf.NFTA_SET_ELEM_FLAGS, b""))) for one in elements)
-    for i, (low, begins) in enumerate(borders):
+def _ranges(elements: Iterable[dict[int, bytes]]) -> Iterator[tuple[KeyRange, str]]:
+    """The ranges between borders, with the chains that they lead to in a map."""
+    borders = sorted(
+        (_key(one), not read_uint(one.get(nf.NFTA_SET_ELEM_FLAGS, b"")), _target_of_range(one)) for one in elements
+    )
+    for i, (low, begins, chain) in enumerate(borders):
         if begins:
             behind = borders[i + 1][0] if i + 1 < len(borders) else None
-            yield low, _last_before(behind, len(low))
+            yield (low, _last_before(behind, len(low))), chain
+
+
+def _target_of_range(border: dict[int, bytes]) -> str:
+    return _target(border, nf.NFT_GOTO) if nf.NFTA_SET_ELEM_DATA in border else ""
+
+
+def _by_chain(ranges: Iterable[tuple[KeyRange, str]]) -> dict[str, frozenset[KeyRange]]:
+    found: defaultdict[str, set[KeyRange]] = defaultdict(set)
+    for one, chain in ranges:
+        found[chain].add(one)
+    return {chain: frozenset(some) for chain, some in found.items()}
 
 
 def _last_before(behind: bytes | None, length: int) -> bytes:
     return b"\xff" * length if behind is None else (int.from_bytes(behind, "big") - 1).to_bytes(length, "big")
 
 
-def _keys() -> Iterator[Key]:
-    for part in KeyPart:
-        yield (part,)
-    for address in (KeyPart.ADDRESS_4, KeyPart.ADDRESS_6):
-        yield (address, address)
-        yield (address, KeyPart.PROTOCOL, KeyPart.PORT)
+def _kinds() -> Iterator[Collection]:
+    for key in ((part,) for part in KeyPart):
+        yield from (HashSet(key), RangeSet(key), VerdictMap(key), RangeMap(key))
+    for family in FAMILIES:
+        yield from (HashSet(ADDRESS_PAIR[family]), HashSet(FLOW[family]), RangeSet(CLASS_ADDRESS[family]))
+    yield from (RangeMap(TRAFFIC), RangeSet(CLASS_TRAFFIC))
 
 
-_KEYS: Final = {_type_code(key): key for key in _keys()}
-"""The keys that are used, by the number of their type."""
+_KINDS: Final = {(_type_code(kind), _key_length(kind.key), _flags(kind)): kind for kind in _kinds()}
+"""The kinds of sets and maps that are used, by the number of their type, the length of their keys and their flags."""

@@ -17,6 +17,7 @@ from ringfence.dataplane.program import (
     ROUTERS_MESSAGES,
     SOURCE,
     Action,
+    ClassLookup,
     Condition,
     Dispatch,
     Established,
@@ -28,9 +29,11 @@ from ringfence.dataplane.program import (
     Goto,
     Icmpv6Is,
     Jump,
+    KeyPart,
     Log,
     Lookup,
     NeighbourDiscovery,
+    OfFamily,
     OffRoute,
     OverLoopback,
     ProtocolIs,
@@ -102,6 +105,11 @@ def _condition(condition: Condition) -> Iterator[bytes]:
         case Lookup(fields, name, absent):
             yield from _load(fields)
             yield _lookup(name, *([uint32(nf.NFTA_LOOKUP_FLAGS, nf.NFT_LOOKUP_F_INV)] if absent else []))
+        case ClassLookup(identifier, fields, name):
+            yield from _load(fields, identifier)
+            yield _lookup(name)
+        case OfFamily(family):
+            yield from _only(family)
         case ProtocolIs(protocol):
             yield from _load((Field.PROTOCOL,))
             yield _compare(nf.NFT_CMP_EQ, bytes([protocol]))
@@ -148,13 +156,13 @@ def _condition(condition: Condition) -> Iterator[bytes]:
 def _action(action: Action) -> Iterator[bytes]:
     match action:
         case RuleVerdict():
-            yield _immediate(uint32(nf.NFTA_VERDICT_CODE, _CODES[action]))
+            yield _verdict(uint32(nf.NFTA_VERDICT_CODE, _CODES[action]))
         case Goto(chain):
-            yield _immediate(uint32(nf.NFTA_VERDICT_CODE, nf.NFT_GOTO), string(nf.NFTA_VERDICT_CHAIN, chain))
+            yield _verdict(uint32(nf.NFTA_VERDICT_CODE, nf.NFT_GOTO), string(nf.NFTA_VERDICT_CHAIN, chain))
         case Jump(chain):
-            yield _immediate(uint32(nf.NFTA_VERDICT_CODE, nf.NFT_JUMP), string(nf.NFTA_VERDICT_CHAIN, chain))
-        case Dispatch(field, name):
-            yield from _load((field,))
+            yield _verdict(uint32(nf.NFTA_VERDICT_CODE, nf.NFT_JUMP), string(nf.NFTA_VERDICT_CHAIN, chain))
+        case Dispatch(fields, name):
+            yield from _load(fields)
             yield _lookup(name, uint32(nf.NFTA_LOOKUP_DREG, nf.NFT_REG_VERDICT))
         case Log(group, prefix):
             yield _expression(
@@ -165,12 +173,14 @@ def _action(action: Action) -> Iterator[bytes]:
             )
 
 
-def _load(fields: tuple[Field, ...]) -> Iterator[bytes]:
-    """Put fields one behind the other, beginning with the first register."""
+def _load(fields: tuple[Field, ...], constant: bytes = b"") -> Iterator[bytes]:
+    """Put a constant, if there is one, and fields one behind the other, beginning with the first register."""
     family = next((field.family for field in fields if field.family), None)
     if family:
         yield from _only(family)
-    offset = 0
+    if constant:
+        yield _immediate(nf.NFT_REG_1, attribute(nf.NFTA_DATA_VALUE, constant))
+    offset = len(constant)
     for field in fields:
         yield _load_field(field, _register(offset))
         offset += -(-field.part.length // 4) * 4
@@ -252,12 +262,12 @@ def _lookup(name: str, *result: bytes) -> bytes:
     return _expression("lookup", string(nf.NFTA_LOOKUP_SET, name), source, *result)
 
 
-def _immediate(*verdict: bytes) -> bytes:
-    return _expression(
-        "immediate",
-        uint32(nf.NFTA_IMMEDIATE_DREG, nf.NFT_REG_VERDICT),
-        nested(nf.NFTA_IMMEDIATE_DATA, nested(nf.NFTA_DATA_VERDICT, *verdict)),
-    )
+def _verdict(*verdict: bytes) -> bytes:
+    return _immediate(nf.NFT_REG_VERDICT, nested(nf.NFTA_DATA_VERDICT, *verdict))
+
+
+def _immediate(register: int, data: bytes) -> bytes:
+    return _expression("immediate", uint32(nf.NFTA_IMMEDIATE_DREG, register), nested(nf.NFTA_IMMEDIATE_DATA, data))
 
 
 def _long(kind: int, value: int) -> bytes:
@@ -327,7 +337,33 @@ def _decode_condition(left: tuple[_Parsed, ...]) -> tuple[Condition, int] | None
             asked = _condition_on(fields, left[length])
             if asked:
                 return asked, length + 1
+    return _decode_class_lookup(left) or _decode_family(left)
+
+
+def _decode_family(left: tuple[_Parsed, ...]) -> tuple[Condition, int] | None:
+    """Comes last: whatever is about addresses begins with such a comparison."""
+    for family in FAMILIES:
+        expressions = _parse(b"".join(_only(family)))
+        if left[: len(expressions)] == expressions:
+            return OfFamily(family), len(expressions)
     return None
+
+
+def _decode_class_lookup(left: tuple[_Parsed, ...]) -> tuple[Condition, int] | None:
+    identifier = next((_constant(one) for one in left if one.name == "immediate"), b"")
+    if len(identifier) != KeyPart.CLASS.length:
+        return None
+    for fields in _CLASS_FIELDS:
+        length = len(_parse(b"".join(_load(fields, identifier)))) + 1
+        name = read_string(left[length - 1].get(nf.NFTA_LOOKUP_SET)) if len(left) >= length else ""
+        asked = ClassLookup(identifier, fields, name)
+        if left[:length] == _parse(b"".join(_condition(asked))):
+            return asked, length
+    return None
+
+
+def _constant(immediate: _Parsed) -> bytes:
+    return attributes(immediate.get(nf.NFTA_IMMEDIATE_DATA)).get(nf.NFTA_DATA_VALUE, b"")
 
 
 def _condition_on(fields: tuple[Field, ...], test: _Parsed) -> Condition | None:
@@ -344,7 +380,7 @@ def _condition_on(fields: tuple[Field, ...], test: _Parsed) -> Condition | None:
 
 def _decode_action(left: tuple[_Parsed, ...]) -> Action | None:
     last = left[-1]
-    if len(left) == 1 and last.name == "immediate":
+    if len(left) == 1 and last.name == "immediate" and not _constant(last):
         data = attributes(attributes(last.get(nf.NFTA_IMMEDIATE_DATA)).get(nf.NFTA_DATA_VERDICT, b""))
         code = int.from_bytes(data.get(nf.NFTA_VERDICT_CODE, b""), "big", signed=True)
         if code == nf.NFT_GOTO:
@@ -357,10 +393,16 @@ def _decode_action(left: tuple[_Parsed, ...]) -> Action | None:
         return log if left == _parse(b"".join(_action(log))) else None
     if last.name == "lookup":
         for expressions, fields in _loads():
-            dispatch = Dispatch(fields[0], read_string(last.get(nf.NFTA_LOOKUP_SET)))
+            dispatch = Dispatch(fields, read_string(last.get(nf.NFTA_LOOKUP_SET)))
             if left[:-1] == expressions and left == _parse(b"".join(_action(dispatch))):
                 return dispatch
     return None
+
+
+_ENDS: Final = tuple(end[family] for family in FAMILIES for end in (SOURCE, DESTINATION))
+
+_CLASS_FIELDS: Final[tuple[tuple[Field, ...], ...]] = ((Field.PROTOCOL, Field.PORT), *((end,) for end in _ENDS))
+"""What is looked up together with the identifier of a class."""
 
 
 @cache
@@ -381,10 +423,10 @@ def _constant_conditions() -> list[tuple[tuple[_Parsed, ...], Condition]]:
 @cache
 def _loads() -> list[tuple[tuple[_Parsed, ...], tuple[Field, ...]]]:
     """Every combination of fields that is ever loaded, the longest first: a shorter one may begin like it."""
-    ends = [end[family] for family in FAMILIES for end in (SOURCE, DESTINATION)]
     combinations: list[tuple[Field, ...]] = [
-        *((end, Field.PROTOCOL, Field.PORT) for end in ends),
+        *((end, Field.PROTOCOL, Field.PORT) for end in _ENDS),
         *((SOURCE[family], DESTINATION[family]) for family in FAMILIES),
+        (Field.PROTOCOL, Field.PORT),
         *((field,) for field in Field),
     ]
     return [(_parse(b"".join(_load(fields))), fields) for fields in combinations]

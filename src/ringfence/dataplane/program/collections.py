@@ -7,13 +7,13 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
-from itertools import accumulate, compress
+from itertools import compress
 from operator import is_not
 from typing import NamedTuple, TypeVar
 
 import msgspec
 
-from ringfence.dataplane.program.keys import Key
+from ringfence.dataplane.program.keys import Key, KeyPart
 
 V = TypeVar("V")
 
@@ -35,11 +35,20 @@ class HashSet(msgspec.Struct, frozen=True):
         return key in self.elements
 
 
+KeyRange = tuple[bytes, bytes]
+"""The first and the last key of a range."""
+
+
 class RangeSet(msgspec.Struct, frozen=True, dict=True):
-    """Ranges of keys, first and last included; no two overlap, and ranges of a single part do not touch either."""
+    """Ranges of keys; no two overlap, and ranges of keys of a single part do not touch either.
+
+    Keys of several parts are ordered as wholes, like words in a dictionary: both ends of a range have the same parts
+    except for the last one. nft's own ranges of concatenated keys (`nft_set_pipapo`) have ranges in every part, but the
+    kernel takes seconds to flush a thousand of them, and does so in one transaction (docs/dataplane.md).
+    """
 
     key: Key
-    elements: frozenset[tuple[bytes, bytes]] = frozenset()
+    elements: frozenset[KeyRange] = frozenset()
 
     @property
     def size(self) -> int:
@@ -47,38 +56,17 @@ class RangeSet(msgspec.Struct, frozen=True, dict=True):
         return len(self.elements)
 
     def contains(self, key: bytes) -> bool:
-        """Whether every part of a key lies in its part of one of the ranges."""
-        first = slice(0, self.key[0].length)
-        candidate = bisect_right(self._lows, key[first]) - 1
-        while candidate >= 0 and self._reaches[candidate] >= key[first]:
-            if self._holds(self._ordered[candidate], key):
-                return True
-            candidate -= 1
-        return False
+        """Whether a key lies in one of the ranges."""
+        at = bisect_right(self._lows, key) - 1
+        return at >= 0 and self._ordered[at][1] >= key
 
     @cached_property
-    def _ordered(self) -> list[tuple[bytes, bytes]]:
+    def _ordered(self) -> list[KeyRange]:
         return sorted(self.elements)
 
     @cached_property
     def _lows(self) -> list[bytes]:
-        """Where the first part of each range begins."""
-        return [low[: self.key[0].length] for low, _ in self._ordered]
-
-    @cached_property
-    def _reaches(self) -> list[bytes]:
-        """The last first part that a range reaches, or any range that begins before it."""
-        return list(accumulate((high[: self.key[0].length] for _, high in self._ordered), max))
-
-    def _holds(self, bounds: tuple[bytes, bytes], key: bytes) -> bool:
-        low, high = bounds
-        at = 0
-        for part in self.key:
-            piece = slice(at, at + part.length)
-            if not low[piece] <= key[piece] <= high[piece]:
-                return False
-            at += -(-part.length // 4) * 4
-        return True
+        return [low for low, _ in self._ordered]
 
 
 class VerdictMap(msgspec.Struct, frozen=True, dict=True):
@@ -122,6 +110,34 @@ class VerdictMap(msgspec.Struct, frozen=True, dict=True):
         return VerdictMap(self.key, elements, self.goto and bool(elements))
 
 
+class RangeMap(msgspec.Struct, frozen=True, dict=True):
+    """Ranges of keys, by the chain in which a packet with such a key goes on. No two ranges overlap."""
+
+    key: Key
+    elements: Mapping[str, frozenset[KeyRange]] = {}
+
+    @property
+    def size(self) -> int:
+        """How many ranges it has."""
+        return sum(map(len, self.elements.values()))
+
+    def chain_of(self, key: bytes) -> str | None:
+        """The chain that a key belongs to, if any."""
+        at = bisect_right(self._lows, key) - 1
+        if at < 0:
+            return None
+        (_, high), chain = self._ordered[at]
+        return chain if key <= high else None
+
+    @cached_property
+    def _ordered(self) -> list[tuple[KeyRange, str]]:
+        return sorted((one, chain) for chain, ranges in self.elements.items() for one in ranges)
+
+    @cached_property
+    def _lows(self) -> list[bytes]:
+        return [low for (low, _), _ in self._ordered]
+
+
 class Move(NamedTuple):
     """A key of a verdict map, the chain it belonged to and the one it will belong to: None is outside the map."""
 
@@ -144,7 +160,15 @@ def moves_between(old: VerdictMap | None, new: VerdictMap | None) -> list[Move]:
     return [Move(key, gone.get(key), come.get(key)) for key in gone.keys() | come.keys()]
 
 
-Collection = HashSet | RangeSet | VerdictMap
+Collection = HashSet | RangeSet | VerdictMap | RangeMap
+
+
+def has_classes(collection: Collection) -> bool:
+    """Whether a set holds what classes contain, under identifiers that say what it is, so that it never changes.
+
+    Such an element may be there before anything leads to its class, and after nothing does.
+    """
+    return collection.key[:1] == (KeyPart.CLASS,)
 
 
 def differing(old: Mapping[str, V], new: Mapping[str, V]) -> Iterator[tuple[str, V | None, V]]:

@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from ringfence.dataplane.program.collections import Collection, VerdictMap
+from ringfence.dataplane.program.collections import Collection, HashSet, RangeMap, RangeSet, VerdictMap
 from ringfence.dataplane.program.keys import address_key, port_key
 from ringfence.dataplane.program.program import Chain, Hook, Program
 from ringfence.dataplane.program.rules import (
+    ClassLookup,
     Condition,
     Dispatch,
     Field,
@@ -19,6 +20,7 @@ from ringfence.dataplane.program.rules import (
     Jump,
     Log,
     Lookup,
+    OfFamily,
     ProtocolIs,
     RateLimit,
     Rule,
@@ -70,16 +72,16 @@ def _walk(name: str, chains: Mapping[str, Chain], read: CollectionReader, packet
                 verdict = _walk(chain, chains, read, packet)
                 if verdict:
                     return verdict
-            case Dispatch(field, map_name):
-                key = _key((field,), packet)
+            case Dispatch(fields, map_name):
+                key = _key(fields, packet)
                 if key is None:
                     continue
-                verdicts = read(map_name)
-                target = _chain_of(verdicts, key)
+                targets = read(map_name)
+                target = _chain_of(targets, key)
                 if target is None:
                     continue
                 verdict = _walk(target, chains, read, packet)
-                if verdict or (isinstance(verdicts, VerdictMap) and verdicts.goto):
+                if verdict or isinstance(targets, RangeMap) or (isinstance(targets, VerdictMap) and targets.goto):
                     return verdict
     return None
 
@@ -89,6 +91,11 @@ def _meets(condition: Condition, read: CollectionReader, packet: Packet) -> bool
         case Lookup(fields, name, absent):
             key = _key(fields, packet)
             return key is not None and _contains(read(name), key) is not absent
+        case ClassLookup(identifier, fields, name):
+            key = _key(fields, packet, identifier)
+            return key is not None and _contains(read(name), key)
+        case OfFamily(family):
+            return packet.family is family
         case ProtocolIs(number):
             return packet.protocol == number
         case RateLimit():
@@ -97,11 +104,13 @@ def _meets(condition: Condition, read: CollectionReader, packet: Packet) -> bool
             return False  # the packets asked about open a connection between pods or with addresses outside the node
 
 
-def _key(fields: tuple[Field, ...], packet: Packet) -> bytes | None:
+def _key(fields: tuple[Field, ...], packet: Packet, identifier: bytes = b"") -> bytes | None:
     parts = [_read(field, packet) for field in fields]
-    if len(parts) == 1:
+    if len(parts) == 1 and not identifier:
         return parts[0]
-    return b"".join(part + bytes(-len(part) % 4) for part in parts if part is not None) if all(parts) else None
+    if None in parts:
+        return None
+    return identifier + b"".join(part + bytes(-len(part) % 4) for part in parts if part is not None)
 
 
 def _read(field: Field, packet: Packet) -> bytes | None:
@@ -121,8 +130,8 @@ def _read(field: Field, packet: Packet) -> bytes | None:
 
 
 def _contains(collection: Collection, key: bytes) -> bool:
-    return not isinstance(collection, VerdictMap) and collection.contains(key)
+    return isinstance(collection, HashSet | RangeSet) and collection.contains(key)
 
 
 def _chain_of(collection: Collection, key: bytes) -> str | None:
-    return collection.chain_of(key) if isinstance(collection, VerdictMap) else None
+    return collection.chain_of(key) if isinstance(collection, VerdictMap | RangeMap) else None

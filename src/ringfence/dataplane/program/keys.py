@@ -1,4 +1,4 @@
-"""Keys of elements, as the kernel keeps them: network byte order, each part of a concatenation padded to four bytes.
+"""Keys of elements, as the kernel stores them: network byte order, each part of a concatenation padded to four bytes.
 
 A program can therefore be compared, sent and read back without being translated.
 
@@ -30,6 +30,8 @@ class KeyPart(Enum):
     """`nf_proto`: the address family of the packet"""
     LINK = (4, 20)
     """`iface_index`: the number of a network interface, in the machine's byte order"""
+    CLASS = (16, 9)
+    """The identifier of a class of addresses or of ports. nft has no type for it: it is listed byte by byte."""
 
     def __init__(self, length: int, code: int) -> None:
         self.length = length
@@ -45,6 +47,9 @@ ADDRESS: Final[dict[Family, Key]] = {Family.IPV4: (KeyPart.ADDRESS_4,), Family.I
 ADDRESS_PAIR: Final[dict[Family, Key]] = {family: ADDRESS[family] * 2 for family in FAMILIES}
 FLOW: Final[dict[Family, Key]] = {family: (*ADDRESS[family], KeyPart.PROTOCOL, KeyPart.PORT) for family in FAMILIES}
 PORT: Final[Key] = (KeyPart.PORT,)
+TRAFFIC: Final[Key] = (KeyPart.PROTOCOL, KeyPart.PORT)
+CLASS_TRAFFIC: Final[Key] = (KeyPart.CLASS, *TRAFFIC)
+CLASS_ADDRESS: Final[dict[Family, Key]] = {family: (KeyPart.CLASS, *ADDRESS[family]) for family in FAMILIES}
 CONNECTION: Final[Key] = (KeyPart.CONNECTION,)
 PACKET_FAMILY: Final[Key] = (KeyPart.FAMILY,)
 LINK: Final[Key] = (KeyPart.LINK,)
@@ -60,9 +65,14 @@ def port_key(port: int) -> bytes:
     return port.to_bytes(2, "big")
 
 
+def traffic_key(protocol: int, port: int) -> bytes:
+    """The key of a protocol number and a port together."""
+    return b"%c\0\0\0%b\0\0" % (protocol, port.to_bytes(2, "big"))
+
+
 def flow_key(address: bytes, protocol: int, port: int) -> bytes:
     """The key of an address, a protocol number and a port together."""
-    return b"%b%c\0\0\0%b\0\0" % (address, protocol, port.to_bytes(2, "big"))
+    return address + traffic_key(protocol, port)
 
 
 def family_key(family: Family) -> bytes:

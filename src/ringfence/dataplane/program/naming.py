@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from enum import Enum
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import chain
 
 import msgspec
 
@@ -15,6 +16,13 @@ import msgspec
 def digest(value: object) -> str:
     """32 hexadecimal digits for a value made of structs, tuples, frozen sets, strings, bytes and numbers."""
     return blake2b(_written(value), digest_size=16).hexdigest()
+
+
+def digest_of_ranges(ranges: Iterable[tuple[bytes, bytes]]) -> str:
+    """32 hexadecimal digits for a set of ranges of keys of one length: `digest`, but fast for very many."""
+    ordered = sorted(ranges)
+    length = len(ordered[0][0]) if ordered else 0
+    return blake2b(b"%d:" % length + b"".join(chain.from_iterable(ordered)), digest_size=16).hexdigest()
 
 
 def _written(value: object) -> bytes:

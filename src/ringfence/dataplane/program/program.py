@@ -15,7 +15,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from ringfence.dataplane.program.collections import Collection
-from ringfence.dataplane.program.rules import Dispatch, ForeignRule, Lookup, Rule
+from ringfence.dataplane.program.rules import ClassLookup, Dispatch, ForeignRule, Goto, Jump, Lookup, Rule
 
 V = TypeVar("V")
 
@@ -49,10 +49,18 @@ class Chain(msgspec.Struct, frozen=True, dict=True):
         found: set[str] = set()
         for rule in self.rules:
             if isinstance(rule, Rule):
-                found.update(condition.set for condition in rule.conditions if isinstance(condition, Lookup))
+                found.update(
+                    condition.set for condition in rule.conditions if isinstance(condition, Lookup | ClassLookup)
+                )
                 if isinstance(rule.action, Dispatch):
                     found.add(rule.action.map)
         return frozenset(found)
+
+    @cached_property
+    def targets(self) -> frozenset[str]:
+        """The chains in which its rules go on, apart from those that its verdict maps name."""
+        actions = (rule.action for rule in self.rules if isinstance(rule, Rule))
+        return frozenset(action.chain for action in actions if isinstance(action, Goto | Jump))
 
 
 class Program(msgspec.Struct, frozen=True):

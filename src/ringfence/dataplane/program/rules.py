@@ -51,6 +51,20 @@ class Lookup(msgspec.Struct, frozen=True, tag=True):
     absent: bool = False
 
 
+class ClassLookup(msgspec.Struct, frozen=True, tag=True):
+    """The identifier of a class, followed by the packet's `fields`, is in a set that several classes share."""
+
+    identifier: bytes
+    fields: tuple[Field, ...]
+    set: str
+
+
+class OfFamily(msgspec.Struct, frozen=True, tag=True):
+    """The packet is one of this address family."""
+
+    family: Family
+
+
 class ProtocolIs(msgspec.Struct, frozen=True, tag=True):
     """The transport protocol has this number."""
 
@@ -106,6 +120,8 @@ class RateLimit(msgspec.Struct, frozen=True, tag=True):
 
 Condition = (
     Lookup
+    | ClassLookup
+    | OfFamily
     | ProtocolIs
     | Established
     | NeighbourDiscovery
@@ -140,9 +156,9 @@ class Jump(msgspec.Struct, frozen=True, tag=True):
 
 
 class Dispatch(msgspec.Struct, frozen=True, tag=True):
-    """Jump, or go, to the chain that a verdict map names for the packet's `field`; if it names none, go on."""
+    """Jump, or go, to the chain that a map names for the packet's `fields`, concatenated; if it names none, go on."""
 
-    field: Field
+    fields: tuple[Field, ...]
     map: str
 
 

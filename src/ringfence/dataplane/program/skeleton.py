@@ -219,7 +219,7 @@ def _holding(direction: Direction, reaction: Reaction) -> Iterator[Rule]:
 
 def _dispatching(direction: Direction) -> Iterator[Rule]:
     for family, field in SUBJECT[direction].items():
-        yield Rule((), Dispatch(field, ISOLATED[direction, family]))
+        yield Rule((), Dispatch((field,), ISOLATED[direction, family]))
 
 
 def _denying(direction: Direction, reaction: Reaction) -> Iterator[Rule]:

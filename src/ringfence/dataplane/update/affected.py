@@ -10,12 +10,17 @@ from typing import TypeGuard
 from ringfence.dataplane.program import (
     ISOLATED,
     Chain,
+    ClassLookup,
     Collection,
     HashSet,
     KeyPart,
     Program,
+    RangeMap,
+    RangeSet,
+    Rule,
     VerdictMap,
     differing,
+    has_classes,
     moves_between,
 )
 
@@ -35,12 +40,17 @@ def affected_addresses(old: Program | None, new: Program) -> AffectedAddresses:
     if old is None or not old.chains or not new.chains:
         return None
     changed_sets = frozenset(_changed_otherwise(old.collections, new.collections))
+    changed_classes = frozenset(_changed_classes(old.collections, new.collections))
     rewritten = {
         name
         for name, before, after in differing(old.chains, new.chains)
         if before is not None and before.rules != after.rules
     }
-    chains = rewritten.union(*(_looking_into(changed_sets, program.chains) for program in (old, new)))
+    chains = rewritten.union(
+        *(_looking_into(changed_sets, program.chains) for program in (old, new)),
+        *(_looking_into_classes(changed_classes, program.chains) for program in (old, new)),
+    )
+    chains = chains.union(*(_leading_to(chains, program) for program in (old, new)))
     # A base chain judges the packets of all addresses.
     if any(program.chains[name].hook for program in (old, new) for name in chains & program.chains.keys()):
         return None
@@ -73,10 +83,22 @@ def _addresses_changed(old: Mapping[str, Collection], new: Mapping[str, Collecti
 def _changed_otherwise(old: Mapping[str, Collection], new: Mapping[str, Collection]) -> Iterator[str]:
     """The sets in which not only single addresses changed: what depends on them are the chains that look into them."""
     for name, before, after in differing(old, new):
-        if before is None or isinstance(after, VerdictMap) or _is_of_addresses(after):
+        if before is None or isinstance(after, VerdictMap) or _is_of_addresses(after) or has_classes(after):
             continue
         if before.elements != after.elements:
             yield name
+
+
+_ClassOfSet = tuple[str, bytes]
+"""The name of a set, and the identifier of one of the classes that share it."""
+
+
+def _changed_classes(old: Mapping[str, Collection], new: Mapping[str, Collection]) -> Iterator[_ClassOfSet]:
+    """The classes of sets that stay which contain something else: new ones, old ones, and those of a damaged table."""
+    for name, before, after in differing(old, new):
+        if isinstance(before, RangeSet) and isinstance(after, RangeSet) and has_classes(after):
+            for low, _ in before.elements ^ after.elements:
+                yield name, low[: KeyPart.CLASS.length]
 
 
 def _is_of_addresses(collection: Collection | None) -> TypeGuard[HashSet]:
@@ -85,6 +107,42 @@ def _is_of_addresses(collection: Collection | None) -> TypeGuard[HashSet]:
 
 def _looking_into(sets: frozenset[str], chains: Mapping[str, Chain]) -> Iterator[str]:
     return (name for name, chain in chains.items() if sets and not sets.isdisjoint(chain.sets))
+
+
+def _looking_into_classes(classes: frozenset[_ClassOfSet], chains: Mapping[str, Chain]) -> Iterator[str]:
+    names = frozenset(name for name, _ in classes)
+    for name in _looking_into(names, chains):
+        conditions = (one for rule in chains[name].rules if isinstance(rule, Rule) for one in rule.conditions)
+        if any(isinstance(one, ClassLookup) and (one.set, one.identifier) in classes for one in conditions):
+            yield name
+
+
+def _leading_to(chains: set[str], program: Program) -> set[str]:
+    """The chains from which packets come to some chains: by rules, or by maps of ranges, whose keys are too many.
+
+    Chains of subjects are left out: packets come to them from the maps of subjects only.
+    """
+    found: set[str] = set()
+    new = {name for name in chains & program.chains.keys() if not _is_of_subjects(name, program)}
+    while new:
+        maps = frozenset(
+            name
+            for name, one in program.collections.items()
+            if isinstance(one, RangeMap) and not new.isdisjoint(one.elements)
+        )
+        leading = {
+            name
+            for name, chain in program.chains.items()
+            if not (new.isdisjoint(chain.targets) and maps.isdisjoint(chain.sets))
+        }
+        new = {name for name in leading - found if not _is_of_subjects(name, program)}
+        found |= leading
+    return found
+
+
+def _is_of_subjects(chain: str, program: Program) -> bool:
+    maps = (program.collections.get(name) for name in _SUBJECT_MAPS)
+    return any(isinstance(verdicts, VerdictMap) and chain in verdicts.elements for verdicts in maps)
 
 
 def _addresses_with(chains: Iterable[str], program: Program) -> Iterator[bytes]:

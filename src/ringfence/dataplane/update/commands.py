@@ -6,7 +6,7 @@ one after the other.
 """
 
 from collections.abc import Iterator, Mapping, Set
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -18,10 +18,12 @@ from ringfence.dataplane.program import (
     Hook,
     Move,
     Program,
+    RangeMap,
     RangeSet,
     Rule,
     VerdictMap,
     differing,
+    has_classes,
     moves_between,
 )
 
@@ -58,7 +60,7 @@ class RemoveElements(msgspec.Struct, frozen=True):
     """Remove the elements of `collection` from the set or map of this name."""
 
     name: str
-    collection: HashSet | VerdictMap
+    collection: HashSet | RangeSet | VerdictMap
 
 
 class ReplaceElements(msgspec.Struct, frozen=True):
@@ -69,7 +71,7 @@ class ReplaceElements(msgspec.Struct, frozen=True):
 
 
 class Flush(msgspec.Struct, frozen=True):
-    """Empty a set of ranges."""
+    """Empty a set or a map of ranges."""
 
     name: str
 
@@ -147,8 +149,10 @@ def _names_added(old: Mapping[str, V], new: Mapping[str, V]) -> Set[str]:
 def _element_changes(old: Mapping[str, Collection], new: Mapping[str, Collection]) -> Iterator[Command]:
     for name, before, after in differing(old, new):
         match before, after:
-            case RangeSet() | None, RangeSet():
-                # Ranges are flushed and refilled: the kernel takes seconds to delete a thousand of them one by one.
+            case RangeSet() | None, RangeSet() if has_classes(after):
+                yield from _set_changes(name, after, before.elements if before else frozenset())
+            case (RangeSet() | None, RangeSet()) | (RangeMap() | None, RangeMap()):
+                # A range that grows would overlap what it was, so ranges are flushed and refilled.
                 if before is None or before.elements != after.elements:
                     yield from (Flush(name),) if before and before.elements else ()
                     yield from (AddElements(name, after),) if after.elements else ()
@@ -158,7 +162,10 @@ def _element_changes(old: Mapping[str, Collection], new: Mapping[str, Collection
                 yield from _map_changes(name, after, moves_between(before, after))
 
 
-def _set_changes(name: str, after: HashSet, before: frozenset[bytes]) -> Iterator[Command]:
+S = TypeVar("S", HashSet, RangeSet)
+
+
+def _set_changes(name: str, after: S, before: frozenset[Any]) -> Iterator[Command]:
     added = after.elements - before
     if added:
         yield AddElements(name, msgspec.structs.replace(after, elements=added))

@@ -1,7 +1,7 @@
 """What differs between two programs, as far as packets can notice, and what that asks of the update.
 
-Some fixed sets are left out, because they may have an element too early or too long: pairs of a pod's own addresses,
-links that lead to no pod, and counters.
+Some sets are left out, because they may have an element too early or too long: pairs of a pod's own addresses, links
+that lead to no pod, counters, and what classes contain.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -26,6 +26,7 @@ from ringfence.dataplane.program import (
     Rule,
     VerdictMap,
     differing,
+    has_classes,
     moves_between,
 )
 from ringfence.model.policies import Direction
@@ -138,6 +139,7 @@ def _edited_sets(old: Program, new: Program) -> Iterator[str]:
         if before is not None
         and name not in _DIRECTION_OF_MAP
         and name not in UNCRITICAL_SETS | OPENING_SETS | CLOSING_SETS
+        and not has_classes(after)
         and before.elements != after.elements
     }
     if changed:

@@ -3,9 +3,22 @@
 All chains are moved to copies that have the new elements, and back again when the originals are right.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
-from ringfence.dataplane.program import Chain, Collection, Condition, Dispatch, Lookup, Program, Rule, VerdictMap
+import msgspec
+
+from ringfence.dataplane.program import (
+    Chain,
+    ClassLookup,
+    Collection,
+    Condition,
+    Dispatch,
+    Lookup,
+    Program,
+    RangeMap,
+    Rule,
+    VerdictMap,
+)
 from ringfence.dataplane.update.comparison import Difference, compare, needs_closing
 from ringfence.dataplane.update.intersection import unused_name
 from ringfence.dataplane.update.steps import UpdateStep, steps_in_place
@@ -36,17 +49,26 @@ def _with_copies(old: Program, new: Program, difference: Difference) -> Program:
         name: _looking_into_copies(chain, copies) if name in difference.readers else chain
         for name, chain in new.chains.items()
     }
-    kept = dict(_only_in_old(old, new, difference))
-    kept_sets = {name: old.collections[name] for chain in kept.values() for name in chain.sets}
-    return Program({**kept_sets, **collections}, {**kept, **chains})
+    kept_collections, kept_chains = _led_to(old, difference.edited_sets)
+    return Program({**kept_collections, **collections}, {**kept_chains, **chains})
 
 
-def _only_in_old(old: Program, new: Program, difference: Difference) -> Iterator[tuple[str, Chain]]:
-    """The chains that `new` lacks and to which edited peer maps lead as they were."""
-    for name in difference.edited_sets:
-        collection = old.collections[name]
-        if isinstance(collection, VerdictMap):
-            yield from ((chain, old.chains[chain]) for chain in collection.elements if chain not in new.chains)
+def _led_to(old: Program, maps: Iterable[str]) -> tuple[dict[str, Collection], dict[str, Chain]]:
+    """The chains to which some maps lead in `old`, all that these look into, and where that leads."""
+    collections = {name: old.collections[name] for name in maps}
+    chains: dict[str, Chain] = {}
+    new = list(collections.values())
+    while new:
+        targets = {
+            one for collection in new if isinstance(collection, VerdictMap | RangeMap) for one in collection.elements
+        }
+        # A verdict that another program has put into a map is read back as one that leads to no chain.
+        found = {name: old.chains[name] for name in targets & old.chains.keys() - chains.keys()}
+        chains |= found
+        names = {name for chain in found.values() for name in chain.sets} - collections.keys()
+        new = [old.collections[name] for name in names]
+        collections |= {name: old.collections[name] for name in names}
+    return collections, chains
 
 
 def _looking_into_copies(chain: Chain, copies: Mapping[str, str]) -> Chain:
@@ -57,11 +79,11 @@ def _looking_into_copies(chain: Chain, copies: Mapping[str, str]) -> Chain:
 def _rule_looking_into_copies(rule: Rule, copies: Mapping[str, str]) -> Rule:
     conditions: list[Condition] = []
     for condition in rule.conditions:
-        if isinstance(condition, Lookup) and condition.set in copies:
-            conditions.append(Lookup(condition.fields, copies[condition.set], condition.absent))
+        if isinstance(condition, Lookup | ClassLookup) and condition.set in copies:
+            conditions.append(msgspec.structs.replace(condition, set=copies[condition.set]))
         else:
             conditions.append(condition)
     action = rule.action
     if isinstance(action, Dispatch) and action.map in copies:
-        action = Dispatch(action.field, copies[action.map])
+        action = Dispatch(action.fields, copies[action.map])
     return Rule(tuple(conditions), action)

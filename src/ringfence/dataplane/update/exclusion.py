@@ -3,35 +3,49 @@
 One policy that cannot be programmed must not hold back the others, nor leave its own pods open.
 """
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
-from ringfence.dataplane.program import DENIED, ISOLATED, Chain, Collection, Move, Program, VerdictMap, base_program
+from ringfence.dataplane.program import DENIED, ISOLATED, Collection, Move, Program, RangeMap, VerdictMap, base_program
 
 _SUBJECT_MAPS = frozenset(ISOLATED.values())
 
 
+class _Parts(NamedTuple):
+    """Names of chains, and of sets and maps."""
+
+    chains: frozenset[str]
+    collections: frozenset[str]
+
+
 def profiles_using(program: Program, name: str) -> frozenset[str]:
-    """The profiles' chains that need a set or chain of this name; none if the whole program needs it."""
+    """The profiles' chains that need a set, map or chain of this name; none if the whole program needs it."""
     fixed = base_program()
     if name in fixed.collections or name in fixed.chains:
         return frozenset()
-    using = {one for one, chain in program.chains.items() if one == name or name in chain.sets}
-    # A chain of peers is a part of the profiles that look into the maps which lead to it.
-    parts = using & _peer_chains(program, program.collections)
-    maps = {one for one, verdicts in _peer_maps(program) if not parts.isdisjoint(verdicts.elements)}
-    return frozenset(using - parts).union(one for one, chain in program.chains.items() if maps & chain.sets)
+    chains = frozenset({name} & program.chains.keys())
+    collections = frozenset({name} & program.collections.keys())
+    while True:
+        maps = (one for one in program.collections if not chains.isdisjoint(_led_to(program, one)))
+        using = (
+            one
+            for one, chain in program.chains.items()
+            if not (chains.isdisjoint(chain.targets) and collections.isdisjoint(chain.sets))
+        )
+        found = _Parts(chains.union(using), collections.union(maps))
+        if found == (chains, collections):
+            return chains - _parts_of_profiles(program)
+        chains, collections = found
 
 
 def with_profiles_closed(program: Program, profiles: Iterable[str]) -> Program:
     """The program without these profiles: their pods are allowed nothing."""
     excluded = frozenset(profiles)
-    remaining = program.chains.keys() - excluded
-    looked_into = _looked_into(program.chains[name] for name in remaining)
-    parts = _peer_chains(program, program.collections) - _peer_chains(program, looked_into)
-    chains = {name: program.chains[name] for name in program.chains if name in remaining - parts}
-    kept = _looked_into(chains.values())
-    dropped = _looked_into(program.chains[name] for name in excluded | parts)
-    collections = {name: one for name, one in program.collections.items() if name in kept or name not in dropped}
+    needed = _needed_by(program, excluded)
+    remaining = _needed_by(program, (program.chains.keys() - needed.chains) | base_program().chains.keys())
+    dropped = (needed.chains | needed.collections) - (remaining.chains | remaining.collections)
+    chains = {name: one for name, one in program.chains.items() if name not in dropped}
+    collections = {name: one for name, one in program.collections.items() if name not in dropped}
     return Program({**collections, **dict(_denying(program, excluded))}, chains)
 
 
@@ -40,23 +54,30 @@ def with_all_profiles_closed(program: Program) -> Program:
     return with_profiles_closed(program, program.chains.keys() - base_program().chains.keys())
 
 
-def _peer_maps(program: Program) -> Iterator[tuple[str, VerdictMap]]:
-    for name, one in program.collections.items():
-        if isinstance(one, VerdictMap) and name not in _SUBJECT_MAPS:
-            yield name, one
+def _parts_of_profiles(program: Program) -> frozenset[str]:
+    """The chains to which packets come from other chains only."""
+    targets = (chain.targets for chain in program.chains.values())
+    return frozenset().union(*targets, *(_led_to(program, name) for name in program.collections))
 
 
-def _peer_chains(program: Program, maps: Container[str]) -> frozenset[str]:
-    """The chains to which some of the peer maps lead, those of denials excepted."""
+def _led_to(program: Program, name: str) -> Iterable[str]:
+    """The chains to which a map leads, that of subjects excepted: it is everybody's."""
+    one = program.collections[name]
+    return one.elements if isinstance(one, VerdictMap | RangeMap) and name not in _SUBJECT_MAPS else ()
+
+
+def _needed_by(program: Program, chains: Iterable[str]) -> _Parts:
+    """Some chains, and all that packets in them come to or look into."""
     found: set[str] = set()
-    for name, verdicts in _peer_maps(program):
-        if name in maps:
-            found |= verdicts.elements.keys()
-    return frozenset(found) - frozenset(DENIED.values())
-
-
-def _looked_into(chains: Iterable[Chain]) -> frozenset[str]:
-    return frozenset().union(*(chain.sets for chain in chains))
+    collections: set[str] = set()
+    new = program.chains.keys() & set(chains)
+    while new:
+        found |= new
+        sets = frozenset().union(*(program.chains[name].sets for name in new)) & program.collections.keys()
+        collections |= sets
+        targets = (program.chains[name].targets for name in new)
+        new = program.chains.keys() & set().union(*targets, *(_led_to(program, name) for name in sets)) - found
+    return _Parts(frozenset(found), frozenset(collections))
 
 
 def _denying(program: Program, excluded: frozenset[str]) -> Iterator[tuple[str, Collection]]:

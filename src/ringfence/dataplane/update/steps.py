@@ -6,7 +6,16 @@ from typing import NamedTuple
 
 import msgspec
 
-from ringfence.dataplane.program import Collection, HashSet, Move, Program, VerdictMap, differing
+from ringfence.dataplane.program import (
+    Collection,
+    HashSet,
+    Move,
+    Program,
+    RangeSet,
+    VerdictMap,
+    differing,
+    has_classes,
+)
 from ringfence.dataplane.update.comparison import CLOSING_SETS, OPENING_SETS, UNCRITICAL_SETS, Difference
 from ringfence.dataplane.update.intersection import Intersections
 
@@ -77,7 +86,7 @@ def steps_in_place(old: Program, new: Program, difference: Difference, *, closin
 def _created(old: Program, new: Program, difference: Difference) -> Program:
     """`old`, with everything new, and with everything that no packet can reach yet as it will be."""
     collections = {
-        name: _union(before, after) if name in UNCRITICAL_SETS else after
+        name: _union(before, after) if name in UNCRITICAL_SETS or has_classes(after) else after
         for name, before, after in differing(old.collections, new.collections)
         if name not in difference.edited_sets
         and name not in difference.moves
@@ -108,8 +117,12 @@ def _unions(old: Program, new: Program, names: Iterable[str]) -> dict[str, Colle
 
 
 def _union(before: Collection | None, after: Collection) -> Collection:
-    if not isinstance(before, HashSet) or not isinstance(after, HashSet) or before.elements <= after.elements:
-        return after
-    if before.elements >= after.elements:
-        return before
-    return msgspec.structs.replace(after, elements=before.elements | after.elements)
+    match before, after:
+        case HashSet(elements=old), HashSet(elements=new):
+            if old <= new or old >= new:
+                return after if old <= new else before
+            return msgspec.structs.replace(after, elements=old | new)
+        case RangeSet(elements=old_ranges), RangeSet(elements=new_ranges):
+            return msgspec.structs.replace(after, elements=old_ranges | new_ranges)
+        case _:
+            return after

@@ -1,0 +1,130 @@
+"""Many combinations of addresses and traffic: classes by which a packet costs the same however many there are."""
+
+from ipaddress import ip_network
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ringfence.dataplane.compile.address_rules import MOST_PAIRS, for_addresses
+from ringfence.dataplane.compile.allowances import Allowance
+from ringfence.dataplane.program import (
+    ADDRESS,
+    DENIED,
+    ISOLATED,
+    Collection,
+    Goto,
+    Move,
+    Packet,
+    Program,
+    RangeMap,
+    Rule,
+    VerdictMap,
+    address_key,
+    admits,
+    base_program,
+    profile_chain,
+)
+from ringfence.engine.policies import AddressRule
+from ringfence.model.policies import Direction
+from ringfence.sets.addresses import FAMILIES, Addresses, Family
+from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
+
+SERVER = dict.fromkeys(FAMILIES, (1 << 20) + 1)
+IN = Direction.INGRESS
+
+
+def program_of(family: Family, allowances: list[Allowance], direction: Direction = IN) -> Program:
+    """The program in which one pod has a profile of these rules."""
+    isolated = VerdictMap(ADDRESS[family]).moved([Move(address_key(family, SERVER[family]), None, "profile")])
+    collections: dict[str, Collection] = {ISOLATED[direction, family]: isolated}
+    chains = {"profile": profile_chain(direction, tuple(one.rule for one in allowances))}
+    for one in allowances:
+        collections |= one.fixed
+        chains |= one.chains
+    return base_program().changed(collections, chains)
+
+
+numbers = st.integers(0, 12)
+ranges = st.lists(st.tuples(numbers, numbers).map(lambda pair: (min(pair), max(pair))), min_size=1, max_size=3)
+
+
+@st.composite
+def traffics(draw: st.DrawFn) -> Traffic:
+    parts = draw(st.lists(st.tuples(st.sampled_from(["TCP", "UDP", "SCTP"]), ranges), max_size=2))
+    whole = [Traffic.of(draw(st.sampled_from(["TCP", "UDP"])))] if draw(st.booleans()) else []
+    return Traffic.union_of([*(Traffic.of(protocol, ports) for protocol, ports in parts), *whole])
+
+
+@st.composite
+def rules(draw: st.DrawFn) -> list[AddressRule]:
+    """Rules of which no two have the same traffic, in both families."""
+    some = draw(st.dictionaries(st.one_of(traffics(), st.just(ALL_TRAFFIC)), st.tuples(ranges, ranges), max_size=8))
+    return [
+        (Addresses.union_of([Addresses(v4=tuple(sorted(v4)[:1]), v6=tuple(sorted(v6)[:1]))]), traffic)
+        for traffic, (v4, v6) in some.items()
+    ]
+
+
+@given(rules(), st.sampled_from(FAMILIES), st.lists(st.tuples(numbers, st.sampled_from([6, 17, 132, 1]), numbers)))
+def test_classes_allow_what_the_rules_do(
+    some: list[AddressRule], family: Family, asked: list[tuple[int, int, int]]
+) -> None:
+    program = program_of(family, [one for each in FAMILIES for one in for_addresses(IN, each, some)])
+    protocols = {6: "TCP", 17: "UDP", 132: "SCTP"}
+    for source, protocol, port in asked:
+        has_port = protocol in protocols
+        allowed = any(
+            addresses.contains(family, source)
+            and (traffic == ALL_TRAFFIC or (has_port and traffic.contains(protocols[protocol], port)))
+            for addresses, traffic in some
+        ) or (
+            # Port 0 cannot be named, and belongs to all ports of a protocol.
+            port == 0
+            and has_port
+            and any(
+                addresses.contains(family, source) and traffic.ports(protocols[protocol]) == ((1, 65535),)
+                for addresses, traffic in some
+            )
+        )
+        packet = Packet(family, source, SERVER[family], protocol, port if has_port else None)
+        assert admits(program, packet) is allowed
+
+
+def many(count: int) -> list[AddressRule]:
+    """Blocks that each have a port and a range of their own."""
+    return [
+        (
+            Addresses.of(ip_network(f"10.{i >> 8}.{i & 255}.0/24")),
+            Traffic.of("TCP", [(i + 1, i + 1), (30_000, 31_000 + i)]),
+        )
+        for i in range(count)
+    ]
+
+
+def test_a_profile_has_the_same_rules_and_sets_however_many_combinations_there_are() -> None:
+    """A rule costs every packet, and a set costs every change: the kernel finds it in a list of all sets."""
+    few, more = (for_addresses(IN, Family.IPV4, many(count)) for count in (MOST_PAIRS + 1, 500))
+    assert len(few) == len(more) == 1
+    assert len(few[0].fixed) == len(more[0].fixed) == 2
+
+
+def test_few_combinations_are_rules_that_nft_can_list() -> None:
+    assert all(not one.chains for one in for_addresses(IN, Family.IPV4, many(MOST_PAIRS)))
+
+
+def test_packets_that_are_in_no_class_are_denied_in_both_directions() -> None:
+    for direction in Direction:
+        for one in for_addresses(direction, Family.IPV4, many(9)):
+            assert all(chain.rules[-1] == Rule((), Goto(DENIED[direction])) for chain in one.chains.values())
+
+
+def test_the_names_say_what_is_in_the_sets_and_chains() -> None:
+    """A restarted agent finds them again, and a change of one rule makes others."""
+    (one,), (same,), (other,) = (for_addresses(IN, Family.IPV4, many(count)) for count in (50, 50, 51))
+    assert (one.fixed, one.chains) == (same.fixed, same.chains)
+    maps = [
+        {name for name, found in allowance.fixed.items() if isinstance(found, RangeMap)} for allowance in (one, other)
+    ]
+    assert maps[0].isdisjoint(maps[1])
+    assert one.fixed.keys().isdisjoint(other.fixed.keys())
+    assert one.chains.keys().isdisjoint(other.chains.keys()), "they look into another set"

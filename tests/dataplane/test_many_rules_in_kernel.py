@@ -1,0 +1,128 @@
+"""Policies with very many blocks and ports in the real kernel: it does what the engine says."""
+
+from collections.abc import Iterable
+from ipaddress import ip_network
+from itertools import product
+
+import pytest
+from tests.dataplane.expectations import is_allowed
+from tests.dataplane.network import Network, address, in_own_network, number
+from tests.engine.members import state_of
+from tests.semantics.objects import Object, admits, block, labelled, pod, policy, port
+
+from ringfence.dataplane.compile import PROTOCOL_NUMBERS, Compiler
+from ringfence.dataplane.kernel import Kernel
+from ringfence.dataplane.program import Packet, RangeMap
+from ringfence.engine.state import State
+from ringfence.sets.addresses import FAMILIES, Family
+
+SERVER, CLIENTS = 0, (1, 2, 3)
+PORTS = (1001, 1002, 1500, 2001, 3999, 4000)
+LENGTHS = {Family.IPV4: 32, Family.IPV6: 128}
+
+
+def everywhere(*excepts: str) -> list[Object]:
+    """Blocks that are all addresses of both families but some."""
+    return [
+        block("0.0.0.0/0", *(one for one in excepts if ":" not in one)),
+        block("::/0", *(one for one in excepts if ":" in one)),
+    ]
+
+
+def single(*pods: int) -> list[Object]:
+    return [block(cidr(one, family)) for one in pods for family in FAMILIES]
+
+
+def cidr(of: int, family: Family) -> str:
+    return f"{address(of, family)}/{LENGTHS[family]}"
+
+
+def cidrs(of: int) -> list[str]:
+    return [cidr(of, family) for family in FAMILIES]
+
+
+def around(pod: int, length: int) -> list[Object]:
+    """The blocks of this length in which a pod is."""
+    return [block(str(ip_network(f"{address(pod, family)}/{length}", strict=False))) for family in FAMILIES]
+
+
+def others(count: int) -> list[Object]:
+    """Blocks in which nobody is."""
+    return [block(one) for i in range(count) for one in (f"172.16.{i}.0/24", f"fd01:{i:x}::/32")]
+
+
+def udp(*numbers: int) -> list[Object]:
+    return [port(one, "UDP") for one in numbers]
+
+
+def rules_of(rules: Iterable[Object]) -> Object:
+    return policy("x/p", labelled(app="server"), ingress=list(rules))
+
+
+POLICIES: dict[str, Object] = {
+    "a product of blocks and ports": rules_of(
+        [admits(*others(200), *single(1), ports=udp(*range(1, 1000, 2), 1001, 3999))]
+    ),
+    "rules that leave out one address and have a port of their own": rules_of(
+        admits(*everywhere(*cidrs(CLIENTS[i % 3]), f"172.16.{i % 256}.0/24", f"fd01:{i:x}::/32"), ports=udp(1000 + i))
+        for i in range(1, 300)
+    ),
+    "single addresses with a range of ports each": rules_of(
+        [
+            *(admits(one, ports=[port(1, "UDP", to=2000 + i)]) for i, one in enumerate(others(100))),
+            *(admits(*single(client), ports=[port(1001 + client, "UDP", to=2000)]) for client in CLIENTS),
+        ]
+    ),
+    "blocks that are nested, with a port each": rules_of(
+        admits(*around(2, length), ports=[port(1000 + length % 4, "UDP", to=1400 + length)]) for length in range(32)
+    ),
+    "wide rules with a port each, and narrow ones with a range each": rules_of(
+        [
+            *(admits(*everywhere(f"10.0.{i}.0/24", f"fd00:0:0:{i}::/64"), ports=udp(4000 - i)) for i in range(150)),
+            *(admits(*single(client), ports=[port(1, "UDP", to=1000 + client)]) for client in CLIENTS),
+            *(admits(one, ports=[port(1, "UDP", to=1000 + i)]) for i, one in enumerate(others(60))),
+        ]
+    ),
+}
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=str)
+@pytest.mark.parametrize("policies", POLICIES)
+@in_own_network
+def test_every_datagram_is_treated_as_the_engine_says(policies: str, family: Family) -> None:
+    network = Network(4)
+    state = state_of([*pods(), POLICIES[policies]])
+    program = Compiler(state, lambda member: True).program()
+    kernel = Kernel()
+    kernel.apply(program)
+    assert Kernel().present == program, "what is read back is what was put in"
+    servers = {number_: network.udp(SERVER, number_, family) for number_ in PORTS}
+    for client, number_ in product(CLIENTS, PORTS):
+        network.udp(client, 0, family).sendto(bytes([client]), (address(SERVER, family), number_))
+    found = set()
+    for number_, server in servers.items():
+        while (datagram := network.delivered(server)) is not None:
+            found.add((datagram[0], number_))
+    assert found == set(allowed(state, family))
+    assert 0 < len(found) < len(CLIENTS) * len(PORTS), "some are allowed and some are denied"
+
+
+def test_these_policies_need_classes() -> None:
+    """As a check of the tests above."""
+    for name, written in list(POLICIES.items())[1:]:
+        program = Compiler(state_of([*pods(), written]), lambda member: True).program()
+        assert any(isinstance(one, RangeMap) for one in program.collections.values()), name
+
+
+def pods() -> list[Object]:
+    return [
+        pod("x/server", {"app": "server"}, addresses=[address(SERVER, family) for family in FAMILIES]),
+        *(pod(f"x/c{one}", {}, addresses=[address(one, family) for family in FAMILIES]) for one in CLIENTS),
+    ]
+
+
+def allowed(state: State, family: Family) -> Iterable[tuple[int, int]]:
+    for client, number_ in product(CLIENTS, PORTS):
+        ends = number(client, family), number(SERVER, family)
+        if is_allowed(state, Packet(family, *ends, PROTOCOL_NUMBERS["UDP"], number_)):
+            yield client, number_
