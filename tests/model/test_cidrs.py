@@ -5,7 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.model.policy_trees import cidrs
 
-from ringfence.model.cidrs import cidr_spelling, cidr_warnings, parse_cidr, strict_error
+from ringfence.model.cidrs import (
+    cidr_range,
+    cidr_spelling,
+    cidr_warnings,
+    parse_cidr,
+    plain_cidr_range,
+    strict_error,
+)
+from ringfence.sets.addresses import Family, span
 
 
 @pytest.mark.parametrize(
@@ -142,3 +150,42 @@ def test_what_a_strict_server_refuses_a_lenient_one_warns_of(text: str) -> None:
         return
     if strict_error(spelling):
         assert cidr_warnings(spelling)
+
+
+@given(cidrs)
+def test_the_range_of_a_cidr_is_that_of_its_network(text: str) -> None:
+    plain = plain_cidr_range(text)
+    try:
+        network = parse_cidr(text)
+    except ValueError:
+        assert plain is None
+        with pytest.raises(ValueError, match="is not a CIDR"):
+            cidr_range(text)
+    else:
+        expected = (Family(network.version), span(network))
+        assert cidr_range(text) == expected
+        assert plain in (None, expected)
+
+
+@given(cidrs)
+def test_no_server_refuses_a_cidr_in_the_usual_spelling(text: str) -> None:
+    if plain_cidr_range(text) is not None:
+        assert strict_error(cidr_spelling(text)) is None
+        assert not cidr_warnings(cidr_spelling(text)) or ":" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "usual"),
+    [
+        pytest.param("10.0.0.0/8", True, id="IPv4"),
+        pytest.param("2001:db8::/32", True, id="IPv6"),
+        pytest.param("2001:DB8::/32", True, id="IPv6 that is warned of"),
+        pytest.param("10.0.0.5/8", False, id="bits beyond the prefix length"),
+        pytest.param("10.0.0.0/08", False, id="a leading zero in the length"),
+        pytest.param("010.0.0.0/8", False, id="a leading zero in the address"),
+        pytest.param("::ffff:10.0.0.0/104", False, id="an IPv4-mapped address"),
+        pytest.param("fe80::%0/64", False, id="a zone"),
+    ],
+)
+def test_which_spellings_are_usual(text: str, usual: bool) -> None:
+    assert (plain_cidr_range(text) is not None) is usual

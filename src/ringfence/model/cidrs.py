@@ -13,7 +13,8 @@ from typing import Final
 
 import msgspec
 
-from ringfence.sets.addresses import Network
+from ringfence.sets.addresses import OCTETS, Family, Network, span
+from ringfence.sets.intervals import Interval
 
 LEADING_ZEROS: Final = re.compile(r"(?<![0-9A-Fa-f])0+(?=[0-9A-Fa-f])")
 _MAPPED_PREFIX: Final = 96
@@ -50,6 +51,42 @@ def parse_cidr(text: str) -> Network:
     `10.0.0.5/24` is 10.0.0.0/24, `010.0.0.0/08` is 10.0.0.0/8, `::ffff:10.0.0.0/104` is the IPv4 network 10.0.0.0/8.
     """
     return cidr_spelling(text).network
+
+
+def cidr_range(text: str) -> tuple[Family, Interval]:
+    """The first and the last address that a CIDR means, read leniently. Raises ValueError for text that is not a CIDR.
+
+    The same as the span of `parse_cidr`, in a tenth of the time for nearly all that is written.
+    """
+    plain = plain_cidr_range(text)
+    if plain is not None:
+        return plain
+    network = parse_cidr(text)
+    return Family(network.version), span(network)
+
+
+def plain_cidr_range(text: str) -> tuple[Family, Interval] | None:
+    """The first and the last address of a CIDR in its usual spelling, which no server refuses; None for all others.
+
+    Of IPv4, that is the only spelling which is not warned of, either.
+    """
+    address, _, length = text.partition("/")
+    try:
+        if ":" in address:
+            first, surplus, family = int(IPv6Address(address)), _HOST_MASKS_6[length], Family.IPV6
+        else:
+            a, b, c, d = map(OCTETS.__getitem__, address.split("."))
+            first, surplus, family = a << 24 | b << 16 | c << 8 | d, _HOST_MASKS_4[length], Family.IPV4
+    except (KeyError, ValueError):
+        return None
+    if first & surplus or (family is Family.IPV6 and first >> 32 == _MAPPED) or "%" in address:
+        return None
+    return family, (first, first | surplus)
+
+
+_HOST_MASKS_4: Final = {str(length): (1 << 32 - length) - 1 for length in range(33)}
+_HOST_MASKS_6: Final = {str(length): (1 << 128 - length) - 1 for length in range(129)}
+_MAPPED: Final = 0xFFFF
 
 
 @lru_cache(maxsize=1 << 14)

@@ -4,7 +4,7 @@ Source: `pkg/apis/networking/v1/defaults.go`.
 """
 
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -16,6 +16,8 @@ from ringfence.model.objects import (
     PolicyMeta,
     Rule,
 )
+
+R = TypeVar("R", bound=Rule)
 
 DEFAULT_PROTOCOL: Final = "TCP"
 
@@ -52,12 +54,7 @@ def defaulted(policy: NetworkPolicy) -> NetworkPolicy:
     types = spec.policy_types or (("Ingress", "Egress") if spec.egress else ("Ingress",))
     return msgspec.structs.replace(
         policy,
-        spec=msgspec.structs.replace(
-            spec,
-            policy_types=types,
-            ingress=tuple(msgspec.structs.replace(rule, ports=_ports(rule)) for rule in spec.ingress),
-            egress=tuple(msgspec.structs.replace(rule, ports=_ports(rule)) for rule in spec.egress),
-        ),
+        spec=NetworkPolicySpec(spec.pod_selector, types, _with_protocols(spec.ingress), _with_protocols(spec.egress)),
     )
 
 
@@ -84,8 +81,14 @@ def policy_of_subject(written: PolicySubject) -> NetworkPolicy:
     return NetworkPolicy(written.metadata, NetworkPolicySpec(written.spec.pod_selector, types))
 
 
-def _ports(rule: Rule) -> tuple[NetworkPolicyPort, ...]:
+def _with_protocols(rules: tuple[R, ...]) -> tuple[R, ...]:
     return tuple(
-        msgspec.structs.replace(port, protocol=DEFAULT_PROTOCOL) if port.protocol is None else port
-        for port in rule.ports
+        [
+            msgspec.structs.replace(rule, ports=tuple(map(_with_protocol, rule.ports))) if rule.ports else rule
+            for rule in rules
+        ]
     )
+
+
+def _with_protocol(port: NetworkPolicyPort) -> NetworkPolicyPort:
+    return port if port.protocol is not None else NetworkPolicyPort(DEFAULT_PROTOCOL, port.port, port.end_port)

@@ -46,6 +46,14 @@ class Addresses(msgspec.Struct, frozen=True, cache_hash=True):
         return cls(intervals.normalise(spans[Family.IPV4]), intervals.normalise(spans[Family.IPV6]))
 
     @classmethod
+    def of_ranges(cls, ranges: Iterable[tuple[Family, Interval]]) -> "Addresses":
+        """All the addresses in some ranges, each with its family."""
+        by_family: dict[Family, list[Interval]] = {family: [] for family in FAMILIES}
+        for family, interval in ranges:
+            by_family[family].append(interval)
+        return cls(intervals.normalise(by_family[Family.IPV4]), intervals.normalise(by_family[Family.IPV6]))
+
+    @classmethod
     def in_family(cls, family: Family, ranges: Intervals) -> "Addresses":
         """The set of one family's `ranges`."""
         return cls(v4=ranges) if family is Family.IPV4 else cls(v6=ranges)
@@ -123,7 +131,7 @@ def span(network: Network) -> Interval:
 def parse_address(text: str) -> tuple[Family, int]:
     """An address's family and number. Raises ValueError for text that is not an IP address."""
     try:
-        a, b, c, d = map(_OCTETS.__getitem__, text.split("."))
+        a, b, c, d = map(OCTETS.__getitem__, text.split("."))
     except (KeyError, ValueError):  # not IPv4, or not an address
         written = ip_address(text)
         address = (written.ipv4_mapped if isinstance(written, IPv6Address) else None) or written
@@ -131,7 +139,7 @@ def parse_address(text: str) -> tuple[Family, int]:
     return Family.IPV4, a << 24 | b << 16 | c << 8 | d
 
 
-_OCTETS: Final = {str(number): number for number in range(256)}
+OCTETS: Final = {str(number): number for number in range(256)}
 """Looking four numbers up takes a fifth of the time in which the standard library reads them."""
 
 

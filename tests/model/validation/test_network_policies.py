@@ -12,7 +12,8 @@ from ringfence.model.cidrs import parse_cidr
 from ringfence.model.objects import NetworkPolicy
 from ringfence.model.policies import defaulted
 from ringfence.model.selectors import compile_selector
-from ringfence.model.server_versions import LAST_LENIENT, NEWEST, ServerVersion
+from ringfence.model.server_versions import LAST_LENIENT, NEWEST, OLDEST, ServerVersion
+from ringfence.model.validation import network_policies as validation
 from ringfence.model.validation import network_policy_errors, network_policy_warnings
 from ringfence.sets.traffic import PROTOCOLS
 
@@ -512,6 +513,18 @@ def test_any_policy_can_be_judged(tree: Tree) -> None:
     assert set(lenient) <= set(strict)
     assert len({str(error) for error in strict}) == len(strict)
     assert all(".ipBlock." in warning.path for warning in network_policy_warnings(policy))
+
+
+@given(tree=policies)
+def test_what_is_plainly_valid_has_no_errors(tree: Tree) -> None:
+    """The quick tests skip nothing about which there is something to say."""
+    policy = defaulted(msgspec.convert(tree, NetworkPolicy))
+    for server in (NEWEST, LAST_LENIENT, OLDEST):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(validation, "_is_plain_port", lambda _: False)
+            patch.setattr(validation, "_is_plain_peer", lambda _: False)
+            expected = network_policy_errors(policy, server)
+        assert network_policy_errors(policy, server) == expected
 
 
 @given(ports)

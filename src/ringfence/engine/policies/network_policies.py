@@ -12,11 +12,11 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from ringfence.engine.policies.matching import End, match_peer, over_families
-from ringfence.engine.policies.rules import Action, CompiledPolicy, CompiledRule, Peers
+from ringfence.engine.policies.rules import EVERYONE, Action, CompiledPolicy, CompiledRule, Peers
 from ringfence.engine.policies.selection import PodSelection, Selections
 from ringfence.engine.policies.tier import MatchedPeer, RuleContext, Tier, TierKind
 from ringfence.engine.population import Block, Population
-from ringfence.model.cidrs import parse_cidr
+from ringfence.model.cidrs import cidr_range
 from ringfence.model.kinds import namespace_of
 from ringfence.model.objects import (
     IPBlock,
@@ -28,7 +28,7 @@ from ringfence.model.objects import (
 from ringfence.model.origin import Origin
 from ringfence.model.policies import DEFAULT_PROTOCOL, Direction, rules_of
 from ringfence.model.selectors import EVERYTHING, compile_selector
-from ringfence.sets.addresses import Addresses, Family
+from ringfence.sets.addresses import WHOLE, Addresses, Family
 from ringfence.sets.intervals import Interval
 from ringfence.sets.traffic import ALL_PORTS, ALL_TRAFFIC, Traffic
 
@@ -54,7 +54,7 @@ def compile_policy(policy: NetworkPolicy, origin: Origin | None = None) -> Compi
         PodSelection(compile_selector(policy.spec.pod_selector), namespace=namespace),
         {
             direction: tuple(
-                _compile_rule(index, rule, namespace) for index, rule in enumerate(rules_of(policy, direction))
+                [_compile_rule(index, rule, namespace) for index, rule in enumerate(rules_of(policy, direction))]
             )
             for direction in Direction
             if direction in policy.spec.policy_types
@@ -63,22 +63,17 @@ def compile_policy(policy: NetworkPolicy, origin: Origin | None = None) -> Compi
 
 
 def _compile_rule(index: int, rule: Rule, namespace: str) -> CompiledRule:
-    return CompiledRule(
-        index,
-        _compile_peers(rule.peers, namespace),
-        ALL_TRAFFIC if not rule.ports else _numbered(rule.ports),
-        tuple(
-            dict.fromkeys(
-                (port.port, port.protocol or DEFAULT_PROTOCOL) for port in rule.ports if isinstance(port.port, str)
-            )
-        ),
-    )
+    peers = _compile_peers(rule.peers, namespace) if rule.peers else EVERYONE
+    if not rule.ports:
+        return CompiledRule(index, peers, ALL_TRAFFIC)
+    names = [(port.port, port.protocol or DEFAULT_PROTOCOL) for port in rule.ports if isinstance(port.port, str)]
+    return CompiledRule(index, peers, _numbered(rule.ports), tuple(dict.fromkeys(names)))
 
 
 def _compile_peers(peers: Iterable[NetworkPolicyPeer], namespace: str) -> Peers:
     blocks = [peer.ip_block for peer in peers if peer.ip_block]
     return Peers(
-        everyone=not peers,
+        everyone=False,
         selections=tuple(compile_peer(peer, namespace) for peer in peers if not peer.ip_block),
         block=_compile_blocks(blocks) if blocks else None,
     )
@@ -93,24 +88,30 @@ def compile_peer(peer: NetworkPolicyPeer, namespace: str) -> PodSelection:
 
 
 def _compile_blocks(blocks: Iterable[IPBlock]) -> Block:
+    ranges: list[tuple[Family, Interval]] = []
     parts: list[Addresses] = []
     covers_family = False
     for block in blocks:
-        network = parse_cidr(block.cidr)
-        left = Addresses.of(network) - Addresses.of(*map(parse_cidr, block.excepts))
-        parts.append(left)
-        covers_family |= network.prefixlen == 0 and bool(left)
-    return Block(Addresses.union_of(parts), covers_family)
+        family, interval = cidr_range(block.cidr)
+        if block.excepts:
+            excepted = Addresses.of_ranges(map(cidr_range, block.excepts))
+            parts.append(Addresses.of_ranges([(family, interval)]) - excepted)
+        else:
+            ranges.append((family, interval))
+        covers_family |= interval == WHOLE[family] and (not block.excepts or bool(parts[-1]))
+    addresses = Addresses.of_ranges(ranges)
+    return Block(Addresses.union_of([addresses, *parts]) if parts else addresses, covers_family)
 
 
 def _numbered(ports: Iterable[NetworkPolicyPort]) -> Traffic:
     """The traffic of the port entries that give numbers, or only a protocol."""
     ranges: defaultdict[str, list[Interval]] = defaultdict(list)
     for port in ports:
-        if port.port is None:
-            ranges[port.protocol or DEFAULT_PROTOCOL] += ALL_PORTS
-        elif isinstance(port.port, int):
-            ranges[port.protocol or DEFAULT_PROTOCOL].append((port.port, port.end_port or port.port))
+        number, protocol = port.port, port.protocol or DEFAULT_PROTOCOL
+        if number is None:
+            ranges[protocol] += ALL_PORTS
+        elif isinstance(number, int):
+            ranges[protocol].append((number, port.end_port or number))
     return Traffic.union_of(Traffic.of(protocol, some) for protocol, some in ranges.items())
 
 

@@ -7,7 +7,7 @@ explanations, kernel programs) reads these values only.
 
 from collections.abc import Iterator, Mapping
 from enum import Enum
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 import msgspec
 
@@ -45,6 +45,10 @@ class Peers(msgspec.Struct, frozen=True, cache_hash=True):
     def addresses(self) -> Addresses:
         """The addresses outside the cluster that are meant; selectors never mean any."""
         return self.block.addresses if self.block else NO_ADDRESSES
+
+
+EVERYONE: Final = Peers(everyone=True)
+"""The peers of a rule that names none."""
 
 
 class CompiledRule(msgspec.Struct, frozen=True, eq=False):

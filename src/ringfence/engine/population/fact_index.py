@@ -64,6 +64,8 @@ class FactIndex:
 
     def start_reading(self, change: ReadingChange) -> None:
         """Index what is read newly: only of templates for which other facts hold than before."""
+        if not change.templates:
+            return
         values, names = set(change.values), set(change.names)
         keys = {key for key, _ in values}
         for template in change.templates:

@@ -135,13 +135,34 @@ class ReadFacts:
 
     def _change(self, labels: Iterable[LabelFact], names: Collection[PortName]) -> ReadingChange:
         """Start or stop reading facts, which is the same for marks."""
-        changes: defaultdict[str, defaultdict[str | None, Mark]] = defaultdict(lambda: defaultdict(int))
+        changes: dict[str, dict[str | None, Mark]] = {}
         for fact in labels:
-            change, mark = changes[fact.key], self._mark_of[fact]
-            for value in _values(fact):
-                change[value] ^= mark
-        values = [(key, value) for key, change in changes.items() for value in _combine(self._labels, key, change)]
+            mark, change = self._mark_of[fact], changes.get(fact.key)
+            if change is None:
+                changes[fact.key] = dict.fromkeys(_values(fact), mark)
+            else:
+                for value in _values(fact):
+                    change[value] = change.get(value, NO_FACTS) ^ mark
+        values = [(key, value) for key, change in changes.items() for value in self._combine(key, change)]
         return ReadingChange(self._marked(changes, names) if self._templates else (), values, names)
+
+    def _combine(self, key: str, change: dict[str | None, Mark]) -> Collection[str | None]:
+        """Change the marks of a label's values; return those that are read and were not, or the other way round."""
+        known = self._labels.get(key)
+        if known is None:
+            self._labels[key] = change.copy()
+            return change
+        other: list[str | None] = []
+        for value, mark in change.items():
+            before = known.get(value, NO_FACTS)
+            known[value] = before ^ mark
+            if before in (NO_FACTS, mark):
+                other.append(value)
+            if before == mark:
+                del known[value]
+        if not known:
+            del self._labels[key]
+        return other
 
     def _marked(
         self, changes: Mapping[str, Mapping[str | None, Mark]], names: Collection[PortName]
@@ -201,23 +222,6 @@ def _with_keys(templates: Iterable[Template], keys: Set[str]) -> Iterator[tuple[
     for template in templates if keys else ():
         for key in template.labels.keys() & keys:
             yield template, key
-
-
-def _combine(
-    labels: dict[str, dict[str | None, Mark]], key: str, change: Mapping[str | None, Mark]
-) -> Iterator[str | None]:
-    """Change the marks of a label's values; yield those that are read and were not, or the other way round."""
-    values = labels.setdefault(key, {})
-    for value, mark in change.items():
-        before = values.get(value, NO_FACTS)
-        values[value] = before ^ mark
-        if before == NO_FACTS:
-            yield value
-        elif before == mark:
-            del values[value]
-            yield value
-    if not values:
-        del labels[key]
 
 
 def _divided(facts: Iterable[ReadableFact]) -> tuple[list[LabelFact], list[PortName]]:

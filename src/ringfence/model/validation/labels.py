@@ -15,7 +15,8 @@ from ringfence.model.selectors import Operator
 def label_errors(labels: Mapping[str, str], path: str) -> Iterator[FieldError]:
     """What is wrong with labels, or with a selector that is a mapping of labels."""
     for key, value in labels.items():
-        yield from _one_label_errors(key, value, path)
+        if errors := _one_label_errors(key, value, path):
+            yield from errors
 
 
 def selector_errors(selector: LabelSelector, path: str) -> Iterator[FieldError]:

@@ -10,9 +10,9 @@ from itertools import chain
 
 import msgspec
 
-from ringfence.model.cidrs import CidrSpelling, cidr_warnings
+from ringfence.model.cidrs import CidrSpelling, cidr_warnings, plain_cidr_range
 from ringfence.model.field_errors import FieldError, each_once, forbidden, invalid, invalid_enum, required, unsupported
-from ringfence.model.names import subdomain_errors
+from ringfence.model.names import port_name_errors, subdomain_errors
 from ringfence.model.objects import IPBlock, NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort, Rule
 from ringfence.model.policies import Direction, rules_of
 from ringfence.model.problems import ProblemCode
@@ -80,17 +80,46 @@ def network_policy_warnings(policy: NetworkPolicy) -> list[FieldWarning]:
 def _spec_errors(policy: NetworkPolicy, server: ServerVersion) -> Iterator[FieldError]:
     yield from selector_errors(policy.spec.pod_selector, "spec.podSelector")
     for path, rule, direction in _rules(policy):
+        # An object can have 40,000 ports and peers: those in which nothing can be wrong get no path.
         for i, port in enumerate(rule.ports):
-            yield from _port_errors(port, f"{path}.ports[{i}]", server)
+            if not _is_plain_port(port):
+                yield from _port_errors(port, f"{path}.ports[{i}]", server)
         for i, peer in enumerate(rule.peers):
-            yield from _peer_errors(peer, f"{path}.{direction.peers_field}[{i}]", server >= STRICT_CIDRS)
+            if not _is_plain_peer(peer):
+                yield from _peer_errors(peer, f"{path}.{direction.peers_field}[{i}]", server >= STRICT_CIDRS)
     yield from _policy_type_errors(policy.spec.policy_types, "spec.policyTypes")
 
 
 def _rules(policy: NetworkPolicy) -> Iterator[tuple[str, Rule, Direction]]:
+    """The rules that have ports or peers, each with its path."""
     for direction in Direction:
+        path = f"spec.{direction.field}"
         for i, rule in enumerate(rules_of(policy, direction)):
-            yield f"spec.{direction.field}[{i}]", rule, direction
+            if rule.ports or rule.peers:
+                yield f"{path}[{i}]", rule, direction
+
+
+def _is_plain_port(port: NetworkPolicyPort) -> bool:
+    """Whether a port is a number or a name, and valid: what `_port_errors` finds out more slowly, of most ports."""
+    if port.port is None or port.end_port is not None or port.protocol not in PROTOCOLS:
+        return False
+    return 0 < port.port < 65536 if isinstance(port.port, int) else not port_name_errors(port.port)
+
+
+def _is_plain_peer(peer: NetworkPolicyPeer) -> bool:
+    """Whether a peer is a block in the usual spelling, and valid: what `_peer_errors` finds out more slowly."""
+    block = peer.ip_block
+    if block is None or peer.pod_selector is not None or peer.namespace_selector is not None:
+        return False
+    whole = plain_cidr_range(block.cidr)
+    if whole is None or not block.excepts:
+        return whole is not None
+    family, (low, high) = whole
+    for text in block.excepts:
+        part = plain_cidr_range(text)
+        if part is None or part == whole or part[0] is not family or part[1][0] < low or part[1][1] > high:
+            return False
+    return True
 
 
 def _policy_type_errors(types: tuple[str, ...], path: str) -> Iterator[FieldError]:
