@@ -112,13 +112,18 @@ class ControlPlane:
         self.kubectl("create", "clusterrole", name, f"--verb={','.join(verbs)}", f"--resource={','.join(resources)}")
         binding = ["rolebinding", f"--namespace={namespace}"] if namespace else ["clusterrolebinding"]
         self.kubectl("create", *binding, name, f"--clusterrole={name}", f"--serviceaccount=default:{name}")
-        token = self.folder / f"{name}.token"
-        token.write_text(self.kubectl("create", "token", name, "--duration=24h").stdout.strip())
-        kubeconfig = self._kubeconfig(name, {"tokenFile": str(token)})
+        kubeconfig = self.existing_account(name)
         scope = f"--namespace={namespace}" if namespace else "--all-namespaces"
         question = ("auth", "can-i", verbs[-1], resources[-1], scope)
         wait_until(lambda: self._is_yes(kubeconfig, question), f"{name} may {verbs[-1]} {resources[-1]}")
         return kubeconfig
+
+    def existing_account(self, name: str, namespace: str = "default") -> Path:
+        """A kubeconfig of a service account that exists."""
+        token = self.folder / f"{name}.token"
+        created = self.kubectl("create", "token", name, "--duration=24h", f"--namespace={namespace}")
+        token.write_text(created.stdout.strip())
+        return self._kubeconfig(name, {"tokenFile": str(token)})
 
     def compact(self) -> None:
         """Makes etcd forget every revision but the last.

@@ -1,21 +1,32 @@
 """What `deploy/` holds, on the real API server: it is accepted, and may do what the agent needs and no more."""
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv6Address, ip_network
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
+from ringfence.agent.node_cleanup import CLEANED_BY, OwnPod, clean_nodes
 from ringfence.cli.agent import run_agent
+from ringfence.errors import AgentError
+from ringfence.model.cidrs import parse_cidr
+from ringfence.sources.cluster import ApiServer
 
 from . import parts
 from .control_plane import ControlPlane
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 CHART = DEPLOY / "helm" / "ringfence"
+SCHEMA = json.loads((CHART / "values.schema.json").read_text())
+PATTERNS = [one["pattern"].strip("^$") for one in SCHEMA["properties"]["podRanges"]["items"]["anyOf"]]
+"""How pod ranges may be written, in IPv4 and in IPv6."""
 ACCOUNT = "system:serviceaccount:kube-system:ringfence-agent"
 NEEDED = ("namespaces", "pods", "nodes", "networkpolicies.networking.k8s.io")
 
@@ -58,6 +69,20 @@ def container(objects: list[Object]) -> Object:
     [only] = daemon_set(objects)["spec"]["template"]["spec"]["containers"]
     assert isinstance(only, dict)
     return only
+
+
+def cleanup_container(objects: list[Object]) -> Object:
+    [job] = [one for one in objects if one["kind"] == "Job"]
+    [only] = job["spec"]["template"]["spec"]["containers"]
+    assert isinstance(only, dict)
+    return only
+
+
+def cleanup_manifests() -> str:
+    program = parts.find("kubectl")
+    assert program
+    built = subprocess.run([program, "kustomize", str(DEPLOY / "cleanup")], capture_output=True, text=True, check=True)
+    return built.stdout
 
 
 def options(arguments: list[str]) -> dict[str, Any]:
@@ -121,10 +146,11 @@ class TestPod:
 
 class TestChart:
     def test_by_default_it_makes_what_the_plain_manifests_do(self, real_parts: None) -> None:
+        made = [one for one in templated() if "helm.sh/hook" not in one["metadata"].get("annotations", {})]
         program = parts.find("kubectl")
         assert program
         built = subprocess.run([program, "kustomize", str(DEPLOY / "kustomize")], capture_output=True, text=True)
-        assert essence(templated()) == essence(documents(built.stdout))
+        assert essence(made) == essence(documents(built.stdout))
 
     def test_a_server_takes_it_with_every_option(self, api_server: ControlPlane) -> None:
         text = helm("template", "trial", str(CHART), "--namespace=kube-system", *EVERY_OPTION).stdout
@@ -146,7 +172,44 @@ class TestChart:
         probe = container(templated("--set", "metrics.expose=true"))["livenessProbe"]["httpGet"]
         assert "host" not in probe, "the kubelet then takes the pod's address, which is the node's"
 
-    @pytest.mark.parametrize("value", ["mode=block", "logRate=0", "metrics.port=70000", "unknown=1"])
+    def test_a_digest_names_the_image_whatever_its_tag_is(self) -> None:
+        digest = f"sha256:{'0123456789abcdef' * 4}"
+        for one in (container, cleanup_container):
+            image = one(
+                templated(f"--set=image.repository=registry.example/ringfence,image.tag=v1,image.digest={digest}")
+            )
+            assert image["image"] == f"registry.example/ringfence@{digest}"
+
+    def test_the_agents_are_placed_and_replaced_as_the_values_say(self) -> None:
+        where = "affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0]"
+        terms = f"{where}.matchExpressions[0].key=guarded,{where}.matchExpressions[0].operator=Exists"
+        made = daemon_set(templated(f"--set={terms},updateStrategy.type=OnDelete"))["spec"]
+        [expression] = made["template"]["spec"]["affinity"]["nodeAffinity"][
+            "requiredDuringSchedulingIgnoredDuringExecution"
+        ]["nodeSelectorTerms"][0]["matchExpressions"]
+        assert expression == {"key": "guarded", "operator": "Exists"}
+        assert made["updateStrategy"] == {"type": "OnDelete"}
+
+    def test_the_environment_of_the_agent_can_be_set(self) -> None:
+        environment = container(templated("--set=env[0].name=HTTPS_PROXY,env[0].value=http://proxy:3128"))["env"]
+        assert {"name": "HTTPS_PROXY", "value": "http://proxy:3128"} in environment
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            "mode=block",
+            "logRate=0",
+            "metrics.port=70000",
+            "unknown=1",
+            "podRanges={10.0.0.0/33}",
+            "podRanges={fd00::/129}",
+            "podRanges={10.0.0.0}",
+            "image.digest=sha256:1",
+            "updateStrategy.type=Recreate",
+            "updateStrategy.maxUnavailable=0",
+            "cleanup.timeoutSeconds=0",
+        ],
+    )
     def test_values_that_mean_nothing_are_refused(self, value: str) -> None:
         refused = helm("template", "trial", str(CHART), "--set", value, check=False)
         assert refused.returncode != 0
@@ -154,6 +217,107 @@ class TestChart:
 
     def test_it_is_well_formed(self) -> None:
         assert "0 chart(s) failed" in helm("lint", "--strict", str(CHART)).stdout
+
+
+class TestPodRanges:
+    """The chart accepts only ranges that the agent accepts, and all that are written in the standard way."""
+
+    @given(
+        st.text(alphabet="0123456789abcdf.:/", max_size=24) | st.ip_addresses().map(lambda one: f"{one}/{one.version}9")
+    )
+    def test_what_the_chart_accepts_the_agent_accepts(self, text: str) -> None:
+        if chart_accepts(text):
+            parse_cidr(text)
+
+    @given(st.ip_addresses(), st.integers(0, 128))
+    def test_it_accepts_every_network(self, address: IPv4Address | IPv6Address, length: int) -> None:
+        text = str(ip_network((address, length % (address.max_prefixlen + 1)), strict=False))
+        assert chart_accepts(text)
+
+
+def chart_accepts(pod_range: str) -> bool:
+    """Whether the chart's schema accepts a range. Helm reads the patterns as Go does, which here is as Python does."""
+    return any(re.fullmatch(pattern, pod_range) for pattern in PATTERNS)
+
+
+class TestCleanup:
+    """After an uninstall, a Job removes the rules from all nodes. The test takes the place of the kubelets."""
+
+    OWN = OwnPod("kube-system", "ringfence-cleanup-1")
+
+    @pytest.fixture
+    def client(self, api_server: ControlPlane) -> Iterator[ApiServer]:
+        """The API server as the Job's service account, with its own pod and two Linux nodes of three."""
+        api_server.kubectl("apply", "-k", str(DEPLOY / "cleanup"))
+        [template] = [one for one in documents(cleanup_manifests()) if one["kind"] == "Job"]
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": self.OWN.name, "namespace": self.OWN.namespace}}
+        names = {"clean-a": "linux", "clean-b": "linux", "clean-w": "windows"}
+        nodes = [
+            {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": {"kubernetes.io/os": system}}}
+            for name, system in names.items()
+        ]
+        spec = {**template["spec"]["template"]["spec"], "nodeSelector": {"kubernetes.io/os": "linux"}}
+        for one in (*nodes, {**pod, "spec": spec}):
+            api_server.kubectl("apply", "-f", "-", stdin=json.dumps(one))
+        yield ApiServer(None, str(api_server.existing_account("ringfence-cleanup", "kube-system")))
+        api_server.kubectl("delete", "node", *names)
+        for which in (self.OWN.name, f"--selector={CLEANED_BY}"):
+            api_server.kubectl("delete", "pod", "-n", self.OWN.namespace, which, "--force", "--grace-period=0")
+        api_server.kubectl("delete", "-k", str(DEPLOY / "cleanup"))
+
+    def pods(self, api_server: ControlPlane) -> dict[str, Object]:
+        """By Node: the pods that clean it."""
+        found = api_server.kubectl("get", "pods", "-n", "kube-system", "-l", CLEANED_BY, "-o", "json").stdout
+        return {one["spec"]["nodeName"]: one for one in json.loads(found)["items"]}
+
+    def finish(self, api_server: ControlPlane, *nodes: str) -> None:
+        for node, pod in self.pods(api_server).items():
+            if node in nodes:
+                status = json.dumps({"status": {"phase": "Succeeded"}})
+                name = pod["metadata"]["name"]
+                api_server.kubectl("patch", "pod", "-n", "kube-system", name, "--subresource=status", "-p", status)
+
+    def test_a_pod_on_each_selected_node_removes_its_rules(self, api_server: ControlPlane, client: ApiServer) -> None:
+        seen: dict[str, Object] = {}
+
+        def kubelets(_: float) -> None:
+            seen.update(self.pods(api_server))
+            self.finish(api_server, "clean-a", "clean-b")
+
+        assert {"clean-a", "clean-b"} <= set(clean_nodes(client, self.OWN, 30, sleep=kubelets))
+        assert "clean-w" not in seen
+        spec = seen["clean-a"]["spec"]
+        [only] = spec["containers"]
+        assert only["command"] == ["ringfence", "agent", "--cleanup"]
+        assert only["securityContext"]["capabilities"] == {"drop": ["ALL"], "add": ["NET_ADMIN"]}
+        assert (spec["hostNetwork"], spec["restartPolicy"]) == (True, "OnFailure")
+        assert not self.pods(api_server), "they are deleted"
+
+    def test_nodes_that_are_not_clean_in_time_are_named(self, api_server: ControlPlane, client: ApiServer) -> None:
+        def kubelet(_: float) -> None:
+            self.finish(api_server, "clean-a")
+
+        with pytest.raises(AgentError, match=r"nodes were not cleaned within 2 s: .*clean-b"):
+            clean_nodes(client, self.OWN, 2, sleep=kubelet)
+        left = self.pods(api_server)
+        assert set(left) <= {"clean-b"}
+        assert all("deletionTimestamp" in pod["metadata"] for pod in left.values()), "their kubelets end them"
+
+    def test_a_missing_right_is_named(self, api_server: ControlPlane, client: ApiServer) -> None:
+        nobody = ApiServer(None, str(api_server.user("nobody")))
+        with pytest.raises(AgentError, match='the nodes cannot be cleaned: pods "ringfence-cleanup-1" is forbidden'):
+            clean_nodes(nobody, self.OWN, 1)
+
+    def test_the_chart_runs_it_when_it_is_uninstalled(self) -> None:
+        made = templated()
+        hooks = {one["kind"] for one in made if "helm.sh/hook" in one["metadata"].get("annotations", {})}
+        assert hooks == {"ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding", "Job"}
+        assert cleanup_container(made)["args"] == ["clean-nodes", "--timeout=300"]
+        assert not [one for one in templated("--set=cleanup.enabled=false") if one["kind"] == "Job"]
+
+    def test_it_is_what_the_plain_manifests_have(self, real_parts: None) -> None:
+        hooks = [one for one in templated() if "helm.sh/hook" in one["metadata"].get("annotations", {})]
+        assert essence(hooks) == essence(documents(cleanup_manifests()))
 
 
 EVERY_OPTION = (
@@ -168,7 +332,7 @@ def essence(objects: list[Object]) -> dict[str, Object]:
     found = {}
     for one in objects:
         kept = {field: value for field, value in one.items() if field != "metadata"}
-        if one["kind"] == "DaemonSet":
+        if one["kind"] in ("DaemonSet", "Job"):
             template = kept["spec"]["template"]
             [only] = template["spec"]["containers"]
             only.pop("imagePullPolicy", None)

@@ -172,6 +172,36 @@ def run_agent(
         running.run(settings, ApiServer(context, kubeconfig), listen, dropped_lines=lambda: writer.dropped)
 
 
+@agent.command("clean-nodes")
+@click.option("--context", metavar="NAME", help="The kubeconfig context. In a pod, the default is its service account.")
+@click.option("--kubeconfig", metavar="FILE", help="The kubeconfig file.")
+@click.option("--namespace", "-n", required=True, envvar="POD_NAMESPACE", help="The namespace of the pod of the Job.")
+@click.option("--pod", required=True, envvar="POD_NAME", help="The name of the pod of the Job.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0, min_open=True),
+    default=300.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to wait for the nodes.",
+)
+def clean_all_nodes(context: str | None, kubeconfig: str | None, namespace: str, pod: str, timeout: float) -> None:
+    """Remove all ringfence rules from all nodes, in the Job that runs after the agent was uninstalled.
+
+    Creates a pod on each node, made from the pod of the Job, and waits until each has removed the rules of its node.
+
+    \b
+    Examples:
+      kubectl apply -k deploy/cleanup
+      ringfence agent clean-nodes --namespace kube-system --pod ringfence-cleanup-x7k2p
+    """
+    from ringfence.agent.node_cleanup import OwnPod, clean_nodes
+    from ringfence.sources.cluster import ApiServer
+
+    cleaned = clean_nodes(ApiServer(context, kubeconfig), OwnPod(namespace, pod), timeout)
+    print_message(f"removed all ringfence rules from {len(cleaned)} nodes")
+
+
 def _standard_error() -> int:
     """The file descriptor of standard error. Where it is closed, what is written to it is lost."""
     if sys.stderr is None:  # otherwise the first socket that is opened becomes file descriptor 2

@@ -67,11 +67,16 @@ class ApiStatusError(Exception):
         return cls(response.status_code, _message(response), float(retry_after) if retry_after.isdecimal() else 0)
 
 
-def list_items(client: httpx2.Client, path: str, limit: int = PAGE) -> Iterator[msgspec.Raw]:
-    """The items of a list, read in pages of at most `limit` objects; 0 means one page. Raises as `get_document`."""
+def list_items(
+    client: httpx2.Client, path: str, limit: int = PAGE, parameters: Mapping[str, str] | None = None
+) -> Iterator[msgspec.Raw]:
+    """The items of a list, read in pages of at most `limit` objects; 0 means one page. Raises as `get_document`.
+
+    `parameters` are those of the request, such as `labelSelector`.
+    """
     position = ""
     while True:
-        page = get_page(client, path, {"limit": str(limit), "continue": position})
+        page = get_page(client, path, {**(parameters or {}), "limit": str(limit), "continue": position})
         yield from page.items or ()
         position = page.metadata.continue_
         if not position:
