@@ -69,6 +69,10 @@ docs: $(DOCS)/.ready  ## Build the documentation as a site in build/site, and ch
 wheel-test: $(READY)  ## Build the wheel, install it into a fresh environment, and try it.
 	scripts/try-wheel
 
+.PHONY: image-test
+image-test: $(READY)  ## Build the image of the agent without a registry, and try it. Needs Debian.
+	scripts/try-image
+
 .PHONY: bench
 bench: $(READY) system  ## Run all measurements, and print them beside their limits.
 	$(BIN)/python -m benchmarks
@@ -84,6 +88,9 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 lock: $(READY)  ## Write down the versions of all dependencies. Those that are written down stay where they can.
 	$(COMPILE) $(UPGRADE) --group dev pyproject.toml -o requirements.lock
 	$(COMPILE) $(UPGRADE) --group docs -o requirements-docs.lock
+	# What the image of the agent is made with, and what it contains (deploy/Dockerfile).
+	$(COMPILE) $(UPGRADE) --constraint requirements.lock --group build -o requirements-build.lock
+	$(COMPILE) $(UPGRADE) --constraint requirements.lock --extra agent pyproject.toml -o requirements-agent.lock
 	rm -f requirements-lowest.lock  # what it names would be kept, and not be the lowest any more
 	printf '%s\n' $(TEST_TOOLS) | \
 	    $(COMPILE) $(UPGRADE) --resolution lowest-direct --extra agent pyproject.toml - -o requirements-lowest.lock

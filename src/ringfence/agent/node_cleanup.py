@@ -51,7 +51,7 @@ class OwnPod(NamedTuple):
         return f"/api/v1/namespaces/{self.namespace}/pods"
 
 
-class _Metadata(msgspec.Struct, frozen=True):
+class _ObjectMetadata(msgspec.Struct, frozen=True):
     name: str = ""
     labels: dict[str, str] = {}
 
@@ -60,10 +60,10 @@ class _PodStatus(msgspec.Struct, frozen=True):
     phase: str = ""
 
 
-class _Listed(msgspec.Struct, frozen=True):
+class _ListedObject(msgspec.Struct, frozen=True):
     """What is read of a Node or a pod."""
 
-    metadata: _Metadata
+    metadata: _ObjectMetadata
     status: _PodStatus = _PodStatus()
 
 
@@ -110,7 +110,7 @@ def _create_pods(api_server: ApiServer, own: OwnPod, template: Mapping[str, Any]
     nodes: dict[str, str] = {}
     with api_server.client() as client:
         for item in list_items(client, "/api/v1/nodes"):
-            node = msgspec.json.decode(item, type=_Listed).metadata
+            node = msgspec.json.decode(item, type=_ListedObject).metadata
             if selector.items() <= node.labels.items():
                 pod = pod_on(node.name, template)
                 nodes[pod["metadata"]["name"]] = node.name
@@ -125,7 +125,9 @@ def _create_pods(api_server: ApiServer, own: OwnPod, template: Mapping[str, Any]
 def _succeeded(api_server: ApiServer, own: OwnPod, selector: Mapping[str, str]) -> set[str]:
     """The names of the pods that have done their work."""
     with api_server.client() as client:
-        pods = (msgspec.json.decode(item, type=_Listed) for item in list_items(client, own.collection, 0, selector))
+        pods = (
+            msgspec.json.decode(item, type=_ListedObject) for item in list_items(client, own.collection, 0, selector)
+        )
         return {pod.metadata.name for pod in pods if pod.status.phase == "Succeeded"}
 
 
