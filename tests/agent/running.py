@@ -64,10 +64,11 @@ class Running:
             self.inbox.put(Arrival(event, time.monotonic()))
 
     def enforce(self, *events: Event) -> None:
-        """Deliver events, and wait until the round that they need has ended."""
+        """Deliver events, and wait until they are enforced, and the connections that they forbid have ended."""
         self.tell(*events)
         self.finish_events()
         eventually(lambda: not self.loop._intake and self.loop._rounds.waiting_since is None)
+        eventually(lambda: not self.loop._enforcement.awaits_review)
         self.finish_events()  # the round had begun, and has ended when the loop takes items again
 
     def finish_events(self) -> None:

@@ -1,73 +1,19 @@
 """Enforcement on a real kernel, by a clock that the test sets."""
 
-from collections.abc import Callable
 from ipaddress import ip_network
-from typing import Any
 
-from tests.agent.events import listing, upserted
+from tests.agent.nodes import Conversation, Node
 from tests.agent.refusals import break_compiler, refused_chains
-from tests.agent.running import BOTH, CLIENT, CLOSED, HERE, OPEN, SERVER, Clock
-from tests.dataplane.network import Network, address, in_own_network, nft, received
-from tests.semantics.objects import Object, node
+from tests.agent.running import BOTH, CLOSED, HERE, OPEN
+from tests.dataplane.network import in_own_network, nft
+from tests.semantics.objects import node
 
-from ringfence.agent.enforcement import FIRST_RETRY, LAST_RETRY, REVIEW_INTERVAL, Enforcement
+from ringfence.agent.connection_reviews import LATE_REVIEW
+from ringfence.agent.enforcement import FIRST_RETRY, LAST_RETRY
 from ringfence.agent.settings import ExistingConnections, Mode, Settings, UnknownPods
-from ringfence.agent.view import View
 from ringfence.dataplane.kernel import Kernel, ProfileRefused, ProfilesRefused
 from ringfence.errors import KernelError
 from ringfence.sets.addresses import Addresses
-
-
-class Node:
-    """A node's kernel, the view, and the enforcement of one in the other."""
-
-    def __init__(self, *objects: Object, settings: Settings | None = None) -> None:
-        self.clock = Clock()
-        self.kernel = Kernel()
-        self.view = View()
-        self.enforcement = Enforcement(self.view, settings or Settings("here"), self.kernel, self.clock)
-        for event in listing(*objects):
-            self.view.apply(event)
-
-    def put(self, obj: Object) -> None:
-        self.view.apply(upserted(obj))
-
-    def count_reviews(self) -> list[float]:
-        """When tracked connections are reviewed from now on."""
-        reviews: list[float] = []
-        review = self.kernel.revoke_forbidden
-
-        def counted() -> frozenset[int]:
-            reviews.append(self.clock.now)
-            return review()
-
-        self.kernel.revoke_forbidden = counted  # type: ignore[method-assign]
-        return reviews
-
-    def fail(self, method: str, error: Exception) -> Callable[[], None]:
-        """Let a method of the kernel fail; call the result to mend it."""
-
-        def failing(*args: Any) -> None:
-            raise error
-
-        setattr(self.kernel, method, failing)
-        return lambda: delattr(self.kernel, method)
-
-
-class Conversation:
-    """A connection from the client to the server on port 90, on which both have spoken."""
-
-    def __init__(self) -> None:
-        self._network = Network(2)
-        self.server, self.client = self._network.udp(SERVER, 90), self._network.udp(CLIENT, 4000)
-        self.client.sendto(b"question", (address(SERVER), 90))
-        assert received(self.server) == b"question"
-        self.server.sendto(b"answer", (address(CLIENT), 4000))
-        assert received(self.client) == b"answer"
-
-    def goes_on(self) -> bool:
-        self.client.sendto(b"more", (address(SERVER), 90))
-        return self._network.delivered(self.server) == b"more"
 
 
 class TestEnforcing:
@@ -170,7 +116,7 @@ class TestFailures:
         conversation = Conversation()
         node.put(OPEN)
         with refused_chains(node.enforcement):
-            node.enforcement.enforce()
+            node.enforce()
         assert not conversation.goes_on()
 
     @in_own_network
@@ -186,168 +132,69 @@ class TestFailures:
         assert node.enforcement.in_order
 
 
-class TestStarting:
-    """An agent may end after it has changed the rules, and before it has judged the tracked connections."""
-
-    @staticmethod
-    def enforce_without_review(node: Node) -> None:
-        mend = node.fail("revoke_forbidden", KernelError("the agent is killed", 105))
-        node.enforcement.enforce()
-        mend()
-
-    @in_own_network
-    def test_connections_end_that_an_agent_before_it_did_not_judge(self) -> None:
-        before = Node(*BOTH, HERE)
-        before.enforcement.enforce()
-        conversation = Conversation()
-        before.put(CLOSED)
-        self.enforce_without_review(before)
-        assert conversation.goes_on()
-        after = Node(*BOTH, HERE, CLOSED)
-        after.enforcement.enforce()
-        assert after.enforcement.in_order
-        assert after.kernel.transactions == 1, "the rules were right already"
-        assert not conversation.goes_on()
-
-    @in_own_network
-    def test_connections_that_are_allowed_go_on(self) -> None:
-        before = Node(*BOTH, HERE)
-        before.enforcement.enforce()
-        conversation = Conversation()
-        after = Node(*BOTH, HERE)
-        after.enforcement.enforce()
-        assert after.kernel.revoked == frozenset()
-        assert conversation.goes_on()
-
-    @in_own_network
-    def test_it_is_not_in_order_before_all_connections_are_judged(self) -> None:
-        before = Node(*BOTH, HERE)
-        before.enforcement.enforce()
-        conversation = Conversation()
-        before.put(CLOSED)
-        self.enforce_without_review(before)
-        after = Node(*BOTH, HERE, CLOSED)
-        mend = after.fail("revoke_forbidden", KernelError("the list cannot be read", 105))
-        for _ in range(3):
-            after.enforcement.enforce()
-            assert not after.enforcement.in_order
-            assert after.enforcement.retry_at is not None
-            after.clock.now = after.enforcement.retry_at
-        mend()
-        after.enforcement.enforce()
-        assert after.enforcement.in_order
-        assert not conversation.goes_on()
-
-
 class TestConnections:
+    """When they are judged is said in `test_connection_reviews`."""
+
     @in_own_network
     def test_what_a_change_forbids_ends(self) -> None:
         node = Node(*BOTH, HERE)
-        node.enforcement.enforce()
+        node.enforce()
         conversation = Conversation()
         node.put(CLOSED)
-        node.enforcement.enforce()
+        node.enforce()
         assert not conversation.goes_on()
 
     @in_own_network
-    def test_without_a_change_nothing_is_reviewed(self) -> None:
+    def test_nothing_is_judged_before_the_rules_are_in_force(self) -> None:
+        node = Node(*BOTH, HERE)
+        assert node.enforcement.review_at is None
+        assert node.enforcement.review() is None
+        assert node.enforcement.review_error == "tracked connections are not judged yet"
+
+    @in_own_network
+    def test_without_a_change_there_is_nothing_to_judge(self) -> None:
         node = Node(*BOTH, HERE, CLOSED)
-        node.enforcement.enforce()
-        reviews = node.count_reviews()
+        node.enforce()
+        node.clock.now += LATE_REVIEW
+        node.review()
         node.enforcement.enforce()
         node.enforcement.repair()
-        assert reviews == []
+        assert node.enforcement.review_at is None
 
     @in_own_network
-    def test_a_review_that_failed_is_made_up_for(self) -> None:
-        """The next attempt finds the program in force already: that alone says nothing about connections."""
-        node = Node(*BOTH, HERE)
-        node.enforcement.enforce()
-        conversation = Conversation()
-        node.put(CLOSED)
-        mend = node.fail("revoke_forbidden", KernelError("no", 105))
-        node.enforcement.enforce()
-        assert not node.enforcement.in_order
-        mend()
-        node.enforcement.enforce()
-        assert node.enforcement.in_order
-        assert not conversation.goes_on()
-
-    @in_own_network
-    def test_with_keep_nothing_is_reviewed(self) -> None:
+    def test_with_keep_nothing_is_judged(self) -> None:
         node = Node(*BOTH, HERE, settings=Settings("here", existing_connections=ExistingConnections.KEEP))
-        reviews = node.count_reviews()
         node.enforcement.enforce()
         node.put(CLOSED)
         node.enforcement.enforce()
         nft("delete", "table", "inet", "ringfence")
         assert node.enforcement.repair()
-        assert reviews == []
+        assert node.enforcement.review_at is None
+        assert node.enforcement.review_error == ""
 
     @in_own_network
     def test_with_keep_connections_go_on_that_an_agent_before_it_ended(self) -> None:
         before = Node(*BOTH, HERE)
-        before.enforcement.enforce()
+        before.enforce()
         conversation = Conversation()
         before.put(CLOSED)
-        before.enforcement.enforce()
+        before.enforce()
         assert not conversation.goes_on()
         after = Node(*BOTH, HERE, CLOSED, settings=Settings("here", existing_connections=ExistingConnections.KEEP))
-        after.enforcement.enforce()
+        after.enforce()
         assert after.kernel.revoked == frozenset()
         assert conversation.goes_on()
 
     @in_own_network
     def test_and_so_they_do_while_observing(self) -> None:
         before = Node(*BOTH, HERE)
-        before.enforcement.enforce()
+        before.enforce()
         conversation = Conversation()
         before.put(CLOSED)
-        before.enforcement.enforce()
+        before.enforce()
         after = Node(*BOTH, HERE, CLOSED, settings=Settings("here", mode=Mode.OBSERVE))
-        after.enforcement.enforce()
+        after.enforce()
         assert conversation.goes_on()
-
-    @in_own_network
-    def test_revoked_connections_are_reviewed_every_few_seconds(self) -> None:
-        node = Node(*BOTH, HERE)
-        node.enforcement.enforce()
-        Conversation()
-        node.put(CLOSED)
-        node.enforcement.enforce()
-        assert node.kernel.revoked
-        reviews = node.count_reviews()
-        began = node.clock.now
-        node.enforcement.repair()
-        node.clock.now = began + REVIEW_INTERVAL - 0.1
-        node.enforcement.repair()
-        assert reviews == []
-        node.clock.now = began + REVIEW_INTERVAL
-        node.enforcement.repair()
-        node.enforcement.repair()
-        assert reviews == [began + REVIEW_INTERVAL]
-
-    @in_own_network
-    def test_a_slow_review_is_made_less_often(self) -> None:
-        node = Node(*BOTH, HERE)
-        node.enforcement.enforce()
-        Conversation()
-        review = node.kernel.revoke_forbidden
-
-        def slow() -> frozenset[int]:
-            node.clock.now += 1
-            return review()
-
-        node.kernel.revoke_forbidden = slow  # type: ignore[method-assign]
-        node.put(CLOSED)
-        node.enforcement.enforce()
-        ended = node.clock.now
-        node.clock.now = ended + 99
-        node.enforcement.repair()
-        assert node.clock.now == ended + 99, "it takes no more than a hundredth of the time"
-        node.clock.now = ended + 100
-        node.enforcement.repair()
-        assert node.clock.now == ended + 101
 
 
 class TestRepair:
@@ -371,6 +218,7 @@ class TestRepair:
         nft("delete", "table", "inet", "ringfence")
         conversation = Conversation()
         node.enforcement.repair()
+        node.review()
         assert not conversation.goes_on()
 
     @in_own_network

@@ -3,6 +3,7 @@
 import re
 import socket
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -162,6 +163,27 @@ class TestOpenConnections:
     @in_own_network
     def test_or_they_are_kept(self) -> None:
         assert self.survives(ExistingConnections.KEEP)
+
+    @in_own_network
+    def test_it_is_not_ready_while_they_cannot_be_judged(self) -> None:
+        def refusing(*, again: bool = False) -> Iterator[None]:
+            raise KernelError("no buffer space available", 105)
+
+        with running() as agent:
+            agent.kernel.review = refusing  # type: ignore[method-assign]
+            agent.tell(*listing(*BOTH, HERE))
+            agent.await_log("connections that policies forbid may be open until they can be judged: no buffer space")
+            assert agent.loop.readiness_error() == (
+                "connections that policies forbid may be open: tracked connections cannot be judged: "
+                "no buffer space available"
+            )
+            assert agent.metric("ringfence_failures_total", stage="review") > 0
+            assert agent.metric("ringfence_review_seconds_count") == 0
+            assert agent.metric("ringfence_in_order") == 1
+            del agent.kernel.review
+            agent.await_log("tracked connections are judged again")
+            assert agent.loop.readiness_error() == ""
+            assert agent.metric("ringfence_review_seconds_count") == 1
 
 
 class TestObserving:

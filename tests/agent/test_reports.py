@@ -140,6 +140,23 @@ def test_complaints_about_the_node_are_logged_once_while_they_last(one: Reportin
     assert [line.split()[-1] for line in stream.getvalue().splitlines()] == ["a", "b", "a"]
 
 
+def test_a_review_that_fails_is_logged_once_while_it_lasts_and_counted(one: Reporting, stream: io.StringIO) -> None:
+    for _ in range(2):
+        for failure in (KernelError("no memory", 12), KernelError("no memory", 12)):
+            one.reports.review(failure)
+            one.reports.review(failure)
+        one.reports.review(None)
+        one.reports.review(None)
+    assert stream.getvalue().count("may be open until they can be judged: no memory") == 2
+    assert stream.getvalue().count("tracked connections are judged again") == 2
+    assert one.count('ringfence_failures_total{stage="review"}') == 4
+
+
+def test_a_defect_of_a_review_has_its_traceback(one: Reporting, stream: io.StringIO) -> None:
+    one.reports.review(KeyError("ours"))
+    assert "a defect of ringfence (review): KeyError: 'ours' trace=" in stream.getvalue()
+
+
 def test_a_packet_log_that_fails_is_logged_once_while_it_lasts_and_counted(one: Reporting, stream: io.StringIO) -> None:
     for _ in range(2):
         one.reports.packet_log_failed(PacketLogFailed(KernelError("taken", 16), 2.0))

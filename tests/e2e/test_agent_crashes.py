@@ -120,14 +120,14 @@ KILLED_BEFORE_A_REVIEW = """
 import os, signal
 from ringfence.dataplane.kernel import Kernel
 
-review = Kernel.revoke_forbidden
+review = Kernel.review
 
-def revoke_forbidden(kernel):
+def killed(kernel, **choices):
     if os.path.exists(os.environ["KILL_BEFORE_REVIEW"]):
         os.kill(os.getpid(), signal.SIGKILL)
-    return review(kernel)
+    return review(kernel, **choices)
 
-Kernel.revoke_forbidden = revoke_forbidden
+Kernel.review = killed
 """
 """What Python runs before the agent: the agent is killed after it has changed the rules, and before it has judged the
 connections, while a file exists."""

@@ -2,33 +2,29 @@
 
 import re
 import shutil
-import socket
 import subprocess
 
 import pytest
+from tests.dataplane.conntrack_entries import clients_of, listed, track
 from tests.dataplane.network import Network, in_own_network, number, tcp_connection
-from tests.dataplane.programs import TCP, key
+from tests.dataplane.programs import TCP, UDP, key
 
 from ringfence.dataplane.kernel import Kernel
 from ringfence.dataplane.program import base_program
-from ringfence.netlink.codec import attribute, nested, uint32
+from ringfence.netlink import conntrack
 from ringfence.netlink.conntrack import (
-    CTA_ID,
-    CTA_IP_V4_DST,
-    CTA_IP_V4_SRC,
-    CTA_PROTO_NUM,
-    CTA_TUPLE_IP,
-    CTA_TUPLE_ORIG,
-    CTA_TUPLE_PROTO,
-    CTA_TUPLE_REPLY,
+    Opening,
     TrackedConnection,
+    connection_entries,
     list_connections,
+    read_connection,
+    read_identifier,
+    read_opening,
 )
-from ringfence.netlink.constants import NETLINK_NETFILTER
+from ringfence.netlink.constants import NETLINK_NETFILTER, NFGENMSG_SIZE
 from ringfence.netlink.socket import NetlinkSocket
 from ringfence.sets.addresses import FAMILIES, Family
 
-V4 = Family.IPV4
 both_families = pytest.mark.parametrize("family", FAMILIES, ids=str)
 
 
@@ -63,60 +59,78 @@ def test_numbers_are_those_that_the_conntrack_program_prints() -> None:
     del ends
 
 
-@pytest.mark.parametrize("others", [0, 200], ids=["few", "many"])
-@in_own_network
-def test_connections_of_some_addresses_are_found_among_all(others: int) -> None:
-    network = Network(3)
-    Kernel().apply(base_program())  # rules that ask about connections turn tracking on
-    ends = [tcp_connection(network, client, 0) for client in (1, 2)]
-    about = {key(1, V4), *(key(pod, V4) for pod in range(3, 3 + others))}
-    found = {one.original[0].address for one in list_connections(NetlinkSocket(NETLINK_NETFILTER), about)}
-    assert number(1) in found
-    assert others or number(2) not in found
-    assert not list(list_connections(NetlinkSocket(NETLINK_NETFILTER), ()))
-    del ends
+# --- entries ----------------------------------------------------------------------------------------------------------
 
-
-# --- without a kernel -------------------------------------------------------------------------------------------------
-
-
-class ListingSocket(NetlinkSocket):
-    """Lists these entries, whatever it is asked."""
-
-    def __init__(self, *entries: bytes) -> None:
-        self.entries = list(entries)
-
-    def dump(self, type: int, body: bytes) -> list[bytes]:
-        return self.entries
-
-
-def entry(identifier: int, source: int, protocol: int = 1) -> bytes:
-    """An entry of a protocol without ports, from pod number `source` to pod 0."""
-    ends = nested(
-        CTA_TUPLE_IP, attribute(CTA_IP_V4_SRC, key(source, V4)), attribute(CTA_IP_V4_DST, key(0, V4))
-    ) + nested(CTA_TUPLE_PROTO, attribute(CTA_PROTO_NUM, bytes([protocol])))
-    tuples = nested(CTA_TUPLE_ORIG, ends) + nested(CTA_TUPLE_REPLY, ends)
-    return bytes([socket.AF_INET, 0, 0, 0]) + tuples + uint32(CTA_ID, identifier)
-
-
-LISTING = ListingSocket(entry(7, 1), entry(8, 2), entry(9, 3))
+CLIENT, SERVICE, SERVER = (bytes([10, 0, 0, last]) for last in (1, 2, 3))
+CLIENT_6, SERVER_6 = (bytes.fromhex(f"fd00{last:028x}") for last in (1, 2))
 
 
 @pytest.mark.parametrize(
-    ("about", "found"),
+    ("entry", "opening"),
     [
-        (None, [7, 8, 9]),
-        ([], []),
-        ([key(1, V4)], [7]),
-        ([key(1, V4), key(3, V4), b"nowhere"], [7, 9]),
-        pytest.param([key(3, V4), *(b"nowhere %d" % i for i in range(200))], [7, 8, 9], id="too many to search for"),
-        pytest.param([*(b"nowhere %d" % i for i in range(200)), key(3, V4)], [7, 8, 9], id="the wanted one last"),
+        pytest.param(
+            listed((CLIENT, 4000), (SERVER, 80), TCP, identifier=7),
+            (CLIENT, bytes([TCP]), SERVER, b"\0\x50"),
+            id="TCP",
+        ),
+        pytest.param(
+            listed((CLIENT_6, 4000), (SERVER_6, 80), UDP, identifier=7),
+            (CLIENT_6, bytes([UDP]), SERVER_6, b"\0\x50"),
+            id="IPv6",
+        ),
+        pytest.param(
+            listed((CLIENT, 4000), (SERVICE, 443), TCP, identifier=7, answering=(SERVER, 80)),
+            (CLIENT, bytes([TCP]), SERVER, b"\0\x50"),
+            id="a Service: the end that answers counts",
+        ),
+        pytest.param(
+            listed((CLIENT, None), (SERVER, None), 47, identifier=7),
+            (CLIENT, bytes([47]), SERVER, None),
+            id="a protocol without ports",
+        ),
     ],
 )
-def test_only_entries_about_the_wanted_addresses_are_decoded(about: list[bytes] | None, found: list[int]) -> None:
-    assert [one.identifier for one in list_connections(LISTING, about)] == found
+def test_how_a_connection_was_opened_is_read_without_decoding_the_rest(entry: bytes, opening: Opening) -> None:
+    assert read_opening(entry) == opening
+    assert read_identifier(entry) == (7).to_bytes(4, "big")
+    assert read_connection(entry).identifier == 7
 
 
 def test_a_protocol_without_ports_has_none() -> None:
-    (one,) = list_connections(ListingSocket(entry(7, 1)))
-    assert (one.protocol, one.original) == (1, ((number(1), None), (number(0), None)))
+    one = read_connection(listed((CLIENT, None), (SERVER, None), 47, identifier=7))
+    assert one.protocol == 47
+    assert [end.port for end in (*one.original, *one.reply)] == [None] * 4
+
+
+@both_families
+@in_own_network
+def test_the_kernel_writes_entries_in_the_form_that_is_read_quickly(family: Family) -> None:
+    network = Network(2)
+    Kernel().apply(base_program())  # rules that ask about connections turn tracking on
+    ends = tcp_connection(network, 1, 0, family)
+    with NetlinkSocket(NETLINK_NETFILTER) as netlink:
+        entries = [entry for piece in connection_entries(netlink) for entry in piece]
+    found = [conntrack._USUAL[entry[0]].match(entry, NFGENMSG_SIZE) for entry in entries]
+    assert (key(1, family), bytes([TCP]), key(0, family), b"\0\x50") in [one.groups() for one in found if one]
+    del ends
+
+
+@in_own_network
+def test_a_large_table_is_listed_in_pieces() -> None:
+    Kernel().apply(base_program())
+    track(clients_of([SERVER], 2_000))
+    with NetlinkSocket(NETLINK_NETFILTER) as netlink:
+        pieces = list(connection_entries(netlink))
+    assert len({read_identifier(entry) for piece in pieces for entry in piece}) == 2_000
+    assert max(map(len, pieces)) < 300
+
+
+@in_own_network
+def test_a_list_of_which_nobody_wants_the_rest_is_not_in_the_way_of_the_next() -> None:
+    Kernel().apply(base_program())
+    track(clients_of([SERVER], 2_000))
+    with NetlinkSocket(NETLINK_NETFILTER) as netlink:
+        listing = connection_entries(netlink)
+        next(listing)
+        del listing
+        assert sum(map(len, connection_entries(netlink))) == 2_000

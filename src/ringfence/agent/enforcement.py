@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
+from ringfence.agent.connection_reviews import ConnectionReviews
 from ringfence.agent.settings import Settings
 from ringfence.agent.view import View
 from ringfence.dataplane.compile import Compiler, MayBuild, always
@@ -20,13 +21,6 @@ from ringfence.sets.addresses import NO_ADDRESSES, Addresses
 FIRST_RETRY: Final = 1.0
 LAST_RETRY: Final = 60.0
 """Seconds until the next attempt after a failure: the first time, and at most. They double in between."""
-
-REVIEW_INTERVAL: Final = 5.0
-_REVIEW_SHARE: Final = 100
-"""Tracked connections are reviewed every so many seconds, but in no more than a hundredth of the time.
-
-A review reads the whole conntrack table, which can have hundreds of thousands of entries.
-"""
 
 
 class Enforcement:
@@ -40,12 +34,9 @@ class Enforcement:
         self._held: Addresses | None = None
         self._compiler: Compiler | None = None
         self._retry_after = FIRST_RETRY
-        self._next_review = 0.0
-        # An earlier agent may have ended after it had changed the rules and before it had judged the connections.
-        self._needs_review = True
-        """Whether tracked connections may not have been judged by the program that is in force."""
         self._known_repairs = 0
         """The repairs of the kernel after which connections were judged, or will be."""
+        self._reviews = ConnectionReviews(kernel, clock)
         self.has_begun = False
         """Whether there was an attempt."""
         self.retry_at: float | None = None
@@ -74,7 +65,7 @@ class Enforcement:
         return self._compiler.closed_pods if self._compiler else 0
 
     def enforce(self, closed: frozenset[str] = frozenset(), may_build: MayBuild = always) -> None:
-        """Bring the kernel to what the state says now, and end the connections that it no longer allows.
+        """Bring the kernel to what the state says now, and have connections end that it no longer allows.
 
         Pods in the namespaces `closed` are allowed nothing, and so are, until the next time, those in namespaces for
         which something has to be built that `may_build` refuses. Failures are in `failures`; no exception is raised for
@@ -87,7 +78,7 @@ class Enforcement:
             self.failures, self.retry_at, self._retry_after = (), None, FIRST_RETRY
 
     def repair(self) -> bool:
-        """Undo changes that other programs made to the table, and forget revoked connections that have ended.
+        """Undo changes that other programs made to the table.
 
         Returns whether another program had changed the table. Failures are in `failures`, as after `enforce`, and
         `enforce` is due again.
@@ -105,11 +96,11 @@ class Enforcement:
                 # The thread that repairs at once may have been faster.
                 changed |= self._kernel.repairs != self._known_repairs
                 self._known_repairs = self._kernel.repairs
-                self._needs_review |= changed
-            if self._settings.ends_connections and (self._needs_review or self._is_review_due()):
-                self._review_connections()
 
-        if failures := self._failures_of(repair):
+        failures = self._failures_of(repair)
+        if changed:
+            self._reviews.request()
+        if failures:
             self._note(failures)
         elif changed and self.failures:
             self.retry_at = self._clock()  # the kernel has taken something: it may take the rest as well
@@ -121,22 +112,16 @@ class Enforcement:
             compiler = self._compiled()
             self._kernel.apply(compiler.program(closed, may_build), compiler.refusals())
         finally:
-            self._needs_review |= self._kernel.transactions != before
-        self._revoke_connections()
-
-    def _revoke_connections(self) -> None:
-        if self._settings.ends_connections:
-            if self._needs_review:
-                self._review_connections()
-        elif self._kernel.revoked:
+            if self._kernel.transactions != before:
+                self._reviews.request()
+        if not self._settings.ends_connections and self._kernel.has_revoked:
             self._kernel.revoke(())  # an earlier agent with other settings revoked them
 
     def _failures_of(self, attempt: Callable[[], None]) -> Sequence[Exception]:
         try:
             attempt()
         except ProfilesRefused as refused:
-            # What is in force has changed all the same: the connections of closed pods end, too.
-            return [*refused.refusals, *self._failures_of(self._revoke_connections)]
+            return refused.refusals
         except KernelError as error:
             return [error]
         except Exception as error:
@@ -154,16 +139,33 @@ class Enforcement:
 
     # --- connections --------------------------------------------------------------------------------------------------
 
-    def _is_review_due(self) -> bool:
-        """Whether revoked connections may have ended; without any there is nothing to forget."""
-        return bool(self._kernel.revoked) and self._clock() >= self._next_review
+    @property
+    def review_at(self) -> float | None:
+        """When `review` is to be called, by the clock; None if there is nothing to review."""
+        return self._reviews.next_at if self._settings.ends_connections and self.has_begun else None
 
-    def _review_connections(self) -> None:
-        began = self._clock()
-        self._kernel.revoke_forbidden()
-        ended = self._clock()
-        self._needs_review = False
-        self._next_review = ended + max(REVIEW_INTERVAL, _REVIEW_SHARE * (ended - began))
+    @property
+    def awaits_review(self) -> bool:
+        """Whether connections that the rules in force forbid may be open for now."""
+        return self._settings.ends_connections and self._reviews.is_pending
+
+    def review(self) -> float | None:
+        """End connections that are no longer allowed, for some milliseconds.
+
+        Returns how many seconds after a change all connections were judged, if they are now. Failures are in
+        `review_failure`.
+        """
+        return self._reviews.go_on() if self.review_at is not None else None
+
+    @property
+    def review_failure(self) -> Exception | None:
+        """Why connections could not be judged at the last attempt; it is tried again until it succeeds."""
+        return self._reviews.failure
+
+    @property
+    def review_error(self) -> str:
+        """Why connections that policies forbid may be open; empty if they are not."""
+        return self._reviews.error if self._settings.ends_connections else ""
 
     # --- compiling ----------------------------------------------------------------------------------------------------
 

@@ -116,6 +116,8 @@ class AgentLoop:
             return f"the kernel does not hold all rules: {failures or 'not enforced yet'}"
         if (lag := self._lag.seconds()) > self._settings.max_lag:
             return f"a change has not been in force for {lag:.0f} s: more than {self._settings.max_lag:g} s (--max-lag)"
+        if error := self._enforcement.review_error:
+            return f"connections that policies forbid may be open: {error}"
         if failed := sorted(self._reports.failed_watches):
             return f"a defect of ringfence ended the watch of {', '.join(failed)}: see the log"
         if defects := self._view.defects:
@@ -145,6 +147,7 @@ class AgentLoop:
                 self._next_repair = now + REPAIR_INTERVAL
                 self._guard("repair", self._repair)
                 self._guard("denial", self._report_repeated_denials, now)
+            self._guard("review", self._review)
             if now >= self._next_check:
                 self._next_check = now + CHECK_INTERVAL
                 self._guard("check", self._check_node)
@@ -193,6 +196,8 @@ class AgentLoop:
                 steps.append(self._rounds.next_start)
             if self._enforcement.retry_at is not None:
                 steps.append(self._enforcement.retry_at)
+        if self._enforcement.review_at is not None:
+            steps.append(self._enforcement.review_at)
         return min(steps)
 
     def _receive_item(self, item: InboxItem) -> None:
@@ -302,6 +307,12 @@ class AgentLoop:
             self._reports.failures("repair", self._enforcement.failures)
         else:
             self._reports.repairs(self._kernel.repairs, self._kernel.changed_by, self._clock())
+
+    def _review(self) -> None:
+        seconds = self._enforcement.review()
+        if seconds is not None:
+            self._metrics.reviewing.observe(seconds)
+        self._reports.review(self._enforcement.review_failure)
 
     # --- the node -----------------------------------------------------------------------------------------------------
 

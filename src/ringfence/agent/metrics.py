@@ -42,6 +42,12 @@ class Metrics:
             buckets=_LATENCIES,
             registry=registry,
         )
+        self.reviewing = Histogram(
+            "ringfence_review_seconds",
+            "Seconds from a change of the rules until all connections that they forbid are ended.",
+            buckets=_LATENCIES,
+            registry=registry,
+        )
         self.failures = Counter(
             "ringfence_failures", "Failures while policies were enforced, by stage.", ["stage"], registry=registry
         )

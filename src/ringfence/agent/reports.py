@@ -40,6 +40,7 @@ class Reports:
         self._logged_closings: dict[str, float] = {}
         self._repairs = 0
         self._repair_history = RepairHistory()
+        self._review_failure: Exception | None = None
         self.failed_watches: frozenset[str] = frozenset()
 
     def defect(self, stage: str, error: Exception) -> None:
@@ -138,6 +139,20 @@ class Reports:
             named = values(program=by.program, process=by.process, repairs=reported) if by else values(repairs=reported)
             again = " again and again" if contested else ""
             log.warning(f"another program changed the table inet ringfence{again}: its rules are restored", extra=named)
+
+    def review(self, failure: Exception | None) -> None:
+        """Why tracked connections could not be judged at the last attempt, if they could not."""
+        before, self._review_failure = self._review_failure, failure
+        if failure is None:
+            if before:
+                log.info("tracked connections are judged again")
+        elif failure is not before:
+            if not isinstance(failure, KernelError):
+                self.defect("review", failure)
+                return
+            self._metrics.failures.labels("review").inc()
+            if str(failure) != str(before):
+                log.error(f"connections that policies forbid may be open until they can be judged: {failure}")
 
     def node(self, complaints: Iterable[str]) -> None:
         """What keeps policies from being enforced on this node, whatever is programmed."""

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from ringfence.dataplane.nftables import ChangedBy
 from ringfence.dataplane.preflight import Feature, missing_features
 from ringfence.dataplane.program import DROPS, SPOOFED, TABLE, Program, connection_key, family_key
-from ringfence.dataplane.revocation import concerns, forbidden_connections, opening_packet
+from ringfence.dataplane.revocation import Review
 from ringfence.dataplane.table import KernelTable, unusable
 from ringfence.dataplane.update import (
     NONE_AFFECTED,
@@ -26,13 +26,16 @@ from ringfence.dataplane.update import (
 from ringfence.errors import KernelError
 from ringfence.model.policies import Direction
 from ringfence.netlink.addresses import list_addresses
-from ringfence.netlink.conntrack import TrackedConnection, list_connections
+from ringfence.netlink.conntrack import connection_entries
 from ringfence.netlink.constants import NETLINK_NETFILTER, NETLINK_ROUTE
 from ringfence.netlink.socket import NetlinkSocket
 from ringfence.sets.addresses import FAMILIES, Family
 
 _MOST_DISTURBANCES: Final = 20
 """How often a change is tried again because another program changed the table meanwhile."""
+
+_PIECES_AT_ONCE: Final = 32
+"""After so many pieces of a review, some 4,000 connections, the kernel is told which to revoke."""
 
 
 class DropCount(NamedTuple):
@@ -80,6 +83,10 @@ class Kernel:
         self._table = KernelTable(self._netfilter)
         self._affected: AffectedAddresses = None
         """The addresses whose connections have to be judged again."""
+        self._judged: AffectedAddresses = NONE_AFFECTED
+        """The addresses whose connections have been judged, and are to be judged once more later."""
+        self._unseen: frozenset[bytes] = frozenset()
+        """The revoked connections that the last review did not find."""
         self.ended = 0
         """How many tracked connections have been revoked from here."""
         self.repairs = 0
@@ -192,45 +199,82 @@ class Kernel:
         """Drop all packets of exactly these tracked connections from now on, and of none that was revoked before."""
         wanted = frozenset(map(connection_key, connections))
         with self._lock:
-            self.ended += len(wanted - self._revoked)
-            self._revoked = wanted
-            try:
-                self._table.revoke(wanted)
-            except KernelError:
-                if not self._take_damage(after_failure=True):
-                    raise
-                self.repair()
+            self._revoke(wanted)
+
+    @property
+    def has_revoked(self) -> bool:
+        """Whether any tracked connection is revoked."""
+        return bool(self._revoked)
+
+    @property
+    def may_have_missed(self) -> bool:
+        """Whether connections that former rules accepted may have been tracked only after a review had passed them."""
+        return self._judged != NONE_AFFECTED
 
     def revoke_forbidden(self) -> frozenset[int]:
-        """Revoke the tracked connections that the present program would not let open; their identifiers.
-
-        All others are or become free, and what has ended is forgotten. To be called whenever a program was applied, and
-        every now and then. Only those are judged whose verdict may have changed since this was last called.
-        """
-        with self._lock:
-            affected, self._affected = self._affected, NONE_AFFECTED
-        try:
-            self._revoke_forbidden_of(affected)
-        except BaseException:
-            with self._lock:
-                self._affected = union_of(self._affected, affected)
-            raise
+        """Review all connections at once; the identifiers of those that are revoked then."""
+        for _ in self.review():
+            pass
         return self.revoked
 
-    def _revoke_forbidden_of(self, affected: AffectedAddresses) -> None:
-        about = None if affected is None else affected | self._revoked
+    def review(self, *, again: bool = False) -> Iterator[None]:
+        """Revoke the tracked connections that the present program would not let open, and release all others.
+
+        Each step of the iterator judges a few hundred connections, within some milliseconds; only one review can be
+        under way. To be called whenever a program was applied, and every now and then. Only those are judged whose
+        verdict may have changed since the last call, and with `again`, those that were judged since the last such call.
+        A program that is applied meanwhile counts for the connections that are still to be judged; those that it
+        affects are judged by the next review.
+
+        Raises KernelError where the kernel refuses; then the next review judges what this one should have judged.
+        """
+        with self._lock:
+            changed, self._affected = self._affected, NONE_AFFECTED
+        affected = union_of(changed, self._judged) if again else changed
+        has_ended = False
         try:
-            node = list_addresses(self._routes)
-            connections = list(list_connections(self._connections, about))
+            if affected is None or affected or self._revoked:
+                yield from self._judge_connections(affected)
+            has_ended = True
         except OSError as error:
             raise unusable(error) from error
-        forbidden = forbidden_connections(self.present, connections, node, affected)
-        unaffected = (one for one in connections if not concerns(affected, opening_packet(one)))
-        still_revoked = (one for one in unaffected if self._is_revoked(one))
-        self.revoke(one.identifier for some in (forbidden, still_revoked) for one in some)
+        finally:
+            with self._lock:
+                if has_ended:
+                    self._judged = changed if again else union_of(self._judged, changed)
+                else:
+                    self._affected = union_of(self._affected, affected)
 
-    def _is_revoked(self, connection: TrackedConnection) -> bool:
-        return connection_key(connection.identifier) in self._revoked
+    def _judge_connections(self, affected: AffectedAddresses) -> Iterator[None]:
+        before = self._revoked
+        review = Review(list_addresses(self._routes), affected)
+        for number, entries in enumerate(connection_entries(self._connections)):
+            review.judge(self.present, self._revoked, entries)
+            if number % _PIECES_AT_ONCE == 0:
+                self._revoke_judged(review)
+            yield
+        self._revoke_judged(review)
+        # The table of connections can be resized while it is listed, and an entry be missed: what was seen neither
+        # this time nor last time has ended.
+        unseen = before - review.seen
+        with self._lock:
+            self._revoke(self._revoked - (unseen & self._unseen))
+        self._unseen = unseen
+
+    def _revoke_judged(self, review: Review) -> None:
+        with self._lock:
+            self._revoke((self._revoked | review.forbidden) - review.allowed)
+            review.forbidden, review.allowed = set(), set()
+
+    def _revoke(self, wanted: frozenset[bytes]) -> None:
+        self.ended += len(wanted - self._revoked)
+        self._revoked = wanted
+        try:
+            self._table.revoke(wanted)
+        except KernelError:
+            if not self._take_damage(after_failure=True):
+                raise
+            self.repair()
 
     # --- the table --------------------------------------------------------------------------------------------------
 

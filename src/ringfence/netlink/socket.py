@@ -66,8 +66,11 @@ class NetlinkError(OSError):
         return str(self.strerror)
 
 
-class DumpInterrupted(Exception):
+class DumpInterrupted(OSError):
     """What was being listed changed meanwhile."""
+
+    def __init__(self) -> None:
+        super().__init__(errno.EBUSY, "what was being listed changed meanwhile")
 
 
 class NetlinkSocket:
@@ -172,7 +175,9 @@ class NetlinkSocket:
         """The body of the one message that answers a question. Raises NetlinkError when the kernel refuses."""
         sequence = self.next_sequence()
         self.send(encode_message(type, NLM_F_REQUEST, sequence, body))
-        return next(self._answers(sequence)).body
+        while True:
+            for answer in self._answers(sequence):
+                return answer.body
 
     def dump(self, type: int, body: bytes) -> list[bytes]:
         """The bodies of all messages that answer a request to list something.
@@ -181,37 +186,48 @@ class NetlinkSocket:
         changed every time.
         """
         for _ in range(_ATTEMPTS):
-            sequence = self.next_sequence()
-            self.send(encode_message(type, NLM_F_REQUEST | NLM_F_DUMP, sequence, body))
             try:
-                return self._read_dump(sequence)
+                return [body for bodies in self.dump_pieces(type, body) for body in bodies]
             except DumpInterrupted:
                 continue
         raise OSError(errno.EBUSY, f"the list changed {_ATTEMPTS} times while it was read")
 
-    def _read_dump(self, sequence: int) -> list[bytes]:
-        bodies: list[bytes] = []
-        interrupted = False
-        for answer in self._answers(sequence):
-            interrupted |= bool(
-                answer.flags & NLM_F_DUMP_INTR
-            )  # any one of the messages may carry it, the last as well
-            if answer.type == NLMSG_DONE:
-                break
-            bodies.append(answer.body)
+    def dump_pieces(self, type: int, body: bytes) -> Iterator[list[bytes]]:
+        """As `dump`, piece by piece: the kernel prepares the next 32 kB when a piece is read.
+
+        A socket can make no other request meanwhile. Raises DumpInterrupted at the end if the list changed while it was
+        read, OSError when the kernel refuses.
+        """
+        sequence = self.next_sequence()
+        self.send(encode_message(type, NLM_F_REQUEST | NLM_F_DUMP, sequence, body))
+        has_ended = interrupted = False
+        try:
+            while not has_ended:
+                bodies: list[bytes] = []
+                for answer in self._answers(sequence):
+                    # Any one of the messages may carry this flag, the last one as well.
+                    interrupted |= bool(answer.flags & NLM_F_DUMP_INTR)
+                    has_ended = answer.type == NLMSG_DONE
+                    if not has_ended:
+                        bodies.append(answer.body)
+                yield bodies
+        except NetlinkError:
+            has_ended = True
+            raise
+        finally:
+            while not has_ended:  # nobody wants the rest, which would stand in the way of the next request
+                has_ended = any(answer.type == NLMSG_DONE for answer in self._answers(sequence))
         if interrupted:
             raise DumpInterrupted
-        return bodies
 
     def _answers(self, sequence: int) -> Iterator[Message]:
-        """What the kernel answers to the request of this number, without end: the caller knows the last message."""
-        while True:
-            for answer in decode_messages(self._receive()):
-                if answer.sequence != sequence:
-                    continue  # left over from a request whose answer was not read to its end
-                if answer.type == NLMSG_ERROR:
-                    raise _error_in(answer) or OSError(errno.EPROTO, "an acknowledgement instead of an answer")
-                yield answer
+        """The next answers of the kernel to the request of this number."""
+        for answer in decode_messages(self._receive()):
+            if answer.sequence != sequence:
+                continue  # left over from a request whose answer was not read to its end
+            if answer.type == NLMSG_ERROR:
+                raise _error_in(answer) or OSError(errno.EPROTO, "an acknowledgement instead of an answer")
+            yield answer
 
     def notifications(self) -> list[Message]:
         """What the kernel sends unasked, as soon as there is something.
