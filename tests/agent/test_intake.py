@@ -53,7 +53,7 @@ class Trial:
     def __init__(self, **seconds: float) -> None:
         self.clock = Clock()
         self.view = SlowView(self.clock, {path.replace("__", "/"): one for path, one in seconds.items()})
-        self.intake = Intake(self.view, Spending(self.clock))
+        self.intake = Intake(self.view, Spending(self.clock, self.clock))
 
     def add(self, *events: Event) -> None:
         for event in events:
@@ -142,6 +142,18 @@ def test_changes_are_urgent_unless_their_namespace_has_used_its_share() -> None:
     assert not trial.intake.is_urgent
     trial.add(upserted(written("y/p")))
     assert trial.intake.is_urgent
+
+
+def test_who_has_used_less_time_comes_before_another() -> None:
+    trial = Trial(x__p=LARGE)
+    trial.add(upserted(written("x/p")))
+    trial.serve(2)
+    assert not trial.intake.has_others_before("x")
+    trial.add(upserted(written("x/p")))
+    assert not trial.intake.has_others_before("x")
+    trial.add(upserted(written("y/p")))
+    assert trial.intake.has_others_before("x")
+    assert not trial.intake.has_others_before("y")
 
 
 def test_a_pod_that_is_gone_is_gone_at_once() -> None:
@@ -295,7 +307,7 @@ class Turns(RuleBasedStateMachine):
         super().__init__()
         self.clock = Clock()
         self.view = SlowView(self.clock, {})
-        self.intake = Intake(self.view, Spending(self.clock))
+        self.intake = Intake(self.view, Spending(self.clock, self.clock))
         self.policies: dict[str, tuple[str, int]] = {}
         self.pods: dict[str, str] = {}
 

@@ -48,7 +48,7 @@ def test_what_has_arrived_is_taken_in_its_order() -> None:
         inbox.put(item)
     assert list(receiver.arrived()) == [ARRIVAL, request]
     inbox.put(None)
-    assert list(receiver.arrived()) == [None]
+    assert list(receiver.arrived()) == [ARRIVAL, request, None]
     assert not receiver.is_empty
     assert [receiver.get(timeout=0) for _ in range(3)] == [ARRIVAL, request, None]
     assert receiver.is_empty

@@ -532,7 +532,7 @@ class TestNamespacesThatHaveUsedTheirShare:
             patch.setattr(Shares, "is_used_up", lambda shares, namespace, now: namespace == "x")
             waiting = [True, False]
             patch.setattr(Spending, "is_expected_to_be_short", lambda spending, namespace: False)
-            patch.setattr(AgentLoop, "_others_wait", lambda loop: waiting.pop(0) if waiting else False)
+            patch.setattr(AgentLoop, "_others_wait", lambda loop, namespace: waiting.pop(0) if waiting else False)
             agent.enforce(upserted(OPEN))
             agent.await_log("its pods are closed for now namespace=x")
             agent.await_log("the policies of the namespace are in force namespace=x")

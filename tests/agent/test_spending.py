@@ -12,9 +12,9 @@ class Trial:
 
     def __init__(self) -> None:
         self.clock = Clock()
-        self.spending = Spending(self.clock)
+        self.spending = Spending(self.clock, self.clock)
         self.others_wait = False
-        self.building = Building(self.spending, lambda: self.others_wait)
+        self.building = Building(self.spending, lambda namespace: self.others_wait)
 
     def spend(self, namespace: str, seconds: float) -> None:
         began = self.clock.now
@@ -47,6 +47,26 @@ def test_a_round_for_nobody_is_charged_to_nobody() -> None:
     trial.spending.charge_round(0.1)
     trial.spending.charge_round(1.0)
     assert trial.used("x") == pytest.approx(0.2)
+
+
+def test_time_in_which_the_loop_does_not_work_is_charged_to_nobody() -> None:
+    """The processor was somebody else's."""
+    clock = Clock()
+    spending = Spending(clock, work=lambda: 7.0)
+    began = spending.work()
+    clock.now += 60
+    spending.charge("x", began)
+    assert spending.shares.used("x", clock.now) == 0
+
+
+def test_who_has_used_less_time_comes_before_who_has_used_more() -> None:
+    trial = Trial()
+    trial.spend("x", 1)
+    trial.spend("y", 2)
+    assert trial.spending.has_used_less("x", than="y")
+    assert not trial.spending.has_used_less("y", than="x")
+    assert not trial.spending.has_used_less("x", than="x")
+    assert trial.spending.has_used_less("new", than="x")
 
 
 def test_what_is_built_is_charged_to_whom_it_is_built_for() -> None:

@@ -3,7 +3,7 @@
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -71,10 +71,9 @@ class Receiver:
         """The next item. Raises queue.Empty if there is none for so many seconds."""
         return self._arrived.popleft() if self._arrived else self._inbox.get(timeout=timeout)
 
-    def arrived(self) -> Iterator[InboxItem | None]:
-        """The items that have arrived since this was last asked. They are still to be taken."""
+    def arrived(self) -> Iterable[InboxItem | None]:
+        """The items that have arrived and are still to be taken."""
         with suppress(queue.Empty):
             while True:
-                item = self._inbox.get_nowait()
-                self._arrived.append(item)
-                yield item
+                self._arrived.append(self._inbox.get_nowait())
+        return self._arrived

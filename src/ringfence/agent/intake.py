@@ -43,6 +43,11 @@ class Intake:
         turn = self._backlog.next()
         return turn is not None and not self._spending.is_used_up(turn.namespace)
 
+    def has_others_before(self, namespace: str) -> bool:
+        """Whether changes wait of a namespace that has used less time than this one."""
+        turn = self._backlog.next()
+        return turn is not None and self._spending.has_used_less(turn.namespace, namespace)
+
     def waiting_since(self) -> float | None:
         """When the oldest change arrived that waits, of those whose namespaces have not used their share."""
         for turn in self._backlog.turns():
@@ -107,11 +112,11 @@ class Intake:
     def _prepare(self, turn: Turn, began: float) -> bool:
         """Prepare the changes of a turn; whether all are."""
         while (change := turn.pop()) is not None:
-            now = self._clock()
+            work = self._spending.work()
             for policy in self._view.woken_by(change):
                 turn.add_older(Upserted(policy))
             turn.prepared[name_of_change(change)] = self._view.prepare(change)
-            self._spending.charge(turn.namespace, now)
+            self._spending.charge(turn.namespace, work)
             if self._is_over(turn, began):
                 return False
         return True
@@ -119,10 +124,10 @@ class Intake:
     def _take_in(self, turn: Turn, began: float) -> bool:
         """Take in what is prepared, policies before the pods that they select; whether all is taken in."""
         for key in sorted(turn.prepared, key=lambda name: name[0] not in POLICY_KINDS):
-            now = self._clock()
+            work = self._spending.work()
             turn.prepared.pop(key)()
             turn.is_partly_taken_in = key[0] in POLICY_KINDS and bool(turn)
-            self._spending.charge(turn.namespace, now)
+            self._spending.charge(turn.namespace, work)
             if turn and self._is_over(turn, began):
                 return False
         return True

@@ -267,7 +267,7 @@ class AgentLoop:
         return self._intake.is_urgent or (bool(self._intake) and now < self._first_round_by)
 
     def _enforce(self, began: float) -> None:
-        arrived = self._rounds.begin()
+        work, arrived = self._spending.work(), self._rounds.begin()
         is_first = not self._enforcement.has_begun
         self._overdue = self._intake.overdue(patience=0.0 if is_first else PATIENCE)
         building = Building(self._spending, self._others_wait)
@@ -277,7 +277,7 @@ class AgentLoop:
             _freeze_objects()
         ended = self._clock()
         self._rounds.end(began, ended)
-        self._spending.charge_round(ended - began - building.seconds)
+        self._spending.charge_round(self._spending.work() - work - building.seconds)
         self._metrics.enforcing.observe(ended - began)
         if arrived is not None and self._enforcement.in_order:
             self._metrics.programming.observe(ended - arrived)
@@ -288,16 +288,18 @@ class AgentLoop:
             self._next_check = ended
             log.info("enforcing", extra=values(**self._view.counts(), seconds=round(ended - began, 3)))
 
-    def _others_wait(self) -> bool:
-        """Whether changes wait, or have arrived meanwhile, of namespaces that have not used their share."""
-        return self._intake.is_urgent or any(map(self._is_urgent, self._receiver.arrived()))
+    def _others_wait(self, namespace: str) -> bool:
+        """Whether changes wait, or have arrived meanwhile, of namespaces that have used less time than this one."""
+        return self._intake.has_others_before(namespace) or any(
+            self._comes_before(item, namespace) for item in self._receiver.arrived()
+        )
 
-    def _is_urgent(self, item: InboxItem | None) -> bool:
+    def _comes_before(self, item: InboxItem | None, namespace: str) -> bool:
         match item:
             case None | Arrival(event=Page() | Listed()):
                 return True
             case Arrival(event=Upserted() | Removed() | Unreadable() as change):
-                return not self._spending.is_used_up(name_of_change(change)[1])
+                return self._spending.has_used_less(name_of_change(change)[1], namespace)
             case _:
                 return False
 

@@ -1,9 +1,12 @@
 """Spending: for which namespaces the loop has worked, and for whom it may go on.
 
+What counts is the processor time of the loop: on a busy node everything takes longer, and nobody is to blame for it.
+
 Taking changes in and building chains is charged to the namespace for which it is done; the rest of a round (programming
 the kernel, reviewing connections) to the same namespaces, in proportion.
 """
 
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -19,11 +22,12 @@ _REMEMBERED: Final = 1_000
 
 
 class Spending:
-    """The loop's time by namespace. `clock` returns monotonic seconds."""
+    """The loop's work by namespace. `clock` returns monotonic seconds, `work` the processor time of this thread."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], work: Callable[[], float] = time.thread_time) -> None:
         self.shares = Shares()
         self.clock = clock
+        self.work = work
         self._spent: dict[str, float] = {}
         """The seconds that were charged to each namespace since the last round ended."""
         self._last_building: dict[str, float] = {}
@@ -32,15 +36,19 @@ class Spending:
         """Whether a namespace has used its share."""
         return self.shares.is_used_up(namespace, self.clock())
 
+    def has_used_less(self, namespace: str, than: str) -> bool:
+        """Whether one namespace has used less time than another."""
+        return self.shares.rank(namespace) < self.shares.rank(than)
+
     def charge(self, namespace: str, began: float) -> None:
-        """Charge the time since `began` to a namespace."""
-        now = self.clock()
-        self.shares.charge(namespace, now - began, now)
-        self._spent[namespace] = self._spent.get(namespace, 0.0) + now - began
+        """Charge the work since `began` to a namespace."""
+        seconds = self.work() - began
+        self.shares.charge(namespace, seconds, self.clock())
+        self._spent[namespace] = self._spent.get(namespace, 0.0) + seconds
 
     def charge_building(self, namespace: str, began: float) -> float:
-        """Charge the time since `began`, which a chain took, to a namespace; returns the time."""
-        seconds = self.clock() - began
+        """Charge the work since `began`, which a chain took, to a namespace; returns its seconds."""
+        seconds = self.work() - began
         self.charge(namespace, began)
         if len(self._last_building) >= _REMEMBERED:
             self._last_building.clear()
@@ -62,11 +70,11 @@ class Spending:
 class Building:
     """For whom chains are built in one round, and how long it takes.
 
-    Nothing that takes long is built for a namespace that has used its share while others wait (`others_wait`), and not
-    much at a time otherwise: somebody may come who must not wait.
+    Nothing that takes long is built for a namespace that has used its share while others wait that have used less
+    (`others_wait`), and not much at a time otherwise: somebody may come who must not wait.
     """
 
-    def __init__(self, spending: Spending, others_wait: Callable[[], bool]) -> None:
+    def __init__(self, spending: Spending, others_wait: Callable[[str], bool]) -> None:
         self._spending = spending
         self._others_wait = others_wait
         self._namespace: str | None = None
@@ -74,7 +82,7 @@ class Building:
         self._is_for_used_up = False
         self._for_used_up = 0.0
         self.seconds = 0.0
-        """The time that was charged."""
+        """The work that was charged."""
 
     def may_build(self, namespace: str) -> bool:
         """Whether a chain may be built for a namespace now. What is done until the next question is charged to it."""
@@ -82,12 +90,12 @@ class Building:
         is_used_up = self._spending.is_used_up(namespace)
         if is_used_up and (self._for_used_up > LONGEST_BUILDING or self._has_to_wait(namespace)):
             return False
-        self._namespace, self._began = namespace, self._spending.clock()
+        self._namespace, self._began = namespace, self._spending.work()
         self._is_for_used_up = is_used_up
         return True
 
     def _has_to_wait(self, namespace: str) -> bool:
-        return not self._spending.is_expected_to_be_short(namespace) and self._others_wait()
+        return not self._spending.is_expected_to_be_short(namespace) and self._others_wait(namespace)
 
     def end(self) -> None:
         """Charge what was done since the last question."""
