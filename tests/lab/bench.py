@@ -22,6 +22,9 @@ PORTS = (
     LabPort(9, "SCTP"),
     LabPort(10, "SCTP"),
 )
+LONG_SILENCE = 2.5
+"""Seconds in which a busy machine answers; Linux repeats a TCP SYN after one second."""
+
 OUTSIDE = (ip_address("203.0.113.10"), ip_address("192.168.5.10"), ip_address("2001:db8::10"))
 
 
@@ -111,6 +114,14 @@ class Bench:
             for port in PORTS
             for version in (4, 6)
         ]
+
+    def unreached(self) -> list[tuple[str, str, Attempt]]:
+        """The attempts between all pods that are not answered, however long it takes."""
+        attempts = self.all_attempts()
+        answered = self.observe(attempt for _, _, attempt in attempts)
+        silent = [one for one, reached in zip(attempts, answered, strict=True) if not reached]
+        last = observe(self.loop, [attempt for _, _, attempt in silent], LONG_SILENCE)
+        return [one for one, reached in zip(silent, last, strict=True) if not reached]
 
     def observe(self, attempts: Iterable[Attempt]) -> list[bool]:
         """Whether each attempt is answered. A silent one is repeated: on a busy machine answers can be late."""

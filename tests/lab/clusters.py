@@ -5,22 +5,28 @@ from tests.semantics.objects import Object, container_port
 from ringfence.cluster import Cluster
 from ringfence.lab.laboratory import Laboratory
 from ringfence.lab.network.placement import PlacementOptions
+from ringfence.lab.network.pod_network import NodeNetwork
 from ringfence.model.decoding import decode, has_been_stored
 from ringfence.model.objects import Manifest
 from ringfence.model.origin import Origin
 from ringfence.sets.addresses import FAMILIES, Family
 
+ROUTED = NodeNetwork()
 HTTP = [container_port("http", 8080)]
 
 
 def laboratory(
-    *objects: Object, nodes: int = 1, families: tuple[Family, ...] | None = FAMILIES, serve: bool = True
+    *objects: Object,
+    nodes: int = 1,
+    families: tuple[Family, ...] | None = FAMILIES,
+    serve: bool = True,
+    network: NodeNetwork = ROUTED,
 ) -> Laboratory:
     """A laboratory of these objects, in the sandbox that this process must be in."""
     cluster = Cluster()
     for obj in objects:
         cluster.upsert(obj)
-    return Laboratory(cluster, PlacementOptions(nodes, families), serve=serve)
+    return Laboratory(cluster, PlacementOptions(nodes, families, network), serve=serve)
 
 
 def manifests(*objects: Object) -> list[Manifest]:

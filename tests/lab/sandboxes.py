@@ -159,7 +159,7 @@ def become_nobody() -> None:
 
 def ringfence_command(arguments: Sequence[str], *, rootless: bool) -> list[str]:
     """How to start `ringfence ARGUMENTS`, as an ordinary user if `rootless`."""
-    started = ["-c", "from ringfence.cli import main; main()", *arguments]
+    started = ["-m", "ringfence", *arguments]
     if not rootless or os.getuid() != 0:
         return [sys.executable, *started]
     own = ["unshare", "--mount", "--propagation", "private", "sh", "-c", AS_NOBODY, "sh"]

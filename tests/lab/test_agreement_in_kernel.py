@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import pytest
 from hypothesis import given, settings
-from tests.lab.clusters import laboratory, manifests
+from tests.lab.clusters import ROUTED, laboratory, manifests
 from tests.lab.sandboxes import SharedSandbox, in_sandbox
 from tests.semantics.conformance import CASES, FAMILIES, PORTS, Case, expected, model
 from tests.semantics.objects import Object
@@ -13,6 +13,7 @@ from tests.strategies import clusters
 
 from ringfence.engine.population.pods import Reference
 from ringfence.lab.laboratory import Laboratory
+from ringfence.lab.network.pod_network import NodeNetwork, PodNetwork, ReversePathFilter
 from ringfence.lab.network.topology import LabPort
 
 RANDOM_PORTS = tuple(LabPort(number, protocol) for number in (1, 53, 80, 82) for protocol in ("TCP", "UDP", "SCTP"))
@@ -28,10 +29,25 @@ class Finding(NamedTuple):
     observed: bool
 
 
-@pytest.fixture(scope="module")
-def nine_pods() -> Iterator[SharedSandbox[Laboratory]]:
+NETWORKS = (
+    ROUTED,
+    NodeNetwork(PodNetwork.PTP, rp_filter=ReversePathFilter.LOOSE),
+    NodeNetwork(PodNetwork.FLANNEL, rp_filter=ReversePathFilter.STRICT),
+)
+"""Flannel's has the bridges of the bridge plugin."""
+
+
+def on_nodes(objects: list[Object]) -> Iterator[Object]:
+    """The pods of each namespace on a node of their own, whose range their addresses are in."""
+    for obj in objects:
+        is_pod = obj["kind"] == "Pod"
+        yield obj | {"spec": obj["spec"] | {"nodeName": f"of-{obj['metadata']['namespace']}"}} if is_pod else obj
+
+
+@pytest.fixture(scope="module", params=NETWORKS, ids=lambda network: network.kind)
+def nine_pods(request: pytest.FixtureRequest) -> Iterator[SharedSandbox[Laboratory]]:
     """The upstream cluster without policies. Each case restores it: what it left behind would show in the next one."""
-    shared = SharedSandbox(lambda: laboratory(*model(FAMILIES), nodes=3))
+    shared = SharedSandbox(lambda: laboratory(*on_nodes(model(FAMILIES)), network=request.param))
     yield shared
     shared.close()
 
@@ -67,7 +83,7 @@ def restore(lab: Laboratory) -> None:
     """Remove all policies, and give pods and namespaces the labels that they had."""
     policies = lab.cluster.policies()
     lab.delete(Reference(one.metadata.namespace, "NetworkPolicy", one.metadata.name) for one in policies)
-    lab.apply(manifests(*model(FAMILIES)))
+    lab.apply(manifests(*on_nodes(model(FAMILIES))))
 
 
 @settings(max_examples=settings().max_examples // 10)

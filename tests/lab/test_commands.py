@@ -5,14 +5,18 @@ import os
 import signal
 import subprocess
 import time
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from tests.lab.processes import User, user
+from tests.lab.processes import User, eventually, user
 from tests.lab.sandboxes import as_root_and_not, require_namespaces
 from tests.lab.shop import SHOP
 
 from ringfence.cli.completion import complete_for_kubectl
+
+READS_INPUT = ("0 0x0 ", "63 0x0 ")
+"""How /proc/PID/syscall begins while a process waits in read(2) of its standard input, on x86-64 and on arm64."""
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 
@@ -49,6 +53,7 @@ def test_a_run_as_json() -> None:
                 {"source": "shop/db", "destination": "shop/web", **common, "expected": True, "observed": True},
                 {"source": "shop/web", "destination": "shop/db", **common, "expected": True, "observed": True},
             ],
+            "network": {"podNetwork": "routed", "rpFilter": "off"},
             "assumptions": [],
             "problems": [],
             "summary": {"probes": 2, "agree": 2, "disagree": 0},
@@ -73,6 +78,32 @@ def test_a_run_over_both_families_and_several_nodes() -> None:
 
 
 @as_root_and_not
+@pytest.mark.parametrize("pod_network", ["ptp", "bridge", "flannel"])
+def test_a_run_on_another_pod_network(rootless: bool, pod_network: str) -> None:
+    with user(rootless=rootless) as owner:
+        arguments = ("--nodes", "2", "--families", "both", "--pod-network", pod_network, "--rp-filter", "strict")
+        done = owner.run("lab", "run", "-f", "-", *arguments, manifests=SHOP)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.stdout.endswith(
+            f"network {pod_network}, rp_filter strict: 8 probes: 6 allowed, 2 denied, all as the engine says\n"
+        )
+
+
+def test_a_run_shows_what_bypasses_policies_without_br_netfilter() -> None:
+    with user(rootless=False) as owner:
+        arguments = ("--pod-network", "bridge", "--br-netfilter", "off")
+        done = owner.run("lab", "run", "-f", "-", *arguments, manifests=SHOP)
+        assert (done.returncode, done.stdout.splitlines()[-1]) == (
+            1,
+            "network bridge without br_netfilter: 4 probes: 4 allowed, 0 denied; 1 not as the engine says; "
+            "without br_netfilter, packets between pods on one bridge bypass the policies",
+        )
+        done = owner.run("lab", "run", "-f", "-", *arguments, "-o", "json", manifests=SHOP)
+        network = {"podNetwork": "bridge", "rpFilter": "off", "brNetfilter": False}
+        assert json.loads(done.stdout)["network"] == network
+
+
+@as_root_and_not
 def test_a_run_may_be_killed_in_any_state(rootless: bool) -> None:
     with user(rootless=rootless) as owner:
         for delay in (0.05, 0.2, 0.35, 0.5, 0.7):
@@ -84,14 +115,29 @@ def test_a_run_may_be_killed_in_any_state(rootless: bool) -> None:
         assert owner.run("lab", "run", "-f", "-", manifests=SHOP).returncode == 0
 
 
-@pytest.mark.parametrize("delay", [0.2, 0.6])
-def test_a_run_may_be_interrupted(delay: float) -> None:
+def test_ctrl_c_ends_a_run_that_waits_for_its_input() -> None:
     with user(rootless=False) as owner:
-        started = start(owner)
-        time.sleep(delay)
-        os.killpg(started.pid, signal.SIGINT)
-        assert started.wait(timeout=10) in (0, 1, 130, -signal.SIGINT)
+        waiting = owner.start("lab", "run", "-f", "-")
+        assert eventually(lambda: Path(f"/proc/{waiting.pid}/syscall").read_text().startswith(READS_INPUT))
+        assert interrupted(waiting) == (130, "")
         assert owner.survivors() == []
+
+
+@pytest.mark.parametrize("arguments", [(), ("--pod-network", "flannel", "--families", "both", "--nodes", "9")])
+def test_ctrl_c_ends_a_run_that_builds_and_probes(arguments: tuple[str, ...]) -> None:
+    with user(rootless=False) as owner:
+        running, ours = start(owner, *arguments), Path("/proc/self/ns/net").readlink()
+        assert eventually(lambda: Path(f"/proc/{running.pid}/ns/net").readlink() != ours)
+        assert interrupted(running) == (130, "")
+        assert owner.survivors() == []
+
+
+def interrupted(process: subprocess.Popen[str]) -> tuple[int, str]:
+    """The exit code of a command after Ctrl-C, and what it says."""
+    os.killpg(process.pid, signal.SIGINT)
+    code = process.wait(timeout=10)
+    assert process.stderr is not None
+    return code, process.stderr.read().strip()
 
 
 def start(owner: User, *arguments: str) -> subprocess.Popen[str]:
@@ -101,6 +147,22 @@ def start(owner: User, *arguments: str) -> subprocess.Popen[str]:
     process.stdin.write(SHOP)
     process.stdin.close()
     return process
+
+
+def test_the_name_of_a_laboratory_stands_before_or_behind_the_command() -> None:
+    with user(rootless=False) as owner:
+        name = f"{owner.mark}-two"
+        assert owner.run("lab", "up", "--name", name, "-f", "-", manifests=SHOP).returncode == 0
+        for words in (
+            ["--name", name, "status"],
+            ["status", f"--name={name}"],
+            ["exec", "--name", name, "shop/web", "true"],
+        ):
+            assert owner.run("lab", *words).returncode == 0, words
+        twice = owner.run("lab", "--name", name, "down", "--name", name)
+        assert (twice.returncode, "--name is given 2 times, but takes one value" in twice.stderr) == (2, True)
+        assert owner.run("lab", "down", "--name", name).returncode == 0
+        assert "no laboratory is running" in owner.run("lab", "status").stderr
 
 
 def test_completion_offers_the_pods_of_the_running_laboratory() -> None:

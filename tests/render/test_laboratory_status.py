@@ -2,6 +2,9 @@
 
 import json
 
+import msgspec
+
+from ringfence.analysis.probes.laboratory_network import LaboratoryNetwork
 from ringfence.analysis.probes.laboratory_status import LaboratoryStatus, NodeSummary, PodSummary, ServiceSummary
 from ringfence.analysis.probes.probe_report import RefusedProgram
 from ringfence.render import laboratory_status
@@ -72,4 +75,12 @@ def test_json_has_all_of_it() -> None:
         "policies": ["x/deny-all"],
         "refused": [],
         "problems": [],
+        "network": {"podNetwork": "routed", "rpFilter": "off"},
     }
+
+
+def test_a_network_that_was_chosen_is_shown() -> None:
+    network = LaboratoryNetwork("flannel", "strict", br_netfilter=True)
+    assert laboratory_status.text(msgspec.structs.replace(STATUS, network=network)).startswith(
+        "NETWORK\nflannel, rp_filter strict\n"
+    )

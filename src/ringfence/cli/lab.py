@@ -1,10 +1,12 @@
 """`lab`: network namespaces in which the kernel enforces the policies, and probes that show what it lets through."""
 
 import sys
-from collections.abc import Iterable
-from typing import Final, NoReturn
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import Any, Final, NoReturn
 
 import click
+from click.core import ParameterSource
 
 from ringfence.analysis.probes import LaboratoryStatus, ProbeReport
 from ringfence.cli import EXIT_NO, EXIT_UNDECIDED, EXIT_UNUSABLE, EXIT_YES, worst_exit_code
@@ -16,7 +18,7 @@ from ringfence.cli.lab_output import print_refused, print_report, print_status, 
 from ringfence.cli.ports import single_port_option
 from ringfence.cli.terminal import print_message
 from ringfence.errors import InputError
-from ringfence.lab.network import LabPort, PlacementOptions
+from ringfence.lab.network import LabPort, NodeNetwork, PlacementOptions, PodNetwork, ReversePathFilter
 from ringfence.lab.run import run_laboratory
 from ringfence.lab.session import (
     DEFAULT_NAME,
@@ -44,6 +46,27 @@ _nodes = click.option("--nodes", type=click.IntRange(1), default=1, metavar="N",
 _families = click.option(
     "--families", type=click.Choice(list(_FAMILIES)), help="Address families of pods without addresses."
 )
+_pod_network = click.option(
+    "--pod-network",
+    type=click.Choice([one.value for one in PodNetwork]),
+    default=PodNetwork.ROUTED.value,
+    show_default=True,
+    help="How pods and nodes are linked, as these network plugins do it.",
+)
+_br_netfilter = click.option(
+    "--br-netfilter",
+    type=click.Choice(["on", "off"]),
+    default="on",
+    show_default=True,
+    help="Whether the kernel filters packets between pods on one bridge.",
+)
+_rp_filter = click.option(
+    "--rp-filter",
+    type=click.Choice([one.value for one in ReversePathFilter]),
+    default=ReversePathFilter.OFF.value,
+    show_default=True,
+    help="The reverse path filter of the nodes, for IPv4.",
+)
 _ports = single_port_option("Probe this port everywhere. Repeatable.")
 _ignore_errors = click.option(
     "--ignore-errors", is_flag=True, help="Do not exit with 2 because of errors in what was read."
@@ -56,6 +79,50 @@ _no_assumptions = click.option(
     "--no-assumptions",
     is_flag=True,
     help="Exit with 3 if the result depends on information that the input does not contain.",
+)
+
+
+def _placement(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of what is built, which the command gets as `options`."""
+
+    @_nodes
+    @_families
+    @_pod_network
+    @_br_netfilter
+    @_rp_filter
+    @wraps(command)
+    def with_options(
+        *args: Any,
+        nodes: int,
+        families: str | None,
+        pod_network: str,
+        br_netfilter: str,
+        rp_filter: str,
+        **others: Any,
+    ) -> None:
+        network = NodeNetwork(PodNetwork(pod_network), br_netfilter == "on", ReversePathFilter(rp_filter))
+        options = PlacementOptions(nodes, _FAMILIES[families] if families else None, network)
+        command(*args, options=options, **others)
+
+    return with_options
+
+
+def _choose_laboratory(context: click.Context, parameter: click.Parameter, name: str | None) -> None:
+    """Mean the laboratory of this name, unless one is named before the command as well."""
+    if name is None:
+        return
+    outer = context.parent
+    if outer and outer.get_parameter_source("name") is ParameterSource.COMMANDLINE:
+        raise click.UsageError("--name is given 2 times, but takes one value", context)
+    context.obj = name
+
+
+_name = click.option(
+    "--name",
+    metavar="NAME",
+    callback=_choose_laboratory,
+    expose_value=False,
+    help="The name of the laboratory; also before the command.",
 )
 
 
@@ -79,16 +146,14 @@ def lab(context: click.Context, name: str) -> None:
 
 
 @lab.command("run")
-@_nodes
-@_families
+@_placement
 @_ports
 @_output
 @_no_assumptions
 @input_options
 def run_command(
     inputs: Inputs,
-    nodes: int,
-    families: str | None,
+    options: PlacementOptions,
     ports: tuple[tuple[str, int], ...],
     output: str,
     no_assumptions: bool,
@@ -103,21 +168,22 @@ def run_command(
     Examples:
       ringfence lab run -f manifests/
       ringfence lab run -f manifests/ --nodes 3 --families both -p 80 -p 53/UDP
+      ringfence lab run -f manifests/ --nodes 2 --pod-network flannel --rp-filter strict
       ringfence lab run -f manifests/ -o junit > report.xml
     """
     cluster = inputs.cluster()
     with progress_bar() as progress:
-        report = run_laboratory(cluster, _placement_options(nodes, families), _lab_ports(ports), progress)
+        report = run_laboratory(cluster, options, _lab_ports(ports), progress)
     inputs.leave(cluster.problems, _finish(report, output, cluster.problems, no_assumptions=no_assumptions))
 
 
 @lab.command()
-@_nodes
-@_families
+@_name
+@_placement
 @click.option("--no-servers", is_flag=True, help="Only DNS answers: ports are free for your own programs.")
 @input_options
 @click.pass_obj
-def up(name: str, inputs: Inputs, nodes: int, families: str | None, no_servers: bool) -> None:
+def up(name: str, inputs: Inputs, options: PlacementOptions, no_servers: bool) -> None:
     """Start a laboratory in the background.
 
     \b
@@ -125,11 +191,12 @@ def up(name: str, inputs: Inputs, nodes: int, families: str | None, no_servers: 
       ringfence lab up -f manifests/ --nodes 2
     """
     cluster = inputs.cluster()
-    start_laboratory(name, cluster, _placement_options(nodes, families), serve=not no_servers)
+    start_laboratory(name, cluster, options, serve=not no_servers)
     inputs.leave(cluster.problems, _exit_code_of(_print_status(name, "table")))
 
 
 @lab.command()
+@_name
 @click.pass_obj
 def down(name: str) -> None:
     """Stop the laboratory and every program that runs in it.
@@ -142,6 +209,7 @@ def down(name: str) -> None:
 
 
 @lab.command()
+@_name
 @click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @_ignore_errors
 @click.pass_obj
@@ -160,6 +228,7 @@ def status(name: str, output: str, ignore_errors: bool) -> None:
 
 
 @lab.command()
+@_name
 @click.argument("source", default="")
 @click.argument("destination", default="")
 @_ports
@@ -199,6 +268,7 @@ def probe(
 
 
 @lab.command("exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@_name
 @click.option("-n", "--namespace", default=DEFAULT_NAMESPACE, metavar="NAME", help="The namespace of POD without one.")
 @click.argument("pod", shell_complete=complete_laboratory_pod)
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
@@ -218,6 +288,7 @@ def execute(name: str, namespace: str, pod: str, command: tuple[str, ...]) -> No
 
 
 @lab.command()
+@_name
 @input_options
 @click.pass_obj
 def apply(name: str, inputs: Inputs) -> None:
@@ -238,6 +309,7 @@ def apply(name: str, inputs: Inputs) -> None:
 
 
 @lab.command()
+@_name
 @click.argument("kind", default="")
 @click.argument("names", nargs=-1)
 @input_options
@@ -263,10 +335,6 @@ def delete(name: str, inputs: Inputs, kind: str, names: tuple[str, ...]) -> None
         print_message(f"{object_text(one)}: deleted")
     assert isinstance(reply, DoneReply)
     _leave_after_change(inputs, problems, reply)
-
-
-def _placement_options(nodes: int, families: str | None) -> PlacementOptions:
-    return PlacementOptions(nodes, _FAMILIES[families] if families else None)
 
 
 def _lab_ports(ports: Iterable[tuple[str, int]]) -> tuple[LabPort, ...]:

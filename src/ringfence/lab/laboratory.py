@@ -8,8 +8,11 @@ from collections.abc import Iterable, Sequence
 from ipaddress import ip_network
 from typing import Final
 
+from msgspec import UNSET
+
 from ringfence.analysis.lists import ConnectionFilter, ListedSide, connection_assumptions
 from ringfence.analysis.probes import (
+    LaboratoryNetwork,
     LaboratoryStatus,
     NodeSummary,
     PodSummary,
@@ -27,6 +30,7 @@ from ringfence.lab.network import (
     LabPod,
     LabPort,
     Network,
+    NodeNetwork,
     NodeServices,
     Placement,
     PlacementOptions,
@@ -74,6 +78,7 @@ class Laboratory:
         self.topology = Topology((), ())
         self._requested_hosts: set[IPAddress] = set()
         self._placement = Placement(cluster.state, options)
+        self._node_network = options.network
         self._network = Network()
         self._services: dict[str, NodeServices] = {}
         self._enforcements: dict[str, NodeEnforcement] = {}
@@ -183,7 +188,7 @@ class Laboratory:
                 denied_by=() if expected[i] else expectations.denied_by(probe),
             )
             results.append(result)
-        return ProbeReport(tuple(results), self.refused, self._assumptions(probes))
+        return ProbeReport(tuple(results), self.refused, self._assumptions(probes), _summary(self._node_network))
 
     def _assumptions(self, probes: Sequence[Probe]) -> tuple[str, ...]:
         """What is assumed about connections between all pods, and to those addresses that are probed."""
@@ -225,6 +230,7 @@ class Laboratory:
             policies=tuple(map(str, policies)),
             refused=self.refused,
             problems=tuple(self.cluster.problems),
+            network=_summary(self._node_network),
         )
 
     def network_of(self, pod: LabPod) -> int:
@@ -251,7 +257,8 @@ class Laboratory:
         enforcing theirs.
         """
         self._placement.complete()
-        topology = plan_topology(self.cluster.state, self._requested_hosts, self._placement.workloads)
+        workloads = self._placement.workloads
+        topology = plan_topology(self.cluster.state, self._requested_hosts, workloads, self._node_network)
         self._servers.close_missing(topology)
         self._network.apply(topology)
         ruleset = service_ruleset(topology)
@@ -295,6 +302,11 @@ class Laboratory:
         if isinstance(source, LabPod):
             return Attempt(self._network.pod(source), probe.destination_address, probe.port)
         return Attempt(self._network.outside, probe.destination_address, probe.port, source)
+
+
+def _summary(network: NodeNetwork) -> LaboratoryNetwork:
+    filtered = network.br_netfilter if network.kind.has_bridges else UNSET
+    return LaboratoryNetwork(network.kind.value, network.rp_filter.value, filtered)
 
 
 def _texts(values: Iterable[object]) -> tuple[str, ...]:

@@ -2,13 +2,13 @@
 
 import msgspec
 
-from ringfence.analysis.probes import LaboratoryStatus
+from ringfence.analysis.probes import LaboratoryNetwork, LaboratoryStatus
 from ringfence.render.formats import document_json, table
 from ringfence.render.problems import problem_json
 
 
 def text(status: LaboratoryStatus) -> str:
-    """One table for each kind of object; kinds of which there are none are left out."""
+    """One table for each kind of object, and for a network that was chosen; what there is none of is left out."""
     nodes = [(node.name, ",".join(node.addresses)) for node in status.nodes]
     pods = [[pod.name, pod.node, ",".join(pod.addresses), ",".join(pod.ports), pod.workload] for pod in status.pods]
     columns = ["POD", "NODE", "ADDRESSES", "PORTS", "STANDS FOR"]
@@ -17,7 +17,9 @@ def text(status: LaboratoryStatus) -> str:
     services = [
         (service.name, ",".join(service.addresses) or "None", ",".join(service.ports)) for service in status.services
     ]
+    network = [] if status.network == LaboratoryNetwork() else [(str(status.network),)]
     tables = (
+        table(("NETWORK",), network),
         table(("NODE", "ADDRESSES"), nodes),
         table(columns, pods),
         table(("SERVICE", "ADDRESSES", "PORTS"), services),

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ringfence.analysis.probes import DenyingSide, ProbeReport, ProbeResult
+from ringfence.analysis.probes import DenyingSide, LaboratoryNetwork, ProbeReport, ProbeResult
 from ringfence.model.problems import Problem, Severity
 from ringfence.render.formats import API_VERSION, JUnitCase, aligned, json_items, json_line, junit_text, one_line
 from ringfence.render.probe_marks import UNEXPECTED, ProbeMarks
@@ -40,6 +40,7 @@ def json(report: ProbeReport, problems: Iterable[Problem] = ()) -> Iterator[str]
     yield from json_items(map(_document, report.results))
     if report.refused:
         yield f', "refused": {json_line(report.refused)}'
+    yield f', "network": {json_line(report.network)}'
     yield f', "assumptions": {json_line(report.assumptions)}'
     yield f', "problems": {json_line([problem_json(problem) for problem in problems])}'
     disagree = len(report.disagreements)
@@ -71,11 +72,15 @@ def summary(report: ProbeReport) -> str:
     disagree = len(report.disagreements)
     allowed = sum(result.observed for result in report.results)
     counts = f"{probes:,} {'probe' if probes == 1 else 'probes'}: {allowed:,} allowed, {probes - allowed:,} denied"
+    if report.network != LaboratoryNetwork():
+        counts = f"network {report.network}: {counts}"
     if report.is_proof:
         return f"{counts}, all as the engine says"
     faults = []
     if disagree:
         faults.append(f"{disagree:,} not as the engine says")
+        if report.network.br_netfilter is False:
+            faults.append("without br_netfilter, packets between pods on one bridge bypass the policies")
     if report.refused:
         faults.append("the kernel does not enforce all policies")
     return "; ".join([counts, *faults])

@@ -1,5 +1,6 @@
 """What the probes of a laboratory found, and what it holds, as values to be printed."""
 
+from ringfence.analysis.probes.laboratory_network import LaboratoryNetwork
 from ringfence.analysis.probes.laboratory_status import LaboratoryStatus, NodeSummary, PodSummary, ServiceSummary
 from ringfence.analysis.probes.probe_report import (
     DenyingSide,
@@ -12,6 +13,7 @@ from ringfence.analysis.probes.probe_report import (
 __all__ = [
     "DenyingSide",
     "IsolatingPolicy",
+    "LaboratoryNetwork",
     "LaboratoryStatus",
     "NodeSummary",
     "PodSummary",

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from ringfence.analysis.probes.laboratory_network import LaboratoryNetwork
 from ringfence.analysis.probes.probe_report import RefusedProgram
 from ringfence.model.problems import Problem
 
@@ -48,3 +49,4 @@ class LaboratoryStatus(msgspec.Struct, frozen=True):
     policies: tuple[str, ...]
     refused: tuple[RefusedProgram, ...] = ()
     problems: tuple[Problem, ...] = ()
+    network: LaboratoryNetwork = LaboratoryNetwork()

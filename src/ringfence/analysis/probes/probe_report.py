@@ -8,6 +8,8 @@ from functools import cached_property
 
 import msgspec
 
+from ringfence.analysis.probes.laboratory_network import LaboratoryNetwork
+
 
 class IsolatingPolicy(msgspec.Struct, frozen=True, order=True, cache_hash=True):
     """A policy as `NAMESPACE/NAME`, and the place that it was read from (`FILE:LINE`) if that is known."""
@@ -71,6 +73,7 @@ class ProbeReport(msgspec.Struct, frozen=True, dict=True):
     results: tuple[ProbeResult, ...]
     refused: tuple[RefusedProgram, ...] = ()
     assumptions: tuple[str, ...] = ()
+    network: LaboratoryNetwork = LaboratoryNetwork()
 
     @cached_property
     def disagreements(self) -> tuple[ProbeResult, ...]:

@@ -19,6 +19,7 @@ from ringfence.lab.network.namespaces import Network
 from ringfence.lab.network.object_addresses import node_addresses
 from ringfence.lab.network.placement import Placement, PlacementOptions
 from ringfence.lab.network.planning import plan_topology
+from ringfence.lab.network.pod_network import NodeNetwork, PodNetwork, ReversePathFilter
 from ringfence.lab.network.service_translation import NodeServices, service_ruleset
 from ringfence.lab.network.topology import CLUSTER_DOMAIN, IPAddress, LabPod, LabPort, LabService, Topology
 
@@ -31,9 +32,12 @@ __all__ = [
     "MountFlag",
     "NamespaceKind",
     "Network",
+    "NodeNetwork",
     "NodeServices",
     "Placement",
     "PlacementOptions",
+    "PodNetwork",
+    "ReversePathFilter",
     "Topology",
     "enter_namespace",
     "in_network_namespace",

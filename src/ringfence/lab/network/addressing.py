@@ -46,9 +46,9 @@ _DOCUMENTATION_HOSTS: Final = ("203.0.113.10", "2001:db8::10")
 class AddressPool:
     """The addresses of one range, from its second one on, except those that are taken."""
 
-    def __init__(self, candidates: Iterable[str], blocks: Iterable[Block], taken: set[IPAddress]) -> None:
-        """The range is chosen by `choose_range`; `taken` is shared between pools, which add to it what they give."""
-        self._network = choose_range(candidates, blocks)
+    def __init__(self, network: IPNetwork, taken: set[IPAddress]) -> None:
+        """`taken` is shared between pools, which add to it what they give."""
+        self._network = network
         self._taken = taken
         self._next = 1
 

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from ringfence.engine.population import Member, Reference
 from ringfence.engine.state import State
 from ringfence.lab.network.address_check import check_addresses
-from ringfence.lab.network.addressing import ADDRESS_RANGES, AddressPool, blocks_of
+from ringfence.lab.network.addressing import ADDRESS_RANGES, AddressPool, blocks_of, choose_range
 from ringfence.lab.network.object_addresses import (
     addresses_in_use,
     families_in_use,
@@ -24,7 +24,9 @@ from ringfence.lab.network.object_addresses import (
     node_addresses,
     pod_addresses,
 )
-from ringfence.lab.network.topology import DNS_SERVICE, IPAddress
+from ringfence.lab.network.pod_network import NodeNetwork
+from ringfence.lab.network.pod_ranges import PodRanges, check_pods_are_in_ranges, ranges_of
+from ringfence.lab.network.topology import DNS_SERVICE, IPAddress, IPNetwork
 from ringfence.model.kinds import namespace_of
 from ringfence.model.objects import (
     Container,
@@ -49,10 +51,15 @@ _DNS_LABELS: Final = {"k8s-app": "kube-dns"}
 
 
 class PlacementOptions(msgspec.Struct, frozen=True):
-    """The least number of nodes, and the address families of pods without addresses (None: those in use)."""
+    """What is left open by the objects of a cluster.
+
+    At least `nodes` nodes are built, all with the same `network`. Pods without addresses get some of these `families`
+    (None: those in use).
+    """
 
     nodes: int = 1
     families: tuple[Family, ...] | None = None
+    network: NodeNetwork = NodeNetwork()
 
 
 class StandIns(msgspec.Struct, frozen=True):
@@ -75,6 +82,8 @@ class Placement:
         self._taken: set[IPAddress] = set()
         self._pools: dict[str, list[AddressPool]] = {}
         """One pool for each family, by use: `pods`, `services` or `nodes`."""
+        self._ranges: PodRanges | None = None
+        """The ranges of the nodes, where the pod network needs them."""
         self.added_pods: tuple[str, ...] = ()
         """The pods that no manifest contains, by name."""
 
@@ -85,9 +94,13 @@ class Placement:
         if not self._pools:
             self._choose_ranges()
         self._complete_nodes()
+        if self._ranges:
+            self._ranges.complete(self._state)
         self._complete_pods()
         self._complete_services()
         check_addresses(self._state)
+        if self._options.network.kind.has_bridges:
+            check_pods_are_in_ranges(self._state)
 
     @property
     def workloads(self) -> dict[Reference, str]:
@@ -107,9 +120,14 @@ class Placement:
 
     def _choose_ranges(self) -> None:
         blocks = blocks_of(self._state)
+        for_pods: list[IPNetwork] = []
         for family in self._options.families or families_in_use(self._state):
-            for use, candidates in ADDRESS_RANGES[family].items():
-                self._pools.setdefault(use, []).append(AddressPool(candidates, blocks, self._taken))
+            chosen = {use: choose_range(candidates, blocks) for use, candidates in ADDRESS_RANGES[family].items()}
+            for_pods.append(chosen["pods"])
+            for use, network in chosen.items():
+                self._pools.setdefault(use, []).append(AddressPool(network, self._taken))
+        if self._options.network.kind.has_gateways:
+            self._ranges = PodRanges(for_pods, self._taken)
 
     def _add_dns(self) -> None:
         """Add a DNS pod behind the usual Service, unless the cluster brings its own."""
@@ -159,12 +177,12 @@ class Placement:
             if is_complete:
                 continue
             for pod in self._pods_for(member):
-                node = _reported_node(self._state, member) or self._given_nodes.get(pod) or _least_loaded(load)
+                node = self._node_for(member, pod) or _least_loaded(load)
                 load[node] += 1
                 self._given_nodes[pod] = node
                 addresses: tuple[IPAddress, ...] = ()  # on the host network the engine takes the node's
                 if not member.host_network:
-                    addresses = pod_addresses(member) or self._give_addresses(pod, "pods")
+                    addresses = pod_addresses(member) or self._give_pod_addresses(pod, node)
                 self._state.upsert(_pod_object(member, pod, node, addresses))
 
     def _complete_services(self) -> None:
@@ -206,6 +224,21 @@ class Placement:
         if reference not in self._given_addresses:
             self._given_addresses[reference] = tuple(pool.take() for pool in self._pools[use])
         return self._given_addresses[reference]
+
+    def _node_for(self, member: Member, pod: Reference) -> str:
+        """The node of a pod: what it says itself, that of its addresses, or the one that it was given; else empty."""
+        by_address = (self._ranges.node_of(ip) for ip in pod_addresses(member)) if self._ranges else ()
+        return _reported_node(self._state, member) or next(filter(None, by_address), self._given_nodes.get(pod, ""))
+
+    def _give_pod_addresses(self, pod: Reference, node: str) -> tuple[IPAddress, ...]:
+        """Addresses of every family for a pod, of its node's ranges if nodes have ranges: the same ones each time."""
+        if not self._ranges:
+            return self._give_addresses(pod, "pods")
+        given = self._given_addresses.get(pod, ())
+        ranges = ranges_of(self._state.nodes[node])
+        if not given or not all(any(ip in one for one in ranges) for ip in given):
+            given = self._given_addresses[pod] = self._ranges.take(self._state.nodes[node])
+        return given
 
     def _release_addresses_that_others_report(self) -> None:
         """Give other addresses to pods whose given address an object that was added later reports as its own."""

@@ -17,6 +17,8 @@ from ringfence.lab.network.object_addresses import (
     node_addresses,
     pod_addresses,
 )
+from ringfence.lab.network.pod_network import NodeNetwork
+from ringfence.lab.network.pod_ranges import ranges_of
 from ringfence.lab.network.topology import (
     DNS_SERVICE,
     IPAddress,
@@ -29,35 +31,46 @@ from ringfence.lab.network.topology import (
     Topology,
 )
 from ringfence.model.kinds import namespace_of
-from ringfence.model.objects import Service, ServicePort
+from ringfence.model.objects import Node, Service, ServicePort
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import FAMILIES, Addresses, address_text
 from ringfence.sets.traffic import ALL_PORTS, PROTOCOLS
+
+_ROUTED: Final = NodeNetwork()
 
 _DEFAULT_OUTSIDE_PORT: Final = LabPort(80)
 """The port of hosts outside the cluster if no rule names one of theirs."""
 
 
 def plan_topology(
-    state: State, requested_hosts: Iterable[IPAddress] = (), workloads: Mapping[Reference, str] = MappingProxyType({})
+    state: State,
+    requested_hosts: Iterable[IPAddress] = (),
+    workloads: Mapping[Reference, str] = MappingProxyType({}),
+    network: NodeNetwork = _ROUTED,
 ) -> Topology:
     """The topology of a cluster after `Placement.complete`.
 
     `requested_hosts` are addresses outside the cluster that are built although no policy distinguishes them.
-    `workloads` are those for which several pods stand, by pod (`Placement.workloads`).
+    `workloads` are those for which several pods stand, by pod (`Placement.workloads`). All nodes have the same
+    `network`.
     """
     members = sorted(state.members(), key=lambda member: member.reference)
     services = [(service, _service_ports(state, service)) for _, service in sorted(state.services.items())]
     ports_by_address = _backend_ports(ports for _, ports in services)
     namespace, dns = DNS_SERVICE.split("/")
     return Topology(
-        nodes=tuple(LabNode(name, node_addresses(node)) for name, node in sorted(state.nodes.items())),
+        nodes=tuple(_node(name, node, network) for name, node in sorted(state.nodes.items())),
         pods=tuple(_pod(member, ports_by_address, workloads.get(member.reference, "")) for member in members),
         services=tuple(_service(state, service, ports) for service, ports in services),
         outside=_outside(state, members, requested_hosts),
         outside_ports=tuple(sorted(set(_outside_ports(state)))) or (_DEFAULT_OUTSIDE_PORT,),
         dns=tuple(map(str, selected_members(state, state.services[namespace, dns]))),
     )
+
+
+def _node(name: str, node: Node, network: NodeNetwork) -> LabNode:
+    ranges = ranges_of(node) if network.kind.has_gateways else ()
+    return LabNode(name, node_addresses(node), ranges, network)
 
 
 def _pod(member: Member, ports_by_address: dict[IPAddress, set[LabPort]], workload: str) -> LabPod:

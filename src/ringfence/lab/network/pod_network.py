@@ -34,9 +34,9 @@ class PodNetwork(StrEnum):
         return self is not PodNetwork.ROUTED
 
     @property
-    def needs_pod_ranges(self) -> bool:
-        """Whether the addresses of a node's pods have to be of the node's own ranges."""
-        return self.has_bridges
+    def has_gateways(self) -> bool:
+        """Whether a node has an address of its own towards its pods, in the range of their addresses."""
+        return self is not PodNetwork.ROUTED
 
 
 class ReversePathFilter(StrEnum):
