@@ -52,7 +52,8 @@ def ip_packet(source: str, destination: str, protocol: int, content: bytes, hop_
     ends = ip_address(source).packed + ip_address(destination).packed
     if family_of(source) is Family.IPV6:
         return struct.pack("!IHBB", 6 << 28, len(content), protocol, hop_limit) + ends + content
-    return struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(content), 0, 0, hop_limit, protocol, 0) + ends + content
+    header = struct.pack("!BBHHHBB", 0x45, 0, 20 + len(content), 0, 0, hop_limit, protocol)
+    return header + struct.pack("!H", _checksum(header + ends)) + ends + content
 
 
 def family_of(address: str) -> Family:
@@ -70,3 +71,64 @@ def _checksum(content: bytes) -> int:
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF
+
+
+# --- frames -----------------------------------------------------------------------------------------------------------
+
+IPV4_FRAME, ARP_FRAME, IPV6_FRAME = 0x0800, 0x0806, 0x86DD
+EVERYBODY = b"\xff" * 6
+_OUTGOING = 4
+
+
+class OnLink:
+    """A raw socket on a pod's interface: it sends frames, and gets all that arrive."""
+
+    def __init__(self, network: Network, pod: int) -> None:
+        self._network = network
+        with network.inside(pod):
+            self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0003))
+            self._socket.bind(("eth0", 0))
+        self.hardware_address: bytes = self._socket.getsockname()[4]
+        self._socket.setblocking(False)
+
+    def send(self, frame: bytes) -> None:
+        """Send a frame."""
+        self._socket.send(frame)
+
+    def gets(self, content: bytes) -> bool:
+        """Whether a frame with this content has arrived of all that was sent before. All of those are forgotten."""
+        self._network.settle()
+        found = False
+        while True:
+            try:
+                frame, where = self._socket.recvfrom(65536)
+            except BlockingIOError:
+                return found
+            found |= content in frame and where[2] != _OUTGOING
+
+
+def frame(packet: bytes, source: bytes, destination: bytes, tag: bytes = b"", kind: int = 0) -> bytes:
+    """A frame around an IP packet, or around content of another `kind`; perhaps with a VLAN tag."""
+    kind = kind or (IPV4_FRAME if packet[0] >> 4 == 4 else IPV6_FRAME)
+    return destination + source + tag + struct.pack("!H", kind) + packet
+
+
+def group_hardware_address(group: str) -> bytes:
+    """Where a packet to a group, or to everybody, goes on a link."""
+    packed = ip_address(group).packed
+    if len(packed) == 16:
+        return b"\x33\x33" + packed[12:]
+    return EVERYBODY if packed[3] == 255 else b"\x01\x00\x5e" + bytes([packed[1] & 127]) + packed[2:]
+
+
+def arp_reply(hardware_address: bytes, ip: str, to: bytes, to_ip: str) -> bytes:
+    """An ARP message that says that `ip` has this hardware address."""
+    ends = hardware_address + ip_address(ip).packed + to + ip_address(to_ip).packed
+    return struct.pack("!HHBBH", 1, 0x0800, 6, 4, 2) + ends
+
+
+def neighbour_advertisement(source: str, destination: str, target: str, hardware_address: bytes) -> bytes:
+    """A message that says, against all that was known, that `target` has this hardware address."""
+    flags = struct.pack("!I", 1 << 29)
+    content = flags + ip_address(target).packed + b"\x02\x01" + hardware_address
+    return icmpv6(source, destination, NEIGHBOUR_ADVERTISEMENT, content)

@@ -45,3 +45,11 @@ def lacking_hook(hook: Hook) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(requests._HOOK_NUMBERS, hook, 9)
         yield
+
+
+@contextmanager
+def lacking_bridges() -> Iterator[None]:
+    """For a while, the table for bridges is of a family that the kernel does not know."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(requests, "BRIDGE_HEADER", bytes([99, 0, 0, 0]))
+        yield

@@ -10,10 +10,23 @@ from ringfence.dataplane.program import (
     CLASS_TRAFFIC,
     DENIED,
     DROPS,
+    EXEMPT_LINKS,
     FLOW,
+    FROM_CLOSED,
+    FROM_PORT,
+    HARDWARE,
     ISOLATED,
+    LINK,
+    LINK_ADDRESS,
+    LINK_HARDWARE,
+    OWNED,
+    OWNED_HARDWARE,
     PEER,
     PORT,
+    PORT_ADDRESSES,
+    PORT_HARDWARE,
+    TO_CLOSED,
+    TO_PORT,
     TRAFFIC,
     Chain,
     ClassLookup,
@@ -34,6 +47,8 @@ from ringfence.dataplane.program import (
     address_key,
     base_program,
     flow_key,
+    link_hardware_key,
+    link_key,
     port_key,
     profile_chain,
     traffic_key,
@@ -92,8 +107,18 @@ def key(pod: int, family: Family) -> bytes:
 def varied() -> Program:
     """A program with every kind of object and rule."""
     simple = program({(IN, 0): [(1, TCP, 80)], (OUT, 0): [(1, UDP, 53), (2, TCP, 80)], (IN, 2): []})
-    return simple.changed(
+    guarded = base_program(with_bridges=True)
+    port, hardware_address = link_key(7), bytes.fromhex("02 42 0a f4 00 05")
+    return guarded.changed(
         {
+            **simple.collections,
+            **{PORT_ADDRESSES[one]: HashSet(LINK_ADDRESS[one], frozenset({port + key(0, one)})) for one in FAMILIES},
+            **{OWNED[one]: HashSet(ADDRESS[one], frozenset({key(0, one)})) for one in FAMILIES},
+            PORT_HARDWARE: HashSet(LINK_HARDWARE, frozenset({link_hardware_key(7, hardware_address)})),
+            OWNED_HARDWARE: HashSet(HARDWARE, frozenset({hardware_address})),
+            FROM_PORT: VerdictMap(LINK, {FROM_CLOSED: frozenset({port})}, goto=True),
+            TO_PORT: VerdictMap(LINK, {TO_CLOSED: frozenset({port})}, goto=True),
+            EXEMPT_LINKS: HashSet(LINK, frozenset({link_key(8)})),
             "pods": HashSet(ADDRESS[V6], frozenset({address_key(V6, 5), address_key(V6, LAST[V6])})),
             "ports": RangeSet(PORT, ranges_of_ports((80, 80), (443, 443), (8000, 8080), (65535, 65535))),
             "blocks4": RangeSet(ADDRESS[V4], ranges(V4, (0, 255), (1024, 2047), (LAST[V4] - 9, LAST[V4]))),
@@ -101,6 +126,7 @@ def varied() -> Program:
             "everything": RangeSet(ADDRESS[V4], ranges(V4, (0, LAST[V4]))),
         },
         {
+            **simple.chains,
             "ingress_varied": profile_chain(
                 IN,
                 (
@@ -109,7 +135,7 @@ def varied() -> Program:
                     allowing(Lookup((Field.SOURCE_4,), "blocks4"), ProtocolIs(UDP)),
                     allowing(Lookup((Field.SOURCE_6,), "blocks6")),
                 ),
-            )
+            ),
         },
     )
 

@@ -54,10 +54,19 @@ DAMAGES = {
         "add element inet ringfence ingress4 { 10.0.0.2 : jump denied_ingress }"
     ),
     "other ranges": "flush set inet ringfence blocks4; add element inet ringfence blocks4 { 10.0.0.0/8 }",
-    "other flows": "flush set inet ringfence flowblocks",
+    "other ports": "flush set inet ringfence ports",
     "rules and elements": "flush map inet ringfence ingress4; flush chain inet ringfence forward",
     "revoked connections flow again": "flush set inet ringfence revoked",
     "another connection is revoked": "add element inet ringfence revoked { 9 }",
+    "the table for bridges is gone": "delete table bridge ringfence",
+    "the table for bridges is dormant": "add table bridge ringfence { flags dormant; }",
+    "the policy of a base chain for bridges": "add chain bridge ringfence bridge_forward { policy drop; }",
+    "all rules for bridges are gone": "flush table bridge ringfence",
+    "a rule lets every frame pass": "insert rule bridge ringfence bridge_prerouting accept",
+    "a port is that of nobody": "flush map bridge ringfence bridge_from",
+    "another address at a port": "flush set bridge ringfence bridge_addresses4",
+    "a chain for bridges in the other table": "add chain inet ringfence bridge_more",
+    "another set for bridges": "add set bridge ringfence more { type ipv4_addr; }",
 }
 
 
@@ -89,8 +98,8 @@ def test_damage_done_while_no_process_ran_is_undone(damage: str) -> None:
 
 
 def table() -> list[str]:
-    """The words of the table's listing, in an order of their own: the kernel keeps elements and chains in any order."""
-    return sorted(re.split(r"[\s,]+", nft("-s", "list", "table", "inet", "ringfence")))
+    """The words of what nft lists, in an order of their own: the kernel keeps elements and chains in any order."""
+    return sorted(re.split(r"[\s,]+", nft("-s", "list", "ruleset")))
 
 
 PARTS = {

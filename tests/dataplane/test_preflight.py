@@ -4,18 +4,18 @@ import typing
 from contextlib import AbstractContextManager
 
 import pytest
-from tests.dataplane.lacking import lacking_expression, lacking_hook, lacking_sets
+from tests.dataplane.lacking import lacking_bridges, lacking_expression, lacking_hook, lacking_sets
 from tests.dataplane.network import in_own_network, lose_privileges, nft
 
 from ringfence.dataplane.kernel import Kernel
 from ringfence.dataplane.nftables import has_table, read_generation
-from ringfence.dataplane.preflight import FOR_LOGGING, REQUIRED, SCRATCH_TABLE, missing_features
+from ringfence.dataplane.preflight import FOR_BRIDGES, FOR_LOGGING, REQUIRED, SCRATCH_TABLE, missing_features
 from ringfence.dataplane.program import Collection, Hook, Logging, Program, RangeSet, Reaction, Rule, base_program
 from ringfence.errors import KernelError
 from ringfence.netlink.constants import NETLINK_NETFILTER
 from ringfence.netlink.socket import NetlinkSocket
 
-EVERYTHING = (*REQUIRED, *FOR_LOGGING)
+EVERYTHING = (*REQUIRED, *FOR_LOGGING, *FOR_BRIDGES)
 
 
 @in_own_network
@@ -43,7 +43,7 @@ LACKING: dict[str, tuple[AbstractContextManager[None], set[str]]] = {
 def test_what_a_kernel_lacks_is_named(what: str) -> None:
     lacking, names = LACKING[what]
     with NetlinkSocket(NETLINK_NETFILTER) as netlink, lacking:
-        assert {one.name for one in missing_features(netlink, EVERYTHING)} == names
+        assert {one.name for one in missing_features(netlink, (*REQUIRED, *FOR_LOGGING))} == names
     assert nft("list", "ruleset") == ""
 
 
@@ -53,6 +53,13 @@ def test_each_feature_is_one_transaction_so_that_nothing_stays_behind_if_the_pro
         before = read_generation(netlink)
         missing_features(netlink, EVERYTHING)
         assert read_generation(netlink) == before + len(EVERYTHING)
+
+
+@in_own_network
+def test_a_kernel_without_packet_filters_for_bridges_has_all_others() -> None:
+    with NetlinkSocket(NETLINK_NETFILTER) as netlink, lacking_bridges():
+        [missing] = missing_features(netlink, EVERYTHING)
+    assert str(missing) == "packet filters for bridges (module nf_tables, CONFIG_NF_TABLES_BRIDGE)"
 
 
 def test_a_feature_names_its_module_and_its_option() -> None:

@@ -18,6 +18,12 @@ from ringfence.dataplane.kernel import Kernel
 from ringfence.dataplane.program import (
     ADDRESS,
     EXEMPT_LINKS,
+    FROM_CLOSED,
+    FROM_PORT,
+    LINK,
+    LINK_ADDRESS,
+    OWNED,
+    PORT_ADDRESSES,
     SPOOFED,
     Chain,
     Collection,
@@ -29,6 +35,9 @@ from ringfence.dataplane.program import (
     ProtocolIs,
     RangeSet,
     Rule,
+    VerdictMap,
+    base_program,
+    link_key,
     port_key,
     profile_chain,
 )
@@ -133,6 +142,17 @@ def _without_references_to(chains: frozenset[str], chain: Chain) -> Chain:
     return Chain(tuple(kept), chain.hook)
 
 
+def with_bridges(current: Program, port: int = 0) -> Program:
+    """The program that guards bridges as well; perhaps with a pod at a port."""
+    whole = base_program(with_bridges=True)
+    added = {name: one for name, one in whole.collections.items() if name not in base_program().collections}
+    if port:
+        added[FROM_PORT] = VerdictMap(LINK, {FROM_CLOSED: frozenset({link_key(port)})}, goto=True)
+        added[PORT_ADDRESSES[V4]] = HashSet(LINK_ADDRESS[V4], frozenset({link_key(port) + key(9, V4)}))
+        added[OWNED[V4]] = HashSet(ADDRESS[V4], frozenset({key(9, V4)}))
+    return current.changed(added, {name: one for name, one in whole.chains.items() if name not in current.chains})
+
+
 CHANGES = {
     "a peer comes and goes": alternating(
         barring("pods", at_server=True, at_stranger=False),
@@ -154,6 +174,12 @@ CHANGES = {
         barring("pods", at_server=True, at_stranger=True),
         of_an_earlier_version(barring("flows", at_server=True, at_stranger=False)),
         barring("pods", at_server=False, at_stranger=True, peers=NOBODY),
+    ),
+    "bridges are guarded and not": alternating(
+        barring("pods", at_server=True, at_stranger=True),
+        with_bridges(barring("pods", at_server=True, at_stranger=True)),
+        with_bridges(barring("flows", at_server=False, at_stranger=True), port=7),
+        with_bridges(barring("flows", at_server=True, at_stranger=False), port=8),
     ),
     "everything at once": at_random,
 }

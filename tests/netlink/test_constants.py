@@ -5,7 +5,7 @@ from types import ModuleType
 import pytest
 from tests.kernel_headers import kernel_constants, values_in_headers
 
-from ringfence.netlink import addresses, conntrack, constants, links, packet_log, routes
+from ringfence.netlink import addresses, conntrack, constants, links, packet_log, routes, veth
 
 
 def test_numbers_of_all_protocols_are_those_of_the_headers() -> None:
@@ -15,7 +15,7 @@ def test_numbers_of_all_protocols_are_those_of_the_headers() -> None:
     assert found == header
 
 
-@pytest.mark.parametrize("module", [addresses, links, routes], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [addresses, links, routes, veth], ids=lambda module: module.__name__)
 def test_numbers_of_routes_links_and_addresses_are_those_of_the_headers(module: ModuleType) -> None:
     found = kernel_constants(module)
     assert values_in_headers(tuple(found)) == found

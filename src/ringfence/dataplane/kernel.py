@@ -13,7 +13,17 @@ from typing import Final, NamedTuple
 
 from ringfence.dataplane.nftables import ChangedBy
 from ringfence.dataplane.preflight import Feature, missing_features
-from ringfence.dataplane.program import DROPS, SPOOFED, TABLE, Program, connection_key, family_key
+from ringfence.dataplane.program import (
+    BRIDGE_DENIED,
+    BRIDGE_SPOOFED,
+    DROPS,
+    SPOOFED,
+    TABLE,
+    Program,
+    connection_key,
+    family_key,
+    guards_bridges,
+)
 from ringfence.dataplane.revocation import Review
 from ringfence.dataplane.table import KernelTable, unusable
 from ringfence.dataplane.update import (
@@ -46,6 +56,13 @@ class DropCount(NamedTuple):
     address: int
     packets: int
     bytes: int
+
+
+class BridgeCounts(NamedTuple):
+    """How many frames of pods had a source address that is not the pod's, and how many no policy can be about."""
+
+    spoofed: int
+    denied: int
 
 
 class ProfileRefused(KernelError):
@@ -183,6 +200,15 @@ class Kernel:
         """How many packets have come from pods with a source address that does not belong to the link, by family."""
         counted = {key: packets for key, packets, _ in self._counts(SPOOFED)} if self.has_table else {}
         return {family: counted.get(family_key(family), 0) for family in FAMILIES}
+
+    def bridge_counts(self) -> BridgeCounts:
+        """What was dropped on bridges, whatever policies say."""
+        if not guards_bridges(self.present):
+            return BridgeCounts(0, 0)
+        spoofed, denied = (
+            sum(packets for _, packets, _ in self._counts(name)) for name in (BRIDGE_SPOOFED, BRIDGE_DENIED)
+        )
+        return BridgeCounts(spoofed, denied)
 
     def _counts(self, name: str) -> list[tuple[bytes, int, int]]:
         with self._lock:

@@ -15,6 +15,7 @@ from ringfence.dataplane.program import (
     ADDRESS,
     CLASS_ADDRESS,
     CONNECTION,
+    ENFORCING,
     TRAFFIC,
     Chain,
     ClassLookup,
@@ -38,6 +39,9 @@ from ringfence.dataplane.program import (
     RuleVerdict,
     VerdictMap,
     address_key,
+    bridge_chains,
+    bridge_collections,
+    guards_bridges,
     traffic_key,
 )
 from ringfence.dataplane.update import AddTable, DeleteTable, commands_between
@@ -148,6 +152,16 @@ FOR_LOGGING: Final[tuple[Feature, ...]] = (
 )
 """What programs need besides if they log denied packets."""
 
+FOR_BRIDGES: Final[tuple[Feature, ...]] = (
+    Feature(
+        "packet filters for bridges",
+        "nf_tables",
+        "CONFIG_NF_TABLES_BRIDGE",
+        Program(bridge_collections(), bridge_chains(ENFORCING, holds=True)),
+    ),
+)
+"""What programs need besides if they guard bridges."""
+
 
 def missing_features(netlink: NetlinkSocket, features: Iterable[Feature]) -> list[Feature]:
     """Those of some features that the kernel lacks.
@@ -158,16 +172,17 @@ def missing_features(netlink: NetlinkSocket, features: Iterable[Feature]) -> lis
 
 
 def _has(netlink: NetlinkSocket, feature: Feature) -> bool:
+    of_bridges = guards_bridges(feature.program)
     try:
         commit(
             netlink,
             [
                 # A table of this name was made by hand, if there is one. What is not there cannot be deleted.
-                AddTable(),
-                DeleteTable(),
-                AddTable(is_dormant=True),
+                AddTable(of_bridges=of_bridges),
+                DeleteTable(of_bridges),
+                AddTable(is_dormant=True, of_bridges=of_bridges),
                 *commands_between(Program(), feature.program),
-                DeleteTable(),
+                DeleteTable(of_bridges),
             ],
             SCRATCH_TABLE,
         )

@@ -8,8 +8,8 @@ a packet has to pass both, so there is no moment in which the rules do not apply
 import errno
 from collections.abc import Iterable
 from contextlib import nullcontext
-from itertools import pairwise
-from typing import Final
+from itertools import pairwise, product
+from typing import Final, NamedTuple
 
 from ringfence.dataplane.nftables import (
     ChangedBy,
@@ -25,7 +25,7 @@ from ringfence.dataplane.nftables import (
     read_table,
     transactions,
 )
-from ringfence.dataplane.program import CONNECTION, REVOKED, TABLE, HashSet, Program
+from ringfence.dataplane.program import CONNECTION, REVOKED, TABLE, HashSet, Program, guards_bridges
 from ringfence.dataplane.update import (
     AddElements,
     AddTable,
@@ -75,8 +75,8 @@ class KernelTable:
             raise unusable(error) from error
         self._touched = Touched()
         """What other programs may have changed since the table was last read."""
-        self._has_leftover = False
-        """Whether an earlier process left the second table behind, because it ended while both were there."""
+        self._tables: frozenset[_TableName] = frozenset()
+        """The tables that are there: the second one if an earlier process ended while both were there."""
         self.program: Program | None = None
         """What the table holds; None if there is no table."""
         self.revoked: frozenset[bytes] = frozenset()
@@ -88,16 +88,17 @@ class KernelTable:
         self.transactions = 0
         """How many transactions the kernel has taken from here."""
         self.read()
-        try:
-            self._has_leftover = has_table(netlink, BESIDE)
-        except OSError as error:
-            raise unusable(error) from error
 
     def read(self) -> None:
         """Read back what the kernel holds."""
         self._take_changes()
         try:
             found = read_table(self._netlink)
+            self._tables = frozenset(
+                _TableName(name, of_bridges)
+                for name, of_bridges in product((TABLE, BESIDE), (False, True))
+                if has_table(self._netlink, name, of_bridges=of_bridges)
+            )
         except OSError as error:
             raise unusable(error) from error
         self._touched = Touched()  # what was changed while it was read is reported once more
@@ -145,13 +146,12 @@ class KernelTable:
     def wake(self) -> bool:
         """Let packets meet the rules again, if the table is dormant; whether it was."""
         try:
-            was_dormant = is_dormant(self._netlink)
+            dormant = [one for one in (False, True) if is_dormant(self._netlink, of_bridges=one)]
         except OSError as error:
             raise unusable(error) from error
-        if was_dormant:
-            self._commit([WakeTable()])
+        self._commit(map(WakeTable, dormant))
         self.is_dormant = False
-        return was_dormant
+        return bool(dormant)
 
     def is_disturbed(self) -> bool:
         """Whether other programs may have changed the table since it was last read."""
@@ -172,7 +172,7 @@ class KernelTable:
         """Whether it held exactly this when it was last read or changed."""
         if program is None:
             return self.program is None
-        is_odd = self.is_dormant or self.oddities or self._has_leftover
+        is_odd = self.is_dormant or self.oddities or self._tables - _tables_of(program)
         return not is_odd and self.program == program and self.revoked == revoked
 
     def affected_by(self, program: Program) -> AffectedAddresses:
@@ -196,9 +196,7 @@ class KernelTable:
         else:
             self._update(program)
         self.revoke(revoked)
-        if self._has_leftover:
-            self._commit([DeleteTable()], BESIDE)
-            self._has_leftover = False
+        self._delete(self._tables - _tables_of(program))
 
     def revoke(self, revoked: frozenset[bytes]) -> None:
         """Have exactly these connections revoked."""
@@ -212,11 +210,9 @@ class KernelTable:
 
     def delete(self) -> None:
         """Remove it, if it is there."""
-        for name, is_there in ((TABLE, self.program is not None), (BESIDE, self._has_leftover)):
-            if is_there:
-                self._commit([DeleteTable()], name)
+        self._delete(self._tables)
         self.program, self.revoked, self.oddities = None, frozenset(), ()
-        self.is_dormant = self._has_leftover = False
+        self.is_dormant = False
 
     def counts(self, name: str) -> list[tuple[bytes, int, int]]:
         """Every element of a counted set, with the packets and bytes that matched it."""
@@ -237,6 +233,7 @@ class KernelTable:
         for before, after in pairwise([present, *plan_update(present, program).programs]):
             self._commit(commands_between(before, after))
             self.program = after
+            self._tables |= _tables_of(after)
 
     def _create(self, program: Program, revoked: frozenset[bytes], *, closed_first: bool) -> None:
         first = program
@@ -246,7 +243,6 @@ class KernelTable:
         self._update(program)
 
     def _replace(self, program: Program, revoked: frozenset[bytes]) -> None:
-        self._has_leftover = True
         for table in (BESIDE, TABLE):
             self._build(table, program, revoked)
         self.oddities = ()
@@ -260,9 +256,19 @@ class KernelTable:
         whole = _with_revoked(program, revoked)
         unhooked = whole.changed(without=frozenset(name for name, chain in whole.chains.items() if chain.hook))
         # What is not there cannot be deleted, so it is created before.
-        self._commit([AddTable(), DeleteTable(), *commands_between(None, unhooked)], table)
+        new = [_TableName(table, one.of_bridges) for one in _tables_of(program)]
+        emptied = [
+            command for one in new for command in (AddTable(of_bridges=one.of_bridges), DeleteTable(one.of_bridges))
+        ]
+        self._tables |= frozenset(new)
+        self._commit([*emptied, *commands_between(None, unhooked)], table)
         self._commit(commands_between(unhooked, whole), table)
         self.program, self.revoked = program, revoked
+
+    def _delete(self, tables: frozenset["_TableName"]) -> None:
+        for one in tables:
+            self._commit([DeleteTable(one.of_bridges)], one.name)
+        self._tables -= tables
 
     def _commit(self, changes: Iterable[Command], table: str = TABLE) -> None:
         for transaction in transactions(self._netlink, changes, table):
@@ -278,6 +284,19 @@ class KernelTable:
         self._touched.sets |= new.sets
         self._touched.chains |= new.chains
         self._touched.anything |= new.anything
+
+
+class _TableName(NamedTuple):
+    """One of the kernel's tables: by its name, the one for IP, or the one for bridges."""
+
+    name: str
+    of_bridges: bool
+
+
+def _tables_of(program: Program) -> frozenset[_TableName]:
+    """The tables that a program needs."""
+    with_bridges = {_TableName(TABLE, of_bridges=True)} if guards_bridges(program) else set()
+    return frozenset({_TableName(TABLE, of_bridges=False)} | with_bridges)
 
 
 def _with_revoked(program: Program, revoked: frozenset[bytes]) -> Program:

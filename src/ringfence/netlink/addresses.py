@@ -7,6 +7,7 @@ Source: rtnetlink(7); `<linux/if_addr.h>`.
 
 import socket
 import struct
+from collections.abc import Iterator
 from typing import Final
 
 from ringfence.netlink.codec import attribute, attributes
@@ -23,6 +24,7 @@ RTM_GETADDR: Final = 22
 IFA_ADDRESS: Final = 1
 IFA_LOCAL: Final = 2
 IFA_FLAGS: Final = 8
+IFA_TARGET_NETNSID: Final = 10
 IFA_F_NODAD: Final = 0x02
 IFA_F_NOPREFIXROUTE: Final = 0x200
 RT_SCOPE_UNIVERSE: Final = 0
@@ -51,17 +53,27 @@ def remove_address(index: int, ip: IPAddress, prefix_length: int | None = None) 
     return NetworkRequest(RTM_DELADDR, 0, _address(index, ip, prefix_length), f"address {ip} removed")
 
 
-def list_addresses(netlink: NetlinkSocket) -> Addresses:
-    """All addresses of all interfaces of the socket's network namespace. Raises OSError where the kernel refuses."""
-    found: dict[Family, list[tuple[int, int]]] = {family: [] for family in Family}
-    for body in netlink.dump(RTM_GETADDR, bytes(_IFADDRMSG.size)):
+def addresses_of(netlink: NetlinkSocket, namespace: int | None = None) -> Iterator[tuple[int, Family, int]]:
+    """The interface, the family and the number of each address of the socket's network namespace, or of another one.
+
+    `namespace` is the number that the kernel has for the other one here; the socket must check strictly. Raises OSError
+    where the kernel refuses: EINVAL if there is no such namespace, EACCES without NET_ADMIN over it.
+    """
+    restriction = b"" if namespace is None else attribute(IFA_TARGET_NETNSID, struct.pack("=i", namespace))
+    for body in netlink.dump(RTM_GETADDR, bytes(_IFADDRMSG.size) + restriction):
         settings = attributes(body[_IFADDRMSG.size :])
         # On a point-to-point link IFA_ADDRESS is the other end's address. An IPv6 address without a peer has only that.
         address = settings.get(IFA_LOCAL) or settings.get(IFA_ADDRESS)
         family = _FAMILIES.get(body[0])
         if address and family is not None:
-            number = int.from_bytes(address, "big")
-            found[family].append((number, number))
+            yield _IFADDRMSG.unpack_from(body)[4], family, int.from_bytes(address, "big")
+
+
+def list_addresses(netlink: NetlinkSocket) -> Addresses:
+    """All addresses of all interfaces of the socket's network namespace. Raises OSError where the kernel refuses."""
+    found: dict[Family, list[tuple[int, int]]] = {family: [] for family in Family}
+    for _, family, number in addresses_of(netlink):
+        found[family].append((number, number))
     return Addresses(intervals.normalise(found[Family.IPV4]), intervals.normalise(found[Family.IPV6]))
 
 

@@ -47,7 +47,7 @@ IFLA_VXLAN_LOCAL6: Final = 17
 
 IF_OPER_UP: Final = 6
 
-_IFINFOMSG: Final = struct.Struct("=BxHiII")
+IFINFOMSG: Final = struct.Struct("=BxHiII")
 """`struct ifinfomsg`: family, type, number of the interface, flags, and which flags to change."""
 
 
@@ -94,7 +94,7 @@ def set_hairpin(index: int) -> NetworkRequest:
     """
     data = attribute(IFLA_INFO_SLAVE_DATA, attribute(IFLA_BRPORT_MODE, b"\1"))
     info = attribute(IFLA_LINKINFO, string(IFLA_INFO_SLAVE_KIND, "bridge") + data)
-    return NetworkRequest(RTM_NEWLINK, 0, _IFINFOMSG.pack(0, 0, index, 0, 0) + info, f"hairpin mode of port {index}")
+    return NetworkRequest(RTM_NEWLINK, 0, IFINFOMSG.pack(0, 0, index, 0, 0) + info, f"hairpin mode of port {index}")
 
 
 def add_vxlan(end: LinkEnd, network: int, port: int, local: IPAddress, underlay: int) -> NetworkRequest:
@@ -116,7 +116,7 @@ def add_vxlan(end: LinkEnd, network: int, port: int, local: IPAddress, underlay:
 
 def bring_up(index: int) -> NetworkRequest:
     """Turn an interface on."""
-    return NetworkRequest(RTM_NEWLINK, 0, _IFINFOMSG.pack(0, 0, index, IFF_UP, IFF_UP), f"interface {index} up")
+    return NetworkRequest(RTM_NEWLINK, 0, IFINFOMSG.pack(0, 0, index, IFF_UP, IFF_UP), f"interface {index} up")
 
 
 def announce(end: LinkEnd) -> NetworkRequest:
@@ -125,13 +125,13 @@ def announce(end: LinkEnd) -> NetworkRequest:
     The kernel does so when a hardware address is set, even if it stays the same, where `arp_notify` and `ndisc_notify`
     are on. It then forgets the interface's own neighbours, permanent ones too.
     """
-    body = _IFINFOMSG.pack(0, 0, end.index, 0, 0) + attribute(IFLA_ADDRESS, end.hardware_address)
+    body = IFINFOMSG.pack(0, 0, end.index, 0, 0) + attribute(IFLA_ADDRESS, end.hardware_address)
     return NetworkRequest(RTM_NEWLINK, 0, body, f"announcement of {end.name}")
 
 
 def remove_link(index: int) -> NetworkRequest:
     """Remove an interface, and with it the other end of the link."""
-    return NetworkRequest(RTM_DELLINK, 0, _IFINFOMSG.pack(0, 0, index, 0, 0), f"interface {index} removed")
+    return NetworkRequest(RTM_DELLINK, 0, IFINFOMSG.pack(0, 0, index, 0, 0), f"interface {index} removed")
 
 
 def operational_links() -> set[int]:
@@ -142,9 +142,9 @@ def operational_links() -> set[int]:
     """
     operational: set[int] = set()
     with NetlinkSocket(NETLINK_ROUTE) as netlink:
-        for body in netlink.dump(RTM_GETLINK, _IFINFOMSG.pack(0, 0, 0, 0, 0)):
-            if (IFLA_OPERSTATE, bytes([IF_OPER_UP])) in each_attribute(body[_IFINFOMSG.size :]):
-                operational.add(_IFINFOMSG.unpack_from(body)[2])
+        for body in netlink.dump(RTM_GETLINK, IFINFOMSG.pack(0, 0, 0, 0, 0)):
+            if (IFLA_OPERSTATE, bytes([IF_OPER_UP])) in each_attribute(body[IFINFOMSG.size :]):
+                operational.add(IFINFOMSG.unpack_from(body)[2])
     return operational
 
 
@@ -153,14 +153,14 @@ def list_bridges(netlink: NetlinkSocket) -> list[BridgeState]:
     ports: Counter[int] = Counter()
     names: dict[int, str] = {}
     found: dict[int, dict[int, bytes]] = {}
-    for body in netlink.dump(RTM_GETLINK, _IFINFOMSG.pack(0, 0, 0, 0, 0)):
-        settings = attributes(body[_IFINFOMSG.size :])
+    for body in netlink.dump(RTM_GETLINK, IFINFOMSG.pack(0, 0, 0, 0, 0)):
+        settings = attributes(body[IFINFOMSG.size :])
         if IFLA_MASTER in settings:
             ports[struct.unpack("=I", settings[IFLA_MASTER])[0]] += 1
         info = attributes(settings.get(IFLA_LINKINFO, b""))
         if read_string(info.get(IFLA_INFO_KIND, b"")) == "bridge":
-            found[_IFINFOMSG.unpack_from(body)[2]] = attributes(info.get(IFLA_INFO_DATA, b""))
-            names[_IFINFOMSG.unpack_from(body)[2]] = read_string(settings[IFLA_IFNAME])
+            found[IFINFOMSG.unpack_from(body)[2]] = attributes(info.get(IFLA_INFO_DATA, b""))
+            names[IFINFOMSG.unpack_from(body)[2]] = read_string(settings[IFLA_IFNAME])
     return [
         BridgeState(
             names[index],
@@ -183,4 +183,4 @@ def _link(end: LinkEnd, flags: int, rest: bytes) -> bytes:
         settings += attribute(IFLA_MTU, struct.pack("=I", end.mtu))
     if end.bridge:
         settings += attribute(IFLA_MASTER, struct.pack("=I", end.bridge))
-    return _IFINFOMSG.pack(0, 0, end.index, flags, flags) + settings + rest
+    return IFINFOMSG.pack(0, 0, end.index, flags, flags) + settings + rest

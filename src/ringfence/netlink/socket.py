@@ -19,6 +19,7 @@ from ringfence.netlink.constants import (
     NETLINK_CAP_ACK,
     NETLINK_DROP_MEMBERSHIP,
     NETLINK_EXT_ACK,
+    NETLINK_GET_STRICT_CHK,
     NLM_F_ACK,
     NLM_F_DUMP,
     NLM_F_DUMP_INTR,
@@ -76,8 +77,11 @@ class DumpInterrupted(OSError):
 class NetlinkSocket:
     """A socket to one of the kernel's netlink protocols, in the network namespace where it was opened."""
 
-    def __init__(self, protocol: int) -> None:
-        """Open a socket. Raises OSError where the kernel lacks the protocol."""
+    def __init__(self, protocol: int, *, strict: bool = False) -> None:
+        """Open a socket. Raises OSError where the kernel lacks the protocol.
+
+        If `strict`, the kernel honours restrictions of lists, and refuses those that it does not know.
+        """
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
         self._socket.bind((0, 0))
         self._sequence = 0
@@ -86,6 +90,8 @@ class NetlinkSocket:
         # Errors come with an explanation, and without a copy of the whole request that they are about.
         self._socket.setsockopt(SOL_NETLINK, NETLINK_EXT_ACK, 1)
         self._socket.setsockopt(SOL_NETLINK, NETLINK_CAP_ACK, 1)
+        if strict:
+            self._socket.setsockopt(SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1)
 
     def _widen(self, option: int, forced_option: int) -> None:
         try:

@@ -2,6 +2,7 @@
 
 from ringfence.dataplane.compile.compiler import Compiler
 from ringfence.dataplane.compile.peers import PROTOCOL_NUMBERS
-from ringfence.dataplane.compile.subjects import MayBuild, always
+from ringfence.dataplane.compile.ports import NO_PORTS, PodPort, Ports
+from ringfence.dataplane.compile.subjects import Address, MayBuild, always
 
-__all__ = ["PROTOCOL_NUMBERS", "Compiler", "MayBuild", "always"]
+__all__ = ["NO_PORTS", "PROTOCOL_NUMBERS", "Address", "Compiler", "MayBuild", "PodPort", "Ports", "always"]

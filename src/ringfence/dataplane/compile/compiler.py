@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from ringfence.dataplane.compile.isolation import Isolation
 from ringfence.dataplane.compile.peer_maps import PeerChain, TrackedMap
 from ringfence.dataplane.compile.peers import TrackedSet, owners_of
+from ringfence.dataplane.compile.ports import Locate, PortSets
 from ringfence.dataplane.compile.profile_chains import ProfileChain
 from ringfence.dataplane.compile.subjects import Changes, MayBuild, Subjects, always
 from ringfence.dataplane.program import ENFORCING, Collection, Program, Reaction, base_program
@@ -26,11 +27,13 @@ class Compiler:
         is_local: Callable[[Member], bool],
         held: Addresses = NO_ADDRESSES,
         reaction: Reaction = ENFORCING,
+        locate: Locate | None = None,
     ) -> None:
         """`is_local` says which pods are the node's own: only they are isolated here, while peers may be anywhere.
 
         An address in the ranges `held`, from which the node's own pods have theirs, is closed as long as no pod that is
-        known has it. `reaction` is what becomes of packets that nothing allows.
+        known has it. `reaction` is what becomes of packets that nothing allows. With `locate`, which finds at which
+        ports of bridges the node's own pods are, the program guards bridges as well.
         """
         self._state = state
         self._subjects = Subjects(state, is_local)
@@ -38,7 +41,10 @@ class Compiler:
         self._tracked: dict[str, TrackedSet] = {}
         self._tracked_maps: dict[str, TrackedMap] = {}
         self._parts: dict[str, PeerChain] = {}
-        self._skeleton = base_program(holds=held != NO_ADDRESSES, reaction=reaction)
+        self._port_sets = PortSets(locate) if locate else None
+        self._skeleton = base_program(
+            holds=held != NO_ADDRESSES, reaction=reaction, with_bridges=self._port_sets is not None
+        )
 
     @property
     def closed(self) -> frozenset[str]:
@@ -58,7 +64,8 @@ class Compiler:
         """
         changes = self._subjects.take_changes(closed, may_build)
         self._isolation.apply_moves(changes.moves)
-        self._isolation.mark_known({address: self._subjects.is_known(address) for address in changes.addresses})
+        known = {address: self._subjects.is_known(address) for address in changes.addresses}
+        self._isolation.mark_known(known)
         chains = self._subjects.chains(self._isolation.chains())
         self._track(chains, changes)
         if outgrown := self._outgrown(chains):
@@ -75,6 +82,10 @@ class Compiler:
             collections |= fixed
         collections |= {name: tracked.set for name, tracked in self._tracked.items()}
         collections |= {name: tracked.map for name, tracked in self._tracked_maps.items()}
+        if self._port_sets:
+            moved = any(changes.moves.values())
+            collections |= self._port_sets.update(known, self._isolation.is_isolated, moved=moved)
+            collections |= self._isolation.held_on_bridges()
         return self._skeleton.changed(collections, compiled)
 
     def refusals(self) -> list[KernelError]:

@@ -15,6 +15,7 @@ from ringfence.dataplane.compile.subjects import Address, Side
 from ringfence.dataplane.program import (
     ADDRESS,
     ADDRESS_PAIR,
+    BRIDGE_HELD,
     DENIED,
     DROPS,
     HELD,
@@ -78,6 +79,14 @@ class Isolation:
 
     def _is_isolated(self, key: bytes, family: Family, direction: Direction) -> bool:
         return key in self._drops[direction, family].elements
+
+    def is_isolated(self, address: Address, direction: Direction) -> bool:
+        """Whether policies isolate an address in a direction."""
+        return self._is_isolated(address_key(*address), address[0], direction)
+
+    def held_on_bridges(self) -> dict[str, Collection]:
+        """The held ranges, as ports of bridges look into them."""
+        return {BRIDGE_HELD[family]: held for family, held in self._held.items()}
 
     def chains(self) -> set[str]:
         """The names of the profiles' chains to which some address leads."""

@@ -19,7 +19,7 @@ import msgspec
 
 from ringfence.dataplane.nftables import constants as nf
 from ringfence.dataplane.nftables.read_back import read_generation
-from ringfence.dataplane.nftables.requests import HEADER, in_table, message_type
+from ringfence.dataplane.nftables.requests import BRIDGE_HEADER, HEADER, in_table, message_type
 from ringfence.netlink.codec import attributes, decode_messages, each_attribute, read_string, read_uint
 from ringfence.netlink.constants import NETLINK_NETFILTER
 from ringfence.netlink.socket import NetlinkSocket
@@ -125,12 +125,15 @@ _ABOUT_ELEMENTS: Final = frozenset(map(message_type, (nf.NFT_MSG_NEWSETELEM, nf.
 _ABOUT_RULES: Final = frozenset(map(message_type, (nf.NFT_MSG_NEWRULE, nf.NFT_MSG_DELRULE)))
 
 
+_FAMILIES: Final = frozenset({HEADER[0], BRIDGE_HEADER[0]})
+
+
 def _note(received: bytes, touched: Touched) -> None:
     """Note what messages say of the table."""
     for message in decode_messages(received):
         # The table comes first, and then, in messages about elements and about rules, the set or the chain.
         content = each_attribute(message.body[len(HEADER) :])
-        if message.body[: len(HEADER)][0] != HEADER[0] or next(content, None) != _TABLE_ATTRIBUTE:
+        if message.body[0] not in _FAMILIES or next(content, None) != _TABLE_ATTRIBUTE:
             continue
         kind, name = next(content, (0, b""))
         if message.type in _ABOUT_ELEMENTS and kind == nf.NFTA_SET_ELEM_LIST_SET:

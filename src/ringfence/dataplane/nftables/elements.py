@@ -14,6 +14,8 @@ from ringfence.dataplane.program import (
     CLASS_ADDRESS,
     CLASS_TRAFFIC,
     FLOW,
+    LINK_ADDRESS,
+    LINK_HARDWARE,
     TRAFFIC,
     Collection,
     HashSet,
@@ -337,7 +339,8 @@ def _kinds() -> Iterator[Collection]:
         yield from (HashSet(key), RangeSet(key), VerdictMap(key), RangeMap(key))
     for family in FAMILIES:
         yield from (HashSet(ADDRESS_PAIR[family]), HashSet(FLOW[family]), RangeSet(CLASS_ADDRESS[family]))
-    yield from (RangeMap(TRAFFIC), RangeSet(CLASS_TRAFFIC))
+        yield HashSet(LINK_ADDRESS[family])
+    yield from (RangeMap(TRAFFIC), RangeSet(CLASS_TRAFFIC), HashSet(LINK_HARDWARE))
 
 
 _KINDS: Final = {(_type_code(kind), _key_length(kind.key), _flags(kind)): kind for kind in _kinds()}

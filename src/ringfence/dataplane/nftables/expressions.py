@@ -27,6 +27,7 @@ from ringfence.dataplane.program import (
     FromNode,
     FromPodLink,
     Goto,
+    HopLimitIs,
     Icmpv6Is,
     Jump,
     KeyPart,
@@ -40,6 +41,8 @@ from ringfence.dataplane.program import (
     RateLimit,
     Rule,
     RuleVerdict,
+    ToMany,
+    ToPodLink,
 )
 from ringfence.netlink.codec import attribute, attributes, each_attribute, nested, read_string, string, uint32
 from ringfence.sets.addresses import FAMILIES, Family
@@ -61,6 +64,9 @@ _NO_LINK: Final = bytes(4)
 
 _LINK_LOCAL, _LINK_LOCAL_MASK = bytes.fromhex("fe80"), bytes.fromhex("ffc0")
 
+_GROUP_BIT: Final = bytes([1])
+"""The bit in the first byte of a hardware address that is set in those of groups, and of everybody."""
+
 _LOCAL: Final = (2).to_bytes(4, sys.byteorder)
 """The type of a route to an address of this very host (RTN_LOCAL)."""
 
@@ -78,6 +84,16 @@ _PAYLOADS: Final = {
     Field.SOURCE_6: (nf.NFT_PAYLOAD_NETWORK_HEADER, 8),
     Field.DESTINATION_6: (nf.NFT_PAYLOAD_NETWORK_HEADER, 24),
     Field.PORT: (nf.NFT_PAYLOAD_TRANSPORT_HEADER, 2),
+    Field.FRAME_TYPE: (nf.NFT_PAYLOAD_LL_HEADER, 12),
+    Field.FRAME_HARDWARE_SOURCE: (nf.NFT_PAYLOAD_LL_HEADER, 6),
+    Field.FRAME_HARDWARE_DESTINATION: (nf.NFT_PAYLOAD_LL_HEADER, 0),
+    Field.FRAME_SOURCE_4: (nf.NFT_PAYLOAD_NETWORK_HEADER, 12),
+    Field.FRAME_DESTINATION_4: (nf.NFT_PAYLOAD_NETWORK_HEADER, 16),
+    Field.FRAME_SOURCE_6: (nf.NFT_PAYLOAD_NETWORK_HEADER, 8),
+    Field.FRAME_DESTINATION_6: (nf.NFT_PAYLOAD_NETWORK_HEADER, 24),
+    Field.FRAME_ICMPV6_TYPE: (nf.NFT_PAYLOAD_TRANSPORT_HEADER, 0),
+    Field.NEIGHBOUR_TARGET: (nf.NFT_PAYLOAD_TRANSPORT_HEADER, 8),
+    Field.ARP_SOURCE: (nf.NFT_PAYLOAD_NETWORK_HEADER, 14),
 }
 """Fields that are read from the packet itself: from which header, and at which offset."""
 
@@ -85,6 +101,7 @@ _METAS: Final = {
     Field.PROTOCOL: nf.NFT_META_L4PROTO,
     Field.FAMILY: nf.NFT_META_NFPROTO,
     Field.LINK: nf.NFT_META_IIF,
+    Field.OUT_LINK: nf.NFT_META_OIF,
 }
 """Fields that the kernel knows of a packet without reading it."""
 
@@ -132,6 +149,16 @@ def _condition(condition: Condition) -> Iterator[bytes]:
         case FromPodLink():
             yield _meta(nf.NFT_META_IIFKIND, nf.NFT_REG_1)
             yield _compare(nf.NFT_CMP_EQ, _VETH)
+        case ToPodLink():
+            yield _meta(nf.NFT_META_OIFKIND, nf.NFT_REG_1)
+            yield _compare(nf.NFT_CMP_EQ, _VETH)
+        case ToMany():
+            yield _payload(nf.NFT_PAYLOAD_LL_HEADER, 0, 1, nf.NFT_REG_1)
+            yield _masked(_GROUP_BIT)
+            yield _compare(nf.NFT_CMP_NEQ, bytes(1))
+        case HopLimitIs(number):
+            yield _payload(nf.NFT_PAYLOAD_NETWORK_HEADER, 7, 1, nf.NFT_REG_1)
+            yield _compare(nf.NFT_CMP_EQ, bytes([number]))
         case OffRoute():
             yield _fib(nf.NFT_FIB_RESULT_OIF, nf.NFTA_FIB_F_SADDR | nf.NFTA_FIB_F_IIF)
             yield _compare(nf.NFT_CMP_EQ, _NO_LINK)
@@ -178,6 +205,12 @@ def _load(fields: tuple[Field, ...], constant: bytes = b"") -> Iterator[bytes]:
     family = next((field.family for field in fields if field.family), None)
     if family:
         yield from _only(family)
+    frame_type = next((field.frame_type for field in fields if field.frame_type), None)
+    if frame_type:
+        yield _load_field(Field.FRAME_TYPE, nf.NFT_REG_1)
+        yield _compare(nf.NFT_CMP_EQ, frame_type.to_bytes(2, "big"))
+    if Field.FRAME_ICMPV6_TYPE in fields:
+        yield from _condition(ProtocolIs(_ICMPV6))
     if constant:
         yield _immediate(nf.NFT_REG_1, attribute(nf.NFTA_DATA_VALUE, constant))
     offset = len(constant)
@@ -193,7 +226,7 @@ def _register(offset: int) -> int:
 
 def _load_field(field: Field, register: int) -> bytes:
     match field:
-        case Field.PROTOCOL | Field.FAMILY | Field.LINK:
+        case Field.PROTOCOL | Field.FAMILY | Field.LINK | Field.OUT_LINK:
             return _meta(_METAS[field], register)
         case Field.CONNECTION:
             key = uint32(nf.NFTA_CT_KEY, nf.NFT_CT_ID)
@@ -413,11 +446,26 @@ def _constant_conditions() -> list[tuple[tuple[_Parsed, ...], Condition]]:
         OverLoopback(),
         FromNode(),
         FromPodLink(),
+        ToPodLink(),
+        ToMany(),
+        HopLimitIs(_ONLY_FROM_THIS_LINK),
         OffRoute(),
         FromLinkLocal(),
         *map(Icmpv6Is, ROUTERS_MESSAGES),
     )
     return [(_parse(b"".join(_condition(condition))), condition) for condition in constant]
+
+
+_OF_PORTS: Final = (
+    Field.FRAME_HARDWARE_SOURCE,
+    Field.FRAME_SOURCE_4,
+    Field.FRAME_DESTINATION_4,
+    Field.FRAME_SOURCE_6,
+    Field.FRAME_DESTINATION_6,
+    Field.NEIGHBOUR_TARGET,
+    Field.ARP_SOURCE,
+)
+"""The fields that are looked up together with a port of a bridge."""
 
 
 @cache
@@ -427,6 +475,7 @@ def _loads() -> list[tuple[tuple[_Parsed, ...], tuple[Field, ...]]]:
         *((end, Field.PROTOCOL, Field.PORT) for end in _ENDS),
         *((SOURCE[family], DESTINATION[family]) for family in FAMILIES),
         (Field.PROTOCOL, Field.PORT),
+        *((link, field) for link in (Field.LINK, Field.OUT_LINK) for field in _OF_PORTS),
         *((field,) for field in Field),
     ]
     return [(_parse(b"".join(_load(fields))), fields) for fields in combinations]

@@ -3,6 +3,8 @@
 What ringfence never writes stays visible. A foreign rule, or a set of a foreign kind, makes the program differ from
 every wanted one. What is in no program at all, such as a flag of the table, is listed as an oddity.
 
+The table for bridges is a part of the same program: the names of its objects say that they are in it.
+
 Not compared is what no packet depends on: comments and handles, and the counters of base chains.
 
 Source: `<linux/netfilter/nf_tables.h>`.
@@ -16,8 +18,25 @@ from typing import NamedTuple
 from ringfence.dataplane.nftables import constants as nf
 from ringfence.dataplane.nftables.elements import decode_counts, decode_description, decode_elements
 from ringfence.dataplane.nftables.expressions import decode_rule
-from ringfence.dataplane.nftables.requests import HEADER, in_table, message_type, requested_hook
-from ringfence.dataplane.program import TABLE, Chain, Collection, ForeignRule, HashSet, Hook, Program, Rule
+from ringfence.dataplane.nftables.requests import (
+    BRIDGE_HEADER,
+    HEADER,
+    header_of,
+    in_table,
+    message_type,
+    requested_hook,
+)
+from ringfence.dataplane.program import (
+    TABLE,
+    Chain,
+    Collection,
+    ForeignRule,
+    HashSet,
+    Hook,
+    Program,
+    Rule,
+    is_of_bridges,
+)
 from ringfence.netlink.codec import attributes, read_string, read_uint, string
 from ringfence.netlink.socket import NetlinkError, NetlinkSocket
 
@@ -75,14 +94,14 @@ def read_parts(netlink: NetlinkSocket, program: Program, sets: Set[str], chains:
     return program.changed(collections, rules) if read_generation(netlink) == before else None
 
 
-def has_table(netlink: NetlinkSocket, name: str) -> bool:
-    """Whether there is a table of this name. Raises OSError where the kernel refuses."""
-    return _table_settings(netlink, name) is not None
+def has_table(netlink: NetlinkSocket, name: str, *, of_bridges: bool = False) -> bool:
+    """Whether there is a table of this name, or one for bridges. Raises OSError where the kernel refuses."""
+    return _table_settings(netlink, name, BRIDGE_HEADER if of_bridges else HEADER) is not None
 
 
-def is_dormant(netlink: NetlinkSocket) -> bool:
+def is_dormant(netlink: NetlinkSocket, *, of_bridges: bool = False) -> bool:
     """Whether there is a table whose rules no packet meets. Raises OSError where the kernel refuses."""
-    settings = _table_settings(netlink, TABLE)
+    settings = _table_settings(netlink, TABLE, BRIDGE_HEADER if of_bridges else HEADER)
     return settings is not None and _is_dormant(settings)
 
 
@@ -92,21 +111,27 @@ def read_counts(netlink: NetlinkSocket, name: str) -> Iterator[tuple[bytes, int,
 
 
 def _read(netlink: NetlinkSocket, generation: int) -> FoundTable:
-    settings = _table_settings(netlink, TABLE)
+    settings = _table_settings(netlink, TABLE, HEADER)
     if settings is None:
         return FoundTable(None, generation)
-    chains = _listed(netlink, nf.NFT_MSG_GETCHAIN, nf.NFTA_CHAIN_TABLE)
+    of_bridges = _table_settings(netlink, TABLE, BRIDGE_HEADER)
+    parts = [_Part(netlink, HEADER)]
+    if of_bridges is not None:
+        parts.append(_Part(netlink, BRIDGE_HEADER))
     return FoundTable(
-        Program(dict(_read_collections(netlink)), dict(_read_chains(netlink, chains))),
+        Program(
+            {name: one for part in parts for name, one in part.collections()},
+            {name: one for part in parts for name, one in part.chains()},
+        ),
         generation,
-        _is_dormant(settings),
-        (*_odd_chains(chains), *_odd_objects(netlink)),
+        any(map(_is_dormant, (settings, of_bridges or {}))),
+        tuple(odd for part in parts for odd in part.oddities()),
     )
 
 
-def _table_settings(netlink: NetlinkSocket, name: str) -> dict[int, bytes] | None:
+def _table_settings(netlink: NetlinkSocket, name: str, header: bytes) -> dict[int, bytes] | None:
     try:
-        answer = netlink.ask(message_type(nf.NFT_MSG_GETTABLE), HEADER + string(nf.NFTA_TABLE_NAME, name))
+        answer = netlink.ask(message_type(nf.NFT_MSG_GETTABLE), header + string(nf.NFTA_TABLE_NAME, name))
     except NetlinkError as error:
         if error.code != errno.ENOENT:
             raise
@@ -118,31 +143,60 @@ def _is_dormant(settings: dict[int, bytes]) -> bool:
     return bool(read_uint(settings.get(nf.NFTA_TABLE_FLAGS, b"")) & nf.NFT_TABLE_F_DORMANT)
 
 
-def _odd_chains(chains: list[dict[int, bytes]]) -> Iterator[str]:
-    for settings in chains:
-        if nf.NFTA_CHAIN_HOOK in settings and _hook(settings) is None:
+class _Part:
+    """The table for IP, or the one for bridges."""
+
+    def __init__(self, netlink: NetlinkSocket, header: bytes) -> None:
+        self._netlink = netlink
+        self._header = header
+        self._chains = self._listed(nf.NFT_MSG_GETCHAIN, nf.NFTA_CHAIN_TABLE)
+
+    def collections(self) -> Iterator[tuple[str, Collection]]:
+        for name, settings in self._named_sets():
+            kind = decode_description(settings) if self._is_right_part(name) else None
+            yield name, _read_elements(self._netlink, name, kind) if kind else FOREIGN_COLLECTION
+
+    def chains(self) -> Iterator[tuple[str, Chain]]:
+        rules: defaultdict[str, list[Rule | ForeignRule]] = defaultdict(list)
+        for settings in self._listed(nf.NFT_MSG_GETRULE, nf.NFTA_RULE_TABLE):
+            rules[read_string(settings[nf.NFTA_RULE_CHAIN])].append(
+                decode_rule(settings.get(nf.NFTA_RULE_EXPRESSIONS, b""))
+            )
+        for settings in self._chains:
             name = read_string(settings[nf.NFTA_CHAIN_NAME])
-            yield f"the base chain {name} with a hook, priority, type or policy of its own"
+            yield name, Chain(tuple(rules[name]), _hook(settings))
 
+    def oddities(self) -> Iterator[str]:
+        for settings in self._chains:
+            name = read_string(settings[nf.NFTA_CHAIN_NAME])
+            if not self._is_right_part(name):
+                yield f"the chain {name} in the wrong table"
+            if nf.NFTA_CHAIN_HOOK in settings and _hook(settings) is None:
+                yield f"the base chain {name} with a hook, priority, type or policy of its own"
+        for name, _ in self._named_sets():
+            if not self._is_right_part(name):
+                yield f"the set {name} in the wrong table"
+        for settings in self._listed(nf.NFT_MSG_GETOBJ, nf.NFTA_OBJ_TABLE):
+            yield f"the object {read_string(settings[nf.NFTA_OBJ_NAME])}"
+        for settings in self._listed(nf.NFT_MSG_GETFLOWTABLE, nf.NFTA_FLOWTABLE_TABLE):
+            yield f"the flowtable {read_string(settings[nf.NFTA_FLOWTABLE_NAME])}"
 
-def _odd_objects(netlink: NetlinkSocket) -> Iterator[str]:
-    for settings in _listed(netlink, nf.NFT_MSG_GETOBJ, nf.NFTA_OBJ_TABLE):
-        yield f"the object {read_string(settings[nf.NFTA_OBJ_NAME])}"
-    for settings in _listed(netlink, nf.NFT_MSG_GETFLOWTABLE, nf.NFTA_FLOWTABLE_TABLE):
-        yield f"the flowtable {read_string(settings[nf.NFTA_FLOWTABLE_NAME])}"
+    def _named_sets(self) -> Iterator[tuple[str, dict[int, bytes]]]:
+        for settings in self._listed(nf.NFT_MSG_GETSET, nf.NFTA_SET_TABLE):
+            if not read_uint(settings.get(nf.NFTA_SET_FLAGS, b"")) & nf.NFT_SET_ANONYMOUS:
+                yield read_string(settings[nf.NFTA_SET_NAME]), settings
 
+    def _is_right_part(self, name: str) -> bool:
+        return is_of_bridges(name) is (self._header == BRIDGE_HEADER)
 
-def _read_collections(netlink: NetlinkSocket) -> Iterator[tuple[str, Collection]]:
-    for settings in _listed(netlink, nf.NFT_MSG_GETSET, nf.NFTA_SET_TABLE):
-        name = read_string(settings[nf.NFTA_SET_NAME])
-        if not read_uint(settings.get(nf.NFTA_SET_FLAGS, b"")) & nf.NFT_SET_ANONYMOUS:
-            kind = decode_description(settings)
-            yield name, _read_elements(netlink, name, kind) if kind else FOREIGN_COLLECTION
-
-
-def _read_elements(netlink: NetlinkSocket, name: str, kind: Collection) -> Collection:
-    collection = decode_elements(kind, _element_lists(netlink, name))
-    return FOREIGN_COLLECTION if collection is None else collection
+    def _listed(self, message: int, table: int) -> list[dict[int, bytes]]:
+        """The attributes of all objects of one sort; `table` is the attribute that names their table."""
+        found = []
+        for one in self._netlink.dump(message_type(message), self._header + in_table(table)):
+            settings = attributes(one[len(HEADER) :])
+            if one[0] == self._header[0] and read_string(settings.get(table, b"")) == TABLE:
+                found.append(settings)
+        return found
 
 
 def has_foreign_parts(program: Program) -> bool:
@@ -158,24 +212,18 @@ FOREIGN_COLLECTION = HashSet(())
 
 def _element_lists(netlink: NetlinkSocket, name: str) -> list[bytes]:
     where = in_table(nf.NFTA_SET_ELEM_LIST_TABLE) + string(nf.NFTA_SET_ELEM_LIST_SET, name)
-    messages = netlink.dump(message_type(nf.NFT_MSG_GETSETELEM), HEADER + where)
+    messages = netlink.dump(message_type(nf.NFT_MSG_GETSETELEM), header_of(name) + where)
     return [attributes(one[len(HEADER) :]).get(nf.NFTA_SET_ELEM_LIST_ELEMENTS, b"") for one in messages]
 
 
-def _read_chains(netlink: NetlinkSocket, chains: list[dict[int, bytes]]) -> Iterator[tuple[str, Chain]]:
-    rules: defaultdict[str, list[Rule | ForeignRule]] = defaultdict(list)
-    for settings in _listed(netlink, nf.NFT_MSG_GETRULE, nf.NFTA_RULE_TABLE):
-        rules[read_string(settings[nf.NFTA_RULE_CHAIN])].append(
-            decode_rule(settings.get(nf.NFTA_RULE_EXPRESSIONS, b""))
-        )
-    for settings in chains:
-        name = read_string(settings[nf.NFTA_CHAIN_NAME])
-        yield name, Chain(tuple(rules[name]), _hook(settings))
+def _read_elements(netlink: NetlinkSocket, name: str, kind: Collection) -> Collection:
+    collection = decode_elements(kind, _element_lists(netlink, name))
+    return FOREIGN_COLLECTION if collection is None else collection
 
 
 def _read_rules(netlink: NetlinkSocket, chain: str) -> tuple[Rule | ForeignRule, ...]:
     where = in_table(nf.NFTA_RULE_TABLE) + string(nf.NFTA_RULE_CHAIN, chain)
-    messages = netlink.dump(message_type(nf.NFT_MSG_GETRULE), HEADER + where)
+    messages = netlink.dump(message_type(nf.NFT_MSG_GETRULE), header_of(chain) + where)
     return tuple(decode_rule(attributes(one[len(HEADER) :]).get(nf.NFTA_RULE_EXPRESSIONS, b"")) for one in messages)
 
 
@@ -190,13 +238,3 @@ def _hook(settings: dict[int, bytes]) -> Hook | None:
         ):
             return hook
     return None
-
-
-def _listed(netlink: NetlinkSocket, message: int, table: int) -> list[dict[int, bytes]]:
-    """The attributes of all objects of one sort in the table; `table` is the attribute that names their table."""
-    found = []
-    for one in netlink.dump(message_type(message), HEADER + in_table(table)):
-        settings = attributes(one[len(HEADER) :])
-        if one[0] == HEADER[0] and read_string(settings.get(table, b"")) == TABLE:
-            found.append(settings)
-    return found

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from ringfence.dataplane.nftables import constants as nf
 from ringfence.dataplane.nftables.elements import describe, key_portions, portions
 from ringfence.dataplane.nftables.expressions import encode_rule
-from ringfence.dataplane.program import HOOK_PRIORITY, TABLE, Hook
+from ringfence.dataplane.program import HOOK_PRIORITY, TABLE, Hook, is_of_bridges
 from ringfence.dataplane.update import (
     AddChain,
     AddCollection,
@@ -33,7 +33,9 @@ from ringfence.netlink.codec import HEADER_SIZE, nested, string, uint32
 from ringfence.netlink.constants import NFNL_SUBSYS_NFTABLES, NLM_F_APPEND, NLM_F_CREATE
 
 HEADER: Final = bytes([nf.NFPROTO_INET, 0, 0, 0])
-"""The fixed part of a request about the table, `struct nfgenmsg`: the family, version 0, no resource id."""
+BRIDGE_HEADER: Final = bytes([nf.NFPROTO_BRIDGE, 0, 0, 0])
+"""The fixed part of a request about the table, or about the one for bridges, `struct nfgenmsg`: the family, version 0,
+no resource id."""
 
 _HOOK_NUMBERS: Final = {
     Hook.PREROUTING: nf.NF_INET_PRE_ROUTING,
@@ -60,54 +62,70 @@ Unit = tuple[Body, ...]
 
 
 def encode(command: Command, table: str = TABLE) -> Iterator[Unit]:
-    """The requests that carry out a command in a table, in units that may go into transactions of their own."""
+    """The requests that carry out a command in a table, in units that may go into transactions of their own.
+
+    The table for bridges has the same name. It is the one meant for objects that are of bridges, by their names.
+    """
+    if isinstance(command, AddTable | WakeTable | DeleteTable):
+        yield (_table_request(command, table),)
+        return
+    header = header_of(command.name)
     match command:
-        case AddTable(is_dormant):
-            dormant = [uint32(nf.NFTA_TABLE_FLAGS, nf.NFT_TABLE_F_DORMANT)] if is_dormant else []
-            yield (_body(nf.NFT_MSG_NEWTABLE, NLM_F_CREATE, in_table(nf.NFTA_TABLE_NAME, table), *dormant),)
-        case WakeTable():
-            awake = uint32(nf.NFTA_TABLE_FLAGS, 0)
-            yield (_body(nf.NFT_MSG_NEWTABLE, 0, in_table(nf.NFTA_TABLE_NAME, table), awake),)
-        case DeleteTable():
-            yield (_body(nf.NFT_MSG_DELTABLE, 0, in_table(nf.NFTA_TABLE_NAME, table)),)
         case AddCollection(name, collection):
-            yield (_body(nf.NFT_MSG_NEWSET, NLM_F_CREATE, _set(table, name), *describe(collection)),)
+            yield (_body(nf.NFT_MSG_NEWSET, NLM_F_CREATE, header, _set(table, name), *describe(collection)),)
         case DeleteCollection(name):
-            yield (_body(nf.NFT_MSG_DELSET, 0, _set(table, name)),)
+            yield (_body(nf.NFT_MSG_DELSET, 0, header, _set(table, name)),)
         case AddElements(name, collection):
             for portion in portions(collection):
-                yield (_body(nf.NFT_MSG_NEWSETELEM, NLM_F_CREATE, _set(table, name), portion),)
+                yield (_body(nf.NFT_MSG_NEWSETELEM, NLM_F_CREATE, header, _set(table, name), portion),)
         case RemoveElements(name, collection):
             for portion in key_portions(collection):
-                yield (_body(nf.NFT_MSG_DELSETELEM, 0, _set(table, name), portion),)
+                yield (_body(nf.NFT_MSG_DELSETELEM, 0, header, _set(table, name), portion),)
         case ReplaceElements(name, collection):
             for keys, portion in zip(key_portions(collection), portions(collection), strict=True):
                 yield (
-                    _body(nf.NFT_MSG_DELSETELEM, 0, _set(table, name), keys),
-                    _body(nf.NFT_MSG_NEWSETELEM, NLM_F_CREATE, _set(table, name), portion),
+                    _body(nf.NFT_MSG_DELSETELEM, 0, header, _set(table, name), keys),
+                    _body(nf.NFT_MSG_NEWSETELEM, NLM_F_CREATE, header, _set(table, name), portion),
                 )
         case Flush(name):
-            yield (_body(nf.NFT_MSG_DELSETELEM, 0, _set(table, name)),)
+            yield (_body(nf.NFT_MSG_DELSETELEM, 0, header, _set(table, name)),)
         case AddChain(name, hook):
-            yield (
-                _body(nf.NFT_MSG_NEWCHAIN, NLM_F_CREATE, _chain(table, name), *(requested_hook(hook) if hook else ())),
-            )
+            where = requested_hook(hook) if hook else ()
+            yield (_body(nf.NFT_MSG_NEWCHAIN, NLM_F_CREATE, header, _chain(table, name), *where),)
         case DeleteChain(name):
-            yield (_body(nf.NFT_MSG_DELCHAIN, 0, _chain(table, name)),)
+            yield (_body(nf.NFT_MSG_DELCHAIN, 0, header, _chain(table, name)),)
         case SetRules(name, rules):
-            where = in_table(nf.NFTA_RULE_TABLE, table) + string(nf.NFTA_RULE_CHAIN, name)
+            chain = in_table(nf.NFTA_RULE_TABLE, table) + string(nf.NFTA_RULE_CHAIN, name)
             yield (
-                _body(nf.NFT_MSG_DELRULE, 0, where),
+                _body(nf.NFT_MSG_DELRULE, 0, header, chain),
                 *(
                     _body(
                         nf.NFT_MSG_NEWRULE,
                         NLM_F_CREATE | NLM_F_APPEND,
-                        where,
+                        header,
+                        chain,
                         nested(nf.NFTA_RULE_EXPRESSIONS, encode_rule(rule)),
                     )
                     for rule in rules
                 ),
             )
+
+
+def _table_request(command: AddTable | WakeTable | DeleteTable, table: str) -> Body:
+    header, name = BRIDGE_HEADER if command.of_bridges else HEADER, in_table(nf.NFTA_TABLE_NAME, table)
+    match command:
+        case AddTable(is_dormant):
+            dormant = [uint32(nf.NFTA_TABLE_FLAGS, nf.NFT_TABLE_F_DORMANT)] if is_dormant else []
+            return _body(nf.NFT_MSG_NEWTABLE, NLM_F_CREATE, header, name, *dormant)
+        case WakeTable():
+            return _body(nf.NFT_MSG_NEWTABLE, 0, header, name, uint32(nf.NFTA_TABLE_FLAGS, 0))
+        case DeleteTable():
+            return _body(nf.NFT_MSG_DELTABLE, 0, header, name)
+
+
+def header_of(name: str) -> bytes:
+    """The header of requests about a chain, a set or a map of this name: it says in which of the tables it is."""
+    return BRIDGE_HEADER if is_of_bridges(name) else HEADER
 
 
 @cache
@@ -141,5 +159,5 @@ def message_type(message: int) -> int:
     return NFNL_SUBSYS_NFTABLES << 8 | message
 
 
-def _body(message: int, flags: int, *attributes: bytes) -> Body:
-    return Body(message_type(message), flags, HEADER + b"".join(attributes))
+def _body(message: int, flags: int, header: bytes, *attributes: bytes) -> Body:
+    return Body(message_type(message), flags, header + b"".join(attributes))

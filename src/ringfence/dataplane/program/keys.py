@@ -32,6 +32,12 @@ class KeyPart(Enum):
     """`iface_index`: the number of a network interface, in the machine's byte order"""
     CLASS = (16, 9)
     """The identifier of a class of addresses or of ports. nft has no type for it: it is listed byte by byte."""
+    HARDWARE = (6, 9)
+    """`ether_addr`"""
+    FRAME_TYPE = (2, 10)
+    """`ether_type`"""
+    ICMPV6_TYPE = (1, 29)
+    """`icmpv6_type`"""
 
     def __init__(self, length: int, code: int) -> None:
         self.length = length
@@ -53,6 +59,11 @@ CLASS_ADDRESS: Final[dict[Family, Key]] = {family: (KeyPart.CLASS, *ADDRESS[fami
 CONNECTION: Final[Key] = (KeyPart.CONNECTION,)
 PACKET_FAMILY: Final[Key] = (KeyPart.FAMILY,)
 LINK: Final[Key] = (KeyPart.LINK,)
+HARDWARE: Final[Key] = (KeyPart.HARDWARE,)
+LINK_ADDRESS: Final[dict[Family, Key]] = {family: LINK + ADDRESS[family] for family in FAMILIES}
+LINK_HARDWARE: Final[Key] = LINK + HARDWARE
+FRAME_TYPE: Final[Key] = (KeyPart.FRAME_TYPE,)
+ICMPV6_TYPE: Final[Key] = (KeyPart.ICMPV6_TYPE,)
 
 
 def address_key(family: Family, number: int) -> bytes:
@@ -83,6 +94,16 @@ def family_key(family: Family) -> bytes:
 def link_key(index: int) -> bytes:
     """The key of a network interface."""
     return index.to_bytes(4, sys.byteorder)
+
+
+def read_link_address(key: bytes) -> tuple[int, int]:
+    """The number of the network interface and that of the address in a key of both."""
+    return int.from_bytes(key[:4], sys.byteorder), int.from_bytes(key[4:], "big")
+
+
+def link_hardware_key(index: int, hardware_address: bytes) -> bytes:
+    """The key of a network interface and a hardware address together."""
+    return link_key(index) + hardware_address + bytes(2)
 
 
 def connection_key(identifier: int) -> bytes:

@@ -15,7 +15,8 @@ from ringfence.sets.addresses import Family
 class Field(Enum):
     """What can be read from a packet to look something up: its name in nft's syntax, and which part of a key it is.
 
-    Fields with a `family` are those that packets of the other one do not have.
+    Fields with a `family` are those that packets of the other one do not have. On a bridge packets are inside frames:
+    fields with a `frame_type` are those that frames of another type do not have, nor frames with a VLAN tag.
     """
 
     SOURCE_4 = ("ip saddr", KeyPart.ADDRESS_4, Family.IPV4)
@@ -29,11 +30,27 @@ class Field(Enum):
     FAMILY = ("meta nfproto", KeyPart.FAMILY)
     LINK = ("meta iif", KeyPart.LINK)
     """The interface over which the packet comes in."""
+    OUT_LINK = ("meta oif", KeyPart.LINK)
+    """The interface over which the packet goes out."""
+    FRAME_TYPE = ("ether type", KeyPart.FRAME_TYPE)
+    FRAME_HARDWARE_SOURCE = ("ether saddr", KeyPart.HARDWARE)
+    FRAME_HARDWARE_DESTINATION = ("ether daddr", KeyPart.HARDWARE)
+    FRAME_SOURCE_4 = ("ip saddr", KeyPart.ADDRESS_4, None, 0x0800)
+    FRAME_DESTINATION_4 = ("ip daddr", KeyPart.ADDRESS_4, None, 0x0800)
+    FRAME_SOURCE_6 = ("ip6 saddr", KeyPart.ADDRESS_6, None, 0x86DD)
+    FRAME_DESTINATION_6 = ("ip6 daddr", KeyPart.ADDRESS_6, None, 0x86DD)
+    FRAME_ICMPV6_TYPE = ("icmpv6 type", KeyPart.ICMPV6_TYPE, None, 0x86DD)
+    NEIGHBOUR_TARGET = ("icmpv6 taddr", KeyPart.ADDRESS_6, None, 0x86DD)
+    """The address that a neighbour advertisement is about. Only to be asked of one."""
+    ARP_SOURCE = ("arp saddr ip", KeyPart.ADDRESS_4, None, 0x0806)
 
-    def __init__(self, nft_name: str, part: KeyPart, family: Family | None = None) -> None:
+    def __init__(
+        self, nft_name: str, part: KeyPart, family: Family | None = None, frame_type: int | None = None
+    ) -> None:
         self.nft_name = nft_name
         self.part = part
         self.family = family
+        self.frame_type = frame_type
 
 
 SOURCE: Final = {Family.IPV4: Field.SOURCE_4, Family.IPV6: Field.SOURCE_6}
@@ -91,6 +108,20 @@ class FromPodLink(msgspec.Struct, frozen=True, tag=True):
     """The packet comes in over a virtual cable (veth) itself, not over a bridge to which the cable leads."""
 
 
+class ToPodLink(msgspec.Struct, frozen=True, tag=True):
+    """The packet goes out over a virtual cable (veth)."""
+
+
+class ToMany(msgspec.Struct, frozen=True, tag=True):
+    """The frame is sent to everybody on the link, or to a group."""
+
+
+class HopLimitIs(msgspec.Struct, frozen=True, tag=True):
+    """The IPv6 packet has this hop limit. Only to be asked of a frame that has such a packet."""
+
+    number: int
+
+
 class OffRoute(msgspec.Struct, frozen=True, tag=True):
     """The node does not route the source address by way of the interface over which the packet comes in.
 
@@ -128,6 +159,9 @@ Condition = (
     | OverLoopback
     | FromNode
     | FromPodLink
+    | ToPodLink
+    | ToMany
+    | HopLimitIs
     | OffRoute
     | FromLinkLocal
     | Icmpv6Is

@@ -23,11 +23,17 @@ set of their own, so that the counts outlive every change of profiles.
 from collections.abc import Iterator
 from typing import Final
 
-import msgspec
-
+from ringfence.dataplane.program.bridge_skeleton import bridge_chains, bridge_collections, guards_bridges
 from ringfence.dataplane.program.collections import Collection, HashSet, RangeSet, VerdictMap
 from ringfence.dataplane.program.keys import ADDRESS, ADDRESS_PAIR, CONNECTION, LINK, PACKET_FAMILY, family_key
 from ringfence.dataplane.program.program import Chain, Hook, Program
+from ringfence.dataplane.program.reaction import (
+    DENIED_PREFIX,
+    ENFORCING,
+    HELD_PREFIX,
+    SPOOFED_PREFIX,
+    Reaction,
+)
 from ringfence.dataplane.program.rules import (
     DESTINATION,
     ROUTERS_MESSAGES,
@@ -83,7 +89,6 @@ DROPS: Final = {(direction, family): f"denied_{name}" for (direction, family), n
 DENIED: Final = {direction: f"denied_{direction.field}" for direction in Direction}
 """The chains in which everything ends that no rule allows; also the profile of a pod that is allowed nothing."""
 
-
 EXEMPT_LINKS: Final = "exempt_links"
 """The links that lead to no pod, such as the node's own to the outside in a cluster that is nested in another."""
 
@@ -95,48 +100,31 @@ _OFF_ROUTE_CHAIN: Final = "off_route"
 _NEIGHBOURS_CHAIN: Final = "neighbours"
 
 
-class Logging(msgspec.Struct, frozen=True):
-    """Where copies of denied packets go, and how many a second at most, for each reason to deny them."""
+def base_program(*, holds: bool = False, reaction: Reaction = ENFORCING, with_bridges: bool = False) -> Program:
+    """The program that isolates no pod. With `holds`, unknown addresses in some ranges are closed.
 
-    group: int
-    packets: int
-
-
-class Reaction(msgspec.Struct, frozen=True):
-    """What becomes of packets that nothing allows. Those that are not dropped are counted, and go on."""
-
-    drops: bool = True
-    logging: Logging | None = None
-    checks_sources: bool = True
-    """Whether a source address must belong to the link over which a packet comes from a pod."""
-
-    @property
-    def verdict(self) -> RuleVerdict:
-        """The verdict on a denied packet. A packet that returns continues to the policies of the other direction."""
-        return RuleVerdict.DROP if self.drops else RuleVerdict.RETURN
-
-
-ENFORCING: Final = Reaction()
-
-DENIED_PREFIX: Final = {direction: f"ringfence denied {direction.field}" for direction in Direction}
-HELD_PREFIX: Final = {direction: f"ringfence held {direction.field}" for direction in Direction}
-SPOOFED_PREFIX: Final = "ringfence spoofed"
-"""What copies of packets are marked with, by the side that denies them, or because of their source address."""
-
-
-def base_program(*, holds: bool = False, reaction: Reaction = ENFORCING) -> Program:
-    """The program that isolates no pod. With `holds`, unknown addresses in some ranges are closed."""
-    return Program(_collections(), _chains(reaction, holds=holds))
+    With `with_bridges`, the ports of bridges have rules as well.
+    """
+    program = Program(_collections(), _chains(reaction, holds=holds))
+    if with_bridges:
+        return program.changed(bridge_collections(), bridge_chains(reaction, holds=holds))
+    return program
 
 
 def is_whole(program: Program) -> bool:
     """Whether a program that was found has all the fixed chains, and what these look into."""
-    return program.chains.keys() >= _FIXED_CHAINS and program.collections.keys() >= _FIXED_COLLECTIONS
+    fixed = _FIXED_WITH_BRIDGES if guards_bridges(program) else _FIXED
+    return program.chains.keys() >= fixed.chains.keys() and program.collections.keys() >= fixed.collections.keys()
 
 
 def fixed_chains(program: Program) -> dict[str, Chain]:
-    """The chains of a whole program that every program has."""
-    return {name: program.chains[name] for name in _FIXED_CHAINS}
+    """The chains of a whole program that do not depend on pods and policies."""
+    return {name: chain for name, chain in program.chains.items() if name in _FIXED_WITH_BRIDGES.chains}
+
+
+def is_fixed(name: str) -> bool:
+    """Whether a chain, a set or a map is of the fixed part."""
+    return name in _FIXED_WITH_BRIDGES.chains or name in _FIXED_WITH_BRIDGES.collections
 
 
 def observes(program: Program) -> bool:
@@ -246,5 +234,5 @@ def profile_chain(direction: Direction, allowing: tuple[Rule, ...]) -> Chain:
     return Chain((*allowing, Rule((), Goto(DENIED[direction]))))
 
 
-_FIXED_CHAINS: Final = base_program().chains.keys()
-_FIXED_COLLECTIONS: Final = base_program().collections.keys()
+_FIXED: Final = base_program()
+_FIXED_WITH_BRIDGES: Final = base_program(with_bridges=True)

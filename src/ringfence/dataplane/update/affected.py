@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeGuard
 
 from ringfence.dataplane.program import (
+    EXEMPT_LINKS,
     ISOLATED,
     Chain,
     ClassLookup,
@@ -21,6 +22,7 @@ from ringfence.dataplane.program import (
     VerdictMap,
     differing,
     has_classes,
+    is_of_bridges,
     moves_between,
 )
 
@@ -44,7 +46,7 @@ def affected_addresses(old: Program | None, new: Program) -> AffectedAddresses:
     rewritten = {
         name
         for name, before, after in differing(old.chains, new.chains)
-        if before is not None and before.rules != after.rules
+        if before is not None and before.rules != after.rules and not is_of_bridges(name)
     }
     chains = rewritten.union(
         *(_looking_into(changed_sets, program.chains) for program in (old, new)),
@@ -71,6 +73,8 @@ def union_of(*some: AffectedAddresses) -> AffectedAddresses:
 def _addresses_changed(old: Mapping[str, Collection], new: Mapping[str, Collection]) -> Iterator[bytes]:
     """The addresses that get another chain, or that come into sets or go out of them."""
     for name, before, after in differing(old, new):
+        if is_of_bridges(name):
+            continue  # a connection is not judged by the link over which its packets come
         if before is None and name not in _SUBJECT_MAPS:
             continue  # the chain that looks into it is new, too, and so are the moves of its subjects to it
         if isinstance(after, VerdictMap) and (before is None or isinstance(before, VerdictMap)):
@@ -84,6 +88,8 @@ def _changed_otherwise(old: Mapping[str, Collection], new: Mapping[str, Collecti
     """The sets in which not only single addresses changed: what depends on them are the chains that look into them."""
     for name, before, after in differing(old, new):
         if before is None or isinstance(after, VerdictMap) or _is_of_addresses(after) or has_classes(after):
+            continue
+        if is_of_bridges(name) or name == EXEMPT_LINKS:
             continue
         if before.elements != after.elements:
             yield name

@@ -23,23 +23,32 @@ from ringfence.dataplane.program import (
     Rule,
     VerdictMap,
     differing,
+    guards_bridges,
     has_classes,
     moves_between,
 )
 
 
 class AddTable(msgspec.Struct, frozen=True):
-    """Create the table, unless it exists. No packet meets the rules of a dormant one."""
+    """Create the table, or, if `of_bridges`, the one for bridges, unless it exists.
+
+    No packet meets the rules of a dormant one.
+    """
 
     is_dormant: bool = False
+    of_bridges: bool = False
 
 
 class WakeTable(msgspec.Struct, frozen=True):
     """Let packets meet the rules of a table that is dormant."""
 
+    of_bridges: bool = False
+
 
 class DeleteTable(msgspec.Struct, frozen=True):
-    """Remove the table and all that is in it."""
+    """Remove the table, or the one for bridges, and all that is in it."""
+
+    of_bridges: bool = False
 
 
 class AddCollection(msgspec.Struct, frozen=True):
@@ -124,11 +133,13 @@ def commands_between(old: Program | None, new: Program) -> list[Command]:
     """The commands that change `old` into `new`. `old` is None if there is no table. Empty if they are equal."""
     if old is new:
         return []
-    table: list[Command] = [AddTable()] if old is None else []
+    tables: list[Command] = [AddTable()] if old is None else []
     if old is None:
         old = Program()
+    if guards_bridges(new) and not guards_bridges(old):
+        tables.append(AddTable(of_bridges=True))
     return [
-        *table,
+        *tables,
         *(AddCollection(name, one) for name, one in _added(old.collections, new.collections)),
         *(AddChain(name, chain.hook) for name, chain in _added(old.chains, new.chains) if chain.hook is None),
         *_element_changes(old.collections, new.collections),

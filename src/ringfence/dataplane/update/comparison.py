@@ -1,13 +1,15 @@
 """What differs between two programs, as far as packets can notice, and what that asks of the update.
 
 Some sets are left out, because they may have an element too early or too long: pairs of a pod's own addresses, links
-that lead to no pod, counters, and what classes contain.
+that lead to no pod, addresses at ports of bridges, counters, and what classes contain.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from ringfence.dataplane.program import (
+    BRIDGE_DENIED,
+    BRIDGE_SPOOFED,
     DENIED,
     DROPS,
     EXEMPT_LINKS,
@@ -15,6 +17,9 @@ from ringfence.dataplane.program import (
     ISOLATED,
     KNOWN,
     OWN,
+    PORT_ADDRESSES,
+    PORT_GATES,
+    PORT_HARDWARE,
     SPOOFED,
     Chain,
     Collection,
@@ -31,7 +36,18 @@ from ringfence.dataplane.program import (
 )
 from ringfence.model.policies import Direction
 
-UNCRITICAL_SETS: Final = frozenset([*OWN.values(), *DROPS.values(), EXEMPT_LINKS, SPOOFED])
+UNCRITICAL_SETS: Final = frozenset(
+    [
+        *OWN.values(),
+        *DROPS.values(),
+        EXEMPT_LINKS,
+        SPOOFED,
+        BRIDGE_SPOOFED,
+        BRIDGE_DENIED,
+        *PORT_ADDRESSES.values(),
+        PORT_HARDWARE,
+    ]
+)
 """Sets whose elements may be there too early and too long."""
 
 OPENING_SETS: Final = frozenset(KNOWN.values())
@@ -39,6 +55,8 @@ OPENING_SETS: Final = frozenset(KNOWN.values())
 
 CLOSING_SETS: Final = frozenset(HELD.values())
 """Sets whose elements stop packets; they change with the node's own configuration only."""
+
+GATES: Final = OPENING_SETS | CLOSING_SETS | PORT_GATES
 
 _DIRECTION_OF_MAP: Final = {name: direction for (direction, _), name in ISOLATED.items()}
 _DIRECTION_OF_DENIAL: Final = {chain: direction for direction, chain in DENIED.items()}
@@ -60,7 +78,7 @@ class Difference(NamedTuple):
     readers: frozenset[str]
     """Chains, old or new, that look into edited sets."""
     gates: frozenset[str]
-    """Sets of known addresses and of held ranges that change."""
+    """Sets of known addresses and of held ranges that change, and those that say which ports of bridges may do what."""
     directions: frozenset[Direction]
     """The directions in which verdicts may change."""
 
@@ -78,9 +96,9 @@ def compare(old: Program, new: Program) -> Difference:
     gates = frozenset(
         name
         for name, before, after in differing(old.collections, new.collections)
-        if before is not None and name in OPENING_SETS | CLOSING_SETS and before.elements != after.elements
+        if before is not None and name in GATES and before.elements != after.elements
     )
-    directions = {_DIRECTION_OF_MAP[name] for name in moves} | (_BOTH if gates else set())
+    directions = {_DIRECTION_OF_MAP[name] for name in moves} | (_BOTH if gates - PORT_GATES else set())
     for name in rewritten | readers:
         directions |= _directions(new.chains.get(name) or old.chains[name])
     return Difference(moves, rewritten, edited, readers, gates, frozenset(directions))
@@ -138,7 +156,7 @@ def _edited_sets(old: Program, new: Program) -> Iterator[str]:
         for name, before, after in differing(old.collections, new.collections)
         if before is not None
         and name not in _DIRECTION_OF_MAP
-        and name not in UNCRITICAL_SETS | OPENING_SETS | CLOSING_SETS
+        and name not in UNCRITICAL_SETS | GATES
         and not has_classes(after)
         and before.elements != after.elements
     }

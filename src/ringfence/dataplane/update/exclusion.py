@@ -6,7 +6,7 @@ One policy that cannot be programmed must not hold back the others, nor leave it
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from ringfence.dataplane.program import DENIED, ISOLATED, Collection, Move, Program, RangeMap, VerdictMap, base_program
+from ringfence.dataplane.program import DENIED, ISOLATED, Collection, Move, Program, RangeMap, VerdictMap, is_fixed
 
 _SUBJECT_MAPS = frozenset(ISOLATED.values())
 
@@ -20,8 +20,7 @@ class _Parts(NamedTuple):
 
 def profiles_using(program: Program, name: str) -> frozenset[str]:
     """The profiles' chains that need a set, map or chain of this name; none if the whole program needs it."""
-    fixed = base_program()
-    if name in fixed.collections or name in fixed.chains:
+    if is_fixed(name):
         return frozenset()
     chains = frozenset({name} & program.chains.keys())
     collections = frozenset({name} & program.collections.keys())
@@ -42,7 +41,7 @@ def with_profiles_closed(program: Program, profiles: Iterable[str]) -> Program:
     """The program without these profiles: their pods are allowed nothing."""
     excluded = frozenset(profiles)
     needed = _needed_by(program, excluded)
-    remaining = _needed_by(program, (program.chains.keys() - needed.chains) | base_program().chains.keys())
+    remaining = _needed_by(program, (one for one in program.chains if one not in needed.chains or is_fixed(one)))
     dropped = (needed.chains | needed.collections) - (remaining.chains | remaining.collections)
     chains = {name: one for name, one in program.chains.items() if name not in dropped}
     collections = {name: one for name, one in program.collections.items() if name not in dropped}
@@ -51,7 +50,7 @@ def with_profiles_closed(program: Program, profiles: Iterable[str]) -> Program:
 
 def with_all_profiles_closed(program: Program) -> Program:
     """The program in which every isolated side is allowed nothing."""
-    return with_profiles_closed(program, program.chains.keys() - base_program().chains.keys())
+    return with_profiles_closed(program, (name for name in program.chains if not is_fixed(name)))
 
 
 def _parts_of_profiles(program: Program) -> frozenset[str]:

@@ -7,7 +7,7 @@ jumps to the old one, and goes to the new one if that returns, is their intersec
 from collections.abc import Mapping
 from itertools import count
 
-from ringfence.dataplane.program import DENIED, Chain, Dispatch, Goto, Jump, Program, Rule, RuleVerdict
+from ringfence.dataplane.program import DENIED, Chain, Dispatch, Goto, Jump, Program, Rule, RuleVerdict, is_fixed
 
 _DENYING_CHAINS = frozenset(DENIED.values())
 
@@ -35,7 +35,7 @@ class Intersections:
 
     def in_place_of(self, name: str) -> Chain:
         """The rules of a rewritten chain as long as it must allow only what it did and will allow."""
-        if self._new.chains[name].hook is not None:
+        if is_fixed(name):
             return self._new.chains[name]
         return self._intersection(name, name)
 

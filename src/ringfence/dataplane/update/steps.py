@@ -16,7 +16,7 @@ from ringfence.dataplane.program import (
     differing,
     has_classes,
 )
-from ringfence.dataplane.update.comparison import CLOSING_SETS, OPENING_SETS, UNCRITICAL_SETS, Difference
+from ringfence.dataplane.update.comparison import GATES, UNCRITICAL_SETS, Difference
 from ringfence.dataplane.update.intersection import Intersections
 
 
@@ -90,7 +90,7 @@ def _created(old: Program, new: Program, difference: Difference) -> Program:
         for name, before, after in differing(old.collections, new.collections)
         if name not in difference.edited_sets
         and name not in difference.moves
-        and name not in OPENING_SETS | CLOSING_SETS
+        and not (before is not None and name in GATES)
     }
     for name in difference.moves:
         if name not in old.collections:
@@ -100,7 +100,7 @@ def _created(old: Program, new: Program, difference: Difference) -> Program:
 
 
 def _shut(before: Collection, after: Collection) -> Collection:
-    """Known addresses as far as both programs know them; held ranges as they will be."""
+    """Single addresses as far as both programs have them; ranges and ports as they will be."""
     if isinstance(before, HashSet) and isinstance(after, HashSet):
         return HashSet(after.key, before.elements & after.elements)
     return after

@@ -1,0 +1,150 @@
+"""Ports of bridges: which pod is at which of them, as the sets and maps of the program.
+
+What is known of the ports comes from the node itself, not from packets: no pod can say that it is at another port.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Final
+
+import msgspec
+
+from ringfence.dataplane.compile.subjects import Address
+from ringfence.dataplane.program import (
+    ADDRESS,
+    EXEMPT_LINKS,
+    FROM_CLOSED,
+    FROM_OPEN,
+    FROM_OTHER,
+    FROM_PORT,
+    HARDWARE,
+    LINK,
+    LINK_ADDRESS,
+    LINK_HARDWARE,
+    OWNED,
+    OWNED_HARDWARE,
+    PORT_ADDRESSES,
+    PORT_HARDWARE,
+    TO_CLOSED,
+    TO_OPEN,
+    TO_PORT,
+    UNPLACED,
+    HashSet,
+    VerdictMap,
+    address_key,
+    link_hardware_key,
+    link_key,
+)
+from ringfence.dataplane.program import Collection as ProgramCollection
+from ringfence.model.policies import Direction
+from ringfence.sets.addresses import FAMILIES
+
+_FROM: Final = {True: FROM_CLOSED, False: FROM_OPEN}
+_TO: Final = {True: TO_CLOSED, False: TO_OPEN}
+
+
+IsIsolated = Callable[[Address, Direction], bool]
+
+
+class PodPort(msgspec.Struct, frozen=True):
+    """The port at which a known pod is.
+
+    `addresses` are those that the API server knows; `link_local` are others, which the pod's interface has besides.
+    """
+
+    addresses: frozenset[Address]
+    link_local: frozenset[Address] = frozenset()
+    hardware_address: bytes = b""
+
+
+class Ports(msgspec.Struct, frozen=True):
+    """The links of the node to other network namespaces, by the number of their interface here.
+
+    `others` are links to no pod. A link that is neither in `pods` nor in `others` is unknown. `node` and `hardware` are
+    the addresses of the node itself: all those of IP, and the hardware addresses on bridges of pods.
+    """
+
+    pods: Mapping[int, PodPort] = {}
+    others: frozenset[int] = frozenset()
+    node: frozenset[Address] = frozenset()
+    hardware: frozenset[bytes] = frozenset()
+
+
+NO_PORTS: Final = Ports()
+
+Locate = Callable[[frozenset[Address]], Ports]
+"""Finds the ports of all pods that have the given addresses."""
+
+
+class PortSets:
+    """The sets and maps that say what is at which port; what did not change is the very same object as before."""
+
+    def __init__(self, locate: Locate) -> None:
+        self._locate = locate
+        self._known: frozenset[Address] = frozenset()
+        """The addresses of all known pods of the node."""
+        self._ports: Ports | None = None
+        self._collections: dict[str, ProgramCollection] = {}
+
+    def update(
+        self, addresses: Mapping[Address, bool], is_isolated: IsIsolated, *, moved: bool = True
+    ) -> dict[str, ProgramCollection]:
+        """The collections, after some addresses have come to be known pods' (true) or have ceased to be.
+
+        `moved` says whether pods may have come to be isolated, or have ceased to be.
+        """
+        if addresses:
+            gone = {address for address, is_known in addresses.items() if not is_known}
+            self._known = self._known - gone | addresses.keys() - gone
+        ports = self._locate(self._known)
+        if addresses or moved or ports is not self._ports:
+            self._ports = ports
+            for name, collection in _collections(ports, self._known, is_isolated):
+                if self._collections.get(name) != collection:
+                    self._collections[name] = collection
+        return self._collections
+
+
+def _collections(
+    ports: Ports, known: Iterable[Address], is_isolated: IsIsolated
+) -> Iterator[tuple[str, ProgramCollection]]:
+    placed = frozenset(address for port in ports.pods.values() for address in port.addresses)
+    link_local = (address for port in ports.pods.values() for address in port.link_local)
+    owned = placed.union(link_local, ports.node)
+    unplaced = [address for address in known if address not in placed]
+    for family in FAMILIES:
+        yield PORT_ADDRESSES[family], HashSet(LINK_ADDRESS[family], frozenset(_port_addresses(ports, family)))
+        yield OWNED[family], HashSet(ADDRESS[family], _keys(owned, family))
+        yield UNPLACED[family], HashSet(ADDRESS[family], _keys(unplaced, family))
+    hardware = [(number, port.hardware_address) for number, port in ports.pods.items() if port.hardware_address]
+    yield PORT_HARDWARE, HashSet(LINK_HARDWARE, frozenset(link_hardware_key(*one) for one in hardware))
+    yield OWNED_HARDWARE, HashSet(HARDWARE, frozenset(address for _, address in hardware) | ports.hardware)
+    yield FROM_PORT, _roles(ports, FROM_OTHER, _FROM, Direction.EGRESS, is_isolated)
+    yield TO_PORT, _roles(ports, TO_OPEN, _TO, Direction.INGRESS, is_isolated)
+    yield EXEMPT_LINKS, HashSet(LINK, frozenset(map(link_key, ports.others)))
+
+
+def _port_addresses(ports: Ports, family: int) -> Iterator[bytes]:
+    for number, port in ports.pods.items():
+        for one in port.addresses | port.link_local:
+            if one[0] == family:
+                yield link_key(number) + address_key(*one)
+
+
+def _keys(addresses: Iterable[Address], family: int) -> frozenset[bytes]:
+    return frozenset(address_key(*one) for one in addresses if one[0] == family)
+
+
+def _roles(
+    ports: Ports,
+    of_others: str,
+    of_pods: Mapping[bool, str],
+    direction: Direction,
+    is_isolated: IsIsolated,
+) -> VerdictMap:
+    chains: dict[str, set[bytes]] = {}
+    for number in ports.others:
+        chains.setdefault(of_others, set()).add(link_key(number))
+    for number, port in ports.pods.items():
+        closed = any(is_isolated(address, direction) for address in port.addresses)
+        chains.setdefault(of_pods[closed], set()).add(link_key(number))
+    return VerdictMap(LINK, {chain: frozenset(keys) for chain, keys in chains.items()}, goto=bool(chains))

@@ -1,0 +1,126 @@
+"""Virtual cables (veth) that end in this network namespace, and what is at their far ends.
+
+The kernel tells which addresses an interface in another namespace has, by the number that this namespace has for that
+one. It asks for rights over the network of the other namespace (NET_ADMIN), as root of the machine has them over those
+of all pods. No packet is needed to find it out, and none can forge it.
+
+Source: rtnetlink(7); `<linux/if_link.h>` (IFLA_LINK_NETNSID); `<linux/if_addr.h>` (IFA_TARGET_NETNSID, Linux 5.0).
+"""
+
+import errno
+import struct
+import sys
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from ringfence.netlink.addresses import addresses_of
+from ringfence.netlink.codec import attribute, attributes, string
+from ringfence.netlink.constants import NETLINK_ROUTE
+from ringfence.netlink.links import (
+    IFINFOMSG,
+    IFLA_ADDRESS,
+    IFLA_INFO_KIND,
+    IFLA_LINKINFO,
+    IFLA_MASTER,
+    RTM_GETLINK,
+)
+from ringfence.netlink.socket import NetlinkSocket
+from ringfence.sets.addresses import Family
+
+IFLA_LINK: Final = 5
+IFLA_LINK_NETNSID: Final = 37
+IFLA_TARGET_NETNSID: Final = 46
+
+Address = tuple[Family, int]
+
+_GONE: Final = (errno.EINVAL, errno.ENODEV)
+"""What the kernel answers about a namespace, or an interface, that is no longer there."""
+
+_FORBIDDEN: Final = (errno.EACCES, errno.EPERM)
+
+
+class RemoteInterface(NamedTuple):
+    """Where a cable ends: the number that the kernel has here for the namespace, and that of the interface there."""
+
+    namespace: int
+    interface: int
+
+
+class Veth(NamedTuple):
+    """An end of a cable in this namespace, by the number of its interface.
+
+    `bridge` is the number of the bridge of which it is a port, 0 if of none. Without `far_end`, the other end is in
+    this namespace, too.
+    """
+
+    number: int
+    bridge: int
+    far_end: RemoteInterface | None
+
+
+class NodeLinks(NamedTuple):
+    """What a network namespace has: cables, the hardware addresses of bridges, and the addresses of interfaces."""
+
+    veths: tuple[Veth, ...] = ()
+    bridges: Mapping[int, bytes] = {}
+    addresses: frozenset[tuple[int, Address]] = frozenset()
+
+
+class FarEnd(NamedTuple):
+    """The interface at the far end of a cable."""
+
+    addresses: frozenset[Address]
+    hardware_address: bytes
+
+
+class VethReader:
+    """Reads the links of the network namespace in which the calling thread is when this is made."""
+
+    def __init__(self) -> None:
+        """Raises OSError where the kernel has no netlink."""
+        # Only with strict checks does the kernel look at what a list is to be restricted to.
+        self._netlink = NetlinkSocket(NETLINK_ROUTE, strict=True)
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._netlink.close()
+
+    def links(self) -> NodeLinks:
+        """What there is now. Raises OSError where the kernel refuses."""
+        own = frozenset((number, (family, address)) for number, family, address in addresses_of(self._netlink))
+        bridges = {
+            IFINFOMSG.unpack_from(body)[2]: attributes(body[IFINFOMSG.size :]).get(IFLA_ADDRESS, b"")
+            for body in self._listed("bridge")
+        }
+        return NodeLinks(tuple(map(_decoded, self._listed("veth"))), bridges, own)
+
+    def far_end(self, veth: Veth) -> FarEnd | None:
+        """What is at the far end; None if it cannot be known: it is gone, or this process has no rights over it."""
+        if veth.far_end is None:
+            return None
+        namespace, interface = veth.far_end
+        target = attribute(IFLA_TARGET_NETNSID, struct.pack("=i", namespace))
+        try:
+            answer = self._netlink.ask(RTM_GETLINK, IFINFOMSG.pack(0, 0, interface, 0, 0) + target)
+            listed = list(addresses_of(self._netlink, namespace))
+        except OSError as error:
+            if error.errno not in (*_GONE, *_FORBIDDEN):
+                raise
+            return None
+        own = frozenset((family, address) for number, family, address in listed if number == interface)
+        return FarEnd(own, attributes(answer[IFINFOMSG.size :]).get(IFLA_ADDRESS, b""))
+
+    def _listed(self, kind: str) -> list[bytes]:
+        restriction = attribute(IFLA_LINKINFO, string(IFLA_INFO_KIND, kind))
+        return self._netlink.dump(RTM_GETLINK, bytes(IFINFOMSG.size) + restriction)
+
+
+def _decoded(body: bytes) -> Veth:
+    settings = attributes(body[IFINFOMSG.size :])
+    namespace = settings.get(IFLA_LINK_NETNSID)
+    far_end = RemoteInterface(_number(namespace), _number(settings.get(IFLA_LINK, b""))) if namespace else None
+    return Veth(IFINFOMSG.unpack_from(body)[2], _number(settings.get(IFLA_MASTER, b"")), far_end)
+
+
+def _number(value: bytes) -> int:
+    return int.from_bytes(value, sys.byteorder, signed=True)
