@@ -67,6 +67,16 @@ def test_operations_are_those_of_sets_and_keep_the_normal_form(
     assert result == intervals.normalise(result)
 
 
+@given(some_intervals.filter(bool), spans)
+def test_a_short_set_and_one_that_is_much_longer_are_intersected_by_searching(
+    some: Intervals, one: tuple[int, int]
+) -> None:
+    longer = tuple((100 * at + low, 100 * at + high) for at in range(20) for low, high in some)
+    short = ((one[0] + 500, one[1] + 500),)
+    expected = intervals.normalise((number, number) for number in members(short) & members(longer))
+    assert intervals.intersection(short, longer) == intervals.intersection(longer, short) == expected
+
+
 @given(some_intervals, numbers)
 def test_contains(of: Intervals, number: int) -> None:
     assert intervals.contains(of, number) is (number in members(of))

@@ -69,7 +69,7 @@ def build_chain(state: State, stack: Stack, ports: OwnPorts, families: Iterable[
 
     Raises TooComplex.
     """
-    if _allows_everything(state, stack, ports):
+    if _allows_everything(state, stack):
         return None
     address_rules = state.tiers.address_rules(stack, ports)
     rules: list[Rule] = []
@@ -96,10 +96,10 @@ def build_chain(state: State, stack: Stack, ports: OwnPorts, families: Iterable[
     return ProfileChain(profile_chain(stack[0].direction, tuple(rules)), fixed, pods, maps, parts)
 
 
-def _allows_everything(state: State, stack: Stack, ports: OwnPorts) -> bool:
+def _allows_everything(state: State, stack: Stack) -> bool:
     """Whether a stack allows everything, whatever pods there are."""
     if is_union(stack):
-        return state.tiers.allows_everything(stack, ports)
+        return state.tiers.allows_everything(stack)
     denies = any(step.action is Action.DENY for profile in stack for step in profile.steps)
     return not denies and all(profile.otherwise is not Action.DENY for profile in stack)
 

@@ -4,9 +4,6 @@ An explanation looks at the same policies and pods as the verdict, one peer at a
 Whether a side allows is always the engine's own answer, so an explanation cannot contradict the verdict.
 """
 
-from functools import reduce
-from operator import or_
-
 import msgspec
 
 from ringfence.engine.answers.assumptions import assumptions
@@ -92,10 +89,9 @@ def _denied_for(side: Side) -> Addresses:
     """The addresses, of several, that are denied what others of them are allowed."""
     if isinstance(side.peer, Member):
         return NO_ADDRESSES
-    cells = side.state.tiers.allowed_addresses(side.identity, side.direction)
     policed = policed_addresses(side.state, side.subject, side.direction, side.peer)
-    denying = (within & policed for within, traffic in cells if not passes(traffic, side.asked))
-    denied = reduce(or_, denying, NO_ADDRESSES)
+    cells = side.state.tiers.allowed_addresses(side.identity, side.direction, policed)
+    denied = Addresses.union_of(within for within, traffic in cells if not passes(traffic, side.asked))
     return denied if side.peer - denied else NO_ADDRESSES
 
 

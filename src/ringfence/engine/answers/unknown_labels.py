@@ -114,6 +114,5 @@ def _answer(side: Side) -> _SideAnswer:
     if isinstance(side.peer, Member):
         return {side_traffic(side.state, side.subject, side.direction, side.peer) & asked: NO_ADDRESSES}
     policed = policed_addresses(side.state, side.subject, side.direction, side.peer)
-    cells = side.state.tiers.allowed_addresses(side.identity, side.direction)
-    within = ((part, traffic & asked) for addresses, traffic in cells if (part := addresses & policed))
-    return {traffic: addresses for addresses, traffic in merged(within)}
+    cells = side.state.tiers.allowed_addresses(side.identity, side.direction, policed)
+    return {traffic: addresses for addresses, traffic in merged((part, traffic & asked) for part, traffic in cells)}

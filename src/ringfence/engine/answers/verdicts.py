@@ -79,8 +79,7 @@ def _outside(state: State, subject: End, direction: Direction, peer: End) -> Par
     assert isinstance(subject, Member)
     assert isinstance(peer, Addresses)
     policed = policed_addresses(state, subject, direction, peer)
-    cells = state.tiers.allowed_addresses(state.identity(subject), direction)
-    found = [(within, allowed) for addresses, allowed in cells if (within := addresses & policed)]
+    found = state.tiers.allowed_addresses(state.identity(subject), direction, policed)
     exempt = peer - policed
     return merged([*found, (exempt, ALL_TRAFFIC)]) if exempt else found
 
@@ -107,8 +106,8 @@ def side_traffic(state: State, subject: Member, direction: Direction, peer: End,
             ALL_TRAFFIC if families else NO_TRAFFIC,
         )
     policed = policed_addresses(state, subject, direction, peer)
-    cells = state.tiers.allowed_addresses(state.identity(subject), direction)
-    return reduce(and_, (allowed for addresses, allowed in cells if addresses & policed), ALL_TRAFFIC)
+    cells = state.tiers.allowed_addresses(state.identity(subject), direction, policed)
+    return reduce(and_, (allowed for _, allowed in cells), ALL_TRAFFIC)
 
 
 def traffic_between_two(state: State, pod: Member) -> Traffic:
@@ -119,9 +118,7 @@ def traffic_between_two(state: State, pod: Member) -> Traffic:
 
 def traffic_over(state: State, subject: Member, direction: Direction, peer: Member, family: Family) -> Traffic:
     """What the policies of `subject` alone allow with another pod that is reached over one address family."""
-    bit = 1 << state.identity(peer).bit
-    cells = state.tiers.allowed_peers(state.identity(subject), direction, family)
-    return next(allowed for peers, allowed in cells if peers & bit)
+    return state.tiers.allowed_with(state.identity(subject), direction, peer, family)
 
 
 def relevant_families(state: State, a: Member, b: Member, over: Families = FAMILIES) -> Families:

@@ -9,13 +9,18 @@ from itertools import groupby
 from typing import Any, Final, NamedTuple
 
 from ringfence.engine.policies.rules import Action, CompiledPolicy, CompiledRule
-from ringfence.engine.population import Identity
+from ringfence.engine.population import Identity, PortName
 from ringfence.model.policies import Direction
-from ringfence.sets.addresses import Family
+from ringfence.sets.addresses import Addresses, Family
 from ringfence.sets.bitsets import Bitset
+from ringfence.sets.traffic import Traffic
 
 _PORTS_REMEMBERED: Final = 8
 """The number of ports for which a profile caches its rulings. A question about all pods needs one port of each."""
+
+
+AddressRule = tuple[Addresses, Traffic]
+"""Addresses outside the cluster, and traffic that is allowed with each of them."""
 
 
 class PortQuestion(NamedTuple):
@@ -51,10 +56,11 @@ class Profile:
         "__weakref__",
         "_remembered",
         "_version",
+        "address_rules",
         "direction",
+        "naming",
         "otherwise",
         "policies",
-        "port_names",
         "rules",
         "steps",
         "tier",
@@ -71,8 +77,13 @@ class Profile:
         self.steps = tuple(
             Step(action, tuple(rules)) for action, rules in groupby(self.rules, lambda rule: rule.action)
         )
-        self.port_names = frozenset(name for rule in self.rules for name in rule.port_names)
-        """The port names in its rules."""
+        self.naming: dict[PortName, list[CompiledRule]] = {}
+        """The rules that name a port."""
+        for rule in self.rules:
+            for name in rule.port_names:
+                self.naming.setdefault(name, []).append(rule)
+        self.address_rules: list[AddressRule] | None = None
+        """What its rules allow with addresses outside the cluster, apart from port names; None if not found yet."""
         self._version: object = None
         self._remembered: dict[object, PortRuling] = {}
 
@@ -111,7 +122,7 @@ def own_ports(stack: Iterable[Profile], subject: Identity) -> OwnPorts:
         (*name, port)
         for profile in stack
         if profile.direction is Direction.INGRESS
-        for name in subject.port_names.keys() & profile.port_names
+        for name in subject.port_names.keys() & profile.naming
         for port in subject.port_names[name]
     )
 

@@ -9,24 +9,22 @@ pod isolation".
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache, reduce
 from operator import or_
 from typing import Final, NamedTuple
 
-from ringfence.engine.policies.profiles import OwnPorts, PortQuestion, PortRuling, Profile, Stack, is_union
+from ringfence.engine.policies.profiles import AddressRule, OwnPorts, PortQuestion, PortRuling, Profile, Stack, is_union
 from ringfence.engine.policies.rules import Action, CompiledRule, Peers
 from ringfence.engine.policies.selection import Selections
-from ringfence.engine.population import Identity, NamedPort, Population, PortName
+from ringfence.engine.population import Identity, Member, NamedPort, Population, PortName
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import ALL_ADDRESSES, Addresses, Family
 from ringfence.sets.bitsets import Bitset
 from ringfence.sets.intervals import Interval
+from ringfence.sets.overlays import overlay_of_addresses, overlay_of_members
 from ringfence.sets.partitions import E, Partition, changed_within, merged
 from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
-
-AddressRule = tuple[Addresses, Traffic]
-"""Addresses outside the cluster, and traffic that is allowed with each of them."""
 
 
 class Rulings:
@@ -97,7 +95,35 @@ class Rulings:
         def matched(rule: CompiledRule) -> Iterator[tuple[Bitset, Traffic]]:
             return self.rule_traffic(rule, stack[0].direction, self.peers(rule.peers, family), own)
 
-        return _settled(self._population.everyone, stack, matched)
+        return _settled(self._population.everyone, stack, matched, overlay_of_members)
+
+    def on_peer(self, stack: Stack, own: OwnPorts, peer: Member, family: Family) -> Traffic:
+        """The traffic that a stack allows with one pod, for subjects that have these ports of their own.
+
+        The same as the cell of `on_peers` in which the pod is, without looking at other pods.
+        """
+        identity = self._population.identity_of(peer)
+
+        def matched(rule: CompiledRule) -> Iterator[tuple[Bitset, Traffic]]:
+            if self._is_peer(rule.peers, peer, identity, family):
+                yield 1, own_traffic(rule, own)
+                if rule.port_names and stack[0].direction is Direction.EGRESS:
+                    for name, protocol in identity.port_names.keys() & rule.port_names:
+                        for port in identity.ports_named(name, protocol):
+                            yield 1, Traffic.of(protocol, ((port, port),))
+
+        ((_, traffic),) = _settled(1, stack, matched, overlay_of_members)
+        return traffic
+
+    def _is_peer(self, peers: Peers, peer: Member, identity: Identity, family: Family) -> bool:
+        """Whether a rule is about a pod, reached over one family."""
+        if peers.everyone or any(self._selections.pods(one) >> identity.bit & 1 for one in peers.selections):
+            return True
+        if peers.block is None:
+            return False
+        if not peer.addresses:
+            return peers.block.covers_family
+        return any(peers.block.addresses.contains(family, number) for of, number in peer.addresses if of is family)
 
     def rule_traffic(
         self, rule: CompiledRule, direction: Direction, peers: Bitset, own: OwnPorts
@@ -119,12 +145,19 @@ class Rulings:
 
     # --- all addresses ----------------------------------------------------------------------------------------------
 
-    def on_addresses(self, stack: Stack, own: OwnPorts) -> Partition[Addresses, Traffic]:
-        """The traffic that a stack allows with every address outside the cluster.
+    def on_addresses(
+        self, stack: Stack, own: OwnPorts, within: Addresses = ALL_ADDRESSES
+    ) -> Partition[Addresses, Traffic]:
+        """The traffic that a stack allows with every address outside the cluster, of those `within`.
 
         A port name is looked up on the destination, so outside the cluster it never means anything.
         """
-        return _settled(ALL_ADDRESSES, stack, lambda rule: _at_addresses(rule, own))
+
+        def matched(rule: CompiledRule) -> Iterator[AddressRule]:
+            if meant := _extent(rule) & within:
+                yield meant, own_traffic(rule, own)
+
+        return _settled(within, stack, matched, overlay_of_addresses)
 
     def address_rules(self, stack: Stack, own: OwnPorts) -> list[AddressRule]:
         """What a stack allows with addresses outside the cluster, as rules whose union it is.
@@ -135,15 +168,24 @@ class Rulings:
         """
         if not is_union(stack):
             return [cell for cell in self.on_addresses(stack, own) if cell[1]]
-        return _joined(pair for profile in stack for rule in profile.rules for pair in _at_addresses(rule, own))
+        numbers = _numbers(own)
+        named = ((rule, name) for profile in stack for name in numbers for rule in profile.naming.get(name, ()))
+        by_name = [(extent, numbers[name]) for rule, name in named if (extent := _extent(rule))]
+        if len(stack) == 1 and not by_name:
+            return self._by_number(stack[0])
+        return _joined([*(pair for profile in stack for pair in self._by_number(profile)), *by_name])
+
+    def _by_number(self, profile: Profile) -> list[AddressRule]:
+        """What the rules of a profile allow by number, which is the same for all subjects."""
+        if profile.address_rules is None:
+            pairs = ((extent, rule.traffic) for rule in profile.rules if (extent := _extent(rule)) and rule.traffic)
+            profile.address_rules = _joined(pairs)
+        return profile.address_rules
 
 
-def _at_addresses(rule: CompiledRule, own: OwnPorts) -> Iterator[AddressRule]:
-    """The addresses outside the cluster that a rule is about, and the traffic that it means there."""
-    extent = ALL_ADDRESSES if rule.peers.everyone else rule.peers.addresses
-    traffic = own_traffic(rule, own)
-    if extent and traffic:
-        yield extent, traffic
+def _extent(rule: CompiledRule) -> Addresses:
+    """The addresses outside the cluster that a rule is about."""
+    return ALL_ADDRESSES if rule.peers.everyone else rule.peers.addresses
 
 
 def _joined(rules: Iterable[AddressRule]) -> list[AddressRule]:
@@ -159,12 +201,12 @@ def _joined(rules: Iterable[AddressRule]) -> list[AddressRule]:
 
 def _own_names(profile: Profile, subject: Identity, question: PortQuestion) -> frozenset[str]:
     """The names in a profile's ingress rules by which the subject itself calls the port in question."""
-    if not profile.port_names or profile.direction is Direction.EGRESS:
+    if not profile.naming or profile.direction is Direction.EGRESS:
         return _NO_NAMES
     _, protocol, port = question
     return frozenset(
         name[0]
-        for name in subject.port_names.keys() & profile.port_names
+        for name in subject.port_names.keys() & profile.naming
         if name[1] == protocol and port in subject.port_names[name]
     )
 
@@ -202,30 +244,36 @@ _Matched = Callable[[CompiledRule], Iterable[tuple[E, Traffic]]]
 """What a rule is about: extents (peers or addresses), each with the traffic meant there."""
 
 
-def _settled(whole: E, stack: Stack, matched: _Matched[E]) -> Partition[E, Traffic]:
+_Overlay = Callable[[Sequence[tuple[E, Traffic]], E], Partition[E, Traffic]]
+"""Makes a partition of a whole by the traffic of extents."""
+
+
+def _settled(whole: E, stack: Stack, matched: _Matched[E], overlay: _Overlay[E]) -> Partition[E, Traffic]:
     """The traffic that a stack allows, for everything in `whole`."""
     if not whole:
         return []
-    if len(stack) == 1 and stack[0].otherwise is Action.DENY and stack[0].allows_only:
-        return merged(_union(whole, stack[0].rules, matched))  # NetworkPolicy alone, as in most clusters
+    if len(stack) == 1 and is_union(stack):
+        return _union(whole, stack[0].rules, matched, overlay)  # NetworkPolicy alone, as in most clusters
     standing: Partition[E, _Standing] = [(whole, _Standing(NO_TRAFFIC, ALL_TRAFFIC, NO_TRAFFIC))]
     for profile in stack:
         for action, rules in profile.steps:
-            for extent, traffic in _union(whole, rules, matched):
+            for extent, traffic in _union(whole, rules, matched, overlay):
                 if traffic:
                     standing = changed_within(standing, extent, _applying(action, traffic))
         standing = merged((extent, _concluded(one, profile.otherwise)) for extent, one in standing)
     return merged((extent, one.allowed | one.undecided) for extent, one in standing)
 
 
-def _union(whole: E, rules: Iterable[CompiledRule], matched: _Matched[E]) -> Partition[E, Traffic]:
+def _union(
+    whole: E, rules: Iterable[CompiledRule], matched: _Matched[E], overlay: _Overlay[E]
+) -> Partition[E, Traffic]:
     """The traffic that any of the rules matches."""
-    cells: Partition[E, Traffic] = [(whole, NO_TRAFFIC)]
+    by_extent: dict[E, list[Traffic]] = {}
     for rule in rules:
         for extent, traffic in matched(rule):
-            if traffic:
-                cells = changed_within(cells, extent, traffic.__or__)
-    return cells
+            if extent and traffic:
+                by_extent.setdefault(extent, []).append(traffic)
+    return overlay([(extent, Traffic.union_of(some)) for extent, some in by_extent.items()], whole)
 
 
 def _applying(action: Action, traffic: Traffic) -> Callable[[_Standing], _Standing]:

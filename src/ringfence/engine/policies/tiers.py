@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from ringfence.engine.policies.matching import End
 from ringfence.engine.policies.profiles import (
     NO_OWN_PORTS,
+    AddressRule,
     OwnPorts,
     PortQuestion,
     PortRuling,
@@ -27,10 +28,10 @@ from ringfence.engine.policies.profiles import (
     own_ports,
 )
 from ringfence.engine.policies.rules import CompiledPolicy, CompiledRule, Peers
-from ringfence.engine.policies.rulings import AddressRule, Rulings
+from ringfence.engine.policies.rulings import Rulings
 from ringfence.engine.policies.selection import Selections
 from ringfence.engine.policies.tier import MatchedPeer, RuleContext, Tier
-from ringfence.engine.population import Identity, Population
+from ringfence.engine.population import Identity, Member, Population
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import ALL_ADDRESSES, Addresses, Family
 from ringfence.sets.bitsets import Bitset
@@ -102,10 +103,17 @@ class Tiers:
         stack = self.stack(subject, direction)
         return self.peers_of(stack, own_ports(stack, subject), family)
 
-    def allowed_addresses(self, subject: Identity, direction: Direction) -> Partition[Addresses, Traffic]:
-        """The traffic that `subject`'s side allows, for every address outside the cluster."""
+    def allowed_with(self, subject: Identity, direction: Direction, peer: Member, family: Family) -> Traffic:
+        """The traffic that `subject`'s side allows with one pod: `allowed_peers`, for this peer alone."""
         stack = self.stack(subject, direction)
-        return self.addresses_of(stack, own_ports(stack, subject))
+        return self._rulings.on_peer(stack, own_ports(stack, subject), peer, family) if stack else ALL_TRAFFIC
+
+    def allowed_addresses(
+        self, subject: Identity, direction: Direction, within: Addresses = ALL_ADDRESSES
+    ) -> Partition[Addresses, Traffic]:
+        """The traffic that `subject`'s side allows, for every address outside the cluster, of those `within`."""
+        stack = self.stack(subject, direction)
+        return self.addresses_of(stack, own_ports(stack, subject), within)
 
     # --- what kernel programs are made of ---------------------------------------------------------------------------
 
@@ -131,9 +139,13 @@ class Tiers:
             return [(self._population.everyone, ALL_TRAFFIC)] if self._population.everyone else []
         return self._rulings.on_peers(stack, own, family)
 
-    def addresses_of(self, stack: Stack, own: OwnPorts = NO_OWN_PORTS) -> Partition[Addresses, Traffic]:
-        """The traffic that a stack allows, for every address outside the cluster."""
-        return self._rulings.on_addresses(stack, own) if stack else [(ALL_ADDRESSES, ALL_TRAFFIC)]
+    def addresses_of(
+        self, stack: Stack, own: OwnPorts = NO_OWN_PORTS, within: Addresses = ALL_ADDRESSES
+    ) -> Partition[Addresses, Traffic]:
+        """The traffic that a stack allows, for every address outside the cluster, of those `within`."""
+        if not stack:
+            return [(within, ALL_TRAFFIC)] if within else []
+        return self._rulings.on_addresses(stack, own, within)
 
     def address_rules(self, stack: Stack, own: OwnPorts = NO_OWN_PORTS) -> list[AddressRule]:
         """What a stack allows with addresses outside the cluster, as pairs of addresses and traffic.
@@ -144,13 +156,15 @@ class Tiers:
         """
         return self._rulings.address_rules(stack, own) if stack else [(ALL_ADDRESSES, ALL_TRAFFIC)]
 
-    def allows_everything(self, stack: Stack, own: OwnPorts = NO_OWN_PORTS) -> bool:
+    def allows_everything(self, stack: Stack) -> bool:
         """Whether a stack whose rules only allow (`is_union`) allows everything, whatever pods there are.
 
         A rule with ports never allows all traffic, since ports do not exist in ICMP: only rules without ports count.
         """
-        rules = self.address_rules(stack, own)
-        return any(pair == (ALL_ADDRESSES, ALL_TRAFFIC) for pair in rules)
+        wholly = Addresses.union_of(
+            addresses for addresses, traffic in self.address_rules(stack) if traffic == ALL_TRAFFIC
+        )
+        return wholly == ALL_ADDRESSES
 
     def peers(self, peers: Peers, family: Family) -> Bitset:
         """The identities that a rule is about, as peers reached over one family."""
