@@ -283,10 +283,10 @@ class TestClosedNamespaces:
         conversation = Conversation()
         node.enforcement.enforce(closed=frozenset({"x"}))
         assert node.enforcement.closed == {"x"}
-        assert node.enforcement.closed_pods == 2
+        assert node.enforcement.pods_in(node.enforcement.closed) == 2
         assert not conversation.goes_on()
         node.enforcement.enforce()
-        assert node.enforcement.closed_pods == 0
+        assert node.enforcement.closed == set()
 
     @in_own_network
     def test_where_building_is_postponed_a_namespace_is_closed(self) -> None:

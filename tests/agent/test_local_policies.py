@@ -2,15 +2,18 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.agent.events import read, undecoded
 from tests.semantics.objects import labelled, pod, policy, term
 
-from ringfence.agent.local_policies import LocalPolicies
+from ringfence.agent import local_policies
+from ringfence.agent.local_policies import LocalPolicies, PolicyUse
 from ringfence.model.kinds import namespace_of
 from ringfence.model.objects import NetworkPolicy, Pod
 from ringfence.model.selectors import compile_selector
+from ringfence.sources.cluster.undecoded import Undecoded
 
 CLOSED = policy("x/closed", labelled(app="db"), ingress=[])
 
@@ -25,18 +28,22 @@ def woken(local: LocalPolicies, one: Pod) -> list[str]:
     return [policy.name for policy in local.upsert_pod(one)]
 
 
+def is_idle(local: LocalPolicies, one: Undecoded) -> bool:
+    return local.place(one) is PolicyUse.IDLE
+
+
 def test_a_policy_is_idle_as_long_as_it_selects_no_pod_of_the_node() -> None:
     local = LocalPolicies("here")
-    assert local.keep_if_idle(undecoded(CLOSED))
+    assert local.place(undecoded(CLOSED))
     assert woken(local, on_node("x/web", app="web")) == []
     assert woken(local, on_node("x/db", app="db")) == ["closed"]
     assert woken(local, on_node("x/db2", app="db")) == [], "it is not kept any more"
-    assert not local.keep_if_idle(undecoded(CLOSED))
+    assert not is_idle(local, undecoded(CLOSED))
 
 
 def test_what_was_kept_is_given_back_as_it_was() -> None:
     local = LocalPolicies("here")
-    local.keep_if_idle(undecoded(CLOSED))
+    local.place(undecoded(CLOSED))
     assert local.upsert_pod(on_node("x/db", app="db")) == [undecoded(CLOSED)]
 
 
@@ -47,13 +54,13 @@ def test_pods_of_other_nodes_and_namespaces_and_of_the_nodes_network_are_not_sel
     host = read(pod("x/host", {"app": "db"}, nodeName="here", hostNetwork=True))
     assert isinstance(host, Pod)
     local.upsert_pod(host)
-    assert local.keep_if_idle(undecoded(CLOSED))
+    assert local.place(undecoded(CLOSED))
 
 
 def test_a_pod_that_gets_other_labels_wakes_policies() -> None:
     local = LocalPolicies("here")
     local.upsert_pod(on_node("x/web", app="web"))
-    local.keep_if_idle(undecoded(CLOSED))
+    local.place(undecoded(CLOSED))
     assert woken(local, on_node("x/web", app="db")) == ["closed"]
 
 
@@ -61,12 +68,12 @@ def test_after_its_last_pod_a_policy_is_idle_again() -> None:
     local = LocalPolicies("here")
     local.upsert_pod(on_node("x/db", app="db"))
     local.discard_pod("x", "db")
-    assert local.keep_if_idle(undecoded(CLOSED))
+    assert local.place(undecoded(CLOSED))
 
 
 def test_a_policy_that_is_deleted_is_not_woken() -> None:
     local = LocalPolicies("here")
-    local.keep_if_idle(undecoded(CLOSED))
+    local.place(undecoded(CLOSED))
     local.discard_policy("x", "closed")
     assert woken(local, on_node("x/db", app="db")) == []
 
@@ -74,16 +81,16 @@ def test_a_policy_that_is_deleted_is_not_woken() -> None:
 def test_a_policy_that_gets_another_subject_is_placed_anew() -> None:
     local = LocalPolicies("here")
     local.upsert_pod(on_node("x/db", app="db"))
-    local.keep_if_idle(undecoded(policy("x/closed", labelled(app="web"), ingress=[])))
-    assert not local.keep_if_idle(undecoded(CLOSED))
+    local.place(undecoded(policy("x/closed", labelled(app="web"), ingress=[])))
+    assert not is_idle(local, undecoded(CLOSED))
     assert woken(local, on_node("x/web", app="web")) == [], "its older version is forgotten"
 
 
 def test_one_of_which_the_subject_cannot_be_read_is_not_idle() -> None:
     """Whoever decodes it says what is wrong."""
     local = LocalPolicies("here")
-    assert not local.keep_if_idle(undecoded(policy("x/who", term("app", "Unclear", "db"), ingress=[])))
-    assert not local.keep_if_idle(undecoded(policy("x/who", {"matchLabels": 5}, ingress=[])))
+    assert not is_idle(local, undecoded(policy("x/who", term("app", "Unclear", "db"), ingress=[])))
+    assert not is_idle(local, undecoded(policy("x/who", {"matchLabels": 5}, ingress=[])))
 
 
 def test_of_a_long_selector_the_beginning_is_kept() -> None:
@@ -92,10 +99,65 @@ def test_of_a_long_selector_the_beginning_is_kept() -> None:
     local = LocalPolicies("here")
     written = policy("x/long", {"matchExpressions": many}, ingress=[])
     local.upsert_pod(on_node("x/one", k49="v"))
-    assert local.keep_if_idle(undecoded(written))
+    assert local.place(undecoded(written))
     assert woken(local, on_node("x/two", k00="v")) == []
     assert woken(local, on_node("x/three", k49="v")) == ["long"], "it may select the pod"
-    assert local.keep_if_idle(undecoded(written)), "it does not"
+    assert local.place(undecoded(written)), "it does not"
+
+
+class TestMuchOfOneNamespace:
+    """Of a namespace only so much is taken in."""
+
+    @staticmethod
+    def sized(path: str, size: int, app: str = "db") -> Undecoded:
+        """A policy of about so many bytes."""
+        written = policy(path, labelled(app=app), ingress=[])
+        written["metadata"]["annotations"] = {"note": "x" * size}
+        return undecoded(written)
+
+    @pytest.fixture
+    def local(self, monkeypatch: pytest.MonkeyPatch) -> LocalPolicies:
+        monkeypatch.setattr(local_policies, "MOST_BYTES", 10_000)
+        local = LocalPolicies("here")
+        for owner in "xy":
+            local.upsert_pod(on_node(f"{owner}/db", app="db"))
+        return local
+
+    def test_what_goes_beyond_it_is_kept_as_text(self, local: LocalPolicies) -> None:
+        assert local.place(self.sized("x/p", 6_000)) is PolicyUse.ACTIVE
+        assert local.excessive == set()
+        assert local.place(self.sized("x/q", 6_000)) is PolicyUse.EXCESSIVE
+        assert local.place(self.sized("x/small", 100)) is PolicyUse.ACTIVE
+        assert local.place(self.sized("y/p", 6_000)) is PolicyUse.ACTIVE
+        assert local.excessive == {"x"}
+
+    def test_what_selects_no_pod_of_the_node_does_not_count(self, local: LocalPolicies) -> None:
+        assert local.place(self.sized("x/p", 6_000, app="web")) is PolicyUse.IDLE
+        assert local.place(self.sized("x/q", 6_000)) is PolicyUse.ACTIVE
+
+    def test_one_policy_alone_is_never_too_large(self, local: LocalPolicies) -> None:
+        """etcd refuses objects of more than 1.5 MB; a limit below that would only be another one."""
+        assert local.place(self.sized("x/p", 60_000)) is PolicyUse.ACTIVE
+
+    def test_when_there_is_room_again_it_fits(self, local: LocalPolicies) -> None:
+        local.place(self.sized("x/p", 6_000))
+        local.place(self.sized("x/q", 6_000))
+        assert local.fitting("x") == []
+        local.discard_policy("x", "p")
+        assert local.fitting("x") == [self.sized("x/q", 6_000)]
+        assert local.excessive == set()
+
+    def test_a_smaller_version_fits(self, local: LocalPolicies) -> None:
+        local.place(self.sized("x/p", 6_000))
+        local.place(self.sized("x/q", 6_000))
+        assert local.place(self.sized("x/q", 100)) is PolicyUse.ACTIVE
+        assert local.excessive == set()
+
+    def test_so_does_one_that_is_deleted(self, local: LocalPolicies) -> None:
+        local.place(self.sized("x/p", 6_000))
+        local.place(self.sized("x/q", 6_000))
+        local.discard_policy("x", "q")
+        assert local.excessive == set()
 
 
 labels = st.dictionaries(st.sampled_from(["app", "tier"]), st.sampled_from(["a", "b"]))
@@ -128,7 +190,7 @@ def test_no_policy_that_selects_a_pod_of_the_node_is_idle(taken: list[tuple[str,
         match what:
             case "policy":
                 in_force[name] = given_
-                idle = local.keep_if_idle(undecoded(policy(f"x/{name}", given_, ingress=[])))
+                idle = is_idle(local, undecoded(policy(f"x/{name}", given_, ingress=[])))
                 active = active - {name} if idle else active | {name}
             case "no policy":
                 in_force.pop(name, None)

@@ -24,7 +24,7 @@ from tests.agent.running import (
 from tests.dataplane.network import address, gateway, in_own_network, nft, received
 from tests.semantics.objects import admits, labelled, node, pod, policy
 
-from ringfence.agent import checks, denials, intake, loop
+from ringfence.agent import checks, denials, intake, local_policies, loop
 from ringfence.agent.denials import Denial
 from ringfence.agent.inbox import Inbox
 from ringfence.agent.loop import HEARTBEAT_TIMEOUT, AgentLoop
@@ -537,6 +537,23 @@ class TestNamespacesThatHaveUsedTheirShare:
             agent.await_log("its pods are closed for now namespace=x")
             agent.await_log("the policies of the namespace are in force namespace=x")
             assert agent.passes()
+
+    @in_own_network
+    def test_the_pods_of_one_whose_policies_are_too_large_are_closed(self) -> None:
+        with pytest.MonkeyPatch.context() as patch, running() as agent:
+            patch.setattr(local_policies, "MOST_BYTES", 100)
+            agent.enforce(*listing(*BOTH, HERE, OPEN))
+            assert agent.passes()
+            agent.enforce(upserted(CLOSED))
+            assert not agent.passes()
+            assert agent.metric("ringfence_closed_pods", reason="size") == 2
+            assert agent.metric("ringfence_closed_pods", reason="share") == 0
+            assert "NetworkPolicy cannot be used as it is: the policies of its namespace" in agent.log.getvalue()
+            assert agent.loop.readiness_error() == ""
+            agent.enforce(removed(CLOSED))
+            agent.await_log("")
+            eventually(lambda: agent.metric("ringfence_closed_pods", reason="size") == 0)
+            eventually(agent.passes)
 
 
 class TestHealth:

@@ -103,6 +103,7 @@ def test_the_lag_is_that_of_the_time_when_somebody_asks() -> None:
 
 def test_changes_that_wait_and_pods_that_are_closed_meanwhile() -> None:
     metrics = Metrics()
-    metrics.show_waiting(12, 3)
+    metrics.show_waiting(12)
+    metrics.show_closed_pods("share", 3)
     assert value(metrics, "ringfence_waiting_changes") == 12
     assert value(metrics, 'ringfence_closed_pods{reason="share"}') == 3

@@ -4,12 +4,13 @@ import pytest
 from tests.agent.events import listing, removed, upserted
 from tests.semantics.objects import Object, admits, block, namespace, node, pod, policy, port, term
 
+from ringfence.agent import local_policies
 from ringfence.agent.view import View
 from ringfence.engine.answers import allows
 from ringfence.engine.population.pods import Reference
 from ringfence.engine.state import State
 from ringfence.model.objects import Pod
-from ringfence.sources.cluster.events import Alive, Listed, Removed, Unreadable, WatchInterrupted
+from ringfence.sources.cluster.events import Alive, Listed, Removed, Unreadable, Upserted, WatchInterrupted
 
 WEB = pod("x/web", addresses=["10.0.0.1"])
 DB = pod("x/db", {"app": "db"}, addresses=["10.0.0.2"])
@@ -242,3 +243,36 @@ class TestPoliciesOfOtherNodes:
         view.apply(removed(self.HERE))
         view.apply(upserted(CLOSED))
         assert list(view.state.tiers.policies()) == []
+
+
+def test_what_is_too_much_of_one_namespace_is_a_problem_until_it_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local_policies, "MOST_BYTES", 100)
+    view = View("n")
+    here = pod("x/db", {"app": "db"}, addresses=["10.0.0.2"], nodeName="n")
+    more = policy("x/more", {"matchLabels": {"app": "db"}}, ingress=[])
+    for event in listing(here, CLOSED, more):
+        view.apply(event)
+    assert view.excessive == {"x"}
+    assert [str(one) for one in view.state.tiers.policies()] == ["x/closed"]
+    assert "all pods of the namespace are closed here" in view.problems["NetworkPolicy", "x", "more"]
+    assert view.counts()["NetworkPolicy"] == 2
+    view.apply(removed(CLOSED))
+    assert view.excessive == set()
+    assert [str(one) for one in view.state.tiers.policies()] == ["x/more"]
+    assert not view.problems
+
+
+def test_a_namespace_is_closed_until_what_was_left_out_is_in_the_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not only until there is room for it."""
+    monkeypatch.setattr(local_policies, "MOST_BYTES", 100)
+    view = View("n")
+    here = pod("x/db", {"app": "db"}, addresses=["10.0.0.2"], nodeName="n")
+    for event in listing(here, CLOSED, policy("x/more", {"matchLabels": {"app": "db"}}, ingress=[])):
+        view.apply(event)
+    take_out = view.prepare(removed(CLOSED))
+    [more] = view.fitting("x")
+    take_in = view.prepare(Upserted(more))
+    take_out()
+    assert view.excessive == {"x"}
+    take_in()
+    assert view.excessive == set()

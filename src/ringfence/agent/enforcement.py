@@ -59,10 +59,9 @@ class Enforcement:
         """The namespaces whose pods are closed: those that were to be, and those for which building is postponed."""
         return self._compiler.closed if self._compiler else frozenset()
 
-    @property
-    def closed_pods(self) -> int:
-        """How many pods of this node are in closed namespaces."""
-        return self._compiler.closed_pods if self._compiler else 0
+    def pods_in(self, namespaces: frozenset[str]) -> int:
+        """How many pods of this node are in some namespaces."""
+        return self._compiler.pods_in(namespaces) if self._compiler else 0
 
     def enforce(self, closed: frozenset[str] = frozenset(), may_build: MayBuild = always) -> None:
         """Bring the kernel to what the state says now, and have connections end that it no longer allows.

@@ -116,6 +116,8 @@ class Intake:
             for policy in self._view.woken_by(change):
                 turn.add_older(Upserted(policy))
             turn.prepared[name_of_change(change)] = self._view.prepare(change)
+            for policy in self._view.fitting(turn.namespace):
+                turn.add_older(Upserted(policy))
             self._spending.charge(turn.namespace, work)
             if self._is_over(turn, began):
                 return False

@@ -5,6 +5,7 @@ it must not cost the node what its rules would cost: whoever may create policies
 """
 
 from collections import defaultdict
+from enum import Enum
 from itertools import islice
 from typing import Final, NamedTuple, TypeVar
 
@@ -21,6 +22,25 @@ _TERMS: Final = 16
 Kept = TypeVar("Kept")
 
 
+MOST_BYTES: Final = 8 << 20
+"""Bytes of policies, as text, that are taken in of one namespace. They take ten times as much memory then.
+
+A namespace has usually some kilobytes of policies. Without a limit, a tenant could have the agent end for lack of
+memory each time that it starts.
+"""
+
+
+class PolicyUse(Enum):
+    """What is done with a policy."""
+
+    ACTIVE = "active"
+    """It is taken in: it selects pods of the node."""
+    IDLE = "idle"
+    """It selects none."""
+    EXCESSIVE = "excessive"
+    """Too much is taken in of its namespace: all pods of the namespace are closed on this node."""
+
+
 class _Idle(NamedTuple):
     """A policy that selects no pod of this node. It selects at most the pods that `selector` matches."""
 
@@ -29,31 +49,57 @@ class _Idle(NamedTuple):
 
 
 class LocalPolicies:
-    """The labels of a node's pods, and the policies that select none of these pods."""
+    """The labels of a node's pods, and the policies that are kept as text.
+
+    Those are idle, since they select none of these pods, or excessive, since too much is taken in of their namespace.
+    """
 
     def __init__(self, node: str) -> None:
         self._node = node
         self._labels: defaultdict[str, dict[str, Labels]] = defaultdict(dict)
         self._idle: defaultdict[str, dict[str, _Idle]] = defaultdict(dict)
+        self._excessive: defaultdict[str, dict[str, Undecoded]] = defaultdict(dict)
+        self._sizes: defaultdict[str, dict[str, int]] = defaultdict(dict)
+        """The sizes of the policies that are not kept as text."""
 
-    def keep_if_idle(self, policy: Undecoded) -> bool:
-        """Whether a policy selects no pod of this node; then its text is kept.
+    @property
+    def excessive(self) -> frozenset[str]:
+        """The namespaces of which policies are excessive."""
+        return frozenset(self._excessive)
 
-        One of which the selector cannot be read is not idle: whoever decodes it says what is wrong.
+    def place(self, policy: Undecoded) -> PolicyUse:
+        """Whether a policy is to be taken in; otherwise its text is kept.
+
+        One of which the selector cannot be read is taken in: whoever decodes it says what is wrong.
         """
-        self.discard_policy(policy.namespace, policy.name)
+        namespace, name = policy.namespace, policy.name
+        self.discard_policy(namespace, name)
         selector = _selector(policy)
-        if selector is None or any(map(selector.matches, self._labels.get(policy.namespace, {}).values())):
-            return False
-        self._idle[policy.namespace][policy.name] = _Idle(_shortened(selector), policy)
-        return True
+        labels = self._labels.get(namespace, {}).values()
+        if selector is not None and not any(map(selector.matches, labels)):
+            self._idle[namespace][name] = _Idle(_shortened(selector), policy)
+            return PolicyUse.IDLE
+        if not self._fits(policy):
+            self._excessive[namespace][name] = policy
+            return PolicyUse.EXCESSIVE
+        self._sizes[namespace][name] = policy.size
+        return PolicyUse.ACTIVE
 
     def discard_policy(self, namespace: str, name: str) -> None:
-        """Forget a policy, if it is kept."""
+        """Forget a policy."""
         _discard(self._idle, namespace, name)
+        _discard(self._excessive, namespace, name)
+        _discard(self._sizes, namespace, name)
+
+    def fitting(self, namespace: str) -> list[Undecoded]:
+        """Excessive policies of a namespace that are not excessive any more, and not kept as text any more."""
+        policies = [policy for policy in self._excessive.get(namespace, {}).values() if self._fits(policy)]
+        for policy in policies:
+            self.discard_policy(namespace, policy.name)
+        return policies
 
     def upsert_pod(self, pod: Pod) -> list[Undecoded]:
-        """Note a pod; returns the policies that were kept and may select it, which are not kept any more."""
+        """Note a pod; returns the policies that were idle and may select it, which are not kept as text any more."""
         namespace, name = namespace_of(pod), pod.metadata.name
         labels = pod.metadata.labels or NO_LABELS
         if pod.spec.node_name != self._node or pod.spec.host_network:
@@ -69,6 +115,10 @@ class LocalPolicies:
     def discard_pod(self, namespace: str, name: str) -> None:
         """Forget a pod, if it is one of this node."""
         _discard(self._labels, namespace, name)
+
+    def _fits(self, policy: Undecoded) -> bool:
+        taken_in = self._sizes.get(policy.namespace, {})
+        return not taken_in or sum(taken_in.values()) + policy.size <= MOST_BYTES
 
 
 def _selector(policy: Undecoded) -> Selector | None:

@@ -256,7 +256,7 @@ class AgentLoop:
         if now >= self._next_overdue:
             self._next_overdue = now + OVERDUE_INTERVAL
             self._overdue = self._intake.overdue()
-        return self._enforcement.has_begun and self._overdue != self._enforcement.closed
+        return self._enforcement.has_begun and self._overdue | self._view.excessive != self._enforcement.closed
 
     def _waits_for_changes(self, now: float) -> bool:
         """Whether changes are to be taken in first: at the beginning for some time all, later as far as rounds wait."""
@@ -271,7 +271,7 @@ class AgentLoop:
         is_first = not self._enforcement.has_begun
         self._overdue = self._intake.overdue(patience=0.0 if is_first else PATIENCE)
         building = Building(self._spending, self._others_wait)
-        self._enforcement.enforce(self._overdue, building.may_build)
+        self._enforcement.enforce(self._overdue | self._view.excessive, building.may_build)
         building.end()
         if is_first:
             _freeze_objects()
@@ -282,7 +282,7 @@ class AgentLoop:
         if arrived is not None and self._enforcement.in_order:
             self._metrics.programming.observe(ended - arrived)
         self._reports.failures("kernel", self._enforcement.failures)
-        self._reports.closed(self._enforcement.closed, ended)
+        self._reports.closed(self._enforcement.closed - self._view.excessive, ended)
         self._reports.objects(self._view)
         if is_first:
             self._next_check = ended
@@ -359,7 +359,10 @@ class AgentLoop:
         metrics.show_objects(view.counts(), view.state.population.everyone.bit_count(), len(view.problems))
         metrics.show_program(self._kernel.present, self._kernel.transactions, self._kernel.ended)
         metrics.show_log()
-        metrics.show_waiting(len(self._intake), self._enforcement.closed_pods)
+        metrics.show_waiting(len(self._intake))
+        excessive = view.excessive
+        metrics.show_closed_pods("size", self._enforcement.pods_in(excessive))
+        metrics.show_closed_pods("share", self._enforcement.pods_in(self._enforcement.closed - excessive))
         metrics.synced.set(view.complete)
         metrics.in_order.set(self._enforcement.in_order)
         try:

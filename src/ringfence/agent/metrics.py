@@ -94,7 +94,7 @@ class Metrics:
         )
         self._closed_pods = Gauge(
             "ringfence_closed_pods",
-            "Pods of this node that are allowed nothing, by reason: share, if their namespace has used its share.",
+            "Pods of this node that are allowed nothing because of what policies of their namespace cost, by reason.",
             ["reason"],
             registry=registry,
         )
@@ -164,10 +164,13 @@ class Metrics:
         """How long the oldest change has been waiting, as of the time when somebody reads the metrics."""
         self._lag.set_function(seconds)
 
-    def show_waiting(self, changes: int, closed_pods: int) -> None:
-        """How many changes wait, and how many pods are closed until they are taken in."""
+    def show_waiting(self, changes: int) -> None:
+        """How many changes wait."""
         self._waiting.set(changes)
-        self._closed_pods.labels("share").set(closed_pods)
+
+    def show_closed_pods(self, reason: str, pods: int) -> None:
+        """How many pods are closed because of what policies of their namespace cost."""
+        self._closed_pods.labels(reason).set(pods)
 
     def show_log(self) -> None:
         """What became of the log."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Set
 from functools import partial
 from typing import Final
 
-from ringfence.agent.local_policies import LocalPolicies
+from ringfence.agent.local_policies import MOST_BYTES, LocalPolicies, PolicyUse
 from ringfence.engine.policies import CompiledPolicy, compile_policy
 from ringfence.engine.state import State
 from ringfence.errors import DecodingError
@@ -53,6 +53,12 @@ TakeIn = Callable[[], None]
 """The last step of an object into the state."""
 
 
+_EXCESSIVE: Final = (
+    f"the policies of its namespace that select pods of this node have more than {MOST_BYTES >> 20} MiB: "
+    "all pods of the namespace are closed here: use fewer or smaller policies"
+)
+
+
 class View:
     """The cluster as the events of the watches describe it. `state` is up to date after every event.
 
@@ -66,6 +72,8 @@ class View:
         """Why objects cannot be used as they are."""
         self.defects: dict[ObjectName, Exception] = {}
         """The objects that a defect of ringfence keeps out of the state: it may differ from the cluster in these."""
+        self._left_out: defaultdict[str, set[ObjectName]] = defaultdict(set)
+        """By namespace, the policies that are not in the state because too much is taken in of it."""
         self._local = LocalPolicies(node) if node else None
         self._names: defaultdict[str, set[Name]] = defaultdict(set)
         self._listed: set[str] = set()
@@ -112,6 +120,8 @@ class View:
         for policy in self.woken_by(change):
             self.prepare(Upserted(policy))()
         self.prepare(change)()
+        for policy in self.fitting(name_of_change(change)[1]):
+            self.prepare(Upserted(policy))()
 
     def note_list(self, kind: str, names: Set[Name]) -> list[Removed]:
         """Note that the list of a kind is complete; the removal of each known object that is not in it."""
@@ -123,6 +133,16 @@ class View:
         if self._local is None or not isinstance(change, Upserted) or not isinstance(change.object, Pod):
             return []
         return self._local.upsert_pod(change.object)
+
+    def fitting(self, namespace: str) -> list[Undecoded]:
+        """The policies that were left out because too much was taken in of their namespace, and fit now."""
+        return self._local.fitting(namespace) if self._local else []
+
+    @property
+    def excessive(self) -> frozenset[str]:
+        """The namespaces of which policies are left out because they are too large together: their pods are closed."""
+        left_out = frozenset(self._left_out)
+        return left_out | self._local.excessive if self._local else left_out
 
     def prepare(self, change: Change) -> TakeIn:
         """Do all that a change needs before it reaches the state, and return the rest, which takes it in.
@@ -150,8 +170,13 @@ class View:
     def _prepare(self, key: ObjectName, obj: Object | Undecoded) -> TakeIn:
         if not isinstance(obj, Undecoded):
             return self._prepare_decoded(key, obj)
-        if self._local and self._local.keep_if_idle(obj):
-            return partial(self._set_aside, key)
+        match self._local.place(obj) if self._local else PolicyUse.ACTIVE:
+            case PolicyUse.IDLE:
+                return partial(self._set_aside, key)
+            case PolicyUse.EXCESSIVE:
+                return partial(self._leave_out, key)
+            case PolicyUse.ACTIVE:
+                pass
         try:
             decoded = obj.decode()
         except DecodingError as error:
@@ -170,19 +195,31 @@ class View:
         return partial(self._take_in, key, compile_policy(obj) if isinstance(obj, NetworkPolicy) else obj, problem)
 
     def _take_in(self, key: ObjectName, obj: Object | CompiledPolicy[NetworkPolicy], problem: str) -> None:
-        self.problems.pop(key, None)
+        self._forget_problem(key)
         if problem:
             self.problems[key] = problem
         self._names[key[0]].add(key[1:])
         self.state.upsert(obj)
 
     def _set_aside(self, key: ObjectName) -> None:
-        self.problems.pop(key, None)
+        self._forget_problem(key)
         self._names[key[0]].add(key[1:])
         self.state.remove(*key)
 
+    def _leave_out(self, key: ObjectName) -> None:
+        self._set_aside(key)
+        self.problems[key] = _EXCESSIVE
+        self._left_out[key[1]].add(key)
+
+    def _forget_problem(self, key: ObjectName) -> None:
+        self.problems.pop(key, None)
+        if left_out := self._left_out.get(key[1]):
+            left_out.discard(key)
+            if not left_out:
+                del self._left_out[key[1]]
+
     def _remove(self, kind: str, namespace: str, name: str) -> None:
-        self.problems.pop((kind, namespace, name), None)
+        self._forget_problem((kind, namespace, name))
         self._names[kind].discard((namespace, name))
         if self._local and kind == "Pod":
             self._local.discard_pod(namespace, name)

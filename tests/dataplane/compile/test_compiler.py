@@ -213,7 +213,7 @@ class Changes(RuleBasedStateMachine):
         closed_now = self.compiler.closed
         assert closed <= closed_now <= closed | refused
         subjects = [one for one in state.members() if one.addresses and not one.host_network]
-        assert self.compiler.closed_pods == sum(one.namespace in closed_now for one in subjects)
+        assert self.compiler.pods_in(closed_now) == sum(one.namespace in closed_now for one in subjects)
         fresh = Compiler(state, everywhere).program(closed_now)
         for packet in packets(state, self.chance):
             assert admits(program, packet) is admits(fresh, packet), packet

@@ -51,10 +51,9 @@ class Compiler:
         """The namespaces whose pods are denied everything in the last program: those asked for, and those postponed."""
         return self._subjects.closed
 
-    @property
-    def closed_pods(self) -> int:
-        """How many pods of the node that are."""
-        return self._subjects.closed_pods
+    def pods_in(self, namespaces: frozenset[str]) -> int:
+        """How many of the node's own pods are in some namespaces."""
+        return self._subjects.pods_in(namespaces)
 
     def program(self, closed: frozenset[str] = frozenset(), may_build: MayBuild = always) -> Program:
         """The program for the present state.

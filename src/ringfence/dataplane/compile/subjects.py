@@ -103,10 +103,9 @@ class Subjects:
         """Whether one of the node's own pods has this address."""
         return any(self._is_subject(member) for member in self._state.members_at(*address))
 
-    @property
-    def closed_pods(self) -> int:
-        """How many of the node's own pods are in closed namespaces."""
-        return sum(member.namespace in self.closed for member in self._identities) if self.closed else 0
+    def pods_in(self, namespaces: frozenset[str]) -> int:
+        """How many of the node's own pods are in some namespaces."""
+        return sum(member.namespace in namespaces for member in self._identities) if namespaces else 0
 
     def chains(self, names: Iterable[str]) -> dict[str, ProfileChain]:
         """The chains of these names."""

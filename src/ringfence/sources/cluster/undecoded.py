@@ -26,14 +26,14 @@ class Undecoded(msgspec.Struct, frozen=True):
     namespace: str
     name: str
     packed: bytes
-    is_compressed: bool
+    size: int
+    """The length of the text in bytes, before it was compressed."""
 
     @classmethod
     def of(cls, kind: Kind, namespace: str, name: str, text: bytes) -> "Undecoded":
         """The policy of this name in the JSON `text`."""
-        if len(text) < _LARGE:
-            return cls(kind, namespace, name, text, is_compressed=False)
-        return cls(kind, namespace, name, zlib.compress(text, level=1), is_compressed=True)
+        size = len(text)
+        return cls(kind, namespace, name, text if size < _LARGE else zlib.compress(text, level=1), size)
 
     def decode(self) -> Object:
         """The policy. Raises DecodingError."""
@@ -54,4 +54,4 @@ class Undecoded(msgspec.Struct, frozen=True):
             raise DecodingError(str(error), "") from None
 
     def _text(self) -> bytes:
-        return zlib.decompress(self.packed) if self.is_compressed else self.packed
+        return self.packed if self.size < _LARGE else zlib.decompress(self.packed)
