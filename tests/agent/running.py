@@ -47,12 +47,18 @@ BOTH = (on_node("server", SERVER), on_node("client", CLIENT))
 class Running:
     """A loop, and the network on which its work can be seen."""
 
-    def __init__(self, settings: Settings, network: Network | None, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        network: Network | None,
+        clock: Callable[[], float],
+        request_check: Callable[[str], None] | None,
+    ) -> None:
         self.network = network or Network(2)
         self.log = io.StringIO()
         self.kernel = Kernel()
         self.inbox: Inbox = Inbox()
-        self.loop = AgentLoop(settings, self.kernel, self.inbox, Metrics(), clock)
+        self.loop = AgentLoop(settings, self.kernel, self.inbox, Metrics(), clock, request_check)
         self._settings = settings
         self._thread = threading.Thread(target=self.loop.run, daemon=True)
         self._thread.start()
@@ -119,10 +125,13 @@ class Running:
 
 @contextmanager
 def running(
-    settings: Settings | None = None, network: Network | None = None, clock: Callable[[], float] = time.monotonic
+    settings: Settings | None = None,
+    network: Network | None = None,
+    clock: Callable[[], float] = time.monotonic,
+    request_check: Callable[[str], None] | None = None,
 ) -> Iterator[Running]:
-    """A loop for a while."""
-    agent = Running(settings or Settings("here"), network, clock)
+    """A loop for a while. Without `request_check`, new pods need not wait for a check."""
+    agent = Running(settings or Settings("here"), network, clock, request_check)
     with logging_to(agent.log, as_json=False):
         try:
             with repairing(agent.kernel, agent.inbox):

@@ -1,5 +1,6 @@
 """Enforcement on a real kernel, by a clock that the test sets."""
 
+from collections.abc import Sequence
 from ipaddress import ip_network
 
 from tests.agent.nodes import Conversation, Node
@@ -12,6 +13,7 @@ from ringfence.agent.connection_reviews import LATE_REVIEW
 from ringfence.agent.enforcement import FIRST_RETRY, LAST_RETRY
 from ringfence.agent.settings import ExistingConnections, Mode, Settings, UnknownPods
 from ringfence.dataplane.kernel import Kernel, ProfileRefused, ProfilesRefused
+from ringfence.dataplane.program import Program
 from ringfence.errors import KernelError
 from ringfence.sets.addresses import Addresses
 
@@ -26,6 +28,20 @@ class TestEnforcing:
         assert node.enforcement.in_order
         assert node.enforcement.retry_at is None
         assert node.kernel.has_table
+
+    @in_own_network
+    def test_it_is_not_in_order_while_the_first_attempt_is_under_way(self) -> None:
+        """Health probes ask at any moment."""
+        node = Node(*BOTH, HERE, CLOSED)
+        apply, found = node.kernel.apply, []
+
+        def asking(program: Program, refusals: Sequence[KernelError] = ()) -> None:
+            found.append(node.enforcement.in_order)
+            apply(program, refusals)
+
+        node.kernel.apply = asking  # type: ignore[method-assign]
+        node.enforcement.enforce()
+        assert (found, node.enforcement.in_order) == ([False], True)
 
     @in_own_network
     def test_without_a_change_nothing_is_written(self) -> None:

@@ -105,5 +105,7 @@ def test_changes_that_wait_and_pods_that_are_closed_meanwhile() -> None:
     metrics = Metrics()
     metrics.show_waiting(12)
     metrics.show_closed_pods("share", 3)
+    metrics.show_closed_pods("new", 2)
     assert value(metrics, "ringfence_waiting_changes") == 12
     assert value(metrics, 'ringfence_closed_pods{reason="share"}') == 3
+    assert value(metrics, 'ringfence_closed_pods{reason="new"}') == 2

@@ -1,25 +1,23 @@
 """What can happen to a node and its network, for a while."""
 
 import re
-import struct
+import subprocess
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from ipaddress import ip_address
-from pathlib import Path
+from functools import partial
 from typing import Final
 from urllib.parse import urlsplit
 
 from tests.dataplane.network import nft
 from tests.semantics.objects import Object
 
+from .server import wait_until
 from .world import CONTROL_PLANE, World
 
 VANISH: Final = "drop"
 REFUSED: Final = "reject with tcp reset"
 """What becomes of packets between a node and the API server while they are cut off."""
-
-_ESTABLISHED: Final = "01"
 
 
 @contextmanager
@@ -33,10 +31,13 @@ def cut_off(world: World, node: str, how: str = VANISH) -> Iterator[None]:
 
 
 @contextmanager
-def stalled(world: World, node: str) -> Iterator[None]:
-    """Meanwhile the node's present connections to the API server stay open, and say nothing; new ones work."""
+def stalled(world: World, node: str, *connections: int) -> Iterator[None]:
+    """Meanwhile present connections to the API server stay open, and say nothing; new ones work.
+
+    They are all those of the node, or those from some of its ports.
+    """
     port = urlsplit(world.control_plane.url).port
-    ports = ", ".join(map(str, _local_ports(world, node)))
+    ports = ", ".join(map(str, connections or _received(world, node)))
     with _filtered(
         world, f"tcp dport {port} tcp sport {{ {ports} }} drop", f"tcp sport {port} tcp dport {{ {ports} }} drop"
     ):
@@ -82,12 +83,34 @@ def _filtered(world: World, *rules: str) -> Iterator[None]:
             nft("delete table inet disturbance")
 
 
-def _local_ports(world: World, node: str) -> list[int]:
-    """The ports from which a node is connected to the API server."""
+def watch_of(world: World, node: str, change: Callable[[], object]) -> int:
+    """The port from which the agent of a node watches the kind of which something is changed."""
+    while True:
+        before = _received(world, node)
+        change()
+        wait_until(partial(_has_received_more, world, node, before), "the agent hears of the change")
+        grown = [port for port, size in _received(world, node).items() if size != before.get(port)]
+        if len(grown) == 1:  # else something else was changed at the same time
+            return grown[0]
+
+
+def _has_received_more(world: World, node: str, before: dict[int, int]) -> bool:
+    return _received(world, node) != before
+
+
+@contextmanager
+def broken(world: World, connection: int) -> Iterator[None]:
+    """A connection to the API server is reset."""
+    port = urlsplit(world.control_plane.url).port
+    with _filtered(world, f"tcp dport {port} tcp sport {connection} reject with tcp reset"):
+        yield
+
+
+def _received(world: World, node: str) -> dict[int, int]:
+    """The ports from which a node is connected to the API server, and the bytes that it has received on each."""
     server = urlsplit(world.control_plane.url)
-    assert server.port
-    packed = struct.unpack("=I", ip_address(str(server.hostname)).packed)[0]
-    remote = f"{packed:08X}:{server.port:04X}"
     with world.inside(node):
-        table = Path("/proc/thread-self/net/tcp").read_text()
-    return [int(port, 16) for port in re.findall(rf" \w+:(\w+) {remote} {_ESTABLISHED} ", table)]
+        question = ("ss", "-HtinO", "state", "established", "dst", f"{server.hostname}:{server.port}")
+        answer = subprocess.run(question, capture_output=True, text=True, check=True).stdout
+    found = (re.match(r"\S+ +\S+ +\S+:(\d+) .*?(?: bytes_received:(\d+)|$)", line) for line in answer.splitlines())
+    return {int(one[1]): int(one[2] or 0) for one in found if one}

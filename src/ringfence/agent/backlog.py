@@ -134,6 +134,11 @@ class Backlog:
         if not turn:
             self._turns.pop(turn.namespace, None)
 
+    def waiting_since(self, namespace: str) -> float | None:
+        """When the oldest change of a namespace arrived that is not taken in; None if there is none."""
+        turn = self._turns.get(namespace)
+        return turn.since if turn else None
+
     def turns(self) -> Iterator[Turn]:
         """All turns, the one with the oldest change first."""
         yield from self._turns.values()

@@ -26,11 +26,20 @@ LAST_RETRY: Final = 60.0
 class Enforcement:
     """Keeps the kernel in sync with the state. `clock` returns monotonic seconds."""
 
-    def __init__(self, view: View, settings: Settings, kernel: Kernel, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        view: View,
+        settings: Settings,
+        kernel: Kernel,
+        clock: Callable[[], float],
+        is_released: Callable[[Member], bool] = lambda pod: True,
+    ) -> None:
+        """`is_released` says of a pod of this node whether it may count as known (`newcomers`)."""
         self._view = view
         self._settings = settings
         self._kernel = kernel
         self._clock = clock
+        self._is_released = is_released
         self._held: Addresses | None = None
         self._compiler: Compiler | None = None
         self._retry_after = FIRST_RETRY
@@ -38,7 +47,9 @@ class Enforcement:
         """The repairs of the kernel after which connections were judged, or will be."""
         self._reviews = ConnectionReviews(kernel, clock)
         self.has_begun = False
-        """Whether there was an attempt."""
+        """Whether there was an attempt, or the first one is under way."""
+        self._has_ended = False
+        """Whether an attempt has ended: health probes ask from other threads while the first one is under way."""
         self.retry_at: float | None = None
         """When to enforce again although nothing has changed, by the clock; None if there is no need."""
         self.failures: Sequence[Exception] = ()
@@ -52,7 +63,7 @@ class Enforcement:
     @property
     def in_order(self) -> bool:
         """Whether the kernel holds what the state said when it was last enforced."""
-        return self.has_begun and not self.failures
+        return self._has_ended and not self.failures
 
     @property
     def closed(self) -> frozenset[str]:
@@ -75,6 +86,7 @@ class Enforcement:
             self._note(failures)
         else:
             self.failures, self.retry_at, self._retry_after = (), None, FIRST_RETRY
+        self._has_ended = True
 
     def repair(self) -> bool:
         """Undo changes that other programs made to the table.
@@ -173,7 +185,8 @@ class Enforcement:
         held = self._held_ranges()
         if self._compiler is None or held != self._held:
             self._held = held
-            self._compiler = Compiler(self._view.state, self._is_local, held, self._settings.reaction)
+            state, reaction = self._view.state, self._settings.reaction
+            self._compiler = Compiler(state, self._is_local, held, reaction, is_released=self._is_released)
         return self._compiler
 
     def _is_local(self, member: Member) -> bool:

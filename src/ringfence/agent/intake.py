@@ -68,6 +68,11 @@ class Intake:
             or (turn.since <= latest and self._spending.is_used_up(turn.namespace) and turn.has_policies)
         )
 
+    def has_taken_in(self, namespace: str, until: float) -> bool:
+        """Whether everything of a namespace (empty: what is in none) that had arrived by then is taken in."""
+        since = self._backlog.waiting_since(namespace)
+        return since is None or since > until
+
     # --- arrivals -----------------------------------------------------------------------------------------------------
 
     def add(self, event: Event, arrived: float) -> bool:

@@ -29,6 +29,7 @@ from ringfence.agent.intake import PATIENCE, Intake
 from ringfence.agent.lag import Lag
 from ringfence.agent.log import log, values
 from ringfence.agent.metrics import Metrics
+from ringfence.agent.newcomers import Newcomers
 from ringfence.agent.own_node import mistake_about_node, this_machine
 from ringfence.agent.reports import Reports
 from ringfence.agent.rounds import Rounds
@@ -68,8 +69,15 @@ class AgentLoop:
     """Events in, enforcement out."""
 
     def __init__(
-        self, settings: Settings, kernel: Kernel, inbox: Inbox, metrics: Metrics, clock: Callable[[], float]
+        self,
+        settings: Settings,
+        kernel: Kernel,
+        inbox: Inbox,
+        metrics: Metrics,
+        clock: Callable[[], float],
+        request_check: Callable[[str], None] | None = None,
     ) -> None:
+        """`request_check` has it checked whether all policies are known (`newcomers`); without it, no pod waits."""
         self._settings = settings
         self._kernel = kernel
         self._inbox = inbox
@@ -77,7 +85,8 @@ class AgentLoop:
         self._metrics = metrics
         self._clock = clock
         self._view = View(settings.node)
-        self._enforcement = Enforcement(self._view, settings, kernel, clock)
+        self._newcomers = Newcomers(settings.node, request_check)
+        self._enforcement = Enforcement(self._view, settings, kernel, clock, self._newcomers.is_released)
         self._spending = Spending(self._beat)
         self._intake = Intake(self._view, self._spending)
         self._lag = Lag(self._receiver, clock)
@@ -111,6 +120,8 @@ class AgentLoop:
             return f"not listed yet: {', '.join(self._view.missing)}"
         if self._mistake_about_node:
             return f"{self._mistake_about_node}: until then the rules in the kernel stay as they are"
+        if not self._newcomers.is_settled:
+            return f"it is not certain that all policies are known: {self._newcomers.reasons}"
         if not self._enforcement.in_order:
             failures = "; ".join(map(str, self._enforcement.failures))
             return f"the kernel does not hold all rules: {failures or 'not enforced yet'}"
@@ -118,6 +129,9 @@ class AgentLoop:
             return f"a change has not been in force for {lag:.0f} s: more than {self._settings.max_lag:g} s (--max-lag)"
         if error := self._enforcement.review_error:
             return f"connections that policies forbid may be open: {error}"
+        if waiting := self._newcomers.overdue(self._clock(), self._settings.max_lag):
+            some = f"{len(waiting)} new pods, such as {waiting[0]}, are closed until all policies are known"
+            return f"{some}: {self._newcomers.reasons}"
         if failed := sorted(self._reports.failed_watches):
             return f"a defect of ringfence ended the watch of {', '.join(failed)}: see the log"
         if defects := self._view.defects:
@@ -140,6 +154,7 @@ class AgentLoop:
         while self._receive():
             if self._intake or self._nodes_changed:
                 self._guard("event", self._take_in)
+            self._guard("event", self._release_newcomers)
             now = self._beat()
             if self._is_due(now):
                 self._guard("enforce", self._enforce, now)
@@ -183,7 +198,9 @@ class AgentLoop:
     def _note_lag(self) -> None:
         """Report how long the oldest change has waited so far, and note since when the oldest is waiting now."""
         if self._enforcement.has_begun:
-            self._reports.lag(self._lag.seconds(), self._settings.max_lag)
+            limit = self._settings.max_lag
+            self._reports.lag(self._lag.seconds(), limit)
+            self._reports.new_pods(self._newcomers.overdue(self._clock(), limit), self._newcomers.reasons)
         waiting = (self._rounds.waiting_since, self._intake.waiting_since())
         self._lag.oldest = min((since for since in waiting if since is not None), default=None)
 
@@ -223,6 +240,7 @@ class AgentLoop:
         event = arrival.event
         if self._intake.add(event, arrival.at):
             self._rounds.add_change(arrival.at, self._clock())
+        self._newcomers.note(event, arrival.at)
         self._nodes_changed |= kind_of_event(event) == "Node"
         if isinstance(event, Listed):
             self._next_check = 0.0
@@ -239,11 +257,21 @@ class AgentLoop:
             self._nodes_changed = False
             self._identify_node()
 
+    def _release_newcomers(self) -> None:
+        if self._view.complete:
+            self._newcomers.begin(self._clock())
+        released = self._newcomers.release(self._intake.has_taken_in)
+        pods = [pod for name in released if (pod := self._view.state.pod(*name))]
+        if pods:
+            self._view.state.population.touch(pods)
+            now = self._clock()
+            self._rounds.add_change(now, now)
+
     # --- enforcement --------------------------------------------------------------------------------------------------
 
     @property
     def _may_enforce(self) -> bool:
-        return self._view.complete and not self._mistake_about_node
+        return self._view.complete and not self._mistake_about_node and self._newcomers.is_settled
 
     def _is_due(self, now: float) -> bool:
         if not self._may_enforce or self._waits_for_changes(now):
@@ -333,7 +361,7 @@ class AgentLoop:
         node = self._settings.node
         if self._mistake_about_node:
             yield f"the rules in the kernel stay as they are: {self._mistake_about_node}"
-        elif self._settings.holds and not self._enforcement.holds_ranges:
+        elif self._settings.holds and self._enforcement.has_begun and not self._enforcement.holds_ranges:
             yield f"unknown pods cannot be held: the Node {node} has no podCIDRs: set its pods' ranges with --pod-range"
         if bridges:
             yield (
@@ -363,6 +391,7 @@ class AgentLoop:
         excessive = view.excessive
         metrics.show_closed_pods("size", self._enforcement.pods_in(excessive))
         metrics.show_closed_pods("share", self._enforcement.pods_in(self._enforcement.closed - excessive))
+        metrics.show_closed_pods("new", len(self._newcomers))
         metrics.synced.set(view.complete)
         metrics.in_order.set(self._enforcement.in_order)
         try:

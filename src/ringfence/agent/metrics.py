@@ -94,7 +94,7 @@ class Metrics:
         )
         self._closed_pods = Gauge(
             "ringfence_closed_pods",
-            "Pods of this node that are allowed nothing because of what policies of their namespace cost, by reason.",
+            "Pods of this node that are allowed nothing until their policies are in force, by reason.",
             ["reason"],
             registry=registry,
         )
@@ -169,7 +169,7 @@ class Metrics:
         self._waiting.set(changes)
 
     def show_closed_pods(self, reason: str, pods: int) -> None:
-        """How many pods are closed because of what policies of their namespace cost."""
+        """How many pods are closed until their policies are in force."""
         self._closed_pods.labels(reason).set(pods)
 
     def show_log(self) -> None:

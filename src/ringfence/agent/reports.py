@@ -17,7 +17,7 @@ from ringfence.agent.view import ObjectName, View
 from ringfence.dataplane.kernel import ProfileRefused
 from ringfence.dataplane.nftables import ChangedBy
 from ringfence.errors import KernelError
-from ringfence.sources.cluster import Alive, Event, Listed, WatchFailed, WatchInterrupted
+from ringfence.sources.cluster import Alive, CaughtUp, Event, Listed, Unchecked, WatchFailed, WatchInterrupted
 
 CLOSING_INTERVAL: Final = 60.0
 """Seconds for which it is not logged again that the pods of the same namespace are closed."""
@@ -29,6 +29,8 @@ class Reports:
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
         self._interruptions: dict[str, str] = {}
+        self._unchecked: dict[str, str] = {}
+        self._new_pods_wait = False
         self._failures: list[str] = []
         self._problems: dict[ObjectName, str] = {}
         self._defects: dict[ObjectName, Exception] = {}
@@ -65,6 +67,14 @@ class Reports:
                 self.failed_watches -= {kind}
             case Listed(kind=kind, names=names):
                 log.info("listed", extra=values(kind=kind, objects=len(names)))
+            case Unchecked(kind=kind, reason=reason):
+                if self._unchecked.get(kind) != reason:
+                    log.warning(
+                        f"it cannot be checked whether all objects are known: {reason}", extra=values(kind=kind)
+                    )
+                self._unchecked[kind] = reason
+            case CaughtUp(kind=kind):
+                self._unchecked.pop(kind, None)
             case _:
                 pass
 
@@ -110,6 +120,14 @@ class Reports:
         elif seconds <= limit and self._lags:
             log.info("changes are in force in time again")
         self._lags = seconds > limit
+
+    def new_pods(self, waiting: Sequence[str], reason: str) -> None:
+        """The new pods that have been closed for too long, because it is not certain that all policies are known."""
+        if waiting and not self._new_pods_wait:
+            log.error(f"new pods are closed until all policies are known: {reason}", extra=values(pod=waiting[0]))
+        elif self._new_pods_wait and not waiting:
+            log.info("no new pods are closed any more")
+        self._new_pods_wait = bool(waiting)
 
     def closed(self, namespaces: frozenset[str], now: float) -> None:
         """The namespaces whose pods are closed until their changes are in force; each is logged now and then."""

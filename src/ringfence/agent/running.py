@@ -16,6 +16,7 @@ from ringfence.agent.inbox import Arrival, Inbox
 from ringfence.agent.log import log, values
 from ringfence.agent.loop import AgentLoop
 from ringfence.agent.metrics import Metrics
+from ringfence.agent.newcomers import CHECKED_KINDS
 from ringfence.agent.packet_log_thread import reading_packet_log
 from ringfence.agent.repair_thread import repairing
 from ringfence.agent.settings import Settings
@@ -24,7 +25,7 @@ from ringfence.agent.view import FOLLOWED
 from ringfence.dataplane.kernel import Kernel
 from ringfence.dataplane.preflight import FOR_LOGGING, REQUIRED, Feature
 from ringfence.errors import AgentError
-from ringfence.sources.cluster import ApiServer, Event, Watch
+from ringfence.sources.cluster import ApiServer, Deliver, Delivered, FreshnessChecks, Watch
 
 SWITCH_INTERVAL: Final = 0.0005
 """Seconds after which a thread that computes lets others go on that wait for it; the default is ten times as long.
@@ -56,7 +57,10 @@ def run(
     with only_agent(), closing(Kernel()) as kernel:
         settings = _supported(settings, kernel)
         inbox: Inbox = Inbox()
-        loop = AgentLoop(settings, kernel, inbox, Metrics(dropped_lines), time.monotonic)
+        followers = _Followers(api_server, lambda event: inbox.put(Arrival(event, time.monotonic())))
+        # A pod that is not held need not be released.
+        request_check = followers.checks.request if settings.holds else None
+        loop = AgentLoop(settings, kernel, inbox, Metrics(dropped_lines), time.monotonic, request_check)
         sources = health.HealthSources(loop.metrics_text, loop.liveness_error, loop.readiness_error)
         with _stopping(lambda: inbox.put(None)), health.serving(listen, sources) if listen else nullcontext():
             log.info(
@@ -64,7 +68,7 @@ def run(
                 extra=values(node=settings.node, mode=settings.mode, unknown_pods=settings.unknown_pods),
             )
             logging_denials = reading_packet_log(settings.log_group, inbox) if settings.log_denied else nullcontext()
-            with repairing(kernel, inbox), logging_denials, _following(api_server, inbox):
+            with repairing(kernel, inbox), logging_denials, followers.running():
                 loop.run()
         log.info("stopped: the rules in the kernel stay in force")
 
@@ -97,23 +101,32 @@ def clean_up() -> bool:
         return had_table
 
 
-@contextmanager
-def _following(api_server: ApiServer, inbox: Inbox) -> Iterator[None]:
-    """Watch all kinds for a while, each in a thread of its own, and put their events into the inbox."""
-    stopped = threading.Event()
+class _Followers:
+    """Watches of all kinds, and checks whether those have caught up that decide what a new pod may do."""
 
-    def deliver(event: Event) -> None:
-        inbox.put(Arrival(event, time.monotonic()))
+    def __init__(self, api_server: ApiServer, deliver: Deliver) -> None:
+        self._api_server = api_server
+        self._watches = [
+            Watch(
+                one, api_server, deliver, delivered=Delivered(one.kind, deliver) if one.kind in CHECKED_KINDS else None
+            )
+            for one in FOLLOWED
+        ]
+        self.checks = FreshnessChecks(self._watches, api_server, deliver)
 
-    for resource in FOLLOWED:
-        watch = Watch(resource, api_server, deliver)
-        # A daemon thread: a request that hangs must not keep the process from ending.
-        threading.Thread(target=watch.follow, args=(stopped,), name=f"watch {resource.plural}", daemon=True).start()
-    try:
-        yield
-    finally:
-        stopped.set()
-        api_server.close()
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Watch and check for a while, each kind and the checks in a thread of its own."""
+        stopped = threading.Event()
+        steps = {f"watch {one.resource.plural}": one.follow for one in self._watches} | {"checks": self.checks.run}
+        for name, step in steps.items():
+            # A daemon thread: a request that hangs must not keep the process from ending.
+            threading.Thread(target=step, args=(stopped,), name=name, daemon=True).start()
+        try:
+            yield
+        finally:
+            stopped.set()
+            self._api_server.close()
 
 
 @contextmanager

@@ -50,6 +50,7 @@ class ObjectMeta(msgspec.Struct, frozen=True, rename="camel"):
     generate_name: str = ""
     labels: Labels | None = None
     owner_references: tuple[OwnerReference, ...] | None = None
+    uid: str = ""
     deletion_timestamp: str | None = None
 
 

@@ -191,8 +191,8 @@ class TestAWatchThatIsBehind:
             assert "the watch is behind the data of the server: it is opened again" in interrupted.reason
             checked.followed.until(Upserted)
             assert checked.caught_up() == {(POLICIES, "shop")}
-        versions = [asked.query.get("resourceVersion") for asked in checked.server.asked]
-        assert versions == [None, "3", None, None, "3"]
+            versions = [asked.query.get("resourceVersion") for asked in checked.server.asked]
+            assert versions == [None, "3", None, None, "3"]
 
     def test_lists_if_the_data_of_the_server_were_restored_from_a_backup(
         self, tmp_path: Path, follow: Callable[[Checked], None]

@@ -28,15 +28,17 @@ class Compiler:
         held: Addresses = NO_ADDRESSES,
         reaction: Reaction = ENFORCING,
         locate: Locate | None = None,
+        is_released: Callable[[Member], bool] = lambda pod: True,
     ) -> None:
         """`is_local` says which pods are the node's own: only they are isolated here, while peers may be anywhere.
 
         An address in the ranges `held`, from which the node's own pods have theirs, is closed as long as no pod that is
-        known has it. `reaction` is what becomes of packets that nothing allows. With `locate`, which finds at which
-        ports of bridges the node's own pods are, the program guards bridges as well.
+        known and `is_released` has it; the population says when to ask again (`touch`). `reaction` is what becomes of
+        packets that nothing allows. With `locate`, which finds at which ports of bridges the node's own pods are, the
+        program guards bridges as well.
         """
         self._state = state
-        self._subjects = Subjects(state, is_local)
+        self._subjects = Subjects(state, is_local, is_released)
         self._isolation = Isolation(held)
         self._tracked: dict[str, TrackedSet] = {}
         self._tracked_maps: dict[str, TrackedMap] = {}

@@ -61,9 +61,12 @@ class _Isolation(NamedTuple):
 class Subjects:
     """Which chain each address of the node's own pods has, in each direction."""
 
-    def __init__(self, state: State, is_local: Callable[[Member], bool]) -> None:
+    def __init__(
+        self, state: State, is_local: Callable[[Member], bool], is_released: Callable[[Member], bool] = lambda pod: True
+    ) -> None:
         self._state = state
         self._is_local = is_local
+        self._is_released = is_released
         self._changes = state.population.record_changes()
         self._policies_version = BEFORE_EVERYTHING
         self._namespaces_version = -1
@@ -100,8 +103,9 @@ class Subjects:
         return Changes(addresses, moves, namespaces, self._were_relabelled())
 
     def is_known(self, address: Address) -> bool:
-        """Whether one of the node's own pods has this address."""
-        return any(self._is_subject(member) for member in self._state.members_at(*address))
+        """Whether one of the node's own pods has this address, and all of those that may have it are released."""
+        owners = [member for member in self._state.members_at(*address) if self._is_subject(member)]
+        return bool(owners) and all(map(self._is_released, owners))
 
     def pods_in(self, namespaces: frozenset[str]) -> int:
         """How many of the node's own pods are in some namespaces."""

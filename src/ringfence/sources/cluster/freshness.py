@@ -142,11 +142,11 @@ class FreshnessChecks:
         with self._api_server.client() as client:
             expires = time.monotonic() + _CLIENT_LIFETIME
             while not stopped.is_set() and not self._is_idle and time.monotonic() < expires:
+                self._receive()
                 self._start_due()
                 self._read_page(client)
                 for checked in self._checked.values():
                     checked.reopen_if_behind()
-                self._receive()
 
     @property
     def _is_idle(self) -> bool:

@@ -1,0 +1,242 @@
+"""Newcomers: which pods of a node wait until it is certain that all older policies are known, and for what."""
+
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from tests.agent.events import listing, read, removed, upserted
+from tests.agent.running import BOTH, CLIENT, CLOSED, HERE, SERVER, on_node, running
+from tests.dataplane.network import in_own_network
+from tests.engine.members import member_from
+from tests.semantics.objects import Object, pod
+
+from ringfence.agent.newcomers import CHECKED_KINDS, Newcomers
+from ringfence.agent.settings import Settings
+from ringfence.sources.cluster import ALL, CaughtUp, Listed, Page, Unchecked
+
+START = 10.0
+
+
+def at_once(namespace: str, until: float) -> bool:
+    """Everything is taken in when it arrives."""
+    return True
+
+
+def own(name: str = "p", uid: str = "1", space: str = "x", on: str = "here", **spec: Any) -> Object:
+    written = pod(f"{space}/{name}", nodeName=on, **spec)
+    written["metadata"]["uid"] = uid
+    return written
+
+
+class Waiting:
+    """The newcomers of the node `here`, and the checks that they request."""
+
+    def __init__(self, *known: Object) -> None:
+        self.requests: list[str] = []
+        self.newcomers = Newcomers("here", self.requests.append)
+        self.newcomers.note(Page("Pod", [read(one) for one in known]), START - 1)
+        self.newcomers.begin(START)
+        self.catch_up(ALL, START)
+        self.requests.clear()
+
+    def catch_up(self, namespace: str, asked: float, kinds: Iterable[str] = CHECKED_KINDS) -> list[tuple[str, str]]:
+        """Everything is known that was stored by then; which pods are released by that."""
+        for kind in kinds:
+            self.newcomers.note(CaughtUp(kind, namespace, asked), asked + 0.1)
+        return self.newcomers.release(at_once)
+
+    def see(self, written: Object, arrived: float = START + 1) -> None:
+        self.newcomers.note(upserted(written), arrived)
+
+    def waits(self, written: Object) -> bool:
+        return not self.newcomers.is_released(member_from(written))
+
+
+class TestTheFirstChecks:
+    def test_are_requested_once_for_everything(self) -> None:
+        requests: list[str] = []
+        newcomers = Newcomers("here", requests.append)
+        newcomers.note(Page("Pod", [read(own())]), 1.0)
+        assert requests == [], "not before every kind is listed"
+        newcomers.begin(2.0)
+        newcomers.begin(3.0)
+        assert requests == [ALL]
+
+    def test_settle_it_if_they_were_requested_after_all_lists(self) -> None:
+        newcomers = Newcomers("here", lambda namespace: None)
+        newcomers.begin(2.0)
+        for kind in CHECKED_KINDS:
+            newcomers.note(CaughtUp(kind, ALL, 1.9), 2.1)
+        assert not newcomers.is_settled, "a list that began before that shows nothing"
+        for kind in CHECKED_KINDS:
+            assert not newcomers.is_settled
+            newcomers.note(CaughtUp(kind, ALL, 2.0), 2.1)
+        assert newcomers.is_settled
+
+    def test_release_the_pods_that_were_there(self) -> None:
+        waiting = Waiting(own())
+        assert not waiting.waits(own())
+        assert waiting.newcomers.is_settled
+
+
+class TestANewPod:
+    def test_waits_for_its_policies_and_for_all_namespaces(self) -> None:
+        waiting = Waiting()
+        waiting.see(own())
+        assert waiting.requests == ["x"]
+        assert waiting.waits(own())
+        assert waiting.catch_up("x", START + 1, ["NetworkPolicy"]) == []
+        assert waiting.waits(own())
+        assert waiting.catch_up(ALL, START + 1, ["Namespace"]) == [("x", "p")]
+        assert not waiting.waits(own())
+
+    def test_is_not_released_by_what_was_known_before_it(self) -> None:
+        waiting = Waiting()
+        waiting.see(own(), arrived=START + 5)
+        assert waiting.catch_up(ALL, START + 4.9) == []
+        assert waiting.catch_up(ALL, START + 5) == [("x", "p")]
+
+    def test_is_not_released_by_the_policies_of_another_namespace(self) -> None:
+        waiting = Waiting()
+        waiting.see(own())
+        assert waiting.catch_up("y", START + 2) == []
+
+    def test_is_seen_when_it_is_bound_to_the_node(self) -> None:
+        waiting = Waiting()
+        waiting.see(own(on=""))
+        waiting.see(own(on="elsewhere"))
+        assert waiting.requests == []
+        waiting.see(own())
+        assert waiting.requests == ["x"]
+
+    def test_is_seen_once(self) -> None:
+        waiting = Waiting()
+        waiting.see(own())
+        waiting.catch_up(ALL, START + 2)
+        waiting.see(own(), START + 3)
+        assert waiting.requests == ["x"]
+        assert not waiting.waits(own())
+
+    def test_with_the_name_of_an_old_one_is_another_pod(self) -> None:
+        waiting = Waiting(own(uid="1"))
+        waiting.see(own(uid="2"))
+        assert waiting.waits(own())
+        assert waiting.requests == ["x"]
+
+    def test_that_is_gone_does_not_wait(self) -> None:
+        waiting = Waiting()
+        waiting.see(own())
+        waiting.newcomers.note(removed(own()), START + 2)
+        assert len(waiting.newcomers) == 0
+        waiting.see(own("q"))
+        waiting.newcomers.note(Listed("Pod", frozenset()), START + 3)
+        assert len(waiting.newcomers) == 0
+
+    def test_on_the_network_of_its_node_does_not_wait(self) -> None:
+        waiting = Waiting()
+        waiting.see(own(hostNetwork=True))
+        assert waiting.requests == []
+
+    @pytest.mark.parametrize("behind", ["x", ""])
+    def test_waits_until_what_arrived_before_is_taken_in(self, behind: str) -> None:
+        """Changes of its namespace, or of Namespaces, wait for their turn."""
+        waiting = Waiting()
+        waiting.see(own())
+        for kind in CHECKED_KINDS:
+            waiting.newcomers.note(CaughtUp(kind, ALL, START + 2), START + 3)
+        asked: list[tuple[str, float]] = []
+
+        def not_taken_in(namespace: str, until: float) -> bool:
+            asked.append((namespace, until))
+            return namespace != behind
+
+        assert waiting.newcomers.release(not_taken_in) == []
+        assert (behind, START + 3) in asked
+        assert waiting.newcomers.release(at_once) == [("x", "p")]
+
+
+class TestReports:
+    def test_who_waits_for_too_long(self) -> None:
+        waiting = Waiting()
+        waiting.see(own(), arrived=START)
+        waiting.see(own("late"), arrived=START + 4)
+        assert waiting.newcomers.overdue(START + 5, 5.0) == []
+        assert waiting.newcomers.overdue(START + 5.1, 5.0) == ["x/p"]
+
+    def test_why_it_is_not_certain(self) -> None:
+        waiting = Waiting()
+        assert waiting.newcomers.reasons == "a watch is behind the data of the server"
+        waiting.newcomers.note(Unchecked("Namespace", "the server is busy", 1.0), START)
+        waiting.newcomers.note(Unchecked("NetworkPolicy", "the server is busy", 1.0), START)
+        assert waiting.newcomers.reasons == "the server is busy"
+        waiting.catch_up(ALL, START + 1)
+        assert waiting.newcomers.reasons == "a watch is behind the data of the server"
+
+
+def test_without_checks_nobody_waits() -> None:
+    newcomers = Newcomers("here", None)
+    newcomers.note(upserted(own()), START)
+    newcomers.begin(START)
+    assert newcomers.is_settled
+    assert newcomers.is_released(member_from(own()))
+
+
+# --- in the loop ------------------------------------------------------------------------------------------------------
+
+
+def caught_up() -> list[CaughtUp]:
+    """Everything is known that the server has stored by now."""
+    return [CaughtUp(kind, ALL, time.monotonic()) for kind in sorted(CHECKED_KINDS)]
+
+
+class TestTheLoop:
+    @in_own_network
+    def test_nothing_is_programmed_before_the_first_checks(self) -> None:
+        requests: list[str] = []
+        with running(request_check=requests.append) as agent:
+            agent.tell(*listing(*BOTH, HERE, CLOSED))
+            agent.finish_events()
+            assert requests == [ALL]
+            assert not agent.kernel.has_table
+            agent.tell(Unchecked("NetworkPolicy", "the server is busy", 1.0))
+            agent.finish_events()
+            assert agent.loop.readiness_error() == ("it is not certain that all policies are known: the server is busy")
+            assert "it cannot be checked whether all objects are known: the server is busy" in agent.log.getvalue()
+            agent.enforce(*caught_up())
+            assert agent.loop.readiness_error() == ""
+            assert not agent.passes()
+
+    @in_own_network
+    def test_a_new_pod_is_held_until_it_is_checked(self) -> None:
+        requests: list[str] = []
+        with running(Settings("here", max_lag=0.0), request_check=requests.append) as agent:
+            agent.tell(*listing(BOTH[SERVER], HERE))
+            agent.finish_events()
+            agent.enforce(*caught_up())
+            agent.enforce(upserted(BOTH[CLIENT]))
+            assert requests == [ALL, "x"]
+            assert not agent.passes()
+            assert agent.metric("ringfence_closed_pods", reason="new") == 1
+            assert agent.loop.readiness_error() == (
+                "1 new pods, such as x/client, are closed until all policies are known: "
+                "a watch is behind the data of the server"
+            )
+            agent.await_log("new pods are closed until all policies are known: a watch is behind the data of the")
+            agent.enforce(*caught_up())
+            assert agent.passes()
+            assert agent.metric("ringfence_closed_pods", reason="new") == 0
+            agent.await_log("no new pods are closed any more")
+
+    @in_own_network
+    def test_a_policy_that_arrives_before_the_result_isolates_the_pod_at_once(self) -> None:
+        with running(request_check=lambda namespace: None) as agent:
+            agent.tell(*listing(BOTH[CLIENT], HERE))
+            agent.finish_events()
+            agent.enforce(*caught_up())
+            agent.enforce(upserted(on_node("server", SERVER)))
+            assert not agent.passes()
+            agent.enforce(upserted(CLOSED), *caught_up())
+            assert not agent.passes()
+            agent.enforce(removed(CLOSED))
+            assert agent.passes()
