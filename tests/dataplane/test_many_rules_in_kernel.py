@@ -3,12 +3,15 @@
 from collections.abc import Iterable
 from ipaddress import ip_network
 from itertools import product
+from random import Random
 
 import pytest
 from tests.dataplane.expectations import is_allowed
 from tests.dataplane.network import Network, address, in_own_network, number
+from tests.dataplane.traffic import PORT, traffic
 from tests.engine.members import state_of
-from tests.semantics.objects import Object, admits, block, labelled, pod, policy, port
+from tests.semantics.judges import cluster_of
+from tests.semantics.objects import Object, admits, block, labelled, pod, pods, policy, port
 
 from ringfence.dataplane.compile import PROTOCOL_NUMBERS, Compiler
 from ringfence.dataplane.kernel import Kernel
@@ -51,6 +54,10 @@ def others(count: int) -> list[Object]:
     return [block(one) for i in range(count) for one in (f"172.16.{i}.0/24", f"fd01:{i:x}::/32")]
 
 
+def pods_named(name: str) -> Object:
+    return pods(labelled(name=name))
+
+
 def udp(*numbers: int) -> list[Object]:
     return [port(one, "UDP") for one in numbers]
 
@@ -76,6 +83,13 @@ POLICIES: dict[str, Object] = {
     "blocks that are nested, with a port each": rules_of(
         admits(*around(2, length), ports=[port(1000 + length % 4, "UDP", to=1400 + length)]) for length in range(32)
     ),
+    "pods with a range of ports each": rules_of(
+        [
+            *(admits(pods_named(f"c{client}"), ports=[port(1001, "UDP", to=3998 + client)]) for client in CLIENTS),
+            *(admits(pods_named(f"nobody{i}"), ports=[port(1, "UDP", to=4000 + i)]) for i in range(100)),
+            *(admits(one, *single(3), ports=[port(4000, "UDP", to=4001 + i)]) for i, one in enumerate(others(20))),
+        ]
+    ),
     "wide rules with a port each, and narrow ones with a range each": rules_of(
         [
             *(admits(*everywhere(f"10.0.{i}.0/24", f"fd00:0:0:{i}::/64"), ports=udp(4000 - i)) for i in range(150)),
@@ -91,7 +105,7 @@ POLICIES: dict[str, Object] = {
 @in_own_network
 def test_every_datagram_is_treated_as_the_engine_says(policies: str, family: Family) -> None:
     network = Network(4)
-    state = state_of([*pods(), POLICIES[policies]])
+    state = state_of([*world(), POLICIES[policies]])
     program = Compiler(state, lambda member: True).program()
     kernel = Kernel()
     kernel.apply(program)
@@ -110,14 +124,66 @@ def test_every_datagram_is_treated_as_the_engine_says(policies: str, family: Fam
 def test_these_policies_need_classes() -> None:
     """As a check of the tests above."""
     for name, written in list(POLICIES.items())[1:]:
-        program = Compiler(state_of([*pods(), written]), lambda member: True).program()
+        program = Compiler(state_of([*world(), written]), lambda member: True).program()
         assert any(isinstance(one, RangeMap) for one in program.collections.values()), name
+    program = Compiler(state_of([*world(), POLICIES["pods with a range of ports each"]]), lambda member: True).program()
+    assert any(name.startswith("peers4") for name in program.collections)
 
 
-def pods() -> list[Object]:
+@in_own_network
+def test_no_packet_is_lost_or_passes_while_many_rules_change() -> None:
+    """The classes of pods and addresses change with every policy, and with the pods themselves."""
+    network, cluster = Network(3), cluster_of([*world(), ground(0)])
+    compiler, kernel = Compiler(cluster.state, lambda member: True), Kernel()
+    kernel.apply(compiler.program())
+    chance = Random(5)
+    with traffic(network, allowed=1, forbidden=2, to=SERVER) as result:
+        for count in range(150):
+            for _ in range(chance.randint(1, 3)):
+                cluster.upsert(chance.choice([ground, more, others_pod])(chance.randrange(1 << 16)))
+            kernel.apply(compiler.program())
+            if count % 20 == 0:
+                kernel.revoke_forbidden()
+    assert result.allowed.sent > 1_000
+    assert result.allowed.arrived == result.allowed.sent
+    assert result.forbidden.arrived == 0
+
+
+def ground(seed: int) -> Object:
+    """The first client may always send, by its name or by its address; the second one never."""
+    chance = Random(seed)
+    peer = chance.choice([[pods_named("c1")], single(1), everywhere(*cidrs(2))])
+    ports = chance.choice([[port(PORT, "UDP")], [port(1, "UDP", to=4000 + chance.randrange(99))]])
+    rules = [admits(*peer, ports=ports), *more_rules(chance)]
+    chance.shuffle(rules)
+    return policy("x/p", labelled(app="server"), ingress=rules)
+
+
+def more(seed: int) -> Object:
+    return policy(f"x/more{seed % 3}", labelled(app="server"), ingress=more_rules(Random(seed)))
+
+
+def more_rules(chance: Random) -> list[Object]:
+    """Rules about others, as many as make classes and a map of peers, or few."""
+    count = chance.choice([2, 30])
+    return [
+        *(admits(pods_named(f"nobody{i}"), ports=[port(1, "UDP", to=4000 + i)]) for i in range(count)),
+        *(admits(one, ports=[port(1, "UDP", to=4000 + i)]) for i, one in enumerate(others(count // 2))),
+    ]
+
+
+def others_pod(seed: int) -> Object:
+    chance = Random(seed)
+    return pod(f"x/o{seed % 9}", {"name": f"nobody{chance.randrange(40)}"}, addresses=[f"10.0.100.{seed % 9}"])
+
+
+def world() -> list[Object]:
     return [
         pod("x/server", {"app": "server"}, addresses=[address(SERVER, family) for family in FAMILIES]),
-        *(pod(f"x/c{one}", {}, addresses=[address(one, family) for family in FAMILIES]) for one in CLIENTS),
+        *(
+            pod(f"x/c{one}", {"name": f"c{one}"}, addresses=[address(one, family) for family in FAMILIES])
+            for one in CLIENTS
+        ),
     ]
 
 

@@ -2,7 +2,8 @@
 
 from ipaddress import ip_network
 
-from ringfence.dataplane.compile.address_rules import for_addresses
+from ringfence.dataplane.compile.address_rules import address_pairs, for_addresses
+from ringfence.dataplane.compile.allowances import Allowance
 from ringfence.dataplane.compile.traffic_rules import WITHOUT_PORTS
 from ringfence.dataplane.program import ADDRESS, PEER, PORT, Lookup, ProtocolIs, RangeSet, address_key, port_key
 from ringfence.engine.policies import AddressRule
@@ -11,6 +12,10 @@ from ringfence.sets.addresses import Addresses, Family, parse_address
 from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
 
 Rules = list[AddressRule]
+
+
+def of_addresses(direction: Direction, rules: list[AddressRule]) -> list[Allowance]:
+    return for_addresses(direction, Family.IPV4, address_pairs(rules, Family.IPV4))
 
 
 def block(*cidrs: str) -> Addresses:
@@ -24,7 +29,7 @@ def key(text: str) -> bytes:
 def sets(rules: Rules, family: Family = Family.IPV4) -> list[frozenset[tuple[bytes, bytes]]]:
     """The ranges that the rules look into, in the order of the rules."""
     found = []
-    for one in for_addresses(Direction.INGRESS, family, rules):
+    for one in for_addresses(Direction.INGRESS, family, address_pairs(rules, family)):
         lookup = one.rule.conditions[0]
         assert isinstance(lookup, Lookup)
         ranges = one.fixed[lookup.set]
@@ -42,9 +47,7 @@ def test_addresses_that_are_allowed_everything_are_one_set() -> None:
 
 def test_addresses_and_their_ports_are_two_sets_that_both_must_match() -> None:
     """Their product would be as large as the addresses times the ports."""
-    (allowance,) = for_addresses(
-        Direction.EGRESS, Family.IPV4, [(block("10.0.0.0/24"), Traffic.of("TCP", [(80, 81), (443, 443)]))]
-    )
+    (allowance,) = of_addresses(Direction.EGRESS, [(block("10.0.0.0/24"), Traffic.of("TCP", [(80, 81), (443, 443)]))])
     addresses, protocol, ports = allowance.rule.conditions
     assert isinstance(addresses, Lookup)
     assert isinstance(ports, Lookup)
@@ -58,14 +61,14 @@ def test_addresses_and_their_ports_are_two_sets_that_both_must_match() -> None:
 
 def test_all_ports_of_a_protocol_need_no_set() -> None:
     """They include port 0, which a policy cannot name."""
-    (allowance,) = for_addresses(Direction.INGRESS, Family.IPV4, [(block("10.0.0.1/32"), Traffic.of("UDP"))])
+    (allowance,) = of_addresses(Direction.INGRESS, [(block("10.0.0.1/32"), Traffic.of("UDP"))])
     assert allowance.rule.conditions[1:] == (ProtocolIs(17),)
 
 
 def test_protocols_without_ports_have_a_rule_of_their_own() -> None:
     """All traffic less one port is ports of every protocol, and what has no ports."""
     rules: Rules = [(block("10.0.0.0/24"), ALL_TRAFFIC - Traffic.of("TCP", [(80, 80)]))]
-    others, *ports = for_addresses(Direction.INGRESS, Family.IPV4, rules)
+    others, *ports = of_addresses(Direction.INGRESS, rules)
     assert [one.rule.conditions[1] for one in ports] == [ProtocolIs(6), ProtocolIs(17), ProtocolIs(132)]
     assert WITHOUT_PORTS in others.rule.conditions
     assert all(one.set in others.fixed for one in others.rule.conditions if isinstance(one, Lookup))
@@ -78,7 +81,7 @@ def test_what_is_allowed_nothing_needs_no_rule() -> None:
 
 def test_sets_with_the_same_ranges_have_the_same_name() -> None:
     (one,), (other,), (third,) = (
-        list(for_addresses(Direction.INGRESS, Family.IPV4, [(block(cidr), ALL_TRAFFIC)]))
+        list(of_addresses(Direction.INGRESS, [(block(cidr), ALL_TRAFFIC)]))
         for cidr in ("10.0.0.0/24", "10.0.0.0/24", "10.0.1.0/24")
     )
     assert one.fixed.keys() == other.fixed.keys() != third.fixed.keys()

@@ -5,7 +5,7 @@ from ipaddress import ip_network
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringfence.dataplane.compile.address_rules import MOST_PAIRS, for_addresses
+from ringfence.dataplane.compile.address_rules import MOST_PAIRS, address_pairs, for_addresses
 from ringfence.dataplane.compile.allowances import Allowance
 from ringfence.dataplane.program import (
     ADDRESS,
@@ -69,7 +69,9 @@ def rules(draw: st.DrawFn) -> list[AddressRule]:
 def test_classes_allow_what_the_rules_do(
     some: list[AddressRule], family: Family, asked: list[tuple[int, int, int]]
 ) -> None:
-    program = program_of(family, [one for each in FAMILIES for one in for_addresses(IN, each, some)])
+    program = program_of(
+        family, [one for each in FAMILIES for one in for_addresses(IN, each, address_pairs(some, each))]
+    )
     protocols = {6: "TCP", 17: "UDP", 132: "SCTP"}
     for source, protocol, port in asked:
         has_port = protocol in protocols
@@ -90,6 +92,10 @@ def test_classes_allow_what_the_rules_do(
         assert admits(program, packet) is allowed
 
 
+def of_addresses(direction: Direction, rules: list[AddressRule]) -> list[Allowance]:
+    return for_addresses(direction, Family.IPV4, address_pairs(rules, Family.IPV4))
+
+
 def many(count: int) -> list[AddressRule]:
     """Blocks that each have a port and a range of their own."""
     return [
@@ -103,24 +109,24 @@ def many(count: int) -> list[AddressRule]:
 
 def test_a_profile_has_the_same_rules_and_sets_however_many_combinations_there_are() -> None:
     """A rule costs every packet, and a set costs every change: the kernel finds it in a list of all sets."""
-    few, more = (for_addresses(IN, Family.IPV4, many(count)) for count in (MOST_PAIRS + 1, 500))
+    few, more = (of_addresses(IN, many(count)) for count in (MOST_PAIRS + 1, 500))
     assert len(few) == len(more) == 1
     assert len(few[0].fixed) == len(more[0].fixed) == 2
 
 
 def test_few_combinations_are_rules_that_nft_can_list() -> None:
-    assert all(not one.chains for one in for_addresses(IN, Family.IPV4, many(MOST_PAIRS)))
+    assert all(not one.chains for one in of_addresses(IN, many(MOST_PAIRS)))
 
 
 def test_packets_that_are_in_no_class_are_denied_in_both_directions() -> None:
     for direction in Direction:
-        for one in for_addresses(direction, Family.IPV4, many(9)):
+        for one in of_addresses(direction, many(9)):
             assert all(chain.rules[-1] == Rule((), Goto(DENIED[direction])) for chain in one.chains.values())
 
 
 def test_the_names_say_what_is_in_the_sets_and_chains() -> None:
     """A restarted agent finds them again, and a change of one rule makes others."""
-    (one,), (same,), (other,) = (for_addresses(IN, Family.IPV4, many(count)) for count in (50, 50, 51))
+    (one,), (same,), (other,) = (of_addresses(IN, many(count)) for count in (50, 50, 51))
     assert (one.fixed, one.chains) == (same.fixed, same.chains)
     maps = [
         {name for name, found in allowance.fixed.items() if isinstance(found, RangeMap)} for allowance in (one, other)

@@ -80,6 +80,20 @@ def test_large_products_of_pods_and_ports_mean_the_same(objects: list[Object], c
 
 
 @given(strategies.clusters(), st.randoms(use_true_random=False))
+def test_maps_of_peers_mean_the_same(objects: list[Object], chance: Random) -> None:
+    """There is one where many rules select pods; here where any does."""
+    state = state_of(objects)
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (peers, pod_rules):
+            patch.setattr(module, "KEYS_OF_ITS_OWN", 0)
+        patch.setattr(pod_rules, "MOST_SHARED", 0)
+        patch.setattr(address_rules, "MOST_PAIRS", chance.choice([0, 9]))
+        program = program_for(state)
+    for packet in packets(state, chance):
+        assert admits(program, packet) is is_allowed(state, packet), packet
+
+
+@given(strategies.clusters(), st.randoms(use_true_random=False))
 def test_many_combinations_of_addresses_and_ports_mean_the_same(objects: list[Object], chance: Random) -> None:
     """Classes are made of more than a few; here of any number, and of as many layers as can be."""
     state = state_of(objects)
@@ -240,3 +254,22 @@ class Changes(RuleBasedStateMachine):
 
 TestChanges = Changes.TestCase
 TestChanges.settings = settings(max_examples=settings().max_examples // 2, stateful_step_count=15)
+
+
+class ChangesWithMaps(Changes):
+    """The same where each rule about pods is in a map of peers, and each about addresses in a class."""
+
+    def __init__(self) -> None:
+        self.patch = pytest.MonkeyPatch()
+        for module in (peers, pod_rules):
+            self.patch.setattr(module, "KEYS_OF_ITS_OWN", 0)
+        self.patch.setattr(pod_rules, "MOST_SHARED", 0)
+        self.patch.setattr(address_rules, "MOST_PAIRS", 0)
+        super().__init__()
+
+    def teardown(self) -> None:
+        self.patch.undo()
+
+
+TestChangesWithMaps = ChangesWithMaps.TestCase
+TestChangesWithMaps.settings = settings(max_examples=settings().max_examples // 4, stateful_step_count=15)

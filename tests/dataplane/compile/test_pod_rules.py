@@ -1,13 +1,18 @@
 """Peers that are pods: few pods and ports are keys of one set; large products are two sets that both must match."""
 
+from collections.abc import Iterable
+
 import pytest
 from tests.engine.members import member_in, state_of
 from tests.semantics.objects import Object, admits, block, container_port, labelled, pod, pods, policy, port, sends
 
+from ringfence.dataplane.compile import pod_rules
+from ringfence.dataplane.compile.address_rules import for_addresses
 from ringfence.dataplane.compile.allowances import Allowance
+from ringfence.dataplane.compile.division import Pair, TooComplex
 from ringfence.dataplane.compile.peers import KEYS_OF_ITS_OWN, PodSet
-from ringfence.dataplane.compile.pod_rules import for_pods
-from ringfence.dataplane.program import PEER, Field, Lookup, RuleVerdict
+from ringfence.dataplane.compile.pod_rules import MOST_SHARED, for_pods
+from ringfence.dataplane.program import PEER, Field, Lookup, Rule, RuleVerdict
 from ringfence.engine.policies import own_ports
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import Family
@@ -20,13 +25,18 @@ WORLD = [
 ]
 
 
-def allowances(*rules: Object, direction: Direction = Direction.INGRESS) -> list[Allowance]:
+def allowances(
+    *rules: Object,
+    direction: Direction = Direction.INGRESS,
+    world: Iterable[Object] = (),
+    behind: tuple[Rule, ...] = (),
+) -> list[Allowance]:
     """The rules of the chain of x/server, for a policy with these rules."""
     written = policy("x/p", labelled(app="server"), **{direction.field: list(rules)})
-    state = state_of([*WORLD, written])
+    state = state_of([*WORLD, *world, written])
     subject = state.identity(member_in(state, "x/server"))
     stack = state.tiers.stack(subject, direction)
-    return list(for_pods(state, stack, own_ports(stack, subject), Family.IPV4))
+    return list(for_pods(state, stack, own_ports(stack, subject), Family.IPV4, behind))
 
 
 def pod_set(allowance: Allowance) -> PodSet:
@@ -93,3 +103,50 @@ def test_a_port_name_may_be_that_of_pods_that_an_egress_rule_matches_by_address(
 @pytest.mark.parametrize("rule", [admits(block("10.0.0.0/24")), admits(ports=[port(80)])])
 def test_rules_without_selectors_are_about_addresses(rule: Object) -> None:
     assert allowances(rule) == []
+
+
+# --- many rules -------------------------------------------------------------------------------------------------------
+
+
+def many(count: int) -> list[Object]:
+    """Rules that each select other pods, with a range of ports of their own that is too large for keys."""
+    return [admits(pods(labelled(friend=f"{i}")), ports=[port(1, to=3_000 + i)]) for i in range(count)]
+
+
+def test_rules_for_large_products_are_few_and_a_map_has_the_others() -> None:
+    """Each rule costs every packet a lookup or two."""
+    friends = [pod(f"x/f{i}", {"friend": f"{i}"}, addresses=[f"10.1.0.{i}"]) for i in range(50)]
+    for count in (MOST_SHARED + 1, 50):
+        found = allowances(*many(count), world=friends)
+        *shared, mapped = found
+        assert len(shared) == MOST_SHARED
+        assert [len(one.rules) for one in mapped.maps.values()] == [count - MOST_SHARED]
+    assert not any(one.maps for one in allowances(*many(MOST_SHARED), world=friends))
+
+
+def test_the_sets_of_the_most_pods_are_shared_with_other_profiles() -> None:
+    """The others would cost a map of each profile more."""
+    popular = [pod(f"x/p{i}", {"friend": "popular", "number": f"{i}"}, addresses=[f"10.2.0.{i}"]) for i in range(9)]
+    rules = [*many(20), admits(pods(labelled(friend="popular")), ports=[port(1, to=4_000)])]
+    read = policy("y/reads", ingress=[admits(pods(labelled(number=f"{i}"))) for i in range(9)])
+    first, *_ = allowances(*rules, world=[*popular, read])
+    (grant,) = pod_set(first).grants
+    assert [one.pods.terms[0].values for one in grant.peers.selections] == [frozenset({"popular"})]
+
+
+def test_a_map_ends_with_the_rules_about_addresses() -> None:
+    (behind,) = (one.rule for one in for_addresses(Direction.INGRESS, Family.IPV4, BLOCKS))
+    *_, mapped = allowances(*many(20), behind=(behind,))
+    assert [one.behind for one in mapped.maps.values()] == [(behind,)]
+
+
+BLOCKS: list[Pair] = [(((256 * i, 256 * i + 255),), ((i, i),)) for i in range(9)]
+
+
+def test_more_peers_than_a_map_can_have_are_refused() -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pod_rules, "MOST_PEERS", 3)
+        friends = [pod(f"x/f{i}", {"friend": f"{i}"}, addresses=[f"10.1.0.{i}"]) for i in range(12)]
+        assert allowances(*many(MOST_SHARED + 3), world=friends)
+        with pytest.raises(TooComplex, match="select 4 kinds of pods, counted for each rule, more than 3"):
+            allowances(*many(MOST_SHARED + 4), world=friends)

@@ -7,33 +7,42 @@ A few combinations of addresses and traffic are two sets each, both of which mus
 from collections.abc import Iterable
 from typing import Final
 
-import msgspec
-
 from ringfence.dataplane.compile.allowances import Allowance, allowing
 from ringfence.dataplane.compile.class_chains import by_classes
-from ringfence.dataplane.compile.division import layers_of
-from ringfence.dataplane.compile.traffic_rules import WITHOUT_PORTS, WITHOUT_PORTS_SETS, numbered, traffic_conditions
+from ringfence.dataplane.compile.division import Pair, layers_of
+from ringfence.dataplane.compile.traffic_rules import (
+    ALL_NUMBERS,
+    OTHER_PROTOCOLS,
+    WITHOUT_PORTS,
+    WITHOUT_PORTS_SETS,
+    numbered,
+    traffic_conditions,
+    without_others,
+)
 from ringfence.dataplane.program import ADDRESS, PEER, Collection, Lookup, RangeSet, address_key, digest_of_ranges
 from ringfence.engine.policies import AddressRule
 from ringfence.model.policies import Direction
 from ringfence.sets import intervals
 from ringfence.sets.addresses import Family
 from ringfence.sets.intervals import Intervals
-from ringfence.sets.traffic import ALL_TRAFFIC
 
 MOST_PAIRS: Final = 4
 """How many combinations of addresses and traffic are rules one after another: each costs a packet two lookups."""
 
 
-def for_addresses(direction: Direction, family: Family, rules: Iterable[AddressRule]) -> list[Allowance]:
-    """What rules, of which no two have the same traffic, allow with addresses of a family.
+def address_pairs(rules: Iterable[AddressRule], family: Family) -> list[Pair]:
+    """Rules of which no two have the same traffic, as far as they are about addresses of a family."""
+    return [
+        (ranges, numbered(traffic)) for addresses, traffic in rules if traffic and (ranges := addresses.ranges(family))
+    ]
 
-    Raises TooComplex.
-    """
-    meant = [(ranges, traffic) for addresses, traffic in rules if traffic and (ranges := addresses.ranges(family))]
-    wholly = intervals.union_of(ranges for ranges, traffic in meant if traffic == ALL_TRAFFIC)
-    portless = intervals.union_of(ranges for ranges, traffic in meant if traffic.other and traffic != ALL_TRAFFIC)
-    partly = [(ranges, traffic) for ranges, traffic in meant if traffic != ALL_TRAFFIC]
+
+def for_addresses(direction: Direction, family: Family, pairs: Iterable[Pair]) -> list[Allowance]:
+    """Rules that allow addresses of a family, each with its traffic. Raises TooComplex."""
+    meant = list(pairs)
+    wholly = intervals.union_of(ranges for ranges, numbers in meant if numbers == ALL_NUMBERS)
+    partly = [(ranges, numbers) for ranges, numbers in meant if numbers != ALL_NUMBERS]
+    portless = intervals.union_of(ranges for ranges, numbers in partly if _has_others(numbers))
     found: list[Allowance] = []
     if wholly:
         within, sets = _within(direction, family, wholly)
@@ -41,14 +50,18 @@ def for_addresses(direction: Direction, family: Family, rules: Iterable[AddressR
     if portless:
         within, sets = _within(direction, family, portless)
         found.append(Allowance(allowing(within, WITHOUT_PORTS), sets | WITHOUT_PORTS_SETS))
-    if len(partly) > MOST_PAIRS:
-        layers = layers_of((ranges, numbers) for ranges, traffic in partly if (numbers := numbered(traffic)))
-        return [*found, *by_classes(direction, family, layers)]
-    for ranges, traffic in partly:
+    with_ports = [(ranges, some) for ranges, numbers in partly if (some := without_others(numbers))]
+    if len(with_ports) > MOST_PAIRS:
+        return [*found, *by_classes(direction, family, layers_of(with_ports))]
+    for ranges, numbers in with_ports:
         within, sets = _within(direction, family, ranges)
-        for conditions, traffic_sets in traffic_conditions(msgspec.structs.replace(traffic, other=False)):
+        for conditions, traffic_sets in traffic_conditions(numbers):
             found.append(Allowance(allowing(within, *conditions), sets | traffic_sets))
     return found
+
+
+def _has_others(numbers: Intervals) -> bool:
+    return intervals.contains(numbers, OTHER_PROTOCOLS[0])
 
 
 def _within(direction: Direction, family: Family, ranges: Intervals) -> tuple[Lookup, dict[str, Collection]]:

@@ -2,20 +2,28 @@
 
 import msgspec
 
+from ringfence.dataplane.compile.peer_maps import PeerMap
 from ringfence.dataplane.compile.peers import PodSet
-from ringfence.dataplane.program import Chain, Collection, Condition, Rule, RuleVerdict
+from ringfence.dataplane.program import PEER, Chain, Collection, Condition, Dispatch, Rule, RuleVerdict
 
 
 class Allowance(msgspec.Struct, frozen=True):
     """A rule that allows something, the sets and maps that it looks into, and the chains to which it leads, by name.
 
-    Those that are `fixed` hold the same for ever, and so do the chains; the sets of `pods` change as pods come and go.
+    Those that are `fixed` hold the same for ever, and so do the chains; the sets of `pods`, and `maps` of peers, change
+    as pods come and go.
     """
 
     rule: Rule
     fixed: dict[str, Collection] = {}
     pods: dict[str, PodSet] = {}
+    maps: dict[str, PeerMap] = {}
     chains: dict[str, Chain] = {}
+
+
+def by_peer(peers: PeerMap) -> Allowance:
+    """The rule that leads from the addresses of peers to their chains, from which packets do not come back."""
+    return Allowance(Rule((), Dispatch((PEER[peers.direction][peers.family],), peers.name)), maps={peers.name: peers})
 
 
 def allowing(*conditions: Condition) -> Rule:

@@ -91,4 +91,4 @@ def _by_class(direction: Direction, family: Family, layer: Layer, behind: tuple[
     fixed: dict[str, Collection] = {shared_name: shared, map_name: RangeMap(members.key, elements)}
     # Traffic has no address family, and packets of the other one have rules of their own.
     conditions = () if layer.side == FIRST else (OfFamily(family),)
-    return Allowance(Rule(conditions, Dispatch(members.fields, map_name)), fixed, {}, chains)
+    return Allowance(Rule(conditions, Dispatch(members.fields, map_name)), fixed, chains=chains)

@@ -6,11 +6,11 @@ What did not change is the very same object in one program and the next, so that
 from collections.abc import Callable, Mapping
 
 from ringfence.dataplane.compile.isolation import Isolation
-from ringfence.dataplane.compile.peer_maps import PeerChain, TrackedMap
 from ringfence.dataplane.compile.peers import TrackedSet, owners_of
 from ringfence.dataplane.compile.ports import Locate, PortSets
 from ringfence.dataplane.compile.profile_chains import ProfileChain
 from ringfence.dataplane.compile.subjects import Changes, MayBuild, Subjects, always
+from ringfence.dataplane.compile.tracked_maps import PeerClass, TrackedMap
 from ringfence.dataplane.program import ENFORCING, Collection, Program, Reaction, base_program
 from ringfence.engine.population import Member
 from ringfence.engine.state import State
@@ -42,7 +42,6 @@ class Compiler:
         self._isolation = Isolation(held)
         self._tracked: dict[str, TrackedSet] = {}
         self._tracked_maps: dict[str, TrackedMap] = {}
-        self._parts: dict[str, PeerChain] = {}
         self._port_sets = PortSets(locate) if locate else None
         self._skeleton = base_program(
             holds=held != NO_ADDRESSES, reaction=reaction, with_bridges=self._port_sets is not None
@@ -73,16 +72,17 @@ class Compiler:
             self._subjects.rebuild(outgrown)
             chains = self._subjects.chains(chains)
             self._track(chains, changes)
-        parts = self._peer_chains()
+        classes = self._peer_classes()
         collections: dict[str, Collection] = dict(self._isolation.collections())
         compiled = {name: chain.chain for name, chain in chains.items()}
         for chain in chains.values():
             compiled |= chain.parts
-        compiled |= {name: part.chain for name, part in parts.items()}
-        for fixed in (*(chain.fixed for chain in chains.values()), *(part.fixed for part in parts.values())):
+        compiled |= {name: one.chain for name, one in classes.items()}
+        for fixed in (*(chain.fixed for chain in chains.values()), *(one.fixed for one in classes.values())):
             collections |= fixed
         collections |= {name: tracked.set for name, tracked in self._tracked.items()}
-        collections |= {name: tracked.map for name, tracked in self._tracked_maps.items()}
+        for tracked_map in self._tracked_maps.values():
+            collections |= tracked_map.collections()
         if self._port_sets:
             moved = any(changes.moves.values())
             collections |= self._port_sets.update(known, self._isolation.is_isolated, moved=moved)
@@ -109,14 +109,12 @@ class Compiler:
         for name in wanted_maps.keys() - self._tracked_maps.keys():
             self._tracked_maps[name] = TrackedMap(wanted_maps[name], self._state)
 
-    def _peer_chains(self) -> dict[str, PeerChain]:
-        """The chains to which elements of peer maps lead; those that stay are the very same objects."""
-        before = self._parts
-        self._parts = {}
+    def _peer_classes(self) -> dict[str, PeerClass]:
+        """The classes to which elements of peer maps lead, by the names of their chains."""
+        classes: dict[str, PeerClass] = {}
         for tracked in self._tracked_maps.values():
-            for name, part in tracked.chains():
-                self._parts[name] = before.get(name, part)
-        return self._parts
+            classes |= tracked.classes()
+        return classes
 
     def _outgrown(self, chains: Mapping[str, ProfileChain]) -> frozenset[str]:
         """The chains whose own sets have become so large that they may have to be built in another way."""

@@ -62,7 +62,7 @@ class Layer(NamedTuple):
 def layers_of(pairs: Iterable[Pair]) -> list[Layer]:
     """Layers whose union is that of the pairs. Raises TooComplex."""
     left = list(pairs)
-    size = _size(left)
+    size = size_of(left)
     if size > MOST_RANGES:
         raise TooComplex(f"they have {size:,} ranges of addresses and ports, more than {MOST_RANGES:,}")
     found: list[Layer] = []
@@ -77,30 +77,31 @@ def layers_of(pairs: Iterable[Pair]) -> list[Layer]:
 def _best_layer(pairs: Sequence[Pair], limit: int) -> tuple[Layer, list[Pair]]:
     """The better layer of the two sides, and the pairs that are left."""
     by_first = _layer(pairs, FIRST, limit)
-    if not by_first[1] and _size(by_first[0].classes) <= 2 * _size(pairs):
+    if not by_first[1] and size_of(by_first[0].classes) <= 2 * size_of(pairs):
         return by_first  # it cannot become much better
     return min(by_first, _layer(pairs, SECOND, limit), key=_cost)
 
 
-def _size(pairs: Iterable[Pair]) -> int:
+def size_of(pairs: Iterable[Pair]) -> int:
+    """The number of ranges of pairs."""
     return sum(len(first) + len(second) for first, second in pairs)
 
 
 def _cost(division: tuple[Layer, list[Pair]]) -> tuple[int, int]:
     """What is left counts more than how large the layer is."""
     layer, left = division
-    return _size(left), _size(layer.classes)
+    return size_of(left), size_of(layer.classes)
 
 
 def _layer(pairs: Sequence[Pair], side: int, limit: int) -> tuple[Layer, list[Pair]]:
     """A layer of some of the pairs, and those that are left."""
     fitting, left = _fitting(pairs, side, limit)
     contents_of = [pair[1 - side] for pair in fitting]
-    cells_of: defaultdict[frozenset[int], list[Interval]] = defaultdict(list)
+    found: defaultdict[frozenset[int], list[Interval]] = defaultdict(list)
     deferred: defaultdict[int, list[Interval]] = defaultdict(list)
-    for cell, inside in _cells([pair[side] for pair in fitting]):
+    for cell, inside in cells_of([pair[side] for pair in fitting]):
         chosen = inside
-        if len(inside) > 1 and inside not in cells_of:
+        if len(inside) > 1 and inside not in found:
             size = sum(len(contents_of[index]) for index in inside)
             if size <= limit:
                 limit -= size
@@ -109,10 +110,10 @@ def _layer(pairs: Sequence[Pair], side: int, limit: int) -> tuple[Layer, list[Pa
                 chosen = frozenset({min(inside)})
                 for index in inside - chosen:
                     deferred[index].append(cell)
-        cells_of[chosen].append(cell)
+        found[chosen].append(cell)
     left += [_pair(side, intervals.normalise(cells), contents_of[index]) for index, cells in deferred.items()]
     members: defaultdict[Intervals, list[Interval]] = defaultdict(list)
-    for inside, cells in cells_of.items():
+    for inside, cells in found.items():
         members[_united([contents_of[index] for index in inside])] += cells
     return Layer(side, [Class(intervals.normalise(cells), contents) for contents, cells in members.items()]), left
 
@@ -144,7 +145,7 @@ def _borders(sets: Iterable[Intervals]) -> list[int]:
     return sorted({border for ranges in sets for low, high in ranges for border in (low, high + 1)})
 
 
-def _cells(sets: Sequence[Intervals]) -> Iterator[tuple[Interval, frozenset[int]]]:
+def cells_of(sets: Sequence[Intervals]) -> Iterator[tuple[Interval, frozenset[int]]]:
     """Ranges whose numbers are in the same sets, and the indexes of these sets, of which there is at least one."""
     begins: defaultdict[int, list[int]] = defaultdict(list)
     ends: defaultdict[int, list[int]] = defaultdict(list)

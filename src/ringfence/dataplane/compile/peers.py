@@ -8,13 +8,15 @@ Two pods can claim one address for a while: a new pod gets the address of an old
 known. Such an address is granted only what both pods are granted.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
-from operator import and_, or_
+from operator import and_
 from typing import Final
 
 import msgspec
 
+from ringfence.dataplane.compile.signatures import Signature, signatures
 from ringfence.dataplane.program import ADDRESS, FLOW, HashSet, address_key, digest, flow_key
 from ringfence.engine.policies import Peers
 from ringfence.engine.population import Identity, PortName
@@ -81,11 +83,13 @@ class TrackedSet:
         self._state = state
         self._grants = [(grant, _numbered(grant.ports) if what.with_ports else _ADDRESS_ALONE) for grant in what.grants]
         self._namespaces = _namespaces_of(grant.peers for grant in what.grants)
-        self._bits = self._current_bits()
-        self._all_bits = reduce(or_, self._bits, 0)
+        self._parts: dict[Suffixes, Bitset] = {}
+        """The identities that are granted each of some suffixes; the same identity can be granted several of them."""
+        self._granted: dict[int, Suffixes] = {}
+        """All that each identity is granted, by its bit."""
         self._suffixes: dict[int, Suffixes] = {}
         self.set = HashSet(FLOW[what.family] if what.with_ports else ADDRESS[what.family])
-        self._update(self._owners(self._all_bits))
+        self._update(self._owners(self._reselect()))
         self._usual_size = len(self.set.elements)
 
     def refresh(self, owners: Owners, namespaces: frozenset[str], *, relabelled: bool) -> None:
@@ -101,11 +105,8 @@ class TrackedSet:
             # All selections name their namespace, so the labels of namespaces do not matter to them.
             may_select_others = not self._namespaces.isdisjoint(namespaces)
         if may_select_others:
-            before, self._bits = self._bits, self._current_bits()
-            self._all_bits = reduce(or_, self._bits, 0)
-            changed = reduce(or_, (old ^ new for old, new in zip(before, self._bits, strict=True)), 0)
             # Bits of identities that are gone have no pods to look up. The addresses of their pods are in `owners`.
-            affected = {**owners, **self._owners(changed & self._state.population.everyone)}
+            affected = {**owners, **self._owners(self._reselect() & self._state.population.everyone)}
         self._update(affected)
 
     def has_outgrown(self) -> bool:
@@ -118,9 +119,31 @@ class TrackedSet:
         self._usual_size = len(self.set.elements)
         return True
 
-    def _current_bits(self) -> list[Bitset]:
-        tiers = self._state.tiers
-        return [tiers.peers(grant.peers, self._family) for grant, _ in self._grants]
+    def _reselect(self) -> Bitset:
+        """Find out what identities are granted; returns those that may be granted something else than before."""
+        before, self._parts = self._parts, self._current_parts()
+        changed = 0
+        for suffixes in before.keys() | self._parts.keys():
+            changed |= before.get(suffixes, 0) ^ self._parts.get(suffixes, 0)
+        parts = list(self._parts)
+        united: dict[Signature, Suffixes] = {}
+        for bit, signature in signatures(list(self._parts.values()), changed):
+            if signature not in united:
+                united[signature] = _NOTHING.union(*(parts[place] for place in signature))
+            self._granted[bit] = united[signature]
+        return changed
+
+    def _current_parts(self) -> dict[Suffixes, Bitset]:
+        population, tiers = self._state.population, self._state.tiers
+        parts: defaultdict[Suffixes, Bitset] = defaultdict(int)
+        for grant, suffixes in self._grants:
+            bits = tiers.peers(grant.peers, self._family)
+            if suffixes:
+                parts[suffixes] |= bits
+            for name in grant.names:
+                for named in population.ports_named(name):
+                    parts[_numbered(frozenset({(named.protocol, named.port)}))] |= bits & population.holding(named)
+        return parts
 
     def _owners(self, bits: Bitset) -> Owners:
         """The addresses of some identities' pods."""
@@ -139,18 +162,13 @@ class TrackedSet:
         """Give each address the keys that all pods which claim it are granted."""
         added: set[bytes] = set()
         removed: set[bytes] = set()
-        granted: dict[Identity, Suffixes] = {}
         for (family, address), identities in owners.items():
             if family is not self._family:
                 continue
             before = self._suffixes.get(address, _NOTHING)
-            after = _NOTHING
-            if identities and all(self._all_bits >> identity.bit & 1 for identity in identities):
-                for identity in identities:
-                    if identity not in granted:
-                        granted[identity] = self._granted_to(identity)
-                # Granting the union would let a new pod use what only the old one was allowed.
-                after = reduce(and_, map(granted.__getitem__, identities))
+            # Granting the union would let a new pod use what only the old one was allowed.
+            granted = [self._granted.get(identity.bit, _NOTHING) for identity in identities]
+            after = reduce(and_, granted) if granted else _NOTHING
             if before != after:
                 key = address_key(family, address)
                 added.update(key + suffix for suffix in after - before)
@@ -162,16 +180,6 @@ class TrackedSet:
         if added or removed:
             self.set = HashSet(self.set.key, self.set.elements - removed | added)
 
-    def _granted_to(self, identity: Identity) -> Suffixes:
-        """The union of what the grants give to the pods of an identity."""
-        granted = _NOTHING
-        for (grant, suffixes), bits in zip(self._grants, self._bits, strict=True):
-            if bits >> identity.bit & 1:
-                granted |= suffixes
-                if grant.names:
-                    granted |= _numbered(_named(identity, grant.names))
-        return granted
-
 
 def _namespaces_of(peers: Iterable[Peers]) -> frozenset[str] | None:
     """The namespaces of the pods that some peers can select; None if these can be in any namespace."""
@@ -181,11 +189,6 @@ def _namespaces_of(peers: Iterable[Peers]) -> frozenset[str] | None:
             return None
         found.update(selection.namespace for selection in one.selections if selection.namespace is not None)
     return frozenset(found)
-
-
-def _named(identity: Identity, names: Iterable[PortName]) -> frozenset[tuple[str, int]]:
-    """The ports to which pods give these names."""
-    return frozenset((protocol, port) for name, protocol in names for port in identity.ports_named(name, protocol))
 
 
 def _numbered(ports: frozenset[tuple[str, int]]) -> Suffixes:

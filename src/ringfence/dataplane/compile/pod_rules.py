@@ -1,87 +1,128 @@
 """Peers that are pods: sets named after the selectors, which change as pods come and go."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from ringfence.dataplane.compile.allowances import Allowance, allowing
+from ringfence.dataplane.compile.allowances import Allowance, allowing, by_peer
+from ringfence.dataplane.compile.division import TooComplex
+from ringfence.dataplane.compile.peer_maps import PeerMap
 from ringfence.dataplane.compile.peers import KEYS_OF_ITS_OWN, Grant, PodSet
-from ringfence.dataplane.compile.traffic_rules import traffic_conditions
-from ringfence.dataplane.program import PEER, Field, Lookup, digest
-from ringfence.engine.policies import CompiledRule, OwnPorts, Peers, PodSelection, Stack
+from ringfence.dataplane.compile.traffic_rules import numbered, traffic_conditions
+from ringfence.dataplane.program import PEER, Field, Lookup, Rule, digest
+from ringfence.engine.policies import Action, CompiledRule, OwnPorts, Peers, PodSelection, Stack, own_traffic
 from ringfence.engine.state import State
 from ringfence.model.policies import Direction
 from ringfence.sets import intervals
 from ringfence.sets.addresses import Family
-from ringfence.sets.traffic import NO_TRAFFIC, PROTOCOLS, Traffic
+from ringfence.sets.bitsets import Bitset
+from ringfence.sets.traffic import PROTOCOLS, Traffic
+
+MOST_SHARED: Final = 8
+"""How many sets of pods that several profiles use are rules one after another: each costs a packet a lookup or two."""
+
+MOST_PEERS: Final = 250_000
+"""The most peers in a map, counted for each rule that selects them: as many as 25 rules about 10,000 pods each."""
 
 
 class _Group(NamedTuple):
-    """Pods that are allowed the same, and how many keys they would take in a set of the profile's own."""
+    """Pods that are allowed the same, as identities, and how many ports they are."""
 
-    grant: Grant
+    peers: Peers
+    bits: Bitset
     traffic: Traffic
-    keys: int
+    ports: int
+
+    @property
+    def fewest_keys(self) -> int:
+        """How many keys the pods take at least in a set of the profile's own: each identity has a pod or more.
+
+        A selector that selects nobody yet counts as well, because the set notes the ports of each.
+        """
+        return max(1, self.bits.bit_count()) * self.ports
 
 
-def for_pods(state: State, stack: Stack, own: OwnPorts, family: Family) -> Iterator[Allowance]:
-    """Rules that allow what the rules of a stack, all of which allow, say of pods."""
+def for_pods(
+    state: State, stack: Stack, own: OwnPorts, family: Family, behind: tuple[Rule, ...] = ()
+) -> Iterator[Allowance]:
+    """Rules that allow what the rules of a stack, all of which allow, say of pods.
+
+    The last of them may lead to chains from which packets do not come back; these end with the rules `behind`. Raises
+    TooComplex.
+    """
     direction = stack[0].direction
     rules = [rule for profile in stack for rule in profile.rules]
     peer = PEER[direction][family]
     groups = [_group(state, family, peers, traffic) for peers, traffic in _allowed_pods(rules, own)]
-    wholly, sharing_wholly = _divided([group for group in groups if group.traffic.other])
-    partly, sharing_partly = _divided([group for group in groups if not group.traffic.other])
-    grants = frozenset(group.grant for group in partly) | _grants_by_name(direction, rules)
+    wholly, large_wholly = _divided(state, [group for group in groups if group.traffic.other])
+    partly, large_partly = _divided(state, [group for group in groups if not group.traffic.other])
+    grants = frozenset(map(_grant, partly)) | _grants_by_name(direction, rules)
     if wholly:
-        yield _among((peer,), PodSet(family, False, frozenset(group.grant for group in wholly)))
+        yield _among((peer,), PodSet(family, False, frozenset(Grant(group.peers) for group in wholly)))
     if grants:
         yield _among((peer, Field.PROTOCOL, Field.PORT), PodSet(family, True, grants))
-    for group in sharing_wholly:
-        yield _among((peer,), _shared(family, group))
-    for group in sharing_partly:
-        yield from _narrowed(_among((peer,), _shared(family, group)), group.traffic)
+    large = sorted([*large_wholly, *large_partly], key=lambda group: (-group.bits.bit_count(), digest(group.peers)))
+    shared, mapped = (large, []) if len(large) <= MOST_SHARED else (large[:MOST_SHARED], large[MOST_SHARED:])
+    for group in shared:
+        yield from _narrowed(_among((peer,), PodSet(family, False, frozenset({Grant(group.peers)}))), group.traffic)
+    if mapped:
+        yield _mapped(mapped, direction, family, behind)
 
 
 def _allowed_pods(rules: Iterable[CompiledRule], own: OwnPorts) -> Iterator[tuple[Peers, Traffic]]:
     """The traffic that rules allow by number, or that the subject's own port names stand for, by their selectors."""
-    allowed: defaultdict[frozenset[PodSelection], Traffic] = defaultdict(lambda: NO_TRAFFIC)
+    allowed: defaultdict[frozenset[PodSelection], list[Traffic]] = defaultdict(list)
     for rule in rules:
-        if rule.peers.selections:
-            allowed[frozenset(rule.peers.selections)] |= rule.traffic | _own_traffic(rule, own)
-    for selections, traffic in allowed.items():
-        if traffic:
-            yield Peers(everyone=False, selections=tuple(sorted(selections, key=digest))), traffic
+        if rule.peers.selections and (traffic := own_traffic(rule, own)):
+            allowed[frozenset(rule.peers.selections)].append(traffic)
+    for selections, traffics in allowed.items():
+        ordered = tuple(sorted(selections, key=digest))
+        yield Peers(everyone=False, selections=ordered), Traffic.union_of(traffics)
 
 
 def _group(state: State, family: Family, peers: Peers, traffic: Traffic) -> _Group:
-    identities = state.population.identities(state.tiers.peers(peers, family))
-    pods = sum(len(identity) for identity in identities)
-    if traffic.other:
-        return _Group(Grant(peers), traffic, pods)
-    numbers = sum(intervals.size(traffic.ports(protocol)) for protocol in PROTOCOLS)
-    if pods * numbers > KEYS_OF_ITS_OWN:
-        return _Group(Grant(peers), traffic, pods * numbers)
+    ports = 1 if traffic.other else sum(intervals.size(traffic.ports(protocol)) for protocol in PROTOCOLS)
+    return _Group(peers, state.tiers.peers(peers, family), traffic, ports)
+
+
+def _divided(state: State, groups: Sequence[_Group]) -> tuple[list[_Group], list[_Group]]:
+    """As many groups, the smallest first, as one set of the profile's own can take; and the others."""
+    # Pods are counted only where there can be few enough of them, so that the others cost nothing.
+    ascending = sorted(groups, key=lambda group: (group.fewest_keys, digest(group.peers)))
+    possible = _number_within(KEYS_OF_ITS_OWN, (group.fewest_keys for group in ascending))
+    keys = {group: group.ports * max(1, _number_of_pods(state, group.bits)) for group in ascending[:possible]}
+    ordered = sorted(keys, key=lambda group: (keys[group], digest(group.peers)))
+    fitting = _number_within(KEYS_OF_ITS_OWN, map(keys.__getitem__, ordered))
+    return ordered[:fitting], [*ordered[fitting:], *ascending[possible:]]
+
+
+def _number_within(limit: int, sizes: Iterable[int]) -> int:
+    """How many of some sizes, from the first on, are together within a limit."""
+    return sum(1 for size in accumulate(sizes) if size <= limit)
+
+
+def _number_of_pods(state: State, bits: Bitset) -> int:
+    return sum(len(identity) for identity in state.population.identities(bits))
+
+
+def _grant(group: _Group) -> Grant:
     ports = (
         (protocol, port)
         for protocol in PROTOCOLS
-        for first, last in traffic.ports(protocol)
+        for first, last in group.traffic.ports(protocol)
         for port in range(first, last + 1)
     )
-    return _Group(Grant(peers, frozenset(ports)), traffic, pods * numbers)
+    return Grant(group.peers, frozenset(ports))
 
 
-def _divided(groups: list[_Group]) -> tuple[list[_Group], list[_Group]]:
-    """As many groups, the smallest first, as one set of the profile's own can take; and the others."""
-    ordered = sorted(groups, key=lambda group: (group.keys, digest(group.grant)))
-    sizes = accumulate(group.keys for group in ordered)
-    fitting = sum(1 for size in sizes if size <= KEYS_OF_ITS_OWN)
-    return ordered[:fitting], ordered[fitting:]
-
-
-def _shared(family: Family, group: _Group) -> PodSet:
-    return PodSet(family, False, frozenset({Grant(group.grant.peers)}))
+def _mapped(groups: Sequence[_Group], direction: Direction, family: Family, behind: tuple[Rule, ...]) -> Allowance:
+    """One map for all of the groups."""
+    peers = sum(group.bits.bit_count() for group in groups)
+    if peers > MOST_PEERS:
+        raise TooComplex(f"their rules select {peers:,} kinds of pods, counted for each rule, more than {MOST_PEERS:,}")
+    rules = tuple((0, CompiledRule(0, group.peers, group.traffic)) for group in groups)
+    return by_peer(PeerMap(family, direction, rules, (Action.DENY,), frozenset(), behind))
 
 
 def _grants_by_name(direction: Direction, rules: Iterable[CompiledRule]) -> frozenset[Grant]:
@@ -96,19 +137,13 @@ def _grants_by_name(direction: Direction, rules: Iterable[CompiledRule]) -> froz
 
 def _among(fields: tuple[Field, ...], pods: PodSet) -> Allowance:
     name = pods.name
-    return Allowance(allowing(Lookup(fields, name)), {}, {name: pods})
+    return Allowance(allowing(Lookup(fields, name)), pods={name: pods})
 
 
 def _narrowed(among: Allowance, traffic: Traffic) -> Iterator[Allowance]:
     """The same pods, but some traffic only."""
-    for conditions, fixed in traffic_conditions(traffic):
+    if traffic.other:
+        yield among
+        return
+    for conditions, fixed in traffic_conditions(numbered(traffic)):
         yield Allowance(allowing(*among.rule.conditions, *conditions), fixed, among.pods)
-
-
-def _own_traffic(rule: CompiledRule, own: OwnPorts) -> Traffic:
-    """What a rule's port names stand for at a subject with these ports of its own: for ingress only."""
-    traffic = NO_TRAFFIC
-    for name, protocol, port in own:
-        if (name, protocol) in rule.port_names:
-            traffic |= Traffic.of(protocol, ((port, port),))
-    return traffic

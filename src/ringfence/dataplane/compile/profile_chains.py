@@ -8,11 +8,11 @@ However many policies, rules and peers a profile has, its chain looks, for each 
   from ranges to the chains of classes otherwise (`class_chains`);
 - a set of pods that are allowed everything;
 - a set of (address, protocol, port) for pods that are allowed some ports;
-- a set of pods and one of ports, both of which must match, for each rule whose product of the two would be large. The
-  set of pods is shared with all other profiles that have such a rule about the same pods.
+- a set of pods and one of ports, both of which must match, for a few rules whose product of the two would be large. The
+  set of pods is shared with all other profiles that have such a rule about the same pods;
+- for more such rules, a map from pods to the chains of what is allowed with them (`peer_maps`).
 
-Where some rules deny or pass, what is allowed with each pod is settled beforehand, and found by one lookup in place of
-those for pods (`peer_maps`).
+Where some rules deny or pass, there is this map in place of all sets of pods.
 
 Sets and maps of ranges are named after what they hold and never change; sets of pods are named after the selectors, and
 change as pods come and go.
@@ -20,15 +20,16 @@ change as pods come and go.
 
 import errno
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
-from ringfence.dataplane.compile.address_rules import for_addresses
-from ringfence.dataplane.compile.allowances import Allowance
+from ringfence.dataplane.compile.address_precedence import pairs_with_precedence
+from ringfence.dataplane.compile.address_rules import address_pairs, for_addresses
+from ringfence.dataplane.compile.allowances import Allowance, by_peer
 from ringfence.dataplane.compile.division import TooComplex
 from ringfence.dataplane.compile.peer_maps import PeerMap
 from ringfence.dataplane.compile.peers import PodSet
 from ringfence.dataplane.compile.pod_rules import for_pods
-from ringfence.dataplane.program import PEER, Chain, Collection, Dispatch, Rule, digest, profile_chain
+from ringfence.dataplane.program import Chain, Collection, Dispatch, digest, profile_chain
 from ringfence.engine.policies import Action, OwnPorts, Stack, is_union
 from ringfence.engine.state import State
 from ringfence.errors import KernelError
@@ -71,29 +72,47 @@ def build_chain(state: State, stack: Stack, ports: OwnPorts, families: Iterable[
     """
     if _allows_everything(state, stack):
         return None
-    address_rules = state.tiers.address_rules(stack, ports)
-    rules: list[Rule] = []
-    fixed: dict[str, Collection] = {}
-    pods: dict[str, PodSet] = {}
-    maps: dict[str, PeerMap] = {}
-    parts: dict[str, Chain] = {}
+    found: list[Allowance] = []
     for family in families:
-        allowances: list[Allowance] = []
-        if is_union(stack):
-            allowances += for_pods(state, stack, ports, family)
-        else:
-            peer_map = PeerMap(family, stack, ports)
-            maps[peer_map.name] = peer_map
-            # First, because an address decides only about peers that are not in the map.
-            rules.append(Rule((), Dispatch((PEER[stack[0].direction][family],), peer_map.name)))
-        # Last, because packets do not come back from the chains of classes.
-        allowances += for_addresses(stack[0].direction, family, address_rules)
-        for one in allowances:
-            rules.append(one.rule)
-            fixed |= one.fixed
-            pods |= one.pods
-            parts |= one.chains
-    return ProfileChain(profile_chain(stack[0].direction, tuple(rules)), fixed, pods, maps, parts)
+        found += _of_union(state, stack, ports, family) if is_union(stack) else _settled(state, stack, ports, family)
+    direction = stack[0].direction
+    return ProfileChain(
+        profile_chain(direction, tuple(one.rule for one in found)),
+        _joined(one.fixed for one in found),
+        _joined(one.pods for one in found),
+        _joined(one.maps for one in found),
+        _joined(one.chains for one in found),
+    )
+
+
+def _of_union(state: State, stack: Stack, ports: OwnPorts, family: Family) -> list[Allowance]:
+    """What rules that only allow say: their order does not matter."""
+    pairs = address_pairs(state.tiers.address_rules(stack, ports), family)
+    by_address = for_addresses(stack[0].direction, family, pairs)
+    # Packets do not come back from the chains of classes, so these are last.
+    dispatching = [one for one in by_address if isinstance(one.rule.action, Dispatch)]
+    others = [one for one in by_address if not isinstance(one.rule.action, Dispatch)]
+    behind = tuple(one.rule for one in dispatching)
+    return [*others, *for_pods(state, stack, ports, family, behind), *dispatching]
+
+
+def _settled(state: State, stack: Stack, ports: OwnPorts, family: Family) -> list[Allowance]:
+    """What rules say of which the first that matches decides; an address decides only about peers not in the map."""
+    direction = stack[0].direction
+    rules = tuple((place, rule) for place, profile in enumerate(stack) for rule in profile.rules)
+    otherwise = tuple(profile.otherwise for profile in stack)
+    peers = PeerMap(family, direction, rules, otherwise, ports)
+    return [by_peer(peers), *for_addresses(direction, family, pairs_with_precedence(state, stack, ports, family))]
+
+
+V = TypeVar("V")
+
+
+def _joined(parts: Iterable[dict[str, V]]) -> dict[str, V]:
+    joined: dict[str, V] = {}
+    for part in parts:
+        joined |= part
+    return joined
 
 
 def _allows_everything(state: State, stack: Stack) -> bool:

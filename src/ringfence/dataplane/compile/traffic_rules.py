@@ -1,6 +1,7 @@
 """Traffic as conditions on a packet's protocol and port."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Final
 
 from ringfence.dataplane.compile.peers import PROTOCOL_NUMBERS
@@ -15,13 +16,13 @@ from ringfence.dataplane.program import (
     Lookup,
     ProtocolIs,
     RangeSet,
-    digest,
+    digest_of_ranges,
     port_key,
     traffic_key,
 )
 from ringfence.sets import intervals
-from ringfence.sets.intervals import Intervals
-from ringfence.sets.traffic import ALL_PORTS, PROTOCOLS, Traffic
+from ringfence.sets.intervals import Interval, Intervals
+from ringfence.sets.traffic import ALL_PORTS, ALL_TRAFFIC, PROTOCOLS, Traffic
 
 _WITH_PORTS: Final = "with_ports"
 """The set of the protocols that have ports: what is not in it is Kubernetes' other traffic, such as ICMP."""
@@ -38,38 +39,47 @@ WITHOUT_PORTS_SETS: Final[dict[str, Collection]] = {_WITH_PORTS: _WITH_PORTS_SET
 
 TRAFFIC_FIELDS: Final = (Field.PROTOCOL, Field.PORT)
 
-_ANY_PORT: Final[Intervals] = ((0, 65535),)
+_ANY_PORT: Final[Interval] = (0, 65535)
 """All ports as the kernel counts them: from 0, which no policy can name."""
 
 _PORTS: Final = 1 << 16
 
 
-def traffic_conditions(traffic: Traffic) -> Iterator[tuple[tuple[Condition, ...], dict[str, Collection]]]:
+OTHER_PROTOCOLS: Final[Interval] = (1 << 24, 1 << 24)
+"""The number that stands for all protocols that have no ports."""
+
+NUMBERS: Final[Interval] = (0, OTHER_PROTOCOLS[1])
+"""All numbers of protocols and ports."""
+
+
+def traffic_conditions(numbers: Intervals) -> Iterator[tuple[tuple[Condition, ...], dict[str, Collection]]]:
     """Alternatives, with the sets that they look into: a packet meets one of them if it belongs to the traffic."""
-    for protocol in PROTOCOLS:
-        if ports := traffic.ports(protocol):
-            yield _port_conditions(protocol, ports)
-    if traffic.other:
+    for protocol in PROTOCOL_NUMBERS.values():
+        first = protocol * _PORTS
+        if ports := intervals.intersection(numbers, ((first, first + _PORTS - 1),)):
+            yield _port_conditions(protocol, [(low - first, high - first) for low, high in ports])
+    if without_others(numbers) != numbers:
         yield (WITHOUT_PORTS,), WITHOUT_PORTS_SETS
 
 
-def _port_conditions(protocol: str, ports: Intervals) -> tuple[tuple[Condition, ...], dict[str, Collection]]:
-    """The conditions of one protocol and some of its ports; all ports include port 0, which no policy can name."""
-    is_protocol = ProtocolIs(PROTOCOL_NUMBERS[protocol])
-    if ports == ALL_PORTS:
-        return (is_protocol,), {}
+def _port_conditions(protocol: int, ports: Sequence[Interval]) -> tuple[tuple[Condition, ...], dict[str, Collection]]:
+    """The conditions of one protocol and some of its ports."""
+    if ports == [_ANY_PORT]:
+        return (ProtocolIs(protocol),), {}
     ranges = RangeSet(PORT, frozenset((port_key(first), port_key(last)) for first, last in ports))
-    name = f"ports_{digest(ranges.elements)}"
-    return (is_protocol, Lookup((Field.PORT,), name)), {name: ranges}
+    name = f"ports_{digest_of_ranges(ranges.elements)}"
+    return (ProtocolIs(protocol), Lookup((Field.PORT,), name)), {name: ranges}
 
 
+@lru_cache(maxsize=1 << 14)
 def numbered(traffic: Traffic) -> Intervals:
-    """The protocols and ports of the traffic as one set of numbers: `protocol * 65536 + port`."""
-    return intervals.normalise(
+    """The traffic as one set of numbers: `protocol * 65536 + port`, and `OTHER_PROTOCOLS`."""
+    ranges = (
         (PROTOCOL_NUMBERS[protocol] * _PORTS + low, PROTOCOL_NUMBERS[protocol] * _PORTS + high)
         for protocol in PROTOCOLS
         for low, high in _in_kernel(traffic.ports(protocol))
     )
+    return intervals.normalise([*ranges, *([OTHER_PROTOCOLS] if traffic.other else [])])
 
 
 def traffic_ranges(numbers: Intervals) -> Iterator[KeyRange]:
@@ -78,5 +88,13 @@ def traffic_ranges(numbers: Intervals) -> Iterator[KeyRange]:
         yield traffic_key(*divmod(low, _PORTS)), traffic_key(*divmod(high, _PORTS))
 
 
+def without_others(numbers: Intervals) -> Intervals:
+    """The numbers of protocols that have ports."""
+    return intervals.difference(numbers, (OTHER_PROTOCOLS,))
+
+
 def _in_kernel(ports: Intervals) -> Intervals:
-    return _ANY_PORT if ports == ALL_PORTS else ports
+    return (_ANY_PORT,) if ports == ALL_PORTS else ports
+
+
+ALL_NUMBERS: Final = numbered(ALL_TRAFFIC)

@@ -13,6 +13,7 @@ from ringfence.engine.policies.matching import (
 from ringfence.engine.policies.network_policies import NetworkPolicyTier, compile_policy, network_policy_tier
 from ringfence.engine.policies.profiles import AddressRule, OwnPorts, PortQuestion, Profile, Stack, is_union, own_ports
 from ringfence.engine.policies.rules import Action, CompiledPolicy, CompiledRule, Peers
+from ringfence.engine.policies.rulings import own_traffic
 from ringfence.engine.policies.selection import PodSelection, Selections
 from ringfence.engine.policies.tier import RuleContext
 from ringfence.engine.policies.tiers import BEFORE_EVERYTHING, Tiers, TiersVersion
@@ -45,5 +46,6 @@ __all__ = [
     "namespace_assumption",
     "network_policy_tier",
     "own_ports",
+    "own_traffic",
     "pods_text",
 ]

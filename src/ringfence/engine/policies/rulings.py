@@ -154,7 +154,7 @@ class Rulings:
         """
 
         def matched(rule: CompiledRule) -> Iterator[AddressRule]:
-            if meant := _extent(rule) & within:
+            if meant := extent_of(rule) & within:
                 yield meant, own_traffic(rule, own)
 
         return _settled(within, stack, matched, overlay_of_addresses)
@@ -170,7 +170,7 @@ class Rulings:
             return [cell for cell in self.on_addresses(stack, own) if cell[1]]
         numbers = _numbers(own)
         named = ((rule, name) for profile in stack for name in numbers for rule in profile.naming.get(name, ()))
-        by_name = [(extent, numbers[name]) for rule, name in named if (extent := _extent(rule))]
+        by_name = [(extent, numbers[name]) for rule, name in named if (extent := extent_of(rule))]
         if len(stack) == 1 and not by_name:
             return self._by_number(stack[0])
         return _joined([*(pair for profile in stack for pair in self._by_number(profile)), *by_name])
@@ -178,12 +178,12 @@ class Rulings:
     def _by_number(self, profile: Profile) -> list[AddressRule]:
         """What the rules of a profile allow by number, which is the same for all subjects."""
         if profile.address_rules is None:
-            pairs = ((extent, rule.traffic) for rule in profile.rules if (extent := _extent(rule)) and rule.traffic)
+            pairs = ((extent, rule.traffic) for rule in profile.rules if (extent := extent_of(rule)) and rule.traffic)
             profile.address_rules = _joined(pairs)
         return profile.address_rules
 
 
-def _extent(rule: CompiledRule) -> Addresses:
+def extent_of(rule: CompiledRule) -> Addresses:
     """The addresses outside the cluster that a rule is about."""
     return ALL_ADDRESSES if rule.peers.everyone else rule.peers.addresses
 

@@ -28,7 +28,7 @@ from ringfence.engine.policies.profiles import (
     own_ports,
 )
 from ringfence.engine.policies.rules import CompiledPolicy, CompiledRule, Peers
-from ringfence.engine.policies.rulings import Rulings
+from ringfence.engine.policies.rulings import Rulings, extent_of, own_traffic
 from ringfence.engine.policies.selection import Selections
 from ringfence.engine.policies.tier import MatchedPeer, RuleContext, Tier
 from ringfence.engine.population import Identity, Member, Population
@@ -146,6 +146,12 @@ class Tiers:
         if not stack:
             return [(within, ALL_TRAFFIC)] if within else []
         return self._rulings.on_addresses(stack, own, within)
+
+    def address_traffic(self, rule: CompiledRule, own: OwnPorts = NO_OWN_PORTS) -> Iterator[AddressRule]:
+        """The addresses outside the cluster that a rule is about, and the traffic: nothing, or one pair of both."""
+        extent, traffic = extent_of(rule), own_traffic(rule, own)
+        if extent and traffic:
+            yield extent, traffic
 
     def address_rules(self, stack: Stack, own: OwnPorts = NO_OWN_PORTS) -> list[AddressRule]:
         """What a stack allows with addresses outside the cluster, as pairs of addresses and traffic.

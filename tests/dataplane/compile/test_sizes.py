@@ -1,0 +1,185 @@
+"""The size of a program is linear in policies and pods, whatever shape they have, and a packet costs the same.
+
+Counted are elements, chains and rules. How long it takes is measured: `python -m benchmarks large-policies`.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import pytest
+from tests.engine.policies.artificial_tier import FRONT, acting, tier_policy, tiered_cluster_of
+from tests.semantics.objects import (
+    Object,
+    admits,
+    block,
+    container_port,
+    labelled,
+    pod,
+    pods,
+    policy,
+    port,
+    sends,
+)
+
+from ringfence.dataplane.compile.compiler import Compiler
+from ringfence.dataplane.program import Goto, Program, Rule, base_program
+from ringfence.model.policies import Direction
+
+SUBJECT = labelled(app="server")
+SERVER = pod("x/server", {"app": "server"}, addresses=["10.0.0.1"])
+SOME = 60
+
+
+class Size(NamedTuple):
+    """What the program for one pod has beside what every program has."""
+
+    elements: int
+    chains: int
+    rules: int
+    sets: int
+    rules_of_profile: int
+
+
+def size_of(objects: list[Object]) -> Size:
+    compiler = Compiler(tiered_cluster_of([SERVER, *objects]).state, lambda member: member.name == "server")
+    program = compiler.program()
+    assert compiler.refusals() == []
+    chains = {name: chain for name, chain in program.chains.items() if name not in base_program().chains}
+    return Size(
+        sum(one.size for one in program.collections.values()),
+        len(chains),
+        sum(len(chain.rules) for chain in chains.values()),
+        len(program.collections),
+        max(len(chain.rules) for chain in chains.values()),
+    )
+
+
+def cidr(number: int) -> str:
+    return f"10.{number >> 8}.{number & 255}.0/24"
+
+
+def peers(count: int, **written: list[Object]) -> list[Object]:
+    """Pods that can be told apart."""
+    return [
+        pod(f"x/p{i}", {"number": f"{i}"}, addresses=[f"10.200.{i >> 8}.{i & 255}"], ports=written.get("ports", []))
+        for i in range(count)
+    ]
+
+
+def one_policy(rules: list[Object], direction: Direction = Direction.INGRESS) -> Object:
+    return policy("x/p", SUBJECT, **{direction.field: rules})
+
+
+def ports(count: int) -> list[Object]:
+    return [port(2 * i + 1) for i in range(count)]
+
+
+SHAPES: dict[str, Callable[[int], list[Object]]] = {
+    "a rule with blocks and ports": lambda n: [
+        one_policy([admits(*(block(cidr(2 * i)) for i in range(n)), ports=ports(n))])
+    ],
+    "rules with a block and a port each": lambda n: [
+        one_policy([admits(block(cidr(2 * i)), ports=[port(2 * i + 1)]) for i in range(n)])
+    ],
+    "rules with a block and a range of ports each": lambda n: [
+        one_policy([admits(block(cidr(2 * i)), ports=[port(1, to=1000 + i)]) for i in range(n)])
+    ],
+    "rules with an exception and a port each": lambda n: [
+        one_policy([admits(block("10.0.0.0/8", cidr(2 * i)), ports=[port(2 * i + 1)]) for i in range(n)])
+    ],
+    "policies with five blocks and a port each": lambda n: [
+        policy(
+            f"x/p{i}", SUBJECT, ingress=[admits(*(block(cidr(5 * i + j)) for j in range(5)), ports=[port(2 * i + 1)])]
+        )
+        for i in range(n)
+    ],
+    "rules with a pod and a port each": lambda n: [
+        *peers(n),
+        one_policy([admits(pods(labelled(number=f"{i}")), ports=[port(2 * i + 1)]) for i in range(n)]),
+    ],
+    "rules with a pod and a range of ports each": lambda n: [
+        *peers(n),
+        one_policy([admits(pods(labelled(number=f"{i}")), ports=[port(1, to=9_000 + i)]) for i in range(n)]),
+    ],
+    "selectors that select nobody, with a range of ports each": lambda n: [
+        one_policy([admits(pods(labelled(number=f"{i}")), ports=[port(1, to=9_000 + i)]) for i in range(n)]),
+    ],
+    "a rule with a port name for many pods": lambda n: [
+        *peers(n, ports=[container_port("http", 80)]),
+        one_policy([sends(ports=[port("http")])], Direction.EGRESS),
+    ],
+    "rules with a pod and a port name each": lambda n: [
+        *peers(n, ports=[container_port("http", 80)]),
+        one_policy(
+            [sends(pods(labelled(number=f"{i}")), ports=[port("http"), port(f"n{i}")]) for i in range(n)],
+            Direction.EGRESS,
+        ),
+    ],
+    "a tier whose rules allow and deny a block each": lambda n: [
+        tier_policy(
+            FRONT,
+            "a",
+            ingress=[
+                acting("deny" if i % 2 else "allow", block(cidr(2 * i)), ports=[port(1, to=1000 + i)]) for i in range(n)
+            ],
+        )
+    ],
+    "a tier whose rules allow and deny a port each": lambda n: [
+        tier_policy(
+            FRONT,
+            "a",
+            ingress=[
+                acting("deny" if i % 2 else "allow", block("10.0.0.0/8", cidr(i)), ports=[port(2 * i + 1)])
+                for i in range(n)
+            ],
+        )
+    ],
+    "a tier whose rules allow and deny a pod each": lambda n: [
+        *peers(n),
+        tier_policy(
+            FRONT,
+            "a",
+            ingress=[
+                acting(
+                    "deny" if i % 2 else "allow",
+                    {"namespaceSelector": {}, "podSelector": labelled(number=f"{i}")},
+                    ports=[port(1, to=1000 + i)],
+                )
+                for i in range(n)
+            ],
+        ),
+    ],
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_program_is_linear_in_the_policies(shape: str) -> None:
+    few, many = (size_of(SHAPES[shape](count)) for count in (SOME, 4 * SOME))
+    for one, other in zip(few[:3], many[:3], strict=True):
+        assert other <= 5 * one + 20
+    assert few.elements <= 20 * SOME
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_packet_meets_as_many_rules_however_many_policies_there_are(shape: str) -> None:
+    """And the sets are as many: the kernel finds each by its name in a list of all."""
+    few, many = (size_of(SHAPES[shape](count)) for count in (SOME, 4 * SOME))
+    assert many.rules_of_profile <= few.rules_of_profile
+    assert many.sets <= few.sets
+
+
+def test_packets_go_through_few_chains() -> None:
+    """The kernel allows 16 one behind the other (NFT_JUMP_STACK_SIZE), of which updates need two."""
+    for shape in SHAPES.values():
+        program = Compiler(tiered_cluster_of([SERVER, *shape(SOME)]).state, lambda member: True).program()
+        assert max(depth(program, name) for name in program.chains) <= 10
+
+
+def depth(program: Program, name: str) -> int:
+    """How many chains are one behind the other from this one on."""
+    chain = program.chains[name]
+    behind = {rule.action.chain for rule in chain.rules if isinstance(rule, Rule) and isinstance(rule.action, Goto)}
+    for map_name in chain.sets:
+        elements = program.collections[map_name].elements
+        behind |= elements.keys() if isinstance(elements, dict) else set()
+    return 1 + max((depth(program, one) for one in behind), default=0)
