@@ -17,7 +17,19 @@ from pathlib import Path
 import msgspec
 from tests.dataplane.network import enter_namespaces
 
-from benchmarks import agent, dataplane, engine, growth, hostile, laboratory, large_policies, loading, packets, watching
+from benchmarks import (
+    agent,
+    connections,
+    dataplane,
+    engine,
+    growth,
+    hostile,
+    laboratory,
+    large_policies,
+    loading,
+    packets,
+    watching,
+)
 from benchmarks.clusters import Plan
 from benchmarks.measuring import Figure, calibration
 
@@ -28,6 +40,7 @@ KERNEL: dict[str, Callable[[], Iterable[Figure]]] = {
     "node": dataplane.node,
     "large-policies": large_policies.measure,
     "transports": dataplane.transports,
+    "connections": connections.measure,
 }
 """Parts for which this process goes into network namespaces of its own."""
 

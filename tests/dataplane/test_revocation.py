@@ -5,7 +5,7 @@ import socket
 import subprocess
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 from tests.dataplane import reactions
@@ -13,13 +13,17 @@ from tests.dataplane.conntrack_entries import clients_of, listed
 from tests.dataplane.network import (
     Network,
     address,
+    eventually,
     gateway,
     in_own_network,
     number,
     received,
     stand_behind,
+    stay_on_one_cpu,
     tcp_connection,
+    use_all_cpus,
 )
+from tests.dataplane.packet_queue import packet_queue
 from tests.dataplane.programs import TCP, UDP, key, program
 from tests.dataplane.reactions import EVERYTHING, apply
 
@@ -28,7 +32,9 @@ from ringfence.dataplane.program import ENFORCING, Packet, Program, base_program
 from ringfence.dataplane.revocation import Review, opening_packet
 from ringfence.model.policies import Direction
 from ringfence.netlink.codec import uint32
-from ringfence.netlink.conntrack import CTA_ID, read_opening
+from ringfence.netlink.conntrack import CTA_ID, list_connections, read_opening
+from ringfence.netlink.constants import NETLINK_NETFILTER
+from ringfence.netlink.socket import NetlinkSocket
 from ringfence.sets.addresses import FAMILIES, NO_ADDRESSES, Family
 
 IN, OUT = Direction.INGRESS, Direction.EGRESS
@@ -242,6 +248,93 @@ def test_what_a_pod_opened_to_the_node_is_judged_by_the_rules_about_the_node() -
         assert len(kernel.revoke_forbidden()) == 1
 
 
+@in_own_network
+def test_a_connection_that_is_tracked_only_after_it_should_have_been_judged_ends_later() -> None:
+    """The rules had accepted its first packet before they changed, and another program holds it meanwhile."""
+    network, kernel = Network(3), Kernel()
+    kernel.apply(OPEN)
+    server, client = network.udp(0, 80), network.udp(1, 4000)
+    with packet_queue() as queue:
+        client.sendto(b"question", (address(0), 80))
+        packet = queue.next()
+        kernel.apply(TIGHTENED)
+        assert not kernel.revoke_forbidden(), "it is not tracked yet"
+        queue.release(packet)
+    assert network.delivered(server) == b"question"
+    server.sendto(b"answer", (address(1), 4000))
+    assert received(client) == b"answer"
+    assert kernel.may_have_missed
+    assert not kernel.revoke_forbidden(), "nothing has changed"
+    for _ in kernel.review(again=True):
+        pass
+    assert len(kernel.revoked) == 1
+    assert not kernel.may_have_missed
+    client.sendto(b"more", (address(0), 80))
+    assert network.delivered(server) is None
+
+
+@in_own_network
+def test_connections_that_are_opened_without_pause_while_rules_change_end() -> None:
+    """All that were accepted before the change, also those of the last moment."""
+    network, kernel = Network(3), Kernel()
+    kernel.apply(OPEN)
+    for _ in range(5):
+        with opening_connections(network) as answered:
+            assert eventually(lambda: len(answered) > 200, 30)
+            kernel.apply(TIGHTENED)
+            kernel.revoke_forbidden()
+        for _ in kernel.review(again=True):
+            pass
+        with NetlinkSocket(NETLINK_NETFILTER) as netlink:
+            open_to_server = {
+                one.identifier
+                for one in list_connections(netlink)
+                if one.protocol == UDP and one.original[1] == (number(0), 80)
+            }
+        assert len(open_to_server) >= len(answered)
+        assert open_to_server <= kernel.revoked
+        kernel.apply(OPEN)
+        kernel.revoke_forbidden()
+
+
+@contextmanager
+def opening_connections(network: Network) -> Iterator[set[int]]:
+    """Meanwhile one connection after the other is opened to the server; the clients' ports that it has answered to."""
+    server = network.udp(0, 80)
+    answered: set[int] = set()
+    ended = threading.Event()
+
+    def answer() -> None:
+        server.settimeout(0.1)
+        while not ended.is_set():
+            with suppress(TimeoutError):
+                _, client = server.recvfrom(10)
+                server.sendto(b"answer", client)
+
+    def ask() -> None:
+        with network.inside(1):
+            while not ended.is_set():
+                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+                    client.settimeout(0.02)
+                    client.sendto(b"question", (address(0), 80))
+                    with suppress(TimeoutError):
+                        client.recv(10)
+                        answered.add(client.getsockname()[1])
+
+    threads = [threading.Thread(target=work) for work in (answer, ask)]
+    use_all_cpus()
+    for thread in threads:
+        thread.start()
+    try:
+        yield answered
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join()
+        server.close()
+        stay_on_one_cpu()
+
+
 def test_the_source_counts_as_sent_and_the_destination_as_answering() -> None:
     """Addresses are translated on both ways; policies apply in between."""
     sent = (key(1, V4), 4000), (bytes([10, 96, 0, 1]), 443)
@@ -280,7 +373,7 @@ class TestReview:
 
     def test_memory_is_bounded(self) -> None:
         review = Review(NO_ADDRESSES, None)
-        for port in range(0, 50_000, 100):
+        for port in range(0, 30_000, 100):
             entries = clients_of([key(0, V4)], 100, port=port)
             review.judge(OPEN, frozenset(), [one + uint32(CTA_ID, 1) for one in entries])
         assert len(review._verdicts) < 20_000

@@ -8,7 +8,7 @@ A program stays in force when this process ends. The next process reads it back 
 
 import errno
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from typing import Final, NamedTuple
 
 from ringfence.dataplane.nftables import ChangedBy
@@ -44,8 +44,8 @@ from ringfence.sets.addresses import FAMILIES, Family
 _MOST_DISTURBANCES: Final = 20
 """How often a change is tried again because another program changed the table meanwhile."""
 
-_PIECES_AT_ONCE: Final = 32
-"""After so many pieces of a review, some 4,000 connections, the kernel is told which to revoke."""
+_PIECES_AT_ONCE: Final = 8
+"""After so many pieces of a review, some 1,000 connections, those are revoked that were found to be forbidden."""
 
 
 class DropCount(NamedTuple):
@@ -111,7 +111,7 @@ class Kernel:
         self._wanted: Program | None = self._table.program
         self._knows_wanted = self._table.is_own
         """Whether `_wanted` can be put in force: not if it was found, and is in part another program's."""
-        self._revoked = self._table.revoked
+        self._revoked = set(self._table.revoked)
         """The keys of the connections that are to be revoked."""
         self._has_guarded = False
         """Whether a program was in force from here, so that a table that is gone was removed by another program."""
@@ -186,7 +186,7 @@ class Kernel:
         """Delete the table: no pod is isolated any more."""
         with self._lock:
             self._wanted, self._knows_wanted, self._has_guarded = None, True, False
-            self._revoked = frozenset()
+            self._revoked = set()
             self._table.delete()
 
     def drops(self) -> Iterator[DropCount]:
@@ -223,9 +223,9 @@ class Kernel:
 
     def revoke(self, connections: Iterable[int]) -> None:
         """Drop all packets of exactly these tracked connections from now on, and of none that was revoked before."""
-        wanted = frozenset(map(connection_key, connections))
+        wanted = set(map(connection_key, connections))
         with self._lock:
-            self._revoke(wanted)
+            self._change_revoked(wanted - self._revoked, self._revoked - wanted)
 
     @property
     def has_revoked(self) -> bool:
@@ -272,7 +272,7 @@ class Kernel:
                     self._affected = union_of(self._affected, affected)
 
     def _judge_connections(self, affected: AffectedAddresses) -> Iterator[None]:
-        before = self._revoked
+        before = frozenset(self._revoked)
         review = Review(list_addresses(self._routes), affected)
         for number, entries in enumerate(connection_entries(self._connections)):
             review.judge(self.present, self._revoked, entries)
@@ -284,19 +284,20 @@ class Kernel:
         # this time nor last time has ended.
         unseen = before - review.seen
         with self._lock:
-            self._revoke(self._revoked - (unseen & self._unseen))
+            self._change_revoked(set(), unseen & self._unseen & self._revoked)
         self._unseen = unseen
 
     def _revoke_judged(self, review: Review) -> None:
         with self._lock:
-            self._revoke((self._revoked | review.forbidden) - review.allowed)
+            self._change_revoked(review.forbidden - self._revoked, review.allowed & self._revoked)
             review.forbidden, review.allowed = set(), set()
 
-    def _revoke(self, wanted: frozenset[bytes]) -> None:
-        self.ended += len(wanted - self._revoked)
-        self._revoked = wanted
+    def _change_revoked(self, added: Set[bytes], removed: Set[bytes]) -> None:
+        self.ended += len(added)
+        self._revoked |= added
+        self._revoked -= removed
         try:
-            self._table.revoke(wanted)
+            self._table.change_revoked(added, removed)
         except KernelError:
             if not self._take_damage(after_failure=True):
                 raise
@@ -352,7 +353,7 @@ class Kernel:
         """
         if not self._table.is_disturbed():
             return False
-        believed = self._table.program, self._table.revoked
+        believed = self._table.program, frozenset(self._table.revoked)
         was_dormant = self._knows_wanted and self._table.wake()  # at once: to read a large table takes a while
         if after_failure:
             self._table.read()

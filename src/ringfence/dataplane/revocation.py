@@ -6,7 +6,7 @@ the other direction, and the client's packets come back in as replies. So entrie
 the set `revoked`, which the rules ask before everything else.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from typing import Final
 
 from ringfence.dataplane.program import Hook, Packet, Program, admits
@@ -60,7 +60,7 @@ class Review:
         self.seen: set[bytes] = set()
         """The keys of revoked connections that have been found, and so have not ended."""
 
-    def judge(self, program: Program, revoked: frozenset[bytes], entries: Iterable[bytes]) -> None:
+    def judge(self, program: Program, revoked: Set[bytes], entries: Iterable[bytes]) -> None:
         """Judge some connections by the program that is in force now, while these are revoked."""
         if program is not self._program or len(self._verdicts) > _MOST_REMEMBERED:
             self._program, self._verdicts = program, {}

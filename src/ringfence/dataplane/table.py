@@ -6,7 +6,7 @@ a packet has to pass both, so there is no moment in which the rules do not apply
 """
 
 import errno
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from contextlib import nullcontext
 from itertools import pairwise, product
 from typing import Final, NamedTuple
@@ -79,7 +79,7 @@ class KernelTable:
         """The tables that are there: the second one if an earlier process ended while both were there."""
         self.program: Program | None = None
         """What the table holds; None if there is no table."""
-        self.revoked: frozenset[bytes] = frozenset()
+        self.revoked: set[bytes] = set()
         """The keys of the revoked connections in it."""
         self.is_dormant = False
         """Whether no packet meets its rules: any program with rights over the network can say so."""
@@ -130,7 +130,7 @@ class KernelTable:
     def _note(self, found: Program | None) -> None:
         revoked = found.collections.get(REVOKED) if found else None
         is_own = isinstance(revoked, HashSet) and revoked.key == CONNECTION
-        self.revoked = revoked.elements if isinstance(revoked, HashSet) and is_own else frozenset()
+        self.revoked = set(revoked.elements) if isinstance(revoked, HashSet) and is_own else set()
         program = _with_revoked(found, frozenset()) if found and is_own else found
         if program != self.program:  # equal ones stay the same object, which is quickly compared
             self.program = program
@@ -168,7 +168,7 @@ class KernelTable:
         """Whether there is nothing in it that ringfence does not write."""
         return not self.oddities and (self.program is None or not has_foreign_parts(self.program))
 
-    def holds(self, program: Program | None, revoked: frozenset[bytes]) -> bool:
+    def holds(self, program: Program | None, revoked: Set[bytes]) -> bool:
         """Whether it held exactly this when it was last read or changed."""
         if program is None:
             return self.program is None
@@ -181,7 +181,7 @@ class KernelTable:
             return None
         return affected_addresses(self.program, program)
 
-    def bring_to(self, program: Program, revoked: frozenset[bytes], *, was_guarded: bool) -> None:
+    def bring_to(self, program: Program, revoked: Set[bytes], *, was_guarded: bool) -> None:
         """Have it hold a program, and these revoked connections.
 
         `was_guarded` says that, if there is no table, this is because another program removed it: what its rules
@@ -195,23 +195,25 @@ class KernelTable:
             self._replace(program, revoked)
         else:
             self._update(program)
-        self.revoke(revoked)
+        if self.revoked != revoked:
+            self.change_revoked(revoked - self.revoked, self.revoked - revoked)
         self._delete(self._tables - _tables_of(program))
 
-    def revoke(self, revoked: frozenset[bytes]) -> None:
-        """Have exactly these connections revoked."""
+    def change_revoked(self, added: Set[bytes], removed: Set[bytes]) -> None:
+        """Have some connections revoked that are not, and others no longer that are."""
         changes: list[Command] = []
-        if added := revoked - self.revoked:
-            changes.append(AddElements(REVOKED, HashSet(CONNECTION, added)))
-        if removed := self.revoked - revoked:
-            changes.append(RemoveElements(REVOKED, HashSet(CONNECTION, removed)))
+        if added:
+            changes.append(AddElements(REVOKED, HashSet(CONNECTION, frozenset(added))))
+        if removed:
+            changes.append(RemoveElements(REVOKED, HashSet(CONNECTION, frozenset(removed))))
         self._commit(changes)
-        self.revoked = revoked
+        self.revoked |= added
+        self.revoked -= removed
 
     def delete(self) -> None:
         """Remove it, if it is there."""
         self._delete(self._tables)
-        self.program, self.revoked, self.oddities = None, frozenset(), ()
+        self.program, self.revoked, self.oddities = None, set(), ()
         self.is_dormant = False
 
     def counts(self, name: str) -> list[tuple[bytes, int, int]]:
@@ -235,19 +237,19 @@ class KernelTable:
             self.program = after
             self._tables |= _tables_of(after)
 
-    def _create(self, program: Program, revoked: frozenset[bytes], *, closed_first: bool) -> None:
+    def _create(self, program: Program, revoked: Set[bytes], *, closed_first: bool) -> None:
         first = program
         if closed_first and _size(program) > LOADED_AT_ONCE:
             first = with_all_profiles_closed(program)
         self._build(TABLE, first, revoked)
         self._update(program)
 
-    def _replace(self, program: Program, revoked: frozenset[bytes]) -> None:
+    def _replace(self, program: Program, revoked: Set[bytes]) -> None:
         for table in (BESIDE, TABLE):
             self._build(table, program, revoked)
         self.oddities = ()
 
-    def _build(self, table: str, program: Program, revoked: frozenset[bytes]) -> None:
+    def _build(self, table: str, program: Program, revoked: Set[bytes]) -> None:
         """Create a table in place of one of the same name, whatever that is, if there is one.
 
         Its base chains come in a transaction of their own. In the same one, packets would already meet the rules while
@@ -263,7 +265,7 @@ class KernelTable:
         self._tables |= frozenset(new)
         self._commit([*emptied, *commands_between(None, unhooked)], table)
         self._commit(commands_between(unhooked, whole), table)
-        self.program, self.revoked = program, revoked
+        self.program, self.revoked = program, set(revoked)
 
     def _delete(self, tables: frozenset["_TableName"]) -> None:
         for one in tables:
@@ -299,10 +301,10 @@ def _tables_of(program: Program) -> frozenset[_TableName]:
     return frozenset({_TableName(TABLE, of_bridges=False)} | with_bridges)
 
 
-def _with_revoked(program: Program, revoked: frozenset[bytes]) -> Program:
+def _with_revoked(program: Program, revoked: Set[bytes]) -> Program:
     if REVOKED not in program.collections:
         return program
-    return program.changed({REVOKED: HashSet(CONNECTION, revoked)})
+    return program.changed({REVOKED: HashSet(CONNECTION, frozenset(revoked))})
 
 
 def _size(program: Program) -> int:

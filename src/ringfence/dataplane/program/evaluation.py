@@ -45,7 +45,8 @@ CollectionReader = Callable[[str], Collection]
 
 def admits(program: Program, packet: Packet, hook: Hook = Hook.FORWARD) -> bool:
     """Whether a new connection's first packet passes."""
-    return passes(program.chains, program.collections.__getitem__, packet, hook)
+    read = program.collections.__getitem__
+    return all(_walk(name, program.chains, read, packet) is not RuleVerdict.DROP for name in program.base_chains[hook])
 
 
 def passes(chains: Mapping[str, Chain], read: CollectionReader, packet: Packet, hook: Hook = Hook.FORWARD) -> bool:

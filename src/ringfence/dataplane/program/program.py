@@ -7,7 +7,7 @@ name is made from fixed words, numbers and digests, never from a string of an ob
 Source: nft(8).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from functools import cached_property
 from typing import Final, TypeVar
@@ -63,11 +63,16 @@ class Chain(msgspec.Struct, frozen=True, dict=True):
         return frozenset(action.chain for action in actions if isinstance(action, Goto | Jump))
 
 
-class Program(msgspec.Struct, frozen=True):
+class Program(msgspec.Struct, frozen=True, dict=True):
     """All sets, maps and chains of the table, by name."""
 
     collections: Mapping[str, Collection] = {}
     chains: Mapping[str, Chain] = {}
+
+    @cached_property
+    def base_chains(self) -> Mapping[Hook, Sequence[str]]:
+        """The names of the base chains of each hook."""
+        return {hook: [name for name, chain in self.chains.items() if chain.hook is hook] for hook in Hook}
 
     def changed(
         self,
