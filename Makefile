@@ -79,7 +79,7 @@ bench: $(READY) system  ## Run all measurements, and print them beside their lim
 
 .PHONY: bench-agent
 bench-agent: parts system  ## Measure the agent on a real API server.
-	$(BIN)/python -m benchmarks watching agent agent-100k hostile
+	$(BIN)/python -m benchmarks watching agent agent-100k hostile repairs
 
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
     --no-emit-index-url --no-emit-find-links

@@ -1,7 +1,7 @@
 """All measurements: `python -m benchmarks [PART ...]`, or `make bench`.
 
-The agent's parts, `hostile` and `watching`, are measured when they are named, since they need the real API server:
-`make bench-agent`.
+The agent's parts, `hostile`, `repairs` and `watching`, are measured when they are named, since they need the real API
+server: `make bench-agent`.
 
 Each part runs in a process of its own, so that memory can be measured. The figures are printed beside their limits and
 written to `benchmarks/results.json`, beside those of other parts that were measured before. Where all sizes of the
@@ -28,6 +28,7 @@ from benchmarks import (
     large_policies,
     loading,
     packets,
+    repairs,
     watching,
 )
 from benchmarks.clusters import Plan
@@ -43,6 +44,9 @@ KERNEL: dict[str, Callable[[], Iterable[Figure]]] = {
     "connections": connections.measure,
 }
 """Parts for which this process goes into network namespaces of its own."""
+
+CLUSTER: dict[str, Callable[[], Iterable[Figure]]] = {"hostile": hostile.measure, "repairs": repairs.measure}
+"""Parts about an agent in a cluster of their own."""
 
 PARTS = ("command-line", "loading", *engine.SIZES, *KERNEL, *laboratory.SIZES)
 
@@ -64,10 +68,10 @@ def figures_of(part: str) -> Iterable[Figure]:
         return loading.measure()
     if part == "watching":
         return watching.measure()
-    if part == "hostile":
+    if part in CLUSTER:
         if os.getuid() != 0:
             enter_namespaces()
-        return hostile.measure()
+        return CLUSTER[part]()
     plan, limits = engine.SIZES[part]
     return engine.measure(plan, limits)
 

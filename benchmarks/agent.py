@@ -159,12 +159,12 @@ def _waits_of_new_pods(world: World, size: Size) -> Iterator[float]:
         world.remove(path)
 
 
-def change_guard(world: World, stream: "_Sounding", *, opens: bool) -> float:
+def change_guard(world: World, stream: "Sounding", *, opens: bool) -> float:
     """Milliseconds until a change of the measured server's policy is in force."""
     return _milliseconds(stream, lambda opens: world.put(_guard("client" if opens else "nobody")), opens=opens)
 
 
-def _milliseconds(stream: "_Sounding", change: Callable[[bool], object], *, opens: bool) -> float:
+def _milliseconds(stream: "Sounding", change: Callable[[bool], object], *, opens: bool) -> float:
     """From the API server's answer until the change is in force."""
     change(opens)
     answered = time.monotonic()
@@ -183,7 +183,7 @@ def _client(role: str) -> Object:
     return {**one, "spec": one["spec"] | {"nodeName": NODE}, "status": {}}
 
 
-class _Sounding:
+class Sounding:
     """Datagrams without pause from one pod to another."""
 
     def __init__(self, world: World, source: str, destination: str) -> None:
@@ -194,25 +194,27 @@ class _Sounding:
         with world.inside(source):
             self._sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             self._sender.connect(target)
-        self._latest = 0.0
+        self.latest = 0.0
         """When a datagram arrived last."""
+        self.sent = 0
+        self.arrived = 0
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._go_on, daemon=True)
         self._thread.start()
 
     def opened_after(self, since: float) -> float:
         """When the first datagram arrived, if nothing had arrived for a while."""
-        while self._latest < since:
+        while self.latest < since:
             assert time.monotonic() < since + _PATIENCE
             time.sleep(_INTERVAL)
-        return self._latest
+        return self.latest
 
     def closed_after(self, since: float) -> float:
         """When the last datagram arrived."""
-        while time.monotonic() < max(since, self._latest) + _SILENCE:
+        while time.monotonic() < max(since, self.latest) + _SILENCE:
             assert time.monotonic() < since + _PATIENCE
             time.sleep(_INTERVAL)
-        return self._latest
+        return self.latest
 
     def close(self) -> None:
         self._ended.set()
@@ -223,17 +225,19 @@ class _Sounding:
     def _go_on(self) -> None:
         while not self._ended.is_set():
             self._sender.send(b"?")
+            self.sent += 1
             try:
                 while self._receiver.recv(16):
-                    self._latest = time.monotonic()
+                    self.arrived += 1
+                    self.latest = time.monotonic()
             except BlockingIOError:
                 time.sleep(_INTERVAL)
 
 
 @contextmanager
-def sounding(world: World, source: str, destination: str) -> Iterator[_Sounding]:
+def sounding(world: World, source: str, destination: str) -> Iterator[Sounding]:
     """Datagrams without pause for a while."""
-    one = _Sounding(world, source, destination)
+    one = Sounding(world, source, destination)
     try:
         yield one
     finally:

@@ -55,15 +55,20 @@ def measure() -> Iterator[Figure]:
         raise SystemExit(f"{' and '.join(absent)} not found: `make parts` makes them first")
     with tempfile.TemporaryDirectory() as folder, living(Path(folder)) as world:
         settle(world, PLAN)
-        world.put(namespace(TENANT))
-        own = pod(f"{TENANT}/own", {"role": "own"})
-        world.schedule(own, NODE)
-        world.connect(own, PLACE, "10.42.0.243")
-        world.report(f"{TENANT}/own")
+        settle_tenant(world)
         with agents(world, Path(folder), [PLACE], "--node", NODE) as [agent]:
             for deed in deeds():
                 yield from _while_done(world, agent, deed)
             yield from _restarts(world, agent)
+
+
+def settle_tenant(world: World) -> None:
+    """Make the tenant's namespace, and his pod on the agent's node."""
+    world.put(namespace(TENANT))
+    own = pod(f"{TENANT}/own", {"role": "own"})
+    world.schedule(own, NODE)
+    world.connect(own, PLACE, "10.42.0.243")
+    world.report(f"{TENANT}/own")
 
 
 def deeds() -> Iterator[Deed]:
@@ -74,13 +79,13 @@ def deeds() -> Iterator[Deed]:
         "a small policy of nobody's pods is rewritten", versions=[_small(0, 1, _NOBODYS), _small(0, 2, _NOBODYS)]
     )
     for subject, whose in ((_NOBODYS, "nobody's pods"), (_OWN, "his pod")):
-        six = [_blocks(number, 16_000, subject, shift) for shift in (0, 1) for number in range(6)]
+        six = [policy_of_blocks(number, 16_000, subject, shift) for shift in (0, 1) for number in range(6)]
         yield Deed(f"six policies of 16,000 blocks for {whose} are rewritten", versions=six)
-    product = [_with_ports(_blocks(0, 2_000, _OWN, shift), 100) for shift in (0, 1)]
+    product = [_with_ports(policy_of_blocks(0, 2_000, _OWN, shift), 100) for shift in (0, 1)]
     yield Deed("a policy of 2,000 blocks and 100 port ranges is rewritten", versions=product)
     yield Deed(
         "a policy of 500 blocks and 500 port ranges is rewritten",
-        versions=[_with_ports(_blocks(0, 500, _OWN, shift), 500) for shift in (0, 1)],
+        versions=[_with_ports(policy_of_blocks(0, 500, _OWN, shift), 500) for shift in (0, 1)],
     )
     yield Deed(
         "a policy of 3,000 rules with except and port is rewritten", versions=[_rules(3_000, 0), _rules(3_000, 1)]
@@ -95,7 +100,7 @@ def deeds() -> Iterator[Deed]:
 # --- the tenant -------------------------------------------------------------------------------------------------------
 
 
-def _blocks(number: int, count: int, subject: Object, shift: int = 0) -> Object:
+def policy_of_blocks(number: int, count: int, subject: Object, shift: int = 0) -> Object:
     """A policy of so many blocks, no two of which can be united; with another `shift` they are others."""
     base = (number << 18) + shift
     blocks = [block(_address(base + 4 * i)) for i in range(count)]
@@ -176,7 +181,7 @@ def _while_done(world: World, agent: Agent, deed: Deed) -> Iterator[Figure]:
 
 def _restarts(world: World, agent: Agent) -> Iterator[Figure]:
     for subject, whose in ((_NOBODYS, "nobody's pods"), (_OWN, "his pod")):
-        bulk.write(world, (_blocks(number, 16_000, subject) for number in range(100)))
+        bulk.write(world, (policy_of_blocks(number, 16_000, subject) for number in range(100)))
         agent.kill()
         began = time.perf_counter()
         agent.start()

@@ -66,7 +66,7 @@ def test_an_upgrade_that_changes_the_kind_of_a_set_loses_and_passes_no_packet() 
     kernel.apply(written_by("hashed"))
     with traffic(network, allowed=FRIEND, forbidden=STRANGER, to=SERVER) as result:
         count = over_and_over(lambda version: kernel.apply(written_by(version)), "ranges", "hashed")
-    assert count > 20
+    assert count > 5
     assert_nothing_happened(result)
     assert nft("list", "tables") == "table inet ringfence\n"
 

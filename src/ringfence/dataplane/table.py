@@ -49,9 +49,6 @@ BESIDE: Final = "ringfence_beside"
 LOADED_AT_ONCE: Final = 2_000
 """The size of a program that is loaded at once where the table is gone: it takes 3 ms. A larger one is closed first."""
 
-_MOST_PARTS: Final = 20
-"""Sets and chains that are read one by one; if others may have changed more, the whole table is read."""
-
 _OBJECT_SIZE: Final = 25
 """Elements that take as long to load as a chain or an empty set does (30 us)."""
 
@@ -114,7 +111,7 @@ class KernelTable:
     def _has_read_parts(self) -> bool:
         """Read back some sets and chains, if these are all that others may have changed; whether that was enough."""
         touched = self._touched
-        if self.program is None or touched.anything or len(touched.sets) + len(touched.chains) > _MOST_PARTS:
+        if self.program is None or touched.anything:
             return False
         try:
             before = _with_revoked(self.program, self.revoked)
@@ -233,6 +230,7 @@ class KernelTable:
     def _update(self, program: Program) -> None:
         present = self.program or Program()
         for before, after in pairwise([present, *plan_update(present, program).programs]):
+            self._stop_if_disturbed()
             self._commit(commands_between(before, after))
             self.program = after
             self._tables |= _tables_of(after)
@@ -273,10 +271,17 @@ class KernelTable:
         self._tables -= tables
 
     def _commit(self, changes: Iterable[Command], table: str = TABLE) -> None:
-        for transaction in transactions(self._netlink, changes, table):
+        for i, transaction in enumerate(transactions(self._netlink, changes, table)):
+            if i:
+                self._stop_if_disturbed()
             with nullcontext() if transaction.size < LISTENED_TO else self._changes.not_listening():
                 commit_transaction(self._netlink, transaction)
             self.transactions += 1
+
+    def _stop_if_disturbed(self) -> None:
+        """Stop a change of several transactions that has to begin anew anyway: a repair must not wait for it."""
+        if self.is_disturbed():
+            raise KernelError("another program changed the table while it was changed from here", errno.EAGAIN)
 
     def _take_changes(self) -> None:
         try:

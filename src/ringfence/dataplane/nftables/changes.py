@@ -30,6 +30,10 @@ _ABOUT_TABLE: Final = in_table(nf.NFTA_TABLE_NAME)
 _TABLE_ATTRIBUTE: Final = next(each_attribute(_ABOUT_TABLE))
 
 
+_MOST_PARTS: Final = 20
+"""Sets and chains that are noted; more than that are anything."""
+
+
 class ChangedBy(NamedTuple):
     """The process that changed the table, as the kernel names it: the first 15 characters of its program's name."""
 
@@ -90,7 +94,8 @@ class TableChanges:
             # Most transactions of others are about other tables; to search is faster than to decode.
             if _ABOUT_TABLE in received:
                 self._is_about_table = True
-                _note(received, touched)
+                if not touched.anything:
+                    _note(received, touched)
             self._note_end(received)
 
     @contextmanager
@@ -142,3 +147,6 @@ def _note(received: bytes, touched: Touched) -> None:
             touched.chains.add(read_string(name))
         else:
             touched.anything = True
+        if touched.anything or len(touched.sets) + len(touched.chains) > _MOST_PARTS:
+            touched.anything = True
+            return

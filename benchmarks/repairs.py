@@ -1,0 +1,108 @@
+"""Another program removes the agent's table: how long forbidden packets pass, once and again and again.
+
+    python -m benchmarks repairs          (`make bench-agent`)
+
+A forbidden datagram is sent every half a millisecond. The table is repaired when the last one of them has arrived.
+"""
+
+import os
+import signal
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import cycle
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from tests.e2e import parts
+from tests.e2e.agents import agents
+from tests.e2e.world import World, living, path_of
+from tests.semantics.objects import labelled
+
+from benchmarks.agent import CLIENT, NODE, PLACE, SERVER, Sounding, change_guard, settle, sounding
+from benchmarks.clusters import Plan
+from benchmarks.hostile import TENANT, policy_of_blocks, settle_tenant
+from benchmarks.measuring import Figure
+from ringfence.dataplane.nftables import commit
+from ringfence.dataplane.update import AddTable, DeleteTable
+from ringfence.netlink.constants import NETLINK_NETFILTER
+from ringfence.netlink.socket import NetlinkSocket
+
+PLAN: Final = Plan(10_000, 1_000, 50)
+LONGEST: Final = 20.0
+"""Milliseconds that a repair may take at the 99th percentile."""
+
+PAUSES: Final = {"now and then": 1.0, "every 0.3 s": 0.3, "every 0.03 s": 0.03}
+"""Seconds between two removals. The last is a storm in which no table of this size can be loaded in between."""
+
+_REMOVALS: Final = 100
+
+
+def measure() -> Iterator[Figure]:
+    """All figures. The process must be one that may make network namespaces."""
+    absent = parts.missing(*parts.SERVERS, "kubectl")
+    if absent:
+        raise SystemExit(f"{' and '.join(absent)} not found: `make parts` makes them first")
+    with tempfile.TemporaryDirectory() as folder, living(Path(folder)) as world:
+        settle(world, PLAN)
+        settle_tenant(world)
+        with (
+            agents(world, Path(folder), [PLACE], "--node", NODE) as [agent],
+            sounding(world, CLIENT, SERVER) as stream,
+            world.inside(PLACE),
+            NetlinkSocket(NETLINK_NETFILTER) as netlink,
+        ):
+            change_guard(world, stream, opens=False)
+            yield Figure("elements in the kernel", agent.metric("ringfence_elements"), "")
+            with _writing(world):
+                yield from _removals("now and then, while the agent is busy", 1.0, stream, netlink)
+            world.delete_all("NetworkPolicy", TENANT)
+            for what, pause in PAUSES.items():
+                agent.await_ready()
+                yield from _removals(what, pause, stream, netlink)
+
+
+def _removals(what: str, pause: float, stream: Sounding, netlink: NetlinkSocket) -> Iterator[Figure]:
+    sent, arrived = stream.sent, stream.arrived
+    times = []
+    for _ in range(_REMOVALS):
+        commit(netlink, [AddTable(), DeleteTable()])
+        removed = time.monotonic()
+        time.sleep(pause)
+        times.append(1000 * max(0.0, stream.latest - removed))
+    share = 100 * (stream.arrived - arrived) / (stream.sent - sent)
+    percentile = statistics.quantiles(times, n=100, method="inclusive")[98]
+    yield Figure(f"the table is removed {what}: forbidden packets pass for, median", statistics.median(times), "ms")
+    yield Figure("  99th percentile", percentile, "ms", LONGEST)
+    yield Figure("  forbidden packets that pass", share, "%", LONGEST / 10 / pause)
+
+
+@contextmanager
+def _writing(world: World) -> Iterator[None]:
+    """Write large policies without pause, in a process of its own: the datagrams need the interpreter of this one."""
+    own = labelled(role="own")
+    versions = [policy_of_blocks(number, 2_000, own, shift) for shift in (0, 1) for number in range(6)]
+    world.put(*versions[:6])
+    bodies = [(path_of(one), msgspec.json.encode(one).decode()) for one in versions]
+    with world.inside("control-plane"):
+        child = os.fork()
+    if child == 0:
+        for path, body in cycle(bodies):
+            world.control_plane.request("PUT", path, body)
+    try:
+        yield
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
+def _passed(stream: Sounding, netlink: NetlinkSocket, pause: float, count: int) -> Figure:
+    sent, arrived = stream.sent, stream.arrived
+    for _ in range(count):
+        commit(netlink, [AddTable(), DeleteTable()])
+        time.sleep(pause)
+    share = 100 * (stream.arrived - arrived) / (stream.sent - sent)
+    return Figure(f"it is removed every {pause} s: forbidden packets that pass", share, "%", LONGEST / 10 / pause)
