@@ -12,7 +12,7 @@ from ringfence.dataplane import table
 from ringfence.dataplane.kernel import Kernel
 from ringfence.dataplane.nftables import commit_transaction
 from ringfence.dataplane.nftables.transaction import Transaction
-from ringfence.dataplane.program import Program, base_program
+from ringfence.dataplane.program import Chain, Program, base_program, fixed_chains
 from ringfence.errors import KernelError
 from ringfence.netlink.socket import NetlinkSocket
 
@@ -97,6 +97,20 @@ def test_a_table_that_is_never_left_alone_is_an_error_that_blames_no_profile() -
     assert str(raised.value) == "other programs changed the table inet ringfence 20 times while it was repaired"
     assert kernel.repair(), "it is tried again"
     assert Kernel().present == OTHER
+
+
+@in_own_network
+def test_the_fixed_chains_get_their_rules_back_in_the_first_transaction() -> None:
+    """Whatever else there is to repair: nothing is in force without them."""
+    kernel = Kernel()
+    kernel.apply(varied())
+    nft("flush table inet ringfence")
+    states: list[Program] = []
+    with disturbed(lambda count: states.append(Kernel().present)):
+        assert kernel.repair()
+    assert fixed_chains(states[1]) == fixed_chains(varied())
+    assert states[1].chains["ingress_varied"] == Chain()
+    assert Kernel().present == varied()
 
 
 @in_own_network

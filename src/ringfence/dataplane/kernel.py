@@ -9,6 +9,7 @@ A program stays in force when this process ends. The next process reads it back 
 import errno
 import threading
 from collections.abc import Iterable, Iterator, Sequence, Set
+from contextlib import suppress
 from typing import Final, NamedTuple
 
 from ringfence.dataplane.nftables import ChangedBy
@@ -362,4 +363,7 @@ class Kernel:
         if self._knows_wanted and (was_dormant or not self._table.holds(*believed)):
             self.repairs += 1
             self._affected = None  # nobody knows what passed meanwhile
+            if believed[0] is not None:
+                with suppress(KernelError):  # what the kernel refuses is refused again by what follows
+                    self._table.restore_fixed_chains(believed[0])
         return True

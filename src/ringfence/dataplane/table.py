@@ -25,7 +25,7 @@ from ringfence.dataplane.nftables import (
     read_table,
     transactions,
 )
-from ringfence.dataplane.program import CONNECTION, REVOKED, TABLE, HashSet, Program, guards_bridges
+from ringfence.dataplane.program import CONNECTION, REVOKED, TABLE, HashSet, Program, fixed_chains, guards_bridges
 from ringfence.dataplane.update import (
     AddElements,
     AddTable,
@@ -195,6 +195,23 @@ class KernelTable:
         if self.revoked != revoked:
             self.change_revoked(revoked - self.revoked, self.revoked - revoked)
         self._delete(self._tables - _tables_of(program))
+
+    def restore_fixed_chains(self, program: Program) -> None:
+        """Give the chains that every program has the rules back that they had in `program`, all at once.
+
+        Without them nothing else is in force, and a plan would take their damage for another way of enforcing.
+        """
+        present, fixed = self.program, fixed_chains(program)
+        if present is None or self._is_to_be_replaced_by(program) or not fixed.keys() <= present.chains.keys():
+            return
+        damaged = {
+            name: chain
+            for name, chain in fixed.items()
+            if present.chains[name] != chain and chain.sets <= present.collections.keys()
+        }
+        restored = present.changed(chains=damaged)
+        self._commit(commands_between(present, restored))
+        self.program = restored
 
     def change_revoked(self, added: Set[bytes], removed: Set[bytes]) -> None:
         """Have some connections revoked that are not, and others no longer that are."""

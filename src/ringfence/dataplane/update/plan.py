@@ -24,7 +24,7 @@ changes while the kernel observes: after the switch to it, or before the switch 
 
 from typing import NamedTuple
 
-from ringfence.dataplane.program import Program, fixed_chains, is_whole, observes
+from ringfence.dataplane.program import Chain, Program, fixed_chains, is_whole, observes
 from ringfence.dataplane.update.comparison import can_edit_in_place, compare, needs_closing
 from ringfence.dataplane.update.copies import steps_by_copies
 from ringfence.dataplane.update.steps import StepKind, UpdateStep, steps_in_place
@@ -60,7 +60,12 @@ def _steps(old: Program, new: Program) -> list[UpdateStep]:
 
 def _steps_with_switch(old: Program, new: Program) -> list[UpdateStep]:
     if observes(new):
-        observing = old.changed(chains=fixed_chains(new))
+        observing = old.changed(chains=_fixed_chains_of_both(new, old))
         return [UpdateStep(StepKind.SWITCH, observing), *_steps(observing, new)]
-    observing = new.changed(chains=fixed_chains(old))
+    observing = new.changed(chains=_fixed_chains_of_both(old, new))
     return [*_steps(old, observing), UpdateStep(StepKind.SWITCH, new)]
+
+
+def _fixed_chains_of_both(program: Program, other: Program) -> dict[str, Chain]:
+    """The fixed chains of a program that the other one has as well; chains for bridges may be in one of them only."""
+    return {name: chain for name, chain in fixed_chains(program).items() if name in other.chains}
