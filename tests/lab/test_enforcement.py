@@ -167,7 +167,7 @@ class _Unusable:
 
     revoked = frozenset[int]()
 
-    def apply(self, program: object) -> None:
+    def apply(self, program: object, refusals: object) -> None:
         raise KernelError("the packet filter cannot be used", errno.EPERM)
 
     def repair(self) -> bool:
