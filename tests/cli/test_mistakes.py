@@ -20,7 +20,7 @@ FOLDER = Path(__file__).parent / "mistakes"
 TABLE = FOLDER / "messages.txt"
 _COMMAND = re.compile(r"^(\d+) \$ (.*)\n", re.MULTILINE)
 _USAGE = re.compile(
-    r"\AUsage: ringfence ?((?:lab )?\w*)? ?(\[OPTIONS\].*)\nTry 'ringfence.* (?:-h|--help)' for help\.\n\n"
+    r"\AUsage: ringfence ?((?:(?:lab|agent) )?[\w-]*)? ?(\[OPTIONS\].*)\nTry 'ringfence.* (?:-h|--help)' for help\.\n\n"
 )
 
 
