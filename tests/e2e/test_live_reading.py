@@ -44,14 +44,12 @@ def by_name(manifests: Iterable[Manifest]) -> dict[tuple[str, str, str], Object]
 
 
 def as_stored(obj: Object) -> Object:
-    """The object as any server keeps it: with the defaults of policies, and but for the time and default replicas."""
-    if isinstance(obj, Workload):
-        return msgspec.structs.replace(obj, limit=PodLimit())
-    if not isinstance(obj, NetworkPolicy):
-        return obj
-    return defaulted(
-        msgspec.structs.replace(obj, metadata=msgspec.structs.replace(obj.metadata, creation_timestamp=None))
-    )
+    """The object as any server keeps it: with the defaults of policies, and without times, identifiers and replicas."""
+    if isinstance(obj, NetworkPolicy):
+        metadata = msgspec.structs.replace(obj.metadata, creation_timestamp=None)
+        return defaulted(msgspec.structs.replace(obj, metadata=metadata))
+    obj = msgspec.structs.replace(obj, metadata=msgspec.structs.replace(obj.metadata, uid=""))
+    return msgspec.structs.replace(obj, limit=PodLimit()) if isinstance(obj, Workload) else obj
 
 
 def test_objects_are_what_their_file_says(shop: ControlPlane) -> None:
