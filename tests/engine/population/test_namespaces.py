@@ -18,9 +18,14 @@ changes = st.lists(
         st.builds(lambda name, own: lambda spaces: spaces.define(name, own), names, labels),
         st.builds(lambda name: lambda spaces: spaces.undefine(name), names),
         st.builds(lambda name: lambda spaces: spaces.mention(name), names),
+        st.builds(lambda name: lambda spaces: spaces.forget(name), names),
     ),
     max_size=6,
 )
+
+
+def selected(namespaces: Namespaces, selector: Selector) -> list[str]:
+    return list(namespaces.named(namespaces.select(selector)))
 
 
 @given(changes, namespace_selectors)
@@ -30,8 +35,9 @@ def test_a_selector_selects_the_namespaces_whose_labels_it_matches(
     namespaces = Namespaces()
     for change in made:
         change(namespaces)
-    selected = namespaces.select(selector)
-    assert sorted(selected) == [name for name in namespaces.names() if selector.matches(namespaces.labels(name))]
+    assert sorted(selected(namespaces, selector)) == [
+        name for name in namespaces.names() if selector.matches(namespaces.labels(name))
+    ]
 
 
 def test_every_namespace_has_its_name_as_a_label() -> None:
@@ -41,14 +47,14 @@ def test_every_namespace_has_its_name_as_a_label() -> None:
     assert namespaces.labels("prod") == {"team": "a", NAME_LABEL: "prod"}
     assert namespaces.labels("staging") == {NAME_LABEL: "staging"}
     assert namespaces.labels("never-seen") == {NAME_LABEL: "never-seen"}
-    assert namespaces.select(parse_selector(f"{NAME_LABEL}=prod")) == ["prod"]
+    assert selected(namespaces, parse_selector(f"{NAME_LABEL}=prod")) == ["prod"]
 
 
 def test_a_namespace_that_is_only_mentioned_exists_but_is_not_defined() -> None:
     namespaces = Namespaces()
     namespaces.mention("prod")
     assert namespaces.names() == ["prod"]
-    assert namespaces.select(EVERYTHING) == ["prod"]
+    assert selected(namespaces, EVERYTHING) == ["prod"]
     assert not namespaces.is_defined("prod")
     namespaces.define("prod", None)
     assert namespaces.is_defined("prod")
@@ -61,7 +67,7 @@ def test_a_namespace_that_was_only_mentioned_can_be_forgotten() -> None:
     spaces.forget("x")
     spaces.forget("y")
     assert not spaces.exists("x")
-    assert spaces.select(parse_selector(f"{NAME_LABEL}=x")) == spaces.select(EVERYTHING) == []
+    assert selected(spaces, parse_selector(f"{NAME_LABEL}=x")) == selected(spaces, EVERYTHING) == []
 
 
 def test_mentioning_a_namespace_keeps_its_labels() -> None:
@@ -77,7 +83,7 @@ def test_a_namespace_outlives_its_object_but_not_its_labels() -> None:
     namespaces.undefine("prod")
     assert namespaces.names() == ["prod"]
     assert not namespaces.is_defined("prod")
-    assert namespaces.select(parse_selector("team")) == []
+    assert selected(namespaces, parse_selector("team")) == []
 
 
 def test_the_version_grows_with_changes_only() -> None:

@@ -27,8 +27,8 @@ class PodSelection(msgspec.Struct, frozen=True, cache_hash=True):
     namespaces: Selector | None = None
 
 
-_Selected = PodSelection | Selector | tuple[Block, Family]
-"""What selects pods: a selection, the namespaces that a selector matches, or a block over one family."""
+_Selected = PodSelection | Selector | Bitset | tuple[Block, Family]
+"""What selects pods: a selection, the namespaces that a selector matches, some namespaces, a block over one family."""
 
 
 class Selections:
@@ -83,10 +83,24 @@ class Selections:
         selector = selection.namespaces or EVERYTHING
         bits = self._remembered.get(selector)
         if bits is None:
-            names = self._namespaces.select(selector)
-            bits = reduce(or_, map(self._population.in_namespace, names), 0)
-            self._remembered[selector] = bits
+            bits = self._remembered[selector] = self._within(self._namespaces.select(selector))
         return bits
+
+    def _within(self, namespaces: Bitset) -> Bitset:
+        """The identities of some namespaces; thousands of selectors may match the same ones."""
+        bits = self._remembered.get(namespaces)
+        if bits is None:
+            others = self._namespaces.everything & ~namespaces
+            if others.bit_count() < namespaces.bit_count():
+                bits = self._population.selectable & ~self._union_of(others)
+            else:
+                bits = self._union_of(namespaces)
+            self._remembered[namespaces] = bits
+        return bits
+
+    def _union_of(self, namespaces: Bitset) -> Bitset:
+        names = self._namespaces.named(namespaces)
+        return reduce(or_, map(self._population.in_namespace, names), 0)
 
     def _matching(self, selector: Selector) -> Bitset:
         return reduce(and_, map(self._meeting, selector.terms), self._population.selectable)

@@ -5,21 +5,35 @@ no Namespace object defines, has only this label.
 """
 
 from collections import defaultdict
+from collections.abc import Iterator
+from functools import reduce
+from operator import and_, or_
 
 from ringfence.model.objects import Labels
-from ringfence.model.selectors import EVERYTHING, Operator, Selector
+from ringfence.model.selectors import Operator, Selector, Term
+from ringfence.sets import bitsets
+from ringfence.sets.bitsets import Bitset
 
 NAME_LABEL = "kubernetes.io/metadata.name"
 
 
 class Namespaces:
-    """Namespaces by name and by label. `version` grows with every change."""
+    """Namespaces by name and by label. `version` grows with every change.
+
+    Each has a number, its bit: a set of namespaces is a bitset, and a selector costs a few operations, however many
+    namespaces it matches.
+    """
 
     def __init__(self) -> None:
         self.version = 0
         self._labels: dict[str, Labels] = {}
         self._defined: set[str] = set()
-        self._with_label: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+        self._bits: dict[str, int] = {}
+        self._names: dict[int, str] = {}
+        self._everything: Bitset = 0
+        self._with_label: defaultdict[str, dict[str, Bitset]] = defaultdict(dict)
+        """By label key and value."""
+        self._with_key: dict[str, Bitset] = {}
 
     def define(self, name: str, labels: Labels | None) -> None:
         """Set the labels of a namespace, as its Namespace object gives them."""
@@ -39,8 +53,12 @@ class Namespaces:
 
     def forget(self, name: str) -> None:
         """Undo `mention`, for a namespace that no object defines and no object is in."""
-        self._with_label[NAME_LABEL, name].discard(name)
-        if self._labels.pop(name, None) is not None:
+        if name in self._labels:
+            self._unindex(name)
+            del self._labels[name]
+            bit = self._bits.pop(name)
+            del self._names[bit]
+            self._everything &= ~(1 << bit)
             self.version += 1
 
     def exists(self, name: str) -> bool:
@@ -59,27 +77,63 @@ class Namespaces:
         """Every namespace, in alphabetical order."""
         return sorted(self._labels)
 
-    def select(self, selector: Selector) -> list[str]:
-        """The namespaces that a selector matches. An `In` term limits the search to namespaces with these values."""
-        if selector == EVERYTHING:
-            return list(self._labels)
-        candidates = min(
-            (
-                {name for value in term.values for name in self._with_label.get((term.key, value), ())}
-                for term in selector.terms
-                if term.operator is Operator.IN
-            ),
-            key=len,
-            default=self._labels.keys(),
-        )
-        return [name for name in candidates if selector.matches(self._labels[name])]
+    def select(self, selector: Selector) -> Bitset:
+        """The namespaces that a selector matches; `named` gives their names."""
+        return reduce(and_, map(self._meeting, selector.terms), self._everything)
+
+    def named(self, namespaces: Bitset) -> Iterator[str]:
+        """The names of a set of namespaces."""
+        return map(self._names.__getitem__, bitsets.members(namespaces))
+
+    @property
+    def everything(self) -> Bitset:
+        """All namespaces."""
+        return self._everything
+
+    def _meeting(self, term: Term) -> Bitset:
+        match term.operator:
+            case Operator.EXISTS:
+                return self._with_key.get(term.key, 0)
+            case Operator.DOES_NOT_EXIST:
+                return ~self._with_key.get(term.key, 0)
+            case Operator.IN:
+                return self._having(term)
+            case Operator.NOT_IN:
+                return ~self._having(term)
+
+    def _having(self, term: Term) -> Bitset:
+        """The namespaces whose label has one of the values of a term."""
+        having = self._with_label.get(term.key) or {}
+        if len(having) < len(term.values):
+            return reduce(or_, (bits for value, bits in having.items() if value in term.values), 0)
+        return reduce(or_, (having.get(value, 0) for value in term.values), 0)
 
     def _relabel(self, name: str, labels: Labels) -> None:
         if self._labels.get(name) == labels:
             return
-        for label in self._labels.get(name, {}).items():
-            self._with_label[label].discard(name)
-        for label in labels.items():
-            self._with_label[label].add(name)
+        if name in self._labels:
+            self._unindex(name)
+        else:
+            self._number(name)
+        bit = 1 << self._bits[name]
+        for key, value in labels.items():
+            self._with_label[key][value] = self._with_label[key].get(value, 0) | bit
+            self._with_key[key] = self._with_key.get(key, 0) | bit
         self._labels[name] = labels
         self.version += 1
+
+    def _number(self, name: str) -> None:
+        """Give a namespace the lowest bit that no other has."""
+        bit = (~self._everything & self._everything + 1).bit_length() - 1
+        self._bits[name], self._names[bit] = bit, name
+        self._everything |= 1 << bit
+
+    def _unindex(self, name: str) -> None:
+        keep = ~(1 << self._bits[name])
+        for key, value in self._labels[name].items():
+            self._with_label[key][value] &= keep
+            self._with_key[key] &= keep
+            if not self._with_label[key][value]:
+                del self._with_label[key][value]
+            if not self._with_key[key]:
+                del self._with_key[key], self._with_label[key]
