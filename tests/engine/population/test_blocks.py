@@ -44,10 +44,10 @@ class Read:
     def __init__(self, *blocks: Block) -> None:
         self.facts: dict[Block, BlockFacts] = {block: new_block_facts() for block in blocks}
         self.marks = BlockMarks()
-        self.marks.toggle(self.facts.items())
+        self.change = self.marks.toggle(self.facts)
 
     def remove(self, block: Block) -> None:
-        self.marks.toggle([(block, self.facts.pop(block))])
+        self.change = self.marks.toggle({block: self.facts.pop(block)})
 
     def holding(self, address: str) -> Mark:
         """By definition: the marks of the blocks of which one of the CIDRs contains the address."""
@@ -80,6 +80,16 @@ def test_an_address_has_the_marks_of_the_blocks_that_contain_it(added: list[tupl
     for address in ADDRESSES:
         assert read.marks.at((parse_address(address),)) == read.holding(address)
     assert read.marks.at(()) == read.marks.covering == read.covering()
+
+
+@given(some_blocks(), some_blocks())
+def test_a_change_has_the_marks_of_the_changed_blocks_alone(kept: Block, changed: Block) -> None:
+    alone = Read(changed)
+    read = Read(kept)
+    change = read.marks.toggle(alone.facts)
+    for address in map(parse_address, ADDRESSES):
+        assert change.at((address,)) == alone.marks.at((address,))
+    assert change.at(()) == alone.covering()
 
 
 def test_each_of_a_pods_addresses_is_looked_up_in_its_own_family() -> None:

@@ -6,7 +6,7 @@ around it.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from itertools import accumulate
 from operator import xor
 from typing import NamedTuple
@@ -42,9 +42,19 @@ class BlockMarks:
         self._steps: dict[Family, dict[int, Mark]] = {family: {} for family in FAMILIES}
         self._cells: dict[Family, _Cells] = {}
 
-    def toggle(self, blocks: Iterable[tuple[Block, BlockFacts]]) -> None:
-        """Add blocks that are not among these, and remove those that are."""
-        for block, facts in blocks:
+    def toggle(self, blocks: Mapping[Block, BlockFacts]) -> "BlockMarks":
+        """Add blocks that are not among these, or remove blocks that are; return the marks of these blocks alone."""
+        change = BlockMarks()
+        change._add(blocks)
+        for family, steps in change._steps.items():
+            for border, mark in steps.items():
+                _step(self._steps[family], border, mark)
+        self.covering ^= change.covering
+        self._cells.clear()
+        return change
+
+    def _add(self, blocks: Mapping[Block, BlockFacts]) -> None:
+        for block, facts in blocks.items():
             for family, mark in facts.items():
                 steps = self._steps[family]
                 for low, high in block.addresses.ranges(family):
@@ -52,7 +62,6 @@ class BlockMarks:
                     _step(steps, high + 1, mark)
                 if block.covers_family:
                     self.covering ^= mark
-        self._cells.clear()
 
     def at(self, addresses: PodAddresses) -> Mark:
         """The mark for a pod with these addresses."""

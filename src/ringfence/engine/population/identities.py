@@ -8,7 +8,7 @@ that no policy in force can tell apart, usually those of several templates.
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 
 from ringfence.engine.population.marks import NO_FACTS, Mark
-from ringfence.engine.population.pods import Member, NamedPort, PortName
+from ringfence.engine.population.pods import Member, NamedPort, PodAddresses, PortName
 from ringfence.model.objects import NO_LABELS
 from ringfence.sets.addresses import FAMILIES, Family
 
@@ -109,6 +109,11 @@ class Identity:
     def families(self) -> tuple[Family, ...]:
         """The address families of its pods; both, if the addresses are not known."""
         return self.template.families or FAMILIES
+
+    @property
+    def addresses(self) -> PodAddresses:
+        """Addresses that are in the same of the blocks which are read as those of all its pods; none, if not known."""
+        return tuple((family, low) for family, (low, _) in self.bounds.items())
 
     def pods(self) -> Iterator[Member]:
         """Its pods."""

@@ -10,7 +10,7 @@ together, so a split costs as much as the number of templates that it affects, n
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Collection, Hashable, Iterable, Iterator
 
 from ringfence.engine.population.blocks import BlockFacts, BlockMarks, new_block_facts
 from ringfence.engine.population.changes import ChangeRecord, ChangeRecords
@@ -222,13 +222,23 @@ class Population:
         self._move_templates(change.templates)
 
     def start_reading_blocks(self, blocks: Iterable[Block]) -> None:
-        """Add one reader to each block: pods inside and pods outside get different identities."""
+        """Add one reader to each block: pods inside and pods outside get different identities.
+
+        The blocks are looked up together: a search for each identity, however many rules a policy has.
+        """
         started: dict[Block, BlockFacts] = {}
         for block in blocks:
             self._block_readers[block] += 1
             if self._block_readers[block] == 1:
                 started[block] = self._block_facts[block] = new_block_facts()
-        self._move_by_blocks(started)
+        if started:
+            change = self._blocks.toggle(started)
+            for identity in list(self._identities.values()):
+                mark = change.within(identity.bounds)
+                if mark is None:
+                    self._divide(identity, change)
+                elif mark:
+                    self._move_groups(identity, identity.blocks ^ mark)
 
     def stop_reading_blocks(self, blocks: Iterable[Block]) -> None:
         """Remove one reader from each block."""
@@ -238,7 +248,13 @@ class Population:
             if not self._block_readers[block]:
                 del self._block_readers[block]
                 stopped[block] = self._block_facts.pop(block)
-        self._move_by_blocks(stopped)
+        if stopped:
+            change = self._blocks.toggle(stopped)
+            # All are looked up before any is moved: the pods of one can join those of another, which stay.
+            marks = [(identity, change.at(identity.addresses)) for identity in self._identities.values()]
+            for identity, mark in marks:
+                if mark:
+                    self._move_groups(identity, identity.blocks ^ mark)
 
     # --- placing: from a pod to its template to its identity --------------------------------------------------------
 
@@ -298,23 +314,6 @@ class Population:
         for identity in {identity for template in templates for identity in template.identities.values()}:
             self._move_groups(identity, identity.blocks)
 
-    def _move_by_blocks(self, changed: Mapping[Block, BlockFacts]) -> None:
-        """Move the pods of identities for which other facts about blocks hold, because these are read or not any more.
-
-        All changed blocks are looked up together: one search for each identity, however many rules a policy has.
-        """
-        if not changed:
-            return
-        self._blocks.toggle(changed.items())
-        change = BlockMarks()
-        change.toggle(changed.items())
-        for identity in list(self._identities.values()):
-            mark = change.within(identity.bounds)
-            if mark is None:
-                self._move_pods(identity)
-            elif mark:
-                self._move_groups(identity, identity.blocks ^ mark)
-
     def _move_groups(self, identity: Identity, blocks: Mark) -> None:
         """Move the pods of an identity, which are all in `blocks` now, a whole group at a time.
 
@@ -345,14 +344,33 @@ class Population:
         for template, group in moved.items():
             self._place(group, template, blocks, bounds_of(group))
 
-    def _move_pods(self, identity: Identity) -> None:
-        """Move the pods of an identity one by one, by their addresses."""
-        for template in identity.groups:
-            del template.identities[identity.blocks]
-        self._remove(identity)
+    def _divide(self, identity: Identity, change: BlockMarks) -> None:
+        """Move the pods of an identity, which may differ in which of the changed blocks they are in.
+
+        Those stay together that most pods are like: of thousands of pods, a block may contain one.
+        """
+        blocks = identity.blocks
+        parts: defaultdict[Mark, defaultdict[Template, list[Member]]] = defaultdict(lambda: defaultdict(list))
         for template, group in identity.groups.items():
-            for blocks, members in self._by_blocks(group).items():
-                self._place(members, template, blocks, bounds_of(members))
+            for member in group:
+                parts[change.at(member.addresses)][template].append(member)
+        staying = max(parts, key=lambda mark: sum(map(len, parts[mark].values())))
+        del parts[staying]
+        for template, members in (moving for part in parts.values() for moving in part.items()):
+            for member in members:
+                del identity.groups[template][member]
+            if not identity.groups[template]:
+                self._drop_group(template, identity)
+        if parts:
+            # The bounds may be addresses of pods that have moved, and must be in the blocks of those that stay.
+            self._indexes.by_address.remove(identity)
+            identity.bounds = bounds_of(identity.pods())
+            self._indexes.by_address.add(identity)
+        if staying:
+            self._move_groups(identity, blocks ^ staying)
+        for mark, part in parts.items():
+            for template, members in part.items():
+                self._place(members, template, blocks ^ mark, bounds_of(members))
 
     def _by_blocks(self, members: Iterable[Member]) -> dict[Mark, list[Member]]:
         """Pods by the blocks that their addresses lie in."""
