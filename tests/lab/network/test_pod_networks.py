@@ -1,8 +1,10 @@
 """Pod networks as network plugins build them: their links, addresses and kernel settings, and who reaches whom."""
 
 import json
+import os
 import socket
 import subprocess
+from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -229,9 +231,14 @@ def source_seen(receiver: int, sender: int, target: IPAddress, source: IPAddress
         if source:
             sending.setsockopt(socket.IPPROTO_IP, IP_TRANSPARENT, 1)
             sending.bind((str(source), 0))
-        sending.sendto(b"x", (str(target), 7))
+        # Neighbours may take a second to find each other, so a late datagram must not be taken for the next one.
+        token = os.urandom(8)
         listening.settimeout(1)
-        try:
-            return str(listening.recvfrom(16)[1][0])
-        except TimeoutError:
-            return ""
+        for _ in range(1 if source else 10):
+            sending.sendto(token, (str(target), 7))
+            with suppress(TimeoutError):
+                while True:
+                    content, (address, *_) = listening.recvfrom(16)
+                    if content == token:
+                        return str(address)
+        return ""
