@@ -1,7 +1,7 @@
 """Which policies select pods of this node. All others are kept as text, and nothing but their selector is decoded.
 
 A cluster has many policies and a node has few pods. A policy that selects none of them changes nothing on the node, so
-it must not cost the node what its rules would cost: whoever may create policies can create large ones.
+it must not cost the node what its rules would cost: every tenant who may create policies can create large ones.
 """
 
 from collections import defaultdict
@@ -70,7 +70,7 @@ class LocalPolicies:
     def place(self, policy: Undecoded) -> PolicyUse:
         """Whether a policy is to be taken in; otherwise its text is kept.
 
-        One of which the selector cannot be read is taken in: whoever decodes it says what is wrong.
+        A policy whose selector cannot be read is taken in: decoding it says what is wrong.
         """
         namespace, name = policy.namespace, policy.name
         self.discard_policy(namespace, name)

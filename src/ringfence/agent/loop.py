@@ -169,7 +169,7 @@ class AgentLoop:
             self._note_lag()
 
     def _beat(self) -> float:
-        """The time; whoever asks shows that the loop goes on."""
+        """Return the time, and note for the liveness probe that the loop goes on."""
         self._heartbeat = self._clock()
         return self._heartbeat
 

@@ -2,7 +2,7 @@
 
 The first few rounds follow their changes at once. When rounds follow each other closely, a storm of events is under way
 (a rollout, a list after a restart): then there is a pause before the next round, as long as the last round took, but
-never long: whoever changes something else meanwhile must not wait for it.
+never long: other changes must not wait for it.
 """
 
 from typing import Final

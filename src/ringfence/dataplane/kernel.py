@@ -97,7 +97,7 @@ class Kernel:
         except OSError as error:
             raise unusable(error) from error
         self._lock = threading.RLock()
-        """Held by whoever uses the table: one thread may repair it while another one prepares a change."""
+        """Each thread that uses the table holds it: one may repair the table while another prepares a change."""
         self._table = KernelTable(self._netfilter)
         self._affected: AffectedAddresses = None
         """The addresses whose connections have to be judged again."""

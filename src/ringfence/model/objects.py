@@ -152,7 +152,7 @@ class ContainerStatus(msgspec.Struct, frozen=True):
 
 
 class PodStatus(msgspec.Struct, frozen=True, rename="camel"):
-    """What became of a pod. Only its kubelet writes it: whoever may change the pod itself may not change this."""
+    """What became of a pod. Only its kubelet writes it: the right to change a pod does not include its status."""
 
     phase: str | None = None
     pod_ip: str | None = msgspec.field(name="podIP", default=None)
