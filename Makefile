@@ -6,8 +6,9 @@ READY := .venv/.ready
 LOWEST := .venv-lowest
 DOCS := .venv-docs
 
-WORKERS ?= $(shell nproc)
-PYTEST := $(BIN)/pytest --numprocesses=$(WORKERS) --dist=loadgroup
+# Twice the processors: tests of the kernel and the laboratory wait for packets more than they compute.
+WORKERS ?= $(shell expr 2 \* $$(nproc))
+PYTEST := scripts/run-tests $(BIN)/pytest --numprocesses=$(WORKERS) --dist=loadgroup
 # The versions of the tools that run the tests, as locked, for environments in which other things are older or missing.
 TEST_TOOLS = $$(grep -oE '^(hypothesis|jsonschema|pytest|pytest-timeout|pytest-xdist|trustme)==[^ ]+' requirements.lock)
 
@@ -29,18 +30,19 @@ test: $(READY) system  ## Run all tests but the end-to-end ones: the kernel and 
 # changes of the end-to-end tests. agent/running.py is run by those only.
 .PHONY: coverage
 coverage: $(READY) system  ## Measure which lines and branches the tests run.
-	HYPOTHESIS_PROFILE=few $(PYTEST) --ignore=tests/e2e --cov --cov-report=
+	$(BIN)/coverage erase
+	HYPOTHESIS_PROFILE=few $(PYTEST) --ignore=tests/e2e --cov --cov-append --cov-report=
 	$(BIN)/coverage report
 	$(BIN)/coverage report --omit='*/cli/*,*/lab/*,*/agent/running.py' --fail-under=95 | tail -1
 
 .PHONY: test-e2e
 test-e2e: parts system  ## Run the tests against the real API server, which is built first. They need no root.
 	# One after the other: they share one API server.
-	scripts/as-root $(BIN)/pytest tests/e2e
+	scripts/as-root scripts/run-tests $(BIN)/pytest tests/e2e
 
 .PHONY: test-lowest
 test-lowest: $(LOWEST)/.ready system  ## Run the fast tests with the lowest versions that pyproject.toml allows.
-	$(LOWEST)/bin/pytest --numprocesses=$(WORKERS) --dist=loadgroup --ignore=tests/e2e --ignore=tests/lab \
+	scripts/run-tests $(LOWEST)/bin/pytest --numprocesses=$(WORKERS) --dist=loadgroup --ignore=tests/e2e --ignore=tests/lab \
 	    --ignore=tests/dataplane --ignore=tests/test_layers.py
 
 .PHONY: parts
