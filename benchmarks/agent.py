@@ -61,13 +61,9 @@ SIZES: Final = {
 
 def measure(size: Size) -> Iterator[Figure]:
     """All figures of one cluster. The process must be one that may make network namespaces."""
-    absent = parts.missing(*parts.SERVERS, "kubectl")
-    if absent:
-        raise SystemExit(f"{' and '.join(absent)} not found: `make parts` makes them first")
-    with tempfile.TemporaryDirectory() as folder, living(Path(folder)) as world:
-        settle(world, size.plan)
+    with settled(size.plan) as (world, folder):
         began = time.perf_counter()
-        with agents(world, Path(folder), [PLACE], "--node", NODE) as [agent]:
+        with agents(world, folder, [PLACE], "--node", NODE) as [agent]:
             yield Figure(
                 "from the start of the process to fully programmed", time.perf_counter() - began, "s", size.start
             )
@@ -83,8 +79,18 @@ def measure(size: Size) -> Iterator[Figure]:
             yield Figure("resident memory after these changes", agent.memory(), "MB", size.megabytes)
 
 
-def settle(world: World, plan: Plan) -> None:
-    """Fill the cluster, and make the two pods that are real."""
+@contextmanager
+def settled(plan: Plan) -> Iterator[tuple[World, Path]]:
+    """A cluster of this size in which two pods of the agent's node are real, and a folder for temporary files."""
+    absent = parts.missing(*parts.SERVERS, "kubectl")
+    if absent:
+        raise SystemExit(f"{' and '.join(absent)} not found: `make parts` makes them first")
+    with tempfile.TemporaryDirectory() as folder, living(Path(folder)) as world:
+        _settle(world, plan)
+        yield world, Path(folder)
+
+
+def _settle(world: World, plan: Plan) -> None:
     world.tend()
     bulk.pour(world, (_made_real(world, obj) for obj in objects(plan) if obj["kind"] in WATCHED))
     bulk.pour(world, policies(plan))

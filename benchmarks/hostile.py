@@ -8,22 +8,20 @@ force, as in `benchmarks.agent`.
 """
 
 import statistics
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
-from pathlib import Path
 from typing import Final
 
 import msgspec
-from tests.e2e import bulk, parts
+from tests.e2e import bulk
 from tests.e2e.agents import Agent, agents
-from tests.e2e.world import World, living, path_of
+from tests.e2e.world import World, path_of
 from tests.semantics.objects import admits, block, labelled, namespace, pod, policy, port
 
-from benchmarks.agent import CLIENT, NODE, PLACE, SERVER, change_guard, settle, sounding
+from benchmarks.agent import CLIENT, NODE, PLACE, SERVER, change_guard, settled, sounding
 from benchmarks.clusters import Object, Plan
 from benchmarks.measuring import Figure
 
@@ -50,13 +48,9 @@ class Deed(msgspec.Struct, frozen=True):
 
 def measure() -> Iterator[Figure]:
     """All figures. The process must be one that may make network namespaces."""
-    absent = parts.missing(*parts.SERVERS, "kubectl")
-    if absent:
-        raise SystemExit(f"{' and '.join(absent)} not found: `make parts` makes them first")
-    with tempfile.TemporaryDirectory() as folder, living(Path(folder)) as world:
-        settle(world, PLAN)
+    with settled(PLAN) as (world, folder):
         settle_tenant(world)
-        with agents(world, Path(folder), [PLACE], "--node", NODE) as [agent]:
+        with agents(world, folder, [PLACE], "--node", NODE) as [agent]:
             for deed in deeds():
                 yield from _while_done(world, agent, deed)
             yield from _restarts(world, agent)

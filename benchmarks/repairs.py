@@ -8,21 +8,18 @@ A forbidden datagram is sent every half a millisecond. The table is repaired whe
 import os
 import signal
 import statistics
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import cycle
-from pathlib import Path
 from typing import Final
 
 import msgspec
-from tests.e2e import parts
 from tests.e2e.agents import agents
-from tests.e2e.world import World, living, path_of
+from tests.e2e.world import World, path_of
 from tests.semantics.objects import labelled
 
-from benchmarks.agent import CLIENT, NODE, PLACE, SERVER, Sounding, change_guard, settle, sounding
+from benchmarks.agent import CLIENT, NODE, PLACE, SERVER, Sounding, change_guard, settled, sounding
 from benchmarks.clusters import Plan
 from benchmarks.hostile import TENANT, policy_of_blocks, settle_tenant
 from benchmarks.measuring import Figure
@@ -43,14 +40,10 @@ _REMOVALS: Final = 100
 
 def measure() -> Iterator[Figure]:
     """All figures. The process must be one that may make network namespaces."""
-    absent = parts.missing(*parts.SERVERS, "kubectl")
-    if absent:
-        raise SystemExit(f"{' and '.join(absent)} not found: `make parts` makes them first")
-    with tempfile.TemporaryDirectory() as folder, living(Path(folder)) as world:
-        settle(world, PLAN)
+    with settled(PLAN) as (world, folder):
         settle_tenant(world)
         with (
-            agents(world, Path(folder), [PLACE], "--node", NODE) as [agent],
+            agents(world, folder, [PLACE], "--node", NODE) as [agent],
             sounding(world, CLIENT, SERVER) as stream,
             world.inside(PLACE),
             NetlinkSocket(NETLINK_NETFILTER) as netlink,
@@ -97,12 +90,3 @@ def _writing(world: World) -> Iterator[None]:
     finally:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
-
-
-def _passed(stream: Sounding, netlink: NetlinkSocket, pause: float, count: int) -> Figure:
-    sent, arrived = stream.sent, stream.arrived
-    for _ in range(count):
-        commit(netlink, [AddTable(), DeleteTable()])
-        time.sleep(pause)
-    share = 100 * (stream.arrived - arrived) / (stream.sent - sent)
-    return Figure(f"it is removed every {pause} s: forbidden packets that pass", share, "%", LONGEST / 10 / pause)

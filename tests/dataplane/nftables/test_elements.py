@@ -92,11 +92,11 @@ def test_a_set_of_another_kind_is_not_ours(other: str) -> None:
     assert decode_description({**described, **OTHER_SETS[other]}) is None
 
 
-def test_ranges_of_parts_of_other_lengths_are_not_ours() -> None:
-    described = attributes(b"".join(describe(RangeSet(FLOW[V4]))))
-    part = nested(nf.NFTA_LIST_ELEM, uint32(nf.NFTA_SET_FIELD_LEN, 4))
-    other = nested(nf.NFTA_SET_DESC_CONCAT, part, part, part)
-    assert decode_description({**described, nf.NFTA_SET_DESC: other}) is None
+def test_a_set_of_ranges_of_each_part_of_a_key_is_not_ours() -> None:
+    kind = RangeSet(CLASS_ADDRESS[V4])
+    described = attributes(b"".join(describe(kind)))
+    assert decode_description(described) == kind
+    assert decode_description({**described, nf.NFTA_SET_DESC: attribute(nf.NFTA_SET_DESC_CONCAT, b"")}) is None
 
 
 OTHER_ELEMENTS = {

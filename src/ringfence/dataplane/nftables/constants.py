@@ -106,14 +106,12 @@ NFTA_RULE_EXPRESSIONS: Final = 4
 NFT_SET_ANONYMOUS: Final = 0x1
 NFT_SET_INTERVAL: Final = 0x4
 NFT_SET_MAP: Final = 0x8
-NFT_SET_CONCAT: Final = 0x80
 NFT_SET_EXPR: Final = 0x100
 
-# enum nft_set_desc_attributes, nft_set_field_attributes
+# enum nft_set_desc_attributes
 
 NFTA_SET_DESC_SIZE: Final = 1
 NFTA_SET_DESC_CONCAT: Final = 2
-NFTA_SET_FIELD_LEN: Final = 1
 
 # enum nft_set_attributes
 
@@ -145,7 +143,6 @@ NFTA_SET_ELEM_DATA: Final = 2
 NFTA_SET_ELEM_FLAGS: Final = 3
 NFTA_SET_ELEM_USERDATA: Final = 6
 NFTA_SET_ELEM_EXPR: Final = 7
-NFTA_SET_ELEM_KEY_END: Final = 10
 
 # enum nft_set_elem_list_attributes
 
