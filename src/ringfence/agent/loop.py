@@ -8,10 +8,9 @@ between, the loop undoes changes of other programs and checks the node. All time
 import gc
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Final, ParamSpec
 
-from ringfence.agent import checks
 from ringfence.agent.denials import Explanations, Repetitions
 from ringfence.agent.enforcement import Enforcement
 from ringfence.agent.inbox import (
@@ -30,7 +29,8 @@ from ringfence.agent.lag import Lag
 from ringfence.agent.log import log, values
 from ringfence.agent.metrics import Metrics
 from ringfence.agent.newcomers import Newcomers
-from ringfence.agent.own_node import mistake_about_node, this_machine
+from ringfence.agent.node_checks import NodeChecks
+from ringfence.agent.readiness import AgentParts, readiness_error
 from ringfence.agent.reports import Reports
 from ringfence.agent.rounds import Rounds
 from ringfence.agent.settings import Settings
@@ -93,6 +93,10 @@ class AgentLoop:
         metrics.show_lag(self._lag.seconds)
         self._rounds = Rounds()
         self._reports = Reports(metrics)
+        self._node = NodeChecks(settings, self._view)
+        self._parts = AgentParts(
+            settings, self._view, self._node, self._newcomers, self._enforcement, self._lag, self._reports, clock
+        )
         self._explanations = Explanations(self._view.state, clock, dropped=settings.drops)
         self._repetitions = Repetitions()
         self._next_repair = 0.0
@@ -102,8 +106,6 @@ class AgentLoop:
         """The namespaces that were last found to be closed until their changes are taken in."""
         self._first_round_by: float | None = None
         """When the first round begins at the latest; None before the view is complete."""
-        self._mistake_about_node = ""
-        """Why the Node of this machine is unknown; empty if it is known. Valid once the view is complete."""
         self._nodes_changed = False
         self._heartbeat = clock()
 
@@ -116,29 +118,7 @@ class AgentLoop:
 
     def readiness_error(self) -> str:
         """Why the node's policies may not all be in force; empty if they are."""
-        if not self._view.complete:
-            return f"not listed yet: {', '.join(self._view.missing)}"
-        if self._mistake_about_node:
-            return f"{self._mistake_about_node}: until then the rules in the kernel stay as they are"
-        if not self._newcomers.is_settled:
-            return f"it is not certain that all policies are known: {self._newcomers.reasons}"
-        if not self._enforcement.in_order:
-            failures = "; ".join(map(str, self._enforcement.failures))
-            return f"the kernel does not hold all rules: {failures or 'not enforced yet'}"
-        if (lag := self._lag.seconds()) > self._settings.max_lag:
-            return f"a change has not been in force for {lag:.0f} s: more than {self._settings.max_lag:g} s (--max-lag)"
-        if error := self._enforcement.review_error:
-            return f"connections that policies forbid may be open: {error}"
-        if waiting := self._newcomers.overdue(self._clock(), self._settings.max_lag):
-            some = f"{len(waiting)} new pods, such as {waiting[0]}, are closed until all policies are known"
-            return f"{some}: {self._newcomers.reasons}"
-        if failed := sorted(self._reports.failed_watches):
-            return f"a defect of ringfence ended the watch of {', '.join(failed)}: see the log"
-        if defects := self._view.defects:
-            kind, namespace, name = next(iter(defects))
-            named = f"{kind} {namespace}/{name}"
-            return f"a defect of ringfence leaves out {len(defects)} objects, such as {named}: see the log"
-        return ""
+        return readiness_error(self._parts)
 
     def metrics_text(self) -> bytes:
         """The present metrics; those of the last request, if the loop is too busy to bring them up to date."""
@@ -208,7 +188,7 @@ class AgentLoop:
         if self._intake or self._nodes_changed:
             return 0.0
         steps = [self._next_repair, self._next_check]
-        if self._may_enforce:
+        if self._parts.may_enforce:
             if self._rounds.waiting_since is not None:
                 steps.append(self._rounds.next_start)
             if self._enforcement.retry_at is not None:
@@ -269,12 +249,8 @@ class AgentLoop:
 
     # --- enforcement --------------------------------------------------------------------------------------------------
 
-    @property
-    def _may_enforce(self) -> bool:
-        return self._view.complete and not self._mistake_about_node and self._newcomers.is_settled
-
     def _is_due(self, now: float) -> bool:
-        if not self._may_enforce or self._waits_for_changes(now):
+        if not self._parts.may_enforce or self._waits_for_changes(now):
             return False
         retry_at = self._enforcement.retry_at
         return self._rounds.is_due(now) or (retry_at is not None and now >= retry_at) or self._closes_or_opens(now)
@@ -347,28 +323,13 @@ class AgentLoop:
     # --- the node -----------------------------------------------------------------------------------------------------
 
     def _check_node(self) -> None:
-        bridges = checks.unfiltered_bridges()
-        self._metrics.bypassing.set(len(bridges))
-        self._reports.node(self._complaints(bridges) if self._view.complete else ())
+        self._node.check()
+        self._metrics.bypassing.set(len(self._node.bypassing_bridges))
+        self._reports.node(self._node.complaints(self._enforcement) if self._view.complete else ())
 
     def _identify_node(self) -> None:
-        before = self._mistake_about_node
-        self._mistake_about_node = mistake_about_node(self._settings.node, self._view.state.nodes, this_machine())
-        if self._mistake_about_node != before:
+        if self._node.identify():
             self._next_check = 0.0
-
-    def _complaints(self, bridges: list[str]) -> Iterator[str]:
-        node = self._settings.node
-        if self._mistake_about_node:
-            yield f"the rules in the kernel stay as they are: {self._mistake_about_node}"
-        elif self._settings.holds and self._enforcement.has_begun and not self._enforcement.holds_ranges:
-            yield f"unknown pods cannot be held: the Node {node} has no podCIDRs: set its pods' ranges with --pod-range"
-        if bridges:
-            yield (
-                f"packets between pods on the bridge {' and '.join(bridges)} bypass packet filters: "
-                "modprobe br_netfilter; sysctl -w net.bridge.bridge-nf-call-iptables=1 "
-                "net.bridge.bridge-nf-call-ip6tables=1"
-            )
 
     # --- denials and metrics ------------------------------------------------------------------------------------------
 

@@ -1,0 +1,45 @@
+"""What the agent knows of its node: which Node it is, and what keeps policies from being enforced on it."""
+
+from collections.abc import Iterator
+
+from ringfence.agent import checks
+from ringfence.agent.enforcement import Enforcement
+from ringfence.agent.own_node import mistake_about_node, this_machine
+from ringfence.agent.settings import Settings
+from ringfence.agent.view import View
+
+
+class NodeChecks:
+    """The results of the last checks."""
+
+    def __init__(self, settings: Settings, view: View) -> None:
+        self._settings = settings
+        self._view = view
+        self.mistake = ""
+        """Why the Node of this machine is unknown; empty if it is known. Valid once the view is complete."""
+        self.bypassing_bridges: list[str] = []
+        """The names of bridges whose packets bypass packet filters."""
+
+    def identify(self) -> bool:
+        """Find out whether the Node of this machine is known; whether the result is another one than before."""
+        before = self.mistake
+        self.mistake = mistake_about_node(self._settings.node, self._view.state.nodes, this_machine())
+        return self.mistake != before
+
+    def check(self) -> None:
+        """Check the links of the node."""
+        self.bypassing_bridges = checks.unfiltered_bridges()
+
+    def complaints(self, enforcement: Enforcement) -> Iterator[str]:
+        """What keeps policies from being enforced, whatever is programmed, each with its remedy."""
+        node = self._settings.node
+        if self.mistake:
+            yield f"the rules in the kernel stay as they are: {self.mistake}"
+        elif self._settings.holds and enforcement.has_begun and not enforcement.holds_ranges:
+            yield f"unknown pods cannot be held: the Node {node} has no podCIDRs: set its pods' ranges with --pod-range"
+        if self.bypassing_bridges:
+            yield (
+                f"packets between pods on the bridge {' and '.join(self.bypassing_bridges)} bypass packet filters: "
+                "modprobe br_netfilter; sysctl -w net.bridge.bridge-nf-call-iptables=1 "
+                "net.bridge.bridge-nf-call-ip6tables=1"
+            )
