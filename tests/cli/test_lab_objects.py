@@ -8,7 +8,8 @@ import pytest
 from ringfence.cli.inputs import Inputs
 from ringfence.cli.lab_objects import name_of_object, object_name, object_text, read_manifests
 from ringfence.errors import InputError
-from ringfence.model.objects import Namespace, ObjectMeta, Pod
+from ringfence.model.metadata import ObjectMeta
+from ringfence.model.objects import Namespace, Pod
 
 POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: web, namespace: x}\n"
 

@@ -7,7 +7,7 @@ import msgspec
 
 from ringfence.model.field_errors import FieldError, invalid
 from ringfence.model.kinds import KINDS, Kind
-from ringfence.model.objects import Int32, LabelSelector, PolicyMeta
+from ringfence.model.metadata import Int32, LabelSelector, PolicyMeta
 from ringfence.model.server_versions import ServerVersion
 from ringfence.model.validation import FieldWarning
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from ringfence.errors import DecodingError
 from ringfence.model.decoding import decode, decode_json, unknown_fields
 from ringfence.model.kinds import KINDS, Kind
+from ringfence.model.metadata import LabelSelector
 from ringfence.model.objects import (
     IPBlock,
-    LabelSelector,
     Namespace,
     NetworkPolicy,
     NetworkPolicyIngressRule,

@@ -9,17 +9,8 @@ from tests.model.artificial_kind import CLUSTER_POLICY, ClusterPolicy, ClusterPo
 from ringfence.model.decoding import UnknownField, decode, decode_json, unknown_fields
 from ringfence.model.documents import document
 from ringfence.model.kinds import KINDS, Kind, KindTable, in_namespace, kind_of, namespace_of
-from ringfence.model.objects import (
-    WORKLOAD_KINDS,
-    Namespace,
-    NetworkPolicy,
-    Node,
-    ObjectMeta,
-    Pod,
-    PolicyMeta,
-    Service,
-    Workload,
-)
+from ringfence.model.metadata import ObjectMeta, PolicyMeta
+from ringfence.model.objects import WORKLOAD_KINDS, Namespace, NetworkPolicy, Node, Pod, Service, Workload
 
 
 def test_every_kind_is_found_under_each_of_its_versions() -> None:

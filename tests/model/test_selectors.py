@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringfence.model.objects import LabelSelector, LabelSelectorRequirement
+from ringfence.model.metadata import LabelSelector, LabelSelectorRequirement
 from ringfence.model.selectors import EVERYTHING, Operator, Selector, Term, compile_selector
 
 LABELS = {"app": "web", "tier": "", "env": "ci"}

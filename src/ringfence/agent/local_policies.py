@@ -11,7 +11,8 @@ from typing import Final, NamedTuple, TypeVar
 
 from ringfence.errors import DecodingError
 from ringfence.model.kinds import namespace_of
-from ringfence.model.objects import NO_LABELS, Labels, NetworkPolicy, Pod
+from ringfence.model.metadata import NO_LABELS, Labels
+from ringfence.model.objects import NetworkPolicy, Pod
 from ringfence.model.selectors import Selector, compile_selector
 from ringfence.sources.cluster import Undecoded
 

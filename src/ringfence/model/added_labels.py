@@ -14,7 +14,8 @@ from typing import Final
 
 import msgspec
 
-from ringfence.model.objects import NO_LABELS, Labels, ObjectMeta, Workload
+from ringfence.model.metadata import NO_LABELS, Labels, ObjectMeta
+from ringfence.model.objects import Workload
 
 UNKNOWN_VALUE: Final = "(unknown)"
 """The value of a label whose value is not known: no selector can name it, because it is not a valid one."""

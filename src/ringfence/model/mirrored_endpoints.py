@@ -6,6 +6,7 @@ Source: Kubernetes documentation, "EndpointSlices", "EndpointSlice mirroring".
 from collections.abc import Iterator
 from typing import Final
 
+from ringfence.model.metadata import ObjectMeta
 from ringfence.model.objects import (
     SERVICE_NAME_LABEL,
     EndpointAddress,
@@ -13,7 +14,6 @@ from ringfence.model.objects import (
     Endpoints,
     EndpointSlice,
     EndpointSubset,
-    ObjectMeta,
     SliceEndpoint,
 )
 

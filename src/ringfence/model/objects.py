@@ -6,17 +6,12 @@ treats alike whether absent, null or empty has its empty value as default. All o
 Source: Kubernetes API v1.36, `core/v1`, `apps/v1`, `autoscaling/v2`, `batch/v1`, `discovery/v1`, `networking/v1`.
 """
 
-from typing import Annotated, Final
+from typing import Final
 
 import msgspec
 
+from ringfence.model.metadata import Int32, Labels, LabelSelector, ObjectMeta, PolicyMeta
 from ringfence.model.origin import Origin
-
-Int32 = Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31)]
-"""The API's integers: a number beyond 32 bits is refused when it is decoded, as a string is."""
-
-Labels = dict[str, str]
-NO_LABELS: Final[Labels] = {}
 
 WORKLOAD_KINDS: Final = (
     "Deployment",
@@ -34,56 +29,10 @@ WORKLOAD_KINDS: Final = (
 DEFAULT_NAMESPACE: Final = "default"
 
 
-class OwnerReference(msgspec.Struct, frozen=True, rename="camel"):
-    """Who made an object; the controller is the owner that counts."""
-
-    kind: str = ""
-    name: str = ""
-    controller: bool | None = None
-
-
-class ObjectMeta(msgspec.Struct, frozen=True, rename="camel"):
-    """The metadata of everything but policies."""
-
-    name: str = ""
-    namespace: str = ""
-    generate_name: str = ""
-    labels: Labels | None = None
-    owner_references: tuple[OwnerReference, ...] | None = None
-    uid: str = ""
-    deletion_timestamp: str | None = None
-
-
-class PolicyMeta(msgspec.Struct, frozen=True, rename="camel"):
-    """The metadata of a policy: what `kubectl describe` prints, too."""
-
-    name: str = ""
-    namespace: str = ""
-    generate_name: str = ""
-    labels: Labels | None = None
-    annotations: Labels | None = None
-    creation_timestamp: str | None = None
-
-
 class Namespace(msgspec.Struct, frozen=True, rename="camel"):
     """A namespace; the control plane gives each the label `kubernetes.io/metadata.name`."""
 
     metadata: ObjectMeta = ObjectMeta()
-
-
-class LabelSelectorRequirement(msgspec.Struct, frozen=True, rename="camel"):
-    """One entry of `matchExpressions`, as written."""
-
-    key: str = ""
-    operator: str = ""
-    values: tuple[str, ...] = ()
-
-
-class LabelSelector(msgspec.Struct, frozen=True, rename="camel"):
-    """A label selector as written; `selectors.compile_selector` makes it a `Selector`."""
-
-    match_labels: Labels = {}
-    match_expressions: tuple[LabelSelectorRequirement, ...] = ()
 
 
 class ContainerPort(msgspec.Struct, frozen=True, rename="camel"):

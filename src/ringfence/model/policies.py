@@ -8,14 +8,8 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from ringfence.model.objects import (
-    LabelSelector,
-    NetworkPolicy,
-    NetworkPolicyPort,
-    NetworkPolicySpec,
-    PolicyMeta,
-    Rule,
-)
+from ringfence.model.metadata import LabelSelector, PolicyMeta
+from ringfence.model.objects import NetworkPolicy, NetworkPolicyPort, NetworkPolicySpec, Rule
 
 R = TypeVar("R", bound=Rule)
 

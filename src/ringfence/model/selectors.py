@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from ringfence.model.objects import LabelSelector
+from ringfence.model.metadata import LabelSelector
 
 
 class Operator(StrEnum):

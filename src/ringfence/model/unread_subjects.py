@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from ringfence.model.calico_selectors import bounding_terms
-from ringfence.model.objects import Labels, LabelSelector
+from ringfence.model.metadata import Labels, LabelSelector
 from ringfence.model.policies import Direction
 from ringfence.model.selectors import EVERYTHING, Operator, Selector, Term, compile_selector
 from ringfence.model.unread_policies import UnreadBounds, UnreadSubjects

@@ -5,16 +5,8 @@ Source: Kubernetes API v1.36, `apps/v1`, `batch/v1`, `core/v1`; Argo Rollouts do
 
 import msgspec
 
-from ringfence.model.objects import (
-    Int32,
-    Labels,
-    LabelSelector,
-    ObjectMeta,
-    PodLimit,
-    PodTemplate,
-    ScaleTarget,
-    Workload,
-)
+from ringfence.model.metadata import Int32, Labels, LabelSelector, ObjectMeta
+from ringfence.model.objects import PodLimit, PodTemplate, ScaleTarget, Workload
 
 
 class WorkloadSpec(msgspec.Struct, frozen=True):

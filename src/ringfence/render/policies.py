@@ -14,15 +14,8 @@ from typing import Annotated, Final
 import msgspec
 
 from ringfence.model.kinds import namespace_of
-from ringfence.model.objects import (
-    Labels,
-    LabelSelector,
-    LabelSelectorRequirement,
-    NetworkPolicy,
-    NetworkPolicyPeer,
-    NetworkPolicyPort,
-    Rule,
-)
+from ringfence.model.metadata import Labels, LabelSelector, LabelSelectorRequirement
+from ringfence.model.objects import NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort, Rule
 from ringfence.model.policies import DEFAULT_PROTOCOL, Direction, defaulted, rules_of
 from ringfence.model.validation import selector_errors
 from ringfence.render.formats import age, aligned, escape_as_kubectl, table

@@ -13,7 +13,7 @@ from ringfence.engine.population.facts import facts_read_by
 from ringfence.engine.population.namespaces import Namespaces
 from ringfence.engine.population.pods import Member
 from ringfence.engine.population.population import Population
-from ringfence.model.objects import LabelSelector
+from ringfence.model.metadata import LabelSelector
 from ringfence.model.selector_text import parse_selector
 from ringfence.model.selectors import EVERYTHING, Selector, compile_selector
 from ringfence.sets.bitsets import Bitset

@@ -16,7 +16,8 @@ from ringfence.engine.population.pods import (
     owner_of,
 )
 from ringfence.model.decoding import decode
-from ringfence.model.objects import LabelSelector, Node, ObjectMeta, OwnerReference, Workload
+from ringfence.model.metadata import LabelSelector, ObjectMeta, OwnerReference
+from ringfence.model.objects import Node, Workload
 from ringfence.model.selectors import compile_selector
 from ringfence.sets.addresses import FAMILIES, Family, parse_address
 

@@ -15,7 +15,8 @@ from ringfence.lab.network.object_addresses import (
     first_of_each_family,
     node_addresses,
 )
-from ringfence.model.objects import Node, NodeAddress, NodeStatus, ObjectMeta, Service
+from ringfence.model.metadata import ObjectMeta
+from ringfence.model.objects import Node, NodeAddress, NodeStatus, Service
 from ringfence.sets.addresses import FAMILIES, Family
 
 

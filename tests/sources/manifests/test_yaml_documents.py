@@ -6,7 +6,8 @@ import pytest
 from tests.sources.manifests.texts import names, problems, read, the_policy
 from yaml import ScalarEvent
 
-from ringfence.model.objects import LabelSelector, Pod
+from ringfence.model.metadata import LabelSelector
+from ringfence.model.objects import Pod
 from ringfence.sources.manifests.yaml_values import Builder
 
 POLICY = """\

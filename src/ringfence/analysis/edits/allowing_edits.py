@@ -21,7 +21,8 @@ from ringfence.analysis.edits.edited_policies import (
 from ringfence.engine.answers import End, PolicyReason, RuleReason, SideReason
 from ringfence.engine.population import Member
 from ringfence.model.cidrs import parse_cidr
-from ringfence.model.objects import IPBlock, LabelSelector, NetworkPolicyPeer, NetworkPolicyPort
+from ringfence.model.metadata import LabelSelector
+from ringfence.model.objects import IPBlock, NetworkPolicyPeer, NetworkPolicyPort
 from ringfence.model.policies import Direction, rules_of
 from ringfence.sets.addresses import Addresses
 from ringfence.sets.traffic import Traffic

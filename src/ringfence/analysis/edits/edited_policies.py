@@ -9,16 +9,15 @@ from ringfence.engine.answers import PolicyReason
 from ringfence.engine.population import NAME_LABEL, Member
 from ringfence.model.added_labels import is_generated
 from ringfence.model.documents import document, plain
+from ringfence.model.metadata import LabelSelector, PolicyMeta
 from ringfence.model.names import label_key_errors, label_value_errors
 from ringfence.model.objects import (
-    LabelSelector,
     NetworkPolicy,
     NetworkPolicyEgressRule,
     NetworkPolicyIngressRule,
     NetworkPolicyPeer,
     NetworkPolicyPort,
     NetworkPolicySpec,
-    PolicyMeta,
     Rule,
 )
 from ringfence.model.origin import Place

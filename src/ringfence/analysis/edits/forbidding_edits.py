@@ -26,14 +26,8 @@ from ringfence.analysis.edits.edited_policies import (
 from ringfence.engine.answers import End, PolicyReason, RuleReason, SideReason
 from ringfence.engine.population import NAME_LABEL, Member
 from ringfence.model.cidrs import parse_cidr
-from ringfence.model.objects import (
-    IPBlock,
-    LabelSelector,
-    LabelSelectorRequirement,
-    NetworkPolicyPeer,
-    NetworkPolicyPort,
-    Rule,
-)
+from ringfence.model.metadata import LabelSelector, LabelSelectorRequirement
+from ringfence.model.objects import IPBlock, NetworkPolicyPeer, NetworkPolicyPort, Rule
 from ringfence.model.policies import DEFAULT_PROTOCOL, Direction, rules_of
 from ringfence.sets.addresses import FAMILIES, Addresses
 from ringfence.sets.traffic import ALL_PORTS, ALL_TRAFFIC, NO_TRAFFIC, Traffic

@@ -23,8 +23,8 @@ import msgspec
 
 from ringfence.errors import EndpointError
 from ringfence.model.cidrs import parse_cidr
+from ringfence.model.metadata import Labels
 from ringfence.model.names import dns_label_errors, label_key_errors, label_value_errors
-from ringfence.model.objects import Labels
 from ringfence.model.selector_text import ListSelector, parse_list_selector
 from ringfence.sets.addresses import Network
 

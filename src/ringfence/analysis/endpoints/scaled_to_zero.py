@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from ringfence.engine.state import State
 from ringfence.model.added_labels import pod_labels
-from ringfence.model.objects import Labels
+from ringfence.model.metadata import Labels
 
 _MOST_NAMED = 3
 

@@ -10,7 +10,8 @@ import msgspec
 
 from ringfence.engine.population import NAME_LABEL, Member, Namespaces
 from ringfence.model.cidrs import parse_cidr
-from ringfence.model.objects import IPBlock, LabelSelector, NetworkPolicyPeer
+from ringfence.model.metadata import LabelSelector
+from ringfence.model.objects import IPBlock, NetworkPolicyPeer
 from ringfence.model.selectors import Operator, Selector, Term, compile_selector
 from ringfence.sets.addresses import Addresses, Family, address_text
 

@@ -18,13 +18,7 @@ from ringfence.engine.policies.tier import MatchedPeer, RuleContext, Tier, TierK
 from ringfence.engine.population import Block, Population
 from ringfence.model.cidrs import cidr_range
 from ringfence.model.kinds import namespace_of
-from ringfence.model.objects import (
-    IPBlock,
-    NetworkPolicy,
-    NetworkPolicyPeer,
-    NetworkPolicyPort,
-    Rule,
-)
+from ringfence.model.objects import IPBlock, NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort, Rule
 from ringfence.model.origin import Origin
 from ringfence.model.policies import DEFAULT_PROTOCOL, Direction, rules_of
 from ringfence.model.selectors import EVERYTHING, compile_selector

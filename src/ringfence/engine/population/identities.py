@@ -9,7 +9,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping
 
 from ringfence.engine.population.marks import NO_FACTS, Mark
 from ringfence.engine.population.pods import Member, NamedPort, PodAddresses, PortName
-from ringfence.model.objects import NO_LABELS
+from ringfence.model.metadata import NO_LABELS
 from ringfence.sets.addresses import FAMILIES, Family
 
 Bounds = dict[Family, tuple[int, int]]

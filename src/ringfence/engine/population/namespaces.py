@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from functools import reduce
 from operator import and_, or_
 
-from ringfence.model.objects import Labels
+from ringfence.model.metadata import Labels
 from ringfence.model.selectors import Operator, Selector, Term
 from ringfence.sets import bitsets
 from ringfence.sets.bitsets import Bitset

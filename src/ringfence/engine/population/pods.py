@@ -11,14 +11,12 @@ import msgspec
 
 from ringfence.engine.population.claims import Claim, claim_of
 from ringfence.model.added_labels import UnknownLabel, pod_labels
+from ringfence.model.metadata import NO_LABELS, Labels, ObjectMeta
 from ringfence.model.objects import (
     DEFAULT_NAMESPACE,
-    NO_LABELS,
     WORKLOAD_KINDS,
     Container,
-    Labels,
     Node,
-    ObjectMeta,
     Pod,
     PodIP,
     PodSpec,

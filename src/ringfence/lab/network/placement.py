@@ -28,14 +28,13 @@ from ringfence.lab.network.pod_network import NodeNetwork
 from ringfence.lab.network.pod_ranges import PodRanges, check_pods_are_in_ranges, ranges_of
 from ringfence.lab.network.topology import DNS_SERVICE, IPAddress, IPNetwork
 from ringfence.model.kinds import namespace_of
+from ringfence.model.metadata import ObjectMeta, OwnerReference
 from ringfence.model.objects import (
     Container,
     ContainerPort,
     Node,
     NodeAddress,
     NodeStatus,
-    ObjectMeta,
-    OwnerReference,
     Pod,
     PodIP,
     PodSpec,

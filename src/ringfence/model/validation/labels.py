@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
 from ringfence.model.field_errors import FieldError, forbidden, in_other_case, invalid, invalid_enum, required
+from ringfence.model.metadata import LabelSelector, LabelSelectorRequirement
 from ringfence.model.names import label_key_errors, label_value_errors
-from ringfence.model.objects import LabelSelector, LabelSelectorRequirement
 from ringfence.model.selectors import Operator
 
 

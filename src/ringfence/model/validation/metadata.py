@@ -11,8 +11,9 @@ from itertools import chain
 from typing import Final
 
 from ringfence.model.field_errors import FieldError, each_once, invalid, required, too_long
+from ringfence.model.metadata import Labels, ObjectMeta, PolicyMeta
 from ringfence.model.names import dns_label_errors, label_key_errors, name_prefix, subdomain_errors
-from ringfence.model.objects import Labels, Object, ObjectMeta, PolicyMeta
+from ringfence.model.objects import Object
 from ringfence.model.server_versions import ServerVersion
 from ringfence.model.validation.labels import label_errors
 

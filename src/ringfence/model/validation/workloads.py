@@ -9,8 +9,9 @@ from itertools import chain
 from typing import Final
 
 from ringfence.model.field_errors import FieldError, each_once, invalid, invalid_object, required
+from ringfence.model.metadata import Labels, LabelSelector
 from ringfence.model.names import dns_label_errors, long_name_errors, subdomain_errors
-from ringfence.model.objects import Labels, LabelSelector, Workload
+from ringfence.model.objects import Workload
 from ringfence.model.selectors import compile_selector
 from ringfence.model.server_versions import LABEL_NAMES_OF_STATEFUL_SETS, ServerVersion
 from ringfence.model.validation.labels import label_errors, selector_errors
