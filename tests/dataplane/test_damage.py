@@ -11,6 +11,7 @@ from tests.dataplane.programs import varied
 
 from ringfence.dataplane.kernel import Kernel
 from ringfence.dataplane.nftables import read_back
+from ringfence.dataplane.nftables.elements import Element
 from ringfence.netlink.socket import NetlinkSocket
 
 TABLE = "inet ringfence"
@@ -120,13 +121,13 @@ def test_only_what_was_touched_is_read_back(damage: str) -> None:
     nft(damage)
     lists: list[str] = []
 
-    def read(netlink: NetlinkSocket, name: str) -> list[bytes]:
+    def read(netlink: NetlinkSocket, name: str) -> list[Element]:
         lists.append(name)
-        return element_lists(netlink, name)
+        return listed_elements(netlink, name)
 
-    element_lists = read_back._element_lists
+    listed_elements = read_back._listed_elements
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(read_back, "_element_lists", read)
+        patch.setattr(read_back, "_listed_elements", read)
         assert kernel.repair()
     assert len(lists) == PARTS[damage]
     assert table() == before

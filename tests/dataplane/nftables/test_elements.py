@@ -12,6 +12,8 @@ from ringfence.dataplane.nftables.elements import (
     decode_description,
     decode_elements,
     describe,
+    elements_in,
+    has_repetitions,
     key_portions,
     portions,
 )
@@ -61,8 +63,12 @@ def uint_of(number: int) -> bytes:
     return number.to_bytes(4, "big")
 
 
+def decoded(kind: Collection, lists: list[bytes]) -> Collection | None:
+    return decode_elements(kind, elements_in(lists))
+
+
 def read(kind: Collection, written: Collection) -> Collection | None:
-    return decode_elements(kind, [attributes(one)[nf.NFTA_SET_ELEM_LIST_ELEMENTS] for one in portions(written)])
+    return decoded(kind, [attributes(one)[nf.NFTA_SET_ELEM_LIST_ELEMENTS] for one in portions(written)])
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
@@ -112,7 +118,7 @@ OTHER_ELEMENTS = {
     "kind", [HashSet(PORT), HashSet(PORT, counted=True), RangeSet(PORT), VerdictMap(PORT)], ids=str
 )
 def test_a_set_with_an_element_of_another_sort_is_not_ours(kind: Collection, other: str) -> None:
-    assert decode_elements(kind, [nested(nf.NFTA_LIST_ELEM, OTHER_ELEMENTS[other])]) is None
+    assert decoded(kind, [nested(nf.NFTA_LIST_ELEM, OTHER_ELEMENTS[other])]) is None
 
 
 keys = st.integers(0, 0xFFFF).map(lambda port: port.to_bytes(2, "big"))
@@ -197,7 +203,7 @@ def test_ranges_that_lead_to_chains_may_touch(spans: list[tuple[int, int]]) -> N
 def test_a_range_that_leads_to_no_chain_of_ours_is_seen() -> None:
     jump = VerdictMap(PORT, {"a": frozenset({b"\0\1"})})
     lists = [attributes(one)[nf.NFTA_SET_ELEM_LIST_ELEMENTS] for one in portions(jump)]
-    assert decode_elements(RangeMap(PORT), lists) == RangeMap(PORT, {"": frozenset({(b"\0\1", b"\xff\xff")})})
+    assert decoded(RangeMap(PORT), lists) == RangeMap(PORT, {"": frozenset({(b"\0\1", b"\xff\xff")})})
 
 
 def test_both_ends_of_a_range_are_in_one_message() -> None:
@@ -217,16 +223,14 @@ def test_entries_of_a_map(goto: bool) -> None:
 
 
 def test_a_map_without_entries_is_read_as_one_of_jumps() -> None:
-    assert decode_elements(VerdictMap(PORT), []) == VerdictMap(PORT)
+    assert decoded(VerdictMap(PORT), []) == VerdictMap(PORT)
 
 
 def test_a_goto_among_jumps_leads_to_no_chain() -> None:
     """Ringfence writes maps in which all entries jump or all go: another program set the one that differs."""
     jump, goto = VerdictMap(PORT, {"a": frozenset({b"\0\1"})}), VerdictMap(PORT, {"b": frozenset({b"\0\2"})}, goto=True)
     lists = [attributes(one)[nf.NFTA_SET_ELEM_LIST_ELEMENTS] for one in (*portions(jump), *portions(goto))]
-    assert decode_elements(VerdictMap(PORT), lists) == VerdictMap(
-        PORT, {"a": frozenset({b"\0\1"}), "": frozenset({b"\0\2"})}
-    )
+    assert decoded(VerdictMap(PORT), lists) == VerdictMap(PORT, {"a": frozenset({b"\0\1"}), "": frozenset({b"\0\2"})})
 
 
 def test_an_entry_that_is_not_a_jump_leads_to_no_chain() -> None:
@@ -234,7 +238,7 @@ def test_an_entry_that_is_not_a_jump_leads_to_no_chain() -> None:
     accept = uint32(nf.NFTA_VERDICT_CODE, nf.NF_ACCEPT) + string(nf.NFTA_VERDICT_CHAIN, "c")
     data = nested(nf.NFTA_SET_ELEM_DATA, nested(nf.NFTA_DATA_VERDICT, accept))
     element = nested(nf.NFTA_LIST_ELEM, KEY, data)
-    assert decode_elements(VerdictMap(PORT), [element]) == VerdictMap(PORT, {"": frozenset({b"\0\1"})})
+    assert decoded(VerdictMap(PORT), [element]) == VerdictMap(PORT, {"": frozenset({b"\0\1"})})
 
 
 def test_many_elements_are_divided_into_messages_and_so_are_their_keys() -> None:
@@ -255,4 +259,21 @@ def test_counts() -> None:
     counts = uint32(nf.NFTA_COUNTER_PACKETS, 3) + uint32(nf.NFTA_COUNTER_BYTES, 90)
     counter = nested(nf.NFTA_SET_ELEM_EXPR, nested(nf.NFTA_EXPR_DATA, counts))
     element = nested(nf.NFTA_LIST_ELEM, KEY, counter)
-    assert list(decode_counts([element])) == [(b"\0\1", 3, 90)]
+    assert list(decode_counts(elements_in([element]))) == [(b"\0\1", 3, 90)]
+
+
+def bordered(port: int, *more: bytes) -> bytes:
+    key = nested(nf.NFTA_SET_ELEM_KEY, attribute(nf.NFTA_DATA_VALUE, port_key(port)))
+    return nested(nf.NFTA_LIST_ELEM, key, *more)
+
+
+def test_an_element_that_comes_twice_is_seen_also_if_packets_were_counted_meanwhile() -> None:
+    count = uint32(nf.NFTA_COUNTER_PACKETS, 3)
+    counted = nested(nf.NFTA_SET_ELEM_EXPR, nested(nf.NFTA_EXPR_DATA, count))
+    assert has_repetitions(elements_in([bordered(1), bordered(2), bordered(1, counted)]))
+    assert not has_repetitions(elements_in([bordered(1), bordered(2, counted)]))
+
+
+def test_a_range_that_begins_where_another_one_ends_is_no_repetition() -> None:
+    ranges = RangeSet(PORT, frozenset({(port_key(1), port_key(2)), (port_key(3), port_key(4))}))
+    assert not has_repetitions(elements_in(attributes(one)[nf.NFTA_SET_ELEM_LIST_ELEMENTS] for one in portions(ranges)))

@@ -6,15 +6,21 @@ from itertools import count, repeat
 from typing import Any
 
 import pytest
+from tests.dataplane.network import in_own_network, use_all_cpus
 
+from ringfence.dataplane.nftables import commit
 from ringfence.dataplane.nftables import constants as nf
 from ringfence.dataplane.nftables.elements import describe
-from ringfence.dataplane.nftables.read_back import FOREIGN_COLLECTION, FoundTable, read_table
+from ringfence.dataplane.nftables.read_back import FOREIGN_COLLECTION, FoundTable, read_counts, read_table
 from ringfence.dataplane.nftables.requests import HEADER, message_type
-from ringfence.dataplane.program import PORT, TABLE, HashSet, Program
-from ringfence.netlink.codec import nested, string, uint32
+from ringfence.dataplane.program import ADDRESS, PORT, TABLE, HashSet, Program, address_key, port_key
+from ringfence.dataplane.update import AddCollection, AddElements, AddTable
+from ringfence.netlink.codec import attribute, nested, string, uint32
+from ringfence.netlink.constants import NETLINK_NETFILTER
 from ringfence.netlink.socket import NetlinkError, NetlinkSocket
+from ringfence.sets.addresses import Family
 
+V4 = Family.IPV4
 SET = HashSet(PORT)
 GETGEN, GETTABLE, GETSET, GETCHAIN, GETOBJ, GETFLOWTABLE = map(
     message_type,
@@ -132,3 +138,50 @@ def test_what_no_program_has_is_listed(kernel: FakeKernel) -> None:
         "the object quota",
         "the flowtable fast",
     )
+
+
+class ResizingKernel(NetlinkSocket):
+    """Has a set whose hash table is resized while it is listed for the first time, or each time."""
+
+    def __init__(self, resizes: int) -> None:
+        self.resizes = resizes
+
+    def dump(self, type: int, body: bytes) -> list[bytes]:
+        self.resizes -= 1
+        ports = [1, 2, 1] if self.resizes >= 0 else [1, 2, 3]
+        return [a_list_of(port) for port in ports]
+
+
+def a_list_of(port: int) -> bytes:
+    counts = uint32(nf.NFTA_COUNTER_PACKETS, port)
+    element = nested(
+        nf.NFTA_LIST_ELEM,
+        nested(nf.NFTA_SET_ELEM_KEY, attribute(nf.NFTA_DATA_VALUE, port_key(port))),
+        nested(nf.NFTA_SET_ELEM_EXPR, nested(nf.NFTA_EXPR_DATA, counts)),
+    )
+    return HEADER + nested(nf.NFTA_SET_ELEM_LIST_ELEMENTS, element)
+
+
+def test_a_set_that_was_resized_while_it_was_listed_is_listed_again() -> None:
+    assert [key for key, _, _ in read_counts(ResizingKernel(1), "s")] == [port_key(port) for port in (1, 2, 3)]
+
+
+def test_a_set_that_is_resized_all_the_time_is_an_error() -> None:
+    with pytest.raises(OSError, match="the set s was resized 20 times while it was read") as raised:
+        list(read_counts(ResizingKernel(1_000), "s"))
+    assert raised.value.errno == errno.EBUSY
+
+
+@in_own_network
+def test_a_large_set_that_was_just_filled_is_read_whole() -> None:
+    """The kernel resizes it in the background, on another CPU if there is one (Linux 6.18: every time)."""
+    use_all_cpus()
+    counted = HashSet(ADDRESS[V4], counted=True)
+    many = HashSet(ADDRESS[V4], frozenset(address_key(V4, i) for i in range(100_000)))
+    with NetlinkSocket(NETLINK_NETFILTER) as netlink:
+        commit(netlink, [AddTable(), AddCollection("s", many), AddElements("s", many)])
+        assert read_table(netlink).program == Program({"s": many})
+        commit(netlink, [AddCollection("counted", counted), AddElements("counted", many)])
+        counts = list(read_counts(netlink, "counted"))
+        assert len(counts) == len(many.elements)
+        assert {key for key, _, _ in counts} == many.elements

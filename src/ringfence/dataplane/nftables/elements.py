@@ -4,7 +4,7 @@ Source: `<linux/netfilter/nf_tables.h>`; the output of `nft --debug=netlink,mnl`
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Final, TypeVar
 
@@ -234,9 +234,23 @@ def _counts_at_most(expression: bytes | None) -> bool:
     return expression is None or read_string(attributes(expression).get(nf.NFTA_EXPR_NAME, b"")) == "counter"
 
 
-def decode_elements(kind: Collection, lists: Iterable[bytes]) -> Collection | None:
-    """The set or map of this kind with the elements in `lists`; None if some are of a sort that is not ours."""
-    elements = [attributes(encoded) for one in lists for _, encoded in each_attribute(one)]
+Element = dict[int, bytes]
+"""The attributes of an element. A range is two elements."""
+
+
+def elements_in(lists: Iterable[bytes]) -> list[Element]:
+    """The elements in lists of them."""
+    return [attributes(encoded) for one in lists for _, encoded in each_attribute(one)]
+
+
+def has_repetitions(elements: Iterable[Element]) -> bool:
+    """Whether some of the elements are the same one of a set, which can have been counted differently."""
+    identities = [one.get(nf.NFTA_SET_ELEM_KEY, b"") + one.get(nf.NFTA_SET_ELEM_FLAGS, b"") for one in elements]
+    return len(set(identities)) < len(identities)
+
+
+def decode_elements(kind: Collection, elements: Sequence[Element]) -> Collection | None:
+    """The set or map of this kind with these elements; None if some are of a sort that is not ours."""
     if not all(map(_is_ours, elements)):
         return None
     match kind:
@@ -263,7 +277,7 @@ _OF_ELEMENTS: Final = frozenset(
 )
 
 
-def _is_ours(element: dict[int, bytes]) -> bool:
+def _is_ours(element: Element) -> bool:
     """Whether an element matches its key and nothing else, always, and does nothing but that and count.
 
     Another program can add one that stands for all other keys, and then has no key, one that expires, or one that
@@ -276,18 +290,16 @@ def _is_ours(element: dict[int, bytes]) -> bool:
     )
 
 
-def decode_counts(lists: Iterable[bytes]) -> Iterator[tuple[bytes, int, int]]:
+def decode_counts(elements: Iterable[Element]) -> Iterator[tuple[bytes, int, int]]:
     """Every element of a counted set: its key, and the packets and bytes that have matched it."""
-    for encoded in lists:
-        for _, one in each_attribute(encoded):
-            element = attributes(one)
-            expression = attributes(element.get(nf.NFTA_SET_ELEM_EXPR, b""))
-            counter = attributes(expression.get(nf.NFTA_EXPR_DATA, b""))
-            packets, size = counter.get(nf.NFTA_COUNTER_PACKETS, b""), counter.get(nf.NFTA_COUNTER_BYTES, b"")
-            yield _key(element), read_uint(packets), read_uint(size)
+    for element in elements:
+        expression = attributes(element.get(nf.NFTA_SET_ELEM_EXPR, b""))
+        counter = attributes(expression.get(nf.NFTA_EXPR_DATA, b""))
+        packets, size = counter.get(nf.NFTA_COUNTER_PACKETS, b""), counter.get(nf.NFTA_COUNTER_BYTES, b"")
+        yield _key(element), read_uint(packets), read_uint(size)
 
 
-def _key(element: dict[int, bytes]) -> bytes:
+def _key(element: Element) -> bytes:
     return _value_of(element[nf.NFTA_SET_ELEM_KEY])
 
 
@@ -295,20 +307,20 @@ def _value_of(data: bytes) -> bytes:
     return attributes(data)[nf.NFTA_DATA_VALUE]
 
 
-def _target(element: dict[int, bytes], code: int) -> str:
+def _target(element: Element, code: int) -> str:
     """The chain that an entry leads to. None for another code, which only another program can have set."""
     found, chain = _verdict(element)
     return chain if found == code else ""
 
 
-def _verdict(element: dict[int, bytes]) -> tuple[int, str]:
+def _verdict(element: Element) -> tuple[int, str]:
     """The code of an entry's verdict, and the chain in it."""
     verdict = attributes(attributes(element[nf.NFTA_SET_ELEM_DATA]).get(nf.NFTA_DATA_VERDICT, b""))
     code = int.from_bytes(verdict.get(nf.NFTA_VERDICT_CODE, b""), "big", signed=True)
     return code, read_string(verdict.get(nf.NFTA_VERDICT_CHAIN, b""))
 
 
-def _ranges(elements: Iterable[dict[int, bytes]]) -> Iterator[tuple[KeyRange, str]]:
+def _ranges(elements: Iterable[Element]) -> Iterator[tuple[KeyRange, str]]:
     """The ranges between borders, with the chains that they lead to in a map."""
     borders = sorted(
         (_key(one), not read_uint(one.get(nf.NFTA_SET_ELEM_FLAGS, b"")), _target_of_range(one)) for one in elements
@@ -319,7 +331,7 @@ def _ranges(elements: Iterable[dict[int, bytes]]) -> Iterator[tuple[KeyRange, st
             yield (low, _last_before(behind, len(low))), chain
 
 
-def _target_of_range(border: dict[int, bytes]) -> str:
+def _target_of_range(border: Element) -> str:
     return _target(border, nf.NFT_GOTO) if nf.NFTA_SET_ELEM_DATA in border else ""
 
 

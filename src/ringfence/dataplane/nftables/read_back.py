@@ -16,7 +16,14 @@ from collections.abc import Iterator, Set
 from typing import NamedTuple
 
 from ringfence.dataplane.nftables import constants as nf
-from ringfence.dataplane.nftables.elements import decode_counts, decode_description, decode_elements
+from ringfence.dataplane.nftables.elements import (
+    Element,
+    decode_counts,
+    decode_description,
+    decode_elements,
+    elements_in,
+    has_repetitions,
+)
 from ringfence.dataplane.nftables.expressions import decode_rule
 from ringfence.dataplane.nftables.requests import (
     BRIDGE_HEADER,
@@ -107,7 +114,7 @@ def is_dormant(netlink: NetlinkSocket, *, of_bridges: bool = False) -> bool:
 
 def read_counts(netlink: NetlinkSocket, name: str) -> Iterator[tuple[bytes, int, int]]:
     """Every element of a counted set, with the packets and bytes that matched it. OSError if there is no such set."""
-    return decode_counts(_element_lists(netlink, name))
+    return decode_counts(_listed_elements(netlink, name))
 
 
 def _read(netlink: NetlinkSocket, generation: int) -> FoundTable:
@@ -210,14 +217,27 @@ FOREIGN_COLLECTION = HashSet(())
 """Stands for a set or map that this project never makes, for its kind or for elements that it has."""
 
 
-def _element_lists(netlink: NetlinkSocket, name: str) -> list[bytes]:
+def _listed_elements(netlink: NetlinkSocket, name: str) -> list[Element]:
+    """All elements of a set or a map.
+
+    The kernel resizes a hash table in the background, some time after elements were added or removed, and each size has
+    an order of its own. A list is several messages, and for the next one the kernel passes over as many elements as it
+    has listed. So of a table that is resized meanwhile, some elements come twice and others not at all, without
+    NLM_F_DUMP_INTR (Linux 6.18: each time that 100,000 elements are read as soon as they are added). The list ends when
+    it has as many as there are: if none comes twice, none is missing. See nft_rhash_walk() and nf_tables_dump_set().
+    """
     where = in_table(nf.NFTA_SET_ELEM_LIST_TABLE) + string(nf.NFTA_SET_ELEM_LIST_SET, name)
-    messages = netlink.dump(message_type(nf.NFT_MSG_GETSETELEM), header_of(name) + where)
-    return [attributes(one[len(HEADER) :]).get(nf.NFTA_SET_ELEM_LIST_ELEMENTS, b"") for one in messages]
+    for _ in range(_ATTEMPTS):
+        messages = netlink.dump(message_type(nf.NFT_MSG_GETSETELEM), header_of(name) + where)
+        lists = (attributes(one[len(HEADER) :]).get(nf.NFTA_SET_ELEM_LIST_ELEMENTS, b"") for one in messages)
+        elements = elements_in(lists)
+        if not has_repetitions(elements):
+            return elements
+    raise OSError(errno.EBUSY, f"the set {name} was resized {_ATTEMPTS} times while it was read")
 
 
 def _read_elements(netlink: NetlinkSocket, name: str, kind: Collection) -> Collection:
-    collection = decode_elements(kind, _element_lists(netlink, name))
+    collection = decode_elements(kind, _listed_elements(netlink, name))
     return FOREIGN_COLLECTION if collection is None else collection
 
 
