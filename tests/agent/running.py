@@ -22,6 +22,7 @@ from ringfence.agent.log import logging_to
 from ringfence.agent.loop import AgentLoop
 from ringfence.agent.metrics import Metrics
 from ringfence.agent.packet_log_thread import reading_packet_log
+from ringfence.agent.readiness_log import reporting_readiness
 from ringfence.agent.repair_thread import repairing
 from ringfence.agent.settings import Settings
 from ringfence.dataplane.kernel import Kernel
@@ -134,7 +135,7 @@ def running(
     agent = Running(settings or Settings("here"), network, clock, request_check)
     with logging_to(agent.log, as_json=False):
         try:
-            with repairing(agent.kernel, agent.inbox):
+            with repairing(agent.kernel, agent.inbox), reporting_readiness(agent.loop.readiness_errors, interval=0.02):
                 yield agent
         finally:
             agent.end()

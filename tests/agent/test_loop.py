@@ -2,9 +2,7 @@
 
 import re
 import socket
-import time
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from tests.agent.events import listing, removed, upserted
@@ -26,8 +24,9 @@ from tests.semantics.objects import admits, labelled, node, pod, policy
 
 from ringfence.agent import checks, denials, intake, local_policies, loop
 from ringfence.agent.denials import Denial
+from ringfence.agent.heartbeat import HANGS
 from ringfence.agent.inbox import Inbox
-from ringfence.agent.loop import HEARTBEAT_TIMEOUT, AgentLoop
+from ringfence.agent.loop import AgentLoop
 from ringfence.agent.metrics import Metrics
 from ringfence.agent.settings import ExistingConnections, Mode, Settings, UnknownPods
 from ringfence.agent.shares import Shares
@@ -249,9 +248,7 @@ class TestOwnNode:
         before = agent.kernel.present
         with running(Settings("heer"), agent.network) as mistaken:
             mistaken.tell(*listing(*BOTH, HERE, CLOSED))
-            mistaken.await_log(
-                "the rules in the kernel stay as they are: there is no Node heer: check --node: the Nodes are"
-            )
+            mistaken.finish_events()
             assert mistaken.loop.readiness_error() == (
                 "there is no Node heer: check --node: the Nodes are here: "
                 "until then the rules in the kernel stay as they are"
@@ -274,9 +271,7 @@ class TestOwnNode:
         with running() as agent:
             agent.enforce(*listing(*BOTH, HERE, CLOSED))
             agent.tell(removed(HERE), removed(CLOSED))
-            agent.await_log(
-                "the rules in the kernel stay as they are: there is no Node here: check --node: there are no"
-            )
+            agent.await_log("not ready: there is no Node here: check --node: there are no Nodes: until then the rules")
             assert not agent.passes()
             agent.enforce(upserted(HERE))
             assert agent.passes()
@@ -427,13 +422,6 @@ class TestFaults:
             assert agent.metric("ringfence_bypassing_bridges") == 2
 
     @in_own_network
-    def test_without_ranges_unknown_pods_cannot_be_held(self) -> None:
-        with running() as agent:
-            agent.enforce(*listing(*BOTH, node("here", "192.168.0.1")))
-            agent.await_log("unknown pods cannot be held: the Node here has no podCIDRs")
-            assert agent.passes()
-
-    @in_own_network
     def test_the_counters_of_a_table_that_cannot_be_read_are_reported(self) -> None:
         def refusing() -> None:
             raise KernelError("no", 1)
@@ -477,38 +465,11 @@ class TestWatches:
 
 class TestLag:
     @in_own_network
-    def test_a_change_that_is_not_in_force_for_long_makes_the_agent_unready(self) -> None:
-        clock = Clock()
-        with running(clock=clock) as agent:
-            agent.enforce(*listing(*BOTH, HERE))
-        agent.tell(upserted(CLOSED))
-        clock.now += 5
-        assert agent.loop.readiness_error() == ""
-        clock.now += 2
-        assert agent.loop.readiness_error() == "a change has not been in force for 7 s: more than 5 s (--max-lag)"
-        assert b"ringfence_lag_seconds 7.0" in agent.loop._metrics.text()
-
-    @in_own_network
     def test_what_is_in_force_does_not_lag(self) -> None:
         with running() as agent:
             agent.enforce(*listing(*BOTH, HERE, CLOSED))
             assert agent.metric("ringfence_lag_seconds") == 0
             assert agent.metric("ringfence_waiting_changes") == 0
-
-    @in_own_network
-    def test_a_round_that_takes_long_is_logged(self) -> None:
-        with running(Settings("here", max_lag=0.05)) as agent:
-            agent.enforce(*listing(*BOTH, HERE))
-            apply = agent.kernel.apply
-
-            def slow(*program: Any) -> None:
-                time.sleep(0.1)
-                apply(*program)
-
-            agent.kernel.apply = slow  # type: ignore[assignment, method-assign]
-            agent.enforce(upserted(CLOSED))
-            agent.await_log("a change has not been in force for ")
-            agent.await_log("changes are in force in time again")
 
 
 class TestNamespacesThatHaveUsedTheirShare:
@@ -568,7 +529,7 @@ class TestHealth:
 
         clock = Clock()
         hanging = AgentLoop(Settings("here"), Kernel(), Inbox(), Metrics(), clock)
-        clock.now += HEARTBEAT_TIMEOUT
+        clock.now += HANGS
         assert hanging.liveness_error() == ""
         clock.now += 1
         assert hanging.liveness_error() == "the loop has not turned for 61 s"
@@ -577,7 +538,7 @@ class TestHealth:
     def test_every_turn_is_a_heartbeat(self) -> None:
         clock = Clock()
         with running(clock=clock) as agent:
-            clock.now += HEARTBEAT_TIMEOUT + 1
+            clock.now += HANGS + 1
             agent.finish_events()
             eventually(lambda: agent.loop.liveness_error() == "")
 

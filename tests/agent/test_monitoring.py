@@ -32,9 +32,10 @@ class Firing(NamedTuple):
 
 ON_A = {"node": "a"}
 FIRINGS = {
-    "RingfenceAgentNotSynced": Firing({'ringfence_synced{node="a"}': "0x30"}, ON_A),
+    "RingfenceAgentNotReady": Firing(
+        {'ringfence_not_ready{node="a",reason="lag"}': "1x30"}, {"node": "a", "reason": "lag"}
+    ),
     "RingfenceRulesNotInOrder": Firing({'ringfence_in_order{node="a"}': "0x30"}, ON_A),
-    "RingfencePolicyChangesLate": Firing({'ringfence_lag_seconds{node="a"}': "6x30"}, ON_A),
     "RingfenceTableContested": Firing({'ringfence_table_contested{node="a"}': "1x30"}, ON_A),
     "RingfenceBridgesBypassPolicies": Firing({'ringfence_bypassing_bridges{node="a"}': "1x30"}, ON_A),
     "RingfencePodsClosed": Firing(
@@ -47,9 +48,8 @@ FIRINGS = {
     "RingfenceSpoofedPackets": Firing({'ringfence_spoofed_packets_total{node="a",family="4"}': "0+60x30"}, ON_A),
 }
 QUIET = {
-    'ringfence_synced{node="a"}': "1x30",
+    'ringfence_not_ready{node="a",reason="lag"}': "0x30",
     'ringfence_in_order{node="a"}': "1x30",
-    'ringfence_lag_seconds{node="a"}': "0.1x30",
     'ringfence_table_contested{node="a"}': "0x30",
     'ringfence_bypassing_bridges{node="a"}': "0x30",
     'ringfence_closed_pods{node="a",reason="share"}': "0x30",

@@ -42,43 +42,55 @@ def one(stream: io.StringIO) -> Reporting:
 class TestInterruptions:
     def test_the_same_reason_is_logged_once_and_counted_each_time(self, one: Reporting, stream: io.StringIO) -> None:
         for _ in range(3):
-            one.reports.watch(WatchInterrupted("Pod", "connection refused", 0.1))
+            one.reports.watch(WatchInterrupted("Pod", "connection refused", 0.1), 0.0)
         assert stream.getvalue().count("watch interrupted: connection refused kind=Pod") == 1
         assert one.count('ringfence_watch_restarts_total{kind="Pod"}') == 3
 
     def test_another_reason_or_another_kind_is_logged(self, one: Reporting, stream: io.StringIO) -> None:
         for kind, reason in (("Pod", "refused"), ("Pod", "forbidden"), ("Node", "forbidden")):
-            one.reports.watch(WatchInterrupted(kind, reason, 0.1))
+            one.reports.watch(WatchInterrupted(kind, reason, 0.1), 0.0)
         assert stream.getvalue().count("watch interrupted") == 3
 
     def test_a_watch_that_is_open_again_is_logged_once(self, one: Reporting, stream: io.StringIO) -> None:
-        one.reports.watch(WatchInterrupted("Pod", "refused", 0.1))
+        one.reports.watch(WatchInterrupted("Pod", "refused", 0.1), 0.0)
         for _ in range(3):
-            one.reports.watch(Alive("Pod"))
+            one.reports.watch(Alive("Pod"), 0.0)
         assert stream.getvalue().count("watching again kind=Pod") == 1
 
     def test_after_that_the_same_reason_is_logged_again(self, one: Reporting, stream: io.StringIO) -> None:
         for event in (WatchInterrupted("Pod", "refused", 0.1), Alive("Pod"), WatchInterrupted("Pod", "refused", 0.1)):
-            one.reports.watch(event)
+            one.reports.watch(event, 0.0)
         assert stream.getvalue().count("watch interrupted") == 2
 
+    def test_it_lasts_until_the_watch_is_open_for_more_than_a_moment(self, one: Reporting) -> None:
+        def interrupt(at: float) -> float:
+            one.reports.watch(WatchInterrupted("Pod", "refused", 0.1), at)
+            return one.reports.interruptions["Pod"].since
+
+        assert [interrupt(at) for at in (1.0, 2.0)] == [1.0, 1.0]
+        one.reports.watch(Alive("Pod"), 3.0)
+        assert not one.reports.interruptions
+        assert interrupt(3.5) == 1.0
+        one.reports.watch(Alive("Pod"), 4.0)
+        assert interrupt(5.0) == 5.0
+
     def test_a_watch_that_was_never_interrupted_is_not_logged(self, one: Reporting, stream: io.StringIO) -> None:
-        one.reports.watch(Alive("Pod"))
+        one.reports.watch(Alive("Pod"), 0.0)
         assert stream.getvalue() == ""
 
     def test_a_watch_that_a_defect_has_ended_stays_known_until_it_is_open(
         self, one: Reporting, stream: io.StringIO
     ) -> None:
         for kind in ("Pod", "Node"):
-            one.reports.watch(WatchFailed(kind, KeyError("x"), 0.1))
+            one.reports.watch(WatchFailed(kind, KeyError("x"), 0.1), 0.0)
         assert one.reports.failed_watches == {"Pod", "Node"}
-        one.reports.watch(Alive("Pod"))
+        one.reports.watch(Alive("Pod"), 0.0)
         assert one.reports.failed_watches == {"Node"}
         assert stream.getvalue().count("a defect of ringfence (watch)") == 2
 
 
 def test_a_list_is_logged_with_its_size(one: Reporting, stream: io.StringIO) -> None:
-    one.reports.watch(Listed("Pod", frozenset({("x", "a"), ("x", "b")})))
+    one.reports.watch(Listed("Pod", frozenset({("x", "a"), ("x", "b")})), 0.0)
     assert "listed kind=Pod objects=2" in stream.getvalue()
 
 
@@ -172,16 +184,6 @@ def test_a_defect_of_the_packet_log_has_its_traceback(one: Reporting, stream: io
     one.reports.packet_log_failed(PacketLogFailed(KeyError("ours"), 2.0))
     assert "a defect of ringfence (log): KeyError: 'ours' trace=" in stream.getvalue()
     assert one.count('ringfence_failures_total{stage="log"}') == 1
-
-
-class TestLag:
-    def test_it_is_logged_when_it_becomes_long_and_when_it_is_not_any_more(
-        self, one: Reporting, stream: io.StringIO
-    ) -> None:
-        for seconds in (1, 6, 7, 8, 0, 0):
-            one.reports.lag(seconds, limit=5)
-        assert stream.getvalue().count("a change has not been in force for 6.0 s limit=5") == 1
-        assert stream.getvalue().count("changes are in force in time again") == 1
 
 
 class TestClosings:

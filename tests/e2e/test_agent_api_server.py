@@ -33,10 +33,13 @@ def test_it_is_killed_and_started_again(scene: Scene, agent: Agent) -> None:
         scene.world.control_plane.apiserver.kill()
         agent.await_interruptions(before)
         assert agent.ask("/healthz")[0] == 200
-        assert agent.is_ready(), "what it knows is in force"
+        wait_until(lambda: "Pod has not been watched for" in agent.ask("/readyz")[1], "it says that it may be behind")
+        assert agent.metric("ringfence_not_ready", reason="watch") == 1
+        assert agent.metric("ringfence_in_order") == 1, "what it knows is in force"
         scene.world.start_control_plane()
         change_much(scene)
         await_changes(scene)
+        agent.await_ready()
 
 
 def test_an_agent_that_starts_without_it_waits_and_changes_nothing(scene: Scene, agent: Agent) -> None:

@@ -60,6 +60,10 @@ class Enforcement:
         """Whether there are ranges in which addresses without a known pod are closed."""
         return bool(self._held)
 
+    def pod_outside_ranges(self) -> Member | None:
+        """A pod of this node that has an address outside of these ranges, if there are ranges; None if none has."""
+        return self._compiler.pod_outside(self._held) if self._compiler and self._held else None
+
     @property
     def in_order(self) -> bool:
         """Whether the kernel holds what the state said when it was last enforced."""

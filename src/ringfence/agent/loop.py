@@ -13,6 +13,7 @@ from typing import Final, ParamSpec
 
 from ringfence.agent.denials import Explanations, Repetitions
 from ringfence.agent.enforcement import Enforcement
+from ringfence.agent.heartbeat import LONGEST_WAIT, Heartbeat
 from ringfence.agent.inbox import (
     Arrival,
     Inbox,
@@ -30,7 +31,7 @@ from ringfence.agent.log import log, values
 from ringfence.agent.metrics import Metrics
 from ringfence.agent.newcomers import Newcomers
 from ringfence.agent.node_checks import NodeChecks
-from ringfence.agent.readiness import AgentParts, readiness_error
+from ringfence.agent.readiness import CONDITIONS, AgentParts, readiness_errors
 from ringfence.agent.reports import Reports
 from ringfence.agent.rounds import Rounds
 from ringfence.agent.settings import Settings
@@ -41,7 +42,7 @@ from ringfence.dataplane.packet_log import LoggedPacket
 from ringfence.errors import KernelError
 from ringfence.sources.cluster import Listed, Page, Removed, Unreadable, Upserted, WatchFailed, WatchInterrupted
 
-REPAIR_INTERVAL: Final = 1.0
+REPAIR_INTERVAL: Final = LONGEST_WAIT
 """Seconds after which a repair that failed is tried again, and revoked connections are looked after."""
 
 CHECK_INTERVAL: Final = 60.0
@@ -55,9 +56,6 @@ OVERDUE_INTERVAL: Final = 0.25
 
 START_PATIENCE: Final = 2.0
 """Seconds that the first round waits for namespaces that have used their share: it closes what is not ready then."""
-
-HEARTBEAT_TIMEOUT: Final = 60.0
-"""Seconds after which a loop that does not turn is taken to hang."""
 
 _MOST_AT_ONCE: Final = 2_000
 """Items that are received before the loop looks at the clock again."""
@@ -85,9 +83,10 @@ class AgentLoop:
         self._metrics = metrics
         self._clock = clock
         self._view = View(settings.node)
+        self._heartbeat = Heartbeat(clock)
         self._newcomers = Newcomers(settings.node, request_check)
         self._enforcement = Enforcement(self._view, settings, kernel, clock, self._newcomers.is_released)
-        self._spending = Spending(self._beat)
+        self._spending = Spending(self._heartbeat.beat)
         self._intake = Intake(self._view, self._spending)
         self._lag = Lag(self._receiver, clock)
         metrics.show_lag(self._lag.seconds)
@@ -95,7 +94,15 @@ class AgentLoop:
         self._reports = Reports(metrics)
         self._node = NodeChecks(settings, self._view)
         self._parts = AgentParts(
-            settings, self._view, self._node, self._newcomers, self._enforcement, self._lag, self._reports, clock
+            settings,
+            self._view,
+            self._node,
+            self._newcomers,
+            self._enforcement,
+            self._lag,
+            self._heartbeat,
+            self._reports,
+            clock,
         )
         self._explanations = Explanations(self._view.state, clock, dropped=settings.drops)
         self._repetitions = Repetitions()
@@ -107,24 +114,28 @@ class AgentLoop:
         self._first_round_by: float | None = None
         """When the first round begins at the latest; None before the view is complete."""
         self._nodes_changed = False
-        self._heartbeat = clock()
 
     # --- for other threads --------------------------------------------------------------------------------------------
 
     def liveness_error(self) -> str:
         """Why this process should be restarted; empty if it should not."""
-        silent = self._clock() - self._heartbeat
-        return f"the loop has not turned for {silent:.0f} s" if silent > HEARTBEAT_TIMEOUT else ""
+        return self._heartbeat.liveness_error()
+
+    def readiness_errors(self) -> dict[str, str]:
+        """Why the node's policies may not all be in force, by reason; empty if they are."""
+        return readiness_errors(self._parts)
 
     def readiness_error(self) -> str:
-        """Why the node's policies may not all be in force; empty if they are."""
-        return readiness_error(self._parts)
+        """The same as a text: a line for each reason."""
+        return "\n".join(self.readiness_errors().values())
 
     def metrics_text(self) -> bytes:
         """The present metrics; those of the last request, if the loop is too busy to bring them up to date."""
         request = MetricsRequest(threading.Event())
         self._inbox.put(request)
         request.done.wait(METRICS_TIMEOUT)
+        errors = self.readiness_errors()
+        self._metrics.show_readiness({reason: reason in errors for reason in CONDITIONS})
         return self._metrics.text()
 
     # --- the loop -----------------------------------------------------------------------------------------------------
@@ -135,7 +146,7 @@ class AgentLoop:
             if self._intake or self._nodes_changed:
                 self._guard("event", self._take_in)
             self._guard("event", self._release_newcomers)
-            now = self._beat()
+            now = self._heartbeat.beat()
             if self._is_due(now):
                 self._guard("enforce", self._enforce, now)
             if now >= self._next_repair:
@@ -147,11 +158,6 @@ class AgentLoop:
                 self._next_check = now + CHECK_INTERVAL
                 self._guard("check", self._check_node)
             self._note_lag()
-
-    def _beat(self) -> float:
-        """Return the time, and note for the liveness probe that the loop goes on."""
-        self._heartbeat = self._clock()
-        return self._heartbeat
 
     def _guard(self, stage: str, step: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
         """Go on after a defect in one step: the others keep the node's policies in force."""
@@ -176,11 +182,7 @@ class AgentLoop:
         return True
 
     def _note_lag(self) -> None:
-        """Report how long the oldest change has waited so far, and note since when the oldest is waiting now."""
-        if self._enforcement.has_begun:
-            limit = self._settings.max_lag
-            self._reports.lag(self._lag.seconds(), limit)
-            self._reports.new_pods(self._newcomers.overdue(self._clock(), limit), self._newcomers.reasons)
+        """Note since when the oldest change is waiting that is not in force."""
         waiting = (self._rounds.waiting_since, self._intake.waiting_since())
         self._lag.oldest = min((since for since in waiting if since is not None), default=None)
 
@@ -224,7 +226,7 @@ class AgentLoop:
         self._nodes_changed |= kind_of_event(event) == "Node"
         if isinstance(event, Listed):
             self._next_check = 0.0
-        self._reports.watch(event)
+        self._reports.watch(event, arrival.at)
         if not isinstance(event, WatchInterrupted | WatchFailed):
             self._metrics.last_event.labels(kind_of_event(event)).set_to_current_time()
 
@@ -323,9 +325,9 @@ class AgentLoop:
     # --- the node -----------------------------------------------------------------------------------------------------
 
     def _check_node(self) -> None:
-        self._node.check()
+        self._node.check(self._enforcement)
         self._metrics.bypassing.set(len(self._node.bypassing_bridges))
-        self._reports.node(self._node.complaints(self._enforcement) if self._view.complete else ())
+        self._reports.node(self._node.complaints() if self._view.complete else ())
 
     def _identify_node(self) -> None:
         if self._node.identify():

@@ -69,6 +69,9 @@ class Metrics:
             registry=registry,
         )
         self.synced = Gauge("ringfence_synced", "1 if every kind has been listed.", registry=registry)
+        self._not_ready = Gauge(
+            "ringfence_not_ready", "1 if policies may not be in force for this reason.", ["reason"], registry=registry
+        )
         self.in_order = Gauge("ringfence_in_order", "1 if the kernel holds all rules.", registry=registry)
         self.unlogged = Counter(
             "ringfence_unlogged_packets",
@@ -171,6 +174,11 @@ class Metrics:
     def show_closed_pods(self, reason: str, pods: int) -> None:
         """How many pods are closed until their policies are in force."""
         self._closed_pods.labels(reason).set(pods)
+
+    def show_readiness(self, reasons: Mapping[str, bool]) -> None:
+        """Which of all reasons keep the agent from being ready."""
+        for reason, holds in reasons.items():
+            self._not_ready.labels(reason).set(holds)
 
     def show_log(self) -> None:
         """What became of the log."""

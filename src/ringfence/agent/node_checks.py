@@ -7,6 +7,7 @@ from ringfence.agent.enforcement import Enforcement
 from ringfence.agent.own_node import mistake_about_node, this_machine
 from ringfence.agent.settings import Settings
 from ringfence.agent.view import View
+from ringfence.engine.population import Member
 
 
 class NodeChecks:
@@ -19,6 +20,8 @@ class NodeChecks:
         """Why the Node of this machine is unknown; empty if it is known. Valid once the view is complete."""
         self.bypassing_bridges: list[str] = []
         """The names of bridges whose packets bypass packet filters."""
+        self.pod_outside_ranges: Member | None = None
+        """A pod of the node that has an address in none of the ranges in which unknown pods are held."""
 
     def identify(self) -> bool:
         """Find out whether the Node of this machine is known; whether the result is another one than before."""
@@ -26,17 +29,13 @@ class NodeChecks:
         self.mistake = mistake_about_node(self._settings.node, self._view.state.nodes, this_machine())
         return self.mistake != before
 
-    def check(self) -> None:
-        """Check the links of the node."""
+    def check(self, enforcement: Enforcement) -> None:
+        """Check the links of the node, and the addresses of its pods."""
         self.bypassing_bridges = checks.unfiltered_bridges()
+        self.pod_outside_ranges = enforcement.pod_outside_ranges()
 
-    def complaints(self, enforcement: Enforcement) -> Iterator[str]:
+    def complaints(self) -> Iterator[str]:
         """What keeps policies from being enforced, whatever is programmed, each with its remedy."""
-        node = self._settings.node
-        if self.mistake:
-            yield f"the rules in the kernel stay as they are: {self.mistake}"
-        elif self._settings.holds and enforcement.has_begun and not enforcement.holds_ranges:
-            yield f"unknown pods cannot be held: the Node {node} has no podCIDRs: set its pods' ranges with --pod-range"
         if self.bypassing_bridges:
             yield (
                 f"packets between pods on the bridge {' and '.join(self.bypassing_bridges)} bypass packet filters: "

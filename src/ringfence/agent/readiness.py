@@ -4,10 +4,11 @@ The threads of the HTTP server ask while the loop goes on, so a condition reads 
 as a whole, and copies before it iterates.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
 from ringfence.agent.enforcement import Enforcement
+from ringfence.agent.heartbeat import LONGEST_WAIT, Heartbeat
 from ringfence.agent.lag import Lag
 from ringfence.agent.newcomers import Newcomers
 from ringfence.agent.node_checks import NodeChecks
@@ -25,6 +26,7 @@ class AgentParts(NamedTuple):
     newcomers: Newcomers
     enforcement: Enforcement
     lag: Lag
+    heartbeat: Heartbeat
     reports: Reports
     clock: Callable[[], float]
 
@@ -38,9 +40,9 @@ Condition = Callable[[AgentParts], str]
 """Why the agent is not ready; empty if this is no reason."""
 
 
-def readiness_error(parts: AgentParts) -> str:
-    """Why the node's policies may not all be in force, by the first condition that is not met; empty if they are."""
-    return next(filter(None, (condition(parts) for condition in CONDITIONS)), "")
+def readiness_errors(parts: AgentParts) -> dict[str, str]:
+    """Why the node's policies may not all be in force, by the names of the reasons; empty if they are."""
+    return {reason: error for reason, condition in CONDITIONS.items() if (error := condition(parts))}
 
 
 # --- conditions -------------------------------------------------------------------------------------------------------
@@ -56,16 +58,36 @@ def _unknown_node(parts: AgentParts) -> str:
 
 
 def _unsettled(parts: AgentParts) -> str:
-    if parts.newcomers.is_settled:
+    if parts.newcomers.is_settled or not parts.view.complete:
         return ""
     return f"it is not certain that all policies are known: {parts.newcomers.reasons}"
 
 
 def _rules_missing(parts: AgentParts) -> str:
-    if parts.enforcement.in_order:
+    if parts.enforcement.in_order or not parts.may_enforce:
         return ""
     failures = "; ".join(map(str, parts.enforcement.failures))
     return f"the kernel does not hold all rules: {failures or 'not enforced yet'}"
+
+
+def _pod_ranges_unknown(parts: AgentParts) -> str:
+    settings, enforcement = parts.settings, parts.enforcement
+    if not settings.holds or not enforcement.has_begun or not parts.may_enforce:
+        return ""
+    remedy = "set its pods' ranges with --pod-range, or choose --unknown-pods allow"
+    if not enforcement.holds_ranges:
+        return f"unknown pods cannot be held: the Node {settings.node} has no podCIDRs: {remedy}"
+    if pod := parts.node.pod_outside_ranges:
+        return (
+            f"some unknown pods cannot be held: {pod.reference} has an address outside of the pod ranges of the Node "
+            f"{settings.node}: {remedy}"
+        )
+    return ""
+
+
+def _stuck(parts: AgentParts) -> str:
+    silence, limit = parts.heartbeat.silence, parts.settings.max_lag
+    return f"the loop has not turned for {silence:.0f} s" if silence > LONGEST_WAIT + limit else ""
 
 
 def _lagging(parts: AgentParts) -> str:
@@ -75,7 +97,8 @@ def _lagging(parts: AgentParts) -> str:
 
 def _connections_unjudged(parts: AgentParts) -> str:
     error = parts.enforcement.review_error
-    return error and f"connections that policies forbid may be open: {error}"
+    begun = parts.enforcement.has_begun  # before that, no connection can be judged
+    return f"connections that policies forbid may be open: {error}" if begun and error else ""
 
 
 def _newcomers_wait(parts: AgentParts) -> str:
@@ -86,9 +109,16 @@ def _newcomers_wait(parts: AgentParts) -> str:
     return f"{some}: {parts.newcomers.reasons}"
 
 
-def _watch_failed(parts: AgentParts) -> str:
-    failed = sorted(parts.reports.failed_watches)
-    return f"a defect of ringfence ended the watch of {', '.join(failed)}: see the log" if failed else ""
+def _unwatched(parts: AgentParts) -> str:
+    now, reports = parts.clock(), parts.reports
+    errors = [
+        f"{kind} has not been watched for {now - since:.0f} s: {reason}"
+        for kind, (reason, since) in reports.interruptions.items()
+        if now - since > parts.settings.max_lag
+    ]
+    if failed := sorted(reports.failed_watches):
+        errors.append(f"a defect of ringfence ended the watch of {', '.join(failed)}: see the log")
+    return "; ".join(errors)
 
 
 def _objects_left_out(parts: AgentParts) -> str:
@@ -99,15 +129,17 @@ def _objects_left_out(parts: AgentParts) -> str:
     return f"a defect of ringfence leaves out {len(defects)} objects, such as {kind} {namespace}/{name}: see the log"
 
 
-CONDITIONS: Final[tuple[Condition, ...]] = (
-    _unlisted,
-    _unknown_node,
-    _unsettled,
-    _rules_missing,
-    _lagging,
-    _connections_unjudged,
-    _newcomers_wait,
-    _watch_failed,
-    _objects_left_out,
-)
-"""In the order in which they are asked: what the others follow from comes first."""
+CONDITIONS: Final[Mapping[str, Condition]] = {
+    "list": _unlisted,
+    "node": _unknown_node,
+    "check": _unsettled,
+    "rules": _rules_missing,
+    "pod_ranges": _pod_ranges_unknown,
+    "stuck": _stuck,
+    "lag": _lagging,
+    "connections": _connections_unjudged,
+    "new_pods": _newcomers_wait,
+    "watch": _unwatched,
+    "defect": _objects_left_out,
+}
+"""By the names of the reasons in metrics, in the order in which they are shown: what others follow from comes first."""

@@ -3,8 +3,8 @@
 A fault that lasts for hours is one line in the log; the metrics count how often it happened.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -22,21 +22,32 @@ from ringfence.sources.cluster import Alive, CaughtUp, Event, Listed, Unchecked,
 CLOSING_INTERVAL: Final = 60.0
 """Seconds for which it is not logged again that the pods of the same namespace are closed."""
 
+SHORTEST_WATCH: Final = 1.0
+"""Seconds: a watch that is interrupted again sooner had not been open."""
+
+
+class Interruption(NamedTuple):
+    """Why a watch is interrupted, and since when (monotonic seconds)."""
+
+    reason: str
+    since: float
+
 
 class Reports:
     """Log lines and counters. `failed_watches` are the kinds whose watch a defect has ended, until it is open again."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
-        self._interruptions: dict[str, str] = {}
+        self.interruptions: Mapping[str, Interruption] = {}
+        """The kinds whose watch is interrupted at present; for other threads, a new mapping after each change."""
+        self._reopened: dict[str, tuple[Interruption, float]] = {}
+        """The last interruption of each kind, and when the watch was open again."""
         self._unchecked: dict[str, str] = {}
-        self._new_pods_wait = False
         self._failures: list[str] = []
         self._problems: dict[ObjectName, str] = {}
         self._defects: dict[ObjectName, Exception] = {}
         self._complaints: list[str] = []
         self._log_failure = ""
-        self._lags = False
         self._closed: dict[str, bool] = {}
         """The namespaces whose pods are closed, and whether that was logged."""
         self._logged_closings: dict[str, float] = {}
@@ -52,17 +63,18 @@ class Reports:
 
     # --- watches ------------------------------------------------------------------------------------------------------
 
-    def watch(self, event: Event) -> None:
-        """What an event says about its watch."""
+    def watch(self, event: Event, at: float) -> None:
+        """What an event that arrived at some time (monotonic seconds) says about its watch."""
         match event:
             case WatchInterrupted():
-                self._interruption(event)
+                self._interruption(event, at)
             case WatchFailed(kind=kind):
                 self._metrics.watch_restarts.labels(kind).inc()
                 self.defect("watch", event.error)
                 self.failed_watches |= {kind}
             case Alive(kind=kind):
-                if self._interruptions.pop(kind, None) or kind in self.failed_watches:
+                if kind in self.interruptions or kind in self.failed_watches:
+                    self._end_interruption(kind, at)
                     log.info("watching again", extra=values(kind=kind))
                 self.failed_watches -= {kind}
             case Listed(kind=kind, names=names):
@@ -78,11 +90,24 @@ class Reports:
             case _:
                 pass
 
-    def _interruption(self, event: WatchInterrupted) -> None:
-        self._metrics.watch_restarts.labels(event.kind).inc()
-        if self._interruptions.get(event.kind) != event.reason:
-            log.warning(f"watch interrupted: {event.reason}", extra=values(kind=event.kind))
-        self._interruptions[event.kind] = event.reason
+    def _interruption(self, event: WatchInterrupted, at: float) -> None:
+        kind, reason = event.kind, event.reason
+        self._metrics.watch_restarts.labels(kind).inc()
+        known = self.interruptions.get(kind)
+        if known is None or known.reason != reason:
+            log.warning(f"watch interrupted: {reason}", extra=values(kind=kind))
+        since = known.since if known else self._outage_began(kind, at)
+        self.interruptions = {**self.interruptions, kind: Interruption(reason, since)}
+
+    def _outage_began(self, kind: str, at: float) -> float:
+        """Since when a watch has been interrupted: one that was open for a moment only had not recovered."""
+        last, reopened = self._reopened.get(kind, (None, 0.0))
+        return last.since if last and at - reopened < SHORTEST_WATCH else at
+
+    def _end_interruption(self, kind: str, at: float) -> None:
+        if last := self.interruptions.get(kind):
+            self._reopened[kind] = (last, at)
+            self.interruptions = {one: known for one, known in self.interruptions.items() if one != kind}
 
     # --- objects ------------------------------------------------------------------------------------------------------
 
@@ -112,22 +137,6 @@ class Reports:
         if self._failures and not failures:
             log.info("the kernel has accepted what it had refused")
         self._failures = texts
-
-    def lag(self, seconds: float, limit: float) -> None:
-        """How long the oldest change has been waiting that is not in force."""
-        if seconds > limit and not self._lags:
-            log.error(f"a change has not been in force for {seconds:.1f} s", extra=values(limit=limit))
-        elif seconds <= limit and self._lags:
-            log.info("changes are in force in time again")
-        self._lags = seconds > limit
-
-    def new_pods(self, waiting: Sequence[str], reason: str) -> None:
-        """The new pods that have been closed for too long, because it is not certain that all policies are known."""
-        if waiting and not self._new_pods_wait:
-            log.error(f"new pods are closed until all policies are known: {reason}", extra=values(pod=waiting[0]))
-        elif self._new_pods_wait and not waiting:
-            log.info("no new pods are closed any more")
-        self._new_pods_wait = bool(waiting)
 
     def closed(self, namespaces: frozenset[str], now: float) -> None:
         """The namespaces whose pods are closed until their changes are in force; each is logged now and then."""

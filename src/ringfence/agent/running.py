@@ -18,6 +18,7 @@ from ringfence.agent.loop import AgentLoop
 from ringfence.agent.metrics import Metrics
 from ringfence.agent.newcomers import CHECKED_KINDS
 from ringfence.agent.packet_log_thread import reading_packet_log
+from ringfence.agent.readiness_log import reporting_readiness
 from ringfence.agent.repair_thread import repairing
 from ringfence.agent.settings import Settings
 from ringfence.agent.singleton import only_agent
@@ -68,7 +69,12 @@ def run(
                 extra=values(node=settings.node, mode=settings.mode, unknown_pods=settings.unknown_pods),
             )
             logging_denials = reading_packet_log(settings.log_group, inbox) if settings.log_denied else nullcontext()
-            with repairing(kernel, inbox), logging_denials, followers.running():
+            with (
+                repairing(kernel, inbox),
+                reporting_readiness(loop.readiness_errors),
+                logging_denials,
+                followers.running(),
+            ):
                 loop.run()
         log.info("stopped: the rules in the kernel stay in force")
 

@@ -56,6 +56,10 @@ class Compiler:
         """How many of the node's own pods are in some namespaces."""
         return self._subjects.pods_in(namespaces)
 
+    def pod_outside(self, ranges: Addresses) -> Member | None:
+        """One of the node's own pods that has an address outside of `ranges`; None if there is none."""
+        return self._subjects.pod_outside(ranges)
+
     def program(self, closed: frozenset[str] = frozenset(), may_build: MayBuild = always) -> Program:
         """The program for the present state.
 

@@ -22,7 +22,7 @@ from ringfence.engine.population import Identity, Member
 from ringfence.engine.state import State
 from ringfence.errors import KernelError
 from ringfence.model.policies import Direction
-from ringfence.sets.addresses import FAMILIES, Family
+from ringfence.sets.addresses import FAMILIES, Addresses, Family
 
 Address = tuple[Family, int]
 Side = tuple[Direction, Family]
@@ -110,6 +110,13 @@ class Subjects:
     def pods_in(self, namespaces: frozenset[str]) -> int:
         """How many of the node's own pods are in some namespaces."""
         return sum(member.namespace in namespaces for member in self._identities) if namespaces else 0
+
+    def pod_outside(self, ranges: Addresses) -> Member | None:
+        """One of the node's own pods that has an address outside of `ranges`; None if there is none."""
+        for member in self._identities:
+            if not all(ranges.contains(*address) for address in member.addresses):
+                return member
+        return None
 
     def chains(self, names: Iterable[str]) -> dict[str, ProfileChain]:
         """The chains of these names."""
