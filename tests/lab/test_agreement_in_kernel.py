@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from tests.lab.clusters import ROUTED, laboratory, manifests
 from tests.lab.sandboxes import SharedSandbox, in_sandbox
 from tests.semantics.conformance import CASES, FAMILIES, PORTS, Case, expected, model
+from tests.semantics.known_faults import KNOWN_FAULTS
 from tests.semantics.objects import Object
 from tests.strategies import clusters
 
@@ -58,12 +59,16 @@ def test_the_upstream_conformance_list(nine_pods: SharedSandbox[Laboratory], cas
 
     Changes are made while the laboratory runs.
     """
-    assert nine_pods.do(findings, CASES.index(case)) == []
+    assert nine_pods.do(findings, case) == []
 
 
-def findings(lab: Laboratory, index: int) -> list[Finding]:
-    """What is not as it should be in a case, by its place in the list."""
-    case = CASES[index]
+@pytest.mark.parametrize("case", KNOWN_FAULTS, ids=lambda case: case.title)
+def test_policies_that_others_have_got_wrong(nine_pods: SharedSandbox[Laboratory], case: Case) -> None:
+    assert nine_pods.do(findings, case) == []
+
+
+def findings(lab: Laboratory, case: Case) -> list[Finding]:
+    """What is not as it should be in a case."""
     ports = tuple(LabPort(number, protocol) for protocol in case.protocols for number in PORTS)
     found = []
     for number, step in enumerate(case.steps):
@@ -74,7 +79,7 @@ def findings(lab: Laboratory, index: int) -> list[Finding]:
                 found.append(Finding("the engine", number, str(one), one.observed))
             pods = "/" in one.source and "/" in one.destination
             if pods and expected(step, one.source, one.destination, one.protocol, one.port) is not one.observed:
-                found.append(Finding("upstream", number, str(one), one.observed))
+                found.append(Finding("the list", number, str(one), one.observed))
     restore(lab)
     return found
 

@@ -1,18 +1,31 @@
-"""The upstream conformance list (`conformance.py`), asked of the engine and of the naive evaluator."""
+"""The upstream conformance list and known faults of others, asked of the engine and of the naive evaluator."""
 
 import pytest
 from tests.semantics.claims import Answer
 from tests.semantics.conformance import CASES, FAMILIES, PODS, PORTS, Case, Step, expected, model
 from tests.semantics.judges import Judge, answers_of, both_judges, cluster_of
+from tests.semantics.known_faults import KNOWN_FAULTS
 from tests.semantics.objects import key_of
 
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.number} {case.title}")
+every_known_fault = pytest.mark.parametrize("case", KNOWN_FAULTS, ids=lambda case: case.title)
 
 
 @both_judges
 @pytest.mark.parametrize("families", [(4,), (6,), FAMILIES], ids=["IPv4", "IPv6", "dual stack"])
 @every_case
 def test_every_pair_of_pods_is_judged_as_upstream_does(case: Case, families: tuple[int, ...], judge: Judge) -> None:
+    follow(case, families, judge)
+
+
+@both_judges
+@every_known_fault
+def test_what_others_have_got_wrong_is_judged_correctly(case: Case, judge: Judge) -> None:
+    follow(case, FAMILIES, judge)
+
+
+def follow(case: Case, families: tuple[int, ...], judge: Judge) -> None:
+    """Ask a judge about each step of a case, of which it has heard nothing before."""
     objects = {key_of(obj): obj for obj in model(families)}
     for step in case.steps:
         objects |= {key_of(obj): obj for obj in step.upsert}
@@ -20,7 +33,7 @@ def test_every_pair_of_pods_is_judged_as_upstream_does(case: Case, families: tup
         assert wrong(case, step, judge(objects.values())) == []
 
 
-@every_case
+@pytest.mark.parametrize("case", [*CASES, *KNOWN_FAULTS], ids=lambda case: case.title)
 def test_one_cluster_follows_every_step(case: Case) -> None:
     cluster = cluster_of(model())
     for step in case.steps:

@@ -408,6 +408,21 @@ class TestBlocksThatDividePods:
         population.start_reading_blocks([self.BLOCK])
         self.check(population)
 
+    def test_the_block_is_read_when_the_pod_outside_has_gone(self) -> None:
+        population = population_of(self.INSIDE, self.OUTSIDE)
+        assert together(population, self.INSIDE, self.OUTSIDE)
+        population.discard(self.OUTSIDE)
+        population.start_reading_blocks([self.BLOCK])
+        assert population.in_block(self.BLOCK, Family.IPV4) == population.everyone != 0
+
+    def test_the_block_is_read_when_the_pod_outside_has_another_identity(self) -> None:
+        outside = member("x/outside", {"app": "1"}, addresses=["10.0.0.3"])
+        population = population_of(self.INSIDE, outside)
+        assert together(population, self.INSIDE, outside)
+        population.start_reading([label_is("app", "1")])
+        population.start_reading_blocks([self.BLOCK])
+        assert population.in_block(self.BLOCK, Family.IPV4) == 1 << population.identity_of(self.INSIDE).bit
+
     def test_the_pods_are_added_when_the_block_is_read(self) -> None:
         population = Population()
         population.start_reading_blocks([self.BLOCK])

@@ -361,11 +361,10 @@ class Population:
                 del identity.groups[template][member]
             if not identity.groups[template]:
                 self._drop_group(template, identity)
-        if parts:
-            # The bounds may be addresses of pods that have moved, and must be in the blocks of those that stay.
-            self._indexes.by_address.remove(identity)
-            identity.bounds = bounds_of(identity.pods())
-            self._indexes.by_address.add(identity)
+        # The bounds may be addresses of pods that have moved or gone, and must be in the blocks of those that stay.
+        self._indexes.by_address.remove(identity)
+        identity.bounds = bounds_of(identity.pods())
+        self._indexes.by_address.add(identity)
         if staying:
             self._move_groups(identity, blocks ^ staying)
         for mark, part in parts.items():
