@@ -7,6 +7,7 @@ from tests.lab.network.test_placement import placed, planned, service
 from tests.semantics.objects import Object, admits, block, container_port, node, pod, policy, sends
 
 from ringfence.lab.network.planning import plan_topology
+from ringfence.lab.network.pod_network import NodeNetwork, PodNetwork
 from ringfence.lab.network.topology import LabPort
 
 
@@ -68,6 +69,16 @@ def test_a_requested_host_is_built_unless_it_has_a_pods_or_a_nodes_address() -> 
 def test_hosts_outside_are_of_the_families_that_pods_have() -> None:
     both = policy("x/p", egress=[sends(block("192.168.5.10/32"), block("2001:db8:1::/64"))])
     assert {ip.version for ip in planned(pod("x/a", addresses=["10.0.0.1"]), both).outside} == {4}
+
+
+@pytest.mark.parametrize(("kind", "outside"), [(PodNetwork.ROUTED, {"10.0.0.1"}), (PodNetwork.BRIDGE, set())])
+def test_no_host_outside_has_an_address_of_a_nodes_pod_range(kind: PodNetwork, outside: set[str]) -> None:
+    """What is sent there goes to the node: the first address of the range is its own."""
+    ranged = node("n", "192.168.0.1") | {"spec": {"podCIDRs": ["10.0.0.0/24"]}}
+    one = pod("x/a", addresses=["10.0.0.7"], nodeName="n")
+    cluster, _ = placed(ranged, one, policy("x/p", ingress=[admits(block("10.0.0.0/24"))]))
+    topology = plan_topology(cluster.state, network=NodeNetwork(kind))
+    assert {str(ip) for ip in topology.outside} - {"203.0.113.10"} == outside
 
 
 def test_a_pod_on_the_host_network_answers_on_its_own_ports_only() -> None:

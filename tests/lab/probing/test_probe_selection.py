@@ -5,10 +5,11 @@ from ipaddress import ip_address
 import pytest
 from tests.lab.clusters import HTTP, service
 from tests.lab.network.test_placement import placed
-from tests.semantics.objects import Object, pod, workload
+from tests.semantics.objects import Object, node, pod, workload
 
 from ringfence.errors import EndpointError
 from ringfence.lab.network.planning import plan_topology
+from ringfence.lab.network.pod_network import NodeNetwork, PodNetwork
 from ringfence.lab.network.topology import LabPort
 from ringfence.lab.probing.probe_selection import EndpointResolver, select_probes
 from ringfence.lab.probing.probes import endpoint_name
@@ -62,6 +63,15 @@ def test_what_cannot_be_probed(source: str, destination: str, message: str) -> N
     with pytest.raises(EndpointError) as caught:
         selected(source, destination)
     assert message in str(caught.value)
+
+
+def test_an_address_in_a_pod_range_that_no_pod_has_cannot_be_probed() -> None:
+    ranged = node("n", "192.168.0.1") | {"spec": {"podCIDRs": ["10.0.0.0/24"]}}
+    cluster, _ = placed(ranged, pod("x/a", addresses=["10.0.0.7"], nodeName="n"))
+    bridged = plan_topology(cluster.state, network=NodeNetwork(PodNetwork.BRIDGE))
+    message = r"10.0.0.1 is in the pod range of node n \(10.0.0.0/24\), and no pod has it: name a pod, or an address"
+    with pytest.raises(EndpointError, match=message):
+        select_probes(EndpointResolver(cluster.state, bridged, "x"), "a", "10.0.0.1")
 
 
 def test_one_pod_is_named_in_the_default_namespace() -> None:

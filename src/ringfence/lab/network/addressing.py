@@ -6,9 +6,7 @@ manifests. Outside the cluster, one host stands for all addresses that lie in ex
 """
 
 from collections.abc import Iterable, Iterator
-from functools import reduce
 from ipaddress import ip_address, ip_network
-from operator import or_
 from typing import Final
 
 from ringfence.engine.population import Block
@@ -83,12 +81,14 @@ def blocks_of(state: State) -> list[Block]:
     return list(dict.fromkeys(block for policy in state.tiers.policies() for block in policy.blocks()))
 
 
-def outside_hosts(blocks: Iterable[Block], taken: Iterable[IPAddress], families: Iterable[Family]) -> list[IPAddress]:
+def outside_hosts(
+    blocks: Iterable[Block], taken: Iterable[IPAddress | IPNetwork], families: Iterable[Family]
+) -> list[IPAddress]:
     """One address for each way in which `blocks` distinguish addresses, of each family, except those that are `taken`.
 
     Without blocks there is none: no policy then treats an address outside the cluster in a way of its own.
     """
-    excluded = reduce(or_, (Addresses.of(ip_network(address)) for address in taken), _UNUSABLE)
+    excluded = Addresses.union_of([_UNUSABLE, *(Addresses.of(ip_network(one)) for one in taken)])
     cells: Partition[Addresses, frozenset[Block]] = [(ALL_ADDRESSES - excluded, frozenset())]
     for block in dict.fromkeys(blocks):
         cells = changed_within(cells, block.addresses, frozenset((block,)).union)

@@ -58,11 +58,12 @@ def plan_topology(
     services = [(service, _service_ports(state, service)) for _, service in sorted(state.services.items())]
     ports_by_address = _backend_ports(ports for _, ports in services)
     namespace, dns = DNS_SERVICE.split("/")
+    nodes = tuple(_node(name, node, network) for name, node in sorted(state.nodes.items()))
     return Topology(
-        nodes=tuple(_node(name, node, network) for name, node in sorted(state.nodes.items())),
+        nodes=nodes,
         pods=tuple(_pod(member, ports_by_address, workloads.get(member.reference, "")) for member in members),
         services=tuple(_service(state, service, ports) for service, ports in services),
-        outside=_outside(state, members, requested_hosts),
+        outside=_outside(state, members, nodes, requested_hosts),
         outside_ports=tuple(sorted(set(_outside_ports(state)))) or (_DEFAULT_OUTSIDE_PORT,),
         dns=tuple(map(str, selected_members(state, state.services[namespace, dns]))),
     )
@@ -133,11 +134,17 @@ def _backend_ports(services: Iterable[tuple[LabServicePort, ...]]) -> dict[IPAdd
     return ports_by_address
 
 
-def _outside(state: State, members: list[Member], requested_hosts: Iterable[IPAddress]) -> tuple[IPAddress, ...]:
-    """The hosts outside the cluster: those that policies distinguish, and the requested ones."""
+def _outside(
+    state: State, members: list[Member], nodes: Iterable[LabNode], requested_hosts: Iterable[IPAddress]
+) -> tuple[IPAddress, ...]:
+    """The hosts outside the cluster: those that policies distinguish, and the requested ones.
+
+    Packets to an address in the pod range of a node go to that node, so no host outside can have one.
+    """
     families = [family for family in FAMILIES if any(family in member.families for member in members)]
     inside = addresses_in_use(state)
-    distinguished = outside_hosts(blocks_of(state), inside, families)
+    pod_ranges = [one for node in nodes for one in node.pod_ranges]
+    distinguished = outside_hosts(blocks_of(state), [*inside, *pod_ranges], families)
     requested = [host for host in requested_hosts if host not in inside]
     return tuple(dict.fromkeys([*distinguished, *requested]))
 

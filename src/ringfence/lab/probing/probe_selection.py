@@ -52,6 +52,13 @@ class EndpointResolver(msgspec.Struct, frozen=True):
         for name, node in self.state.nodes.items():
             if address in node_addresses(node):
                 raise EndpointError(f"{text} is node {name}: name a pod, or an address outside the cluster")
+        for lab_node in self.topology.nodes:
+            for pod_range in lab_node.pod_ranges:
+                if address in pod_range:
+                    raise EndpointError(
+                        f"{text} is in the pod range of node {lab_node.name} ({pod_range}), and no pod has it: "
+                        "name a pod, or an address outside the cluster"
+                    )
         return address
 
 
