@@ -21,13 +21,18 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from ipaddress import ip_address
 from pathlib import Path
 from typing import ParamSpec
 
 import pytest
 
+from ringfence.netlink.addresses import addresses_of
+from ringfence.netlink.constants import NETLINK_ROUTE
 from ringfence.netlink.links import operational_links
-from ringfence.sets.addresses import Family, parse_address
+from ringfence.netlink.routes import delivers_here
+from ringfence.netlink.socket import NetlinkSocket
+from ringfence.sets.addresses import Family, address_text, parse_address
 
 P = ParamSpec("P")
 
@@ -181,6 +186,10 @@ class Network:
             with self.inside(i):
                 ip(*self._commands_for_pod(i))
         self._await_links()
+        _await_addresses()
+        for i in range(pods):
+            with self.inside(i):
+                _await_addresses()
         self._fence = self.udp(0, FENCE_PORT)
         self._node = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 
@@ -356,6 +365,13 @@ def received(receiver: socket.socket, seconds: float = PATIENCE) -> bytes | None
         return receiver.recv(2048)
     except TimeoutError:
         return None
+
+
+def _await_addresses() -> None:
+    """Packets to an IPv6 address are dropped until the kernel has taken it into use, some time after it was added."""
+    with NetlinkSocket(NETLINK_ROUTE) as netlink:
+        own = [ip_address(address_text(family, number)) for _, family, number in addresses_of(netlink)]
+        assert eventually(lambda: all(delivers_here(netlink, ip) for ip in own), 10), "addresses do not come into use"
 
 
 def _bound(kind: socket.SocketKind, port: int, family: Family) -> socket.socket:

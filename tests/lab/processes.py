@@ -69,6 +69,17 @@ class User:
         """All running processes of this user's commands."""
         return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal() and self._owns(entry)]
 
+    def only_process(self) -> int:
+        """The one process that is left when all others have ended: the daemon of his laboratory."""
+        found: list[int] = []
+
+        def is_alone() -> bool:
+            found[:] = self.processes()
+            return len(found) == 1
+
+        assert eventually(is_alone), found
+        return found[0]
+
     def kill_everything(self) -> None:
         """End all of them at once, without a chance to clean up."""
         for process in self.processes():

@@ -17,9 +17,11 @@ from tests.dataplane.network import (
 )
 
 from ringfence.netlink.addresses import add_address
+from ringfence.netlink.constants import NETLINK_ROUTE
 from ringfence.netlink.links import LinkEnd, add_link, bring_up, operational_links
 from ringfence.netlink.requests import IPAddress, NetworkRequest, send_requests
-from ringfence.netlink.routes import add_route, remove_route, set_default_route, set_neighbour
+from ringfence.netlink.routes import add_route, delivers_here, remove_route, set_default_route, set_neighbour
+from ringfence.netlink.socket import NetlinkSocket
 
 NEAR = LinkEnd("near", 100, bytes.fromhex("020000000001"))
 FAR = LinkEnd("far", 2, bytes.fromhex("020000000002"))
@@ -41,6 +43,8 @@ def linked(ends: tuple[IPAddress, IPAddress]) -> Iterator[socket.socket]:
     send_requests([bring_up(FAR.index), add_address(FAR.index, far), set_default_route(FAR.index, near)])
     server = socket.socket(socket.AF_INET if far.version == 4 else socket.AF_INET6, socket.SOCK_DGRAM)
     server.bind((str(far), 7))
+    with NetlinkSocket(NETLINK_ROUTE) as netlink:
+        assert eventually(lambda: delivers_here(netlink, far), PATIENCE)
     return_to(home)
     assert eventually(lambda: NEAR.index in operational_links(), PATIENCE)
     with server:
@@ -91,3 +95,16 @@ def test_a_default_route_reaches_everything_and_may_be_set_twice(ends: tuple[IPA
         for _ in range(2):
             send_requests([set_neighbour(NEAR.index, far, FAR.hardware_address), set_default_route(NEAR.index, far)])
         assert reaches(server, far)
+
+
+@both_families
+@in_own_network
+def test_packets_are_delivered_to_own_addresses_and_to_no_others(ends: tuple[IPAddress, IPAddress]) -> None:
+    near, far = ends
+    with NetlinkSocket(NETLINK_ROUTE) as netlink:
+        assert not delivers_here(netlink, near), "there is no route at all"
+        with linked(ends):
+            assert eventually(lambda: delivers_here(netlink, near), PATIENCE)
+            assert not delivers_here(netlink, far)
+            send_requests(route_to(far))
+            assert not delivers_here(netlink, far), "it is reached, and is elsewhere"

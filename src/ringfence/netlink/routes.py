@@ -3,6 +3,7 @@
 Source: rtnetlink(7); `<linux/rtnetlink.h>`, `<linux/neighbour.h>`.
 """
 
+import errno
 import socket
 import struct
 from ipaddress import ip_network
@@ -11,9 +12,11 @@ from typing import Final
 from ringfence.netlink.codec import attribute
 from ringfence.netlink.constants import NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE
 from ringfence.netlink.requests import IPAddress, IPNetwork, NetworkRequest, address_family
+from ringfence.netlink.socket import NetlinkError, NetlinkSocket
 
 RTM_NEWROUTE: Final = 24
 RTM_DELROUTE: Final = 25
+RTM_GETROUTE: Final = 26
 RTM_NEWNEIGH: Final = 28
 
 RTA_DST: Final = 1
@@ -22,6 +25,7 @@ RTA_GATEWAY: Final = 5
 RT_TABLE_MAIN: Final = 254
 RTPROT_STATIC: Final = 4
 RTN_UNICAST: Final = 1
+RTN_LOCAL: Final = 2
 RTNH_F_ONLINK: Final = 4
 RT_SCOPE_UNIVERSE: Final = 0
 RT_SCOPE_LINK: Final = 253
@@ -64,6 +68,23 @@ def set_default_route(index: int, gateway: IPAddress) -> NetworkRequest:
     """
     body = _route(gateway, 0, index, gateway)
     return NetworkRequest(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, body, f"default route by {gateway}")
+
+
+def delivers_here(netlink: NetlinkSocket, ip: IPAddress) -> bool:
+    """Whether packets to `ip` are for the socket's network namespace. Raises OSError where the kernel refuses.
+
+    The kernel adds the route to an IPv6 address some time after the address, in a work item that waits for changes of
+    links anywhere on the machine (addrconf_dad_work() of net/ipv6/addrconf.c). Until then packets to it are dropped.
+    """
+    destination = _RTMSG.pack(address_family(ip), ip.max_prefixlen, 0, 0, 0, 0, 0, 0, 0) + attribute(RTA_DST, ip.packed)
+    try:
+        answer = netlink.ask(RTM_GETROUTE, destination)
+    except NetlinkError as error:
+        if error.code not in (errno.ENETUNREACH, errno.EHOSTUNREACH):
+            raise
+        return False
+    kind: int = _RTMSG.unpack_from(answer)[7]
+    return kind == RTN_LOCAL
 
 
 def set_neighbour(index: int, ip: IPAddress, hardware_address: bytes) -> NetworkRequest:

@@ -5,7 +5,6 @@ import signal
 import socket
 import struct
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -152,7 +151,7 @@ def test_a_probe_that_is_interrupted_does_not_end_the_laboratory() -> None:
             for number in range(30)
         )
         assert owner.run("lab", "up", "-f", "-", manifests=SHOP + many).returncode == 0
-        (daemon,) = owner.processes()
+        daemon = owner.only_process()
         ports = [word for number in range(1, 9) for word in ("-p", str(number))]
         probing = owner.start("lab", "probe", *ports)
         assert eventually(lambda: busy(daemon)), "the daemon is probing"
@@ -160,7 +159,7 @@ def test_a_probe_that_is_interrupted_does_not_end_the_laboratory() -> None:
         probing.wait(timeout=10)
         status = owner.run("lab", "status")
         assert (status.returncode, status.stderr) == (0, "")
-        assert owner.processes() == [daemon]
+        assert owner.only_process() == daemon
 
 
 def busy(process: int) -> bool:
@@ -172,18 +171,21 @@ def busy(process: int) -> bool:
 def test_a_signal_ends_it(number: signal.Signals) -> None:
     with user(rootless=False) as owner:
         assert owner.run("lab", "up", "-f", "-", manifests=SHOP).returncode == 0
-        (daemon,) = owner.processes()
+        daemon = owner.only_process()
         os.kill(daemon, number)
         assert owner.survivors() == []
 
 
 def test_programs_that_lost_their_parents_do_not_stay_as_zombies(shop: User) -> None:
-    shop.run("lab", "exec", "shop/web", "--", "sh", "-c", "(sleep 0.2 &)")
-    (daemon,) = shop.processes()
-    time.sleep(0.3)
+    daemon = shop.only_process()
 
-    def zombies() -> list[str]:
-        listed = subprocess.run(["ps", "--ppid", str(daemon), "-o", "stat="], capture_output=True, text=True)
-        return [state for state in listed.stdout.split() if state.startswith("Z")]
+    def children() -> list[str]:
+        """The processes whose parent the daemon is, those that have ended and were not waited for among them."""
+        return subprocess.run(
+            ["ps", "--ppid", str(daemon), "-o", "stat="], capture_output=True, text=True
+        ).stdout.split()
 
-    assert eventually(lambda: zombies() == [])
+    client = shop.start("lab", "exec", "shop/web", "--", "sh", "-c", "exec 3<&0; (read line <&3) &")
+    assert eventually(lambda: len(children()) == 1), "and the shell that started it has ended"
+    client.communicate("\n", timeout=60)
+    assert eventually(lambda: children() == [])

@@ -36,4 +36,4 @@ def test_a_laboratory_holds_no_file_of_the_command_that_started_it() -> None:
             check=False,
         )
         assert done.returncode == 0, done.stderr
-        assert len(owner.processes()) == 1
+        owner.only_process()

@@ -54,7 +54,7 @@ def test_what_runs_in_a_pod_ends_with_the_laboratory(rootless: bool) -> None:
     """Even if the laboratory is killed, and even if no process waits for the program."""
     with user(rootless=rootless) as owner:
         assert owner.run("lab", "up", "-f", "-", manifests=SHOP).returncode == 0
-        (daemon,) = owner.processes()
+        daemon = owner.only_process()
         program = "setsid sleep 600 & sleep 600"
         client = owner.start("lab", "exec", "shop/web", "--", "sh", "-c", program)
         assert eventually(lambda: len(owner.processes()) >= 5), "daemon, client, shell and two programs"

@@ -60,7 +60,7 @@ LinkKind = Callable[[int, LowerEnd], Link]
 
 
 def attach(upper: NetworkStack, lower_ends: list[LowerEnd], kind: LinkKind) -> dict[str, int]:
-    """Link namespaces to an upper one and wait until the links carry packets; the links' numbers there, by name."""
+    """Link namespaces to an upper one and wait until packets reach them; the links' numbers there, by name."""
     links = {lower.name: kind(upper.new_link_number(), lower) for lower in lower_ends}
     upper.send(
         add_link(links[lower.name].upper_end, links[lower.name].lower_end, lower.stack.descriptor)
@@ -73,6 +73,7 @@ def attach(upper: NetworkStack, lower_ends: list[LowerEnd], kind: LinkKind) -> d
     numbers = {name: link.upper_end.index for name, link in links.items()}
     upper.wait_for_links(set(numbers.values()))
     for lower in lower_ends:
+        lower.stack.wait_for_addresses(lower.addresses)
         if links[lower.name].announces:
             lower.stack.send([announce(links[lower.name].lower_end)])
     return numbers

@@ -147,6 +147,9 @@ class Network:
         stack, uplink = self._nodes[node.name]
         ends = [LowerEnd(pod.name, stacks[pod.name], pod.addresses) for pod in pods]
         links = attach(stack, ends, partial(_LINKS[node.network.kind], node))
+        if node.network.kind.has_gateways:
+            versions = {ip.version for pod in pods for ip in pod.addresses}
+            stack.wait_for_addresses(ip for version, ip in node.gateways.items() if version in versions)
         for name, link in links.items():
             self._pods[name] = _Attached(stacks[name], link)
         addresses = [ip for pod in pods for ip in pod.addresses]
@@ -189,6 +192,7 @@ class Network:
                 # The kernel removes the default route with the last address of an interface: it is set again.
                 stack.send([*(add_address(UPLINK, ip) for ip in added), *add_routes_up()])
                 self._fabric.send(add_routes_down(link, added))
+                stack.wait_for_addresses(added)
 
     def _remove_tunnels(self) -> None:
         """Remove the tunnels between Flannel's nodes: each depends on what all nodes are."""

@@ -3,10 +3,10 @@
 import errno
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
-from ringfence.lab.network.kernel_settings import Settings, write_settings
+from ringfence.lab.network.kernel_settings import Settings, is_supported, write_settings
 from ringfence.lab.network.linux import (
     NamespaceKind,
     in_network_namespace,
@@ -14,13 +14,16 @@ from ringfence.lab.network.linux import (
     returning_to_network_namespace,
     unshare,
 )
+from ringfence.netlink.constants import NETLINK_ROUTE
 from ringfence.netlink.links import operational_links
-from ringfence.netlink.requests import NetworkRequest, send_requests
+from ringfence.netlink.requests import IPAddress, NetworkRequest, send_requests
+from ringfence.netlink.routes import delivers_here
+from ringfence.netlink.socket import NetlinkSocket
 
 # Links get numbers that the kernel does not give to interfaces of its own, which count from 1.
 _FIRST_LINK: Final = 1000
-_LINK_TIMEOUT: Final = 10.0
-_LINK_POLL_INTERVAL: Final = 0.001
+_TIMEOUT: Final = 10.0
+_POLL_INTERVAL: Final = 0.001
 
 
 class NetworkStack:
@@ -48,16 +51,27 @@ class NetworkStack:
 
         The kernel sets links up in a deferred work item (net/core/link_watch.c); until then they drop packets.
         """
-        deadline = time.monotonic() + _LINK_TIMEOUT
         with in_network_namespace(self.descriptor):
-            while numbers - operational_links():
-                if time.monotonic() > deadline:
-                    raise TimeoutError(errno.ETIMEDOUT, "links do not come up")
-                time.sleep(_LINK_POLL_INTERVAL)
+            _wait(lambda: numbers <= operational_links(), "links do not come up")
+
+    def wait_for_addresses(self, addresses: Iterable[IPAddress]) -> None:
+        """Wait until packets to addresses of this namespace are delivered. Raises TimeoutError if not within 10 s."""
+        # The kernel has IPv4 addresses in use when it answers the request to add them.
+        if waiting := [ip for ip in addresses if ip.version == 6 and is_supported(6)]:
+            with in_network_namespace(self.descriptor), NetlinkSocket(NETLINK_ROUTE) as netlink:
+                _wait(lambda: all(delivers_here(netlink, ip) for ip in waiting), "addresses do not come into use")
 
     def close(self) -> None:
         """Release the namespace; the kernel removes it once the sockets in it are closed, too."""
         os.close(self.descriptor)
+
+
+def _wait(holds: Callable[[], bool], failure: str) -> None:
+    deadline = time.monotonic() + _TIMEOUT
+    while not holds():
+        if time.monotonic() > deadline:
+            raise TimeoutError(errno.ETIMEDOUT, failure)
+        time.sleep(_POLL_INTERVAL)
 
 
 def create_stacks(names: Iterable[str], settings: Settings) -> dict[str, NetworkStack]:
