@@ -195,6 +195,7 @@ class TestTheLoop:
     def test_nothing_is_programmed_before_the_first_checks(self) -> None:
         requests: list[str] = []
         with running(request_check=requests.append) as agent:
+            assert agent.loop.readiness_errors().keys() == {"list"}
             agent.tell(*listing(*BOTH, HERE, CLOSED))
             agent.finish_events()
             assert requests == [ALL]

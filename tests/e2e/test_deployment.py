@@ -166,7 +166,13 @@ class TestChart:
         assert chosen["log_denied"]
         assert chosen["log_rate"] == 5
         assert chosen["log_group"] == 7
+        assert chosen["log_format"] == "text"
+        assert chosen["max_lag"] == 2.5
         assert chosen["listen"] == ("192.168.0.1", 9000)
+
+    def test_there_is_a_value_for_every_option(self) -> None:
+        usual, chosen = options([]), options(container(templated(*EVERY_OPTION))["args"])
+        assert {name for name in usual if usual[name] == chosen[name]} == OTHERWISE_CHOSEN
 
     def test_exposed_metrics_are_asked_for_at_the_nodes_address(self) -> None:
         probe = container(templated("--set", "metrics.expose=true"))["livenessProbe"]["httpGet"]
@@ -190,6 +196,9 @@ class TestChart:
         assert expression == {"key": "guarded", "operator": "Exists"}
         assert made["updateStrategy"] == {"type": "OnDelete"}
 
+    def test_more_options_can_be_given(self) -> None:
+        assert options(container(templated("--set=extraArgs={--log-group=7}"))["args"])["log_group"] == 7
+
     def test_the_environment_of_the_agent_can_be_set(self) -> None:
         environment = container(templated("--set=env[0].name=HTTPS_PROXY,env[0].value=http://proxy:3128"))["env"]
         assert {"name": "HTTPS_PROXY", "value": "http://proxy:3128"} in environment
@@ -199,6 +208,10 @@ class TestChart:
         [
             "mode=block",
             "logRate=0",
+            "logGroup=0",
+            "logFormat=xml",
+            "maxLag=0",
+            "maxLag=0.05",
             "metrics.port=70000",
             "unknown=1",
             "podRanges={10.0.0.0/33}",
@@ -322,9 +335,12 @@ class TestCleanup:
 
 EVERY_OPTION = (
     "--set=mode=observe,unknownPods=allow,existingConnections=keep,spoofedSources=allow,logDenied=true,logRate=5",
-    "--set=podRanges={10.0.0.0/8,fd00::/64},metrics.expose=true,metrics.port=9000,extraArgs={--log-group=7}",
+    "--set=podRanges={10.0.0.0/8,fd00::/64},metrics.expose=true,metrics.port=9000,maxLag=2.5,logGroup=7,logFormat=text",
     "--set=podAnnotations.a=b,imagePullSecrets[0].name=secret,image.tag=v1,priorityClassName=",
 )
+
+OTHERWISE_CHOSEN = {"node", "context", "kubeconfig", "cleanup"}
+"""Options for which the chart needs no value: of the downward API, of a service account, and of the clean-up."""
 
 
 def essence(objects: list[Object]) -> dict[str, Object]:
