@@ -20,11 +20,12 @@ import msgspec
 
 from ringfence.lab.network import linux
 from ringfence.lab.network.namespaces import Network
-from ringfence.lab.network.pod_network import NodeNetwork
+from ringfence.lab.network.pod_network import NodeNetwork, PodNetwork
 from ringfence.lab.network.topology import IPAddress, LabNode, LabPod, LabPort, Topology
 from ringfence.lab.probing.event_loop import EventLoop
 from ringfence.lab.probing.prober import Attempt, observe
 from ringfence.lab.probing.server_set import ServerSet
+from ringfence.model.node_addresses import FLANNEL_BACKEND
 from tests.dataplane.network import nft
 from tests.semantics.objects import Object, key_of, namespace
 
@@ -104,6 +105,8 @@ class World:
         assert not self.topology.pods
         nodes = [msgspec.structs.replace(one, network=network) for one in self.topology.nodes if one.pod_ranges]
         self._become(nodes=[*(one for one in self.topology.nodes if not one.pod_ranges), *nodes])
+        for node in RANGES:
+            self.annotate(node)
 
     def close(self) -> None:
         """Let everything go."""
@@ -193,6 +196,13 @@ class World:
         addresses = [*({"type": "InternalIP", "address": str(ip)} for ip in own), {"type": "Hostname", "address": name}]
         patch = {"status": {"addresses": addresses}}
         self.ask("PATCH", f"/api/v1/nodes/{name}/status", patch, "application/merge-patch+json")
+
+    def annotate(self, name: str) -> None:
+        """Write into a Node what its network plugin does."""
+        is_flannel = self.topology.node_by_name[name].network.kind is PodNetwork.FLANNEL
+        annotations = {FLANNEL_BACKEND: "vxlan" if is_flannel else None}
+        patch = {"metadata": {"annotations": annotations}}
+        self.ask("PATCH", f"/api/v1/nodes/{name}", patch, "application/merge-patch+json")
 
     # --- the kubelet and the network plugin -----------------------------------------------------------------------
 

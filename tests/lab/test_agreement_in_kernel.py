@@ -9,13 +9,14 @@ from tests.lab.clusters import ROUTED, laboratory, manifests
 from tests.lab.sandboxes import SharedSandbox, in_sandbox
 from tests.semantics.conformance import CASES, FAMILIES, PORTS, Case, expected, model
 from tests.semantics.known_faults import KNOWN_FAULTS
-from tests.semantics.objects import Object
+from tests.semantics.objects import Object, admits, block, container_port, node, pod, policy
 from tests.strategies import clusters
 
 from ringfence.engine.population.pods import Reference
 from ringfence.lab.laboratory import Laboratory
 from ringfence.lab.network.pod_network import NodeNetwork, PodNetwork, ReversePathFilter
 from ringfence.lab.network.topology import LabPort
+from ringfence.sets.addresses import Family
 
 RANDOM_PORTS = tuple(LabPort(number, protocol) for number in (1, 53, 80, 82) for protocol in ("TCP", "UDP", "SCTP"))
 """Numbers that random policies and pods name, and one inside their ranges that nobody names."""
@@ -89,6 +90,38 @@ def restore(lab: Laboratory) -> None:
     policies = lab.cluster.policies()
     lab.delete(Reference(one.metadata.namespace, "NetworkPolicy", one.metadata.name) for one in policies)
     lab.apply(manifests(*on_nodes(model(FAMILIES))))
+
+
+@pytest.mark.parametrize("network", NETWORKS, ids=lambda network: network.kind)
+@pytest.mark.parametrize(
+    ("peers", "is_open"),
+    [
+        pytest.param([block("172.18.0.12/32"), block("fd00:172:18::12/128")], True, id="its address"),
+        pytest.param([block("172.18.0.0/16"), block("fd00:172:18::/64")], True, id="all nodes"),
+        pytest.param([block("0.0.0.0/0", "172.18.0.12/32"), block("::/0", "fd00:172:18::12/128")], False, id="but it"),
+        pytest.param([block("172.18.0.11/32"), block("fd00:172:18::11/128")], False, id="another node"),
+    ],
+)
+def test_a_hostNetwork_pod_of_another_node_is_its_node(
+    network: NodeNetwork, peers: list[Object], is_open: bool
+) -> None:
+    """Over a tunnel its packets come from another address than the one that is written."""
+    objects = [
+        node("n1", "172.18.0.11", "fd00:172:18::11"),
+        node("n2", "172.18.0.12", "fd00:172:18::12"),
+        pod("x/web", ports=[container_port("http", 80)], nodeName="n1"),
+        pod("x/host", hostNetwork=True, nodeName="n2"),
+        policy("x/p", ingress=[admits(*peers)]),
+    ]
+
+    def observed() -> list[tuple[str, bool, bool]]:
+        lab = laboratory(*objects, families=(Family.IPV4, Family.IPV6), network=network)
+        report = lab.probe(lab.probes(ports=(LabPort(80, "TCP"),)))
+        return [(str(one), one.observed, one.agrees) for one in report.results if one.source == "x/host"]
+
+    found = [one for one in in_sandbox(observed) if "x/web" in one[0]]
+    assert len(found) == 2, "over both families"
+    assert [one for one in found if one[1:] != (is_open, True)] == []
 
 
 @settings(max_examples=settings().max_examples // 10)

@@ -9,7 +9,7 @@ from tests.model.artificial_kind import CLUSTER_POLICY, ClusterPolicy, ClusterPo
 from ringfence.model.decoding import UnknownField, decode, decode_json, unknown_fields
 from ringfence.model.documents import document
 from ringfence.model.kinds import KINDS, Kind, KindTable, in_namespace, kind_of, namespace_of
-from ringfence.model.metadata import ObjectMeta, PolicyMeta
+from ringfence.model.metadata import NodeMeta, ObjectMeta, PolicyMeta
 from ringfence.model.objects import WORKLOAD_KINDS, Namespace, NetworkPolicy, Node, Pod, Service, Workload
 
 
@@ -62,7 +62,7 @@ def test_the_kinds_of_kubernetes() -> None:
         (Workload("CronJob", ObjectMeta("a")), "CronJob", "default"),
         (NetworkPolicy(PolicyMeta("a", "shop")), "NetworkPolicy", "shop"),
         (Namespace(ObjectMeta("a")), "Namespace", ""),
-        (Node(ObjectMeta("a", "shop")), "Node", ""),
+        (Node(NodeMeta("a", "shop")), "Node", ""),
     ],
 )
 def test_the_kind_and_the_namespace_of_an_object(obj: Any, kind: str, namespace: str) -> None:
@@ -150,7 +150,7 @@ def paths(fields: list[UnknownField]) -> list[str]:
     [
         pytest.param(Pod(ObjectMeta(name="a")), "prod", id="an object without one"),
         pytest.param(Pod(ObjectMeta(name="a", namespace="x")), "x", id="one that has one"),
-        pytest.param(Node(ObjectMeta(name="a")), "", id="one that cannot have one"),
+        pytest.param(Node(NodeMeta(name="a")), "", id="one that cannot have one"),
     ],
 )
 def test_an_object_is_put_into_a_namespace(obj: Any, namespace: str) -> None:

@@ -26,6 +26,11 @@ def node(name: str, *addresses: str) -> Object:
     return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}, "status": {"addresses": reported}}
 
 
+def annotated(obj: Object, annotations: dict[str, str]) -> Object:
+    """The object with annotations."""
+    return obj | {"metadata": obj["metadata"] | {"annotations": annotations}}
+
+
 def pod(
     path: str,
     labels: dict[str, str] | None = None,

@@ -13,6 +13,8 @@ from ringfence.engine.doubts import Doubts
 from ringfence.engine.policies import (
     CompiledPolicy,
     NetworkPolicyTier,
+    NodePeers,
+    PoliciesInForce,
     Selections,
     Tiers,
     compile_policy,
@@ -77,12 +79,12 @@ class State:
         """The only namespace that could be read of a running cluster; empty if all could."""
         self.revision = 0
         """Grows with every call that adds or removes objects."""
-        self.population = Population()
-        """The pods that take part, as identities."""
-        self._selections = Selections(self.population, self.namespaces)
-        self._network_policies = network_policy_tier(self.population, self._selections)
+        self._population = Population()
+        self._selections = Selections(self._population, self.namespaces)
+        self._network_policies = network_policy_tier(self._population, self._selections)
         # A new kind of policy is added here.
-        self._tiers = Tiers(self.population, self._selections, (self._network_policies,))
+        self._tiers = Tiers(self._population, self._selections, (self._network_policies,))
+        self._in_force = PoliciesInForce(self._network_policies)
         self.doubts = Doubts(self.namespaces)
         """The policies that are not read. They change no verdict; answers name those that might."""
         self.absent: dict[Reference, AbsentPod] = {}
@@ -134,7 +136,7 @@ class State:
 
     def _put_in_force(self, policy: CompiledPolicy[NetworkPolicy]) -> None:
         self.namespaces.mention(policy.namespace)
-        self._network_policies.upsert(policy)
+        self._in_force.upsert(policy)
 
     def remove(self, kind: str, namespace: str, name: str) -> None:
         """Remove an object, if it is there; `namespace` is empty for kinds without one."""
@@ -144,7 +146,7 @@ class State:
             case "Pod":
                 self._remove_pod(reference)
             case "NetworkPolicy":
-                self._network_policies.remove(namespace, name)
+                self._in_force.remove(namespace, name)
             case "Namespace":
                 self.namespaces.undefine(name)
             case "Service":
@@ -176,18 +178,18 @@ class State:
 
         def suppose(policy: NetworkPolicy) -> None:
             key = namespace_of(policy), policy.metadata.name
-            present = self._network_policies.policy(*key)
+            present = self._in_force.compiled(*key)
             replaced.setdefault(key, present)
-            self._network_policies.upsert(compile_policy(policy, present.origin if present else None))
+            self._in_force.upsert(compile_policy(policy, present.origin if present else None))
 
         try:
             yield suppose
         finally:
             for key, policy in replaced.items():
                 if policy:
-                    self._network_policies.upsert(policy)
+                    self._in_force.upsert(policy)
                 else:
-                    self._network_policies.remove(*key)
+                    self._in_force.remove(*key)
 
     @contextmanager
     def supposing_pods(self, pods: Iterable[Member]) -> Iterator[None]:
@@ -200,14 +202,14 @@ class State:
         for namespace in namespaces:
             self.namespaces.mention(namespace)
         for pod in added:
-            self.population.add(pod)
+            self._population.add(pod)
         self._supposed |= added
         try:
             yield
         finally:
             self._supposed -= added
             for pod in added:
-                self.population.discard(pod)
+                self._population.discard(pod)
             for namespace in namespaces:
                 self.namespaces.forget(namespace)
 
@@ -221,17 +223,17 @@ class State:
         compiled: list[CompiledPolicy[NetworkPolicy]] = []
         for policy in policies:
             present = self._network_policies.policy(namespace_of(policy), policy.metadata.name)
-            compiled += [compile_policy(policy), *([present] if present else [])]
+            compiled += [self._in_force.with_nodes(compile_policy(policy)), *([present] if present else [])]
         for one in compiled:
-            self.population.start_reading(one.read_facts())
-            self.population.start_reading_blocks(one.blocks())
+            self._population.start_reading(one.read_facts())
+            self._population.start_reading_blocks(one.blocks())
         try:
             subjects = self._selections.union(one.subject for one in compiled)
             yield frozenset(self.population.identities(subjects))
         finally:
             for one in compiled:
-                self.population.stop_reading(one.read_facts())
-                self.population.stop_reading_blocks(one.blocks())
+                self._population.stop_reading(one.read_facts())
+                self._population.stop_reading_blocks(one.blocks())
 
     # --- what there is --------------------------------------------------------------------------------------------
 
@@ -246,12 +248,25 @@ class State:
     @property
     def network_policies(self) -> NetworkPolicyTier:
         """The NetworkPolicies in force."""
+        self._in_force.settle()
         return self._network_policies
 
     @property
     def tiers(self) -> Tiers:
         """All policies in force, in order of evaluation."""
+        self._in_force.settle()
         return self._tiers
+
+    @property
+    def population(self) -> Population:
+        """The pods that take part, as identities."""
+        self._in_force.settle()
+        return self._population
+
+    @property
+    def node_peers(self) -> NodePeers:
+        """The nodes with several addresses of one family, all of which an ipBlock for sources means or none."""
+        return self._in_force.nodes
 
     def has(self, reference: Reference) -> bool:
         """Whether there is an object of this kind and name."""
@@ -367,7 +382,7 @@ class State:
         if present.claim != renewed.claim:
             present.claim = renewed.claim
             if self._directory.is_contested(present):
-                self.population.touch((present,))
+                self._population.touch((present,))
 
     def _remove_pod(self, reference: Reference) -> None:
         self._on_nodes.pop(reference, None)
@@ -437,8 +452,9 @@ class State:
         before = self.nodes.pop(name, None)
         if node:
             self.nodes[name] = node
+        self._in_force.replace_node(name, node)
         if bool(before) is not bool(node):
-            self.population.touch(self._directory.contested())  # who has an address depends on which Nodes exist
+            self._population.touch(self._directory.contested())  # who has an address depends on which Nodes exist
         if before and node and before.status == node.status:
             return  # the kubelet renews a Node's lease and conditions all the time; addresses hardly ever change
         for pod in [pod for pod in self._on_nodes.values() if pod.spec.node_name == name]:
@@ -449,7 +465,7 @@ class State:
 
     def _enter(self, member: Member) -> None:
         self._directory.add(member)
-        self.population.add(member)
+        self._population.add(member)
         if member.host_network:
             self._host_network[member] = None
         elif member.has_host_ports:
@@ -457,7 +473,7 @@ class State:
 
     def _leave(self, member: Member) -> None:
         self._directory.discard(member)
-        self.population.discard(member)
+        self._population.discard(member)
         if member.host_network:
             del self._host_network[member]
         self._host_ports.pop(member, None)

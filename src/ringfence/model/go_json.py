@@ -29,6 +29,7 @@ from msgspec.inspect import (
 from ringfence.errors import DecodingError
 
 _GO_STRUCTS: Final = {
+    "NodeMeta": "ObjectMeta",
     "PolicyMeta": "ObjectMeta",
     "PodTemplate": "PodTemplateSpec",
     "SliceEndpoint": "Endpoint",

@@ -34,6 +34,12 @@ class ObjectMeta(msgspec.Struct, frozen=True, rename="camel"):
     deletion_timestamp: str | None = None
 
 
+class NodeMeta(ObjectMeta, frozen=True, rename="camel"):
+    """The metadata of a Node: in its annotations, network plugins write the addresses that they give it."""
+
+    annotations: Labels | None = None
+
+
 class PolicyMeta(msgspec.Struct, frozen=True, rename="camel"):
     """The metadata of a policy: what `kubectl describe` prints, too."""
 

@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from ringfence.model.metadata import Int32, Labels, LabelSelector, ObjectMeta, PolicyMeta
+from ringfence.model.metadata import Int32, Labels, LabelSelector, NodeMeta, ObjectMeta, PolicyMeta
 from ringfence.model.origin import Origin
 
 WORKLOAD_KINDS: Final = (
@@ -351,7 +351,7 @@ class NodeStatus(msgspec.Struct, frozen=True, rename="camel"):
 class Node(msgspec.Struct, frozen=True, rename="camel"):
     """A node."""
 
-    metadata: ObjectMeta = ObjectMeta()
+    metadata: NodeMeta = NodeMeta()
     spec: NodeSpec = NodeSpec()
     status: NodeStatus = NodeStatus()
 

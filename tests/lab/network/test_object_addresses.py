@@ -15,7 +15,7 @@ from ringfence.lab.network.object_addresses import (
     first_of_each_family,
     node_addresses,
 )
-from ringfence.model.metadata import ObjectMeta
+from ringfence.model.metadata import NodeMeta
 from ringfence.model.objects import Node, NodeAddress, NodeStatus, Service
 from ringfence.sets.addresses import FAMILIES, Family
 
@@ -42,7 +42,7 @@ def texts(addresses: object) -> list[str]:
 )
 def test_the_addresses_of_a_node(entries: list[tuple[str, str]], addresses: list[str]) -> None:
     status = NodeStatus(tuple(NodeAddress(address, kind) for address, kind in entries))
-    assert texts(node_addresses(Node(ObjectMeta("n"), status=status))) == addresses
+    assert texts(node_addresses(Node(NodeMeta("n"), status=status))) == addresses
 
 
 @pytest.mark.parametrize(

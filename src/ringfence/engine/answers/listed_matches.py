@@ -295,7 +295,9 @@ class _ListedSide:
         if not self._without_address or not placed.rule.peers.block:
             return
         # What a block is taken to contain is the same for all pods without an address.
-        context = RuleContext(placed.policy, self.direction, placed.rule, self._state.namespaces)
+        context = RuleContext(
+            placed.policy, self.direction, placed.rule, self._state.namespaces, self._state.node_peers
+        )
         example = next(iter(self._without_address.values()))
         for one in self._state.tiers.match_peers(placed.profile, context, example, FAMILIES):
             if one.match.field == "ipBlock" and one.match.assumption:

@@ -17,7 +17,8 @@ def explain_profile(side: Side, profile: Profile) -> Iterator[PolicyReason]:
     for policy in profile.policies:
         place = policy.origin.at() if policy.origin else None
         contexts = (
-            RuleContext(policy, side.direction, rule, side.state.namespaces) for rule in policy.rules[side.direction]
+            RuleContext(policy, side.direction, rule, side.state.namespaces, side.state.node_peers)
+            for rule in policy.rules[side.direction]
         )
         yield PolicyReason(
             policy, place, profile.tier, tuple(_explain_rule(side, profile, context) for context in contexts)

@@ -12,6 +12,7 @@ from operator import and_
 from ringfence.engine.policies import End, PortQuestion
 from ringfence.engine.population import Member, is_one_pod
 from ringfence.engine.state import State
+from ringfence.model.node_addresses import plugin_addresses
 from ringfence.model.objects import Node
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import FAMILIES, LOOPBACK, NO_ADDRESSES, Addresses, Family, parse_address
@@ -156,8 +157,8 @@ def node_addresses(state: State, pod: Member) -> Addresses:
 
 
 def addresses_of(node: Node) -> Addresses:
-    """The addresses that a node reports."""
-    addresses = NO_ADDRESSES
+    """The addresses that a node reports, and those that network plugins have given it."""
+    addresses = Addresses.of_ranges((family, (number, number)) for family, number in plugin_addresses(node))
     for entry in node.status.addresses or ():
         try:
             family, number = parse_address(entry.address)

@@ -1,5 +1,6 @@
 """Policies compiled and indexed: rules, selections, profiles, and the tiers that evaluate them."""
 
+from ringfence.engine.policies.in_force import PoliciesInForce
 from ringfence.engine.policies.matching import (
     End,
     MatchAssumption,
@@ -11,6 +12,7 @@ from ringfence.engine.policies.matching import (
     pods_text,
 )
 from ringfence.engine.policies.network_policies import NetworkPolicyTier, compile_policy, network_policy_tier
+from ringfence.engine.policies.node_peers import NodePeers
 from ringfence.engine.policies.profiles import AddressRule, OwnPorts, PortQuestion, Profile, Stack, is_union, own_ports
 from ringfence.engine.policies.rules import Action, CompiledPolicy, CompiledRule, Peers
 from ringfence.engine.policies.rulings import own_traffic
@@ -27,10 +29,12 @@ __all__ = [
     "End",
     "MatchAssumption",
     "NetworkPolicyTier",
+    "NodePeers",
     "OwnPorts",
     "PeerMatch",
     "Peers",
     "PodSelection",
+    "PoliciesInForce",
     "PortQuestion",
     "Profile",
     "RuleContext",

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 import msgspec
 
+from ringfence.engine.policies.node_peers import NodePeers, block_of_sources
 from ringfence.engine.population import NAME_LABEL, Member, Namespaces
 from ringfence.model.cidrs import parse_cidr
 from ringfence.model.metadata import LabelSelector
@@ -72,14 +73,19 @@ def end_text(end: End) -> str:
 
 
 def match_peer(
-    peer: NetworkPolicyPeer, namespace: str, end: End, families: tuple[Family, ...], namespaces: Namespaces
+    peer: NetworkPolicyPeer,
+    namespace: str,
+    end: End,
+    families: tuple[Family, ...],
+    namespaces: Namespaces,
+    nodes: NodePeers | None = None,
 ) -> PeerMatch:
     """Whether a peer of a policy in `namespace` selects `end`, a pod that is reached over all of `families`.
 
-    Of several addresses it is enough that a block contains some.
+    Of several addresses it is enough that a block contains some. `nodes` are given where the peer is a source.
     """
     if peer.ip_block:
-        return _match_block(peer.ip_block, end, families)
+        return _match_block(peer.ip_block, end, families, nodes)
     if isinstance(end, Addresses):
         return PeerMatch(False, "selectors select pods only, never addresses outside the cluster")
     if end.host_network:
@@ -156,12 +162,13 @@ def _match_host_network(peer: NetworkPolicyPeer, namespace: str, member: Member,
     return PeerMatch(False, reason, assumption=host_network_assumption(member) if as_a_pod.matches else None)
 
 
-def _match_block(block: IPBlock, end: End, families: tuple[Family, ...]) -> PeerMatch:
+def _match_block(block: IPBlock, end: End, families: tuple[Family, ...], nodes: NodePeers | None) -> PeerMatch:
     network = parse_cidr(block.cidr)
     written = f"ipBlock {block.cidr}" + (f" except {', '.join(block.excepts)}" if block.excepts else "")
-    meant = Addresses.of(network) - Addresses.of(*map(parse_cidr, block.excepts))
+    literally = Addresses.of(network) - Addresses.of(*map(parse_cidr, block.excepts))
+    meant = block_of_sources(block, nodes) if nodes else literally
     if isinstance(end, Addresses):
-        return _match_addresses(written, meant, end)
+        return _match_addresses(written, meant, literally, end)
     if not end.addresses:
         return _match_unknown_address(written, network.prefixlen == 0 and bool(meant), end)
     outside = [
@@ -171,16 +178,24 @@ def _match_block(block: IPBlock, end: End, families: tuple[Family, ...]) -> Peer
     ]
     if outside:
         return PeerMatch(False, f"{written} does not contain {end}'s address {' and '.join(outside)}", "ipBlock")
-    return PeerMatch(True, f"{written} contains {end}'s address", "ipBlock")
+    by_node = not all(literally.contains(*address) for address in end.addresses if address[0] in families)
+    address = f"another address of {end}'s node" if by_node else f"{end}'s address"
+    return PeerMatch(True, f"{written} contains {address}", "ipBlock")
 
 
-def _match_addresses(written: str, meant: Addresses, end: Addresses) -> PeerMatch:
+def _match_addresses(written: str, meant: Addresses, literally: Addresses, end: Addresses) -> PeerMatch:
     inside = end & meant
     if not inside:
-        return PeerMatch(False, f"{written} does not contain {end_text(end)}", "ipBlock")
+        by_node = end & literally
+        because = f": it leaves out another address of the node that has {end_text(by_node)}" if by_node else ""
+        return PeerMatch(False, f"{written} does not contain {end_text(end)}{because}", "ipBlock")
     partial = bool(end - inside)
     part = f"only {end_text(inside)} of " if partial else ""
-    return PeerMatch(True, f"{written} contains {part}{end_text(end)}", "ipBlock", partial=partial)
+    by_node = inside - literally
+    because = f": another address of the node that has {end_text(by_node)}" if by_node else ""
+    if by_node == end:
+        return PeerMatch(True, f"{written} contains another address of the node that has {end_text(end)}", "ipBlock")
+    return PeerMatch(True, f"{written} contains {part}{end_text(end)}{because}", "ipBlock", partial=partial)
 
 
 def _match_unknown_address(written: str, covers_family: bool, member: Member) -> PeerMatch:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from ringfence.engine.policies.matching import End, match_peer, over_families
+from ringfence.engine.policies.node_peers import NodePeers, block_of_sources
 from ringfence.engine.policies.rules import EVERYONE, Action, CompiledPolicy, CompiledRule, Peers
 from ringfence.engine.policies.selection import PodSelection, Selections
 from ringfence.engine.policies.tier import MatchedPeer, RuleContext, Tier, TierKind
@@ -38,7 +39,7 @@ def network_policy_tier(population: Population, selections: Selections) -> Netwo
 
 
 def compile_policy(policy: NetworkPolicy, origin: Origin | None = None) -> CompiledPolicy[NetworkPolicy]:
-    """Compile a policy that is valid and has its defaults (`model.policies.defaulted`)."""
+    """Compile a policy that is valid and has its defaults (`model.policies.defaulted`), without knowing any node."""
     namespace = namespace_of(policy)
     return CompiledPolicy(
         policy,
@@ -81,6 +82,14 @@ def compile_peer(peer: NetworkPolicyPeer, namespace: str) -> PodSelection:
     return PodSelection(pods, namespaces=compile_selector(peer.namespace_selector))
 
 
+def source_blocks(policy: NetworkPolicy, rule: CompiledRule, nodes: NodePeers) -> Block:
+    """The block of an ingress rule, which has one, as it is meant with these nodes."""
+    assert rule.peers.block
+    peers = rules_of(policy, Direction.INGRESS)[rule.index].peers
+    meant = Addresses.union_of(block_of_sources(peer.ip_block, nodes) for peer in peers if peer.ip_block)
+    return Block(meant, rule.peers.block.covers_family)
+
+
 def _compile_blocks(blocks: Iterable[IPBlock]) -> Block:
     ranges: list[tuple[Family, Interval]] = []
     parts: list[Addresses] = []
@@ -114,9 +123,13 @@ def _numbered(ports: Iterable[NetworkPolicyPort]) -> Traffic:
 
 def _match_peers(context: RuleContext, end: End, families: tuple[Family, ...]) -> Iterator[MatchedPeer]:
     policy, direction, index = context.policy, context.direction, context.rule.index
+    nodes = context.nodes if direction is Direction.INGRESS else None
     for number, peer in enumerate(rules_of(policy.policy, direction)[index].peers):
         match = over_families(
-            {family: match_peer(peer, policy.namespace, end, (family,), context.namespaces) for family in families}
+            {
+                family: match_peer(peer, policy.namespace, end, (family,), context.namespaces, nodes)
+                for family in families
+            }
         )
         path = f"spec.{direction.field}[{index}].{direction.peers_field}[{number}]"
         yield MatchedPeer(f"{path}.{match.field}" if match.field else path, match)

@@ -14,6 +14,7 @@ from weakref import WeakValueDictionary
 import msgspec
 
 from ringfence.engine.policies.matching import End, PeerMatch
+from ringfence.engine.policies.node_peers import NodePeers
 from ringfence.engine.policies.peer_index import PeerGroup, PeerIndex, PlacedRule, ScopeIndex
 from ringfence.engine.policies.profiles import PortQuestion, PortRuling, Profile
 from ringfence.engine.policies.rules import Action, CompiledPolicy, CompiledRule, P, Peers
@@ -39,6 +40,7 @@ class RuleContext(msgspec.Struct, frozen=True):
     direction: Direction
     rule: CompiledRule
     namespaces: Namespaces
+    nodes: NodePeers
 
 
 class TierKind(msgspec.Struct, frozen=True):

@@ -8,6 +8,7 @@ from ringfence.engine.population import Member
 from ringfence.engine.state import State
 from ringfence.lab.network.addressing import blocks_of
 from ringfence.lab.network.topology import IPAddress
+from ringfence.model.node_addresses import plugin_addresses
 from ringfence.model.objects import Node, Service
 from ringfence.sets.addresses import FAMILIES, Family, address_text
 
@@ -50,6 +51,7 @@ def addresses_in_use(state: State) -> set[IPAddress]:
         used.update(pod_addresses(member))
     for node in state.nodes.values():
         used.update(node_addresses(node))
+        used.update(ip_address(address_text(*address)) for address in plugin_addresses(node))
     for service in state.services.values():
         used.update(cluster_addresses(service))
     return used

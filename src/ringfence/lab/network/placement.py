@@ -24,11 +24,12 @@ from ringfence.lab.network.object_addresses import (
     node_addresses,
     pod_addresses,
 )
-from ringfence.lab.network.pod_network import NodeNetwork
+from ringfence.lab.network.pod_network import NodeNetwork, PodNetwork
 from ringfence.lab.network.pod_ranges import PodRanges, check_pods_are_in_ranges, ranges_of
 from ringfence.lab.network.topology import DNS_SERVICE, IPAddress, IPNetwork
 from ringfence.model.kinds import namespace_of
-from ringfence.model.metadata import ObjectMeta, OwnerReference
+from ringfence.model.metadata import NodeMeta, ObjectMeta, OwnerReference
+from ringfence.model.node_addresses import FLANNEL_BACKEND
 from ringfence.model.objects import (
     Container,
     ContainerPort,
@@ -95,6 +96,8 @@ class Placement:
         self._complete_nodes()
         if self._ranges:
             self._ranges.complete(self._state)
+        if self._options.network.kind is PodNetwork.FLANNEL:
+            self._annotate_nodes()
         self._complete_pods()
         self._complete_services()
         check_addresses(self._state)
@@ -142,7 +145,7 @@ class Placement:
 
     def _complete_nodes(self) -> None:
         for name in self._node_names():
-            node = self._state.nodes.get(name, Node(ObjectMeta(name)))
+            node = self._state.nodes.get(name, Node(NodeMeta(name)))
             given = self._give_addresses(Reference("", "Node", name), "nodes")
             # An address that was given gives way to one that a pod added later reports.
             reported = [*node_addresses(node), *_reported_by_pods(self._state, name)]
@@ -152,6 +155,14 @@ class Placement:
             if node_addresses(node) != wanted:
                 entries = tuple(NodeAddress(str(ip), "InternalIP") for ip in wanted)
                 self._state.upsert(replace(node, status=NodeStatus(entries)))
+
+    def _annotate_nodes(self) -> None:
+        """Write into the Nodes that they have Flannel's tunnels, as Flannel does."""
+        for node in list(self._state.nodes.values()):
+            annotations = node.metadata.annotations or {}
+            if FLANNEL_BACKEND not in annotations:
+                metadata = replace(node.metadata, annotations={**annotations, FLANNEL_BACKEND: "vxlan"})
+                self._state.upsert(replace(node, metadata=metadata))
 
     def _node_names(self) -> list[str]:
         """The nodes that objects name, and as many more as the options ask for."""
