@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Final
 
+from tests import waiting
 from tests.dataplane.network import Network, address, received
 from tests.semantics.objects import Object, admits, labelled, node, pod, pods, policy, port
 
@@ -143,10 +144,7 @@ def running(
 
 def eventually(holds: Callable[[], bool]) -> None:
     """Wait for what does not hold yet, in another thread or in the kernel."""
-    deadline = time.monotonic() + TIMEOUT
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    assert waiting.eventually(holds, TIMEOUT)
 
 
 class Clock:

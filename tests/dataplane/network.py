@@ -17,7 +17,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,6 +25,7 @@ from pathlib import Path
 from typing import ParamSpec
 
 import pytest
+from tests.waiting import Patience, eventually
 
 from ringfence.netlink.addresses import addresses_of
 from ringfence.netlink.constants import NETLINK_ROUTE
@@ -65,7 +65,7 @@ def in_child(run: Callable[[], None], seconds: float) -> bytes:
         _run_and_exit(run, writing)
     os.close(writing)
     try:
-        return _read_all(reading, time.monotonic() + seconds)
+        return _read_all(reading, Patience(seconds))
     finally:
         os.close(reading)
         os.killpg(child, signal.SIGKILL)
@@ -86,16 +86,15 @@ def _run_and_exit(run: Callable[[], None], writing: int) -> None:
         os._exit(0)
 
 
-def _read_all(reading: int, deadline: float) -> bytes:
+def _read_all(reading: int, patience: Patience) -> bytes:
     received = b""
-    while True:
-        ready, _, _ = select.select([reading], [], [], max(0, deadline - time.monotonic()))
-        if not ready:
-            return b"the test did not end in time"
-        piece = os.read(reading, 65536)
-        if not piece:
-            return received
-        received += piece
+    while patience.is_left():
+        if select.select([reading], [], [], 0.1)[0]:
+            piece = os.read(reading, 65536)
+            if not piece:
+                return received
+            received += piece
+    return b"the test did not end in time"
 
 
 def enter_namespaces() -> None:
@@ -159,14 +158,6 @@ def stand_behind(service: str, pod: str) -> None:
     )
 
 
-def eventually(holds: Callable[[], bool], seconds: float) -> bool:
-    """Whether something is so within some seconds."""
-    deadline = time.monotonic() + seconds
-    while not (held := holds()) and time.monotonic() < deadline:
-        time.sleep(0.001)
-    return held
-
-
 def leave_for_new_network() -> None:
     """Go on in another network, in which there is nothing yet."""
     _libc.unshare(_NEW_NETWORK)
@@ -219,7 +210,7 @@ class Network:
 
     def _await_links(self) -> None:
         """A link drops packets until the kernel has noticed that its other end is up."""
-        assert eventually(lambda: len(operational_links()) >= len(self._pods), 10), "the links do not come up"
+        assert eventually(lambda: len(operational_links()) >= len(self._pods)), "the links do not come up"
 
     @contextmanager
     def inside(self, pod: int) -> Iterator[None]:
@@ -371,7 +362,7 @@ def _await_addresses() -> None:
     """Packets to an IPv6 address are dropped until the kernel has taken it into use, some time after it was added."""
     with NetlinkSocket(NETLINK_ROUTE) as netlink:
         own = [ip_address(address_text(family, number)) for _, family, number in addresses_of(netlink)]
-        assert eventually(lambda: all(delivers_here(netlink, ip) for ip in own), 10), "addresses do not come into use"
+        assert eventually(lambda: all(delivers_here(netlink, ip) for ip in own)), "addresses do not come into use"
 
 
 def _bound(kind: socket.SocketKind, port: int, family: Family) -> socket.socket:

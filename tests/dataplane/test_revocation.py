@@ -13,7 +13,6 @@ from tests.dataplane.conntrack_entries import clients_of, listed
 from tests.dataplane.network import (
     Network,
     address,
-    eventually,
     gateway,
     in_own_network,
     number,
@@ -26,6 +25,7 @@ from tests.dataplane.network import (
 from tests.dataplane.packet_queue import packet_queue
 from tests.dataplane.programs import TCP, UDP, key, program
 from tests.dataplane.reactions import EVERYTHING, apply
+from tests.waiting import eventually
 
 from ringfence.dataplane.kernel import Kernel
 from ringfence.dataplane.program import ENFORCING, Packet, Program, base_program, connection_key

@@ -3,10 +3,11 @@
 import random
 import socket
 import subprocess
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
+
+from tests.waiting import eventually
 
 from . import parts
 
@@ -78,11 +79,8 @@ class Server:
 
 def wait_until(holds: Callable[[], bool], what: str, pause: float = POLL_SECONDS) -> None:
     """Returns once `holds` says so; raises ServerError, which says `what` did not come true, when it takes too long."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not holds():
-        if time.monotonic() > deadline:
-            raise ServerError(f"not within {WAIT_SECONDS:.0f} s: {what}")
-        time.sleep(pause)
+    if not eventually(holds, WAIT_SECONDS, pause):
+        raise ServerError(f"not within {WAIT_SECONDS:.0f} s: {what}")
 
 
 def free_port(address: str) -> int:

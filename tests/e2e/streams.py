@@ -24,10 +24,13 @@ MOST: Final = 200_000
 """Datagrams after which a stream stops: some ten minutes."""
 
 FIRST_PORT: Final = 7000
-_SETTLING: Final = 0.15
-"""Seconds in which everything that is on its way arrives, or never."""
+_SETTLING: Final = 75
+"""Datagrams of a stream, sent within 0.15 s or more, after which everything that was sent before has arrived or never
+does. Pauses are counted in turns of the thread that sends and receives, which a busy machine may not let run."""
 
-_SILENCE: Final = 0.5
+_SILENCE: Final = 250
+"""Turns, in 0.5 s or more, in which a conversation that goes on is heard."""
+
 _BUFFER: Final = 1 << 20
 
 
@@ -58,10 +61,10 @@ class Datagrams:
             self.sent += 1
             send(self._sender, b"%d" % (self.sent - 1), self._target)
 
-    def await_more(self) -> None:
-        """Wait until ten more have been sent, however busy the machine is."""
+    def await_more(self, count: int = 10) -> None:
+        """Wait until so many more have been sent, however busy the machine is."""
         since = self.sent
-        wait_until(lambda: self.sent >= since + 10, f"{self.name} goes on", PAUSE)
+        wait_until(lambda: self.sent >= since + count, f"{self.name} goes on", PAUSE)
 
     def arrived(self, since: int, until: int) -> int:
         """How many of those numbers have arrived."""
@@ -88,11 +91,13 @@ class Conversation:
             end.setblocking(False)
         self._speaker, self._listener = (server_end, client_end) if server_speaks else (client_end, server_end)
         self.heard = 0
+        self._turns = 0
         self.broken = False
         """Whether somebody has reset it."""
 
     def tick(self) -> None:
         """Say a little, and listen."""
+        self._turns += 1
         try:
             self._speaker.send(b".")
             self.heard += len(self._listener.recv(4096))
@@ -117,9 +122,9 @@ class Conversation:
         self._listener.close()
 
     def _is_silent(self) -> bool:
-        before = self.heard
-        time.sleep(_SILENCE)
-        return self.heard == before
+        heard, turns = self.heard, self._turns
+        wait_until(lambda: self._turns >= turns + _SILENCE, "the streams go on", PAUSE)
+        return self.heard == heard
 
 
 class Streams:
@@ -171,7 +176,8 @@ class Streams:
         for stream in since:
             stream.await_more()
         until = {stream: stream.sent for stream in since}
-        time.sleep(_SETTLING)
+        for stream in since:
+            stream.await_more(_SETTLING)
         assert self._failure is None
         lost = _counted({stream.name: stream.lost(since[stream], until[stream]) for stream in arriving})
         leaked = _counted({stream.name: stream.arrived(since[stream], until[stream]) for stream in refused})

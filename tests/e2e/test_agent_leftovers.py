@@ -8,7 +8,7 @@ import sys
 import uuid
 from pathlib import Path
 
-from tests.lab.processes import eventually
+from tests.waiting import eventually
 
 from .world import World
 

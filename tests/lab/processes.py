@@ -4,17 +4,16 @@ import os
 import signal
 import socket
 import subprocess
-import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from tests.lab.sandboxes import ringfence_command
+from tests.waiting import eventually
 
 _MARK = "RINGFENCE_TEST_MARK"
-_PATIENCE = 10.0
 
 
 class Traces(NamedTuple):
@@ -23,14 +22,6 @@ class Traces(NamedTuple):
     interfaces: frozenset[str]
     mounts: frozenset[str]
     sockets: frozenset[str]
-
-
-def eventually(condition: Callable[[], bool]) -> bool:
-    """Whether a condition becomes true within 10 s."""
-    deadline = time.monotonic() + _PATIENCE
-    while not (true := condition()) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return true
 
 
 class User:

@@ -9,9 +9,10 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from tests.lab.processes import User, eventually, user
+from tests.lab.processes import User, user
 from tests.lab.sandboxes import as_root_and_not, require_namespaces
 from tests.lab.shop import SHOP
+from tests.waiting import eventually
 
 from ringfence.cli.completion import complete_for_kubectl
 

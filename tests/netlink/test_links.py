@@ -10,14 +10,13 @@ from typing import Any
 import msgspec
 import pytest
 from tests.dataplane.network import (
-    PATIENCE,
-    eventually,
     in_own_network,
     ip,
     leave_for_new_network,
     own_network,
     return_to,
 )
+from tests.waiting import eventually
 
 from ringfence.netlink.constants import NETLINK_ROUTE
 from ringfence.netlink.links import (
@@ -75,7 +74,7 @@ def test_a_link_is_operational_when_both_ends_are_up() -> None:
     return_to(there)
     send_requests([bring_up(FAR.index)])
     return_to(home)
-    assert eventually(lambda: operational_links() == {NEAR.index}, PATIENCE), "and lo is not said to be"
+    assert eventually(lambda: operational_links() == {NEAR.index}), "and lo is not said to be"
     assert LOOPBACK not in operational_links()
 
 

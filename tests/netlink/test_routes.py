@@ -7,14 +7,13 @@ from ipaddress import ip_address
 
 import pytest
 from tests.dataplane.network import (
-    PATIENCE,
-    eventually,
     in_own_network,
     leave_for_new_network,
     own_network,
     received,
     return_to,
 )
+from tests.waiting import eventually
 
 from ringfence.netlink.addresses import add_address
 from ringfence.netlink.constants import NETLINK_ROUTE
@@ -44,9 +43,9 @@ def linked(ends: tuple[IPAddress, IPAddress]) -> Iterator[socket.socket]:
     server = socket.socket(socket.AF_INET if far.version == 4 else socket.AF_INET6, socket.SOCK_DGRAM)
     server.bind((str(far), 7))
     with NetlinkSocket(NETLINK_ROUTE) as netlink:
-        assert eventually(lambda: delivers_here(netlink, far), PATIENCE)
+        assert eventually(lambda: delivers_here(netlink, far))
     return_to(home)
-    assert eventually(lambda: NEAR.index in operational_links(), PATIENCE)
+    assert eventually(lambda: NEAR.index in operational_links())
     with server:
         yield server
 
@@ -104,7 +103,7 @@ def test_packets_are_delivered_to_own_addresses_and_to_no_others(ends: tuple[IPA
     with NetlinkSocket(NETLINK_ROUTE) as netlink:
         assert not delivers_here(netlink, near), "there is no route at all"
         with linked(ends):
-            assert eventually(lambda: delivers_here(netlink, near), PATIENCE)
+            assert eventually(lambda: delivers_here(netlink, near))
             assert not delivers_here(netlink, far)
             send_requests(route_to(far))
             assert not delivers_here(netlink, far), "it is reached, and is elsewhere"

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 from tests.lab.clusters import HTTP, laboratory
-from tests.lab.processes import User, eventually, user
+from tests.lab.processes import User, user
 from tests.lab.sandboxes import NOBODY, in_sandbox
 from tests.lab.shop import SHOP
 from tests.semantics.objects import pod
+from tests.waiting import eventually
 
 from ringfence.lab.session.daemon import ClientConnection, LaboratoryDaemon
 from ringfence.lab.session.protocol import (

@@ -6,9 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.lab.processes import User, eventually, user
+from tests.lab.processes import User, user
 from tests.lab.sandboxes import as_root_and_not
 from tests.lab.shop import SHOP
+from tests.waiting import eventually
 
 
 def python(rootless: bool) -> str:

@@ -2,10 +2,11 @@
 
 import queue
 import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final, TypeVar
+
+from tests.waiting import Patience
 
 from ringfence.model.objects import Object
 from ringfence.sources.cluster.api_server import ApiServer
@@ -35,20 +36,20 @@ class Followed:
 
     def until(self, kind: type[E], count: int = 1, about: Callable[[E], bool] = lambda event: True) -> E:
         """Wait until that many more events of this kind, and about this, have come; the last of them."""
-        deadline = time.monotonic() + PATIENCE
+        patience = Patience(PATIENCE)
         while count:
-            told = self._next(deadline)
+            told = self._next(patience)
             self.events.append(told)
             if isinstance(told, kind) and about(told):
                 count -= 1
                 wanted = told
         return wanted
 
-    def _next(self, deadline: float) -> Event:
-        try:
-            return self._arriving.get(timeout=max(0.0, deadline - time.monotonic()))
-        except queue.Empty:
-            raise AssertionError(f"nothing more is told after {self.events[-5:]}") from None
+    def _next(self, patience: Patience) -> Event:
+        while patience.is_left():
+            with suppress(queue.Empty):
+                return self._arriving.get(timeout=0.1)
+        raise AssertionError(f"nothing more is told after {self.events[-5:]}")
 
     def rest(self) -> list[Event]:
         """The events that have come and were not waited for."""
