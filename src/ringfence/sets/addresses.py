@@ -68,6 +68,10 @@ class Addresses(msgspec.Struct, frozen=True, cache_hash=True):
         """The ranges of one family."""
         return self.v4 if family is Family.IPV4 else self.v6
 
+    def size(self, family: Family) -> int:
+        """How many addresses of one family are in the set."""
+        return intervals.size(self.ranges(family))
+
     @property
     def families(self) -> tuple[Family, ...]:
         """The families of which there are addresses in the set."""

@@ -9,7 +9,7 @@ from tests.engine.members import member_in
 from tests.engine.policies.artificial_tier import tiered_cluster_of, tiered_clusters
 from tests.semantics.objects import Object, admits, block, container_port, pod, policy, port
 
-from ringfence.engine.policies import AddressRule, OwnPorts, Stack, own_ports
+from ringfence.engine.policies import AddressRule, OwnPorts, Stack, is_union, own_ports
 from ringfence.engine.state import State
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import ALL_ADDRESSES, parse_address
@@ -40,6 +40,9 @@ def test_rules_allow_an_address_what_its_cell_says(objects: list[Object]) -> Non
             assert allowed_at(rules, text) == expected
         assert all(addresses and traffic for addresses, traffic in rules)
         assert len({traffic for _, traffic in rules}) == len(rules)
+        if is_union(stack):
+            joined = state.tiers.joined_address_rules([rule for profile in stack for rule in profile.rules], own)
+            assert all(allowed_at(joined, text) == allowed_at(rules, text) for text in ASKED)
 
 
 @given(strategies.clusters())

@@ -121,7 +121,9 @@ def _mapped(groups: Sequence[_Group], direction: Direction, family: Family, behi
     peers = sum(group.bits.bit_count() for group in groups)
     if peers > MOST_PEERS:
         raise TooComplex(f"their rules select {peers:,} kinds of pods, counted for each rule, more than {MOST_PEERS:,}")
-    rules = tuple((0, CompiledRule(0, group.peers, group.traffic)) for group in groups)
+    # In an order of their own, so that the map has the same name however many pods each of them selects.
+    ordered = sorted(groups, key=lambda group: digest((group.peers, group.traffic)))
+    rules = tuple((0, CompiledRule(0, group.peers, group.traffic)) for group in ordered)
     return by_peer(PeerMap(family, direction, rules, (Action.DENY,), frozenset(), behind))
 
 

@@ -12,6 +12,8 @@ However many policies, rules and peers a profile has, its chain looks, for each 
   set of pods is shared with all other profiles that have such a rule about the same pods;
 - for more such rules, a map from pods to the chains of what is allowed with them (`peer_maps`).
 
+What a large policy allows with addresses is in sets of its own (`large_policies`).
+
 Where some rules deny or pass, there is this map in place of all sets of pods.
 
 Sets and maps of ranges are named after what they hold and never change; sets of pods are named after the selectors, and
@@ -23,9 +25,10 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple, TypeVar
 
 from ringfence.dataplane.compile.address_precedence import pairs_with_precedence
-from ringfence.dataplane.compile.address_rules import address_pairs, for_addresses
+from ringfence.dataplane.compile.address_rules import for_addresses
 from ringfence.dataplane.compile.allowances import Allowance, by_peer
 from ringfence.dataplane.compile.division import TooComplex
+from ringfence.dataplane.compile.large_policies import LargePolicies
 from ringfence.dataplane.compile.peer_maps import PeerMap
 from ringfence.dataplane.compile.peers import PodSet
 from ringfence.dataplane.compile.pod_rules import for_pods
@@ -65,16 +68,22 @@ def chain_name(stack: Stack, ports: OwnPorts) -> str:
     return f"{profile.direction.field}_{digest((tiers, ports))}"
 
 
-def build_chain(state: State, stack: Stack, ports: OwnPorts, families: Iterable[Family]) -> ProfileChain | None:
+def build_chain(
+    state: State, stack: Stack, ports: OwnPorts, families: Iterable[Family], large: LargePolicies | None = None
+) -> ProfileChain | None:
     """The chain of a stack for subjects with these ports; None if it allows everything, and so isolates no pod.
 
-    Raises TooComplex.
+    `large` remembers what was built for other stacks. Raises TooComplex.
     """
     if _allows_everything(state, stack):
         return None
+    large = large or LargePolicies(state)
     found: list[Allowance] = []
     for family in families:
-        found += _of_union(state, stack, ports, family) if is_union(stack) else _settled(state, stack, ports, family)
+        if is_union(stack):
+            found += _of_union(state, stack, ports, family, large)
+        else:
+            found += _settled(state, stack, ports, family)
     direction = stack[0].direction
     return ProfileChain(
         profile_chain(direction, tuple(one.rule for one in found)),
@@ -85,10 +94,10 @@ def build_chain(state: State, stack: Stack, ports: OwnPorts, families: Iterable[
     )
 
 
-def _of_union(state: State, stack: Stack, ports: OwnPorts, family: Family) -> list[Allowance]:
+def _of_union(state: State, stack: Stack, ports: OwnPorts, family: Family, large: LargePolicies) -> list[Allowance]:
     """What rules that only allow say: their order does not matter."""
-    pairs = address_pairs(state.tiers.address_rules(stack, ports), family)
-    by_address = for_addresses(stack[0].direction, family, pairs)
+    apart, together = large.divide(stack, ports, family)
+    by_address = [*apart, *for_addresses(stack[0].direction, family, together)]
     # Packets do not come back from the chains of classes, so these are last.
     dispatching = [one for one in by_address if isinstance(one.rule.action, Dispatch)]
     others = [one for one in by_address if not isinstance(one.rule.action, Dispatch)]

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from ringfence.dataplane.compile.division import TooComplex
+from ringfence.dataplane.compile.large_policies import LargePolicies
 from ringfence.dataplane.compile.profile_chains import (
     ProfileChain,
     build_chain,
@@ -67,6 +68,7 @@ class Subjects:
         self._state = state
         self._is_local = is_local
         self._is_released = is_released
+        self._large = LargePolicies(state)
         self._changes = state.population.record_changes()
         self._policies_version = BEFORE_EVERYTHING
         self._namespaces_version = -1
@@ -242,7 +244,7 @@ class Subjects:
 
     def _build(self, stack: Stack, ports: OwnPorts) -> str | None:
         try:
-            chain = build_chain(self._state, stack, ports, self._families)
+            chain = build_chain(self._state, stack, ports, self._families, self._large)
         except TooComplex as error:
             self._refusals[stack, ports] = refusal(stack, error)
             return DENIED[stack[0].direction]

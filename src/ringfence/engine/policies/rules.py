@@ -68,7 +68,7 @@ class CompiledRule(msgspec.Struct, frozen=True, eq=False):
         return [name for name, name_protocol in self.port_names if name_protocol == protocol]
 
 
-class CompiledPolicy(msgspec.Struct, Generic[P], frozen=True, eq=False):
+class CompiledPolicy(msgspec.Struct, Generic[P], frozen=True, eq=False, weakref=True):
     """A policy: its subjects, and its rules for each direction that it touches.
 
     A direction that is not a key of `rules` is not touched. `namespace` is empty for a cluster-scoped policy. Of the

@@ -175,6 +175,11 @@ class Rulings:
             return self._by_number(stack[0])
         return _joined([*(pair for profile in stack for pair in self._by_number(profile)), *by_name])
 
+    def joined_address_rules(self, rules: Iterable[CompiledRule], own: OwnPorts) -> list[AddressRule]:
+        """What some rules, all of which allow, say of addresses outside the cluster, as `address_rules` of a stack."""
+        pairs = ((extent_of(rule), own_traffic(rule, own)) for rule in rules)
+        return _joined((extent, traffic) for extent, traffic in pairs if extent and traffic)
+
     def _by_number(self, profile: Profile) -> list[AddressRule]:
         """What the rules of a profile allow by number, which is the same for all subjects."""
         if profile.address_rules is None:

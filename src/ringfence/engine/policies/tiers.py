@@ -33,7 +33,7 @@ from ringfence.engine.policies.selection import Selections
 from ringfence.engine.policies.tier import MatchedPeer, RuleContext, Tier
 from ringfence.engine.population import Identity, Member, Population
 from ringfence.model.policies import Direction
-from ringfence.sets.addresses import ALL_ADDRESSES, Addresses, Family
+from ringfence.sets.addresses import ALL_ADDRESSES, FAMILIES, Addresses, Family
 from ringfence.sets.bitsets import Bitset
 from ringfence.sets.partitions import Partition
 from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
@@ -162,15 +162,21 @@ class Tiers:
         """
         return self._rulings.address_rules(stack, own) if stack else [(ALL_ADDRESSES, ALL_TRAFFIC)]
 
+    def joined_address_rules(self, rules: Iterable[CompiledRule], own: OwnPorts = NO_OWN_PORTS) -> list[AddressRule]:
+        """What some rules, all of which allow, say of addresses outside the cluster, as `address_rules` of a stack."""
+        return self._rulings.joined_address_rules(rules, own)
+
     def allows_everything(self, stack: Stack) -> bool:
         """Whether a stack whose rules only allow (`is_union`) allows everything, whatever pods there are.
 
         A rule with ports never allows all traffic, since ports do not exist in ICMP: only rules without ports count.
         """
-        wholly = Addresses.union_of(
-            addresses for addresses, traffic in self.address_rules(stack) if traffic == ALL_TRAFFIC
-        )
-        return wholly == ALL_ADDRESSES
+        rules = (rule for profile in stack for rule in profile.rules if rule.traffic == ALL_TRAFFIC)
+        wholly = [extent for rule in rules if (extent := extent_of(rule))]
+        # Uniting hundreds of thousands of addresses takes long, and seldom are there enough of them.
+        if any(sum(one.size(family) for one in wholly) < ALL_ADDRESSES.size(family) for family in FAMILIES):
+            return not stack
+        return Addresses.union_of(wholly) == ALL_ADDRESSES
 
     def peers(self, peers: Peers, family: Family) -> Bitset:
         """The identities that a rule is about, as peers reached over one family."""
