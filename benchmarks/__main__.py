@@ -24,6 +24,7 @@ from benchmarks import (
     engine,
     growth,
     hostile,
+    hostile_objects,
     laboratory,
     large_policies,
     loading,
@@ -40,6 +41,7 @@ KERNEL: dict[str, Callable[[], Iterable[Figure]]] = {
     "program": dataplane.program,
     "node": dataplane.node,
     "large-policies": large_policies.measure,
+    "hostile-objects": hostile_objects.measure,
     "transports": dataplane.transports,
     "connections": connections.measure,
 }

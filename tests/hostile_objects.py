@@ -1,15 +1,22 @@
 """Objects that somebody writes to keep a program busy: each field that can be long, at any length.
 
-A shape makes an object with `count` entries of one kind. Everything is a dict in the shape of the API. Most objects
-are valid; those that are not could be stored by an older API server, or stand in a manifest.
+A shape makes an object with `count` entries of one kind, a mixture one of several kinds. Everything is a dict in the
+shape of the API. Most objects are valid; those that are not could be stored by an older API server, or stand in a
+manifest.
 """
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from ipaddress import IPv4Address, IPv6Address
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from tests.semantics.objects import Object, labelled, namespaces, node, pod, pods, policy
+from hypothesis import strategies as st
+
+from ringfence.model.decoding import decode_json
+from ringfence.model.kinds import KINDS
+from ringfence.model.policies import Direction
+from ringfence.sources.cluster import Undecoded
+from tests.semantics.objects import Object, container_port, labelled, namespace, namespaces, node, pod, pods, policy
 
 LARGEST: Final = 1_500_000
 """Bytes: etcd refuses larger requests (`--max-request-bytes`)."""
@@ -241,14 +248,13 @@ POLICIES: Final[dict[str, Shape]] = {
     "values of namespaces": lambda count: _policy(admits(namespaces(_values("In", "team")(count)))),
     "policyTypes": lambda count: _policy(policyTypes=["Ingress"] * count),
     "annotations": lambda count: _metadata(annotations=_labels(count)),
-    "an annotation": lambda count: _metadata(annotations={"text": "x" * count}),
     "labels": lambda count: _metadata(labels=_labels(count)),
     "managed fields": lambda count: _metadata(
         managedFields=[{"manager": f"m{n}", "fieldsV1": {"f": {}}} for n in range(count)]
     ),
 }
 
-INVALID_POLICIES: Final[dict[str, Shape]] = {
+LONG_TEXTS: Final[dict[str, Shape]] = {
     "a long name": lambda count: _metadata(name="a" * count),
     "a long name of dots": lambda count: _metadata(name="a." * (count // 2) + "!"),
     "a long name of dashes": lambda count: _metadata(name="a-" * (count // 2)),
@@ -260,6 +266,11 @@ INVALID_POLICIES: Final[dict[str, Shape]] = {
     "a long key of slashes": _selector(lambda count: {"matchLabels": {"/" * count: "x"}}),
     "a long port name": lambda count: _policy(admits(ports=[port("a-" * (count // 2))])),
     "a long protocol": lambda count: _policy(admits(ports=[{"port": 1, "protocol": "x" * count}])),
+    "an annotation": lambda count: _metadata(annotations={"text": "x" * count}),
+}
+"""The entries are the letters of one text; only an annotation may be so long."""
+
+INVALID_POLICIES: Final[dict[str, Shape]] = {
     "wrong CIDRs": _peers(lambda n: block(f"256.0.0.{n}/32")),
     "CIDRs with surplus bits": _peers(lambda n: block(f"{address(n)}/8")),
     "CIDRs with zeros": _peers(lambda n: block(f"0{address(n)}/32")),
@@ -308,4 +319,100 @@ OTHERS: Final[dict[str, Shape]] = {
     "podCIDRs of a node": lambda count: _node(count, "podCIDRs"),
 }
 
-SHAPES: Final = POLICIES | INVALID_POLICIES | OTHERS
+SHAPES: Final = POLICIES | LONG_TEXTS | INVALID_POLICIES | OTHERS
+
+
+# --- mixtures ---------------------------------------------------------------------------------------------------------
+
+_PEERS: Final[dict[str, Callable[[int], list[Object]]]] = {
+    "everyone": lambda n: [],
+    "addresses": lambda n: [block(f"{address(n)}/32")],
+    "both families": lambda n: [block(f"{address_6(n)}/128"), block(f"{address(n)}/31")],
+    "all but one": lambda n: [block("0.0.0.0/0", f"{address(n)}/32")],
+    "nested": lambda n: [_nested(n)],
+    "labels": lambda n: [pods(labelled(app=f"v{n}")), block("10.0.0.0/8")],
+    "other labels": lambda n: [pods(_values("NotIn")(n % 7 + 1))],
+    "both selectors": lambda n: [namespaces(labelled(team=f"v{n}"), labelled(app="v1"))],
+    "other namespaces": lambda n: [namespaces(_values("NotIn", "team")(n % 7 + 1))],
+}
+_PORTS: Final[dict[str, Callable[[int], list[Object]]]] = {
+    "all": lambda n: [],
+    "one": lambda n: [port(80)],
+    "numbers": lambda n: [_port(n)],
+    "ranges": lambda n: [_range(n)],
+    "names": lambda n: [_port(n), port(f"p{n}")],
+    "wide": lambda n: [{"protocol": "UDP"}, {"port": 1, "endPort": 60_000 + n % 5_000}],
+}
+
+
+class Mixture(NamedTuple):
+    """A shape of different peers and ports in turn; so many of its entries have a rule of their own together."""
+
+    peers: Sequence[str]
+    ports: Sequence[str]
+    direction: Direction
+    in_rule: int | None
+    """None: all entries are in one rule."""
+
+    def policy(self, count: int) -> Object:
+        """The policy of so many entries."""
+        step = self.in_rule or count
+        numbers = [range(first, min(first + step, count)) for first in range(0, count, step)]
+        rule = admits if self.direction is Direction.INGRESS else sends
+        rules = [
+            rule(*_entries(_PEERS, self.peers, some), ports=_entries(_PORTS, self.ports, some)) for some in numbers
+        ]
+        return policy("tenant/hostile", labelled(app="own"), **{self.direction.field: rules})
+
+
+def _entries(
+    parts: Mapping[str, Callable[[int], list[Object]]], names: Sequence[str], numbers: Iterable[int]
+) -> list[Object]:
+    return [entry for number in numbers for entry in parts[names[number % len(names)]](number)]
+
+
+def mixtures() -> st.SearchStrategy[Mixture]:
+    """Policies in which several kinds of entries are long at the same time."""
+    return st.builds(
+        Mixture,
+        st.lists(st.sampled_from(sorted(_PEERS)), min_size=1, max_size=3, unique=True),
+        st.lists(st.sampled_from(sorted(_PORTS)), min_size=1, max_size=3, unique=True),
+        st.sampled_from(Direction),
+        st.sampled_from((1, 3, 10, None)),
+    )
+
+
+# --- the cluster ------------------------------------------------------------------------------------------------------
+
+
+def crowd(count: int) -> list[Object]:
+    """Namespaces, and pods with labels, port names and addresses that the shapes are about; one is on the node `here`.
+
+    That one is the tenant's. All his policies select it.
+    """
+    spaces = [f"space-{number}" for number in range(9)]
+    others = [
+        pod(
+            f"{spaces[number % 9]}/pod-{number}",
+            {"app": f"v{number}"},
+            ports=[container_port(f"p{number % 10}", 80 + number)],
+            addresses=[address(number)],
+            nodeName="there",
+        )
+        for number in range(count - 1)
+    ]
+    return [
+        *(namespace(name, team=f"v{number}") for number, name in enumerate(["tenant", *spaces])),
+        *others,
+        pod(SUBJECT, {"app": "own"}, ports=[container_port("p1", 8080)], addresses=["10.9.0.8"], nodeName="here"),
+    ]
+
+
+def delivered(obj: Object) -> Any:
+    """An object as a watch delivers it: a policy as text, all others decoded."""
+    kind, text = KINDS.find(obj["apiVersion"], obj["kind"]), encoded(obj)
+    assert kind is not None
+    metadata = obj["metadata"]
+    if kind.is_policy:
+        return Undecoded.of(kind, metadata["namespace"], metadata["name"], text)
+    return decode_json(text, kind)

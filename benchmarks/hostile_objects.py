@@ -1,0 +1,105 @@
+"""Objects as large as an API server stores them, each field that can be long: what the largest of each kind costs.
+
+Counted is the time in which the agent can do nothing else: taking an object in, taking another version of it in, and
+the longest transaction of the kernel, which holds a lock over all packet filters meanwhile. All policies select one pod
+of this node, among 400 pods in ten namespaces.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Final
+
+from tests.hostile_objects import (
+    INVALID_POLICIES,
+    LARGEST,
+    LONG_TEXTS,
+    OTHERS,
+    POLICIES,
+    Shape,
+    crowd,
+    delivered,
+    of_size,
+)
+
+from benchmarks.large_policies import LONGEST, Transactions
+from benchmarks.measuring import Figure, Peak, processor_seconds, without_collection
+from ringfence.agent.view import View
+from ringfence.dataplane.compile import Compiler
+from ringfence.dataplane.kernel import Kernel
+from ringfence.sources.cluster import Removed, Upserted
+
+TAKEN_IN: Final = 100
+"""Milliseconds that one object may take."""
+
+_SHORTER: Final = 2_000
+"""Bytes by which another version of an object is shorter."""
+
+_PODS: Final = 400
+_POLICIES: Final = 6
+
+
+def measure() -> Iterator[Figure]:
+    """Every shape, in a view and a kernel of its own. The process must be in network namespaces of its own."""
+    for name, shape in (POLICIES | INVALID_POLICIES | LONG_TEXTS | OTHERS).items():
+        yield from _taken_in(name, shape)
+    for name, shape in POLICIES.items():
+        yield from _enforced(name, shape)
+    for name in ("blocks", "matchLabels", "rules with a block and a port"):
+        yield from _kept(name, POLICIES[name])
+
+
+def _taken_in(name: str, shape: Shape) -> Iterator[Figure]:
+    first, second = (Upserted(delivered(of_size(shape, size))) for size in (LARGEST, LARGEST - _SHORTER))
+    view, elsewhere = _view("here"), _view("elsewhere")
+    with without_collection():
+        yield Figure(f"{name}: taken in", _milliseconds(partial(_apply, view, first)), "ms", TAKEN_IN)
+        again = max(_milliseconds(partial(_apply, view, event)) for event in (second, first))
+        yield Figure("  another version of it", again, "ms", TAKEN_IN)
+        if name not in OTHERS:
+            idle = _milliseconds(partial(_apply, elsewhere, first))
+            yield Figure("  on a node without the pod", idle, "ms", TAKEN_IN)
+
+
+def _enforced(name: str, shape: Shape) -> Iterator[Figure]:
+    obj = of_size(shape)
+    view = _view("here")
+    compiler, kernel = Compiler(view.state, lambda member: member.node == "here"), Kernel()
+    kernel.apply(compiler.program())
+    with without_collection(), Transactions() as transactions:
+        _apply(view, Upserted(delivered(obj)))
+        start = time.process_time()
+        program = compiler.program()
+        yield Figure(f"{name}: compiled", (time.process_time() - start) * 1e3, "ms")
+        kernel.apply(program)
+        _apply(view, Removed("NetworkPolicy", "tenant", obj["metadata"]["name"]))
+        kernel.apply(compiler.program())
+        yield Figure("  longest transaction", transactions.longest() * 1e3, "ms", LONGEST)
+    kernel.remove()
+
+
+def _kept(name: str, shape: Shape) -> Iterator[Figure]:
+    obj = of_size(shape)
+    texts = [delivered(obj | {"metadata": obj["metadata"] | {"name": f"p{number}"}}) for number in range(_POLICIES)]
+    view = _view("here")
+    peak = Peak()
+    for text in texts:
+        _apply(view, Upserted(text))
+    yield Figure(f"{name}: memory for {_POLICIES} policies, with what it takes to take them in", peak.megabytes(), "MB")
+
+
+def _view(node: str) -> View:
+    view = View(node)
+    for obj in crowd(_PODS):
+        view.apply(Upserted(delivered(obj)))
+    return view
+
+
+def _apply(view: View, event: Upserted | Removed) -> None:
+    """Take an event in, and all that is put off until the population is next read."""
+    view.apply(event)
+    _ = view.state.population.version
+
+
+def _milliseconds(run: Callable[[], object]) -> float:
+    return processor_seconds(run) * 1e3
