@@ -150,16 +150,6 @@ def test_a_program_that_meets_damage_is_put_in_all_the_same() -> None:
 
 
 @in_own_network
-def test_other_tables_are_left_alone() -> None:
-    nft("add table inet other; add set inet other ringfence { type ipv4_addr; }; add table ip ringfence")
-    before = nft("list ruleset")
-    kernel = Kernel()
-    kernel.apply(varied())
-    kernel.remove()
-    assert nft("list ruleset") == before
-
-
-@in_own_network
 def test_what_is_too_large_for_one_transaction_is_split() -> None:
     """An unprivileged socket takes about 13,000 addresses at once."""
     pods = frozenset(address_key(V4, at) for at in range(30_000))

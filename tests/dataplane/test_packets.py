@@ -14,12 +14,11 @@ from tests.dataplane.network import (
     number,
     received,
     socket_family,
-    stand_behind,
 )
-from tests.dataplane.programs import SCTP, TCP, UDP, key, program
+from tests.dataplane.programs import SCTP, TCP, UDP, program
 
 from ringfence.dataplane.kernel import Kernel
-from ringfence.dataplane.program import ADDRESS_PAIR, Collection, HashSet, Packet, Program, admits
+from ringfence.dataplane.program import Packet, Program, admits
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import FAMILIES, Family
 
@@ -154,10 +153,7 @@ def test_sctp_is_distinguished_from_tcp_and_udp() -> None:
     """The kernel needs no SCTP sockets for that: an INIT chunk is enough."""
     network = Network(2)
     enforce(program({(IN, 0): [(1, SCTP, 80)]}))
-    with network.inside(0):
-        server = socket.socket(socket.AF_INET, socket.SOCK_RAW, SCTP)
-    with network.inside(1):
-        client = socket.socket(socket.AF_INET, socket.SOCK_RAW, SCTP)
+    server, client = raw(network, 0, SCTP), raw(network, 1, SCTP)
     for port in (81, 80):
         client.sendto(init_chunk(port), (address(0), 0))
     ports = [
@@ -188,13 +184,55 @@ def crc32c(data: bytes | bytearray) -> int:
     return crc ^ 0xFFFFFFFF
 
 
+UNKNOWN_OPTION = bytes((0x9E, 8)) + (80).to_bytes(2, "big") + bytes(4)
+"""An option of IPv4 that has a number at the place where the destination port is in a packet without options."""
+
+HEADERS = {
+    Family.IPV4: (socket.IPPROTO_IP, socket.IP_OPTIONS, UNKNOWN_OPTION),
+    Family.IPV6: (socket.IPPROTO_IPV6, socket.IPV6_DSTOPTS, bytes((0, 0, 1, 4)) + bytes(4)),
+}
+"""What comes between the header of IP and that of UDP, as a socket option."""
+
+
+@both_families
+@in_own_network
+def test_ports_are_found_behind_options_and_extension_headers(family: Family) -> None:
+    network = Network(2)
+    enforce(program({(IN, 0): [(1, UDP, 80)], (OUT, 1): [(0, UDP, 80)]}))
+    allowed, denied = network.udp(0, 80, family), network.udp(0, 81, family)
+    client = network.udp(1, 0, family)
+    client.setsockopt(*HEADERS[family])
+    for port in (80, 81):
+        client.sendto(b"x", (address(0, family), port))
+    assert network.delivered(allowed) == b"x"
+    assert network.delivered(denied) is None
+
+
+@in_own_network
+def test_a_protocol_without_ports_is_allowed_by_no_rule_about_ports() -> None:
+    """The first bytes of a packet of GRE are not ports, though they may look like some."""
+    network = Network(3)
+    enforce(program({(IN, 0): [(1, UDP, 80), (1, TCP, 80)], (OUT, 1): [(0, UDP, 80), (2, UDP, 80)]}))
+    receivers = [raw(network, pod, socket.IPPROTO_GRE) for pod in range(3)]
+    for sender, receiver in ((1, 0), (1, 2), (0, 2)):
+        receivers[sender].sendto(struct.pack(">HHI", 80, 80, 0), (address(receiver), 0))
+    assert network.delivered(receivers[0]) is None
+    sources = {packet[12:16] for packet in iter(lambda: network.delivered(receivers[2]), None)}
+    assert sources == {socket.inet_aton(address(0))}
+
+
+def raw(network: Network, pod: int, protocol: int) -> socket.socket:
+    """A socket of a pod for packets of a protocol."""
+    with network.inside(pod):
+        return socket.socket(socket.AF_INET, socket.SOCK_RAW, protocol)
+
+
 @in_own_network
 def test_icmp_is_allowed_by_no_rule_about_ports() -> None:
     network = Network(3)
     enforce(program({(IN, 0): [(1, UDP, 80)]}))
     for target, answered in ((0, False), (2, True)):
-        with network.inside(1):
-            asking = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+        asking = raw(network, 1, socket.IPPROTO_ICMP)
         asking.sendto(echo_request(), (address(target), 0))
         answer = network.delivered(asking)
         assert (answer is not None and answer[20] == 0) is answered
@@ -215,18 +253,3 @@ def test_datagrams_in_fragments_are_judged_whole() -> None:
         sender.sendto(b"x" * 4000, (address(0), port))
     assert len(received(allowed) or b"") == 2048
     assert network.delivered(denied) is None
-
-
-@in_own_network
-def test_a_pod_reaches_itself_behind_a_service() -> None:
-    """Its own packet comes back to it, still with its own address when policies look at it."""
-    network = Network(1)
-    denied = program({(IN, 0): [], (OUT, 0): []})
-    stand_behind("10.96.0.1", address(0))
-    pod, server = network.udp(0), network.udp(0, 80)
-    own = HashSet(ADDRESS_PAIR[Family.IPV4], frozenset({key(0, Family.IPV4) * 2}))
-    cases: list[tuple[dict[str, Collection], bytes | None]] = [({}, None), ({"own4": own}, b"x")]
-    for collections, answer in cases:
-        enforce(denied.changed(collections))
-        pod.sendto(b"x", ("10.96.0.1", 80))
-        assert network.delivered(server) == answer

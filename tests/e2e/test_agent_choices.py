@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.semantics.objects import admits, labelled, namespace, namespaces, policy
+from tests.semantics.objects import admits, labelled, namespace, namespaces, pods, policy, sends
 
 from .agents import Agent, agents
 from .pod_networks import on_every_pod_network
@@ -50,6 +50,22 @@ class TestPodsThatTheAgentDoesNotKnowYet:
             stream = scene.traffic.datagrams(path, scene.stranger)
             with scene.traffic.watched(arriving=[*scene.arriving, stream], refused=scene.refused):
                 scene.world.kubectl("get", "pods", "--namespace", scene.namespace)
+
+    def test_what_they_open_meanwhile_is_judged_once_they_are_known(self, scene: Scene, tmp_path: Path) -> None:
+        """What their policies allow goes on, what they do not ends."""
+        world, path = scene.world, f"{scene.namespace}/early"
+        world.put(policy(path, labelled(role="early"), egress=[sends(pods(labelled(role="stranger")))]))
+        with agents(world, tmp_path, ["n1"], "--unknown-pods", "allow"):
+            scene.await_guard()
+            world.schedule(scene.pod("early"), "n1")
+            world.connect(scene.pod("early"), "n1")
+            allowed, denied = (scene.traffic.conversation(path, one) for one in (scene.stranger, scene.friend))
+            assert allowed.goes_on()
+            assert denied.goes_on()
+            with scene.unharmed():
+                world.report(path)
+                assert denied.ends()
+                assert allowed.goes_on()
 
 
 def guard_is_tightened(scene: Scene) -> None:
