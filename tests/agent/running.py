@@ -55,12 +55,13 @@ class Running:
         network: Network | None,
         clock: Callable[[], float],
         request_check: Callable[[str], None] | None,
+        relist: Callable[[], None] | None,
     ) -> None:
         self.network = network or Network(2)
         self.log = io.StringIO()
         self.kernel = Kernel()
         self.inbox: Inbox = Inbox()
-        self.loop = AgentLoop(settings, self.kernel, self.inbox, Metrics(), clock, request_check)
+        self.loop = AgentLoop(settings, self.kernel, self.inbox, Metrics(), clock, request_check, relist)
         self._settings = settings
         self._thread = threading.Thread(target=self.loop.run, daemon=True)
         self._thread.start()
@@ -131,9 +132,10 @@ def running(
     network: Network | None = None,
     clock: Callable[[], float] = time.monotonic,
     request_check: Callable[[str], None] | None = None,
+    relist: Callable[[], None] | None = None,
 ) -> Iterator[Running]:
-    """A loop for a while. Without `request_check`, new pods need not wait for a check."""
-    agent = Running(settings or Settings("here"), network, clock, request_check)
+    """A loop for a while. Without `request_check`, new pods wait for no check, and without `relist`, no list does."""
+    agent = Running(settings or Settings("here"), network, clock, request_check, relist)
     with logging_to(agent.log, as_json=False):
         try:
             with repairing(agent.kernel, agent.inbox), reporting_readiness(agent.loop.readiness_errors, interval=0.02):

@@ -50,6 +50,7 @@ class ControlPlane:
     def __init__(self, folder: Path, *flags: str, address: str = LOOPBACK) -> None:
         self.folder = folder
         self._data = folder / "etcd"
+        self._backup = folder / "etcd-backup"
         self.url = f"https://{address}:{free_port(address)}"
         self.etcd_address = f"{LOOPBACK}:{free_port(LOOPBACK)}"
         self._authority = Authority(folder)
@@ -70,9 +71,23 @@ class ControlPlane:
         self.apiserver.stop()
         self.etcd.stop()
 
+    def lose_data(self) -> None:
+        """Has both servers forget everything, when they are started again, until `restore_data`."""
+        self.apiserver.kill()
+        self.etcd.kill()
+        self._data.rename(self._backup)
+
+    def restore_data(self) -> None:
+        """Gives back what was lost, when they are started again, and loses what has come since."""
+        self.apiserver.kill()
+        self.etcd.kill()
+        shutil.rmtree(self._data, ignore_errors=True)
+        self._backup.rename(self._data)
+
     def forget(self) -> None:
         """Deletes the data, which take a hundred megabytes even where there are few."""
-        shutil.rmtree(self._data, ignore_errors=True)
+        for data in (self._data, self._backup):
+            shutil.rmtree(data, ignore_errors=True)
 
     def request(self, method: str, path: str, body: object = None, content_type: str = "application/json") -> Answer:
         """Asks the API server as administrator; `body` is sent as JSON unless it is text, which is sent as it is.

@@ -13,7 +13,7 @@ from tests.dataplane.network import nft
 from tests.semantics.objects import Object
 
 from .server import wait_until
-from .world import CONTROL_PLANE, World
+from .world import CONTROL_PLANE, RANGES, World
 
 VANISH: Final = "drop"
 REFUSED: Final = "reject with tcp reset"
@@ -28,6 +28,20 @@ def cut_off(world: World, node: str, how: str = VANISH) -> Iterator[None]:
     back = f"ip daddr {address} tcp sport {port} tcp flags & rst == 0 drop"
     with _filtered(world, there, back):
         yield
+
+
+@contextmanager
+def forgetful(world: World) -> Iterator[None]:
+    """Meanwhile the API server knows nothing but the nodes, as one that was restored from nothing, or another one."""
+    world.control_plane.lose_data()
+    try:
+        world.start_control_plane()
+        for node in RANGES:
+            world.join(node)
+        yield
+    finally:
+        world.control_plane.restore_data()
+        world.start_control_plane()
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from ringfence.agent.settings import Settings
 from ringfence.agent.view import View
 from ringfence.dataplane.compile import Compiler, MayBuild, always
 from ringfence.dataplane.kernel import Kernel, ProfilesRefused
+from ringfence.dataplane.program import Program
 from ringfence.engine.population import Member
 from ringfence.errors import KernelError
 from ringfence.sets.addresses import NO_ADDRESSES, Addresses
@@ -33,13 +34,18 @@ class Enforcement:
         kernel: Kernel,
         clock: Callable[[], float],
         is_released: Callable[[Member], bool] = lambda pod: True,
+        permits: Callable[[Program, float], bool] = lambda program, now: True,
     ) -> None:
-        """`is_released` says of a pod of this node whether it may count as known (`newcomers`)."""
+        """`is_released` says of a pod of this node whether it may count as known (`newcomers`).
+
+        `permits` says whether a program may be put in force now (`second_look`).
+        """
         self._view = view
         self._settings = settings
         self._kernel = kernel
         self._clock = clock
         self._is_released = is_released
+        self._permits = permits
         self._held: Addresses | None = None
         self._compiler: Compiler | None = None
         self._retry_after = FIRST_RETRY
@@ -48,6 +54,8 @@ class Enforcement:
         self._reviews = ConnectionReviews(kernel, clock)
         self.has_begun = False
         """Whether there was an attempt, or the first one is under way."""
+        self._is_permitted = True
+        """Whether the last attempt was permitted."""
         self._has_ended = False
         """Whether an attempt has ended: health probes ask from other threads while the first one is under way."""
         self.retry_at: float | None = None
@@ -78,19 +86,27 @@ class Enforcement:
         """How many pods of this node are in some namespaces."""
         return self._compiler.pods_in(namespaces) if self._compiler else 0
 
-    def enforce(self, closed: frozenset[str] = frozenset(), may_build: MayBuild = always) -> None:
+    def enforce(self, closed: frozenset[str] = frozenset(), may_build: MayBuild = always) -> bool:
         """Bring the kernel to what the state says now, and have connections end that it no longer allows.
 
         Pods in the namespaces `closed` are allowed nothing, and so are, until the next time, those in namespaces for
         which something has to be built that `may_build` refuses. Failures are in `failures`; no exception is raised for
         them.
+
+        Returns whether this is permitted. If it is not, the kernel stays as it is.
         """
-        self.has_begun = True
-        if failures := self._failures_of(partial(self._apply, closed, may_build)):
+        had_begun, self.has_begun = self.has_begun, True
+        self._is_permitted = True
+        failures = self._failures_of(partial(self._apply, closed, may_build))
+        if not self._is_permitted:
+            self.has_begun = had_begun
+            return False
+        if failures:
             self._note(failures)
         else:
             self.failures, self.retry_at, self._retry_after = (), None, FIRST_RETRY
         self._has_ended = True
+        return True
 
     def repair(self) -> bool:
         """Undo changes that other programs made to the table.
@@ -125,7 +141,11 @@ class Enforcement:
         before = self._kernel.transactions
         try:
             compiler = self._compiled()
-            self._kernel.apply(compiler.program(closed, may_build), compiler.refusals())
+            program = compiler.program(closed, may_build)
+            self._is_permitted = self._permits(program, self._clock())
+            if not self._is_permitted:
+                return
+            self._kernel.apply(program, compiler.refusals())
         finally:
             if self._kernel.transactions != before:
                 self._reviews.request()

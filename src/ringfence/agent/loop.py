@@ -34,6 +34,7 @@ from ringfence.agent.node_checks import NodeChecks
 from ringfence.agent.readiness import CONDITIONS, AgentParts, readiness_errors
 from ringfence.agent.reports import Reports
 from ringfence.agent.rounds import Rounds
+from ringfence.agent.second_look import SecondLook
 from ringfence.agent.settings import Settings
 from ringfence.agent.spending import Building, Spending
 from ringfence.agent.view import View, kind_of_event, name_of_change
@@ -74,8 +75,12 @@ class AgentLoop:
         metrics: Metrics,
         clock: Callable[[], float],
         request_check: Callable[[str], None] | None = None,
+        relist: Callable[[], None] | None = None,
     ) -> None:
-        """`request_check` has it checked whether all policies are known (`newcomers`); without it, no pod waits."""
+        """`request_check` has it checked whether all policies are known (`newcomers`); without it, no pod waits.
+
+        `relist` has all kinds listed again for a second look (`second_look`); without it, there is none.
+        """
         self._settings = settings
         self._kernel = kernel
         self._inbox = inbox
@@ -85,7 +90,12 @@ class AgentLoop:
         self._view = View(settings.node)
         self._heartbeat = Heartbeat(clock)
         self._newcomers = Newcomers(settings.node, request_check)
-        self._enforcement = Enforcement(self._view, settings, kernel, clock, self._newcomers.is_released)
+        self._second_look = SecondLook(
+            settings.second_look, relist, lambda: kernel.present, lambda: self._newcomers.known_pods
+        )
+        self._enforcement = Enforcement(
+            self._view, settings, kernel, clock, self._newcomers.is_released, self._second_look.permits
+        )
         self._spending = Spending(self._heartbeat.beat)
         self._intake = Intake(self._view, self._spending)
         self._lag = Lag(self._receiver, clock)
@@ -98,6 +108,7 @@ class AgentLoop:
             self._view,
             self._node,
             self._newcomers,
+            self._second_look,
             self._enforcement,
             self._lag,
             self._heartbeat,
@@ -147,6 +158,7 @@ class AgentLoop:
                 self._guard("event", self._take_in)
             self._guard("event", self._release_newcomers)
             now = self._heartbeat.beat()
+            self._guard("event", self._second_look.go_on, now)
             if self._is_due(now):
                 self._guard("enforce", self._enforce, now)
             if now >= self._next_repair:
@@ -190,6 +202,8 @@ class AgentLoop:
         if self._intake or self._nodes_changed:
             return 0.0
         steps = [self._next_repair, self._next_check]
+        if self._second_look.ask_at is not None:
+            steps.append(self._second_look.ask_at)
         if self._parts.may_enforce:
             if self._rounds.waiting_since is not None:
                 steps.append(self._rounds.next_start)
@@ -220,6 +234,7 @@ class AgentLoop:
 
     def _receive_event(self, arrival: Arrival) -> None:
         event = arrival.event
+        self._second_look.note(event, arrival.at)
         if self._intake.add(event, arrival.at):
             self._rounds.add_change(arrival.at, self._clock())
         self._newcomers.note(event, arrival.at)
@@ -267,7 +282,8 @@ class AgentLoop:
     def _waits_for_changes(self, now: float) -> bool:
         """Whether changes are to be taken in first: at the beginning for some time all, later as far as rounds wait."""
         if self._enforcement.has_begun:
-            return self._intake.is_urgent and self._rounds.is_gathering(now)
+            gathers = self._intake.is_urgent and self._rounds.is_gathering(now)
+            return gathers or self._second_look.awaits(self._intake.waiting_since())
         if self._first_round_by is None:
             self._first_round_by = now + START_PATIENCE
         return self._intake.is_urgent or (bool(self._intake) and now < self._first_round_by)
@@ -275,10 +291,14 @@ class AgentLoop:
     def _enforce(self, began: float) -> None:
         work, arrived = self._spending.work(), self._rounds.begin()
         is_first = not self._enforcement.has_begun
-        self._overdue = self._intake.overdue(patience=0.0 if is_first else PATIENCE)
+        is_after_list = is_first or self._second_look.is_due
+        self._overdue = self._intake.overdue(patience=0.0 if is_after_list else PATIENCE)
         building = Building(self._spending, self._others_wait)
-        self._enforcement.enforce(self._overdue | self._view.excessive, building.may_build)
+        is_permitted = self._enforcement.enforce(self._overdue | self._view.excessive, building.may_build)
         building.end()
+        if not is_permitted:
+            self._rounds.add_change(began if arrived is None else arrived, began)
+            return
         if is_first:
             _freeze_objects()
         ended = self._clock()

@@ -115,6 +115,11 @@ class Newcomers:
         """Why it is not certain: checks that failed, or, if none did, watches that are behind."""
         return "; ".join(dict.fromkeys(self._reasons.values())) or "a watch is behind the data of the server"
 
+    @property
+    def known_pods(self) -> int:
+        """How many pods of this node there are that have a network of their own, whether they wait or not."""
+        return len(self._known)
+
     def __len__(self) -> int:
         """How many pods wait."""
         return len(self._waiting)

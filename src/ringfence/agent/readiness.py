@@ -13,6 +13,7 @@ from ringfence.agent.lag import Lag
 from ringfence.agent.newcomers import Newcomers
 from ringfence.agent.node_checks import NodeChecks
 from ringfence.agent.reports import Reports
+from ringfence.agent.second_look import SecondLook
 from ringfence.agent.settings import Settings
 from ringfence.agent.view import View
 
@@ -24,6 +25,7 @@ class AgentParts(NamedTuple):
     view: View
     node: NodeChecks
     newcomers: Newcomers
+    second_look: SecondLook
     enforcement: Enforcement
     lag: Lag
     heartbeat: Heartbeat
@@ -33,7 +35,8 @@ class AgentParts(NamedTuple):
     @property
     def may_enforce(self) -> bool:
         """Whether enough is known to change the kernel."""
-        return self.view.complete and not self.node.mistake and self.newcomers.is_settled
+        is_known = self.view.complete and not self.node.mistake and self.newcomers.is_settled
+        return is_known and not self.second_look.is_waiting
 
 
 Condition = Callable[[AgentParts], str]
@@ -61,6 +64,11 @@ def _unsettled(parts: AgentParts) -> str:
     if parts.newcomers.is_settled or not parts.view.complete:
         return ""
     return f"it is not certain that all policies are known: {parts.newcomers.reasons}"
+
+
+def _second_look(parts: AgentParts) -> str:
+    lost = parts.second_look.reason
+    return lost and f"{lost}: the rules in the kernel stay as they are until everything was listed once more"
 
 
 def _rules_missing(parts: AgentParts) -> str:
@@ -133,6 +141,7 @@ CONDITIONS: Final[Mapping[str, Condition]] = {
     "list": _unlisted,
     "node": _unknown_node,
     "check": _unsettled,
+    "second_look": _second_look,
     "rules": _rules_missing,
     "pod_ranges": _pod_ranges_unknown,
     "stuck": _stuck,

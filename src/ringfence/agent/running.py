@@ -61,7 +61,8 @@ def run(
         followers = _Followers(api_server, lambda event: inbox.put(Arrival(event, time.monotonic())))
         # A pod that is not held need not be released.
         request_check = followers.checks.request if settings.holds else None
-        loop = AgentLoop(settings, kernel, inbox, Metrics(dropped_lines), time.monotonic, request_check)
+        relist = followers.relist if settings.second_look and settings.drops else None
+        loop = AgentLoop(settings, kernel, inbox, Metrics(dropped_lines), time.monotonic, request_check, relist)
         sources = health.HealthSources(loop.metrics_text, loop.liveness_error, loop.readiness_error)
         with _stopping(lambda: inbox.put(None)), health.serving(listen, sources) if listen else nullcontext():
             log.info(
@@ -119,6 +120,11 @@ class _Followers:
             for one in FOLLOWED
         ]
         self.checks = FreshnessChecks(self._watches, api_server, deliver)
+
+    def relist(self) -> None:
+        """Have all kinds listed again."""
+        for watch in self._watches:
+            watch.relist()
 
     @contextmanager
     def running(self) -> Iterator[None]:

@@ -51,6 +51,8 @@ class Settings(msgspec.Struct, frozen=True):
     pod_ranges: Addresses | None = None
     max_lag: float = 5.0
     """Seconds: a change that is not in force for longer makes the agent unready."""
+    second_look: float = 30.0
+    """Seconds after which everything is listed again if a list would take away most of what the kernel holds."""
     log_denied: bool = False
     log_group: int = DEFAULT_LOG_GROUP
     log_rate: int = 10

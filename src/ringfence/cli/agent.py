@@ -102,6 +102,14 @@ def agent() -> None:
     default=5.0,
     help="The agent is not ready while a change has not been in force for longer than this.",
 )
+@click.option(
+    "--second-look",
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    default=30.0,
+    help="If lists of the API server would take isolation or network away from most pods, everything is listed once "
+    "more after this, and nothing changes before. 0: no second look.",
+)
 @click.option("--log-denied/--no-log-denied", default=False, help="Log denied connections and the reason.")
 @click.option(
     "--log-group",
@@ -129,6 +137,7 @@ def run_agent(
     spoofed_sources: str,
     pod_ranges: tuple[str, ...],
     max_lag: float,
+    second_look: float,
     log_denied: bool,
     log_group: int,
     log_rate: int,
@@ -162,6 +171,7 @@ def run_agent(
         spoofed_sources=SpoofedSources(spoofed_sources),
         pod_ranges=_ranges(pod_ranges) if pod_ranges else None,
         max_lag=max_lag,
+        second_look=second_look,
         log_denied=log_denied,
         log_group=log_group,
         log_rate=log_rate,

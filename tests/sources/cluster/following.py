@@ -29,6 +29,9 @@ def name_of(obj: Object | Undecoded) -> str:
 class Followed:
     """What somebody who follows is told."""
 
+    watch: Watch
+    """The watch that tells, if there is only one."""
+
     def __init__(self) -> None:
         self.events: list[Event] = []
         self._arriving: queue.SimpleQueue[Event] = queue.SimpleQueue()
@@ -68,8 +71,8 @@ def following(kind: str, connections: ApiServer, patience: float = PATIENCE) -> 
     """Somebody who follows a kind, for a while."""
     [resource] = [one for one in RESOURCES if one.kind == kind]
     followed, ended = Followed(), threading.Event()
-    watch = Watch(resource, connections, followed.deliver, patience)
-    thread = threading.Thread(target=watch.follow, args=(ended,))
+    followed.watch = Watch(resource, connections, followed.deliver, patience)
+    thread = threading.Thread(target=followed.watch.follow, args=(ended,))
     thread.start()
     try:
         yield followed

@@ -1,6 +1,7 @@
 """Following a kind through what can go wrong on the way; tests/e2e/test_watching.py does so with a real API server."""
 
 import json
+import queue
 import re
 from collections.abc import Iterable
 from contextlib import ExitStack
@@ -28,6 +29,7 @@ from .fake_api_server import (
     Answer,
     FakeApiServer,
     Then,
+    _Handler,
     bookmark,
     connections_to,
     error,
@@ -40,7 +42,7 @@ from .fake_api_server import (
     told_by,
     watch,
 )
-from .following import following, name_of
+from .following import Followed, following, name_of
 
 WEB, DB = ("shop", "web"), ("shop", "db")
 
@@ -452,3 +454,33 @@ def test_pages_are_small_where_policies_are_large(tmp_path: Path, monkeypatch: p
     assert first == 50, "nobody knows how large they are"
     assert 10 < others[0] < 500
     assert others[1:] == [1, 1]
+
+
+# --- lists on request -------------------------------------------------------------------------------------------------
+
+
+def test_everything_is_listed_again_on_request(tmp_path: Path) -> None:
+    answers = list_of(pod("web")), watch(), list_of(pod("db"), version="9"), watch()
+    with told_by(tmp_path, *answers) as (server, followed):
+        followed.until(Alive)
+        followed.watch.relist()
+        assert followed.until(Listed) == Listed("Pod", frozenset({DB}))
+        followed.until(Alive)
+        assert versions(server) == ["list", "1", "list", "9"]
+        assert "everything is listed once more" in followed.of(WatchInterrupted)[0].reason
+
+
+def test_everything_is_listed_again_if_that_is_requested_before_the_watch_is_open(tmp_path: Path) -> None:
+    whose: queue.SimpleQueue[Followed] = queue.SimpleQueue()
+
+    def requesting(handler: _Handler) -> None:
+        whose.get().watch.relist()
+        watch()(handler)
+
+    answers = list_of(pod("web")), requesting, list_of(pod("db"), version="9"), watch()
+    with told_by(tmp_path, *answers) as (server, followed):
+        whose.put(followed)
+        followed.until(Listed, count=2)
+        followed.until(Alive)
+    assert versions(server) == ["list", "1", "list", "9"]
+    assert followed.of(WatchInterrupted) == []

@@ -79,7 +79,8 @@ class Watch:
         self._has_received = False
         """Whether the watch has received an event since the last attempt began."""
         self._stream: Stream | None = None
-        self._is_behind = False
+        self._reopened_because = ""
+        """Why the open watch was ended from here, until that is reported."""
         self._must_list = False
 
     def follow(self, stopped: threading.Event) -> None:
@@ -114,9 +115,19 @@ class Watch:
         if stream is None:
             return False
         self._must_list |= must_list
-        self._is_behind = True
-        stream.end()
+        self._end(stream, "the watch is behind the data of the server: it is opened again")
         return True
+
+    def relist(self) -> None:
+        """Have everything listed again, by a request that is yet to come. For other threads."""
+        self._must_list = True
+        stream = self._stream
+        if stream is not None:
+            self._end(stream, "everything is listed once more")
+
+    def _end(self, stream: Stream, reason: str) -> None:
+        self._reopened_because = reason
+        stream.end()
 
     def _run_once(self) -> None:
         """List if no version is known, and watch until the server ends it."""
@@ -136,9 +147,9 @@ class Watch:
     def _explain(self, error: Exception) -> str:
         """The message for a fault: where, what, and what to do about it."""
         server = self._api_server.server
-        if self._is_behind:
-            self._is_behind = False
-            return f"{server}: the watch is behind the data of the server: it is opened again"
+        if self._reopened_because:
+            reason, self._reopened_because = self._reopened_because, ""
+            return f"{server}: {reason}"
         match error:
             case LiveClusterError():
                 return str(error)
@@ -153,6 +164,7 @@ class Watch:
 
     def _list(self, client: httpx2.Client) -> None:
         asked = time.monotonic()
+        self._must_list = False  # before the request: what is wanted from now on is another list
         keys: list[ObjectKey] = []
         position = ""
         limit = FIRST_PAGE if self.resource.row.is_policy else PAGE
@@ -168,7 +180,6 @@ class Watch:
             if not position:
                 self._deliver(Listed(self._kind, frozenset((key.namespace, key.name) for key in keys)))
                 self._version = page.metadata.resource_version
-                self._must_list = False
                 if self.delivered:
                     self.delivered.record_list(self._version, keys, asked)
                 return
@@ -188,6 +199,8 @@ class Watch:
             with self._api_server.streaming(response) as self._stream:
                 self._deliver(Alive(self._kind))
                 try:
+                    if self._must_list:
+                        return  # wanted after the list, and before this watch could be ended
                     self._receive(response)
                 finally:
                     self._stream = None
@@ -215,6 +228,8 @@ class Watch:
                 self._was_silent = False
                 self._report(event)
                 self._has_received = True
+                if self._must_list:
+                    return  # a stream that has no socket of its own could not be ended
         except httpx2.ReadTimeout:
             self._duration = (max(1, int(self._silence_timeout / 2)), max(1, int(self._silence_timeout * 0.8)))
             raise

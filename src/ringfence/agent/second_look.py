@@ -1,0 +1,101 @@
+"""The second look: what lists take away from most pods waits until they have been read once more.
+
+An API server that was restored from nothing, or a wrong one, lists no policies and no pods. An agent that believed it
+would open all isolated pods of its node, or cut off all pods. So the first round after a list is compared with what the
+kernel held before the list. If most pods would lose something (`losses`), the kernel stays as it is; some time later
+all kinds are listed again, and what they say then is enforced, whatever it is. What watches report as deleted has been
+deleted, and never waits.
+
+Additions wait, too. A list that lacks pods or namespaces is as wrong about who may reach whom as about who is isolated.
+"""
+
+from collections.abc import Callable
+from enum import Enum, auto
+
+from ringfence.agent.losses import most_lost
+from ringfence.agent.view import FOLLOWED_KINDS
+from ringfence.dataplane.program import Program
+from ringfence.sources.cluster import Event, Listed, Page
+
+
+class _Stage(Enum):
+    CERTAIN = auto()
+    """Everything that was listed is enforced."""
+    LISTED = auto()
+    """Something was listed, and has not been compared with what the kernel holds."""
+    WAITING = auto()
+    """Most pods would lose something: nothing changes for some time."""
+    ASKED = auto()
+    """All kinds are being listed again."""
+    LISTED_AGAIN = auto()
+    """They have been."""
+
+
+class SecondLook:
+    """Decides whether what was listed may be enforced. All times are monotonic seconds."""
+
+    def __init__(
+        self,
+        seconds: float,
+        relist: Callable[[], None] | None,
+        present: Callable[[], Program],
+        pods: Callable[[], int],
+    ) -> None:
+        """`relist` has all kinds listed again, `seconds` after the wait has begun; without it, nothing waits.
+
+        `present` says what the kernel holds, `pods` how many pods of this node are known.
+        """
+        self._seconds = seconds
+        self._relist = relist
+        self._present = present
+        self._pods = pods
+        self._stage = _Stage.CERTAIN
+        self._before = Program()
+        """What the kernel held before the list."""
+        self._listed_at = 0.0
+        self._missing: frozenset[str] = frozenset()
+        self.ask_at: float | None = None
+        """When all kinds are to be listed again; None if they are not."""
+        self.reason = ""
+        """What most pods would lose; empty if nothing waits."""
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the kernel has to stay as it is."""
+        return self._stage in (_Stage.WAITING, _Stage.ASKED)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the next round is the first one after a list."""
+        return self._stage in (_Stage.LISTED, _Stage.LISTED_AGAIN)
+
+    def note(self, event: Event, arrived: float) -> None:
+        """Note what is listed."""
+        if self._relist is None or not isinstance(event, Page | Listed):
+            return
+        self._listed_at = arrived
+        if self._stage is _Stage.CERTAIN:
+            self._stage, self._before = _Stage.LISTED, self._present()
+        if self._stage is _Stage.ASKED and isinstance(event, Listed):
+            self._missing -= {event.kind}
+            if not self._missing:
+                self._stage = _Stage.LISTED_AGAIN
+
+    def awaits(self, oldest: float | None) -> bool:
+        """Whether the next round has to wait for a change that arrived at `oldest`: a list counts as a whole."""
+        return self.is_due and oldest is not None and oldest <= self._listed_at
+
+    def permits(self, program: Program, now: float) -> bool:
+        """Whether a program may be put in force. If not, the wait begins."""
+        lost = most_lost(self._before, program, self._pods()) if self._stage is _Stage.LISTED else ""
+        if lost:
+            self._stage, self.reason, self.ask_at = _Stage.WAITING, lost, now + self._seconds
+            return False
+        self._stage, self._before, self.reason = _Stage.CERTAIN, Program(), ""
+        return True
+
+    def go_on(self, now: float) -> None:
+        """Have all kinds listed again when it is time."""
+        if self.ask_at is not None and now >= self.ask_at and self._relist is not None:
+            self._stage, self._missing, self.ask_at = _Stage.ASKED, frozenset(FOLLOWED_KINDS), None
+            self._relist()
