@@ -62,6 +62,16 @@ def test_spoofed_packets_are_counted_by_family_also_if_the_counters_of_the_kerne
     assert value(metrics, 'ringfence_spoofed_packets_total{family="IPv6"}') == 0
 
 
+def test_held_packets_are_counted_by_reason_and_family() -> None:
+    metrics = Metrics()
+    for count in (5, 7, 2):
+        metrics.show_held("unknown", {Family.IPV4: count, Family.IPV6: 0})
+    metrics.show_held("closed", {Family.IPV4: 0, Family.IPV6: 4})
+    assert value(metrics, 'ringfence_held_packets_total{family="IPv4",reason="unknown"}') == 9
+    assert value(metrics, 'ringfence_held_packets_total{family="IPv6",reason="closed"}') == 4
+    assert value(metrics, 'ringfence_held_packets_total{family="IPv4",reason="closed"}') == 0
+
+
 def test_totals_since_the_start_are_counters() -> None:
     metrics = Metrics()
     metrics.show_program(Program(), transactions=3, ended=1)

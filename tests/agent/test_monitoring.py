@@ -45,6 +45,10 @@ FIRINGS = {
     "RingfenceFailures": Firing(
         {'ringfence_failures_total{node="a",stage="kernel"}': "0+1x30"}, {"node": "a", "stage": "kernel"}
     ),
+    "RingfencePacketsHeld": Firing(
+        {'ringfence_held_packets_total{node="a",reason="unknown",family="IPv4"}': "0+1x30"},
+        {"node": "a", "reason": "unknown"},
+    ),
     "RingfenceSpoofedPackets": Firing({'ringfence_spoofed_packets_total{node="a",family="4"}': "0+60x30"}, ON_A),
 }
 QUIET = {
@@ -55,6 +59,7 @@ QUIET = {
     'ringfence_closed_pods{node="a",reason="share"}': "0x30",
     'ringfence_unusable_objects{node="a"}': "0x30",
     'ringfence_failures_total{node="a",stage="kernel"}': "5x30",
+    'ringfence_held_packets_total{node="a",reason="unknown",family="IPv4"}': "5x30",
     'ringfence_spoofed_packets_total{node="a",family="4"}': "0+1x30",
 }
 """An agent of which nothing is to be reported."""

@@ -27,9 +27,15 @@ def on_node(app: str, place: int) -> Object:
 BOTH = (on_node("server", SERVER), on_node("client", CLIENT))
 
 
-def apply(kernel: Kernel, reaction: Reaction, *objects: Object, held: Addresses = NO_ADDRESSES) -> None:
+def apply(
+    kernel: Kernel,
+    reaction: Reaction,
+    *objects: Object,
+    held: Addresses = NO_ADDRESSES,
+    closed: frozenset[str] = frozenset(),
+) -> None:
     state = cluster_of(objects).state
-    kernel.apply(Compiler(state, lambda member: True, held, reaction).program())
+    kernel.apply(Compiler(state, lambda member: True, held, reaction).program(closed))
 
 
 def passes(network: Network, family: Family = Family.IPV4) -> bool:

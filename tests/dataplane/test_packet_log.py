@@ -18,13 +18,22 @@ from tests.dataplane.reactions import (
     LOGGING,
     SERVER,
     apply,
+    on_node,
     passes,
 )
 from tests.semantics.objects import Object
 
 from ringfence.dataplane.kernel import Kernel
 from ringfence.dataplane.packet_log import DenialCause, LoggedPacket, PacketLog, read_logged
-from ringfence.dataplane.program import DENIED_PREFIX, HELD_PREFIX, SPOOFED_PREFIX, Logging, Packet, Reaction
+from ringfence.dataplane.program import (
+    CLOSED_PREFIX,
+    DENIED_PREFIX,
+    HELD_PREFIX,
+    SPOOFED_PREFIX,
+    Logging,
+    Packet,
+    Reaction,
+)
 from ringfence.errors import KernelError
 from ringfence.model.policies import Direction
 from ringfence.netlink.packet_log import PacketCopy
@@ -68,6 +77,43 @@ def test_a_denied_packet_is_logged(closed: Object, direction: Direction, family:
             assert passes(network, family) is not drops
             packet = Packet(family, number(CLIENT, family), number(SERVER, family), socket.IPPROTO_UDP, 80)
             assert everything_logged(network, log) == [LoggedPacket(packet, direction)]
+
+    run()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("drops", [True, False])
+def test_packets_to_a_pod_that_is_not_known_yet_are_logged_and_counted_as_such(family: Family, drops: bool) -> None:
+    @in_own_network
+    def run() -> None:
+        network, kernel = Network(2), Kernel()
+        apply(kernel, Reaction(drops, LOGGING.logging), on_node("client", CLIENT), held=EVERYTHING)
+        with logging() as log:
+            assert passes(network, family) is not drops
+            packet = Packet(family, number(CLIENT, family), number(SERVER, family), socket.IPPROTO_UDP, 80)
+            unknown = LoggedPacket(packet, Direction.INGRESS, DenialCause.UNKNOWN_POD)
+            assert everything_logged(network, log) == [unknown]
+        assert kernel.held() == {one: int(one is family) for one in FAMILIES}
+        assert not any(kernel.closed().values())
+
+    run()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("drops", [True, False])
+def test_packets_of_closed_pods_are_logged_and_counted_as_such(family: Family, drops: bool) -> None:
+    @in_own_network
+    def run() -> None:
+        network, kernel = Network(2), Kernel()
+        apply(kernel, Reaction(drops, LOGGING.logging), *BOTH, closed=frozenset({"x"}))
+        with logging() as log:
+            assert passes(network, family) is not drops
+            packet = Packet(family, number(CLIENT, family), number(SERVER, family), socket.IPPROTO_UDP, 80)
+            sides = [Direction.EGRESS] if drops else [Direction.EGRESS, Direction.INGRESS]
+            closed = [LoggedPacket(packet, side, DenialCause.CLOSED) for side in sides]
+            assert everything_logged(network, log) == closed
+        assert kernel.closed() == {one: len(sides) if one is family else 0 for one in FAMILIES}
+        assert not any(kernel.held().values())
 
     run()
 
@@ -182,7 +228,11 @@ def limit_buffer(log: PacketLog) -> None:
 def test_only_copies_with_a_prefix_of_ringfence_are_read() -> None:
     header = bytes([0x45, 0, 0, 0, 0, 0, 0, 0, 64, 47, 0, 0]) + bytes([10, 0, 0, 1, 10, 0, 0, 2])
     for direction in Direction:
-        for prefixes, cause in ((DENIED_PREFIX, DenialCause.POLICY), (HELD_PREFIX, DenialCause.UNKNOWN_POD)):
+        for prefixes, cause in (
+            (DENIED_PREFIX, DenialCause.POLICY),
+            (HELD_PREFIX, DenialCause.UNKNOWN_POD),
+            (CLOSED_PREFIX, DenialCause.CLOSED),
+        ):
             logged = read_logged(PacketCopy(prefixes[direction], header))
             assert logged is not None
             assert (logged.direction, logged.cause) == (direction, cause)

@@ -380,6 +380,8 @@ class AgentLoop:
         try:
             metrics.show_drops(self._kernel.drops())
             metrics.show_spoofed(self._kernel.spoofed())
+            metrics.show_held("unknown", self._kernel.held())
+            metrics.show_held("closed", self._kernel.closed())
         except KernelError as error:
             metrics.failures.labels("count").inc()
             log.error(f"cannot read the counters of dropped packets: {error}")

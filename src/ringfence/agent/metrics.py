@@ -3,6 +3,7 @@
 Source: prometheus.io, "Metric and label naming".
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
@@ -141,7 +142,13 @@ class Metrics:
             ["family"],
             registry=registry,
         )
-        self._spoofed_seen: dict[Family, int] = {}
+        self._held = Counter(
+            "ringfence_held_packets",
+            "Packets of pods that are not known yet, or are closed, by reason and address family.",
+            ["reason", "family"],
+            registry=registry,
+        )
+        self._seen: defaultdict[Counter, int] = defaultdict(int)
         self._drops_seen: dict[tuple[Direction, int, int], int] = {}
 
     def text(self) -> bytes:
@@ -200,11 +207,19 @@ class Metrics:
             self._isolated.labels(direction.field).set(count)
 
     def show_spoofed(self, packets: Mapping[Family, int]) -> None:
-        """What the kernel has counted of packets with a wrong source address; its counters may restart, too."""
+        """What the kernel has counted of packets with a wrong source address."""
         for family, count in packets.items():
-            before = self._spoofed_seen.get(family, 0)
-            self._spoofed.labels(str(family)).inc(count - before if count >= before else count)
-        self._spoofed_seen = dict(packets)
+            self._add(self._spoofed.labels(str(family)), count)
+
+    def show_held(self, reason: str, packets: Mapping[Family, int]) -> None:
+        """What the kernel has counted of packets of pods that are not known yet (`unknown`), or are `closed`."""
+        for family, count in packets.items():
+            self._add(self._held.labels(reason, str(family)), count)
+
+    def _add(self, counter: Counter, count: int) -> None:
+        """Add what a counter of the kernel, which may restart, has counted since it was last read."""
+        before, self._seen[counter] = self._seen[counter], count
+        counter.inc(count - before if count >= before else count)
 
 
 class _TotalCounter:

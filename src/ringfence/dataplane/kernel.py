@@ -17,7 +17,9 @@ from ringfence.dataplane.preflight import Feature, missing_features
 from ringfence.dataplane.program import (
     BRIDGE_DENIED,
     BRIDGE_SPOOFED,
+    CLOSED_PACKETS,
     DROPS,
+    HELD_PACKETS,
     SPOOFED,
     TABLE,
     Program,
@@ -199,7 +201,18 @@ class Kernel:
 
     def spoofed(self) -> dict[Family, int]:
         """How many packets have come from pods with a source address that does not belong to the link, by family."""
-        counted = {key: packets for key, packets, _ in self._counts(SPOOFED)} if self.has_table else {}
+        return self._by_family(SPOOFED)
+
+    def held(self) -> dict[Family, int]:
+        """How many packets were dropped because a pod was not known yet, by family."""
+        return self._by_family(HELD_PACKETS)
+
+    def closed(self) -> dict[Family, int]:
+        """How many packets were dropped because a pod's policies could not be in force, by family."""
+        return self._by_family(CLOSED_PACKETS)
+
+    def _by_family(self, name: str) -> dict[Family, int]:
+        counted = {key: packets for key, packets, _ in self._counts(name)} if name in self.present.collections else {}
         return {family: counted.get(family_key(family), 0) for family in FAMILIES}
 
     def bridge_counts(self) -> BridgeCounts:

@@ -5,7 +5,7 @@ from enum import Enum
 from typing import Final, NamedTuple
 
 from ringfence.dataplane.packet_headers import read_packet
-from ringfence.dataplane.program import DENIED_PREFIX, HELD_PREFIX, SPOOFED_PREFIX, Packet
+from ringfence.dataplane.program import CLOSED_PREFIX, DENIED_PREFIX, HELD_PREFIX, SPOOFED_PREFIX, Packet
 from ringfence.errors import KernelError
 from ringfence.model.policies import Direction
 from ringfence.netlink.packet_log import LogGroup, PacketCopy
@@ -24,6 +24,8 @@ class DenialCause(Enum):
     """The policies of the pod on that side allow it not."""
     UNKNOWN_POD = "unknown pod"
     """The pod on that side was not known yet."""
+    CLOSED = "closed"
+    """The pod on that side is closed, because its policies cannot be in force at present."""
     SOURCE = "source"
     """Its source address does not belong to the link over which it came from a pod."""
 
@@ -31,6 +33,7 @@ class DenialCause(Enum):
 _SIDES: Final = {
     SPOOFED_PREFIX: (Direction.EGRESS, DenialCause.SOURCE),
     **{prefix: (direction, DenialCause.POLICY) for direction, prefix in DENIED_PREFIX.items()},
+    **{prefix: (direction, DenialCause.CLOSED) for direction, prefix in CLOSED_PREFIX.items()},
     **{prefix: (direction, DenialCause.UNKNOWN_POD) for direction, prefix in HELD_PREFIX.items()},
 }
 

@@ -7,6 +7,7 @@ from tests.engine.policies.artificial_tier import FRONT, acting, tier_policy, ti
 from tests.semantics.objects import Object, admits, labelled, namespace, node, pod, policy, port
 
 from ringfence.dataplane.compile.subjects import Subjects
+from ringfence.dataplane.program import CLOSED as CLOSED_CHAIN
 from ringfence.dataplane.program import DENIED, Move, address_key
 from ringfence.engine.population import Member
 from ringfence.model.policies import Direction
@@ -219,7 +220,7 @@ class TestClosedNamespaces:
         world = World(HTTP_ONLY, server("a", "10.0.0.1"), self.FREE, pod("y/other", addresses=["10.0.0.3"]))
         moves = world.subjects.take_changes(frozenset({"x"})).moves
         for direction in Direction:
-            denied = {move.key for move in moves[direction, Family.IPV4] if move.new == DENIED[direction]}
+            denied = {move.key for move in moves[direction, Family.IPV4] if move.new == CLOSED_CHAIN[direction]}
             assert denied == {key("10.0.0.1"), key("10.0.0.2")}
         assert world.subjects.pods_in(frozenset({"x"})) == 2
 
@@ -243,7 +244,7 @@ class TestClosedNamespaces:
     def test_where_building_is_refused_a_namespace_is_closed_until_the_next_time(self) -> None:
         world = World(HTTP_ONLY, server("a", "10.0.0.1"), self.FREE)
         moves = world.subjects.take_changes(may_build=lambda namespace: False).moves
-        assert {move.new for move in moves[INGRESS_4]} == {DENIED[Direction.INGRESS]}
+        assert {move.new for move in moves[INGRESS_4]} == {CLOSED_CHAIN[Direction.INGRESS]}
         assert world.subjects.closed == {"x"}
         world.moves()
         assert world.subjects.closed == set()
@@ -264,7 +265,7 @@ class TestClosedNamespaces:
     def test_an_address_that_a_pod_of_another_namespace_claims_too_is_closed(self) -> None:
         world = World(server("a", "10.0.0.1"), pod("y/b", addresses=["10.0.0.1"]))
         moves = world.subjects.take_changes(frozenset({"x"})).moves[INGRESS_4]
-        assert [move.new for move in moves] == [DENIED[Direction.INGRESS]]
+        assert [move.new for move in moves] == [CLOSED_CHAIN[Direction.INGRESS]]
 
 
 def never_asked(namespace: str) -> bool:

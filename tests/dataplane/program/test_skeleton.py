@@ -128,7 +128,7 @@ def test_copies_are_made_only_where_they_are_asked_for_and_before_the_drop() -> 
 
     assert not logs(base_program(holds=True))
     logging = base_program(holds=True, reaction=Reaction(logging=Logging(7, 10)))
-    assert len(set(logs(logging))) == 5, "denied or held, by egress or by ingress, or from a wrong source"
+    assert len(set(logs(logging))) == 7, "denied, held or closed, by egress or by ingress, or from a wrong source"
     for name in DENIED.values():
         first = logging.chains[name].rules[0]
         assert isinstance(first, Rule)

@@ -7,6 +7,7 @@ from tests.dataplane.update.random_programs import V4
 
 from ringfence.dataplane.program import (
     ADDRESS,
+    CLOSED,
     DENIED,
     DROPS,
     ISOLATED,
@@ -58,7 +59,7 @@ def test_pods_of_an_excluded_profile_are_allowed_nothing_and_others_what_they_we
     assert admits(closed, packet(1))
     verdicts = closed.collections[ISOLATED[IN, V4]]
     assert isinstance(verdicts, VerdictMap)
-    assert verdicts.chain_of(key(0, V4)) == DENIED[IN]
+    assert verdicts.chain_of(key(0, V4)) == CLOSED[IN]
 
 
 def test_an_excluded_profile_leaves_nothing_behind_that_only_it_needed() -> None:

@@ -9,14 +9,13 @@ Source: Kubernetes documentation, "Network Policies": a pod cannot block access 
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Final
 
 from ringfence.dataplane.compile.subjects import Address, Side
 from ringfence.dataplane.program import (
     ADDRESS,
     ADDRESS_PAIR,
     BRIDGE_HELD,
-    DENIED,
+    DENYING,
     DROPS,
     HELD,
     ISOLATED,
@@ -31,8 +30,6 @@ from ringfence.dataplane.program import (
 )
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import FAMILIES, Addresses, Family
-
-_FIXED_CHAINS: Final = frozenset(DENIED.values())
 
 
 class Isolation:
@@ -90,7 +87,7 @@ class Isolation:
 
     def chains(self) -> set[str]:
         """The names of the profiles' chains to which some address leads."""
-        return {name for one in self._maps.values() for name in one.elements} - _FIXED_CHAINS
+        return {name for one in self._maps.values() for name in one.elements} - DENYING
 
     def collections(self) -> Iterator[tuple[str, Collection]]:
         """All sets and maps, by name."""

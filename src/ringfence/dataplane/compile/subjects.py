@@ -17,7 +17,7 @@ from ringfence.dataplane.compile.profile_chains import (
     denies_everything,
     refusal,
 )
-from ringfence.dataplane.program import DENIED, Move, address_key
+from ringfence.dataplane.program import CLOSED, DENIED, Move, address_key
 from ringfence.engine.policies import BEFORE_EVERYTHING, OwnPorts, Stack, own_ports
 from ringfence.engine.population import Identity, Member
 from ringfence.engine.state import State
@@ -247,7 +247,7 @@ class Subjects:
             chain = build_chain(self._state, stack, ports, self._families, self._large)
         except TooComplex as error:
             self._refusals[stack, ports] = refusal(stack, error)
-            return DENIED[stack[0].direction]
+            return CLOSED[stack[0].direction]
         self._refusals.pop((stack, ports), None)
         if chain is None:
             return None
@@ -290,7 +290,7 @@ class Subjects:
         """
         owners = list(filter(self._is_subject, self._state.members_at(family, number)))
         if any(member.namespace in self.closed for member in owners):
-            return DENIED[direction]
+            return CLOSED[direction]
         chains = {self._isolation[direction][self._identities[member]].chain for member in owners}
         if len(chains) > 1:
             return DENIED[direction]

@@ -65,6 +65,7 @@ from ringfence.dataplane.program.keys import (
 from ringfence.dataplane.program.naming import digest, digest_of_ranges
 from ringfence.dataplane.program.program import HOOK_PRIORITY, Chain, Hook, Program
 from ringfence.dataplane.program.reaction import (
+    CLOSED_PREFIX,
     DENIED_PREFIX,
     ENFORCING,
     HELD_PREFIX,
@@ -104,10 +105,14 @@ from ringfence.dataplane.program.rules import (
     ToPodLink,
 )
 from ringfence.dataplane.program.skeleton import (
+    CLOSED,
+    CLOSED_PACKETS,
     DENIED,
+    DENYING,
     DROPS,
     EXEMPT_LINKS,
     HELD,
+    HELD_PACKETS,
     ISOLATED,
     KNOWN,
     OWN,
@@ -132,9 +137,13 @@ __all__ = [
     "BRIDGE_SPOOFED",
     "CLASS_ADDRESS",
     "CLASS_TRAFFIC",
+    "CLOSED",
+    "CLOSED_PACKETS",
+    "CLOSED_PREFIX",
     "CONNECTION",
     "DENIED",
     "DENIED_PREFIX",
+    "DENYING",
     "DESTINATION",
     "DROPS",
     "ENFORCING",
@@ -146,6 +155,7 @@ __all__ = [
     "FROM_PORT",
     "HARDWARE",
     "HELD",
+    "HELD_PACKETS",
     "HELD_PREFIX",
     "HOOK_PRIORITY",
     "ISOLATED",

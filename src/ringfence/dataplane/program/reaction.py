@@ -32,6 +32,7 @@ class Reaction(msgspec.Struct, frozen=True):
 ENFORCING: Final = Reaction()
 
 DENIED_PREFIX: Final = {direction: f"ringfence denied {direction.field}" for direction in Direction}
+CLOSED_PREFIX: Final = {direction: f"ringfence closed {direction.field}" for direction in Direction}
 HELD_PREFIX: Final = {direction: f"ringfence held {direction.field}" for direction in Direction}
 SPOOFED_PREFIX: Final = "ringfence spoofed"
 """What copies of packets are marked with, by the side that denies them, or because of their source address."""

@@ -14,7 +14,7 @@ A packet's way, in this order:
 What comes over the loopback interface, or is the node's copy of what it sends to many, is the node's own, and none of
 these rules applies to it: its address on the pods' side may lie in their range, but belongs to no pod. Before each of
 the last two rules, packets from and to addresses in the *held* ranges are dropped until the addresses are *known*: no
-pod is unprotected while its policies are not known yet.
+pod is unprotected while its policies are not known yet. A known pod whose policies cannot be in force is *closed*.
 
 A pod that is not isolated in a direction is in no map, and costs nothing. Dropped packets are counted by address in a
 set of their own, so that the counts outlive every change of profiles.
@@ -28,6 +28,7 @@ from ringfence.dataplane.program.collections import Collection, HashSet, RangeSe
 from ringfence.dataplane.program.keys import ADDRESS, ADDRESS_PAIR, CONNECTION, LINK, PACKET_FAMILY, family_key
 from ringfence.dataplane.program.program import Chain, Hook, Program
 from ringfence.dataplane.program.reaction import (
+    CLOSED_PREFIX,
     DENIED_PREFIX,
     ENFORCING,
     HELD_PREFIX,
@@ -46,6 +47,7 @@ from ringfence.dataplane.program.rules import (
     FromPodLink,
     Goto,
     Icmpv6Is,
+    Jump,
     Log,
     Lookup,
     NeighbourDiscovery,
@@ -89,12 +91,23 @@ DROPS: Final = {(direction, family): f"denied_{name}" for (direction, family), n
 DENIED: Final = {direction: f"denied_{direction.field}" for direction in Direction}
 """The chains in which everything ends that no rule allows; also the profile of a pod that is allowed nothing."""
 
+CLOSED: Final = {direction: f"closed_{direction.field}" for direction in Direction}
+"""The profile of a pod whose policies cannot be in force at present: it is allowed nothing."""
+
+DENYING: Final = frozenset([*DENIED.values(), *CLOSED.values()])
+"""The profiles that allow nothing."""
+
+HELD_PACKETS: Final = "held_packets"
+CLOSED_PACKETS: Final = "closed_packets"
+"""The sets that count, by address family, the packets dropped because a pod is not known yet, or is closed."""
+
 EXEMPT_LINKS: Final = "exempt_links"
 """The links that lead to no pod, such as the node's own to the outside in a cluster that is nested in another."""
 
 SPOOFED: Final = "spoofed"
 """The set that counts, by address family, the packets whose source address does not belong to the link of a pod."""
 
+_HELD_CHAIN: Final = {direction: f"held_{direction.field}" for direction in Direction}
 _SPOOFED_CHAIN: Final = "spoofed"
 _OFF_ROUTE_CHAIN: Final = "off_route"
 _NEIGHBOURS_CHAIN: Final = "neighbours"
@@ -142,19 +155,30 @@ def _collections() -> dict[str, Collection]:
         **{name: VerdictMap(ADDRESS[family]) for (_, family), name in ISOLATED.items()},
         **{name: HashSet(ADDRESS[family], counted=True) for (_, family), name in DROPS.items()},
         EXEMPT_LINKS: HashSet(LINK),
-        SPOOFED: HashSet(PACKET_FAMILY, frozenset(map(family_key, FAMILIES)), counted=True),
+        **dict.fromkeys(
+            (SPOOFED, HELD_PACKETS, CLOSED_PACKETS),
+            HashSet(PACKET_FAMILY, frozenset(map(family_key, FAMILIES)), counted=True),
+        ),
     }
 
 
 def _chains(reaction: Reaction, *, holds: bool) -> dict[str, Chain]:
     egress, ingress = (
-        (*(_holding(direction, reaction) if holds else ()), *_dispatching(direction))
+        (*(_holding(direction) if holds else ()), *_dispatching(direction))
         for direction in (Direction.EGRESS, Direction.INGRESS)
     )
     revoking = (_REVOKING,) if reaction.drops else ()
     return {
         **{DENIED[direction]: Chain(tuple(_denying(direction, reaction))) for direction in Direction},
-        _SPOOFED_CHAIN: Chain(tuple(_dropping_spoofed(reaction))),
+        **{
+            names[direction]: Chain(tuple(_stopping(reaction, prefixes[direction], counter)))
+            for names, prefixes, counter in (
+                (_HELD_CHAIN, HELD_PREFIX, HELD_PACKETS),
+                (CLOSED, CLOSED_PREFIX, CLOSED_PACKETS),
+            )
+            for direction in Direction
+        },
+        _SPOOFED_CHAIN: Chain((_SPARING_EXEMPT, *_stopping(reaction, SPOOFED_PREFIX, SPOOFED))),
         _OFF_ROUTE_CHAIN: _OFF_ROUTE,
         _NEIGHBOURS_CHAIN: _NEIGHBOURS,
         "prerouting": Chain((_CHECKING_SOURCE,) if reaction.checks_sources else (), Hook.PREROUTING),
@@ -197,12 +221,13 @@ _NEIGHBOURS: Final = Chain(
 _CLOSING_LINK: Final = Rule((FromPodLink(), FromLinkLocal()), Goto(_SPOOFED_CHAIN))
 
 
-def _holding(direction: Direction, reaction: Reaction) -> Iterator[Rule]:
+_SPARING_EXEMPT: Final = Rule((Lookup((Field.LINK,), EXEMPT_LINKS),), RuleVerdict.RETURN)
+
+
+def _holding(direction: Direction) -> Iterator[Rule]:
     for family, field in SUBJECT[direction].items():
         unknown = (Lookup((field,), KNOWN[family], absent=True), Lookup((field,), HELD[family]))
-        yield from _logging(reaction, HELD_PREFIX[direction], *unknown)
-        if reaction.drops:
-            yield Rule(unknown, RuleVerdict.DROP)
+        yield Rule(unknown, Jump(_HELD_CHAIN[direction]))
 
 
 def _dispatching(direction: Direction) -> Iterator[Rule]:
@@ -217,16 +242,16 @@ def _denying(direction: Direction, reaction: Reaction) -> Iterator[Rule]:
     yield Rule((), reaction.verdict)
 
 
-def _dropping_spoofed(reaction: Reaction) -> Iterator[Rule]:
-    yield Rule((Lookup((Field.LINK,), EXEMPT_LINKS),), RuleVerdict.RETURN)
-    yield from _logging(reaction, SPOOFED_PREFIX)
-    yield Rule((Lookup((Field.FAMILY,), SPOOFED),), reaction.verdict)  # which counts it
+def _stopping(reaction: Reaction, prefix: str, counter: str) -> Iterator[Rule]:
+    """Log and count a packet by its family, and stop it."""
+    yield from _logging(reaction, prefix)
+    yield Rule((Lookup((Field.FAMILY,), counter),), reaction.verdict)  # which counts it
     yield Rule((), reaction.verdict)
 
 
-def _logging(reaction: Reaction, prefix: str, *conditions: Lookup) -> Iterator[Rule]:
+def _logging(reaction: Reaction, prefix: str) -> Iterator[Rule]:
     if reaction.logging:
-        yield Rule((*conditions, RateLimit(reaction.logging.packets)), Log(reaction.logging.group, prefix))
+        yield Rule((RateLimit(reaction.logging.packets),), Log(reaction.logging.group, prefix))
 
 
 def profile_chain(direction: Direction, allowing: tuple[Rule, ...]) -> Chain:

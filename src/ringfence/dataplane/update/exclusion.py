@@ -6,7 +6,7 @@ One policy that cannot be programmed must not hold back the others, nor leave it
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from ringfence.dataplane.program import DENIED, ISOLATED, Collection, Move, Program, RangeMap, VerdictMap, is_fixed
+from ringfence.dataplane.program import CLOSED, ISOLATED, Collection, Move, Program, RangeMap, VerdictMap, is_fixed
 
 _SUBJECT_MAPS = frozenset(ISOLATED.values())
 
@@ -84,7 +84,7 @@ def _denying(program: Program, excluded: frozenset[str]) -> Iterator[tuple[str, 
         verdicts = program.collections[name]
         if isinstance(verdicts, VerdictMap):
             moves = (
-                Move(key, chain, DENIED[direction])
+                Move(key, chain, CLOSED[direction])
                 for chain in excluded & verdicts.elements.keys()
                 for key in verdicts.elements[chain]
             )

@@ -7,9 +7,7 @@ jumps to the old one, and goes to the new one if that returns, is their intersec
 from collections.abc import Mapping
 from itertools import count
 
-from ringfence.dataplane.program import DENIED, Chain, Dispatch, Goto, Jump, Program, Rule, RuleVerdict, is_fixed
-
-_DENYING_CHAINS = frozenset(DENIED.values())
+from ringfence.dataplane.program import DENYING, Chain, Dispatch, Goto, Jump, Program, Rule, RuleVerdict, is_fixed
 
 
 class Intersections:
@@ -27,8 +25,8 @@ class Intersections:
         """The chain that allows what an old and a new one both allow; None, which is no chain, allows everything."""
         if old is None or new is None:
             return self._unchanged(old, self._old) if new is None else self._unchanged(new, self._new)
-        if old in _DENYING_CHAINS or new in _DENYING_CHAINS:
-            return old if old in _DENYING_CHAINS else new
+        if old in DENYING or new in DENYING:
+            return old if old in DENYING else new
         if (old, new) not in self._between:
             self._between[old, new] = self._add(self._intersection(old, new))
         return self._between[old, new]
