@@ -168,6 +168,7 @@ class TestChart:
         assert chosen["log_group"] == 7
         assert chosen["log_format"] == "text"
         assert chosen["max_lag"] == 2.5
+        assert chosen["second_look"] == 60
         assert chosen["listen"] == ("192.168.0.1", 9000)
 
     def test_there_is_a_value_for_every_option(self) -> None:
@@ -212,6 +213,7 @@ class TestChart:
             "logFormat=xml",
             "maxLag=0",
             "maxLag=0.05",
+            "secondLook=-1",
             "metrics.port=70000",
             "unknown=1",
             "podRanges={10.0.0.0/33}",
@@ -336,6 +338,7 @@ class TestCleanup:
 EVERY_OPTION = (
     "--set=mode=observe,unknownPods=allow,existingConnections=keep,spoofedSources=allow,logDenied=true,logRate=5",
     "--set=podRanges={10.0.0.0/8,fd00::/64},metrics.expose=true,metrics.port=9000,maxLag=2.5,logGroup=7,logFormat=text",
+    "--set=secondLook=60",
     "--set=podAnnotations.a=b,imagePullSecrets[0].name=secret,image.tag=v1,priorityClassName=",
 )
 
