@@ -100,6 +100,23 @@ class TestRights:
     def test_the_agent_may_follow_what_it_needs(self, deployed: ControlPlane, verb: str, resource: str) -> None:
         assert self.may(deployed, verb, resource)
 
+    @pytest.mark.parametrize("verb", ["create", "patch"])
+    def test_it_may_write_events(self, deployed: ControlPlane, verb: str) -> None:
+        assert self.may(deployed, verb, "events")
+
+    @pytest.mark.parametrize("verb", ["get", "list", "watch", "update", "delete"])
+    def test_and_do_nothing_else_with_them(self, deployed: ControlPlane, verb: str) -> None:
+        assert not self.may(deployed, verb, "events")
+
+    def test_without_events_the_chart_gives_no_right_to_write_them(self) -> None:
+        rules = [
+            one["rules"]
+            for one in templated("--set=events=false")
+            if one["kind"] == "ClusterRole" and one["metadata"]["name"] == "ringfence-agent"
+        ]
+        assert "events" not in json.dumps(rules)
+        assert "events" in json.dumps([one for one in templated() if one["kind"] == "ClusterRole"])
+
     @pytest.mark.parametrize("resource", [*NEEDED, "secrets", "configmaps", "services"])
     @pytest.mark.parametrize("verb", ["get", "create", "update", "patch", "delete"])
     def test_and_nothing_else(self, deployed: ControlPlane, verb: str, resource: str) -> None:
@@ -169,6 +186,7 @@ class TestChart:
         assert chosen["log_format"] == "text"
         assert chosen["max_lag"] == 2.5
         assert chosen["second_look"] == 60
+        assert not chosen["events"]
         assert chosen["listen"] == ("192.168.0.1", 9000)
 
     def test_there_is_a_value_for_every_option(self) -> None:
@@ -338,7 +356,7 @@ class TestCleanup:
 EVERY_OPTION = (
     "--set=mode=observe,unknownPods=allow,existingConnections=keep,spoofedSources=allow,logDenied=true,logRate=5",
     "--set=podRanges={10.0.0.0/8,fd00::/64},metrics.expose=true,metrics.port=9000,maxLag=2.5,logGroup=7,logFormat=text",
-    "--set=secondLook=60",
+    "--set=secondLook=60,events=false",
     "--set=podAnnotations.a=b,imagePullSecrets[0].name=secret,image.tag=v1,priorityClassName=",
 )
 

@@ -5,18 +5,19 @@ changed. All tracked connections are then judged, and the agent is not ready bef
 refuses some profiles, their pods are closed, the refusals are reported, and it is tried again.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Final
 
 from ringfence.agent.connection_reviews import ConnectionReviews
 from ringfence.agent.settings import Settings
 from ringfence.agent.view import View
-from ringfence.dataplane.compile import Compiler, MayBuild, always
+from ringfence.dataplane.compile import Address, Compiler, MayBuild, PodPlacement, always
 from ringfence.dataplane.kernel import Kernel, ProfilesRefused
-from ringfence.dataplane.program import Program
+from ringfence.dataplane.program import ISOLATED, Program, VerdictMap, address_key
 from ringfence.engine.population import Member
 from ringfence.errors import KernelError
+from ringfence.model.policies import Direction
 from ringfence.sets.addresses import NO_ADDRESSES, Addresses
 
 FIRST_RETRY: Final = 1.0
@@ -71,6 +72,15 @@ class Enforcement:
     def pod_outside_ranges(self) -> Member | None:
         """A pod of this node that has an address outside of these ranges, if there are ranges; None if none has."""
         return self._compiler.pod_outside(self._held) if self._compiler and self._held else None
+
+    def placements(self) -> Iterator[PodPlacement]:
+        """What is to be in force for each pod of this node."""
+        return self._compiler.placements() if self._compiler else iter(())
+
+    def chain_in_force(self, direction: Direction, address: Address) -> str | None:
+        """The name of the chain to which an address leads in the kernel; None if it is not isolated."""
+        isolated = self._kernel.present.collections.get(ISOLATED[direction, address[0]])
+        return isolated.chain_of(address_key(*address)) if isinstance(isolated, VerdictMap) else None
 
     @property
     def in_order(self) -> bool:

@@ -24,6 +24,13 @@ class MetricsRequest(NamedTuple):
     done: threading.Event
 
 
+class Inquiry(NamedTuple):
+    """A question to the loop's thread, which calls `answer` between two steps, and then sets `done`."""
+
+    answer: Callable[[], None]
+    done: threading.Event
+
+
 class LoggedPackets(NamedTuple):
     """Denied packets, and how many others could not be read before them.
 
@@ -50,7 +57,7 @@ class RepairAttempted(NamedTuple):
     """Another program changed the table, and it was repaired or could not be."""
 
 
-InboxItem = Arrival | MetricsRequest | LoggedPackets | PacketLogFailed | PacketLogRestored | RepairAttempted
+InboxItem = Arrival | MetricsRequest | Inquiry | LoggedPackets | PacketLogFailed | PacketLogRestored | RepairAttempted
 Inbox = queue.SimpleQueue[InboxItem | None]
 """Other threads put in, the loop takes out; None ends the loop."""
 

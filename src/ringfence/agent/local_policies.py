@@ -68,6 +68,10 @@ class LocalPolicies:
         """The namespaces of which policies are excessive."""
         return frozenset(self._excessive)
 
+    def has_pods(self, namespace: str) -> bool:
+        """Whether pods of the node are in a namespace."""
+        return namespace in self._labels
+
     def place(self, policy: Undecoded) -> PolicyUse:
         """Whether a policy is to be taken in; otherwise its text is kept.
 

@@ -97,7 +97,7 @@ class TextFormatter(logging.Formatter):
         at = _time(record)
         named = "".join(f" {name}={_shown(value)}" for name, value in _values(record).items())
         time = f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03}Z"
-        return f"{time} {record.levelname.lower():7} {_printable(record.getMessage())}{named}"
+        return f"{time} {record.levelname.lower():7} {printable(record.getMessage())}{named}"
 
 
 def _time(record: logging.LogRecord) -> datetime:
@@ -114,9 +114,9 @@ def _values(record: logging.LogRecord) -> dict[str, object]:
 
 def _shown(value: object) -> str:
     text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
-    return _printable(text if text and not set(text) & {" ", '"'} else msgspec.json.encode(text).decode())
+    return printable(text if text and not set(text) & {" ", '"'} else msgspec.json.encode(text).decode())
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """The text with every character escaped that does not print as itself, such as line breaks and terminal escapes."""
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)

@@ -5,7 +5,6 @@ enforced before the view is complete, nor while the Node of this machine is unkn
 between, the loop undoes changes of other programs and checks the node. All times are monotonic: wall clocks may jump.
 """
 
-import gc
 import queue
 import threading
 from collections.abc import Callable
@@ -13,11 +12,13 @@ from typing import Final, ParamSpec
 
 from ringfence.agent.denials import Explanations, Repetitions
 from ringfence.agent.enforcement import Enforcement
+from ringfence.agent.garbage import freeze_objects
 from ringfence.agent.heartbeat import LONGEST_WAIT, Heartbeat
 from ringfence.agent.inbox import (
     Arrival,
     Inbox,
     InboxItem,
+    Inquiry,
     LoggedPackets,
     MetricsRequest,
     PacketLogFailed,
@@ -25,6 +26,7 @@ from ringfence.agent.inbox import (
     Receiver,
     RepairAttempted,
 )
+from ringfence.agent.inquiries import Inquiries
 from ringfence.agent.intake import PATIENCE, Intake
 from ringfence.agent.lag import Lag
 from ringfence.agent.log import log, values
@@ -115,6 +117,7 @@ class AgentLoop:
             self._reports,
             clock,
         )
+        self.inquiries = Inquiries(inbox, self._parts)
         self._explanations = Explanations(self._view.state, clock, dropped=settings.drops)
         self._repetitions = Repetitions()
         self._next_repair = 0.0
@@ -225,6 +228,9 @@ class AgentLoop:
             case MetricsRequest(done=done):
                 self._guard("metrics", self._update_metrics)
                 done.set()
+            case Inquiry(answer=answer, done=done):
+                self._guard("inquiry", answer)
+                done.set()
             case PacketLogFailed():
                 self._reports.packet_log_failed(item)
             case PacketLogRestored():
@@ -300,7 +306,7 @@ class AgentLoop:
             self._rounds.add_change(began if arrived is None else arrived, began)
             return
         if is_first:
-            _freeze_objects()
+            freeze_objects()
         ended = self._clock()
         self._rounds.end(began, ended)
         self._spending.charge_round(self._spending.work() - work - building.seconds)
@@ -385,12 +391,3 @@ class AgentLoop:
         except KernelError as error:
             metrics.failures.labels("count").inc()
             log.error(f"cannot read the counters of dropped packets: {error}")
-
-
-def _freeze_objects() -> None:
-    """Exempt the objects of the first view from garbage collection: most live as long as the process.
-
-    With 100,000 pods a full collection traverses millions of objects, and a change would wait for it.
-    """
-    gc.collect()
-    gc.freeze()

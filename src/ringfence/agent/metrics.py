@@ -90,6 +90,14 @@ class Metrics:
             "Times that the pods of a namespace were closed because it had used its share of the agent's time.",
             registry=registry,
         )
+        self.written_events = Counter(
+            "ringfence_written_events", "Kubernetes Events that were written.", registry=registry
+        )
+        self.dropped_events = Counter(
+            "ringfence_dropped_events",
+            "Kubernetes Events that were not written because there are too many, or because the server refused them.",
+            registry=registry,
+        )
         self._lag = Gauge(
             "ringfence_lag_seconds", "Age of the oldest change that is not in force, 0 if all are.", registry=registry
         )

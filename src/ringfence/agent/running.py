@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from ringfence.agent import checks, health
+from ringfence.agent.event_writer import writing_events
 from ringfence.agent.inbox import Arrival, Inbox
 from ringfence.agent.log import log, values
 from ringfence.agent.loop import AgentLoop
@@ -62,18 +63,21 @@ def run(
         # A pod that is not held need not be released.
         request_check = followers.checks.request if settings.holds else None
         relist = followers.relist if settings.second_look and settings.drops else None
-        loop = AgentLoop(settings, kernel, inbox, Metrics(dropped_lines), time.monotonic, request_check, relist)
+        metrics = Metrics(dropped_lines)
+        loop = AgentLoop(settings, kernel, inbox, metrics, time.monotonic, request_check, relist)
         sources = health.HealthSources(loop.metrics_text, loop.liveness_error, loop.readiness_error)
         with _stopping(lambda: inbox.put(None)), health.serving(listen, sources) if listen else nullcontext():
             log.info(
                 "started",
                 extra=values(node=settings.node, mode=settings.mode, unknown_pods=settings.unknown_pods),
             )
+            events = writing_events(settings.node, api_server, loop.inquiries.troubles, metrics)
             logging_denials = reading_packet_log(settings.log_group, inbox) if settings.log_denied else nullcontext()
             with (
                 repairing(kernel, inbox),
                 reporting_readiness(loop.readiness_errors),
                 logging_denials,
+                events if settings.events else nullcontext(),
                 followers.running(),
             ):
                 loop.run()

@@ -53,6 +53,8 @@ class Settings(msgspec.Struct, frozen=True):
     """Seconds: a change that is not in force for longer makes the agent unready."""
     second_look: float = 30.0
     """Seconds after which everything is listed again if a list would take away most of what the kernel holds."""
+    events: bool = True
+    """Whether Kubernetes Events say which policies cannot be enforced, and which pods are closed."""
     log_denied: bool = False
     log_group: int = DEFAULT_LOG_GROUP
     log_rate: int = 10

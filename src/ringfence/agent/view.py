@@ -53,7 +53,7 @@ TakeIn = Callable[[], None]
 """The last step of an object into the state."""
 
 
-_EXCESSIVE: Final = (
+EXCESSIVE: Final = (
     f"the policies of its namespace that select pods of this node have more than {MOST_BYTES >> 20} MiB: "
     "all pods of the namespace are closed here: use fewer or smaller policies"
 )
@@ -68,15 +68,22 @@ class View:
 
     def __init__(self, node: str = "") -> None:
         self.state = State(live=True)
+        self.uids: dict[ObjectName, str] = {}
+        """The UIDs of the node's own pods, and of policies that have problems, as far as they are known."""
         self.problems: dict[ObjectName, str] = {}
         """Why objects cannot be used as they are."""
         self.defects: dict[ObjectName, Exception] = {}
         """The objects that a defect of ringfence keeps out of the state: it may differ from the cluster in these."""
         self._left_out: defaultdict[str, set[ObjectName]] = defaultdict(set)
         """By namespace, the policies that are not in the state because too much is taken in of it."""
+        self._node = node
         self._local = LocalPolicies(node) if node else None
         self._names: defaultdict[str, set[Name]] = defaultdict(set)
         self._listed: set[str] = set()
+
+    def has_own_pods(self, namespace: str) -> bool:
+        """Whether pods of the node, hostNetwork pods excepted, are in a namespace."""
+        return self._local is not None and self._local.has_pods(namespace)
 
     @property
     def complete(self) -> bool:
@@ -174,45 +181,54 @@ class View:
             case PolicyUse.IDLE:
                 return partial(self._set_aside, key)
             case PolicyUse.EXCESSIVE:
-                return partial(self._leave_out, key)
+                return partial(self._leave_out, key, obj.uid())
             case PolicyUse.ACTIVE:
                 pass
         try:
             decoded = obj.decode()
         except DecodingError as error:
-            return partial(self.problems.__setitem__, key, str(error))
-        return self._prepare_decoded(key, decoded)
+            return partial(self._note_problem, key, str(error), obj.uid())
+        return self._prepare_decoded(key, decoded, obj)
 
-    def _prepare_decoded(self, key: ObjectName, obj: Object) -> TakeIn:
+    def _prepare_decoded(self, key: ObjectName, obj: Object, source: Undecoded | None = None) -> TakeIn:
         kind = KINDS.of(obj)
         obj = kind.default(obj)
         problem = "; ".join(map(str, kind.validate_stored(obj)))
+        uid = source.uid() if problem and source else ""
         if problem:
             obj = kind.without_rules(obj)
             if kind.validate_stored(obj):
                 # Not even its subject can be used: nothing can be closed.
-                return partial(self.problems.__setitem__, key, problem)
-        return partial(self._take_in, key, compile_policy(obj) if isinstance(obj, NetworkPolicy) else obj, problem)
+                return partial(self._note_problem, key, problem, uid)
+        compiled = compile_policy(obj) if isinstance(obj, NetworkPolicy) else obj
+        return partial(self._take_in, key, compiled, problem, uid)
 
-    def _take_in(self, key: ObjectName, obj: Object | CompiledPolicy[NetworkPolicy], problem: str) -> None:
+    def _take_in(self, key: ObjectName, obj: Object | CompiledPolicy[NetworkPolicy], problem: str, uid: str) -> None:
         self._forget_problem(key)
         if problem:
-            self.problems[key] = problem
+            self._note_problem(key, problem, uid)
         self._names[key[0]].add(key[1:])
+        if isinstance(obj, Pod) and obj.spec.node_name == self._node:
+            self.uids[key] = obj.metadata.uid
         self.state.upsert(obj)
+
+    def _note_problem(self, key: ObjectName, problem: str, uid: str) -> None:
+        self.problems[key] = problem
+        self.uids[key] = uid
 
     def _set_aside(self, key: ObjectName) -> None:
         self._forget_problem(key)
         self._names[key[0]].add(key[1:])
         self.state.remove(*key)
 
-    def _leave_out(self, key: ObjectName) -> None:
+    def _leave_out(self, key: ObjectName, uid: str) -> None:
         self._set_aside(key)
-        self.problems[key] = _EXCESSIVE
+        self._note_problem(key, EXCESSIVE, uid)
         self._left_out[key[1]].add(key)
 
     def _forget_problem(self, key: ObjectName) -> None:
         self.problems.pop(key, None)
+        self.uids.pop(key, None)
         if left_out := self._left_out.get(key[1]):
             left_out.discard(key)
             if not left_out:

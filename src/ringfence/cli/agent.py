@@ -110,6 +110,11 @@ def agent() -> None:
     help="If lists of the API server would take isolation or network away from most pods, everything is listed once "
     "more after this, and nothing changes before. 0: no second look.",
 )
+@click.option(
+    "--events/--no-events",
+    default=True,
+    help="Write Kubernetes Events about policies that cannot be enforced and pods that are closed.",
+)
 @click.option("--log-denied/--no-log-denied", default=False, help="Log denied connections and the reason.")
 @click.option(
     "--log-group",
@@ -138,6 +143,7 @@ def run_agent(
     pod_ranges: tuple[str, ...],
     max_lag: float,
     second_look: float,
+    events: bool,
     log_denied: bool,
     log_group: int,
     log_rate: int,
@@ -172,6 +178,7 @@ def run_agent(
         pod_ranges=_ranges(pod_ranges) if pod_ranges else None,
         max_lag=max_lag,
         second_look=second_look,
+        events=events,
         log_denied=log_denied,
         log_group=log_group,
         log_rate=log_rate,

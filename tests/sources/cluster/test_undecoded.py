@@ -78,3 +78,9 @@ def test_no_text_is_a_defect(text: bytes) -> None:
     for decode_it in (Undecoded.of(KIND, "x", "p", text).decode, Undecoded.of(KIND, "x", "p", text).decode_subject):
         with suppress(DecodingError):
             decode_it()
+
+
+def test_the_uid_is_read_without_the_rest() -> None:
+    assert undecoded({"metadata": {"uid": "1234"}, "spec": {"podSelector": 7}}).uid() == "1234"
+    assert undecoded({"metadata": {}}).uid() == ""
+    assert undecoded({"metadata": {"uid": 7}}).uid() == ""

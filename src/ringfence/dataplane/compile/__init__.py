@@ -3,6 +3,16 @@
 from ringfence.dataplane.compile.compiler import Compiler
 from ringfence.dataplane.compile.peers import PROTOCOL_NUMBERS
 from ringfence.dataplane.compile.ports import NO_PORTS, PodPort, Ports
-from ringfence.dataplane.compile.subjects import Address, MayBuild, always
+from ringfence.dataplane.compile.subjects import Address, MayBuild, PodPlacement, always
 
-__all__ = ["NO_PORTS", "PROTOCOL_NUMBERS", "Address", "Compiler", "MayBuild", "PodPort", "Ports", "always"]
+__all__ = [
+    "NO_PORTS",
+    "PROTOCOL_NUMBERS",
+    "Address",
+    "Compiler",
+    "MayBuild",
+    "PodPlacement",
+    "PodPort",
+    "Ports",
+    "always",
+]

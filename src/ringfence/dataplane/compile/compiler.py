@@ -3,13 +3,13 @@
 What did not change is the very same object in one program and the next, so that finding the difference is cheap.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from ringfence.dataplane.compile.isolation import Isolation
 from ringfence.dataplane.compile.peers import TrackedSet, owners_of
 from ringfence.dataplane.compile.ports import Locate, PortSets
 from ringfence.dataplane.compile.profile_chains import ProfileChain
-from ringfence.dataplane.compile.subjects import Changes, MayBuild, Subjects, always
+from ringfence.dataplane.compile.subjects import Changes, MayBuild, PodPlacement, Subjects, always
 from ringfence.dataplane.compile.tracked_maps import PeerClass, TrackedMap
 from ringfence.dataplane.program import ENFORCING, Collection, Program, Reaction, base_program
 from ringfence.engine.population import Member
@@ -55,6 +55,10 @@ class Compiler:
     def pods_in(self, namespaces: frozenset[str]) -> int:
         """How many of the node's own pods are in some namespaces."""
         return self._subjects.pods_in(namespaces)
+
+    def placements(self) -> Iterator[PodPlacement]:
+        """What is to be in force for each of the node's own pods, as of the last program."""
+        return self._subjects.placements()
 
     def pod_outside(self, ranges: Addresses) -> Member | None:
         """One of the node's own pods that has an address outside of `ranges`; None if there is none."""

@@ -49,6 +49,22 @@ class Changes(NamedTuple):
     relabelled: bool
 
 
+class PodPlacement(NamedTuple):
+    """What is to be in force for an address of one of the node's own pods in a direction."""
+
+    pod: Member
+    direction: Direction
+    address: Address
+    chain: str | None
+    """The name of its chain; None if it is not isolated."""
+    stack: Stack
+    """The profiles that decide about the pod; empty if there are none, or if they are not known yet."""
+    refusal: KernelError | None
+    """Why no chain could be built for the profiles."""
+    is_disputed: bool
+    """Whether it is denied everything because another pod claims the address, too."""
+
+
 class _Isolation(NamedTuple):
     """The profiles that decide about an identity in a direction, and the name of their chain.
 
@@ -123,6 +139,18 @@ class Subjects:
     def chains(self, names: Iterable[str]) -> dict[str, ProfileChain]:
         """The chains of these names."""
         return {name: self._chains[name] for name in names}
+
+    def placements(self) -> Iterator[PodPlacement]:
+        """What is to be in force for each of the node's own pods, as of the last call of `take_changes`."""
+        for pod, identity in self._identities.items():
+            for direction, known in self._isolation.items():
+                isolation = known.get(identity)
+                stack = isolation.stack if isolation else ()
+                refusal = self._refusals.get((stack, own_ports(stack, identity))) if self._refusals else None
+                for address in pod.addresses:
+                    chain = self._placed[direction, address[0]].get(address_key(*address))
+                    differs = isolation is not None and isolation.chain != chain and pod.namespace not in self.closed
+                    yield PodPlacement(pod, direction, address, chain, stack, refusal, differs)
 
     def refusals(self) -> list[KernelError]:
         """Why the pods of some profiles are closed: their policies are too complex."""

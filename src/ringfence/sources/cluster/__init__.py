@@ -24,12 +24,14 @@ from ringfence.sources.cluster.freshness import FreshnessChecks
 from ringfence.sources.cluster.kubeconfig import context_names
 from ringfence.sources.cluster.listing import RESOURCES, Resource, current_namespace, read
 from ringfence.sources.cluster.responses import ApiStatusError, get_document, list_items
+from ringfence.sources.cluster.retries import EXPECTED
 from ringfence.sources.cluster.undecoded import Undecoded
 from ringfence.sources.cluster.watching import Watch
-from ringfence.sources.cluster.writing import create_object, delete_object, patch_object
+from ringfence.sources.cluster.writing import create_object, create_or_patch, delete_object, patch_object
 
 __all__ = [
     "ALL",
+    "EXPECTED",
     "RESOURCES",
     "Alive",
     "ApiServer",
@@ -52,6 +54,7 @@ __all__ = [
     "WatchInterrupted",
     "context_names",
     "create_object",
+    "create_or_patch",
     "current_namespace",
     "delete_object",
     "get_document",

@@ -3,8 +3,8 @@
 Source: kubernetes.io, "Kubernetes API Concepts"; RFC 6902 (JSON Patch).
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
 
 import httpx2
 import msgspec
@@ -30,6 +30,30 @@ def patch_object(client: httpx2.Client, path: str, operations: Sequence[Mapping[
     Raises as `create_object`: 422 if an operation of the kind `test` fails.
     """
     _send(client, "PATCH", path, operations, _JSON_PATCH)
+
+
+def create_or_patch(
+    client: httpx2.Client, collection: str, document: Mapping[str, Any], fields: Iterable[str], *, exists: bool
+) -> None:
+    """Create an object, or give these of its fields the values of `document` if it exists, as it is thought to or not.
+
+    Raises as `create_object`.
+    """
+    path = f"{collection}/{document['metadata']['name']}"
+    changes = [{"op": "add", "path": f"/{field}", "value": document[field]} for field in fields]
+    if not exists:
+        try:
+            create_object(client, collection, document)
+            return
+        except ApiStatusError as error:
+            if error.code != httpx2.codes.CONFLICT:
+                raise
+    try:
+        patch_object(client, path, changes)
+    except ApiStatusError as error:
+        if error.code != httpx2.codes.NOT_FOUND or not exists:
+            raise
+        create_object(client, collection, document)
 
 
 def delete_object(client: httpx2.Client, path: str) -> None:

@@ -1,0 +1,54 @@
+"""Kubernetes Events as objects."""
+
+import re
+from datetime import UTC, datetime
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ringfence.agent.event_objects import event_document, event_name
+from ringfence.agent.troubles import Trouble
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+ONE = Trouble(("NetworkPolicy", "prod", "db"), "1234", "NotEnforced", "spec: wrong")
+
+
+def test_it_names_the_object_the_reason_and_the_node() -> None:
+    document = event_document(ONE, "worker-1", 3, NOW)
+    assert document["involvedObject"] == {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "namespace": "prod",
+        "name": "db",
+        "uid": "1234",
+    }
+    assert (document["reason"], document["message"], document["type"]) == ("NotEnforced", "spec: wrong", "Warning")
+    assert document["source"] == {"component": "ringfence-agent", "host": "worker-1"}
+    assert (document["count"], document["lastTimestamp"]) == (3, "2026-01-02T03:04:05Z")
+
+
+def test_its_name_is_the_same_again_and_tells_everything_else_apart() -> None:
+    others = [
+        (ONE._replace(about=("Pod", "prod", "db")), "a"),
+        (ONE._replace(uid="1235"), "a"),
+        (ONE._replace(reason="PodClosed"), "a"),
+        (ONE, "b"),
+    ]
+    names = {event_name(ONE, "a"), *(event_name(*one) for one in others)}
+    assert len(names) == 5
+    assert event_name(ONE._replace(message="another"), "a") == event_name(ONE, "a")
+
+
+@given(st.from_regex(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", fullmatch=True).filter(lambda name: ".." not in name))
+def test_its_name_can_be_stored_however_long_the_name_of_the_object_is(name: str) -> None:
+    found = event_name(ONE._replace(about=("Pod", "prod", name)), "a")
+    assert len(found) <= 253
+    assert re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", found)
+    assert name.startswith(found[:100].split(".")[0])
+
+
+@given(st.text(max_size=3_000))
+def test_its_message_is_short_and_prints_as_it_is(message: str) -> None:
+    shown = event_document(ONE._replace(message=message), "a", 1, NOW)["message"]
+    assert len(shown.encode()) <= 1_000
+    assert shown.isprintable()

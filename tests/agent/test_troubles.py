@@ -1,0 +1,140 @@
+"""What is wrong on a node, as Kubernetes Events say it."""
+
+import pytest
+from tests.agent.events import listing, upserted
+from tests.agent.refusals import refused_chains
+from tests.agent.running import BOTH, CLOSED, HERE, OPEN, SERVER, Running, on_node, running
+from tests.dataplane.network import address, in_own_network
+from tests.semantics.objects import labelled, node, pod, policy, port
+
+from ringfence.agent import local_policies, troubles
+from ringfence.agent.settings import Settings
+from ringfence.agent.shares import Shares
+from ringfence.agent.troubles import Trouble
+
+BROKEN = policy("x/broken", labelled(app="server"), ingress=[{"ports": [port(0)]}])
+
+
+def of(agent: Running) -> dict[tuple[str, str, str], str]:
+    """What is reported, by the object and the reason."""
+    agent.finish_events()
+    found = agent.loop.inquiries.troubles()
+    assert found is not None
+    assert not found.others
+    return {(*_short(one), one.reason): one.message for one in found.reported}
+
+
+def _short(trouble: Trouble) -> tuple[str, str]:
+    kind, namespace, name = trouble.about
+    return kind, f"{namespace}/{name}"
+
+
+@in_own_network
+def test_where_all_is_well_there_are_none() -> None:
+    with running() as agent:
+        assert agent.loop.inquiries.troubles() is None, "nothing is known yet"
+        agent.enforce(*listing(*BOTH, HERE, OPEN, CLOSED))
+        assert of(agent) == {}
+
+
+@in_own_network
+def test_a_policy_that_cannot_be_used_and_the_pod_that_it_selects() -> None:
+    with running() as agent:
+        agent.enforce(*listing(*BOTH, HERE, BROKEN))
+        wrong = "spec.ingress[0].ports[0].port: Invalid value: 0: must be between 1 and 65535, inclusive"
+        assert of(agent) == {
+            ("NetworkPolicy", "x/broken", "NotEnforced"): f"it cannot be used as it is: {wrong}",
+            ("Pod", "x/server", "NotEnforced"): (
+                f"the NetworkPolicy broken selects it, allows nothing, and cannot be used as it is: {wrong}"
+            ),
+        }
+
+
+@in_own_network
+def test_policies_and_pods_of_other_nodes_are_none_of_this_one() -> None:
+    away = pod("y/server", {"app": "server"}, addresses=[address(1)], nodeName="there")
+    broken = policy("y/broken", labelled(app="server"), ingress=[{"ports": [port(0)]}])
+    unreadable = policy("y/unreadable", {"matchExpressions": [{"key": "app", "operator": "Is"}]}, ingress=[])
+    with running() as agent:
+        agent.enforce(*listing(BOTH[SERVER], away, HERE, broken, unreadable, node("there", "192.168.0.2")))
+        assert ("NetworkPolicy", "y", "unreadable") in agent.loop._view.problems, "whom it selects is not known"
+        assert of(agent) == {}
+
+
+@in_own_network
+def test_rules_that_the_kernel_refuses() -> None:
+    with running() as agent:
+        agent.enforce(*listing(*BOTH, HERE))
+        with refused_chains(agent.loop._enforcement):
+            agent.enforce(upserted(OPEN))
+            found = of(agent)
+        assert found.keys() == {("NetworkPolicy", "x/open", "NotEnforced"), ("Pod", "x/server", "PodClosed")}
+        for message in found.values():
+            assert "the kernel refuses the rules of its policies: " in message
+
+
+@in_own_network
+def test_two_pods_that_claim_one_address() -> None:
+    twin = on_node("twin", SERVER)
+    with running() as agent:
+        agent.enforce(*listing(*BOTH, HERE, OPEN, twin))
+        found = of(agent)
+        assert found.keys() == {("Pod", "x/server", "PodClosed"), ("Pod", "x/twin", "PodClosed")}
+        assert f"another pod claims its address {address(SERVER)}" in found["Pod", "x/twin", "PodClosed"]
+
+
+@in_own_network
+def test_a_namespace_with_too_large_policies() -> None:
+    with pytest.MonkeyPatch.context() as patch, running() as agent:
+        patch.setattr(local_policies, "MOST_BYTES", 100)
+        agent.enforce(*listing(*BOTH, HERE, OPEN, CLOSED))
+        found = of(agent)
+        assert ("Pod", "x/client", "PodClosed") in found
+        assert any("have more than 8 MiB: all pods of the namespace are closed here" in one for one in found.values())
+        assert any(kind == "NetworkPolicy" for kind, _, _ in found)
+
+
+@in_own_network
+def test_a_namespace_that_has_used_its_share() -> None:
+    with pytest.MonkeyPatch.context() as patch, running() as agent:
+        agent.enforce(*listing(*BOTH, HERE))
+        patch.setattr(Shares, "is_used_up", lambda shares, namespace, now: namespace == "x")
+        patch.setattr(agent.loop, "_others_wait", lambda namespace: True)
+        agent.loop._spending._last_building["x"] = 1.0
+        agent.tell(upserted(OPEN))
+        agent.await_log("its pods are closed for now namespace=x")
+        found = agent.loop.inquiries.troubles()
+        assert found is not None
+        assert {one.reason for one in found.reported} == {"PodClosed"}
+        assert "have used their share of the agent's time" in found.reported[0].message
+
+
+@in_own_network
+def test_a_new_pod_of_which_not_all_policies_are_known() -> None:
+    with running(Settings("here"), request_check=lambda namespace: None) as agent:
+        agent.tell(*listing(*BOTH, HERE))
+        agent.finish_events()
+        agent.loop._newcomers._first_checks = set()
+        agent.loop._newcomers._waiting.pop(("x", "server"))
+        agent.tell(upserted(CLOSED))
+        agent.enforce()
+        found = of(agent)
+        assert found.keys() == {("Pod", "x/client", "PodClosed")}
+        assert "it is not certain that all policies are known" in found["Pod", "x/client", "PodClosed"]
+
+
+@in_own_network
+def test_of_many_some_are_reported_and_the_others_counted() -> None:
+    broken = [
+        policy(f"x/broken-{number}", labelled(app="client"), ingress=[{"ports": [port(0)]}]) for number in range(30)
+    ]
+    with running() as agent:
+        agent.enforce(*listing(*BOTH, HERE, *broken))
+        agent.finish_events()
+        found = agent.loop.inquiries.troubles()
+        assert found is not None
+        of_policies = [one for one in found.reported if one.about[0] == "NetworkPolicy"]
+        assert len(of_policies) == troubles.MOST_IN_NAMESPACE
+        assert found.others == 10
+        assert [one.about[2] for one in found.reported if one.about[0] == "Pod"] == ["client"]
+        assert "(and 29 more policies)" in found.reported[0].message
