@@ -27,6 +27,7 @@ from ringfence.agent.readiness_log import reporting_readiness
 from ringfence.agent.repair_thread import repairing
 from ringfence.agent.settings import Settings
 from ringfence.dataplane.kernel import Kernel
+from ringfence.sets.addresses import Addresses
 from ringfence.sources.cluster.events import Event
 
 TIMEOUT: Final = 20.0
@@ -56,12 +57,13 @@ class Running:
         clock: Callable[[], float],
         request_check: Callable[[str], None] | None,
         relist: Callable[[], None] | None,
+        remember: Callable[[Addresses], None],
     ) -> None:
         self.network = network or Network(2)
         self.log = io.StringIO()
         self.kernel = Kernel()
         self.inbox: Inbox = Inbox()
-        self.loop = AgentLoop(settings, self.kernel, self.inbox, Metrics(), clock, request_check, relist)
+        self.loop = AgentLoop(settings, self.kernel, self.inbox, Metrics(), clock, request_check, relist, remember)
         self._settings = settings
         self._thread = threading.Thread(target=self.loop.run, daemon=True)
         self._thread.start()
@@ -133,9 +135,10 @@ def running(
     clock: Callable[[], float] = time.monotonic,
     request_check: Callable[[str], None] | None = None,
     relist: Callable[[], None] | None = None,
+    remember: Callable[[Addresses], None] = lambda ranges: None,
 ) -> Iterator[Running]:
     """A loop for a while. Without `request_check`, new pods wait for no check, and without `relist`, no list does."""
-    agent = Running(settings or Settings("here"), network, clock, request_check, relist)
+    agent = Running(settings or Settings("here"), network, clock, request_check, relist, remember)
     with logging_to(agent.log, as_json=False):
         try:
             with repairing(agent.kernel, agent.inbox), reporting_readiness(agent.loop.readiness_errors, interval=0.02):

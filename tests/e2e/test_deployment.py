@@ -144,13 +144,17 @@ class TestPod:
         assert spec["tolerations"] == [{"operator": "Exists"}]
         assert spec["priorityClassName"] == "system-node-critical"
 
-    def test_it_has_one_capability_and_writes_no_file(self, spec: Object) -> None:
+    def test_it_has_one_capability_and_one_folder(self, spec: Object) -> None:
         context = spec["containers"][0]["securityContext"]
         assert context["capabilities"] == {"drop": ["ALL"], "add": ["NET_ADMIN"]}
         assert context["readOnlyRootFilesystem"]
         assert context["allowPrivilegeEscalation"] is False
         assert "privileged" not in context
-        assert "volumes" not in spec
+        assert [one["hostPath"] for one in spec["volumes"]] == [
+            {"path": "/var/lib/ringfence", "type": "DirectoryOrCreate"}
+        ]
+        state = options(spec["containers"][0]["args"])["state_file"]
+        assert [str(state.parent)] == [one["mountPath"] for one in spec["containers"][0]["volumeMounts"]]
 
     def test_the_old_one_goes_before_the_new_one_comes(self, deployed: ControlPlane) -> None:
         found = deployed.kubectl("get", "daemonset", "-n", "kube-system", "ringfence-agent", "-o", "json").stdout
@@ -193,6 +197,14 @@ class TestChart:
         usual, chosen = options([]), options(container(templated(*EVERY_OPTION))["args"])
         assert {name for name in usual if usual[name] == chosen[name]} == OTHERWISE_CHOSEN
 
+    def test_the_folder_of_the_node_can_be_chosen_or_left_out(self) -> None:
+        chosen = daemon_set(templated("--set=stateDirectory=/srv/state"))["spec"]["template"]["spec"]
+        assert chosen["volumes"][0]["hostPath"]["path"] == "/srv/state"
+        without = templated("--set=stateDirectory=")
+        assert "volumes" not in daemon_set(without)["spec"]["template"]["spec"]
+        assert "volumeMounts" not in container(without)
+        assert options(container(without)["args"])["state_file"] is None
+
     def test_exposed_metrics_are_asked_for_at_the_nodes_address(self) -> None:
         probe = container(templated("--set", "metrics.expose=true"))["livenessProbe"]["httpGet"]
         assert "host" not in probe, "the kubelet then takes the pod's address, which is the node's"
@@ -232,6 +244,8 @@ class TestChart:
             "maxLag=0",
             "maxLag=0.05",
             "secondLook=-1",
+            "stateDirectory=var/lib",
+            "stateDirectory=/",
             "metrics.port=70000",
             "unknown=1",
             "podRanges={10.0.0.0/33}",

@@ -65,6 +65,11 @@ class Enforcement:
         """What failed at the last attempt: refusals of the kernel, or a defect. Empty if the kernel holds all rules."""
 
     @property
+    def held(self) -> Addresses:
+        """The ranges in which addresses without a known pod are closed."""
+        return self._held or NO_ADDRESSES
+
+    @property
     def holds_ranges(self) -> bool:
         """Whether there are ranges in which addresses without a known pod are closed."""
         return bool(self._held)

@@ -43,6 +43,7 @@ from ringfence.agent.view import View, kind_of_event, name_of_change
 from ringfence.dataplane.kernel import Kernel
 from ringfence.dataplane.packet_log import LoggedPacket
 from ringfence.errors import KernelError
+from ringfence.sets.addresses import Addresses
 from ringfence.sources.cluster import Listed, Page, Removed, Unreadable, Upserted, WatchFailed, WatchInterrupted
 
 REPAIR_INTERVAL: Final = LONGEST_WAIT
@@ -78,10 +79,12 @@ class AgentLoop:
         clock: Callable[[], float],
         request_check: Callable[[str], None] | None = None,
         relist: Callable[[], None] | None = None,
+        remember: Callable[[Addresses], None] = lambda ranges: None,
     ) -> None:
         """`request_check` has it checked whether all policies are known (`newcomers`); without it, no pod waits.
 
-        `relist` has all kinds listed again for a second look (`second_look`); without it, there is none.
+        `relist` has all kinds listed again for a second look (`second_look`); without it, there is none. `remember`
+        keeps the ranges in which pods are held (`remembered_ranges`).
         """
         self._settings = settings
         self._kernel = kernel
@@ -118,6 +121,7 @@ class AgentLoop:
             clock,
         )
         self.inquiries = Inquiries(inbox, self._parts)
+        self._remember = remember
         self._explanations = Explanations(self._view.state, clock, dropped=settings.drops)
         self._repetitions = Repetitions()
         self._next_repair = 0.0
@@ -305,6 +309,7 @@ class AgentLoop:
         if not is_permitted:
             self._rounds.add_change(began if arrived is None else arrived, began)
             return
+        self._remember(self._enforcement.held)
         if is_first:
             freeze_objects()
         ended = self._clock()

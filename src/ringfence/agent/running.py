@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext
+from pathlib import Path
 from types import FrameType
 from typing import Final
 
@@ -13,6 +14,7 @@ import msgspec
 
 from ringfence.agent import checks, health
 from ringfence.agent.event_writer import writing_events
+from ringfence.agent.from_boot import hold_from_start
 from ringfence.agent.inbox import Arrival, Inbox
 from ringfence.agent.log import log, values
 from ringfence.agent.loop import AgentLoop
@@ -20,6 +22,7 @@ from ringfence.agent.metrics import Metrics
 from ringfence.agent.newcomers import CHECKED_KINDS
 from ringfence.agent.packet_log_thread import reading_packet_log
 from ringfence.agent.readiness_log import reporting_readiness
+from ringfence.agent.remembered_ranges import RememberedRanges, forget_ranges
 from ringfence.agent.repair_thread import repairing
 from ringfence.agent.settings import Settings
 from ringfence.agent.singleton import only_agent
@@ -58,13 +61,16 @@ def run(
     sys.setswitchinterval(SWITCH_INTERVAL)
     with only_agent(), closing(Kernel()) as kernel:
         settings = _supported(settings, kernel)
+        remembered = RememberedRanges.of(settings)
+        hold_from_start(settings, kernel, remembered)
         inbox: Inbox = Inbox()
         followers = _Followers(api_server, lambda event: inbox.put(Arrival(event, time.monotonic())))
         # A pod that is not held need not be released.
         request_check = followers.checks.request if settings.holds else None
         relist = followers.relist if settings.second_look and settings.drops else None
+        remember = remembered.remember if remembered else lambda ranges: None
         metrics = Metrics(dropped_lines)
-        loop = AgentLoop(settings, kernel, inbox, metrics, time.monotonic, request_check, relist)
+        loop = AgentLoop(settings, kernel, inbox, metrics, time.monotonic, request_check, relist, remember)
         sources = health.HealthSources(loop.metrics_text, loop.liveness_error, loop.readiness_error)
         with _stopping(lambda: inbox.put(None)), health.serving(listen, sources) if listen else nullcontext():
             log.info(
@@ -101,12 +107,14 @@ def _list(features: list[Feature]) -> str:
     return ", ".join(map(str, features))
 
 
-def clean_up() -> bool:
-    """Remove all rules from the kernel, so that no pod is isolated; whether there were any.
+def clean_up(state_file: Path | None = None) -> bool:
+    """Remove all rules from the kernel, so that no pod is isolated, and the state file; whether there were any rules.
 
-    Raises AgentError while an agent runs, KernelError if the kernel refuses.
+    Raises AgentError while an agent runs or if the file cannot be removed, KernelError if the kernel refuses.
     """
     with only_agent(), closing(Kernel()) as kernel:
+        if state_file:
+            forget_ranges(state_file)
         had_table = kernel.has_table
         kernel.remove()
         return had_table

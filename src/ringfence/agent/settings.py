@@ -1,6 +1,7 @@
 """What the operator of an agent chose."""
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -49,6 +50,8 @@ class Settings(msgspec.Struct, frozen=True):
     existing_connections: ExistingConnections = ExistingConnections.END
     spoofed_sources: SpoofedSources = SpoofedSources.DROP
     pod_ranges: Addresses | None = None
+    state_file: Path | None = None
+    """Where the pod ranges of the Node are kept for the next boot."""
     max_lag: float = 5.0
     """Seconds: a change that is not in force for longer makes the agent unready."""
     second_look: float = 30.0

@@ -4,6 +4,7 @@ import os
 import socket
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Final
 
 import click
@@ -96,6 +97,13 @@ def agent() -> None:
     help="The pod addresses of this node. Repeatable.  [default: the podCIDRs of the Node]",
 )
 @click.option(
+    "--state-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Keep the node's podCIDRs in this file. With unknown pods on hold, they are closed from the start on a node "
+    "that was booted, until their policies are known.",
+)
+@click.option(
     "--max-lag",
     type=click.FloatRange(min=0.1),
     metavar="SECONDS",
@@ -141,6 +149,7 @@ def run_agent(
     existing_connections: str,
     spoofed_sources: str,
     pod_ranges: tuple[str, ...],
+    state_file: Path | None,
     max_lag: float,
     second_look: float,
     events: bool,
@@ -166,7 +175,7 @@ def run_agent(
     from ringfence.sources.cluster import ApiServer
 
     if cleanup:
-        removed = running.clean_up()
+        removed = running.clean_up(state_file)
         print_message("removed all ringfence rules" if removed else "there are no ringfence rules to remove")
         return
     settings = Settings(
@@ -176,6 +185,7 @@ def run_agent(
         existing_connections=ExistingConnections(existing_connections),
         spoofed_sources=SpoofedSources(spoofed_sources),
         pod_ranges=_ranges(pod_ranges) if pod_ranges else None,
+        state_file=state_file,
         max_lag=max_lag,
         second_look=second_look,
         events=events,

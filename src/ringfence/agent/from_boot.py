@@ -1,0 +1,35 @@
+"""From boot: the addresses of a node's pods are closed until it is known what their policies say.
+
+A node that was booted has no rules, and everything would pass until the API server has been read. Rules that are there,
+of the last run, stay as they are.
+"""
+
+from ringfence.agent.log import log, values
+from ringfence.agent.remembered_ranges import RememberedRanges
+from ringfence.agent.settings import Settings
+from ringfence.dataplane.compile import Compiler
+from ringfence.dataplane.kernel import Kernel
+from ringfence.engine.state import State
+from ringfence.sets.addresses import NO_ADDRESSES, Addresses
+
+
+def hold_from_start(settings: Settings, kernel: Kernel, remembered: RememberedRanges | None) -> None:
+    """Close the pod ranges that are known without the API server, if pods are to be held and there are no rules yet.
+
+    Raises KernelError if the kernel refuses.
+    """
+    if kernel.has_table or not settings.holds or not settings.drops:
+        return
+    ranges = _known_ranges(settings, remembered)
+    if ranges:
+        kernel.apply(Compiler(State(live=True), lambda member: False, ranges, settings.reaction).program())
+        log.warning(
+            "there are no rules yet: all pods are closed until their policies are known",
+            extra=values(ranges=", ".join(ranges.cidrs())),
+        )
+
+
+def _known_ranges(settings: Settings, remembered: RememberedRanges | None) -> Addresses:
+    if settings.pod_ranges is not None:
+        return settings.pod_ranges
+    return remembered.recall() if remembered else NO_ADDRESSES

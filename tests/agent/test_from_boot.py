@@ -1,0 +1,109 @@
+"""A node without rules, before anything is known of the cluster: on a real kernel, with packets."""
+
+import socket
+import tempfile
+from pathlib import Path
+
+import pytest
+from tests.agent.events import listing
+from tests.agent.running import BOTH, CLIENT, CLOSED, HERE, SERVER, running
+from tests.dataplane.network import Network, address, gateway, in_own_network, received
+
+from ringfence.agent.from_boot import hold_from_start
+from ringfence.agent.remembered_ranges import RememberedRanges, write_ranges
+from ringfence.agent.settings import Mode, Settings, UnknownPods
+from ringfence.dataplane.kernel import Kernel
+from ringfence.model.cidrs import parse_cidr
+from ringfence.sets.addresses import Addresses
+
+RANGES = Addresses.of(parse_cidr("10.0.0.0/16"), parse_cidr("fd00::/16"))
+GIVEN = Settings("here", pod_ranges=RANGES)
+
+
+def hold(settings: Settings) -> Kernel:
+    kernel = Kernel()
+    hold_from_start(settings, kernel, None)
+    return kernel
+
+
+def passes(network: Network) -> bool:
+    """Whether a packet from the client reaches the server."""
+    server = network.udp(SERVER, 81)
+    network.udp(CLIENT).sendto(b"question", (address(SERVER), 81))
+    return network.delivered(server) is not None
+
+
+@in_own_network
+def test_pods_in_the_ranges_are_closed() -> None:
+    network = Network(2)
+    assert passes(network)
+    hold(GIVEN)
+    assert not passes(network)
+
+
+@in_own_network
+def test_the_node_reaches_them_and_they_answer() -> None:
+    network = Network(2)
+    hold(GIVEN)
+    server = network.udp(SERVER, 80)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as kubelet:
+        kubelet.bind((gateway(SERVER), 0))
+        kubelet.settimeout(10)
+        kubelet.sendto(b"are you well?", (address(SERVER), 80))
+        assert received(server) == b"are you well?"
+        server.sendto(b"yes", kubelet.getsockname())
+        assert kubelet.recv(100) == b"yes"
+
+
+@in_own_network
+@pytest.mark.parametrize(
+    "settings",
+    [
+        pytest.param(Settings("here"), id="no ranges are known"),
+        pytest.param(Settings("here", pod_ranges=RANGES, unknown_pods=UnknownPods.ALLOW), id="pods are not held"),
+        pytest.param(Settings("here", pod_ranges=RANGES, mode=Mode.OBSERVE), id="nothing is dropped"),
+    ],
+)
+def test_nothing_is_closed(settings: Settings) -> None:
+    network = Network(2)
+    assert not hold(settings).has_table
+    assert passes(network)
+
+
+@in_own_network
+def test_rules_of_the_last_run_stay_as_they_are() -> None:
+    with running() as agent:
+        agent.enforce(*listing(*BOTH, HERE))
+        assert agent.passes()
+        before = agent.kernel.present
+    assert hold(GIVEN).present == before
+    assert passes(agent.network)
+
+
+@in_own_network
+def test_what_the_last_run_has_remembered_counts() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        file, network = Path(folder) / "ranges", Network(2)
+        write_ranges(file, "here", RANGES)
+        hold_from_start(Settings("here"), Kernel(), RememberedRanges(file, "here"))
+        assert not passes(network)
+
+
+@in_own_network
+def test_pods_are_opened_once_they_are_known() -> None:
+    network = Network(2)
+    hold(GIVEN)
+    with running(GIVEN, network) as agent:
+        assert not agent.passes()
+        agent.enforce(*listing(*BOTH, HERE))
+        assert agent.passes()
+        agent.enforce(*listing(*BOTH, HERE, CLOSED))
+        assert not agent.passes()
+
+
+@in_own_network
+def test_a_loop_remembers_the_ranges_of_its_node() -> None:
+    remembered: list[Addresses] = []
+    with running(remember=remembered.append) as agent:
+        agent.enforce(*listing(*BOTH, HERE))
+    assert set(remembered) == {RANGES}
