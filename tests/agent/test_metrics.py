@@ -72,6 +72,13 @@ def test_held_packets_are_counted_by_reason_and_family() -> None:
     assert value(metrics, 'ringfence_held_packets_total{family="IPv4",reason="closed"}') == 0
 
 
+def test_packets_that_others_exempt_from_tracking_are_counted_by_family() -> None:
+    metrics = Metrics()
+    for count in (5, 7):
+        metrics.show_untracked({Family.IPV4: count, Family.IPV6: 0})
+    assert value(metrics, 'ringfence_untracked_packets_total{family="IPv4"}') == 7
+
+
 def test_totals_since_the_start_are_counters() -> None:
     metrics = Metrics()
     metrics.show_program(Program(), transactions=3, ended=1)

@@ -152,6 +152,12 @@ def test_complaints_about_the_node_are_logged_once_while_they_last(one: Reportin
     assert [line.split()[-1] for line in stream.getvalue().splitlines()] == ["a", "b", "a"]
 
 
+def test_packets_that_others_exempt_from_tracking_are_logged_once(one: Reporting, stream: io.StringIO) -> None:
+    for packets in (0, 3, 0, 5):
+        one.reports.untracked(packets)
+    assert stream.getvalue().count("another program exempts packets from connection tracking") == 1
+
+
 def test_a_review_that_fails_is_logged_once_while_it_lasts_and_counted(one: Reporting, stream: io.StringIO) -> None:
     for _ in range(2):
         for failure in (KernelError("no memory", 12), KernelError("no memory", 12)):

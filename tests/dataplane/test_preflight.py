@@ -26,8 +26,14 @@ def test_this_kernel_lacks_nothing_and_nothing_stays_behind() -> None:
 
 
 LACKING: dict[str, tuple[AbstractContextManager[None], set[str]]] = {
-    "fib": (lacking_expression("fib"), {"lookups of source addresses", "reverse path lookups"}),
-    "ct": (lacking_expression("ct"), {"connection tracking", "identifiers of tracked connections"}),
+    "fib": (
+        lacking_expression("fib"),
+        {"lookups of source addresses", "lookups of destination addresses", "reverse path lookups"},
+    ),
+    "ct": (
+        lacking_expression("ct"),
+        {"connection tracking", "identifiers of tracked connections", "tracking of packets that others exempt"},
+    ),
     "log": (lacking_expression("log"), {"copies of packets"}),
     "limit": (lacking_expression("limit"), {"rate limits"}),
     "ranges": (

@@ -8,6 +8,7 @@ between, the loop undoes changes of other programs and checks the node. All time
 import queue
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final, ParamSpec
 
 from ringfence.agent.denials import Explanations, Repetitions
@@ -359,6 +360,8 @@ class AgentLoop:
         self._node.check(self._enforcement)
         self._metrics.bypassing.set(len(self._node.bypassing_bridges))
         self._reports.node(self._node.complaints() if self._view.complete else ())
+        with suppress(KernelError):  # `_update_metrics` reports that counters cannot be read
+            self._reports.untracked(sum(self._kernel.untracked().values()))
 
     def _identify_node(self) -> None:
         if self._node.identify():
@@ -391,6 +394,7 @@ class AgentLoop:
         try:
             metrics.show_drops(self._kernel.drops())
             metrics.show_spoofed(self._kernel.spoofed())
+            metrics.show_untracked(self._kernel.untracked())
             metrics.show_held("unknown", self._kernel.held())
             metrics.show_held("closed", self._kernel.closed())
         except KernelError as error:

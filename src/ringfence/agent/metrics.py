@@ -156,6 +156,12 @@ class Metrics:
             ["reason", "family"],
             registry=registry,
         )
+        self._untracked = Counter(
+            "ringfence_untracked_packets",
+            "Packets that were tracked although another program had exempted them, by address family.",
+            ["family"],
+            registry=registry,
+        )
         self._seen: defaultdict[Counter, int] = defaultdict(int)
         self._drops_seen: dict[tuple[Direction, int, int], int] = {}
 
@@ -223,6 +229,11 @@ class Metrics:
         """What the kernel has counted of packets of pods that are not known yet (`unknown`), or are `closed`."""
         for family, count in packets.items():
             self._add(self._held.labels(reason, str(family)), count)
+
+    def show_untracked(self, packets: Mapping[Family, int]) -> None:
+        """What the kernel has counted of packets that another program had exempted from connection tracking."""
+        for family, count in packets.items():
+            self._add(self._untracked.labels(str(family)), count)
 
     def _add(self, counter: Counter, count: int) -> None:
         """Add what a counter of the kernel, which may restart, has counted since it was last read."""

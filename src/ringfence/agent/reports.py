@@ -51,6 +51,7 @@ class Reports:
         self._closed: dict[str, bool] = {}
         """The namespaces whose pods are closed, and whether that was logged."""
         self._logged_closings: dict[str, float] = {}
+        self._has_untracked = False
         self._repairs = 0
         self._repair_history = RepairHistory()
         self._review_failure: Exception | None = None
@@ -188,6 +189,15 @@ class Reports:
             if complaint not in self._complaints:
                 log.error(complaint)
         self._complaints = found
+
+    def untracked(self, packets: int) -> None:
+        """How many packets were found that another program exempts from connection tracking: said once."""
+        if packets and not self._has_untracked:
+            log.warning(
+                "another program exempts packets from connection tracking (notrack): those that the node forwards are "
+                "tracked all the same; what pods send to the node itself is judged packet by packet"
+            )
+        self._has_untracked |= packets > 0
 
     # --- denials ------------------------------------------------------------------------------------------------------
 

@@ -22,6 +22,7 @@ from ringfence.dataplane.program import (
     HELD_PACKETS,
     SPOOFED,
     TABLE,
+    UNTRACKED,
     Program,
     connection_key,
     family_key,
@@ -210,6 +211,10 @@ class Kernel:
     def closed(self) -> dict[Family, int]:
         """How many packets were dropped because a pod's policies could not be in force, by family."""
         return self._by_family(CLOSED_PACKETS)
+
+    def untracked(self) -> dict[Family, int]:
+        """How many packets were tracked although another program had exempted them, by family."""
+        return self._by_family(UNTRACKED)
 
     def _by_family(self, name: str) -> dict[Family, int]:
         counted = {key: packets for key, packets, _ in self._counts(name)} if name in self.present.collections else {}

@@ -37,6 +37,9 @@ from ringfence.dataplane.program import (
     RateLimit,
     Rule,
     RuleVerdict,
+    ToOthers,
+    Track,
+    Untracked,
     VerdictMap,
     address_key,
     bridge_chains,
@@ -135,8 +138,15 @@ REQUIRED: Final[tuple[Feature, ...]] = (
         Lookup((Field.CONNECTION,), "set"),
         set=HashSet(CONNECTION),
     ),
+    Feature(
+        "tracking of packets that others exempt",
+        "nft_ct",
+        "CONFIG_NF_CONNTRACK_ZONES",
+        Program(chains={"chain": Chain((Rule((Untracked(),), Track()),))}),
+    ),
     _feature("kinds of links, which Linux knows since 5.1", "nf_tables", "CONFIG_NF_TABLES", FromPodLink()),
     _feature("lookups of source addresses", "nft_fib_inet", "CONFIG_NFT_FIB_INET", FromNode()),
+    _feature("lookups of destination addresses", "nft_fib_inet", "CONFIG_NFT_FIB_INET", ToOthers()),
     _feature("reverse path lookups", "nft_fib_inet", "CONFIG_NFT_FIB_INET", OffRoute()),
 )
 """What every program needs."""

@@ -221,9 +221,11 @@ NFTA_META_KEY: Final = 2
 # `ct`
 
 NFT_CT_STATE: Final = 0
+NFT_CT_ZONE: Final = 17
 NFT_CT_ID: Final = 23
 NFTA_CT_DREG: Final = 1
 NFTA_CT_KEY: Final = 2
+NFTA_CT_SREG: Final = 4
 
 # `limit`
 
@@ -259,4 +261,5 @@ NFTA_FIB_DREG: Final = 1
 NFTA_FIB_RESULT: Final = 2
 NFTA_FIB_FLAGS: Final = 3
 NFTA_FIB_F_SADDR: Final = 0x1
+NFTA_FIB_F_DADDR: Final = 0x2
 NFTA_FIB_F_IIF: Final = 0x8

@@ -42,7 +42,10 @@ from ringfence.dataplane.program import (
     Rule,
     RuleVerdict,
     ToMany,
+    ToOthers,
     ToPodLink,
+    Track,
+    Untracked,
 )
 from ringfence.netlink.codec import attribute, attributes, each_attribute, nested, read_string, string, uint32
 from ringfence.sets.addresses import FAMILIES, Family
@@ -70,10 +73,13 @@ _GROUP_BIT: Final = bytes([1])
 _LOCAL: Final = (2).to_bytes(4, sys.byteorder)
 """The type of a route to an address of this very host (RTN_LOCAL)."""
 
+_USUAL_ZONE: Final = bytes(2)
+
 LOGGED_BYTES: Final = 256
 """So much of a packet is sent to a log group: its headers."""
 
 _ESTABLISHED_OR_RELATED: Final = (6).to_bytes(4, sys.byteorder)
+_UNTRACKED: Final = (64).to_bytes(4, sys.byteorder)
 _ZERO: Final = bytes(4)
 
 _CODES: Final = {RuleVerdict.DROP: nf.NF_DROP, RuleVerdict.ACCEPT: nf.NF_ACCEPT, RuleVerdict.RETURN: nf.NFT_RETURN}
@@ -134,6 +140,13 @@ def _condition(condition: Condition) -> Iterator[bytes]:
             yield _expression("ct", uint32(nf.NFTA_CT_DREG, 1), uint32(nf.NFTA_CT_KEY, nf.NFT_CT_STATE))
             yield _masked(_ESTABLISHED_OR_RELATED)
             yield _compare(nf.NFT_CMP_NEQ, _ZERO)
+        case Untracked():
+            yield _expression("ct", uint32(nf.NFTA_CT_DREG, 1), uint32(nf.NFTA_CT_KEY, nf.NFT_CT_STATE))
+            yield _masked(_UNTRACKED)
+            yield _compare(nf.NFT_CMP_NEQ, _ZERO)
+        case ToOthers():
+            yield _fib(nf.NFT_FIB_RESULT_ADDRTYPE, nf.NFTA_FIB_F_DADDR)
+            yield _compare(nf.NFT_CMP_NEQ, _LOCAL)
         case NeighbourDiscovery():
             yield from _icmpv6_type()
             yield _compare(nf.NFT_CMP_GTE, bytes([_ROUTER_SOLICITATION]))
@@ -198,6 +211,11 @@ def _action(action: Action) -> Iterator[bytes]:
                 string(nf.NFTA_LOG_PREFIX, prefix),
                 uint32(nf.NFTA_LOG_SNAPLEN, LOGGED_BYTES),
             )
+        case Track():
+            # To set the zone of a packet gives it a template of a connection (nft_ct_set_zone_eval() of the kernel),
+            # and what has one is tracked, also if it was exempted. This is the zone that packets have without.
+            yield _immediate(nf.NFT_REG_1, attribute(nf.NFTA_DATA_VALUE, _USUAL_ZONE))
+            yield _expression("ct", uint32(nf.NFTA_CT_KEY, nf.NFT_CT_ZONE), uint32(nf.NFTA_CT_SREG, nf.NFT_REG_1))
 
 
 def _load(fields: tuple[Field, ...], constant: bytes = b"") -> Iterator[bytes]:
@@ -413,6 +431,8 @@ def _condition_on(fields: tuple[Field, ...], test: _Parsed) -> Condition | None:
 
 def _decode_action(left: tuple[_Parsed, ...]) -> Action | None:
     last = left[-1]
+    if left == _parse(b"".join(_action(Track()))):
+        return Track()
     if len(left) == 1 and last.name == "immediate" and not _constant(last):
         data = attributes(attributes(last.get(nf.NFTA_IMMEDIATE_DATA)).get(nf.NFTA_DATA_VERDICT, b""))
         code = int.from_bytes(data.get(nf.NFTA_VERDICT_CODE, b""), "big", signed=True)
@@ -442,6 +462,8 @@ _CLASS_FIELDS: Final[tuple[tuple[Field, ...], ...]] = ((Field.PROTOCOL, Field.PO
 def _constant_conditions() -> list[tuple[tuple[_Parsed, ...], Condition]]:
     constant: tuple[Condition, ...] = (
         Established(),
+        Untracked(),
+        ToOthers(),
         NeighbourDiscovery(),
         OverLoopback(),
         FromNode(),

@@ -39,6 +39,7 @@ no resource id."""
 
 _HOOK_NUMBERS: Final = {
     Hook.PREROUTING: nf.NF_INET_PRE_ROUTING,
+    Hook.TRACKING: nf.NF_INET_PRE_ROUTING,
     Hook.INPUT: nf.NF_INET_LOCAL_IN,
     Hook.FORWARD: nf.NF_INET_FORWARD,
 }

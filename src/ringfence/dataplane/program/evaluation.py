@@ -25,6 +25,7 @@ from ringfence.dataplane.program.rules import (
     RateLimit,
     Rule,
     RuleVerdict,
+    Track,
 )
 from ringfence.sets.addresses import Family
 
@@ -65,7 +66,7 @@ def _walk(name: str, chains: Mapping[str, Chain], read: CollectionReader, packet
                 return None
             case RuleVerdict():
                 return rule.action
-            case Log():
+            case Log() | Track():
                 continue
             case Goto(chain):
                 return _walk(chain, chains, read, packet)

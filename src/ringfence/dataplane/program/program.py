@@ -28,13 +28,16 @@ class Hook(StrEnum):
     """
 
     PREROUTING = "prerouting"
+    TRACKING = "tracking"
+    """Prerouting, as late as possible before the kernel tracks connections."""
     FORWARD = "forward"
     INPUT = "input"
 
 
-HOOK_PRIORITY: Final = {Hook.PREROUTING: -300, Hook.FORWARD: -5, Hook.INPUT: -5}
-"""Before the kernel tracks connections (-200), so that a packet that is dropped there changes the state of none; and
-just before the customary place of filters: after destination NAT (-100), before source NAT (100)."""
+HOOK_PRIORITY: Final = {Hook.PREROUTING: -300, Hook.TRACKING: -201, Hook.FORWARD: -5, Hook.INPUT: -5}
+"""Before the kernel tracks connections (-200), so that a packet that is dropped there changes the state of none; just
+before it does, and so behind programs that exempt packets from it (-300); and just before the customary place of
+filters: after destination NAT (-100), before source NAT (100)."""
 
 
 class Chain(msgspec.Struct, frozen=True, dict=True):

@@ -92,6 +92,14 @@ class Established(msgspec.Struct, frozen=True, tag=True):
     """The packet belongs to a tracked connection that was accepted before, or is an error message about one."""
 
 
+class Untracked(msgspec.Struct, frozen=True, tag=True):
+    """Another program has exempted the packet from connection tracking. Only to be asked before that begins."""
+
+
+class ToOthers(msgspec.Struct, frozen=True, tag=True):
+    """The destination is none of the node's own addresses."""
+
+
 class NeighbourDiscovery(msgspec.Struct, frozen=True, tag=True):
     """One of the five ICMPv6 messages by which neighbours and routers find each other, sent on this very link."""
 
@@ -155,6 +163,8 @@ Condition = (
     | OfFamily
     | ProtocolIs
     | Established
+    | Untracked
+    | ToOthers
     | NeighbourDiscovery
     | OverLoopback
     | FromNode
@@ -203,7 +213,11 @@ class Log(msgspec.Struct, frozen=True, tag=True):
     prefix: str
 
 
-Action = RuleVerdict | Goto | Jump | Dispatch | Log
+class Track(msgspec.Struct, frozen=True, tag=True):
+    """Have the kernel track the packet's connection all the same, and go on. Only for a packet that is `Untracked`."""
+
+
+Action = RuleVerdict | Goto | Jump | Dispatch | Log | Track
 
 
 class Rule(msgspec.Struct, frozen=True):

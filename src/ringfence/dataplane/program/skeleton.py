@@ -4,6 +4,8 @@ A packet's way, in this order:
 
 0. a packet whose source address does not belong to the link over which it comes from a pod is dropped, before the
    kernel tracks connections: those are known by addresses only, and would count it as a packet of whom it imitates;
+   Other programs may exempt packets from being tracked. Then an answer could not be told from a packet that opens a
+   connection, so what the node forwards is tracked all the same;
 1. a packet of an accepted connection is dropped if the connection was revoked since;
 2. else it is accepted: replies are free, and a packet costs nothing more after the first;
 3. a pod's own addresses reach each other, and neighbours find each other; nothing else passes from a pod's link-local
@@ -56,6 +58,9 @@ from ringfence.dataplane.program.rules import (
     RateLimit,
     Rule,
     RuleVerdict,
+    ToOthers,
+    Track,
+    Untracked,
 )
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import FAMILIES
@@ -107,6 +112,9 @@ EXEMPT_LINKS: Final = "exempt_links"
 SPOOFED: Final = "spoofed"
 """The set that counts, by address family, the packets whose source address does not belong to the link of a pod."""
 
+UNTRACKED: Final = "untracked"
+"""The set that counts, by address family, the packets that another program exempted from connection tracking."""
+
 _HELD_CHAIN: Final = {direction: f"held_{direction.field}" for direction in Direction}
 _SPOOFED_CHAIN: Final = "spoofed"
 _OFF_ROUTE_CHAIN: Final = "off_route"
@@ -156,7 +164,7 @@ def _collections() -> dict[str, Collection]:
         **{name: HashSet(ADDRESS[family], counted=True) for (_, family), name in DROPS.items()},
         EXEMPT_LINKS: HashSet(LINK),
         **dict.fromkeys(
-            (SPOOFED, HELD_PACKETS, CLOSED_PACKETS),
+            (SPOOFED, HELD_PACKETS, CLOSED_PACKETS, UNTRACKED),
             HashSet(PACKET_FAMILY, frozenset(map(family_key, FAMILIES)), counted=True),
         ),
     }
@@ -182,6 +190,7 @@ def _chains(reaction: Reaction, *, holds: bool) -> dict[str, Chain]:
         _OFF_ROUTE_CHAIN: _OFF_ROUTE,
         _NEIGHBOURS_CHAIN: _NEIGHBOURS,
         "prerouting": Chain((_CHECKING_SOURCE,) if reaction.checks_sources else (), Hook.PREROUTING),
+        "tracking": Chain(_TRACKING, Hook.TRACKING),
         "forward": Chain((*revoking, *_SCREENING, *egress, *ingress), Hook.FORWARD),
         "input": Chain((_OWN_TALK, *revoking, *_SCREENING, _OWN_COPIES, _CLOSING_LINK, *egress), Hook.INPUT),
     }
@@ -201,6 +210,12 @@ _SCREENING: Final = (
 )
 
 _CHECKING_SOURCE: Final = Rule((FromPodLink(), OffRoute()), Goto(_OFF_ROUTE_CHAIN))
+
+_TRACKING: Final = (
+    # What the node itself answers stays exempt: NodeLocal DNSCache relies on it, lest Services be translated.
+    Rule((Untracked(), ToOthers(), Lookup((Field.FAMILY,), UNTRACKED)), Track()),  # which counts it
+    Rule((Untracked(), ToOthers()), Track()),
+)
 
 _OFF_ROUTE: Final = Chain(
     (
