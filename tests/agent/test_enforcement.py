@@ -5,7 +5,7 @@ from ipaddress import ip_network
 
 from tests.agent.nodes import Conversation, Node
 from tests.agent.refusals import break_compiler, refused_chains
-from tests.agent.running import BOTH, CLOSED, HERE, OPEN
+from tests.agent.running import BOTH, CLOSED, HERE, OPEN, on_node
 from tests.dataplane.network import in_own_network, nft
 from tests.semantics.objects import node
 
@@ -50,6 +50,17 @@ class TestEnforcing:
         before = node.kernel.transactions
         node.enforcement.enforce()
         assert node.kernel.transactions == before
+
+    @in_own_network
+    def test_a_pod_of_another_node_that_no_rule_names_changes_nothing_in_the_kernel(self) -> None:
+        """Most events of a cluster are about such pods."""
+        node = Node(*BOTH, HERE, OPEN)
+        node.enforcement.enforce()
+        before = node.kernel.transactions
+        for app, is_written in (("passing", False), ("client", True)):
+            node.put(on_node(app, 3, home="elsewhere"))
+            node.enforcement.enforce()
+            assert (node.kernel.transactions > before) is is_written, app
 
     @in_own_network
     def test_the_ranges_that_are_held_are_those_of_the_node(self) -> None:
