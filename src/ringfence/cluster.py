@@ -46,7 +46,7 @@ from ringfence.engine.population import Reference
 from ringfence.engine.state import State
 from ringfence.errors import InputError, ManifestError
 from ringfence.model.decoding import decode, has_been_stored, unknown_fields
-from ringfence.model.field_errors import FieldError, go_quoted
+from ringfence.model.field_errors import FieldError, each_once, go_quoted
 from ringfence.model.kinds import KINDS, Kind, in_namespace, kind_of, namespace_of
 from ringfence.model.objects import DEFAULT_NAMESPACE, Manifest, NetworkPolicy, Object
 from ringfence.model.origin import Origin
@@ -356,7 +356,9 @@ class Cluster:
         kind = KINDS.of(obj)
         obj = in_namespace(kind.default(obj), self.namespace)
         is_stored = is_stored or self._is_live
-        errors = kind.validate_stored(obj) if is_stored else kind.validate(obj, self._server_version or NEWEST)
+        errors = (
+            each_once(kind.validate_stored(obj)) if is_stored else kind.validate(obj, self._server_version or NEWEST)
+        )
         if errors:
             return _Review(obj, errors, ())
         warnings = kind.warnings(obj)

@@ -96,6 +96,12 @@ class TestWhatCannotBeUsed:
         assert not reaches(view)
         assert "spec.ingress[1].from[0].ipBlock.cidr" in view.problems["NetworkPolicy", "x", "wrong"]
 
+    def test_the_first_ten_of_its_errors_are_reported(self) -> None:
+        rules = [admits(ports=[port(65_536 + number)]) for number in range(20)]
+        problem = view_of(policy("x/wrong", ingress=rules)).problems["NetworkPolicy", "x", "wrong"]
+        assert problem.count("must be between") == 10
+        assert problem.endswith("; and more")
+
     def test_a_mended_object_is_no_longer_a_problem(self) -> None:
         view = view_of(WEB, DB, self.WRONG)
         view.apply(upserted(policy("x/wrong", {"matchLabels": {"app": "db"}}, ingress=[admits(ports=[port(80)])])))

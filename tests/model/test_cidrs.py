@@ -1,5 +1,7 @@
 """What a CIDR means to Kubernetes, and what it says of one that is not written as it should be."""
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,6 +9,7 @@ from tests.model.policy_trees import cidrs
 
 from ringfence.model.cidrs import (
     cidr_range,
+    cidr_ranges,
     cidr_spelling,
     cidr_warnings,
     parse_cidr,
@@ -165,6 +168,15 @@ def test_the_range_of_a_cidr_is_that_of_its_network(text: str) -> None:
         expected = (Family(network.version), span(network))
         assert cidr_range(text) == expected
         assert plain in (None, expected)
+
+
+@given(st.lists(cidrs))
+def test_many_cidrs_are_read_as_each_of_them_is(texts: list[str]) -> None:
+    expected = {}
+    for text in texts:
+        with suppress(ValueError):
+            expected[text] = cidr_range(text)
+    assert cidr_ranges(tuple(texts)) == expected
 
 
 @given(cidrs)

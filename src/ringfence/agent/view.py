@@ -7,6 +7,7 @@ something. It stays a problem of the view until it is corrected or deleted; all 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Set
 from functools import partial
+from itertools import islice
 from typing import Final
 
 from ringfence.agent.local_policies import MOST_BYTES, LocalPolicies, PolicyUse
@@ -14,7 +15,7 @@ from ringfence.engine.policies import CompiledPolicy, compile_policy
 from ringfence.engine.state import State
 from ringfence.errors import DecodingError
 from ringfence.model.cidrs import parse_cidr
-from ringfence.model.kinds import KINDS, kind_of, namespace_of
+from ringfence.model.kinds import KINDS, Kind, kind_of, namespace_of
 from ringfence.model.objects import NetworkPolicy, Object, Pod
 from ringfence.sets.addresses import Addresses
 from ringfence.sources.cluster import (
@@ -52,6 +53,9 @@ Change = Upserted | Removed | Unreadable
 TakeIn = Callable[[], None]
 """The last step of an object into the state."""
 
+
+_MOST_ERRORS: Final = 10
+"""Errors of one object that are reported."""
 
 EXCESSIVE: Final = (
     f"the policies of its namespace that select pods of this node have more than {MOST_BYTES >> 20} MiB: "
@@ -193,11 +197,11 @@ class View:
     def _prepare_decoded(self, key: ObjectName, obj: Object, source: Undecoded | None = None) -> TakeIn:
         kind = KINDS.of(obj)
         obj = kind.default(obj)
-        problem = "; ".join(map(str, kind.validate_stored(obj)))
+        problem = _problem_of(kind, obj)
         uid = source.uid() if problem and source else ""
         if problem:
             obj = kind.without_rules(obj)
-            if kind.validate_stored(obj):
+            if _problem_of(kind, obj):
                 # Not even its subject can be used: nothing can be closed.
                 return partial(self._note_problem, key, problem, uid)
         compiled = compile_policy(obj) if isinstance(obj, NetworkPolicy) else obj
@@ -254,6 +258,12 @@ class View:
     def _note_defect(self, key: ObjectName, error: Exception) -> None:
         # A new dictionary, since health probes read it in other threads.
         self.defects = {**self.defects, key: error}
+
+
+def _problem_of(kind: Kind, obj: Object) -> str:
+    """The first errors of an object: one may have 100,000."""
+    errors = list(islice(kind.validate_stored(obj), _MOST_ERRORS + 1))
+    return "; ".join([*map(str, errors[:_MOST_ERRORS]), *["and more"] * (len(errors) > _MOST_ERRORS)])
 
 
 def name_of(obj: Object | Undecoded) -> ObjectName:

@@ -225,15 +225,15 @@ class State:
             present = self._network_policies.policy(namespace_of(policy), policy.metadata.name)
             compiled += [self._in_force.with_nodes(compile_policy(policy)), *([present] if present else [])]
         for one in compiled:
-            self._population.start_reading(one.read_facts())
-            self._population.start_reading_blocks(one.blocks())
+            self._population.start_reading(one.read_facts)
+            self._population.start_reading_blocks(one.blocks)
         try:
             subjects = self._selections.union(one.subject for one in compiled)
             yield frozenset(self.population.identities(subjects))
         finally:
             for one in compiled:
-                self._population.stop_reading(one.read_facts())
-                self._population.stop_reading_blocks(one.blocks())
+                self._population.stop_reading(one.read_facts)
+                self._population.stop_reading_blocks(one.blocks)
 
     # --- what there is --------------------------------------------------------------------------------------------
 

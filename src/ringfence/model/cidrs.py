@@ -7,17 +7,22 @@ Source: `ParseCIDRSloppy` in `k8s.io/utils/net`; `apimachinery/pkg/util/validati
 """
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from socket import AF_INET, AF_INET6, inet_pton
 from typing import Final
 
 import msgspec
 
-from ringfence.sets.addresses import OCTETS, Family, Network, span
+from ringfence.sets.addresses import Family, Network, span
 from ringfence.sets.intervals import Interval
 
 LEADING_ZEROS: Final = re.compile(r"(?<![0-9A-Fa-f])0+(?=[0-9A-Fa-f])")
 _MAPPED_PREFIX: Final = 96
+
+AddressRange = tuple[Family, Interval]
+"""The first and the last of some addresses, which are of one family."""
 
 
 class CidrSpelling(msgspec.Struct, frozen=True):
@@ -53,35 +58,59 @@ def parse_cidr(text: str) -> Network:
     return cidr_spelling(text).network
 
 
-def cidr_range(text: str) -> tuple[Family, Interval]:
+def cidr_range(text: str) -> AddressRange:
     """The first and the last address that a CIDR means, read leniently. Raises ValueError for text that is not a CIDR.
 
     The same as the span of `parse_cidr`, in a tenth of the time for nearly all that is written.
     """
-    plain = plain_cidr_range(text)
-    if plain is not None:
-        return plain
+    written = _read(text) or _read(LEADING_ZEROS.sub("", text))
+    if written is not None:
+        family, number, surplus = written
+        return family, (number & ~surplus, number | surplus)
     network = parse_cidr(text)
     return Family(network.version), span(network)
 
 
-def plain_cidr_range(text: str) -> tuple[Family, Interval] | None:
+@lru_cache(maxsize=1)
+def cidr_ranges(texts: tuple[str, ...]) -> Mapping[str, AddressRange]:
+    """The ranges (`cidr_range`) of those texts that are CIDRs, by text.
+
+    Validation and compiling read the same CIDRs of a policy one after the other, and there can be 90,000 of them.
+    """
+    ranges: dict[str, AddressRange] = {}
+    for text in texts:
+        try:
+            ranges[text] = cidr_range(text)
+        except ValueError:
+            continue
+    return ranges
+
+
+def plain_cidr_range(text: str) -> AddressRange | None:
     """The first and the last address of a CIDR in its usual spelling, which no server refuses; None for all others.
 
     Of IPv4, that is the only spelling which is not warned of, either.
     """
+    written = _read(text)
+    if written is None or written[1] & written[2]:
+        return None
+    family, number, surplus = written
+    return family, (number, number | surplus)
+
+
+def _read(text: str) -> tuple[Family, int, int] | None:
+    """The family and the number of a CIDR's address, and the bits beyond its prefix length.
+
+    None if it has leading zeros or is IPv4-mapped, or is no CIDR.
+    """
     address, _, length = text.partition("/")
     try:
         if ":" in address:
-            first, surplus, family = int(IPv6Address(address)), _HOST_MASKS_6[length], Family.IPV6
-        else:
-            a, b, c, d = map(OCTETS.__getitem__, address.split("."))
-            first, surplus, family = a << 24 | b << 16 | c << 8 | d, _HOST_MASKS_4[length], Family.IPV4
-    except (KeyError, ValueError):
+            number, surplus, family = int.from_bytes(inet_pton(AF_INET6, address)), _HOST_MASKS_6[length], Family.IPV6
+            return None if number >> 32 == _MAPPED else (family, number, surplus)
+        return Family.IPV4, int.from_bytes(inet_pton(AF_INET, address)), _HOST_MASKS_4[length]
+    except (KeyError, ValueError, OSError):  # `inet_pton` takes no zone, and no leading zero in IPv4
         return None
-    if first & surplus or (family is Family.IPV6 and first >> 32 == _MAPPED) or "%" in address:
-        return None
-    return family, (first, first | surplus)
 
 
 _HOST_MASKS_4: Final = {str(length): (1 << 32 - length) - 1 for length in range(33)}

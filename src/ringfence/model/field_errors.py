@@ -153,6 +153,8 @@ _GO_ESCAPES: Final = {
 
 def go_quoted(text: str) -> str:
     """`text` as Go's `%q` writes it: what cannot be printed is escaped."""
+    if text.isprintable() and '"' not in text and "\\" not in text:
+        return f'"{text}"'
     return f'"{"".join(map(_go_character, text))}"'
 
 

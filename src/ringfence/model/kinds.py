@@ -8,7 +8,6 @@ Source: Kubernetes API v1.36, and its deprecation guide for the older versions.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
-from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -28,7 +27,7 @@ from ringfence.model.objects import (
     Workload,
 )
 from ringfence.model.policies import PolicySubject, defaulted, policy_of_subject, without_rules
-from ringfence.model.server_versions import LAST_LENIENT, NEWEST, OLDEST, ServerVersion
+from ringfence.model.server_versions import NEWEST, OLDEST, ServerVersion
 from ringfence.model.validation import (
     FieldWarning,
     autoscaler_errors,
@@ -41,6 +40,7 @@ from ringfence.model.validation import (
     object_errors,
     pod_errors,
     service_errors,
+    stored_network_policy_errors,
     workload_errors,
 )
 from ringfence.model.workloads import (
@@ -106,8 +106,8 @@ class Kind(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     A policy's unknown fields are errors, except `former_fields`, which earlier versions of Kubernetes had: they map to
     a message. Its defaults, its errors and its warnings are those of the API server; other kinds have only the fields
     that matter here, and their errors are about these. `validate` says what a server of a version would refuse to
-    create; `validate_stored` does not refuse what any server accepted. `former_defaults` sets what the `removed`
-    versions set and the present ones do not.
+    create; `validate_stored` does not refuse what any server accepted, and finds errors one by one. `former_defaults`
+    sets what the `removed` versions set and the present ones do not.
     `without_rules` is what remains in force of a policy that a server has stored although it is not valid: it isolates
     its subjects and allows nothing. `subject` reads the same without decoding the rules.
     """
@@ -128,7 +128,7 @@ class Kind(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     former_defaults: Callable[[Any], Any] = _unchanged
     validate: Callable[[Any, ServerVersion], list[FieldError]] = _nothing_refused
     warnings: Callable[[Any], list[FieldWarning]] = _nothing_wrong
-    validate_stored: Callable[[Any], list[FieldError]] = name_errors
+    validate_stored: Callable[[Any], Iterable[FieldError]] = name_errors
     without_rules: Callable[[Any], Any] = _unchanged
     subject: SubjectReading | None = None
 
@@ -333,7 +333,7 @@ KINDS: Final = KindTable(
             default=defaulted,
             validate=network_policy_errors,
             warnings=network_policy_warnings,
-            validate_stored=partial(network_policy_errors, server=LAST_LENIENT),
+            validate_stored=stored_network_policy_errors,
             without_rules=without_rules,
             subject=SubjectReading(PolicySubject, policy_of_subject),
         ),

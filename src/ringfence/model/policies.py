@@ -38,6 +38,12 @@ def rules_of(policy: NetworkPolicy, direction: Direction) -> tuple[Rule, ...]:
     return policy.spec.ingress if direction is Direction.INGRESS else policy.spec.egress
 
 
+def cidrs_of(policy: NetworkPolicy) -> tuple[str, ...]:
+    """The CIDRs of all ipBlocks, with their exceptions, as they are written."""
+    blocks = [peer.ip_block for one in Direction for rule in rules_of(policy, one) for peer in rule.peers]
+    return tuple([text for block in blocks if block for text in (block.cidr, *block.excepts)])
+
+
 def defaulted(policy: NetworkPolicy) -> NetworkPolicy:
     """The policy as the API server stores it.
 
@@ -76,13 +82,13 @@ def policy_of_subject(written: PolicySubject) -> NetworkPolicy:
 
 
 def _with_protocols(rules: tuple[R, ...]) -> tuple[R, ...]:
-    return tuple(
-        [
-            msgspec.structs.replace(rule, ports=tuple(map(_with_protocol, rule.ports))) if rule.ports else rule
-            for rule in rules
-        ]
-    )
+    return tuple([_with_protocols_of_rule(rule) if rule.ports else rule for rule in rules])
+
+
+def _with_protocols_of_rule(rule: R) -> R:
+    ports = [port if port.protocol is not None else _with_protocol(port) for port in rule.ports]
+    return type(rule)(tuple(ports), rule.peers)
 
 
 def _with_protocol(port: NetworkPolicyPort) -> NetworkPolicyPort:
-    return port if port.protocol is not None else NetworkPolicyPort(DEFAULT_PROTOCOL, port.port, port.end_port)
+    return NetworkPolicyPort(DEFAULT_PROTOCOL, port.port, port.end_port)

@@ -156,11 +156,11 @@ def test_what_a_policy_reads_is_the_subject_the_peers_and_the_names_of_the_rules
         egress=[sends(block("10.0.0.0/8")), sends(pods(labelled(role="log")))],
         policyTypes=["Ingress"],
     )
-    assert set(compiled(written).read_facts()) == {LabelIn("app", frozenset({"db"})), HasLabel("tier"), ("http", "TCP")}
-    assert not list(compiled(written).blocks()), "egress is not in force"
+    assert set(compiled(written).read_facts) == {LabelIn("app", frozenset({"db"})), HasLabel("tier"), ("http", "TCP")}
+    assert not list(compiled(written).blocks), "egress is not in force"
     written["spec"]["policyTypes"] = ["Egress"]
-    assert set(compiled(written).read_facts()) == {
+    assert set(compiled(written).read_facts) == {
         LabelIn("app", frozenset({"db"})),
         LabelIn("role", frozenset({"log"})),
     }
-    assert [one.addresses.cidrs() for one in compiled(written).blocks()] == [["10.0.0.0/8"]]
+    assert [one.addresses.cidrs() for one in compiled(written).blocks] == [["10.0.0.0/8"]]

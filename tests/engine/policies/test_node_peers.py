@@ -191,4 +191,4 @@ def test_the_order_in_which_nodes_and_policies_come_does_not_matter(changes: lis
 
 
 def blocks_in(state: State) -> dict[str, list[Block]]:
-    return {str(one): list(one.blocks()) for one in state.network_policies.all_policies()}
+    return {str(one): list(one.blocks) for one in state.network_policies.all_policies()}

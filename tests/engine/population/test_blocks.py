@@ -1,12 +1,16 @@
 """The mark of the blocks that an address lies in, against `ipaddress`, whatever blocks came and went before."""
 
+from collections.abc import Iterator
 from functools import reduce
 from ipaddress import ip_address, ip_network
 from operator import xor
+from unittest import mock
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ringfence.engine.population import blocks as blocks_module
 from ringfence.engine.population.blocks import BlockFacts, BlockMarks, new_block_facts
 from ringfence.engine.population.facts import Block
 from ringfence.engine.population.marks import NO_FACTS, Mark
@@ -27,6 +31,14 @@ ADDRESSES = [
     *("0.0.0.0", "9.255.255.255", "255.255.255.255", "::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
 ]
 
+
+@pytest.fixture(autouse=True, params=(1, 3, 1000))
+def long(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Blocks that are searched by themselves, some of them or all, and none."""
+    with mock.patch.object(blocks_module, "LONG", request.param):
+        yield
+
+
 some_networks = st.lists(st.sampled_from(NETWORKS), max_size=3)
 
 
@@ -42,7 +54,7 @@ class Read:
     """Blocks with the marks of their facts, and the marks of all of them together."""
 
     def __init__(self, *blocks: Block) -> None:
-        self.facts: dict[Block, BlockFacts] = {block: new_block_facts() for block in blocks}
+        self.facts: dict[Block, BlockFacts] = {block: new_block_facts(block) for block in blocks}
         self.marks = BlockMarks()
         self.change = self.marks.toggle(self.facts)
 

@@ -13,8 +13,8 @@ from ringfence.model.objects import NetworkPolicy
 from ringfence.model.policies import defaulted
 from ringfence.model.selectors import compile_selector
 from ringfence.model.server_versions import LAST_LENIENT, NEWEST, OLDEST, ServerVersion
+from ringfence.model.validation import labels, network_policy_errors, network_policy_warnings
 from ringfence.model.validation import network_policies as validation
-from ringfence.model.validation import network_policy_errors, network_policy_warnings
 from ringfence.sets.traffic import PROTOCOLS
 
 DIRECTIONS: Final = (("ingress", "from"), ("egress", "to"))
@@ -521,10 +521,15 @@ def test_what_is_plainly_valid_has_no_errors(tree: Tree) -> None:
     policy = defaulted(msgspec.convert(tree, NetworkPolicy))
     for server in (NEWEST, LAST_LENIENT, OLDEST):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(validation, "_is_plain_port", lambda _: False)
-            patch.setattr(validation, "_is_plain_peer", lambda _: False)
+            for name in ("is_plain_port", "is_plain_port_or_range"):
+                patch.setattr(validation, name, lambda _: False)
+            patch.setattr(validation, "plain_peers", lambda policy, strict_cidrs: lambda _: False)
+            patch.setattr(labels, "_MANY", 100)
+            patch.setattr(labels, "_is_plain_requirement", lambda _: False)
             expected = network_policy_errors(policy, server)
-        assert network_policy_errors(policy, server) == expected
+            patch.undo()
+            patch.setattr(labels, "_MANY", -1)
+            assert network_policy_errors(policy, server) == expected
 
 
 @given(ports)

@@ -8,7 +8,7 @@ Source: networking.k8s.io/v1 NetworkPolicy, field meanings as in its API documen
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from ringfence.engine.policies.matching import End, match_peer, over_families
@@ -16,18 +16,22 @@ from ringfence.engine.policies.node_peers import NodePeers, block_of_sources
 from ringfence.engine.policies.rules import EVERYONE, Action, CompiledPolicy, CompiledRule, Peers
 from ringfence.engine.policies.selection import PodSelection, Selections
 from ringfence.engine.policies.tier import MatchedPeer, RuleContext, Tier, TierKind
-from ringfence.engine.population import Block, Population
-from ringfence.model.cidrs import cidr_range
+from ringfence.engine.population import Block, Population, PortName
+from ringfence.model.cidrs import AddressRange, cidr_ranges
 from ringfence.model.kinds import namespace_of
-from ringfence.model.objects import IPBlock, NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort, Rule
+from ringfence.model.objects import IPBlock, NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort
 from ringfence.model.origin import Origin
-from ringfence.model.policies import DEFAULT_PROTOCOL, Direction, rules_of
+from ringfence.model.policies import DEFAULT_PROTOCOL, Direction, cidrs_of, rules_of
 from ringfence.model.selectors import EVERYTHING, compile_selector
-from ringfence.sets.addresses import WHOLE, Addresses, Family
+from ringfence.sets import intervals
+from ringfence.sets.addresses import FAMILIES, WHOLE, Addresses, Family
 from ringfence.sets.intervals import Interval
 from ringfence.sets.traffic import ALL_PORTS, ALL_TRAFFIC, Traffic
 
 NetworkPolicyTier = Tier[NetworkPolicy]
+
+_Ranges = Mapping[str, AddressRange]
+"""What the CIDRs of a policy mean."""
 
 
 def network_policy_tier(population: Population, selections: Selections) -> NetworkPolicyTier:
@@ -41,6 +45,7 @@ def network_policy_tier(population: Population, selections: Selections) -> Netwo
 def compile_policy(policy: NetworkPolicy, origin: Origin | None = None) -> CompiledPolicy[NetworkPolicy]:
     """Compile a policy that is valid and has its defaults (`model.policies.defaulted`), without knowing any node."""
     namespace = namespace_of(policy)
+    ranges = cidr_ranges(cidrs_of(policy))
     return CompiledPolicy(
         policy,
         origin,
@@ -49,7 +54,15 @@ def compile_policy(policy: NetworkPolicy, origin: Origin | None = None) -> Compi
         PodSelection(compile_selector(policy.spec.pod_selector), namespace=namespace),
         {
             direction: tuple(
-                [_compile_rule(index, rule, namespace) for index, rule in enumerate(rules_of(policy, direction))]
+                [
+                    CompiledRule(
+                        index,
+                        _compile_peers(rule.peers, namespace, ranges) if rule.peers else EVERYONE,
+                        _numbered(rule.ports) if rule.ports else ALL_TRAFFIC,
+                        _names(rule.ports) if rule.ports else (),
+                    )
+                    for index, rule in enumerate(rules_of(policy, direction))
+                ]
             )
             for direction in Direction
             if direction in policy.spec.policy_types
@@ -57,21 +70,12 @@ def compile_policy(policy: NetworkPolicy, origin: Origin | None = None) -> Compi
     )
 
 
-def _compile_rule(index: int, rule: Rule, namespace: str) -> CompiledRule:
-    peers = _compile_peers(rule.peers, namespace) if rule.peers else EVERYONE
-    if not rule.ports:
-        return CompiledRule(index, peers, ALL_TRAFFIC)
-    names = [(port.port, port.protocol or DEFAULT_PROTOCOL) for port in rule.ports if isinstance(port.port, str)]
-    return CompiledRule(index, peers, _numbered(rule.ports), tuple(dict.fromkeys(names)))
-
-
-def _compile_peers(peers: Iterable[NetworkPolicyPeer], namespace: str) -> Peers:
+def _compile_peers(peers: tuple[NetworkPolicyPeer, ...], namespace: str, ranges: _Ranges) -> Peers:
     blocks = [peer.ip_block for peer in peers if peer.ip_block]
-    return Peers(
-        everyone=False,
-        selections=tuple(compile_peer(peer, namespace) for peer in peers if not peer.ip_block),
-        block=_compile_blocks(blocks) if blocks else None,
-    )
+    if len(blocks) == len(peers):
+        return Peers(False, (), _compile_blocks(blocks, ranges))
+    selections = tuple([compile_peer(peer, namespace) for peer in peers if not peer.ip_block])
+    return Peers(False, selections, _compile_blocks(blocks, ranges) if blocks else None)
 
 
 def compile_peer(peer: NetworkPolicyPeer, namespace: str) -> PodSelection:
@@ -90,23 +94,26 @@ def source_blocks(policy: NetworkPolicy, rule: CompiledRule, nodes: NodePeers) -
     return Block(meant, rule.peers.block.covers_family)
 
 
-def _compile_blocks(blocks: Iterable[IPBlock]) -> Block:
-    ranges: list[tuple[Family, Interval]] = []
-    parts: list[Addresses] = []
+def _compile_blocks(blocks: Iterable[IPBlock], ranges: _Ranges) -> Block:
+    by_family: dict[Family, list[Interval]] = {family: [] for family in FAMILIES}
     covers_family = False
     for block in blocks:
-        family, interval = cidr_range(block.cidr)
+        family, interval = ranges[block.cidr]
         if block.excepts:
-            excepted = Addresses.of_ranges(map(cidr_range, block.excepts))
-            parts.append(Addresses.of_ranges([(family, interval)]) - excepted)
+            excepted = [part for of, part in map(ranges.__getitem__, block.excepts) if of is family]
+            left = intervals.difference((interval,), intervals.normalise(excepted))
+            by_family[family] += left
+            covers_family |= bool(left) and interval == WHOLE[family]
         else:
-            ranges.append((family, interval))
-        covers_family |= interval == WHOLE[family] and (not block.excepts or bool(parts[-1]))
-    addresses = Addresses.of_ranges(ranges)
-    return Block(Addresses.union_of([addresses, *parts]) if parts else addresses, covers_family)
+            by_family[family].append(interval)
+            covers_family |= interval == WHOLE[family]
+    return Block(
+        Addresses(intervals.normalise(by_family[Family.IPV4]), intervals.normalise(by_family[Family.IPV6])),
+        covers_family,
+    )
 
 
-def _numbered(ports: Iterable[NetworkPolicyPort]) -> Traffic:
+def _numbered(ports: tuple[NetworkPolicyPort, ...]) -> Traffic:
     """The traffic of the port entries that give numbers, or only a protocol."""
     ranges: defaultdict[str, list[Interval]] = defaultdict(list)
     for port in ports:
@@ -115,7 +122,15 @@ def _numbered(ports: Iterable[NetworkPolicyPort]) -> Traffic:
             ranges[protocol] += ALL_PORTS
         elif isinstance(number, int):
             ranges[protocol].append((number, port.end_port or number))
+    if len(ranges) == 1:
+        return Traffic.of(*ranges.popitem())
     return Traffic.union_of(Traffic.of(protocol, some) for protocol, some in ranges.items())
+
+
+def _names(ports: tuple[NetworkPolicyPort, ...]) -> tuple[PortName, ...]:
+    """The names of the port entries that give one."""
+    names = [(port.port, port.protocol or DEFAULT_PROTOCOL) for port in ports if isinstance(port.port, str)]
+    return tuple(dict.fromkeys(names)) if len(names) > 1 else tuple(names)
 
 
 # --- explaining -------------------------------------------------------------------------------------------------------

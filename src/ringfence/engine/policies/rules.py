@@ -7,6 +7,7 @@ explanations, kernel programs) reads these values only.
 
 from collections.abc import Iterator, Mapping
 from enum import Enum
+from functools import cached_property
 from typing import Final, Generic, TypeVar
 
 import msgspec
@@ -68,7 +69,7 @@ class CompiledRule(msgspec.Struct, frozen=True, eq=False):
         return [name for name, name_protocol in self.port_names if name_protocol == protocol]
 
 
-class CompiledPolicy(msgspec.Struct, Generic[P], frozen=True, eq=False, weakref=True):
+class CompiledPolicy(msgspec.Struct, Generic[P], frozen=True, eq=False, weakref=True, dict=True):
     """A policy: its subjects, and its rules for each direction that it touches.
 
     A direction that is not a key of `rules` is not touched. `namespace` is empty for a cluster-scoped policy. Of the
@@ -88,19 +89,23 @@ class CompiledPolicy(msgspec.Struct, Generic[P], frozen=True, eq=False, weakref=
         """As kubectl names it: `prod/db-policy`, or the name alone of a cluster-scoped policy."""
         return f"{self.namespace}/{self.name}" if self.namespace else self.name
 
-    def read_facts(self) -> Iterator[ReadableFact]:
+    @cached_property
+    def read_facts(self) -> tuple[ReadableFact, ...]:
         """All that the policy reads about pods, addresses excepted."""
-        yield from facts_read_by(self.subject.pods)
-        for rule in self.all_rules():
-            yield from rule.port_names
-            for selection in rule.peers.selections:
-                yield from facts_read_by(selection.pods)
+        facts: list[ReadableFact] = list(facts_read_by(self.subject.pods))
+        for rules in self.rules.values():
+            for rule in rules:
+                facts += rule.port_names
+                for selection in rule.peers.selections:
+                    facts += facts_read_by(selection.pods)
+        return tuple(facts)
 
-    def blocks(self) -> Iterator[Block]:
+    @cached_property
+    def blocks(self) -> tuple[Block, ...]:
         """All address blocks that the policy reads."""
-        for rule in self.all_rules():
-            if rule.peers.block:
-                yield rule.peers.block
+        return tuple(
+            [block for rules in self.rules.values() for rule in rules if (block := rule.peers.block) is not None]
+        )
 
     def all_rules(self) -> Iterator[CompiledRule]:
         """The rules in force, of both directions."""

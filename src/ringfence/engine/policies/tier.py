@@ -86,8 +86,8 @@ class Tier(Generic[P]):
         self._policies[policy.namespace][policy.name] = policy
         # The new policy is read before the old one is forgotten: identities that both tell apart need not merge and
         # split again.
-        self._population.start_reading(policy.read_facts())
-        self._population.start_reading_blocks(policy.blocks())
+        self._population.start_reading(policy.read_facts)
+        self._population.start_reading_blocks(policy.blocks)
         self._changed(policy.namespace, old)
 
     def remove(self, namespace: str, name: str) -> None:
@@ -118,8 +118,8 @@ class Tier(Generic[P]):
 
     def _changed(self, namespace: str, old: CompiledPolicy[P] | None) -> None:
         if old is not None:
-            self._population.stop_reading(old.read_facts())
-            self._population.stop_reading_blocks(old.blocks())
+            self._population.stop_reading(old.read_facts)
+            self._population.stop_reading_blocks(old.blocks)
         self.version += 1
         self._versions[namespace] = self.version
 

@@ -2,28 +2,34 @@
 
 The borders of all blocks cut the addresses of each family into cells; all addresses of a cell lie in the same blocks.
 Only the change of the mark at each border is kept. So a block costs as much as it has ranges, however many blocks lie
-around it.
+around it. A block of thousands of ranges is searched by itself instead: it costs nothing before it is asked about.
 """
 
 from bisect import bisect_right
 from collections.abc import Mapping
 from itertools import accumulate
 from operator import xor
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from ringfence.engine.population.facts import Block
 from ringfence.engine.population.identities import Bounds
 from ringfence.engine.population.marks import NO_FACTS, Mark, new_mark
 from ringfence.engine.population.pods import PodAddresses
+from ringfence.sets import intervals
 from ringfence.sets.addresses import FAMILIES, Family
+from ringfence.sets.intervals import Intervals
 
 BlockFacts = Mapping[Family, Mark]
 """The marks of the facts that an address of each family lies in one block."""
 
 
-def new_block_facts() -> BlockFacts:
-    """The facts about one block."""
-    return {family: new_mark() for family in FAMILIES}
+def new_block_facts(block: Block) -> BlockFacts:
+    """The facts about one block, in the families of which it has addresses."""
+    return {family: new_mark() for family in block.addresses.families}
+
+
+LONG: Final = 2048
+"""Ranges from which on a block is searched by itself. The largest policy has 45 such blocks at most."""
 
 
 class _Cells(NamedTuple):
@@ -39,29 +45,35 @@ class BlockMarks:
     def __init__(self) -> None:
         self.covering: Mark = NO_FACTS
         """The mark for a pod whose address is not known."""
+        self._long: dict[Block, BlockFacts] = {}
         self._steps: dict[Family, dict[int, Mark]] = {family: {} for family in FAMILIES}
+        """The change of the mark at each border of the other blocks."""
         self._cells: dict[Family, _Cells] = {}
 
     def toggle(self, blocks: Mapping[Block, BlockFacts]) -> "BlockMarks":
         """Add blocks that are not among these, or remove blocks that are; return the marks of these blocks alone."""
         change = BlockMarks()
         change._add(blocks)
+        for block, facts in change._long.items():
+            if self._long.pop(block, None) is None:
+                self._long[block] = facts
         for family, steps in change._steps.items():
-            for border, mark in steps.items():
-                _step(self._steps[family], border, mark)
+            if steps:
+                _combine(self._steps[family], steps)
+                self._cells.pop(family, None)
         self.covering ^= change.covering
-        self._cells.clear()
         return change
 
     def _add(self, blocks: Mapping[Block, BlockFacts]) -> None:
         for block, facts in blocks.items():
+            is_long = len(block.addresses.v4) + len(block.addresses.v6) >= LONG
+            if is_long:
+                self._long[block] = facts
             for family, mark in facts.items():
-                steps = self._steps[family]
-                for low, high in block.addresses.ranges(family):
-                    _step(steps, low, mark)
-                    _step(steps, high + 1, mark)
                 if block.covers_family:
                     self.covering ^= mark
+                if not is_long:
+                    _add_borders(self._steps[family], block.addresses.ranges(family), mark)
 
     def at(self, addresses: PodAddresses) -> Mark:
         """The mark for a pod with these addresses."""
@@ -71,6 +83,9 @@ class BlockMarks:
         for family, number in addresses:
             starts, marks = self._cells_of(family)
             mark ^= marks[bisect_right(starts, number) - 1]
+            for block, facts in self._long.items():
+                if block.addresses.contains(family, number):
+                    mark ^= facts[family]
         return mark
 
     def within(self, bounds: Bounds) -> Mark | None:
@@ -86,6 +101,13 @@ class BlockMarks:
             if cell != bisect_right(starts, high, cell):
                 return None
             mark ^= marks[cell - 1]
+            for block, facts in self._long.items():
+                ranges = block.addresses.ranges(family)
+                place = intervals.position_of(low, ranges)
+                if low != high and place != intervals.position_of(high, ranges):
+                    return None
+                if place % 2:
+                    mark ^= facts[family]
         return mark
 
     def _cells_of(self, family: Family) -> _Cells:
@@ -98,10 +120,20 @@ class BlockMarks:
         return cells
 
 
-def _step(steps: dict[int, Mark], border: int, mark: Mark) -> None:
-    """Change the mark at a border; a border where nothing changes any more is dropped."""
-    changed = steps.get(border, NO_FACTS) ^ mark
-    if changed == NO_FACTS:
-        del steps[border]
-    else:
-        steps[border] = changed
+def _add_borders(steps: dict[int, Mark], ranges: Intervals, mark: Mark) -> None:
+    """Change the mark wherever one of the ranges begins, and where it has ended."""
+    # The borders of a block differ from each other, since its ranges are apart.
+    _combine(steps, dict.fromkeys([border for low, high in ranges for border in (low, high + 1)], mark))
+
+
+def _combine(steps: dict[int, Mark], change: Mapping[int, Mark]) -> None:
+    """Change the mark at borders; a border where nothing changes any more is dropped."""
+    if steps.keys().isdisjoint(change):
+        steps.update(change)
+        return
+    for border, mark in change.items():
+        changed = steps.get(border, NO_FACTS) ^ mark
+        if changed == NO_FACTS:
+            del steps[border]
+        else:
+            steps[border] = changed

@@ -230,7 +230,7 @@ class Population:
         for block in blocks:
             self._block_readers[block] += 1
             if self._block_readers[block] == 1:
-                started[block] = self._block_facts[block] = new_block_facts()
+                started[block] = self._block_facts[block] = new_block_facts(block)
         if started:
             change = self._blocks.toggle(started)
             for identity in list(self._identities.values()):

@@ -78,7 +78,7 @@ def is_usable(address: IPAddress) -> bool:
 
 def blocks_of(state: State) -> list[Block]:
     """The address blocks of all policies in force."""
-    return list(dict.fromkeys(block for policy in state.tiers.policies() for block in policy.blocks()))
+    return list(dict.fromkeys(block for policy in state.tiers.policies() for block in policy.blocks))
 
 
 def outside_hosts(

@@ -9,6 +9,7 @@ from ringfence.model.validation.network_policies import (
     FieldWarning,
     network_policy_errors,
     network_policy_warnings,
+    stored_network_policy_errors,
 )
 from ringfence.model.validation.nodes import node_errors
 from ringfence.model.validation.pods import pod_errors
@@ -28,5 +29,6 @@ __all__ = [
     "pod_errors",
     "selector_errors",
     "service_errors",
+    "stored_network_policy_errors",
     "workload_errors",
 ]

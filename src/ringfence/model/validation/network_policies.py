@@ -6,21 +6,21 @@ Source: `pkg/apis/networking/validation/validation.go`.
 """
 
 from collections.abc import Iterator
-from itertools import chain
 
 import msgspec
 
-from ringfence.model.cidrs import CidrSpelling, cidr_warnings, plain_cidr_range
+from ringfence.model.cidrs import CidrSpelling, cidr_warnings
 from ringfence.model.field_errors import FieldError, each_once, forbidden, invalid, invalid_enum, required, unsupported
-from ringfence.model.names import port_name_errors, subdomain_errors
-from ringfence.model.objects import IPBlock, NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort, Rule
+from ringfence.model.names import subdomain_errors
+from ringfence.model.objects import IPBlock, NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort
 from ringfence.model.policies import Direction, rules_of
 from ringfence.model.problems import ProblemCode
-from ringfence.model.server_versions import END_PORTS, NEWEST, STRICT_CIDRS, ServerVersion
+from ringfence.model.server_versions import END_PORTS, LAST_LENIENT, NEWEST, STRICT_CIDRS, ServerVersion
 from ringfence.model.text_edits import Replacement
 from ringfence.model.validation.addresses import cidr_errors, spelling_of, standard_spelling
 from ringfence.model.validation.labels import selector_errors
 from ringfence.model.validation.metadata import annotation_errors, metadata_errors
+from ringfence.model.validation.plain_rules import is_plain_port, is_plain_port_or_range, plain_peers
 from ringfence.model.validation.ports import port_number_errors, port_reference_errors
 from ringfence.sets.traffic import PROTOCOLS
 
@@ -57,69 +57,49 @@ def network_policy_errors(policy: NetworkPolicy, server: ServerVersion = NEWEST)
     A CIDR with bits beyond its prefix length, with leading zeros, or with an IPv4-mapped address is refused by servers
     since 1.36; older ones accept it, and `network_policy_warnings` names it. Each error is listed once.
     """
+    return each_once(_errors(policy, server))
+
+
+def stored_network_policy_errors(policy: NetworkPolicy) -> Iterator[FieldError]:
+    """Everything for which any API server would refuse `policy`, found one by one; the same error may come again."""
+    return _errors(policy, LAST_LENIENT)
+
+
+def _errors(policy: NetworkPolicy, server: ServerVersion) -> Iterator[FieldError]:
     metadata = policy.metadata
-    return each_once(
-        chain(
-            metadata_errors(metadata, subdomain_errors),
-            annotation_errors(metadata.annotations or {}, "metadata.annotations"),
-            _spec_errors(policy, server),
-        )
-    )
+    yield from metadata_errors(metadata, subdomain_errors)
+    yield from annotation_errors(metadata.annotations or {}, "metadata.annotations")
+    yield from _spec_errors(policy, server)
 
 
 def network_policy_warnings(policy: NetworkPolicy) -> list[FieldWarning]:
     """What the API server warns of when it accepts `policy`: CIDRs that other readers may take for something else."""
     found: list[FieldWarning] = []
-    for path, rule, direction in _rules(policy):
-        for i, peer in enumerate(rule.peers):
-            if peer.ip_block is not None:
-                found += _ip_block_warnings(peer.ip_block, f"{path}.{direction.peers_field}[{i}].ipBlock")
+    for direction in Direction:
+        for i, rule in enumerate(rules_of(policy, direction)):
+            for j, peer in enumerate(rule.peers):
+                if peer.ip_block is not None:
+                    path = f"spec.{direction.field}[{i}].{direction.peers_field}[{j}].ipBlock"
+                    found += _ip_block_warnings(peer.ip_block, path)
     return found
 
 
 def _spec_errors(policy: NetworkPolicy, server: ServerVersion) -> Iterator[FieldError]:
     yield from selector_errors(policy.spec.pod_selector, "spec.podSelector")
-    for path, rule, direction in _rules(policy):
-        # An object can have 40,000 ports and peers: those in which nothing can be wrong get no path.
-        for i, port in enumerate(rule.ports):
-            if not _is_plain_port(port):
-                yield from _port_errors(port, f"{path}.ports[{i}]", server)
-        for i, peer in enumerate(rule.peers):
-            if not _is_plain_peer(peer):
-                yield from _peer_errors(peer, f"{path}.{direction.peers_field}[{i}]", server >= STRICT_CIDRS)
-    yield from _policy_type_errors(policy.spec.policy_types, "spec.policyTypes")
-
-
-def _rules(policy: NetworkPolicy) -> Iterator[tuple[str, Rule, Direction]]:
-    """The rules that have ports or peers, each with its path."""
+    strict_cidrs = server >= STRICT_CIDRS
+    is_plain = is_plain_port_or_range if server >= END_PORTS else is_plain_port
+    is_plain_peer = plain_peers(policy, strict_cidrs=strict_cidrs)
     for direction in Direction:
-        path = f"spec.{direction.field}"
         for i, rule in enumerate(rules_of(policy, direction)):
-            if rule.ports or rule.peers:
-                yield f"{path}[{i}]", rule, direction
-
-
-def _is_plain_port(port: NetworkPolicyPort) -> bool:
-    """Whether a port is a number or a name, and valid: what `_port_errors` finds out more slowly, of most ports."""
-    if port.port is None or port.end_port is not None or port.protocol not in PROTOCOLS:
-        return False
-    return 0 < port.port < 65536 if isinstance(port.port, int) else not port_name_errors(port.port)
-
-
-def _is_plain_peer(peer: NetworkPolicyPeer) -> bool:
-    """Whether a peer is a block in the usual spelling, and valid: what `_peer_errors` finds out more slowly."""
-    block = peer.ip_block
-    if block is None or peer.pod_selector is not None or peer.namespace_selector is not None:
-        return False
-    whole = plain_cidr_range(block.cidr)
-    if whole is None or not block.excepts:
-        return whole is not None
-    family, (low, high) = whole
-    for text in block.excepts:
-        part = plain_cidr_range(text)
-        if part is None or part == whole or part[0] is not family or part[1][0] < low or part[1][1] > high:
-            return False
-    return True
+            if rule.ports and not all(map(is_plain, rule.ports)):
+                path = f"spec.{direction.field}[{i}]"
+                for j, port in enumerate(rule.ports):
+                    yield from _port_errors(port, f"{path}.ports[{j}]", server)
+            if rule.peers and not all(map(is_plain_peer, rule.peers)):
+                path = f"spec.{direction.field}[{i}].{direction.peers_field}"
+                for j, peer in enumerate(rule.peers):
+                    yield from _peer_errors(peer, f"{path}[{j}]", strict_cidrs)
+    yield from _policy_type_errors(policy.spec.policy_types, "spec.policyTypes")
 
 
 def _policy_type_errors(types: tuple[str, ...], path: str) -> Iterator[FieldError]:
