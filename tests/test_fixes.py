@@ -87,7 +87,7 @@ def test_in_json_the_value_is_right_again(
         pytest.param("port: 80", 'port: 80\n      endPort: "90"', id="a text for a number"),
     ],
 )
-def test_a_wrong_type_is_mended(tmp_path: Path, right: str, wrong: str) -> None:
+def test_a_wrong_type_is_corrected(tmp_path: Path, right: str, wrong: str) -> None:
     file = tmp_path / "f.yaml"
     text = POLICY.replace("    matchExpressions:\n    - {key: app, operator: In, values: [web]}  # “web”\n", "")
     text = text.replace(right, wrong)

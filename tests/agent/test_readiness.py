@@ -21,7 +21,7 @@ REMEDY = "set its pods' ranges with --pod-range, or choose --unknown-pods allow"
 
 
 def errors_of(agent: Running) -> dict[str, str]:
-    """What a probe would be told now, after the metric and the log have said the same."""
+    """What a probe would be answered now, after the metric and the log have said the same."""
     agent.finish_events()
     errors = agent.loop.readiness_errors()
     assert agent.loop.readiness_error() == "\n".join(errors.values())
@@ -39,7 +39,7 @@ def test_one_whose_policies_are_in_force_is_ready() -> None:
 
 
 @in_own_network
-def test_before_everything_is_listed_only_that_is_said() -> None:
+def test_before_everything_is_listed_only_that_is_reported() -> None:
     with running() as agent:
         agent.tell(*listing(*BOTH, HERE, CLOSED)[:2])
         assert errors_of(agent).keys() == {"list"}

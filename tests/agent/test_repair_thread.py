@@ -56,7 +56,7 @@ def test_connections_that_were_opened_meanwhile_end() -> None:
 
 
 @in_own_network
-def test_every_repair_is_said_to_the_loop() -> None:
+def test_every_repair_is_reported_to_the_loop() -> None:
     kernel, inbox = Kernel(), Inbox()
     kernel.apply(varied())
     with repairing(kernel, inbox):
@@ -87,7 +87,7 @@ def test_a_defect_does_not_end_the_thread() -> None:
 
 
 @in_own_network
-def test_changes_of_other_tables_are_not_said_to_the_loop() -> None:
+def test_changes_of_other_tables_are_not_reported_to_the_loop() -> None:
     kernel, inbox = Kernel(), Inbox()
     kernel.apply(varied())
     with repairing(kernel, inbox):

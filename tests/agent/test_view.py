@@ -102,7 +102,7 @@ class TestWhatCannotBeUsed:
         assert problem.count("must be between") == 10
         assert problem.endswith("; and more")
 
-    def test_a_mended_object_is_no_longer_a_problem(self) -> None:
+    def test_a_corrected_object_is_no_longer_a_problem(self) -> None:
         view = view_of(WEB, DB, self.WRONG)
         view.apply(upserted(policy("x/wrong", {"matchLabels": {"app": "db"}}, ingress=[admits(ports=[port(80)])])))
         assert reaches(view)

@@ -47,7 +47,7 @@ def test_without_a_port_all_traffic_is_listed() -> None:
     )
 
 
-def test_what_passes_for_a_part_of_several_pods_is_said() -> None:
+def test_what_passes_for_a_part_of_several_pods_is_printed() -> None:
     result = run("sources", "prod/*", "-p", "3306", "-o", "markdown")
     assert "| any address | partly TCP 3306 |" in result.stdout
 

@@ -141,7 +141,7 @@ def test_an_object_replaced_by_one_of_another_kind_is_repaired() -> None:
 
 
 @in_own_network
-def test_a_program_that_meets_damage_is_put_in_all_the_same() -> None:
+def test_a_program_is_applied_although_the_table_is_damaged() -> None:
     kernel = Kernel()
     kernel.apply(varied())
     nft("flush ruleset")

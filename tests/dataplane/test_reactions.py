@@ -76,7 +76,7 @@ class TestObserving:
 
     @in_own_network
     def test_a_connection_that_was_revoked_goes_on(self) -> None:
-        """At once: the process that observes may be one that is told to leave connections alone."""
+        """At once: the process that observes may be one that leaves connections alone."""
         network, enforcing = Network(2), Kernel()
         enforcing.apply(program({(Direction.INGRESS, 0): [(1, TCP, 80)]}))
         with network.listener(0, 80) as listener:

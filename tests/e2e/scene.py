@@ -65,7 +65,7 @@ class Scene:
         self.world.put(policy(f"{self.namespace}/admit-{role}", labelled(role="guarded"), ingress=[rule]))
 
     def await_guard(self) -> None:
-        """Wait until everybody fares as the policies say."""
+        """Wait until what the policies deny is refused."""
         for stream in self.refused:
             wait_until(is_closed(stream), f"{stream.name} is refused")
 

@@ -85,7 +85,7 @@ ENDS = [
 
 class TestPodsThatHaveEnded:
     @pytest.mark.parametrize("end", ENDS)
-    def test_a_friend_that_has_ended_vouches_for_nobody(
+    def test_a_friend_that_has_ended_lends_its_rights_to_nobody(
         self, scene: Scene, agent: Agent, end: Callable[[Scene, str], None]
     ) -> None:
         world, old = scene.world, addresses(scene, scene.friend)

@@ -143,7 +143,7 @@ def test_observing_drops_nothing_and_counts_what_would_have_been(scene: Scene, t
         )
 
 
-def test_denials_are_told_with_their_reasons(scene: Scene, tmp_path: Path) -> None:
+def test_denials_are_logged_with_their_reasons(scene: Scene, tmp_path: Path) -> None:
     with agents(scene.world, tmp_path, ["n1"], "--log-denied") as [agent]:
         scene.await_guard()
         with scene.unharmed():

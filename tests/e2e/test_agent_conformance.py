@@ -54,7 +54,7 @@ every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.num
 
 
 @every_case
-def test_every_pair_of_pods_fares_as_upstream_demands(cluster: World, case: Case) -> None:
+def test_every_pair_of_pods_connects_as_upstream_requires(cluster: World, case: Case) -> None:
     """Over both families, on one node and across nodes, after each step; kubectl makes the changes."""
     follow(cluster, case, apply_by_kubectl)
 
@@ -100,7 +100,7 @@ def apply_by_request(cluster: World, obj: Object) -> None:
 
 
 def await_agreement(cluster: World, case: Case, step: Step) -> list[Connection]:
-    """The connections that do not come to fare as they should."""
+    """The connections that do not become what the list requires, open or closed."""
     questions = [
         Connection(source, destination, LabPort(port, protocol), family)
         for source in PODS
@@ -119,5 +119,5 @@ def await_agreement(cluster: World, case: Case, step: Step) -> list[Connection]:
         return not wrong
 
     with suppress(ServerError):
-        wait_until(agrees, "everybody fares as demanded")
+        wait_until(agrees, "every pair connects as required")
     return wrong

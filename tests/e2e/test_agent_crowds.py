@@ -72,7 +72,7 @@ def test_ten_thousand_policies_at_once(scene: Scene, agent: Agent) -> None:
         wait_until(lambda: agent.metric("ringfence_objects", kind="NetworkPolicy") < 100, "the policies are forgotten")
 
 
-def test_hundreds_of_policies_by_the_front_door(scene: Scene, agent: Agent) -> None:
+def test_hundreds_of_policies_through_the_api_server(scene: Scene, agent: Agent) -> None:
     """Written by several at once, as a deployment of a whole cluster does."""
     some = [one_of_many(scene.namespace, number) for number in range(0, POLICIES, 20)]
     with scene.unharmed(), ThreadPoolExecutor(WRITERS) as writers:

@@ -52,7 +52,7 @@ def closed(name: str) -> Object:
     return policy(f"default/{name}", labelled(), ingress=[])
 
 
-def test_what_kubectl_does_is_told(api_server: ControlPlane, namespace: str) -> None:
+def test_what_kubectl_changes_is_delivered(api_server: ControlPlane, namespace: str) -> None:
     objects = [
         node(f"{namespace}-n", "192.0.2.1") | {"spec": {"podCIDR": "10.1.2.0/24"}},
         pod(f"{namespace}/p", {"app": "a"}),

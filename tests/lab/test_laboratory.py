@@ -212,7 +212,7 @@ def test_objects_come_and_go_while_it_runs() -> None:
 
 
 def test_a_port_that_no_pod_declares_is_answered_while_it_is_probed() -> None:
-    """A probe of a closed port could not be told from a denied one."""
+    """A probe of a closed port could not be distinguished from a denied one."""
 
     def reached() -> tuple[list[bool], str | None]:
         lab = laboratory(pod("x/a"), pod("x/b"), families=(Family.IPV4,), serve=False)

@@ -60,7 +60,7 @@ def test_text_stays_text_whatever_it_looks_like(annotations: dict[str, str]) -> 
                 "policyTypes": ["Ingress"],
                 "ingress": [{"ports": [{"port": 80}, {"protocol": "UDP", "port": 53}, {}]}],
             },
-            id="TCP goes without saying",
+            id="TCP is the default",
         ),
     ],
 )

@@ -178,7 +178,7 @@ def test_junit_has_a_failing_case_for_each_error_of_the_input() -> None:
     assert case[0].get("message") == "db.yaml:7: error: NetworkPolicy x/p: spec: wrong"
 
 
-def test_what_the_engine_assumes_is_told_before_the_summary() -> None:
+def test_what_the_engine_assumes_is_printed_before_the_summary() -> None:
     assumed = msgspec.structs.replace(AS_EXPECTED, assumptions=("a policy is not read",))
     assert "\n\nassumptions:\n  ? a policy is not read\n\n" in probe_report.text(assumed, width=80)
     assert json.loads("".join(probe_report.json(assumed)))["assumptions"] == ["a policy is not read"]

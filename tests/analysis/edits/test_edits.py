@@ -370,7 +370,7 @@ def ends(cluster: Cluster) -> st.SearchStrategy[tuple[str, str]]:
 
 @settings(max_examples=settings().max_examples // 2)
 @given(strategies.clusters(), questions, st.data())
-def test_edits_turn_the_answer_are_valid_and_are_what_they_show(
+def test_edits_reverse_the_answer_are_valid_and_are_what_they_show(
     objects: list[Object], question: tuple[int | None, str], data: st.DataObject
 ) -> None:
     number, protocol = question

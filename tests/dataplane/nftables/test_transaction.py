@@ -107,13 +107,13 @@ def test_a_command_that_is_too_long_to_be_sent_is_named() -> None:
 
 
 @in_own_network
-def test_without_rights_the_remedy_is_said() -> None:
+def test_without_rights_the_remedy_is_named() -> None:
     lose_privileges()
     with NetlinkSocket(NETLINK_NETFILTER) as netlink, pytest.raises(KernelError, match="NET_ADMIN") as raised:
         commit(netlink, [AddTable()])
     assert raised.value.refused == ""
 
 
-def test_an_error_without_a_remedy_is_said_without_one() -> None:
+def test_an_error_without_a_remedy_names_none() -> None:
     assert str(failure("it", errno.EXDEV, "why")) == "it: why"
     assert str(failure("it", errno.EPERM, "why")).startswith("it: why: run as root")

@@ -25,7 +25,7 @@ Object = dict[str, Any]
 
 
 class Then(Enum):
-    """What becomes of a watch when all its lines are told."""
+    """What becomes of a watch when all its lines are sent."""
 
     END = "it ends as it should"
     CUT = "its connection breaks"
@@ -105,7 +105,7 @@ def list_of(*items: object, version: str = "1", more: str = "") -> Answer:
 
 
 def watch(*lines: bytes | Object, then: Then = Then.STALL, content_type: str = "application/json") -> Answer:
-    """A watch that tells these lines; an object is told as a line, bytes as they are."""
+    """A watch that sends these lines; an object is sent as a line, bytes as they are."""
 
     def answer(handler: _Handler) -> None:
         handler.send_response(200)

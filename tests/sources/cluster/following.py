@@ -1,4 +1,4 @@
-"""Somebody who follows a kind of objects, and notes what he is told."""
+"""Follows a kind of objects, and notes the events."""
 
 import queue
 import threading
@@ -27,7 +27,7 @@ def name_of(obj: Object | Undecoded) -> str:
 
 
 class Followed:
-    """What somebody who follows is told."""
+    """The events that are delivered to somebody who follows."""
 
     watch: Watch
     """The watch that tells, if there is only one."""
@@ -52,7 +52,7 @@ class Followed:
         while patience.is_left():
             with suppress(queue.Empty):
                 return self._arriving.get(timeout=0.1)
-        raise AssertionError(f"nothing more is told after {self.events[-5:]}")
+        raise AssertionError(f"nothing more is delivered after {self.events[-5:]}")
 
     def rest(self) -> list[Event]:
         """The events that have come and were not waited for."""

@@ -114,7 +114,7 @@ def test_tags(text: str, tag: str, value: Scalar) -> None:
         ("!", "binary", "yaml: !!binary value contains invalid base64 data"),
     ],
 )
-def test_a_tag_that_the_text_does_not_bear_out(text: str, tag: str, error: str) -> None:
+def test_a_tag_that_does_not_fit_the_text(text: str, tag: str, error: str) -> None:
     with pytest.raises(ValueError, match="yaml: ") as raised:
         resolve_tagged(text, TAG + tag)
     assert str(raised.value) == error
