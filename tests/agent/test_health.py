@@ -9,7 +9,7 @@ import pytest
 
 from ringfence.agent.health import HealthSources, serving
 from ringfence.agent.log import logging_to
-from ringfence.errors import AgentError
+from ringfence.errors import AgentError, InputError
 
 NOTHING = HealthSources(bytes, str, str)
 
@@ -47,6 +47,38 @@ def test_an_error_is_the_answer() -> None:
 def test_readiness_and_liveness_are_apart() -> None:
     assert answer_to("/healthz", readiness_error="not listed yet: Pod") == (200, "ok\n")
     assert answer_to("/readyz", liveness_error="the loop hangs") == (200, "ok\n")
+
+
+def status(pod: str) -> bytes:
+    if pod == "x/unknown":
+        raise InputError("there is no pod x/unknown")
+    return f"about {pod}".encode()
+
+
+@pytest.mark.parametrize(
+    ("path", "answer"),
+    [
+        ("/status", (200, "about ")),
+        ("/status?pod=x/p", (200, "about x/p")),
+        ("/status?pod=x%2Fp&pod=y", (200, "about x/p")),
+        ("/status?pod=x/unknown", (422, "there is no pod x/unknown\n")),
+    ],
+)
+def test_the_status_is_that_of_a_pod_or_of_all(path: str, answer: tuple[int, str]) -> None:
+    with serving(("127.0.0.1", 0), HealthSources(bytes, str, str, status)) as address:
+        assert ask(address, path) == answer
+
+
+def test_only_the_node_itself_may_ask_for_the_status() -> None:
+    """A client with another address than the server's is elsewhere."""
+    with (
+        serving(("127.0.0.1", 0), HealthSources(bytes, str, str, status)) as address,
+        socket.create_connection(address, source_address=("127.0.0.2", 0)) as client,
+    ):
+        client.sendall(b"GET /status HTTP/1.0\r\n\r\n")
+        answer = b"".join(iter(lambda: client.recv(4096), b""))
+        assert answer.startswith(b"HTTP/1.0 403 ")
+        assert b"about" not in answer
 
 
 def test_other_paths_are_not_found() -> None:

@@ -1,6 +1,7 @@
 """The command `agent`: its options, and what they refuse."""
 
 import importlib
+import json
 import socket
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from tests.dataplane.network import in_own_network, lose_privileges
+from tests.render.json_shapes import AGENT_STATUS, fits
 
 from ringfence.agent import running
 from ringfence.agent.log_writer import LogWriter
@@ -84,6 +86,49 @@ class TestSettings:
         assert settings.mode is Mode.OBSERVE
         assert settings.pod_ranges
         assert settings.pod_ranges.cidrs() == ["10.0.0.0/8"]
+
+
+class TestStatus:
+    """`agent status` where no agent runs; tests/agent/test_status_client.py has the others."""
+
+    @staticmethod
+    def status(*arguments: str) -> Result:
+        return run("status", "--listen", "127.0.0.1:1", *arguments)
+
+    @in_own_network
+    def test_the_kernel_is_all_that_is_known(self) -> None:
+        kernel = Kernel()
+        kernel.apply(base_program(holds=True))
+        result = self.status()
+        assert (result.exit_code, result.stderr) == (1, "")
+        assert "none runs on this node" in result.stdout
+        assert "no address is isolated" in result.stdout
+
+    @in_own_network
+    def test_as_json_it_has_the_shape_of_its_schema(self) -> None:
+        result = self.status("-o", "json")
+        assert result.exit_code == 1
+        document = json.loads(result.stdout)
+        assert fits(document, AGENT_STATUS)
+        assert document["kernel"] == {"hasTable": False, "isDormant": False, "isolated": [], "held": []}
+
+    @in_own_network
+    def test_the_name_of_a_pod_says_nothing_to_the_kernel(self) -> None:
+        assert "only an agent knows which addresses prod/web has: give one of them" in self.status("prod/web").stderr
+        assert self.status("10.0.0.1").stderr == ""
+
+    @pytest.mark.parametrize(
+        ("written", "asked"),
+        [
+            ("", ""),
+            ("prod/web", "prod/web"),
+            ("web", "shop/web"),
+            ("10.0.0.1", "10.0.0.1"),
+            ("FD00:0::1", "fd00::1"),
+        ],
+    )
+    def test_a_pod_is_named_with_or_without_its_namespace_or_by_its_address(self, written: str, asked: str) -> None:
+        assert agent_command._asked(written, "shop") == asked
 
 
 class TestMissingModules:

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from ringfence.agent import status_client
 from ringfence.cli import cli
 from ringfence.cli.completion import complete_for_kubectl
+from ringfence.render.agent_status import AgentStatus, EnforcedPod, EnforcedSide
 
 EXAMPLE = str(Path(__file__).parents[2] / "examples" / "three-tier")
 
@@ -76,6 +78,24 @@ def test_the_resource_and_the_policies(command: str) -> None:
 
 def test_pods_of_a_laboratory_that_does_not_run() -> None:
     assert [name for name in offered("lab", "--name", "no-such-laboratory", "exec", "") if "/" in name] == []
+
+
+def test_pods_of_a_node_without_an_agent() -> None:
+    assert [name for name in offered("agent", "status", "--listen", "127.0.0.1:1", "") if "/" in name] == []
+
+
+def test_pods_of_the_node(monkeypatch: pytest.MonkeyPatch) -> None:
+    nothing = EnforcedSide((), ())
+    pods = tuple(EnforcedPod("prod", name, (), nothing, nothing) for name in ("web", "db"))
+    asked: list[tuple[tuple[str, int], str]] = []
+
+    def ask_agent(listen: tuple[str, int], pod: str) -> AgentStatus:
+        asked.append((listen, pod))
+        return AgentStatus(None, pods)
+
+    monkeypatch.setattr(status_client, "ask_agent", ask_agent)
+    assert offered("agent", "status", "prod/w") == ["prod/web"]
+    assert asked == [(("127.0.0.1", 9810), "")]
 
 
 class TestForKubectl:

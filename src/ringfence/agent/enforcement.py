@@ -10,6 +10,7 @@ from functools import partial
 from typing import Final
 
 from ringfence.agent.connection_reviews import ConnectionReviews
+from ringfence.agent.rule_ages import RuleAges
 from ringfence.agent.settings import Settings
 from ringfence.agent.view import View
 from ringfence.dataplane.compile import Address, Compiler, MayBuild, PodPlacement, always
@@ -53,6 +54,8 @@ class Enforcement:
         self._known_repairs = 0
         """The repairs of the kernel after which connections were judged, or will be."""
         self._reviews = ConnectionReviews(kernel, clock)
+        self.ages = RuleAges()
+        """Since when the rules of each address are in force."""
         self.has_begun = False
         """Whether there was an attempt, or the first one is under way."""
         self._is_permitted = True
@@ -153,7 +156,7 @@ class Enforcement:
         return changed
 
     def _apply(self, closed: frozenset[str], may_build: MayBuild) -> None:
-        before = self._kernel.transactions
+        before, present = self._kernel.transactions, self._kernel.present
         try:
             compiler = self._compiled()
             program = compiler.program(closed, may_build)
@@ -163,6 +166,7 @@ class Enforcement:
             self._kernel.apply(program, compiler.refusals())
         finally:
             if self._kernel.transactions != before:
+                self.ages.note(present, self._kernel.present)
                 self._reviews.request()
         if not self._settings.ends_connections and self._kernel.has_revoked:
             self._kernel.revoke(())  # an earlier agent with other settings revoked them

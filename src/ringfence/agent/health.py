@@ -1,4 +1,7 @@
-"""The agent's HTTP server for probes and metrics: `/metrics`, `/healthz` and `/readyz`.
+"""The agent's HTTP server: `/metrics`, `/healthz` and `/readyz`, and `/status` for the node itself.
+
+The status names pods, policies and addresses, which are no secrets, but are none of the business of other nodes and
+pods: only who connects from the address on which the server listens gets it.
 
 Source: kubernetes.io, "Configure Liveness, Readiness and Startup Probes".
 """
@@ -11,11 +14,13 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final, NamedTuple
+from urllib.parse import parse_qs, urlsplit
 
 from ringfence.agent.log import log
-from ringfence.errors import AgentError
+from ringfence.errors import AgentError, InputError
 
 _PLAIN: Final = "text/plain; charset=utf-8"
+_JSON: Final = "application/json"
 _PROMETHEUS: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -25,6 +30,8 @@ class HealthSources(NamedTuple):
     metrics: Callable[[], bytes]
     liveness_error: Callable[[], str]
     readiness_error: Callable[[], str]
+    status: Callable[[str], bytes] = lambda pod: b""
+    """The status of a pod, or of all, as JSON; raises InputError for an unknown pod."""
 
 
 @contextmanager
@@ -76,8 +83,19 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send_error_or_ok(self.server.sources.liveness_error())
             case "/readyz":
                 self._send_error_or_ok(self.server.sources.readiness_error())
+            case "/status":
+                self._send_status(parse_qs(urlsplit(self.path).query).get("pod", [""])[0])
             case _:
-                self._send(HTTPStatus.NOT_FOUND, b"not found: use /metrics, /healthz or /readyz\n", _PLAIN)
+                self._send(HTTPStatus.NOT_FOUND, b"not found: use /metrics, /healthz, /readyz or /status\n", _PLAIN)
+
+    def _send_status(self, pod: str) -> None:
+        if self.client_address[0] != self.connection.getsockname()[0]:
+            self._send(HTTPStatus.FORBIDDEN, b"only this node may ask for the status\n", _PLAIN)
+            return
+        try:
+            self._send(HTTPStatus.OK, self.server.sources.status(pod), _JSON)
+        except InputError as error:
+            self._send(HTTPStatus.UNPROCESSABLE_ENTITY, f"{error}\n".encode(), _PLAIN)
 
     def _send_error_or_ok(self, error: str) -> None:
         status = HTTPStatus.SERVICE_UNAVAILABLE if error else HTTPStatus.OK

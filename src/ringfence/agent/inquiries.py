@@ -2,12 +2,18 @@
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Final, TypeVar
 
 from ringfence.agent.closings import Closings
 from ringfence.agent.inbox import Inbox, Inquiry
+from ringfence.agent.intake import Intake
 from ringfence.agent.readiness import AgentParts
+from ringfence.agent.status import AgentReport, enforced_pods
 from ringfence.agent.troubles import Troubles, find_troubles
+from ringfence.dataplane.kernel import Kernel
+from ringfence.errors import InputError
+from ringfence.render.agent_status import AgentStatus
 
 TIMEOUT: Final = 5.0
 """Seconds that another thread waits for an answer."""
@@ -18,10 +24,12 @@ A = TypeVar("A")
 class Inquiries:
     """Questions for other threads. An answer is None if the loop gives none in time."""
 
-    def __init__(self, inbox: Inbox, parts: AgentParts) -> None:
+    def __init__(self, inbox: Inbox, parts: AgentParts, intake: Intake, kernel: Kernel) -> None:
         self._inbox = inbox
         self._parts = parts
+        self._kernel = kernel
         self._closings = Closings(parts.view, parts.newcomers, parts.enforcement)
+        self._agent = AgentReport(parts, intake)
 
     def troubles(self) -> Troubles | None:
         """What is wrong with policies and pods of this node; None before the first round, too."""
@@ -29,6 +37,24 @@ class Inquiries:
         if not parts.enforcement.has_begun:
             return None
         return self._ask(lambda: find_troubles(parts.view, parts.enforcement, self._closings))
+
+    def status(self, pod: str) -> AgentStatus:
+        """What is enforced for a pod (`NAMESPACE/NAME`, or an address), or for all pods of this node if it is empty.
+
+        Raises InputError for what is no pod that policies of this node can isolate.
+        """
+        answer = self._ask(partial(self._status, pod))
+        if isinstance(answer, InputError):
+            raise answer
+        return answer or AgentStatus(self._agent.told_by_others())
+
+    def _status(self, pod: str) -> AgentStatus | InputError:
+        parts = self._parts
+        try:
+            pods = enforced_pods(pod, parts.view, parts.settings.node, parts.enforcement, self._closings, self._kernel)
+        except InputError as error:
+            return error
+        return AgentStatus(self._agent.told_by_the_loop(), tuple(pods))
 
     def _ask(self, question: Callable[[], A]) -> A | None:
         answers: list[A] = []

@@ -55,6 +55,10 @@ class Intake:
                 return turn.since
         return None
 
+    def waiting(self) -> list[tuple[str, int, float]]:
+        """The namespaces with changes that wait: how many, and since when the oldest does."""
+        return [(turn.namespace, len(turn), turn.since) for turn in self._backlog.turns()]
+
     def overdue(self, patience: float = PATIENCE) -> frozenset[str]:
         """The namespaces whose pods must be closed, since what their policies say now is known in part only.
 

@@ -121,8 +121,8 @@ class AgentLoop:
             self._reports,
             clock,
         )
-        self.inquiries = Inquiries(inbox, self._parts)
         self._remember = remember
+        self.inquiries = Inquiries(inbox, self._parts, self._intake, kernel)
         self._explanations = Explanations(self._view.state, clock, dropped=settings.drops)
         self._repetitions = Repetitions()
         self._next_repair = 0.0

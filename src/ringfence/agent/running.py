@@ -71,7 +71,11 @@ def run(
         remember = remembered.remember if remembered else lambda ranges: None
         metrics = Metrics(dropped_lines)
         loop = AgentLoop(settings, kernel, inbox, metrics, time.monotonic, request_check, relist, remember)
-        sources = health.HealthSources(loop.metrics_text, loop.liveness_error, loop.readiness_error)
+
+        def status(pod: str) -> bytes:
+            return msgspec.json.encode(loop.inquiries.status(pod))
+
+        sources = health.HealthSources(loop.metrics_text, loop.liveness_error, loop.readiness_error, status)
         with _stopping(lambda: inbox.put(None)), health.serving(listen, sources) if listen else nullcontext():
             log.info(
                 "started",

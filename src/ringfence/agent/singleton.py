@@ -16,6 +16,16 @@ from ringfence.errors import AgentError
 _ADDRESS: Final = "\0ringfence/agent"
 
 
+def is_running() -> bool:
+    """Whether an agent runs in this network namespace."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as question:
+        try:
+            question.connect(_ADDRESS)
+        except OSError:
+            return False
+        return True
+
+
 @contextmanager
 def only_agent() -> Iterator[None]:
     """Be the only agent of this network namespace for a while. Raises AgentError if there is one already."""

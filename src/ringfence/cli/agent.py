@@ -18,13 +18,18 @@ from ringfence.agent.settings import (
     SpoofedSources,
     UnknownPods,
 )
+from ringfence.cli import EXIT_NO, EXIT_YES
+from ringfence.cli.completion import complete_pod_of_node
 from ringfence.cli.groups import DefaultingGroup
-from ringfence.cli.terminal import print_message
+from ringfence.cli.terminal import print_document, print_message, print_text
 from ringfence.errors import AgentError, InputError
 from ringfence.model.cidrs import parse_cidr
-from ringfence.sets.addresses import Addresses
+from ringfence.model.objects import DEFAULT_NAMESPACE
+from ringfence.sets.addresses import Addresses, address_text, parse_address
 
 STDERR: Final = 2
+
+DEFAULT_LISTEN: Final = "127.0.0.1:9810"
 
 
 def parse_listen_address(text: str) -> tuple[str, int] | None:
@@ -135,7 +140,7 @@ def agent() -> None:
     "--listen",
     type=parse_listen_address,
     metavar="ADDRESS:PORT",
-    default="127.0.0.1:9810",
+    default=DEFAULT_LISTEN,
     help="The address for metrics and health checks. If empty, there are none.",
 )
 @click.option("--log-format", type=click.Choice(["text", "json"]), help="[default: text on a terminal, else json]")
@@ -199,6 +204,49 @@ def run_agent(
         running.run(settings, ApiServer(context, kubeconfig), listen, dropped_lines=lambda: writer.dropped)
 
 
+@agent.command("status")
+@click.argument("pod", default="", shell_complete=complete_pod_of_node)
+@click.option("-n", "--namespace", default=DEFAULT_NAMESPACE, metavar="NAME", help="The namespace of POD without one.")
+@click.option(
+    "--listen",
+    type=parse_listen_address,
+    metavar="ADDRESS:PORT",
+    default=DEFAULT_LISTEN,
+    envvar="RINGFENCE_AGENT_LISTEN",
+    show_default=True,
+    help="Where the agent listens.",
+)
+@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def show_status(pod: str, namespace: str, listen: tuple[str, int] | None, output: str) -> None:
+    """Show what is enforced on this node: for POD, which is a name or an address, or for all pods of the node.
+
+    Asks the agent: which policies isolate a pod, since when its rules are in force, whether it is closed and why, and
+    what waits. If no agent runs, the rules in the kernel are shown, as root. Nothing is changed.
+
+    Exits with 1 if no agent runs or answers, if it is not ready, or if one of the pods is closed.
+
+    \b
+    Examples:
+      ringfence agent status
+      ringfence agent status prod/web
+      ringfence agent status 10.244.1.7 -o json
+      kubectl -n kube-system exec ringfence-agent-x7k2p -- ringfence agent status prod/web
+    """
+    from ringfence.agent.status_client import ask
+    from ringfence.render import agent_status
+
+    if listen is None:
+        raise InputError("--listen is empty: an agent without a listener cannot be asked")
+    found = ask(listen, _asked(pod, namespace))
+    if found.agent is None and pod and not _address(pod):
+        print_message(f"only an agent knows which addresses {pod} has: give one of them")
+    if output == "json":
+        print_document(agent_status.json(found))
+    else:
+        print_text(agent_status.text(found, in_detail=bool(pod)))
+    sys.exit(EXIT_YES if found.is_in_order else EXIT_NO)
+
+
 @agent.command("clean-nodes")
 @click.option("--context", metavar="NAME", help="The kubeconfig context. In a pod, the default is its service account.")
 @click.option("--kubeconfig", metavar="FILE", help="The kubeconfig file.")
@@ -227,6 +275,19 @@ def clean_all_nodes(context: str | None, kubeconfig: str | None, namespace: str,
 
     cleaned = clean_nodes(ApiServer(context, kubeconfig), OwnPod(namespace, pod), timeout)
     print_message(f"removed all ringfence rules from {len(cleaned)} nodes")
+
+
+def _asked(pod: str, namespace: str) -> str:
+    """A pod as the agent is asked for it."""
+    return pod if not pod or "/" in pod else _address(pod) or f"{namespace}/{pod}"
+
+
+def _address(text: str) -> str:
+    """An address as it is usually written; empty if the text is none."""
+    try:
+        return address_text(*parse_address(text))
+    except ValueError:
+        return ""
 
 
 def _standard_error() -> int:

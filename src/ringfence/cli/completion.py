@@ -112,6 +112,17 @@ def complete_laboratory_pod(context: click.Context, parameter: click.Parameter, 
     return _beginning((pod.name for pod in reply.status.pods), incomplete)
 
 
+def complete_pod_of_node(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """The pods of this node, if its agent answers."""
+    from ringfence.agent.status_client import ask_agent
+
+    try:
+        status = ask_agent(context.params["listen"], "") if context.params.get("listen") else None
+    except RingfenceError:
+        return []
+    return _beginning((f"{pod.namespace}/{pod.name}" for pod in status.pods), incomplete) if status else []
+
+
 def _beginning(names: Iterable[str], incomplete: str) -> list[str]:
     return sorted(name for name in set(names) if name.startswith(incomplete))
 

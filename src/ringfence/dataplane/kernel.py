@@ -147,6 +147,11 @@ class Kernel:
         return self._table.program is not None
 
     @property
+    def is_dormant(self) -> bool:
+        """Whether no packet met the rules when the table was last read, because another program made it dormant."""
+        return self._table.is_dormant
+
+    @property
     def transactions(self) -> int:
         """How many transactions the kernel has taken from here."""
         return self._table.transactions

@@ -1,0 +1,143 @@
+"""What `ringfence agent status` shows: who is isolated by which policies since when, who is closed and why."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from time import time
+
+from ringfence.agent.closings import Closings
+from ringfence.agent.enforcement import Enforcement
+from ringfence.agent.intake import Intake
+from ringfence.agent.readiness import AgentParts, readiness_errors
+from ringfence.agent.view import View
+from ringfence.dataplane.compile import Address, PodPlacement
+from ringfence.dataplane.kernel import Kernel
+from ringfence.dataplane.program import CLOSED
+from ringfence.engine.population import Member
+from ringfence.errors import InputError
+from ringfence.model.policies import Direction
+from ringfence.render.agent_status import (
+    EnforcedAddress,
+    EnforcedPod,
+    EnforcedSide,
+    RunningAgent,
+    StatusReason,
+    WaitingNamespace,
+)
+from ringfence.sets.addresses import address_text
+
+Counts = Mapping[tuple[Direction, Address], int]
+
+
+class AgentReport:
+    """What is said of the agent itself."""
+
+    def __init__(self, parts: AgentParts, intake: Intake, now: Callable[[], float] = time) -> None:
+        self._parts = parts
+        self._intake = intake
+        self._started = _time_text(now())
+
+    def told_by_the_loop(self) -> RunningAgent:
+        """Everything; only the loop may ask."""
+        now = self._parts.clock()
+        waiting = (WaitingNamespace(name, changes, now - since) for name, changes, since in self._intake.waiting())
+        return self._report(tuple(waiting), answers=True)
+
+    def told_by_others(self) -> RunningAgent:
+        """What any thread can tell while the loop does not answer."""
+        return self._report((), answers=False)
+
+    def _report(self, waiting: tuple[WaitingNamespace, ...], *, answers: bool) -> RunningAgent:
+        parts = self._parts
+        errors = readiness_errors(parts).items()
+        return RunningAgent(
+            node=parts.settings.node,
+            mode=parts.settings.mode.value,
+            started=self._started,
+            answers=answers,
+            lag_seconds=parts.lag.seconds(),
+            not_ready=tuple(StatusReason(reason, message) for reason, message in errors),
+            waiting=waiting,
+        )
+
+
+def enforced_pods(
+    pod: str, view: View, node: str, enforcement: Enforcement, closings: Closings, kernel: Kernel
+) -> list[EnforcedPod]:
+    """A pod, by its name or one of its addresses, or all pods of the node, by name.
+
+    Raises InputError for a pod that no policy of this node can isolate, with the reason.
+    """
+    placements: defaultdict[Member, list[PodPlacement]] = defaultdict(list)
+    for placement in enforcement.placements():
+        if not pod or _is_about(pod, placement.pod):
+            placements[placement.pod].append(placement)
+    if pod and not placements:
+        raise InputError(_reason_for_none(pod, view, node))
+    counts = {(one.direction, (one.family, one.address)): one.packets for one in kernel.drops()}
+    pods = sorted(placements.items(), key=lambda item: (item[0].namespace, item[0].name))
+    return [_enforced_pod(member, some, enforcement, closings, counts) for member, some in pods]
+
+
+def _is_about(pod: str, member: Member) -> bool:
+    if "/" in pod:
+        return pod == f"{member.namespace}/{member.name}"
+    return any(address_text(*address) == pod for address in member.addresses)
+
+
+def _reason_for_none(pod: str, view: View, node: str) -> str:
+    if "/" not in pod:
+        return f"no pod of the node {node} has the address {pod}"
+    namespace, _, name = pod.partition("/")
+    known = view.state.pod(namespace, name)
+    if known is None:
+        if ("Pod", namespace, name) in view.uids:
+            return f"the pod {pod} has no network yet, or no longer: its addresses are not known"
+        return f"the agent of the node {node} knows no pod {pod}"
+    if known.node != node:
+        return f"the pod {pod} runs on the node {known.node}: ask there"
+    return f"the pod {pod} is in the host network: no policy isolates it"
+
+
+def _enforced_pod(
+    pod: Member, placements: Iterable[PodPlacement], enforcement: Enforcement, closings: Closings, counts: Counts
+) -> EnforcedPod:
+    sides: defaultdict[Direction, list[PodPlacement]] = defaultdict(list)
+    for placement in placements:
+        sides[placement.direction].append(placement)
+    found = dict.fromkeys(closing for some in sides.values() for one in some if (closing := closings.of(one)))
+    ingress, egress = (
+        _enforced_side(sides[direction], enforcement, closings, counts)
+        for direction in (Direction.INGRESS, Direction.EGRESS)
+    )
+    closed = tuple(StatusReason(closing.reason, closing.message) for closing in found)
+    return EnforcedPod(pod.namespace, pod.name, closed, ingress, egress)
+
+
+def _enforced_side(
+    placements: list[PodPlacement], enforcement: Enforcement, closings: Closings, counts: Counts
+) -> EnforcedSide:
+    policies = dict.fromkeys(str(policy) for one in placements for profile in one.stack for policy in profile.policies)
+    addresses = (_enforced_address(one, enforcement, closings, counts) for one in placements)
+    return EnforcedSide(tuple(policies), tuple(addresses))
+
+
+def _enforced_address(
+    placement: PodPlacement, enforcement: Enforcement, closings: Closings, counts: Counts
+) -> EnforcedAddress:
+    direction, address = placement.direction, placement.address
+    chain = enforcement.chain_in_force(direction, address)
+    since = enforcement.ages.since(direction, address, chain) if chain else None
+    is_closed = closings.of(placement) is not None
+    return EnforcedAddress(
+        address=address_text(*address),
+        isolated=chain is not None,
+        closed=is_closed,
+        pending=chain != placement.chain and not (is_closed and chain == CLOSED[direction]),
+        since=_time_text(since) if since else None,
+        denied_packets=counts.get((direction, address), 0),
+    )
+
+
+def _time_text(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -1,0 +1,178 @@
+"""What an agent enforces on its node: the values, as it sends them and as JSON, and in words.
+
+Without an agent, the rules in the kernel are all that is known: they have addresses, and no names of pods or policies.
+"""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from ringfence.render.formats import document_json, table
+
+
+class StatusReason(msgspec.Struct, frozen=True, rename="camel"):
+    """Something that is not as it should be: the reason in one word, and in a sentence."""
+
+    reason: str
+    message: str
+
+
+class WaitingNamespace(msgspec.Struct, frozen=True, rename="camel"):
+    """A namespace with changes that have arrived and are not in force."""
+
+    namespace: str
+    changes: int
+    seconds: float
+
+
+class EnforcedAddress(msgspec.Struct, frozen=True, rename="camel"):
+    """What is in force for an address in a direction."""
+
+    address: str
+    isolated: bool
+    closed: bool
+    """Whether nothing is allowed, although the policies may not say so."""
+    pending: bool
+    """Whether something else is to be in force, and is not yet."""
+    since: str | None
+    """When its rules last changed; null if the agent found them when it started, and for one that is not isolated."""
+    denied_packets: int
+
+
+class EnforcedSide(msgspec.Struct, frozen=True, rename="camel"):
+    """One direction of a pod: the policies that isolate it, and what is in force for its addresses."""
+
+    policies: tuple[str, ...]
+    addresses: tuple[EnforcedAddress, ...]
+
+
+class EnforcedPod(msgspec.Struct, frozen=True, rename="camel"):
+    """A pod of the node; `closed` says why it is closed, or one of its directions."""
+
+    namespace: str
+    name: str
+    closed: tuple[StatusReason, ...]
+    ingress: EnforcedSide
+    egress: EnforcedSide
+
+
+class RunningAgent(msgspec.Struct, frozen=True, rename="camel"):
+    """The agent that runs on the node. One whose loop is stuck does not answer about pods."""
+
+    node: str
+    mode: str
+    started: str
+    answers: bool
+    lag_seconds: float
+    not_ready: tuple[StatusReason, ...]
+    waiting: tuple[WaitingNamespace, ...]
+
+
+class KernelAddress(msgspec.Struct, frozen=True, rename="camel"):
+    """What the rules in the kernel say about an address: `isolated` or `closed` in a direction, or `open`."""
+
+    address: str
+    ingress: str
+    egress: str
+
+
+class KernelStatus(msgspec.Struct, frozen=True, rename="camel"):
+    """The table in the kernel: the addresses that are isolated, and the ranges in which unknown addresses are held."""
+
+    has_table: bool
+    is_dormant: bool = False
+    """Whether no packet meets the rules, because another program has made the table dormant."""
+    isolated: tuple[KernelAddress, ...] = ()
+    held: tuple[str, ...] = ()
+
+
+class AgentStatus(msgspec.Struct, frozen=True, rename="camel"):
+    """Everything; `kernel` is there only if no agent answers."""
+
+    agent: RunningAgent | None
+    pods: tuple[EnforcedPod, ...] = ()
+    kernel: KernelStatus | None = None
+
+    @property
+    def is_in_order(self) -> bool:
+        """Whether an agent runs and is ready, and none of the pods is closed."""
+        agent = self.agent
+        return agent is not None and agent.answers and not agent.not_ready and not any(pod.closed for pod in self.pods)
+
+
+def json(status: AgentStatus) -> str:
+    """The status as a JSON document."""
+    return document_json(msgspec.to_builtins(status)) + "\n"
+
+
+def text(status: AgentStatus, *, in_detail: bool) -> str:
+    """The status in words: of each pod all that is known, `in_detail`, or a table of the pods."""
+    parts = ["".join(f"{line}\n" for line in _about_agent(status.agent))]
+    if in_detail:
+        parts += ["".join(f"{line}\n" for line in _about_pod(pod)) for pod in status.pods]
+    else:
+        rows = [
+            (f"{pod.namespace}/{pod.name}", _addresses(pod), _short(pod, pod.ingress), _short(pod, pod.egress))
+            for pod in status.pods
+        ]
+        parts.append(table(("POD", "ADDRESSES", "INGRESS", "EGRESS"), rows))
+    if status.kernel:
+        parts.append(_about_kernel(status.kernel))
+    return "\n".join(filter(None, parts))
+
+
+def _about_agent(agent: RunningAgent | None) -> Iterator[str]:
+    if agent is None:
+        yield "Agent:    none runs on this node; the rules in the kernel stay in force"
+        return
+    ready = "not ready" if agent.not_ready else "ready"
+    yield f"Agent:    {agent.mode} on {agent.node} since {agent.started}, {ready}"
+    for one in agent.not_ready:
+        yield f"          {one.reason}: {one.message}"
+    if not agent.answers:
+        yield "          it does not answer about its pods, because it is busy or stuck"
+    if agent.lag_seconds:
+        yield f"Lag:      the oldest change that is not in force has waited for {agent.lag_seconds:.1f} s"
+    for waiting in agent.waiting:
+        where = f"in the namespace {waiting.namespace}" if waiting.namespace else "of Nodes and Namespaces"
+        yield f"Waiting:  {waiting.changes} changes {where}, for {waiting.seconds:.1f} s"
+
+
+def _about_pod(pod: EnforcedPod) -> Iterator[str]:
+    yield f"Pod:      {pod.namespace}/{pod.name} ({_addresses(pod)})"
+    for reason in pod.closed:
+        yield f"Closed:   {reason.reason}: {reason.message}"
+    yield from _about_side("Ingress", pod.ingress)
+    yield from _about_side("Egress", pod.egress)
+
+
+def _about_side(name: str, side: EnforcedSide) -> Iterator[str]:
+    by = f"isolated by {', '.join(side.policies)}" if side.policies else "no policy isolates it"
+    yield f"{name + ':':9} {by}"
+    for one in side.addresses:
+        state = "closed" if one.closed else "isolated" if one.isolated else "open"
+        since = f" since {one.since}" if one.since else " since before the agent started" if one.isolated else ""
+        pending = ", and a change is not in force yet" if one.pending else ""
+        denied = f", {one.denied_packets} packets denied" if one.isolated else ""
+        yield f"          {one.address}: {state}{since}{denied}{pending}"
+
+
+def _addresses(pod: EnforcedPod) -> str:
+    return ",".join(one.address for one in pod.ingress.addresses)
+
+
+def _short(pod: EnforcedPod, side: EnforcedSide) -> str:
+    if any(one.closed for one in side.addresses):
+        return f"closed ({', '.join(dict.fromkeys(one.reason for one in pod.closed))})"
+    if any(one.pending for one in side.addresses):
+        return "pending"
+    return f"isolated by {', '.join(side.policies)}" if side.policies else "open"
+
+
+def _about_kernel(kernel: KernelStatus) -> str:
+    if not kernel.has_table:
+        return "Kernel:   there are no ringfence rules: nothing is enforced\n"
+    rows = [(one.address, one.ingress, one.egress) for one in kernel.isolated]
+    dormant = "Kernel:   the table is dormant: nothing is enforced\n" if kernel.is_dormant else ""
+    held = f"Held:     addresses in {', '.join(kernel.held)} that no known pod has\n" if kernel.held else ""
+    return dormant + held + (table(("ADDRESS", "INGRESS", "EGRESS"), rows) or "Kernel:   no address is isolated\n")
