@@ -79,17 +79,17 @@ class TestDuplicates:
 class TestPoliciesThatAreNotRead:
     """What they may change is an assumption of the answers about the pods that they select."""
 
-    ADMIN: Final = {
-        "apiVersion": "policy.networking.k8s.io/v1alpha1",
-        "kind": "AdminNetworkPolicy",
+    ANTREA: Final = {
+        "apiVersion": "crd.antrea.io/v1beta1",
+        "kind": "ClusterNetworkPolicy",
         "metadata": {"name": "p"},
-        "spec": {"subject": {"namespaces": {}}, "egress": [{}]},
+        "spec": {"appliedTo": [{"namespaceSelector": {}}], "egress": [{}]},
     }
-    KIND: Final = "AdminNetworkPolicy.policy.networking.k8s.io"
+    KIND: Final = "ClusterNetworkPolicy.crd.antrea.io"
     DOUBT: Final = f"{KIND} p (added by a program) is not read: it may change the egress of the pods that it selects"
 
     def test_a_program_can_add_and_remove_them(self) -> None:
-        cluster = cluster_of([pod("x/a"), pod("x/b"), self.ADMIN])
+        cluster = cluster_of([pod("x/a"), pod("x/b"), self.ANTREA])
         assert cluster.can("x/a", "x/b").assumptions == cluster.assumptions() == (self.DOUBT,)
         assert cluster.assumptions("y") == ()
         cluster.remove(self.KIND, "default", "p")

@@ -15,8 +15,8 @@ from .control_plane import ControlPlane, running
 
 KINDS = [
     ("cilium.io", "v2", "CiliumNetworkPolicy", "ciliumnetworkpolicies", "Namespaced"),
-    ("policy.networking.k8s.io", "v1alpha1", "AdminNetworkPolicy", "adminnetworkpolicies", "Cluster"),
-    ("policy.networking.k8s.io", "v1alpha2", "ClusterNetworkPolicy", "clusternetworkpolicies", "Cluster"),
+    ("crd.antrea.io", "v1beta1", "ClusterNetworkPolicy", "clusternetworkpolicies", "Cluster"),
+    ("crd.antrea.io", "v1beta2", "ClusterGroup", "clustergroups", "Cluster"),
     ("projectcalico.org", "v3", "NetworkPolicy", "networkpolicies", "Namespaced"),
     ("crd.projectcalico.org", "v1", "NetworkPolicy", "networkpolicies", "Namespaced"),
 ]
@@ -82,10 +82,10 @@ def server(real_parts: None, tmp_path_factory: pytest.TempPathFactory) -> Iterat
             one,
             policy("cilium.io/v2", "CiliumNetworkPolicy", "c", {"endpointSelector": till, "egress": [{}]}, "shop"),
             policy(
-                "policy.networking.k8s.io/v1alpha1",
-                "AdminNetworkPolicy",
+                "crd.antrea.io/v1beta1",
+                "ClusterNetworkPolicy",
                 "a",
-                {"priority": 1, "subject": {"pods": {"namespaceSelector": {}, "podSelector": db}}, "ingress": [{}]},
+                {"priority": 1, "appliedTo": [{"namespaceSelector": {}, "podSelector": db}], "ingress": [{}]},
             ),
             policy("projectcalico.org/v3", "NetworkPolicy", "n", calico, "shop"),
             policy("crd.projectcalico.org/v1", "NetworkPolicy", "default.n", calico, "shop"),
@@ -106,7 +106,7 @@ def test_policies_of_other_projects_put_the_pods_in_doubt_that_they_select(serve
         "CiliumNetworkPolicy.cilium.io shop/c is not read: it may change the egress of the pods that it selects"
     ]
     (about_db,) = assumed(cluster, "203.0.113.7", "shop/db")
-    assert about_db.startswith("AdminNetworkPolicy.policy.networking.k8s.io a is not read: it may change the ingress")
+    assert about_db.startswith("ClusterNetworkPolicy.crd.antrea.io a is not read: it may change the ingress")
     assert assumed(cluster, "203.0.113.7", "shop/till") == []
 
 

@@ -11,7 +11,7 @@ from ringfence.engine.doubts import doubt_text
 from ringfence.engine.state import State
 from ringfence.model.origin import Place
 from ringfence.model.policies import Direction
-from ringfence.model.unread_kinds import unlisted, unread_kind
+from ringfence.model.unread_kinds import unlisted_kind, unread_kind
 
 INGRESS, EGRESS = Direction.INGRESS, Direction.EGRESS
 WORLD = [
@@ -34,8 +34,8 @@ def cilium(path: str, **spec: Any) -> Object:
     return unread("cilium.io/CiliumNetworkPolicy", path, **{"endpointSelector": {}, "egress": [{}], **spec})
 
 
-def admin(path: str, **spec: Any) -> Object:
-    return unread("policy.networking.k8s.io/AdminNetworkPolicy", path, **{"egress": [{}], **spec})
+def antrea(name: str, applied_to: Any, **spec: Any) -> Object:
+    return unread("crd.antrea.io/ClusterNetworkPolicy", name, **{"appliedTo": applied_to, "egress": [{}], **spec})
 
 
 def concerned(state: State, direction: Direction) -> set[str]:
@@ -49,15 +49,19 @@ def concerned(state: State, direction: Direction) -> set[str]:
         pytest.param(cilium("prod/p"), {"prod/db", "prod/web"}, id="all pods of a namespace"),
         pytest.param(cilium("prod/p", endpointSelector={"matchLabels": {"app": "db"}}), {"prod/db"}, id="a label"),
         pytest.param(
-            admin("p", subject={"namespaces": {"matchLabels": {"env": "prod"}}}),
+            antrea("p", [{"namespaceSelector": {"matchLabels": {"env": "prod"}}}]),
             {"prod/db", "prod/web", "dev/db"},
             id="a namespace without an object may have any label",
         ),
         pytest.param(
-            admin("p", subject={"namespaces": {"matchLabels": {"env": "dev"}}}), {"dev/db"}, id="labels of a namespace"
+            antrea("p", [{"namespaceSelector": {"matchLabels": {"env": "dev"}}}]),
+            {"dev/db"},
+            id="labels of a namespace",
         ),
         pytest.param(
-            admin("p", subject={"namespaces": {"matchLabels": {"kubernetes.io/metadata.name": "prod", "env": "prod"}}}),
+            antrea(
+                "p", [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "prod", "env": "prod"}}}]
+            ),
             {"prod/db", "prod/web"},
             id="its name is known",
         ),
@@ -66,7 +70,7 @@ def concerned(state: State, direction: Direction) -> set[str]:
             {"prod/host"},
             id="nodes",
         ),
-        pytest.param(admin("p", subject=5), {"prod/db", "prod/web", "prod/host", "dev/db"}, id="unknown"),
+        pytest.param(antrea("p", 5), {"prod/db", "prod/web", "prod/host", "dev/db"}, id="unknown"),
         pytest.param(cilium("prod/p", endpointSelector=5), {"prod/db", "prod/web", "prod/host"}, id="unknown in one"),
         pytest.param(unread("projectcalico.org/StagedNetworkPolicy", "prod/p"), set(), id="inert"),
     ],
@@ -103,9 +107,9 @@ def test_a_policy_replaces_the_one_of_its_kind_and_name_and_can_be_removed() -> 
 
 
 def test_a_policy_may_change_its_scope() -> None:
-    everywhere, nowhere = admin("p", subject={"namespaces": {}}), admin("p", subject={"namespaces": {}}, egress=[])
+    everywhere, nowhere = antrea("p", [{"namespaceSelector": {}}]), antrea("p", [{"namespaceSelector": {}}], egress=[])
     assert concerned(state_of([*WORLD, everywhere, nowhere]), EGRESS) == set()
-    assert len(list(state_of([everywhere, admin("q", subject={"namespaces": {}})]).doubts)) == 2
+    assert len(list(state_of([everywhere, antrea("q", [{"namespaceSelector": {}}])]).doubts)) == 2
 
 
 @pytest.mark.parametrize(
@@ -113,7 +117,7 @@ def test_a_policy_may_change_its_scope() -> None:
     [
         (cilium("prod/p"), "the pods that it selects"),
         (cilium("prod/p", endpointSelector=5), "any pod in namespace prod"),
-        (admin("p", subject=5), "any pod"),
+        (antrea("p", 5), "any pod"),
     ],
 )
 def test_the_text_says_how_far_the_doubt_goes(policy: Object, whom: str) -> None:
@@ -134,7 +138,7 @@ def test_a_kind_that_cannot_be_listed_concerns_every_pod() -> None:
     state = state_of(WORLD)
     kind = unread_kind("CiliumNetworkPolicy.cilium.io")
     assert kind is not None
-    policy = unlisted(kind, "", Place("https://server"))
+    policy = unlisted_kind(kind, "", Place("https://server"))
     assert policy is not None
     state.upsert(policy)
     assert concerned(state, INGRESS) == {str(one) for one in state.members()}

@@ -20,15 +20,11 @@ def read(api_version: str, kind: str, **written: Any) -> UnreadPolicy | None:
 
 def test_the_kinds_that_are_recognised() -> None:
     assert {kind.key for kind in UNREAD_KINDS} == {
-        "AdminNetworkPolicy.policy.networking.k8s.io",
         "ApplicationNetworkPolicy.networking.k8s.aws",
         "AuthorizationPolicy.security.istio.io",
-        "BaselineAdminNetworkPolicy.policy.networking.k8s.io",
         "CiliumClusterwideNetworkPolicy.cilium.io",
         "CiliumNetworkPolicy.cilium.io",
         "ClusterNetworkPolicy.crd.antrea.io",
-        "ClusterNetworkPolicy.networking.k8s.aws",
-        "ClusterNetworkPolicy.policy.networking.k8s.io",
         "EgressFirewall.k8s.ovn.org",
         "EgressNetworkPolicy.network.openshift.io",
         "FQDNNetworkPolicy.networking.gke.io",

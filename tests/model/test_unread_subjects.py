@@ -14,7 +14,6 @@ from ringfence.model.unread_subjects import (
     inert,
     istio_selector,
     like_network_policy,
-    subject_field,
     unbounded,
 )
 
@@ -62,30 +61,6 @@ def test_an_unknown_selection_is_every_pod_of_the_scope_in_both_directions() -> 
 )
 def test_a_spec_like_that_of_a_network_policy(spec: Any, expected: Any) -> None:
     assert bounds(like_network_policy, "x", spec) == expected
-
-
-@pytest.mark.parametrize(
-    ("spec", "expected"),
-    [
-        ({"subject": {"namespaces": {}}, "egress": [{}]}, {"Egress": ["all pods"]}),
-        ({"subject": {"namespaces": PROD}, "ingress": [{}]}, {"Ingress": ["namespaces env=prod"]}),
-        (
-            {"subject": {"pods": {"namespaceSelector": PROD, "podSelector": DB}}, "ingress": [{}], "egress": [{}]},
-            {direction: ["namespaces env=prod, pods app=db"] for direction in ("Ingress", "Egress")},
-        ),
-        ({"subject": {"namespaces": {}}, "ingress": [], "egress": None}, {}),
-    ],
-)
-def test_a_subject_of_namespaces_or_pods(spec: Any, expected: Any) -> None:
-    assert bounds(subject_field, "", spec) == expected
-
-
-@pytest.mark.parametrize(
-    "spec", [{}, {"subject": {}}, {"subject": {"namespaces": {"matchExpressions": [{"key": "a"}]}}}]
-)
-def test_a_subject_that_cannot_be_read_is_an_error(spec: Any) -> None:
-    with pytest.raises(ValueError, match=r"."):
-        bounds(subject_field, "", {**spec, "ingress": [{}]})
 
 
 class TestCilium:

@@ -293,6 +293,8 @@ def test_an_answer_word_for_word(cluster: Cluster) -> None:
                     "rules": [
                         {
                             "index": 0,
+                            "action": "allow",
+                            "matches": False,
                             "allows": False,
                             "reason": "no peer selects prod/web",
                             "line": 14,

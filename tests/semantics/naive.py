@@ -12,13 +12,18 @@ from ipaddress import IPv4Address, IPv6Address, collapse_addresses, ip_address, 
 from math import inf
 from typing import Any, NamedTuple
 
+from tests.semantics import naive_cluster_policies
+
 Object = Mapping[str, Any]
 Address = IPv4Address | IPv6Address
 
 INGRESS = "Ingress"
 EGRESS = "Egress"
-TIERS = ("FrontPolicy", "NetworkPolicy", "BackPolicy")
-"""The kinds of policies in the order in which they are asked; the outer two are artificial (`test_several_tiers`)."""
+TIERS = ("Admin", "FrontPolicy", "NetworkPolicy", "BackPolicy", "Baseline")
+"""The order in which policies are asked: tiers of the administrators (`naive_cluster_policies`), and kinds.
+
+FrontPolicy and BackPolicy are artificial (`test_several_tiers`).
+"""
 FAMILIES = frozenset({4, 6})
 TEMPLATED = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Job", "CronJob")
 NAME_LABEL = "kubernetes.io/metadata.name"
@@ -114,6 +119,8 @@ def decision(connection: Connection, pod: Object, kind: str, direction: str) -> 
     """What the policies of one kind decide for the pod; None if they leave it to the next kind."""
     if kind == "NetworkPolicy":
         return network_policy_decision(connection, pod, direction)
+    if kind in ("Admin", "Baseline"):
+        return naive_cluster_policies.tier_decision(connection, pod, kind, direction)
     selecting = [policy for policy in of_kind(connection.world, kind) if selects(connection.world, policy, pod)]
     # The lowest priority comes first, the rules of a policy in the order written; the first that matches decides.
     for policy in sorted(selecting, key=lambda one: (one["spec"]["priority"], one["metadata"]["name"])):

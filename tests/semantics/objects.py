@@ -10,9 +10,12 @@ NAME_LABEL = "kubernetes.io/metadata.name"
 
 
 def key_of(obj: Object) -> Key:
-    """The kind, the namespace and the name: what removes an object again."""
-    namespace = "" if obj["kind"] in ("Namespace", "Node") else obj["metadata"].get("namespace", "default")
-    return obj["kind"], namespace, obj["metadata"]["name"]
+    """The key of the kind, the namespace and the name: what removes an object again."""
+    kind, group = obj["kind"], obj.get("apiVersion", "").rpartition("/")[0]
+    if group == "policy.networking.k8s.io":
+        return f"{kind}.{group}", "", obj["metadata"]["name"]
+    namespace = "" if kind in ("Namespace", "Node") else obj["metadata"].get("namespace", "default")
+    return kind, namespace, obj["metadata"]["name"]
 
 
 def namespace(name: str, **labels: str) -> Object:

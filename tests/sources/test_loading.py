@@ -169,7 +169,7 @@ class TestAnObject:
     @pytest.mark.parametrize(
         ("api_version", "kind"),
         [
-            ("policy.networking.k8s.io/v1alpha1", "AdminNetworkPolicy"),
+            ("crd.antrea.io/v1beta1", "ClusterNetworkPolicy"),
             ("crd.projectcalico.org/v1", "NetworkPolicy"),
             ("projectcalico.org/v3", "GlobalNetworkPolicy"),
             ("cilium.io/v2", "CiliumNetworkPolicy"),

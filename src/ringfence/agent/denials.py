@@ -123,7 +123,7 @@ def _explanation(state: State, logged: LoggedPacket, source: End, destination: E
         return _Explanation(source, destination, (), "its pod no longer exists")
     reasons = explain(state, source, destination, _asked(logged.packet))
     side = reasons.egress if logged.direction is Direction.EGRESS else reasons.ingress
-    policies = tuple(f"{one.policy.namespace}/{one.policy.name}" for one in side.policies)
+    policies = tuple(str(one.policy) for one in side.policies)
     if side.allowed:  # the policies have changed since the packet was dropped
         return _Explanation(source, destination, policies, "it is allowed now", explains=False)
     return _Explanation(source, destination, policies, _reason(side, logged.packet))

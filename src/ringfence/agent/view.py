@@ -34,7 +34,9 @@ _CONTEXT: Final = ("Namespace", "Pod", "Node")
 """The kinds that enforcement needs besides the policies."""
 
 FOLLOWED: Final[tuple[Resource, ...]] = tuple(
-    resource for resource in RESOURCES if resource.row.is_policy or resource.kind in _CONTEXT
+    resource
+    for resource in RESOURCES
+    if (resource.row.is_policy and not resource.row.is_custom) or resource.kind in _CONTEXT
 )
 FOLLOWED_KINDS: Final = tuple(resource.kind for resource in FOLLOWED)
 """The kinds that the agent watches; a view is incomplete until all of them have been listed."""

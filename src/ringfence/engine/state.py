@@ -17,6 +17,8 @@ from ringfence.engine.policies import (
     PoliciesInForce,
     Selections,
     Tiers,
+    cluster_policy_tier,
+    compile_cluster_policy,
     compile_policy,
     network_policy_tier,
 )
@@ -29,6 +31,8 @@ from ringfence.engine.population import (
     Population,
     Reference,
     Workloads,
+    addresses_of,
+    addresses_of_matching,
     ended,
     is_same,
     likely_owners,
@@ -36,7 +40,17 @@ from ringfence.engine.population import (
     member_of_workload,
     without_address,
 )
-from ringfence.model.kinds import namespace_of
+from ringfence.model.cluster_policies import (
+    AdminNetworkPolicy,
+    AwsClusterNetworkPolicy,
+    BaselineAdminNetworkPolicy,
+    ClusterNetworkPolicy,
+    ClusterPolicy,
+    PolicyTier,
+)
+from ringfence.model.cluster_rules import reads_nodes, tier_of
+from ringfence.model.kinds import CLUSTER_POLICY_KINDS, kind_of, namespace_of
+from ringfence.model.metadata import NO_LABELS, Labels
 from ringfence.model.mirrored_endpoints import mirrored
 from ringfence.model.objects import (
     SERVICE_NAME_LABEL,
@@ -54,6 +68,7 @@ from ringfence.model.objects import (
 )
 from ringfence.model.operated_kinds import OperatedObject
 from ringfence.model.origin import Origin
+from ringfence.model.selectors import Selector
 from ringfence.model.unread_kinds import unread_kind
 from ringfence.model.unread_policies import UnreadPolicy
 from ringfence.sets.addresses import Addresses, Family
@@ -82,8 +97,14 @@ class State:
         self._population = Population()
         self._selections = Selections(self._population, self.namespaces)
         self._network_policies = network_policy_tier(self._population, self._selections)
+        self._cluster_policies = {
+            tier: cluster_policy_tier(tier, self._population, self._selections) for tier in PolicyTier
+        }
+        self._reading_nodes: dict[tuple[str, str], CompiledPolicy[ClusterPolicy]] = {}
+        """The policies that mean something else when nodes change, by kind and name."""
         # A new kind of policy is added here.
-        self._tiers = Tiers(self._population, self._selections, (self._network_policies,))
+        admin, baseline = self._cluster_policies[PolicyTier.ADMIN], self._cluster_policies[PolicyTier.BASELINE]
+        self._tiers = Tiers(self._population, self._selections, (admin, self._network_policies, baseline))
         self._in_force = PoliciesInForce(self._network_policies)
         self.doubts = Doubts(self.namespaces)
         """The policies that are not read. They change no verdict; answers name those that might."""
@@ -130,6 +151,10 @@ class State:
                 self._upsert_node(obj)
             case UnreadPolicy():
                 self.doubts.upsert(obj)
+            case (
+                ClusterNetworkPolicy() | AdminNetworkPolicy() | BaselineAdminNetworkPolicy() | AwsClusterNetworkPolicy()
+            ):
+                self._upsert_cluster_policy(obj, origin)
             case _:
                 # A kind that is in the table of kinds and not here would be accepted and have no effect.
                 assert_never(obj)
@@ -137,6 +162,21 @@ class State:
     def _put_in_force(self, policy: CompiledPolicy[NetworkPolicy]) -> None:
         self.namespaces.mention(policy.namespace)
         self._in_force.upsert(policy)
+
+    def _upsert_cluster_policy(self, policy: ClusterPolicy, origin: Origin | None) -> None:
+        compiled = compile_cluster_policy(policy, self.addresses_of_nodes, origin)
+        chosen = tier_of(policy)
+        self._cluster_policies[chosen].upsert(compiled)
+        self._reading_nodes.pop((compiled.kind, compiled.name), None)
+        if reads_nodes(policy):
+            self._reading_nodes[compiled.kind, compiled.name] = compiled
+        for tier, other in self._cluster_policies.items():
+            if tier is not chosen:
+                other.remove(compiled.kind, "", compiled.name)
+
+    def addresses_of_nodes(self, selector: Selector) -> Addresses:
+        """The addresses of the nodes whose labels a selector matches."""
+        return addresses_of_matching(self.nodes.values(), selector)
 
     def remove(self, kind: str, namespace: str, name: str) -> None:
         """Remove an object, if it is there; `namespace` is empty for kinds without one."""
@@ -147,6 +187,10 @@ class State:
                 self._remove_pod(reference)
             case "NetworkPolicy":
                 self._in_force.remove(namespace, name)
+            case _ if kind in CLUSTER_POLICY_KINDS:
+                self._reading_nodes.pop((kind, name), None)
+                for tier in self._cluster_policies.values():
+                    tier.remove(kind, "", name)
             case "Namespace":
                 self.namespaces.undefine(name)
             case "Service":
@@ -222,7 +266,7 @@ class State:
         """
         compiled: list[CompiledPolicy[NetworkPolicy]] = []
         for policy in policies:
-            present = self._network_policies.policy(namespace_of(policy), policy.metadata.name)
+            present = self._network_policies.policy(kind_of(policy), namespace_of(policy), policy.metadata.name)
             compiled += [self._in_force.with_nodes(compile_policy(policy)), *([present] if present else [])]
         for one in compiled:
             self._population.start_reading(one.read_facts)
@@ -272,8 +316,10 @@ class State:
         """Whether there is an object of this kind and name."""
         namespace, name = reference.namespace, reference.name
         match reference.kind:
+            case kind if kind in CLUSTER_POLICY_KINDS:
+                return any(tier.policy(kind, "", name) for tier in self._cluster_policies.values())
             case "NetworkPolicy":
-                return self._network_policies.policy(namespace, name) is not None
+                return self._network_policies.policy(reference.kind, namespace, name) is not None
             case "Namespace":
                 return self.namespaces.is_defined(name)
             case "Service":
@@ -455,6 +501,9 @@ class State:
         self._in_force.replace_node(name, node)
         if bool(before) is not bool(node):
             self._population.touch(self._directory.contested())  # who has an address depends on which Nodes exist
+        if self._reading_nodes and _as_peer(before) != _as_peer(node):
+            for policy in list(self._reading_nodes.values()):
+                self._upsert_cluster_policy(policy.policy, policy.origin)
         if before and node and before.status == node.status:
             return  # the kubelet renews a Node's lease and conditions all the time; addresses hardly ever change
         for pod in [pod for pod in self._on_nodes.values() if pod.spec.node_name == name]:
@@ -477,3 +526,8 @@ class State:
         if member.host_network:
             del self._host_network[member]
         self._host_ports.pop(member, None)
+
+
+def _as_peer(node: Node | None) -> tuple[Labels, Addresses] | None:
+    """What policies read about a node."""
+    return (node.metadata.labels or NO_LABELS, addresses_of(node)) if node else None

@@ -12,6 +12,12 @@ from typing import Any, Final
 
 import msgspec
 
+from ringfence.model.cluster_policies import (
+    AdminNetworkPolicy,
+    AwsClusterNetworkPolicy,
+    BaselineAdminNetworkPolicy,
+    ClusterNetworkPolicy,
+)
 from ringfence.model.field_errors import FieldError
 from ringfence.model.objects import (
     DEFAULT_NAMESPACE,
@@ -31,6 +37,7 @@ from ringfence.model.server_versions import NEWEST, OLDEST, ServerVersion
 from ringfence.model.validation import (
     FieldWarning,
     autoscaler_errors,
+    cluster_policy_errors,
     endpoint_slice_errors,
     name_errors,
     namespace_errors,
@@ -40,6 +47,7 @@ from ringfence.model.validation import (
     object_errors,
     pod_errors,
     service_errors,
+    stored_cluster_policy_errors,
     stored_network_policy_errors,
     workload_errors,
 )
@@ -101,7 +109,7 @@ class Kind(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     release servers have them or no longer have them, where not all of those that are known do. `shape` is the struct
     that it is written in, and `build` makes an object of the type `model` of one. `only_in_manifests` says that a live
     cluster has something better than objects of the kind: the pods that are made of a template, the EndpointSlices of
-    Endpoints.
+    Endpoints. `is_custom` says that a server has the kind only if its definition (a CustomResourceDefinition) is there.
 
     A policy's unknown fields are errors, except `former_fields`, which earlier versions of Kubernetes had: they map to
     a message. Its defaults, its errors and its warnings are those of the API server; other kinds have only the fields
@@ -120,6 +128,7 @@ class Kind(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     build: Callable[[str, Any], Any] = _as_written
     is_namespaced: bool = True
     is_policy: bool = False
+    is_custom: bool = False
     only_in_manifests: bool = False
     added: Mapping[str, ServerVersion] = {}
     removed: Mapping[str, ServerVersion] = {}
@@ -313,6 +322,22 @@ def _workload(
     )
 
 
+def _cluster_policy(model: type[Any], plural: str, api_version: str) -> Kind:
+    """A kind of the administrators' policies; of AWS's, the struct has another name than the kind."""
+    return Kind(
+        name=model.__name__.removeprefix("Aws"),
+        plural=plural,
+        api_versions=(api_version,),
+        shape=model,
+        model=model,
+        is_namespaced=False,
+        is_policy=True,
+        is_custom=True,
+        validate=cluster_policy_errors,
+        validate_stored=stored_cluster_policy_errors,
+    )
+
+
 KINDS: Final = KindTable(
     (
         _plain(Namespace, "namespaces", "v1", namespace_errors, is_namespaced=False),
@@ -395,9 +420,19 @@ KINDS: Final = KindTable(
         ),
         msgspec.structs.replace(_plain(Endpoints, "endpoints", "v1", object_errors), only_in_manifests=True),
         _plain(Node, "nodes", "v1", node_errors, is_namespaced=False),
+        _cluster_policy(ClusterNetworkPolicy, "clusternetworkpolicies", "policy.networking.k8s.io/v1alpha2"),
+        _cluster_policy(AdminNetworkPolicy, "adminnetworkpolicies", "policy.networking.k8s.io/v1alpha1"),
+        _cluster_policy(
+            BaselineAdminNetworkPolicy, "baselineadminnetworkpolicies", "policy.networking.k8s.io/v1alpha1"
+        ),
+        _cluster_policy(AwsClusterNetworkPolicy, "clusternetworkpolicies", "networking.k8s.aws/v1alpha1"),
     )
 )
 """The table. It is complete when the program starts; only tests add rows of their own."""
+
+
+CLUSTER_POLICY_KINDS: Final = frozenset(kind.key for kind in KINDS if kind.is_policy and not kind.is_namespaced)
+"""The keys of the kinds of the administrators' policies."""
 
 
 def kind_of(obj: Object) -> str:

@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from ringfence.model.cluster_policies import ClusterPolicy
 from ringfence.model.metadata import Int32, Labels, LabelSelector, NodeMeta, ObjectMeta, PolicyMeta
 from ringfence.model.origin import Origin
 
@@ -413,7 +414,16 @@ class NetworkPolicy(msgspec.Struct, frozen=True, rename="camel"):
 
 
 Object = (
-    Namespace | Pod | Workload | HorizontalPodAutoscaler | Service | EndpointSlice | Endpoints | Node | NetworkPolicy
+    Namespace
+    | Pod
+    | Workload
+    | HorizontalPodAutoscaler
+    | Service
+    | EndpointSlice
+    | Endpoints
+    | Node
+    | NetworkPolicy
+    | ClusterPolicy
 )
 
 

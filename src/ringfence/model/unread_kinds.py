@@ -1,6 +1,6 @@
 """The kinds of policies that ringfence recognises and does not read: one row for each.
 
-Three of them are called `ClusterNetworkPolicy` and two `NetworkPolicy`, so a kind is found by its group and its name.
+Several are called `NetworkPolicy` or `ClusterNetworkPolicy`, so a kind is found by its group and its name.
 The version does not matter: what is read of these policies is the same in all versions.
 """
 
@@ -22,7 +22,6 @@ from ringfence.model.unread_subjects import (
     inert,
     istio_selector,
     like_network_policy,
-    subject_field,
     unbounded,
 )
 
@@ -69,13 +68,7 @@ def _of_calico(group: str, served_as: str = "") -> tuple[UnreadKind, ...]:
     return tuple(msgspec.structs.replace(kind, served_as=served_as) for kind in kinds)
 
 
-_SIG_NETWORK: Final = "policy.networking.k8s.io"
-
 UNREAD_KINDS: Final = (
-    _cluster_scoped(_SIG_NETWORK, "ClusterNetworkPolicy", "clusternetworkpolicies", subject_field),
-    _cluster_scoped(_SIG_NETWORK, "AdminNetworkPolicy", "adminnetworkpolicies", subject_field),
-    _cluster_scoped(_SIG_NETWORK, "BaselineAdminNetworkPolicy", "baselineadminnetworkpolicies", subject_field),
-    _cluster_scoped("networking.k8s.aws", "ClusterNetworkPolicy", "clusternetworkpolicies", subject_field),
     _namespaced("networking.k8s.aws", "ApplicationNetworkPolicy", "applicationnetworkpolicies", like_network_policy),
     _namespaced("cilium.io", "CiliumNetworkPolicy", "ciliumnetworkpolicies", cilium_rules),
     _cluster_scoped("cilium.io", "CiliumClusterwideNetworkPolicy", "ciliumclusterwidenetworkpolicies", cilium_rules),
@@ -115,7 +108,7 @@ _BY_KEY: Final = {kind.key: kind for kind in UNREAD_KINDS}
 
 
 def unread_kind(key: str) -> UnreadKind | None:
-    """The row with this key (`AdminNetworkPolicy.policy.networking.k8s.io`); None if there is none."""
+    """The row with this key (`CiliumNetworkPolicy.cilium.io`); None if there is none."""
     return _BY_KEY.get(key)
 
 
@@ -152,11 +145,15 @@ def unread_policy(policy: Written, place: Place, own_namespace: str = DEFAULT_NA
     )
 
 
-def unlisted(kind: UnreadKind, namespace: str, place: Place) -> UnreadPolicy | None:
-    """What stands for all policies of a kind in a namespace, or in the cluster if it is empty, that cannot be listed.
+def unlisted(kind: str, namespace: str, place: Place) -> UnreadPolicy:
+    """What stands for policies of a kind in a namespace, or in the cluster if it is empty, that cannot be listed."""
+    return UnreadPolicy(kind, namespace, "", place, unbounded(namespace))
 
-    None if no policy of the kind changes anything.
-    """
+
+def unlisted_kind(kind: UnreadKind, namespace: str, place: Place) -> UnreadPolicy | None:
+    """As `unlisted`, for a kind that is not read anyway. None if no policy of the kind changes anything."""
     if kind.bounds is inert:
         return None
-    return UnreadPolicy(kind.key, namespace, "", place, unbounded(namespace), kind.only_denies, kind.only_outside)
+    return msgspec.structs.replace(
+        unlisted(kind.key, namespace, place), only_denies=kind.only_denies, only_outside=kind.only_outside
+    )

@@ -51,7 +51,7 @@ class UnreadBounds(msgspec.Struct, frozen=True):
 
 
 class UnreadPolicy(msgspec.Struct, frozen=True):
-    """A policy that is not read: `kind` with the group, `AdminNetworkPolicy.policy.networking.k8s.io`, and the doubt.
+    """A policy that is not read: `kind` with the group, `CiliumNetworkPolicy.cilium.io`, and the doubt.
 
     `namespace` is empty for a policy of the whole cluster. Without a `name` it stands for all policies of the kind.
     `only_denies` and `only_outside` are as in `UnreadKind`.

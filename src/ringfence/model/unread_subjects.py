@@ -3,8 +3,8 @@
 Each takes a policy as it is written, and its namespace. It raises ValueError if the policy is not written as expected,
 or if its selection cannot be known from it.
 
-Sources: the APIs of Kubernetes' network-policy-api v0.2.0 (and v0.1.8 for AdminNetworkPolicy), Cilium 1.20, Calico
-3.32, Antrea 2.7, the AWS network policy controller 1.1.7, Istio 1.27, and OVN-Kubernetes of 2026-08.
+Sources: the APIs of Cilium 1.20, Calico 3.32, Antrea 2.7, the AWS network policy controller 1.1.7, Istio 1.27, and
+OVN-Kubernetes of 2026-08.
 """
 
 from collections import defaultdict
@@ -58,42 +58,6 @@ def like_network_policy(policy: Written, namespace: str) -> UnreadBounds:
     types = spec.policy_types or (("Ingress", "Egress") if spec.egress else ("Ingress",))
     subjects = UnreadSubjects(compile_selector(spec.pod_selector), namespace)
     return _bounds({direction: [subjects] for direction in Direction if direction in types})
-
-
-# --- AdminNetworkPolicy, ClusterNetworkPolicy -------------------------------------------------------------------------
-
-
-class _AdminPods(msgspec.Struct, frozen=True, rename="camel"):
-    namespace_selector: LabelSelector = LabelSelector()
-    pod_selector: LabelSelector = LabelSelector()
-
-
-class _AdminSubject(msgspec.Struct, frozen=True):
-    namespaces: LabelSelector | None = None
-    pods: _AdminPods | None = None
-
-
-class _AdminSpec(msgspec.Struct, frozen=True):
-    subject: _AdminSubject
-    ingress: _Rules = ()
-    egress: _Rules = ()
-
-
-class _AdminPolicy(msgspec.Struct, frozen=True):
-    spec: _AdminSpec
-
-
-def subject_field(policy: Written, namespace: str) -> UnreadBounds:
-    """A `subject` of namespaces, or of pods of namespaces; without rules for a direction nothing changes in it."""
-    spec = _read(policy, _AdminPolicy).spec
-    if spec.subject.pods:
-        pods, spaces = spec.subject.pods.pod_selector, spec.subject.pods.namespace_selector
-    elif spec.subject.namespaces:
-        pods, spaces = LabelSelector(), spec.subject.namespaces
-    else:
-        raise ValueError("a subject is of namespaces or of pods")
-    subjects = UnreadSubjects(compile_selector(pods), namespaces=compile_selector(spaces))
-    return _with_rules(subjects, spec.ingress, spec.egress)
 
 
 # --- Cilium -----------------------------------------------------------------------------------------------------------

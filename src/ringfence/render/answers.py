@@ -17,12 +17,14 @@ from typing import Final, NamedTuple
 from ringfence.analysis.edits import Proposal
 from ringfence.analysis.questions import Answer, ExplainedPair, Part, PodsOf, ReasonGroup
 from ringfence.engine.answers import PolicyReason, RuleReason, SideReason, end_text
+from ringfence.engine.policies import NETWORK_POLICY_TIER
 from ringfence.model.origin import Place
 from ringfence.model.problems import Problem
 from ringfence.render.ends import connection_json, end_json, endpoint_json, one_end_json, ports_json, traffic_json
 from ringfence.render.folded_connections import folded_lines
 from ringfence.render.formats import Json, document_json, one_line
 from ringfence.render.problems import problem_json
+from ringfence.render.tier_stories import kind_name, tier_story
 from ringfence.sets.addresses import Addresses
 from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
 
@@ -233,7 +235,7 @@ def _side(side: SideReason, asked: Traffic | None) -> Iterator[str]:
     head = f"{side.direction.field} of {end}: {verdict}"
     if side.exempt:
         yield f"{head}: {side.exempt}"
-    elif not side.isolated:
+    elif not side.policies:
         yield f"{head}: no policy isolates it"
         for one in side.bystanders:
             yield f"  {one.policy} {one.reason}{_at(one.place)}"
@@ -241,12 +243,15 @@ def _side(side: SideReason, asked: Traffic | None) -> Iterator[str]:
         if asked is None and side.traffic != ALL_TRAFFIC and side.allowed:
             head += f" on {side.traffic}"
         yield head
-        for policy in side.policies:
-            yield from _policy(policy, side)
+        if all(policy.tier == NETWORK_POLICY_TIER for policy in side.policies):
+            for policy in side.policies:
+                yield from _policy(policy, side)
+        else:
+            yield from (f"  {line}" for line in tier_story(side, asked))
 
 
 def _policy(reason: PolicyReason, side: SideReason) -> Iterator[str]:
-    yield f"  {reason.policy.namespace}/{reason.policy.name}{_at(reason.place)}"
+    yield f"  {reason.policy}{_at(reason.place)}"
     if not reason.rules:
         yield f"    ✗ it has no {side.direction.field} rules, so it allows nothing"
     for rule in reason.rules:
@@ -337,14 +342,25 @@ def _policy_json(reason: PolicyReason) -> Json:
     return {
         "namespace": reason.policy.namespace,
         "name": reason.policy.name,
+        **_tier_json(reason),
         **_place_json(reason.place),
         "rules": [_rule_json(rule) for rule in reason.rules],
     }
 
 
+def _tier_json(reason: PolicyReason) -> Json:
+    """What a NetworkPolicy does not have."""
+    if reason.tier == NETWORK_POLICY_TIER:
+        return {}
+    return {"kind": kind_name(reason.policy.kind), "tier": reason.tier, "priority": reason.policy.priority}
+
+
 def _rule_json(rule: RuleReason) -> Json:
     written: Json = {
         "index": rule.index,
+        "action": rule.action.value,
+        **({"name": rule.name} if rule.name else {}),
+        "matches": rule.matches,
         "allows": rule.allows,
         "reason": rule.reason,
         **_line_json(rule.place),

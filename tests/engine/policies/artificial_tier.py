@@ -122,6 +122,7 @@ def compile_tier_policy(written: Object) -> CompiledPolicy[NetworkPolicy]:
     compiled = compile_policy(policy)
     return msgspec.structs.replace(
         compiled,
+        kind=written["kind"],
         namespace="",
         priority=spec["priority"],
         subject=PodSelection(_selector(spec["podSelector"]), namespaces=_selector(spec["namespaceSelector"])),
@@ -167,7 +168,7 @@ class TieredCluster(Cluster):
     def remove(self, kind: str, namespace: str, name: str) -> None:
         """Take an object of any kind out."""
         if kind in self.artificial:
-            self.artificial[kind].remove("", name)
+            self.artificial[kind].remove(kind, "", name)
             self.state.revision += 1
         else:
             super().remove(kind, namespace, name)

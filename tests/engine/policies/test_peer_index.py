@@ -10,7 +10,7 @@ EVERYONE: Final = 0b111
 
 
 def rule(name: str) -> PlacedRule:
-    return PlacedRule(CompiledRule(0, Peers(everyone=False), ALL_TRAFFIC), 0b1, (0, name, 0))
+    return PlacedRule(CompiledRule(0, Peers(everyone=False), ALL_TRAFFIC), 0b1, (0, name, "", 0))
 
 
 def scope(selected: int = 0, **peers: int) -> ScopeIndex:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ringfence.model.unread_kinds import UNREAD_KINDS
+from ringfence.sources.cluster.discovery import Discovery
 from ringfence.sources.cluster.unread_policies import unread_policies
 from ringfence.sources.loading import LoadedObjects, collect
 
@@ -29,7 +30,7 @@ def resources(*plurals: str) -> Answer:
 def read_from(folder: Path, *answers: Answer) -> tuple[LoadedObjects, Sequence[str]]:
     """What is read from a server with these answers, and the paths that it was asked for."""
     with serving(*answers) as server, connections_to(server.url, folder).client() as client:
-        loaded = collect(unread_policies(client, server.url))
+        loaded = collect(unread_policies(client, Discovery(client), server.url))
     return loaded, [asked.path for asked in server.asked]
 
 

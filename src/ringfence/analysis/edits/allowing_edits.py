@@ -9,6 +9,7 @@ from ringfence.analysis.edits.edited_policies import (
     adding,
     correcting,
     in_namespace,
+    network_policies_of,
     new_policy,
     policy_for,
     ports_for,
@@ -37,7 +38,7 @@ def allowing_edits(side: SideReason, asked: Traffic | None, name: str) -> Iterat
     """
     ports = ports_for(asked) if asked else ()
     yield from _policies_of_their_own(side, ports, name)
-    for policy in side.policies:
+    for policy in network_policies_of(side):
         for peers in peers_for(side.peer, policy.policy.namespace):
             rules = rules_of(policy.policy.policy, side.direction)
             added = rule_of(side.direction, peers, ports)

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from ringfence.engine.answers import PolicyReason
+from ringfence.engine.answers import PolicyReason, SideReason
 from ringfence.engine.population import NAME_LABEL, Member
 from ringfence.model.added_labels import is_generated
 from ringfence.model.documents import document, plain
@@ -49,6 +49,11 @@ class Edit(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self.action}>"
+
+
+def network_policies_of(side: SideReason) -> list[PolicyReason]:
+    """The policies of a side that those who own its namespace may change."""
+    return [policy for policy in side.policies if isinstance(policy.policy.policy, NetworkPolicy)]
 
 
 # --- edits ------------------------------------------------------------------------------------------------------------

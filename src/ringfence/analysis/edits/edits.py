@@ -112,7 +112,7 @@ def _free_name(state: State, side: SideReason, prefix: str) -> str:
         name = prefix
     names = chain([name], (f"{name}-{number}" for number in count(2)))
     namespace = side.subject.namespace
-    return next(free for free in names if state.network_policies.policy(namespace, free) is None)
+    return next(free for free in names if state.network_policies.policy("NetworkPolicy", namespace, free) is None)
 
 
 def _best(

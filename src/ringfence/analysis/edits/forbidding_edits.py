@@ -14,6 +14,7 @@ from ringfence.analysis.edits.edited_policies import (
     Edit,
     adding,
     labels_to_select_by,
+    network_policies_of,
     new_policy,
     policy_for,
     ports_for,
@@ -54,7 +55,12 @@ def forbidding_edits(side: SideReason, asked: Traffic | None, name: str) -> Iter
     if not side.isolated:
         yield from _isolating(side, side.subject, asked, name)
         return
-    allowing = [(policy, rule) for policy in side.policies for rule in reversed(policy.rules) if rule.allows_any(asked)]
+    allowing = [
+        (policy, rule)
+        for policy in network_policies_of(side)
+        for rule in reversed(policy.rules)
+        if rule.allows_any(asked)
+    ]
     ways = [list(_ways(side, policy, rule, asked)) for policy, rule in allowing]
     for chosen in islice(product(*ways), _MOST_COMBINATIONS):
         yield tuple(_edits(side.direction, allowing, chosen))

@@ -11,8 +11,8 @@ from ringfence.analysis.endpoints.destination_targets import Target, Targets, on
 from ringfence.analysis.endpoints.endpoints import Endpoint
 from ringfence.analysis.endpoints.ports import AskedPorts
 from ringfence.analysis.endpoints.translations import Translation, translations_at, virtual_addresses
-from ringfence.engine.answers import End, addresses_of
-from ringfence.engine.population import Member
+from ringfence.engine.answers import End
+from ringfence.engine.population import Member, addresses_of
 from ringfence.engine.state import State
 from ringfence.errors import EndpointError
 from ringfence.sets.addresses import NO_ADDRESSES, Addresses

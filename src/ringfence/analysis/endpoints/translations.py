@@ -15,8 +15,8 @@ from typing import Final
 import msgspec
 
 from ringfence.analysis.endpoints.services import Backend, backends, is_headless, reference_of
-from ringfence.engine.answers import addresses_of, node_addresses
-from ringfence.engine.population import Member
+from ringfence.engine.answers import node_addresses
+from ringfence.engine.population import Member, addresses_of
 from ringfence.engine.state import State
 from ringfence.errors import EndpointError
 from ringfence.model.objects import Service, ServicePort

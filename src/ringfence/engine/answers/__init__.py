@@ -5,10 +5,10 @@ from ringfence.engine.answers.explanations import explain
 from ringfence.engine.answers.listed_matches import ListedPairs, listed_match_assumptions
 from ringfence.engine.answers.own_nodes import listed_node_assumptions
 from ringfence.engine.answers.reasons import Bystander, PairReason, PeerReason, PolicyReason, RuleReason, SideReason
+from ringfence.engine.answers.tier_reasons import DecidingRule, TierReason, reasons_by_tier
 from ringfence.engine.answers.unknown_labels import unknown_label_text, values_named
 from ringfence.engine.answers.verdicts import (
     Families,
-    addresses_of,
     allows,
     is_exempt,
     node_addresses,
@@ -22,6 +22,7 @@ from ringfence.engine.policies import End, end_text
 __all__ = [
     "Bystander",
     "ConnectivityRow",
+    "DecidingRule",
     "End",
     "Families",
     "ListedPairs",
@@ -30,7 +31,7 @@ __all__ = [
     "PolicyReason",
     "RuleReason",
     "SideReason",
-    "addresses_of",
+    "TierReason",
     "allowed_addresses",
     "allows",
     "connectivity_rows",
@@ -40,6 +41,7 @@ __all__ = [
     "listed_match_assumptions",
     "listed_node_assumptions",
     "node_addresses",
+    "reasons_by_tier",
     "side_traffic",
     "traffic_between",
     "traffic_between_two",

@@ -56,18 +56,19 @@ def _explain_side(
     side = Side(state, subject, direction, peer, asked, over)
     stack = state.tiers.stack(side.identity, direction)
     traffic = side_traffic(state, subject, direction, peer, over)
+    isolated = any(profile.otherwise is Action.DENY for profile in stack)
     reason = SideReason(
         direction,
         subject,
         peer,
-        isolated=any(profile.otherwise is Action.DENY for profile in stack),
+        isolated=isolated,
         allowed=passes(traffic, asked),
         traffic=traffic,
         policies=tuple(policy for profile in stack for policy in explain_profile(side, profile)),
         exempt=_why_exempt(side),
         denied_over=tuple(_denied_over(side)),
         denied_for=_denied_for(side),
-        bystanders=() if stack else tuple(bystanders(side)),
+        bystanders=() if isolated else tuple(bystanders(side)),
     )
     if not side.can_meet:
         return reason  # no policy of any kind lets them meet

@@ -296,7 +296,12 @@ class _ListedSide:
             return
         # What a block is taken to contain is the same for all pods without an address.
         context = RuleContext(
-            placed.policy, self.direction, placed.rule, self._state.namespaces, self._state.node_peers
+            placed.policy,
+            self.direction,
+            placed.rule,
+            self._state.namespaces,
+            self._state.node_peers,
+            self._state.addresses_of_nodes,
         )
         example = next(iter(self._without_address.values()))
         for one in self._state.tiers.match_peers(placed.profile, context, example, FAMILIES):

@@ -13,9 +13,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from ringfence.engine.answers.sides import Side
-from ringfence.engine.answers.verdicts import addresses_of, node_addresses, side_traffic, traffic_by_part
+from ringfence.engine.answers.verdicts import node_addresses, side_traffic, traffic_by_part
 from ringfence.engine.policies import Action, end_text
-from ringfence.engine.population import Identity, Member
+from ringfence.engine.population import Identity, Member, addresses_of
 from ringfence.engine.state import State
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import ALL_ADDRESSES, NO_ADDRESSES, Addresses

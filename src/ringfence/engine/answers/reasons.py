@@ -33,7 +33,7 @@ class RuleReason(msgspec.Struct, frozen=True):
 
     `selects` and `carries` are its two halves: peers and ports. `traffic` is what its ports stand for at this
     destination; `hints` are likely misunderstandings behind a no. `unknown_ports` are the port names of which it is not
-    known what they stand for, because the destination does not exist yet.
+    known what they stand for, because the destination does not exist yet. `name` is the one that its author gave it.
     """
 
     index: int
@@ -46,6 +46,7 @@ class RuleReason(msgspec.Struct, frozen=True):
     traffic: Traffic
     hints: tuple[str, ...] = ()
     unknown_ports: tuple[str, ...] = ()
+    name: str = ""
 
     @property
     def matches(self) -> bool:

@@ -14,10 +14,11 @@ from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
 
 def explain_profile(side: Side, profile: Profile) -> Iterator[PolicyReason]:
     """Each policy of a profile, in order, with the reasons of its rules."""
+    state = side.state
     for policy in profile.policies:
         place = policy.origin.at() if policy.origin else None
         contexts = (
-            RuleContext(policy, side.direction, rule, side.state.namespaces, side.state.node_peers)
+            RuleContext(policy, side.direction, rule, state.namespaces, state.node_peers, state.addresses_of_nodes)
             for rule in policy.rules[side.direction]
         )
         yield PolicyReason(
@@ -48,6 +49,7 @@ def _explain_rule(side: Side, profile: Profile, context: RuleContext) -> RuleRea
             *(() if carries else protocol_hints(side, rule.port_names)),
         ),
         _unknown_ports(rule, side.destination),
+        rule.name,
     )
 
 

@@ -10,12 +10,10 @@ from functools import reduce
 from operator import and_
 
 from ringfence.engine.policies import End, PortQuestion
-from ringfence.engine.population import Member, is_one_pod
+from ringfence.engine.population import Member, addresses_of, is_one_pod
 from ringfence.engine.state import State
-from ringfence.model.node_addresses import plugin_addresses
-from ringfence.model.objects import Node
 from ringfence.model.policies import Direction
-from ringfence.sets.addresses import FAMILIES, LOOPBACK, NO_ADDRESSES, Addresses, Family, parse_address
+from ringfence.sets.addresses import FAMILIES, LOOPBACK, NO_ADDRESSES, Addresses, Family
 from ringfence.sets.partitions import Partition, merged
 from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
 
@@ -152,17 +150,5 @@ def node_addresses(state: State, pod: Member) -> Addresses:
     node = state.nodes.get(pod.node)
     addresses = addresses_of(node) if node else NO_ADDRESSES
     for family, number in pod.host_addresses:
-        addresses |= Addresses.in_family(family, ((number, number),))
-    return addresses
-
-
-def addresses_of(node: Node) -> Addresses:
-    """The addresses that a node reports, and those that network plugins have given it."""
-    addresses = Addresses.of_ranges((family, (number, number)) for family, number in plugin_addresses(node))
-    for entry in node.status.addresses or ():
-        try:
-            family, number = parse_address(entry.address)
-        except ValueError:  # a host name
-            continue
         addresses |= Addresses.in_family(family, ((number, number),))
     return addresses

@@ -1,5 +1,6 @@
 """Policies compiled and indexed: rules, selections, profiles, and the tiers that evaluate them."""
 
+from ringfence.engine.policies.cluster_policies import ClusterPolicyTier, cluster_policy_tier, compile_cluster_policy
 from ringfence.engine.policies.in_force import PoliciesInForce
 from ringfence.engine.policies.matching import (
     End,
@@ -11,7 +12,12 @@ from ringfence.engine.policies.matching import (
     namespace_assumption,
     pods_text,
 )
-from ringfence.engine.policies.network_policies import NetworkPolicyTier, compile_policy, network_policy_tier
+from ringfence.engine.policies.network_policies import (
+    NETWORK_POLICY_TIER,
+    NetworkPolicyTier,
+    compile_policy,
+    network_policy_tier,
+)
 from ringfence.engine.policies.node_peers import NodePeers
 from ringfence.engine.policies.profiles import AddressRule, OwnPorts, PortQuestion, Profile, Stack, is_union, own_ports
 from ringfence.engine.policies.rules import Action, CompiledPolicy, CompiledRule, Peers
@@ -22,8 +28,10 @@ from ringfence.engine.policies.tiers import BEFORE_EVERYTHING, Tiers, TiersVersi
 
 __all__ = [
     "BEFORE_EVERYTHING",
+    "NETWORK_POLICY_TIER",
     "Action",
     "AddressRule",
+    "ClusterPolicyTier",
     "CompiledPolicy",
     "CompiledRule",
     "End",
@@ -42,6 +50,8 @@ __all__ = [
     "Stack",
     "Tiers",
     "TiersVersion",
+    "cluster_policy_tier",
+    "compile_cluster_policy",
     "compile_policy",
     "end_text",
     "host_network_assumption",

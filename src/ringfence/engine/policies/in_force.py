@@ -39,11 +39,11 @@ class PoliciesInForce:
     def remove(self, namespace: str, name: str) -> None:
         """Remove a policy, if it is in force."""
         self._naming_sources.pop((namespace, name), None)
-        self._tier.remove(namespace, name)
+        self._tier.remove("NetworkPolicy", namespace, name)
 
     def compiled(self, namespace: str, name: str) -> _Compiled | None:
         """The policy of a name as it was put in force, if there is one."""
-        return self._naming_sources.get((namespace, name)) or self._tier.policy(namespace, name)
+        return self._naming_sources.get((namespace, name)) or self._tier.policy("NetworkPolicy", namespace, name)
 
     def replace_node(self, name: str, node: Node | None) -> None:
         """Note a node, or that it is gone."""

@@ -129,8 +129,8 @@ def _match_selectors(peer: NetworkPolicyPeer, namespace: str, member: Member, na
     if pods and spaces and not (pods_wrong and spaces_wrong):
         good = "podSelector" if spaces_wrong else "namespaceSelector"
         reason += f"; {good} matches, but both selectors of one peer must"
-    field = _selector_field("namespaceSelector", peer.namespace_selector, spaces, labels) if spaces_wrong else ""
-    field = field or _selector_field("podSelector", peer.pod_selector, pods, member.labels)
+    field = selector_field("namespaceSelector", peer.namespace_selector, spaces, labels) if spaces_wrong else ""
+    field = field or selector_field("podSelector", peer.pod_selector, pods, member.labels)
     return PeerMatch(False, reason, field, assumption)
 
 
@@ -168,9 +168,9 @@ def _match_block(block: IPBlock, end: End, families: tuple[Family, ...], nodes: 
     literally = Addresses.of(network) - Addresses.of(*map(parse_cidr, block.excepts))
     meant = block_of_sources(block, nodes) if nodes else literally
     if isinstance(end, Addresses):
-        return _match_addresses(written, meant, literally, end)
+        return address_match(written, meant, literally, end, "ipBlock")
     if not end.addresses:
-        return _match_unknown_address(written, network.prefixlen == 0 and bool(meant), end)
+        return unknown_address_match(written, network.prefixlen == 0 and bool(meant), end, "ipBlock")
     outside = [
         address_text(family, number)
         for family, number in end.addresses
@@ -183,28 +183,33 @@ def _match_block(block: IPBlock, end: End, families: tuple[Family, ...], nodes: 
     return PeerMatch(True, f"{written} contains {address}", "ipBlock")
 
 
-def _match_addresses(written: str, meant: Addresses, literally: Addresses, end: Addresses) -> PeerMatch:
+def address_match(written: str, meant: Addresses, literally: Addresses, end: Addresses, field: str) -> PeerMatch:
+    """Whether a peer, in the words `written`, matches some addresses.
+
+    It stands for the addresses `meant`, and names those in `literally`: nodes are meant by any of their addresses.
+    """
     inside = end & meant
     if not inside:
         by_node = end & literally
         because = f": it leaves out another address of the node that has {end_text(by_node)}" if by_node else ""
-        return PeerMatch(False, f"{written} does not contain {end_text(end)}{because}", "ipBlock")
+        return PeerMatch(False, f"{written} does not contain {end_text(end)}{because}", field)
     partial = bool(end - inside)
     part = f"only {end_text(inside)} of " if partial else ""
     by_node = inside - literally
     because = f": another address of the node that has {end_text(by_node)}" if by_node else ""
     if by_node == end:
-        return PeerMatch(True, f"{written} contains another address of the node that has {end_text(end)}", "ipBlock")
-    return PeerMatch(True, f"{written} contains {part}{end_text(end)}{because}", "ipBlock", partial=partial)
+        return PeerMatch(True, f"{written} contains another address of the node that has {end_text(end)}", field)
+    return PeerMatch(True, f"{written} contains {part}{end_text(end)}{because}", field, partial=partial)
 
 
-def _match_unknown_address(written: str, covers_family: bool, member: Member) -> PeerMatch:
+def unknown_address_match(written: str, covers_family: bool, member: Member, field: str) -> PeerMatch:
+    """Whether a peer that stands for addresses is taken to match a pod whose address is not known."""
     unknown = f"the address of {member} is not known"
     if covers_family:
         reason = f"{written} covers a whole address family"
-        return PeerMatch(True, reason, "ipBlock", _address_assumption(member, f"to lie in {written}"))
+        return PeerMatch(True, reason, field, _address_assumption(member, f"to lie in {written}"))
     reason = f"{unknown}, so {written} is taken not to contain it"
-    return PeerMatch(False, reason, "ipBlock", _address_assumption(member, f"not to lie in {written}"))
+    return PeerMatch(False, reason, field, _address_assumption(member, f"not to lie in {written}"))
 
 
 def _address_assumption(member: Member, taken: str) -> MatchAssumption:
@@ -229,9 +234,7 @@ def _name_hint(selector: Selector, namespace: str) -> str:
     return f" (a namespace's name is its label {NAME_LABEL})" if by_name else ""
 
 
-def _selector_field(
-    field: str, written: LabelSelector | None, selector: Selector | None, labels: dict[str, str]
-) -> str:
+def selector_field(field: str, written: LabelSelector | None, selector: Selector | None, labels: dict[str, str]) -> str:
     """The path, inside a peer, of the first term that does not match."""
     if written is None or selector is None:
         return field

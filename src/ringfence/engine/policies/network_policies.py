@@ -18,7 +18,7 @@ from ringfence.engine.policies.selection import PodSelection, Selections
 from ringfence.engine.policies.tier import MatchedPeer, RuleContext, Tier, TierKind
 from ringfence.engine.population import Block, Population, PortName
 from ringfence.model.cidrs import AddressRange, cidr_ranges
-from ringfence.model.kinds import namespace_of
+from ringfence.model.kinds import kind_of, namespace_of
 from ringfence.model.objects import IPBlock, NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort
 from ringfence.model.origin import Origin
 from ringfence.model.policies import DEFAULT_PROTOCOL, Direction, cidrs_of, rules_of
@@ -29,6 +29,9 @@ from ringfence.sets.intervals import Interval
 from ringfence.sets.traffic import ALL_PORTS, ALL_TRAFFIC, Traffic
 
 NetworkPolicyTier = Tier[NetworkPolicy]
+
+NETWORK_POLICY_TIER: Final = "NetworkPolicy"
+"""The name of the tier."""
 
 _Ranges = Mapping[str, AddressRange]
 """What the CIDRs of a policy mean."""
@@ -49,6 +52,7 @@ def compile_policy(policy: NetworkPolicy, origin: Origin | None = None) -> Compi
     return CompiledPolicy(
         policy,
         origin,
+        kind_of(policy),
         namespace,
         policy.metadata.name,
         PodSelection(compile_selector(policy.spec.pod_selector), namespace=namespace),
@@ -150,4 +154,4 @@ def _match_peers(context: RuleContext, end: End, families: tuple[Family, ...]) -
         yield MatchedPeer(f"{path}.{match.field}" if match.field else path, match)
 
 
-_KIND: Final = TierKind("NetworkPolicy", is_ordered=False, otherwise=Action.DENY, match_peers=_match_peers)
+_KIND: Final = TierKind(NETWORK_POLICY_TIER, is_ordered=False, otherwise=Action.DENY, match_peers=_match_peers)

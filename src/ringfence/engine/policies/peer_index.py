@@ -14,8 +14,8 @@ from ringfence.engine.policies.rules import CompiledRule
 from ringfence.sets import bitsets
 from ringfence.sets.bitsets import Bitset
 
-Place = tuple[int, str, int]
-"""Where a rule stands in the order of its tier: priority and name of its policy, and its own index."""
+Place = tuple[int, str, str, int]
+"""Where a rule stands in the order of its tier: priority, name and kind of its policy, and its own index."""
 
 
 class PlacedRule(NamedTuple):

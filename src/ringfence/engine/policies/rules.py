@@ -55,7 +55,7 @@ EVERYONE: Final = Peers(everyone=True)
 class CompiledRule(msgspec.Struct, frozen=True, eq=False):
     """A rule: peers AND traffic. `port_names` add the ports that the destination pod gives these names.
 
-    `index` is its place among the rules that the policy has for its direction.
+    `index` is its place among the rules that the policy has for its direction, `name` the one that its author gave it.
     """
 
     index: int
@@ -63,6 +63,7 @@ class CompiledRule(msgspec.Struct, frozen=True, eq=False):
     traffic: Traffic
     port_names: tuple[PortName, ...] = ()
     action: Action = Action.ALLOW
+    name: str = ""
 
     def names_of(self, protocol: str) -> list[str]:
         """The port names that it writes for one protocol."""
@@ -72,13 +73,14 @@ class CompiledRule(msgspec.Struct, frozen=True, eq=False):
 class CompiledPolicy(msgspec.Struct, Generic[P], frozen=True, eq=False, weakref=True, dict=True):
     """A policy: its subjects, and its rules for each direction that it touches.
 
-    A direction that is not a key of `rules` is not touched. `namespace` is empty for a cluster-scoped policy. Of the
-    policies of a tier whose rules are ordered, the one with the lowest `priority` comes first, and of equal ones the
-    first by name.
+    `kind` is the key of its kind. A direction that is not a key of `rules` is not touched. `namespace` is empty for a
+    cluster-scoped policy. Of the policies of a tier whose rules are ordered, the one with the lowest `priority` comes
+    first, and of equal ones the first by name.
     """
 
     policy: P
     origin: Origin | None
+    kind: str
     namespace: str
     name: str
     subject: PodSelection
@@ -88,6 +90,11 @@ class CompiledPolicy(msgspec.Struct, Generic[P], frozen=True, eq=False, weakref=
     def __str__(self) -> str:
         """As kubectl names it: `prod/db-policy`, or the name alone of a cluster-scoped policy."""
         return f"{self.namespace}/{self.name}" if self.namespace else self.name
+
+    @property
+    def order(self) -> tuple[int, str, str]:
+        """What policies of a tier are sorted by, in the order in which they are asked."""
+        return (self.priority, self.name, self.kind)
 
     @cached_property
     def read_facts(self) -> tuple[ReadableFact, ...]:

@@ -22,8 +22,16 @@ from ringfence.engine.policies.rulings import Rulings
 from ringfence.engine.policies.selection import Selections
 from ringfence.engine.population import Identity, NamedPort, Namespaces, Population
 from ringfence.model.policies import Direction
-from ringfence.sets.addresses import Family
+from ringfence.model.selectors import Selector
+from ringfence.sets.addresses import Addresses, Family
 from ringfence.sets.bitsets import Bitset
+
+_Key = tuple[str, str]
+"""What a policy has alone in its namespace: the key of its kind, and its name."""
+
+
+AddressesOfNodes = Callable[[Selector], Addresses]
+"""Gives the addresses of the nodes whose labels a selector matches."""
 
 
 class MatchedPeer(msgspec.Struct, frozen=True):
@@ -41,6 +49,7 @@ class RuleContext(msgspec.Struct, frozen=True):
     rule: CompiledRule
     namespaces: Namespaces
     nodes: NodePeers
+    addresses_of_nodes: AddressesOfNodes
 
 
 class TierKind(msgspec.Struct, frozen=True):
@@ -66,7 +75,7 @@ class Tier(Generic[P]):
         self._population = population
         self._selections = selections
         self._rulings = Rulings(population, selections)
-        self._policies: defaultdict[str, dict[str, CompiledPolicy[P]]] = defaultdict(dict)
+        self._policies: defaultdict[str, dict[_Key, CompiledPolicy[P]]] = defaultdict(dict)
         self._has_cluster_scope = False
         self._versions: defaultdict[str, int] = defaultdict(int)
         self._remembered_subjects: dict[str, tuple[object, list[tuple[CompiledPolicy[P], Bitset]]]] = {}
@@ -79,33 +88,34 @@ class Tier(Generic[P]):
     # --- policies ---------------------------------------------------------------------------------------------------
 
     def upsert(self, policy: CompiledPolicy[P]) -> None:
-        """Put a policy in force, in place of an older one of its name."""
+        """Put a policy in force, in place of an older one of its kind and name."""
         if not policy.namespace:
             self._has_cluster_scope = True
-        old = self._policies[policy.namespace].get(policy.name)
-        self._policies[policy.namespace][policy.name] = policy
+        key, present = (policy.kind, policy.name), self._policies[policy.namespace]
+        old = present.get(key)
+        present[key] = policy
         # The new policy is read before the old one is forgotten: identities that both tell apart need not merge and
         # split again.
         self._population.start_reading(policy.read_facts)
         self._population.start_reading_blocks(policy.blocks)
         self._changed(policy.namespace, old)
 
-    def remove(self, namespace: str, name: str) -> None:
-        """Remove a policy, if it is in force."""
-        old = self._policies[namespace].pop(name, None)
-        self._changed(namespace, old)
+    def remove(self, kind: str, namespace: str, name: str) -> None:
+        """Remove a policy, if it is in force; `kind` is the key of its kind."""
+        if old := self._policies[namespace].pop((kind, name), None):
+            self._changed(namespace, old)
 
     def policies(self, namespace: str) -> list[CompiledPolicy[P]]:
         """The policies of a namespace by name; those that are cluster-scoped have the empty namespace."""
-        return sorted(self._policies[namespace].values(), key=lambda policy: policy.name)
+        return sorted(self._policies[namespace].values(), key=lambda policy: (policy.name, policy.kind))
 
     def all_policies(self) -> list[CompiledPolicy[P]]:
         """All policies, by namespace and name."""
         return [policy for namespace in sorted(self._policies) for policy in self.policies(namespace)]
 
-    def policy(self, namespace: str, name: str) -> CompiledPolicy[P] | None:
-        """The policy of a name, if there is one."""
-        return self._policies[namespace].get(name)
+    def policy(self, kind: str, namespace: str, name: str) -> CompiledPolicy[P] | None:
+        """The policy of a kind and name, if there is one."""
+        return self._policies[namespace].get((kind, name))
 
     @property
     def selects_by_namespace_labels(self) -> bool:
@@ -151,7 +161,7 @@ class Tier(Generic[P]):
         ]
         if not selecting:
             return None
-        selecting.sort(key=lambda policy: (policy.priority, policy.name))
+        selecting.sort(key=lambda policy: policy.order)
         policies = tuple(selecting)
         profile = self._profiles.get((direction, policies))
         if profile is None:
@@ -217,7 +227,7 @@ class Tier(Generic[P]):
                 subjects = self._selections.pods(policy.subject)
                 selected |= subjects
                 for rule in policy.rules[direction]:
-                    place = (policy.priority, policy.name, rule.index)
+                    place = (*policy.order, rule.index)
                     by_peers[rule.peers].append(PlacedRule(rule, subjects, place))
         groups = (PeerGroup(self._rulings.peers(peers, family), rules) for peers, rules in by_peers.items())
         return ScopeIndex(selected, groups, self._population.everyone)

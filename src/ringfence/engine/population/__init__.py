@@ -7,6 +7,7 @@ from ringfence.engine.population.directory import Directory
 from ringfence.engine.population.facts import Block, ReadableFact, fact_read_by, facts_read_by
 from ringfence.engine.population.identities import Identity
 from ringfence.engine.population.namespaces import NAME_LABEL, Namespaces
+from ringfence.engine.population.nodes import addresses_of, addresses_of_matching
 from ringfence.engine.population.pods import (
     DeclaredPort,
     Member,
@@ -38,6 +39,8 @@ __all__ = [
     "ReadableFact",
     "Reference",
     "Workloads",
+    "addresses_of",
+    "addresses_of_matching",
     "ended",
     "fact_read_by",
     "facts_read_by",

@@ -1,6 +1,7 @@
 """What the API server refuses in each kind of object, in its words, and what it warns of."""
 
 from ringfence.model.validation.autoscalers import autoscaler_errors
+from ringfence.model.validation.cluster_policies import cluster_policy_errors, stored_cluster_policy_errors
 from ringfence.model.validation.endpoint_slices import endpoint_slice_errors
 from ringfence.model.validation.labels import selector_errors
 from ringfence.model.validation.metadata import name_errors, object_errors
@@ -19,6 +20,7 @@ from ringfence.model.validation.workloads import workload_errors
 __all__ = [
     "FieldWarning",
     "autoscaler_errors",
+    "cluster_policy_errors",
     "endpoint_slice_errors",
     "name_errors",
     "namespace_errors",
@@ -29,6 +31,7 @@ __all__ = [
     "pod_errors",
     "selector_errors",
     "service_errors",
+    "stored_cluster_policy_errors",
     "stored_network_policy_errors",
     "workload_errors",
 ]

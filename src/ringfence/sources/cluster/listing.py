@@ -18,9 +18,10 @@ from ringfence.model.origin import Origin, Place
 from ringfence.model.problems import Problem, ProblemCode, Severity
 from ringfence.sources.cluster.client import connect
 from ringfence.sources.cluster.credentials import obtain
+from ringfence.sources.cluster.discovery import Discovery
 from ringfence.sources.cluster.kubeconfig import SelectedContext, select
 from ringfence.sources.cluster.responses import PAGE, ApiStatusError, get_document, list_items
-from ringfence.sources.cluster.unread_policies import unread_policies
+from ringfence.sources.cluster.unread_policies import not_known, unread_policies
 from ringfence.sources.loading import Found, LoadedObjects, collect, name_of
 
 
@@ -47,7 +48,7 @@ class Resource(msgspec.Struct, frozen=True):
 
 
 RESOURCES: Final = tuple(
-    Resource(kind, needed=kind.is_policy or kind.name in ("Namespace", "Pod"))
+    Resource(kind, needed=(kind.is_policy and not kind.is_custom) or kind.name in ("Namespace", "Pod"))
     for kind in KINDS
     if not kind.only_in_manifests
 )
@@ -58,6 +59,7 @@ class _Reading(msgspec.Struct, frozen=True):
 
     client: httpx2.Client
     selected: SelectedContext
+    discovery: Discovery
     namespace: str = ""
 
     @property
@@ -80,13 +82,14 @@ def read(context: str | None = None, kubeconfig: str | None = None, namespace: s
     selected = select(context, kubeconfig)
     credential = obtain(selected.user, selected.cluster)
     with connect(msgspec.structs.replace(selected, user=credential.user)) as client:
+        discovery = Discovery(client)
         try:
-            return _read_all(_Reading(client, selected))
+            return _read_all(_Reading(client, selected, discovery))
         except _NotAllowed as error:
             only = namespace or selected.namespace
             message = f"only namespace {only} is read: {error}"
         try:
-            loaded = _read_all(_Reading(client, selected, only))
+            loaded = _read_all(_Reading(client, selected, discovery, only))
         except _NotAllowed as error:
             raise LiveClusterError(f"{selected.cluster.server}: {error}") from None
     limited = Problem(Place(selected.cluster.server), ProblemCode.UNLISTED_KIND, message, Severity.WARNING)
@@ -95,7 +98,7 @@ def read(context: str | None = None, kubeconfig: str | None = None, namespace: s
 
 def _read_all(reading: _Reading) -> LoadedObjects:
     listed = (found for resource in RESOURCES for found in _listed(reading, resource))
-    return collect(chain(listed, unread_policies(reading.client, reading.server, reading.namespace)))
+    return collect(chain(listed, unread_policies(reading.client, reading.discovery, reading.server, reading.namespace)))
 
 
 def current_namespace(context: str | None = None, kubeconfig: str | None = None) -> str:
@@ -105,12 +108,14 @@ def current_namespace(context: str | None = None, kubeconfig: str | None = None)
 
 def _listed(reading: _Reading, resource: Resource) -> list[Found]:
     try:
-        return _list(reading, resource)
+        return _list_custom(reading, resource) if resource.row.is_custom else _list(reading, resource)
     except ApiStatusError as error:
         if error.code == httpx2.codes.UNAUTHORIZED:
             context = reading.selected.context
             message = f'{reading.server}: the credentials of context "{context}" are not accepted: log in again'
             raise LiveClusterError(f"{message} ({error})") from None
+        if resource.row.is_custom:
+            return list(not_known(resource.kind, reading.server, error))
         # In one namespace, its labels are not needed: where they matter, answers say that they are not known.
         is_needed = resource.needed and (resource.row.is_namespaced or not reading.namespace)
         if is_needed and error.code == httpx2.codes.FORBIDDEN:
@@ -119,6 +124,14 @@ def _listed(reading: _Reading, resource: Resource) -> list[Found]:
             raise LiveClusterError(f"{reading.server}: {error}") from None
         message = f"{resource.plural} are left out: {error}"
         return [Problem(Place(reading.server), ProblemCode.UNLISTED_KIND, message, Severity.WARNING)]
+
+
+def _list_custom(reading: _Reading, resource: Resource) -> list[Found]:
+    """The objects of a kind that the server need not have."""
+    row = resource.row
+    if reading.discovery.version_of(row.group, row.plural) is None:
+        return []
+    return _list(reading, resource)
 
 
 def _list(reading: _Reading, resource: Resource) -> list[Found]:

@@ -1,0 +1,81 @@
+"""Where the decision falls: the tiers of a side in the order in which they are asked, and what each of them decides."""
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+
+import msgspec
+
+from ringfence.engine.answers.reasons import PolicyReason, RuleReason, SideReason
+from ringfence.engine.policies import NETWORK_POLICY_TIER, Action
+from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
+
+
+class DecidingRule(msgspec.Struct, frozen=True):
+    """The rule that decides in a tier, and the policy that it is in."""
+
+    policy: PolicyReason
+    rule: RuleReason
+
+
+class TierReason(msgspec.Struct, frozen=True):
+    """One tier, with its policies that select the subject, and what it decides about all that was asked.
+
+    `decision` is `PASS` if the tier leaves it to the next one. It is None where it is not the same for all that was
+    asked, and where an earlier tier has decided, so that this one is not asked (`is_asked`). `by` is the rule that
+    decides; there is none if no rule matches.
+    """
+
+    name: str
+    policies: tuple[PolicyReason, ...]
+    decision: Action | None
+    by: DecidingRule | None = None
+    is_asked: bool = True
+
+
+def reasons_by_tier(side: SideReason, asked: Traffic | None) -> tuple[TierReason, ...]:
+    """The tiers that have policies for a side, in order. `asked` None stands for all traffic."""
+    found: list[TierReason] = []
+    is_open = True
+    for name, policies in groupby(side.policies, key=lambda policy: policy.tier):
+        tier = _tier_reason(name, tuple(policies), asked, is_asked=is_open)
+        found.append(tier)
+        is_open = is_open and tier.decision in (Action.PASS, None)
+    return tuple(found)
+
+
+def _tier_reason(name: str, policies: tuple[PolicyReason, ...], asked: Traffic | None, *, is_asked: bool) -> TierReason:
+    if not is_asked:
+        return TierReason(name, policies, None, is_asked=False)
+    if name == NETWORK_POLICY_TIER:
+        return TierReason(name, policies, _union_of(policies, asked))
+    by = _first(policies, asked)
+    if by is None:
+        is_about_none = not any(_is_about(rule, asked) for policy in policies for rule in policy.rules)
+        return TierReason(name, policies, Action.PASS if is_about_none else None)
+    return TierReason(name, policies, by.rule.action, by)
+
+
+def _union_of(policies: Iterable[PolicyReason], asked: Traffic | None) -> Action | None:
+    """What NetworkPolicies decide: any rule may allow, and what none allows is denied."""
+    rules = [rule for policy in policies for rule in policy.rules]
+    if asked is not None and any(rule.allows for rule in rules):
+        return Action.ALLOW
+    return None if any(rule.allows_any(asked) for rule in rules) else Action.DENY
+
+
+def _first(policies: Sequence[PolicyReason], asked: Traffic | None) -> DecidingRule | None:
+    """The first rule that is about anything asked, if it is about all of it; what is partial has no single one."""
+    for policy in policies:
+        for rule in policy.rules:
+            if _is_about(rule, asked):
+                is_about_all = not any(peer.partial for peer in rule.peers) and _carries_all(rule, asked)
+                return DecidingRule(policy, rule) if is_about_all else None
+    return None
+
+
+def _is_about(rule: RuleReason, asked: Traffic | None) -> bool:
+    return rule.selects and bool(rule.traffic if asked is None else rule.traffic & asked)
+
+
+def _carries_all(rule: RuleReason, asked: Traffic | None) -> bool:
+    return not (ALL_TRAFFIC if asked is None else asked) - rule.traffic

@@ -1,0 +1,25 @@
+"""Nodes: the addresses that they report."""
+
+from collections.abc import Iterable
+
+from ringfence.model.node_addresses import plugin_addresses
+from ringfence.model.objects import Node
+from ringfence.model.selectors import Selector
+from ringfence.sets.addresses import Addresses, parse_address
+
+
+def addresses_of(node: Node) -> Addresses:
+    """The addresses that a node reports, and those that network plugins have given it."""
+    addresses = Addresses.of_ranges((family, (number, number)) for family, number in plugin_addresses(node))
+    for entry in node.status.addresses or ():
+        try:
+            family, number = parse_address(entry.address)
+        except ValueError:  # a host name
+            continue
+        addresses |= Addresses.in_family(family, ((number, number),))
+    return addresses
+
+
+def addresses_of_matching(nodes: Iterable[Node], selector: Selector) -> Addresses:
+    """The addresses of the nodes whose labels a selector matches."""
+    return Addresses.union_of(addresses_of(one) for one in nodes if selector.matches(one.metadata.labels or {}))

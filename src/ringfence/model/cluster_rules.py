@@ -1,0 +1,103 @@
+"""What the kinds of cluster policies have in common, whatever their fields are called."""
+
+import msgspec
+
+from ringfence.model.cluster_policies import (
+    AdminNetworkPolicy,
+    AwsClusterNetworkPolicy,
+    AwsDestination,
+    BaselineAdminNetworkPolicy,
+    BaselineDestination,
+    ClusterEgressRule,
+    ClusterIngressRule,
+    ClusterNetworkPolicy,
+    ClusterPolicy,
+    ClusterPolicyRule,
+    Destination,
+    PolicyTier,
+    RulePort,
+    RuleProtocol,
+    WorkloadPeer,
+)
+from ringfence.model.metadata import LabelSelector
+from ringfence.model.policies import Direction
+
+
+class RulePorts(msgspec.Struct, frozen=True):
+    """What one entry of a rule's `protocols` or `ports` is about: ports of one protocol, or ports that have a name.
+
+    With neither a protocol nor a name, the entry has only fields of a later version of the API.
+    """
+
+    protocol: str = ""
+    start: int = 0
+    end: int = 0
+    name: str = ""
+
+
+def tier_of(policy: ClusterPolicy) -> PolicyTier:
+    """The tier of a valid policy."""
+    if isinstance(policy, ClusterNetworkPolicy | AwsClusterNetworkPolicy):
+        return PolicyTier(policy.spec.tier)
+    return PolicyTier.ADMIN if isinstance(policy, AdminNetworkPolicy) else PolicyTier.BASELINE
+
+
+def priority_of(policy: ClusterPolicy) -> int:
+    """The priority of a policy in its tier; the lowest is asked first."""
+    return 0 if isinstance(policy, BaselineAdminNetworkPolicy) else policy.spec.priority or 0
+
+
+def cluster_rules_of(policy: ClusterPolicy, direction: Direction) -> tuple[ClusterPolicyRule, ...]:
+    """The rules of a policy for one direction, in order."""
+    return policy.spec.ingress if direction is Direction.INGRESS else policy.spec.egress
+
+
+def networks_of(peer: WorkloadPeer) -> tuple[str, ...]:
+    """The networks that a peer is about."""
+    return peer.networks if isinstance(peer, BaselineDestination | AwsDestination) else ()
+
+
+def nodes_of(peer: WorkloadPeer) -> LabelSelector | None:
+    """The selector of the nodes that a peer is about; None if it is not about nodes."""
+    return peer.nodes if isinstance(peer, BaselineDestination) else None
+
+
+def domain_names_of(peer: WorkloadPeer) -> tuple[str, ...]:
+    """The domain names that a peer is about."""
+    return peer.domain_names if isinstance(peer, Destination | AwsDestination) else ()
+
+
+def is_known_peer(peer: WorkloadPeer) -> bool:
+    """Whether a peer has a field that is known here; one of a later version of the API may have none."""
+    selects = any(one is not None for one in (peer.namespaces, peer.pods, nodes_of(peer)))
+    return selects or bool(networks_of(peer) or domain_names_of(peer))
+
+
+def reads_nodes(policy: ClusterPolicy) -> bool:
+    """Whether some rule is about nodes."""
+    return any(nodes_of(peer) is not None for rule in policy.spec.egress for peer in rule.peers)
+
+
+def ports_of(rule: ClusterPolicyRule) -> tuple[RulePorts, ...]:
+    """The entries of a rule's `protocols` or `ports`; without any, it is about all traffic."""
+    if isinstance(rule, ClusterIngressRule | ClusterEgressRule):
+        return tuple(map(_of_protocol, rule.protocols))
+    return tuple(map(_of_port, rule.ports))
+
+
+def _of_protocol(entry: RuleProtocol) -> RulePorts:
+    for protocol, written in (("TCP", entry.tcp), ("UDP", entry.udp), ("SCTP", entry.sctp)):
+        port = written.destination_port if written else None
+        if port is not None and port.range is not None:
+            return RulePorts(protocol, port.range.start, port.range.end)
+        if port is not None and port.number is not None:
+            return RulePorts(protocol, port.number, port.number)
+    return RulePorts(name=entry.destination_named_port)
+
+
+def _of_port(entry: RulePort) -> RulePorts:
+    if entry.port_number is not None:
+        return RulePorts(entry.port_number.protocol, entry.port_number.port, entry.port_number.port)
+    if entry.port_range is not None:
+        return RulePorts(entry.port_range.protocol, entry.port_range.start, entry.port_range.end)
+    return RulePorts(name=entry.named_port)

@@ -1,0 +1,76 @@
+"""Which kinds of custom resources a server has: those whose definitions somebody has created.
+
+Every user may ask this. Listing a kind that the server does not have would not tell: a user who may not list it is
+refused before the server finds that there is no such kind.
+
+Source: kubernetes.io, "The Kubernetes API", "Discovery API".
+"""
+
+from functools import cache, cached_property
+
+import httpx2
+import msgspec
+
+from ringfence.sources.cluster.responses import ApiStatusError, get_document
+
+
+class _ApiVersion(msgspec.Struct, frozen=True, rename="camel"):
+    """`group/version`, as in an `apiVersion`."""
+
+    group_version: str = ""
+
+
+class _ApiGroup(msgspec.Struct, frozen=True):
+    """An API group and its versions, the preferred one first."""
+
+    name: str = ""
+    versions: tuple[_ApiVersion, ...] = ()
+
+
+class _ApiGroups(msgspec.Struct, frozen=True):
+    """What `/apis` answers (`APIGroupList` of meta/v1)."""
+
+    groups: tuple[_ApiGroup, ...] = ()
+
+
+class _ApiResource(msgspec.Struct, frozen=True):
+    """A resource, by its plural."""
+
+    name: str = ""
+
+
+class _ApiResources(msgspec.Struct, frozen=True):
+    """What `/apis/GROUP/VERSION` answers (`APIResourceList` of meta/v1)."""
+
+    resources: tuple[_ApiResource, ...] = ()
+
+
+class Discovery:
+    """The groups of a server, asked for once, and the resources of those that are asked about.
+
+    Raises ApiStatusError if the server refuses to answer, LiveClusterError if it cannot be reached or understood.
+    """
+
+    def __init__(self, client: httpx2.Client) -> None:
+        self._client = client
+        self._resources = cache(self._find_resources)
+
+    @cached_property
+    def groups(self) -> dict[str, tuple[str, ...]]:
+        """The versions of each group, the preferred one first, as in an `apiVersion`."""
+        try:
+            found = get_document(self._client, "/apis", _ApiGroups)
+        except ApiStatusError as error:
+            if error.code == httpx2.codes.NOT_FOUND:
+                return {}
+            raise
+        return {group.name: tuple(one.group_version for one in group.versions) for group in found.groups}
+
+    def version_of(self, group: str, plural: str) -> str | None:
+        """The first version of a group that has a resource; None if the server does not have the resource."""
+        versions = self.groups.get(group, ())
+        return next((version for version in versions if plural in self._resources(version)), None)
+
+    def _find_resources(self, version: str) -> frozenset[str]:
+        found = get_document(self._client, f"/apis/{version}", _ApiResources)
+        return frozenset(resource.name for resource in found.resources)

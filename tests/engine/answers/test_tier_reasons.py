@@ -1,0 +1,86 @@
+"""Where the decision falls: the first tier that does not pass decides, and it decides what the engine says."""
+
+from hypothesis import given
+from tests.cluster_policy_strategies import clusters
+from tests.engine.members import member_in
+from tests.semantics.judges import cluster_of
+from tests.semantics.objects import Object, pod, policy
+from tests.semantics.test_agreement import pairs, ports
+
+from ringfence.engine.answers import TierReason, explain, reasons_by_tier
+from ringfence.engine.policies import Action
+from ringfence.sets.traffic import Traffic
+
+PODS = [pod("x/a"), pod("x/b")]
+HTTP = Traffic.of("TCP", ((80, 80),))
+
+
+def guard(name: str, tier: str, priority: int, *actions: str, ports: tuple[int, ...] = ()) -> Object:
+    """A ClusterNetworkPolicy for the ingress of all pods, with rules that do one thing after the other."""
+    protocols = {"protocols": [{"tcp": {"destinationPort": {"number": port}}} for port in ports]} if ports else {}
+    rules = [{"action": action, "from": [{"namespaces": {}}], **protocols} for action in actions]
+    return {
+        "apiVersion": "policy.networking.k8s.io/v1alpha2",
+        "kind": "ClusterNetworkPolicy",
+        "metadata": {"name": name},
+        "spec": {"tier": tier, "priority": priority, "subject": {"namespaces": {}}, "ingress": rules},
+    }
+
+
+def ingress(*policies: Object, asked: Traffic | None = HTTP) -> list[tuple[str, Action | None, str, bool]]:
+    """Of each tier: its name, what it decides, the policy that does, and whether it is asked."""
+    state = cluster_of([*PODS, *policies]).state
+    reason = explain(state, member_in(state, "x/a"), member_in(state, "x/b"), asked)
+    return [
+        (tier.name, tier.decision, str(tier.by.policy.policy) if tier.by else "", tier.is_asked)
+        for tier in reasons_by_tier(reason.ingress, asked)
+    ]
+
+
+def test_a_tier_that_decides_is_the_last_that_is_asked() -> None:
+    assert ingress(guard("g", "Admin", 1, "Deny"), policy("x/p"), guard("h", "Baseline", 1, "Accept")) == [
+        ("Admin", Action.DENY, "g", True),
+        ("NetworkPolicy", None, "", False),
+    ]
+
+
+def test_a_pass_and_a_tier_without_a_match_leave_it_to_the_next() -> None:
+    assert ingress(guard("g", "Admin", 1, "Pass", "Deny"), policy("x/p")) == [
+        ("Admin", Action.PASS, "g", True),
+        ("NetworkPolicy", Action.DENY, "", True),
+    ]
+    assert ingress(guard("g", "Admin", 1, "Deny", ports=(81,)), guard("h", "Baseline", 1, "Accept")) == [
+        ("Admin", Action.PASS, "", True),
+        ("Baseline", Action.ALLOW, "h", True),
+    ]
+
+
+def test_the_lowest_priority_comes_first() -> None:
+    assert ingress(guard("late", "Admin", 2, "Accept"), guard("soon", "Admin", 1, "Deny")) == [
+        ("Admin", Action.DENY, "soon", True)
+    ]
+
+
+def test_what_is_decided_in_parts_has_no_single_rule() -> None:
+    both = Traffic.of("TCP", ((80, 81),))
+    assert ingress(guard("g", "Admin", 1, "Deny", ports=(81,)), asked=both) == [("Admin", None, "", True)]
+    assert ingress(guard("g", "Admin", 1, "Deny", ports=(81,)), asked=None) == [("Admin", None, "", True)]
+
+
+@given(clusters(), ports)
+def test_the_tiers_decide_what_the_engine_says(objects: list[Object], asked: tuple[str, int]) -> None:
+    cluster, (protocol, port) = cluster_of(objects), asked
+    for source, destination in pairs(objects):
+        answer = cluster.can(source, destination, port=port, protocol=protocol)
+        for reason in (explained.reason for explained in answer.explanations):
+            for side in (reason.egress, reason.ingress):
+                tiers = reasons_by_tier(side, reason.asked)
+                is_whole = all(tier.decision is not None for tier in tiers if tier.is_asked)
+                if is_whole and not side.exempt:
+                    assert is_allowed_by(tiers) is side.allowed, (side.direction, source, destination)
+
+
+def is_allowed_by(tiers: tuple[TierReason, ...]) -> bool:
+    """What the first tier decides that decides anything."""
+    decisions = [tier.decision for tier in tiers if tier.is_asked]
+    return next((one is Action.ALLOW for one in decisions if one is not Action.PASS), True)

@@ -1,0 +1,140 @@
+"""The naive evaluator, continued: what the administrators' policies decide, sentence by sentence.
+
+The comments restate the field descriptions of ClusterNetworkPolicy v1alpha2 and, where they differ, those of
+AdminNetworkPolicy and BaselineAdminNetworkPolicy v1alpha1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import ip_address
+
+from tests.semantics import naive
+
+TIER_OF_KIND = {"AdminNetworkPolicy": "Admin", "BaselineAdminNetworkPolicy": "Baseline"}
+"""The kinds whose tier is not a field."""
+
+
+def tier_decision(connection: naive.Connection, pod: naive.Object, tier: str, direction: str) -> bool | None:
+    """What the policies of one tier decide for the pod; None if they leave it to the next one."""
+    selecting = [policy for policy in of_tier(connection.world, tier) if selects(connection.world, policy, pod)]
+    # The lowest number is the highest precedence. What happens between equal ones is not defined upstream; ringfence
+    # takes them by name, and then by kind.
+    for policy in sorted(selecting, key=place):
+        # "The relative precedence of the rules within a single object will be determined by the order in which the rule
+        # is written. Thus, a rule that appears at the top of the rules would take the highest precedence."
+        for rule in policy["spec"].get(direction.lower()) or ():
+            decided = rule_decision(connection, rule, direction)
+            if decided is not None:
+                # "Pass: skips further policies of this tier."
+                return {"Accept": True, "Allow": True, "Deny": False, "Pass": None}[decided]
+    # "Traffic that is not matched by any rule is left to the next tier": being a subject denies nothing.
+    return None
+
+
+def of_tier(world: list[naive.Object], tier: str) -> Iterator[naive.Object]:
+    """The policies of a tier, of all kinds that have it."""
+    for thing in world:
+        kinds = ("ClusterNetworkPolicy", *TIER_OF_KIND)
+        if thing["kind"] in kinds and TIER_OF_KIND.get(thing["kind"], thing["spec"].get("tier")) == tier:
+            yield thing
+
+
+def place(policy: naive.Object) -> tuple[int, str, str]:
+    """Where a policy stands in its tier."""
+    kind = f"{policy['kind']}.{policy['apiVersion'].partition('/')[0]}"
+    return (policy["spec"].get("priority", 0), policy["metadata"]["name"], kind)
+
+
+def selects(world: list[naive.Object], policy: naive.Object, pod: naive.Object) -> bool:
+    """Whether the policy is about the pod, which is never one that uses its node's network."""
+    return not naive.uses_host_network(pod) and pods_match(world, policy["spec"]["subject"], pod)
+
+
+def pods_match(world: list[naive.Object], selection: naive.Object, pod: naive.Object) -> bool:
+    """Whether a pod is in some namespaces, or in some namespaces and has some labels."""
+    labels = naive.namespace_labels(world, naive.namespace_of(pod))
+    if selection.get("pods") is None:
+        return naive.selector_matches(selection["namespaces"], labels)
+    pods = selection["pods"]
+    return naive.selector_matches(pods.get("namespaceSelector"), labels) and naive.selector_matches(
+        pods["podSelector"], naive.labels_of(pod)
+    )
+
+
+def rule_decision(connection: naive.Connection, rule: naive.Object, direction: str) -> str | None:
+    """The action of a rule if it matches: both some peer and some port must."""
+    peers = rule["from" if direction == naive.INGRESS else "to"]
+    _, end = connection.ends(direction)
+    entries = rule.get("protocols") or rule.get("ports")
+    # Without ports, a rule is about all traffic, of whatever protocol.
+    if entries and not any(port_matches(connection, entry) for entry in entries):
+        return None
+    if rule["action"] in ("Deny", "Pass") and not all(map(is_known, peers)):
+        # "If a peer has no field that is known, the rule must fail closed."
+        return "Deny"
+    return rule["action"] if any(peer_matches(connection, peer, end) for peer in peers) else None
+
+
+def is_known(peer: naive.Object) -> bool:
+    """Whether a peer has a field that an implementation of this version knows."""
+    return any(peer.get(field) is not None for field in ("namespaces", "pods", "networks", "nodes", "domainNames"))
+
+
+def peer_matches(connection: naive.Connection, peer: naive.Object, end: naive.Party) -> bool:
+    """Whether one entry of `from` or `to` matches the other end of the connection."""
+    if peer.get("networks") is not None:
+        # Networks match whatever has an address in them, pods included.
+        return any(naive.block_matches({"cidr": network}, end, connection.family) for network in peer["networks"])
+    if peer.get("nodes") is not None:
+        return bool(end.addresses & addresses_of_nodes(connection, peer["nodes"]))
+    # Selectors never match what is not a pod, nor a pod that uses its node's network. Names of domains stand for
+    # addresses that nobody knows here.
+    if end.pod is None or naive.uses_host_network(end.pod) or not is_known(peer) or "domainNames" in peer:
+        return False
+    return pods_match(connection.world, peer, end.pod)
+
+
+def addresses_of_nodes(connection: naive.Connection, selector: naive.Object) -> set[naive.Address]:
+    """The addresses, of the family in question, of the nodes that a selector matches."""
+    return {
+        address
+        for node in naive.of_kind(connection.world, "Node")
+        if naive.selector_matches(selector, node["metadata"].get("labels") or {})
+        for entry in node.get("status", {}).get("addresses") or ()
+        for address in addresses(entry["address"])
+        if address.version == connection.family
+    }
+
+
+def addresses(text: str) -> Iterator[naive.Address]:
+    """The address that a text is; none, if it is the name of a host."""
+    try:
+        yield ip_address(text)
+    except ValueError:
+        return
+
+
+def port_matches(connection: naive.Connection, entry: naive.Object) -> bool:
+    """Whether one entry of `protocols` (or, in the older kinds, `ports`) matches."""
+    name = entry.get("destinationNamedPort") or entry.get("namedPort")
+    if name:
+        # A name is a container port of the destination, of whatever protocol the container declares it.
+        return (name, connection.protocol, connection.port) in naive.named_ports(connection.destination)
+    for protocol in ("tcp", "udp", "sctp"):
+        if entry.get(protocol):
+            written = entry[protocol]["destinationPort"]
+            return protocol.upper() == connection.protocol and number_matches(written, connection.port)
+    number, among = entry.get("portNumber"), entry.get("portRange")
+    if number:
+        return (number.get("protocol", "TCP"), number["port"]) == (connection.protocol, connection.port)
+    assert among
+    is_inside = bool(among["start"] <= connection.port <= among["end"])
+    return is_inside and bool(among.get("protocol", "TCP") == connection.protocol)
+
+
+def number_matches(written: naive.Object, port: int) -> bool:
+    """Whether a port is the one that is written, or in the range that is."""
+    if written.get("range"):
+        return bool(written["range"]["start"] <= port <= written["range"]["end"])
+    return bool(written["number"] == port)
