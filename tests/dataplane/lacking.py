@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from ringfence.dataplane.nftables import elements, expressions, requests
+from ringfence.dataplane.nftables import elements, expressions, requests, rule_decoding, rule_encoding
 from ringfence.dataplane.program import Collection, Hook
 
 
@@ -25,7 +25,7 @@ def lacking_expression(name: str) -> Iterator[None]:
 
 
 def _forget() -> None:
-    for remembered in (expressions.encode_rule, expressions._constant_conditions, expressions._loads):
+    for remembered in (rule_encoding.encode_rule, rule_decoding._constant_conditions, rule_decoding._loads):
         remembered.cache_clear()
 
 

@@ -24,7 +24,6 @@ from ringfence.dataplane.nftables.elements import (
     elements_in,
     has_repetitions,
 )
-from ringfence.dataplane.nftables.expressions import decode_rule
 from ringfence.dataplane.nftables.requests import (
     BRIDGE_HEADER,
     HEADER,
@@ -33,6 +32,7 @@ from ringfence.dataplane.nftables.requests import (
     message_type,
     requested_hook,
 )
+from ringfence.dataplane.nftables.rule_decoding import decode_rule
 from ringfence.dataplane.program import (
     TABLE,
     Chain,

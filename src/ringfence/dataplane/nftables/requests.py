@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from ringfence.dataplane.nftables import constants as nf
 from ringfence.dataplane.nftables.elements import describe, key_portions, portions
-from ringfence.dataplane.nftables.expressions import encode_rule
+from ringfence.dataplane.nftables.rule_encoding import encode_rule
 from ringfence.dataplane.program import HOOK_PRIORITY, TABLE, Hook, is_of_bridges
 from ringfence.dataplane.update import (
     AddChain,

@@ -3,7 +3,9 @@
 import pytest
 
 from ringfence.dataplane.nftables import constants as nf
-from ringfence.dataplane.nftables.expressions import LOGGED_BYTES, decode_rule, encode_rule
+from ringfence.dataplane.nftables.expressions import LOGGED_BYTES
+from ringfence.dataplane.nftables.rule_decoding import decode_rule
+from ringfence.dataplane.nftables.rule_encoding import encode_rule
 from ringfence.dataplane.program import (
     DENIED_PREFIX,
     DESTINATION,

@@ -1,0 +1,195 @@
+"""Rules from the expressions that they consist of.
+
+Whether expressions are those of a rule is found out by encoding the rule, so reading and writing cannot drift apart.
+What is no rule of ours is a foreign one.
+"""
+
+from functools import cache
+from typing import Final
+
+from ringfence.dataplane.nftables import constants as nf
+from ringfence.dataplane.nftables.expressions import Parsed, compare, constant_of, parse
+from ringfence.dataplane.nftables.rule_encoding import (
+    ONLY_FROM_THIS_LINK,
+    VERDICT_CODES,
+    encode_action,
+    encode_condition,
+    load,
+    of_family,
+)
+from ringfence.dataplane.program import (
+    DESTINATION,
+    ROUTERS_MESSAGES,
+    SOURCE,
+    Action,
+    ClassLookup,
+    Condition,
+    Dispatch,
+    Established,
+    Field,
+    ForeignRule,
+    FromLinkLocal,
+    FromNode,
+    FromPodLink,
+    Goto,
+    HopLimitIs,
+    Icmpv6Is,
+    Jump,
+    KeyPart,
+    Log,
+    Lookup,
+    NeighbourDiscovery,
+    OfFamily,
+    OffRoute,
+    OverLoopback,
+    ProtocolIs,
+    RateLimit,
+    Rule,
+    ToMany,
+    ToOthers,
+    ToPodLink,
+    Track,
+    Untracked,
+)
+from ringfence.netlink.codec import attributes, read_string
+from ringfence.sets.addresses import FAMILIES
+
+
+def decode_rule(code: bytes) -> Rule | ForeignRule:
+    """The rule that these expressions are; a foreign one if it is none of ours."""
+    left = parse(code)
+    conditions: list[Condition] = []
+    while left:
+        if action := _decode_action(left):
+            return Rule(tuple(conditions), action)
+        found = _decode_condition(left)
+        if found is None:
+            break
+        condition, length = found
+        conditions.append(condition)
+        left = left[length:]
+    return ForeignRule(code)
+
+
+def _decode_condition(left: tuple[Parsed, ...]) -> tuple[Condition, int] | None:
+    for expressions, condition in _constant_conditions():
+        if left[: len(expressions)] == expressions:
+            return condition, len(expressions)
+    if left[0].name == "limit":
+        within = RateLimit(int.from_bytes(left[0].get(nf.NFTA_LIMIT_RATE), "big"))
+        return (within, 1) if left[:1] == parse(b"".join(encode_condition(within))) else None
+    for expressions, fields in _loads():
+        length = len(expressions)
+        if left[:length] == expressions and len(left) > length:
+            asked = _condition_on(fields, left[length])
+            if asked:
+                return asked, length + 1
+    return _decode_class_lookup(left) or _decode_family(left)
+
+
+def _decode_family(left: tuple[Parsed, ...]) -> tuple[Condition, int] | None:
+    """Comes last: whatever is about addresses begins with such a comparison."""
+    for family in FAMILIES:
+        expressions = parse(b"".join(of_family(family)))
+        if left[: len(expressions)] == expressions:
+            return OfFamily(family), len(expressions)
+    return None
+
+
+def _decode_class_lookup(left: tuple[Parsed, ...]) -> tuple[Condition, int] | None:
+    identifier = next((constant_of(one) for one in left if one.name == "immediate"), b"")
+    if len(identifier) != KeyPart.CLASS.length:
+        return None
+    for fields in _CLASS_FIELDS:
+        length = len(parse(b"".join(load(fields, identifier)))) + 1
+        name = read_string(left[length - 1].get(nf.NFTA_LOOKUP_SET)) if len(left) >= length else ""
+        asked = ClassLookup(identifier, fields, name)
+        if left[:length] == parse(b"".join(encode_condition(asked))):
+            return asked, length
+    return None
+
+
+def _condition_on(fields: tuple[Field, ...], test: Parsed) -> Condition | None:
+    """What `test` asks about the fields that were loaded."""
+    if test.name == "lookup":
+        name = read_string(test.get(nf.NFTA_LOOKUP_SET))
+        lookups = (Lookup(fields, name, absent) for absent in (False, True))
+        return next((one for one in lookups if parse(b"".join(encode_condition(one)))[-1] == test), None)
+    if fields == (Field.PROTOCOL,) and test.name == "cmp":
+        value = attributes(test.get(nf.NFTA_CMP_DATA)).get(nf.NFTA_DATA_VALUE, b"")
+        return ProtocolIs(value[0]) if (test,) == parse(compare(nf.NFT_CMP_EQ, value[:1])) else None
+    return None
+
+
+def _decode_action(left: tuple[Parsed, ...]) -> Action | None:
+    last = left[-1]
+    if left == parse(b"".join(encode_action(Track()))):
+        return Track()
+    if len(left) == 1 and last.name == "immediate" and not constant_of(last):
+        data = attributes(attributes(last.get(nf.NFTA_IMMEDIATE_DATA)).get(nf.NFTA_DATA_VERDICT, b""))
+        code = int.from_bytes(data.get(nf.NFTA_VERDICT_CODE, b""), "big", signed=True)
+        if code == nf.NFT_GOTO:
+            return Goto(read_string(data.get(nf.NFTA_VERDICT_CHAIN, b"")))
+        if code == nf.NFT_JUMP:
+            return Jump(read_string(data.get(nf.NFTA_VERDICT_CHAIN, b"")))
+        return next((verdict for verdict, one in VERDICT_CODES.items() if one == code), None)
+    if len(left) == 1 and last.name == "log":
+        log = Log(int.from_bytes(last.get(nf.NFTA_LOG_GROUP), "big"), read_string(last.get(nf.NFTA_LOG_PREFIX)))
+        return log if left == parse(b"".join(encode_action(log))) else None
+    if last.name == "lookup":
+        for expressions, fields in _loads():
+            dispatch = Dispatch(fields, read_string(last.get(nf.NFTA_LOOKUP_SET)))
+            if left[:-1] == expressions and left == parse(b"".join(encode_action(dispatch))):
+                return dispatch
+    return None
+
+
+_ENDS: Final = tuple(end[family] for family in FAMILIES for end in (SOURCE, DESTINATION))
+
+_CLASS_FIELDS: Final[tuple[tuple[Field, ...], ...]] = ((Field.PROTOCOL, Field.PORT), *((end,) for end in _ENDS))
+"""What is looked up together with the identifier of a class."""
+
+
+@cache
+def _constant_conditions() -> list[tuple[tuple[Parsed, ...], Condition]]:
+    constant: tuple[Condition, ...] = (
+        Established(),
+        Untracked(),
+        ToOthers(),
+        NeighbourDiscovery(),
+        OverLoopback(),
+        FromNode(),
+        FromPodLink(),
+        ToPodLink(),
+        ToMany(),
+        HopLimitIs(ONLY_FROM_THIS_LINK),
+        OffRoute(),
+        FromLinkLocal(),
+        *map(Icmpv6Is, ROUTERS_MESSAGES),
+    )
+    return [(parse(b"".join(encode_condition(condition))), condition) for condition in constant]
+
+
+_OF_PORTS: Final = (
+    Field.FRAME_HARDWARE_SOURCE,
+    Field.FRAME_SOURCE_4,
+    Field.FRAME_DESTINATION_4,
+    Field.FRAME_SOURCE_6,
+    Field.FRAME_DESTINATION_6,
+    Field.NEIGHBOUR_TARGET,
+    Field.ARP_SOURCE,
+)
+"""The fields that are looked up together with a port of a bridge."""
+
+
+@cache
+def _loads() -> list[tuple[tuple[Parsed, ...], tuple[Field, ...]]]:
+    """Every combination of fields that is ever loaded, the longest first: a shorter one may begin like it."""
+    combinations: list[tuple[Field, ...]] = [
+        *((end, Field.PROTOCOL, Field.PORT) for end in _ENDS),
+        *((SOURCE[family], DESTINATION[family]) for family in FAMILIES),
+        (Field.PROTOCOL, Field.PORT),
+        *((link, field) for link in (Field.LINK, Field.OUT_LINK) for field in _OF_PORTS),
+        *((field,) for field in Field),
+    ]
+    return [(parse(b"".join(load(fields))), fields) for fields in combinations]

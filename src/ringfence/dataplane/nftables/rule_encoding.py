@@ -1,0 +1,259 @@
+"""Rules as expressions of nf_tables, as the nft program would write them, so that it can list them.
+
+Source: the output of `nft --debug=netlink`; `<linux/netfilter/nf_tables.h>`.
+"""
+
+import sys
+from collections.abc import Iterator
+from functools import cache
+from typing import Final
+
+from ringfence.dataplane.nftables import constants as nf
+from ringfence.dataplane.nftables.expressions import (
+    compare,
+    fib,
+    immediate,
+    limit,
+    log,
+    lookup,
+    masked,
+    meta,
+    payload,
+    set_tracked,
+    tracked,
+    verdict,
+)
+from ringfence.dataplane.program import (
+    Action,
+    ClassLookup,
+    Condition,
+    Dispatch,
+    Established,
+    Field,
+    FromLinkLocal,
+    FromNode,
+    FromPodLink,
+    Goto,
+    HopLimitIs,
+    Icmpv6Is,
+    Jump,
+    Log,
+    Lookup,
+    NeighbourDiscovery,
+    OfFamily,
+    OffRoute,
+    OverLoopback,
+    ProtocolIs,
+    RateLimit,
+    Rule,
+    RuleVerdict,
+    ToMany,
+    ToOthers,
+    ToPodLink,
+    Track,
+    Untracked,
+)
+from ringfence.netlink.codec import attribute, string, uint32
+from ringfence.sets.addresses import Family
+
+_ADDRESS_FAMILY: Final = {Family.IPV4: 2, Family.IPV6: 10}
+_ICMPV6: Final = 58
+_ROUTER_SOLICITATION, _REDIRECT = 133, 137
+ONLY_FROM_THIS_LINK: Final = 255
+"""The hop limit of a packet that no router has passed on."""
+
+_LOOPBACK: Final = (772).to_bytes(2, sys.byteorder)
+"""The type of link that only the loopback interface is (ARPHRD_LOOPBACK)."""
+
+_VETH: Final = b"veth".ljust(16, b"\0")
+"""The kind of a virtual cable between two network namespaces, as long as the name of an interface (IFNAMSIZ)."""
+
+_NO_LINK: Final = bytes(4)
+"""The number of no interface: what `fib` finds where the node does not route an address over the one it asks about."""
+
+_LINK_LOCAL, _LINK_LOCAL_MASK = bytes.fromhex("fe80"), bytes.fromhex("ffc0")
+
+_GROUP_BIT: Final = bytes([1])
+"""The bit in the first byte of a hardware address that is set in those of groups, and of everybody."""
+
+_LOCAL: Final = (2).to_bytes(4, sys.byteorder)
+"""The type of a route to an address of this very host (RTN_LOCAL)."""
+
+_USUAL_ZONE: Final = bytes(2)
+
+_ESTABLISHED_OR_RELATED: Final = (6).to_bytes(4, sys.byteorder)
+_UNTRACKED: Final = (64).to_bytes(4, sys.byteorder)
+_ZERO: Final = bytes(4)
+
+VERDICT_CODES: Final = {
+    RuleVerdict.DROP: nf.NF_DROP,
+    RuleVerdict.ACCEPT: nf.NF_ACCEPT,
+    RuleVerdict.RETURN: nf.NFT_RETURN,
+}
+
+_PAYLOADS: Final = {
+    Field.SOURCE_4: (nf.NFT_PAYLOAD_NETWORK_HEADER, 12),
+    Field.DESTINATION_4: (nf.NFT_PAYLOAD_NETWORK_HEADER, 16),
+    Field.SOURCE_6: (nf.NFT_PAYLOAD_NETWORK_HEADER, 8),
+    Field.DESTINATION_6: (nf.NFT_PAYLOAD_NETWORK_HEADER, 24),
+    Field.PORT: (nf.NFT_PAYLOAD_TRANSPORT_HEADER, 2),
+    Field.FRAME_TYPE: (nf.NFT_PAYLOAD_LL_HEADER, 12),
+    Field.FRAME_HARDWARE_SOURCE: (nf.NFT_PAYLOAD_LL_HEADER, 6),
+    Field.FRAME_HARDWARE_DESTINATION: (nf.NFT_PAYLOAD_LL_HEADER, 0),
+    Field.FRAME_SOURCE_4: (nf.NFT_PAYLOAD_NETWORK_HEADER, 12),
+    Field.FRAME_DESTINATION_4: (nf.NFT_PAYLOAD_NETWORK_HEADER, 16),
+    Field.FRAME_SOURCE_6: (nf.NFT_PAYLOAD_NETWORK_HEADER, 8),
+    Field.FRAME_DESTINATION_6: (nf.NFT_PAYLOAD_NETWORK_HEADER, 24),
+    Field.FRAME_ICMPV6_TYPE: (nf.NFT_PAYLOAD_TRANSPORT_HEADER, 0),
+    Field.NEIGHBOUR_TARGET: (nf.NFT_PAYLOAD_TRANSPORT_HEADER, 8),
+    Field.ARP_SOURCE: (nf.NFT_PAYLOAD_NETWORK_HEADER, 14),
+}
+"""Fields that are read from the packet itself: from which header, and at which offset."""
+
+_METAS: Final = {
+    Field.PROTOCOL: nf.NFT_META_L4PROTO,
+    Field.FAMILY: nf.NFT_META_NFPROTO,
+    Field.LINK: nf.NFT_META_IIF,
+    Field.OUT_LINK: nf.NFT_META_OIF,
+}
+"""Fields that the kernel knows of a packet without reading it."""
+
+
+@cache
+def encode_rule(rule: Rule) -> bytes:
+    """The expressions of a rule."""
+    conditions = (expression for condition in rule.conditions for expression in encode_condition(condition))
+    return b"".join((*conditions, *encode_action(rule.action)))
+
+
+def encode_condition(condition: Condition) -> Iterator[bytes]:
+    """The expressions that go on only with packets that meet the condition."""
+    match condition:
+        case Lookup(fields, name, absent):
+            yield from load(fields)
+            yield lookup(name, *([uint32(nf.NFTA_LOOKUP_FLAGS, nf.NFT_LOOKUP_F_INV)] if absent else []))
+        case ClassLookup(identifier, fields, name):
+            yield from load(fields, identifier)
+            yield lookup(name)
+        case OfFamily(family):
+            yield from of_family(family)
+        case ProtocolIs(protocol):
+            yield from load((Field.PROTOCOL,))
+            yield compare(nf.NFT_CMP_EQ, bytes([protocol]))
+        case Established():
+            yield tracked(nf.NFT_CT_STATE, nf.NFT_REG_1)
+            yield masked(_ESTABLISHED_OR_RELATED)
+            yield compare(nf.NFT_CMP_NEQ, _ZERO)
+        case Untracked():
+            yield tracked(nf.NFT_CT_STATE, nf.NFT_REG_1)
+            yield masked(_UNTRACKED)
+            yield compare(nf.NFT_CMP_NEQ, _ZERO)
+        case ToOthers():
+            yield fib(nf.NFT_FIB_RESULT_ADDRTYPE, nf.NFTA_FIB_F_DADDR)
+            yield compare(nf.NFT_CMP_NEQ, _LOCAL)
+        case NeighbourDiscovery():
+            yield from _icmpv6_type()
+            yield compare(nf.NFT_CMP_GTE, bytes([_ROUTER_SOLICITATION]))
+            yield compare(nf.NFT_CMP_LTE, bytes([_REDIRECT]))
+            yield payload(nf.NFT_PAYLOAD_NETWORK_HEADER, 7, 1, nf.NFT_REG_1)
+            yield compare(nf.NFT_CMP_EQ, bytes([ONLY_FROM_THIS_LINK]))
+        case OverLoopback():
+            yield meta(nf.NFT_META_IIFTYPE, nf.NFT_REG_1)
+            yield compare(nf.NFT_CMP_EQ, _LOOPBACK)
+        case FromNode():
+            yield fib(nf.NFT_FIB_RESULT_ADDRTYPE, nf.NFTA_FIB_F_SADDR)
+            yield compare(nf.NFT_CMP_EQ, _LOCAL)
+        case FromPodLink():
+            yield meta(nf.NFT_META_IIFKIND, nf.NFT_REG_1)
+            yield compare(nf.NFT_CMP_EQ, _VETH)
+        case ToPodLink():
+            yield meta(nf.NFT_META_OIFKIND, nf.NFT_REG_1)
+            yield compare(nf.NFT_CMP_EQ, _VETH)
+        case ToMany():
+            yield payload(nf.NFT_PAYLOAD_LL_HEADER, 0, 1, nf.NFT_REG_1)
+            yield masked(_GROUP_BIT)
+            yield compare(nf.NFT_CMP_NEQ, bytes(1))
+        case HopLimitIs(number):
+            yield payload(nf.NFT_PAYLOAD_NETWORK_HEADER, 7, 1, nf.NFT_REG_1)
+            yield compare(nf.NFT_CMP_EQ, bytes([number]))
+        case OffRoute():
+            yield fib(nf.NFT_FIB_RESULT_OIF, nf.NFTA_FIB_F_SADDR | nf.NFTA_FIB_F_IIF)
+            yield compare(nf.NFT_CMP_EQ, _NO_LINK)
+        case FromLinkLocal():
+            yield from of_family(Family.IPV6)
+            yield payload(nf.NFT_PAYLOAD_NETWORK_HEADER, 8, len(_LINK_LOCAL), nf.NFT_REG_1)
+            yield masked(_LINK_LOCAL_MASK)
+            yield compare(nf.NFT_CMP_EQ, _LINK_LOCAL)
+        case Icmpv6Is(message):
+            yield from _icmpv6_type()
+            yield compare(nf.NFT_CMP_EQ, bytes([message]))
+        case RateLimit(packets):
+            yield limit(packets)
+
+
+def encode_action(action: Action) -> Iterator[bytes]:
+    """The expressions that do what a rule does with packets that meet its conditions."""
+    match action:
+        case RuleVerdict():
+            yield verdict(uint32(nf.NFTA_VERDICT_CODE, VERDICT_CODES[action]))
+        case Goto(chain):
+            yield verdict(uint32(nf.NFTA_VERDICT_CODE, nf.NFT_GOTO), string(nf.NFTA_VERDICT_CHAIN, chain))
+        case Jump(chain):
+            yield verdict(uint32(nf.NFTA_VERDICT_CODE, nf.NFT_JUMP), string(nf.NFTA_VERDICT_CHAIN, chain))
+        case Dispatch(fields, name):
+            yield from load(fields)
+            yield lookup(name, uint32(nf.NFTA_LOOKUP_DREG, nf.NFT_REG_VERDICT))
+        case Log(group, prefix):
+            yield log(group, prefix)
+        case Track():
+            # To set the zone of a packet gives it a template of a connection (nft_ct_set_zone_eval() of the kernel),
+            # and what has one is tracked, also if it was exempted. This is the zone that packets have without.
+            yield immediate(nf.NFT_REG_1, attribute(nf.NFTA_DATA_VALUE, _USUAL_ZONE))
+            yield set_tracked(nf.NFT_CT_ZONE)
+
+
+def load(fields: tuple[Field, ...], constant: bytes = b"") -> Iterator[bytes]:
+    """Put a constant, if there is one, and fields one behind the other, beginning with the first register."""
+    family = next((field.family for field in fields if field.family), None)
+    if family:
+        yield from of_family(family)
+    frame_type = next((field.frame_type for field in fields if field.frame_type), None)
+    if frame_type:
+        yield _load_field(Field.FRAME_TYPE, nf.NFT_REG_1)
+        yield compare(nf.NFT_CMP_EQ, frame_type.to_bytes(2, "big"))
+    if Field.FRAME_ICMPV6_TYPE in fields:
+        yield from encode_condition(ProtocolIs(_ICMPV6))
+    if constant:
+        yield immediate(nf.NFT_REG_1, attribute(nf.NFTA_DATA_VALUE, constant))
+    offset = len(constant)
+    for field in fields:
+        yield _load_field(field, _register(offset))
+        offset += -(-field.part.length // 4) * 4
+
+
+def _register(offset: int) -> int:
+    """The register that begins this number of bytes after the beginning of the first one, as the kernel counts."""
+    return nf.NFT_REG_1 + offset // 16 if offset % 16 == 0 else nf.NFT_REG32_00 + offset // 4
+
+
+def _load_field(field: Field, register: int) -> bytes:
+    match field:
+        case Field.PROTOCOL | Field.FAMILY | Field.LINK | Field.OUT_LINK:
+            return meta(_METAS[field], register)
+        case Field.CONNECTION:
+            return tracked(nf.NFT_CT_ID, register)
+        case _:
+            base, offset = _PAYLOADS[field]
+            return payload(base, offset, field.part.length, register)
+
+
+def of_family(family: Family) -> Iterator[bytes]:
+    """Go on only with packets of an address family."""
+    yield meta(nf.NFT_META_NFPROTO, nf.NFT_REG_1)
+    yield compare(nf.NFT_CMP_EQ, bytes([_ADDRESS_FAMILY[family]]))
+
+
+def _icmpv6_type() -> Iterator[bytes]:
+    yield from of_family(Family.IPV6)
+    yield from encode_condition(ProtocolIs(_ICMPV6))
+    yield payload(nf.NFT_PAYLOAD_TRANSPORT_HEADER, 0, 1, nf.NFT_REG_1)
