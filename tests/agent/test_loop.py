@@ -20,7 +20,7 @@ from tests.agent.running import (
     running,
 )
 from tests.dataplane.network import address, gateway, in_own_network, nft, received
-from tests.semantics.objects import admits, labelled, node, pod, policy
+from tests.semantics.objects import admits, block, labelled, node, pod, policy
 
 from ringfence.agent import checks, denials, intake, local_policies, loop
 from ringfence.agent.denials import Denial
@@ -31,6 +31,7 @@ from ringfence.agent.metrics import Metrics
 from ringfence.agent.settings import ExistingConnections, Mode, Settings, UnknownPods
 from ringfence.agent.shares import Shares
 from ringfence.agent.spending import Spending
+from ringfence.dataplane.compile import loading
 from ringfence.dataplane.kernel import Kernel, ProfilesRefused
 from ringfence.engine.policies import CompiledPolicy
 from ringfence.engine.state import State
@@ -68,6 +69,23 @@ def test_a_policy_is_enforced_when_it_comes_and_no_longer_when_it_goes() -> None
         assert not agent.passes()
         agent.enforce(removed(CLOSED))
         assert agent.passes()
+
+
+@in_own_network
+def test_what_is_loaded_in_pieces_goes_on_without_further_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing else wakes the loop here."""
+    for interval in ("REPAIR_INTERVAL", "CHECK_INTERVAL"):
+        monkeypatch.setattr(loop, interval, 3600.0)
+    for setting in ("AT_ONCE", "_PIECE"):
+        monkeypatch.setattr(loading, setting, 10)
+    monkeypatch.setattr(loading, "LARGE_CHAIN", 0)
+    blocks = [block(f"11.0.{i}.0/32") for i in range(100)]
+    with running() as agent:
+        agent.enforce(*listing(*BOTH, HERE))
+        everybody = admits(*blocks, block("10.0.0.0/8"))
+        agent.tell(upserted(policy("x/open", labelled(app="server"), ingress=[everybody])))
+        eventually(lambda: any(name.startswith("ingress_") for name in agent.kernel.present.chains))
+        eventually(agent.passes)
 
 
 @in_own_network

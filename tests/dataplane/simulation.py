@@ -1,6 +1,7 @@
 """A kernel made of a dictionary: what single commands do to a program, for tests of the order of commands."""
 
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 
 from ringfence.dataplane.program import (
     Chain,
@@ -9,6 +10,7 @@ from ringfence.dataplane.program import (
     Goto,
     HashSet,
     Jump,
+    KeyRange,
     Move,
     Program,
     RangeMap,
@@ -92,16 +94,23 @@ def _with(collection: Collection, more: Collection) -> Collection:
         case RangeSet(key, elements), RangeSet(elements=added) if has_classes(collection):
             return RangeSet(key, elements | added)
         case RangeSet(key, elements), RangeSet(elements=added):
-            assert not elements, "ranges are only ever put into an empty set"
-            return RangeSet(key, added)
-        case RangeMap(key, elements), RangeMap(elements=added):
-            assert not elements, "ranges are only ever put into an empty map"
-            return RangeMap(key, added)
+            assert_disjoint([*elements, *added])
+            return RangeSet(key, elements | added)
+        case RangeMap(key, entries), RangeMap(elements=more_entries):
+            assert_disjoint([one for some in (entries, more_entries) for ranges in some.values() for one in ranges])
+            chains = entries.keys() | more_entries.keys()
+            nothing: frozenset[KeyRange] = frozenset()
+            return RangeMap(key, {one: entries.get(one, nothing) | more_entries.get(one, nothing) for one in chains})
         case VerdictMap(), VerdictMap():
             moves = [Move(one, None, chain) for chain, keys in more.elements.items() for one in keys]
             assert not _keys(collection) & _keys(more), "the kernel refuses a second chain for a key"
             return VerdictMap(collection.key, collection.elements, more.goto).moved(moves)
     raise AssertionError("elements of another kind")
+
+
+def assert_disjoint(ranges: list[KeyRange]) -> None:
+    for (_, high), (low, _) in pairwise(sorted(ranges)):
+        assert high < low, "the kernel refuses a range that overlaps another one"
 
 
 def _without(collection: Collection, less: HashSet | RangeSet | VerdictMap) -> Collection:

@@ -196,6 +196,23 @@ def test_a_profile_that_is_refused_closes_its_own_pods_and_no_others() -> None:
     assert reached(network, 3) == {0, 1, 2}
 
 
+@in_own_network
+def test_a_part_that_is_refused_while_nothing_leads_to_it_keeps_nothing_else_out() -> None:
+    """It is a part of a large profile whose pods are still closed; the refusal is said, and everything else goes on."""
+    network = Network(4)
+    kernel = Kernel()
+    kernel.apply(program({(IN, 0): [(3, UDP, 80)], (IN, 1): []}))
+    wanted = program({(IN, 0): [], (IN, 1): [(3, UDP, 80)]})
+    overlapping = RangeSet(ADDRESS[V4], ranges(V4, (0, number(3)), (5, LAST[V4])))
+    looking = profile_chain(IN, (allowing(Lookup((Field.SOURCE_4,), "wrong")),))
+    with pytest.raises(ProfilesRefused, match="wrong") as raised:
+        kernel.apply(wanted.changed({"wrong": overlapping}, {"part": looking}))
+    assert len(raised.value.refusals) == 1
+    assert Kernel().present == wanted
+    assert reached(network, 3) == {1, 2}
+    assert not kernel.repair()
+
+
 def test_several_refusals_are_one_error_that_names_all_and_has_the_code_of_the_first() -> None:
     refusals = [KernelError("no memory", ENOMEM, "a"), KernelError("not allowed", EPERM, "b")]
     raised = ProfilesRefused(refusals)

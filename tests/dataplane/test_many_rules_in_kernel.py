@@ -13,7 +13,7 @@ from tests.engine.members import state_of
 from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Object, admits, block, labelled, pod, pods, policy, port
 
-from ringfence.dataplane.compile import PROTOCOL_NUMBERS, Compiler
+from ringfence.dataplane.compile import PROTOCOL_NUMBERS, Compiler, loading
 from ringfence.dataplane.kernel import Kernel
 from ringfence.dataplane.program import Packet, RangeMap
 from ringfence.engine.state import State
@@ -128,6 +128,30 @@ def test_these_policies_need_classes() -> None:
         assert any(isinstance(one, RangeMap) for one in program.collections.values()), name
     program = Compiler(state_of([*world(), POLICIES["pods with a range of ports each"]]), lambda member: True).program()
     assert any(name.startswith("peers4") for name in program.collections)
+
+
+@pytest.mark.parametrize("policies", POLICIES)
+@in_own_network
+def test_a_large_profile_is_loaded_in_pieces(policies: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel holds each of the programs on the way, and the last one is what is loaded at once elsewhere."""
+    for setting, value in (("AT_ONCE", 300), ("LARGE_CHAIN", 100), ("_PIECE", 100)):
+        monkeypatch.setattr(loading, setting, value)
+    cluster = cluster_of(world())
+    compiler, kernel = Compiler(cluster.state, lambda member: True), Kernel()
+    kernel.apply(compiler.program(present=kernel.present))
+    cluster.upsert(POLICIES[policies])
+    for count in range(1000):
+        program = compiler.program(present=kernel.present)
+        kernel.apply(program)
+        if count % 10 == 0:
+            assert Kernel().present == program
+        if not compiler.closed:
+            break
+    assert count > 0
+    assert Kernel().present == Compiler(cluster.state, lambda member: True).program()
+    cluster.remove("NetworkPolicy", "x", "p")
+    kernel.apply(compiler.program(present=kernel.present))
+    assert Kernel().present == Compiler(cluster.state, lambda member: True).program()
 
 
 @in_own_network

@@ -159,7 +159,7 @@ class Enforcement:
         before, present = self._kernel.transactions, self._kernel.present
         try:
             compiler = self._compiled()
-            program = compiler.program(closed, may_build)
+            program = compiler.program(closed, may_build, self._kernel.present)
             self._is_permitted = self._permits(program, self._clock())
             if not self._is_permitted:
                 return

@@ -217,6 +217,8 @@ class AgentLoop:
                 steps.append(self._rounds.next_start)
             if self._enforcement.retry_at is not None:
                 steps.append(self._enforcement.retry_at)
+            if self._has_more_to_build:
+                steps.append(self._rounds.next_start)
         if self._enforcement.review_at is not None:
             steps.append(self._enforcement.review_at)
         return min(steps)
@@ -289,6 +291,12 @@ class AgentLoop:
             self._next_overdue = now + OVERDUE_INTERVAL
             self._overdue = self._intake.overdue()
         return self._enforcement.has_begun and self._overdue | self._view.excessive != self._enforcement.closed
+
+    @property
+    def _has_more_to_build(self) -> bool:
+        """Whether the last round has left something for the next one, which need not wait for anything."""
+        asked_for = self._overdue | self._view.excessive
+        return self._enforcement.in_order and not self._second_look.is_waiting and asked_for < self._enforcement.closed
 
     def _waits_for_changes(self, now: float) -> bool:
         """Whether changes are to be taken in first: at the beginning for some time all, later as far as rounds wait."""

@@ -33,9 +33,11 @@ from ringfence.dataplane.table import KernelTable, unusable
 from ringfence.dataplane.update import (
     NONE_AFFECTED,
     AffectedAddresses,
+    is_needed,
     profiles_using,
     union_of,
     with_profiles_closed,
+    without_unneeded,
 )
 from ringfence.errors import KernelError
 from ringfence.model.policies import Direction
@@ -338,11 +340,16 @@ class Kernel:
                 self._bring_to(wanted)
                 break
             except KernelError as error:
-                using = profiles_using(program, error.refused) - closed
-                if not using:
-                    raise
+                if error.refused in (program.chains.keys() | program.collections) and not is_needed(
+                    program, error.refused
+                ):
+                    program = without_unneeded(program)  # it was being loaded for a profile that is still closed
+                else:
+                    using = profiles_using(program, error.refused) - closed
+                    if not using:
+                        raise
+                    closed |= using
                 found.append(error)
-                closed |= using
                 wanted = self._wanted = with_profiles_closed(program, closed)
         if found:
             raise ProfilesRefused(found)

@@ -13,6 +13,7 @@ from ringfence.dataplane.program import (
     HashSet,
     Hook,
     Program,
+    RangeMap,
     RangeSet,
     Rule,
     RuleVerdict,
@@ -55,7 +56,7 @@ def test_base_chains_come_behind_everything_that_packets_meet_there() -> None:
     first = next(i for i, one in enumerate(commands) if isinstance(one, AddChain) and one.hook)
     assert not any(isinstance(one, AddCollection | AddElements) for one in commands[first:])
     rules = [one.name for one in commands[first:] if isinstance(one, SetRules)]
-    assert sorted(rules) == ["forward", "input", "prerouting"]
+    assert sorted(rules) == ["forward", "input", "prerouting", "tracking"]
 
 
 def hash_set(*pods: int) -> HashSet:
@@ -74,6 +75,21 @@ def test_ranges_are_flushed_and_refilled() -> None:
     empty = Program({"s": RangeSet(PORT)})
     assert commands_between(empty, new) == [AddElements("s", ranges[1])], "there is nothing to flush"
     assert commands_between(new, empty) == [Flush("s")]
+
+
+def test_what_grows_is_not_flushed() -> None:
+    """It may be loaded piece by piece."""
+    one, other = ((port_key(number), port_key(number)) for number in (1, 9))
+    old, new = (Program({"s": RangeSet(PORT, frozenset(some))}) for some in ([one], [one, other]))
+    assert commands_between(old, new) == [AddElements("s", RangeSet(PORT, frozenset([other])))]
+    chains = {name: Chain() for name in "xy"}
+    small, *large = (
+        Program({"m": RangeMap(PORT, {chain: frozenset(ranges) for chain, ranges in entries.items()})}, chains)
+        for entries in ({"x": [one]}, {"x": [one], "y": [other]}, {"x": [one, other]})
+    )
+    for added, grown in zip("yx", large, strict=True):
+        assert commands_between(small, grown) == [AddElements("m", RangeMap(PORT, {added: frozenset([other])}))]
+        assert commands_between(grown, small) == [Flush("m"), AddElements("m", small.collections["m"])]
 
 
 def test_an_address_that_changes_its_chain_is_replaced_and_not_removed_and_added() -> None:

@@ -20,6 +20,7 @@ from ringfence.dataplane.program import (
     Packet,
     Program,
     ProtocolIs,
+    RangeMap,
     RangeSet,
     Rule,
     RuleVerdict,
@@ -28,7 +29,7 @@ from ringfence.dataplane.program import (
     port_key,
     profile_chain,
 )
-from ringfence.dataplane.update.exclusion import profiles_using, with_profiles_closed
+from ringfence.dataplane.update.exclusion import is_needed, profiles_using, with_profiles_closed, without_unneeded
 from ringfence.model.policies import Direction
 
 IN = Direction.INGRESS
@@ -66,6 +67,17 @@ def test_an_excluded_profile_leaves_nothing_behind_that_only_it_needed() -> None
     closed = with_profiles_closed(PROGRAM, ["ingress_0"])
     gone = {*PROGRAM.collections, *PROGRAM.chains} - {*closed.collections, *closed.chains}
     assert gone == {"ingress_0", "ingress_0_4", "ingress_0_6"}
+
+
+def test_what_no_packet_comes_to_is_not_needed() -> None:
+    """It is being loaded: when all is there, a profile leads to it."""
+    loading = PROGRAM.changed(
+        {"more": RangeMap(PORT, {"part": frozenset([(port_key(1), port_key(2))])}), "ports": RangeSet(PORT)},
+        {"part": profile_chain(IN, (on_port("ports"),))},
+    )
+    assert [name for name in ("more", "part", "ports") if is_needed(loading, name)] == []
+    assert all(is_needed(loading, name) for name in (*PROGRAM.chains, *PROGRAM.collections))
+    assert without_unneeded(loading) == PROGRAM == without_unneeded(PROGRAM)
 
 
 # --- profiles that look into maps of peers ----------------------------------------------------------------------------

@@ -64,12 +64,20 @@ class Compiler:
         """One of the node's own pods that has an address outside of `ranges`; None if there is none."""
         return self._subjects.pod_outside(ranges)
 
-    def program(self, closed: frozenset[str] = frozenset(), may_build: MayBuild = always) -> Program:
+    def program(
+        self,
+        closed: frozenset[str] = frozenset(),
+        may_build: MayBuild = always,
+        present: Program | None = None,
+    ) -> Program:
         """The program for the present state.
 
         Pods in the namespaces `closed` are denied everything, whatever their policies say. What has to be built for a
         namespace is postponed if `may_build` refuses, and its pods are denied everything, too, until a later program.
+        With the program that is `present` in the kernel, so are those whose chains would take long to load: of these,
+        each program has more parts (`loading`).
         """
+        self._subjects.loading.begin(present)
         changes = self._subjects.take_changes(closed, may_build)
         self._isolation.apply_moves(changes.moves)
         known = {address: self._subjects.is_known(address) for address in changes.addresses}
@@ -88,6 +96,8 @@ class Compiler:
         compiled |= {name: one.chain for name, one in classes.items()}
         for fixed in (*(chain.fixed for chain in chains.values()), *(one.fixed for one in classes.values())):
             collections |= fixed
+        collections |= self._subjects.loading.collections
+        compiled |= self._subjects.loading.chains
         collections |= {name: tracked.set for name, tracked in self._tracked.items()}
         for tracked_map in self._tracked_maps.values():
             collections |= tracked_map.collections()

@@ -5,11 +5,12 @@ whose facts changed, and, if policies changed, identities about which other prof
 else, so the work does not grow with the cluster.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from ringfence.dataplane.compile.division import TooComplex
 from ringfence.dataplane.compile.large_policies import LargePolicies
+from ringfence.dataplane.compile.loading import Loading
 from ringfence.dataplane.compile.profile_chains import (
     ProfileChain,
     build_chain,
@@ -85,6 +86,7 @@ class Subjects:
         self._is_local = is_local
         self._is_released = is_released
         self._large = LargePolicies(state)
+        self.loading = Loading()
         self._changes = state.population.record_changes()
         self._policies_version = BEFORE_EVERYTHING
         self._namespaces_version = -1
@@ -98,7 +100,7 @@ class Subjects:
         self._postponed: set[Identity] = set()
         """The identities in closed namespaces about which it is not known which chains they have now."""
         self.closed: frozenset[str] = frozenset()
-        """The namespaces whose pods are denied everything, because what their policies say is not built yet."""
+        """The namespaces whose pods are denied everything, since what their policies say is not built or loaded yet."""
         self._refusals: dict[tuple[Stack, OwnPorts], KernelError] = {}
         self._placed: dict[Side, dict[bytes, str]] = {(side, family): {} for side in Direction for family in FAMILIES}
 
@@ -232,7 +234,7 @@ class Subjects:
                 stack = self._state.tiers.stack(identity, direction)
                 # With the same profiles, the chain can still be another: ports of the subject's own may have changed.
                 if before is None or before.stack != stack or identity in touched:
-                    if not self._is_built(stack, identity) and not may_build(identity.namespace):
+                    if not self._is_ready(stack, identity, may_build):
                         self.closed |= {identity.namespace}
                         self._postponed.add(identity)
                         continue
@@ -240,7 +242,9 @@ class Subjects:
                     known[identity] = _Isolation(stack, name)
                     if before is None or before.chain != name:
                         changed.add(identity)
-        self._forget_unused()
+        awaited = list(self._awaited())
+        self.loading.keep(name for _, name in awaited)
+        self._forget_unused(awaited)
         return {address for identity in changed for member in self._pods[identity] for address in member.addresses}
 
     def _all_isolation(self) -> Iterator[tuple[Identity, _Isolation]]:
@@ -266,6 +270,22 @@ class Subjects:
             self._names[stack, ports] = self._build(stack, ports)
         return self._names[stack, ports]
 
+    def _is_ready(self, stack: Stack, subject: Identity, may_build: MayBuild) -> bool:
+        """Whether the chain of a pod's profiles is built and loaded, or may be now."""
+        if not self._is_built(stack, subject) and not may_build(subject.namespace):
+            return False
+        name = self._chain_name(stack, subject)
+        return name not in self._chains or self.loading.is_loaded(name, self._chains[name])
+
+    def _awaited(self) -> Iterator[tuple[Stack, str]]:
+        """The chains that are built for postponed identities, but not loaded: their stacks and names."""
+        for identity in self._postponed:
+            for direction in Direction:
+                stack = self._state.tiers.stack(identity, direction)
+                name = self._names.get((stack, own_ports(stack, identity)))
+                if name is not None:
+                    yield stack, name
+
     def _is_built(self, stack: Stack, subject: Identity) -> bool:
         """Whether it costs nothing to find the chain of a pod's profiles."""
         return not stack or denies_everything(stack) or (stack, own_ports(stack, subject)) in self._names
@@ -283,15 +303,15 @@ class Subjects:
         self._chains[name] = chain
         return name
 
-    def _forget_unused(self) -> None:
+    def _forget_unused(self, awaited: Sequence[tuple[Stack, str]]) -> None:
         """Drop unused chains when there are many of them.
 
         It has to look at all identities of the node, so it waits until the number of chains has doubled.
         """
         if len(self._names) <= 2 * self._names_in_use:
             return
-        stacks = {isolation.stack for _, isolation in self._all_isolation()}
-        names = {isolation.chain for _, isolation in self._all_isolation()}
+        stacks = {isolation.stack for _, isolation in self._all_isolation()} | {stack for stack, _ in awaited}
+        names = {isolation.chain for _, isolation in self._all_isolation()} | {name for _, name in awaited}
         self._names = {key: name for key, name in self._names.items() if key[0] in stacks}
         self._refusals = {key: error for key, error in self._refusals.items() if key[0] in stacks}
         self._chains = {name: chain for name, chain in self._chains.items() if name in names}

@@ -18,7 +18,13 @@ from ringfence.dataplane.update.commands import (
     commands_between,
     is_compatible,
 )
-from ringfence.dataplane.update.exclusion import profiles_using, with_all_profiles_closed, with_profiles_closed
+from ringfence.dataplane.update.exclusion import (
+    is_needed,
+    profiles_using,
+    with_all_profiles_closed,
+    with_profiles_closed,
+    without_unneeded,
+)
 from ringfence.dataplane.update.plan import UpdatePlan, plan_update
 from ringfence.dataplane.update.steps import StepKind, UpdateStep
 
@@ -44,9 +50,11 @@ __all__ = [
     "affected_addresses",
     "commands_between",
     "is_compatible",
+    "is_needed",
     "plan_update",
     "profiles_using",
     "union_of",
     "with_all_profiles_closed",
     "with_profiles_closed",
+    "without_unneeded",
 ]

@@ -162,15 +162,36 @@ def _element_changes(old: Mapping[str, Collection], new: Mapping[str, Collection
         match before, after:
             case RangeSet() | None, RangeSet() if has_classes(after):
                 yield from _set_changes(name, after, before.elements if before else frozenset())
-            case (RangeSet() | None, RangeSet()) | (RangeMap() | None, RangeMap()):
-                # A range that grows would overlap what it was, so ranges are flushed and refilled.
-                if before is None or before.elements != after.elements:
-                    yield from (Flush(name),) if before and before.elements else ()
-                    yield from (AddElements(name, after),) if after.elements else ()
+            case RangeSet() | RangeMap() | None, RangeSet() | RangeMap():
+                yield from _range_changes(name, before, after)
             case HashSet() | None, HashSet():
                 yield from _set_changes(name, after, before.elements if before else frozenset())
             case VerdictMap() | None, VerdictMap():
                 yield from _map_changes(name, after, moves_between(before, after))
+
+
+def _range_changes(name: str, before: RangeSet | RangeMap | None, after: RangeSet | RangeMap) -> Iterator[Command]:
+    if before is None or before.elements != after.elements:
+        added = _only_added(before, after)
+        if added is None:
+            # A range that grows would overlap what it was, so ranges are flushed and refilled.
+            yield Flush(name)
+            added = after
+        yield from (AddElements(name, added),) if added.elements else ()
+
+
+def _only_added(before: RangeSet | RangeMap | None, after: RangeSet | RangeMap) -> RangeSet | RangeMap | None:
+    """What comes to a set or map, if nothing goes; None otherwise."""
+    match before, after:
+        case RangeSet(elements=old), RangeSet(elements=new):
+            return RangeSet(after.key, new - old) if old <= new else None
+        case RangeMap(elements=old_ranges), RangeMap(elements=new_ranges):
+            if any(not ranges <= new_ranges.get(chain, frozenset()) for chain, ranges in old_ranges.items()):
+                return None
+            added = {chain: ranges - old_ranges.get(chain, frozenset()) for chain, ranges in new_ranges.items()}
+            return RangeMap(after.key, {chain: ranges for chain, ranges in added.items() if ranges})
+        case _:
+            return after
 
 
 S = TypeVar("S", HashSet, RangeSet)

@@ -48,9 +48,32 @@ def with_profiles_closed(program: Program, profiles: Iterable[str]) -> Program:
     return Program({**collections, **dict(_denying(program, excluded))}, chains)
 
 
+def is_needed(program: Program, name: str) -> bool:
+    """Whether packets can come to a chain, or are looked up in a set or map, of this name; else it is being loaded."""
+    reached = _reached(program)
+    return is_fixed(name) or name in reached.chains or name in reached.collections
+
+
+def without_unneeded(program: Program) -> Program:
+    """The program without the chains, sets and maps that no packet comes to."""
+    reached = _reached(program)
+    chains = {name: one for name, one in program.chains.items() if name in reached.chains}
+    collections = {
+        name: one for name, one in program.collections.items() if is_fixed(name) or name in reached.collections
+    }
+    return Program(collections, chains)
+
+
 def with_all_profiles_closed(program: Program) -> Program:
     """The program in which every isolated side is allowed nothing."""
     return with_profiles_closed(program, (name for name in program.chains if not is_fixed(name)))
+
+
+def _reached(program: Program) -> _Parts:
+    """What packets can come to: from the fixed chains, and from the maps of subjects."""
+    subjects = (program.collections.get(name) for name in _SUBJECT_MAPS)
+    profiles = [one for verdicts in subjects if isinstance(verdicts, VerdictMap) for one in verdicts.elements]
+    return _needed_by(program, [*filter(is_fixed, program.chains), *profiles])
 
 
 def _parts_of_profiles(program: Program) -> frozenset[str]:

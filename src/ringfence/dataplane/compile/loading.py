@@ -1,0 +1,142 @@
+"""Loading: what a large chain needs comes into the program piece by piece, while nothing leads there yet.
+
+To load 100,000 ranges of addresses takes the kernel half a second, and as many chains several seconds. Others' changes
+must not wait for that. So one program has no more new parts of large chains than `AT_ONCE`, the next one has more, and
+so on; when all are there, pods get the chain. Until then they are denied everything.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Final, NamedTuple
+
+import msgspec
+
+from ringfence.dataplane.compile.profile_chains import ProfileChain
+from ringfence.dataplane.program import Chain, Collection, KeyRange, Program, RangeMap, RangeSet
+
+AT_ONCE: Final = 20_000
+"""The size of the new parts of large chains in one program, in elements: they take 50 to 100 ms to load."""
+
+LARGE_CHAIN: Final = 2_000
+"""Chains of this size or less are not counted, and never wait: they take less than 10 ms."""
+
+_PIECE: Final = 5_000
+"""A set or map grows by so many elements."""
+
+_CHAIN_SIZE: Final = 25
+"""Elements that take as long to load as a chain does."""
+
+
+class _Piece(NamedTuple):
+    """A set or a map, or as many of its elements as are there after this piece, or a chain."""
+
+    name: str
+    part: Collection | Chain
+    size: int
+    """What is new in it."""
+
+
+class _Load:
+    """How far one chain is loaded."""
+
+    def __init__(self, chain: ProfileChain, present: Program) -> None:
+        self.chain = chain
+        self.collections: dict[str, Collection] = {}
+        self.chains: dict[str, Chain] = {}
+        self._pieces = _pieces(chain, present)
+        self.is_complete = False
+
+    def go_on(self, room: int) -> int:
+        """Add pieces for as long as there is room; returns how much room is left."""
+        while room > 0 and not self.is_complete:
+            piece = next(self._pieces, None)
+            if piece is None:
+                self.is_complete = True
+            elif isinstance(piece.part, Chain):
+                self.chains[piece.name] = piece.part
+                room -= piece.size
+            else:
+                self.collections[piece.name] = piece.part
+                room -= piece.size
+        return room
+
+
+class Loading:
+    """The chains that are being loaded, by name."""
+
+    def __init__(self) -> None:
+        self._loads: dict[str, _Load] = {}
+        self._present: Program | None = None
+        self._room = 0
+
+    def begin(self, present: Program | None) -> None:
+        """Begin with the next program. `present` is what the kernel holds; if None, everything is loaded at once."""
+        self._present, self._room = present, AT_ONCE
+
+    def is_loaded(self, name: str, chain: ProfileChain) -> bool:
+        """Whether pods can have this chain in the next program; if not, more of it comes into the program."""
+        if self._present is None or _size(chain) <= LARGE_CHAIN:
+            return True
+        load = self._loads.get(name)
+        if load is None or load.chain is not chain:
+            load = self._loads[name] = _Load(chain, self._present)
+        self._room = load.go_on(self._room)
+        return load.is_complete
+
+    def keep(self, names: Iterable[str]) -> None:
+        """Drop what was loaded for other chains than these: nobody waits for it any more."""
+        kept = frozenset(names)
+        self._loads = {name: load for name, load in self._loads.items() if name in kept}
+
+    @property
+    def collections(self) -> Mapping[str, Collection]:
+        """The sets and maps that are loaded so far."""
+        return {name: one for load in self._loads.values() for name, one in load.collections.items()}
+
+    @property
+    def chains(self) -> Mapping[str, Chain]:
+        """The chains that are loaded so far, to which the maps lead."""
+        return {name: one for load in self._loads.values() for name, one in load.chains.items()}
+
+
+def _size(chain: ProfileChain) -> int:
+    return sum(one.size for one in chain.fixed.values()) + _CHAIN_SIZE * len(chain.parts)
+
+
+def _pieces(chain: ProfileChain, present: Program) -> Iterator[_Piece]:
+    """The parts of a chain, each after those to which it refers, as far as the kernel does not hold them yet."""
+    maps = {name: one for name, one in chain.fixed.items() if isinstance(one, RangeMap)}
+    for name, one in chain.fixed.items():
+        if name not in maps:
+            yield from _growing(name, one, present)
+    # The chains of a layer end with the rules of those behind it, which look into the maps of these.
+    for name, one in reversed(maps.items()):
+        for target in one.elements.keys() & chain.parts.keys():
+            yield _Piece(target, chain.parts[target], 0 if target in present.chains else _CHAIN_SIZE)
+        yield from _growing(name, one, present)
+
+
+def _growing(name: str, whole: Collection, present: Program) -> Iterator[_Piece]:
+    """A set or map in pieces, each of which contains those before it; the last one is `whole`."""
+    found = present.collections.get(name)
+    if found is whole or found == whole:
+        yield _Piece(name, whole, 0)
+        return
+    loaded = 0
+    if isinstance(whole, RangeSet | RangeMap):
+        for loaded in range(_PIECE, whole.size, _PIECE):
+            yield _Piece(name, _first(whole, loaded), _PIECE)
+    yield _Piece(name, whole, whole.size - loaded)
+
+
+def _first(whole: RangeSet | RangeMap, count: int) -> RangeSet | RangeMap:
+    """As many elements of a set or map as that."""
+    if isinstance(whole, RangeSet):
+        return msgspec.structs.replace(whole, elements=frozenset(islice(whole.elements, count)))
+    elements: dict[str, frozenset[KeyRange]] = {}
+    for chain, ranges in whole.elements.items():
+        elements[chain] = frozenset(islice(ranges, count))
+        count -= len(elements[chain])
+        if not count:
+            break
+    return msgspec.structs.replace(whole, elements=elements)
