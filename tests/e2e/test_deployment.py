@@ -190,6 +190,7 @@ class TestChart:
         assert chosen["log_format"] == "text"
         assert chosen["max_lag"] == 2.5
         assert chosen["second_look"] == 60
+        assert chosen["remove_taint"]
         assert not chosen["events"]
         assert chosen["listen"] == ("192.168.0.1", 9000)
 
@@ -204,6 +205,15 @@ class TestChart:
         assert "volumes" not in daemon_set(without)["spec"]["template"]["spec"]
         assert "volumeMounts" not in container(without)
         assert options(container(without)["args"])["state_file"] is None
+
+    def test_to_remove_the_taint_the_agent_may_patch_nodes_and_nothing_more(self) -> None:
+        usual, more = (
+            next(one["rules"] for one in templated(f"--set=removeTaint={chosen}") if one["kind"] == "ClusterRole")
+            for chosen in ("false", "true")
+        )
+        patching = {"apiGroups": [""], "resources": ["nodes"], "verbs": ["patch"]}
+        assert [rule for rule in more if rule not in usual] == [patching]
+        assert [rule for rule in usual if rule not in more] == []
 
     def test_exposed_metrics_are_asked_for_at_the_nodes_address(self) -> None:
         probe = container(templated("--set", "metrics.expose=true"))["livenessProbe"]["httpGet"]
@@ -370,7 +380,7 @@ class TestCleanup:
 EVERY_OPTION = (
     "--set=mode=observe,unknownPods=allow,existingConnections=keep,spoofedSources=allow,logDenied=true,logRate=5",
     "--set=podRanges={10.0.0.0/8,fd00::/64},metrics.expose=true,metrics.port=9000,maxLag=2.5,logGroup=7,logFormat=text",
-    "--set=secondLook=60,events=false",
+    "--set=secondLook=60,events=false,removeTaint=true",
     "--set=podAnnotations.a=b,imagePullSecrets[0].name=secret,image.tag=v1,priorityClassName=",
 )
 

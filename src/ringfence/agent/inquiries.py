@@ -13,6 +13,7 @@ from ringfence.agent.status import AgentReport, enforced_pods
 from ringfence.agent.troubles import Troubles, find_troubles
 from ringfence.dataplane.kernel import Kernel
 from ringfence.errors import InputError
+from ringfence.model.objects import Node
 from ringfence.render.agent_status import AgentStatus
 
 TIMEOUT: Final = 5.0
@@ -55,6 +56,10 @@ class Inquiries:
         except InputError as error:
             return error
         return AgentStatus(self._agent.told_by_the_loop(), tuple(pods))
+
+    def node(self) -> Node | None:
+        """The Node of this machine; None, too, while it is unknown."""
+        return self._ask(lambda: self._parts.view.state.nodes.get(self._parts.settings.node))
 
     def _ask(self, question: Callable[[], A]) -> A | None:
         answers: list[A] = []

@@ -26,6 +26,7 @@ from ringfence.agent.remembered_ranges import RememberedRanges, forget_ranges
 from ringfence.agent.repair_thread import repairing
 from ringfence.agent.settings import Settings
 from ringfence.agent.singleton import only_agent
+from ringfence.agent.taint import TaintRemoval, removing_taint
 from ringfence.agent.view import FOLLOWED
 from ringfence.dataplane.kernel import Kernel
 from ringfence.dataplane.preflight import FOR_LOGGING, REQUIRED, Feature
@@ -82,12 +83,16 @@ def run(
                 extra=values(node=settings.node, mode=settings.mode, unknown_pods=settings.unknown_pods),
             )
             events = writing_events(settings.node, api_server, loop.inquiries.troubles, metrics)
+            taint = TaintRemoval(
+                settings.node, api_server, loop.inquiries.node, lambda: not loop.readiness_errors(), metrics
+            )
             logging_denials = reading_packet_log(settings.log_group, inbox) if settings.log_denied else nullcontext()
             with (
                 repairing(kernel, inbox),
                 reporting_readiness(loop.readiness_errors),
                 logging_denials,
                 events if settings.events else nullcontext(),
+                removing_taint(taint) if settings.remove_taint else nullcontext(),
                 followers.running(),
             ):
                 loop.run()

@@ -58,6 +58,8 @@ class Settings(msgspec.Struct, frozen=True):
     """Seconds after which everything is listed again if a list would take away most of what the kernel holds."""
     events: bool = True
     """Whether Kubernetes Events say which policies cannot be enforced, and which pods are closed."""
+    remove_taint: bool = False
+    """Whether the taint of a node that is not guarded yet is removed (`taint`)."""
     log_denied: bool = False
     log_group: int = DEFAULT_LOG_GROUP
     log_rate: int = 10

@@ -128,6 +128,11 @@ def agent() -> None:
     default=True,
     help="Write Kubernetes Events about policies that cannot be enforced and pods that are closed.",
 )
+@click.option(
+    "--remove-taint",
+    is_flag=True,
+    help="Remove the taint ringfence.dev/agent-not-ready from the Node when all policies are in force.",
+)
 @click.option("--log-denied/--no-log-denied", default=False, help="Log denied connections and the reason.")
 @click.option(
     "--log-group",
@@ -158,6 +163,7 @@ def run_agent(
     max_lag: float,
     second_look: float,
     events: bool,
+    remove_taint: bool,
     log_denied: bool,
     log_group: int,
     log_rate: int,
@@ -194,6 +200,7 @@ def run_agent(
         max_lag=max_lag,
         second_look=second_look,
         events=events,
+        remove_taint=remove_taint,
         log_denied=log_denied,
         log_group=log_group,
         log_rate=log_rate,

@@ -329,10 +329,18 @@ class NodeAddress(msgspec.Struct, frozen=True):
     type: str = ""
 
 
+class Taint(msgspec.Struct, frozen=True):
+    """What keeps pods that do not tolerate it from a node."""
+
+    key: str = ""
+    effect: str = ""
+
+
 class NodeSpec(msgspec.Struct, frozen=True):
-    """The addresses that a node gives to its pods."""
+    """The addresses that a node gives to its pods, and its taints."""
 
     pod_cidrs: tuple[str, ...] | None = msgspec.field(name="podCIDRs", default=None)
+    taints: tuple[Taint, ...] | None = None
 
 
 class NodeSystemInfo(msgspec.Struct, frozen=True):
