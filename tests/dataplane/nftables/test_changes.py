@@ -4,13 +4,15 @@ import errno
 import os
 import select
 import subprocess
+from contextlib import suppress
 
 import pytest
 from tests.dataplane.network import in_own_network, nft
 
-from ringfence.dataplane.nftables import TableChanges, Touched, commit
+from ringfence.dataplane.nftables import TableChanges, Touched, changes, commit, read_generation
 from ringfence.dataplane.program import base_program
-from ringfence.dataplane.update import AddTable, DeleteTable, commands_between
+from ringfence.dataplane.update import AddTable, DeleteChain, DeleteTable, commands_between
+from ringfence.errors import KernelError
 from ringfence.netlink.constants import NETLINK_NETFILTER
 from ringfence.netlink.socket import NetlinkSocket
 
@@ -108,6 +110,27 @@ def test_transactions_of_others_are_noticed_while_nobody_listens(change: str) ->
     assert not listening.changes.take()
     nft("delete table inet ringfence")
     assert listening.changes.take(), "it listens again"
+
+
+@in_own_network
+def test_a_transaction_is_noticed_that_was_counted_and_not_yet_reported_when_listening_ends() -> None:
+    """Its process may be interrupted in between. The next transaction of anybody waits for it."""
+    listening = Listening()
+    send = listening.own.send
+    others = iter(["add table inet ringfence"])
+    ahead = iter([1, 0])
+
+    def send_after_others(messages: bytes) -> None:
+        for other in others:
+            nft(other)
+        send(messages)
+
+    listening.own.send = send_after_others  # type: ignore[method-assign]
+    with pytest.MonkeyPatch.context() as patch, NetlinkSocket(NETLINK_NETFILTER) as netlink:
+        patch.setattr(changes, "read_generation", lambda _: read_generation(netlink) + next(ahead))
+        with suppress(KernelError), listening.changes.not_listening():
+            commit(listening.own, [DeleteChain("absent")])
+    assert listening.changes.take()
 
 
 @in_own_network

@@ -20,6 +20,7 @@ import msgspec
 from ringfence.dataplane.nftables import constants as nf
 from ringfence.dataplane.nftables.read_back import read_generation
 from ringfence.dataplane.nftables.requests import BRIDGE_HEADER, HEADER, in_table, message_type
+from ringfence.dataplane.nftables.transaction import await_transactions
 from ringfence.netlink.codec import attributes, decode_messages, each_attribute, read_string, read_uint
 from ringfence.netlink.constants import NETLINK_NETFILTER
 from ringfence.netlink.socket import NetlinkSocket
@@ -105,6 +106,8 @@ class TableChanges:
         If others commit one meanwhile, the kernel's count of transactions says so.
         """
         before = read_generation(self._own)
+        # The kernel counts a transaction some milliseconds before it reports it: what was counted has to be reported.
+        await_transactions(self._own)
         self._netlink.leave(nf.NFNLGRP_NFTABLES)
         committed = 0
         try:

@@ -108,6 +108,15 @@ def commit_transaction(netlink: NetlinkSocket, transaction: Transaction) -> None
         raise _error(refusals, commands)
 
 
+def await_transactions(netlink: NetlinkSocket) -> None:
+    """Return when every transaction that was under way, of any program, has ended and was reported to those who listen.
+
+    An empty one changes and counts as nothing, and waits for the others as any (nf_tables_valid_genid() of the kernel).
+    """
+    frame = (NFNL_MSG_BATCH_BEGIN, NFNL_MSG_BATCH_END)
+    netlink.send(b"".join(encode_message(one, NLM_F_REQUEST, netlink.next_sequence(), _FRAME) for one in frame))
+
+
 def failure(what: str, code: int, explanation: str, refused: str = "") -> KernelError:
     """The error to raise when the kernel refuses something, with the remedy if there is one; `refused` is its name."""
     remedy = _REMEDIES.get(code)
