@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from tests.lab.clusters import ROUTED, laboratory, manifests
 from tests.lab.sandboxes import SharedSandbox, in_sandbox
-from tests.semantics.conformance import CASES, FAMILIES, PORTS, Case, expected, model
+from tests.semantics import combinations
+from tests.semantics.conformance import CASES, FAMILIES, PORTS, PROTOCOLS, Case, expected, model
 from tests.semantics.known_faults import KNOWN_FAULTS
 from tests.semantics.objects import Object, admits, block, container_port, node, pod, policy
 from tests.strategies import clusters
@@ -16,6 +17,7 @@ from ringfence.engine.population.pods import Reference
 from ringfence.lab.laboratory import Laboratory
 from ringfence.lab.network.pod_network import NodeNetwork, PodNetwork, ReversePathFilter
 from ringfence.lab.network.topology import LabPort
+from ringfence.lab.probing.probes import Probe, probes_between
 from ringfence.sets.addresses import Family
 
 RANDOM_PORTS = tuple(LabPort(number, protocol) for number in (1, 53, 80, 82) for protocol in ("TCP", "UDP", "SCTP"))
@@ -66,6 +68,26 @@ def test_the_upstream_conformance_list(nine_pods: SharedSandbox[Laboratory], cas
 @pytest.mark.parametrize("case", KNOWN_FAULTS, ids=lambda case: case.title)
 def test_policies_that_others_have_got_wrong(nine_pods: SharedSandbox[Laboratory], case: Case) -> None:
     assert nine_pods.do(findings, case) == []
+
+
+def test_every_kind_of_peer_with_every_kind_of_port() -> None:
+    """In both directions; each is the one rule of a pod of its own."""
+
+    def disagreements() -> list[str]:
+        lab = laboratory(*combinations.objects(), nodes=2)
+        pods = lab.topology.pod_by_name
+        ports = tuple(LabPort(number, protocol) for protocol in PROTOCOLS for number in PORTS)
+        probes: list[Probe] = []
+        for number, combination in enumerate(combinations.ALL):
+            subject = pods[combinations.subject(number)]
+            for other in map(pods.__getitem__, combinations.OTHERS):
+                ends = (other, subject) if combination.direction == "ingress" else (subject, other)
+                probes += probes_between(*ends, ports)
+        report = lab.probe(probes)
+        assert {one.observed for one in report.results} == {True, False}
+        return [f"{one}: observed {one.observed}, denied by {one.denied_by}" for one in report.disagreements]
+
+    assert in_sandbox(disagreements) == []
 
 
 def findings(lab: Laboratory, case: Case) -> list[Finding]:
