@@ -11,17 +11,20 @@ from tests.semantics.objects import Object
 from ringfence.agent.enforcement import Enforcement
 from ringfence.agent.settings import Settings
 from ringfence.agent.view import View
+from ringfence.dataplane.adoption import Adoption
 from ringfence.dataplane.kernel import Kernel
 
 
 class Node:
     """A node's kernel, the view, and the enforcement of one in the other."""
 
-    def __init__(self, *objects: Object, settings: Settings | None = None) -> None:
+    def __init__(self, *objects: Object, settings: Settings | None = None, adoption: Adoption | None = None) -> None:
         self.clock = Clock()
         self.kernel = Kernel()
         self.view = View()
-        self.enforcement = Enforcement(self.view, settings or Settings("here"), self.kernel, self.clock)
+        self.enforcement = Enforcement(
+            self.view, settings or Settings("here"), self.kernel, self.clock, adoption=adoption
+        )
         for event in listing(*objects):
             self.view.apply(event)
 

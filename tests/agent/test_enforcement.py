@@ -1,5 +1,6 @@
 """Enforcement on a real kernel, by a clock that the test sets."""
 
+import errno
 from collections.abc import Sequence
 from ipaddress import ip_network
 
@@ -10,8 +11,9 @@ from tests.dataplane.network import in_own_network, nft
 from tests.semantics.objects import node
 
 from ringfence.agent.connection_reviews import LATE_REVIEW
-from ringfence.agent.enforcement import FIRST_RETRY, LAST_RETRY
+from ringfence.agent.enforcement import ADOPTION, FIRST_RETRY, LAST_RETRY
 from ringfence.agent.settings import ExistingConnections, Mode, Settings, UnknownPods
+from ringfence.dataplane.adoption import Adopted, Adoption
 from ringfence.dataplane.kernel import Kernel, ProfileRefused, ProfilesRefused
 from ringfence.dataplane.program import Program
 from ringfence.errors import KernelError
@@ -324,3 +326,47 @@ class TestClosedNamespaces:
         assert node.enforcement.in_order
         node.enforcement.enforce()
         assert node.enforcement.closed == set()
+
+
+class TestAdopting:
+    """Where connections may be open that the kernel has not tracked, the first program only observes for a while."""
+
+    @in_own_network
+    def test_a_forbidden_conversation_ends_once_that_is_over(self) -> None:
+        conversation = Conversation()
+        node = Node(*BOTH, HERE, CLOSED, adoption=Adoption())
+        node.enforce()
+        assert conversation.goes_on()
+        assert not node.enforcement.in_order
+        assert node.enforcement.retry_at == node.enforcement.adopts_until == node.clock.now + ADOPTION
+        assert node.enforcement.review_at is None, "nothing can be judged by a program that drops nothing"
+        node.clock.now += ADOPTION
+        node.enforce()
+        assert not conversation.goes_on()
+        assert node.enforcement.in_order
+        assert node.enforcement.adopted is not None
+        assert node.enforcement.retry_at is None
+
+    @in_own_network
+    def test_where_no_pod_runs_there_is_nothing_to_adopt(self) -> None:
+        node = Node(HERE, on_node("elsewhere", 1, "there"), adoption=Adoption())
+        node.enforce()
+        assert node.enforcement.in_order
+        assert node.enforcement.adopted is None
+
+    @in_own_network
+    def test_a_failure_does_not_keep_policies_from_being_enforced(self) -> None:
+        adoption = Adoption()
+
+        def failing(program: Program) -> Adopted:
+            raise KernelError("no memory", errno.ENOMEM)
+
+        adoption.end = failing  # type: ignore[method-assign]
+        node = Node(*BOTH, HERE, CLOSED, adoption=adoption)
+        node.enforce()
+        node.clock.now += ADOPTION
+        node.enforce()
+        assert [str(failure) for failure in node.enforcement.failures] == ["no memory"]
+        node.clock.now += FIRST_RETRY
+        node.enforce()
+        assert node.enforcement.in_order

@@ -5,7 +5,7 @@ from types import ModuleType
 import pytest
 from tests.kernel_headers import kernel_constants, values_in_headers
 
-from ringfence.netlink import addresses, conntrack, constants, links, packet_log, routes, veth
+from ringfence.netlink import addresses, conntrack, conntrack_reversal, constants, links, packet_log, routes, veth
 
 
 def test_numbers_of_all_protocols_are_those_of_the_headers() -> None:
@@ -22,7 +22,12 @@ def test_numbers_of_routes_links_and_addresses_are_those_of_the_headers(module: 
 
 
 @pytest.mark.parametrize(
-    ("module", "subsystem"), [(conntrack, "NFNL_SUBSYS_CTNETLINK"), (packet_log, "NFNL_SUBSYS_ULOG")]
+    ("module", "subsystem"),
+    [
+        (conntrack, "NFNL_SUBSYS_CTNETLINK"),
+        (conntrack_reversal, "NFNL_SUBSYS_CTNETLINK"),
+        (packet_log, "NFNL_SUBSYS_ULOG"),
+    ],
 )
 def test_types_of_netfilter_messages_have_the_subsystem_in_their_upper_byte(module: ModuleType, subsystem: str) -> None:
     """`nfnetlink_unicast()` and its like: `nlmsg_type = subsystem << 8 | message`."""

@@ -13,9 +13,10 @@ from ringfence.agent.connection_reviews import ConnectionReviews
 from ringfence.agent.rule_ages import RuleAges
 from ringfence.agent.settings import Settings
 from ringfence.agent.view import View
+from ringfence.dataplane.adoption import Adopted, Adoption
 from ringfence.dataplane.compile import Address, Compiler, MayBuild, PodPlacement, always
 from ringfence.dataplane.kernel import Kernel, ProfilesRefused
-from ringfence.dataplane.program import ISOLATED, Program, VerdictMap, address_key
+from ringfence.dataplane.program import ISOLATED, Program, VerdictMap, address_key, observing
 from ringfence.engine.population import Member
 from ringfence.errors import KernelError
 from ringfence.model.policies import Direction
@@ -24,6 +25,9 @@ from ringfence.sets.addresses import NO_ADDRESSES, Addresses
 FIRST_RETRY: Final = 1.0
 LAST_RETRY: Final = 60.0
 """Seconds until the next attempt after a failure: the first time, and at most. They double in between."""
+
+ADOPTION: Final = 3.0
+"""Seconds for which the first program only observes where connections may be open that the kernel has not tracked."""
 
 
 class Enforcement:
@@ -37,10 +41,12 @@ class Enforcement:
         clock: Callable[[], float],
         is_released: Callable[[Member], bool] = lambda pod: True,
         permits: Callable[[Program, float], bool] = lambda program, now: True,
+        adoption: Adoption | None = None,
     ) -> None:
         """`is_released` says of a pod of this node whether it may count as known (`newcomers`).
 
-        `permits` says whether a program may be put in force now (`second_look`).
+        `permits` says whether a program may be put in force now (`second_look`). With an `adoption`, the first program
+        only observes for a while, if pods run on the node.
         """
         self._view = view
         self._settings = settings
@@ -48,6 +54,11 @@ class Enforcement:
         self._clock = clock
         self._is_released = is_released
         self._permits = permits
+        self._adoption = adoption
+        self.adopts_until: float | None = None
+        """When connections are adopted that were found until then, by the clock; None if that is not under way."""
+        self.adopted: Adopted | None = None
+        """What was adopted, if anything was to be."""
         self._held: Addresses | None = None
         self._compiler: Compiler | None = None
         self._retry_after = FIRST_RETRY
@@ -93,7 +104,7 @@ class Enforcement:
     @property
     def in_order(self) -> bool:
         """Whether the kernel holds what the state said when it was last enforced."""
-        return self._has_ended and not self.failures
+        return self._has_ended and not self.failures and self.adopts_until is None
 
     @property
     def closed(self) -> frozenset[str]:
@@ -122,7 +133,7 @@ class Enforcement:
         if failures:
             self._note(failures)
         else:
-            self.failures, self.retry_at, self._retry_after = (), None, FIRST_RETRY
+            self.failures, self.retry_at, self._retry_after = (), self.adopts_until, FIRST_RETRY
         self._has_ended = True
         return True
 
@@ -163,6 +174,10 @@ class Enforcement:
             self._is_permitted = self._permits(program, self._clock())
             if not self._is_permitted:
                 return
+            if self._begins_to_adopt():
+                self._kernel.apply(observing(program), compiler.refusals())
+                return
+            self._adopt(program)
             self._kernel.apply(program, compiler.refusals())
         finally:
             if self._kernel.transactions != before:
@@ -170,6 +185,25 @@ class Enforcement:
                 self._reviews.request()
         if not self._settings.ends_connections and self._kernel.has_revoked:
             self._kernel.revoke(())  # an earlier agent with other settings revoked them
+
+    def _begins_to_adopt(self) -> bool:
+        """Whether the program only observes for now. Afterwards nothing is enforced until `adopts_until`."""
+        if self._adoption is None or self.adopts_until is not None:
+            return False
+        if not any(self._is_local(member) and not member.host_network for member in self._view.state.members()):
+            self._adoption = None
+            return False
+        self.adopts_until = self._clock() + ADOPTION
+        return True
+
+    def _adopt(self, program: Program) -> None:
+        """Adopt connections that were open before the kernel tracked any, if that is under way.
+
+        If it fails, it is not tried again: it must not keep policies from being enforced.
+        """
+        adoption, self._adoption, self.adopts_until = self._adoption, None, None
+        if adoption is not None:
+            self.adopted = adoption.end(program)
 
     def _failures_of(self, attempt: Callable[[], None]) -> Sequence[Exception]:
         try:
@@ -196,7 +230,8 @@ class Enforcement:
     @property
     def review_at(self) -> float | None:
         """When `review` is to be called, by the clock; None if there is nothing to review."""
-        return self._reviews.next_at if self._settings.ends_connections and self.has_begun else None
+        may_judge = self._settings.ends_connections and self.has_begun and self.adopts_until is None
+        return self._reviews.next_at if may_judge else None
 
     @property
     def awaits_review(self) -> bool:

@@ -41,6 +41,7 @@ from ringfence.agent.second_look import SecondLook
 from ringfence.agent.settings import Settings
 from ringfence.agent.spending import Building, Spending
 from ringfence.agent.view import View, kind_of_event, name_of_change
+from ringfence.dataplane.adoption import Adoption
 from ringfence.dataplane.kernel import Kernel
 from ringfence.dataplane.packet_log import LoggedPacket
 from ringfence.errors import KernelError
@@ -81,11 +82,12 @@ class AgentLoop:
         request_check: Callable[[str], None] | None = None,
         relist: Callable[[], None] | None = None,
         remember: Callable[[Addresses], None] = lambda ranges: None,
+        adoption: Adoption | None = None,
     ) -> None:
         """`request_check` has it checked whether all policies are known (`newcomers`); without it, no pod waits.
 
         `relist` has all kinds listed again for a second look (`second_look`); without it, there is none. `remember`
-        keeps the ranges in which pods are held (`remembered_ranges`).
+        keeps the ranges in which pods are held (`remembered_ranges`). `adoption` finds connections that are open.
         """
         self._settings = settings
         self._kernel = kernel
@@ -100,7 +102,7 @@ class AgentLoop:
             settings.second_look, relist, lambda: kernel.present, lambda: self._newcomers.known_pods
         )
         self._enforcement = Enforcement(
-            self._view, settings, kernel, clock, self._newcomers.is_released, self._second_look.permits
+            self._view, settings, kernel, clock, self._newcomers.is_released, self._second_look.permits, adoption
         )
         self._spending = Spending(self._heartbeat.beat)
         self._intake = Intake(self._view, self._spending)
@@ -210,6 +212,8 @@ class AgentLoop:
         if self._intake or self._nodes_changed:
             return 0.0
         steps = [self._next_repair, self._next_check]
+        if self._enforcement.adopts_until is not None:
+            steps.append(self._enforcement.adopts_until)
         if self._second_look.ask_at is not None:
             steps.append(self._second_look.ask_at)
         if self._parts.may_enforce:
@@ -328,11 +332,16 @@ class AgentLoop:
         if arrived is not None and self._enforcement.in_order:
             self._metrics.programming.observe(ended - arrived)
         self._reports.failures("kernel", self._enforcement.failures)
+        self._reports.adopted(self._enforcement.adopted)
         self._reports.closed(self._enforcement.closed - self._view.excessive, ended)
         self._reports.objects(self._view)
         if is_first:
             self._next_check = ended
-            log.info("enforcing", extra=values(**self._view.counts(), seconds=round(ended - began, 3)))
+            is_adopting = self._enforcement.adopts_until is not None
+            log.info(
+                "observing before enforcing" if is_adopting else "enforcing",
+                extra=values(**self._view.counts(), seconds=round(ended - began, 3)),
+            )
 
     def _others_wait(self, namespace: str) -> bool:
         """Whether changes wait, or have arrived meanwhile, of namespaces that have used less time than this one."""

@@ -36,7 +36,13 @@ class AgentParts(NamedTuple):
     def may_enforce(self) -> bool:
         """Whether enough is known to change the kernel."""
         is_known = self.view.complete and not self.node.mistake and self.newcomers.is_settled
-        return is_known and not self.second_look.is_waiting
+        return is_known and not self.second_look.is_waiting and not self.is_adopting
+
+    @property
+    def is_adopting(self) -> bool:
+        """Whether connections are being found that were open before the kernel tracked any."""
+        until = self.enforcement.adopts_until
+        return until is not None and self.clock() < until
 
 
 Condition = Callable[[AgentParts], str]
@@ -69,6 +75,12 @@ def _unsettled(parts: AgentParts) -> str:
 def _second_look(parts: AgentParts) -> str:
     lost = parts.second_look.reason
     return lost and f"{lost}: the rules in the kernel stay as they are until everything was listed once more"
+
+
+def _adopting(parts: AgentParts) -> str:
+    if not parts.is_adopting:
+        return ""
+    return "nothing is dropped yet: for some seconds, connections are found that the kernel has not tracked before"
 
 
 def _rules_missing(parts: AgentParts) -> str:
@@ -142,6 +154,7 @@ CONDITIONS: Final[Mapping[str, Condition]] = {
     "node": _unknown_node,
     "check": _unsettled,
     "second_look": _second_look,
+    "adoption": _adopting,
     "rules": _rules_missing,
     "pod_ranges": _pod_ranges_unknown,
     "stuck": _stuck,

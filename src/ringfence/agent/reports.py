@@ -14,6 +14,7 @@ from ringfence.agent.log import log, values
 from ringfence.agent.metrics import Metrics
 from ringfence.agent.repair_history import RepairHistory
 from ringfence.agent.view import ObjectName, View
+from ringfence.dataplane.adoption import Adopted
 from ringfence.dataplane.kernel import ProfileRefused
 from ringfence.dataplane.nftables import ChangedBy
 from ringfence.errors import KernelError
@@ -52,6 +53,7 @@ class Reports:
         """The namespaces whose pods are closed, and whether that was logged."""
         self._logged_closings: dict[str, float] = {}
         self._has_untracked = False
+        self._has_adopted = False
         self._repairs = 0
         self._repair_history = RepairHistory()
         self._review_failure: Exception | None = None
@@ -198,6 +200,12 @@ class Reports:
                 "tracked all the same; what pods send to the node itself is judged packet by packet"
             )
         self._has_untracked |= packets > 0
+
+    def adopted(self, adopted: Adopted | None) -> None:
+        """What became of the connections that were open before the kernel tracked any: said once."""
+        if adopted is not None and not self._has_adopted:
+            self._has_adopted = True
+            log.info("connections were found that the kernel had not tracked before", extra=values(**adopted._asdict()))
 
     # --- denials ------------------------------------------------------------------------------------------------------
 

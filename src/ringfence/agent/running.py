@@ -28,6 +28,7 @@ from ringfence.agent.settings import Settings
 from ringfence.agent.singleton import only_agent
 from ringfence.agent.taint import TaintRemoval, removing_taint
 from ringfence.agent.view import FOLLOWED
+from ringfence.dataplane.adoption import Adoption
 from ringfence.dataplane.kernel import Kernel
 from ringfence.dataplane.preflight import FOR_LOGGING, REQUIRED, Feature
 from ringfence.errors import AgentError
@@ -61,6 +62,7 @@ def run(
         )
     sys.setswitchinterval(SWITCH_INTERVAL)
     with only_agent(), closing(Kernel()) as kernel:
+        adoption = Adoption()  # before anything is asked of the kernel for which it begins to track connections
         settings = _supported(settings, kernel)
         remembered = RememberedRanges.of(settings)
         hold_from_start(settings, kernel, remembered)
@@ -71,7 +73,8 @@ def run(
         relist = followers.relist if settings.second_look and settings.drops else None
         remember = remembered.remember if remembered else lambda ranges: None
         metrics = Metrics(dropped_lines)
-        loop = AgentLoop(settings, kernel, inbox, metrics, time.monotonic, request_check, relist, remember)
+        adopts = adoption if adoption.is_needed and not kernel.has_table else None
+        loop = AgentLoop(settings, kernel, inbox, metrics, time.monotonic, request_check, relist, remember, adopts)
 
         def status(pod: str) -> bytes:
             return msgspec.json.encode(loop.inquiries.status(pod))

@@ -1,6 +1,7 @@
 """Programs and their changes as nf_tables netlink messages, and back."""
 
 from ringfence.dataplane.nftables.changes import ChangedBy, TableChanges, Touched
+from ringfence.dataplane.nftables.exemptions import exempts_from_tracking
 from ringfence.dataplane.nftables.read_back import (
     FoundTable,
     has_foreign_parts,
@@ -20,6 +21,7 @@ __all__ = [
     "Touched",
     "commit",
     "commit_transaction",
+    "exempts_from_tracking",
     "failure",
     "has_foreign_parts",
     "has_table",

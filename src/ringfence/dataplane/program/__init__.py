@@ -129,6 +129,7 @@ from ringfence.dataplane.program.skeleton import (
     is_fixed,
     is_whole,
     observes,
+    observing,
     profile_chain,
 )
 
@@ -253,6 +254,7 @@ __all__ = [
     "link_key",
     "moves_between",
     "observes",
+    "observing",
     "port_key",
     "profile_chain",
     "read_link_address",

@@ -44,6 +44,7 @@ from ringfence.dataplane.program.rules import (
     Dispatch,
     Established,
     Field,
+    ForeignRule,
     FromLinkLocal,
     FromNode,
     FromPodLink,
@@ -141,6 +142,26 @@ def is_whole(program: Program) -> bool:
 def fixed_chains(program: Program) -> dict[str, Chain]:
     """The chains of a whole program that do not depend on pods and policies."""
     return {name: chain for name, chain in program.chains.items() if name in _FIXED_WITH_BRIDGES.chains}
+
+
+def observing(program: Program) -> Program:
+    """The same whole program, but one that drops nothing and logs nothing, apart from what is held."""
+    chains = {
+        name: Chain(tuple(map(_letting_pass, filter(_logs_nothing, chain.rules))), chain.hook)
+        for name, chain in fixed_chains(program).items()
+        if name not in _HELD_CHAIN.values()
+    }
+    return program.changed(chains=chains)
+
+
+def _logs_nothing(rule: Rule | ForeignRule) -> bool:
+    return not (isinstance(rule, Rule) and isinstance(rule.action, Log))
+
+
+def _letting_pass(rule: Rule | ForeignRule) -> Rule | ForeignRule:
+    if isinstance(rule, Rule) and rule.action is RuleVerdict.DROP:
+        return Rule(rule.conditions, RuleVerdict.RETURN)
+    return rule
 
 
 def is_fixed(name: str) -> bool:

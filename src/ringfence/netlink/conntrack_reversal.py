@@ -1,0 +1,112 @@
+"""Tracked connections whose first packet was not seen: which they are, and how client and server change places.
+
+The kernel takes the sender of the first packet that it sees for the client. Of TCP it notes that it has not seen the
+opening: it does not check the windows of such a connection.
+
+Source: tcp_new() and ctnetlink_create_conntrack() of the kernel; `<linux/netfilter/nfnetlink_conntrack.h>`.
+"""
+
+import errno
+from typing import Final
+
+from ringfence.netlink.codec import attribute, attributes, nested, read_uint, uint32
+from ringfence.netlink.conntrack import CTA_TUPLE_ORIG, CTA_TUPLE_REPLY, read_connection
+from ringfence.netlink.constants import NFGENMSG_SIZE, NFNL_SUBSYS_CTNETLINK, NLM_F_CREATE, NLM_F_EXCL
+from ringfence.netlink.socket import NetlinkError, NetlinkSocket
+
+IPCTNL_MSG_CT_NEW: Final = NFNL_SUBSYS_CTNETLINK << 8
+IPCTNL_MSG_CT_DELETE: Final = NFNL_SUBSYS_CTNETLINK << 8 | 2
+IPCTNL_MSG_CT_GET_STATS: Final = NFNL_SUBSYS_CTNETLINK << 8 | 5
+
+CTA_STATUS: Final = 3
+CTA_PROTOINFO: Final = 4
+CTA_TIMEOUT: Final = 7
+CTA_ZONE: Final = 18
+
+CTA_PROTOINFO_TCP: Final = 1
+CTA_PROTOINFO_TCP_STATE: Final = 1
+CTA_PROTOINFO_TCP_FLAGS_ORIGINAL: Final = 4
+CTA_PROTOINFO_TCP_FLAGS_REPLY: Final = 5
+
+CTA_STATS_GLOBAL_ENTRIES: Final = 1
+
+IP_CT_TCP_FLAG_SACK_PERM: Final = 0x02
+IP_CT_TCP_FLAG_BE_LIBERAL: Final = 0x08
+
+IPS_SEEN_REPLY: Final = 0x2
+IPS_ASSURED: Final = 0x4
+IPS_CONFIRMED: Final = 0x8
+
+_TCP: Final = 6
+_ESTABLISHED: Final = 3
+_ATTEMPTS: Final = 20
+_EVERYTHING: Final = bytes(NFGENMSG_SIZE)
+
+
+def count_connections(netlink: NetlinkSocket) -> int:
+    """How many connections are tracked in the socket's network namespace. Raises OSError where the kernel refuses."""
+    answer = attributes(netlink.ask(IPCTNL_MSG_CT_GET_STATS, _EVERYTHING)[NFGENMSG_SIZE:])
+    return read_uint(answer.get(CTA_STATS_GLOBAL_ENTRIES, b""))
+
+
+def may_be_reversed(entry: bytes) -> bool:
+    """Whether the kernel does not know who opened a connection: it saw no opening, and translates no address."""
+    connection = read_connection(entry)
+    (source, destination), reply = connection.original, connection.reply
+    if reply != (destination, source):
+        return False
+    return connection.protocol != _TCP or bool(_tcp_flags(entry) & IP_CT_TCP_FLAG_BE_LIBERAL)
+
+
+def reverse(netlink: NetlinkSocket, entry: bytes) -> bool:
+    """Have client and server of a tracked connection change places; whether the kernel has done it.
+
+    A packet that comes between the two steps begins a new entry, so it is tried again. What such a packet does, the
+    rules decide as of one that opens a connection. Raises OSError where the kernel refuses.
+    """
+    for _ in range(_ATTEMPTS):
+        try:
+            netlink.request(IPCTNL_MSG_CT_DELETE, 0, _deletion(entry))
+        except NetlinkError as error:
+            if error.code != errno.ENOENT:
+                raise
+        try:
+            netlink.request(IPCTNL_MSG_CT_NEW, NLM_F_CREATE | NLM_F_EXCL, _reversed(entry))
+            return True
+        except NetlinkError as error:
+            if error.code != errno.EEXIST:
+                raise
+    return False
+
+
+def _tcp_flags(entry: bytes) -> int:
+    protocol = attributes(attributes(entry[NFGENMSG_SIZE:]).get(CTA_PROTOINFO, b""))
+    return attributes(protocol.get(CTA_PROTOINFO_TCP, b"")).get(CTA_PROTOINFO_TCP_FLAGS_ORIGINAL, bytes(2))[0]
+
+
+def _deletion(entry: bytes) -> bytes:
+    settings = attributes(entry[NFGENMSG_SIZE:])
+    return entry[:NFGENMSG_SIZE] + nested(CTA_TUPLE_ORIG, settings[CTA_TUPLE_ORIG]) + _zone(settings)
+
+
+def _reversed(entry: bytes) -> bytes:
+    settings = attributes(entry[NFGENMSG_SIZE:])
+    parts = [
+        nested(CTA_TUPLE_ORIG, settings[CTA_TUPLE_REPLY]),
+        nested(CTA_TUPLE_REPLY, settings[CTA_TUPLE_ORIG]),
+        attribute(CTA_TIMEOUT, settings[CTA_TIMEOUT]),
+        uint32(CTA_STATUS, IPS_SEEN_REPLY | IPS_ASSURED | IPS_CONFIRMED),
+        _zone(settings),
+    ]
+    if read_connection(entry).protocol == _TCP:
+        liberal = bytes([IP_CT_TCP_FLAG_SACK_PERM | IP_CT_TCP_FLAG_BE_LIBERAL] * 2)
+        state = attribute(CTA_PROTOINFO_TCP_STATE, bytes([_ESTABLISHED]))
+        flags = (CTA_PROTOINFO_TCP_FLAGS_ORIGINAL, CTA_PROTOINFO_TCP_FLAGS_REPLY)
+        parts.append(
+            nested(CTA_PROTOINFO, nested(CTA_PROTOINFO_TCP, state, *(attribute(one, liberal) for one in flags)))
+        )
+    return entry[:NFGENMSG_SIZE] + b"".join(parts)
+
+
+def _zone(settings: dict[int, bytes]) -> bytes:
+    return attribute(CTA_ZONE, settings[CTA_ZONE]) if CTA_ZONE in settings else b""
