@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from tests.agent.events import listing
 from tests.agent.running import BOTH, CLIENT, CLOSED, HERE, SERVER, running
-from tests.dataplane.network import Network, address, gateway, in_own_network, received
+from tests.dataplane.forged import EVERYBODY, OnLink, datagram, frame
+from tests.dataplane.network import BridgedNetwork, Network, address, gateway, in_own_network, received
 
 from ringfence.agent.from_boot import hold_from_start
 from ringfence.agent.remembered_ranges import RememberedRanges, write_ranges
@@ -17,6 +18,7 @@ from ringfence.model.cidrs import parse_cidr
 from ringfence.sets.addresses import Addresses
 
 RANGES = Addresses.of(parse_cidr("10.0.0.0/16"), parse_cidr("fd00::/16"))
+ALL_IN_SUBNET = "255.255.255.255"
 GIVEN = Settings("here", pod_ranges=RANGES)
 
 
@@ -39,6 +41,18 @@ def test_pods_in_the_ranges_are_closed() -> None:
     assert passes(network)
     hold(GIVEN)
     assert not passes(network)
+
+
+@in_own_network
+def test_on_bridges_they_hear_nothing_that_is_sent_to_many() -> None:
+    network = BridgedNetwork(2)
+    links = OnLink(network, CLIENT), OnLink(network, SERVER)
+    shout = frame(datagram(address(CLIENT), ALL_IN_SUBNET, 5353, b"to many"), links[0].hardware_address, EVERYBODY)
+    links[0].send(shout)
+    assert links[1].gets(b"to many"), "no rules yet"
+    hold_from_start(GIVEN, Kernel(), None, guards_bridges=True)
+    links[0].send(shout)
+    assert not links[1].gets(b"to many")
 
 
 @in_own_network

@@ -3,7 +3,7 @@
 import re
 
 from ringfence.agent.metrics import Metrics
-from ringfence.dataplane.kernel import DropCount
+from ringfence.dataplane.kernel import BridgeCounts, DropCount
 from ringfence.dataplane.program import Program
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import Family
@@ -52,6 +52,20 @@ class TestDrops:
         assert value(metrics, 'ringfence_dropped_packets_total{direction="egress"}') == 2
         assert value(metrics, 'ringfence_isolated_addresses{direction="ingress"}') == 2
         assert value(metrics, 'ringfence_isolated_addresses{direction="egress"}') == 1
+
+
+def test_frames_on_bridges_are_counted_by_reason_also_if_the_counters_of_the_kernel_restart() -> None:
+    metrics = Metrics()
+    for spoofed in (3, 5, 4):
+        metrics.show_bridges(BridgeCounts(spoofed, 1))
+    assert value(metrics, 'ringfence_bridge_dropped_frames_total{reason="spoofed"}') == 9
+    assert value(metrics, 'ringfence_bridge_dropped_frames_total{reason="denied"}') == 1
+
+
+def test_ports_of_bridges_are_counted_by_where_they_lead() -> None:
+    metrics = Metrics()
+    metrics.show_ports({"pod": 3, "other": 0, "unknown": 1})
+    assert value(metrics, 'ringfence_bridge_ports{leads_to="pod"}') == 3
 
 
 def test_spoofed_packets_are_counted_by_family_also_if_the_counters_of_the_kernel_restart() -> None:

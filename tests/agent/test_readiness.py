@@ -1,13 +1,15 @@
 """Why an agent is not ready: what `/readyz`, the metric and the log say in each case."""
 
+from pathlib import Path
+
 import pytest
 from tests.agent.events import listing, upserted
-from tests.agent.running import BOTH, CLOSED, HERE, SERVER, Clock, Running, on_node, running
-from tests.dataplane.network import address, in_own_network
+from tests.agent.running import BOTH, CLOSED, HERE, SERVER, Clock, Running, eventually, on_node, running
+from tests.dataplane.network import BridgedNetwork, address, in_own_network
 from tests.semantics.objects import node
 
 from ringfence.agent import loop
-from ringfence.agent.inbox import Arrival, Inbox
+from ringfence.agent.inbox import Arrival, CablesChanged, CablesUnread, Inbox
 from ringfence.agent.loop import AgentLoop
 from ringfence.agent.metrics import Metrics
 from ringfence.agent.readiness import CONDITIONS
@@ -29,6 +31,31 @@ def errors_of(agent: Running) -> dict[str, str]:
         assert agent.metric("ringfence_not_ready", reason=reason) == (reason in errors)
     agent.await_log("not ready: " + "; ".join(errors.values()) if errors else "ready: the policies")
     return errors
+
+
+@in_own_network
+def test_while_packets_on_a_bridge_bypass_packet_filters_it_is_not_ready() -> None:
+    with running(network=BridgedNetwork(2, filtered=False)) as agent:
+        agent.enforce(*listing(*BOTH, HERE, CLOSED))
+        error = errors_of(agent)["bridges"]
+        assert error.startswith("packets between pods on the bridge br0 bypass packet filters: modprobe br_netfilter; ")
+        assert "sysctl -w net.bridge.bridge-nf-call-iptables=1 net.bridge.bridge-nf-call-ip6tables=1" in error
+        for tables in ("iptables", "ip6tables"):
+            Path(f"/proc/sys/net/bridge/bridge-nf-call-{tables}").write_text("1")
+        agent.inbox.put(CablesChanged())
+        eventually(lambda: errors_of(agent) == {})
+
+
+@in_own_network
+def test_nor_while_the_links_of_pods_cannot_be_read() -> None:
+    with running() as agent:
+        agent.enforce(*listing(*BOTH, HERE, CLOSED))
+        agent.inbox.put(CablesUnread(OSError(12, "Cannot allocate memory")))
+        assert "Cannot allocate memory" in errors_of(agent)["links"]
+        assert agent.metric("ringfence_failures_total", stage="links") == 1
+        agent.inbox.put(CablesChanged())
+        assert errors_of(agent) == {}
+        assert "the links of pods are read again" in agent.log.getvalue()
 
 
 @in_own_network

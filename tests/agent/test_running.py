@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.agent.running import eventually
-from tests.dataplane.lacking import lacking_expression
+from tests.dataplane.lacking import lacking_bridges, lacking_expression
 from tests.dataplane.network import in_own_network
 from tests.sources.cluster.fake_api_server import FakeApiServer, connections_to, only_node, serving
 
@@ -93,6 +93,13 @@ class TestKernelsThatLackSomething:
         with serving(*[only_node("n")] * REQUESTS) as server, lacking_expression("log"):
             log = run_until("enforcing", server, signal.SIGTERM, Settings("n", log_denied=True))
         assert "denied packets cannot be logged, for this kernel lacks copies of packets (module nft_log" in log
+        assert Kernel().present.chains == base_program(with_bridges=True).chains
+
+    @in_own_network
+    def test_without_packet_filters_for_bridges_it_enforces_and_says_what_passes(self) -> None:
+        with serving(*[only_node("n")] * REQUESTS) as server, lacking_bridges():
+            log = run_until("enforcing", server, signal.SIGTERM, Settings("n"))
+        assert "lacks packet filters for bridges (module nf_tables, CONFIG_NF_TABLES_BRIDGE)" in log
         assert Kernel().present == base_program()
 
 

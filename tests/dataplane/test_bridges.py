@@ -118,7 +118,7 @@ def guarding(
             **{name: one for name, one in policies.collections.items() if name not in base_program().collections},
             **{name: policies.collections[name] for name in (*ISOLATED.values(), *DROPS.values())},
             **(held_and_known(addresses) if holds else {}),
-            **PortSets(lambda _: ports).update(dict.fromkeys(addresses, True), is_isolated),
+            **PortSets(lambda _: ports).update({one: frozenset({one}) for one in addresses}, is_isolated),
         },
         {name: one for name, one in policies.chains.items() if name not in base.chains},
     )

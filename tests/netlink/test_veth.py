@@ -19,7 +19,7 @@ def test_the_addresses_of_pods_are_known_without_a_packet() -> None:
         with network.inside(pod):
             index, hardware_address = socket.if_nametoindex("eth0"), hardware_address_of("eth0")
         assert end is not None
-        assert (veth.bridge, veth.far_end and veth.far_end.interface) == (0, index)
+        assert (veth.name, veth.bridge, veth.far_end and veth.far_end.interface) == (f"pod{pod}", 0, index)
         assert end.addresses >= {(family, number(pod, family)) for family in FAMILIES}
         assert len(end.addresses) == 3, "with a link-local one; those of lo are not at the end of this cable"
         assert end.hardware_address == hardware_address
@@ -56,7 +56,7 @@ def test_a_pod_that_has_gone_is_not_known() -> None:
     [veth] = reader.links().veths
     ip("link delete pod0")
     assert reader.far_end(veth) is None
-    assert reader.far_end(Veth(veth.number, 0, RemoteInterface(4711, 2))) is None
+    assert reader.far_end(Veth(veth.number, veth.name, 0, RemoteInterface(4711, 2))) is None
     assert reader.links().veths == ()
 
 

@@ -14,8 +14,9 @@ from ringfence.agent.rule_ages import RuleAges
 from ringfence.agent.settings import Settings
 from ringfence.agent.view import View
 from ringfence.dataplane.adoption import Adopted, Adoption
-from ringfence.dataplane.compile import Address, Compiler, MayBuild, PodPlacement, always
+from ringfence.dataplane.compile import Address, Compiler, MayBuild, PodPlacement, Ports, always
 from ringfence.dataplane.kernel import Kernel, ProfilesRefused
+from ringfence.dataplane.pod_ports import PodPorts
 from ringfence.dataplane.program import ISOLATED, Program, VerdictMap, address_key, observing
 from ringfence.engine.population import Member
 from ringfence.errors import KernelError
@@ -42,11 +43,12 @@ class Enforcement:
         is_released: Callable[[Member], bool] = lambda pod: True,
         permits: Callable[[Program, float], bool] = lambda program, now: True,
         adoption: Adoption | None = None,
+        ports: PodPorts | None = None,
     ) -> None:
         """`is_released` says of a pod of this node whether it may count as known (`newcomers`).
 
         `permits` says whether a program may be put in force now (`second_look`). With an `adoption`, the first program
-        only observes for a while, if pods run on the node.
+        only observes for a while, if pods run on the node. Without `ports`, bridges are not guarded.
         """
         self._view = view
         self._settings = settings
@@ -59,6 +61,7 @@ class Enforcement:
         """When connections are adopted that were found until then, by the clock; None if that is not under way."""
         self.adopted: Adopted | None = None
         """What was adopted, if anything was to be."""
+        self._ports = ports
         self._held: Addresses | None = None
         self._compiler: Compiler | None = None
         self._retry_after = FIRST_RETRY
@@ -264,11 +267,15 @@ class Enforcement:
         if self._compiler is None or held != self._held:
             self._held = held
             state, reaction = self._view.state, self._settings.reaction
-            self._compiler = Compiler(state, self._is_local, held, reaction, is_released=self._is_released)
+            locate = partial(self._locate, self._ports) if self._ports else None
+            self._compiler = Compiler(state, self._is_local, held, reaction, locate, self._is_released)
         return self._compiler
 
     def _is_local(self, member: Member) -> bool:
         return member.node == self._settings.node
+
+    def _locate(self, ports: PodPorts, pods: frozenset[frozenset[Address]]) -> Ports:
+        return ports.locate(pods, self._held or NO_ADDRESSES, self._view.node_addresses(self._settings.node))
 
     def _held_ranges(self) -> Addresses:
         if not self._settings.holds:

@@ -7,22 +7,26 @@ of the last run, stay as they are.
 from ringfence.agent.log import log, values
 from ringfence.agent.remembered_ranges import RememberedRanges
 from ringfence.agent.settings import Settings
-from ringfence.dataplane.compile import Compiler
+from ringfence.dataplane.compile import Compiler, Ports
 from ringfence.dataplane.kernel import Kernel
 from ringfence.engine.state import State
 from ringfence.sets.addresses import NO_ADDRESSES, Addresses
 
 
-def hold_from_start(settings: Settings, kernel: Kernel, remembered: RememberedRanges | None) -> None:
+def hold_from_start(
+    settings: Settings, kernel: Kernel, remembered: RememberedRanges | None, *, guards_bridges: bool = False
+) -> None:
     """Close the pod ranges that are known without the API server, if pods are to be held and there are no rules yet.
 
-    Raises KernelError if the kernel refuses.
+    With `guards_bridges`, all ports of bridges are closed, too, for nothing is known of them. Raises KernelError if the
+    kernel refuses.
     """
     if kernel.has_table or not settings.holds or not settings.drops:
         return
     ranges = _known_ranges(settings, remembered)
     if ranges:
-        kernel.apply(Compiler(State(live=True), lambda member: False, ranges, settings.reaction).program())
+        locate = (lambda pods: Ports()) if guards_bridges else None
+        kernel.apply(Compiler(State(live=True), lambda member: False, ranges, settings.reaction, locate).program())
         log.warning(
             "there are no rules yet: all pods are closed until their policies are known",
             extra=values(ranges=", ".join(ranges.cidrs())),

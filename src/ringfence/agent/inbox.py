@@ -57,7 +57,27 @@ class RepairAttempted(NamedTuple):
     """Another program changed the table, and it was repaired or could not be."""
 
 
-InboxItem = Arrival | MetricsRequest | Inquiry | LoggedPackets | PacketLogFailed | PacketLogRestored | RepairAttempted
+class CablesChanged(NamedTuple):
+    """The cables to pods, or other links of the node, are not what they were."""
+
+
+class CablesUnread(NamedTuple):
+    """The cables to pods could not be read; it is tried again until it succeeds."""
+
+    error: Exception
+
+
+InboxItem = (
+    Arrival
+    | MetricsRequest
+    | Inquiry
+    | LoggedPackets
+    | PacketLogFailed
+    | PacketLogRestored
+    | RepairAttempted
+    | CablesChanged
+    | CablesUnread
+)
 Inbox = queue.SimpleQueue[InboxItem | None]
 """Other threads put in, the loop takes out; None ends the loop."""
 

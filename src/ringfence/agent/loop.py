@@ -17,6 +17,8 @@ from ringfence.agent.garbage import freeze_objects
 from ringfence.agent.heartbeat import LONGEST_WAIT, Heartbeat
 from ringfence.agent.inbox import (
     Arrival,
+    CablesChanged,
+    CablesUnread,
     Inbox,
     InboxItem,
     Inquiry,
@@ -44,6 +46,7 @@ from ringfence.agent.view import View, kind_of_event, name_of_change
 from ringfence.dataplane.adoption import Adoption
 from ringfence.dataplane.kernel import Kernel
 from ringfence.dataplane.packet_log import LoggedPacket
+from ringfence.dataplane.pod_ports import PodPorts
 from ringfence.errors import KernelError
 from ringfence.sets.addresses import Addresses
 from ringfence.sources.cluster import Listed, Page, Removed, Unreadable, Upserted, WatchFailed, WatchInterrupted
@@ -83,11 +86,13 @@ class AgentLoop:
         relist: Callable[[], None] | None = None,
         remember: Callable[[Addresses], None] = lambda ranges: None,
         adoption: Adoption | None = None,
+        ports: PodPorts | None = None,
     ) -> None:
         """`request_check` has it checked whether all policies are known (`newcomers`); without it, no pod waits.
 
         `relist` has all kinds listed again for a second look (`second_look`); without it, there is none. `remember`
-        keeps the ranges in which pods are held (`remembered_ranges`). `adoption` finds connections that are open.
+        keeps the ranges in which pods are held (`remembered_ranges`). `adoption` finds connections that are open. With
+        `ports`, which finds at which ports of bridges pods are, the bridges of the node are guarded.
         """
         self._settings = settings
         self._kernel = kernel
@@ -102,15 +107,23 @@ class AgentLoop:
             settings.second_look, relist, lambda: kernel.present, lambda: self._newcomers.known_pods
         )
         self._enforcement = Enforcement(
-            self._view, settings, kernel, clock, self._newcomers.is_released, self._second_look.permits, adoption
+            self._view,
+            settings,
+            kernel,
+            clock,
+            self._newcomers.is_released,
+            self._second_look.permits,
+            adoption,
+            ports,
         )
+        self._ports = ports
         self._spending = Spending(self._heartbeat.beat)
         self._intake = Intake(self._view, self._spending)
         self._lag = Lag(self._receiver, clock)
         metrics.show_lag(self._lag.seconds)
         self._rounds = Rounds()
         self._reports = Reports(metrics)
-        self._node = NodeChecks(settings, self._view)
+        self._node = NodeChecks(settings, self._view, ports)
         self._parts = AgentParts(
             settings,
             self._view,
@@ -248,6 +261,10 @@ class AgentLoop:
                 self._reports.packet_log_restored()
             case RepairAttempted():
                 self._next_repair = 0.0
+            case CablesChanged():
+                self._cables_changed()
+            case CablesUnread(error=error):
+                self._reports.cables(error)
 
     def _receive_event(self, arrival: Arrival) -> None:
         event = arrival.event
@@ -380,6 +397,12 @@ class AgentLoop:
         with suppress(KernelError):  # `_update_metrics` reports that counters cannot be read
             self._reports.untracked(sum(self._kernel.untracked().values()))
 
+    def _cables_changed(self) -> None:
+        now = self._clock()
+        self._rounds.add_change(now, now)
+        self._next_check = 0.0
+        self._reports.cables(None)
+
     def _identify_node(self) -> None:
         if self._node.identify():
             self._next_check = 0.0
@@ -406,6 +429,8 @@ class AgentLoop:
         metrics.show_closed_pods("size", self._enforcement.pods_in(excessive))
         metrics.show_closed_pods("share", self._enforcement.pods_in(self._enforcement.closed - excessive))
         metrics.show_closed_pods("new", len(self._newcomers))
+        if self._ports:
+            metrics.show_ports(self._ports.counts())
         metrics.synced.set(view.complete)
         metrics.in_order.set(self._enforcement.in_order)
         try:
@@ -414,6 +439,7 @@ class AgentLoop:
             metrics.show_untracked(self._kernel.untracked())
             metrics.show_held("unknown", self._kernel.held())
             metrics.show_held("closed", self._kernel.closed())
+            metrics.show_bridges(self._kernel.bridge_counts())
         except KernelError as error:
             metrics.failures.labels("count").inc()
             log.error(f"cannot read the counters of dropped packets: {error}")

@@ -16,7 +16,7 @@ from prometheus_client import (
     generate_latest,
 )
 
-from ringfence.dataplane.kernel import DropCount
+from ringfence.dataplane.kernel import BridgeCounts, DropCount
 from ringfence.dataplane.program import Program
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import Family
@@ -150,6 +150,19 @@ class Metrics:
             ["family"],
             registry=registry,
         )
+        self._ports = Gauge(
+            "ringfence_bridge_ports",
+            "Ports of bridges, by what is known of where they lead.",
+            ["leads_to"],
+            registry=registry,
+        )
+        self._bridged = Counter(
+            "ringfence_bridge_dropped_frames",
+            "Frames on bridges that were dropped whatever policies say, by reason.",
+            ["reason"],
+            registry=registry,
+        )
+        self._bridged_seen = BridgeCounts(0, 0)
         self._held = Counter(
             "ringfence_held_packets",
             "Packets of pods that are not known yet, or are closed, by reason and address family.",
@@ -239,6 +252,17 @@ class Metrics:
         """Add what a counter of the kernel, which may restart, has counted since it was last read."""
         before, self._seen[counter] = self._seen[counter], count
         counter.inc(count - before if count >= before else count)
+
+    def show_ports(self, counts: Mapping[str, int]) -> None:
+        """How many ports of bridges lead to pods, to something else, and to something unknown."""
+        for leads_to, count in counts.items():
+            self._ports.labels(leads_to).set(count)
+
+    def show_bridges(self, frames: BridgeCounts) -> None:
+        """What the kernel has counted on bridges; its counters may restart, too."""
+        for reason, count, before in zip(BridgeCounts._fields, frames, self._bridged_seen, strict=True):
+            self._bridged.labels(reason).inc(count - before if count >= before else count)
+        self._bridged_seen = frames
 
 
 class _TotalCounter:

@@ -1,21 +1,24 @@
 """What the agent knows of its node: which Node it is, and what keeps policies from being enforced on it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ringfence.agent import checks
 from ringfence.agent.enforcement import Enforcement
 from ringfence.agent.own_node import mistake_about_node, this_machine
 from ringfence.agent.settings import Settings
 from ringfence.agent.view import View
+from ringfence.dataplane.pod_ports import PodPorts
 from ringfence.engine.population import Member
+from ringfence.sets.addresses import address_text
 
 
 class NodeChecks:
     """The results of the last checks."""
 
-    def __init__(self, settings: Settings, view: View) -> None:
+    def __init__(self, settings: Settings, view: View, ports: PodPorts | None = None) -> None:
         self._settings = settings
         self._view = view
+        self._ports = ports
         self.mistake = ""
         """Why the Node of this machine is unknown; empty if it is known. Valid once the view is complete."""
         self.bypassing_bridges: list[str] = []
@@ -36,9 +39,30 @@ class NodeChecks:
 
     def complaints(self) -> Iterator[str]:
         """What keeps policies from being enforced, whatever is programmed, each with its remedy."""
+        if self._ports:
+            yield from _complaints_about_ports(self._ports)
         if self.bypassing_bridges:
-            yield (
-                f"packets between pods on the bridge {' and '.join(self.bypassing_bridges)} bypass packet filters: "
-                "modprobe br_netfilter; sysctl -w net.bridge.bridge-nf-call-iptables=1 "
-                "net.bridge.bridge-nf-call-ip6tables=1"
-            )
+            yield bypass(self.bypassing_bridges)
+
+
+def bypass(bridges: Sequence[str]) -> str:
+    """What it means that packets on bridges bypass packet filters, and the remedy."""
+    return (
+        f"packets between pods on the bridge {' and '.join(bridges)} bypass packet filters: "
+        "modprobe br_netfilter; sysctl -w net.bridge.bridge-nf-call-iptables=1 "
+        "net.bridge.bridge-nf-call-ip6tables=1"
+    )
+
+
+def _complaints_about_ports(ports: PodPorts) -> Iterator[str]:
+    if unreadable := ports.cables.unreadable:
+        yield (
+            f"it cannot be read which pod is at {len(unreadable)} ports of bridges, such as {unreadable[0]}, for the "
+            "agent has no rights over the pod's network: run it in the first user namespace of the machine"
+        )
+    if contested := ports.contested:
+        named = " and ".join(sorted(address_text(*one) for one in contested[0]))
+        yield (
+            f"{len(contested)} pods, such as the one with {named}, may be at several ports of bridges and are closed "
+            "there: a container with NET_ADMIN has taken a pod's address, or the link of a pod that has ended is left"
+        )

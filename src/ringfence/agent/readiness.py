@@ -11,7 +11,7 @@ from ringfence.agent.enforcement import Enforcement
 from ringfence.agent.heartbeat import LONGEST_WAIT, Heartbeat
 from ringfence.agent.lag import Lag
 from ringfence.agent.newcomers import Newcomers
-from ringfence.agent.node_checks import NodeChecks
+from ringfence.agent.node_checks import NodeChecks, bypass
 from ringfence.agent.reports import Reports
 from ringfence.agent.second_look import SecondLook
 from ringfence.agent.settings import Settings
@@ -149,6 +149,16 @@ def _objects_left_out(parts: AgentParts) -> str:
     return f"a defect of ringfence leaves out {len(defects)} objects, such as {kind} {namespace}/{name}: see the log"
 
 
+def _bridges_bypass(parts: AgentParts) -> str:
+    bridges = parts.node.bypassing_bridges
+    return bypass(bridges) if bridges else ""
+
+
+def _cables_unread(parts: AgentParts) -> str:
+    failure = parts.reports.cables_failure
+    return f"the links of pods cannot be read, so new pods stay closed: {failure}" if failure else ""
+
+
 CONDITIONS: Final[Mapping[str, Condition]] = {
     "list": _unlisted,
     "node": _unknown_node,
@@ -163,5 +173,7 @@ CONDITIONS: Final[Mapping[str, Condition]] = {
     "new_pods": _newcomers_wait,
     "watch": _unwatched,
     "defect": _objects_left_out,
+    "bridges": _bridges_bypass,
+    "links": _cables_unread,
 }
 """By the names of the reasons in metrics, in the order in which they are shown: what others follow from comes first."""

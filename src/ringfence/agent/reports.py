@@ -35,7 +35,11 @@ class Interruption(NamedTuple):
 
 
 class Reports:
-    """Log lines and counters. `failed_watches` are the kinds whose watch a defect has ended, until it is open again."""
+    """Log lines and counters.
+
+    `failed_watches` are the kinds whose watch a defect has ended, until it is open again; `cables_failure` is why the
+    cables to pods could not be read at the last attempt.
+    """
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
@@ -57,6 +61,7 @@ class Reports:
         self._repairs = 0
         self._repair_history = RepairHistory()
         self._review_failure: Exception | None = None
+        self.cables_failure: Exception | None = None
         self.failed_watches: frozenset[str] = frozenset()
 
     def defect(self, stage: str, error: Exception) -> None:
@@ -183,6 +188,19 @@ class Reports:
             self._metrics.failures.labels("review").inc()
             if str(failure) != str(before):
                 log.error(f"connections that policies forbid may be open until they can be judged: {failure}")
+
+    def cables(self, failure: Exception | None) -> None:
+        """Why the cables to pods could not be read at the last attempt, if they could not."""
+        before, self.cables_failure = self.cables_failure, failure
+        if failure is None:
+            if before:
+                log.info("the links of pods are read again")
+        elif not isinstance(failure, OSError):
+            self.defect("links", failure)
+        else:
+            self._metrics.failures.labels("links").inc()
+            if str(failure) != str(before):
+                log.error(f"the links of pods cannot be read, so new pods stay closed: {failure.strerror or failure}")
 
     def node(self, complaints: Iterable[str]) -> None:
         """What keeps policies from being enforced on this node, whatever is programmed."""

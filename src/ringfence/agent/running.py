@@ -16,6 +16,7 @@ from ringfence.agent import checks, health
 from ringfence.agent.event_writer import writing_events
 from ringfence.agent.from_boot import hold_from_start
 from ringfence.agent.inbox import Arrival, Inbox
+from ringfence.agent.link_thread import following_cables
 from ringfence.agent.log import log, values
 from ringfence.agent.loop import AgentLoop
 from ringfence.agent.metrics import Metrics
@@ -30,7 +31,8 @@ from ringfence.agent.taint import TaintRemoval, removing_taint
 from ringfence.agent.view import FOLLOWED
 from ringfence.dataplane.adoption import Adoption
 from ringfence.dataplane.kernel import Kernel
-from ringfence.dataplane.preflight import FOR_LOGGING, REQUIRED, Feature
+from ringfence.dataplane.pod_ports import PodPorts
+from ringfence.dataplane.preflight import FOR_BRIDGES, FOR_LOGGING, REQUIRED, Feature
 from ringfence.errors import AgentError
 from ringfence.sources.cluster import ApiServer, Deliver, Delivered, FreshnessChecks, Watch
 
@@ -64,8 +66,9 @@ def run(
     with only_agent(), closing(Kernel()) as kernel:
         adoption = Adoption()  # before anything is asked of the kernel for which it begins to track connections
         settings = _supported(settings, kernel)
+        ports = _ports_to_guard(kernel)
         remembered = RememberedRanges.of(settings)
-        hold_from_start(settings, kernel, remembered)
+        hold_from_start(settings, kernel, remembered, guards_bridges=ports is not None)
         inbox: Inbox = Inbox()
         followers = _Followers(api_server, lambda event: inbox.put(Arrival(event, time.monotonic())))
         # A pod that is not held need not be released.
@@ -74,7 +77,9 @@ def run(
         remember = remembered.remember if remembered else lambda ranges: None
         metrics = Metrics(dropped_lines)
         adopts = adoption if adoption.is_needed and not kernel.has_table else None
-        loop = AgentLoop(settings, kernel, inbox, metrics, time.monotonic, request_check, relist, remember, adopts)
+        loop = AgentLoop(
+            settings, kernel, inbox, metrics, time.monotonic, request_check, relist, remember, adopts, ports
+        )
 
         def status(pod: str) -> bytes:
             return msgspec.json.encode(loop.inquiries.status(pod))
@@ -90,10 +95,12 @@ def run(
                 settings.node, api_server, loop.inquiries.node, lambda: not loop.readiness_errors(), metrics
             )
             logging_denials = reading_packet_log(settings.log_group, inbox) if settings.log_denied else nullcontext()
+            following = following_cables(ports, kernel, inbox) if ports else nullcontext()
             with (
                 repairing(kernel, inbox),
                 reporting_readiness(loop.readiness_errors),
                 logging_denials,
+                following,
                 events if settings.events else nullcontext(),
                 removing_taint(taint) if settings.remove_taint else nullcontext(),
                 followers.running(),
@@ -113,6 +120,17 @@ def _supported(settings: Settings, kernel: Kernel) -> Settings:
         log.error(f"denied packets cannot be logged, for this kernel lacks {_list(missing)}")
         return msgspec.structs.replace(settings, log_denied=False)
     return settings
+
+
+def _ports_to_guard(kernel: Kernel) -> PodPorts | None:
+    """What finds the ports of pods; None if the kernel cannot filter what passes a bridge."""
+    if missing := kernel.missing(FOR_BRIDGES):
+        log.error(
+            "on bridges, pods can send with addresses of others, and link-local and broadcast packets pass, for this "
+            f"kernel lacks {_list(missing)}"
+        )
+        return None
+    return PodPorts()
 
 
 def _list(features: list[Feature]) -> str:

@@ -12,12 +12,13 @@ from typing import Final
 
 from ringfence.agent.local_policies import MOST_BYTES, LocalPolicies, PolicyUse
 from ringfence.engine.policies import CompiledPolicy, compile_policy
+from ringfence.engine.population import addresses_of
 from ringfence.engine.state import State
 from ringfence.errors import DecodingError
 from ringfence.model.cidrs import parse_cidr
 from ringfence.model.kinds import KINDS, Kind, kind_of, namespace_of
 from ringfence.model.objects import NetworkPolicy, Object, Pod
-from ringfence.sets.addresses import Addresses
+from ringfence.sets.addresses import NO_ADDRESSES, Addresses
 from ringfence.sources.cluster import (
     RESOURCES,
     Event,
@@ -109,6 +110,11 @@ class View:
         """The ranges of the node's pods, from the `podCIDRs` of its Node object; none if it has none."""
         known = self.state.nodes.get(node)
         return Addresses.of(*map(parse_cidr, (known.spec.pod_cidrs or ()) if known else ()))
+
+    def node_addresses(self, node: str) -> Addresses:
+        """The addresses of a node itself, as its kubelet reports them."""
+        known = self.state.nodes.get(node)
+        return addresses_of(known) if known else NO_ADDRESSES
 
     def apply(self, event: Event) -> bool:
         """Bring the state up to date; whether anything may be different now.

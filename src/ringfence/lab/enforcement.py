@@ -1,8 +1,11 @@
 """Enforcement in the laboratory: the kernel of each node holds the program for the pods on that node only."""
 
 from ringfence.analysis.probes import RefusedProgram
+from ringfence.dataplane.cables import CableReader
 from ringfence.dataplane.compile import Compiler
 from ringfence.dataplane.kernel import Kernel, ProfilesRefused
+from ringfence.dataplane.pod_ports import PodPorts
+from ringfence.dataplane.preflight import FOR_BRIDGES
 from ringfence.engine.state import State
 from ringfence.errors import KernelError
 
@@ -10,11 +13,17 @@ from ringfence.errors import KernelError
 class NodeEnforcement:
     """Enforces policies on one node: the one in whose network namespace the calling thread creates this object."""
 
-    def __init__(self, node: str, state: State) -> None:
-        """Raises KernelError where the kernel does not allow packet filtering."""
+    def __init__(self, node: str, state: State, *, on_bridge: bool = False) -> None:
+        """`on_bridge` says that the pods are on a bridge, which has to be guarded.
+
+        Raises KernelError where the kernel does not allow packet filtering.
+        """
         self._node = node
-        self._compiler = Compiler(state, lambda member: member.node == node)
         self._kernel = Kernel()
+        self._ports = PodPorts() if on_bridge and not self._kernel.missing(FOR_BRIDGES) else None
+        self._cables = CableReader()
+        locate = self._ports.locate if self._ports else None
+        self._compiler = Compiler(state, lambda member: member.node == node, locate=locate)
         self._refused: tuple[RefusedProgram, ...] = ()
         self._not_maintained: tuple[RefusedProgram, ...] = ()
 
@@ -31,6 +40,8 @@ class NodeEnforcement:
         """
         self._not_maintained = ()
         try:
+            if self._ports:
+                self._ports.cables = self._cables.read()
             self._kernel.apply(self._compiler.program(), self._compiler.refusals())
             self._refused = ()
         except ProfilesRefused as error:
@@ -56,3 +67,4 @@ class NodeEnforcement:
     def close(self) -> None:
         """Close the sockets to the kernel; its rules stay as long as the node's namespace."""
         self._kernel.close()
+        self._cables.close()

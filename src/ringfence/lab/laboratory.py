@@ -292,7 +292,9 @@ class Laboratory:
         namespace = self._network.node(name)
         self._services[name] = NodeServices(namespace)
         with in_network_namespace(namespace):
-            self._enforcements[name] = NodeEnforcement(name, self.cluster.state)
+            self._enforcements[name] = NodeEnforcement(
+                name, self.cluster.state, on_bridge=self._node_network.kind.has_bridges
+            )
 
     def _resolver(self) -> EndpointResolver:
         return EndpointResolver(self.cluster.state, self.topology, self.cluster.namespace)

@@ -14,11 +14,12 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from ringfence.netlink.addresses import addresses_of
-from ringfence.netlink.codec import attribute, attributes, string
+from ringfence.netlink.codec import attribute, attributes, read_string, string
 from ringfence.netlink.constants import NETLINK_ROUTE
 from ringfence.netlink.links import (
     IFINFOMSG,
     IFLA_ADDRESS,
+    IFLA_IFNAME,
     IFLA_INFO_KIND,
     IFLA_LINKINFO,
     IFLA_MASTER,
@@ -47,13 +48,14 @@ class RemoteInterface(NamedTuple):
 
 
 class Veth(NamedTuple):
-    """An end of a cable in this namespace, by the number of its interface.
+    """An end of a cable in this namespace, by the number and the name of its interface.
 
     `bridge` is the number of the bridge of which it is a port, 0 if of none. Without `far_end`, the other end is in
     this namespace, too.
     """
 
     number: int
+    name: str
     bridge: int
     far_end: RemoteInterface | None
 
@@ -119,7 +121,8 @@ def _decoded(body: bytes) -> Veth:
     settings = attributes(body[IFINFOMSG.size :])
     namespace = settings.get(IFLA_LINK_NETNSID)
     far_end = RemoteInterface(_number(namespace), _number(settings.get(IFLA_LINK, b""))) if namespace else None
-    return Veth(IFINFOMSG.unpack_from(body)[2], _number(settings.get(IFLA_MASTER, b"")), far_end)
+    number, name = IFINFOMSG.unpack_from(body)[2], read_string(settings.get(IFLA_IFNAME, b""))
+    return Veth(number, name, _number(settings.get(IFLA_MASTER, b"")), far_end)
 
 
 def _number(value: bytes) -> int:

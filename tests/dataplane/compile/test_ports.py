@@ -1,7 +1,5 @@
 """Which pod is at which port, as sets and maps of the program."""
 
-from collections.abc import Iterable
-
 from ringfence.dataplane.compile import Address, PodPort, Ports
 from ringfence.dataplane.compile.ports import PortSets
 from ringfence.dataplane.program import (
@@ -41,7 +39,7 @@ V4, V6 = Family.IPV4, Family.IPV6
 
 
 def isolating(*sides: tuple[Address, Direction]) -> dict[str, Collection]:
-    known = dict.fromkeys((WEB, DB, NEW), True)
+    known = {one: frozenset({one}) for one in (WEB, DB, NEW)}
     return PortSets(lambda _: PORTS).update(known, lambda *side: side in sides)
 
 
@@ -92,23 +90,32 @@ def test_links_to_no_pod_are_exempt_from_the_check_of_sources() -> None:
 
 
 def test_the_pods_of_all_addresses_that_are_known_are_located() -> None:
-    asked: list[Iterable[Address]] = []
+    asked: list[frozenset[frozenset[Address]]] = []
 
-    def locate(known: frozenset[Address]) -> Ports:
-        asked.append(known)
+    def locate(pods: frozenset[frozenset[Address]]) -> Ports:
+        asked.append(pods)
         return PORTS
 
     sets = PortSets(locate)
-    sets.update({WEB: True, DB: True}, nobody_is_isolated)
+    both, new = frozenset({WEB, DB}), frozenset({NEW})
+    sets.update({WEB: both, DB: both}, nobody_is_isolated)
     sets.update({}, nobody_is_isolated, moved=False)
-    sets.update({WEB: False, NEW: True}, nobody_is_isolated)
-    assert asked == [{WEB, DB}, {WEB, DB}, {DB, NEW}]
+    sets.update({WEB: frozenset(), DB: frozenset({DB}), NEW: new}, nobody_is_isolated)
+    assert asked == [{both}, {both}, {frozenset({DB}), new}]
+
+
+def test_addresses_of_a_pod_that_may_be_at_several_ports_are_nobodys() -> None:
+    ports = Ports({3: PodPort(frozenset({WEB}))}, contested=frozenset({NEW}))
+    known = {one: frozenset({one}) for one in (WEB, NEW)}
+    found = PortSets(lambda _: ports).update(known, nobody_is_isolated)
+    assert found[OWNED[V4]].elements == keys(WEB, NEW)
+    assert found[UNPLACED[V4]].elements == keys()
 
 
 def test_what_did_not_change_is_the_very_same_object() -> None:
     """So that comparing two programs skips it."""
     sets = PortSets(lambda _: Ports(dict(PORTS.pods), PORTS.others, PORTS.node, PORTS.hardware))
-    before = dict(sets.update({WEB: True}, nobody_is_isolated))
+    before = dict(sets.update({WEB: frozenset({WEB})}, nobody_is_isolated))
     after = sets.update({}, lambda address, direction: direction is Direction.INGRESS)
     assert {name for name, one in after.items() if one is not before[name]} == {TO_PORT}
 

@@ -60,8 +60,8 @@ def test_only_the_nodes_own_pods_with_a_network_of_their_own_have_a_chain() -> N
         is_local=lambda member: member.node == "m",
     )
     assert world.chains().keys() == {key("10.0.0.1")}
-    assert world.subjects.is_known(parse_address("10.0.0.1"))
-    assert not world.subjects.is_known(parse_address("10.0.0.2"))
+    assert world.subjects.known_pod(parse_address("10.0.0.1"))
+    assert not world.subjects.known_pod(parse_address("10.0.0.2"))
 
 
 def test_pods_with_the_same_policies_have_one_chain_and_a_policy_that_allows_everything_needs_none() -> None:
@@ -111,7 +111,7 @@ class TestAnAddressThatTwoPodsClaim:
         assert world.chains() == {self.AT: self.DENIED_THERE}
         world.cluster.upsert(self.kept(**status))
         assert world.moves() == [Move(self.AT, self.DENIED_THERE, None)]
-        assert world.subjects.is_known(parse_address("10.0.0.1"))
+        assert world.subjects.known_pod(parse_address("10.0.0.1"))
         world.cluster.upsert(self.kept(containerStatuses=running))
         assert world.moves() == [Move(self.AT, None, self.DENIED_THERE)]
 
@@ -190,7 +190,7 @@ def test_a_pod_that_is_removed_leaves_its_chain_and_its_address() -> None:
     assert changes.moves[INGRESS_4] == [Move(key("10.0.0.1"), DENIED[Direction.INGRESS], None)]
     assert changes.addresses == {parse_address("10.0.0.1")}
     assert changes.namespaces == {"x"}
-    assert not world.subjects.is_known(parse_address("10.0.0.1"))
+    assert not world.subjects.known_pod(parse_address("10.0.0.1"))
 
 
 def test_a_pod_that_gets_another_address_is_isolated_there() -> None:

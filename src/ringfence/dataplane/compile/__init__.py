@@ -2,11 +2,10 @@
 
 from ringfence.dataplane.compile.compiler import Compiler
 from ringfence.dataplane.compile.peers import PROTOCOL_NUMBERS
-from ringfence.dataplane.compile.ports import NO_PORTS, PodPort, Ports
+from ringfence.dataplane.compile.ports import PodPort, Ports, remembered_ports
 from ringfence.dataplane.compile.subjects import Address, MayBuild, PodPlacement, always
 
 __all__ = [
-    "NO_PORTS",
     "PROTOCOL_NUMBERS",
     "Address",
     "Compiler",
@@ -15,4 +14,5 @@ __all__ = [
     "PodPort",
     "Ports",
     "always",
+    "remembered_ports",
 ]

@@ -80,8 +80,8 @@ class Compiler:
         self._subjects.loading.begin(present)
         changes = self._subjects.take_changes(closed, may_build)
         self._isolation.apply_moves(changes.moves)
-        known = {address: self._subjects.is_known(address) for address in changes.addresses}
-        self._isolation.mark_known(known)
+        known = {address: self._subjects.known_pod(address) for address in changes.addresses}
+        self._isolation.mark_known({address: bool(pod) for address, pod in known.items()})
         chains = self._subjects.chains(self._isolation.chains())
         self._track(chains, changes)
         if outgrown := self._outgrown(chains):

@@ -29,13 +29,17 @@ from ringfence.dataplane.program import (
     TO_PORT,
     UNPLACED,
     HashSet,
+    Program,
     VerdictMap,
     address_key,
     link_hardware_key,
     link_key,
+    read_link_address,
+    read_link_hardware,
 )
 from ringfence.dataplane.program import Collection as ProgramCollection
 from ringfence.model.policies import Direction
+from ringfence.netlink.veth import FarEnd
 from ringfence.sets.addresses import FAMILIES
 
 _FROM: Final = {True: FROM_CLOSED, False: FROM_OPEN}
@@ -60,19 +64,19 @@ class Ports(msgspec.Struct, frozen=True):
     """The links of the node to other network namespaces, by the number of their interface here.
 
     `others` are links to no pod. A link that is neither in `pods` nor in `others` is unknown. `node` and `hardware` are
-    the addresses of the node itself: all those of IP, and the hardware addresses on bridges of pods.
+    the addresses of the node itself: all those of IP, and the hardware addresses on bridges of pods. The addresses in
+    `contested` belong to a pod that may be at several ports: none of these may use them.
     """
 
     pods: Mapping[int, PodPort] = {}
     others: frozenset[int] = frozenset()
     node: frozenset[Address] = frozenset()
     hardware: frozenset[bytes] = frozenset()
+    contested: frozenset[Address] = frozenset()
 
 
-NO_PORTS: Final = Ports()
-
-Locate = Callable[[frozenset[Address]], Ports]
-"""Finds the ports of all pods that have the given addresses."""
+Locate = Callable[[frozenset[frozenset[Address]]], Ports]
+"""Finds the ports of all known pods, each of which is given by its addresses."""
 
 
 class PortSets:
@@ -80,22 +84,24 @@ class PortSets:
 
     def __init__(self, locate: Locate) -> None:
         self._locate = locate
-        self._known: frozenset[Address] = frozenset()
-        """The addresses of all known pods of the node."""
+        self._known: dict[Address, frozenset[Address]] = {}
+        """The addresses of all known pods of the node, each with all those of its pod."""
+        self._pods: frozenset[frozenset[Address]] = frozenset()
         self._ports: Ports | None = None
         self._collections: dict[str, ProgramCollection] = {}
 
     def update(
-        self, addresses: Mapping[Address, bool], is_isolated: IsIsolated, *, moved: bool = True
+        self, addresses: Mapping[Address, frozenset[Address]], is_isolated: IsIsolated, *, moved: bool = True
     ) -> dict[str, ProgramCollection]:
-        """The collections, after some addresses have come to be known pods' (true) or have ceased to be.
+        """The collections, after some addresses have come to be known pods' or have ceased to be.
 
-        `moved` says whether pods may have come to be isolated, or have ceased to be.
+        `addresses` are those, each with all addresses of the known pod that has it, or with none. `moved` says whether
+        pods may have come to be isolated, or have ceased to be.
         """
         if addresses:
-            gone = {address for address, is_known in addresses.items() if not is_known}
-            self._known = self._known - gone | addresses.keys() - gone
-        ports = self._locate(self._known)
+            self._known = {address: pod for address, pod in {**self._known, **addresses}.items() if pod}
+            self._pods = frozenset(self._known.values())
+        ports = self._locate(self._pods)
         if addresses or moved or ports is not self._ports:
             self._ports = ports
             for name, collection in _collections(ports, self._known, is_isolated):
@@ -109,8 +115,8 @@ def _collections(
 ) -> Iterator[tuple[str, ProgramCollection]]:
     placed = frozenset(address for port in ports.pods.values() for address in port.addresses)
     link_local = (address for port in ports.pods.values() for address in port.link_local)
-    owned = placed.union(link_local, ports.node)
-    unplaced = [address for address in known if address not in placed]
+    owned = placed.union(link_local, ports.node, ports.contested)
+    unplaced = [address for address in known if address not in owned]
     for family in FAMILIES:
         yield PORT_ADDRESSES[family], HashSet(LINK_ADDRESS[family], frozenset(_port_addresses(ports, family)))
         yield OWNED[family], HashSet(ADDRESS[family], _keys(owned, family))
@@ -148,3 +154,19 @@ def _roles(
         closed = any(is_isolated(address, direction) for address in port.addresses)
         chains.setdefault(of_pods[closed], set()).add(link_key(number))
     return VerdictMap(LINK, {chain: frozenset(keys) for chain, keys in chains.items()}, goto=bool(chains))
+
+
+def remembered_ports(program: Program) -> dict[int, FarEnd]:
+    """The addresses and the hardware address of the pod at each port, as a program has them."""
+    addresses: dict[int, set[Address]] = {}
+    for family, name in PORT_ADDRESSES.items():
+        for key in _elements(program, name):
+            number, address = read_link_address(key)
+            addresses.setdefault(number, set()).add((family, address))
+    hardware = dict(map(read_link_hardware, _elements(program, PORT_HARDWARE)))
+    return {number: FarEnd(frozenset(some), hardware.get(number, b"")) for number, some in addresses.items()}
+
+
+def _elements(program: Program, name: str) -> frozenset[bytes]:
+    found = program.collections.get(name)
+    return found.elements if isinstance(found, HashSet) else frozenset()

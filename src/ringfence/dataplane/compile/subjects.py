@@ -122,10 +122,15 @@ class Subjects:
         moves = {side: list(self._moves(side, placed)) for side in self._placed}
         return Changes(addresses, moves, namespaces, self._were_relabelled())
 
-    def is_known(self, address: Address) -> bool:
-        """Whether one of the node's own pods has this address, and all of those that may have it are released."""
+    def known_pod(self, address: Address) -> frozenset[Address]:
+        """The addresses of the one of the node's own pods that has this address; none if it is not known yet.
+
+        It is known if all pods that may have the address are released. Of several, it has what all of them have.
+        """
         owners = [member for member in self._state.members_at(*address) if self._is_subject(member)]
-        return bool(owners) and all(map(self._is_released, owners))
+        if not owners or not all(map(self._is_released, owners)):
+            return frozenset()
+        return frozenset(owners[0].addresses).intersection(*(owner.addresses for owner in owners[1:]))
 
     def pods_in(self, namespaces: frozenset[str]) -> int:
         """How many of the node's own pods are in some namespaces."""

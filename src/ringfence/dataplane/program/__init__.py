@@ -60,6 +60,7 @@ from ringfence.dataplane.program.keys import (
     link_key,
     port_key,
     read_link_address,
+    read_link_hardware,
     traffic_key,
 )
 from ringfence.dataplane.program.naming import digest, digest_of_ranges
@@ -258,5 +259,6 @@ __all__ = [
     "port_key",
     "profile_chain",
     "read_link_address",
+    "read_link_hardware",
     "traffic_key",
 ]

@@ -106,6 +106,11 @@ def link_hardware_key(index: int, hardware_address: bytes) -> bytes:
     return link_key(index) + hardware_address + bytes(2)
 
 
+def read_link_hardware(key: bytes) -> tuple[int, bytes]:
+    """The number of the network interface and the hardware address in a key of both."""
+    return int.from_bytes(key[:4], sys.byteorder), key[4:10]
+
+
 def connection_key(identifier: int) -> bytes:
     """The key of a tracked connection's number."""
     return identifier.to_bytes(4, "big")

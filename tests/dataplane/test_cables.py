@@ -1,0 +1,157 @@
+"""What is read of the cables of pods, and when."""
+
+import os
+import socket
+
+from tests.agent.running import Clock
+from tests.dataplane.network import (
+    BRIDGE,
+    BRIDGE_ADDRESS,
+    BridgedNetwork,
+    address,
+    in_own_network,
+    ip,
+    lose_privileges,
+    number,
+)
+from tests.dataplane.test_sources import link_local
+
+from ringfence.dataplane.cables import SETTLING, Cable, CableReader
+from ringfence.dataplane.compile import Address
+from ringfence.netlink.veth import FarEnd
+from ringfence.sets.addresses import FAMILIES, parse_address
+
+MORE = "10.0.99.99"
+
+
+def own(pod: int) -> frozenset[Address]:
+    return frozenset((family, number(pod, family)) for family in FAMILIES)
+
+
+def read(reader: CableReader, pod: int = 0) -> Cable:
+    return reader.read().cables[socket.if_nametoindex(f"pod{pod}")]
+
+
+def add_pod(network: BridgedNetwork) -> int:
+    """Add a pod whose interface has no address yet."""
+    pod = len(network._pods)
+    network._pods.append(network._create_pod_network())
+    ip(*network._commands_for_router(pod))
+    with network.inside(pod):
+        ip("link set eth0 up")
+    return pod
+
+
+@in_own_network
+def test_a_cable_has_the_addresses_of_the_pod_at_its_far_end() -> None:
+    network = BridgedNetwork(2)
+    nodes_cables = CableReader().read()
+    for pod in range(2):
+        found = nodes_cables.cables[socket.if_nametoindex(f"pod{pod}")]
+        with network.inside(pod):
+            assert found.link_local == {parse_address(link_local("eth0"))}
+        assert (found.first, found.addresses, found.is_certain) == (own(pod), own(pod), False)
+    bridge = socket.if_nametoindex(BRIDGE)
+    assert nodes_cables.links.bridges.keys() == {bridge}
+    assert {(bridge, parse_address(one)) for one in BRIDGE_ADDRESS.values()} <= nodes_cables.links.addresses
+
+
+@in_own_network
+def test_only_ports_of_bridges_count() -> None:
+    network = BridgedNetwork(1)
+    ip("link set pod0 nomaster")
+    assert CableReader().read().cables == {}
+    assert network
+
+
+@in_own_network
+def test_a_cable_that_appears_while_somebody_looks_is_certain() -> None:
+    network, reader = BridgedNetwork(1), CableReader()
+    reader.read()
+    pod = add_pod(network)
+    assert read(reader, pod).is_certain
+    assert not read(reader, 0).is_certain
+
+
+@in_own_network
+def test_addresses_come_one_after_the_other_and_the_first_ones_are_remembered() -> None:
+    network, reader = BridgedNetwork(1), CableReader()
+    reader.read()
+    pod = add_pod(network)
+    assert (read(reader, pod).first, reader.next_reading) == (frozenset(), 0.1)
+    with network.inside(pod):
+        ip(f"address add {address(pod)}/16 dev eth0")
+    assert read(reader, pod).first == {parse_address(address(pod))}
+    with network.inside(pod):
+        ip(f"address add {MORE}/16 dev eth0")
+    found = read(reader, pod)
+    assert found.first == {parse_address(address(pod))}
+    assert found.addresses == {parse_address(address(pod)), parse_address(MORE)}
+
+
+@in_own_network
+def test_later_the_pod_changes_nothing_any_more() -> None:
+    network, clock = BridgedNetwork(1), Clock()
+    reader = CableReader(clock=clock)
+    before = read(reader)
+    clock.now += SETTLING
+    with network.inside(0):
+        ip(f"address add {MORE}/16 dev eth0", f"address delete {address(0)}/16 dev eth0")
+    assert read(reader) == before
+    assert reader.next_reading is None
+
+
+@in_own_network
+def test_one_without_an_address_is_looked_at_less_often_after_a_while() -> None:
+    network, clock = BridgedNetwork(1), Clock()
+    reader = CableReader(clock=clock)
+    add_pod(network)
+    reader.read()
+    clock.now += SETTLING
+    reader.read()
+    assert reader.next_reading == 1.0
+
+
+@in_own_network
+def test_what_a_program_says_of_a_port_is_certain_whatever_the_pod_has_taken_since() -> None:
+    network = BridgedNetwork(1)
+    port = socket.if_nametoindex("pod0")
+    with network.inside(0):
+        ip(f"address add {MORE}/16 dev eth0")
+    before = FarEnd(own(0), b"abcdef")
+    found = read(CableReader({port: before}))
+    assert (found.addresses, found.hardware_address, found.is_certain) == (own(0), b"abcdef", True)
+
+
+@in_own_network
+def test_unless_another_pod_is_there() -> None:
+    BridgedNetwork(1)
+    port = socket.if_nametoindex("pod0")
+    found = read(CableReader({port: FarEnd(frozenset({parse_address(MORE)}), b"abcdef")}))
+    assert (found.addresses, found.is_certain) == (own(0), False)
+
+
+@in_own_network
+def test_a_port_whose_number_is_given_again_is_another_one() -> None:
+    network, clock = BridgedNetwork(1), Clock()
+    reader = CableReader(clock=clock)
+    port = socket.if_nametoindex("pod0")
+    reader.read()
+    clock.now += SETTLING
+    ip("link delete pod0")
+    namespace = f"/proc/{os.getpid()}/fd/{network._pods[0]}"
+    ip(f"link add pod0 index {port} type veth peer name eth0 netns {namespace}", f"link set pod0 up master {BRIDGE}")
+    with network.inside(0):
+        ip("link set eth0 up", f"address add {MORE}/16 dev eth0")
+    reader.forget([port])
+    assert read(reader).addresses == {parse_address(MORE)}
+
+
+@in_own_network
+def test_a_namespace_over_which_there_are_no_rights_is_named() -> None:
+    BridgedNetwork(1)
+    reader = CableReader()
+    lose_privileges()
+    found = reader.read()
+    assert found.unreadable == ["pod0"]
+    assert not read(reader).addresses

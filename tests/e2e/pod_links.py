@@ -1,0 +1,119 @@
+"""Frames on the links of pods, written by hand, as a container with NET_RAW writes them."""
+
+import itertools
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from ipaddress import ip_address
+
+from ringfence.sets.addresses import Family
+from tests.dataplane.forged import ARP_FRAME, EVERYBODY, arp_reply, datagram, frame
+from tests.dataplane.test_sources import link_local
+
+from .world import World
+
+_TIMEOUT = 20.0
+_SAID = b"said "
+_numbers = itertools.count()
+
+
+class PodLink:
+    """A raw socket on the interface of a pod."""
+
+    def __init__(self, world: World, path: str) -> None:
+        self.world, self.path, self.node = world, path, world.pod(path).node
+        with world.inside(path):
+            self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0003))
+            self._socket.bind(("eth0", 0))
+            self.link_local = link_local("eth0")
+        self._socket.settimeout(_TIMEOUT)
+        self.hardware_address: bytes = self._socket.getsockname()[4]
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def address(self, family: Family = Family.IPV4) -> str:
+        """The address that the network plugin gave to the pod."""
+        return str(self.world.address(self.path, family))
+
+    def send(self, packet: bytes, to: bytes, source: bytes | None = None, kind: int = 0) -> None:
+        """Send a packet to a hardware address."""
+        self._socket.send(frame(packet, source or self.hardware_address, to, kind=kind))
+
+    def ask_gateway(self) -> bytes:
+        """Ask for the hardware address of the node, which answers by ARP."""
+        gateway = str(self.world.topology.node_by_name[self.node].gateways[4])
+        reply = arp_reply(self.hardware_address, self.address(), bytes(6), gateway)
+        self._forget_arrivals()
+        with on_one_cpu():
+            self.send(reply[:7] + b"\1" + reply[8:], EVERYBODY, kind=ARP_FRAME)
+        while True:
+            received = self._next_arrival()
+            if received[12:14] == b"\x08\x06" and received[28:32] == ip_address(gateway).packed:
+                return received[22:28]
+
+    def link_local_of_node(self) -> str:
+        """The address that the node has on the link, or on the bridge."""
+        with self.world.inside(self.node):
+            route = subprocess.run(["ip", "route", "get", self.address()], capture_output=True, text=True, check=True)
+            return link_local(route.stdout.split()[2])
+
+    def gets(self, sender: "PodLink", packet: bytes, to: bytes | None = None) -> bool:
+        """Whether it gets what is `said` in a packet that another pod sends to it, or to the hardware address `to`.
+
+        ARP passes between all pods, and in order: a message that follows shows when the packet would have arrived.
+        """
+        fence = b"fence %d." % next(_numbers)
+        message = arp_reply(sender.hardware_address, sender.address(), self.hardware_address, self.address()) + fence
+        self._forget_arrivals()
+        with on_one_cpu():  # each CPU has a queue of its own
+            sender.send(packet, to or self.hardware_address)
+            sender.send(message, self.hardware_address, kind=ARP_FRAME)
+        found, content, deadline = False, packet[packet.index(_SAID) :], time.monotonic() + _TIMEOUT
+        while fence not in (received := self._next_arrival()):
+            found |= content in received  # with other addresses, where the node translates them
+            assert time.monotonic() < deadline, f"nothing comes from {sender.path} to {self.path}"
+        return found
+
+    def _forget_arrivals(self) -> None:
+        """Make room: what arrives while the buffer is full is lost."""
+        self._socket.setblocking(False)
+        with suppress(BlockingIOError):
+            while True:
+                self._socket.recv(65536)
+        self._socket.settimeout(_TIMEOUT)
+
+    def _next_arrival(self) -> bytes:
+        while True:
+            received, (_, _, kind, *_) = self._socket.recvfrom(65536)
+            if kind != socket.PACKET_OUTGOING:
+                return received
+
+
+@contextmanager
+def on_one_cpu() -> Iterator[None]:
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+@contextmanager
+def links_of(world: World, *paths: str) -> Iterator[list[PodLink]]:
+    """Raw sockets on the links of some pods, for a while."""
+    found = [PodLink(world, path) for path in paths]
+    try:
+        yield found
+    finally:
+        for link in found:
+            link.close()
+
+
+def said(source: str, destination: str, port: int = 5353) -> bytes:
+    """A datagram like no other."""
+    return datagram(source, destination, port, _SAID + b"%d." % next(_numbers))
