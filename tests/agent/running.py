@@ -18,7 +18,7 @@ from tests import waiting
 from tests.dataplane.network import Network, address, received
 from tests.semantics.objects import Object, admits, labelled, node, pod, pods, policy, port
 
-from ringfence.agent.inbox import Arrival, Inbox, MetricsRequest
+from ringfence.agent.inbox import Arrival, Inbox, Inquiry
 from ringfence.agent.log import logging_to
 from ringfence.agent.loop import AgentLoop
 from ringfence.agent.metrics import Metrics
@@ -89,7 +89,7 @@ class Running:
             eventually(lambda: not self.loop._intake)
 
     def _await_turn(self) -> None:
-        request = MetricsRequest(threading.Event())
+        request = Inquiry(lambda: None, threading.Event())
         self.inbox.put(request)
         assert request.done.wait(TIMEOUT)
 

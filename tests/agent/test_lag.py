@@ -6,7 +6,7 @@ from tests.agent.events import upserted
 from tests.agent.running import Clock
 from tests.semantics.objects import policy
 
-from ringfence.agent.inbox import Arrival, Inbox, MetricsRequest, Receiver
+from ringfence.agent.inbox import Arrival, Inbox, Inquiry, Receiver
 from ringfence.agent.lag import Lag
 
 ARRIVAL = Arrival(upserted(policy("x/p", ingress=[])), 5.0)
@@ -43,7 +43,7 @@ def test_while_the_loop_does_not_turn_it_counts_from_when_everything_was_receive
 def test_what_has_arrived_is_taken_in_its_order() -> None:
     inbox = Inbox()
     receiver = Receiver(inbox)
-    request = MetricsRequest(threading.Event())
+    request = Inquiry(lambda: None, threading.Event())
     for item in (ARRIVAL, request):
         inbox.put(item)
     assert list(receiver.arrived()) == [ARRIVAL, request]

@@ -1,5 +1,6 @@
 """Why an agent is not ready: what `/readyz`, the metric and the log say in each case."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from ringfence.dataplane.kernel import Kernel
 from ringfence.errors import KernelError
 from ringfence.sources.cluster.events import Alive, WatchInterrupted
 
+DOCUMENTATION = Path(__file__).parents[2] / "docs" / "agent.md"
 NO_RANGES = node("here", "192.168.0.1")
 REMEDY = "set its pods' ranges with --pod-range, or choose --unknown-pods allow"
 
@@ -31,6 +33,13 @@ def errors_of(agent: Running) -> dict[str, str]:
         assert agent.metric("ringfence_not_ready", reason=reason) == (reason in errors)
     agent.await_log("not ready: " + "; ".join(errors.values()) if errors else "ready: the policies")
     return errors
+
+
+def test_every_reason_is_documented() -> None:
+    table = re.findall(
+        r"^\| `(\w+)` \| ", DOCUMENTATION.read_text().partition("policies may not be in force because")[2], re.M
+    )
+    assert set(table[: len(CONDITIONS)]) == CONDITIONS.keys()
 
 
 @in_own_network

@@ -42,6 +42,15 @@ def test_a_pod_is_isolated_by_its_policies_in_their_directions() -> None:
 
 
 @in_own_network
+def test_of_many_policies_some_are_named() -> None:
+    many = [policy(f"x/p{number}", labelled(app="server"), ingress=[]) for number in range(130)]
+    with running() as agent:
+        agent.enforce(*listing(*BOTH, HERE, *many))
+        ingress = pod_of(agent, "x/server").ingress
+        assert (ingress.policy_count, len(set(ingress.policies))) == (130, 100)
+
+
+@in_own_network
 def test_denied_packets_are_counted() -> None:
     with running() as agent:
         agent.enforce(*listing(*BOTH, HERE, CLOSED))

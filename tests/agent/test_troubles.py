@@ -8,7 +8,7 @@ from tests.dataplane.network import address, in_own_network
 from tests.semantics.objects import labelled, node, pod, policy, port
 
 from ringfence.agent import local_policies, troubles
-from ringfence.agent.settings import Settings
+from ringfence.agent.settings import Mode, Settings
 from ringfence.agent.shares import Shares
 from ringfence.agent.troubles import Trouble
 
@@ -43,7 +43,7 @@ def test_a_policy_that_cannot_be_used_and_the_pod_that_it_selects() -> None:
         agent.enforce(*listing(*BOTH, HERE, BROKEN))
         wrong = "spec.ingress[0].ports[0].port: Invalid value: 0: must be between 1 and 65535, inclusive"
         assert of(agent) == {
-            ("NetworkPolicy", "x/broken", "NotEnforced"): f"it cannot be used as it is: {wrong}",
+            ("NetworkPolicy", "x/broken", "NotEnforced"): f"it allows nothing, and cannot be used as it is: {wrong}",
             ("Pod", "x/server", "NotEnforced"): (
                 f"the NetworkPolicy broken selects it, allows nothing, and cannot be used as it is: {wrong}"
             ),
@@ -137,4 +137,29 @@ def test_of_many_some_are_reported_and_the_others_counted() -> None:
         assert len(of_policies) == troubles.MOST_IN_NAMESPACE
         assert found.others == 10
         assert [one.about[2] for one in found.reported if one.about[0] == "Pod"] == ["client"]
-        assert "(and 29 more policies)" in found.reported[0].message
+
+
+@in_own_network
+def test_what_a_tenant_makes_many_of_is_looked_at_in_part() -> None:
+    sound = [policy(f"x/a-{number}", labelled(app="server"), ingress=[]) for number in range(20)]
+    with pytest.MonkeyPatch.context() as patch, running() as agent:
+        agent.enforce(*listing(*BOTH, HERE, *sound, BROKEN))
+        assert ("Pod", "x/server", "NotEnforced") in of(agent)
+        patch.setattr(troubles, "LOOKED_AT_IN_NAMESPACE", 10)
+        assert of(agent).keys() == {("NetworkPolicy", "x/broken", "NotEnforced")}
+
+
+@in_own_network
+def test_nobody_is_closed_while_the_agent_only_observes() -> None:
+    twin = on_node("twin", SERVER)
+    with running(Settings("here", mode=Mode.OBSERVE)) as agent:
+        agent.enforce(*listing(*BOTH, HERE, OPEN, twin, BROKEN))
+        assert {reason for _, _, reason in of(agent)} == {"NotEnforced"}
+
+
+@in_own_network
+def test_a_policy_with_many_mistakes_is_reported_in_short() -> None:
+    broken = policy("x/broken", labelled(app="server"), ingress=[{"ports": [port(0)] * 1_000}])
+    with running() as agent:
+        agent.enforce(*listing(*BOTH, HERE, broken))
+        assert all(len(message) < 1_200 for message in of(agent).values())

@@ -85,7 +85,7 @@ def test_pods_of_a_node_without_an_agent() -> None:
 
 
 def test_pods_of_the_node(monkeypatch: pytest.MonkeyPatch) -> None:
-    nothing = EnforcedSide((), ())
+    nothing = EnforcedSide(0, (), ())
     pods = tuple(EnforcedPod("prod", name, (), nothing, nothing) for name in ("web", "db"))
     asked: list[tuple[tuple[str, int], str]] = []
 

@@ -28,16 +28,16 @@ def address(*, isolated: bool = False, closed: bool = False, pending: bool = Fal
     return EnforcedAddress("10.0.0.7", isolated, closed, pending, since, 12 if isolated else 0)
 
 
-OPEN = EnforcedSide((), (address(),))
-ISOLATED = EnforcedSide(("prod/deny", "prod/db"), (address(isolated=True),))
+OPEN = EnforcedSide(0, (), (address(),))
+ISOLATED = EnforcedSide(2, ("prod/deny", "prod/db"), (address(isolated=True),))
 DB = EnforcedPod("prod", "db", (), ISOLATED, OPEN)
 SHARE = StatusReason("share", "its namespace has used its share")
 CLOSED = EnforcedPod(
     "prod",
     "web",
     (SHARE,),
-    EnforcedSide(("prod/web",), (address(isolated=True, closed=True),)),
-    EnforcedSide((), (address(pending=True),)),
+    EnforcedSide(1, ("prod/web",), (address(isolated=True, closed=True),)),
+    EnforcedSide(0, (), (address(pending=True),)),
 )
 LATE = RunningAgent(
     "worker-1",
@@ -71,6 +71,13 @@ def test_of_many_there_is_a_table() -> None:
         "prod/db    10.0.0.7    isolated by prod/deny, prod/db   open\n"
         "prod/web   10.0.0.7    closed (share)                   pending\n"
     )
+
+
+def test_of_many_policies_some_are_named() -> None:
+    many = EnforcedSide(250, tuple(f"prod/p{number}" for number in range(100)), (address(isolated=True),))
+    status = AgentStatus(READY, (EnforcedPod("prod", "db", (), many, OPEN),))
+    assert "isolated by prod/p0, prod/p1, prod/p2 and 247 more " in agent_status.text(status, in_detail=False)
+    assert "prod/p99 and 150 more\n" in agent_status.text(status, in_detail=True)
 
 
 def test_what_is_wrong_is_said_with_the_reasons() -> None:

@@ -18,12 +18,6 @@ class Arrival(NamedTuple):
     at: float
 
 
-class MetricsRequest(NamedTuple):
-    """A request for up-to-date metrics: the loop sets `done` when they are."""
-
-    done: threading.Event
-
-
 class Inquiry(NamedTuple):
     """A question to the loop's thread, which calls `answer` between two steps, and then sets `done`."""
 
@@ -69,7 +63,6 @@ class CablesUnread(NamedTuple):
 
 InboxItem = (
     Arrival
-    | MetricsRequest
     | Inquiry
     | LoggedPackets
     | PacketLogFailed

@@ -37,7 +37,8 @@ class Inquiries:
         parts = self._parts
         if not parts.enforcement.has_begun:
             return None
-        return self._ask(lambda: find_troubles(parts.view, parts.enforcement, self._closings))
+        drops = parts.settings.drops
+        return self._ask(lambda: find_troubles(parts.view, parts.enforcement, self._closings, drops=drops))
 
     def status(self, pod: str) -> AgentStatus:
         """What is enforced for a pod (`NAMESPACE/NAME`, or an address), or for all pods of this node if it is empty.

@@ -23,7 +23,6 @@ from ringfence.agent.inbox import (
     InboxItem,
     Inquiry,
     LoggedPackets,
-    MetricsRequest,
     PacketLogFailed,
     PacketLogRestored,
     Receiver,
@@ -165,7 +164,7 @@ class AgentLoop:
 
     def metrics_text(self) -> bytes:
         """The present metrics; those of the last request, if the loop is too busy to bring them up to date."""
-        request = MetricsRequest(threading.Event())
+        request = Inquiry(lambda: self._guard("metrics", self._update_metrics), threading.Event())
         self._inbox.put(request)
         request.done.wait(METRICS_TIMEOUT)
         errors = self.readiness_errors()
@@ -249,9 +248,6 @@ class AgentLoop:
                 for packet in item.packets:
                     self._guard("denial", self._report_denial, packet)
                 item.taken()
-            case MetricsRequest(done=done):
-                self._guard("metrics", self._update_metrics)
-                done.set()
             case Inquiry(answer=answer, done=done):
                 self._guard("inquiry", answer)
                 done.set()

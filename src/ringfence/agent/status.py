@@ -3,7 +3,9 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from itertools import islice
 from time import time
+from typing import Final
 
 from ringfence.agent.closings import Closings
 from ringfence.agent.enforcement import Enforcement
@@ -25,6 +27,9 @@ from ringfence.render.agent_status import (
     WaitingNamespace,
 )
 from ringfence.sets.addresses import address_text
+
+MOST_POLICIES: Final = 100
+"""The policies that are named of a pod and a direction: a tenant may have thousands."""
 
 Counts = Mapping[tuple[Direction, Address], int]
 
@@ -117,9 +122,10 @@ def _enforced_pod(
 def _enforced_side(
     placements: list[PodPlacement], enforcement: Enforcement, closings: Closings, counts: Counts
 ) -> EnforcedSide:
-    policies = dict.fromkeys(str(policy) for one in placements for profile in one.stack for policy in profile.policies)
+    stack = placements[0].stack  # all addresses of a pod have the same
+    policies = islice((str(policy) for profile in stack for policy in profile.policies), MOST_POLICIES)
     addresses = (_enforced_address(one, enforcement, closings, counts) for one in placements)
-    return EnforcedSide(tuple(policies), tuple(addresses))
+    return EnforcedSide(sum(len(profile.policies) for profile in stack), tuple(policies), tuple(addresses))
 
 
 def _enforced_address(

@@ -6,18 +6,27 @@ for each namespace, and the others are counted.
 
 from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, Final, NamedTuple
 
 from ringfence.agent.closings import Closings
 from ringfence.agent.enforcement import Enforcement
 from ringfence.agent.view import POLICY_KINDS, ObjectName, View
-from ringfence.engine.policies import CompiledPolicy
+from ringfence.engine.policies import CompiledPolicy, Stack
 
 MOST_IN_NAMESPACE: Final = 20
 """Troubles of policies, and troubles of pods, that are reported of one namespace."""
 
 MOST: Final = 500
 """Troubles that are reported of all namespaces."""
+
+LOOKED_AT_IN_NAMESPACE: Final = 2_000
+"""Policies of a namespace that are looked at to find out which pods are selected by one that cannot be used."""
+
+MOST_CHARACTERS: Final = 1_000
+"""Characters of a cause that are reported: there is one in it for each mistake in a policy."""
+
+_UNUSABLE: Final = "allows nothing, and cannot be used as it is: "
 
 NOT_ENFORCED: Final = "NotEnforced"
 POD_CLOSED: Final = "PodClosed"
@@ -39,55 +48,79 @@ class Troubles(NamedTuple):
     others: int
 
 
-def find_troubles(view: View, enforcement: Enforcement, closings: Closings) -> Troubles:
-    """All troubles of this node at present."""
-    reported: dict[tuple[ObjectName, str], Trouble] = {}
-    counted: Counter[tuple[str, str]] = Counter()
-    others = 0
-    for trouble in (*_of_pods(view, enforcement, closings), *_of_policies(view)):
-        key = trouble.about, trouble.reason
-        group = trouble.about[:2]
-        if key in reported:
-            continue
-        if counted[group] >= MOST_IN_NAMESPACE or len(reported) >= MOST:
-            others += 1
-            continue
-        counted[group] += 1
-        reported[key] = trouble
-    return Troubles(list(reported.values()), others)
+def find_troubles(view: View, enforcement: Enforcement, closings: Closings, *, drops: bool = True) -> Troubles:
+    """All troubles of this node at present. Pods are not closed if nothing is dropped.
 
-
-def _of_policies(view: View) -> Iterator[Trouble]:
+    What it costs the loop grows with the pods of the node and the policies that cannot be used, and with nothing else
+    that a tenant can make many of.
+    """
+    found = _FoundTroubles(view)
+    unusable = _UnusablePolicies(view)
+    for placement in enforcement.placements():
+        pod = ("Pod", placement.pod.namespace, placement.pod.name)
+        closing = closings.of(placement) if drops else None
+        if closing:
+            found.add(pod, POD_CLOSED, f"nothing is allowed by {placement.direction.field} for now: ", closing.message)
+            if closing.reason in ("rules", "kernel"):
+                for policy in islice(_policies(placement.stack), MOST_IN_NAMESPACE):
+                    found.add(_name(policy), NOT_ENFORCED, "", closing.message)
+        elif policy_name := unusable.first_of(placement.pod.namespace, placement.stack):
+            selecting = f"the NetworkPolicy {policy_name[2]} selects it, {_UNUSABLE}"
+            found.add(pod, NOT_ENFORCED, selecting, view.problems[policy_name])
     for name, problem in view.problems.items():
         if name[0] in POLICY_KINDS and view.has_own_pods(name[1]):
-            yield Trouble(name, view.uids.get(name, ""), NOT_ENFORCED, f"it cannot be used as it is: {problem}")
+            found.add(name, NOT_ENFORCED, f"it {_UNUSABLE}", problem)
+    return Troubles(list(found.reported.values()), found.others)
 
 
-def _of_pods(view: View, enforcement: Enforcement, closings: Closings) -> Iterator[Trouble]:
-    """Pods that are closed, pods with policies that cannot be used, and policies whose rules are refused."""
-    for placement in enforcement.placements():
-        name = ("Pod", placement.pod.namespace, placement.pod.name)
-        uid = view.uids.get(name, "")
-        policies = [policy for profile in placement.stack for policy in profile.policies]
-        if closing := closings.of(placement):
-            side = placement.direction.field
-            yield Trouble(name, uid, POD_CLOSED, f"nothing is allowed by {side} for now: {closing.message}")
-            if closing.reason in ("rules", "kernel"):
-                yield from (_refused(view, policy, closing.message) for policy in policies)
-        elif unusable := [policy for policy in policies if _name(policy) in view.problems]:
-            first = unusable[0]
-            more = f" (and {len(unusable) - 1} more policies)" if unusable[1:] else ""
-            yield Trouble(
-                name,
-                uid,
-                NOT_ENFORCED,
-                f"the NetworkPolicy {first.name} selects it, allows nothing, and cannot be used as it is{more}: "
-                f"{view.problems[_name(first)]}",
-            )
+class _FoundTroubles:
+    """Troubles: some of each namespace, and how many others there are."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._counted: Counter[tuple[str, str]] = Counter()
+        self.reported: dict[tuple[ObjectName, str], Trouble] = {}
+        self.others = 0
+
+    def add(self, about: ObjectName, reason: str, introduction: str, cause: str) -> None:
+        """Add a trouble, unless there is one of the same object and reason. The cause may be as long as a policy."""
+        if (about, reason) in self.reported:
+            return
+        if self._counted[about[:2]] >= MOST_IN_NAMESPACE or len(self.reported) >= MOST:
+            self.others += 1
+            return
+        self._counted[about[:2]] += 1
+        message = introduction + cause[:MOST_CHARACTERS]
+        self.reported[about, reason] = Trouble(about, self._view.uids.get(about, ""), reason, message)
 
 
-def _refused(view: View, policy: CompiledPolicy[Any], message: str) -> Trouble:
-    return Trouble(_name(policy), view.uids.get(_name(policy), ""), NOT_ENFORCED, message)
+class _UnusablePolicies:
+    """Which pods are selected by a policy that cannot be used, as far as that can be told quickly."""
+
+    def __init__(self, view: View) -> None:
+        self._problems = view.problems
+        self._namespaces = {namespace for _, namespace, _ in view.problems}
+        self._looked_at: Counter[str] = Counter()
+        self._first: dict[Stack, ObjectName | None] = {}
+
+    def first_of(self, namespace: str, stack: Stack) -> ObjectName | None:
+        """The first policy in the profiles of a pod that cannot be used; None if there is none, or none was found."""
+        if namespace not in self._namespaces:
+            return None
+        if stack not in self._first:
+            self._first[stack] = next(self._all_in(namespace, stack), None)
+        return self._first[stack]
+
+    def _all_in(self, namespace: str, stack: Stack) -> Iterator[ObjectName]:
+        left = max(0, LOOKED_AT_IN_NAMESPACE - self._looked_at[namespace])
+        for policy in islice(_policies(stack), left):
+            self._looked_at[namespace] += 1
+            if (name := _name(policy)) in self._problems:
+                yield name
+
+
+def _policies(stack: Stack) -> Iterator[CompiledPolicy[Any]]:
+    return (policy for profile in stack for policy in profile.policies)
 
 
 def _name(policy: CompiledPolicy[Any]) -> ObjectName:

@@ -4,10 +4,14 @@ Without an agent, the rules in the kernel are all that is known: they have addre
 """
 
 from collections.abc import Iterator
+from typing import Final
 
 import msgspec
 
 from ringfence.render.formats import document_json, table
+
+_NAMED: Final = 3
+"""The policies of a pod that a row of the table names."""
 
 
 class StatusReason(msgspec.Struct, frozen=True, rename="camel"):
@@ -40,8 +44,9 @@ class EnforcedAddress(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class EnforcedSide(msgspec.Struct, frozen=True, rename="camel"):
-    """One direction of a pod: the policies that isolate it, and what is in force for its addresses."""
+    """One direction of a pod: how many policies isolate it, some of them, and what is in force for its addresses."""
 
+    policy_count: int
     policies: tuple[str, ...]
     addresses: tuple[EnforcedAddress, ...]
 
@@ -147,7 +152,7 @@ def _about_pod(pod: EnforcedPod) -> Iterator[str]:
 
 
 def _about_side(name: str, side: EnforcedSide) -> Iterator[str]:
-    by = f"isolated by {', '.join(side.policies)}" if side.policies else "no policy isolates it"
+    by = f"isolated by {_named(side, len(side.policies))}" if side.policies else "no policy isolates it"
     yield f"{name + ':':9} {by}"
     for one in side.addresses:
         state = "closed" if one.closed else "isolated" if one.isolated else "open"
@@ -166,7 +171,12 @@ def _short(pod: EnforcedPod, side: EnforcedSide) -> str:
         return f"closed ({', '.join(dict.fromkeys(one.reason for one in pod.closed))})"
     if any(one.pending for one in side.addresses):
         return "pending"
-    return f"isolated by {', '.join(side.policies)}" if side.policies else "open"
+    return f"isolated by {_named(side, _NAMED)}" if side.policies else "open"
+
+
+def _named(side: EnforcedSide, most: int) -> str:
+    named = ", ".join(side.policies[:most])
+    return f"{named} and {side.policy_count - most} more" if side.policy_count > most else named
 
 
 def _about_kernel(kernel: KernelStatus) -> str:
