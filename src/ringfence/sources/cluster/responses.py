@@ -49,6 +49,10 @@ class ApiStatus(msgspec.Struct, frozen=True):
     reason: str = ""
 
 
+_PREPARED: Final = (msgspec.json.Decoder(ListPage), msgspec.json.Decoder(ApiStatus))
+"""Made before threads use these types (`model.decoding.prepare` says why)."""
+
+
 class ApiStatusError(Exception):
     """The API server refuses a request, or answers something else; the message is the server's, where it sends one.
 

@@ -22,7 +22,7 @@ import httpx2
 import msgspec
 
 from ringfence.errors import DecodingError, LiveClusterError
-from ringfence.model.decoding import decode_json
+from ringfence.model.decoding import decode_json, prepare
 from ringfence.model.objects import Object
 from ringfence.sources.cluster.api_server import ApiServer, Stream
 from ringfence.sources.cluster.delivered import Delivered
@@ -67,6 +67,7 @@ class Watch:
         silence_timeout: float = SILENCE_TIMEOUT,
         delivered: Delivered | None = None,
     ) -> None:
+        prepare(resource.row)
         self.resource = resource
         self.delivered = delivered
         self._kind = resource.kind
