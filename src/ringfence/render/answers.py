@@ -24,7 +24,7 @@ from ringfence.render.ends import connection_json, end_json, endpoint_json, one_
 from ringfence.render.folded_connections import folded_lines
 from ringfence.render.formats import Json, document_json, one_line
 from ringfence.render.problems import problem_json
-from ringfence.render.tier_stories import kind_name, tier_story
+from ringfence.render.tier_stories import tier_story
 from ringfence.sets.addresses import Addresses
 from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
 
@@ -352,7 +352,7 @@ def _tier_json(reason: PolicyReason) -> Json:
     """What a NetworkPolicy does not have."""
     if reason.tier == NETWORK_POLICY_TIER:
         return {}
-    return {"kind": kind_name(reason.policy.kind), "tier": reason.tier, "priority": reason.policy.priority}
+    return {"kind": reason.policy.kind_name, "tier": reason.tier, "priority": reason.policy.priority}
 
 
 def _rule_json(rule: RuleReason) -> Json:

@@ -45,11 +45,6 @@ def tier_story(side: SideReason, asked: Traffic | None) -> Iterator[str]:
                 is_open = is_open and not (tier.by and tier.by.rule is rule)
 
 
-def kind_name(kind: str) -> str:
-    """The name of a kind without its group: `ClusterNetworkPolicy`."""
-    return kind.partition(".")[0]
-
-
 def rule_title(rule: RuleReason, direction: Direction) -> str:
     """A rule by its place, and by the name that its author gave it."""
     return f"{direction.field}[{rule.index}]" + (f' "{rule.name}"' if rule.name else "")
@@ -69,7 +64,7 @@ def _decision(tier: TierReason, direction: Direction, following: str | None) -> 
         return f"no rule matches, so {rest}"
     policy = tier.by.policy.policy
     end = f" to the next tier: {rest}" if tier.decision is Action.PASS else ""
-    who = f"{kind_name(policy.kind)} {policy}"
+    who = f"{policy.kind_name} {policy}"
     return f"{who} {_WORDS[tier.decision]} it by {rule_title(tier.by.rule, direction)}{end}"
 
 
@@ -77,14 +72,14 @@ def _title(reason: PolicyReason) -> str:
     policy, place = reason.policy, _at(reason.place)
     if reason.tier == NETWORK_POLICY_TIER:
         return f"{policy}{place}"
-    return f"{kind_name(policy.kind)} {policy}, priority {policy.priority}{place}"
+    return f"{policy.kind_name} {policy}, priority {policy.priority}{place}"
 
 
 def _rule(reason: PolicyReason, rule: RuleReason, direction: Direction, *, is_asked: bool) -> Iterator[str]:
     """A rule, marked by what it does if it matches and no rule before it has decided."""
     title = rule_title(rule, direction)
     if reason.tier != NETWORK_POLICY_TIER:
-        title += f", {_action_text(rule.action, reason.policy.kind)}"
+        title += f", {_action_text(rule.action, reason.policy.kind_name)}"
     mark = _MARKS[rule.action] if rule.matches and is_asked else "-"
     yield f"{mark} {title}: {rule.reason}{_at(rule.place)}"
     if not rule.selects:
@@ -94,7 +89,7 @@ def _rule(reason: PolicyReason, rule: RuleReason, direction: Direction, *, is_as
 
 def _action_text(action: Action, kind: str) -> str:
     """The action as policies of this kind write it."""
-    if action is Action.ALLOW and not kind_name(kind).endswith("AdminNetworkPolicy"):
+    if action is Action.ALLOW and not kind.endswith("AdminNetworkPolicy"):
         return "Accept"
     return action.value.capitalize()
 

@@ -5,6 +5,7 @@ from functools import reduce
 from operator import or_
 
 from ringfence.engine.answers.ambiguous_ports import port_name_assumptions
+from ringfence.engine.answers.equal_priorities import equal_priority_assumptions
 from ringfence.engine.answers.host_labels import host_label_assumptions
 from ringfence.engine.answers.host_selections import unapplied_policies
 from ringfence.engine.answers.own_nodes import own_node_assumptions
@@ -33,6 +34,7 @@ def assumptions(side: Side, reason: SideReason) -> Iterator[str]:
         yield from host_label_assumptions(side)
     yield from port_name_assumptions(side, reason)
     yield from unknown_label_assumptions(side)
+    yield from equal_priority_assumptions(reason, side.asked)
     rules = [rule for policy in reason.policies for rule in policy.rules]
     yield from _assumed_ports(side, reason, rules)
     allowing_only = all(rule.action is Action.ALLOW for rule in rules)

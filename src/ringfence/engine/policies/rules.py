@@ -92,6 +92,11 @@ class CompiledPolicy(msgspec.Struct, Generic[P], frozen=True, eq=False, weakref=
         return f"{self.namespace}/{self.name}" if self.namespace else self.name
 
     @property
+    def kind_name(self) -> str:
+        """The name of its kind without the group: `ClusterNetworkPolicy`."""
+        return self.kind.partition(".")[0]
+
+    @property
     def order(self) -> tuple[int, str, str]:
         """What policies of a tier are sorted by, in the order in which they are asked."""
         return (self.priority, self.name, self.kind)
