@@ -7,9 +7,11 @@ A pod that is gone goes at once: a pod of another namespace may have its address
 long as the first namespace waits.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 from ringfence.agent.backlog import Backlog, Turn
+from ringfence.agent.inbox import Arrival, InboxItem
 from ringfence.agent.spending import Spending
 from ringfence.agent.view import POLICY_KINDS, Change, View, name_of_change
 from ringfence.sources.cluster import Event, Listed, Page, Removed, Unreadable, Upserted
@@ -43,10 +45,20 @@ class Intake:
         turn = self._backlog.next()
         return turn is not None and not self._spending.is_used_up(turn.namespace)
 
-    def has_others_before(self, namespace: str) -> bool:
-        """Whether changes wait of a namespace that has used less time than this one."""
+    def has_others_before(self, namespace: str, arrived: Iterable[InboxItem | None] = ()) -> bool:
+        """Whether changes wait, or have arrived, of a namespace that has used less time than this one."""
         turn = self._backlog.next()
-        return turn is not None and self._spending.has_used_less(turn.namespace, namespace)
+        waits = turn is not None and self._spending.has_used_less(turn.namespace, namespace)
+        return waits or any(self._comes_before(item, namespace) for item in arrived)
+
+    def _comes_before(self, item: InboxItem | None, namespace: str) -> bool:
+        match item:
+            case None | Arrival(event=Page() | Listed()):
+                return True
+            case Arrival(event=Upserted() | Removed() | Unreadable() as change):
+                return self._spending.has_used_less(name_of_change(change)[1], namespace)
+            case _:
+                return False
 
     def waiting_since(self) -> float | None:
         """When the oldest change arrived that waits, of those whose namespaces have not used their share."""

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, ParamSpec
 
-from ringfence.agent.denials import Explanations, Repetitions
+from ringfence.agent.denial_reports import DenialReports
+from ringfence.agent.denials import Explanations
 from ringfence.agent.enforcement import Enforcement
 from ringfence.agent.garbage import freeze_objects
 from ringfence.agent.heartbeat import LONGEST_WAIT, Heartbeat
@@ -33,6 +34,7 @@ from ringfence.agent.intake import PATIENCE, Intake
 from ringfence.agent.lag import Lag
 from ringfence.agent.log import log, values
 from ringfence.agent.metrics import Metrics
+from ringfence.agent.metrics_update import update_metrics
 from ringfence.agent.newcomers import Newcomers
 from ringfence.agent.node_checks import NodeChecks
 from ringfence.agent.readiness import CONDITIONS, AgentParts, readiness_errors
@@ -41,14 +43,13 @@ from ringfence.agent.rounds import Rounds
 from ringfence.agent.second_look import SecondLook
 from ringfence.agent.settings import Settings
 from ringfence.agent.spending import Building, Spending
-from ringfence.agent.view import View, kind_of_event, name_of_change
+from ringfence.agent.view import View, kind_of_event
 from ringfence.dataplane.adoption import Adoption
 from ringfence.dataplane.kernel import Kernel
-from ringfence.dataplane.packet_log import LoggedPacket
 from ringfence.dataplane.pod_ports import PodPorts
 from ringfence.errors import KernelError
 from ringfence.sets.addresses import Addresses
-from ringfence.sources.cluster import Listed, Page, Removed, Unreadable, Upserted, WatchFailed, WatchInterrupted
+from ringfence.sources.cluster import Listed, WatchFailed, WatchInterrupted
 
 REPAIR_INTERVAL: Final = LONGEST_WAIT
 """Seconds after which a repair that failed is tried again, and revoked connections are looked after."""
@@ -137,8 +138,8 @@ class AgentLoop:
         )
         self._remember = remember
         self.inquiries = Inquiries(inbox, self._parts, self._intake, kernel)
-        self._explanations = Explanations(self._view.state, clock, dropped=settings.drops)
-        self._repetitions = Repetitions()
+        explanations = Explanations(self._view.state, clock, dropped=settings.drops)
+        self._denials = DenialReports(explanations, self._reports, clock)
         self._next_repair = 0.0
         self._next_check = 0.0
         self._next_overdue = 0.0
@@ -186,7 +187,7 @@ class AgentLoop:
             if now >= self._next_repair:
                 self._next_repair = now + REPAIR_INTERVAL
                 self._guard("repair", self._repair)
-                self._guard("denial", self._report_repeated_denials, now)
+                self._guard("denial", self._denials.report_repeated)
             self._guard("review", self._review)
             if now >= self._next_check:
                 self._next_check = now + CHECK_INTERVAL
@@ -246,7 +247,7 @@ class AgentLoop:
             case LoggedPackets():
                 self._metrics.unlogged.inc(item.lost)
                 for packet in item.packets:
-                    self._guard("denial", self._report_denial, packet)
+                    self._guard("denial", self._denials.report, packet)
                 item.taken()
             case Inquiry(answer=answer, done=done):
                 self._guard("inquiry", answer)
@@ -358,18 +359,7 @@ class AgentLoop:
 
     def _others_wait(self, namespace: str) -> bool:
         """Whether changes wait, or have arrived meanwhile, of namespaces that have used less time than this one."""
-        return self._intake.has_others_before(namespace) or any(
-            self._comes_before(item, namespace) for item in self._receiver.arrived()
-        )
-
-    def _comes_before(self, item: InboxItem | None, namespace: str) -> bool:
-        match item:
-            case None | Arrival(event=Page() | Listed()):
-                return True
-            case Arrival(event=Upserted() | Removed() | Unreadable() as change):
-                return self._spending.has_used_less(name_of_change(change)[1], namespace)
-            case _:
-                return False
+        return self._intake.has_others_before(namespace, self._receiver.arrived())
 
     def _repair(self) -> None:
         self._enforcement.repair()
@@ -403,39 +393,7 @@ class AgentLoop:
         if self._node.identify():
             self._next_check = 0.0
 
-    # --- denials and metrics ------------------------------------------------------------------------------------------
-
-    def _report_denial(self, logged: LoggedPacket) -> None:
-        denial = self._explanations.explain(logged)
-        repeated = self._repetitions.add(denial, self._clock())
-        if repeated is not None:
-            self._reports.denial(denial, repeated)
-
-    def _report_repeated_denials(self, now: float) -> None:
-        for denial, repeated in self._repetitions.overdue(now):
-            self._reports.denial(denial, repeated)
-
     def _update_metrics(self) -> None:
-        metrics, view = self._metrics, self._view
-        metrics.show_objects(view.counts(), view.state.population.everyone.bit_count(), len(view.problems))
-        metrics.show_program(self._kernel.present, self._kernel.transactions, self._kernel.ended)
-        metrics.show_log()
-        metrics.show_waiting(len(self._intake))
-        excessive = view.excessive
-        metrics.show_closed_pods("size", self._enforcement.pods_in(excessive))
-        metrics.show_closed_pods("share", self._enforcement.pods_in(self._enforcement.closed - excessive))
-        metrics.show_closed_pods("new", len(self._newcomers))
+        update_metrics(self._metrics, self._parts, self._intake, self._kernel)
         if self._ports:
-            metrics.show_ports(self._ports.counts())
-        metrics.synced.set(view.complete)
-        metrics.in_order.set(self._enforcement.in_order)
-        try:
-            metrics.show_drops(self._kernel.drops())
-            metrics.show_spoofed(self._kernel.spoofed())
-            metrics.show_untracked(self._kernel.untracked())
-            metrics.show_held("unknown", self._kernel.held())
-            metrics.show_held("closed", self._kernel.closed())
-            metrics.show_bridges(self._kernel.bridge_counts())
-        except KernelError as error:
-            metrics.failures.labels("count").inc()
-            log.error(f"cannot read the counters of dropped packets: {error}")
+            self._metrics.show_ports(self._ports.counts())

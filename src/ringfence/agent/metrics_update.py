@@ -1,0 +1,37 @@
+"""Bringing the metrics up to date when somebody reads them: what does not change with events is asked for only then."""
+
+from ringfence.agent.intake import Intake
+from ringfence.agent.log import log
+from ringfence.agent.metrics import Metrics
+from ringfence.agent.readiness import AgentParts
+from ringfence.dataplane.kernel import Kernel
+from ringfence.errors import KernelError
+
+
+def update_metrics(metrics: Metrics, parts: AgentParts, intake: Intake, kernel: Kernel) -> None:
+    """Set what the parts of an agent and the kernel say at present. Only the loop may ask them."""
+    view, enforcement = parts.view, parts.enforcement
+    metrics.show_objects(view.counts(), view.state.population.everyone.bit_count(), len(view.problems))
+    metrics.show_program(kernel.present, kernel.transactions, kernel.ended)
+    metrics.show_log()
+    metrics.show_waiting(len(intake))
+    excessive = view.excessive
+    metrics.show_closed_pods("size", enforcement.pods_in(excessive))
+    metrics.show_closed_pods("share", enforcement.pods_in(enforcement.closed - excessive))
+    metrics.show_closed_pods("new", len(parts.newcomers))
+    metrics.synced.set(view.complete)
+    metrics.in_order.set(enforcement.in_order)
+    try:
+        _show_packets(metrics, kernel)
+    except KernelError as error:
+        metrics.failures.labels("count").inc()
+        log.error(f"cannot read the counters of dropped packets: {error}")
+
+
+def _show_packets(metrics: Metrics, kernel: Kernel) -> None:
+    metrics.show_drops(kernel.drops())
+    metrics.show_spoofed(kernel.spoofed())
+    metrics.show_untracked(kernel.untracked())
+    metrics.show_held("unknown", kernel.held())
+    metrics.show_held("closed", kernel.closed())
+    metrics.show_bridges(kernel.bridge_counts())
