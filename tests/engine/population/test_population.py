@@ -423,6 +423,38 @@ class TestBlocksThatDividePods:
         population.start_reading_blocks([self.BLOCK])
         assert population.in_block(self.BLOCK, Family.IPV4) == 1 << population.identity_of(self.INSIDE).bit
 
+    @given(
+        st.sets(st.integers(0, 7), min_size=2),
+        st.lists(
+            st.integers(0, 7) | st.sampled_from([f"10.0.0.{i}/{n}" for n in (31, 30) for i in range(0, 8, 1 << 32 - n)])
+        ),
+    )
+    def test_a_block_contains_the_same_pods_whichever_went_before(
+        self, present: set[int], steps: list[int | str]
+    ) -> None:
+        """Each step adds the pod with this number, or removes it, or begins to read a block, or ceases."""
+        pods = {number: member(f"x/pod-{number}", addresses=[f"10.0.0.{number}"]) for number in range(8)}
+        population = population_of(*(pods[number] for number in present))
+        read: set[str] = set()
+        for step in steps:
+            assert population.everyone
+            if isinstance(step, str) and step in read:
+                read.remove(step)
+                population.stop_reading_blocks([block(step)])
+            elif isinstance(step, str):
+                read.add(step)
+                population.start_reading_blocks([block(step)])
+            elif step not in present:
+                present.add(step)
+                population.add(pods[step])
+            elif len(present) > 1:
+                present.remove(step)
+                population.discard(pods[step])
+            for cidr in read:
+                inside = [pods[one] for one in present if ip_address(f"10.0.0.{one}") in ip_network(cidr)]
+                expected = bitsets.of({population.identity_of(one).bit for one in inside})
+                assert population.in_block(block(cidr), Family.IPV4) == expected
+
     def test_the_pods_are_added_when_the_block_is_read(self) -> None:
         population = Population()
         population.start_reading_blocks([self.BLOCK])
