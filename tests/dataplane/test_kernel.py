@@ -63,7 +63,8 @@ def test_the_nft_program_can_list_and_check_it() -> None:
     listing = nft("list", "table", "inet", "ringfence")
     for line in (
         "ct id @revoked drop",
-        "ct state established,related accept",
+        "ct state established accept",
+        "ct state established,related jump related",
         "icmpv6 type 133-137 ip6 hoplimit 255 accept",
         "ip saddr @everything tcp dport @ports return",
         "0.0.4.0/22",

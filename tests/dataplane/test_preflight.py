@@ -82,8 +82,18 @@ def test_it_asks_about_everything_that_the_programs_of_agents_consist_of() -> No
     assert {type(one) for feature in asked for one in feature.collections.values()} == set(typing.get_args(Collection))
 
 
-ON_EVERY_KERNEL = {"NeighbourDiscovery", "OverLoopback", "FromLinkLocal", "Icmpv6Is", "Goto", "drop", "return"}
-"""What consists of expressions that are part of nf_tables itself, and that other features have, too."""
+ON_EVERY_KERNEL = {
+    "EstablishedOrRelated",
+    "NeighbourDiscovery",
+    "OverLoopback",
+    "ProtocolIs",
+    "FromLinkLocal",
+    "Icmpv6Is",
+    "Goto",
+    "drop",
+    "return",
+}
+"""What consists of expressions that are part of nf_tables itself, or that other features have, too."""
 
 
 def parts(programs: list[Program]) -> set[str]:

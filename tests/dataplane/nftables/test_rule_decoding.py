@@ -16,6 +16,7 @@ from ringfence.dataplane.program import (
     Condition,
     Dispatch,
     Established,
+    EstablishedOrRelated,
     Field,
     ForeignRule,
     FromLinkLocal,
@@ -46,6 +47,7 @@ IDENTIFIER = bytes(range(16))
 
 CONDITIONS: list[Condition] = [
     Established(),
+    EstablishedOrRelated(),
     NeighbourDiscovery(),
     OverLoopback(),
     FromNode(),

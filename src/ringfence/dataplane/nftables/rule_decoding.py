@@ -26,6 +26,7 @@ from ringfence.dataplane.program import (
     Condition,
     Dispatch,
     Established,
+    EstablishedOrRelated,
     Field,
     ForeignRule,
     FromLinkLocal,
@@ -154,6 +155,7 @@ _CLASS_FIELDS: Final[tuple[tuple[Field, ...], ...]] = ((Field.PROTOCOL, Field.PO
 def _constant_conditions() -> list[tuple[tuple[Parsed, ...], Condition]]:
     constant: tuple[Condition, ...] = (
         Established(),
+        EstablishedOrRelated(),
         Untracked(),
         ToOthers(),
         NeighbourDiscovery(),

@@ -29,6 +29,7 @@ from ringfence.dataplane.program import (
     Condition,
     Dispatch,
     Established,
+    EstablishedOrRelated,
     Field,
     FromLinkLocal,
     FromNode,
@@ -81,8 +82,9 @@ _LOCAL: Final = (2).to_bytes(4, sys.byteorder)
 
 _USUAL_ZONE: Final = bytes(2)
 
-_ESTABLISHED_OR_RELATED: Final = (6).to_bytes(4, sys.byteorder)
-_UNTRACKED: Final = (64).to_bytes(4, sys.byteorder)
+_ESTABLISHED, _RELATED, _UNTRACKED = 2, 4, 64
+"""The bits of the state of a packet's connection. Source: nft_ct_get_eval() of the kernel."""
+
 _ZERO: Final = bytes(4)
 
 VERDICT_CODES: Final = {
@@ -141,13 +143,11 @@ def encode_condition(condition: Condition) -> Iterator[bytes]:
             yield from load((Field.PROTOCOL,))
             yield compare(nf.NFT_CMP_EQ, bytes([protocol]))
         case Established():
-            yield tracked(nf.NFT_CT_STATE, nf.NFT_REG_1)
-            yield masked(_ESTABLISHED_OR_RELATED)
-            yield compare(nf.NFT_CMP_NEQ, _ZERO)
+            yield from _state(_ESTABLISHED)
+        case EstablishedOrRelated():
+            yield from _state(_ESTABLISHED | _RELATED)
         case Untracked():
-            yield tracked(nf.NFT_CT_STATE, nf.NFT_REG_1)
-            yield masked(_UNTRACKED)
-            yield compare(nf.NFT_CMP_NEQ, _ZERO)
+            yield from _state(_UNTRACKED)
         case ToOthers():
             yield fib(nf.NFT_FIB_RESULT_ADDRTYPE, nf.NFTA_FIB_F_DADDR)
             yield compare(nf.NFT_CMP_NEQ, _LOCAL)
@@ -189,6 +189,13 @@ def encode_condition(condition: Condition) -> Iterator[bytes]:
             yield compare(nf.NFT_CMP_EQ, bytes([message]))
         case RateLimit(packets):
             yield limit(packets)
+
+
+def _state(bits: int) -> Iterator[bytes]:
+    """Go on with packets whose connection is in one of some states."""
+    yield tracked(nf.NFT_CT_STATE, nf.NFT_REG_1)
+    yield masked(bits.to_bytes(4, sys.byteorder))
+    yield compare(nf.NFT_CMP_NEQ, _ZERO)
 
 
 def encode_action(action: Action) -> Iterator[bytes]:

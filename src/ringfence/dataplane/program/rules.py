@@ -89,7 +89,14 @@ class ProtocolIs(msgspec.Struct, frozen=True, tag=True):
 
 
 class Established(msgspec.Struct, frozen=True, tag=True):
-    """The packet belongs to a tracked connection that was accepted before, or is an error message about one."""
+    """The packet belongs to a tracked connection that was accepted before."""
+
+
+class EstablishedOrRelated(msgspec.Struct, frozen=True, tag=True):
+    """The packet belongs to a tracked connection that was accepted before, or is related to one.
+
+    It is an error message about it (ICMP), or opens another connection that it has announced (FTP, TFTP, SIP).
+    """
 
 
 class Untracked(msgspec.Struct, frozen=True, tag=True):
@@ -163,6 +170,7 @@ Condition = (
     | OfFamily
     | ProtocolIs
     | Established
+    | EstablishedOrRelated
     | Untracked
     | ToOthers
     | NeighbourDiscovery

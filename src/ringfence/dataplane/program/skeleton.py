@@ -7,7 +7,7 @@ A packet's way, in this order:
    Other programs may exempt packets from being tracked. Then an answer could not be told from a packet that opens a
    connection, so what the node forwards is tracked all the same;
 1. a packet of an accepted connection is dropped if the connection was revoked since;
-2. else it is accepted: replies are free, and a packet costs nothing more after the first;
+2. else it is accepted: replies are free, and a packet costs nothing more after the first. So are errors about it;
 3. a pod's own addresses reach each other, and neighbours find each other; nothing else passes from a pod's link-local
    address to its node, for such an address says nothing about the pod that policies could ask about;
 4. the source's egress: a verdict map keyed by the source address jumps to the chain of the pod's profile;
@@ -43,6 +43,7 @@ from ringfence.dataplane.program.rules import (
     SOURCE,
     Dispatch,
     Established,
+    EstablishedOrRelated,
     Field,
     ForeignRule,
     FromLinkLocal,
@@ -56,6 +57,7 @@ from ringfence.dataplane.program.rules import (
     NeighbourDiscovery,
     OffRoute,
     OverLoopback,
+    ProtocolIs,
     RateLimit,
     Rule,
     RuleVerdict,
@@ -120,6 +122,10 @@ _HELD_CHAIN: Final = {direction: f"held_{direction.field}" for direction in Dire
 _SPOOFED_CHAIN: Final = "spoofed"
 _OFF_ROUTE_CHAIN: Final = "off_route"
 _NEIGHBOURS_CHAIN: Final = "neighbours"
+_RELATED_CHAIN: Final = "related"
+
+_ERRORS_PROTOCOLS: Final = (1, 58)
+"""ICMP and ICMPv6. Source: IANA, "Assigned Internet Protocol Numbers"."""
 
 
 def base_program(*, holds: bool = False, reaction: Reaction = ENFORCING, with_bridges: bool = False) -> Program:
@@ -210,6 +216,7 @@ def _chains(reaction: Reaction, *, holds: bool) -> dict[str, Chain]:
         _SPOOFED_CHAIN: Chain((_SPARING_EXEMPT, *_stopping(reaction, SPOOFED_PREFIX, SPOOFED))),
         _OFF_ROUTE_CHAIN: _OFF_ROUTE,
         _NEIGHBOURS_CHAIN: _NEIGHBOURS,
+        _RELATED_CHAIN: _RELATED,
         "prerouting": Chain((_CHECKING_SOURCE,) if reaction.checks_sources else (), Hook.PREROUTING),
         "tracking": Chain(_TRACKING, Hook.TRACKING),
         "forward": Chain((*revoking, *_SCREENING, *egress, *ingress), Hook.FORWARD),
@@ -222,13 +229,17 @@ _OWN_TALK: Final = Rule((OverLoopback(),), RuleVerdict.ACCEPT)
 _OWN_COPIES: Final = Rule((FromNode(),), RuleVerdict.ACCEPT)
 """What the node sends to many, it receives itself over the interface on which it left: not over the loopback one."""
 
-_REVOKING: Final = Rule((Established(), Lookup((Field.CONNECTION,), REVOKED)), RuleVerdict.DROP)
+_REVOKING: Final = Rule((EstablishedOrRelated(), Lookup((Field.CONNECTION,), REVOKED)), RuleVerdict.DROP)
 
 _SCREENING: Final = (
     Rule((Established(),), RuleVerdict.ACCEPT),
+    Rule((EstablishedOrRelated(),), Jump(_RELATED_CHAIN)),
     *(Rule((Lookup((SOURCE[family], DESTINATION[family]), OWN[family]),), RuleVerdict.ACCEPT) for family in FAMILIES),
     Rule((NeighbourDiscovery(),), Goto(_NEIGHBOURS_CHAIN)),
 )
+
+# Another connection that an accepted one has announced (FTP, TFTP, SIP) is judged as any.
+_RELATED: Final = Chain(tuple(Rule((ProtocolIs(number),), RuleVerdict.ACCEPT) for number in _ERRORS_PROTOCOLS))
 
 _CHECKING_SOURCE: Final = Rule((FromPodLink(), OffRoute()), Goto(_OFF_ROUTE_CHAIN))
 
