@@ -27,11 +27,17 @@ from benchmarks.measuring import Figure
 
 PLAN: Final = Plan(1_000, 100, 20)
 TENANT: Final = "tenant"
+NAMESPACES: Final = (TENANT, *(f"{TENANT}-{number}" for number in range(1, 20)))
+"""Those of the tenant: his policies are in the first one, and as many as can be in all of them before a restart."""
+
 LONGEST: Final = 250.0
 """Milliseconds that another tenant's change may take at the 99th percentile."""
 
 START: Final = 5.0
 """Seconds that a restart may take with a hundred of the tenant's largest policies."""
+
+MEMORY: Final = 600.0
+"""Megabytes that the agent may have: the chart's limit."""
 
 _CHANGES: Final = 100
 _OWN: Final = labelled(role="own")
@@ -57,12 +63,13 @@ def measure() -> Iterator[Figure]:
 
 
 def settle_tenant(world: World) -> None:
-    """Make the tenant's namespace, and his pod on the agent's node."""
-    world.put(namespace(TENANT))
-    own = pod(f"{TENANT}/own", {"role": "own"})
-    world.schedule(own, NODE)
-    world.connect(own, PLACE, "10.42.0.243")
-    world.report(f"{TENANT}/own")
+    """Make the tenant's namespaces, and a pod in each of them on the agent's node."""
+    for number, name in enumerate(NAMESPACES):
+        world.put(namespace(name))
+        own = pod(f"{name}/own", {"role": "own"})
+        world.schedule(own, NODE)
+        world.connect(own, PLACE, f"10.42.0.{200 + number}")
+        world.report(f"{name}/own")
 
 
 def deeds() -> Iterator[Deed]:
@@ -94,11 +101,11 @@ def deeds() -> Iterator[Deed]:
 # --- the tenant -------------------------------------------------------------------------------------------------------
 
 
-def policy_of_blocks(number: int, count: int, subject: Object, shift: int = 0) -> Object:
+def policy_of_blocks(number: int, count: int, subject: Object, shift: int = 0, namespace: str = TENANT) -> Object:
     """A policy of so many blocks, no two of which can be united; with another `shift` they are others."""
     base = (number << 18) + shift
     blocks = [block(_address(base + 4 * i)) for i in range(count)]
-    return policy(f"{TENANT}/blocks-{number}", subject, ingress=[admits(*blocks)])
+    return policy(f"{namespace}/blocks-{number}", subject, ingress=[admits(*blocks)])
 
 
 def _address(number: int) -> str:
@@ -174,12 +181,27 @@ def _while_done(world: World, agent: Agent, deed: Deed) -> Iterator[Figure]:
 
 
 def _restarts(world: World, agent: Agent) -> Iterator[Figure]:
-    for subject, whose in ((_NOBODYS, "nobody's pods"), (_OWN, "his pod")):
-        bulk.write(world, (policy_of_blocks(number, 16_000, subject) for number in range(100)))
-        agent.kill()
-        began = time.perf_counter()
-        agent.start()
-        taken = time.perf_counter() - began
-        yield Figure(f"restart with 100 policies of 16,000 blocks for {whose}, until ready", taken, "s", START)
-        yield Figure("  resident memory", agent.memory(), "MB")
-        world.delete_all("NetworkPolicy", TENANT)
+    """With a hundred large policies of one namespace, and of all."""
+    for subject, whose in ((_NOBODYS, "nobody's pods"), (_OWN, "his pods")):
+        for names in ((TENANT,), NAMESPACES):
+            large = [
+                policy_of_blocks(number, 16_000, subject, namespace=names[number % len(names)]) for number in range(100)
+            ]
+            bulk.write(world, large)
+            agent.kill()
+            began = time.perf_counter()
+            agent.start()
+            taken = time.perf_counter() - began
+            what = f"restart with 100 policies of 16,000 blocks in {len(names)} namespaces for {whose}"
+            yield Figure(f"{what}, until ready", taken, "s", START)
+            yield Figure("  until all is in force or closed", _settled(agent, began), "s")
+            yield Figure("  resident memory", agent.memory(), "MB", MEMORY)
+            for name in names:
+                world.delete_all("NetworkPolicy", name)
+
+
+def _settled(agent: Agent, began: float) -> float:
+    """How long it takes until nothing waits."""
+    while agent.metric("ringfence_waiting_changes") or agent.metric("ringfence_closed_pods", reason="share"):
+        time.sleep(0.1)
+    return time.perf_counter() - began

@@ -60,8 +60,8 @@ def test_a_policy_that_is_woken_replaces_none_that_is_newer() -> None:
     backlog.add(version("x/p", 2), arrived=1)
     turn = backlog.next()
     assert turn
-    turn.add_older(version("x/p", 1))
-    turn.add_older(version("x/q", 1))
+    turn.add_older(version("x/p", 1), 0.0)
+    turn.add_older(version("x/q", 1), 0.0)
     assert drained(backlog) == [version("x/p", 2), version("x/q", 1)]
 
 

@@ -10,6 +10,7 @@ from tests.agent.events import listing, removed, upserted
 from tests.agent.running import Clock
 from tests.semantics.objects import admits, labelled, node, pod, policy, port
 
+from ringfence.agent import local_policies
 from ringfence.agent.intake import PATIENCE, SHORT_TURN, Intake
 from ringfence.agent.shares import SHARE
 from ringfence.agent.spending import Spending
@@ -73,6 +74,28 @@ class Trial:
 
 def written(path: str) -> Any:
     return policy(path, labelled(app="web"), ingress=[])
+
+
+def test_what_was_too_much_of_all_namespaces_is_taken_in_when_another_has_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It waits for the turn of its own namespace."""
+    for limit, size in (("MOST_BYTES_OF_ALL", 250), ("ALWAYS", 0)):
+        monkeypatch.setattr(local_policies, limit, size)
+    trial = Trial()
+    pods_here = [
+        pod(f"{name}/web", {"app": "web"}, addresses=[f"10.0.0.{i}"], nodeName="here") for i, name in enumerate("xy")
+    ]
+    trial.add(*listing(HERE, *pods_here, written("x/p")))
+    trial.serve(9)
+    trial.add(upserted(written("y/p")))
+    trial.serve(2)
+    assert trial.policies() == {"x/p"}
+    assert trial.view.excessive == {"y"}
+    trial.add(removed(written("x/p")))
+    assert trial.serve(1) == ["prepare x/p", "take in x/p"]
+    assert trial.view.excessive == {"y"}
+    assert trial.serve(1) == ["prepare y/p", "take in y/p"]
+    assert trial.view.excessive == set()
+    assert trial.policies() == {"y/p"}
 
 
 def on_node(path: str, app: str = "web") -> Any:

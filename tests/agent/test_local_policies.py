@@ -105,15 +105,15 @@ def test_of_a_long_selector_the_beginning_is_kept() -> None:
     assert local.place(undecoded(written)), "it does not"
 
 
+def sized(path: str, size: int, app: str = "db") -> Undecoded:
+    """A policy of about so many bytes."""
+    written = policy(path, labelled(app=app), ingress=[])
+    written["metadata"]["annotations"] = {"note": "x" * size}
+    return undecoded(written)
+
+
 class TestMuchOfOneNamespace:
     """Of a namespace only so much is taken in."""
-
-    @staticmethod
-    def sized(path: str, size: int, app: str = "db") -> Undecoded:
-        """A policy of about so many bytes."""
-        written = policy(path, labelled(app=app), ingress=[])
-        written["metadata"]["annotations"] = {"note": "x" * size}
-        return undecoded(written)
 
     @pytest.fixture
     def local(self, monkeypatch: pytest.MonkeyPatch) -> LocalPolicies:
@@ -124,40 +124,74 @@ class TestMuchOfOneNamespace:
         return local
 
     def test_what_goes_beyond_it_is_kept_as_text(self, local: LocalPolicies) -> None:
-        assert local.place(self.sized("x/p", 6_000)) is PolicyUse.ACTIVE
+        assert local.place(sized("x/p", 6_000)) is PolicyUse.ACTIVE
         assert local.excessive == set()
-        assert local.place(self.sized("x/q", 6_000)) is PolicyUse.EXCESSIVE
-        assert local.place(self.sized("x/small", 100)) is PolicyUse.ACTIVE
-        assert local.place(self.sized("y/p", 6_000)) is PolicyUse.ACTIVE
+        assert local.place(sized("x/q", 6_000)) is PolicyUse.EXCESSIVE
+        assert local.place(sized("x/small", 100)) is PolicyUse.ACTIVE
+        assert local.place(sized("y/p", 6_000)) is PolicyUse.ACTIVE
         assert local.excessive == {"x"}
 
     def test_what_selects_no_pod_of_the_node_does_not_count(self, local: LocalPolicies) -> None:
-        assert local.place(self.sized("x/p", 6_000, app="web")) is PolicyUse.IDLE
-        assert local.place(self.sized("x/q", 6_000)) is PolicyUse.ACTIVE
+        assert local.place(sized("x/p", 6_000, app="web")) is PolicyUse.IDLE
+        assert local.place(sized("x/q", 6_000)) is PolicyUse.ACTIVE
 
     def test_one_policy_alone_is_never_too_large(self, local: LocalPolicies) -> None:
         """etcd refuses objects of more than 1.5 MB; a limit below that would only be another one."""
-        assert local.place(self.sized("x/p", 60_000)) is PolicyUse.ACTIVE
+        assert local.place(sized("x/p", 60_000)) is PolicyUse.ACTIVE
 
     def test_when_there_is_room_again_it_fits(self, local: LocalPolicies) -> None:
-        local.place(self.sized("x/p", 6_000))
-        local.place(self.sized("x/q", 6_000))
+        local.place(sized("x/p", 6_000))
+        local.place(sized("x/q", 6_000))
         assert local.fitting("x") == []
         local.discard_policy("x", "p")
-        assert local.fitting("x") == [self.sized("x/q", 6_000)]
+        assert local.fitting("x") == [sized("x/q", 6_000)]
         assert local.excessive == set()
 
     def test_a_smaller_version_fits(self, local: LocalPolicies) -> None:
-        local.place(self.sized("x/p", 6_000))
-        local.place(self.sized("x/q", 6_000))
-        assert local.place(self.sized("x/q", 100)) is PolicyUse.ACTIVE
+        local.place(sized("x/p", 6_000))
+        local.place(sized("x/q", 6_000))
+        assert local.place(sized("x/q", 100)) is PolicyUse.ACTIVE
         assert local.excessive == set()
 
     def test_so_does_one_that_is_deleted(self, local: LocalPolicies) -> None:
-        local.place(self.sized("x/p", 6_000))
-        local.place(self.sized("x/q", 6_000))
+        local.place(sized("x/p", 6_000))
+        local.place(sized("x/q", 6_000))
         local.discard_policy("x", "q")
         assert local.excessive == set()
+
+
+class TestMuchOfAllNamespaces:
+    """A tenant with many namespaces must not take all memory, and others' usual policies count in any case."""
+
+    @pytest.fixture
+    def local(self, monkeypatch: pytest.MonkeyPatch) -> LocalPolicies:
+        for limit, size in (("MOST_BYTES", 10_000), ("MOST_BYTES_OF_ALL", 15_000), ("ALWAYS", 1_500)):
+            monkeypatch.setattr(local_policies, limit, size)
+        local = LocalPolicies("here")
+        for owner in "xyz":
+            local.upsert_pod(on_node(f"{owner}/db", app="db"))
+        return local
+
+    def test_what_goes_beyond_the_limit_is_not_taken_in(self, local: LocalPolicies) -> None:
+        for name in "xy":
+            assert local.place(sized(f"{name}/p", 6_000)) is PolicyUse.ACTIVE
+        assert local.place(sized("z/p", 6_000)) is PolicyUse.EXCESSIVE
+        assert local.excessive == {"z"}
+
+    def test_small_policies_are_always_taken_in(self, local: LocalPolicies) -> None:
+        for name in "xy":
+            local.place(sized(f"{name}/p", 7_000))
+        assert local.place(sized("z/p", 900)) is PolicyUse.ACTIVE
+        assert local.place(sized("z/q", 900)) is PolicyUse.EXCESSIVE
+
+    def test_when_another_namespace_has_less_it_fits(self, local: LocalPolicies) -> None:
+        for name in "xyz":
+            local.place(sized(f"{name}/p", 6_000))
+        assert local.fitting("x") == local.fitting("z") == []
+        local.discard_policy("y", "p")
+        assert local.fitting("y") == [sized("z/p", 6_000)]
+        assert local.excessive == set()
+        assert local.fitting("y") == []
 
 
 labels = st.dictionaries(st.sampled_from(["app", "tier"]), st.sampled_from(["a", "b"]))

@@ -49,7 +49,7 @@ class Turn:
         self._waiting[key] = change
         self._since = arrived if self._since is None else min(self._since, arrived)
 
-    def add_older(self, change: Change) -> None:
+    def add_older(self, change: Change, arrived: float) -> None:
         """Add a change, unless one of the same object waits, which is newer.
 
         One that is prepared is not newer: it is prepared to be set aside, in the version that is added.
@@ -58,6 +58,7 @@ class Turn:
         if key not in self._waiting:
             self.prepared.pop(key, None)
             self._waiting[key] = change
+            self._since = arrived if self._since is None else self._since
 
     def discard(self, key: ObjectName) -> None:
         """Drop the change of an object, if there is one."""
@@ -94,12 +95,11 @@ class Backlog:
 
     def add(self, change: Change, arrived: float) -> None:
         """Add a change, in place of an older one of the same object."""
-        namespace = name_of_change(change)[1]
-        turn = self._turns.get(namespace)
-        if turn is None:
-            turn = self._turns[namespace] = Turn(namespace)
-            self._put_in_order(namespace)
-        turn.add(change, arrived)
+        self._turn(name_of_change(change)[1]).add(change, arrived)
+
+    def add_older(self, change: Change, arrived: float) -> None:
+        """Add a change, unless a newer one of the same object waits."""
+        self._turn(name_of_change(change)[1]).add_older(change, arrived)
 
     def discard(self, key: ObjectName) -> None:
         """Drop the change of an object, if there is one."""
@@ -142,6 +142,13 @@ class Backlog:
     def turns(self) -> Iterator[Turn]:
         """All turns, the one with the oldest change first."""
         yield from self._turns.values()
+
+    def _turn(self, namespace: str) -> Turn:
+        turn = self._turns.get(namespace)
+        if turn is None:
+            turn = self._turns[namespace] = Turn(namespace)
+            self._put_in_order(namespace)
+        return turn
 
     def _put_in_order(self, namespace: str) -> None:
         if namespace not in self._ordered:

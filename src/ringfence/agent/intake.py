@@ -135,10 +135,10 @@ class Intake:
         while (change := turn.pop()) is not None:
             work = self._spending.work()
             for policy in self._view.woken_by(change):
-                turn.add_older(Upserted(policy))
+                turn.add_older(Upserted(policy), began)
             turn.prepared[name_of_change(change)] = self._view.prepare(change)
             for policy in self._view.fitting(turn.namespace):
-                turn.add_older(Upserted(policy))
+                self._backlog.add_older(Upserted(policy), began)
             self._spending.charge(turn.namespace, work)
             if self._is_over(turn, began):
                 return False

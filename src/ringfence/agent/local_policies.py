@@ -4,7 +4,7 @@ A cluster has many policies and a node has few pods. A policy that selects none 
 it must not cost the node what its rules would cost: every tenant who may create policies can create large ones.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from enum import Enum
 from itertools import islice
 from typing import Final, NamedTuple, TypeVar
@@ -29,6 +29,12 @@ MOST_BYTES: Final = 8 << 20
 A namespace has usually some kilobytes of policies. Without a limit, a tenant could have the agent end for lack of
 memory each time that it starts.
 """
+
+MOST_BYTES_OF_ALL: Final = 16 << 20
+"""Bytes of policies that are taken in of all namespaces: 100 policies of 16,000 blocks would take 900 MB."""
+
+ALWAYS: Final = 256 << 10
+"""Bytes of policies that are taken in of a namespace whatever others have: large policies keep out large ones only."""
 
 
 class PolicyUse(Enum):
@@ -62,6 +68,11 @@ class LocalPolicies:
         self._excessive: defaultdict[str, dict[str, Undecoded]] = defaultdict(dict)
         self._sizes: defaultdict[str, dict[str, int]] = defaultdict(dict)
         """The sizes of the policies that are not kept as text."""
+        self._taken_in: Counter[str] = Counter()
+        """Their sum for each namespace."""
+        self._total = 0
+        self._total_when_full = 0
+        """What was taken in when excessive policies of all namespaces were last found not to fit."""
 
     @property
     def excessive(self) -> frozenset[str]:
@@ -88,19 +99,35 @@ class LocalPolicies:
             self._excessive[namespace][name] = policy
             return PolicyUse.EXCESSIVE
         self._sizes[namespace][name] = policy.size
+        self._taken_in[namespace] += policy.size
+        self._total += policy.size
         return PolicyUse.ACTIVE
 
     def discard_policy(self, namespace: str, name: str) -> None:
         """Forget a policy."""
         _discard(self._idle, namespace, name)
         _discard(self._excessive, namespace, name)
+        size = self._sizes.get(namespace, {}).get(name, 0)
         _discard(self._sizes, namespace, name)
+        self._total -= size
+        self._taken_in[namespace] -= size
+        if not self._taken_in[namespace]:
+            del self._taken_in[namespace]
 
     def fitting(self, namespace: str) -> list[Undecoded]:
-        """Excessive policies of a namespace that are not excessive any more, and not kept as text any more."""
-        policies = [policy for policy in self._excessive.get(namespace, {}).values() if self._fits(policy)]
+        """Excessive policies that are not excessive any more, and not kept as text any more, after a change there.
+
+        If less is taken in than before, policies of other namespaces may fit, too.
+        """
+        has_more_room = self._total < self._total_when_full
+        namespaces = list(self._excessive) if has_more_room else [namespace]
+        policies = [
+            policy for one in namespaces for policy in self._excessive.get(one, {}).values() if self._fits(policy)
+        ]
+        if has_more_room or self._total > self._total_when_full:
+            self._total_when_full = self._total
         for policy in policies:
-            self.discard_policy(namespace, policy.name)
+            self.discard_policy(policy.namespace, policy.name)
         return policies
 
     def upsert_pod(self, pod: Pod) -> list[Undecoded]:
@@ -122,8 +149,12 @@ class LocalPolicies:
         _discard(self._labels, namespace, name)
 
     def _fits(self, policy: Undecoded) -> bool:
-        taken_in = self._sizes.get(policy.namespace, {})
-        return not taken_in or sum(taken_in.values()) + policy.size <= MOST_BYTES
+        taken_in = self._taken_in.get(policy.namespace, 0)
+        if taken_in + policy.size <= min(ALWAYS, MOST_BYTES):
+            return True
+        if taken_in and taken_in + policy.size > MOST_BYTES:
+            return False
+        return not self._total or self._total + policy.size <= MOST_BYTES_OF_ALL
 
 
 def _selector(policy: Undecoded) -> Selector | None:

@@ -10,7 +10,7 @@ from functools import partial
 from itertools import islice
 from typing import Final
 
-from ringfence.agent.local_policies import MOST_BYTES, LocalPolicies, PolicyUse
+from ringfence.agent.local_policies import MOST_BYTES, MOST_BYTES_OF_ALL, LocalPolicies, PolicyUse
 from ringfence.engine.policies import CompiledPolicy, compile_policy
 from ringfence.engine.population import addresses_of
 from ringfence.engine.state import State
@@ -61,7 +61,8 @@ _MOST_ERRORS: Final = 10
 """Errors of one object that are reported."""
 
 EXCESSIVE: Final = (
-    f"the policies of its namespace that select pods of this node have more than {MOST_BYTES >> 20} MiB: "
+    f"the policies of its namespace that select pods of this node have more than {MOST_BYTES >> 20} MiB, "
+    f"or those of all namespaces more than {MOST_BYTES_OF_ALL >> 20} MiB: "
     "all pods of the namespace are closed here: use fewer or smaller policies"
 )
 
@@ -154,7 +155,7 @@ class View:
         return self._local.upsert_pod(change.object)
 
     def fitting(self, namespace: str) -> list[Undecoded]:
-        """The policies that were left out because too much was taken in of their namespace, and fit now."""
+        """The policies that were left out because too much was taken in, and fit now, after a change of a namespace."""
         return self._local.fitting(namespace) if self._local else []
 
     @property
