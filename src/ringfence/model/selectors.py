@@ -88,11 +88,12 @@ def compile_selector(selector: LabelSelector) -> Selector:
     Terms are ordered by key, so that selectors that say the same in another order are equal.
     Raises ValueError for an operator that does not exist (validation reports it before).
     """
-    terms = [Term(key, Operator.IN, frozenset({value})) for key, value in selector.match_labels.items()]
+    labels = selector.match_labels
+    terms = [Term(key, Operator.IN, frozenset((labels[key],))) for key in sorted(labels)]
+    if not selector.match_expressions:
+        return Selector(tuple(terms)) if terms else EVERYTHING
     terms += [
         Term(expression.key, Operator(expression.operator), frozenset(expression.values))
         for expression in selector.match_expressions
     ]
-    if not terms:
-        return EVERYTHING
     return Selector(tuple(sorted(terms, key=lambda term: (term.key, term.operator, sorted(term.values)))))

@@ -138,6 +138,19 @@ def test_which_values_and_names_are_read_now(world: World) -> None:
     assert set(world.read_facts.values_read("app")) == {"web"}
 
 
+def test_facts_about_keys_that_no_template_has_cost_nothing_until_one_has() -> None:
+    world = World(BARE)
+    change = world.read_facts.start_reading([APP_WEB, HAS_APP, HTTP])
+    assert not any(change)
+    assert set(world.read_facts.values_read("app")) == {"web"}
+    world.add(WEB)
+    assert world.mark(WEB) != NO_FACTS
+    assert set(world.read_facts.labels_read(world.of(WEB))) == {("app", "web"), ("app", None)}
+    assert set(world.read_facts.names_read(world.of(WEB))) == {HTTP}
+    assert world.stop(APP_WEB, HAS_APP, HTTP) == {world.of(WEB)}
+    assert world.mark(WEB) == NO_FACTS
+
+
 def test_a_removed_template_is_no_longer_affected() -> None:
     world = World(WEB, DB)
     world.start(APP_WEB)
@@ -154,5 +167,9 @@ def test_facts_that_are_no_longer_read_leave_nothing_behind() -> None:
         world.start(fact)
     for fact in facts:
         world.stop(fact)
-    kept = {name: value for name, value in vars(world.read_facts).items() if value and name != "_templates"}
+    kept = {
+        name: value
+        for name, value in vars(world.read_facts).items()
+        if value and name not in ("_templates", "_present")
+    }
     assert kept == {}

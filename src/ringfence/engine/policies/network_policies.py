@@ -26,7 +26,7 @@ from ringfence.model.selectors import EVERYTHING, compile_selector
 from ringfence.sets import intervals
 from ringfence.sets.addresses import FAMILIES, WHOLE, Addresses, Family
 from ringfence.sets.intervals import Interval
-from ringfence.sets.traffic import ALL_PORTS, ALL_TRAFFIC, Traffic
+from ringfence.sets.traffic import ALL_PORTS, ALL_TRAFFIC, NO_TRAFFIC, Traffic
 
 NetworkPolicyTier = Tier[NetworkPolicy]
 
@@ -126,6 +126,8 @@ def _numbered(ports: tuple[NetworkPolicyPort, ...]) -> Traffic:
             ranges[protocol] += ALL_PORTS
         elif isinstance(number, int):
             ranges[protocol].append((number, port.end_port or number))
+    if not ranges:
+        return NO_TRAFFIC
     if len(ranges) == 1:
         return Traffic.of(*ranges.popitem())
     return Traffic.union_of(Traffic.of(protocol, some) for protocol, some in ranges.items())

@@ -3,6 +3,9 @@
 Policies read few of the labels that pods have. A label key is indexed only while some selector reads it, so the cost of
 a pod does not grow with the number of its labels. Facts come and go by the policy: however many facts that are, they
 cost one pass over the templates at most.
+
+And pods have few of the labels that a policy can read: it may name 80,000. A fact about a label key or a port name that
+no template has is asleep: it is only counted, until the first template with this key or name wakes it.
 """
 
 from collections import Counter, defaultdict
@@ -13,15 +16,13 @@ from ringfence.engine.population.facts import LabelFact, LabelIn, ReadableFact
 from ringfence.engine.population.identities import Template
 from ringfence.engine.population.marks import NO_FACTS, Mark, new_mark
 from ringfence.engine.population.pods import PortName
+from ringfence.engine.population.sleeping_facts import FactKey, SleepingFacts, key_of
 
 ANY_VALUE: Final = None
 """Stands for the value of a label where a fact holds for all of them."""
 
 LabelValue = tuple[str, str | None]
 """A label key with a value, or with `ANY_VALUE`."""
-
-FactKey = str | PortName
-"""What a fact is about: a label key or a port name."""
 
 
 class ReadingChange(NamedTuple):
@@ -43,6 +44,9 @@ class ReadFacts:
         """Mark `templates`. The owner of the mapping reports additions (`add`) and removals (`remove`)."""
         self._templates = templates
         self._readers: Counter[ReadableFact] = Counter()
+        self._present: Counter[FactKey] = Counter()
+        """How many templates have each label key and port name."""
+        self._asleep = SleepingFacts()
         self._mark_of: dict[LabelFact, Mark] = {}
         self._labels: dict[str, dict[str | None, Mark]] = {}
         """By label key and value, the mark of the read facts that hold; under `ANY_VALUE` of those for any value."""
@@ -57,25 +61,30 @@ class ReadFacts:
 
     def start_reading(self, facts: Iterable[ReadableFact]) -> ReadingChange:
         """Add one reader to each fact."""
-        started: list[ReadableFact] = []
-        for fact in facts:
-            self._readers[fact] += 1
-            if self._readers[fact] == 1:
-                started.append(fact)
-        labels, names = _divided(started)
-        self._mark_of.update((fact, new_mark()) for fact in labels)
-        self._ports.update((name, defaultdict(new_mark)) for name in names)
+        listed = list(facts)
+        started = [fact for fact in dict.fromkeys(listed) if fact not in self._readers]
+        self._readers.update(listed)
+        awake: list[ReadableFact] = []
+        for fact in started:
+            if key_of(fact) in self._present:
+                awake.append(fact)
+            else:
+                self._asleep.add(fact)
+        labels, names = _divided(awake)
+        self._start(labels, names)
         return self._change(labels, names)
 
     def stop_reading(self, facts: Iterable[ReadableFact]) -> ReadingChange:
         """Remove one reader from each fact."""
         stopped: list[ReadableFact] = []
         for fact in facts:
-            self._readers[fact] -= 1
-            if not self._readers[fact]:
+            readers = self._readers[fact]
+            if readers == 1:
                 del self._readers[fact]
                 stopped.append(fact)
-        labels, names = _divided(stopped)
+            else:
+                self._readers[fact] = readers - 1
+        labels, names = _divided([fact for fact in stopped if not self._asleep.discard(fact)])
         change = self._change(labels, names)
         for fact in labels:
             del self._mark_of[fact]
@@ -88,10 +97,14 @@ class ReadFacts:
 
     def values_read(self, key: str) -> Collection[str]:
         """The values of a label that terms name."""
-        return [value for value in self._labels.get(key, ()) if value is not None]
+        asleep = (value for fact in self._asleep.about(key) if isinstance(fact, LabelIn) for value in fact.values)
+        return {value for value in (*self._labels.get(key, ()), *asleep) if value is not None}
 
     def add(self, template: Template) -> None:
         """Mark a new template."""
+        keys = [key for key, _ in _keys(template)]
+        self._wake([key for key in keys if key not in self._present])
+        self._present.update(keys)
         template.mark = self._mark(template)
         if self._having:
             for key, value in _keys(template):
@@ -101,10 +114,24 @@ class ReadFacts:
     def remove(self, template: Template) -> None:
         """Remove a template from the indexes."""
         for key, value in _keys(template):
+            self._present[key] -= 1
+            if not self._present[key]:
+                del self._present[key]
             if key in self._having:
                 self._having[key][value].discard(template)
                 if not self._having[key][value]:
                     del self._having[key][value]
+
+    def _start(self, labels: Iterable[LabelFact], names: Iterable[PortName]) -> None:
+        self._mark_of.update((fact, new_mark()) for fact in labels)
+        self._ports.update((name, defaultdict(new_mark)) for name in names)
+
+    def _wake(self, keys: Iterable[FactKey]) -> None:
+        """Read the facts about keys that no template had; so no template's mark is different then."""
+        labels, names = _divided([fact for key in keys for fact in self._asleep.take(key)])
+        self._start(labels, names)
+        for key, change in self._changes_of_values(labels).items():
+            self._combine(key, change)
 
     def labels_read(self, template: Template) -> Iterator[LabelValue]:
         """The label values of a template about which some fact is read."""
@@ -135,6 +162,12 @@ class ReadFacts:
 
     def _change(self, labels: Iterable[LabelFact], names: Collection[PortName]) -> ReadingChange:
         """Start or stop reading facts, which is the same for marks."""
+        changes = self._changes_of_values(labels)
+        values = [(key, value) for key, change in changes.items() for value in self._combine(key, change)]
+        return ReadingChange(self._marked(changes, names) if self._templates else (), values, names)
+
+    def _changes_of_values(self, labels: Iterable[LabelFact]) -> dict[str, dict[str | None, Mark]]:
+        """By label key and value, how marks change when these facts are read, or no longer read."""
         changes: dict[str, dict[str | None, Mark]] = {}
         for fact in labels:
             mark, change = self._mark_of[fact], changes.get(fact.key)
@@ -143,8 +176,7 @@ class ReadFacts:
             else:
                 for value in _values(fact):
                     change[value] = change.get(value, NO_FACTS) ^ mark
-        values = [(key, value) for key, change in changes.items() for value in self._combine(key, change)]
-        return ReadingChange(self._marked(changes, names) if self._templates else (), values, names)
+        return changes
 
     def _combine(self, key: str, change: dict[str | None, Mark]) -> Collection[str | None]:
         """Change the marks of a label's values; return those that are read and were not, or the other way round."""
