@@ -11,14 +11,13 @@ from typing import Any, assert_never
 
 from ringfence.engine.doubts import Doubts
 from ringfence.engine.policies import (
+    ClusterPoliciesInForce,
     CompiledPolicy,
     NetworkPolicyTier,
     NodePeers,
     PoliciesInForce,
     Selections,
     Tiers,
-    cluster_policy_tier,
-    compile_cluster_policy,
     compile_policy,
     network_policy_tier,
 )
@@ -45,10 +44,8 @@ from ringfence.model.cluster_policies import (
     AwsClusterNetworkPolicy,
     BaselineAdminNetworkPolicy,
     ClusterNetworkPolicy,
-    ClusterPolicy,
     PolicyTier,
 )
-from ringfence.model.cluster_rules import reads_nodes, tier_of
 from ringfence.model.kinds import CLUSTER_POLICY_KINDS, kind_of, namespace_of
 from ringfence.model.metadata import NO_LABELS, Labels
 from ringfence.model.mirrored_endpoints import mirrored
@@ -97,13 +94,9 @@ class State:
         self._population = Population()
         self._selections = Selections(self._population, self.namespaces)
         self._network_policies = network_policy_tier(self._population, self._selections)
-        self._cluster_policies = {
-            tier: cluster_policy_tier(tier, self._population, self._selections) for tier in PolicyTier
-        }
-        self._reading_nodes: dict[tuple[str, str], CompiledPolicy[ClusterPolicy]] = {}
-        """The policies that mean something else when nodes change, by kind and name."""
+        self._cluster_policies = ClusterPoliciesInForce(self._population, self._selections, self.addresses_of_nodes)
         # A new kind of policy is added here.
-        admin, baseline = self._cluster_policies[PolicyTier.ADMIN], self._cluster_policies[PolicyTier.BASELINE]
+        admin, baseline = map(self._cluster_policies.tier, (PolicyTier.ADMIN, PolicyTier.BASELINE))
         self._tiers = Tiers(self._population, self._selections, (admin, self._network_policies, baseline))
         self._in_force = PoliciesInForce(self._network_policies)
         self.doubts = Doubts(self.namespaces)
@@ -154,7 +147,7 @@ class State:
             case (
                 ClusterNetworkPolicy() | AdminNetworkPolicy() | BaselineAdminNetworkPolicy() | AwsClusterNetworkPolicy()
             ):
-                self._upsert_cluster_policy(obj, origin)
+                self._cluster_policies.upsert(obj, origin)
             case _:
                 # A kind that is in the table of kinds and not here would be accepted and have no effect.
                 assert_never(obj)
@@ -162,17 +155,6 @@ class State:
     def _put_in_force(self, policy: CompiledPolicy[NetworkPolicy]) -> None:
         self.namespaces.mention(policy.namespace)
         self._in_force.upsert(policy)
-
-    def _upsert_cluster_policy(self, policy: ClusterPolicy, origin: Origin | None) -> None:
-        compiled = compile_cluster_policy(policy, self.addresses_of_nodes, origin)
-        chosen = tier_of(policy)
-        self._cluster_policies[chosen].upsert(compiled)
-        self._reading_nodes.pop((compiled.kind, compiled.name), None)
-        if reads_nodes(policy):
-            self._reading_nodes[compiled.kind, compiled.name] = compiled
-        for tier, other in self._cluster_policies.items():
-            if tier is not chosen:
-                other.remove(compiled.kind, "", compiled.name)
 
     def addresses_of_nodes(self, selector: Selector) -> Addresses:
         """The addresses of the nodes whose labels a selector matches."""
@@ -188,9 +170,7 @@ class State:
             case "NetworkPolicy":
                 self._in_force.remove(namespace, name)
             case _ if kind in CLUSTER_POLICY_KINDS:
-                self._reading_nodes.pop((kind, name), None)
-                for tier in self._cluster_policies.values():
-                    tier.remove(kind, "", name)
+                self._cluster_policies.remove(kind, name)
             case "Namespace":
                 self.namespaces.undefine(name)
             case "Service":
@@ -317,7 +297,7 @@ class State:
         namespace, name = reference.namespace, reference.name
         match reference.kind:
             case kind if kind in CLUSTER_POLICY_KINDS:
-                return any(tier.policy(kind, "", name) for tier in self._cluster_policies.values())
+                return self._cluster_policies.has(kind, name)
             case "NetworkPolicy":
                 return self._network_policies.policy(reference.kind, namespace, name) is not None
             case "Namespace":
@@ -501,9 +481,8 @@ class State:
         self._in_force.replace_node(name, node)
         if bool(before) is not bool(node):
             self._population.touch(self._directory.contested())  # who has an address depends on which Nodes exist
-        if self._reading_nodes and _as_peer(before) != _as_peer(node):
-            for policy in list(self._reading_nodes.values()):
-                self._upsert_cluster_policy(policy.policy, policy.origin)
+        if _as_peer(before) != _as_peer(node):
+            self._cluster_policies.nodes_changed()
         if before and node and before.status == node.status:
             return  # the kubelet renews a Node's lease and conditions all the time; addresses hardly ever change
         for pod in [pod for pod in self._on_nodes.values() if pod.spec.node_name == name]:

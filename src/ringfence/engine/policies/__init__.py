@@ -1,6 +1,7 @@
 """Policies compiled and indexed: rules, selections, profiles, and the tiers that evaluate them."""
 
-from ringfence.engine.policies.cluster_policies import ClusterPolicyTier, cluster_policy_tier, compile_cluster_policy
+from ringfence.engine.policies.cluster_policies import compile_cluster_policy
+from ringfence.engine.policies.cluster_policies_in_force import ClusterPoliciesInForce
 from ringfence.engine.policies.in_force import PoliciesInForce
 from ringfence.engine.policies.matching import (
     End,
@@ -31,7 +32,7 @@ __all__ = [
     "NETWORK_POLICY_TIER",
     "Action",
     "AddressRule",
-    "ClusterPolicyTier",
+    "ClusterPoliciesInForce",
     "CompiledPolicy",
     "CompiledRule",
     "End",
@@ -50,7 +51,6 @@ __all__ = [
     "Stack",
     "Tiers",
     "TiersVersion",
-    "cluster_policy_tier",
     "compile_cluster_policy",
     "compile_policy",
     "end_text",

@@ -1,0 +1,53 @@
+"""The administrators' policies in force, in two tiers, as they are meant with the nodes that there are."""
+
+from ringfence.engine.policies.cluster_policies import ClusterPolicyTier, cluster_policy_tier, compile_cluster_policy
+from ringfence.engine.policies.rules import CompiledPolicy
+from ringfence.engine.policies.selection import Selections
+from ringfence.engine.policies.tier import AddressesOfNodes
+from ringfence.engine.population import Population
+from ringfence.model.cluster_policies import ClusterPolicy, PolicyTier
+from ringfence.model.cluster_rules import reads_nodes, tier_of
+from ringfence.model.origin import Origin
+
+_Compiled = CompiledPolicy[ClusterPolicy]
+
+
+class ClusterPoliciesInForce:
+    """Puts policies into the tier that they name, and keeps what they say about nodes up to date."""
+
+    def __init__(self, population: Population, selections: Selections, addresses_of_nodes: AddressesOfNodes) -> None:
+        self._addresses_of_nodes = addresses_of_nodes
+        self._tiers = {tier: cluster_policy_tier(tier, population, selections) for tier in PolicyTier}
+        self._naming_nodes: dict[tuple[str, str], _Compiled] = {}
+        """The policies that mean something else when nodes change, by kind and name."""
+
+    def tier(self, tier: PolicyTier) -> ClusterPolicyTier:
+        """One of the two tiers."""
+        return self._tiers[tier]
+
+    def upsert(self, policy: ClusterPolicy, origin: Origin | None) -> None:
+        """Put a valid policy in force, in place of the one of its kind and name, which may be in the other tier."""
+        compiled = compile_cluster_policy(policy, self._addresses_of_nodes, origin)
+        chosen = self._tiers[tier_of(policy)]
+        chosen.upsert(compiled)
+        self._naming_nodes.pop((compiled.kind, compiled.name), None)
+        if reads_nodes(policy):
+            self._naming_nodes[compiled.kind, compiled.name] = compiled
+        for tier in self._tiers.values():
+            if tier is not chosen:
+                tier.remove(compiled.kind, "", compiled.name)
+
+    def remove(self, kind: str, name: str) -> None:
+        """Remove a policy, if it is in force; `kind` is the key of its kind."""
+        self._naming_nodes.pop((kind, name), None)
+        for tier in self._tiers.values():
+            tier.remove(kind, "", name)
+
+    def has(self, kind: str, name: str) -> bool:
+        """Whether there is a policy of a kind and name."""
+        return any(tier.policy(kind, "", name) for tier in self._tiers.values())
+
+    def nodes_changed(self) -> None:
+        """Have policies mean the nodes that there are now."""
+        for policy in list(self._naming_nodes.values()):
+            self.upsert(policy.policy, policy.origin)

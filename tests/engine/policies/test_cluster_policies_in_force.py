@@ -1,0 +1,73 @@
+"""The administrators' policies in force: in the tier that they name, and with the nodes that there are."""
+
+from typing import Any
+
+from tests.semantics.judges import cluster_of
+from tests.semantics.objects import Object, node, pod
+
+KIND = "ClusterNetworkPolicy.policy.networking.k8s.io"
+WEB = pod("x/web")
+EDGE: Object = {"nodes": {"matchLabels": {"role": "edge"}}}
+
+
+def guard(tier: str, action: str, *peers: Object) -> Object:
+    return {
+        "apiVersion": "policy.networking.k8s.io/v1alpha2",
+        "kind": "ClusterNetworkPolicy",
+        "metadata": {"name": "guard"},
+        "spec": {
+            "tier": tier,
+            "priority": 1,
+            "subject": {"namespaces": {}},
+            "egress": [{"action": action, "to": list(peers)}],
+        },
+    }
+
+
+def labelled_node(name: str, address: str, **labels: str) -> Any:
+    written = node(name, address)
+    return {**written, "metadata": {**written["metadata"], "labels": labels}}
+
+
+def test_a_policy_is_in_one_tier() -> None:
+    everywhere: Object = {"networks": ["0.0.0.0/0"]}
+    cluster = cluster_of([WEB, guard("Admin", "Deny", everywhere)])
+    assert not cluster.can("x/web", "192.0.2.1")
+    cluster.upsert(guard("Baseline", "Accept", everywhere))
+    assert cluster.can("x/web", "192.0.2.1")
+    cluster.remove(KIND, "", "guard")
+    cluster.upsert(guard("Baseline", "Deny", everywhere))
+    assert not cluster.can("x/web", "192.0.2.1")
+
+
+def test_nodes_count_by_the_labels_and_addresses_that_they_have_now() -> None:
+    cluster = cluster_of([WEB, guard("Admin", "Deny", EDGE), labelled_node("n", "192.168.0.1", role="edge")])
+    assert not cluster.can("x/web", "192.168.0.1")
+    cluster.upsert(labelled_node("n", "192.168.0.2", role="edge"))
+    assert cluster.can("x/web", "192.168.0.1")
+    assert not cluster.can("x/web", "192.168.0.2")
+    cluster.upsert(labelled_node("n", "192.168.0.2"))
+    assert cluster.can("x/web", "192.168.0.2")
+    cluster.upsert(labelled_node("n", "192.168.0.2", role="edge"))
+    cluster.remove("Node", "", "n")
+    assert cluster.can("x/web", "192.168.0.2")
+
+
+def test_without_nodes_an_answer_about_an_address_assumes_that_it_is_of_none() -> None:
+    cluster = cluster_of([WEB, guard("Admin", "Deny", EDGE)])
+    answer = cluster.can("x/web", "192.168.0.1")
+    assert answer
+    assert answer.assumptions == (
+        "no Node object is in the input: 192.168.0.1 is taken not to be an address of a node",
+    )
+
+
+def test_an_address_may_be_one_that_a_domain_name_stands_for() -> None:
+    names: Object = {"domainNames": ["example.com"]}
+    denied = guard("Admin", "Deny", {"networks": ["0.0.0.0/0"]})
+    denied["spec"]["egress"].insert(0, {"action": "Accept", "to": [names]})
+    answer = cluster_of([WEB, denied]).can("x/web", "192.0.2.1")
+    assert not answer
+    assert answer.assumptions == (
+        "the addresses that example.com resolve to are not known: they are taken not to contain 192.0.2.1",
+    )
