@@ -37,9 +37,8 @@ def test_wrong_lists_after_a_restart(scene: Scene, agent: Agent) -> None:
             agent.start(wait=False)
             await_second_look(agent)
         agent.await_ready()
-        scene.admit("stranger")
-        scene.await_reach(scene.stranger, f"{scene.namespace}/guarded", open=True)
-        scene.refused.clear()
+    scene.admit("stranger")
+    scene.await_reach(scene.stranger, scene.guarded, open=True)
 
 
 def test_an_api_server_is_restored_from_nothing_while_the_agent_runs(scene: Scene, agent: Agent) -> None:
