@@ -35,8 +35,8 @@ class Meddled(NetlinkSocket):
         super().__init__(NETLINK_ROUTE)
         self._meddle = meddle
 
-    def _receive(self, flags: int = 0) -> bytes:
-        received = super()._receive(flags)
+    def _receive(self) -> bytes:
+        received = super()._receive()
         self._meddle()
         return received
 
@@ -84,16 +84,16 @@ def test_a_list_that_changes_every_time_is_an_error() -> None:
 
 
 class Scripted(NetlinkSocket):
-    """A socket to a kernel whose answers, and errors in reading them, are given."""
+    """A socket to a kernel whose answers, and errors in reading them, are given; None stands for no answer yet."""
 
-    def __init__(self, *answers: bytes | OSError) -> None:
+    def __init__(self, *answers: bytes | OSError | None) -> None:
         super().__init__(NETLINK_ROUTE)
         self._answers_left = list(answers)
 
     def send(self, messages: bytes) -> None:
         pass
 
-    def _receive(self, flags: int = 0) -> bytes:
+    def waiting(self) -> bytes | None:
         answer = self._answers_left.pop(0)
         if isinstance(answer, OSError):
             raise answer
@@ -128,7 +128,7 @@ CLOSED = OSError(errno.EBADF, "Bad file descriptor")
 
 def test_where_errors_were_too_many_for_the_buffer_those_in_it_count() -> None:
     """Otherwise a refused request would be taken for one that was carried out."""
-    with Scripted(TOO_MANY, refusal(5), refusal(6, code=0), BlockingIOError()) as netlink:
+    with Scripted(TOO_MANY, refusal(5), refusal(6, code=0), None) as netlink:
         assert [error.sequence for error in netlink.errors()] == [5]
 
 

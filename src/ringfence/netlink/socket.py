@@ -50,6 +50,12 @@ _RECEIVED_AT_ONCE: Final = 1 << 18
 
 _ATTEMPTS: Final = 20
 
+# Called without letting other threads run meanwhile. After each system call that does, as those of Python's sockets, a
+# thread that computes keeps the interpreter for a switch interval: a repair, with dozens of calls, took twice as long.
+_recv: Final = ctypes.PyDLL(None, use_errno=True).recv
+_recv.restype = ctypes.c_ssize_t
+_recv.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+
 
 class NetlinkError(OSError):
     """The kernel did not do what the message of this `sequence` number asked.
@@ -85,6 +91,7 @@ class NetlinkSocket:
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
         self._socket.bind((0, 0))
         self._sequence = 0
+        self._buffer = ctypes.create_string_buffer(_RECEIVED_AT_ONCE)
         self._widen(socket.SO_SNDBUF, _SO_SNDBUFFORCE)
         self._widen(socket.SO_RCVBUF, _SO_RCVBUFFORCE)
         # Errors come with an explanation, and without a copy of the whole request that they are about.
@@ -160,13 +167,13 @@ class NetlinkSocket:
         found: list[NetlinkError] = []
         while True:
             try:
-                received = self._receive(socket.MSG_DONTWAIT)
-            except BlockingIOError:
-                return found
+                received = self.waiting()
             except OSError as error:
                 if error.errno != errno.ENOBUFS:
                     raise
                 continue  # the buffer was full of errors: some are lost, but those that filled it can be read
+            if received is None:
+                return found
             for message in decode_messages(received):
                 if message.type == NLMSG_ERROR and (error_found := _error_in(message)):
                     found.append(error_found)
@@ -248,17 +255,21 @@ class NetlinkSocket:
             return []
 
     def waiting(self) -> bytes | None:
-        """What the kernel has sent unasked and was not received yet, up to some messages; None if there is nothing.
+        """What the kernel has sent and was not received yet, up to some messages; None if there is nothing.
 
         Raises OSError (ENOBUFS) where so much came that some of it was lost; what was not lost can be read afterwards.
         """
-        try:
-            return self._receive(socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return None
+        size = _recv(self.fileno(), self._buffer, _RECEIVED_AT_ONCE, socket.MSG_DONTWAIT)
+        if size >= 0:
+            return bytes(memoryview(self._buffer)[:size])
+        code = ctypes.get_errno()
+        if code != errno.EAGAIN:
+            raise OSError(code, os.strerror(code))
+        return None
 
-    def _receive(self, flags: int = 0) -> bytes:
-        return self._socket.recv(_RECEIVED_AT_ONCE, flags)
+    def _receive(self) -> bytes:
+        received = self.waiting()  # most answers are there when the question is sent
+        return self._socket.recv(_RECEIVED_AT_ONCE) if received is None else received
 
 
 _BPF_LOAD_WORD: Final = 0x20
