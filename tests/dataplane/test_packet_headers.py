@@ -4,6 +4,7 @@ import struct
 
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.dataplane.forged import arp_reply
 
 from ringfence.dataplane.packet_headers import read_packet
 from ringfence.dataplane.program import Packet
@@ -78,6 +79,10 @@ def test_a_header_that_is_cut_off_is_not_read() -> None:
     assert read_packet(ipv4(UDP)[:19]) is None
     assert read_packet(ipv6(UDP)[:39]) is None
     assert read_packet(b"") is None
+
+
+def test_what_is_no_ip_packet_is_not_read() -> None:
+    assert read_packet(arp_reply(bytes(6), "10.0.0.1", bytes(6), "10.0.0.2") + bytes(32)) is None
 
 
 @given(st.binary(max_size=80))

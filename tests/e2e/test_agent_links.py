@@ -13,10 +13,10 @@ import pytest
 from ringfence.sets.addresses import FAMILIES, Family
 from tests.dataplane.forged import group_hardware_address
 from tests.dataplane.network import ip
+from tests.dataplane.pod_links import PodLink, links_of, said
 from tests.semantics.objects import labelled, policy
 
 from .agents import Agent, agents
-from .pod_links import PodLink, links_of, said
 from .pod_networks import BRIDGE, FLANNEL, PTP, UNFILTERED_BRIDGE, on_pod_networks
 from .scene import Scene
 from .server import wait_until
@@ -50,10 +50,10 @@ def test_isolated_pods_of_one_bridge_have_no_link_local_addresses_for_each_other
 @on_pod_networks(BRIDGE, FLANNEL, PTP)
 def test_an_isolated_pod_does_not_reach_its_node_over_them(scene: Scene, tmp_path: Path) -> None:
     with kubelet(scene) as server, links_of(scene.world, scene.captive) as [captive]:
-        assert reaches_node(captive, server), "no agent yet"
+        assert reaches_node(scene, captive, server), "no agent yet"
         with agents(scene.world, tmp_path, ["n1"]):
             scene.await_guard()
-            assert not reaches_node(captive, server)
+            assert not reaches_node(scene, captive, server)
 
 
 @on_bridges
@@ -68,7 +68,7 @@ def test_a_pod_of_which_the_api_server_says_nothing_is_closed_too(scene: Scene, 
             hardware_address, family = group_hardware_address(group), Family.IPV6 if ":" in group else Family.IPV4
             assert not held.gets(friend, said(friend.address(family), group), hardware_address), group
             assert not friend.gets(held, said(held.address(family), group), hardware_address), group
-        assert not reaches_node(held, server)
+        assert not reaches_node(scene, held, server)
 
 
 @on_bridges
@@ -181,10 +181,11 @@ def kubelet(scene: Scene) -> Iterator[socket.socket]:
         yield server
 
 
-def reaches_node(link: PodLink, server: socket.socket) -> bool:
+def reaches_node(scene: Scene, link: PodLink, server: socket.socket) -> bool:
     """Whether a datagram from the link-local address of a pod comes to that of its node."""
-    link.send(said(link.link_local, link.link_local_of_node(), KUBELET), link.ask_gateway())
-    link.ask_gateway()  # whose answer follows what was sent before
+    gateway = str(scene.world.topology.node_by_name["n1"].gateways[4])
+    link.send(said(link.link_local, link.link_local_of("n1"), KUBELET), link.ask(gateway))
+    link.ask(gateway)  # whose answer follows what was sent before
     with suppress(BlockingIOError):
         return bool(server.recv(100))
     return False

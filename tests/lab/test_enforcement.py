@@ -2,7 +2,10 @@
 
 import errno
 import subprocess
+from contextlib import AbstractContextManager
 
+from tests.dataplane.forged import EVERYBODY
+from tests.dataplane.pod_links import links_of, said
 from tests.lab.clusters import HTTP, laboratory, manifests
 from tests.lab.refusals import have_the_kernel_refuse
 from tests.lab.sandboxes import in_sandbox
@@ -12,12 +15,14 @@ from ringfence.analysis.probes.probe_report import ProbeReport
 from ringfence.errors import KernelError
 from ringfence.lab.laboratory import Laboratory
 from ringfence.lab.network.linux import in_network_namespace
+from ringfence.lab.network.pod_network import NodeNetwork, PodNetwork
 from ringfence.lab.network.topology import LabPort
 from ringfence.model.policies import Direction
 from ringfence.render.probe_report import summary
 from ringfence.sets.addresses import Family
 
 A, B = pod("x/a", {"app": "a"}, ports=HTTP), pod("x/b", {"app": "b"}, ports=HTTP)
+C = pod("x/c", {"app": "c"}, ports=HTTP)
 A_TO_B = policy("x/b", labelled(app="b"), ingress=[admits(pods(labelled(app="a")))])
 NOBODY = admits(pods(labelled(app="nobody")))
 NOBODY_TO_B = policy("x/b", labelled(app="b"), ingress=[NOBODY])
@@ -172,3 +177,36 @@ class _Unusable:
 
     def repair(self) -> bool:
         raise KernelError("the packet filter cannot be used", errno.EPERM)
+
+
+class LaboratoryPlaces:
+    """The pods of a laboratory, by their names."""
+
+    def __init__(self, lab: Laboratory) -> None:
+        self._lab = lab
+
+    def inside(self, place: str) -> AbstractContextManager[None]:
+        return in_network_namespace(self._lab._network.pod(self._lab.pod(place)))
+
+    def address(self, name: str, family: int) -> object:
+        return next(ip for ip in self._lab.pod(name).addresses if ip.version == family)
+
+
+def test_on_bridges_pods_send_in_their_own_name_and_isolated_ones_get_nothing_beside_their_policies() -> None:
+    def passing() -> list[str]:
+        lab = laboratory(A, B, C, A_TO_B, network=NodeNetwork(PodNetwork.BRIDGE))
+        with links_of(LaboratoryPlaces(lab), "x/a", "x/b", "x/c") as [a, b, c]:
+            packets = {
+                "own name": (a, c, said(a.address(), c.address()), None),
+                "name of another": (a, c, said(b.address(), c.address()), None),
+                "unknown name": (a, c, said("203.0.113.7", c.address()), None),
+                "link-local": (a, c, said(a.link_local, c.link_local), None),
+                "link-local to isolated": (a, b, said(a.link_local, b.link_local), None),
+                "to all": (a, c, said(a.address(), "255.255.255.255"), EVERYBODY),
+                "to all, to isolated": (a, b, said(a.address(), "255.255.255.255"), EVERYBODY),
+            }
+            return [
+                name for name, (sender, to, packet, hardware) in packets.items() if to.gets(sender, packet, hardware)
+            ]
+
+    assert in_sandbox(passing) == ["own name", "link-local", "to all"]

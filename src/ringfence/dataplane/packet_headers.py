@@ -23,12 +23,17 @@ _HEADER_6: Final = 40
 
 
 def read_packet(content: bytes) -> Packet | None:
-    """The addresses, the protocol and the destination port in a packet's headers; None if they are cut off.
+    """The addresses, the protocol and the destination port in a packet's headers.
+
+    None if they are cut off, or if it is no IP packet, as ARP on a bridge is not.
 
     Only the first fragment of a packet has a port: what follows the IP header of another one is the middle of the data.
     """
     try:
-        return _read_4(content) if content[0] >> 4 == 4 else _read_6(content)
+        version = content[0] >> 4
+        if version == Family.IPV4:
+            return _read_4(content)
+        return _read_6(content) if version == Family.IPV6 else None
     except (IndexError, struct.error):
         return None
 

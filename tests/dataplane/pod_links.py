@@ -6,26 +6,36 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from ipaddress import ip_address
+from typing import Protocol
 
-from ringfence.sets.addresses import Family
 from tests.dataplane.forged import ARP_FRAME, EVERYBODY, arp_reply, datagram, frame
 from tests.dataplane.test_sources import link_local
 
-from .world import World
+from ringfence.sets.addresses import Family
 
 _TIMEOUT = 20.0
 _SAID = b"said "
 _numbers = itertools.count()
 
 
+class Places(Protocol):
+    """Pods and nodes in network namespaces."""
+
+    def inside(self, place: str, /) -> AbstractContextManager[None]:
+        """Be in the network of a node or a pod for a while."""
+
+    def address(self, name: str, family: int, /) -> object:
+        """The address that the network plugin gave to a pod."""
+
+
 class PodLink:
     """A raw socket on the interface of a pod."""
 
-    def __init__(self, world: World, path: str) -> None:
-        self.world, self.path, self.node = world, path, world.pod(path).node
-        with world.inside(path):
+    def __init__(self, places: Places, path: str) -> None:
+        self._places, self.path = places, path
+        with places.inside(path):
             self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0003))
             self._socket.bind(("eth0", 0))
             self.link_local = link_local("eth0")
@@ -37,15 +47,14 @@ class PodLink:
 
     def address(self, family: Family = Family.IPV4) -> str:
         """The address that the network plugin gave to the pod."""
-        return str(self.world.address(self.path, family))
+        return str(self._places.address(self.path, family))
 
     def send(self, packet: bytes, to: bytes, source: bytes | None = None, kind: int = 0) -> None:
         """Send a packet to a hardware address."""
         self._socket.send(frame(packet, source or self.hardware_address, to, kind=kind))
 
-    def ask_gateway(self) -> bytes:
+    def ask(self, gateway: str) -> bytes:
         """Ask for the hardware address of the node, which answers by ARP."""
-        gateway = str(self.world.topology.node_by_name[self.node].gateways[4])
         reply = arp_reply(self.hardware_address, self.address(), bytes(6), gateway)
         self._forget_arrivals()
         with on_one_cpu():
@@ -55,9 +64,9 @@ class PodLink:
             if received[12:14] == b"\x08\x06" and received[28:32] == ip_address(gateway).packed:
                 return received[22:28]
 
-    def link_local_of_node(self) -> str:
+    def link_local_of(self, node: str) -> str:
         """The address that the node has on the link, or on the bridge."""
-        with self.world.inside(self.node):
+        with self._places.inside(node):
             route = subprocess.run(["ip", "route", "get", self.address()], capture_output=True, text=True, check=True)
             return link_local(route.stdout.split()[2])
 
@@ -104,9 +113,9 @@ def on_one_cpu() -> Iterator[None]:
 
 
 @contextmanager
-def links_of(world: World, *paths: str) -> Iterator[list[PodLink]]:
+def links_of(places: Places, *paths: str) -> Iterator[list[PodLink]]:
     """Raw sockets on the links of some pods, for a while."""
-    found = [PodLink(world, path) for path in paths]
+    found = [PodLink(places, path) for path in paths]
     try:
         yield found
     finally:
