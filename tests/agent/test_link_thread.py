@@ -1,17 +1,19 @@
 """The agent learns of the cables of pods when they appear, and of their addresses when they are set."""
 
 import socket
+import threading
 from contextlib import closing
 
 import pytest
 from tests.agent.running import eventually
 from tests.dataplane.network import BridgedNetwork, address, in_own_network, ip
 from tests.dataplane.test_bridges import guarding
-from tests.dataplane.test_cables import MORE, add_pod, own
+from tests.dataplane.test_cables import MORE, add_pod, own, replace_pod
 
 from ringfence.agent import link_thread
 from ringfence.agent.inbox import CablesChanged, CablesUnread, Inbox
 from ringfence.agent.link_thread import following_cables
+from ringfence.dataplane import cables
 from ringfence.dataplane.cables import CableReader, NodeCables
 from ringfence.dataplane.kernel import Kernel
 from ringfence.dataplane.pod_ports import PodPorts
@@ -45,6 +47,26 @@ def test_what_the_program_in_the_kernel_says_of_a_port_is_remembered() -> None:
         found = ports.cables.cables[socket.if_nametoindex("pod0")]
     assert found.is_certain
     assert parse_address(MORE) not in found.addresses
+
+
+@in_own_network
+def test_a_cable_that_was_replaced_before_it_was_read_again_is_another_one() -> None:
+    network, ports = BridgedNetwork(1), PodPorts()
+    read, let_go = CableReader.read, threading.Event()
+
+    def read_later(self: CableReader) -> NodeCables:
+        assert let_go.wait(20)
+        return read(self)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cables, "SETTLING", 0.0)
+        with following_cables(ports, Kernel(), Inbox()):
+            port = socket.if_nametoindex("pod0")
+            patch.setattr(CableReader, "read", read_later)
+            ip("address add 192.0.2.1/32 dev lo")  # which the thread notices
+            replace_pod(network)
+            let_go.set()
+            eventually(lambda: ports.cables.cables[port].addresses == {parse_address(MORE)})
 
 
 @in_own_network

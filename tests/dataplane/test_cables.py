@@ -42,6 +42,21 @@ def add_pod(network: BridgedNetwork) -> int:
     return pod
 
 
+def replace_pod(network: BridgedNetwork) -> None:
+    """Put another pod in the place of the first one, with the same names and numbers of its interfaces."""
+    port = socket.if_nametoindex("pod0")
+    with network.inside(0):
+        far_end = socket.if_nametoindex("eth0")
+    namespace = f"/proc/{os.getpid()}/fd/{network._pods[0]}"
+    ip(
+        "link delete pod0",
+        f"link add pod0 index {port} type veth peer name eth0 index {far_end} netns {namespace}",
+        f"link set pod0 up master {BRIDGE}",
+    )
+    with network.inside(0):
+        ip("link set eth0 up", f"address add {MORE}/16 dev eth0")
+
+
 @in_own_network
 def test_a_cable_has_the_addresses_of_the_pod_at_its_far_end() -> None:
     network = BridgedNetwork(2)
@@ -135,15 +150,11 @@ def test_unless_another_pod_is_there() -> None:
 def test_a_port_whose_number_is_given_again_is_another_one() -> None:
     network, clock = BridgedNetwork(1), Clock()
     reader = CableReader(clock=clock)
-    port = socket.if_nametoindex("pod0")
-    reader.read()
+    before = read(reader)
     clock.now += SETTLING
-    ip("link delete pod0")
-    namespace = f"/proc/{os.getpid()}/fd/{network._pods[0]}"
-    ip(f"link add pod0 index {port} type veth peer name eth0 netns {namespace}", f"link set pod0 up master {BRIDGE}")
-    with network.inside(0):
-        ip("link set eth0 up", f"address add {MORE}/16 dev eth0")
-    reader.forget([port])
+    replace_pod(network)
+    assert read(reader) == before, "nothing shows that it is another one"
+    reader.forget([before.veth.number])
     assert read(reader).addresses == {parse_address(MORE)}
 
 

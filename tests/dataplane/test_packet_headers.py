@@ -82,7 +82,7 @@ def test_a_header_that_is_cut_off_is_not_read() -> None:
 
 
 def test_what_is_no_ip_packet_is_not_read() -> None:
-    assert read_packet(arp_reply(bytes(6), "10.0.0.1", bytes(6), "10.0.0.2") + bytes(32)) is None
+    assert read_packet(arp_reply(bytes(6), "10.0.0.1", bytes(6), "10.0.0.2") + b"\x06" * 32) is None
 
 
 @given(st.binary(max_size=80))
