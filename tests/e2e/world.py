@@ -10,6 +10,7 @@ every program in them dies with it. So nothing stays behind, not even after SIGK
 """
 
 import json
+import socket
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from ipaddress import ip_address, ip_network
@@ -81,6 +82,7 @@ class World:
         self._serving = ServerSet(self._loop, self.network, serve=True)
         self._next_host = 0
         self._kept: set[str] = set()
+        self._connections: list[socket.socket] = []
         self._become(nodes=NODES)
         with self.inside(CONTROL_PLANE):
             self.control_plane = ControlPlane(folder, address=str(NODES[0].addresses[0]))
@@ -99,6 +101,23 @@ class World:
         for node in RANGES:
             with self.inside(node):
                 nft(_SERVICES)
+        self._connect_nodes()
+
+    def _connect_nodes(self) -> None:
+        """Have each node hold a connection, as those of its kubelet: so its kernel tracks some at any time."""
+        self._disconnect_nodes()
+        with self.inside(CONTROL_PLANE):
+            listener = socket.create_server((str(NODES[0].addresses[0]), 0))
+        with listener:
+            for node in RANGES:
+                with self.inside(node):
+                    calling = socket.create_connection(listener.getsockname())
+                self._connections += [calling, listener.accept()[0]]
+
+    def _disconnect_nodes(self) -> None:
+        for one in self._connections:
+            one.close()
+        self._connections.clear()
 
     def link_pods(self, network: NodeNetwork) -> None:
         """Have the nodes link their pods in a certain way. No pod may run meanwhile: nodes are built anew."""
@@ -110,6 +129,7 @@ class World:
 
     def close(self) -> None:
         """Let everything go."""
+        self._disconnect_nodes()
         self.control_plane.apiserver.kill()  # it would wait for all who watch
         self.control_plane.stop()
         self.control_plane.forget()

@@ -8,6 +8,7 @@ from ringfence.dataplane.program import (
     DENIED,
     DROPS,
     HELD,
+    HELD_PREFIX,
     ISOLATED,
     KNOWN,
     OWN,
@@ -32,6 +33,7 @@ from ringfence.dataplane.program import (
     fixed_chains,
     is_whole,
     observes,
+    observing,
     profile_chain,
 )
 from ringfence.model.policies import Direction
@@ -108,6 +110,19 @@ def test_a_program_that_observes_drops_nothing_anywhere(direction: Direction) ->
     for chain in observing.chains.values():
         assert not any(isinstance(rule, Rule) and rule.action is RuleVerdict.DROP for rule in chain.rules)
     assert admits(isolating(Family.IPV4, direction, DENIED[direction], observing), packet(Family.IPV4, direction))
+
+
+@both_families
+@both_directions
+def test_a_program_that_observes_for_a_while_drops_only_what_is_held(direction: Direction, family: Family) -> None:
+    logging = base_program(holds=True, reaction=Reaction(logging=Logging(7, 10)))
+    denying = observing(isolating(family, direction, DENIED[direction], logging))
+    assert admits(denying, packet(family, direction))
+    key = address_key(family, POD)
+    held = denying.changed({HELD[family]: RangeSet(ADDRESS[family], frozenset({(key, key)}))})
+    assert not admits(held, packet(family, direction))
+    rules = [rule for chain in denying.chains.values() for rule in chain.rules if isinstance(rule, Rule)]
+    assert {rule.action.prefix for rule in rules if isinstance(rule.action, Log)} == set(HELD_PREFIX.values())
 
 
 def test_revoked_connections_are_dropped_before_established_ones_are_accepted_but_not_where_it_observes() -> None:
