@@ -32,7 +32,7 @@ class PoliciesInForce:
         """Put a policy in force, which was compiled without knowing any node."""
         name = (policy.namespace, policy.name)
         self._naming_sources.pop(name, None)
-        if any(rule.peers.block for rule in policy.rules.get(Direction.INGRESS, ())):
+        if policy.blocks and any(rule.peers.block for rule in policy.rules.get(Direction.INGRESS, ())):
             self._naming_sources[name] = policy
         self._tier.upsert(self.with_nodes(policy))
 

@@ -5,7 +5,7 @@ of what it matches. The file of each kind of policy compiles its objects into th
 explanations, kernel programs) reads these values only.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from functools import cached_property
 from typing import Final, Generic, TypeVar
@@ -101,23 +101,30 @@ class CompiledPolicy(msgspec.Struct, Generic[P], frozen=True, eq=False, weakref=
         """What policies of a tier are sorted by, in the order in which they are asked."""
         return (self.priority, self.name, self.kind)
 
-    @cached_property
-    def read_facts(self) -> tuple[ReadableFact, ...]:
+    @property
+    def read_facts(self) -> Sequence[ReadableFact]:
         """All that the policy reads about pods, addresses excepted."""
-        facts: list[ReadableFact] = list(facts_read_by(self.subject.pods))
-        for rules in self.rules.values():
-            for rule in rules:
-                facts += rule.port_names
-                for selection in rule.peers.selections:
-                    facts += facts_read_by(selection.pods)
-        return tuple(facts)
+        return self._read[0]
+
+    @property
+    def blocks(self) -> Sequence[Block]:
+        """All address blocks that the policy reads."""
+        return self._read[1]
 
     @cached_property
-    def blocks(self) -> tuple[Block, ...]:
-        """All address blocks that the policy reads."""
-        return tuple(
-            [block for rules in self.rules.values() for rule in rules if (block := rule.peers.block) is not None]
-        )
+    def _read(self) -> tuple[list[ReadableFact], list[Block]]:
+        """Facts and blocks, found in one pass: a policy can have 500,000 rules that read nothing."""
+        facts: list[ReadableFact] = list(facts_read_by(self.subject.pods))
+        blocks: list[Block] = []
+        for rule in self.all_rules():
+            peers = rule.peers
+            if rule.port_names:
+                facts += rule.port_names
+            if peers.block is not None:
+                blocks.append(peers.block)
+            for selection in peers.selections:
+                facts += facts_read_by(selection.pods)
+        return facts, blocks
 
     def all_rules(self) -> Iterator[CompiledRule]:
         """The rules in force, of both directions."""
