@@ -1,6 +1,7 @@
 """Nodes: the addresses that they report."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 
 from ringfence.model.node_addresses import plugin_addresses
 from ringfence.model.objects import Node
@@ -10,14 +11,11 @@ from ringfence.sets.addresses import Addresses, parse_address
 
 def addresses_of(node: Node) -> Addresses:
     """The addresses that a node reports, and those that network plugins have given it."""
-    addresses = Addresses.of_ranges((family, (number, number)) for family, number in plugin_addresses(node))
+    numbers = list(plugin_addresses(node))
     for entry in node.status.addresses or ():
-        try:
-            family, number = parse_address(entry.address)
-        except ValueError:  # a host name
-            continue
-        addresses |= Addresses.in_family(family, ((number, number),))
-    return addresses
+        with suppress(ValueError):  # a host name
+            numbers.append(parse_address(entry.address))
+    return Addresses.of_ranges((family, (number, number)) for family, number in numbers)
 
 
 def addresses_of_matching(nodes: Iterable[Node], selector: Selector) -> Addresses:
