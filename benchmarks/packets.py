@@ -12,18 +12,21 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
-from tests.dataplane.network import Network, address, leave_for_new_network, received
+from tests.dataplane.network import BridgedNetwork, Network, address, leave_for_new_network, received
 
 from benchmarks.dataplane import pod, policy, put
 from benchmarks.measuring import Figure
+from ringfence.dataplane.cables import CableReader
 from ringfence.dataplane.compile import Compiler
 from ringfence.dataplane.kernel import Kernel
+from ringfence.dataplane.pod_ports import PodPorts
 from ringfence.engine.state import State
 from ringfence.netlink.codec import encode_message
 from ringfence.netlink.constants import NETLINK_NETFILTER, NLM_F_REQUEST
 from ringfence.netlink.socket import NetlinkSocket
 
 SIZES: Final = (1, 100, 1_000, 10_000)
+ON_A_BRIDGE: Final = 100
 ROUNDS: Final = 400
 LIMIT: Final = 1.6
 IN_A_NAMESPACE: Final = 100
@@ -32,6 +35,8 @@ IN_A_NAMESPACE: Final = 100
 def measure() -> Iterator[Figure]:
     """Every size, compared with no rules."""
     lanes = {"no rules": Lane(None)} | {f"{size:,} isolated pods": Lane(size) for size in SIZES}
+    bridged, guarded = "no rules, on a bridge", f"{ON_A_BRIDGE:,} isolated pods on a bridge"
+    lanes |= {bridged: Lane(None, on_bridge=True), guarded: Lane(ON_A_BRIDGE, on_bridge=True)}
     best: dict[tuple[str, str], float] = {}
     for _ in range(ROUNDS):
         for name, lane in lanes.items():
@@ -40,8 +45,10 @@ def measure() -> Iterator[Figure]:
     for kind, what in (("accepted", "a packet of an accepted connection"), ("new", "a packet that opens a connection")):
         nothing = best["no rules", kind]
         yield Figure(f"{what}, no rules", nothing * 1e6, "µs")
-        for name in list(lanes)[1:]:
+        for name in list(lanes)[1 : len(SIZES) + 1]:
             yield Figure(f"  {name}, a policy each, to no rules", best[name, kind] / nothing, "x", LIMIT)
+        ratio = best[guarded, kind] / best[bridged, kind]
+        yield Figure(f"  {guarded}, a policy each, to no rules there", ratio, "x", LIMIT)
 
 
 class Lane:
@@ -49,12 +56,16 @@ class Lane:
 
     packets = 200
 
-    def __init__(self, isolated: int | None) -> None:
+    def __init__(self, isolated: int | None, *, on_bridge: bool = False) -> None:
         leave_for_new_network()
-        self._network = Network(2)
+        self._network = BridgedNetwork(2) if on_bridge else Network(2)
         self._conntrack = NetlinkSocket(NETLINK_NETFILTER)
         if isolated is not None:
-            Kernel().apply(Compiler(pods_with_own_policies(isolated), lambda member: True).program())
+            ports = PodPorts()
+            ports.cables = CableReader().read()
+            locate = ports.locate if on_bridge else None
+            Kernel().apply(Compiler(pods_with_own_policies(isolated), lambda member: True, locate=locate).program())
+            assert ports.counts()["pod"] == (2 if on_bridge else 0)
         self._server = self._network.udp(0, 80)
         self._server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
         self._client = self._network.udp(1, 4000)
