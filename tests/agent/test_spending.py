@@ -27,6 +27,11 @@ class Trial:
         self.clock.now += seconds if may_build else 0.0
         return may_build
 
+    def end_round(self) -> None:
+        self.building.end()
+        self.spending.charge_round(0.0)
+        self.building = Building(self.spending, lambda namespace: self.others_wait)
+
     def used(self, namespace: str) -> float:
         return self.spending.shares.used(namespace, self.clock.now)
 
@@ -110,3 +115,17 @@ def test_whoever_uses_up_its_share_by_building_may_not_go_on() -> None:
     trial.others_wait = True
     assert trial.build("x", SHARE * 1.5)
     assert not trial.build("x", 0.01)
+
+
+def test_nor_in_a_round_that_puts_changes_of_others_in_force() -> None:
+    """The next round follows at once, and builds in any case: there may always be such changes."""
+    trial = Trial()
+    trial.spend("x", SHARE * 1.5)
+    assert trial.build("x", SHORT_BUILDING * 2)
+    trial.end_round()
+    built = []
+    for _ in range(4):
+        trial.spend("y", 0.001)
+        built.append(trial.build("x", SHORT_BUILDING * 2))
+        trial.end_round()
+    assert built == [False, True, False, True]

@@ -31,6 +31,9 @@ class Spending:
         self._spent: dict[str, float] = {}
         """The seconds that were charged to each namespace since the last round ended."""
         self._last_building: dict[str, float] = {}
+        self._defers = False
+        self._has_deferred = False
+        """Whether this round, or the last one, has left building to the next one."""
 
     def is_used_up(self, namespace: str) -> bool:
         """Whether a namespace has used its share."""
@@ -59,8 +62,19 @@ class Spending:
         """Whether the last chain of a namespace took so little time that the next one may, too."""
         return self._last_building.get(namespace, 0.0) <= SHORT_BUILDING
 
+    def defers(self, namespace: str) -> bool:
+        """Whether this round has changes of namespaces that have used less time, so that building is left to the next.
+
+        That one builds in any case: there may always be changes of others.
+        """
+        if self._has_deferred:
+            return False
+        self._defers |= any(self.has_used_less(other, namespace) for other in self._spent)
+        return self._defers
+
     def charge_round(self, seconds: float) -> None:
         """Charge the part of a round that is charged to nobody yet to those who were charged since the last one."""
+        self._has_deferred, self._defers = self._defers, False
         spent, self._spent = self._spent, {}
         whole, now = sum(spent.values()), self.clock()
         for namespace, part in spent.items():
@@ -71,7 +85,8 @@ class Building:
     """For whom chains are built in one round, and how long it takes.
 
     Nothing that takes long is built for a namespace that has used its share while others wait that have used less
-    (`others_wait`), and not much at a time otherwise: somebody may come who must not wait.
+    (`others_wait`), or whose changes the round is to put in force, and not much at a time otherwise: somebody may come
+    who must not wait.
     """
 
     def __init__(self, spending: Spending, others_wait: Callable[[str], bool]) -> None:
@@ -95,7 +110,9 @@ class Building:
         return True
 
     def _has_to_wait(self, namespace: str) -> bool:
-        return not self._spending.is_expected_to_be_short(namespace) and self._others_wait(namespace)
+        if self._spending.is_expected_to_be_short(namespace):
+            return False
+        return self._others_wait(namespace) or self._spending.defers(namespace)
 
     def end(self) -> None:
         """Charge what was done since the last question."""
