@@ -13,7 +13,7 @@ from httpx2 import Client
 from ringfence import Cluster
 from ringfence.errors import EndpointError, LiveClusterError
 from ringfence.model.kinds import kind_of, namespace_of
-from ringfence.model.objects import Manifest, NetworkPolicy, Object, PodLimit, Workload
+from ringfence.model.objects import Manifest, NetworkPolicy, Node, Object, PodLimit, Workload
 from ringfence.model.policies import defaulted
 from ringfence.model.problems import Severity
 from ringfence.sources.cluster import listing as live
@@ -45,11 +45,16 @@ def by_name(manifests: Iterable[Manifest]) -> dict[tuple[str, str, str], Object]
 
 
 def as_stored(obj: Object) -> Object:
-    """The object as any server keeps it: with the defaults of policies, and without times, identifiers and replicas."""
+    """The object as any server keeps it: with the defaults of policies, and without times, identifiers and replicas.
+
+    A server adds taints to a new Node, which it removes when the Node is ready.
+    """
     if isinstance(obj, NetworkPolicy):
         metadata = msgspec.structs.replace(obj.metadata, creation_timestamp=None)
         return defaulted(msgspec.structs.replace(obj, metadata=metadata))
     obj = msgspec.structs.replace(obj, metadata=msgspec.structs.replace(obj.metadata, uid=""))
+    if isinstance(obj, Node):
+        return msgspec.structs.replace(obj, spec=msgspec.structs.replace(obj.spec, taints=None))
     return msgspec.structs.replace(obj, limit=PodLimit()) if isinstance(obj, Workload) else obj
 
 
