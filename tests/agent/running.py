@@ -125,7 +125,11 @@ class Running:
 
     def await_log(self, text: str) -> None:
         """Wait until the log contains a text."""
-        eventually(lambda: text in self.log.getvalue())
+        self.await_line(re.escape(text))
+
+    def await_line(self, pattern: str) -> None:
+        """Wait until the log contains what a regular expression matches."""
+        assert waiting.eventually(lambda: bool(re.search(pattern, self.log.getvalue())), TIMEOUT), self.log.getvalue()
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from tests.agent.running import BOTH, CLIENT, CLOSED, HERE, SERVER, Running, eve
 from tests.dataplane.network import Network, in_own_network
 from tests.semantics.objects import labelled, pod, policy
 
-from ringfence.agent import rounds
+from ringfence.agent import rounds, shares
 from ringfence.agent.second_look import SecondLook
 from ringfence.agent.settings import Settings
 from ringfence.agent.view import FOLLOWED_KINDS
@@ -170,8 +170,9 @@ class TestWhileItRuns:
                 agent.enforce(*listing(*BOTH, HERE))
                 assert agent.passes()
 
+    @pytest.mark.parametrize("share", [shares.SHARE, 1e-6], ids=["at once", "after they have used their share"])
     @in_own_network
-    def test_a_list_counts_as_a_whole_although_it_is_taken_in_by_namespaces(self) -> None:
+    def test_a_list_counts_as_a_whole_although_it_is_taken_in_by_namespaces(self, share: float) -> None:
         spread = [
             obj
             for number in range(5)
@@ -183,15 +184,16 @@ class TestWhileItRuns:
         with pytest.MonkeyPatch.context() as patch, started(NEVER, Lists()) as agent:
             agent.enforce(*listing(*spread, HERE))
             patch.setattr(rounds, "GATHERING", 0.0)
+            patch.setattr(shares, "SHARE", share)
             agent.tell(*listing(kinds=["NetworkPolicy"]))
-            agent.await_log("5 of 5 isolated addresses would be open")
+            agent.await_line("[345] of 5 isolated addresses would be open")
 
 
 NOTHING = Program()
 
 
 def second_look(relist: Callable[[], None] | None, seconds: float = 30.0) -> SecondLook:
-    return SecondLook(seconds, relist, lambda: NOTHING, lambda: 0)
+    return SecondLook(seconds, relist, lambda: NOTHING, lambda: 0, lambda until: False)
 
 
 class TestStages:

@@ -67,6 +67,10 @@ class Intake:
                 return turn.since
         return None
 
+    def has_waiting(self, until: float) -> bool:
+        """Whether some change that had arrived by then waits, of whatever namespace."""
+        return any(turn.since <= until for turn in self._backlog.turns())
+
     def waiting(self) -> list[tuple[str, int, float]]:
         """The namespaces with changes that wait: how many, and since when the oldest does."""
         return [(turn.namespace, len(turn), turn.since) for turn in self._backlog.turns()]

@@ -103,9 +103,10 @@ class AgentLoop:
         self._view = View(settings.node)
         self._heartbeat = Heartbeat(clock)
         self._newcomers = Newcomers(settings.node, request_check)
-        self._second_look = SecondLook(
-            settings.second_look, relist, lambda: kernel.present, lambda: self._newcomers.known_pods
-        )
+        self._spending = Spending(self._heartbeat.beat)
+        self._intake = Intake(self._view, self._spending)
+        known_pods, has_waiting = lambda: self._newcomers.known_pods, self._intake.has_waiting
+        self._second_look = SecondLook(settings.second_look, relist, lambda: kernel.present, known_pods, has_waiting)
         self._enforcement = Enforcement(
             self._view,
             settings,
@@ -117,8 +118,6 @@ class AgentLoop:
             ports,
         )
         self._ports = ports
-        self._spending = Spending(self._heartbeat.beat)
-        self._intake = Intake(self._view, self._spending)
         self._lag = Lag(self._receiver, clock)
         metrics.show_lag(self._lag.seconds)
         self._rounds = Rounds()

@@ -40,15 +40,18 @@ class SecondLook:
         relist: Callable[[], None] | None,
         present: Callable[[], Program],
         pods: Callable[[], int],
+        has_waiting: Callable[[float], bool],
     ) -> None:
         """`relist` has all kinds listed again, `seconds` after the wait has begun; without it, nothing waits.
 
-        `present` says what the kernel holds, `pods` how many pods of this node are known.
+        `present` says what the kernel holds, `pods` how many pods of this node are known, and `has_waiting` whether
+        some change that had arrived by then has not been taken in.
         """
         self._seconds = seconds
         self._relist = relist
         self._present = present
         self._pods = pods
+        self._has_waiting = has_waiting
         self._stage = _Stage.CERTAIN
         self._before = Program()
         """What the kernel held before the list."""
@@ -86,11 +89,17 @@ class SecondLook:
         return self.is_due and oldest is not None and oldest <= self._listed_at
 
     def permits(self, program: Program, now: float) -> bool:
-        """Whether a program may be put in force. If not, the wait begins."""
-        lost = most_lost(self._before, program, self._pods()) if self._stage is _Stage.LISTED else ""
-        if lost:
-            self._stage, self.reason, self.ask_at = _Stage.WAITING, lost, now + self._seconds
-            return False
+        """Whether a program may be put in force. If not, the wait begins.
+
+        Namespaces that have used their share are closed until the rest of the list is taken in. What they lose shows
+        only then, so until then each program is compared with what the kernel held before the list.
+        """
+        if self._stage is _Stage.LISTED:
+            if lost := most_lost(self._before, program, self._pods()):
+                self._stage, self.reason, self.ask_at = _Stage.WAITING, lost, now + self._seconds
+                return False
+            if self._has_waiting(self._listed_at):
+                return True
         self._stage, self._before, self.reason = _Stage.CERTAIN, Program(), ""
         return True
 
