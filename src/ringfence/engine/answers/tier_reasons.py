@@ -58,7 +58,7 @@ def _tier_reason(name: str, policies: tuple[PolicyReason, ...], asked: Traffic |
 def _union_of(policies: Iterable[PolicyReason], asked: Traffic | None) -> Action | None:
     """What NetworkPolicies decide: any rule may allow, and what none allows is denied."""
     rules = [rule for policy in policies for rule in policy.rules]
-    if asked is not None and any(rule.allows for rule in rules):
+    if asked is not None and any(rule.allows and not _is_partial(rule) for rule in rules):
         return Action.ALLOW
     return None if any(rule.allows_any(asked) for rule in rules) else Action.DENY
 
@@ -68,13 +68,18 @@ def _first(policies: Sequence[PolicyReason], asked: Traffic | None) -> DecidingR
     for policy in policies:
         for rule in policy.rules:
             if _is_about(rule, asked):
-                is_about_all = not any(peer.partial for peer in rule.peers) and _carries_all(rule, asked)
+                is_about_all = not _is_partial(rule) and _carries_all(rule, asked)
                 return DecidingRule(policy, rule) if is_about_all else None
     return None
 
 
 def _is_about(rule: RuleReason, asked: Traffic | None) -> bool:
     return rule.selects and bool(rule.traffic if asked is None else rule.traffic & asked)
+
+
+def _is_partial(rule: RuleReason) -> bool:
+    """Whether some peer matches only some of the addresses in question, or only over one address family."""
+    return any(peer.partial for peer in rule.peers)
 
 
 def _carries_all(rule: RuleReason, asked: Traffic | None) -> bool:
