@@ -93,7 +93,7 @@ def test_an_agent_that_listens_elsewhere_is_not_taken_for_none() -> None:
 def test_another_program_that_listens_there_is_not_taken_for_an_agent() -> None:
     with serving(("127.0.0.1", 0), HealthSources(bytes, str, str, lambda pod: b"hello")) as where:
         assert ask_agent(where, "") is None
-        with only_agent(), pytest.raises(AgentError, match="no agent of this version"):
+        with only_agent(), pytest.raises(AgentError, match="not an agent of this version"):
             ask_agent(where, "")
 
 

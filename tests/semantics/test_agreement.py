@@ -14,6 +14,7 @@ from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Object
 from tests.strategies import NODE_ADDRESSES, OUTSIDE, clusters
 
+from ringfence import Cluster
 from ringfence.analysis.lists.connections import Connection
 from ringfence.engine.population.pods import Reference
 from ringfence.sets.addresses import Addresses, parse_address
@@ -30,18 +31,12 @@ ports = st.tuples(st.sampled_from(PROTOCOLS), st.sampled_from(PORTS))
 
 @given(clusters())
 def test_the_traffic_of_every_pair(objects: list[Object]) -> None:
-    cluster = cluster_of(objects)
-    for source, destination in pairs(objects):
-        assert_right(objects, source, destination, cluster.can(source, destination).traffic)
+    assert_traffic(cluster_of(objects), objects)
 
 
 @given(clusters(), ports)
 def test_the_verdict_on_one_port(objects: list[Object], asked: tuple[str, int]) -> None:
-    cluster = cluster_of(objects)
-    protocol, port = asked
-    for source, destination in pairs(objects):
-        verdict = cluster.can(source, destination, port=port, protocol=protocol)
-        assert bool(verdict) is naive.allowed(objects, source, destination, protocol, port), (source, destination)
+    assert_verdicts(cluster_of(objects), objects, asked)
 
 
 @given(clusters(), ports)
@@ -74,16 +69,7 @@ def test_the_verdict_on_a_block(objects: list[Object], asked: tuple[str, int], b
 
 @given(clusters(), ports)
 def test_who_reaches_a_pod_and_whom_it_reaches(objects: list[Object], asked: tuple[str, int]) -> None:
-    cluster, names = cluster_of(objects), pod_names(objects)
-    protocol, port = asked
-    for one in names:
-        others = [name for name in names if name != one or naive.is_several(objects, one)]
-        assert {short(pod.reference) for pod in cluster.sources(one, port, protocol)} == {
-            other for other in others if naive.allowed(objects, other, one, protocol, port)
-        }
-        assert {short(pod.reference) for pod in cluster.destinations(one, port, protocol)} == {
-            other for other in others if naive.allowed(objects, one, other, protocol, port)
-        }
+    assert_reach(cluster_of(objects), objects, asked)
 
 
 @given(clusters())
@@ -157,6 +143,34 @@ class Listing(NamedTuple):
                         if len(set(pair)) == 2 or len(pods_of(source)) == 1:
                             listing.among_pods[pair] = one.traffic
         return listing
+
+
+def assert_traffic(cluster: Cluster, objects: list[Object]) -> None:
+    """The engine allows every pair the traffic that it should."""
+    for source, destination in pairs(objects):
+        assert_right(objects, source, destination, cluster.can(source, destination).traffic)
+
+
+def assert_verdicts(cluster: Cluster, objects: list[Object], asked: tuple[str, int]) -> None:
+    """The engine gives every pair the right verdict on one port."""
+    protocol, port = asked
+    for source, destination in pairs(objects):
+        verdict = cluster.can(source, destination, port=port, protocol=protocol)
+        assert bool(verdict) is naive.allowed(objects, source, destination, protocol, port), (source, destination)
+
+
+def assert_reach(cluster: Cluster, objects: list[Object], asked: tuple[str, int]) -> None:
+    """The engine knows who reaches each pod on one port, and whom it reaches."""
+    names = pod_names(objects)
+    protocol, port = asked
+    for one in names:
+        others = [name for name in names if name != one or naive.is_several(objects, one)]
+        assert {short(pod.reference) for pod in cluster.sources(one, port, protocol)} == {
+            other for other in others if naive.allowed(objects, other, one, protocol, port)
+        }
+        assert {short(pod.reference) for pod in cluster.destinations(one, port, protocol)} == {
+            other for other in others if naive.allowed(objects, one, other, protocol, port)
+        }
 
 
 def assert_right(objects: list[Object], source: str, destination: str, traffic: Traffic) -> None:

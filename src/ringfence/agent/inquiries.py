@@ -43,7 +43,7 @@ class Inquiries:
     def status(self, pod: str) -> AgentStatus:
         """What is enforced for a pod (`NAMESPACE/NAME`, or an address), or for all pods of this node if it is empty.
 
-        Raises InputError for what is no pod that policies of this node can isolate.
+        Raises InputError unless it is a pod that the policies of this node can isolate.
         """
         answer = self._ask(partial(self._status, pod))
         if isinstance(answer, InputError):

@@ -46,7 +46,7 @@ class AgentParts(NamedTuple):
 
 
 Condition = Callable[[AgentParts], str]
-"""Why the agent is not ready; empty if this is no reason."""
+"""Why the agent is not ready; empty if it may be ready."""
 
 
 def readiness_errors(parts: AgentParts) -> dict[str, str]:

@@ -36,7 +36,7 @@ class ReadinessLog:
         if not errors:
             log.info("ready: the policies of this node are in force")
             return
-        level = logging.ERROR if self._was_ready else logging.WARNING  # while it starts, this is no fault
+        level = logging.ERROR if self._was_ready else logging.WARNING  # while it starts, this is expected
         log.log(level, f"not ready: {'; '.join(errors.values())}", extra=values(reasons=",".join(errors)))
 
 

@@ -57,7 +57,7 @@ def ask_agent(listen: tuple[str, int], pod: str) -> AgentStatus | None:
         try:
             return msgspec.json.decode(body, type=AgentStatus)
         except msgspec.DecodeError:
-            raise AgentError(f"what answers at {where} is no agent of this version") from None
+            raise AgentError(f"what answers at {where} is not an agent of this version") from None
     text = body.decode(errors="replace").strip()
     if response.status == HTTPStatus.UNPROCESSABLE_ENTITY:
         raise InputError(text)

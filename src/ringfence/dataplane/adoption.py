@@ -6,7 +6,7 @@ dropped, and come again, and be dropped again. So a program first only observes 
 that was found meanwhile is judged by who seems to be the client, and where the kernel has taken the server for it, the
 two change places in the kernel's table. From then on the table is right, also for the next process.
 
-Which side is the client is told by the ports: systems choose those of clients from 32768 on, servers seldom have such,
+The ports show which side is the client: systems choose those of clients from 32768 on, servers seldom have such,
 and those below 1024 are servers' before all others. Where both are of one kind, the ports do not tell: then the side
 counts that policies allow to open the connection.
 

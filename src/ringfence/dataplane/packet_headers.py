@@ -25,7 +25,7 @@ _HEADER_6: Final = 40
 def read_packet(content: bytes) -> Packet | None:
     """The addresses, the protocol and the destination port in a packet's headers.
 
-    None if they are cut off, or if it is no IP packet, as ARP on a bridge is not.
+    None if they are cut off, or if it is not an IP packet, such as ARP on a bridge.
 
     Only the first fragment of a packet has a port: what follows the IP header of another one is the middle of the data.
     """

@@ -101,7 +101,7 @@ def plain_cidr_range(text: str) -> AddressRange | None:
 def _read(text: str) -> tuple[Family, int, int] | None:
     """The family and the number of a CIDR's address, and the bits beyond its prefix length.
 
-    None if it has leading zeros or is IPv4-mapped, or is no CIDR.
+    None if it has leading zeros, is IPv4-mapped, or is not a CIDR.
     """
     address, _, length = text.partition("/")
     try:

@@ -29,7 +29,7 @@ _FLANNEL_TUNNELS: Final = frozenset(("vxlan", "ipip", "wireguard", "udp"))
 """The backends of Flannel whose interface has the network address of the node's pod range."""
 
 _FEWEST_BITS: Final = 2
-"""The bits that a pod range leaves for pods, so that its network address is no pod's."""
+"""The bits that a pod range leaves for pods, so that no pod has its network address."""
 
 _ANNOTATED: Final = (
     "flannel.alpha.coreos.com/public-ip",
@@ -53,7 +53,7 @@ def internal_addresses(node: Node) -> Iterator[NodeAddressNumber]:
 
 
 def plugin_addresses(node: Node) -> Iterator[NodeAddressNumber]:
-    """The addresses that network plugins have given the node; text that is no address is none."""
+    """The addresses that network plugins have given the node; a text that is not an address is left out."""
     annotations = node.metadata.annotations or NO_LABELS
     for key in _ANNOTATED:
         yield from _read(annotations.get(key, "").partition("/")[0])

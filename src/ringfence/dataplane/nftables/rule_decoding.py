@@ -1,7 +1,7 @@
 """Rules from the expressions that they consist of.
 
 Whether expressions are those of a rule is found out by encoding the rule, so reading and writing cannot drift apart.
-What is no rule of ours is a foreign one.
+A rule that ringfence does not write is foreign.
 """
 
 from functools import cache

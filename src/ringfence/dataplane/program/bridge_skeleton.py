@@ -4,9 +4,9 @@ Packets of pods on one bridge do not come over a link of their own: the rules of
 a pod by the address that it says it has. Here every port is known, and with it the pod, so that
 
 - a pod's frames have no addresses but its own: those of IP and ARP, those that it announces to its neighbours, and a
-  hardware address that is no other pod's;
+  hardware address that no other pod has;
 - an isolated pod gets what is sent to its own address, and nothing that is sent to many: no policy could be asked
-  about it, for its destination is no pod's address;
+  about it, for no pod has its destination address;
 - of link-local addresses and of anything that is neither IP nor ARP, an isolated pod sends and gets only what
   neighbours need to find each other, and to say which groups they are in.
 
