@@ -1,0 +1,177 @@
+"""Every pod that could exist in a small universe, and what is true of each by the letter.
+
+The universe has three label keys with three values, and each key may be absent. The selectors of `policies` name two of
+the values only: the third stands for all values that no policy names. So what holds for every pod of the universe holds
+for every pod there could be, and what is said about pods that do not exist yet can be compared, pod by pod, with the
+naive evaluator.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import product
+from typing import Any, Final, NamedTuple
+
+from hypothesis import strategies as st
+
+from tests.semantics import naive
+from tests.semantics.objects import NAME_LABEL, Object, container_port, labelled, namespace, pod, policy, port, term
+from tests.strategies import Strategy, several
+
+KEYS: Final = ("app", "tier", "env")
+NAMED_VALUES: Final = ("1", "2")
+VALUES: Final = (*NAMED_VALUES, "other")
+"""`other` is in no selector."""
+EXISTING: Final = ("x", "y")
+TO_COME: Final = "new"
+"""A namespace that does not exist, whose name is in no selector."""
+NAME: Final = "possible"
+"""The name of a possible pod that is put into a world."""
+
+Labels = Mapping[str, str]
+
+
+class PossiblePod(NamedTuple):
+    """A pod that does not exist, in a namespace that need not exist either, whose labels have its name among them."""
+
+    namespace: str
+    namespace_labels: Labels
+    labels: Labels
+
+
+def label_sets(keys: Iterable[str] = KEYS) -> Iterator[dict[str, str]]:
+    """Every assignment of the values, or absence, to the keys."""
+    listed = list(keys)
+    for values in product((None, *VALUES), repeat=len(listed)):
+        yield {key: value for key, value in zip(listed, values, strict=True) if value is not None}
+
+
+def possible_pods(
+    world: Iterable[Object], *, keys: Iterable[str] = KEYS, namespace_keys: Iterable[str] = KEYS[:1]
+) -> Iterator[PossiblePod]:
+    """Every pod that could come, in a namespace of the world or in one that comes with it."""
+    objects: list[naive.Object] = list(world)
+    existing = {one["metadata"]["name"] for one in objects if one["kind"] == "Namespace"}
+    existing |= {naive.namespace_of(one) for one in objects if one["kind"] not in ("Namespace", "Node")}
+    spaces = [(name, naive.namespace_labels(objects, name)) for name in sorted(existing)]
+    spaces += [(TO_COME, {**labels, NAME_LABEL: TO_COME}) for labels in label_sets(namespace_keys)]
+    for (name, space), labels in product(spaces, list(label_sets(keys))):
+        yield PossiblePod(name, space, labels)
+
+
+def with_pod(
+    world: Iterable[Object], possible: PossiblePod, *, name: str = NAME, ports: Iterable[Object] = ()
+) -> list[Object]:
+    """The world in which the pod exists as `NAMESPACE/possible`, with a namespace of its own if it is one to come."""
+    objects = list(world)
+    if possible.namespace == TO_COME:
+        labels = {key: value for key, value in possible.namespace_labels.items() if key != NAME_LABEL}
+        objects.append({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": TO_COME, "labels": labels}})
+    objects.append(pod(f"{possible.namespace}/{name}", dict(possible.labels), ports=ports))
+    return objects
+
+
+def may_send(world: Iterable[Object], possible: PossiblePod, destination: str, protocol: str, number: int) -> bool:
+    """Whether the pod, if it existed, might open a connection to `destination`, by the letter."""
+    source = f"{possible.namespace}/{NAME}"
+    return naive.allowed(with_pod(world, possible), source, destination, protocol, number)
+
+
+def may_receive(
+    world: Iterable[Object],
+    possible: PossiblePod,
+    source: str,
+    protocol: str,
+    number: int,
+    *,
+    names: Iterable[str] = (),
+) -> bool:
+    """Whether `source` might open a connection to a port of the pod, if it existed and gave the port these names."""
+    there = with_pod(world, possible, ports=[container_port(name, number, protocol) for name in names])
+    return naive.allowed(there, source, f"{possible.namespace}/{NAME}", protocol, number)
+
+
+# --- random worlds -------------------------------------------------------------------------------------------------
+
+
+_values = st.lists(st.sampled_from(NAMED_VALUES), min_size=1, max_size=2, unique=True)
+_terms = st.one_of(
+    st.builds(lambda key, value: labelled(**{key: value}), st.sampled_from(KEYS), st.sampled_from(NAMED_VALUES)),
+    st.builds(
+        lambda key, operator, values: term(key, operator, *values),
+        st.sampled_from(KEYS),
+        st.sampled_from(("In", "NotIn")),
+        _values,
+    ),
+    st.builds(
+        lambda key, operator: term(key, operator), st.sampled_from(KEYS), st.sampled_from(("Exists", "DoesNotExist"))
+    ),
+)
+
+
+def _both(one: Object, other: Object) -> Object:
+    """The selector that matches what both match: an expression for each label, for two labels may contradict."""
+    return {"matchExpressions": [*_expressions(one), *_expressions(other)]}
+
+
+def _expressions(selector: Object) -> list[Object]:
+    labels: dict[str, str] = selector.get("matchLabels") or {}
+    written = [{"key": key, "operator": "In", "values": [value]} for key, value in labels.items()]
+    return [*written, *(selector.get("matchExpressions") or ())]
+
+
+selectors: Strategy = st.one_of(st.just({}), _terms, _terms, st.builds(_both, _terms, _terms))
+"""Selectors of pods over the keys and the values that are named, up to those that match nothing."""
+
+namespace_selectors: Strategy = st.one_of(
+    st.just({}),
+    st.builds(lambda value: labelled(app=value), st.sampled_from(NAMED_VALUES)),
+    st.builds(lambda value: term("app", "NotIn", value), st.sampled_from(NAMED_VALUES)),
+    st.builds(lambda operator: term("app", operator), st.sampled_from(("Exists", "DoesNotExist"))),
+    st.builds(lambda operator: term(NAME_LABEL, operator, "x"), st.sampled_from(("In", "NotIn"))),
+)
+"""Selectors of namespaces over one key and the name."""
+
+peers: Strategy = st.one_of(
+    st.fixed_dictionaries({"podSelector": selectors}),
+    st.fixed_dictionaries({"namespaceSelector": namespace_selectors}),
+    st.fixed_dictionaries({"podSelector": selectors, "namespaceSelector": namespace_selectors}),
+    st.sampled_from([{"ipBlock": {"cidr": "10.0.0.0/8"}}, {"ipBlock": {"cidr": "0.0.0.0/0"}}]),
+)
+PORTS: Final[list[Object]] = [port(80), port(81), port(80, to=90), port(80, "UDP"), port("http"), {"protocol": "TCP"}]
+_rules = st.lists(st.tuples(several(peers, 0, 2), several(st.sampled_from(PORTS), 0, 2)), max_size=2)
+
+
+def _policy(name: str, subject: Object, ingress: Any, egress: Any) -> Object:
+    written: dict[str, Any] = {}
+    for field, others, rules in (("ingress", "from", ingress), ("egress", "to", egress)):
+        if rules is not None:
+            written[field] = [{others: list(some), "ports": list(ports)} for some, ports in rules]
+    return policy(name, subject, **written)
+
+
+policies: Strategy = st.builds(
+    _policy,
+    st.builds("{}/{}".format, st.sampled_from(EXISTING), st.sampled_from(("p", "q", "r"))),
+    selectors,
+    st.none() | _rules,
+    st.none() | _rules,
+).filter(lambda one: one["spec"]["policyTypes"])
+"""NetworkPolicies of the existing namespaces, whose selectors name no more than the universe has."""
+
+existing_namespaces: Strategy = st.builds(
+    lambda x, y: [namespace("x", **x), namespace("y", **y)],
+    *(st.sampled_from([{}, {"app": "1"}, {"app": "2"}, {"app": "other"}]) for _ in EXISTING),
+)
+existing_pods: Strategy = st.builds(
+    lambda path, labels, ports: pod(path, labels, ports=ports),
+    st.sampled_from(("x/a", "y/a")),
+    st.sampled_from(list(label_sets())),
+    st.sampled_from([(), [container_port("http", 80)], [container_port("http", 81)]]),
+)
+
+
+@st.composite
+def worlds(draw: st.DrawFn, policies: Strategy = policies) -> list[Object]:
+    """Two namespaces, a pod that exists, and one to four policies with different names."""
+    drawn = draw(several(policies, 1, 4))
+    unlike = {(one["kind"], one["metadata"].get("namespace"), one["metadata"]["name"]): one for one in drawn}
+    return [*draw(existing_namespaces), draw(existing_pods), *unlike.values()]
