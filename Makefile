@@ -46,7 +46,7 @@ test-lowest: $(LOWEST)/.ready system  ## Run the fast tests with the lowest vers
 	    --ignore=tests/dataplane --ignore=tests/test_layers.py
 
 .PHONY: parts
-parts: $(READY)  ## Build the real API server, etcd and kubectl once (Go, five minutes), outside the checkout.
+parts: $(READY)  ## Build the real API server, and fetch kubectl and definitions of policies, once (Go, five minutes), outside the checkout.
 	$(BIN)/python tests/e2e/parts.py
 
 .PHONY: check

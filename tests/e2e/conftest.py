@@ -13,6 +13,7 @@ from . import parts
 from .agents import Agent, agents
 from .control_plane import ControlPlane, running
 from .pod_networks import ROUTED
+from .policy_definitions import install
 from .scene import Scene, staged
 from .world import World, living, new_namespace
 
@@ -38,6 +39,33 @@ def api_server(real_parts: None, tmp_path_factory: pytest.TempPathFactory) -> It
 def own_api_server(real_parts: None, tmp_path: Path) -> Iterator[ControlPlane]:
     """A control plane of the test's own, to break."""
     with running(tmp_path) as control_plane:
+        yield control_plane
+
+
+@pytest.fixture(scope="session")
+def policy_definitions() -> None:
+    """Skips what needs the definitions of the administrators' policies where they are not to be had."""
+    if not all(parts.definitions(channel) for channel in parts.CHANNELS):
+        pytest.skip(f"the definitions of the administrators' policies: `{parts.BUILD_COMMAND}` fetches them first")
+
+
+@pytest.fixture(scope="session")
+def experimental_server(
+    real_parts: None, policy_definitions: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ControlPlane]:
+    """A control plane that has the administrators' policies with all fields; tests share it, and none may break it."""
+    with running(tmp_path_factory.mktemp("experimental")) as control_plane:
+        install(control_plane, "experimental")
+        yield control_plane
+
+
+@pytest.fixture(scope="session")
+def standard_server(
+    real_parts: None, policy_definitions: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ControlPlane]:
+    """A control plane that has the administrators' policies with the fields of the standard channel."""
+    with running(tmp_path_factory.mktemp("standard")) as control_plane:
+        install(control_plane, "standard")
         yield control_plane
 
 

