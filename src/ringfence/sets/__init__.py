@@ -1,1 +1,1 @@
-"""The arithmetic: intervals, addresses, traffic and bitsets, as immutable values that know nothing else."""
+"""The arithmetic: intervals, addresses, traffic, bitsets and boxes, as immutable values that know nothing else."""

@@ -1,0 +1,167 @@
+"""Boxes of labels and traffic, against all the points of a small space."""
+
+from collections.abc import Iterable
+from itertools import combinations, product
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ringfence.sets.box_index import BoxIndex
+from ringfence.sets.boxes import (
+    EVERYTHING,
+    Axis,
+    Box,
+    box_of,
+    contains,
+    difference,
+    disjoint,
+    intersection,
+    is_covered,
+    key_of,
+    overlaps,
+    uncovered,
+    without_covered,
+)
+from ringfence.sets.label_values import ABSENT, ANY_VALUE, PRESENT, LabelValues, none_of, one_of
+from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
+
+
+class Label(NamedTuple):
+    """A label that may be absent, or must not."""
+
+    key: str
+    universe: LabelValues = ANY_VALUE
+
+
+class Ports(NamedTuple):
+    """The traffic."""
+
+    universe: Traffic = ALL_TRAFFIC
+
+
+APP, NAME, FLAG, PORTS = Label("app"), Label("name", PRESENT), Label("flag", one_of(ABSENT, "yes")), Ports()
+AXES: tuple[Axis, ...] = (APP, NAME, FLAG, PORTS)
+SAMPLES: dict[Axis, tuple[Any, ...]] = {
+    APP: (ABSENT, "a", "b", "c"),
+    NAME: ("a", "b", "c"),
+    FLAG: (ABSENT, "yes"),
+    PORTS: (("TCP", 1), ("TCP", 2), ("UDP", 1)),
+}
+POINTS = list(product(*(SAMPLES[axis] for axis in AXES)))
+Points = set[tuple[Any, ...]]
+
+_values = st.builds(LabelValues, st.frozensets(st.sampled_from([ABSENT, "a", "b"])), st.booleans())
+_traffic = st.sampled_from([Traffic.of("TCP", [(1, 1)]), Traffic.of("TCP"), Traffic.of("UDP"), ALL_TRAFFIC])
+_limits = st.lists(
+    st.one_of(st.tuples(st.sampled_from([APP, NAME, FLAG]), _values), st.tuples(st.just(PORTS), _traffic)), max_size=4
+)
+boxes = _limits.map(box_of).filter(lambda box: box is not None)
+some_boxes = st.lists(boxes, max_size=5)
+
+
+def has(values: Any, member: Any) -> bool:
+    """Whether a set of either kind has a member."""
+    return bool(values.contains(*member) if isinstance(values, Traffic) else values.contains(member))
+
+
+def points(box: Box | None) -> Points:
+    """What of all samples is in the box, by asking for each."""
+    if box is None:
+        return set()
+    return {
+        point
+        for point in POINTS
+        if all(has(box[axis], value) for axis, value in zip(AXES, point, strict=True) if axis in box)
+    }
+
+
+def points_of(some: Iterable[Box]) -> Points:
+    return {point for box in some for point in points(box)}
+
+
+def are_disjoint(some: list[Box]) -> bool:
+    return not any(overlaps(a, b) for a, b in combinations(some, 2))
+
+
+@given(_limits)
+def test_a_box_has_what_meets_all_its_limits(limits: list[tuple[Axis, Any]]) -> None:
+    wanted = {point for point in POINTS if all(has(values, point[AXES.index(axis)]) for axis, values in limits)}
+    assert points(box_of(limits)) == wanted
+
+
+def test_a_box_has_one_form() -> None:
+    assert box_of([(NAME, PRESENT), (APP, ANY_VALUE), (FLAG, PRESENT)]) == {FLAG: one_of("yes")}
+    assert box_of([(APP, none_of("a")), (APP, none_of("b"))]) == {APP: none_of("a", "b")}
+    assert box_of([(APP, one_of("a")), (APP, none_of("a"))]) is None
+    assert box_of([(NAME, one_of(ABSENT))]) is None
+    assert key_of({APP: one_of("a", "b")}) == key_of({APP: one_of("b", "a")})
+
+
+@given(boxes, boxes)
+def test_arithmetic_of_two(a: Box, b: Box) -> None:
+    rest = list(difference(a, b))
+    assert points(intersection(a, b)) == points(a) & points(b)
+    assert overlaps(a, b) is (intersection(a, b) is not None)
+    assert points_of(rest) == points(a) - points(b)
+    assert are_disjoint(rest)
+    assert contains(a, b) is (not list(difference(b, a)))
+
+
+@given(boxes, some_boxes)
+def test_what_boxes_leave_uncovered(box: Box, covers: list[Box]) -> None:
+    rest = list(uncovered(box, covers))
+    assert points_of(rest) == points(box) - points_of(covers)
+    assert are_disjoint(rest)
+    assert is_covered(box, covers) is (not rest)
+
+
+@given(some_boxes)
+def test_other_forms_of_a_union(some: list[Box]) -> None:
+    apart = disjoint(some)
+    assert are_disjoint(apart)
+    assert points_of(apart) == points_of(some) == points_of(without_covered(some))
+
+
+def test_values_that_nobody_lists_are_not_forgotten() -> None:
+    """`In [a, b]` and `NotIn [a, b]` cover everything, `In [a, b]` and `NotIn [a, b, c]` do not."""
+    assert is_covered(EVERYTHING, [{APP: one_of("a", "b")}, {APP: none_of("a", "b")}])
+    assert list(uncovered(EVERYTHING, [{APP: one_of("a", "b")}, {APP: none_of("a", "b", "c")}])) == [{APP: one_of("c")}]
+
+
+@given(some_boxes, boxes)
+def test_the_index_finds_what_overlaps(some: list[Box], box: Box) -> None:
+    index = BoxIndex(zip(some, range(len(some)), strict=True))
+    found = [number for _, number in index.overlapping(box)]
+    assert found == [number for number, one in enumerate(some) if overlaps(one, box)]
+
+
+def test_the_index_looks_at_few_boxes() -> None:
+    """Of policies for one application each, in one namespace, only those of the application in question."""
+    one_namespace = [(NAME, one_of("prod"))]
+    policies = [box_of([*one_namespace, (APP, one_of(f"web-{number}"))]) for number in range(1000)]
+    index = BoxIndex((box, None) for box in policies if box is not None)
+    assert len(list(index.candidates({NAME: one_of("prod"), APP: one_of("web-7")}))) == 1
+
+
+class TooLong(Exception):
+    """Too many steps."""
+
+
+def test_a_computation_ends_where_its_steps_end() -> None:
+    """More pigeons than holes: the boxes with two in one hole cover everything, which takes exponentially long."""
+    pigeons, holes = [Label(f"pigeon-{number}") for number in range(12)], [f"hole-{number}" for number in range(11)]
+    everywhere = box_of([(pigeon, one_of(*holes)) for pigeon in pigeons])
+    together = [box_of([(a, one_of(hole)), (b, one_of(hole))]) for a, b in combinations(pigeons, 2) for hole in holes]
+    assert everywhere is not None
+    steps = 0
+
+    def step() -> None:
+        nonlocal steps
+        steps += 1
+        if steps > 100:
+            raise TooLong
+
+    with pytest.raises(TooLong):
+        is_covered(everywhere, [box for box in together if box is not None], step)
