@@ -118,6 +118,13 @@ def test_pods_that_claim_one_address_are_named_where_no_policy_is_the_reason() -
     assert told(admitting, successor).endswith(": its address is shared by prod/db and prod/next")
 
 
+def test_pods_are_named_whose_address_is_closed_because_they_share_it() -> None:
+    successor = pod("prod/next", {"app": "other"}, addresses=[DB])
+    shared = told(DB_POLICY, successor, cause=DenialCause.CLOSED)
+    assert shared.endswith(": its address is shared by prod/db and prod/next")
+    assert ": its pod is closed, because its policies are not in force" in told(DB_POLICY, cause=DenialCause.CLOSED)
+
+
 def test_many_rules_do_not_make_an_endless_line() -> None:
     rules = [sends(pods(labelled(app=f"a{i}")), ports=[port(i)]) for i in range(1, 30)]
     written = told(policy("prod/many", labelled(app="web"), egress=rules), direction=Direction.EGRESS)

@@ -50,6 +50,12 @@ FIRINGS = {
         {"node": "a", "reason": "unknown"},
     ),
     "RingfenceSpoofedPackets": Firing({'ringfence_spoofed_packets_total{node="a",family="4"}': "0+60x30"}, ON_A),
+    "RingfenceSpoofedFrames": Firing(
+        {'ringfence_bridge_dropped_frames_total{node="a",reason="spoofed"}': "0+60x30"}, ON_A
+    ),
+    "RingfenceBridgePortsUnknown": Firing(
+        {'ringfence_bridge_ports{node="a",leads_to="unknown"}': "2x30"}, {"node": "a", "leads_to": "unknown"}
+    ),
 }
 QUIET = {
     'ringfence_not_ready{node="a",reason="lag"}': "0x30",
@@ -61,6 +67,10 @@ QUIET = {
     'ringfence_failures_total{node="a",stage="kernel"}': "5x30",
     'ringfence_held_packets_total{node="a",reason="unknown",family="IPv4"}': "5x30",
     'ringfence_spoofed_packets_total{node="a",family="4"}': "0+1x30",
+    'ringfence_bridge_dropped_frames_total{node="a",reason="spoofed"}': "0+1x30",
+    'ringfence_bridge_dropped_frames_total{node="a",reason="denied"}': "0+60x30",
+    'ringfence_bridge_ports{node="a",leads_to="unknown"}': "0x30",
+    'ringfence_bridge_ports{node="a",leads_to="pod"}': "9x30",
 }
 """An agent of which nothing is to be reported."""
 

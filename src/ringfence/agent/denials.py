@@ -118,7 +118,9 @@ def _name(packet: Packet) -> str:
 def _explanation(state: State, logged: LoggedPacket, source: End, destination: End) -> _Explanation:
     subject = source if logged.direction is Direction.EGRESS else destination
     if logged.cause is not DenialCause.POLICY:
-        return _Explanation(source, destination, (), _REASONS[logged.cause])
+        # That its pod is closed is the reason, unless the address is shared: then it may be closed for that.
+        is_certain = logged.cause is not DenialCause.CLOSED
+        return _Explanation(source, destination, (), _REASONS[logged.cause], explains=is_certain)
     if not isinstance(subject, Member):
         return _Explanation(source, destination, (), "its pod no longer exists")
     reasons = explain(state, source, destination, _asked(logged.packet))
@@ -130,7 +132,7 @@ def _explanation(state: State, logged: LoggedPacket, source: End, destination: E
 
 
 def _shared_address(subjects: Sequence[End], why: _Explanation) -> _Explanation:
-    """What no policy explains may be due to pods that share an address: only what all are allowed is allowed."""
+    """What no policy explains may be due to pods that share an address: it is closed if they differ."""
     if len(subjects) == 1:
         return why
     return why._replace(reason=f"its address is shared by {' and '.join(map(str, subjects[:_MOST_REASONS]))}")

@@ -71,17 +71,17 @@ def test_pods_with_the_same_policies_have_one_chain_and_a_policy_that_allows_eve
     assert World(policy("x/open", SERVER, ingress=[{}]), server("a", "10.0.0.1")).chains() == {}
 
 
-def test_an_address_that_two_pods_with_different_chains_claim_is_denied() -> None:
+def test_an_address_that_two_pods_with_different_chains_claim_is_closed() -> None:
     world = World(HTTP_ONLY, server("a", "10.0.0.1"), pod("x/free", addresses=["10.0.0.1"]))
-    assert world.chains() == {key("10.0.0.1"): DENIED[Direction.INGRESS]}
+    assert world.chains() == {key("10.0.0.1"): CLOSED_CHAIN[Direction.INGRESS]}
     world = World(HTTP_ONLY, server("a", "10.0.0.1"), server("b", "10.0.0.1"))
-    assert DENIED[Direction.INGRESS] not in world.chains().values()
+    assert CLOSED_CHAIN[Direction.INGRESS] not in world.chains().values()
 
 
 class TestAnAddressThatTwoPodsClaim:
     """A pod that a policy closes, and a free one with the same address: which of them has it may change any time."""
 
-    AT, DENIED_THERE = key("10.0.0.1"), DENIED[Direction.INGRESS]
+    AT, CLOSED_THERE = key("10.0.0.1"), CLOSED_CHAIN[Direction.INGRESS]
 
     @staticmethod
     def kept(**status: object) -> Object:
@@ -108,21 +108,21 @@ class TestAnAddressThatTwoPodsClaim:
     def test_is_open_once_the_kubelet_reports_the_end_of_the_closed_one(self, status: dict[str, object]) -> None:
         running = [{"name": "server", "state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}}}]
         world = self.world(self.kept(containerStatuses=running))
-        assert world.chains() == {self.AT: self.DENIED_THERE}
+        assert world.chains() == {self.AT: self.CLOSED_THERE}
         world.cluster.upsert(self.kept(**status))
-        assert world.moves() == [Move(self.AT, self.DENIED_THERE, None)]
+        assert world.moves() == [Move(self.AT, self.CLOSED_THERE, None)]
         assert world.subjects.known_pod(parse_address("10.0.0.1"))
         world.cluster.upsert(self.kept(containerStatuses=running))
-        assert world.moves() == [Move(self.AT, None, self.DENIED_THERE)]
+        assert world.moves() == [Move(self.AT, None, self.CLOSED_THERE)]
 
     def test_is_decided_anew_when_a_node_comes_or_goes(self) -> None:
         lost = server("lost", "10.0.0.2", nodeName="lost")
         world = World(CLOSED, node("m"), node("lost"), lost, pod("x/new", addresses=["10.0.0.2"], nodeName="m"))
-        assert world.chains() == {key("10.0.0.2"): self.DENIED_THERE}
+        assert world.chains() == {key("10.0.0.2"): self.CLOSED_THERE}
         world.cluster.remove("Node", "", "lost")
         assert world.chains() == {key("10.0.0.2"): None}
         world.cluster.upsert(node("lost"))
-        assert world.chains() == {key("10.0.0.2"): self.DENIED_THERE}
+        assert world.chains() == {key("10.0.0.2"): self.CLOSED_THERE}
 
 
 # --- changes ----------------------------------------------------------------------------------------------------------

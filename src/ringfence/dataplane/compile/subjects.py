@@ -337,14 +337,15 @@ class Subjects:
                         placed[key] = new
 
     def _chain_at(self, family: Family, number: int, direction: Direction) -> str | None:
-        """The chain for an address. If two pods claim it and have different chains, the address is denied everything.
+        """The chain for an address. If two pods claim it and have different chains, the address is closed.
 
         Only one of the two pods still runs, and it is not known which. Neither must get what only the other is allowed.
+        What is dropped then is counted as of closed pods: no policy of the pod that runs has to deny it.
         """
         owners = list(filter(self._is_subject, self._state.members_at(family, number)))
         if any(member.namespace in self.closed for member in owners):
             return CLOSED[direction]
         chains = {self._isolation[direction][self._identities[member]].chain for member in owners}
         if len(chains) > 1:
-            return DENIED[direction]
+            return CLOSED[direction]
         return chains.pop() if chains else None
