@@ -16,6 +16,7 @@ from ringfence.analysis.lists import (
     PodCollection,
     Reach,
     ReachRow,
+    TierPolicy,
 )
 from ringfence.analysis.questions import ExplainedPair, Pair, Part, PodsOf, ReasonGroup
 from ringfence.cluster import Cluster, Verdict
@@ -67,6 +68,7 @@ __all__ = [
     "SideEffects",
     "SideReason",
     "TextEdit",
+    "TierPolicy",
     "Traffic",
     "Verdict",
 ]

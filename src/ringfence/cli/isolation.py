@@ -1,4 +1,4 @@
-"""`isolation`: which policies isolate each workload, and which workloads none does."""
+"""`isolation`: which policies isolate each workload, which workloads none does, and what the administrators' do."""
 
 import click
 
@@ -30,14 +30,16 @@ from ringfence.render.isolation_views import ISOLATION_FORMATS, idle_text, isola
 def isolation(inputs: Inputs, endpoint: str | None, only_open: bool, output: str, no_assumptions: bool) -> None:
     """List which policies isolate each workload for ingress and egress, or the pods of ENDPOINT.
 
-    A pod that no policy selects for a direction is not isolated: everything is allowed. With -n, only the workloads of
-    a namespace are listed. Totals and the policies that select no pod follow the table; with CSV and Markdown they are
-    messages. The exit code is 0, whatever is listed.
+    A pod that no NetworkPolicy selects for a direction is not isolated: everything is allowed, unless an administrator
+    denies it. If policies of the Admin or Baseline tier select a workload, further columns list what their rules do;
+    with -o wide, by policy. With -n, only the workloads of a namespace are listed. Totals and the policies that select
+    no pod follow the table; with CSV and Markdown they are messages. The exit code is 0, whatever is listed.
 
     \b
     Examples:
       ringfence isolation -f manifests/
       ringfence isolation -f manifests/ --open
+      ringfence isolation -f manifests/ -o wide
       ringfence isolation prod/web
     """
     cluster = inputs.cluster()
@@ -48,7 +50,7 @@ def isolation(inputs: Inputs, endpoint: str | None, only_open: bool, output: str
     else:
         print_text(ISOLATION_FORMATS[output](rows))
         summary = [*([] if endpoint else [totals_text(found.rows)]), *map(idle_text, found.idle)]
-        if output == "table":
+        if output in ("table", "wide"):
             print_text("\n".join(["", *summary] if rows else summary) if summary else "")
         else:
             for line in summary:

@@ -50,6 +50,13 @@ def rule_title(rule: RuleReason, direction: Direction) -> str:
     return f"{direction.field}[{rule.index}]" + (f' "{rule.name}"' if rule.name else "")
 
 
+def action_text(action: Action, kind: str) -> str:
+    """The action as policies of this kind write it."""
+    if action is Action.ALLOW and not kind.endswith("AdminNetworkPolicy"):
+        return "Accept"
+    return action.value.capitalize()
+
+
 def _decision(tier: TierReason, direction: Direction, following: str | None) -> str:
     rest = f"{following} decides" if following else "the traffic is allowed"
     if not tier.is_asked:
@@ -79,19 +86,12 @@ def _rule(reason: PolicyReason, rule: RuleReason, direction: Direction, *, is_as
     """A rule, marked by what it does if it matches and no rule before it has decided."""
     title = rule_title(rule, direction)
     if reason.tier != NETWORK_POLICY_TIER:
-        title += f", {_action_text(rule.action, reason.policy.kind_name)}"
+        title += f", {action_text(rule.action, reason.policy.kind_name)}"
     mark = _MARKS[rule.action] if rule.matches and is_asked else "-"
     yield f"{mark} {title}: {rule.reason}{_at(rule.place)}"
     if not rule.selects:
         yield from (f"    {direction.peers_field}[{peer.index}]: {peer.reason}{_at(peer.place)}" for peer in rule.peers)
     yield from (f"    hint: {hint}" for hint in rule.hints)
-
-
-def _action_text(action: Action, kind: str) -> str:
-    """The action as policies of this kind write it."""
-    if action is Action.ALLOW and not kind.endswith("AdminNetworkPolicy"):
-        return "Accept"
-    return action.value.capitalize()
 
 
 def _at(place: Place | None) -> str:

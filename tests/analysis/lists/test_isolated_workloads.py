@@ -1,14 +1,17 @@
 """Which policies isolate each workload."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
-from tests import strategies
+from tests import cluster_policy_strategies
 from tests.semantics.judges import cluster_of
-from tests.semantics.objects import Object, labelled, namespace, owned, pod, policy, workload
+from tests.semantics.objects import Object, labelled, named, namespace, owned, pod, policy, workload
 
 from ringfence import RingfenceError
 from ringfence.analysis.lists.isolated_workloads import IsolationList, isolation
 from ringfence.engine.answers import explain
+from ringfence.engine.policies import NETWORK_POLICY_TIER
 from ringfence.sets.addresses import Addresses, Family
 
 OUTSIDE = Addresses.in_family(Family.IPV4, ((1, 1),))
@@ -24,6 +27,42 @@ WORLD = [
     policy("x/typo", labelled(app="bd"), ingress=[]),
 ]
 
+POLICY_GROUP = "policy.networking.k8s.io"
+
+
+def cluster_policy(kind: str, name: str, subject: Object, **spec: Any) -> Object:
+    """A policy of the administrators."""
+    version = "v1alpha2" if kind == "ClusterNetworkPolicy" else "v1alpha1"
+    written = {"subject": {"pods": {"podSelector": subject, "namespaceSelector": named("x")}}, **spec}
+    return {"apiVersion": f"{POLICY_GROUP}/{version}", "kind": kind, "metadata": {"name": name}, "spec": written}
+
+
+def does(*actions: str, peers: str = "from") -> list[Object]:
+    return [{"action": action, peers: [{"namespaces": {}}]} for action in actions]
+
+
+GOVERNED = [
+    pod("x/db", {"app": "db"}),
+    pod("x/web", {"app": "web"}),
+    pod("y/other"),
+    policy("x/in", labelled(app="db"), ingress=[]),
+    cluster_policy("AdminNetworkPolicy", "ask", labelled(app="db"), priority=1, ingress=does("Allow", "Allow")),
+    cluster_policy("ClusterNetworkPolicy", "guard", {}, tier="Admin", priority=5, ingress=does("Pass", "Deny", "Pass")),
+    cluster_policy(
+        "ClusterNetworkPolicy",
+        "floor",
+        {},
+        tier="Baseline",
+        priority=0,
+        ingress=does("Deny"),
+        egress=does("Deny", peers="to"),
+    ),
+    cluster_policy(
+        "ClusterNetworkPolicy", "idle", labelled(app="none"), tier="Admin", priority=9, ingress=does("Deny")
+    ),
+]
+"""Pods that policies of both tiers select, one of them isolated by a NetworkPolicy."""
+
 
 def lines(found: IsolationList) -> list[str]:
     return [str(row) for row in found.rows]
@@ -38,6 +77,19 @@ def test_each_pod_is_isolated_by_the_policies_that_select_it_in_each_direction()
     ]
     assert [row.is_open for row in found.rows] == [False, True, True]
     assert str(found) == "\n".join(lines(found))
+
+
+def test_policies_of_administrators_are_listed_apart_for_they_isolate_nobody() -> None:
+    found = cluster_of(GOVERNED).isolation()
+    assert lines(found) == [
+        "x/db: ingress: x/in, Admin ask (allow), Admin guard (pass, deny), Baseline floor (deny); "
+        "egress: not isolated, Baseline floor (deny)",
+        "x/web: ingress: not isolated, Admin guard (pass, deny), Baseline floor (deny); "
+        "egress: not isolated, Baseline floor (deny)",
+        "y/other: ingress: not isolated; egress: not isolated",
+    ]
+    assert [row.is_open for row in found.rows] == [True, True, True]
+    assert [(one.kind, str(one)) for one in found.idle] == [("ClusterNetworkPolicy", "idle")]
 
 
 def test_policies_that_select_nobody_are_listed() -> None:
@@ -83,7 +135,7 @@ def test_a_workload_is_one_row_if_its_pods_are_isolated_alike() -> None:
 
 
 @settings(deadline=None)
-@given(strategies.clusters())
+@given(cluster_policy_strategies.clusters())
 def test_the_list_agrees_with_explanations(world: list[Object]) -> None:
     state = (cluster := cluster_of(world)).state
     for member in state.members():
@@ -91,8 +143,17 @@ def test_the_list_agrees_with_explanations(world: list[Object]) -> None:
         (row,) = cluster.isolation(text).rows
         ingress, egress = explain(state, OUTSIDE, member, None).ingress, explain(state, member, OUTSIDE, None).egress
         assert (bool(row.ingress), bool(row.egress)) == (ingress.isolated, egress.isolated)
-        assert [one.name for one in row.ingress] == [reason.policy.name for reason in ingress.policies]
-        assert [one.name for one in row.egress] == [reason.policy.name for reason in egress.policies]
+        for side, isolating, in_tiers in (
+            (ingress, row.ingress, row.ingress_tiers),
+            (egress, row.egress, row.egress_tiers),
+        ):
+            of_network_policies = [reason for reason in side.policies if reason.tier == NETWORK_POLICY_TIER]
+            others = [reason for reason in side.policies if reason.tier != NETWORK_POLICY_TIER]
+            assert [one.name for one in isolating] == [reason.policy.name for reason in of_network_policies]
+            asked = [one for one in in_tiers if not (isolating and one.tier == "Baseline")]
+            assert [(one.tier, one.policy.name, one.priority) for one in asked] == [
+                (reason.tier, reason.policy.name, reason.policy.priority) for reason in others
+            ]
 
 
 @pytest.mark.parametrize(

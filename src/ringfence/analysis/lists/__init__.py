@@ -11,7 +11,14 @@ from ringfence.analysis.lists.connection_lists import list_connections
 from ringfence.analysis.lists.connections import Connection, connection_assumptions
 from ringfence.analysis.lists.folded_lists import FoldedList, folded
 from ringfence.analysis.lists.grouped_pods import PodGroup, pod_groups
-from ringfence.analysis.lists.isolated_workloads import Isolated, IsolationList, NamedPolicy, isolation, isolation_of
+from ringfence.analysis.lists.isolated_workloads import (
+    Isolated,
+    IsolationList,
+    NamedPolicy,
+    TierPolicy,
+    isolation,
+    isolation_of,
+)
 from ringfence.analysis.lists.reach import PodCollection, Reach
 from ringfence.analysis.lists.reach_rows import AllowingRule, Permission, ReachQuestion, ReachRow
 
@@ -31,6 +38,7 @@ __all__ = [
     "Reach",
     "ReachQuestion",
     "ReachRow",
+    "TierPolicy",
     "connection_assumptions",
     "connection_filter",
     "folded",

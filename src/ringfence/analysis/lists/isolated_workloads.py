@@ -1,7 +1,8 @@
 """Isolation: which policies select each workload in each direction, so that nothing passes but what their rules allow.
 
-A pod that no policy selects for a direction is not isolated in it: everything is allowed. Source: Kubernetes
-documentation, "Network Policies", "The two sorts of pod isolation".
+A pod that no NetworkPolicy selects for a direction is not isolated in it: everything is allowed, unless a policy of the
+administrators denies it. Those isolate nobody, so they are listed apart, with what their rules do. Sources: Kubernetes
+documentation, "Network Policies", "The two sorts of pod isolation"; network-policy-api, "Evaluation order".
 """
 
 from collections import defaultdict
@@ -13,7 +14,7 @@ import msgspec
 from ringfence.analysis.endpoints import Endpoint
 from ringfence.engine.answers import unknown_label_text
 from ringfence.engine.doubts import doubt_text
-from ringfence.engine.policies import Action, CompiledPolicy
+from ringfence.engine.policies import Action, CompiledPolicy, CompiledRule, Profile
 from ringfence.engine.population import Member, Reference
 from ringfence.engine.state import State
 from ringfence.errors import EndpointError
@@ -21,27 +22,43 @@ from ringfence.model.origin import Place
 from ringfence.model.policies import Direction
 
 
-class NamedPolicy(msgspec.Struct, frozen=True):
-    """A policy by its name, and where it is written."""
+class NamedPolicy(msgspec.Struct, frozen=True, cache_hash=True):
+    """A policy by its kind and name, and where it is written; one of the whole cluster has an empty `namespace`."""
 
     namespace: str
     name: str
     place: Place | None = None
+    kind: str = "NetworkPolicy"
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}" if self.namespace else self.name
 
 
+class TierPolicy(msgspec.Struct, frozen=True, cache_hash=True):
+    """A policy of the administrators that selects a workload for a direction, with what its rules do, in their order.
+
+    Whom its rules are about does not matter here: any of its actions is about some peers and some traffic.
+    """
+
+    policy: NamedPolicy
+    tier: str
+    priority: int
+    actions: tuple[Action, ...]
+
+
 class Isolated(msgspec.Struct, frozen=True):
     """The policies that isolate a workload, or a pod, for ingress and for egress: without any, everything is allowed.
 
-    `exempt` says why no policy can isolate it.
+    `ingress_tiers` and `egress_tiers` are the policies of the administrators that select it, by tier and priority. Of
+    the Baseline tier, none is asked where it is isolated. `exempt` says why no policy selects it.
     """
 
     reference: Reference
     ingress: tuple[NamedPolicy, ...]
     egress: tuple[NamedPolicy, ...]
     exempt: str = ""
+    ingress_tiers: tuple[TierPolicy, ...] = ()
+    egress_tiers: tuple[TierPolicy, ...] = ()
 
     @property
     def is_open(self) -> bool:
@@ -49,7 +66,9 @@ class Isolated(msgspec.Struct, frozen=True):
         return not (self.ingress and self.egress)
 
     def __str__(self) -> str:
-        return f"{self.reference}: ingress: {_names(self.ingress)}; egress: {_names(self.egress)}"
+        ingress = _names(self.ingress) + _tiers_text(self.ingress_tiers)
+        egress = _names(self.egress) + _tiers_text(self.egress_tiers)
+        return f"{self.reference}: ingress: {ingress}; egress: {egress}"
 
 
 class IsolationList(msgspec.Struct, frozen=True):
@@ -89,8 +108,9 @@ def isolation_of(state: State, endpoints: Sequence[Endpoint]) -> IsolationList:
 def _rows(state: State, members: Iterable[Member]) -> tuple[Isolated, ...]:
     """A row for each workload whose pods are all isolated alike, otherwise for each of its pods."""
     of_workloads: defaultdict[Reference, list[Isolated]] = defaultdict(list)
+    selecting = _Selecting(state)
     for member in members:
-        of_workloads[state.workload(member)].append(_isolated(state, member))
+        of_workloads[state.workload(member)].append(_isolated(selecting, member))
     rows: list[Isolated] = []
     for reference, pods in of_workloads.items():
         together = {msgspec.structs.replace(pod, reference=reference) for pod in pods}
@@ -98,20 +118,51 @@ def _rows(state: State, members: Iterable[Member]) -> tuple[Isolated, ...]:
     return tuple(sorted(rows, key=lambda row: str(row.reference)))
 
 
-def _isolated(state: State, member: Member) -> Isolated:
+def _isolated(selecting: "_Selecting", member: Member) -> Isolated:
     exempt = "it uses its node's network, and policies do not apply to it" if member.host_network else ""
-    ingress, egress = (_isolating(state, member, direction) for direction in (Direction.INGRESS, Direction.EGRESS))
-    return Isolated(member.reference, ingress, egress, exempt)
+    ingress, ingress_tiers = selecting.policies(member, Direction.INGRESS)
+    egress, egress_tiers = selecting.policies(member, Direction.EGRESS)
+    return Isolated(member.reference, ingress, egress, exempt, ingress_tiers, egress_tiers)
 
 
-def _isolating(state: State, member: Member, direction: Direction) -> tuple[NamedPolicy, ...]:
-    stack = state.tiers.stack(state.identity(member), direction)
-    isolating = (profile for profile in stack if profile.otherwise is Action.DENY)
-    return tuple(_named(policy) for profile in isolating for policy in profile.policies)
+class _Selecting:
+    """Finds the policies that select pods; those that the same policies select share their lists."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._isolating: dict[Profile, tuple[NamedPolicy, ...]] = {}
+        self._in_tiers: dict[Profile, tuple[TierPolicy, ...]] = {}
+
+    def policies(self, member: Member, direction: Direction) -> tuple[tuple[NamedPolicy, ...], tuple[TierPolicy, ...]]:
+        """The policies that isolate a pod for a direction, and those of the administrators that select it."""
+        isolating: tuple[NamedPolicy, ...] = ()
+        in_tiers: tuple[TierPolicy, ...] = ()
+        for profile in self._state.tiers.profiles(self._state.identity(member), direction):
+            if profile.otherwise is Action.DENY:
+                isolating += self._isolating.get(profile) or self._isolating.setdefault(profile, _isolating(profile))
+            else:
+                in_tiers += self._in_tiers.get(profile) or self._in_tiers.setdefault(profile, _in_tier(profile))
+        return isolating, in_tiers
+
+
+def _isolating(profile: Profile) -> tuple[NamedPolicy, ...]:
+    return tuple(map(_named, profile.policies))
+
+
+def _in_tier(profile: Profile) -> tuple[TierPolicy, ...]:
+    return tuple(
+        TierPolicy(_named(policy), profile.tier, policy.priority, _actions(policy.rules[profile.direction]))
+        for policy in profile.policies
+    )
+
+
+def _actions(rules: Iterable[CompiledRule]) -> tuple[Action, ...]:
+    return tuple(dict.fromkeys(rule.action for rule in rules))
 
 
 def _named(policy: CompiledPolicy[Any]) -> NamedPolicy:
-    return NamedPolicy(policy.namespace, policy.name, policy.origin.at() if policy.origin else None)
+    place = policy.origin.at() if policy.origin else None
+    return NamedPolicy(policy.namespace, policy.name, place, policy.kind_name)
 
 
 def _assumptions(state: State, members: list[Member]) -> tuple[str, ...]:
@@ -131,3 +182,9 @@ def _label_assumptions(state: State, members: list[Member]) -> Iterator[str]:
 
 def _names(policies: Iterable[NamedPolicy]) -> str:
     return ", ".join(map(str, policies)) or "not isolated"
+
+
+def _tiers_text(policies: Iterable[TierPolicy]) -> str:
+    return "".join(
+        f", {one.tier} {one.policy} ({', '.join(action.value for action in one.actions)})" for one in policies
+    )

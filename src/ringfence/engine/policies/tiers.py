@@ -124,13 +124,18 @@ class Tiers:
         Pods that the same policies select have the very same profiles. A profile that passes nothing on is the last.
         """
         stack: Stack = ()
+        for profile in self.profiles(subject, direction):
+            stack = (*stack, profile)
+            if profile.is_final:
+                break
+        return stack
+
+    def profiles(self, subject: Identity, direction: Direction) -> Iterator[Profile]:
+        """The profiles of a subject in all tiers, in order, whether or not an earlier one passes anything on."""
         for tier in self._tiers:
             profile = tier.profile(subject, direction)
             if profile is not None:
-                stack = (*stack, profile)
-                if profile.is_final:
-                    break
-        return stack
+                yield profile
 
     def peers_of(
         self, stack: Stack, own: OwnPorts = NO_OWN_PORTS, family: Family = Family.IPV4
