@@ -184,9 +184,12 @@ class Kind(msgspec.Struct, frozen=True, eq=False, kw_only=True):
         """Where an API server has the objects of all namespaces."""
         return self.path_in("")
 
-    def path_in(self, namespace: str) -> str:
-        """Where an API server has the objects of a namespace; of all, if it is empty or the kind has no namespaces."""
-        version = f"/{'apis' if self.group else 'api'}/{self.api_versions[0]}"
+    def path_in(self, namespace: str, api_version: str = "") -> str:
+        """Where an API server has the objects of a namespace; of all, if it is empty or the kind has no namespaces.
+
+        `api_version` is the one under which they are asked for, if it is not the current one.
+        """
+        version = f"/{'apis' if self.group else 'api'}/{api_version or self.api_versions[0]}"
         within = f"/namespaces/{namespace}" if namespace and self.is_namespaced else ""
         return f"{version}{within}/{self.plural}"
 

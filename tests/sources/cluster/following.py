@@ -79,4 +79,5 @@ def following(kind: str, connections: ApiServer, patience: float = PATIENCE) -> 
     finally:
         ended.set()
         connections.close()
+        followed.watch.look_again()
         thread.join()

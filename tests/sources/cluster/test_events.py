@@ -7,6 +7,7 @@ from ringfence.sources.cluster.events import (
     Listed,
     Page,
     Removed,
+    Served,
     Unchecked,
     Unreadable,
     Upserted,
@@ -18,6 +19,7 @@ from ringfence.sources.cluster.events import (
 def test_the_events_that_exist() -> None:
     """Code that handles events has to know all of them."""
     assert set(Event.__args__) == {
+        Served,
         Page,
         Listed,
         Upserted,

@@ -5,6 +5,7 @@ kubeconfig_entries <- kubeconfig <- credentials, tls, proxies <- client <- respo
 """
 
 from ringfence.sources.cluster.api_server import ApiServer
+from ringfence.sources.cluster.definition_checks import DefinitionChecks
 from ringfence.sources.cluster.delivered import ALL, Delivered
 from ringfence.sources.cluster.events import (
     Alive,
@@ -14,6 +15,7 @@ from ringfence.sources.cluster.events import (
     Listed,
     Page,
     Removed,
+    Served,
     Unchecked,
     Unreadable,
     Upserted,
@@ -37,6 +39,7 @@ __all__ = [
     "ApiServer",
     "ApiStatusError",
     "CaughtUp",
+    "DefinitionChecks",
     "Deliver",
     "Delivered",
     "Event",
@@ -45,6 +48,7 @@ __all__ = [
     "Page",
     "Removed",
     "Resource",
+    "Served",
     "Unchecked",
     "Undecoded",
     "Unreadable",

@@ -1,4 +1,4 @@
-"""Which kinds of custom resources a server has: those whose definitions somebody has created.
+"""Which kinds of custom resources a server has, and in which versions: those whose definitions somebody has created.
 
 Every user may ask this. Listing a kind that the server does not have would not tell: a user who may not list it is
 refused before the server finds that there is no such kind.
@@ -11,6 +11,7 @@ from functools import cache, cached_property
 import httpx2
 import msgspec
 
+from ringfence.model.kinds import Kind
 from ringfence.sources.cluster.responses import ApiStatusError, get_document
 
 
@@ -54,6 +55,7 @@ class Discovery:
     def __init__(self, client: httpx2.Client) -> None:
         self._client = client
         self._resources = cache(self._find_resources)
+        self._versions = cache(self._find_versions)
 
     @cached_property
     def groups(self) -> dict[str, tuple[str, ...]]:
@@ -70,6 +72,24 @@ class Discovery:
         """The first version of a group that has a resource; None if the server does not have the resource."""
         versions = self.groups.get(group, ())
         return next((version for version in versions if plural in self._resources(version)), None)
+
+    def served_version(self, kind: Kind) -> str | None:
+        """The `apiVersion` under which the server has a kind, one of those that are read if it has any of them.
+
+        None if the server does not have the kind. Only its group is asked for: while a server starts, its list of all
+        groups may lack some, and what it has under a path is answered with 503.
+        """
+        versions = sorted(self._versions(kind.group), key=lambda version: version not in kind.api_versions)
+        return next((version for version in versions if kind.plural in self._resources(version)), None)
+
+    def _find_versions(self, group: str) -> tuple[str, ...]:
+        try:
+            found = get_document(self._client, f"/apis/{group}", _ApiGroup)
+        except ApiStatusError as error:
+            if error.code == httpx2.codes.NOT_FOUND:
+                return ()
+            raise
+        return tuple(one.group_version for one in found.versions)
 
     def _find_resources(self, version: str) -> frozenset[str]:
         found = get_document(self._client, f"/apis/{version}", _ApiResources)

@@ -15,6 +15,13 @@ class Page(msgspec.Struct, frozen=True):
     objects: Sequence[Object | Undecoded]
 
 
+class Served(msgspec.Struct, frozen=True):
+    """The server has this kind of custom resources under this `apiVersion`; if it is empty, the kind is not there."""
+
+    kind: str
+    api_version: str
+
+
 class Listed(msgspec.Struct, frozen=True):
     """The list is complete: only objects with these names (namespace, name) exist."""
 
@@ -86,5 +93,17 @@ class Unchecked(msgspec.Struct, frozen=True):
     retry_in: float
 
 
-Event = Page | Listed | Upserted | Removed | Unreadable | WatchInterrupted | WatchFailed | Alive | CaughtUp | Unchecked
+Event = (
+    Served
+    | Page
+    | Listed
+    | Upserted
+    | Removed
+    | Unreadable
+    | WatchInterrupted
+    | WatchFailed
+    | Alive
+    | CaughtUp
+    | Unchecked
+)
 Deliver = Callable[[Event], None]

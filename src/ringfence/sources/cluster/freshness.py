@@ -18,9 +18,9 @@ import httpx2
 from ringfence.sources.cluster.api_server import ApiServer
 from ringfence.sources.cluster.delivered import ALL, Delivered, Snapshot
 from ringfence.sources.cluster.events import Deliver, Unchecked, WatchFailed
-from ringfence.sources.cluster.listing import Resource
 from ringfence.sources.cluster.responses import FIRST_PAGE, ApiStatusError, get_page, next_limit, size_of
 from ringfence.sources.cluster.retries import EXPECTED, wait_after, waits
+from ringfence.sources.cluster.served_kind import NotServed, ServedKind
 from ringfence.sources.cluster.watch_events import ObjectKey, key_of
 from ringfence.sources.cluster.watching import Watch
 
@@ -50,8 +50,8 @@ class Scope(NamedTuple):
 class _Check:
     """A list of metadata that is being read."""
 
-    def __init__(self, resource: Resource, namespace: str, delivered: Delivered) -> None:
-        self._path = resource.row.path_in(namespace) if namespace != ALL else resource.path
+    def __init__(self, served: ServedKind, namespace: str, delivered: Delivered) -> None:
+        self._served = served
         self._namespace = namespace
         self._delivered = delivered
         self._asked = time.monotonic()
@@ -64,7 +64,15 @@ class _Check:
 
     def read_page(self, client: httpx2.Client) -> bool:
         """Read the next page; whether it was the last one, after which the versions are compared."""
-        page = get_page(client, self._path, {"limit": str(self._limit), "continue": self._position}, _METADATA_ONLY)
+        parameters = {"limit": str(self._limit), "continue": self._position}
+        try:
+            with self._served.asking(client):
+                page = get_page(client, self._served.path(self._namespace), parameters, _METADATA_ONLY)
+        except NotServed as error:
+            self._keys, self._position = [], ""
+            if not error.elsewhere:
+                self._compare("")
+            return not error.elsewhere
         version = page.metadata.resource_version
         if not version:
             raise ApiStatusError(httpx2.codes.OK, "a list without a resourceVersion: is this an API server?")
@@ -73,11 +81,13 @@ class _Check:
         self._limit = next_limit(items)
         self._position = page.metadata.continue_
         self.read += size_of(items)
-        if self._position:
-            return False
+        if not self._position:
+            self._compare(version)
+        return not self._position
+
+    def _compare(self, version: str) -> None:
         objects = {(key.namespace, key.name): key.version for key in self._keys}
         self._delivered.expect(Snapshot(self._namespace, self._asked, self._before, version, objects))
-        return True
 
 
 class _Checked:
@@ -85,6 +95,7 @@ class _Checked:
 
     def __init__(self, watch: Watch, delivered: Delivered) -> None:
         self.resource = watch.resource
+        self.served = watch.served
         self.delivered = delivered
         self._watch = watch
         self._times = 0
@@ -161,7 +172,7 @@ class FreshnessChecks:
         for scope in [scope for scope, due in self._wanted.items() if due <= now and scope not in self._running]:
             del self._wanted[scope]
             checked = self._checked[scope.kind]
-            self._running[scope] = _Check(checked.resource, scope.namespace, checked.delivered)
+            self._running[scope] = _Check(checked.served, scope.namespace, checked.delivered)
 
     def _read_page(self, client: httpx2.Client) -> None:
         if not self._running:

@@ -9,6 +9,9 @@ A silent watch may have stalled, or nothing may have happened. The API server se
 while its own store has news, which a quiet cluster may not have for hours. So a silent watch is opened again after
 `SILENCE_TIMEOUT`, and from then on the server is asked to end watches before that: silence is then a fault.
 
+A server need not have a kind of custom resources. Then there are no objects of it, which is delivered as an empty list,
+and the watch waits until somebody has it look again (`definition_checks`).
+
 Source: kubernetes.io, "Kubernetes API Concepts": "Efficient detection of changes", "Watch bookmarks", "Resource
 versions" (decimal numbers that grow); `apiserver/pkg/storage/cacher/cache_watcher.go`.
 """
@@ -32,6 +35,7 @@ from ringfence.sources.cluster.events import (
     Listed,
     Page,
     Removed,
+    Served,
     Unreadable,
     Upserted,
     WatchFailed,
@@ -40,6 +44,7 @@ from ringfence.sources.cluster.events import (
 from ringfence.sources.cluster.listing import Resource
 from ringfence.sources.cluster.responses import FIRST_PAGE, PAGE, UNREADABLE, ApiStatusError, get_page, next_limit
 from ringfence.sources.cluster.retries import EXPECTED, wait_after, waits
+from ringfence.sources.cluster.served_kind import NotServed, ServedKind
 from ringfence.sources.cluster.undecoded import Undecoded
 from ringfence.sources.cluster.watch_events import LineError, ObjectKey, WatchEvent, event_of, key_of, lines, status_of
 
@@ -69,6 +74,7 @@ class Watch:
     ) -> None:
         prepare(resource.row)
         self.resource = resource
+        self.served = ServedKind(resource.row)
         self.delivered = delivered
         self._kind = resource.kind
         self._api_server = api_server
@@ -83,11 +89,15 @@ class Watch:
         self._reopened_because = ""
         """Why the open watch was ended from here, until that is reported."""
         self._must_list = False
+        self.is_absent = False
+        """Whether the server did not have the kind when it was last asked. The watch then waits for `look_again`."""
+        self._look_again = threading.Event()
 
     def follow(self, stopped: threading.Event) -> None:
         """List, then watch, and deliver events until `stopped`; faults and defects are events, too.
 
-        `stopped` is looked at between two watches: `api_server.close()` ends the one that is open.
+        `stopped` is looked at between two watches: `api_server.close()` ends the one that is open, and `look_again` the
+        wait for a kind that the server does not have.
         """
         patience = waits()
         while not stopped.is_set():
@@ -105,13 +115,20 @@ class Watch:
             else:
                 patience = waits()
                 wait = next(patience)
+                if self.is_absent:
+                    self._look_again.wait()
             stopped.wait(wait)
+
+    def look_again(self) -> None:
+        """Have it found out whether the server has the kind now, if it did not. For other threads."""
+        self._look_again.set()
 
     def reopen(self, *, must_list: bool) -> bool:
         """End the watch that is open, since it is behind the server, and open another one, which may list first.
 
         For other threads. Returns whether one is open; if not, another one is opened anyway.
         """
+        self.look_again()
         stream = self._stream
         if stream is None:
             return False
@@ -122,6 +139,7 @@ class Watch:
     def relist(self) -> None:
         """Have everything listed again, by a request that is yet to come. For other threads."""
         self._must_list = True
+        self.look_again()
         stream = self._stream
         if stream is not None:
             self._end(stream, "everything is listed once more")
@@ -133,17 +151,34 @@ class Watch:
     def _run_once(self) -> None:
         """List if no version is known, and watch until the server ends it."""
         self._has_received = False
+        self._look_again.clear()  # before the request: what is wanted from now on is another one
+        asked = time.monotonic()
         try:
-            with self._api_server.client() as client:
+            with self._api_server.client() as client, self.served.asking(client):
                 if self._must_list or (self._version and self._was_silent and self._server_is_behind(client)):
                     self._version = ""
                 if not self._version:
                     self._list(client)
                 self._watch(client)
+        except NotServed as error:
+            self._version = ""
+            self.is_absent = not error.elsewhere
+            if self.is_absent:
+                self._note_absence(asked)
         except ApiStatusError as error:
-            if error.code == httpx2.codes.GONE:
-                self._version = ""  # the server no longer knows what happened since
+            # The server no longer knows what happened since, or has the kind no more, or by another definition.
+            if error.code in (httpx2.codes.GONE, httpx2.codes.NOT_FOUND):
+                self._version = ""
             raise
+
+    def _note_absence(self, asked: float) -> None:
+        """Deliver that there are no objects, for the server does not have the kind."""
+        self._must_list = False
+        self._deliver(Served(self._kind, ""))
+        self._deliver(Listed(self._kind, frozenset()))
+        if self.delivered:
+            self.delivered.record_list("", (), asked)
+        self._deliver(Alive(self._kind))
 
     def _explain(self, error: Exception) -> str:
         """The message for a fault: where, what, and what to do about it."""
@@ -157,7 +192,7 @@ class Watch:
             case ApiStatusError(code=httpx2.codes.UNAUTHORIZED):
                 return f"{server}: the credentials are not accepted ({error}): they are read again"
             case ApiStatusError(code=httpx2.codes.FORBIDDEN):
-                return f"{server}: {error}: the verbs list and watch on {self.resource.plural} are needed"
+                return f"{server}: {error}: the verbs list and watch on {_named(self.resource)} are needed"
             case httpx2.ReadTimeout():
                 return f"{server}: no data for {self._silence_timeout:g} s"
             case _:
@@ -170,7 +205,9 @@ class Watch:
         position = ""
         limit = FIRST_PAGE if self.resource.row.is_policy else PAGE
         while True:
-            page = get_page(client, self.resource.path, {"limit": str(limit), "continue": position})
+            page = get_page(client, self.served.path(), {"limit": str(limit), "continue": position})
+            if not position:
+                self._note_presence()
             if not page.metadata.resource_version:
                 raise ApiStatusError(httpx2.codes.OK, "a list without a resourceVersion: is this an API server?")
             items = page.items or ()
@@ -185,17 +222,22 @@ class Watch:
                     self.delivered.record_list(self._version, keys, asked)
                 return
 
+    def _note_presence(self) -> None:
+        self.is_absent = False
+        if self.resource.row.is_custom:
+            self._deliver(Served(self._kind, self.served.api_version))
+
     def _server_is_behind(self, client: httpx2.Client) -> bool:
         """Whether the server's version is older than ours, as after its data were restored from a backup.
 
         Such a server does not refuse the watch: it sends nothing until it has reached the version.
         """
-        latest = get_page(client, self.resource.path, {"limit": "1"}).metadata.resource_version
+        latest = get_page(client, self.served.path(), {"limit": "1"}).metadata.resource_version
         return latest.isdecimal() and self._version.isdecimal() and int(latest) < int(self._version)
 
     def _watch(self, client: httpx2.Client) -> None:
         began = time.monotonic()
-        with client.stream("GET", self.resource.path, **self._request()) as response:
+        with client.stream("GET", self.served.path(), **self._request()) as response:
             _check(response)
             with self._api_server.streaming(response) as self._stream:
                 self._deliver(Alive(self._kind))
@@ -274,6 +316,12 @@ class Watch:
         if obj is None:
             self._deliver(Unreadable(self._kind, *key_of(item)[:2], reason))
         return obj
+
+
+def _named(resource: Resource) -> str:
+    """The resource as kubectl names it, with the group of a custom one: two groups may have resources of one name."""
+    row = resource.row
+    return f"{row.plural}.{row.group}" if row.is_custom else row.plural
 
 
 def _check(response: httpx2.Response) -> None:

@@ -1,0 +1,54 @@
+"""Where a server has a kind at present: the definition of a custom resource may come, go, and name other versions.
+
+A server that refuses a request for the objects of such a kind may not have it, may have it under another version, or
+may not let the user read it. Discovery tells which of these it is, and every user may ask for it.
+
+Source: kubernetes.io, "Versions in CustomResourceDefinitions".
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import httpx2
+
+from ringfence.model.kinds import Kind
+from ringfence.sources.cluster.discovery import Discovery
+from ringfence.sources.cluster.responses import ApiStatusError
+
+_UNCLEAR: Final = (httpx2.codes.NOT_FOUND, httpx2.codes.FORBIDDEN)
+"""How a server refuses what it does not have: a user without rights is refused before the server looks for it."""
+
+
+class NotServed(Exception):
+    """The server does not have the kind, or has it elsewhere: under another version, which is asked from now on."""
+
+    def __init__(self, *, elsewhere: bool) -> None:
+        super().__init__("under another version" if elsewhere else "not at all")
+        self.elsewhere = elsewhere
+
+
+class ServedKind:
+    """A kind, and the version under which it is asked for. Threads may share it."""
+
+    def __init__(self, kind: Kind) -> None:
+        self.kind = kind
+        self.api_version = kind.api_versions[0]
+
+    def path(self, namespace: str = "") -> str:
+        """Where its objects are; those of all namespaces, unless one is named."""
+        return self.kind.path_in(namespace, self.api_version)
+
+    @contextmanager
+    def asking(self, client: httpx2.Client) -> Iterator[None]:
+        """Ask for its objects for a while. Raises NotServed instead of an ApiStatusError that says nothing else."""
+        try:
+            yield
+        except ApiStatusError as error:
+            if not self.kind.is_custom or error.code not in _UNCLEAR:
+                raise
+            version = Discovery(client).served_version(self.kind)
+            if version == self.api_version:
+                raise
+            self.api_version = version or self.api_version
+            raise NotServed(elsewhere=version is not None) from None
