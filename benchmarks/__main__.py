@@ -74,8 +74,7 @@ def figures_of(part: str) -> Iterable[Figure]:
         if os.getuid() != 0:
             enter_namespaces()
         return CLUSTER[part]()
-    plan, limits = engine.SIZES[part]
-    return engine.measure(plan, limits)
+    return engine.measure(engine.SIZES[part])
 
 
 def main(parts: list[str]) -> None:
@@ -102,7 +101,7 @@ def _plan(part: str) -> Plan | None:
     """The cluster that a part is about, if it is about a whole one."""
     if part in agent.SIZES:
         return agent.SIZES[part].plan
-    return engine.SIZES[part][0] if part in engine.SIZES else None
+    return engine.SIZES[part].plan if part in engine.SIZES else None
 
 
 def _earlier() -> dict[str, list[Figure]]:
@@ -113,7 +112,7 @@ def _earlier() -> dict[str, list[Figure]]:
 
 def _show_growth(results: dict[str, list[Figure]]) -> None:
     if all(part in results for part in engine.GROWTH):
-        measured = growth.series({engine.SIZES[part][0].pods: results[part] for part in engine.GROWTH})
+        measured = growth.series({engine.SIZES[part].plan.pods: results[part] for part in engine.GROWTH})
         print("\ngrowth")
         print("\n".join(growth.table(measured)))
         growth.PLOT.write_text(growth.plot(measured))

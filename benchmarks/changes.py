@@ -10,12 +10,14 @@ import msgspec
 
 from benchmarks.measuring import Figure, processor_seconds
 from ringfence.cluster import Cluster
+from ringfence.model.kinds import kind_of
 from ringfence.model.objects import NetworkPolicy, Pod
 from ringfence.model.policies import defaulted
 
 PORT = 8080
 _PODS = 300
 _POLICIES = 300
+_CLUSTER_POLICIES = 50
 
 
 class ChangeLimits(msgspec.Struct, frozen=True):
@@ -25,6 +27,7 @@ class ChangeLimits(msgspec.Struct, frozen=True):
     policy: float | None = None
     policy_99: float | None = None
     new_label: float | None = None
+    cluster_policy: float | None = None
 
 
 def name_of(pod: Pod) -> str:
@@ -36,6 +39,7 @@ def measure(cluster: Cluster, pods: Sequence[Pod], random: Random, limits: Chang
     """Pods, policies and labels that no policy has read before; a question follows each change."""
     yield from _pods(cluster, pods, random, limits)
     yield from _policies(cluster, pods, random, limits)
+    yield from _cluster_policies(cluster, pods, random, limits)
     yield from _new_labels(cluster, pods, random, limits)
 
 
@@ -76,6 +80,27 @@ def _policies(cluster: Cluster, pods: Sequence[Pod], random: Random, limits: Cha
     yield from _summary("one policy is added, and a question", added, limits.policy, limits.policy_99)
     yield from _summary("one policy is changed, and a question", changed, limits.policy, limits.policy_99)
     yield from _summary("who can reach a pod (sources), right after a policy has changed", reached, None)
+
+
+def _cluster_policies(cluster: Cluster, pods: Sequence[Pod], random: Random, limits: ChangeLimits) -> Iterator[Figure]:
+    state = cluster.state
+    policies = [one.policy for one in state.tiers.policies() if not one.namespace]
+    if not policies:
+        return
+    removed, added, changed, reached = [], [], [], []
+    for policy in random.sample(policies, min(_CLUSTER_POLICIES, len(policies))):
+        ask = _asking(cluster, random.choice(pods), random.choice(pods))
+        kind, name = kind_of(policy), policy.metadata.name
+        removed.append(_milliseconds(partial(state.remove, kind, "", name), ask))
+        added.append(_milliseconds(partial(state.upsert, policy), ask))
+        other = msgspec.structs.replace(policy, spec=random.choice(policies).spec)
+        changed.append(_milliseconds(partial(state.upsert, other), ask))
+        state.upsert(policy)
+        reached.append(processor_seconds(partial(cluster.sources, name_of(random.choice(pods)), PORT)) * 1e3)
+    yield from _summary("one cluster policy is removed, and a question", removed, limits.cluster_policy)
+    yield from _summary("one cluster policy is added, and a question", added, limits.cluster_policy)
+    yield from _summary("one cluster policy is changed, and a question", changed, limits.cluster_policy)
+    yield from _summary("who can reach a pod (sources), right after a cluster policy has changed", reached, None)
 
 
 def _new_labels(cluster: Cluster, pods: Sequence[Pod], random: Random, limits: ChangeLimits) -> Iterator[Figure]:

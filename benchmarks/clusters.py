@@ -42,6 +42,7 @@ class Plan(msgspec.Struct, frozen=True):
     replicas: int = 20
     shape: Shape = Shape.REPLICAS
     seed: int = 1
+    cluster_policies: int = 0
 
     @property
     def pods_per_workload(self) -> int:
@@ -54,7 +55,8 @@ class Plan(msgspec.Struct, frozen=True):
         return max(1, self.pods // PODS_PER_NODE)
 
     def __str__(self) -> str:
-        return f"{self.pods:,} pods, {self.policies:,} policies, shape {self.shape}"
+        ours = f", {self.cluster_policies:,} cluster policies" if self.cluster_policies else ""
+        return f"{self.pods:,} pods, {self.policies:,} policies{ours}, shape {self.shape}"
 
 
 class Chart(msgspec.Struct, frozen=True):
@@ -102,6 +104,9 @@ SYSTEM = {
     "ingress-nginx": Chart("ingress-nginx", "controller", "Deployment", (("http", 80), ("https", 443))),
 }
 """Namespaces that every cluster has, and the workloads in them that others connect to."""
+
+TEAMS = [f"group-{number:02}" for number in range(40)]
+ENVIRONMENTS = ("production", "staging", "development")
 
 FEATURES = {
     "tier": ("frontend", "backend", "cache", "primary"),
@@ -162,8 +167,8 @@ def _shares(total: int, among: int) -> list[int]:
 
 def _space_labels(name: str, random: Random) -> Labels:
     return {
-        "team": f"group-{random.randrange(40):02}",
-        "environment": random.choice(("production", "production", "staging", "development")),
+        "team": TEAMS[random.randrange(len(TEAMS))],
+        "environment": random.choice(("production", *ENVIRONMENTS)),
         "pod-security.kubernetes.io/enforce": "privileged" if name in SYSTEM else "restricted",
     }
 

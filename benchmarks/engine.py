@@ -13,6 +13,7 @@ import msgspec
 from benchmarks import changes
 from benchmarks.allowed_pairs import allowed_pairs
 from benchmarks.changes import ChangeLimits, name_of
+from benchmarks.cluster_policies import cluster_policies
 from benchmarks.clusters import Plan, Shape, decoded, objects
 from benchmarks.measuring import (
     Figure,
@@ -44,23 +45,44 @@ class Limits(msgspec.Struct, frozen=True):
     changes: ChangeLimits = ChangeLimits()
 
 
+class Size(msgspec.Struct, frozen=True):
+    """A cluster, and its limits. Lists of all pairs grow with the square of the workloads: not all sizes have them."""
+
+    plan: Plan
+    limits: Limits = Limits()
+    has_lists: bool = True
+
+
 SIZES = {
-    "engine-1k": (Plan(1_000, 100, 5), Limits()),
-    "engine-10k": (Plan(10_000, 1_000, 50), Limits(first_answer=1, memory=300, can=50, count_pairs=1)),
-    "engine-100k": (Plan(100_000, 10_000, 500), Limits(1.5, 600, 20, 2, 10, 1, ChangeLimits(0.2, 10, 50, 100))),
-    "engine-unique": (
-        Plan(20_000, 2_000, 100, shape=Shape.UNIQUE),
-        Limits(first_answer=3, changes=ChangeLimits(policy=50)),
+    "engine-1k": Size(Plan(1_000, 100, 5)),
+    "engine-10k": Size(Plan(10_000, 1_000, 50), Limits(first_answer=1, memory=300, can=50, count_pairs=1)),
+    "engine-10k-tiers": Size(
+        Plan(10_000, 1_000, 50, cluster_policies=100), Limits(first_answer=1, memory=300, can=50, count_pairs=1)
+    ),
+    "engine-100k": Size(Plan(100_000, 10_000, 500), Limits(1.5, 600, 20, 2, 10, 1, ChangeLimits(0.2, 10, 50, 100))),
+    "engine-100k-tiers": Size(
+        Plan(100_000, 10_000, 500, cluster_policies=1_000),
+        Limits(first_answer=2, can=25, changes=ChangeLimits(cluster_policy=50)),
+        has_lists=False,
+    ),
+    "engine-1m": Size(
+        Plan(1_000_000, 100_000, 5_000),
+        Limits(first_answer=15, memory=2_000, can=30, changes=ChangeLimits(policy=1)),
+        has_lists=False,
+    ),
+    "engine-unique": Size(
+        Plan(20_000, 2_000, 100, shape=Shape.UNIQUE), Limits(first_answer=3, changes=ChangeLimits(policy=50))
     ),
 }
 
 GROWTH = ("engine-1k", "engine-10k", "engine-100k")
 
 
-def measure(plan: Plan, limits: Limits) -> Iterator[Figure]:
+def measure(size: Size) -> Iterator[Figure]:
     """All figures of the engine for one cluster. To be run in a process of its own: memory only ever grows."""
+    plan, limits = size.plan, size.limits
     random = Random(plan.seed)
-    taken = [*decoded(objects(plan)), *decoded(policies(plan))]
+    taken = [*decoded(objects(plan)), *decoded(policies(plan)), *decoded(cluster_policies(plan))]
     pods = [one for one in taken if isinstance(one, Pod)]
     names = [f"{pod.metadata.namespace}/{pod.metadata.name}" for pod in pods]
     questions = [(random.choice(names), random.choice(names)) for _ in range(QUESTIONS)]
@@ -81,13 +103,9 @@ def measure(plan: Plan, limits: Limits) -> Iterator[Figure]:
         yield Figure(
             f"one can, mean over {QUESTIONS:,} random questions", asked / len(questions) * 1e6, "µs", limits.can
         )
-        yield Figure(
-            "count the allowed pairs of pods of a port",
-            median(processor_seconds(lambda: allowed_pairs(cluster.state, "TCP", PORT)) for _ in range(3)),
-            "s",
-            limits.count_pairs,
-        )
-        yield from _streamed(cluster, limits)
+        yield Figure("memory above the objects after these questions", present_megabytes() - before, "MB")
+        if size.has_lists:
+            yield from _lists(cluster, limits)
         yield from changes.measure(cluster, pods, random, limits.changes)
         yield from _reach(cluster, names, random, limits)
 
@@ -99,7 +117,13 @@ def _first(cluster: Cluster, taken: Iterable[Object]) -> None:
     cluster.can(first, last, port=PORT)
 
 
-def _streamed(cluster: Cluster, limits: Limits) -> Iterator[Figure]:
+def _lists(cluster: Cluster, limits: Limits) -> Iterator[Figure]:
+    yield Figure(
+        "count the allowed pairs of pods of a port",
+        median(processor_seconds(lambda: allowed_pairs(cluster.state, "TCP", PORT)) for _ in range(3)),
+        "s",
+        limits.count_pairs,
+    )
     before = resident_megabytes()
     with tempfile.TemporaryFile("w") as file:
         took = processor_seconds(lambda: file.writelines(connections_json(cluster.connections())))
