@@ -366,15 +366,15 @@ class Cluster:
         self.state.upsert(obj, origin)
         return _Review(obj, (), warnings)
 
-    def _add_without_rules(self, manifest: Manifest) -> bool:
-        """Add what remains of an invalid policy if a server has stored it; whether that was possible.
-
-        As in the agent, it keeps its subjects isolated, and allows nothing.
-        """
+    def _add_what_remains(self, manifest: Manifest) -> bool:
+        """Add what remains of an invalid policy if a server has stored it, as in the agent; whether anything does."""
         if not (manifest.is_stored or self._is_live):
             return False
-        reduced = KINDS.of(manifest.object).without_rules(KINDS.of(manifest.object).default(manifest.object))
-        return not self._add(reduced, manifest.origin, is_stored=True).errors
+        kind = KINDS.of(manifest.object)
+        remaining = kind.remaining(in_namespace(kind.default(manifest.object), self.namespace))
+        if remaining is not None:
+            self.state.upsert(self._with_name(remaining), manifest.origin)
+        return remaining is not None
 
     def _with_name(self, obj: Object) -> Object:
         """The object with a name: its `generateName` and a number, where the API server appends random letters."""
@@ -408,7 +408,7 @@ class Cluster:
             review = self._add(manifest.object, manifest.origin, is_stored=manifest.is_stored)
             if review.errors or review.warnings:
                 self._report(manifest, review)
-            if not review.errors or self._add_without_rules(manifest):
+            if not review.errors or self._add_what_remains(manifest):
                 self._note_origin(review.object, manifest.origin)
         self.problems.sort(key=lambda problem: problem.place)
 

@@ -209,10 +209,11 @@ class View:
         problem = _problem_of(kind, obj)
         uid = source.uid() if problem and source else ""
         if problem:
-            obj = kind.without_rules(obj)
-            if _problem_of(kind, obj):
+            remaining = kind.remaining(obj)
+            if remaining is None:
                 # Not even its subject can be used: nothing can be closed.
                 return partial(self._note_problem, key, problem, uid)
+            obj = remaining
         compiled = compile_policy(obj) if isinstance(obj, NetworkPolicy) else obj
         return partial(self._take_in, key, compiled, problem, uid)
 

@@ -8,6 +8,7 @@ Source: Kubernetes API v1.36, and its deprecation guide for the older versions.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -18,6 +19,7 @@ from ringfence.model.cluster_policies import (
     BaselineAdminNetworkPolicy,
     ClusterNetworkPolicy,
 )
+from ringfence.model.cluster_policy_subjects import WrittenSubject, policy_of_written_subject
 from ringfence.model.field_errors import FieldError
 from ringfence.model.objects import (
     DEFAULT_NAMESPACE,
@@ -32,7 +34,7 @@ from ringfence.model.objects import (
     Service,
     Workload,
 )
-from ringfence.model.policies import PolicySubject, defaulted, policy_of_subject, without_rules
+from ringfence.model.policies import PolicySubject, defaulted, policy_of_subject
 from ringfence.model.server_versions import NEWEST, OLDEST, ServerVersion
 from ringfence.model.validation import (
     FieldWarning,
@@ -46,6 +48,8 @@ from ringfence.model.validation import (
     node_errors,
     object_errors,
     pod_errors,
+    remaining_cluster_policy,
+    remaining_network_policy,
     service_errors,
     stored_cluster_policy_errors,
     stored_network_policy_errors,
@@ -72,6 +76,10 @@ def _as_written(kind: str, written: Any) -> Any:
 
 def _unchanged(obj: Any) -> Any:
     return obj
+
+
+def _nothing_remains(obj: Any) -> None:
+    return None
 
 
 def _nothing_wrong(obj: Any) -> list[Any]:
@@ -116,8 +124,8 @@ class Kind(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     that matter here, and their errors are about these. `validate` says what a server of a version would refuse to
     create; `validate_stored` does not refuse what any server accepted, and finds errors one by one. `former_defaults`
     sets what the `removed` versions set and the present ones do not.
-    `without_rules` is what remains in force of a policy that a server has stored although it is not valid: it isolates
-    its subjects and allows nothing. `subject` reads the same without decoding the rules.
+    `remaining` is what remains in force of a policy that a server has stored although it is not valid, so that it fails
+    closed; None if it is not even clear whom it selects. `subject` reads a policy without decoding the rules.
     """
 
     name: str
@@ -138,7 +146,7 @@ class Kind(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     validate: Callable[[Any, ServerVersion], list[FieldError]] = _nothing_refused
     warnings: Callable[[Any], list[FieldWarning]] = _nothing_wrong
     validate_stored: Callable[[Any], Iterable[FieldError]] = name_errors
-    without_rules: Callable[[Any], Any] = _unchanged
+    remaining: Callable[[Any], Any | None] = _nothing_remains
     subject: SubjectReading | None = None
 
     @property
@@ -338,6 +346,8 @@ def _cluster_policy(model: type[Any], plural: str, api_version: str) -> Kind:
         is_custom=True,
         validate=cluster_policy_errors,
         validate_stored=stored_cluster_policy_errors,
+        remaining=remaining_cluster_policy,
+        subject=SubjectReading(WrittenSubject, partial(policy_of_written_subject, model)),
     )
 
 
@@ -362,7 +372,7 @@ KINDS: Final = KindTable(
             validate=network_policy_errors,
             warnings=network_policy_warnings,
             validate_stored=stored_network_policy_errors,
-            without_rules=without_rules,
+            remaining=remaining_network_policy,
             subject=SubjectReading(PolicySubject, policy_of_subject),
         ),
         _workload("Deployment", "apps/v1", _since_1_16("apps/v1beta2", "apps/v1beta1", _EXTENSIONS)),

@@ -9,14 +9,17 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.cluster_policy_strategies import cluster_policies
 from tests.model.artificial_kind import CLUSTER_POLICY
 from tests.semantics.objects import admits, block, labelled, policy
 from tests.strategies import policies
 
 from ringfence.errors import DecodingError
+from ringfence.model.cluster_policies import ClusterPolicy
 from ringfence.model.decoding import decode
 from ringfence.model.kinds import KINDS
 from ringfence.model.objects import NetworkPolicy
+from ringfence.model.policies import without_rules
 from ringfence.sources.cluster.undecoded import Undecoded
 
 KIND = next(kind for kind in KINDS if kind.name == "NetworkPolicy")
@@ -37,7 +40,21 @@ def test_it_decodes_to_what_was_written(written: Any) -> None:
 def test_its_subject_is_that_of_the_policy_without_rules(written: Any) -> None:
     stored = KIND.default(decode(written))
     text = msgspec.json.encode(stored)  # as a server writes it, without a null where a list may be
-    assert Undecoded.of(KIND, "x", "p", text).decode_subject() == KIND.without_rules(stored)
+    assert Undecoded.of(KIND, "x", "p", text).decode_subject() == without_rules(stored)
+
+
+@given(cluster_policies)
+def test_the_subject_of_a_cluster_policy_is_read_without_its_rules(written: Any) -> None:
+    kind = KINDS.find(written["apiVersion"], written["kind"])
+    assert kind
+    subject = Undecoded.of(kind, "", "p", json.dumps(written).encode()).decode_subject()
+    assert isinstance(subject, kind.model)
+    assert isinstance(subject, ClusterPolicy)
+    whole = decode(written)
+    assert isinstance(whole, ClusterPolicy)
+    assert (subject.metadata, subject.spec.subject) == (whole.metadata, whole.spec.subject)
+    assert not subject.spec.ingress
+    assert not subject.spec.egress
 
 
 def test_without_policy_types_its_subject_is_meant_in_both_directions() -> None:

@@ -1,7 +1,7 @@
 """What the API server refuses in each kind of object, in its words, and what it warns of."""
 
 from ringfence.model.validation.autoscalers import autoscaler_errors
-from ringfence.model.validation.cluster_policies import cluster_policy_errors, stored_cluster_policy_errors
+from ringfence.model.validation.cluster_policies import cluster_policy_errors
 from ringfence.model.validation.endpoint_slices import endpoint_slice_errors
 from ringfence.model.validation.labels import selector_errors
 from ringfence.model.validation.metadata import name_errors, object_errors
@@ -15,6 +15,11 @@ from ringfence.model.validation.network_policies import (
 from ringfence.model.validation.nodes import node_errors
 from ringfence.model.validation.pods import pod_errors
 from ringfence.model.validation.services import service_errors
+from ringfence.model.validation.stored_policies import (
+    remaining_cluster_policy,
+    remaining_network_policy,
+    stored_cluster_policy_errors,
+)
 from ringfence.model.validation.workloads import workload_errors
 
 __all__ = [
@@ -29,6 +34,8 @@ __all__ = [
     "node_errors",
     "object_errors",
     "pod_errors",
+    "remaining_cluster_policy",
+    "remaining_network_policy",
     "selector_errors",
     "service_errors",
     "stored_cluster_policy_errors",

@@ -5,9 +5,9 @@ controller 1.1.7.
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
-from typing import Final, TypeVar
+from typing import Final
 
 from ringfence.model.cidrs import parse_cidr
 from ringfence.model.cluster_policies import (
@@ -33,9 +33,7 @@ from ringfence.model.names import subdomain_errors
 from ringfence.model.policies import Direction
 from ringfence.model.server_versions import ServerVersion
 from ringfence.model.validation.labels import selector_errors
-from ringfence.model.validation.metadata import annotation_errors, metadata_errors, name_errors
-
-E = TypeVar("E")
+from ringfence.model.validation.metadata import annotation_errors, metadata_errors
 
 _MOST_NETWORKS: Final = 25
 _LONGEST_NETWORK: Final = 43
@@ -64,11 +62,6 @@ def cluster_policy_errors(policy: ClusterPolicy, server: ServerVersion) -> list[
     )
 
 
-def stored_cluster_policy_errors(policy: ClusterPolicy) -> list[FieldError]:
-    """What makes a policy that a server has stored impossible to evaluate."""
-    return [*name_errors(policy), *each_once(_spec_errors(policy))]
-
-
 def _name_errors(policy: ClusterPolicy) -> Iterator[FieldError]:
     if isinstance(policy, BaselineAdminNetworkPolicy) and policy.metadata.name != "default":
         only = 'Only one baseline admin network policy with metadata.name="default" can be created in the cluster'
@@ -91,20 +84,26 @@ def _actions(policy: ClusterPolicy) -> tuple[str, ...]:
 
 
 def _spec_errors(policy: ClusterPolicy) -> Iterator[FieldError]:
-    if isinstance(policy, ClusterNetworkPolicy | AwsClusterNetworkPolicy):
-        if not policy.spec.tier:
-            yield required("spec.tier")
-        elif policy.spec.tier not in tuple(PolicyTier):
-            yield unsupported("spec.tier", policy.spec.tier, PolicyTier)
+    yield from tier_errors(policy)
     if not isinstance(policy, BaselineAdminNetworkPolicy):
         yield from _priority_errors(policy.spec.priority)
-    yield from _subject_errors(policy.spec.subject)
+    yield from subject_errors(policy.spec.subject)
     for direction in Direction:
         rules, path = cluster_rules_of(policy, direction), f"spec.{direction.field}"
         if len(rules) > _limit(policy):
             yield too_many(path, len(rules), _limit(policy))
         for i, rule in enumerate(rules):
-            yield from _rule_errors(policy, rule, direction, f"{path}[{i}]")
+            yield from _limit_errors(policy, rule, direction, f"{path}[{i}]")
+            yield from rule_errors(policy, rule, direction, f"{path}[{i}]")
+
+
+def tier_errors(policy: ClusterPolicy) -> Iterator[FieldError]:
+    """What is wrong with the tier, which two of the kinds name."""
+    if isinstance(policy, ClusterNetworkPolicy | AwsClusterNetworkPolicy):
+        if not policy.spec.tier:
+            yield required("spec.tier")
+        elif policy.spec.tier not in tuple(PolicyTier):
+            yield unsupported("spec.tier", policy.spec.tier, PolicyTier)
 
 
 def _priority_errors(priority: int | None) -> Iterator[FieldError]:
@@ -117,7 +116,8 @@ def _priority_errors(priority: int | None) -> Iterator[FieldError]:
         yield invalid(path, priority, f"{path} in body should be less than or equal to {_HIGHEST_PRIORITY}")
 
 
-def _subject_errors(subject: ClusterPolicySubject) -> Iterator[FieldError]:
+def subject_errors(subject: ClusterPolicySubject) -> Iterator[FieldError]:
+    """What is wrong with the subject of a policy."""
     path = "spec.subject"
     yield from _one_of([subject.namespaces, subject.pods], path)
     yield from _selection_errors(subject.namespaces, subject.pods, path)
@@ -143,35 +143,52 @@ def _selection_errors(namespaces: LabelSelector | None, pods: NamespacedPods | N
             yield from selector_errors(pods.pod_selector, f"{path}.pods.podSelector")
 
 
-def _rule_errors(
+def _limit_errors(
     policy: ClusterPolicy, rule: ClusterPolicyRule, direction: Direction, path: str
 ) -> Iterator[FieldError]:
+    """The lists and texts of a rule that are longer than the definition allows."""
+    if len(rule.name) > _LONGEST_RULE_NAME:
+        yield too_many(f"{path}.name", len(rule.name), _LONGEST_RULE_NAME)
+    field, entries = _entries(rule)
+    for name, count in ((direction.peers_field, len(rule.peers)), (field, len(entries))):
+        if count > _limit(policy):
+            yield too_many(f"{path}.{name}", count, _limit(policy))
+    for i, peer in enumerate(rule.peers):
+        inside = f"{path}.{direction.peers_field}[{i}]"
+        for name, texts in (("networks", networks_of(peer)), ("domainNames", domain_names_of(peer))):
+            if len(texts) > _MOST_NETWORKS:
+                yield too_many(f"{inside}.{name}", len(texts), _MOST_NETWORKS)
+        for k, text in enumerate(networks_of(peer)):
+            if len(text) > _LONGEST_NETWORK:
+                yield too_many(f"{inside}.networks[{k}]", len(text), _LONGEST_NETWORK)
+
+
+def rule_errors(
+    policy: ClusterPolicy, rule: ClusterPolicyRule, direction: Direction, path: str
+) -> Iterator[FieldError]:
+    """What is wrong with a rule, however many peers and ports it has."""
     if not rule.action:
         yield required(f"{path}.action")
     elif rule.action not in _actions(policy):
         yield unsupported(f"{path}.action", rule.action, _actions(policy))
-    if len(rule.name) > _LONGEST_RULE_NAME:
-        yield too_many(f"{path}.name", len(rule.name), _LONGEST_RULE_NAME)
     peers = f"{path}.{direction.peers_field}"
     if not rule.peers:
         yield required(peers)
-    elif len(rule.peers) > _limit(policy):
-        yield too_many(peers, len(rule.peers), _limit(policy))
     for i, peer in enumerate(rule.peers):
         yield from _peer_errors(peer, f"{peers}[{i}]")
     if isinstance(rule, ClusterIngressRule | ClusterEgressRule):
-        yield from _entry_errors(policy, rule.protocols, f"{path}.protocols", _protocol_errors)
+        for i, protocol in enumerate(rule.protocols):
+            yield from _protocol_errors(protocol, f"{path}.protocols[{i}]")
     else:
-        yield from _entry_errors(policy, rule.ports, f"{path}.ports", _port_errors)
+        for i, port in enumerate(rule.ports):
+            yield from _port_errors(port, f"{path}.ports[{i}]")
 
 
-def _entry_errors(
-    policy: ClusterPolicy, entries: Sequence[E], path: str, check: Callable[[E, str], Iterator[FieldError]]
-) -> Iterator[FieldError]:
-    if len(entries) > _limit(policy):
-        yield too_many(path, len(entries), _limit(policy))
-    for i, entry in enumerate(entries):
-        yield from check(entry, f"{path}[{i}]")
+def _entries(rule: ClusterPolicyRule) -> tuple[str, Sequence[RuleProtocol | RulePort]]:
+    """The field that says which ports a rule is about, and its entries."""
+    if isinstance(rule, ClusterIngressRule | ClusterEgressRule):
+        return "protocols", rule.protocols
+    return "ports", rule.ports
 
 
 def _peer_errors(peer: ClusterPolicyPeer, path: str) -> Iterator[FieldError]:
@@ -180,22 +197,13 @@ def _peer_errors(peer: ClusterPolicyPeer, path: str) -> Iterator[FieldError]:
     yield from _selection_errors(peer.namespaces, peer.pods, path)
     if nodes is not None:
         yield from selector_errors(nodes, f"{path}.nodes")
-    yield from _list_errors(networks, f"{path}.networks", _network_errors)
-    yield from _list_errors(names, f"{path}.domainNames", _domain_name_errors)
-
-
-def _list_errors(
-    texts: Sequence[str], path: str, check: Callable[[str, str], Iterator[FieldError]]
-) -> Iterator[FieldError]:
-    if len(texts) > _MOST_NETWORKS:
-        yield too_many(path, len(texts), _MOST_NETWORKS)
-    for i, text in enumerate(texts):
-        yield from check(text, f"{path}[{i}]")
+    for i, network in enumerate(networks):
+        yield from _network_errors(network, f"{path}.networks[{i}]")
+    for i, name in enumerate(names):
+        yield from _domain_name_errors(name, f"{path}.domainNames[{i}]")
 
 
 def _network_errors(text: str, path: str) -> Iterator[FieldError]:
-    if len(text) > _LONGEST_NETWORK:
-        yield too_many(path, len(text), _LONGEST_NETWORK)
     try:
         parse_cidr(text)
     except ValueError:

@@ -1,0 +1,83 @@
+"""Policies that a server has stored although they are not valid, and what remains of them in force: they fail closed.
+
+A server of another version, or with other definitions of custom resources, may have accepted what is refused here. A
+NetworkPolicy isolates its subjects and allows nothing then. A policy of the whole cluster isolates nobody, so its rules
+fail closed one by one, as its API demands of peers with no known field: a rule that accepts matches nothing, and every
+other rule denies everything.
+
+Source: network-policy-api v0.2.0, the description of ClusterNetworkPolicyEgressPeer.
+"""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from ringfence.model.cluster_policies import (
+    BaselineAdminNetworkPolicy,
+    ClusterEgressRule,
+    ClusterIngressRule,
+    ClusterPolicy,
+    ClusterPolicyRule,
+    RuleAction,
+    WorkloadPeer,
+)
+from ringfence.model.cluster_rules import cluster_rules_of
+from ringfence.model.field_errors import FieldError, required
+from ringfence.model.objects import NetworkPolicy
+from ringfence.model.policies import Direction, without_rules
+from ringfence.model.validation.cluster_policies import rule_errors, subject_errors, tier_errors
+from ringfence.model.validation.metadata import name_errors
+from ringfence.model.validation.network_policies import stored_network_policy_errors
+
+
+def remaining_network_policy(policy: NetworkPolicy) -> NetworkPolicy | None:
+    """The policy without its rules; None if it is not clear whom it selects."""
+    reduced = without_rules(policy)
+    return None if any(stored_network_policy_errors(reduced)) else reduced
+
+
+# --- policies of the whole cluster ------------------------------------------------------------------------------------
+
+
+def stored_cluster_policy_errors(policy: ClusterPolicy) -> Iterator[FieldError]:
+    """What makes a policy that a server has stored impossible to evaluate, found one by one.
+
+    How much of something it has is no error: another version of the definition may allow more.
+    """
+    yield from _errors_of_all_rules(policy)
+    for direction in Direction:
+        for i, rule in enumerate(cluster_rules_of(policy, direction)):
+            yield from rule_errors(policy, rule, direction, f"spec.{direction.field}[{i}]")
+
+
+def remaining_cluster_policy(policy: ClusterPolicy) -> ClusterPolicy | None:
+    """The policy with each rule that cannot be evaluated failing closed; None if it is not clear whom it selects."""
+    if any(_errors_of_all_rules(policy)):
+        return None
+    rules = {
+        direction.field: tuple([_evaluable(policy, rule, direction) for rule in cluster_rules_of(policy, direction)])
+        for direction in Direction
+    }
+    return msgspec.structs.replace(policy, spec=msgspec.structs.replace(policy.spec, **rules))
+
+
+def _errors_of_all_rules(policy: ClusterPolicy) -> Iterator[FieldError]:
+    """The errors with which nothing of a policy can be evaluated."""
+    yield from name_errors(policy)
+    yield from tier_errors(policy)
+    if not isinstance(policy, BaselineAdminNetworkPolicy) and policy.spec.priority is None:
+        yield required("spec.priority")
+    yield from subject_errors(policy.spec.subject)
+
+
+def _evaluable(policy: ClusterPolicy, rule: ClusterPolicyRule, direction: Direction) -> ClusterPolicyRule:
+    if not any(rule_errors(policy, rule, direction, "")):
+        return rule
+    if rule.action in (RuleAction.ACCEPT, RuleAction.ALLOW):
+        return msgspec.structs.replace(rule, peers=())
+    has_protocols = isinstance(rule, ClusterIngressRule | ClusterEgressRule)
+    # A peer with no known field, with which such a rule denies everything.
+    peers = (WorkloadPeer(),)
+    return msgspec.structs.replace(
+        rule, action=RuleAction.DENY.value, peers=peers, **{"protocols" if has_protocols else "ports": ()}
+    )
