@@ -6,8 +6,11 @@ is empty. Boxes are closed under intersection, and the difference of two boxes i
 empty: where nothing is left, there is no box (None).
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
+
+from ringfence.sets.label_values import LabelValue, LabelValues
 
 
 class AxisSet(Protocol):
@@ -17,6 +20,9 @@ class AxisSet(Protocol):
     def __sub__(self, other: Any, /) -> Any: ...
     def __bool__(self) -> bool: ...
     def __hash__(self) -> int: ...
+    @classmethod
+    def union_of(cls, sets: Iterable[Any], /) -> Any:
+        """What is in any of some sets."""
 
 
 class Axis(Protocol):
@@ -35,11 +41,11 @@ Box = Mapping[Axis, Any]
 EVERYTHING: Box = {}
 """The box without any limit."""
 
-Step = Callable[[], None]
-"""Called for each box that is made; raises what it likes to end a computation that has become too long."""
+Step = Callable[[int], None]
+"""Called with the number of boxes that are looked at; raises what it likes to end what has become too long."""
 
 
-def no_limit() -> None:
+def no_limit(boxes: int) -> None:
     """Counts nothing: the computation takes as long as it takes."""
 
 
@@ -119,23 +125,107 @@ def difference(a: Box, b: Box) -> Iterator[Box]:
 def uncovered(box: Box, covers: Collection[Box], step: Step = no_limit) -> Iterator[Box]:
     """What of a box is in none of `covers`, as disjoint boxes.
 
-    They are found one after another: who asks whether there are any stops at the first.
+    They are found one after another: who asks whether there are any stops at the first. `step` gets the number of
+    covers that are looked at.
     """
-    step()
-    meeting = []
+    waiting: list[tuple[Box, Collection[Box]]] = [(box, covers)]
+    while waiting:
+        left, some = waiting.pop()
+        step(1 + len(some))
+        cut = _without_single_cuts(left, some)
+        if cut is None:
+            continue
+        left, cutting = cut
+        if not cutting:
+            yield left
+        elif len(cutting) > _MANY and (axis := _most_listed(axes for _, axes in cutting)) is not None:
+            waiting += _by_value(left, [cover for cover, _ in cutting], axis)
+        else:
+            # The cover with the fewest cuts leaves the fewest pieces.
+            first, _ = min(cutting, key=lambda one: len(one[1]))
+            others = [cover for cover, _ in cutting if cover is not first]
+            waiting += [(piece, others) for piece in difference(left, first)]
+
+
+_MANY: Final = 8
+"""Covers from which on a box is divided by the values of a label instead of by the covers, one after another."""
+
+
+def _without_single_cuts(box: Box, covers: Collection[Box]) -> tuple[Box, list[tuple[Box, list[Axis]]]] | None:
+    """What of a box is left by the covers that cut it along one axis only, and the others with the axes of their cuts.
+
+    None if nothing is left. All that cut along one axis are taken away at once: they may be thousands of port ranges.
+    """
+    while True:
+        several: list[tuple[Box, list[Axis]]] = []
+        single: dict[Axis, list[Any]] = {}
+        for cover in covers:
+            axes = _cuts(box, cover)
+            if axes is None:
+                continue
+            if not axes:
+                return None
+            if len(axes) == 1:
+                single.setdefault(axes[0], []).append(cover[axes[0]])
+            else:
+                several.append((cover, axes))
+        if not single:
+            return box, several
+        for axis, sets in single.items():
+            rest = box.get(axis, axis.universe) - (sets[0] if len(sets) == 1 else type(sets[0]).union_of(sets))
+            if not rest:
+                return None
+            box = {**box, axis: rest}
+        covers = [cover for cover, _ in several]
+
+
+def _cuts(box: Box, cover: Box) -> list[Axis] | None:
+    """The axes along which a cover cuts a box: none if it contains the box. None if it does not meet the box."""
+    axes = []
+    for axis, values in cover.items():
+        present = box.get(axis)
+        if present is None:
+            axes.append(axis)
+        elif present is not values:
+            if not present & values:
+                return None
+            if present - values:
+                axes.append(axis)
+    return axes
+
+
+def _most_listed(cuts: Iterable[Iterable[Axis]]) -> Axis | None:
+    """The label along which the most covers cut, if there is a label among the axes."""
+    frequency = Counter(axis for axes in cuts for axis in axes if isinstance(axis.universe, LabelValues))
+    return max(frequency, key=frequency.__getitem__, default=None)
+
+
+def _by_value(box: Box, covers: Iterable[Box], axis: Axis) -> Iterator[tuple[Box, list[Box]]]:
+    """A box divided by the values of a label that covers list, each part with the covers that it may meet.
+
+    The values that no cover lists are the last part.
+    """
+    everywhere: list[Box] = []
+    unless: list[Box] = []
+    only: dict[LabelValue, list[Box]] = {}
     for cover in covers:
-        if overlaps(cover, box):
-            if contains(cover, box):
-                return
-            meeting.append(cover)
-    if not meeting:
-        yield box
-        return
-    # The cover with the fewest limits of its own leaves the fewest pieces.
-    first = min(meeting, key=lambda cover: _cuts(box, cover))
-    others = [cover for cover in meeting if cover is not first]
-    for piece in difference(box, first):
-        yield from uncovered(piece, others, step)
+        values = cover.get(axis)
+        if values is None:
+            everywhere.append(cover)
+            continue
+        if values.is_complement:
+            unless.append(cover)
+        for value in values.listed:
+            only.setdefault(value, [])
+            if not values.is_complement:
+                only[value].append(cover)
+    present = box.get(axis, axis.universe)
+    for value, covering in only.items():
+        if present.contains(value):
+            besides = [cover for cover in unless if value not in cover[axis].listed]
+            yield {**box, axis: LabelValues(frozenset([value]))}, [*everywhere, *besides, *covering]
+    if rest := present - LabelValues(frozenset(only)):
+        yield {**box, axis: rest}, [*everywhere, *unless]
 
 
 def is_covered(box: Box, covers: Collection[Box], step: Step = no_limit) -> bool:
@@ -161,8 +251,3 @@ def without_covered(boxes: Iterable[Box]) -> list[Box]:
             kept = [other for other in kept if not contains(box, other)]
             kept.append(box)
     return kept
-
-
-def _cuts(box: Box, cover: Box) -> int:
-    """Along how many axes a cover cuts a box."""
-    return sum(1 for axis, values in cover.items() if axis not in box or box[axis] - values)

@@ -8,8 +8,10 @@ than any selector can list.
 Source: `apimachinery/pkg/labels`: "NotIn and DoesNotExist match if the key is not present".
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import reduce
 from itertools import count
+from operator import or_
 from typing import Final
 
 import msgspec
@@ -25,6 +27,11 @@ class LabelValues(msgspec.Struct, frozen=True, cache_hash=True):
 
     listed: frozenset[LabelValue] = frozenset()
     is_complement: bool = False
+
+    @classmethod
+    def union_of(cls, sets: Iterable["LabelValues"]) -> "LabelValues":
+        """What is in any of `sets`."""
+        return reduce(or_, sets, cls())
 
     def contains(self, value: LabelValue) -> bool:
         """Whether a value, or `ABSENT`, is in the set."""

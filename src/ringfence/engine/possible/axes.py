@@ -1,0 +1,209 @@
+"""The space of all possible connections, as axes of boxes: two ends with all they could be, and the traffic.
+
+Each end is a pod or an address outside the cluster (`kind_axis`). A pod has labels, the labels of its namespace, an
+address, and as a destination names of ports. An address outside the cluster may be that of a node, with the node's
+labels, and one that domain names resolve to. A box that limits an axis which only one kind of end has also limits the
+kind, so what the axis says of the other kind never matters.
+
+What a label selector can meet is known of some labels:
+
+- the value of a label has at most 63 characters of a certain form: others match nothing;
+- every namespace has the label `kubernetes.io/metadata.name`, and its value is a DNS label.
+
+Two ends share one space, but not all points of it exist: two pods of one namespace have the same namespace labels, and
+addresses of one family. `witness` knows.
+"""
+
+from enum import StrEnum
+from functools import lru_cache
+from typing import Final
+
+import msgspec
+
+from ringfence.engine.policies import PodSelection
+from ringfence.engine.population import NAME_LABEL
+from ringfence.model.names import dns_label_errors, label_value_errors
+from ringfence.model.policies import Direction
+from ringfence.model.selectors import EVERYTHING, Operator, Selector, Term
+from ringfence.sets.addresses import ALL_ADDRESSES, LOOPBACK, Addresses
+from ringfence.sets.boxes import Axis, AxisSet, Box, box_of
+from ringfence.sets.label_values import ABSENT, ANY_VALUE, ONLY_ABSENT, PRESENT, LabelValues, none_of, one_of
+from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
+
+
+class Role(StrEnum):
+    """One of the two ends of a connection."""
+
+    SOURCE = "source"
+    DESTINATION = "destination"
+
+    @property
+    def other(self) -> "Role":
+        """The other end."""
+        return Role.DESTINATION if self is Role.SOURCE else Role.SOURCE
+
+
+def subject_role(direction: Direction) -> Role:
+    """The end whose policies decide about a direction: ingress is the destination's, egress the source's."""
+    return Role.DESTINATION if direction is Direction.INGRESS else Role.SOURCE
+
+
+class Labelled(StrEnum):
+    """Whose labels an axis is about, at one end."""
+
+    NAMESPACE = "namespace"
+    POD = "pod"
+    NODE = "node"
+
+
+class LabelAxis(msgspec.Struct, frozen=True, cache_hash=True):
+    """The value of one label at one end, or that it is absent."""
+
+    role: Role
+    labelled: Labelled
+    key: str
+
+    @property
+    def universe(self) -> LabelValues:
+        """All values; the name of a namespace is never absent."""
+        return PRESENT if self.is_name else ANY_VALUE
+
+    @property
+    def is_name(self) -> bool:
+        """Whether the label is the name of the namespace."""
+        return self.labelled is Labelled.NAMESPACE and self.key == NAME_LABEL
+
+
+class Trait(StrEnum):
+    """What is true or false of an end, beside its labels."""
+
+    PORT_NAME = "port name"
+    """The port that is connected to has this name and protocol at the destination."""
+    NODE = "node"
+    """The address is that of a node."""
+    DOMAIN_NAME = "domain name"
+    """The address is one that this domain name resolves to."""
+
+
+YES: Final = one_of("yes")
+_YES_OR_NO: Final = one_of("yes", ABSENT)
+
+
+class TraitAxis(msgspec.Struct, frozen=True, cache_hash=True):
+    """Whether something is true of an end: `YES`, or absent."""
+
+    role: Role
+    trait: Trait
+    name: str = ""
+
+    @property
+    def universe(self) -> LabelValues:
+        """Yes and no."""
+        return _YES_OR_NO
+
+
+A_POD: Final = one_of("pod")
+AN_ADDRESS: Final = one_of("address")
+_A_POD_OR_AN_ADDRESS: Final = one_of("pod", "address")
+
+
+class KindAxis(msgspec.Struct, frozen=True, cache_hash=True):
+    """Whether an end is a pod (`A_POD`) or an address outside the cluster (`AN_ADDRESS`).
+
+    A pod that uses its node's network is its node's address.
+    """
+
+    role: Role
+
+    @property
+    def universe(self) -> LabelValues:
+        """Both kinds."""
+        return _A_POD_OR_AN_ADDRESS
+
+
+_POSSIBLE_ADDRESSES: Final = ALL_ADDRESSES - LOOPBACK
+
+
+class AddressAxis(msgspec.Struct, frozen=True, cache_hash=True):
+    """The address of an end, of a pod as well. Policies do not decide about loopback addresses: they are the pod."""
+
+    role: Role
+
+    @property
+    def universe(self) -> Addresses:
+        """All addresses but those of the loopback."""
+        return _POSSIBLE_ADDRESSES
+
+
+class TrafficAxis(msgspec.Struct, frozen=True, cache_hash=True):
+    """The protocol and the port of a connection."""
+
+    @property
+    def universe(self) -> Traffic:
+        """All traffic."""
+        return ALL_TRAFFIC
+
+
+KIND: Final = {role: KindAxis(role) for role in Role}
+ADDRESS: Final = {role: AddressAxis(role) for role in Role}
+IS_NODE: Final = {role: TraitAxis(role, Trait.NODE) for role in Role}
+TRAFFIC: Final = TrafficAxis()
+
+
+# One object for each axis: a dict finds a key that is the same object without comparing it.
+@lru_cache(maxsize=1 << 16)
+def label_axis(role: Role, labelled: Labelled, key: str) -> LabelAxis:
+    """The axis of one label at one end."""
+    return LabelAxis(role, labelled, key)
+
+
+def name_axis(role: Role) -> LabelAxis:
+    """The axis of the name of the namespace at one end."""
+    return label_axis(role, Labelled.NAMESPACE, NAME_LABEL)
+
+
+@lru_cache(maxsize=1 << 16)
+def port_name_axis(name: str, protocol: str) -> TraitAxis:
+    """Whether the port that is connected to has a name: which number that is, is free for each destination."""
+    return TraitAxis(Role.DESTINATION, Trait.PORT_NAME, f"{name}/{protocol}")
+
+
+@lru_cache(maxsize=1 << 16)
+def domain_name_axis(role: Role, name: str) -> TraitAxis:
+    """Whether an address outside the cluster is one that a domain name resolves to."""
+    return TraitAxis(role, Trait.DOMAIN_NAME, name)
+
+
+@lru_cache(maxsize=1 << 16)
+def values_of(term: Term, *, of_name: bool = False) -> LabelValues:
+    """The values that meet one requirement of a selector, without those that no label can have.
+
+    With `of_name`, those that no name of a namespace can be are left out, too.
+    """
+    errors = dns_label_errors if of_name else label_value_errors
+    match term.operator:
+        case Operator.IN:
+            return one_of(*(value for value in term.values if not errors(value)))
+        case Operator.NOT_IN:
+            return none_of(*(value for value in term.values if not errors(value)))
+        case Operator.EXISTS:
+            return PRESENT
+        case Operator.DOES_NOT_EXIST:
+            return ONLY_ABSENT
+
+
+def selector_limits(selector: Selector, role: Role, labelled: Labelled) -> list[tuple[Axis, AxisSet]]:
+    """The limits of a box of what a selector matches at one end."""
+    axes = [label_axis(role, labelled, term.key) for term in selector.terms]
+    return [(axis, values_of(term, of_name=axis.is_name)) for axis, term in zip(axes, selector.terms, strict=True)]
+
+
+@lru_cache(maxsize=1 << 16)
+def selection_box(selection: PodSelection, role: Role) -> Box | None:
+    """The possible pods that a selection selects, at one end of a connection; None if it can select none."""
+    limits: list[tuple[Axis, AxisSet]] = [(KIND[role], A_POD)]
+    if selection.namespace is not None:
+        limits.append((name_axis(role), one_of(selection.namespace)))
+    else:
+        limits += selector_limits(selection.namespaces or EVERYTHING, role, Labelled.NAMESPACE)
+    return box_of([*limits, *selector_limits(selection.pods, role, Labelled.POD)])

@@ -1,0 +1,35 @@
+"""A bound for computations that can explode: dozens of overlapping requirements over many labels.
+
+Steps are counted, not seconds: the same question has the same outcome on every machine.
+"""
+
+from typing import Final
+
+from ringfence.engine.possible.policy_boxes import RulePlace
+from ringfence.errors import RingfenceError
+
+STEPS: Final = 10_000_000
+"""Boxes that are looked at: some ten seconds. Policies as people write them take a few for each rule."""
+
+
+class Undecided(RingfenceError):
+    """A question that takes more steps than its bound. `place` is the rule at which it has ended, if it is known."""
+
+    def __init__(self, place: RulePlace | None) -> None:
+        self.place = place
+        where = f" at {place}" if place else ""
+        super().__init__(f"undecided{where}: the requirements on labels overlap in too many ways")
+
+
+class Budget:
+    """Counts steps, up to a bound. `place` is set to the rule that is being looked at."""
+
+    def __init__(self, steps: int = STEPS) -> None:
+        self.left = steps
+        self.place: RulePlace | None = None
+
+    def step(self, boxes: int = 1) -> None:
+        """Count a step for each of some boxes. Raises Undecided after the last one."""
+        self.left -= boxes
+        if self.left < 0:
+            raise Undecided(self.place)

@@ -1,0 +1,279 @@
+"""Single possible connections: the points of the space of boxes, and the smallest one in a box.
+
+Not every box has one: two pods of one namespace have the same namespace labels, two ends meet over one address family,
+and no two ends have the same address.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import product
+from typing import Final
+
+import msgspec
+
+from ringfence.engine.population import NAME_LABEL, PortName
+from ringfence.engine.possible.axes import (
+    A_POD,
+    ADDRESS,
+    AN_ADDRESS,
+    IS_NODE,
+    KIND,
+    TRAFFIC,
+    YES,
+    LabelAxis,
+    Labelled,
+    Role,
+    Trait,
+    TraitAxis,
+    domain_name_axis,
+    name_axis,
+    port_name_axis,
+)
+from ringfence.sets import intervals
+from ringfence.sets.addresses import ALL_ADDRESSES, FAMILIES, LOOPBACK, Addresses, Family, parse_address
+from ringfence.sets.boxes import Axis, AxisSet, Box, box_of
+from ringfence.sets.label_values import ABSENT, ANY_VALUE, PRESENT, LabelValues, one_of
+from ringfence.sets.traffic import ALL_TRAFFIC, PROTOCOLS, Traffic
+
+Address = tuple[Family, int]
+
+
+class ExactPod(msgspec.Struct, frozen=True):
+    """A pod that could exist; `namespace_labels` has the name of the namespace, too."""
+
+    namespace_labels: Mapping[str, str]
+    labels: Mapping[str, str]
+    address: Address
+
+    @property
+    def namespace(self) -> str:
+        """The name of its namespace."""
+        return self.namespace_labels[NAME_LABEL]
+
+
+class ExactAddress(msgspec.Struct, frozen=True):
+    """An address outside the cluster: that of a node if `node_labels` are given, one that domain names resolve to."""
+
+    address: Address
+    node_labels: Mapping[str, str] | None = None
+    domain_names: tuple[str, ...] = ()
+
+
+ExactEnd = ExactPod | ExactAddress
+
+
+class PossibleConnection(msgspec.Struct, frozen=True):
+    """One connection that could be opened. Without a protocol it is of one that has no ports, such as ICMP.
+
+    `port_names` are the names that the destination gives the port.
+    """
+
+    source: ExactEnd
+    destination: ExactEnd
+    protocol: str
+    port: int
+    port_names: tuple[PortName, ...] = ()
+
+    def end(self, role: Role) -> ExactEnd:
+        """The end in a role."""
+        return self.source if role is Role.SOURCE else self.destination
+
+    @property
+    def traffic(self) -> Traffic:
+        """The protocol and the port as a set."""
+        return Traffic.of(self.protocol, ((self.port, self.port),)) if self.protocol else Traffic(other=True)
+
+
+# --- the box of a connection ------------------------------------------------------------------------------------------
+
+
+def connection_box(connection: PossibleConnection, axes: Iterable[Axis]) -> Box:
+    """The box of one connection alone, as far as `axes` (`Meaning.axes`) can tell connections apart."""
+    read = list(axes)
+    named = {port_name_axis(name, protocol) for name, protocol in connection.port_names}
+    limits: list[tuple[Axis, AxisSet]] = [(TRAFFIC, connection.traffic)]
+    for role in Role:
+        limits += end_box(connection.end(role), role, read).items()
+    for axis in read:
+        if isinstance(axis, TraitAxis) and axis.trait is Trait.PORT_NAME:
+            limits.append((axis, YES if axis in named else one_of(ABSENT)))
+    box = box_of(limits)
+    assert box is not None
+    return box
+
+
+def end_box(end: ExactEnd, role: Role, axes: Iterable[Axis]) -> Box:
+    """The connections with one end that is exactly `end`, as far as `axes` (`Meaning.axes`) can tell ends apart.
+
+    A label that the end does not have is absent. Which port of a pod has which name is left free.
+    """
+    family, number = end.address
+    limits: list[tuple[Axis, AxisSet]] = [
+        (KIND[role], A_POD if isinstance(end, ExactPod) else AN_ADDRESS),
+        (ADDRESS[role], Addresses.in_family(family, ((number, number),))),
+    ]
+    labels = _labels_of(end)
+    for axis in axes:
+        if isinstance(axis, LabelAxis) and axis.role is role and axis.labelled in labels:
+            limits.append((axis, one_of(labels[axis.labelled].get(axis.key, ABSENT))))
+    if isinstance(end, ExactAddress):
+        limits.append((IS_NODE[role], YES if end.node_labels is not None else one_of(ABSENT)))
+        resolving = {domain_name_axis(role, name) for name in end.domain_names}
+        for axis in axes:
+            if isinstance(axis, TraitAxis) and axis.role is role and axis.trait is Trait.DOMAIN_NAME:
+                limits.append((axis, YES if axis in resolving else one_of(ABSENT)))
+    box = box_of(limits)
+    assert box is not None, f"{end} is not possible"
+    return box
+
+
+def _labels_of(end: ExactEnd) -> dict[Labelled, Mapping[str, str]]:
+    if isinstance(end, ExactPod):
+        return {Labelled.NAMESPACE: end.namespace_labels, Labelled.POD: end.labels}
+    return {} if end.node_labels is None else {Labelled.NODE: end.node_labels}
+
+
+# --- the smallest connection in a box ---------------------------------------------------------------------------------
+
+_KINDS: Final = ((A_POD, A_POD), (AN_ADDRESS, A_POD), (A_POD, AN_ADDRESS))
+"""What the source and the destination can be: policies say nothing of connections between two addresses."""
+
+
+def connection_in(box: Box) -> PossibleConnection | None:
+    """A connection in a box, with as few labels as possible; None if none could exist."""
+    protocol, port = _port_in(box.get(TRAFFIC, ALL_TRAFFIC))
+    names = tuple(_port_names_in(box, protocol))
+    for kinds in _KINDS:
+        if all(box.get(KIND[role], kind) & kind for role, kind in zip(Role, kinds, strict=True)):
+            ends = _ends_in(box, kinds[0] is A_POD, kinds[1] is A_POD)
+            if ends is not None:
+                return PossibleConnection(*ends, protocol, port, names if kinds[1] is A_POD else ())
+    return None
+
+
+def _port_in(traffic: Traffic) -> tuple[str, int]:
+    for protocol in PROTOCOLS:
+        if ports := traffic.ports(protocol):
+            usual = [port for port in _USUAL_PORTS if intervals.contains(ports, port)]
+            return protocol, usual[0] if usual else ports[0][0]
+    return "", 0
+
+
+_USUAL_PORTS: Final = (80, 443, 53)
+"""Ports that a reader knows; they are preferred where it does not matter."""
+
+
+def _port_names_in(box: Box, protocol: str) -> Iterator[PortName]:
+    for axis, values in box.items():
+        if isinstance(axis, TraitAxis) and axis.trait is Trait.PORT_NAME and values == YES:
+            name, _, named_protocol = axis.name.rpartition("/")
+            if named_protocol == protocol:
+                yield name, protocol
+
+
+def _ends_in(box: Box, source_is_pod: bool, destination_is_pod: bool) -> tuple[ExactEnd, ExactEnd] | None:
+    """The two ends; pods are in different namespaces where the box allows it, as nothing then ties them."""
+    addresses = _addresses_in(box, source_is_pod, destination_is_pod)
+    if addresses is None:
+        return None
+    source_address, destination_address = addresses
+    if not destination_is_pod:
+        return _pod_in(box, Role.SOURCE, source_address), _address_in(box, Role.DESTINATION, destination_address)
+    if not source_is_pod:
+        return _address_in(box, Role.SOURCE, source_address), _pod_in(box, Role.DESTINATION, destination_address)
+    names = [_names_in(box, role) for role in Role]
+    for source_name, destination_name in sorted(product(*names), key=lambda pair: pair[0] == pair[1]):
+        if source_name != destination_name:
+            return (
+                _pod_in(box, Role.SOURCE, source_address, source_name),
+                _pod_in(box, Role.DESTINATION, destination_address, destination_name),
+            )
+        shared = _shared_labels_in(box, source_name)
+        if shared is not None:
+            return (
+                ExactPod(shared, _labels_in(box, Role.SOURCE, Labelled.POD), source_address),
+                ExactPod(shared, _labels_in(box, Role.DESTINATION, Labelled.POD), destination_address),
+            )
+    return None
+
+
+def _pod_in(box: Box, role: Role, address: Address, name: str | None = None) -> ExactPod:
+    name = name or _names_in(box, role)[0]
+    labels = {**_labels_in(box, role, Labelled.NAMESPACE), NAME_LABEL: name}
+    return ExactPod(labels, _labels_in(box, role, Labelled.POD), address)
+
+
+def _address_in(box: Box, role: Role, address: Address) -> ExactAddress:
+    is_node = box.get(IS_NODE[role]) == YES
+    resolving = [
+        axis.name
+        for axis, values in box.items()
+        if isinstance(axis, TraitAxis) and axis.role is role and axis.trait is Trait.DOMAIN_NAME and values == YES
+    ]
+    return ExactAddress(address, _labels_in(box, role, Labelled.NODE) if is_node else None, tuple(resolving))
+
+
+def _labels_in(box: Box, role: Role, labelled: Labelled) -> dict[str, str]:
+    found = {
+        axis.key: values.example()
+        for axis, values in box.items()
+        if isinstance(axis, LabelAxis) and axis.role is role and axis.labelled is labelled
+    }
+    return {key: value for key, value in found.items() if value is not ABSENT}
+
+
+def _names_in(box: Box, role: Role) -> list[str]:
+    """One or two names of namespaces that an end can be in."""
+    left: LabelValues = box.get(name_axis(role), PRESENT)
+    usual = "somewhere" if role is Role.SOURCE else "elsewhere"
+    names: list[str] = []
+    while left and len(names) < 2:
+        name = left.example(usual)
+        assert name is not ABSENT
+        names.append(name)
+        left -= one_of(name)
+    return names
+
+
+def _shared_labels_in(box: Box, name: str) -> dict[str, str] | None:
+    """The labels of a namespace in which both ends are; None if it would need two values of one label."""
+    limits: dict[str, LabelValues] = {}
+    for axis, values in box.items():
+        if isinstance(axis, LabelAxis) and axis.labelled is Labelled.NAMESPACE:
+            limits[axis.key] = limits.get(axis.key, ANY_VALUE) & values
+    if not all(limits.values()):
+        return None
+    found = {key: values.example() for key, values in limits.items()}
+    return {**{key: value for key, value in found.items() if value is not ABSENT}, NAME_LABEL: name}
+
+
+# --- addresses --------------------------------------------------------------------------------------------------------
+
+_POD_RANGES: Final = {Family.IPV4: parse_address("10.0.0.1")[1], Family.IPV6: parse_address("fd00::1")[1]}
+_OUTSIDE: Final = {Family.IPV4: parse_address("203.0.113.1")[1], Family.IPV6: parse_address("2001:db8::1")[1]}
+"""Addresses that a reader takes for those of pods, and (RFC 5737, RFC 3849) for examples of others."""
+
+
+def _addresses_in(box: Box, source_is_pod: bool, destination_is_pod: bool) -> tuple[Address, Address] | None:
+    """Two different addresses of one family."""
+    limits = [box.get(ADDRESS[role], ALL_ADDRESSES - LOOPBACK) for role in Role]
+    usual = [_POD_RANGES if is_pod else _OUTSIDE for is_pod in (source_is_pod, destination_is_pod)]
+    for family in FAMILIES:
+        sources, destinations = (
+            list(_two_of(some.ranges(family), near[family])) for some, near in zip(limits, usual, strict=True)
+        )
+        for source, destination in product(sources, destinations):
+            if source != destination:
+                return (family, source), (family, destination)
+    return None
+
+
+def _two_of(ranges: intervals.Intervals, near: int) -> Iterator[int]:
+    """Two members: `near` and the next number if they are, otherwise the first ones."""
+    preferred = intervals.intersection(ranges, ((near, near + 1),))
+    found = 0
+    for low, high in (*preferred, *ranges):
+        for number in range(low, min(high, low + 1) + 1):
+            yield number
+            found += 1
+            if found == 2:
+                return

@@ -1,0 +1,261 @@
+"""What a set of policies means for all possible connections: for each direction, the tiers as boxes.
+
+The order of evaluation is that of `engine.policies.tiers`: Admin, where the first rule that matches decides;
+NetworkPolicy, which denies what no rule allows of the pods that some policy isolates; Baseline, as Admin; and what no
+tier decides is allowed. A connection between two pods needs both directions; an end outside the cluster has no
+policies, so it allows its direction.
+
+All methods take a box, and yield boxes inside it, one after another: who needs only one pays for one.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
+from typing import Any
+
+from ringfence.engine.policies import Action, CompiledPolicy
+from ringfence.engine.possible.axes import subject_role
+from ringfence.engine.possible.budget import Budget
+from ringfence.engine.possible.policy_boxes import RulePlace, rule_boxes, subject_box
+from ringfence.model.cluster_policies import PolicyTier
+from ringfence.model.cluster_rules import tier_of
+from ringfence.model.objects import NetworkPolicy
+from ringfence.model.policies import Direction
+from ringfence.sets.box_index import BoxIndex
+from ringfence.sets.boxes import EVERYTHING, Axis, Box, difference, intersection, key_of, overlaps, uncovered
+
+BoxKey = frozenset[tuple[Any, Any]]
+Constraint = Callable[[Box, Budget], Iterator[Box]]
+"""Yields the boxes inside a box in which something holds; they may overlap, and together are all of it."""
+
+
+def narrowed(box: Box, constraints: Sequence[Constraint], budget: Budget) -> Iterator[Box]:
+    """The boxes inside a box in which all constraints hold."""
+    if not constraints:
+        yield box
+        return
+    first, *others = constraints
+    for inside in first(box, budget):
+        yield from narrowed(inside, others, budget)
+
+
+class IsolationTier:
+    """The NetworkPolicies of a set, for one direction: subjects are isolated, and rules allow."""
+
+    def __init__(self, policies: Iterable[CompiledPolicy[NetworkPolicy]], direction: Direction) -> None:
+        subjects: list[tuple[Box, CompiledPolicy[Any]]] = []
+        rules: list[tuple[Box, RulePlace]] = []
+        for policy in policies:
+            box = subject_box(policy, direction) if direction in policy.rules else None
+            if box is None:
+                continue
+            subjects.append((box, policy))
+            for rule in policy.rules[direction]:
+                place = RulePlace(policy, direction, rule)
+                rules += ((matched, place) for matched in rule_boxes(policy, direction, rule))
+        self.subjects = BoxIndex(subjects)
+        self.rules = BoxIndex(rules)
+
+    @cached_property
+    def subject_keys(self) -> frozenset[BoxKey]:
+        """The boxes of the subjects, as keys."""
+        return frozenset(key_of(box) for box, _ in self.subjects.entries)
+
+    @cached_property
+    def rule_keys(self) -> frozenset[BoxKey]:
+        """The boxes of the rules, as keys."""
+        return frozenset(key_of(box) for box, _ in self.rules.entries)
+
+    def is_same(self, other: "IsolationTier") -> bool:
+        """Whether another tier consists of the same boxes: then it means the same."""
+        return self.subject_keys == other.subject_keys and self.rule_keys == other.rule_keys
+
+    def where(self, action: Action) -> Constraint:
+        """The constraint that this tier allows, denies, or passes on because the subject is not isolated."""
+        match action:
+            case Action.ALLOW:
+                return inside_any(self.rules)
+            case Action.PASS:
+                return outside_all(self.subjects)
+            case Action.DENY:
+                return self._denied
+
+    def _denied(self, box: Box, budget: Budget) -> Iterator[Box]:
+        for isolated in inside_any(self.subjects)(box, budget):
+            yield from outside_all(self.rules)(isolated, budget)
+
+
+class OrderedTier:
+    """The administrators' policies of one tier, for one direction: the first rule that matches decides."""
+
+    def __init__(self, policies: Iterable[CompiledPolicy[Any]], direction: Direction) -> None:
+        ordered = sorted((one for one in policies if direction in one.rules), key=lambda one: one.order)
+        self._index = BoxIndex(
+            (box, RulePlace(policy, direction, rule))
+            for policy in ordered
+            for rule in policy.rules[direction]
+            for box in rule_boxes(policy, direction, rule)
+        )
+
+    @property
+    def rules(self) -> Sequence[tuple[Box, RulePlace]]:
+        """The boxes of all rules, in the order of evaluation."""
+        return self._index.entries
+
+    def is_same(self, other: "OrderedTier") -> bool:
+        """Whether another tier consists of the same boxes in the same order: then it means the same."""
+        return self._sequence == other._sequence
+
+    @cached_property
+    def _sequence(self) -> list[tuple[Box, Action]]:
+        return [(box, place.rule.action) for box, place in self.rules]
+
+    def where(self, action: Action) -> Constraint:
+        """The constraint that this tier allows, denies, or passes on; what no rule matches is passed on, too."""
+
+        def decided(box: Box, budget: Budget) -> Iterator[Box]:
+            yield from _first_match(box, list(self._index.overlapping(box)), action, budget)
+
+        return decided
+
+
+def _first_match(box: Box, rules: Sequence[tuple[Box, RulePlace]], action: Action, budget: Budget) -> Iterator[Box]:
+    """The boxes inside a box in which the first rule that matches has an action; no rule is as one that passes."""
+    waiting = [(box, 0)]
+    while waiting:
+        left, number = waiting.pop()
+        budget.step(1 + len(rules) - number)
+        while number < len(rules) and not overlaps(rules[number][0], left):
+            number += 1
+        if number == len(rules):
+            if action is Action.PASS:
+                yield left
+            continue
+        matched, place = rules[number]
+        budget.place = place
+        waiting += [(outside, number + 1) for outside in difference(left, matched)]
+        if place.rule.action is action and (inside := intersection(left, matched)) is not None:
+            yield inside
+
+
+Tier = OrderedTier | IsolationTier
+
+
+class DirectionMeaning:
+    """What a set of policies decides in one direction, whatever the other direction says."""
+
+    def __init__(self, policies: Sequence[CompiledPolicy[Any]], direction: Direction) -> None:
+        by_tier: dict[PolicyTier | None, list[CompiledPolicy[Any]]] = {None: [], **{tier: [] for tier in PolicyTier}}
+        for policy in policies:
+            is_namespaced = isinstance(policy.policy, NetworkPolicy)
+            by_tier[None if is_namespaced else tier_of(policy.policy)].append(policy)
+        self.direction = direction
+        self.role = subject_role(direction)
+        self.admin = OrderedTier(by_tier[PolicyTier.ADMIN], direction)
+        self.isolation = IsolationTier(by_tier[None], direction)
+        self.baseline = OrderedTier(by_tier[PolicyTier.BASELINE], direction)
+
+    @property
+    def tiers(self) -> tuple[Tier, ...]:
+        """The tiers in the order in which they are asked."""
+        return self.admin, self.isolation, self.baseline
+
+    def is_same(self, other: "DirectionMeaning") -> bool:
+        """Whether another one consists of the same boxes. If not, it may mean the same nevertheless."""
+        return all(
+            mine.is_same(theirs)  # type: ignore[arg-type]
+            for mine, theirs in zip(self.tiers, other.tiers, strict=True)
+        )
+
+    def allowed(self, within: Box = EVERYTHING, budget: Budget | None = None) -> Iterator[Box]:
+        """The boxes inside `within` in which this direction is allowed. They may overlap."""
+        budget = budget or Budget()
+        # What no policy is about comes first: who asks for one box seldom needs to look at rules.
+        yield from self._passed_through(Action.PASS, within, budget)
+        for number in range(len(self.tiers)):
+            yield from self._decided_by(number, Action.ALLOW, within, budget)
+
+    def denied(self, within: Box = EVERYTHING, budget: Budget | None = None) -> Iterator[Box]:
+        """The boxes inside `within` in which this direction is denied. They may overlap."""
+        budget = budget or Budget()
+        for number in range(len(self.tiers)):
+            yield from self._decided_by(number, Action.DENY, within, budget)
+
+    def _passed_through(self, action: Action, within: Box, budget: Budget) -> Iterator[Box]:
+        return narrowed(within, [tier.where(action) for tier in self.tiers], budget)
+
+    def _decided_by(self, number: int, action: Action, within: Box, budget: Budget) -> Iterator[Box]:
+        """The boxes in which one tier decides, because those before it pass."""
+        before = [tier.where(Action.PASS) for tier in self.tiers[:number]]
+        return narrowed(within, [self.tiers[number].where(action), *before], budget)
+
+
+class Meaning:
+    """What a set of policies means in any cluster.
+
+    The policies are compiled by `compile_in_any_cluster`. Objects of other kinds are not needed: pods, the labels of
+    namespaces, nodes, and which port a name means are free.
+    """
+
+    def __init__(self, policies: Iterable[CompiledPolicy[Any]]) -> None:
+        self.policies = tuple(policies)
+        self._directions = {direction: DirectionMeaning(self.policies, direction) for direction in Direction}
+
+    def of(self, direction: Direction) -> DirectionMeaning:
+        """What the policies decide in one direction."""
+        return self._directions[direction]
+
+    @cached_property
+    def axes(self) -> frozenset[Axis]:
+        """All that the policies can tell connections apart by."""
+        return frozenset(
+            axis
+            for direction in self._directions.values()
+            for boxes in (
+                direction.admin.rules,
+                direction.isolation.subjects.entries,
+                direction.isolation.rules.entries,
+                direction.baseline.rules,
+            )
+            for box, _ in boxes
+            for axis in box
+        )
+
+    def allowed(self, within: Box = EVERYTHING, budget: Budget | None = None) -> Iterator[Box]:
+        """The boxes inside `within` of the connections that are allowed: both directions are. They may overlap."""
+        budget = budget or Budget()
+        egress, ingress = self.of(Direction.EGRESS), self.of(Direction.INGRESS)
+        return narrowed(within, [egress.allowed, ingress.allowed], budget)
+
+    def denied(self, within: Box = EVERYTHING, budget: Budget | None = None) -> Iterator[Box]:
+        """The boxes inside `within` of the connections that are denied: some direction is. They may overlap."""
+        budget = budget or Budget()
+        for direction in Direction:
+            yield from self.of(direction).denied(within, budget)
+
+
+def inside_any(index: BoxIndex[Any]) -> Constraint:
+    """The constraint to lie in some box of an index."""
+
+    def inside(box: Box, budget: Budget) -> Iterator[Box]:
+        seen: set[BoxKey] = set()
+        for other, place in index.overlapping(box):
+            budget.step()
+            if isinstance(place, RulePlace):
+                budget.place = place
+            both = intersection(box, other)
+            if both is not None and (key := key_of(both)) not in seen:
+                seen.add(key)
+                yield both
+                if len(both) == len(box) and both == box:
+                    return
+
+    return inside
+
+
+def outside_all(index: BoxIndex[Any]) -> Constraint:
+    """The constraint to lie in no box of an index."""
+
+    def outside(box: Box, budget: Budget) -> Iterator[Box]:
+        return uncovered(box, [other for other, _ in index.overlapping(box)], budget.step)
+
+    return outside

@@ -1,0 +1,107 @@
+"""Policies as boxes of possible connections: whom a policy selects, and what each of its rules is about."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from ringfence.engine.policies import CompiledPolicy, CompiledRule, compile_cluster_policy, compile_policy
+from ringfence.engine.possible.axes import (
+    A_POD,
+    ADDRESS,
+    AN_ADDRESS,
+    IS_NODE,
+    KIND,
+    TRAFFIC,
+    YES,
+    Labelled,
+    Role,
+    domain_name_axis,
+    port_name_axis,
+    selection_box,
+    selector_limits,
+    subject_role,
+)
+from ringfence.model.cluster_policies import ClusterPolicy
+from ringfence.model.cluster_rules import cluster_rules_of, domain_names_of, nodes_of
+from ringfence.model.objects import NetworkPolicy
+from ringfence.model.origin import Origin
+from ringfence.model.policies import Direction
+from ringfence.model.selectors import Selector, compile_selector
+from ringfence.sets.addresses import NO_ADDRESSES, Addresses
+from ringfence.sets.boxes import EVERYTHING, Box, box_of, intersection
+from ringfence.sets.traffic import Traffic
+
+
+class RulePlace(msgspec.Struct, frozen=True, eq=False):
+    """A rule of a policy; `direction` is that of the rule."""
+
+    policy: CompiledPolicy[Any]
+    direction: Direction
+    rule: CompiledRule
+
+    def __str__(self) -> str:
+        """The rule by its policy and field, with file and line where they are known."""
+        path = f"spec.{self.direction.field}[{self.rule.index}]"
+        origin = self.policy.origin
+        place = f" ({origin.at(path)})" if origin else ""
+        return f"{self.policy} {path}{place}"
+
+
+def compile_in_any_cluster(policy: NetworkPolicy | ClusterPolicy, origin: Origin | None = None) -> CompiledPolicy[Any]:
+    """Compile a policy, valid and with its defaults, for all clusters that could be.
+
+    Unlike in a cluster, its `nodes` mean no addresses: which ones they have is free (`axes.IS_NODE`).
+    """
+    if isinstance(policy, NetworkPolicy):
+        return compile_policy(policy, origin)
+    return compile_cluster_policy(policy, _no_addresses, origin)
+
+
+def subject_box(policy: CompiledPolicy[Any], direction: Direction) -> Box | None:
+    """The connections about which a policy may decide in a direction: those of its subjects."""
+    return selection_box(policy.subject, subject_role(direction))
+
+
+def rule_boxes(policy: CompiledPolicy[Any], direction: Direction, rule: CompiledRule) -> Iterator[Box]:
+    """The connections that a rule matches, as boxes that may overlap: its subjects AND its peers AND its traffic."""
+    subjects = subject_box(policy, direction)
+    if subjects is None:
+        return
+    traffic = list(_traffic_boxes(rule))
+    for peers in _peer_boxes(policy, direction, rule):
+        both = intersection(subjects, peers)
+        for ports in traffic if both is not None else ():
+            if both is not None and (box := intersection(both, ports)) is not None:
+                yield box
+
+
+def _peer_boxes(policy: CompiledPolicy[Any], direction: Direction, rule: CompiledRule) -> Iterator[Box]:
+    role, peers = subject_role(direction).other, rule.peers
+    if peers.everyone:
+        yield EVERYTHING
+        return
+    for selection in peers.selections:
+        if (box := selection_box(selection, role)) is not None:
+            yield box
+    if peers.block and (box := box_of([(ADDRESS[role], peers.block.addresses)])) is not None:
+        yield box
+    if not isinstance(policy.policy, NetworkPolicy):
+        for peer in cluster_rules_of(policy.policy, direction)[rule.index].peers:
+            if (nodes := nodes_of(peer)) is not None:
+                limits = selector_limits(compile_selector(nodes), role, Labelled.NODE)
+                if (box := box_of([(KIND[role], AN_ADDRESS), (IS_NODE[role], YES), *limits])) is not None:
+                    yield box
+            for name in domain_names_of(peer):
+                yield {KIND[role]: AN_ADDRESS, domain_name_axis(role, name.lower()): YES}
+
+
+def _traffic_boxes(rule: CompiledRule) -> Iterator[Box]:
+    if rule.traffic and (box := box_of([(TRAFFIC, rule.traffic)])) is not None:
+        yield box
+    for name, protocol in rule.port_names:
+        yield {KIND[Role.DESTINATION]: A_POD, TRAFFIC: Traffic.of(protocol), port_name_axis(name, protocol): YES}
+
+
+def _no_addresses(nodes: Selector) -> Addresses:
+    return NO_ADDRESSES
