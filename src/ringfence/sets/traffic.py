@@ -92,11 +92,14 @@ class Traffic(msgspec.Struct, frozen=True, cache_hash=True):
     @property
     def single(self) -> tuple[str, int] | None:
         """The protocol and the number, if the set is exactly one port."""
-        found = [(protocol, ports) for protocol in PROTOCOLS if (ports := self.ports(protocol))]
-        if self.other or len(found) != 1:
-            return None
-        ((protocol, ((low, high), *more)),) = found
-        return (protocol, low) if low == high and not more else None
+        found = None
+        for protocol, ports in (("TCP", self.tcp), ("UDP", self.udp), ("SCTP", self.sctp)):
+            if ports:
+                low, high = ports[0]
+                if found or low != high or len(ports) > 1:
+                    return None
+                found = (protocol, low)
+        return None if self.other else found
 
     def __str__(self) -> str:
         """Every protocol with its ports: `TCP 80,443,8000-8080; UDP 53`."""

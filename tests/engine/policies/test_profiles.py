@@ -18,7 +18,7 @@ def profile(*actions: str, otherwise: Action = PASS) -> Profile:
 
 
 def test_rules_that_follow_one_another_and_do_the_same_are_one_step() -> None:
-    steps = profile("deny", "allow", "allow", "deny").steps
+    steps = list(profile("deny", "allow", "allow", "deny").steps)
     assert [(step.action, [rule.index for rule in step.rules]) for step in steps] == [
         (DENY, [0]),
         (ALLOW, [1, 2]),

@@ -55,7 +55,7 @@ class ProfileChain(NamedTuple):
 
 def denies_everything(stack: Stack) -> bool:
     """Whether nothing is allowed for any peer: no rule allows or passes anything."""
-    return stack[-1].otherwise is Action.DENY and not any(profile.rules for profile in stack)
+    return stack[-1].otherwise is Action.DENY and not any(True for profile in stack for _ in profile.rules)
 
 
 def chain_name(stack: Stack, ports: OwnPorts) -> str:

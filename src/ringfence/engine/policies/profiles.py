@@ -4,11 +4,10 @@ Pods that the same policies select share one profile. A pod's profiles, one for 
 it, are a *stack*: the first rule of the stack that matches decides, unless it passes the decision to the next profile.
 """
 
-from collections.abc import Iterable
-from itertools import groupby
+from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
-from ringfence.engine.policies.rules import Action, CompiledPolicy, CompiledRule
+from ringfence.engine.policies.rules import Action, CompiledPolicy, CompiledRule, Step
 from ringfence.engine.population import Identity, PortName
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import Addresses, Family
@@ -38,18 +37,13 @@ class PortRuling(NamedTuple):
     deny: Bitset
 
 
-class Step(NamedTuple):
-    """Rules that follow one another and do the same: among them the order does not matter."""
-
-    action: Action
-    rules: tuple[CompiledRule, ...]
-
-
 class Profile:
     """The policies of one tier that select a pod for one direction, in order, and what they say.
 
     What none of the rules matches gets the action `otherwise`: NetworkPolicies deny it, for they isolate the pod; other
     kinds pass it on.
+
+    A pod can have thousands of rules and a cluster thousands of profiles, so the rules stay with the policies.
     """
 
     __slots__ = (
@@ -58,11 +52,9 @@ class Profile:
         "_version",
         "address_rules",
         "direction",
-        "naming",
         "otherwise",
         "policies",
-        "rules",
-        "steps",
+        "port_names",
         "tier",
     )
 
@@ -73,19 +65,26 @@ class Profile:
         self.direction = direction
         self.policies = policies
         self.otherwise = otherwise
-        self.rules = tuple(rule for policy in policies for rule in policy.rules[direction])
-        self.steps = tuple(
-            Step(action, tuple(rules)) for action, rules in groupby(self.rules, lambda rule: rule.action)
-        )
-        self.naming: dict[PortName, list[CompiledRule]] = {}
-        """The rules that name a port."""
-        for rule in self.rules:
-            for name in rule.port_names:
-                self.naming.setdefault(name, []).append(rule)
+        self.port_names: frozenset[PortName] = frozenset().union(*(one.port_names[direction] for one in policies))
         self.address_rules: list[AddressRule] | None = None
         """What its rules allow with addresses outside the cluster, apart from port names; None if not found yet."""
         self._version: object = None
-        self._remembered: dict[object, PortRuling] = {}
+        self._remembered: dict[object, PortRuling | None] = {}
+
+    @property
+    def rules(self) -> Iterator[CompiledRule]:
+        """All rules, in order."""
+        return (rule for policy in self.policies for rule in policy.rules[self.direction])
+
+    @property
+    def steps(self) -> Iterator[Step]:
+        """The rules, in order, in steps of one policy each."""
+        return (step for policy in self.policies for step in policy.steps[self.direction])
+
+    def naming(self, name: PortName) -> Iterator[CompiledRule]:
+        """The rules that name a port."""
+        of_policies = (policy for policy in self.policies if name in policy.port_names[self.direction])
+        return (rule for policy in of_policies for rule in policy.rules[self.direction] if name in rule.port_names)
 
     @property
     def is_final(self) -> bool:
@@ -97,8 +96,11 @@ class Profile:
         """Whether its rules do nothing but allow: then what is allowed is their union."""
         return all(step.action is Action.ALLOW for step in self.steps)
 
-    def rulings(self, version: object) -> dict[object, PortRuling]:
-        """The rulings on single ports, cached as long as `version`, that of all selections, stays the same."""
+    def rulings(self, version: object) -> dict[object, PortRuling | None]:
+        """The rulings on single ports, cached as long as `version`, that of all selections, stays the same.
+
+        None stands for a ruling that was asked for about one peer only.
+        """
         if self._version != version or len(self._remembered) > _PORTS_REMEMBERED:
             self._version, self._remembered = version, {}
         return self._remembered
@@ -122,7 +124,7 @@ def own_ports(stack: Iterable[Profile], subject: Identity) -> OwnPorts:
         (*name, port)
         for profile in stack
         if profile.direction is Direction.INGRESS
-        for name in subject.port_names.keys() & profile.naming
+        for name in subject.port_names.keys() & profile.port_names
         for port in subject.port_names[name]
     )
 

@@ -8,7 +8,8 @@ explanations, kernel programs) reads these values only.
 from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from functools import cached_property
-from typing import Final, Generic, TypeVar
+from itertools import groupby
+from typing import Final, Generic, NamedTuple, TypeVar
 
 import msgspec
 
@@ -70,6 +71,17 @@ class CompiledRule(msgspec.Struct, frozen=True, eq=False):
         return [name for name, name_protocol in self.port_names if name_protocol == protocol]
 
 
+class Step(NamedTuple):
+    """Rules that follow one another and do the same: among them the order does not matter."""
+
+    action: Action
+    rules: tuple[CompiledRule, ...]
+
+
+_Steps = Mapping[Direction, tuple[Step, ...]]
+_PortNames = Mapping[Direction, frozenset[PortName]]
+
+
 class CompiledPolicy(msgspec.Struct, Generic[P], frozen=True, eq=False, weakref=True, dict=True):
     """A policy: its subjects, and its rules for each direction that it touches.
 
@@ -125,6 +137,22 @@ class CompiledPolicy(msgspec.Struct, Generic[P], frozen=True, eq=False, weakref=
             for selection in peers.selections:
                 facts += facts_read_by(selection.pods)
         return facts, blocks
+
+    @cached_property
+    def steps(self) -> _Steps:
+        """The rules of each direction in steps, which all profiles with this policy share."""
+        return {
+            direction: tuple([Step(action, tuple(some)) for action, some in groupby(rules, lambda rule: rule.action)])
+            for direction, rules in self.rules.items()
+        }
+
+    @cached_property
+    def port_names(self) -> _PortNames:
+        """The port names in the rules of each direction."""
+        return {
+            direction: frozenset(name for rule in rules if rule.port_names for name in rule.port_names)
+            for direction, rules in self.rules.items()
+        }
 
     def all_rules(self) -> Iterator[CompiledRule]:
         """The rules in force, of both directions."""

@@ -46,12 +46,40 @@ class Rulings:
     def on_port(self, profile: Profile, subject: Identity, question: PortQuestion) -> PortRuling:
         """The ruling of a profile for every peer of `subject` on one port; cached while nothing changes."""
         remembered = profile.rulings(self._selections.version)
-        known, key = _own_names(profile, subject, question), question
-        ruling = remembered.get((key, known) if known else key)
+        names = _own_names(profile, subject, question)
+        key = (question, names) if names else question
+        ruling = remembered.get(key)
         if ruling is None:
-            ruling = self._find_on_port(profile, known, question)
-            remembered[(key, known) if known else key] = ruling
+            ruling = remembered[key] = self._find_on_port(profile, names, question)
         return ruling
+
+    def on_pair(self, profile: Profile, subject: Identity, peer: Identity, question: PortQuestion) -> Action:
+        """What a profile does with one port between `subject` and one peer: `on_port`, for this peer alone.
+
+        The first question after a change is often the only one, so only the rules up to the first that matches are
+        looked at. From the second on, the ruling for all peers is worth its time.
+        """
+        bit, remembered = peer.bit, profile.rulings(self._selections.version)
+        names = _own_names(profile, subject, question)
+        key = (question, names) if names else question
+        ruling = remembered.get(key)
+        if ruling is None:
+            if key not in remembered:
+                remembered[key] = None
+                return self._first_matching(profile, names, bit, question)
+            ruling = remembered[key] = self._find_on_port(profile, names, question)
+        allow, deny = ruling
+        if allow >> bit & 1:
+            return Action.ALLOW
+        return Action.DENY if deny >> bit & 1 else Action.PASS
+
+    def _first_matching(self, profile: Profile, own_names: frozenset[str], bit: int, question: PortQuestion) -> Action:
+        """The action of the first rule that matches one peer on a port; rules of one step do the same."""
+        for action, rules in profile.steps:
+            for rule in rules:
+                if self._matching_port(profile.direction, rule, own_names, question) >> bit & 1:
+                    return action
+        return profile.otherwise
 
     def _find_on_port(self, profile: Profile, own_names: frozenset[str], question: PortQuestion) -> PortRuling:
         everyone = self._population.everyone
@@ -59,7 +87,8 @@ class Rulings:
         deny: Bitset = 0
         undecided = everyone
         for action, rules in profile.steps:
-            matched = undecided & self._matching_port(profile.direction, rules, own_names, question)
+            of_rules = (self._matching_port(profile.direction, rule, own_names, question) for rule in rules)
+            matched = undecided & reduce(or_, of_rules, 0)
             undecided &= ~matched
             if action is Action.ALLOW:
                 allow |= matched
@@ -70,22 +99,19 @@ class Rulings:
         return PortRuling(allow, deny)
 
     def _matching_port(
-        self, direction: Direction, rules: Iterable[CompiledRule], own_names: frozenset[str], question: PortQuestion
+        self, direction: Direction, rule: CompiledRule, own_names: frozenset[str], question: PortQuestion
     ) -> Bitset:
-        """The peers that some of the rules match on a port."""
+        """The peers that a rule matches on a port."""
         family, protocol, port = question
-        matched: Bitset = 0
-        for rule in rules:
-            if rule.traffic.contains(protocol, port):
-                matched |= self.peers(rule.peers, family)
-            elif rule.port_names:
-                names = rule.names_of(protocol)
-                if direction is Direction.EGRESS:
-                    named = (self._population.holding(NamedPort(name, protocol, port)) for name in names)
-                    matched |= self.peers(rule.peers, family) & reduce(or_, named, 0)
-                elif not own_names.isdisjoint(names):
-                    matched |= self.peers(rule.peers, family)
-        return matched
+        if rule.traffic.contains(protocol, port):
+            return self.peers(rule.peers, family)
+        if not rule.port_names:
+            return 0
+        names = rule.names_of(protocol)
+        if direction is Direction.EGRESS:
+            named = reduce(or_, (self._population.holding(NamedPort(name, protocol, port)) for name in names), 0)
+            return self.peers(rule.peers, family) & named
+        return 0 if own_names.isdisjoint(names) else self.peers(rule.peers, family)
 
     # --- all peers --------------------------------------------------------------------------------------------------
 
@@ -169,7 +195,7 @@ class Rulings:
         if not is_union(stack):
             return [cell for cell in self.on_addresses(stack, own) if cell[1]]
         numbers = _numbers(own)
-        named = ((rule, name) for profile in stack for name in numbers for rule in profile.naming.get(name, ()))
+        named = ((rule, name) for profile in stack for name in numbers for rule in profile.naming(name))
         by_name = [(extent, numbers[name]) for rule, name in named if (extent := extent_of(rule))]
         if len(stack) == 1 and not by_name:
             return self._by_number(stack[0])
@@ -206,12 +232,12 @@ def _joined(rules: Iterable[AddressRule]) -> list[AddressRule]:
 
 def _own_names(profile: Profile, subject: Identity, question: PortQuestion) -> frozenset[str]:
     """The names in a profile's ingress rules by which the subject itself calls the port in question."""
-    if not profile.naming or profile.direction is Direction.EGRESS:
+    if not profile.port_names or profile.direction is Direction.EGRESS:
         return _NO_NAMES
     _, protocol, port = question
     return frozenset(
         name[0]
-        for name in subject.port_names.keys() & profile.naming
+        for name in subject.port_names.keys() & profile.port_names
         if name[1] == protocol and port in subject.port_names[name]
     )
 

@@ -181,12 +181,8 @@ class Tier(Generic[P]):
 
     # --- what the rules say -----------------------------------------------------------------------------------------
 
-    def peer_ruling(self, profile: Profile, subject: Identity, question: PortQuestion) -> PortRuling:
-        """The ruling of one of this tier's profiles for every peer of `subject` on one port."""
-        return self._rulings.on_port(profile, subject, question)
-
     def subject_ruling(self, peer: Identity, direction: Direction, question: PortQuestion) -> PortRuling:
-        """The subjects to which the policies allow, and deny, one port with `peer`: `peer_ruling`, reversed."""
+        """The subjects to which the policies allow, and deny, one port with `peer`."""
         index = self._index(direction, question.family)
         allow: Bitset = 0
         deny: Bitset = 0

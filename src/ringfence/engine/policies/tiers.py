@@ -28,7 +28,7 @@ from ringfence.engine.policies.profiles import (
     Stack,
     own_ports,
 )
-from ringfence.engine.policies.rules import CompiledPolicy, CompiledRule, Peers
+from ringfence.engine.policies.rules import Action, CompiledPolicy, CompiledRule, Peers
 from ringfence.engine.policies.rulings import Rulings, extent_of, own_traffic
 from ringfence.engine.policies.selection import Selections
 from ringfence.engine.policies.tier import MatchedPeer, RuleContext, Tier
@@ -69,23 +69,16 @@ class Tiers:
 
     def allows(self, subject: Identity, direction: Direction, peer: Identity, question: PortQuestion) -> bool:
         """Whether `subject`'s side allows one port with `peer`: the first tier that does not pass decides."""
-        bit = peer.bit
-        for tier in self._tiers:
-            profile = tier.profile(subject, direction)
-            if profile is not None:
-                allow, deny = tier.peer_ruling(profile, subject, question)
-                if allow >> bit & 1:
-                    return True
-                if deny >> bit & 1:
-                    return False
+        for profile in self.stack(subject, direction):
+            action = self._rulings.on_pair(profile, subject, peer, question)
+            if action is not Action.PASS:
+                return action is Action.ALLOW
         return True
 
     def peers_allowed(self, subject: Identity, direction: Direction, question: PortQuestion) -> Bitset:
         """The identities with which `subject`'s side allows one port: `allows`, for all peers."""
-        profiles = ((tier, tier.profile(subject, direction)) for tier in self._tiers)
-        return self._first_decides(
-            tier.peer_ruling(profile, subject, question) for tier, profile in profiles if profile is not None
-        )
+        stack = self.stack(subject, direction)
+        return self._first_decides(self._rulings.on_port(profile, subject, question) for profile in stack)
 
     def subjects_allowing(self, peer: Identity, direction: Direction, question: PortQuestion) -> Bitset:
         """The identities whose own side allows one port with `peer`: `allows`, for all subjects."""
@@ -123,6 +116,14 @@ class Tiers:
 
         Pods that the same policies select have the very same profiles. A profile that passes nothing on is the last.
         """
+        present = [tier.version for tier in self._tiers], self._selections.namespaces_version
+        known: Any = subject.cache.get(direction)
+        if known is None or known[0] != present:
+            known = subject.cache[direction] = (present, self._find_stack(subject, direction))
+        found: Stack = known[1]
+        return found
+
+    def _find_stack(self, subject: Identity, direction: Direction) -> Stack:
         stack: Stack = ()
         for profile in self.profiles(subject, direction):
             stack = (*stack, profile)
