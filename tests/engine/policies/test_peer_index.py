@@ -2,8 +2,12 @@
 
 from typing import Final
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from ringfence.engine.policies.peer_index import PeerGroup, PeerIndex, PlacedRule, ScopeIndex
 from ringfence.engine.policies.rules import CompiledRule, Peers
+from ringfence.sets import bitsets
 from ringfence.sets.traffic import ALL_TRAFFIC
 
 EVERYONE: Final = 0b111
@@ -26,6 +30,15 @@ def test_a_rule_is_found_by_every_identity_that_it_names() -> None:
     index = PeerIndex()
     index.update(1, {"x": scope(a=0b011, b=0b110, everyone=EVERYONE, nobody=0)})
     assert [names(index, bit) for bit in range(3)] == [["a", "everyone"], ["a", "b", "everyone"], ["b", "everyone"]]
+
+
+@given(st.lists(st.sets(st.integers(0, 199)), max_size=5))
+def test_a_rule_is_found_by_the_identities_that_it_names_however_many_they_are(peers: list[set[int]]) -> None:
+    groups = [PeerGroup(bitsets.of(some), [rule(f"{number}")]) for number, some in enumerate(peers)]
+    index = PeerIndex()
+    index.update(1, {"x": ScopeIndex(0, groups, (1 << 200) - 1)})
+    for bit in (0, 7, 199):
+        assert names(index, bit) == [f"{number}" for number, some in enumerate(peers) if bit in some]
 
 
 def test_rules_of_all_namespaces_are_found() -> None:

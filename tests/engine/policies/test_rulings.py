@@ -17,6 +17,7 @@ from tests.semantics.objects import (
 )
 
 from ringfence.engine.policies.profiles import PortQuestion, own_ports
+from ringfence.engine.policies.rules import Action
 from ringfence.engine.policies.rulings import Rulings
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import Family, parse_address
@@ -56,10 +57,14 @@ class Ruled:
 
     def on_port(self, path: str, number: int) -> tuple[bool, bool]:
         """Whether the first profile allows, and denies, a TCP port with a peer."""
-        bit = self.state.identity(member_in(self.state, path)).bit
+        peer = self.state.identity(member_in(self.state, path))
         question = PortQuestion(Family.IPV4, "TCP", number)
+        # The first question about a pair is answered by the rules, the next one by the ruling for all peers.
+        first, second = (self.rulings.on_pair(self.stack[0], self.subject, peer, question) for _ in range(2))
         allow, deny = self.rulings.on_port(self.stack[0], self.subject, question)
-        return bool(allow >> bit & 1), bool(deny >> bit & 1)
+        allowed, denied = bool(allow >> peer.bit & 1), bool(deny >> peer.bit & 1)
+        assert first is second is (Action.ALLOW if allowed else Action.DENY if denied else Action.PASS)
+        return allowed, denied
 
 
 def tcp(*numbers: int) -> Traffic:

@@ -197,7 +197,9 @@ class Answer:
     @with_possible_pods
     def _judge(self) -> None:
         self.all = all(map(self._passes, self.pairs))
-        self.any = self.all or any(map(self._passes_partly, self.pairs))
+        # On one port, all passes between two pods or nothing does.
+        is_decided = len(self.pairs) == 1 and _is_about_one_port(self.pairs[0])
+        self.any = self.all or (not is_decided and any(map(self._passes_partly, self.pairs)))
 
     @property
     def none(self) -> bool:
@@ -345,6 +347,12 @@ class Answer:
 
     def _check_unchanged(self) -> None:
         check_unchanged(self._state, self._revision)
+
+
+def _is_about_one_port(pair: Pair) -> bool:
+    """Whether a pair is two pods, and the question about it one port."""
+    ends = pair.source, pair.destination
+    return bool(pair.asked and pair.asked.single) and all(isinstance(end, Member) for end in ends)
 
 
 def _targets(state: State, source: Endpoint, destination: Endpoint, ports: AskedPorts) -> Targets:

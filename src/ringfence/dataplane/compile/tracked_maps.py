@@ -79,6 +79,8 @@ class TrackedMap:
         self._parts: dict[_Part, Bitset] = {}
         self._allowed: dict[int, Intervals] = {}
         """What is allowed with the identities that are in the map, by their bits."""
+        self._names: dict[Intervals, str] = {}
+        """The names of the chains of classes, by what is allowed: there are far fewer than addresses."""
         self.map = VerdictMap(ADDRESS[what.family])
         self.contents = RangeSet(CLASS_TRAFFIC)
         self._update(self._owners(self._reselect()))
@@ -193,6 +195,7 @@ class TrackedMap:
             self.map = VerdictMap(self.map.key, self.map.elements, goto=True).moved(moves)
             if before != self.map.elements.keys():
                 self._classes = dict(self.classes())
+                self._names = {numbers: name for numbers, name in self._names.items() if name in self._classes}
                 contents = (one.contents for _, one in self.classes())
                 self.contents = RangeSet(CLASS_TRAFFIC, frozenset().union(*contents))
 
@@ -209,7 +212,9 @@ class TrackedMap:
 
     def _class_of(self, numbers: Intervals) -> str:
         what = self._what
-        name = f"{what.direction.field}_peers_{digest((what.contents_name, numbers))}"
+        name = self._names.get(numbers)
+        if name is None:
+            name = self._names[numbers] = f"{what.direction.field}_peers_{digest((what.contents_name, numbers))}"
         if name not in self._classes:
             self._classes[name] = peer_class(what, numbers)
         return name

@@ -1,14 +1,15 @@
 """The peer index: of all rules of a tier, those that name one pod as a peer.
 
 "Who can reach it" asks this of every policy in the cluster. The rules are indexed by the identities that they name, so
-the answer looks only at rules that name the one pod in question.
+the answer looks only at rules that name the one pod in question, and at the few that name a large part of all pods. To
+index those as well would take rules times identities: with 1,000 cluster policies a second after each change.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from functools import reduce
 from operator import or_
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from ringfence.engine.policies.rules import CompiledRule
 from ringfence.sets import bitsets
@@ -33,6 +34,10 @@ class PeerGroup(NamedTuple):
     rules: list[PlacedRule]
 
 
+_WIDE: Final = 32
+"""A group is wide if it names more than one in so many identities."""
+
+
 class ScopeIndex:
     """The rules of the policies of one namespace, for one direction and family, and the identities they select.
 
@@ -41,12 +46,13 @@ class ScopeIndex:
 
     def __init__(self, selected: Bitset, groups: Iterable[PeerGroup], everyone: Bitset) -> None:
         self.selected = selected
-        self.naming_everyone: list[PeerGroup] = []
+        self.wide: list[PeerGroup] = []
         self.naming: defaultdict[int, list[PeerGroup]] = defaultdict(list)
         """The other groups, by the bits of the identities that they name."""
+        most = everyone.bit_count() // _WIDE
         for group in groups:
-            if group.peers == everyone:
-                self.naming_everyone.append(group)
+            if group.peers.bit_count() > most:
+                self.wide.append(group)
             else:
                 for bit in bitsets.members(group.peers):
                     self.naming[bit].append(group)
@@ -61,19 +67,20 @@ class PeerIndex:
         self.selected: Bitset = 0
         """The identities that some policy selects."""
         self._scopes: dict[str, ScopeIndex] = {}
-        self._naming_everyone: list[PeerGroup] = []
+        self._wide: list[PeerGroup] = []
 
     def update(self, version: int, changed: Mapping[str, ScopeIndex]) -> None:
         """Replace the indexes of the namespaces whose policies have changed."""
         self.version = version
         self._scopes.update(changed)
         self.selected = reduce(or_, (scope.selected for scope in self._scopes.values()), 0)
-        self._naming_everyone = [group for scope in self._scopes.values() for group in scope.naming_everyone]
+        self._wide = [group for scope in self._scopes.values() for group in scope.wide]
 
     def naming(self, bit: int) -> Iterator[PlacedRule]:
         """The rules that name the identity with this bit as a peer."""
-        for group in self._naming_everyone:
-            yield from group.rules
+        for group in self._wide:
+            if group.peers >> bit & 1:
+                yield from group.rules
         for scope in self._scopes.values():
             for group in scope.naming.get(bit, ()):
                 yield from group.rules

@@ -19,6 +19,7 @@ from ringfence.engine.policies.peer_index import PeerGroup, PeerIndex, PlacedRul
 from ringfence.engine.policies.profiles import PortQuestion, PortRuling, Profile
 from ringfence.engine.policies.rules import Action, CompiledPolicy, CompiledRule, P, Peers
 from ringfence.engine.policies.rulings import Rulings
+from ringfence.engine.policies.selecting import SelectingPolicies
 from ringfence.engine.policies.selection import Selections
 from ringfence.engine.population import Identity, NamedPort, Namespaces, Population
 from ringfence.model.policies import Direction
@@ -78,7 +79,7 @@ class Tier(Generic[P]):
         self._policies: defaultdict[str, dict[_Key, CompiledPolicy[P]]] = defaultdict(dict)
         self._has_cluster_scope = False
         self._versions: defaultdict[str, int] = defaultdict(int)
-        self._remembered_subjects: dict[str, tuple[object, list[tuple[CompiledPolicy[P], Bitset]]]] = {}
+        self._selecting: dict[str, tuple[object, SelectingPolicies[P]]] = {}
         self._indexes_version: object = None
         self._indexes: dict[tuple[Direction, Family], PeerIndex] = {}
         # A profile lives as long as some pod, or a program of the dataplane, has it.
@@ -156,8 +157,8 @@ class Tier(Generic[P]):
         selecting = [
             policy
             for scope in scopes
-            for policy, subjects in self._policies_with_subjects(scope)
-            if subjects >> subject.bit & 1 and direction in policy.rules
+            for policy in self._selecting_in(scope).selecting(subject.bit)
+            if direction in policy.rules
         ]
         if not selecting:
             return None
@@ -169,14 +170,14 @@ class Tier(Generic[P]):
             self._profiles[direction, policies] = profile
         return profile
 
-    def _policies_with_subjects(self, namespace: str) -> list[tuple[CompiledPolicy[P], Bitset]]:
-        """The policies of a namespace and whom they select; remembered as long as nothing changes."""
+    def _selecting_in(self, namespace: str) -> SelectingPolicies[P]:
+        """The policies of a namespace by whom they select; remembered as long as nothing changes."""
         version = (self._versions[namespace], self._selections.version)
-        remembered = self._remembered_subjects.get(namespace)
+        remembered = self._selecting.get(namespace)
         if remembered is None or remembered[0] != version:
             policies = self._policies[namespace].values()
-            remembered = version, [(policy, self._selections.pods(policy.subject)) for policy in policies]
-            self._remembered_subjects[namespace] = remembered
+            found = SelectingPolicies((policy, self._selections.pods(policy.subject)) for policy in policies)
+            remembered = self._selecting[namespace] = version, found
         return remembered[1]
 
     # --- what the rules say -----------------------------------------------------------------------------------------

@@ -50,6 +50,10 @@ class Claim(msgspec.Struct, frozen=True):
     """The last time at which its network was there for sure; empty if none is known."""
 
 
+NO_CLAIM: Final = Claim()
+"""Nothing is known: every pod for which this holds has the same object."""
+
+
 class Claimant(Protocol):
     """A pod that claims an address."""
 
@@ -82,7 +86,8 @@ def claim_of(pod: Pod) -> Claim:
                 runs, last_seen = True, _later(last_seen, running.started_at)
             elif terminated := container.state.terminated:
                 last_seen = _later(last_seen, terminated.finished_at)
-    return Claim(has_network, pod.metadata.deletion_timestamp is not None and not runs, last_seen)
+    is_ending = pod.metadata.deletion_timestamp is not None and not runs
+    return Claim(has_network, is_ending, last_seen) if last_seen or is_ending or not has_network else NO_CLAIM
 
 
 def is_over(pod: Pod) -> bool:

@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from ringfence.engine.population.claims import Claim, claim_of
+from ringfence.engine.population.claims import NO_CLAIM, Claim, claim_of
 from ringfence.model.added_labels import UnknownLabel, pod_labels
 from ringfence.model.metadata import NO_LABELS, Labels, ObjectMeta
 from ringfence.model.objects import (
@@ -80,8 +80,6 @@ class Reference(msgspec.Struct, frozen=True, order=True, cache_hash=True):
 PodAddresses = tuple[tuple[Family, int], ...]
 """The addresses of one pod as family and number, at most one of each family."""
 
-NO_CLAIM: Final = Claim()
-
 _ONE_FAMILY: Final = {family: (family,) for family in FAMILIES}
 
 
@@ -134,7 +132,7 @@ class Member(msgspec.Struct, eq=False):
     @property
     def has_host_ports(self) -> bool:
         """Whether ports of its node lead to ports of its own."""
-        return not self.host_network and any(port.host_port for port in self.container_ports)
+        return not self.host_network and _lead_from_nodes(self.container_ports)
 
     def target_port(self, name: str, protocol: str) -> int | None:
         """The port to which a Service leads whose target port has this name; None if no container gives it the name.
@@ -244,6 +242,12 @@ _owner = lru_cache(maxsize=1 << 14)(Reference)
 def is_finished(pod: Pod) -> bool:
     """Whether the pod has ended. It has no network any more, and another pod may already have its address."""
     return pod.status.phase in _FINISHED_PHASES
+
+
+@lru_cache(maxsize=1 << 14)
+def _lead_from_nodes(ports: tuple[DeclaredPort, ...]) -> bool:
+    """Whether ports of nodes lead to some of these ports. Pods of a workload declare the same ones, hence the cache."""
+    return any(port.host_port for port in ports)
 
 
 _Containers = tuple[Container, ...] | None

@@ -102,8 +102,9 @@ class ReadFacts:
 
     def add(self, template: Template) -> None:
         """Mark a new template."""
-        keys = [key for key, _ in _keys(template)]
-        self._wake([key for key in keys if key not in self._present])
+        keys: list[FactKey] = [*template.labels, *template.ports]
+        if new := [key for key in keys if key not in self._present]:
+            self._wake(new)
         self._present.update(keys)
         template.mark = self._mark(template)
         if self._having:
@@ -147,11 +148,15 @@ class ReadFacts:
         return template.ports.keys() & self._ports.keys()
 
     def _mark(self, template: Template) -> Mark:
+        # A large cluster has hundreds of thousands of templates: this takes half the time of `labels_read`.
         mark = NO_FACTS
-        for key, value in self.labels_read(template):
-            mark ^= self._labels[key][value]
-        for name in self.names_read(template):
-            mark ^= self._mark_of_ports(template, name)
+        for key, value in template.labels.items():
+            values = self._labels.get(key)
+            if values is not None:
+                mark ^= values.get(value, NO_FACTS) ^ values.get(ANY_VALUE, NO_FACTS)
+        for name in template.ports:
+            if name in self._ports:
+                mark ^= self._mark_of_ports(template, name)
         return mark
 
     def _mark_of_ports(self, template: Template, name: PortName) -> Mark:
