@@ -7,12 +7,10 @@ from tests.semantics.objects import Object as Written
 
 from ringfence.agent.view import FOLLOWED_KINDS, name_of
 from ringfence.model.decoding import decode
-from ringfence.model.kinds import KINDS
+from ringfence.model.kinds import KINDS, Kind
 from ringfence.model.objects import Object
 from ringfence.sources.cluster.events import Event, Listed, Page, Removed, Upserted
 from ringfence.sources.cluster.undecoded import Undecoded
-
-POLICY = next(kind for kind in KINDS if kind.name == "NetworkPolicy")
 
 
 def read(written: Written) -> Object:
@@ -22,14 +20,22 @@ def read(written: Written) -> Object:
     return obj
 
 
+def kind_of_written(written: Written) -> Kind:
+    """The kind of a written object."""
+    kind = KINDS.find(written["apiVersion"], written["kind"])
+    assert kind is not None
+    return kind
+
+
 def undecoded(written: Written) -> Undecoded:
     """A policy as watches deliver it."""
-    return Undecoded.of(POLICY, written["metadata"]["namespace"], written["metadata"]["name"], json.encode(written))
+    metadata = written["metadata"]
+    return Undecoded.of(kind_of_written(written), metadata.get("namespace", ""), metadata["name"], json.encode(written))
 
 
 def delivered(written: Written) -> Object | Undecoded:
     """An object as watches deliver it."""
-    return undecoded(written) if written["kind"] == POLICY.name else read(written)
+    return undecoded(written) if kind_of_written(written).is_policy else read(written)
 
 
 def upserted(written: Written) -> Upserted:
@@ -44,7 +50,7 @@ def listing(*written: Written, kinds: Iterable[str] = FOLLOWED_KINDS) -> list[Ev
     """What the watches report at first: all objects of these kinds."""
     events: list[Event] = []
     for kind in kinds:
-        objects = [delivered(one) for one in written if one["kind"] == kind]
+        objects = [delivered(one) for one in written if kind_of_written(one).key == kind]
         events.append(Page(kind, objects))
         events.append(Listed(kind, frozenset(name_of(one)[1:] for one in objects)))
     return events

@@ -74,7 +74,7 @@ def test_after_its_last_pod_a_policy_is_idle_again() -> None:
 def test_a_policy_that_is_deleted_is_not_woken() -> None:
     local = LocalPolicies("here")
     local.place(undecoded(CLOSED))
-    local.discard_policy("x", "closed")
+    local.discard_policy("NetworkPolicy", "x", "closed")
     assert woken(local, on_node("x/db", app="db")) == []
 
 
@@ -143,7 +143,7 @@ class TestMuchOfOneNamespace:
         local.place(sized("x/p", 6_000))
         local.place(sized("x/q", 6_000))
         assert local.fitting("x") == []
-        local.discard_policy("x", "p")
+        local.discard_policy("NetworkPolicy", "x", "p")
         assert local.fitting("x") == [sized("x/q", 6_000)]
         assert local.excessive == set()
 
@@ -156,7 +156,7 @@ class TestMuchOfOneNamespace:
     def test_so_does_one_that_is_deleted(self, local: LocalPolicies) -> None:
         local.place(sized("x/p", 6_000))
         local.place(sized("x/q", 6_000))
-        local.discard_policy("x", "q")
+        local.discard_policy("NetworkPolicy", "x", "q")
         assert local.excessive == set()
 
 
@@ -188,7 +188,7 @@ class TestMuchOfAllNamespaces:
         for name in "xyz":
             local.place(sized(f"{name}/p", 6_000))
         assert local.fitting("x") == local.fitting("z") == []
-        local.discard_policy("y", "p")
+        local.discard_policy("NetworkPolicy", "y", "p")
         assert local.fitting("y") == [sized("z/p", 6_000)]
         assert local.excessive == set()
         assert local.fitting("y") == []
@@ -229,7 +229,7 @@ def test_no_policy_that_selects_a_pod_of_the_node_is_idle(taken: list[tuple[str,
             case "no policy":
                 in_force.pop(name, None)
                 active.discard(name)
-                local.discard_policy("x", name)
+                local.discard_policy("NetworkPolicy", "x", name)
             case "pod":
                 pods[name] = given_
                 active |= set(woken(local, on_node(f"x/{name}", **given_)))

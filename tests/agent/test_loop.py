@@ -31,6 +31,7 @@ from ringfence.agent.metrics import Metrics
 from ringfence.agent.settings import ExistingConnections, Mode, Settings, UnknownPods
 from ringfence.agent.shares import Shares
 from ringfence.agent.spending import Spending
+from ringfence.agent.view import FOLLOWED_KINDS
 from ringfence.dataplane.compile import loading
 from ringfence.dataplane.kernel import Kernel, ProfilesRefused
 from ringfence.engine.policies import CompiledPolicy
@@ -46,7 +47,7 @@ def is_programmed() -> bool:
 @in_own_network
 def test_nothing_is_programmed_before_the_first_full_view() -> None:
     with running() as agent:
-        agent.tell(*listing(*BOTH, CLOSED, kinds=("Pod", "NetworkPolicy", "Namespace")))
+        agent.tell(*listing(*BOTH, CLOSED, kinds=[kind for kind in FOLLOWED_KINDS if kind != "Node"]))
         agent.finish_events()
         assert agent.loop.readiness_error() == "not listed yet: Node"
         assert not is_programmed()

@@ -13,6 +13,7 @@ from tests.semantics.objects import Object, pod
 
 from ringfence.agent.newcomers import CHECKED_KINDS, Newcomers
 from ringfence.agent.settings import Settings
+from ringfence.model.kinds import CLUSTER_POLICY_KINDS
 from ringfence.sources.cluster import ALL, CaughtUp, Listed, Page, Unchecked
 
 START = 10.0
@@ -81,14 +82,17 @@ class TestTheFirstChecks:
 
 
 class TestANewPod:
-    def test_waits_for_its_policies_and_for_all_namespaces(self) -> None:
+    def test_waits_for_its_policies_and_for_those_and_the_namespaces_of_the_whole_cluster(self) -> None:
         waiting = Waiting()
         waiting.see(own())
         assert waiting.requests == ["x"]
         assert waiting.waits(own())
         assert waiting.catch_up("x", START + 1, ["NetworkPolicy"]) == []
         assert waiting.waits(own())
-        assert waiting.catch_up(ALL, START + 1, ["Namespace"]) == [("x", "p")]
+        assert waiting.catch_up(ALL, START + 1, ["Namespace"]) == []
+        *kinds, last = sorted(CLUSTER_POLICY_KINDS)
+        assert waiting.catch_up(ALL, START + 1, kinds) == []
+        assert waiting.catch_up(ALL, START + 1, [last]) == [("x", "p")]
         assert not waiting.waits(own())
 
     def test_is_not_released_by_what_was_known_before_it(self) -> None:

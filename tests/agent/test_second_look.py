@@ -97,7 +97,7 @@ class TestAfterARestart:
             agent.tell(*listing(kinds=["NetworkPolicy"]))
             agent.finish_events()
             assert not agent.passes()
-            agent.enforce(*listing(*BOTH, HERE, kinds=["Namespace", "Pod", "Node"]))
+            agent.enforce(*listing(*BOTH, HERE, kinds=[kind for kind in FOLLOWED_KINDS if kind != "NetworkPolicy"]))
             assert agent.passes()
 
     @in_own_network

@@ -5,10 +5,11 @@ from tests.agent.events import listing, removed, upserted
 from tests.semantics.objects import Object, admits, block, namespace, node, pod, policy, port, term
 
 from ringfence.agent import local_policies
-from ringfence.agent.view import View
+from ringfence.agent.view import FOLLOWED_KINDS, View
 from ringfence.engine.answers import allows
 from ringfence.engine.population.pods import Reference
 from ringfence.engine.state import State
+from ringfence.model.kinds import CLUSTER_POLICY_KINDS
 from ringfence.model.objects import Pod
 from ringfence.sources.cluster.events import Alive, Listed, Removed, Unreadable, Upserted, WatchInterrupted
 
@@ -38,7 +39,7 @@ class TestCompleteness:
         for event in most:
             view.apply(event)
         assert not view.complete
-        assert view.missing == ["Node"]
+        assert view.missing == [FOLLOWED_KINDS[-1]]
         view.apply(last)
         assert view.complete
         assert view.missing == []
@@ -53,7 +54,8 @@ class TestCompleteness:
 
     def test_objects_are_counted_by_kind(self) -> None:
         view = view_of(WEB, DB, CLOSED, namespace("x"), node("n", "192.168.0.1"))
-        assert view.counts() == {"Namespace": 1, "Pod": 2, "NetworkPolicy": 1, "Node": 1}
+        counts = {"Namespace": 1, "Pod": 2, "NetworkPolicy": 1, "Node": 1}
+        assert view.counts() == dict.fromkeys(CLUSTER_POLICY_KINDS, 0) | counts
         view.apply(removed(WEB))
         assert view.counts()["Pod"] == 1
 

@@ -1,6 +1,6 @@
 """Kubernetes Events: one object for each node, object and reason, whose count grows.
 
-Source: kubernetes.io, "Event v1 core" and "Object Names and IDs".
+Source: kubernetes.io, "Event v1 core" and "Object Names and IDs"; `pkg/apis/core/validation/events.go`.
 """
 
 from datetime import datetime
@@ -19,7 +19,10 @@ _LONGEST_NAME: Final = 200
 _LONGEST_MESSAGE: Final = 1_000
 """Characters: events.k8s.io/v1 allows 1 kB."""
 
-_API_VERSIONS: Final = {resource.kind: resource.row.api_versions[0] for resource in FOLLOWED}
+_KINDS: Final = {resource.kind: resource.row for resource in FOLLOWED}
+
+_OF_THE_CLUSTER: Final = "default"
+"""The namespace of the events about objects that are in none: the API server takes them there only."""
 
 CHANGING: Final = ("count", "lastTimestamp", "message")
 """The fields that differ each time that an event is written. Events that an earlier process wrote are counted anew."""
@@ -32,10 +35,10 @@ def event_document(trouble: Trouble, node: str, count: int, now: datetime) -> di
     return {
         "apiVersion": "v1",
         "kind": "Event",
-        "metadata": {"name": event_name(trouble, node), "namespace": namespace},
+        "metadata": {"name": event_name(trouble, node), "namespace": namespace or _OF_THE_CLUSTER},
         "involvedObject": {
-            "apiVersion": _API_VERSIONS[kind],
-            "kind": kind,
+            "apiVersion": _KINDS[kind].api_versions[0],
+            "kind": _KINDS[kind].name,
             "namespace": namespace,
             "name": name,
             "uid": trouble.uid,

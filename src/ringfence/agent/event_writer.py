@@ -79,7 +79,7 @@ class EventWriter:
                 for series in itertools.chain((first,), due):
                     trouble, count = series.trouble, series.count
                     document = event_document(trouble, self._node, count + 1, datetime.now(UTC))
-                    collection = f"/api/v1/namespaces/{trouble.about[1]}/events"
+                    collection = f"/api/v1/namespaces/{document['metadata']['namespace']}/events"
                     try:
                         create_or_patch(client, collection, document, CHANGING, exists=count > 0)
                     except ApiStatusError as error:

@@ -14,7 +14,7 @@ from ringfence.agent.backlog import Backlog, Turn
 from ringfence.agent.inbox import Arrival, InboxItem
 from ringfence.agent.spending import Spending
 from ringfence.agent.view import POLICY_KINDS, Change, View, name_of_change
-from ringfence.sources.cluster import Event, Listed, Page, Removed, Unreadable, Upserted
+from ringfence.sources.cluster import Event, Listed, Page, Removed, Undecoded, Unreadable, Upserted
 
 SHORT_TURN: Final = 0.02
 """Seconds after which a turn of a namespace that has used its share ends; a change that is begun is prepared first."""
@@ -113,6 +113,8 @@ class Intake:
     def _add_change(self, change: Change, arrived: float) -> bool:
         if isinstance(change, Removed) and change.kind not in POLICY_KINDS:
             self._backlog.discard(name_of_change(change))
+            for policy in self._view.woken_by(change):
+                self._view.prepare(Upserted(policy))()
             self._view.prepare(change)()
             return True
         self._backlog.add(change, arrived)
@@ -139,7 +141,7 @@ class Intake:
         while (change := turn.pop()) is not None:
             work = self._spending.work()
             for policy in self._view.woken_by(change):
-                turn.add_older(Upserted(policy), began)
+                self._add_woken(policy, turn, began)
             turn.prepared[name_of_change(change)] = self._view.prepare(change)
             for policy in self._view.fitting(turn.namespace):
                 self._backlog.add_older(Upserted(policy), began)
@@ -147,6 +149,17 @@ class Intake:
             if self._is_over(turn, began):
                 return False
         return True
+
+    def _add_woken(self, policy: Undecoded, turn: Turn, began: float) -> None:
+        """Have a policy taken in before the change that has woken it.
+
+        One of the whole cluster that a pod has woken is taken in at once, for it belongs to no turn of a namespace: no
+        change of it waits, since those of the cluster come before all others.
+        """
+        if policy.namespace == turn.namespace:
+            turn.add_older(Upserted(policy), began)
+        else:
+            self._view.prepare(Upserted(policy))()
 
     def _take_in(self, turn: Turn, began: float) -> bool:
         """Take in what is prepared, policies before the pods that they select; whether all is taken in."""

@@ -1,26 +1,31 @@
-"""Which policies select pods of this node. All others are kept as text, and nothing but their selector is decoded.
+"""Which policies select pods of this node. All others are kept as text, and nothing but their subject is decoded.
 
 A cluster has many policies and a node has few pods. A policy that selects none of them changes nothing on the node, so
 it must not cost the node what its rules would cost: every tenant who may create policies can create large ones.
+
+A policy of the whole cluster selects pods by the labels of their namespaces, too. It is the administrator's, so it does
+not count against what is taken in of tenants.
 """
 
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from enum import Enum
-from itertools import islice
 from typing import Final, NamedTuple, TypeVar
 
-from ringfence.errors import DecodingError
+from ringfence.agent.policy_subjects import selects, shortened, subject_of
+from ringfence.agent.shares import CLUSTER
+from ringfence.engine.policies import PodSelection
+from ringfence.engine.population import NAME_LABEL
 from ringfence.model.kinds import namespace_of
 from ringfence.model.metadata import NO_LABELS, Labels
-from ringfence.model.objects import NetworkPolicy, Pod
-from ringfence.model.selectors import Selector, compile_selector
+from ringfence.model.objects import Pod
 from ringfence.sources.cluster import Undecoded
 
-_TERMS: Final = 16
-"""So many terms of a selector, and so many values of a term, are kept at most: 25,000 of them would take 12 MB."""
-
-
+Key = TypeVar("Key")
 Kept = TypeVar("Kept")
+
+PolicyName = tuple[str, str]
+"""Kind and name: two kinds may have policies of one name."""
 
 
 MOST_BYTES: Final = 8 << 20
@@ -49,14 +54,14 @@ class PolicyUse(Enum):
 
 
 class _Idle(NamedTuple):
-    """A policy that selects no pod of this node. It selects at most the pods that `selector` matches."""
+    """A policy that selects no pod of this node, and no others than `subject` does."""
 
-    selector: Selector
+    subject: PodSelection
     policy: Undecoded
 
 
 class LocalPolicies:
-    """The labels of a node's pods, and the policies that are kept as text.
+    """The labels of a node's pods and of all namespaces, and the policies that are kept as text.
 
     Those are idle, since they select none of these pods, or excessive, since too much is taken in of their namespace.
     """
@@ -64,9 +69,10 @@ class LocalPolicies:
     def __init__(self, node: str) -> None:
         self._node = node
         self._labels: defaultdict[str, dict[str, Labels]] = defaultdict(dict)
-        self._idle: defaultdict[str, dict[str, _Idle]] = defaultdict(dict)
-        self._excessive: defaultdict[str, dict[str, Undecoded]] = defaultdict(dict)
-        self._sizes: defaultdict[str, dict[str, int]] = defaultdict(dict)
+        self._namespaces: dict[str, Labels] = {}
+        self._idle: defaultdict[str, dict[PolicyName, _Idle]] = defaultdict(dict)
+        self._excessive: defaultdict[str, dict[PolicyName, Undecoded]] = defaultdict(dict)
+        self._sizes: defaultdict[str, dict[PolicyName, int]] = defaultdict(dict)
         """The sizes of the policies that are not kept as text."""
         self._taken_in: Counter[str] = Counter()
         """Their sum for each namespace."""
@@ -86,29 +92,46 @@ class LocalPolicies:
     def place(self, policy: Undecoded) -> PolicyUse:
         """Whether a policy is to be taken in; otherwise its text is kept.
 
-        A policy whose selector cannot be read is taken in: decoding it says what is wrong.
+        A policy whose subject cannot be read is taken in: decoding it says what is wrong.
         """
-        namespace, name = policy.namespace, policy.name
-        self.discard_policy(namespace, name)
-        selector = _selector(policy)
-        labels = self._labels.get(namespace, {}).values()
-        if selector is not None and not any(map(selector.matches, labels)):
-            self._idle[namespace][name] = _Idle(_shortened(selector), policy)
+        kind, namespace, name = policy.kind.key, policy.namespace, policy.name
+        self.discard_policy(kind, namespace, name)
+        subject = subject_of(policy)
+        if subject is not None and not self._selects_any(subject, self._reach_of(policy)):
+            self._idle[namespace][kind, name] = _Idle(shortened(subject), policy)
             return PolicyUse.IDLE
+        if not policy.kind.is_namespaced:
+            return PolicyUse.ACTIVE
         if not self._fits(policy):
-            self._excessive[namespace][name] = policy
+            self._excessive[namespace][kind, name] = policy
             return PolicyUse.EXCESSIVE
-        self._sizes[namespace][name] = policy.size
+        self._sizes[namespace][kind, name] = policy.size
         self._taken_in[namespace] += policy.size
         self._total += policy.size
         return PolicyUse.ACTIVE
 
-    def discard_policy(self, namespace: str, name: str) -> None:
+    def _reach_of(self, policy: Undecoded) -> Iterable[str]:
+        """The namespaces in which a policy may select pods, of those that have pods of the node."""
+        return (policy.namespace,) if policy.kind.is_namespaced else self._labels
+
+    def _selects_any(self, subject: PodSelection, namespaces: Iterable[str]) -> bool:
+        """Whether a subject selects a pod of the node in some namespaces."""
+        return any(
+            selects(subject, pod, self._namespace_labels(namespace))
+            for namespace in namespaces
+            for pod in self._labels.get(namespace, {}).values()
+        )
+
+    def _namespace_labels(self, namespace: str) -> Labels:
+        return {**self._namespaces.get(namespace, NO_LABELS), NAME_LABEL: namespace}
+
+    def discard_policy(self, kind: str, namespace: str, name: str) -> None:
         """Forget a policy."""
-        _discard(self._idle, namespace, name)
-        _discard(self._excessive, namespace, name)
-        size = self._sizes.get(namespace, {}).get(name, 0)
-        _discard(self._sizes, namespace, name)
+        key = kind, name
+        _discard(self._idle, namespace, key)
+        _discard(self._excessive, namespace, key)
+        size = self._sizes.get(namespace, {}).get(key, 0)
+        _discard(self._sizes, namespace, key)
         self._total -= size
         self._taken_in[namespace] -= size
         if not self._taken_in[namespace]:
@@ -127,7 +150,7 @@ class LocalPolicies:
         if has_more_room or self._total > self._total_when_full:
             self._total_when_full = self._total
         for policy in policies:
-            self.discard_policy(policy.namespace, policy.name)
+            self._discard(policy)
         return policies
 
     def upsert_pod(self, pod: Pod) -> list[Undecoded]:
@@ -139,14 +162,38 @@ class LocalPolicies:
         if self._labels[namespace].get(name) == labels:
             return []  # most updates of a pod do not change its labels
         self._labels[namespace][name] = labels
-        selecting = [one.policy for one in self._idle.get(namespace, {}).values() if one.selector.matches(labels)]
-        for policy in selecting:
-            self.discard_policy(namespace, policy.name)
-        return selecting
+        within = self._namespace_labels(namespace)
+        idle = [*self._idle.get(CLUSTER, {}).values(), *self._idle.get(namespace, {}).values()]
+        return self._wake([one.policy for one in idle if selects(one.subject, labels, within)])
 
     def discard_pod(self, namespace: str, name: str) -> None:
         """Forget a pod, if it is one of this node."""
         _discard(self._labels, namespace, name)
+
+    def upsert_namespace(self, namespace: str, labels: Labels) -> list[Undecoded]:
+        """Note the labels of a namespace; returns the policies that may select pods in it by them, as `upsert_pod`."""
+        if self._namespaces.get(namespace, NO_LABELS) == labels:
+            return []
+        self._namespaces[namespace] = labels
+        return self._woken_in(namespace)
+
+    def discard_namespace(self, namespace: str) -> list[Undecoded]:
+        """Forget the labels of a namespace; returns the policies that may select pods in it without them."""
+        return self._woken_in(namespace) if self._namespaces.pop(namespace, NO_LABELS) else []
+
+    def _woken_in(self, namespace: str) -> list[Undecoded]:
+        if namespace not in self._labels:
+            return []
+        idle = self._idle.get(CLUSTER, {}).values()
+        return self._wake([one.policy for one in idle if self._selects_any(one.subject, (namespace,))])
+
+    def _wake(self, policies: list[Undecoded]) -> list[Undecoded]:
+        for policy in policies:
+            self._discard(policy)
+        return policies
+
+    def _discard(self, policy: Undecoded) -> None:
+        self.discard_policy(policy.kind.key, policy.namespace, policy.name)
 
     def _fits(self, policy: Undecoded) -> bool:
         taken_in = self._taken_in.get(policy.namespace, 0)
@@ -157,21 +204,7 @@ class LocalPolicies:
         return not self._total or self._total + policy.size <= MOST_BYTES_OF_ALL
 
 
-def _selector(policy: Undecoded) -> Selector | None:
-    try:
-        subject = policy.decode_subject()
-        # A policy of another kind may select pods in other ways.
-        return compile_selector(subject.spec.pod_selector) if isinstance(subject, NetworkPolicy) else None
-    except (DecodingError, ValueError):
-        return None
-
-
-def _shortened(selector: Selector) -> Selector:
-    """A selector of few terms that matches all pods that `selector` matches."""
-    return Selector(tuple(islice((term for term in selector.terms if len(term.values) <= _TERMS), _TERMS)))
-
-
-def _discard(by_namespace: dict[str, dict[str, Kept]], namespace: str, name: str) -> None:
+def _discard(by_namespace: dict[str, dict[Key, Kept]], namespace: str, name: Key) -> None:
     names = by_namespace.get(namespace, {})
     if names.pop(name, None) is not None and not names:
         del by_namespace[namespace]

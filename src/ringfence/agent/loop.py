@@ -353,7 +353,9 @@ class AgentLoop:
             is_adopting = self._enforcement.adopts_until is not None
             log.info(
                 "observing before enforcing" if is_adopting else "enforcing",
-                extra=values(**self._view.counts(), seconds=round(ended - began, 3)),
+                extra=values(
+                    **{kind: n for kind, n in self._view.counts().items() if n}, seconds=round(ended - began, 3)
+                ),
             )
 
     def _others_wait(self, namespace: str) -> bool:

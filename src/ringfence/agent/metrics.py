@@ -70,6 +70,12 @@ class Metrics:
             registry=registry,
         )
         self.synced = Gauge("ringfence_synced", "1 if every kind has been listed.", registry=registry)
+        self.served = Gauge(
+            "ringfence_kind_served",
+            "1 if the API server has this kind of custom resources, 0 if it does not.",
+            ["kind"],
+            registry=registry,
+        )
         self._not_ready = Gauge(
             "ringfence_not_ready", "1 if policies may not be in force for this reason.", ["reason"], registry=registry
         )

@@ -18,7 +18,8 @@ from ringfence.dataplane.adoption import Adopted
 from ringfence.dataplane.kernel import ProfileRefused
 from ringfence.dataplane.nftables import ChangedBy
 from ringfence.errors import KernelError
-from ringfence.sources.cluster import Alive, CaughtUp, Event, Listed, Unchecked, WatchFailed, WatchInterrupted
+from ringfence.model.kinds import KINDS
+from ringfence.sources.cluster import Alive, CaughtUp, Event, Listed, Served, Unchecked, WatchFailed, WatchInterrupted
 
 CLOSING_INTERVAL: Final = 60.0
 """Seconds for which it is not logged again that the pods of the same namespace are closed."""
@@ -47,6 +48,7 @@ class Reports:
         """The kinds whose watch is interrupted at present; for other threads, a new mapping after each change."""
         self._reopened: dict[str, tuple[Interruption, float]] = {}
         """The last interruption of each kind, and when the watch was open again."""
+        self._served: dict[str, str] = {}
         self._unchecked: dict[str, str] = {}
         self._failures: list[str] = []
         self._problems: dict[ObjectName, str] = {}
@@ -85,7 +87,9 @@ class Reports:
                     self._end_interruption(kind, at)
                     log.info("watching again", extra=values(kind=kind))
                 self.failed_watches -= {kind}
-            case Listed(kind=kind, names=names):
+            case Served(kind=kind, api_version=version):
+                self._served_kind(kind, version)
+            case Listed(kind=kind, names=names) if self._served.get(kind) != "":
                 log.info("listed", extra=values(kind=kind, objects=len(names)))
             case Unchecked(kind=kind, reason=reason):
                 if self._unchecked.get(kind) != reason:
@@ -97,6 +101,25 @@ class Reports:
                 self._unchecked.pop(kind, None)
             case _:
                 pass
+
+    def _served_kind(self, kind: str, version: str) -> None:
+        """Under which `apiVersion` the server has a kind of custom resources; empty if it does not have it."""
+        before = self._served.get(kind)
+        self._served[kind] = version
+        self._metrics.served.labels(kind).set(bool(version))
+        if version == before:
+            return
+        row = KINDS.keyed(kind)
+        if not version and before:
+            log.warning("the API server no longer has this kind", extra=values(kind=kind))
+        elif not version:
+            log.info("the API server does not have this kind", extra=values(kind=kind))
+        elif row and version not in row.api_versions:
+            log.warning(
+                f"the API server has this kind in another version than those that are known: it is read as "
+                f"{row.api_versions[0]}",
+                extra=values(kind=kind, version=version),
+            )
 
     def _interruption(self, event: WatchInterrupted, at: float) -> None:
         kind, reason = event.kind, event.reason

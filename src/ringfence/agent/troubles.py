@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from ringfence.agent.closings import Closings
 from ringfence.agent.enforcement import Enforcement
+from ringfence.agent.shares import CLUSTER
 from ringfence.agent.view import POLICY_KINDS, ObjectName, View
 from ringfence.engine.policies import CompiledPolicy, Stack
 
@@ -27,6 +28,7 @@ MOST_CHARACTERS: Final = 1_000
 """Characters of a cause that are reported: there is one in it for each mistake in a policy."""
 
 _UNUSABLE: Final = "allows nothing, and cannot be used as it is: "
+_UNENFORCEABLE: Final = "cannot be enforced as it is: "
 
 NOT_ENFORCED: Final = "NotEnforced"
 POD_CLOSED: Final = "PodClosed"
@@ -65,11 +67,13 @@ def find_troubles(view: View, enforcement: Enforcement, closings: Closings, *, d
                 for policy in islice(_policies(placement.stack), MOST_IN_NAMESPACE):
                     found.add(_name(policy), NOT_ENFORCED, "", closing.message)
         elif policy_name := unusable.first_of(placement.pod.namespace, placement.stack):
-            selecting = f"the NetworkPolicy {policy_name[2]} selects it, {_UNUSABLE}"
-            found.add(pod, NOT_ENFORCED, selecting, view.problems[policy_name])
-    for name, problem in view.problems.items():
-        if name[0] in POLICY_KINDS and view.has_own_pods(name[1]):
-            found.add(name, NOT_ENFORCED, f"it {_UNUSABLE}", problem)
+            kind, namespace, name = policy_name
+            how = f"selects it, {_UNUSABLE}" if namespace else f"selects it, and {_UNENFORCEABLE}"
+            found.add(pod, NOT_ENFORCED, f"the {kind} {name} {how}", view.problems[policy_name])
+    for about, problem in view.problems.items():
+        # A cluster policy that selects no pod of the node has no problems: it is not decoded.
+        if about[0] in POLICY_KINDS and (not about[1] or view.has_own_pods(about[1])):
+            found.add(about, NOT_ENFORCED, f"it {_UNUSABLE if about[1] else _UNENFORCEABLE}", problem)
     return Troubles(list(found.reported.values()), found.others)
 
 
@@ -105,7 +109,7 @@ class _UnusablePolicies:
 
     def first_of(self, namespace: str, stack: Stack) -> ObjectName | None:
         """The first policy in the profiles of a pod that cannot be used; None if there is none, or none was found."""
-        if namespace not in self._namespaces:
+        if self._namespaces.isdisjoint((namespace, CLUSTER)):
             return None
         if stack not in self._first:
             self._first[stack] = next(self._all_in(namespace, stack), None)
@@ -124,4 +128,4 @@ def _policies(stack: Stack) -> Iterator[CompiledPolicy[Any]]:
 
 
 def _name(policy: CompiledPolicy[Any]) -> ObjectName:
-    return ("NetworkPolicy", policy.namespace, policy.name)
+    return (policy.kind, policy.namespace, policy.name)

@@ -1,23 +1,27 @@
 """The view: what the API server has reported of the cluster, as the engine's state.
 
 A policy that the engine cannot use isolates its pods all the same and allows them nothing: its author meant to close
-something. It stays a problem of the view until it is corrected or deleted; all other objects count.
+something. Of a cluster policy, each rule that cannot be used fails closed (`unenforceable`). Such a policy stays a
+problem of the view until it is corrected or deleted; all other objects count.
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Set
 from functools import partial
 from itertools import islice
-from typing import Final
+from typing import Any, Final
 
 from ringfence.agent.local_policies import MOST_BYTES, MOST_BYTES_OF_ALL, LocalPolicies, PolicyUse
+from ringfence.agent.unenforceable import enforceable, problem_of_cluster_policy
 from ringfence.engine.policies import CompiledPolicy, compile_policy
 from ringfence.engine.population import addresses_of
 from ringfence.engine.state import State
 from ringfence.errors import DecodingError
 from ringfence.model.cidrs import parse_cidr
+from ringfence.model.cluster_policies import ClusterPolicy
 from ringfence.model.kinds import KINDS, Kind, kind_of, namespace_of
-from ringfence.model.objects import NetworkPolicy, Object, Pod
+from ringfence.model.metadata import NO_LABELS
+from ringfence.model.objects import Namespace, NetworkPolicy, Object, Pod
 from ringfence.sets.addresses import NO_ADDRESSES, Addresses
 from ringfence.sources.cluster import (
     RESOURCES,
@@ -35,12 +39,13 @@ _CONTEXT: Final = ("Namespace", "Pod", "Node")
 """The kinds that enforcement needs besides the policies."""
 
 FOLLOWED: Final[tuple[Resource, ...]] = tuple(
-    resource
-    for resource in RESOURCES
-    if (resource.row.is_policy and not resource.row.is_custom) or resource.kind in _CONTEXT
+    resource for resource in RESOURCES if resource.row.is_policy or resource.kind in _CONTEXT
 )
 FOLLOWED_KINDS: Final = tuple(resource.kind for resource in FOLLOWED)
-"""The kinds that the agent watches; a view is incomplete until all of them have been listed."""
+"""The kinds that the agent watches; a view is incomplete until all of them have been listed.
+
+Of a kind that the server does not have, an empty list is delivered.
+"""
 
 POLICY_KINDS: Final = frozenset(resource.kind for resource in FOLLOWED if resource.row.is_policy)
 
@@ -149,10 +154,21 @@ class View:
         return [Removed(kind, *name) for name in self._names[kind] - names]
 
     def woken_by(self, change: Change) -> list[Undecoded]:
-        """The policies that are not in the state and may select a pod that changes: they must be taken in before it."""
-        if self._local is None or not isinstance(change, Upserted) or not isinstance(change.object, Pod):
+        """The policies that are not in the state and may select a pod that changes, or pods of a namespace that does.
+
+        They must be taken in before the change.
+        """
+        if self._local is None:
             return []
-        return self._local.upsert_pod(change.object)
+        match change:
+            case Upserted(object=Pod() as pod):
+                return self._local.upsert_pod(pod)
+            case Upserted(object=Namespace(metadata=metadata)):
+                return self._local.upsert_namespace(metadata.name, metadata.labels or NO_LABELS)
+            case Removed(kind="Namespace", name=name):
+                return self._local.discard_namespace(name)
+            case _:
+                return []
 
     def fitting(self, namespace: str) -> list[Undecoded]:
         """The policies that were left out because too much was taken in, and fit now, after a change of a namespace."""
@@ -180,9 +196,9 @@ class View:
             case Upserted(object=obj):
                 return self._prepare(key, obj)
             case Removed(kind=kind, namespace=namespace, name=name):
-                if self._local and kind != "Pod":
+                if self._local and kind in POLICY_KINDS:
                     # At once: a pod that is prepared next must not wake it.
-                    self._local.discard_policy(namespace, name)
+                    self._local.discard_policy(kind, namespace, name)
                 return partial(self._remove, kind, namespace, name)
             case Unreadable(reason=reason):
                 return partial(self.problems.__setitem__, key, reason)
@@ -207,14 +223,15 @@ class View:
         kind = KINDS.of(obj)
         obj = kind.default(obj)
         problem = _problem_of(kind, obj)
+        remaining: Any = kind.remaining(obj) if problem else obj
+        if isinstance(obj, ClusterPolicy):
+            problem = problem_of_cluster_policy(problem, remaining)
+            remaining = enforceable(remaining) if remaining else None
         uid = source.uid() if problem and source else ""
-        if problem:
-            remaining = kind.remaining(obj)
-            if remaining is None:
-                # Not even its subject can be used: nothing can be closed.
-                return partial(self._note_problem, key, problem, uid)
-            obj = remaining
-        compiled = compile_policy(obj) if isinstance(obj, NetworkPolicy) else obj
+        if remaining is None:
+            # Not even its subject can be used: nothing can be closed.
+            return partial(self._note_problem, key, problem, uid)
+        compiled = compile_policy(remaining) if isinstance(remaining, NetworkPolicy) else remaining
         return partial(self._take_in, key, compiled, problem, uid)
 
     def _take_in(self, key: ObjectName, obj: Object | CompiledPolicy[NetworkPolicy], problem: str, uid: str) -> None:

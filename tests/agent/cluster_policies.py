@@ -1,0 +1,44 @@
+"""Cluster policies in few words, as the agent's tests write them."""
+
+from typing import Any, Final
+
+from tests.semantics.objects import Object, labelled
+
+GROUP: Final = "policy.networking.k8s.io"
+CLUSTER: Final = f"ClusterNetworkPolicy.{GROUP}"
+EVERYWHERE: Final[Object] = {"namespaces": {}}
+
+
+def pods_of(**labels: str) -> Object:
+    """A subject or a peer: the pods of all namespaces that have these labels."""
+    return {"pods": {"podSelector": labelled(**labels)}}
+
+
+def in_namespaces(**labels: str) -> Object:
+    """A subject or a peer: all pods of the namespaces that have these labels."""
+    return {"namespaces": labelled(**labels)}
+
+
+def rule(action: str, *peers: Object, **more: Any) -> Object:
+    """A rule about ingress, of all traffic unless `more` has `protocols`."""
+    return {"action": action, "from": list(peers or (EVERYWHERE,)), **more}
+
+
+def cluster_policy(name: str, subject: Object, *ingress: Object, priority: int = 1, **spec: Any) -> Object:
+    """A ClusterNetworkPolicy in the tier Admin, unless `spec` says otherwise, with rules of ingress."""
+    return {
+        "apiVersion": f"{GROUP}/v1alpha2",
+        "kind": "ClusterNetworkPolicy",
+        "metadata": {"name": name, "uid": f"uid-of-{name}"},
+        "spec": {"tier": "Admin", "priority": priority, "subject": subject, "ingress": list(ingress), **spec},
+    }
+
+
+def admin_policy(name: str, subject: Object, *ingress: Object, priority: int = 1) -> Object:
+    """An AdminNetworkPolicy with rules of ingress."""
+    return {
+        "apiVersion": f"{GROUP}/v1alpha1",
+        "kind": "AdminNetworkPolicy",
+        "metadata": {"name": name},
+        "spec": {"priority": priority, "subject": subject, "ingress": list(ingress)},
+    }
