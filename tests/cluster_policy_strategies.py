@@ -56,14 +56,20 @@ _ports = st.one_of(
 def _rules(actions: tuple[str, ...], peers_field: str, peers: Strategy, ports: dict[str, Strategy]) -> Strategy:
     ((ports_field, entries),) = ports.items()
     with_ports = st.fixed_dictionaries({ports_field: several(entries, 1, 2)})
-    return st.lists(
-        st.builds(
-            lambda rule, more: rule | more,
-            st.fixed_dictionaries({"action": st.sampled_from(actions), peers_field: several(peers, 1, 2)}),
-            st.one_of(st.just({}), with_ports),
-        ),
-        max_size=3,
+    rules = st.builds(
+        lambda rule, more: rule | more,
+        st.fixed_dictionaries({"action": st.sampled_from(actions), peers_field: several(peers, 1, 2)}),
+        st.one_of(st.just({}), with_ports),
     )
+    return st.lists(rules.map(lambda rule: _accepted(rule, peers_field, ports_field)), max_size=3)
+
+
+def _accepted(rule: Any, peers_field: str, ports_field: str) -> Any:
+    """The rule without ports if no server accepts named ones beside its peers; some accept them beside `networks`."""
+    refused = {"nodes", "domainNames"} if ports_field == "protocols" else {"nodes", "domainNames", "networks"}
+    is_named = any("destinationNamedPort" in entry or "namedPort" in entry for entry in rule.get(ports_field, ()))
+    is_refused = is_named and any(refused & peer.keys() for peer in rule[peers_field])
+    return {name: value for name, value in rule.items() if name != ports_field} if is_refused else rule
 
 
 def _policies(kind: str, version: str, names: str, actions: tuple[str, ...], spec: dict[str, Strategy]) -> Strategy:

@@ -45,17 +45,17 @@ from ringfence.argument_checks import checked_namespace, checked_path, checked_p
 from ringfence.engine.population import Reference
 from ringfence.engine.state import State
 from ringfence.errors import InputError, ManifestError
-from ringfence.model.decoding import decode, has_been_stored, unknown_fields
+from ringfence.model.decoding import decode, has_been_stored, refusals, unknown_fields
 from ringfence.model.field_errors import FieldError, each_once, go_quoted
 from ringfence.model.kinds import KINDS, Kind, in_namespace, kind_of, namespace_of
 from ringfence.model.objects import DEFAULT_NAMESPACE, Manifest, NetworkPolicy, Object
 from ringfence.model.origin import Origin
 from ringfence.model.policies import Direction
 from ringfence.model.problems import Problem, ProblemCode, Severity
-from ringfence.model.remedies import Mistake, mistake_in, remedy_of
+from ringfence.model.refusals import refusal
+from ringfence.model.remedies import Mistake, remedy_of
 from ringfence.model.served_versions import version_problem
 from ringfence.model.server_versions import NEWEST, ServerVersion
-from ringfence.model.text_edits import replace_value
 from ringfence.model.unread_kinds import unread_kind, unread_policy
 from ringfence.model.validation import FieldWarning
 
@@ -201,13 +201,7 @@ class Cluster:
                 self.state.upsert(unread)
                 return
             is_stored = is_stored or has_been_stored(obj)
-            if unknown := unknown_fields(obj):
-                raise InputError(f"strict decoding error: unknown field {go_quoted(unknown[0].path)}")
-            decoded = decode(obj)
-            if decoded is None:
-                raise InputError(
-                    f"{obj.get('kind')!r} of {obj.get('apiVersion')!r} is a kind that ringfence does not read"
-                )
+            decoded = _decoded(obj, is_stored=is_stored)
         elif KINDS.has(obj):
             decoded = obj
         else:
@@ -215,7 +209,7 @@ class Cluster:
         if not decoded.metadata.name:
             message = "metadata.name: Required value: objects are added and removed by name"
             raise InputError(f"{kind_of(decoded)}: {message}")
-        if errors := self._add(decoded, origin, is_stored=is_stored).errors:
+        if errors := self._add(decoded, origin, is_accepted=is_stored).errors:
             raise InputError(f'{kind_of(decoded)} "{decoded.metadata.name}" is invalid: {"; ".join(map(str, errors))}')
 
     def remove(self, kind: str, namespace: str, name: str) -> None:
@@ -348,17 +342,18 @@ class Cluster:
 
     # --- loading ----------------------------------------------------------------------------------------------------
 
-    def _add(self, obj: Object, origin: Origin | None, *, is_stored: bool = False) -> _Review:
+    def _add(self, obj: Object, origin: Origin | None, *, is_accepted: bool = False) -> _Review:
         """Add an object with the defaults of the API server, unless the API server would refuse it.
 
-        Every object of the input enters the state here, whether it was loaded or added by a program.
+        Every object of the input enters the state here, whether it was loaded or added by a program. With `is_accepted`
+        it is known that a server has stored the object or would not refuse it.
         """
         kind = KINDS.of(obj)
         obj = in_namespace(kind.default(obj), self.namespace)
-        is_stored = is_stored or self._is_live
-        errors = (
-            each_once(kind.validate_stored(obj)) if is_stored else kind.validate(obj, self._server_version or NEWEST)
-        )
+        if is_accepted or self._is_live:
+            errors = each_once(kind.validate_stored(obj))
+        else:
+            errors = kind.validate(obj, self._server_version or NEWEST)
         if errors:
             return _Review(obj, errors, ())
         warnings = kind.warnings(obj)
@@ -405,7 +400,8 @@ class Cluster:
                 self.problems.append(problem)
                 if problem.severity is Severity.ERROR:
                     continue
-            review = self._add(manifest.object, manifest.origin, is_stored=manifest.is_stored)
+            is_accepted = manifest.is_stored or manifest.tree is not None
+            review = self._add(manifest.object, manifest.origin, is_accepted=is_accepted)
             if review.errors or review.warnings:
                 self._report(manifest, review)
             if not review.errors or self._add_what_remains(manifest):
@@ -416,13 +412,9 @@ class Cluster:
         obj, origin = manifest.object, manifest.origin
         path = "/".join(filter(None, (namespace_of(review.object), obj.metadata.name or obj.metadata.generate_name)))
         subject = f"{kind_of(obj)} {path}"
-        severity = Severity.ERROR if review.errors else Severity.WARNING
+        concern = KINDS.of(obj).may_concern_policies
         for one in review.errors or review.warnings:
-            fix = replace_value(origin, one.place, one.replacement) if one.replacement else None
-            remedy = remedy_of(mistake_in(one, origin))
-            place = origin.at(one.place)
-            concern = KINDS.of(obj).may_concern_policies
-            self.problems.append(Problem(place, one.code, str(one), severity, subject, fix, concern, remedy))
+            self.problems.append(refusal(one, origin, subject, may_concern_policies=concern))
 
     def _note_origin(self, obj: Object, origin: Origin) -> None:
         """Report an object that was read before: as with `kubectl apply`, the last one counts."""
@@ -435,3 +427,15 @@ class Cluster:
             place, code = origin.at(), ProblemCode.DUPLICATE_OBJECT
             remedy = remedy_of(Mistake(code, ""))
             self.problems.append(Problem(place, code, message, Severity.WARNING, subject, remedy=remedy))
+
+
+def _decoded(obj: Mapping[str, Any], *, is_stored: bool) -> Object:
+    """The object in a dict. Raises DecodingError or InputError for one that cannot be read as its kind."""
+    if unknown := unknown_fields(obj):
+        raise InputError(f"strict decoding error: unknown field {go_quoted(unknown[0].path)}")
+    if not is_stored and (refused := refusals(obj)):
+        raise InputError(f"{obj['kind']} is invalid: {'; '.join(map(str, refused))}")
+    decoded = decode(obj)
+    if decoded is None:
+        raise InputError(f"{obj.get('kind')!r} of {obj.get('apiVersion')!r} is a kind that ringfence does not read")
+    return decoded

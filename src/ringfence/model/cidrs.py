@@ -151,6 +151,18 @@ def strict_error(spelling: CidrSpelling) -> str | None:
     return None
 
 
+def is_standard_cidr(text: str) -> bool:
+    """Whether a text is a CIDR as the standards write it; bits may be set beyond the prefix length.
+
+    The rules of custom resources ask this (`isCIDR` in `apiserver/pkg/cel/library/cidr.go`).
+    """
+    try:
+        spelling = cidr_spelling(text)
+    except ValueError:
+        return False
+    return not (spelling.leading_zeros or spelling.is_mapped)
+
+
 def cidr_warnings(spelling: CidrSpelling) -> list[str]:
     """What the API server warns of in a CIDR that it accepts."""
     text = spelling.text

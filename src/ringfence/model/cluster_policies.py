@@ -100,7 +100,7 @@ class RuleProtocol(msgspec.Struct, frozen=True, rename="camel"):
     tcp: DestinationPorts | None = None
     udp: DestinationPorts | None = None
     sctp: DestinationPorts | None = None
-    destination_named_port: str = ""
+    destination_named_port: str | None = None
 
 
 class PortNumber(msgspec.Struct, frozen=True, rename="camel"):
@@ -123,7 +123,7 @@ class RulePort(msgspec.Struct, frozen=True, rename="camel"):
 
     port_number: PortNumber | None = None
     port_range: PortRange | None = None
-    named_port: str = ""
+    named_port: str | None = None
 
 
 # --- rules ------------------------------------------------------------------------------------------------------------

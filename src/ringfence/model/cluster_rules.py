@@ -92,7 +92,7 @@ def _of_protocol(entry: RuleProtocol) -> RulePorts:
             return RulePorts(protocol, port.range.start, port.range.end)
         if port is not None and port.number is not None:
             return RulePorts(protocol, port.number, port.number)
-    return RulePorts(name=entry.destination_named_port)
+    return RulePorts(name=entry.destination_named_port or "")
 
 
 def _of_port(entry: RulePort) -> RulePorts:
@@ -100,4 +100,4 @@ def _of_port(entry: RulePort) -> RulePorts:
         return RulePorts(entry.port_number.protocol, entry.port_number.port, entry.port_number.port)
     if entry.port_range is not None:
         return RulePorts(entry.port_range.protocol, entry.port_range.start, entry.port_range.end)
-    return RulePorts(name=entry.named_port)
+    return RulePorts(name=entry.named_port or "")

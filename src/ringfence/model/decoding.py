@@ -15,9 +15,13 @@ import msgspec
 from msgspec.inspect import StructType, Type, UnionType, VarTupleType
 
 from ringfence.errors import DecodingError
-from ringfence.model.go_json import conform, conforms, member, shape_of
+from ringfence.model.field_errors import FieldError
+from ringfence.model.go_json import conform, conforms, json_type, member, shape_of
 from ringfence.model.kinds import KINDS, Kind
+from ringfence.model.metadata import PolicyMeta
 from ringfence.model.objects import Object
+from ringfence.model.structural_schemas import Schema, as_stored, schema_errors, unknown_names
+from ringfence.model.validation import custom_resource_errors
 
 
 def decode(tree: object) -> Object | None:
@@ -28,6 +32,8 @@ def decode(tree: object) -> Object | None:
     kind = kind_of_tree(tree)
     if kind is None or not isinstance(tree, Mapping):
         return None
+    if kind.schema is not None:
+        return _built(kind, _custom_resource(tree, kind, kind.schema))
     try:
         written = msgspec.convert(tree, kind.shape)
     except msgspec.ValidationError:
@@ -122,16 +128,75 @@ def former_fields(tree: object) -> list[str]:
 
 def _foreign_fields(tree: Mapping[str, object], kind: Kind) -> list[UnknownField]:
     known = {**_struct_fields(kind.shape), **_struct_fields(_EveryObject)}
-    return sorted(_unknown(_Level("", tree, known)), key=lambda field: field.path)
+    found = sorted(_unknown(_Level("", tree, known)), key=lambda field: field.path)
+    return found if kind.schema is None else list(_pruned_fields(tree, kind.schema, found))
+
+
+def _pruned_fields(tree: Mapping[str, object], schema: Schema, found: list[UnknownField]) -> Iterator[UnknownField]:
+    """The fields that a server prunes: more than those that the struct lacks if values have the wrong type.
+
+    They can be fewer, too: nothing is read of the status.
+    """
+    by_path = {field.path: field for field in found}
+    for path, name in unknown_names(tree, schema):
+        yield by_path.get(path) or UnknownField(path, name)
+    yield from (field for field in found if field.path.startswith("metadata."))
+
+
+def refusals(tree: Mapping[str, object]) -> list[FieldError]:
+    """Why a server would refuse to create an object of a custom resource, apart from fields that it does not have.
+
+    Nothing of an object of another kind, of which values of wrong types are found by `decode`. Raises DecodingError for
+    metadata of a wrong type, of which the server finds one at a time, too.
+    """
+    kind = kind_of_tree(tree)
+    if kind is None or kind.schema is None:
+        return []
+    return custom_resource_errors(tree, _metadata(tree, kind), kind.schema)
+
+
+def stored_tree(tree: Mapping[str, object]) -> Mapping[str, object] | None:
+    """An object of a custom resource as a server stores it, but for what servers write; None for any other object."""
+    kind = kind_of_tree(tree)
+    return None if kind is None or kind.schema is None else as_stored(tree, kind.schema)
+
+
+def _custom_resource(tree: Mapping[str, object], kind: Kind, schema: Schema) -> Any:
+    stored = as_stored({**tree, "metadata": {}}, schema)
+    metadata = _metadata(tree, kind)
+    try:
+        return msgspec.structs.replace(msgspec.convert(stored, kind.shape), metadata=metadata)
+    except msgspec.ValidationError:
+        errors = sorted(schema_errors(stored, schema), key=lambda error: not error.expected)
+    raise DecodingError(str(errors[0]), errors[0].path, errors[0].given, errors[0].expected)
+
+
+def _metadata(tree: Mapping[str, object], kind: Kind) -> PolicyMeta:
+    """The metadata of a custom resource. The server reads them first, and apart from everything else."""
+    written = tree.get("metadata")
+    try:
+        match written:
+            case None:
+                return PolicyMeta()
+            case Mapping():
+                return msgspec.convert(conform(written, PolicyMeta, kind.name), PolicyMeta)
+        message = f"json: cannot unmarshal {json_type(written)} into Go value of type v1.ObjectMeta"
+        raise DecodingError(message, "", written, "object")
+    except DecodingError as error:
+        path = f"metadata.{error.path}" if error.path else "metadata"
+        raise DecodingError(_handled_as(tree, kind, error), path, error.value, error.expected) from None
+
+
+def _handled_as(tree: Mapping[str, object], kind: Kind, error: DecodingError) -> str:
+    version = str(tree["apiVersion"]).rpartition("/")[2]
+    return f'{kind.name} in version "{version}" cannot be handled as a {kind.name}: {error}'
 
 
 def _conformed(tree: Mapping[str, object], kind: Kind) -> object:
     try:
         return conform(tree, kind.shape, kind.name)
     except DecodingError as error:
-        version = str(tree["apiVersion"]).rpartition("/")[2]
-        message = f'{kind.name} in version "{version}" cannot be handled as a {kind.name}: {error}'
-        raise DecodingError(message, error.path, error.value, error.expected) from None
+        raise DecodingError(_handled_as(tree, kind, error), error.path, error.value, error.expected) from None
 
 
 def _built(kind: Kind, written: Any) -> Object:

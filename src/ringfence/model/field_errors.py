@@ -43,7 +43,8 @@ class FieldError(msgspec.Struct, frozen=True):
     `path` is the field's path inside the object (`spec.ingress[0].ports[0].port`), `value` the offending value as it
     is printed, None where none is; `given` is the value itself if it is a text or a number. `replacement` is a value
     that would be accepted, where only one can be meant. `entry` is the key of the entry of a map, which the API server
-    does not name in the path.
+    does not name in the path, or a field that a rule of the whole object is about. `expected` is the type that the
+    field has, as JSON calls it, if the value has another one.
     """
 
     path: str
@@ -53,16 +54,17 @@ class FieldError(msgspec.Struct, frozen=True):
     replacement: Replacement | None = None
     given: str | int | None = None
     entry: str = ""
+    expected: str = ""
 
     @property
     def place(self) -> str:
         """The path at which the value is written."""
-        return f"{self.path}.{self.entry}" if self.entry else self.path
+        return ".".join(part for part in (self.path, self.entry) if part)
 
     @property
     def code(self) -> ProblemCode:
         """The code of the problem that this error is."""
-        return _CODES[self.type]
+        return ProblemCode.WRONG_TYPE if self.expected else _CODES[self.type]
 
     def __str__(self) -> str:
         return ": ".join(part for part in (self.path, self.type, self.value, self.detail) if part)
@@ -130,7 +132,8 @@ def too_long(path: str, limit: int) -> FieldError:
 
 def too_many(path: str, count: int, limit: int) -> FieldError:
     """A list has more than `limit` items."""
-    return FieldError(path, FieldErrorType.TOO_MANY, str(count), f"must have at most {limit} items")
+    items = "item" if limit == 1 else "items"
+    return FieldError(path, FieldErrorType.TOO_MANY, str(count), f"must have at most {limit} {items}")
 
 
 def duplicate(path: str, value: str | int | Mapping[str, object]) -> FieldError:

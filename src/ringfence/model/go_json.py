@@ -88,6 +88,20 @@ def member(shape: Type, value: object) -> Type:
     return strings[0] if strings and isinstance(value, str) else members[0]
 
 
+def json_type(value: object) -> str:
+    """The type of a value in the messages of Go's decoder."""
+    match value:
+        case bool():
+            return "bool"
+        case int() | float():
+            return "number"
+        case str():
+            return "string"
+        case list() | tuple():
+            return "array"
+    return "object"
+
+
 class _FieldPath(msgspec.Struct, frozen=True):
     """Where the walk is: in Go's words (struct, and fields without indexes), and as a path with indexes and keys."""
 
@@ -123,7 +137,7 @@ def _conform(value: object, shape: Type, path: _FieldPath) -> object:
             return _whole_number(value, shape, path)
         case (StrType(), str()) | (BoolType(), bool()):
             return value
-    raise _mismatch(value, _json_type(value), shape, path)
+    raise _mismatch(value, json_type(value), shape, path)
 
 
 def _known_fields(value: dict[str, object], shape: StructType) -> Iterator[tuple[str, object, Type]]:
@@ -177,19 +191,6 @@ def _json_type_of(shape: Type) -> str:
             return "bool"
         case StrType():
             return "string"
-    return "object"
-
-
-def _json_type(value: object) -> str:
-    match value:
-        case bool():
-            return "bool"
-        case int() | float():
-            return "number"
-        case str():
-            return "string"
-        case list() | tuple():
-            return "array"
     return "object"
 
 

@@ -36,10 +36,13 @@ from ringfence.model.objects import (
 )
 from ringfence.model.policies import PolicySubject, defaulted, policy_of_subject
 from ringfence.model.server_versions import NEWEST, OLDEST, ServerVersion
+from ringfence.model.structural_schemas import Schema
 from ringfence.model.validation import (
+    CLUSTER_POLICY_SCHEMAS,
     FieldWarning,
     autoscaler_errors,
     cluster_policy_errors,
+    cluster_policy_warnings,
     endpoint_slice_errors,
     name_errors,
     namespace_errors,
@@ -117,7 +120,8 @@ class Kind(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     release servers have them or no longer have them, where not all of those that are known do. `shape` is the struct
     that it is written in, and `build` makes an object of the type `model` of one. `only_in_manifests` says that a live
     cluster has something better than objects of the kind: the pods that are made of a template, the EndpointSlices of
-    Endpoints. `is_custom` says that a server has the kind only if its definition (a CustomResourceDefinition) is there.
+    Endpoints. `is_custom` says that a server has the kind only if its definition (a CustomResourceDefinition) is there;
+    `schema` is that of the definition, if it is known.
 
     A policy's unknown fields are errors, except `former_fields`, which earlier versions of Kubernetes had: they map to
     a message. Its defaults, its errors and its warnings are those of the API server; other kinds have only the fields
@@ -137,6 +141,7 @@ class Kind(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     is_namespaced: bool = True
     is_policy: bool = False
     is_custom: bool = False
+    schema: Schema | None = None
     only_in_manifests: bool = False
     added: Mapping[str, ServerVersion] = {}
     removed: Mapping[str, ServerVersion] = {}
@@ -344,7 +349,9 @@ def _cluster_policy(model: type[Any], plural: str, api_version: str) -> Kind:
         is_namespaced=False,
         is_policy=True,
         is_custom=True,
+        schema=CLUSTER_POLICY_SCHEMAS[model],
         validate=cluster_policy_errors,
+        warnings=cluster_policy_warnings,
         validate_stored=stored_cluster_policy_errors,
         remaining=remaining_cluster_policy,
         subject=SubjectReading(WrittenSubject, partial(policy_of_written_subject, model)),

@@ -6,7 +6,8 @@ treats alike whether absent, null or empty has its empty value as default. All o
 Source: Kubernetes API v1.36, `core/v1`, `apps/v1`, `autoscaling/v2`, `batch/v1`, `discovery/v1`, `networking/v1`.
 """
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 import msgspec
 
@@ -439,10 +440,12 @@ class Manifest(msgspec.Struct, frozen=True):
     """An object and where it was read.
 
     `is_stored` says that an API server has stored it before, so that it is in force there whatever a newer server would
-    say to it. `api_version` is the one under which it is written, or empty if that is not known.
+    say to it. `api_version` is the one under which it is written, or empty if that is not known. `tree` is an object of
+    a custom resource as a server stores it: its definition may have more fields than the model.
     """
 
     object: Object
     origin: Origin
     is_stored: bool = False
     api_version: str = ""
+    tree: Mapping[str, Any] | None = None

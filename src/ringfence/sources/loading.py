@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from ringfence.errors import DecodingError
-from ringfence.model.decoding import decode, former_fields, has_been_stored, unknown_fields
+from ringfence.model.decoding import decode, former_fields, has_been_stored, refusals, stored_tree, unknown_fields
 from ringfence.model.field_errors import go_quoted
 from ringfence.model.kinds import KINDS, Kind
 from ringfence.model.names import name_text
@@ -20,6 +20,7 @@ from ringfence.model.objects import Manifest
 from ringfence.model.operated_kinds import OperatedObject, is_operated, operated_object
 from ringfence.model.origin import FieldRanges, Origin, Place
 from ringfence.model.problems import Problem, ProblemCode, Severity
+from ringfence.model.refusals import refusal
 from ringfence.model.remedies import Mistake, remedy_of
 from ringfence.model.text_edits import Replacement, column_of, rename_key, replace_value, value_of_type
 from ringfence.model.unread_kinds import unread_kind_of
@@ -222,19 +223,23 @@ def refusal_of(api_version: object, kind: object) -> Refusal | None:
     return None
 
 
-def name_of(tree: Mapping[str, object]) -> str:
-    """The name of the object in a message: `NetworkPolicy prod/db-policy`, or less if it lacks some of these fields."""
+def name_of(tree: Mapping[str, object], kind: Kind | None = None) -> str:
+    """The name of the object in a message: `NetworkPolicy prod/db-policy`, or less if it lacks some of these fields.
+
+    Where it is of a known `kind`, that is called by its key.
+    """
     metadata = tree.get("metadata")
     fields: Mapping[str, object] = metadata if isinstance(metadata, dict) else {}
     name = fields.get("name") or fields.get("generateName")
     path = "/".join(name_text(part) for part in (fields.get("namespace"), name) if part)
-    return f"{name_text(tree.get('kind') or '')} {path}".strip()
+    return f"{kind or name_text(tree.get('kind') or '')} {path}".strip()
 
 
 def _policy(tree: dict[str, object], kind: Kind, origin: Origin) -> Iterator[Found]:
-    name = name_of(tree)
+    name, stored = name_of(tree, kind), has_been_stored(tree)
     try:
-        policy = decode(tree)
+        refused = [] if stored else refusals(tree)
+        policy = None if refused else decode(tree)
     except DecodingError as error:
         yield _wrong_type(error, tree, kind, origin)
         return
@@ -261,11 +266,12 @@ def _policy(tree: dict[str, object], kind: Kind, origin: Origin) -> Iterator[Fou
         )
         fix = rename_key(origin, field.path, field.name, field.nearest) if field.nearest else None
         yield Problem(origin.key_at(field.path), code, message, object=name, fix=fix, remedy=remedy)
-    stored = has_been_stored(tree)
+    if not unknown:
+        yield from (refusal(error, origin, name, may_concern_policies=True) for error in refused)
     # A server that stored a policy with a field that is unknown here is newer than this table: the policy is in force,
     # and only what the field means is missing.
     if policy is not None and (stored or not unknown):
-        yield Manifest(policy, origin, stored, str(tree["apiVersion"]))
+        yield Manifest(policy, origin, stored, str(tree["apiVersion"]), stored_tree(tree))
 
 
 def _refusal_problem(refusal: Refusal, tree: Mapping[str, object], origin: Origin, fields: Fields) -> Problem:

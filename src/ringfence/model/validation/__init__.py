@@ -1,7 +1,12 @@
 """What the API server refuses in each kind of object, in its words, and what it warns of."""
 
 from ringfence.model.validation.autoscalers import autoscaler_errors
-from ringfence.model.validation.cluster_policies import cluster_policy_errors
+from ringfence.model.validation.cluster_policies import (
+    CLUSTER_POLICY_SCHEMAS,
+    cluster_policy_errors,
+    cluster_policy_warnings,
+)
+from ringfence.model.validation.custom_resources import custom_resource_errors
 from ringfence.model.validation.endpoint_slices import endpoint_slice_errors
 from ringfence.model.validation.labels import selector_errors
 from ringfence.model.validation.metadata import name_errors, object_errors
@@ -23,9 +28,12 @@ from ringfence.model.validation.stored_policies import (
 from ringfence.model.validation.workloads import workload_errors
 
 __all__ = [
+    "CLUSTER_POLICY_SCHEMAS",
     "FieldWarning",
     "autoscaler_errors",
     "cluster_policy_errors",
+    "cluster_policy_warnings",
+    "custom_resource_errors",
     "endpoint_slice_errors",
     "name_errors",
     "namespace_errors",

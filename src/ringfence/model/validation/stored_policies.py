@@ -67,7 +67,7 @@ def _errors_of_all_rules(policy: ClusterPolicy) -> Iterator[FieldError]:
     yield from tier_errors(policy)
     if not isinstance(policy, BaselineAdminNetworkPolicy) and policy.spec.priority is None:
         yield required("spec.priority")
-    yield from subject_errors(policy.spec.subject)
+    yield from subject_errors(policy)
 
 
 def _evaluable(policy: ClusterPolicy, rule: ClusterPolicyRule, direction: Direction) -> ClusterPolicyRule:

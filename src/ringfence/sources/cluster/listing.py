@@ -150,6 +150,13 @@ def _list(reading: _Reading, resource: Resource) -> list[Found]:
     return [found for item in list_items(reading.client, path, 0) for found in _decode(item, row, origin)]
 
 
+def _tree(item: msgspec.Raw, kind: Kind) -> dict[str, object] | None:
+    """An object of a custom resource as it is stored. A list has the types of its items, which need not have them."""
+    if kind.schema is None:
+        return None
+    return {"apiVersion": kind.api_versions[0], "kind": kind.name, **msgspec.json.decode(item, type=dict)}
+
+
 def _decode(item: msgspec.Raw, kind: Kind, origin: Origin) -> Iterator[Found]:
     try:
         obj = decode_json(item, kind)
@@ -163,4 +170,4 @@ def _decode(item: msgspec.Raw, kind: Kind, origin: Origin) -> Iterator[Found]:
         message = f"an object of kind {kind.name} is expected in the list"
         yield Problem(origin.at(), ProblemCode.NOT_AN_OBJECT, message)
     else:
-        yield Manifest(obj, origin)
+        yield Manifest(obj, origin, tree=_tree(item, kind))
