@@ -34,6 +34,7 @@ from ringfence.engine.possible.connections import (
     connection_in,
     end_box,
 )
+from ringfence.engine.possible.differences import allowed_only_by, side_allowed_only_by
 from ringfence.engine.possible.meaning import DirectionMeaning, Meaning
 from ringfence.engine.possible.policy_boxes import RulePlace, compile_in_any_cluster, rule_boxes, subject_box
 
@@ -59,6 +60,7 @@ __all__ = [
     "Trait",
     "TraitAxis",
     "Undecided",
+    "allowed_only_by",
     "compile_in_any_cluster",
     "connection_box",
     "connection_in",
@@ -69,6 +71,7 @@ __all__ = [
     "port_name_axis",
     "rule_boxes",
     "selection_box",
+    "side_allowed_only_by",
     "subject_box",
     "subject_role",
 ]

@@ -140,6 +140,11 @@ def _first_match(box: Box, rules: Sequence[tuple[Box, RulePlace]], action: Actio
 Tier = OrderedTier | IsolationTier
 
 
+def is_same_tier(mine: Tier, theirs: Tier) -> bool:
+    """Whether two tiers of one place in the order, which are of one kind, consist of the same boxes."""
+    return mine.is_same(theirs)  # type: ignore[arg-type]
+
+
 class DirectionMeaning:
     """What a set of policies decides in one direction, whatever the other direction says."""
 
@@ -161,10 +166,7 @@ class DirectionMeaning:
 
     def is_same(self, other: "DirectionMeaning") -> bool:
         """Whether another one consists of the same boxes. If not, it may mean the same nevertheless."""
-        return all(
-            mine.is_same(theirs)  # type: ignore[arg-type]
-            for mine, theirs in zip(self.tiers, other.tiers, strict=True)
-        )
+        return all(is_same_tier(mine, theirs) for mine, theirs in zip(self.tiers, other.tiers, strict=True))
 
     def allowed(self, within: Box = EVERYTHING, budget: Budget | None = None) -> Iterator[Box]:
         """The boxes inside `within` in which this direction is allowed. They may overlap."""

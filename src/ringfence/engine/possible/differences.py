@@ -1,0 +1,112 @@
+"""Where two sets of policies differ: the possible connections that one allows and the other denies.
+
+A connection passes if both directions allow it. So it passes with `mine` and not with `theirs` if both directions of
+`mine` allow it, and one direction of `theirs` denies it. Hence differences of one direction are looked for first, which
+two versions of the same policies have few of; whether anybody can see one, the other direction decides.
+"""
+
+from collections.abc import Iterator
+
+from ringfence.engine.policies import Action
+from ringfence.engine.possible.budget import Budget
+from ringfence.engine.possible.connections import connection_in
+from ringfence.engine.possible.meaning import (
+    BoxKey,
+    Constraint,
+    DirectionMeaning,
+    IsolationTier,
+    Meaning,
+    Tier,
+    inside_any,
+    is_same_tier,
+    narrowed,
+    outside_all,
+)
+from ringfence.model.policies import Direction
+from ringfence.sets.box_index import BoxIndex, T
+from ringfence.sets.boxes import EVERYTHING, Box, key_of
+
+_Wanted = Action | None
+"""What a tier must do; None if a tier before it has decided already."""
+
+
+def allowed_only_by(
+    mine: Meaning, theirs: Meaning, budget: Budget | None = None, within: Box = EVERYTHING
+) -> Iterator[Box]:
+    """The boxes of connections that `mine` allows and `theirs` denies; all of them, unless nobody could open any.
+
+    They may overlap. Raises Undecided if this takes more steps than the budget has.
+    """
+    budget = budget or Budget()
+    for direction in Direction:
+        other = Direction.INGRESS if direction is Direction.EGRESS else Direction.EGRESS
+        for box in side_allowed_only_by(mine.of(direction), theirs.of(direction), budget, within):
+            if connection_in(box) is not None:
+                yield from (seen for seen in mine.of(other).allowed(box, budget) if connection_in(seen) is not None)
+
+
+def side_allowed_only_by(
+    mine: DirectionMeaning, theirs: DirectionMeaning, budget: Budget, within: Box = EVERYTHING
+) -> Iterator[Box]:
+    """The boxes in which one direction of `mine` allows, and that of `theirs` denies."""
+    pairs = [(one, other, is_same_tier(one, other)) for one, other in zip(mine.tiers, theirs.tiers, strict=True)]
+    if all(is_same for _, _, is_same in pairs):
+        return
+    # A connection that no tier decides is allowed: as if by one more tier.
+    for allowing in range(len(pairs) + 1):
+        for denying in range(len(pairs)):
+            constraints = _constraints(pairs, allowing, denying)
+            if constraints is not None:
+                yield from narrowed(within, constraints, budget)
+
+
+def _constraints(pairs: list[tuple[Tier, Tier, bool]], allowing: int, denying: int) -> list[Constraint] | None:
+    """What must hold where one tier of mine allows and one of theirs denies. None if the tiers cannot do both.
+
+    The tiers that must do different things come first: there is little where they do.
+    """
+    different: list[Constraint] = []
+    equal: list[Constraint] = []
+    for number, (mine, theirs, is_same) in enumerate(pairs):
+        first, second = _wanted(number, allowing, Action.ALLOW), _wanted(number, denying, Action.DENY)
+        if is_same and first and second:
+            if first is not second:
+                return None
+            equal.append(mine.where(first))
+        elif first is second:
+            equal += _both(mine, theirs, first, second)
+        else:
+            different += _both(mine, theirs, first, second)
+    return [*different, *equal]
+
+
+def _wanted(number: int, deciding: int, action: Action) -> _Wanted:
+    """What a tier must do for another one, or itself, to decide."""
+    return Action.PASS if number < deciding else action if number == deciding else None
+
+
+def _both(mine: Tier, theirs: Tier, first: _Wanted, second: _Wanted) -> list[Constraint]:
+    if first and second and isinstance(mine, IsolationTier) and isinstance(theirs, IsolationTier):
+        return _both_isolation(mine, theirs, first, second)
+    wanted = ((mine, first), (theirs, second))
+    return [tier.where(action) for tier, action in wanted if action]
+
+
+def _both_isolation(mine: IsolationTier, theirs: IsolationTier, first: Action, second: Action) -> list[Constraint]:
+    """Rules and subjects that both tiers have need no look: what mine allows by such a rule, theirs allows, too."""
+    match first, second:
+        case Action.ALLOW, Action.DENY:
+            only_mine = _without(mine.rules, theirs.rule_keys)
+            return [inside_any(only_mine), outside_all(theirs.rules), inside_any(theirs.subjects)]
+        case Action.ALLOW, Action.PASS:
+            return [inside_any(_without(mine.rules, theirs.rule_keys)), outside_all(theirs.subjects)]
+        case Action.PASS, Action.DENY:
+            only_theirs = _without(theirs.subjects, mine.subject_keys)
+            return [inside_any(only_theirs), outside_all(mine.subjects), outside_all(theirs.rules)]
+        case _:
+            return [mine.where(first), theirs.where(second)]
+
+
+def _without(index: BoxIndex[T], keys: frozenset[BoxKey]) -> BoxIndex[T]:
+    """The boxes of an index that are not among `keys`."""
+    return BoxIndex((box, place) for box, place in index.entries if key_of(box) not in keys)
