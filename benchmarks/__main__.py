@@ -29,6 +29,7 @@ from benchmarks import (
     large_policies,
     loading,
     packets,
+    possible,
     repairs,
     watching,
 )
@@ -50,7 +51,7 @@ KERNEL: dict[str, Callable[[], Iterable[Figure]]] = {
 CLUSTER: dict[str, Callable[[], Iterable[Figure]]] = {"hostile": hostile.measure, "repairs": repairs.measure}
 """Parts about an agent in a cluster of their own."""
 
-PARTS = ("command-line", "loading", *engine.SIZES, *KERNEL, *laboratory.SIZES)
+PARTS = ("command-line", "loading", *engine.SIZES, *possible.SIZES, *KERNEL, *laboratory.SIZES)
 
 
 def figures_of(part: str) -> Iterable[Figure]:
@@ -66,6 +67,8 @@ def figures_of(part: str) -> Iterable[Figure]:
         return laboratory.measure(laboratory.SIZES[part])
     if part == "command-line":
         return engine.command_line()
+    if part in possible.SIZES:
+        return possible.measure(part)
     if part == "loading":
         return loading.measure()
     if part == "watching":

@@ -1,18 +1,21 @@
 """An index of boxes: those that may overlap another box, without looking at all of them.
 
-A box that lists the values of a label is filed under these values. Of several such labels, it is filed under the one
-whose values the fewest boxes list: of 10,000 policies of one namespace, each for one application, under the
-application.
+A box that lists the values of a label lies under these values only. The index is a tree: at each node, boxes are told
+apart by the label that leaves the fewest together. So of 10,000 policies in 500 namespaces only those of one namespace
+are looked at, and of 10,000 in one namespace, each for one application, only those of one application.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from ringfence.sets.boxes import Axis, Box, overlaps
 from ringfence.sets.label_values import LabelValue, LabelValues
 
 T = TypeVar("T")
+
+_FEW: Final = 16
+"""Boxes that are looked at one by one sooner than they are told apart."""
 
 
 class BoxIndex(Generic[T]):
@@ -20,18 +23,7 @@ class BoxIndex(Generic[T]):
 
     def __init__(self, entries: Iterable[tuple[Box, T]]) -> None:
         self.entries: Sequence[tuple[Box, T]] = tuple(entries)
-        frequency = Counter(place for box, _ in self.entries for place in _places(box))
-        self._unfiled: list[int] = []
-        self._filed: dict[Axis, dict[LabelValue, list[int]]] = defaultdict(lambda: defaultdict(list))
-        for number, (box, _) in enumerate(self.entries):
-            axis = min(
-                _listing(box), key=lambda axis: sum(frequency[axis, value] for value in box[axis].listed), default=None
-            )
-            if axis is None:
-                self._unfiled.append(number)
-            else:
-                for value in box[axis].listed:
-                    self._filed[axis][value].append(number)
+        self._tree = _Node([(number, box) for number, (box, _) in enumerate(self.entries)])
 
     def overlapping(self, box: Box) -> Iterator[tuple[Box, T]]:
         """The boxes that have anything in common with `box`, in order."""
@@ -40,35 +32,65 @@ class BoxIndex(Generic[T]):
             if overlaps(entry[0], box):
                 yield entry
 
+    def candidates(self, box: Box) -> list[int]:
+        """The numbers of the boxes that may overlap `box`, ascending: the others differ in a value that they list."""
+        found: set[int] = set()
+        self._tree.find(box, found)
+        return sorted(found)
+
     def __len__(self) -> int:
         return len(self.entries)
 
-    def candidates(self, box: Box) -> list[int]:
-        """The numbers of the boxes that may overlap `box`: the others differ in a value that they list."""
-        found = list(self._unfiled)
-        for axis, filed in self._filed.items():
-            limits = box.get(axis)
-            if limits is None:
-                values: Iterable[LabelValue] = filed
-            elif limits.is_complement:
-                values = filed.keys() - limits.listed
-            elif len(limits.listed) < len(filed):
-                values = limits.listed & filed.keys()
+
+class _Node:
+    """Some boxes by number: a few, or more that are told apart by the values that they list along one axis."""
+
+    def __init__(self, boxes: Sequence[tuple[int, Box]]) -> None:
+        self._axis = _best_axis(boxes) if len(boxes) > _FEW else None
+        self._numbers = [number for number, _ in boxes] if self._axis is None else []
+        self._others: _Node | None = None
+        self._by_value: dict[LabelValue, _Node] = {}
+        if self._axis is None:
+            return
+        others: list[tuple[int, Box]] = []
+        by_value: defaultdict[LabelValue, list[tuple[int, Box]]] = defaultdict(list)
+        for number, box in boxes:
+            values = box.get(self._axis)
+            if values is None or values.is_complement:
+                others.append((number, box))
             else:
-                values = filed.keys() & limits.listed
-            for value in values:
-                found += filed[value]
-        return sorted(set(found))
+                for value in values.listed:
+                    by_value[value].append((number, box))
+        self._others = _Node(others)
+        self._by_value = {value: _Node(some) for value, some in by_value.items()}
+
+    def find(self, box: Box, found: set[int]) -> None:
+        """Add the numbers of the boxes that may overlap `box`."""
+        found.update(self._numbers)
+        if self._axis is None or self._others is None:
+            return
+        self._others.find(box, found)
+        limits = box.get(self._axis)
+        if limits is not None and not limits.is_complement and len(limits.listed) < len(self._by_value):
+            nodes = [self._by_value[value] for value in limits.listed if value in self._by_value]
+        else:
+            nodes = [node for value, node in self._by_value.items() if limits is None or limits.contains(value)]
+        for node in nodes:
+            node.find(box, found)
 
 
-def _listing(box: Box) -> Iterator[Axis]:
-    """The axes along which a box lists the values of a label."""
-    for axis, values in box.items():
-        if isinstance(values, LabelValues) and not values.is_complement:
-            yield axis
-
-
-def _places(box: Box) -> Iterator[tuple[Axis, LabelValue]]:
-    for axis in _listing(box):
-        for value in box[axis].listed:
-            yield axis, value
+def _best_axis(boxes: Sequence[tuple[int, Box]]) -> Axis | None:
+    """The axis whose values leave the fewest boxes together; None if none tells them apart."""
+    listed: defaultdict[Axis, Counter[LabelValue]] = defaultdict(Counter)
+    listing: Counter[Axis] = Counter()
+    for _, box in boxes:
+        for axis, values in box.items():
+            if isinstance(values, LabelValues) and not values.is_complement:
+                listing[axis] += 1
+                listed[axis].update(values.listed)
+    together = {
+        axis: len(boxes) - listing[axis] + max(counts.values()) for axis, counts in listed.items() if len(counts) > 1
+    }
+    best = min(together, key=together.__getitem__, default=None)
+    # Otherwise 10,000 boxes, each of which lists a label of its own, would make a tree as deep.
+    return best if best is not None and together[best] <= len(boxes) * 7 // 8 else None

@@ -1,0 +1,76 @@
+"""Questions about all pods that could be: two copies of the same policies, of which one was refactored."""
+
+from collections.abc import Iterable, Iterator
+from random import Random
+from typing import Final
+
+from benchmarks.clusters import Object, Plan, decoded
+from benchmarks.measuring import Figure, processor_seconds, resident_megabytes
+from benchmarks.policies import policies
+from ringfence.analysis.possible import Comparison, PolicySet, Relation, compare
+from ringfence.engine.possible import compile_in_any_cluster
+from ringfence.model.objects import NetworkPolicy
+
+LIMITS: Final = {"possible": (1, 1), "possible-large": (10, 10)}
+SIZES: Final = {
+    "possible": Plan(pods=10_000, policies=1_000, namespaces=50),
+    "possible-large": Plan(pods=100_000, policies=10_000, namespaces=500),
+}
+
+
+def refactored(written: Iterable[Object], seed: int = 1) -> Iterator[Object]:
+    """The same policies in other words: other names and order, a rule for each peer and port, `In` for a label."""
+    random = Random(seed)
+    found = [_rewritten(one) for one in written]
+    random.shuffle(found)
+    return iter(found)
+
+
+def _rewritten(policy: Object) -> Object:
+    spec = dict(policy["spec"])
+    spec["podSelector"] = _with_expressions(spec.get("podSelector") or {})
+    for field, peers in (("ingress", "from"), ("egress", "to")):
+        if spec.get(field):
+            spec[field] = [part for rule in spec[field] for part in _split(rule, peers)]
+    metadata = {**policy["metadata"], "name": f"new-{policy['metadata']['name']}"}
+    return {**policy, "metadata": metadata, "spec": spec}
+
+
+def _split(rule: Object, field: str) -> Iterator[Object]:
+    """A rule for each peer and each port of a rule."""
+    for peer in rule.get(field) or [None]:
+        for port in rule.get("ports") or [None]:
+            part: Object = {} if peer is None else {field: [_peer(peer)]}
+            yield part if port is None else {**part, "ports": [port]}
+
+
+def _peer(peer: Object) -> Object:
+    return {key: value if key == "ipBlock" else _with_expressions(value) for key, value in peer.items()}
+
+
+def _with_expressions(selector: Object) -> Object:
+    labels = selector.get("matchLabels") or {}
+    listed = [{"key": key, "operator": "In", "values": [value]} for key, value in labels.items()]
+    return {"matchExpressions": [*(selector.get("matchExpressions") or ()), *listed]}
+
+
+def policy_set(name: str, written: Iterable[Object]) -> PolicySet:
+    """The policies, as they are after they have been read."""
+    models = [one for one in decoded(written) if isinstance(one, NetworkPolicy)]
+    return PolicySet(name, tuple(map(compile_in_any_cluster, models)))
+
+
+def measure(part: str) -> Iterator[Figure]:
+    """Equivalence of two copies of which one was refactored, and of two that differ in one policy."""
+    plan, (same, other) = SIZES[part], LIMITS[part]
+    written = list(policies(plan))
+    first, second = policy_set("old", written), policy_set("new", refactored(written))
+    less = policy_set("less", refactored(written[1:]))
+    found: list[Comparison] = []
+    took = processor_seconds(lambda: found.append(compare(first, second, Relation.EQUIVALENT)))
+    yield Figure(f"{plan.policies:,} policies: equivalent to a refactored copy", took, "s", same)
+    assert found[0]
+    took = processor_seconds(lambda: found.append(compare(first, less, Relation.EQUIVALENT)))
+    yield Figure(f"{plan.policies:,} policies: the counterexample if one policy is missing", took, "s", other)
+    assert found[1].counterexample
+    yield Figure(f"{plan.policies:,} policies: memory", resident_megabytes(), "MB", 500)

@@ -1,0 +1,147 @@
+"""Whether two sets of policies mean the same in any cluster, or whether one allows at most what the other does."""
+
+from collections.abc import Iterator
+from enum import StrEnum
+from itertools import islice
+from typing import Final
+
+import msgspec
+
+from ringfence.analysis.possible.counterexamples import allows, judged, size_of, smallest
+from ringfence.analysis.possible.policy_sets import PolicySet
+from ringfence.analysis.questions import Answer
+from ringfence.engine.possible import (
+    Budget,
+    ExactAddress,
+    Meaning,
+    PossibleConnection,
+    Role,
+    Undecided,
+    allowed_only_by,
+    connection_box,
+    connection_in,
+)
+
+_MOST_COMPARED: Final = 32
+"""Counterexamples of which the smallest is taken. There may be thousands."""
+
+
+class Relation(StrEnum):
+    """What is claimed of two sets of policies."""
+
+    EQUIVALENT = "equivalent"
+    """They allow the same connections."""
+    AT_MOST = "allows at most"
+    """The first allows no connection that the second denies."""
+
+
+class Outcome(StrEnum):
+    """What has become of a claim about any cluster."""
+
+    HOLDS = "holds"
+    FAILS = "fails"
+    """There is a counterexample."""
+    UNKNOWN = "unknown"
+    """It depends on what is not read or cannot be known, or would take too long to find out."""
+
+
+class Counterexample(msgspec.Struct, frozen=True):
+    """A connection that one set of policies allows and the other denies, as an ordinary engine has confirmed."""
+
+    connection: PossibleConnection
+    first: Answer
+    """What the first set says, and why."""
+    second: Answer
+    """What the second set says, and why."""
+
+    @property
+    def allowed_by_first(self) -> bool:
+        """Whether the first set allows it; then the second denies it."""
+        return allows(self.first, self.connection)
+
+
+class Comparison(msgspec.Struct, frozen=True):
+    """Whether a claim about two sets of policies holds; true if it does.
+
+    `unknown` says what the outcome depends on, if it is unknown. A counterexample may then be given all the same, which
+    policies that are not read might remove.
+    """
+
+    relation: Relation
+    first: PolicySet
+    second: PolicySet
+    counterexample: Counterexample | None = None
+    unknown: tuple[str, ...] = ()
+
+    @property
+    def outcome(self) -> Outcome:
+        """What has become of the claim."""
+        if self.unknown:
+            return Outcome.UNKNOWN
+        return Outcome.FAILS if self.counterexample else Outcome.HOLDS
+
+    def __bool__(self) -> bool:
+        return self.outcome is Outcome.HOLDS
+
+
+def compare(first: PolicySet, second: PolicySet, relation: Relation, budget: Budget | None = None) -> Comparison:
+    """Decide a claim about two sets of policies for all clusters that could be, whatever pods and namespaces they have.
+
+    A counterexample has as few labels as possible.
+    """
+    budget = budget or Budget()
+    unknown = [f"{one} in {these.name} is not read" for these in (first, second) for one in these.unread]
+    mine, theirs = first.meaning, second.meaning
+    pairs = [(mine, theirs)] if relation is Relation.AT_MOST else [(mine, theirs), (theirs, mine)]
+    shown: list[PossibleConnection] = []
+    resolved: set[str] = set()
+    try:
+        for allowing, denying in pairs:
+            shown += _counterexamples(allowing, denying, budget, resolved)
+    except Undecided as error:
+        if not shown:
+            unknown.append(str(error))
+    if not shown:
+        unknown += [f"the addresses that {name} resolves to are not known" for name in sorted(resolved)]
+        return Comparison(relation, first, second, None, tuple(unknown))
+    connection = min(shown, key=size_of)
+    return Comparison(relation, first, second, _confirmed(first, second, connection), tuple(unknown))
+
+
+def _counterexamples(
+    allowing: Meaning, denying: Meaning, budget: Budget, resolved: set[str]
+) -> Iterator[PossibleConnection]:
+    """The smallest of the first connections that one set allows and another denies; none if there is none.
+
+    The domain names on which a difference depends are added to `resolved`, and no counterexample made of it: whether it
+    exists depends on what they resolve to.
+    """
+    axes = allowing.axes | denying.axes
+
+    def shows(connection: PossibleConnection) -> bool:
+        point = connection_box(connection, axes)
+        return any(True for _ in allowing.allowed(point, budget)) and any(True for _ in denying.denied(point, budget))
+
+    found = _real(map(connection_in, allowed_only_by(allowing, denying, budget)), resolved)
+    some = list(islice(found, _MOST_COMPARED))
+    if some:
+        yield smallest(min(some, key=size_of), shows)
+
+
+def _real(found: Iterator[PossibleConnection | None], resolved: set[str]) -> Iterator[PossibleConnection]:
+    for connection in found:
+        if connection is None:
+            continue
+        ends = [connection.end(role) for role in Role]
+        names = [name for end in ends if isinstance(end, ExactAddress) for name in end.domain_names]
+        resolved.update(names)
+        if not names:
+            yield connection
+
+
+def _confirmed(first: PolicySet, second: PolicySet, connection: PossibleConnection) -> Counterexample:
+    """The counterexample, after an ordinary engine has been asked about it on both sides."""
+    found = Counterexample(connection, judged(first, connection), judged(second, connection))
+    if allows(found.first, connection) == allows(found.second, connection):
+        raise AssertionError(f"the engine sees no difference in {connection}: please report this defect")
+    return found

@@ -1,0 +1,144 @@
+"""Counterexamples: one connection as objects of a cluster, and what an ordinary engine says of it.
+
+Nothing that is printed rests on the arithmetic of boxes alone: pods as the counterexample needs them are put into a
+state of their own, and the question is asked there.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+
+import msgspec
+
+from ringfence.analysis.endpoints import AskedPorts, asked_ports, resolve
+from ringfence.analysis.possible.policy_sets import PolicySet
+from ringfence.analysis.questions import Answer
+from ringfence.engine.population import NAME_LABEL
+from ringfence.engine.possible import ExactAddress, ExactEnd, ExactPod, PossibleConnection, Role
+from ringfence.engine.state import State
+from ringfence.model.metadata import NodeMeta, ObjectMeta
+from ringfence.model.objects import (
+    Container,
+    ContainerPort,
+    Namespace,
+    Node,
+    NodeAddress,
+    NodeStatus,
+    Object,
+    Pod,
+    PodIP,
+    PodSpec,
+    PodStatus,
+)
+from ringfence.sets.addresses import address_text
+
+_replace = msgspec.structs.replace
+
+
+def objects_of(connection: PossibleConnection) -> list[Object]:
+    """The pods, namespaces and nodes of a connection, as a cluster would have them."""
+    found: list[Object] = []
+    for role in Role:
+        end = connection.end(role)
+        if isinstance(end, ExactPod):
+            labels = {key: value for key, value in end.namespace_labels.items() if key != NAME_LABEL}
+            found.append(Namespace(ObjectMeta(name=end.namespace, labels=labels)))
+            found.append(_pod(connection, role, end))
+        elif end.node_labels is not None:
+            address = NodeAddress(address_text(*end.address), "InternalIP")
+            found.append(Node(NodeMeta(name="node", labels=dict(end.node_labels)), status=NodeStatus((address,))))
+    return found
+
+
+def _pod(connection: PossibleConnection, role: Role, end: ExactPod) -> Pod:
+    names = connection.port_names if role is Role.DESTINATION else ()
+    # A laboratory listens on the ports that containers declare, named or not.
+    declared = [ContainerPort(connection.port, name, protocol) for name, protocol in names]
+    if role is Role.DESTINATION and connection.protocol and not declared:
+        declared = [ContainerPort(connection.port, protocol=connection.protocol)]
+    text = address_text(*end.address)
+    return Pod(
+        ObjectMeta(name=str(role), namespace=end.namespace, labels=dict(end.labels)),
+        PodSpec((Container(tuple(declared)),)),
+        PodStatus(phase="Running", pod_ip=text, pod_ips=(PodIP(text),)),
+    )
+
+
+def end_name(connection: PossibleConnection, role: Role) -> str:
+    """How a question names an end among the `objects_of` a connection."""
+    end = connection.end(role)
+    return f"{end.namespace}/{role}" if isinstance(end, ExactPod) else address_text(*end.address)
+
+
+def asked(connection: PossibleConnection) -> AskedPorts:
+    """The port that a question about a connection is about; all traffic for one that has no ports."""
+    return asked_ports(connection.port if connection.protocol else None, connection.protocol or None)
+
+
+def judged(policies: PolicySet, connection: PossibleConnection) -> Answer:
+    """The answer of an ordinary engine that has some policies and the `objects_of` a connection, and nothing else."""
+    state = State()
+    for policy in policies.policies:
+        state.upsert(policy.policy, policy.origin)
+    for obj in objects_of(connection):
+        state.upsert(obj)
+    source, destination = (resolve(state, end_name(connection, role)) for role in Role)
+    return Answer(state, source, destination, asked(connection))
+
+
+def allows(answer: Answer, connection: PossibleConnection) -> bool:
+    """Whether an answer to the question about a connection allows it."""
+    return answer.all if connection.protocol else answer.traffic.other
+
+
+# --- the smallest one -------------------------------------------------------------------------------------------------
+
+
+def size_of(connection: PossibleConnection) -> int:
+    """How much there is to read in a connection: labels, names of ports."""
+    ends = [connection.end(role) for role in Role]
+    labels = sum(len(end.labels) + len(end.namespace_labels) for end in ends if isinstance(end, ExactPod))
+    nodes = sum(1 + len(end.node_labels) for end in ends if isinstance(end, ExactAddress) and end.node_labels)
+    return labels + nodes + len(connection.port_names)
+
+
+def smallest(connection: PossibleConnection, shows: Callable[[PossibleConnection], bool]) -> PossibleConnection:
+    """The connection without the labels and names that it does not need to show what it `shows`."""
+    left = connection
+    while True:
+        smaller = next((one for one in _without_one(left) if shows(one)), None)
+        if smaller is None:
+            return left
+        left = smaller
+
+
+def _without_one(connection: PossibleConnection) -> Iterator[PossibleConnection]:
+    """The connection without one label or name; the labels of a namespace that both ends share are one thing."""
+    for name in connection.port_names:
+        yield _replace(connection, port_names=tuple(other for other in connection.port_names if other != name))
+    for role in Role:
+        end = connection.end(role)
+        if isinstance(end, ExactAddress):
+            if end.node_labels is not None:
+                yield _with_end(connection, role, _replace(end, node_labels=None))
+            continue
+        for key in end.labels:
+            yield _with_end(connection, role, _replace(end, labels=_less(end.labels, key)))
+        for key in end.namespace_labels.keys() - {NAME_LABEL}:
+            yield _without_namespace_label(connection, end.namespace, key)
+
+
+def _without_namespace_label(connection: PossibleConnection, namespace: str, key: str) -> PossibleConnection:
+    for role in Role:
+        end = connection.end(role)
+        if isinstance(end, ExactPod) and end.namespace == namespace:
+            connection = _with_end(connection, role, _replace(end, namespace_labels=_less(end.namespace_labels, key)))
+    return connection
+
+
+def _with_end(connection: PossibleConnection, role: Role, end: ExactEnd) -> PossibleConnection:
+    if role is Role.SOURCE:
+        return _replace(connection, source=end)
+    return _replace(connection, destination=end)
+
+
+def _less(labels: Mapping[str, str], key: str) -> dict[str, str]:
+    return {one: value for one, value in labels.items() if one != key}

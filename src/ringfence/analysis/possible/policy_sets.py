@@ -1,0 +1,40 @@
+"""A set of policies, apart from the cluster that it was read with: what questions about any cluster are about."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from ringfence.engine.policies import CompiledPolicy
+from ringfence.engine.possible import Meaning, compile_in_any_cluster
+from ringfence.engine.state import State
+from ringfence.model.unread_policies import Doubt
+
+
+class PolicySet(msgspec.Struct, frozen=True):
+    """Some policies, under the name by which answers call them, such as the folder that they were read from.
+
+    `unread` names the policies of kinds that are not read: whatever they do is not part of the meaning.
+    """
+
+    name: str
+    policies: tuple[CompiledPolicy[Any], ...]
+    unread: tuple[str, ...] = ()
+
+    @property
+    def meaning(self) -> Meaning:
+        """What the policies mean in any cluster."""
+        return Meaning(self.policies)
+
+    def without(self, policies: Iterable[CompiledPolicy[Any]]) -> "PolicySet":
+        """The set without some of its policies."""
+        removed = set(map(id, policies))
+        left = tuple(policy for policy in self.policies if id(policy) not in removed)
+        return msgspec.structs.replace(self, policies=left)
+
+
+def policy_set(name: str, state: State) -> PolicySet:
+    """The policies of a state. Pods, namespaces, nodes and all else in it are left out."""
+    compiled = tuple(compile_in_any_cluster(one.policy, one.origin) for one in state.tiers.policies())
+    unread = (one for one in state.doubts if one.doubt is not Doubt.INERT)
+    return PolicySet(name, compiled, tuple(f"{one} ({one.place})" for one in unread))

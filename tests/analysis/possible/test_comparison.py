@@ -1,0 +1,288 @@
+"""Whether two sets of policies mean the same in any cluster."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests import cluster_policy_strategies, strategies
+from tests.semantics.objects import NAME_LABEL, Object, block, key_of, labelled, policy, port, term
+from tests.strategies import Strategy, several
+
+from ringfence.analysis.possible import Comparison, Outcome, PolicySet, Relation, compare, policy_set
+from ringfence.cluster import Cluster
+from ringfence.engine.possible import Budget, ExactPod
+
+
+def sets_of(policies: Strategy, most: int) -> Strategy:
+    """Sets of policies of different names."""
+    return several(policies, 0, most).map(lambda some: list({key_of(one): one for one in some}.values()))
+
+
+any_policies = st.one_of(strategies.policies, strategies.policies, cluster_policy_strategies.cluster_policies)
+
+
+def as_set(name: str, policies: Sequence[Object]) -> PolicySet:
+    cluster = Cluster()
+    for one in policies:
+        cluster.upsert(one)
+    return policy_set(name, cluster.state)
+
+
+def compared(
+    first: Sequence[Object], second: Sequence[Object], relation: Relation = Relation.EQUIVALENT, **options: Any
+) -> Comparison:
+    return compare(as_set("first", first), as_set("second", second), relation, **options)
+
+
+def web(*ingress: Object, name: str = "p", subject: Object | None = None, **spec: Any) -> Object:
+    """A policy for the ingress of `prod`'s web pods."""
+    return policy(f"prod/{name}", labelled(app="web") if subject is None else subject, ingress=list(ingress), **spec)
+
+
+def rule(*peers: Object, ports: Sequence[Object] = ()) -> Object:
+    return {"from": list(peers), "ports": list(ports)}
+
+
+def pods(selector: Object, namespaces: Object | None = None) -> Object:
+    return (
+        {"podSelector": selector} if namespaces is None else {"podSelector": selector, "namespaceSelector": namespaces}
+    )
+
+
+API, DB, ALL = pods(labelled(app="api")), pods(labelled(app="db")), pods({})
+ADMIN = {"apiVersion": "policy.networking.k8s.io/v1alpha2", "kind": "ClusterNetworkPolicy"}
+
+
+def admin(name: str, *ingress: Object, subject: Object | None = None, priority: int = 1, tier: str = "Admin") -> Object:
+    """A cluster policy with ingress rules."""
+    spec = {"tier": tier, "priority": priority, "subject": subject or {"namespaces": {}}, "ingress": list(ingress)}
+    return {**ADMIN, "metadata": {"name": name}, "spec": spec}
+
+
+def decides(action: str, peer: Object | None = None) -> Object:
+    return {"action": action, "from": [peer or {"namespaces": {}}]}
+
+
+IN_PROD = {"namespaces": labelled(**{NAME_LABEL: "prod"})}
+IN_PROD_OF_X = {"namespaces": labelled(**{NAME_LABEL: "prod", "team": "x"})}
+IN_PROD_WITHOUT_TEAM = {"namespaces": labelled(**{NAME_LABEL: "prod"}) | term("team", "DoesNotExist")}
+OF_SHOP = {"namespaces": labelled(team="shop")}
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        pytest.param([], [], id="nothing and nothing"),
+        pytest.param([web(rule(API, DB))], [web(rule(API), rule(DB))], id="a rule that was split by its peers"),
+        pytest.param(
+            [web(rule(API, ports=[port(80), port(81)]))],
+            [web(rule(API, ports=[port(80, to=81)]))],
+            id="ports as a range",
+        ),
+        pytest.param(
+            [web(rule(API)), web(name="q")], [web(rule(API), name="q")], id="a policy that allows nothing more"
+        ),
+        pytest.param(
+            [web(rule(pods(term("app", "In", "api", "db"))))], [web(rule(API, DB))], id="In [api, db], and two peers"
+        ),
+        pytest.param(
+            [web(rule(pods(term("app", "NotIn", "api")), API))], [web(rule(ALL))], id="NotIn [api], and api: all"
+        ),
+        pytest.param(
+            [web(rule(pods(term("app", "Exists")), pods(term("app", "DoesNotExist"))))],
+            [web(rule(ALL))],
+            id="Exists, and DoesNotExist: all",
+        ),
+        pytest.param(
+            [web(rule(pods({}, labelled(**{NAME_LABEL: "prod"}))))],
+            [web(rule(ALL))],
+            id="the own namespace by its name",
+        ),
+        pytest.param(
+            [web(rule({"namespaceSelector": term(NAME_LABEL, "DoesNotExist")}))],
+            [web()],
+            id="no namespace is without its name",
+        ),
+        pytest.param(
+            [web(rule(pods(labelled(app="a" * 63)), API))], [web(rule(API, pods(labelled(app="a" * 63))))], id="order"
+        ),
+        pytest.param(
+            [web(rule(block("10.0.0.0/8", "10.128.0.0/9")))], [web(rule(block("10.0.0.0/9")))], id="except, or less"
+        ),
+        pytest.param(
+            [web(rule(block("0.0.0.0/0"), block("::/0")), rule(ALL))],
+            [web(rule(block("0.0.0.0/0"), block("::/0")))],
+            id="every pod has an address",
+        ),
+        pytest.param(
+            [web(rule(API), policyTypes=["Ingress"]), web(name="q", egress=[{}], policyTypes=["Egress"])],
+            [web(rule(API))],
+            id="an egress that allows everything is as none",
+        ),
+        pytest.param(
+            [admin("a", decides("Deny")), web(rule(API))],
+            [admin("a", decides("Deny")), web()],
+            id="what Admin denies anyway",
+        ),
+        pytest.param(
+            [admin("a", decides("Pass"))],
+            [admin("b", decides("Accept"), tier="Baseline")],
+            id="what happens by default",
+        ),
+        pytest.param(
+            [admin("a", decides("Accept", OF_SHOP)), admin("b", decides("Deny", OF_SHOP), priority=2)],
+            [admin("a", decides("Accept", OF_SHOP))],
+            id="a rule that is never reached",
+        ),
+        pytest.param(
+            # In prod, both pods have the label or neither has it.
+            [admin("a", decides("Deny", IN_PROD), subject=IN_PROD)],
+            [
+                admin("a", decides("Deny", IN_PROD), subject=IN_PROD),
+                admin("b", decides("Accept", IN_PROD_WITHOUT_TEAM), subject=IN_PROD_OF_X, priority=0),
+            ],
+            id="two pods of one namespace have the same namespace labels",
+        ),
+        pytest.param(
+            # Nobody can see what db may send to web: web lets nothing in.
+            [web(), policy("prod/db", labelled(app="db"), egress=[{"to": [pods(labelled(app="web"))]}])],
+            [web(), policy("prod/db", labelled(app="db"), egress=[])],
+            id="what the other side always denies",
+        ),
+    ],
+)
+def test_equivalent(first: list[Object], second: list[Object]) -> None:
+    assert compared(first, second).outcome is Outcome.HOLDS
+    assert compared(second, first, Relation.AT_MOST).outcome is Outcome.HOLDS
+
+
+@pytest.mark.parametrize(
+    ("less", "more"),
+    [
+        pytest.param([web()], [], id="an isolated pod"),
+        pytest.param([web(rule(API))], [web(rule(API, DB))], id="one peer more"),
+        pytest.param([web(rule(API, ports=[port(80)]))], [web(rule(API))], id="all ports"),
+        pytest.param(
+            [web(rule(API, ports=[port(80)]))], [web(rule(API, ports=[port(80), port("http")]))], id="a named port"
+        ),
+        pytest.param(
+            [web(rule(API, ports=[{"protocol": one} for one in ("TCP", "UDP", "SCTP")]))],
+            [web(rule(API))],
+            id="protocols without ports",
+        ),
+        pytest.param(
+            [web(rule(pods(term("app", "In", "a", "b"))))],
+            [web(rule(pods(term("app", "Exists"))))],
+            id="any other value",
+        ),
+        pytest.param([web(rule(block("10.0.0.0/9")))], [web(rule(block("10.0.0.0/8")))], id="addresses"),
+        pytest.param([web(rule(pods({}, {})))], [web(rule())], id="addresses outside, if all pods are allowed"),
+        pytest.param([web(rule(ALL), subject={})], [web(rule(ALL))], id="fewer subjects"),
+        pytest.param([admin("a", decides("Deny", OF_SHOP))], [], id="what Admin denies"),
+        pytest.param(
+            [
+                web(),
+            ],
+            [admin("a", decides("Accept", OF_SHOP)), web()],
+            id="what Admin accepts",
+        ),
+    ],
+)
+def test_more_is_allowed(less: list[Object], more: list[Object]) -> None:
+    assert compared(less, more, Relation.AT_MOST)
+    for found in (compared(less, more), compared(more, less, Relation.AT_MOST)):
+        assert found.outcome is Outcome.FAILS
+        assert found.counterexample
+    assert compared(more, less).counterexample is not None
+
+
+def test_the_counterexample_has_as_few_labels_as_possible() -> None:
+    found = compared([web(rule(API))], [web(rule(API, DB))]).counterexample
+    assert found is not None
+    assert not found.allowed_by_first
+    assert found.connection.source == ExactPod({NAME_LABEL: "prod"}, {"app": "db"}, found.connection.source.address)
+    destination = found.connection.destination
+    assert destination == ExactPod({NAME_LABEL: "prod"}, {"app": "web"}, destination.address)
+
+
+def test_what_domain_names_resolve_to_is_not_known() -> None:
+    def egress(action: str, *names: str) -> Object:
+        written = admin("a")
+        rules = [{"action": action, "to": [{"domainNames": [name]}]} for name in names]
+        return {**written, "spec": {**written["spec"], "ingress": [], "egress": rules}}
+
+    names = ("a.example.com", "b.example.com")
+    everything = {
+        **admin("z", priority=9),
+        "spec": {
+            **admin("z", priority=9)["spec"],
+            "ingress": [],
+            "egress": [{"action": "Deny", "to": [{"networks": ["0.0.0.0/0", "::/0"]}]}],
+        },
+    }
+    assert compared([egress("Accept", *names)], [egress("Accept", *reversed(names))])
+    found = compared([egress("Accept", "a.example.com"), everything], [everything])
+    assert found.outcome is Outcome.UNKNOWN
+    assert found.counterexample is None
+    assert found.unknown == ("the addresses that a.example.com resolves to are not known",)
+
+
+def test_policies_that_are_not_read_leave_it_unknown() -> None:
+    calico = {
+        "apiVersion": "projectcalico.org/v3",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "c", "namespace": "prod"},
+        "spec": {"selector": "all()", "types": ["Ingress"]},
+    }
+    found = compared([web(rule(API)), calico], [web(rule(API))])
+    assert found.outcome is Outcome.UNKNOWN
+    assert "is not read" in found.unknown[0]
+
+
+def test_a_question_that_would_take_too_long_is_undecided_and_says_where() -> None:
+    def unlike(number: int) -> Object:
+        keys = [f"k{(number * step) % 31}" for step in (1, 3, 7)]
+        return {"matchExpressions": [{"key": key, "operator": "NotIn", "values": [f"v{number}"]} for key in keys]}
+
+    many = [rule(pods(unlike(number))) for number in range(40)]
+    found = compared([web(rule(ALL))], [web(*many)], budget=Budget(50))
+    assert found.outcome is Outcome.UNKNOWN
+    assert found.unknown[0].startswith("undecided at prod/p spec.ingress[")
+
+
+@given(sets_of(any_policies, 4), st.data())
+def test_a_refactored_set_is_equivalent(policies: list[Object], data: st.DataObject) -> None:
+    """Other names, another order, a rule for each peer and each port."""
+    rewritten = []
+    for number, one in enumerate(policies):
+        if one["kind"] != "NetworkPolicy":
+            rewritten.append(one)
+            continue
+        spec = dict(one["spec"])
+        for field, peers in (("ingress", "from"), ("egress", "to")):
+            rules = data.draw(st.permutations([part for rule in spec.get(field) or () for part in _parts(rule, peers)]))
+            if field in spec:
+                spec[field] = list(rules)
+        rewritten.append({**one, "metadata": {**one["metadata"], "name": f"new-{number}"}, "spec": spec})
+    assert compared(policies, data.draw(st.permutations(rewritten)))
+
+
+def _parts(rule: Object, field: str) -> list[Object]:
+    return [
+        {**({field: [peer]} if peer else {}), **({"ports": [entry]} if entry is not None else {})}
+        for peer in rule.get(field) or [None]
+        for entry in rule.get("ports") or [None]
+    ]
+
+
+@given(sets_of(any_policies, 4), sets_of(any_policies, 2))
+def test_two_sets_are_equivalent_if_each_allows_at_most_what_the_other_does(
+    first: list[Object], more: list[Object]
+) -> None:
+    second = list({key_of(one): one for one in (*first, *more)}.values())
+    outcomes = {compared(*pair, Relation.AT_MOST).outcome for pair in ((first, second), (second, first))}
+    found = compared(first, second).outcome
+    if Outcome.UNKNOWN not in (found, *outcomes):
+        assert (found is Outcome.HOLDS) is (outcomes == {Outcome.HOLDS})
