@@ -55,6 +55,32 @@ def test_a_newer_version_replaces_one_that_is_prepared() -> None:
     assert drained(backlog) == [version("x/p", 2)]
 
 
+def test_a_suspended_turn_waits_behind_all_others_until_it_is_resumed() -> None:
+    backlog = Backlog(Shares())
+    backlog.add(version("x/p", 1), arrived=1)
+    backlog.add(version("y/p", 1), arrived=2)
+    turn = backlog.next()
+    assert turn
+    backlog.suspend(turn)
+    backlog.add(version("x/q", 1), arrived=3)
+    assert drained(backlog) == [version("y/p", 1)]
+    assert backlog.next() is None
+    assert backlog.waiting_since("x") == 1, "it still waits"
+    backlog.resume()
+    assert drained(backlog) == [version("x/p", 1), version("x/q", 1)]
+
+
+def test_a_suspended_turn_of_which_nothing_is_left_is_not_resumed() -> None:
+    backlog = Backlog(Shares())
+    backlog.add(version("x/p", 1), arrived=1)
+    turn = backlog.next()
+    assert turn
+    backlog.suspend(turn)
+    backlog.discard(("NetworkPolicy", "x", "p"))
+    backlog.resume()
+    assert backlog.next() is None
+
+
 def test_a_policy_that_is_woken_replaces_none_that_is_newer() -> None:
     backlog = Backlog(Shares())
     backlog.add(version("x/p", 2), arrived=1)

@@ -134,6 +134,22 @@ def test_small_changes_of_such_a_namespace_are_prepared_many_at_a_time() -> None
     assert len(prepared) == pytest.approx(SHORT_TURN / 0.0001, rel=0.1)
 
 
+def test_nothing_is_taken_in_of_a_namespace_for_which_something_is_built() -> None:
+    """What is built would be in vain."""
+    trial = Trial()
+    trial.add(upserted(on_node("x/web")), upserted(on_node("y/web")))
+    trial.serve(2)
+    trial.add(upserted(written("x/p")), upserted(written("y/p")))
+    assert [trial.intake.serve({"x"}) is None for _ in range(3)] == [False, True, True]
+    assert trial.policies() == {"y/p"}
+    assert trial.intake
+    assert not trial.intake.has_turn
+    trial.intake.resume()
+    assert trial.intake.has_turn
+    trial.serve()
+    assert trial.policies() == {"x/p", "y/p"}
+
+
 def test_what_is_rewritten_without_pause_is_taken_in_as_often_as_there_is_time() -> None:
     trial = Trial(x__p=LARGE)
     trial.add(upserted(on_node("x/web")))

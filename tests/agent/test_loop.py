@@ -20,7 +20,7 @@ from tests.agent.running import (
     running,
 )
 from tests.dataplane.network import address, gateway, in_own_network, nft, received
-from tests.semantics.objects import admits, block, labelled, node, pod, policy
+from tests.semantics.objects import admits, block, labelled, node, pod, pods, policy
 
 from ringfence.agent import checks, denials, intake, local_policies, loop
 from ringfence.agent.denials import Denial
@@ -87,6 +87,41 @@ def test_what_is_loaded_in_pieces_goes_on_without_further_events(monkeypatch: py
         agent.tell(upserted(policy("x/open", labelled(app="server"), ingress=[everybody])))
         eventually(lambda: any(name.startswith("ingress_") for name in agent.kernel.present.chains))
         eventually(agent.passes)
+
+
+@in_own_network
+def test_what_is_computed_in_steps_is_in_force_without_further_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here everything is. Nothing else wakes the loop."""
+    for interval in ("REPAIR_INTERVAL", "CHECK_INTERVAL"):
+        monkeypatch.setattr(loop, interval, 3600.0)
+    for limit in ("LEAST_EFFORT", "MOST_EFFORT"):
+        monkeypatch.setattr(loop, limit, -1)
+    with running() as agent:
+        agent.enforce(*listing(*BOTH, HERE))
+        agent.tell(upserted(OPEN))
+        eventually(lambda: any(name.startswith("ingress_") for name in agent.kernel.present.chains))
+        assert agent.passes()
+        agent.tell(upserted(policy("x/open", labelled(app="server"), ingress=[admits(pods(labelled(app="nobody")))])))
+        agent.finish_events()
+        eventually(lambda: not agent.loop._intake and not agent.loop._enforcement.closed)
+        assert not agent.passes()
+
+
+@in_own_network
+def test_a_list_counts_as_a_whole_while_something_is_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The round after a list waits for what was listed, which waits for no round."""
+    for limit in ("LEAST_EFFORT", "MOST_EFFORT"):
+        monkeypatch.setattr(loop, limit, -1)
+    with running(relist=lambda: None) as agent:
+        agent.enforce(*listing(*BOTH, HERE, CLOSED))
+        monkeypatch.setattr(agent.loop._enforcement, "compute", lambda rank: None)  # it does not end
+        agent.tell(upserted(OPEN))
+        eventually(lambda: agent.loop._enforcement.computing == {"x"})
+        agent.tell(upserted(policy("x/open", labelled(app="server"), ingress=[{}])))
+        eventually(lambda: bool(agent.loop._intake) and not agent.loop._intake.has_turn)
+        agent.enforce(*listing(*BOTH, HERE, policy("x/all", ingress=[], egress=[])))
+        assert not agent.loop._enforcement.closed
+        assert not agent.passes()
 
 
 @in_own_network

@@ -46,6 +46,17 @@ def test_the_third_round_in_a_row_is_followed_by_a_pause(seconds: float, pause: 
     assert third == pytest.approx(second + seconds + pause)
 
 
+def test_a_change_does_not_wait_for_rounds_that_only_load_large_chains() -> None:
+    rounds = Rounds()
+    start = take_round(rounds, 10, 0.02)
+    for _ in range(9):
+        assert rounds.begin() is None
+        rounds.end(start, start + 0.02, has_changes=False)
+        start += 0.02
+    rounds.add_change(start, now=start)
+    assert rounds.is_due(start)
+
+
 def test_a_change_waits_for_the_pause_to_end() -> None:
     rounds = Rounds()
     start = 10.0

@@ -46,6 +46,17 @@ def test_the_time_of_a_round_is_charged_to_those_for_whom_it_was() -> None:
     assert trial.used("z") == 0
 
 
+def test_a_round_that_loads_large_chains_is_charged_to_those_for_whom_they_are() -> None:
+    """Somebody else's change in the same round takes next to nothing."""
+    trial = Trial()
+    trial.spend("y", 0.001)
+    trial.spending.charge_round(0.4, {"x"})
+    assert trial.used("x") == pytest.approx(0.4)
+    assert trial.used("y") == pytest.approx(0.001)
+    trial.spending.charge_round(0.4)
+    assert trial.used("y") == pytest.approx(0.001), "what was charged before counts once"
+
+
 def test_a_round_for_nobody_is_charged_to_nobody() -> None:
     trial = Trial()
     trial.spend("x", 0.1)
@@ -108,6 +119,19 @@ def test_and_not_much_at_a_time_while_nobody_does() -> None:
     built = [trial.build("x", LONGEST_BUILDING * 0.6) for _ in range(4)]
     assert built == [True, True, False, False]
     assert trial.build("y", 0.01)
+
+
+def test_large_chains_are_loaded_in_other_rounds_than_those_with_changes_of_others() -> None:
+    trial = Trial()
+    trial.spend("x", SHARE * 1.5)
+    loaded = []
+    for _ in range(4):
+        trial.spend("y", 0.001)
+        loaded.append(trial.building.may_load("x"))
+        trial.end_round()
+    assert loaded == [False, True, False, True]
+    trial.others_wait = True
+    assert not trial.building.may_load("x")
 
 
 def test_whoever_uses_up_its_share_by_building_may_not_go_on() -> None:

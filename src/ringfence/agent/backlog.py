@@ -85,6 +85,7 @@ class Backlog:
         """A heap of (rank, number, namespace). A rank may be out of date, but only lower than the present one."""
         self._ordered: set[str] = set()
         """The namespaces that are in the heap, also if all their changes were taken in."""
+        self._suspended: set[str] = set()
         self._numbers = count()
 
     def __bool__(self) -> bool:
@@ -116,7 +117,10 @@ class Backlog:
                     self.discard((kind, namespace, name))
 
     def next(self) -> Turn | None:
-        """The turn of the namespace that has used the least time; of several such, of the one that waits longest."""
+        """The turn of the namespace that has used the least time; of several such, of the one that waits longest.
+
+        None if there is none, or all are suspended.
+        """
         while self._order:
             rank, number, namespace = self._order[0]
             present = self._shares.rank(namespace)
@@ -128,6 +132,19 @@ class Backlog:
             else:
                 return self._turns[namespace]
         return None
+
+    def suspend(self, turn: Turn) -> None:
+        """Have the next turn wait until `resume` is called."""
+        _, _, namespace = heapq.heappop(self._order)
+        assert namespace == turn.namespace
+        self._ordered.remove(namespace)
+        self._suspended.add(namespace)
+
+    def resume(self) -> None:
+        """Have no turn wait any longer."""
+        suspended, self._suspended = self._suspended, set()
+        for namespace in suspended & self._turns.keys():
+            self._put_in_order(namespace)
 
     def end(self, turn: Turn) -> None:
         """Drop a turn if all of its changes are taken in."""
@@ -151,6 +168,6 @@ class Backlog:
         return turn
 
     def _put_in_order(self, namespace: str) -> None:
-        if namespace not in self._ordered:
+        if namespace not in self._ordered and namespace not in self._suspended:
             self._ordered.add(namespace)
             heapq.heappush(self._order, (self._shares.rank(namespace), next(self._numbers), namespace))

@@ -14,7 +14,7 @@ from ringfence.agent.rule_ages import RuleAges
 from ringfence.agent.settings import Settings
 from ringfence.agent.view import View
 from ringfence.dataplane.adoption import Adopted, Adoption
-from ringfence.dataplane.compile import Address, Compiler, MayBuild, PodPlacement, Ports, always
+from ringfence.dataplane.compile import Address, Compiler, InSteps, MayBuild, PodPlacement, Ports, always, never
 from ringfence.dataplane.kernel import Kernel, ProfilesRefused
 from ringfence.dataplane.pod_ports import PodPorts
 from ringfence.dataplane.program import ISOLATED, Program, VerdictMap, address_key, observing
@@ -44,11 +44,13 @@ class Enforcement:
         permits: Callable[[Program, float], bool] = lambda program, now: True,
         adoption: Adoption | None = None,
         ports: PodPorts | None = None,
+        in_steps: InSteps = never,
     ) -> None:
         """`is_released` says of a pod of this node whether it may count as known (`newcomers`).
 
         `permits` says whether a program may be put in force now (`second_look`). With an `adoption`, the first program
         only observes for a while, if pods run on the node. Without `ports`, bridges are not guarded.
+        `in_steps` says what is not to be compiled at once, but by `compute`.
         """
         self._view = view
         self._settings = settings
@@ -62,6 +64,8 @@ class Enforcement:
         self.adopted: Adopted | None = None
         """What was adopted, if anything was to be."""
         self._ports = ports
+        self._in_steps = in_steps
+        self._asked_to_close: frozenset[str] = frozenset()
         self._held: Addresses | None = None
         self._compiler: Compiler | None = None
         self._retry_after = FIRST_RETRY
@@ -114,22 +118,44 @@ class Enforcement:
         """The namespaces whose pods are closed: those that were to be, and those for which building is postponed."""
         return self._compiler.closed if self._compiler else frozenset()
 
+    @property
+    def postponed(self) -> frozenset[str]:
+        """Those of the closed namespaces that are closed until something is built for them."""
+        return self.closed - self._asked_to_close
+
+    @property
+    def computing(self) -> frozenset[str]:
+        """Those of the postponed namespaces for which nothing can be built before `compute` has ended."""
+        return self._compiler.computing & self.postponed if self._compiler else frozenset()
+
+    @property
+    def loaded_for(self) -> frozenset[str]:
+        """The namespaces for which parts of large chains were loaded when it was last enforced."""
+        return self._compiler.loaded_for if self._compiler else frozenset()
+
+    def compute(self, rank: Callable[[str], float]) -> str | None:
+        """Do a step of what is computed, for the namespace with the lowest rank, and return it; None if all is done."""
+        return self._compiler.compute(rank) if self._compiler else None
+
     def pods_in(self, namespaces: frozenset[str]) -> int:
         """How many pods of this node are in some namespaces."""
         return self._compiler.pods_in(namespaces) if self._compiler else 0
 
-    def enforce(self, closed: frozenset[str] = frozenset(), may_build: MayBuild = always) -> bool:
+    def enforce(
+        self, closed: frozenset[str] = frozenset(), may_build: MayBuild = always, may_load: MayBuild = always
+    ) -> bool:
         """Bring the kernel to what the state says now, and have connections end that it no longer allows.
 
         Pods in the namespaces `closed` are allowed nothing, and so are, until the next time, those in namespaces for
-        which something has to be built that `may_build` refuses. Failures are in `failures`; no exception is raised for
-        them.
+        which something has to be built that `may_build` refuses, or loaded that `may_load` refuses. Failures are in
+        `failures`; no exception is raised for them.
 
         Returns whether this is permitted. If it is not, the kernel stays as it is.
         """
         had_begun, self.has_begun = self.has_begun, True
+        self._asked_to_close = closed
         self._is_permitted = True
-        failures = self._failures_of(partial(self._apply, closed, may_build))
+        failures = self._failures_of(partial(self._apply, closed, may_build, may_load))
         if not self._is_permitted:
             self.has_begun = had_begun
             return False
@@ -169,11 +195,11 @@ class Enforcement:
             self.retry_at = self._clock()  # the kernel has taken something: it may take the rest as well
         return changed
 
-    def _apply(self, closed: frozenset[str], may_build: MayBuild) -> None:
+    def _apply(self, closed: frozenset[str], may_build: MayBuild, may_load: MayBuild) -> None:
         before, present = self._kernel.transactions, self._kernel.present
         try:
             compiler = self._compiled()
-            program = compiler.program(closed, may_build, self._kernel.present)
+            program = compiler.program(closed, may_build, self._kernel.present, may_load)
             self._is_permitted = self._permits(program, self._clock())
             if not self._is_permitted:
                 return
@@ -268,7 +294,7 @@ class Enforcement:
             self._held = held
             state, reaction = self._view.state, self._settings.reaction
             locate = partial(self._locate, self._ports) if self._ports else None
-            self._compiler = Compiler(state, self._is_local, held, reaction, locate, self._is_released)
+            self._compiler = Compiler(state, self._is_local, held, reaction, locate, self._is_released, self._in_steps)
         return self._compiler
 
     def _is_local(self, member: Member) -> bool:

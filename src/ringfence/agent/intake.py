@@ -7,7 +7,7 @@ A pod that is gone goes at once: a pod of another namespace may have its address
 long as the first namespace waits.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from typing import Final
 
 from ringfence.agent.backlog import Backlog, Turn
@@ -122,12 +122,20 @@ class Intake:
 
     # --- turns --------------------------------------------------------------------------------------------------------
 
-    def serve(self) -> float | None:
-        """Give a turn to the namespace that has used the least time.
+    @property
+    def has_turn(self) -> bool:
+        """Whether a namespace can be given a turn now."""
+        return self._backlog.next() is not None
+
+    def serve(self, waiting: Set[str] = frozenset()) -> float | None:
+        """Give a turn to the namespace that has used the least time, those that are `waiting` excepted.
+
+        They are not given any before `resume` is called: what is built for them would be in vain.
 
         Returns when the oldest of its changes had arrived, once all of them are taken in; else None.
         """
-        turn = self._backlog.next()
+        while (turn := self._backlog.next()) is not None and turn.namespace in waiting:
+            self._backlog.suspend(turn)
         if turn is None:
             return None
         began = self._clock()
@@ -135,6 +143,10 @@ class Intake:
             return None
         self._backlog.end(turn)
         return turn.since
+
+    def resume(self) -> None:
+        """Give turns to all namespaces again."""
+        self._backlog.resume()
 
     def _prepare(self, turn: Turn, began: float) -> bool:
         """Prepare the changes of a turn; whether all are."""

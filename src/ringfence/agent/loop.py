@@ -69,6 +69,15 @@ START_PATIENCE: Final = 2.0
 _MOST_AT_ONCE: Final = 2_000
 """Items that are received before the loop looks at the clock again."""
 
+LEAST_EFFORT: Final = 3_000
+"""What is computed step by step for a namespace that has used its share, at least: 5 ms of work."""
+
+MOST_EFFORT: Final = 30_000
+"""What is computed at once for a namespace that has not used its share, at most: 50 ms of work."""
+
+COMPUTING: Final = 0.02
+"""Seconds for which is computed before the loop looks whether something is due; it stops for whatever arrives."""
+
 P = ParamSpec("P")
 
 
@@ -116,6 +125,7 @@ class AgentLoop:
             self._second_look.permits,
             adoption,
             ports,
+            self._in_steps,
         )
         self._ports = ports
         self._lag = Lag(self._receiver, clock)
@@ -176,7 +186,7 @@ class AgentLoop:
     def run(self) -> None:
         """Go on until None arrives in the inbox."""
         while self._receive():
-            if self._intake or self._nodes_changed:
+            if self._intake.has_turn or self._nodes_changed:
                 self._guard("event", self._take_in)
             self._guard("event", self._release_newcomers)
             now = self._heartbeat.beat()
@@ -188,6 +198,7 @@ class AgentLoop:
                 self._guard("repair", self._repair)
                 self._guard("denial", self._denials.report_repeated)
             self._guard("review", self._review)
+            self._guard("compile", self._compute, now)
             if now >= self._next_check:
                 self._next_check = now + CHECK_INTERVAL
                 self._guard("check", self._check_node)
@@ -221,7 +232,7 @@ class AgentLoop:
         self._lag.oldest = min((since for since in waiting if since is not None), default=None)
 
     def _next_step(self) -> float:
-        if self._intake or self._nodes_changed:
+        if self._intake.has_turn or self._nodes_changed or self._enforcement.computing:
             return 0.0
         steps = [self._next_repair, self._next_check]
         if self._enforcement.adopts_until is not None:
@@ -271,13 +282,16 @@ class AgentLoop:
         self._nodes_changed |= kind_of_event(event) == "Node"
         if isinstance(event, Listed):
             self._next_check = 0.0
+            self._intake.resume()
         self._reports.watch(event, arrival.at)
         if not isinstance(event, WatchInterrupted | WatchFailed):
             self._metrics.last_event.labels(kind_of_event(event)).set_to_current_time()
 
     def _take_in(self) -> None:
         """Give a turn to one namespace; Nodes have none, and come first."""
-        arrived = self._intake.serve()
+        # The first round after a list waits for all that was listed.
+        waiting = frozenset() if self._second_look.is_due else self._enforcement.postponed
+        arrived = self._intake.serve(waiting)
         if arrived is not None:
             self._rounds.add_change(arrived, self._clock())
         if self._nodes_changed:
@@ -307,13 +321,14 @@ class AgentLoop:
         if now >= self._next_overdue:
             self._next_overdue = now + OVERDUE_INTERVAL
             self._overdue = self._intake.overdue()
-        return self._enforcement.has_begun and self._overdue | self._view.excessive != self._enforcement.closed
+        closed = self._enforcement.closed - self._enforcement.computing
+        return self._enforcement.has_begun and self._overdue | self._view.excessive != closed
 
     @property
     def _has_more_to_build(self) -> bool:
         """Whether the last round has left something for the next one, which need not wait for anything."""
-        asked_for = self._overdue | self._view.excessive
-        return self._enforcement.in_order and not self._second_look.is_waiting and asked_for < self._enforcement.closed
+        can_be_built = self._enforcement.postponed - self._enforcement.computing
+        return self._enforcement.in_order and not self._second_look.is_waiting and bool(can_be_built)
 
     def _waits_for_changes(self, now: float) -> bool:
         """Whether changes are to be taken in first: at the beginning for some time all, later as far as rounds wait."""
@@ -330,8 +345,10 @@ class AgentLoop:
         is_after_list = is_first or self._second_look.is_due
         self._overdue = self._intake.overdue(patience=0.0 if is_after_list else PATIENCE)
         building = Building(self._spending, self._others_wait)
-        is_permitted = self._enforcement.enforce(self._overdue | self._view.excessive, building.may_build)
+        closed = self._overdue | self._view.excessive
+        is_permitted = self._enforcement.enforce(closed, building.may_build, building.may_load)
         building.end()
+        self._intake.resume()
         if not is_permitted:
             self._rounds.add_change(began if arrived is None else arrived, began)
             return
@@ -339,8 +356,9 @@ class AgentLoop:
         if is_first:
             freeze_objects()
         ended = self._clock()
-        self._rounds.end(began, ended)
-        self._spending.charge_round(self._spending.work() - work - building.seconds)
+        self._rounds.end(began, ended, has_changes=arrived is not None)
+        seconds = self._spending.work() - work - building.seconds
+        self._spending.charge_round(seconds, self._enforcement.loaded_for)
         self._metrics.enforcing.observe(ended - began)
         if arrived is not None and self._enforcement.in_order:
             self._metrics.programming.observe(ended - arrived)
@@ -357,6 +375,19 @@ class AgentLoop:
                     **{kind: n for kind, n in self._view.counts().items() if n}, seconds=round(ended - began, 3)
                 ),
             )
+
+    def _in_steps(self, namespace: str, effort: int) -> bool:
+        """Whether something that takes so much effort is computed step by step."""
+        return effort > (LEAST_EFFORT if self._spending.is_used_up(namespace) else MOST_EFFORT)
+
+    def _compute(self, began: float) -> None:
+        """Go on with what is computed step by step, until something arrives."""
+        work = self._spending.work()
+        while (namespace := self._enforcement.compute(self._spending.shares.rank)) is not None:
+            self._spending.charge(namespace, work)
+            work = self._spending.work()
+            if not self._receiver.is_empty or self._clock() >= began + COMPUTING:
+                break
 
     def _others_wait(self, namespace: str) -> bool:
         """Whether changes wait, or have arrived meanwhile, of namespaces that have used less time than this one."""

@@ -49,8 +49,10 @@ class Rounds:
         arrived, self.waiting_since = self.waiting_since, None
         return arrived
 
-    def end(self, began: float, ended: float) -> None:
-        """Note a round, and plan the next one."""
+    def end(self, began: float, ended: float, *, has_changes: bool = True) -> None:
+        """Note a round, and plan the next one. Those that only go on with what is built or loaded are no storm."""
+        if not has_changes:
+            return
         self._in_a_row = self._in_a_row + 1 if began < self._last_end + _LULL else 1
         self._last_end = ended
         pause = min(ended - began, LONGEST_PAUSE) if self._in_a_row >= _STORM else 0

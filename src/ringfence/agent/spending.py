@@ -7,7 +7,7 @@ the kernel, reviewing connections) to the same namespaces, in proportion.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from ringfence.agent.shares import Shares
@@ -72,10 +72,13 @@ class Spending:
         self._defers |= any(self.has_used_less(other, namespace) for other in self._spent)
         return self._defers
 
-    def charge_round(self, seconds: float) -> None:
-        """Charge the part of a round that is charged to nobody yet to those who were charged since the last one."""
+    def charge_round(self, seconds: float, loaded_for: Iterable[str] = ()) -> None:
+        """Charge the part of a round that is charged to nobody yet to those who were charged since the last one.
+
+        If large chains were loaded for some, which takes the most by far, it is charged to them.
+        """
         self._has_deferred, self._defers = self._defers, False
-        spent, self._spent = self._spent, {}
+        spent, self._spent = dict.fromkeys(loaded_for, 1.0) or self._spent, {}
         whole, now = sum(spent.values()), self.clock()
         for namespace, part in spent.items():
             self.shares.charge(namespace, seconds * part / whole if whole else 0.0, now)
@@ -109,9 +112,14 @@ class Building:
         self._is_for_used_up = is_used_up
         return True
 
+    def may_load(self, namespace: str) -> bool:
+        """Whether a part of a large chain may be loaded now: not with changes of others, which would wait for it."""
+        return not self._comes_after_others(namespace)
+
     def _has_to_wait(self, namespace: str) -> bool:
-        if self._spending.is_expected_to_be_short(namespace):
-            return False
+        return not self._spending.is_expected_to_be_short(namespace) and self._comes_after_others(namespace)
+
+    def _comes_after_others(self, namespace: str) -> bool:
         return self._others_wait(namespace) or self._spending.defers(namespace)
 
     def end(self) -> None:

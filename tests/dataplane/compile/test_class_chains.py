@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from ringfence.dataplane.compile.address_rules import MOST_PAIRS, address_pairs, for_addresses
 from ringfence.dataplane.compile.allowances import Allowance
+from ringfence.dataplane.compile.steps import finish
 from ringfence.dataplane.program import (
     ADDRESS,
     DENIED,
@@ -70,7 +71,7 @@ def test_classes_allow_what_the_rules_do(
     some: list[AddressRule], family: Family, asked: list[tuple[int, int, int]]
 ) -> None:
     program = program_of(
-        family, [one for each in FAMILIES for one in for_addresses(IN, each, address_pairs(some, each))]
+        family, [one for each in FAMILIES for one in finish(for_addresses(IN, each, address_pairs(some, each)))]
     )
     protocols = {6: "TCP", 17: "UDP", 132: "SCTP"}
     for source, protocol, port in asked:
@@ -93,7 +94,7 @@ def test_classes_allow_what_the_rules_do(
 
 
 def of_addresses(direction: Direction, rules: list[AddressRule]) -> list[Allowance]:
-    return for_addresses(direction, Family.IPV4, address_pairs(rules, Family.IPV4))
+    return finish(for_addresses(direction, Family.IPV4, address_pairs(rules, Family.IPV4)))
 
 
 def many(count: int) -> list[AddressRule]:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from ringfence.dataplane.compile import division
 from ringfence.dataplane.compile.division import FIRST, SECOND, Layer, Pair, TooComplex, layers_of
+from ringfence.dataplane.compile.steps import finish
 from ringfence.sets import intervals
 from ringfence.sets.intervals import Intervals
 
@@ -39,7 +40,7 @@ def pairs_in(layer: Layer) -> list[Pair]:
 
 
 def check(some: list[Pair]) -> None:
-    layers = layers_of(some)
+    layers = finish(layers_of(some))
     assert combinations_of([pair for layer in layers for pair in pairs_in(layer)]) == combinations_of(some)
     for layer in layers:
         for one, other in combinations(layer.classes, 2):
@@ -62,7 +63,7 @@ def test_what_does_not_fit_into_a_layer_goes_to_further_ones(some: list[Pair], g
 
 
 def test_no_pairs_need_no_layer() -> None:
-    assert layers_of([]) == []
+    assert finish(layers_of([])) == []
 
 
 # --- sizes ------------------------------------------------------------------------------------------------------------
@@ -129,20 +130,20 @@ def total(some: list[Pair]) -> int:
 def test_the_size_is_linear_in_the_pairs(shape: str) -> None:
     for count in (400, 1_600, 6_400):
         some = [(intervals.normalise(first), intervals.normalise(second)) for first, second in SHAPES[shape](count)]
-        written = sum(total(pairs_in(layer)) for layer in layers_of(some))
+        written = sum(total(pairs_in(layer)) for layer in finish(layers_of(some)))
         assert written <= 10 * total(some)
 
 
 def test_most_policies_are_one_layer() -> None:
     for shape in list(SHAPES)[:-1]:
-        assert len(layers_of(SHAPES[shape](400))) == 1
+        assert len(finish(layers_of(SHAPES[shape](400)))) == 1
 
 
 def test_the_side_that_divides_the_pairs_better_is_chosen() -> None:
     """Ports of one's own divide rules about nearly all addresses, blocks of one's own divide rules about ranges."""
     excepts, ranges = (SHAPES[name](1_600) for name in list(SHAPES)[3:1:-1])
-    assert [layer.side for layer in layers_of(excepts)] == [SECOND]
-    assert [layer.side for layer in layers_of(ranges)] == [FIRST]
+    assert [layer.side for layer in finish(layers_of(excepts))] == [SECOND]
+    assert [layer.side for layer in finish(layers_of(ranges))] == [FIRST]
 
 
 # --- limits -----------------------------------------------------------------------------------------------------------
@@ -152,11 +153,11 @@ def test_pairs_that_overlap_too_much_on_both_sides_are_refused() -> None:
     """Every address is in half of the 5,000 pairs, with other ports in each."""
     some: list[Pair] = [(((10 * i, 10 * i + 25_000),), ((7 * i, 7 * i + 3_000),)) for i in range(5_000)]
     with pytest.raises(TooComplex, match="overlap both in addresses and in ports"):
-        layers_of(some)
+        finish(layers_of(some))
 
 
 def test_too_many_ranges_are_refused() -> None:
     count = division.MOST_RANGES
     many = tuple((2 * i, 2 * i) for i in range(count))
     with pytest.raises(TooComplex, match="250,001 ranges of addresses and ports, more than 250,000"):
-        layers_of([(many, one_port(1))])
+        finish(layers_of([(many, one_port(1))]))

@@ -83,7 +83,8 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def use_small_pieces(patch: pytest.MonkeyPatch, at_once: int = 20) -> None:
-    patch.setattr(loading, "AT_ONCE", at_once)
+    for limit in ("AT_ONCE", "SLOWLY"):
+        patch.setattr(loading, limit, at_once)
     patch.setattr(loading, "LARGE_CHAIN", 0)
     patch.setattr(loading, "_PIECE", 5)
 
@@ -158,7 +159,7 @@ def test_without_a_kernel_everything_is_in_the_first_program() -> None:
 
 
 class ChangesInPieces(RuleBasedStateMachine):
-    """While chains are loaded, a program allows nothing that it should not; in the end, it allows what it should."""
+    """While chains are computed and loaded, nothing is allowed that should not be; then, all that should be."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -167,7 +168,10 @@ class ChangesInPieces(RuleBasedStateMachine):
         self.patch.setattr(address_rules, "MOST_PAIRS", 1)
         self.cluster = Cluster()
         self.objects: dict[Key, Object] = {}
-        self.compiler = Compiler(self.cluster.state, everywhere)
+        self.least_effort = 0
+        self.compiler = Compiler(
+            self.cluster.state, everywhere, in_steps=lambda namespace, effort: effort >= self.least_effort
+        )
         self.present = Program()
         self.chance = Random(0)
 
@@ -191,6 +195,16 @@ class ChangesInPieces(RuleBasedStateMachine):
             del self.objects[key]
             self.cluster.remove(*key)
 
+    @rule(least=st.sampled_from([0, 20, 1_000]))
+    def compute_in_steps(self, least: int) -> None:
+        """From now on, what is that much effort."""
+        self.least_effort = least
+
+    @rule(steps=st.integers(1, 30))
+    def compute(self, steps: int) -> None:
+        for _ in range(steps):
+            self.compiler.compute(str.__len__)
+
     @rule(finish=st.booleans())
     def load(self, finish: bool) -> None:
         state = cluster_of(self.objects.values()).state
@@ -201,6 +215,7 @@ class ChangesInPieces(RuleBasedStateMachine):
 
     def go_on(self, state: State, fresh: Program) -> None:
         program = self.compiler.program(present=self.present)
+        self.compiler.compute(str.__len__)
         closed = self.compiler.closed
         for before, after in pairwise([self.present, *plan_update(self.present, program).programs]):
             assert carried_out(before, commands_between(before, after)) == after

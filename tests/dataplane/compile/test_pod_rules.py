@@ -12,6 +12,7 @@ from ringfence.dataplane.compile.allowances import Allowance
 from ringfence.dataplane.compile.division import Pair, TooComplex
 from ringfence.dataplane.compile.peers import KEYS_OF_ITS_OWN, PodSet
 from ringfence.dataplane.compile.pod_rules import MOST_SHARED, for_pods
+from ringfence.dataplane.compile.steps import finish
 from ringfence.dataplane.program import PEER, Field, Lookup, Rule, RuleVerdict
 from ringfence.engine.policies import own_ports
 from ringfence.model.policies import Direction
@@ -135,7 +136,7 @@ def test_the_sets_of_the_most_pods_are_shared_with_other_profiles() -> None:
 
 
 def test_a_map_ends_with_the_rules_about_addresses() -> None:
-    (behind,) = (one.rule for one in for_addresses(Direction.INGRESS, Family.IPV4, BLOCKS))
+    (behind,) = (one.rule for one in finish(for_addresses(Direction.INGRESS, Family.IPV4, BLOCKS)))
     *_, mapped = allowances(*many(20), behind=(behind,))
     assert [one.behind for one in mapped.maps.values()] == [(behind,)]
 

@@ -4,6 +4,7 @@ from tests.engine.members import member_in
 from tests.engine.policies.artificial_tier import BACK, FRONT, acting, tier_policy, tiered_cluster_of
 from tests.semantics.objects import Object, admits, block, container_port, labelled, pod, pods, policy, port, sends
 
+from ringfence.dataplane.compile.large_policies import LargePolicies
 from ringfence.dataplane.compile.profile_chains import ProfileChain, build_chain, chain_name, denies_everything
 from ringfence.dataplane.program import RangeSet
 from ringfence.engine.policies import OwnPorts, Stack, own_ports
@@ -32,7 +33,7 @@ def name_of(*written: Object, path: str = "x/old", direction: Direction = Direct
 def chain_of(*written: Object, direction: Direction = Direction.INGRESS) -> ProfileChain | None:
     """The chain of x/old, for IPv4."""
     state = tiered_cluster_of([*WORLD, *written]).state
-    return build_chain(state, *stack_of(state, direction=direction), [Family.IPV4])
+    return build_chain(state, *stack_of(state, direction=direction), (Family.IPV4,), LargePolicies(state))
 
 
 # --- names ------------------------------------------------------------------------------------------------------------

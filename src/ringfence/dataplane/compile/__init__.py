@@ -1,6 +1,7 @@
 """Compilation of the engine's state into the program for the pods of one node."""
 
 from ringfence.dataplane.compile.compiler import Compiler
+from ringfence.dataplane.compile.computations import InSteps, never
 from ringfence.dataplane.compile.peers import PROTOCOL_NUMBERS
 from ringfence.dataplane.compile.ports import PodPort, Ports, remembered_ports
 from ringfence.dataplane.compile.subjects import Address, MayBuild, PodPlacement, always
@@ -9,10 +10,12 @@ __all__ = [
     "PROTOCOL_NUMBERS",
     "Address",
     "Compiler",
+    "InSteps",
     "MayBuild",
     "PodPlacement",
     "PodPort",
     "Ports",
     "always",
+    "never",
     "remembered_ports",
 ]

@@ -10,6 +10,7 @@ from typing import Final
 from ringfence.dataplane.compile.allowances import Allowance, allowing
 from ringfence.dataplane.compile.class_chains import by_classes
 from ringfence.dataplane.compile.division import Pair, layers_of
+from ringfence.dataplane.compile.steps import Steps
 from ringfence.dataplane.compile.traffic_rules import (
     ALL_NUMBERS,
     OTHER_PROTOCOLS,
@@ -37,13 +38,14 @@ def address_pairs(rules: Iterable[AddressRule], family: Family) -> list[Pair]:
     ]
 
 
-def for_addresses(direction: Direction, family: Family, pairs: Iterable[Pair]) -> list[Allowance]:
+def for_addresses(direction: Direction, family: Family, pairs: Iterable[Pair]) -> Steps[list[Allowance]]:
     """Rules that allow addresses of a family, each with its traffic. Raises TooComplex."""
     meant = list(pairs)
     wholly = intervals.union_of(ranges for ranges, numbers in meant if numbers == ALL_NUMBERS)
     partly = [(ranges, numbers) for ranges, numbers in meant if numbers != ALL_NUMBERS]
     portless = intervals.union_of(ranges for ranges, numbers in partly if _has_others(numbers))
     found: list[Allowance] = []
+    yield
     if wholly:
         within, sets = _within(direction, family, wholly)
         found.append(Allowance(allowing(within), sets))
@@ -52,7 +54,8 @@ def for_addresses(direction: Direction, family: Family, pairs: Iterable[Pair]) -
         found.append(Allowance(allowing(within, WITHOUT_PORTS), sets | WITHOUT_PORTS_SETS))
     with_ports = [(ranges, some) for ranges, numbers in partly if (some := without_others(numbers))]
     if len(with_ports) > MOST_PAIRS:
-        return [*found, *by_classes(direction, family, layers_of(with_ports))]
+        layers = yield from layers_of(with_ports)
+        return [*found, *(yield from by_classes(direction, family, layers))]
     for ranges, numbers in with_ports:
         within, sets = _within(direction, family, ranges)
         for conditions, traffic_sets in traffic_conditions(numbers):

@@ -6,9 +6,11 @@ so that a set for each class would cost the square of their number.
 """
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from ringfence.dataplane.compile.allowances import Allowance, allowing
 from ringfence.dataplane.compile.division import FIRST, Layer
+from ringfence.dataplane.compile.steps import Steps
 from ringfence.dataplane.compile.traffic_rules import TRAFFIC_FIELDS, traffic_ranges
 from ringfence.dataplane.program import (
     ADDRESS,
@@ -52,7 +54,11 @@ class _Side:
         return ((address_key(self._family, low), address_key(self._family, high)) for low, high in numbers)
 
 
-def by_classes(direction: Direction, family: Family, layers: Sequence[Layer]) -> list[Allowance]:
+_STEP: Final = 200
+"""Classes that are written in one step."""
+
+
+def by_classes(direction: Direction, family: Family, layers: Sequence[Layer]) -> Steps[list[Allowance]]:
     """Rules that lead to the chains of the classes, layer by layer.
 
     They go there and do not come back, so they are the last rules for packets of the family: the chain of a class ends
@@ -60,14 +66,17 @@ def by_classes(direction: Direction, family: Family, layers: Sequence[Layer]) ->
     """
     found: list[Allowance] = []
     for layer in reversed(layers):
-        found.insert(0, _by_class(direction, family, layer, tuple(one.rule for one in found)))
+        by_class = yield from _by_class(direction, family, layer, tuple(one.rule for one in found))
+        found.insert(0, by_class)
     return found
 
 
-def _by_class(direction: Direction, family: Family, layer: Layer, behind: tuple[Rule, ...]) -> Allowance:
+def _by_class(direction: Direction, family: Family, layer: Layer, behind: tuple[Rule, ...]) -> Steps[Allowance]:
     members = _Side(direction, family, is_of_addresses=layer.side == FIRST)
     contents = _Side(direction, family, is_of_addresses=layer.side != FIRST)
+    yield
     written = [tuple(contents.ranges(one.contents)) for one in layer.classes]
+    yield
     identifiers = [bytes.fromhex(digest_of_ranges(ranges)) for ranges in written]
     shared = RangeSet(
         contents.class_key,
@@ -77,12 +86,15 @@ def _by_class(direction: Direction, family: Family, layer: Layer, behind: tuple[
             for low, high in ranges
         ),
     )
+    yield
     shared_name = f"contents_{digest_of_ranges(shared.elements)}"
     last = (*behind, Rule((), Goto(DENIED[direction])))
     maps_behind = tuple(rule.action.map for rule in behind if isinstance(rule.action, Dispatch))
     chains: dict[str, Chain] = {}
     elements: dict[str, frozenset[KeyRange]] = {}
-    for identifier, one in zip(identifiers, layer.classes, strict=True):
+    for count, (identifier, one) in enumerate(zip(identifiers, layer.classes, strict=True)):
+        if count % _STEP == 0:
+            yield
         asking = allowing(ClassLookup(identifier, contents.fields, shared_name))
         name = f"{direction.field}_class_{digest((identifier, shared_name, *maps_behind))}"
         chains[name] = Chain((asking, *last))

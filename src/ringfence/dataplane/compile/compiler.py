@@ -5,6 +5,7 @@ What did not change is the very same object in one program and the next, so that
 
 from collections.abc import Callable, Iterator, Mapping
 
+from ringfence.dataplane.compile.computations import InSteps, never
 from ringfence.dataplane.compile.isolation import Isolation
 from ringfence.dataplane.compile.peers import TrackedSet, owners_of
 from ringfence.dataplane.compile.ports import Locate, PortSets
@@ -29,16 +30,17 @@ class Compiler:
         reaction: Reaction = ENFORCING,
         locate: Locate | None = None,
         is_released: Callable[[Member], bool] = lambda pod: True,
+        in_steps: InSteps = never,
     ) -> None:
         """`is_local` says which pods are the node's own: only they are isolated here, while peers may be anywhere.
 
         An address in the ranges `held`, from which the node's own pods have theirs, is closed as long as no pod that is
         known and `is_released` has it; the population says when to ask again (`touch`). `reaction` is what becomes of
         packets that nothing allows. With `locate`, which finds at which ports of bridges the node's own pods are, the
-        program guards bridges as well.
+        program guards bridges as well. `compute` has large policies compiled elsewhere: until then, pods are closed.
         """
         self._state = state
-        self._subjects = Subjects(state, is_local, is_released)
+        self._subjects = Subjects(state, is_local, is_released, in_steps)
         self._isolation = Isolation(held)
         self._tracked: dict[str, TrackedSet] = {}
         self._tracked_maps: dict[str, TrackedMap] = {}
@@ -51,6 +53,20 @@ class Compiler:
     def closed(self) -> frozenset[str]:
         """The namespaces whose pods are denied everything in the last program: those asked for, and those postponed."""
         return self._subjects.closed
+
+    @property
+    def loaded_for(self) -> frozenset[str]:
+        """The namespaces for which parts of large chains are new in the last program."""
+        return frozenset(self._subjects.loaded_for)
+
+    @property
+    def computing(self) -> frozenset[str]:
+        """The namespaces whose pods are closed until what is computed step by step is done: no program helps before."""
+        return self._subjects.computations.namespaces & self.closed
+
+    def compute(self, rank: Callable[[str], float]) -> str | None:
+        """Do a step of what is computed, for the namespace with the lowest rank, and return it; None if all is done."""
+        return self._subjects.computations.go_on(rank)
 
     def pods_in(self, namespaces: frozenset[str]) -> int:
         """How many of the node's own pods are in some namespaces."""
@@ -69,16 +85,17 @@ class Compiler:
         closed: frozenset[str] = frozenset(),
         may_build: MayBuild = always,
         present: Program | None = None,
+        may_load: MayBuild = always,
     ) -> Program:
         """The program for the present state.
 
         Pods in the namespaces `closed` are denied everything, whatever their policies say. What has to be built for a
         namespace is postponed if `may_build` refuses, and its pods are denied everything, too, until a later program.
         With the program that is `present` in the kernel, so are those whose chains would take long to load: of these,
-        each program has more parts (`loading`).
+        each program has more parts (`loading`), if `may_load` allows it where they were computed step by step.
         """
         self._subjects.loading.begin(present)
-        changes = self._subjects.take_changes(closed, may_build)
+        changes = self._subjects.take_changes(closed, may_build, may_load)
         self._isolation.apply_moves(changes.moves)
         known = {address: self._subjects.known_pod(address) for address in changes.addresses}
         self._isolation.mark_known({address: bool(pod) for address, pod in known.items()})

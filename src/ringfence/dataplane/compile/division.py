@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, pairwise
 from typing import Final, NamedTuple
 
+from ringfence.dataplane.compile.steps import Steps
 from ringfence.sets import intervals
 from ringfence.sets.intervals import Interval, Intervals
 
@@ -32,6 +33,9 @@ MOST_LAYERS: Final = 6
 
 MOST_RANGES: Final = 250_000
 """The most ranges of all pairs together, as many as the whole table of a large network's routes has."""
+
+_STEP: Final = 500
+"""Ranges or classes that are found in one step."""
 
 _GROWTH: Final = 8
 _ALWAYS: Final = 4096
@@ -59,7 +63,11 @@ class Layer(NamedTuple):
     classes: list[Class]
 
 
-def layers_of(pairs: Iterable[Pair]) -> list[Layer]:
+_Divided = tuple[Layer, list[Pair]]
+"""A layer of some pairs, and the pairs that are left."""
+
+
+def layers_of(pairs: Iterable[Pair]) -> Steps[list[Layer]]:
     """Layers whose union is that of the pairs. Raises TooComplex."""
     left = list(pairs)
     size = size_of(left)
@@ -69,17 +77,18 @@ def layers_of(pairs: Iterable[Pair]) -> list[Layer]:
     while left:
         if len(found) == MOST_LAYERS:
             raise TooComplex("too many of their rules overlap both in addresses and in ports")
-        layer, left = _best_layer(left, _ALWAYS + _GROWTH * size)
+        layer, left = yield from _best_layer(left, _ALWAYS + _GROWTH * size)
         found.append(layer)
     return found
 
 
-def _best_layer(pairs: Sequence[Pair], limit: int) -> tuple[Layer, list[Pair]]:
+def _best_layer(pairs: Sequence[Pair], limit: int) -> Steps[_Divided]:
     """The better layer of the two sides, and the pairs that are left."""
-    by_first = _layer(pairs, FIRST, limit)
+    by_first = yield from _layer(pairs, FIRST, limit)
     if not by_first[1] and size_of(by_first[0].classes) <= 2 * size_of(pairs):
         return by_first  # it cannot become much better
-    return min(by_first, _layer(pairs, SECOND, limit), key=_cost)
+    by_second = yield from _layer(pairs, SECOND, limit)
+    return min(by_first, by_second, key=_cost)
 
 
 def size_of(pairs: Iterable[Pair]) -> int:
@@ -87,19 +96,23 @@ def size_of(pairs: Iterable[Pair]) -> int:
     return sum(len(first) + len(second) for first, second in pairs)
 
 
-def _cost(division: tuple[Layer, list[Pair]]) -> tuple[int, int]:
+def _cost(division: _Divided) -> tuple[int, int]:
     """What is left counts more than how large the layer is."""
     layer, left = division
     return size_of(left), size_of(layer.classes)
 
 
-def _layer(pairs: Sequence[Pair], side: int, limit: int) -> tuple[Layer, list[Pair]]:
+def _layer(pairs: Sequence[Pair], side: int, limit: int) -> Steps[_Divided]:
     """A layer of some of the pairs, and those that are left."""
+    yield
     fitting, left = _fitting(pairs, side, limit)
+    yield
     contents_of = [pair[1 - side] for pair in fitting]
     found: defaultdict[frozenset[int], list[Interval]] = defaultdict(list)
     deferred: defaultdict[int, list[Interval]] = defaultdict(list)
-    for cell, inside in cells_of([pair[side] for pair in fitting]):
+    for count, (cell, inside) in enumerate(cells_of([pair[side] for pair in fitting])):
+        if count % _STEP == 0:
+            yield
         chosen = inside
         if len(inside) > 1 and inside not in found:
             size = sum(len(contents_of[index]) for index in inside)
@@ -113,7 +126,9 @@ def _layer(pairs: Sequence[Pair], side: int, limit: int) -> tuple[Layer, list[Pa
         found[chosen].append(cell)
     left += [_pair(side, intervals.normalise(cells), contents_of[index]) for index, cells in deferred.items()]
     members: defaultdict[Intervals, list[Interval]] = defaultdict(list)
-    for inside, cells in found.items():
+    for count, (inside, cells) in enumerate(found.items()):
+        if count % _STEP == 0:
+            yield
         members[_united([contents_of[index] for index in inside])] += cells
     return Layer(side, [Class(intervals.normalise(cells), contents) for contents, cells in members.items()]), left
 

@@ -11,16 +11,21 @@ from weakref import WeakKeyDictionary
 from ringfence.dataplane.compile.address_rules import MOST_PAIRS, address_pairs, for_addresses
 from ringfence.dataplane.compile.allowances import Allowance
 from ringfence.dataplane.compile.division import Pair
-from ringfence.engine.policies import CompiledPolicy, OwnPorts, Stack
+from ringfence.dataplane.compile.steps import Steps
+from ringfence.engine.policies import CompiledPolicy, OwnPorts, Stack, is_union
 from ringfence.engine.state import State
 from ringfence.model.policies import Direction
-from ringfence.sets.addresses import Family
+from ringfence.sets.addresses import FAMILIES, Family
 
 LARGE: Final = 1_000
 """So many ranges of addresses make a policy large. To compile and to load them takes 5 ms."""
 
 MOST_APART: Final = 8
 """How many combinations of addresses and traffic are apart: each costs a packet two lookups."""
+
+
+_RULE: Final = 15
+"""So many ranges of addresses take as long as a rule with traffic of its own."""
 
 
 class _PartKey(NamedTuple):
@@ -38,13 +43,17 @@ class _PolicyPart(NamedTuple):
     allowances: list[Allowance]
 
 
-class Division(NamedTuple):
+class _Division(NamedTuple):
     """What the policies of a stack allow with addresses of one family."""
 
     apart: list[Allowance]
     """What large policies allow, each for itself."""
     together: list[Pair]
     """What all others allow."""
+
+
+ByFamily = dict[Family, list[Allowance]]
+"""What rules allow with addresses, by their family."""
 
 
 class LargePolicies:
@@ -54,7 +63,23 @@ class LargePolicies:
         self._tiers = state.tiers
         self._parts: WeakKeyDictionary[CompiledPolicy[Any], dict[_PartKey, _PolicyPart | None]] = WeakKeyDictionary()
 
-    def divide(self, stack: Stack, own: OwnPorts, family: Family) -> Division:
+    def effort(self, stack: Stack) -> int:
+        """How long it takes to compute what a stack says of addresses, in units of 1.5 us, without what is known."""
+        if not is_union(stack):
+            return 0
+        direction = stack[0].direction
+        policies = (policy for profile in stack for policy in profile.policies if not any(self._known(policy).values()))
+        return sum(_effort(policy, direction) for policy in policies)
+
+    def compute(self, stack: Stack, own: OwnPorts, families: tuple[Family, ...]) -> Steps[ByFamily]:
+        """What a stack whose rules only allow says of addresses. Raises TooComplex."""
+        found: ByFamily = {}
+        for family in families:
+            apart, together = yield from self._divide(stack, own, family)
+            found[family] = [*apart, *(yield from for_addresses(stack[0].direction, family, together))]
+        return found
+
+    def _divide(self, stack: Stack, own: OwnPorts, family: Family) -> Steps[_Division]:
         """Divide what a stack whose rules only allow says of addresses: large policies come apart, as far as is good.
 
         The first large policies by name are apart, so that a change of one leaves the sets of the others as they are.
@@ -64,26 +89,29 @@ class LargePolicies:
         apart: dict[CompiledPolicy[Any], _PolicyPart] = {}
         left = MOST_APART
         for policy in policies:
-            part = self._part(policy, key)
+            part = yield from self._part(policy, key)
             if part is not None and part.combinations <= left:
                 left -= part.combinations
                 apart[policy] = part
         if not apart:
-            return Division([], address_pairs(self._tiers.address_rules(stack, own), family))
+            return _Division([], address_pairs(self._tiers.address_rules(stack, own), family))
         others = (rule for policy in policies if policy not in apart for rule in policy.rules[key.direction])
-        return Division(
+        return _Division(
             [allowance for part in apart.values() for allowance in part.allowances],
             address_pairs(self._tiers.joined_address_rules(others, own), family),
         )
 
-    def _part(self, policy: CompiledPolicy[Any], key: _PartKey) -> _PolicyPart | None:
+    def _part(self, policy: CompiledPolicy[Any], key: _PartKey) -> Steps[_PolicyPart | None]:
         """What a policy allows, if it is large and has few combinations of addresses and traffic."""
-        known = self._parts.setdefault(policy, {})
+        known = self._known(policy)
         if key not in known:
-            known[key] = self._compiled(policy, key)
+            known[key] = yield from self._compiled(policy, key)
         return known[key]
 
-    def _compiled(self, policy: CompiledPolicy[Any], key: _PartKey) -> _PolicyPart | None:
+    def _known(self, policy: CompiledPolicy[Any]) -> dict[_PartKey, _PolicyPart | None]:
+        return self._parts.setdefault(policy, {})
+
+    def _compiled(self, policy: CompiledPolicy[Any], key: _PartKey) -> Steps[_PolicyPart | None]:
         direction, family, own = key
         rules = policy.rules[direction]
         if sum(len(rule.peers.addresses.ranges(family)) for rule in rules) < LARGE:
@@ -91,4 +119,9 @@ class LargePolicies:
         pairs = address_pairs(self._tiers.joined_address_rules(rules, own), family)
         if len(pairs) > MOST_PAIRS:
             return None  # they would be classes, and from the chains of classes packets do not come back
-        return _PolicyPart(len(pairs), for_addresses(direction, family, pairs))
+        return _PolicyPart(len(pairs), (yield from for_addresses(direction, family, pairs)))
+
+
+def _effort(policy: CompiledPolicy[Any], direction: Direction) -> int:
+    rules = policy.rules[direction]
+    return _RULE * len(rules) + sum(len(rule.peers.addresses.ranges(one)) for rule in rules for one in FAMILIES)

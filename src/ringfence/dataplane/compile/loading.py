@@ -17,10 +17,13 @@ from ringfence.dataplane.program import Chain, Collection, KeyRange, Program, Ra
 AT_ONCE: Final = 20_000
 """The size of the new parts of large chains in one program, in elements: they take 50 to 100 ms to load."""
 
+SLOWLY: Final = 3_000
+"""The same for chains that were computed step by step: others' changes wait no longer than 30 ms for each program."""
+
 LARGE_CHAIN: Final = 2_000
 """Chains of this size or less are not counted, and never wait: they take less than 10 ms."""
 
-_PIECE: Final = 5_000
+_PIECE: Final = 3_000
 """A set or map grows by so many elements."""
 
 _CHAIN_SIZE: Final = 25
@@ -67,20 +70,31 @@ class Loading:
     def __init__(self) -> None:
         self._loads: dict[str, _Load] = {}
         self._present: Program | None = None
-        self._room = 0
+        self._rooms: dict[bool, int] = {}
+        """How much has room in the next program, of chains that are loaded slowly and of others."""
+        self.grown: set[str] = set()
+        """The chains of which there is more in the next program."""
 
     def begin(self, present: Program | None) -> None:
         """Begin with the next program. `present` is what the kernel holds; if None, everything is loaded at once."""
-        self._present, self._room = present, AT_ONCE
+        self._present, self._rooms, self.grown = present, {False: AT_ONCE, True: SLOWLY}, set()
 
-    def is_loaded(self, name: str, chain: ProfileChain) -> bool:
-        """Whether pods can have this chain in the next program; if not, more of it comes into the program."""
+    def is_loaded(self, name: str, chain: ProfileChain, *, slowly: bool = False, may_grow: bool = True) -> bool:
+        """Whether pods can have this chain in the next program; if not, more of it comes into the program.
+
+        Unless it `may_grow`, nothing comes into the program, although the chain may not be complete.
+        """
         if self._present is None or _size(chain) <= LARGE_CHAIN:
             return True
         load = self._loads.get(name)
         if load is None or load.chain is not chain:
             load = self._loads[name] = _Load(chain, self._present)
-        self._room = load.go_on(self._room)
+        if not may_grow:
+            return load.is_complete
+        room = self._rooms[slowly]
+        self._rooms[slowly] = load.go_on(room)
+        if self._rooms[slowly] != room:
+            self.grown.add(name)
         return load.is_complete
 
     def keep(self, names: Iterable[str]) -> None:

@@ -28,10 +28,11 @@ from ringfence.dataplane.compile.address_precedence import pairs_with_precedence
 from ringfence.dataplane.compile.address_rules import for_addresses
 from ringfence.dataplane.compile.allowances import Allowance, by_peer
 from ringfence.dataplane.compile.division import TooComplex
-from ringfence.dataplane.compile.large_policies import LargePolicies
+from ringfence.dataplane.compile.large_policies import ByFamily, LargePolicies
 from ringfence.dataplane.compile.peer_maps import PeerMap
 from ringfence.dataplane.compile.peers import PodSet
 from ringfence.dataplane.compile.pod_rules import for_pods
+from ringfence.dataplane.compile.steps import finish
 from ringfence.dataplane.program import Chain, Collection, Dispatch, digest, profile_chain
 from ringfence.engine.policies import Action, OwnPorts, Stack, is_union
 from ringfence.engine.state import State
@@ -69,20 +70,26 @@ def chain_name(stack: Stack, ports: OwnPorts) -> str:
 
 
 def build_chain(
-    state: State, stack: Stack, ports: OwnPorts, families: Iterable[Family], large: LargePolicies | None = None
+    state: State,
+    stack: Stack,
+    ports: OwnPorts,
+    families: tuple[Family, ...],
+    large: LargePolicies,
+    computed: ByFamily | None = None,
 ) -> ProfileChain | None:
     """The chain of a stack for subjects with these ports; None if it allows everything, and so isolates no pod.
 
-    `large` remembers what was built for other stacks. Raises TooComplex.
+    `large` remembers what was built for other stacks, and `computed` is what it has found for this one, if it was asked
+    before. Raises TooComplex.
     """
     if _allows_everything(state, stack):
         return None
-    large = large or LargePolicies(state)
     found: list[Allowance] = []
-    for family in families:
-        if is_union(stack):
-            found += _of_union(state, stack, ports, family, large)
-        else:
+    if is_union(stack):
+        for family, by_address in (computed or finish(large.compute(stack, ports, families))).items():
+            found += _of_union(state, stack, ports, family, by_address)
+    else:
+        for family in families:
             found += _settled(state, stack, ports, family)
     direction = stack[0].direction
     return ProfileChain(
@@ -94,10 +101,10 @@ def build_chain(
     )
 
 
-def _of_union(state: State, stack: Stack, ports: OwnPorts, family: Family, large: LargePolicies) -> list[Allowance]:
+def _of_union(
+    state: State, stack: Stack, ports: OwnPorts, family: Family, by_address: list[Allowance]
+) -> list[Allowance]:
     """What rules that only allow say: their order does not matter."""
-    apart, together = large.divide(stack, ports, family)
-    by_address = [*apart, *for_addresses(stack[0].direction, family, together)]
     # Packets do not come back from the chains of classes, so these are last.
     dispatching = [one for one in by_address if isinstance(one.rule.action, Dispatch)]
     others = [one for one in by_address if not isinstance(one.rule.action, Dispatch)]
@@ -111,7 +118,8 @@ def _settled(state: State, stack: Stack, ports: OwnPorts, family: Family) -> lis
     rules = tuple((place, rule) for place, profile in enumerate(stack) for rule in profile.rules)
     otherwise = tuple(profile.otherwise for profile in stack)
     peers = PeerMap(family, direction, rules, otherwise, ports)
-    return [by_peer(peers), *for_addresses(direction, family, pairs_with_precedence(state, stack, ports, family))]
+    by_address = for_addresses(direction, family, pairs_with_precedence(state, stack, ports, family))
+    return [by_peer(peers), *finish(by_address)]
 
 
 V = TypeVar("V")

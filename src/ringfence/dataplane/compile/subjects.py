@@ -8,6 +8,7 @@ else, so the work does not grow with the cluster.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from ringfence.dataplane.compile.computations import ChainKey, Computations, InSteps, never
 from ringfence.dataplane.compile.division import TooComplex
 from ringfence.dataplane.compile.large_policies import LargePolicies
 from ringfence.dataplane.compile.loading import Loading
@@ -19,7 +20,7 @@ from ringfence.dataplane.compile.profile_chains import (
     refusal,
 )
 from ringfence.dataplane.program import CLOSED, DENIED, Move, address_key
-from ringfence.engine.policies import BEFORE_EVERYTHING, OwnPorts, Stack, own_ports
+from ringfence.engine.policies import BEFORE_EVERYTHING, Stack, own_ports
 from ringfence.engine.population import Identity, Member
 from ringfence.engine.state import State
 from ringfence.errors import KernelError
@@ -80,12 +81,17 @@ class Subjects:
     """Which chain each address of the node's own pods has, in each direction."""
 
     def __init__(
-        self, state: State, is_local: Callable[[Member], bool], is_released: Callable[[Member], bool] = lambda pod: True
+        self,
+        state: State,
+        is_local: Callable[[Member], bool],
+        is_released: Callable[[Member], bool] = lambda pod: True,
+        in_steps: InSteps = never,
     ) -> None:
         self._state = state
         self._is_local = is_local
         self._is_released = is_released
         self._large = LargePolicies(state)
+        self.computations = Computations(self._large, in_steps)
         self.loading = Loading()
         self._changes = state.population.record_changes()
         self._policies_version = BEFORE_EVERYTHING
@@ -94,22 +100,30 @@ class Subjects:
         self._identities: dict[Member, Identity] = {}
         self._pods: dict[Identity, set[Member]] = {}
         self._isolation: dict[Direction, dict[Identity, _Isolation]] = {direction: {} for direction in Direction}
-        self._names: dict[tuple[Stack, OwnPorts], str | None] = {}
+        self._names: dict[ChainKey, str | None] = {}
         self._names_in_use = 0
         self._chains: dict[str, ProfileChain] = {}
+        self._computed_in_steps: set[str] = set()
+        """The chains for which something was: they are loaded slowly."""
         self._postponed: set[Identity] = set()
         """The identities in closed namespaces about which it is not known which chains they have now."""
         self.closed: frozenset[str] = frozenset()
         """The namespaces whose pods are denied everything, since what their policies say is not built or loaded yet."""
-        self._refusals: dict[tuple[Stack, OwnPorts], KernelError] = {}
+        self.loaded_for: set[str] = set()
+        """The namespaces for which parts of large chains are new in the next program."""
+        self._refusals: dict[ChainKey, KernelError] = {}
         self._placed: dict[Side, dict[bytes, str]] = {(side, family): {} for side in Direction for family in FAMILIES}
 
-    def take_changes(self, closed: frozenset[str] = frozenset(), may_build: MayBuild = always) -> Changes:
+    def take_changes(
+        self, closed: frozenset[str] = frozenset(), may_build: MayBuild = always, may_load: MayBuild = always
+    ) -> Changes:
         """What has changed since the last call.
 
         Pods in the namespaces `closed` are denied everything, and nothing is built for them; nor for a namespace of
-        which `may_build` says that no chain may be built now.
+        which `may_build` says that no chain may be built now. What was computed in steps is loaded if `may_load` allows
+        that.
         """
+        self.loaded_for = set()
         moved, changed = self._state.population.take_changes(self._changes)
         namespaces = frozenset(one.namespace for some in (moved, changed) for one in some)
         addresses = {address for member in moved if not member.host_network for address in member.addresses}
@@ -117,7 +131,7 @@ class Subjects:
         before, self.closed = self.closed, closed
         resumed = {one for one in self._postponed if one.namespace not in closed}
         self._postponed -= resumed
-        placed = addresses | self._update_isolation(identities | resumed, may_build)
+        placed = addresses | self._update_isolation(identities | resumed, may_build, may_load)
         placed |= self._addresses_in(before ^ self.closed)
         moves = {side: list(self._moves(side, placed)) for side in self._placed}
         return Changes(addresses, moves, namespaces, self._were_relabelled())
@@ -220,7 +234,7 @@ class Subjects:
             return set()
         return {address for one in self._identities if one.namespace in namespaces for address in one.addresses}
 
-    def _update_isolation(self, touched: set[Identity], may_build: MayBuild) -> set[Address]:
+    def _update_isolation(self, touched: set[Identity], may_build: MayBuild, may_load: MayBuild) -> set[Address]:
         """Find the chains of identities again; returns the addresses of pods that have another chain than before.
 
         `touched` identities are new, or their facts changed, so what is known about them does not count.
@@ -239,7 +253,7 @@ class Subjects:
                 stack = self._state.tiers.stack(identity, direction)
                 # With the same profiles, the chain can still be another: ports of the subject's own may have changed.
                 if before is None or before.stack != stack or identity in touched:
-                    if not self._is_ready(stack, identity, may_build):
+                    if not self._is_ready(stack, identity, may_build, may_load):
                         self.closed |= {identity.namespace}
                         self._postponed.add(identity)
                         continue
@@ -247,9 +261,11 @@ class Subjects:
                     known[identity] = _Isolation(stack, name)
                     if before is None or before.chain != name:
                         changed.add(identity)
-        awaited = list(self._awaited())
-        self.loading.keep(name for _, name in awaited)
-        self._forget_unused(awaited)
+        awaited = set(self._awaited())
+        self.computations.keep(awaited)
+        loading = [(key, name) for key in awaited if (name := self._names.get(key)) is not None]
+        self.loading.keep(name for _, name in loading)
+        self._forget_unused(loading)
         return {address for identity in changed for member in self._pods[identity] for address in member.addresses}
 
     def _all_isolation(self) -> Iterator[tuple[Identity, _Isolation]]:
@@ -262,6 +278,7 @@ class Subjects:
         if before == self._families:
             return False
         self._names.clear()
+        self.computations.keep(())
         return True
 
     def _chain_name(self, stack: Stack, subject: Identity) -> str | None:
@@ -270,56 +287,71 @@ class Subjects:
             return None
         if denies_everything(stack):
             return DENIED[stack[0].direction]
-        ports = own_ports(stack, subject)
-        if (stack, ports) not in self._names:
-            self._names[stack, ports] = self._build(stack, ports)
-        return self._names[stack, ports]
+        key = stack, own_ports(stack, subject)
+        if key not in self._names:
+            self._names[key] = self._build(key)
+        return self._names[key]
 
-    def _is_ready(self, stack: Stack, subject: Identity, may_build: MayBuild) -> bool:
+    def _is_ready(self, stack: Stack, subject: Identity, may_build: MayBuild, may_load: MayBuild) -> bool:
         """Whether the chain of a pod's profiles is built and loaded, or may be now."""
-        if not self._is_built(stack, subject) and not may_build(subject.namespace):
+        if not self._is_built(stack, subject) and not self._may_be_built(stack, subject, may_build):
             return False
         name = self._chain_name(stack, subject)
-        return name not in self._chains or self.loading.is_loaded(name, self._chains[name])
+        if name not in self._chains:
+            return True
+        slowly = name in self._computed_in_steps
+        may_grow = not slowly or may_load(subject.namespace)
+        is_loaded = self.loading.is_loaded(name, self._chains[name], slowly=slowly, may_grow=may_grow)
+        if name in self.loading.grown:
+            self.loaded_for.add(subject.namespace)
+        return is_loaded
 
-    def _awaited(self) -> Iterator[tuple[Stack, str]]:
-        """The chains that are built for postponed identities, but not loaded: their stacks and names."""
+    def _may_be_built(self, stack: Stack, subject: Identity, may_build: MayBuild) -> bool:
+        """Whether a chain may be built now: what takes long is computed step by step before."""
+        is_computed = self.computations.begin(subject.namespace, (stack, own_ports(stack, subject)), self._families)
+        return may_build(subject.namespace) if is_computed is None else is_computed
+
+    def _awaited(self) -> Iterator[ChainKey]:
+        """The chains of postponed identities, which are not built, or not loaded."""
         for identity in self._postponed:
             for direction in Direction:
                 stack = self._state.tiers.stack(identity, direction)
-                name = self._names.get((stack, own_ports(stack, identity)))
-                if name is not None:
-                    yield stack, name
+                yield stack, own_ports(stack, identity)
 
     def _is_built(self, stack: Stack, subject: Identity) -> bool:
         """Whether it costs nothing to find the chain of a pod's profiles."""
         return not stack or denies_everything(stack) or (stack, own_ports(stack, subject)) in self._names
 
-    def _build(self, stack: Stack, ports: OwnPorts) -> str | None:
+    def _build(self, key: ChainKey) -> str | None:
+        stack, ports = key
         try:
-            chain = build_chain(self._state, stack, ports, self._families, self._large)
+            computed = self.computations.take(key)
+            chain = build_chain(self._state, stack, ports, self._families, self._large, computed)
         except TooComplex as error:
-            self._refusals[stack, ports] = refusal(stack, error)
+            self._refusals[key] = refusal(stack, error)
             return CLOSED[stack[0].direction]
-        self._refusals.pop((stack, ports), None)
+        self._refusals.pop(key, None)
         if chain is None:
             return None
         name = chain_name(stack, ports)
         self._chains[name] = chain
+        if computed:
+            self._computed_in_steps.add(name)
         return name
 
-    def _forget_unused(self, awaited: Sequence[tuple[Stack, str]]) -> None:
+    def _forget_unused(self, loading: Sequence[tuple[ChainKey, str]]) -> None:
         """Drop unused chains when there are many of them.
 
         It has to look at all identities of the node, so it waits until the number of chains has doubled.
         """
         if len(self._names) <= 2 * self._names_in_use:
             return
-        stacks = {isolation.stack for _, isolation in self._all_isolation()} | {stack for stack, _ in awaited}
-        names = {isolation.chain for _, isolation in self._all_isolation()} | {name for _, name in awaited}
+        stacks = {isolation.stack for _, isolation in self._all_isolation()} | {key[0] for key, _ in loading}
+        names = {isolation.chain for _, isolation in self._all_isolation()} | {name for _, name in loading}
         self._names = {key: name for key, name in self._names.items() if key[0] in stacks}
         self._refusals = {key: error for key, error in self._refusals.items() if key[0] in stacks}
         self._chains = {name: chain for name, chain in self._chains.items() if name in names}
+        self._computed_in_steps &= self._chains.keys()
         self._names_in_use = len(self._names)
 
     def _moves(self, side: Side, addresses: Iterable[Address]) -> Iterator[Move]:
