@@ -13,21 +13,21 @@ from ringfence.sets import intervals
 from ringfence.sets.addresses import FAMILIES, Addresses, Family
 from ringfence.sets.bitsets import Bitset
 from ringfence.sets.intervals import Interval, Intervals
-from ringfence.sets.partitions import Partition, changed_within, merged
+from ringfence.sets.partitions import E, Partition, changed_within, merged
 from ringfence.sets.traffic import NO_TRAFFIC, PROTOCOLS, Traffic
 
 
-def overlay_of_members(pieces: Sequence[tuple[Bitset, Traffic]], whole: Bitset) -> Partition[Bitset, Traffic]:
-    """The traffic of `pieces` at each member of `whole`."""
+def overlay_of_members(pieces: Sequence[tuple[E, Traffic]], whole: E) -> Partition[E, Traffic]:
+    """The traffic of `pieces` at each member of `whole`: a set of any kind, such as a bitset."""
     if not whole:
         return []
     if len(pieces) < _FEW:
-        united: Partition[Bitset, Traffic] = [(whole, NO_TRAFFIC)]
+        united: Partition[E, Traffic] = [(whole, NO_TRAFFIC)]
         for extent, traffic in pieces:
             united = changed_within(united, extent, traffic.__or__)
         return merged(united)
     ports = _ElementaryPorts(traffic for _, traffic in pieces)
-    cells: Partition[Bitset, Bitset] = [(whole, 0)]
+    cells: Partition[E, Bitset] = [(whole, 0)]
     for extent, traffic in pieces:
         cells = changed_within(cells, extent, ports.bits(traffic).__or__)
     return [(cell, ports.traffic(bits)) for cell, bits in merged(cells)]

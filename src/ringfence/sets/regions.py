@@ -1,0 +1,206 @@
+"""Regions: sets of points along axes of label values, such as "app is web, or tier is not cache", in one form each.
+
+A region is a decision diagram: a node asks for the value along one axis, the first in order on which the region
+depends, and has a region for each value that is listed and one for all others. Nodes are made once, so equal regions
+are the same object, however they were put together: `&`, `|`, `^` and `is` are all that is needed to compare what
+differently written selectors mean. Values are those of `sets.label_values`, with `ABSENT` as one of them.
+
+`Regions` makes the regions of one computation, and remembers every step of it.
+
+Source: Bryant, "Graph-Based Algorithms for Boolean Function Manipulation" (1986), for two values; here a node has as
+many as selectors list.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Final, NamedTuple
+
+from ringfence.sets.boxes import Step, no_limit
+from ringfence.sets.label_values import LabelValue, LabelValues
+
+
+class Axis(NamedTuple):
+    """An axis: regions ask first for those of the lowest rank, and of one rank in alphabetical order."""
+
+    rank: int
+    name: str
+
+
+_LAST: Final = Axis(1 << 30, "")
+"""The axis of the two regions that ask for nothing."""
+
+
+class Other:
+    """The type of `OTHER`."""
+
+    def __repr__(self) -> str:
+        return "OTHER"
+
+
+OTHER: Final = Other()
+"""Any value that is not listed."""
+
+Value = LabelValue | Other
+
+
+class Region:
+    """A node: the region of each listed value along `axis`, and of all `others`."""
+
+    __slots__ = ("_all", "axis", "listed", "others")
+
+    def __init__(self, regions: "Regions", axis: Axis, listed: "dict[LabelValue, Region]", others: "Region | None"):
+        self._all = regions
+        self.axis = axis
+        self.listed = listed
+        self.others = self if others is None else others
+
+    def at(self, value: Value) -> "Region":
+        """The region for one value along its own axis."""
+        return self.others if isinstance(value, Other) else self.listed.get(value, self.others)
+
+    def __bool__(self) -> bool:
+        return self is not self._all.nothing
+
+    def __and__(self, other: "Region") -> "Region":
+        return self._all.both(self, other)
+
+    def __or__(self, other: "Region") -> "Region":
+        return self._all.either(self, other)
+
+    def __xor__(self, other: "Region") -> "Region":
+        return self._all.one_of_two(self, other)
+
+    def __repr__(self) -> str:
+        if self.axis is _LAST:
+            return "everything" if self else "nothing"
+        return f"{self.axis.name}: {self.listed}, else {self.others}"
+
+
+class Regions:
+    """Makes regions. `step` is called for each node that is made or computed, and may raise to end a computation."""
+
+    def __init__(self, step: Step = no_limit) -> None:
+        self.nothing = Region(self, _LAST, {}, None)
+        self.everything = Region(self, _LAST, {}, None)
+        self._step = step
+        self._nodes: dict[object, Region] = {}
+        self._both: dict[tuple[Region, Region], Region] = {}
+        self._either: dict[tuple[Region, Region], Region] = {}
+        self._one_of_two: dict[tuple[Region, Region], Region] = {}
+        self._restricted: dict[tuple[Region, Axis, Value], Region] = {}
+
+    # --- making them ------------------------------------------------------------------------------------------------
+
+    def node(self, axis: Axis, listed: Mapping[LabelValue, Region], others: Region) -> Region:
+        """The region that is one of several, depending on the value along an axis that comes before all of theirs."""
+        different = {value: region for value, region in listed.items() if region is not others}
+        if not different:
+            return others
+        key = (axis, frozenset(different.items()), others)
+        found = self._nodes.get(key)
+        if found is None:
+            self._step(1)
+            found = self._nodes[key] = Region(self, axis, different, others)
+        return found
+
+    def along(self, axis: Axis, values: LabelValues, inside: Region | None = None) -> Region:
+        """The points whose value along an axis is one of `values`, and that are `inside` of another region."""
+        inside = self.everything if inside is None else inside
+        if values.is_complement:
+            return self.node(axis, dict.fromkeys(values.listed, self.nothing), inside)
+        return self.node(axis, dict.fromkeys(values.listed, inside), self.nothing)
+
+    def box(self, limits: Iterable[tuple[Axis, LabelValues]]) -> Region:
+        """The points that meet all of some limits, of which several may be along one axis."""
+        by_axis: dict[Axis, LabelValues] = {}
+        for axis, values in limits:
+            by_axis[axis] = by_axis[axis] & values if axis in by_axis else values
+        found = self.everything
+        for axis in sorted(by_axis, reverse=True):
+            found = self.along(axis, by_axis[axis], found)
+        return found
+
+    # --- set operations ---------------------------------------------------------------------------------------------
+
+    def both(self, a: Region, b: Region) -> Region:
+        """What is in both regions."""
+        if a is b or b is self.everything or a is self.nothing:
+            return a
+        if a is self.everything or b is self.nothing:
+            return b
+        return self._joined(self._both, self.both, a, b)
+
+    def either(self, a: Region, b: Region) -> Region:
+        """What is in either region."""
+        if a is b or b is self.nothing or a is self.everything:
+            return a
+        if a is self.nothing or b is self.everything:
+            return b
+        return self._joined(self._either, self.either, a, b)
+
+    def one_of_two(self, a: Region, b: Region) -> Region:
+        """What is in one of two regions and not in the other: if one contains the other, their difference."""
+        if a is b:
+            return self.nothing
+        if b is self.nothing:
+            return a
+        if a is self.nothing:
+            return b
+        return self._joined(self._one_of_two, self.one_of_two, a, b)
+
+    def _joined(
+        self,
+        known: dict[tuple[Region, Region], Region],
+        join: Callable[[Region, Region], Region],
+        a: Region,
+        b: Region,
+    ) -> Region:
+        found = known.get((a, b))
+        if found is None:
+            self._step(1)
+            found = known[a, b] = known[b, a] = self._join(join, a, b)
+        return found
+
+    def _join(self, join: Callable[[Region, Region], Region], a: Region, b: Region) -> Region:
+        if a.axis < b.axis:
+            return self.node(a.axis, {value: join(one, b) for value, one in a.listed.items()}, join(a.others, b))
+        if b.axis < a.axis:
+            return self.node(b.axis, {value: join(a, one) for value, one in b.listed.items()}, join(a, b.others))
+        if a.axis is _LAST:  # everything ^ everything is `a is b`; what is left is everything ^ nothing
+            return self.everything
+        if join == self.both and (a.others is self.nothing or b.others is self.nothing):
+            # Most regions list the few values that they have: what the other one lists besides does not matter.
+            few, many = (a, b) if a.others is self.nothing else (b, a)
+            listed = {value: join(one, many.at(value)) for value, one in few.listed.items()}
+            return self.node(a.axis, listed, self.nothing)
+        listed = {value: join(a.at(value), b.at(value)) for value in {**a.listed, **b.listed}}
+        return self.node(a.axis, listed, join(a.others, b.others))
+
+    def restricted(self, region: Region, axis: Axis, value: Value) -> Region:
+        """The region at one value along an axis: it no longer depends on that axis."""
+        if region.axis > axis:
+            return region
+        if region.axis == axis:
+            return region.at(value)
+        key = (region, axis, value)
+        found = self._restricted.get(key)
+        if found is None:
+            self._step(1)
+            listed = {own: self.restricted(one, axis, value) for own, one in region.listed.items()}
+            found = self.node(region.axis, listed, self.restricted(region.others, axis, value))
+            self._restricted[key] = found
+        return found
+
+
+def nodes_of(regions: Iterable[Region]) -> Iterator[Region]:
+    """Every node of some regions, each once."""
+    waiting = list(regions)
+    seen: set[Region] = set(waiting)
+    while waiting:
+        region = waiting.pop()
+        if region.axis is _LAST:
+            continue
+        yield region
+        for child in (*region.listed.values(), region.others):
+            if child not in seen:
+                seen.add(child)
+                waiting.append(child)
