@@ -6,7 +6,7 @@ for every pod there could be, and what is said about pods that do not exist yet 
 naive evaluator.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from itertools import product
 from typing import Any, Final, NamedTuple
 
@@ -26,7 +26,7 @@ TO_COME: Final = "new"
 NAME: Final = "possible"
 """The name of a possible pod that is put into a world."""
 
-Labels = Mapping[str, str]
+Labels = dict[str, str]
 
 
 class PossiblePod(NamedTuple):
@@ -51,7 +51,7 @@ def possible_pods(
     objects: list[naive.Object] = list(world)
     existing = {one["metadata"]["name"] for one in objects if one["kind"] == "Namespace"}
     existing |= {naive.namespace_of(one) for one in objects if one["kind"] not in ("Namespace", "Node")}
-    spaces = [(name, naive.namespace_labels(objects, name)) for name in sorted(existing)]
+    spaces = [(name, dict(naive.namespace_labels(objects, name))) for name in sorted(existing)]
     spaces += [(TO_COME, {**labels, NAME_LABEL: TO_COME}) for labels in label_sets(namespace_keys)]
     for (name, space), labels in product(spaces, list(label_sets(keys))):
         yield PossiblePod(name, space, labels)
@@ -65,7 +65,7 @@ def with_pod(
     if possible.namespace == TO_COME:
         labels = {key: value for key, value in possible.namespace_labels.items() if key != NAME_LABEL}
         objects.append({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": TO_COME, "labels": labels}})
-    objects.append(pod(f"{possible.namespace}/{name}", dict(possible.labels), ports=ports))
+    objects.append(pod(f"{possible.namespace}/{name}", possible.labels, ports=ports))
     return objects
 
 

@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ringfence.sets.label_values import ABSENT, ANY_VALUE, ONLY_ABSENT, PRESENT, LabelValues, none_of, one_of
-from ringfence.sets.regions import OTHER, Axis, Region, Regions, nodes_of
+from ringfence.sets.regions import OTHER, OrderedAxis, Region, Regions, nodes_of
 
-APP, TIER, ENV = AXES = [Axis(0, "app"), Axis(1, "env"), Axis(1, "tier")]
+APP, TIER, ENV = AXES = [OrderedAxis(0, "app"), OrderedAxis(1, "env"), OrderedAxis(1, "tier")]
 VALUES = (ABSENT, "1", "2", "of no selector")
 POINTS = list(product(VALUES, repeat=len(AXES)))
-Limits = dict[Axis, LabelValues]
+Limits = dict[OrderedAxis, LabelValues]
 
 limits = st.dictionaries(
     st.sampled_from(AXES),
@@ -73,7 +73,9 @@ def test_equal_regions_are_one_object(a: list[Limits], b: list[Limits]) -> None:
 
 
 @given(boxes, st.sampled_from(AXES), st.sampled_from(VALUES))
-def test_a_restricted_region_has_the_points_at_one_value(some: list[Limits], axis: Axis, value: str | None) -> None:
+def test_a_restricted_region_has_the_points_at_one_value(
+    some: list[Limits], axis: OrderedAxis, value: str | None
+) -> None:
     regions = Regions()
     asked = OTHER if value == VALUES[-1] else value
     restricted = regions.restricted(region_of(regions, some), axis, asked)

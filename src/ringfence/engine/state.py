@@ -5,9 +5,9 @@ these. They are cached together with the version of what they depend on, and com
 after that version has changed.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, assert_never
+from typing import Any, Final, assert_never
 
 from ringfence.engine.doubts import Doubts
 from ringfence.engine.policies import (
@@ -69,6 +69,8 @@ from ringfence.model.selectors import Selector
 from ringfence.model.unread_kinds import unread_kind
 from ringfence.model.unread_policies import UnreadPolicy
 from ringfence.sets.addresses import Addresses, Family
+
+NO_NAMESPACES: Final[Mapping[str, Labels]] = {}
 
 
 class State:
@@ -216,15 +218,21 @@ class State:
                     self._in_force.remove(*key)
 
     @contextmanager
-    def supposing_pods(self, pods: Iterable[Member]) -> Iterator[None]:
+    def supposing_pods(
+        self, pods: Iterable[Member], namespaces: Mapping[str, Labels] = NO_NAMESPACES
+    ) -> Iterator[None]:
         """Until the context ends, pods that do not exist yet take part; a pod that does already may be among `pods`.
 
-        No list of pods contains them, and `revision` stays as it is.
+        Of the namespaces that do not exist yet either, `namespaces` are those with labels, by name. No list of pods
+        contains them, and `revision` stays as it is.
         """
         added = {pod for pod in pods if self.member(pod.reference) is not pod} - self._supposed
-        namespaces = {pod.namespace for pod in added if not self.namespaces.exists(pod.namespace)}
-        for namespace in namespaces:
-            self.namespaces.mention(namespace)
+        missing = {pod.namespace for pod in added if not self.namespaces.exists(pod.namespace)}
+        for namespace in missing:
+            if namespace in namespaces:
+                self.namespaces.define(namespace, namespaces[namespace])
+            else:
+                self.namespaces.mention(namespace)
         for pod in added:
             self._population.add(pod)
         self._supposed |= added
@@ -234,7 +242,8 @@ class State:
             self._supposed -= added
             for pod in added:
                 self._population.discard(pod)
-            for namespace in namespaces:
+            for namespace in missing:
+                self.namespaces.undefine(namespace)
                 self.namespaces.forget(namespace)
 
     @contextmanager

@@ -18,15 +18,17 @@ from ringfence.sets.boxes import Step, no_limit
 from ringfence.sets.label_values import LabelValue, LabelValues
 
 
-class Axis(NamedTuple):
+class OrderedAxis(NamedTuple):
     """An axis: regions ask first for those of the lowest rank, and of one rank in alphabetical order."""
 
     rank: int
     name: str
 
 
-_LAST: Final = Axis(1 << 30, "")
+_LAST: Final = OrderedAxis(1 << 30, "")
 """The axis of the two regions that ask for nothing."""
+_FIRST: Final = OrderedAxis(-1, "")
+"""The last axis that they ask for: none."""
 
 
 class Other:
@@ -43,15 +45,20 @@ Value = LabelValue | Other
 
 
 class Region:
-    """A node: the region of each listed value along `axis`, and of all `others`."""
+    """A node: the region of each listed value along `axis`, and of all `others`; `last` is the last axis of all."""
 
-    __slots__ = ("_all", "axis", "listed", "others")
+    __slots__ = ("_all", "axis", "last", "listed", "others")
 
-    def __init__(self, regions: "Regions", axis: Axis, listed: "dict[LabelValue, Region]", others: "Region | None"):
+    def __init__(
+        self, regions: "Regions", axis: OrderedAxis, listed: "dict[LabelValue, Region]", others: "Region | None"
+    ):
         self._all = regions
         self.axis = axis
         self.listed = listed
         self.others = self if others is None else others
+        self.last: OrderedAxis = (
+            _FIRST if others is None else max(axis, others.last, *(one.last for one in listed.values()))
+        )
 
     def at(self, value: Value) -> "Region":
         """The region for one value along its own axis."""
@@ -86,11 +93,11 @@ class Regions:
         self._both: dict[tuple[Region, Region], Region] = {}
         self._either: dict[tuple[Region, Region], Region] = {}
         self._one_of_two: dict[tuple[Region, Region], Region] = {}
-        self._restricted: dict[tuple[Region, Axis, Value], Region] = {}
+        self._restricted: dict[tuple[Region, OrderedAxis, Value], Region] = {}
 
     # --- making them ------------------------------------------------------------------------------------------------
 
-    def node(self, axis: Axis, listed: Mapping[LabelValue, Region], others: Region) -> Region:
+    def node(self, axis: OrderedAxis, listed: Mapping[LabelValue, Region], others: Region) -> Region:
         """The region that is one of several, depending on the value along an axis that comes before all of theirs."""
         different = {value: region for value, region in listed.items() if region is not others}
         if not different:
@@ -102,16 +109,16 @@ class Regions:
             found = self._nodes[key] = Region(self, axis, different, others)
         return found
 
-    def along(self, axis: Axis, values: LabelValues, inside: Region | None = None) -> Region:
+    def along(self, axis: OrderedAxis, values: LabelValues, inside: Region | None = None) -> Region:
         """The points whose value along an axis is one of `values`, and that are `inside` of another region."""
         inside = self.everything if inside is None else inside
         if values.is_complement:
             return self.node(axis, dict.fromkeys(values.listed, self.nothing), inside)
         return self.node(axis, dict.fromkeys(values.listed, inside), self.nothing)
 
-    def box(self, limits: Iterable[tuple[Axis, LabelValues]]) -> Region:
+    def box(self, limits: Iterable[tuple[OrderedAxis, LabelValues]]) -> Region:
         """The points that meet all of some limits, of which several may be along one axis."""
-        by_axis: dict[Axis, LabelValues] = {}
+        by_axis: dict[OrderedAxis, LabelValues] = {}
         for axis, values in limits:
             by_axis[axis] = by_axis[axis] & values if axis in by_axis else values
         found = self.everything
@@ -175,7 +182,7 @@ class Regions:
         listed = {value: join(a.at(value), b.at(value)) for value in {**a.listed, **b.listed}}
         return self.node(a.axis, listed, join(a.others, b.others))
 
-    def restricted(self, region: Region, axis: Axis, value: Value) -> Region:
+    def restricted(self, region: Region, axis: OrderedAxis, value: Value) -> Region:
         """The region at one value along an axis: it no longer depends on that axis."""
         if region.axis > axis:
             return region

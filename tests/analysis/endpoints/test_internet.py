@@ -9,7 +9,7 @@ from tests.analysis.endpoints.test_endpoints import service
 from tests.semantics.judges import cluster_of
 from tests.semantics.objects import node, pod
 
-from ringfence.analysis.endpoints.internet import GLOBAL_UNICAST, PRIVATE_RANGES, internet
+from ringfence.analysis.endpoints.internet import GLOBAL_UNICAST, PRIVATE_RANGES, internet_addresses
 from ringfence.sets.addresses import Family, address_text, parse_address
 
 CLUSTER = cluster_of(
@@ -19,7 +19,7 @@ CLUSTER = cluster_of(
         service("x/s", {}, clusterIP="9.9.9.9", externalIPs=["9.9.9.10"]),
     ]
 )
-INTERNET = internet(CLUSTER.state)
+INTERNET = internet_addresses(CLUSTER.state)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_private_ranges_are_not_the_internet(address: str, is_internet: bool) ->
 @pytest.mark.parametrize("address", ["8.8.8.8", "2001:4860::8", "8.8.4.4", "9.9.9.9", "9.9.9.10"])
 def test_addresses_of_pods_nodes_and_services_are_not_the_internet(address: str) -> None:
     assert not INTERNET.contains(*parse_address(address))
-    assert internet(cluster_of([]).state).contains(*parse_address(address))
+    assert internet_addresses(cluster_of([]).state).contains(*parse_address(address))
 
 
 @given(st.ip_addresses())
@@ -58,4 +58,4 @@ def test_an_address_is_internet_if_it_is_in_no_private_range(written: object) ->
     address = ip_address(address_text(family, number))  # not as written: IPv4 may be written as IPv6
     private = any(address in ip_network(one) for one in PRIVATE_RANGES)
     public = address in ip_network(GLOBAL_UNICAST) if family is Family.IPV6 else not private
-    assert internet(cluster_of([]).state).contains(family, number) is public
+    assert internet_addresses(cluster_of([]).state).contains(family, number) is public

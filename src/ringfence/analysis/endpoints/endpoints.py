@@ -23,7 +23,7 @@ from ringfence.analysis.endpoints.endpoint_text import (
     parse_endpoint,
     similar,
 )
-from ringfence.analysis.endpoints.internet import internet
+from ringfence.analysis.endpoints.internet import internet_addresses
 from ringfence.analysis.endpoints.scaled_to_zero import scaled_to_zero
 from ringfence.analysis.endpoints.services import Backend, backends, reference_of
 from ringfence.engine.answers import End, Families
@@ -102,7 +102,7 @@ def alternatives(state: State, text: str, namespace: str = DEFAULT_NAMESPACE) ->
         case AddressBlock(network):
             return (_addressed(state, text, network),)
         case Internet():
-            return (Endpoint(text, (internet(state),)),)
+            return (Endpoint(text, (internet_addresses(state),)),)
         case LabelledPods() as labelled:
             return (_labelled(state, text, labelled),)
         case PossiblePod(space, labels):

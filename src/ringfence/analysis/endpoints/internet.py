@@ -37,7 +37,7 @@ _PUBLIC: Final = Addresses.of(ip_network("0.0.0.0/0"), ip_network(GLOBAL_UNICAST
 )
 
 
-def internet(state: State) -> Addresses:
+def internet_addresses(state: State) -> Addresses:
     """The addresses of the internet, less those of pods, nodes and Services that are known."""
     known: dict[Family, list[Interval]] = {family: [] for family in FAMILIES}
     for family, number in _known_addresses(state):

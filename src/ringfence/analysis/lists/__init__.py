@@ -9,6 +9,7 @@ from ringfence.analysis.lists.connection_filters import (
 )
 from ringfence.analysis.lists.connection_lists import list_connections
 from ringfence.analysis.lists.connections import Connection, connection_assumptions
+from ringfence.analysis.lists.exposed_workloads import ExposedTo, Exposure, ExposureList, exposure, exposure_of
 from ringfence.analysis.lists.folded_lists import FoldedList, folded
 from ringfence.analysis.lists.grouped_pods import PodGroup, pod_groups
 from ringfence.analysis.lists.isolated_workloads import (
@@ -27,6 +28,9 @@ __all__ = [
     "ClusterPart",
     "Connection",
     "ConnectionFilter",
+    "ExposedTo",
+    "Exposure",
+    "ExposureList",
     "FoldedList",
     "Isolated",
     "IsolationList",
@@ -41,6 +45,8 @@ __all__ = [
     "TierPolicy",
     "connection_assumptions",
     "connection_filter",
+    "exposure",
+    "exposure_of",
     "folded",
     "isolation",
     "isolation_of",

@@ -167,10 +167,10 @@ def _named(policy: CompiledPolicy[Any]) -> NamedPolicy:
 
 def _assumptions(state: State, members: list[Member]) -> tuple[str, ...]:
     doubts = (doubt_text(policy, direction) for policy, direction in state.doubts.selecting_any(members))
-    return (*doubts, *_label_assumptions(state, members))
+    return (*doubts, *label_assumptions(state, members))
 
 
-def _label_assumptions(state: State, members: list[Member]) -> Iterator[str]:
+def label_assumptions(state: State, members: list[Member]) -> Iterator[str]:
     """The labels with an unknown value by which policies of their namespace select pods."""
     for member in members:
         terms = [term for policy in state.tiers.policies_in(member.namespace) for term in policy.subject.pods.terms]

@@ -22,7 +22,7 @@ from ringfence.engine.policies.network_policies import (
 from ringfence.engine.policies.node_peers import NodePeers
 from ringfence.engine.policies.profiles import AddressRule, OwnPorts, PortQuestion, Profile, Stack, is_union, own_ports
 from ringfence.engine.policies.rules import Action, CompiledPolicy, CompiledRule, Peers
-from ringfence.engine.policies.rulings import own_traffic
+from ringfence.engine.policies.rulings import own_traffic, settled
 from ringfence.engine.policies.selection import PodSelection, Selections
 from ringfence.engine.policies.tier import RuleContext
 from ringfence.engine.policies.tiers import BEFORE_EVERYTHING, Tiers, TiersVersion
@@ -62,4 +62,5 @@ __all__ = [
     "own_ports",
     "own_traffic",
     "pods_text",
+    "settled",
 ]

@@ -121,7 +121,7 @@ class Rulings:
         def matched(rule: CompiledRule) -> Iterator[tuple[Bitset, Traffic]]:
             return self.rule_traffic(rule, stack[0].direction, self.peers(rule.peers, family), own)
 
-        return _settled(self._population.everyone, stack, matched, overlay_of_members)
+        return settled(self._population.everyone, stack, matched, overlay_of_members)
 
     def on_peer(self, stack: Stack, own: OwnPorts, peer: Member, family: Family) -> Traffic:
         """The traffic that a stack allows with one pod, for subjects that have these ports of their own.
@@ -138,7 +138,7 @@ class Rulings:
                         for port in identity.ports_named(name, protocol):
                             yield 1, Traffic.of(protocol, ((port, port),))
 
-        ((_, traffic),) = _settled(1, stack, matched, overlay_of_members)
+        ((_, traffic),) = settled(1, stack, matched, overlay_of_members)
         return traffic
 
     def _is_peer(self, peers: Peers, peer: Member, identity: Identity, family: Family) -> bool:
@@ -183,7 +183,7 @@ class Rulings:
             if meant := extent_of(rule) & within:
                 yield meant, own_traffic(rule, own)
 
-        return _settled(within, stack, matched, overlay_of_addresses)
+        return settled(within, stack, matched, overlay_of_addresses)
 
     def address_rules(self, stack: Stack, own: OwnPorts) -> list[AddressRule]:
         """What a stack allows with addresses outside the cluster, as rules whose union it is.
@@ -279,8 +279,8 @@ _Overlay = Callable[[Sequence[tuple[E, Traffic]], E], Partition[E, Traffic]]
 """Makes a partition of a whole by the traffic of extents."""
 
 
-def _settled(whole: E, stack: Stack, matched: _Matched[E], overlay: _Overlay[E]) -> Partition[E, Traffic]:
-    """The traffic that a stack allows, for everything in `whole`."""
+def settled(whole: E, stack: Stack, matched: _Matched[E], overlay: _Overlay[E]) -> Partition[E, Traffic]:
+    """The traffic that a stack allows, for everything in `whole`, given what each rule is about."""
     if not whole:
         return []
     if len(stack) == 1 and is_union(stack):

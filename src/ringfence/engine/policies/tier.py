@@ -118,6 +118,10 @@ class Tier(Generic[P]):
         """The policy of a kind and name, if there is one."""
         return self._policies[namespace].get((kind, name))
 
+    def has(self, policy: CompiledPolicy[Any]) -> bool:
+        """Whether a policy is one of this tier, and in force."""
+        return self._policies[policy.namespace].get((policy.kind, policy.name)) is policy
+
     @property
     def selects_by_namespace_labels(self) -> bool:
         """Whether other labels of a namespace may make a policy select other pods: cluster-scoped policies may."""
@@ -160,10 +164,13 @@ class Tier(Generic[P]):
             for policy in self._selecting_in(scope).selecting(subject.bit)
             if direction in policy.rules
         ]
-        if not selecting:
+        return self.profile_of(selecting, direction)
+
+    def profile_of(self, selecting: Iterable[CompiledPolicy[P]], direction: Direction) -> Profile | None:
+        """The profile of pods that exactly these policies select for a direction; None without any policy."""
+        policies = tuple(sorted(selecting, key=lambda policy: policy.order))
+        if not policies:
             return None
-        selecting.sort(key=lambda policy: policy.order)
-        policies = tuple(selecting)
         profile = self._profiles.get((direction, policies))
         if profile is None:
             profile = Profile(self.kind.name, direction, policies, self.kind.otherwise)

@@ -119,17 +119,9 @@ class Tiers:
         present = [tier.version for tier in self._tiers], self._selections.namespaces_version
         known: Any = subject.cache.get(direction)
         if known is None or known[0] != present:
-            known = subject.cache[direction] = (present, self._find_stack(subject, direction))
+            known = subject.cache[direction] = (present, _to_last(self.profiles(subject, direction)))
         found: Stack = known[1]
         return found
-
-    def _find_stack(self, subject: Identity, direction: Direction) -> Stack:
-        stack: Stack = ()
-        for profile in self.profiles(subject, direction):
-            stack = (*stack, profile)
-            if profile.is_final:
-                break
-        return stack
 
     def profiles(self, subject: Identity, direction: Direction) -> Iterator[Profile]:
         """The profiles of a subject in all tiers, in order, whether or not an earlier one passes anything on."""
@@ -137,6 +129,13 @@ class Tiers:
             profile = tier.profile(subject, direction)
             if profile is not None:
                 yield profile
+
+    def stack_of(self, selecting: Sequence[CompiledPolicy[Any]], direction: Direction) -> Stack:
+        """The profiles of pods that exactly these policies select for a direction, whether or not there are any."""
+        profiles = (
+            tier.profile_of([policy for policy in selecting if tier.has(policy)], direction) for tier in self._tiers
+        )
+        return _to_last(profile for profile in profiles if profile is not None)
 
     def peers_of(
         self, stack: Stack, own: OwnPorts = NO_OWN_PORTS, family: Family = Family.IPV4
@@ -229,3 +228,13 @@ class Tiers:
     ) -> Iterator[MatchedPeer]:
         """Of each peer that a rule of a profile has: whether it matches an end over some families, and why."""
         return self._by_name[profile.tier].kind.match_peers(context, end, families)
+
+
+def _to_last(profiles: Iterable[Profile]) -> Stack:
+    """The profiles up to the first that passes nothing on."""
+    stack: Stack = ()
+    for profile in profiles:
+        stack = (*stack, profile)
+        if profile.is_final:
+            break
+    return stack

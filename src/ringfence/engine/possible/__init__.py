@@ -2,6 +2,9 @@
 
 `meaning` gives the boxes of connections that some policies allow or deny, `axes` says what they are products of, and
 `connections` finds a single connection in a box.
+
+Where one end is a pod that exists, `counterparts` says which possible pods it may connect with: as regions of one
+`universe` (`sets.regions`), of which `smallest` makes label selectors, and `examples` single pods.
 """
 
 from ringfence.engine.possible.axes import (
@@ -34,9 +37,14 @@ from ringfence.engine.possible.connections import (
     connection_in,
     end_box,
 )
+from ringfence.engine.possible.counterparts import ByTraffic, Counterparts
 from ringfence.engine.possible.differences import allowed_only_by, side_allowed_only_by
+from ringfence.engine.possible.examples import ExamplePod, example
 from ringfence.engine.possible.meaning import DirectionMeaning, Meaning
+from ringfence.engine.possible.named_traffic import NO_POSSIBLE_TRAFFIC, NamedPorts, PossibleTraffic, by_labels
 from ringfence.engine.possible.policy_boxes import RulePlace, compile_in_any_cluster, rule_boxes, subject_box
+from ringfence.engine.possible.smallest import PossiblePods, Smallest
+from ringfence.engine.possible.universe import Universe
 
 __all__ = [
     "ADDRESS",
@@ -44,28 +52,39 @@ __all__ = [
     "A_POD",
     "IS_NODE",
     "KIND",
+    "NO_POSSIBLE_TRAFFIC",
     "TRAFFIC",
     "YES",
     "Budget",
+    "ByTraffic",
+    "Counterparts",
     "DirectionMeaning",
     "ExactAddress",
     "ExactEnd",
     "ExactPod",
+    "ExamplePod",
     "LabelAxis",
     "Labelled",
     "Meaning",
+    "NamedPorts",
     "PossibleConnection",
+    "PossiblePods",
+    "PossibleTraffic",
     "Role",
     "RulePlace",
+    "Smallest",
     "Trait",
     "TraitAxis",
     "Undecided",
+    "Universe",
     "allowed_only_by",
+    "by_labels",
     "compile_in_any_cluster",
     "connection_box",
     "connection_in",
     "domain_name_axis",
     "end_box",
+    "example",
     "label_axis",
     "name_axis",
     "port_name_axis",

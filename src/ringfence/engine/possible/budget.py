@@ -3,8 +3,9 @@
 Steps are counted, not seconds: the same question has the same outcome on every machine.
 """
 
-from typing import Final
+from typing import Any, Final
 
+from ringfence.engine.policies import CompiledPolicy
 from ringfence.engine.possible.policy_boxes import RulePlace
 from ringfence.errors import RingfenceError
 
@@ -12,10 +13,14 @@ STEPS: Final = 10_000_000
 """Boxes that are looked at: some ten seconds. Policies as people write them take a few for each rule."""
 
 
-class Undecided(RingfenceError):
-    """A question that takes more steps than its bound. `place` is the rule at which it has ended, if it is known."""
+Place = RulePlace | CompiledPolicy[Any]
+"""A rule, or a policy whose subjects are looked at."""
 
-    def __init__(self, place: RulePlace | None) -> None:
+
+class Undecided(RingfenceError):
+    """A question that takes more steps than its bound. `place` is where it has ended, if that is known."""
+
+    def __init__(self, place: Place | None) -> None:
         self.place = place
         where = f" at {place}" if place else ""
         super().__init__(f"undecided{where}: the requirements on labels overlap in too many ways")
@@ -26,7 +31,7 @@ class Budget:
 
     def __init__(self, steps: int = STEPS) -> None:
         self.left = steps
-        self.place: RulePlace | None = None
+        self.place: Place | None = None
 
     def step(self, boxes: int = 1) -> None:
         """Count a step for each of some boxes. Raises Undecided after the last one."""

@@ -1,0 +1,75 @@
+"""Examples of possible pods, each judged by an ordinary engine: it is put in like a pod that exists, and asked.
+
+An answer about pods that do not exist yet is computed with selectors. That an example may do what the answer says is
+found out without them, by the engine that answers about pods that exist.
+"""
+
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from ringfence.engine.answers import traffic_between
+from ringfence.engine.population import Member, NamedPort, PortName, possible_pod
+from ringfence.engine.possible import ExamplePod, PossiblePods, PossibleTraffic, example
+from ringfence.engine.state import State
+from ringfence.model.metadata import Labels
+from ringfence.model.policies import Direction
+
+
+class SaidOfPods(msgspec.Struct, frozen=True):
+    """What is said of possible pods: `traffic` passes between each of them and a pod that exists."""
+
+    pod: Member
+    direction: Direction
+    pods: PossiblePods
+    traffic: PossibleTraffic
+
+
+def checked_examples(state: State, claims: Iterable[SaidOfPods]) -> list[ExamplePod]:
+    """An example for each claim, which holds for it. Raises AssertionError for one that does not: a defect."""
+    listed = list(claims)
+    spaces: dict[str, Labels] = {}
+    found: dict[PossiblePods, ExamplePod] = {}
+    for claim in listed:
+        if claim.pods not in found:
+            one = found[claim.pods] = example(state.namespaces, claim.pods, spaces)
+            spaces.setdefault(one.namespace, one.namespace_labels)
+    asked = [(claim, _members(claim, found[claim.pods])) for claim in listed]
+    with state.supposing_pods((member for _, members in asked for member, _ in members), spaces):
+        for claim, members in asked:
+            for member, names in members:
+                _check(state, claim, member, names)
+    return [found[claim.pods] for claim in listed]
+
+
+def _members(claim: SaidOfPods, one: ExamplePod) -> list[tuple[Member, tuple[PortName, ...]]]:
+    """The example as pods of the engine: without names of ports, and with some, where these matter."""
+    plain = possible_pod(one.namespace, one.labels)
+    found: list[tuple[Member, tuple[PortName, ...]]] = [(plain, ())]
+    for number, names in enumerate(_different_names(claim.traffic)):
+        ports = frozenset(NamedPort(name, protocol, _NUMBER) for name, protocol in names)
+        reference = msgspec.structs.replace(plain.reference, name=f"{plain.name} {number}")
+        found.append((msgspec.structs.replace(plain, reference=reference, named_ports=ports), names))
+    return found
+
+
+_NUMBER = 1
+"""The number of the ports that are named in examples: that of no rule, as a rule, and of no pod."""
+
+
+def _different_names(traffic: PossibleTraffic) -> Iterator[tuple[PortName, ...]]:
+    yield from dict.fromkeys(one.names for one in traffic.by_name if one.names)
+
+
+def _check(state: State, claim: SaidOfPods, member: Member, names: tuple[PortName, ...]) -> None:
+    ends = (member, claim.pod) if claim.direction is Direction.INGRESS else (claim.pod, member)
+    passing = traffic_between(state, *ends)
+    for protocol in {protocol for _, protocol in names}:
+        expected = claim.traffic.to_port(name for name in names if name[1] == protocol)
+        assert passing.contains(protocol, _NUMBER) is expected.contains(protocol, _NUMBER), _message(claim, member)
+    if not names:
+        assert passing == claim.traffic.to_port(()), _message(claim, member)
+
+
+def _message(claim: SaidOfPods, member: Member) -> str:
+    return f"{claim.pods} and {claim.pod}: {claim.traffic} is wrong of {member}"

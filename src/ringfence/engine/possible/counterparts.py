@@ -1,0 +1,258 @@
+"""What possible pods may open to a pod that exists, and it to them: a partition of the universe by traffic.
+
+Both sides decide, as between any two pods: the policies that select the pod that exists, and those that would select
+the one to come. The former are asked once for all pods with the same profiles. For the latter, each namespace is
+divided by which of its policies would select a pod to come; each part has profiles as a pod that exists has, and allows
+something to sets of existing pods. Most existing pods are allowed the same, so only what differs is kept for each.
+
+An address is not known of a pod to come: an ipBlock matches it if it covers all addresses of a family
+(`engine.policies.rulings`). It has the addresses of both families.
+"""
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Iterator
+from functools import partial, reduce
+from operator import and_, or_
+from typing import Any, TypeVar
+
+from ringfence.engine.policies import (
+    CompiledPolicy,
+    CompiledRule,
+    OwnPorts,
+    Peers,
+    Stack,
+    Tiers,
+    is_union,
+    own_ports,
+    own_traffic,
+    settled,
+)
+from ringfence.engine.population import Identity, Population, PortName
+from ringfence.engine.possible.budget import Budget
+from ringfence.engine.possible.policy_boxes import RulePlace
+from ringfence.engine.possible.universe import NAME, Universe
+from ringfence.model.policies import Direction
+from ringfence.sets import bitsets
+from ringfence.sets.addresses import Family
+from ringfence.sets.bitsets import Bitset
+from ringfence.sets.label_values import LabelValue
+from ringfence.sets.overlays import overlay_of_members
+from ringfence.sets.partitions import Partition, changed_within, combined, merged
+from ringfence.sets.regions import OTHER, Region
+from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
+
+T = TypeVar("T")
+ByTraffic = frozenset[tuple[Region, Traffic]]
+"""A partition by traffic, in one form: where nothing passes, there is no cell."""
+
+
+class Counterparts:
+    """Answers for one direction of the pods that exist: ingress is what possible pods may open to them."""
+
+    def __init__(
+        self, tiers: Tiers, population: Population, universe: Universe, direction: Direction, budget: Budget
+    ) -> None:
+        self.direction = direction
+        self._budget = budget
+        self.universe = universe
+        self._tiers = tiers
+        self._population = population
+        self._everything = universe.regions.everything
+        self._everywhere: ByTraffic = frozenset([(self._everything, ALL_TRAFFIC)])
+        self._by_peers: dict[Peers, Region] = {}
+        self._own: dict[tuple[Stack, OwnPorts], ByTraffic] = {}
+        self._towards: dict[Stack, Partition[Bitset, ByTraffic]] = {}
+        self._united: dict[frozenset[tuple[Traffic, tuple[PortName, ...]]], ByTraffic] = {}
+        self._found: dict[Hashable, ByTraffic] = {}
+        self._usual, self._unusual = self._by_subjects()
+
+    def of(self, pod: Identity) -> ByTraffic:
+        """The possible pods, by the traffic that passes between them and a pod that exists."""
+        own, unusual = self._own_side(pod), self._unusual.get(pod.bit, {})
+        key = (own, frozenset(unusual.items()))
+        found = self._found.get(key)
+        if found is None:
+            found = self._found[key] = self._both_sides(own, unusual)
+        return found
+
+    def _both_sides(self, own: ByTraffic, unusual: dict[str | None, ByTraffic]) -> ByTraffic:
+        """What both sides allow, namespace by namespace, of those that the own side allows anything."""
+        regions, existing = self.universe.regions, self.universe.existing
+        inside: defaultdict[Traffic, dict[LabelValue, Region]] = defaultdict(dict)
+        to_come: defaultdict[Traffic, Region] = defaultdict(lambda: regions.nothing)
+        for region, traffic in own:
+            listed = region.listed if region.axis == NAME else {}
+            others = region.others if region.axis == NAME else region
+            for name in existing if others else filter(existing.__contains__, listed):
+                for pods, passing in _both([(listed.get(name, others), traffic)], unusual.get(name, self._usual[name])):
+                    inside[passing][name] = inside[passing].get(name, regions.nothing) | pods
+            for pods, passing in _both(
+                [(region & self.universe.to_come, traffic)], unusual.get(None, self._usual[None])
+            ):
+                to_come[passing] |= pods
+        found = []
+        for traffic in {**inside, **to_come}:
+            outside = to_come[traffic]
+            listed = dict.fromkeys(existing, regions.nothing)
+            if outside.axis == NAME:
+                listed |= outside.listed
+            others = regions.restricted(outside, NAME, OTHER)
+            found.append((regions.node(NAME, listed | inside[traffic], others), traffic))
+        return frozenset(found)
+
+    # --- the policies of the pod that exists --------------------------------------------------------------------------
+
+    def _own_side(self, pod: Identity) -> ByTraffic:
+        stack = self._tiers.stack(pod, self.direction)
+        if not stack:
+            return self._everywhere
+        own = own_ports(stack, pod)
+        found = self._own.get((stack, own))
+        if found is None:
+            found = self._own[stack, own] = self._allowed_by(stack, own)
+        return found
+
+    def _allowed_by(self, stack: Stack, own: OwnPorts) -> ByTraffic:
+        policy_of = {rule: policy for one in stack for policy in one.policies for rule in policy.rules[one.direction]}
+
+        def matched(rule: CompiledRule) -> Iterator[tuple[Region, Traffic]]:
+            self._budget.place = RulePlace(policy_of[rule], self.direction, rule)
+            peers = self._peers(rule.peers)
+            yield peers, own_traffic(rule, own)
+            if self.direction is Direction.EGRESS:
+                yield from self._named(rule, peers)
+
+        whole = self._everything
+        if is_union(stack):
+            # What no rule is about is denied: to leave it out from the start saves half of the time.
+            peers = (self._peers(rule.peers) for profile in stack for rule in profile.rules)
+            whole = reduce(or_, peers, self.universe.regions.nothing)
+        return _by_traffic(settled(whole, stack, matched, overlay_of_members))
+
+    def _peers(self, peers: Peers) -> Region:
+        found = self._by_peers.get(peers)
+        if found is None:
+            if peers.everyone or (peers.block and peers.block.covers_family):
+                found = self._everything
+            else:
+                found = reduce(or_, map(self.universe.selected, peers.selections), self.universe.regions.nothing)
+            self._by_peers[peers] = found
+        return found
+
+    def _named(self, rule: CompiledRule, peers: Region) -> Iterator[tuple[Region, Traffic]]:
+        """What a rule says of the ports of possible pods by name: the number is free."""
+        for name in rule.port_names:
+            yield peers & self.universe.with_port_name(name), Traffic.of(name[1])
+
+    # --- the policies of the pods to come -----------------------------------------------------------------------------
+
+    def _by_subjects(self) -> tuple[dict[str | None, ByTraffic], dict[int, dict[str | None, ByTraffic]]]:
+        """What possible pods of each namespace allow most existing pods, and what they allow to single ones instead."""
+        usual: dict[str | None, ByTraffic] = {}
+        unusual: defaultdict[int, dict[str | None, ByTraffic]] = defaultdict(dict)
+        for name in (*self.universe.existing, None):
+            parts = self._allowed_in(name)
+            most, _ = max(parts, key=lambda part: part[0].bit_count())
+            for pods, allowed in parts:
+                if pods == most:
+                    usual[name] = allowed
+                else:
+                    for bit in bitsets.members(pods):
+                        unusual[bit][name] = allowed
+        return usual, unusual
+
+    def _allowed_in(self, name: str | None) -> Partition[Bitset, ByTraffic]:
+        """The existing pods, by what possible pods of a namespace, or of all to come, allow with them."""
+        subjects = self._subjects(name)
+        # Of each part of the pods, what the subjects that allow anything with them allow.
+        divided: Partition[Bitset, tuple[tuple[Region, ByTraffic], ...]] = [(self._population.everyone, ())]
+        for subject, stack in subjects:
+            for pods, allowed in self._toward(stack):
+                if allowed:
+                    divided = changed_within(divided, pods, partial(_and_also, (subject, allowed)))
+        found: Partition[Bitset, ByTraffic] = []
+        for pods, some in divided:
+            cells = [(subject & names, traffic) for subject, allowed in some for names, traffic in allowed]
+            found.append((pods, _by_traffic(cells)))
+        return merged(found) or [(0, self._everywhere)]
+
+    def _subjects(self, name: str | None) -> Partition[Region, Stack]:
+        """The possible pods of a namespace, or of all to come, by the profiles that they would have."""
+        selecting: Partition[Region, tuple[CompiledPolicy[Any], ...]]
+        selecting = [(self._everything if name is not None else self.universe.to_come, ())]
+        opposite = _opposite(self.direction)
+        for policy in self._tiers.policies_in(name or ""):
+            if opposite in policy.rules:
+                self._budget.place = policy
+                region = self._subject(policy, name)
+                selecting = changed_within(selecting, region, partial(_and_also, policy))
+        return merged((region, self._tiers.stack_of(policies, opposite)) for region, policies in selecting)
+
+    def _subject(self, policy: CompiledPolicy[Any], name: str | None) -> Region:
+        """The possible pods of a namespace, or of those to come, that a policy would select."""
+        if policy.namespace:
+            return self.universe.labelled(policy.subject.pods)
+        region = self.universe.selected(policy.subject)
+        return region if name is None else self.universe.regions.restricted(region, NAME, name)
+
+    def _toward(self, stack: Stack) -> Partition[Bitset, ByTraffic]:
+        """The existing pods, by what pods to come with these profiles allow with them: over all families in common."""
+        found = self._towards.get(stack)
+        if found is None:
+            families = self._population.decisive_families()
+            found = [(self._population.everyone, self._everywhere)]
+            for family in families:
+                over = self._toward_over(stack, family)
+                if len(families) > 1:
+                    # A pod without an address of this family does not meet others over it: the family has no say.
+                    lacking = self._population.everyone & ~self._population.in_family(family)
+                    over = [(pods & ~lacking, allowed) for pods, allowed in over] + [(lacking, self._everywhere)]
+                found = merged(combined(found, [cell for cell in over if cell[0]], _both))
+            self._towards[stack] = found
+        return found
+
+    def _toward_over(self, stack: Stack, family: Family) -> Partition[Bitset, ByTraffic]:
+        if self.direction is Direction.INGRESS or not any(profile.naming for profile in stack):
+            cells = self._tiers.peers_of(stack, family=family)
+            return [(pods, _by_traffic([(self._everything, traffic)])) for pods, traffic in cells]
+        rules = [rule for profile in stack for rule in profile.rules]
+        matching: Partition[Bitset, frozenset[CompiledRule]] = [(self._population.everyone, frozenset())]
+        for rule in rules:
+            pods = self._tiers.peers(rule.peers, family)
+            matching = changed_within(matching, pods, frozenset([rule]).union)
+        return [(pods, self._allowed_by_some(stack, some)) for pods, some in matching if pods]
+
+    def _allowed_by_some(self, stack: Stack, matching: frozenset[CompiledRule]) -> ByTraffic:
+        """What a stack allows with a pod that exactly these of its rules match, to the ports of the pods to come."""
+        if is_union(stack):
+            meant = frozenset((rule.traffic, rule.port_names) for rule in matching)
+            found = self._united.get(meant)
+            if found is None:
+                found = self._united[meant] = self._settled_by_some(stack, matching)
+            return found
+        return self._settled_by_some(stack, matching)
+
+    def _settled_by_some(self, stack: Stack, matching: frozenset[CompiledRule]) -> ByTraffic:
+        def matched(rule: CompiledRule) -> Iterator[tuple[Region, Traffic]]:
+            if rule in matching:
+                yield self._everything, rule.traffic
+                yield from self._named(rule, self._everything)
+
+        return _by_traffic(settled(self._everything, stack, matched, overlay_of_members))
+
+
+def _and_also(one: T, some: tuple[T, ...]) -> tuple[T, ...]:
+    return (*some, one)
+
+
+def _opposite(direction: Direction) -> Direction:
+    return Direction.EGRESS if direction is Direction.INGRESS else Direction.INGRESS
+
+
+def _by_traffic(cells: Iterable[tuple[Region, Traffic]]) -> ByTraffic:
+    return frozenset(merged((region, traffic) for region, traffic in cells if region and traffic))
+
+
+def _both(a: Iterable[tuple[Region, Traffic]], b: Iterable[tuple[Region, Traffic]]) -> ByTraffic:
+    """What both of two sides allow."""
+    return _by_traffic(combined(list(a), list(b), and_))

@@ -1,0 +1,69 @@
+"""A pod of those that selectors describe: the plainest, with no label that it does not need."""
+
+from collections.abc import Iterator, Mapping
+from functools import reduce
+from itertools import count
+from typing import Final
+
+import msgspec
+
+from ringfence.engine.population import NAME_LABEL, Namespaces
+from ringfence.engine.possible.axes import values_of
+from ringfence.engine.possible.smallest import PossiblePods
+from ringfence.model.metadata import Labels
+from ringfence.model.selectors import Selector
+from ringfence.sets.label_values import ANY_VALUE, PRESENT, LabelValues
+
+_NEW: Final = "new"
+"""The name of a namespace to come, or the beginning of it; the value of a label that may be any but some."""
+
+
+NO_LABELS_BY_NAME: Final[Mapping[str, Labels]] = {}
+
+
+class ExamplePod(msgspec.Struct, frozen=True):
+    """A pod that could exist: its labels, and its namespace with the labels that this has or would have."""
+
+    namespace: str
+    namespace_labels: Labels
+    labels: Labels
+
+
+def example(namespaces: Namespaces, pods: PossiblePods, taken: Mapping[str, Labels] = NO_LABELS_BY_NAME) -> ExamplePod:
+    """One of some possible pods: in a namespace that exists, if any is among theirs.
+
+    `taken` are the labels of namespaces to come that other examples have, by name: no two are of one name and unlike.
+    """
+    labels = _plainest(pods.pods)
+    for name in namespaces.names():
+        if pods.namespaces.matches(namespaces.labels(name)):
+            return ExamplePod(name, namespaces.labels(name), labels)
+    names = reduce(
+        LabelValues.__and__,
+        (values_of(term, of_name=True) for term in pods.namespaces.terms if term.key == NAME_LABEL),
+        PRESENT,
+    )
+    own = _plainest(pods.namespaces)
+    for name in _names(names):
+        space = {**own, NAME_LABEL: name}
+        if names.contains(name) and not namespaces.exists(name) and taken.get(name, space) == space:
+            return ExamplePod(name, space, labels)
+    raise ValueError(f"{pods} are in no namespace that could be")
+
+
+def _plainest(selector: Selector) -> Labels:
+    """The fewest labels that a selector matches, with the shortest values that it names."""
+    values: dict[str, LabelValues] = {}
+    for term in selector.terms:
+        values[term.key] = values.get(term.key, ANY_VALUE) & values_of(term)
+    chosen = {key: some.example(_NEW) for key, some in values.items() if key != NAME_LABEL}
+    return {key: value for key, value in chosen.items() if value is not None}
+
+
+def _names(names: LabelValues) -> Iterator[str]:
+    if not names.is_complement:
+        yield from sorted(filter(None, names.listed))
+        return
+    yield _NEW
+    for number in count(2):
+        yield f"{_NEW}-{number}"

@@ -1,0 +1,137 @@
+"""Traffic to a pod to come: by number, and by the names that the pod gives to its ports, whose numbers are free."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial, reduce
+from itertools import combinations
+from operator import or_
+from typing import Final
+
+import msgspec
+
+from ringfence.engine.population import PortName
+from ringfence.engine.possible.universe import Universe, is_about_ports
+from ringfence.sets.label_values import ABSENT
+from ringfence.sets.partitions import Partition, changed_within, merged
+from ringfence.sets.regions import OTHER, OrderedAxis, Region, nodes_of
+from ringfence.sets.traffic import NO_TRAFFIC, Traffic
+
+_MOST_NAMES: Final = 6
+"""Names of ports of which all combinations are tried, to say what each of them adds."""
+
+
+class NamedPorts(msgspec.Struct, frozen=True):
+    """The traffic to a port that has all of `names` and none of `lacking`, if its number is in `traffic`."""
+
+    names: tuple[PortName, ...]
+    lacking: tuple[PortName, ...]
+    traffic: Traffic
+
+
+class PossibleTraffic(msgspec.Struct, frozen=True):
+    """The traffic to the ports of a pod to come: `by_number` whatever their names are, and more `by_name`."""
+
+    by_number: Traffic
+    by_name: tuple[NamedPorts, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.by_number or self.by_name)
+
+    def to_port(self, names: Iterable[PortName]) -> Traffic:
+        """The traffic to a port that has exactly these names."""
+        having = set(names)
+        more = (one.traffic for one in self.by_name if having.issuperset(one.names) and having.isdisjoint(one.lacking))
+        return reduce(or_, more, self.by_number)
+
+
+NO_POSSIBLE_TRAFFIC: Final = PossibleTraffic(NO_TRAFFIC)
+
+
+def by_labels(universe: Universe, cells: Iterable[tuple[Region, Traffic]]) -> Partition[Region, PossibleTraffic]:
+    """A partition by traffic that may depend on names of ports, as one by labels alone."""
+    listed = list(cells)
+    if not any(is_about_ports(region.last) for region, _ in listed):
+        return [(region, PossibleTraffic(traffic)) for region, traffic in listed]
+    divided: Partition[Region, tuple[tuple[Region, Traffic], ...]] = [(universe.regions.everything, ())]
+    for region, traffic in listed:
+        for ports, pods in _by_ports(universe, region, {}).items():
+            if ports:
+                divided = changed_within(divided, pods, partial(_with, (ports, traffic)))
+    return merged((pods, _traffic(universe, some)) for pods, some in divided if some)
+
+
+def _with(one: tuple[Region, Traffic], some: tuple[tuple[Region, Traffic], ...]) -> tuple[tuple[Region, Traffic], ...]:
+    return (*some, one)
+
+
+def _by_ports(universe: Universe, region: Region, known: dict[Region, dict[Region, Region]]) -> dict[Region, Region]:
+    """The regions of names of ports in a region, each with the pods for which exactly these are in it."""
+    regions = universe.regions
+    if is_about_ports(region.axis) or region in (regions.everything, regions.nothing):
+        return {region: regions.everything}
+    found = known.get(region)
+    if found is None:
+        listed = {value: _by_ports(universe, inside, known) for value, inside in region.listed.items()}
+        others = _by_ports(universe, region.others, known)
+        found = known[region] = {}
+        for ports in dict.fromkeys(ports for inside in (*listed.values(), others) for ports in inside):
+            having = {value: inside.get(ports, regions.nothing) for value, inside in listed.items()}
+            found[ports] = regions.node(region.axis, having, others.get(ports, regions.nothing))
+    return found
+
+
+def _traffic(universe: Universe, cells: Sequence[tuple[Region, Traffic]]) -> PossibleTraffic:
+    """The traffic of disjoint regions of names of ports."""
+    axes = sorted({node.axis for node in nodes_of(region for region, _ in cells)})
+    if len(axes) <= _MOST_NAMES and (found := _by_single_names(universe, axes, cells)):
+        return found
+    parts = [
+        NamedPorts(tuple(map(_name, names)), tuple(map(_name, lacking)), traffic)
+        for region, traffic in cells
+        for names, lacking in _paths(region, (), ())
+    ]
+    always = [one for one in parts if not one.names and not one.lacking]
+    return PossibleTraffic(
+        reduce(or_, (one.traffic for one in always), NO_TRAFFIC), tuple(one for one in parts if one not in always)
+    )
+
+
+def _by_single_names(
+    universe: Universe, axes: Sequence[OrderedAxis], cells: Sequence[tuple[Region, Traffic]]
+) -> PossibleTraffic | None:
+    """What each name adds to what passes anyhow; None if some names together, or the lack of one, add more or less."""
+
+    def traffic_at(names: Iterable[OrderedAxis]) -> Traffic:
+        having = set(names)
+        for region, traffic in cells:
+            for axis in axes:
+                region = universe.regions.restricted(region, axis, OTHER if axis in having else ABSENT)
+            if region:
+                return traffic
+        return NO_TRAFFIC
+
+    by_number = traffic_at(())
+    added = {axis: traffic_at([axis]) - by_number for axis in axes}
+    for number in range(1, len(axes) + 1):
+        for names in combinations(axes, number):
+            if traffic_at(names) != reduce(or_, (added[axis] for axis in names), by_number):
+                return None
+    by_name = tuple(NamedPorts((_name(axis),), (), more) for axis, more in added.items() if more)
+    return PossibleTraffic(by_number, by_name)
+
+
+def _paths(
+    region: Region, names: tuple[OrderedAxis, ...], lacking: tuple[OrderedAxis, ...]
+) -> Iterator[tuple[tuple[OrderedAxis, ...], tuple[OrderedAxis, ...]]]:
+    """Of each way through the names of ports: those that a port has, and those that it lacks."""
+    if not region:
+        return
+    if not is_about_ports(region.axis):
+        yield names, lacking
+        return
+    yield from _paths(region.others, (*names, region.axis), lacking)
+    yield from _paths(region.at(ABSENT), names, (*lacking, region.axis))
+
+
+def _name(axis: OrderedAxis) -> PortName:
+    name, _, protocol = axis.name.rpartition("/")
+    return name, protocol
