@@ -14,7 +14,10 @@ from click.testing import CliRunner
 from ringfence.cli import cli
 
 ROOT = Path(__file__).parents[1]
-SHOWING_OUTPUT = (ROOT / "README.md", *(ROOT / "docs" / page for page in ("endpoints.md", "troubleshooting.md")))
+SHOWING_OUTPUT = (
+    ROOT / "README.md",
+    *(ROOT / "docs" / page for page in ("any-cluster.md", "endpoints.md", "troubleshooting.md")),
+)
 
 
 def blocks(text: str) -> Iterator[str]:

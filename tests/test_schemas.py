@@ -45,12 +45,16 @@ def test_a_schema_is_valid_and_names_its_version(name: str) -> None:
         ("isolation", "isolation"),
         ("isolation", "isolation prod/db"),
         ("validate", "validate -f docs/broken.yaml"),
+        ("equivalent", "equivalent examples/three-tier examples/three-tier"),
+        ("equivalent", "equivalent examples/and-or/one-peer.yaml examples/shop"),
+        ("allows-at-most", "allows-at-most examples/shop examples/admin/no-exception"),
         ("version", "version"),
     ],
 )
 def test_what_a_command_prints_has_the_shape(name: str, command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    words = command.split() if name == "version" else [*command.split(), "-f", "examples/three-tier"]
+    names_its_input = name in ("version", "equivalent", "allows-at-most")
+    words = command.split() if names_its_input else [*command.split(), "-f", "examples/three-tier"]
     printed = CliRunner().invoke(cli, [*words, "-o", "json"]).stdout
     assert fits(json.loads(printed), strict(schema(name)))
 

@@ -40,6 +40,7 @@ from ringfence.analysis.lists import (
     list_connections,
     list_selector,
 )
+from ringfence.analysis.possible import Comparison, Relation, compare, policy_set
 from ringfence.analysis.questions import Answer, with_possible_pods
 from ringfence.argument_checks import checked_namespace, checked_path, checked_patterns, checked_text
 from ringfence.engine.population import Reference
@@ -274,6 +275,28 @@ class Cluster:
             lambda one, other: Verdict(self.state, one, other, ports),
             lambda verdict: (verdict.result, verdict.traffic),
         )
+
+    def equivalent(self, other: "Cluster", *, names: tuple[str, str] = ("this", "the other")) -> Comparison:
+        """Whether the policies of two clusters allow the same connections in every cluster that could be.
+
+        Only policies count: which pods, namespaces and nodes the two have does not matter. True if they do; otherwise
+        `counterexample` is a connection about which they differ, unless the `outcome` is unknown. `names` are what
+        texts call the two.
+        """
+        return self._compared(other, Relation.EQUIVALENT, names)
+
+    def allows_at_most(self, other: "Cluster", *, names: tuple[str, str] = ("this", "the other")) -> Comparison:
+        """Whether, in every cluster that could be, all that the policies of this one allow those of `other` allow, too.
+
+        The result is as that of `equivalent`.
+        """
+        return self._compared(other, Relation.AT_MOST, names)
+
+    def _compared(self, other: "Cluster", relation: Relation, names: tuple[str, str]) -> Comparison:
+        if not isinstance(other, Cluster):
+            raise InputError(f"{other!r} is not a Cluster: use Cluster.load(path) to read the other policies")
+        first, second = names
+        return compare(policy_set(first, self.state), policy_set(second, other.state), relation)
 
     def connections(
         self,

@@ -18,10 +18,12 @@ from ringfence.analysis.lists import (
     ReachRow,
     TierPolicy,
 )
+from ringfence.analysis.possible import Comparison, Counterexample, Outcome
 from ringfence.analysis.questions import ExplainedPair, Pair, Part, PodsOf, ReasonGroup
 from ringfence.cluster import Cluster, Verdict
 from ringfence.engine.answers import PairReason, PeerReason, PolicyReason, RuleReason, SideReason
 from ringfence.engine.population import Member, Reference
+from ringfence.engine.possible import ExactAddress, ExactPod, PossibleConnection
 from ringfence.model.objects import NetworkPolicy
 from ringfence.model.origin import Place, Range
 from ringfence.model.problems import Problem, ProblemCode, Severity
@@ -34,9 +36,13 @@ __all__ = [
     "AllowingRule",
     "AskedPorts",
     "Cluster",
+    "Comparison",
     "Connection",
+    "Counterexample",
     "Edit",
     "Endpoint",
+    "ExactAddress",
+    "ExactPod",
     "ExplainedPair",
     "Family",
     "Isolated",
@@ -44,6 +50,7 @@ __all__ = [
     "Member",
     "NamedPolicy",
     "NetworkPolicy",
+    "Outcome",
     "Pair",
     "PairReason",
     "Part",
@@ -55,6 +62,7 @@ __all__ = [
     "PolicyReason",
     "PortArgument",
     "PortName",
+    "PossibleConnection",
     "Problem",
     "ProblemCode",
     "Proposal",

@@ -21,13 +21,13 @@ def schema(name: str) -> Shape:
 
 
 def strict(shape: Any) -> Any:
-    """The same schema, which allows no keys that it does not name."""
+    """The same schema, which allows no keys that it does not name, unless it says what values they have."""
     if isinstance(shape, list):
         return [strict(one) for one in shape]
     if not isinstance(shape, dict):
         return shape
     inner = {key: strict(value) for key, value in shape.items()}
-    return {**inner, "additionalProperties": False} if shape.get("type") == "object" else inner
+    return {"additionalProperties": False, **inner} if shape.get("type") == "object" else inner
 
 
 ANSWER = strict(schema("can"))

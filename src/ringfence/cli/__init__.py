@@ -40,6 +40,8 @@ _COMMANDS = {
     "sources": ("reach", "List who can reach a destination, and by which rules."),
     "destinations": ("reach", "List what a source can reach, and by which rules."),
     "isolation": ("isolation", "List which policies isolate each workload, and which workloads none does."),
+    "equivalent": ("comparison", "Check whether two sets of policies mean the same in every cluster."),
+    "allows-at-most": ("comparison", "Check whether policies open nothing that others keep closed."),
     "connections": ("connectivity", "List every allowed connection."),
     "matrix": ("connectivity", "Show all allowed connections as a matrix."),
     "get": ("policies", "List NetworkPolicies as kubectl does."),
@@ -124,7 +126,8 @@ class _LazyGroup(Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        command = getattr(import_module(f"ringfence.cli.{_COMMANDS[cmd_name][0]}"), cmd_name)
+        module = import_module(f"ringfence.cli.{_COMMANDS[cmd_name][0]}")
+        command = getattr(module, cmd_name.replace("-", "_"))
         assert isinstance(command, click.Command)
         return command
 

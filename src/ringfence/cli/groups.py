@@ -72,7 +72,8 @@ class Group(click.Group):
             raise
         except click.UsageError as error:
             words = ctx.meta.get(_WORDS, ())
-            hints = [one for one in (_file_hint(words), _port_hint(words, error)) if one and one not in error.message]
+            found = (_file_hint(words) if _reads_manifests(error) else "", _port_hint(words, error))
+            hints = [one for one in found if one and one not in error.message]
             if hints:
                 raise click.UsageError("\n".join([error.format_message(), *hints]), error.ctx) from error
             raise
@@ -150,6 +151,11 @@ def _file_hint(words: Iterable[str]) -> str:
     """How to name the files that stand where a command takes no files."""
     files = [word for word in words if word.endswith(_SUFFIXES) or _exists(word)]
     return f"to read manifests, use -f: {' '.join(f'-f {file}' for file in files)}" if files else ""
+
+
+def _reads_manifests(error: click.UsageError) -> bool:
+    """Whether the command that an error is about has -f; a group and an unknown command may."""
+    return error.ctx is None or isinstance(error.ctx.command, click.Group) or "-f" in _options(error.ctx)
 
 
 def _port_hint(words: Iterable[str], error: click.UsageError) -> str:

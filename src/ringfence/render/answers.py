@@ -79,7 +79,6 @@ def answer_json(answer: Answer, proposal: Proposal | None = None, problems: Iter
     With a `proposal`, also the edits that reverse the answer, and what else they open and close. `problems` are those
     of the input.
     """
-    deciding = answer.explanations[0].reason
     written: Json = {
         "allowed": answer.all,
         "result": answer.result,
@@ -96,8 +95,7 @@ def answer_json(answer: Answer, proposal: Proposal | None = None, problems: Iter
         written["traffic"] = traffic_json(answer.traffic)
     if answer.any and not answer.all:
         written["parts"] = [_part_json(part) for part in answer.parts]
-    written["egress"] = _side_json(deciding.egress)
-    written["ingress"] = _side_json(deciding.ingress)
+    written |= sides_json(answer)
     if len(answer.explanations) > 1 or answer.destination.service or answer.pairs[0].via:
         written["pairs"] = [_pair_json(explained) for explained in answer.explanations]
     if len(answer.pairs) > 1:
@@ -113,6 +111,12 @@ def answer_json(answer: Answer, proposal: Proposal | None = None, problems: Iter
         }
     written["problems"] = [problem_json(problem) for problem in problems]
     return document_json(written)
+
+
+def sides_json(answer: Answer) -> Json:
+    """What each side of the pair that decided an answer says, and why."""
+    deciding = answer.explanations[0].reason
+    return {"egress": _side_json(deciding.egress), "ingress": _side_json(deciding.ingress)}
 
 
 def _note(answer: Answer) -> Iterator[str]:

@@ -72,6 +72,8 @@ class Comparison(msgspec.Struct, frozen=True):
     second: PolicySet
     counterexample: Counterexample | None = None
     unknown: tuple[str, ...] = ()
+    is_proven: bool = False
+    """Whether the kernel has said the same of the counterexample in a laboratory."""
 
     @property
     def outcome(self) -> Outcome:

@@ -1,0 +1,71 @@
+"""`equivalent` and `allows-at-most`: two sets of policies compared for every cluster that could be."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from ringfence.cli import cli
+
+DOCS = Path(__file__).parents[2] / "docs"
+BEFORE, AFTER, ONE_DASH = (str(DOCS / f"web-{name}.yaml") for name in ("before", "after", "one-dash"))
+CALICO = """\
+apiVersion: projectcalico.org/v3
+kind: GlobalNetworkPolicy
+metadata: {name: guard}
+spec: {selector: all(), types: [Ingress]}
+"""
+
+
+def run(*words: str, stdin: str = "") -> Result:
+    return CliRunner().invoke(cli, words, input=stdin)
+
+
+@pytest.mark.parametrize(
+    ("command", "exit_code", "first_line"),
+    [
+        ("equivalent BEFORE AFTER", 0, "equivalent: BEFORE and AFTER allow the same connections in every cluster"),
+        ("equivalent BEFORE ONE_DASH", 1, "not equivalent: ONE_DASH allows what BEFORE denies"),
+        ("equivalent ONE_DASH BEFORE", 1, "not equivalent: ONE_DASH allows what BEFORE denies"),
+        ("allows-at-most BEFORE ONE_DASH", 0, "yes: BEFORE allows at most what ONE_DASH allows, in every cluster"),
+        ("allows-at-most ONE_DASH BEFORE", 1, "no: ONE_DASH allows what BEFORE denies"),
+    ],
+)
+def test_the_outcome_is_the_first_line_and_the_exit_code(command: str, exit_code: int, first_line: str) -> None:
+    paths = {"BEFORE": BEFORE, "AFTER": AFTER, "ONE_DASH": ONE_DASH}
+
+    def filled(text: str) -> list[str]:
+        return [paths.get(word, word) for word in text.split()]
+
+    result = run(*filled(command))
+    assert (result.exit_code, result.stderr) == (exit_code, "")
+    assert result.stdout.splitlines()[0].split() == filled(first_line)
+
+
+def test_one_of_the_two_may_be_standard_input() -> None:
+    assert run("equivalent", "-", AFTER, stdin=Path(BEFORE).read_text()).exit_code == 0
+
+
+def test_policies_that_are_not_read_make_the_outcome_unknown(tmp_path: Path) -> None:
+    (tmp_path / "all.yaml").write_text(f"{Path(AFTER).read_text()}---\n{CALICO}")
+    result = run("equivalent", BEFORE, str(tmp_path))
+    assert result.exit_code == 3
+    assert result.stdout.splitlines()[0].startswith("unknown: whether")
+    assert "GlobalNetworkPolicy.projectcalico.org guard" in result.stdout
+
+
+def test_an_error_in_one_of_the_two_makes_it_unusable(tmp_path: Path) -> None:
+    broken = Path(BEFORE).read_text().replace("8443", "84430")
+    (tmp_path / "broken.yaml").write_text(broken)
+    assert run("equivalent", BEFORE, str(tmp_path)).exit_code == 2
+    assert run("equivalent", BEFORE, str(tmp_path), "--ignore-errors").exit_code == 1
+
+
+def test_json_has_the_labels_of_the_counterexample() -> None:
+    found = json.loads(run("equivalent", BEFORE, ONE_DASH, "-o", "json").stdout)
+    assert found["outcome"] == "fails"
+    example = found["counterexample"]
+    assert example["source"]["namespaceLabels"] == {"team": "shop", "kubernetes.io/metadata.name": "somewhere"}
+    assert example["destination"]["labels"] == {"app": "web"}
+    assert (example["allowedBy"], example["protocol"], example["port"]) == ("second", "TCP", 8080)
