@@ -56,13 +56,18 @@ def _group(item: pytest.Item) -> str | None:
     for fixture in SHARED_FIXTURES:
         if fixture in fixtures:
             return fixture
-    return item.path.stem if _shares_a_module_fixture(item) else None
+    return _group_of_module_fixtures(item)
 
 
-def _shares_a_module_fixture(item: pytest.Item) -> bool:
+def _group_of_module_fixtures(item: pytest.Item) -> str | None:
+    """The module of an item that uses fixtures of its module, and their parameters: each is set up once."""
     info = getattr(item, "_fixtureinfo", None)
-    definitions = info.name2fixturedefs.values() if info is not None else ()
-    return any(definition.scope == "module" for found in definitions for definition in found[-1:])
+    definitions = info.name2fixturedefs if info is not None else {}
+    shared = [name for name, found in definitions.items() if any(one.scope == "module" for one in found[-1:])]
+    if not shared:
+        return None
+    parameters = item.callspec.indices if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+    return " ".join((item.path.stem, *(f"{name}={parameters[name]}" for name in shared if name in parameters)))
 
 
 def _priority(item: pytest.Item) -> int:

@@ -1,4 +1,4 @@
-"""Tracked connections as the kernel lists them, and many of them put into its table at once."""
+"""Tracked connections as the kernel lists them, many of them put into its table at once, and all of them removed."""
 
 import socket
 from collections.abc import Iterable, Iterator
@@ -20,7 +20,8 @@ from ringfence.netlink.conntrack import (
     CTA_TUPLE_REPLY,
     IPCTNL_MSG_CT_GET,
 )
-from ringfence.netlink.constants import NETLINK_NETFILTER, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST
+from ringfence.netlink.conntrack_reversal import IPCTNL_MSG_CT_DELETE
+from ringfence.netlink.constants import NETLINK_NETFILTER, NFGENMSG_SIZE, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST
 from ringfence.netlink.socket import NetlinkSocket
 
 _CREATE = IPCTNL_MSG_CT_GET - 1
@@ -75,6 +76,12 @@ def track(entries: Iterable[bytes]) -> None:
 _OPEN = uint32(_CTA_TIMEOUT, _HOUR) + nested(
     _CTA_PROTOINFO, nested(_CTA_PROTOINFO_TCP, attribute(_CTA_PROTOINFO_TCP_STATE, bytes([_ESTABLISHED])))
 )
+
+
+def forget_connections() -> None:
+    """Have the kernel of the present network track no connection any more."""
+    with NetlinkSocket(NETLINK_NETFILTER) as netlink:
+        netlink.request(IPCTNL_MSG_CT_DELETE, 0, bytes(NFGENMSG_SIZE))
 
 
 def clients_of(servers: Iterable[bytes], count: int, *, port: int = 80, protocol: int = 6) -> Iterator[bytes]:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import pytest
 from hypothesis import given, settings
+from tests.dataplane.conntrack_entries import forget_connections
 from tests.lab.clusters import ROUTED, laboratory, manifests
 from tests.lab.sandboxes import SharedSandbox, in_sandbox
 from tests.semantics import combinations
@@ -15,6 +16,7 @@ from tests.strategies import clusters
 
 from ringfence.engine.population.pods import Reference
 from ringfence.lab.laboratory import Laboratory
+from ringfence.lab.network.linux import in_network_namespace
 from ringfence.lab.network.pod_network import NodeNetwork, PodNetwork, ReversePathFilter
 from ringfence.lab.network.topology import LabPort
 from ringfence.lab.probing.probes import Probe, probes_between
@@ -108,7 +110,14 @@ def findings(lab: Laboratory, case: Case) -> list[Finding]:
 
 
 def restore(lab: Laboratory) -> None:
-    """Remove all policies, and give pods and namespaces the labels that they had."""
+    """Remove all policies, and give pods and namespaces the labels that they had.
+
+    The connections that were probed are forgotten: the kernel tracks them for up to half a minute, and each change of a
+    policy would have them judged again.
+    """
+    for one in lab.topology.nodes:
+        with in_network_namespace(lab._network.node(one.name)):
+            forget_connections()
     policies = lab.cluster.policies()
     lab.delete(Reference(one.metadata.namespace, "NetworkPolicy", one.metadata.name) for one in policies)
     lab.apply(manifests(*on_nodes(model(FAMILIES))))

@@ -192,7 +192,7 @@ class Laboratory:
 
     def _assumptions(self, probes: Sequence[Probe]) -> tuple[str, ...]:
         """What is assumed about connections between all pods, and to those addresses that are probed."""
-        probed = Addresses.of(*{ip_network(probe.destination_address) for probe in probes})
+        probed = Addresses.of(*map(ip_network, {probe.destination_address for probe in probes}))
         to_probed = ListedSide(addresses=((probed, ALL_TRAFFIC),))
         return connection_assumptions(self.cluster.state, wanted=ConnectionFilter(destinations=to_probed))
 
