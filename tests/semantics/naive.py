@@ -8,7 +8,9 @@ descriptions that each step follows; where those leave something open, the comme
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from ipaddress import IPv4Address, IPv6Address, collapse_addresses, ip_address, ip_network
+from functools import cache
+from ipaddress import IPv4Address, IPv6Address, collapse_addresses, ip_network
+from ipaddress import ip_address as read_address
 from math import inf
 from typing import Any, NamedTuple
 
@@ -27,6 +29,9 @@ FrontPolicy and BackPolicy are artificial (`test_several_tiers`).
 FAMILIES = frozenset({4, 6})
 TEMPLATED = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Job", "CronJob")
 NAME_LABEL = "kubernetes.io/metadata.name"
+
+ip_address = cache(read_address)
+"""The same few addresses are read for every question."""
 
 
 class Party(NamedTuple):
@@ -56,14 +61,33 @@ class Connection(NamedTuple):
         return (self.destination, self.source) if direction == INGRESS else (self.source, self.destination)
 
 
+class Pair(NamedTuple):
+    """Two ends in a world of objects, and whether policies have no say between them."""
+
+    world: list[Object]
+    source: Party
+    destination: Party
+    is_exempt: bool
+
+
 def allowed(objects: Iterable[Object], source: str, destination: str, protocol: str, port: int) -> bool:
     """Whether `source` may open a connection to `port` of `destination`.
 
     Either end is a pod (`NAMESPACE/NAME`) or an address. A protocol other than TCP, UDP and SCTP
     has no ports: `port` then means nothing. Raises LookupError for a pod that is not there.
     """
+    return allowed_between(pair_of(objects, source, destination), protocol, port)
+
+
+def pair_of(objects: Iterable[Object], source: str, destination: str) -> Pair:
+    """The two ends of connections that start at `source`, for questions about many ports of `destination`."""
     world = list(objects)
     opener, acceptor = party(world, source), party(world, destination)
+    return Pair(world, opener, acceptor, is_exempt(world, opener, acceptor))
+
+
+def is_exempt(world: list[Object], opener: Party, acceptor: Party) -> bool:
+    """Whether a connection is allowed, whatever the policies say."""
     # A pod's loopback addresses are the pod itself.
     if opener.pod is not None and acceptor.pod is None and all(address.is_loopback for address in acceptor.addresses):
         return True
@@ -71,7 +95,13 @@ def allowed(objects: Iterable[Object], source: str, destination: str, protocol: 
     # the addresses: the probes of the kubelet never need a rule.
     is_itself = opener.pod is not None and acceptor.pod is not None and name_of(opener.pod) == name_of(acceptor.pod)
     is_itself = is_itself and opener.pod is not None and not is_several(world, name_of(opener.pod))
-    if is_itself or (acceptor.pod is not None and is_on_node(world, acceptor.pod, opener)):
+    return is_itself or (acceptor.pod is not None and is_on_node(world, acceptor.pod, opener))
+
+
+def allowed_between(pair: Pair, protocol: str, port: int) -> bool:
+    """As `allowed`."""
+    world, opener, acceptor, is_exempt = pair
+    if is_exempt:
         return True
     # A connection needs the egress of its source and the ingress of its destination; either refusing is enough.
     connections = [

@@ -175,11 +175,12 @@ def assert_reach(cluster: Cluster, objects: list[Object], asked: tuple[str, int]
 
 def assert_right(objects: list[Object], source: str, destination: str, traffic: Traffic) -> None:
     """Check that `traffic` contains exactly the traffic that may pass."""
+    pair = naive.pair_of(objects, source, destination)
     for protocol, port in product(PROTOCOLS, PORTS):
-        assert traffic.contains(protocol, port) is naive.allowed(objects, source, destination, protocol, port), (
+        assert traffic.contains(protocol, port) is naive.allowed_between(pair, protocol, port), (
             f"{source} -> {destination} on {protocol}/{port}"
         )
-    assert traffic.other is naive.allowed(objects, source, destination, OTHER, 0), f"{source} -> {destination}, other"
+    assert traffic.other is naive.allowed_between(pair, OTHER, 0), f"{source} -> {destination}, other"
 
 
 def passing(address: str, listed: Iterable[tuple[Addresses, Traffic]]) -> Traffic:
