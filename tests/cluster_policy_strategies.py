@@ -47,7 +47,7 @@ _ports = st.one_of(
     st.builds(lambda port: {"portNumber": {"port": port}}, st.sampled_from(_NUMBERS)),
     st.builds(
         lambda protocol, ends: {"portRange": {"protocol": protocol, "start": ends[0], "end": ends[1]}},
-        *map(st.sampled_from, (strategies.PROTOCOLS, _RANGES)),
+        *map(st.sampled_from, (strategies.PROTOCOLS, (*_RANGES, (80, 80)))),
     ),
     st.builds(lambda name: {"namedPort": name}, st.sampled_from(strategies.PORT_NAMES)),
 )

@@ -16,7 +16,7 @@ from ringfence.cli import cli
 ROOT = Path(__file__).parents[1]
 SHOWING_OUTPUT = (
     ROOT / "README.md",
-    *(ROOT / "docs" / page for page in ("any-cluster.md", "endpoints.md", "troubleshooting.md")),
+    *(ROOT / "docs" / f"{page}.md" for page in ("any-cluster", "cluster-policies", "endpoints", "troubleshooting")),
 )
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec.structs import replace
 
+from ringfence.analysis.conversion import Conversion, convert
 from ringfence.analysis.edits import Edit, Proposal, smallest_edit
 from ringfence.analysis.endpoints import (
     AskedPorts,
@@ -350,6 +351,14 @@ class Cluster:
         if namespace is not None:
             check_namespace(self.state, checked_namespace(namespace))
         return isolation(self.state, namespace=namespace)
+
+    def convert(self) -> Conversion:
+        """The AdminNetworkPolicies and BaselineAdminNetworkPolicies as ClusterNetworkPolicies that mean the same.
+
+        `policies` are proven, by the engine, to change nothing for any pod. Without them, `refusals` say what cannot be
+        converted exactly, each with its place.
+        """
+        return convert(self.state)
 
     def _reach(self, text: str, direction: Direction, ports: AskedPorts) -> Reach:
         choices = self._alternatives(text)

@@ -4,6 +4,7 @@ A program makes none of them itself, so they are kept out of `ringfence`, which 
 Importing this module imports the engine. The errors are in `ringfence.errors`.
 """
 
+from ringfence.analysis.conversion import Conversion, Converted, Remark
 from ringfence.analysis.edits import Edit, Proposal, SideEffects
 from ringfence.analysis.endpoints import AskedPorts, Endpoint, PortArgument, PortName
 from ringfence.analysis.lists import (
@@ -38,6 +39,8 @@ __all__ = [
     "Cluster",
     "Comparison",
     "Connection",
+    "Conversion",
+    "Converted",
     "Counterexample",
     "Edit",
     "Endpoint",
@@ -71,6 +74,7 @@ __all__ = [
     "ReachRow",
     "ReasonGroup",
     "Reference",
+    "Remark",
     "RuleReason",
     "Severity",
     "SideEffects",

@@ -46,6 +46,7 @@ _COMMANDS = {
     "matrix": ("connectivity", "Show all allowed connections as a matrix."),
     "get": ("policies", "List NetworkPolicies as kubectl does."),
     "describe": ("policies", "Describe NetworkPolicies as kubectl does."),
+    "convert": ("convert", "Convert older policies of administrators to ClusterNetworkPolicies."),
     "validate": ("validate", "List what the API server would refuse."),
     "completion": ("completion", "Print the script for shell completion."),
     "version": ("version", "Print the version."),

@@ -5,7 +5,7 @@ these. They are cached together with the version of what they depend on, and com
 after that version has changed.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final, assert_never
 
@@ -39,11 +39,13 @@ from ringfence.engine.population import (
     member_of_workload,
     without_address,
 )
+from ringfence.engine.suppositions import Policy, Supposition
 from ringfence.model.cluster_policies import (
     AdminNetworkPolicy,
     AwsClusterNetworkPolicy,
     BaselineAdminNetworkPolicy,
     ClusterNetworkPolicy,
+    ClusterPolicy,
     PolicyTier,
 )
 from ringfence.model.kinds import CLUSTER_POLICY_KINDS, kind_of, namespace_of
@@ -195,27 +197,16 @@ class State:
                 self.doubts.remove(kind, namespace, name)
 
     @contextmanager
-    def supposing(self) -> Iterator[Callable[[NetworkPolicy], None]]:
-        """Yield a function that puts a policy in force until the context ends, to answer "what if".
+    def supposing(self) -> Iterator[Supposition]:
+        """Yield what puts policies in force, or removes them, until the context ends, to answer "what if".
 
         `revision` stays as it is: an answer given before stays valid, because everything is as before afterwards.
         """
-        replaced: dict[tuple[str, str], CompiledPolicy[NetworkPolicy] | None] = {}
-
-        def suppose(policy: NetworkPolicy) -> None:
-            key = namespace_of(policy), policy.metadata.name
-            present = self._in_force.compiled(*key)
-            replaced.setdefault(key, present)
-            self._in_force.upsert(compile_policy(policy, present.origin if present else None))
-
+        supposition = Supposition(self._in_force, self._cluster_policies)
         try:
-            yield suppose
+            yield supposition
         finally:
-            for key, policy in replaced.items():
-                if policy:
-                    self._in_force.upsert(policy)
-                else:
-                    self._in_force.remove(*key)
+            supposition.undo()
 
     @contextmanager
     def supposing_pods(
@@ -247,16 +238,13 @@ class State:
                 self.namespaces.forget(namespace)
 
     @contextmanager
-    def telling_apart(self, policies: Iterable[NetworkPolicy]) -> Iterator[frozenset[Identity]]:
+    def telling_apart(self, policies: Iterable[Policy]) -> Iterator[frozenset[Identity]]:
         """Until the context ends, pods that these policies would tell apart have different identities.
 
         What holds before and after the policies are put in force is then about the same identities. The same goes for
         the policies in force that they would replace. Yields the identities that any of them selects.
         """
-        compiled: list[CompiledPolicy[NetworkPolicy]] = []
-        for policy in policies:
-            present = self._network_policies.policy(kind_of(policy), namespace_of(policy), policy.metadata.name)
-            compiled += [self._in_force.with_nodes(compile_policy(policy)), *([present] if present else [])]
+        compiled = [one for policy in policies for one in self._with_and_without(policy)]
         for one in compiled:
             self._population.start_reading(one.read_facts)
             self._population.start_reading_blocks(one.blocks)
@@ -267,6 +255,19 @@ class State:
             for one in compiled:
                 self._population.stop_reading(one.read_facts)
                 self._population.stop_reading_blocks(one.blocks)
+
+    def _with_and_without(self, policy: Policy) -> Iterator[CompiledPolicy[Any]]:
+        """A policy as it would be in force, and the one in force that it would replace."""
+        name = policy.metadata.name
+        if isinstance(policy, NetworkPolicy):
+            yield self._in_force.with_nodes(compile_policy(policy))
+            present: CompiledPolicy[Any] | None
+            present = self._network_policies.policy(kind_of(policy), namespace_of(policy), name)
+        else:
+            yield self._cluster_policies.compile(policy)
+            present = self._cluster_policies.compiled(kind_of(policy), name)
+        if present is not None:
+            yield present
 
     # --- what there is --------------------------------------------------------------------------------------------
 
@@ -283,6 +284,10 @@ class State:
         """The NetworkPolicies in force."""
         self._in_force.settle()
         return self._network_policies
+
+    def cluster_policies(self, tier: PolicyTier) -> list[CompiledPolicy[ClusterPolicy]]:
+        """The administrators' policies of a tier, in the order in which they are asked."""
+        return sorted(self._cluster_policies.tier(tier).policies(""), key=lambda policy: policy.order)
 
     @property
     def tiers(self) -> Tiers:
@@ -306,7 +311,7 @@ class State:
         namespace, name = reference.namespace, reference.name
         match reference.kind:
             case kind if kind in CLUSTER_POLICY_KINDS:
-                return self._cluster_policies.has(kind, name)
+                return self._cluster_policies.compiled(kind, name) is not None
             case "NetworkPolicy":
                 return self._network_policies.policy(reference.kind, namespace, name) is not None
             case "Namespace":

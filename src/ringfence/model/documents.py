@@ -9,15 +9,16 @@ from typing import Any, Final
 
 import msgspec
 
+from ringfence.model.cluster_policies import ClusterPolicy
 from ringfence.model.kinds import KINDS
 from ringfence.model.objects import NetworkPolicy
 from ringfence.model.policies import DEFAULT_PROTOCOL
 
-_SELECTORS: Final = ("podSelector", "namespaceSelector")
+_SELECTORS: Final = ("podSelector", "namespaceSelector", "namespaces", "nodes")
 _LABELS: Final = ("labels", "annotations", "matchLabels")
 
 
-def document(policy: NetworkPolicy) -> dict[str, Any]:
+def document(policy: NetworkPolicy | ClusterPolicy) -> dict[str, Any]:
     """The policy as people write it, with `apiVersion` and `kind`."""
     kind = KINDS.of(policy)
     return {"apiVersion": kind.api_versions[0], "kind": kind.name, **plain(policy)}

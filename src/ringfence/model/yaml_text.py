@@ -5,8 +5,21 @@ Only strings that every YAML reader takes for strings stay unquoted: kubectl rea
 
 import json
 import re
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NamedTuple
+
+
+class Comment(NamedTuple):
+    """Comments at a field: lines of their own before it, and one at the end of its first line; each with its `#`."""
+
+    before: tuple[str, ...] = ()
+    after: str = ""
+
+
+Comments = Mapping[str, Comment]
+"""By the paths of fields (`spec.ingress[0].from`)."""
+
+NO_COMMENTS: Final[Comments] = {}
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")
 _ESCAPES = {code: f"\\u{code:04x}" for code in (*range(0x7F, 0xA0), 0x2028, 0x2029, 0xFEFF, 0xFFFE, 0xFFFF)}
@@ -14,30 +27,43 @@ _ESCAPES = {code: f"\\u{code:04x}" for code in (*range(0x7F, 0xA0), 0x2028, 0x20
 _WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
 
 
-def yaml_lines(value: Any) -> list[str]:
-    """A value of dicts, lists, strings and numbers as lines of block YAML."""
-    return list(_lines(value))
+def yaml_lines(value: Any, comments: Comments = NO_COMMENTS) -> list[str]:
+    """A value of dicts, lists, strings and numbers as lines of block YAML, with comments at its fields."""
+    return list(_lines(value, "", comments))
 
 
-def _lines(value: Any) -> Iterator[str]:
+def _lines(value: Any, path: str, comments: Comments) -> Iterator[str]:
     if isinstance(value, dict) and value:
         for key, inner in value.items():
-            yield from _entry(f"{_scalar(key)}:", inner, "  ")
+            inside = f"{path}.{key}" if path else key
+            yield from _commented(_entry(f"{_scalar(key)}:", inner, inside, comments), comments.get(inside))
     elif isinstance(value, list) and value:
-        for inner in value:
-            first, *rest = _lines(inner)
-            yield f"- {first}"
-            yield from (f"  {line}" for line in rest)
+        for number, inner in enumerate(value):
+            inside = f"{path}[{number}]"
+            yield from _commented(_item(inner, inside, comments), comments.get(inside))
     else:
         yield _scalar(value)
 
 
-def _entry(head: str, value: Any, indent: str) -> Iterator[str]:
+def _entry(head: str, value: Any, path: str, comments: Comments) -> Iterator[str]:
     if isinstance(value, dict | list) and value:
+        indent = "" if isinstance(value, list) else "  "
         yield head
-        yield from ((line if isinstance(value, list) else indent + line) for line in _lines(value))
+        yield from (indent + line for line in _lines(value, path, comments))
     else:
         yield f"{head} {_scalar(value)}"
+
+
+def _item(value: Any, path: str, comments: Comments) -> Iterator[str]:
+    for number, line in enumerate(_lines(value, path, comments)):
+        yield f"  {line}" if number else f"- {line}"
+
+
+def _commented(lines: Iterator[str], comment: Comment | None) -> Iterator[str]:
+    if comment:
+        yield from comment.before
+        yield f"{next(lines)} {comment.after}".rstrip()
+    yield from lines
 
 
 def _scalar(value: Any) -> str:

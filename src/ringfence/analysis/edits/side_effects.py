@@ -8,24 +8,20 @@ side of the selected pods changes. So the work depends on what changes, and not 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import reduce
-from operator import and_
 from typing import Final, NamedTuple
 
 import msgspec
 
 from ringfence.analysis.lists import Connection
 from ringfence.analysis.questions import Pair
-from ringfence.engine.answers import is_exempt, node_addresses
-from ringfence.engine.policies import OwnPorts, Stack, own_ports
+from ringfence.engine.answers import Moment, changed_addresses, changed_peers, is_exempt, node_addresses, stacks_of
 from ringfence.engine.population import Identity, Member, Reference
 from ringfence.engine.state import State
 from ringfence.model.objects import NetworkPolicy
 from ringfence.model.policies import Direction
 from ringfence.sets import intervals
-from ringfence.sets.addresses import ALL_ADDRESSES, FAMILIES, NO_ADDRESSES, Addresses, Family
-from ringfence.sets.bitsets import Bitset
-from ringfence.sets.partitions import Partition, changed_within, combined
+from ringfence.sets.addresses import ALL_ADDRESSES, FAMILIES, NO_ADDRESSES, Addresses
+from ringfence.sets.partitions import Partition, changed_within
 from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, PROTOCOLS, Traffic
 
 
@@ -164,97 +160,30 @@ def _joined(connections: Iterable[Connection]) -> tuple[Connection, ...]:
 def _comparing(state: State, policies: Iterable[NetworkPolicy], pairs: Sequence[Pair]) -> Iterator[Iterator[_Change]]:
     last = {(policy.metadata.namespace, policy.metadata.name): policy for policy in policies}
     with state.telling_apart(last.values()) as subjects:
-        stacks = {
-            (subject.bit, direction): state.tiers.stack(subject, direction)
-            for subject in subjects
-            for direction in Direction
-        }
+        before = Moment(state, stacks_of(state, subjects))
         with state.supposing() as suppose:
             for policy in last.values():
                 suppose(policy)
-            yield _changes(state, subjects, _Moment(state, stacks), _Moment(state, {}), _Asked(state, pairs))
-
-
-class _Moment:
-    """What each side allows at one time. `stacks` are the policies of those that had others then than now."""
-
-    def __init__(self, state: State, stacks: dict[tuple[int, Direction], Stack]) -> None:
-        self._state = state
-        self._stacks = stacks
-        self._rows: dict[tuple[Stack, OwnPorts, Family], Partition[Bitset, Traffic]] = {}
-        self._outside: dict[tuple[Stack, OwnPorts], Partition[Addresses, Traffic]] = {}
-
-    def policies(self, subject: Identity, direction: Direction) -> tuple[Stack, OwnPorts]:
-        """All that the subject's side depends on."""
-        stack = self._stacks.get((subject.bit, direction))
-        if stack is None:
-            stack = self._state.tiers.stack(subject, direction)
-        return stack, own_ports(stack, subject)
-
-    def peers(self, subject: Identity, direction: Direction, family: Family) -> Partition[Bitset, Traffic]:
-        stack, own = self.policies(subject, direction)
-        key = stack, own, family
-        if key not in self._rows:
-            self._rows[key] = self._state.tiers.peers_of(*key)
-        return self._rows[key]
-
-    def addresses(self, subject: Identity, direction: Direction) -> Partition[Addresses, Traffic]:
-        key = self.policies(subject, direction)
-        if key not in self._outside:
-            self._outside[key] = self._state.tiers.addresses_of(*key)
-        return self._outside[key]
-
-    def traffic(self, source: Identity, destination: Identity) -> Traffic:
-        """What passes from the pods of one identity to those of another."""
-        families = [family for family in source.families if family in destination.families]
-        if len(families) > 1:
-            families = list(self._state.population.decisive_families())
-        over = (
-            _at(self.peers(source, Direction.EGRESS, family), destination)
-            & _at(self.peers(destination, Direction.INGRESS, family), source)
-            for family in families
-        )
-        return reduce(and_, over, ALL_TRAFFIC if families else NO_TRAFFIC)
-
-
-def _at(row: Partition[Bitset, Traffic], identity: Identity) -> Traffic:
-    return next(traffic for peers, traffic in row if peers >> identity.bit & 1)
+            yield _changes(state, subjects, before, Moment(state, {}), _Asked(state, pairs))
 
 
 def _changes(
-    state: State, subjects: Iterable[Identity], before: _Moment, after: _Moment, asked: "_Asked"
+    state: State, subjects: Iterable[Identity], before: Moment, after: Moment, asked: "_Asked"
 ) -> Iterator[_Change]:
     seen: set[tuple[int, int]] = set()
     for subject in sorted(subjects, key=lambda one: one.bit):
         for direction in Direction:
             if before.policies(subject, direction) == after.policies(subject, direction):
                 continue
-            for peer in state.population.identities(_changed_peers(state, subject, direction, before, after)):
+            for peer in state.population.identities(changed_peers(state, subject, direction, before, after)):
                 source, destination = (subject, peer) if direction is Direction.EGRESS else (peer, subject)
                 if (source.bit, destination.bit) not in seen:
                     seen.add((source.bit, destination.bit))
                     was, now = before.traffic(source, destination), after.traffic(source, destination)
                     if was != now:
                         yield from asked.less_pods(source, destination, now - was, was - now)
-            cells = combined(
-                [(extent, (traffic, traffic)) for extent, traffic in before.addresses(subject, direction)],
-                [(extent, (traffic, traffic)) for extent, traffic in after.addresses(subject, direction)],
-                lambda was, now: (was[0], now[0]),
-            )
-            for extent, (was, now) in cells:
-                if was != now:
-                    yield from asked.less_addresses(subject, direction, extent, now - was, was - now)
-
-
-def _changed_peers(state: State, subject: Identity, direction: Direction, before: _Moment, after: _Moment) -> Bitset:
-    """The peers with which the subject's own side allows other traffic than before."""
-    changed: Bitset = 0
-    for family in {*state.population.decisive_families(), *subject.families}:
-        for peers, was in before.peers(subject, direction, family):
-            for others, now in after.peers(subject, direction, family):
-                if was != now:
-                    changed |= peers & others
-    return changed
+            for extent, was, now in changed_addresses(subject, direction, before, after):
+                yield from asked.less_addresses(subject, direction, extent, now - was, was - now)
 
 
 # --- less what is in question, and what no policy decides -------------------------------------------------------------

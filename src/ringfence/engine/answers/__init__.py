@@ -3,6 +3,7 @@
 from ringfence.engine.answers.connectivity import ConnectivityRow, allowed_addresses, connectivity_rows
 from ringfence.engine.answers.explanations import explain
 from ringfence.engine.answers.listed_matches import ListedPairs, listed_match_assumptions
+from ringfence.engine.answers.moments import Moment, changed_addresses, changed_peers, stacks_of
 from ringfence.engine.answers.own_nodes import listed_node_assumptions
 from ringfence.engine.answers.reasons import Bystander, PairReason, PeerReason, PolicyReason, RuleReason, SideReason
 from ringfence.engine.answers.tier_reasons import DecidingRule, TierReason, reasons_by_tier
@@ -26,6 +27,7 @@ __all__ = [
     "End",
     "Families",
     "ListedPairs",
+    "Moment",
     "PairReason",
     "PeerReason",
     "PolicyReason",
@@ -34,6 +36,8 @@ __all__ = [
     "TierReason",
     "allowed_addresses",
     "allows",
+    "changed_addresses",
+    "changed_peers",
     "connectivity_rows",
     "end_text",
     "explain",
@@ -43,6 +47,7 @@ __all__ = [
     "node_addresses",
     "reasons_by_tier",
     "side_traffic",
+    "stacks_of",
     "traffic_between",
     "traffic_between_two",
     "traffic_by_part",

@@ -27,7 +27,15 @@ class ClusterPoliciesInForce:
 
     def upsert(self, policy: ClusterPolicy, origin: Origin | None) -> None:
         """Put a valid policy in force, in place of the one of its kind and name, which may be in the other tier."""
-        compiled = compile_cluster_policy(policy, self._addresses_of_nodes, origin)
+        self.put(self.compile(policy, origin))
+
+    def compile(self, policy: ClusterPolicy, origin: Origin | None = None) -> _Compiled:
+        """A valid policy as it is meant with the nodes that there are, without putting it in force."""
+        return compile_cluster_policy(policy, self._addresses_of_nodes, origin)
+
+    def put(self, compiled: _Compiled) -> None:
+        """Put a compiled policy in force, as `upsert`."""
+        policy = compiled.policy
         chosen = self._tiers[tier_of(policy)]
         chosen.upsert(compiled)
         self._naming_nodes.pop((compiled.kind, compiled.name), None)
@@ -43,9 +51,10 @@ class ClusterPoliciesInForce:
         for tier in self._tiers.values():
             tier.remove(kind, "", name)
 
-    def has(self, kind: str, name: str) -> bool:
-        """Whether there is a policy of a kind and name."""
-        return any(tier.policy(kind, "", name) for tier in self._tiers.values())
+    def compiled(self, kind: str, name: str) -> _Compiled | None:
+        """The policy of a kind and name, if there is one in either tier."""
+        found = (tier.policy(kind, "", name) for tier in self._tiers.values())
+        return next((policy for policy in found if policy is not None), None)
 
     def nodes_changed(self) -> None:
         """Have policies mean the nodes that there are now."""

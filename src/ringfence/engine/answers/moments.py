@@ -1,0 +1,95 @@
+"""What each side allows at one time, to compare it with another time, between which policies have changed.
+
+Both times must be about the same identities (`State.telling_apart`).
+"""
+
+from collections.abc import Iterator, Mapping
+from functools import reduce
+from operator import and_
+
+from ringfence.engine.policies import OwnPorts, Stack, own_ports
+from ringfence.engine.population import Identity
+from ringfence.engine.state import State
+from ringfence.model.policies import Direction
+from ringfence.sets.addresses import Addresses, Family
+from ringfence.sets.bitsets import Bitset
+from ringfence.sets.partitions import Partition
+from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
+
+
+class Moment:
+    """What each side allows at one time. `stacks` are the policies of those that had others then than now."""
+
+    def __init__(self, state: State, stacks: Mapping[tuple[int, Direction], Stack]) -> None:
+        self._state = state
+        self._stacks = stacks
+        self._rows: dict[tuple[Stack, OwnPorts, Family], Partition[Bitset, Traffic]] = {}
+        self._outside: dict[tuple[Stack, OwnPorts], Partition[Addresses, Traffic]] = {}
+
+    def policies(self, subject: Identity, direction: Direction) -> tuple[Stack, OwnPorts]:
+        """All that the subject's side depends on."""
+        stack = self._stacks.get((subject.bit, direction))
+        if stack is None:
+            stack = self._state.tiers.stack(subject, direction)
+        return stack, own_ports(stack, subject)
+
+    def peers(self, subject: Identity, direction: Direction, family: Family) -> Partition[Bitset, Traffic]:
+        """What the subject's side allows with every identity over one family."""
+        stack, own = self.policies(subject, direction)
+        key = stack, own, family
+        if key not in self._rows:
+            self._rows[key] = self._state.tiers.peers_of(*key)
+        return self._rows[key]
+
+    def addresses(self, subject: Identity, direction: Direction) -> Partition[Addresses, Traffic]:
+        """What the subject's side allows with every address outside the cluster."""
+        key = self.policies(subject, direction)
+        if key not in self._outside:
+            self._outside[key] = self._state.tiers.addresses_of(*key)
+        return self._outside[key]
+
+    def traffic(self, source: Identity, destination: Identity) -> Traffic:
+        """What passes from the pods of one identity to those of another."""
+        families = [family for family in source.families if family in destination.families]
+        if len(families) > 1:
+            families = list(self._state.population.decisive_families())
+        over = (
+            _at(self.peers(source, Direction.EGRESS, family), destination)
+            & _at(self.peers(destination, Direction.INGRESS, family), source)
+            for family in families
+        )
+        return reduce(and_, over, ALL_TRAFFIC if families else NO_TRAFFIC)
+
+
+def _at(row: Partition[Bitset, Traffic], identity: Identity) -> Traffic:
+    return next(traffic for peers, traffic in row if peers >> identity.bit & 1)
+
+
+def stacks_of(state: State, subjects: frozenset[Identity]) -> Mapping[tuple[int, Direction], Stack]:
+    """The policies of some subjects at present, for a `Moment` that outlasts them."""
+    return {
+        (subject.bit, direction): state.tiers.stack(subject, direction)
+        for subject in subjects
+        for direction in Direction
+    }
+
+
+def changed_peers(state: State, subject: Identity, direction: Direction, before: Moment, after: Moment) -> Bitset:
+    """The peers with which the subject's own side allows other traffic than before."""
+    changed: Bitset = 0
+    for family in {*state.population.decisive_families(), *subject.families}:
+        for peers, was in before.peers(subject, direction, family):
+            for others, now in after.peers(subject, direction, family):
+                if was != now:
+                    changed |= peers & others
+    return changed
+
+
+def changed_addresses(
+    subject: Identity, direction: Direction, before: Moment, after: Moment
+) -> Iterator[tuple[Addresses, Traffic, Traffic]]:
+    """The addresses outside the cluster with which the subject's side allows other traffic: what was, and what is."""
+    for extent, was in before.addresses(subject, direction):
+        for other, now in after.addresses(subject, direction):
+            if was != now and (common := extent & other):
+                yield common, was, now
