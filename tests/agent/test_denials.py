@@ -1,6 +1,9 @@
 """Denied packets, told in the words of the policies' authors."""
 
+from typing import Final
+
 import pytest
+from tests.agent.cluster_policies import cluster_policy, pods_of, rule
 from tests.agent.running import Clock
 from tests.engine.members import state_of
 from tests.semantics.objects import Object, admits, labelled, pod, pods, policy, port, sends
@@ -65,6 +68,34 @@ def test_the_egress_of_the_source_is_its_own_policies() -> None:
 def test_every_policy_that_isolates_is_named() -> None:
     other = policy("prod/none", ingress=[])
     assert "of prod/db-policy, prod/none: no peer selects prod/web; it allows nothing" in told(DB_POLICY, other)
+
+
+class TestAdministratorsPolicies:
+    GUARD: Final = cluster_policy("guard", pods_of(app="db"), rule("Deny", pods_of(app="web"), name="no-web"))
+
+    def test_the_one_that_denies_is_named_with_its_rule_and_no_others(self) -> None:
+        more = cluster_policy("more", pods_of(app="db"), rule("Deny"), priority=2)
+        assert told(DB_POLICY, self.GUARD, more) == (
+            "prod/web -> prod/db TCP/3306 denied by ingress of ClusterNetworkPolicy guard (Admin): rule 0 (no-web) "
+            "denies it: from[0] matches, on all ports"
+        )
+
+    def test_where_they_pass_the_network_policies_are_named(self) -> None:
+        passing = cluster_policy("pass", pods_of(app="db"), rule("Pass"), priority=0)
+        assert "denied by ingress of prod/db-policy: no peer selects prod/web" in told(DB_POLICY, passing, self.GUARD)
+
+    def test_one_of_the_baseline(self) -> None:
+        baseline = cluster_policy("base", pods_of(app="db"), rule("Deny"), tier="Baseline")
+        assert "of ClusterNetworkPolicy base (Baseline): rule 0 denies it" in told(baseline)
+
+    def test_one_that_denies_over_one_family_only(self) -> None:
+        blocks = {"action": "Deny", "to": [{"networks": ["fd00::/64"]}]}
+        both = [
+            pod(f"prod/{name}", {"app": name}, addresses=[f"10.0.1.{i}", f"fd00::{i}"]) for i, name in enumerate("ab")
+        ]
+        guard = cluster_policy("guard", pods_of(app="a"), egress=[blocks])
+        written = told(*both, guard, source="fd00::", destination="fd00::1", direction=Direction.EGRESS)
+        assert "of ClusterNetworkPolicy guard (Admin): rule 0 denies it" in written
 
 
 def test_other_protocols_have_no_port() -> None:

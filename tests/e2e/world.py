@@ -31,6 +31,8 @@ from tests.dataplane.network import nft
 from tests.semantics.objects import Object, key_of, namespace
 
 from .control_plane import ControlPlane
+from .policy_definitions import GROUP
+from .policy_definitions import path_of as policies_path
 
 CONTROL_PLANE: Final = "control-plane"
 RANGES: Final = {"n1": ("10.244.0.0/23", "fd00:10:244::/63"), "n2": ("10.244.2.0/23", "fd00:10:244:2::/63")}
@@ -60,6 +62,10 @@ _PLURALS: Final = {
     "Node": "api/v1/nodes",
     "Pod": "api/v1/{}/pods",
     "NetworkPolicy": "apis/networking.k8s.io/v1/{}/networkpolicies",
+    **{
+        f"{kind}.{GROUP}": policies_path(kind.lower().removesuffix("y") + "ies").removeprefix("/")
+        for kind in ("ClusterNetworkPolicy", "AdminNetworkPolicy", "BaselineAdminNetworkPolicy")
+    },
 }
 
 
@@ -226,10 +232,10 @@ class World:
 
     # --- the kubelet and the network plugin -----------------------------------------------------------------------
 
-    def run(self, obj: Object, node: str, *addresses: str) -> str:
+    def run(self, obj: Object, node: str, *addresses: str, ports: tuple[LabPort, ...] = PORTS) -> str:
         """Have a pod run on a node, with addresses of its range unless others are given; its path."""
         path = self.schedule(obj, node)
-        self.connect(obj, node, *addresses)
+        self.connect(obj, node, *addresses, ports=ports)
         self.report(path)
         return path
 
@@ -239,9 +245,9 @@ class World:
         self.put({field: value for field, value in given.items() if field != "status"})
         return _path(obj)
 
-    def connect(self, obj: Object, node: str, *addresses: str) -> None:
+    def connect(self, obj: Object, node: str, *addresses: str, ports: tuple[LabPort, ...] = PORTS) -> None:
         """Make the pod's network on the node, of which the API server hears nothing yet."""
-        self.replace((), self._placed(obj, node, addresses))
+        self.replace((), self._placed(obj, node, addresses, ports))
 
     def disconnect(self, path: str) -> None:
         """Remove the pod's network, of which the API server hears nothing yet."""
@@ -299,10 +305,10 @@ class World:
             if taken.isdisjoint(found):
                 return found
 
-    def _placed(self, obj: Object, node: str, addresses: tuple[str, ...]) -> LabPod:
+    def _placed(self, obj: Object, node: str, addresses: tuple[str, ...], ports: tuple[LabPort, ...]) -> LabPod:
         if obj["spec"].get("hostNetwork"):
-            return LabPod(_path(obj), node, self.topology.node_by_name[node].addresses, PORTS, host_network=True)
-        return LabPod(_path(obj), node, tuple(map(ip_address, addresses)) or self.free_addresses(node), PORTS)
+            return LabPod(_path(obj), node, self.topology.node_by_name[node].addresses, ports, host_network=True)
+        return LabPod(_path(obj), node, tuple(map(ip_address, addresses)) or self.free_addresses(node), ports)
 
     def _become(self, *, nodes: Iterable[LabNode] | None = None, pods: Iterable[LabPod] | None = None) -> None:
         present = self.topology

@@ -2,24 +2,36 @@
 
     prod/web -> prod/db TCP/3306 denied by ingress of prod/db-policy: no peer selects prod/web
 
+Where a policy of an administrator denies, that one and its rule are named, and no others.
+
 A client whose connection is denied tries again and again. So a denial is reported once, and then, now and then, how
 often it has come again.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import product
 from typing import Final, NamedTuple
 
 import msgspec
 
+from ringfence.agent.log import printable
 from ringfence.dataplane.compile import PROTOCOL_NUMBERS
 from ringfence.dataplane.packet_log import DenialCause, LoggedPacket
 from ringfence.dataplane.program import Packet
-from ringfence.engine.answers import End, PolicyReason, SideReason, explain
+from ringfence.engine.answers import (
+    DecidingRule,
+    End,
+    Families,
+    PolicyReason,
+    SideReason,
+    explain,
+    reasons_by_tier,
+)
+from ringfence.engine.policies import NETWORK_POLICY_TIER, Action
 from ringfence.engine.population import Member
 from ringfence.engine.state import State
 from ringfence.model.policies import Direction
-from ringfence.sets.addresses import Addresses, Family, address_text
+from ringfence.sets.addresses import FAMILIES, Addresses, Family, address_text
 from ringfence.sets.traffic import Traffic
 
 _PROTOCOLS: Final = {number: name for name, number in PROTOCOL_NUMBERS.items()} | {1: "ICMP", 58: "ICMPv6"}
@@ -123,12 +135,38 @@ def _explanation(state: State, logged: LoggedPacket, source: End, destination: E
         return _Explanation(source, destination, (), _REASONS[logged.cause], explains=is_certain)
     if not isinstance(subject, Member):
         return _Explanation(source, destination, (), "its pod no longer exists")
-    reasons = explain(state, source, destination, _asked(logged.packet))
-    side = reasons.egress if logged.direction is Direction.EGRESS else reasons.ingress
-    policies = tuple(str(one.policy) for one in side.policies)
+    side = _side(state, logged, source, destination)
     if side.allowed:  # the policies have changed since the packet was dropped
+        policies = tuple(_policy_text(one) for one in side.policies)
         return _Explanation(source, destination, policies, "it is allowed now", explains=False)
-    return _Explanation(source, destination, policies, _reason(side, logged.packet))
+    if by := _deciding_rule(state, logged, source, destination):
+        reason = f"{_rule_text(by)} denies it: {by.rule.reason}"
+        return _Explanation(source, destination, (_policy_text(by.policy),), reason)
+    isolating = [one for one in side.policies if one.tier == NETWORK_POLICY_TIER]
+    policies = tuple(_policy_text(one) for one in isolating)
+    return _Explanation(source, destination, policies, _reason(isolating, logged.packet))
+
+
+def _side(state: State, logged: LoggedPacket, source: End, destination: End, over: Families = FAMILIES) -> SideReason:
+    reasons = explain(state, source, destination, _asked(logged.packet), over)
+    return reasons.egress if logged.direction is Direction.EGRESS else reasons.ingress
+
+
+def _deciding_rule(state: State, logged: LoggedPacket, source: End, destination: End) -> DecidingRule | None:
+    """The rule of an administrators' policy that denies a packet; None if NetworkPolicies do."""
+    side = _side(state, logged, source, destination, (logged.packet.family,))
+    tiers = reasons_by_tier(side, _asked(logged.packet))
+    return next((tier.by for tier in tiers if tier.decision is Action.DENY), None)
+
+
+def _policy_text(reason: PolicyReason) -> str:
+    """`prod/db-policy`, or `ClusterNetworkPolicy guard (Admin)`."""
+    policy = reason.policy
+    return str(policy) if policy.namespace else f"{policy.kind_name} {policy.name} ({reason.tier})"
+
+
+def _rule_text(by: DecidingRule) -> str:
+    return f"rule {by.rule.index}" + (f" ({printable(by.rule.name)})" if by.rule.name else "")
 
 
 def _shared_address(subjects: Sequence[End], why: _Explanation) -> _Explanation:
@@ -145,8 +183,8 @@ def _asked(packet: Packet) -> Traffic:
     return Traffic(other=True)
 
 
-def _reason(side: SideReason, packet: Packet) -> str:
-    reasons = list(dict.fromkeys(reason for policy in side.policies for reason in _reasons(policy, packet)))
+def _reason(policies: Iterable[PolicyReason], packet: Packet) -> str:
+    reasons = list(dict.fromkeys(reason for policy in policies for reason in _reasons(policy, packet)))
     more = len(reasons) - _MOST_REASONS
     return "; ".join(reasons[:_MOST_REASONS]) + (f"; and {more} more" if more > 0 else "")
 
