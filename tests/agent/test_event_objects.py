@@ -27,6 +27,20 @@ def test_it_names_the_object_the_reason_and_the_node() -> None:
     assert (document["count"], document["lastTimestamp"]) == (3, "2026-01-02T03:04:05Z")
 
 
+def test_about_an_object_of_the_whole_cluster_it_is_in_the_namespace_default() -> None:
+    """The API server refuses it elsewhere."""
+    kind = "ClusterNetworkPolicy.policy.networking.k8s.io"
+    document = event_document(Trouble((kind, "", "guard"), "1", "NotEnforced", "spec: wrong"), "a", 1, NOW)
+    assert document["metadata"]["namespace"] == "default"
+    assert document["involvedObject"] == {
+        "apiVersion": "policy.networking.k8s.io/v1alpha2",
+        "kind": "ClusterNetworkPolicy",
+        "namespace": "",
+        "name": "guard",
+        "uid": "1",
+    }
+
+
 def test_its_name_is_the_same_again_and_tells_everything_else_apart() -> None:
     others = [
         (ONE._replace(about=("Pod", "prod", "db")), "a"),

@@ -1,6 +1,7 @@
 """What an agent says about its node and its pods."""
 
 import pytest
+from tests.agent.cluster_policies import cluster_policy, pods_of, rule
 from tests.agent.events import listing, upserted
 from tests.agent.refusals import refused_chains
 from tests.agent.running import BOTH, CLOSED, HERE, OPEN, SERVER, Clock, Running, on_node, running
@@ -48,6 +49,25 @@ def test_of_many_policies_some_are_named() -> None:
         agent.enforce(*listing(*BOTH, HERE, *many))
         ingress = pod_of(agent, "x/server").ingress
         assert (ingress.policy_count, len(set(ingress.policies))) == (130, 100)
+
+
+@in_own_network
+def test_policies_of_administrators_are_shown_apart_with_what_cannot_be_enforced_of_them() -> None:
+    by_name = {"action": "Deny", "to": [{"domainNames": ["example.com"]}]}
+    guard = cluster_policy("guard", pods_of(app="server"), rule("Deny", pods_of(app="client")), egress=[by_name])
+    with running() as agent:
+        agent.enforce(*listing(*BOTH, HERE, OPEN, guard))
+        server = pod_of(agent, "x/server")
+        named = "ClusterNetworkPolicy guard (Admin)"
+        assert (server.ingress.policies, server.ingress.cluster_policies) == (("x/open",), (named,))
+        assert (server.egress.policies, server.egress.cluster_policies) == ((), (named,))
+        assert [one.isolated for one in server.egress.addresses] == [True]
+        (problem,) = server.not_enforced
+        assert problem.policy == named
+        assert "so the rule denies everything" in problem.message
+        assert not agent.passes()
+        (client,) = agent.loop.inquiries.status("x/client").pods
+        assert not client.not_enforced
 
 
 @in_own_network

@@ -1,6 +1,7 @@
 """What is wrong on a node, as Kubernetes Events say it."""
 
 import pytest
+from tests.agent.cluster_policies import CLUSTER, cluster_policy, pods_of
 from tests.agent.events import listing, upserted
 from tests.agent.refusals import refused_chains
 from tests.agent.running import BOTH, CLOSED, HERE, OPEN, SERVER, Running, on_node, running
@@ -48,6 +49,20 @@ def test_a_policy_that_cannot_be_used_and_the_pod_that_it_selects() -> None:
                 f"the NetworkPolicy broken selects it, allows nothing, and cannot be used as it is: {wrong}"
             ),
         }
+
+
+@in_own_network
+def test_an_administrators_policy_that_cannot_be_enforced_as_it_is() -> None:
+    by_name = {"action": "Deny", "to": [{"domainNames": ["example.com"]}]}
+    guard, elsewhere = (cluster_policy(app, pods_of(app=app), egress=[by_name]) for app in ("server", "elsewhere"))
+    with running() as agent:
+        agent.enforce(*listing(*BOTH, HERE, guard, elsewhere))
+        found = of(agent)
+        assert found.keys() == {(CLUSTER, "/server", "NotEnforced"), ("Pod", "x/server", "NotEnforced")}
+        assert found[CLUSTER, "/server", "NotEnforced"].startswith("it cannot be enforced as it is: spec.egress[0]")
+        assert found["Pod", "x/server", "NotEnforced"].startswith(
+            f"the {CLUSTER} server selects it, and cannot be enforced as it is: spec.egress[0].to[0].domainNames: "
+        )
 
 
 @in_own_network

@@ -17,8 +17,11 @@ _RBAC: Final = "rbac.authorization.k8s.io"
 
 
 def grant(world: World) -> None:
-    """Let the agents read the policies, whether or not there are definitions of their kinds."""
-    rules = [{"apiGroups": [GROUP], "resources": list(VERSIONS), "verbs": ["list", "watch"]}]
+    """Let the agents read the policies, whether or not there are definitions of their kinds, and write Events."""
+    rules = [
+        {"apiGroups": [GROUP], "resources": list(VERSIONS), "verbs": ["list", "watch"]},
+        {"apiGroups": [""], "resources": ["events"], "verbs": ["create", "patch"]},
+    ]
     role: Object = {"apiVersion": f"{_RBAC}/v1", "kind": "ClusterRole", "metadata": {"name": READER}, "rules": rules}
     binding: Object = {
         "apiVersion": f"{_RBAC}/v1",
@@ -31,7 +34,7 @@ def grant(world: World) -> None:
 
 
 def revoke(world: World) -> None:
-    """Take that right away."""
+    """Take these rights away."""
     world.kubectl("delete", "--ignore-not-found", f"clusterrole/{READER}", f"clusterrolebinding/{READER}")
 
 

@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 from tests.render.json_shapes import AGENT_STATUS, fits
 
 from ringfence.render import agent_status
@@ -14,6 +15,7 @@ from ringfence.render.agent_status import (
     EnforcedSide,
     KernelAddress,
     KernelStatus,
+    PolicyProblem,
     RunningAgent,
     StatusReason,
     WaitingNamespace,
@@ -63,6 +65,25 @@ def test_of_one_pod_everything_is_said() -> None:
     )
 
 
+def test_policies_of_administrators_restrict_and_do_not_isolate() -> None:
+    guard = "ClusterNetworkPolicy guard (Admin)"
+    restricted = EnforcedSide(0, (), (address(isolated=True),), (guard,))
+    problem = PolicyProblem(guard, "spec.egress[0]: ...")
+    pod = EnforcedPod("prod", "db", (), replace(ISOLATED, cluster_policies=(guard,)), restricted, (problem,))
+    assert agent_status.text(AgentStatus(READY, (pod,)), in_detail=True).endswith(
+        "Pod:      prod/db (10.0.0.7)\n"
+        "Problem:  ClusterNetworkPolicy guard (Admin) cannot be enforced as it is: spec.egress[0]: ...\n"
+        "Ingress:  isolated by prod/deny, prod/db; restricted by ClusterNetworkPolicy guard (Admin)\n"
+        "          10.0.0.7: isolated since 2026-01-01T12:30:00Z, 12 packets denied\n"
+        "Egress:   no policy isolates it; restricted by ClusterNetworkPolicy guard (Admin)\n"
+        "          10.0.0.7: restricted since 2026-01-01T12:30:00Z, 12 packets denied\n"
+    )
+    assert agent_status.text(AgentStatus(READY, (pod,)), in_detail=False).endswith(
+        "isolated by prod/deny, prod/db   restricted by ClusterNetworkPolicy guard (Admin)\n"
+    )
+    assert fits(AGENT_STATUS, json.loads(agent_status.json(AgentStatus(READY, (pod,)))))
+
+
 def test_of_many_there_is_a_table() -> None:
     assert agent_status.text(AgentStatus(READY, (DB, CLOSED)), in_detail=False) == (
         "Agent:    enforce on worker-1 since 2026-01-01T12:00:00Z, ready\n"
@@ -88,7 +109,7 @@ def test_what_is_wrong_is_said_with_the_reasons() -> None:
         "          it does not answer about its pods, because it is busy or stuck",
         "Lag:      the oldest change that is not in force has waited for 7.2 s",
         "Waiting:  3 changes in the namespace shop, for 7.2 s",
-        "Waiting:  1 changes of Nodes and Namespaces, for 0.5 s",
+        "Waiting:  1 changes of the whole cluster, for 0.5 s",
         "Closed:   share: its namespace has used its share",
         "          10.0.0.7: open, and a change is not in force yet",
     ):

@@ -1,20 +1,21 @@
 """What `ringfence agent status` shows: who is isolated by which policies since when, who is closed and why."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import islice
 from time import time
-from typing import Final
+from typing import Any, Final
 
 from ringfence.agent.closings import Closings
 from ringfence.agent.enforcement import Enforcement
 from ringfence.agent.intake import Intake
 from ringfence.agent.readiness import AgentParts, readiness_errors
-from ringfence.agent.view import View
+from ringfence.agent.view import ObjectName, View
 from ringfence.dataplane.compile import Address, PodPlacement
 from ringfence.dataplane.kernel import Kernel
 from ringfence.dataplane.program import CLOSED
+from ringfence.engine.policies import Action, CompiledPolicy, Stack
 from ringfence.engine.population import Member
 from ringfence.errors import InputError
 from ringfence.model.policies import Direction
@@ -22,6 +23,7 @@ from ringfence.render.agent_status import (
     EnforcedAddress,
     EnforcedPod,
     EnforcedSide,
+    PolicyProblem,
     RunningAgent,
     StatusReason,
     WaitingNamespace,
@@ -81,7 +83,7 @@ def enforced_pods(
         raise InputError(_reason_for_none(pod, view, node))
     counts = {(one.direction, (one.family, one.address)): one.packets for one in kernel.drops()}
     pods = sorted(placements.items(), key=lambda item: (item[0].namespace, item[0].name))
-    return [_enforced_pod(member, some, enforcement, closings, counts) for member, some in pods]
+    return [_enforced_pod(member, some, enforcement, closings, counts, view.problems) for member, some in pods]
 
 
 def _is_about(pod: str, member: Member) -> bool:
@@ -105,7 +107,12 @@ def _reason_for_none(pod: str, view: View, node: str) -> str:
 
 
 def _enforced_pod(
-    pod: Member, placements: Iterable[PodPlacement], enforcement: Enforcement, closings: Closings, counts: Counts
+    pod: Member,
+    placements: Iterable[PodPlacement],
+    enforcement: Enforcement,
+    closings: Closings,
+    counts: Counts,
+    problems: Mapping[ObjectName, str],
 ) -> EnforcedPod:
     sides: defaultdict[Direction, list[PodPlacement]] = defaultdict(list)
     for placement in placements:
@@ -116,16 +123,38 @@ def _enforced_pod(
         for direction in (Direction.INGRESS, Direction.EGRESS)
     )
     closed = tuple(StatusReason(closing.reason, closing.message) for closing in found)
-    return EnforcedPod(pod.namespace, pod.name, closed, ingress, egress)
+    selecting = dict.fromkeys(one for some in sides.values() for one in islice(_policies(some[0].stack), MOST_POLICIES))
+    not_enforced = tuple(
+        PolicyProblem(_policy_text(one, tier), problems[one.kind, one.namespace, one.name])
+        for tier, one in selecting
+        if (one.kind, one.namespace, one.name) in problems
+    )
+    return EnforcedPod(pod.namespace, pod.name, closed, ingress, egress, not_enforced)
+
+
+def _policies(stack: Stack) -> Iterator[tuple[str, CompiledPolicy[Any]]]:
+    """The policies of a pod, each with its tier."""
+    return ((profile.tier, policy) for profile in stack for policy in profile.policies)
+
+
+def _policy_text(policy: CompiledPolicy[Any], tier: str) -> str:
+    """`prod/db-policy`, or `ClusterNetworkPolicy guard (Admin)`."""
+    return str(policy) if policy.namespace else f"{policy.kind_name} {policy.name} ({tier})"
 
 
 def _enforced_side(
     placements: list[PodPlacement], enforcement: Enforcement, closings: Closings, counts: Counts
 ) -> EnforcedSide:
     stack = placements[0].stack  # all addresses of a pod have the same
-    policies = islice((str(policy) for profile in stack for policy in profile.policies), MOST_POLICIES)
-    addresses = (_enforced_address(one, enforcement, closings, counts) for one in placements)
-    return EnforcedSide(sum(len(profile.policies) for profile in stack), tuple(policies), tuple(addresses))
+    isolating = [profile for profile in stack if profile.otherwise is Action.DENY]
+    policies = islice((str(policy) for _, policy in _policies(tuple(isolating))), MOST_POLICIES)
+    restricting = (_policy_text(policy, tier) for tier, policy in _policies(stack) if not policy.namespace)
+    return EnforcedSide(
+        sum(len(profile.policies) for profile in isolating),
+        tuple(policies),
+        tuple(_enforced_address(one, enforcement, closings, counts) for one in placements),
+        tuple(islice(restricting, MOST_POLICIES)),
+    )
 
 
 def _enforced_address(

@@ -44,21 +44,36 @@ class EnforcedAddress(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class EnforcedSide(msgspec.Struct, frozen=True, rename="camel"):
-    """One direction of a pod: how many policies isolate it, some of them, and what is in force for its addresses."""
+    """One direction of a pod: how many policies isolate it, some of them, and what is in force for its addresses.
+
+    `cluster_policies` are those of administrators that select it; they restrict it, and do not isolate it.
+    """
 
     policy_count: int
     policies: tuple[str, ...]
     addresses: tuple[EnforcedAddress, ...]
+    cluster_policies: tuple[str, ...] = ()
+
+
+class PolicyProblem(msgspec.Struct, frozen=True, rename="camel"):
+    """A policy that cannot be enforced as it is, and why."""
+
+    policy: str
+    message: str
 
 
 class EnforcedPod(msgspec.Struct, frozen=True, rename="camel"):
-    """A pod of the node; `closed` says why it is closed, or one of its directions."""
+    """A pod of the node; `closed` says why it is closed, or one of its directions.
+
+    `not_enforced` are the policies that select it and cannot be enforced as they are.
+    """
 
     namespace: str
     name: str
     closed: tuple[StatusReason, ...]
     ingress: EnforcedSide
     egress: EnforcedSide
+    not_enforced: tuple[PolicyProblem, ...] = ()
 
 
 class RunningAgent(msgspec.Struct, frozen=True, rename="camel"):
@@ -139,7 +154,7 @@ def _about_agent(agent: RunningAgent | None) -> Iterator[str]:
     if agent.lag_seconds:
         yield f"Lag:      the oldest change that is not in force has waited for {agent.lag_seconds:.1f} s"
     for waiting in agent.waiting:
-        where = f"in the namespace {waiting.namespace}" if waiting.namespace else "of Nodes and Namespaces"
+        where = f"in the namespace {waiting.namespace}" if waiting.namespace else "of the whole cluster"
         yield f"Waiting:  {waiting.changes} changes {where}, for {waiting.seconds:.1f} s"
 
 
@@ -147,15 +162,20 @@ def _about_pod(pod: EnforcedPod) -> Iterator[str]:
     yield f"Pod:      {pod.namespace}/{pod.name} ({_addresses(pod)})"
     for reason in pod.closed:
         yield f"Closed:   {reason.reason}: {reason.message}"
+    for problem in pod.not_enforced:
+        yield f"Problem:  {problem.policy} cannot be enforced as it is: {problem.message}"
     yield from _about_side("Ingress", pod.ingress)
     yield from _about_side("Egress", pod.egress)
 
 
 def _about_side(name: str, side: EnforcedSide) -> Iterator[str]:
     by = f"isolated by {_named(side, len(side.policies))}" if side.policies else "no policy isolates it"
+    if side.cluster_policies:
+        by += f"; restricted by {', '.join(side.cluster_policies)}"
     yield f"{name + ':':9} {by}"
     for one in side.addresses:
-        state = "closed" if one.closed else "isolated" if one.isolated else "open"
+        in_force = "isolated" if side.policies else "restricted"
+        state = "closed" if one.closed else in_force if one.isolated else "open"
         since = f" since {one.since}" if one.since else " since before the agent started" if one.isolated else ""
         pending = ", and a change is not in force yet" if one.pending else ""
         denied = f", {one.denied_packets} packets denied" if one.isolated else ""
@@ -171,7 +191,10 @@ def _short(pod: EnforcedPod, side: EnforcedSide) -> str:
         return f"closed ({', '.join(dict.fromkeys(one.reason for one in pod.closed))})"
     if any(one.pending for one in side.addresses):
         return "pending"
-    return f"isolated by {_named(side, _NAMED)}" if side.policies else "open"
+    if side.policies:
+        return f"isolated by {_named(side, _NAMED)}"
+    is_restricted = any(one.isolated for one in side.addresses)
+    return f"restricted by {', '.join(side.cluster_policies[:_NAMED])}" if is_restricted else "open"
 
 
 def _named(side: EnforcedSide, most: int) -> str:
