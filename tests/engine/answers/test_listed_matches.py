@@ -6,6 +6,7 @@ from itertools import product
 
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.cluster_policy_strategies import clusters
 from tests.semantics.judges import cluster_of
 from tests.semantics.objects import (
     Object,
@@ -21,7 +22,6 @@ from tests.semantics.objects import (
     port,
     workload,
 )
-from tests.strategies import clusters
 
 from ringfence.engine.answers import explain, listed_match_assumptions
 from ringfence.engine.population import Member, is_one_pod
@@ -106,6 +106,7 @@ class TestHostNetwork:
 
 SINGLE = (
     re.compile(r"(?P<rest>no Namespace object for .*)"),
+    re.compile(r"(?P<rest>.* have the same priority .*)"),
     re.compile(r"the address of (?P<pod>\S+) is not known: it is taken (?P<rest>.*)"),
     re.compile(r"(?P<pod>\S+) uses its node's network: (?P<rest>network plugins may)"),
     re.compile(r"(?P<pod>\S+) uses its node's network: (?P<rest>.* taken not to apply)"),

@@ -23,6 +23,7 @@ from ringfence.engine.answers import (
     is_exempt,
     listed_match_assumptions,
     listed_node_assumptions,
+    listed_priority_assumptions,
     node_addresses,
     unknown_label_text,
     values_named,
@@ -109,7 +110,8 @@ def connection_assumptions(
     listed = wanted or ConnectionFilter(part=ClusterPart(namespace))
     matches = listed_match_assumptions(state, _pairs(state, listed), _asked(state, listed))
     nodes = listed_node_assumptions(state, pods, listed.destinations.reach)
-    return (*limits, *doubts, *labels, *nodes, *matches)
+    found = (*limits, *doubts, *labels, *nodes, *matches, *_priorities_outside(state, listed))
+    return tuple(dict.fromkeys(found))
 
 
 def _pairs(state: State, wanted: ConnectionFilter) -> Iterator[ListedPairs]:
@@ -122,6 +124,18 @@ def _pairs(state: State, wanted: ConnectionFilter) -> Iterator[ListedPairs]:
         return
     yield [pod for pod in sources if wanted.part.contains(pod)], destinations
     yield sources, [pod for pod in destinations if wanted.part.contains(pod)]
+
+
+def _priorities_outside(state: State, wanted: ConnectionFilter) -> Iterator[str]:
+    """What is assumed of policies with the same priority, about the addresses outside the cluster of a list."""
+    asked = _asked(state, wanted)
+    for direction, side, other in (
+        (Direction.EGRESS, wanted.sources, wanted.destinations),
+        (Direction.INGRESS, wanted.destinations, wanted.sources),
+    ):
+        pods = state.members() if side.pods is None else side.pods
+        subjects = [pod for pod in pods if wanted.part.contains(pod)]
+        yield from listed_priority_assumptions(state, subjects, direction, other.reach, asked)
 
 
 def _asked(state: State, wanted: ConnectionFilter) -> Traffic:

@@ -3,6 +3,7 @@
 from ringfence.engine.answers.connectivity import ConnectivityRow, allowed_addresses, connectivity_rows
 from ringfence.engine.answers.explanations import explain
 from ringfence.engine.answers.listed_matches import ListedPairs, listed_match_assumptions
+from ringfence.engine.answers.listed_priorities import listed_priority_assumptions
 from ringfence.engine.answers.moments import Moment, changed_addresses, changed_peers, stacks_of
 from ringfence.engine.answers.own_nodes import listed_node_assumptions
 from ringfence.engine.answers.reasons import Bystander, PairReason, PeerReason, PolicyReason, RuleReason, SideReason
@@ -44,6 +45,7 @@ __all__ = [
     "is_exempt",
     "listed_match_assumptions",
     "listed_node_assumptions",
+    "listed_priority_assumptions",
     "node_addresses",
     "reasons_by_tier",
     "side_traffic",

@@ -9,23 +9,29 @@ implementation may apply any of the matching policies".
 
 from collections.abc import Iterator, Sequence
 from itertools import combinations, groupby
+from typing import Any
 
 from ringfence.engine.answers.reasons import PolicyReason, SideReason, passes
-from ringfence.engine.policies import NETWORK_POLICY_TIER, Action
+from ringfence.engine.policies import NETWORK_POLICY_TIER, Action, CompiledPolicy
 from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
 
 
 def equal_priority_assumptions(side: SideReason, asked: Traffic | None) -> Iterator[str]:
     """The pairs of policies of a side whose order decides, and is not defined. `asked` None stands for all traffic."""
     policies = list(side.policies)
-    for (tier, priority), group in groupby(policies, key=lambda one: (one.tier, one.policy.priority)):
+    for (tier, _), group in groupby(policies, key=lambda one: (one.tier, one.policy.priority)):
         if tier == NETWORK_POLICY_TIER:
             continue
         for first, second in combinations(list(group), 2):
             if _depends_on_order(policies, first, second, side, asked):
-                both = " and ".join(f"{one.policy.kind_name} {one.policy}" for one in (first, second))
-                taken = f"which one decides is not defined, and {first.policy} is taken to come first, by its name"
-                yield f"{both} have the same priority {priority} in the {tier} tier: {taken}"
+                yield equal_priority_text(tier, first.policy, second.policy)
+
+
+def equal_priority_text(tier: str, first: CompiledPolicy[Any], second: CompiledPolicy[Any]) -> str:
+    """The sentence about two policies of a tier whose order decides, in the order in which they are taken."""
+    both = " and ".join(f"{one.kind_name} {one}" for one in (first, second))
+    taken = f"which one decides is not defined, and {first} is taken to come first, by its name"
+    return f"{both} have the same priority {first.priority} in the {tier} tier: {taken}"
 
 
 def _depends_on_order(

@@ -9,7 +9,6 @@ missing, less those with which the traffic of the rule is surely allowed anyway.
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cached_property, reduce
-from itertools import chain
 from operator import and_, or_
 from typing import Any, NamedTuple
 
@@ -17,21 +16,20 @@ import msgspec
 
 from ringfence.engine.answers.connectivity import side_row
 from ringfence.engine.answers.host_selections import unapplied_policies, would_select
+from ringfence.engine.answers.listed_priorities import EqualPriorities
+from ringfence.engine.answers.listed_subjects import ListedSubjects, subjects_by_policies
 from ringfence.engine.answers.unknown_labels import values_named
 from ringfence.engine.policies import (
     Action,
     CompiledPolicy,
     CompiledRule,
     MatchAssumption,
-    OwnPorts,
     Peers,
     PodSelection,
     Profile,
     RuleContext,
-    Stack,
     host_network_assumption,
     namespace_assumption,
-    own_ports,
     pods_text,
 )
 from ringfence.engine.population import Identity, Member
@@ -43,13 +41,16 @@ from ringfence.sets.partitions import Partition, changed_within, merged
 from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
 
 _MOST_POLICIES = 3
+_FIELDS_OF_ADDRESSES = ("ipBlock", "networks", "nodes")
+"""The fields of peers that match pods by their addresses."""
 
 ListedPairs = tuple[Collection[Member], Collection[Member]]
 """Sources and destinations: the pairs of each source with each destination."""
 
 
 def listed_match_assumptions(state: State, pairs: Iterable[ListedPairs], asked: Traffic = ALL_TRAFFIC) -> Iterator[str]:
-    """The facts that are missing about namespaces, addresses and hostNetwork pods on which a list depends.
+    """The facts that are missing about namespaces, addresses and hostNetwork pods on which a list depends, and the
+    policies with the same priority whose order decides.
 
     The list is about `pairs` of pods, the traffic `asked` between them, and their connections with addresses. Exactly
     those assumptions are named that the answer about all traffic between such a pair makes: that of one side, unless
@@ -91,19 +92,6 @@ def _unapplied_texts(unapplied: dict[str, set[Member]]) -> Iterator[str]:
         yield f"{pods_text(hosts)} {use} network: {named} {are} taken not to apply to {them}"
 
 
-class _Subjects(NamedTuple):
-    """Pods that the same policies select, with the same ports and address families."""
-
-    stack: Stack
-    own: OwnPorts
-    families: tuple[Family, ...]
-    pods: dict[Identity, list[Member]]
-
-    def members(self) -> Iterator[Member]:
-        """All of the pods."""
-        return chain.from_iterable(self.pods.values())
-
-
 class _PlacedRule(NamedTuple):
     """A rule, with the profile and the policy that it is part of."""
 
@@ -142,6 +130,7 @@ class _ListedSide:
         self.subjects = subjects
         self._state = state
         self._asked = asked
+        self._priorities = EqualPriorities(state, asked)
         self._peers = frozenset(peers)
         identities = {state.identity(pod): pod for pod in peers}
         self._bits = _bits(one for one, pod in identities.items() if self._is_doubtful(pod))
@@ -178,12 +167,12 @@ class _ListedSide:
                 yield assumption, known[key]
 
     @cached_property
-    def _by_group(self) -> list[tuple[_Subjects, list[_Uncertain]]]:
-        groups = _groups(self._state, self.direction, self.subjects)
+    def _by_group(self) -> list[tuple[ListedSubjects, list[_Uncertain]]]:
+        groups = subjects_by_policies(self._state, self.direction, self.subjects)
         return [(group, list(self._uncertain(group))) for group in groups]
 
     @cached_property
-    def _admitting(self) -> list[tuple[_Subjects, Bitset, Bitset]]:
+    def _admitting(self) -> list[tuple[ListedSubjects, Bitset, Bitset]]:
         """The subjects that policies isolate, their bits, and the peers to which they do not surely deny everything.
 
         Other assumptions may be about the policies that are not read, and about labels with unknown values; where there
@@ -217,15 +206,17 @@ class _ListedSide:
         """The subjects that surely deny everything to all of some peers."""
         return reduce(or_, (bits for _, bits, admitted in self._admitting if not admitted & peers), 0)
 
-    def _uncertain(self, group: _Subjects) -> Iterator[_Uncertain]:
+    def _uncertain(self, group: ListedSubjects) -> Iterator[_Uncertain]:
         """What the policies of a group assume, and about which peers."""
+        meeting = reduce(or_, map(self._state.population.in_family, group.families))
+        for text, bits in self._priorities.deciding(group):
+            yield _Uncertain(MatchAssumption((text, "")), bits & meeting, self._hosts)
         rules = [
             _PlacedRule(profile, policy, rule)
             for profile in group.stack
             for policy in profile.policies
             for rule in policy.rules[self.direction]
         ]
-        meeting = reduce(or_, map(self._state.population.in_family, group.families))
         allowed: Partition[Bitset, Traffic] | None = None
         for placed in rules:
             of_hosts = list(self._hosts_selected(placed.rule))
@@ -242,7 +233,7 @@ class _ListedSide:
                     assumption = msgspec.structs.replace(host_network_assumption(hosts[0]), pod=None)
                     yield _Uncertain(assumption, unsure, hosts)
 
-    def _note(self, group: _Subjects, uncertain: Iterable[_Uncertain], other: "_ListedSide") -> None:
+    def _note(self, group: ListedSubjects, uncertain: Iterable[_Uncertain], other: "_ListedSide") -> None:
         """Note of which peers a group assumes something, with which it has anything to do.
 
         About a pod and itself, and about a pod and its own node, policies do not decide.
@@ -270,7 +261,7 @@ class _ListedSide:
         others = peers & ~(1 << identity.bit)
         return bool(self._admitted_by.get(identity, self._state.population.everyone) & others)
 
-    def _is_policed(self, group: _Subjects, host: Member) -> bool:
+    def _is_policed(self, group: ListedSubjects, host: Member) -> bool:
         """Whether the policies of some subject decide about a hostNetwork pod: a node always reaches its own pods."""
         if self.direction is Direction.EGRESS or not host.node:
             return True
@@ -305,7 +296,7 @@ class _ListedSide:
         )
         example = next(iter(self._without_address.values()))
         for one in self._state.tiers.match_peers(placed.profile, context, example, FAMILIES):
-            if one.match.field == "ipBlock" and one.match.assumption:
+            if one.match.field in _FIELDS_OF_ADDRESSES and one.match.assumption:
                 yield msgspec.structs.replace(one.match.assumption, pod=None), _bits(self._without_address)
 
     def _unsettled(self, selection: PodSelection) -> Iterator[tuple[str, MatchAssumption]]:
@@ -322,7 +313,7 @@ class _ListedSide:
                 yield hosts
 
     def _unsure(
-        self, group: _Subjects, rule: CompiledRule, bits: Bitset, allowed: Partition[Bitset, Traffic]
+        self, group: ListedSubjects, rule: CompiledRule, bits: Bitset, allowed: Partition[Bitset, Traffic]
     ) -> Bitset:
         """Of some identities, those with which not all traffic of a rule is surely allowed."""
         unsure = 0
@@ -333,7 +324,7 @@ class _ListedSide:
                     unsure |= common
         return unsure
 
-    def _surely_allowed(self, group: _Subjects, rules: Sequence[_PlacedRule]) -> Partition[Bitset, Traffic]:
+    def _surely_allowed(self, group: ListedSubjects, rules: Sequence[_PlacedRule]) -> Partition[Bitset, Traffic]:
         """The traffic that rules which surely match allow, for all peers about which something is assumed.
 
         Where not all rules allow, what comes first matters, and none makes another pointless.
@@ -346,7 +337,7 @@ class _ListedSide:
                     allowed = changed_within(allowed, extent, traffic.__or__)
         return merged(allowed)
 
-    def _traffic(self, rule: CompiledRule, bits: Bitset, group: _Subjects) -> Iterator[tuple[Bitset, Traffic]]:
+    def _traffic(self, rule: CompiledRule, bits: Bitset, group: ListedSubjects) -> Iterator[tuple[Bitset, Traffic]]:
         return self._state.tiers.rule_traffic(rule, self.direction, bits, group.own)
 
     def _surely_matching(self, peers: Peers, families: tuple[Family, ...]) -> Bitset:
@@ -374,22 +365,7 @@ class _ListedSide:
         return self._state.tiers.peers(Peers(everyone=False, selections=(selection,)), Family.IPV4)
 
 
-def _groups(state: State, direction: Direction, subjects: Iterable[Member]) -> Iterable[_Subjects]:
-    """The subjects that policies isolate, those together about which the same rules say the same."""
-    by_identity: defaultdict[Identity, list[Member]] = defaultdict(list)
-    for pod in subjects:
-        if not pod.host_network:
-            by_identity[state.identity(pod)].append(pod)
-    groups: dict[tuple[Stack, OwnPorts, tuple[Family, ...]], _Subjects] = {}
-    for identity, pods in by_identity.items():
-        stack = state.tiers.stack(identity, direction)
-        if stack:
-            key = (stack, own_ports(stack, identity), identity.families)
-            groups.setdefault(key, _Subjects(*key, {})).pods[identity] = pods
-    return groups.values()
-
-
-def _single(group: _Subjects) -> Iterator[tuple[Identity, Member]]:
+def _single(group: ListedSubjects) -> Iterator[tuple[Identity, Member]]:
     """The identities of which a group has one pod only, with that pod."""
     for identity, pods in group.pods.items():
         if len(pods) == 1 and not pods[0].is_several:

@@ -21,7 +21,7 @@ from ringfence.engine.policies.network_policies import (
 )
 from ringfence.engine.policies.node_peers import NodePeers
 from ringfence.engine.policies.profiles import AddressRule, OwnPorts, PortQuestion, Profile, Stack, is_union, own_ports
-from ringfence.engine.policies.rules import Action, CompiledPolicy, CompiledRule, Peers
+from ringfence.engine.policies.rules import EVERYONE, Action, CompiledPolicy, CompiledRule, Peers
 from ringfence.engine.policies.rulings import own_traffic, settled
 from ringfence.engine.policies.selection import PodSelection, Selections
 from ringfence.engine.policies.tier import RuleContext
@@ -29,6 +29,7 @@ from ringfence.engine.policies.tiers import BEFORE_EVERYTHING, Tiers, TiersVersi
 
 __all__ = [
     "BEFORE_EVERYTHING",
+    "EVERYONE",
     "NETWORK_POLICY_TIER",
     "Action",
     "AddressRule",

@@ -1,0 +1,126 @@
+"""Policies with the same priority in lists: named exactly where the answer about one of the pairs names them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.cluster_policy_strategies import GROUP, clusters
+from tests.engine.answers.test_equal_priorities import NAMED, PODS
+from tests.engine.answers.test_tier_reasons import guard
+from tests.semantics.judges import cluster_of
+from tests.semantics.objects import Object, namespace, pod, policy
+
+from ringfence.engine.answers import explain, listed_match_assumptions, listed_priority_assumptions
+from ringfence.model.cidrs import parse_cidr
+from ringfence.model.policies import Direction
+from ringfence.sets.addresses import Addresses
+from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
+
+HTTP = Traffic.of("TCP", [(80, 80)])
+
+
+def listed(*objects: Object, asked: Traffic = ALL_TRAFFIC) -> list[str]:
+    state = cluster_of(objects).state
+    everything = list(state.members())
+    return list(listed_match_assumptions(state, [(everything, everything)], asked))
+
+
+@pytest.mark.parametrize(
+    ("policies", "assumptions"),
+    [
+        pytest.param([guard("g", "Admin", 1, "Deny"), guard("h", "Admin", 1, "Accept")], [NAMED], id="they disagree"),
+        pytest.param([guard("g", "Admin", 1, "Deny"), guard("h", "Admin", 1, "Deny", "Accept")], [], id="they agree"),
+        pytest.param([guard("g", "Admin", 1, "Deny"), guard("h", "Admin", 2, "Accept")], [], id="another priority"),
+        pytest.param(
+            [guard("f", "Admin", 0, "Deny"), guard("g", "Admin", 1, "Deny"), guard("h", "Admin", 1, "Accept")],
+            [],
+            id="an earlier one decides",
+        ),
+        pytest.param(
+            [guard("g", "Admin", 1, "Deny"), guard("h", "Admin", 1, "Pass"), policy("x/p")], [], id="either way denied"
+        ),
+        pytest.param(
+            [guard("g", "Admin", 1, "Deny"), guard("h", "Admin", 1, "Pass"), guard("z", "Baseline", 1, "Accept")],
+            [NAMED],
+            id="a later tier allows",
+        ),
+        pytest.param(
+            [guard("g", "Admin", 1, "Deny"), guard("h", "Admin", 1, "Accept"), policy("x/p", egress=[])],
+            [],
+            id="the other side denies everything",
+        ),
+    ],
+)
+def test_both_are_named_once_if_their_order_decides(policies: list[Object], assumptions: list[str]) -> None:
+    assert listed(*PODS, *policies) == assumptions
+
+
+def test_a_list_about_some_ports_depends_on_these_only() -> None:
+    policies = [guard("g", "Admin", 1, "Deny", ports=(81,)), guard("h", "Admin", 1, "Accept")]
+    assert listed(*PODS, *policies, asked=HTTP) == []
+    assert listed(*PODS, *policies) == [NAMED]
+
+
+def test_one_pod_alone_has_no_pair() -> None:
+    assert listed(PODS[0], guard("g", "Admin", 1, "Deny"), guard("h", "Admin", 1, "Accept")) == []
+
+
+def towards(name: str, action: str, network: str) -> Object:
+    """A ClusterNetworkPolicy about the egress of all pods to a network."""
+    spec = {"tier": "Admin", "priority": 1, "subject": {"namespaces": {}}}
+    return {
+        "apiVersion": f"{GROUP}/v1alpha2",
+        "kind": "ClusterNetworkPolicy",
+        "metadata": {"name": name},
+        "spec": {**spec, "egress": [{"action": action, "to": [{"networks": [network]}]}]},
+    }
+
+
+@pytest.mark.parametrize(
+    ("network", "outside", "assumptions"),
+    [
+        ("203.0.113.0/25", "0.0.0.0/0", [NAMED]),
+        ("203.0.113.0/25", "203.0.113.128/25", []),
+        ("198.51.100.0/24", "0.0.0.0/0", []),
+    ],
+)
+def test_addresses_outside_the_cluster(network: str, outside: str, assumptions: list[str]) -> None:
+    state = cluster_of([*PODS, towards("g", "Deny", "203.0.113.0/24"), towards("h", "Accept", network)]).state
+    within = Addresses.of(parse_cidr(outside))
+    assert (
+        list(listed_priority_assumptions(state, state.members(), Direction.EGRESS, within, ALL_TRAFFIC)) == assumptions
+    )
+
+
+def test_connections_and_the_matrix_name_them_with_all_others() -> None:
+    cluster = cluster_of([*PODS, guard("g", "Admin", 1, "Deny"), guard("h", "Admin", 1, "Accept")])
+    assert cluster.assumptions() == (NAMED,)
+    assert cluster.assumptions("x") == (NAMED,)
+    assert cluster.sources("x/b", 80).assumptions == (NAMED,)
+    assert cluster.destinations("x/a").assumptions == (NAMED,)
+
+
+@given(clusters(), st.data())
+def test_a_list_about_addresses_names_what_its_answers_do(objects: list[Object], data: st.DataObject) -> None:
+    state = cluster_of(objects).state
+    outside = Addresses.of(
+        parse_cidr(data.draw(st.sampled_from(["0.0.0.0/0", "10.0.0.0/29", "192.168.0.1/32", "::/0"])))
+    )
+    for direction in Direction:
+        wanted = set()
+        for one in state.members():
+            if direction is Direction.EGRESS:
+                side = explain(state, one, outside, None).egress
+            else:
+                side = explain(state, outside, one, None).ingress
+            wanted |= {assumption for assumption in side.assumptions if "have the same priority" in assumption}
+        found = set(listed_priority_assumptions(state, state.members(), direction, outside, ALL_TRAFFIC))
+        assert wanted <= found  # an answer about several addresses is about what all of them have in common
+
+
+def test_the_work_does_not_grow_with_the_pods() -> None:
+    """500 pods of as many identities, and 20 policies of the same priority: once for all pods."""
+    world = [namespace("x"), *(pod(f"x/p{number}", {"n": str(number)}) for number in range(500))]
+    policies = [
+        guard(f"g{number}", "Admin", 1, *("Accept", "Deny")[:: 1 if number % 2 else -1]) for number in range(20)
+    ]
+    assert len(listed(*world, *policies)) == 100
