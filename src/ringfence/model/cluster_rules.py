@@ -14,7 +14,12 @@ from ringfence.model.cluster_policies import (
     ClusterPolicy,
     ClusterPolicyRule,
     Destination,
+    DestinationPort,
+    DestinationPorts,
     PolicyTier,
+    PortInterval,
+    PortNumber,
+    PortRange,
     RulePort,
     RuleProtocol,
     WorkloadPeer,
@@ -83,6 +88,25 @@ def ports_of(rule: ClusterPolicyRule) -> tuple[RulePorts, ...]:
     if isinstance(rule, ClusterIngressRule | ClusterEgressRule):
         return tuple(map(_of_protocol, rule.protocols))
     return tuple(map(_of_port, rule.ports))
+
+
+def protocol_entry(protocol: str, first: int, last: int) -> RuleProtocol:
+    """The entry of `protocols` for some ports of TCP, UDP or SCTP. A range of one port is refused: it is a number."""
+    number = DestinationPort(number=first) if first == last else DestinationPort(range=PortInterval(first, last))
+    ports = DestinationPorts(number)
+    match protocol:
+        case "TCP":
+            return RuleProtocol(tcp=ports)
+        case "UDP":
+            return RuleProtocol(udp=ports)
+    return RuleProtocol(sctp=ports)
+
+
+def port_entry(protocol: str, first: int, last: int) -> RulePort:
+    """The entry of `ports` for some ports of a protocol."""
+    if first == last:
+        return RulePort(port_number=PortNumber(protocol, first))
+    return RulePort(port_range=PortRange(protocol, first, last))
 
 
 def _of_protocol(entry: RuleProtocol) -> RulePorts:

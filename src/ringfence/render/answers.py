@@ -14,7 +14,7 @@ ingress of prod/db: denied
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
-from ringfence.analysis.edits import Proposal
+from ringfence.analysis.edits import AdministratorRule, Edit, Proposal
 from ringfence.analysis.questions import Answer, ExplainedPair, Part, PodsOf, ReasonGroup
 from ringfence.engine.answers import PolicyReason, RuleReason, SideReason, end_text
 from ringfence.engine.policies import NETWORK_POLICY_TIER
@@ -24,7 +24,7 @@ from ringfence.render.ends import connection_json, end_json, endpoint_json, one_
 from ringfence.render.folded_connections import folded_lines
 from ringfence.render.formats import Json, document_json, one_line
 from ringfence.render.problems import problem_json
-from ringfence.render.tier_stories import tier_story
+from ringfence.render.tier_stories import rule_title, tier_story
 from ringfence.sets.addresses import Addresses
 from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
 
@@ -67,7 +67,7 @@ def explanation(answer: Answer, proposal: Proposal | None = None) -> str:
         lines += ["", f"... and {more} more {'pair' if more == 1 else 'pairs'} of pods{what}"]
     if answer.assumptions:
         lines += ["", *_assumptions(answer)]
-    if proposal and proposal.edits:
+    if proposal and (proposal.edits or proposal.administrator_rules):
         lines += _edits(answer, proposal)
     # A line break in a name must not start a line that looks like another answer.
     return "\n".join(map(one_line, lines))
@@ -102,9 +102,9 @@ def answer_json(answer: Answer, proposal: Proposal | None = None, problems: Iter
         written["groups"] = [_group_json(group) for group in answer.reason_groups]
     written["assumptions"] = list(answer.assumptions)
     if proposal is not None:
-        written["edits"] = [
-            {"action": edit.action, **_place_json(edit.place), "lines": list(edit.lines)} for edit in proposal.edits
-        ]
+        written["edits"] = [_edit_json(edit) for edit in proposal.edits]
+        written["onlyAdministrators"] = [_administrator_rule_json(one) for one in proposal.administrator_rules]
+        written["overridden"] = [_administrator_rule_json(one) for one in proposal.overridden_rules]
         written["sideEffects"] = {
             "opens": [connection_json(one) for one in proposal.side_effects.opens],
             "closes": [connection_json(one) for one in proposal.side_effects.closes],
@@ -132,7 +132,15 @@ def _assumptions(answer: Answer) -> Iterator[str]:
 
 def _edits(answer: Answer, proposal: Proposal) -> Iterator[str]:
     yield ""
-    yield f"the smallest edit that would {'forbid' if answer.passes_everywhere else 'allow'} it, checked by the engine:"
+    reversal = "forbid" if answer.passes_everywhere else "allow"
+    for one in proposal.administrator_rules:
+        yield f"only an administrator can {reversal} it: {_ruling(one)}{_at(one.place)}"
+    for one in proposal.overridden_rules:
+        yield f"{_ruling(one)}; NetworkPolicies are asked before that tier, so one can {reversal} it{_at(one.place)}"
+    if not proposal.edits:
+        return
+    whose = " by an administrator" if any(edit.by_administrator for edit in proposal.edits) else ""
+    yield f"the smallest edit{whose} that would {reversal} it, checked by the engine:"
     for edit in proposal.edits:
         yield f"  {edit.action}{_at(edit.place)}"
         yield from (f"      {line}" for line in edit.lines)
@@ -277,6 +285,32 @@ def _mark(allowed: bool) -> str:
 
 def _at(place: Place | None) -> str:
     return f"  ({place})" if place else ""
+
+
+def _ruling(one: AdministratorRule) -> str:
+    """What a rule decides: `ClusterNetworkPolicy guard denies it in the Admin tier by ingress[1] "nobody-else"`."""
+    policy, decides = one.policy.policy, "accepts" if one.rule.allows_any(None) else "denies"
+    title = rule_title(one.rule, one.direction)
+    return f"{policy.kind_name} {policy} {decides} it in the {one.policy.tier} tier by {title}"
+
+
+def _edit_json(edit: Edit) -> Json:
+    administrator: Json = {"administrator": True} if edit.by_administrator else {}
+    return {"action": edit.action, **administrator, **_place_json(edit.place), "lines": list(edit.lines)}
+
+
+def _administrator_rule_json(one: AdministratorRule) -> Json:
+    policy, rule = one.policy.policy, one.rule
+    return {
+        "direction": one.direction.field,
+        "kind": policy.kind_name,
+        "name": policy.name,
+        "tier": one.policy.tier,
+        "index": rule.index,
+        **({"ruleName": rule.name} if rule.name else {}),
+        "action": rule.action.value,
+        **_place_json(one.place),
+    }
 
 
 def _part_json(part: Part) -> Json:

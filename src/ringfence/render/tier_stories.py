@@ -15,12 +15,13 @@ from typing import Final
 
 from ringfence.engine.answers import PolicyReason, RuleReason, SideReason, TierReason, reasons_by_tier
 from ringfence.engine.policies import NETWORK_POLICY_TIER, Action
+from ringfence.model.cluster_policies import BaselineAdminNetworkPolicy
 from ringfence.model.origin import Place
 from ringfence.model.policies import Direction
 from ringfence.sets.traffic import Traffic
 
 _MARKS: Final = {Action.ALLOW: "✓", Action.DENY: "✗", Action.PASS: "→"}
-_WORDS: Final = {Action.ALLOW: "allows", Action.DENY: "denies", Action.PASS: "leaves"}
+_WORDS: Final = {Action.ALLOW: "allows", Action.DENY: "denies", Action.PASS: "passes"}
 
 
 def tier_story(side: SideReason, asked: Traffic | None) -> Iterator[str]:
@@ -70,7 +71,7 @@ def _decision(tier: TierReason, direction: Direction, following: str | None) -> 
     if tier.by is None:
         return f"no rule matches, so {rest}"
     policy = tier.by.policy.policy
-    end = f" to the next tier: {rest}" if tier.decision is Action.PASS else ""
+    end = f", so {rest}" if tier.decision is Action.PASS else ""
     who = f"{policy.kind_name} {policy}"
     return f"{who} {_WORDS[tier.decision]} it by {rule_title(tier.by.rule, direction)}{end}"
 
@@ -79,6 +80,8 @@ def _title(reason: PolicyReason) -> str:
     policy, place = reason.policy, _at(reason.place)
     if reason.tier == NETWORK_POLICY_TIER:
         return f"{policy}{place}"
+    if isinstance(policy.policy, BaselineAdminNetworkPolicy):
+        return f"{policy.kind_name} {policy}{place}"
     return f"{policy.kind_name} {policy}, priority {policy.priority}{place}"
 
 
@@ -88,7 +91,8 @@ def _rule(reason: PolicyReason, rule: RuleReason, direction: Direction, *, is_as
     if reason.tier != NETWORK_POLICY_TIER:
         title += f", {action_text(rule.action, reason.policy.kind_name)}"
     mark = _MARKS[rule.action] if rule.matches and is_asked else "-"
-    yield f"{mark} {title}: {rule.reason}{_at(rule.place)}"
+    late = "; not asked" if rule.matches and not is_asked else ""
+    yield f"{mark} {title}: {rule.reason}{late}{_at(rule.place)}"
     if not rule.selects:
         yield from (f"    {direction.peers_field}[{peer.index}]: {peer.reason}{_at(peer.place)}" for peer in rule.peers)
     yield from (f"    hint: {hint}" for hint in rule.hints)

@@ -62,6 +62,13 @@ def edits(source: str, destination: str, number: int | None, *policies: Object) 
     return cluster_of([*WORLD, *policies]).can(source, destination, port=number).edits
 
 
+def after(edit: Edit) -> NetworkPolicy:
+    """The policy after an edit, which is no administrator's."""
+    assert isinstance(edit.after, NetworkPolicy)
+    assert not edit.by_administrator
+    return edit.after
+
+
 def text(found: Iterable[Edit]) -> list[str]:
     """What is shown of edits, the actions and the lines below them."""
     return [line for edit in found for line in (edit.action, *(f"  {line}" for line in edit.lines))]
@@ -337,7 +344,7 @@ def test_labels_that_no_selector_can_have_are_not_used() -> None:
         edits("192.0.2.7", "prod/odd", 80, odd),
     ):
         assert found
-        assert all(network_policy_errors(edit.after) == [] for edit in found)
+        assert all(network_policy_errors(after(edit)) == [] for edit in found)
         assert "role: fine" in "\n".join(text(found))
 
 
@@ -378,8 +385,8 @@ def test_edits_reverse_the_answer_are_valid_and_are_what_they_show(
     source, destination = data.draw(ends(cluster))
     verdict = cluster.can(source, destination, port=number, protocol=protocol)
     for edit in verdict.edits:
-        assert network_policy_errors(edit.after) == []
-        assert edit.after == defaulted(edit.after)
+        assert network_policy_errors(after(edit)) == []
+        assert edit.after == defaulted(after(edit))
         assert edit.after == as_shown(edit, edited)
         edited.upsert(edit.after)
     if verdict.edits:
@@ -421,7 +428,7 @@ def test_no_other_candidate_changes_less_for_others(
     reason = explain(cluster.state, pair.source, pair.destination, pair.asked, pair.over)
     weights = []
     for way in candidates(cluster.state, reason):
-        afters = [edit.after for edit in way]
+        afters = [after(edit) for edit in way]
         if not any(map(network_policy_errors, afters)) and turns(
             objects, afters, source, destination, number, protocol, verdict.passes_everywhere
         ):

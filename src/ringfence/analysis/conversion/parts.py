@@ -21,15 +21,12 @@ from ringfence.model.cluster_policies import (
     ClusterIngressRule,
     ClusterPolicyRule,
     Destination,
-    DestinationPort,
-    DestinationPorts,
-    PortInterval,
     RuleAction,
     RulePort,
     RuleProtocol,
     WorkloadPeer,
 )
-from ringfence.model.cluster_rules import cluster_rules_of, domain_names_of, is_known_peer
+from ringfence.model.cluster_rules import cluster_rules_of, domain_names_of, is_known_peer, protocol_entry
 from ringfence.model.policies import Direction
 from ringfence.sets.traffic import PROTOCOLS
 
@@ -133,16 +130,7 @@ def _ports_of(rule: ClusterPolicyRule) -> tuple[RulePort, ...]:
 def _protocol(port: RulePort) -> RuleProtocol:
     if port.named_port:
         return RuleProtocol(destination_named_port=port.named_port)
-    protocol, first, last = _interval(port)
-    # A range of one port is refused: its start must be less than its end.
-    number = DestinationPort(number=first) if first == last else DestinationPort(range=PortInterval(first, last))
-    ports = DestinationPorts(number)
-    match protocol:
-        case "TCP":
-            return RuleProtocol(tcp=ports)
-        case "UDP":
-            return RuleProtocol(udp=ports)
-    return RuleProtocol(sctp=ports)
+    return protocol_entry(*_interval(port))
 
 
 def _port_obstacle(port: RulePort) -> str:

@@ -1,10 +1,12 @@
 """The edit of policies that reverses an answer and changes the least for others."""
 
+from ringfence.analysis.edits.administrator_edits import AdministratorRule
 from ringfence.analysis.edits.edited_policies import Edit
 from ringfence.analysis.edits.edits import Proposal, smallest_edit
 from ringfence.analysis.edits.side_effects import SideEffects
 
 __all__ = [
+    "AdministratorRule",
     "Edit",
     "Proposal",
     "SideEffects",

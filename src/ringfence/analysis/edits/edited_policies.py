@@ -7,6 +7,7 @@ import msgspec
 
 from ringfence.engine.answers import PolicyReason, SideReason
 from ringfence.engine.population import NAME_LABEL, Member
+from ringfence.engine.suppositions import Policy
 from ringfence.model.added_labels import is_generated
 from ringfence.model.documents import document, plain
 from ringfence.model.metadata import LabelSelector, PolicyMeta
@@ -34,15 +35,17 @@ class Edit(msgspec.Struct, frozen=True):
     """One change to one policy: what to do and where, the lines to write, and the policy `after` it.
 
     `size` is the number of lines to write, and one for each entry to remove, however long it is. `corrects` says that
-    it corrects a slip, so that a rule does what it says.
+    it corrects a slip, so that a rule does what it says. `by_administrator` says that the policy is one of the
+    administrators', which those who own a namespace cannot change.
     """
 
     action: str
     place: Place | None
     lines: tuple[str, ...]
-    after: NetworkPolicy
+    after: Policy
     size: int
     corrects: bool = False
+    by_administrator: bool = False
 
     def __str__(self) -> str:
         return "\n".join([self.action, *(f"    {line}" for line in self.lines)])

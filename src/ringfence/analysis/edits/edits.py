@@ -6,26 +6,43 @@ changes the fewest other answers (`side_effects.weight`), and of those that chan
 lines. One that corrects a slip (a port name under the wrong protocol) comes before all others: what it opens for others
 is what the rule says.
 
+Policies of administrators (`administrator_edits`) are changed only where no change of NetworkPolicies reverses the
+answer, and the proposal says so.
+
 The search is bounded for large clusters: a side has at most `_MOST_CANDIDATES` candidates, the narrow ones come first,
 and a candidate is given up as soon as it changes more than the best one so far.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import chain, count, islice, product
 
 import msgspec
 from msgspec.structs import replace
 
+from ringfence.analysis.edits.administrator_edits import (
+    AdministratorRule,
+    RuleKey,
+    administrator_edits,
+    administrator_rules,
+    is_final,
+)
 from ringfence.analysis.edits.allowing_edits import allowing_edits
 from ringfence.analysis.edits.edited_policies import Edit
 from ringfence.analysis.edits.forbidding_edits import forbidding_edits
 from ringfence.analysis.edits.side_effects import SideEffects, side_effects, weight
 from ringfence.analysis.questions import Answer, Pair
 from ringfence.engine.answers import PairReason, SideReason, explain
+from ringfence.engine.policies import Action
 from ringfence.engine.population import Member
 from ringfence.engine.state import State
+from ringfence.engine.suppositions import Policy
+from ringfence.model.cluster_policies import PolicyTier
+from ringfence.model.field_errors import FieldError
+from ringfence.model.kinds import kind_of, namespace_of
 from ringfence.model.names import subdomain_errors
-from ringfence.model.validation import network_policy_errors
+from ringfence.model.objects import NetworkPolicy
+from ringfence.model.server_versions import NEWEST
+from ringfence.model.validation import cluster_policy_errors, network_policy_errors
 
 _MOST_STEPS = 12
 _MOST_CANDIDATES = 96
@@ -37,37 +54,53 @@ _LONGEST_NAME = 240  # of the 253 characters that a name may have, less some for
 class Proposal(msgspec.Struct, frozen=True):
     """The edits that together reverse an answer, checked by the engine, and what else they open and close.
 
-    No edits if no small one reverses it.
+    No edits if no small one reverses it. `administrator_rules` are the rules that only an administrator can change, if
+    the answer cannot be reversed without that; then some of the edits are his. `overridden_rules` are rules of the
+    Baseline tier that an edit of NetworkPolicies makes pointless: the subject's own policies come before them.
     """
 
     edits: tuple[Edit, ...] = ()
     side_effects: SideEffects = SideEffects()
+    administrator_rules: tuple[AdministratorRule, ...] = ()
+    overridden_rules: tuple[AdministratorRule, ...] = ()
 
 
 def smallest_edit(state: State, answer: Answer) -> Proposal:
     """What to change so that the answer is the other one."""
-    edits = _edits(state, answer)
-    if not edits:
-        return Proposal()
-    return Proposal(edits, side_effects(state, [edit.after for edit in edits], answer.pairs))
+    proposal = _proposal(state, answer)
+    if not proposal.edits:
+        return Proposal(administrator_rules=proposal.administrator_rules)
+    effects = side_effects(state, [edit.after for edit in proposal.edits], answer.pairs)
+    return replace(proposal, side_effects=effects)
 
 
-def _edits(state: State, answer: Answer) -> tuple[Edit, ...]:
-    """The edits, one step for each pair that is not yet as wanted."""
+def _proposal(state: State, answer: Answer) -> Proposal:
+    """The edits, one step for each pair that is not yet as wanted, without their side effects."""
     edits: list[Edit] = []
+    of_administrators: dict[RuleKey, AdministratorRule] = {}
+    overridden: dict[RuleKey, AdministratorRule] = {}
+
+    def found(steps: Sequence[Edit]) -> Proposal:
+        return Proposal(tuple(steps), SideEffects(), tuple(of_administrators.values()), tuple(overridden.values()))
+
     wanted = not answer.passes_everywhere
     with state.supposing() as suppose:
         for _ in range(_MOST_STEPS):
             reason = _undone(state, answer, wanted)
             if reason is None:
-                return tuple(edits)
+                return found(edits)
             step = _best(state, reason, candidates(state, reason), answer.pairs)
+            if step:
+                overridden |= {rule.key: rule for rule in _deciding(reason)} if not reason.allowed else {}
+            else:
+                of_administrators |= {rule.key: rule for rule in _deciding(reason)}
+                step = _best(state, reason, administrator_candidates(state, reason), answer.pairs)
             if not step:
-                return ()
+                return found(())
             for edit in step:
                 suppose(edit.after)
             edits += step
-    return ()
+    return found(())
 
 
 def _undone(state: State, answer: Answer, wanted: bool) -> PairReason | None:
@@ -90,29 +123,81 @@ def candidates(state: State, reason: PairReason) -> Iterator[tuple[Edit, ...]]:
         ]
         yield from chain(*(islice(way, _MOST_CANDIDATES) for way in ways))
         return
-    openings = [
-        allowing_edits(side, reason.asked, _free_name(state, side, f"allow-{side.direction.field}"))
-        for side in sides
-        if not side.allowed
-    ]
+    if any(is_final(rule) for rule in _deciding(reason)):
+        return
+    yield from _together(
+        [
+            allowing_edits(side, reason.asked, _free_name(state, side, f"allow-{side.direction.field}"))
+            for side in sides
+            if not side.allowed
+        ]
+    )
+
+
+def administrator_candidates(state: State, reason: PairReason) -> Iterator[tuple[Edit, ...]]:
+    """Edits of the administrators' policies, where they decide, and of NetworkPolicies where those do."""
+    sides = (reason.egress, reason.ingress)
+    if reason.allowed:
+        for side in sides:
+            yield from ((edit,) for edit in islice(_of_administrators(state, side, reason), _MOST_CANDIDATES))
+        return
+    openings = []
+    for side in (side for side in sides if not side.allowed):
+        if any(administrator_rules(side, reason.asked, Action.DENY)):
+            openings.append(_of_administrators(state, side, reason))
+        else:
+            name = _free_name(state, side, f"allow-{side.direction.field}")
+            openings.append(allowing_edits(side, reason.asked, name))
+    yield from _together(openings)
+
+
+def _together(openings: Sequence[Iterator[Edit]]) -> Iterator[tuple[Edit, ...]]:
+    """Candidates for the side that is to be opened, or for both."""
     if len(openings) == 1:
         yield from ((edit,) for edit in islice(openings[0], _MOST_CANDIDATES))
-    if len(openings) < len(sides):
-        return
-    for egress, ingress in product(*(islice(opening, _MOST_OF_A_SIDE) for opening in openings)):
-        yield egress, _after_both(egress, ingress)
+    elif openings:
+        for egress, ingress in product(*(islice(opening, _MOST_OF_A_SIDE) for opening in openings)):
+            yield egress, _after_both(egress, ingress)
+
+
+def _deciding(reason: PairReason) -> list[AdministratorRule]:
+    """The rules of the administrators that allow, or deny, what the answer says, on both sides."""
+    action = Action.ALLOW if reason.allowed else Action.DENY
+    sides = [side for side in (reason.egress, reason.ingress) if reason.allowed or not side.allowed]
+    return [rule for side in sides for rule in administrator_rules(side, reason.asked, action)]
+
+
+def _of_administrators(state: State, side: SideReason, reason: PairReason) -> Iterator[Edit]:
+    """Candidates to reverse the first rule of the administrators that decides on a side."""
+    action = Action.ALLOW if reason.allowed else Action.DENY
+    rule = next(administrator_rules(side, reason.asked, action), None)
+    if rule is not None:
+        prefix = f"{'deny' if reason.allowed else 'allow'}-{side.direction.field}"
+        kind = rule.policy.policy.kind
+        taken = {one.name for tier in PolicyTier for one in state.cluster_policies(tier) if one.kind == kind}
+        yield from administrator_edits(state, side, reason.asked, rule, _free(taken, _wished_name(side, prefix)))
 
 
 def _free_name(state: State, side: SideReason, prefix: str) -> str:
     """A name for a new policy of the subject, which no policy of its namespace has."""
     if not isinstance(side.subject, Member):
         return prefix
+    taken = {one.name for one in state.network_policies.policies(side.subject.namespace)}
+    return _free(taken, _wished_name(side, prefix))
+
+
+def _wished_name(side: SideReason, prefix: str) -> str:
+    """A name with that of the subject in it, if that makes a valid one."""
+    if not isinstance(side.subject, Member):
+        return prefix
     name = f"{prefix}-{side.subject.name}"[:_LONGEST_NAME].rstrip("-.")
-    if subdomain_errors(name):
-        name = prefix
+    return prefix if subdomain_errors(name) else name
+
+
+def _free(taken: Collection[str], name: str) -> str:
+    """The name, with a number if it is taken."""
     names = chain([name], (f"{name}-{number}" for number in count(2)))
-    namespace = side.subject.namespace
-    return next(free for free in names if state.network_policies.policy("NetworkPolicy", namespace, free) is None)
+    return next(free for free in names if free not in taken)
 
 
 def _best(
@@ -124,7 +209,7 @@ def _best(
     for way in ways:
         if _corrects(best) and not _corrects(way):
             continue
-        if any(network_policy_errors(edit.after) for edit in way) or not _reverses(state, reason, way):
+        if any(_errors(edit.after) for edit in way) or not _reverses(state, reason, way):
             continue
         is_first = not best or _corrects(way) > _corrects(best)
         changed = weight(state, [edit.after for edit in way], pairs, None if is_first else best_weight)
@@ -135,10 +220,14 @@ def _best(
     return best
 
 
+def _errors(policy: Policy) -> list[FieldError]:
+    return network_policy_errors(policy) if isinstance(policy, NetworkPolicy) else cluster_policy_errors(policy, NEWEST)
+
+
 def _after_both(egress: Edit, ingress: Edit) -> Edit:
     """The edit of one side, made after that of the other, where both sides are of one policy."""
     first, second = egress.after, ingress.after
-    if (first.metadata.namespace, first.metadata.name) != (second.metadata.namespace, second.metadata.name):
+    if any(key(first) != key(second) for key in (kind_of, namespace_of, lambda one: one.metadata.name)):
         return ingress
     return replace(ingress, after=replace(second, spec=replace(second.spec, egress=first.spec.egress)))
 

@@ -17,7 +17,8 @@ from ringfence.analysis.questions import Pair
 from ringfence.engine.answers import Moment, changed_addresses, changed_peers, is_exempt, node_addresses, stacks_of
 from ringfence.engine.population import Identity, Member, Reference
 from ringfence.engine.state import State
-from ringfence.model.objects import NetworkPolicy
+from ringfence.engine.suppositions import Policy
+from ringfence.model.kinds import kind_of
 from ringfence.model.policies import Direction
 from ringfence.sets import intervals
 from ringfence.sets.addresses import ALL_ADDRESSES, FAMILIES, NO_ADDRESSES, Addresses
@@ -35,7 +36,7 @@ class SideEffects(msgspec.Struct, frozen=True):
         return bool(self.opens or self.closes)
 
 
-def weight(state: State, policies: Iterable[NetworkPolicy], pairs: Sequence[Pair], limit: int | None) -> int | None:
+def weight(state: State, policies: Iterable[Policy], pairs: Sequence[Pair], limit: int | None) -> int | None:
     """How many other questions these policies, once in force, answer differently; None if more than `limit`.
 
     A question is one pod or address, one destination, and one protocol with one port; all protocols without ports count
@@ -50,7 +51,7 @@ def weight(state: State, policies: Iterable[NetworkPolicy], pairs: Sequence[Pair
     return found
 
 
-def side_effects(state: State, policies: Iterable[NetworkPolicy], pairs: Sequence[Pair]) -> SideEffects:
+def side_effects(state: State, policies: Iterable[Policy], pairs: Sequence[Pair]) -> SideEffects:
     """The other connections that these policies, once in force, open and close, by workload where all its pods do."""
     sizes: Counter[Reference] = Counter()
     for member in state.members():
@@ -157,8 +158,8 @@ def _joined(connections: Iterable[Connection]) -> tuple[Connection, ...]:
 
 
 @contextmanager
-def _comparing(state: State, policies: Iterable[NetworkPolicy], pairs: Sequence[Pair]) -> Iterator[Iterator[_Change]]:
-    last = {(policy.metadata.namespace, policy.metadata.name): policy for policy in policies}
+def _comparing(state: State, policies: Iterable[Policy], pairs: Sequence[Pair]) -> Iterator[Iterator[_Change]]:
+    last = {(kind_of(policy), policy.metadata.namespace, policy.metadata.name): policy for policy in policies}
     with state.telling_apart(last.values()) as subjects:
         before = Moment(state, stacks_of(state, subjects))
         with state.supposing() as suppose:
