@@ -16,7 +16,10 @@ from ringfence.cli import cli
 ROOT = Path(__file__).parents[1]
 SHOWING_OUTPUT = (
     ROOT / "README.md",
-    *(ROOT / "docs" / f"{page}.md" for page in ("any-cluster", "cluster-policies", "endpoints", "troubleshooting")),
+    *(
+        ROOT / "docs" / f"{page}.md"
+        for page in ("any-cluster", "cluster-policies", "endpoints", "possible-pods", "troubleshooting")
+    ),
 )
 
 

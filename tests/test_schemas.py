@@ -44,6 +44,8 @@ def test_a_schema_is_valid_and_names_its_version(name: str) -> None:
         ("destinations", "destinations prod/web -p http"),
         ("isolation", "isolation"),
         ("isolation", "isolation prod/db"),
+        ("exposure", "exposure"),
+        ("exposure", "exposure prod/db"),
         ("validate", "validate -f docs/broken.yaml"),
         ("equivalent", "equivalent examples/three-tier examples/three-tier"),
         ("equivalent", "equivalent examples/and-or/one-peer.yaml examples/shop"),

@@ -31,11 +31,14 @@ from ringfence.analysis.endpoints import (
 from ringfence.analysis.lists import (
     ClusterPart,
     Connection,
+    ExposureList,
     IsolationList,
     Reach,
     ReachQuestion,
     connection_assumptions,
     connection_filter,
+    exposure,
+    exposure_of,
     isolation,
     isolation_of,
     list_connections,
@@ -359,6 +362,21 @@ class Cluster:
         converted exactly, each with its place.
         """
         return convert(self.state)
+
+    def exposure(
+        self, endpoint: str | None = None, *, namespace: str | None = None, examples: bool = False
+    ) -> ExposureList:
+        """Which pods that do not exist yet, and which addresses, could reach each workload or be reached by it.
+
+        Of the workloads of all namespaces or of one, or of the pods of an endpoint. With `examples`, each row has one
+        of its pods, which was put into the engine and asked about. Raises EndpointError for a namespace that is in no
+        object, and Undecided where selectors overlap in too many ways.
+        """
+        if endpoint is not None:
+            return exposure_of(self.state, self._alternatives(endpoint), examples=examples)
+        if namespace is not None:
+            check_namespace(self.state, checked_namespace(namespace))
+        return exposure(self.state, namespace=namespace, examples=examples)
 
     def _reach(self, text: str, direction: Direction, ports: AskedPorts) -> Reach:
         choices = self._alternatives(text)

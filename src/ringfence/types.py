@@ -10,6 +10,9 @@ from ringfence.analysis.endpoints import AskedPorts, Endpoint, PortArgument, Por
 from ringfence.analysis.lists import (
     AllowingRule,
     Connection,
+    ExposedTo,
+    Exposure,
+    ExposureList,
     Isolated,
     IsolationList,
     NamedPolicy,
@@ -24,7 +27,15 @@ from ringfence.analysis.questions import ExplainedPair, Pair, Part, PodsOf, Reas
 from ringfence.cluster import Cluster, Verdict
 from ringfence.engine.answers import PairReason, PeerReason, PolicyReason, RuleReason, SideReason
 from ringfence.engine.population import Member, Reference
-from ringfence.engine.possible import ExactAddress, ExactPod, PossibleConnection
+from ringfence.engine.possible import (
+    ExactAddress,
+    ExactPod,
+    ExamplePod,
+    NamedPorts,
+    PossibleConnection,
+    PossiblePods,
+    PossibleTraffic,
+)
 from ringfence.model.objects import NetworkPolicy
 from ringfence.model.origin import Place, Range
 from ringfence.model.problems import Problem, ProblemCode, Severity
@@ -46,12 +57,17 @@ __all__ = [
     "Endpoint",
     "ExactAddress",
     "ExactPod",
+    "ExamplePod",
     "ExplainedPair",
+    "ExposedTo",
+    "Exposure",
+    "ExposureList",
     "Family",
     "Isolated",
     "IsolationList",
     "Member",
     "NamedPolicy",
+    "NamedPorts",
     "NetworkPolicy",
     "Outcome",
     "Pair",
@@ -66,6 +82,8 @@ __all__ = [
     "PortArgument",
     "PortName",
     "PossibleConnection",
+    "PossiblePods",
+    "PossibleTraffic",
     "Problem",
     "ProblemCode",
     "Proposal",

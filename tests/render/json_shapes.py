@@ -39,6 +39,7 @@ LABORATORY_STATUS = strict(schema("lab-status"))
 SOURCES = strict(schema("sources"))
 DESTINATIONS = strict(schema("destinations"))
 ISOLATION = strict(schema("isolation"))
+EXPOSURE = strict(schema("exposure"))
 AGENT_STATUS = strict(schema("agent-status"))
 VERSION = strict(schema("version"))
 

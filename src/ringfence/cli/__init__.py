@@ -42,6 +42,7 @@ _COMMANDS = {
     "isolation": ("isolation", "List which policies isolate each workload, and which workloads none does."),
     "equivalent": ("comparison", "Check whether two sets of policies mean the same in every cluster."),
     "allows-at-most": ("comparison", "Check whether policies open nothing that others keep closed."),
+    "exposure": ("exposure", "List which pods that do not exist yet could reach each workload, or be reached."),
     "connections": ("connectivity", "List every allowed connection."),
     "matrix": ("connectivity", "Show all allowed connections as a matrix."),
     "get": ("policies", "List NetworkPolicies as kubectl does."),

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import reduce
 from operator import and_
+from typing import Final
 
 import msgspec
 
@@ -37,6 +38,9 @@ from ringfence.sets.addresses import Addresses
 from ringfence.sets.partitions import Partition
 from ringfence.sets.regions import Region
 from ringfence.sets.traffic import NO_TRAFFIC, Traffic
+
+MOST_STEPS: Final = 2_000_000
+"""Some twenty seconds and 1 GB. 10,000 policies as people write them take a third of that."""
 
 
 class ExposedTo(msgspec.Struct, frozen=True):
@@ -98,11 +102,13 @@ def exposure_of(state: State, endpoints: Sequence[Endpoint], *, examples: bool =
 
 
 def _listed(state: State, members: Sequence[Member], *, examples: bool) -> ExposureList:
-    exposed = _Exposed(state)
+    budget = Budget(MOST_STEPS)
     together: defaultdict[Exposure, list[tuple[Reference, Member]]] = defaultdict(list)
-    for direction in Direction:
-        for one, workload, pod in _by_workload(state, members, exposed, direction):
-            together[one].append((workload, pod))
+    with budget.deciding():
+        exposed = _Exposed(state, budget)
+        for direction in Direction:
+            for one, workload, pod in _by_workload(state, members, exposed, direction):
+                together[one].append((workload, pod))
     rows = list(together)
     if examples:
         rows = _with_examples(state, {one: pods[0][1] for one, pods in together.items()})
@@ -144,9 +150,8 @@ def _by_workload(
 class _Exposed:
     """Finds the exposure of pods, once for all that no policy can tell apart."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, budget: Budget) -> None:
         self._state = state
-        budget = Budget()
         universe = Universe(state.namespaces, budget.step)
         self._universe = universe
         self._smallest = Smallest(universe)

@@ -3,6 +3,8 @@
 Steps are counted, not seconds: the same question has the same outcome on every machine.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from ringfence.engine.policies import CompiledPolicy
@@ -22,8 +24,14 @@ class Undecided(RingfenceError):
 
     def __init__(self, place: Place | None) -> None:
         self.place = place
-        where = f" at {place}" if place else ""
+        where = f" at {_place_text(place)}" if place else ""
         super().__init__(f"undecided{where}: the requirements on labels overlap in too many ways")
+
+
+def _place_text(place: Place) -> str:
+    if isinstance(place, CompiledPolicy) and place.origin:
+        return f"{place} ({place.origin.at()})"
+    return str(place)
 
 
 class Budget:
@@ -38,3 +46,11 @@ class Budget:
         self.left -= boxes
         if self.left < 0:
             raise Undecided(self.place)
+
+    @contextmanager
+    def deciding(self) -> Iterator[None]:
+        """Raise Undecided for computations that nest too deep: a selector may have thousands of labels."""
+        try:
+            yield
+        except RecursionError:
+            raise Undecided(self.place) from None
