@@ -1,4 +1,4 @@
-"""What a packet costs in the kernel, of an accepted connection or a new one, with more and more isolated pods.
+"""What a packet costs in the kernel, of an accepted connection or a new one, with more and more policies.
 
 Costs are ratios to the same packets with no rules at all, measured in turn in one run; each is the best of many short
 bursts, since others use the machine, too.
@@ -9,13 +9,15 @@ import os
 import socket
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from tests.dataplane.network import BridgedNetwork, Network, address, leave_for_new_network, received
 
-from benchmarks.dataplane import pod, policy, put
+from benchmarks.cluster_policies import RULES, cluster_policy
+from benchmarks.dataplane import Object, pod, policy, put
 from benchmarks.measuring import Figure
+from benchmarks.policies import NAME_LABEL
 from ringfence.dataplane.cables import CableReader
 from ringfence.dataplane.compile import Compiler
 from ringfence.dataplane.kernel import Kernel
@@ -30,13 +32,29 @@ ON_A_BRIDGE: Final = 100
 ROUNDS: Final = 400
 LIMIT: Final = 1.6
 IN_A_NAMESPACE: Final = 100
+CLUSTER_POLICIES: Final = (1, 10, 100)
+BESIDE: Final = 1_000
+"""So many pods with NetworkPolicies there are where cluster policies are in force, too."""
+ON_THE_NODE: Final = 110
+"""So many pods the kubelet runs on a node by default."""
 
 
 def measure() -> Iterator[Figure]:
     """Every size, compared with no rules."""
-    lanes = {"no rules": Lane(None)} | {f"{size:,} isolated pods": Lane(size) for size in SIZES}
-    bridged, guarded = "no rules, on a bridge", f"{ON_A_BRIDGE:,} isolated pods on a bridge"
-    lanes |= {bridged: Lane(None, on_bridge=True), guarded: Lane(ON_A_BRIDGE, on_bridge=True)}
+    states = {f"{size:,} isolated pods, a policy each": pods_with_own_policies(size) for size in SIZES}
+    states |= {
+        f"{BESIDE:,} isolated pods, a policy each, and {count:,} cluster policies": pods_with_cluster_policies(count)
+        for count in CLUSTER_POLICIES
+    }
+    on_a_bridge = (pods_with_own_policies(ON_A_BRIDGE), pods_with_cluster_policies(CLUSTER_POLICIES[-1]))
+    bridged_states = {
+        f"{ON_A_BRIDGE:,} isolated pods on a bridge, a policy each": on_a_bridge[0],
+        f"{BESIDE:,} on a bridge, a policy each, and {CLUSTER_POLICIES[-1]:,} cluster policies": on_a_bridge[1],
+    }
+    bridged = "no rules, on a bridge"
+    lanes = {"no rules": Lane(None)} | {name: Lane(state) for name, state in states.items()}
+    lanes |= {bridged: Lane(None, on_bridge=True)}
+    lanes |= {name: Lane(state, on_bridge=True) for name, state in bridged_states.items()}
     best: dict[tuple[str, str], float] = {}
     for _ in range(ROUNDS):
         for name, lane in lanes.items():
@@ -45,26 +63,28 @@ def measure() -> Iterator[Figure]:
     for kind, what in (("accepted", "a packet of an accepted connection"), ("new", "a packet that opens a connection")):
         nothing = best["no rules", kind]
         yield Figure(f"{what}, no rules", nothing * 1e6, "µs")
-        for name in list(lanes)[1 : len(SIZES) + 1]:
-            yield Figure(f"  {name}, a policy each, to no rules", best[name, kind] / nothing, "x", LIMIT)
-        ratio = best[guarded, kind] / best[bridged, kind]
-        yield Figure(f"  {guarded}, a policy each, to no rules there", ratio, "x", LIMIT)
+        for name in states:
+            yield Figure(f"  {name}, to no rules", best[name, kind] / nothing, "x", LIMIT)
+        for name in bridged_states:
+            yield Figure(f"  {name}, to no rules there", best[name, kind] / best[bridged, kind], "x", LIMIT)
 
 
 class Lane:
-    """A client, a server and a router; the router is programmed for a number of isolated pods."""
+    """A client, a server and a router, which is programmed for the pods of one node of a cluster."""
 
     packets = 200
 
-    def __init__(self, isolated: int | None, *, on_bridge: bool = False) -> None:
+    def __init__(self, state: State | None, *, on_bridge: bool = False) -> None:
         leave_for_new_network()
         self._network = BridgedNetwork(2) if on_bridge else Network(2)
         self._conntrack = NetlinkSocket(NETLINK_NETFILTER)
-        if isolated is not None:
+        if state is not None:
             ports = PodPorts()
             ports.cables = CableReader().read()
             locate = ports.locate if on_bridge else None
-            Kernel().apply(Compiler(pods_with_own_policies(isolated), lambda member: True, locate=locate).program())
+            compiler = Compiler(state, lambda member: member.node == "node-0", locate=locate)
+            Kernel().apply(compiler.program())
+            assert not compiler.refusals()
             assert ports.counts()["pod"] == (2 if on_bridge else 0)
         self._server = self._network.udp(0, 80)
         self._server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
@@ -100,12 +120,16 @@ class Lane:
 FLUSH_CONNECTIONS: Final = (1 << 8) + 2
 
 
-def pods_with_own_policies(count: int) -> State:
-    """The lane's two pods and others; the first `count` of them are isolated, by policies that name one peer each."""
+def pods_with_own_policies(count: int, *, on_the_node: int | None = None) -> State:
+    """The lane's two pods and others; the first `count` of them are isolated, by policies that name one peer each.
+
+    The first ones are on the lane's node, or all of them.
+    """
     state = State(live=True)
     for i in range(max(count, 2)):
         number = i << 8 | 2 if i < 2 else 1 << 22 | i
-        put(state, pod(f"n{i // IN_A_NAMESPACE}", f"p{i}", f"a{i}", number))
+        node = 0 if on_the_node is None or i < on_the_node else 1
+        put(state, pod(f"n{i // IN_A_NAMESPACE}", f"p{i}", f"a{i}", number, node))
     for i in range(count):
         peers = ([{"podSelector": {"matchLabels": {"app": f"a{(i + step) % max(count, 2)}"}}}] for step in (1, -1))
         ingress, egress = peers
@@ -118,6 +142,45 @@ def pods_with_own_policies(count: int) -> State:
         }
         put(state, {**policy(f"n{i // IN_A_NAMESPACE}", f"p{i}", "", "", 0), "spec": spec})
     return state
+
+
+def pods_with_cluster_policies(count: int) -> State:
+    """The lane's two pods and others, all isolated, and cluster policies that leave the lane's packets to these.
+
+    They have 25 rules for each direction, about pods, whole namespaces and networks, and each has one about all pods.
+    """
+    state = pods_with_own_policies(BESIDE, on_the_node=ON_THE_NODE)
+    for number in range(count):
+        rules = {field: [_cluster_rule(number, index, peers) for index in range(RULES)] for field, peers in _PEERS}
+        subject: Object = {"namespaces": {}}
+        put(state, cluster_policy(f"guard-{number}", number, "Admin", {"subject": subject, **rules}))
+    return state
+
+
+_PEERS: Final = (("ingress", "from"), ("egress", "to"))
+
+
+def _cluster_rule(policy: int, index: int, field: str) -> Object:
+    """A rule that never decides about UDP port 80 of the lane's pods, which are in the first namespace."""
+    place = RULES * policy + index
+    action = ("Deny", "Accept", "Pass")[place % 3]
+    start = 1_000 + 10 * place
+    tcp = [{"tcp": {"destinationPort": {"range": {"start": start, "end": start + 99}}}}]
+    if index == 0:
+        return {"action": action, field: [{"namespaces": {}}], "protocols": tcp}
+    if field == "to" and index % 8 == 1:
+        network = f"203.{place >> 8}.{place & 255}.0/24"
+        return {"action": action, field: [{"networks": [network]}], "protocols": tcp if index % 2 else []}
+    if index % 3:
+        return {"action": action, field: [_pods_of(place * 7 + step for step in range(10))]}
+    spaces = {"matchExpressions": [{"key": NAME_LABEL, "operator": "In", "values": [f"n{1 + place % 9}"]}]}
+    return {"action": action, field: [{"namespaces": spaces}], "protocols": tcp}
+
+
+def _pods_of(numbers: Iterable[int]) -> Object:
+    apps = [f"a{2 + number % (BESIDE - 2)}" for number in numbers]
+    labels = {"matchExpressions": [{"key": "app", "operator": "In", "values": apps}]}
+    return {"pods": {"namespaceSelector": {}, "podSelector": labels}}
 
 
 def opening(source_port: int) -> bytes:

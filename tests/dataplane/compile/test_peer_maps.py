@@ -147,6 +147,23 @@ def test_a_packet_costs_the_same_with_many_rules() -> None:
     assert rules_of(100) == rules_of(4)
 
 
+def test_subjects_with_policies_of_their_own_share_the_classes_of_their_peers() -> None:
+    """Else there would be as many chains as subjects times peers."""
+
+    def classes(count: int) -> int:
+        servers = [pod(f"x/s{i}", {"server": f"{i}"}, addresses=[f"10.1.0.{i}"]) for i in range(count)]
+        own = [
+            policy(f"x/p{i}", labelled(server=f"{i}"), ingress=[admits(block(f"192.0.2.{i}/32"))]) for i in range(count)
+        ]
+        guard = tier_policy(FRONT, "a", ingress=[acting("allow", FRIENDS, ports=[port(90)]), acting("pass", FRIENDS)])
+        compiler = Compiler(tiered_cluster_of([FRIEND, *servers, *own, guard]).state, lambda pod: pod.name != "friend")
+        program = compiler.program()
+        assert len([name for name in program.collections if name.startswith("peers4")]) == count
+        return len([name for name in program.chains if name.startswith("ingress_peers_")])
+
+    assert classes(8) == classes(2) == 1
+
+
 # --- changes ----------------------------------------------------------------------------------------------------------
 
 

@@ -121,7 +121,7 @@ def test_rules_for_large_products_are_few_and_a_map_has_the_others() -> None:
         found = allowances(*many(count), world=friends)
         *shared, mapped = found
         assert len(shared) == MOST_SHARED
-        assert [len(one.rules) for one in mapped.maps.values()] == [count - MOST_SHARED]
+        assert [len(one.profiles[0].rules) for one in mapped.maps.values()] == [count - MOST_SHARED]
     assert not any(one.maps for one in allowances(*many(MOST_SHARED), world=friends))
 
 

@@ -3,15 +3,17 @@
 What did not change is the very same object in one program and the next, so that finding the difference is cheap.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from ringfence.dataplane.compile.computations import InSteps, never
 from ringfence.dataplane.compile.isolation import Isolation
-from ringfence.dataplane.compile.peers import TrackedSet, owners_of
+from ringfence.dataplane.compile.peer_maps import PeerMap, PeerRules
+from ringfence.dataplane.compile.peers import TrackedSet, owners_of, owners_of_pods
 from ringfence.dataplane.compile.ports import Locate, PortSets
 from ringfence.dataplane.compile.profile_chains import ProfileChain
 from ringfence.dataplane.compile.subjects import Changes, MayBuild, PodPlacement, Subjects, always
-from ringfence.dataplane.compile.tracked_maps import PeerClass, TrackedMap
+from ringfence.dataplane.compile.tracked_maps import SharedClasses, TrackedMap
+from ringfence.dataplane.compile.tracked_rules import TrackedRules
 from ringfence.dataplane.program import ENFORCING, Collection, Program, Reaction, base_program
 from ringfence.engine.population import Member
 from ringfence.engine.state import State
@@ -43,7 +45,9 @@ class Compiler:
         self._subjects = Subjects(state, is_local, is_released, in_steps)
         self._isolation = Isolation(held)
         self._tracked: dict[str, TrackedSet] = {}
+        self._tracked_rules: dict[PeerRules, TrackedRules] = {}
         self._tracked_maps: dict[str, TrackedMap] = {}
+        self._classes = SharedClasses()
         self._port_sets = PortSets(locate) if locate else None
         self._skeleton = base_program(
             holds=held != NO_ADDRESSES, reaction=reaction, with_bridges=self._port_sets is not None
@@ -105,19 +109,19 @@ class Compiler:
             self._subjects.rebuild(outgrown)
             chains = self._subjects.chains(chains)
             self._track(chains, changes)
-        classes = self._peer_classes()
+        self._classes.update(self._tracked_maps.values())
         collections: dict[str, Collection] = dict(self._isolation.collections())
         compiled = {name: chain.chain for name, chain in chains.items()}
         for chain in chains.values():
             compiled |= chain.parts
-        compiled |= {name: one.chain for name, one in classes.items()}
-        for fixed in (*(chain.fixed for chain in chains.values()), *(one.fixed for one in classes.values())):
-            collections |= fixed
+        compiled |= self._classes.chains
+        for chain in chains.values():
+            collections |= chain.fixed
+        collections |= self._classes.collections
         collections |= self._subjects.loading.collections
         compiled |= self._subjects.loading.chains
         collections |= {name: tracked.set for name, tracked in self._tracked.items()}
-        for tracked_map in self._tracked_maps.values():
-            collections |= tracked_map.collections()
+        collections |= {name: tracked.map for name, tracked in self._tracked_maps.items()}
         if self._port_sets:
             moved = any(changes.moves.values())
             collections |= self._port_sets.update(known, self._isolation.is_isolated, moved=moved)
@@ -134,22 +138,29 @@ class Compiler:
         wanted_maps = {name: peers for chain in chains.values() for name, peers in chain.maps.items()}
         self._tracked = {name: one for name, one in self._tracked.items() if name in wanted}
         self._tracked_maps = {name: one for name, one in self._tracked_maps.items() if name in wanted_maps}
+        new_maps = {name: one for name, one in wanted_maps.items() if name not in self._tracked_maps}
+        self._track_rules(new_maps.values(), others_selected=changes.relabelled or bool(changes.namespaces))
         owners = owners_of(self._state, changes.addresses)
         for tracked in self._tracked.values():
             tracked.refresh(owners, changes.namespaces, relabelled=changes.relabelled)
         for tracked_map in self._tracked_maps.values():
-            tracked_map.refresh(owners, others_selected=changes.relabelled or bool(changes.namespaces))
+            tracked_map.refresh(owners)
         for name in wanted.keys() - self._tracked.keys():
             self._tracked[name] = TrackedSet(wanted[name], self._state)
-        for name in wanted_maps.keys() - self._tracked_maps.keys():
-            self._tracked_maps[name] = TrackedMap(wanted_maps[name], self._state)
+        everybody = owners_of_pods(self._state, self._state.population.everyone) if new_maps else {}
+        for name, peers in new_maps.items():
+            rules = [self._tracked_rules[one] for one in peers.profiles]
+            self._tracked_maps[name] = TrackedMap(peers, rules, self._state, everybody)
 
-    def _peer_classes(self) -> dict[str, PeerClass]:
-        """The classes to which elements of peer maps lead, by the names of their chains."""
-        classes: dict[str, PeerClass] = {}
-        for tracked in self._tracked_maps.values():
-            classes |= tracked.classes()
-        return classes
+    def _track_rules(self, maps: Iterable[PeerMap], *, others_selected: bool) -> None:
+        """Bring what rules decide about peers up to date, for the maps that there are and for new ones."""
+        wanted = {rules for one in maps for rules in one.profiles}
+        wanted |= {rules for one in self._tracked_maps.values() for rules in one.profiles}
+        self._tracked_rules = {rules: one for rules, one in self._tracked_rules.items() if rules in wanted}
+        for tracked in self._tracked_rules.values():
+            tracked.refresh(others_selected=others_selected)
+        for rules in wanted - self._tracked_rules.keys():
+            self._tracked_rules[rules] = TrackedRules(rules, self._state)
 
     def _outgrown(self, chains: Mapping[str, ProfileChain]) -> frozenset[str]:
         """The chains whose own sets have become so large that they may have to be built in another way."""

@@ -8,46 +8,80 @@ settled here, when the program is compiled. A map leads from the peer's address 
 - a change of a peer is the change of one element: no packet finds it half done.
 
 A peer is in the map if a selector of some rule, or a port name, is about it. All others are decided by their address
-alone (`address_rules`). The chains are those of classes: their contents are in one set for each map, and a class is
-named after what it contains, so that it never changes.
+alone (`address_rules`).
+
+What a profile decides is the same for all subjects that have it, so the rules of a profile are settled once
+(`tracked_rules`), and a map combines the decisions of the profiles of its subjects. The chains are those of classes,
+named after what they contain, so that they never change, and shared by all maps.
 """
 
 from functools import cached_property
+from weakref import WeakKeyDictionary
 
 import msgspec
 
 from ringfence.dataplane.program import Dispatch, Rule, digest
-from ringfence.engine.policies import Action, CompiledRule, OwnPorts
+from ringfence.engine.policies import Action, CompiledRule, OwnPorts, Profile
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import Family
 
 
-class PeerMap(msgspec.Struct, frozen=True, eq=False, dict=True):
-    """Rules whose peers in one address family are in a map, for subjects with these ports of their own.
+class PeerRules(msgspec.Struct, frozen=True, eq=False, dict=True):
+    """The rules of one profile about peers of one address family, for subjects with these ports of their own.
 
-    Each rule comes with the place of its profile in the stack; `otherwise` are the actions of the profiles. With rules
-    `behind`, these decide about what the map does not allow; else it is denied.
+    What no rule matches gets the action `otherwise`.
     """
 
     family: Family
     direction: Direction
-    rules: tuple[tuple[int, CompiledRule], ...]
-    otherwise: tuple[Action, ...]
-    own: OwnPorts
+    rules: tuple[CompiledRule, ...]
+    otherwise: Action
+    own: OwnPorts = frozenset()
+
+    @cached_property
+    def digest(self) -> str:
+        """Made from what the rules say: other rules have another one."""
+        rules = tuple((rule.action, rule.peers, rule.traffic, rule.port_names) for rule in self.rules)
+        return digest((self.family, self.direction, rules, self.otherwise, self.own))
+
+
+class RulesOfProfiles:
+    """The rules of profiles as `PeerRules`: the same object each time, for as long as the profile exists."""
+
+    def __init__(self) -> None:
+        self._known: WeakKeyDictionary[Profile, dict[tuple[Family, OwnPorts], PeerRules]] = WeakKeyDictionary()
+
+    def of(self, profile: Profile, family: Family, own: OwnPorts) -> PeerRules:
+        """The rules of a profile for subjects with these ports of their own, of which it may name some."""
+        named = frozenset(port for port in own if port[:2] in profile.port_names)
+        known = self._known.setdefault(profile, {})
+        if (family, named) not in known:
+            rules = PeerRules(family, profile.direction, tuple(profile.rules), profile.otherwise, named)
+            known[family, named] = rules
+        return known[family, named]
+
+
+class PeerMap(msgspec.Struct, frozen=True, eq=False, dict=True):
+    """Rules whose peers in one address family are in a map: those of the profiles of a subject, in order.
+
+    With rules `behind`, these decide about what the map does not allow; else it is denied.
+    """
+
+    profiles: tuple[PeerRules, ...]
     behind: tuple[Rule, ...] = ()
 
     @property
-    def name(self) -> str:
-        """The map's name in the kernel: made from what the rules say, so that other rules have another map."""
-        return f"peers{self.family:d}_{self._digest}"
+    def family(self) -> Family:
+        """The address family of the peers."""
+        return self.profiles[0].family
 
     @property
-    def contents_name(self) -> str:
-        """The name of the set with the contents of its classes."""
-        return f"contents_{self._digest}"
+    def direction(self) -> Direction:
+        """The direction that the rules are about."""
+        return self.profiles[0].direction
 
     @cached_property
-    def _digest(self) -> str:
-        rules = tuple((profile, rule.action, rule.peers, rule.traffic, rule.port_names) for profile, rule in self.rules)
+    def name(self) -> str:
+        """The map's name in the kernel: made from what the rules say, so that other rules have another map."""
         behind = tuple(rule.action.map for rule in self.behind if isinstance(rule.action, Dispatch))
-        return digest((self.family, self.direction, rules, self.otherwise, self.own, behind))
+        return f"peers{self.family:d}_{digest((tuple(rules.digest for rules in self.profiles), behind))}"

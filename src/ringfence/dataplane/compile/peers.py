@@ -68,6 +68,18 @@ def owners_of(state: State, addresses: Iterable[tuple[Family, int]]) -> Owners:
     return {address: [state.identity(member) for member in state.members_at(*address)] for address in addresses}
 
 
+def owners_of_pods(state: State, of: Bitset) -> Owners:
+    """The addresses of the pods of some identities, and the identities of all pods that have each of them."""
+    addresses = (
+        address
+        for identity in state.population.identities(of)
+        for member in identity.pods()
+        if not member.host_network
+        for address in member.addresses
+    )
+    return owners_of(state, addresses)
+
+
 Suffixes = frozenset[bytes]
 """The rest of each key of one address: nothing, or a protocol and a port."""
 
@@ -89,7 +101,7 @@ class TrackedSet:
         """All that each identity is granted, by its bit."""
         self._suffixes: dict[int, Suffixes] = {}
         self.set = HashSet(FLOW[what.family] if what.with_ports else ADDRESS[what.family])
-        self._update(self._owners(self._reselect()))
+        self._update(owners_of_pods(state, self._reselect()))
         self._usual_size = len(self.set.elements)
 
     def refresh(self, owners: Owners, namespaces: frozenset[str], *, relabelled: bool) -> None:
@@ -106,7 +118,8 @@ class TrackedSet:
             may_select_others = not self._namespaces.isdisjoint(namespaces)
         if may_select_others:
             # Bits of identities that are gone have no pods to look up. The addresses of their pods are in `owners`.
-            affected = {**owners, **self._owners(self._reselect() & self._state.population.everyone)}
+            changed = self._reselect() & self._state.population.everyone
+            affected = {**owners, **owners_of_pods(self._state, changed)}
         self._update(affected)
 
     def has_outgrown(self) -> bool:
@@ -144,19 +157,6 @@ class TrackedSet:
                 for named in population.ports_named(name):
                     parts[_numbered(frozenset({(named.protocol, named.port)}))] |= bits & population.holding(named)
         return parts
-
-    def _owners(self, bits: Bitset) -> Owners:
-        """The addresses of some identities' pods."""
-        return owners_of(
-            self._state,
-            (
-                address
-                for identity in self._state.population.identities(bits)
-                for member in identity.pods()
-                if not member.host_network
-                for address in member.addresses
-            ),
-        )
 
     def _update(self, owners: Owners) -> None:
         """Give each address the keys that all pods which claim it are granted."""

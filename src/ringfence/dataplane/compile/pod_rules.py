@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from ringfence.dataplane.compile.allowances import Allowance, allowing, by_peer
 from ringfence.dataplane.compile.division import TooComplex
-from ringfence.dataplane.compile.peer_maps import PeerMap
+from ringfence.dataplane.compile.peer_maps import PeerMap, PeerRules
 from ringfence.dataplane.compile.peers import KEYS_OF_ITS_OWN, Grant, PodSet
 from ringfence.dataplane.compile.traffic_rules import numbered, traffic_conditions
 from ringfence.dataplane.program import PEER, Field, Lookup, Rule, digest
@@ -123,8 +123,8 @@ def _mapped(groups: Sequence[_Group], direction: Direction, family: Family, behi
         raise TooComplex(f"their rules select {peers:,} kinds of pods, counted for each rule, more than {MOST_PEERS:,}")
     # In an order of their own, so that the map has the same name however many pods each of them selects.
     ordered = sorted(groups, key=lambda group: digest((group.peers, group.traffic)))
-    rules = tuple((0, CompiledRule(0, group.peers, group.traffic)) for group in ordered)
-    return by_peer(PeerMap(family, direction, rules, (Action.DENY,), frozenset(), behind))
+    rules = tuple(CompiledRule(0, group.peers, group.traffic) for group in ordered)
+    return by_peer(PeerMap((PeerRules(family, direction, rules, Action.DENY),), behind))
 
 
 def _grants_by_name(direction: Direction, rules: Iterable[CompiledRule]) -> frozenset[Grant]:

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+import msgspec
+
 from ringfence.engine.policies import Action
 from ringfence.sets import intervals
 from ringfence.sets.intervals import Interval, Intervals
@@ -23,36 +25,52 @@ class Ruling(NamedTuple):
     numbers: Intervals
 
 
+class Decision(msgspec.Struct, frozen=True, eq=False):
+    """What the rules of one profile decide about some numbers: those that they allow, and those that they pass on.
+
+    All others are denied.
+    """
+
+    allowed: Intervals
+    passed: Intervals
+
+
 def allowed(rulings: Sequence[Ruling], otherwise: Sequence[Action], whole: Interval) -> Intervals:
     """The numbers of `whole` that rules allow, which are given in order.
 
     What no rule of a profile matches gets its action of `otherwise`; what no profile decides is allowed.
     """
+    of_profile: defaultdict[int, list[Ruling]] = defaultdict(list)
+    for ruling in rulings:
+        of_profile[ruling.profile].append(ruling)
+    return combined([decided(of_profile[profile], last, whole) for profile, last in enumerate(otherwise)], whole)
+
+
+def combined(decisions: Sequence[Decision], whole: Interval) -> Intervals:
+    """The numbers of `whole` that profiles allow, one after another; what none of them decides is allowed."""
+    found: Intervals = (whole,)
+    for decision in reversed(decisions):
+        found = intervals.union_of([decision.allowed, intervals.intersection(decision.passed, found)])
+    return found
+
+
+def decided(rulings: Sequence[Ruling], otherwise: Action, whole: Interval) -> Decision:
+    """What the rules of one profile decide, which are given in order; the rest gets the action `otherwise`."""
     borders = sorted(
         {whole[0], whole[1] + 1}
         | {border for ruling in rulings for low, high in ruling.numbers for border in (low, high + 1)}
     )
-    place = {border: index for index, border in enumerate(borders)}
-    cells = len(borders) - 1
-    undecided = list(range(cells))
-    is_allowed = [True] * cells
-    of_profile: defaultdict[int, list[Ruling]] = defaultdict(list)
-    for ruling in rulings:
-        of_profile[ruling.profile].append(ruling)
-    for profile, last in enumerate(otherwise):
-        decided = _first_actions(of_profile[profile], place, undecided)
-        for cell in undecided:
-            is_allowed[cell] = decided.get(cell, last) is not Action.DENY
-        undecided = [cell for cell in undecided if decided.get(cell, last) is Action.PASS]
-    return intervals.normalise(
-        (low, behind - 1) for (low, behind), yes in zip(pairwise(borders), is_allowed, strict=True) if yes
-    )
+    first = _first_actions(rulings, {border: index for index, border in enumerate(borders)})
+    found: defaultdict[Action, list[Interval]] = defaultdict(list)
+    for cell, (low, behind) in enumerate(pairwise(borders)):
+        found[first.get(cell, otherwise)].append((low, behind - 1))
+    return Decision(intervals.normalise(found[Action.ALLOW]), intervals.normalise(found[Action.PASS]))
 
 
-def _first_actions(rulings: Sequence[Ruling], place: dict[int, int], undecided: Sequence[int]) -> dict[int, Action]:
-    """The action of the first ruling that is about each of the undecided cells; each cell is looked at once."""
+def _first_actions(rulings: Sequence[Ruling], place: dict[int, int]) -> dict[int, Action]:
+    """The action of the first ruling that is about each cell; each cell is looked at once."""
     found: dict[int, Action] = {}
-    free = _FreeCells(len(place), undecided)
+    free = _FreeCells(len(place))
     for ruling in rulings:
         for low, high in ruling.numbers:
             for cell in free.take(place[low], place[high + 1]):
@@ -61,13 +79,11 @@ def _first_actions(rulings: Sequence[Ruling], place: dict[int, int], undecided: 
 
 
 class _FreeCells:
-    """Cells in order, of which some are free, and are found without looking at those that are taken."""
+    """Cells in order: those that are still free are found without looking at those that are taken."""
 
-    def __init__(self, count: int, free: Sequence[int]) -> None:
+    def __init__(self, count: int) -> None:
         # From each cell that is taken, the way leads to the next one; ways get shorter when they are gone.
-        self._next = list(range(1, count + 2))
-        for cell in free:
-            self._next[cell] = cell
+        self._next = list(range(count))
 
     def take(self, first: int, behind: int) -> Iterator[int]:
         """Take all that are free from the first on up to the one behind."""

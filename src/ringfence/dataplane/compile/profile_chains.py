@@ -29,7 +29,7 @@ from ringfence.dataplane.compile.address_rules import for_addresses
 from ringfence.dataplane.compile.allowances import Allowance, by_peer
 from ringfence.dataplane.compile.division import TooComplex
 from ringfence.dataplane.compile.large_policies import ByFamily, LargePolicies
-from ringfence.dataplane.compile.peer_maps import PeerMap
+from ringfence.dataplane.compile.peer_maps import PeerMap, RulesOfProfiles
 from ringfence.dataplane.compile.peers import PodSet
 from ringfence.dataplane.compile.pod_rules import for_pods
 from ringfence.dataplane.compile.steps import finish
@@ -76,11 +76,12 @@ def build_chain(
     families: tuple[Family, ...],
     large: LargePolicies,
     computed: ByFamily | None = None,
+    known: RulesOfProfiles | None = None,
 ) -> ProfileChain | None:
     """The chain of a stack for subjects with these ports; None if it allows everything, and so isolates no pod.
 
-    `large` remembers what was built for other stacks, and `computed` is what it has found for this one, if it was asked
-    before. Raises TooComplex.
+    `large` and `known` remember what was built for other stacks, and `computed` is what the first has found for this
+    one, if it was asked before. Raises TooComplex.
     """
     if _allows_everything(state, stack):
         return None
@@ -90,7 +91,7 @@ def build_chain(
             found += _of_union(state, stack, ports, family, by_address)
     else:
         for family in families:
-            found += _settled(state, stack, ports, family)
+            found += _settled(state, stack, ports, family, known or RulesOfProfiles())
     direction = stack[0].direction
     return ProfileChain(
         profile_chain(direction, tuple(one.rule for one in found)),
@@ -112,12 +113,10 @@ def _of_union(
     return [*others, *for_pods(state, stack, ports, family, behind), *dispatching]
 
 
-def _settled(state: State, stack: Stack, ports: OwnPorts, family: Family) -> list[Allowance]:
+def _settled(state: State, stack: Stack, ports: OwnPorts, family: Family, known: RulesOfProfiles) -> list[Allowance]:
     """What rules say of which the first that matches decides; an address decides only about peers not in the map."""
     direction = stack[0].direction
-    rules = tuple((place, rule) for place, profile in enumerate(stack) for rule in profile.rules)
-    otherwise = tuple(profile.otherwise for profile in stack)
-    peers = PeerMap(family, direction, rules, otherwise, ports)
+    peers = PeerMap(tuple(known.of(profile, family, ports) for profile in stack))
     by_address = for_addresses(direction, family, pairs_with_precedence(state, stack, ports, family))
     return [by_peer(peers), *finish(by_address)]
 

@@ -12,6 +12,7 @@ from ringfence.dataplane.compile.computations import ChainKey, Computations, InS
 from ringfence.dataplane.compile.division import TooComplex
 from ringfence.dataplane.compile.large_policies import LargePolicies
 from ringfence.dataplane.compile.loading import Loading
+from ringfence.dataplane.compile.peer_maps import RulesOfProfiles
 from ringfence.dataplane.compile.profile_chains import (
     ProfileChain,
     build_chain,
@@ -91,6 +92,7 @@ class Subjects:
         self._is_local = is_local
         self._is_released = is_released
         self._large = LargePolicies(state)
+        self._rules = RulesOfProfiles()
         self.computations = Computations(self._large, in_steps)
         self.loading = Loading()
         self._changes = state.population.record_changes()
@@ -326,7 +328,7 @@ class Subjects:
         stack, ports = key
         try:
             computed = self.computations.take(key)
-            chain = build_chain(self._state, stack, ports, self._families, self._large, computed)
+            chain = build_chain(self._state, stack, ports, self._families, self._large, computed, self._rules)
         except TooComplex as error:
             self._refusals[key] = refusal(stack, error)
             return CLOSED[stack[0].direction]

@@ -1,21 +1,21 @@
 """The elements of peer maps, kept up to date while pods come and go.
 
-What is allowed with a peer depends on which rules are about it. Peers that the same rules are about are decided once,
-and after a change only those are decided again that other rules are about.
+What is allowed with a peer is combined of the decisions of the profiles, which other maps share (`tracked_rules`).
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from functools import reduce
-from typing import Final
+from collections.abc import Iterable, Sequence
+from functools import lru_cache, reduce
+from operator import is_, or_
+from typing import Final, NamedTuple
 
 import msgspec
 
 from ringfence.dataplane.compile.allowances import allowing
-from ringfence.dataplane.compile.peer_maps import PeerMap
-from ringfence.dataplane.compile.peers import Owners, owners_of
-from ringfence.dataplane.compile.precedence import Ruling, allowed
-from ringfence.dataplane.compile.signatures import Signature, signatures
+from ringfence.dataplane.compile.peer_maps import PeerMap, PeerRules
+from ringfence.dataplane.compile.peers import Owners, owners_of_pods
+from ringfence.dataplane.compile.precedence import Decision, combined
+from ringfence.dataplane.compile.tracked_rules import TrackedRules
 from ringfence.dataplane.compile.traffic_rules import (
     ALL_NUMBERS,
     NUMBERS,
@@ -23,7 +23,6 @@ from ringfence.dataplane.compile.traffic_rules import (
     TRAFFIC_FIELDS,
     WITHOUT_PORTS,
     WITHOUT_PORTS_SETS,
-    numbered,
     traffic_ranges,
     without_others,
 )
@@ -34,6 +33,7 @@ from ringfence.dataplane.program import (
     Chain,
     ClassLookup,
     Collection,
+    Dispatch,
     Goto,
     KeyRange,
     Move,
@@ -44,143 +44,98 @@ from ringfence.dataplane.program import (
     digest,
     digest_of_ranges,
 )
-from ringfence.engine.policies import Peers
 from ringfence.engine.population import Identity
 from ringfence.engine.state import State
 from ringfence.model.policies import Direction
-from ringfence.sets import intervals
+from ringfence.sets import bitsets, intervals
 from ringfence.sets.bitsets import Bitset
 from ringfence.sets.intervals import Intervals
 
+_CONTENTS: Final = {direction: f"contents_peers_{direction.field}" for direction in Direction}
+"""The names of the sets with the contents of all classes."""
+
 
 class PeerClass(msgspec.Struct, frozen=True):
-    """What is allowed with some peers: the chain to which their addresses lead, and what it looks into."""
+    """What is allowed with some peers: the chain to which their addresses lead, its name, and what it looks into."""
 
+    name: str
+    direction: Direction
     chain: Chain
     contents: frozenset[KeyRange]
     fixed: dict[str, Collection]
 
 
 _REMEMBERED: Final = 4096
-"""The number of signatures for which is remembered what is allowed: pods come and go without end."""
+"""The number of combinations for which is remembered what is allowed: pods come and go without end."""
 
-_Part = tuple[int, Intervals]
-"""A part of a rule: its place among the rules, and some of the traffic that it is about with its peers."""
+
+class _Allowed(NamedTuple):
+    """What is allowed with some identities, and the class that they are of; None if nothing is allowed."""
+
+    numbers: Intervals
+    peers: PeerClass | None
 
 
 class TrackedMap:
-    """A peer map's elements for the present state."""
+    """A peer map's elements for the present state.
 
-    def __init__(self, what: PeerMap, state: State) -> None:
+    `rules` are those of its profiles, and `owners` the addresses of all pods, which are the same for all maps.
+    """
+
+    def __init__(self, what: PeerMap, rules: Sequence[TrackedRules], state: State, owners: Owners) -> None:
         self._what = what
+        self._rules = rules
         self._state = state
-        self._classes: dict[str, PeerClass] = {}
-        self._settled: dict[Signature, Intervals] = {}
-        self._parts: dict[_Part, Bitset] = {}
-        self._allowed: dict[int, Intervals] = {}
+        self._combined: dict[tuple[Decision, ...], _Allowed] = {}
+        self._allowed: dict[int, _Allowed] = {}
         """What is allowed with the identities that are in the map, by their bits."""
-        self._names: dict[Intervals, str] = {}
-        """The names of the chains of classes, by what is allowed: there are far fewer than addresses."""
+        self._used: dict[str, PeerClass] = {}
         self.map = VerdictMap(ADDRESS[what.family])
-        self.contents = RangeSet(CLASS_TRAFFIC)
-        self._update(self._owners(self._reselect()))
-
-    def refresh(self, owners: Owners, *, others_selected: bool) -> None:
-        """Update the elements of some addresses, because their pods have changed.
-
-        Where selectors may select other pods than before, the pods that are allowed something else are updated, too.
-        """
-        if others_selected:
-            # Bits of identities that are gone have no pods to look up. The addresses of their pods are in `owners`.
-            changed = self._reselect() & self._state.population.everyone
-            owners = {**owners, **self._owners(changed)}
+        self._decide(state.population.everyone)
         self._update(owners)
 
-    def collections(self) -> Iterator[tuple[str, Collection]]:
-        """The map, and the set with the contents of its classes if they have any, by name."""
-        yield self._what.name, self.map
-        if self.contents.elements:
-            yield self._what.contents_name, self.contents
+    def refresh(self, owners: Owners) -> None:
+        """Update the elements of some addresses, because their pods have changed; the rules are refreshed already.
 
-    def classes(self) -> Iterator[tuple[str, PeerClass]]:
+        The pods with which something else is allowed than before are updated, too.
+        """
+        if changed := reduce(or_, (one.changed for one in self._rules)):
+            self._decide(changed)
+            # Bits of identities that are gone have no pods to look up. The addresses of their pods are in `owners`.
+            owners = {**owners, **owners_of_pods(self._state, changed & self._state.population.everyone)}
+        self._update(owners)
+
+    @property
+    def profiles(self) -> tuple[PeerRules, ...]:
+        """The rules of its profiles."""
+        return self._what.profiles
+
+    @property
+    def classes(self) -> dict[str, PeerClass]:
         """The classes to which the elements lead, by the names of their chains; that of denials excepted."""
-        return ((name, self._classes[name]) for name in self.map.elements if name in self._classes)
+        return self._used
 
     # --- what is allowed --------------------------------------------------------------------------------------------
 
-    def _reselect(self) -> Bitset:
-        """Find out which identities the rules are about; returns those with which something else may be allowed."""
-        before, self._parts = self._parts, self._current_parts()
-        if list(before) != list(self._parts):
-            self._settled = {}
-            changed = self._state.population.everyone
-        else:
-            changed = reduce(lambda found, part: found | (before[part] ^ self._parts[part]), self._parts, 0)
-        selected = self._selected()
+    def _decide(self, changed: Bitset) -> None:
+        """Find out what is allowed with identities about which other rules are."""
+        selected = reduce(or_, (one.selected for one in self._rules))
         for bit in [bit for bit in self._allowed if not selected >> bit & 1]:
             del self._allowed[bit]
-        for bit, signature in signatures(list(self._parts.values()), changed & selected):
-            self._allowed[bit] = self._settle(signature)
-        return changed
+        of = changed & selected
+        columns = [one.decisions(of) for one in self._rules]
+        for bit in bitsets.members(of):
+            self._allowed[bit] = self._combine(tuple([column[bit] for column in columns]))
 
-    def _current_parts(self) -> dict[_Part, Bitset]:
-        """The parts of all rules, in the order of the rules, and the identities that they are about."""
-        what, tiers = self._what, self._state.tiers
-        found: defaultdict[_Part, Bitset] = defaultdict(int)
-        for place, (_, rule) in enumerate(what.rules):
-            peers = tiers.peers(rule.peers, what.family)
-            for bits, traffic in tiers.rule_traffic(rule, what.direction, peers, what.own):
-                if traffic:
-                    found[place, numbered(traffic)] |= bits
-        return found
-
-    def _selected(self) -> Bitset:
-        """The identities that are in the map."""
-        what, tiers = self._what, self._state.tiers
-        selected: Bitset = 0
-        for _, rule in what.rules:
-            if rule.peers.selections:
-                selected |= tiers.peers(Peers(everyone=False, selections=rule.peers.selections), what.family)
-            if rule.port_names and what.direction is Direction.EGRESS:
-                _, *named = tiers.rule_traffic(rule, what.direction, tiers.peers(rule.peers, what.family), what.own)
-                selected = reduce(lambda found, part: found | part[0], named, selected)
-        return selected
-
-    def _settle(self, signature: Signature) -> Intervals:
-        if signature not in self._settled:
-            if len(self._settled) > _REMEMBERED:
-                self._settled = {}
-            parts = list(self._parts)
-            self._settled[signature] = self._allowed_by(parts[place] for place in signature)
-        return self._settled[signature]
-
-    def _allowed_by(self, parts: Iterator[_Part]) -> Intervals:
-        rules = self._what.rules
-        rulings = [Ruling(rules[place][0], rules[place][1].action, numbers) for place, numbers in parts]
-        return intervals.intersection(allowed(rulings, self._what.otherwise, NUMBERS), ALL_NUMBERS)
-
-    def _allowed_by_address(self, number: int) -> Intervals:
-        """What is allowed with an address of which no pod is known."""
-        what = self._what
-        parts = (
-            (place, numbered(traffic))
-            for place, (_, rule) in enumerate(what.rules)
-            if rule.peers.everyone or rule.peers.addresses.contains(what.family, number)
-            for _, traffic in self._state.tiers.rule_traffic(rule, what.direction, 0, what.own)
-        )
-        return self._allowed_by(parts)
+    def _combine(self, decisions: tuple[Decision, ...]) -> _Allowed:
+        if decisions not in self._combined:
+            if len(self._combined) > _REMEMBERED:
+                self._combined = {}
+            numbers = _allowed_by(decisions)
+            self._combined[decisions] = _Allowed(numbers, self._class_of(numbers))
+        return self._combined[decisions]
 
     # --- elements ---------------------------------------------------------------------------------------------------
-
-    def _owners(self, bits: Bitset) -> Owners:
-        addresses = (
-            address
-            for identity in self._state.population.identities(bits)
-            for member in identity.pods()
-            if not member.host_network
-            for address in member.addresses
-        )
-        return owners_of(self._state, addresses)
 
     def _update(self, owners: Owners) -> None:
         moves: list[Move] = []
@@ -194,46 +149,87 @@ class TrackedMap:
             before = self.map.elements.keys()
             self.map = VerdictMap(self.map.key, self.map.elements, goto=True).moved(moves)
             if before != self.map.elements.keys():
-                self._classes = dict(self.classes())
-                self._names = {numbers: name for numbers, name in self._names.items() if name in self._classes}
-                contents = (one.contents for _, one in self.classes())
-                self.contents = RangeSet(CLASS_TRAFFIC, frozenset().union(*contents))
+                self._used = {name: one for name, one in self._used.items() if name in self.map.elements}
 
     def _chain_for(self, number: int, identities: Sequence[Identity]) -> str | None:
         """The chain for an address. Two pods that claim it are allowed only what both of them are."""
         found = [self._allowed.get(identity.bit) for identity in identities]
-        if all(one is None for one in found):
+        known = [one for one in found if one is not None]
+        if not known:
             return None
-        by_address = self._allowed_by_address(number) if None in found else intervals.NOTHING
-        common = reduce(intervals.intersection, (by_address if one is None else one for one in found))
-        if not common:
+        if len(found) == 1:
+            return self._chain_of(known[0].peers)
+        common = reduce(intervals.intersection, (one.numbers for one in known))
+        if len(known) < len(found):
+            by_address = _allowed_by([one.about_address(number) for one in self._rules])
+            common = intervals.intersection(common, by_address)
+        return self._chain_of(self._class_of(common))
+
+    def _chain_of(self, peers: PeerClass | None) -> str | None:
+        if peers is None:
             return None if self._what.behind else DENIED[self._what.direction]
-        return self._class_of(common)
+        self._used[peers.name] = peers
+        return peers.name
 
-    def _class_of(self, numbers: Intervals) -> str:
-        what = self._what
-        name = self._names.get(numbers)
-        if name is None:
-            name = self._names[numbers] = f"{what.direction.field}_peers_{digest((what.contents_name, numbers))}"
-        if name not in self._classes:
-            self._classes[name] = peer_class(what, numbers)
-        return name
+    def _class_of(self, numbers: Intervals) -> PeerClass | None:
+        return peer_class(self._what.direction, self._what.behind, numbers) if numbers else None
 
 
-def peer_class(what: PeerMap, numbers: Intervals) -> PeerClass:
-    """The class of the peers with which this traffic is allowed."""
+def _allowed_by(decisions: Sequence[Decision]) -> Intervals:
+    return intervals.intersection(combined(decisions, NUMBERS), ALL_NUMBERS)
+
+
+@lru_cache(maxsize=1 << 14)  # maps of different subjects have most of their classes in common
+def peer_class(direction: Direction, behind: tuple[Rule, ...], numbers: Intervals) -> PeerClass:
+    """The class of the peers with which this traffic is allowed; rules `behind` decide about the rest."""
     rules: list[Rule] = []
     contents: frozenset[KeyRange] = frozenset()
     fixed: dict[str, Collection] = {}
+    ranges = list(traffic_ranges(without_others(numbers)))
+    has_others = intervals.contains(numbers, OTHER_PROTOCOLS[0])
+    identifier = bytes.fromhex(digest_of_ranges(ranges))
     if numbers == ALL_NUMBERS:
         rules.append(allowing())
     else:
-        if with_ports := without_others(numbers):
-            ranges = list(traffic_ranges(with_ports))
-            identifier = bytes.fromhex(digest_of_ranges(ranges))
+        if ranges:
             contents = frozenset((identifier + low, identifier + high) for low, high in ranges)
-            rules.append(allowing(ClassLookup(identifier, TRAFFIC_FIELDS, what.contents_name)))
-        if intervals.contains(numbers, OTHER_PROTOCOLS[0]):
+            rules.append(allowing(ClassLookup(identifier, TRAFFIC_FIELDS, _CONTENTS[direction])))
+        if has_others:
             rules.append(allowing(WITHOUT_PORTS))
             fixed |= WITHOUT_PORTS_SETS
-    return PeerClass(Chain((*rules, *what.behind, Rule((), Goto(DENIED[what.direction])))), contents, fixed)
+    maps_behind = tuple(rule.action.map for rule in behind if isinstance(rule.action, Dispatch))
+    name = f"{direction.field}_peers_{digest((identifier, int(has_others), maps_behind))}"
+    chain = Chain((*rules, *behind, Rule((), Goto(DENIED[direction]))))
+    return PeerClass(name, direction, chain, contents, fixed)
+
+
+class SharedClasses:
+    """The classes of all peer maps together: their chains, and the sets with their contents."""
+
+    def __init__(self) -> None:
+        self._maps: list[VerdictMap] = []
+        self.chains: dict[str, Chain] = {}
+        self.collections: dict[str, Collection] = {}
+
+    def update(self, maps: Iterable[TrackedMap]) -> None:
+        """Collect the classes of these maps; what did not change is the very same object as before."""
+        present = list(maps)
+        before, self._maps = self._maps, [one.map for one in present]
+        if len(before) == len(present) and all(map(is_, before, self._maps)):
+            return
+        classes: dict[str, PeerClass] = {}
+        for one in present:
+            classes |= one.classes
+        if classes.keys() == self.chains.keys():
+            return
+        self.chains = {name: one.chain for name, one in classes.items()}
+        contents: defaultdict[Direction, set[KeyRange]] = defaultdict(set)
+        fixed: dict[str, Collection] = {}
+        for peers in classes.values():
+            contents[peers.direction] |= peers.contents
+            fixed |= peers.fixed
+        for direction, ranges in contents.items():
+            if ranges:
+                fixed[_CONTENTS[direction]] = RangeSet(CLASS_TRAFFIC, frozenset(ranges))
+        same = {name: one for name, one in self.collections.items() if fixed.get(name) == one}
+        self.collections = fixed | same

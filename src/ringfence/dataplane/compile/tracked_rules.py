@@ -1,0 +1,111 @@
+"""What the rules of profiles decide about peers, kept up to date while pods come and go.
+
+Peers that the same rules are about are decided once, and after a change only those are decided again that other rules
+are about. All peer maps of subjects with a profile share its decisions.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from functools import reduce
+from typing import Final
+
+from ringfence.dataplane.compile.peer_maps import PeerRules
+from ringfence.dataplane.compile.precedence import Decision, Ruling, decided
+from ringfence.dataplane.compile.signatures import Signature, signatures
+from ringfence.dataplane.compile.traffic_rules import NUMBERS, numbered
+from ringfence.engine.policies import Peers
+from ringfence.engine.state import State
+from ringfence.model.policies import Direction
+from ringfence.sets.bitsets import Bitset
+from ringfence.sets.intervals import Intervals
+
+_REMEMBERED: Final = 4096
+"""The number of signatures for which is remembered what is decided: pods come and go without end."""
+
+_Part = tuple[int, Intervals]
+"""A part of a rule: its place among the rules, and some of the traffic that it is about with its peers."""
+
+
+class TrackedRules:
+    """The decisions of the rules of one profile, by identity."""
+
+    def __init__(self, what: PeerRules, state: State) -> None:
+        self._what = what
+        self._state = state
+        self._parts: dict[_Part, Bitset] = {}
+        self._settled: dict[Signature, Decision] = {}
+        self._decisions: dict[int, Decision] = {}
+        self._decided: Bitset = 0
+        self.selected: Bitset = 0
+        """The identities that are in maps because of these rules."""
+        self.changed: Bitset = 0
+        """The identities about which something else may be decided since the last refresh but one."""
+        self.refresh(others_selected=True)
+
+    def refresh(self, *, others_selected: bool) -> None:
+        """Find out which identities the rules are about, if selectors may select others than before."""
+        self.changed = 0
+        if not others_selected:
+            return
+        before, self._parts = self._parts, self._current_parts()
+        self.selected = self._selected()
+        if list(before) != list(self._parts):
+            self._settled = {}
+            self.changed = self._state.population.everyone | self._decided
+        else:
+            self.changed = reduce(lambda found, part: found | (before[part] ^ self._parts[part]), self._parts, 0)
+        self._decided &= ~self.changed
+
+    def decisions(self, of: Bitset) -> Mapping[int, Decision]:
+        """The decisions about some identities, and maybe others, by their bits."""
+        missing = of & ~self._decided
+        if missing:
+            for bit, signature in signatures(list(self._parts.values()), missing):
+                self._decisions[bit] = self._settle(signature)
+            self._decided |= missing
+        return self._decisions
+
+    def about_address(self, number: int) -> Decision:
+        """The decision about an address of which no pod is known."""
+        what = self._what
+        parts = (
+            (place, numbered(traffic))
+            for place, rule in enumerate(what.rules)
+            if rule.peers.everyone or rule.peers.addresses.contains(what.family, number)
+            for _, traffic in self._state.tiers.rule_traffic(rule, what.direction, 0, what.own)
+        )
+        return self._decided_by(parts)
+
+    def _current_parts(self) -> dict[_Part, Bitset]:
+        """The parts of all rules, in the order of the rules, and the identities that they are about."""
+        what, tiers = self._what, self._state.tiers
+        found: defaultdict[_Part, Bitset] = defaultdict(int)
+        for place, rule in enumerate(what.rules):
+            peers = tiers.peers(rule.peers, what.family)
+            for bits, traffic in tiers.rule_traffic(rule, what.direction, peers, what.own):
+                if traffic:
+                    found[place, numbered(traffic)] |= bits
+        return found
+
+    def _selected(self) -> Bitset:
+        what, tiers = self._what, self._state.tiers
+        selected: Bitset = 0
+        for rule in what.rules:
+            if rule.peers.selections:
+                selected |= tiers.peers(Peers(everyone=False, selections=rule.peers.selections), what.family)
+            if rule.port_names and what.direction is Direction.EGRESS:
+                _, *named = tiers.rule_traffic(rule, what.direction, tiers.peers(rule.peers, what.family), what.own)
+                selected = reduce(lambda found, part: found | part[0], named, selected)
+        return selected
+
+    def _settle(self, signature: Signature) -> Decision:
+        if signature not in self._settled:
+            if len(self._settled) > _REMEMBERED:
+                self._settled = {}
+            parts = list(self._parts)
+            self._settled[signature] = self._decided_by(parts[place] for place in signature)
+        return self._settled[signature]
+
+    def _decided_by(self, parts: Iterator[_Part]) -> Decision:
+        rulings = [Ruling(0, self._what.rules[place].action, numbers) for place, numbers in parts]
+        return decided(rulings, self._what.otherwise, NUMBERS)
