@@ -16,6 +16,7 @@ from ringfence.agent.shares import SHARE
 from ringfence.agent.spending import Spending
 from ringfence.agent.view import Change, TakeIn, View, name_of_change
 from ringfence.sources.cluster.events import Event, Listed, Unreadable
+from ringfence.steps import Steps, finish
 
 HERE = node("here", "192.168.0.1")
 LARGE = SHARE * 1.5
@@ -29,16 +30,22 @@ class SlowView(View):
         self.steps: list[str] = []
         self.every = 0.0001
         """Seconds that it takes to prepare any other object."""
+        self.pauses = 0
+        """How often preparing is interrupted."""
         self.taking_in = 0.0
         """Seconds that it takes to take in what is prepared."""
         self._clock = clock
         self._seconds = seconds
 
-    def prepare(self, change: Change) -> TakeIn:
+    def prepare_in_steps(self, change: Change) -> Steps[TakeIn]:
         _, owner, name = name_of_change(change)
-        self._clock.now += self._seconds.get(f"{owner}/{name}", self.every)
         self.steps.append(f"prepare {owner}/{name}")
-        take_in = super().prepare(change)
+        take_in = finish(super().prepare_in_steps(change))
+        seconds = self._seconds.get(f"{owner}/{name}", self.every)
+        for _ in range(self.pauses):
+            self._clock.now += seconds / (self.pauses + 1)
+            yield
+        self._clock.now += seconds / (self.pauses + 1)
 
         def noted() -> None:
             self.steps.append(f"take in {owner}/{name}")
@@ -123,6 +130,42 @@ def test_a_namespace_that_has_used_its_share_lets_others_go_first() -> None:
     assert trial.serve() == ["prepare x/q"]
     assert trial.serve() == ["take in x/p", "take in x/q"]
     assert trial.policies() == {"x/p", "x/q", "y/p"}
+
+
+def test_between_two_steps_of_preparing_a_large_policy_others_go_first() -> None:
+    trial = Trial(x__p=3 * LARGE)
+    trial.view.pauses = 2
+    trial.add(*(upserted(on_node(f"{owner}/web")) for owner in "xy"))
+    trial.serve(2)
+    trial.add(upserted(written("x/p")))
+    assert trial.serve() == ["prepare x/p"]
+    trial.add(upserted(written("y/p")))
+    assert trial.serve() == ["prepare y/p", "take in y/p"]
+    assert trial.serve(3) == ["take in x/p"]
+
+
+def test_a_newer_version_replaces_one_that_is_prepared_in_part() -> None:
+    trial = Trial(x__p=3 * LARGE)
+    trial.view.pauses = 2
+    trial.add(upserted(on_node("x/web")), upserted(written("x/p")))
+    trial.serve()
+    trial.add(upserted(policy("x/p", labelled(app="web"), ingress=[{}])))
+    assert "prepare x/p" in trial.serve(6)
+    (taken_in,) = trial.view.state.tiers.policies()
+    assert taken_in.policy.spec.ingress
+    assert not trial.intake
+
+
+def test_one_that_is_gone_is_not_prepared_further() -> None:
+    trial = Trial(x__p=3 * LARGE)
+    trial.view.pauses = 2
+    trial.add(upserted(on_node("x/web")), upserted(written("x/p")))
+    trial.serve()
+    assert trial.intake
+    trial.add(removed(written("x/p")))
+    trial.serve(6)
+    assert trial.policies() == set()
+    assert not trial.intake
 
 
 def test_small_changes_of_such_a_namespace_are_prepared_many_at_a_time() -> None:

@@ -8,10 +8,11 @@ what neither the old nor the new ones allow.
 
 import heapq
 from collections.abc import Collection, Iterator
-from itertools import count
+from itertools import chain, count
 
 from ringfence.agent.shares import Shares
 from ringfence.agent.view import POLICY_KINDS, Change, Name, ObjectName, TakeIn, name_of_change
+from ringfence.steps import Steps
 
 
 class Turn:
@@ -20,16 +21,18 @@ class Turn:
     def __init__(self, namespace: str) -> None:
         self.namespace = namespace
         self.prepared: dict[ObjectName, TakeIn] = {}
+        self.preparing: dict[ObjectName, Steps[TakeIn]] = {}
+        """At most one: what is to be prepared further, step by step."""
         self._waiting: dict[ObjectName, Change] = {}
         self._since: float | None = None
         self.is_partly_taken_in = False
         """Whether some of the changes that belong together are taken in, and others not yet."""
 
     def __bool__(self) -> bool:
-        return bool(self._waiting or self.prepared)
+        return len(self) > 0
 
     def __len__(self) -> int:
-        return len(self._waiting) + len(self.prepared)
+        return len(self._waiting) + len(self.preparing) + len(self.prepared)
 
     @property
     def since(self) -> float:
@@ -40,12 +43,12 @@ class Turn:
     @property
     def has_policies(self) -> bool:
         """Whether a change of a policy waits or is prepared."""
-        return any(key[0] in POLICY_KINDS for changes in (self._waiting, self.prepared) for key in changes)
+        return any(key[0] in POLICY_KINDS for key in self._keys())
 
     def add(self, change: Change, arrived: float) -> None:
         """Add a change, in place of an older one of the same object."""
         key = name_of_change(change)
-        self.prepared.pop(key, None)
+        self._stop_preparing(key)
         self._waiting[key] = change
         self._since = arrived if self._since is None else min(self._since, arrived)
 
@@ -56,18 +59,25 @@ class Turn:
         """
         key = name_of_change(change)
         if key not in self._waiting:
-            self.prepared.pop(key, None)
+            self._stop_preparing(key)
             self._waiting[key] = change
             self._since = arrived if self._since is None else self._since
 
     def discard(self, key: ObjectName) -> None:
         """Drop the change of an object, if there is one."""
         self._waiting.pop(key, None)
-        self.prepared.pop(key, None)
+        self._stop_preparing(key)
 
     def names(self, kind: str) -> list[Name]:
         """The objects of a kind that have a change."""
-        return [key[1:] for changes in (self._waiting, self.prepared) for key in changes if key[0] == kind]
+        return [key[1:] for key in self._keys() if key[0] == kind]
+
+    def _stop_preparing(self, key: ObjectName) -> None:
+        self.preparing.pop(key, None)
+        self.prepared.pop(key, None)
+
+    def _keys(self) -> Iterator[ObjectName]:
+        return chain(self._waiting, self.preparing, self.prepared)
 
     def pop(self) -> Change | None:
         """The change that waits longest, which does not wait any more; None if there is none."""

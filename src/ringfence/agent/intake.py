@@ -150,17 +150,35 @@ class Intake:
 
     def _prepare(self, turn: Turn, began: float) -> bool:
         """Prepare the changes of a turn; whether all are."""
-        while (change := turn.pop()) is not None:
+        while turn:
             work = self._spending.work()
-            for policy in self._view.woken_by(change):
-                self._add_woken(policy, turn, began)
-            turn.prepared[name_of_change(change)] = self._view.prepare(change)
-            for policy in self._view.fitting(turn.namespace):
-                self._backlog.add_older(Upserted(policy), began)
+            if not turn.preparing and not self._begin_to_prepare(turn, began):
+                break
+            self._go_on_preparing(turn, began)
             self._spending.charge(turn.namespace, work)
             if self._is_over(turn, began):
                 return False
         return True
+
+    def _begin_to_prepare(self, turn: Turn, began: float) -> bool:
+        """Begin with the change that waits longest; whether there is one."""
+        change = turn.pop()
+        if change is None:
+            return False
+        for policy in self._view.woken_by(change):
+            self._add_woken(policy, turn, began)
+        turn.preparing[name_of_change(change)] = self._view.prepare_in_steps(change)
+        return True
+
+    def _go_on_preparing(self, turn: Turn, began: float) -> None:
+        [(key, steps)] = turn.preparing.items()
+        try:
+            next(steps)
+        except StopIteration as end:
+            del turn.preparing[key]
+            turn.prepared[key] = end.value
+            for policy in self._view.fitting(turn.namespace):
+                self._backlog.add_older(Upserted(policy), began)
 
     def _add_woken(self, policy: Undecoded, turn: Turn, began: float) -> None:
         """Have a policy taken in before the change that has woken it.

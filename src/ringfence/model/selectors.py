@@ -96,4 +96,12 @@ def compile_selector(selector: LabelSelector) -> Selector:
         Term(expression.key, Operator(expression.operator), frozenset(expression.values))
         for expression in selector.match_expressions
     ]
-    return Selector(tuple(sorted(terms, key=lambda term: (term.key, term.operator, sorted(term.values)))))
+    return Selector(tuple(sorted(terms, key=_order)))
+
+
+def _order(term: Term) -> tuple[str, str, int, str, int]:
+    """What terms are ordered by: equal ones are next to each other, whatever order their values have.
+
+    To sort 160,000 values takes 80 ms, so only the first of them counts, and the hash of all where that is the same.
+    """
+    return term.key, term.operator, len(term.values), min(term.values, default=""), hash(term.values)

@@ -4,13 +4,13 @@ from ipaddress import ip_network
 
 from ringfence.dataplane.compile.address_rules import address_pairs, for_addresses
 from ringfence.dataplane.compile.allowances import Allowance
-from ringfence.dataplane.compile.steps import finish
 from ringfence.dataplane.compile.traffic_rules import WITHOUT_PORTS
 from ringfence.dataplane.program import ADDRESS, PEER, PORT, Lookup, ProtocolIs, RangeSet, address_key, port_key
 from ringfence.engine.policies import AddressRule
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import Addresses, Family, parse_address
 from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
+from ringfence.steps import finish
 
 Rules = list[AddressRule]
 

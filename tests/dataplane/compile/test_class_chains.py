@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from ringfence.dataplane.compile.address_rules import MOST_PAIRS, address_pairs, for_addresses
 from ringfence.dataplane.compile.allowances import Allowance
-from ringfence.dataplane.compile.steps import finish
 from ringfence.dataplane.program import (
     ADDRESS,
     DENIED,
@@ -29,6 +28,7 @@ from ringfence.engine.policies import AddressRule
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import FAMILIES, Addresses, Family
 from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
+from ringfence.steps import finish
 
 SERVER = dict.fromkeys(FAMILIES, (1 << 20) + 1)
 IN = Direction.INGRESS

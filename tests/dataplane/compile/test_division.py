@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from ringfence.dataplane.compile import division
 from ringfence.dataplane.compile.division import FIRST, SECOND, Layer, Pair, TooComplex, layers_of
-from ringfence.dataplane.compile.steps import finish
 from ringfence.sets import intervals
 from ringfence.sets.intervals import Intervals
+from ringfence.steps import finish
 
 EVERYTHING = (0, (1 << 32) - 1)
 

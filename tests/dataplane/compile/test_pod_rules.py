@@ -12,11 +12,11 @@ from ringfence.dataplane.compile.allowances import Allowance
 from ringfence.dataplane.compile.division import Pair, TooComplex
 from ringfence.dataplane.compile.peers import KEYS_OF_ITS_OWN, PodSet
 from ringfence.dataplane.compile.pod_rules import MOST_SHARED, for_pods
-from ringfence.dataplane.compile.steps import finish
 from ringfence.dataplane.program import PEER, Field, Lookup, Rule, RuleVerdict
 from ringfence.engine.policies import own_ports
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import Family
+from ringfence.steps import finish
 
 FRIENDS, FOES = (pods(labelled(app=name)) for name in ("friend", "foe"))
 WORLD = [

@@ -10,7 +10,6 @@ from typing import Final
 from ringfence.dataplane.compile.allowances import Allowance, allowing
 from ringfence.dataplane.compile.class_chains import by_classes
 from ringfence.dataplane.compile.division import Pair, layers_of
-from ringfence.dataplane.compile.steps import Steps
 from ringfence.dataplane.compile.traffic_rules import (
     ALL_NUMBERS,
     OTHER_PROTOCOLS,
@@ -26,6 +25,7 @@ from ringfence.model.policies import Direction
 from ringfence.sets import intervals
 from ringfence.sets.addresses import Family
 from ringfence.sets.intervals import Intervals
+from ringfence.steps import Steps
 
 MOST_PAIRS: Final = 4
 """How many combinations of addresses and traffic are rules one after another: each costs a packet two lookups."""

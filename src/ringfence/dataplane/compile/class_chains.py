@@ -10,7 +10,6 @@ from typing import Final
 
 from ringfence.dataplane.compile.allowances import Allowance, allowing
 from ringfence.dataplane.compile.division import FIRST, Layer
-from ringfence.dataplane.compile.steps import Steps
 from ringfence.dataplane.compile.traffic_rules import TRAFFIC_FIELDS, traffic_ranges
 from ringfence.dataplane.program import (
     ADDRESS,
@@ -36,6 +35,7 @@ from ringfence.dataplane.program import (
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import Family
 from ringfence.sets.intervals import Intervals
+from ringfence.steps import Steps
 
 
 class _Side:

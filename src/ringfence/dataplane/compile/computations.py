@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from ringfence.dataplane.compile.division import TooComplex
 from ringfence.dataplane.compile.large_policies import ByFamily, LargePolicies
-from ringfence.dataplane.compile.steps import Steps
 from ringfence.engine.policies import OwnPorts, Stack
 from ringfence.sets.addresses import Family
+from ringfence.steps import Steps
 
 ChainKey = tuple[Stack, OwnPorts]
 

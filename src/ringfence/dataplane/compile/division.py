@@ -19,9 +19,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, pairwise
 from typing import Final, NamedTuple
 
-from ringfence.dataplane.compile.steps import Steps
 from ringfence.sets import intervals
 from ringfence.sets.intervals import Interval, Intervals
+from ringfence.steps import Steps
 
 Pair = tuple[Intervals, Intervals]
 """All combinations of a number of the first set with a number of the second one."""

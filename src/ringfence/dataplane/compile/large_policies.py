@@ -11,11 +11,11 @@ from weakref import WeakKeyDictionary
 from ringfence.dataplane.compile.address_rules import MOST_PAIRS, address_pairs, for_addresses
 from ringfence.dataplane.compile.allowances import Allowance
 from ringfence.dataplane.compile.division import Pair
-from ringfence.dataplane.compile.steps import Steps
 from ringfence.engine.policies import CompiledPolicy, OwnPorts, Stack, is_union
 from ringfence.engine.state import State
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import FAMILIES, Family
+from ringfence.steps import Steps
 
 LARGE: Final = 1_000
 """So many ranges of addresses make a policy large. To compile and to load them takes 5 ms."""

@@ -32,12 +32,12 @@ from ringfence.dataplane.compile.large_policies import ByFamily, LargePolicies
 from ringfence.dataplane.compile.peer_maps import PeerMap, RulesOfProfiles
 from ringfence.dataplane.compile.peers import PodSet
 from ringfence.dataplane.compile.pod_rules import for_pods
-from ringfence.dataplane.compile.steps import finish
 from ringfence.dataplane.program import Chain, Collection, Dispatch, digest, profile_chain
 from ringfence.engine.policies import Action, OwnPorts, Stack, is_union
 from ringfence.engine.state import State
 from ringfence.errors import KernelError
 from ringfence.sets.addresses import Family
+from ringfence.steps import finish
 
 _NAMED: Final = 3
 """The number of policies that a message names."""
