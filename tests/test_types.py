@@ -13,7 +13,7 @@ from ringfence import Cluster, Verdict
 from ringfence.types import Addresses, Connection, Endpoint, Member, Reference, Traffic
 
 ROOT = Path(__file__).parents[1]
-BUILT_IN = {"str", "int", "bool", "list", "tuple", "dict", "Iterator", "NoneType", "Counter", "TypeVar"}
+BUILT_IN = {"Any", "str", "int", "bool", "list", "tuple", "dict", "Iterator", "NoneType", "Counter", "TypeVar"}
 
 
 @pytest.fixture

@@ -50,10 +50,11 @@ from ringfence.argument_checks import checked_namespace, checked_path, checked_p
 from ringfence.engine.population import Reference
 from ringfence.engine.state import State
 from ringfence.errors import InputError, ManifestError
-from ringfence.model.decoding import decode, has_been_stored, refusals, unknown_fields
+from ringfence.model.decoding import decode, has_been_stored, refusals, stored_tree, unknown_fields
+from ringfence.model.documents import custom_document, stored_document
 from ringfence.model.field_errors import FieldError, each_once, go_quoted
-from ringfence.model.kinds import KINDS, Kind, in_namespace, kind_of, namespace_of
-from ringfence.model.objects import DEFAULT_NAMESPACE, Manifest, NetworkPolicy, Object
+from ringfence.model.kinds import KINDS, Kind, in_namespace, kind_of, namespace_of, object_name
+from ringfence.model.objects import DEFAULT_NAMESPACE, Manifest, NetworkPolicy, Object, Policy
 from ringfence.model.origin import Origin
 from ringfence.model.policies import Direction
 from ringfence.model.problems import Problem, ProblemCode, Severity
@@ -125,6 +126,7 @@ class Cluster:
         self._is_live = live
         self._server_version = server_version
         self._origins: dict[tuple[Kind, str, str], Origin] = {}
+        self._trees: dict[tuple[Kind, str], Mapping[str, Any]] = {}
         self._numbers = count(1)
 
     @classmethod
@@ -206,9 +208,9 @@ class Cluster:
                 self.state.upsert(unread)
                 return
             is_stored = is_stored or has_been_stored(obj)
-            decoded = _decoded(obj, is_stored=is_stored)
+            decoded, tree = _decoded(obj, is_stored=is_stored), stored_tree(obj)
         elif KINDS.has(obj):
-            decoded = obj
+            decoded, tree = obj, None
         else:
             raise InputError(f"{obj!r} is not an object: use a dict as in the API, or load a file with Cluster.load")
         if not decoded.metadata.name:
@@ -216,6 +218,7 @@ class Cluster:
             raise InputError(f"{kind_of(decoded)}: {message}")
         if errors := self._add(decoded, origin, is_accepted=is_stored).errors:
             raise InputError(f'{kind_of(decoded)} "{decoded.metadata.name}" is invalid: {"; ".join(map(str, errors))}')
+        self._note_tree(decoded, tree)
 
     def remove(self, kind: str, namespace: str, name: str) -> None:
         """Remove one object, if it is there; `namespace` is ignored for kinds without one.
@@ -262,6 +265,16 @@ class Cluster:
     def policies(self) -> list[NetworkPolicy]:
         """The policies in force, with the defaults that the API server sets, by namespace and name."""
         return [compiled.policy for compiled in self.state.network_policies.all_policies()]
+
+    def policies_of(self, kind: str) -> list[Policy]:
+        """The policies of one kind in force, in no order; the administrators' kinds have their group in the name."""
+        return [compiled.policy for compiled in self.state.tiers.policies() if kind_of(compiled.policy) == kind]
+
+    def document(self, policy: Policy) -> dict[str, Any]:
+        """A policy of this cluster as `kubectl get` prints it."""
+        if isinstance(policy, NetworkPolicy):
+            return stored_document(policy)
+        return custom_document(policy, self._trees.get((KINDS.of(policy), policy.metadata.name)))
 
     # --- questions --------------------------------------------------------------------------------------------------
 
@@ -456,15 +469,21 @@ class Cluster:
                 self._report(manifest, review)
             if not review.errors or self._add_what_remains(manifest):
                 self._note_origin(review.object, manifest.origin)
+                self._note_tree(review.object, manifest.tree)
         self.problems.sort(key=lambda problem: problem.place)
+
+    def _note_tree(self, obj: Object, tree: Mapping[str, Any] | None) -> None:
+        """Keep an object of a custom resource as a server stores it, without what was kept of the one before it."""
+        key = (KINDS.of(obj), obj.metadata.name)
+        self._trees.pop(key, None)
+        if tree is not None:
+            self._trees[key] = tree
 
     def _report(self, manifest: Manifest, review: _Review) -> None:
         obj, origin = manifest.object, manifest.origin
-        path = "/".join(filter(None, (namespace_of(review.object), obj.metadata.name or obj.metadata.generate_name)))
-        subject = f"{kind_of(obj)} {path}"
         concern = KINDS.of(obj).may_concern_policies
         for one in review.errors or review.warnings:
-            self.problems.append(refusal(one, origin, subject, may_concern_policies=concern))
+            self.problems.append(refusal(one, origin, object_name(review.object), may_concern_policies=concern))
 
     def _note_origin(self, obj: Object, origin: Origin) -> None:
         """Report an object that was read before: as with `kubectl apply`, the last one counts."""

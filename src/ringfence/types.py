@@ -36,6 +36,12 @@ from ringfence.engine.possible import (
     PossiblePods,
     PossibleTraffic,
 )
+from ringfence.model.cluster_policies import (
+    AdminNetworkPolicy,
+    AwsClusterNetworkPolicy,
+    BaselineAdminNetworkPolicy,
+    ClusterNetworkPolicy,
+)
 from ringfence.model.objects import NetworkPolicy
 from ringfence.model.origin import Place, Range
 from ringfence.model.problems import Problem, ProblemCode, Severity
@@ -45,9 +51,13 @@ from ringfence.sets.traffic import Traffic
 
 __all__ = [
     "Addresses",
+    "AdminNetworkPolicy",
     "AllowingRule",
     "AskedPorts",
+    "AwsClusterNetworkPolicy",
+    "BaselineAdminNetworkPolicy",
     "Cluster",
+    "ClusterNetworkPolicy",
     "Comparison",
     "Connection",
     "Conversion",

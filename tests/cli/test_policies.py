@@ -1,5 +1,6 @@
 """`get` and `describe` accept the arguments of kubectl, and print what it prints."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -37,11 +38,13 @@ def test_policies_are_named_as_in_kubectl(words: str) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("pods", "'pods' is not a supported resource: use netpol"),
-        ("netpol/db-policy x", "'x' is not a supported resource: use netpol"),
+        ("pods", "'pods' is not a supported resource: use netpol, cnp, anp or banp"),
+        ("netpol/db-policy x", "'x' is not a supported resource: use netpol, cnp, anp or banp"),
         ("netpol netpol/db-policy", "use netpol NAME NAME or netpol/NAME netpol/NAME"),
         ("netpol/", "use netpol NAME NAME or netpol/NAME netpol/NAME"),
-        ("", "Missing argument 'netpol [NAME]...'"),
+        ("cnp/", "use cnp NAME NAME or cnp/NAME cnp/NAME"),
+        ("cnp/a anp/b", "name policies of one kind at a time"),
+        ("", "Missing argument 'netpol|cnp|anp|banp [NAME]...'"),
     ],
 )
 def test_another_resource_or_syntax_is_an_error(words: str, message: str) -> None:
@@ -153,3 +156,86 @@ def test_a_label_selector_selects_policies_or_is_an_error(
     assert result.exit_code == exit_code
     assert sorted(line.split()[0] for line in result.stdout.splitlines()) == sorted(listed)
     assert result.stderr.startswith(f"error: -l {selector}: " if exit_code else "")
+
+
+class TestPoliciesOfAdministrators:
+    """They have no namespace; each kind has columns of its own."""
+
+    @pytest.fixture
+    def path(self, tmp_path: Path) -> str:
+        (tmp_path / "policies.yaml").write_text(
+            """
+            apiVersion: v1
+            kind: List
+            items:
+            - apiVersion: policy.networking.k8s.io/v1alpha2
+              kind: ClusterNetworkPolicy
+              metadata: {name: tenants, labels: {team: a}}
+              spec: {tier: Admin, priority: 10, subject: {namespaces: {}}, egress: []}
+            - apiVersion: policy.networking.k8s.io/v1alpha2
+              kind: ClusterNetworkPolicy
+              metadata: {name: dns}
+              spec: {tier: Baseline, priority: 0, subject: {namespaces: {}}}
+            - apiVersion: policy.networking.k8s.io/v1alpha1
+              kind: AdminNetworkPolicy
+              metadata: {name: old}
+              spec: {priority: 5, subject: {namespaces: {}}}
+            - apiVersion: policy.networking.k8s.io/v1alpha1
+              kind: BaselineAdminNetworkPolicy
+              metadata: {name: default}
+              spec: {subject: {namespaces: {}}}
+            """
+        )
+        return str(tmp_path)
+
+    @pytest.mark.parametrize(
+        ("words", "table"),
+        [
+            ("cnp", "NAME TIER PRIORITY AGE dns Baseline 0 <unknown> tenants Admin 10 <unknown>"),
+            ("ClusterNetworkPolicy tenants", "NAME TIER PRIORITY AGE tenants Admin 10 <unknown>"),
+            ("cnp -l team=a -L team", "NAME TIER PRIORITY AGE TEAM tenants Admin 10 <unknown> a"),
+            ("cnp/dns --show-labels", "NAME TIER PRIORITY AGE LABELS dns Baseline 0 <unknown> <none>"),
+            ("clusternetworkpolicies.policy.networking.k8s.io dns --no-headers", "dns Baseline 0 <unknown>"),
+            ("cnp.v1alpha2.policy.networking.k8s.io dns -A", "NAME TIER PRIORITY AGE dns Baseline 0 <unknown>"),
+            ("anp -o wide", "NAME PRIORITY AGE old 5 <unknown>"),
+            ("adminnetworkpolicies.policy.networking.k8s.io -n prod", "NAME PRIORITY AGE old 5 <unknown>"),
+            ("banp -A", "NAME AGE default <unknown>"),
+            ("banp -o name", "baselineadminnetworkpolicy.policy.networking.k8s.io/default"),
+            ("cnp -o jsonpath={.items[*].spec.priority}", "0 10"),
+        ],
+    )
+    def test_get(self, words: str, table: str, path: str) -> None:
+        result = CliRunner().invoke(cli, ["get", *words.split(), "-f", path])
+        assert (result.exit_code, result.stdout.split()) == (0, table.split())
+
+    def test_a_document_is_what_a_server_stores(self, path: str) -> None:
+        written = CliRunner().invoke(cli, ["get", "cnp", "tenants", "-o", "yaml", "-f", path]).stdout
+        assert "  egress: []\n" in written
+        again = CliRunner().invoke(cli, ["describe", "cnp", "-f", "-"], input=written)
+        assert again.stdout == CliRunner().invoke(cli, ["describe", "cnp", "tenants", "-f", path]).stdout
+
+    def test_describe(self, path: str) -> None:
+        described = CliRunner().invoke(cli, ["describe", "cnp", "-f", path]).stdout
+        assert [line.split() for line in described.splitlines() if line.startswith("Name:")] == [
+            ["Name:", "dns"],
+            ["Name:", "tenants"],
+        ]
+        assert "Events:" not in described, "kubectl lists them of one object only"
+        alone = CliRunner().invoke(cli, ["describe", "anp", "-f", path]).stdout
+        assert re.search(r"^Events: +<none>\n\Z", alone, re.MULTILINE)
+
+    def test_a_missing_name_and_no_policies(self, path: str) -> None:
+        result = CliRunner().invoke(cli, ["get", "cnp", "tenant", "-f", path])
+        message = 'error: clusternetworkpolicies.policy.networking.k8s.io "tenant" not found'
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert result.stderr.startswith(message)
+        assert "tenants" in result.stderr
+        nothing = CliRunner().invoke(cli, ["get", "cnp", "-f", EXAMPLE])
+        assert (nothing.exit_code, nothing.stderr) == (0, "No resources found\n")
+
+    def test_the_short_name_of_two_kinds_means_the_one_of_which_there_are_policies(self, tmp_path: Path) -> None:
+        spec = "{tier: Admin, priority: 3, subject: {namespaces: {}}}"
+        types = "{apiVersion: networking.k8s.aws/v1alpha1, kind: ClusterNetworkPolicy"
+        (tmp_path / "policy.yaml").write_text(f"{types}, metadata: {{name: x}}, spec: {spec}}}")
+        result = CliRunner().invoke(cli, ["get", "cnp", "-o", "name", "-f", str(tmp_path)])
+        assert result.stdout == "clusternetworkpolicy.networking.k8s.aws/x\n"

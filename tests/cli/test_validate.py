@@ -120,3 +120,19 @@ def test_every_kind_is_validated() -> None:
         'p.yaml:7: error: Service default/quoted: spec.ports[0].targetPort: Invalid value: "8080": '
         "must contain at least one letter (a-z)\n"
     )
+
+
+def test_the_policies_of_each_kind_are_counted(tmp_path: Path) -> None:
+    group = "policy.networking.k8s.io"
+    for name, version, kind, spec in (
+        ("a", "v1alpha2", "ClusterNetworkPolicy", "{tier: Admin, priority: 1, subject: {namespaces: {}}}"),
+        ("b", "v1alpha2", "ClusterNetworkPolicy", "{tier: Admin, priority: 1001, subject: {namespaces: {}}}"),
+        ("c", "v1alpha1", "AdminNetworkPolicy", "{priority: 1}"),
+    ):
+        (tmp_path / f"{name}.yaml").write_text(
+            f"{{apiVersion: {group}/{version}, kind: {kind}, metadata: {{name: {name}}}, spec: {spec}}}"
+        )
+    result = CliRunner().invoke(cli, ["validate", "-f", str(tmp_path)])
+    counts = f"ClusterNetworkPolicies.{group}: 1, AdminNetworkPolicies: 0"
+    assert result.stdout.splitlines()[-1] == f"valid NetworkPolicies: 0, {counts}, errors: 2"
+    assert result.exit_code == 1

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from ringfence.cluster import Cluster
@@ -115,7 +115,12 @@ def mistaken(draw: st.DrawFn) -> Tree:
     return in_known_characters(tree)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None)
+@settings(
+    deadline=None,
+    # To make a case smaller takes minutes on a real server.
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(cluster_policies | mistaken())
 def test_any_policy(
     experimental_server: ControlPlane, standard_server: ControlPlane, tmp_path: Path, tree: Tree

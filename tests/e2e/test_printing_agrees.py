@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from ringfence.model.documents import stored_list
 from ringfence.model.objects import NetworkPolicy
+from ringfence.render.descriptions import TableOptions
 from ringfence.render.formats import json_text, yaml_text
-from ringfence.render.policies import TableOptions, description, names_text, policy_table
+from ringfence.render.policies import description, names_text, policy_table
 from tests.strategies import policies
 
 from .control_plane import ControlPlane

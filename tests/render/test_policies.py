@@ -13,8 +13,8 @@ from hypothesis import given
 from tests.model.policy_trees import Tree, policies, written
 
 from ringfence.model.objects import NetworkPolicy
+from ringfence.render.descriptions import TableOptions
 from ringfence.render.policies import (
-    TableOptions,
     description,
     in_list_order,
     names_text,

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from ringfence.cluster import Cluster
 
 _VARIABLE: Final = "_RINGFENCE_COMPLETE"
-_RESOURCES: Final = ("netpol", "networkpolicies", "networkpolicy")
 _FILES, _FOLDERS, _NOTHING_ELSE = 0, 16, 4
 """How cobra's completion goes on: with file names, with folders, or with nothing but the given words."""
 
@@ -88,15 +87,25 @@ def complete_context(context: click.Context, parameter: click.Parameter, incompl
 
 
 def complete_policy(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    """The resource first, and then the policies of the namespace."""
-    if context.params.get("names") is None:
-        return _beginning(_RESOURCES, incomplete)
+    """The resource first, and then its policies in the namespace."""
+    from ringfence.model.kinds import KINDS, namespace_of
+
+    named = context.params.get("policies")
+    if named is None:
+        resources = [word for kind in KINDS.policies() for word in (kind.short_name, kind.plural, kind.name.lower())]
+        return _beginning(dict.fromkeys(resources), incomplete)
     cluster = _cluster(context)
     if cluster is None:
         return []
     namespace = context.params.get("namespace") or cluster.namespace
     return _beginning(
-        (policy.metadata.name for policy in cluster.policies() if policy.metadata.namespace == namespace), incomplete
+        (
+            policy.metadata.name
+            for kind in named.kinds
+            for policy in cluster.policies_of(kind.key)
+            if namespace_of(policy) in ("", namespace)
+        ),
+        incomplete,
     )
 
 

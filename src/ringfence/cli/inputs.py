@@ -44,6 +44,11 @@ class Inputs(msgspec.Struct, frozen=True):
         if live and files:
             raise InputError(f"{live[0]} names a live cluster and {files[0]} manifests: use one of them")
 
+    @property
+    def is_live(self) -> bool:
+        """Whether the cluster is that of an API server, not of files."""
+        return not (self.filenames or self.kustomize)
+
     def cluster(self, *, report: bool = True, server_version: ServerVersion | None = None) -> Cluster:
         """The cluster that the options name. With `report`, the problems in the input are printed on stderr.
 
@@ -69,7 +74,7 @@ class Inputs(msgspec.Struct, frozen=True):
         return self._read()
 
     def _read(self, server_version: ServerVersion | None = None) -> Cluster:
-        return self._from_files(server_version) if self.filenames or self.kustomize else self._from_api_server()
+        return self._from_api_server() if self.is_live else self._from_files(server_version)
 
     def leave(self, problems: Iterable[Problem], exit_code: int) -> NoReturn:
         """Exit with `exit_code`, or with 2 if an error among the problems of the input may concern a policy.

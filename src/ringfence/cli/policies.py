@@ -1,7 +1,7 @@
-"""`get netpol` and `describe netpol`: policies as kubectl prints them, from files or a cluster."""
+"""`get` and `describe`: policies as kubectl prints them, from files or a cluster."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -10,48 +10,23 @@ import msgspec
 
 from ringfence.analysis.endpoints import similar
 from ringfence.cli import EXIT_UNUSABLE, EXIT_YES
-from ringfence.cli.completion import complete_policy
 from ringfence.cli.inputs import Inputs, input_options
 from ringfence.cli.options import as_one
+from ringfence.cli.policy_arguments import WantedPolicies, wanted_policies
 from ringfence.cli.terminal import print_document, print_exactly, print_message, print_text
 from ringfence.cluster import Cluster
 from ringfence.errors import InputError
-from ringfence.model.documents import stored_document, stored_list
-from ringfence.model.kinds import namespace_of
-from ringfence.model.objects import NetworkPolicy
+from ringfence.model.documents import list_document
+from ringfence.model.kinds import Kind, namespace_of
+from ringfence.model.objects import NetworkPolicy, Policy
 from ringfence.model.selector_text import parse_list_selector
+from ringfence.render.custom_resources import custom_description, custom_names, custom_table
+from ringfence.render.descriptions import TableOptions
 from ringfence.render.formats import JSONPathError, JSONPathTemplate, json_text, parse_template, yaml_text
-from ringfence.render.policies import TableOptions, description, in_list_order, names_text, policy_table
-
-_RESOURCE: Final = "networkpolicies.networking.k8s.io"
-_GROUPS: Final = ("", ".networking.k8s.io", ".v1.networking.k8s.io")
-_RESOURCES: Final = {"netpol", *(name + group for name in ("networkpolicy", "networkpolicies") for group in _GROUPS)}
+from ringfence.render.policies import description, in_list_order, names_text, policy_table
 
 _MOST_NAMESPACES: Final = 3
 """Namespaces that a message names."""
-
-
-def _parse_names(context: click.Context, parameter: click.Parameter, words: tuple[str, ...]) -> tuple[str, ...]:
-    """The names in `netpol NAME NAME` or `netpol/NAME netpol/NAME`: kubectl accepts both."""
-    if "/" in words[0]:
-        resources = [word.partition("/")[0] for word in words]
-        names = tuple(word.partition("/")[2] for word in words)
-    else:
-        resources, names = [words[0]], words[1:]
-    for resource in resources:
-        if resource.lower() not in _RESOURCES:
-            raise click.BadParameter(f"{resource!r} is not a supported resource: use netpol", context, parameter)
-    if not all(names) or any("/" in name for name in names):
-        raise click.BadParameter("use netpol NAME NAME or netpol/NAME netpol/NAME", context, parameter)
-    return names
-
-
-class WantedPolicies(msgspec.Struct, frozen=True):
-    """The arguments and options of `get` and `describe` that choose policies."""
-
-    names: tuple[str, ...]
-    all_namespaces: bool
-    selector: str
 
 
 class GetOptions(msgspec.Struct, frozen=True):
@@ -82,25 +57,6 @@ class OutputFormat(click.Choice[str]):
             self.fail(f"jsonpath: {error}", param, ctx)
 
 
-_wanted_policies = as_one(
-    WantedPolicies,
-    "wanted",
-    (
-        click.argument(
-            "names",
-            nargs=-1,
-            required=True,
-            metavar="netpol [NAME]...",
-            callback=_parse_names,
-            shell_complete=complete_policy,
-        ),
-        click.option("-A", "--all-namespaces", is_flag=True, help="List the policies of all namespaces."),
-        click.option(
-            "-l", "--selector", default="", metavar="SELECTOR", help="A label selector, such as app=web,tier!=db."
-        ),
-    ),
-)
-
 _get_options = as_one(
     GetOptions,
     "options",
@@ -121,66 +77,85 @@ _get_options = as_one(
 
 
 @click.command()
-@_wanted_policies
+@wanted_policies
 @_get_options
 @input_options
 def get(wanted: WantedPolicies, options: GetOptions, inputs: Inputs) -> None:
-    """List NetworkPolicies as kubectl does.
+    """List policies as kubectl does.
+
+    netpol are NetworkPolicies; cnp, anp and banp are the administrators': ClusterNetworkPolicies,
+    AdminNetworkPolicies and the BaselineAdminNetworkPolicy.
 
     \b
     Examples:
       ringfence get netpol -f manifests/ -A
       ringfence get netpol db-policy -n prod -f manifests/ -o yaml
       ringfence get netpol -A -f manifests/ -o jsonpath='{.items[*].metadata.name}'
+      ringfence get cnp -f manifests/
     """
     cluster = inputs.cluster()
-    found, missing = _choose(wanted, cluster)
+    kind = _kind(wanted, cluster)
+    found, missing = _choose(wanted, kind, cluster)
     match options.output:
         case "json" | "yaml" as output:
             if found or not wanted.names:
-                print_document(_written(found, output, single=len(wanted.names) == 1))
+                tree = _tree(wanted, cluster, found)
+                print_document(json_text(tree) if output == "json" else yaml_text(tree))
         case JSONPathTemplate() as template:
             if found or not wanted.names:
-                print_exactly(_applied(template, found, single=len(wanted.names) == 1))
+                print_exactly(_applied(template, _tree(wanted, cluster, found)))
         case "name":
-            print_text(names_text(found))
+            print_text(_names(kind, cluster, found))
         case _:
-            print_text(policy_table(found, now=datetime.now(UTC), options=_table_options(wanted, options)))
-    inputs.leave(cluster.problems, _exit_code(cluster, missing))
+            print_text(_table(kind, cluster, found, _table_options(wanted, options, kind)))
+    inputs.leave(cluster.problems, _exit_code(kind, cluster, missing))
 
 
 @click.command()
-@_wanted_policies
+@wanted_policies
 @input_options
 def describe(wanted: WantedPolicies, inputs: Inputs) -> None:
-    """Describe NetworkPolicies as kubectl does.
+    """Describe policies as kubectl does.
 
     If no policy has the given NAME, describe all policies whose names begin with it.
 
     \b
     Examples:
       ringfence describe netpol db-policy -n prod -f manifests/
+      ringfence describe banp default -f manifests/
     """
     cluster = inputs.cluster()
-    found, missing = _choose(wanted, cluster, prefixes=True)
-    print_text(description(found))
-    inputs.leave(cluster.problems, _exit_code(cluster, missing))
+    kind = _kind(wanted, cluster)
+    found, missing = _choose(wanted, kind, cluster, prefixes=True)
+    # kubectl lists the events of an object that is described alone. Files have none; those of a cluster are not read.
+    is_alone = len(found) == 1 and not missing and wanted.names in ((), (found[0].metadata.name,))
+    print_text(_description(kind, cluster, found, events=is_alone and not inputs.is_live))
+    inputs.leave(cluster.problems, _exit_code(kind, cluster, missing))
+
+
+# --- which policies ---------------------------------------------------------------------------------------------------
+
+
+def _kind(wanted: WantedPolicies, cluster: Cluster) -> Kind:
+    """The kind that is wanted: of several that share a short name, one of which there are policies."""
+    kinds = wanted.policies.kinds
+    return next((kind for kind in kinds if cluster.policies_of(kind.key)), kinds[0])
 
 
 def _choose(
-    wanted: WantedPolicies, cluster: Cluster, *, prefixes: bool = False
-) -> tuple[list[NetworkPolicy], list[str]]:
+    wanted: WantedPolicies, kind: Kind, cluster: Cluster, *, prefixes: bool = False
+) -> tuple[list[Policy], list[str]]:
     """The policies that are wanted, and the names that no policy has."""
-    if wanted.names and wanted.all_namespaces:
+    if kind.is_namespaced and wanted.names and wanted.all_namespaces:
         raise InputError("a resource cannot be retrieved by name across all namespaces")
-    if wanted.all_namespaces and cluster.state.only_namespace:
+    if kind.is_namespaced and wanted.all_namespaces and cluster.state.only_namespace:
         raise InputError(f"-A: only namespace {cluster.state.only_namespace} could be read: leave out -A")
-    policies = _selected(wanted, cluster)
+    policies = _selected(wanted, kind, cluster)
     if not wanted.names:
         if not policies:
-            print_message(_nothing_found(wanted, cluster))
+            print_message(_nothing_found(wanted, kind, cluster))
         return policies, []
-    found: list[NetworkPolicy] = []
+    found: list[Policy] = []
     missing = []
     for name in wanted.names:
         named = [policy for policy in policies if policy.metadata.name == name]
@@ -192,12 +167,12 @@ def _choose(
     return found, missing
 
 
-def _nothing_found(wanted: WantedPolicies, cluster: Cluster) -> str:
+def _nothing_found(wanted: WantedPolicies, kind: Kind, cluster: Cluster) -> str:
     """kubectl's message, and where such policies are: files often have those of one namespace, and that another one."""
-    if wanted.all_namespaces:
+    if wanted.all_namespaces or not kind.is_namespaced:
         return "No resources found"
     message = f"No resources found in {cluster.namespace} namespace."
-    elsewhere = Counter(namespace_of(one) for one in _selected(wanted, cluster, all_namespaces=True))
+    elsewhere = Counter(namespace_of(one) for one in _selected(wanted, kind, cluster, all_namespaces=True))
     if not elsewhere:
         return message
     counts = [f"{count} in {namespace}" for namespace, count in sorted(elsewhere.items())]
@@ -206,50 +181,74 @@ def _nothing_found(wanted: WantedPolicies, cluster: Cluster) -> str:
     return f"{message} {where}: use -n {option} or -A"
 
 
-def _selected(wanted: WantedPolicies, cluster: Cluster, *, all_namespaces: bool = False) -> list[NetworkPolicy]:
+def _selected(wanted: WantedPolicies, kind: Kind, cluster: Cluster, *, all_namespaces: bool = False) -> list[Policy]:
     """The policies of the namespace, or of all, that the label selector matches."""
     try:
         selector = parse_list_selector(wanted.selector)
     except ValueError as error:
         raise InputError(f"-l {wanted.selector}: {error}") from None
+    everywhere = all_namespaces or wanted.all_namespaces or not kind.is_namespaced
     return in_list_order(
         policy
-        for policy in cluster.policies()
-        if (all_namespaces or wanted.all_namespaces or namespace_of(policy) == cluster.namespace)
-        and selector.matches(policy.metadata.labels or {})
+        for policy in cluster.policies_of(kind.key)
+        if (everywhere or namespace_of(policy) == cluster.namespace) and selector.matches(policy.metadata.labels or {})
     )
 
 
-def _table_options(wanted: WantedPolicies, options: GetOptions) -> TableOptions:
+def _exit_code(kind: Kind, cluster: Cluster, missing: Sequence[str]) -> int:
+    """The exit code, after a message for each name that no policy of the namespace has."""
+    namespace = cluster.namespace if kind.is_namespaced else ""
+    known = [policy.metadata.name for policy in cluster.policies_of(kind.key) if namespace_of(policy) == namespace]
+    where = f" in namespace {namespace}" if namespace else ""
+    for name in missing:
+        meant = similar(name, known)
+        print_message(f'error: {kind.plural}.{kind.group} "{name}" not found{where}{meant}')
+    return EXIT_UNUSABLE if missing else EXIT_YES
+
+
+# --- what is printed: NetworkPolicies as kubectl describes them, others as any custom resource ------------------------
+
+
+def _names(kind: Kind, cluster: Cluster, found: Sequence[Policy]) -> str:
+    if kind.schema is None:
+        return names_text(_network_policies(found))
+    return custom_names(map(cluster.document, found), kind)
+
+
+def _table(kind: Kind, cluster: Cluster, found: Sequence[Policy], options: TableOptions) -> str:
+    now = datetime.now(UTC)
+    if kind.schema is None:
+        return policy_table(_network_policies(found), now=now, options=options)
+    return custom_table(map(cluster.document, found), kind, now=now, options=options)
+
+
+def _description(kind: Kind, cluster: Cluster, found: Sequence[Policy], *, events: bool) -> str:
+    if kind.schema is None:
+        return description(_network_policies(found))
+    return custom_description(map(cluster.document, found), events=events)
+
+
+def _network_policies(found: Iterable[Policy]) -> list[NetworkPolicy]:
+    return [policy for policy in found if isinstance(policy, NetworkPolicy)]
+
+
+def _table_options(wanted: WantedPolicies, options: GetOptions, kind: Kind) -> TableOptions:
     return TableOptions(
-        namespaces=wanted.all_namespaces,
+        namespaces=wanted.all_namespaces and kind.is_namespaced,
         labels=options.show_labels,
         label_columns=tuple(column for group in options.label_columns for column in group.split(",")),
         headers=not options.no_headers,
     )
 
 
-def _applied(template: JSONPathTemplate, found: Sequence[NetworkPolicy], *, single: bool) -> str:
+def _applied(template: JSONPathTemplate, tree: dict[str, Any]) -> str:
     try:
-        return template.render(_tree(found, single=single))
+        return template.render(tree)
     except JSONPathError as error:
         raise InputError(f"-o jsonpath: {error}") from None
 
 
-def _written(found: Sequence[NetworkPolicy], output: str, *, single: bool) -> str:
-    tree = _tree(found, single=single)
-    return json_text(tree) if output == "json" else yaml_text(tree)
-
-
-def _tree(found: Sequence[NetworkPolicy], *, single: bool) -> dict[str, Any]:
+def _tree(wanted: WantedPolicies, cluster: Cluster, found: Sequence[Policy]) -> dict[str, Any]:
     """The policy if it was asked for by its name, else a List."""
-    return stored_document(found[0]) if single else stored_list(found)
-
-
-def _exit_code(cluster: Cluster, missing: Sequence[str]) -> int:
-    """The exit code, after a message for each name that no policy of the namespace has."""
-    known = [policy.metadata.name for policy in cluster.policies() if namespace_of(policy) == cluster.namespace]
-    for name in missing:
-        meant = similar(name, known)
-        print_message(f'error: {_RESOURCE} "{name}" not found in namespace {cluster.namespace}{meant}')
-    return EXIT_UNUSABLE if missing else EXIT_YES
+    documents = [cluster.document(policy) for policy in found]
+    return documents[0] if len(wanted.names) == 1 else list_document(documents)

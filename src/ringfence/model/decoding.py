@@ -158,7 +158,10 @@ def refusals(tree: Mapping[str, object]) -> list[FieldError]:
 def stored_tree(tree: Mapping[str, object]) -> Mapping[str, object] | None:
     """An object of a custom resource as a server stores it, but for what servers write; None for any other object."""
     kind = kind_of_tree(tree)
-    return None if kind is None or kind.schema is None else as_stored(tree, kind.schema)
+    if kind is None or kind.schema is None:
+        return None
+    # The server that has stored an object may know more fields.
+    return tree if has_been_stored(tree) else as_stored(tree, kind.schema)
 
 
 def _custom_resource(tree: Mapping[str, object], kind: Kind, schema: Schema) -> Any:

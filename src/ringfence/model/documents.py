@@ -4,7 +4,7 @@ Both leave out what is empty. People leave out `protocol: TCP` as well, and writ
 has filled the protocol in, and kubectl prints all keys in alphabetical order.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -32,14 +32,34 @@ def plain(part: Any) -> Any:
 def stored_document(policy: NetworkPolicy) -> dict[str, Any]:
     """The policy with its defaults, as `kubectl get` prints it."""
     kind = KINDS.of(policy)
-    content: dict[str, Any] = _sorted(_pruned(msgspec.to_builtins(policy), _is_omitted))
-    return {"apiVersion": kind.api_versions[0], "kind": kind.name, **content}
+    return {"apiVersion": kind.api_versions[0], "kind": kind.name, **_sorted(_written(policy))}
 
 
 def stored_list(policies: Iterable[NetworkPolicy]) -> dict[str, Any]:
     """Several policies as one document, a List, as `kubectl get` prints them."""
-    items = [stored_document(policy) for policy in policies]
-    return {"apiVersion": "v1", "items": items, "kind": "List", "metadata": {"resourceVersion": ""}}
+    return list_document(map(stored_document, policies))
+
+
+def list_document(items: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Several documents as one, a List, as `kubectl get` prints them."""
+    return {"apiVersion": "v1", "items": list(items), "kind": "List", "metadata": {"resourceVersion": ""}}
+
+
+def custom_document(policy: ClusterPolicy, tree: Mapping[str, Any] | None) -> dict[str, Any]:
+    """A policy of the whole cluster as `kubectl get` prints it: as a server stores it (`tree`), if that is known."""
+    kind = KINDS.of(policy)
+    content = _written(policy) if tree is None else tree
+    metadata = {name: value for name, value in content["metadata"].items() if name != "managedFields"}
+    metadata = {name: value for name, value in metadata.items() if value is not None} | {"name": policy.metadata.name}
+    types = {"apiVersion": kind.api_versions[0], "kind": kind.name}
+    document: dict[str, Any] = _sorted({**types, **content, "metadata": metadata})
+    return document
+
+
+def _written(policy: NetworkPolicy | ClusterPolicy) -> dict[str, Any]:
+    """The policy with its defaults, and without what is empty."""
+    written: dict[str, Any] = _pruned(msgspec.to_builtins(policy), _is_omitted)
+    return written
 
 
 def _pruned(value: Any, is_left_out: Callable[[str, Any], bool]) -> Any:

@@ -121,7 +121,7 @@ class Kind(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     that it is written in, and `build` makes an object of the type `model` of one. `only_in_manifests` says that a live
     cluster has something better than objects of the kind: the pods that are made of a template, the EndpointSlices of
     Endpoints. `is_custom` says that a server has the kind only if its definition (a CustomResourceDefinition) is there;
-    `schema` is that of the definition, if it is known.
+    `schema` is that of the definition, if it is known. `short_name` is what kubectl takes for the name of the resource.
 
     A policy's unknown fields are errors, except `former_fields`, which earlier versions of Kubernetes had: they map to
     a message. Its defaults, its errors and its warnings are those of the API server; other kinds have only the fields
@@ -134,6 +134,7 @@ class Kind(msgspec.Struct, frozen=True, eq=False, kw_only=True):
 
     name: str
     plural: str
+    short_name: str = ""
     api_versions: tuple[str, ...]
     shape: type[msgspec.Struct]
     model: type[Any]
@@ -338,11 +339,12 @@ def _workload(
     )
 
 
-def _cluster_policy(model: type[Any], plural: str, api_version: str) -> Kind:
+def _cluster_policy(model: type[Any], plural: str, short_name: str, api_version: str) -> Kind:
     """A kind of the administrators' policies; of AWS's, the struct has another name than the kind."""
     return Kind(
         name=model.__name__.removeprefix("Aws"),
         plural=plural,
+        short_name=short_name,
         api_versions=(api_version,),
         shape=model,
         model=model,
@@ -365,6 +367,7 @@ KINDS: Final = KindTable(
         Kind(
             name="NetworkPolicy",
             plural="networkpolicies",
+            short_name="netpol",
             api_versions=("networking.k8s.io/v1", _EXTENSIONS),
             shape=NetworkPolicy,
             model=NetworkPolicy,
@@ -440,12 +443,12 @@ KINDS: Final = KindTable(
         ),
         msgspec.structs.replace(_plain(Endpoints, "endpoints", "v1", object_errors), only_in_manifests=True),
         _plain(Node, "nodes", "v1", node_errors, is_namespaced=False),
-        _cluster_policy(ClusterNetworkPolicy, "clusternetworkpolicies", "policy.networking.k8s.io/v1alpha2"),
-        _cluster_policy(AdminNetworkPolicy, "adminnetworkpolicies", "policy.networking.k8s.io/v1alpha1"),
+        _cluster_policy(ClusterNetworkPolicy, "clusternetworkpolicies", "cnp", "policy.networking.k8s.io/v1alpha2"),
+        _cluster_policy(AdminNetworkPolicy, "adminnetworkpolicies", "anp", "policy.networking.k8s.io/v1alpha1"),
         _cluster_policy(
-            BaselineAdminNetworkPolicy, "baselineadminnetworkpolicies", "policy.networking.k8s.io/v1alpha1"
+            BaselineAdminNetworkPolicy, "baselineadminnetworkpolicies", "banp", "policy.networking.k8s.io/v1alpha1"
         ),
-        _cluster_policy(AwsClusterNetworkPolicy, "clusternetworkpolicies", "networking.k8s.aws/v1alpha1"),
+        _cluster_policy(AwsClusterNetworkPolicy, "clusternetworkpolicies", "cnp", "networking.k8s.aws/v1alpha1"),
     )
 )
 """The table. It is complete when the program starts; only tests add rows of their own."""
@@ -463,6 +466,12 @@ def kind_of(obj: Object) -> str:
 def namespace_of(obj: Object) -> str:
     """The namespace that an object is in; empty for an object of the whole cluster (Namespace, Node)."""
     return obj.metadata.namespace or DEFAULT_NAMESPACE if KINDS.of(obj).is_namespaced else ""
+
+
+def object_name(obj: Object) -> str:
+    """The kind, namespace and name of an object, as messages have them: `NetworkPolicy prod/db-policy`."""
+    path = "/".join(filter(None, (namespace_of(obj), obj.metadata.name or obj.metadata.generate_name)))
+    return f"{kind_of(obj)} {path}"
 
 
 def in_namespace(obj: Object, namespace: str) -> Object:

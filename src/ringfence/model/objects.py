@@ -422,6 +422,9 @@ class NetworkPolicy(msgspec.Struct, frozen=True, rename="camel"):
     spec: NetworkPolicySpec = NetworkPolicySpec()
 
 
+Policy = NetworkPolicy | ClusterPolicy
+"""A policy of any kind that is read."""
+
 Object = (
     Namespace
     | Pod

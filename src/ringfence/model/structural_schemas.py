@@ -14,7 +14,7 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import replace
 
-from ringfence.model.field_errors import FieldError, FieldErrorType, go_quoted, json_text, too_many
+from ringfence.model.field_errors import FieldError, FieldErrorType, go_quoted, json_text, too_many, unsupported
 
 Type = str
 """As JSON schemas call it: `object`, `array`, `string`, `integer` or `boolean`."""
@@ -134,8 +134,11 @@ def schema_errors(value: object, schema: Schema, path: str = "") -> Iterator[Fie
     """Why a server refuses the value, which is as it stores it (`as_stored`), apart from the rules of the schema."""
     yield from _type_errors(value, schema, path)
     if schema.enum and value not in schema.enum:
-        supported = f"supported values: {', '.join(map(go_quoted, schema.enum))}"
-        yield _error(path, FieldErrorType.UNSUPPORTED, value, supported)
+        if isinstance(value, str):
+            yield unsupported(path, value, schema.enum)
+        else:
+            supported = f"supported values: {', '.join(map(go_quoted, schema.enum))}"
+            yield _error(path, FieldErrorType.UNSUPPORTED, value, supported)
     match value:
         case bool() | None:
             return
@@ -179,6 +182,9 @@ def blocks_rules(errors: Iterable[FieldError]) -> bool:
     return any(error.type in _BLOCKING or error.expected for error in errors)
 
 
+_AS_JSON_CALLS_IT: Final = {"integer": "number", "boolean": "bool"}
+
+
 def _type_errors(value: object, schema: Schema, path: str) -> Iterator[FieldError]:
     found = _type_of(value)
     is_whole = found == "integer" or (isinstance(value, float) and _is_whole(value))
@@ -190,7 +196,8 @@ def _type_errors(value: object, schema: Schema, path: str) -> Iterator[FieldErro
         wanted, found = schema.format, "float64" if isinstance(value, float) else ""
     detail = f"{path} in body must be of type {wanted}: {go_quoted(found)}"
     given = value if isinstance(value, str | int) else None
-    yield FieldError(path, FieldErrorType.INVALID, go_quoted(found), detail, given=given, expected=schema.type)
+    expected = _AS_JSON_CALLS_IT.get(schema.type, schema.type)
+    yield FieldError(path, FieldErrorType.INVALID, go_quoted(found), detail, given=given, expected=expected)
 
 
 def _string_errors(value: str, schema: Schema, path: str) -> Iterator[FieldError]:

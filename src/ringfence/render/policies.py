@@ -3,40 +3,33 @@
 Source: kubectl 1.37, `pkg/describe/describe.go`; Kubernetes, `pkg/printers/internalversion/printers.go`.
 """
 
-import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime, tzinfo
 from functools import partial
-from itertools import chain, repeat
-from typing import Annotated, Final
-
-import msgspec
+from typing import TypeVar
 
 from ringfence.model.kinds import namespace_of
-from ringfence.model.metadata import Labels, LabelSelector, LabelSelectorRequirement
-from ringfence.model.objects import NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort, Rule
+from ringfence.model.metadata import LabelSelector, LabelSelectorRequirement
+from ringfence.model.objects import NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort, Policy, Rule
 from ringfence.model.policies import DEFAULT_PROTOCOL, Direction, defaulted, rules_of
 from ringfence.model.validation import selector_errors
-from ringfence.render.formats import age, aligned, escape_as_kubectl, table
+from ringfence.render.descriptions import (
+    TableOptions,
+    annotation_lines,
+    creation_time,
+    entries,
+    label_lines,
+    laid_out,
+)
+from ringfence.render.formats import age, table
 
-_HIDDEN_ANNOTATION: Final = "kubectl.kubernetes.io/last-applied-configuration"
-_LONGEST_ANNOTATION: Final = 140
-_Timestamp = Annotated[datetime, msgspec.Meta(tz=True)]
+P = TypeVar("P", bound=Policy)
 
 
-def in_list_order(policies: Iterable[NetworkPolicy]) -> list[NetworkPolicy]:
+def in_list_order(policies: Iterable[P]) -> list[P]:
     """The policies in the order in which the API server lists them: by their keys in etcd."""
     return sorted(policies, key=lambda policy: f"{namespace_of(policy)}/{policy.metadata.name}")
-
-
-class TableOptions(msgspec.Struct, frozen=True):
-    """The options of `kubectl get` for its table: `-A`, `--show-labels`, `-L` and, negated, `--no-headers`."""
-
-    namespaces: bool = False
-    labels: bool = False
-    label_columns: tuple[str, ...] = ()
-    headers: bool = True
 
 
 def policy_table(policies: Iterable[NetworkPolicy], *, now: datetime, options: TableOptions | None = None) -> str:
@@ -60,14 +53,7 @@ def description(policies: Iterable[NetworkPolicy], *, zone: tzinfo | None = None
 
     Times are in `zone`, by default the local one.
     """
-    return "\n\n".join(_describe(policy, zone) for policy in policies)
-
-
-def _describe(policy: NetworkPolicy, zone: tzinfo | None) -> str:
-    text = escape_as_kubectl("".join(f"{line}\n" for line in _description_lines(defaulted(policy), zone)))
-    # As in Go's tabwriter, a form feed is a line break at which all columns end.
-    pages = [[re.split("[\t\v]", line) for line in page.split("\n")] for page in text.split("\f")]
-    return "\n".join(line for page in pages for line in aligned(page, padding=2))
+    return "\n\n".join(laid_out(_description_lines(defaulted(policy), zone)) for policy in policies)
 
 
 def selector_text(selector: LabelSelector) -> str:
@@ -93,13 +79,15 @@ def _columns(now: datetime, options: TableOptions) -> list[tuple[str, Callable[[
     columns: list[tuple[str, Callable[[NetworkPolicy], str]]] = [
         ("NAME", lambda policy: policy.metadata.name),
         ("POD-SELECTOR", lambda policy: selector_text(policy.spec.pod_selector)),
-        ("AGE", lambda policy: age(_creation_time(policy), now)),
+        ("AGE", lambda policy: age(creation_time(policy.metadata.creation_timestamp), now)),
     ]
     if options.namespaces:
         columns.insert(0, ("NAMESPACE", namespace_of))
     columns += [(key.rpartition("/")[2].upper(), partial(_label, key=key)) for key in options.label_columns]
     if options.labels:
-        columns.append(("LABELS", lambda policy: ",".join(sorted(_label_lines(policy))) or "<none>"))
+        columns.append(
+            ("LABELS", lambda policy: ",".join(sorted(label_lines(policy.metadata.labels or {}))) or "<none>")
+        )
     return columns
 
 
@@ -110,46 +98,14 @@ def _label(policy: NetworkPolicy, key: str) -> str:
 def _description_lines(policy: NetworkPolicy, zone: tzinfo | None) -> Iterator[str]:
     yield f"Name:\t{policy.metadata.name}"
     yield f"Namespace:\t{namespace_of(policy)}"
-    yield f"Created on:\t{_time_text(_creation_time(policy), zone)}"
-    yield from _entries("Labels:", _label_lines(policy))
-    yield from _entries("Annotations:", _annotation_lines(policy.metadata.annotations or {}))
+    yield f"Created on:\t{_time_text(creation_time(policy.metadata.creation_timestamp), zone)}"
+    yield from entries("Labels:", label_lines(policy.metadata.labels or {}))
+    yield from entries("Annotations:", annotation_lines(policy.metadata.annotations or {}))
     yield "Spec:"
     yield f"  PodSelector:     {_subject_text(policy.spec.pod_selector)}"
     for direction in Direction:
         yield from _direction_lines(policy, direction)
     yield f"  Policy Types: {', '.join(policy.spec.policy_types) or '<none>'}"
-
-
-def _entries(title: str, lines: Iterable[str]) -> Iterator[str]:
-    for head, line in zip(chain([title], repeat("")), list(lines) or ["<none>"], strict=False):
-        yield f"{head}\t{line}"
-
-
-def _label_lines(policy: NetworkPolicy) -> list[str]:
-    return [f"{key}={value}" for key, value in sorted((policy.metadata.labels or {}).items())]
-
-
-def _annotation_lines(annotations: Labels) -> Iterator[str]:
-    for key, value in sorted(annotations.items()):
-        if key == _HIDDEN_ANNOTATION:
-            continue
-        text = value.removesuffix("\n")
-        if "\n" in text or _size(key) + _size(text) + 2 > _LONGEST_ANNOTATION:
-            yield f"{key}:"
-            yield from (f"  {_shortened(line)}" for line in text.split("\n"))
-        else:
-            yield f"{key}: {text}"
-
-
-def _size(text: str) -> int:
-    return len(text.encode(errors="surrogatepass"))
-
-
-def _shortened(line: str) -> str:
-    encoded = line.encode(errors="surrogatepass")
-    limit = _LONGEST_ANNOTATION - 2
-    # kubectl cuts between bytes, even inside a character. Half a character is not text, so it is left out here.
-    return f"{encoded[:limit].decode(errors='ignore')}..." if len(encoded) > limit else line
 
 
 def _subject_text(selector: LabelSelector) -> str:
@@ -200,14 +156,6 @@ def _peer_lines(peer: NetworkPolicyPeer) -> list[str]:
     if not lines and peer.ip_block is not None:
         lines = ["IPBlock:", f"  CIDR: {peer.ip_block.cidr}", f"  Except: {', '.join(peer.ip_block.excepts)}"]
     return lines
-
-
-def _creation_time(policy: NetworkPolicy) -> datetime | None:
-    try:
-        return msgspec.convert(policy.metadata.creation_timestamp, _Timestamp | None)
-    except msgspec.ValidationError:
-        # An API server holds no such object, and decoding reports it in a file.
-        return None
 
 
 def _time_text(moment: datetime | None, zone: tzinfo | None) -> str:

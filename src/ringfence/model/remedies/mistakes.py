@@ -53,5 +53,5 @@ def mistake_in(refused: FieldError | FieldWarning, origin: Origin) -> Mistake:
     # Of an entry of a map the key or the value is refused; only the value can be found by its own path.
     is_key = refused.place != refused.path and refused.place.endswith(f".{given}")
     column = column_of(origin, refused.place, given, key=is_key) if isinstance(given, str) else 0
-    printed = (refused.value or "") if isinstance(refused, FieldError) else ""
-    return Mistake(refused.code, refused.path, given, refused.detail, meant, column=column, printed=printed)
+    printed, expected = (refused.value or "", refused.expected) if isinstance(refused, FieldError) else ("", "")
+    return Mistake(refused.code, refused.path, given, refused.detail, meant, expected, column=column, printed=printed)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from ringfence.model.problems import ProblemCode
-from ringfence.model.remedies import metadata, other_kinds, rules, shapes
+from ringfence.model.remedies import cluster_policies, metadata, other_kinds, rules, shapes
 from ringfence.model.remedies.mistakes import Mistake
 
 
@@ -42,6 +42,14 @@ _NO_FIELD: Final = ()
 _ROWS: Final = (
     _Row(_OF_A_TEXT, _NO_FIELD, shapes.template),
     _Row(_OF_A_TEXT, _NO_FIELD, shapes.odd_character),
+    _Row((*_MALFORMED, ProblemCode.TOO_MANY_VALUES), _NO_FIELD, cluster_policies.one_field),
+    _Row((ProblemCode.UNSUPPORTED_VALUE,), ("action", "tier"), cluster_policies.choice),
+    _Row(_MALFORMED, ("priority",), cluster_policies.priority),
+    _Row(_REQUIRED, ("from", "to"), cluster_policies.no_peers, in_rules=True),
+    _Row(_MALFORMED, ("networks",), cluster_policies.network, in_rules=True),
+    _Row(_MALFORMED, ("domainNames",), cluster_policies.domain_name, in_rules=True),
+    _Row(_MALFORMED, ("number", "range", "start", "end"), cluster_policies.port, in_rules=True),
+    _Row(_MALFORMED, _NO_FIELD, cluster_policies.whole_rule),
     _Row(
         _MALFORMED, ("port",), lambda one: rules.port_name(one) if one.text else rules.port_number(one), in_rules=True
     ),
@@ -64,11 +72,13 @@ _ROWS: Final = (
     _Row((ProblemCode.WRONG_TYPE,), _NO_FIELD, shapes.wrong_type),
     _Row(_UNKNOWN, _NO_FIELD, shapes.of_the_other_direction),
     _Row(_UNKNOWN, _NO_FIELD, shapes.label_of_selector),
+    _Row(_UNKNOWN, ("ports", "ipBlock", "podSelector", "namespaceSelector"), cluster_policies.foreign_field),
     _Row(_UNKNOWN, _NO_FIELD, shapes.unknown_field),
     _Row((ProblemCode.MISSING_TYPE,), _NO_FIELD, shapes.missing_type),
     _Row((ProblemCode.NOT_AN_OBJECT,), _NO_FIELD, shapes.not_an_object),
     _Row((ProblemCode.DUPLICATE_KEY,), _NO_FIELD, shapes.duplicate_key),
     _Row((ProblemCode.FORMER_FIELD,), _NO_FIELD, lambda one: f"remove `{one.field}`"),
+    _Row((ProblemCode.DUPLICATE_VALUE,), ("networks", "domainNames"), cluster_policies.duplicate),
     _Row((ProblemCode.DUPLICATE_OBJECT,), _NO_FIELD, lambda one: "remove one of the two, or give it a name of its own"),
     _Row(_REFUSED, _NO_FIELD, shapes.what_was_meant),
     _Row(_REQUIRED, _NO_FIELD, other_kinds.missing),

@@ -2,9 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
-from typing import Any, Final
+from typing import Final
 
-import msgspec
 from msgspec.structs import replace
 
 from ringfence.model.cidrs import parse_cidr
@@ -24,6 +23,7 @@ from ringfence.model.cluster_policy_schemas import (
     CLUSTER_NETWORK_POLICY,
     NAMED_PORTS_ARE_OF_PODS,
 )
+from ringfence.model.cluster_policy_trees import written_tree
 from ringfence.model.cluster_rules import cluster_rules_of, networks_of, nodes_of
 from ringfence.model.field_errors import FieldError, each_once, invalid
 from ringfence.model.metadata import LabelSelector
@@ -41,7 +41,7 @@ def cluster_policy_errors(policy: ClusterPolicy, server: ServerVersion) -> list[
 
     Beyond that, selectors that nobody can evaluate are errors here: the definitions do not look into them.
     """
-    refused = custom_resource_errors(_tree(policy), policy.metadata, CLUSTER_POLICY_SCHEMAS[type(policy)])
+    refused = custom_resource_errors(written_tree(policy), policy.metadata, CLUSTER_POLICY_SCHEMAS[type(policy)])
     return refused or each_once(_selector_errors(policy))
 
 
@@ -77,7 +77,7 @@ def tier_errors(policy: ClusterPolicy) -> Iterator[FieldError]:
     """What is wrong with the tier, which two of the kinds name."""
     schema = _spec_schema(type(policy))
     if "tier" in schema.properties:
-        tier_of_spec = {name: value for name, value in _tree(policy.spec).items() if name == "tier"}
+        tier_of_spec = {name: value for name, value in written_tree(policy.spec).items() if name == "tier"}
         only = replace(schema, properties={"tier": schema.properties["tier"]}, required=("tier",))
         yield from schema_errors(tier_of_spec, only, "spec")
 
@@ -85,7 +85,7 @@ def tier_errors(policy: ClusterPolicy) -> Iterator[FieldError]:
 def subject_errors(policy: ClusterPolicy) -> Iterator[FieldError]:
     """What is wrong with the subject of a policy."""
     subject = policy.spec.subject
-    yield from schema_errors(_tree(subject), _spec_schema(type(policy)).properties["subject"], "spec.subject")
+    yield from schema_errors(written_tree(subject), _spec_schema(type(policy)).properties["subject"], "spec.subject")
     yield from _in_selectors(subject.namespaces, subject.pods, "spec.subject")
 
 
@@ -95,7 +95,7 @@ def rule_errors(
     """What is wrong with a rule, however many peers and ports it has."""
     schema = _spec_schema(type(policy)).properties[direction.field].items
     assert schema, "a list"
-    yield from schema_errors(_tree(rule), schema, path)
+    yield from schema_errors(written_tree(rule), schema, path)
     yield from _network_errors(rule, f"{path}.{direction.peers_field}")
     yield from _peer_selector_errors(rule, f"{path}.{direction.peers_field}")
 
@@ -116,28 +116,7 @@ def _network_errors(rule: ClusterPolicyRule, path: str) -> Iterator[FieldError]:
                 yield invalid(f"{path}[{i}].networks[{j}]", network, "Invalid CIDR format provided")
 
 
-# --- selectors and the shape of the API -------------------------------------------------------------------------------
-
-
-_NAMED_PORTS: Final = ("destinationNamedPort", "namedPort")
-"""The fields that may be an empty text, which is not the same as an absent field."""
-
-
-def _tree(value: Any) -> Any:
-    """A policy, or a part of one, as it is written: without what is empty, except selectors, which select all."""
-    match value:
-        case msgspec.Struct():
-            return _tree(msgspec.to_builtins(value))
-        case dict():
-            # Labels may have empty values.
-            return {
-                name: child if name == "matchLabels" else _tree(child)
-                for name, child in value.items()
-                if child not in (None, [], ()) and (child != "" or name in _NAMED_PORTS)
-            }
-        case list() | tuple():
-            return [_tree(item) for item in value]
-    return value
+# --- selectors --------------------------------------------------------------------------------------------------------
 
 
 def _selector_errors(policy: ClusterPolicy) -> Iterator[FieldError]:

@@ -1,0 +1,92 @@
+"""The arguments of `get` and `describe`: which policies, named as in kubectl."""
+
+import click
+import msgspec
+
+from ringfence.cli.completion import complete_policy
+from ringfence.cli.options import as_one
+from ringfence.model.kinds import KINDS, Kind
+
+RESOURCES = "netpol|cnp|anp|banp"
+"""The short names of the resources, as help shows them."""
+
+
+class NamedPolicies(msgspec.Struct, frozen=True):
+    """A resource, in lower case, and the names of some of its policies; without names, all of them are meant."""
+
+    resource: str
+    names: tuple[str, ...] = ()
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """The kinds that the resource may mean: two of them have the same short name."""
+        return kinds_of_resource(self.resource)
+
+
+class WantedPolicies(msgspec.Struct, frozen=True):
+    """The arguments and options of `get` and `describe` that choose policies."""
+
+    policies: NamedPolicies
+    all_namespaces: bool
+    selector: str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the policies; none if all are wanted."""
+        return self.policies.names
+
+
+def kinds_of_resource(resource: str) -> tuple[Kind, ...]:
+    """The kinds of policies that kubectl knows by this word in lower case: the short name, or singular or plural.
+
+    Those may be followed by a group, or by a version and a group.
+    """
+    return tuple(kind for kind in KINDS.policies() if resource in _words(kind))
+
+
+def _words(kind: Kind) -> set[str]:
+    version = kind.api_versions[0].rpartition("/")[2]
+    suffixes = ("", f".{kind.group}", f".{version}.{kind.group}")
+    words = [one for one in (kind.short_name, kind.name.lower(), kind.plural) if one]
+    return {word + suffix for word in words for suffix in suffixes}
+
+
+def _parse(context: click.Context, parameter: click.Parameter, words: tuple[str, ...]) -> NamedPolicies:
+    """The names in `netpol NAME NAME` or `netpol/NAME netpol/NAME`: kubectl accepts both."""
+    if "/" in words[0]:
+        resources = [word.partition("/")[0].lower() for word in words]
+        names = tuple(word.partition("/")[2] for word in words)
+    else:
+        resources, names = [words[0].lower()], words[1:]
+    for resource, word in zip(resources, words, strict=False):
+        if not kinds_of_resource(resource):
+            written = word.partition("/")[0]
+            message = f"{written!r} is not a supported resource: use netpol, cnp, anp or banp"
+            raise click.BadParameter(message, context, parameter)
+    if len({kinds_of_resource(resource) for resource in resources}) > 1:
+        raise click.BadParameter("name policies of one kind at a time", context, parameter)
+    if not all(names) or any("/" in name for name in names):
+        short = kinds_of_resource(resources[0])[0].short_name
+        message = f"use {short} NAME NAME or {short}/NAME {short}/NAME"
+        raise click.BadParameter(message, context, parameter)
+    return NamedPolicies(resources[0], names)
+
+
+wanted_policies = as_one(
+    WantedPolicies,
+    "wanted",
+    (
+        click.argument(
+            "policies",
+            nargs=-1,
+            required=True,
+            metavar=f"{RESOURCES} [NAME]...",
+            callback=_parse,
+            shell_complete=complete_policy,
+        ),
+        click.option("-A", "--all-namespaces", is_flag=True, help="List the policies of all namespaces."),
+        click.option(
+            "-l", "--selector", default="", metavar="SELECTOR", help="A label selector, such as app=web,tier!=db."
+        ),
+    ),
+)
