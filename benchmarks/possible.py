@@ -1,4 +1,4 @@
-"""Questions about all pods that could be: two copies of the same policies, of which one was refactored."""
+"""Questions about all pods that could be: whether two sets of policies mean the same, and what is redundant."""
 
 from collections.abc import Iterable, Iterator
 from random import Random
@@ -7,11 +7,11 @@ from typing import Final
 from benchmarks.clusters import Object, Plan, decoded
 from benchmarks.measuring import Figure, processor_seconds, resident_megabytes
 from benchmarks.policies import policies
-from ringfence.analysis.possible import Comparison, PolicySet, Relation, compare
+from ringfence.analysis.possible import Comparison, PolicySet, Relation, compare, redundancy
 from ringfence.engine.possible import compile_in_any_cluster
 from ringfence.model.objects import NetworkPolicy
 
-LIMITS: Final = {"possible": (1, 1), "possible-large": (10, 10)}
+LIMITS: Final = {"possible": (1, 1, 2), "possible-large": (10, 10, 10)}
 SIZES: Final = {
     "possible": Plan(pods=10_000, policies=1_000, namespaces=50),
     "possible-large": Plan(pods=100_000, policies=10_000, namespaces=500),
@@ -61,8 +61,8 @@ def policy_set(name: str, written: Iterable[Object]) -> PolicySet:
 
 
 def measure(part: str) -> Iterator[Figure]:
-    """Equivalence of two copies of which one was refactored, and of two that differ in one policy."""
-    plan, (same, other) = SIZES[part], LIMITS[part]
+    """Equivalence of two copies of which one was refactored, and of two that differ in one policy; redundancy."""
+    plan, (same, other, redundant) = SIZES[part], LIMITS[part]
     written = list(policies(plan))
     first, second = policy_set("old", written), policy_set("new", refactored(written))
     less = policy_set("less", refactored(written[1:]))
@@ -73,4 +73,6 @@ def measure(part: str) -> Iterator[Figure]:
     took = processor_seconds(lambda: found.append(compare(first, less, Relation.EQUIVALENT)))
     yield Figure(f"{plan.policies:,} policies: the counterexample if one policy is missing", took, "s", other)
     assert found[1].counterexample
+    took = processor_seconds(lambda: redundancy(first))
+    yield Figure(f"{plan.policies:,} policies: what is redundant", took, "s", redundant)
     yield Figure(f"{plan.policies:,} policies: memory", resident_megabytes(), "MB", 500)

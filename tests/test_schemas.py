@@ -50,6 +50,7 @@ def test_a_schema_is_valid_and_names_its_version(name: str) -> None:
         ("equivalent", "equivalent examples/three-tier examples/three-tier"),
         ("equivalent", "equivalent examples/and-or/one-peer.yaml examples/shop"),
         ("allows-at-most", "allows-at-most examples/shop examples/admin/no-exception"),
+        ("redundant", "redundant -f docs/web-twice.yaml"),
         ("version", "version"),
     ],
 )

@@ -44,7 +44,7 @@ from ringfence.analysis.lists import (
     list_connections,
     list_selector,
 )
-from ringfence.analysis.possible import Comparison, Relation, compare, policy_set
+from ringfence.analysis.possible import Comparison, Redundancy, Relation, compare, policy_set, redundancy
 from ringfence.analysis.questions import Answer, with_possible_pods
 from ringfence.argument_checks import checked_namespace, checked_path, checked_patterns, checked_text
 from ringfence.engine.population import Reference
@@ -308,6 +308,13 @@ class Cluster:
         The result is as that of `equivalent`.
         """
         return self._compared(other, Relation.AT_MOST, names)
+
+    def redundant(self) -> Redundancy:
+        """The policies, rules, peers and port entries without which nothing changes in every cluster that could be.
+
+        Each with what covers it. `undecided` are those about which it would take too long to find out.
+        """
+        return redundancy(policy_set("these policies", self.state))
 
     def _compared(self, other: "Cluster", relation: Relation, names: tuple[str, str]) -> Comparison:
         if not isinstance(other, Cluster):

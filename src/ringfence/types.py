@@ -22,7 +22,7 @@ from ringfence.analysis.lists import (
     ReachRow,
     TierPolicy,
 )
-from ringfence.analysis.possible import Comparison, Counterexample, Outcome
+from ringfence.analysis.possible import Comparison, Counterexample, Outcome, Redundancy, RedundantPart, RemovablePart
 from ringfence.analysis.questions import ExplainedPair, Pair, Part, PodsOf, ReasonGroup
 from ringfence.cluster import Cluster, Verdict
 from ringfence.engine.answers import PairReason, PeerReason, PolicyReason, RuleReason, SideReason
@@ -101,8 +101,11 @@ __all__ = [
     "Reach",
     "ReachRow",
     "ReasonGroup",
+    "Redundancy",
+    "RedundantPart",
     "Reference",
     "Remark",
+    "RemovablePart",
     "RuleReason",
     "Severity",
     "SideEffects",

@@ -43,6 +43,7 @@ _COMMANDS = {
     "equivalent": ("comparison", "Check whether two sets of policies mean the same in every cluster."),
     "allows-at-most": ("comparison", "Check whether policies open nothing that others keep closed."),
     "exposure": ("exposure", "List which pods that do not exist yet could reach each workload, or be reached."),
+    "redundant": ("redundant", "List parts of policies without which nothing changes in any cluster."),
     "connections": ("connectivity", "List every allowed connection."),
     "matrix": ("connectivity", "Show all allowed connections as a matrix."),
     "get": ("policies", "List NetworkPolicies as kubectl does."),

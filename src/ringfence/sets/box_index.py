@@ -7,9 +7,10 @@ are looked at, and of 10,000 in one namespace, each for one application, only th
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from typing import Final, Generic, TypeVar
 
-from ringfence.sets.boxes import Axis, Box, overlaps
+from ringfence.sets.boxes import Axis, Box, BoxKey, key_of, overlaps
 from ringfence.sets.label_values import LabelValue, LabelValues
 
 T = TypeVar("T")
@@ -38,8 +39,68 @@ class BoxIndex(Generic[T]):
         self._tree.find(box, found)
         return sorted(found)
 
+    def not_in(self, other: "Boxes[T]") -> Sequence[tuple[Box, T]]:
+        """The entries whose boxes are not among those of another index."""
+        if isinstance(other, ChangedIndex) and other.base is self:
+            return [self.entries[number] for number in sorted(other.removed)]
+        return [entry for entry in self.entries if key_of(entry[0]) not in other.keys]
+
+    @cached_property
+    def keys(self) -> frozenset[BoxKey]:
+        """The boxes as keys (`key_of`)."""
+        return frozenset(key_of(box) for box, _ in self.entries)
+
     def __len__(self) -> int:
         return len(self.entries)
+
+
+class ChangedIndex(Generic[T]):
+    """An index without some of its entries, by number, and with others in their place: as another index of these.
+
+    It costs as much as the change, not as the index.
+    """
+
+    def __init__(
+        self, base: BoxIndex[T], removed: frozenset[int] = frozenset(), added: Sequence[tuple[int, Box, T]] = ()
+    ) -> None:
+        self.base = base
+        self.removed = removed
+        self._added = added
+
+    @property
+    def entries(self) -> Sequence[tuple[Box, T]]:
+        """All entries, in order."""
+        kept = [
+            (number, box, what) for number, (box, what) in enumerate(self.base.entries) if number not in self.removed
+        ]
+        return [(box, what) for _, box, what in sorted([*kept, *self._added], key=_number)]
+
+    def overlapping(self, box: Box) -> Iterator[tuple[Box, T]]:
+        """The boxes that have anything in common with `box`, in order."""
+        numbers = (number for number in self.base.candidates(box) if number not in self.removed)
+        kept = ((number, *self.base.entries[number]) for number in numbers)
+        for _, other, what in sorted([*kept, *self._added], key=_number) if self._added else kept:
+            if overlaps(other, box):
+                yield other, what
+
+    def not_in(self, other: "Boxes[T]") -> Sequence[tuple[Box, T]]:
+        """The entries whose boxes are not among those of another index."""
+        if other is self.base:
+            return [(box, what) for _, box, what in self._added]
+        return [entry for entry in self.entries if key_of(entry[0]) not in other.keys]
+
+    @property
+    def keys(self) -> frozenset[BoxKey]:
+        """The boxes as keys (`key_of`)."""
+        return frozenset(key_of(box) for box, _ in self.entries)
+
+
+Boxes = BoxIndex[T] | ChangedIndex[T]
+"""An index, or one with changes."""
+
+
+def _number(entry: tuple[int, Box, T]) -> int:
+    return entry[0]
 
 
 class _Node:

@@ -63,7 +63,11 @@ def box_of(limits: Iterable[tuple[Axis, AxisSet]]) -> Box | None:
     return box
 
 
-def key_of(box: Box) -> frozenset[tuple[Axis, Any]]:
+BoxKey = frozenset[tuple[Axis, Any]]
+"""A box as a key of a dict."""
+
+
+def key_of(box: Box) -> BoxKey:
     """The box as a key of a dict: equal for equal boxes."""
     return frozenset(box.items())
 

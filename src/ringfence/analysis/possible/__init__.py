@@ -2,16 +2,24 @@
 
 from ringfence.analysis.possible.comparison import Comparison, Counterexample, Outcome, Relation, compare
 from ringfence.analysis.possible.counterexamples import end_name, objects_of
+from ringfence.analysis.possible.policy_parts import PartKind, RemovablePart
 from ringfence.analysis.possible.policy_sets import PolicySet, policy_set
+from ringfence.analysis.possible.redundant_parts import Cover, Redundancy, RedundantPart, redundancy
 
 __all__ = [
     "Comparison",
     "Counterexample",
+    "Cover",
     "Outcome",
+    "PartKind",
     "PolicySet",
+    "Redundancy",
+    "RedundantPart",
     "Relation",
+    "RemovablePart",
     "compare",
     "end_name",
     "objects_of",
     "policy_set",
+    "redundancy",
 ]

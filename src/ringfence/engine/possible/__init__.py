@@ -43,6 +43,7 @@ from ringfence.engine.possible.examples import ExamplePod, example
 from ringfence.engine.possible.meaning import DirectionMeaning, Meaning
 from ringfence.engine.possible.named_traffic import NO_POSSIBLE_TRAFFIC, NamedPorts, PossibleTraffic, by_labels
 from ringfence.engine.possible.policy_boxes import RulePlace, compile_in_any_cluster, rule_boxes, subject_box
+from ringfence.engine.possible.removals import Removal, Removals
 from ringfence.engine.possible.smallest import PossiblePods, Smallest
 from ringfence.engine.possible.universe import Universe
 
@@ -70,6 +71,8 @@ __all__ = [
     "PossibleConnection",
     "PossiblePods",
     "PossibleTraffic",
+    "Removal",
+    "Removals",
     "Role",
     "RulePlace",
     "Smallest",

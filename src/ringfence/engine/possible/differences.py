@@ -11,7 +11,6 @@ from ringfence.engine.policies import Action
 from ringfence.engine.possible.budget import Budget
 from ringfence.engine.possible.connections import connection_in
 from ringfence.engine.possible.meaning import (
-    BoxKey,
     Constraint,
     DirectionMeaning,
     IsolationTier,
@@ -23,8 +22,8 @@ from ringfence.engine.possible.meaning import (
     outside_all,
 )
 from ringfence.model.policies import Direction
-from ringfence.sets.box_index import BoxIndex, T
-from ringfence.sets.boxes import EVERYTHING, Box, key_of
+from ringfence.sets.box_index import BoxIndex
+from ringfence.sets.boxes import EVERYTHING, Box
 
 _Wanted = Action | None
 """What a tier must do; None if a tier before it has decided already."""
@@ -49,6 +48,8 @@ def side_allowed_only_by(
     mine: DirectionMeaning, theirs: DirectionMeaning, budget: Budget, within: Box = EVERYTHING
 ) -> Iterator[Box]:
     """The boxes in which one direction of `mine` allows, and that of `theirs` denies."""
+    if mine is theirs:
+        return
     pairs = [(one, other, is_same_tier(one, other)) for one, other in zip(mine.tiers, theirs.tiers, strict=True)]
     if all(is_same for _, _, is_same in pairs):
         return
@@ -96,17 +97,13 @@ def _both_isolation(mine: IsolationTier, theirs: IsolationTier, first: Action, s
     """Rules and subjects that both tiers have need no look: what mine allows by such a rule, theirs allows, too."""
     match first, second:
         case Action.ALLOW, Action.DENY:
-            only_mine = _without(mine.rules, theirs.rule_keys)
+            only_mine = BoxIndex(mine.rules.not_in(theirs.rules))
             return [inside_any(only_mine), outside_all(theirs.rules), inside_any(theirs.subjects)]
         case Action.ALLOW, Action.PASS:
-            return [inside_any(_without(mine.rules, theirs.rule_keys)), outside_all(theirs.subjects)]
+            only_mine = BoxIndex(mine.rules.not_in(theirs.rules))
+            return [inside_any(only_mine), outside_all(theirs.rules), outside_all(theirs.subjects)]
         case Action.PASS, Action.DENY:
-            only_theirs = _without(theirs.subjects, mine.subject_keys)
+            only_theirs = BoxIndex(theirs.subjects.not_in(mine.subjects))
             return [inside_any(only_theirs), outside_all(mine.subjects), outside_all(theirs.rules)]
         case _:
             return [mine.where(first), theirs.where(second)]
-
-
-def _without(index: BoxIndex[T], keys: frozenset[BoxKey]) -> BoxIndex[T]:
-    """The boxes of an index that are not among `keys`."""
-    return BoxIndex((box, place) for box, place in index.entries if key_of(box) not in keys)

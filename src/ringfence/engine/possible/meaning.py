@@ -8,22 +8,22 @@ policies, so it allows its direction.
 All methods take a box, and yield boxes inside it, one after another: who needs only one pays for one.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
+import msgspec
+
 from ringfence.engine.policies import Action, CompiledPolicy
-from ringfence.engine.possible.axes import subject_role
 from ringfence.engine.possible.budget import Budget
 from ringfence.engine.possible.policy_boxes import RulePlace, rule_boxes, subject_box
 from ringfence.model.cluster_policies import PolicyTier
 from ringfence.model.cluster_rules import tier_of
 from ringfence.model.objects import NetworkPolicy
 from ringfence.model.policies import Direction
-from ringfence.sets.box_index import BoxIndex
-from ringfence.sets.boxes import EVERYTHING, Axis, Box, difference, intersection, key_of, overlaps, uncovered
+from ringfence.sets.box_index import Boxes, BoxIndex, ChangedIndex
+from ringfence.sets.boxes import EVERYTHING, Axis, Box, BoxKey, difference, intersection, key_of, overlaps, uncovered
 
-BoxKey = frozenset[tuple[Any, Any]]
 Constraint = Callable[[Box, Budget], Iterator[Box]]
 """Yields the boxes inside a box in which something holds; they may overlap, and together are all of it."""
 
@@ -38,36 +38,19 @@ def narrowed(box: Box, constraints: Sequence[Constraint], budget: Budget) -> Ite
         yield from narrowed(inside, others, budget)
 
 
-class IsolationTier:
-    """The NetworkPolicies of a set, for one direction: subjects are isolated, and rules allow."""
+class IsolationTier(msgspec.Struct, frozen=True, eq=False):
+    """NetworkPolicies, for one direction: subjects are isolated, and rules allow."""
 
-    def __init__(self, policies: Iterable[CompiledPolicy[NetworkPolicy]], direction: Direction) -> None:
-        subjects: list[tuple[Box, CompiledPolicy[Any]]] = []
-        rules: list[tuple[Box, RulePlace]] = []
-        for policy in policies:
-            box = subject_box(policy, direction) if direction in policy.rules else None
-            if box is None:
-                continue
-            subjects.append((box, policy))
-            for rule in policy.rules[direction]:
-                place = RulePlace(policy, direction, rule)
-                rules += ((matched, place) for matched in rule_boxes(policy, direction, rule))
-        self.subjects = BoxIndex(subjects)
-        self.rules = BoxIndex(rules)
-
-    @cached_property
-    def subject_keys(self) -> frozenset[BoxKey]:
-        """The boxes of the subjects, as keys."""
-        return frozenset(key_of(box) for box, _ in self.subjects.entries)
-
-    @cached_property
-    def rule_keys(self) -> frozenset[BoxKey]:
-        """The boxes of the rules, as keys."""
-        return frozenset(key_of(box) for box, _ in self.rules.entries)
+    subjects: Boxes[CompiledPolicy[Any]]
+    rules: Boxes[RulePlace]
 
     def is_same(self, other: "IsolationTier") -> bool:
         """Whether another tier consists of the same boxes: then it means the same."""
-        return self.subject_keys == other.subject_keys and self.rule_keys == other.rule_keys
+        pairs = ((self.subjects, other.subjects), (self.rules, other.rules))
+        return all(
+            mine is theirs or not (mine.not_in(theirs) or theirs.not_in(mine))  # type: ignore[arg-type]
+            for mine, theirs in pairs
+        )
 
     def where(self, action: Action) -> Constraint:
         """The constraint that this tier allows, denies, or passes on because the subject is not isolated."""
@@ -84,38 +67,58 @@ class IsolationTier:
             yield from outside_all(self.rules)(isolated, budget)
 
 
-class OrderedTier:
+def isolation_tier(policies: Iterable[CompiledPolicy[NetworkPolicy]], direction: Direction) -> IsolationTier:
+    """The tier of some NetworkPolicies."""
+    subjects: list[tuple[Box, CompiledPolicy[Any]]] = []
+    rules: list[tuple[Box, RulePlace]] = []
+    for policy in policies:
+        box = subject_box(policy, direction) if direction in policy.rules else None
+        if box is None:
+            continue
+        subjects.append((box, policy))
+        for rule in policy.rules[direction]:
+            place = RulePlace(policy, direction, rule)
+            rules += ((matched, place) for matched in rule_boxes(policy, direction, rule))
+    return IsolationTier(BoxIndex(subjects), BoxIndex(rules))
+
+
+class OrderedTier(msgspec.Struct, frozen=True, eq=False):
     """The administrators' policies of one tier, for one direction: the first rule that matches decides."""
 
-    def __init__(self, policies: Iterable[CompiledPolicy[Any]], direction: Direction) -> None:
-        ordered = sorted((one for one in policies if direction in one.rules), key=lambda one: one.order)
-        self._index = BoxIndex(
-            (box, RulePlace(policy, direction, rule))
-            for policy in ordered
-            for rule in policy.rules[direction]
-            for box in rule_boxes(policy, direction, rule)
-        )
-
-    @property
-    def rules(self) -> Sequence[tuple[Box, RulePlace]]:
-        """The boxes of all rules, in the order of evaluation."""
-        return self._index.entries
+    rules: Boxes[RulePlace]
+    """The boxes of all rules, in the order of evaluation."""
 
     def is_same(self, other: "OrderedTier") -> bool:
         """Whether another tier consists of the same boxes in the same order: then it means the same."""
-        return self._sequence == other._sequence
+        if self.rules is other.rules:
+            return True
+        # A tier of which something was removed is not compared rule by rule: a removal that changes nothing is rare.
+        is_changed = isinstance(self.rules, ChangedIndex) or isinstance(other.rules, ChangedIndex)
+        return not is_changed and self._sequence() == other._sequence()
 
-    @cached_property
     def _sequence(self) -> list[tuple[Box, Action]]:
-        return [(box, place.rule.action) for box, place in self.rules]
+        return [(box, place.rule.action) for box, place in self.rules.entries]
 
     def where(self, action: Action) -> Constraint:
         """The constraint that this tier allows, denies, or passes on; what no rule matches is passed on, too."""
 
         def decided(box: Box, budget: Budget) -> Iterator[Box]:
-            yield from _first_match(box, list(self._index.overlapping(box)), action, budget)
+            yield from _first_match(box, list(self.rules.overlapping(box)), action, budget)
 
         return decided
+
+
+def ordered_tier(policies: Iterable[CompiledPolicy[Any]], direction: Direction) -> OrderedTier:
+    """The tier of some policies of administrators."""
+    ordered = sorted((one for one in policies if direction in one.rules), key=lambda one: one.order)
+    return OrderedTier(
+        BoxIndex(
+            (box, RulePlace(policy, direction, rule))
+            for policy in ordered
+            for rule in policy.rules[direction]
+            for box in rule_boxes(policy, direction, rule)
+        )
+    )
 
 
 def _first_match(box: Box, rules: Sequence[tuple[Box, RulePlace]], action: Action, budget: Budget) -> Iterator[Box]:
@@ -145,19 +148,13 @@ def is_same_tier(mine: Tier, theirs: Tier) -> bool:
     return mine.is_same(theirs)  # type: ignore[arg-type]
 
 
-class DirectionMeaning:
+class DirectionMeaning(msgspec.Struct, frozen=True, eq=False):
     """What a set of policies decides in one direction, whatever the other direction says."""
 
-    def __init__(self, policies: Sequence[CompiledPolicy[Any]], direction: Direction) -> None:
-        by_tier: dict[PolicyTier | None, list[CompiledPolicy[Any]]] = {None: [], **{tier: [] for tier in PolicyTier}}
-        for policy in policies:
-            is_namespaced = isinstance(policy.policy, NetworkPolicy)
-            by_tier[None if is_namespaced else tier_of(policy.policy)].append(policy)
-        self.direction = direction
-        self.role = subject_role(direction)
-        self.admin = OrderedTier(by_tier[PolicyTier.ADMIN], direction)
-        self.isolation = IsolationTier(by_tier[None], direction)
-        self.baseline = OrderedTier(by_tier[PolicyTier.BASELINE], direction)
+    direction: Direction
+    admin: OrderedTier
+    isolation: IsolationTier
+    baseline: OrderedTier
 
     @property
     def tiers(self) -> tuple[Tier, ...]:
@@ -191,16 +188,37 @@ class DirectionMeaning:
         return narrowed(within, [self.tiers[number].where(action), *before], budget)
 
 
-class Meaning:
-    """What a set of policies means in any cluster.
+def direction_meaning(policies: Iterable[CompiledPolicy[Any]], direction: Direction) -> DirectionMeaning:
+    """What some policies decide in one direction."""
+    by_tier: dict[PolicyTier | None, list[CompiledPolicy[Any]]] = {None: [], **{tier: [] for tier in PolicyTier}}
+    for policy in policies:
+        is_namespaced = isinstance(policy.policy, NetworkPolicy)
+        by_tier[None if is_namespaced else tier_of(policy.policy)].append(policy)
+    return DirectionMeaning(
+        direction,
+        ordered_tier(by_tier[PolicyTier.ADMIN], direction),
+        isolation_tier(by_tier[None], direction),
+        ordered_tier(by_tier[PolicyTier.BASELINE], direction),
+    )
 
-    The policies are compiled by `compile_in_any_cluster`. Objects of other kinds are not needed: pods, the labels of
-    namespaces, nodes, and which port a name means are free.
-    """
+
+class Meaning:
+    """What a set of policies means in any cluster, as both directions together."""
 
     def __init__(self, policies: Iterable[CompiledPolicy[Any]]) -> None:
-        self.policies = tuple(policies)
-        self._directions = {direction: DirectionMeaning(self.policies, direction) for direction in Direction}
+        """The meaning of policies that were compiled by `compile_in_any_cluster`.
+
+        Objects of other kinds are not needed: pods, the labels of namespaces, nodes, and which port a name means are
+        free.
+        """
+        listed = tuple(policies)
+        self._directions = {direction: direction_meaning(listed, direction) for direction in Direction}
+
+    def with_directions(self, directions: Mapping[Direction, DirectionMeaning]) -> "Meaning":
+        """The meaning of the same policies after changes of some directions."""
+        changed = Meaning(())
+        changed._directions = {**self._directions, **directions}
+        return changed
 
     def of(self, direction: Direction) -> DirectionMeaning:
         """What the policies decide in one direction."""
@@ -214,11 +232,11 @@ class Meaning:
             for direction in self._directions.values()
             for boxes in (
                 direction.admin.rules,
-                direction.isolation.subjects.entries,
-                direction.isolation.rules.entries,
+                direction.isolation.subjects,
+                direction.isolation.rules,
                 direction.baseline.rules,
             )
-            for box, _ in boxes
+            for box, _ in boxes.entries
             for axis in box
         )
 
@@ -235,7 +253,7 @@ class Meaning:
             yield from self.of(direction).denied(within, budget)
 
 
-def inside_any(index: BoxIndex[Any]) -> Constraint:
+def inside_any(index: Boxes[Any]) -> Constraint:
     """The constraint to lie in some box of an index."""
 
     def inside(box: Box, budget: Budget) -> Iterator[Box]:
@@ -254,7 +272,7 @@ def inside_any(index: BoxIndex[Any]) -> Constraint:
     return inside
 
 
-def outside_all(index: BoxIndex[Any]) -> Constraint:
+def outside_all(index: Boxes[Any]) -> Constraint:
     """The constraint to lie in no box of an index."""
 
     def outside(box: Box, budget: Budget) -> Iterator[Box]:

@@ -40,12 +40,16 @@ class RulePlace(msgspec.Struct, frozen=True, eq=False):
     direction: Direction
     rule: CompiledRule
 
+    @property
+    def path(self) -> str:
+        """The field of the rule."""
+        return f"spec.{self.direction.field}[{self.rule.index}]"
+
     def __str__(self) -> str:
         """The rule by its policy and field, with file and line where they are known."""
-        path = f"spec.{self.direction.field}[{self.rule.index}]"
         origin = self.policy.origin
-        place = f" ({origin.at(path)})" if origin else ""
-        return f"{self.policy} {path}{place}"
+        place = f" ({origin.at(self.path)})" if origin else ""
+        return f"{self.policy} {self.path}{place}"
 
 
 def compile_in_any_cluster(policy: NetworkPolicy | ClusterPolicy, origin: Origin | None = None) -> CompiledPolicy[Any]:

@@ -1,0 +1,205 @@
+"""What could be removed from policies without any change, in every cluster that could be.
+
+A part is redundant if no connection between any pods that could be, and no one with an address, is decided otherwise
+without it. Of a redundant policy the rules are not listed, and of a redundant rule not the peers and ports.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+import msgspec
+
+from ringfence.analysis.possible.policy_parts import (
+    Entry,
+    PartKind,
+    RemovablePart,
+    entry_parts,
+    rule_parts,
+    whole_policy,
+    without_entries,
+)
+from ringfence.analysis.possible.policy_sets import PolicySet
+from ringfence.engine.policies import CompiledPolicy
+from ringfence.engine.possible import (
+    Budget,
+    DirectionMeaning,
+    Meaning,
+    Removal,
+    Removals,
+    RulePlace,
+    Undecided,
+    allowed_only_by,
+    rule_boxes,
+)
+from ringfence.model.objects import NetworkPolicy
+from ringfence.model.policies import Direction
+from ringfence.sets.boxes import Box, contains, is_covered
+
+_STEPS_OF_ONE: Final = 500_000
+"""The bound for one part: about half a second."""
+
+_MOST_COVERS: Final = 64
+"""Boxes among which those that are needed are looked for."""
+
+Cover = RulePlace | CompiledPolicy[Any]
+"""What makes a part redundant: a rule, or a policy that isolates the same pods."""
+
+
+class RedundantPart(msgspec.Struct, frozen=True, eq=False):
+    """A part without which nothing changes, and what covers it.
+
+    Without `covers`, `reason` says why it has no effect. `goes` is false if it must stay once those before it in the
+    list that go are removed: two parts that cover each other cannot both go.
+    """
+
+    part: RemovablePart
+    covers: tuple[Cover, ...]
+    reason: str
+    goes: bool
+
+
+class Redundancy(msgspec.Struct, frozen=True):
+    """The redundant parts of some policies, and those of which it is not known, with the reason.
+
+    `unread` names the policies of kinds that are not read: what they do is not taken into account.
+    """
+
+    parts: tuple[RedundantPart, ...]
+    undecided: tuple[tuple[RemovablePart, str], ...]
+    unread: tuple[str, ...] = ()
+
+    def __iter__(self) -> Iterator[RedundantPart]:
+        return iter(self.parts)
+
+    def __len__(self) -> int:
+        return len(self.parts)
+
+
+def redundancy(policies: PolicySet, budget: Budget | None = None) -> Redundancy:
+    """The redundant policies, rules, peers and port entries of a set of policies, in the order of the policies."""
+    return _Search(policies, budget or Budget()).result()
+
+
+class _Search:
+    """One part after another is removed, and what is left is compared with the whole where the part has an effect."""
+
+    def __init__(self, policies: PolicySet, budget: Budget) -> None:
+        self._policies = policies
+        self._meaning = policies.meaning
+        self._removals = Removals(self._meaning)
+        self._budget = budget
+        self._gone = Removal()
+        self._entries: dict[object, tuple[Entry, ...]] = {}
+        self._parts: list[RedundantPart] = []
+        self._undecided: list[tuple[RemovablePart, str]] = []
+
+    def result(self) -> Redundancy:
+        for policy in self._policies.policies:
+            if self._is_redundant(whole_policy(policy)):
+                continue
+            for rule in rule_parts(policy):
+                if not self._is_redundant(rule):
+                    for entry in entry_parts(rule):
+                        self._is_redundant(entry)
+        return Redundancy(tuple(self._parts), tuple(self._undecided), self._policies.unread)
+
+    def _is_redundant(self, part: RemovablePart) -> bool:
+        """Whether nothing changes without a part; then it is noted."""
+        budget = Budget(min(self._budget.left, _STEPS_OF_ONE))
+        before = budget.left
+        try:
+            changed = self._removals.without(part.removal)
+            if _differ(self._meaning, changed, part, budget):
+                return False
+            goes = self._may_go(part, budget)
+        except Undecided as error:
+            self._undecided.append((part, str(error)))
+            return False
+        finally:
+            self._budget.left -= before - budget.left
+        covers = tuple(_covers(changed, part))
+        self._parts.append(RedundantPart(part, covers, "" if covers else _reason(part), goes))
+        return True
+
+    def _may_go(self, part: RemovablePart, budget: Budget) -> bool:
+        """Whether nothing changes either if all parts go that were found before and may; then this one goes, too."""
+        removal: Removal | None = part.removal
+        if part.entry is not None:
+            entries = (*self._entries.get(part.rule, ()), part.entry)
+            removal = without_entries(part, entries)
+        if removal is None:
+            return False
+        gone = self._gone | removal
+        is_first = not self._parts
+        if not is_first and _differ(self._meaning, self._removals.without(gone), part, budget):
+            return False
+        self._gone = gone
+        if part.entry is not None:
+            self._entries[part.rule] = entries
+        return True
+
+
+def _differ(before: Meaning, after: Meaning, part: RemovablePart, budget: Budget) -> bool:
+    """Whether any connection that a part is about is decided otherwise afterwards."""
+    pairs = ((before, after), (after, before))
+    return any(
+        next(allowed_only_by(mine, theirs, budget, box), None) is not None
+        for _, box in part.regions
+        for mine, theirs in pairs
+    )
+
+
+# --- what covers a part -----------------------------------------------------------------------------------------------
+
+
+def _covers(left: Meaning, part: RemovablePart) -> Iterator[Cover]:
+    """The rules and policies, of those that are left, that do what a redundant part does; each once."""
+    found: dict[int, Cover] = {}
+    for direction, box in part.regions:
+        for cover in _covers_of(left.of(direction), direction, box, part):
+            found.setdefault(id(cover.rule if isinstance(cover, RulePlace) else cover), cover)
+    yield from found.values()
+
+
+def _covers_of(left: DirectionMeaning, direction: Direction, box: Box, part: RemovablePart) -> Iterator[Cover]:
+    if part.kind is not PartKind.POLICY:
+        yield from _needed(box, _rules_over(left, box, part))
+        return
+    if isinstance(part.policy.policy, NetworkPolicy):
+        yield from _needed(box, left.isolation.subjects.overlapping(box))
+    for rule in part.policy.rules.get(direction, ()):
+        for matched in rule_boxes(part.policy, direction, rule):
+            yield from _needed(matched, _rules_over(left, matched, part))
+
+
+def _rules_over(left: DirectionMeaning, box: Box, part: RemovablePart) -> Iterator[tuple[Box, RulePlace]]:
+    """The rules that decide in a box before a part, or as it does."""
+    yield from left.admin.rules.overlapping(box)
+    yield from left.isolation.rules.overlapping(box)
+    if not isinstance(part.policy.policy, NetworkPolicy):
+        yield from left.baseline.rules.overlapping(box)
+
+
+def _needed(box: Box, candidates: Iterable[tuple[Box, Any]]) -> Iterator[Any]:
+    """The few of some boxes that cover another one together; none if they do not."""
+    some: list[tuple[Box, Any]] = []
+    for other, what in candidates:
+        if contains(other, box):
+            yield what
+            return
+        some.append((other, what))
+    some = some[:_MOST_COVERS]
+    if not some or not is_covered(box, [other for other, _ in some]):
+        return
+    for entry in list(some):
+        fewer = [one for one in some if one is not entry]
+        if is_covered(box, [other for other, _ in fewer]):
+            some = fewer
+    yield from (what for _, what in some)
+
+
+def _reason(part: RemovablePart) -> str:
+    """Why a part that nothing covers has no effect."""
+    if not part.regions:
+        return "it matches nothing: its selectors contradict each other, or name values that no label can have"
+    return "no connection depends on it: what it decides, other tiers or the other end decide anyway"

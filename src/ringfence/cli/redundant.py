@@ -1,0 +1,42 @@
+"""`redundant`: what could be removed from policies without any change."""
+
+import click
+
+from ringfence.cli import EXIT_NO, EXIT_UNDECIDED, EXIT_YES
+from ringfence.cli.inputs import Inputs
+from ringfence.cli.terminal import print_document, print_text
+from ringfence.cli.what_if import asking_options
+from ringfence.render.redundancies import redundancy_json, redundancy_text
+
+
+@click.command()
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="The output format.",
+)
+@asking_options
+def redundant(inputs: Inputs, output: str) -> None:
+    """List policies, rules, peers and ports without which nothing changes, in every cluster that could be.
+
+    Each is listed with what covers it: other policies and rules do the same for all pods that could be. Where parts
+    cover each other, it says which one has to stay. The exit code is 1 if anything is redundant, and 0 if nothing is.
+    It is 3 if policies of kinds that are not read may need what is listed, or if some part would take too long to
+    decide.
+
+    \b
+    Examples:
+      ringfence redundant -f manifests/
+      ringfence redundant -f manifests/ -o json
+    """
+    cluster = inputs.cluster()
+    found = cluster.redundant()
+    if output == "json":
+        print_document(redundancy_json(found, cluster.problems))
+    else:
+        print_text(redundancy_text(found))
+    is_certain = not found.unread and not found.undecided
+    inputs.leave(cluster.problems, (EXIT_NO if found.parts else EXIT_YES) if is_certain else EXIT_UNDECIDED)

@@ -1,0 +1,126 @@
+"""What could be removed from policies without any change, as text and as JSON (docs/formats.md).
+
+The text, one part after another, each with what covers it:
+
+prod/p spec.ingress[0].from[1]  (web.yaml:12)
+    covered by the rest of its rule
+    covered by prod/q spec.ingress[0]  (more.yaml:8)
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from ringfence.analysis.possible import Cover, Redundancy, RedundantPart, RemovablePart
+from ringfence.engine.policies import CompiledPolicy
+from ringfence.engine.possible import RulePlace
+from ringfence.model.objects import NetworkPolicy
+from ringfence.model.origin import Place
+from ringfence.model.problems import Problem
+from ringfence.render.formats import Json, document_json, one_line
+from ringfence.render.problems import problem_json
+
+_MOST_COVERS: Final = 5
+"""Covers that the text names; the JSON has all of them."""
+
+
+def redundancy_text(found: Redundancy) -> str:
+    """The redundant parts with what covers each, how many there are, and what is not known."""
+    lines: list[str] = []
+    for one in found.parts:
+        lines += [f"{_part(one.part)}{_at(one.part.place)}", *(f"    {line}" for line in _why(one))]
+    for part, reason in found.undecided:
+        lines += [f"{_part(part)}{_at(part.place)}", f"    {reason}"]
+    if lines:
+        lines.append("")
+    lines += [_total(found), *(f"  ? {one} is not read: it may need what is listed" for one in found.unread)]
+    return "\n".join(map(one_line, lines))
+
+
+def _why(one: RedundantPart) -> Iterator[str]:
+    covers = [_cover(cover, one.part) for cover in one.covers]
+    if not covers:
+        yield one.reason
+    yield from (f"covered by {text}" for text in covers[:_MOST_COVERS])
+    if len(covers) > _MOST_COVERS:
+        yield f"and by {len(covers) - _MOST_COVERS} more"
+    if not one.goes:
+        yield "keep it if the parts above are removed: they cover each other"
+
+
+def _total(found: Redundancy) -> str:
+    total = len(found.parts)
+    where = "in every cluster that could be"
+    if not total:
+        return f"nothing is redundant {where}{_open_questions(found)}"
+    together = sum(one.goes for one in found.parts)
+    parts = "1 part is" if total == 1 else f"{total} parts are"
+    at_once = "" if together == total else f"; {together} of them can be removed at once"
+    return f"{parts} redundant {where}{at_once}{_open_questions(found)}"
+
+
+def _open_questions(found: Redundancy) -> str:
+    return f"; of {len(found.undecided)} it is not known" if found.undecided else ""
+
+
+def _part(part: RemovablePart) -> str:
+    return f"{_policy(part.policy)} {part.path}".rstrip()
+
+
+def _cover(cover: Cover, part: RemovablePart) -> str:
+    if not isinstance(cover, RulePlace):
+        return f"{_policy(cover)}, which isolates the same pods{_at(_place_of(cover))}"
+    if cover.rule is part.rule:
+        return "the rest of its rule"
+    return f"{_policy(cover.policy)} {cover.path}{_at(_place_of(cover))}"
+
+
+def _policy(policy: CompiledPolicy[object]) -> str:
+    """A policy as kubectl names it; of an administrators' policy with the kind, for the kinds share names."""
+    return str(policy) if isinstance(policy.policy, NetworkPolicy) else f"{policy.kind_name} {policy}"
+
+
+def _place_of(cover: Cover) -> Place | None:
+    policy, path = (cover.policy, cover.path) if isinstance(cover, RulePlace) else (cover, "")
+    return policy.origin.at(path) if policy.origin else None
+
+
+def _at(place: Place | None) -> str:
+    return f"  ({place})" if place else ""
+
+
+def redundancy_json(found: Redundancy, problems: Iterable[Problem] = ()) -> str:
+    """The redundant parts and what covers them as JSON; `problems` are those of the input."""
+    return document_json(
+        {
+            "redundant": [
+                {
+                    "part": one.part.kind.value,
+                    **_named(one.part.policy, one.part.path, one.part.place),
+                    "coveredBy": _covers_json(one.covers),
+                    "reason": one.reason,
+                    "removable": one.goes,
+                }
+                for one in found.parts
+            ],
+            "undecided": [
+                {"part": part.kind.value, **_named(part.policy, part.path, part.place), "reason": reason}
+                for part, reason in found.undecided
+            ],
+            "notRead": list(found.unread),
+            "problems": [problem_json(problem) for problem in problems],
+        }
+    )
+
+
+def _covers_json(covers: Sequence[Cover]) -> list[Json]:
+    return [
+        _named(cover.policy, cover.path, _place_of(cover))
+        if isinstance(cover, RulePlace)
+        else _named(cover, "", _place_of(cover))
+        for cover in covers
+    ]
+
+
+def _named(policy: CompiledPolicy[object], path: str, place: Place | None) -> Json:
+    written: Json = {"kind": policy.kind_name, "namespace": policy.namespace, "name": policy.name, "path": path}
+    return {**written, "file": place.file, "line": place.line} if place else written

@@ -1,0 +1,182 @@
+"""What could be removed from policies, held against comparisons of the edited policies."""
+
+import re
+from collections.abc import Iterator, Sequence
+from copy import deepcopy
+from typing import Any
+
+import pytest
+from hypothesis import given
+from tests.analysis.possible.policies import (
+    API,
+    DB,
+    admin,
+    any_policies,
+    as_set,
+    compared,
+    decides,
+    pods,
+    rule,
+    sets_of,
+    web,
+)
+from tests.semantics.objects import Object, port
+
+from ringfence.analysis.possible import Outcome, Redundancy, RemovablePart, redundancy
+from ringfence.analysis.possible.policy_parts import entry_parts, rule_parts, whole_policy
+from ringfence.engine.possible import Budget
+
+
+def found_in(*policies: Object, **options: Any) -> Redundancy:
+    return redundancy(as_set("all", policies), **options)
+
+
+def listed(*policies: Object) -> dict[str, list[str]]:
+    """What is redundant, and what covers it."""
+    return {str(one.part): sorted(map(str, one.covers)) or [one.reason.split(":")[0]] for one in found_in(*policies)}
+
+
+@pytest.mark.parametrize(
+    ("policies", "redundant"),
+    [
+        pytest.param(
+            [web(rule(API)), web(rule(API), name="q")],
+            {"prod/p": ["prod/q", "prod/q spec.ingress[0]"], "prod/q": ["prod/p", "prod/p spec.ingress[0]"]},
+            id="two copies cover each other",
+        ),
+        pytest.param(
+            [web(rule(API), rule(API, DB))],
+            {
+                "prod/p spec.ingress[0]": ["prod/p spec.ingress[1]"],
+                "prod/p spec.ingress[1].from[0]": ["prod/p spec.ingress[0]"],
+            },
+            id="a rule, and a peer of another",
+        ),
+        pytest.param(
+            [web(rule(API, pods({})))],
+            {"prod/p spec.ingress[0].from[0]": ["prod/p spec.ingress[0]"]},
+            id="a peer beside one that selects more",
+        ),
+        pytest.param(
+            [web(rule(API, ports=[port(80), port(80, to=90)]))],
+            {"prod/p spec.ingress[0].ports[0]": ["prod/p spec.ingress[0]"]},
+            id="a port in a range",
+        ),
+        pytest.param(
+            [
+                web(
+                    rule(
+                        pods(
+                            {
+                                "matchLabels": {"app": "a"},
+                                "matchExpressions": [{"key": "app", "operator": "DoesNotExist"}],
+                            }
+                        )
+                    )
+                )
+            ],
+            {"prod/p spec.ingress[0]": ["it matches nothing"]},
+            id="selectors that contradict each other",
+        ),
+        pytest.param(
+            [web(), web(rule(API), name="q")], {"prod/p": ["prod/q"]}, id="a policy that only isolates, beside another"
+        ),
+        pytest.param(
+            [web(), admin("a", decides("Deny"), decides("Accept"))],
+            {"a spec.ingress[1]": ["a spec.ingress[0]"]},
+            id="a rule that is never reached",
+        ),
+        pytest.param([web(rule(API)), web(rule(DB), name="q")], {}, id="two policies that both matter"),
+    ],
+)
+def test_redundant_parts_and_what_covers_them(policies: list[Object], redundant: dict[str, list[str]]) -> None:
+    assert listed(*policies) == redundant
+
+
+def test_of_two_that_cover_each_other_only_one_goes() -> None:
+    assert [one.goes for one in found_in(web(rule(API)), web(rule(API), name="q"))] == [True, False]
+
+
+def test_of_three_equal_peers_one_stays() -> None:
+    assert [one.goes for one in found_in(web(rule(API, API, API)))] == [True, True, False]
+
+
+def test_a_question_that_would_take_too_long_is_undecided() -> None:
+    found = found_in(web(rule(API), rule(DB)), budget=Budget(3))
+    assert not found.parts
+    assert all("undecided" in reason for _, reason in found.undecided)
+    assert found.undecided
+
+
+# --- against comparisons ----------------------------------------------------------------------------------------------
+
+_REMOVED: Any = object()
+
+
+def edited(policies: Sequence[Object], parts: Sequence[RemovablePart]) -> list[Object]:
+    """The policies without some parts, none of which is inside another."""
+    left = deepcopy(list(policies))
+    for part in parts:
+        (number,) = [number for number, one in enumerate(left) if one is not _REMOVED and is_about(part, one)]
+        holder: Any = left
+        place: Any = number
+        for field in re.findall(r"\w+", part.path):
+            holder = holder[place]
+            place = int(field) if field.isdecimal() else field
+        holder[place] = _REMOVED
+    return [strip(one) for one in left if one is not _REMOVED]
+
+
+def is_about(part: RemovablePart, policy: Object) -> bool:
+    kind = policy["kind"] if policy["kind"] == "NetworkPolicy" else f"{policy['kind']}.policy.networking.k8s.io"
+    name = (policy["metadata"].get("namespace", ""), policy["metadata"]["name"])
+    return (part.policy.kind, part.policy.namespace, part.policy.name) == (kind, *name)
+
+
+def strip(written: Any) -> Any:
+    """The value without what was removed inside."""
+    if isinstance(written, dict):
+        return {key: strip(value) for key, value in written.items()}
+    return [strip(one) for one in written if one is not _REMOVED] if isinstance(written, list) else written
+
+
+def with_types(policy: Object) -> Object:
+    """The policy with its directions written: then a removal does not change them."""
+    spec = policy["spec"]
+    if policy["kind"] != "NetworkPolicy" or spec.get("policyTypes"):
+        return policy
+    types = ["Ingress", *(["Egress"] if spec.get("egress") else [])]
+    return {**policy, "spec": {**spec, "policyTypes": types}}
+
+
+def all_parts(policies: Sequence[Object]) -> Iterator[RemovablePart]:
+    for one in as_set("all", policies).policies:
+        yield whole_policy(one)
+        for part in rule_parts(one):
+            yield part
+            yield from entry_parts(part)
+
+
+def changes_nothing(policies: Sequence[Object], parts: Sequence[RemovablePart]) -> bool:
+    """Whether the edited policies are equivalent; what depends on domain names changes something."""
+    return compared(policies, edited(policies, parts)).outcome is Outcome.HOLDS
+
+
+@given(sets_of(any_policies, 3).map(lambda some: list(map(with_types, some))))
+def test_exactly_what_changes_nothing_is_redundant(policies: list[Object]) -> None:
+    redundant = {name_of(one.part) for one in found_in(*policies)}
+    for part in all_parts(policies):
+        name = name_of(part)
+        is_inside = any(name.startswith((f"{other} spec", f"{other}.")) for other in redundant)
+        if not is_inside:
+            assert changes_nothing(policies, [part]) is (name in redundant), name
+
+
+def name_of(part: RemovablePart) -> str:
+    """Two kinds of policies of administrators may have policies of one name."""
+    return f"{part.policy.kind} {part}"
+
+
+@given(sets_of(any_policies, 4).map(lambda some: list(map(with_types, some))))
+def test_all_that_may_go_together_changes_nothing(policies: list[Object]) -> None:
+    assert changes_nothing(policies, [one.part for one in found_in(*policies) if one.goes])

@@ -1,0 +1,75 @@
+"""`redundant`: what could be removed from policies without any change."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from ringfence.cli import cli
+
+ROOT = Path(__file__).parents[2]
+TWICE = ROOT / "docs" / "web-twice.yaml"
+CALICO = """\
+apiVersion: projectcalico.org/v3
+kind: GlobalNetworkPolicy
+metadata: {name: guard}
+spec: {selector: all(), types: [Ingress]}
+"""
+IMPLIED = """\
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: p, namespace: shop}
+spec:
+  podSelector: {}
+  egress:
+  - to: [{podSelector: {matchLabels: {app: a}, matchExpressions: [{key: app, operator: DoesNotExist}]}}]
+"""
+"""A rule that matches nothing. Without it, the policy would no longer be for egress."""
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(cli, ["redundant", *words])
+
+
+def test_each_part_is_listed_with_its_place_and_what_covers_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    result = run("-f", "docs/web-twice.yaml")
+    assert (result.exit_code, result.stderr) == (1, "")
+    assert result.stdout == (
+        "shop/web spec.ingress[0].from[0]  (docs/web-twice.yaml:15)\n"
+        "    covered by the rest of its rule\n"
+        "shop/web spec.ingress[0].from[1]  (docs/web-twice.yaml:16)\n"
+        "    covered by the rest of its rule\n"
+        "    covered by shop/web spec.ingress[1]  (docs/web-twice.yaml:18)\n"
+        "    keep it if the parts above are removed: they cover each other\n"
+        "shop/web-canary  (docs/web-twice.yaml:22)\n"
+        "    covered by shop/closed, which isolates the same pods  (docs/web-twice.yaml:1)\n"
+        "    covered by shop/web spec.ingress[0]  (docs/web-twice.yaml:14)\n"
+        "\n"
+        "3 parts are redundant in every cluster that could be; 2 of them can be removed at once\n"
+    )
+
+
+def test_nothing_is_redundant() -> None:
+    result = run("-f", str(ROOT / "docs" / "web-before.yaml"))
+    assert (result.exit_code, result.stdout) == (0, "nothing is redundant in every cluster that could be\n")
+
+
+def test_policies_that_are_not_read_may_need_what_is_listed(tmp_path: Path) -> None:
+    (tmp_path / "all.yaml").write_text(f"{TWICE.read_text()}---\n{CALICO}")
+    result = run("-f", str(tmp_path))
+    assert result.exit_code == 3
+    assert "GlobalNetworkPolicy.projectcalico.org guard" in result.stdout
+
+
+def test_a_policy_without_its_last_egress_rule_may_not_be_for_egress(tmp_path: Path) -> None:
+    (tmp_path / "implied.yaml").write_text(IMPLIED)
+    (tmp_path / "written.yaml").write_text(IMPLIED.replace("  egress:", "  policyTypes: [Ingress, Egress]\n  egress:"))
+    assert run("-f", str(tmp_path / "implied.yaml")).exit_code == 0
+    assert "it matches nothing" in run("-f", str(tmp_path / "written.yaml")).stdout
+
+
+def test_json_marks_what_can_be_removed_at_once() -> None:
+    found = json.loads(run("-f", str(TWICE), "-o", "json").stdout)["redundant"]
+    assert [(one["part"], one["removable"]) for one in found] == [("peer", True), ("peer", False), ("policy", True)]
