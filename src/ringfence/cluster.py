@@ -26,6 +26,7 @@ from ringfence.analysis.endpoints import (
     alternatives,
     asked_ports,
     check_namespace,
+    named_policy,
     similar,
 )
 from ringfence.analysis.lists import (
@@ -47,7 +48,6 @@ from ringfence.analysis.lists import (
 from ringfence.analysis.possible import Comparison, Redundancy, Relation, compare, policy_set, redundancy
 from ringfence.analysis.questions import Answer, with_possible_pods
 from ringfence.argument_checks import checked_namespace, checked_path, checked_patterns, checked_text
-from ringfence.engine.population import Reference
 from ringfence.engine.state import State
 from ringfence.errors import InputError, ManifestError
 from ringfence.model.decoding import decode, has_been_stored, refusals, stored_tree, unknown_fields
@@ -250,17 +250,12 @@ class Cluster:
             self._is_live, self._origins = is_live, origins | self._origins
 
     def leave_out(self, policy: str) -> None:
-        """Remove the NetworkPolicy `NAMESPACE/NAME`, or `NAME` in the namespace of the cluster.
+        """Remove a policy: `NAMESPACE/NAME`, or `NAME` in the namespace of the cluster.
 
-        Raises InputError if there is none.
+        One of administrators is `cnp/NAME`, `anp/NAME` or `banp/NAME`. Raises InputError if there is none.
         """
-        namespace, slash, name = checked_text("policy", policy, "prod/db-policy").rpartition("/")
-        namespace = namespace if slash else self.namespace
-        if not self.state.has(Reference(namespace, "NetworkPolicy", name)):
-            known = [f"{one.metadata.namespace}/{one.metadata.name}" for one in self.policies()]
-            message = f"there is no NetworkPolicy {name} in namespace {namespace}"
-            raise InputError(f"{policy}: {message}{similar(f'{namespace}/{name}', known)}")
-        self.remove("NetworkPolicy", namespace, name)
+        reference = named_policy(self.state, checked_text("policy", policy, "prod/db-policy"), self.namespace)
+        self.remove(reference.kind, reference.namespace, reference.name)
 
     def policies(self) -> list[NetworkPolicy]:
         """The policies in force, with the defaults that the API server sets, by namespace and name."""

@@ -70,6 +70,36 @@ def test_a_policy_that_is_not_there_cannot_be_left_out() -> None:
     )
 
 
+ADMIN = Path(__file__).parents[2] / "examples" / "admin" / "no-exception"
+METADATA = ("can", "payments/ledger", "169.254.169.254", "-p", "80", "-f", str(ADMIN))
+
+
+@pytest.mark.parametrize("word", ["cnp", "ClusterNetworkPolicy", "clusternetworkpolicies.policy.networking.k8s.io"])
+def test_a_policy_of_administrators_is_supposed_to_be_deleted(word: str) -> None:
+    assert CliRunner().invoke(cli, METADATA).exit_code == 1
+    assert CliRunner().invoke(cli, [*METADATA, "--without", f"{word}/no-cloud-metadata"]).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("policy", "message"),
+    [
+        (
+            "cnp/no-cloud",
+            "cnp/no-cloud: there is no ClusterNetworkPolicy no-cloud; did you mean cnp/no-cloud-metadata?",
+        ),
+        ("anp/guard", "anp/guard: there is no AdminNetworkPolicy guard"),
+        (
+            "no-cloud-metadata",
+            "no-cloud-metadata: there is no NetworkPolicy no-cloud-metadata in namespace default; "
+            "did you mean cnp/no-cloud-metadata?",
+        ),
+    ],
+)
+def test_a_policy_of_administrators_that_is_not_there_cannot_be_left_out(policy: str, message: str) -> None:
+    result = CliRunner().invoke(cli, [*METADATA, "--without", policy])
+    assert (result.exit_code, result.stderr) == (2, f"error: {message}\n")
+
+
 def test_an_error_in_a_supposed_policy_makes_the_answer_unusable(supposed: Path) -> None:
     supposed.write_text(CLOSED.replace("policyTypes", "policyType"))
     result = run("can", "prod/web", "prod/api", "--suppose", str(supposed))

@@ -109,6 +109,14 @@ def complete_policy(context: click.Context, parameter: click.Parameter, incomple
     )
 
 
+def complete_policy_in_force(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """The policies of the manifests, of all kinds and namespaces."""
+    from ringfence.analysis.endpoints import policy_names
+
+    cluster = _cluster(context)
+    return [] if cluster is None else _beginning(policy_names(cluster.state), incomplete)
+
+
 def complete_laboratory_pod(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
     """The pods of the running laboratory."""
     from ringfence.lab.session import StatusReply, StatusRequest, send_request

@@ -1,6 +1,8 @@
 """`convert`: the administrators' policies of the older kinds as ClusterNetworkPolicies."""
 
+import os
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -19,10 +21,23 @@ from ringfence.render.converted_policies import (
 from ringfence.sources.manifests import comments_of
 
 
+class _Format(click.Choice[str]):
+    """The output formats; a folder is not one, although other programs take it there."""
+
+    def __init__(self) -> None:
+        super().__init__(["yaml", "json"])
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The name of the format."""
+        if isinstance(value, str) and (os.sep in value or Path(value).is_dir()):
+            self.fail(
+                f"{value!r} is not one of 'yaml', 'json': to write files into a folder, use --to {value}", param, ctx
+            )
+        return super().convert(value, param, ctx)
+
+
 @click.command()
-@click.option(
-    "-o", "--output", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True, help="The output format."
-)
+@click.option("-o", "--output", type=_Format(), default="yaml", show_default=True, help="The output format.")
 @click.option(
     "--to",
     "folder",

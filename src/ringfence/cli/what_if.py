@@ -4,6 +4,7 @@ from typing import Final
 
 import click
 
+from ringfence.cli.completion import complete_policy_in_force
 from ringfence.cli.inputs import INPUT_OPTIONS, Inputs
 from ringfence.cli.options import as_one
 from ringfence.cluster import Cluster
@@ -37,7 +38,8 @@ _OPTIONS: Final = (
         "--without",
         metavar="NAMESPACE/NAME",
         multiple=True,
-        help="Answer as if this NetworkPolicy were deleted. Repeatable.",
+        shell_complete=complete_policy_in_force,
+        help="Answer as if this policy were deleted: a NetworkPolicy, or cnp/NAME, anp/NAME, banp/NAME. Repeatable.",
     ),
 )
 

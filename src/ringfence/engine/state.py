@@ -39,7 +39,7 @@ from ringfence.engine.population import (
     member_of_workload,
     without_address,
 )
-from ringfence.engine.suppositions import Policy, Supposition
+from ringfence.engine.suppositions import Supposition
 from ringfence.model.cluster_policies import (
     AdminNetworkPolicy,
     AwsClusterNetworkPolicy,
@@ -62,6 +62,7 @@ from ringfence.model.objects import (
     Node,
     Object,
     Pod,
+    Policy,
     Service,
     Workload,
 )

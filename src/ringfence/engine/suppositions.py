@@ -10,12 +10,8 @@ from ringfence.engine.policies import (
     PoliciesInForce,
     compile_policy,
 )
-from ringfence.model.cluster_policies import ClusterPolicy
 from ringfence.model.kinds import kind_of, namespace_of
-from ringfence.model.objects import NetworkPolicy
-
-Policy = NetworkPolicy | ClusterPolicy
-"""A policy of any kind that is evaluated."""
+from ringfence.model.objects import NetworkPolicy, Policy
 
 _Key = tuple[str, str, str]
 """The key of the kind, the namespace and the name."""

@@ -7,7 +7,6 @@ import msgspec
 
 from ringfence.engine.answers import PolicyReason, SideReason
 from ringfence.engine.population import NAME_LABEL, Member
-from ringfence.engine.suppositions import Policy
 from ringfence.model.added_labels import is_generated
 from ringfence.model.documents import document, plain
 from ringfence.model.metadata import LabelSelector, PolicyMeta
@@ -19,6 +18,7 @@ from ringfence.model.objects import (
     NetworkPolicyPeer,
     NetworkPolicyPort,
     NetworkPolicySpec,
+    Policy,
     Rule,
 )
 from ringfence.model.origin import Place

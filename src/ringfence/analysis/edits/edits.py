@@ -35,12 +35,11 @@ from ringfence.engine.answers import PairReason, SideReason, explain
 from ringfence.engine.policies import Action
 from ringfence.engine.population import Member
 from ringfence.engine.state import State
-from ringfence.engine.suppositions import Policy
 from ringfence.model.cluster_policies import PolicyTier
 from ringfence.model.field_errors import FieldError
 from ringfence.model.kinds import kind_of, namespace_of
 from ringfence.model.names import subdomain_errors
-from ringfence.model.objects import NetworkPolicy
+from ringfence.model.objects import NetworkPolicy, Policy
 from ringfence.model.server_versions import NEWEST
 from ringfence.model.validation import cluster_policy_errors, network_policy_errors
 

@@ -17,8 +17,8 @@ from ringfence.analysis.questions import Pair
 from ringfence.engine.answers import Moment, changed_addresses, changed_peers, is_exempt, node_addresses, stacks_of
 from ringfence.engine.population import Identity, Member, Reference
 from ringfence.engine.state import State
-from ringfence.engine.suppositions import Policy
 from ringfence.model.kinds import kind_of
+from ringfence.model.objects import Policy
 from ringfence.model.policies import Direction
 from ringfence.sets import intervals
 from ringfence.sets.addresses import ALL_ADDRESSES, FAMILIES, NO_ADDRESSES, Addresses

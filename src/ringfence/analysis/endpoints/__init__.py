@@ -6,6 +6,7 @@ from ringfence.analysis.endpoints.destination_targets import Targets, targets
 from ringfence.analysis.endpoints.endpoint_text import KINDS, similar
 from ringfence.analysis.endpoints.endpoints import Endpoint, alternatives, check_namespace, resolve
 from ringfence.analysis.endpoints.internet import internet_addresses
+from ringfence.analysis.endpoints.named_policies import named_policy, policy_names
 from ringfence.analysis.endpoints.ports import AskedPorts, PortArgument, PortEntry, PortName, asked_ports, parse_port
 from ringfence.analysis.endpoints.services import Backend, backends, families_of, is_headless, selected_members
 from ringfence.analysis.endpoints.targets_by_address import address_targets
@@ -30,7 +31,9 @@ __all__ = [
     "families_of",
     "internet_addresses",
     "is_headless",
+    "named_policy",
     "parse_port",
+    "policy_names",
     "resolve",
     "selected_members",
     "similar",
