@@ -135,8 +135,7 @@ def _edits(answer: Answer, proposal: Proposal) -> Iterator[str]:
     reversal = "forbid" if answer.passes_everywhere else "allow"
     for one in proposal.administrator_rules:
         yield f"only an administrator can {reversal} it: {_ruling(one)}{_at(one.place)}"
-    for one in proposal.overridden_rules:
-        yield f"{_ruling(one)}; NetworkPolicies are asked before that tier, so one can {reversal} it{_at(one.place)}"
+    yield from (f"{_overriding(one, answer)}{_at(one.place)}" for one in proposal.overridden_rules)
     if not proposal.edits:
         return
     whose = " by an administrator" if any(edit.by_administrator for edit in proposal.edits) else ""
@@ -292,6 +291,17 @@ def _ruling(one: AdministratorRule) -> str:
     policy, decides = one.policy.policy, "accepts" if one.rule.allows_any(None) else "denies"
     title = rule_title(one.rule, one.direction)
     return f"{policy.kind_name} {policy} {decides} it in the {one.policy.tier} tier by {title}"
+
+
+def _overriding(one: AdministratorRule, answer: Answer) -> str:
+    """That an edit of NetworkPolicies makes a rule of the Baseline tier pointless."""
+    if not answer.passes_everywhere:
+        return f"{_ruling(one)}; NetworkPolicies are asked before that tier, so one can allow it"
+    policy, direction = one.policy.policy, one.direction
+    return (
+        f"once a NetworkPolicy isolates {end_text(one.subject)} for {direction.field}, the Baseline tier is not asked: "
+        f"{policy.kind_name} {policy} denies it nothing more by {rule_title(one.rule, direction)}"
+    )
 
 
 def _edit_json(edit: Edit) -> Json:

@@ -131,6 +131,20 @@ class TestADenyOfTheBaselineTier:
             "that tier, so one can allow it\nthe smallest edit that would allow it, checked by the engine:\n"
         ) in explanation(verdict, verdict.proposal)
 
+    def test_an_edit_that_isolates_a_pod_says_what_it_takes_from_the_tier(self) -> None:
+        """What the Baseline tier denies to others, the new policy has to deny itself: it may open some of it."""
+        of_api = {"action": "Deny", "from": [{"pods": {"podSelector": labelled(app="api"), "namespaceSelector": {}}}]}
+        verdict = ask(cluster_policy(tier="Baseline", ingress=[of_api]), source="203.0.113.7")
+        (edit,) = verdict.edits
+        assert "isolates" in edit.action
+        assert verdict.proposal.administrator_rules == ()
+        (rule,) = verdict.proposal.overridden_rules
+        assert (str(rule.policy.policy), rule.rule.index) == ("guard", 0)
+        assert (
+            "once a NetworkPolicy isolates x/db for ingress, the Baseline tier is not asked: "
+            "ClusterNetworkPolicy guard denies it nothing more by ingress[0]"
+        ) in explanation(verdict, verdict.proposal)
+
     def test_a_baseline_admin_network_policy_is_overridden_alike(self) -> None:
         found = proposed(cluster_policy("BaselineAdminNetworkPolicy", "default", ingress=[DENY]))
         assert [isinstance(edit.after, NetworkPolicy) for edit in found.edits] == [True]

@@ -55,9 +55,10 @@ RuleKey = tuple[str, str, Direction, int]
 
 
 class AdministratorRule(msgspec.Struct, frozen=True):
-    """A rule of the administrators that decides about one side of a question."""
+    """A rule of the administrators that decides about one side of a question, that of `subject`."""
 
     direction: Direction
+    subject: End
     policy: PolicyReason
     rule: RuleReason
 
@@ -82,9 +83,18 @@ def administrator_rules(side: SideReason, asked: Traffic | None, action: Action)
             meant = undecided & rule.traffic if rule.selects else None
             if meant:
                 if rule.action is action:
-                    yield AdministratorRule(side.direction, policy, rule)
+                    yield AdministratorRule(side.direction, side.subject, policy, rule)
                 if not any(peer.partial for peer in rule.peers):
                     undecided -= meant
+
+
+def denying_rules(side: SideReason) -> Iterator[AdministratorRule]:
+    """The rules of the Baseline tier that deny anything to a subject that no NetworkPolicy isolates."""
+    if not side.isolated:
+        for policy in (one for one in side.policies if one.tier == PolicyTier.BASELINE):
+            for rule in policy.rules:
+                if rule.action is Action.DENY:
+                    yield AdministratorRule(side.direction, side.subject, policy, rule)
 
 
 def is_final(ruling: AdministratorRule) -> bool:

@@ -24,6 +24,7 @@ from ringfence.analysis.edits.administrator_edits import (
     RuleKey,
     administrator_edits,
     administrator_rules,
+    denying_rules,
     is_final,
 )
 from ringfence.analysis.edits.allowing_edits import allowing_edits
@@ -40,6 +41,7 @@ from ringfence.model.field_errors import FieldError
 from ringfence.model.kinds import kind_of, namespace_of
 from ringfence.model.names import subdomain_errors
 from ringfence.model.objects import NetworkPolicy, Policy
+from ringfence.model.policies import Direction
 from ringfence.model.server_versions import NEWEST
 from ringfence.model.validation import cluster_policy_errors, network_policy_errors
 
@@ -55,7 +57,7 @@ class Proposal(msgspec.Struct, frozen=True):
 
     No edits if no small one reverses it. `administrator_rules` are the rules that only an administrator can change, if
     the answer cannot be reversed without that; then some of the edits are his. `overridden_rules` are rules of the
-    Baseline tier that an edit of NetworkPolicies makes pointless: the subject's own policies come before them.
+    Baseline tier that an edit of NetworkPolicies makes pointless: policies that isolate a subject come before them.
     """
 
     edits: tuple[Edit, ...] = ()
@@ -90,7 +92,7 @@ def _proposal(state: State, answer: Answer) -> Proposal:
                 return found(edits)
             step = _best(state, reason, candidates(state, reason), answer.pairs)
             if step:
-                overridden |= {rule.key: rule for rule in _deciding(reason)} if not reason.allowed else {}
+                overridden |= {rule.key: rule for rule in _overridden(reason, step)}
             else:
                 of_administrators |= {rule.key: rule for rule in _deciding(reason)}
                 step = _best(state, reason, administrator_candidates(state, reason), answer.pairs)
@@ -164,6 +166,25 @@ def _deciding(reason: PairReason) -> list[AdministratorRule]:
     action = Action.ALLOW if reason.allowed else Action.DENY
     sides = [side for side in (reason.egress, reason.ingress) if reason.allowed or not side.allowed]
     return [rule for side in sides for rule in administrator_rules(side, reason.asked, action)]
+
+
+def _overridden(reason: PairReason, step: Sequence[Edit]) -> list[AdministratorRule]:
+    """The rules of the Baseline tier that edits of NetworkPolicies make pointless.
+
+    To allow, those that deny what is asked. To forbid, all that deny anything to a subject that becomes isolated:
+    what else they deny, the new policy decides.
+    """
+    if not reason.allowed:
+        return _deciding(reason)
+    isolated = {
+        direction
+        for edit in step
+        if isinstance(edit.after, NetworkPolicy)
+        for direction in Direction
+        if direction.value in edit.after.spec.policy_types
+    }
+    sides = (side for side in (reason.egress, reason.ingress) if side.direction in isolated)
+    return [rule for side in sides for rule in denying_rules(side)]
 
 
 def _of_administrators(state: State, side: SideReason, reason: PairReason) -> Iterator[Edit]:

@@ -3,12 +3,13 @@
 An answer about one pair of pods tries both orders (`equal_priorities`). Of two policies that come before the others of
 their priority, the order matters only for traffic that both match, and that one of them lets pass and the other does
 not, where passing it on counts as what the later tiers say. What each of them does is found for all peers at once, as
-partitions of identities and of addresses, and once for all subjects that the same policies select. So the work grows
-with the policies, not with the pods.
+partitions of identities and of addresses, and once for all subjects that the same policies of its tier, and of those
+before, select; only then is it compared with what the later tiers say of each subject. So the work grows with the
+policies, not with the pods.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cache, reduce
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial, reduce
 from itertools import combinations, groupby
 from operator import or_
 from typing import Any, Final, NamedTuple
@@ -30,7 +31,7 @@ from ringfence.engine.population import Member
 from ringfence.engine.state import State
 from ringfence.model.policies import Direction
 from ringfence.model.selectors import EVERYTHING
-from ringfence.sets.addresses import Addresses
+from ringfence.sets.addresses import Addresses, Family
 from ringfence.sets.bitsets import Bitset
 from ringfence.sets.partitions import E, Partition
 from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
@@ -45,63 +46,65 @@ class EqualPriorities:
     def __init__(self, state: State, asked: Traffic) -> None:
         self._state = state
         self._asked = asked
-        self._found: dict[object, list[tuple[str, Bitset]]] = {}
+        self._conflicts: dict[object, list[_Conflict]] = {}
+        self._later: dict[object, Partition[Bitset, Traffic]] = {}
 
     def deciding(self, group: ListedSubjects) -> Iterator[tuple[str, Bitset]]:
         """The sentence about each such pair of policies, and the peers for which their order decides."""
         for equals in _equals(group.stack):
             for family in group.families:
-                key = (equals.stack, equals.policies, group.own, family)
-                if key not in self._found:
+                for conflict in self._found(equals, group.own, family):
+                    later = self._allowed_later(equals, group.own, family) if conflict.depends else []
+                    if bits := reduce(or_, conflict.extents(later), 0) & self._state.population.in_family(family):
+                        yield conflict.text, bits
 
-                    def evaluate(stack: Stack) -> Partition[Bitset, Traffic]:
-                        return self._state.tiers.peers_of(stack, group.own, family)  # noqa: B023  (used at once)
+    def _found(self, equals: "_Equals", own: OwnPorts, family: Family) -> "list[_Conflict]":
+        key = (equals.stack, equals.policies, own, family)
+        if key not in self._conflicts:
 
-                    self._found[key] = list(_conflicts(equals, evaluate, self._asked))
-                having = self._state.population.in_family(family)
-                yield from ((text, bits & having) for text, bits in self._found[key])
+            def evaluate(stack: Stack) -> Partition[Bitset, Traffic]:
+                return self._state.tiers.peers_of(stack, own, family)
+
+            self._conflicts[key] = list(_conflicts(equals, evaluate, self._asked))
+        return self._conflicts[key]
+
+    def _allowed_later(self, equals: "_Equals", own: OwnPorts, family: Family) -> Partition[Bitset, Traffic]:
+        key = (equals.later, own, family)
+        if key not in self._later:
+            self._later[key] = self._state.tiers.peers_of(*key)
+        return self._later[key]
 
 
 def listed_priority_assumptions(
     state: State, subjects: Iterable[Member], direction: Direction, outside: Addresses, asked: Traffic
 ) -> Iterator[str]:
     """The sentences about policies whose order decides what some pods may with addresses outside the cluster."""
-    seen: set[object] = set()
+    known: dict[object, list[_Conflict]] = {}
     for group in subjects_by_policies(state, direction, subjects):
+        evaluate = partial(state.tiers.addresses_of, own=group.own, within=outside)
         for equals in _equals(group.stack):
             key = (equals.stack, equals.policies, group.own)
-            if key not in seen:
-                seen.add(key)
-                yield from _outside(state, equals, group.own, outside, asked)
-
-
-def _outside(state: State, equals: "_Equals", own: OwnPorts, outside: Addresses, asked: Traffic) -> Iterator[str]:
-    def evaluate(stack: Stack) -> Partition[Addresses, Traffic]:
-        return state.tiers.addresses_of(stack, own, outside)
-
-    yield from (text for text, _ in _conflicts(equals, evaluate, asked))
+            if key not in known:
+                known[key] = list(_conflicts(equals, evaluate, asked))
+            for conflict in known[key]:
+                if any(conflict.extents(evaluate(equals.later) if conflict.depends else [])):
+                    yield conflict.text
 
 
 class _Equals(NamedTuple):
-    """Policies of the profile at `place` of a stack with the same priority; `first` is the number of the first one."""
+    """Policies of the last profile of a stack with the same priority; `first` is the number of the first one.
+
+    `later` are the profiles of the later tiers.
+    """
 
     stack: Stack
-    place: int
+    later: Stack
     first: int
     policies: tuple[CompiledPolicy[Any], ...]
 
-    @property
-    def tier(self) -> str:
-        """The name of their tier."""
-        return self.stack[self.place].tier
-
 
 def _equals(stack: Stack) -> Iterator[_Equals]:
-    """The policies of a stack with the same priority that may disagree.
-
-    What later tiers say matters only where one of them passes something on: without, they are left out, so that what is
-    found is the same whatever they are.
-    """
+    """The policies of a stack with the same priority that may disagree."""
     for index, profile in enumerate(stack):
         if profile.tier == NETWORK_POLICY_TIER:
             continue
@@ -110,69 +113,113 @@ def _equals(stack: Stack) -> Iterator[_Equals]:
             policies = tuple(group)
             actions = {rule.action for policy in policies for rule in policy.rules[profile.direction]}
             if len(policies) > 1 and len(actions) > 1:
-                relevant = stack if Action.PASS in actions else stack[: index + 1]
-                yield _Equals(relevant, index, first, policies)
+                yield _Equals(stack[: index + 1], stack[index + 1 :], first, policies)
             first += len(policies)
 
 
 class _Outcome(NamedTuple):
-    """What a policy lets pass, and what it does not deny, for extents of peers: with it alone of its priority.
+    """What a policy does, alone of its priority, with extents of peers.
 
-    What earlier policies decide is in both or in neither, so it never makes two policies disagree.
+    `passing` is what passes, `not_denied` what it or an earlier policy does not deny: first if the later tiers deny all
+    that is passed on to them, then if they allow it. What earlier policies decide is in both or in neither, so it never
+    makes two policies disagree.
     """
 
-    actions: frozenset[Action]
-    passing: Partition[Any, Traffic]
-    not_denied: Partition[Any, Traffic]
+    passing: tuple[Partition[Any, Traffic], Partition[Any, Traffic]]
+    not_denied: tuple[Partition[Any, Traffic], Partition[Any, Traffic]]
+    passes_on: bool
 
 
-def _conflicts(equals: _Equals, evaluate: _Evaluate[E], asked: Traffic) -> Iterator[tuple[str, E]]:
-    """The sentence about each two policies whose order decides, with the extent for which it does."""
-    direction = equals.stack[equals.place].direction
+class _Conflict(NamedTuple):
+    """Two policies that disagree: the extents for which, and the traffic about which.
 
-    @cache
-    def outcome(policy: CompiledPolicy[Any]) -> _Outcome:
-        return _Outcome(
-            frozenset(rule.action for rule in policy.rules[direction]),
-            evaluate(_alone(equals, policy, Action.DENY)),
-            evaluate(_alone(equals, policy, Action.ALLOW)),
-        )
+    About `sure` whatever the later tiers say; about the others, where one of the two passes it on, if the later tiers
+    deny it, or if they allow it.
+    """
 
-    for one, other in combinations(equals.policies, 2):
-        a, b = outcome(one), outcome(other)
-        extents = [*_decided(a, b, asked), *_decided(b, a, asked)]
-        if extents:
-            yield equal_priority_text(equals.tier, one, other), reduce(or_, extents)
+    text: str
+    sure: Partition[Any, Traffic]
+    if_denied: Partition[Any, Traffic]
+    if_allowed: Partition[Any, Traffic]
 
+    @property
+    def depends(self) -> bool:
+        """Whether it matters what the later tiers say."""
+        return bool(self.if_denied or self.if_allowed)
 
-def _decided(one: _Outcome, other: _Outcome, asked: Traffic) -> Iterator[Any]:
-    """The extents for which one policy lets something pass that the other denies."""
-    if not (one.actions & _LETTING and other.actions & _DENYING):
-        return
-    for extent, passing in one.passing:
-        if passing:
-            for within, not_denied in other.not_denied:
-                if passing & asked - not_denied and (common := extent & within):
+    def extents(self, later: Partition[E, Traffic]) -> Iterator[E]:
+        """The extents for which the order decides; `later` is what the later tiers allow."""
+        yield from (extent for extent, _ in self.sure)
+        for within, allowed in later:
+            for extent, traffic in self.if_denied:
+                if (common := extent & within) and traffic - allowed:
+                    yield common
+            for extent, traffic in self.if_allowed:
+                if (common := extent & within) and traffic & allowed:
                     yield common
 
 
-_LETTING: Final = frozenset((Action.ALLOW, Action.PASS))
-_DENYING: Final = frozenset((Action.DENY, Action.PASS))
+def _conflicts(equals: _Equals, evaluate: _Evaluate[E], asked: Traffic) -> Iterator[_Conflict]:
+    """Each two policies that disagree about some of the traffic `asked`."""
+    tier = equals.stack[-1].tier
+    outcomes = [_outcome(equals, policy, evaluate) for policy in equals.policies]
+    for (one, a), (other, b) in combinations(zip(equals.policies, outcomes, strict=True), 2):
+        sure = _disagreeing(a, b, 0, 1, asked)
+        is_passed_on = a.passes_on or b.passes_on
+        if_denied = _disagreeing(a, b, 0, 0, asked) if is_passed_on else []
+        if_allowed = _disagreeing(a, b, 1, 1, asked) if is_passed_on else []
+        if sure or if_denied or if_allowed:
+            yield _Conflict(equal_priority_text(tier, one, other), sure, if_denied, if_allowed)
+
+
+def _outcome(equals: _Equals, policy: CompiledPolicy[Any], evaluate: _Evaluate[E]) -> _Outcome:
+    """What one of the policies does. What later tiers do matters only if it passes something on."""
+    direction = equals.stack[-1].direction
+    denied_later: Stack = (Profile(NETWORK_POLICY_TIER, direction, (), Action.DENY),)
+    passing = evaluate(_alone(equals, policy, Action.DENY) + denied_later)
+    not_denied = evaluate(_alone(equals, policy, Action.ALLOW))
+    if all(rule.action is not Action.PASS for rule in policy.rules[direction]):
+        return _Outcome((passing, passing), (not_denied, not_denied), passes_on=False)
+    return _Outcome(
+        (passing, evaluate(_alone(equals, policy, Action.DENY))),
+        (evaluate(_alone(equals, policy, Action.ALLOW) + denied_later), not_denied),
+        passes_on=True,
+    )
+
+
+def _disagreeing(
+    one: _Outcome, other: _Outcome, passing: int, not_denied: int, asked: Traffic
+) -> Partition[Any, Traffic]:
+    """The extents for which either policy lets pass what the other denies; the numbers are those in `_Outcome`."""
+    return [
+        *_common(one.passing[passing], other.not_denied[not_denied], asked),
+        *_common(other.passing[passing], one.not_denied[not_denied], asked),
+    ]
+
+
+def _common(passing: Partition[E, Traffic], not_denied: Partition[E, Traffic], asked: Traffic) -> Partition[E, Traffic]:
+    """The extents for which something of what passes is denied, and what."""
+    found = []
+    for extent, some in passing:
+        if wanted := some & asked:
+            for within, others in not_denied:
+                if (denied := wanted - others) and (common := extent & within):
+                    found.append((common, denied))
+    return found
 
 
 def _alone(equals: _Equals, policy: CompiledPolicy[Any], rest: Action) -> Stack:
-    """The stack with one policy in place of all of its priority, and nothing after it in its tier but `rest`."""
-    profile = equals.stack[equals.place]
+    """The stack with one policy in place of all of its priority, and nothing after it but `rest`."""
+    profile = equals.stack[-1]
     policies = (*profile.policies[: equals.first], policy, _EVERYTHING[rest])
-    replaced = Profile(profile.tier, profile.direction, policies, profile.otherwise)
-    return (*equals.stack[: equals.place], replaced, *equals.stack[equals.place + 1 :])
+    return (*equals.stack[:-1], Profile(profile.tier, profile.direction, policies, profile.otherwise))
 
 
 def _rule_for_everything(action: Action) -> CompiledPolicy[Any]:
-    rules: Sequence[CompiledRule] = (CompiledRule(0, EVERYONE, ALL_TRAFFIC, (), action),)
-    by_direction = {direction: tuple(rules) for direction in Direction}
+    by_direction = {direction: (CompiledRule(0, EVERYONE, ALL_TRAFFIC, (), action),) for direction in Direction}
     return CompiledPolicy(None, None, "", "", "", PodSelection(EVERYTHING), by_direction)
 
 
-_EVERYTHING: Final = {action: _rule_for_everything(action) for action in (Action.ALLOW, Action.DENY)}
+_REST: Final = (Action.DENY, Action.ALLOW)
+_EVERYTHING: Final = {action: _rule_for_everything(action) for action in _REST}
 """A policy with one rule, which allows or denies everything."""
