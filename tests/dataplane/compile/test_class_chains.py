@@ -2,11 +2,17 @@
 
 from ipaddress import ip_network
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.dataplane.compile.test_compiler import program_for
+from tests.engine.members import state_of
+from tests.hostile_objects import Mixture
+from tests.semantics.objects import pod
 
 from ringfence.dataplane.compile.address_rules import MOST_PAIRS, address_pairs, for_addresses
 from ringfence.dataplane.compile.allowances import Allowance
+from ringfence.dataplane.compile.division import MOST_LAYERS
 from ringfence.dataplane.program import (
     ADDRESS,
     DENIED,
@@ -135,3 +141,14 @@ def test_the_names_say_what_is_in_the_sets_and_chains() -> None:
     assert maps[0].isdisjoint(maps[1])
     assert one.fixed.keys().isdisjoint(other.fixed.keys())
     assert one.chains.keys().isdisjoint(other.chains.keys()), "they look into another set"
+
+
+@pytest.mark.parametrize("count", [200, 400, 800])
+def test_the_chain_of_a_class_repeats_no_more_rules_than_there_are_layers(count: int) -> None:
+    """So programs grow faster than the rules only while layers are added; if they are too many, the pods are closed."""
+    overlapping = Mixture(["addresses", "all but one", "nested"], ["wide"], IN, in_rule=1).policy(count)
+    server = pod("tenant/own", {"app": "own"}, addresses=["10.0.0.1"])
+    chains = program_for(state_of([server, overlapping])).chains
+    repeating = [chain for name, chain in chains.items() if name.startswith("ingress_class_")]
+    assert len(repeating) > 10
+    assert max(len(chain.rules) for chain in repeating) <= MOST_LAYERS + 1

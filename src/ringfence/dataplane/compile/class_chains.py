@@ -2,7 +2,8 @@
 
 A chain asks whether the other side of the packet, its traffic or its address, is among the contents of the class. All
 contents of a layer are in one set, under the identifiers of the classes: the kernel finds a set by its name in a list,
-so that a set for each class would cost the square of their number.
+so that a set for each class would cost the square of their number. Each chain repeats the rules of the layers behind
+its own, of which there are at most five (`MOST_LAYERS`).
 """
 
 from collections.abc import Iterator, Sequence
