@@ -8,14 +8,17 @@ cluster knows the node. As destinations, addresses are what is written: each of 
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from ringfence.model.cidrs import cidr_range
+from ringfence.model.cidrs import AddressRange, cidr_range
 from ringfence.model.node_addresses import internal_addresses, plugin_addresses
 from ringfence.model.objects import IPBlock, Node
 from ringfence.sets import intervals
 from ringfence.sets.addresses import FAMILIES, NO_ADDRESSES, Addresses, Family
-from ringfence.sets.intervals import Interval
+from ringfence.sets.intervals import Interval, Intervals
+
+_REMEMBERED: Final = 50_000
+"""The blocks for which is remembered of which nodes they contain a part: more than a policy of 1.5 MB has."""
 
 
 class _NodePeer(NamedTuple):
@@ -34,6 +37,7 @@ class NodePeers:
     def __init__(self) -> None:
         self._nodes: dict[str, _Peers] = {}
         self._ordered: dict[Family, list[tuple[int, _NodePeer]]] = {}
+        self._partly_inside: dict[AddressRange, list[_NodePeer]] = {}
 
     def replace(self, name: str, node: Node | None) -> Addresses:
         """Note a node, or that it is gone; returns the addresses about which blocks may say something else now."""
@@ -44,6 +48,7 @@ class NodePeers:
         if not after:
             del self._nodes[name]
         self._ordered.clear()
+        self._partly_inside.clear()
         return Addresses.of_ranges(
             (family, (number, number))
             for peers in (before, after)
@@ -54,7 +59,31 @@ class NodePeers:
     def __bool__(self) -> bool:
         return bool(self._nodes)
 
-    def inside(self, family: Family, interval: Interval) -> Iterable[_NodePeer]:
+    def affected_by(self, family: Family, interval: Interval, excepted: Intervals) -> Iterable[_NodePeer]:
+        """The nodes of which a block may contain some addresses and not others.
+
+        Those that have all of their addresses in the block are not among them: it means them as it is written. Seldom
+        are there any others, while a policy can have 20,000 blocks that contain all nodes.
+        """
+        partly = self._having_part_in((family, interval))
+        if not excepted:
+            return partly
+        hit = (peer for one in excepted for peer in self._inside(family, one))
+        return dict.fromkeys((*partly, *hit))
+
+    def _having_part_in(self, of: AddressRange) -> list[_NodePeer]:
+        """The nodes that have addresses between two bounds, both included, and others."""
+        if of not in self._partly_inside:
+            if len(self._partly_inside) >= _REMEMBERED:
+                self._partly_inside.clear()
+            family, (low, high) = of
+            inside = self._inside(family, (low, high))
+            self._partly_inside[of] = [
+                peer for peer in inside if not all(low <= number <= high for number in peer.addresses)
+            ]
+        return self._partly_inside[of]
+
+    def _inside(self, family: Family, interval: Interval) -> Iterable[_NodePeer]:
         """The nodes that have an address between two bounds, both included."""
         ordered = self._in_order(family)
         first = bisect_left(ordered, interval[0], key=_number)
@@ -75,7 +104,7 @@ def block_of_sources(block: IPBlock, nodes: NodePeers) -> Addresses:
     written = intervals.difference((interval,), excepted)
     added: list[int] = []
     removed: list[int] = []
-    for peer in nodes.inside(family, interval):
+    for peer in nodes.affected_by(family, interval, excepted):
         if any(intervals.contains(excepted, number) for number in peer.internal):
             removed += peer.addresses
         elif any(intervals.contains(written, number) for number in peer.addresses):
