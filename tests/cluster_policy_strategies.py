@@ -115,12 +115,11 @@ objects: st.SearchStrategy[Any] = st.one_of(cluster_policies, strategies.objects
 """One object of any kind."""
 
 
+_parts = strategies.clusters(), several(_labelled_nodes, 0, 2), several(cluster_policies, 1, 4)
+
+
 @st.composite
 def clusters(draw: st.DrawFn) -> list[Object]:
     """Whole clusters, with policies of the administrators among the objects."""
-    drawn = [
-        *draw(strategies.clusters()),
-        *draw(several(_labelled_nodes, 0, 2)),
-        *draw(several(cluster_policies, 1, 4)),
-    ]
+    drawn = [obj for part in _parts for obj in draw(part)]
     return list({key_of(obj): obj for obj in drawn}.values())

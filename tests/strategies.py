@@ -155,12 +155,15 @@ PHASES = (*["Running"] * 5, "Pending", "Succeeded", "Failed")
 
 def several(entries: Strategy, least: int, most: int) -> Strategy:
     """Lists of `least` to `most` entries, each length as likely as the others."""
-    return st.integers(least, most).flatmap(lambda size: st.lists(entries, min_size=size, max_size=size))
+    # Made once: hypothesis validates every new strategy, which takes longer than to draw from it.
+    of_size = {size: st.lists(entries, min_size=size, max_size=size) for size in range(least, most + 1)}
+    return st.integers(least, most).flatmap(lambda size: of_size[size])
 
 
 def seldom(usual: Strategy, *unusual: Any) -> Strategy:
     """The usual value three times in four, otherwise one of the unusual values."""
-    return st.integers(0, 3).flatmap(lambda die: usual if die else st.sampled_from(unusual))
+    rare = st.sampled_from(unusual)
+    return st.integers(0, 3).flatmap(lambda die: usual if die else rare)
 
 
 def paths(names: tuple[str, ...]) -> Strategy:
@@ -168,18 +171,23 @@ def paths(names: tuple[str, ...]) -> Strategy:
     return st.builds("{}/{}".format, st.sampled_from([NAMESPACES[0], *NAMESPACES]), st.sampled_from(names))
 
 
-@st.composite
-def blocks(draw: st.DrawFn) -> Object:
-    """Peers by address, of either family, some with exceptions."""
-    cidr = draw(st.sampled_from(CIDRS))
-    holes = [hole for hole in CIDRS if is_strictly_inside(hole, cidr)]
-    return block(cidr, *(draw(st.lists(st.sampled_from(holes), max_size=2)) if holes else ()))
-
-
 def is_strictly_inside(hole: str, cidr: str) -> bool:
     """Whether `hole` may be an exception of `cidr`."""
     inner, outer = ip_network(hole), ip_network(cidr)
     return inner.version == outer.version and inner.prefixlen > outer.prefixlen and inner.network_address in outer
+
+
+_EXCEPTIONS = {cidr: [hole for hole in CIDRS if is_strictly_inside(hole, cidr)] for cidr in CIDRS}
+_some_exceptions = {
+    cidr: st.lists(st.sampled_from(holes), max_size=2) if holes else st.just([]) for cidr, holes in _EXCEPTIONS.items()
+}
+
+
+@st.composite
+def blocks(draw: st.DrawFn) -> Object:
+    """Peers by address, of either family, some with exceptions."""
+    cidr = draw(st.sampled_from(CIDRS))
+    return block(cidr, *draw(_some_exceptions[cidr]))
 
 
 pod_selectors = st.sampled_from(SELECTORS)
@@ -220,10 +228,14 @@ containers = st.builds(
 )
 
 
+_pod_paths = paths(POD_NAMES)
+_some_containers, _some_init_containers = several(containers, 1, 2), several(containers, 0, 1)
+
+
 @st.composite
 def pods(draw: st.DrawFn) -> Object:
     """Pods with no, one or two addresses, on a node or not; some with hostNetwork, some that have ended."""
-    path, where = draw(paths(POD_NAMES)), draw(st.sampled_from([None, *NODE_ADDRESSES]))
+    path, where = draw(_pod_paths), draw(st.sampled_from([None, *NODE_ADDRESSES]))
     host_network = draw(st.integers(0, 3)) == 3
     placing: Object = {"nodeName": where} if where else {}
     if host_network:
@@ -232,8 +244,8 @@ def pods(draw: st.DrawFn) -> Object:
         path,
         draw(st.sampled_from(LABELS)),
         phase=draw(st.sampled_from(PHASES)),
-        containers=draw(several(containers, 1, 2)),
-        initContainers=draw(several(containers, 0, 1)),
+        containers=draw(_some_containers),
+        initContainers=draw(_some_init_containers),
         **placing,
     )
     if not host_network:
@@ -277,15 +289,19 @@ objects = st.one_of(pods(), policies, workloads, autoscalers, namespaces, nodes)
 """One object of any kind."""
 
 
+_parts = (
+    several(pods(), 2, 5),
+    several(workloads, 0, 1),
+    several(autoscalers, 0, 1),
+    several(policies, 1, 6),
+    several(namespaces, 0, 3),
+    several(nodes, 1, 2),
+)
+"""The objects of a cluster by kind."""
+
+
 @st.composite
 def clusters(draw: st.DrawFn) -> list[Object]:
     """Whole clusters: no two objects of one kind and name, in any order."""
-    drawn = [
-        *draw(several(pods(), 2, 5)),
-        *draw(several(workloads, 0, 1)),
-        *draw(several(autoscalers, 0, 1)),
-        *draw(several(policies, 1, 6)),
-        *draw(several(namespaces, 0, 3)),
-        *draw(several(nodes, 1, 2)),
-    ]
+    drawn = [obj for part in _parts for obj in draw(part)]
     return draw(st.permutations(list({key_of(obj): obj for obj in drawn}.values())))

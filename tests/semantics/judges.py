@@ -5,6 +5,7 @@ both and must be right about both.
 """
 
 from collections.abc import Callable, Iterable
+from functools import cache, partial
 
 import pytest
 from tests.semantics import naive
@@ -23,8 +24,10 @@ def engine(objects: Iterable[Object]) -> Answer:
 
 def by_the_letter(objects: Iterable[Object]) -> Answer:
     """What the naive evaluator answers."""
-    world = list(objects)
-    return lambda source, destination, protocol, port: naive.allowed(world, source, destination, protocol, port)
+    pair_of = cache(partial(naive.pair_of, list(objects)))
+    return lambda source, destination, protocol, port: naive.allowed_between(
+        pair_of(source, destination), protocol, port
+    )
 
 
 def answers_of(cluster: Cluster) -> Answer:
