@@ -1,4 +1,4 @@
-"""While the policies, pods and labels of a cluster change some thousands of times, under load, nothing slips.
+"""While the policies, pods and labels of a cluster change a thousand times, under load, nothing slips.
 
 One pod sends to the server all the time and is allowed to, another one sends and is not. Why that is so changes with
 every object: who selects the server, which label, namespace or address of the sender a rule names, whose side denies.
@@ -6,6 +6,7 @@ every object: who selects the server, which label, namespace or address of the s
 
 from random import Random
 
+from hypothesis import settings
 from tests.dataplane.network import Network, address, in_own_network
 from tests.dataplane.traffic import PORT, traffic
 from tests.semantics.objects import (
@@ -31,7 +32,7 @@ from ringfence.model.objects import NetworkPolicy
 from ringfence.model.policies import defaulted
 
 SERVER, FRIEND, STRANGER = range(3)
-CHANGES = 3_000
+CHANGES = 25 * settings().max_examples
 REVIEW_EVERY = 100
 
 FRIENDLY, OTHER = ("red", "green"), ("blue", "grey")
@@ -150,7 +151,7 @@ def test_no_change_of_any_object_loses_or_passes_a_packet() -> None:
             kernel.apply(compiler.program())
             if count % REVIEW_EVERY == 0:
                 kernel.revoke_forbidden()
-    assert kernel.transactions - before > 1_000
-    assert result.allowed.sent > 10_000
+    assert kernel.transactions - before > CHANGES // 3
+    assert result.allowed.sent > CHANGES
     assert result.allowed.arrived == result.allowed.sent
     assert result.forbidden.arrived == 0

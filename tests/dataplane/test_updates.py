@@ -5,14 +5,13 @@ which chain, and on whose side. What both ends of a change allow or forbid has t
 """
 
 import random
-import time
 from collections.abc import Callable, Iterable
 from itertools import cycle, product
 
 import pytest
 from tests.dataplane.network import Network, in_own_network, nft
 from tests.dataplane.programs import RETURN, UDP, flows, key, program
-from tests.dataplane.traffic import PORT, Traffic, traffic
+from tests.dataplane.traffic import PORT, Traffic, rounds_under_traffic, traffic
 
 from ringfence.dataplane.kernel import Kernel
 from ringfence.dataplane.program import (
@@ -49,7 +48,6 @@ IN, OUT = Direction.INGRESS, Direction.EGRESS
 V4 = Family.IPV4
 SERVER, FRIEND, STRANGER = range(3)
 NOBODY = (7, 8, 9)
-SECONDS = 1.5
 
 WAYS = ("flows", "pods", "pods and ports", "two sets", "no isolation")
 
@@ -109,24 +107,20 @@ def programs_of_all_kinds() -> list[Program]:
     ]
 
 
-def alternating(*programs: Program) -> Callable[[Kernel], int]:
-    """Puts in one program after the other, over and over; how often it did."""
+def alternating(*programs: Program) -> Callable[[Kernel], None]:
+    """Puts in one program after the other, over and over."""
 
-    def run(kernel: Kernel) -> int:
-        end = time.monotonic() + SECONDS
-        for count, one in enumerate(cycle(programs)):
-            if time.monotonic() > end:
-                return count
+    def run(kernel: Kernel) -> None:
+        for _, one in zip(rounds_under_traffic(), cycle(programs), strict=False):
             kernel.apply(one)
-        raise AssertionError
 
     return run
 
 
-def at_random(kernel: Kernel) -> int:
+def at_random(kernel: Kernel) -> None:
     chance = random.Random(1)
     programs = programs_of_all_kinds()
-    return alternating(*(chance.choice(programs) for _ in range(5000)))(kernel)
+    alternating(*(chance.choice(programs) for _ in range(5000)))(kernel)
 
 
 def of_an_earlier_version(current: Program) -> Program:
@@ -192,13 +186,12 @@ def test_no_change_loses_or_passes_a_packet(change: str) -> None:
     kernel = Kernel()
     kernel.apply(barring("flows", at_server=True, at_stranger=True))
     with traffic(network, allowed=FRIEND, forbidden=STRANGER, to=SERVER) as result:
-        changes = CHANGES[change](kernel)
-    assert changes > 20
+        CHANGES[change](kernel)
     assert_nothing_happened(result)
 
 
 def assert_nothing_happened(result: Traffic) -> None:
-    assert result.allowed.sent > 1000
+    assert result.allowed.sent > 100
     assert result.allowed.arrived == result.allowed.sent
     assert result.forbidden.arrived == 0
 

@@ -3,16 +3,22 @@
 import os
 import select
 import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from itertools import count
+from typing import Final, NamedTuple
 
 import msgspec
+from hypothesis import settings
 from tests.dataplane.network import Network, address, stay_on_one_cpu, use_all_cpus
 from tests.waiting import Patience
 
 PORT = 80
 ALLOWED, FORBIDDEN = b"a", b"f"
+
+SECONDS: Final = settings().max_examples / 80
+"""How long programs follow one another under traffic: the longer, the more examples of properties are tried."""
 
 LAST_ARRIVAL = 5.0
 """Seconds to wait for datagrams that were allowed; only a test that fails waits so long."""
@@ -34,6 +40,15 @@ class Traffic(msgspec.Struct):
 
     allowed: Count = Count(0, 0)
     forbidden: Count = Count(0, 0)
+
+
+def rounds_under_traffic(least: int = 20) -> Iterator[int]:
+    """The numbers of as many rounds as there is time for, and of `least` rounds at least."""
+    end = time.monotonic() + SECONDS
+    for number in count():
+        if number >= least and time.monotonic() > end:
+            return
+        yield number
 
 
 @contextmanager
