@@ -376,7 +376,7 @@ class Cluster:
         `policies` are proven, by the engine, to change nothing for any pod. Without them, `refusals` say what cannot be
         converted exactly, each with its place.
         """
-        return convert(self.state)
+        return convert(self.state, {one.object for one in self.problems if one.severity is Severity.ERROR})
 
     def exposure(
         self, endpoint: str | None = None, *, namespace: str | None = None, examples: bool = False

@@ -165,6 +165,19 @@ def test_policies_with_errors_are_left_out_and_the_exit_code_says_so(file: Path)
     assert result.stdout.count("kind: ClusterNetworkPolicy") == 1
 
 
+@pytest.mark.parametrize(
+    "change",
+    [("{port: 53}", "{port: 0}"), ("action: Allow", "action: Allow\n    since: v2")],
+    ids=["a field with an error", "an unknown field of a later version"],
+)
+def test_what_a_server_has_stored_with_errors_is_refused(file: Path, change: tuple[str, str]) -> None:
+    """Only what fails closed of it is in force: that is not what the policy says."""
+    file.write_text(POLICIES.replace("{name: dns}", "{name: dns, uid: 6b0a1f5e}").replace(*change))
+    result = run("-f", file, "--ignore-errors")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "AdminNetworkPolicy dns: it has errors, so it is not clear what it means: correct them\n" in result.stderr
+
+
 def test_a_conversion_that_changes_something_is_a_defect_and_not_printed(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -147,6 +147,18 @@ class TestLists:
         assert self.listed(self.POD, ONE) == [], "not isolated"
         assert self.listed(pod("x/a"), ONE, CLOSED) == [], "no list contains a node that is not known"
 
+    @pytest.mark.parametrize(("network", "is_named"), [("192.168.0.0/24", True), ("198.51.100.0/24", False)])
+    def test_policies_of_administrators_may_deny_a_pod_its_node(self, network: str, is_named: bool) -> None:
+        spec = {"tier": "Admin", "priority": 1, "subject": {"namespaces": {}}}
+        denied = {
+            "apiVersion": "policy.networking.k8s.io/v1alpha2",
+            "kind": "ClusterNetworkPolicy",
+            "metadata": {"name": "no-nodes"},
+            "spec": {**spec, "egress": [{"action": "Deny", "to": [{"networks": [network]}]}]},
+        }
+        text = "pods are taken to reach their own nodes only as cluster policies allow"
+        assert self.listed(self.POD, ONE, denied) == ([text] if is_named else [])
+
     def test_a_pod_on_some_nodes_network_may_reach_isolated_pods(self) -> None:
         found = ["y/DaemonSet/agent may run on the node of an isolated pod"]
         assert self.listed(pod("x/a"), self.AGENT, CLOSED) == found

@@ -5,7 +5,7 @@ every pod's side allows before and after. What cannot be exact is refused with i
 the priorities of the policies depend on one another.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -77,14 +77,15 @@ class _Draft(msgspec.Struct, frozen=True):
     names: tuple[str, ...]
 
 
-def convert(state: State) -> Conversion:
+def convert(state: State, invalid: Container[str] = ()) -> Conversion:
     """Convert all AdminNetworkPolicies and BaselineAdminNetworkPolicies of a cluster, and prove that nothing changes.
 
-    Raises ConversionDefect where the proof fails.
+    `invalid` are the objects of problems (`Problem.object`): a policy that a server has stored although it has errors
+    is refused, because of it only what fails closed is in force. Raises ConversionDefect where the proof fails.
     """
     present = [policy for tier in PolicyTier for policy in state.cluster_policies(tier)]
     older = [one for one in present if isinstance(one.policy, AdminNetworkPolicy | BaselineAdminNetworkPolicy)]
-    if refusals := [refusal for one in older for refusal in _refusals(one)]:
+    if refusals := [refusal for one in older for refusal in _refusals(one, invalid)]:
         return Conversion(refusals=tuple(refusals))
     drafts = [_draft(one, older) for one in older]
     taken = {one.name: one for one in present if isinstance(one.policy, ClusterNetworkPolicy)}
@@ -120,8 +121,11 @@ def _draft(source: CompiledPolicy[Any], older: Sequence[CompiledPolicy[Any]]) ->
     return _Draft(source, tuple(parts), (first, *(f"{first}-{number}" for number in range(2, len(parts) + 1))))
 
 
-def _refusals(source: CompiledPolicy[Any]) -> Iterator[Remark]:
+def _refusals(source: CompiledPolicy[Any], invalid: Container[str]) -> Iterator[Remark]:
     """Why a policy cannot be converted exactly."""
+    if any(f"{kind} {source.name}" in invalid for kind in (source.kind, source.kind_name)):
+        yield _remark(source, "it has errors, so it is not clear what it means: correct them")
+        return
     for obstacle in obstacles(source.policy):
         yield _remark(source, obstacle.message, obstacle.path)
     if source.policy.metadata.generate_name:

@@ -66,7 +66,9 @@ def listed_node_assumptions(
             if any(profile.otherwise is Action.DENY for profile in state.tiers.stack(identity, direction)):
                 isolated[direction] += members
     if any(node_addresses(state, pod) & destinations for pod in isolated[Direction.EGRESS]):
-        yield (f"isolated pods are taken to reach their own nodes only as policies allow: {_ALWAYS[Direction.EGRESS]}")
+        yield f"isolated pods are taken to reach their own nodes only as policies allow: {_ALWAYS[Direction.EGRESS]}"
+    if any(_is_denied_own_node(state, identity, members, destinations) for identity, members in by_identity.items()):
+        yield f"pods are taken to reach their own nodes only as cluster policies allow: {_ALWAYS[Direction.EGRESS]}"
     closed = isolated[Direction.INGRESS]
     anywhere = any(not pod.node for pod in closed)
     hosts = [str(host) for host in state.host_network_members() if closed and (anywhere or not host.node)]
@@ -75,6 +77,16 @@ def listed_node_assumptions(
             f"{_listed(sorted(hosts))} may run on the node of an isolated pod: taken not to, where a node is not "
             f"known; {_ALWAYS[Direction.INGRESS]}"
         )
+
+
+def _is_denied_own_node(state: State, identity: Identity, members: Iterable[Member], destinations: Addresses) -> bool:
+    """Whether policies that do not isolate the pods of an identity deny some of them anything to their node."""
+    stack = state.tiers.stack(identity, Direction.EGRESS)
+    if not stack or any(profile.otherwise is Action.DENY for profile in stack):
+        return False
+    nodes = Addresses.union_of(node_addresses(state, pod) for pod in members) & destinations
+    cells = state.tiers.allowed_addresses(identity, Direction.EGRESS, nodes)
+    return any(traffic != ALL_TRAFFIC for _, traffic in cells)
 
 
 def _about_host(side: Side, host: Member) -> Iterator[str]:
