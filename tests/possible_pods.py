@@ -62,9 +62,9 @@ def with_pod(
 ) -> list[Object]:
     """The world in which the pod exists as `NAMESPACE/possible`, with a namespace of its own if it is one to come."""
     objects = list(world)
-    if possible.namespace == TO_COME:
+    if possible.namespace not in {one["metadata"].get("namespace") or one["metadata"]["name"] for one in objects}:
         labels = {key: value for key, value in possible.namespace_labels.items() if key != NAME_LABEL}
-        objects.append({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": TO_COME, "labels": labels}})
+        objects.append(namespace(possible.namespace, **labels))
     objects.append(pod(f"{possible.namespace}/{name}", possible.labels, ports=ports))
     return objects
 

@@ -27,6 +27,8 @@ from ringfence.analysis.endpoints import (
     asked_ports,
     check_namespace,
     named_policy,
+    represented,
+    represented_alone,
     similar,
 )
 from ringfence.analysis.lists import (
@@ -77,9 +79,12 @@ class Verdict(Answer):
     def proposal(self) -> Proposal:
         """The edits of policies that reverse the answer and change the least for others, and what else they change.
 
-        Both are checked by the engine. Without edits if there are none that would.
+        Both are checked by the engine. Without edits if there are none that would, and for pods that could exist: an
+        edit for an example of them would not be one for all.
         """
         self._check_unchanged()
+        if self.parts_of_possible_pods:
+            return Proposal()
         return smallest_edit(self._state, self)
 
     @property
@@ -284,7 +289,7 @@ class Cluster:
         ports = asked_ports(port, protocol)
         return agreed(
             (self._alternatives(source), self._alternatives(destination)),
-            lambda one, other: Verdict(self.state, one, other, ports),
+            lambda one, other: Verdict(self.state, *represented(self.state, one, other), ports),
             lambda verdict: (verdict.result, verdict.traffic),
         )
 
@@ -365,7 +370,7 @@ class Cluster:
         Raises EndpointError for a namespace that is in no object.
         """
         if endpoint is not None:
-            return isolation_of(self.state, self._alternatives(endpoint))
+            return isolation_of(self.state, self._represented(endpoint))
         if namespace is not None:
             check_namespace(self.state, checked_namespace(namespace))
         return isolation(self.state, namespace=namespace)
@@ -394,13 +399,17 @@ class Cluster:
         return exposure(self.state, namespace=namespace, examples=examples)
 
     def _reach(self, text: str, direction: Direction, ports: AskedPorts) -> Reach:
-        choices = self._alternatives(text)
+        choices = self._represented(text)
         namesakes = {endpoint.reference for endpoint in choices}
         return agreed(
             (choices,),
             lambda endpoint: Reach(ReachQuestion(self.state, endpoint, direction, ports)),
             lambda found: [(row.end, row.traffic) for row in found.rows if row.end not in namesakes],
         )
+
+    def _represented(self, text: str) -> tuple[Endpoint, ...]:
+        """What a text may name, with examples for pods that could exist: of each part that policies tell apart."""
+        return tuple(represented_alone(self.state, one) for one in self._alternatives(text))
 
     def _alternatives(self, text: str) -> tuple[Endpoint, ...]:
         return alternatives(self.state, text, self.namespace)

@@ -5,6 +5,7 @@
     │   ├── ManifestError       a file, a document or an object in it
     │   ├── DecodingError       a value that has the wrong type for its field
     │   └── EndpointError       a source or destination that names nothing, or too much
+    ├── UndecidedError          a question that would take too long (exit code 3)
     ├── LiveClusterError        the API server or its credentials
     ├── KernelError             the kernel or the rights to use its packet filter
     ├── LaboratoryError         the laboratory: it cannot be built or reached
@@ -42,6 +43,10 @@ class DecodingError(InputError):
 
 class EndpointError(InputError):
     """A source or a destination that matches nothing, or that could mean several things."""
+
+
+class UndecidedError(RingfenceError):
+    """A question takes more steps than its bound: the requirements of selectors overlap in too many ways."""
 
 
 class LiveClusterError(RingfenceError):

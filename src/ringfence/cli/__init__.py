@@ -21,7 +21,7 @@ import click
 
 from ringfence import __version__
 from ringfence.cli.groups import Group
-from ringfence.errors import RingfenceError
+from ringfence.errors import RingfenceError, UndecidedError
 
 EXIT_YES = 0
 EXIT_NO = 1
@@ -81,6 +81,17 @@ class _CommandError(click.ClickException):
         from ringfence.cli.terminal import print_message
 
         print_message(f"error: {self.format_message()}")
+
+
+class _UndecidedQuestion(click.ClickException):
+    """A question that would take too long, as the user sees it."""
+
+    exit_code = EXIT_UNDECIDED
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        from ringfence.cli.terminal import print_message
+
+        print_message(self.format_message())
 
 
 @contextmanager
@@ -148,6 +159,8 @@ class _LazyGroup(Group):
         except KeyboardInterrupt:
             # click would exit with 1, which means "no" here.
             raise click.exceptions.Exit(EXIT_INTERRUPTED) from None
+        except UndecidedError as error:
+            raise _UndecidedQuestion(str(error)) from error
         except RingfenceError as error:
             raise _CommandError(str(error)) from error
         except OSError as error:
@@ -173,11 +186,12 @@ def cli() -> None:
 
     \b
     An endpoint is [NAMESPACE/][KIND/]NAME, NAMESPACE/SELECTOR, NAMESPACE/*, an IP address, a CIDR, internet,
-    or pod:NAMESPACE/KEY=VALUE,... (a pod that does not exist yet, with exactly these labels).
+    pod:NAMESPACE/KEY=VALUE,... (a pod that does not exist yet, with exactly these labels), or
+    any-pod:NAMESPACE/KEY=VALUE,... (every pod that could exist with at least these labels).
     Exit codes: 0 yes, or nothing wrong; 1 no, partly, or findings; 2 the question or the input is unusable
     (an error in the input may concern a policy, and --ignore-errors was not given);
-    3 the answer depends on an assumption, and --no-assumptions was given; 70 a defect of ringfence;
-    130 interrupted.
+    3 the answer depends on an assumption, and --no-assumptions was given, or it would take too long;
+    70 a defect of ringfence; 130 interrupted.
     """
 
 

@@ -85,6 +85,7 @@ def can(question: QuestionOptions, inputs: Inputs) -> None:
       ringfence can -f manifests/ 'dev/*' prod/db --expect deny
       ringfence can -f manifests/ prod/web prod/db -p 3306 -p 8000-8080 -p metrics
       ringfence can 203.0.113.7 prod/svc/web            # every port, in the current cluster
+      ringfence can -f manifests/ 'any-pod:dev/*' prod/db --expect deny    # whatever pods come
     """
     cluster = inputs.cluster()
     verdict = question.ask(cluster)

@@ -7,7 +7,6 @@ from ringfence.cli.completion import complete_endpoint
 from ringfence.cli.inputs import Inputs
 from ringfence.cli.terminal import print_document, print_message, print_text
 from ringfence.cli.what_if import asking_options
-from ringfence.engine.possible import Undecided
 from ringfence.render.exposure_views import EXPOSURE_FORMATS, exposure_json
 
 
@@ -42,11 +41,7 @@ def exposure(inputs: Inputs, endpoint: str | None, output: str, no_assumptions: 
       ringfence exposure prod/web -o json                      # with selectors, and an example of each
     """
     cluster = inputs.cluster()
-    try:
-        found = cluster.exposure(endpoint, namespace=inputs.namespace, examples=output == "json")
-    except Undecided as undecided:
-        print_message(str(undecided))
-        inputs.leave(cluster.problems, EXIT_UNDECIDED)
+    found = cluster.exposure(endpoint, namespace=inputs.namespace, examples=output == "json")
     if output == "json":
         print_document(exposure_json(found, cluster.problems))
     else:

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from ringfence.analysis.edits import AdministratorRule, Edit, Proposal
+from ringfence.analysis.endpoints import possible_pods_endpoint
 from ringfence.analysis.questions import Answer, ExplainedPair, Part, PodsOf, ReasonGroup
 from ringfence.engine.answers import PolicyReason, RuleReason, SideReason, end_text
 from ringfence.engine.policies import NETWORK_POLICY_TIER
@@ -23,6 +24,7 @@ from ringfence.model.problems import Problem
 from ringfence.render.ends import connection_json, end_json, endpoint_json, one_end_json, ports_json, traffic_json
 from ringfence.render.folded_connections import folded_lines
 from ringfence.render.formats import Json, document_json, one_line
+from ringfence.render.possible_pods import example_json, possible_pods_json
 from ringfence.render.problems import problem_json
 from ringfence.render.tier_stories import rule_title, tier_story
 from ringfence.sets.addresses import Addresses
@@ -39,7 +41,8 @@ def headline(answer: Answer) -> str:
     if not answer.ports.is_everything:
         question += f" on {answer.ports}"
     if answer.any and not answer.all:
-        question += f": {_partly(answer)}"
+        # How many parts possible pods have means nothing: they are listed below.
+        question += "" if answer.parts_of_possible_pods else f": {_partly(answer)}"
     elif answer.ports.is_everything:
         question += f": {answer.traffic if answer else 'nothing passes'}"
     return one_line(f"{_WORDS[answer.result]}: {question}")
@@ -47,13 +50,19 @@ def headline(answer: Answer) -> str:
 
 def short_answer(answer: Answer) -> str:
     """The answer in one line, which pods it is about and leaves out, if that is not plain, and what it assumes."""
-    more = (*_note(answer), *_unnamed(answer), *_family(answer), *_assumptions(answer))
+    more = (
+        *_note(answer),
+        *_possible_parts(answer),
+        *_unnamed(answer),
+        *_family(answer),
+        *_assumptions(answer),
+    )
     return "\n".join(map(one_line, (headline(answer), *more)))
 
 
 def explanation(answer: Answer, proposal: Proposal | None = None) -> str:
     """The answer, each policy and rule of both sides with its place, the assumptions, and the edits that reverse it."""
-    lines = [headline(answer), *_note(answer), *_service(answer), *_unnamed(answer)]
+    lines = [headline(answer), *_note(answer), *_possible_parts(answer), *_service(answer), *_unnamed(answer)]
     for group in answer.reason_groups[:_MOST_GROUPS]:
         reason = group.first
         lines.append("")
@@ -93,6 +102,11 @@ def answer_json(answer: Answer, proposal: Proposal | None = None, problems: Iter
         if not answer.ports.is_everything:
             written["ports"] = _ports_json(answer)
         written["traffic"] = traffic_json(answer.traffic)
+    if answer.parts_of_possible_pods:
+        written["possiblePods"] = [
+            {"name": possible_pods_endpoint(pods), **possible_pods_json(pods), "example": example_json(one)}
+            for pods, one in answer.parts_of_possible_pods
+        ]
     if answer.any and not answer.all:
         written["parts"] = [_part_json(part) for part in answer.parts]
     written |= sides_json(answer)
@@ -122,6 +136,15 @@ def sides_json(answer: Answer) -> Json:
 def _note(answer: Answer) -> Iterator[str]:
     if answer.note:
         yield f"  {answer.note}"
+
+
+def _possible_parts(answer: Answer) -> Iterator[str]:
+    """Of an answer about pods that could exist that is not the same for all of them: for which pods it is what."""
+    if not answer.parts_of_possible_pods or answer.all or answer.none:
+        return
+    for part in sorted(answer.parts, key=lambda part: (not part.passing, bool(part.refused))):
+        traffic = f": {part.passing}" if part.passing and (part.refused or answer.ports.is_everything) else ""
+        yield f"  {_mark(bool(part.passing))} {end_text(part.source)} -> {end_text(part.destination)}{traffic}"
 
 
 def _assumptions(answer: Answer) -> Iterator[str]:

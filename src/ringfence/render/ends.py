@@ -3,7 +3,7 @@
 from ringfence.analysis.endpoints import AskedPorts
 from ringfence.analysis.lists import Connection
 from ringfence.engine.answers import End
-from ringfence.engine.population import Member, Reference
+from ringfence.engine.population import POSSIBLE_PODS, Member, Reference
 from ringfence.render.formats import Json
 from ringfence.sets.addresses import Addresses
 from ringfence.sets.traffic import PROTOCOLS, Traffic, port_list
@@ -13,6 +13,8 @@ def end_json(end: Reference | Addresses) -> Json:
     """An end as JSON: an object by its name, or addresses."""
     if isinstance(end, Addresses):
         return {"addresses": end.cidrs()}
+    if end.kind == POSSIBLE_PODS:
+        return {"namespace": "", "kind": end.kind, "name": end.name}  # the namespace is that of an example
     return {"namespace": end.namespace, "kind": end.kind, "name": end.name}
 
 

@@ -5,6 +5,7 @@ import pytest
 from ringfence.analysis.endpoints.endpoint_text import (
     FORMS,
     AddressBlock,
+    AnyPossiblePod,
     Internet,
     LabelledPods,
     NamedObject,
@@ -71,6 +72,38 @@ def test_selectors(text: str, namespace: str | None, written: str) -> None:
 )
 def test_pods_that_do_not_exist_yet(text: str, namespace: str, labels: dict[str, str]) -> None:
     assert parse_endpoint(text, "default") == PossiblePod(namespace, labels)
+
+
+@pytest.mark.parametrize(
+    ("text", "namespace", "namespaces", "pods"),
+    [
+        ("any-pod:prod/app=web", "prod", "", "app=web"),
+        ("any-pod:prod/app=web,tier!=x", "prod", "", "app=web,tier notin (x)"),
+        ("any-pod:prod/*", "prod", "", ""),
+        ("any-pod:prod/", "prod", "", ""),
+        ("any-pod:app=web", "default", "", "app=web"),
+        ("any-pod:*", None, "", ""),
+        ("any-pod:*/*", None, "", ""),
+        ("any-pod:*/app=web", None, "", "app=web"),
+        ("any-pod:team=shop/app=web", None, "team=shop", "app=web"),
+        ("any-pod:team=shop/*", None, "team=shop", ""),
+        ("any-pod:!team/app=web", None, "!team", "app=web"),
+        ("any-pod:team in (a,b.c),!x.y/z/*", None, "team in (a,b.c),!x.y/z", ""),
+        ("any-pod:a=b.c/q=1", None, "a=b.c", "q=1"),
+        ("any-pod:example.com/app=web", "default", "", "example.com/app=web"),
+        ("any-pod:prod/example.com/app=web", "prod", "", "example.com/app=web"),
+        (
+            "any-pod:kubernetes.io/metadata.name!=dev/app=web",
+            None,
+            "kubernetes.io/metadata.name notin (dev)",
+            "app=web",
+        ),
+    ],
+)
+def test_all_pods_that_could_exist(text: str, namespace: str | None, namespaces: str, pods: str) -> None:
+    found = parse_endpoint(text, "default")
+    assert isinstance(found, AnyPossiblePod)
+    assert (found.namespace, str(found.namespaces), str(found.pods)) == (namespace, namespaces, pods)
 
 
 def test_addresses() -> None:
@@ -145,6 +178,22 @@ def test_addresses() -> None:
             "prod/app=web,(x",
             "prod/app=web,(x: 'app=web,(x' is not a valid label selector: found '(', expected: identifier after ','",
         ),
+        (
+            "any-pod:prod",
+            "any-pod:prod: use any-pod:NAMESPACE/KEY=VALUE,... with labels that the pods have, "
+            "any-pod:NAMESPACE/* for every pod of a namespace, or any-pod:* for every pod",
+        ),
+        (
+            "any-pod:Prod/app=web",
+            "any-pod:Prod/app=web: 'Prod' is not a valid namespace, because of its capital letters: "
+            "use any-pod:prod/app=web",
+        ),
+        (
+            "any-pod:prod/size>3",
+            "any-pod:prod/size>3: 'size>3' is not a valid label selector: size>3 compares integers, "
+            "which selectors of policies cannot do",
+        ),
+        ("any-pod:/app=web", f"'any-pod:/app=web' is not a valid endpoint: use {FORMS}"),
         ("pod:prod", "pod:prod: use pod:NAMESPACE/KEY=VALUE,... with all labels of the pod, none for pod:NAMESPACE/"),
         (
             "pod:prod/app!=web",

@@ -7,6 +7,8 @@
     192.168.5.10, 10.0.0.0/8         addresses
     internet                         the addresses that belong to no pod, node, Service or private range
     pod:[NAMESPACE/]KEY=VALUE,...    a pod that does not exist yet, with exactly these labels
+    any-pod:[NAMESPACES/]SELECTOR    every pod that could exist with labels that a selector matches; NAMESPACES is the
+                                     name of a namespace, a selector of namespaces, or * for all
 
 Names have none of the characters that make a selector (`=`, `!`, `,`, parentheses, spaces), and namespaces have no
 dots. So one text can be read in one way only, whatever is in the cluster.
@@ -25,7 +27,8 @@ from ringfence.errors import EndpointError
 from ringfence.model.cidrs import parse_cidr
 from ringfence.model.metadata import Labels
 from ringfence.model.names import dns_label_errors, label_key_errors, label_value_errors
-from ringfence.model.selector_text import ListSelector, parse_list_selector
+from ringfence.model.selector_text import ListSelector, parse_list_selector, parse_selector
+from ringfence.model.selectors import EVERYTHING, Selector
 from ringfence.sets.addresses import Network
 
 KINDS: Final = {
@@ -49,11 +52,14 @@ KINDS: Final = {
 
 FORMS: Final = (
     "[NAMESPACE/][KIND/]NAME, NAMESPACE/KEY=VALUE, NAMESPACE/*, an IP address, a CIDR, internet, "
-    "or pod:NAMESPACE/KEY=VALUE for a pod that does not exist yet"
+    "pod:NAMESPACE/KEY=VALUE for a pod that does not exist yet, or any-pod:NAMESPACE/KEY=VALUE for all that could exist"
 )
 """The forms of an endpoint, for messages."""
 
 _POSSIBLE: Final = "pod:"
+_ANY_POSSIBLE: Final = "any-pod:"
+_PREFIX_OF_KEY: Final = re.compile(r"(?:.*[,!])? *[^/=!<>(), ]*\.[^/=!<>(), ]*", re.DOTALL)
+"""A text that ends with the DNS name of a label key, which has a dot: the slash behind it belongs to the key."""
 _MAY_BE_ADDRESS: Final = re.compile(r"[0-9.]+(/.*)?|[^/]*:.*")
 """A quick test before `ip_network`, which is slow to fail. It lets through some names that are no addresses."""
 _IN_SELECTORS_ONLY: Final = re.compile(r"[=!<>,() ]")
@@ -90,6 +96,17 @@ class PossiblePod(msgspec.Struct, frozen=True):
     labels: Labels
 
 
+class AnyPossiblePod(msgspec.Struct, frozen=True):
+    """`any-pod:NAMESPACES/SELECTOR`: every pod that could exist whose labels `pods` matches.
+
+    In the namespace `namespace`, or in every namespace that exists or could exist whose labels `namespaces` matches.
+    """
+
+    namespace: str | None
+    namespaces: Selector
+    pods: Selector
+
+
 class AddressBlock(msgspec.Struct, frozen=True):
     """An address or a CIDR."""
 
@@ -100,7 +117,7 @@ class Internet(msgspec.Struct, frozen=True):
     """`internet`."""
 
 
-EndpointText = NamedObject | LabelledPods | PossiblePod | AddressBlock | Internet
+EndpointText = NamedObject | LabelledPods | PossiblePod | AnyPossiblePod | AddressBlock | Internet
 """What one text says."""
 
 
@@ -116,6 +133,8 @@ def parse_endpoint(text: str, namespace: str) -> EndpointText:
         return LabelledPods(None, "*", ListSelector())
     if text.startswith(_POSSIBLE):
         return _possible_pod(text, namespace)
+    if text.startswith(_ANY_POSSIBLE):
+        return _any_possible_pod(text, namespace)
     if "://" in text:
         raise EndpointError(f"{text} is a URL: {_instead_of_url(text)}")
     if network := _network(text):
@@ -244,6 +263,42 @@ def _possible_pod(text: str, namespace: str) -> PossiblePod:
         if labels.setdefault(key, value) != value:
             raise EndpointError(f"{text}: the label {key} has two values, {labels[key]} and {value}: use one")
     return PossiblePod(namespace, labels)
+
+
+def _any_possible_pod(text: str, namespace: str) -> AnyPossiblePod:
+    written = text.removeprefix(_ANY_POSSIBLE)
+    space, slash, rest = _split_after_namespaces(written)
+    if not slash:
+        if not written or (written != "*" and not _IN_SELECTORS_ONLY.search(written)):
+            raise EndpointError(
+                f"{text}: use any-pod:NAMESPACE/KEY=VALUE,... with labels that the pods have, "
+                "any-pod:NAMESPACE/* for every pod of a namespace, or any-pod:* for every pod"
+            )
+        return AnyPossiblePod(None if written == "*" else namespace, EVERYTHING, _possible_labels(text, written))
+    pods = _possible_labels(text, rest)
+    if space == "*":
+        return AnyPossiblePod(None, EVERYTHING, pods)
+    if _IN_SELECTORS_ONLY.search(space):
+        return AnyPossiblePod(None, _possible_labels(text, space), pods)
+    return AnyPossiblePod(_namespace(text, space), EVERYTHING, pods)
+
+
+def _split_after_namespaces(written: str) -> tuple[str, str, str]:
+    """What stands before and behind the slash that ends the namespaces: the first that belongs to no label key."""
+    position = -1
+    while (position := written.find("/", position + 1)) >= 0:
+        if not _PREFIX_OF_KEY.fullmatch(written[:position]):
+            return written[:position], "/", written[position + 1 :]
+    return "", "", written
+
+
+def _possible_labels(text: str, written: str) -> Selector:
+    if written == "*":
+        return EVERYTHING
+    try:
+        return parse_selector(written)
+    except ValueError as error:
+        raise EndpointError(f"{text}: {written!r} is not a valid label selector: {error}") from None
 
 
 # --- addresses ----------------------------------------------------------------------------------------------------

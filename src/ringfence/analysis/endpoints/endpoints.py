@@ -4,7 +4,7 @@ How they are written is in `endpoint_text`. An endpoint that matches nothing is 
 mistake must not look like "no".
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -15,6 +15,7 @@ from ringfence.analysis.endpoints.absence import absent_pods, absent_pods_of, op
 from ringfence.analysis.endpoints.endpoint_text import (
     KINDS,
     AddressBlock,
+    AnyPossiblePod,
     EndpointText,
     Internet,
     LabelledPods,
@@ -28,8 +29,10 @@ from ringfence.analysis.endpoints.scaled_to_zero import scaled_to_zero
 from ringfence.analysis.endpoints.services import Backend, backends, reference_of
 from ringfence.engine.answers import End, Families
 from ringfence.engine.population import Member, Reference, possible_pod
-from ringfence.engine.state import State
+from ringfence.engine.possible import ExamplePod, PossiblePods
+from ringfence.engine.state import NO_NAMESPACES, State
 from ringfence.errors import EndpointError
+from ringfence.model.metadata import Labels
 from ringfence.model.objects import DEFAULT_NAMESPACE, WORKLOAD_KINDS, Service
 from ringfence.model.selectors import Operator, Term
 from ringfence.sets.addresses import FAMILIES, LOOPBACK, Addresses, Family, Network, span
@@ -43,6 +46,10 @@ class Endpoint(msgspec.Struct, frozen=True):
 
     `reference` is the object that it names, if it names a single object. `addresses` are the addresses that it is
     written as, if it is: `ends` are then the pods that have some of them, and the other addresses.
+
+    `possible` are all pods that could exist with some labels, if it names these. There are no `ends` then, until
+    `representatives` finds parts of them that policies treat alike: an example of each is an end, in a namespace that
+    exists or that has the labels in `spaces`. `parts` are what the ends stand for, each with the example.
     """
 
     text: str
@@ -50,6 +57,9 @@ class Endpoint(msgspec.Struct, frozen=True):
     reference: Reference | None = None
     service: Service | None = None
     addresses: Addresses | None = None
+    possible: AnyPossiblePod | None = None
+    spaces: Mapping[str, Labels] = NO_NAMESPACES
+    parts: tuple[tuple[PossiblePods, ExamplePod], ...] = ()
 
     @property
     def families(self) -> Families:
@@ -108,6 +118,8 @@ def alternatives(state: State, text: str, namespace: str = DEFAULT_NAMESPACE) ->
         case PossiblePod(space, labels):
             pod = possible_pod(space, labels)
             return (Endpoint(text, (pod,), pod.reference),)
+        case AnyPossiblePod():
+            return (Endpoint(text, (), possible=parsed),)
         case NamedObject(space, "Service", name):
             return (_service(state, text, space, name),)
         case NamedObject() as named:
@@ -132,7 +144,11 @@ def check_namespace(state: State, namespace: str) -> None:
 def _check_was_read(state: State, text: str, parsed: EndpointText) -> None:
     """Raise EndpointError for pods of a namespace that could not be read: it must not look like an empty one."""
     only = state.only_namespace
-    if only and isinstance(parsed, LabelledPods | PossiblePod | NamedObject) and parsed.namespace != only:
+    if (
+        only
+        and isinstance(parsed, LabelledPods | PossiblePod | AnyPossiblePod | NamedObject)
+        and parsed.namespace != only
+    ):
         where = f"namespace {parsed.namespace}" if parsed.namespace else "all namespaces"
         raise EndpointError(f"{text} is about {where}, but only namespace {only} could be read: use -n NAMESPACE")
 

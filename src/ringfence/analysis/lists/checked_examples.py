@@ -4,7 +4,7 @@ An answer about pods that do not exist yet is computed with selectors. That an e
 found out without them, by the engine that answers about pods that exist.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -28,18 +28,42 @@ class SaidOfPods(msgspec.Struct, frozen=True):
 def checked_examples(state: State, claims: Iterable[SaidOfPods]) -> list[ExamplePod]:
     """An example for each claim, which holds for it. Raises AssertionError for one that does not: a defect."""
     listed = list(claims)
-    spaces: dict[str, Labels] = {}
     found: dict[PossiblePods, ExamplePod] = {}
-    for claim in listed:
-        if claim.pods not in found:
-            one = found[claim.pods] = example(state.namespaces, claim.pods, spaces)
-            spaces.setdefault(one.namespace, one.namespace_labels)
-    asked = [(claim, _members(claim, found[claim.pods])) for claim in listed]
+    waiting = dict.fromkeys(claim.pods for claim in listed)
+    while waiting:
+        spaces: dict[str, Labels] = {}
+        together = _examples(state, waiting, spaces)
+        _check_all(state, [claim for claim in listed if claim.pods in together], together, spaces)
+        found |= together
+        waiting = {pods: None for pods in waiting if pods not in together}
+    return [found[claim.pods] for claim in listed]
+
+
+def _examples(
+    state: State, waiting: Iterable[PossiblePods], spaces: dict[str, Labels]
+) -> dict[PossiblePods, ExamplePod]:
+    """Examples that can exist at the same time: no two give a namespace other labels. `spaces` gets the namespaces."""
+    found: dict[PossiblePods, ExamplePod] = {}
+    for pods in waiting:
+        try:
+            one = found[pods] = example(state.namespaces, pods, spaces)
+        except ValueError:
+            continue
+        spaces.setdefault(one.namespace, one.namespace_labels)
+    return found
+
+
+def _check_all(
+    state: State,
+    claims: Sequence[SaidOfPods],
+    examples: Mapping[PossiblePods, ExamplePod],
+    spaces: Mapping[str, Labels],
+) -> None:
+    asked = [(claim, _members(claim, examples[claim.pods])) for claim in claims]
     with state.supposing_pods((member for _, members in asked for member, _ in members), spaces):
         for claim, members in asked:
             for member, names in members:
                 _check(state, claim, member, names)
-    return [found[claim.pods] for claim in listed]
 
 
 def _members(claim: SaidOfPods, one: ExamplePod) -> list[tuple[Member, tuple[PortName, ...]]]:

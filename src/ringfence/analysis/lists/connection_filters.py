@@ -108,8 +108,8 @@ def connection_filter(
 
     Raises EndpointError for an endpoint that matches nothing, and for a port that no destination has.
     """
-    openers = [resolve(state, text, namespace) for text in sources]
-    reached = [resolve(state, text, namespace) for text in destinations]
+    openers = [_existing(resolve(state, text, namespace)) for text in sources]
+    reached = [_existing(resolve(state, text, namespace)) for text in destinations]
     asked = [
         (target.end, target.asked or ALL_TRAFFIC) for one in reached for target in targets(state, one, ports).found
     ]
@@ -120,6 +120,12 @@ def connection_filter(
         _side(asked) if reached else ListedSide(ports),
         part,
     )
+
+
+def _existing(endpoint: Endpoint) -> Endpoint:
+    if endpoint.possible is not None:
+        raise EndpointError(f"{endpoint.text} need not exist, and lists are about pods that do: use `ringfence can`")
+    return endpoint
 
 
 def _side(ends: Sequence[tuple[End, Traffic]]) -> ListedSide:

@@ -93,6 +93,8 @@ def exposure_of(state: State, endpoints: Sequence[Endpoint], *, examples: bool =
     """The exposure of the pods of endpoints. Raises EndpointError for one that leads outside the cluster."""
     members = []
     for endpoint in endpoints:
+        if endpoint.possible is not None:
+            raise EndpointError(f"{endpoint.text}: exposure is about single pods: use pod:NAMESPACE/KEY=VALUE,...")
         for end in endpoint.ends:
             if not isinstance(end, Member):
                 raise EndpointError(f"{endpoint.text} is outside the cluster: exposure is about pods")

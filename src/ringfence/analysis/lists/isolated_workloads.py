@@ -101,7 +101,7 @@ def isolation_of(state: State, endpoints: Sequence[Endpoint]) -> IsolationList:
             if not isinstance(end, Member):
                 raise EndpointError(f"{endpoint.text} is outside the cluster: only pods can be isolated")
             members.append(end)
-    with state.supposing_pods(members):
+    with state.supposing_pods(members, {name: one for endpoint in endpoints for name, one in endpoint.spaces.items()}):
         return IsolationList(_rows(state, members), (), _assumptions(state, members))
 
 

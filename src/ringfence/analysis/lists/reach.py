@@ -149,7 +149,7 @@ def _pods_by_bitsets(question: ReachQuestion) -> Pods | None:
     possible = question.possible_pods
     if not possible:
         return _allowed_on_port(question)
-    with question.state.supposing_pods(possible):
+    with question.state.supposing_pods(possible, question.endpoint.spaces):
         pods = _allowed_on_port(question)
     # A pod that does not exist yet is in no collection, and neither is its identity, if it had one for itself.
     if pods is None:

@@ -136,7 +136,7 @@ class PodRows(msgspec.Struct, frozen=True):
 def pod_rows(question: ReachQuestion) -> list[PodRows]:
     """The answers about all other pods, each with its rows; without rows if nothing passes."""
     groups = _groups(question.state)
-    with question.state.supposing_pods(question.possible_pods):
+    with question.state.supposing_pods(question.possible_pods, question.endpoint.spaces):
         own = _own_pods(question)
         return [found for one in _asked_at_once(question, own, groups) if (found := _pod_rows(question, own, one))]
 
@@ -152,7 +152,7 @@ def outside_rows(question: ReachQuestion) -> OutsideRows:
     """The rows of the addresses outside the cluster; none for an endpoint that is outside itself."""
     if not any(isinstance(end, Member) for end in question.endpoint.ends):
         return OutsideRows()
-    with question.state.supposing_pods(question.possible_pods):
+    with question.state.supposing_pods(question.possible_pods, question.endpoint.spaces):
         answer = question.answer(_OUTSIDE, question.endpoint)
         if answer is None:
             return OutsideRows()

@@ -39,6 +39,7 @@ from ringfence.engine.answers import (
     traffic_by_part,
 )
 from ringfence.engine.population import Member, is_one_pod
+from ringfence.engine.possible import ExamplePod, PossiblePods
 from ringfence.engine.state import State
 from ringfence.errors import EndpointError, InputError
 from ringfence.sets.addresses import FAMILIES
@@ -146,7 +147,7 @@ def with_possible_pods(method: Callable[[AnswerT], Result]) -> Callable[[AnswerT
     def supposing(answer: AnswerT) -> Result:
         if not answer._possible:
             return method(answer)
-        with answer._state.supposing_pods(answer._possible):
+        with answer._state.supposing_pods(answer._possible, answer._spaces):
             return method(answer)
 
     return supposing
@@ -186,6 +187,7 @@ class Answer:
         """What the question is about, where pods are on both sides of it and that is not plain; else empty."""
         # Both results are computed at once: they stay true of the cluster as it was when it changes later.
         self._possible = _possible_pods(source, destination)
+        self._spaces = {**source.spaces, **destination.spaces}
         self._judge()
 
     def _note(self, first: Pair) -> str:
@@ -227,6 +229,11 @@ class Answer:
     def __repr__(self) -> str:
         port = "" if self.ports.is_everything else f" on {self.ports}"
         return f"<{type(self).__name__}: {self.result}, {self.source.text} to {self.destination.text}{port}>"
+
+    @property
+    def parts_of_possible_pods(self) -> tuple[tuple[PossiblePods, ExamplePod], ...]:
+        """The parts of pods that could exist (`any-pod:`), each with the example that was asked about."""
+        return (*self.source.parts, *self.destination.parts)
 
     @cached_property
     @with_possible_pods

@@ -9,11 +9,13 @@ from ringfence.engine.population.identities import Identity
 from ringfence.engine.population.namespaces import NAME_LABEL, Namespaces
 from ringfence.engine.population.nodes import addresses_of, addresses_of_matching
 from ringfence.engine.population.pods import (
+    POSSIBLE_PODS,
     DeclaredPort,
     Member,
     NamedPort,
     PortName,
     Reference,
+    example_of_possible_pods,
     is_one_pod,
     is_same,
     member_of_pod,
@@ -25,6 +27,7 @@ from ringfence.engine.population.workloads import Workloads
 
 __all__ = [
     "NAME_LABEL",
+    "POSSIBLE_PODS",
     "AbsentPod",
     "Block",
     "ChangeRecord",
@@ -42,6 +45,7 @@ __all__ = [
     "addresses_of",
     "addresses_of_matching",
     "ended",
+    "example_of_possible_pods",
     "fact_read_by",
     "facts_read_by",
     "is_one_pod",

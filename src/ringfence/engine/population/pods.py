@@ -30,6 +30,8 @@ _FINISHED_PHASES = frozenset({"Succeeded", "Failed"})
 
 
 POSSIBLE_POD: Final = "PossiblePod"
+POSSIBLE_PODS: Final = "PossiblePods"
+"""All pods that could exist with some labels, for which one of them stands; the name is the endpoint's text."""
 """The kind in the reference of a pod that does not exist yet; its name is its labels."""
 
 
@@ -68,6 +70,8 @@ class Reference(msgspec.Struct, frozen=True, order=True, cache_hash=True):
     def __str__(self) -> str:
         if self.kind == POSSIBLE_POD:
             return f"pod:{self.namespace}/{self.name}"
+        if self.kind == POSSIBLE_PODS:
+            return self.name
         if self.kind == "Namespace":
             return f"{self.name}/*"
         short = self.name if self.kind == "Pod" else f"{self.kind}/{self.name}"
@@ -122,7 +126,7 @@ class Member(msgspec.Struct, eq=False):
     @property
     def is_possible(self) -> bool:
         """Whether it is a pod that does not exist yet: only its namespace and its labels are known."""
-        return self.reference.kind == POSSIBLE_POD
+        return self.reference.kind in (POSSIBLE_POD, POSSIBLE_PODS)
 
     @property
     def families(self) -> tuple[Family, ...]:
@@ -220,6 +224,11 @@ def possible_pod(namespace: str, labels: Labels) -> Member:
     """A pod that does not exist yet, with exactly these labels. Its ports and its address are not known."""
     name = ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
     return Member(Reference(namespace, POSSIBLE_POD, name), None, labels, frozenset(), (), False, "", ())
+
+
+def example_of_possible_pods(text: str, namespace: str, labels: Labels) -> Member:
+    """A pod that could exist, which stands for all that `text` names: policies treat them alike."""
+    return Member(Reference(namespace, POSSIBLE_PODS, text), None, labels, frozenset(), (), False, "", ())
 
 
 def is_same(a: Member, b: Member) -> bool:

@@ -45,6 +45,7 @@ from ringfence.engine.possible.named_traffic import NO_POSSIBLE_TRAFFIC, NamedPo
 from ringfence.engine.possible.policy_boxes import RulePlace, compile_in_any_cluster, rule_boxes, subject_box
 from ringfence.engine.possible.removals import Removal, Removals
 from ringfence.engine.possible.smallest import PossiblePods, Smallest
+from ringfence.engine.possible.subjects import subjects_everywhere
 from ringfence.engine.possible.universe import Universe
 
 __all__ = [
@@ -96,4 +97,5 @@ __all__ = [
     "side_allowed_only_by",
     "subject_box",
     "subject_role",
+    "subjects_everywhere",
 ]

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from ringfence.engine.policies import CompiledPolicy
 from ringfence.engine.possible.policy_boxes import RulePlace
-from ringfence.errors import RingfenceError
+from ringfence.errors import UndecidedError
 
 STEPS: Final = 10_000_000
 """Boxes that are looked at: some ten seconds. Policies as people write them take a few for each rule."""
@@ -19,7 +19,7 @@ Place = RulePlace | CompiledPolicy[Any]
 """A rule, or a policy whose subjects are looked at."""
 
 
-class Undecided(RingfenceError):
+class Undecided(UndecidedError):
     """A question that takes more steps than its bound. `place` is where it has ended, if that is known."""
 
     def __init__(self, place: Place | None) -> None:

@@ -13,10 +13,9 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator
 from functools import partial, reduce
 from operator import and_, or_
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from ringfence.engine.policies import (
-    CompiledPolicy,
     CompiledRule,
     OwnPorts,
     Peers,
@@ -30,6 +29,7 @@ from ringfence.engine.policies import (
 from ringfence.engine.population import Identity, Population, PortName
 from ringfence.engine.possible.budget import Budget
 from ringfence.engine.possible.policy_boxes import RulePlace
+from ringfence.engine.possible.subjects import subjects_in
 from ringfence.engine.possible.universe import NAME, Universe
 from ringfence.model.policies import Direction
 from ringfence.sets import bitsets
@@ -163,7 +163,7 @@ class Counterparts:
 
     def _allowed_in(self, name: str | None) -> Partition[Bitset, ByTraffic]:
         """The existing pods, by what possible pods of a namespace, or of all to come, allow with them."""
-        subjects = self._subjects(name)
+        subjects = subjects_in(self._tiers, self.universe, name, _opposite(self.direction), self._budget)
         # Of each part of the pods, what the subjects that allow anything with them allow.
         divided: Partition[Bitset, tuple[tuple[Region, ByTraffic], ...]] = [(self._population.everyone, ())]
         for subject, stack in subjects:
@@ -175,25 +175,6 @@ class Counterparts:
             cells = [(subject & names, traffic) for subject, allowed in some for names, traffic in allowed]
             found.append((pods, _by_traffic(cells)))
         return merged(found) or [(0, self._everywhere)]
-
-    def _subjects(self, name: str | None) -> Partition[Region, Stack]:
-        """The possible pods of a namespace, or of all to come, by the profiles that they would have."""
-        selecting: Partition[Region, tuple[CompiledPolicy[Any], ...]]
-        selecting = [(self._everything if name is not None else self.universe.to_come, ())]
-        opposite = _opposite(self.direction)
-        for policy in self._tiers.policies_in(name or ""):
-            if opposite in policy.rules:
-                self._budget.place = policy
-                region = self._subject(policy, name)
-                selecting = changed_within(selecting, region, partial(_and_also, policy))
-        return merged((region, self._tiers.stack_of(policies, opposite)) for region, policies in selecting)
-
-    def _subject(self, policy: CompiledPolicy[Any], name: str | None) -> Region:
-        """The possible pods of a namespace, or of those to come, that a policy would select."""
-        if policy.namespace:
-            return self.universe.labelled(policy.subject.pods)
-        region = self.universe.selected(policy.subject)
-        return region if name is None else self.universe.regions.restricted(region, NAME, name)
 
     def _toward(self, stack: Stack) -> Partition[Bitset, ByTraffic]:
         """The existing pods, by what pods to come with these profiles allow with them: over all families in common."""

@@ -32,7 +32,8 @@ class ExamplePod(msgspec.Struct, frozen=True):
 def example(namespaces: Namespaces, pods: PossiblePods, taken: Mapping[str, Labels] = NO_LABELS_BY_NAME) -> ExamplePod:
     """One of some possible pods: in a namespace that exists, if any is among theirs.
 
-    `taken` are the labels of namespaces to come that other examples have, by name: no two are of one name and unlike.
+    `taken` are the labels of namespaces to come that other examples have, by name. Raises ValueError if the example
+    would have to be in one of them and give it other labels: a namespace that policies name.
     """
     labels = _plainest(pods.pods)
     for name in namespaces.names():
@@ -48,7 +49,7 @@ def example(namespaces: Namespaces, pods: PossiblePods, taken: Mapping[str, Labe
         space = {**own, NAME_LABEL: name}
         if names.contains(name) and not namespaces.exists(name) and taken.get(name, space) == space:
             return ExamplePod(name, space, labels)
-    raise ValueError(f"{pods} are in no namespace that could be")
+    raise ValueError(f"{name} has other labels already")
 
 
 def _plainest(selector: Selector) -> Labels:

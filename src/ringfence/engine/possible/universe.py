@@ -8,6 +8,7 @@ names that the pod, as a destination, gives to the port that is connected to.
 
 from collections.abc import Iterable
 from functools import reduce
+from itertools import chain
 from operator import or_
 from typing import Final
 
@@ -56,12 +57,17 @@ def is_about_ports(axis: OrderedAxis) -> bool:
 
 
 class Universe:
-    """Makes the regions of one computation, of which each step counts."""
+    """Makes the regions of one computation, of which each step counts.
 
-    def __init__(self, namespaces: Namespaces, step: Step = no_limit) -> None:
+    `mentioned` are names of namespaces that are asked about and that no object mentions: as all namespaces without an
+    object, they have the label with their name only.
+    """
+
+    def __init__(self, namespaces: Namespaces, step: Step = no_limit, mentioned: Iterable[str] = ()) -> None:
         self.regions = Regions(step)
         self.namespaces = namespaces
-        self.existing = dict.fromkeys(namespaces.names())
+        self._mentioned = [name for name in mentioned if not namespaces.exists(name)]
+        self.existing = dict.fromkeys(sorted([*namespaces.names(), *self._mentioned]))
         """The names of the namespaces that exist, in alphabetical order."""
         nothing, everything = self.regions.nothing, self.regions.everything
         existing: dict[LabelValue, Region] = dict.fromkeys(self.existing, nothing)
@@ -106,7 +112,10 @@ class Universe:
             if name is not None and name not in self.existing
         }
         listed |= dict.fromkeys(self.existing, nothing)
-        listed |= dict.fromkeys(self.namespaces.named(self.namespaces.select(selector)), pods)
+        # A namespace that is only supposed to exist for now is still one to come.
+        matching = filter(self.existing.__contains__, self.namespaces.named(self.namespaces.select(selector)))
+        mentioned = (name for name in self._mentioned if selector.matches(self.namespaces.labels(name)))
+        listed |= dict.fromkeys(chain(matching, mentioned), pods)
         return self.regions.node(NAME, listed, to_come if names.is_complement else nothing)
 
     def is_everything(self, regions: Iterable[Region]) -> bool:

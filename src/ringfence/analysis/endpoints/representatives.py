@@ -1,0 +1,228 @@
+"""Endpoints that are all pods which could exist with some labels: divided into parts that policies treat alike.
+
+The pods of a part get the same answer, so one of them stands for all: it is put into the engine as any pod that does
+not exist yet, and asked about. A part has the text of an endpoint of its own: `any-pod:prod/app=web,tier!=db`.
+"""
+
+from collections.abc import Hashable, Iterable, Sequence
+from itertools import chain
+
+import msgspec
+
+from ringfence.analysis.endpoints.endpoint_text import AnyPossiblePod
+from ringfence.analysis.endpoints.endpoints import Endpoint
+from ringfence.engine.policies import End, PodSelection, Stack
+from ringfence.engine.population import NAME_LABEL, Member, example_of_possible_pods
+from ringfence.engine.possible import (
+    Budget,
+    ByTraffic,
+    Counterparts,
+    ExamplePod,
+    PossiblePods,
+    Smallest,
+    Universe,
+    by_labels,
+    example,
+    subjects_everywhere,
+)
+from ringfence.engine.state import State
+from ringfence.errors import EndpointError
+from ringfence.model.metadata import Labels
+from ringfence.model.policies import Direction
+from ringfence.model.selectors import Operator, Term
+from ringfence.sets.addresses import Addresses
+from ringfence.sets.partitions import Partition, changed_within, combined, merged
+from ringfence.sets.regions import Region
+
+_Parts = Partition[Region, Hashable]
+"""Some possible pods, divided: those of a part have the same value."""
+
+
+def represented(state: State, source: Endpoint, destination: Endpoint) -> tuple[Endpoint, Endpoint]:
+    """The ends of a question, with examples for possible pods: of each part that may open something else, or accept it.
+
+    Raises Undecided where selectors overlap in too many ways, and EndpointError for labels that no pod could have.
+    """
+    if source.possible is None and destination.possible is None:
+        return source, destination
+    division = _PossiblePodsDivision(state, source, destination)
+    with division.budget.deciding():
+        if source.possible is None:
+            return source, division.towards(destination, source.ends, Direction.EGRESS)
+        if destination.possible is None:
+            return division.towards(source, destination.ends, Direction.INGRESS), destination
+        return division.of_both(source, destination)
+
+
+def represented_alone(state: State, endpoint: Endpoint) -> Endpoint:
+    """An endpoint with examples for possible pods: of each part that any policy tells apart, for either direction."""
+    if endpoint.possible is None:
+        return endpoint
+    division = _PossiblePodsDivision(state, endpoint)
+    with division.budget.deciding():
+        return division.endpoint(endpoint, division.finest(endpoint, *Direction))
+
+
+class _PossiblePodsDivision:
+    """Divides possible pods, in one universe."""
+
+    def __init__(self, state: State, *endpoints: Endpoint) -> None:
+        self.budget = Budget()
+        self._state = state
+        spaces = [one.possible.namespace for one in endpoints if one.possible is not None]
+        self._universe = Universe(state.namespaces, self.budget.step, filter(None, spaces))
+        self._smallest = Smallest(self._universe)
+        self._taken: dict[str, Labels] = {}
+        self._counterparts: dict[Direction, Counterparts] = {}
+
+    def of_both(self, source: Endpoint, destination: Endpoint) -> tuple[Endpoint, Endpoint]:
+        """The possible pods of both ends of a question, by what passes between them.
+
+        Those of the source are first told apart by all that any policy may read of them, and an example of each is
+        asked about. Those of which the examples get equal answers are then together again.
+        """
+        parts = self.finest(source, Direction.EGRESS)
+        openers = [self._member(self._smallest.describe(region)[0])[0] for region, _ in parts]
+        inside = self._region(destination)
+        with self._state.supposing_pods(openers, self._taken):
+            accepting = self.towards(destination, openers, Direction.EGRESS)
+            alike = [
+                (
+                    region,
+                    frozenset((pods & inside, traffic) for pods, traffic in self._passing(opener, Direction.EGRESS)),
+                )
+                for (region, _), opener in zip(parts, openers, strict=True)
+            ]
+        return self.endpoint(source, self._by_doubts(merged(alike))), accepting
+
+    def towards(self, endpoint: Endpoint, others: Sequence[End], direction: Direction) -> Endpoint:
+        """The possible pods of an endpoint, by what passes between them and each of some others.
+
+        With ingress, they open connections to the others; with egress, the others open connections to them.
+        """
+        parts: _Parts = [(self._region(endpoint), ())]
+        for end in dict.fromkeys(others):
+            if isinstance(end, Member):
+                found: _Parts = list(by_labels(self._universe, self._passing(end, direction)))
+            else:
+                found = self._with_addresses(end, direction)
+            parts = self._divided(parts, found)
+        return self.endpoint(endpoint, self._by_doubts(merged(parts)))
+
+    def finest(self, endpoint: Endpoint, *directions: Direction) -> _Parts:
+        """The possible pods of an endpoint, by the policies that would select them, and the peers that would match.
+
+        `directions` are those of the policies that would select them.
+        """
+        universe, tiers = self._universe, self._state.tiers
+        parts: _Parts = [(self._region(endpoint), ())]
+        for direction in directions:
+            stacks: Partition[Region, Stack] = subjects_everywhere(tiers, universe, direction, self.budget)
+            parts = self._divided(parts, list(stacks))
+            opposite = Direction.EGRESS if direction is Direction.INGRESS else Direction.INGRESS
+            selections = {
+                selection: None
+                for policy in tiers.policies()
+                for rule in policy.rules.get(opposite, ())
+                for selection in rule.peers.selections
+            }
+            for selection in selections:
+                self.budget.step(len(parts))
+                parts = changed_within(parts, universe.selected(selection), lambda value: (value, True))
+        return self._by_doubts(parts)
+
+    def _by_doubts(self, parts: _Parts) -> _Parts:
+        """Parts, divided by the policies that are not read: an answer names those that may select any of its pods."""
+        universe = self._universe
+        for policy in self._state.doubts:
+            for one in chain.from_iterable(policy.bounds.subjects.values()):
+                region = universe.in_namespaces(one.namespaces, universe.labelled(one.pods))
+                if one.namespace is not None:
+                    region &= universe.in_namespace(one.namespace, universe.regions.everything)
+                parts = changed_within(parts, region, lambda value: (value, True))
+        return parts
+
+    def _passing(self, pod: Member, direction: Direction) -> ByTraffic:
+        """The possible pods, by what passes between them and a pod."""
+        found = self._counterparts.get(direction)
+        if found is None:
+            state = self._state
+            found = Counterparts(state.tiers, state.population, self._universe, direction, self.budget)
+            self._counterparts[direction] = found
+        return found.of(self._state.identity(pod))
+
+    def _with_addresses(self, addresses: Addresses, direction: Direction) -> _Parts:
+        """The possible pods, by what their own policies allow with addresses outside the cluster."""
+        own = Direction.EGRESS if direction is Direction.INGRESS else Direction.INGRESS
+        tiers = self._state.tiers
+        stacks = subjects_everywhere(tiers, self._universe, own, self.budget)
+        return [(region, tuple(tiers.addresses_of(stack, within=addresses))) for region, stack in stacks]
+
+    def _region(self, endpoint: Endpoint) -> Region:
+        asked = endpoint.possible
+        assert asked is not None
+        region = self._universe.selected(_selection(asked))
+        if not region:
+            raise EndpointError(f"{endpoint.text}: no pod could have these labels, because they contradict each other")
+        return region
+
+    def _divided(self, parts: _Parts, by: _Parts) -> _Parts:
+        """Parts, divided further; what is in no part of `by` has the value None there."""
+        divided = combined(parts, by, lambda value, more: (value, more))
+        regions = self._universe.regions
+        rest = regions.everything
+        for region, _ in by:
+            rest = regions.one_of_two(rest, region & rest)
+        left = [(inside, (value, None)) for region, value in parts if (inside := region & rest)]
+        return [*divided, *left]
+
+    def endpoint(self, endpoint: Endpoint, parts: Iterable[tuple[Region, Hashable]]) -> Endpoint:
+        """The endpoint with an example for each selector that describes a part."""
+        described = [pods for region, _ in parts for pods in self._smallest.describe(region)]
+        described.sort(key=lambda pods: pods.order)
+        found = [self._member(pods) for pods in described]
+        return msgspec.structs.replace(
+            endpoint,
+            ends=tuple(member for member, _ in found),
+            spaces={one.namespace: one.namespace_labels for _, one in found},
+            parts=tuple((pods, one) for pods, (_, one) in zip(described, found, strict=True)),
+        )
+
+    def _member(self, pods: PossiblePods) -> tuple[Member, ExamplePod]:
+        """An example of possible pods, which stands for all of them in the engine."""
+        try:
+            one = example(self._state.namespaces, pods, self._taken)
+        except ValueError as error:
+            text = possible_pods_endpoint(pods)
+            raise EndpointError(
+                f"{text}: policies name a namespace that does not exist and ask for its labels ({error}): define it"
+            ) from None
+        self._taken.setdefault(one.namespace, one.namespace_labels)
+        return example_of_possible_pods(possible_pods_endpoint(pods), one.namespace, one.labels), one
+
+
+def possible_pods_endpoint(pods: PossiblePods) -> str:
+    """Possible pods as the text of an endpoint: `any-pod:prod/app=web`, `any-pod:team=shop/*`."""
+    match pods.namespaces.terms:
+        case ():
+            space = "*"
+        case (Term(key, Operator.IN, values),) if key == NAME_LABEL and len(values) == 1:
+            (space,) = values
+        case terms:
+            space = _selector_text(terms)
+    return f"any-pod:{space}/{_selector_text(pods.pods.terms) or '*'}"
+
+
+def _selector_text(terms: Sequence[Term]) -> str:
+    return ",".join(
+        f"{term.key}!={next(iter(term.values))}"
+        if term.operator is Operator.NOT_IN and len(term.values) == 1
+        else str(term)
+        for term in terms
+    )
+
+
+def _selection(asked: AnyPossiblePod) -> PodSelection:
+    if asked.namespace is not None:
+        return PodSelection(asked.pods, namespace=asked.namespace)
+    return PodSelection(asked.pods, namespaces=asked.namespaces)
