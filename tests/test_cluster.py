@@ -8,7 +8,7 @@ import pytest
 
 from ringfence import Cluster, RingfenceError
 from ringfence.errors import ManifestError
-from ringfence.model.problems import Severity
+from ringfence.model.problems import ProblemCode, Severity
 from tests.semantics.judges import cluster_of
 from tests.semantics.objects import pod, policy
 
@@ -271,3 +271,50 @@ def test_objects_without_a_namespace_are_in_that_of_the_cluster() -> None:
     assert [member.namespace for member in cluster.state.members()] == ["prod"]
     cluster.remove("Pod", "", "web")
     assert not list(cluster.state.members())
+
+
+class TestALaterVersionOfAnAdministratorsPolicy:
+    """It is read as the version that is known, with a warning; its limits are not known, so none is held against it."""
+
+    @staticmethod
+    def cluster(folder: Path, version: str, **spec: object) -> Cluster:
+        objects: list[dict[str, object]] = [
+            {"apiVersion": "v1", "kind": "Pod", "metadata": {"namespace": "x", "name": name}, "spec": {}}
+            for name in ("a", "b")
+        ]
+        policy = {
+            "apiVersion": f"policy.networking.k8s.io/{version}",
+            "kind": "ClusterNetworkPolicy",
+            "metadata": {"name": "guard"},
+            "spec": {"tier": "Admin", "priority": 2000, "subject": {"namespaces": {}}, **spec},
+        }
+        (folder / "objects.json").write_text(
+            json.dumps({"apiVersion": "v1", "kind": "List", "items": [*objects, policy]})
+        )
+        return Cluster.load(folder)
+
+    @pytest.mark.parametrize("version", ["v1alpha3", "v1beta1", "v1"])
+    def test_it_counts(self, tmp_path: Path, version: str) -> None:
+        cluster = self.cluster(tmp_path, version, ingress=[{"action": "Deny", "from": [{"namespaces": {}}]}])
+        (problem,) = cluster.problems
+        assert (problem.severity, problem.code) == (Severity.WARNING, ProblemCode.UNKNOWN_VERSION)
+        assert problem.message.endswith("is not known: it is read as policy.networking.k8s.io/v1alpha2")
+        assert cluster.can("x/a", "x/b").none
+
+    @pytest.mark.parametrize(("action", "is_allowed"), [("Accept", True), ("Deny", False), ("Pass", False)])
+    def test_a_peer_of_a_kind_that_is_not_known_fails_closed(
+        self, tmp_path: Path, action: str, is_allowed: bool
+    ) -> None:
+        rule = {"action": action, "from": [{"serviceAccounts": {}}]}
+        cluster = self.cluster(tmp_path, "v1beta1", ingress=[rule])
+        assert 'strict decoding error: unknown field "spec.ingress[0].from[0].serviceAccounts"' in [
+            problem.message for problem in cluster.problems
+        ]
+        verdict = cluster.can("x/a", "x/b")
+        assert bool(verdict) is is_allowed
+        closed = "from[0] has no field that is known here, so the rule fails closed and denies every peer"
+        assert (closed in verdict.explain()) is not is_allowed
+
+    def test_an_earlier_version_is_an_error(self, tmp_path: Path) -> None:
+        (problem,) = self.cluster(tmp_path, "v1alpha1").problems
+        assert (problem.severity, problem.code) == (Severity.ERROR, ProblemCode.UNKNOWN_VERSION)

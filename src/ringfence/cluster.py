@@ -52,7 +52,7 @@ from ringfence.analysis.questions import Answer, with_possible_pods
 from ringfence.argument_checks import checked_namespace, checked_path, checked_patterns, checked_text
 from ringfence.engine.state import State
 from ringfence.errors import InputError, ManifestError
-from ringfence.model.decoding import decode, has_been_stored, refusals, stored_tree, unknown_fields
+from ringfence.model.decoding import decode, must_count, refusals, stored_tree, unknown_fields
 from ringfence.model.documents import custom_document, stored_document
 from ringfence.model.field_errors import FieldError, each_once, go_quoted
 from ringfence.model.kinds import KINDS, Kind, in_namespace, kind_of, namespace_of, object_name
@@ -212,7 +212,7 @@ class Cluster:
             if unread := unread_policy(obj, place, self.namespace):
                 self.state.upsert(unread)
                 return
-            is_stored = is_stored or has_been_stored(obj)
+            is_stored = is_stored or must_count(obj)
             decoded, tree = _decoded(obj, is_stored=is_stored), stored_tree(obj)
         elif KINDS.has(obj):
             decoded, tree = obj, None

@@ -58,3 +58,15 @@ def test_kinds_that_the_user_may_not_list_put_all_pods_in_doubt(server: ControlP
     assert answer
     doubts = [one.partition(" (")[0] for one in answer.assumptions]
     assert sorted(set(doubts)) == sorted(left_out)
+
+
+def test_a_later_version_is_read_with_a_warning(own_api_server: ControlPlane) -> None:
+    own_api_server.kubectl("create", "namespace", "shop")
+    apply(own_api_server, definition(GROUP, "v1beta1", "ClusterNetworkPolicy", "clusternetworkpolicies", "Cluster"))
+    own_api_server.kubectl("wait", "--for=condition=Established", f"crd/clusternetworkpolicies.{GROUP}")
+    apply(own_api_server, {**GUARD, "apiVersion": f"{GROUP}/v1beta1"})
+    cluster = Cluster.live(kubeconfig=str(own_api_server.kubeconfig))
+    (warning,) = cluster.problems
+    assert warning.message == f"{GROUP}/v1beta1 ClusterNetworkPolicy is not known: it is read as {GROUP}/v1alpha2"
+    (guard,) = cluster.policies_of(f"ClusterNetworkPolicy.{GROUP}")
+    assert cluster.document(guard)["apiVersion"] == f"{GROUP}/v1beta1"

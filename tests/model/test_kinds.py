@@ -92,6 +92,23 @@ def test_a_version_of_a_kind_is_in_one_row() -> None:
     assert table.find("policy.example.com/v1alpha1", "NetworkPolicy") is again
 
 
+@pytest.mark.parametrize(
+    ("api_version", "name", "is_read"),
+    [
+        ("policy.networking.k8s.io/v1alpha3", "ClusterNetworkPolicy", True),
+        ("policy.networking.k8s.io/v1", "ClusterNetworkPolicy", True),
+        ("networking.k8s.aws/v1beta1", "ClusterNetworkPolicy", True),
+        ("policy.networking.k8s.io/v1alpha1", "ClusterNetworkPolicy", False),
+        ("policy.networking.k8s.io/latest", "ClusterNetworkPolicy", False),
+        ("crd.antrea.io/v1beta1", "ClusterNetworkPolicy", False),
+        ("policy.networking.k8s.io/v1beta1", "AdminNetworkPolicy", False),
+        ("networking.k8s.io/v2", "NetworkPolicy", False),
+    ],
+)
+def test_later_versions_are_read_of_kinds_that_are_to_have_some(api_version: str, name: str, is_read: bool) -> None:
+    assert (KINDS.find(api_version, name) is not None) is is_read
+
+
 class TestAnotherKindOfPolicy:
     """A row is all that the model needs, although another group has a kind of the same name."""
 

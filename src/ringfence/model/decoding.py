@@ -92,6 +92,15 @@ def has_been_stored(tree: Mapping[str, object]) -> bool:
     return isinstance(metadata, Mapping) and bool(metadata.get("uid") or metadata.get("resourceVersion"))
 
 
+def must_count(tree: Mapping[str, object]) -> bool:
+    """Whether the object counts whatever is refused here: it is in force, or of a version whose limits are not known.
+
+    A server has stored it, or it is of a later version.
+    """
+    kind = kind_of_tree(tree)
+    return has_been_stored(tree) or (kind is not None and kind.is_later(str(tree["apiVersion"])))
+
+
 class UnknownField(msgspec.Struct, frozen=True):
     """A field that a policy of its kind does not have: its path (`spec.ingress[0].form`) and its name.
 
@@ -160,8 +169,8 @@ def stored_tree(tree: Mapping[str, object]) -> Mapping[str, object] | None:
     kind = kind_of_tree(tree)
     if kind is None or kind.schema is None:
         return None
-    # The server that has stored an object may know more fields.
-    return tree if has_been_stored(tree) else as_stored(tree, kind.schema)
+    # The server that has stored an object may know more fields, and so does a later version.
+    return tree if must_count(tree) else as_stored(tree, kind.schema)
 
 
 def _custom_resource(tree: Mapping[str, object], kind: Kind, schema: Schema) -> Any:

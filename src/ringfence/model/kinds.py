@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
+from ringfence.model.api_versions import is_later
 from ringfence.model.cluster_policies import (
     AdminNetworkPolicy,
     AwsClusterNetworkPolicy,
@@ -122,6 +123,7 @@ class Kind(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     cluster has something better than objects of the kind: the pods that are made of a template, the EndpointSlices of
     Endpoints. `is_custom` says that a server has the kind only if its definition (a CustomResourceDefinition) is there;
     `schema` is that of the definition, if it is known. `short_name` is what kubectl takes for the name of the resource.
+    With `reads_later`, versions that are later than all that are known are read as the current one.
 
     A policy's unknown fields are errors, except `former_fields`, which earlier versions of Kubernetes had: they map to
     a message. Its defaults, its errors and its warnings are those of the API server; other kinds have only the fields
@@ -142,6 +144,7 @@ class Kind(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     is_namespaced: bool = True
     is_policy: bool = False
     is_custom: bool = False
+    reads_later: bool = False
     schema: Schema | None = None
     only_in_manifests: bool = False
     added: Mapping[str, ServerVersion] = {}
@@ -172,6 +175,11 @@ class Kind(msgspec.Struct, frozen=True, eq=False, kw_only=True):
         Policies select namespaces by their labels. A pod or a Service that is missing takes nothing from a policy.
         """
         return self.is_policy or self.model is Namespace
+
+    def is_later(self, api_version: str) -> bool:
+        """Whether this is a later version of the kind, which is read as the current one."""
+        group, _, version = api_version.rpartition("/")
+        return self.reads_later and group == self.group and is_later(version, self.api_versions[0].rpartition("/")[2])
 
     def is_served(self, api_version: str, server: ServerVersion) -> bool:
         """Whether servers of this version have the kind under `api_version`, one of `api_versions`."""
@@ -252,9 +260,10 @@ class KindTable:
     def find(self, api_version: object, name: object) -> Kind | None:
         """The kind of this `apiVersion` and name; None if it is not supported."""
         try:
-            return self._by_version.get((api_version, name))
+            found = self._by_version.get((api_version, name))
         except TypeError:  # a list or a mapping, where a manifest should have a string
             return None
+        return found or next((kind for kind in self.called(name) if kind.is_later(str(api_version))), None)
 
     def has(self, obj: object) -> bool:
         """Whether a value is an object of one of the kinds."""
@@ -352,6 +361,8 @@ def _cluster_policy(model: type[Any], plural: str, short_name: str, api_version:
         is_policy=True,
         is_custom=True,
         schema=CLUSTER_POLICY_SCHEMAS[model],
+        # Its next version is to have the same fields; the older kinds have no next one.
+        reads_later=model in (ClusterNetworkPolicy, AwsClusterNetworkPolicy),
         validate=cluster_policy_errors,
         warnings=cluster_policy_warnings,
         validate_stored=stored_cluster_policy_errors,

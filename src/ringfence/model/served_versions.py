@@ -3,8 +3,9 @@
 Source: the deprecated API migration guide of Kubernetes; the words are those of kubectl.
 """
 
-from ringfence.model.kinds import KINDS, Kind, namespace_of
+from ringfence.model.kinds import KINDS, Kind, object_name
 from ringfence.model.objects import Manifest
+from ringfence.model.origin import Place
 from ringfence.model.problems import Problem, ProblemCode, Severity
 from ringfence.model.server_versions import ServerVersion
 from ringfence.model.text_edits import Replacement, replace_value
@@ -13,15 +14,25 @@ from ringfence.model.text_edits import Replacement, replace_value
 def version_problem(manifest: Manifest, server: ServerVersion | None) -> Problem | None:
     """What is wrong with the `apiVersion` of an object for a server of this version; None if nothing is.
 
-    It is an error if the server does not have the version. Without a server, a version that none has any more is a
-    warning: the object may be in an old cluster, and so is one that a server has stored.
+    A version that is later than those that are known is a warning. One that the server does not have is an error.
+    Without a server, a version that none has any more is a warning: the object may be in an old cluster, and so is one
+    that a server has stored.
     """
     kind, written = KINDS.of(manifest.object), manifest.api_version
+    if kind.is_later(written):
+        return later_version(kind, written, manifest.origin.at("apiVersion"), object_name(manifest.object))
     if written not in kind.api_versions:
         return None
     if server is None or manifest.is_stored:
         return _problem(manifest, kind, Severity.WARNING) if written in kind.removed else None
     return None if kind.is_served(written, server) else _problem(manifest, kind, Severity.ERROR, server)
+
+
+def later_version(kind: Kind, api_version: str, place: Place, subject: str = "") -> Problem:
+    """The warning that objects of a later version are read as if they were of the one that is known."""
+    message = f"{api_version} {kind.name} is not known: it is read as {kind.api_versions[0]}"
+    remedy = "use a version of ringfence that knows it, if there is one: a field may mean something else in it"
+    return Problem(place, ProblemCode.UNKNOWN_VERSION, message, Severity.WARNING, subject, remedy=remedy)
 
 
 def _problem(manifest: Manifest, kind: Kind, severity: Severity, server: ServerVersion | None = None) -> Problem:
@@ -34,14 +45,12 @@ def _problem(manifest: Manifest, kind: Kind, severity: Severity, server: ServerV
         message = f'no matches for kind "{kind.name}" in version "{written}"'
     reason = f"came with Kubernetes {kind.added[written]}" if removed is None else f"is gone since Kubernetes {removed}"
     remedy = f"write {better}" if severity is Severity.WARNING else f"write {better}: {written} {reason}"
-    metadata = manifest.object.metadata
-    path = "/".join(filter(None, (namespace_of(manifest.object), metadata.name or metadata.generate_name)))
     return Problem(
         origin.at("apiVersion"),
         ProblemCode.REMOVED_VERSION if removed is not None else ProblemCode.UNKNOWN_VERSION,
         message,
         severity,
-        f"{kind.key} {path}",
+        object_name(manifest.object),
         replace_value(origin, "apiVersion", Replacement(written, better)),
         kind.may_concern_policies,
         remedy,

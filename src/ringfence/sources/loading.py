@@ -12,7 +12,15 @@ from typing import Final
 import msgspec
 
 from ringfence.errors import DecodingError
-from ringfence.model.decoding import decode, former_fields, has_been_stored, refusals, stored_tree, unknown_fields
+from ringfence.model.decoding import (
+    decode,
+    former_fields,
+    has_been_stored,
+    must_count,
+    refusals,
+    stored_tree,
+    unknown_fields,
+)
 from ringfence.model.field_errors import go_quoted
 from ringfence.model.kinds import KINDS, Kind
 from ringfence.model.names import name_text
@@ -236,7 +244,7 @@ def name_of(tree: Mapping[str, object], kind: Kind | None = None) -> str:
 
 
 def _policy(tree: dict[str, object], kind: Kind, origin: Origin) -> Iterator[Found]:
-    name, stored = name_of(tree, kind), has_been_stored(tree)
+    name, stored = name_of(tree, kind), must_count(tree)
     try:
         refused = [] if stored else refusals(tree)
         policy = None if refused else decode(tree)
@@ -269,7 +277,7 @@ def _policy(tree: dict[str, object], kind: Kind, origin: Origin) -> Iterator[Fou
     if not unknown:
         yield from (refusal(error, origin, name, may_concern_policies=True) for error in refused)
     # A server that stored a policy with a field that is unknown here is newer than this table: the policy is in force,
-    # and only what the field means is missing.
+    # and only what the field means is missing. So it is with a policy of a later version.
     if policy is not None and (stored or not unknown):
         yield Manifest(policy, origin, stored, str(tree["apiVersion"]), stored_tree(tree))
 
@@ -322,7 +330,7 @@ def _wrong_type(error: DecodingError, tree: Mapping[str, object], kind: Kind, or
         origin.at(error.path),
         code,
         str(error),
-        object=name_of(tree),
+        object=name_of(tree, kind),
         fix=replace_value(origin, error.path, right) if right else None,
         may_concern_policies=kind.may_concern_policies,
         remedy=remedy_of(

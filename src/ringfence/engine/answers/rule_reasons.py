@@ -68,8 +68,14 @@ def _named_traffic(rule: CompiledRule, destination: End) -> Traffic:
 
 
 def _why_matching(side: Side, rule: CompiledRule, peers: tuple[PeerReason, ...], traffic: Traffic) -> str:
-    who = f"{side.direction.peers_field}[{next((one.index for one in peers if one.matches), 0)}]"
-    selected = "it has no peers, so it matches every peer" if rule.peers.everyone else f"{who} matches"
+    # Of a rule with peers that matches everyone, one peer has no known field: the rule fails closed.
+    is_closed = rule.peers.everyone and bool(peers)
+    index = next((one.index for one in peers if one.matches is not is_closed), 0)
+    who = f"{side.direction.peers_field}[{index}]"
+    if is_closed:
+        selected = f"{who} has no field that is known here, so the rule fails closed and denies every peer"
+    else:
+        selected = "it has no peers, so it matches every peer" if rule.peers.everyone else f"{who} matches"
     ports = "on all ports" if traffic == ALL_TRAFFIC else f"on {traffic}"
     return f"{selected}, {ports}"
 

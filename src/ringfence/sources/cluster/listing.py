@@ -16,6 +16,7 @@ from ringfence.model.kinds import KINDS, Kind
 from ringfence.model.objects import Manifest, Namespace
 from ringfence.model.origin import Origin, Place
 from ringfence.model.problems import Problem, ProblemCode, Severity
+from ringfence.model.served_versions import later_version
 from ringfence.sources.cluster.client import connect
 from ringfence.sources.cluster.credentials import obtain
 from ringfence.sources.cluster.discovery import Discovery
@@ -127,19 +128,23 @@ def _listed(reading: _Reading, resource: Resource) -> list[Found]:
 
 
 def _list_custom(reading: _Reading, resource: Resource) -> list[Found]:
-    """The objects of a kind that the server need not have."""
+    """The objects of a kind that the server need not have, under a version that is known, or else a later one."""
     row = resource.row
-    if reading.discovery.version_of(row.group, row.plural) is None:
+    version = reading.discovery.served_version(row)
+    if version is None:
         return []
+    if row.is_later(version):
+        return [later_version(row, version, Place(reading.server), row.key), *_list(reading, resource, version)]
+    # Of an earlier version, the server answers that there are none.
     return _list(reading, resource)
 
 
-def _list(reading: _Reading, resource: Resource) -> list[Found]:
+def _list(reading: _Reading, resource: Resource, api_version: str = "") -> list[Found]:
     origin, row = Origin(reading.server), resource.row
     if row.model is Namespace and reading.namespace:
         namespace = get_document(reading.client, f"{row.path}/{reading.namespace}", msgspec.Raw)
         return list(_decode(namespace, row, origin))
-    path = row.path_in(reading.namespace)
+    path = row.path_in(reading.namespace, api_version)
     try:
         return [found for item in list_items(reading.client, path, PAGE) for found in _decode(item, row, origin)]
     except ApiStatusError as error:
