@@ -23,6 +23,7 @@ from ringfence.dataplane.compile.traffic_rules import (
     TRAFFIC_FIELDS,
     WITHOUT_PORTS,
     WITHOUT_PORTS_SETS,
+    compared_ports,
     traffic_ranges,
     without_others,
 )
@@ -50,6 +51,9 @@ from ringfence.model.policies import Direction
 from ringfence.sets import bitsets, intervals
 from ringfence.sets.bitsets import Bitset
 from ringfence.sets.intervals import Intervals
+
+_COMPARED: Final = 4
+"""So many ranges of ports of a protocol are compared one after another, which takes less time than to look them up."""
 
 _CONTENTS: Final = {direction: f"contents_peers_{direction.field}" for direction in Direction}
 """The names of the sets with the contents of all classes."""
@@ -185,13 +189,16 @@ def peer_class(direction: Direction, behind: tuple[Rule, ...], numbers: Interval
     rules: list[Rule] = []
     contents: frozenset[KeyRange] = frozenset()
     fixed: dict[str, Collection] = {}
-    ranges = list(traffic_ranges(without_others(numbers)))
     has_others = intervals.contains(numbers, OTHER_PROTOCOLS[0])
-    identifier = bytes.fromhex(digest_of_ranges(ranges))
+    identifier = bytes.fromhex(digest_of_ranges(traffic_ranges(without_others(numbers))))
     if numbers == ALL_NUMBERS:
         rules.append(allowing())
     else:
-        if ranges:
+        left = without_others(numbers)
+        for conditions, some in compared_ports(numbers, _COMPARED):
+            rules.append(allowing(*conditions))
+            left = intervals.difference(left, some)
+        if ranges := list(traffic_ranges(left)):
             contents = frozenset((identifier + low, identifier + high) for low, high in ranges)
             rules.append(allowing(ClassLookup(identifier, TRAFFIC_FIELDS, _CONTENTS[direction])))
         if has_others:

@@ -14,6 +14,7 @@ from ringfence.dataplane.program import (
     KeyPart,
     KeyRange,
     Lookup,
+    PortBetween,
     ProtocolIs,
     RangeSet,
     digest_of_ranges,
@@ -54,12 +55,30 @@ NUMBERS: Final[Interval] = (0, OTHER_PROTOCOLS[1])
 
 def traffic_conditions(numbers: Intervals) -> Iterator[tuple[tuple[Condition, ...], dict[str, Collection]]]:
     """Alternatives, with the sets that they look into: a packet meets one of them if it belongs to the traffic."""
+    for protocol, ports in _by_protocol(numbers):
+        yield _port_conditions(protocol, ports)
+    if without_others(numbers) != numbers:
+        yield (WITHOUT_PORTS,), WITHOUT_PORTS_SETS
+
+
+def compared_ports(numbers: Intervals, most: int) -> Iterator[tuple[tuple[Condition, ...], Intervals]]:
+    """Alternatives without any sets for the protocols of which the traffic has at most so many ranges of ports.
+
+    Each comes with the numbers that it is about.
+    """
+    for protocol, ports in _by_protocol(numbers):
+        for first, last in ports if len(ports) <= most else ():
+            on_ports = () if (first, last) == _ANY_PORT else (PortBetween(first, last),)
+            number = protocol * _PORTS
+            yield (ProtocolIs(protocol), *on_ports), ((number + first, number + last),)
+
+
+def _by_protocol(numbers: Intervals) -> Iterator[tuple[int, list[Interval]]]:
+    """The protocols that have ports, each with ranges of its own, as far as there are any."""
     for protocol in PROTOCOL_NUMBERS.values():
         first = protocol * _PORTS
         if ports := intervals.intersection(numbers, ((first, first + _PORTS - 1),)):
-            yield _port_conditions(protocol, [(low - first, high - first) for low, high in ports])
-    if without_others(numbers) != numbers:
-        yield (WITHOUT_PORTS,), WITHOUT_PORTS_SETS
+            yield protocol, [(low - first, high - first) for low, high in ports]
 
 
 def _port_conditions(protocol: int, ports: Sequence[Interval]) -> tuple[tuple[Condition, ...], dict[str, Collection]]:

@@ -43,6 +43,7 @@ from ringfence.dataplane.program import (
     OfFamily,
     OffRoute,
     OverLoopback,
+    PortBetween,
     ProtocolIs,
     RateLimit,
     Rule,
@@ -85,7 +86,7 @@ def _decode_condition(left: tuple[Parsed, ...]) -> tuple[Condition, int] | None:
             asked = _condition_on(fields, left[length])
             if asked:
                 return asked, length + 1
-    return _decode_class_lookup(left) or _decode_family(left)
+    return _decode_class_lookup(left) or _decode_ports(left) or _decode_family(left)
 
 
 def _decode_family(left: tuple[Parsed, ...]) -> tuple[Condition, int] | None:
@@ -110,6 +111,21 @@ def _decode_class_lookup(left: tuple[Parsed, ...]) -> tuple[Condition, int] | No
     return None
 
 
+def _decode_ports(left: tuple[Parsed, ...]) -> tuple[Condition, int] | None:
+    length = len(parse(b"".join(load((Field.PORT,)))))
+    bounds = [_compared_with(one) for one in left[length : length + 2] if one.name == "cmp"]
+    numbers = [int.from_bytes(one, "big") for one in bounds if len(one) == KeyPart.PORT.length]
+    for asked in (PortBetween(numbers[0], last) for last in reversed(numbers)):
+        code = parse(b"".join(encode_condition(asked)))
+        if left[: len(code)] == code:
+            return asked, len(code)
+    return None
+
+
+def _compared_with(comparison: Parsed) -> bytes:
+    return attributes(comparison.get(nf.NFTA_CMP_DATA)).get(nf.NFTA_DATA_VALUE, b"")
+
+
 def _condition_on(fields: tuple[Field, ...], test: Parsed) -> Condition | None:
     """What `test` asks about the fields that were loaded."""
     if test.name == "lookup":
@@ -117,7 +133,7 @@ def _condition_on(fields: tuple[Field, ...], test: Parsed) -> Condition | None:
         lookups = (Lookup(fields, name, absent) for absent in (False, True))
         return next((one for one in lookups if parse(b"".join(encode_condition(one)))[-1] == test), None)
     if fields == (Field.PROTOCOL,) and test.name == "cmp":
-        value = attributes(test.get(nf.NFTA_CMP_DATA)).get(nf.NFTA_DATA_VALUE, b"")
+        value = _compared_with(test)
         return ProtocolIs(value[0]) if (test,) == parse(compare(nf.NFT_CMP_EQ, value[:1])) else None
     return None
 

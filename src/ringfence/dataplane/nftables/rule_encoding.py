@@ -44,6 +44,7 @@ from ringfence.dataplane.program import (
     OfFamily,
     OffRoute,
     OverLoopback,
+    PortBetween,
     ProtocolIs,
     RateLimit,
     Rule,
@@ -53,6 +54,7 @@ from ringfence.dataplane.program import (
     ToPodLink,
     Track,
     Untracked,
+    port_key,
 )
 from ringfence.netlink.codec import attribute, string, uint32
 from ringfence.sets.addresses import Family
@@ -142,6 +144,13 @@ def encode_condition(condition: Condition) -> Iterator[bytes]:
         case ProtocolIs(protocol):
             yield from load((Field.PROTOCOL,))
             yield compare(nf.NFT_CMP_EQ, bytes([protocol]))
+        case PortBetween(first, last):
+            yield from load((Field.PORT,))
+            if first == last:
+                yield compare(nf.NFT_CMP_EQ, port_key(first))
+            else:
+                yield compare(nf.NFT_CMP_GTE, port_key(first))
+                yield compare(nf.NFT_CMP_LTE, port_key(last))
         case Established():
             yield from _state(_ESTABLISHED)
         case EstablishedOrRelated():

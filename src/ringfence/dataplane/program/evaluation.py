@@ -21,6 +21,7 @@ from ringfence.dataplane.program.rules import (
     Log,
     Lookup,
     OfFamily,
+    PortBetween,
     ProtocolIs,
     RateLimit,
     Rule,
@@ -100,6 +101,8 @@ def _meets(condition: Condition, read: CollectionReader, packet: Packet) -> bool
             return packet.family is family
         case ProtocolIs(number):
             return packet.protocol == number
+        case PortBetween(first, last):
+            return packet.port is not None and first <= packet.port <= last
         case RateLimit():
             return True
         case _:

@@ -88,6 +88,16 @@ class ProtocolIs(msgspec.Struct, frozen=True, tag=True):
     number: int
 
 
+class PortBetween(msgspec.Struct, frozen=True, tag=True):
+    """The destination port is one of these, both included. Only to be asked of a packet whose protocol has ports.
+
+    To compare a port takes less time than to look it up.
+    """
+
+    first: int
+    last: int
+
+
 class Established(msgspec.Struct, frozen=True, tag=True):
     """The packet belongs to a tracked connection that was accepted before."""
 
@@ -169,6 +179,7 @@ Condition = (
     | ClassLookup
     | OfFamily
     | ProtocolIs
+    | PortBetween
     | Established
     | EstablishedOrRelated
     | Untracked
