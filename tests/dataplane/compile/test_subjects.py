@@ -3,9 +3,11 @@
 from collections.abc import Callable
 
 import pytest
+from tests.agent.cluster_policies import cluster_policy, pods_of, rule
 from tests.engine.policies.artificial_tier import FRONT, acting, tier_policy, tiered_cluster_of
 from tests.semantics.objects import Object, admits, labelled, namespace, node, pod, policy, port
 
+from ringfence.cluster import Cluster
 from ringfence.dataplane.compile.subjects import Subjects
 from ringfence.dataplane.program import CLOSED as CLOSED_CHAIN
 from ringfence.dataplane.program import DENIED, Move, address_key
@@ -270,3 +272,29 @@ class TestClosedNamespaces:
 
 def never_asked(namespace: str) -> bool:
     raise AssertionError("nothing has to be built")
+
+
+def test_what_administrators_change_is_built_on_behalf_of_no_namespace() -> None:
+    """Tenants do not wait, or have their pods closed, for what others have changed."""
+    cluster = Cluster(live=True)
+    for obj in (HTTP_ONLY, server("a", "10.0.0.1"), pod("y/b", {"app": "server"}, addresses=["10.0.0.2"])):
+        cluster.upsert(obj)
+    asked: list[str] = []
+
+    def noted(namespace: str) -> bool:
+        asked.append(namespace)
+        return True
+
+    subjects = Subjects(cluster.state, lambda member: True)
+    subjects.take_changes(may_build=noted)
+    assert asked == ["x"]
+    asked.clear()
+    guard = cluster_policy("guard", pods_of(app="server"), rule("Deny", pods_of(app="web")))
+    cluster.upsert(guard)
+    subjects.take_changes(may_build=noted)
+    assert set(asked) == {""}
+    asked.clear()
+    cluster.upsert(policy("x/http", SERVER, ingress=[admits(ports=[port(81)])]))
+    cluster.upsert(cluster_policy("guard", pods_of(app="server"), rule("Deny", pods_of(app="other"))))
+    subjects.take_changes(may_build=noted)
+    assert sorted(asked) == ["", "x"], "both have changed for one of them"

@@ -6,7 +6,8 @@ else, so the work does not grow with the cluster.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
+from functools import partial
+from typing import Final, NamedTuple
 
 from ringfence.dataplane.compile.computations import ChainKey, Computations, InSteps, never
 from ringfence.dataplane.compile.division import TooComplex
@@ -21,7 +22,7 @@ from ringfence.dataplane.compile.profile_chains import (
     refusal,
 )
 from ringfence.dataplane.program import CLOSED, DENIED, Move, address_key
-from ringfence.engine.policies import BEFORE_EVERYTHING, Stack, own_ports
+from ringfence.engine.policies import BEFORE_EVERYTHING, NETWORK_POLICY_TIER, Profile, Stack, own_ports
 from ringfence.engine.population import Identity, Member
 from ringfence.engine.state import State
 from ringfence.errors import KernelError
@@ -32,7 +33,12 @@ Address = tuple[Family, int]
 Side = tuple[Direction, Family]
 
 MayBuild = Callable[[str], bool]
-"""Asked before a chain is built for pods of a namespace: it can take long."""
+"""Asked before a chain is built for pods of a namespace: it can take long.
+
+The namespace is empty if nothing but policies of the whole cluster have changed: no tenant has caused the work.
+"""
+
+OF_THE_CLUSTER: Final = ""
 
 
 def always(namespace: str) -> bool:
@@ -255,7 +261,9 @@ class Subjects:
                 stack = self._state.tiers.stack(identity, direction)
                 # With the same profiles, the chain can still be another: ports of the subject's own may have changed.
                 if before is None or before.stack != stack or identity in touched:
-                    if not self._is_ready(stack, identity, may_build, may_load):
+                    is_own = before is None or identity in touched or _isolating(before.stack) != _isolating(stack)
+                    cause = identity.namespace if is_own else OF_THE_CLUSTER
+                    if not self._is_ready(stack, identity, partial(may_build, cause), may_load):
                         self.closed |= {identity.namespace}
                         self._postponed.add(identity)
                         continue
@@ -294,7 +302,7 @@ class Subjects:
             self._names[key] = self._build(key)
         return self._names[key]
 
-    def _is_ready(self, stack: Stack, subject: Identity, may_build: MayBuild, may_load: MayBuild) -> bool:
+    def _is_ready(self, stack: Stack, subject: Identity, may_build: Callable[[], bool], may_load: MayBuild) -> bool:
         """Whether the chain of a pod's profiles is built and loaded, or may be now."""
         if not self._is_built(stack, subject) and not self._may_be_built(stack, subject, may_build):
             return False
@@ -308,10 +316,10 @@ class Subjects:
             self.loaded_for.add(subject.namespace)
         return is_loaded
 
-    def _may_be_built(self, stack: Stack, subject: Identity, may_build: MayBuild) -> bool:
+    def _may_be_built(self, stack: Stack, subject: Identity, may_build: Callable[[], bool]) -> bool:
         """Whether a chain may be built now: what takes long is computed step by step before."""
         is_computed = self.computations.begin(subject.namespace, (stack, own_ports(stack, subject)), self._families)
-        return may_build(subject.namespace) if is_computed is None else is_computed
+        return may_build() if is_computed is None else is_computed
 
     def _awaited(self) -> Iterator[ChainKey]:
         """The chains of postponed identities, which are not built, or not loaded."""
@@ -383,3 +391,8 @@ class Subjects:
         if len(chains) > 1:
             return CLOSED[direction]
         return chains.pop() if chains else None
+
+
+def _isolating(stack: Stack) -> list[Profile]:
+    """The profile of the NetworkPolicies of a pod's own namespace, if it has one."""
+    return [profile for profile in stack if profile.tier == NETWORK_POLICY_TIER]
