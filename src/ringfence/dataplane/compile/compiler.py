@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from ringfence.dataplane.compile.computations import InSteps, never
 from ringfence.dataplane.compile.isolation import Isolation
 from ringfence.dataplane.compile.peer_maps import PeerMap, PeerRules
-from ringfence.dataplane.compile.peers import TrackedSet, owners_of, owners_of_pods
+from ringfence.dataplane.compile.peers import TrackedSet, grouped, owners_of, owners_of_pods
 from ringfence.dataplane.compile.ports import Locate, PortSets
 from ringfence.dataplane.compile.profile_chains import ProfileChain
 from ringfence.dataplane.compile.subjects import Changes, MayBuild, PodPlacement, Subjects, always
@@ -18,7 +18,7 @@ from ringfence.dataplane.program import ENFORCING, Collection, Program, Reaction
 from ringfence.engine.population import Member
 from ringfence.engine.state import State
 from ringfence.errors import KernelError
-from ringfence.sets.addresses import NO_ADDRESSES, Addresses
+from ringfence.sets.addresses import FAMILIES, NO_ADDRESSES, Addresses
 
 
 class Compiler:
@@ -148,9 +148,10 @@ class Compiler:
         for name in wanted.keys() - self._tracked.keys():
             self._tracked[name] = TrackedSet(wanted[name], self._state)
         everybody = owners_of_pods(self._state, self._state.population.everyone) if new_maps else {}
+        groups = {family: grouped(everybody, family) for family in FAMILIES}
         for name, peers in new_maps.items():
             rules = [self._tracked_rules[one] for one in peers.profiles]
-            self._tracked_maps[name] = TrackedMap(peers, rules, self._state, everybody)
+            self._tracked_maps[name] = TrackedMap(peers, rules, self._state, groups[peers.family])
 
     def _track_rules(self, maps: Iterable[PeerMap], *, others_selected: bool) -> None:
         """Bring what rules decide about peers up to date, for the maps that there are and for new ones."""

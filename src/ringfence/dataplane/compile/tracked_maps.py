@@ -13,7 +13,7 @@ import msgspec
 
 from ringfence.dataplane.compile.allowances import allowing
 from ringfence.dataplane.compile.peer_maps import PeerMap, PeerRules
-from ringfence.dataplane.compile.peers import Owners, owners_of_pods
+from ringfence.dataplane.compile.peers import AddressGroups, Owners, owners_of_pods
 from ringfence.dataplane.compile.precedence import Decision, combined
 from ringfence.dataplane.compile.tracked_rules import TrackedRules
 from ringfence.dataplane.compile.traffic_rules import (
@@ -83,10 +83,10 @@ class _Allowed(NamedTuple):
 class TrackedMap:
     """A peer map's elements for the present state.
 
-    `rules` are those of its profiles, and `owners` the addresses of all pods, which are the same for all maps.
+    `rules` are those of its profiles, and `everybody` the addresses of all pods, which are the same for all maps.
     """
 
-    def __init__(self, what: PeerMap, rules: Sequence[TrackedRules], state: State, owners: Owners) -> None:
+    def __init__(self, what: PeerMap, rules: Sequence[TrackedRules], state: State, everybody: AddressGroups) -> None:
         self._what = what
         self._rules = rules
         self._state = state
@@ -96,7 +96,7 @@ class TrackedMap:
         self._used: dict[str, PeerClass] = {}
         self.map = VerdictMap(ADDRESS[what.family])
         self._decide(state.population.everyone)
-        self._update(owners)
+        self._fill(everybody)
 
     def refresh(self, owners: Owners) -> None:
         """Update the elements of some addresses, because their pods have changed; the rules are refreshed already.
@@ -140,6 +140,20 @@ class TrackedMap:
         return self._combined[decisions]
 
     # --- elements ---------------------------------------------------------------------------------------------------
+
+    def _fill(self, everybody: AddressGroups) -> None:
+        """Make the elements of all addresses, those of the same identities at once."""
+        elements: defaultdict[str, set[bytes]] = defaultdict(set)
+        for identities, addresses in everybody.items():
+            known = [identity.bit in self._allowed for identity in identities]
+            if any(known) and not all(known):  # then what is allowed depends on the address, too
+                for key, number in addresses.items():
+                    if chain := self._chain_for(number, identities):
+                        elements[chain].add(key)
+            elif chain := self._chain_for(0, identities):
+                elements[chain].update(addresses)
+        found = {chain: frozenset(keys) for chain, keys in elements.items()}
+        self.map = VerdictMap(self.map.key, found, goto=bool(found))
 
     def _update(self, owners: Owners) -> None:
         moves: list[Move] = []
