@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
+from tests.agent.cluster_policies import CLUSTER, cluster_policy, pods_of, rule
 from tests.agent.events import listing, removed, upserted
-from tests.agent.running import BOTH, CLIENT, CLOSED, HERE, SERVER, Running, eventually, running
+from tests.agent.running import BOTH, CLIENT, CLOSED, HERE, OPEN, SERVER, Running, eventually, running
 from tests.dataplane.network import Network, in_own_network
 from tests.semantics.objects import labelled, pod, policy
 
@@ -14,7 +15,7 @@ from ringfence.agent.second_look import SecondLook
 from ringfence.agent.settings import Settings
 from ringfence.agent.view import FOLLOWED_KINDS
 from ringfence.dataplane.program import Program
-from ringfence.sources.cluster import Listed, Page, Upserted
+from ringfence.sources.cluster import Listed, Page, Removed, Upserted
 
 LOST = "1 of 1 isolated addresses would be open"
 ALL = (*BOTH, HERE, CLOSED)
@@ -144,6 +145,30 @@ class TestWhileItRuns:
             agent.enforce(*listing(*ALL))
             assert agent.loop.readiness_error() == ""
             assert not agent.passes()
+
+    @in_own_network
+    def test_a_list_that_lacks_most_cluster_policies_though_pods_stay_isolated(self) -> None:
+        """They may be all that keeps some traffic out."""
+        lists = Lists()
+        guard = cluster_policy("guard", pods_of(app="server"), rule("Deny", pods_of(app="client")))
+        with started(SOON, lists) as agent:
+            agent.enforce(*listing(*BOTH, HERE, OPEN, guard))
+            assert not agent.passes()
+            agent.tell(*listing(kinds=[CLUSTER]))
+            eventually(lambda: lists.requests == 1)
+            assert f"1 of 1 policies of kind {CLUSTER} are gone" in agent.loop.readiness_error()
+            assert not agent.passes()
+            agent.enforce(*listing(*BOTH, HERE, OPEN))
+            assert agent.loop.readiness_error() == ""
+            assert agent.passes()
+
+    @in_own_network
+    def test_cluster_policies_that_are_deleted_do_not_wait(self) -> None:
+        guard = cluster_policy("guard", pods_of(app="server"), rule("Deny", pods_of(app="client")))
+        with started(NEVER, Lists()) as agent:
+            agent.enforce(*listing(*BOTH, HERE, OPEN, guard))
+            agent.enforce(Removed(CLUSTER, "", "guard"), *listing(kinds=[CLUSTER]))
+            assert agent.passes()
 
     @in_own_network
     def test_no_pods_are_left(self) -> None:

@@ -115,7 +115,9 @@ class AgentLoop:
         self._spending = Spending(self._heartbeat.beat)
         self._intake = Intake(self._view, self._spending)
         known_pods, has_waiting = lambda: self._newcomers.known_pods, self._intake.has_waiting
-        self._second_look = SecondLook(settings.second_look, relist, lambda: kernel.present, known_pods, has_waiting)
+        self._second_look = SecondLook(
+            settings.second_look, relist, lambda: kernel.present, known_pods, has_waiting, self._view.in_force
+        )
         self._enforcement = Enforcement(
             self._view,
             settings,

@@ -6,16 +6,20 @@ kernel held before the list. If most pods would lose something (`losses`), the k
 all kinds are listed again, and what they say then is enforced, whatever it is. What watches report as deleted has been
 deleted, and never waits.
 
+What policies of the whole cluster deny does not show in what is isolated: NetworkPolicies may isolate the same pods. So
+a list that lacks most of those that are in force waits as well.
+
 Additions wait, too. A list that lacks pods or namespaces is as wrong about who may reach whom as about who is isolated.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from enum import Enum, auto
 
 from ringfence.agent.losses import most_lost
-from ringfence.agent.view import FOLLOWED_KINDS
+from ringfence.agent.view import FOLLOWED_KINDS, Name
 from ringfence.dataplane.program import Program
-from ringfence.sources.cluster import Event, Listed, Page
+from ringfence.model.kinds import CLUSTER_POLICY_KINDS
+from ringfence.sources.cluster import Event, Listed, Page, Removed
 
 
 class _Stage(Enum):
@@ -41,17 +45,24 @@ class SecondLook:
         present: Callable[[], Program],
         pods: Callable[[], int],
         has_waiting: Callable[[float], bool],
+        in_force: Callable[[str], Set[Name]] = lambda kind: frozenset(),
     ) -> None:
         """`relist` has all kinds listed again, `seconds` after the wait has begun; without it, nothing waits.
 
         `present` says what the kernel holds, `pods` how many pods of this node are known, and `has_waiting` whether
-        some change that had arrived by then has not been taken in.
+        some change that had arrived by then has not been taken in. `in_force` gives the names of the policies of the
+        whole cluster of a kind that are in force on this node.
         """
         self._seconds = seconds
         self._relist = relist
         self._present = present
         self._pods = pods
         self._has_waiting = has_waiting
+        self._in_force = in_force
+        self._deleted: set[Removed] = set()
+        """What was deleted since the last round, and may still be in force."""
+        self._lost_policies = ""
+        """Which policies of the whole cluster a list lacks, if it lacks most of those that are in force."""
         self._stage = _Stage.CERTAIN
         self._before = Program()
         """What the kernel held before the list."""
@@ -73,16 +84,26 @@ class SecondLook:
         return self._stage in (_Stage.LISTED, _Stage.LISTED_AGAIN)
 
     def note(self, event: Event, arrived: float) -> None:
-        """Note what is listed."""
+        """Note what is listed, and what watches report as deleted."""
+        if isinstance(event, Removed):
+            self._deleted.add(event)
         if self._relist is None or not isinstance(event, Page | Listed):
             return
         self._listed_at = arrived
         if self._stage is _Stage.CERTAIN:
             self._stage, self._before = _Stage.LISTED, self._present()
+        if self._stage is _Stage.LISTED and isinstance(event, Listed) and event.kind in CLUSTER_POLICY_KINDS:
+            self._compare_policies(event)
         if self._stage is _Stage.ASKED and isinstance(event, Listed):
             self._missing -= {event.kind}
             if not self._missing:
                 self._stage = _Stage.LISTED_AGAIN
+
+    def _compare_policies(self, listed: Listed) -> None:
+        in_force = {name for name in self._in_force(listed.kind) if Removed(listed.kind, *name) not in self._deleted}
+        lost = in_force - listed.names
+        if 2 * len(lost) > len(in_force):
+            self._lost_policies = f"{len(lost)} of {len(in_force)} policies of kind {listed.kind} are gone"
 
     def awaits(self, oldest: float | None) -> bool:
         """Whether the next round has to wait for a change that arrived at `oldest`: a list counts as a whole."""
@@ -94,13 +115,14 @@ class SecondLook:
         Namespaces that have used their share are closed until the rest of the list is taken in. What they lose shows
         only then, so until then each program is compared with what the kernel held before the list.
         """
+        self._deleted.clear()
         if self._stage is _Stage.LISTED:
-            if lost := most_lost(self._before, program, self._pods()):
+            if lost := most_lost(self._before, program, self._pods()) or self._lost_policies:
                 self._stage, self.reason, self.ask_at = _Stage.WAITING, lost, now + self._seconds
                 return False
             if self._has_waiting(self._listed_at):
                 return True
-        self._stage, self._before, self.reason = _Stage.CERTAIN, Program(), ""
+        self._stage, self._before, self.reason, self._lost_policies = _Stage.CERTAIN, Program(), "", ""
         return True
 
     def go_on(self, now: float) -> None:

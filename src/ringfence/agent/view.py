@@ -14,7 +14,7 @@ from typing import Any, Final
 from ringfence.agent.local_policies import MOST_BYTES, MOST_BYTES_OF_ALL, LocalPolicies, PolicyUse
 from ringfence.agent.unenforceable import enforceable, problem_of_cluster_policy
 from ringfence.engine.policies import CompiledPolicy, compile_policy
-from ringfence.engine.population import addresses_of
+from ringfence.engine.population import Reference, addresses_of
 from ringfence.engine.state import State
 from ringfence.errors import DecodingError
 from ringfence.model.cidrs import parse_cidr
@@ -112,6 +112,10 @@ class View:
     def counts(self) -> Mapping[str, int]:
         """How many objects of each kind there are."""
         return {kind: len(self._names[kind]) for kind in FOLLOWED_KINDS}
+
+    def in_force(self, kind: str) -> frozenset[Name]:
+        """The names of the policies of a kind that are in the state."""
+        return frozenset(name for name in self._names[kind] if self.state.has(Reference(name[0], kind, name[1])))
 
     def pod_ranges(self, node: str) -> Addresses:
         """The ranges of the node's pods, from the `podCIDRs` of its Node object; none if it has none."""
