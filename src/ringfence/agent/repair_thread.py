@@ -1,8 +1,8 @@
 """The thread that repairs the table as soon as another program has changed it.
 
 It does nothing else, so a repair waits neither for events nor for a round that takes long: the kernel reports a change,
-and what was in force is put in force again from memory. What follows from a repair is left to the loop: connections
-that were opened meanwhile are judged, and it is logged and counted.
+all isolated pods are closed if the table is gone, and what was in force is put in force again from memory. What follows
+from a repair is left to the loop: connections that were opened meanwhile are judged, and it is logged and counted.
 """
 
 import os
@@ -10,9 +10,13 @@ import select
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from ringfence.agent.inbox import Inbox, RepairAttempted
 from ringfence.dataplane.kernel import Kernel
+
+PREPARATION_INTERVAL: Final = 0.5
+"""Seconds without a change of another program after which it is made ready to close pods for the present program."""
 
 
 @contextmanager
@@ -33,9 +37,16 @@ def _repair_until(stopped: int, kernel: Kernel, inbox: Inbox) -> None:
     poll = select.poll()
     for descriptor in (stopped, kernel.fileno()):
         poll.register(descriptor, select.POLLIN)
-    while stopped not in (descriptor for descriptor, _ in poll.poll()):
+    while True:
+        ready = [descriptor for descriptor, _ in poll.poll(PREPARATION_INTERVAL * 1000)]
+        if stopped in ready:
+            break
         before = kernel.repairs
         try:
+            if not ready:
+                kernel.prepare_to_close()
+                continue
+            kernel.close_if_removed()
             kernel.repair()
         except Exception:  # a thread that ended here would end all repairs; the loop meets what is wrong as well
             inbox.put(RepairAttempted())

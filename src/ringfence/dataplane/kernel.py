@@ -29,6 +29,7 @@ from ringfence.dataplane.program import (
     guards_bridges,
 )
 from ringfence.dataplane.revocation import Review
+from ringfence.dataplane.standby import Standby
 from ringfence.dataplane.table import KernelTable, unusable
 from ringfence.dataplane.update import (
     NONE_AFFECTED,
@@ -99,11 +100,12 @@ class Kernel:
             self._netfilter = NetlinkSocket(NETLINK_NETFILTER)
             self._connections = NetlinkSocket(NETLINK_NETFILTER)
             self._routes = NetlinkSocket(NETLINK_ROUTE)
+            self._standby = Standby()
         except OSError as error:
             raise unusable(error) from error
         self._lock = threading.RLock()
         """Each thread that uses the table holds it: one may repair the table while another prepares a change."""
-        self._table = KernelTable(self._netfilter)
+        self._table = KernelTable(self._netfilter, self._standby.port)
         self._affected: AffectedAddresses = None
         """The addresses whose connections have to be judged again."""
         self._judged: AffectedAddresses = NONE_AFFECTED
@@ -125,6 +127,7 @@ class Kernel:
     def close(self) -> None:
         """Close the sockets; the program stays in force."""
         self._table.close()
+        self._standby.close()
         self._netfilter.close()
         self._connections.close()
         self._routes.close()
@@ -193,9 +196,28 @@ class Kernel:
                 self._put_in_force(self._wanted)
             return True
 
+    def close_if_removed(self) -> None:
+        """Close all isolated pods at once if another program has removed the table; `repair` opens them again.
+
+        Waits for nobody. What is sent was made ready by `prepare_to_close`.
+        """
+        self._standby.stand_in()
+
+    def prepare_to_close(self) -> None:
+        """Make `close_if_removed` ready for the present program, unless another thread uses the table."""
+        if self._lock.acquire(blocking=False):
+            try:
+                program = self._wanted if self._has_guarded else None
+                revoked = frozenset(self._revoked)
+            finally:
+                self._lock.release()
+            if program is not None:
+                self._standby.prepare(program, revoked)
+
     def remove(self) -> None:
         """Delete the table: no pod is isolated any more."""
         with self._lock:
+            self._standby.forget()
             self._wanted, self._knows_wanted, self._has_guarded = None, True, False
             self._revoked = set()
             self._table.delete()
@@ -384,6 +406,7 @@ class Kernel:
         """
         if not self._table.is_disturbed():
             return False
+        self._standby.stand_in()  # to read and to repair a large table takes a while
         believed = self._table.program, frozenset(self._table.revoked)
         was_dormant = self._knows_wanted and self._table.wake()  # at once: to read a large table takes a while
         if after_failure:

@@ -64,15 +64,16 @@ class KernelTable:
     The set of revoked connections is no part of a program: programs leave it empty.
     """
 
-    def __init__(self, netlink: NetlinkSocket) -> None:
+    def __init__(self, netlink: NetlinkSocket, *own: int) -> None:
+        """What is sent from the ports `own` does not count as a change of another program."""
         self._netlink = netlink
         try:
-            self._changes = TableChanges(netlink)
+            self._changes = TableChanges(netlink, *own)
         except OSError as error:
             raise unusable(error) from error
         self._touched = Touched()
         """What other programs may have changed since the table was last read."""
-        self._tables: frozenset[_TableName] = frozenset()
+        self._tables: frozenset[TableName] = frozenset()
         """The tables that are there: the second one if an earlier process ended while both were there."""
         self.program: Program | None = None
         """What the table holds; None if there is no table."""
@@ -92,7 +93,7 @@ class KernelTable:
         try:
             found = read_table(self._netlink)
             self._tables = frozenset(
-                _TableName(name, of_bridges)
+                TableName(name, of_bridges)
                 for name, of_bridges in product((TABLE, BESIDE), (False, True))
                 if has_table(self._netlink, name, of_bridges=of_bridges)
             )
@@ -169,7 +170,7 @@ class KernelTable:
         """Whether it held exactly this when it was last read or changed."""
         if program is None:
             return self.program is None
-        is_odd = self.is_dormant or self.oddities or self._tables - _tables_of(program)
+        is_odd = self.is_dormant or self.oddities or self._tables - tables_of(program)
         return not is_odd and self.program == program and self.revoked == revoked
 
     def affected_by(self, program: Program) -> AffectedAddresses:
@@ -194,7 +195,7 @@ class KernelTable:
             self._update(program)
         if self.revoked != revoked:
             self.change_revoked(revoked - self.revoked, self.revoked - revoked)
-        self._delete(self._tables - _tables_of(program))
+        self._delete(self._tables - tables_of(program))
 
     def restore_fixed_chains(self, program: Program) -> None:
         """Give the chains that every program has the rules back that they had in `program`, all at once.
@@ -250,7 +251,7 @@ class KernelTable:
             self._stop_if_disturbed()
             self._commit(commands_between(before, after))
             self.program = after
-            self._tables |= _tables_of(after)
+            self._tables |= tables_of(after)
 
     def _create(self, program: Program, revoked: Set[bytes], *, closed_first: bool) -> None:
         first = program
@@ -265,15 +266,10 @@ class KernelTable:
         self.oddities = ()
 
     def _build(self, table: str, program: Program, revoked: Set[bytes]) -> None:
-        """Create a table in place of one of the same name, whatever that is, if there is one.
-
-        Its base chains come in a transaction of their own. In the same one, packets would already meet the rules while
-        the kernel still puts together the sets of ranges (measured on Linux 6.18: one packet in a thousand is lost).
-        """
-        whole = _with_revoked(program, revoked)
-        unhooked = whole.changed(without=frozenset(name for name, chain in whole.chains.items() if chain.hook))
+        """Create a table in place of one of the same name, whatever that is, if there is one."""
+        unhooked, whole = stages_of(program, revoked)
         # What is not there cannot be deleted, so it is created before.
-        new = [_TableName(table, one.of_bridges) for one in _tables_of(program)]
+        new = [TableName(table, one.of_bridges) for one in tables_of(program)]
         emptied = [
             command for one in new for command in (AddTable(of_bridges=one.of_bridges), DeleteTable(one.of_bridges))
         ]
@@ -282,7 +278,7 @@ class KernelTable:
         self._commit(commands_between(unhooked, whole), table)
         self.program, self.revoked = program, set(revoked)
 
-    def _delete(self, tables: frozenset["_TableName"]) -> None:
+    def _delete(self, tables: frozenset["TableName"]) -> None:
         for one in tables:
             self._commit([DeleteTable(one.of_bridges)], one.name)
         self._tables -= tables
@@ -310,17 +306,27 @@ class KernelTable:
         self._touched.anything |= new.anything
 
 
-class _TableName(NamedTuple):
+class TableName(NamedTuple):
     """One of the kernel's tables: by its name, the one for IP, or the one for bridges."""
 
     name: str
     of_bridges: bool
 
 
-def _tables_of(program: Program) -> frozenset[_TableName]:
+def stages_of(program: Program, revoked: Set[bytes]) -> tuple[Program, Program]:
+    """A program with its revoked connections, first without its base chains: they come in a transaction of their own.
+
+    In the same one, packets would already meet the rules while the kernel still puts together the sets of ranges
+    (measured on Linux 6.18: one packet in a thousand is lost).
+    """
+    whole = _with_revoked(program, revoked)
+    return whole.changed(without=frozenset(name for name, chain in whole.chains.items() if chain.hook)), whole
+
+
+def tables_of(program: Program) -> frozenset[TableName]:
     """The tables that a program needs."""
-    with_bridges = {_TableName(TABLE, of_bridges=True)} if guards_bridges(program) else set()
-    return frozenset({_TableName(TABLE, of_bridges=False)} | with_bridges)
+    with_bridges = {TableName(TABLE, of_bridges=True)} if guards_bridges(program) else set()
+    return frozenset({TableName(TABLE, of_bridges=False)} | with_bridges)
 
 
 def _with_revoked(program: Program, revoked: Set[bytes]) -> Program:

@@ -134,14 +134,16 @@ class NetlinkSocket:
         """Receive no longer what the kernel sends to a group."""
         self._socket.setsockopt(SOL_NETLINK, NETLINK_DROP_MEMBERSHIP, group)
 
-    def ignore_sender(self, port: int) -> None:
-        """Receive nothing that is about the requests of one socket. The kernel drops it, so it wakes nobody."""
+    def ignore_senders(self, *ports: int) -> None:
+        """Receive nothing that is about the requests of some sockets. The kernel drops it, so it wakes nobody."""
         # The filter reads numbers in network byte order, and the header has them in the machine's.
-        sender = int.from_bytes(struct.pack("=I", port), "big")
+        senders = [int.from_bytes(struct.pack("=I", port), "big") for port in ports]
+        dropping = [
+            (_bpf(_BPF_JUMP_EQUAL, otherwise=1, value=sender), _bpf(_BPF_RETURN, value=0)) for sender in senders
+        ]
         instructions = (
             _bpf(_BPF_LOAD_WORD, value=_SENDER_OFFSET),
-            _bpf(_BPF_JUMP_EQUAL, otherwise=1, value=sender),
-            _bpf(_BPF_RETURN, value=0),
+            *(one for pair in dropping for one in pair),
             _bpf(_BPF_RETURN, value=0xFFFFFFFF),
         )
         code = ctypes.create_string_buffer(b"".join(instructions))

@@ -12,7 +12,13 @@ from ringfence.dataplane.nftables.read_back import (
     read_parts,
     read_table,
 )
-from ringfence.dataplane.nftables.transaction import commit, commit_transaction, failure, transactions
+from ringfence.dataplane.nftables.transaction import (
+    commit,
+    commit_transaction,
+    encoded_transaction,
+    failure,
+    transactions,
+)
 
 __all__ = [
     "ChangedBy",
@@ -21,6 +27,7 @@ __all__ = [
     "Touched",
     "commit",
     "commit_transaction",
+    "encoded_transaction",
     "exempts_from_tracking",
     "failure",
     "has_foreign_parts",

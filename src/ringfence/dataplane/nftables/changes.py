@@ -57,11 +57,14 @@ class Touched(msgspec.Struct):
 class TableChanges:
     """Listens for transactions of others, in the network namespace in which the calling thread is when this is made."""
 
-    def __init__(self, own: NetlinkSocket) -> None:
-        """`own` is the socket whose transactions are not reported. Raises OSError where the kernel refuses."""
+    def __init__(self, own: NetlinkSocket, *ports: int) -> None:
+        """Transactions of the socket `own` are not reported, nor those of the sockets with these ports.
+
+        Raises OSError where the kernel refuses.
+        """
         self._own = own
         self._netlink = NetlinkSocket(NETLINK_NETFILTER)
-        self._netlink.ignore_sender(own.port)
+        self._netlink.ignore_senders(own.port, *ports)
         self._netlink.join(nf.NFNLGRP_NFTABLES)
         self._is_about_table = False
         """Whether the transaction that is being received is about the table."""

@@ -30,7 +30,7 @@ from ringfence.dataplane.update import (
     WakeTable,
 )
 from ringfence.netlink.codec import HEADER_SIZE, nested, string, uint32
-from ringfence.netlink.constants import NFNL_SUBSYS_NFTABLES, NLM_F_APPEND, NLM_F_CREATE
+from ringfence.netlink.constants import NFNL_SUBSYS_NFTABLES, NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL
 
 HEADER: Final = bytes([nf.NFPROTO_INET, 0, 0, 0])
 BRIDGE_HEADER: Final = bytes([nf.NFPROTO_BRIDGE, 0, 0, 0])
@@ -115,9 +115,10 @@ def encode(command: Command, table: str = TABLE) -> Iterator[Unit]:
 def _table_request(command: AddTable | WakeTable | DeleteTable, table: str) -> Body:
     header, name = BRIDGE_HEADER if command.of_bridges else HEADER, in_table(nf.NFTA_TABLE_NAME, table)
     match command:
-        case AddTable(is_dormant):
+        case AddTable(is_dormant, must_be_new=must_be_new):
+            flags = NLM_F_CREATE | (NLM_F_EXCL if must_be_new else 0)
             dormant = [uint32(nf.NFTA_TABLE_FLAGS, nf.NFT_TABLE_F_DORMANT)] if is_dormant else []
-            return _body(nf.NFT_MSG_NEWTABLE, NLM_F_CREATE, header, name, *dormant)
+            return _body(nf.NFT_MSG_NEWTABLE, flags, header, name, *dormant)
         case WakeTable():
             return _body(nf.NFT_MSG_NEWTABLE, 0, header, name, uint32(nf.NFTA_TABLE_FLAGS, 0))
         case DeleteTable():

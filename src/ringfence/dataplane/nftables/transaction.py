@@ -92,6 +92,18 @@ def commit(netlink: NetlinkSocket, commands: Iterable[Command], table: str = TAB
 
 def commit_transaction(netlink: NetlinkSocket, transaction: Transaction) -> None:
     """Have the kernel carry out a transaction. Raises KernelError if it refuses: then nothing has changed."""
+    message, commands = encoded_transaction(netlink, transaction)
+    try:
+        netlink.send(message)
+    except OSError as error:
+        last = transaction.units[-1].command
+        raise _failure_of(last, error.errno or 0, error.strerror or str(error)) from error
+    if refusals := netlink.errors():
+        raise _error(refusals, commands)
+
+
+def encoded_transaction(netlink: NetlinkSocket, transaction: Transaction) -> tuple[bytes, dict[int, Command]]:
+    """What is sent for a transaction, and the command to which each sequence number in it belongs."""
     commands: dict[int, Command] = {}
     messages = [encode_message(NFNL_MSG_BATCH_BEGIN, NLM_F_REQUEST, netlink.next_sequence(), _FRAME)]
     for unit, _, command in transaction.units:
@@ -100,13 +112,7 @@ def commit_transaction(netlink: NetlinkSocket, transaction: Transaction) -> None
             commands[sequence] = command
             messages.append(encode_message(type, NLM_F_REQUEST | flags, sequence, content))
     messages.append(encode_message(NFNL_MSG_BATCH_END, NLM_F_REQUEST, netlink.next_sequence(), _FRAME))
-    try:
-        netlink.send(b"".join(messages))
-    except OSError as error:
-        last = transaction.units[-1].command
-        raise _failure_of(last, error.errno or 0, error.strerror or str(error)) from error
-    if refusals := netlink.errors():
-        raise _error(refusals, commands)
+    return b"".join(messages), commands
 
 
 def await_transactions(netlink: NetlinkSocket) -> None:

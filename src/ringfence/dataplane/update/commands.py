@@ -32,11 +32,12 @@ from ringfence.dataplane.program import (
 class AddTable(msgspec.Struct, frozen=True):
     """Create the table, or, if `of_bridges`, the one for bridges, unless it exists.
 
-    No packet meets the rules of a dormant one.
+    No packet meets the rules of a dormant one. One that `must_be_new` is refused if it exists.
     """
 
     is_dormant: bool = False
     of_bridges: bool = False
+    must_be_new: bool = False
 
 
 class WakeTable(msgspec.Struct, frozen=True):

@@ -65,7 +65,11 @@ class PoliciesInForce:
         if not self.nodes:
             return policy
         rules = policy.rules.get(Direction.INGRESS, ())
-        blocks = {rule.index: source_blocks(policy.policy, rule, self.nodes) for rule in rules if rule.peers.block}
+        blocks = {
+            rule.index: source_blocks(policy.policy, rule, self.nodes)
+            for rule in rules
+            if rule.peers.block and self.nodes.are_in(rule.peers.block.addresses)
+        }
         if all(blocks[rule.index] == rule.peers.block for rule in rules if rule.index in blocks):
             return policy
         replace = msgspec.structs.replace
