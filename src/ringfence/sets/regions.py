@@ -27,6 +27,8 @@ class OrderedAxis(NamedTuple):
 
 _LAST: Final = OrderedAxis(1 << 30, "")
 """The axis of the two regions that ask for nothing."""
+_MOST_REMEMBERED: Final = 200_000
+"""Results of one operation that are remembered: at some hundred bytes each, all of them could take gigabytes."""
 _FIRST: Final = OrderedAxis(-1, "")
 """The last axis that they ask for: none."""
 
@@ -89,7 +91,7 @@ class Regions:
         self.nothing = Region(self, _LAST, {}, None)
         self.everything = Region(self, _LAST, {}, None)
         self._step = step
-        self._nodes: dict[object, Region] = {}
+        self._nodes: dict[int, list[Region]] = {}
         self._both: dict[tuple[Region, Region], Region] = {}
         self._either: dict[tuple[Region, Region], Region] = {}
         self._one_of_two: dict[tuple[Region, Region], Region] = {}
@@ -102,12 +104,14 @@ class Regions:
         different = {value: region for value, region in listed.items() if region is not others}
         if not different:
             return others
-        key = (axis, frozenset(different.items()), others)
-        found = self._nodes.get(key)
-        if found is None:
-            self._step(1)
-            found = self._nodes[key] = Region(self, axis, different, others)
-        return found
+        # The table holds hashes only: keys of all values and regions would take more memory than the nodes.
+        same_hash = self._nodes.setdefault(hash((axis, frozenset(different.items()), others)), [])
+        for node in same_hash:
+            if node.others is others and node.axis == axis and node.listed == different:
+                return node
+        self._step(1)
+        same_hash.append(node := Region(self, axis, different, others))
+        return node
 
     def along(self, axis: OrderedAxis, values: LabelValues, inside: Region | None = None) -> Region:
         """The points whose value along an axis is one of `values`, and that are `inside` of another region."""
@@ -161,10 +165,14 @@ class Regions:
         a: Region,
         b: Region,
     ) -> Region:
-        found = known.get((a, b))
+        key = (a, b) if id(a) < id(b) else (b, a)
+        found = known.get(key)
         if found is None:
             self._step(1)
-            found = known[a, b] = known[b, a] = self._join(join, a, b)
+            found = self._join(join, a, b)
+            if len(known) >= _MOST_REMEMBERED:
+                known.clear()
+            known[key] = found
         return found
 
     def _join(self, join: Callable[[Region, Region], Region], a: Region, b: Region) -> Region:
