@@ -45,6 +45,8 @@ def test_a_schema_is_valid_and_names_its_version(name: str) -> None:
         ("destinations", "destinations prod/db"),
         ("destinations", "destinations prod/web -p http"),
         ("sources", "sources any-pod:prod/*"),
+        ("sources", "sources prod/db --possible"),
+        ("destinations", "destinations prod/* --possible -p 3306"),
         ("isolation", "isolation"),
         ("isolation", "isolation any-pod:prod/*"),
         ("isolation", "isolation prod/db"),

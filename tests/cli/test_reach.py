@@ -88,3 +88,29 @@ def test_no_assumptions_makes_a_list_that_depends_on_one_undecided() -> None:
 def test_an_unusable_question_is_an_error(words: str, message: str) -> None:
     result = run(*words.split())
     assert (result.exit_code, result.stdout, result.stderr) == (2, "", message)
+
+
+def test_pods_that_do_not_exist_yet_are_listed_behind_those_that_do() -> None:
+    result = run("sources", "prod/db", "-p", "3306", "--possible")
+    assert (result.exit_code, result.stderr) == (0, "")
+    lines = [line.split("   ")[0] for line in result.stdout.splitlines()]
+    assert lines == ["SOURCE", "prod/api", "pods with name=api-pod,role!=db of namespace prod"]
+    other_port = run("sources", "prod/db", "-p", "80", "--possible")
+    assert "pods with" not in other_port.stdout
+    assert "Nothing is allowed." in other_port.stderr
+
+
+def test_of_pods_that_are_not_exposed_alike_each_line_says_whose_it_is() -> None:
+    text = run("destinations", "prod/*", "-p", "3306", "--possible", "-o", "csv").stdout
+    assert "pods with role=db of namespace prod (prod/api),TCP 3306,,\n" in text
+    assert "any pod of any namespace other than prod (prod/web),TCP 3306,,\n" in text
+
+
+def test_possible_pods_in_json_have_an_example() -> None:
+    (found,) = json.loads(run("sources", "prod/db", "--possible", "-o", "json").stdout)["possiblePods"]
+    assert found["workloads"] == [{"namespace": "prod", "kind": "Pod", "name": "db"}]
+    assert found["example"]["labels"] == {"name": "api-pod"}
+
+
+def test_possible_pods_of_addresses_are_an_error() -> None:
+    assert run("sources", "internet", "--possible").exit_code == 2

@@ -7,7 +7,7 @@ import click
 import msgspec
 
 from ringfence.analysis.endpoints import AskedPorts
-from ringfence.analysis.lists import Reach
+from ringfence.analysis.lists import ExposureList, Reach
 from ringfence.cli import EXIT_UNDECIDED, EXIT_YES
 from ringfence.cli.completion import complete_endpoint
 from ringfence.cli.inputs import Inputs
@@ -17,18 +17,21 @@ from ringfence.cli.terminal import print_document, print_message, print_text
 from ringfence.cli.what_if import asking_options
 from ringfence.cluster import Cluster
 from ringfence.render.reach_views import REACH_FORMATS, reach_json
+from ringfence.sets.traffic import ALL_TRAFFIC
 
 
 class ReachOptions(msgspec.Struct, frozen=True):
     """The options that `sources` and `destinations` share."""
 
     ports: AskedPorts
+    possible: bool
     output: str
     no_assumptions: bool
 
 
 _OPTIONS: Final = (
     port_option(ASKED_PORTS),
+    click.option("--possible", is_flag=True, help="List also pods that do not exist yet, by their labels."),
     click.option(
         "-o",
         "--output",
@@ -63,8 +66,9 @@ def sources(destination: str, options: ReachOptions, inputs: Inputs) -> None:
       ringfence sources -f manifests/ prod/db
       ringfence sources -f manifests/ prod/svc/db -p 3306 -o json
       ringfence sources internet -p 443                        # which pods reach the internet
+      ringfence sources -f manifests/ prod/db --possible       # also pods that do not exist yet
     """
-    _list(inputs, options, lambda cluster: cluster.sources(destination, options.ports))
+    _list(inputs, options, destination, Cluster.sources)
 
 
 @click.command()
@@ -83,20 +87,33 @@ def destinations(source: str, options: ReachOptions, inputs: Inputs) -> None:
       ringfence destinations -f manifests/ prod/web
       ringfence destinations -f manifests/ pod:prod/app=web -p 443
     """
-    _list(inputs, options, lambda cluster: cluster.destinations(source, options.ports))
+    _list(inputs, options, source, Cluster.destinations)
 
 
-def _list(inputs: Inputs, options: ReachOptions, ask: Callable[[Cluster], Reach]) -> None:
+def _list(
+    inputs: Inputs, options: ReachOptions, endpoint: str, ask: Callable[[Cluster, str, AskedPorts], Reach]
+) -> None:
     cluster = inputs.cluster()
-    found = ask(cluster)
+    found = ask(cluster, endpoint, options.ports)
+    possible = _possible(cluster, options, endpoint, found) if options.possible else None
+    assumptions = dict.fromkeys([*found.assumptions, *(possible.assumptions if possible else ())])
     if options.output == "json":
-        print_document(reach_json(found, cluster.problems))
+        print_document(reach_json(found, cluster.problems, possible))
     else:
-        if not found.rows:
+        if not found.rows and not (possible and any(one.pods for one in possible.rows)):
             print_message("Nothing is allowed.")
-        print_text(REACH_FORMATS[options.output](found))
+        print_text(REACH_FORMATS[options.output](found, possible))
     if options.output != "json" or options.no_assumptions:
-        for assumption in found.assumptions:
+        for assumption in assumptions:
             print_message(f"assumption: {assumption}")
-    undecided = options.no_assumptions and found.assumptions
+    undecided = options.no_assumptions and assumptions
     inputs.leave(cluster.problems, EXIT_UNDECIDED if undecided else EXIT_YES)
+
+
+def _possible(cluster: Cluster, options: ReachOptions, endpoint: str, found: Reach) -> ExposureList:
+    """The pods that do not exist yet, on the traffic that is asked about, as far as this is known by number."""
+    question, ports = found.question, options.ports
+    is_by_number = not ports.is_everything and not ports.names and question.endpoint.service is None
+    asked = ports.numbers if is_by_number else ALL_TRAFFIC
+    exposed = cluster.exposure(endpoint, examples=options.output == "json")
+    return exposed.to_pods(question.direction, asked)

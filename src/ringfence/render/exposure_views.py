@@ -62,10 +62,15 @@ def exposure_json(found: ExposureList, problems: Iterable[Problem] = ()) -> str:
     )
 
 
+def exposed_pods_json(one: Exposure, row: ExposedTo) -> Json:
+    """Pods that could exist, and the workloads that are exposed to them."""
+    return {"workloads": [end_json(workload) for workload in one.workloads], **_exposed_json(row)}
+
+
 def _rows(found: ExposureList) -> Iterator[tuple[str, ...]]:
     for one in found.rows:
         for cells in _cells(one, found.namespaces):
-            yield (_names(one.workloads), one.direction.field, *cells)
+            yield (workloads_text(one.workloads), one.direction.field, *cells)
 
 
 def _cells(one: Exposure, existing: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -78,7 +83,8 @@ def _cells(one: Exposure, existing: Sequence[str]) -> Iterator[tuple[str, str]]:
         yield "none", ""
 
 
-def _names(workloads: Sequence[Reference]) -> str:
+def workloads_text(workloads: Sequence[Reference]) -> str:
+    """Some workloads, of many only the first and how many more there are."""
     more = len(workloads) - _MOST_NAMES
     listed = ", ".join(map(str, workloads[:_MOST_NAMES]))
     return f"{listed} and {more} more" if more > 0 else listed

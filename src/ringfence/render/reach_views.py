@@ -1,32 +1,34 @@
 """Who can reach an endpoint, and what it can reach, as a table, CSV, Markdown and JSON (docs/formats.md)."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
-from ringfence.analysis.lists import AllowingRule, Permission, Reach, ReachRow
+from ringfence.analysis.lists import AllowingRule, ExposureList, Permission, Reach, ReachRow
 from ringfence.model.policies import Direction
 from ringfence.model.problems import Problem
 from ringfence.render.ends import end_json, endpoint_json, ports_json, traffic_json
+from ringfence.render.exposure_views import exposed_pods_json, workloads_text
 from ringfence.render.formats import Json, csv_text, document_json, markdown_table, table
+from ringfence.render.possible_pods import possible_pods_text, possible_traffic_text
 from ringfence.render.problems import problem_json
 
 
-def reach_table(found: Reach) -> str:
-    """A table in the style of kubectl."""
-    return table([column.upper() for column in _columns(found)], map(_cells, found.rows))
+def reach_table(found: Reach, possible: ExposureList | None = None) -> str:
+    """A table in the style of kubectl; `possible` are pods that could exist, listed last."""
+    return table([column.upper() for column in _columns(found)], _rows(found, possible))
 
 
-def reach_csv(found: Reach) -> str:
+def reach_csv(found: Reach, possible: ExposureList | None = None) -> str:
     """CSV with a header line."""
-    return csv_text([_columns(found), *map(_cells, found.rows)])
+    return csv_text([_columns(found), *_rows(found, possible)])
 
 
-def reach_markdown(found: Reach) -> str:
+def reach_markdown(found: Reach, possible: ExposureList | None = None) -> str:
     """A Markdown table."""
-    return markdown_table(_columns(found), map(_cells, found.rows))
+    return markdown_table(_columns(found), _rows(found, possible))
 
 
-REACH_FORMATS: Final[dict[str, Callable[[Reach], str]]] = {
+REACH_FORMATS: Final[dict[str, Callable[[Reach, ExposureList | None], str]]] = {
     "table": reach_table,
     "csv": reach_csv,
     "markdown": reach_markdown,
@@ -34,8 +36,11 @@ REACH_FORMATS: Final[dict[str, Callable[[Reach], str]]] = {
 """The views that are written as a whole, by the name of the format."""
 
 
-def reach_json(found: Reach, problems: Iterable[Problem] = ()) -> str:
-    """JSON: the endpoint, the others with what passes and what lets it, what they assume, the problems of the input."""
+def reach_json(found: Reach, problems: Iterable[Problem] = (), possible: ExposureList | None = None) -> str:
+    """JSON: the endpoint, the others with what passes and what lets it, what they assume, the problems of the input.
+
+    Also the pods that could exist, if they are given.
+    """
     endpoint, other = _ends(found)
     question = found.question
     protocol, port = question.ports.single or (None, None)
@@ -47,7 +52,9 @@ def reach_json(found: Reach, problems: Iterable[Problem] = ()) -> str:
     if port is None and not question.ports.is_everything:
         written["ports"] = ports_json(question.ports)
     written[f"{other}s"] = [_row_json(other, row) for row in found.rows]
-    written["assumptions"] = list(found.assumptions)
+    if possible is not None:
+        written["possiblePods"] = [exposed_pods_json(one, row) for one in possible.rows for row in one.pods]
+    written["assumptions"] = [*found.assumptions, *(possible.assumptions if possible else ())]
     written["problems"] = [problem_json(problem) for problem in problems]
     return document_json(written)
 
@@ -60,6 +67,18 @@ def _ends(found: Reach) -> tuple[str, str]:
 def _columns(found: Reach) -> tuple[str, ...]:
     _, other = _ends(found)
     return (other, "traffic", "egress", "ingress")
+
+
+def _rows(found: Reach, possible: ExposureList | None) -> Iterator[tuple[str, ...]]:
+    yield from map(_cells, found.rows)
+    if possible is None:
+        return
+    for one in possible.rows:
+        # Where the pods of the endpoint are not exposed alike, each line says whose it is.
+        whose = f" ({workloads_text(one.workloads)})" if len(possible.rows) > 1 else ""
+        for row in one.pods:
+            pods = possible_pods_text(row.pods, possible.namespaces)
+            yield (f"{pods}{whose}", possible_traffic_text(row.traffic), "", "")
 
 
 def _cells(row: ReachRow) -> tuple[str, ...]:

@@ -79,6 +79,19 @@ class ExposureList(msgspec.Struct, frozen=True):
     namespaces: tuple[str, ...]
     assumptions: tuple[str, ...] = ()
 
+    def to_pods(self, direction: Direction, asked: Traffic) -> "ExposureList":
+        """Only the exposure to pods, in one direction and on some traffic."""
+        rows = []
+        for one in self.rows:
+            within = [msgspec.structs.replace(row, traffic=row.traffic.within(asked)) for row in one.pods]
+            if one.direction is direction:
+                rows.append(msgspec.structs.replace(one, pods=tuple(filter(_passes, within)), addresses=()))
+        return msgspec.structs.replace(self, rows=tuple(rows))
+
+
+def _passes(row: ExposedTo) -> bool:
+    return bool(row.traffic)
+
 
 def exposure(state: State, *, namespace: str | None = None, examples: bool = False) -> ExposureList:
     """The exposure of everything that runs in a namespace, or in all, with or without an example in each row.

@@ -36,6 +36,11 @@ class PossibleTraffic(msgspec.Struct, frozen=True):
     def __bool__(self) -> bool:
         return bool(self.by_number or self.by_name)
 
+    def within(self, asked: Traffic) -> "PossibleTraffic":
+        """What of it is among some traffic."""
+        by_name = (msgspec.structs.replace(one, traffic=one.traffic & asked) for one in self.by_name)
+        return PossibleTraffic(self.by_number & asked, tuple(one for one in by_name if one.traffic))
+
     def to_port(self, names: Iterable[PortName]) -> Traffic:
         """The traffic to a port that has exactly these names."""
         having = set(names)
