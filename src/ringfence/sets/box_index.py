@@ -28,10 +28,11 @@ class BoxIndex(Generic[T]):
 
     def overlapping(self, box: Box) -> Iterator[tuple[Box, T]]:
         """The boxes that have anything in common with `box`, in order."""
-        for number in self.candidates(box):
-            entry = self.entries[number]
-            if overlaps(entry[0], box):
-                yield entry
+        return (entry for entry in self.near(box) if overlaps(entry[0], box))
+
+    def near(self, box: Box) -> list[tuple[Box, T]]:
+        """The boxes that may overlap `box`, in order: for those who look at each of them anyway."""
+        return [self.entries[number] for number in self.candidates(box)]
 
     def candidates(self, box: Box) -> list[int]:
         """The numbers of the boxes that may overlap `box`, ascending: the others differ in a value that they list."""
@@ -41,6 +42,8 @@ class BoxIndex(Generic[T]):
 
     def not_in(self, other: "Boxes[T]") -> Sequence[tuple[Box, T]]:
         """The entries whose boxes are not among those of another index."""
+        if other is self:
+            return ()
         if isinstance(other, ChangedIndex) and other.base is self:
             return [self.entries[number] for number in sorted(other.removed)]
         return [entry for entry in self.entries if key_of(entry[0]) not in other.keys]
@@ -65,7 +68,7 @@ class ChangedIndex(Generic[T]):
     ) -> None:
         self.base = base
         self.removed = removed
-        self._added = added
+        self.added = added
 
     @property
     def entries(self) -> Sequence[tuple[Box, T]]:
@@ -73,20 +76,32 @@ class ChangedIndex(Generic[T]):
         kept = [
             (number, box, what) for number, (box, what) in enumerate(self.base.entries) if number not in self.removed
         ]
-        return [(box, what) for _, box, what in sorted([*kept, *self._added], key=_number)]
+        return [(box, what) for _, box, what in sorted([*kept, *self.added], key=_number)]
 
     def overlapping(self, box: Box) -> Iterator[tuple[Box, T]]:
         """The boxes that have anything in common with `box`, in order."""
-        numbers = (number for number in self.base.candidates(box) if number not in self.removed)
-        kept = ((number, *self.base.entries[number]) for number in numbers)
-        for _, other, what in sorted([*kept, *self._added], key=_number) if self._added else kept:
-            if overlaps(other, box):
-                yield other, what
+        return (entry for entry in self.near(box) if overlaps(entry[0], box))
+
+    def near(self, box: Box) -> list[tuple[Box, T]]:
+        """The boxes that may overlap `box`, in order: for those who look at each of them anyway."""
+        entries = self.base.entries
+        numbers = [number for number in self.base.candidates(box) if number not in self.removed]
+        if not self.added:
+            return [entries[number] for number in numbers]
+        some = sorted([*((number, *entries[number]) for number in numbers), *self.added], key=_number)
+        return [(other, what) for _, other, what in some]
 
     def not_in(self, other: "Boxes[T]") -> Sequence[tuple[Box, T]]:
         """The entries whose boxes are not among those of another index."""
+        if other is self:
+            return ()
+        added = [(box, what) for _, box, what in self.added]
         if other is self.base:
-            return [(box, what) for _, box, what in self._added]
+            return added
+        if isinstance(other, ChangedIndex) and other.base is self.base:
+            theirs = {key_of(box) for _, box, _ in other.added}
+            kept = (self.base.entries[number] for number in sorted(other.removed - self.removed))
+            return [*kept, *(entry for entry in added if key_of(entry[0]) not in theirs)]
         return [entry for entry in self.entries if key_of(entry[0]) not in other.keys]
 
     @property

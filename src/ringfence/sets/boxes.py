@@ -191,9 +191,10 @@ def _cuts(box: Box, cover: Box) -> list[Axis] | None:
         if present is None:
             axes.append(axis)
         elif present is not values:
-            if not present & values:
+            common = present & values
+            if not common:
                 return None
-            if present - values:
+            if common != present:
                 axes.append(axis)
     return axes
 

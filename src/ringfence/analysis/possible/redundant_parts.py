@@ -88,7 +88,8 @@ class _Search:
         self._meaning = policies.meaning
         self._removals = Removals(self._meaning)
         self._budget = budget
-        self._gone = Removal()
+        self._left = self._meaning
+        """What is left if all parts go that were found and may go. It means the same."""
         self._entries: dict[object, tuple[Entry, ...]] = {}
         self._parts: list[RedundantPart] = []
         self._undecided: list[tuple[RemovablePart, str]] = []
@@ -129,11 +130,10 @@ class _Search:
             removal = without_entries(part, entries)
         if removal is None:
             return False
-        gone = self._gone | removal
-        is_first = not self._parts
-        if not is_first and _differ(self._meaning, self._removals.without(gone), part, budget):
+        left = self._removals.without(removal, self._left)
+        if self._parts and _differ(self._left, left, part, budget):
             return False
-        self._gone = gone
+        self._left = left
         if part.entry is not None:
             self._entries[part.rule] = entries
         return True

@@ -103,7 +103,7 @@ class OrderedTier(msgspec.Struct, frozen=True, eq=False):
         """The constraint that this tier allows, denies, or passes on; what no rule matches is passed on, too."""
 
         def decided(box: Box, budget: Budget) -> Iterator[Box]:
-            yield from _first_match(box, list(self.rules.overlapping(box)), action, budget)
+            yield from _first_match(box, self.rules.near(box), action, budget)
 
         return decided
 
@@ -258,7 +258,7 @@ def inside_any(index: Boxes[Any]) -> Constraint:
 
     def inside(box: Box, budget: Budget) -> Iterator[Box]:
         seen: set[BoxKey] = set()
-        for other, place in index.overlapping(box):
+        for other, place in index.near(box):
             budget.step()
             if isinstance(place, RulePlace):
                 budget.place = place
@@ -276,6 +276,6 @@ def outside_all(index: Boxes[Any]) -> Constraint:
     """The constraint to lie in no box of an index."""
 
     def outside(box: Box, budget: Budget) -> Iterator[Box]:
-        return uncovered(box, [other for other, _ in index.overlapping(box)], budget.step)
+        return uncovered(box, [other for other, _ in index.near(box)], budget.step)
 
     return outside

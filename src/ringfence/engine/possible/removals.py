@@ -13,7 +13,7 @@ from ringfence.engine.policies import CompiledPolicy, CompiledRule
 from ringfence.engine.possible.meaning import DirectionMeaning, IsolationTier, Meaning, OrderedTier
 from ringfence.engine.possible.policy_boxes import RulePlace
 from ringfence.model.policies import Direction
-from ringfence.sets.box_index import Boxes, BoxIndex, ChangedIndex
+from ringfence.sets.box_index import Boxes, ChangedIndex
 from ringfence.sets.boxes import Box
 
 Side = tuple[CompiledPolicy[Any], Direction]
@@ -25,10 +25,6 @@ class Removal(msgspec.Struct, frozen=True, eq=False):
 
     sides: frozenset[Side] = frozenset()
     rules: Mapping[CompiledRule, tuple[Box, ...]] = {}
-
-    def __or__(self, more: "Removal") -> "Removal":
-        """Both at once. Of a rule of which both leave something, what `more` leaves."""
-        return Removal(self.sides | more.sides, {**self.rules, **more.rules})
 
 
 class Removals:
@@ -43,46 +39,54 @@ class Removals:
                 self._places[id(index)] = _places(index)
             self._places[id(of.isolation.subjects)] = _numbers(of.isolation.subjects)
 
-    def without(self, removal: Removal) -> Meaning:
-        """The meaning without what is removed."""
-        return self.meaning.with_directions({direction: self._side(direction, removal) for direction in Direction})
+    def without(self, removal: Removal, left: Meaning | None = None) -> Meaning:
+        """The meaning without what is removed; with `left`, what that is which is left of it after other removals."""
+        before = left or self.meaning
+        changed = {direction: self._side(before.of(direction), removal) for direction in Direction}
+        return before.with_directions(changed)
 
-    def _side(self, direction: Direction, removal: Removal) -> DirectionMeaning:
-        before = self.meaning.of(direction)
-        gone = [policy for policy, side in removal.sides if side is direction]
-        admin, baseline, rules = (
-            self._less(index, gone, removal)
-            for index in (before.admin.rules, before.baseline.rules, before.isolation.rules)
+    def _side(self, before: DirectionMeaning, removal: Removal) -> DirectionMeaning:
+        gone = [policy for policy, side in removal.sides if side is before.direction]
+        subjects = self._less(before.isolation.subjects, gone, {})
+        rules, admin, baseline = (
+            self._less(index, gone, removal.rules)
+            for index in (before.isolation.rules, before.admin.rules, before.baseline.rules)
         )
-        subjects = self._less(before.isolation.subjects, gone, Removal())
-        unchanged = (
-            admin is before.admin.rules
-            and baseline is before.baseline.rules
-            and rules is before.isolation.rules
-            and subjects is before.isolation.subjects
-        )
-        if unchanged:
-            return before
-        return DirectionMeaning(
-            direction,
+        is_isolation_same = subjects is before.isolation.subjects and rules is before.isolation.rules
+        # A tier of which nothing was removed stays the same object: then it is not compared.
+        isolation = before.isolation if is_isolation_same else IsolationTier(subjects, rules)
+        tiers = (
             before.admin if admin is before.admin.rules else OrderedTier(admin),
-            IsolationTier(subjects, rules),
+            isolation,
             before.baseline if baseline is before.baseline.rules else OrderedTier(baseline),
         )
+        if all(new is old for new, old in zip(tiers, before.tiers, strict=True)):
+            return before
+        return DirectionMeaning(before.direction, *tiers)
 
-    def _less(self, index: Boxes[Any], gone: Iterable[CompiledPolicy[Any]], removal: Removal) -> Boxes[Any]:
-        assert isinstance(index, BoxIndex)
-        places = self._places[id(index)]
+    def _less(
+        self,
+        index: Boxes[Any],
+        policies: Iterable[CompiledPolicy[Any]],
+        rules: Mapping[CompiledRule, tuple[Box, ...]],
+    ) -> Boxes[Any]:
+        """An index without the entries of some policies, and with other boxes for some rules."""
+        base = index.base if isinstance(index, ChangedIndex) else index
+        places = self._places[id(base)]
         removed: set[int] = set()
-        added: list[tuple[int, Box, Any]] = []
-        for policy in gone:
+        for policy in policies:
             removed.update(places.get(policy, ()))
-        for rule, left in removal.rules.items():
-            numbers = places.get(rule, ())
-            if numbers and numbers[0] not in removed:
+        replaced: dict[int, tuple[Box, ...]] = {}
+        for rule, left in rules.items():
+            if numbers := places.get(rule):
                 removed.update(numbers)
-                added += ((numbers[0], box, index.entries[numbers[0]][1]) for box in left)
-        return ChangedIndex(index, frozenset(removed), added) if removed else index
+                replaced[numbers[0]] = left
+        if not removed:
+            return index
+        before, kept = (index.removed, index.added) if isinstance(index, ChangedIndex) else (frozenset(), ())
+        added = [entry for entry in kept if entry[0] not in removed]
+        added += ((number, box, base.entries[number][1]) for number, left in replaced.items() for box in left)
+        return ChangedIndex(base, before | removed, added)
 
 
 def _places(index: Boxes[RulePlace]) -> Mapping[object, list[int]]:
