@@ -13,6 +13,7 @@ from tests.semantics.test_agreement import assert_verdicts, ports
 
 from ringfence.analysis.conversion import Conversion, ConversionDefect, comments, parts
 from ringfence.analysis.conversion.proof import prove
+from ringfence.model.cluster_policies import PolicyTier
 from ringfence.model.documents import document
 from ringfence.model.server_versions import NEWEST
 from ringfence.model.validation import cluster_policy_errors
@@ -155,6 +156,13 @@ def test_a_rule_with_many_peers_and_ports_becomes_several_that_do_the_same() -> 
     assert written[-1]["action"] == "Accept"
 
 
+def test_fields_that_only_the_experimental_channel_has_are_named() -> None:
+    found = converted(older(egress=[{"action": "Deny", "to": [{"nodes": {}}, {"domainNames": ["*.example.com"]}]}]))
+    assert [one.message for one in found.remarks] == [
+        "AdminNetworkPolicy guard: only the experimental channel of ClusterNetworkPolicy has domainNames and nodes"
+    ]
+
+
 def test_a_policy_with_many_rules_becomes_several_with_priorities_in_a_row() -> None:
     written = older(ingress=rules(60, "Allow", "Deny"), egress=[{"action": "Deny", "to": [EVERYBODY]}])
     found = converted(written, older("next", priority=8), newer("last", "Admin", 20))
@@ -169,7 +177,7 @@ def test_a_policy_with_many_rules_becomes_several_with_priorities_in_a_row() -> 
     assert [one.message for one in found.remarks] == [
         "AdminNetworkPolicy guard: it has more rules than one policy may have: it becomes 3 policies, "
         "guard to guard-3, with the priorities 7 to 9",
-        "AdminNetworkPolicy next: it gets priority 10 instead of 8: its neighbours need room",
+        "AdminNetworkPolicy next: it gets priority 10 instead of 8, so that the order of policies stays",
     ]
 
 
@@ -251,7 +259,7 @@ def test_one_policy_that_is_refused_leaves_all_as_they_are() -> None:
 
 def test_the_proof_names_a_pair_for_which_something_changes() -> None:
     state = cluster_of([*PODS, older(ingress=rules(1, "Deny"))]).state
-    (before,) = (one.policy for one in state.cluster_policies("Admin"))  # type: ignore[arg-type]
+    (before,) = (one.policy for one in state.cluster_policies(PolicyTier.ADMIN))
     after = converted(older(ingress=rules(1, "Allow"))).policies
     with pytest.raises(
         ConversionDefect, match=r"^the converted policies change what is allowed: ingress of x/a, x/. -> x/a$"
@@ -259,12 +267,26 @@ def test_the_proof_names_a_pair_for_which_something_changes() -> None:
         prove(state, [before], after)
 
 
+def test_the_proof_looks_at_every_subject_that_other_policies_select() -> None:
+    def rule(app: str, action: str) -> Object:
+        pods = {"podSelector": {"matchLabels": {"app": app}}, "namespaceSelector": {}}
+        return older(app, subject={"pods": pods}, ingress=rules(1, action))
+
+    world = [pod("x/a", {"app": "a"}), pod("x/b", {"app": "b"})]
+    state = cluster_of([*world, rule("a", "Deny"), rule("b", "Deny")]).state
+    before = [one.policy for one in state.cluster_policies(PolicyTier.ADMIN)]
+    for changed in ("a", "b"):
+        after = [rule(app, "Allow" if app == changed else "Deny") for app in ("a", "b")]
+        with pytest.raises(ConversionDefect, match=f"ingress of x/{changed}, "):
+            prove(state, before, converted(*after).policies)
+
+
 def test_the_proof_looks_at_addresses_outside_the_cluster() -> None:
     def rule(network: str) -> Object:
         return older(egress=[{"action": "Deny", "to": [{"networks": [network]}]}])
 
     state = cluster_of([*PODS, rule("203.0.113.0/24")]).state
-    (before,) = (one.policy for one in state.cluster_policies("Admin"))  # type: ignore[arg-type]
+    (before,) = (one.policy for one in state.cluster_policies(PolicyTier.ADMIN))
     with pytest.raises(ConversionDefect, match=r"egress of x/a, x/a -> 203\.0\.113\.128/25$"):
         prove(state, [before], converted(rule("203.0.113.0/25")).policies)
 

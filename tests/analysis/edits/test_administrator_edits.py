@@ -14,6 +14,8 @@ from tests.semantics.objects import NAME_LABEL, Object, admits, labelled, named,
 
 from ringfence import Verdict
 from ringfence.analysis.edits import Proposal
+from ringfence.analysis.edits.administrator_edits import administrator_rules
+from ringfence.engine.policies import Action
 from ringfence.model.documents import document
 from ringfence.model.objects import NetworkPolicy
 from ringfence.model.server_versions import NEWEST
@@ -173,6 +175,15 @@ def test_a_pass_is_not_the_reason() -> None:
     """What the Admin tier passes on, NetworkPolicies deny: their owner can change it."""
     found = proposed(admin({"action": "Pass", "from": [EVERYBODY]}, DENY), policy("x/p", ingress=[]))
     assert [edit.by_administrator for edit in found.edits] == [False]
+
+
+def test_rules_of_network_policies_are_not_the_administrators() -> None:
+    """Nor is a rule of theirs one that decides, if an earlier one of the tier has decided."""
+    (reason,) = ask(policy("x/p", ingress=[admits(namespaces({}))])).reasons
+    assert list(administrator_rules(reason.ingress, None, Action.ALLOW)) == []
+    (reason,) = ask(admin({"action": "Accept", "from": [EVERYBODY]}, DENY)).reasons
+    assert list(administrator_rules(reason.ingress, None, Action.DENY)) == []
+    assert len(list(administrator_rules(reason.ingress, None, Action.ALLOW))) == 1
 
 
 def test_a_rule_of_the_administrators_that_nothing_small_reverses_is_named_all_the_same() -> None:

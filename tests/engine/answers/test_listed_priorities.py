@@ -44,6 +44,17 @@ def listed(*objects: Object, asked: Traffic = ALL_TRAFFIC) -> list[str]:
             id="a later tier allows",
         ),
         pytest.param(
+            [guard("g", "Admin", 1, "Accept"), guard("h", "Admin", 1, "Pass"), policy("x/p")],
+            [NAMED],
+            id="a later tier denies",
+        ),
+        pytest.param([guard("g", "Admin", 1, "Accept"), guard("h", "Admin", 1, "Pass")], [], id="either way allowed"),
+        pytest.param(
+            [guard("f", "Admin", 0, "Pass"), guard("g", "Admin", 1, "Deny"), guard("h", "Admin", 1, "Accept")],
+            [],
+            id="an earlier one passes it on",
+        ),
+        pytest.param(
             [guard("g", "Admin", 1, "Deny"), guard("h", "Admin", 1, "Accept"), policy("x/p", egress=[])],
             [],
             id="the other side denies everything",

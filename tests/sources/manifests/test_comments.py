@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from ringfence import Cluster
+from ringfence.model.cluster_policies import PolicyTier
 from ringfence.model.origin import Origin
 from ringfence.model.yaml_text import Comment, Comments
 from ringfence.sources.manifests import comments_of
@@ -36,7 +37,7 @@ spec: # all of it
 def found(tmp_path: Path, text: str) -> Comments:
     file = tmp_path / "policies.yaml"
     file.write_text(text)
-    (policy,) = Cluster.load(file).state.cluster_policies("Admin")  # type: ignore[arg-type]
+    (policy,) = Cluster.load(file).state.cluster_policies(PolicyTier.ADMIN)
     assert policy.origin
     return comments_of(policy.origin)
 

@@ -195,13 +195,16 @@ def _remarks(draft: _Draft, priority: int) -> Iterator[Remark]:
     if isinstance(source.policy, BaselineAdminNetworkPolicy):
         yield _remark(source, f"it gets priority {priority} of the Baseline tier: it had none")
     elif priority != source.priority:
-        yield _remark(source, f"it gets priority {priority} instead of {source.priority}: its neighbours need room")
+        yield _remark(
+            source, f"it gets priority {priority} instead of {source.priority}, so that the order of policies stays"
+        )
     if count > 1:
-        names = f"{count} policies, {draft.names[0]} to {draft.names[-1]}"
-        priorities = f"with the priorities {priority} to {priority + count - 1}"
+        to = "and" if count == 2 else "to"
+        names = f"{count} policies, {draft.names[0]} {to} {draft.names[-1]}"
+        priorities = f"with the priorities {priority} {to} {priority + count - 1}"
         yield _remark(source, f"it has more rules than one policy may have: it becomes {names}, {priorities}")
     if fields := sorted(_experimental(source.policy)):
-        yield _remark(source, f"{' and '.join(fields)} are fields of the experimental channel of ClusterNetworkPolicy")
+        yield _remark(source, f"only the experimental channel of ClusterNetworkPolicy has {' and '.join(fields)}")
 
 
 def _experimental(policy: OlderPolicy) -> set[str]:
