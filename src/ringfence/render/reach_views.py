@@ -88,7 +88,9 @@ def _cells(row: ReachRow) -> tuple[str, ...]:
 def _permission_text(permission: Permission) -> str:
     if permission.exempt:
         return "no policy applies"  # JSON says why, which is a sentence
-    return ", ".join(map(_rule_text, permission.rules)) if permission.isolated else "not isolated"
+    rules = [_rule_text(rule) for rule in permission.rules]
+    is_open = permission.is_open or not (permission.isolated or rules)
+    return ", ".join([*(["not isolated"] if is_open else []), *rules])
 
 
 def _rule_text(rule: AllowingRule) -> str:

@@ -190,7 +190,7 @@ def test_a_row_names_the_rules_that_let_it() -> None:
     )
     assert (str(egress), str(ingress)) == ("x/q egress[1]", "x/p ingress[0]")
     (row,) = [row for row in cluster.destinations("x/stranger").rows if str(row.end) == "any address"]
-    assert row.egress == Permission(isolated=False)
+    assert row.egress == Permission(isolated=False, is_open=True)
     assert row.ingress.exempt == "policies do not apply outside the cluster"
 
 

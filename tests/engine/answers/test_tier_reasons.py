@@ -1,13 +1,14 @@
 """Where the decision falls: the first tier that does not pass decides, and it decides what the engine says."""
 
+import pytest
 from hypothesis import given
 from tests.cluster_policy_strategies import clusters
 from tests.engine.members import member_in
 from tests.semantics.judges import cluster_of
-from tests.semantics.objects import Object, pod, policy
+from tests.semantics.objects import Object, admits, pod, policy
 from tests.semantics.test_agreement import pairs, ports
 
-from ringfence.engine.answers import TierReason, explain, reasons_by_tier
+from ringfence.engine.answers import TierReason, allowing_rules, explain, reasons_by_tier
 from ringfence.engine.policies import Action
 from ringfence.sets.traffic import Traffic
 
@@ -84,3 +85,24 @@ def is_allowed_by(tiers: tuple[TierReason, ...]) -> bool:
     """What the first tier decides that decides anything."""
     decisions = [tier.decision for tier in tiers if tier.is_asked]
     return next((one is Action.ALLOW for one in decisions if one is not Action.PASS), True)
+
+
+@pytest.mark.parametrize(
+    ("policies", "rules", "is_open"),
+    [
+        pytest.param([guard("g", "Admin", 1, "Accept"), policy("x/p")], ["g 0"], False, id="it decides"),
+        pytest.param([guard("g", "Admin", 1, "Pass", "Accept")], [], True, id="one that comes too late"),
+        pytest.param(
+            [guard("g", "Admin", 1, "Pass"), policy("x/p", ingress=[admits(), admits()])], ["x/p 0", "x/p 1"], False,
+            id="NetworkPolicies are a union",
+        ),
+        pytest.param([guard("g", "Admin", 1, "Accept", ports=(81,))], [], True, id="about other ports"),
+        pytest.param([guard("g", "Baseline", 1, "Accept")], ["g 0"], False, id="the last tier"),
+    ],
+)  # fmt: skip
+def test_the_rules_that_let_something_pass(policies: list[Object], rules: list[str], is_open: bool) -> None:
+    state = cluster_of([*PODS, *policies]).state
+    side = explain(state, member_in(state, "x/a"), member_in(state, "x/b"), HTTP).ingress
+    found, undecided = allowing_rules(side, HTTP)
+    assert [f"{one.policy.policy} {one.rule.index}" for one in found] == rules
+    assert bool(undecided) is is_open

@@ -15,7 +15,15 @@ import msgspec
 from ringfence.analysis.endpoints import AskedPorts, Endpoint
 from ringfence.analysis.lists.grouped_pods import pod_groups
 from ringfence.analysis.questions import Answer, Pair
-from ringfence.engine.answers import End, PairReason, SideReason, explain, node_addresses
+from ringfence.engine.answers import (
+    DecidingRule,
+    End,
+    PairReason,
+    SideReason,
+    allowing_rules,
+    explain,
+    node_addresses,
+)
 from ringfence.engine.population import Member, Reference
 from ringfence.engine.state import State
 from ringfence.model.origin import Place
@@ -49,12 +57,13 @@ class AllowingRule(msgspec.Struct, frozen=True):
 class Permission(msgspec.Struct, frozen=True):
     """What lets the traffic of a row pass on one side: rules, or that no policy isolates it, or that none counts.
 
-    `exempt` says why no policy counts.
+    `exempt` says why no policy counts. `is_open` says that something passes because no rule decides about it.
     """
 
     isolated: bool
     rules: tuple[AllowingRule, ...] = ()
     exempt: str = ""
+    is_open: bool = False
 
 
 class ReachRow(msgspec.Struct, frozen=True):
@@ -318,13 +327,17 @@ def _passing(reason: PairReason) -> Traffic:
 
 
 def _permission(sides: list[tuple[SideReason, Traffic]]) -> Permission:
-    rules = {
-        AllowingRule(policy.policy.namespace, policy.policy.name, side.direction, rule.index, rule.place)
-        for side, passing in sides
-        for policy in side.policies
-        for rule in policy.rules
-        if rule.allows_any(passing)
-    }
+    rules: set[AllowingRule] = set()
+    is_open = False
+    for side, passing in sides:
+        found, undecided = allowing_rules(side, passing)
+        rules |= {_allowing_rule(side.direction, one) for one in found}
+        is_open = is_open or (bool(undecided) and not side.isolated)
     exempt = next((side.exempt for side, _ in sides if side.exempt), "")
     ordered = sorted(rules, key=lambda rule: (rule.namespace, rule.policy, rule.index))
-    return Permission(any(side.isolated for side, _ in sides), tuple(ordered), exempt)
+    return Permission(any(side.isolated for side, _ in sides), tuple(ordered), exempt, is_open)
+
+
+def _allowing_rule(direction: Direction, one: DecidingRule) -> AllowingRule:
+    policy, rule = one.policy.policy, one.rule
+    return AllowingRule(policy.namespace, policy.name, direction, rule.index, rule.place)

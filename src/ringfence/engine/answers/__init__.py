@@ -7,7 +7,7 @@ from ringfence.engine.answers.listed_priorities import listed_priority_assumptio
 from ringfence.engine.answers.moments import Moment, changed_addresses, changed_peers, stacks_of
 from ringfence.engine.answers.own_nodes import listed_node_assumptions
 from ringfence.engine.answers.reasons import Bystander, PairReason, PeerReason, PolicyReason, RuleReason, SideReason
-from ringfence.engine.answers.tier_reasons import DecidingRule, TierReason, reasons_by_tier
+from ringfence.engine.answers.tier_reasons import DecidingRule, TierReason, allowing_rules, reasons_by_tier
 from ringfence.engine.answers.unknown_labels import unknown_label_text, values_named
 from ringfence.engine.answers.verdicts import (
     Families,
@@ -36,6 +36,7 @@ __all__ = [
     "SideReason",
     "TierReason",
     "allowed_addresses",
+    "allowing_rules",
     "allows",
     "changed_addresses",
     "changed_peers",

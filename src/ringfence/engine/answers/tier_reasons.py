@@ -7,7 +7,7 @@ import msgspec
 
 from ringfence.engine.answers.reasons import PolicyReason, RuleReason, SideReason
 from ringfence.engine.policies import NETWORK_POLICY_TIER, Action
-from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
+from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
 
 
 class DecidingRule(msgspec.Struct, frozen=True):
@@ -41,6 +41,31 @@ def reasons_by_tier(side: SideReason, asked: Traffic | None) -> tuple[TierReason
         found.append(tier)
         is_open = is_open and tier.decision in (Action.PASS, None)
     return tuple(found)
+
+
+def allowing_rules(side: SideReason, passing: Traffic) -> tuple[tuple[DecidingRule, ...], Traffic]:
+    """The rules that let some of what passes on a side, and what of it no rule decides about.
+
+    In the tiers of the administrators the first rule that matches decides; a later one that would allow the same lets
+    nothing pass, and nor does a rule of a tier that is not asked.
+    """
+    found: list[DecidingRule] = []
+    undecided = passing
+    for name, policies in groupby(side.policies, key=lambda policy: policy.tier):
+        decided, passed_on = NO_TRAFFIC, NO_TRAFFIC
+        for policy in policies:
+            for rule in policy.rules:
+                meant = (undecided - decided if name != NETWORK_POLICY_TIER else undecided) & rule.traffic
+                if not (rule.selects and meant):
+                    continue
+                if rule.action is Action.ALLOW:
+                    found.append(DecidingRule(policy, rule))
+                elif rule.action is Action.PASS:
+                    passed_on |= meant
+                if not _is_partial(rule):
+                    decided |= meant
+        undecided = undecided - decided | passed_on
+    return tuple(found), undecided
 
 
 def _tier_reason(name: str, policies: tuple[PolicyReason, ...], asked: Traffic | None, *, is_asked: bool) -> TierReason:
