@@ -15,7 +15,7 @@ def test_the_kinds_of_a_channel_are_served(channel: str, request: pytest.Fixture
         definition = json.loads(server.kubectl("get", "crd", f"{resource}.{GROUP}", "-o", "json").stdout)
         assert definition["metadata"]["annotations"][f"{GROUP}/channel"] == channel
         assert [served["name"] for served in definition["spec"]["versions"]] == [version]
-        assert server.request("GET", path_of(resource)).body["items"] == []
+        assert server.request("GET", path_of(resource)).status == 200
 
 
 def test_definitions_can_be_removed_and_come_back(own_api_server: ControlPlane, policy_definitions: None) -> None:
