@@ -1,17 +1,21 @@
-"""Questions about all pods that could be: whether two sets of policies mean the same, and what is redundant."""
+"""Questions about all pods that could be: whether two sets of policies mean the same, what is redundant, exposure."""
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from random import Random
 from typing import Final
 
-from benchmarks.clusters import Object, Plan, decoded
+from benchmarks.clusters import Object, Plan, decoded, objects
 from benchmarks.measuring import Figure, processor_seconds, resident_megabytes
 from benchmarks.policies import policies
+from ringfence.analysis.lists import ExposureList, exposure
 from ringfence.analysis.possible import Comparison, PolicySet, Relation, compare, redundancy
 from ringfence.engine.possible import compile_in_any_cluster
+from ringfence.engine.state import State
 from ringfence.model.objects import NetworkPolicy
 
 LIMITS: Final = {"possible": (1, 1, 2), "possible-large": (10, 10, 10)}
+EXPOSURE_LIMITS: Final = {"possible": 1, "possible-large": 10}
 SIZES: Final = {
     "possible": Plan(pods=10_000, policies=1_000, namespaces=50),
     "possible-large": Plan(pods=100_000, policies=10_000, namespaces=500),
@@ -76,3 +80,20 @@ def measure(part: str) -> Iterator[Figure]:
     took = processor_seconds(lambda: redundancy(first))
     yield Figure(f"{plan.policies:,} policies: what is redundant", took, "s", redundant)
     yield Figure(f"{plan.policies:,} policies: memory", resident_megabytes(), "MB", 500)
+    yield from _exposure(plan, written, EXPOSURE_LIMITS[part])
+
+
+def _exposure(plan: Plan, written: Iterable[Object], limit: int) -> Iterator[Figure]:
+    """The exposure of every workload of the cluster, with all its pods in place."""
+    state = State()
+    for one in decoded(chain(objects(plan), written)):
+        state.upsert(one)
+    pods = sum(1 for _ in state.population.identities())  # pods are placed when they are first asked for
+    before = resident_megabytes()
+    found: list[ExposureList] = []
+    took = processor_seconds(lambda: found.append(exposure(state)))
+    workloads = len({workload for row in found[0].rows for workload in row.workloads})
+    assert workloads
+    assert pods
+    yield Figure(f"{plan.policies:,} policies: exposure of {workloads:,} workloads", took, "s", limit)
+    yield Figure(f"{plan.policies:,} policies: memory of exposure", resident_megabytes() - before, "MB", 500)

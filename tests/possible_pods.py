@@ -37,23 +37,31 @@ class PossiblePod(NamedTuple):
     labels: Labels
 
 
-def label_sets(keys: Iterable[str] = KEYS) -> Iterator[dict[str, str]]:
+def label_sets(keys: Iterable[str] = KEYS, values: Iterable[str] = VALUES) -> Iterator[dict[str, str]]:
     """Every assignment of the values, or absence, to the keys."""
     listed = list(keys)
-    for values in product((None, *VALUES), repeat=len(listed)):
-        yield {key: value for key, value in zip(listed, values, strict=True) if value is not None}
+    for assigned in product((None, *values), repeat=len(listed)):
+        yield {key: value for key, value in zip(listed, assigned, strict=True) if value is not None}
 
 
 def possible_pods(
-    world: Iterable[Object], *, keys: Iterable[str] = KEYS, namespace_keys: Iterable[str] = KEYS[:1]
+    world: Iterable[Object],
+    *,
+    keys: Iterable[str] = KEYS,
+    namespace_keys: Iterable[str] = KEYS[:1],
+    values: Iterable[str] = VALUES,
 ) -> Iterator[PossiblePod]:
-    """Every pod that could come, in a namespace of the world or in one that comes with it."""
+    """Every pod that could come, in a namespace of the world or in one that comes with it.
+
+    It is every pod there could be if the policies of the world name no other keys, and not all of the values.
+    """
+    values = list(values)
     objects: list[naive.Object] = list(world)
     existing = {one["metadata"]["name"] for one in objects if one["kind"] == "Namespace"}
     existing |= {naive.namespace_of(one) for one in objects if one["kind"] not in ("Namespace", "Node")}
     spaces = [(name, dict(naive.namespace_labels(objects, name))) for name in sorted(existing)]
-    spaces += [(TO_COME, {**labels, NAME_LABEL: TO_COME}) for labels in label_sets(namespace_keys)]
-    for (name, space), labels in product(spaces, list(label_sets(keys))):
+    spaces += [(TO_COME, {**labels, NAME_LABEL: TO_COME}) for labels in label_sets(namespace_keys, values)]
+    for (name, space), labels in product(spaces, list(label_sets(keys, values))):
         yield PossiblePod(name, space, labels)
 
 

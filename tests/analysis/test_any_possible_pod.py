@@ -11,7 +11,6 @@ from tests.possible_pods import (
     PossiblePod,
     may_receive,
     may_send,
-    policies,
     possible_pods,
     with_pod,
     worlds,
@@ -166,11 +165,8 @@ def result(answers: list[bool]) -> str:
     return "all" if all(answers) else "some" if any(answers) else "none"
 
 
-@settings(max_examples=10)
-@given(worlds(st.one_of(policies, policies, cluster_policy_strategies.cluster_policies)), st.data())
-def test_the_answer_is_that_about_every_possible_pod(world: list[Object], data: st.DataObject) -> None:
-    space, labels = data.draw(st.sampled_from(SPACES)), data.draw(st.sampled_from(LABELS))
-    meant = [one for one in possible_pods(world) if is_meant(space, labels, one)]
+def check(world: list[Object], space: str, labels: str, meant: list[PossiblePod]) -> None:
+    """Compare the answers about `any-pod:SPACE/LABELS`, at either end, with those about every pod that it names."""
     existing = next(f"{one['metadata']['namespace']}/a" for one in world if one["kind"] == "Pod")
     cluster, text = cluster_of(world), f"any-pod:{space}/{labels}"
     if not meant:
@@ -179,6 +175,24 @@ def test_the_answer_is_that_about_every_possible_pod(world: list[Object], data: 
     assert cluster.can(text, existing, port=80).result == result(sending)
     receiving = [may_receive(world, one, existing, "TCP", 80) for one in meant]
     assert cluster.can(existing, text, port=80).result == result(receiving)
+
+
+@settings(max_examples=10)
+@given(worlds(), st.sampled_from(SPACES), st.sampled_from(LABELS))
+def test_the_answer_is_that_about_every_possible_pod(world: list[Object], space: str, labels: str) -> None:
+    check(world, space, labels, [one for one in possible_pods(world) if is_meant(space, labels, one)])
+
+
+KEYS_OF_ADMINISTRATORS = ["app", "tier"]
+VALUES_OF_ADMINISTRATORS = ["", "1", "2", "other"]
+
+
+@settings(max_examples=6)
+@given(worlds(cluster_policy_strategies.cluster_policies), st.sampled_from(SPACES), st.sampled_from(LABELS[:-1]))
+def test_so_it_is_with_policies_of_administrators(world: list[Object], space: str, labels: str) -> None:
+    keys = KEYS_OF_ADMINISTRATORS
+    every = possible_pods(world, keys=keys, namespace_keys=keys, values=VALUES_OF_ADMINISTRATORS)
+    check(world, space, labels, [one for one in every if is_meant(space, labels, one)])
 
 
 @settings(max_examples=6)
