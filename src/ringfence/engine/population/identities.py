@@ -5,7 +5,8 @@ address, so they share an identity unless some policy reads their addresses. An 
 that no policy in force can tell apart, usually those of several templates.
 """
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
+from functools import lru_cache
 
 from ringfence.engine.population.marks import NO_FACTS, Mark
 from ringfence.engine.population.pods import Member, NamedPort, PodAddresses, PortName
@@ -16,8 +17,10 @@ Bounds = dict[Family, tuple[int, int]]
 """The lowest and the highest address of some pods, by family."""
 
 
-def bounds_of(members: Iterable[Member]) -> Bounds:
+def bounds_of(members: Collection[Member]) -> Bounds:
     """The bounds of pods with the same template, which have addresses of the same families."""
+    if len(members) == 1:
+        return {family: (number, number) for member in members for family, number in member.addresses}
     columns = zip(*[member.addresses for member in members], strict=True)
     return {low[0]: (low[1], max(column)[1]) for column in columns if (low := min(column))}
 
@@ -30,7 +33,6 @@ class Template:
     """
 
     __slots__ = (
-        "_ports",
         "families",
         "host_network",
         "identities",
@@ -39,6 +41,7 @@ class Template:
         "mark",
         "named_ports",
         "namespace",
+        "ports",
     )
 
     def __init__(self, key: Hashable, member: Member) -> None:
@@ -51,16 +54,17 @@ class Template:
         self.named_ports: frozenset[NamedPort] = frozenset() if member.host_network else member.named_ports
         self.mark: Mark = NO_FACTS
         self.identities: dict[Mark, Identity] = {}
-        self._ports: dict[PortName, list[int]] | None = None
-
-    @property
-    def ports(self) -> Mapping[PortName, list[int]]:
+        self.ports = _numbers_by_name(self.named_ports)
         """The numbers that its pods give to each port name."""
-        if self._ports is None:
-            self._ports = {}
-            for port in self.named_ports:
-                self._ports.setdefault((port.name, port.protocol), []).append(port.port)
-        return self._ports
+
+
+@lru_cache(maxsize=1 << 14)
+def _numbers_by_name(named_ports: frozenset[NamedPort]) -> Mapping[PortName, list[int]]:
+    """The numbers of named ports by name. The pods of a StatefulSet have templates of their own, but equal ports."""
+    numbers: dict[PortName, list[int]] = {}
+    for port in named_ports:
+        numbers.setdefault((port.name, port.protocol), []).append(port.port)
+    return numbers
 
 
 def template_key(member: Member) -> Hashable:

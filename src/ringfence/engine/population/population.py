@@ -363,7 +363,7 @@ class Population:
                 self._drop_group(template, identity)
         # The bounds may be addresses of pods that have moved or gone, and must be in the blocks of those that stay.
         self._indexes.by_address.remove(identity)
-        identity.bounds = bounds_of(identity.pods())
+        identity.bounds = bounds_of(list(identity.pods()))
         self._indexes.by_address.add(identity)
         if staying:
             self._move_groups(identity, blocks ^ staying)

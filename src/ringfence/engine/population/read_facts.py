@@ -103,9 +103,14 @@ class ReadFacts:
     def add(self, template: Template) -> None:
         """Mark a new template."""
         keys: list[FactKey] = [*template.labels, *template.ports]
-        if new := [key for key in keys if key not in self._present]:
+        new: list[FactKey] = []
+        for key in keys:
+            having = self._present[key]
+            self._present[key] = having + 1
+            if not having:
+                new.append(key)
+        if new:
             self._wake(new)
-        self._present.update(keys)
         template.mark = self._mark(template)
         if self._having:
             for key, value in _keys(template):
