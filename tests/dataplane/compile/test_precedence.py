@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringfence.dataplane.compile.precedence import Ruling, allowed
+from ringfence.dataplane.compile.precedence import Cells, Ruling, allowed
 from ringfence.engine.policies import Action
 from ringfence.sets import intervals
 
@@ -32,6 +32,14 @@ def test_each_number_is_decided_by_the_first_rule_about_it(some: list[Ruling], l
     some = [one for one in some if one.profile < len(last)]
     found = allowed(some, last, WHOLE)
     assert found == intervals.normalise((one, one) for one in range(10) if decides(some, last, one))
+
+
+@given(st.lists(sets, min_size=1, max_size=5))
+def test_cells_are_the_numbers_of_each_set_again(some: list[intervals.Intervals]) -> None:
+    cells = Cells(some, WHOLE)
+    assert [cells.numbers(cells.of(one)) for one in some] == some
+    assert cells.numbers(cells.all) == (WHOLE,)
+    assert cells.numbers(0) == ()
 
 
 def test_many_rules_about_everything_cost_one_look_at_each_number() -> None:

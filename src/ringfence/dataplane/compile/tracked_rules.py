@@ -5,12 +5,12 @@ are about. All peer maps of subjects with a profile share its decisions.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import reduce
 from typing import Final
 
 from ringfence.dataplane.compile.peer_maps import PeerRules
-from ringfence.dataplane.compile.precedence import Decision, Ruling, decided
+from ringfence.dataplane.compile.precedence import Cells, Decision, Matching, decided, first_decides
 from ringfence.dataplane.compile.signatures import Signature, signatures
 from ringfence.dataplane.compile.traffic_rules import NUMBERS, numbered
 from ringfence.engine.policies import Peers
@@ -33,6 +33,9 @@ class TrackedRules:
         self._what = what
         self._state = state
         self._parts: dict[_Part, Bitset] = {}
+        self._cells = Cells((), NUMBERS)
+        self._matching: list[Matching] = []
+        """What each part does, and with which of the cells."""
         self._settled: dict[Signature, Decision] = {}
         self._decisions: dict[int, Decision] = {}
         self._decided: Bitset = 0
@@ -51,6 +54,9 @@ class TrackedRules:
         self.selected = self._selected()
         if list(before) != list(self._parts):
             self._settled = {}
+            self._cells = Cells((numbers for _, numbers in self._parts), NUMBERS)
+            actions = [rule.action for rule in self._what.rules]
+            self._matching = [(actions[place], self._cells.of(numbers)) for place, numbers in self._parts]
             self.changed = self._state.population.everyone | self._decided
         else:
             self.changed = reduce(lambda found, part: found | (before[part] ^ self._parts[part]), self._parts, 0)
@@ -68,13 +74,13 @@ class TrackedRules:
     def about_address(self, number: int) -> Decision:
         """The decision about an address of which no pod is known."""
         what = self._what
-        parts = (
-            (place, numbered(traffic))
-            for place, rule in enumerate(what.rules)
+        rulings = [
+            (rule.action, numbered(traffic))
+            for rule in what.rules
             if rule.peers.everyone or rule.peers.addresses.contains(what.family, number)
             for _, traffic in self._state.tiers.rule_traffic(rule, what.direction, 0, what.own)
-        )
-        return self._decided_by(parts)
+        ]
+        return decided(rulings, what.otherwise, NUMBERS)
 
     def _current_parts(self) -> dict[_Part, Bitset]:
         """The parts of all rules, in the order of the rules, and the identities that they are about."""
@@ -102,10 +108,7 @@ class TrackedRules:
         if signature not in self._settled:
             if len(self._settled) > _REMEMBERED:
                 self._settled = {}
-            parts = list(self._parts)
-            self._settled[signature] = self._decided_by(parts[place] for place in signature)
+            matching = (self._matching[place] for place in signature)
+            allowed, passed = first_decides(matching, self._what.otherwise, self._cells.all)
+            self._settled[signature] = Decision(self._cells.numbers(allowed), self._cells.numbers(passed))
         return self._settled[signature]
-
-    def _decided_by(self, parts: Iterator[_Part]) -> Decision:
-        rulings = [Ruling(0, self._what.rules[place].action, numbers) for place, numbers in parts]
-        return decided(rulings, self._what.otherwise, NUMBERS)
