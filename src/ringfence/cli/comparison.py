@@ -6,12 +6,13 @@ from typing import Any, Final
 import click
 import msgspec
 
-from ringfence.analysis.possible import Comparison, Outcome
+from ringfence.analysis.possible import Comparison, Counterexample, Outcome, end_name, objects_of
 from ringfence.cli import EXIT_NO, EXIT_UNDECIDED, EXIT_YES
 from ringfence.cli.inputs import Inputs, leave
 from ringfence.cli.options import as_one
-from ringfence.cli.terminal import print_answer, print_document
+from ringfence.cli.terminal import print_answer, print_document, print_message
 from ringfence.cluster import Cluster
+from ringfence.engine.possible import ExactAddress, Role
 from ringfence.errors import InputError
 from ringfence.render.comparisons import comparison_json, comparison_text
 
@@ -29,6 +30,7 @@ class TwoInputs(msgspec.Struct, frozen=True):
     namespace: str | None
     strict: bool
     ignore_errors: bool
+    lab: bool
     output: str
 
     def compare(self, relation: Callable[..., Comparison]) -> None:
@@ -40,6 +42,8 @@ class TwoInputs(msgspec.Struct, frozen=True):
             raise InputError("only one of the two can be read from standard input: write the other to a file")
         one, other = self._read(self.first), self._read(self.second)
         found = relation(one, other, names=(self.first, self.second))
+        if self.lab and found.counterexample:
+            found = _in_laboratory(found, found.counterexample)
         problems = [*one.problems, *other.problems]
         if self.output == "json":
             print_document(comparison_json(found, problems))
@@ -63,6 +67,36 @@ class TwoInputs(msgspec.Struct, frozen=True):
         return inputs.cluster()
 
 
+def _in_laboratory(found: Comparison, example: Counterexample) -> Comparison:
+    """The comparison after the kernel has judged its counterexample under the policies of both sides.
+
+    Without its verdict if a laboratory cannot open such a connection: one without ports, or from or to a node.
+    """
+    # The laboratory takes longer to import than most comparisons take.
+    from ringfence.lab.kernel_verdicts import kernel_allows
+    from ringfence.lab.network import LabPort
+
+    connection = example.connection
+    ends = [connection.end(role) for role in Role]
+    if not connection.protocol or any(isinstance(end, ExactAddress) and end.node_labels is not None for end in ends):
+        print_message("the laboratory cannot open such a connection: only the engine has judged it")
+        return found
+    source, destination = (end_name(connection, role) for role in Role)
+    port = LabPort(connection.port, connection.protocol)
+    for policies, is_allowed in (
+        (found.first, example.allowed_by_first),
+        (found.second, not example.allowed_by_first),
+    ):
+        cluster = Cluster()
+        for policy in policies.policies:
+            cluster.state.upsert(policy.policy, policy.origin)
+        for obj in objects_of(connection):
+            cluster.state.upsert(obj)
+        if kernel_allows(cluster, source, destination, port) is not is_allowed:
+            raise AssertionError(f"the kernel contradicts the engine about {connection} with {policies.name}")
+    return msgspec.structs.replace(found, is_proven=True)
+
+
 _OPTIONS: Final[tuple[Callable[[Any], Any], ...]] = (
     click.argument("first", metavar="A", type=_PATH),
     click.argument("second", metavar="B", type=_PATH),
@@ -73,6 +107,7 @@ _OPTIONS: Final[tuple[Callable[[Any], Any], ...]] = (
     click.option("-n", "--namespace", metavar="NAME", help="The namespace of objects without one."),
     click.option("--strict", is_flag=True, help="Do not answer if the input has any error: exit with 2."),
     click.option("--ignore-errors", is_flag=True, help="Do not exit with 2 because of errors in the input."),
+    click.option("--lab", is_flag=True, help="Have the kernel judge the counterexample as well, in a laboratory."),
     click.option(
         "-o",
         "--output",
@@ -99,6 +134,7 @@ def equivalent(inputs: TwoInputs) -> None:
     \b
     Examples:
       ringfence equivalent policies/ refactored/
+      ringfence equivalent policies/ refactored/ --lab
       kubectl get netpol -A -o yaml | ringfence equivalent - policies/
     """
     inputs.compare(Cluster.equivalent)
