@@ -1,20 +1,28 @@
 """The proof that converted policies mean what the originals mean, by the engine.
 
-For every pod and each direction, what its policies allow is compared before and after: with all other pods, over each
-address family, and with all addresses outside the cluster. That both sides of every connection are the same is more
-than that the same connections pass.
+For every pod and each direction, what the administrators' tiers accept, deny and pass on is compared before and after:
+with all other pods, over each address family, and with all addresses outside the cluster. That every tier decides the
+same is more than that the same connections pass, and takes less: pods that the same policies of a tier select are
+compared once, whatever NetworkPolicies select them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
-from ringfence.engine.answers import Moment, changed_addresses, changed_peers, end_text, stacks_of
-from ringfence.engine.policies import End
+from ringfence.engine.answers import end_text
+from ringfence.engine.policies import NETWORK_POLICY_TIER, Action, End, OwnPorts, Profile, Stack, own_ports
 from ringfence.engine.population import Identity
 from ringfence.engine.state import State
-from ringfence.model.cluster_policies import ClusterNetworkPolicy, ClusterPolicy
+from ringfence.model.cluster_policies import ClusterNetworkPolicy, ClusterPolicy, PolicyTier
 from ringfence.model.policies import Direction
 from ringfence.model.server_versions import NEWEST
 from ringfence.model.validation import cluster_policy_errors
+from ringfence.sets.partitions import Extent, Partition
+from ringfence.sets.traffic import Traffic
+
+_E = TypeVar("_E", bound=Extent)
+_Profiles = Mapping[tuple[int, Direction], Mapping[str, Profile]]
+"""By the bits of subjects and the direction, their profiles in the administrators' tiers."""
 
 
 class ConversionDefect(Exception):
@@ -26,30 +34,59 @@ def prove(state: State, before: Sequence[ClusterPolicy], after: Sequence[Cluster
     for policy in after:
         for error in cluster_policy_errors(policy, NEWEST):
             raise ConversionDefect(f"the converted policy {policy.metadata.name} is not valid: {error}")
-    with state.telling_apart([*before, *after]) as subjects:
-        earlier = Moment(state, stacks_of(state, subjects))
+    with state.telling_apart([*before, *after]) as selected:
+        subjects = sorted(selected, key=lambda one: one.bit)
+        earlier = _profiles(state, subjects)
         with state.supposing() as suppose:
             for old in before:
                 suppose.without(old)
             for new in after:
                 suppose(new)
-            for difference in _differences(state, subjects, earlier, Moment(state, {})):
+            for difference in _differences(state, subjects, earlier, _profiles(state, subjects)):
                 raise ConversionDefect(f"the converted policies change what is allowed: {difference}")
 
 
-def _differences(state: State, subjects: frozenset[Identity], before: Moment, after: Moment) -> Iterator[str]:
+def _profiles(state: State, subjects: Iterable[Identity]) -> _Profiles:
+    return {
+        (subject.bit, direction): {one.tier: one for one in state.tiers.profiles(subject, direction)}
+        for subject in subjects
+        for direction in Direction
+    }
+
+
+def _differences(state: State, subjects: Iterable[Identity], before: _Profiles, after: _Profiles) -> Iterator[str]:
     compared = set()
-    for subject in sorted(subjects, key=lambda one: one.bit):
+    for subject in subjects:
         for direction in Direction:
-            # Pods with the same policies and port numbers are allowed the same, so one of them is enough.
-            key = before.policies(subject, direction), after.policies(subject, direction), subject.families
-            if key in compared:
-                continue
-            compared.add(key)
-            for peer in state.population.identities(changed_peers(state, subject, direction, before, after)):
-                yield _pair(subject, direction, next(iter(peer.pods())))
-            for addresses, _, _ in changed_addresses(subject, direction, before, after):
-                yield _pair(subject, direction, addresses)
+            nothing = Profile("", direction, (), Action.PASS)
+            for tier in PolicyTier:
+                old, new = (found[subject.bit, direction].get(tier.value, nothing) for found in (before, after))
+                own = own_ports((old, new), subject)
+                key = old, new, own, subject.families
+                if old is not new and key not in compared:
+                    compared.add(key)
+                    yield from (_pair(subject, direction, peer) for peer in _peers(state, subject, (old, new), own))
+
+
+def _peers(state: State, subject: Identity, profiles: tuple[Profile, Profile], own: OwnPorts) -> Iterator[End]:
+    """The peers with which a tier decides otherwise: what passes is compared if later tiers allow all, and if none."""
+    denied = Profile(NETWORK_POLICY_TIER, profiles[0].direction, (), Action.DENY)
+    later: Stack
+    for later in ((), (denied,)):
+        old, new = ((profile, *later) for profile in profiles)
+        for family in {*state.population.decisive_families(), *subject.families}:
+            peers = (state.tiers.peers_of(stack, own, family) for stack in (old, new))
+            for bits in _changed(*peers):
+                yield from (next(iter(peer.pods())) for peer in state.population.identities(bits))
+        yield from _changed(*(state.tiers.addresses_of(stack, own) for stack in (old, new)))
+
+
+def _changed(before: Partition[_E, Traffic], after: Partition[_E, Traffic]) -> Iterator[_E]:
+    """The extents with other traffic than before."""
+    for extent, was in before:
+        for other, now in after:
+            if was != now and (common := extent & other):
+                yield common
 
 
 def _pair(subject: Identity, direction: Direction, peer: End) -> str:
