@@ -71,6 +71,13 @@ def test_namespaces_by_their_labels_exist_or_are_to_come() -> None:
     assert cluster.can("any-pod:later/*", "prod/db", port=5432).none, "without an object it has no label but its name"
 
 
+def test_a_named_namespace_without_an_object_is_matched_by_its_name_only() -> None:
+    by_name = policy("prod/named", ingress=[admits(namespaces(labelled(**{NAME_LABEL: "later"})))])
+    cluster = cluster_of([pod("prod/db"), by_name])
+    assert cluster.can("any-pod:later/*", "prod/db", port=80).all
+    assert cluster.can("any-pod:another/*", "prod/db", port=80).none
+
+
 def test_as_a_destination_their_own_policies_count() -> None:
     verdict = cluster_of([*WORLD, pod("prod/web", {"app": "web"})]).can("prod/web", "any-pod:prod/*", port=80)
     assert verdict.result == "some"

@@ -340,6 +340,24 @@ def test_a_known_address_of_the_workload_is_matched_by_blocks_of_pods_to_come() 
     )
 
 
+def test_over_a_family_that_the_workload_lacks_pods_to_come_need_no_rule() -> None:
+    to_both = [sends(block("10.0.0.0/24"), ports=[port(80)]), sends(block("fd00::/64"), ports=[port(80), port(81)])]
+    world: list[Object] = [
+        pod("x/one", addresses=["10.0.0.7"]),
+        pod("x/both", addresses=["10.0.0.8", "fd00::8"]),
+        pod("x/six", addresses=["fd00::9"]),
+        policy("y/p", egress=to_both),
+    ]
+    found = {name: lines(cluster_of(world), name)[0].rpartition("| ")[2] for name in ("x/one", "x/both", "x/six")}
+    assert found == {"x/one": "TCP 80", "x/both": "TCP 80", "x/six": "TCP 80-81"}
+
+
+def test_a_port_name_of_the_workload_is_the_number_that_its_containers_say() -> None:
+    web = pod("x/a", ports=[container_port("http", 8080)])
+    found = lines(cluster_of([web, policy("x/p", ingress=[admits(ports=[port("http")])])]), "x/a")
+    assert found[0] == "x/a | ingress | any pod of any namespace | TCP 8080"
+
+
 def test_names_of_ports_that_two_policies_want() -> None:
     named = [port("web"), port("http")]
     world: list[Object] = [

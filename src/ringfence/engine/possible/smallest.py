@@ -137,8 +137,13 @@ class Smallest:
         groups: defaultdict[Region, _Namespaces] = defaultdict(
             lambda: _Namespaces({}, dict.fromkeys(named, self._regions.nothing), self._regions.nothing)
         )
-        for name in existing:
-            groups[listed.get(name, others)].existing[name] = None
+        # Of hundreds of namespaces, a region lists few: all others have the same pods in it.
+        apart = {name: inside for name, inside in listed.items() if name in existing}
+        for name, inside in apart.items():
+            groups[inside].existing[str(name)] = None
+        if len(apart) < len(existing):
+            rest = groups[others]
+            rest.existing |= {name: None for name in existing if name not in apart}
         for name in named:
             for pods, labels in self._by_labels(listed[name]).items():
                 groups[pods].named[name] = labels
@@ -171,10 +176,9 @@ class Smallest:
         apart = {name for name, labels in namespaces.named.items() if labels is not others}
         left = dict(namespaces.existing)
         for limits in self._label_limits(others):
-            matching = [name for name in existing if _meets(limits, known(name))]
-            unmeant = {name for name in matching if name not in left} | apart
-            for name in matching:
-                left.pop(name, None)
+            matching = {name: None for name in existing if _meets(limits, known(name))} if limits else existing
+            unmeant = apart.union(matching).difference(left) if len(left) < len(existing) else apart
+            left = {name: None for name in left if name not in matching} if limits else {}
             yield from _namespace_terms(limits, none_of(*unmeant))
         for name in sorted(apart):
             for limits in self._label_limits(namespaces.named[name]):
