@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringfence.sets.box_index import BoxIndex
+from ringfence.sets.box_index import BoxIndex, ChangedIndex
 from ringfence.sets.boxes import (
     EVERYTHING,
     Axis,
@@ -149,6 +149,25 @@ def test_the_index_finds_what_overlaps(some: list[Box], box: Box) -> None:
     index = BoxIndex(zip(some, range(len(some)), strict=True))
     found = [number for _, number in index.overlapping(box)]
     assert found == [number for number, one in enumerate(some) if overlaps(one, box)]
+
+
+@given(some_boxes, some_boxes, st.sets(st.integers(0, 4)), boxes)
+def test_a_changed_index_is_as_one_of_what_is_left(
+    some: list[Box], more: list[Box], removed: set[int], box: Box
+) -> None:
+    base = BoxIndex((one, f"old {number}") for number, one in enumerate(some))
+    gone = frozenset(number for number in removed if number < len(some))
+    at = min(gone, default=0)
+    changed = ChangedIndex(base, gone, [(at, one, f"new {number}") for number, one in enumerate(more)])
+    entries = [(number, *entry) for number, entry in enumerate(base.entries) if number not in gone] + [*changed.added]
+    plain = BoxIndex((one, what) for _, one, what in sorted(entries, key=lambda entry: entry[0]))
+    assert list(changed.entries) == list(plain.entries)
+    assert list(changed.overlapping(box)) == list(plain.overlapping(box))
+    for mine, theirs in ((base, changed), (changed, base)):
+        # What both have need not be told apart; what only one has must be there.
+        only = {key_of(one) for one, _ in mine.entries} - {key_of(one) for one, _ in theirs.entries}
+        assert {key_of(one) for one, _ in mine.not_in(theirs)} >= only
+    assert not changed.not_in(changed)
 
 
 def test_the_index_looks_at_few_boxes() -> None:
