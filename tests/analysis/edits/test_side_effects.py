@@ -6,7 +6,7 @@ from itertools import product
 
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from tests import strategies
+from tests.cluster_policy_strategies import clusters
 from tests.semantics import naive
 from tests.semantics.judges import cluster_of
 from tests.semantics.objects import Object, admits, block, labelled, owned, pod, pods, policy, port
@@ -18,8 +18,8 @@ from ringfence.analysis.lists.connections import Connection
 from ringfence.analysis.questions.questions import Pair
 from ringfence.engine.population import Member, Reference
 from ringfence.model.decoding import decode
-from ringfence.model.objects import NetworkPolicy
-from ringfence.model.policies import defaulted
+from ringfence.model.kinds import KINDS
+from ringfence.model.objects import Policy
 from ringfence.sets import intervals
 from ringfence.sets.addresses import FAMILIES, Addresses, parse_address
 from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, PROTOCOLS, Traffic
@@ -39,10 +39,11 @@ def effects(world: Sequence[Object], change: Object, *question: str, number: int
     return side_effects(cluster.state, [model(change)], pairs)
 
 
-def model(document: Object) -> NetworkPolicy:
+def model(document: Object) -> Policy:
     decoded = decode(document)
-    assert isinstance(decoded, NetworkPolicy)
-    return defaulted(decoded)
+    assert decoded is not None
+    policy: Policy = KINDS.of(decoded).default(decoded)
+    return policy
 
 
 def lines(connections: Sequence[Connection]) -> list[str]:
@@ -115,12 +116,12 @@ def test_the_weight_is_the_number_of_questions_and_the_limit_ends_the_count() ->
 
 
 @settings(max_examples=settings().max_examples // 2)
-@given(strategies.clusters(), strategies.clusters(), st.data())
+@given(clusters(), clusters(), st.data())
 def test_the_side_effects_are_exactly_the_difference(
     objects: list[Object], others: list[Object], data: st.DataObject
 ) -> None:
     """... as the naive evaluator finds it, asked before and after the change."""
-    policies = [one for one in others if one["kind"] == "NetworkPolicy"]
+    policies = [one for one in others if one["kind"].endswith("NetworkPolicy")]
     assume(policies)
     change = data.draw(st.lists(st.sampled_from(policies), min_size=1, max_size=2, unique_by=key))
     before, after = objects, [*(one for one in objects if key(one) not in map(key, change)), *change]
@@ -143,11 +144,11 @@ def test_the_side_effects_are_exactly_the_difference(
 
 
 @settings(max_examples=settings().max_examples // 2)
-@given(strategies.clusters(), strategies.clusters(), st.data())
+@given(clusters(), clusters(), st.data())
 def test_the_weight_is_that_of_all_connections_by_pod(
     objects: list[Object], others: list[Object], data: st.DataObject
 ) -> None:
-    policies = [one for one in others if one["kind"] == "NetworkPolicy"]
+    policies = [one for one in others if one["kind"].endswith("NetworkPolicy")]
     assume(policies)
     change = data.draw(st.lists(st.sampled_from(policies), min_size=1, max_size=2, unique_by=key))
     cluster = cluster_of(objects)
