@@ -93,3 +93,33 @@ def test_the_older_kinds_have_other_limits_and_actions() -> None:
 def test_a_cluster_has_one_baseline_policy() -> None:
     (error,) = errors("BaselineAdminNetworkPolicy", "v1alpha1", {"subject": EVERYWHERE}, name="other")
     assert "Only one baseline admin network policy" in error
+
+
+@pytest.mark.parametrize(
+    ("peer", "errors", "warnings"),
+    [
+        pytest.param({"nodes": {}}, 1, 0, id="only the experimental channel has nodes, and refuses it"),
+        pytest.param({"domainNames": ["a.b"]}, 1, 0, id="and names"),
+        pytest.param({"networks": ["::/0"]}, 0, 1, id="the standard channel has networks, and accepts it"),
+        pytest.param(EVERYWHERE, 0, 0, id="pods have named ports"),
+    ],
+)
+def test_named_ports_are_for_pods(peer: Any, errors: int, warnings: int) -> None:
+    spec = {"tier": "Admin", "priority": 1, "subject": EVERYWHERE}
+    egress = rule(to=[EVERYWHERE, peer], protocols=[{"destinationNamedPort": "http"}])
+    found = decode(
+        {
+            "apiVersion": f"{GROUP}/v1alpha2",
+            "kind": "ClusterNetworkPolicy",
+            "metadata": {"name": "x"},
+            "spec": {**spec, "egress": egress},
+        }
+    )
+    assert found is not None
+    kind = KINDS.of(found)
+    assert (len(kind.validate(found, NEWEST)), len(kind.warnings(found))) == (errors, warnings)
+
+
+def test_the_older_kinds_have_named_ports_in_the_experimental_channel_only() -> None:
+    (error,) = admin(egress=rule(to=[{"networks": ["::/0"]}], ports=[{"namedPort": "http"}]))
+    assert "networks/nodes/domainNames peer cannot be set with namedPorts" in error
