@@ -44,7 +44,9 @@ def test_the_outcome_is_the_first_line_and_the_exit_code(command: str, exit_code
 
 
 def test_one_of_the_two_may_be_standard_input() -> None:
-    assert run("equivalent", "-", AFTER, stdin=Path(BEFORE).read_text()).exit_code == 0
+    result = run("equivalent", "-", AFTER, stdin=Path(BEFORE).read_text())
+    assert result.exit_code == 0
+    assert result.stdout == f"equivalent: standard input and {AFTER} allow the same connections in every cluster\n"
 
 
 def test_policies_that_are_not_read_make_the_outcome_unknown(tmp_path: Path) -> None:

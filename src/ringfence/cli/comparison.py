@@ -41,7 +41,7 @@ class TwoInputs(msgspec.Struct, frozen=True):
         if self.first == self.second == "-":
             raise InputError("only one of the two can be read from standard input: write the other to a file")
         one, other = self._read(self.first), self._read(self.second)
-        found = relation(one, other, names=(self.first, self.second))
+        found = relation(one, other, names=(_name_of(self.first), _name_of(self.second)))
         if self.lab and found.counterexample:
             found = _in_laboratory(found, found.counterexample)
         problems = [*one.problems, *other.problems]
@@ -65,6 +65,11 @@ class TwoInputs(msgspec.Struct, frozen=True):
             verbose=False,
         )
         return inputs.cluster()
+
+
+def _name_of(path: str) -> str:
+    """What the output calls an input."""
+    return "standard input" if path == "-" else path
 
 
 def _in_laboratory(found: Comparison, example: Counterexample) -> Comparison:
