@@ -170,6 +170,22 @@ def test_a_changed_index_is_as_one_of_what_is_left(
     assert not changed.not_in(changed)
 
 
+@given(st.lists(boxes, min_size=17, max_size=30), boxes)
+def test_the_parts_of_a_box_are_the_box(some: list[Box], box: Box) -> None:
+    apart = list(BoxIndex((one, None) for one in some).parts(box))
+    assert points_of(apart) == points(box)
+    assert are_disjoint(apart)
+
+
+def test_a_box_that_meets_everything_is_divided_with_what_nobody_lists_first() -> None:
+    names = [f"n{number}" for number in range(100)]
+    index = BoxIndex((box, None) for name in names if (box := box_of([(NAME, one_of(name))])))
+    first, *others = index.parts(EVERYTHING)
+    assert first == {NAME: none_of(ABSENT, *names)}
+    assert index.near(first) == []
+    assert len(others) == 100
+
+
 def test_the_index_looks_at_few_boxes() -> None:
     """Of policies for one application each, in one namespace, only those of the application in question."""
     one_namespace = [(NAME, one_of("prod"))]

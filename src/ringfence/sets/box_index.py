@@ -34,6 +34,22 @@ class BoxIndex(Generic[T]):
         """The boxes that may overlap `box`, in order: for those who look at each of them anyway."""
         return [self.entries[number] for number in self.candidates(box)]
 
+    def parts(self, box: Box) -> Iterator[Box]:
+        """A box, divided where it would meet most of the index: by the values of the label at the root of the tree.
+
+        The part with the values that no box lists comes first. Who needs one part only then looks at few boxes.
+        """
+        axis, values = self._tree.values
+        limits = box.get(axis, axis.universe) if axis is not None else None
+        if axis is None or limits is None or not limits.is_complement or len(values) <= _FEW:
+            yield box
+            return
+        if rest := limits - LabelValues(values):
+            yield {**box, axis: rest}
+        for value in values:
+            if limits.contains(value):
+                yield {**box, axis: LabelValues(frozenset([value]))}
+
     def candidates(self, box: Box) -> list[int]:
         """The numbers of the boxes that may overlap `box`, ascending: the others differ in a value that they list."""
         found: set[int] = set()
@@ -91,6 +107,10 @@ class ChangedIndex(Generic[T]):
         some = sorted([*((number, *entries[number]) for number in numbers), *self.added], key=_number)
         return [(other, what) for _, other, what in some]
 
+    def parts(self, box: Box) -> Iterator[Box]:
+        """A box, divided as the index would divide it that was changed."""
+        return self.base.parts(box)
+
     def not_in(self, other: "Boxes[T]") -> Sequence[tuple[Box, T]]:
         """The entries whose boxes are not among those of another index."""
         if other is self:
@@ -139,6 +159,11 @@ class _Node:
                     by_value[value].append((number, box))
         self._others = _Node(others)
         self._by_value = {value: _Node(some) for value, some in by_value.items()}
+
+    @cached_property
+    def values(self) -> tuple[Axis | None, frozenset[LabelValue]]:
+        """The axis by which boxes are told apart, if there is one, and the values that they list along it."""
+        return self._axis, frozenset(self._by_value)
 
     def find(self, box: Box, found: set[int]) -> None:
         """Add the numbers of the boxes that may overlap `box`."""

@@ -21,6 +21,7 @@ from ringfence.analysis.possible.policy_parts import (
 from ringfence.analysis.possible.policy_sets import PolicySet
 from ringfence.engine.policies import CompiledPolicy
 from ringfence.engine.possible import (
+    STEPS,
     Budget,
     DirectionMeaning,
     Meaning,
@@ -37,6 +38,9 @@ from ringfence.sets.boxes import Box, contains, is_covered
 
 _STEPS_OF_ONE: Final = 500_000
 """The bound for one part: about half a second."""
+
+_STEPS_OF_A_POLICY: Final = 1_000
+"""How much the bound for all parts grows with each policy. Most parts take some hundred steps."""
 
 _MOST_COVERS: Final = 64
 """Boxes among which those that are needed are looked for."""
@@ -77,7 +81,8 @@ class Redundancy(msgspec.Struct, frozen=True):
 
 def redundancy(policies: PolicySet, budget: Budget | None = None) -> Redundancy:
     """The redundant policies, rules, peers and port entries of a set of policies, in the order of the policies."""
-    return _Search(policies, budget or Budget()).result()
+    budget = budget or Budget(STEPS + _STEPS_OF_A_POLICY * len(policies.policies))
+    return _Search(policies, budget).result()
 
 
 class _Search:

@@ -27,7 +27,7 @@ from ringfence.engine.possible.axes import (
     selection_box,
     subject_role,
 )
-from ringfence.engine.possible.budget import Budget, Undecided
+from ringfence.engine.possible.budget import STEPS, Budget, Undecided
 from ringfence.engine.possible.connections import (
     ExactAddress,
     ExactEnd,
@@ -55,6 +55,7 @@ __all__ = [
     "IS_NODE",
     "KIND",
     "NO_POSSIBLE_TRAFFIC",
+    "STEPS",
     "TRAFFIC",
     "YES",
     "Budget",

@@ -276,6 +276,7 @@ def outside_all(index: Boxes[Any]) -> Constraint:
     """The constraint to lie in no box of an index."""
 
     def outside(box: Box, budget: Budget) -> Iterator[Box]:
-        return uncovered(box, [other for other, _ in index.near(box)], budget.step)
+        for part in index.parts(box):
+            yield from uncovered(part, [other for other, _ in index.near(part)], budget.step)
 
     return outside
