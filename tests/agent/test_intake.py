@@ -6,6 +6,8 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
+from tests.agent.cluster_policies import cluster_policy, pods_of
+from tests.agent.cluster_policies import rule as ingress_rule
 from tests.agent.events import listing, removed, upserted
 from tests.agent.running import Clock
 from tests.semantics.objects import admits, labelled, node, pod, policy, port
@@ -447,3 +449,20 @@ class Turns(RuleBasedStateMachine):
 
 TestTurns = Turns.TestCase
 TestTurns.settings = settings(stateful_step_count=40)
+
+
+def test_a_cluster_policy_that_a_pod_wakes_never_replaces_a_newer_version() -> None:
+    """It is in no turn of a namespace, which may be interrupted while a change of the policy comes first."""
+    trial = Trial(x__a=LARGE)
+    guard = cluster_policy("guard", pods_of(app="web"), ingress_rule("Deny"))
+    trial.add(*listing(HERE, guard, on_node("x/a", app="other")))
+    while trial.intake:
+        trial.intake.serve()
+    assert trial.policies() == set()
+    trial.add(upserted(on_node("x/a")), upserted(on_node("x/b")))
+    assert "take in x/a" not in trial.serve(), "the turn is over after the first pod"
+    trial.add(upserted(cluster_policy("guard", pods_of(app="web"), ingress_rule("Accept"))))
+    while trial.intake:
+        trial.intake.serve()
+    [found] = trial.view.state.tiers.policies()
+    assert found.policy.spec.ingress[0].action == "Accept"

@@ -122,6 +122,15 @@ def test_an_address_that_two_pods_claim_is_allowed_only_what_both_are() -> None:
     assert reaches(compiler.program(), "10.0.0.2")
 
 
+def test_of_a_claimed_address_the_rules_about_addresses_count_for_the_pod_that_no_rule_selects() -> None:
+    guard = tier_policy(FRONT, "a", ingress=[acting("allow", FRIENDS), acting("deny", block("10.0.0.0/8"))])
+    foes = [pod("x/foe", addresses=["10.0.0.2"]), pod("x/far", addresses=["192.0.2.7"])]
+    program = program_for(tiered_cluster_of([SERVER, FRIEND, *foes, guard]).state)
+    assert not reaches(program, "10.0.0.2")
+    twins = [pod(f"x/twin-{app}", {"app": app}, addresses=["192.0.2.8"]) for app in ("friend", "foe")]
+    assert reaches(program_for(tiered_cluster_of([SERVER, *twins, guard]).state), "192.0.2.8")
+
+
 def test_policies_that_deny_nothing_isolate_no_pod() -> None:
     harmless = [tier_policy(FRONT, "a", ingress=[acting("pass", FRIENDS), acting("allow")]), tier_policy(BACK, "b")]
     program = program_for(tiered_cluster_of([SERVER, FRIEND, *harmless]).state)
