@@ -1,6 +1,7 @@
 """Agents and the administrators' policies: definitions that come and go, rights, changes under traffic, reports."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -8,6 +9,7 @@ import pytest
 
 from tests.semantics.objects import Object, labelled, namespace
 
+from . import parts
 from .agents import Agent, agents
 from .cluster_policies import define, defined, delete_policies, enforced, grant, revoke, served_kinds, undefine
 from .policy_definitions import GROUP
@@ -106,6 +108,31 @@ class TestDefinitions:
         finally:
             undefine(scene.world)
             revoke(scene.world)
+
+    def test_of_a_later_version_are_read_as_the_one_that_is_known(self, scene: Scene, tmp_path: Path) -> None:
+        """An API server that has ClusterNetworkPolicies as v1beta1 only, with the same fields."""
+        world, [written] = scene.world, [one for one in parts.definitions("experimental") if "_cluster" in one.name]
+        grant(world)
+        world.kubectl(
+            "apply", "--server-side", "--filename=-", stdin=written.read_text().replace("v1alpha2", "v1beta1")
+        )
+        world.kubectl("wait", "--for=condition=Established", f"crd/clusternetworkpolicies.{GROUP}")
+        try:
+            stop = cluster_policy("stop", rule("Deny", FRIENDS)) | {"apiVersion": f"{GROUP}/v1beta1"}
+            wait_until(lambda: applies(world, stop), "the kind is served")
+            with agents(world, tmp_path, ["n1"]) as [agent]:
+                scene.await_reach(scene.friend, scene.guarded, open=False)
+                assert f"it is read as {GROUP}/v1alpha2" in agent.words()
+        finally:
+            world.kubectl("delete", "customresourcedefinition", f"clusternetworkpolicies.{GROUP}")
+            revoke(world)
+
+
+def applies(world: World, obj: Object) -> bool:
+    with suppress(AssertionError):
+        world.kubectl_apply(obj)
+        return True
+    return False
 
 
 def not_ready(agent: Agent) -> str:
