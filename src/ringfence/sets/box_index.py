@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Final, Generic, TypeVar
 
 from ringfence.sets.boxes import Axis, Box, BoxKey, key_of, overlaps
-from ringfence.sets.label_values import LabelValue, LabelValues
+from ringfence.sets.label_values import LabelValue, LabelValues, order_of
 
 T = TypeVar("T")
 
@@ -44,7 +44,7 @@ class BoxIndex(Generic[T]):
         if axis is None or limits is None or not limits.is_complement or len(values) <= _FEW:
             yield box
             return
-        if rest := limits - LabelValues(values):
+        if rest := limits - LabelValues(frozenset(values)):
             yield {**box, axis: rest}
         for value in values:
             if limits.contains(value):
@@ -161,9 +161,9 @@ class _Node:
         self._by_value = {value: _Node(some) for value, some in by_value.items()}
 
     @cached_property
-    def values(self) -> tuple[Axis | None, frozenset[LabelValue]]:
-        """The axis by which boxes are told apart, if there is one, and the values that they list along it."""
-        return self._axis, frozenset(self._by_value)
+    def values(self) -> tuple[Axis | None, list[LabelValue]]:
+        """The axis by which boxes are told apart, if there is one, and the values that they list along it, sorted."""
+        return self._axis, sorted(self._by_value, key=order_of)
 
     def find(self, box: Box, found: set[int]) -> None:
         """Add the numbers of the boxes that may overlap `box`."""

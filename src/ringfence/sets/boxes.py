@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, Final, Protocol
 
-from ringfence.sets.label_values import LabelValue, LabelValues
+from ringfence.sets.label_values import LabelValue, LabelValues, order_of
 
 
 class AxisSet(Protocol):
@@ -225,7 +225,8 @@ def _by_value(box: Box, covers: Iterable[Box], axis: Axis) -> Iterator[tuple[Box
             if not values.is_complement:
                 only[value].append(cover)
     present = box.get(axis, axis.universe)
-    for value, covering in only.items():
+    # In one order in every process: sets of texts have another in each.
+    for value, covering in sorted(only.items(), key=lambda item: order_of(item[0])):
         if present.contains(value):
             besides = [cover for cover in unless if value not in cover[axis].listed]
             yield {**box, axis: LabelValues(frozenset([value]))}, [*everywhere, *besides, *covering]

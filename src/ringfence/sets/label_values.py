@@ -90,6 +90,11 @@ def none_of(*values: LabelValue) -> LabelValues:
     return LabelValues(frozenset(values), True)
 
 
+def order_of(value: LabelValue) -> tuple[bool, str]:
+    """What values are sorted by: absent first."""
+    return value is not None, value or ""
+
+
 def _numbered(text: str) -> Iterator[str]:
     """A text, and the text with numbers behind it."""
     yield text

@@ -122,7 +122,7 @@ def _without_one(connection: PossibleConnection) -> Iterator[PossibleConnection]
             continue
         for key in end.labels:
             yield _with_end(connection, role, _replace(end, labels=_less(end.labels, key)))
-        for key in end.namespace_labels.keys() - {NAME_LABEL}:
+        for key in sorted(end.namespace_labels.keys() - {NAME_LABEL}):
             yield _without_namespace_label(connection, end.namespace, key)
 
 
