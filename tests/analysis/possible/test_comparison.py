@@ -1,5 +1,9 @@
 """Whether two sets of policies mean the same in any cluster."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -160,6 +164,28 @@ def test_the_counterexample_has_as_few_labels_as_possible() -> None:
     assert found.connection.source == ExactPod({NAME_LABEL: "prod"}, {"app": "db"}, found.connection.source.address)
     destination = found.connection.destination
     assert destination == ExactPod({NAME_LABEL: "prod"}, {"app": "web"}, destination.address)
+
+
+_OF_ONE_PROCESS = """
+from ringfence.analysis.possible import Relation
+from tests.analysis.possible.policies import compared, pods, rule, web
+peers = [pods({"matchLabels": {"app": f"a{number}", "tier": f"t{number % 5}"}}) for number in range(40)]
+print(compared([web(rule(*peers))], [web(rule(*peers[::2]))], Relation.EQUIVALENT).counterexample.connection)
+"""
+
+
+def test_the_counterexample_is_the_same_in_every_process() -> None:
+    """The order of sets of texts is not: it depends on the seed of their hashes."""
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", _OF_ONE_PROCESS],
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(sys.path)},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(found) == 1
 
 
 def test_what_domain_names_resolve_to_is_not_known() -> None:
