@@ -23,7 +23,19 @@ from tests.engine.policies.artificial_tier import (
     tiered_cluster_of,
     tiered_clusters,
 )
-from tests.semantics.objects import Key, Object, admits, block, key_of, labelled, namespaces, pod, policy, port
+from tests.semantics.objects import (
+    Key,
+    Object,
+    admits,
+    block,
+    key_of,
+    labelled,
+    namespace,
+    namespaces,
+    pod,
+    policy,
+    port,
+)
 
 from ringfence.dataplane.compile.compiler import Compiler
 from ringfence.dataplane.program import Packet, Program, VerdictMap
@@ -173,7 +185,58 @@ def test_subjects_with_policies_of_their_own_share_the_classes_of_their_peers() 
     assert classes(8) == classes(2) == 1
 
 
+@pytest.mark.parametrize("count", [1, 4, 5, 50])
+def test_ports_are_the_same_however_many_ranges_a_class_has(count: int) -> None:
+    """A few ranges are compared, many are looked up."""
+    ranges = [port(1_000 * i, to=1_000 * i + 9) for i in range(1, count + 1)]
+    front = tier_policy(FRONT, "a", ingress=[acting("allow", FRIENDS, ports=ranges), acting("deny", FRIENDS)])
+    program = program_for(tiered_cluster_of([SERVER, FRIEND, front]).state)
+    for number in (1_000, 1_009, 1_000 * count, 1_000 * count + 9):
+        assert reaches(program, "10.0.0.2", number)
+        assert not reaches(program, "10.0.0.2", number, protocol=17)
+    for number in (999, 1_010, 1_000 * count - 1, 1_000 * count + 10):
+        assert not reaches(program, "10.0.0.2", number)
+
+
 # --- changes ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_peer_that_gets_other_labels_is_decided_about_again() -> None:
+    """Also where its address, and the identities that there are, stay the same."""
+    guard = tier_policy(FRONT, "a", ingress=[acting("allow", FRIENDS, ports=[port(80)]), acting("deny")])
+    cluster = tiered_cluster_of([SERVER, FRIEND, guard])
+    compiler = Compiler(cluster.state, everywhere)
+    assert reaches(compiler.program(), "10.0.0.2")
+    cluster.upsert(pod("x/friend", {"app": "foe"}, addresses=["10.0.0.2", "fd00::2"]))
+    assert not reaches(compiler.program(), "10.0.0.2")
+    cluster.upsert(FRIEND)
+    assert reaches(compiler.program(), "10.0.0.2")
+
+
+def test_the_first_peer_of_a_map_that_was_empty_is_decided_about_again() -> None:
+    guard = tier_policy(FRONT, "a", ingress=[acting("allow", FRIENDS, ports=[port(80)]), acting("deny", FRIENDS)])
+    denied = tier_policy(BACK, "b", ingress=[acting("deny")])
+    cluster = tiered_cluster_of([SERVER, guard, denied])
+    compiler = Compiler(cluster.state, everywhere)
+    assert not reaches(compiler.program(), "10.0.0.2")
+    for labels, is_friend in (("friend", True), ("foe", False), ("friend", True)):
+        cluster.upsert(pod("x/friend", {"app": labels}, addresses=["10.0.0.2", "fd00::2"]))
+        assert reaches(compiler.program(), "10.0.0.2") is is_friend
+    cluster.remove("Pod", "x", "friend")
+    assert not reaches(compiler.program(), "10.0.0.2")
+
+
+def test_peers_are_decided_about_again_when_their_namespace_gets_other_labels() -> None:
+    """From one class to another."""
+    teams = {"friends": 80, "others": 90}
+    guard = [acting("allow", namespaces(labelled(team=team), {}), ports=[port(one)]) for team, one in teams.items()]
+    policies = [tier_policy(FRONT, "a", ingress=guard), tier_policy(BACK, "b", ingress=[acting("deny")])]
+    cluster = tiered_cluster_of([SERVER, namespace("y"), pod("y/peer", addresses=["10.0.0.3"]), *policies])
+    compiler = Compiler(cluster.state, everywhere)
+    for team, allowed in (("", 0), ("friends", 80), ("others", 90), ("friends", 80), ("", 0)):
+        cluster.upsert(namespace("y", team=team))
+        program = compiler.program()
+        assert [one for one in (80, 90) if reaches(program, "10.0.0.3", one)] == ([allowed] if allowed else [])
 
 
 class Changes(RuleBasedStateMachine):

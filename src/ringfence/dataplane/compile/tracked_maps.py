@@ -94,6 +94,8 @@ class TrackedMap:
         self._allowed: dict[int, _Allowed] = {}
         """What is allowed with the identities that are in the map, by their bits."""
         self._used: dict[str, PeerClass] = {}
+        self._chains: dict[bytes, str] | None = None
+        """The chain of each key of the map, once the first has changed; the map would find all again each time."""
         self.map = VerdictMap(ADDRESS[what.family])
         self._decide(state.population.everyone)
         self._fill(everybody)
@@ -156,13 +158,22 @@ class TrackedMap:
         self.map = VerdictMap(self.map.key, found, goto=bool(found))
 
     def _update(self, owners: Owners) -> None:
+        if not owners:
+            return
+        if self._chains is None:
+            self._chains = {key: chain for chain, keys in self.map.elements.items() for key in keys}
+        chains = self._chains
         moves: list[Move] = []
         for (family, number), identities in owners.items():
             if family is self._what.family:
                 key = address_key(family, number)
-                old, new = self.map.chain_of(key), self._chain_for(number, identities)
+                old, new = chains.get(key), self._chain_for(number, identities)
                 if old != new:
                     moves.append(Move(key, old, new))
+                    if new is None:
+                        del chains[key]
+                    else:
+                        chains[key] = new
         if moves:
             before = self.map.elements.keys()
             self.map = VerdictMap(self.map.key, self.map.elements, goto=True).moved(moves)
