@@ -4,9 +4,13 @@ Counted are elements, chains and rules. How long it takes is measured: `python -
 """
 
 from collections.abc import Callable
+from random import Random
 from typing import NamedTuple
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.agent.work import work_of
 from tests.engine.policies.artificial_tier import FRONT, acting, tier_policy, tiered_cluster_of
 from tests.semantics.objects import (
     Object,
@@ -28,6 +32,9 @@ from ringfence.model.policies import Direction
 SUBJECT = labelled(app="server")
 SERVER = pod("x/server", {"app": "server"}, addresses=["10.0.0.1"])
 SOME = 60
+
+SLACK = 1_000
+"""So many lines of work are never too many: where rules cover one another, a few more make no difference."""
 
 
 class Size(NamedTuple):
@@ -166,6 +173,43 @@ def test_a_packet_meets_as_many_rules_however_many_policies_there_are(shape: str
     few, many = (size_of(SHAPES[shape](count)) for count in (SOME, 4 * SOME))
     assert many.rules_of_profile <= few.rules_of_profile
     assert many.sets <= few.sets
+
+
+def overlapping_rules(count: int, blocks: int, ranges: int, length: int, chance: Random) -> list[Object]:
+    """Rules of a tier about blocks of a length or less, and ranges of ports, that overlap at random."""
+
+    def some_ports() -> Object:
+        low, high = sorted(chance.sample(range(1, 65_536), 2))
+        return port(low, to=high)
+
+    def some_block() -> Object:
+        bits = chance.randint(1, length)
+        return block(f"{chance.getrandbits(bits) << 8 - bits & 255}.0.0.0/{bits}")
+
+    rules = [
+        acting(
+            chance.choice(["allow", "deny", "pass"]),
+            *(some_block() for _ in range(blocks)),
+            ports=[some_ports() for _ in range(ranges)],
+        )
+        for _ in range(count)
+    ]
+    return [tier_policy(FRONT, "a", ingress=rules)]
+
+
+@given(st.integers(1, 4), st.integers(1, 4), st.integers(1, 8), st.integers())
+@settings(max_examples=10)
+def test_rules_that_overlap_cost_no_more_than_the_square_of_their_number(
+    blocks: int, ranges: int, length: int, seed: int
+) -> None:
+    """Some need that much by their nature: every second one of crossing stripes can decide otherwise."""
+
+    def work(count: int) -> int:
+        rules = overlapping_rules(count, blocks, ranges, length, Random(seed))
+        return work_of(Compiler(tiered_cluster_of([SERVER, *rules]).state, lambda member: True).program)
+
+    fixed, once, twice = (work(count) for count in (1, 20, 40))
+    assert twice - fixed <= 5 * max(once - fixed, SLACK)
 
 
 def test_packets_go_through_few_chains() -> None:
