@@ -25,6 +25,9 @@ class Family(IntEnum):
     IPV4 = 4
     IPV6 = 6
 
+    # `Enum` hashes the name, by a function in Python: every look-up with a question about a port would call it.
+    __hash__ = int.__hash__
+
     def __str__(self) -> str:
         return f"IPv{self.value}"
 

@@ -53,13 +53,28 @@ class Rulings:
             ruling = remembered[key] = self._find_on_port(profile, names, question)
         return ruling
 
+    def allows(self, stack: Stack, subject: Identity, peer: Identity, question: PortQuestion) -> bool:
+        """Whether a stack allows one port with one peer: the first profile that does not pass decides."""
+        version = self._selections.version
+        for profile in stack:
+            action = self._on_pair(profile, subject, peer, question, version)
+            if action is not Action.PASS:
+                return action is Action.ALLOW
+        return True
+
     def on_pair(self, profile: Profile, subject: Identity, peer: Identity, question: PortQuestion) -> Action:
-        """What a profile does with one port between `subject` and one peer: `on_port`, for this peer alone.
+        """What a profile does with one port between `subject` and one peer: `on_port`, for this peer alone."""
+        return self._on_pair(profile, subject, peer, question, self._selections.version)
+
+    def _on_pair(
+        self, profile: Profile, subject: Identity, peer: Identity, question: PortQuestion, version: object
+    ) -> Action:
+        """`on_pair`, with the version of all selections.
 
         The first question after a change is often the only one, so only the rules up to the first that matches are
         looked at. From the second on, the ruling for all peers is worth its time.
         """
-        bit, remembered = peer.bit, profile.rulings(self._selections.version)
+        bit, remembered = peer.bit, profile.rulings(version)
         names = _own_names(profile, subject, question)
         key = (question, names) if names else question
         ruling = remembered.get(key)
@@ -235,11 +250,13 @@ def _own_names(profile: Profile, subject: Identity, question: PortQuestion) -> f
     if not profile.port_names or profile.direction is Direction.EGRESS:
         return _NO_NAMES
     _, protocol, port = question
-    return frozenset(
+    named = profile.port_names
+    found = [
         name[0]
-        for name in subject.port_names.keys() & profile.port_names
-        if name[1] == protocol and port in subject.port_names[name]
-    )
+        for name, numbers in subject.port_names.items()
+        if port in numbers and name[1] == protocol and name in named
+    ]
+    return frozenset(found) if found else _NO_NAMES
 
 
 _NO_NAMES: Final[frozenset[str]] = frozenset()

@@ -28,7 +28,7 @@ from ringfence.engine.policies.profiles import (
     Stack,
     own_ports,
 )
-from ringfence.engine.policies.rules import Action, CompiledPolicy, CompiledRule, Peers
+from ringfence.engine.policies.rules import CompiledPolicy, CompiledRule, Peers
 from ringfence.engine.policies.rulings import Rulings, extent_of, own_traffic
 from ringfence.engine.policies.selection import Selections
 from ringfence.engine.policies.tier import MatchedPeer, RuleContext, Tier
@@ -69,11 +69,7 @@ class Tiers:
 
     def allows(self, subject: Identity, direction: Direction, peer: Identity, question: PortQuestion) -> bool:
         """Whether `subject`'s side allows one port with `peer`: the first tier that does not pass decides."""
-        for profile in self.stack(subject, direction):
-            action = self._rulings.on_pair(profile, subject, peer, question)
-            if action is not Action.PASS:
-                return action is Action.ALLOW
-        return True
+        return self._rulings.allows(self.stack(subject, direction), subject, peer, question)
 
     def peers_allowed(self, subject: Identity, direction: Direction, question: PortQuestion) -> Bitset:
         """The identities with which `subject`'s side allows one port: `allows`, for all peers."""
