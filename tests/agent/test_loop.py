@@ -84,9 +84,19 @@ def test_what_is_loaded_in_pieces_goes_on_without_further_events(monkeypatch: py
     with running() as agent:
         agent.enforce(*listing(*BOTH, HERE))
         everybody = admits(*blocks, block("10.0.0.0/8"))
+        ends: list[bool] = []
+        end = agent.loop._rounds.end
+
+        def noted(began: float, ended: float, *, has_changes: bool) -> None:
+            ends.append(has_changes)
+            end(began, ended, has_changes=has_changes)
+
+        monkeypatch.setattr(agent.loop._rounds, "end", noted)
         agent.tell(upserted(policy("x/open", labelled(app="server"), ingress=[everybody])))
         eventually(lambda: any(name.startswith("ingress_") for name in agent.kernel.present.chains))
         eventually(agent.passes)
+        assert ends[0]
+        assert not any(ends[1:]), "a change of others would not wait for a pause after these"
 
 
 @in_own_network
