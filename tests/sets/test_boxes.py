@@ -16,13 +16,11 @@ from ringfence.sets.boxes import (
     box_of,
     contains,
     difference,
-    disjoint,
     intersection,
     is_covered,
     key_of,
     overlaps,
     uncovered,
-    without_covered,
 )
 from ringfence.sets.label_values import ABSENT, ANY_VALUE, PRESENT, LabelValues, none_of, one_of
 from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
@@ -129,13 +127,6 @@ def test_thousands_of_port_ranges_are_one_cover() -> None:
     covers = [box for one in ranges if (box := box_of([(PORTS, Traffic.of("TCP", [one]))]))]
     (rest,) = uncovered({PORTS: Traffic.of("TCP")}, covers)
     assert rest == {PORTS: Traffic.of("TCP", [(low, low) for low in range(2, 65536, 2)])}
-
-
-@given(some_boxes)
-def test_other_forms_of_a_union(some: list[Box]) -> None:
-    apart = disjoint(some)
-    assert are_disjoint(apart)
-    assert points_of(apart) == points_of(some) == points_of(without_covered(some))
 
 
 def test_values_that_nobody_lists_are_not_forgotten() -> None:

@@ -237,23 +237,3 @@ def _by_value(box: Box, covers: Iterable[Box], axis: Axis) -> Iterator[tuple[Box
 def is_covered(box: Box, covers: Collection[Box], step: Step = no_limit) -> bool:
     """Whether everything in a box is in some of `covers`."""
     return next(uncovered(box, covers, step), None) is None
-
-
-def disjoint(boxes: Iterable[Box], step: Step = no_limit) -> list[Box]:
-    """The union of some boxes, as disjoint boxes: each without what is in those before it."""
-    found: list[Box] = []
-    seen: list[Box] = []
-    for box in boxes:
-        found += uncovered(box, seen, step)
-        seen.append(box)
-    return found
-
-
-def without_covered(boxes: Iterable[Box]) -> list[Box]:
-    """Some boxes without those that lie in another one: the same union."""
-    kept: list[Box] = []
-    for box in boxes:
-        if not any(contains(other, box) for other in kept):
-            kept = [other for other in kept if not contains(box, other)]
-            kept.append(box)
-    return kept

@@ -1,6 +1,5 @@
 """A set of policies, apart from the cluster that it was read with: what questions about any cluster are about."""
 
-from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -25,12 +24,6 @@ class PolicySet(msgspec.Struct, frozen=True):
     def meaning(self) -> Meaning:
         """What the policies mean in any cluster."""
         return Meaning(self.policies)
-
-    def without(self, policies: Iterable[CompiledPolicy[Any]]) -> "PolicySet":
-        """The set without some of its policies."""
-        removed = set(map(id, policies))
-        left = tuple(policy for policy in self.policies if id(policy) not in removed)
-        return msgspec.structs.replace(self, policies=left)
 
 
 def policy_set(name: str, state: State) -> PolicySet:

@@ -194,12 +194,16 @@ def _needed(box: Box, candidates: Iterable[tuple[Box, Any]]) -> Iterator[Any]:
             return
         some.append((other, what))
     some = some[:_MOST_COVERS]
-    if not some or not is_covered(box, [other for other, _ in some]):
-        return
-    for entry in list(some):
-        fewer = [one for one in some if one is not entry]
-        if is_covered(box, [other for other, _ in fewer]):
-            some = fewer
+    step = Budget(_STEPS_OF_ONE).step
+    try:
+        if not is_covered(box, [other for other, _ in some], step):
+            return
+        for entry in list(some):
+            fewer = [one for one in some if one is not entry]
+            if is_covered(box, [other for other, _ in fewer], step):
+                some = fewer
+    except Undecided:
+        pass  # which of them are needed would take too long to find out: all are named
     yield from (what for _, what in some)
 
 
