@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, Phase, settings
 
 from tests.e2e import parts
 
-settings.register_profile("dev", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=40)
+settings.register_profile("dev", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=30)
 settings.register_profile("ci", settings.get_profile("dev"), max_examples=100, derandomize=True, print_blob=True)
 settings.register_profile("thorough", settings.get_profile("dev"), max_examples=5_000, print_blob=True)
 # To measure which lines the tests run, a few examples of each property are enough.
