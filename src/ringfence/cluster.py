@@ -8,14 +8,12 @@ Every command that reads manifests or a live cluster once loads them through `Cl
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from itertools import count
 from os import PathLike
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from msgspec.structs import replace
-
+from ringfence.admission import Admission
 from ringfence.analysis.conversion import Conversion, convert
 from ringfence.analysis.edits import Edit, Proposal, smallest_edit
 from ringfence.analysis.endpoints import (
@@ -52,20 +50,14 @@ from ringfence.analysis.questions import Answer, with_possible_pods
 from ringfence.argument_checks import checked_namespace, checked_path, checked_patterns, checked_text
 from ringfence.engine.state import State
 from ringfence.errors import InputError, ManifestError
-from ringfence.model.decoding import decode, must_count, refusals, stored_tree, unknown_fields
 from ringfence.model.documents import custom_document, stored_document
-from ringfence.model.field_errors import FieldError, each_once, go_quoted
-from ringfence.model.kinds import KINDS, Kind, in_namespace, kind_of, namespace_of, object_name
-from ringfence.model.objects import DEFAULT_NAMESPACE, Manifest, NetworkPolicy, Object, Policy
+from ringfence.model.kinds import KINDS, kind_of
+from ringfence.model.objects import DEFAULT_NAMESPACE, NetworkPolicy, Object, Policy
 from ringfence.model.origin import Origin
 from ringfence.model.policies import Direction
-from ringfence.model.problems import Problem, ProblemCode, Severity
-from ringfence.model.refusals import refusal
-from ringfence.model.remedies import Mistake, remedy_of
-from ringfence.model.served_versions import version_problem
-from ringfence.model.server_versions import NEWEST, ServerVersion
-from ringfence.model.unread_kinds import unread_kind, unread_policy
-from ringfence.model.validation import FieldWarning
+from ringfence.model.problems import Problem, Severity
+from ringfence.model.server_versions import ServerVersion
+from ringfence.model.unread_kinds import unread_kind
 
 if TYPE_CHECKING:
     from ringfence.sources.loading import LoadedObjects
@@ -99,14 +91,6 @@ class Verdict(Answer):
         return explanation(self, self.proposal)
 
 
-class _Review(NamedTuple):
-    """An object with defaults and a name, the errors for which the API server would refuse it, and its warnings."""
-
-    object: Object
-    errors: Sequence[FieldError]
-    warnings: Sequence[FieldWarning]
-
-
 class Cluster:
     """The objects of a cluster, loaded from manifests or an API server, or added one by one, and what they mean.
 
@@ -128,11 +112,7 @@ class Cluster:
         self.skipped: Counter[str] = Counter()
         self.unrelated = 0
         self.state = State(live=live)
-        self._is_live = live
-        self._server_version = server_version
-        self._origins: dict[tuple[Kind, str, str], Origin] = {}
-        self._trees: dict[tuple[Kind, str], Mapping[str, Any]] = {}
-        self._numbers = count(1)
+        self._admission = Admission(self.state, self.namespace, live=live, server_version=server_version)
 
     @classmethod
     def load(
@@ -207,23 +187,7 @@ class Cluster:
         newer servers refuse is accepted if `is_stored` says that a server has stored the object; a dict with a `uid` or
         a `resourceVersion` has been stored, and so has every object of a live cluster.
         """
-        if isinstance(obj, Mapping):
-            place = (origin or Origin("added by a program")).at()
-            if unread := unread_policy(obj, place, self.namespace):
-                self.state.upsert(unread)
-                return
-            is_stored = is_stored or must_count(obj)
-            decoded, tree = _decoded(obj, is_stored=is_stored), stored_tree(obj)
-        elif KINDS.has(obj):
-            decoded, tree = obj, None
-        else:
-            raise InputError(f"{obj!r} is not an object: use a dict as in the API, or load a file with Cluster.load")
-        if not decoded.metadata.name:
-            message = "metadata.name: Required value: objects are added and removed by name"
-            raise InputError(f"{kind_of(decoded)}: {message}")
-        if errors := self._add(decoded, origin, is_accepted=is_stored).errors:
-            raise InputError(f'{kind_of(decoded)} "{decoded.metadata.name}" is invalid: {"; ".join(map(str, errors))}')
-        self._note_tree(decoded, tree)
+        self._admission.upsert(obj, origin, is_stored=is_stored)
 
     def remove(self, kind: str, namespace: str, name: str) -> None:
         """Remove one object, if it is there; `namespace` is ignored for kinds without one.
@@ -246,13 +210,8 @@ class Cluster:
         """
         from ringfence.sources.manifests import read_files
 
-        # They are new to a live cluster, too: its API server has not stored them. And to replace is what is meant here.
-        is_live, origins = self._is_live, self._origins
-        self._is_live, self._origins = False, {}
-        try:
-            self._load(read_files([checked_path(path) for path in paths], recursive=True))
-        finally:
-            self._is_live, self._origins = is_live, origins | self._origins
+        loaded = read_files([checked_path(path) for path in paths], recursive=True)
+        self._report(loaded, self._admission.suppose(loaded))
 
     def leave_out(self, policy: str) -> None:
         """Remove a policy: `NAMESPACE/NAME`, or `NAME` in the namespace of the cluster.
@@ -274,7 +233,7 @@ class Cluster:
         """A policy of this cluster as `kubectl get` prints it."""
         if isinstance(policy, NetworkPolicy):
             return stored_document(policy)
-        return custom_document(policy, self._trees.get((KINDS.of(policy), policy.metadata.name)))
+        return custom_document(policy, self._admission.tree_of(policy))
 
     # --- questions --------------------------------------------------------------------------------------------------
 
@@ -416,106 +375,14 @@ class Cluster:
 
     # --- loading ----------------------------------------------------------------------------------------------------
 
-    def _add(self, obj: Object, origin: Origin | None, *, is_accepted: bool = False) -> _Review:
-        """Add an object with the defaults of the API server, unless the API server would refuse it.
-
-        Every object of the input enters the state here, whether it was loaded or added by a program. With `is_accepted`
-        it is known that a server has stored the object or would not refuse it.
-        """
-        kind = KINDS.of(obj)
-        obj = in_namespace(kind.default(obj), self.namespace)
-        if is_accepted or self._is_live:
-            errors = each_once(kind.validate_stored(obj))
-        else:
-            errors = kind.validate(obj, self._server_version or NEWEST)
-        if errors:
-            return _Review(obj, errors, ())
-        warnings = kind.warnings(obj)
-        obj = self._with_name(obj)
-        self.state.upsert(obj, origin)
-        return _Review(obj, (), warnings)
-
-    def _add_what_remains(self, manifest: Manifest) -> bool:
-        """Add what remains of an invalid policy if a server has stored it, as in the agent; whether anything does."""
-        if not (manifest.is_stored or self._is_live):
-            return False
-        kind = KINDS.of(manifest.object)
-        remaining = kind.remaining(in_namespace(kind.default(manifest.object), self.namespace))
-        if remaining is not None:
-            self.state.upsert(self._with_name(remaining), manifest.origin)
-        return remaining is not None
-
-    def _with_name(self, obj: Object) -> Object:
-        """The object with a name: its `generateName` and a number, where the API server appends random letters."""
-        metadata = obj.metadata
-        if metadata.name:
-            return obj
-        kind, namespace = KINDS.of(obj), namespace_of(obj)
-        names = (f"{metadata.generate_name}{number}" for number in self._numbers)
-        name = next(name for name in names if (kind, namespace, name) not in self._origins)
-        return replace(obj, metadata=replace(metadata, name=name))
-
     def _load(self, loaded: "LoadedObjects") -> None:
         """Add all objects that a source has found, and report its problems and theirs."""
+        self._report(loaded, self._admission.load(loaded))
+
+    def _report(self, loaded: "LoadedObjects", found: Iterable[Problem]) -> None:
+        """Report the problems of a source, those that were found with its objects, and what it left out."""
         self.problems.extend(loaded.problems)
+        self.problems.extend(found)
+        self.problems.sort(key=lambda problem: problem.place)
         self.skipped.update(loaded.skipped)
         self.unrelated += loaded.unrelated
-        self.state.only_namespace = loaded.only_namespace
-        for operated in loaded.operated:
-            self.state.operated[replace(operated, namespace=operated.namespace or self.namespace)] = None
-        for unlisted in loaded.unlisted:
-            self.state.upsert(unlisted)
-        for unread in loaded.unread:
-            if policy := unread_policy(unread.written, unread.place, self.namespace):
-                self.state.upsert(policy)
-        # Objects without a name come last: a name is generated when all names that are taken are known.
-        for manifest in sorted(loaded.manifests, key=lambda manifest: not manifest.object.metadata.name):
-            if problem := version_problem(manifest, self._server_version):
-                self.problems.append(problem)
-                if problem.severity is Severity.ERROR:
-                    continue
-            is_accepted = manifest.is_stored or manifest.tree is not None
-            review = self._add(manifest.object, manifest.origin, is_accepted=is_accepted)
-            if review.errors or review.warnings:
-                self._report(manifest, review)
-            if not review.errors or self._add_what_remains(manifest):
-                self._note_origin(review.object, manifest.origin)
-                self._note_tree(review.object, manifest.tree)
-        self.problems.sort(key=lambda problem: problem.place)
-
-    def _note_tree(self, obj: Object, tree: Mapping[str, Any] | None) -> None:
-        """Keep an object of a custom resource as a server stores it, without what was kept of the one before it."""
-        key = (KINDS.of(obj), obj.metadata.name)
-        self._trees.pop(key, None)
-        if tree is not None:
-            self._trees[key] = tree
-
-    def _report(self, manifest: Manifest, review: _Review) -> None:
-        obj, origin = manifest.object, manifest.origin
-        concern = KINDS.of(obj).may_concern_policies
-        for one in review.errors or review.warnings:
-            self.problems.append(refusal(one, origin, object_name(review.object), may_concern_policies=concern))
-
-    def _note_origin(self, obj: Object, origin: Origin) -> None:
-        """Report an object that was read before: as with `kubectl apply`, the last one counts."""
-        kind, namespace, name = KINDS.of(obj), namespace_of(obj), obj.metadata.name
-        earlier = self._origins.get((kind, namespace, name))
-        self._origins[kind, namespace, name] = origin
-        if earlier:
-            subject = f"{kind.key} {namespace}/{name}" if namespace else f"{kind.key} {name}"
-            message = f"defined before at {earlier.at()}; this one counts"
-            place, code = origin.at(), ProblemCode.DUPLICATE_OBJECT
-            remedy = remedy_of(Mistake(code, ""))
-            self.problems.append(Problem(place, code, message, Severity.WARNING, subject, remedy=remedy))
-
-
-def _decoded(obj: Mapping[str, Any], *, is_stored: bool) -> Object:
-    """The object in a dict. Raises DecodingError or InputError for one that cannot be read as its kind."""
-    if unknown := unknown_fields(obj):
-        raise InputError(f"strict decoding error: unknown field {go_quoted(unknown[0].path)}")
-    if not is_stored and (refused := refusals(obj)):
-        raise InputError(f"{obj['kind']} is invalid: {'; '.join(map(str, refused))}")
-    decoded = decode(obj)
-    if decoded is None:
-        raise InputError(f"{obj.get('kind')!r} of {obj.get('apiVersion')!r} is a kind that ringfence does not read")
-    return decoded

@@ -1,0 +1,198 @@
+"""Admission: objects enter the state as an API server would store them, or are refused in its words.
+
+An object gets the namespace, the defaults and the name that the API server would give it, and is validated. What the
+API server would refuse stays out of the state, and becomes an error or a problem with its place. Only a policy that an
+API server has stored is never left out: what newer servers would refuse is in force there all the same.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import count
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from msgspec.structs import replace
+
+from ringfence.engine.state import State
+from ringfence.errors import InputError
+from ringfence.model.decoding import decode, must_count, refusals, stored_tree, unknown_fields
+from ringfence.model.field_errors import FieldError, each_once, go_quoted
+from ringfence.model.kinds import KINDS, Kind, in_namespace, kind_of, namespace_of, object_name
+from ringfence.model.objects import Manifest, Object, Policy
+from ringfence.model.origin import Origin
+from ringfence.model.problems import Problem, ProblemCode, Severity
+from ringfence.model.refusals import refusal
+from ringfence.model.remedies import Mistake, remedy_of
+from ringfence.model.served_versions import version_problem
+from ringfence.model.server_versions import NEWEST, ServerVersion
+from ringfence.model.unread_kinds import unread_policy
+from ringfence.model.validation import FieldWarning
+
+if TYPE_CHECKING:
+    from ringfence.sources.loading import LoadedObjects
+
+
+class _Review(NamedTuple):
+    """An object with defaults and a name, the errors for which the API server would refuse it, and its warnings."""
+
+    object: Object
+    errors: Sequence[FieldError]
+    warnings: Sequence[FieldWarning]
+
+
+class Admission:
+    """Adds objects to a state with the defaults of the API server, unless the API server would refuse them.
+
+    With `live`, every object is one that an API server has stored. Objects without a namespace are put in `namespace`.
+    With a `server_version`, what servers of this version would refuse is refused; without one, the rules are those of
+    the newest version that is known.
+    """
+
+    def __init__(self, state: State, namespace: str, *, live: bool, server_version: ServerVersion | None) -> None:
+        self._state = state
+        self._namespace = namespace
+        self._is_live = live
+        self._server_version = server_version
+        self._origins: dict[tuple[Kind, str, str], Origin] = {}
+        self._trees: dict[tuple[Kind, str], Mapping[str, Any]] = {}
+        self._numbers = count(1)
+
+    def upsert(self, obj: Object | Mapping[str, Any], origin: Origin | None, *, is_stored: bool) -> None:
+        """Add one object, or replace the one with its kind and name: a dict as in the API, or a model object.
+
+        Raises DecodingError or InputError for one that the API server would refuse; the state is then unchanged.
+        `is_stored` says that a server has stored the object; a dict may say so itself.
+        """
+        if isinstance(obj, Mapping):
+            place = (origin or Origin("added by a program")).at()
+            if unread := unread_policy(obj, place, self._namespace):
+                self._state.upsert(unread)
+                return
+            is_stored = is_stored or must_count(obj)
+            decoded, tree = _decoded(obj, is_stored=is_stored), stored_tree(obj)
+        elif KINDS.has(obj):
+            decoded, tree = obj, None
+        else:
+            raise InputError(f"{obj!r} is not an object: use a dict as in the API, or load a file with Cluster.load")
+        if not decoded.metadata.name:
+            message = "metadata.name: Required value: objects are added and removed by name"
+            raise InputError(f"{kind_of(decoded)}: {message}")
+        if errors := self._add(decoded, origin, is_accepted=is_stored).errors:
+            raise InputError(f'{kind_of(decoded)} "{decoded.metadata.name}" is invalid: {"; ".join(map(str, errors))}')
+        self._note_tree(decoded, tree)
+
+    def load(self, loaded: "LoadedObjects") -> list[Problem]:
+        """Add all objects that a source has found, and return their problems, without those of the source itself."""
+        self._state.only_namespace = loaded.only_namespace
+        for operated in loaded.operated:
+            self._state.operated[replace(operated, namespace=operated.namespace or self._namespace)] = None
+        for unlisted in loaded.unlisted:
+            self._state.upsert(unlisted)
+        for unread in loaded.unread:
+            if policy := unread_policy(unread.written, unread.place, self._namespace):
+                self._state.upsert(policy)
+        # Objects without a name come last: a name is generated when all names that are taken are known.
+        manifests = sorted(loaded.manifests, key=lambda manifest: not manifest.object.metadata.name)
+        return [problem for manifest in manifests for problem in self._admit(manifest)]
+
+    def suppose(self, loaded: "LoadedObjects") -> list[Problem]:
+        """Add objects as `load` does, as if they had been applied: each replaces the one with its kind and name."""
+        # They are new to a live cluster, too: its API server has not stored them. And to replace is what is meant here.
+        is_live, origins = self._is_live, self._origins
+        self._is_live, self._origins = False, {}
+        try:
+            return self.load(loaded)
+        finally:
+            self._is_live, self._origins = is_live, origins | self._origins
+
+    def tree_of(self, policy: Policy) -> Mapping[str, Any] | None:
+        """The custom resource as a server stores it of which a policy was read; None if it was not read of one."""
+        return self._trees.get((KINDS.of(policy), policy.metadata.name))
+
+    def _admit(self, manifest: Manifest) -> Iterator[Problem]:
+        """Add an object that was read, unless the API server would refuse it; yields what is wrong with it."""
+        if problem := version_problem(manifest, self._server_version):
+            yield problem
+            if problem.severity is Severity.ERROR:
+                return
+        is_accepted = manifest.is_stored or manifest.tree is not None
+        review = self._add(manifest.object, manifest.origin, is_accepted=is_accepted)
+        yield from _problems(manifest, review)
+        if not review.errors or self._add_what_remains(manifest):
+            yield from self._note_origin(review.object, manifest.origin)
+            self._note_tree(review.object, manifest.tree)
+
+    def _add(self, obj: Object, origin: Origin | None, *, is_accepted: bool = False) -> _Review:
+        """Add an object with the defaults of the API server, unless the API server would refuse it.
+
+        Every object of the input enters the state here, whether it was loaded or added by a program. With `is_accepted`
+        it is known that a server has stored the object or would not refuse it.
+        """
+        kind = KINDS.of(obj)
+        obj = in_namespace(kind.default(obj), self._namespace)
+        if is_accepted or self._is_live:
+            errors = each_once(kind.validate_stored(obj))
+        else:
+            errors = kind.validate(obj, self._server_version or NEWEST)
+        if errors:
+            return _Review(obj, errors, ())
+        warnings = kind.warnings(obj)
+        obj = self._with_name(obj)
+        self._state.upsert(obj, origin)
+        return _Review(obj, (), warnings)
+
+    def _add_what_remains(self, manifest: Manifest) -> bool:
+        """Add what remains of an invalid policy if a server has stored it, as in the agent; whether anything does."""
+        if not (manifest.is_stored or self._is_live):
+            return False
+        kind = KINDS.of(manifest.object)
+        remaining = kind.remaining(in_namespace(kind.default(manifest.object), self._namespace))
+        if remaining is not None:
+            self._state.upsert(self._with_name(remaining), manifest.origin)
+        return remaining is not None
+
+    def _with_name(self, obj: Object) -> Object:
+        """The object with a name: its `generateName` and a number, where the API server appends random letters."""
+        metadata = obj.metadata
+        if metadata.name:
+            return obj
+        kind, namespace = KINDS.of(obj), namespace_of(obj)
+        names = (f"{metadata.generate_name}{number}" for number in self._numbers)
+        name = next(name for name in names if (kind, namespace, name) not in self._origins)
+        return replace(obj, metadata=replace(metadata, name=name))
+
+    def _note_origin(self, obj: Object, origin: Origin) -> Iterator[Problem]:
+        """Report an object that was read before: as with `kubectl apply`, the last one counts."""
+        kind, namespace, name = KINDS.of(obj), namespace_of(obj), obj.metadata.name
+        earlier = self._origins.get((kind, namespace, name))
+        self._origins[kind, namespace, name] = origin
+        if earlier:
+            subject = f"{kind.key} {namespace}/{name}" if namespace else f"{kind.key} {name}"
+            message = f"defined before at {earlier.at()}; this one counts"
+            place, code = origin.at(), ProblemCode.DUPLICATE_OBJECT
+            remedy = remedy_of(Mistake(code, ""))
+            yield Problem(place, code, message, Severity.WARNING, subject, remedy=remedy)
+
+    def _note_tree(self, obj: Object, tree: Mapping[str, Any] | None) -> None:
+        """Keep an object of a custom resource as a server stores it, without what was kept of the one before it."""
+        key = (KINDS.of(obj), obj.metadata.name)
+        self._trees.pop(key, None)
+        if tree is not None:
+            self._trees[key] = tree
+
+
+def _problems(manifest: Manifest, review: _Review) -> Iterator[Problem]:
+    """The errors of an object that was read, or else its warnings, as problems."""
+    concern = KINDS.of(manifest.object).may_concern_policies
+    for one in review.errors or review.warnings:
+        yield refusal(one, manifest.origin, object_name(review.object), may_concern_policies=concern)
+
+
+def _decoded(obj: Mapping[str, Any], *, is_stored: bool) -> Object:
+    """The object in a dict. Raises DecodingError or InputError for one that cannot be read as its kind."""
+    if unknown := unknown_fields(obj):
+        raise InputError(f"strict decoding error: unknown field {go_quoted(unknown[0].path)}")
+    if not is_stored and (refused := refusals(obj)):
+        raise InputError(f"{obj['kind']} is invalid: {'; '.join(map(str, refused))}")
+    decoded = decode(obj)
+    if decoded is None:
+        raise InputError(f"{obj.get('kind')!r} of {obj.get('apiVersion')!r} is a kind that ringfence does not read")
+    return decoded
