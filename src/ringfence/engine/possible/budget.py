@@ -12,7 +12,7 @@ from ringfence.engine.possible.policy_boxes import RulePlace
 from ringfence.errors import UndecidedError
 
 STEPS: Final = 10_000_000
-"""Boxes that are looked at: some ten seconds. Policies as people write them take a few for each rule."""
+"""Boxes that are looked at: up to half a minute. Policies as people write them take a few for each rule."""
 
 
 Place = RulePlace | CompiledPolicy[Any]
