@@ -22,22 +22,15 @@ from ringfence.engine.policies import (
     network_policy_tier,
 )
 from ringfence.engine.population import (
-    AbsentPod,
-    Directory,
     Identity,
     Member,
+    Members,
     Namespaces,
     Population,
     Reference,
-    Workloads,
     addresses_of,
     addresses_of_matching,
-    ended,
-    is_same,
     likely_owners,
-    member_of_pod,
-    member_of_workload,
-    without_address,
 )
 from ringfence.engine.suppositions import Supposition
 from ringfence.model.cluster_policies import (
@@ -85,9 +78,7 @@ class State:
     """
 
     def __init__(self, *, live: bool = False) -> None:
-        self._live = live
         self.namespaces = Namespaces()
-        self.workloads = Workloads()
         self.nodes: dict[str, Node] = {}
         self.services: dict[tuple[str, str], Service] = {}
         self.slices: dict[tuple[str, str], EndpointSlice] = {}
@@ -97,6 +88,11 @@ class State:
         self.revision = 0
         """Grows with every call that adds or removes objects."""
         self._population = Population()
+        self._members = Members(self._population, self.namespaces, self.nodes, live=live)
+        self._directory = self._members.directory
+        self.workloads = self._members.workloads
+        self.absent = self._members.absent
+        """The pods that exist and take no part, by name."""
         self._selections = Selections(self._population, self.namespaces)
         self._network_policies = network_policy_tier(self._population, self._selections)
         self._cluster_policies = ClusterPoliciesInForce(self._population, self._selections, self.addresses_of_nodes)
@@ -106,15 +102,9 @@ class State:
         self._in_force = PoliciesInForce(self._network_policies)
         self.doubts = Doubts(self.namespaces)
         """The policies that are not read. They change no verdict; answers name those that might."""
-        self.absent: dict[Reference, AbsentPod] = {}
-        """The pods that exist and take no part, by name."""
         self.operated: dict[OperatedObject, None] = {}
         """Custom resources of which an operator makes pods that the input need not have."""
-        self._directory = Directory()
-        self._host_network: dict[Member, None] = {}
         self._supposed: set[Member] = set()
-        self._host_ports: dict[Member, None] = {}
-        self._on_nodes: dict[Reference, Pod] = {}  # hostNetwork pods, whose addresses are their node's
 
     # --- objects in and out ---------------------------------------------------------------------------------------
 
@@ -127,7 +117,7 @@ class State:
         self.revision += 1
         match obj:
             case Pod():
-                self._upsert_pod(obj)
+                self._members.upsert_pod(obj)
             case NetworkPolicy():
                 self._put_in_force(compile_policy(obj, origin))
             case CompiledPolicy():
@@ -135,9 +125,9 @@ class State:
             case Namespace():
                 self.namespaces.define(obj.metadata.name, obj.metadata.labels)
             case Workload():
-                self._upsert_workload(obj)
+                self._members.upsert_workload(obj)
             case HorizontalPodAutoscaler():
-                self._upsert_autoscaler(obj)
+                self._members.upsert_autoscaler(obj)
             case Service():
                 self.namespaces.mention(namespace_of(obj))
                 self.services[namespace_of(obj), obj.metadata.name] = obj
@@ -146,7 +136,7 @@ class State:
             case Endpoints():
                 self._mirrored[namespace_of(obj), obj.metadata.name] = mirrored(obj)
             case Node():
-                self._upsert_node(obj)
+                self._replace_node(obj.metadata.name, obj)
             case UnreadPolicy():
                 self.doubts.upsert(obj)
             case (
@@ -161,6 +151,20 @@ class State:
         self.namespaces.mention(policy.namespace)
         self._in_force.upsert(policy)
 
+    def _replace_node(self, name: str, node: Node | None) -> None:
+        """Note a node, or that it is gone, and update what depends on its labels and addresses."""
+        before = self.nodes.pop(name, None)
+        if node:
+            self.nodes[name] = node
+        self._in_force.replace_node(name, node)
+        if bool(before) is not bool(node):
+            self._members.touch_contested()  # who has an address depends on which Nodes exist
+        if _as_peer(before) != _as_peer(node):
+            self._cluster_policies.nodes_changed()
+        if before and node and before.status == node.status:
+            return  # the kubelet renews a Node's lease and conditions all the time; addresses hardly ever change
+        self._members.refresh_node(name)
+
     def addresses_of_nodes(self, selector: Selector) -> Addresses:
         """The addresses of the nodes whose labels a selector matches."""
         return addresses_of_matching(self.nodes.values(), selector)
@@ -171,7 +175,7 @@ class State:
         reference = Reference(namespace, kind, name)
         match kind:
             case "Pod":
-                self._remove_pod(reference)
+                self._members.remove_pod(reference)
             case "NetworkPolicy":
                 self._in_force.remove(namespace, name)
             case _ if kind in CLUSTER_POLICY_KINDS:
@@ -187,11 +191,9 @@ class State:
             case "Node":
                 self._replace_node(name, None)
             case "HorizontalPodAutoscaler":
-                with self._refreshing_templates(self.workloads.scaled_by(reference)):
-                    self.workloads.remove_autoscaler(reference)
+                self._members.remove_autoscaler(reference)
             case _ if kind in WORKLOAD_KINDS:
-                with self._refreshing_templates(reference):
-                    self.workloads.remove(reference)
+                self._members.remove_workload(reference)
             case _:
                 if unread_kind(kind) is None:
                     raise ValueError(f"objects of kind {kind!r} are never in the state")
@@ -278,7 +280,7 @@ class State:
         Pods without an address then take part, and so do the templates of workloads. Objects already added stay as they
         are.
         """
-        self._live = False
+        self._members.live = False
 
     @property
     def network_policies(self) -> NetworkPolicyTier:
@@ -340,11 +342,11 @@ class State:
 
     def host_network_members(self) -> Iterator[Member]:
         """The pods that use their node's network."""
-        return iter(self._host_network)
+        return self._members.on_host_network()
 
     def host_port_members(self) -> Iterator[Member]:
         """The pods to which ports of their nodes lead."""
-        return iter(self._host_ports)
+        return self._members.with_host_ports()
 
     def member(self, reference: Reference) -> Member | None:
         """The pod or workload template with this name, if it takes part."""
@@ -390,136 +392,6 @@ class State:
     def workload(self, member: Member) -> Reference:
         """The workload that a pod belongs to, or the pod itself."""
         return self.workloads.top(member)
-
-    # --- pods, workloads and nodes ----------------------------------------------------------------------------------
-
-    def _upsert_pod(self, pod: Pod) -> None:
-        member = member_of_pod(pod, self.nodes)
-        reference = member.reference
-        present = self._directory.get(reference)
-        absent = ended(pod, member)
-        if present and is_same(present, member) and not absent:
-            # Most updates of a pod (conditions, restarts, annotations) change nothing that policies can read.
-            self._renew_claim(present, member)
-            return
-        if present or reference in self._on_nodes:
-            self._remove_pod(reference)
-        self.namespaces.mention(reference.namespace)
-        self.absent.pop(reference, None)
-        if absent:
-            self.absent[reference] = absent
-            return
-        if member.host_network:
-            self._on_nodes[reference] = pod
-        if self._live and not member.addresses:
-            self.absent[reference] = without_address(member, pod.status.phase or "Pending")
-            return
-        self._enter(member)
-        if not self.workloads.add_pod_of_known_owner(member):
-            with self._refreshing_templates(member.owner):
-                self.workloads.add_pod(member)
-
-    def _renew_claim(self, present: Member, renewed: Member) -> None:
-        if present.claim != renewed.claim:
-            present.claim = renewed.claim
-            if self._directory.is_contested(present):
-                self._population.touch((present,))
-
-    def _remove_pod(self, reference: Reference) -> None:
-        self._on_nodes.pop(reference, None)
-        self.absent.pop(reference, None)
-        member = self._directory.get(reference)
-        if member:
-            self._leave(member)
-            with self._refreshing_templates(member.owner):
-                self.workloads.discard_pod(member)
-
-    def _upsert_workload(self, workload: Workload) -> None:
-        reference = Reference(namespace_of(workload), workload.kind, workload.metadata.name)
-        self.namespaces.mention(reference.namespace)
-        if present := self._directory.get(reference):
-            self._leave(present)
-        with self._refreshing_templates(reference):
-            self.workloads.upsert(reference, workload)
-
-    def _upsert_autoscaler(self, autoscaler: HorizontalPodAutoscaler) -> None:
-        reference = Reference(namespace_of(autoscaler), "HorizontalPodAutoscaler", autoscaler.metadata.name)
-        self.namespaces.mention(reference.namespace)
-        target = autoscaler.spec.scale_target_ref
-        with (
-            self._refreshing_templates(self.workloads.scaled_by(reference)),
-            self._refreshing_templates(Reference(reference.namespace, target.kind, target.name)),
-        ):
-            self.workloads.upsert_autoscaler(reference, autoscaler)
-
-    @contextmanager
-    def _refreshing_templates(self, reference: Reference | None) -> Iterator[None]:
-        """Update, after the context, which templates stand for pods, of a workload and of its owners before and after.
-
-        In a running cluster no template does.
-        """
-        if reference is None or self._live:
-            yield
-            return
-        before = list(self.workloads.chain(reference))
-        yield
-        for one in dict.fromkeys([*before, *self.workloads.chain(reference), *self.workloads.borrowers(reference)]):
-            self._refresh_template(one)
-
-    def _refresh_template(self, reference: Reference) -> None:
-        present, wanted = self._directory.get(reference), self._template(reference)
-        if present and wanted and is_same(present, wanted):
-            return
-        if present:
-            self._leave(present)
-        if wanted:
-            self._enter(wanted)
-
-    def _template(self, reference: Reference) -> Member | None:
-        """What stands for the pods of a workload; None if nothing does."""
-        workload = self.workloads.get(reference)
-        if workload is None or not self.workloads.stands_for_pods(reference):
-            return None
-        complete = self.workloads.with_template(workload, reference)
-        if complete is None:
-            return None
-        limit = self.workloads.limit(workload, reference)
-        return member_of_workload(complete, self.nodes, is_several=limit.is_several)
-
-    def _upsert_node(self, node: Node) -> None:
-        self._replace_node(node.metadata.name, node)
-
-    def _replace_node(self, name: str, node: Node | None) -> None:
-        before = self.nodes.pop(name, None)
-        if node:
-            self.nodes[name] = node
-        self._in_force.replace_node(name, node)
-        if bool(before) is not bool(node):
-            self._population.touch(self._directory.contested())  # who has an address depends on which Nodes exist
-        if _as_peer(before) != _as_peer(node):
-            self._cluster_policies.nodes_changed()
-        if before and node and before.status == node.status:
-            return  # the kubelet renews a Node's lease and conditions all the time; addresses hardly ever change
-        for pod in [pod for pod in self._on_nodes.values() if pod.spec.node_name == name]:
-            self._upsert_pod(pod)
-        for member in [one for one in self._host_network if one.node == name and one.reference.kind != "Pod"]:
-            self._leave(member)
-            self._refresh_template(member.reference)
-
-    def _enter(self, member: Member) -> None:
-        self._directory.add(member)
-        self._population.add(member)
-        if member.host_network:
-            self._host_network[member] = None
-        elif member.has_host_ports:
-            self._host_ports[member] = None
-
-    def _leave(self, member: Member) -> None:
-        self._directory.discard(member)
-        self._population.discard(member)
-        if member.host_network:
-            del self._host_network[member]
-        self._host_ports.pop(member, None)
 
 
 def _as_peer(node: Node | None) -> tuple[Labels, Addresses] | None:

@@ -1,11 +1,11 @@
 """Pods as the engine sees them: members, namespaces, workloads, and the identities that pods share."""
 
-from ringfence.engine.population.absent import AbsentPod, ended, without_address
+from ringfence.engine.population.absent import AbsentPod
 from ringfence.engine.population.changes import ChangeRecord
 from ringfence.engine.population.claims import likely_owners
-from ringfence.engine.population.directory import Directory
 from ringfence.engine.population.facts import Block, ReadableFact, fact_read_by, facts_read_by
 from ringfence.engine.population.identities import Identity
+from ringfence.engine.population.members import Members
 from ringfence.engine.population.namespaces import NAME_LABEL, Namespaces
 from ringfence.engine.population.nodes import addresses_of, addresses_of_matching
 from ringfence.engine.population.pods import (
@@ -17,9 +17,6 @@ from ringfence.engine.population.pods import (
     Reference,
     example_of_possible_pods,
     is_one_pod,
-    is_same,
-    member_of_pod,
-    member_of_workload,
     possible_pod,
 )
 from ringfence.engine.population.population import Population
@@ -32,9 +29,9 @@ __all__ = [
     "Block",
     "ChangeRecord",
     "DeclaredPort",
-    "Directory",
     "Identity",
     "Member",
+    "Members",
     "NamedPort",
     "Namespaces",
     "Population",
@@ -44,15 +41,10 @@ __all__ = [
     "Workloads",
     "addresses_of",
     "addresses_of_matching",
-    "ended",
     "example_of_possible_pods",
     "fact_read_by",
     "facts_read_by",
     "is_one_pod",
-    "is_same",
     "likely_owners",
-    "member_of_pod",
-    "member_of_workload",
     "possible_pod",
-    "without_address",
 ]
