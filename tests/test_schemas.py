@@ -57,12 +57,14 @@ def test_a_schema_is_valid_and_names_its_version(name: str) -> None:
         ("equivalent", "equivalent examples/and-or/one-peer.yaml examples/shop"),
         ("allows-at-most", "allows-at-most examples/shop examples/admin/no-exception"),
         ("redundant", "redundant -f docs/web-twice.yaml"),
+        ("diff", "diff docs/shop-before.yaml docs/shop-after.yaml"),
+        ("diff", "diff docs/web-before.yaml docs/web-after.yaml"),
         ("version", "version"),
     ],
 )
 def test_what_a_command_prints_has_the_shape(name: str, command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    names_its_input = name in ("version", "equivalent", "allows-at-most")
+    names_its_input = name in ("version", "equivalent", "allows-at-most", "diff")
     words = command.split() if names_its_input else [*command.split(), "-f", "examples/three-tier"]
     printed = CliRunner().invoke(cli, [*words, "-o", "json"]).stdout
     assert fits(json.loads(printed), strict(schema(name)))

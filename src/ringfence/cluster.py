@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ringfence.admission import Admission
 from ringfence.analysis.conversion import Conversion, convert
+from ringfence.analysis.differences import ClusterDifference, difference
 from ringfence.analysis.edits import Edit, Proposal, smallest_edit
 from ringfence.analysis.endpoints import (
     AskedPorts,
@@ -268,6 +269,15 @@ class Cluster:
         """
         return self._compared(other, Relation.AT_MOST, names)
 
+    def diff(self, other: "Cluster", *, names: tuple[str, str] = ("this", "the other")) -> ClusterDifference:
+        """What changes if this cluster becomes `other`: which connections are opened and closed, for whom, and why.
+
+        Workloads are matched by namespace, kind and name. The result is false if nothing differs. `names` are what
+        texts call the two.
+        """
+        self._check_cluster(other)
+        return difference(self.state, other.state, names)
+
     def redundant(self) -> Redundancy:
         """The policies, rules, peers and port entries without which nothing changes in every cluster that could be.
 
@@ -276,10 +286,13 @@ class Cluster:
         return redundancy(policy_set("these policies", self.state))
 
     def _compared(self, other: "Cluster", relation: Relation, names: tuple[str, str]) -> Comparison:
-        if not isinstance(other, Cluster):
-            raise InputError(f"{other!r} is not a Cluster: use Cluster.load(path) to read the other policies")
+        self._check_cluster(other)
         first, second = names
         return compare(policy_set(first, self.state), policy_set(second, other.state), relation)
+
+    def _check_cluster(self, other: object) -> None:
+        if not isinstance(other, Cluster):
+            raise InputError(f"{other!r} is not a Cluster: use Cluster.load(path) to read the other policies")
 
     def connections(
         self,

@@ -5,6 +5,15 @@ Importing this module imports the engine. The errors are in `ringfence.errors`.
 """
 
 from ringfence.analysis.conversion import Conversion, Converted, Remark
+from ringfence.analysis.differences import (
+    Cause,
+    ChangedConnections,
+    ChangedIsolation,
+    ClusterDifference,
+    ConnectionChange,
+    PolicyCount,
+    UnreadChange,
+)
 from ringfence.analysis.edits import Edit, Proposal, SideEffects
 from ringfence.analysis.endpoints import AskedPorts, Endpoint, PortArgument, PortName
 from ringfence.analysis.lists import (
@@ -56,10 +65,15 @@ __all__ = [
     "AskedPorts",
     "AwsClusterNetworkPolicy",
     "BaselineAdminNetworkPolicy",
+    "Cause",
+    "ChangedConnections",
+    "ChangedIsolation",
     "Cluster",
+    "ClusterDifference",
     "ClusterNetworkPolicy",
     "Comparison",
     "Connection",
+    "ConnectionChange",
     "Conversion",
     "Converted",
     "Counterexample",
@@ -88,6 +102,7 @@ __all__ = [
     "Place",
     "PodCollection",
     "PodsOf",
+    "PolicyCount",
     "PolicyReason",
     "PortArgument",
     "PortName",
@@ -113,5 +128,6 @@ __all__ = [
     "TextEdit",
     "TierPolicy",
     "Traffic",
+    "UnreadChange",
     "Verdict",
 ]

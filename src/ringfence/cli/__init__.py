@@ -40,6 +40,7 @@ _COMMANDS = {
     "sources": ("reach", "List who can reach a destination, and by which rules."),
     "destinations": ("reach", "List what a source can reach, and by which rules."),
     "isolation": ("isolation", "List which policies isolate each workload, and which workloads none does."),
+    "diff": ("diff", "List which connections a change opens and closes, for whom, and why."),
     "equivalent": ("comparison", "Check whether two sets of policies mean the same in every cluster."),
     "allows-at-most": ("comparison", "Check whether policies open nothing that others keep closed."),
     "exposure": ("exposure", "List which pods that do not exist yet could reach each workload, or be reached."),

@@ -5,6 +5,7 @@ The version does not matter: what is read of these policies is the same in all v
 """
 
 from collections.abc import Callable, Mapping
+from hashlib import blake2b
 from typing import Final
 
 import msgspec
@@ -142,7 +143,14 @@ def unread_policy(policy: Written, place: Place, own_namespace: str = DEFAULT_NA
         bounds,
         kind.only_denies,
         kind.only_outside,
+        _digest(policy),
     )
+
+
+def _digest(policy: Written) -> str:
+    """The digest of what its author wrote, in any order of fields; a server adds metadata and a status to it."""
+    written = {str(key): value for key, value in policy.items() if key not in ("metadata", "status")}
+    return blake2b(msgspec.json.encode(written, enc_hook=str, order="deterministic"), digest_size=16).hexdigest()
 
 
 def unlisted(kind: str, namespace: str, place: Place) -> UnreadPolicy:

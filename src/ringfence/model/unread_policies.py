@@ -54,7 +54,8 @@ class UnreadPolicy(msgspec.Struct, frozen=True):
     """A policy that is not read: `kind` with the group, `CiliumNetworkPolicy.cilium.io`, and the doubt.
 
     `namespace` is empty for a policy of the whole cluster. Without a `name` it stands for all policies of the kind.
-    `only_denies` and `only_outside` are as in `UnreadKind`.
+    `only_denies` and `only_outside` are as in `UnreadKind`. `digest` is that of its content, so that two policies can
+    be compared although neither is read; what a server adds to a policy is no part of it.
     """
 
     kind: str
@@ -64,6 +65,7 @@ class UnreadPolicy(msgspec.Struct, frozen=True):
     bounds: UnreadBounds
     only_denies: bool = False
     only_outside: bool = False
+    digest: str = ""
 
     @property
     def doubt(self) -> Doubt:

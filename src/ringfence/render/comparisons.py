@@ -31,7 +31,7 @@ def comparison_text(comparison: Comparison) -> str:
     lines = [_headline(comparison)]
     lines += [f"  ? {reason}" for reason in comparison.unknown]
     if found:
-        lines += ["", *(f"  {line}" for line in _connection(found.connection))]
+        lines += ["", *(f"  {line}" for line in possible_connection_lines(found.connection))]
         for name, answer in ((first, found.first), (second, found.second)):
             lines += ["", *_side(name, answer)]
     lines += ["", "In the laboratory, the kernel says the same."] if comparison.is_proven else []
@@ -55,7 +55,8 @@ def _headline(comparison: Comparison) -> str:
     return f"{head}: {allowing} allows what {denying} denies"
 
 
-def _connection(connection: PossibleConnection) -> Iterator[str]:
+def possible_connection_lines(connection: PossibleConnection) -> Iterator[str]:
+    """The ends of a connection that could exist, and its port, in a line each."""
     for role in Role:
         yield f"{role:<11}  {end_name(connection, role)}: {_end(connection, role)}"
     names = [name for name, _ in connection.port_names]
@@ -104,7 +105,7 @@ def comparison_json(comparison: Comparison, problems: Iterable[Problem] = ()) ->
 def _counterexample_json(found: Counterexample) -> Json:
     connection = found.connection
     return {
-        **{str(role): _end_json(connection, role) for role in Role},
+        **{str(role): possible_end_json(connection, role) for role in Role},
         "protocol": connection.protocol or None,
         "port": connection.port if connection.protocol else None,
         "portNames": [name for name, _ in connection.port_names],
@@ -114,7 +115,8 @@ def _counterexample_json(found: Counterexample) -> Json:
     }
 
 
-def _end_json(connection: PossibleConnection, role: Role) -> Json:
+def possible_end_json(connection: PossibleConnection, role: Role) -> Json:
+    """An end of a connection that could exist, as JSON."""
     end = connection.end(role)
     if isinstance(end, ExactPod):
         return {

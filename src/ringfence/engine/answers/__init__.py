@@ -1,6 +1,6 @@
 """Answers from the state of the engine: verdicts, connectivity, and explanations."""
 
-from ringfence.engine.answers.connectivity import ConnectivityRow, allowed_addresses, connectivity_rows
+from ringfence.engine.answers.connectivity import ConnectivityRow, allowed_addresses, connectivity_rows, side_row
 from ringfence.engine.answers.explanations import explain
 from ringfence.engine.answers.listed_matches import ListedPairs, listed_match_assumptions
 from ringfence.engine.answers.listed_priorities import listed_priority_assumptions
@@ -49,6 +49,7 @@ __all__ = [
     "listed_priority_assumptions",
     "node_addresses",
     "reasons_by_tier",
+    "side_row",
     "side_traffic",
     "stacks_of",
     "traffic_between",

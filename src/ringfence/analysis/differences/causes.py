@@ -1,0 +1,207 @@
+"""Why a connection is allowed on one side of a change only: which policies and rules decide, and which labels changed.
+
+What was opened is allowed by rules after the change, or by the lack of a policy that isolated before. What was closed
+is the same with both clusters exchanged. A policy that is the same in both cannot be the cause alone: then labels of a
+namespace or a workload have changed, or something else about the workload.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from enum import StrEnum
+from functools import partial, reduce
+from operator import or_
+from typing import Any
+
+import msgspec
+
+from ringfence.analysis.differences.matched_workloads import ClusterView
+from ringfence.analysis.differences.relabelling import Relabelling
+from ringfence.analysis.differences.sides import SideClass
+from ringfence.analysis.lists import NamedPolicy
+from ringfence.engine.policies import Action, CompiledPolicy, CompiledRule, OwnPorts, Profile, Stack, own_ports
+from ringfence.model.origin import Place
+from ringfence.model.policies import Direction
+from ringfence.sets.addresses import Addresses
+from ringfence.sets.bitsets import Bitset
+from ringfence.sets.traffic import Traffic
+
+PolicyKey = tuple[str, str, str]
+"""The kind, the namespace and the name of a policy."""
+
+
+class Change(StrEnum):
+    """What has changed: the value is the word in the documents."""
+
+    POLICIES = "policies"
+    WORKLOADS = "workloads"
+    NAMESPACES = "namespaces"
+
+
+class When(StrEnum):
+    """In which of the two clusters something holds."""
+
+    BEFORE = "before"
+    AFTER = "after"
+
+
+class Effect(StrEnum):
+    """What a policy or one of its rules does about the connection."""
+
+    ALLOWS = "allows"
+    DENIES = "denies"
+    ISOLATES = "isolates"
+
+
+class Cause(msgspec.Struct, frozen=True, order=True):
+    """A policy or a rule that decides in one of the clusters, or a change of labels.
+
+    `what` is what has changed. A policy that is the same in both clusters has None: it decides, and something else has
+    changed. `rule` is the index of the rule among those of the direction; None is the policy as a whole. A cause
+    without a policy has its `text`.
+    """
+
+    when: When
+    what: Change | None
+    policy: NamedPolicy | None = None
+    effect: Effect | None = None
+    direction: Direction | None = None
+    rule: int | None = None
+    place: Place | None = None
+    text: str = ""
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """What causes are sorted by."""
+        return (self.text, self.when, str(self.place), str(self.policy), str(self.direction), f"{self.rule}")
+
+
+Peers = Bitset | Addresses
+"""The other ends of connections: workloads, or addresses outside the cluster."""
+
+
+class Causes:
+    """Finds the causes of changes between two clusters."""
+
+    def __init__(self, before: ClusterView, after: ClusterView, relabelling: Relabelling) -> None:
+        self._views = {When.BEFORE: before, When.AFTER: after}
+        self._relabelling = relabelling
+        specs = {when: _specs(view) for when, view in self._views.items()}
+        old, new = specs[When.BEFORE], specs[When.AFTER]
+        self.unchanged = {key for key in old.keys() & new.keys() if old[key] == new[key]}
+
+    def of(
+        self, sides: Iterable[tuple[SideClass, Peers, Traffic]], subjects: Bitset, peers: Bitset, *, opened: bool
+    ) -> tuple[Cause, ...]:
+        """The causes of a change between workloads: `sides` are those that decide, with the traffic that they decide.
+
+        `subjects` and `peers` are all workloads at both ends, of which labels may have changed.
+        """
+        policies = {cause for side in sides for cause in self._of_side(*side, opened=opened)}
+        changed = {cause for cause in policies if cause.what}
+        if not changed:
+            changed = policies | set(self._relabelled(subjects | peers))
+        if not any(cause.what for cause in changed):
+            text = "the ports, the addresses or the network of the workloads changed"
+            changed.add(Cause(When.AFTER, Change.WORKLOADS, text=text))
+        return tuple(sorted(changed, key=lambda cause: cause.order))
+
+    def of_isolation(
+        self,
+        old: Iterable[CompiledPolicy[Any]],
+        new: Iterable[CompiledPolicy[Any]],
+        direction: Direction,
+        workloads: Bitset,
+    ) -> tuple[Cause, ...]:
+        """The causes of a change of isolation: the policies that isolated, or do now."""
+        found = {
+            self._cause(when, policy, Effect.ISOLATES, direction)
+            for when, policies in ((When.BEFORE, old), (When.AFTER, new))
+            for policy in policies
+        }
+        if not any(cause.what for cause in found):
+            found |= set(self._relabelled(workloads))
+        return tuple(sorted(found, key=lambda cause: cause.order))
+
+    def _of_side(self, side: SideClass, peers: Peers, traffic: Traffic, *, opened: bool) -> Iterator[Cause]:
+        allowing, denying = (When.AFTER, When.BEFORE) if opened else (When.BEFORE, When.AFTER)
+        free, bound = self._stack(allowing, side), self._stack(denying, side)
+        if any(map(_isolates, bound)) and not any(map(_isolates, free)):
+            for profile in filter(_isolates, bound):
+                for policy in profile.policies:
+                    yield self._cause(denying, policy, Effect.ISOLATES, side.direction)
+        for policy, rule in self._matching(allowing, side, free, peers, traffic):
+            if rule.action is Action.ALLOW:
+                yield self._cause(allowing, policy, Effect.ALLOWS, side.direction, rule)
+        for policy, rule in self._matching(denying, side, bound, peers, traffic):
+            if rule.action is Action.DENY:
+                yield self._cause(denying, policy, Effect.DENIES, side.direction, rule)
+
+    def _stack(self, when: When, side: SideClass) -> Stack:
+        view = self._views[when]
+        return view.state.tiers.stack(view.identity(side.example), side.direction)
+
+    def _matching(
+        self, when: When, side: SideClass, stack: Stack, peers: Peers, traffic: Traffic
+    ) -> Iterator[tuple[CompiledPolicy[Any], CompiledRule]]:
+        """The rules that are about some of the traffic with some of the peers, in their order."""
+        view = self._views[when]
+        own = own_ports(stack, view.identity(side.example))
+        is_about: Callable[[CompiledRule], bool]
+        if isinstance(peers, Addresses):
+            is_about = partial(_is_about_addresses, view, own, peers, traffic)
+        else:
+            is_about = partial(_is_about_pods, view, own, side.direction, view.identities(peers), traffic)
+        for profile in stack:
+            for policy in profile.policies:
+                for rule in filter(is_about, policy.rules[side.direction]):
+                    yield policy, rule
+
+    def _cause(
+        self,
+        when: When,
+        policy: CompiledPolicy[Any],
+        effect: Effect,
+        direction: Direction,
+        rule: CompiledRule | None = None,
+    ) -> Cause:
+        path = f"spec.{direction.field}[{rule.index}]" if rule else ""
+        place = policy.origin.at(path) if policy.origin else None
+        if place:
+            place = Place(place.file, place.line)
+        what = None if key_of(policy) in self.unchanged else Change.POLICIES
+        named = NamedPolicy(policy.namespace, policy.name, None, policy.kind_name)
+        return Cause(when, what, named, effect, direction, rule.index if rule else None, place)
+
+    def _relabelled(self, workloads: Bitset) -> Iterator[Cause]:
+        for text in self._relabelling.of_namespaces(workloads):
+            yield Cause(When.AFTER, Change.NAMESPACES, text=text)
+        for text in self._relabelling.of_workloads(workloads):
+            yield Cause(When.AFTER, Change.WORKLOADS, text=text)
+
+
+def _is_about_addresses(
+    view: ClusterView, own: OwnPorts, peers: Addresses, traffic: Traffic, rule: CompiledRule
+) -> bool:
+    return any(extent & peers and about & traffic for extent, about in view.state.tiers.address_traffic(rule, own))
+
+
+def _is_about_pods(
+    view: ClusterView, own: OwnPorts, direction: Direction, peers: Bitset, traffic: Traffic, rule: CompiledRule
+) -> bool:
+    tiers = view.state.tiers
+    families = view.state.population.decisive_families()
+    selected = reduce(or_, (tiers.peers(rule.peers, family) for family in families), 0)
+    meant = tiers.rule_traffic(rule, direction, selected, own)
+    return any(extent & peers and about & traffic for extent, about in meant)
+
+
+def key_of(policy: CompiledPolicy[Any]) -> PolicyKey:
+    """What a policy is matched by in the other cluster."""
+    return policy.kind, policy.namespace, policy.name
+
+
+def _specs(view: ClusterView) -> dict[PolicyKey, Any]:
+    return {key_of(policy): policy.policy.spec for policy in view.state.tiers.policies()}
+
+
+def _isolates(profile: Profile) -> bool:
+    return profile.otherwise is Action.DENY

@@ -1,0 +1,68 @@
+"""Which connections between workloads and addresses outside the cluster are allowed on one side of a change only.
+
+The addresses of both clusters are cut at the same borders and joined again, so a block that is written in other parts
+is no difference.
+"""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from ringfence.analysis.differences.matched_workloads import ClusterView
+from ringfence.analysis.differences.sides import SideClass, side_classes
+from ringfence.engine.answers import node_addresses
+from ringfence.model.policies import Direction
+from ringfence.sets import bitsets
+from ringfence.sets.addresses import ALL_ADDRESSES, NO_ADDRESSES, Addresses
+from ringfence.sets.bitsets import Bitset
+from ringfence.sets.partitions import Partition, changed_within, merged
+from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
+
+
+class ChangedAddresses(msgspec.Struct, frozen=True):
+    """What passes between some workloads and addresses, before and after. `direction` is seen from the workloads."""
+
+    direction: Direction
+    workloads: Bitset
+    addresses: Addresses
+    before: Traffic
+    after: Traffic
+    side: SideClass
+
+
+def changed_addresses(before: ClusterView, after: ClusterView) -> Iterator[ChangedAddresses]:
+    """The addresses with which each workload may exchange something else than before; those of one kind joined."""
+    for direction in Direction:
+        for one in side_classes(before, after, direction):
+            for workloads, node in _by_node(before, after, one):
+                was = _allowed(before, one, node[0])
+                now = _allowed(after, one, node[1])
+                cells = [(both, (old, new)) for extent, old in was for other, new in now if (both := extent & other)]
+                for addresses, (old, new) in merged(cells):
+                    if old != new:
+                        yield ChangedAddresses(direction, workloads, addresses, old, new, one)
+
+
+def _by_node(
+    before: ClusterView, after: ClusterView, one: SideClass
+) -> Iterator[tuple[Bitset, tuple[Addresses, Addresses]]]:
+    """The workloads of a class by the addresses of their nodes, which always reach them, before and after."""
+    if one.direction is Direction.EGRESS:
+        yield one.members, (NO_ADDRESSES, NO_ADDRESSES)
+        return
+    found: dict[tuple[Addresses, Addresses], Bitset] = {}
+    for place in bitsets.members(one.members):
+        nodes = _own_node(before, place), _own_node(after, place)
+        found[nodes] = found.get(nodes, 0) | 1 << place
+    for nodes, workloads in found.items():
+        yield workloads, nodes
+
+
+def _own_node(view: ClusterView, place: int) -> Addresses:
+    pod = view.groups[place].pod
+    return node_addresses(view.state, pod) if pod and not pod.host_network else NO_ADDRESSES
+
+
+def _allowed(view: ClusterView, one: SideClass, node: Addresses) -> Partition[Addresses, Traffic]:
+    allowed = view.state.tiers.allowed_addresses(view.identity(one.example), one.direction, ALL_ADDRESSES)
+    return changed_within(allowed, node, lambda _: ALL_TRAFFIC) if node else allowed

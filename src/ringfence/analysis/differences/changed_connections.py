@@ -1,0 +1,121 @@
+"""Which connections between the workloads of two clusters are allowed in one of them and not in the other.
+
+The classes of sources are compared with the classes of destinations, so the work does not grow with pairs of pods. Two
+classes that are both unchanged are skipped: where one policy of many has changed, little is compared.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from ringfence.analysis.differences.matched_workloads import (
+    ClusterView,
+    Matched,
+    exempt_destinations,
+    pods_by_node,
+)
+from ringfence.analysis.differences.sides import BeforeAfter, SideClass, class_of, side_classes
+from ringfence.model.policies import Direction
+from ringfence.sets import bitsets
+from ringfence.sets.bitsets import Bitset
+from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
+
+
+class ChangedCell(msgspec.Struct, frozen=True):
+    """What passes from each of some workloads to each of others, before and after, with the classes of both ends.
+
+    `egress` and `ingress` are None where no policy counts: a pod on its node's network and the pods of that node.
+    """
+
+    sources: Bitset
+    destinations: Bitset
+    before: Traffic
+    after: Traffic
+    egress: SideClass | None
+    ingress: SideClass | None
+
+
+def changed_connections(before: ClusterView, after: ClusterView, matched: Sequence[Matched]) -> Iterator[ChangedCell]:
+    """The cells between which something else passes than before; no pair of workloads is in two of them."""
+    egress = side_classes(before, after, Direction.EGRESS)
+    ingress = side_classes(before, after, Direction.INGRESS)
+    exempt = _exempt(before, after)
+    single = bitsets.of(place for place, one in enumerate(matched) if not one.is_several)
+    policed = (
+        cell
+        for source in egress
+        for destination in ingress
+        if source.is_changed or destination.is_changed
+        for cell in _between(source, destination)
+    )
+    for cell in (*policed, *_exempt_cells(egress, ingress, exempt)):
+        for part in _without_exempt(cell, exempt):
+            yield from _without_self(part, single)
+
+
+def _between(source: SideClass, destination: SideClass) -> Iterator[ChangedCell]:
+    """The changed cells between two classes."""
+    incoming = [(within, value) for peers, value in destination.cells if (within := peers & source.members)]
+    for peers, (out_before, out_after) in source.cells:
+        destinations = peers & destination.members
+        if not destinations:
+            continue
+        for sources, (in_before, in_after) in incoming:
+            was, now = out_before & in_before, out_after & in_after
+            if was != now:
+                yield ChangedCell(sources, destinations, was, now, source, destination)
+
+
+Exempt = dict[int, tuple[Bitset, Bitset]]
+"""The pods that each pod on its node's network reaches whatever policies say, before and after."""
+
+
+def _exempt(before: ClusterView, after: ClusterView) -> Exempt:
+    old, new = pods_by_node(before), pods_by_node(after)
+    found = {}
+    for source in range(len(before.groups)):
+        pair = exempt_destinations(before, source, old), exempt_destinations(after, source, new)
+        if any(pair):
+            found[source] = pair
+    return found
+
+
+def _without_exempt(cell: ChangedCell, exempt: Exempt) -> Iterator[ChangedCell]:
+    """The cell without the pairs about which no policy decides."""
+    if cell.egress is None:
+        yield cell
+        return
+    sources = cell.sources
+    for source, (old, new) in exempt.items():
+        if sources >> source & 1 and cell.destinations & (old | new):
+            sources &= ~(1 << source)
+            if destinations := cell.destinations & ~(old | new):
+                yield msgspec.structs.replace(cell, sources=1 << source, destinations=destinations)
+    if sources:
+        yield msgspec.structs.replace(cell, sources=sources)
+
+
+def _exempt_cells(egress: Sequence[SideClass], ingress: Sequence[SideClass], exempt: Exempt) -> Iterator[ChangedCell]:
+    """The pairs about which no policy decides in one of the clusters, because the pods are on one node there."""
+    by_source, by_destination = class_of(egress), class_of(ingress)
+    for source, (old, new) in exempt.items():
+        for destination in bitsets.members(old ^ new):
+            was, now = _both(by_source[source].with_peer(destination), by_destination[destination].with_peer(source))
+            was, now = (ALL_TRAFFIC, now) if old >> destination & 1 else (was, ALL_TRAFFIC)
+            if was != now:
+                yield ChangedCell(1 << source, 1 << destination, was, now, None, None)
+
+
+def _both(one: BeforeAfter, other: BeforeAfter) -> BeforeAfter:
+    return one[0] & other[0], one[1] & other[1]
+
+
+def _without_self(cell: ChangedCell, single: Bitset) -> Iterator[ChangedCell]:
+    """The cell without a pod as its own peer, where it is alone on one side: a pod always reaches itself."""
+    sources, destinations = cell.sources, cell.destinations
+    if destinations.bit_count() == 1 and destinations & single:
+        sources &= ~destinations
+    if sources.bit_count() == 1 and sources & single:
+        destinations &= ~sources
+    if sources and destinations:
+        yield msgspec.structs.replace(cell, sources=sources, destinations=destinations)

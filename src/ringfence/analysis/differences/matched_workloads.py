@@ -1,0 +1,130 @@
+"""The workloads that two clusters have in common, matched by namespace, kind and name.
+
+Only these can be compared. What is in one of the clusters alone was added or removed, with all its connections.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
+from typing import Final
+
+import msgspec
+
+from ringfence.analysis.lists import PodGroup, pod_groups
+from ringfence.engine.population import Identity, Member, Reference
+from ringfence.engine.state import State
+from ringfence.sets import bitsets
+from ringfence.sets.bitsets import Bitset
+
+_NOTHING: Final[Bitset] = 0
+
+
+class Matched(msgspec.Struct, frozen=True):
+    """A workload, or a pod, that is in both clusters."""
+
+    reference: Reference
+    before: PodGroup
+    after: PodGroup
+
+    @property
+    def is_several(self) -> bool:
+        """Whether it has two different pods in both clusters, between which something may pass."""
+        return self.before.is_several and self.after.is_several
+
+
+class MatchedWorkloads(msgspec.Struct, frozen=True):
+    """The workloads of both clusters in alphabetical order, and those that are only in one of them."""
+
+    common: tuple[Matched, ...]
+    removed: tuple[Reference, ...]
+    added: tuple[Reference, ...]
+
+
+class ClusterView:
+    """One of the two clusters, in which sets of identities are seen as sets of matched workloads, and the reverse."""
+
+    def __init__(self, state: State, groups: Sequence[PodGroup]) -> None:
+        self.state = state
+        self.groups = groups
+        self.members = [group.pod or next(group.identity.pods()) for group in groups]
+        self._bits = [group.identity.bit for group in groups]
+        self._width = max(self._bits, default=0) + 1
+        self._known: dict[Bitset, Bitset] = {}
+
+    def identity(self, workload: int) -> Identity:
+        """The identity of the pods of a workload."""
+        return self.groups[workload].identity
+
+    def workloads(self, identities: Bitset) -> Bitset:
+        """The workloads whose pods have one of some identities.
+
+        The digits of the number are picked in one call, because a step for each workload would take most of the time.
+        """
+        found = self._known.get(identities)
+        if found is None:
+            found = self._known[identities] = self._workloads(identities)
+        return found
+
+    def identities(self, workloads: Bitset) -> Bitset:
+        """The identities of the pods of some workloads."""
+        return bitsets.of({self._bits[workload] for workload in bitsets.members(workloads)})
+
+    def _workloads(self, identities: Bitset) -> Bitset:
+        if not self._bits or not identities:
+            return _NOTHING
+        digits = format(identities, f"0{self._width}b")[::-1]
+        picked = itemgetter(*self._bits)(digits)
+        return int("".join(reversed(picked)), 2)
+
+
+def match(before: State, after: State) -> MatchedWorkloads:
+    """The workloads of two clusters.
+
+    A workload whose pods are not all alike in one of the clusters is compared pod by pod in both.
+    """
+    listed = pod_groups(before), pod_groups(after)
+    divided = _divided(before, listed[0]) | _divided(after, listed[1])
+    old, new = _groups(before, listed[0], divided), _groups(after, listed[1], divided)
+    common = [Matched(one, old[one], new[one]) for one in sorted(old.keys() & new.keys())]
+    return MatchedWorkloads(
+        tuple(common), tuple(sorted(old.keys() - new.keys())), tuple(sorted(new.keys() - old.keys()))
+    )
+
+
+def _divided(state: State, groups: Iterable[PodGroup]) -> set[Reference]:
+    """The workloads whose pods some policy tells apart."""
+    alone = [group for group in groups if group.pod]
+    return {workload for group in alone if (workload := _workload(state, group)) != group.reference}
+
+
+def _groups(state: State, groups: Iterable[PodGroup], divided: set[Reference]) -> Mapping[Reference, PodGroup]:
+    """The groups by name, and the pods of the workloads that are divided one by one."""
+    found = {group.reference: group for group in groups if _workload(state, group) not in divided}
+    if divided:
+        single = pod_groups(state, pods=True)
+        found |= {group.reference: group for group in single if _workload(state, group) in divided}
+    return found
+
+
+def _workload(state: State, group: PodGroup) -> Reference:
+    return state.workload(group.pod) if group.pod else group.reference
+
+
+def exempt_destinations(view: ClusterView, source: int, on_nodes: Mapping[str, Bitset]) -> Bitset:
+    """The workloads that a pod on its node's network reaches whatever policies say: the pods of its node."""
+    pod = view.groups[source].pod
+    if pod is None or not pod.host_network:
+        return _NOTHING
+    return on_nodes.get(pod.node, _NOTHING)
+
+
+def pods_by_node(view: ClusterView) -> dict[str, Bitset]:
+    """The single pods that run on each node, as a set of workloads."""
+    found: dict[str, Bitset] = {}
+    for place, pod in _single_pods(view):
+        if pod.node:
+            found[pod.node] = found.get(pod.node, _NOTHING) | 1 << place
+    return found
+
+
+def _single_pods(view: ClusterView) -> Iterator[tuple[int, Member]]:
+    return ((place, group.pod) for place, group in enumerate(view.groups) if group.pod)

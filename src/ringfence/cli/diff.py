@@ -1,0 +1,113 @@
+"""`diff`: which connections a change opens and closes, for whom, and why."""
+
+from collections.abc import Collection
+from typing import Final
+
+import click
+
+from ringfence.analysis.differences import ClusterDifference, ConnectionChange
+from ringfence.cli import EXIT_NO, EXIT_UNDECIDED, EXIT_YES
+from ringfence.cli.inputs import Inputs, leave
+from ringfence.cli.terminal import print_document, print_message, print_text
+from ringfence.errors import InputError
+from ringfence.render.differences import difference_json, difference_text
+
+_PATH: Final = click.Path(readable=False, allow_dash=True)
+_FAIL_ON: Final = ("any", "opened", "closed", "exposure", "none")
+
+
+@click.command()
+@click.argument("first", metavar="A", type=_PATH)
+@click.argument("second", metavar="B", type=_PATH)
+@click.option("-R", "--recursive", is_flag=True, help="Read folders recursively, hidden ones excepted.")
+@click.option("--exclude", metavar="GLOB", multiple=True, help="Leave out files and folders in folders. Repeatable.")
+@click.option("-n", "--namespace", metavar="NAME", help="The namespace of objects without one.")
+@click.option("--strict", is_flag=True, help="Do not answer if the input has any error: exit with 2.")
+@click.option("--ignore-errors", is_flag=True, help="Do not exit with 2 because of errors in the input.")
+@click.option(
+    "--fail-on",
+    type=click.Choice(_FAIL_ON),
+    multiple=True,
+    default=("any",),
+    show_default=True,
+    help="The changes for which the exit code is 1. Repeatable.",
+)
+@click.option(
+    "--no-assumptions",
+    is_flag=True,
+    help="Exit with 3 if the answer depends on information that the input does not contain.",
+)
+@click.option(
+    "-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="The output format."
+)
+def diff(
+    first: str,
+    second: str,
+    recursive: bool,
+    exclude: tuple[str, ...],
+    namespace: str | None,
+    strict: bool,
+    ignore_errors: bool,
+    fail_on: tuple[str, ...],
+    no_assumptions: bool,
+    output: str,
+) -> None:
+    """List which connections the change from A to B opens and closes, for whom, and why.
+
+    A and B are files or folders; - is standard input. All traffic is compared, between every two workloads that both
+    have and between these and all addresses. Every row has its cause: the policy and the rule that decide, with file
+    and line, or the label that changed. Workloads that are in A or in B alone are listed; their connections do not
+    count as opened or closed. Whether policies also mean the same for pods that do not exist yet is proved, or shown
+    by an example.
+
+    The exit code is 0 if nothing changed, and 1 if something did; --fail-on limits which changes count. It is 3 with
+    --no-assumptions if that depends on information that the input lacks, or on policies that are not read.
+
+    \b
+    Examples:
+      ringfence diff before/ after/
+      ringfence diff before/ after/ --fail-on opened
+      kubectl get netpol,ns,deploy,sts,ds -A -o yaml | ringfence diff - manifests/
+    """
+    if first == second == "-":
+        raise InputError("only one of the two can be read from standard input: write the other to a file")
+    before, after = (
+        Inputs(
+            filenames=(path,),
+            recursive=recursive,
+            exclude=exclude,
+            kustomize=None,
+            namespace=namespace,
+            context=None,
+            kubeconfig=None,
+            strict=strict,
+            ignore_errors=ignore_errors,
+            verbose=False,
+        ).cluster()
+        for path in (first, second)
+    )
+    found = before.diff(after, names=(first, second))
+    problems = [*before.problems, *after.problems]
+    if output == "json":
+        print_document(difference_json(found, first, second, problems))
+    else:
+        print_text(difference_text(found, first, second))
+    if output != "json" or no_assumptions:
+        for assumption in found.assumptions:
+            print_message(f"assumption: {assumption}")
+    leave(problems, _exit_code(found, fail_on, no_assumptions=no_assumptions), ignore_errors=ignore_errors)
+
+
+def _exit_code(found: ClusterDifference, fail_on: Collection[str], *, no_assumptions: bool) -> int:
+    fails = {
+        "any": bool(found),
+        "opened": bool(found.of(ConnectionChange.OPENED)),
+        "closed": bool(found.of(ConnectionChange.CLOSED)),
+        "exposure": found.exposure_changed,
+        "none": False,
+    }
+    if any(fails[one] for one in fail_on):
+        return EXIT_NO
+    if no_assumptions and (found.assumptions or found.unread or found.is_undecided):
+        return EXIT_UNDECIDED
+    return EXIT_YES

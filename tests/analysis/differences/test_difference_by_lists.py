@@ -1,0 +1,167 @@
+"""What changes between two random clusters, against the lists of all that each of them allows."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from itertools import product
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from tests import strategies
+from tests.semantics.objects import Object, key_of
+from tests.strategies import several
+
+from ringfence.analysis.differences import ChangedConnections, ClusterDifference, ConnectionChange, Ends
+from ringfence.analysis.differences.matched_workloads import Matched, match
+from ringfence.analysis.lists import list_connections
+from ringfence.analysis.lists.connection_filters import ALL_CONNECTIONS
+from ringfence.cluster import Cluster
+from ringfence.engine.population import Reference
+from ringfence.sets.addresses import Addresses
+from ringfence.sets.traffic import NO_TRAFFIC, Traffic
+
+BeforeAfter = tuple[Traffic, Traffic]
+_KINDS = (strategies.policies, strategies.namespaces, strategies.pods(), strategies.workloads, strategies.nodes)
+
+
+@st.composite
+def changes(draw: st.DrawFn) -> tuple[list[Object], list[Object]]:
+    """A cluster, and the same one with some objects replaced, removed or added."""
+    before = {key_of(one): one for one in draw(strategies.clusters())}
+    replaced = {key_of(one): one for one in draw(several(st.one_of(*_KINDS), 0, 3))}
+    gone = set(draw(st.lists(st.sampled_from(sorted(before, key=str)), max_size=1))) if before else set()
+    after = {key: one for key, one in (before | replaced).items() if key not in gone}
+    return list(before.values()), list(after.values())
+
+
+def cluster(objects: Sequence[Object]) -> Cluster:
+    made = Cluster()
+    for one in objects:
+        made.upsert(one)
+    return made
+
+
+def allowed(of: Cluster) -> dict[tuple[Any, Any], Traffic]:
+    """All that passes between workloads, and between pods."""
+    lists = (list_connections(of.state, ALL_CONNECTIONS, by) for by in ("workload", "pod"))
+    return {(one.source, one.destination): one.traffic for listed in lists for one in listed}
+
+
+def expanded(ends: Ends) -> Sequence[Reference]:
+    return () if isinstance(ends, Addresses) else ends
+
+
+def listed_pairs(
+    before: Cluster, after: Cluster, units: Sequence[Matched]
+) -> dict[tuple[Reference, Reference], BeforeAfter]:
+    """The pairs between which something else passes, by the lists of both clusters."""
+    old, new = allowed(before), allowed(after)
+    found = {}
+    for one, other in product(units, units):
+        pair = one.reference, other.reference
+        value = old.get(pair, NO_TRAFFIC), new.get(pair, NO_TRAFFIC)
+        if value[0] != value[1] and (one is not other or one.is_several):
+            found[pair] = value
+    return found
+
+
+def shown_pairs(
+    found: ClusterDifference, units: Sequence[Matched], kind: ConnectionChange
+) -> dict[tuple[Reference, Reference], Any]:
+    """The pairs of the rows of one kind; no pair is in two of them."""
+    single = {one.reference for one in units if not one.is_several}
+    pairs: dict[tuple[Reference, Reference], Any] = {}
+    for row in found.of(kind):
+        for pair in product(expanded(row.sources), expanded(row.destinations)):
+            if pair[0] != pair[1] or pair[0] not in single:
+                assert pair not in pairs
+                assert row.traffic == (
+                    row.after - row.before if kind is ConnectionChange.OPENED else row.before - row.after
+                )
+                pairs[pair] = (row.before, row.after)
+    return pairs
+
+
+@given(changes())
+def test_rows_are_exactly_the_pairs_between_which_something_else_passes(
+    objects: tuple[list[Object], list[Object]],
+) -> None:
+    before, after = map(cluster, objects)
+    units = match(before.state, after.state).common
+    found = before.diff(after)
+    expected = listed_pairs(before, after, units)
+    assert shown_pairs(found, units, ConnectionChange.OPENED) == {
+        pair: (was, now) for pair, (was, now) in expected.items() if now - was
+    }
+    assert shown_pairs(found, units, ConnectionChange.CLOSED) == {
+        pair: (was, now) for pair, (was, now) in expected.items() if was - now
+    }
+    assert all(row.causes and row.attributed_to for row in found.connections)
+
+
+_Outside = dict[tuple[Reference, bool, Traffic, Traffic], Addresses]
+
+
+def listed_outside(before: Cluster, after: Cluster, units: Sequence[Matched]) -> _Outside:
+    """The addresses with which each workload may exchange something else, by the lists of both clusters."""
+    cells: defaultdict[tuple[Reference, bool], tuple[list[Any], list[Any]]] = defaultdict(lambda: ([], []))
+    for place, one in enumerate((before, after)):
+        for (source, destination), traffic in allowed(one).items():
+            if isinstance(destination, Addresses):
+                cells[source, True][place].append((destination, traffic))
+            elif isinstance(source, Addresses):
+                cells[destination, False][place].append((source, traffic))
+    found: _Outside = {}
+    for unit, is_source in product([unit.reference for unit in units], (True, False)):
+        old, new = (_whole(cell) for cell in cells[unit, is_source])
+        for (extent, was), (other, now) in product(old, new):
+            if was != now and (both := extent & other):
+                key = unit, is_source, was, now
+                found[key] = found[key] | both if key in found else both
+    return found
+
+
+def _whole(cells: list[tuple[Addresses, Traffic]]) -> list[tuple[Addresses, Traffic]]:
+    from ringfence.sets.addresses import ALL_ADDRESSES
+
+    rest = ALL_ADDRESSES - Addresses.union_of(extent for extent, _ in cells)
+    return [*cells, (rest, NO_TRAFFIC)] if rest else cells
+
+
+def shown_outside(rows: Sequence[ChangedConnections]) -> _Outside:
+    found: _Outside = {}
+    for row in rows:
+        is_source = isinstance(row.destinations, Addresses)
+        units, extent = (row.sources, row.destinations) if is_source else (row.destinations, row.sources)
+        if isinstance(extent, Addresses):
+            for unit in expanded(units):
+                key = unit, is_source, row.before, row.after
+                found[key] = found[key] | extent if key in found else extent
+    return found
+
+
+@given(changes())
+def test_rows_with_addresses_are_exactly_those_with_which_something_else_passes(
+    objects: tuple[list[Object], list[Object]],
+) -> None:
+    before, after = map(cluster, objects)
+    units = match(before.state, after.state).common
+    assert shown_outside(before.diff(after).connections) == listed_outside(before, after, units)
+
+
+@given(strategies.clusters())
+def test_a_cluster_does_not_differ_from_itself_in_another_order(objects: list[Object]) -> None:
+    found = cluster(objects).diff(cluster(objects[::-1]))
+    assert not found
+    assert not found.policies
+    assert found.meaning is None
+
+
+@given(changes())
+def test_what_a_change_opens_its_reverse_closes(objects: tuple[list[Object], list[Object]]) -> None:
+    before, after = map(cluster, objects)
+    forth, back = before.diff(after), after.diff(before)
+    assert {(row.sources, row.destinations, row.traffic) for row in forth.of(ConnectionChange.OPENED)} == {
+        (row.sources, row.destinations, row.traffic) for row in back.of(ConnectionChange.CLOSED)
+    }
+    assert (forth.added, forth.removed, bool(forth)) == (back.removed, back.added, bool(back))
