@@ -210,28 +210,6 @@ def test_assumptions_have_a_list_of_their_own() -> None:
     ]
 
 
-def test_the_reason_of_an_exemption_is_printed() -> None:
-    assert lines_of(cluster_of([*WORLD, ONLY_NEW]), "x/old", "x/old", 80)[3:] == [
-        "egress of x/old: allowed: a pod always reaches itself",
-        "ingress of x/old: allowed: a pod always reaches itself",
-    ]
-
-
-def test_the_family_that_is_denied_is_named() -> None:
-    both = [pod("x/a", addresses=["10.0.0.1", "fd00::1"]), pod("x/b", {"app": "b"}, addresses=["10.0.0.2", "fd00::2"])]
-    four = policy("x/p", labelled(app="b"), ingress=[admits(block("10.0.0.0/8"))])
-    assert "ingress of x/b: denied over IPv6, though not over the other family" in lines_of(
-        cluster_of([*both, four]), "x/a", "x/b", 80
-    )
-
-
-def test_the_denied_addresses_of_several_are_named() -> None:
-    half = policy("x/p", labelled(release="old"), ingress=[admits(block("10.0.0.0/25"))])
-    assert "ingress of x/old: denied for 10.0.0.128/25, though not for all of 10.0.0.0/24" in lines_of(
-        cluster_of([*WORLD, half]), "10.0.0.0/24", "x/old", 80
-    )
-
-
 def test_a_policy_that_selects_the_pod_but_does_not_isolate_it_is_below_its_side(cluster: Cluster) -> None:
     assert lines_of(cluster, "prod/db", "prod/web", 80)[2:5] == [
         "egress of prod/db: allowed: no policy isolates it",
@@ -247,21 +225,6 @@ def test_a_policy_that_selects_the_pod_but_does_not_isolate_it_is_below_its_side
             "reason": "selects prod/db, but its policyTypes are [Ingress]; replies are always allowed",
         }
     ]
-
-
-def test_what_else_an_edit_opens_is_below_it() -> None:
-    twins = [pod(f"x/twin-{number}", {"app": "twin"}) for number in range(3)]
-    closed = cluster_of([*WORLD, *twins, policy("x/p", labelled(release="old"), ingress=[])])
-    written = closed.can("x/twin-0", "x/old", port=80).explain().split("\n")
-    assert written[-1] == "  also opens TCP 80 from x/twin-1 and x/twin-2 to x/old"
-
-
-def test_what_else_an_edit_closes_is_below_it() -> None:
-    opened = policy("x/p", labelled(release="old"), ingress=[admits(pods(labelled(app="twin")), ports=[port(80)])])
-    twins = [pod(f"x/twin-{number}", {"app": "twin"}) for number in range(3)]
-    written = cluster_of([*WORLD, *twins, opened]).can("x/twin-0", "x/old", port=80).explain().split("\n")
-    assert "  in x/p, remove ingress[0]" in written
-    assert written[-1] == "  also closes TCP 80 from x/twin-1 and x/twin-2 to x/old"
 
 
 # --- as JSON --------------------------------------------------------------------------------------------------------

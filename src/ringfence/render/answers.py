@@ -14,21 +14,19 @@ ingress of prod/db: denied
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
-from ringfence.analysis.edits import AdministratorRule, Edit, Proposal
+from ringfence.analysis.edits import Proposal
 from ringfence.analysis.endpoints import possible_pods_endpoint
 from ringfence.analysis.questions import Answer, ExplainedPair, Part, PodsOf, ReasonGroup
-from ringfence.engine.answers import PolicyReason, RuleReason, SideReason, end_text
-from ringfence.engine.policies import NETWORK_POLICY_TIER
-from ringfence.model.origin import Place
+from ringfence.engine.answers import end_text
 from ringfence.model.problems import Problem
-from ringfence.render.ends import connection_json, end_json, endpoint_json, one_end_json, ports_json, traffic_json
-from ringfence.render.folded_connections import folded_lines
+from ringfence.render.ends import end_json, endpoint_json, one_end_json, ports_json, traffic_json
 from ringfence.render.formats import Json, document_json, one_line
 from ringfence.render.possible_pods import example_json, possible_pods_json
 from ringfence.render.problems import problem_json
-from ringfence.render.tier_stories import rule_title, tier_story
+from ringfence.render.proposals import proposal_json, proposal_text
+from ringfence.render.reasons import mark, side_json, side_text
 from ringfence.sets.addresses import Addresses
-from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
+from ringfence.sets.traffic import Traffic
 
 _MOST_PAIRS = 3
 _MOST_GROUPS = 8
@@ -70,14 +68,14 @@ def explanation(answer: Answer, proposal: Proposal | None = None) -> str:
             lines.append(
                 _group(group) + ("" if reason.asked is None or answer.port is not None else f" on {reason.asked}")
             )
-        lines += [*_side(reason.egress, reason.asked), *_side(reason.ingress, reason.asked)]
+        lines += [*side_text(reason.egress, reason.asked), *side_text(reason.ingress, reason.asked)]
     if more := sum(group.pairs for group in answer.reason_groups[_MOST_GROUPS:]):
         what = " and ports" if len(answer.explanations) > len(answer.pairs) else ""
         lines += ["", f"... and {more} more {'pair' if more == 1 else 'pairs'} of pods{what}"]
     if answer.assumptions:
         lines += ["", *_assumptions(answer)]
     if proposal and (proposal.edits or proposal.administrator_rules):
-        lines += _edits(answer, proposal)
+        lines += ["", *proposal_text(proposal, answer)]
     # A line break in a name must not start a line that looks like another answer.
     return "\n".join(map(one_line, lines))
 
@@ -116,13 +114,7 @@ def answer_json(answer: Answer, proposal: Proposal | None = None, problems: Iter
         written["groups"] = [_group_json(group) for group in answer.reason_groups]
     written["assumptions"] = list(answer.assumptions)
     if proposal is not None:
-        written["edits"] = [_edit_json(edit) for edit in proposal.edits]
-        written["onlyAdministrators"] = [_administrator_rule_json(one) for one in proposal.administrator_rules]
-        written["overridden"] = [_administrator_rule_json(one) for one in proposal.overridden_rules]
-        written["sideEffects"] = {
-            "opens": [connection_json(one) for one in proposal.side_effects.opens],
-            "closes": [connection_json(one) for one in proposal.side_effects.closes],
-        }
+        written |= proposal_json(proposal)
     written["problems"] = [problem_json(problem) for problem in problems]
     return document_json(written)
 
@@ -130,7 +122,7 @@ def answer_json(answer: Answer, proposal: Proposal | None = None, problems: Iter
 def sides_json(answer: Answer) -> Json:
     """What each side of the pair that decided an answer says, and why."""
     deciding = answer.explanations[0].reason
-    return {"egress": _side_json(deciding.egress), "ingress": _side_json(deciding.ingress)}
+    return {"egress": side_json(deciding.egress), "ingress": side_json(deciding.ingress)}
 
 
 def _note(answer: Answer) -> Iterator[str]:
@@ -144,33 +136,13 @@ def _possible_parts(answer: Answer) -> Iterator[str]:
         return
     for part in sorted(answer.parts, key=lambda part: (not part.passing, bool(part.refused))):
         traffic = f": {part.passing}" if part.passing and (part.refused or answer.ports.is_everything) else ""
-        yield f"  {_mark(bool(part.passing))} {end_text(part.source)} -> {end_text(part.destination)}{traffic}"
+        yield f"  {mark(bool(part.passing))} {end_text(part.source)} -> {end_text(part.destination)}{traffic}"
 
 
 def _assumptions(answer: Answer) -> Iterator[str]:
     if answer.assumptions:
         yield "assumptions:"
         yield from (f"  ? {assumption}" for assumption in answer.assumptions)
-
-
-def _edits(answer: Answer, proposal: Proposal) -> Iterator[str]:
-    yield ""
-    reversal = "forbid" if answer.passes_everywhere else "allow"
-    for one in proposal.administrator_rules:
-        yield f"only an administrator can {reversal} it: {_ruling(one)}{_at(one.place)}"
-    yield from (f"{_overriding(one, answer)}{_at(one.place)}" for one in proposal.overridden_rules)
-    if not proposal.edits:
-        return
-    whose = " by an administrator" if any(edit.by_administrator for edit in proposal.edits) else ""
-    yield f"the smallest edit{whose} that would {reversal} it, checked by the engine:"
-    for edit in proposal.edits:
-        yield f"  {edit.action}{_at(edit.place)}"
-        yield from (f"      {line}" for line in edit.lines)
-    effects = proposal.side_effects
-    if not effects:
-        yield "  nothing else changes"
-    yield from (f"  also opens {line}" for line in folded_lines(effects.opens))
-    yield from (f"  also closes {line}" for line in folded_lines(effects.closes))
 
 
 def _partly(answer: Answer) -> str:
@@ -240,10 +212,10 @@ def _service(answer: Answer) -> Iterator[str]:
 def _group(group: ReasonGroup) -> str:
     """For whom the reasons are: `✗ 292 pairs, as for big/p0 -> big/p2: big/Deployment/web (292 pods) -> big/p2`."""
     first = f"{end_text(group.first.source)} -> {end_text(group.first.destination)}"
-    mark = _mark(group.first.allowed)
+    shown = mark(group.first.allowed)
     if group.pairs == 1:
-        return f"{mark} {first}"
-    return f"{mark} {group.pairs} pairs, as for {first}: {_pods(group.sources)} -> {_pods(group.destinations)}"
+        return f"{shown} {first}"
+    return f"{shown} {group.pairs} pairs, as for {first}: {_pods(group.sources)} -> {_pods(group.destinations)}"
 
 
 def _pods(pods: Sequence[PodsOf]) -> str:
@@ -257,93 +229,6 @@ def _unnamed(answer: Answer) -> Iterator[str]:
     yield from (f"  {pod} has no port called {name}: it is left out" for pod, name in answer.unnamed[:_MOST_PAIRS])
     if len(answer.unnamed) > _MOST_PAIRS:
         yield f"  ... and {len(answer.unnamed) - _MOST_PAIRS} more pods"
-
-
-def _side(side: SideReason, asked: Traffic | None) -> Iterator[str]:
-    end = end_text(side.subject)
-    verdict = "allowed" if side.allowed else "denied"
-    if side.denied_over:
-        verdict += f" over {' and '.join(map(str, side.denied_over))}, though not over the other family"
-    if side.denied_for:
-        verdict += f" for {end_text(side.denied_for)}, though not for all of {end_text(side.peer)}"
-    head = f"{side.direction.field} of {end}: {verdict}"
-    if side.exempt:
-        yield f"{head}: {side.exempt}"
-    elif not side.policies:
-        yield f"{head}: no policy isolates it"
-        for one in side.bystanders:
-            yield f"  {one.policy} {one.reason}{_at(one.place)}"
-    else:
-        if asked is None and side.traffic != ALL_TRAFFIC and side.allowed:
-            head += f" on {side.traffic}"
-        yield head
-        if all(policy.tier == NETWORK_POLICY_TIER for policy in side.policies):
-            for policy in side.policies:
-                yield from _policy(policy, side)
-        else:
-            yield from (f"  {line}" for line in tier_story(side, asked))
-
-
-def _policy(reason: PolicyReason, side: SideReason) -> Iterator[str]:
-    yield f"  {reason.policy}{_at(reason.place)}"
-    if not reason.rules:
-        yield f"    ✗ it has no {side.direction.field} rules, so it allows nothing"
-    for rule in reason.rules:
-        yield from _rule(rule, side)
-
-
-def _rule(rule: RuleReason, side: SideReason) -> Iterator[str]:
-    yield f"    {_mark(rule.allows)} {side.direction.field}[{rule.index}]: {rule.reason}{_at(rule.place)}"
-    for peer in rule.peers:
-        if not rule.selects:
-            yield f"        {side.direction.peers_field}[{peer.index}]: {peer.reason}{_at(peer.place)}"
-    for hint in rule.hints:
-        yield f"        hint: {hint}"
-
-
-def _mark(allowed: bool) -> str:
-    return "✓" if allowed else "✗"
-
-
-def _at(place: Place | None) -> str:
-    return f"  ({place})" if place else ""
-
-
-def _ruling(one: AdministratorRule) -> str:
-    """What a rule decides: `ClusterNetworkPolicy guard denies it in the Admin tier by ingress[1] "nobody-else"`."""
-    policy, decides = one.policy.policy, "accepts" if one.rule.allows_any(None) else "denies"
-    title = rule_title(one.rule, one.direction)
-    return f"{policy.kind_name} {policy} {decides} it in the {one.policy.tier} tier by {title}"
-
-
-def _overriding(one: AdministratorRule, answer: Answer) -> str:
-    """That an edit of NetworkPolicies makes a rule of the Baseline tier pointless."""
-    if not answer.passes_everywhere:
-        return f"{_ruling(one)}; NetworkPolicies are asked before that tier, so one can allow it"
-    policy, direction = one.policy.policy, one.direction
-    return (
-        f"once a NetworkPolicy isolates {end_text(one.subject)} for {direction.field}, the Baseline tier is not asked: "
-        f"{policy.kind_name} {policy} denies it nothing more by {rule_title(one.rule, direction)}"
-    )
-
-
-def _edit_json(edit: Edit) -> Json:
-    administrator: Json = {"administrator": True} if edit.by_administrator else {}
-    return {"action": edit.action, **administrator, **_place_json(edit.place), "lines": list(edit.lines)}
-
-
-def _administrator_rule_json(one: AdministratorRule) -> Json:
-    policy, rule = one.policy.policy, one.rule
-    return {
-        "direction": one.direction.field,
-        "kind": policy.kind_name,
-        "name": policy.name,
-        "tier": one.policy.tier,
-        "index": rule.index,
-        **({"ruleName": rule.name} if rule.name else {}),
-        "action": rule.action.value,
-        **_place_json(one.place),
-    }
 
 
 def _part_json(part: Part) -> Json:
@@ -382,72 +267,10 @@ def _group_json(group: ReasonGroup) -> Json:
         "allowed": group.first.allowed,
         "sources": [_pods_json(one) for one in group.sources],
         "destinations": [_pods_json(one) for one in group.destinations],
-        "egress": _side_json(group.first.egress),
-        "ingress": _side_json(group.first.ingress),
+        "egress": side_json(group.first.egress),
+        "ingress": side_json(group.first.ingress),
     }
 
 
 def _pods_json(pods: PodsOf) -> Json:
     return end_json(pods.end) | ({"pods": pods.pods} if pods.pods else {})
-
-
-def _side_json(side: SideReason) -> Json:
-    written: Json = {"isolated": side.isolated, "allowed": side.allowed}
-    if side.exempt:
-        written["exempt"] = side.exempt
-    written["policies"] = [_policy_json(one) for one in side.policies]
-    if side.bystanders:
-        written["bystanders"] = [
-            {
-                "namespace": one.policy.namespace,
-                "name": one.policy.name,
-                **_place_json(one.place),
-                "reason": one.reason,
-            }
-            for one in side.bystanders
-        ]
-    return written
-
-
-def _policy_json(reason: PolicyReason) -> Json:
-    return {
-        "namespace": reason.policy.namespace,
-        "name": reason.policy.name,
-        **_tier_json(reason),
-        **_place_json(reason.place),
-        "rules": [_rule_json(rule) for rule in reason.rules],
-    }
-
-
-def _tier_json(reason: PolicyReason) -> Json:
-    """What a NetworkPolicy does not have."""
-    if reason.tier == NETWORK_POLICY_TIER:
-        return {}
-    return {"kind": reason.policy.kind_name, "tier": reason.tier, "priority": reason.policy.priority}
-
-
-def _rule_json(rule: RuleReason) -> Json:
-    written: Json = {
-        "index": rule.index,
-        "action": rule.action.value,
-        **({"name": rule.name} if rule.name else {}),
-        "matches": rule.matches,
-        "allows": rule.allows,
-        "reason": rule.reason,
-        **_line_json(rule.place),
-        "peers": [
-            {"index": peer.index, "matches": peer.matches, "reason": peer.reason, **_line_json(peer.place)}
-            for peer in rule.peers
-        ],
-    }
-    if rule.hints:
-        written["hints"] = list(rule.hints)
-    return written
-
-
-def _place_json(place: Place | None) -> Json:
-    return {"file": place.file, "line": place.line} if place else {}
-
-
-def _line_json(place: Place | None) -> Json:
-    return {"line": place.line} if place else {}

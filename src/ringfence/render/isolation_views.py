@@ -8,6 +8,7 @@ from ringfence.model.cluster_policies import PolicyTier
 from ringfence.model.problems import Problem
 from ringfence.render.ends import end_json
 from ringfence.render.formats import Json, csv_text, document_json, markdown_table, table
+from ringfence.render.places import place_json
 from ringfence.render.problems import problem_json
 from ringfence.render.tier_stories import action_text
 
@@ -179,5 +180,4 @@ def _side_json(isolating: Sequence[NamedPolicy], in_tiers: Sequence[TierPolicy])
 
 def _policy_json(policy: NamedPolicy) -> Json:
     kind = {} if policy.namespace else {"kind": policy.kind}
-    place = {"file": policy.place.file, "line": policy.place.line} if policy.place else {}
-    return {"namespace": policy.namespace, "name": policy.name, **kind, **place}
+    return {"namespace": policy.namespace, "name": policy.name, **kind, **place_json(policy.place)}

@@ -9,6 +9,7 @@ from ringfence.model.problems import Problem
 from ringfence.render.ends import end_json, endpoint_json, ports_json, traffic_json
 from ringfence.render.exposure_views import exposed_pods_json, workloads_text
 from ringfence.render.formats import Json, csv_text, document_json, markdown_table, table
+from ringfence.render.places import place_json
 from ringfence.render.possible_pods import possible_pods_text, possible_traffic_text
 from ringfence.render.problems import problem_json
 
@@ -112,5 +113,4 @@ def _permission_json(permission: Permission) -> Json:
 
 
 def _rule_json(rule: AllowingRule) -> Json:
-    place = {"file": rule.place.file, "line": rule.place.line} if rule.place else {}
-    return {"namespace": rule.namespace, "name": rule.policy, "index": rule.index, **place}
+    return {"namespace": rule.namespace, "name": rule.policy, "index": rule.index, **place_json(rule.place)}

@@ -17,6 +17,7 @@ from ringfence.model.objects import NetworkPolicy
 from ringfence.model.origin import Place
 from ringfence.model.problems import Problem
 from ringfence.render.formats import Json, document_json, one_line
+from ringfence.render.places import place_json, place_text
 from ringfence.render.problems import problem_json
 
 _MOST_COVERS: Final = 5
@@ -27,9 +28,9 @@ def redundancy_text(found: Redundancy) -> str:
     """The redundant parts with what covers each, how many there are, and what is not known."""
     lines: list[str] = []
     for one in found.parts:
-        lines += [f"{_part(one.part)}{_at(one.part.place)}", *(f"    {line}" for line in _why(one))]
+        lines += [f"{_part(one.part)}{place_text(one.part.place)}", *(f"    {line}" for line in _why(one))]
     for part, reason in found.undecided:
-        lines += [f"{_part(part)}{_at(part.place)}", f"    {reason}"]
+        lines += [f"{_part(part)}{place_text(part.place)}", f"    {reason}"]
     if lines:
         lines.append("")
     lines += [_total(found), *(f"  ? {one} is not read: it may need what is listed" for one in found.unread)]
@@ -68,10 +69,10 @@ def _part(part: RemovablePart) -> str:
 
 def _cover(cover: Cover, part: RemovablePart) -> str:
     if not isinstance(cover, RulePlace):
-        return f"{_policy(cover)}, which isolates the same pods{_at(_place_of(cover))}"
+        return f"{_policy(cover)}, which isolates the same pods{place_text(_place_of(cover))}"
     if cover.rule is part.rule:
         return "the rest of its rule"
-    return f"{_policy(cover.policy)} {cover.path}{_at(_place_of(cover))}"
+    return f"{_policy(cover.policy)} {cover.path}{place_text(_place_of(cover))}"
 
 
 def _policy(policy: CompiledPolicy[object]) -> str:
@@ -82,10 +83,6 @@ def _policy(policy: CompiledPolicy[object]) -> str:
 def _place_of(cover: Cover) -> Place | None:
     policy, path = (cover.policy, cover.path) if isinstance(cover, RulePlace) else (cover, "")
     return policy.origin.at(path) if policy.origin else None
-
-
-def _at(place: Place | None) -> str:
-    return f"  ({place})" if place else ""
 
 
 def redundancy_json(found: Redundancy, problems: Iterable[Problem] = ()) -> str:
@@ -123,4 +120,4 @@ def _covers_json(covers: Sequence[Cover]) -> list[Json]:
 
 def _named(policy: CompiledPolicy[object], path: str, place: Place | None) -> Json:
     written: Json = {"kind": policy.kind_name, "namespace": policy.namespace, "name": policy.name, "path": path}
-    return {**written, "file": place.file, "line": place.line} if place else written
+    return written | place_json(place)

@@ -16,8 +16,8 @@ from typing import Final
 from ringfence.engine.answers import PolicyReason, RuleReason, SideReason, TierReason, reasons_by_tier
 from ringfence.engine.policies import NETWORK_POLICY_TIER, Action
 from ringfence.model.cluster_policies import BaselineAdminNetworkPolicy
-from ringfence.model.origin import Place
 from ringfence.model.policies import Direction
+from ringfence.render.places import place_text
 from ringfence.sets.traffic import Traffic
 
 _MARKS: Final = {Action.ALLOW: "✓", Action.DENY: "✗", Action.PASS: "→"}
@@ -35,7 +35,7 @@ def tier_story(side: SideReason, asked: Traffic | None) -> Iterator[str]:
         following = tiers[position + 1].name if position + 1 < len(tiers) else None
         yield f"{tier.name}: {_decision(tier, side.direction, following)}"
         if tier.name == NETWORK_POLICY_TIER:
-            yield from (f"  {one.policy} {one.reason}{_at(one.place)}" for one in side.bystanders)
+            yield from (f"  {one.policy} {one.reason}{place_text(one.place)}" for one in side.bystanders)
         is_open = tier.is_asked
         for policy in tier.policies:
             yield f"  {_title(policy)}"
@@ -77,7 +77,7 @@ def _decision(tier: TierReason, direction: Direction, following: str | None) -> 
 
 
 def _title(reason: PolicyReason) -> str:
-    policy, place = reason.policy, _at(reason.place)
+    policy, place = reason.policy, place_text(reason.place)
     if reason.tier == NETWORK_POLICY_TIER:
         return f"{policy}{place}"
     if isinstance(policy.policy, BaselineAdminNetworkPolicy):
@@ -92,11 +92,9 @@ def _rule(reason: PolicyReason, rule: RuleReason, direction: Direction, *, is_as
         title += f", {action_text(rule.action, reason.policy.kind_name)}"
     mark = _MARKS[rule.action] if rule.matches and is_asked else "-"
     late = "; not asked" if rule.matches and not is_asked else ""
-    yield f"{mark} {title}: {rule.reason}{late}{_at(rule.place)}"
+    yield f"{mark} {title}: {rule.reason}{late}{place_text(rule.place)}"
     if not rule.selects:
-        yield from (f"    {direction.peers_field}[{peer.index}]: {peer.reason}{_at(peer.place)}" for peer in rule.peers)
+        yield from (
+            f"    {direction.peers_field}[{peer.index}]: {peer.reason}{place_text(peer.place)}" for peer in rule.peers
+        )
     yield from (f"    hint: {hint}" for hint in rule.hints)
-
-
-def _at(place: Place | None) -> str:
-    return f"  ({place})" if place else ""

@@ -1,0 +1,19 @@
+"""The place in a file where something is written, as text behind it and as JSON."""
+
+from ringfence.model.origin import Place
+from ringfence.render.formats import Json
+
+
+def place_text(place: Place | None) -> str:
+    """What follows a text about something that is written at this place: `  (db.yaml:14)`; nothing without a place."""
+    return f"  ({place})" if place else ""
+
+
+def place_json(place: Place | None) -> Json:
+    """The file and the line, as keys beside others; none without a place."""
+    return {"file": place.file, "line": place.line} if place else {}
+
+
+def line_json(place: Place | None) -> Json:
+    """The line alone, of what is in the same file as the policy around it."""
+    return {"line": place.line} if place else {}
