@@ -10,7 +10,8 @@ from ringfence.model.decoding import UnknownField, decode, decode_json, unknown_
 from ringfence.model.documents import document
 from ringfence.model.kinds import KINDS, Kind, KindTable, in_namespace, kind_of, namespace_of
 from ringfence.model.metadata import NodeMeta, ObjectMeta, PolicyMeta
-from ringfence.model.objects import WORKLOAD_KINDS, Namespace, NetworkPolicy, Node, Pod, Service, Workload
+from ringfence.model.objects import WORKLOAD_KINDS, Namespace, NetworkPolicy, Node, Pod, Workload
+from ringfence.model.services import Service
 
 
 def test_every_kind_is_found_under_each_of_its_versions() -> None:

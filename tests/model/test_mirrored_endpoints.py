@@ -4,7 +4,7 @@ from typing import Any
 
 from ringfence.model.decoding import decode
 from ringfence.model.mirrored_endpoints import mirrored
-from ringfence.model.objects import (
+from ringfence.model.services import (
     SERVICE_NAME_LABEL,
     EndpointConditions,
     Endpoints,

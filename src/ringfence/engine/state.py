@@ -45,10 +45,7 @@ from ringfence.model.kinds import CLUSTER_POLICY_KINDS, kind_of, namespace_of
 from ringfence.model.metadata import NO_LABELS, Labels
 from ringfence.model.mirrored_endpoints import mirrored
 from ringfence.model.objects import (
-    SERVICE_NAME_LABEL,
     WORKLOAD_KINDS,
-    Endpoints,
-    EndpointSlice,
     HorizontalPodAutoscaler,
     Namespace,
     NetworkPolicy,
@@ -56,12 +53,12 @@ from ringfence.model.objects import (
     Object,
     Pod,
     Policy,
-    Service,
     Workload,
 )
 from ringfence.model.operated_kinds import OperatedObject
 from ringfence.model.origin import Origin
 from ringfence.model.selectors import Selector
+from ringfence.model.services import SERVICE_NAME_LABEL, Endpoints, EndpointSlice, Service
 from ringfence.model.unread_kinds import unread_kind
 from ringfence.model.unread_policies import UnreadPolicy
 from ringfence.sets.addresses import Addresses, Family

@@ -23,19 +23,17 @@ from ringfence.model.field_errors import FieldError
 from ringfence.model.kind_table import Kind, KindTable, SubjectReading, unchanged
 from ringfence.model.objects import (
     DEFAULT_NAMESPACE,
-    Endpoints,
-    EndpointSlice,
     HorizontalPodAutoscaler,
     Namespace,
     NetworkPolicy,
     Node,
     Object,
     Pod,
-    Service,
     Workload,
 )
 from ringfence.model.policies import PolicySubject, defaulted, policy_of_subject
 from ringfence.model.server_versions import ServerVersion
+from ringfence.model.services import Endpoints, EndpointSlice, Service
 from ringfence.model.validation import (
     CLUSTER_POLICY_SCHEMAS,
     autoscaler_errors,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from ringfence.model.metadata import ObjectMeta
-from ringfence.model.objects import (
+from ringfence.model.services import (
     SERVICE_NAME_LABEL,
     EndpointAddress,
     EndpointConditions,

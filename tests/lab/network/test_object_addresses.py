@@ -16,7 +16,8 @@ from ringfence.lab.network.object_addresses import (
     node_addresses,
 )
 from ringfence.model.metadata import NodeMeta
-from ringfence.model.objects import Node, NodeAddress, NodeStatus, Service
+from ringfence.model.objects import Node, NodeAddress, NodeStatus
+from ringfence.model.services import Service
 from ringfence.sets.addresses import FAMILIES, Family
 
 

@@ -18,7 +18,7 @@ from ringfence.engine.answers import End, Families
 from ringfence.engine.population import Member
 from ringfence.engine.state import State
 from ringfence.errors import EndpointError
-from ringfence.model.objects import Service, ServicePort
+from ringfence.model.services import Service, ServicePort
 from ringfence.sets.addresses import FAMILIES
 from ringfence.sets.traffic import Traffic
 

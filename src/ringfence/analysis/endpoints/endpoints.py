@@ -33,8 +33,9 @@ from ringfence.engine.possible import ExamplePod, PossiblePods
 from ringfence.engine.state import NO_NAMESPACES, State
 from ringfence.errors import EndpointError
 from ringfence.model.metadata import Labels
-from ringfence.model.objects import DEFAULT_NAMESPACE, WORKLOAD_KINDS, Service
+from ringfence.model.objects import DEFAULT_NAMESPACE, WORKLOAD_KINDS
 from ringfence.model.selectors import Operator, Term
+from ringfence.model.services import Service
 from ringfence.sets.addresses import FAMILIES, LOOPBACK, Addresses, Family, Network, span
 from ringfence.sets.intervals import normalise
 

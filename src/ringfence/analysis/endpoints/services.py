@@ -15,7 +15,7 @@ from ringfence.engine.population import Member, Reference
 from ringfence.engine.state import State
 from ringfence.errors import EndpointError
 from ringfence.model.kinds import namespace_of
-from ringfence.model.objects import HEADLESS, Service, ServicePort, SliceEndpoint
+from ringfence.model.services import HEADLESS, Service, ServicePort, SliceEndpoint
 from ringfence.sets.addresses import FAMILIES, NO_ADDRESSES, Addresses, parse_address
 
 

@@ -19,7 +19,7 @@ from ringfence.engine.answers import node_addresses
 from ringfence.engine.population import Member, addresses_of
 from ringfence.engine.state import State
 from ringfence.errors import EndpointError
-from ringfence.model.objects import Service, ServicePort
+from ringfence.model.services import Service, ServicePort
 from ringfence.sets.addresses import FAMILIES, NO_ADDRESSES, Addresses, Family, address_text, parse_address
 
 

@@ -12,8 +12,8 @@ from ringfence.engine.policies import End, end_text
 from ringfence.engine.population import Member
 from ringfence.engine.state import State
 from ringfence.model.kinds import namespace_of
-from ringfence.model.objects import Service, ServicePort
 from ringfence.model.policies import DEFAULT_PROTOCOL, Direction
+from ringfence.model.services import Service, ServicePort
 from ringfence.sets.addresses import Addresses, parse_address
 from ringfence.sets.traffic import Traffic
 

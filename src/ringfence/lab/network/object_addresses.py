@@ -9,7 +9,8 @@ from ringfence.engine.state import State
 from ringfence.lab.network.addressing import blocks_of
 from ringfence.lab.network.topology import IPAddress
 from ringfence.model.node_addresses import plugin_addresses
-from ringfence.model.objects import Node, Service
+from ringfence.model.objects import Node
+from ringfence.model.services import Service
 from ringfence.sets.addresses import FAMILIES, Family, address_text
 
 

@@ -40,10 +40,8 @@ from ringfence.model.objects import (
     PodIP,
     PodSpec,
     PodStatus,
-    Service,
-    ServicePort,
-    ServiceSpec,
 )
+from ringfence.model.services import Service, ServicePort, ServiceSpec
 from ringfence.sets.addresses import Family
 
 _DNS_POD: Final = "dns"

@@ -31,8 +31,9 @@ from ringfence.lab.network.topology import (
     Topology,
 )
 from ringfence.model.kinds import namespace_of
-from ringfence.model.objects import Node, Service, ServicePort
+from ringfence.model.objects import Node
 from ringfence.model.policies import Direction
+from ringfence.model.services import Service, ServicePort
 from ringfence.sets.addresses import FAMILIES, Addresses, address_text
 from ringfence.sets.traffic import ALL_PORTS, PROTOCOLS
 

@@ -9,8 +9,8 @@ from typing import Final
 
 from ringfence.model.field_errors import FieldError, duplicate, each_once, invalid, required, too_many, unsupported
 from ringfence.model.names import dns_label_errors, subdomain_errors
-from ringfence.model.objects import EndpointSlice, SliceEndpoint, SlicePort
 from ringfence.model.server_versions import STRICT_CIDRS, ServerVersion
+from ringfence.model.services import EndpointSlice, SliceEndpoint, SlicePort
 from ringfence.model.validation.addresses import (
     address_errors,
     canonical_address_errors,

@@ -20,9 +20,9 @@ from ringfence.model.field_errors import (
     unsupported,
 )
 from ringfence.model.names import dns_label_errors, service_name_errors, subdomain_errors
-from ringfence.model.objects import HEADLESS, Service, ServicePort, ServiceSpec
 from ringfence.model.policies import DEFAULT_PROTOCOL
 from ringfence.model.server_versions import RELAXED_SERVICE_NAMES, STRICT_CIDRS, ServerVersion
+from ringfence.model.services import HEADLESS, Service, ServicePort, ServiceSpec
 from ringfence.model.validation.addresses import address_errors, is_of_two_families
 from ringfence.model.validation.labels import label_errors
 from ringfence.model.validation.metadata import metadata_errors
