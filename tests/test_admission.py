@@ -202,6 +202,15 @@ class TestStoredPolicies:
         cluster.upsert(policy("prod/lan", **self.HOST_BITS))
         assert [one.metadata.name for one in cluster.policies()] == ["lan"]
 
+    def test_what_is_supposed_of_a_live_cluster_is_not_stored_yet(self, tmp_path: Path) -> None:
+        (tmp_path / "lan.json").write_text(json.dumps(policy("prod/lan", **self.HOST_BITS)))
+        cluster = Cluster(live=True)
+        cluster.suppose(tmp_path)
+        assert [one.severity for one in cluster.problems] == [Severity.ERROR]
+        assert cluster.policies() == []
+        cluster.upsert(policy("prod/lan", **self.HOST_BITS))
+        assert [one.metadata.name for one in cluster.policies()] == ["lan"]
+
     def test_a_program_adds_them_too(self) -> None:
         cluster = Cluster()
         written = policy("prod/lan", **self.HOST_BITS)
