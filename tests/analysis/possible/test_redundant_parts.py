@@ -20,7 +20,7 @@ from tests.analysis.possible.policies import (
     sets_of,
     web,
 )
-from tests.semantics.objects import Object, port
+from tests.semantics.objects import Object, policy, port
 
 from ringfence.analysis.possible import Outcome, Redundancy, RemovablePart, redundancy
 from ringfence.analysis.possible.policy_parts import entry_parts, rule_parts, whole_policy
@@ -91,6 +91,19 @@ def listed(*policies: Object) -> dict[str, list[str]]:
 )
 def test_redundant_parts_and_what_covers_them(policies: list[Object], redundant: dict[str, list[str]]) -> None:
     assert listed(*policies) == redundant
+
+
+def test_what_covers_a_policy_is_listed_in_the_order_of_its_directions() -> None:
+    """Many policies, because two directions are in the right order by chance half of the time."""
+    numbers = range(20)
+    both = [policy(f"n{number}/both", policyTypes=["Ingress", "Egress"]) for number in numbers]
+    alone = [
+        policy(f"n{number}/{name}", policyTypes=[name.title()]) for number in numbers for name in ("egress", "ingress")
+    ]
+    covers = {str(one.part): list(map(str, one.covers)) for one in found_in(*both, *alone)}
+    assert [covers[f"n{number}/both"] for number in numbers] == [
+        [f"n{number}/ingress", f"n{number}/egress"] for number in numbers
+    ]
 
 
 def test_of_two_that_cover_each_other_only_one_goes() -> None:

@@ -62,7 +62,8 @@ class RemovablePart(msgspec.Struct, frozen=True, eq=False):
 def whole_policy(policy: CompiledPolicy[Any]) -> RemovablePart:
     """A policy as a part."""
     sides = frozenset((policy, direction) for direction in policy.rules)
-    regions = [(direction, box) for _, direction in sides if (box := subject_box(policy, direction)) is not None]
+    # Not of `sides`, a set, which has another order in each process: what covers the policy is listed in this order.
+    regions = [(one, box) for one in policy.rules if (box := subject_box(policy, one)) is not None]
     return RemovablePart(PartKind.POLICY, policy, "", Removal(sides), tuple(regions))
 
 
