@@ -1,5 +1,6 @@
 """A program that serves on an address of this machine until it is stopped."""
 
+import os
 import random
 import socket
 import subprocess
@@ -85,7 +86,8 @@ def wait_until(holds: Callable[[], bool], what: str, pause: float = POLL_SECONDS
 
 def free_port(address: str) -> int:
     """A port of `address` that nobody listens on."""
-    for port in random.sample(PORTS, len(PORTS)):
+    ports = _own_ports()
+    for port in random.sample(ports, len(ports)):
         with socket.socket() as probe:
             try:
                 probe.bind((address, port))
@@ -93,3 +95,9 @@ def free_port(address: str) -> int:
                 continue
             return port
     raise ServerError(f"every port of {address} from {PORTS.start} to {PORTS.stop} is taken")
+
+
+def _own_ports() -> range:
+    """The ports of this process. Processes that run tests side by side never find the same port free."""
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    return PORTS[number :: int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))]
