@@ -155,6 +155,32 @@ class Cluster:
         return cluster
 
     @classmethod
+    def of_revision(
+        cls,
+        revision: str | None,
+        *paths: str | PathLike[str],
+        recursive: bool = True,
+        exclude: Sequence[str] = (),
+        namespace: str = DEFAULT_NAMESPACE,
+    ) -> "Cluster":
+        """A cluster from files and folders as they are in a revision of the git repository of the working directory.
+
+        None is the index: what would be committed next. Nothing is checked out, and nothing that the repository
+        configures is run. Raises InputError for a revision, and ManifestError for a path, that is not there.
+        """
+        from ringfence.sources.git import Repository, read_index, read_revision
+
+        cluster, repository = cls(namespace=namespace), Repository()
+        texts, patterns = [checked_path(path) for path in paths], checked_patterns(exclude)
+        if revision is None:
+            cluster._load(read_index(repository, texts, recursive=recursive, exclude=patterns))
+        else:
+            commit = repository.commit(checked_text("revision", revision, "main"))
+            loaded = read_revision(repository, revision, commit, texts, recursive=recursive, exclude=patterns)
+            cluster._load(loaded)
+        return cluster
+
+    @classmethod
     def live(
         cls,
         context: str | None = None,

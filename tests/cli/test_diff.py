@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 from tests.analysis.differences.clusters import CILIUM, DB, WORKLOADS, written
 from tests.render.json_shapes import fits, schema, strict
+from tests.sources.git_repositories import GitRepository
 
 from ringfence.cli import cli
 
@@ -84,3 +85,54 @@ def test_the_order_of_documents_does_not_change_a_byte(tmp_path: Path) -> None:
 def test_one_of_the_two_may_be_standard_input(tmp_path: Path) -> None:
     _, b = two(tmp_path, DB, DB)
     assert run("-", b, stdin=b.read_text()).exit_code == 0
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> GitRepository:
+    """Two branches: on main a port has changed since the branch `side`, which opens connections, was made."""
+    made = GitRepository(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    made.write("k8s/all.yaml", f"{WORKLOADS}---\n{DB}")
+    made.commit()
+    made("checkout", "-q", "-b", "side")
+    made.write("k8s/all.yaml", f"{WORKLOADS}---\n{OPENED}")
+    made.commit()
+    made("checkout", "-q", "main")
+    made.write("k8s/all.yaml", f"{WORKLOADS}---\n{DB.replace('3306', '3307')}")
+    made.commit()
+    return made
+
+
+@pytest.mark.parametrize(
+    ("command", "names"),
+    [
+        pytest.param("HEAD~1..side -f k8s", "HEAD~1 -> side", id="two revisions"),
+        pytest.param("HEAD~1 side -f k8s", "HEAD~1 -> side", id="two revisions as two arguments"),
+        pytest.param("main...side -f k8s", None, id="from where the branch was made"),
+        pytest.param("HEAD~1 -f k8s", "HEAD~1 -> working tree", id="the working tree"),
+        pytest.param("HEAD~1 --staged -f k8s", "HEAD~1 -> index", id="the index"),
+    ],
+)
+def test_revisions(repository: GitRepository, command: str, names: str | None) -> None:
+    repository("checkout", "-q", "side", "--", "k8s")
+    base = repository("rev-parse", "--short=12", "main~1").strip()
+    result = run(*command.split())
+    lines = result.stdout.splitlines()
+    assert (result.exit_code, result.stderr) == (1, "")
+    assert lines[0].startswith(f"{names or f'{base} -> side'}: 1 opened, 0 closed")
+    assert lines[3] == "  + tools/Deployment/probe -> prod/StatefulSet/db: TCP 3306"
+
+
+def test_what_is_staged_is_compared_with_the_last_commit(repository: GitRepository) -> None:
+    assert run("--staged", "-f", "k8s").exit_code == 0
+    repository("rm", "-q", "--cached", "k8s/all.yaml")
+    repository.write("k8s/other.yaml", f"{WORKLOADS}---\n{RENAMED.replace('3306', '3307')}")
+    repository("add", "k8s/other.yaml")
+    assert "Only the text changed" in run("--staged", "-f", "k8s").stdout
+
+
+def test_branches_without_a_common_commit_are_refused_with_the_remedy(repository: GitRepository) -> None:
+    repository("checkout", "-q", "--orphan", "alone")
+    repository.commit()
+    result = run("main...alone", "-f", "k8s")
+    assert (result.exit_code, "fetch more history" in result.stderr) == (2, True)

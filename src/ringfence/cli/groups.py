@@ -154,8 +154,11 @@ def _file_hint(words: Iterable[str]) -> str:
 
 
 def _reads_manifests(error: click.UsageError) -> bool:
-    """Whether the command that an error is about has -f; a group and an unknown command may."""
-    return error.ctx is None or isinstance(error.ctx.command, click.Group) or "-f" in _options(error.ctx)
+    """Whether the command that an error is about reads files with -f alone; a group and an unknown command may."""
+    if error.ctx is None or isinstance(error.ctx.command, click.Group):
+        return True
+    arguments = [one for one in error.ctx.command.params if isinstance(one, click.Argument)]
+    return "-f" in _options(error.ctx) and not any(isinstance(one.type, click.Path) for one in arguments)
 
 
 def _port_hint(words: Iterable[str], error: click.UsageError) -> str:

@@ -26,7 +26,7 @@ _UNREADABLE: Final = {
 _CHART: Final = "Chart.yaml"
 _TEMPLATE_MARK: Final = b"{{"
 _PIECE: Final = 1 << 24
-_KUSTOMIZATIONS: Final = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+KUSTOMIZATIONS: Final = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 """The names under which kustomize looks for one; its content need not say what it is."""
 
 
@@ -77,7 +77,7 @@ def _read_all(files: list[str], named: frozenset[str], progress: Progress | None
     before = 0
     templates: Counter[Path] = Counter()
     for file in files:
-        if Path(file).name in _KUSTOMIZATIONS:
+        if Path(file).name in KUSTOMIZATIONS:
             yield kustomization(Place(file, 1))
             continue
         if file not in named and (kind := _irregular(file)):

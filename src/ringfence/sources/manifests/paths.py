@@ -10,7 +10,7 @@ Source: `k8s.io/cli-runtime/pkg/resource`, `FilenameParam` and `expandIfFilePatt
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatch
 from glob import glob
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Final
 
 from ringfence.errors import ManifestError
@@ -59,5 +59,13 @@ class Exclusion:
         """Whether to leave out a file or folder that was found below `top`."""
         if entry.is_dir() and entry.name.startswith("."):
             return True
-        below = str(entry.relative_to(top))
-        return any(fnmatch(entry.name, pattern) or fnmatch(below, pattern) for pattern in self._patterns)
+        return self._is_matched(entry.relative_to(top))
+
+    def excludes_stored(self, below: PurePath) -> bool:
+        """Whether to leave out a file that is stored in a revision, by its path below the folder that was named."""
+        *folders, _ = below.parts
+        hidden = any(folder.startswith(".") for folder in folders)
+        return hidden or any(map(self._is_matched, (below, *below.parents[:-1])))
+
+    def _is_matched(self, below: PurePath) -> bool:
+        return any(fnmatch(below.name, pattern) or fnmatch(str(below), pattern) for pattern in self._patterns)
