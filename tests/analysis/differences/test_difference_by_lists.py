@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from itertools import product
+from random import Random
 from typing import Any
 
 from hypothesis import given
@@ -13,11 +14,12 @@ from tests.strategies import several
 
 from ringfence.analysis.differences import ChangedConnections, ClusterDifference, ConnectionChange, Ends
 from ringfence.analysis.differences.matched_workloads import Matched, match
-from ringfence.analysis.lists import list_connections
+from ringfence.analysis.lists import PodGroup, list_connections
 from ringfence.analysis.lists.connection_filters import ALL_CONNECTIONS
 from ringfence.cluster import Cluster
 from ringfence.engine.population import Reference
-from ringfence.sets.addresses import Addresses
+from ringfence.render.differences import difference_json
+from ringfence.sets.addresses import ALL_ADDRESSES, Addresses
 from ringfence.sets.traffic import NO_TRAFFIC, Traffic
 
 BeforeAfter = tuple[Traffic, Traffic]
@@ -122,8 +124,6 @@ def listed_outside(before: Cluster, after: Cluster, units: Sequence[Matched]) ->
 
 
 def _whole(cells: list[tuple[Addresses, Traffic]]) -> list[tuple[Addresses, Traffic]]:
-    from ringfence.sets.addresses import ALL_ADDRESSES
-
     rest = ALL_ADDRESSES - Addresses.union_of(extent for extent, _ in cells)
     return [*cells, (rest, NO_TRAFFIC)] if rest else cells
 
@@ -165,3 +165,35 @@ def test_what_a_change_opens_its_reverse_closes(objects: tuple[list[Object], lis
         (row.sources, row.destinations, row.traffic) for row in back.of(ConnectionChange.CLOSED)
     }
     assert (forth.added, forth.removed, bool(forth)) == (back.removed, back.added, bool(back))
+
+
+@given(changes())
+def test_every_row_agrees_with_single_questions_about_both_clusters(objects: tuple[list[Object], list[Object]]) -> None:
+    before, after = map(cluster, objects)
+    units = {unit.reference: unit for unit in match(before.state, after.state).common}
+    for row in before.diff(after).connections:
+        for source, destination in product(expanded(row.sources)[:2], expanded(row.destinations)[:2]):
+            if source == destination and not units[source].is_several:
+                continue
+            # Which pods of a group share a node is not asked of a list, and a pod always reaches those of its node.
+            if any(group.pod is None for end in (source, destination) for group in _groups(units[end])):
+                continue
+            of_both = [one.can(str(source), str(destination)).traffic for one in (before, after)]
+            assert of_both == [row.before, row.after]
+
+
+def _groups(unit: Matched) -> tuple[PodGroup, PodGroup]:
+    return unit.before, unit.after
+
+
+@given(changes(), st.randoms(use_true_random=False))
+def test_the_order_of_objects_changes_nothing_of_the_result(
+    objects: tuple[list[Object], list[Object]], order: Random
+) -> None:
+    def printed() -> str:
+        return difference_json(cluster(objects[0]).diff(cluster(objects[1])), "a", "b")
+
+    first = printed()
+    for one in objects:
+        order.shuffle(one)
+    assert printed() == first
