@@ -142,23 +142,33 @@ def test_the_index_finds_what_overlaps(some: list[Box], box: Box) -> None:
     assert found == [number for number, one in enumerate(some) if overlaps(one, box)]
 
 
-@given(some_boxes, some_boxes, st.sets(st.integers(0, 4)), boxes)
+changes = st.dictionaries(st.integers(0, 4), some_boxes, max_size=3)
+
+
+@given(some_boxes, st.lists(changes, min_size=1, max_size=3), boxes)
 def test_a_changed_index_is_as_one_of_what_is_left(
-    some: list[Box], more: list[Box], removed: set[int], box: Box
+    some: list[Box], changed: list[dict[int, list[Box]]], box: Box
 ) -> None:
-    base = BoxIndex((one, f"old {number}") for number, one in enumerate(some))
-    gone = frozenset(number for number in removed if number < len(some))
-    at = min(gone, default=0)
-    changed = ChangedIndex(base, gone, [(at, one, f"new {number}") for number, one in enumerate(more)])
-    entries = [(number, *entry) for number, entry in enumerate(base.entries) if number not in gone] + [*changed.added]
-    plain = BoxIndex((one, what) for _, one, what in sorted(entries, key=lambda entry: entry[0]))
-    assert list(changed.entries) == list(plain.entries)
-    assert list(changed.overlapping(box)) == list(plain.overlapping(box))
-    for mine, theirs in ((base, changed), (changed, base)):
+    """After each of some changes, the index is one of the boxes that are left; other boxes lie inside those before."""
+    left: list[list[tuple[Box, str]]] = [[(one, f"old {number}")] for number, one in enumerate(some)]
+    indexes: list[BoxIndex[str] | ChangedIndex[str]] = [BoxIndex(entry for entries in left for entry in entries)]
+    for inside in changed:
+        made = {
+            number: [(both, "new") for one in boxes if (both := intersection(one, some[number])) is not None]
+            for number, boxes in inside.items()
+            if number < len(some)
+        }
+        indexes.append(ChangedIndex(indexes[-1], made))
+        for number, entries in made.items():
+            left[number] = entries
+        plain = BoxIndex(entry for entries in left for entry in entries)
+        assert list(indexes[-1].entries) == list(plain.entries)
+        assert list(indexes[-1].overlapping(box)) == list(plain.overlapping(box))
+    for mine, theirs in product(indexes, repeat=2):
         # What both have need not be told apart; what only one has must be there.
-        only = {key_of(one) for one, _ in mine.entries} - {key_of(one) for one, _ in theirs.entries}
-        assert {key_of(one) for one, _ in mine.not_in(theirs)} >= only
-    assert not changed.not_in(changed)
+        found = {key_of(one) for one, _ in mine.not_in(theirs)}
+        assert mine.keys - theirs.keys <= found <= mine.keys
+    assert not indexes[-1].not_in(indexes[-1])
 
 
 @given(st.lists(boxes, min_size=17, max_size=30), boxes)

@@ -6,9 +6,10 @@ are looked at, and of 10,000 in one namespace, each for one application, only th
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Final, Generic, TypeVar
+from weakref import ref
 
 from ringfence.sets.boxes import Axis, Box, BoxKey, key_of, overlaps
 from ringfence.sets.label_values import LabelValue, LabelValues, order_of
@@ -56,43 +57,47 @@ class BoxIndex(Generic[T]):
         self._tree.find(box, found)
         return sorted(found)
 
+    def at(self, number: int) -> Sequence[tuple[Box, T]]:
+        """The entry of a number: an index with changes may have several in its place, or none."""
+        return (self.entries[number],)
+
     def not_in(self, other: "Boxes[T]") -> Sequence[tuple[Box, T]]:
-        """The entries whose boxes are not among those of another index."""
-        if other is self:
-            return ()
-        if isinstance(other, ChangedIndex) and other.base is self:
-            return [self.entries[number] for number in sorted(other.removed)]
-        return [entry for entry in self.entries if key_of(entry[0]) not in other.keys]
+        """The entries whose boxes are not among those of another index; at numbers that were changed, maybe others."""
+        return _not_in(self, other)
 
     @cached_property
     def keys(self) -> frozenset[BoxKey]:
         """The boxes as keys (`key_of`)."""
         return frozenset(key_of(box) for box, _ in self.entries)
 
-    def __len__(self) -> int:
-        return len(self.entries)
+    def __bool__(self) -> bool:
+        return bool(self.entries)
 
 
 class ChangedIndex(Generic[T]):
-    """An index without some of its entries, by number, and with others in their place: as another index of these.
+    """An index with other entries at some numbers, or none: as another index of these.
 
-    It costs as much as the change, not as the index.
+    The boxes of the others lie inside the one that they replace: so the tree of the unchanged index finds them. It is
+    compared with the index that was changed at the cost of the change, however many changes were made before.
     """
 
-    def __init__(
-        self, base: BoxIndex[T], removed: frozenset[int] = frozenset(), added: Sequence[tuple[int, Box, T]] = ()
-    ) -> None:
-        self.base = base
-        self.removed = removed
-        self.added = added
+    def __init__(self, before: "Boxes[T]", changes: Mapping[int, Sequence[tuple[Box, T]]]) -> None:
+        self.base: BoxIndex[T] = before.base if isinstance(before, ChangedIndex) else before
+        self.replaced: Mapping[int, Sequence[tuple[Box, T]]] = (
+            {**before.replaced, **changes} if isinstance(before, ChangedIndex) else changes
+        )
+        self.changes = changes
+        # Otherwise the last of thousands of changes would keep all indexes before it in memory.
+        self._before = ref(before)
+
+    def changes_since(self, other: "Boxes[T]") -> bool:
+        """Whether `changes` are all that tells this index from another one."""
+        return self._before() is other
 
     @property
     def entries(self) -> Sequence[tuple[Box, T]]:
         """All entries, in order."""
-        kept = [
-            (number, box, what) for number, (box, what) in enumerate(self.base.entries) if number not in self.removed
-        ]
-        return [(box, what) for _, box, what in sorted([*kept, *self.added], key=_number)]
+        return [entry for number in range(len(self.base.entries)) for entry in self.at(number)]
 
     def overlapping(self, box: Box) -> Iterator[tuple[Box, T]]:
         """The boxes that have anything in common with `box`, in order."""
@@ -100,42 +105,64 @@ class ChangedIndex(Generic[T]):
 
     def near(self, box: Box) -> list[tuple[Box, T]]:
         """The boxes that may overlap `box`, in order: for those who look at each of them anyway."""
-        entries = self.base.entries
-        numbers = [number for number in self.base.candidates(box) if number not in self.removed]
-        if not self.added:
-            return [entries[number] for number in numbers]
-        some = sorted([*((number, *entries[number]) for number in numbers), *self.added], key=_number)
-        return [(other, what) for _, other, what in some]
+        entries, replaced = self.base.entries, self.replaced
+        found: list[tuple[Box, T]] = []
+        for number in self.base.candidates(box):
+            if number in replaced:
+                found += replaced[number]
+            else:
+                found.append(entries[number])
+        return found
 
     def parts(self, box: Box) -> Iterator[Box]:
         """A box, divided as the index would divide it that was changed."""
         return self.base.parts(box)
 
+    def at(self, number: int) -> Sequence[tuple[Box, T]]:
+        """The entries in the place of the one that had this number."""
+        return self.replaced[number] if number in self.replaced else self.base.at(number)
+
     def not_in(self, other: "Boxes[T]") -> Sequence[tuple[Box, T]]:
-        """The entries whose boxes are not among those of another index."""
-        if other is self:
-            return ()
-        added = [(box, what) for _, box, what in self.added]
-        if other is self.base:
-            return added
-        if isinstance(other, ChangedIndex) and other.base is self.base:
-            theirs = {key_of(box) for _, box, _ in other.added}
-            kept = (self.base.entries[number] for number in sorted(other.removed - self.removed))
-            return [*kept, *(entry for entry in added if key_of(entry[0]) not in theirs)]
-        return [entry for entry in self.entries if key_of(entry[0]) not in other.keys]
+        """The entries whose boxes are not among those of another index; at numbers that were changed, maybe others."""
+        return _not_in(self, other)
 
     @property
     def keys(self) -> frozenset[BoxKey]:
         """The boxes as keys (`key_of`)."""
         return frozenset(key_of(box) for box, _ in self.entries)
 
+    def __bool__(self) -> bool:
+        """Whether there may be entries: those that were changed are not counted, as there may be thousands."""
+        return bool(self.base)
+
 
 Boxes = BoxIndex[T] | ChangedIndex[T]
 """An index, or one with changes."""
 
 
-def _number(entry: tuple[int, Box, T]) -> int:
-    return entry[0]
+def _not_in(mine: Boxes[T], theirs: Boxes[T]) -> list[tuple[Box, T]]:
+    numbers = _different(mine, theirs)
+    if numbers is None:
+        return [entry for entry in mine.entries if key_of(entry[0]) not in theirs.keys]
+    found: list[tuple[Box, T]] = []
+    for number in sorted(numbers):
+        keys = {key_of(box) for box, _ in theirs.at(number)}
+        found += (entry for entry in mine.at(number) if key_of(entry[0]) not in keys)
+    return found
+
+
+def _different(a: Boxes[T], b: Boxes[T]) -> Collection[int] | None:
+    """The numbers at which two indexes may differ; None if they were not made from the same one."""
+    if a is b:
+        return ()
+    if isinstance(a, ChangedIndex) and a.changes_since(b):
+        return a.changes
+    if isinstance(b, ChangedIndex) and b.changes_since(a):
+        return b.changes
+    bases = [one.base if isinstance(one, ChangedIndex) else one for one in (a, b)]
+    if bases[0] is not bases[1]:
+        return None
+    return {number for one in (a, b) if isinstance(one, ChangedIndex) for number in one.replaced}
 
 
 class _Node:

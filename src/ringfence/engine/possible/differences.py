@@ -50,7 +50,11 @@ def side_allowed_only_by(
     """The boxes in which one direction of `mine` allows, and that of `theirs` denies."""
     if mine is theirs:
         return
-    pairs = [(one, other, is_same_tier(one, other)) for one, other in zip(mine.tiers, theirs.tiers, strict=True)]
+    pairs = [
+        (one, other, is_same_tier(one, other))
+        for one, other in zip(mine.tiers, theirs.tiers, strict=True)
+        if not (one.is_empty and other.is_empty)
+    ]
     if all(is_same for _, _, is_same in pairs):
         return
     # A connection that no tier decides is allowed: as if by one more tier.

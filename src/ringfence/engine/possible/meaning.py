@@ -44,6 +44,11 @@ class IsolationTier(msgspec.Struct, frozen=True, eq=False):
     subjects: Boxes[CompiledPolicy[Any]]
     rules: Boxes[RulePlace]
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no policy isolates anything: then all is passed on."""
+        return not self.subjects
+
     def is_same(self, other: "IsolationTier") -> bool:
         """Whether another tier consists of the same boxes: then it means the same."""
         pairs = ((self.subjects, other.subjects), (self.rules, other.rules))
@@ -87,6 +92,11 @@ class OrderedTier(msgspec.Struct, frozen=True, eq=False):
 
     rules: Boxes[RulePlace]
     """The boxes of all rules, in the order of evaluation."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no rule: then all is passed on."""
+        return not self.rules
 
     def is_same(self, other: "OrderedTier") -> bool:
         """Whether another tier consists of the same boxes in the same order: then it means the same."""
@@ -168,24 +178,30 @@ class DirectionMeaning(msgspec.Struct, frozen=True, eq=False):
     def allowed(self, within: Box = EVERYTHING, budget: Budget | None = None) -> Iterator[Box]:
         """The boxes inside `within` in which this direction is allowed. They may overlap."""
         budget = budget or Budget()
+        tiers = self._deciding
         # What no policy is about comes first: who asks for one box seldom needs to look at rules.
-        yield from self._passed_through(Action.PASS, within, budget)
-        for number in range(len(self.tiers)):
-            yield from self._decided_by(number, Action.ALLOW, within, budget)
+        yield from narrowed(within, [tier.where(Action.PASS) for tier in tiers], budget)
+        for number in range(len(tiers)):
+            yield from self._decided_by(tiers, number, Action.ALLOW, within, budget)
 
     def denied(self, within: Box = EVERYTHING, budget: Budget | None = None) -> Iterator[Box]:
         """The boxes inside `within` in which this direction is denied. They may overlap."""
         budget = budget or Budget()
-        for number in range(len(self.tiers)):
-            yield from self._decided_by(number, Action.DENY, within, budget)
+        tiers = self._deciding
+        for number in range(len(tiers)):
+            yield from self._decided_by(tiers, number, Action.DENY, within, budget)
 
-    def _passed_through(self, action: Action, within: Box, budget: Budget) -> Iterator[Box]:
-        return narrowed(within, [tier.where(action) for tier in self.tiers], budget)
+    @property
+    def _deciding(self) -> list[Tier]:
+        """The tiers that decide anything."""
+        return [tier for tier in self.tiers if not tier.is_empty]
 
-    def _decided_by(self, number: int, action: Action, within: Box, budget: Budget) -> Iterator[Box]:
+    def _decided_by(
+        self, tiers: Sequence[Tier], number: int, action: Action, within: Box, budget: Budget
+    ) -> Iterator[Box]:
         """The boxes in which one tier decides, because those before it pass."""
-        before = [tier.where(Action.PASS) for tier in self.tiers[:number]]
-        return narrowed(within, [self.tiers[number].where(action), *before], budget)
+        before = [tier.where(Action.PASS) for tier in tiers[:number]]
+        return narrowed(within, [tiers[number].where(action), *before], budget)
 
 
 def direction_meaning(policies: Iterable[CompiledPolicy[Any]], direction: Direction) -> DirectionMeaning:

@@ -4,7 +4,7 @@ A removal costs as much as what is removed: the indexes of all others are shared
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -13,8 +13,8 @@ from ringfence.engine.policies import CompiledPolicy, CompiledRule
 from ringfence.engine.possible.meaning import DirectionMeaning, IsolationTier, Meaning, OrderedTier
 from ringfence.engine.possible.policy_boxes import RulePlace
 from ringfence.model.policies import Direction
-from ringfence.sets.box_index import Boxes, ChangedIndex
-from ringfence.sets.boxes import Box
+from ringfence.sets.box_index import Boxes, BoxIndex, ChangedIndex
+from ringfence.sets.boxes import Box, contains
 
 Side = tuple[CompiledPolicy[Any], Direction]
 """A policy in one of the directions that it touches."""
@@ -73,20 +73,25 @@ class Removals:
         """An index without the entries of some policies, and with other boxes for some rules."""
         base = index.base if isinstance(index, ChangedIndex) else index
         places = self._places[id(base)]
-        removed: set[int] = set()
+        left: dict[int, tuple[tuple[Box, Any], ...]] = {}
         for policy in policies:
-            removed.update(places.get(policy, ()))
-        replaced: dict[int, tuple[Box, ...]] = {}
-        for rule, left in rules.items():
-            if numbers := places.get(rule):
-                removed.update(numbers)
-                replaced[numbers[0]] = left
-        if not removed:
-            return index
-        before, kept = (index.removed, index.added) if isinstance(index, ChangedIndex) else (frozenset(), ())
-        added = [entry for entry in kept if entry[0] not in removed]
-        added += ((number, box, base.entries[number][1]) for number, left in replaced.items() for box in left)
-        return ChangedIndex(base, before | removed, added)
+            left |= dict.fromkeys(places.get(policy, ()), ())
+        for rule, boxes in rules.items():
+            left |= _left_at(base, places.get(rule, ()), boxes)
+        changes = {number: entries for number, entries in left.items() if entries != index.at(number)}
+        return ChangedIndex(index, changes) if changes else index
+
+
+def _left_at(
+    base: BoxIndex[Any], numbers: Sequence[int], boxes: Iterable[Box]
+) -> dict[int, tuple[tuple[Box, Any], ...]]:
+    """The boxes that are left of a rule, each at the number of a box of the whole rule that contains it."""
+    left: dict[int, tuple[tuple[Box, Any], ...]] = dict.fromkeys(numbers, ())
+    for box in boxes if numbers else ():
+        # A rule with fewer peers and ports has fewer boxes, or smaller ones: ranges of ports and ipBlocks are united.
+        number = next(number for number in numbers if contains(base.entries[number][0], box))
+        left[number] = (*left[number], (box, base.entries[number][1]))
+    return left
 
 
 def _places(index: Boxes[RulePlace]) -> Mapping[object, list[int]]:
