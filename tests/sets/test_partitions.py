@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ringfence.sets import bitsets
-from ringfence.sets.partitions import Partition, changed_within, combined, merged
+from ringfence.sets.partitions import Partition, added_within, changed_within, combined, merged
 
 WHOLE = range(12)
 
@@ -45,6 +45,18 @@ def test_a_change_is_made_inside_its_extent_only(function: list[int], extent: in
 def test_a_change_of_everything_splits_nothing(function: list[int]) -> None:
     cells = merged(partition(function))
     assert len(changed_within(cells, bitsets.of(WHOLE), lambda value: value + 1)) == len(cells)
+
+
+@given(st.lists(extents, max_size=5))
+def test_what_is_added_to_a_member_is_found_in_its_cell(added: list[int]) -> None:
+    cells: Partition[int, tuple[int, ...]] = []
+    for number, extent in enumerate(added):
+        cells = added_within(cells, extent, number)
+    for member in WHOLE:
+        found = [numbers for cell, numbers in cells if cell >> member & 1]
+        expected = tuple(number for number, extent in enumerate(added) if extent >> member & 1)
+        assert found == ([expected] if expected else []), "a member without any value is in no cell"
+    assert all(cell for cell, _ in cells), "no cell is empty"
 
 
 @given(functions, functions)

@@ -38,6 +38,28 @@ def changed_within(partition: Partition[E, V], extent: E, change: Callable[[V], 
     return cells
 
 
+def added_within(partition: Partition[E, tuple[V, ...]], extent: E, value: V) -> Partition[E, tuple[V, ...]]:
+    """The partition with `value` added inside `extent`, which becomes a cell of its own where there was none.
+
+    Unlike with `changed_within`, the partition need not have a cell for the rest of the whole, where nothing was added:
+    what lies outside of many extents can be expensive to keep.
+    """
+    cells: Partition[E, tuple[V, ...]] = []
+    left = extent
+    for cell, values in partition:
+        inside = cell & left
+        if not inside:
+            cells.append((cell, values))
+            continue
+        cells.append((inside, (*values, value)))
+        if outside := cell ^ inside:
+            cells.append((outside, values))
+        left = left ^ inside
+    if left:
+        cells.append((left, (value,)))
+    return cells
+
+
 def merged(partition: Iterable[tuple[E, H]]) -> Partition[E, H]:
     """The partition with cells of equal value joined."""
     joined: dict[H, E] = {}

@@ -185,9 +185,13 @@ class Regions:
         if join == self.both and (a.others is self.nothing or b.others is self.nothing):
             # Most regions list the few values that they have: what the other one lists besides does not matter.
             few, many = (a, b) if a.others is self.nothing else (b, a)
-            listed = {value: join(one, many.at(value)) for value, one in few.listed.items()}
+            listed = {value: join(one, many.listed.get(value, many.others)) for value, one in few.listed.items()}
             return self.node(a.axis, listed, self.nothing)
-        listed = {value: join(a.at(value), b.at(value)) for value in {**a.listed, **b.listed}}
+        # Not `at`: regions may list every namespace of a cluster, and this is where the time goes.
+        listed = {
+            value: join(a.listed.get(value, a.others), b.listed.get(value, b.others))
+            for value in {**a.listed, **b.listed}
+        }
         return self.node(a.axis, listed, join(a.others, b.others))
 
     def restricted(self, region: Region, axis: OrderedAxis, value: Value) -> Region:

@@ -63,6 +63,7 @@ class Counterparts:
         self._own: dict[tuple[Stack, OwnPorts], ByTraffic] = {}
         self._towards: dict[Stack, Partition[Bitset, ByTraffic]] = {}
         self._united: dict[frozenset[tuple[Traffic, tuple[PortName, ...]]], ByTraffic] = {}
+        self._joined: dict[tuple[Region, Traffic, ByTraffic], ByTraffic] = {}
         self._found: dict[Hashable, ByTraffic] = {}
         self._usual, self._unusual = self._by_subjects()
 
@@ -84,7 +85,10 @@ class Counterparts:
             listed = region.listed if region.axis == NAME else {}
             others = region.others if region.axis == NAME else region
             for name in existing if others else filter(existing.__contains__, listed):
-                for pods, passing in _both([(listed.get(name, others), traffic)], unusual.get(name, self._usual[name])):
+                own_pods = listed.get(name, others)
+                if not own_pods:
+                    continue
+                for pods, passing in self._both_in(own_pods, traffic, unusual.get(name, self._usual[name])):
                     inside[passing][name] = inside[passing].get(name, regions.nothing) | pods
             for pods, passing in _both(
                 [(region & self.universe.to_come, traffic)], unusual.get(None, self._usual[None])
@@ -99,6 +103,14 @@ class Counterparts:
             others = regions.restricted(outside, NAME, OTHER)
             found.append((regions.node(NAME, listed | inside[traffic], others), traffic))
         return frozenset(found)
+
+    def _both_in(self, own: Region, traffic: Traffic, other: ByTraffic) -> ByTraffic:
+        """What both sides allow of one cell of the own side. Most namespaces have one of a few others."""
+        key = (own, traffic, other)
+        found = self._joined.get(key)
+        if found is None:
+            found = self._joined[key] = _both([(own, traffic)], other)
+        return found
 
     # --- the policies of the pod that exists --------------------------------------------------------------------------
 

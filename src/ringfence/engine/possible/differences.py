@@ -40,8 +40,11 @@ def allowed_only_by(
     for direction in Direction:
         other = Direction.INGRESS if direction is Direction.EGRESS else Direction.EGRESS
         for box in side_allowed_only_by(mine.of(direction), theirs.of(direction), budget, within):
-            if connection_in(box) is not None:
-                yield from (seen for seen in mine.of(other).allowed(box, budget) if connection_in(seen) is not None)
+            for seen in mine.of(other).allowed(box, budget):
+                if connection_in(seen) is not None:
+                    yield seen
+                elif connection_in(box) is None:
+                    break
 
 
 def side_allowed_only_by(

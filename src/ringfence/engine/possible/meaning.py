@@ -221,20 +221,23 @@ def direction_meaning(policies: Iterable[CompiledPolicy[Any]], direction: Direct
 class Meaning:
     """What a set of policies means in any cluster, as both directions together."""
 
-    def __init__(self, policies: Iterable[CompiledPolicy[Any]]) -> None:
-        """The meaning of policies that were compiled by `compile_in_any_cluster`.
+    def __init__(
+        self, policies: Iterable[CompiledPolicy[Any]], known: Mapping[Direction, DirectionMeaning] | None = None
+    ) -> None:
+        """The meaning of policies that were compiled by `compile_in_any_cluster`; of some directions it may be `known`.
 
         Objects of other kinds are not needed: pods, the labels of namespaces, nodes, and which port a name means are
         free.
         """
         listed = tuple(policies)
-        self._directions = {direction: direction_meaning(listed, direction) for direction in Direction}
+        known = known or {}
+        self._directions = {
+            direction: known.get(direction) or direction_meaning(listed, direction) for direction in Direction
+        }
 
     def with_directions(self, directions: Mapping[Direction, DirectionMeaning]) -> "Meaning":
         """The meaning of the same policies after changes of some directions."""
-        changed = Meaning(())
-        changed._directions = {**self._directions, **directions}
-        return changed
+        return Meaning((), {**self._directions, **directions})
 
     def of(self, direction: Direction) -> DirectionMeaning:
         """What the policies decide in one direction."""

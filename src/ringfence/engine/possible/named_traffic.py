@@ -1,7 +1,7 @@
 """Traffic to a pod to come: by number, and by the names that the pod gives to its ports, whose numbers are free."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from functools import partial, reduce
+from functools import reduce
 from itertools import combinations
 from operator import or_
 from typing import Final
@@ -11,7 +11,7 @@ import msgspec
 from ringfence.engine.population import PortName
 from ringfence.engine.possible.universe import Universe, is_about_ports
 from ringfence.sets.label_values import ABSENT
-from ringfence.sets.partitions import Partition, changed_within, merged
+from ringfence.sets.partitions import Partition, added_within, merged
 from ringfence.sets.regions import OTHER, OrderedAxis, Region, nodes_of
 from ringfence.sets.traffic import NO_TRAFFIC, Traffic
 
@@ -56,16 +56,12 @@ def by_labels(universe: Universe, cells: Iterable[tuple[Region, Traffic]]) -> Pa
     listed = list(cells)
     if not any(is_about_ports(region.last) for region, _ in listed):
         return [(region, PossibleTraffic(traffic)) for region, traffic in listed]
-    divided: Partition[Region, tuple[tuple[Region, Traffic], ...]] = [(universe.regions.everything, ())]
+    divided: Partition[Region, tuple[tuple[Region, Traffic], ...]] = []
     for region, traffic in listed:
         for ports, pods in _by_ports(universe, region, {}).items():
             if ports:
-                divided = changed_within(divided, pods, partial(_with, (ports, traffic)))
-    return merged((pods, _traffic(universe, some)) for pods, some in divided if some)
-
-
-def _with(one: tuple[Region, Traffic], some: tuple[tuple[Region, Traffic], ...]) -> tuple[tuple[Region, Traffic], ...]:
-    return (*some, one)
+                divided = added_within(divided, pods, (ports, traffic))
+    return merged((pods, _traffic(universe, some)) for pods, some in divided)
 
 
 def _by_ports(universe: Universe, region: Region, known: dict[Region, dict[Region, Region]]) -> dict[Region, Region]:
