@@ -173,6 +173,8 @@ def _assumptions(state: State, members: list[Member]) -> tuple[str, ...]:
 def label_assumptions(state: State, members: list[Member]) -> Iterator[str]:
     """The labels with an unknown value by which policies of their namespace select pods."""
     for member in members:
+        if not member.unknown_labels:
+            continue
         terms = [term for policy in state.tiers.policies_in(member.namespace) for term in policy.subject.pods.terms]
         for label in member.unknown_labels:
             named = {value for term in terms if term.key == label.key for value in term.values}

@@ -12,7 +12,7 @@ from ringfence.engine.possible.policy_boxes import RulePlace
 from ringfence.errors import UndecidedError
 
 STEPS: Final = 3_000_000
-"""Boxes that are looked at: up to ten seconds. To compare 10,000 policies as people write them takes an eighth of that."""
+"""Boxes that are looked at: up to ten seconds. A comparison of 10,000 policies as people write them takes an eighth."""
 
 
 Place = RulePlace | CompiledPolicy[Any]

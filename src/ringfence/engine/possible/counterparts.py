@@ -193,27 +193,31 @@ class Counterparts:
         found = self._towards.get(stack)
         if found is None:
             families = self._population.decisive_families()
-            found = [(self._population.everyone, self._everywhere)]
-            for family in families:
-                over = self._toward_over(stack, family)
-                if len(families) > 1:
-                    # A pod without an address of this family does not meet others over it: the family has no say.
-                    lacking = self._population.everyone & ~self._population.in_family(family)
-                    over = [(pods & ~lacking, allowed) for pods, allowed in over] + [(lacking, self._everywhere)]
-                found = merged(combined(found, [cell for cell in over if cell[0]], _both))
-            self._towards[stack] = found
+            over = [self._toward_over(stack, family) for family in families]
+            if len(families) > 1:
+                over = [self._where_in_family(cells, family) for cells, family in zip(over, families, strict=True)]
+            found = self._towards[stack] = merged(reduce(partial(combined, combine=_both), over))
         return found
+
+    def _where_in_family(self, cells: Partition[Bitset, ByTraffic], family: Family) -> Partition[Bitset, ByTraffic]:
+        """A pod without an address of a family does not meet others over it: the family has no say."""
+        lacking = self._population.everyone & ~self._population.in_family(family)
+        found = [(pods & ~lacking, allowed) for pods, allowed in cells] + [(lacking, self._everywhere)]
+        return [cell for cell in found if cell[0]]
 
     def _toward_over(self, stack: Stack, family: Family) -> Partition[Bitset, ByTraffic]:
         if self.direction is Direction.INGRESS or not any(profile.naming for profile in stack):
             cells = self._tiers.peers_of(stack, family=family)
-            return [(pods, _by_traffic([(self._everything, traffic)])) for pods, traffic in cells]
+            return [(pods, self._to_everything(traffic)) for pods, traffic in cells]
         rules = [rule for profile in stack for rule in profile.rules]
         matching: Partition[Bitset, frozenset[CompiledRule]] = [(self._population.everyone, frozenset())]
         for rule in rules:
             pods = self._tiers.peers(rule.peers, family)
             matching = changed_within(matching, pods, frozenset([rule]).union)
         return [(pods, self._allowed_by_some(stack, some)) for pods, some in matching if pods]
+
+    def _to_everything(self, traffic: Traffic) -> ByTraffic:
+        return frozenset([(self._everything, traffic)] if traffic else [])
 
     def _allowed_by_some(self, stack: Stack, matching: frozenset[CompiledRule]) -> ByTraffic:
         """What a stack allows with a pod that exactly these of its rules match, to the ports of the pods to come."""
