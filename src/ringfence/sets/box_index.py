@@ -143,7 +143,8 @@ Boxes = BoxIndex[T] | ChangedIndex[T]
 def _not_in(mine: Boxes[T], theirs: Boxes[T]) -> list[tuple[Box, T]]:
     numbers = _different(mine, theirs)
     if numbers is None:
-        return [entry for entry in mine.entries if key_of(entry[0]) not in theirs.keys]
+        known = theirs.keys
+        return [entry for entry in mine.entries if key_of(entry[0]) not in known]
     found: list[tuple[Box, T]] = []
     for number in sorted(numbers):
         keys = {key_of(box) for box, _ in theirs.at(number)}
