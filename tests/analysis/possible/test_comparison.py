@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.analysis.possible.policies import (
+    ADMIN,
     ALL,
     API,
     DB,
@@ -172,6 +173,26 @@ from tests.analysis.possible.policies import compared, pods, rule, web
 peers = [pods({"matchLabels": {"app": f"a{number}", "tier": f"t{number % 5}"}}) for number in range(40)]
 print(compared([web(rule(*peers))], [web(rule(*peers[::2]))], Relation.EQUIVALENT).counterexample.connection)
 """
+
+
+def test_a_difference_is_found_beside_one_that_no_two_pods_can_show() -> None:
+    """Egress inside prod would need a namespace with two values of one label; egress from another one does not."""
+
+    def egress(name: str, priority: int, subject: Object, action: str, peers: Object) -> Object:
+        rules = [{"action": action, "to": [{"namespaces": peers}]}]
+        spec = {"tier": "Admin", "priority": priority, "subject": {"namespaces": subject}, "egress": rules}
+        return {**ADMIN, "metadata": {"name": name}, "spec": spec}
+
+    both = [
+        egress("prod-to-a", 1, labelled(**{NAME_LABEL: "prod"}), "Accept", labelled(team="a")),
+        egress("other-to-all", 2, labelled(**{NAME_LABEL: "other"}), "Accept", {}),
+        egress("nothing-else", 3, {}, "Deny", {}),
+    ]
+    found = compared([web(rule(pods({}, labelled(team="b")))), *both], [web(), *both], Relation.AT_MOST)
+    assert found.counterexample is not None
+    source = found.counterexample.connection.source
+    assert isinstance(source, ExactPod)
+    assert source.namespace == "other"
 
 
 def test_the_counterexample_is_the_same_in_every_process() -> None:
