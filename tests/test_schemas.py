@@ -57,6 +57,7 @@ def test_a_schema_is_valid_and_names_its_version(name: str) -> None:
         ("equivalent", "equivalent examples/and-or/one-peer.yaml examples/shop"),
         ("allows-at-most", "allows-at-most examples/shop examples/admin/no-exception"),
         ("redundant", "redundant -f docs/web-twice.yaml"),
+        ("redundant", "redundant -f docs/web-today.yaml"),
         ("diff", "diff docs/shop-before.yaml docs/shop-after.yaml"),
         ("diff", "diff docs/web-before.yaml docs/web-after.yaml"),
         ("version", "version"),

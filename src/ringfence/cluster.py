@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ringfence.admission import Admission
 from ringfence.analysis.conversion import Conversion, convert
-from ringfence.analysis.differences import ClusterDifference, difference
+from ringfence.analysis.differences import ClusterDifference, RedundancyHere, difference, redundancy_here
 from ringfence.analysis.edits import Edit, Proposal, smallest_edit
 from ringfence.analysis.endpoints import (
     AskedPorts,
@@ -310,6 +310,13 @@ class Cluster:
         Each with what covers it. `undecided` are those about which it would take too long to find out.
         """
         return redundancy(policy_set("these policies", self.state))
+
+    def redundant_here(self, everywhere: Redundancy | None = None) -> RedundancyHere:
+        """The parts of policies without which nothing changes for the pods of the input, but may for pods to come.
+
+        Without those that are redundant in every cluster; `everywhere` is what `redundant` found, if it is known.
+        """
+        return redundancy_here(self.state, self.redundant() if everywhere is None else everywhere)
 
     def _compared(self, other: "Cluster", relation: Relation, names: tuple[str, str]) -> Comparison:
         self._check_cluster(other)

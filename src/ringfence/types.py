@@ -11,7 +11,9 @@ from ringfence.analysis.differences import (
     ChangedIsolation,
     ClusterDifference,
     ConnectionChange,
+    PartRedundantHere,
     PolicyCount,
+    RedundancyHere,
     UnreadChange,
 )
 from ringfence.analysis.edits import Edit, Proposal, SideEffects
@@ -97,6 +99,7 @@ __all__ = [
     "Pair",
     "PairReason",
     "Part",
+    "PartRedundantHere",
     "PeerReason",
     "Permission",
     "Place",
@@ -117,6 +120,7 @@ __all__ = [
     "ReachRow",
     "ReasonGroup",
     "Redundancy",
+    "RedundancyHere",
     "RedundantPart",
     "Reference",
     "Remark",

@@ -48,12 +48,47 @@ def test_each_part_is_listed_with_its_place_and_what_covers_it(monkeypatch: pyte
         "    covered by shop/web spec.ingress[0]  (docs/web-twice.yaml:14)\n"
         "\n"
         "3 parts are redundant in every cluster that could be; 2 of them can be removed at once\n"
+        "\n"
+        "the input has no pods, so only what is redundant in every cluster is listed\n"
     )
 
 
 def test_nothing_is_redundant() -> None:
     result = run("-f", str(ROOT / "docs" / "web-before.yaml"))
-    assert (result.exit_code, result.stdout) == (0, "nothing is redundant in every cluster that could be\n")
+    assert result.exit_code == 0
+    assert result.stdout.startswith("nothing is redundant in every cluster that could be\n")
+
+
+def test_what_is_redundant_for_the_pods_of_the_input_comes_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    result = run("-f", "docs/web-today.yaml")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout == (
+        "nothing is redundant in every cluster that could be\n"
+        "\n"
+        "4 parts change nothing for the pods of the input (2 workloads), but may for pods to come; "
+        "3 of them can be removed at once:\n"
+        "shop/db  (docs/web-today.yaml:31)\n"
+        "    it selects no pod of the input\n"
+        "shop/web spec.ingress[0].from[0]  (docs/web-today.yaml:26)\n"
+        "    no connection of these pods depends on it: other rules decide the same, or the other end denies it\n"
+        "shop/web spec.ingress[0].from[1]  (docs/web-today.yaml:27)\n"
+        "    it selects no pod of the input\n"
+        "shop/web spec.ingress[0].from[2]  (docs/web-today.yaml:28)\n"
+        "    no connection of these pods depends on it: other rules decide the same, or the other end denies it\n"
+        "    keep it if the parts above are removed: they cover each other\n"
+    )
+
+
+def test_json_has_what_is_redundant_for_the_pods_of_the_input() -> None:
+    found = json.loads(run("-f", str(ROOT / "docs" / "web-today.yaml"), "-o", "json").stdout)["redundantHere"]
+    assert found["workloads"] == 2
+    assert [(one["part"], one["path"], one["removable"]) for one in found["parts"]] == [
+        ("policy", "", True),
+        ("peer", "spec.ingress[0].from[0]", True),
+        ("peer", "spec.ingress[0].from[1]", True),
+        ("peer", "spec.ingress[0].from[2]", False),
+    ]
 
 
 def test_policies_that_are_not_read_may_need_what_is_listed(tmp_path: Path) -> None:
@@ -68,6 +103,13 @@ def test_a_policy_without_its_last_egress_rule_may_not_be_for_egress(tmp_path: P
     (tmp_path / "written.yaml").write_text(IMPLIED.replace("  egress:", "  policyTypes: [Ingress, Egress]\n  egress:"))
     assert run("-f", str(tmp_path / "implied.yaml")).exit_code == 0
     assert "it matches nothing" in run("-f", str(tmp_path / "written.yaml")).stdout
+
+
+def test_of_the_egress_rules_that_make_a_policy_one_for_egress_the_last_stays(tmp_path: Path) -> None:
+    file = tmp_path / "implied.yaml"
+    file.write_text(IMPLIED + IMPLIED.splitlines(keepends=True)[-1])
+    found = json.loads(run("-f", str(file), "-o", "json").stdout)["redundant"]
+    assert [(one["path"], one["removable"]) for one in found] == [("spec.egress[0]", True), ("spec.egress[1]", False)]
 
 
 def test_json_marks_what_can_be_removed_at_once() -> None:

@@ -27,6 +27,9 @@ def redundant(inputs: Inputs, output: str) -> None:
     It is 3 if policies of kinds that are not read may need what is listed, or if some part would take too long to
     decide.
 
+    Then come the parts without which nothing changes for the pods of the input, though pods to come may need them.
+    They do not change the exit code.
+
     \b
     Examples:
       ringfence redundant -f manifests/
@@ -34,9 +37,10 @@ def redundant(inputs: Inputs, output: str) -> None:
     """
     cluster = inputs.cluster()
     found = cluster.redundant()
+    here = cluster.redundant_here(found)
     if output == "json":
-        print_document(redundancy_json(found, cluster.problems))
+        print_document(redundancy_json(found, here, cluster.problems))
     else:
-        print_text(redundancy_text(found))
+        print_text(redundancy_text(found, here))
     is_certain = not found.unread and not found.undecided
     inputs.leave(cluster.problems, (EXIT_NO if found.parts else EXIT_YES) if is_certain else EXIT_UNDECIDED)

@@ -15,6 +15,7 @@ from ringfence.engine.policies import (
     CompiledPolicy,
     NetworkPolicyTier,
     NodePeers,
+    PodSelection,
     PoliciesInForce,
     Selections,
     Tiers,
@@ -382,9 +383,9 @@ class State:
             for member in self.members_at(family, number):
                 yield family, number, member
 
-    def selects_pods(self, policy: CompiledPolicy[Any]) -> bool:
-        """Whether a policy in force selects any pod."""
-        return bool(self._selections.pods(policy.subject))
+    def selects_pods(self, selection: PodSelection) -> bool:
+        """Whether a selection of a policy in force, of its subjects or of a peer, selects any pod."""
+        return bool(self._selections.pods(selection))
 
     def workload(self, member: Member) -> Reference:
         """The workload that a pod belongs to, or the pod itself."""

@@ -5,11 +5,14 @@ The text, one part after another, each with what covers it:
 prod/p spec.ingress[0].from[1]  (web.yaml:12)
     covered by the rest of its rule
     covered by prod/q spec.ingress[0]  (more.yaml:8)
+
+Then come the parts that are redundant for the pods of the input only.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
+from ringfence.analysis.differences import RedundancyHere
 from ringfence.analysis.possible import Cover, Redundancy, RedundantPart, RemovablePart
 from ringfence.engine.policies import CompiledPolicy
 from ringfence.engine.possible import RulePlace
@@ -23,9 +26,11 @@ from ringfence.render.problems import problem_json
 _MOST_COVERS: Final = 5
 """Covers that the text names; the JSON has all of them."""
 
+_KEEP: Final = "keep it if the parts above are removed: they cover each other"
 
-def redundancy_text(found: Redundancy) -> str:
-    """The redundant parts with what covers each, how many there are, and what is not known."""
+
+def redundancy_text(found: Redundancy, here: RedundancyHere) -> str:
+    """The redundant parts with what covers each, how many there are, what is not known, and those of this input."""
     lines: list[str] = []
     for one in found.parts:
         lines += [f"{_part(one.part)}{place_text(one.part.place)}", *(f"    {line}" for line in _why(one))]
@@ -34,6 +39,11 @@ def redundancy_text(found: Redundancy) -> str:
     if lines:
         lines.append("")
     lines += [_total(found), *(f"  ? {one} is not read: it may need what is listed" for one in found.unread)]
+    lines += ["", _total_here(here)]
+    for other in here:
+        lines += [f"{_part(other.part)}{place_text(other.part.place)}", f"    {other.reason}"]
+        if not other.goes:
+            lines.append(f"    {_KEEP}")
     return "\n".join(map(one_line, lines))
 
 
@@ -45,7 +55,7 @@ def _why(one: RedundantPart) -> Iterator[str]:
     if len(covers) > _MOST_COVERS:
         yield f"and by {len(covers) - _MOST_COVERS} more"
     if not one.goes:
-        yield "keep it if the parts above are removed: they cover each other"
+        yield _KEEP
 
 
 def _total(found: Redundancy) -> str:
@@ -53,10 +63,24 @@ def _total(found: Redundancy) -> str:
     where = "in every cluster that could be"
     if not total:
         return f"nothing is redundant {where}{_open_questions(found)}"
-    together = sum(one.goes for one in found.parts)
     parts = "1 part is" if total == 1 else f"{total} parts are"
-    at_once = "" if together == total else f"; {together} of them can be removed at once"
-    return f"{parts} redundant {where}{at_once}{_open_questions(found)}"
+    return f"{parts} redundant {where}{_at_once(found)}{_open_questions(found)}"
+
+
+def _total_here(here: RedundancyHere) -> str:
+    if not here.workloads:
+        return "the input has no pods, so only what is redundant in every cluster is listed"
+    pods = f"the pods of the input ({here.workloads} {'workload' if here.workloads == 1 else 'workloads'})"
+    total = len(here)
+    if not total:
+        return f"nothing else is redundant for {pods}"
+    parts = "1 part changes" if total == 1 else f"{total} parts change"
+    return f"{parts} nothing for {pods}, but may for pods to come{_at_once(here)}:"
+
+
+def _at_once(found: Redundancy | RedundancyHere) -> str:
+    together = sum(one.goes for one in found.parts)
+    return "" if together == len(found) else f"; {together} of them can be removed at once"
 
 
 def _open_questions(found: Redundancy) -> str:
@@ -85,8 +109,8 @@ def _place_of(cover: Cover) -> Place | None:
     return policy.origin.at(path) if policy.origin else None
 
 
-def redundancy_json(found: Redundancy, problems: Iterable[Problem] = ()) -> str:
-    """The redundant parts and what covers them as JSON; `problems` are those of the input."""
+def redundancy_json(found: Redundancy, here: RedundancyHere, problems: Iterable[Problem] = ()) -> str:
+    """The redundant parts and what covers them as JSON, and those of this input; `problems` are those of the input."""
     return document_json(
         {
             "redundant": [
@@ -99,6 +123,18 @@ def redundancy_json(found: Redundancy, problems: Iterable[Problem] = ()) -> str:
                 }
                 for one in found.parts
             ],
+            "redundantHere": {
+                "workloads": here.workloads,
+                "parts": [
+                    {
+                        "part": one.part.kind.value,
+                        **_named(one.part.policy, one.part.path, one.part.place),
+                        "reason": one.reason,
+                        "removable": one.goes,
+                    }
+                    for one in here
+                ],
+            },
             "undecided": [
                 {"part": part.kind.value, **_named(part.policy, part.path, part.place), "reason": reason}
                 for part, reason in found.undecided

@@ -1,4 +1,4 @@
-"""What a change does: the connections that it opens and closes, for whom, and why."""
+"""What a change does: the connections that it opens and closes, for whom, and why; and which removals do nothing."""
 
 from ringfence.analysis.differences.causes import Cause, Change, Effect, When
 from ringfence.analysis.differences.cluster_differences import (
@@ -10,6 +10,7 @@ from ringfence.analysis.differences.cluster_differences import (
     PolicyCount,
     difference,
 )
+from ringfence.analysis.differences.redundant_here import PartRedundantHere, RedundancyHere, redundancy_here
 from ringfence.analysis.differences.unread_changes import UnreadChange
 
 __all__ = [
@@ -21,8 +22,11 @@ __all__ = [
     "ConnectionChange",
     "Effect",
     "Ends",
+    "PartRedundantHere",
     "PolicyCount",
+    "RedundancyHere",
     "UnreadChange",
     "When",
     "difference",
+    "redundancy_here",
 ]

@@ -51,6 +51,12 @@ def weight(state: State, policies: Iterable[Policy], pairs: Sequence[Pair], limi
     return found
 
 
+def changes_nothing(state: State, policies: Iterable[Policy] = (), removed: Iterable[Policy] = ()) -> bool:
+    """Whether every question is answered as before with these policies in force, and without those that are removed."""
+    with _comparing(state, policies, (), removed) as changes:
+        return not any(change.weight() for change in changes)
+
+
 def side_effects(state: State, policies: Iterable[Policy], pairs: Sequence[Pair]) -> SideEffects:
     """The other connections that these policies, once in force, open and close, by workload where all its pods do."""
     sizes: Counter[Reference] = Counter()
@@ -158,13 +164,18 @@ def _joined(connections: Iterable[Connection]) -> tuple[Connection, ...]:
 
 
 @contextmanager
-def _comparing(state: State, policies: Iterable[Policy], pairs: Sequence[Pair]) -> Iterator[Iterator[_Change]]:
+def _comparing(
+    state: State, policies: Iterable[Policy], pairs: Sequence[Pair], removed: Iterable[Policy] = ()
+) -> Iterator[Iterator[_Change]]:
     last = {(kind_of(policy), policy.metadata.namespace, policy.metadata.name): policy for policy in policies}
-    with state.telling_apart(last.values()) as subjects:
+    gone = tuple(removed)
+    with state.telling_apart([*last.values(), *gone]) as subjects:
         before = Moment(state, stacks_of(state, subjects))
         with state.supposing() as suppose:
             for policy in last.values():
                 suppose(policy)
+            for policy in gone:
+                suppose.without(policy)
             yield _changes(state, subjects, before, Moment(state, {}), _Asked(state, pairs))
 
 

@@ -88,7 +88,7 @@ def isolation(state: State, *, namespace: str | None = None) -> IsolationList:
     idle = (
         _named(policy)
         for policy in state.tiers.policies()
-        if namespace in (None, policy.namespace) and not state.selects_pods(policy)
+        if namespace in (None, policy.namespace) and not state.selects_pods(policy.subject)
     )
     return IsolationList(_rows(state, members), tuple(idle), _assumptions(state, members))
 

@@ -2,7 +2,13 @@
 
 from ringfence.analysis.possible.comparison import Comparison, Counterexample, Outcome, Relation, compare
 from ringfence.analysis.possible.counterexamples import end_name, objects_of
-from ringfence.analysis.possible.policy_parts import PartKind, RemovablePart
+from ringfence.analysis.possible.policy_parts import (
+    PartKind,
+    RemovablePart,
+    ask_about_parts,
+    peers_alone,
+    without_parts,
+)
 from ringfence.analysis.possible.policy_sets import PolicySet, policy_set
 from ringfence.analysis.possible.redundant_parts import Cover, Redundancy, RedundantPart, redundancy
 
@@ -17,9 +23,12 @@ __all__ = [
     "RedundantPart",
     "Relation",
     "RemovablePart",
+    "ask_about_parts",
     "compare",
     "end_name",
     "objects_of",
+    "peers_alone",
     "policy_set",
     "redundancy",
+    "without_parts",
 ]

@@ -1,16 +1,16 @@
 """The parts of policies that could be removed: policies, rules, peers and port entries."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from enum import StrEnum
 from typing import Any
 
 import msgspec
 
-from ringfence.engine.policies import CompiledPolicy, CompiledRule
+from ringfence.engine.policies import CompiledPolicy, CompiledRule, Peers
 from ringfence.engine.possible import Removal, compile_in_any_cluster, rule_boxes, subject_box
 from ringfence.model.cluster_policies import ClusterEgressRule, ClusterIngressRule
 from ringfence.model.cluster_rules import cluster_rules_of
-from ringfence.model.objects import NetworkPolicy
+from ringfence.model.objects import NetworkPolicy, Policy
 from ringfence.model.origin import Place
 from ringfence.model.policies import Direction, rules_of
 from ringfence.sets.boxes import Box
@@ -59,6 +59,17 @@ class RemovablePart(msgspec.Struct, frozen=True, eq=False):
         return f"{self.policy} {self.path}" if self.path else str(self.policy)
 
 
+def ask_about_parts(policies: Iterable[CompiledPolicy[Any]], is_redundant: Callable[[RemovablePart], bool]) -> None:
+    """Ask about each policy, then about the rules of those that are not redundant, then about their entries."""
+    for policy in policies:
+        if is_redundant(whole_policy(policy)):
+            continue
+        for rule in rule_parts(policy):
+            if not is_redundant(rule):
+                for entry in entry_parts(rule):
+                    is_redundant(entry)
+
+
 def whole_policy(policy: CompiledPolicy[Any]) -> RemovablePart:
     """A policy as a part."""
     sides = frozenset((policy, direction) for direction in policy.rules)
@@ -72,7 +83,7 @@ def rule_parts(policy: CompiledPolicy[Any]) -> Iterator[RemovablePart]:
     for direction, rules in policy.rules.items():
         for rule in rules:
             # Without its last egress rule, a policy that does not write policyTypes would not touch egress.
-            if direction is Direction.EGRESS and len(rules) == 1 and _direction_is_implied(policy):
+            if len(rules) == 1 and _direction_is_implied(policy, direction):
                 box = subject_box(policy, direction)
                 regions: list[tuple[Direction, Box]] = [] if box is None else [(direction, box)]
                 removal = Removal(frozenset([(policy, direction)]))
@@ -105,7 +116,64 @@ def entry_parts(part: RemovablePart) -> Iterator[RemovablePart]:
 def without_entries(part: RemovablePart, entries: Iterable[Entry]) -> Removal | None:
     """The removal of some entries of a rule; None if no peer or no port would be left, and it would mean all."""
     assert part.rule is not None
+    written = _less(_written_rules(part.policy, part.direction)[part.rule.index], entries)
+    if written is None:
+        return None
+    return Removal(rules={part.rule: tuple(_boxes_of(part.policy, part.direction, written))})
+
+
+def without_parts(policy: CompiledPolicy[Any], parts: Iterable[RemovablePart]) -> Policy | None:
+    """A policy without some of its rules, peers and port entries; None if a rule were left that would mean all."""
+    removed: dict[Direction, dict[int, list[Entry]]] = {direction: {} for direction in Direction}
+    gone: set[tuple[Direction, int]] = set()
+    for part in parts:
+        assert part.rule is not None
+        if part.entry is None:
+            gone.add((part.direction, part.rule.index))
+        else:
+            removed[part.direction].setdefault(part.rule.index, []).append(part.entry)
+    spec = policy.policy.spec
+    for direction in policy.rules:
+        written = _written_rules(policy, direction)
+        kept = [number for number in range(len(written)) if (direction, number) not in gone]
+        left = [_less(written[number], removed[direction].get(number, ())) for number in kept]
+        if None in left:
+            return None
+        spec = _replace(spec, **{direction.field: tuple(left)})
+        if not left and _direction_is_implied(policy, direction):
+            spec = _replace(spec, policy_types=(Direction.INGRESS.value,))
+    changed: Policy = _replace(policy.policy, spec=spec)
+    return changed
+
+
+def keeps_direction(part: RemovablePart, gone: Collection[CompiledRule]) -> bool:
+    """Whether a part is the rule for which alone a policy is still for egress, once other rules are gone.
+
+    A single rule never is: its removal is that of the direction.
+    """
+    if part.kind is not PartKind.RULE or not part.removal.rules:
+        return False
+    others = (rule for rule in part.policy.rules[part.direction] if rule is not part.rule)
+    return _direction_is_implied(part.policy, part.direction) and all(rule in gone for rule in others)
+
+
+def peers_alone(part: RemovablePart) -> Peers | None:
+    """The peers that a rule or a peer is about; None for other parts."""
+    if part.kind is PartKind.RULE:
+        assert part.rule is not None
+        return part.rule.peers
+    if part.kind is not PartKind.PEER:
+        return None
+    assert part.rule is not None
+    assert part.entry is not None
     written = _written_rules(part.policy, part.direction)[part.rule.index]
+    field, number = part.entry
+    alone = _alone(part.policy, part.direction, _replace(written, **{field: (getattr(written, field)[number],)}))
+    return next(rule.peers for rule in alone.rules[part.direction])
+
+
+def _less(written: Any, entries: Iterable[Entry]) -> Any:
+    """A rule without some of its entries; None if no peer or no port would be left, and it would mean all."""
     removed = set(entries)
     for field in {field for field, _ in removed}:
         some = getattr(written, field)
@@ -113,16 +181,21 @@ def without_entries(part: RemovablePart, entries: Iterable[Entry]) -> Removal | 
         if not left:
             return None
         written = _replace(written, **{field: left})
-    return Removal(rules={part.rule: tuple(_boxes_of(part.policy, part.direction, written))})
+    return written
 
 
 def _boxes_of(policy: CompiledPolicy[Any], direction: Direction, written: Any) -> Iterator[Box]:
     """The boxes of a rule as if it were the only one of a policy."""
-    other = Direction.INGRESS if direction is Direction.EGRESS else Direction.EGRESS
-    spec = _replace(policy.policy.spec, **{direction.field: (written,), other.field: ()})
-    alone = compile_in_any_cluster(_replace(policy.policy, spec=spec))
+    alone = _alone(policy, direction, written)
     for rule in alone.rules[direction]:
         yield from rule_boxes(alone, direction, rule)
+
+
+def _alone(policy: CompiledPolicy[Any], direction: Direction, written: Any) -> CompiledPolicy[Any]:
+    """A policy as if it had only one rule."""
+    other = Direction.INGRESS if direction is Direction.EGRESS else Direction.EGRESS
+    spec = _replace(policy.policy.spec, **{direction.field: (written,), other.field: ()})
+    return compile_in_any_cluster(_replace(policy.policy, spec=spec))
 
 
 def _written_rules(policy: CompiledPolicy[Any], direction: Direction) -> tuple[Any, ...]:
@@ -131,9 +204,14 @@ def _written_rules(policy: CompiledPolicy[Any], direction: Direction) -> tuple[A
     return cluster_rules_of(policy.policy, direction)
 
 
-def _direction_is_implied(policy: CompiledPolicy[Any]) -> bool:
+def _direction_is_implied(policy: CompiledPolicy[Any], direction: Direction) -> bool:
     """Whether a NetworkPolicy is for egress only because it has egress rules."""
-    if not isinstance(policy.policy, NetworkPolicy) or policy.origin is None or not policy.origin.fields:
+    if (
+        direction is Direction.INGRESS
+        or not isinstance(policy.policy, NetworkPolicy)
+        or policy.origin is None
+        or not policy.origin.fields
+    ):
         return False
     return "spec.policyTypes" not in policy.origin.fields
 

@@ -13,13 +13,12 @@ from ringfence.analysis.possible.policy_parts import (
     Entry,
     PartKind,
     RemovablePart,
-    entry_parts,
-    rule_parts,
-    whole_policy,
+    ask_about_parts,
+    keeps_direction,
     without_entries,
 )
 from ringfence.analysis.possible.policy_sets import PolicySet
-from ringfence.engine.policies import CompiledPolicy
+from ringfence.engine.policies import CompiledPolicy, CompiledRule
 from ringfence.engine.possible import (
     STEPS,
     Budget,
@@ -96,17 +95,13 @@ class _Search:
         self._left = self._meaning
         """What is left if all parts go that were found and may go. It means the same."""
         self._entries: dict[object, tuple[Entry, ...]] = {}
+        self._rules: set[CompiledRule] = set()
+        """The entries of each rule that go, and the rules that do."""
         self._parts: list[RedundantPart] = []
         self._undecided: list[tuple[RemovablePart, str]] = []
 
     def result(self) -> Redundancy:
-        for policy in self._policies.policies:
-            if self._is_redundant(whole_policy(policy)):
-                continue
-            for rule in rule_parts(policy):
-                if not self._is_redundant(rule):
-                    for entry in entry_parts(rule):
-                        self._is_redundant(entry)
+        ask_about_parts(self._policies.policies, self._is_redundant)
         return Redundancy(tuple(self._parts), tuple(self._undecided), self._policies.unread)
 
     def _is_redundant(self, part: RemovablePart) -> bool:
@@ -133,7 +128,8 @@ class _Search:
         if part.entry is not None:
             entries = (*self._entries.get(part.rule, ()), part.entry)
             removal = without_entries(part, entries)
-        if removal is None:
+        # With the last of the rules that imply a direction, the direction itself would go.
+        if removal is None or keeps_direction(part, self._rules):
             return False
         left = self._removals.without(removal, self._left)
         if self._parts and _differ(self._left, left, part, budget):
@@ -141,6 +137,8 @@ class _Search:
         self._left = left
         if part.entry is not None:
             self._entries[part.rule] = entries
+        elif part.rule is not None:
+            self._rules.add(part.rule)
         return True
 
 

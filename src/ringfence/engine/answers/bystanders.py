@@ -28,7 +28,7 @@ def _why_not(side: Side, policy: CompiledPolicy[Any]) -> str:
     isolates = side.direction in policy.rules
     wrong = selector.mismatches(subject.labels)
     if policy.subject.namespace != subject.namespace:
-        if wrong or not selector.terms or not isolates or side.state.selects_pods(policy):
+        if wrong or not selector.terms or not isolates or side.state.selects_pods(policy.subject):
             return ""
         return f"would select {subject}, but it is in namespace {policy.namespace}, which has no such pods"
     if not wrong:
@@ -36,6 +36,6 @@ def _why_not(side: Side, policy: CompiledPolicy[Any]) -> str:
         return "" if isolates else f"selects {subject}, but its policyTypes are [{types}]; replies are always allowed"
     if len(wrong) > 1 or not isolates:
         return ""
-    if len(selector.terms) == 1 and side.state.selects_pods(policy):
+    if len(selector.terms) == 1 and side.state.selects_pods(policy.subject):
         return ""
     return f"does not select {subject}: it wants {mismatch(selector, subject.labels, str(subject))}"

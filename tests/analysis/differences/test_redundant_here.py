@@ -1,0 +1,159 @@
+"""What could be removed from policies without any change for these pods, held against the naive evaluator."""
+
+from collections.abc import Iterator, Sequence
+from itertools import product
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.analysis.possible.policies import API, DB, admin, decides, pods, rule, web
+from tests.analysis.possible.test_redundant_parts import all_parts, edited, name_of, with_types
+from tests.cluster_policy_strategies import clusters
+from tests.semantics import naive
+from tests.semantics.judges import cluster_of
+from tests.semantics.objects import Object, labelled, namespace, pod, port
+from tests.semantics.test_agreement import ADDRESSES, PORTS, pod_names
+
+from ringfence.analysis.differences import RedundancyHere
+from ringfence.analysis.possible import RemovablePart
+from ringfence.sets.traffic import PROTOCOLS
+
+WEB = pod("prod/web", {"app": "web"})
+PODS = [namespace("prod"), WEB, pod("prod/api", {"app": "api", "role": "api"})]
+
+
+def found_in(*objects: Object) -> RedundancyHere:
+    return cluster_of(objects).redundant_here()
+
+
+def listed(*objects: Object) -> dict[str, str]:
+    return {str(one.part): one.reason.split(":")[0] for one in found_in(*objects)}
+
+
+@pytest.mark.parametrize(
+    ("policies", "redundant"),
+    [
+        pytest.param([web(rule(API))], {}, id="a policy that matters"),
+        pytest.param(
+            [web(rule(API), subject=labelled(app="none"))],
+            {"prod/p": "it selects no pod of the input"},
+            id="a policy without pods, of which the rules are not listed",
+        ),
+        pytest.param(
+            [web(rule(API), rule(DB))],
+            {"prod/p spec.ingress[1]": "its peers select no pod of the input"},
+            id="a rule for pods that are not there",
+        ),
+        pytest.param(
+            [web(rule(API, DB))],
+            {"prod/p spec.ingress[0].from[1]": "it selects no pod of the input"},
+            id="a peer that is not there",
+        ),
+        pytest.param(
+            [web(rule(API, ports=[port(80), port("metrics")]))],
+            {"prod/p spec.ingress[0].ports[1]": "no connection of these pods depends on it"},
+            id="a port name that no pod has",
+        ),
+        pytest.param(
+            [web(rule(API, ports=[port(80)])), web(rule(pods(labelled(role="api"))), name="q")],
+            {"prod/p": "no connection of these pods depends on it"},
+            id="a policy that another one covers here",
+        ),
+        pytest.param([web(rule(API), rule(API, ports=[port(80)]))], {}, id="what is redundant in every cluster"),
+        pytest.param(
+            [admin("a", decides("Accept", {"namespaces": labelled(team="none")}), decides("Deny"))],
+            {"a spec.ingress[0]": "its peers select no pod of the input"},
+            id="a rule of an administrator",
+        ),
+    ],
+)
+def test_redundant_parts_and_why(policies: list[Object], redundant: dict[str, str]) -> None:
+    assert listed(*PODS, *policies) == redundant
+
+
+def test_addresses_outside_count() -> None:
+    outside = rule({"ipBlock": {"cidr": "192.0.2.0/24"}})
+    assert listed(*PODS, web(rule(API), outside)) == {}
+
+
+def test_without_pods_nothing_is_listed() -> None:
+    found = found_in(namespace("prod"), web(rule(API)))
+    assert (len(found), found.workloads) == (0, 0)
+
+
+def test_of_two_policies_that_do_the_same_here_one_stays() -> None:
+    one, other = web(rule(pods(labelled(role="api")))), web(rule(API), name="q")
+    assert [(str(one.part), one.goes) for one in found_in(*PODS, one, other)] == [("prod/p", True), ("prod/q", False)]
+
+
+def test_what_covers_a_part_in_every_cluster_stays() -> None:
+    """... if that part goes: the second policy does nothing that the first does not do, here nor there."""
+    front = pod("prod/web", {"app": "web", "tier": "front"})
+    same = web(rule(API), name="q", subject=labelled(app="web", tier="front"))
+    found = found_in(*PODS[::2], front, web(rule(API)), same)
+    assert [(str(one.part), one.goes) for one in found] == [("prod/p", False)]
+
+
+def test_the_addresses_of_domain_names_may_need_a_part() -> None:
+    names = {"action": "Accept", "to": [{"domainNames": ["example.com"]}]}
+    deny = {"action": "Deny", "to": [{"networks": ["192.0.2.0/24"]}]}
+    first, second = admin("a"), admin("b", priority=2)
+    first["spec"]["egress"], second["spec"]["egress"] = [deny], [names, deny]
+    # Without names, both rules that deny do the same. With them, what the name resolves to may be among what is denied.
+    assert listed(*PODS, first, second) == {}
+
+
+def test_the_cluster_is_as_before() -> None:
+    cluster = cluster_of([*PODS, web(rule(pods(labelled(role="api")))), web(rule(API), name="q")])
+    before = list(cluster.connections(pods=True)), list(cluster.state.tiers.policies())
+    assert cluster.redundant_here()
+    assert (list(cluster.connections(pods=True)), list(cluster.state.tiers.policies())) == before
+
+
+# --- against the naive evaluator --------------------------------------------------------------------------------------
+
+
+def answers(objects: Sequence[Object]) -> Iterator[bool]:
+    """The answers to all questions about the pods, with one another and with addresses."""
+    names = pod_names(objects)
+    for source, destination in [*product(names, names), *product(names, ADDRESSES), *product(ADDRESSES, names)]:
+        for protocol, number in product(PROTOCOLS, PORTS):
+            yield naive.allowed(objects, source, destination, protocol, number)
+
+
+def changes_nothing(objects: Sequence[Object], parts: Sequence[RemovablePart]) -> bool:
+    return all(was is now for was, now in zip(answers(objects), answers(edited(objects, parts)), strict=True))
+
+
+def policies_of(objects: Sequence[Object]) -> list[Object]:
+    return [one for one in objects if one["kind"].endswith("NetworkPolicy")]
+
+
+def is_inside(part: RemovablePart, others: set[str]) -> bool:
+    return any(name_of(part).startswith((f"{other} spec", f"{other}.")) for other in others)
+
+
+@settings(max_examples=settings().max_examples // 2)
+@given(clusters().map(lambda some: [with_types(one) if "spec" in one else one for one in some]), st.data())
+def test_exactly_what_changes_nothing_is_redundant(objects: list[Object], data: st.DataObject) -> None:
+    cluster = cluster_of(objects)
+    parts = list(all_parts(policies_of(objects)))
+    if not parts or not pod_names(objects):
+        return
+    part = data.draw(st.sampled_from(parts))
+    everywhere = cluster.redundant()
+    redundant = {name_of(one.part) for one in (*everywhere, *cluster.redundant_here(everywhere))}
+    if name_of(part) in redundant:
+        assert changes_nothing(objects, [part]), name_of(part)
+    elif not is_inside(part, redundant) and "domainNames" not in str(objects):
+        assert not changes_nothing(objects, [part]), name_of(part)
+
+
+@settings(max_examples=settings().max_examples // 2)
+@given(clusters().map(lambda some: [with_types(one) if "spec" in one else one for one in some]))
+def test_all_that_may_go_together_changes_nothing(objects: list[Object]) -> None:
+    cluster = cluster_of(objects)
+    everywhere = cluster.redundant()
+    going = [one.part for one in (*everywhere, *cluster.redundant_here(everywhere)) if one.goes]
+    names = {name_of(part) for part in going}
+    assert changes_nothing(objects, [part for part in going if not is_inside(part, names)])
