@@ -21,6 +21,8 @@ from ringfence.sets.traffic import PROTOCOLS
 WEB = pod("prod/web", {"app": "web"})
 PODS = [namespace("prod"), WEB, pod("prod/api", {"app": "api", "role": "api"})]
 
+BLOCK = {"ipBlock": {"cidr": "192.0.2.0/24"}}
+
 
 def found_in(*objects: Object) -> RedundancyHere:
     return cluster_of(objects).redundant_here()
@@ -59,6 +61,11 @@ def listed(*objects: Object) -> dict[str, str]:
             {"prod/p": "no connection of these pods depends on it"},
             id="a policy that another one covers here",
         ),
+        pytest.param(
+            [web(rule(BLOCK), rule(BLOCK, DB))],
+            {"prod/p spec.ingress[1]": "no connection of these pods depends on it"},
+            id="a rule for addresses and for pods that are not there",
+        ),
         pytest.param([web(rule(API), rule(API, ports=[port(80)]))], {}, id="what is redundant in every cluster"),
         pytest.param(
             [admin("a", decides("Accept", {"namespaces": labelled(team="none")}), decides("Deny"))],
@@ -72,8 +79,7 @@ def test_redundant_parts_and_why(policies: list[Object], redundant: dict[str, st
 
 
 def test_addresses_outside_count() -> None:
-    outside = rule({"ipBlock": {"cidr": "192.0.2.0/24"}})
-    assert listed(*PODS, web(rule(API), outside)) == {}
+    assert listed(*PODS, web(rule(API), rule(BLOCK))) == {}
 
 
 def test_without_pods_nothing_is_listed() -> None:
@@ -84,6 +90,17 @@ def test_without_pods_nothing_is_listed() -> None:
 def test_of_two_policies_that_do_the_same_here_one_stays() -> None:
     one, other = web(rule(pods(labelled(role="api")))), web(rule(API), name="q")
     assert [(str(one.part), one.goes) for one in found_in(*PODS, one, other)] == [("prod/p", True), ("prod/q", False)]
+
+
+def test_of_three_peers_that_are_the_same_pods_here_one_stays() -> None:
+    both = pods(labelled(app="api", role="api"))
+    found = found_in(*PODS, web(rule(API), rule(pods(labelled(role="api")), both)))
+    assert {str(one.part): one.goes for one in found} == {
+        "prod/p spec.ingress[0]": True,
+        "prod/p spec.ingress[1]": False,
+    }
+    found = found_in(*PODS, web(rule(API, pods(labelled(role="api")), DB)))
+    assert [one.goes for one in found] == [True, False, True]
 
 
 def test_what_covers_a_part_in_every_cluster_stays() -> None:
