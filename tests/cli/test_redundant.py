@@ -16,6 +16,12 @@ kind: GlobalNetworkPolicy
 metadata: {name: guard}
 spec: {selector: all(), types: [Ingress]}
 """
+POD = """\
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+spec: {containers: [{name: web, image: web}]}
+"""
 IMPLIED = """\
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
@@ -103,6 +109,18 @@ def test_a_policy_without_its_last_egress_rule_may_not_be_for_egress(tmp_path: P
     (tmp_path / "written.yaml").write_text(IMPLIED.replace("  egress:", "  policyTypes: [Ingress, Egress]\n  egress:"))
     assert run("-f", str(tmp_path / "implied.yaml")).exit_code == 0
     assert "it matches nothing" in run("-f", str(tmp_path / "written.yaml")).stdout
+
+
+def test_without_its_last_egress_rule_the_pods_of_a_policy_may_do_more(tmp_path: Path) -> None:
+    to_none = IMPLIED.replace(", matchExpressions: [{key: app, operator: DoesNotExist}]", "")
+    (tmp_path / "implied.yaml").write_text(f"{POD}---\n{to_none}")
+    written = to_none.replace("  egress:", "  policyTypes: [Egress]\n  egress:")
+    (tmp_path / "written.yaml").write_text(f"{POD}---\n{written}")
+    found = [
+        json.loads(run("-f", str(tmp_path / name), "-o", "json").stdout)["redundantHere"]["parts"]
+        for name in ("implied.yaml", "written.yaml")
+    ]
+    assert [[one["path"] for one in parts] for parts in found] == [[], ["spec.egress[0]"]]
 
 
 def test_of_the_egress_rules_that_make_a_policy_one_for_egress_the_last_stays(tmp_path: Path) -> None:
