@@ -22,7 +22,7 @@ _numbers = itertools.count()
 
 @pytest.fixture(scope="session")
 def real_parts() -> None:
-    """Skips what needs the real etcd, kube-apiserver and kubectl where they are not to be had."""
+    """Skips what needs the real etcd, kube-apiserver and kubectl where they were not built."""
     absent = parts.missing(*parts.SERVERS, "kubectl")
     if absent:
         pytest.skip(f"{' and '.join(absent)} not found: `{parts.BUILD_COMMAND}` makes them first")
@@ -44,7 +44,7 @@ def own_api_server(real_parts: None, tmp_path: Path) -> Iterator[ControlPlane]:
 
 @pytest.fixture(scope="session")
 def policy_definitions() -> None:
-    """Skips what needs the definitions of the administrators' policies where they are not to be had."""
+    """Skips what needs the definitions of the administrators' policies where they were not fetched."""
     if not all(parts.definitions(channel) for channel in parts.CHANNELS):
         pytest.skip(f"the definitions of the administrators' policies: `{parts.BUILD_COMMAND}` fetches them first")
 

@@ -48,7 +48,7 @@ class PartsError(Exception):
 
 
 def find(part: str) -> Path | None:
-    """The program of this name, or None where it is not to be had yet."""
+    """The program of this name, or None if it was not built yet."""
     folders = [_assets(), servers_folder(), clients_folder()]
     path = os.pathsep.join([*(str(folder) for folder in folders if folder), os.environ.get("PATH", "")])
     program = shutil.which(part, path=path)
@@ -56,7 +56,7 @@ def find(part: str) -> Path | None:
 
 
 def missing(*names: str) -> list[str]:
-    """Those of the parts that are not to be had yet."""
+    """Those of the parts that were not built yet."""
     return [part for part in names if find(part) is None]
 
 
@@ -77,7 +77,7 @@ def definitions_folder() -> Path:
 
 
 def definitions(channel: str) -> list[Path]:
-    """The definitions of the administrators' policies in this channel; none where they are not to be had yet."""
+    """The definitions of the administrators' policies in this channel; none if they were not fetched yet."""
     return sorted((definitions_folder() / channel).glob("*.yaml"))
 
 

@@ -2,7 +2,7 @@
 
 To put the whole program back takes a lock, the interpreter and many system calls, for all of which other threads
 compete. To send what is ready takes two system calls, and does not wait for the lock: the kernel refuses it if there is
-a table already, so whoever else puts one back may be faster.
+a table already, so it does no harm if the repair was faster.
 """
 
 import threading

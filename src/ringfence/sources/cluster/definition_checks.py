@@ -34,7 +34,9 @@ class DefinitionChecks:
         absent = [one for one in self._watches if one.is_absent]
         try:
             found = self._found(absent) if absent else []
-        except Exception:  # the watches meet it, too, and report it
+        except Exception:
+            # A thread that ended here would leave kinds unread without a trace. All watches look again: each meets the
+            # same error, and reports it.
             found = absent
         for watch in found:
             watch.look_again()
