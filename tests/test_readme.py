@@ -14,13 +14,7 @@ from click.testing import CliRunner
 from ringfence.cli import cli
 
 ROOT = Path(__file__).parents[1]
-SHOWING_OUTPUT = (
-    ROOT / "README.md",
-    *(
-        ROOT / "docs" / f"{page}.md"
-        for page in ("any-cluster", "cluster-policies", "endpoints", "possible-pods", "troubleshooting")
-    ),
-)
+SHOWING_OUTPUT = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 
 
 def blocks(text: str) -> Iterator[str]:
