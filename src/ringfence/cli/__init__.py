@@ -15,7 +15,7 @@ from errno import EPIPE
 from importlib import import_module
 from io import TextIOWrapper
 from traceback import walk_tb
-from typing import IO, Any
+from typing import IO, Any, Final
 
 import click
 
@@ -34,29 +34,43 @@ EXIT_INTERRUPTED = 130
 
 _FROM_GOOD_TO_BAD = (EXIT_YES, EXIT_NO, EXIT_UNDECIDED, EXIT_UNUSABLE)
 
-_COMMANDS = {
-    "can": ("can", "Check whether a source may open a connection to a destination."),
-    "explain": ("can", "Explain why it may or may not, policy by policy and rule by rule."),
-    "sources": ("reach", "List who can reach a destination, and by which rules."),
-    "destinations": ("reach", "List what a source can reach, and by which rules."),
-    "isolation": ("isolation", "List which policies isolate each workload, and which workloads none does."),
-    "diff": ("diff", "List which connections a change opens and closes, for whom, and why."),
-    "equivalent": ("comparison", "Check whether two sets of policies mean the same in every cluster."),
-    "allows-at-most": ("comparison", "Check whether policies open nothing that others keep closed."),
-    "exposure": ("exposure", "List which pods that do not exist yet could reach each workload, or be reached."),
-    "redundant": ("redundant", "List parts of policies without which nothing changes in any cluster."),
-    "connections": ("connectivity", "List every allowed connection."),
-    "matrix": ("connectivity", "Show all allowed connections as a matrix."),
-    "get": ("policies", "List NetworkPolicies as kubectl does."),
-    "describe": ("policies", "Describe NetworkPolicies as kubectl does."),
-    "convert": ("convert", "Convert older policies of administrators to ClusterNetworkPolicies."),
-    "validate": ("validate", "List what the API server would refuse."),
-    "completion": ("completion", "Print the script for shell completion."),
-    "version": ("version", "Print the version."),
-    "agent": ("agent", "Enforce the policies of a live cluster on this node."),
-    "lab": ("lab", "Test policies in network namespaces, with the Linux kernel and real connections."),
+_SECTIONS: Final = {
+    "Ask": {
+        "can": ("can", "Check whether a source may open a connection to a destination."),
+        "explain": ("can", "Explain why it may or may not, policy by policy and rule by rule."),
+        "sources": ("reach", "List who can reach a destination, and by which rules."),
+        "destinations": ("reach", "List what a source can reach, and by which rules."),
+        "isolation": ("isolation", "List which policies isolate each workload, and which workloads none does."),
+        "connections": ("connectivity", "List every allowed connection."),
+        "matrix": ("connectivity", "Show all allowed connections as a matrix."),
+    },
+    "Review changes": {
+        "diff": ("diff", "List which connections a change opens and closes, for whom, and why."),
+        "validate": ("validate", "List what the API server would refuse."),
+    },
+    "All pods and clusters that could be": {
+        "exposure": ("exposure", "List which pods that do not exist yet could reach each workload, or be reached."),
+        "equivalent": ("comparison", "Check whether two sets of policies mean the same in every cluster."),
+        "allows-at-most": ("comparison", "Check whether policies open nothing that others keep closed."),
+        "redundant": ("redundant", "List parts of policies without which nothing changes in any cluster."),
+    },
+    "Print and convert policies": {
+        "get": ("policies", "List policies as kubectl does."),
+        "describe": ("policies", "Describe policies as kubectl does."),
+        "convert": ("convert", "Convert older policies of administrators to ClusterNetworkPolicies."),
+    },
+    "Prove and enforce": {
+        "lab": ("lab", "Test policies in network namespaces, with the Linux kernel and real connections."),
+        "agent": ("agent", "Enforce the policies of a live cluster on this node."),
+    },
+    "Other commands": {
+        "completion": ("completion", "Print the script for shell completion."),
+        "version": ("version", "Print the version."),
+    },
 }
-"""The module and the summary of each command."""
+"""The module and the summary of each command, under the headings of the help."""
+
+_COMMANDS: Final = {name: command for section in _SECTIONS.values() for name, command in section.items()}
 
 
 _ALLOCATIONS = 200_000
@@ -168,8 +182,11 @@ class _LazyGroup(Group):
             raise _CommandError(str(error)) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, summary) for name, (_, summary) in _COMMANDS.items()])
+        # All sections align their summaries: the longest name is as wide in each.
+        width = max(map(len, _COMMANDS))
+        for heading, commands in _SECTIONS.items():
+            with formatter.section(heading):
+                formatter.write_dl([(name.ljust(width), summary) for name, (_, summary) in commands.items()])
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
