@@ -75,6 +75,16 @@ def test_json_has_the_shape_and_says_the_same_again(tmp_path: Path, after: str) 
     assert run(a, b, "-o", "json").stdout == printed
 
 
+def test_a_review_comment_is_found_by_its_first_line_whatever_has_changed(tmp_path: Path) -> None:
+    a, b = two(tmp_path, DB, OPENED)
+    first = run(a, b, "-o", "markdown").stdout
+    assert run(a, a, "-o", "markdown").stdout.splitlines()[0] != first.splitlines()[0]
+    b.write_text(a.read_text())
+    again = run(a, b, "-o", "markdown").stdout
+    assert first.startswith("<!-- ringfence:diff:")
+    assert again.splitlines()[:2] == [first.splitlines()[0], "### No change in who may talk to whom"]
+
+
 def test_the_order_of_documents_does_not_change_a_byte(tmp_path: Path) -> None:
     a, b = two(tmp_path, DB, OPENED.replace("Ingress", "Egress"))
     first = run(a, b, "--fail-on", "none").stdout

@@ -1,5 +1,6 @@
 """`diff`: which connections a change opens and closes, for whom, and why."""
 
+import hashlib
 from collections.abc import Collection
 from typing import Final
 
@@ -10,7 +11,7 @@ from ringfence.cli import EXIT_NO, EXIT_UNDECIDED, EXIT_YES
 from ringfence.cli.diff_inputs import DiffInputs, diff_options
 from ringfence.cli.inputs import leave
 from ringfence.cli.terminal import print_document, print_message, print_text
-from ringfence.render.differences import difference_json, difference_text
+from ringfence.render.differences import difference_json, difference_text, review_comment
 
 _FAIL_ON: Final = ("any", "opened", "closed", "exposure", "none")
 
@@ -31,7 +32,12 @@ _FAIL_ON: Final = ("any", "opened", "closed", "exposure", "none")
     help="Exit with 3 if the answer depends on information that the input does not contain.",
 )
 @click.option(
-    "-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="The output format."
+    "-o",
+    "--output",
+    type=click.Choice(["text", "markdown", "json"]),
+    default="text",
+    show_default=True,
+    help="The output format.",
 )
 def diff(inputs: DiffInputs, fail_on: tuple[str, ...], no_assumptions: bool, output: str) -> None:
     """List which connections the change from A to B opens and closes, for whom, and why.
@@ -55,20 +61,30 @@ def diff(inputs: DiffInputs, fail_on: tuple[str, ...], no_assumptions: bool, out
       ringfence diff main -f k8s/
       ringfence diff origin/main...HEAD -R -f k8s/
       ringfence diff --staged -f k8s/
+      ringfence diff origin/main...HEAD -R -f k8s/ -o markdown
       kubectl get netpol,ns,deploy,sts,ds -A -o yaml | ringfence diff - manifests/
     """
     first, second = inputs.sides()
     before, after = first.inputs.cluster(), second.inputs.cluster()
     found = before.diff(after, names=(first.name, second.name))
     problems = [*before.problems, *after.problems]
-    if output == "json":
-        print_document(difference_json(found, first.name, second.name, problems))
-    else:
-        print_text(difference_text(found, first.name, second.name))
-    if output != "json" or no_assumptions:
+    match output:
+        case "json":
+            print_document(difference_json(found, first.name, second.name, problems))
+        case "markdown":
+            print_text(review_comment(found, first.name, second.name, _comment_key(inputs), problems))
+        case _:
+            print_text(difference_text(found, first.name, second.name))
+    if output == "text" or no_assumptions:
         for assumption in found.assumptions:
             print_message(f"assumption: {assumption}")
     leave(problems, _exit_code(found, fail_on, no_assumptions=no_assumptions), ignore_errors=inputs.ignore_errors)
+
+
+def _comment_key(inputs: DiffInputs) -> str:
+    """What a review comment is found by: the same for every change of the same files, whatever the revisions are."""
+    paths = inputs.filenames or inputs.compared
+    return hashlib.sha256("\0".join([inputs.namespace or "", *paths]).encode(errors="surrogateescape")).hexdigest()[:12]
 
 
 def _exit_code(found: ClusterDifference, fail_on: Collection[str], *, no_assumptions: bool) -> int:

@@ -7,7 +7,13 @@ from ringfence.render.formats.graph import Graph, GraphEdge, GraphNode
 from ringfence.render.formats.json import API_VERSION, Json, document_json, json_items, json_line, json_text
 from ringfence.render.formats.jsonpath import JSONPathError, JSONPathTemplate, parse_template
 from ringfence.render.formats.junit import JUnitCase, junit_text
-from ringfence.render.formats.markdown import markdown_list, markdown_table, markdown_table_lines, markdown_text
+from ringfence.render.formats.markdown import (
+    markdown_code,
+    markdown_list,
+    markdown_table,
+    markdown_table_lines,
+    markdown_text,
+)
 from ringfence.render.formats.mermaid import mermaid_text
 from ringfence.render.formats.terminal import escape_as_kubectl, escape_controls, one_line
 from ringfence.render.formats.text_table import aligned, streamed_table, table
@@ -34,6 +40,7 @@ __all__ = [
     "json_line",
     "json_text",
     "junit_text",
+    "markdown_code",
     "markdown_list",
     "markdown_table",
     "markdown_table_lines",

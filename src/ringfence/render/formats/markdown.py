@@ -35,6 +35,23 @@ def markdown_text(text: str) -> str:
     return _MARKUP.sub(r"\\\g<0>", one_line(text))
 
 
+def markdown_code(text: str) -> str:
+    """A text as code, on one line, in a sentence or in a table.
+
+    In code nothing is markup, and GitHub makes no mentions (`@team`), references (`#1`) and links of it. Backticks
+    cannot hold a backtick, nor a pipe in all tables, nor blanks at the ends: such a text is written as HTML, with
+    character references. The empty comments keep a renderer from finding an address of e-mail or a site.
+    """
+    text = one_line(text)
+    if text and text == text.strip() and not re.search(r"[`|]", text):
+        return f"`{text}`"
+    return f"<code>{re.sub(r'[^A-Za-z0-9]', _reference, text)}</code>"
+
+
+def _reference(character: re.Match[str]) -> str:
+    return f"&#{ord(character[0])};{'<!-- -->' if character[0] in '@.' else ''}"
+
+
 def _row(cells: Iterable[str]) -> str:
     return "| " + " | ".join(map(markdown_text, cells)) + " |"
 

@@ -1,0 +1,149 @@
+"""What a change does as a JSON document (docs/formats.md, schemas/diff.json)."""
+
+from collections.abc import Iterable
+
+from ringfence.analysis.differences import (
+    Cause,
+    ChangedConnections,
+    ChangedIsolation,
+    ClusterDifference,
+    ConnectionChange,
+    Ends,
+    UnreadChange,
+    When,
+)
+from ringfence.analysis.possible import Counterexample, Outcome
+from ringfence.engine.possible import Role
+from ringfence.model.problems import Problem
+from ringfence.render.comparisons import possible_end_json
+from ringfence.render.differences.sections import cause_text
+from ringfence.render.ends import end_json, traffic_json
+from ringfence.render.formats import Json, document_json
+from ringfence.render.problems import problem_json
+from ringfence.sets.addresses import Addresses
+from ringfence.sets.traffic import Traffic
+
+
+def difference_json(found: ClusterDifference, first: str, second: str, problems: Iterable[Problem] = ()) -> str:
+    """Everything that changed as JSON; `problems` are those of both inputs."""
+    return document_json(
+        {
+            "from": first,
+            "to": second,
+            "same": not found,
+            "summary": _summary_json(found),
+            "changes": [_change_json(one) for one in found.connections],
+            "isolation": [_isolation_json(one) for one in found.isolation],
+            "policies": _meaning_json(found),
+            "workloads": {
+                "compared": found.common,
+                "added": list(map(end_json, found.added)),
+                "removed": list(map(end_json, found.removed)),
+            },
+            "becameUnknown": list(found.unknown),
+            "becameKnown": list(found.known),
+            "notRead": [_unread_json(one) for one in found.unread],
+            "assumptions": list(found.assumptions),
+            "problems": [problem_json(problem) for problem in problems],
+        }
+    )
+
+
+def _summary_json(found: ClusterDifference) -> Json:
+    return {
+        "opened": len(found.of(ConnectionChange.OPENED)),
+        "closed": len(found.of(ConnectionChange.CLOSED)),
+        "exposure": int(found.exposure_changed),
+        "isolation": len(found.isolation),
+        "unknown": len(found.unknown),
+        "notRead": len(found.unread),
+        "workloadsAdded": len(found.added),
+        "workloadsRemoved": len(found.removed),
+        "policiesAdded": found.policies.added,
+        "policiesRemoved": found.policies.removed,
+        "policiesChanged": found.policies.changed,
+    }
+
+
+def _change_json(one: ChangedConnections) -> Json:
+    return {
+        "kind": one.kind.value,
+        "sources": _ends_json(one.sources),
+        "destinations": _ends_json(one.destinations),
+        "traffic": _traffic_json(one.traffic),
+        "before": _traffic_json(one.before),
+        "after": _traffic_json(one.after),
+        "causes": list(map(_cause_json, one.causes)),
+        "attributedTo": [what.value for what in one.attributed_to],
+    }
+
+
+def _isolation_json(one: ChangedIsolation) -> Json:
+    return {
+        "workloads": list(map(end_json, one.workloads)),
+        "direction": one.direction.field,
+        "isolated": one.is_isolated,
+        "causes": list(map(_cause_json, one.causes)),
+    }
+
+
+def _ends_json(ends: Ends) -> list[Json]:
+    return [end_json(ends)] if isinstance(ends, Addresses) else list(map(end_json, ends))
+
+
+def _traffic_json(traffic: Traffic) -> Json:
+    """Traffic with ports, and whether all protocols without ports are in it."""
+    return {"ports": traffic_json(traffic), "otherProtocols": traffic.other}
+
+
+def _cause_json(cause: Cause) -> Json:
+    written: Json = {
+        "side": cause.when.value,
+        "changed": cause.what.value if cause.what else None,
+        "text": cause_text(cause),
+    }
+    if cause.policy and cause.effect and cause.direction:
+        written["policy"] = {"namespace": cause.policy.namespace, "kind": cause.policy.kind, "name": cause.policy.name}
+        written["effect"] = cause.effect.value
+        written["direction"] = cause.direction.field
+        if cause.rule is not None:
+            written["rule"] = cause.rule
+    if cause.place:
+        written |= {"file": cause.place.file, "line": cause.place.line}
+    return written
+
+
+def _meaning_json(found: ClusterDifference) -> Json:
+    """Whether the policies are the same, or mean the same in every cluster, with a connection that shows it if not."""
+    if found.meaning is None:
+        return {"meaning": "identical", "counterexample": None, "unknown": []}
+    words = {Outcome.HOLDS: "equivalent", Outcome.FAILS: "different", Outcome.UNKNOWN: "unknown"}
+    example = found.meaning.counterexample
+    return {
+        "meaning": words[found.meaning.outcome],
+        "counterexample": _counterexample_json(example) if example else None,
+        "unknown": list(found.meaning.unknown),
+    }
+
+
+def _counterexample_json(example: Counterexample) -> Json:
+    connection = example.connection
+    return {
+        **{str(role): possible_end_json(connection, role) for role in Role},
+        "protocol": connection.protocol or None,
+        "port": connection.port if connection.protocol else None,
+        "portNames": [name for name, _ in connection.port_names],
+        "allowed": (When.BEFORE if example.allowed_by_first else When.AFTER).value,
+    }
+
+
+def _unread_json(one: UnreadChange) -> Json:
+    policy = one.policy
+    return {
+        "change": one.change,
+        "kind": policy.kind,
+        "namespace": policy.namespace,
+        "name": policy.name,
+        "file": policy.place.file,
+        "line": policy.place.line,
+    }

@@ -1,0 +1,196 @@
+"""What a change does in sections, in the order in which a reviewer should read them, in the words of all formats."""
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+import msgspec
+
+from ringfence.analysis.differences import (
+    Cause,
+    ChangedConnections,
+    ChangedIsolation,
+    ClusterDifference,
+    ConnectionChange,
+    Effect,
+    Ends,
+    UnreadChange,
+    When,
+)
+from ringfence.analysis.possible import Outcome
+from ringfence.model.origin import Place
+from ringfence.render.comparisons import possible_connection_lines
+from ringfence.render.differences.phrases import Name, Phrase, listed, phrase, plain
+from ringfence.sets.addresses import Addresses
+
+_EFFECTS: Final = {
+    (Effect.ALLOWS, When.BEFORE): "allowed it before",
+    (Effect.ALLOWS, When.AFTER): "now allows it",
+    (Effect.DENIES, When.BEFORE): "no longer denies it",
+    (Effect.DENIES, When.AFTER): "now denies it",
+    (Effect.ISOLATES, When.BEFORE): "no longer isolates",
+    (Effect.ISOLATES, When.AFTER): "now isolates",
+}
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One change in a sentence, and why it is so.
+
+    `cells` are what the columns of a section with columns say; a section without has none. `place` is where the cause
+    is written after the change, if it is.
+    """
+
+    mark: str
+    sentence: Phrase
+    reasons: tuple[Phrase, ...] = ()
+    cells: tuple[Phrase, ...] = ()
+    place: Place | None = None
+
+
+class Section(msgspec.Struct, frozen=True):
+    """Changes of one kind. `heading` says how many there are; `is_dangerous` if a reviewer must see them at once."""
+
+    title: str
+    heading: str
+    rows: tuple[Row, ...]
+    is_dangerous: bool = False
+    columns: tuple[str, ...] = ()
+
+
+def sections(found: ClusterDifference, first: str, second: str) -> Iterator[Section]:
+    """The sections that have a row, the dangerous kinds of changes first."""
+    opened, closed = found.of(ConnectionChange.OPENED), found.of(ConnectionChange.CLOSED)
+    unknown = [*found.unknown, *found.known]
+    lost = any(not one.is_isolated for one in found.isolation)
+    columns = ("from", "to", "traffic", "because")
+    everything = (
+        Section("opened", f"{len(opened)} opened", tuple(map(_connection, opened)), True, columns),
+        Section("closed", f"{len(closed)} closed", tuple(map(_connection, closed)), False, columns),
+        Section("exposure", _exposure_heading(found), tuple(_exposure(found, first, second)), True),
+        Section("isolation", _isolation_heading(found), tuple(map(_isolation, found.isolation)), lost),
+        Section("unknown", f"{len(unknown)} unknown", tuple(_unknown(found))),
+        Section("not read", f"{len(found.unread)} not read", tuple(map(_unread, found.unread)), True),
+        Section("workloads", _workloads_heading(found), tuple(_workloads(found))),
+    )
+    return (section for section in everything if section.rows)
+
+
+def summary_parts(found: ClusterDifference) -> tuple[str, str, str]:
+    """How much has changed: of connections, of policies (may be empty), and how many workloads were compared."""
+    parts = [f"{len(found.of(kind))} {kind.value}" for kind in ConnectionChange] if found.connections else []
+    parts += ["exposure changed"] if found.exposure_changed else []
+    parts += [_isolation_heading(found)] if found.isolation else []
+    parts += [f"{len(found.unknown)} unknown"] if found.unknown else []
+    parts += [f"{len(found.added)} workloads added"] if found.added else []
+    parts += [f"{len(found.removed)} workloads removed"] if found.removed else []
+    counts = (
+        ("added", found.policies.added),
+        ("removed", found.policies.removed),
+        ("changed", found.policies.changed),
+    )
+    policies = ", ".join(f"{number} {what}" for what, number in counts if number)
+    same = "the same " if not (found.added or found.removed) else ""
+    workloads = f"{same}{found.common} {'workload' if found.common == 1 else 'workloads'} compared"
+    return ", ".join(parts or ["no connection changed"]), policies and f"policies: {policies}", workloads
+
+
+def closing_sentence(found: ClusterDifference) -> str:
+    """What is the same, where nothing has changed or something was written differently; empty for a change."""
+    if found:
+        return ""
+    if found.unread:
+        return "Nothing else changed. What the policies that are not read change is not known."
+    if found.is_undecided:
+        return "No connection of these workloads changed."
+    if not found.policies:
+        return "Nothing changed: the policies are the same."
+    return "Only the text changed: the policies mean the same in every cluster that could be."
+
+
+def cause_phrase(cause: Cause) -> Phrase:
+    """Which policy or rule decides, and where it is written; or which label changed."""
+    if cause.policy is None or cause.effect is None or cause.direction is None:
+        return (Name(cause.text),)
+    effect = _EFFECTS[cause.effect, cause.when]
+    field = cause.direction.field
+    place: Phrase = (" (", Name(str(cause.place)), ")") if cause.place else ()
+    unchanged = "" if cause.what else ", which is unchanged,"
+    name = Name(str(cause.policy))
+    if cause.rule is None:
+        return phrase(name, f"{unchanged} {effect} {field}", place)
+    return phrase(f"{field} rule {cause.rule + 1} of ", name, f"{unchanged} {effect}", place)
+
+
+def cause_text(cause: Cause) -> str:
+    """A cause as text."""
+    return plain(cause_phrase(cause))
+
+
+def _connection(one: ChangedConnections) -> Row:
+    mark = "+" if one.kind is ConnectionChange.OPENED else "-"
+    ends, traffic = (_ends(one.sources), _ends(one.destinations)), str(one.traffic)
+    sentence = phrase(ends[0], " -> ", ends[1], f": {traffic}")
+    return Row(mark, sentence, _reasons(one.causes), (*ends, (traffic,)), _place(one.causes))
+
+
+def _reasons(causes: Iterable[Cause]) -> tuple[Phrase, ...]:
+    return tuple(map(cause_phrase, causes))
+
+
+def _place(causes: Iterable[Cause]) -> Place | None:
+    return next((one.place for one in causes if one.place and one.when is When.AFTER), None)
+
+
+def _ends(ends: Ends) -> Phrase:
+    return (Name(str(ends)),) if isinstance(ends, Addresses) else listed(ends)
+
+
+def _exposure_heading(found: ClusterDifference) -> str:
+    return "exposure changed" if found.exposure_changed else "exposure not decided"
+
+
+def _exposure(found: ClusterDifference, first: str, second: str) -> Iterator[Row]:
+    if found.meaning is None or found.meaning.outcome is Outcome.HOLDS:
+        return
+    if found.is_undecided:
+        sentence = "whether pods that do not exist yet may connect as before is not decided"
+        yield Row("?", (sentence,), tuple((Name(reason),) for reason in found.meaning.unknown))
+        return
+    example = found.meaning.counterexample
+    if example:
+        allowing, denying = (first, second) if example.allowed_by_first else (second, first)
+        names = (Name(allowing), " allows what ", Name(denying), " denies, for example")
+        lines = possible_connection_lines(example.connection)
+        yield Row("!", phrase("for pods that do not exist yet, ", names), tuple((Name(line),) for line in lines))
+
+
+def _isolation_heading(found: ClusterDifference) -> str:
+    return f"{len(found.isolation)} isolation changed"
+
+
+def _isolation(one: ChangedIsolation) -> Row:
+    verb = "is" if len(one.workloads) == 1 else "are"
+    how = f"{verb} now isolated" if one.is_isolated else f"{verb} no longer isolated"
+    sentence = phrase(listed(one.workloads), f" {how} for {one.direction.field}")
+    return Row("!", sentence, _reasons(one.causes), place=_place(one.causes))
+
+
+def _unknown(found: ClusterDifference) -> Iterator[Row]:
+    for what, texts in (("now", found.unknown), ("no longer", found.known)):
+        yield from (Row("?", (f"{what} assumed: ", Name(text))) for text in texts)
+
+
+def _unread(one: UnreadChange) -> Row:
+    policy = one.policy
+    sentence = (f"{one.change} but not read: ", Name(str(policy)), " (", Name(str(policy.place)), ")")
+    return Row("?", sentence, place=policy.place if one.after else None)
+
+
+def _workloads_heading(found: ClusterDifference) -> str:
+    counts = ((len(found.added), "added"), (len(found.removed), "removed"))
+    return "workloads: " + ", ".join(f"{number} {what}" for number, what in counts if number)
+
+
+def _workloads(found: ClusterDifference) -> Iterator[Row]:
+    for what, workloads in (("added", found.added), ("removed", found.removed)):
+        if workloads:
+            yield Row("~", phrase(f"{what}: ", listed(workloads)))
