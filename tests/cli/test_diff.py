@@ -35,6 +35,12 @@ def two(folder: Path, before: str, after: str) -> tuple[Path, Path]:
         pytest.param(DB, OPENED, "--fail-on none", 0, id="nothing counts"),
         pytest.param(OPENED, DB, "--fail-on opened", 0, id="something was closed"),
         pytest.param(DB, f"{DB}---\n{CILIUM}", "--no-assumptions", 3, id="a policy is not read"),
+        pytest.param(
+            DB, f"{DB}---\n{CILIUM}", "--fail-on unknown", 1, id="what a policy that is not read does is unknown"
+        ),
+        pytest.param(DB, OPENED, "--fail-on unknown", 0, id="nothing is unknown"),
+        pytest.param(DB, OPENED, "-o github", 1, id="annotations"),
+        pytest.param(DB, OPENED, "--quiet -o json", 2, id="one line of JSON"),
         pytest.param(DB, DB.replace("3306", "99999"), "", 2, id="an error in a policy"),
         pytest.param(DB, DB.replace("3306", "99999"), "--ignore-errors", 1, id="an error that does not count"),
     ],
@@ -73,6 +79,13 @@ def test_json_has_the_shape_and_says_the_same_again(tmp_path: Path, after: str) 
     printed = run(a, b, "-o", "json").stdout
     assert fits(json.loads(printed), strict(schema("diff")))
     assert run(a, b, "-o", "json").stdout == printed
+
+
+def test_quiet_is_the_summary_alone(tmp_path: Path) -> None:
+    a, b = two(tmp_path, DB, OPENED)
+    result = run(a, b, "--quiet")
+    assert (result.exit_code, result.stderr) == (1, "")
+    assert run(a, b, "--summary-only").stdout == result.stdout == run(a, b).stdout.splitlines()[0] + "\n"
 
 
 def test_a_review_comment_is_found_by_its_first_line_whatever_has_changed(tmp_path: Path) -> None:

@@ -11,9 +11,15 @@ from ringfence.cli import EXIT_NO, EXIT_UNDECIDED, EXIT_YES
 from ringfence.cli.diff_inputs import DiffInputs, diff_options
 from ringfence.cli.inputs import leave
 from ringfence.cli.terminal import print_document, print_message, print_text
-from ringfence.render.differences import difference_json, difference_text, review_comment
+from ringfence.render.differences import (
+    difference_annotations,
+    difference_json,
+    difference_text,
+    review_comment,
+    summary_text,
+)
 
-_FAIL_ON: Final = ("any", "opened", "closed", "exposure", "none")
+_FAIL_ON: Final = ("any", "opened", "closed", "exposure", "unknown", "none")
 
 
 @click.command()
@@ -34,12 +40,13 @@ _FAIL_ON: Final = ("any", "opened", "closed", "exposure", "none")
 @click.option(
     "-o",
     "--output",
-    type=click.Choice(["text", "markdown", "json"]),
+    type=click.Choice(["text", "markdown", "github", "json"]),
     default="text",
     show_default=True,
-    help="The output format.",
+    help="The output format; markdown is a review comment, github the annotations of a workflow.",
 )
-def diff(inputs: DiffInputs, fail_on: tuple[str, ...], no_assumptions: bool, output: str) -> None:
+@click.option("-q", "--quiet", "--summary-only", is_flag=True, help="Print one line that says how much has changed.")
+def diff(inputs: DiffInputs, fail_on: tuple[str, ...], no_assumptions: bool, output: str, quiet: bool) -> None:
     """List which connections the change from A to B opens and closes, for whom, and why.
 
     A and B are files or folders; - is standard input. With -f, they are revisions of the git repository of the working
@@ -64,6 +71,8 @@ def diff(inputs: DiffInputs, fail_on: tuple[str, ...], no_assumptions: bool, out
       ringfence diff origin/main...HEAD -R -f k8s/ -o markdown
       kubectl get netpol,ns,deploy,sts,ds -A -o yaml | ringfence diff - manifests/
     """
+    if quiet and output != "text":
+        raise click.UsageError(f"--quiet prints one line of text: use it without -o {output}")
     first, second = inputs.sides()
     before, after = first.inputs.cluster(), second.inputs.cluster()
     found = before.diff(after, names=(first.name, second.name))
@@ -73,9 +82,13 @@ def diff(inputs: DiffInputs, fail_on: tuple[str, ...], no_assumptions: bool, out
             print_document(difference_json(found, first.name, second.name, problems))
         case "markdown":
             print_text(review_comment(found, first.name, second.name, _comment_key(inputs), problems))
+        case "github":
+            print_text(difference_annotations(found, first.name, second.name, problems))
+        case _ if quiet:
+            print_text(summary_text(found, first.name, second.name))
         case _:
             print_text(difference_text(found, first.name, second.name))
-    if output == "text" or no_assumptions:
+    if (output == "text" and not quiet) or no_assumptions:
         for assumption in found.assumptions:
             print_message(f"assumption: {assumption}")
     leave(problems, _exit_code(found, fail_on, no_assumptions=no_assumptions), ignore_errors=inputs.ignore_errors)
@@ -93,6 +106,7 @@ def _exit_code(found: ClusterDifference, fail_on: Collection[str], *, no_assumpt
         "opened": bool(found.of(ConnectionChange.OPENED)),
         "closed": bool(found.of(ConnectionChange.CLOSED)),
         "exposure": found.exposure_changed,
+        "unknown": bool(found.unknown or found.unread or found.is_undecided),
         "none": False,
     }
     if any(fails[one] for one in fail_on):

@@ -1,8 +1,17 @@
-"""What a change does: as text, as JSON, and as a review comment in Markdown."""
+"""What a change does: as text, as JSON, as a review comment in Markdown, and as annotations of a GitHub workflow."""
 
+from ringfence.render.differences.annotations import difference_annotations
 from ringfence.render.differences.documents import difference_json
 from ringfence.render.differences.review_comments import MOST_BYTES, review_comment
 from ringfence.render.differences.sections import cause_text
-from ringfence.render.differences.text import difference_text
+from ringfence.render.differences.text import difference_text, summary_text
 
-__all__ = ["MOST_BYTES", "cause_text", "difference_json", "difference_text", "review_comment"]
+__all__ = [
+    "MOST_BYTES",
+    "cause_text",
+    "difference_annotations",
+    "difference_json",
+    "difference_text",
+    "review_comment",
+    "summary_text",
+]

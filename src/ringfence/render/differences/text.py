@@ -15,7 +15,7 @@ from ringfence.render.formats import one_line
 
 def difference_text(found: ClusterDifference, first: str, second: str) -> str:
     """The summary in one line, then what was opened, closed, and all else that changed, each with its causes."""
-    lines = [f"{first} -> {second}: {'; '.join(filter(None, summary_parts(found)))}"]
+    lines = [summary_text(found, first, second)]
     for section in sections(found, first, second):
         lines += ["", section.title]
         for row in section.rows:
@@ -24,3 +24,8 @@ def difference_text(found: ClusterDifference, first: str, second: str) -> str:
     if closing := closing_sentence(found):
         lines += ["", closing]
     return "\n".join(map(one_line, lines))
+
+
+def summary_text(found: ClusterDifference, first: str, second: str) -> str:
+    """How much has changed, in one line."""
+    return one_line(f"{first} -> {second}: {'; '.join(filter(None, summary_parts(found)))}")

@@ -3,6 +3,7 @@
 from ringfence.render.formats.ages import age
 from ringfence.render.formats.csv import csv_lines, csv_text
 from ringfence.render.formats.dot import dot_text
+from ringfence.render.formats.github_annotations import MOST_OF_A_LEVEL, Annotation, Level, annotations_text
 from ringfence.render.formats.graph import Graph, GraphEdge, GraphNode
 from ringfence.render.formats.json import API_VERSION, Json, document_json, json_items, json_line, json_text
 from ringfence.render.formats.jsonpath import JSONPathError, JSONPathTemplate, parse_template
@@ -21,6 +22,8 @@ from ringfence.render.formats.yaml import yaml_text
 
 __all__ = [
     "API_VERSION",
+    "MOST_OF_A_LEVEL",
+    "Annotation",
     "Graph",
     "GraphEdge",
     "GraphNode",
@@ -28,8 +31,10 @@ __all__ = [
     "JSONPathTemplate",
     "JUnitCase",
     "Json",
+    "Level",
     "age",
     "aligned",
+    "annotations_text",
     "csv_lines",
     "csv_text",
     "document_json",

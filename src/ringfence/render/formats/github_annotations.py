@@ -1,0 +1,67 @@
+"""Annotations of a GitHub workflow: a line on standard output for each, which is shown beside the changed code.
+
+Sources: "Workflow commands for GitHub Actions"; `packages/core/src/command.ts` of actions/toolkit (what is escaped).
+"""
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+from ringfence.render.formats.terminal import one_line
+
+MOST_OF_A_LEVEL: Final = 10
+"""Annotations of each level that GitHub shows of a step. Others are dropped, without a word."""
+
+
+class Level(StrEnum):
+    """How much an annotation matters: the value is the name of the command, the most important first."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTICE = "notice"
+
+
+class Annotation(msgspec.Struct, frozen=True):
+    """A message of some lines, and where it belongs: nowhere if `file` is empty, to the whole file if `line` is 0."""
+
+    level: Level
+    title: str
+    lines: tuple[str, ...]
+    file: str = ""
+    line: int = 0
+
+
+def annotations_text(annotations: Iterable[Annotation]) -> str:
+    """The annotations of each level, in their order. The last one counts those that are too many."""
+    by_level: dict[Level, list[Annotation]] = {level: [] for level in Level}
+    for one in annotations:
+        by_level[one.level].append(one)
+    return "".join(_line(one) for some in by_level.values() for one in _limited(some))
+
+
+def _limited(annotations: list[Annotation]) -> list[Annotation]:
+    if len(annotations) <= MOST_OF_A_LEVEL:
+        return annotations
+    shown, others = annotations[: MOST_OF_A_LEVEL - 1], annotations[MOST_OF_A_LEVEL - 1 :]
+    counts: dict[str, int] = {}
+    for one in others:
+        counts[one.title] = counts.get(one.title, 0) + 1
+    listed = ", ".join(f"{number} {title}" for title, number in counts.items())
+    return [*shown, Annotation(others[0].level, f"{len(others)} more", (listed,))]
+
+
+def _line(one: Annotation) -> str:
+    properties = {"file": one.file, "line": str(one.line or ""), "title": one.title}
+    written = ",".join(f"{key}={_property(value)}" for key, value in properties.items() if value)
+    text = _data("\n".join(map(one_line, one.lines)))
+    return f"::{one.level} {written}::{text}\n"
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(one_line(text)).replace(":", "%3A").replace(",", "%2C")
