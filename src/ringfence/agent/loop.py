@@ -14,7 +14,7 @@ from typing import Final, ParamSpec
 from ringfence.agent.denial_reports import DenialReports
 from ringfence.agent.denials import Explanations
 from ringfence.agent.enforcement import Enforcement
-from ringfence.agent.garbage import freeze_objects
+from ringfence.agent.garbage import Collections
 from ringfence.agent.heartbeat import LONGEST_WAIT, Heartbeat
 from ringfence.agent.inbox import (
     Arrival,
@@ -159,6 +159,7 @@ class AgentLoop:
         self._first_round_by: float | None = None
         """When the first round begins at the latest; None before the view is complete."""
         self._nodes_changed = False
+        self._collections = Collections()
 
     # --- for other threads --------------------------------------------------------------------------------------------
 
@@ -356,7 +357,7 @@ class AgentLoop:
             return
         self._remember(self._enforcement.held)
         if is_first:
-            freeze_objects()
+            self._collections.freeze(began)
         ended = self._clock()
         self._rounds.end(began, ended, has_changes=arrived is not None)
         seconds = self._spending.work() - work - building.seconds
@@ -411,6 +412,7 @@ class AgentLoop:
     # --- the node -----------------------------------------------------------------------------------------------------
 
     def _check_node(self) -> None:
+        self._collections.go_on(self._clock())
         self._node.check(self._enforcement)
         self._metrics.bypassing.set(len(self._node.bypassing_bridges))
         self._reports.node(self._node.complaints() if self._view.complete else ())

@@ -15,6 +15,7 @@ import msgspec
 from ringfence.agent import checks, health
 from ringfence.agent.event_writer import writing_events
 from ringfence.agent.from_boot import hold_from_start
+from ringfence.agent.garbage import stop_full_collections
 from ringfence.agent.inbox import Arrival, Inbox
 from ringfence.agent.link_thread import following_cables
 from ringfence.agent.log import log, values
@@ -63,6 +64,7 @@ def run(
             "set kube-proxy's mode to nftables or iptables"
         )
     sys.setswitchinterval(SWITCH_INTERVAL)
+    stop_full_collections()
     with only_agent(), closing(Kernel()) as kernel:
         adoption = Adoption()  # before anything is asked of the kernel for which it begins to track connections
         settings = _supported(settings, kernel)
