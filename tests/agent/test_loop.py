@@ -92,11 +92,16 @@ def test_what_is_loaded_in_pieces_goes_on_without_further_events(monkeypatch: py
             end(began, ended, has_changes=has_changes)
 
         monkeypatch.setattr(agent.loop._rounds, "end", noted)
-        agent.tell(upserted(policy("x/open", labelled(app="server"), ingress=[everybody])))
+        large = policy("x/open", labelled(app="server"), ingress=[everybody])
+        agent.tell(upserted(large))
         eventually(lambda: any(name.startswith("ingress_") for name in agent.kernel.present.chains))
         eventually(agent.passes)
-        assert ends[0]
-        assert not any(ends[1:]), "a change of others would not wait for a pause after these"
+        agent.enforce(removed(large))
+        assert agent.passes()
+        eventually(lambda: not any(name.startswith("blocks") for name in agent.kernel.present.collections))
+        assert ends.pop(0)
+        ends.remove(True)  # the removal
+        assert not any(ends), "a change of others would not wait for a pause after these"
 
 
 @in_own_network

@@ -130,8 +130,13 @@ class Enforcement:
 
     @property
     def loaded_for(self) -> frozenset[str]:
-        """The namespaces for which parts of large chains were loaded when it was last enforced."""
+        """The namespaces for which parts of large chains were loaded, or were removed, when it was last enforced."""
         return self._compiler.loaded_for if self._compiler else frozenset()
+
+    @property
+    def has_leftovers(self) -> bool:
+        """Whether the kernel holds parts of large chains that are not needed any more: to enforce removes some."""
+        return self._compiler is not None and self._compiler.has_leftovers
 
     def compute(self, rank: Callable[[str], float]) -> str | None:
         """Do a step of what is computed, for the namespace with the lowest rank, and return it; None if all is done."""

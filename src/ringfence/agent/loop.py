@@ -317,7 +317,9 @@ class AgentLoop:
         if not self._parts.may_enforce or self._waits_for_changes(now):
             return False
         retry_at = self._enforcement.retry_at
-        return self._rounds.is_due(now) or (retry_at is not None and now >= retry_at) or self._closes_or_opens(now)
+        if self._rounds.is_due(now) or (retry_at is not None and now >= retry_at) or self._closes_or_opens(now):
+            return True
+        return self._has_more_to_build and now >= self._rounds.next_start
 
     def _closes_or_opens(self, now: float) -> bool:
         """Whether namespaces have to be closed that are not, or may be opened that are."""
@@ -331,7 +333,8 @@ class AgentLoop:
     def _has_more_to_build(self) -> bool:
         """Whether the last round has left something for the next one, which need not wait for anything."""
         can_be_built = self._enforcement.postponed - self._enforcement.computing
-        return self._enforcement.in_order and not self._second_look.is_waiting and bool(can_be_built)
+        has_more = bool(can_be_built) or self._enforcement.has_leftovers
+        return has_more and self._enforcement.in_order and not self._second_look.is_waiting
 
     def _waits_for_changes(self, now: float) -> bool:
         """Whether changes are to be taken in first: at the beginning for some time all, later as far as rounds wait."""

@@ -60,8 +60,13 @@ class Compiler:
 
     @property
     def loaded_for(self) -> frozenset[str]:
-        """The namespaces for which parts of large chains are new in the last program."""
-        return frozenset(self._subjects.loaded_for)
+        """The namespaces for which parts of large chains are new in the last program, or are gone."""
+        return frozenset(self._subjects.loading.loaded_for)
+
+    @property
+    def has_leftovers(self) -> bool:
+        """Whether the last program had parts of large chains that are not needed any more: the next one has fewer."""
+        return self._subjects.loading.has_leftovers
 
     @property
     def computing(self) -> frozenset[str]:
@@ -96,10 +101,12 @@ class Compiler:
         Pods in the namespaces `closed` are denied everything, whatever their policies say. What has to be built for a
         namespace is postponed if `may_build` refuses, and its pods are denied everything, too, until a later program.
         With the program that is `present` in the kernel, so are those whose chains would take long to load: of these,
-        each program has more parts (`loading`), if `may_load` allows it where they were computed step by step.
+        each program has more parts (`loading`), if `may_load` allows it where they were computed step by step; and of
+        those that are gone, if it allows that, fewer.
         """
-        self._subjects.loading.begin(present)
-        changes = self._subjects.take_changes(closed, may_build, may_load)
+        loading = self._subjects.loading
+        loading.begin(present, may_load)
+        changes = self._subjects.take_changes(closed, may_build)
         self._isolation.apply_moves(changes.moves)
         known = {address: self._subjects.known_pod(address) for address in changes.addresses}
         self._isolation.mark_known({address: bool(pod) for address, pod in known.items()})
@@ -118,15 +125,15 @@ class Compiler:
         for chain in chains.values():
             collections |= chain.fixed
         collections |= self._classes.collections
-        collections |= self._subjects.loading.collections
-        compiled |= self._subjects.loading.chains
+        collections |= loading.collections
+        compiled |= loading.chains
         collections |= {name: tracked.set for name, tracked in self._tracked.items()}
         collections |= {name: tracked.map for name, tracked in self._tracked_maps.items()}
         if self._port_sets:
             moved = any(changes.moves.values())
             collections |= self._port_sets.update(known, self._isolation.is_isolated, moved=moved)
             collections |= self._isolation.held_on_bridges()
-        return self._skeleton.changed(collections, compiled)
+        return loading.with_leftovers(self._skeleton.changed(collections, compiled), chains)
 
     def refusals(self) -> list[KernelError]:
         """Why the pods of some profiles are closed in the last program: their policies are too complex."""

@@ -2,15 +2,17 @@
 
 To load 100,000 ranges of addresses takes the kernel half a second, and as many chains several seconds. Others' changes
 must not wait for that. So one program has no more new parts of large chains than `AT_ONCE`, the next one has more, and
-so on; when all are there, pods get the chain. Until then they are denied everything.
+so on; when all are there, pods get the chain. Until then they are denied everything. What is not needed any more goes
+piece by piece as well (`leftovers`), before anything else comes slowly.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Final, NamedTuple
 
 import msgspec
 
+from ringfence.dataplane.compile.leftovers import Leftovers
 from ringfence.dataplane.compile.profile_chains import ProfileChain
 from ringfence.dataplane.program import Chain, Collection, KeyRange, Program, RangeMap, RangeSet
 
@@ -24,10 +26,13 @@ LARGE_CHAIN: Final = 2_000
 """Chains of this size or less are not counted, and never wait: they take less than 10 ms."""
 
 _PIECE: Final = 3_000
-"""A set or map grows by so many elements."""
+"""A set grows by so many elements, and a map of ranges by as many as take as long."""
 
 _CHAIN_SIZE: Final = 25
-"""Elements that take as long to load as a chain does."""
+"""Elements of a set that take as long to load as a chain does."""
+
+_MAPPED_SIZE: Final = 3
+"""Elements of a set that take as long to load as one of a map of ranges does."""
 
 
 class _Piece(NamedTuple):
@@ -42,15 +47,17 @@ class _Piece(NamedTuple):
 class _Load:
     """How far one chain is loaded."""
 
-    def __init__(self, chain: ProfileChain, present: Program) -> None:
+    def __init__(self, chain: ProfileChain) -> None:
         self.chain = chain
         self.collections: dict[str, Collection] = {}
         self.chains: dict[str, Chain] = {}
-        self._pieces = _pieces(chain, present)
+        self._present = Program()
+        self._pieces = _pieces(chain, lambda: self._present)
         self.is_complete = False
 
-    def go_on(self, room: int) -> int:
+    def go_on(self, room: int, present: Program) -> int:
         """Add pieces for as long as there is room; returns how much room is left."""
+        self._present = present
         while room > 0 and not self.is_complete:
             piece = next(self._pieces, None)
             if piece is None:
@@ -70,37 +77,57 @@ class Loading:
     def __init__(self) -> None:
         self._loads: dict[str, _Load] = {}
         self._present: Program | None = None
+        self._may_load: Callable[[str], bool] = lambda namespace: True
         self._rooms: dict[bool, int] = {}
         """How much has room in the next program, of chains that are loaded slowly and of others."""
-        self.grown: set[str] = set()
-        """The chains of which there is more in the next program."""
+        self._leftovers = Leftovers()
+        self.loaded_for: set[str] = set()
+        """The namespaces for whose chains parts come into the next program, or go out of it."""
 
-    def begin(self, present: Program | None) -> None:
-        """Begin with the next program. `present` is what the kernel holds; if None, everything is loaded at once."""
-        self._present, self._rooms, self.grown = present, {False: AT_ONCE, True: SLOWLY}, set()
+    @property
+    def has_leftovers(self) -> bool:
+        """Whether the last program had parts that are not needed any more."""
+        return bool(self._leftovers)
 
-    def is_loaded(self, name: str, chain: ProfileChain, *, slowly: bool = False, may_grow: bool = True) -> bool:
-        """Whether pods can have this chain in the next program; if not, more of it comes into the program.
+    def begin(self, present: Program | None, may_load: Callable[[str], bool]) -> None:
+        """Begin with the next program. `present` is what the kernel holds; if None, everything is loaded at once.
 
-        Unless it `may_grow`, nothing comes into the program, although the chain may not be complete.
+        `may_load` says whether parts for a namespace may come slowly, or go.
         """
-        if self._present is None or _size(chain) <= LARGE_CHAIN:
+        self._present, self.loaded_for = present, set()
+        self._may_load = may_load
+        self._rooms = {False: AT_ONCE, True: SLOWLY}
+        if present is not None:
+            self._rooms[True], self.loaded_for = self._leftovers.reduce(SLOWLY, may_load)
+
+    def is_loaded(self, name: str, chain: ProfileChain, namespace: str, *, slowly: bool = False) -> bool:
+        """Whether pods of a namespace can have this chain in the next program; if not, more of it comes into that."""
+        size = size_of(chain)
+        if self._present is None or size <= LARGE_CHAIN:
             return True
         load = self._loads.get(name)
         if load is None or load.chain is not chain:
-            load = self._loads[name] = _Load(chain, self._present)
-        if not may_grow:
+            load = self._loads[name] = _Load(chain)
+        if slowly and not self._may_load(namespace):
             return load.is_complete
+        self._leftovers.expect(name, namespace, chain)
         room = self._rooms[slowly]
-        self._rooms[slowly] = load.go_on(room)
+        self._rooms[slowly] = load.go_on(room, self._present)
         if self._rooms[slowly] != room:
-            self.grown.add(name)
+            self.loaded_for.add(namespace)
         return load.is_complete
 
     def keep(self, names: Iterable[str]) -> None:
         """Drop what was loaded for other chains than these: nobody waits for it any more."""
         kept = frozenset(names)
         self._loads = {name: load for name, load in self._loads.items() if name in kept}
+
+    def with_leftovers(self, program: Program, in_force: Iterable[str]) -> Program:
+        """The next program, with what the kernel still has to hold of chains that are neither loaded nor `in_force`."""
+        if self._present is None:
+            return program
+        self._leftovers.keep({*in_force, *self._loads})
+        return self._leftovers.added_to(program, self._present)
 
     @property
     def collections(self) -> Mapping[str, Collection]:
@@ -113,21 +140,26 @@ class Loading:
         return {name: one for load in self._loads.values() for name, one in load.chains.items()}
 
 
-def _size(chain: ProfileChain) -> int:
-    return sum(one.size for one in chain.fixed.values()) + _CHAIN_SIZE * len(chain.parts)
+def size_of(chain: ProfileChain) -> int:
+    """How long it takes to load what a chain looks into and leads to, in elements of a set."""
+    return sum(map(_size, chain.fixed.values())) + _CHAIN_SIZE * len(chain.parts)
 
 
-def _pieces(chain: ProfileChain, present: Program) -> Iterator[_Piece]:
+def _size(collection: Collection) -> int:
+    return collection.size * (_MAPPED_SIZE if isinstance(collection, RangeMap) else 1)
+
+
+def _pieces(chain: ProfileChain, present: Callable[[], Program]) -> Iterator[_Piece]:
     """The parts of a chain, each after those to which it refers, as far as the kernel does not hold them yet."""
     maps = {name: one for name, one in chain.fixed.items() if isinstance(one, RangeMap)}
     for name, one in chain.fixed.items():
         if name not in maps:
-            yield from _growing(name, one, present)
+            yield from _growing(name, one, present())
     # The chains of a layer end with the rules of those behind it, which look into the maps of these.
     for name, one in reversed(maps.items()):
         for target in one.elements.keys() & chain.parts.keys():
-            yield _Piece(target, chain.parts[target], 0 if target in present.chains else _CHAIN_SIZE)
-        yield from _growing(name, one, present)
+            yield _Piece(target, chain.parts[target], 0 if target in present().chains else _CHAIN_SIZE)
+        yield from _growing(name, one, present())
 
 
 def _growing(name: str, whole: Collection, present: Program) -> Iterator[_Piece]:
@@ -136,11 +168,12 @@ def _growing(name: str, whole: Collection, present: Program) -> Iterator[_Piece]
     if found is whole or found == whole:
         yield _Piece(name, whole, 0)
         return
-    loaded = 0
+    loaded, weight = 0, _size(whole) // max(whole.size, 1)
     if isinstance(whole, RangeSet | RangeMap):
-        for loaded in range(_PIECE, whole.size, _PIECE):
-            yield _Piece(name, _first(whole, loaded), _PIECE)
-    yield _Piece(name, whole, whole.size - loaded)
+        step = max(1, _PIECE // weight)
+        for loaded in range(step, whole.size, step):
+            yield _Piece(name, _first(whole, loaded), step * weight)
+    yield _Piece(name, whole, (whole.size - loaded) * weight)
 
 
 def _first(whole: RangeSet | RangeMap, count: int) -> RangeSet | RangeMap:

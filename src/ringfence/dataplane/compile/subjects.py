@@ -117,21 +117,15 @@ class Subjects:
         """The identities in closed namespaces about which it is not known which chains they have now."""
         self.closed: frozenset[str] = frozenset()
         """The namespaces whose pods are denied everything, since what their policies say is not built or loaded yet."""
-        self.loaded_for: set[str] = set()
-        """The namespaces for which parts of large chains are new in the next program."""
         self._refusals: dict[ChainKey, KernelError] = {}
         self._placed: dict[Side, dict[bytes, str]] = {(side, family): {} for side in Direction for family in FAMILIES}
 
-    def take_changes(
-        self, closed: frozenset[str] = frozenset(), may_build: MayBuild = always, may_load: MayBuild = always
-    ) -> Changes:
+    def take_changes(self, closed: frozenset[str] = frozenset(), may_build: MayBuild = always) -> Changes:
         """What has changed since the last call.
 
         Pods in the namespaces `closed` are denied everything, and nothing is built for them; nor for a namespace of
-        which `may_build` says that no chain may be built now. What was computed in steps is loaded if `may_load` allows
-        that.
+        which `may_build` says that no chain may be built now.
         """
-        self.loaded_for = set()
         moved, changed = self._state.population.take_changes(self._changes)
         namespaces = frozenset(one.namespace for some in (moved, changed) for one in some)
         addresses = {address for member in moved if not member.host_network for address in member.addresses}
@@ -139,7 +133,7 @@ class Subjects:
         before, self.closed = self.closed, closed
         resumed = {one for one in self._postponed if one.namespace not in closed}
         self._postponed -= resumed
-        placed = addresses | self._update_isolation(identities | resumed, may_build, may_load)
+        placed = addresses | self._update_isolation(identities | resumed, may_build)
         placed |= self._addresses_in(before ^ self.closed)
         moves = {side: list(self._moves(side, placed)) for side in self._placed}
         return Changes(addresses, moves, namespaces, self._were_relabelled())
@@ -242,7 +236,7 @@ class Subjects:
             return set()
         return {address for one in self._identities if one.namespace in namespaces for address in one.addresses}
 
-    def _update_isolation(self, touched: set[Identity], may_build: MayBuild, may_load: MayBuild) -> set[Address]:
+    def _update_isolation(self, touched: set[Identity], may_build: MayBuild) -> set[Address]:
         """Find the chains of identities again; returns the addresses of pods that have another chain than before.
 
         `touched` identities are new, or their facts changed, so what is known about them does not count.
@@ -263,7 +257,7 @@ class Subjects:
                 if before is None or before.stack != stack or identity in touched:
                     is_own = before is None or identity in touched or _isolating(before.stack) != _isolating(stack)
                     cause = identity.namespace if is_own else OF_THE_CLUSTER
-                    if not self._is_ready(stack, identity, partial(may_build, cause), may_load):
+                    if not self._is_ready(stack, identity, partial(may_build, cause)):
                         self.closed |= {identity.namespace}
                         self._postponed.add(identity)
                         continue
@@ -302,19 +296,16 @@ class Subjects:
             self._names[key] = self._build(key)
         return self._names[key]
 
-    def _is_ready(self, stack: Stack, subject: Identity, may_build: Callable[[], bool], may_load: MayBuild) -> bool:
+    def _is_ready(self, stack: Stack, subject: Identity, may_build: Callable[[], bool]) -> bool:
         """Whether the chain of a pod's profiles is built and loaded, or may be now."""
         if not self._is_built(stack, subject) and not self._may_be_built(stack, subject, may_build):
             return False
         name = self._chain_name(stack, subject)
         if name not in self._chains:
             return True
-        slowly = name in self._computed_in_steps
-        may_grow = not slowly or may_load(subject.namespace)
-        is_loaded = self.loading.is_loaded(name, self._chains[name], slowly=slowly, may_grow=may_grow)
-        if name in self.loading.grown:
-            self.loaded_for.add(subject.namespace)
-        return is_loaded
+        return self.loading.is_loaded(
+            name, self._chains[name], subject.namespace, slowly=name in self._computed_in_steps
+        )
 
     def _may_be_built(self, stack: Stack, subject: Identity, may_build: Callable[[], bool]) -> bool:
         """Whether a chain may be built now: what takes long is computed step by step before."""
