@@ -15,7 +15,16 @@ from typing import TYPE_CHECKING, Any
 
 from ringfence.admission import Admission
 from ringfence.analysis.conversion import Conversion, convert
-from ringfence.analysis.differences import ClusterDifference, RedundancyHere, difference, redundancy_here
+from ringfence.analysis.differences import (
+    ClusterDifference,
+    ClusterSnapshot,
+    RedundancyHere,
+    SnapshotDifference,
+    compare_snapshots,
+    difference,
+    redundancy_here,
+    take_snapshot,
+)
 from ringfence.analysis.edits import Edit, Proposal, smallest_edit
 from ringfence.analysis.endpoints import (
     AskedPorts,
@@ -303,6 +312,18 @@ class Cluster:
         """
         self._check_cluster(other)
         return difference(self.state, other.state, names)
+
+    def snapshot(self, *, possible: bool = True) -> ClusterSnapshot:
+        """Everything that passes now, to be compared with what passes later (`changes_since`).
+
+        With `possible`, of pods that do not exist yet as well. Raises Undecided where selectors overlap in too many
+        ways for that.
+        """
+        return take_snapshot(self.state, possible=possible)
+
+    def changes_since(self, snapshot: ClusterSnapshot) -> SnapshotDifference:
+        """What differs between a snapshot and this cluster; false if nothing does."""
+        return compare_snapshots(snapshot, self.snapshot(possible=snapshot.possible is not None))
 
     def redundant(self) -> Redundancy:
         """The policies, rules, peers and port entries without which nothing changes in every cluster that could be.

@@ -46,6 +46,7 @@ _SECTIONS: Final = {
     },
     "Review changes": {
         "diff": ("diff", "List which connections a change opens and closes, for whom, and why."),
+        "snapshot": ("snapshot", "Print everything that may connect, as lines to be committed."),
         "validate": ("validate", "List what the API server would refuse."),
     },
     "All pods and clusters that could be": {

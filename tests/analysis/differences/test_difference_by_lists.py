@@ -84,6 +84,18 @@ def shown_pairs(
     return pairs
 
 
+def assert_rows_are(
+    expected: dict[tuple[Reference, Reference], BeforeAfter], found: ClusterDifference, units: Sequence[Matched]
+) -> None:
+    """The rows are exactly these pairs."""
+    assert shown_pairs(found, units, ConnectionChange.OPENED) == {
+        pair: (was, now) for pair, (was, now) in expected.items() if now - was
+    }
+    assert shown_pairs(found, units, ConnectionChange.CLOSED) == {
+        pair: (was, now) for pair, (was, now) in expected.items() if was - now
+    }
+
+
 @settings(max_examples=25)  # each compares two clusters, and their policies in any cluster
 @given(changes())
 def test_rows_are_exactly_the_pairs_between_which_something_else_passes(
@@ -95,13 +107,7 @@ def test_rows_are_exactly_the_pairs_between_which_something_else_passes(
     for one in (before, after):
         assume({unit.reference for unit in units} <= {group.reference for group in pod_groups(one.state)})
     found = before.diff(after)
-    expected = listed_pairs(before, after, units)
-    assert shown_pairs(found, units, ConnectionChange.OPENED) == {
-        pair: (was, now) for pair, (was, now) in expected.items() if now - was
-    }
-    assert shown_pairs(found, units, ConnectionChange.CLOSED) == {
-        pair: (was, now) for pair, (was, now) in expected.items() if was - now
-    }
+    assert_rows_are(listed_pairs(before, after, units), found, units)
     assert all(row.causes and row.attributed_to for row in found.connections)
 
 

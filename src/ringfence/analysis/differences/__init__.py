@@ -11,6 +11,14 @@ from ringfence.analysis.differences.cluster_differences import (
     difference,
 )
 from ringfence.analysis.differences.redundant_here import PartRedundantHere, RedundancyHere, redundancy_here
+from ringfence.analysis.differences.snapshots import (
+    ClusterSnapshot,
+    PossibleConnections,
+    SnapshotDifference,
+    SnapshotEnds,
+    compare_snapshots,
+    take_snapshot,
+)
 from ringfence.analysis.differences.unread_changes import UnreadChange
 
 __all__ = [
@@ -19,14 +27,20 @@ __all__ = [
     "ChangedConnections",
     "ChangedIsolation",
     "ClusterDifference",
+    "ClusterSnapshot",
     "ConnectionChange",
     "Effect",
     "Ends",
     "PartRedundantHere",
     "PolicyCount",
+    "PossibleConnections",
     "RedundancyHere",
+    "SnapshotDifference",
+    "SnapshotEnds",
     "UnreadChange",
     "When",
+    "compare_snapshots",
     "difference",
     "redundancy_here",
+    "take_snapshot",
 ]

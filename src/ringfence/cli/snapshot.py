@@ -1,0 +1,35 @@
+"""`snapshot`: everything that may connect, as lines to be committed."""
+
+import click
+
+from ringfence.cli import EXIT_UNDECIDED, EXIT_YES
+from ringfence.cli.inputs import Inputs
+from ringfence.cli.terminal import print_pieces
+from ringfence.cli.what_if import asking_options
+from ringfence.render.snapshots import snapshot_lines
+
+
+@click.command()
+@click.option("--no-possible", is_flag=True, help="Leave out pods that do not exist yet.")
+@click.option(
+    "--no-assumptions",
+    is_flag=True,
+    help="Exit with 3 if the snapshot depends on information that the input does not contain.",
+)
+@asking_options
+def snapshot(inputs: Inputs, no_possible: bool, no_assumptions: bool) -> None:
+    """Print everything that may connect, one row on each line and sorted, to be committed and compared by git.
+
+    The rows are the connections between workloads and with all addresses, which workloads are isolated, what would pass
+    to and from pods that do not exist yet, and what the snapshot assumes. The same cluster gives the same bytes,
+    whatever the order of its objects is. `ringfence test --snapshot FILE` fails if anything differs from such a file.
+
+    \b
+    Examples:
+      ringfence snapshot -f manifests/ > connections.lock
+      ringfence snapshot -f manifests/ --no-possible | diff connections.lock -
+    """
+    cluster = inputs.cluster()
+    found = cluster.snapshot(possible=not no_possible)
+    print_pieces(snapshot_lines(found))
+    inputs.leave(cluster.problems, EXIT_UNDECIDED if no_assumptions and found.assumptions else EXIT_YES)
