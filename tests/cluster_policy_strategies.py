@@ -24,11 +24,10 @@ _workload_peers = st.one_of(
     ),
 )
 _networks = st.lists(st.sampled_from(sorted(set(strategies.CIDRS))), min_size=1, max_size=2, unique=True)
-_other_destinations = st.one_of(
-    st.fixed_dictionaries({"networks": _networks}),
-    st.fixed_dictionaries({"nodes": strategies.namespace_selectors}),
-    st.just({"domainNames": ["*.example.com"]}),
+_networks_or_nodes = st.one_of(
+    st.fixed_dictionaries({"networks": _networks}), st.fixed_dictionaries({"nodes": strategies.namespace_selectors})
 )
+_outside = st.one_of(_networks_or_nodes, _networks_or_nodes, st.just({"domainNames": ["*.example.com"]}))
 _protocols = st.one_of(
     st.builds(
         lambda one, port: {one: {"destinationPort": {"number": port}}}, *map(st.sampled_from, (_TRANSPORTS, _NUMBERS))
@@ -74,9 +73,9 @@ def _accepted(rule: Any, peers_field: str, ports_field: str) -> Any:
 
 def _policies(kind: str, version: str, names: str, actions: tuple[str, ...], spec: dict[str, Strategy]) -> Strategy:
     ports = {"protocols": _protocols} if kind == "ClusterNetworkPolicy" else {"ports": _ports}
-    destinations = st.one_of(_workload_peers, _workload_peers, _other_destinations)
-    if kind == "BaselineAdminNetworkPolicy":
-        destinations = destinations.filter(lambda peer: "domainNames" not in peer)
+    # No domain names where no server accepts them.
+    outside = _networks_or_nodes if kind == "BaselineAdminNetworkPolicy" else _outside
+    destinations = st.one_of(_workload_peers, _workload_peers, outside)
     return st.builds(
         lambda name, written: {
             "apiVersion": f"{GROUP}/{version}",

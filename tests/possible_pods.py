@@ -148,9 +148,9 @@ PORTS: Final[list[Object]] = [port(80), port(81), port(80, to=90), port(80, "UDP
 _rules = st.lists(st.tuples(several(peers, 0, 2), several(st.sampled_from(PORTS), 0, 2)), max_size=2)
 
 
-def _policy(name: str, subject: Object, ingress: Any, egress: Any) -> Object:
+def _policy(name: str, subject: Object, directions: tuple[Any, Any]) -> Object:
     written: dict[str, Any] = {}
-    for field, others, rules in (("ingress", "from", ingress), ("egress", "to", egress)):
+    for field, others, rules in zip(("ingress", "egress"), ("from", "to"), directions, strict=True):
         if rules is not None:
             written[field] = [{others: list(some), "ports": list(ports)} for some, ports in rules]
     return policy(name, subject, **written)
@@ -160,9 +160,8 @@ policies: Strategy = st.builds(
     _policy,
     st.builds("{}/{}".format, st.sampled_from(EXISTING), st.sampled_from(("p", "q", "r"))),
     selectors,
-    st.none() | _rules,
-    st.none() | _rules,
-).filter(lambda one: one["spec"]["policyTypes"])
+    st.one_of(st.tuples(_rules, st.none() | _rules), st.tuples(st.none(), _rules)),
+)
 """NetworkPolicies of the existing namespaces, whose selectors name no more than the universe has."""
 
 existing_namespaces: Strategy = st.builds(

@@ -6,8 +6,8 @@ from itertools import product
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.analysis.possible.edited_policies import all_parts, edited, name_of, with_types
 from tests.analysis.possible.policies import API, DB, admin, decides, pods, rule, web
-from tests.analysis.possible.test_redundant_parts import all_parts, edited, name_of, with_types
 from tests.cluster_policy_strategies import clusters
 from tests.semantics import naive
 from tests.semantics.judges import cluster_of

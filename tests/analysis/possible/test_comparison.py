@@ -3,9 +3,11 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
+from itertools import product
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.analysis.possible.policies import (
     ADMIN,
@@ -254,31 +256,102 @@ def test_a_question_that_would_take_too_long_is_undecided_and_says_where() -> No
     assert found.unknown[0].startswith("undecided at prod/p spec.ingress[")
 
 
-@given(sets_of(any_policies, 4), st.data())
-def test_a_refactored_set_is_equivalent(policies: list[Object], data: st.DataObject) -> None:
-    """Other names, another order, a rule for each peer and each port."""
-    rewritten = []
-    for number, one in enumerate(policies):
-        if one["kind"] != "NetworkPolicy":
-            rewritten.append(one)
-            continue
-        spec = dict(one["spec"])
-        for field, peers in (("ingress", "from"), ("egress", "to")):
-            rules = data.draw(st.permutations([part for rule in spec.get(field) or () for part in _parts(rule, peers)]))
-            if field in spec:
-                spec[field] = list(rules)
-        rewritten.append({**one, "metadata": {**one["metadata"], "name": f"new-{number}"}, "spec": spec})
-    assert compared(policies, data.draw(st.permutations(rewritten)))
+# --- what may be rewritten --------------------------------------------------------------------------------------------
+
+FIELDS = {"ingress": "from", "egress": "to"}
 
 
-def _parts(rule: Object, field: str) -> list[Object]:
+def rewritten(policy: Object, change: Callable[[list[Object], str], Sequence[Object]], **metadata: str) -> Object:
+    """A policy of any kind with other metadata, and with the rules into which its own are changed."""
+    spec = dict(policy["spec"])
+    for direction, field in FIELDS.items():
+        if spec.get(direction):
+            spec[direction] = list(change(spec[direction], field))
+    return {**policy, "metadata": {**policy["metadata"], **metadata}, "spec": spec}
+
+
+def split(rule: Object, field: str) -> list[Object]:
+    """A rule for each peer and each port entry of one."""
+    listed = [name for name in (field, "ports", "protocols") if rule.get(name)]
     return [
-        {**({field: [peer]} if peer else {}), **({"ports": [entry]} if entry is not None else {})}
-        for peer in rule.get(field) or [None]
-        for entry in rule.get("ports") or [None]
+        {**rule, **{name: [entry] for name, entry in zip(listed, entries, strict=True)}}
+        for entries in product(*(rule[name] for name in listed))
     ]
 
 
+@settings(max_examples=40)
+@given(sets_of(any_policies, 4), st.data())
+def test_a_rule_may_be_split_into_one_for_each_peer_and_port(policies: list[Object], data: st.DataObject) -> None:
+    """Those of one rule may be in any order, in policies of the administrators, too."""
+
+    def change(rules: list[Object], field: str) -> list[Object]:
+        return [part for rule in rules for part in data.draw(st.permutations(split(rule, field)))]
+
+    assert compared(policies, [rewritten(one, change) for one in policies])
+
+
+@settings(max_examples=40)
+@given(sets_of(any_policies, 4), st.data())
+def test_policies_may_be_in_any_order_and_so_may_the_rules_of_network_policies(
+    policies: list[Object], data: st.DataObject
+) -> None:
+    def change(rules: list[Object], _: str) -> list[Object]:
+        return data.draw(st.permutations(rules))
+
+    others = [rewritten(one, change) if one["kind"] == "NetworkPolicy" else one for one in policies]
+    assert compared(policies, data.draw(st.permutations(others)))
+
+
+@settings(max_examples=40)
+@given(sets_of(any_policies, 4))
+def test_policies_may_have_other_names(policies: list[Object]) -> None:
+    """Of the administrators' policies of one priority, the first name decides: these keep their order."""
+
+    def keep(rules: list[Object], _: str) -> list[Object]:
+        return rules
+
+    def new_name(policy: Object, number: int) -> str:
+        name: str = policy["metadata"]["name"]
+        if policy["kind"] == "BaselineAdminNetworkPolicy":
+            return name  # none may have another
+        return f"n{number}" if policy["kind"] == "NetworkPolicy" else f"a-{name}"
+
+    renamed = [rewritten(one, keep, name=new_name(one, number)) for number, one in enumerate(policies)]
+    assert compared(policies, renamed)
+
+
+@settings(max_examples=40)
+@given(sets_of(any_policies, 4))
+def test_a_peer_may_be_split_by_the_values_of_a_label(policies: list[Object]) -> None:
+    """`In [a, b]` means what two peers mean, one with each value."""
+
+    def change(rules: list[Object], field: str) -> list[Object]:
+        return [
+            {**rule, field: [part for peer in rule[field] for part in by_value(peer)]} if rule.get(field) else rule
+            for rule in rules
+        ]
+
+    assert compared(policies, [rewritten(one, change) for one in policies])
+
+
+def by_value(peer: Object) -> list[Object]:
+    """A peer, or several with one value each for every `In` of its selectors, however deep they are."""
+    options = {name: selectors_by_value(value) for name, value in peer.items() if isinstance(value, dict)}
+    return [{**peer, **dict(zip(options, chosen, strict=True))} for chosen in product(*options.values())]
+
+
+def selectors_by_value(written: Object) -> list[Object]:
+    expressions = written.get("matchExpressions")
+    if not expressions:
+        return by_value(written)
+    alternatives = [
+        [{**one, "values": [value]} for value in one["values"]] if one["operator"] == "In" else [one]
+        for one in expressions
+    ]
+    return [{**written, "matchExpressions": list(chosen)} for chosen in product(*alternatives)]
+
+
+@settings(max_examples=40)
 @given(sets_of(any_policies, 4), sets_of(any_policies, 2))
 def test_two_sets_are_equivalent_if_each_allows_at_most_what_the_other_does(
     first: list[Object], more: list[Object]

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 from tests import cluster_policy_strategies, strategies
 from tests.engine.possible.worlds import connections, meaning_of, naive_verdict
@@ -69,13 +69,3 @@ def test_a_connection_that_is_judged_differently_is_in_a_difference(
         ):
             point = connection_box(connection, mine.axes | theirs.axes)
             assert (next(allowed_only_by(mine, theirs, within=point), None) is not None) is differs
-
-
-@given(pairs_of_sets(), st.lists(connections(), min_size=20, max_size=20))
-def test_sets_without_a_difference_judge_every_connection_alike(
-    pair: tuple[list[Object], list[Object]], some: list[PossibleConnection]
-) -> None:
-    mine, theirs = pair
-    assume(not any(True for _ in allowed_only_by(meaning_of(mine), meaning_of(theirs))))
-    for connection in some:
-        assert naive_verdict(theirs, connection) or not naive_verdict(mine, connection)

@@ -1,0 +1,366 @@
+"""Every connection that could be in a small universe, and which of them policies allow, by the letter.
+
+An end is a pod, with any labels, in a namespace with any name and labels, at any address; or an address outside, which
+may be that of a node. Labels are those of `possible_pods`: three keys, each with three values or absent, of which the
+policies name two. So two sets of policies that allow the same connections of this universe allow the same in every
+cluster.
+
+Nothing here is computed with boxes. Every requirement of every policy is asked about every end, one by one, by the
+naive evaluator; ends of which all requirements say the same are then looked at as one, for there are millions of pairs.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache, reduce
+from itertools import product
+from operator import or_
+from typing import Any, Final, NamedTuple
+
+from hypothesis import strategies as st
+
+from tests.possible_pods import EXISTING, KEYS, TO_COME, label_sets, namespace_selectors, policies, selectors
+from tests.semantics import naive, naive_cluster_policies
+from tests.semantics.objects import Object, container_port, key_of, labelled, namespace, node, pod, term
+from tests.strategies import Strategy, several
+
+Bits = int
+"""A set of numbers: of ends, or of ports."""
+
+
+class End(NamedTuple):
+    """What an end can be, apart from its address; outside the cluster, it is not a pod. `world` are its objects."""
+
+    pod: Object | None
+    world: tuple[Object, ...]
+
+    @property
+    def space(self) -> str:
+        """The name of its namespace; empty outside the cluster."""
+        return self.pod["metadata"]["namespace"] if self.pod else ""
+
+
+class Port(NamedTuple):
+    """A port and its name at the destination; without a protocol, what a connection without ports is opened to."""
+
+    protocol: str
+    number: int
+    name: str = ""
+
+
+PORTS: Final = (
+    *(Port("TCP", number) for number in (80, 81, 85, 443)),
+    *(Port("TCP", number, "http") for number in (80, 81, 443)),
+    *(Port("UDP", number) for number in (80, 443)),
+    Port("UDP", 443, "http"),
+    Port("SCTP", 80),
+    Port("", 0),
+)
+"""A port of each kind that the policies can tell apart."""
+_UNNAMED: Final = sum(1 << number for number, port in enumerate(PORTS) if not port.name)
+_EVERY_PORT: Final = (1 << len(PORTS)) - 1
+DIRECTIONS: Final = (naive.INGRESS, naive.EGRESS)
+
+ADDRESSES: Final = (("10.0.0.1", "10.0.0.2"), ("203.0.113.1", "203.0.113.2"), ("2001:db8::1", "2001:db8::2"))
+"""Of each kind of address that the policies can tell apart one for a source, and another one for a destination."""
+_MEETING: Final = ((0, 0), (0, 1), (1, 0), (1, 1), (2, 2))
+"""The kinds of addresses of two ends that meet: those of one family."""
+
+_SPACES: Final = tuple(
+    (name, labels) for name in (*EXISTING, TO_COME, f"{TO_COME}-2") for labels in label_sets(KEYS[:1])
+)
+
+
+def _ends() -> Iterator[End]:
+    for (name, space), labels in product(_SPACES, list(label_sets())):
+        yield End(pod(f"{name}/one", labels), (namespace(name, **space),))
+    yield End(None, ())
+    for labels in label_sets(KEYS[:1]):
+        made = node("node", *(address for some in ADDRESSES for address in some))
+        yield End(None, ({**made, "metadata": {"name": "node", "labels": labels}},))
+
+
+ENDS: Final = tuple(_ends())
+_EVERYONE: Final = (1 << len(ENDS)) - 1
+_OUTSIDE: Final = sum(1 << number for number, end in enumerate(ENDS) if end.pod is None)
+_IN_SPACE: Final = tuple(
+    sum(1 << number for number, end in enumerate(ENDS) if end.world == (namespace(name, **labels),))
+    for name, labels in _SPACES
+)
+
+
+# --- what single requirements say, by the letter ----------------------------------------------------------------------
+
+
+@cache
+def _subjects(written: str) -> Bits:
+    """The ends that a policy selects, of which the rules do not matter."""
+    policy = json.loads(written)
+    return sum(1 << number for number, end in enumerate(ENDS) if end.pod is not None and _is_subject(policy, end))
+
+
+def _is_subject(policy: Object, end: End) -> bool:
+    assert end.pod is not None
+    if policy["kind"] != "NetworkPolicy":
+        return naive_cluster_policies.selects(list(end.world), policy, end.pod)
+    # Which directions it is about does not depend on the pod.
+    return any(naive.isolates(policy, end.pod, direction) for direction in DIRECTIONS)
+
+
+@cache
+def _peers(written: str, space: str, address: str) -> Bits:
+    """The ends that a peer matches at an address; `space` is the namespace of its policy, if that has one."""
+    peer, own, family = json.loads(written), {"metadata": {"namespace": space}}, naive.ip_address(address).version
+    found = 0
+    for number, end in enumerate(ENDS):
+        party = naive.Party(end.pod, {naive.ip_address(address)})
+        connection = naive.Connection(list(end.world), party, party, "", 0, family)
+        if space:
+            is_matched = naive.peer_matches(connection, own, peer, party)
+        else:
+            is_matched = naive_cluster_policies.peer_matches(connection, peer, party)
+        found |= is_matched << number
+    return found
+
+
+@cache
+def _ports(written: str, is_namespaced: bool) -> Bits:
+    """The ports that an entry matches at a pod."""
+    entry, matches = json.loads(written), naive.port_matches if is_namespaced else naive_cluster_policies.port_matches
+    found = 0
+    for number, port in enumerate(PORTS):
+        named = [container_port(port.name, port.number, port.protocol)] if port.name else []
+        party = naive.Party(pod("x/one", ports=named), set())
+        found |= matches(naive.Connection([], party, party, port.protocol, port.number, 4), entry) << number
+    return found
+
+
+# --- what policies say ------------------------------------------------------------------------------------------------
+
+
+class _Rule(NamedTuple):
+    """The ends that a rule matches, at each kind of address; its ports; and what it does with them."""
+
+    action: str
+    peers: tuple[Bits, ...]
+    ports: Bits
+
+
+class _Policy(NamedTuple):
+    """A policy for one direction."""
+
+    subjects: Bits
+    rules: tuple[_Rule, ...]
+
+
+class _Side(NamedTuple):
+    """All policies for one direction, those of the administrators in their order."""
+
+    admin: tuple[_Policy, ...]
+    isolating: tuple[_Policy, ...]
+    baseline: tuple[_Policy, ...]
+
+    def allowed(self, subject: Bits, peer: Bits, address: int) -> Bits:
+        """The ports on which one end may talk to another one at an address, as far as this side is concerned."""
+        allowed, passed = _ordered(self.admin, subject, peer, address, _EVERY_PORT)
+        isolating = [policy for policy in self.isolating if policy.subjects & subject]
+        if isolating:
+            rules = (rule for policy in isolating for rule in policy.rules if rule.peers[address] & peer)
+            return allowed | passed & _union(rule.ports for rule in rules)
+        more, passed = _ordered(self.baseline, subject, peer, address, passed)
+        return allowed | more | passed
+
+
+def _ordered(policies: Iterable[_Policy], subject: Bits, peer: Bits, address: int, left: Bits) -> tuple[Bits, Bits]:
+    """What of the ports that are left a tier of the administrators accepts, and what it leaves to the next one."""
+    accepted = passed = 0
+    for policy in policies:
+        for rule in policy.rules if policy.subjects & subject else ():
+            matched = left & rule.ports if rule.peers[address] & peer else 0
+            left &= ~matched
+            if rule.action in ("Accept", "Allow"):
+                accepted |= matched
+            elif rule.action == "Pass":
+                passed |= matched
+    return accepted, left | passed
+
+
+def _side(policies: Sequence[Object], direction: str) -> _Side:
+    admin, baseline = (
+        sorted((one for one in policies if one["spec"].get("tier") == tier), key=naive_cluster_policies.place)
+        for tier in ("Admin", "Baseline")
+    )
+    isolating = [one for one in policies if one["kind"] == "NetworkPolicy" and _is_about(one, direction)]
+    return _Side(*(tuple(_policy(one, direction) for one in some) for some in (admin, isolating, baseline)))
+
+
+def _is_about(policy: Object, direction: str) -> bool:
+    """Whether a NetworkPolicy is about a direction: as for a pod that it selects."""
+    return naive.isolates({**policy, "spec": {**policy["spec"], "podSelector": {}}}, policy, direction)
+
+
+def _policy(policy: Object, direction: str) -> _Policy:
+    space = policy["metadata"].get("namespace", "")
+    rules = policy["spec"].get(direction.lower()) or ()
+    subject = {**policy, "spec": {**policy["spec"], "ingress": [], "egress": [], "policyTypes": ["Ingress"]}}
+    return _Policy(_subjects(_text(subject)), tuple(_rule(rule, space, direction) for rule in rules))
+
+
+def _rule(rule: Object, space: str, direction: str) -> _Rule:
+    peers = rule.get("from" if direction == naive.INGRESS else "to")
+    entries = rule.get("ports") or rule.get("protocols")
+    matched = [
+        _union(_peers(_text(peer), space, address) for peer in peers) if peers else _EVERYONE
+        for address, _ in ADDRESSES
+    ]
+    ports = _union(_ports(_text(entry), bool(space)) for entry in entries) if entries else _EVERY_PORT
+    return _Rule(rule.get("action", ""), tuple(matched), ports)
+
+
+def _text(written: Any) -> str:
+    return json.dumps(written, sort_keys=True)
+
+
+def _union(sets: Iterable[Bits]) -> Bits:
+    return reduce(or_, sets, 0)
+
+
+# --- all connections --------------------------------------------------------------------------------------------------
+
+Table = list[Bits]
+"""Of each pair of ends, the ports on which the first may talk to the second."""
+
+
+class Universe:
+    """All connections of the universe, as far as some policies and any parts of them can tell them apart."""
+
+    def __init__(self, policies: Iterable[Object]) -> None:
+        cells = [_OUTSIDE, _EVERYONE & ~_OUTSIDE]
+        for bits in dict.fromkeys(bits for policy in policies for bits in _told_apart(policy)):
+            cells = [part for cell in cells for part in (cell & bits, cell & ~bits) if part]
+        self._pairs = [
+            (source, destination, *addresses)
+            for source, destination in product(cells, repeat=2)
+            if _can_meet(source, destination)
+            for addresses in _MEETING
+        ]
+
+    def table(self, policies: Sequence[Object]) -> Table:
+        """What some of the policies, or parts of them, allow."""
+        egress, ingress = (_side(policies, direction) for direction in (naive.EGRESS, naive.INGRESS))
+        return [
+            (_EVERY_PORT if source & _OUTSIDE else egress.allowed(source, destination, to))
+            & (_UNNAMED if destination & _OUTSIDE else ingress.allowed(destination, source, of))
+            for source, destination, of, to in self._pairs
+        ]
+
+    def __len__(self) -> int:
+        """The number of pairs of ends."""
+        return len(self._pairs)
+
+    def world(self, pair: int, port: Port) -> tuple[list[Object], str, str]:
+        """The objects of a world with a connection of a pair, and how a question names its two ends."""
+        sources, destinations, of, to = self._pairs[pair]
+        ends = next(pair for pair in product(_members(sources), _members(destinations)) if _is_pair(*pair))
+        return _world(*ends, of, to, port)
+
+
+def _told_apart(policy: Object) -> Iterator[Bits]:
+    """The ends that a policy and each of its peers select."""
+    for direction, field in zip(DIRECTIONS, ("from", "to"), strict=True):
+        rules = policy["spec"].get(direction.lower()) or ()
+        alone = [{**rule, field: [peer]} for rule in rules for peer in rule.get(field) or ()]
+        one = _policy({**policy, "spec": {**policy["spec"], direction.lower(): alone}}, direction)
+        yield one.subjects
+        yield from (bits for rule in one.rules for bits in rule.peers)
+
+
+def allows(ports: Bits, port: Port) -> bool:
+    """Whether a port is among those of an entry of a table."""
+    return bool(ports >> PORTS.index(port) & 1)
+
+
+def _members(bits: Bits) -> Iterator[End]:
+    return (end for number, end in enumerate(ENDS) if bits >> number & 1)
+
+
+def _can_meet(sources: Bits, destinations: Bits) -> bool:
+    """Whether any two ends of two cells may be those of one connection."""
+    if sources & _OUTSIDE or destinations & _OUTSIDE:
+        return not (sources & _OUTSIDE and destinations & _OUTSIDE)
+    spaces = [[number for number, bits in enumerate(_IN_SPACE) if bits & cell] for cell in (sources, destinations)]
+    return any(_SPACES[one][0] != _SPACES[other][0] or one == other for one, other in product(*spaces))
+
+
+def _is_pair(source: End, destination: End) -> bool:
+    """Whether two pods of one namespace have the same labels of it."""
+    return source.space != destination.space or source.world == destination.world
+
+
+def _world(source: End, destination: End, of: int, to: int, port: Port) -> tuple[list[Object], str, str]:
+    objects = {key_of(one): one for one in (*source.world, *destination.world)}
+    names = []
+    for role, (end, address) in enumerate(((source, ADDRESSES[of][0]), (destination, ADDRESSES[to][1]))):
+        if end.pod is None:
+            names.append(address)
+            continue
+        named = [container_port(port.name, port.number, port.protocol)] if role and port.name else []
+        made = pod(f"{end.space}/{'ab'[role]}", end.pod["metadata"]["labels"], ports=named, addresses=[address])
+        objects[key_of(made)] = made
+        names.append(f"{end.space}/{'ab'[role]}")
+    return list(objects.values()), names[0], names[1]
+
+
+# --- random policies --------------------------------------------------------------------------------------------------
+
+_workload_peers: Strategy = st.one_of(
+    st.fixed_dictionaries({"namespaces": namespace_selectors}),
+    st.builds(
+        lambda space, some: {"pods": {"namespaceSelector": space, "podSelector": some}}, namespace_selectors, selectors
+    ),
+)
+_destinations: Strategy = st.one_of(
+    _workload_peers,
+    _workload_peers,
+    st.sampled_from([{"networks": ["10.0.0.0/8"]}, {"networks": ["0.0.0.0/0", "::/0"]}]),
+    st.sampled_from([{"nodes": some} for some in ({}, labelled(app="1"), term("app", "NotIn", "2"))]),
+)
+_protocols: Final[list[Object]] = [
+    {"tcp": {"destinationPort": {"number": 80}}},
+    {"tcp": {"destinationPort": {"range": {"start": 80, "end": 90}}}},
+    {"udp": {"destinationPort": {"number": 80}}},
+    {"sctp": {"destinationPort": {"range": {"start": 1, "end": 65535}}}},
+]
+_by_name: Final[Object] = {"destinationNamedPort": "http"}
+
+
+def _rules(field: str, peers: Strategy) -> Strategy:
+    def written(action: str, some: list[Object], entries: list[Object]) -> Object:
+        # No server accepts names of ports beside nodes and networks.
+        is_unnamed = any("nodes" in peer or "networks" in peer for peer in some)
+        kept = [entry for entry in entries if not (is_unnamed and entry is _by_name)]
+        return {"action": action, field: some, **({"protocols": kept} if kept else {})}
+
+    entries = several(st.sampled_from([*_protocols, _by_name]), 0, 2)
+    return several(st.builds(written, st.sampled_from(["Accept", "Deny", "Pass"]), several(peers, 1, 2), entries), 0, 2)
+
+
+cluster_policies: Strategy = st.builds(
+    lambda name, **spec: {
+        "apiVersion": "policy.networking.k8s.io/v1alpha2",
+        "kind": "ClusterNetworkPolicy",
+        "metadata": {"name": name},
+        "spec": spec,
+    },
+    st.sampled_from(("a", "b", "c")),
+    tier=st.sampled_from(["Admin", "Baseline"]),
+    priority=st.integers(0, 2),
+    subject=_workload_peers,
+    ingress=_rules("from", _workload_peers),
+    egress=_rules("to", _destinations),
+)
+
+
+def sets_of_policies(most: int) -> Strategy:
+    """Sets of policies of different names, whose selectors name no more than the universe has."""
+    some = several(st.one_of(policies, policies, cluster_policies), 0, most)
+    return some.map(lambda drawn: list({key_of(one): one for one in drawn}.values()))
