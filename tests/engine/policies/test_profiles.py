@@ -4,7 +4,7 @@ from tests.engine.members import member_in, state_of
 from tests.engine.policies.artificial_tier import acting, compile_tier_policy, tier_policy
 from tests.semantics.objects import Object, admits, container_port, pod, policy, port, sends
 
-from ringfence.engine.policies.profiles import OwnPorts, PortRuling, Profile, is_union, own_ports
+from ringfence.engine.policies.profiles import OwnPorts, PackedRuling, PortRuling, Profile, is_union, own_ports
 from ringfence.engine.policies.rules import Action
 from ringfence.model.policies import Direction
 
@@ -74,5 +74,5 @@ def test_rulings_are_cached_for_one_version_and_a_few_ports() -> None:
     first = one.rulings(1)
     assert one.rulings(1) is first
     assert one.rulings(2) is not first
-    one.rulings(2).update(dict.fromkeys(range(100), PortRuling(0, 0)))
+    one.rulings(2).update(dict.fromkeys(range(100), PackedRuling.of(PortRuling(0, 0))))
     assert len(one.rulings(2)) == 0

@@ -16,6 +16,7 @@ from tests.semantics.objects import (
     sends,
 )
 
+from ringfence.engine.policies.port_rulings import PortRulings
 from ringfence.engine.policies.profiles import PortQuestion, own_ports
 from ringfence.engine.policies.rules import Action
 from ringfence.engine.policies.rulings import Rulings
@@ -39,6 +40,7 @@ class Ruled:
         self.cluster: TieredCluster = tiered_cluster_of([*WORLD, *written])
         self.state = self.cluster.state
         self.rulings = Rulings(self.state.population, self.state._selections)
+        self.on_ports = PortRulings(self.state.population, self.state._selections)
         self.subject = self.state.identity(member_in(self.state, "x/subject"))
         self.stack = self.state.tiers.stack(self.subject, direction)
         self.own = own_ports(self.stack, self.subject)
@@ -60,8 +62,8 @@ class Ruled:
         peer = self.state.identity(member_in(self.state, path))
         question = PortQuestion(Family.IPV4, "TCP", number)
         # The first question about a pair is answered by the rules, the next one by the ruling for all peers.
-        first, second = (self.rulings.on_pair(self.stack[0], self.subject, peer, question) for _ in range(2))
-        allow, deny = self.rulings.on_port(self.stack[0], self.subject, question)
+        first, second = (self.on_ports.on_pair(self.stack[0], self.subject, peer, question) for _ in range(2))
+        allow, deny = self.on_ports.on_port(self.stack[0], self.subject, question)
         allowed, denied = bool(allow >> peer.bit & 1), bool(deny >> peer.bit & 1)
         assert first is second is (Action.ALLOW if allowed else Action.DENY if denied else Action.PASS)
         return allowed, denied

@@ -11,7 +11,6 @@ allowed. Only where both sides are one and the same pod is the question about th
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from functools import cached_property, reduce, wraps
-from itertools import chain
 from operator import or_
 from typing import TypeVar
 
@@ -132,8 +131,7 @@ class ExplainedPair(msgspec.Struct, frozen=True):
 
 def _possible_pods(*endpoints: Endpoint) -> list[Member]:
     """The pods among the ends that do not exist yet."""
-    ends = chain.from_iterable(endpoint.ends for endpoint in endpoints)
-    return [end for end in ends if isinstance(end, Member) and end.is_possible]
+    return [end for endpoint in endpoints for end in endpoint.ends if isinstance(end, Member) and end.is_possible]
 
 
 AnswerT = TypeVar("AnswerT", bound="Answer")
@@ -198,10 +196,12 @@ class Answer:
 
     @with_possible_pods
     def _judge(self) -> None:
+        on_one_port = self._passes_on_one_port(self.pairs[0]) if len(self.pairs) == 1 else None
+        if on_one_port is not None:  # all passes between two pods, or nothing does
+            self.all = self.any = on_one_port
+            return
         self.all = all(map(self._passes, self.pairs))
-        # On one port, all passes between two pods or nothing does.
-        is_decided = len(self.pairs) == 1 and _is_about_one_port(self.pairs[0])
-        self.any = self.all or (not is_decided and any(map(self._passes_partly, self.pairs)))
+        self.any = self.all or any(map(self._passes_partly, self.pairs))
 
     @property
     def none(self) -> bool:
@@ -354,12 +354,6 @@ class Answer:
 
     def _check_unchanged(self) -> None:
         check_unchanged(self._state, self._revision)
-
-
-def _is_about_one_port(pair: Pair) -> bool:
-    """Whether a pair is two pods, and the question about it one port."""
-    ends = pair.source, pair.destination
-    return bool(pair.asked and pair.asked.single) and all(isinstance(end, Member) for end in ends)
 
 
 def _targets(state: State, source: Endpoint, destination: Endpoint, ports: AskedPorts) -> Targets:

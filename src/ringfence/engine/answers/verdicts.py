@@ -28,7 +28,8 @@ def allows(
     if is_exempt(state, source, destination):
         return True
     families = relevant_families(state, source, destination, over)
-    opener, opened, tiers = state.identity(source), state.identity(destination), state.tiers
+    population, tiers = state.population, state.tiers
+    opener, opened = population.identity_of(source), population.identity_of(destination)
     for family in families:
         question = PortQuestion(family, protocol, port)
         if not tiers.allows(opener, Direction.EGRESS, opened, question):

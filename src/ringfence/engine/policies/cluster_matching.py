@@ -115,7 +115,7 @@ def _match_nodes(selector: Selector, end: End, families: tuple[Family, ...], con
         match = unknown_address_match(written, False, end, "nodes")
     else:
         match = _match_pod_address(written, meant, end, families, "nodes")
-    is_about_nodes = isinstance(end, Addresses) or end.host_network
+    is_about_nodes = isinstance(end, Addresses) or (end.host_network and end.addresses)
     if match.matches or context.addresses_of_nodes(EVERYTHING) or not is_about_nodes:
         return match
     missing = "no Node object is in the input: "

@@ -14,8 +14,8 @@ from ringfence.sets.addresses import Addresses, Family
 from ringfence.sets.bitsets import Bitset
 from ringfence.sets.traffic import Traffic
 
-_PORTS_REMEMBERED: Final = 8
-"""The number of ports for which a profile caches its rulings. A question about all pods needs one port of each."""
+PORTS_REMEMBERED: Final = 8
+"""For so many ports rulings of a profile, or of a policy, are cached. A question about all pods needs one of each."""
 
 
 AddressRule = tuple[Addresses, Traffic]
@@ -35,6 +35,23 @@ class PortRuling(NamedTuple):
 
     allow: Bitset
     deny: Bitset
+
+
+class PackedRuling(NamedTuple):
+    """A ruling whose single bits are read: of an integer, all of it would be copied for one bit."""
+
+    allow: bytes
+    deny: bytes
+
+    @classmethod
+    def of(cls, ruling: PortRuling) -> "PackedRuling":
+        """A ruling, packed; the bytes end with the last bit that is set."""
+        return cls(*(bits.to_bytes((bits.bit_length() + 7) // 8, "little") for bits in ruling))
+
+    @property
+    def ruling(self) -> PortRuling:
+        """The ruling as bitsets."""
+        return PortRuling(*(int.from_bytes(packed, "little") for packed in self))
 
 
 class Profile:
@@ -69,7 +86,7 @@ class Profile:
         self.address_rules: list[AddressRule] | None = None
         """What its rules allow with addresses outside the cluster, apart from port names; None if not found yet."""
         self._version: object = None
-        self._remembered: dict[object, PortRuling | None] = {}
+        self._remembered: dict[object, PackedRuling | None] = {}
 
     @property
     def rules(self) -> Iterator[CompiledRule]:
@@ -96,12 +113,12 @@ class Profile:
         """Whether its rules do nothing but allow: then what is allowed is their union."""
         return all(step.action is Action.ALLOW for step in self.steps)
 
-    def rulings(self, version: object) -> dict[object, PortRuling | None]:
+    def rulings(self, version: object) -> dict[object, PackedRuling | None]:
         """The rulings on single ports, cached as long as `version`, that of all selections, stays the same.
 
         None stands for a ruling that was asked for about one peer only.
         """
-        if self._version != version or len(self._remembered) > _PORTS_REMEMBERED:
+        if self._version != version or len(self._remembered) > PORTS_REMEMBERED:
             self._version, self._remembered = version, {}
         return self._remembered
 

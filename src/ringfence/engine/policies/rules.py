@@ -13,11 +13,12 @@ from typing import Final, Generic, NamedTuple, TypeVar
 
 import msgspec
 
-from ringfence.engine.policies.selection import PodSelection
+from ringfence.engine.policies.selection import PodSelection, Selections
 from ringfence.engine.population import Block, PortName, ReadableFact, facts_read_by
 from ringfence.model.origin import Origin
 from ringfence.model.policies import Direction
-from ringfence.sets.addresses import NO_ADDRESSES, Addresses
+from ringfence.sets.addresses import NO_ADDRESSES, Addresses, Family
+from ringfence.sets.bitsets import Bitset
 from ringfence.sets.traffic import Traffic
 
 P = TypeVar("P")
@@ -47,6 +48,13 @@ class Peers(msgspec.Struct, frozen=True, cache_hash=True):
     def addresses(self) -> Addresses:
         """The addresses outside the cluster that are meant; selectors never mean any."""
         return self.block.addresses if self.block else NO_ADDRESSES
+
+    def among(self, selections: Selections, family: Family) -> Bitset:
+        """The identities that are meant, as peers reached over one family."""
+        if self.everyone:
+            return selections.everyone
+        bits = selections.union(self.selections)
+        return bits | selections.in_block(self.block, family) if self.block else bits
 
 
 EVERYONE: Final = Peers(everyone=True)
@@ -108,7 +116,7 @@ class CompiledPolicy(msgspec.Struct, Generic[P], frozen=True, eq=False, weakref=
         """The name of its kind without the group: `ClusterNetworkPolicy`."""
         return self.kind.partition(".")[0]
 
-    @property
+    @cached_property
     def order(self) -> tuple[int, str, str]:
         """What policies of a tier are sorted by, in the order in which they are asked."""
         return (self.priority, self.name, self.kind)

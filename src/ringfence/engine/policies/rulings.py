@@ -1,6 +1,6 @@
-"""What a stack of profiles decides: for one port, for all peers, for all addresses outside the cluster.
+"""What a stack of profiles decides: for all peers, and for all addresses outside the cluster.
 
-All three apply the same order: within a profile the first rule that matches decides; a rule that passes skips the rest
+Both apply the same order: within a profile the first rule that matches decides; a rule that passes skips the rest
 of its profile; what no rule of a profile matches gets the profile's action `otherwise`; what no profile decides is
 allowed.
 
@@ -10,14 +10,13 @@ pod isolation".
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import lru_cache, reduce
-from operator import or_
-from typing import Final, NamedTuple
+from functools import lru_cache
+from typing import NamedTuple
 
-from ringfence.engine.policies.profiles import AddressRule, OwnPorts, PortQuestion, PortRuling, Profile, Stack, is_union
+from ringfence.engine.policies.profiles import AddressRule, OwnPorts, Profile, Stack, is_union
 from ringfence.engine.policies.rules import Action, CompiledRule, Peers
 from ringfence.engine.policies.selection import Selections
-from ringfence.engine.population import Identity, Member, NamedPort, Population, PortName
+from ringfence.engine.population import Identity, Member, Population, PortName
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import ALL_ADDRESSES, Addresses, Family
 from ringfence.sets.bitsets import Bitset
@@ -34,107 +33,13 @@ class Rulings:
         self._population = population
         self._selections = selections
 
-    def peers(self, peers: Peers, family: Family) -> Bitset:
-        """The identities that a rule is about, as peers reached over one family."""
-        if peers.everyone:
-            return self._population.everyone
-        bits = self._selections.union(peers.selections)
-        return bits | self._selections.in_block(peers.block, family) if peers.block else bits
-
-    # --- one port ---------------------------------------------------------------------------------------------------
-
-    def on_port(self, profile: Profile, subject: Identity, question: PortQuestion) -> PortRuling:
-        """The ruling of a profile for every peer of `subject` on one port; cached while nothing changes."""
-        remembered = profile.rulings(self._selections.version)
-        names = _own_names(profile, subject, question)
-        key = (question, names) if names else question
-        ruling = remembered.get(key)
-        if ruling is None:
-            ruling = remembered[key] = self._find_on_port(profile, names, question)
-        return ruling
-
-    def allows(self, stack: Stack, subject: Identity, peer: Identity, question: PortQuestion) -> bool:
-        """Whether a stack allows one port with one peer: the first profile that does not pass decides."""
-        version = self._selections.version
-        for profile in stack:
-            action = self._on_pair(profile, subject, peer, question, version)
-            if action is not Action.PASS:
-                return action is Action.ALLOW
-        return True
-
-    def on_pair(self, profile: Profile, subject: Identity, peer: Identity, question: PortQuestion) -> Action:
-        """What a profile does with one port between `subject` and one peer: `on_port`, for this peer alone."""
-        return self._on_pair(profile, subject, peer, question, self._selections.version)
-
-    def _on_pair(
-        self, profile: Profile, subject: Identity, peer: Identity, question: PortQuestion, version: object
-    ) -> Action:
-        """`on_pair`, with the version of all selections.
-
-        The first question after a change is often the only one, so only the rules up to the first that matches are
-        looked at. From the second on, the ruling for all peers is worth its time.
-        """
-        bit, remembered = peer.bit, profile.rulings(version)
-        names = _own_names(profile, subject, question)
-        key = (question, names) if names else question
-        ruling = remembered.get(key)
-        if ruling is None:
-            if key not in remembered:
-                remembered[key] = None
-                return self._first_matching(profile, names, bit, question)
-            ruling = remembered[key] = self._find_on_port(profile, names, question)
-        allow, deny = ruling
-        if allow >> bit & 1:
-            return Action.ALLOW
-        return Action.DENY if deny >> bit & 1 else Action.PASS
-
-    def _first_matching(self, profile: Profile, own_names: frozenset[str], bit: int, question: PortQuestion) -> Action:
-        """The action of the first rule that matches one peer on a port; rules of one step do the same."""
-        for action, rules in profile.steps:
-            for rule in rules:
-                if self._matching_port(profile.direction, rule, own_names, question) >> bit & 1:
-                    return action
-        return profile.otherwise
-
-    def _find_on_port(self, profile: Profile, own_names: frozenset[str], question: PortQuestion) -> PortRuling:
-        everyone = self._population.everyone
-        allow: Bitset = 0
-        deny: Bitset = 0
-        undecided = everyone
-        for action, rules in profile.steps:
-            of_rules = (self._matching_port(profile.direction, rule, own_names, question) for rule in rules)
-            matched = undecided & reduce(or_, of_rules, 0)
-            undecided &= ~matched
-            if action is Action.ALLOW:
-                allow |= matched
-            elif action is Action.DENY:
-                deny |= matched
-        if profile.otherwise is Action.DENY:
-            deny |= undecided
-        return PortRuling(allow, deny)
-
-    def _matching_port(
-        self, direction: Direction, rule: CompiledRule, own_names: frozenset[str], question: PortQuestion
-    ) -> Bitset:
-        """The peers that a rule matches on a port."""
-        family, protocol, port = question
-        if rule.traffic.contains(protocol, port):
-            return self.peers(rule.peers, family)
-        if not rule.port_names:
-            return 0
-        names = rule.names_of(protocol)
-        if direction is Direction.EGRESS:
-            named = reduce(or_, (self._population.holding(NamedPort(name, protocol, port)) for name in names), 0)
-            return self.peers(rule.peers, family) & named
-        return 0 if own_names.isdisjoint(names) else self.peers(rule.peers, family)
-
     # --- all peers --------------------------------------------------------------------------------------------------
 
     def on_peers(self, stack: Stack, own: OwnPorts, family: Family) -> Partition[Bitset, Traffic]:
         """The traffic that a stack allows with every identity, for subjects that have these ports of their own."""
 
         def matched(rule: CompiledRule) -> Iterator[tuple[Bitset, Traffic]]:
-            return self.rule_traffic(rule, stack[0].direction, self.peers(rule.peers, family), own)
+            return self.rule_traffic(rule, stack[0].direction, rule.peers.among(self._selections, family), own)
 
         return settled(self._population.everyone, stack, matched, overlay_of_members)
 
@@ -243,23 +148,6 @@ def _joined(rules: Iterable[AddressRule]) -> list[AddressRule]:
     for addresses, traffics in by_addresses.items():
         by_traffic[Traffic.union_of(traffics)].append(addresses)
     return [(Addresses.union_of(some), traffic) for traffic, some in by_traffic.items()]
-
-
-def _own_names(profile: Profile, subject: Identity, question: PortQuestion) -> frozenset[str]:
-    """The names in a profile's ingress rules by which the subject itself calls the port in question."""
-    if not profile.port_names or profile.direction is Direction.EGRESS:
-        return _NO_NAMES
-    _, protocol, port = question
-    named = profile.port_names
-    found = [
-        name[0]
-        for name, numbers in subject.port_names.items()
-        if port in numbers and name[1] == protocol and name in named
-    ]
-    return frozenset(found) if found else _NO_NAMES
-
-
-_NO_NAMES: Final[frozenset[str]] = frozenset()
 
 
 def own_traffic(rule: CompiledRule, own: OwnPorts) -> Traffic:

@@ -61,6 +61,11 @@ class Selections:
         return reduce(or_, map(self.pods, selections), 0)
 
     @property
+    def everyone(self) -> Bitset:
+        """All identities of the population."""
+        return self._population.everyone
+
+    @property
     def version(self) -> tuple[int, int]:
         """Changes whenever any selection may have changed."""
         return (self._population.version, self._namespaces.version)

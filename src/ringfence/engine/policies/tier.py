@@ -18,7 +18,6 @@ from ringfence.engine.policies.node_peers import NodePeers
 from ringfence.engine.policies.peer_index import PeerGroup, PeerIndex, PlacedRule, ScopeIndex
 from ringfence.engine.policies.profiles import PortQuestion, PortRuling, Profile
 from ringfence.engine.policies.rules import Action, CompiledPolicy, CompiledRule, P, Peers
-from ringfence.engine.policies.rulings import Rulings
 from ringfence.engine.policies.selecting import SelectingPolicies
 from ringfence.engine.policies.selection import Selections
 from ringfence.engine.population import Identity, NamedPort, Namespaces, Population
@@ -75,7 +74,6 @@ class Tier(Generic[P]):
         self.version = 0
         self._population = population
         self._selections = selections
-        self._rulings = Rulings(population, selections)
         self._policies: defaultdict[str, dict[_Key, CompiledPolicy[P]]] = defaultdict(dict)
         self._has_cluster_scope = False
         self._versions: defaultdict[str, int] = defaultdict(int)
@@ -233,7 +231,7 @@ class Tier(Generic[P]):
                 for rule in policy.rules[direction]:
                     place = (*policy.order, rule.index)
                     by_peers[rule.peers].append(PlacedRule(rule, subjects, place))
-        groups = (PeerGroup(self._rulings.peers(peers, family), rules) for peers, rules in by_peers.items())
+        groups = (PeerGroup(peers.among(self._selections, family), rules) for peers, rules in by_peers.items())
         return ScopeIndex(selected, groups, self._population.everyone)
 
     def _where_matching(

@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ringfence.engine.policies.matching import End
+from ringfence.engine.policies.port_rulings import PortRulings
 from ringfence.engine.policies.profiles import (
     NO_OWN_PORTS,
     AddressRule,
@@ -64,17 +65,18 @@ class Tiers:
         self._tiers = tuple(tiers)
         self._by_name = {tier.kind.name: tier for tier in tiers}
         self._rulings = Rulings(population, selections)
+        self._on_ports = PortRulings(population, selections)
 
     # --- what is allowed --------------------------------------------------------------------------------------------
 
     def allows(self, subject: Identity, direction: Direction, peer: Identity, question: PortQuestion) -> bool:
         """Whether `subject`'s side allows one port with `peer`: the first tier that does not pass decides."""
-        return self._rulings.allows(self.stack(subject, direction), subject, peer, question)
+        return self._on_ports.allows(self.stack(subject, direction), subject, peer, question)
 
     def peers_allowed(self, subject: Identity, direction: Direction, question: PortQuestion) -> Bitset:
         """The identities with which `subject`'s side allows one port: `allows`, for all peers."""
         stack = self.stack(subject, direction)
-        return self._first_decides(self._rulings.on_port(profile, subject, question) for profile in stack)
+        return self._first_decides(self._on_ports.on_port(profile, subject, question) for profile in stack)
 
     def subjects_allowing(self, peer: Identity, direction: Direction, question: PortQuestion) -> Bitset:
         """The identities whose own side allows one port with `peer`: `allows`, for all subjects."""
@@ -112,7 +114,8 @@ class Tiers:
 
         Pods that the same policies select have the very same profiles. A profile that passes nothing on is the last.
         """
-        present = [tier.version for tier in self._tiers], self._selections.namespaces_version
+        # A sum of numbers that only grow is another one after any change.
+        present = sum([tier.version for tier in self._tiers], self._selections.namespaces_version)
         known: Any = subject.cache.get(direction)
         if known is None or known[0] != present:
             known = subject.cache[direction] = (present, _to_last(self.profiles(subject, direction)))
@@ -182,7 +185,7 @@ class Tiers:
 
     def peers(self, peers: Peers, family: Family) -> Bitset:
         """The identities that a rule is about, as peers reached over one family."""
-        return self._rulings.peers(peers, family)
+        return peers.among(self._selections, family)
 
     def rule_traffic(
         self, rule: CompiledRule, direction: Direction, peers: Bitset, own: OwnPorts
