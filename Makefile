@@ -67,6 +67,10 @@ docs: $(DOCS)/.ready  ## Build the documentation as a site in build/site, and ch
 	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict --quiet
 	$(DOCS)/bin/python scripts/check_links.py build/site
 
+.PHONY: pictures
+pictures: $(READY)  ## Draw the pictures of the documentation anew.
+	$(BIN)/python -m tests.test_pictures
+
 .PHONY: wheel-test
 wheel-test: $(READY)  ## Build the wheel, install it into a fresh environment, and try it.
 	scripts/try-wheel

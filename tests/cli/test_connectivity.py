@@ -231,6 +231,30 @@ def test_a_graph_with_too_many_edges_is_by_namespace(output: str, tmp_path: Path
     assert "p99" in whole.stdout
 
 
+@pytest.mark.parametrize(
+    ("command", "size"), [("connections", "the map has 200 boxes"), ("matrix", "the matrix has 200")]
+)
+def test_a_picture_of_too_many_is_by_namespace_or_says_what_it_leaves_out(
+    command: str, size: str, tmp_path: Path
+) -> None:
+    path = many_pods(tmp_path, 200, alike=False)
+    result = run(f"{command} -o svg", path)
+    assert result.stderr.startswith(size)
+    assert "so it is by namespace" in result.stderr
+    assert "n4" in result.stdout
+    assert "p99" not in result.stdout
+    part = run(f"{command} -o svg --by workload", path)
+    assert part.stderr.startswith("50 of 200 are not drawn, those with the fewest connections")
+
+
+@pytest.mark.parametrize("command", ["connections", "matrix"])
+def test_a_picture_is_an_svg_document_and_its_assumptions_are_messages(command: str) -> None:
+    result = run(f"{command} -o svg --no-assumptions")
+    assert result.stdout.startswith("<svg ")
+    assert "ipBlock 192.168.5.10/32" in result.stderr
+    assert result.exit_code == 3
+
+
 def test_pods_without_connections_are_in_a_graph(tmp_path: Path) -> None:
     (tmp_path / "closed.yaml").write_text(
         "{apiVersion: v1, kind: Pod, metadata: {name: alone, namespace: x}}\n---\n"

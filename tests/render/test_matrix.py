@@ -11,6 +11,7 @@ from tests.render.test_connection_views import MYSQL, addresses, found_connectio
 
 from ringfence.analysis.lists.connections import Connection
 from ringfence.analysis.lists.folded_lists import folded
+from ringfence.analysis.lists.folded_views import FoldedView
 from ringfence.engine.population.pods import Reference
 from ringfence.render.matrix import Matrix, cell, matrix, matrix_csv, matrix_markdown, matrix_text, matrix_width
 from ringfence.sets.addresses import ALL_ADDRESSES
@@ -35,7 +36,8 @@ def made(
 ) -> Matrix:
     """The matrix of a list; its columns are its rows, unless others are given."""
     reached = sources if destinations is None else destinations
-    return matrix(folded(sources, reached, found, several), several, to_outside=destinations is None)
+    list_ = folded(sources, reached, found, several)
+    return matrix(FoldedView(list_, frozenset(several), frozenset(sources), True, destinations is None))
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,7 @@
 """`connections` and `matrix`: everything that is allowed, at once."""
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
+from collections.abc import Iterable, Sequence
 from shutil import get_terminal_size
 from typing import Final, NoReturn
 
@@ -11,16 +10,17 @@ import msgspec
 
 from ringfence.analysis.endpoints import AskedPorts, check_namespace
 from ringfence.analysis.lists import (
+    BY_NAMESPACE,
+    BY_WORKLOAD,
     ClusterPart,
     ConnectionFilter,
     ListedSide,
-    PodGroup,
     connection_assumptions,
     connection_filter,
-    folded,
+    graph_view,
     list_connections,
     list_selector,
-    pod_groups,
+    matrix_view,
 )
 from ringfence.cli import EXIT_UNDECIDED, EXIT_YES
 from ringfence.cli.completion import complete_endpoint
@@ -30,17 +30,13 @@ from ringfence.cli.ports import port_option
 from ringfence.cli.terminal import print_document, print_message, print_pieces, print_text
 from ringfence.cli.what_if import asking_options
 from ringfence.cluster import Cluster
-from ringfence.engine.population import Reference
 from ringfence.render.connection_graphs import CONNECTION_GRAPHS, MOST_EDGES, connection_graph
 from ringfence.render.connection_views import CONNECTION_FORMATS, connections_json
 from ringfence.render.formats import Graph
-from ringfence.render.matrix import MATRIX_FORMATS, Matrix, matrix_width
+from ringfence.render.matrix import MATRIX_FORMATS, matrix_width
 from ringfence.render.matrix import matrix as matrix_of
+from ringfence.render.pictures import Picture, map_picture, matrix_picture
 
-_WORKLOAD: Final = "workload"
-_NAMESPACE: Final = "namespace"
-_FOLDED_FROM: Final = 10
-"""Rows of a matrix from which on equal ones are written once: of fewer, everybody wants to see each."""
 _WIDTH_OF_FILES: Final = 240
 """Columns of a matrix that goes to a file or a pipe."""
 
@@ -121,7 +117,7 @@ _list_options = as_one(ListOptions, "wanted", _OPTIONS)
 @click.option(
     "-o",
     "--output",
-    type=click.Choice([*CONNECTION_FORMATS, *CONNECTION_GRAPHS, "json"]),
+    type=click.Choice([*CONNECTION_FORMATS, *CONNECTION_GRAPHS, "json", "svg"]),
     default="table",
     show_default=True,
     help="The output format.",
@@ -139,15 +135,17 @@ def connections(inputs: Inputs, wanted: ListOptions, output: str) -> None:
       ringfence connections -f manifests/ --to prod/db -p 3306
       ringfence connections -f manifests/ --from 'dev/*' --to 'prod/*'
       ringfence connections -f manifests/ --by namespace
-      ringfence connections -f manifests/ -o dot | dot -Tsvg > connections.svg
+      ringfence connections -f manifests/ -o svg > connections.svg
     """
     cluster = inputs.cluster()
     listed = wanted.filter(inputs, cluster)
     _say_if_nothing(cluster, listed, inputs)
-    by = wanted.grouping or _WORKLOAD
+    by = wanted.grouping or BY_WORKLOAD
     assumptions = connection_assumptions(cluster.state, wanted=listed)
     if output == "json":
         print_document(connections_json(list_connections(cluster.state, listed, by), assumptions, cluster.problems))
+    elif output == "svg":
+        print_text(_map(cluster, listed, by, wanted.grouping))
     elif output in CONNECTION_GRAPHS:
         print_text(CONNECTION_GRAPHS[output](_graph(cluster, listed, by, wanted.grouping)))
     else:
@@ -162,7 +160,7 @@ def connections(inputs: Inputs, wanted: ListOptions, output: str) -> None:
 @click.option(
     "-o",
     "--output",
-    type=click.Choice(list(MATRIX_FORMATS)),
+    type=click.Choice([*MATRIX_FORMATS, "svg"]),
     default="table",
     show_default=True,
     help="The output format.",
@@ -178,36 +176,23 @@ def matrix(inputs: Inputs, wanted: ListOptions, output: str) -> None:
     Examples:
       ringfence matrix -f manifests/
       ringfence matrix -f manifests/ --from 'prod/*' --to prod/db
+      ringfence matrix -f manifests/ -o svg > matrix.svg
     """
     cluster = inputs.cluster()
     listed = wanted.filter(inputs, cluster)
     _say_if_nothing(cluster, listed, inputs)
-    made = _matrix(cluster, listed, wanted.grouping or _WORKLOAD)
-    if output == "table" and wanted.grouping is None and (width := matrix_width(made)) > _width():
-        print_message(
-            f"the matrix is {width} characters wide, so it is by namespace: --by workload prints it whole, "
-            "--from, --to, -n and -l a part of it"
-        )
-        made = _matrix(cluster, listed, _NAMESPACE)
-    print_text(MATRIX_FORMATS[output](made))
+    by = wanted.grouping or BY_WORKLOAD
+    if output == "svg":
+        print_text(_matrix_picture(cluster, listed, by, wanted.grouping))
+    else:
+        made = matrix_of(matrix_view(cluster.state, listed, by))
+        if output == "table" and wanted.grouping is None and (width := matrix_width(made)) > _width():
+            _say_by_namespace(f"the matrix is {width} characters wide")
+            made = matrix_of(matrix_view(cluster.state, listed, BY_NAMESPACE))
+        print_text(MATRIX_FORMATS[output](made))
     assumptions = connection_assumptions(cluster.state, listed.part.namespace, _among(cluster, listed))
     _print_assumptions(assumptions)
     wanted.leave(inputs, cluster, assumptions)
-
-
-def _matrix(cluster: Cluster, listed: ConnectionFilter, by: str) -> Matrix:
-    """The matrix of what is listed. A side without endpoints is limited to the part of the cluster that is listed."""
-    sources, destinations = (
-        _references((group for group in groups if group.in_part or side.pods is not None), by)
-        for side, groups in _sides(cluster, listed, by)
-    )
-    several = _several(cluster, listed, by)
-    return matrix_of(
-        folded(sources, destinations, list_connections(cluster.state, listed, by), several, least=_FOLDED_FROM),
-        several,
-        from_outside=listed.sources.addresses != (),
-        to_outside=listed.destinations.addresses != (),
-    )
 
 
 def _among(cluster: Cluster, listed: ConnectionFilter) -> ConnectionFilter:
@@ -221,25 +206,14 @@ def _among(cluster: Cluster, listed: ConnectionFilter) -> ConnectionFilter:
 
 
 def _graph(cluster: Cluster, listed: ConnectionFilter, by: str, wanted_by: str | None) -> Graph:
-    """The graph of what is listed, by namespace if it has too many edges and no option says otherwise.
-
-    Pods without connections are in it, too: all that are listed, or those that --from and --to name.
-    """
-    sides = list(_sides(cluster, listed, by))
-    sources, destinations = (_references(groups, by) for _, groups in sides)
-    named = [groups for side, groups in sides if side.pods is not None] or [groups for _, groups in sides]
-    shown = (group for group in chain.from_iterable(named) if group.in_part)
-    found = list_connections(cluster.state, listed, by)
-    list_ = folded(sources, destinations, found, _several(cluster, listed, by), within_namespaces=by != _NAMESPACE)
-    graph = connection_graph(list_, _references(shown, by))
+    """The graph of what is listed, by namespace if it has too many edges and no option says otherwise."""
+    view = graph_view(cluster.state, listed, by)
+    graph = connection_graph(view.found, view.shown)
     if len(graph.edges) <= MOST_EDGES:
         return graph
-    if wanted_by is None and by != _NAMESPACE:
-        print_message(
-            f"the graph has {len(graph.edges)} edges, so it is by namespace: --by workload prints it whole, "
-            "--from, --to, -n and -l a part of it"
-        )
-        return _graph(cluster, listed, _NAMESPACE, wanted_by)
+    if wanted_by is None and by != BY_NAMESPACE:
+        _say_by_namespace(f"the graph has {len(graph.edges)} edges")
+        return _graph(cluster, listed, BY_NAMESPACE, wanted_by)
     print_message(
         f"the graph has {len(graph.edges)} edges; Mermaid draws up to 500, and Graphviz takes minutes for so many: "
         "--from, --to, -n and -l print a part of it"
@@ -247,23 +221,39 @@ def _graph(cluster: Cluster, listed: ConnectionFilter, by: str, wanted_by: str |
     return graph
 
 
-def _sides(cluster: Cluster, listed: ConnectionFilter, by: str) -> Iterator[tuple[ListedSide, list[PodGroup]]]:
-    """The sources and the destinations that a list may have."""
-    for side in (listed.sources, listed.destinations):
-        yield side, pod_groups(cluster.state, side, listed.part, pods=by == "pod")
+def _map(cluster: Cluster, listed: ConnectionFilter, by: str, wanted_by: str | None) -> str:
+    """The map of what is listed, by namespace if it has too many boxes and no option says otherwise."""
+    view = graph_view(cluster.state, listed, by)
+    picture = map_picture(view)
+    if picture.left_out and wanted_by is None and by != BY_NAMESPACE:
+        _say_by_namespace(f"the map has {picture.size} boxes")
+        return _map(cluster, listed, BY_NAMESPACE, wanted_by)
+    _say_left_out(picture)
+    return picture.svg
 
 
-def _references(groups: Iterable[PodGroup], by: str) -> set[Reference]:
-    """What groups are called in a list."""
-    if by == _NAMESPACE:
-        return {Reference("", "Namespace", group.reference.namespace) for group in groups}
-    return {group.reference for group in groups}
+def _matrix_picture(cluster: Cluster, listed: ConnectionFilter, by: str, wanted_by: str | None) -> str:
+    """The picture of the matrix, by namespace if it has too many rows and no option says otherwise."""
+    picture = matrix_picture(matrix_view(cluster.state, listed, by, within_namespaces=by != BY_NAMESPACE))
+    if picture.left_out and wanted_by is None and by != BY_NAMESPACE:
+        _say_by_namespace(f"the matrix has {picture.size} rows and columns")
+        return _matrix_picture(cluster, listed, BY_NAMESPACE, wanted_by)
+    _say_left_out(picture)
+    return picture.svg
 
 
-def _several(cluster: Cluster, listed: ConnectionFilter, by: str) -> set[Reference]:
-    """Those that are more than one pod."""
-    groups = chain.from_iterable(groups for _, groups in _sides(cluster, listed, by))
-    return _references((group for group in groups if group.is_several or by == _NAMESPACE), by)
+def _say_by_namespace(reason: str) -> None:
+    print_message(
+        f"{reason}, so it is by namespace: --by workload prints it whole, --from, --to, -n and -l a part of it"
+    )
+
+
+def _say_left_out(picture: Picture) -> None:
+    if picture.left_out:
+        print_message(
+            f"{picture.left_out} of {picture.size} are not drawn, those with the fewest connections: "
+            "--from, --to, -n and -l draw a part of the cluster"
+        )
 
 
 def _width() -> int:

@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from ringfence.analysis.lists import Connection, FoldedList
+from ringfence.analysis.lists import Connection, FoldedList, FoldedView
 from ringfence.engine.population import Reference
 from ringfence.render.formats import csv_text, markdown_list, markdown_table, one_line
 from ringfence.sets.addresses import ALL_ADDRESSES
@@ -40,20 +40,17 @@ class Matrix(msgspec.Struct, frozen=True):
     notes: tuple[str, ...]
 
 
-def matrix(
-    found: FoldedList, several: Iterable[Reference] = (), *, from_outside: bool = True, to_outside: bool = True
-) -> Matrix:
+def matrix(view: FoldedView) -> Matrix:
     """The matrix of folded connections, with a row and a column for the outside of the cluster.
 
-    Those among `several` are more than one pod. A cell has no room for CIDRs: where only some addresses may connect,
-    they are in a note.
+    A cell has no room for CIDRs: where only some addresses may connect, they are in a note.
     """
+    found, many = view.found, view.several
     short = _short_names(found.classes)
     members = [tuple(map(str, one)) for one in found.classes]
-    rows: list[int | None] = [*found.sources, *([None] if from_outside else [])]
-    columns: list[int | None] = [*found.destinations, *([None] if to_outside else [])]
+    rows: list[int | None] = [*found.sources, *([None] if view.from_outside else [])]
+    columns: list[int | None] = [*found.destinations, *([None] if view.to_outside else [])]
     notes: list[str] = []
-    many = set(several)
     alone = {position for position, one in enumerate(found.classes) if len(one) == 1 and one[0] not in many}
     cells = [[_cell(found, row, column, short, alone, notes) for column in columns] for row in rows]
     return Matrix(

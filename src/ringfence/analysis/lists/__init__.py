@@ -1,5 +1,6 @@
 """Lists of what is allowed: connections, who reaches whom, and which policies isolate whom."""
 
+from ringfence.analysis.lists.arrows import Arrow, ArrowMark, Arrows, Group, Passing, folded_arrows
 from ringfence.analysis.lists.connection_filters import (
     ClusterPart,
     ConnectionFilter,
@@ -11,6 +12,7 @@ from ringfence.analysis.lists.connection_lists import list_connections
 from ringfence.analysis.lists.connections import Connection, connection_assumptions
 from ringfence.analysis.lists.exposed_workloads import ExposedTo, Exposure, ExposureList, exposure, exposure_of
 from ringfence.analysis.lists.folded_lists import FoldedList, folded
+from ringfence.analysis.lists.folded_views import BY_NAMESPACE, BY_POD, BY_WORKLOAD, FoldedView, graph_view, matrix_view
 from ringfence.analysis.lists.grouped_pods import PodGroup, pod_groups
 from ringfence.analysis.lists.isolated_workloads import (
     Isolated,
@@ -24,7 +26,13 @@ from ringfence.analysis.lists.reach import PodCollection, Reach
 from ringfence.analysis.lists.reach_rows import AllowingRule, Permission, ReachQuestion, ReachRow
 
 __all__ = [
+    "BY_NAMESPACE",
+    "BY_POD",
+    "BY_WORKLOAD",
     "AllowingRule",
+    "Arrow",
+    "ArrowMark",
+    "Arrows",
     "ClusterPart",
     "Connection",
     "ConnectionFilter",
@@ -32,10 +40,13 @@ __all__ = [
     "Exposure",
     "ExposureList",
     "FoldedList",
+    "FoldedView",
+    "Group",
     "Isolated",
     "IsolationList",
     "ListedSide",
     "NamedPolicy",
+    "Passing",
     "Permission",
     "PodCollection",
     "PodGroup",
@@ -48,9 +59,12 @@ __all__ = [
     "exposure",
     "exposure_of",
     "folded",
+    "folded_arrows",
+    "graph_view",
     "isolation",
     "isolation_of",
     "list_connections",
     "list_selector",
+    "matrix_view",
     "pod_groups",
 ]

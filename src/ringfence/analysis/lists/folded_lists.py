@@ -28,10 +28,27 @@ class FoldedList:
     def __init__(self, table: "_Table", classes: Sequence[Sequence[int]]) -> None:
         self.classes = tuple(tuple(table.references[member] for member in members) for members in classes)
         self._table = table
+        self._members = classes
         self._ends = [(members[0], members[-1]) for members in classes]
         firsts = list(enumerate(first for first, _ in self._ends))
         self.sources = [position for position, first in firsts if table.is_source[first]]
         self.destinations = [position for position, first in firsts if table.is_destination[first]]
+
+    def most_connected(self, most: int) -> "FoldedList":
+        """The list of at most so many classes: those with the most connections to others and to the outside."""
+        if len(self.classes) <= most:
+            return self
+        times = [0] * len(self.classes)
+        for source in self.sources:
+            times[source] += len(self.outgoing(source))
+            for destination in self.destinations:
+                if self.between(source, destination):
+                    times[source] += 1
+                    times[destination] += 1
+        for destination in self.destinations:
+            times[destination] += len(self.incoming(destination))
+        kept = sorted(sorted(range(len(times)), key=times.__getitem__, reverse=True)[:most])
+        return FoldedList(self._table, [self._members[place] for place in kept])
 
     def between(self, source: int, destination: int) -> Connection | None:
         """A connection with the traffic that passes from one class to another, if any does.

@@ -16,6 +16,7 @@ from ringfence.render.formats.markdown import (
     markdown_text,
 )
 from ringfence.render.formats.mermaid import mermaid_text
+from ringfence.render.formats.svg import Element, element, svg_text
 from ringfence.render.formats.terminal import escape_as_kubectl, escape_controls, one_line
 from ringfence.render.formats.text_table import aligned, streamed_table, table
 from ringfence.render.formats.yaml import yaml_text
@@ -24,6 +25,7 @@ __all__ = [
     "API_VERSION",
     "MOST_OF_A_LEVEL",
     "Annotation",
+    "Element",
     "Graph",
     "GraphEdge",
     "GraphNode",
@@ -39,6 +41,7 @@ __all__ = [
     "csv_text",
     "document_json",
     "dot_text",
+    "element",
     "escape_as_kubectl",
     "escape_controls",
     "json_items",
@@ -54,6 +57,7 @@ __all__ = [
     "one_line",
     "parse_template",
     "streamed_table",
+    "svg_text",
     "table",
     "yaml_text",
 ]

@@ -1,0 +1,95 @@
+"""All that is allowed at a glance: what a matrix, a graph or a map shows of a list of connections."""
+
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from typing import Final
+
+import msgspec
+
+from ringfence.analysis.lists.connection_filters import ConnectionFilter, ListedSide
+from ringfence.analysis.lists.connection_lists import list_connections
+from ringfence.analysis.lists.folded_lists import FoldedList, folded
+from ringfence.analysis.lists.grouped_pods import PodGroup, pod_groups
+from ringfence.engine.population import Reference
+from ringfence.engine.state import State
+
+BY_NAMESPACE: Final = "namespace"
+BY_WORKLOAD: Final = "workload"
+BY_POD: Final = "pod"
+
+_FOLDED_FROM: Final = 10
+"""Rows of a matrix from which on equal ones are written once: of fewer, everybody wants to see each."""
+
+
+class FoldedView(msgspec.Struct, frozen=True):
+    """Folded connections, with what it takes to show them.
+
+    `several` are more than one pod. `shown` are those to be shown even if nothing passes from them or to them.
+    `from_outside` and `to_outside` say whether the list is about addresses outside the cluster.
+    """
+
+    found: FoldedList
+    several: frozenset[Reference]
+    shown: frozenset[Reference]
+    from_outside: bool
+    to_outside: bool
+
+
+def matrix_view(state: State, listed: ConnectionFilter, by: str, *, within_namespaces: bool = False) -> FoldedView:
+    """What a matrix shows. A side without endpoints is limited to the part of the cluster that is listed."""
+    sides = [
+        [group for group in groups if group.in_part or side.pods is not None]
+        for side, groups in _sides(state, listed, by)
+    ]
+    return _view(state, listed, by, sides, least=_FOLDED_FROM, within_namespaces=within_namespaces)
+
+
+def graph_view(state: State, listed: ConnectionFilter, by: str) -> FoldedView:
+    """What a graph or a map shows: by namespaces, unless it is of namespaces.
+
+    Pods without connections are shown, too: all that are listed, or those that --from and --to name.
+    """
+    sides = [groups for _, groups in _sides(state, listed, by)]
+    return _view(state, listed, by, sides, within_namespaces=by != BY_NAMESPACE)
+
+
+def _view(
+    state: State,
+    listed: ConnectionFilter,
+    by: str,
+    sides: list[list[PodGroup]],
+    *,
+    least: int = 0,
+    within_namespaces: bool,
+) -> FoldedView:
+    sources, destinations = (_references(groups, by) for groups in sides)
+    named = [
+        groups
+        for side, groups in zip((listed.sources, listed.destinations), sides, strict=True)
+        if side.pods is not None
+    ]
+    groups = chain.from_iterable(groups for _, groups in _sides(state, listed, by))
+    several = _references((group for group in groups if group.is_several or by == BY_NAMESPACE), by)
+    found = folded(
+        sources,
+        destinations,
+        list_connections(state, listed, by),
+        several,
+        least=least,
+        within_namespaces=within_namespaces,
+    )
+    shown = _references((group for group in chain.from_iterable(named or sides) if group.in_part), by)
+    return FoldedView(found, several, shown, listed.sources.addresses != (), listed.destinations.addresses != ())
+
+
+def _sides(state: State, listed: ConnectionFilter, by: str) -> Iterator[tuple[ListedSide, list[PodGroup]]]:
+    """The sources and the destinations that a list may have."""
+    for side in (listed.sources, listed.destinations):
+        yield side, pod_groups(state, side, listed.part, pods=by == BY_POD)
+
+
+def _references(groups: Iterable[PodGroup], by: str) -> frozenset[Reference]:
+    """What groups are called in a list."""
+    if by == BY_NAMESPACE:
+        return frozenset(Reference("", "Namespace", group.reference.namespace) for group in groups)
+    return frozenset(group.reference for group in groups)

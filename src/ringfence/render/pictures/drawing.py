@@ -1,0 +1,49 @@
+"""Texts and boxes as elements of a picture."""
+
+import msgspec
+
+from ringfence.render.formats import Element, element, one_line
+from ringfence.render.pictures.look import LINE, MARGIN, text_width, wrapped
+
+
+class Picture(msgspec.Struct, frozen=True):
+    """An SVG document, and of how many boxes or rows the whole picture would be; `left_out` of them are not drawn."""
+
+    svg: str
+    size: int
+    left_out: int = 0
+
+
+def label(x: float, y: float, text: str, *, style: str = "", turned: float | None = None) -> Element:
+    """A line of text at its baseline. `style` are classes of the style sheet; `turned` is an angle in degrees."""
+    made = element("text", text=one_line(text), x=x, y=y)
+    if style:
+        made.set("class", style)
+    if turned is not None:
+        made.set("transform", f"rotate({turned:g} {x:g} {y:g})")
+    return made
+
+
+def box(x: float, y: float, width: float, height: float, style: str, *, radius: float = 0) -> Element:
+    """A rectangle."""
+    made = element("rect", x=x, y=y, width=width, height=height, class_=style)
+    if radius:
+        made.set("rx", f"{radius:g}")
+    return made
+
+
+def tooltip(text: str) -> Element:
+    """What a browser shows over an element, and a screen reader says of it."""
+    return element("title", text=one_line(text))
+
+
+def paragraphs(texts: list[str], y: float, width: float) -> tuple[list[Element], float]:
+    """Texts below one another from the left margin on, and the height that they take. Further lines are indented."""
+    made: list[Element] = []
+    indent = text_width("  ")
+    start = y
+    for text in texts:
+        for number, line in enumerate(wrapped(text, width - 2 * MARGIN - indent)):
+            made.append(label(MARGIN + (indent if number else 0), y, line, style="small quiet"))
+            y += LINE
+    return made, y - start

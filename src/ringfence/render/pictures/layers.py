@@ -1,0 +1,181 @@
+"""A graph in layers: each node gets a column, so that nearly all edges lead to the right, and few of them cross.
+
+The method of Sugiyama, Tagawa and Toda (1981), in the variant with lanes: a node stays in its lane, a horizontal strip,
+and nodes are ordered within their lane and column only. Cycles are broken as Eades, Lin and Smyth (1993) do. An edge
+over several columns gets a bend in each column between, so that it never crosses a node; edges of the same start share
+their bends, and part from one another where they have to. Everything is deterministic: ties are broken by the order of
+the nodes.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import pairwise
+from typing import Final
+
+import msgspec
+
+_SWEEPS: Final = 8
+
+
+class LayeredEdge(msgspec.Struct, frozen=True):
+    """An edge by the places that it passes, from its start to its end; of one that leads left, from right to left."""
+
+    start: int
+    end: int
+    places: tuple[int, ...]
+
+
+class Layered(msgspec.Struct, frozen=True):
+    """Columns of places, from the left to the right, and in each the places by lane, from the top to the bottom.
+
+    A place below the number of nodes is that node; any other is the bend of an edge.
+    """
+
+    columns: tuple[tuple[tuple[int, ...], ...], ...]
+    edges: tuple[LayeredEdge, ...]
+
+
+def layered(lanes: Sequence[int], edges: Sequence[tuple[int, int]]) -> Layered:
+    """The layers of a graph. `lanes` has the lane of each node; no edge leads from a node to itself."""
+    column = _columns(len(lanes), edges)
+    lane = dict(enumerate(lanes))
+    bends: dict[tuple[int, int], int] = {}
+    routes: list[LayeredEdge] = []
+    for start, end in edges:
+        step = 1 if column[start] < column[end] else -1
+        places = [start]
+        for between in range(column[start] + step, column[end], step):
+            bend = bends.setdefault((start, between), len(lane))
+            lane[bend], column[bend] = lane[start], between
+            places.append(bend)
+        routes.append(LayeredEdge(start, end, (*places, end)))
+    count = max(lanes, default=-1) + 1
+    columns: list[list[list[int]]] = [[[] for _ in range(count)] for _ in range(max(column.values(), default=-1) + 1)]
+    for place in lane:
+        columns[column[place]][lane[place]].append(place)
+    ordered = _ordered(columns, _neighbours(routes, column))
+    return Layered(tuple(tuple(map(tuple, one)) for one in ordered), tuple(routes))
+
+
+def _columns(nodes: int, edges: Collection[tuple[int, int]]) -> dict[int, int]:
+    """The column of each node: the length of the longest path to it. One that has no edges gets none.
+
+    A node that nothing leads to is moved to the right, beside the first node that it leads to.
+    """
+    rank = {node: number for number, node in enumerate(_acyclic_order(nodes, edges))}
+    forward = {(start, end) if rank[start] < rank[end] else (end, start) for start, end in edges}
+    following, preceding = _ends(forward), _ends((end, start) for start, end in forward)
+    column: dict[int, int] = {}
+    for node in sorted(rank, key=rank.__getitem__):
+        column[node] = max((column[one] + 1 for one in preceding[node]), default=0)
+    for node in range(nodes):
+        if not preceding[node] and following[node]:
+            column[node] = min(column[one] for one in following[node]) - 1
+    return column
+
+
+def _acyclic_order(nodes: int, edges: Collection[tuple[int, int]]) -> list[int]:
+    """The nodes in an order in which few edges lead back: sinks at the end, sources at the beginning."""
+    following, preceding = _ends(edges), _ends((end, start) for start, end in edges)
+    left, first, last = set(range(nodes)), list[int](), list[int]()
+
+    def take(node: int, order: list[int]) -> None:
+        left.discard(node)
+        order.append(node)
+        for one in following[node]:
+            preceding[one].discard(node)
+        for one in preceding[node]:
+            following[one].discard(node)
+
+    while left:
+        sinks = sorted(node for node in left if not following[node])
+        if sinks:
+            for node in sinks:
+                take(node, last)
+            continue
+        sources = sorted(node for node in left if not preceding[node])
+        if sources:
+            for node in sources:
+                take(node, first)
+            continue
+        take(max(left, key=lambda node: (len(following[node]) - len(preceding[node]), -node)), first)
+    return first + last[::-1]
+
+
+def _ends(edges: Iterable[tuple[int, int]]) -> defaultdict[int, set[int]]:
+    ends: defaultdict[int, set[int]] = defaultdict(set)
+    for start, end in edges:
+        ends[start].add(end)
+    return ends
+
+
+_Neighbours = Mapping[int, Sequence[int]]
+
+
+def _neighbours(routes: Iterable[LayeredEdge], column: Mapping[int, int]) -> tuple[_Neighbours, _Neighbours]:
+    """For each place, those that it is joined with in the column before and in the column behind."""
+    before: defaultdict[int, list[int]] = defaultdict(list)
+    behind: defaultdict[int, list[int]] = defaultdict(list)
+    joined = {tuple(sorted(pair, key=column.__getitem__)) for route in routes for pair in pairwise(route.places)}
+    for left, right in sorted(joined):
+        before[right].append(left)
+        behind[left].append(right)
+    return before, behind
+
+
+_Columns = list[list[list[int]]]
+
+
+def _ordered(columns: _Columns, neighbours: tuple[_Neighbours, _Neighbours]) -> _Columns:
+    """The columns with their places in an order of few crossings: the best of some sweeps by barycentres."""
+    before, behind = neighbours
+    best, fewest = columns, _crossings(columns, behind)
+    current = columns
+    for sweep in range(_SWEEPS):
+        to_the_right = sweep % 2 == 0
+        current = _swept(current, before if to_the_right else behind, to_the_right=to_the_right)
+        crossings = _crossings(current, behind)
+        if crossings < fewest:
+            best, fewest = current, crossings
+    return best
+
+
+def _swept(columns: _Columns, towards: _Neighbours, *, to_the_right: bool) -> _Columns:
+    """The columns one after another, each ordered by the mean height of the neighbours in the column before it."""
+    swept = list(columns)
+    numbers = range(len(columns)) if to_the_right else range(len(columns) - 1, -1, -1)
+    heights: dict[int, float] = {}
+    for number in numbers:
+        wanted = _heights(columns[number])
+        for place in wanted:
+            joined = [heights[one] for one in towards.get(place, ())]
+            if joined:
+                wanted[place] = sum(joined) / len(joined)
+        swept[number] = [sorted(lane, key=wanted.__getitem__) for lane in columns[number]]
+        heights = _heights(swept[number])
+    return swept
+
+
+def _heights(column: Iterable[Iterable[int]]) -> dict[int, float]:
+    """How far down each place of a column is, between 0 and the number of lanes, so that columns can be compared."""
+    heights = {}
+    for number, lane in enumerate(column):
+        places = list(lane)
+        for position, place in enumerate(places):
+            heights[place] = number + (position + 0.5) / len(places)
+    return heights
+
+
+def _crossings(columns: Iterable[Iterable[Iterable[int]]], behind: _Neighbours) -> int:
+    """How many pairs of edges cross between neighbouring columns."""
+    heights: dict[int, float] = {}
+    for column in columns:
+        heights |= _heights(column)
+    crossings = 0
+    for column in columns:
+        seen: list[float] = []
+        for place in (place for lane in column for place in lane):
+            ends = [heights[one] for one in behind.get(place, ())]
+            crossings += sum(end < one for end in ends for one in seen)
+            seen += ends
+    return crossings

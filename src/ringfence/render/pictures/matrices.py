@@ -1,0 +1,270 @@
+"""The matrix as a picture: sources down, destinations across, a band for each namespace.
+
+Pods and workloads of a namespace that are equal are one row and one column (`analysis.lists.folded`). In a good cluster
+little is allowed, so what is denied is pale, what is allowed is strong, and what any address may open is loud.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from enum import StrEnum
+from itertools import groupby
+from typing import Final
+
+import msgspec
+
+from ringfence.analysis.lists import Connection, FoldedList, FoldedView
+from ringfence.engine.population import Reference
+from ringfence.render.formats import Element, element, svg_text
+from ringfence.render.matrix import OUTSIDE, cell
+from ringfence.render.pictures.drawing import Picture, box, label, paragraphs, tooltip
+from ringfence.render.pictures.look import FONT_SIZE, LINE, MARGIN, SMALL_FONT_SIZE, STYLE, shortened, text_width
+from ringfence.render.pictures.names import ShortNames
+from ringfence.sets.addresses import ALL_ADDRESSES, FAMILIES, Addresses
+from ringfence.sets.traffic import ALL_TRAFFIC
+
+MOST_ROWS: Final = 150
+"""Rows and columns that one can look at; of more, namespaces are drawn."""
+
+_CELL: Final = 22
+_SMALL_CELL: Final = 16
+_FEW: Final = 30
+"""Columns up to which cells have room for ports."""
+_GAP: Final = 2
+_BAND_GAP: Final = 10
+_MOST_TEXT: Final = 11
+_LONGEST_NAME: Final = 240
+_SLANT: Final = -50
+_OTHERS: Final = "other addresses"
+
+
+class CellKind(StrEnum):
+    """What a cell says. The values are classes of the style sheet."""
+
+    NONE = "none"
+    ITSELF = "itself"
+    SOME = "some"
+    PARTLY = "partly"
+    ALL = "all"
+    OPEN = "open"
+
+
+_MEANINGS: Final = {
+    CellKind.ALL: "all traffic",
+    CellKind.SOME: "these ports, or some of the addresses",
+    CellKind.PARTLY: "for some of the pods only",
+    CellKind.OPEN: "any address, or most of them, may open it",
+    CellKind.NONE: "nothing",
+    CellKind.ITSELF: "one pod, which always reaches itself",
+}
+
+
+class _Cell(msgspec.Struct, frozen=True):
+    """A cell: its short text, and the sentence that says all of it."""
+
+    kind: CellKind
+    text: str
+    sentence: str
+
+
+_NOTHING: Final = _Cell(CellKind.NONE, "", "")
+
+
+class _Line(msgspec.Struct, frozen=True):
+    """A row or a column: its class, or None for the outside of the cluster, and where it begins, in CSS pixels."""
+
+    place: int | None
+    name: str
+    members: str
+    namespace: str
+    start: float
+
+
+def matrix_picture(view: FoldedView) -> Picture:
+    """The matrix of at most `MOST_ROWS` classes, which are within namespaces or are namespaces."""
+    found, several = view.found.most_connected(MOST_ROWS), view.several
+    rows: list[int | None] = [*found.sources, *([None] if view.from_outside else [])]
+    columns: list[int | None] = [*found.destinations, *([None] if view.to_outside else [])]
+    cells = {(row, column): _cell(found, row, column, several) for row in rows for column in columns}
+    small = len(columns) > _FEW
+    texts = [one.text for one in cells.values()]
+    width = _SMALL_CELL if small else max(_CELL, *(text_width(text, SMALL_FONT_SIZE) + 8 for text in texts or [""]))
+    height = _SMALL_CELL if small else _CELL
+    names = ShortNames(found.classes, _LONGEST_NAME)
+    down = list(_lines(found, rows, names, height, gap=LINE + 6))
+    across = list(_lines(found, columns, names, width, gap=_BAND_GAP))
+    left = MARGIN + max((text_width(line.name) for line in down), default=0) + 12
+    heads = max((text_width(line.name) for line in across), default=0)
+    top = MARGIN + 1.5 * LINE + 0.77 * heads + 14  # sin 50 degrees
+    elements = [
+        label(MARGIN, MARGIN + FONT_SIZE, "Allowed connections: sources down, destinations across", style="heading"),
+        *_row_heads(down, left, top, height),
+        *_column_heads(across, left, top, width),
+    ]
+    elements += _empty_blocks(down, across, (left, top), (width, height))
+    for row in down:
+        for column in across:
+            one = cells[row.place, column.place]
+            if one.kind is not CellKind.NONE:
+                elements.append(_drawn(one, left + column.start, top + row.start, width, height, small=small))
+    ends = [left + line.start + max(width, width / 2 + 0.65 * text_width(line.name)) for line in across]  # cos 50
+    whole = max(560, *ends) + MARGIN
+    bottom = top + (down[-1].start + height if down else 0) + 2 * LINE
+    legend, used = _legend({one.kind for one in cells.values()}, bottom, whole)
+    notes, noted = paragraphs(list(_notes(found, rows, columns, down, across)), bottom + used + LINE / 2, whole)
+    total = bottom + used + noted + MARGIN
+    svg = svg_text(
+        whole,
+        total,
+        "Allowed connections",
+        f"A matrix of {len(down)} sources, in rows, and {len(across)} destinations, in columns.",
+        STYLE,
+        [box(0, 0, whole, total, "paper"), *elements, *legend, *notes],
+    )
+    return Picture(svg, len(view.found.classes), len(view.found.classes) - len(found.classes))
+
+
+def _lines(
+    found: FoldedList, places: Sequence[int | None], names: ShortNames, size: float, *, gap: float
+) -> Iterator[_Line]:
+    """Rows or columns one after another, with a gap before each namespace; of rows its name stands in the gap."""
+    start = 0.0
+    for namespace, members in groupby(places, key=lambda place: _namespace(found, place)):
+        start += gap
+        for place in members:
+            name = _OTHERS if place is None else names.of(place)
+            yield _Line(place, name, _members(found, place), namespace, start)
+            start += size + _GAP
+
+
+def _namespace(found: FoldedList, place: int | None) -> str:
+    return OUTSIDE if place is None else found.classes[place][0].namespace
+
+
+def _row_heads(lines: Sequence[_Line], left: float, top: float, height: float) -> Iterator[Element]:
+    for namespace, members in groupby(lines, key=lambda line: line.namespace):
+        band = list(members)
+        if band[0].place is not None:
+            y = top + band[0].start - 6
+            yield label(MARGIN, y, shortened(namespace or "namespaces", _LONGEST_NAME), style="small quiet heading")
+        for line in band:
+            name = label(left - 8, top + line.start + height / 2 + 4, line.name, style="end")
+            yield element("g", tooltip(line.members), name)
+
+
+def _column_heads(lines: Sequence[_Line], left: float, top: float, width: float) -> Iterator[Element]:
+    for line in lines:
+        name = label(left + line.start + width / 2 + 4, top + LINE + 2, line.name, turned=_SLANT)
+        yield element("g", tooltip(line.members), name)
+
+
+def _empty_blocks(
+    down: Sequence[_Line], across: Sequence[_Line], corner: tuple[float, float], size: tuple[float, float]
+) -> Iterator[Element]:
+    """The cells as if all were empty: a block for each pair of namespaces, filled with a pattern of cells.
+
+    Most cells of a large matrix are empty. An element for each would make the document several times as large.
+    """
+    (left, top), (width, height) = corner, size
+    tile = box(0, 0, width, height, f"cell {CellKind.NONE}", radius=2)
+    yield element(
+        "defs",
+        element("pattern", tile, id="empty", width=width + _GAP, height=height + _GAP, patternUnits="userSpaceOnUse"),
+    )
+    for _, rows in groupby(down, key=lambda line: line.namespace):
+        band = list(rows)
+        for _, columns in groupby(across, key=lambda line: line.namespace):
+            block = list(columns)
+            yield element(
+                "rect",
+                width=len(block) * (width + _GAP),
+                height=len(band) * (height + _GAP),
+                fill="url(#empty)",
+                transform=f"translate({left + block[0].start:.1f} {top + band[0].start:.1f})",
+            )
+
+
+def _drawn(one: _Cell, x: float, y: float, width: float, height: float, *, small: bool) -> Element:
+    """A cell. One that is too small for ports has a mark in place of them."""
+    parts = [tooltip(one.sentence), box(x, y, width, height, f"cell {one.kind}", radius=2)]
+    text = {CellKind.SOME: "◐", CellKind.PARTLY: "~", CellKind.OPEN: "!"}.get(one.kind, "") if small else one.text
+    if text:
+        style = f"small middle on-{one.kind}"
+        parts.append(label(x + width / 2, y + height / 2 + 4, text, style=style))
+    return element("g", *parts)
+
+
+def _cell(found: FoldedList, row: int | None, column: int | None, several: Collection[Reference]) -> _Cell:
+    if row is None and column is None:
+        return _Cell(CellKind.ITSELF, "", "Both are outside the cluster.")
+    if row is not None and column is not None:
+        one = found.between(row, column)
+        if one is None:
+            alone = row == column and len(found.classes[row]) == 1 and found.classes[row][0] not in several
+            return _Cell(CellKind.ITSELF, "", f"{found.classes[row][0]} is one pod") if alone else _NOTHING
+        return _passing(one, f"{_members(found, row)} -> {_members(found, column)}: {one.traffic_text}")
+    parts = found.incoming(column) if column is not None else found.outgoing(row or 0)
+    if not parts:
+        return _NOTHING
+    first = parts[0]
+    if ALL_ADDRESSES in (first.source, first.destination):
+        shown = _passing(first, f"{_members(found, row)} -> {_members(found, column)}: {first.traffic_text}")
+    else:
+        shown = _Cell(CellKind.SOME, "some*", "; ".join(map(str, parts)))
+    if row is None and any(_is_wide(one.source) for one in parts):
+        return msgspec.structs.replace(shown, kind=CellKind.OPEN, text=shown.text.replace("some", "most"))
+    return shown
+
+
+def _is_wide(end: Reference | Addresses) -> bool:
+    """Whether an end is most of the addresses of a family: a block less a few exceptions is as open as any address."""
+    return isinstance(end, Addresses) and any(2 * end.size(family) > ALL_ADDRESSES.size(family) for family in FAMILIES)
+
+
+def _passing(one: Connection, sentence: str) -> _Cell:
+    text = cell(one.traffic)
+    if len(text) > _MOST_TEXT:
+        text = f"{len(text.replace(' ', ',').split(','))} ports"
+    if one.is_partial:
+        return _Cell(CellKind.PARTLY, f"~{text}", sentence)
+    return _Cell(CellKind.ALL if one.traffic == ALL_TRAFFIC else CellKind.SOME, text, sentence)
+
+
+def _members(found: FoldedList, place: int | None) -> str:
+    return OUTSIDE if place is None else ", ".join(map(str, found.classes[place]))
+
+
+def _legend(kinds: Collection[CellKind], y: float, width: float) -> tuple[list[Element], float]:
+    """What the colours of the cells mean, in as many lines as it takes, and their height."""
+    made: list[Element] = []
+    x, start = float(MARGIN), y
+    for kind in _MEANINGS:
+        if kind not in kinds:
+            continue
+        room = _SMALL_CELL + 6 + text_width(_MEANINGS[kind], SMALL_FONT_SIZE) + 18
+        if x + room > width and x > MARGIN:
+            x, y = MARGIN, y + LINE + 4
+        made.append(box(x, y - 11, _SMALL_CELL, _SMALL_CELL - 2, f"cell {kind}", radius=2))
+        made.append(label(x + _SMALL_CELL + 6, y, _MEANINGS[kind], style="small"))
+        x += room
+    return made, y + LINE + 4 - start
+
+
+def _notes(
+    found: FoldedList,
+    rows: Sequence[int | None],
+    columns: Sequence[int | None],
+    down: Sequence[_Line],
+    across: Sequence[_Line],
+) -> Iterator[str]:
+    """What `some*` stands for, and the members of classes."""
+    for places, lists, is_shown in (
+        (rows, found.outgoing, None in columns),
+        (columns, found.incoming, None in rows),
+    ):
+        for place in places:
+            parts = lists(place) if place is not None and is_shown else ()
+            for one in parts:
+                if ALL_ADDRESSES not in (one.source, one.destination):
+                    yield f"* {one}"
+    for line in {line.place: line for line in (*down, *across)}.values():
+        if line.place is not None and len(found.classes[line.place]) > 1:
+            yield f"{line.name} in {line.namespace}: {line.members}"

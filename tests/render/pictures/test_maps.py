@@ -1,0 +1,101 @@
+"""The map: what is drawn, and what its texts say."""
+
+from xml.etree import ElementTree
+
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.analysis.lists.test_folded_lists import PODS, SETS, random_connections
+from tests.render import hostile_text
+
+from ringfence.analysis.lists.connections import Connection
+from ringfence.analysis.lists.folded_lists import folded
+from ringfence.analysis.lists.folded_views import FoldedView
+from ringfence.engine.population import Reference
+from ringfence.render.pictures.maps import map_picture
+from ringfence.render.pictures.matrices import matrix_picture
+from ringfence.sets.addresses import ALL_ADDRESSES
+from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
+
+SVG = "{http://www.w3.org/2000/svg}"
+DNS = Traffic.of("UDP", ((53, 53),))
+
+
+def view(found: list[Connection], ends: list[Reference], several: list[Reference] | None = None) -> FoldedView:
+    many = frozenset(several or ())
+    list_ = folded(ends, ends, found, many, least=len(ends) + 1, within_namespaces=True)
+    return FoldedView(list_, many, frozenset(ends), from_outside=True, to_outside=True)
+
+
+def texts(svg: str) -> list[str]:
+    return [one.text or "" for one in ElementTree.fromstring(svg).iter(f"{SVG}text")]
+
+
+def tooltips(svg: str) -> list[str]:
+    return [
+        one.text or "" for group in ElementTree.fromstring(svg).iter(f"{SVG}g") for one in group.iter(f"{SVG}title")
+    ]
+
+
+def test_a_box_says_what_everybody_may_do_and_an_arrow_what_one_may() -> None:
+    pods = [Reference("shop", "Deployment", name) for name in "abcde"]
+    names = Reference("kube-system", "Deployment", "coredns")
+    found = [Connection(pod, names, DNS) for pod in pods]
+    found += [Connection(pods[0], pods[1], ALL_TRAFFIC), Connection(ALL_ADDRESSES, pods[0], DNS)]
+    picture = map_picture(view(found, [*pods, names]))
+    shown = texts(picture.svg)
+    assert {"kube-system", "shop", "coredns", "a", "⇠ everyone: 53/UDP", "⇠ any address: 53/UDP", "all"} <= set(shown)
+    assert "a -> b: all" in tooltips(picture.svg)
+    assert picture.svg.count("marker-end") == 1
+
+
+def test_a_workload_without_connections_is_drawn() -> None:
+    alone = Reference("shop", "Deployment", "alone")
+    assert "alone" in texts(map_picture(view([], [alone])).svg)
+
+
+def test_a_kind_is_named_only_where_two_have_the_same_name() -> None:
+    both = [Reference("shop", kind, "web") for kind in ("Deployment", "StatefulSet")]
+    other = Reference("shop", "Deployment", "api")
+    shown = texts(map_picture(view([], [*both, other])).svg)
+    assert {"Deployment/web", "StatefulSet/web", "api"} <= set(shown)
+
+
+def test_of_too_many_boxes_those_with_the_fewest_connections_are_left_out_and_counted() -> None:
+    pods = [Reference("shop", "Pod", f"p{number:03}") for number in range(160)]
+    found = [Connection(pods[159], pod, DNS) for pod in pods[:100]]
+    picture = map_picture(view(found, pods))
+    assert (picture.size, picture.left_out) == (160, 10)
+    assert "p159" in texts(picture.svg)
+
+
+@given(random_connections)
+def test_each_cell_of_the_matrix_says_what_the_list_says(found: list[Connection]) -> None:
+    shown = view(found, PODS + SETS, SETS)
+    pairs = [one for one in found if isinstance(one.source, Reference) and isinstance(one.destination, Reference)]
+    said = tooltips(matrix_picture(shown).svg)
+    names = set(map(str, PODS + SETS))
+    between = [text for text in said if set(text.partition(": ")[0].split(" -> ")) <= names and " -> " in text]
+    assert sorted(between) == sorted(map(str, pairs))
+
+
+@given(st.lists(hostile_text.texts, min_size=2, max_size=4, unique=True))
+def test_hostile_names_become_neither_elements_nor_attributes(names: list[str]) -> None:
+    pods = [Reference(name, "Pod", name) for name in names]
+    plain = [Reference(f"n{number}", "Pod", f"n{number}") for number in range(len(names))]
+    for draw in (map_picture, matrix_picture):
+        shapes = []
+        for ends in (pods, plain):
+            found = [Connection(ends[0], ends[1], DNS)]
+            root = ElementTree.fromstring(draw(view(found, ends)).svg)
+            shapes.append(sorted((one.tag, tuple(one.attrib)) for one in root.iter()))
+        assert {tag for tag, _ in shapes[0]} == {tag for tag, _ in shapes[1]}
+        assert {attributes for _, attributes in shapes[0]} == {attributes for _, attributes in shapes[1]}
+
+
+@given(random_connections)
+def test_the_same_connections_are_the_same_bytes_in_whatever_order(found: list[Connection]) -> None:
+    ends = [*PODS, *SETS]
+    pods = [one for one in found if isinstance(one.source, Reference) and isinstance(one.destination, Reference)]
+    outside = [one for one in found if one not in pods]  # in lists these are in the order of the addresses
+    for draw in (map_picture, matrix_picture):
+        assert draw(view(pods + outside, ends, SETS)) == draw(view(outside + pods[::-1], ends[::-1], SETS))
