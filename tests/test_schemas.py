@@ -60,6 +60,7 @@ def test_a_schema_is_valid_and_names_its_version(name: str) -> None:
         ("redundant", "redundant -f docs/web-today.yaml"),
         ("diff", "diff docs/shop-before.yaml docs/shop-after.yaml"),
         ("diff", "diff docs/web-before.yaml docs/web-after.yaml"),
+        ("test", "test docs/three-tier-tests.yaml"),
         ("version", "version"),
     ],
 )

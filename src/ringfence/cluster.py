@@ -9,6 +9,8 @@ Every command that reads manifests or a live cluster once loads them through `Cl
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from copy import deepcopy
+from datetime import date
 from functools import cached_property
 from os import PathLike
 from typing import TYPE_CHECKING, Any
@@ -65,12 +67,15 @@ from ringfence.model.kinds import KINDS, kind_of
 from ringfence.model.objects import DEFAULT_NAMESPACE, NetworkPolicy, Object, Policy
 from ringfence.model.origin import Origin
 from ringfence.model.policies import Direction
-from ringfence.model.problems import Problem, Severity
+from ringfence.model.problems import Problem, Severity, errors_about_policies
 from ringfence.model.server_versions import ServerVersion
 from ringfence.model.unread_kinds import unread_kind
 
 if TYPE_CHECKING:
     from ringfence.sources.loading import LoadedObjects
+    from ringfence.testing.judging import Judge
+    from ringfence.testing.outcomes import Explanation, JudgedTest, JudgedTests, Question
+    from ringfence.testing.reachability_tests import ReachabilityTest
 
 
 class Verdict(Answer):
@@ -347,6 +352,69 @@ class Cluster:
     def _check_cluster(self, other: object) -> None:
         if not isinstance(other, Cluster):
             raise InputError(f"{other!r} is not a Cluster: use Cluster.load(path) to read the other policies")
+
+    # --- tests ------------------------------------------------------------------------------------------------------
+
+    def test(
+        self, *paths: str | PathLike[str], exclude: Sequence[str] = (), today: date | None = None
+    ) -> "JudgedTests":
+        """What this cluster says about the tests in files and folders: true if all of them hold.
+
+        Folders are searched with the folders in them. `today` decides which skips have ended; by default the present
+        day. Raises ManifestError for a path that does not exist, and InputError if there is no test.
+        """
+        from ringfence.testing.finding import find_tests
+        from ringfence.testing.outcomes import JudgedTests
+
+        found = find_tests([checked_path(path) for path in paths], exclude=checked_patterns(exclude))
+        return JudgedTests(tuple(self.judged(found.tests, today=today)), found.problems)
+
+    def judged(self, tests: Iterable["ReachabilityTest"], *, today: date | None = None) -> Iterator["JudgedTest"]:
+        """The outcome of each test, in their order, one by one as they are judged.
+
+        A test that supposes changes is judged in a copy of this cluster.
+        """
+        from ringfence.testing.judging import Judge, supposed_error
+
+        now = today or date.today()
+        judge = Judge(self.state, self.namespace, today=now, explain=self._explanation)
+        changed: tuple[tuple[str, ...], tuple[str, ...]] | None = None
+        changed_judge = judge
+        for test in tests:
+            if not test.is_what_if or judge.skips(test):
+                yield judge.outcome(test)
+                continue
+            try:
+                if changed != test.changes:
+                    changed, changed_judge = test.changes, self._judge_if(test, now)
+            except InputError as error:
+                changed = None
+                yield supposed_error(test, str(error))
+                continue
+            yield changed_judge.outcome(test)
+
+    def _judge_if(self, test: "ReachabilityTest", today: date) -> "Judge":
+        """A judge of a copy of this cluster, with what a test supposes. Raises InputError for an error in that."""
+        from ringfence.testing.judging import Judge
+
+        copied = deepcopy(self)
+        copied.problems = []
+        for policy in test.without:
+            copied.leave_out(policy)
+        if test.after:
+            copied.suppose(*test.after)
+        if errors := errors_about_policies(copied.problems):
+            raise InputError("; ".join(map(str, errors)))
+        return Judge(copied.state, self.namespace, today=today, explain=copied._explanation)
+
+    def _explanation(self, question: "Question") -> "Explanation":
+        from ringfence.render.answers import explanation
+        from ringfence.render.proposals import proposal_text
+        from ringfence.testing.outcomes import Explanation
+
+        verdict = Verdict(self.state, question.source, question.destination, question.ports)
+        edits = "\n".join(proposal_text(verdict.proposal, verdict))
+        return Explanation(explanation(verdict), edits, verdict.proposal)
 
     def connections(
         self,

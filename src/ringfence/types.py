@@ -62,6 +62,8 @@ from ringfence.model.problems import Problem, ProblemCode, Severity
 from ringfence.model.text_edits import TextEdit
 from ringfence.sets.addresses import Addresses, Family
 from ringfence.sets.traffic import Traffic
+from ringfence.testing.outcomes import JudgedTest, JudgedTests, Status
+from ringfence.testing.reachability_tests import ReachabilityTest
 
 __all__ = [
     "Addresses",
@@ -95,6 +97,8 @@ __all__ = [
     "Family",
     "Isolated",
     "IsolationList",
+    "JudgedTest",
+    "JudgedTests",
     "Member",
     "NamedPolicy",
     "NamedPorts",
@@ -123,6 +127,7 @@ __all__ = [
     "Range",
     "Reach",
     "ReachRow",
+    "ReachabilityTest",
     "ReasonGroup",
     "Redundancy",
     "RedundancyHere",
@@ -135,6 +140,7 @@ __all__ = [
     "SideEffects",
     "SideReason",
     "SnapshotDifference",
+    "Status",
     "TextEdit",
     "TierPolicy",
     "Traffic",

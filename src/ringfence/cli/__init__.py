@@ -46,6 +46,7 @@ _SECTIONS: Final = {
     },
     "Review changes": {
         "diff": ("diff", "List which connections a change opens and closes, for whom, and why."),
+        "test": ("test", "Check what tests in files say must pass and must not."),
         "snapshot": ("snapshot", "Print everything that may connect, as lines to be committed."),
         "validate": ("validate", "List what the API server would refuse."),
     },

@@ -60,6 +60,10 @@ class Unrelated(msgspec.Struct, frozen=True):
     document: int
 
 
+_OWN: Final = "ringfence"
+OWN_KINDS: Final = ("ReachabilityTest",)
+"""The kinds of documents that are for ringfence itself, and no objects."""
+
 _KUSTOMIZE_GROUP: Final = "kustomize.config.k8s.io/"
 
 
@@ -74,7 +78,14 @@ class UnreadManifest(msgspec.Struct, frozen=True):
     place: Place
 
 
-Found = Manifest | Problem | Skipped | Unrelated | UnreadManifest | UnreadPolicy | OperatedObject
+class OwnDocument(msgspec.Struct, frozen=True):
+    """A document for ringfence itself, such as one with tests: what is written, and where. It is no object."""
+
+    written: Mapping[str, object]
+    origin: Origin
+
+
+Found = Manifest | Problem | Skipped | Unrelated | UnreadManifest | UnreadPolicy | OperatedObject | OwnDocument
 
 
 class LoadedObjects(msgspec.Struct, frozen=True):
@@ -83,7 +94,7 @@ class LoadedObjects(msgspec.Struct, frozen=True):
     `skipped` counts the objects of unsupported kinds, `unrelated` the documents that are not objects of Kubernetes.
     `unread` are those of the skipped objects that are policies, and may make answers wrong; `unlisted` stand for all
     policies of a kind that could not be listed. `operated` are those of the skipped objects of which an operator makes
-    pods. `only_namespace` is the only namespace that could be read, if it was
+    pods. `own` are documents for ringfence itself. `only_namespace` is the only namespace that could be read, if it was
     not possible to read all.
     """
 
@@ -94,6 +105,7 @@ class LoadedObjects(msgspec.Struct, frozen=True):
     unread: list[UnreadManifest] = msgspec.field(default_factory=list)
     unlisted: list[UnreadPolicy] = msgspec.field(default_factory=list)
     operated: list[OperatedObject] = msgspec.field(default_factory=list)
+    own: list[OwnDocument] = msgspec.field(default_factory=list)
     only_namespace: str = ""
 
 
@@ -117,6 +129,8 @@ def collect(findings: Iterable[Found]) -> LoadedObjects:
                 loaded.operated.append(found)
             case UnreadPolicy():
                 loaded.unlisted.append(found)
+            case OwnDocument():
+                loaded.own.append(found)
             case Unrelated():
                 unrelated.add(found)
     return msgspec.structs.replace(loaded, unrelated=len(unrelated))
@@ -140,6 +154,12 @@ def read_object(tree: object, origin: Origin, fields: Fields, *, in_list: bool =
     if str(api_version).startswith(_KUSTOMIZE_GROUP) and name in ("Kustomization", "Component"):
         yield kustomization(origin.at())
         return
+    if _is_own(tree):
+        yield OwnDocument(tree, msgspec.structs.replace(origin, fields=fields()))
+        return
+    if _is_output(tree):
+        yield Unrelated(origin.file, origin.document)
+        return
     kind = KINDS.find(api_version, name)
     if refusal := refusal_of(api_version, name):
         yield _refusal_problem(refusal, tree, origin, fields)
@@ -159,9 +179,22 @@ def read_object(tree: object, origin: Origin, fields: Fields, *, in_list: bool =
         yield from _other(tree, kind, origin, fields)
 
 
+def _is_own(tree: Mapping[str, object]) -> bool:
+    """Whether a document is for ringfence itself: a mistake in one of its words must not make it an unknown object."""
+    version, kind = str(tree.get("apiVersion") or ""), tree.get("kind")
+    if kind in OWN_KINDS:
+        return _is_of_kubernetes(version) or _OWN in version
+    return version.startswith(f"{_OWN}/") and ("kind" in tree or "tests" in tree)
+
+
+def _is_output(tree: Mapping[str, object]) -> bool:
+    """Whether a document is one that ringfence has printed."""
+    return str(tree.get("apiVersion")).startswith(f"{_OWN}/") and "kind" not in tree
+
+
 def is_list(kind: object) -> bool:
     """Whether an object with `items` is a list of objects. To kubectl every one is; the kinds of the table are not."""
-    return not KINDS.called(kind)
+    return not KINDS.called(kind) and kind not in OWN_KINDS
 
 
 def item_kind(list_kind: object) -> str:

@@ -3,7 +3,7 @@
 from ringfence.analysis.endpoints.ambiguity import agreed
 from ringfence.analysis.endpoints.assumed_translations import translation_assumptions
 from ringfence.analysis.endpoints.destination_targets import Targets, targets
-from ringfence.analysis.endpoints.endpoint_text import KINDS, similar
+from ringfence.analysis.endpoints.endpoint_text import KINDS, parse_endpoint, similar
 from ringfence.analysis.endpoints.endpoints import Endpoint, alternatives, check_namespace, resolve
 from ringfence.analysis.endpoints.internet import internet_addresses
 from ringfence.analysis.endpoints.named_policies import named_policy, policy_names
@@ -33,6 +33,7 @@ __all__ = [
     "internet_addresses",
     "is_headless",
     "named_policy",
+    "parse_endpoint",
     "parse_port",
     "policy_names",
     "possible_pods_endpoint",

@@ -21,6 +21,7 @@ from ringfence.analysis.lists.isolated_workloads import (
     TierPolicy,
     isolation,
     isolation_of,
+    label_assumptions,
 )
 from ringfence.analysis.lists.reach import PodCollection, Reach
 from ringfence.analysis.lists.reach_rows import AllowingRule, Permission, ReachQuestion, ReachRow
@@ -63,6 +64,7 @@ __all__ = [
     "graph_view",
     "isolation",
     "isolation_of",
+    "label_assumptions",
     "list_connections",
     "list_selector",
     "matrix_view",

@@ -1,6 +1,7 @@
 """Manifests from files, folders and standard input, found as kubectl finds them."""
 
 import errno
+import re
 import shlex
 import stat
 import sys
@@ -31,21 +32,27 @@ KUSTOMIZATIONS: Final = ("kustomization.yaml", "kustomization.yml", "Kustomizati
 
 
 def read_files(
-    paths: Sequence[str], *, recursive: bool = False, exclude: Sequence[str] = (), progress: Progress | None = None
+    paths: Sequence[str],
+    *,
+    recursive: bool = False,
+    exclude: Sequence[str] = (),
+    progress: Progress | None = None,
+    holding: re.Pattern[bytes] | None = None,
 ) -> LoadedObjects:
     """The objects in files and folders; `-` is standard input. A folder's own folders are read only if `recursive`.
 
     Of what is in folders, hidden folders and what matches a pattern of `exclude` are left out (`paths.Exclusion`). What
-    is wrong inside a file becomes a problem of the result. Raises ManifestError for a path that does not exist,
-    and for a folder with nothing in it to read.
+    is wrong inside a file becomes a problem of the result. With `holding`, a file of a folder is read only if its
+    content has what the pattern looks for, and a folder may have none. Raises ManifestError for a path that does not
+    exist, and for a folder with nothing in it to read.
     """
     named = expand_paths(paths)
     exclusion = Exclusion(exclude)
-    files = [file for path in named for file in _files(path, recursive, exclusion)]
-    return collect(_read_all(files, frozenset(named), progress))
+    files = [file for path in named for file in _files(path, recursive, exclusion, may_be_empty=holding is not None)]
+    return collect(_read_all(files, frozenset(named), progress, holding))
 
 
-def _files(path: str, recursive: bool, exclusion: Exclusion) -> Iterable[str]:
+def _files(path: str, recursive: bool, exclusion: Exclusion, *, may_be_empty: bool) -> Iterable[str]:
     if path == STANDARD_INPUT:
         return [path]
     try:
@@ -54,7 +61,7 @@ def _files(path: str, recursive: bool, exclusion: Exclusion) -> Iterable[str]:
         files = [str(file) for file in _in_folder(Path(path), recursive, exclusion, Path(path))]
     except OSError as error:
         raise ManifestError(f"{error.filename or path}: cannot be read: {error.strerror}") from None
-    if not files:
+    if not files and not may_be_empty:
         within = "" if recursive else "; -R reads the folders in it, too"
         raise ManifestError(f"{path}: no file in this folder ends in {', '.join(SUFFIXES)}{within}")
     return files
@@ -72,15 +79,20 @@ def _in_folder(folder: Path, recursive: bool, exclusion: Exclusion, top: Path) -
             yield from _in_folder(entry, recursive, exclusion, top)
 
 
-def _read_all(files: list[str], named: frozenset[str], progress: Progress | None) -> Iterator[Found]:
+def _read_all(
+    files: list[str], named: frozenset[str], progress: Progress | None, holding: re.Pattern[bytes] | None
+) -> Iterator[Found]:
     total = sum(map(_size, files)) if progress else 0
     before = 0
     templates: Counter[Path] = Counter()
     for file in files:
-        if Path(file).name in KUSTOMIZATIONS:
+        is_searched = holding is not None and file not in named
+        if Path(file).name in KUSTOMIZATIONS and not is_searched:
             yield kustomization(Place(file, 1))
             continue
         if file not in named and (kind := _irregular(file)):
+            if is_searched:
+                continue
             # Reading a pipe that nobody writes to waits for ever. One that is named is meant to be read: `-f <(...)`.
             message, remedy = f"{kind}, not a file: not read", "move it out of the folder, or name it with -f"
             yield Problem(Place(file), ProblemCode.UNREADABLE_FILE, message, remedy=remedy)
@@ -93,6 +105,8 @@ def _read_all(files: list[str], named: frozenset[str], progress: Progress | None
             yield Problem(
                 Place(name), ProblemCode.UNREADABLE_FILE, message, remedy=_UNREADABLE.get(error.errno or 0, "")
             )
+            continue
+        if is_searched and holding and not holding.search(data):
             continue
 
         if file not in named and _TEMPLATE_MARK in data and (chart := _chart_of(Path(file))):

@@ -1,0 +1,43 @@
+"""Where tests are: in the files that are named, and in folders, whatever files are in them.
+
+Tests may stand among manifests. Of the files in folders, only those are parsed that may hold tests.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from ringfence.errors import InputError
+from ringfence.model.problems import Problem
+from ringfence.sources.manifests import read_files
+from ringfence.testing.decoding import decode_tests
+from ringfence.testing.reachability_tests import KIND, ReachabilityTest
+
+_MAY_HOLD_TESTS: Final = re.compile(
+    rb"Reach\w{0,30}Test|ringfence\S{0,30}/v|\A(?:\xff\xfe|\xfe\xff|\x00|.\x00)", re.DOTALL
+)
+"""What a file with tests has in it, even with a mistake in one of its words, or how it begins in UTF-16 or UTF-32."""
+
+
+class FoundTests(msgspec.Struct, frozen=True):
+    """The tests of some paths, in the order of files and of lines, and what is wrong in these files."""
+
+    tests: tuple[ReachabilityTest, ...]
+    problems: tuple[Problem, ...] = ()
+
+
+def find_tests(paths: Sequence[str], *, exclude: Sequence[str] = ()) -> FoundTests:
+    """The tests in files and folders, and in the folders in them, hidden ones excepted; `-` is standard input.
+
+    Raises ManifestError for a path that does not exist, and InputError if there is no test.
+    """
+    loaded = read_files(list(dict.fromkeys(paths)), recursive=True, exclude=exclude, holding=_MAY_HOLD_TESTS)
+    decoded = [decode_tests(one.written, one.origin) for one in loaded.own]
+    problems = [*loaded.problems, *(problem for one in decoded for problem in one.problems)]
+    if not decoded and not problems:
+        where = ", ".join(paths)
+        raise InputError(f"{where}: there is no test: no document has apiVersion ringfence/v1 and kind {KIND}")
+    tests = tuple(test for one in decoded for test in one.tests)
+    return FoundTests(tests, tuple(sorted(problems, key=lambda problem: problem.place)))

@@ -1,0 +1,115 @@
+"""Judges tests: what each expects is asked of a cluster."""
+
+from datetime import date
+from time import perf_counter
+from typing import assert_never
+
+from ringfence.engine.state import State
+from ringfence.errors import InputError, UndecidedError
+from ringfence.testing.asking import Asking
+from ringfence.testing.judging_connections import judge_connection
+from ringfence.testing.judging_invariants import judge_no_cross_namespace, judge_no_path
+from ringfence.testing.judging_isolation import judge_default_deny, judge_isolation
+from ringfence.testing.judging_only_these import judge_only_these
+from ringfence.testing.outcomes import Explain, Explanation, Finding, JudgedTest, Status
+from ringfence.testing.reachability_tests import (
+    Acceptance,
+    Connects,
+    DefaultDeny,
+    IsIsolated,
+    NoCrossNamespace,
+    NoPath,
+    OnlyThese,
+    ReachabilityTest,
+    Skip,
+)
+
+
+class Judge:
+    """Judges tests in one state; what endpoints name is found once, as long as no object changes.
+
+    Policies may be supposed and taken back between two tests (`State.supposing`). With `explain`, an outcome says why.
+    Without `thoroughly`, answers are not searched for assumptions, which takes most of the time: an outcome is then
+    right only where there are none. `today` decides which skips have ended.
+    """
+
+    def __init__(
+        self,
+        state: State,
+        namespace: str,
+        *,
+        today: date,
+        explain: Explain | None = None,
+        thoroughly: bool = True,
+    ) -> None:
+        self._asking = Asking(state, namespace)
+        self._explain = explain
+        self._thoroughly = thoroughly
+        self._today = today
+
+    def outcome(self, test: ReachabilityTest) -> JudgedTest:
+        """The outcome of a test in the state as it is now: what the test supposes is up to the caller."""
+        if test.skip and self.skips(test):
+            return JudgedTest(test, Status.SKIPPED, test.skip.reason)
+        start = perf_counter()
+        outcome = self._judged(test)
+        if test.skip:
+            outcome = _expired(outcome, test.skip)
+        return _timed(outcome, perf_counter() - start)
+
+    def holds(self, test: ReachabilityTest) -> bool:
+        """Whether a test passes, without anything else about it: the fastest question. A skipped test holds."""
+        return not self.outcome(test).is_bad
+
+    def skips(self, test: ReachabilityTest) -> bool:
+        """Whether a test is skipped today."""
+        return test.skip is not None and (test.skip.until is None or self._today <= test.skip.until)
+
+    def _judged(self, test: ReachabilityTest) -> JudgedTest:
+        try:
+            finding = self._find(test)
+        except (InputError, UndecidedError) as error:
+            return JudgedTest(test, Status.ERROR, str(error))
+        if finding.assumptions and Acceptance.ASSUMPTIONS not in test.accepted:
+            message = "the answer depends on what the input does not say; add it, or accept: assumptions to the test"
+            return JudgedTest(test, Status.ERROR, message, None, finding.assumptions)
+        if finding.holds:
+            return JudgedTest(test, Status.PASSED, assumptions=finding.assumptions)
+        return JudgedTest(test, Status.FAILED, finding.message, self._why(finding), finding.assumptions)
+
+    def _why(self, finding: Finding) -> Explanation | None:
+        return self._explain(finding.question) if self._explain and finding.question else None
+
+    def _find(self, test: ReachabilityTest) -> Finding:
+        asking, thoroughly = self._asking, self._thoroughly
+        match test.expectation:
+            case Connects() as expectation:
+                return judge_connection(asking, test, expectation, thoroughly=thoroughly)
+            case OnlyThese() as expectation:
+                return judge_only_these(asking, test, expectation, thoroughly=thoroughly)
+            case IsIsolated() as expectation:
+                return judge_isolation(asking, test, expectation, thoroughly=thoroughly)
+            case NoPath() as expectation:
+                return judge_no_path(asking, test, expectation, thoroughly=thoroughly)
+            case NoCrossNamespace() as expectation:
+                return judge_no_cross_namespace(asking, expectation, thoroughly=thoroughly)
+            case DefaultDeny() as expectation:
+                return judge_default_deny(asking, expectation, thoroughly=thoroughly)
+        assert_never(test.expectation)
+
+
+def supposed_error(test: ReachabilityTest, message: str) -> JudgedTest:
+    """The outcome of a test whose changes cannot be supposed."""
+    return JudgedTest(test, Status.ERROR, f"what the test supposes cannot be: {message}")
+
+
+def _expired(outcome: JudgedTest, skip: Skip) -> JudgedTest:
+    """An outcome of a test whose skip has ended: it is a failure, whatever the test finds."""
+    passes = outcome.status is Status.PASSED
+    found = "the test passes now: remove skip and until" if passes else f"without it: {outcome.message}"
+    message = f"the skip ended with {skip.until} ({skip.reason}); {found}"
+    return JudgedTest(outcome.test, Status.FAILED, message, outcome.explanation, outcome.assumptions)
+
+
+def _timed(outcome: JudgedTest, seconds: float) -> JudgedTest:
+    return JudgedTest(outcome.test, outcome.status, outcome.message, outcome.explanation, outcome.assumptions, seconds)

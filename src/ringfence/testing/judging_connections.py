@@ -1,0 +1,128 @@
+"""Judges what is expected of connections: `allow`, `deny`, `unknown` and `because`."""
+
+from itertools import product
+from typing import Any
+
+from ringfence.analysis.endpoints import named_policy
+from ringfence.analysis.questions import Answer
+from ringfence.engine.answers import PairReason, end_text, reasons_by_tier
+from ringfence.engine.policies import NETWORK_POLICY_TIER, Action, CompiledPolicy
+from ringfence.engine.population import Reference
+from ringfence.testing.asking import Asking, check_served, narrowed
+from ringfence.testing.outcomes import Finding, Question
+from ringfence.testing.reachability_tests import Acceptance, Connects, Expected, ReachabilityTest
+
+
+def judge_connection(asking: Asking, test: ReachabilityTest, expectation: Connects, *, thoroughly: bool) -> Finding:
+    """Whether a connection test holds; `thoroughly` also finds what the answer assumes.
+
+    Raises InputError where the test says nothing about the cluster.
+    """
+    because = {one for text in test.because for one in _named(asking, test, text)}
+    assumptions: dict[str, None] = {}
+    for source, destination in product(expectation.sources, expectation.destinations):
+        answer = asking.answer(source, destination, expectation.ports, test.namespace)
+        if Acceptance.UNSERVED_PORTS not in test.accepted:
+            check_served(answer, expectation.ports)
+        finding = _unknown(answer) if expectation.expected is Expected.UNKNOWN else _decided(answer, expectation)
+        if finding.holds and because:
+            finding = _because(answer, because, allowed=expectation.expected is Expected.ALLOW)
+        if thoroughly and expectation.expected is not Expected.UNKNOWN:
+            assumptions |= dict.fromkeys(answer.assumptions)
+        if not finding.holds:
+            return Finding(False, finding.message, finding.question, tuple(assumptions))
+    return Finding(True, assumptions=tuple(assumptions))
+
+
+def _decided(answer: Answer, expectation: Connects) -> Finding:
+    is_allowed = expectation.expected is Expected.ALLOW
+    holds = answer.all if is_allowed else answer.none
+    if not holds and expectation.any_pair:
+        holds = any(not (part.refused if is_allowed else part.passing) for part in answer.parts)
+    if holds:
+        return Finding(True)
+    wrong = [part for part in answer.parts if (part.refused if is_allowed else part.passing)]
+    question = narrowed(answer, passing=not is_allowed)
+    assert question is not None
+    how = "may not reach" if is_allowed else "may reach"
+    more = f", and so it is for {len(wrong) - 1} more" if len(wrong) > 1 else ""
+    if expectation.any_pair:
+        more = ", and so it is for every pair"
+    return Finding(False, f"{_connection(question, how)}{more}", question)
+
+
+def _connection(question: Question, how: str) -> str:
+    on = "" if question.ports.is_everything else f" on {question.ports}"
+    return f"{question.source.text} {how} {question.destination.text}{on}"
+
+
+def _unknown(answer: Answer) -> Finding:
+    """Whether the answer depends on what the input does not say."""
+    if answer.assumptions:
+        return Finding(True)
+    words = {"all": "allowed", "some": "allowed in part", "none": "denied"}
+    message = f"{answer.source.text} -> {answer.destination.text} is known: it is {words[answer.result]}"
+    return Finding(False, message, Question(answer.source, answer.destination, answer.ports))
+
+
+# --- because ----------------------------------------------------------------------------------------------------------
+
+
+def _named(asking: Asking, test: ReachabilityTest, text: str) -> list[Reference]:
+    """The policies that a text names; without a namespace, of any. Raises InputError if there is none."""
+    policies = asking.state.tiers.policies()
+    namesakes = [_reference(one) for one in policies if one.name == text and one.kind == "NetworkPolicy"]
+    return namesakes or [named_policy(asking.state, text, test.namespace or asking.namespace)]
+
+
+def _reference(policy: CompiledPolicy[Any]) -> Reference:
+    return Reference(policy.namespace, policy.kind, policy.name)
+
+
+def _because(answer: Answer, wanted: set[Reference], *, allowed: bool) -> Finding:
+    """Whether, for every pair, one of the wanted policies decides."""
+    for explained in answer.explanations:
+        deciding = _allowing(explained.reason) if allowed else _denying(explained.reason)
+        if not deciding & wanted:
+            reason = explained.reason
+            by = ", ".join(sorted(map(_policy_text, deciding))) or "no policy"
+            verb = "allows" if allowed else "denies"
+            pair = f"{end_text(reason.source)} -> {end_text(reason.destination)}"
+            names = " or ".join(sorted(map(_policy_text, wanted)))
+            return Finding(
+                False,
+                f"{by} {verb} {pair}, not {names}",
+                Question(answer.source, answer.destination, answer.ports),
+            )
+    return Finding(True)
+
+
+def _policy_text(policy: Reference) -> str:
+    return f"{policy.namespace}/{policy.name}" if policy.namespace else policy.name
+
+
+def _allowing(reason: PairReason) -> frozenset[Reference]:
+    """The policies that have a rule which allows what is asked, on either side."""
+    return frozenset(
+        _reference(policy.policy)
+        for side in (reason.egress, reason.ingress)
+        for policy in side.policies
+        if any(rule.allows_any(reason.asked) for rule in policy.rules)
+    )
+
+
+def _denying(reason: PairReason) -> frozenset[Reference]:
+    """The policies by which a side denies: those that isolate it, or the rule of an administrator that decides."""
+    found: set[Reference] = set()
+    for side in (reason.egress, reason.ingress):
+        if side.allowed:
+            continue
+        for tier in reasons_by_tier(side, reason.asked):
+            if not tier.is_asked:
+                continue
+            if tier.name == NETWORK_POLICY_TIER:
+                policies = list(tier.policies) if tier.decision is not Action.ALLOW else []
+            else:
+                policies = [tier.by.policy] if tier.by and tier.by.rule.action is Action.DENY else []
+            found |= {_reference(one.policy) for one in policies}
+    return frozenset(found)

@@ -1,0 +1,67 @@
+"""Judges invariants about the connections of a whole cluster: `no-path` and `no-cross-namespace`."""
+
+from itertools import product
+
+from ringfence.analysis.endpoints import check_namespace
+from ringfence.analysis.lists import connection_filter, label_assumptions, list_connections
+from ringfence.engine.answers import listed_match_assumptions
+from ringfence.engine.doubts import doubt_text
+from ringfence.engine.population import Reference
+from ringfence.engine.state import State
+from ringfence.sets.traffic import ALL_TRAFFIC
+from ringfence.testing.asking import Asking, check_served, narrowed
+from ringfence.testing.outcomes import Finding
+from ringfence.testing.reachability_tests import Acceptance, NoCrossNamespace, NoPath, ReachabilityTest
+
+
+def judge_no_path(asking: Asking, test: ReachabilityTest, expectation: NoPath, *, thoroughly: bool) -> Finding:
+    """Whether nothing passes from any source to any destination."""
+    assumptions: dict[str, None] = {}
+    for source, destination in product(expectation.sources, expectation.destinations):
+        answer = asking.answer(source, destination, expectation.ports, test.namespace)
+        if Acceptance.UNSERVED_PORTS not in test.accepted:
+            check_served(answer, expectation.ports)
+        if thoroughly:
+            assumptions |= dict.fromkeys(answer.assumptions)
+        if not answer.none:
+            question = narrowed(answer, passing=True)
+            assert question is not None
+            message = f"{question.source.text} may reach {question.destination.text} on {question.ports}"
+            return Finding(False, message, question, tuple(assumptions))
+    return Finding(True, assumptions=tuple(assumptions))
+
+
+def judge_no_cross_namespace(asking: Asking, expectation: NoCrossNamespace, *, thoroughly: bool) -> Finding:
+    """Whether nothing passes between pods of two namespaces that are not excepted.
+
+    Raises InputError for an excepted namespace that is in no object.
+    """
+    state = asking.state
+    for namespace in expectation.excepted:
+        check_namespace(state, namespace)
+    assumptions = _assumptions(state, set(expectation.excepted)) if thoroughly else ()
+    wanted = connection_filter(state, asking.namespace)
+    crossing = [
+        one
+        for one in list_connections(state, wanted, "workload")
+        if isinstance(one.source, Reference)
+        and isinstance(one.destination, Reference)
+        and one.source.namespace != one.destination.namespace
+        and not {one.source.namespace, one.destination.namespace} & set(expectation.excepted)
+    ]
+    if not crossing:
+        return Finding(True, assumptions=assumptions)
+    first = crossing[0]
+    more = f", and {len(crossing) - 1} more connections cross namespaces" if len(crossing) > 1 else ""
+    message = f"{first.source} may reach {first.destination}: {first.traffic}{more}"
+    return Finding(False, message, None, assumptions)
+
+
+def _assumptions(state: State, excepted: set[str]) -> tuple[str, ...]:
+    """What it depends on that nothing passes between namespaces."""
+    namespaces = [name for name in state.namespaces.names() if name not in excepted]
+    pods = [pod for name in namespaces for pod in state.members_in(name)]
+    doubts = (doubt_text(policy, direction) for policy, direction in state.doubts.selecting_any(pods))
+    pairs = [(list(state.members_in(name)), [pod for pod in pods if pod.namespace != name]) for name in namespaces]
+    matches = listed_match_assumptions(state, pairs, ALL_TRAFFIC)
+    return tuple(dict.fromkeys((*doubts, *label_assumptions(state, pods), *matches)))

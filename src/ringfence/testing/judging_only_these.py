@@ -1,0 +1,149 @@
+"""Judges `only-from` and `only-to`: the listed are allowed what is asked, and nobody else is allowed any of it.
+
+Nobody else means every other pod, the other pods of the same end among them, and every other address. What no policy
+can forbid does not count: what a node sends to its own pods, and a pod to itself.
+"""
+
+from collections.abc import Iterable, Iterator
+from functools import reduce
+from operator import or_
+
+from ringfence.analysis.endpoints import Endpoint
+from ringfence.analysis.questions import Answer, Part
+from ringfence.engine.answers import is_exempt, node_addresses
+from ringfence.engine.policies import End
+from ringfence.engine.population import Member
+from ringfence.errors import EndpointError
+from ringfence.model.policies import Direction
+from ringfence.sets.addresses import ALL_ADDRESSES, LOOPBACK, NO_ADDRESSES, Addresses
+from ringfence.testing.asking import Asking, check_served, narrowed
+from ringfence.testing.outcomes import Finding
+from ringfence.testing.reachability_tests import Acceptance, OnlyThese, ReachabilityTest
+
+
+def judge_only_these(asking: Asking, test: ReachabilityTest, expectation: OnlyThese, *, thoroughly: bool) -> Finding:
+    """Whether exactly the listed may connect; `thoroughly` also finds what the answers assume.
+
+    Raises InputError where the test says nothing about the cluster.
+    """
+    listed = [asking.endpoint(text, test.namespace) for text in expectation.listed]
+    for one in listed:
+        if one.possible is not None or any(isinstance(end, Member) and end.is_possible for end in one.ends):
+            raise EndpointError(f"{one.text} does not exist: list pods that do, or their labels with future: true")
+    assumptions: dict[str, None] = {}
+    for text in expectation.ends:
+        question = _Only(asking, test, expectation, asking.endpoint(text, test.namespace))
+        for answer, must_pass in question.answers(listed):
+            if must_pass and Acceptance.UNSERVED_PORTS not in test.accepted:
+                check_served(answer, expectation.ports)
+            finding = question.finding(answer, must_pass=must_pass)
+            if thoroughly:
+                assumptions |= dict.fromkeys(answer.assumptions)
+            if not finding.holds:
+                return Finding(False, finding.message, finding.question, tuple(assumptions))
+    return Finding(True, assumptions=tuple(assumptions))
+
+
+class _Only:
+    """One end of an expectation, and the questions about it and all others."""
+
+    def __init__(self, asking: Asking, test: ReachabilityTest, expectation: OnlyThese, own: Endpoint) -> None:
+        self._asking = asking
+        self._state = asking.state
+        self._expectation = expectation
+        self._own = own
+        if not any(isinstance(end, Member) for end in own.ends):
+            raise EndpointError(f"{own.text} is outside the cluster: a test of who may connect is about pods")
+
+    def answers(self, listed: list[Endpoint]) -> Iterator[tuple[Answer, bool]]:
+        """The answers about all others, and whether what is asked must pass."""
+        for one in listed:
+            yield self._answer(one), True
+        ends = {end for one in listed for end in one.ends}
+        for group in self._other_pods({end for end in ends if isinstance(end, Member)}):
+            if self._can_be_asked(group):
+                yield self._answer(group), False
+        addresses = ALL_ADDRESSES - reduce(or_, (end for end in ends if isinstance(end, Addresses)), LOOPBACK)
+        if addresses and not self._is_about_names:
+            yield self._answer(Endpoint("any other address", (addresses,))), False
+
+    def finding(self, answer: Answer, *, must_pass: bool) -> Finding:
+        """Whether an answer is as it must be."""
+        if must_pass:
+            return self._allowed(answer)
+        if answer.none or not any(self._is_forbidden(part) for part in answer.parts):
+            return Finding(True)
+        question = narrowed(answer, passing=True)
+        assert question is not None
+        more = "" if self._expectation.ports.is_everything else f" on {question.ports}"
+        message = f"{question.source.text} may reach {question.destination.text}{more}, and is not listed"
+        if self._expectation.direction is Direction.EGRESS:
+            message = f"{question.source.text} may reach {question.destination.text}{more}, which is not listed"
+        return Finding(False, message, question)
+
+    def _allowed(self, answer: Answer) -> Finding:
+        """Whether the listed are allowed all that is asked; without ports, anything."""
+        everything = self._expectation.ports.is_everything
+        lacking = [part for part in answer.parts if (not part.passing if everything else part.refused)]
+        if not lacking:
+            return Finding(True)
+        question = narrowed(answer, passing=False)
+        assert question is not None
+        what = "anything" if everything else f"on {question.ports}"
+        return Finding(
+            False,
+            f"{question.source.text} is listed, and may not reach {question.destination.text} {what}",
+            question,
+        )
+
+    def _is_forbidden(self, part: Part) -> bool:
+        """Whether something passes that a policy could forbid."""
+        if not part.passing or is_exempt(self._state, part.source, part.destination):
+            return False
+        if isinstance(part.source, Addresses) and isinstance(part.destination, Member):
+            node = NO_ADDRESSES if part.destination.host_network else node_addresses(self._state, part.destination)
+            return bool(part.source - node)
+        return True
+
+    @property
+    def _is_about_names(self) -> bool:
+        """Whether all ports are given by names, which mean nothing outside the cluster."""
+        ports = self._expectation.ports
+        return self._expectation.direction is Direction.EGRESS and bool(ports.names)
+
+    def _can_be_asked(self, others: Endpoint) -> bool:
+        """Whether others have a port of the names that are asked, and are not just the pod itself."""
+        own = set(self._own.ends)
+        if len(own) == 1 and set(others.ends) <= own and not any(_is_several(end) for end in own):
+            return False
+        if not self._is_about_names:
+            return True
+        return self._expectation.ports.known_at(end for end in others.ends if isinstance(end, Member)) is not None
+
+    def _answer(self, other: Endpoint) -> Answer:
+        ports = self._expectation.ports
+        if self._expectation.direction is Direction.INGRESS:
+            return self._asking.answer_of(other, self._own, ports)
+        if ports.names and other.service is None:
+            ports = ports.known_at(end for end in other.ends if isinstance(end, Member)) or ports
+        return self._asking.answer_of(self._own, other, ports)
+
+    def _other_pods(self, listed: set[Member]) -> Iterator[Endpoint]:
+        """The pods that are not listed: those that no policy can tell apart together."""
+        alike: dict[object, list[Member]] = {}
+        for pod in self._state.members():
+            if pod not in listed:
+                key = pod if pod.host_network or self._is_about_names else self._state.identity(pod).bit
+                alike.setdefault(key, []).append(pod)
+        for pods in alike.values():
+            yield Endpoint(str(pods[0].reference), tuple(self._few(pods)))
+
+    def _few(self, pods: list[Member]) -> Iterable[End]:
+        """Of pods that no policy can tell apart, two: one may be an end of the test itself. All, if nodes count."""
+        if any(isinstance(end, Member) and end.host_network for end in self._own.ends):
+            return pods
+        return pods[:2]
+
+
+def _is_several(end: End) -> bool:
+    return isinstance(end, Member) and end.is_several

@@ -1,0 +1,93 @@
+"""What a cluster says about a test: whether it holds, and if not, by which connection, why, and what to edit."""
+
+from collections.abc import Callable
+from enum import StrEnum
+
+import msgspec
+
+from ringfence.analysis.edits import Proposal
+from ringfence.analysis.endpoints import AskedPorts, Endpoint
+from ringfence.model.problems import Problem
+from ringfence.testing.reachability_tests import ReachabilityTest
+
+
+class Status(StrEnum):
+    """The result of a test."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    """The cluster is not as the test says."""
+    ERROR = "error"
+    """The test says nothing about this cluster: an end matches nothing, a port is not served, an answer is assumed."""
+    SKIPPED = "skipped"
+
+
+class Question(msgspec.Struct, frozen=True):
+    """The connection by which a test fails, as narrow as possible: of two pods rather than of all."""
+
+    source: Endpoint
+    destination: Endpoint
+    ports: AskedPorts
+
+
+class Explanation(msgspec.Struct, frozen=True):
+    """Why a connection is allowed or denied, and the edits that would reverse it, as text and as values."""
+
+    reasons: str
+    edits: str = ""
+    proposal: Proposal = Proposal()
+
+
+Explain = Callable[[Question], Explanation]
+"""Explains a connection by which a test fails, while the cluster is as it was judged."""
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """Whether an expectation is met. If not, `message` says why, and `question` is a connection that shows it, if any.
+
+    `assumptions` are what the answer depends on, because the input does not say it.
+    """
+
+    holds: bool
+    message: str = ""
+    question: Question | None = None
+    assumptions: tuple[str, ...] = ()
+
+
+class JudgedTest(msgspec.Struct, frozen=True):
+    """The result of one test.
+
+    `message` is a line that says why it did not pass. `assumptions` are what the answer depends on; with the status
+    error, because of them. `seconds` is how long it took.
+    """
+
+    test: ReachabilityTest
+    status: Status
+    message: str = ""
+    explanation: Explanation | None = None
+    assumptions: tuple[str, ...] = ()
+    seconds: float = 0
+
+    @property
+    def is_undecided(self) -> bool:
+        """Whether it is an error only because the answer depends on an assumption."""
+        return self.status is Status.ERROR and bool(self.assumptions)
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether it is neither passed nor skipped."""
+        return self.status in (Status.FAILED, Status.ERROR)
+
+
+class JudgedTests(msgspec.Struct, frozen=True):
+    """The outcomes of tests, and what is wrong in their files. True if no outcome is bad and nothing is wrong."""
+
+    outcomes: tuple[JudgedTest, ...]
+    problems: tuple[Problem, ...] = ()
+
+    def of(self, status: Status) -> tuple[JudgedTest, ...]:
+        """The outcomes with a status."""
+        return tuple(one for one in self.outcomes if one.status is status)
+
+    def __bool__(self) -> bool:
+        return not self.problems and not any(one.is_bad for one in self.outcomes)
