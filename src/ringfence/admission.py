@@ -25,6 +25,7 @@ from ringfence.model.served_versions import version_problem
 from ringfence.model.server_versions import NEWEST, ServerVersion
 from ringfence.model.unread_kinds import unread_policy
 from ringfence.model.validation import FieldWarning
+from ringfence.shared_input import KeptObjects, SharedInput, Terms
 
 if TYPE_CHECKING:
     from ringfence.sources.loading import LoadedObjects
@@ -43,11 +44,22 @@ class Admission:
 
     With `live`, every object is one that an API server has stored. Objects without a namespace are put in `namespace`.
     With a `server_version`, what servers of this version would refuse is refused; without one, the rules are those of
-    the newest version that is known.
+    the newest version that is known. What is `shared` with another cluster and was admitted there is admitted here.
     """
 
-    def __init__(self, state: State, namespace: str, *, live: bool, server_version: ServerVersion | None) -> None:
+    def __init__(
+        self,
+        state: State,
+        namespace: str,
+        *,
+        live: bool,
+        server_version: ServerVersion | None,
+        shared: SharedInput | None = None,
+    ) -> None:
         self._state = state
+        self._shared = shared
+        self.kept = None if shared is None else KeptObjects(state)
+        """The objects, if something is shared; they are not in the state before they are told to enter it."""
         self._namespace = namespace
         self._is_live = live
         self._server_version = server_version
@@ -126,18 +138,34 @@ class Admission:
         Every object of the input enters the state here, whether it was loaded or added by a program. With `is_accepted`
         it is known that a server has stored the object or would not refuse it.
         """
+        terms = Terms(self._namespace, is_accepted or self._is_live, self._server_version)
+        if self._shared and (admitted := self._shared.admitted(obj, terms)):
+            self._enter(admitted, origin)
+            return _Review(admitted, (), ())
+        review = self._reviewed(obj, terms)
+        if not review.errors:
+            named = self._with_name(review.object)
+            self._enter(named, origin)
+            if self._shared and named is review.object and not review.warnings:
+                self._shared.note_admitted(obj, terms, named)
+            review = review._replace(object=named)
+        return review
+
+    def _reviewed(self, obj: Object, terms: Terms) -> _Review:
+        """An object with the defaults of the API server, the errors for which that would refuse it, or its warnings."""
         kind = KINDS.of(obj)
-        obj = in_namespace(kind.default(obj), self._namespace)
-        if is_accepted or self._is_live:
+        obj = in_namespace(kind.default(obj), terms.namespace)
+        if terms.is_accepted:
             errors = each_once(kind.validate_stored(obj))
         else:
-            errors = kind.validate(obj, self._server_version or NEWEST)
-        if errors:
-            return _Review(obj, errors, ())
-        warnings = kind.warnings(obj)
-        obj = self._with_name(obj)
-        self._state.upsert(obj, origin)
-        return _Review(obj, (), warnings)
+            errors = kind.validate(obj, terms.server_version or NEWEST)
+        return _Review(obj, errors, () if errors else kind.warnings(obj))
+
+    def _enter(self, obj: Object, origin: Origin | None) -> None:
+        if self.kept is None:
+            self._state.upsert(obj, origin)
+        else:
+            self.kept.upsert(obj, origin)
 
     def _add_what_remains(self, manifest: Manifest) -> bool:
         """Add what remains of an invalid policy if a server has stored it, as in the agent; whether anything does."""
@@ -146,7 +174,7 @@ class Admission:
         kind = KINDS.of(manifest.object)
         remaining = kind.remaining(in_namespace(kind.default(manifest.object), self._namespace))
         if remaining is not None:
-            self._state.upsert(self._with_name(remaining), manifest.origin)
+            self._enter(self._with_name(remaining), manifest.origin)
         return remaining is not None
 
     def _with_name(self, obj: Object) -> Object:

@@ -11,19 +11,21 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from datetime import date
-from functools import cached_property
+from functools import cached_property, partial
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ringfence.admission import Admission
 from ringfence.analysis.conversion import Conversion, convert
 from ringfence.analysis.differences import (
     ClusterDifference,
     ClusterSnapshot,
+    PolicyChange,
     RedundancyHere,
     SnapshotDifference,
     compare_snapshots,
     difference,
+    difference_in_policies,
     redundancy_here,
     take_snapshot,
 )
@@ -70,6 +72,7 @@ from ringfence.model.policies import Direction
 from ringfence.model.problems import Problem, Severity, errors_about_policies
 from ringfence.model.server_versions import ServerVersion
 from ringfence.model.unread_kinds import unread_kind
+from ringfence.shared_input import ObjectChange, SharedInput
 
 if TYPE_CHECKING:
     from ringfence.sources.loading import LoadedObjects
@@ -106,6 +109,11 @@ class Verdict(Answer):
         return explanation(self, self.proposal)
 
 
+def _policy_change(change: ObjectChange) -> PolicyChange:
+    before, after = (cast("Policy", one.object) if one else None for one in (change.before, change.after))
+    return PolicyChange(before, after, change.after.origin if change.after else None)
+
+
 class Cluster:
     """The objects of a cluster, loaded from manifests or an API server, or added one by one, and what they mean.
 
@@ -121,13 +129,23 @@ class Cluster:
         live: bool = False,
         namespace: str = DEFAULT_NAMESPACE,
         server_version: ServerVersion | None = None,
+        shared: SharedInput | None = None,
     ) -> None:
         self.namespace = checked_namespace(namespace)
         self.problems: list[Problem] = []
         self.skipped: Counter[str] = Counter()
         self.unrelated = 0
-        self.state = State(live=live)
-        self._admission = Admission(self.state, self.namespace, live=live, server_version=server_version)
+        self._state = State(live=live)
+        self._admission = Admission(
+            self._state, self.namespace, live=live, server_version=server_version, shared=shared
+        )
+
+    @property
+    def state(self) -> State:
+        """All objects in the engine, and what follows from them."""
+        if self._admission.kept:
+            self._admission.kept.enter()
+        return self._state
 
     @classmethod
     def load(
@@ -140,6 +158,7 @@ class Cluster:
         strict: bool = False,
         server_version: ServerVersion | None = None,
         progress: Callable[[int, int], None] | None = None,
+        shared: SharedInput | None = None,
     ) -> "Cluster":
         """A cluster from files and folders (`-` is standard input), and from a kustomization if one is given.
 
@@ -151,15 +170,19 @@ class Cluster:
 
         With a `server_version`, what servers of this version would refuse is an error. Without one, the rules are those
         of the newest version that is known, but an `apiVersion` that only older servers have is a warning.
+
+        Clusters that are loaded with the same `shared` input, to compare them, have their equal documents read once.
         """
         from ringfence.render.problems import problem_text
         from ringfence.sources.manifests import read_files
 
-        cluster = cls(namespace=namespace, server_version=server_version)
+        cluster = cls(namespace=namespace, server_version=server_version, shared=shared)
         if paths:
             texts = [checked_path(path) for path in paths]
             patterns = checked_patterns(exclude)
-            cluster._load(read_files(texts, recursive=recursive, exclude=patterns, progress=progress))
+            documents = shared.documents if shared else None
+            loaded = read_files(texts, recursive=recursive, exclude=patterns, progress=progress, shared=documents)
+            cluster._load(loaded)
         if kustomize is not None:
             from ringfence.sources.manifests import build_kustomization
 
@@ -176,22 +199,24 @@ class Cluster:
         recursive: bool = True,
         exclude: Sequence[str] = (),
         namespace: str = DEFAULT_NAMESPACE,
+        shared: SharedInput | None = None,
     ) -> "Cluster":
         """A cluster from files and folders as they are in a revision of the git repository of the working directory.
 
         None is the index: what would be committed next. Nothing is checked out, and nothing that the repository
-        configures is run. Raises InputError for a revision, and ManifestError for a path, that is not there.
+        configures is run. `shared` is as in `load`. Raises InputError for a revision, and ManifestError for a path,
+        that is not there.
         """
         from ringfence.sources.git import Repository, read_index, read_revision
 
-        cluster, repository = cls(namespace=namespace), Repository()
+        cluster, repository = cls(namespace=namespace, shared=shared), Repository()
         texts, patterns = [checked_path(path) for path in paths], checked_patterns(exclude)
-        if revision is None:
-            cluster._load(read_index(repository, texts, recursive=recursive, exclude=patterns))
-        else:
+        read = partial(read_index, repository)
+        if revision is not None:
             commit = repository.commit(checked_text("revision", revision, "main"))
-            loaded = read_revision(repository, revision, commit, texts, recursive=recursive, exclude=patterns)
-            cluster._load(loaded)
+            read = partial(read_revision, repository, revision, commit)
+        documents = shared.documents if shared else None
+        cluster._load(read(texts, recursive=recursive, exclude=patterns, shared=documents))
         return cluster
 
     @classmethod
@@ -316,7 +341,25 @@ class Cluster:
         texts call the two.
         """
         self._check_cluster(other)
+        mine, theirs = self._admission.kept, other._admission.kept
+        if mine and theirs and self._has_same_surroundings(other):
+            changes = list(mine.changes(theirs))
+            if all(change.is_of_policy for change in changes):
+                return difference_in_policies(self.state, list(map(_policy_change, changes)), names, theirs.origin)
         return difference(self.state, other.state, names)
+
+    def _has_same_surroundings(self, other: "Cluster") -> bool:
+        """Whether all that is in the two clusters is the same, except for the objects that they keep."""
+        mine, theirs = self._admission.kept, other._admission.kept
+        return bool(
+            mine
+            and theirs
+            and mine.is_complete
+            and theirs.is_complete
+            and self._state.only_namespace == other._state.only_namespace
+            and self._state.operated == other._state.operated
+            and not (self._state.doubts or other._state.doubts)
+        )
 
     def snapshot(self, *, possible: bool = True) -> ClusterSnapshot:
         """Everything that passes now, to be compared with what passes later (`changes_since`).

@@ -1,6 +1,7 @@
 """The types of the values that the Python API returns: names for annotations, and for `isinstance`.
 
-A program makes none of them itself, so they are kept out of `ringfence`, which has the few names that it starts from.
+A program makes none of them itself but `SharedInput`, so they are kept out of `ringfence`, which has the few names that
+it starts from.
 Importing this module imports the engine. The errors are in `ringfence.errors`.
 """
 
@@ -62,6 +63,7 @@ from ringfence.model.problems import Problem, ProblemCode, Severity
 from ringfence.model.text_edits import TextEdit
 from ringfence.sets.addresses import Addresses, Family
 from ringfence.sets.traffic import Traffic
+from ringfence.shared_input import SharedInput
 from ringfence.testing.outcomes import JudgedTest, JudgedTests, Status
 from ringfence.testing.reachability_tests import ReachabilityTest
 
@@ -137,6 +139,7 @@ __all__ = [
     "RemovablePart",
     "RuleReason",
     "Severity",
+    "SharedInput",
     "SideEffects",
     "SideReason",
     "SnapshotDifference",

@@ -6,11 +6,13 @@ from typing import Any, Final
 import click
 import msgspec
 
+from ringfence.cli import progress
 from ringfence.cli.inputs import Inputs
 from ringfence.cli.options import as_one
 from ringfence.cluster import Cluster
 from ringfence.errors import InputError
 from ringfence.model.objects import DEFAULT_NAMESPACE
+from ringfence.shared_input import SharedInput
 from ringfence.sources.git import merge_base
 
 _PATH: Final = click.Path(readable=False, allow_dash=True)
@@ -20,7 +22,25 @@ _USAGE: Final = (
 )
 
 
-class RevisionInputs(Inputs, frozen=True):
+class FileInputs(Inputs, frozen=True):
+    """Files and folders, whose documents are shared with the other side."""
+
+    shared: SharedInput
+
+    def read(self) -> Cluster:
+        """The cluster of the files."""
+        with progress.reading() as reading:
+            return Cluster.load(
+                *self.filenames,
+                recursive=self.recursive,
+                exclude=self.exclude,
+                namespace=self.namespace or DEFAULT_NAMESPACE,
+                progress=reading,
+                shared=self.shared,
+            )
+
+
+class RevisionInputs(FileInputs, frozen=True):
     """The files and folders of -f as they are in a revision; without one, as they are in the index."""
 
     revision: str | None
@@ -33,6 +53,7 @@ class RevisionInputs(Inputs, frozen=True):
             recursive=self.recursive,
             exclude=self.exclude,
             namespace=self.namespace or DEFAULT_NAMESPACE,
+            shared=self.shared,
         )
 
 
@@ -57,54 +78,60 @@ class DiffInputs(msgspec.Struct, frozen=True):
 
     def sides(self) -> tuple[ComparedInput, ComparedInput]:
         """The two clusters. Raises InputError if the arguments do not name two."""
+        sides = _ComparedInputs(self, SharedInput())
         match self.compared, self.staged:
             case ("-", "-"), False:
                 raise InputError("only one of the two can be read from standard input: write the other to a file")
             case (first, second), False if not self.filenames:
-                return self._of_files(first, (first,)), self._of_files(second, (second,))
+                return sides.of_files(first, (first,)), sides.of_files(second, (second,))
             case (first, second), False:
-                return self._of_revision(first), self._of_revision(second)
+                return sides.of_revision(first), sides.of_revision(second)
             case ((), True) if self.filenames:
-                return self._of_revision("HEAD"), self._of_index()
+                return sides.of_revision("HEAD"), sides.of_index()
             case (revision,), True if self.filenames:
-                return self._of_revision(revision), self._of_index()
+                return sides.of_revision(revision), sides.of_index()
             case (text,), False if self.filenames:
-                return self._of_range(text)
+                return sides.of_range(text)
         raise click.UsageError(_USAGE)
 
-    def _of_range(self, text: str) -> tuple[ComparedInput, ComparedInput]:
+
+class _ComparedInputs:
+    """Makes the inputs of the two clusters, which have the options and the documents in common."""
+
+    def __init__(self, options: DiffInputs, shared: SharedInput) -> None:
+        self._filenames = options.filenames
+        self._common: dict[str, Any] = {
+            "recursive": options.recursive,
+            "exclude": options.exclude,
+            "kustomize": None,
+            "namespace": options.namespace,
+            "context": None,
+            "kubeconfig": None,
+            "strict": options.strict,
+            "ignore_errors": options.ignore_errors,
+            "verbose": False,
+            "shared": shared,
+        }
+
+    def of_range(self, text: str) -> tuple[ComparedInput, ComparedInput]:
         """`A..B`, `A...B` (from their merge base to B), or `A` (to the working tree), as git reads them."""
         if "..." in text:
             first, _, second = text.partition("...")
             base = merge_base(first or "HEAD", second or "HEAD")
-            return self._of_revision(base), self._of_revision(second or "HEAD")
+            return self.of_revision(base), self.of_revision(second or "HEAD")
         if ".." in text:
             first, _, second = text.partition("..")
-            return self._of_revision(first or "HEAD"), self._of_revision(second or "HEAD")
-        return self._of_revision(text), self._of_files("working tree", self.filenames)
+            return self.of_revision(first or "HEAD"), self.of_revision(second or "HEAD")
+        return self.of_revision(text), self.of_files("working tree", self._filenames)
 
-    def _of_files(self, name: str, filenames: tuple[str, ...]) -> ComparedInput:
-        return ComparedInput(name, Inputs(**self._options(filenames)))
+    def of_files(self, name: str, filenames: tuple[str, ...]) -> ComparedInput:
+        return ComparedInput(name, FileInputs(filenames=filenames, **self._common))
 
-    def _of_revision(self, revision: str) -> ComparedInput:
-        return ComparedInput(revision, RevisionInputs(revision=revision, **self._options(self.filenames)))
+    def of_revision(self, revision: str) -> ComparedInput:
+        return ComparedInput(revision, RevisionInputs(revision=revision, filenames=self._filenames, **self._common))
 
-    def _of_index(self) -> ComparedInput:
-        return ComparedInput("index", RevisionInputs(revision=None, **self._options(self.filenames)))
-
-    def _options(self, filenames: tuple[str, ...]) -> dict[str, Any]:
-        return {
-            "filenames": filenames,
-            "recursive": self.recursive,
-            "exclude": self.exclude,
-            "kustomize": None,
-            "namespace": self.namespace,
-            "context": None,
-            "kubeconfig": None,
-            "strict": self.strict,
-            "ignore_errors": self.ignore_errors,
-            "verbose": False,
-        }
+    def of_index(self) -> ComparedInput:
+        return ComparedInput("index", RevisionInputs(revision=None, filenames=self._filenames, **self._common))
 
 
 _OPTIONS: Final[tuple[Callable[[Any], Any], ...]] = (

@@ -12,6 +12,7 @@ from ringfence.engine.policies import (
 )
 from ringfence.model.kinds import kind_of, namespace_of
 from ringfence.model.objects import NetworkPolicy, Policy
+from ringfence.model.origin import Origin
 
 _Key = tuple[str, str, str]
 """The key of the kind, the namespace and the name."""
@@ -26,11 +27,15 @@ class Supposition:
         self._before: dict[_Key, Callable[[], None]] = {}
         """How each policy that was changed becomes what it was."""
 
-    def __call__(self, policy: Policy) -> None:
-        """Put a policy in force, in place of the one of its kind and name, whose place in the input it keeps."""
+    def __call__(self, policy: Policy, origin: Origin | None = None) -> None:
+        """Put a policy in force, in place of the one of its kind and name.
+
+        Without an `origin` of its own it keeps the place in the input of that one.
+        """
         key = kind_of(policy), namespace_of(policy), policy.metadata.name
         present = self._remember(key)
-        origin = present.origin if present else None
+        if origin is None and present:
+            origin = present.origin
         if isinstance(policy, NetworkPolicy):
             self._in_force.upsert(compile_policy(policy, origin))
         else:

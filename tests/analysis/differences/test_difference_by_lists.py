@@ -6,6 +6,7 @@ from itertools import product
 from random import Random
 from typing import Any
 
+import msgspec
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from tests import strategies
@@ -21,6 +22,7 @@ from ringfence.engine.population import Reference
 from ringfence.render.differences import difference_json
 from ringfence.sets.addresses import ALL_ADDRESSES, Addresses
 from ringfence.sets.traffic import NO_TRAFFIC, Traffic
+from ringfence.shared_input import SharedInput
 
 BeforeAfter = tuple[Traffic, Traffic]
 _KINDS = (strategies.policies, strategies.namespaces, strategies.pods(), strategies.workloads, strategies.nodes)
@@ -36,8 +38,8 @@ def changes(draw: st.DrawFn) -> tuple[list[Object], list[Object]]:
     return list(before.values()), list(after.values())
 
 
-def cluster(objects: Sequence[Object]) -> Cluster:
-    made = Cluster()
+def cluster(objects: Sequence[Object], shared: SharedInput | None = None) -> Cluster:
+    made = Cluster(shared=shared)
     for one in objects:
         made.upsert(one)
     return made
@@ -212,3 +214,30 @@ def test_the_order_of_objects_changes_nothing_of_the_result(
     for one in objects:
         order.shuffle(one)
     assert printed() == first
+
+
+@st.composite
+def changes_of_policies(draw: st.DrawFn) -> tuple[list[Object], list[Object]]:
+    """A cluster, and the same one with some policies replaced, removed or added."""
+    before = {key_of(one): one for one in draw(strategies.clusters())}
+    policies = [key for key in before if "Policy" in key[0]]
+    gone = draw(st.sets(st.sampled_from(sorted(policies, key=str)), max_size=2)) if policies else set()
+    replaced = {key_of(one): one for one in draw(several(strategies.policies, 0, 2))}
+    return list(before.values()), [one for key, one in (before | replaced).items() if key not in gone]
+
+
+@settings(max_examples=25)  # each compares two clusters twice
+@given(changes_of_policies())
+def test_changed_policies_are_found_in_one_state_as_in_two(objects: tuple[list[Object], list[Object]]) -> None:
+    shared = SharedInput()
+    quick = cluster(objects[0], shared).diff(cluster(objects[1], shared))
+    whole = cluster(objects[0]).diff(cluster(objects[1]))
+
+    def told(found: ClusterDifference) -> Any:
+        quiet = msgspec.structs.replace(found, unknown=(), known=(), assumptions=())
+        return difference_json(quiet, "a", "b")
+
+    assert told(quick) == told(whole)
+    # Of assumptions those are looked at that have to do with the changed policies.
+    assert bool(quick.unknown) >= bool(whole.unknown)
+    assert bool(quick.known) >= bool(whole.known)

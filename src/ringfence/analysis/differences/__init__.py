@@ -7,8 +7,10 @@ from ringfence.analysis.differences.cluster_differences import (
     ClusterDifference,
     ConnectionChange,
     Ends,
+    PolicyChange,
     PolicyCount,
     difference,
+    difference_in_policies,
 )
 from ringfence.analysis.differences.redundant_here import PartRedundantHere, RedundancyHere, redundancy_here
 from ringfence.analysis.differences.snapshots import (
@@ -32,6 +34,7 @@ __all__ = [
     "Effect",
     "Ends",
     "PartRedundantHere",
+    "PolicyChange",
     "PolicyCount",
     "PossibleConnections",
     "RedundancyHere",
@@ -41,6 +44,7 @@ __all__ = [
     "When",
     "compare_snapshots",
     "difference",
+    "difference_in_policies",
     "redundancy_here",
     "take_snapshot",
 ]

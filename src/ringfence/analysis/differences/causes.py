@@ -18,7 +18,7 @@ from ringfence.analysis.differences.relabelling import Relabelling
 from ringfence.analysis.differences.sides import SideClass
 from ringfence.analysis.lists import NamedPolicy
 from ringfence.engine.policies import Action, CompiledPolicy, CompiledRule, OwnPorts, Profile, Stack, own_ports
-from ringfence.model.origin import Place
+from ringfence.model.origin import Origin, Place
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import Addresses
 from ringfence.sets.bitsets import Bitset
@@ -26,6 +26,10 @@ from ringfence.sets.traffic import Traffic
 
 PolicyKey = tuple[str, str, str]
 """The kind, the namespace and the name of a policy."""
+
+
+Origins = Callable[[PolicyKey], Origin | None]
+"""Gives where a policy was read."""
 
 
 class Change(StrEnum):
@@ -81,8 +85,12 @@ Peers = Bitset | Addresses
 class Causes:
     """Finds the causes of changes between two clusters."""
 
-    def __init__(self, before: ClusterView, after: ClusterView, relabelling: Relabelling) -> None:
+    def __init__(
+        self, before: ClusterView, after: ClusterView, relabelling: Relabelling, origins: Origins | None = None
+    ) -> None:
+        """`origins` are where the policies of the second cluster were read, if these do not say so themselves."""
         self._views = {When.BEFORE: before, When.AFTER: after}
+        self._origins = origins
         self._relabelling = relabelling
         specs = {when: _specs(view) for when, view in self._views.items()}
         old, new = specs[When.BEFORE], specs[When.AFTER]
@@ -136,8 +144,7 @@ class Causes:
                 yield self._cause(denying, policy, Effect.DENIES, side.direction, rule)
 
     def _stack(self, when: When, side: SideClass) -> Stack:
-        view = self._views[when]
-        return view.state.tiers.stack(view.identity(side.example), side.direction)
+        return self._views[when].stack(side.example, side.direction)
 
     def _matching(
         self, when: When, side: SideClass, stack: Stack, peers: Peers, traffic: Traffic
@@ -164,7 +171,8 @@ class Causes:
         rule: CompiledRule | None = None,
     ) -> Cause:
         path = f"spec.{direction.field}[{rule.index}]" if rule else ""
-        place = policy.origin.at(path) if policy.origin else None
+        origin = self._origins(key_of(policy)) if self._origins and when is When.AFTER else policy.origin
+        place = origin.at(path) if origin else None
         if place:
             place = Place(place.file, place.line)
         what = None if key_of(policy) in self.unchanged else Change.POLICIES
@@ -200,7 +208,7 @@ def key_of(policy: CompiledPolicy[Any]) -> PolicyKey:
 
 
 def _specs(view: ClusterView) -> dict[PolicyKey, Any]:
-    return {key_of(policy): policy.policy.spec for policy in view.state.tiers.policies()}
+    return {key_of(policy): policy.policy.spec for policy in view.policies}
 
 
 def _isolates(profile: Profile) -> bool:

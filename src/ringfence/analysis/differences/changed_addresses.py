@@ -8,9 +8,11 @@ from collections.abc import Iterator
 
 import msgspec
 
+from ringfence.analysis.differences.changed_connections import ChangedSides
 from ringfence.analysis.differences.matched_workloads import ClusterView
-from ringfence.analysis.differences.sides import SideClass, side_classes
+from ringfence.analysis.differences.sides import SideClass
 from ringfence.engine.answers import node_addresses
+from ringfence.engine.policies import own_ports
 from ringfence.model.policies import Direction
 from ringfence.sets import bitsets
 from ringfence.sets.addresses import ALL_ADDRESSES, NO_ADDRESSES, Addresses
@@ -30,10 +32,10 @@ class ChangedAddresses(msgspec.Struct, frozen=True):
     side: SideClass
 
 
-def changed_addresses(before: ClusterView, after: ClusterView) -> Iterator[ChangedAddresses]:
+def changed_addresses(before: ClusterView, after: ClusterView, changed: ChangedSides) -> Iterator[ChangedAddresses]:
     """The addresses with which each workload may exchange something else than before; those of one kind joined."""
     for direction in Direction:
-        for one in side_classes(before, after, direction):
+        for one in changed[direction]:
             for workloads, node in _by_node(before, after, one):
                 was = _allowed(before, one, node[0])
                 now = _allowed(after, one, node[1])
@@ -64,5 +66,6 @@ def _own_node(view: ClusterView, place: int) -> Addresses:
 
 
 def _allowed(view: ClusterView, one: SideClass, node: Addresses) -> Partition[Addresses, Traffic]:
-    allowed = view.state.tiers.allowed_addresses(view.identity(one.example), one.direction, ALL_ADDRESSES)
+    stack = view.stack(one.example, one.direction)
+    allowed = view.state.tiers.addresses_of(stack, own_ports(stack, view.identity(one.example)), ALL_ADDRESSES)
     return changed_within(allowed, node, lambda _: ALL_TRAFFIC) if node else allowed

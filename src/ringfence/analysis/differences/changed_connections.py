@@ -4,7 +4,9 @@ The classes of sources are compared with the classes of destinations, so the wor
 classes that are both unchanged are skipped: where one policy of many has changed, little is compared.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import reduce
+from operator import or_
 
 import msgspec
 
@@ -35,22 +37,44 @@ class ChangedCell(msgspec.Struct, frozen=True):
     ingress: SideClass | None
 
 
-def changed_connections(before: ClusterView, after: ClusterView, matched: Sequence[Matched]) -> Iterator[ChangedCell]:
+ChangedSides = Mapping[Direction, Sequence[SideClass]]
+"""The classes of the workloads of which a side may have changed."""
+
+
+def changed_sides(before: ClusterView, after: ClusterView, affected: Sequence[int]) -> ChangedSides:
+    """The classes of the workloads that a change can affect: those that changed policies select, or all."""
+    return {direction: side_classes(before, after, direction, affected) for direction in Direction}
+
+
+def changed_connections(
+    before: ClusterView, after: ClusterView, matched: Sequence[Matched], changed: ChangedSides
+) -> Iterator[ChangedCell]:
     """The cells between which something else passes than before; no pair of workloads is in two of them."""
-    egress = side_classes(before, after, Direction.EGRESS)
-    ingress = side_classes(before, after, Direction.INGRESS)
+    egress = _with_counterparts(before, after, changed, Direction.EGRESS)
+    ingress = _with_counterparts(before, after, changed, Direction.INGRESS)
     exempt = _exempt(before, after)
     single = bitsets.of(place for place, one in enumerate(matched) if not one.is_several)
     policed = (
         cell
         for source in egress
         for destination in ingress
-        if source.is_changed or destination.is_changed
+        if source.changed_peers & destination.members or destination.changed_peers & source.members
         for cell in _between(source, destination)
     )
     for cell in (*policed, *_exempt_cells(egress, ingress, exempt)):
         for part in _without_exempt(cell, exempt):
             yield from _without_self(part, single)
+
+
+def _with_counterparts(
+    before: ClusterView, after: ClusterView, changed: ChangedSides, direction: Direction
+) -> Sequence[SideClass]:
+    """The classes that may have changed, and those of all others with which a side in the other direction has."""
+    other = Direction.INGRESS if direction is Direction.EGRESS else Direction.EGRESS
+    here = changed[direction]
+    peers = reduce(or_, (one.changed_peers for one in changed[other]), 0)
+    others = peers & ~reduce(or_, (one.members for one in here), 0)
+    return [*here, *side_classes(before, after, direction, bitsets.members(others))]
 
 
 def _between(source: SideClass, destination: SideClass) -> Iterator[ChangedCell]:

@@ -5,24 +5,45 @@ addresses outside. Pods that do not exist yet are covered by a proof: whether th
 cluster that could be (`analysis.possible`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
-from ringfence.analysis.differences.causes import Cause, Causes, Change, PolicyKey, key_of
+from ringfence.analysis.differences.causes import Cause, Causes, Change, Origins, PolicyKey, key_of
 from ringfence.analysis.differences.changed_addresses import ChangedAddresses, changed_addresses
-from ringfence.analysis.differences.changed_connections import ChangedCell, changed_connections
+from ringfence.analysis.differences.changed_assumptions import (
+    ChangedAssumptions,
+    assumed,
+    changed_assumptions,
+    counterpart_assumptions,
+)
+from ringfence.analysis.differences.changed_connections import (
+    ChangedCell,
+    ChangedSides,
+    changed_connections,
+    changed_sides,
+)
 from ringfence.analysis.differences.folding import FoldedCell, fold
-from ringfence.analysis.differences.matched_workloads import ClusterView, Matched, match
+from ringfence.analysis.differences.matched_workloads import (
+    ClusterView,
+    Matched,
+    MatchedWorkloads,
+    former_policies,
+    match,
+    match_alone,
+)
 from ringfence.analysis.differences.relabelling import Relabelling
 from ringfence.analysis.differences.sides import SideClass
-from ringfence.analysis.differences.unread_changes import UnreadChange, assumptions_of_both, unread_changes
-from ringfence.analysis.possible import Comparison, Outcome, PolicySet, Relation, compare, policy_set
+from ringfence.analysis.differences.unread_changes import UnreadChange, unread_changes
+from ringfence.analysis.possible import Comparison, Outcome, Relation, compare, set_of_policies
 from ringfence.engine.policies import Action, CompiledPolicy
 from ringfence.engine.population import Reference
+from ringfence.engine.possible import Meaning
 from ringfence.engine.state import State
+from ringfence.model.objects import Policy
+from ringfence.model.origin import Origin
 from ringfence.model.policies import Direction
 from ringfence.sets import bitsets
 from ringfence.sets.addresses import Addresses
@@ -132,6 +153,14 @@ class ClusterDifference(msgspec.Struct, frozen=True):
         )
 
 
+class PolicyChange(NamedTuple):
+    """A policy as it was and as it is; None where it is missing. `origin` is where it is read now."""
+
+    before: Policy | None
+    after: Policy | None
+    origin: Origin | None
+
+
 def difference(before: State, after: State, names: tuple[str, str] = ("A", "B")) -> ClusterDifference:
     """What the change from one cluster to another does. `names` are what texts call the two sets of policies."""
     workloads = match(before, after)
@@ -139,34 +168,84 @@ def difference(before: State, after: State, names: tuple[str, str] = ("A", "B"))
         ClusterView(before, [one.before for one in workloads.common]),
         ClusterView(after, [one.after for one in workloads.common]),
     )
-    causes = Causes(*views, Relabelling(*views, workloads.common))
-    meaning = _meaning(before, after, causes.unchanged, names)
-    assumptions, unknown, known = assumptions_of_both(before, after)
+    everyone = range(len(workloads.common))
+    found = changed_assumptions(assumed(before), assumed(after))
+    unread = unread_changes(before.doubts, after.doubts)
+    return _compared(_Compared(views, workloads, everyone, changed_sides(*views, everyone), names, found, unread))
+
+
+def difference_in_policies(
+    state: State, changes: Sequence[PolicyChange], names: tuple[str, str] = ("A", "B"), origins: Origins | None = None
+) -> ClusterDifference:
+    """What a change of policies alone does to a cluster: as `difference`, which takes as long as reading all objects.
+
+    The policies are changed in the state itself, and only the pods that they select are looked at. `origins` are where
+    the policies are read after the change.
+    """
+    policies = [policy for change in changes for policy in (change.before, change.after) if policy]
+    with state.telling_apart(policies) as affected:
+        former = former_policies(state, affected)
+        workloads = match_alone(state)
+        groups = [one.before for one in workloads.common]
+        before = ClusterView(state, groups, former)
+        # Policies never apply to hostNetwork pods; which of them would select one is assumed.
+        subjects = [*state.host_network_members(), *(pod for one in affected for pod in one.pods())]
+        old = assumed(state, subjects)
+        with state.supposing() as suppose:
+            for change in changes:
+                if change.after:
+                    suppose(change.after, change.origin)
+                elif change.before:
+                    suppose.without(change.before)
+            views = before, ClusterView(state, groups)
+            places = [place for place, group in enumerate(groups) if group.identity in affected]
+            changed = changed_sides(*views, places)
+            found = changed_assumptions(old, assumed(state, subjects), counterpart_assumptions(views[1], changed))
+            return _compared(_Compared(views, workloads, places, changed, names, found, (), origins))
+
+
+class _Compared(NamedTuple):
+    """Two clusters that are compared; `affected` are the workloads that the change can concern at all."""
+
+    views: tuple[ClusterView, ClusterView]
+    workloads: MatchedWorkloads
+    affected: Sequence[int]
+    changed: ChangedSides
+    names: tuple[str, str]
+    assumptions: ChangedAssumptions
+    unread: tuple[UnreadChange, ...]
+    origins: Origins | None = None
+
+
+def _compared(compared: _Compared) -> ClusterDifference:
+    views, workloads = compared.views, compared.workloads
+    causes = Causes(*views, Relabelling(*views, workloads.common), compared.origins)
+    meaning = _meaning(views, causes.unchanged, compared.names)
+    assumptions = compared.assumptions
     if meaning is not None and meaning.outcome is Outcome.HOLDS:
         # Assumptions name the blocks and selectors of rules: here these are only written in another way.
-        unknown = known = ()
+        assumptions = ChangedAssumptions(assumptions.all, (), ())
     return ClusterDifference(
-        tuple(sorted(_connections(views, workloads.common, causes), key=lambda one: one.order)),
-        tuple(_isolation(views, workloads.common, causes)),
+        tuple(sorted(_connections(compared, causes), key=lambda one: one.order)),
+        tuple(_isolation(compared, causes)),
         workloads.added,
         workloads.removed,
         len(workloads.common),
-        _policy_count(before, after, causes.unchanged),
+        _policy_count(views, causes.unchanged),
         meaning,
-        unknown,
-        known,
-        unread_changes(before, after),
-        assumptions,
+        assumptions.added,
+        assumptions.gone,
+        compared.unread,
+        assumptions.all,
     )
 
 
-def _connections(
-    views: tuple[ClusterView, ClusterView], matched: tuple[Matched, ...], causes: Causes
-) -> Iterator[ChangedConnections]:
-    cells = (part for cell in changed_connections(*views, matched) for part in _divided(cell, causes))
+def _connections(compared: _Compared, causes: Causes) -> Iterator[ChangedConnections]:
+    views, matched = compared.views, compared.workloads.common
+    cells = (part for cell in changed_connections(*views, matched, compared.changed) for part in _divided(cell, causes))
     for folded in fold(cells):
         yield _row(folded, _references(matched, folded.sources), _references(matched, folded.destinations))
-    outside = (part for one in changed_addresses(*views) for part in _divided_outside(one, causes))
+    outside = (part for one in changed_addresses(*views, compared.changed) for part in _divided_outside(one, causes))
     for (direction, key), by_addresses in _joined(outside).items():
         for addresses, workloads in by_addresses.items():
             ends = _references(matched, workloads)
@@ -230,39 +309,40 @@ def _row(cell: FoldedCell, sources: Ends, destinations: Ends) -> ChangedConnecti
     )
 
 
-def _isolation(
-    views: tuple[ClusterView, ClusterView], matched: tuple[Matched, ...], causes: Causes
-) -> Iterator[ChangedIsolation]:
+def _isolation(compared: _Compared, causes: Causes) -> Iterator[ChangedIsolation]:
     for direction in Direction:
         alike: dict[tuple[tuple[CompiledPolicy[Any], ...], tuple[CompiledPolicy[Any], ...]], Bitset] = {}
-        for place in range(len(matched)):
-            old, new = (_isolating(view, place, direction) for view in views)
+        for place in compared.affected:
+            old, new = (_isolating(view, place, direction) for view in compared.views)
             if bool(old) != bool(new):
                 alike[old, new] = alike.get((old, new), 0) | 1 << place
         for (old, new), workloads in alike.items():
             why = causes.of_isolation(old, new, direction, workloads)
-            yield ChangedIsolation(_references(matched, workloads), direction, bool(new), why)
+            yield ChangedIsolation(_references(compared.workloads.common, workloads), direction, bool(new), why)
 
 
 def _isolating(view: ClusterView, place: int, direction: Direction) -> tuple[CompiledPolicy[Any], ...]:
-    profiles = view.state.tiers.profiles(view.identity(place), direction)
+    profiles = view.profiles(place, direction)
     return tuple(policy for one in profiles if one.otherwise is Action.DENY for policy in one.policies)
 
 
-def _meaning(before: State, after: State, unchanged: set[PolicyKey], names: tuple[str, str]) -> Comparison | None:
+def _meaning(
+    views: tuple[ClusterView, ClusterView], unchanged: set[PolicyKey], names: tuple[str, str]
+) -> Comparison | None:
     """Whether the policies mean the same in any cluster, those that are not read apart: they are named on their own."""
-    old, new = (policy_set(name, state) for name, state in zip(names, (before, after), strict=True))
-    if all(key_of(policy) in unchanged for policy in (*old.policies, *new.policies)):
+    old, new = (view.policies for view in views)
+    if all(key_of(policy) in unchanged for policy in (*old, *new)):
         return None
-    return compare(_read(old), _read(new), Relation.EQUIVALENT)
+    first, second = (set_of_policies(name, view.policies) for name, view in zip(names, views, strict=True))
+    touched = {one for policy in (*old, *new) if key_of(policy) not in unchanged for one in policy.rules}
+    mine = first.meaning
+    # A direction that no changed policy is about is the same in both: nothing of it is compared.
+    same = {direction: mine.of(direction) for direction in Direction if direction not in touched}
+    return compare(first, second, Relation.EQUIVALENT, meanings=(mine, Meaning(second.policies, same)))
 
 
-def _read(policies: PolicySet) -> PolicySet:
-    return msgspec.structs.replace(policies, unread=())
-
-
-def _policy_count(before: State, after: State, unchanged: set[PolicyKey]) -> PolicyCount:
-    old, new = ({key_of(policy) for policy in state.tiers.policies()} for state in (before, after))
+def _policy_count(views: tuple[ClusterView, ClusterView], unchanged: set[PolicyKey]) -> PolicyCount:
+    old, new = ({key_of(policy) for policy in view.policies} for view in views)
     return PolicyCount(len(new - old), len(old - new), len((old & new) - unchanged))
 
 

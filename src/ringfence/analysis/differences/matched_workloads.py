@@ -5,17 +5,20 @@ Only these can be compared. What is in one of the clusters alone was added or re
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from ringfence.analysis.lists import PodGroup, pod_groups
+from ringfence.engine.policies import Profile, Stack
 from ringfence.engine.population import Identity, Member, Reference
 from ringfence.engine.state import State
+from ringfence.model.policies import Direction
 from ringfence.sets import bitsets
 from ringfence.sets.bitsets import Bitset
 
 _NOTHING: Final[Bitset] = 0
+_NONE_CHANGED: Final[Mapping[Any, Any]] = {}
 
 
 class Matched(msgspec.Struct, frozen=True):
@@ -39,16 +42,44 @@ class MatchedWorkloads(msgspec.Struct, frozen=True):
     added: tuple[Reference, ...]
 
 
-class ClusterView:
-    """One of the two clusters, in which sets of identities are seen as sets of matched workloads, and the reverse."""
+class FormerPolicies(NamedTuple):
+    """The policies that selected an identity for a direction: of all tiers, and those up to the last that decides."""
 
-    def __init__(self, state: State, groups: Sequence[PodGroup]) -> None:
+    profiles: tuple[Profile, ...]
+    stack: Stack
+
+
+class ClusterView:
+    """One of the two clusters, in which sets of identities are seen as sets of matched workloads, and the reverse.
+
+    Both clusters can be one state at two times. The view of the earlier one is given the policies that were `former`
+    then, by the bit of the identity and direction; those of all others are as they are now.
+    """
+
+    def __init__(
+        self,
+        state: State,
+        groups: Sequence[PodGroup],
+        former: Mapping[tuple[int, Direction], FormerPolicies] = _NONE_CHANGED,
+    ) -> None:
         self.state = state
         self.groups = groups
+        self.policies = tuple(state.tiers.policies())
         self.members = [group.pod or next(group.identity.pods()) for group in groups]
+        self._former = former
         self._bits = [group.identity.bit for group in groups]
         self._width = max(self._bits, default=0) + 1
         self._known: dict[Bitset, Bitset] = {}
+
+    def stack(self, workload: int, direction: Direction) -> Stack:
+        """The policies that decide about the pods of a workload, in order."""
+        former = self._former.get((self._bits[workload], direction))
+        return former.stack if former else self.state.tiers.stack(self.identity(workload), direction)
+
+    def profiles(self, workload: int, direction: Direction) -> tuple[Profile, ...]:
+        """The policies that select the pods of a workload in all tiers, whether or not an earlier one decides."""
+        former = self._former.get((self._bits[workload], direction))
+        return former.profiles if former else tuple(self.state.tiers.profiles(self.identity(workload), direction))
 
     def identity(self, workload: int) -> Identity:
         """The identity of the pods of a workload."""
@@ -74,6 +105,22 @@ class ClusterView:
         digits = format(identities, f"0{self._width}b")[::-1]
         picked = itemgetter(*self._bits)(digits)
         return int("".join(reversed(picked)), 2)
+
+
+def former_policies(state: State, identities: Iterable[Identity]) -> Mapping[tuple[int, Direction], FormerPolicies]:
+    """The policies that select some identities at present, for a view that outlasts them."""
+    return {
+        (one.bit, direction): FormerPolicies(
+            tuple(state.tiers.profiles(one, direction)), state.tiers.stack(one, direction)
+        )
+        for one in identities
+        for direction in Direction
+    }
+
+
+def match_alone(state: State) -> MatchedWorkloads:
+    """The workloads of two clusters that have the same pods, of which policies alone differ."""
+    return MatchedWorkloads(tuple(Matched(one.reference, one, one) for one in pod_groups(state)), (), ())
 
 
 def match(before: State, after: State) -> MatchedWorkloads:

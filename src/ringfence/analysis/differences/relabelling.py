@@ -55,7 +55,7 @@ class Relabelling:
         """The keys of the labels that some policy reads, about pods or about namespaces."""
         found = set()
         for view in (self._before, self._after):
-            for policy in view.state.tiers.policies():
+            for policy in view.policies:
                 selections = [policy.subject, *(one for rule in policy.all_rules() for one in rule.peers.selections)]
                 for selection in selections:
                     found |= {term.key for term in selection.pods.terms}

@@ -1,12 +1,9 @@
-"""What is not known about a change: policies that are not read and differ, and assumptions that only one side makes."""
+"""Policies of kinds that are not read and that differ: what they change is not known."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import msgspec
 
-from ringfence.analysis.lists import connection_assumptions
-from ringfence.engine.doubts import doubt_text
-from ringfence.engine.state import State
 from ringfence.model.unread_policies import UnreadPolicy
 
 _Key = tuple[str, str, str]
@@ -33,33 +30,14 @@ class UnreadChange(msgspec.Struct, frozen=True):
         return "removed" if self.after is None else "changed"
 
 
-def unread_changes(before: State, after: State) -> tuple[UnreadChange, ...]:
+def unread_changes(before: Iterable[UnreadPolicy], after: Iterable[UnreadPolicy]) -> tuple[UnreadChange, ...]:
     """The policies that are not read and differ, by kind, namespace and name."""
-    old, new = _by_key(before.doubts), _by_key(after.doubts)
+    old, new = _by_key(before), _by_key(after)
     return tuple(
         UnreadChange(old.get(key), new.get(key))
         for key in sorted(old.keys() | new.keys())
         if _content(old.get(key)) != _content(new.get(key))
     )
-
-
-def assumptions_of_both(before: State, after: State) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
-    """All assumptions about the connections of both, those that are new, and those that are no longer made.
-
-    What policies that are not read may do is in the first only: `unread_changes` names those that differ.
-    """
-    old, new = (connection_assumptions(state) for state in (before, after))
-    doubts = {text for state in (before, after) for text in _doubts(state)}
-    together = tuple(dict.fromkeys((*new, *old)))
-    added = tuple(text for text in new if text not in old and text not in doubts)
-    gone = tuple(text for text in old if text not in new and text not in doubts)
-    return together, added, gone
-
-
-def _doubts(state: State) -> Iterator[str]:
-    for policy in state.doubts:
-        for direction in policy.directions():
-            yield doubt_text(policy, direction)
 
 
 def _by_key(policies: Iterable[UnreadPolicy]) -> dict[_Key, UnreadPolicy]:

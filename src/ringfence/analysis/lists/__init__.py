@@ -9,7 +9,7 @@ from ringfence.analysis.lists.connection_filters import (
     list_selector,
 )
 from ringfence.analysis.lists.connection_lists import list_connections
-from ringfence.analysis.lists.connections import Connection, connection_assumptions
+from ringfence.analysis.lists.connections import Connection, connection_assumptions, subject_assumptions
 from ringfence.analysis.lists.exposed_workloads import ExposedTo, Exposure, ExposureList, exposure, exposure_of
 from ringfence.analysis.lists.folded_lists import FoldedList, folded
 from ringfence.analysis.lists.folded_views import BY_NAMESPACE, BY_POD, BY_WORKLOAD, FoldedView, graph_view, matrix_view
@@ -69,4 +69,5 @@ __all__ = [
     "list_selector",
     "matrix_view",
     "pod_groups",
+    "subject_assumptions",
 ]

@@ -7,8 +7,8 @@ pods only, because the pods of a workload may be on different nodes.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from functools import reduce
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache, partial, reduce
 from operator import or_
 
 import msgspec
@@ -25,15 +25,16 @@ from ringfence.engine.answers import (
     listed_node_assumptions,
     listed_priority_assumptions,
     node_addresses,
+    subject_match_assumptions,
     unknown_label_text,
     values_named,
 )
 from ringfence.engine.doubts import doubt_text
-from ringfence.engine.population import Reference
+from ringfence.engine.population import Member, Reference
 from ringfence.engine.state import State
 from ringfence.model.policies import Direction
 from ringfence.sets import bitsets
-from ringfence.sets.addresses import NO_ADDRESSES, Addresses
+from ringfence.sets.addresses import ALL_ADDRESSES, NO_ADDRESSES, Addresses
 from ringfence.sets.partitions import Partition, merged
 from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
 
@@ -99,19 +100,46 @@ def connection_assumptions(
     """
     pods = list(state.members() if namespace is None else state.members_in(namespace))
     doubts = (doubt_text(policy, direction) for policy, direction in state.doubts.selecting_any(pods))
-    labels = (
-        unknown_label_text(pod, label, values)
-        for pod in pods
-        for label in pod.unknown_labels
-        if (values := values_named(state, label)) and not pod.host_network
-    )
-    only = state.only_namespace
-    limits = (f"only namespace {only} could be read: connections with pods of others are not listed",) if only else ()
     listed = wanted or ConnectionFilter(part=ClusterPart(namespace))
     matches = listed_match_assumptions(state, _pairs(state, listed), _asked(state, listed))
     nodes = listed_node_assumptions(state, pods, listed.destinations.reach)
-    found = (*limits, *doubts, *labels, *nodes, *matches, *_priorities_outside(state, listed))
+    labels = _unknown_labels(state, pods)
+    found = (*_limits(state), *doubts, *labels, *nodes, *matches, *_priorities_outside(state, listed))
     return tuple(dict.fromkeys(found))
+
+
+def subject_assumptions(state: State, subjects: Sequence[Member]) -> tuple[str, ...]:
+    """What is assumed of all connections of some pods by the policies that select them, apart from those of the peers.
+
+    Labels with an unknown value are those of all pods: whichever has it may be a peer.
+    """
+    everyone = list(state.members())
+    doubts = (doubt_text(policy, direction) for policy, direction in state.doubts.selecting_any(subjects))
+    outside = (
+        text
+        for direction in Direction
+        for text in listed_priority_assumptions(state, subjects, direction, ALL_ADDRESSES, ALL_TRAFFIC)
+    )
+    matches = (
+        text for direction in Direction for text in subject_match_assumptions(state, direction, subjects, everyone)
+    )
+    nodes = listed_node_assumptions(state, subjects)
+    labels = _unknown_labels(state, everyone)
+    return tuple(dict.fromkeys((*_limits(state), *doubts, *labels, *nodes, *matches, *outside)))
+
+
+def _limits(state: State) -> Iterator[str]:
+    if only := state.only_namespace:
+        yield f"only namespace {only} could be read: connections with pods of others are not listed"
+
+
+def _unknown_labels(state: State, pods: Iterable[Member]) -> Iterator[str]:
+    """What is assumed of the labels of pods whose values are not known and that policies name."""
+    named = cache(partial(values_named, state))
+    for pod in pods:
+        for label in pod.unknown_labels:
+            if (values := named(label)) and not pod.host_network:
+                yield unknown_label_text(pod, label, values)
 
 
 def _pairs(state: State, wanted: ConnectionFilter) -> Iterator[ListedPairs]:

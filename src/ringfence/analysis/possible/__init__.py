@@ -9,7 +9,7 @@ from ringfence.analysis.possible.policy_parts import (
     peers_alone,
     without_parts,
 )
-from ringfence.analysis.possible.policy_sets import PolicySet, policy_set
+from ringfence.analysis.possible.policy_sets import PolicySet, policy_set, set_of_policies
 from ringfence.analysis.possible.redundant_parts import Cover, Redundancy, RedundantPart, redundancy
 
 __all__ = [
@@ -30,5 +30,6 @@ __all__ = [
     "peers_alone",
     "policy_set",
     "redundancy",
+    "set_of_policies",
     "without_parts",
 ]

@@ -86,14 +86,21 @@ class Comparison(msgspec.Struct, frozen=True):
         return self.outcome is Outcome.HOLDS
 
 
-def compare(first: PolicySet, second: PolicySet, relation: Relation, budget: Budget | None = None) -> Comparison:
+def compare(
+    first: PolicySet,
+    second: PolicySet,
+    relation: Relation,
+    budget: Budget | None = None,
+    meanings: tuple[Meaning, Meaning] | None = None,
+) -> Comparison:
     """Decide a claim about two sets of policies for all clusters that could be, whatever pods and namespaces they have.
 
-    A counterexample has as few labels as possible.
+    A counterexample has as few labels as possible. `meanings` are those of the two sets, if they are known: then they
+    can share what is the same in both.
     """
     budget = budget or Budget()
     unknown = [f"{one} in {these.name} is not read" for these in (first, second) for one in these.unread]
-    mine, theirs = first.meaning, second.meaning
+    mine, theirs = meanings or (first.meaning, second.meaning)
     pairs = [(mine, theirs)] if relation is Relation.AT_MOST else [(mine, theirs), (theirs, mine)]
     shown: list[PossibleConnection] = []
     resolved: set[str] = set()

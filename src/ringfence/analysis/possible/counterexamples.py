@@ -74,10 +74,16 @@ def asked(connection: PossibleConnection) -> AskedPorts:
 
 
 def judged(policies: PolicySet, connection: PossibleConnection) -> Answer:
-    """The answer of an ordinary engine that has some policies and the `objects_of` a connection, and nothing else."""
+    """The answer of an ordinary engine that has some policies and the `objects_of` a connection, and nothing else.
+
+    NetworkPolicies of namespaces in which neither end is select neither: they are left out.
+    """
     state = State()
+    ends = (connection.end(role) for role in Role)
+    namespaces = {"", *(end.namespace for end in ends if isinstance(end, ExactPod))}
     for policy in policies.policies:
-        state.upsert(policy.policy, policy.origin)
+        if policy.namespace in namespaces:
+            state.upsert(policy.policy, policy.origin)
     for obj in objects_of(connection):
         state.upsert(obj)
     source, destination = (resolve(state, end_name(connection, role)) for role in Role)

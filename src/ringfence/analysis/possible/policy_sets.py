@@ -1,5 +1,6 @@
 """A set of policies, apart from the cluster that it was read with: what questions about any cluster are about."""
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -28,6 +29,11 @@ class PolicySet(msgspec.Struct, frozen=True):
 
 def policy_set(name: str, state: State) -> PolicySet:
     """The policies of a state. Pods, namespaces, nodes and all else in it are left out."""
-    compiled = tuple(compile_in_any_cluster(one.policy, one.origin) for one in state.tiers.policies())
     unread = (one for one in state.doubts if one.doubt is not Doubt.INERT)
-    return PolicySet(name, compiled, tuple(f"{one} ({one.place})" for one in unread))
+    return set_of_policies(name, state.tiers.policies(), [f"{one} ({one.place})" for one in unread])
+
+
+def set_of_policies(name: str, policies: Iterable[CompiledPolicy[Any]], unread: Sequence[str] = ()) -> PolicySet:
+    """Some policies of any state, and the names of those that are not read."""
+    compiled = tuple(compile_in_any_cluster(one.policy, one.origin) for one in policies)
+    return PolicySet(name, compiled, tuple(unread))

@@ -2,7 +2,7 @@
 
 from ringfence.engine.answers.connectivity import ConnectivityRow, allowed_addresses, connectivity_rows, side_row
 from ringfence.engine.answers.explanations import explain
-from ringfence.engine.answers.listed_matches import ListedPairs, listed_match_assumptions
+from ringfence.engine.answers.listed_matches import ListedPairs, listed_match_assumptions, subject_match_assumptions
 from ringfence.engine.answers.listed_priorities import listed_priority_assumptions
 from ringfence.engine.answers.moments import Moment, changed_addresses, changed_peers, stacks_of
 from ringfence.engine.answers.own_nodes import listed_node_assumptions
@@ -52,6 +52,7 @@ __all__ = [
     "side_row",
     "side_traffic",
     "stacks_of",
+    "subject_match_assumptions",
     "traffic_between",
     "traffic_between_two",
     "traffic_by_part",

@@ -13,6 +13,7 @@ from itertools import islice
 from operator import and_, attrgetter, itemgetter, or_
 from typing import Final
 
+from ringfence.engine.policies import Stack, own_ports
 from ringfence.engine.population import Identity
 from ringfence.engine.state import State
 from ringfence.model.policies import Direction
@@ -60,11 +61,16 @@ def allowed_addresses(state: State, subject: Identity, direction: Direction) -> 
     return [(within, traffic) for within, traffic in cells if traffic]
 
 
-def side_row(state: State, subject: Identity, direction: Direction) -> ConnectivityRow:
-    """The traffic that `subject`'s side allows with every identity that it can meet, over all that both have."""
+def side_row(state: State, subject: Identity, direction: Direction, stack: Stack | None = None) -> ConnectivityRow:
+    """The traffic that `subject`'s side allows with every identity that it can meet, over all that both have.
+
+    With a `stack`, as if these policies were those that select it, such as policies that were in force before.
+    """
     telling = state.population.decisive_families()
     own = [family for family in telling if family in subject.families] or telling[:1]
-    return _row(state, subject, {family: state.tiers.allowed_peers(subject, direction, family) for family in own})
+    policies = state.tiers.stack(subject, direction) if stack is None else stack
+    ports = own_ports(policies, subject)
+    return _row(state, subject, {family: state.tiers.peers_of(policies, ports, family) for family in own})
 
 
 def _egress(state: State, source: Identity, family: Family) -> ConnectivityRow:

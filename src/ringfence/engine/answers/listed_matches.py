@@ -7,7 +7,7 @@ missing, less those with which the traffic of the rule is surely allowed anyway.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import cached_property, reduce
 from operator import and_, or_
 from typing import Any, NamedTuple
@@ -57,17 +57,39 @@ def listed_match_assumptions(state: State, pairs: Iterable[ListedPairs], asked: 
     the other side surely denies everything. Where a policy is not read or a label has an unknown value, the other side
     is not looked at. Several pods about which the same is assumed are counted, and one of them is named.
     """
-    found: defaultdict[MatchAssumption, set[frozenset[Member]]] = defaultdict(set)
-    unapplied: defaultdict[str, set[Member]] = defaultdict(set)
+    yield from _texts(state, _both_sides(state, pairs, asked))
+
+
+def subject_match_assumptions(
+    state: State, direction: Direction, subjects: Collection[Member], peers: Collection[Member]
+) -> Iterator[str]:
+    """What the policies of some subjects for a direction assume about their connections with some peers.
+
+    As `listed_match_assumptions`, which names less: nothing where the policies of the peers surely deny everything.
+    """
+    yield from _texts(state, [(_ListedSide(state, direction, subjects, peers, ALL_TRAFFIC), None)])
+
+
+_Sides = Iterable[tuple["_ListedSide", "_ListedSide | None"]]
+"""Sides, each with the side of the other ends; without one, that is taken to allow everything."""
+
+
+def _both_sides(state: State, pairs: Iterable[ListedPairs], asked: Traffic) -> _Sides:
     for sources, destinations in pairs:
         egress = _ListedSide(state, Direction.EGRESS, sources, destinations, asked)
         ingress = _ListedSide(state, Direction.INGRESS, destinations, sources, asked)
-        for side, other in ((egress, ingress), (ingress, egress)):
-            for assumption, pods in side.assumed(other):
-                found[assumption].add(pods)
-            for host in (pod for pod in side.subjects if pod.host_network):
-                for policy in unapplied_policies(state, host, side.direction):
-                    unapplied[str(policy)].add(host)
+        yield from ((egress, ingress), (ingress, egress))
+
+
+def _texts(state: State, sides: _Sides) -> Iterator[str]:
+    found: defaultdict[MatchAssumption, set[frozenset[Member]]] = defaultdict(set)
+    unapplied: defaultdict[str, set[Member]] = defaultdict(set)
+    for side, other in sides:
+        for assumption, pods in side.assumed(other):
+            found[assumption].add(pods)
+        for host in (pod for pod in side.subjects if pod.host_network):
+            for policy in unapplied_policies(state, host, side.direction):
+                unapplied[str(policy)].add(host)
     names: dict[frozenset[frozenset[Member]], tuple[str, bool]] = {}
     for assumption, groups in found.items():
         # The same is often assumed about very many pods for one block after another.
@@ -131,25 +153,56 @@ class _ListedSide:
         self._state = state
         self._asked = asked
         self._priorities = EqualPriorities(state, asked)
-        self._peers = frozenset(peers)
-        identities = {state.identity(pod): pod for pod in peers}
-        self._bits = _bits(one for one, pod in identities.items() if self._is_doubtful(pod))
-        self._without_address = {one: pod for one, pod in identities.items() if not pod.addresses}
-        self._addressed = ~_bits(one for one in state.population.identities() if not one.template.families)
-        self._undefined = [name for name in state.namespaces.names() if not state.namespaces.is_defined(name)]
-        self._hosts = [pod for pod in peers if pod.host_network]
-        self._alike: defaultdict[tuple[str, frozenset[tuple[str, str]]], list[Member]] = defaultdict(list)
-        for host in self._hosts:
-            self._alike[host.namespace, frozenset(host.labels.items())].append(host)
+        self._listed_peers = peers
         self._sure: dict[tuple[Peers, tuple[Family, ...]], Bitset] = {}
         self._doubtful: dict[CompiledRule, list[tuple[MatchAssumption, Bitset]]] = {}
         self._found: defaultdict[MatchAssumption, _Found] = defaultdict(_Found)
+
+    @cached_property
+    def _peers(self) -> frozenset[Member]:
+        return frozenset(self._listed_peers)
+
+    @cached_property
+    def _by_identity(self) -> dict[Identity, Member]:
+        """A peer of each identity."""
+        return {self._state.identity(pod): pod for pod in self._listed_peers}
+
+    @cached_property
+    def _bits(self) -> Bitset:
+        """The peers of which a fact is missing."""
+        return _bits(one for one, pod in self._by_identity.items() if self._is_doubtful(pod))
+
+    @cached_property
+    def _without_address(self) -> dict[Identity, Member]:
+        return {one: pod for one, pod in self._by_identity.items() if not pod.addresses}
+
+    @cached_property
+    def _addressed(self) -> Bitset:
+        return ~_bits(one for one in self._state.population.identities() if not one.template.families)
+
+    @cached_property
+    def _undefined(self) -> list[str]:
+        """The namespaces whose labels are not known."""
+        namespaces = self._state.namespaces
+        return [name for name in namespaces.names() if not namespaces.is_defined(name)]
+
+    @cached_property
+    def _hosts(self) -> list[Member]:
+        return [pod for pod in self._listed_peers if pod.host_network]
+
+    @cached_property
+    def _alike(self) -> dict[tuple[str, frozenset[tuple[str, str]]], list[Member]]:
+        """The hostNetwork pods of one namespace with equal labels."""
+        found: defaultdict[tuple[str, frozenset[tuple[str, str]]], list[Member]] = defaultdict(list)
+        for host in self._hosts:
+            found[host.namespace, frozenset(host.labels.items())].append(host)
+        return found
 
     def _is_doubtful(self, pod: Member) -> bool:
         """Whether any of the facts in question is missing about a pod."""
         return pod.host_network or not pod.addresses or not self._state.namespaces.is_defined(pod.namespace)
 
-    def assumed(self, other: "_ListedSide") -> Iterator[tuple[MatchAssumption, frozenset[Member]]]:
+    def assumed(self, other: "_ListedSide | None") -> Iterator[tuple[MatchAssumption, frozenset[Member]]]:
         """What is assumed in the answers about any of the subjects and any other peer, and of which peers.
 
         Where the other side of a pair surely denies everything, the answer does not depend on it.
@@ -233,14 +286,18 @@ class _ListedSide:
                     assumption = msgspec.structs.replace(host_network_assumption(hosts[0]), pod=None)
                     yield _Uncertain(assumption, unsure, hosts)
 
-    def _note(self, group: ListedSubjects, uncertain: Iterable[_Uncertain], other: "_ListedSide") -> None:
+    def _note(self, group: ListedSubjects, uncertain: Iterable[_Uncertain], other: "_ListedSide | None") -> None:
         """Note of which peers a group assumes something, with which it has anything to do.
 
         About a pod and itself, and about a pod and its own node, policies do not decide.
         """
         subjects = _bits(group.pods)
-        selectable = self._state.population.selectable & ~other.closed_to(subjects)
-        alone = {identity: pod for identity, pod in _single(group) if not other.admits_others(identity, subjects)}
+        selectable = self._state.population.selectable
+        admits_others: Callable[[Identity, Bitset], Bitset | bool] = _others
+        if other is not None:
+            selectable &= ~other.closed_to(subjects)
+            admits_others = other.admits_others
+        alone = {identity: pod for identity, pod in _single(group) if not admits_others(identity, subjects)}
         for assumption, bits, hosts in uncertain:
             found = self._found[assumption]
             if bits & ~self._state.population.selectable:
@@ -370,6 +427,10 @@ def _single(group: ListedSubjects) -> Iterator[tuple[Identity, Member]]:
     for identity, pods in group.pods.items():
         if len(pods) == 1 and not pods[0].is_several:
             yield identity, pods[0]
+
+
+def _others(identity: Identity, bits: Bitset) -> Bitset:
+    return bits & ~(1 << identity.bit)
 
 
 def _has_unknown_labels(state: State, pod: Member) -> bool:

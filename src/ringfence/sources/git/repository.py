@@ -10,7 +10,7 @@ Source: gitattributes(5), "filter", "export-ignore" and "export-subst"; git(1), 
 import os
 import shutil
 import subprocess
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
 from enum import StrEnum
 from typing import IO, Final
@@ -22,6 +22,8 @@ from ringfence.errors import InputError, ManifestError
 _SECONDS: Final = 60
 """For a command that only looks something up."""
 _PIECE: Final = 1 << 20
+_ASKED: Final = 256
+"""Objects that are asked for at once. Their names, of at most 65 bytes, fit into a pipe, so neither side waits."""
 _ENVIRONMENT: Final = {
     "GIT_OPTIONAL_LOCKS": "0",
     "GIT_TERMINAL_PROMPT": "0",
@@ -100,11 +102,13 @@ class Repository:
                 raise InputError(f"{os.fsdecode(name)}: not merged: resolve the conflict and add the file")
             yield TreeEntry(os.fsdecode(name), _KINDS.get(mode, EntryKind.FILE), object_id.decode())
 
-    def contents(self, object_ids: Iterable[str], most: int) -> Generator[bytes | None, None, None]:
+    def contents(self, object_ids: Sequence[str], most: int) -> Generator[bytes | None, None, None]:
         """The content of files, one after another; of one that is missing None, and of a large one `most` bytes + 1.
 
         Raises ManifestError if git ends before: it does where an object is damaged.
         """
+        if not object_ids:
+            return
         reader = subprocess.Popen(
             [*self._command, "cat-file", "--batch"],
             stdin=subprocess.PIPE,
@@ -115,10 +119,12 @@ class Repository:
         assert reader.stdin is not None
         assert reader.stdout is not None
         try:
-            for object_id in object_ids:
-                reader.stdin.write(f"{object_id}\n".encode())
+            for first in range(0, len(object_ids), _ASKED):
+                some = object_ids[first : first + _ASKED]
+                reader.stdin.write("".join(f"{object_id}\n" for object_id in some).encode())
                 reader.stdin.flush()
-                yield _next_content(reader.stdout, most)
+                for _ in some:
+                    yield _next_content(reader.stdout, most)
         except (BrokenPipeError, EOFError):
             raise ManifestError("an object of the git repository is damaged: `git fsck` names it") from None
         finally:

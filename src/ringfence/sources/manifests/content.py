@@ -6,6 +6,7 @@ The documents are cut apart before they are parsed, as kubectl does, so that an 
 import re
 from codecs import BOM_UTF8
 from collections.abc import Generator, Iterator
+from functools import partial
 from itertools import pairwise
 from typing import Final
 
@@ -16,6 +17,7 @@ from ringfence.model.problems import Problem, ProblemCode
 from ringfence.sources.loading import Done, Found
 from ringfence.sources.manifests.encodings import as_utf8, without_stray_bytes
 from ringfence.sources.manifests.json_documents import read_json
+from ringfence.sources.shared_documents import SharedDocuments, key_of_content
 
 MAX_BYTES: Final = 1 << 29
 """Of one file: half a gigabyte, the list of 100,000 pods."""
@@ -26,10 +28,13 @@ _SEPARATOR: Final = re.compile(rb"---[ \t]*(?:#.*)?\r?(?:\n|$)")
 _JSON: Final = re.compile(rb'[ \t\r\n]*\{[ \t\r\n]*["}]')
 
 
-def read_content(data: bytes, file: str, progress: Done = lambda done: None) -> Iterator[Found]:
+def read_content(
+    data: bytes, file: str, progress: Done = lambda done: None, shared: SharedDocuments | None = None
+) -> Iterator[Found]:
     """The objects in the documents of `data`, which comes from `file`; what cannot be read is a problem.
 
-    `progress` is called with the number of bytes that are done.
+    `progress` is called with the number of bytes that are done. Documents that are among the `shared` ones are not
+    parsed, and the others are added to these.
     """
     if len(data) > MAX_BYTES:
         message = f"larger than {MAX_BYTES >> 20} MiB: split it into several files"
@@ -43,7 +48,15 @@ def read_content(data: bytes, file: str, progress: Done = lambda done: None) -> 
         def within(done: int, start: int = start) -> None:
             progress(start + done)
 
-        document += yield from _read_document(data[start:end], Origin(file, line, document), within)
+        part, origin = data[start:end], Origin(file, line, document)
+        if shared is None:
+            document += yield from _read_document(part, origin, within)
+        else:
+            parse = partial(_read_document, part, origin, within)
+            separator = _SEPARATOR.match(part)
+            body = part[separator.end() :] if separator else part
+            start_of_body = Origin(file, line + bool(separator), document)
+            document += yield from shared.read(key_of_content(body), start_of_body, parse)
         line += data.count(b"\n", start, end)
         progress(end)
 

@@ -16,6 +16,7 @@ from ringfence.model.problems import Problem, ProblemCode
 from ringfence.sources.loading import Found, LoadedObjects, Progress, collect, kustomization
 from ringfence.sources.manifests.content import MAX_BYTES, read_content
 from ringfence.sources.manifests.paths import STANDARD_INPUT, Exclusion, expand_paths
+from ringfence.sources.shared_documents import SharedDocuments
 
 SUFFIXES: Final = (".json", ".yaml", ".yml")
 """What a file in a folder must end in; a file that is named itself may end in anything."""
@@ -38,18 +39,19 @@ def read_files(
     exclude: Sequence[str] = (),
     progress: Progress | None = None,
     holding: re.Pattern[bytes] | None = None,
+    shared: SharedDocuments | None = None,
 ) -> LoadedObjects:
     """The objects in files and folders; `-` is standard input. A folder's own folders are read only if `recursive`.
 
     Of what is in folders, hidden folders and what matches a pattern of `exclude` are left out (`paths.Exclusion`). What
     is wrong inside a file becomes a problem of the result. With `holding`, a file of a folder is read only if its
-    content has what the pattern looks for, and a folder may have none. Raises ManifestError for a path that does not
-    exist, and for a folder with nothing in it to read.
+    content has what the pattern looks for, and a folder may have none. Documents that are among the `shared` ones are
+    not parsed. Raises ManifestError for a path that does not exist, and for a folder with nothing in it to read.
     """
     named = expand_paths(paths)
     exclusion = Exclusion(exclude)
     files = [file for path in named for file in _files(path, recursive, exclusion, may_be_empty=holding is not None)]
-    return collect(_read_all(files, frozenset(named), progress, holding))
+    return collect(_read_all(files, frozenset(named), progress, holding, shared))
 
 
 def _files(path: str, recursive: bool, exclusion: Exclusion, *, may_be_empty: bool) -> Iterable[str]:
@@ -80,7 +82,11 @@ def _in_folder(folder: Path, recursive: bool, exclusion: Exclusion, top: Path) -
 
 
 def _read_all(
-    files: list[str], named: frozenset[str], progress: Progress | None, holding: re.Pattern[bytes] | None
+    files: list[str],
+    named: frozenset[str],
+    progress: Progress | None,
+    holding: re.Pattern[bytes] | None,
+    shared: SharedDocuments | None,
 ) -> Iterator[Found]:
     total = sum(map(_size, files)) if progress else 0
     before = 0
@@ -117,7 +123,7 @@ def _read_all(
             if progress:
                 progress(before + done, max(total, before + done))
 
-        yield from read_content(data, name, report)
+        yield from read_content(data, name, report, shared)
         before += len(data)
     yield from (_chart_problem(chart, count) for chart, count in templates.items())
 

@@ -10,7 +10,7 @@ Source: `k8s.io/cli-runtime/pkg/resource`, `FilenameParam` and `expandIfFilePatt
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatch
 from glob import glob
-from pathlib import Path, PurePath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Final
 
 from ringfence.errors import ManifestError
@@ -61,11 +61,14 @@ class Exclusion:
             return True
         return self._is_matched(entry.relative_to(top))
 
-    def excludes_stored(self, below: PurePath) -> bool:
+    def excludes_stored(self, below: str) -> bool:
         """Whether to leave out a file that is stored in a revision, by its path below the folder that was named."""
-        *folders, _ = below.parts
-        hidden = any(folder.startswith(".") for folder in folders)
-        return hidden or any(map(self._is_matched, (below, *below.parents[:-1])))
+        if "/." in f"/{below.rpartition('/')[0]}":
+            return True
+        if not self._patterns:
+            return False
+        path = PurePosixPath(below)
+        return any(map(self._is_matched, (path, *path.parents[:-1])))
 
     def _is_matched(self, below: PurePath) -> bool:
         return any(fnmatch(below.name, pattern) or fnmatch(str(below), pattern) for pattern in self._patterns)

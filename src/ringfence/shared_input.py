@@ -1,0 +1,114 @@
+"""What the inputs of several clusters have in common: read and validated once, and known to be equal.
+
+Two revisions of a repository differ in few documents. With one `SharedInput` for both, equal documents are parsed once,
+their objects are validated once, and what differs between the two clusters is found without comparing what they mean.
+The objects of such a cluster enter its state when that is first asked for: for a difference in policies alone, the
+second state is never needed (`analysis.differences`).
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from ringfence.engine.state import State
+from ringfence.model.kinds import KINDS, kind_of, namespace_of
+from ringfence.model.objects import Object
+from ringfence.model.origin import Origin
+from ringfence.model.server_versions import ServerVersion
+from ringfence.sources.shared_documents import SharedDocuments
+
+Key = tuple[str, str, str]
+"""The key of the kind, the namespace and the name of an object."""
+
+
+class Terms(NamedTuple):
+    """What the admission of an object depends on, apart from the object."""
+
+    namespace: str
+    is_accepted: bool
+    server_version: ServerVersion | None
+
+
+class SharedInput:
+    """Remembers the documents and the admitted objects of each cluster that is loaded with it, for the next one."""
+
+    def __init__(self) -> None:
+        self.documents = SharedDocuments()
+        self._admitted: dict[tuple[int, Terms], tuple[Object, Object]] = {}
+
+    def admitted(self, obj: Object, terms: Terms) -> Object | None:
+        """The object as it was admitted before, without errors or warnings; None if it was not."""
+        known = self._admitted.get((id(obj), terms))
+        return known[1] if known else None
+
+    def note_admitted(self, obj: Object, terms: Terms, admitted: Object) -> None:
+        """Note that an object was admitted without errors or warnings, and as what."""
+        # The object as it was read is kept, too: no other can then have its id.
+        self._admitted[id(obj), terms] = obj, admitted
+
+
+class KeptObject(NamedTuple):
+    """An object as it was admitted, and where it was read."""
+
+    object: Object
+    origin: Origin | None
+
+
+class ObjectChange(NamedTuple):
+    """An object that two clusters do not have alike: as it is in each of them, or None where it is missing."""
+
+    key: Key
+    before: KeptObject | None
+    after: KeptObject | None
+
+    @property
+    def is_of_policy(self) -> bool:
+        """Whether the object is a policy."""
+        kind = KINDS.keyed(self.key[0])
+        return kind is not None and kind.is_policy
+
+
+class KeptObjects:
+    """The objects of a cluster by kind and name, which enter its state only when somebody needs that."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._objects: dict[Key, KeptObject] = {}
+        self._revision: int | None = None
+        """The revision of the state after the objects had entered it; None before."""
+
+    def upsert(self, obj: Object, origin: Origin | None) -> None:
+        """Add an object, or replace the one with its kind and name."""
+        self._objects[kind_of(obj), namespace_of(obj), obj.metadata.name] = KeptObject(obj, origin)
+        if self._revision is not None:
+            is_complete = self.is_complete
+            self._state.upsert(obj, origin)
+            if is_complete:
+                self._revision = self._state.revision
+
+    def enter(self) -> None:
+        """Have all objects in the state."""
+        if self._revision is None:
+            for obj, origin in self._objects.values():
+                self._state.upsert(obj, origin)
+            self._revision = self._state.revision
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the state has, or will have, these objects and no others: nobody has changed it otherwise."""
+        return self._revision in (None, self._state.revision)
+
+    def changes(self, after: "KeptObjects") -> Iterator[ObjectChange]:
+        """The objects that are not the same afterwards, in the order of the input."""
+        theirs = after._objects
+        for key, kept in self._objects.items():
+            other = theirs.get(key)
+            if other is None or (other.object is not kept.object and other.object != kept.object):
+                yield ObjectChange(key, kept, other)
+        for key, other in theirs.items():
+            if key not in self._objects:
+                yield ObjectChange(key, None, other)
+
+    def origin(self, key: Key) -> Origin | None:
+        """Where an object was read, if it is there."""
+        kept = self._objects.get(key)
+        return kept.origin if kept else None
