@@ -2,10 +2,10 @@
 
 import pytest
 from tests.agent.events import listing, removed, upserted
-from tests.semantics.objects import Object, admits, block, namespace, node, pod, policy, port, term
+from tests.semantics.objects import Object, admits, annotated, block, namespace, node, pod, policy, port, term
 
 from ringfence.agent import local_policies
-from ringfence.agent.view import FOLLOWED_KINDS, View
+from ringfence.agent.view import DIVIDING, FOLLOWED_KINDS, View
 from ringfence.engine.answers import allows
 from ringfence.engine.population.pods import Reference
 from ringfence.engine.state import State
@@ -115,6 +115,19 @@ class TestWhatCannotBeUsed:
         view.apply(removed(self.WRONG))
         assert reaches(view)
         assert not view.problems
+
+    def test_a_policy_whose_blocks_divide_too_many_nodes_is_one_as_long_as_they_do(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("ringfence.agent.view.MOST_DIVIDED", 1)
+        tunnel = "projectcalico.org/IPv4VXLANTunnelAddr"
+        one, two = (annotated(node(f"n{i}", f"172.18.0.{i}"), {tunnel: f"10.244.{i}.0"}) for i in (1, 2))
+        view = view_of(WEB, one, policy("x/p", ingress=[admits(block("172.18.0.0/16"))]))
+        assert view.problems == {}
+        view.apply(upserted(two))
+        assert view.problems == {("NetworkPolicy", "x", "p"): DIVIDING}
+        view.apply(removed(two))
+        assert view.problems == {}
 
     def test_what_only_newer_servers_refuse_is_used_as_it_was_meant(self) -> None:
         """`10.0.0.1/24` was accepted for years, and is stored in clusters."""

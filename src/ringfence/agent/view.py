@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from ringfence.agent.local_policies import MOST_BYTES, MOST_BYTES_OF_ALL, LocalPolicies, PolicyUse
 from ringfence.agent.unenforceable import enforceable, problem_of_cluster_policy
-from ringfence.engine.policies import CompiledPolicy, compile_policy
+from ringfence.engine.policies import MOST_DIVIDED, CompiledPolicy, compile_policy
 from ringfence.engine.population import Reference, addresses_of
 from ringfence.engine.state import State
 from ringfence.errors import DecodingError
@@ -72,6 +72,11 @@ EXCESSIVE: Final = (
     "all pods of the namespace are closed here: use fewer or smaller policies"
 )
 
+DIVIDING: Final = (
+    f"the ipBlocks of its namespace contain some addresses and not others of more than {MOST_DIVIDED:,} nodes, counted "
+    "for each block, so that its own admit nobody: use fewer blocks, or blocks that contain the nodes' tunnels as well"
+)
+
 
 class View:
     """The cluster as the events of the watches describe it. `state` is up to date after every event.
@@ -81,7 +86,7 @@ class View:
     """
 
     def __init__(self, node: str = "") -> None:
-        self.state = State(live=True)
+        self.state = State(live=True, most_divided=MOST_DIVIDED)
         self.uids: dict[ObjectName, str] = {}
         """The UIDs of the node's own pods, and of policies that have problems, as far as they are known."""
         self.problems: dict[ObjectName, str] = {}
@@ -254,6 +259,16 @@ class View:
         if isinstance(obj, Pod) and obj.spec.node_name == self._node:
             self.uids[key] = obj.metadata.uid
         self.state.upsert(obj)
+        if key[0] in ("NetworkPolicy", "Node"):
+            self._note_dividing()
+
+    def _note_dividing(self) -> None:
+        """Note which policies divide too many nodes."""
+        dividing = {("NetworkPolicy", *name) for name in self.state.admitting_no_blocks}
+        for key in [key for key, problem in self.problems.items() if problem == DIVIDING and key not in dividing]:
+            self._forget_problem(key)
+        for key in dividing - self.problems.keys():
+            self._note_problem(key, DIVIDING, self.uids.get(key, ""))
 
     def _note_problem(self, key: ObjectName, problem: str, uid: str) -> None:
         self.problems[key] = problem
@@ -283,6 +298,8 @@ class View:
         if self._local and kind == "Pod":
             self._local.discard_pod(namespace, name)
         self.state.remove(kind, namespace, name)
+        if kind in ("NetworkPolicy", "Node"):
+            self._note_dividing()
 
     def _isolating_defects(self, key: ObjectName, change: TakeIn) -> None:
         """Change one object's part of the state; a defect that it meets does not keep other objects out."""

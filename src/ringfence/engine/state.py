@@ -75,7 +75,8 @@ class State:
     workload stands for its pods if the input has none of them.
     """
 
-    def __init__(self, *, live: bool = False) -> None:
+    def __init__(self, *, live: bool = False, most_divided: int | None = None) -> None:
+        """`most_divided` limits what policies say about nodes (`policies.PoliciesInForce`)."""
         self.namespaces = Namespaces()
         self.nodes: dict[str, Node] = {}
         self.services: dict[tuple[str, str], Service] = {}
@@ -97,7 +98,7 @@ class State:
         # A new kind of policy is added here.
         admin, baseline = map(self._cluster_policies.tier, (PolicyTier.ADMIN, PolicyTier.BASELINE))
         self._tiers = Tiers(self._population, self._selections, (admin, self._network_policies, baseline))
-        self._in_force = PoliciesInForce(self._network_policies)
+        self._in_force = PoliciesInForce(self._network_policies, most_divided)
         self.doubts = Doubts(self.namespaces)
         """The policies that are not read. They change no verdict; answers name those that might."""
         self.operated: dict[OperatedObject, None] = {}
@@ -285,6 +286,12 @@ class State:
         """The NetworkPolicies in force."""
         self._in_force.settle()
         return self._network_policies
+
+    @property
+    def admitting_no_blocks(self) -> frozenset[tuple[str, str]]:
+        """The NetworkPolicies, by namespace and name, that are beyond the limit: their ipBlocks admit nobody."""
+        self._in_force.settle()
+        return frozenset(self._in_force.admitting_no_blocks)
 
     def cluster_policies(self, tier: PolicyTier) -> list[CompiledPolicy[ClusterPolicy]]:
         """The administrators' policies of a tier, in the order in which they are asked."""

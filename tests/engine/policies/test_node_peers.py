@@ -15,8 +15,11 @@ from ringfence.engine.answers.verdicts import allows, traffic_between
 from ringfence.engine.policies.node_peers import NodePeers, block_of_sources
 from ringfence.engine.population import Block
 from ringfence.engine.state import State
+from ringfence.model.decoding import decode
+from ringfence.model.kinds import KINDS
 from ringfence.model.metadata import NodeMeta
 from ringfence.model.objects import IPBlock, Node, NodeAddress, NodeStatus
+from ringfence.model.policies import Direction
 from ringfence.sets.addresses import ALL_ADDRESSES, Addresses, parse_address
 from ringfence.sets.traffic import Traffic
 
@@ -168,6 +171,98 @@ def peer_reasons(state: State, source: str) -> list[PeerReason]:
     end = member_in(state, source) if "/" in source else end_of(source)
     reason = explain(state, end, member_in(state, "x/web"), TCP_80)
     return [peer for one in reason.ingress.policies for rule in one.rules for peer in rule.peers]
+
+
+# --- the limit of an agent --------------------------------------------------------------------------------------------
+
+
+NODES = tuple(
+    annotated(node(f"n{number}", f"172.18.0.{number}"), {TUNNEL: f"10.244.{number}.0"}) for number in range(1, 4)
+)
+
+
+def dividing(name: str, *cidrs: str) -> Object:
+    """A policy of which each rule has one block, that contains the nodes and not their tunnels."""
+    return policy(name, ingress=[admits(block(cidr)) for cidr in cidrs])
+
+
+def limited(*objects: Object, most: int = 3) -> State:
+    """A state in which the blocks of a namespace may divide so many nodes."""
+    state = State(live=True, most_divided=most)
+    for one in objects:
+        put(state, one)
+    return state
+
+
+def put(state: State, written: Object) -> None:
+    decoded = decode(written)
+    assert decoded
+    state.upsert(KINDS.of(decoded).default(decoded))
+
+
+def admitted(state: State, name: str) -> Addresses:
+    """The addresses that a policy admits."""
+    return Addresses.union_of(one.addresses for one in blocks_in(state)[name])
+
+
+class TestTheLimitOfAnAgent:
+    def test_as_many_nodes_as_the_limit_count_and_the_same_block_counts_once(self) -> None:
+        written = dividing("x/p", "172.18.0.0/16", "172.18.0.0/16", "192.0.2.0/24", "0.0.0.0/0")
+        state = limited(*NODES, written)
+        assert state.admitting_no_blocks == frozenset()
+        assert blocks_in(state) == blocks_in(state_of([*NODES, written]))
+
+    def test_beyond_it_the_blocks_of_a_policy_admit_nobody_and_its_pods_stay_isolated(self) -> None:
+        written = dividing("x/p", "172.18.0.0/16", "172.18.0.0/17")
+        state = limited(*NODES, pod("x/web", addresses=["10.0.0.1"]), written)
+        assert state.admitting_no_blocks == {("x", "p")}
+        assert not admitted(state, "x/p")
+        stack = state.tiers.stack(state.identity(member_in(state, "x/web")), Direction.INGRESS)
+        assert [str(one) for profile in stack for one in profile.policies] == ["x/p"]
+
+    def test_exceptions_count_as_well(self) -> None:
+        state = limited(*NODES, policy("x/p", ingress=[admits(block("0.0.0.0/0", "172.18.0.0/16"))]), most=2)
+        assert state.admitting_no_blocks == {("x", "p")}
+
+    def test_other_namespaces_and_policies_within_it_are_not_concerned(self) -> None:
+        policies = [
+            dividing("x/p", "172.18.0.0/16"),
+            dividing("x/q", "172.18.0.0/17"),
+            dividing("y/q", "172.18.0.0/18"),
+        ]
+        state = limited(*NODES, *policies, dividing("x/r", "0.0.0.0/0"))
+        assert state.admitting_no_blocks == {("x", "q")}
+        assert all(admitted(state, name) for name in ("x/p", "y/q", "x/r"))
+
+    def test_what_leaves_room_lets_the_others_count(self) -> None:
+        state = limited(*NODES, dividing("x/p", "172.18.0.0/16"), dividing("x/q", "172.18.0.0/17"))
+        put(state, dividing("x/p", "192.0.2.0/24"))
+        assert state.admitting_no_blocks == frozenset()
+        put(state, dividing("x/p", "172.18.0.0/16"))
+        assert state.admitting_no_blocks == {("x", "p")}
+        state.remove("NetworkPolicy", "x", "q")
+        assert state.admitting_no_blocks == frozenset()
+        assert admitted(state, "x/p")
+
+    def test_nodes_that_come_and_go_are_counted(self) -> None:
+        state = limited(*NODES, dividing("x/p", "172.18.0.0/16"))
+        put(state, annotated(node("n4", "172.18.0.4"), {TUNNEL: "10.244.4.0"}))
+        assert state.admitting_no_blocks == {("x", "p")}
+        assert not admitted(state, "x/p")
+        state.remove("Node", "", "n2")
+        assert state.admitting_no_blocks == frozenset()
+        assert admitted(state, "x/p")
+
+    def test_to_find_what_is_beyond_it_costs_no_more_with_more_nodes(self) -> None:
+        def work(count: int) -> int:
+            nodes = (
+                annotated(node(f"n{i}", f"172.18.{i >> 8}.{i & 255}"), {TUNNEL: f"10.244.{i}.0"}) for i in range(count)
+            )
+            cidrs = [f"172.{18 - i % 2}.0.0/{8 + i}" for i in range(8)]
+            state = limited(*nodes, dividing("x/p", *cidrs), most=0)
+            return work_of(lambda: put(state, dividing("x/p", *cidrs)))
+
+        assert work(200) < 1.5 * work(20)
 
 
 # --- nodes that come and go -------------------------------------------------------------------------------------------

@@ -1,11 +1,13 @@
 """Which pods and workload templates take part, as objects come and go."""
 
+from tests.agent.work import work_of
 from tests.engine.members import state_of
 from tests.semantics.judges import cluster_of
 from tests.semantics.objects import node, owned, pod, workload
 
 from ringfence import Cluster
 from ringfence.engine.population.pods import Reference
+from ringfence.model.decoding import decode
 from ringfence.sets.addresses import parse_address
 
 
@@ -59,6 +61,16 @@ class TestWhatTakesPart:
         cluster.remove("Pod", "x", "agent")
         cluster.remove("DaemonSet", "x", "proxy")
         assert not list(cluster.state.host_network_members())
+
+    def test_the_pods_of_other_nodes_cost_nothing_when_a_node_changes(self) -> None:
+        def work(count: int) -> int:
+            agents = (pod(f"x/agent-{number}", hostNetwork=True, nodeName=f"n{number}") for number in range(count))
+            cluster = cluster_of([*agents, node("n0", "192.168.0.1")])
+            changed = decode(node("n0", "192.168.0.2"))
+            assert changed
+            return work_of(lambda: cluster.state.upsert(changed))
+
+        assert work(200) < 1.5 * work(20)
 
     def test_a_workload_whose_pods_take_part_is_there_as_well(self) -> None:
         web = Reference("x", "StatefulSet", "web")

@@ -2,7 +2,7 @@
 
 from ringfence.engine.policies.cluster_policies import compile_cluster_policy
 from ringfence.engine.policies.cluster_policies_in_force import ClusterPoliciesInForce
-from ringfence.engine.policies.in_force import PoliciesInForce
+from ringfence.engine.policies.in_force import MOST_DIVIDED, PoliciesInForce
 from ringfence.engine.policies.matching import (
     End,
     MatchAssumption,
@@ -30,6 +30,7 @@ from ringfence.engine.policies.tiers import BEFORE_EVERYTHING, Tiers, TiersVersi
 __all__ = [
     "BEFORE_EVERYTHING",
     "EVERYONE",
+    "MOST_DIVIDED",
     "NETWORK_POLICY_TIER",
     "Action",
     "AddressRule",

@@ -2,16 +2,28 @@
 
 What an ipBlock means for sources depends on the addresses of nodes (`node_peers`). When nodes change, only the policies
 whose blocks contain some of the changed addresses are looked at, once, before anything is asked again.
+
+A block that contains some addresses of a node and not others means an address more or less for each such node. Who
+writes thousands of them in a cluster of thousands of nodes has a product of both computed and kept. An agent sets a
+limit to that, by namespace; answers have none.
 """
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Final
 
 import msgspec
 
-from ringfence.engine.policies.network_policies import NetworkPolicyTier, source_blocks
-from ringfence.engine.policies.node_peers import NodePeers
+from ringfence.engine.policies.network_policies import NetworkPolicyTier, written_blocks
+from ringfence.engine.policies.node_peers import NodePeers, block_of_sources
 from ringfence.engine.policies.rules import CompiledPolicy
-from ringfence.model.objects import NetworkPolicy, Node
+from ringfence.engine.population import Block
+from ringfence.model.objects import IPBlock, NetworkPolicy, Node
 from ringfence.model.policies import Direction
-from ringfence.sets.addresses import Addresses
+from ringfence.sets.addresses import NO_ADDRESSES, Addresses
+
+MOST_DIVIDED: Final = 50_000
+"""The limit of an agent: nodes that blocks of a namespace divide, counted for each block. They take 10 MB."""
 
 _Name = tuple[str, str]
 _Compiled = CompiledPolicy[NetworkPolicy]
@@ -20,8 +32,14 @@ _Compiled = CompiledPolicy[NetworkPolicy]
 class PoliciesInForce:
     """Puts policies into a tier, and keeps what they say about nodes up to date."""
 
-    def __init__(self, tier: NetworkPolicyTier) -> None:
+    def __init__(self, tier: NetworkPolicyTier, most_divided: int | None = None) -> None:
+        """With `most_divided`, policies whose blocks divide more nodes than that in a namespace admit no blocks."""
         self.nodes = NodePeers()
+        self._most_divided = most_divided
+        self._divided: dict[_Name, int] = {}
+        self._divided_in: Counter[str] = Counter()
+        self.admitting_no_blocks: set[_Name] = set()
+        """The policies that admit no blocks, because these divide too many nodes."""
         self._tier = tier
         self._naming_sources: dict[_Name, _Compiled] = {}
         """The policies with ipBlocks for sources, as they were compiled without knowing any node."""
@@ -34,12 +52,15 @@ class PoliciesInForce:
         self._naming_sources.pop(name, None)
         if policy.blocks and any(rule.peers.block for rule in policy.rules.get(Direction.INGRESS, ())):
             self._naming_sources[name] = policy
-        self._tier.upsert(self.with_nodes(policy))
+        self._put_in_force(policy)
+        self._try_again(policy.namespace)
 
     def remove(self, namespace: str, name: str) -> None:
         """Remove a policy, if it is in force."""
         self._naming_sources.pop((namespace, name), None)
+        self._note_divided((namespace, name), 0)
         self._tier.remove("NetworkPolicy", namespace, name)
+        self._try_again(namespace)
 
     def compiled(self, namespace: str, name: str) -> _Compiled | None:
         """The policy of a name as it was put in force, if there is one."""
@@ -58,23 +79,73 @@ class PoliciesInForce:
         for policy in list(self._naming_sources.values()):
             rules = policy.rules[Direction.INGRESS]
             if any(rule.peers.block and rule.peers.block.addresses & changed for rule in rules):
-                self._tier.upsert(self.with_nodes(policy))
+                self._put_in_force(policy)
+
+    def _put_in_force(self, policy: _Compiled) -> None:
+        """Put a policy in force as it is meant with the nodes that there are, or as far as it keeps to the limit."""
+        name = policy.namespace, policy.name
+        if self._most_divided is not None:
+            self._note_divided(name, self._nodes_divided_by(policy))
+            if self._divided_in[policy.namespace] > self._most_divided and self._divided.get(name):
+                self._note_divided(name, 0)
+                self.admitting_no_blocks.add(name)
+                self._tier.upsert(_with_blocks(policy, lambda index, block: Block(NO_ADDRESSES, covers_family=False)))
+                return
+        self._tier.upsert(self.with_nodes(policy))
+
+    def _try_again(self, namespace: str) -> None:
+        """Put those policies of a namespace in force again that were beyond the limit: others may leave room now."""
+        for name in [one for one in self.admitting_no_blocks if one[0] == namespace]:
+            self._put_in_force(self._naming_sources[name])
+
+    def _note_divided(self, name: _Name, count: int) -> None:
+        self.admitting_no_blocks.discard(name)
+        self._divided_in[name[0]] += count - self._divided.pop(name, 0)
+        if count:
+            self._divided[name] = count
+        if not self._divided_in[name[0]]:
+            del self._divided_in[name[0]]
+
+    def _nodes_divided_by(self, policy: _Compiled) -> int:
+        """How many nodes the blocks of a policy divide, counted for each block."""
+        blocks = {block for index in self._naming_nodes(policy) for block in written_blocks(policy.policy, index)}
+        return sum(map(self.nodes.divided_by, blocks))
+
+    def _naming_nodes(self, policy: _Compiled) -> list[int]:
+        """The indexes of the ingress rules with blocks that contain addresses of nodes."""
+        if not self.nodes:
+            return []
+        rules = policy.rules.get(Direction.INGRESS, ())
+        return [rule.index for rule in rules if rule.peers.block and self.nodes.are_in(rule.peers.block.addresses)]
 
     def with_nodes(self, policy: _Compiled) -> _Compiled:
         """A policy that was compiled without knowing any node, as it is meant."""
-        if not self.nodes:
-            return policy
-        rules = policy.rules.get(Direction.INGRESS, ())
-        blocks = {
-            rule.index: source_blocks(policy.policy, rule, self.nodes)
-            for rule in rules
-            if rule.peers.block and self.nodes.are_in(rule.peers.block.addresses)
+        meant: dict[IPBlock, Addresses] = {}
+
+        def addresses(block: IPBlock) -> Addresses:
+            if block not in meant:
+                meant[block] = block_of_sources(block, self.nodes)
+            return meant[block]
+
+        found = {
+            index: Addresses.union_of(map(addresses, written_blocks(policy.policy, index)))
+            for index in self._naming_nodes(policy)
         }
-        if all(blocks[rule.index] == rule.peers.block for rule in rules if rule.index in blocks):
-            return policy
-        replace = msgspec.structs.replace
-        meant = tuple(
-            replace(rule, peers=replace(rule.peers, block=blocks[rule.index])) if rule.index in blocks else rule
-            for rule in rules
+        return _with_blocks(
+            policy,
+            lambda index, block: Block(found[index], block.covers_family) if index in found else block,
         )
-        return replace(policy, rules={**policy.rules, Direction.INGRESS: meant})
+
+
+def _with_blocks(policy: _Compiled, replaced: Callable[[int, Block], Block]) -> _Compiled:
+    """A policy with other blocks in its ingress rules, which come with the index of their rule."""
+    replace = msgspec.structs.replace
+    rules = policy.rules.get(Direction.INGRESS, ())
+    blocks = {rule.index: replaced(rule.index, rule.peers.block) for rule in rules if rule.peers.block}
+    if all(blocks[rule.index] == rule.peers.block for rule in rules if rule.index in blocks):
+        return policy
+    meant = tuple(
+        replace(rule, peers=replace(rule.peers, block=blocks[rule.index])) if rule.index in blocks else rule
+        for rule in rules
+    )
+    return replace(policy, rules={**policy.rules, Direction.INGRESS: meant})

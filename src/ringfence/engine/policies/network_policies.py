@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from ringfence.engine.policies.matching import End, match_peer, over_families
-from ringfence.engine.policies.node_peers import NodePeers, block_of_sources
 from ringfence.engine.policies.rules import EVERYONE, Action, CompiledPolicy, CompiledRule, Peers
 from ringfence.engine.policies.selection import PodSelection, Selections
 from ringfence.engine.policies.tier import MatchedPeer, RuleContext, Tier, TierKind
@@ -90,12 +89,10 @@ def compile_peer(peer: NetworkPolicyPeer, namespace: str) -> PodSelection:
     return PodSelection(pods, namespaces=compile_selector(peer.namespace_selector))
 
 
-def source_blocks(policy: NetworkPolicy, rule: CompiledRule, nodes: NodePeers) -> Block:
-    """The block of an ingress rule, which has one, as it is meant with these nodes."""
-    assert rule.peers.block
-    peers = rules_of(policy, Direction.INGRESS)[rule.index].peers
-    meant = Addresses.union_of(block_of_sources(peer.ip_block, nodes) for peer in peers if peer.ip_block)
-    return Block(meant, rule.peers.block.covers_family)
+def written_blocks(policy: NetworkPolicy, index: int) -> list[IPBlock]:
+    """The ipBlocks of an ingress rule, which is given by its index."""
+    peers = rules_of(policy, Direction.INGRESS)[index].peers
+    return [peer.ip_block for peer in peers if peer.ip_block]
 
 
 def _compile_blocks(blocks: Iterable[IPBlock], ranges: _Ranges) -> Block:

@@ -68,7 +68,7 @@ class NodePeers:
 
     def _have_one_of(self, family: Family, ranges: Intervals) -> bool:
         if len(ranges) < _FEW:
-            return any(self._inside(family, one) for one in ranges)
+            return any(self._count(family, one) for one in ranges)
         numbers = _singles(number for number, _ in self._in_order(family))
         return bool(intervals.intersection(numbers, ranges))
 
@@ -83,6 +83,18 @@ class NodePeers:
             return partly
         hit = (peer for one in excepted for peer in self._inside(family, one))
         return dict.fromkeys((*partly, *hit))
+
+    def divided_by(self, block: IPBlock) -> int:
+        """How many nodes have some of their addresses in a block and not others, or in its exceptions, at most."""
+        if not self._nodes:
+            return 0
+        excepted = sum(self._count(family, interval) for family, interval in map(cidr_range, block.excepts))
+        return len(self._having_part_in(cidr_range(block.cidr))) + excepted
+
+    def _count(self, family: Family, interval: Interval) -> int:
+        """How many addresses nodes have between two bounds, both included."""
+        ordered = self._in_order(family)
+        return bisect_right(ordered, interval[1], key=_number) - bisect_left(ordered, interval[0], key=_number)
 
     def _having_part_in(self, of: AddressRange) -> list[_NodePeer]:
         """The nodes that have addresses between two bounds, both included, and others."""

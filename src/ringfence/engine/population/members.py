@@ -34,7 +34,10 @@ class Members:
         self._nodes = nodes
         self._host_network: dict[Member, None] = {}
         self._host_ports: dict[Member, None] = {}
-        self._on_nodes: dict[Reference, Pod] = {}  # hostNetwork pods, whose addresses are their node's
+        self._on_nodes: dict[Reference, Pod] = {}
+        """The hostNetwork pods, whose addresses are their node's."""
+        self._on_node: dict[str, dict[Reference, None]] = {}
+        """By node, the names of its hostNetwork pods, and of the templates for hostNetwork pods that stand there."""
 
     def on_host_network(self) -> Iterator[Member]:
         """The pods that use their node's network."""
@@ -63,6 +66,7 @@ class Members:
             return
         if member.host_network:
             self._on_nodes[reference] = pod
+            self._note_on_node(member.node, reference)
         if self.live and not member.addresses:
             self.absent[reference] = without_address(member, pod.status.phase or "Pending")
             return
@@ -73,7 +77,8 @@ class Members:
 
     def remove_pod(self, reference: Reference) -> None:
         """Remove a pod, if it is there."""
-        self._on_nodes.pop(reference, None)
+        if pod := self._on_nodes.pop(reference, None):
+            self._note_off_node(pod.spec.node_name or "", reference)
         self.absent.pop(reference, None)
         member = self.directory.get(reference)
         if member:
@@ -117,11 +122,20 @@ class Members:
 
     def refresh_node(self, name: str) -> None:
         """Give the hostNetwork pods and templates of a node, which has changed or is gone, the addresses it has now."""
-        for pod in [pod for pod in self._on_nodes.values() if pod.spec.node_name == name]:
-            self.upsert_pod(pod)
-        for member in [one for one in self._host_network if one.node == name and one.reference.kind != "Pod"]:
-            self._leave(member)
-            self._refresh_template(member.reference)
+        for reference in list(self._on_node.get(name, ())):
+            if reference in self._on_nodes:
+                self.upsert_pod(self._on_nodes[reference])
+            elif member := self.directory.get(reference):
+                self._leave(member)
+                self._refresh_template(reference)
+
+    def _note_on_node(self, name: str, reference: Reference) -> None:
+        self._on_node.setdefault(name, {})[reference] = None
+
+    def _note_off_node(self, name: str, reference: Reference) -> None:
+        there = self._on_node.get(name, {})
+        if there.pop(reference, reference) is None and not there:
+            del self._on_node[name]
 
     def _renew_claim(self, present: Member, renewed: Member) -> None:
         if present.claim != renewed.claim:
@@ -168,6 +182,8 @@ class Members:
         self._population.add(member)
         if member.host_network:
             self._host_network[member] = None
+            if member.reference.kind != "Pod":
+                self._note_on_node(member.node, member.reference)
         elif member.has_host_ports:
             self._host_ports[member] = None
 
@@ -176,4 +192,6 @@ class Members:
         self._population.discard(member)
         if member.host_network:
             del self._host_network[member]
+            if member.reference.kind != "Pod":
+                self._note_off_node(member.node, member.reference)
         self._host_ports.pop(member, None)
