@@ -4,10 +4,12 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import closing
 from errno import EPIPE
 from pathlib import Path
 
 import pytest
+from tests.prepared_commands import PreparedCommand
 
 from ringfence import __version__
 from ringfence.cli import cli, worst_exit_code
@@ -51,7 +53,18 @@ def test_a_reader_that_closes_the_pipe_ends_the_program_silently(command: str) -
     reader, writer = os.pipe()
     os.close(reader)
     try:
-        words: list[str | Path] = [BIN / "ringfence", *command.split()]
+        ended = PreparedCommand(command.split(), output_to=writer)
+    finally:
+        os.close(writer)
+    with closing(ended):
+        assert (ended.wait(timeout=60), ended.errors()) == (-signal.SIGPIPE, "")
+
+
+def test_the_installed_program_ends_silently_as_well() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        words: list[str | Path] = [BIN / "ringfence", "--help"]
         ended = subprocess.run(words, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
     finally:
         os.close(writer)

@@ -10,10 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.lab.sandboxes import ringfence_command
+from tests.forking_program import MARK
+from tests.prepared_commands import PreparedCommand
 from tests.waiting import eventually
-
-_MARK = "RINGFENCE_TEST_MARK"
 
 
 class Traces(NamedTuple):
@@ -32,29 +31,21 @@ class User:
 
     def __init__(self, *, rootless: bool) -> None:
         self.rootless = rootless
-        self.started: list[subprocess.Popen[str]] = []
+        self.started: list[PreparedCommand] = []
         self.mark = uuid.uuid4().hex
-        self.environment = {**os.environ, _MARK: self.mark, "RINGFENCE_LAB": self.mark, "NO_COLOR": "1"}
+        self.environment = {**os.environ, MARK: self.mark, "RINGFENCE_LAB": self.mark, "NO_COLOR": "1"}
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str) -> PreparedCommand:
         """Start `ringfence ARGUMENTS` in a process group of its own, as a shell does."""
-        process = subprocess.Popen(
-            ringfence_command(arguments, rootless=self.rootless),
-            env=self.environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            process_group=0,
-        )
-        self.started.append(process)
-        return process
+        command = PreparedCommand(arguments, self.environment, rootless=self.rootless)
+        self.started.append(command)
+        return command
 
     def run(self, *arguments: str, manifests: str = "") -> subprocess.CompletedProcess[str]:
         """Run `ringfence ARGUMENTS` with `manifests` as its standard input, and wait."""
-        process = self.start(*arguments)
-        output, errors = process.communicate(manifests, timeout=60)
-        return subprocess.CompletedProcess(arguments, process.returncode, output, errors)
+        command = self.start(*arguments)
+        output, errors = command.communicate(manifests, timeout=60)
+        return subprocess.CompletedProcess(arguments, command.wait(timeout=0), output, errors)
 
     def processes(self) -> list[int]:
         """All running processes of this user's commands."""
@@ -84,7 +75,7 @@ class User:
     def _owns(self, entry: Path) -> bool:
         try:
             dead = entry.joinpath("stat").read_text().rpartition(")")[2].split()[0] == "Z"
-            return not dead and f"{_MARK}={self.mark}".encode() in entry.joinpath("environ").read_bytes()
+            return not dead and f"{MARK}={self.mark}".encode() in entry.joinpath("environ").read_bytes()
         except OSError:
             return False
 
@@ -101,9 +92,8 @@ def user(*, rootless: bool) -> Iterator[User]:
         assert traces(somebody.mark) == before
     finally:
         somebody.kill_everything()
-        for process in somebody.started:
-            with process:  # waits, and closes its pipes
-                pass
+        for command in somebody.started:
+            command.close()
 
 
 def traces(name: str) -> Traces:

@@ -157,13 +157,12 @@ def become_nobody() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)  # else /proc/self would belong to root
 
 
-def ringfence_command(arguments: Sequence[str], *, rootless: bool) -> list[str]:
-    """How to start `ringfence ARGUMENTS`, as an ordinary user if `rootless`."""
-    started = ["-m", "ringfence", *arguments]
+def python_command(arguments: Sequence[str], *, rootless: bool) -> list[str]:
+    """How to start `python ARGUMENTS`, as an ordinary user if `rootless`, so that it can import ringfence."""
     if not rootless or os.getuid() != 0:
-        return [sys.executable, *started]
+        return [sys.executable, *arguments]
     own = ["unshare", "--mount", "--propagation", "private", "sh", "-c", AS_NOBODY, "sh"]
-    return [*own, sys.base_prefix, str(_SOURCES), str(_LIBRARIES), *started]
+    return [*own, sys.base_prefix, str(_SOURCES), str(_LIBRARIES), *arguments]
 
 
 def require_namespaces() -> None:

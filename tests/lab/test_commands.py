@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import subprocess
 import time
 from pathlib import Path
 from xml.etree import ElementTree
@@ -12,6 +11,7 @@ import pytest
 from tests.lab.processes import User, user
 from tests.lab.sandboxes import as_root_and_not, require_namespaces
 from tests.lab.shop import SHOP
+from tests.prepared_commands import PreparedCommand
 from tests.waiting import eventually
 
 from ringfence.cli.completion import complete_for_kubectl
@@ -133,18 +133,15 @@ def test_ctrl_c_ends_a_run_that_builds_and_probes(arguments: tuple[str, ...]) ->
         assert owner.survivors() == []
 
 
-def interrupted(process: subprocess.Popen[str]) -> tuple[int, str]:
+def interrupted(process: PreparedCommand) -> tuple[int, str]:
     """The exit code of a command after Ctrl-C, and what it says."""
     os.killpg(process.pid, signal.SIGINT)
-    code = process.wait(timeout=10)
-    assert process.stderr is not None
-    return code, process.stderr.read().strip()
+    return process.wait(timeout=10), process.errors().strip()
 
 
-def start(owner: User, *arguments: str) -> subprocess.Popen[str]:
+def start(owner: User, *arguments: str) -> PreparedCommand:
     """A run that has its input and goes on."""
     process = owner.start("lab", "run", "-f", "-", *arguments)
-    assert process.stdin is not None
     process.stdin.write(SHOP)
     process.stdin.close()
     return process

@@ -1,9 +1,9 @@
 """Starting laboratories in the background."""
 
 import subprocess
+import sys
 
 from tests.lab.processes import User, user
-from tests.lab.sandboxes import ringfence_command
 from tests.lab.shop import SHOP
 
 
@@ -27,7 +27,7 @@ def test_a_laboratory_holds_no_file_of_the_command_that_started_it() -> None:
     """Else a pipe to `ringfence lab up` would not end before the laboratory ends."""
     with user(rootless=False) as owner:
         done = subprocess.run(
-            ringfence_command(["lab", "up", "-f", "-"], rootless=False),
+            [sys.executable, "-m", "ringfence", "lab", "up", "-f", "-"],
             env=owner.environment,
             input=SHOP,
             capture_output=True,

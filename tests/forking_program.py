@@ -1,0 +1,90 @@
+"""What runs in the interpreter from which commands are forked: see `tests/prepared_commands.py`, which starts it.
+
+It has imported ringfence, and nothing of the tests: as nobody, it may not be able to read them.
+"""
+
+import ctypes
+import gc
+import importlib
+import json
+import os
+import socket
+import sys
+from collections.abc import Sequence
+from typing import Any, Final
+
+MARK: Final = "RINGFENCE_TEST_MARK"
+"""The variable in the environment of all processes of one user."""
+NO_MARK: Final = "-" * 32
+"""What the variable is before a user is known. A mark is as long."""
+
+IMPORTED_BY_COMMANDS: Final = (
+    "ringfence.cli.can",
+    "ringfence.cli.lab",
+    "ringfence.lab.run",
+    "ringfence.lab.session.client",
+    "ringfence.lab.session.launch",
+    "ringfence.lab.session.pod_command",
+    "ringfence.sources.manifests.yaml_documents",
+)
+"""What commands import when they need it. Each of them would import it anew."""
+
+
+def serve(requests: socket.socket) -> None:
+    """Start commands, and say how they ended, as long as somebody asks."""
+    for module in IMPORTED_BY_COMMANDS:
+        importlib.import_module(module)
+    gc.freeze()  # a look at an object copies its page into each process that looks
+    while True:
+        message, streams, _, _ = socket.recv_fds(requests, 1 << 20, 3)
+        if not message:
+            return
+        request = json.loads(message)
+        if "ended" in request:
+            reply = os.waitstatus_to_exitcode(os.waitpid(request["ended"], 0)[1])
+        else:
+            reply = os.fork()
+            if reply == 0:
+                requests.close()
+                _run(request, streams)
+        for stream in streams:
+            os.close(stream)
+        requests.send(json.dumps(reply).encode())
+
+
+def _run(request: dict[str, Any], streams: Sequence[int]) -> None:
+    """Be the command that was asked for: with its arguments, environment, streams and process group."""
+    code: object = 1
+    try:
+        os.setpgid(0, 0)
+        for number, stream in enumerate(streams):
+            os.dup2(stream, number)
+        os.closerange(3, max(streams) + 1)
+        os.environ.clear()
+        os.environ.update(request["environment"])
+        _show_mark(request["environment"].get(MARK, NO_MARK))
+        sys.argv = request["arguments"]
+        sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w", buffering=1)  # noqa: SIM115
+        importlib.import_module("ringfence.__main__").main()
+    except SystemExit as ending:
+        code = ending.code or 0
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code if isinstance(code, int) else 1)
+
+
+def _show_mark(mark: str) -> None:
+    """Have /proc/PID/environ show the mark: it shows what a process was started with, and what is written over that."""
+    ctypes.memmove(_MARK_AT, mark.encode(), len(NO_MARK))
+
+
+_libc = ctypes.CDLL(None)
+_libc.getenv.restype = ctypes.c_void_p
+_MARK_AT: Final = _libc.getenv(MARK.encode())
+
+if __name__ == "__main__":
+    with socket.socket(fileno=int(sys.argv[1])) as _requests:
+        serve(_requests)
