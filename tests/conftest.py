@@ -27,11 +27,17 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 # Tests of kustomizations run kubectl as users do, from PATH: where none is installed, the one of the end-to-end tests.
 os.environ["PATH"] = f"{os.environ.get('PATH', os.defpath)}{os.pathsep}{parts.clients_folder()}"
 
+gc.disable()  # until all tests are collected: none of what is made until then is garbage
+
 TESTS: Final = Path(__file__).parent
 SHARED_FIXTURES: Final = ("world", "api_server")
 """Fixtures that start a real API server, in the order in which they name a test's group: each starts once."""
 END_TO_END_SECONDS: Final = 600
 """What one test against the real API server may take, with the start of the server that it waits for."""
+COLLECTION_THRESHOLDS: Final = (2_000, 20, 100)
+"""When Python looks for garbage in cycles. With its own thresholds that is a tenth of the time of property tests, most
+of it for looks at all objects. Larger ones save nothing more: objects leave the processor's cache before the look.
+"""
 SKIPS_ALLOWED_IN_CI: Final = ("needs a user that is not root", "needs upstream's conformance cases")
 """How the reasons begin for which a test may be skipped in CI. Everything else is installed there.
 
@@ -42,8 +48,9 @@ The conformance cases are data of another project, which are not part of this on
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keeps tests that share something expensive in one worker, and starts the longest groups first."""
+    end_to_end = f"{TESTS / 'e2e'}{os.sep}"
     for item in items:
-        if item.path.is_relative_to(TESTS / "e2e"):
+        if str(item.path).startswith(end_to_end):
             item.add_marker(pytest.mark.timeout(END_TO_END_SECONDS))
         group = _group(item)
         if group is not None and item.get_closest_marker("xdist_group") is None:
@@ -52,13 +59,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Leaves all tests and modules out of garbage collection: they stay until the end.
+    """Leaves all tests and modules out of garbage collection, which begins now: they stay until the end.
 
     Most tests of the kernel fork a child, which pays twice for a look at them: it copies each page of memory that has
     one. The tests of the agent's loop, which collects garbage itself, took three times as long.
     """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*map(int, os.environ.get("GCT", "700,10,10").split(",")))
+    gc.enable()
 
 
 def _group(item: pytest.Item) -> str | None:

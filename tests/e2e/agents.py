@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +12,6 @@ from pathlib import Path
 from typing import Final
 
 from ringfence.agent.view import FOLLOWED
-from tests.lab.sandboxes import ringfence_command
 
 from .server import wait_until
 from .world import World
@@ -135,7 +135,7 @@ class Agent:
         arguments = [word for name, value in usual.items() if name not in options for word in (name, value)]
         arguments = ["agent", *arguments, *options]
         # A test run that is killed cannot end its agents: the kernel does it for it.
-        command = ["setpriv", "--pdeathsig", "KILL", "--", *ringfence_command(arguments, rootless=False)]
+        command = ["setpriv", "--pdeathsig", "KILL", "--", sys.executable, "-m", "ringfence", *arguments]
         with self._world.inside(self.node), self.log.open("ab") as log:
             return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._environment)
 

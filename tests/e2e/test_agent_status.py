@@ -2,8 +2,8 @@
 
 import json
 import subprocess
+import sys
 
-from tests.lab.sandboxes import ringfence_command
 from tests.render.json_shapes import AGENT_STATUS, fits
 from tests.semantics.objects import labelled, policy
 
@@ -14,7 +14,7 @@ from .server import wait_until
 
 def status(scene: Scene, *arguments: str, node: str = "n1") -> subprocess.CompletedProcess[str]:
     """What the command prints on a node."""
-    command = ringfence_command(["agent", "status", *arguments], rootless=False)
+    command = [sys.executable, "-m", "ringfence", "agent", "status", *arguments]
     with scene.world.inside(node):
         return subprocess.run(command, capture_output=True, text=True)
 
