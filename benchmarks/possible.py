@@ -8,14 +8,16 @@ from typing import Final
 from benchmarks.clusters import Object, Plan, decoded, objects
 from benchmarks.measuring import Figure, processor_seconds, resident_megabytes, without_collection
 from benchmarks.policies import policies
+from ringfence.analysis.differences import RedundancyHere, redundancy_here
 from ringfence.analysis.lists import ExposureList, exposure
 from ringfence.analysis.possible import Comparison, PolicySet, Relation, compare, redundancy
+from ringfence.analysis.possible import policy_set as policy_set_of
 from ringfence.engine.possible import compile_in_any_cluster
 from ringfence.engine.state import State
 from ringfence.model.objects import NetworkPolicy
 
 LIMITS: Final = {"possible": (1, 1, 2), "possible-large": (10, 10, 10)}
-EXPOSURE_LIMITS: Final = {"possible": 1, "possible-large": 10}
+LIMITS_WITH_PODS: Final = {"possible": (1, 2), "possible-large": (10, 10)}
 SIZES: Final = {
     "possible": Plan(pods=10_000, policies=1_000, namespaces=50),
     "possible-large": Plan(pods=100_000, policies=10_000, namespaces=500),
@@ -80,11 +82,11 @@ def measure(part: str) -> Iterator[Figure]:
     took = processor_seconds(lambda: redundancy(first))
     yield Figure(f"{plan.policies:,} policies: what is redundant", took, "s", redundant)
     yield Figure(f"{plan.policies:,} policies: memory", resident_megabytes(), "MB", 500)
-    yield from _exposure(plan, written, EXPOSURE_LIMITS[part])
+    yield from _with_pods(plan, written, *LIMITS_WITH_PODS[part])
 
 
-def _exposure(plan: Plan, written: Iterable[Object], limit: int) -> Iterator[Figure]:
-    """The exposure of every workload of the cluster, with all its pods in place."""
+def _with_pods(plan: Plan, written: Iterable[Object], limit: int, redundant: int) -> Iterator[Figure]:
+    """The exposure of every workload of the cluster, and what is redundant for its pods."""
     state = State()
     for one in decoded(chain(objects(plan), written)):
         state.upsert(one)
@@ -98,3 +100,10 @@ def _exposure(plan: Plan, written: Iterable[Object], limit: int) -> Iterator[Fig
     assert pods
     yield Figure(f"{plan.policies:,} policies: exposure of {workloads:,} workloads", took, "s", limit)
     yield Figure(f"{plan.policies:,} policies: memory of exposure", resident_megabytes() - before, "MB", 500)
+    everywhere = redundancy(policy_set_of("these", state))
+    listed: list[RedundancyHere] = []
+    with without_collection():
+        took = processor_seconds(lambda: listed.append(redundancy_here(state, everywhere)))
+    assert listed[0].parts
+    assert not listed[0].undecided
+    yield Figure(f"{plan.policies:,} policies: what is redundant for the pods that there are", took, "s", redundant)

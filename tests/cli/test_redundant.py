@@ -77,11 +77,11 @@ def test_what_is_redundant_for_the_pods_of_the_input_comes_last(monkeypatch: pyt
         "shop/db  (docs/web-today.yaml:31)\n"
         "    it selects no pod of the input\n"
         "shop/web spec.ingress[0].from[0]  (docs/web-today.yaml:26)\n"
-        "    no connection of these pods depends on it: other rules decide the same, or the other end denies it\n"
+        "    covered by the rest of its rule\n"
         "shop/web spec.ingress[0].from[1]  (docs/web-today.yaml:27)\n"
         "    it selects no pod of the input\n"
         "shop/web spec.ingress[0].from[2]  (docs/web-today.yaml:28)\n"
-        "    no connection of these pods depends on it: other rules decide the same, or the other end denies it\n"
+        "    covered by the rest of its rule\n"
         "    keep it if the parts above are removed: they cover each other\n"
     )
 
@@ -95,6 +95,13 @@ def test_json_has_what_is_redundant_for_the_pods_of_the_input() -> None:
         ("peer", "spec.ingress[0].from[1]", True),
         ("peer", "spec.ingress[0].from[2]", False),
     ]
+    assert [[cover["path"] for cover in one["coveredBy"]] for one in found["parts"]] == [
+        [],
+        ["spec.ingress[0]"],
+        [],
+        ["spec.ingress[0]"],
+    ]
+    assert found["undecided"] == []
 
 
 def test_policies_that_are_not_read_may_need_what_is_listed(tmp_path: Path) -> None:

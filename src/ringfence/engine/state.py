@@ -63,6 +63,7 @@ from ringfence.model.services import SERVICE_NAME_LABEL, Endpoints, EndpointSlic
 from ringfence.model.unread_kinds import unread_kind
 from ringfence.model.unread_policies import UnreadPolicy
 from ringfence.sets.addresses import Addresses, Family
+from ringfence.sets.bitsets import Bitset
 
 NO_NAMESPACES: Final[Mapping[str, Labels]] = {}
 
@@ -246,7 +247,7 @@ class State:
         What holds before and after the policies are put in force is then about the same identities. The same goes for
         the policies in force that they would replace. Yields the identities that any of them selects.
         """
-        compiled = [one for policy in policies for one in self._with_and_without(policy)]
+        compiled = [one for policy in policies for one in (self.compiled(policy), self.present(policy)) if one]
         for one in compiled:
             self._population.start_reading(one.read_facts)
             self._population.start_reading_blocks(one.blocks)
@@ -258,18 +259,18 @@ class State:
                 self._population.stop_reading(one.read_facts)
                 self._population.stop_reading_blocks(one.blocks)
 
-    def _with_and_without(self, policy: Policy) -> Iterator[CompiledPolicy[Any]]:
-        """A policy as it would be in force, and the one in force that it would replace."""
-        name = policy.metadata.name
+    def compiled(self, policy: Policy) -> CompiledPolicy[Any]:
+        """A policy as it would be in force."""
         if isinstance(policy, NetworkPolicy):
-            yield self._in_force.with_nodes(compile_policy(policy))
-            present: CompiledPolicy[Any] | None
-            present = self._network_policies.policy(kind_of(policy), namespace_of(policy), name)
-        else:
-            yield self._cluster_policies.compile(policy)
-            present = self._cluster_policies.compiled(kind_of(policy), name)
-        if present is not None:
-            yield present
+            return self._in_force.with_nodes(compile_policy(policy))
+        return self._cluster_policies.compile(policy)
+
+    def present(self, policy: Policy) -> CompiledPolicy[Any] | None:
+        """The policy in force that has the kind and the name of this one."""
+        kind, name = kind_of(policy), policy.metadata.name
+        if isinstance(policy, NetworkPolicy):
+            return self._network_policies.policy(kind, namespace_of(policy), name)
+        return self._cluster_policies.compiled(kind, name)
 
     # --- what there is --------------------------------------------------------------------------------------------
 
@@ -392,7 +393,11 @@ class State:
 
     def selects_pods(self, selection: PodSelection) -> bool:
         """Whether a selection of a policy in force, of its subjects or of a peer, selects any pod."""
-        return bool(self._selections.pods(selection))
+        return bool(self.selected(selection))
+
+    def selected(self, selection: PodSelection) -> Bitset:
+        """The identities that a selection of a policy in force, of its subjects or of a peer, selects."""
+        return self._selections.pods(selection)
 
     def workload(self, member: Member) -> Reference:
         """The workload that a pod belongs to, or the pod itself."""

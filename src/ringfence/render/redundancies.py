@@ -41,9 +41,9 @@ def redundancy_text(found: Redundancy, here: RedundancyHere) -> str:
     lines += [_total(found), *(f"  ? {one} is not read: it may need what is listed" for one in found.unread)]
     lines += ["", _total_here(here)]
     for other in here:
-        lines += [f"{_part(other.part)}{place_text(other.part.place)}", f"    {other.reason}"]
-        if not other.goes:
-            lines.append(f"    {_KEEP}")
+        lines += [f"{_part(other.part)}{place_text(other.part.place)}", *(f"    {line}" for line in _why(other))]
+    for part, reason in here.undecided:
+        lines += [f"{_part(part)}{place_text(part.place)}", f"    {reason}"]
     return "\n".join(map(one_line, lines))
 
 
@@ -73,9 +73,9 @@ def _total_here(here: RedundancyHere) -> str:
     pods = f"the pods of the input ({here.workloads} {'workload' if here.workloads == 1 else 'workloads'})"
     total = len(here)
     if not total:
-        return f"nothing else is redundant for {pods}"
+        return f"nothing else is redundant for {pods}{_open_questions(here)}"
     parts = "1 part changes" if total == 1 else f"{total} parts change"
-    return f"{parts} nothing for {pods}, but may for pods to come{_at_once(here)}:"
+    return f"{parts} nothing for {pods}, but may for pods to come{_at_once(here)}{_open_questions(here)}:"
 
 
 def _at_once(found: Redundancy | RedundancyHere) -> str:
@@ -83,7 +83,7 @@ def _at_once(found: Redundancy | RedundancyHere) -> str:
     return "" if together == len(found) else f"; {together} of them can be removed at once"
 
 
-def _open_questions(found: Redundancy) -> str:
+def _open_questions(found: Redundancy | RedundancyHere) -> str:
     return f"; of {len(found.undecided)} it is not known" if found.undecided else ""
 
 
@@ -113,36 +113,34 @@ def redundancy_json(found: Redundancy, here: RedundancyHere, problems: Iterable[
     """The redundant parts and what covers them as JSON, and those of this input; `problems` are those of the input."""
     return document_json(
         {
-            "redundant": [
-                {
-                    "part": one.part.kind.value,
-                    **_named(one.part.policy, one.part.path, one.part.place),
-                    "coveredBy": _covers_json(one.covers),
-                    "reason": one.reason,
-                    "removable": one.goes,
-                }
-                for one in found.parts
-            ],
+            "redundant": [_part_json(one) for one in found.parts],
             "redundantHere": {
                 "workloads": here.workloads,
-                "parts": [
-                    {
-                        "part": one.part.kind.value,
-                        **_named(one.part.policy, one.part.path, one.part.place),
-                        "reason": one.reason,
-                        "removable": one.goes,
-                    }
-                    for one in here
-                ],
+                "parts": [_part_json(one) for one in here],
+                "undecided": _undecided_json(here.undecided),
             },
-            "undecided": [
-                {"part": part.kind.value, **_named(part.policy, part.path, part.place), "reason": reason}
-                for part, reason in found.undecided
-            ],
+            "undecided": _undecided_json(found.undecided),
             "notRead": list(found.unread),
             "problems": [problem_json(problem) for problem in problems],
         }
     )
+
+
+def _part_json(one: RedundantPart) -> Json:
+    return {
+        "part": one.part.kind.value,
+        **_named(one.part.policy, one.part.path, one.part.place),
+        "coveredBy": _covers_json(one.covers),
+        "reason": one.reason,
+        "removable": one.goes,
+    }
+
+
+def _undecided_json(parts: Iterable[tuple[RemovablePart, str]]) -> list[Json]:
+    return [
+        {"part": part.kind.value, **_named(part.policy, part.path, part.place), "reason": reason}
+        for part, reason in parts
+    ]
 
 
 def _covers_json(covers: Sequence[Cover]) -> list[Json]:

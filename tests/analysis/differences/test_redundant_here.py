@@ -11,12 +11,14 @@ from tests.analysis.possible.policies import API, DB, admin, decides, pods, rule
 from tests.cluster_policy_strategies import clusters
 from tests.semantics import naive
 from tests.semantics.judges import cluster_of
-from tests.semantics.objects import Object, labelled, namespace, pod, port
+from tests.semantics.objects import Object, container_port, labelled, namespace, pod, port
 from tests.semantics.test_agreement import ADDRESSES, PORTS, pod_names
 
-from ringfence.analysis.differences import RedundancyHere
+from ringfence.analysis.differences import RedundancyHere, redundancy_here
 from ringfence.analysis.lists import Connection
-from ringfence.analysis.possible import RemovablePart
+from ringfence.analysis.possible import PartKind, RemovablePart
+from ringfence.engine.possible import Budget, RulePlace
+from ringfence.model.policies import Direction
 from ringfence.sets.traffic import PROTOCOLS
 
 WEB = pod("prod/web", {"app": "web"})
@@ -30,7 +32,8 @@ def found_in(*objects: Object) -> RedundancyHere:
 
 
 def listed(*objects: Object) -> dict[str, str]:
-    return {str(one.part): one.reason.split(":")[0] for one in found_in(*objects)}
+    """What is redundant, and what covers it, or why it has no effect."""
+    return {str(one.part): ", ".join(map(str, one.covers)) or one.reason.split(":")[0] for one in found_in(*objects)}
 
 
 @pytest.mark.parametrize(
@@ -59,13 +62,21 @@ def listed(*objects: Object) -> dict[str, str]:
         ),
         pytest.param(
             [web(rule(API, ports=[port(80)])), web(rule(pods(labelled(role="api"))), name="q")],
-            {"prod/p": "no connection of these pods depends on it"},
+            {"prod/p": "prod/q, prod/q spec.ingress[0]"},
             id="a policy that another one covers here",
         ),
         pytest.param(
             [web(rule(BLOCK), rule(BLOCK, DB))],
-            {"prod/p spec.ingress[1]": "no connection of these pods depends on it"},
+            {"prod/p spec.ingress[1]": "prod/p spec.ingress[0]"},
             id="a rule for addresses and for pods that are not there",
+        ),
+        pytest.param(
+            [web(rule(API, pods(labelled(role="api")), ports=[port(80)]))],
+            {
+                "prod/p spec.ingress[0].from[0]": "prod/p spec.ingress[0]",
+                "prod/p spec.ingress[0].from[1]": "prod/p spec.ingress[0]",
+            },
+            id="two peers that are the same pods here: the rest of the rule",
         ),
         pytest.param([web(rule(API), rule(API, ports=[port(80)]))], {}, id="what is redundant in every cluster"),
         pytest.param(
@@ -77,6 +88,45 @@ def listed(*objects: Object) -> dict[str, str]:
 )
 def test_redundant_parts_and_why(policies: list[Object], redundant: dict[str, str]) -> None:
     assert listed(*PODS, *policies) == redundant
+
+
+def test_of_the_rules_that_cover_a_part_those_that_are_needed_are_named() -> None:
+    back = [pod(f"prod/{name}", {"app": name, "role": "back"}) for name in ("api", "db")]
+    found = listed(
+        namespace("prod"),
+        WEB,
+        *back,
+        web(rule(pods(labelled(role="back")))),
+        web(rule(API, ports=[port(80)]), name="o"),
+        web(rule(API), name="q"),
+        web(rule(DB), name="r"),
+    )
+    assert found["prod/p"] == "prod/o, prod/q spec.ingress[0], prod/r spec.ingress[0]"
+
+
+def test_a_number_that_a_port_name_means_here_covers_the_name() -> None:
+    named = pod("prod/web", {"app": "web"}, ports=[container_port("http", 80)])
+    by_name, by_number = (rule(API, ports=[port(one)]) for one in ("http", 80))
+    assert listed(*PODS[::2], named, web(by_name, by_number)) == {
+        "prod/p spec.ingress[0]": "prod/p spec.ingress[1]",
+        "prod/p spec.ingress[1]": "prod/p spec.ingress[0]",
+    }
+
+
+def test_a_policy_of_the_administrators_may_cover_a_rule_here() -> None:
+    deny = admin("a", decides("Deny", {"pods": {"namespaceSelector": {}, "podSelector": labelled(role="api")}}))
+    assert listed(*PODS, web(rule(API)), deny) == {"prod/p spec.ingress[0]": "a spec.ingress[0]"}
+
+
+def test_what_would_take_too_long_to_compare_is_undecided() -> None:
+    cluster = cluster_of([*PODS, web(rule(API), rule(DB))])
+    found = redundancy_here(cluster.state, cluster.redundant(), Budget(1))
+    assert not found.parts
+    assert [str(part) for part, reason in found.undecided if reason.startswith("undecided")] == [
+        "prod/p",
+        "prod/p spec.ingress[0]",
+        "prod/p spec.ingress[1]",
+    ]
 
 
 def test_addresses_outside_count() -> None:
@@ -180,3 +230,41 @@ def test_all_that_may_go_together_changes_nothing(objects: list[Object]) -> None
     going = [one.part for one in (*everywhere, *cluster.redundant_here(everywhere)) if one.goes]
     names = {name_of(part) for part in going}
     assert changes_nothing(objects, [part for part in going if not is_inside(part, names)])
+
+
+@settings(max_examples=settings().max_examples // 2)
+@given(clusters().map(lambda some: [with_types(one) if "spec" in one else one for one in some]))
+def test_covers_decide_all_that_a_part_decides(objects: list[Object]) -> None:
+    """With a rule for its pods alone, they may do no more than with the rules that cover it alone."""
+    others = [one for one in objects if not one["kind"].endswith("NetworkPolicy")]
+    written = {(one["metadata"].get("namespace"), one["metadata"]["name"]): one for one in policies_of(objects)}
+    for one in found_in(*objects):
+        part = one.part
+        rules = [cover for cover in one.covers if isinstance(cover, RulePlace)]
+        kinds = {part.policy.kind, *(place.policy.kind for place in rules)}
+        if part.kind is not PartKind.RULE or kinds != {"NetworkPolicy"}:
+            continue
+
+        def alone(place: RemovablePart | RulePlace, name: str) -> Object:
+            """A policy that has one rule, of one direction."""
+            policy = written[place.policy.namespace, place.policy.name]
+            field = place.direction.field
+            index = place.rule.index if place.rule else 0
+            spec = {
+                "podSelector": policy["spec"]["podSelector"],
+                "policyTypes": [field.capitalize()],
+                field: [policy["spec"][field][index]],
+            }
+            return {**policy, "metadata": {**policy["metadata"], "name": name}, "spec": spec}
+
+        policy = alone(part, "part")
+        less, more = [*others, policy], [*others, *(alone(place, f"cover-{n}") for n, place in enumerate(rules))]
+        names = pod_names(objects)
+        pairs = [*product(names, names), *product(names, ADDRESSES), *product(ADDRESSES, names)]
+        for source, destination in pairs if rules else ():
+            subject = naive.party(list(objects), source if part.direction is Direction.EGRESS else destination).pod
+            if subject is None or not naive.isolates(policy, subject, policy["spec"]["policyTypes"][0]):
+                continue
+            for protocol, number in product(PROTOCOLS, PORTS):
+                is_covered = naive.allowed(more, source, destination, protocol, number)
+                assert is_covered or not naive.allowed(less, source, destination, protocol, number)

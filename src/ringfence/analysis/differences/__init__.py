@@ -12,7 +12,7 @@ from ringfence.analysis.differences.cluster_differences import (
     difference,
     difference_in_policies,
 )
-from ringfence.analysis.differences.redundant_here import PartRedundantHere, RedundancyHere, redundancy_here
+from ringfence.analysis.differences.redundant_here import RedundancyHere, redundancy_here
 from ringfence.analysis.differences.snapshots import (
     ClusterSnapshot,
     PossibleConnections,
@@ -33,7 +33,6 @@ __all__ = [
     "ConnectionChange",
     "Effect",
     "Ends",
-    "PartRedundantHere",
     "PolicyChange",
     "PolicyCount",
     "PossibleConnections",

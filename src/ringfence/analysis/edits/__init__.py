@@ -3,13 +3,13 @@
 from ringfence.analysis.edits.administrator_edits import AdministratorRule
 from ringfence.analysis.edits.edited_policies import Edit
 from ringfence.analysis.edits.edits import Proposal, smallest_edit
-from ringfence.analysis.edits.side_effects import SideEffects, changes_nothing
+from ringfence.analysis.edits.side_effects import Omissions, SideEffects
 
 __all__ = [
     "AdministratorRule",
     "Edit",
+    "Omissions",
     "Proposal",
     "SideEffects",
-    "changes_nothing",
     "smallest_edit",
 ]

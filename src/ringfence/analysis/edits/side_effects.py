@@ -8,13 +8,14 @@ side of the selected pods changes. So the work depends on what changes, and not 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from ringfence.analysis.lists import Connection
 from ringfence.analysis.questions import Pair
 from ringfence.engine.answers import Moment, changed_addresses, changed_peers, is_exempt, node_addresses, stacks_of
+from ringfence.engine.policies import CompiledPolicy
 from ringfence.engine.population import Identity, Member, Reference
 from ringfence.engine.state import State
 from ringfence.model.kinds import kind_of
@@ -22,6 +23,7 @@ from ringfence.model.objects import Policy
 from ringfence.model.policies import Direction
 from ringfence.sets import intervals
 from ringfence.sets.addresses import ALL_ADDRESSES, FAMILIES, NO_ADDRESSES, Addresses
+from ringfence.sets.boxes import Step, no_limit
 from ringfence.sets.partitions import Partition, changed_within
 from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, PROTOCOLS, Traffic
 
@@ -51,10 +53,42 @@ def weight(state: State, policies: Iterable[Policy], pairs: Sequence[Pair], limi
     return found
 
 
-def changes_nothing(state: State, policies: Iterable[Policy] = (), removed: Iterable[Policy] = ()) -> bool:
-    """Whether every question is answered as before with these policies in force, and without those that are removed."""
-    with _comparing(state, policies, (), removed) as changes:
-        return not any(change.weight() for change in changes)
+class Omissions:
+    """Finds whether anything changes without parts of policies, one omission after another; none is put in force.
+
+    While it is used, pods must be told apart by all policies that are asked about (`State.telling_apart`).
+    """
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._before = Moment(state, {})
+        self._version = -1
+
+    def change_nothing(self, policy: Policy, less: Policy | None, step: Step = no_limit) -> bool:
+        """Whether every question is answered as before with a policy that says `less` in its place, or with none.
+
+        `step` gets the number of pairs of pods, or of what they may do, that are looked at.
+        """
+        old = self._state.present(policy)
+        assert old is not None
+        new = None if less is None else self._state.compiled(less)
+        blocks = set(new.blocks).difference(old.blocks) if new else ()
+        with self._state.telling_apart([less] if less is not None and blocks else ()):
+            return not any(change.weight() for change in self._changes(old, new, step))
+
+    def _changes(self, old: CompiledPolicy[Any], new: CompiledPolicy[Any] | None, step: Step) -> Iterator["_Change"]:
+        state = self._state
+        if self._version != state.population.version:
+            # What was found is about identities that are not there any more.
+            self._version, self._before = state.population.version, Moment(state, {})
+        subjects = list(state.population.identities(state.selected(old.subject)))
+        stacks = {
+            (subject.bit, direction): state.tiers.stack_replacing(subject, direction, old, new)
+            for subject in subjects
+            for direction in old.rules
+        }
+        step(len(stacks))
+        return _changes(state, subjects, self._before, Moment(state, stacks, self._before), _Asked(state, ()), step)
 
 
 def side_effects(state: State, policies: Iterable[Policy], pairs: Sequence[Pair]) -> SideEffects:
@@ -164,30 +198,32 @@ def _joined(connections: Iterable[Connection]) -> tuple[Connection, ...]:
 
 
 @contextmanager
-def _comparing(
-    state: State, policies: Iterable[Policy], pairs: Sequence[Pair], removed: Iterable[Policy] = ()
-) -> Iterator[Iterator[_Change]]:
+def _comparing(state: State, policies: Iterable[Policy], pairs: Sequence[Pair]) -> Iterator[Iterator[_Change]]:
     last = {(kind_of(policy), policy.metadata.namespace, policy.metadata.name): policy for policy in policies}
-    gone = tuple(removed)
-    with state.telling_apart([*last.values(), *gone]) as subjects:
+    with state.telling_apart(last.values()) as subjects:
         before = Moment(state, stacks_of(state, subjects))
         with state.supposing() as suppose:
             for policy in last.values():
                 suppose(policy)
-            for policy in gone:
-                suppose.without(policy)
             yield _changes(state, subjects, before, Moment(state, {}), _Asked(state, pairs))
 
 
 def _changes(
-    state: State, subjects: Iterable[Identity], before: Moment, after: Moment, asked: "_Asked"
+    state: State,
+    subjects: Iterable[Identity],
+    before: Moment,
+    after: Moment,
+    asked: "_Asked",
+    step: Step = no_limit,
 ) -> Iterator[_Change]:
     seen: set[tuple[int, int]] = set()
     for subject in sorted(subjects, key=lambda one: one.bit):
         for direction in Direction:
             if before.policies(subject, direction) == after.policies(subject, direction):
                 continue
-            for peer in state.population.identities(changed_peers(state, subject, direction, before, after)):
+            peers = changed_peers(state, subject, direction, before, after, step)
+            for peer in state.population.identities(peers):
+                step(1)
                 source, destination = (subject, peer) if direction is Direction.EGRESS else (peer, subject)
                 if (source.bit, destination.bit) not in seen:
                     seen.add((source.bit, destination.bit))

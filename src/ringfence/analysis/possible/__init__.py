@@ -6,11 +6,14 @@ from ringfence.analysis.possible.policy_parts import (
     PartKind,
     RemovablePart,
     ask_about_parts,
+    entry_parts,
+    part_alone,
     peers_alone,
+    rule_parts,
     without_parts,
 )
 from ringfence.analysis.possible.policy_sets import PolicySet, policy_set, set_of_policies
-from ringfence.analysis.possible.redundant_parts import Cover, Redundancy, RedundantPart, redundancy
+from ringfence.analysis.possible.redundant_parts import Cover, Redundancy, RedundantPart, needed, redundancy
 
 __all__ = [
     "Comparison",
@@ -26,10 +29,14 @@ __all__ = [
     "ask_about_parts",
     "compare",
     "end_name",
+    "entry_parts",
+    "needed",
     "objects_of",
+    "part_alone",
     "peers_alone",
     "policy_set",
     "redundancy",
+    "rule_parts",
     "set_of_policies",
     "without_parts",
 ]

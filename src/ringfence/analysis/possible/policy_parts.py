@@ -159,17 +159,20 @@ def keeps_direction(part: RemovablePart, gone: Collection[CompiledRule]) -> bool
 
 def peers_alone(part: RemovablePart) -> Peers | None:
     """The peers that a rule or a peer is about; None for other parts."""
-    if part.kind is PartKind.RULE:
-        assert part.rule is not None
-        return part.rule.peers
-    if part.kind is not PartKind.PEER:
+    if part.kind not in (PartKind.RULE, PartKind.PEER):
         return None
-    assert part.rule is not None
-    assert part.entry is not None
-    written = _written_rules(part.policy, part.direction)[part.rule.index]
-    field, number = part.entry
-    alone = _alone(part.policy, part.direction, _replace(written, **{field: (getattr(written, field)[number],)}))
+    alone = compile_in_any_cluster(part_alone(part))
     return next(rule.peers for rule in alone.rules[part.direction])
+
+
+def part_alone(part: RemovablePart) -> Policy:
+    """A policy that has a rule, or what is left of it with one entry of its peers or ports, and no other."""
+    assert part.rule is not None
+    written = _written_rules(part.policy, part.direction)[part.rule.index]
+    if part.entry is not None:
+        field, number = part.entry
+        written = _replace(written, **{field: (getattr(written, field)[number],)})
+    return _alone(part.policy, part.direction, written)
 
 
 def _less(written: Any, entries: Iterable[Entry]) -> Any:
@@ -186,16 +189,17 @@ def _less(written: Any, entries: Iterable[Entry]) -> Any:
 
 def _boxes_of(policy: CompiledPolicy[Any], direction: Direction, written: Any) -> Iterator[Box]:
     """The boxes of a rule as if it were the only one of a policy."""
-    alone = _alone(policy, direction, written)
+    alone = compile_in_any_cluster(_alone(policy, direction, written))
     for rule in alone.rules[direction]:
         yield from rule_boxes(alone, direction, rule)
 
 
-def _alone(policy: CompiledPolicy[Any], direction: Direction, written: Any) -> CompiledPolicy[Any]:
+def _alone(policy: CompiledPolicy[Any], direction: Direction, written: Any) -> Policy:
     """A policy as if it had only one rule."""
     other = Direction.INGRESS if direction is Direction.EGRESS else Direction.EGRESS
     spec = _replace(policy.policy.spec, **{direction.field: (written,), other.field: ()})
-    return compile_in_any_cluster(_replace(policy.policy, spec=spec))
+    alone: Policy = _replace(policy.policy, spec=spec)
+    return alone
 
 
 def _written_rules(policy: CompiledPolicy[Any], direction: Direction) -> tuple[Any, ...]:

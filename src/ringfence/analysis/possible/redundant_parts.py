@@ -166,13 +166,13 @@ def _covers(left: Meaning, part: RemovablePart) -> Iterator[Cover]:
 
 def _covers_of(left: DirectionMeaning, direction: Direction, box: Box, part: RemovablePart) -> Iterator[Cover]:
     if part.kind is not PartKind.POLICY:
-        yield from _needed(box, _rules_over(left, box, part))
+        yield from needed(box, _rules_over(left, box, part))
         return
     if isinstance(part.policy.policy, NetworkPolicy):
-        yield from _needed(box, left.isolation.subjects.overlapping(box))
+        yield from needed(box, left.isolation.subjects.overlapping(box))
     for rule in part.policy.rules.get(direction, ()):
         for matched in rule_boxes(part.policy, direction, rule):
-            yield from _needed(matched, _rules_over(left, matched, part))
+            yield from needed(matched, _rules_over(left, matched, part))
 
 
 def _rules_over(left: DirectionMeaning, box: Box, part: RemovablePart) -> Iterator[tuple[Box, RulePlace]]:
@@ -183,7 +183,7 @@ def _rules_over(left: DirectionMeaning, box: Box, part: RemovablePart) -> Iterat
         yield from left.baseline.rules.overlapping(box)
 
 
-def _needed(box: Box, candidates: Iterable[tuple[Box, Any]]) -> Iterator[Any]:
+def needed(box: Box, candidates: Iterable[tuple[Box, Any]]) -> Iterator[Any]:
     """The few of some boxes that cover another one together; none if they do not."""
     some: list[tuple[Box, Any]] = []
     for other, what in candidates:

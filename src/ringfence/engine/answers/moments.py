@@ -13,16 +13,23 @@ from ringfence.engine.state import State
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import Addresses, Family
 from ringfence.sets.bitsets import Bitset
+from ringfence.sets.boxes import Step, no_limit
 from ringfence.sets.partitions import Partition
 from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
 
 
 class Moment:
-    """What each side allows at one time. `stacks` are the policies of those that had others then than now."""
+    """What each side allows at one time. `stacks` are the policies of those that have others then than now.
 
-    def __init__(self, state: State, stacks: Mapping[tuple[int, Direction], Stack]) -> None:
+    All others are as at an `earlier` time, if one is given, which remembers what it has found about them.
+    """
+
+    def __init__(
+        self, state: State, stacks: Mapping[tuple[int, Direction], Stack], earlier: "Moment | None" = None
+    ) -> None:
         self._state = state
         self._stacks = stacks
+        self._earlier = earlier
         self._rows: dict[tuple[Stack, OwnPorts, Family], Partition[Bitset, Traffic]] = {}
         self._outside: dict[tuple[Stack, OwnPorts], Partition[Addresses, Traffic]] = {}
 
@@ -35,6 +42,8 @@ class Moment:
 
     def peers(self, subject: Identity, direction: Direction, family: Family) -> Partition[Bitset, Traffic]:
         """What the subject's side allows with every identity over one family."""
+        if self._earlier and (subject.bit, direction) not in self._stacks:
+            return self._earlier.peers(subject, direction, family)
         stack, own = self.policies(subject, direction)
         key = stack, own, family
         if key not in self._rows:
@@ -43,6 +52,8 @@ class Moment:
 
     def addresses(self, subject: Identity, direction: Direction) -> Partition[Addresses, Traffic]:
         """What the subject's side allows with every address outside the cluster."""
+        if self._earlier and (subject.bit, direction) not in self._stacks:
+            return self._earlier.addresses(subject, direction)
         key = self.policies(subject, direction)
         if key not in self._outside:
             self._outside[key] = self._state.tiers.addresses_of(*key)
@@ -74,11 +85,14 @@ def stacks_of(state: State, subjects: frozenset[Identity]) -> Mapping[tuple[int,
     }
 
 
-def changed_peers(state: State, subject: Identity, direction: Direction, before: Moment, after: Moment) -> Bitset:
-    """The peers with which the subject's own side allows other traffic than before."""
+def changed_peers(
+    state: State, subject: Identity, direction: Direction, before: Moment, after: Moment, step: Step = no_limit
+) -> Bitset:
+    """The peers with which the subject's own side allows other traffic than before; `step` counts what is compared."""
     changed: Bitset = 0
     for family in {*state.population.decisive_families(), *subject.families}:
         for peers, was in before.peers(subject, direction, family):
+            step(1)
             for others, now in after.peers(subject, direction, family):
                 if was != now:
                     changed |= peers & others

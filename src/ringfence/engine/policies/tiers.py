@@ -136,6 +136,21 @@ class Tiers:
         )
         return _to_last(profile for profile in profiles if profile is not None)
 
+    def stack_replacing(
+        self, subject: Identity, direction: Direction, old: CompiledPolicy[Any], new: CompiledPolicy[Any] | None
+    ) -> Stack:
+        """The profiles of a subject if another policy, of the same subjects, or none, were in place of one in force."""
+        profiles = (self._replacing(profile, old, new) for profile in self.profiles(subject, direction))
+        return _to_last(profile for profile in profiles if profile is not None)
+
+    def _replacing(self, profile: Profile, old: CompiledPolicy[Any], new: CompiledPolicy[Any] | None) -> Profile | None:
+        if old not in profile.policies:
+            return profile
+        others = [policy for policy in profile.policies if policy is not old]
+        if new is not None and profile.direction in new.rules:
+            others.append(new)
+        return self._by_name[profile.tier].profile_of(others, profile.direction)
+
     def peers_of(
         self, stack: Stack, own: OwnPorts = NO_OWN_PORTS, family: Family = Family.IPV4
     ) -> Partition[Bitset, Traffic]:

@@ -1,0 +1,180 @@
+"""What covers a part of a policy for the pods of the input: the rules that do for them what the part does.
+
+As for all pods that could be (`analysis.possible.redundant_parts`), what rules decide is boxes, but of pods that exist:
+which subjects, which peers, over which family, or which addresses, on which traffic.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+import msgspec
+
+from ringfence.analysis.possible import Cover, PartKind, RemovablePart, needed, part_alone
+from ringfence.engine.policies import CompiledPolicy, CompiledRule
+from ringfence.engine.possible import Role, RulePlace, subject_role
+from ringfence.engine.state import State
+from ringfence.model.cluster_policies import PolicyTier
+from ringfence.model.cluster_rules import tier_of
+from ringfence.model.objects import NetworkPolicy, Policy
+from ringfence.model.policies import Direction
+from ringfence.sets.addresses import ALL_ADDRESSES
+from ringfence.sets.bitsets import Bitset
+from ringfence.sets.boxes import EVERYTHING, Axis, AxisSet, Box, box_of, overlaps
+from ringfence.sets.label_values import LabelValues, one_of
+from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
+
+
+class _Pods(msgspec.Struct, frozen=True):
+    """A set of identities along an axis."""
+
+    bits: Bitset
+
+    @classmethod
+    def union_of(cls, sets: Iterable["_Pods"]) -> "_Pods":
+        """What is in any of some sets."""
+        found: Bitset = 0
+        for one in sets:
+            found |= one.bits
+        return cls(found)
+
+    def __and__(self, other: "_Pods") -> "_Pods":
+        return _Pods(self.bits & other.bits)
+
+    def __sub__(self, other: "_Pods") -> "_Pods":
+        return _Pods(self.bits & ~other.bits)
+
+    def __bool__(self) -> bool:
+        return bool(self.bits)
+
+
+class _Axis(msgspec.Struct, frozen=True):
+    """One of the axes; equal ones have equal names."""
+
+    name: str
+    universe: Any
+
+
+_WHERE: Final = _Axis("where", LabelValues(is_complement=True))
+"""Over which family a peer is reached, or that it is an address outside."""
+_OUTSIDE: Final = one_of("outside")
+_TRAFFIC: Final = _Axis("traffic", ALL_TRAFFIC)
+_ADDRESSES: Final = _Axis("addresses", ALL_ADDRESSES)
+
+
+def covers_here(state: State, part: RemovablePart, left: Policy | None) -> tuple[Cover, ...]:
+    """The rules that decide what a part decides; of a policy, also the policies that isolate its pods.
+
+    `left` is the policy without the part. Empty if they do not decide all of it.
+    """
+    if part.kind is PartKind.POLICY:
+        return tuple(_Covers(state, part, None).of_policy())
+    alone = part_alone(part)
+    with state.telling_apart([alone, *([left] if left else [])]):
+        return tuple(_Covers(state, part, left).of_rule(state.compiled(alone)))
+
+
+class _Covers:
+    """The boxes of the policies that may cover a part, and which of them do."""
+
+    def __init__(self, state: State, part: RemovablePart, left: Policy | None) -> None:
+        self._state = state
+        self._part = part
+        present = state.present(part.policy.policy)
+        assert present is not None
+        self._present = present
+        self._left = state.compiled(left) if left else None
+        everyone = _Pods(state.population.everyone)
+        self._ends = {role: _Axis(role, everyone) for role in Role}
+        self._selected = state.selected(present.subject)
+        near = state.tiers.policies_in(present.namespace) if present.namespace else state.tiers.policies()
+        self._others = [one for one in near if one is not present and self._may_decide(one)]
+
+    def _may_decide(self, other: CompiledPolicy[Any]) -> bool:
+        """Whether another policy may decide about the same pods before a part, or beside it."""
+        is_baseline = not isinstance(other.policy, NetworkPolicy) and tier_of(other.policy) is PolicyTier.BASELINE
+        if is_baseline and isinstance(self._present.policy, NetworkPolicy):
+            return False
+        return bool(self._state.selected(other.subject) & self._selected)
+
+    def of_policy(self) -> Iterator[Cover]:
+        """What covers the isolation of a NetworkPolicy, and all rules of a policy."""
+        found: dict[int, Cover] = {}
+        for direction, rules in self._present.rules.items():
+            covers: list[Cover] = []
+            if isinstance(self._present.policy, NetworkPolicy):
+                isolating = [
+                    (self._isolation(one, direction), one)
+                    for one in self._others
+                    if isinstance(one.policy, NetworkPolicy) and direction in one.rules
+                ]
+                covers += needed(self._isolation(self._present, direction), isolating)
+            for rule in rules:
+                covers += self._over(self._present, direction, rule)
+            found |= {id(one.rule if isinstance(one, RulePlace) else one): one for one in covers}
+        yield from found.values()
+
+    def of_rule(self, alone: CompiledPolicy[Any]) -> Iterator[Cover]:
+        """What covers a part of a rule; `alone` is a policy that has nothing else."""
+        direction = self._part.direction
+        found = {id(one.rule): one for one in self._over(alone, direction, alone.rules[direction][0])}
+        yield from found.values()
+
+    def _over(self, policy: CompiledPolicy[Any], direction: Direction, rule: CompiledRule) -> Iterator[RulePlace]:
+        """The rules that are needed to decide what one rule decides; none if others decide only a part of it."""
+        found: list[RulePlace] = []
+        for box in self._boxes(policy, direction, rule):
+            some = list(needed(box, self._rules(direction, box)))
+            if not some:
+                return
+            found += some
+        yield from found
+
+    def _rules(self, direction: Direction, box: Box) -> Iterator[tuple[Box, RulePlace]]:
+        """The boxes of rules that overlap another one: of other policies, and of what is left of the same."""
+        for policy in self._others:
+            for rule in policy.rules.get(direction, ()):
+                for other in self._boxes(policy, direction, rule):
+                    if overlaps(other, box):
+                        yield other, RulePlace(policy, direction, rule)
+        if self._left is None:
+            return
+        gone = self._part.rule.index if self._part.rule and self._part.entry is None else None
+        written = [rule for rule in self._present.rules.get(direction, ()) if rule.index != gone]
+        for rule, present in zip(self._left.rules.get(direction, ()), written, strict=False):
+            is_same = self._part.rule is not None and self._part.rule.index == present.index
+            place = RulePlace(self._present, direction, self._part.rule if is_same and self._part.rule else present)
+            yield from ((other, place) for other in self._boxes(self._left, direction, rule) if overlaps(other, box))
+
+    # --- boxes --------------------------------------------------------------------------------------------------------
+
+    def _isolation(self, policy: CompiledPolicy[Any], direction: Direction) -> Box:
+        return (
+            box_of([(self._ends[subject_role(direction)], _Pods(self._state.selected(policy.subject)))]) or EVERYTHING
+        )
+
+    def _boxes(self, policy: CompiledPolicy[Any], direction: Direction, rule: CompiledRule) -> Iterator[Box]:
+        """What a rule decides about the pods that exist."""
+        subject = subject_role(direction)
+        subjects = self._ends[subject], _Pods(self._state.selected(policy.subject))
+        traffics: list[list[tuple[Axis, AxisSet]]] = [[(_TRAFFIC, rule.traffic)], *self._by_name(rule)]
+        for family in self._state.population.decisive_families():
+            peers = self._ends[subject.other], _Pods(self._state.tiers.peers(rule.peers, family))
+            for traffic in traffics:
+                yield from _some(box_of([(_WHERE, one_of(family.name)), subjects, peers, *traffic]))
+        extent = _ADDRESSES, ALL_ADDRESSES if rule.peers.everyone else rule.peers.addresses
+        # An address gives no names to its ports.
+        for traffic in traffics if subject is Role.DESTINATION else traffics[:1]:
+            yield from _some(box_of([(_WHERE, _OUTSIDE), subjects, extent, *traffic]))
+
+    def _by_name(self, rule: CompiledRule) -> Iterator[list[tuple[Axis, AxisSet]]]:
+        """The traffic that each name of a port means, with the destinations at which it does."""
+        population = self._state.population
+        for name in rule.port_names:
+            for port in population.ports_named(name):
+                traffic = Traffic.of(port.protocol, ((port.port, port.port),))
+                yield [(_TRAFFIC, traffic), (self._ends[Role.DESTINATION], _Pods(population.holding(port)))]
+
+
+def _some(box: Box | None) -> Iterator[Box]:
+    if box is not None:
+        yield box
