@@ -21,6 +21,7 @@ from benchmarks import (
     agent,
     connections,
     dataplane,
+    differences,
     engine,
     growth,
     hostile,
@@ -51,7 +52,7 @@ KERNEL: dict[str, Callable[[], Iterable[Figure]]] = {
 CLUSTER: dict[str, Callable[[], Iterable[Figure]]] = {"hostile": hostile.measure, "repairs": repairs.measure}
 """Parts about an agent in a cluster of their own."""
 
-PARTS = ("command-line", "loading", *engine.SIZES, *possible.SIZES, *KERNEL, *laboratory.SIZES)
+PARTS = ("command-line", "loading", *engine.SIZES, *possible.SIZES, "differences", *KERNEL, *laboratory.SIZES)
 
 
 def figures_of(part: str) -> Iterable[Figure]:
@@ -71,6 +72,8 @@ def figures_of(part: str) -> Iterable[Figure]:
         return possible.measure(part)
     if part == "loading":
         return loading.measure()
+    if part == "differences":
+        return differences.measure()
     if part == "watching":
         return watching.measure()
     if part in CLUSTER:

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from datetime import date
-from functools import cached_property, partial
+from functools import cached_property
 from os import PathLike
 from typing import TYPE_CHECKING, Any, cast
 
@@ -75,6 +75,7 @@ from ringfence.model.unread_kinds import unread_kind
 from ringfence.shared_input import ObjectChange, SharedInput
 
 if TYPE_CHECKING:
+    from ringfence.sources.git import Repository, StoredFiles
     from ringfence.sources.loading import LoadedObjects
     from ringfence.testing.judging import Judge
     from ringfence.testing.outcomes import Explanation, JudgedTest, JudgedTests, Question
@@ -107,6 +108,25 @@ class Verdict(Answer):
         from ringfence.render.answers import explanation
 
         return explanation(self, self.proposal)
+
+
+def _stored_files(
+    repository: "Repository",
+    revision: str | None,
+    paths: Sequence[str | PathLike[str]],
+    recursive: bool,
+    exclude: Sequence[str],
+    shared: SharedInput,
+) -> "StoredFiles":
+    """The files of a revision or of the index, which are listed once."""
+    from ringfence.sources.git import stored_files
+
+    named = None if revision is None else checked_text("revision", revision, "main")
+    texts, patterns = [checked_path(path) for path in paths], checked_patterns(exclude)
+    key = named, *texts, recursive, *patterns
+    if key not in shared.listed:
+        shared.listed[key] = stored_files(repository, named, texts, recursive=recursive, exclude=patterns)
+    return shared.listed[key]
 
 
 def _policy_change(change: ObjectChange) -> PolicyChange:
@@ -207,17 +227,32 @@ class Cluster:
         configures is run. `shared` is as in `load`. Raises InputError for a revision, and ManifestError for a path,
         that is not there.
         """
-        from ringfence.sources.git import Repository, read_index, read_revision
+        from ringfence.sources.git import Repository, read_stored
 
         cluster, repository = cls(namespace=namespace, shared=shared), Repository()
-        texts, patterns = [checked_path(path) for path in paths], checked_patterns(exclude)
-        read = partial(read_index, repository)
-        if revision is not None:
-            commit = repository.commit(checked_text("revision", revision, "main"))
-            read = partial(read_revision, repository, revision, commit)
-        documents = shared.documents if shared else None
-        cluster._load(read(texts, recursive=recursive, exclude=patterns, shared=documents))
+        files = _stored_files(repository, revision, paths, recursive, exclude, shared or SharedInput())
+        cluster._load(read_stored(repository, files, shared.documents if shared else None))
         return cluster
+
+    @classmethod
+    def same_in_revisions(
+        cls,
+        revision: str | None,
+        other: str | None,
+        *paths: str | PathLike[str],
+        recursive: bool = True,
+        exclude: Sequence[str] = (),
+        shared: SharedInput | None = None,
+    ) -> bool:
+        """Whether files and folders are the same in two revisions, or in one and the index (None), byte for byte.
+
+        No file is read for that; the clusters of both revisions are then equal. Raises as `of_revision`.
+        """
+        from ringfence.sources.git import Repository
+
+        repository, known = Repository(), shared or SharedInput()
+        first, second = (_stored_files(repository, one, paths, recursive, exclude, known) for one in (revision, other))
+        return first.entries == second.entries
 
     @classmethod
     def live(

@@ -7,7 +7,7 @@ second state is never needed (`analysis.differences`).
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ringfence.engine.state import State
 from ringfence.model.kinds import KINDS, kind_of, namespace_of
@@ -15,6 +15,9 @@ from ringfence.model.objects import Object
 from ringfence.model.origin import Origin
 from ringfence.model.server_versions import ServerVersion
 from ringfence.sources.shared_documents import SharedDocuments
+
+if TYPE_CHECKING:
+    from ringfence.sources.git import StoredFiles
 
 Key = tuple[str, str, str]
 """The key of the kind, the namespace and the name of an object."""
@@ -33,6 +36,8 @@ class SharedInput:
 
     def __init__(self) -> None:
         self.documents = SharedDocuments()
+        self.listed: dict[tuple[object, ...], StoredFiles] = {}
+        """The files of revisions that were listed before, by what they were listed for."""
         self._admitted: dict[tuple[int, Terms], tuple[Object, Object]] = {}
 
     def admitted(self, obj: Object, terms: Terms) -> Object | None:

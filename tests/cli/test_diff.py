@@ -159,3 +159,21 @@ def test_branches_without_a_common_commit_are_refused_with_the_remedy(repository
     repository.commit()
     result = run("main...alone", "-f", "k8s")
     assert (result.exit_code, "fetch more history" in result.stderr) == (2, True)
+
+
+def test_revisions_with_the_same_files_are_not_read(repository: GitRepository) -> None:
+    repository.write("k8s/broken.yaml", "a: [\n")
+    repository.commit()
+    repository.write("README.md", "changed")
+    repository.commit()
+    result = run("HEAD~1..HEAD", "-f", "k8s", "--no-assumptions")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.splitlines() == [
+        "HEAD~1 -> HEAD: no connection changed; the files are the same",
+        "",
+        "Nothing changed: the files are the same, and were not read.",
+    ]
+    printed = json.loads(run("HEAD~1..HEAD", "-f", "k8s", "-o", "json").stdout)
+    assert fits(printed, strict(schema("diff")))
+    assert (printed["same"], printed["workloads"]["compared"]) == (True, None)
+    assert run("HEAD~1..HEAD", "-f", "k8s", "--strict").exit_code == 2

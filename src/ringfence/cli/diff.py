@@ -6,11 +6,12 @@ from typing import Final
 
 import click
 
-from ringfence.analysis.differences import ClusterDifference, ConnectionChange
+from ringfence.analysis.differences import SAME_FILES, ClusterDifference, ConnectionChange
 from ringfence.cli import EXIT_NO, EXIT_UNDECIDED, EXIT_YES
-from ringfence.cli.diff_inputs import DiffInputs, diff_options
+from ringfence.cli.diff_inputs import ComparedInput, DiffInputs, diff_options
 from ringfence.cli.inputs import leave
 from ringfence.cli.terminal import print_document, print_message, print_text
+from ringfence.model.problems import Problem
 from ringfence.render.differences import (
     difference_annotations,
     difference_json,
@@ -74,9 +75,7 @@ def diff(inputs: DiffInputs, fail_on: tuple[str, ...], no_assumptions: bool, out
     if quiet and output != "text":
         raise click.UsageError(f"--quiet prints one line of text: use it without -o {output}")
     first, second = inputs.sides()
-    before, after = first.inputs.cluster(), second.inputs.cluster()
-    found = before.diff(after, names=(first.name, second.name))
-    problems = [*before.problems, *after.problems]
+    found, problems = _compared(first, second)
     match output:
         case "json":
             print_document(difference_json(found, first.name, second.name, problems))
@@ -92,6 +91,15 @@ def diff(inputs: DiffInputs, fail_on: tuple[str, ...], no_assumptions: bool, out
         for assumption in found.assumptions:
             print_message(f"assumption: {assumption}")
     leave(problems, _exit_code(found, fail_on, no_assumptions=no_assumptions), ignore_errors=inputs.ignore_errors)
+
+
+def _compared(first: ComparedInput, second: ComparedInput) -> tuple[ClusterDifference, list[Problem]]:
+    """What the change does, and the problems of both inputs."""
+    if first.has_same_files(second):
+        return SAME_FILES, []
+    before, after = first.inputs.cluster(), second.inputs.cluster()
+    found = before.diff(after, names=(first.name, second.name))
+    return found, [*before.problems, *after.problems]
 
 
 def _comment_key(inputs: DiffInputs) -> str:

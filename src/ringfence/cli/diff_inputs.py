@@ -56,12 +56,28 @@ class RevisionInputs(FileInputs, frozen=True):
             shared=self.shared,
         )
 
+    def has_same_files(self, other: Inputs) -> bool:
+        """Whether another input is a revision with the same files: then nothing differs, whatever is in them."""
+        return isinstance(other, RevisionInputs) and Cluster.same_in_revisions(
+            self.revision,
+            other.revision,
+            *self.filenames,
+            recursive=self.recursive,
+            exclude=self.exclude,
+            shared=self.shared,
+        )
+
 
 class ComparedInput(msgspec.Struct, frozen=True):
     """One of the two clusters, and what the output calls it."""
 
     name: str
     inputs: Inputs
+
+    def has_same_files(self, other: "ComparedInput") -> bool:
+        """Whether both are revisions with the same files, so that none need be read; --strict reads them all."""
+        mine = self.inputs
+        return isinstance(mine, RevisionInputs) and not mine.strict and mine.has_same_files(other.inputs)
 
 
 class DiffInputs(msgspec.Struct, frozen=True):

@@ -94,7 +94,6 @@ def test_nothing_that_the_repository_configures_is_run(repository: GitRepository
 
 
 def test_what_is_not_read_is_an_error(repository: GitRepository) -> None:
-    (repository.folder / "k8s" / "link.yaml").symlink_to("/etc/passwd")
     repository.write("k8s/large.yaml", "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
     inner = GitRepository(_made(repository.folder / "k8s" / "module"))
     inner.write("web.yaml", WEB)
@@ -103,10 +102,72 @@ def test_what_is_not_read_is_an_error(repository: GitRepository) -> None:
     cluster = Cluster.of_revision("HEAD", "k8s")
     assert names(cluster) == ["db"]
     assert sorted((one.place.file, one.message) for one in cluster.problems) == [
-        ("HEAD:k8s/large.yaml", "Git LFS keeps its content elsewhere"),
-        ("HEAD:k8s/link.yaml", "a symbolic link: not read in a revision"),
-        ("HEAD:k8s/module", "a submodule: not read in a revision"),
+        ("HEAD:k8s/large.yaml", "Git LFS keeps its content elsewhere: this is a pointer to it"),
+        ("HEAD:k8s/module", "a submodule: its files are in another repository"),
     ]
+    assert not Cluster.of_revision("HEAD", "k8s", recursive=False, exclude=["large.yaml"]).problems
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        pytest.param("/etc/passwd", "that leads out of the repository", id="an absolute path"),
+        pytest.param("../../../../etc/passwd", "that leads out of the repository", id="out of the repository"),
+        pytest.param("nowhere.yaml", "to k8s/nowhere.yaml, which is not there", id="nowhere"),
+        pytest.param("link.yaml", "that leads back to itself", id="itself"),
+        pytest.param("x" * 5000, "that leads out of the repository", id="a path that is too long"),
+    ],
+)
+def test_a_link_that_leads_nowhere_is_an_error(repository: GitRepository, target: str, message: str) -> None:
+    link(repository, "k8s/link.yaml", target)
+    cluster = Cluster.of_revision("HEAD", "k8s")
+    assert names(cluster) == ["db"]
+    assert [one.message for one in cluster.problems] == [f"a symbolic link {message}"]
+
+
+def link(repository: GitRepository, path: str, target: str) -> None:
+    """Commit a link without making it on disk: that may be impossible, and must not matter."""
+    target_file = repository.folder / "target"
+    target_file.write_text(target)
+    content = repository("hash-object", "-w", "target").strip()
+    target_file.unlink()
+    repository("update-index", "--add", "--cacheinfo", f"120000,{content},{path}")
+    repository("commit", "-q", "-m", "link")
+
+
+def test_a_link_inside_the_repository_is_what_it_leads_to(repository: GitRepository) -> None:
+    repository.write("other/web.yaml", WEB)
+    repository.commit()
+    link(repository, "k8s/one.yaml", "two.yaml")
+    link(repository, "k8s/two.yaml", "../other/web.yaml")
+    cluster = Cluster.of_revision("HEAD", "k8s")
+    assert names(cluster) == ["db", "web"]
+    assert not [one for one in cluster.problems if one.code != "duplicate-object"]
+    assert names(Cluster.of_revision(None, "k8s")) == ["db", "web"]
+
+
+def test_a_link_to_a_folder_is_not_followed(repository: GitRepository) -> None:
+    repository.write("other/web.yaml", WEB)
+    repository.commit()
+    link(repository, "k8s/linked.yaml", "../other")
+    cluster = Cluster.of_revision("HEAD", "k8s")
+    assert (names(cluster), cluster.problems) == (["db"], [])
+    (problem,) = Cluster.of_revision("HEAD", "k8s/linked.yaml").problems
+    assert problem.message == "a symbolic link to a folder: not followed"
+
+
+def test_revisions_with_the_same_files_are_the_same_whatever_else_they_have(repository: GitRepository) -> None:
+    repository.write("README.md", "changed")
+    repository.commit()
+    assert Cluster.same_in_revisions("HEAD~1", "HEAD", "k8s")
+    assert Cluster.same_in_revisions("HEAD", None, "k8s")
+    repository.write("other/web.yaml", WEB)
+    repository.commit()
+    link(repository, "k8s/link.yaml", "../other/web.yaml")
+    repository.write("other/web.yaml", DB)
+    repository("add", "other")
+    assert not Cluster.same_in_revisions("HEAD~1", "HEAD", "k8s")
+    assert not Cluster.same_in_revisions("HEAD", None, "k8s")  # what the link leads to has changed
 
 
 def _made(folder: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from ringfence.analysis.differences.causes import Cause, Change, Effect, When
 from ringfence.analysis.differences.cluster_differences import (
+    SAME_FILES,
     ChangedConnections,
     ChangedIsolation,
     ClusterDifference,
@@ -24,6 +25,7 @@ from ringfence.analysis.differences.snapshots import (
 from ringfence.analysis.differences.unread_changes import UnreadChange
 
 __all__ = [
+    "SAME_FILES",
     "Cause",
     "Change",
     "ChangedConnections",

@@ -7,7 +7,7 @@ cluster that could be (`analysis.possible`).
 
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -110,6 +110,7 @@ class PolicyCount(msgspec.Struct, frozen=True):
 class ClusterDifference(msgspec.Struct, frozen=True):
     """All that differs between two clusters. False if nothing does.
 
+    `common` is how many workloads both have; None where both have the same files, which were then not read.
     `meaning` compares the policies for pods that do not exist yet; None where both have the same policies. `unknown`
     are the assumptions on which answers depend only since the change, `known` those on which they no longer do.
     `unread` are policies that are not read and differ: what they change is not known.
@@ -119,7 +120,7 @@ class ClusterDifference(msgspec.Struct, frozen=True):
     isolation: tuple[ChangedIsolation, ...]
     added: tuple[Reference, ...]
     removed: tuple[Reference, ...]
-    common: int
+    common: int | None
     policies: PolicyCount
     meaning: Comparison | None
     unknown: tuple[str, ...]
@@ -159,6 +160,10 @@ class PolicyChange(NamedTuple):
     before: Policy | None
     after: Policy | None
     origin: Origin | None
+
+
+SAME_FILES: Final = ClusterDifference((), (), (), (), None, PolicyCount(0, 0, 0), None, (), (), (), ())
+"""The difference between two clusters that are read from the same files, whatever is in these."""
 
 
 def difference(before: State, after: State, names: tuple[str, str] = ("A", "B")) -> ClusterDifference:

@@ -35,5 +35,9 @@ def policy_set(name: str, state: State) -> PolicySet:
 
 def set_of_policies(name: str, policies: Iterable[CompiledPolicy[Any]], unread: Sequence[str] = ()) -> PolicySet:
     """Some policies of any state, and the names of those that are not read."""
-    compiled = tuple(compile_in_any_cluster(one.policy, one.origin) for one in policies)
+    compiled = tuple(
+        # Without blocks, a policy means the same whatever nodes there are.
+        one if one.namespace and not one.blocks else compile_in_any_cluster(one.policy, one.origin)
+        for one in policies
+    )
     return PolicySet(name, compiled, tuple(unread))

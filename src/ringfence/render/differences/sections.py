@@ -90,6 +90,8 @@ def summary_parts(found: ClusterDifference) -> tuple[str, str, str]:
     policies = ", ".join(f"{number} {what}" for what, number in counts if number)
     same = "the same " if not (found.added or found.removed) else ""
     workloads = f"{same}{found.common} {'workload' if found.common == 1 else 'workloads'} compared"
+    if found.common is None:
+        workloads = "the files are the same"
     return ", ".join(parts or ["no connection changed"]), policies and f"policies: {policies}", workloads
 
 
@@ -101,6 +103,8 @@ def closing_sentence(found: ClusterDifference) -> str:
         return "Nothing else changed. What the policies that are not read change is not known."
     if found.is_undecided:
         return "No connection of these workloads changed."
+    if found.common is None:
+        return "Nothing changed: the files are the same, and were not read."
     if not found.policies:
         return "Nothing changed: the policies are the same."
     return "Only the text changed: the policies mean the same in every cluster that could be."

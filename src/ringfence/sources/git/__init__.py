@@ -1,6 +1,6 @@
 """Manifests as a git repository has them in a revision or in its index, read without checking anything out."""
 
-from ringfence.sources.git.manifests_of_revisions import read_index, read_revision
+from ringfence.sources.git.manifests_of_revisions import StoredFiles, read_stored, stored_files
 from ringfence.sources.git.repository import Repository, merge_base
 
-__all__ = ["Repository", "merge_base", "read_index", "read_revision"]
+__all__ = ["Repository", "StoredFiles", "merge_base", "read_stored", "stored_files"]

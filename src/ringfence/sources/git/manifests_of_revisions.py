@@ -5,59 +5,69 @@ from functools import partial
 from os.path import relpath
 from typing import Final
 
+import msgspec
+
 from ringfence.errors import ManifestError
 from ringfence.model.origin import Origin, Place
 from ringfence.model.problems import Problem, ProblemCode
 from ringfence.sources.git.repository import EntryKind, Repository, TreeEntry
+from ringfence.sources.git.trees import Tree
 from ringfence.sources.loading import Found, LoadedObjects, collect, kustomization
 from ringfence.sources.manifests import KUSTOMIZATIONS, MAX_BYTES, STANDARD_INPUT, SUFFIXES, Exclusion, read_content
 from ringfence.sources.shared_documents import SharedDocuments
 
-_LFS: Final = b"version https://git-lfs"
 _MISSING: Final = "fetch it, if this is a partial clone; `git fsck` names what is damaged"
 
 
-def read_revision(
+class StoredFiles(msgspec.Struct, frozen=True):
+    """Files of a revision that some paths mean, as `files.read_files` finds them in the working tree.
+
+    Without a revision they are those of the index, which are committed next. Equal values have the same content.
+    """
+
+    revision: str | None
+    entries: tuple[TreeEntry, ...]
+
+    @property
+    def prefix(self) -> str:
+        """What the places of files begin with, as git writes them."""
+        return f"{self.revision or ''}:"
+
+
+def stored_files(
     repository: Repository,
-    revision: str,
-    commit: str,
+    revision: str | None,
     paths: Sequence[str],
     *,
     recursive: bool = False,
     exclude: Sequence[str] = (),
-    shared: SharedDocuments | None = None,
-) -> LoadedObjects:
-    """The objects in the files of a commit; their places are `REVISION:PATH`, as git writes them.
+) -> StoredFiles:
+    """The files of a revision, or of the index, that some paths mean.
 
-    What is wrong inside a file becomes a problem of the result, and so does what is not read: symbolic links,
-    submodules and files that Git LFS keeps elsewhere. Documents that are among the `shared` ones are not parsed, and
-    their files not asked for. Raises ManifestError for a path that the commit does not have.
+    Raises InputError for what is not a revision, and ManifestError for a path without files.
     """
     exclusion = Exclusion(exclude)
+    tree = Tree(repository, None if revision is None else repository.commit(revision))
+    where = "the index" if revision is None else revision
+    named = [_relative(path) for path in paths]
     entries = [
-        entry
-        for path in paths
-        for entry in _chosen(repository.tree(commit, _relative(path)), path, revision, exclusion, recursive=recursive)
+        tree.resolved(entry)
+        for path in named
+        for entry in _chosen(tree.files(path), path, where, exclusion, recursive=recursive)
     ]
-    return collect(_read(repository, entries, f"{revision}:", shared))
+    # A link to a folder is not followed in a folder of the working tree either; one that is named would be.
+    read = (entry for entry in entries if entry.kind is not EntryKind.FOLDER or entry.path in named)
+    return StoredFiles(revision, tuple(read))
 
 
-def read_index(
-    repository: Repository,
-    paths: Sequence[str],
-    *,
-    recursive: bool = False,
-    exclude: Sequence[str] = (),
-    shared: SharedDocuments | None = None,
-) -> LoadedObjects:
-    """The objects in the files of the index, which are committed next; as `read_revision`, with places `:PATH`."""
-    exclusion = Exclusion(exclude)
-    entries = [
-        entry
-        for path in paths
-        for entry in _chosen(repository.index(_relative(path)), path, "the index", exclusion, recursive=recursive)
-    ]
-    return collect(_read(repository, entries, ":", shared))
+def read_stored(repository: Repository, files: StoredFiles, shared: SharedDocuments | None = None) -> LoadedObjects:
+    """The objects in files of a revision; their places are `REVISION:PATH`, and in the index `:PATH`.
+
+    What is wrong inside a file becomes a problem of the result, and so does what is not read: links that lead out of
+    the repository, submodules and files that Git LFS keeps elsewhere. Documents that are among the `shared` ones are
+    not parsed, and their files not asked for.
+    """
+    return collect(_read(repository, files.entries, files.prefix, shared))
 
 
 def _relative(path: str) -> str:
@@ -68,10 +78,9 @@ def _relative(path: str) -> str:
 
 
 def _chosen(
-    entries: Iterable[TreeEntry], path: str, where: str, exclusion: Exclusion, *, recursive: bool
+    entries: Iterable[TreeEntry], top: str, where: str, exclusion: Exclusion, *, recursive: bool
 ) -> Iterator[TreeEntry]:
     """The files that a path means: one that it names, or those of a folder, as `files.read_files` finds them."""
-    top = _relative(path)
     folder = "" if top == "." else f"{top}/"
     is_empty = True
     for entry in entries:
@@ -79,13 +88,14 @@ def _chosen(
             yield entry
             return
         below = entry.path.removeprefix(folder)
+        is_within = recursive or ("/" not in below and entry.kind is not EntryKind.SUBMODULE)
         is_named_as_manifest = entry.kind is EntryKind.SUBMODULE or below.endswith(SUFFIXES)
-        if (recursive or "/" not in below) and is_named_as_manifest and not exclusion.excludes_stored(below):
+        if is_within and is_named_as_manifest and not exclusion.excludes_stored(below):
             is_empty = False
             yield entry
     if is_empty:
         within = "" if recursive else "; -R reads the folders in it, too"
-        raise ManifestError(f'the path "{path}" has no file in {where} that ends in {", ".join(SUFFIXES)}{within}')
+        raise ManifestError(f'the path "{top}" has no file in {where} that ends in {", ".join(SUFFIXES)}{within}')
 
 
 def _read(
@@ -96,8 +106,13 @@ def _read(
     contents = repository.contents(wanted, MAX_BYTES)
     for entry in entries:
         name = f"{prefix}{entry.path}"
-        if entry.kind is not EntryKind.FILE:
-            yield _unreadable(name, f"a {entry.kind}: not read in a revision")
+        if entry.kind is EntryKind.SUBMODULE:
+            remedy = "leave it out with --exclude, or compare folders in which it is checked out"
+            yield _unreadable(name, "a submodule: its files are in another repository", remedy)
+        elif entry.kind is EntryKind.FOLDER:
+            yield _unreadable(name, "a symbolic link to a folder: not followed", "name the folder itself")
+        elif entry.kind is EntryKind.LINK:
+            yield _unreadable(name, f"a symbolic link {entry.unresolved}", "correct it, or replace it by the file")
         elif not _is_read(entry):
             yield kustomization(Place(name, 1))
         else:
@@ -111,8 +126,6 @@ def _read(
 def _read_file(data: bytes | None, name: str, shared: SharedDocuments | None) -> Generator[Found, None, int]:
     if data is None:
         yield _unreadable(name, "its content is missing in this repository, or damaged", _MISSING)
-    elif data.startswith(_LFS):
-        yield _unreadable(name, "Git LFS keeps its content elsewhere", "read the files of a working tree")
     else:
         yield from read_content(data, name, shared=shared)
     return 1

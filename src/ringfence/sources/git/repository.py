@@ -41,17 +41,22 @@ class EntryKind(StrEnum):
     FILE = "file"
     LINK = "symbolic link"
     SUBMODULE = "submodule"
+    FOLDER = "folder"
 
 
 _KINDS: Final = {b"120000": EntryKind.LINK, b"160000": EntryKind.SUBMODULE}
 
 
 class TreeEntry(msgspec.Struct, frozen=True):
-    """A file of a revision: `path` is relative to the working directory, `object_id` that of its content."""
+    """A file of a revision: `path` is relative to the working directory, `object_id` that of its content.
+
+    Of a link that leads nowhere `unresolved` says why.
+    """
 
     path: str
     kind: EntryKind
     object_id: str
+    unresolved: str = ""
 
 
 class Repository:

@@ -25,6 +25,7 @@ MAX_BYTES: Final = 1 << 29
 # The modules for YAML are imported where they are used: most clusters come as JSON, which needs none of them.
 _DOCUMENT: Final = re.compile(rb"\n---(?=[ \t\r\n]|\Z)")
 _SEPARATOR: Final = re.compile(rb"---[ \t]*(?:#.*)?\r?(?:\n|$)")
+_LFS: Final = b"version https://git-lfs"
 _JSON: Final = re.compile(rb'[ \t\r\n]*\{[ \t\r\n]*["}]')
 
 
@@ -39,6 +40,11 @@ def read_content(
     if len(data) > MAX_BYTES:
         message = f"larger than {MAX_BYTES >> 20} MiB: split it into several files"
         yield Problem(Place(file), ProblemCode.UNREADABLE_FILE, message)
+        return
+    if data.startswith(_LFS):
+        # To YAML the pointer is a text, which would be skipped as a document without an object.
+        message, remedy = "Git LFS keeps its content elsewhere: this is a pointer to it", "fetch it: git lfs pull"
+        yield Problem(Place(file), ProblemCode.UNREADABLE_FILE, message, remedy=remedy)
         return
     data, problems = as_utf8(data, file)
     yield from problems
