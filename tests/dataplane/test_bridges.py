@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Collection as SomeOf
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from ipaddress import ip_address
 
 import pytest
@@ -312,6 +313,39 @@ class TestManyAtOnce:
                 frame(packet, on_links[ISOLATED_POD].hardware_address, group_hardware_address(group))
             )
             assert [on_link.gets(b"to many") for on_link in on_links] == [False] * 3, source
+
+    @pytest.mark.parametrize("direction", Direction, ids=str)
+    @pytest.mark.parametrize("to", ["everybody in the subnet", "all nodes"])
+    @in_own_network
+    def test_who_asks_many_gets_no_answer_of_an_isolated_pod(self, to: str, direction: Direction) -> None:
+        """It never hears the question, or its answer, which goes to one address, is a connection of its own."""
+        network = BridgedNetwork(3)
+        group = MANY[to]
+        family = Family.IPV6 if ":" in group else Family.IPV4
+        servers = {pod: network.udp(pod, 5353, family) for pod in (ISOLATED_POD, OTHER)}
+        client = network.udp(OPEN, 0, family)
+        with network.inside(OPEN):
+            scope = socket.if_nametoindex("eth0")
+        if family is Family.IPV4:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+
+        def answering() -> set[bytes]:
+            """The pods that answer a question to all."""
+            client.sendto(b"who is there?", (group, 5353) if family is Family.IPV4 else (group, 5353, 0, scope))
+            network.settle()
+            for pod, server in servers.items():
+                server.setblocking(False)
+                with suppress(BlockingIOError):
+                    _, sender = server.recvfrom(64)
+                    server.sendto(str(pod).encode(), sender)
+            answers: set[bytes] = set()
+            while answer := network.delivered(client):
+                answers.add(answer)
+            return answers
+
+        assert answering() == {b"1", b"2"}, "no program yet"
+        enforce(guarding({(direction, ISOLATED_POD): []}))
+        assert answering() == {b"2"}
 
     @pytest.mark.parametrize("to", MANY)
     @in_own_network
