@@ -81,7 +81,7 @@ def test_a_defect_does_not_end_the_thread() -> None:
         nft("flush ruleset")
         assert inbox.get(timeout=20) == RepairAttempted()
         del kernel.repair
-        nft("add table inet ringfence")
+        nft("flush ruleset")
         assert inbox.get(timeout=20) == RepairAttempted()
         assert Kernel().present == varied()
 

@@ -8,8 +8,9 @@ from tests.dataplane.network import in_own_network, nft
 from tests.dataplane.programs import varied
 
 from ringfence.dataplane.kernel import Kernel
-from ringfence.dataplane.program import Program, base_program
+from ringfence.dataplane.program import ADDRESS, Program, RangeSet, base_program
 from ringfence.dataplane.update import with_all_profiles_closed
+from ringfence.sets.addresses import Family
 
 
 def ready(program: Program | None = None) -> Kernel:
@@ -99,7 +100,7 @@ def test_nothing_comes_back_after_it_was_removed_from_here() -> None:
 
 
 @in_own_network
-def test_another_program_is_made_ready_when_nobody_uses_the_table() -> None:
+def test_another_program_is_made_ready_although_another_thread_uses_the_table() -> None:
     kernel = ready()
     first = kernel._standby._messages
     kernel.prepare_to_close()
@@ -110,9 +111,20 @@ def test_another_program_is_made_ready_when_nobody_uses_the_table() -> None:
         thread.start()
         thread.join(20)
         assert not thread.is_alive()
-        assert kernel._standby._messages is first
-    kernel.prepare_to_close()
     assert kernel._standby._messages is not first
+
+
+@in_own_network
+def test_what_is_only_being_loaded_is_not_made_ready() -> None:
+    """To close all pods must not take longer because somebody has large policies."""
+    blocks = RangeSet(ADDRESS[Family.IPV4], frozenset((bytes([11, 0, i, 0]), bytes([11, 0, i, 9])) for i in range(200)))
+    loading = varied().changed({"blocks4_of_somebody": blocks})
+    kernel = ready(loading)
+    nft("flush ruleset")
+    kernel.close_if_removed()
+    assert Kernel().present == with_all_profiles_closed(varied())
+    assert kernel.repair()
+    assert Kernel().present == loading
 
 
 @in_own_network

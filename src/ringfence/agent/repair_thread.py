@@ -8,6 +8,7 @@ from a repair is left to the loop: connections that were opened meanwhile are ju
 import os
 import select
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -16,7 +17,7 @@ from ringfence.agent.inbox import Inbox, RepairAttempted
 from ringfence.dataplane.kernel import Kernel
 
 PREPARATION_INTERVAL: Final = 0.5
-"""Seconds without a change of another program after which it is made ready to close pods for the present program."""
+"""Seconds after which it is made ready again to close pods, for the program that is in force then."""
 
 
 @contextmanager
@@ -37,17 +38,20 @@ def _repair_until(stopped: int, kernel: Kernel, inbox: Inbox) -> None:
     poll = select.poll()
     for descriptor in (stopped, kernel.fileno()):
         poll.register(descriptor, select.POLLIN)
+    next_preparation = 0.0
     while True:
-        ready = [descriptor for descriptor, _ in poll.poll(PREPARATION_INTERVAL * 1000)]
+        wait = max(0.0, next_preparation - time.monotonic())
+        ready = [descriptor for descriptor, _ in poll.poll(wait * 1000)]
         if stopped in ready:
             break
         before = kernel.repairs
         try:
-            if not ready:
+            if ready:
+                kernel.close_if_removed()
+                kernel.repair()
+            if time.monotonic() >= next_preparation:
+                next_preparation = time.monotonic() + PREPARATION_INTERVAL
                 kernel.prepare_to_close()
-                continue
-            kernel.close_if_removed()
-            kernel.repair()
         except Exception:  # a thread that ended here would end all repairs; the loop meets what is wrong as well
             inbox.put(RepairAttempted())
         else:

@@ -204,15 +204,12 @@ class Kernel:
         self._standby.stand_in()
 
     def prepare_to_close(self) -> None:
-        """Make `close_if_removed` ready for the present program, unless another thread uses the table."""
-        if self._lock.acquire(blocking=False):
-            try:
-                program = self._wanted if self._has_guarded else None
-                revoked = frozenset(self._revoked)
-            finally:
-                self._lock.release()
-            if program is not None:
-                self._standby.prepare(program, revoked)
+        """Make `close_if_removed` ready for the program that was applied last. Waits for nobody, either."""
+        program = self._wanted
+        if program is not None and self._has_guarded:
+            self._standby.prepare(program, frozenset(self._revoked))
+        if self._wanted is None:  # another thread has removed it meanwhile
+            self._standby.forget()
 
     def remove(self) -> None:
         """Delete the table: no pod is isolated any more."""

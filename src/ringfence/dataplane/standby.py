@@ -27,6 +27,8 @@ class Standby:
         self._lock = threading.Lock()
         self._messages: dict[bool, list[bytes]] = {}
         """By whether it is the table for bridges, the transactions that create it."""
+        self._program: Program | None = None
+        """The program that was last to be made ready."""
         self._prepared: tuple[Program, frozenset[bytes]] | None = None
         """The closed program and the revoked connections that are ready to be sent."""
 
@@ -41,7 +43,9 @@ class Standby:
 
     def prepare(self, program: Program, revoked: Set[bytes]) -> None:
         """Be ready to close the pods that `program` isolates, and to revoke these connections."""
-        wanted = with_all_profiles_closed(program), frozenset(revoked)
+        if self._prepared and self._program is program and self._prepared[1] == revoked:
+            return
+        self._program, wanted = program, (with_all_profiles_closed(program), frozenset(revoked))
         if self._prepared != wanted:
             messages = {one.of_bridges: list(self._encoded(*wanted, one.of_bridges)) for one in tables_of(program)}
             with self._lock:

@@ -65,8 +65,12 @@ def without_unneeded(program: Program) -> Program:
 
 
 def with_all_profiles_closed(program: Program) -> Program:
-    """The program in which every isolated side is allowed nothing."""
-    return with_profiles_closed(program, (name for name in program.chains if not is_fixed(name)))
+    """The program in which every isolated side is allowed nothing, and which has nothing that is not needed for that.
+
+    What is being loaded, or removed piece by piece, would take long to load.
+    """
+    profiles = frozenset(name for name in program.chains if not is_fixed(name))
+    return without_unneeded(program.changed(dict(_denying(program, profiles))))
 
 
 def _reached(program: Program) -> _Parts:
