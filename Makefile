@@ -43,7 +43,7 @@ test-e2e: parts system  ## Run the tests against the real API server, which is b
 .PHONY: test-lowest
 test-lowest: $(LOWEST)/.ready system  ## Run the fast tests with the lowest versions that pyproject.toml allows.
 	scripts/run-tests $(LOWEST)/bin/pytest --numprocesses=$(WORKERS) --dist=loadgroup --ignore=tests/e2e --ignore=tests/lab \
-	    --ignore=tests/dataplane --ignore=tests/test_layers.py
+	    --ignore=tests/dataplane --ignore=tests/browser --ignore=tests/test_layers.py
 
 .PHONY: parts
 parts: $(READY)  ## Build the real API server, and fetch kubectl and definitions of policies, once (Go, five minutes), outside the checkout.

@@ -63,7 +63,7 @@ from ringfence.analysis.possible import Comparison, Redundancy, Relation, compar
 from ringfence.analysis.questions import Answer, with_possible_pods
 from ringfence.argument_checks import checked_namespace, checked_path, checked_patterns, checked_text
 from ringfence.engine.state import State
-from ringfence.errors import InputError, ManifestError
+from ringfence.errors import InputError, ManifestError, UndecidedError
 from ringfence.model.documents import custom_document, stored_document
 from ringfence.model.kinds import KINDS, kind_of
 from ringfence.model.objects import DEFAULT_NAMESPACE, NetworkPolicy, Object, Policy
@@ -569,6 +569,22 @@ class Cluster:
         if namespace is not None:
             check_namespace(self.state, checked_namespace(namespace))
         return exposure(self.state, namespace=namespace, examples=examples)
+
+    def report(self, title: str = "") -> str:
+        """All that is allowed in the cluster, and why, as one HTML page that needs no server and no network."""
+        from ringfence.render.reports import report_html
+
+        return report_html(self.report_data(title))
+
+    def report_data(self, title: str = "") -> dict[str, Any]:
+        """The data of `report`, with the shape that `schemas/report.json` describes."""
+        from ringfence.render.reports import report_json
+
+        try:
+            exposed = self.exposure()
+        except UndecidedError:
+            exposed = None
+        return report_json(self.state, checked_text("title", title, "prod"), self.problems, self.document, exposed)
 
     def _reach(self, text: str, direction: Direction, ports: AskedPorts) -> Reach:
         choices = self._represented(text)

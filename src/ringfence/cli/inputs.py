@@ -49,6 +49,13 @@ class Inputs(msgspec.Struct, frozen=True):
         """Whether the cluster is that of an API server, not of files."""
         return not (self.filenames or self.kustomize)
 
+    @property
+    def title(self) -> str:
+        """What the input is called: its files, its kustomization, or its context."""
+        if self.is_live:
+            return self.context or "the current context"
+        return " ".join([*self.filenames, *([self.kustomize] if self.kustomize else [])])
+
     def cluster(self, *, report: bool = True, server_version: ServerVersion | None = None) -> Cluster:
         """The cluster that the options name. With `report`, the problems in the input are printed on stderr.
 

@@ -33,7 +33,7 @@ def exposure_csv(found: ExposureList) -> str:
         (str(workload), one.direction.field, *cells)
         for one in found.rows
         for workload in one.workloads
-        for cells in _cells(one, found.namespaces)
+        for cells in exposure_lines(one, found.namespaces)
     )
     return csv_text([_COLUMNS, *rows])
 
@@ -69,11 +69,11 @@ def exposed_pods_json(one: Exposure, row: ExposedTo) -> Json:
 
 def _rows(found: ExposureList) -> Iterator[tuple[str, ...]]:
     for one in found.rows:
-        for cells in _cells(one, found.namespaces):
+        for cells in exposure_lines(one, found.namespaces):
             yield (workloads_text(one.workloads), one.direction.field, *cells)
 
 
-def _cells(one: Exposure, existing: Sequence[str]) -> Iterator[tuple[str, str]]:
+def exposure_lines(one: Exposure, existing: Sequence[str]) -> Iterator[tuple[str, str]]:
     """What it is exposed to: possible pods, then addresses; `none` where nothing passes."""
     for row in one.pods:
         yield possible_pods_text(row.pods, existing), possible_traffic_text(row.traffic)

@@ -2,6 +2,7 @@
 
 from ringfence.analysis.lists.arrows import Arrow, ArrowMark, Arrows, Group, Passing, folded_arrows
 from ringfence.analysis.lists.connection_filters import (
+    ALL_CONNECTIONS,
     ClusterPart,
     ConnectionFilter,
     ListedSide,
@@ -27,6 +28,7 @@ from ringfence.analysis.lists.reach import PodCollection, Reach
 from ringfence.analysis.lists.reach_rows import AllowingRule, Permission, ReachQuestion, ReachRow
 
 __all__ = [
+    "ALL_CONNECTIONS",
     "BY_NAMESPACE",
     "BY_POD",
     "BY_WORKLOAD",

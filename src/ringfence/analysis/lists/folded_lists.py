@@ -9,14 +9,19 @@ The connections are held as numbers, a row of them for each source: 2,000 unlike
 
 from array import array
 from collections import defaultdict
-from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
+from itertools import groupby
+from typing import Final
 
 from ringfence.analysis.lists.connections import Connection
 from ringfence.engine.population import Reference
 from ringfence.sets.addresses import Addresses
+from ringfence.sets.traffic import Traffic
 
 _ITEM = "I"
+
+NOBODY: Final[Mapping[Reference, Sequence[Reference]]] = {}
 
 
 class FoldedList:
@@ -26,7 +31,7 @@ class FoldedList:
     """
 
     def __init__(self, table: "_Table", classes: Sequence[Sequence[int]]) -> None:
-        self.classes = tuple(tuple(table.references[member] for member in members) for members in classes)
+        self.classes = tuple(tuple(table.members_of(members)) for members in classes)
         self._table = table
         self._members = classes
         self._ends = [(members[0], members[-1]) for members in classes]
@@ -74,13 +79,15 @@ def folded(
     *,
     least: int = 0,
     within_namespaces: bool = False,
+    alike: Mapping[Reference, Sequence[Reference]] = NOBODY,
 ) -> FoldedList:
     """The connections between `sources` and `destinations`, and between these and the outside, by classes.
 
     Those among `several` are more than one pod, which may have connections to one another. Fewer than `least` are
-    each a class of their own. With `within_namespaces`, only members of one namespace are in a class.
+    each a class of their own. With `within_namespaces`, only members of one namespace are in a class. `alike` has
+    others of the same namespace that are known to be equal to a source or destination, and are not in `connections`.
     """
-    table = _Table(sources, destinations, connections)
+    table = _Table(sources, destinations, connections, alike)
     if len(table.references) < least:
         return FoldedList(table, [[place] for place in range(len(table.references))])
     return FoldedList(table, _classes(table, several, within_namespaces=within_namespaces))
@@ -90,8 +97,14 @@ class _Table:
     """All connections as numbers: row s holds what passes from reference s to each."""
 
     def __init__(
-        self, sources: Collection[Reference], destinations: Collection[Reference], connections: Iterable[Connection]
+        self,
+        sources: Collection[Reference],
+        destinations: Collection[Reference],
+        connections: Iterable[Connection],
+        alike: Mapping[Reference, Sequence[Reference]],
     ) -> None:
+        self._alike = alike
+        self.has_alike = bool(alike)
         self.references = sorted({*sources, *destinations})
         places = {reference: place for place, reference in enumerate(self.references)}
         size = len(self.references)
@@ -101,18 +114,27 @@ class _Table:
         self.outgoing: list[list[Connection]] = [[] for _ in self.references]
         self.incoming: list[list[Connection]] = [[] for _ in self.references]
         self._passing: list[Connection | None] = [None]
-        numbers: dict[Hashable, int] = {}
-        for one in connections:
-            source, destination = _place(places, one.source), _place(places, one.destination)
-            if source is not None and destination is not None:
-                number = numbers.setdefault((one.traffic, one.is_partial), len(self._passing))
-                if number == len(self._passing):
-                    self._passing.append(one)
-                self.cells[source * size + destination] = number
-            elif source is not None and isinstance(one.destination, Addresses):
-                self.outgoing[source].append(one)
-            elif destination is not None and isinstance(one.source, Addresses):
-                self.incoming[destination].append(one)
+        numbers: tuple[dict[Traffic, int], dict[Traffic, int]] = ({}, {})  # of what passes wholly, and partly
+        for end, from_one in groupby(connections, key=lambda one: one.source):
+            source = places.get(end) if isinstance(end, Reference) else None
+            for one in from_one:
+                destination = places.get(one.destination) if isinstance(one.destination, Reference) else None
+                if source is not None and destination is not None:
+                    known = numbers[one.is_partial]
+                    number = known.get(one.traffic)
+                    if number is None:
+                        number = known[one.traffic] = len(self._passing)
+                        self._passing.append(one)
+                    self.cells[source * size + destination] = number
+                elif source is not None and isinstance(one.destination, Addresses):
+                    self.outgoing[source].append(one)
+                elif destination is not None and isinstance(one.source, Addresses):
+                    self.incoming[destination].append(one)
+
+    def members_of(self, places: Iterable[int]) -> list[Reference]:
+        """All that are at some places, in alphabetical order."""
+        references = [self.references[place] for place in places]
+        return sorted([*references, *(other for one in references for other in self._alike.get(one, ()))])
 
     def connection(self, source: int, destination: int) -> Connection | None:
         """What passes from one to another, if anything does; only its traffic is about these two."""
@@ -134,10 +156,6 @@ class _Table:
         return outgoing, incoming
 
 
-def _place(places: dict[Reference, int], end: Reference | Addresses) -> int | None:
-    return places.get(end) if isinstance(end, Reference) else None
-
-
 def _classes(table: _Table, several: Collection[Reference], *, within_namespaces: bool) -> list[list[int]]:
     """The classes by their first members, each in alphabetical order."""
     alike: defaultdict[Hashable, list[int]] = defaultdict(list)
@@ -153,7 +171,7 @@ def _classes(table: _Table, several: Collection[Reference], *, within_namespaces
     for place, keys in enumerate(keys_of):
         key = max(keys, key=lambda key: len(alike[key]))
         classes[key if len(alike[key]) > 1 else place] = alike[key] if len(alike[key]) > 1 else [place]
-    return sorted(classes.values())
+    return sorted(classes.values(), key=table.members_of) if table.has_alike else sorted(classes.values())
 
 
 def _keys(table: _Table, place: int, *, is_one_pod: bool) -> Iterator[Hashable]:

@@ -1,6 +1,7 @@
 """Pods that are listed as one: a workload, if no policy and no option of the list tells its pods apart."""
 
 from collections import defaultdict
+from collections.abc import Hashable, Iterable, Sequence
 
 import msgspec
 
@@ -56,3 +57,29 @@ def pod_groups(
         else:
             groups += [PodGroup(member.reference, one[0], member, *one[1:]) for one, member in found]
     return sorted((group for group in groups if group.asked), key=lambda group: group.reference)
+
+
+def alike_groups(sides: Iterable[Sequence[PodGroup]]) -> dict[Reference, list[Reference]]:
+    """Groups that no policy tells apart, and that are listed alike at both sides: for one of them, the others.
+
+    Such groups have the same connections with every third one and with addresses. Between them and within them passes
+    the same, so of those that are single pods two are kept, unless a group of several pods shows what that is. Where a
+    node is known it reaches the pods on it, whatever policies say: these pods are not alike.
+    """
+    places: defaultdict[Reference, list[Hashable]] = defaultdict(list)
+    known: dict[Reference, PodGroup] = {}
+    for number, groups in enumerate(sides):
+        for group in groups:
+            known[group.reference] = group
+            places[group.reference].append((number, group.asked, group.in_part))
+    alike: defaultdict[Hashable, list[PodGroup]] = defaultdict(list)
+    for reference, group in known.items():
+        if group.pod is None or not (group.pod.node or group.pod.host_addresses):
+            alike[reference.namespace, group.identity.bit, *places[reference]].append(group)
+    made: dict[Reference, list[Reference]] = {}
+    for groups in alike.values():
+        kept = [group for group in groups if group.is_several][:1] or groups[:2]
+        others = [group.reference for group in groups if group not in kept]
+        if others:
+            made[kept[0].reference] = others
+    return made

@@ -1,0 +1,69 @@
+"""The document of a report: all data that its page shows (docs/formats.md, "The document of a report").
+
+What the page says of a connection is read from here, not decided there: who reaches whom is the engine's answer, and so
+is which rule has whom as a peer.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from ringfence.analysis.lists import (
+    ALL_CONNECTIONS,
+    BY_WORKLOAD,
+    ExposureList,
+    connection_assumptions,
+    matrix_view,
+)
+from ringfence.engine.population import Reference
+from ringfence.engine.state import State
+from ringfence.model.problems import Problem
+from ringfence.render.exposure_views import exposure_lines
+from ringfence.render.formats import API_VERSION, Json
+from ringfence.render.problems import problem_json
+from ringfence.render.reports.matrix import MatrixData
+from ringfence.render.reports.policies import DocumentOf, all_policies, policies_json
+from ringfence.render.reports.subjects import ReportSubjects
+
+
+def report_json(
+    state: State,
+    title: str,
+    problems: Iterable[Problem],
+    document_of: DocumentOf,
+    exposed: ExposureList | None,
+) -> dict[str, Any]:
+    """The document. `document_of` gives a policy as the API has it; without `exposed` exposure is not known."""
+    view = matrix_view(state, ALL_CONNECTIONS, BY_WORKLOAD, within_namespaces=True)
+    subjects = ReportSubjects(state)
+    policies = all_policies(state)
+    numbers = {id(policy): number for number, policy in enumerate(policies)}
+    namespaces = sorted({group.reference.namespace for group in subjects.groups})
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "Report",
+        "title": title,
+        "namespaces": namespaces,
+        "workloads": subjects.workloads_json(view, namespaces),
+        "subjects": subjects.json(numbers),
+        "policies": policies_json(state, policies, subjects, document_of),
+        **MatrixData(view).json(),
+        "exposure": None
+        if exposed is None
+        else _exposure_json(exposed, (group.reference for group in subjects.groups)),
+        "assumptions": list(connection_assumptions(state)),
+        "unread": [f"{policy} ({policy.place})" for policy in state.doubts],
+        "problems": [problem_json(problem) for problem in problems],
+    }
+
+
+def _exposure_json(found: ExposureList, references: Iterable[Reference]) -> list[Json]:
+    """For each direction and workloads that are exposed alike, the lines of `ringfence exposure`."""
+    numbers = {reference: number for number, reference in enumerate(references)}
+    return [
+        {
+            "direction": one.direction.field,
+            "workloads": [numbers[workload] for workload in one.workloads if workload in numbers],
+            "lines": [list(line) for line in exposure_lines(one, found.namespaces)],
+        }
+        for one in found.rows
+    ]

@@ -1,0 +1,329 @@
+// The matrix: sources down, destinations across. Only the cells in view are elements, so thousands of rows scroll.
+
+import { counted, h, replace } from "./elements.js";
+import { OUTSIDE } from "./report.js";
+import { go } from "./route.js";
+
+/** @typedef {import("./report.js").Report} Report */
+/** @typedef {import("./report.js").Traffic} Traffic */
+/** @typedef {{at: number, size: number, namespace?: string, place: number | typeof OUTSIDE | null}} Line */
+
+const ROW = 26;
+const BAND = 28;
+const GAP = 12;
+const HEAD = 150;
+const NAMES = 220;
+const FEW = 30;
+const MOST_PRINTED = 150;
+/** The width of a printed page, A4 on its side, in CSS pixels. */
+const PAGE = 1000;
+
+/**
+ * The matrix in a grid that scrolls.
+ * @param {Report} report
+ */
+export function matrix(report) {
+  const wide = report.classes.length <= FEW;
+  const rows = linesOf(report, ROW, BAND, true);
+  const columns = linesOf(report, wide ? 66 : 26, GAP, false);
+  const height = end(rows);
+  const width = end(columns);
+  const cells = rows.filter((line) => line.place !== null);
+  const across = columns.filter((line) => line.place !== null);
+  let active = { row: 0, column: 0 };
+  let printing = false;
+
+  const body = h("div", { class: "cells", role: "presentation" });
+  const heads = h("div", { class: "heads", role: "row", "aria-rowindex": 1 });
+  const grid = h(
+    "div",
+    {
+      class: wide ? "matrix" : "matrix small",
+      role: "grid",
+      "aria-label": "Allowed connections, sources down and destinations across",
+      "aria-rowcount": cells.length + 1,
+      "aria-colcount": across.length + 1,
+      onscroll: () => requestAnimationFrame(draw),
+      onkeydown: key,
+    },
+    heads,
+    body,
+  );
+  for (const element of [heads, body]) element.style.width = `${NAMES + width + 120}px`;
+  body.style.height = `${height}px`;
+
+  /** Draw what is in view, and the active cell, which may have the focus. */
+  function draw() {
+    const top = grid.scrollTop;
+    const left = grid.scrollLeft;
+    const seenRows = printing ? [...rows] : visible(rows, top - HEAD, top + grid.clientHeight);
+    const seenColumns = printing ? [...columns] : visible(columns, left - NAMES, left + grid.clientWidth);
+    const [activeRow, activeColumn] = [cells[active.row], across[active.column]];
+    if (!seenRows.includes(activeRow)) seenRows.push(activeRow);
+    if (!seenColumns.includes(activeColumn)) seenColumns.push(activeColumn);
+    const focused = grid.contains(document.activeElement) && document.activeElement !== grid;
+    replace(
+      heads,
+      h("span", { class: "corner", role: "columnheader", "aria-colindex": 1 }, "from ↓ to →"),
+      seenColumns.filter((line) => line.place !== null).map((line) => columnHead(report, line, across.indexOf(line))),
+    );
+    replace(
+      body,
+      seenRows.map((line) =>
+        line.place === null ? band(line) : row(line, cells.indexOf(line), seenColumns.filter((one) => one.place !== null)),
+      ),
+    );
+    if (focused) focus();
+  }
+
+  /** @param {Line} line */
+  function band(line) {
+    return placed(h("div", { class: "band", role: "presentation" }, h("span", {}, line.namespace || "cluster")), { top: line.at, height: line.size });
+  }
+
+  /** @param {Line} line @param {number} index @param {Line[]} seen */
+  function row(line, index, seen) {
+    const name = h(
+      "span",
+      { class: "name", role: "rowheader", "aria-colindex": 1, title: title(report, line.place) },
+      label(report, line.place),
+    );
+    const made = h("div", { class: "row", role: "row", "aria-rowindex": index + 2 }, name);
+    for (const column of seen) made.append(cell(line, index, column, across.indexOf(column)));
+    return placed(made, { top: line.at, height: line.size });
+  }
+
+  /** @param {Line} line @param {number} row @param {Line} column @param {number} position */
+  function cell(line, row, column, position) {
+    const shown = content(report, line.place, column.place);
+    const isActive = row === active.row && position === active.column;
+    const made = h(
+      "span",
+      {
+        class: `cell ${shown.kind}`,
+        role: "gridcell",
+        "aria-colindex": position + 2,
+        "aria-label": `${title(report, line.place)} to ${title(report, column.place)}: ${shown.text}`,
+        title: `${title(report, line.place)} → ${title(report, column.place)}: ${shown.text}`,
+        tabindex: isActive ? "0" : "-1",
+        "data-cell": `${row},${position}`,
+        onclick: () => {
+          active = { row, column: position };
+          open();
+        },
+      },
+      wide ? shown.short : shown.sign,
+    );
+    return placed(made, { left: NAMES + column.at, width: column.size - 2 });
+  }
+
+  function open() {
+    go("cell", nameOf(report, cells[active.row].place), nameOf(report, across[active.column].place));
+  }
+
+  function focus() {
+    const found = grid.querySelector(`[data-cell="${active.row},${active.column}"]`);
+    if (found instanceof HTMLElement) found.focus({ preventScroll: true });
+  }
+
+  /** @param {KeyboardEvent} event */
+  function key(event) {
+    const page = Math.max(1, Math.floor((grid.clientHeight - HEAD) / ROW) - 1);
+    /** @type {Record<string, [number, number]>} */
+    const moves = {
+      ArrowDown: [1, 0],
+      ArrowUp: [-1, 0],
+      ArrowRight: [0, 1],
+      ArrowLeft: [0, -1],
+      PageDown: [page, 0],
+      PageUp: [-page, 0],
+      Home: [0, -across.length],
+      End: [0, across.length],
+    };
+    const move = moves[event.key];
+    if (event.key === "Enter" || event.key === " ") open();
+    else if (!move) return;
+    else {
+      active = {
+        row: clamped(active.row + move[0], cells.length),
+        column: clamped(active.column + move[1], across.length),
+      };
+      reveal();
+      draw();
+      focus();
+    }
+    event.preventDefault();
+  }
+
+  /** Scroll so that the active cell is in view. */
+  function reveal() {
+    const line = cells[active.row];
+    const column = across[active.column];
+    grid.scrollTop = between(grid.scrollTop, line.at + line.size + HEAD - grid.clientHeight, line.at);
+    grid.scrollLeft = between(grid.scrollLeft, column.at + column.size + NAMES - grid.clientWidth, column.at);
+  }
+
+  /** On paper all of a small matrix is drawn, as large as a page is wide. @param {boolean} now */
+  function print(now) {
+    printing = now && report.classes.length <= MOST_PRINTED;
+    const scale = printing ? Math.min(1, PAGE / (NAMES + width + 120)) : 1;
+    grid.style.setProperty("zoom", String(scale));
+    draw();
+  }
+
+  addEventListener("beforeprint", () => print(true));
+  addEventListener("afterprint", () => print(false));
+  new ResizeObserver(draw).observe(grid);
+  return h("section", {}, h("h1", {}, "Who may connect to whom"), summary(report), legend(), grid);
+}
+
+/** @param {Report} report */
+function summary(report) {
+  const { data } = report;
+  const allowed = report.passing.reduce((sum, row) => sum + row.size, 0);
+  const folded =
+    report.classes.length < data.workloads.length
+      ? ` Equal workloads of a namespace are one row: ${counted(report.classes.length, "row")}.`
+      : "";
+  return h(
+    "p",
+    {},
+    `${counted(data.workloads.length, "workload")} in ${counted(data.namespaces.length, "namespace")}, ${counted(data.policies.length, "policy", "policies")}.`,
+    folded,
+    allowed === 0 ? " Nothing may pass between them." : "",
+    " Move with the arrow keys; Enter or a click explains a cell.",
+  );
+}
+
+function legend() {
+  const meanings = [
+    ["all", "all", "all traffic"],
+    ["some", "443", "these ports, or some addresses"],
+    ["open", "any", "any address may open it"],
+    ["none", "", "nothing"],
+    ["itself", "", "one pod, which reaches itself"],
+  ];
+  return h(
+    "ul",
+    { class: "legend", "aria-label": "Legend" },
+    meanings.map(([kind, text, meaning]) =>
+      h("li", {}, h("span", { class: `cell ${kind}`, "aria-hidden": "true" }, text), meaning),
+    ),
+  );
+}
+
+/**
+ * Rows or columns: a band or a gap before each namespace, and last the outside of the cluster.
+ * @param {Report} report
+ * @param {number} size
+ * @param {number} gap
+ * @param {boolean} named
+ * @returns {Line[]}
+ */
+function linesOf(report, size, gap, named) {
+  /** @type {Line[]} */
+  const lines = [];
+  let at = 0;
+  /** @type {string | null} */
+  let last = null;
+  const begin = (/** @type {string} */ namespace) => {
+    lines.push({ at, size: gap, namespace: named ? namespace : "", place: null });
+    at += gap;
+    last = namespace;
+  };
+  report.classes.forEach((members, place) => {
+    const namespace = report.namespace(members[0]);
+    if (namespace !== last) begin(namespace);
+    lines.push({ at, size, place });
+    at += size;
+  });
+  begin("outside the cluster");
+  lines.push({ at, size, place: OUTSIDE });
+  return lines;
+}
+
+/** @param {Report} report @param {number | typeof OUTSIDE | null} source @param {number | typeof OUTSIDE | null} destination */
+function content(report, source, destination) {
+  if (typeof source === "number" && typeof destination === "number") {
+    if (source === destination && report.classes[source].length === 1 && report.isItself(report.classes[source][0], report.classes[source][0])) {
+      return { kind: "itself", text: "one pod, which always reaches itself", short: "", sign: "" };
+    }
+    const number = report.passing[source].get(destination);
+    return number === undefined ? NOTHING : passing(report.data.traffic[number]);
+  }
+  const place = typeof source === "number" ? source : destination;
+  if (typeof place !== "number") return { kind: "itself", text: "both are outside the cluster", short: "", sign: "" };
+  const found = report.outside(report.classes[place][0], typeof source === "number" ? "egress" : "ingress");
+  if (!found.length) return NOTHING;
+  const text = found.map(([addresses, traffic]) => `${addresses.text}: ${traffic.text}`).join("; ");
+  if (found[0][0].all) {
+    const shown = passing(found[0][1]);
+    return source === OUTSIDE ? { ...shown, text, kind: "open", sign: "!" } : { ...shown, text };
+  }
+  return { kind: "some", text, short: "some", sign: "◐" };
+}
+
+const NOTHING = { kind: "none", text: "nothing", short: "", sign: "" };
+
+/** @param {Traffic} traffic */
+function passing(traffic) {
+  const short = traffic.short.length > 9 ? `${traffic.short.replaceAll(" ", ",").split(",").length} ports` : traffic.short;
+  return { kind: traffic.all ? "all" : "some", text: traffic.text, short, sign: traffic.all ? "●" : "◐" };
+}
+
+/** @param {Report} report @param {Line} line @param {number} position */
+function columnHead(report, line, position) {
+  const made = h(
+    "span",
+    { class: "head", role: "columnheader", "aria-colindex": position + 2, title: title(report, line.place) },
+    h("span", {}, label(report, line.place)),
+  );
+  return placed(made, { left: NAMES + line.at, width: line.size });
+}
+
+/** The short name of a row. @param {Report} report @param {number | typeof OUTSIDE | null} place */
+function label(report, place) {
+  if (typeof place !== "number") return "other addresses";
+  const members = report.classes[place];
+  return report.shortNames[members[0]] + (members.length > 1 ? ` +${members.length - 1}` : "");
+}
+
+/** All members of a row. @param {Report} report @param {number | typeof OUTSIDE | null} place */
+function title(report, place) {
+  if (typeof place !== "number") return "outside the cluster";
+  const members = report.classes[place];
+  const names = members.slice(0, 5).map((number) => report.name(number));
+  return names.join(", ") + (members.length > 5 ? ` and ${members.length - 5} more` : "");
+}
+
+/** @param {Report} report @param {number | typeof OUTSIDE | null} place */
+function nameOf(report, place) {
+  return typeof place === "number" ? report.name(report.classes[place][0]) : OUTSIDE;
+}
+
+/** @param {Line[]} lines @param {number} from @param {number} to */
+function visible(lines, from, to) {
+  return lines.filter(({ at, size }) => at + size > from && at < to);
+}
+
+/** @param {Line[]} lines */
+function end(lines) {
+  const last = lines[lines.length - 1];
+  return last.at + last.size;
+}
+
+/** @param {number} value @param {number} count */
+function clamped(value, count) {
+  return Math.min(Math.max(value, 0), count - 1);
+}
+
+/** @param {number} value @param {number} least @param {number} most */
+function between(value, least, most) {
+  return Math.max(least, Math.min(value, most));
+}
+
+/** @param {HTMLElement} element @param {Record<string, number>} place */
+function placed(element, place) {
+  for (const [name, value] of Object.entries(place)) element.style.setProperty(name, `${value}px`);
+  return element;
+}

@@ -1,0 +1,144 @@
+// One box for workloads, labels, policies, ports and addresses.
+
+import { h, replace } from "./elements.js";
+import { OUTSIDE } from "./report.js";
+import { link } from "./route.js";
+
+/** @typedef {import("./report.js").Report} Report */
+/** @typedef {{text: string, what: string, href: string}} Found */
+
+const MOST = 12;
+
+/** @param {Report} report */
+export function searchBox(report) {
+  const options = h("ul", { id: "found", role: "listbox", "aria-label": "Found", hidden: true });
+  let chosen = -1;
+  /** @type {Found[]} */
+  let found = [];
+  const input = /** @type {HTMLInputElement} */ (
+    h("input", {
+      type: "search",
+      id: "search",
+      role: "combobox",
+      autocomplete: "off",
+      "aria-controls": "found",
+      "aria-expanded": "false",
+      "aria-label": "Search for a workload, label, policy, port or address",
+      placeholder: "Search   /",
+      oninput: () => show(0),
+      onkeydown: key,
+      onblur: () => setTimeout(() => close(), 150),
+    })
+  );
+
+  /** @param {number} index */
+  function show(index) {
+    found = input.value.trim() ? find(report, input.value.trim()).slice(0, MOST) : [];
+    chosen = found.length ? Math.min(Math.max(index, 0), found.length - 1) : -1;
+    options.hidden = !input.value.trim();
+    input.setAttribute("aria-expanded", String(!options.hidden));
+    if (chosen >= 0) input.setAttribute("aria-activedescendant", `found-${chosen}`);
+    else input.removeAttribute("aria-activedescendant");
+    replace(
+      options,
+      found.map(({ text, what, href }, number) =>
+        h(
+          "li",
+          { id: `found-${number}`, role: "option", "aria-selected": String(number === chosen), onmousedown: () => open(href) },
+          text,
+          h("span", { class: "quiet" }, ` ${what}`),
+        ),
+      ),
+      found.length || options.hidden ? null : h("li", { role: "option", "aria-selected": "false", "aria-disabled": "true" }, "nothing found"),
+    );
+  }
+
+  /** @param {string} href */
+  function open(href) {
+    location.hash = href;
+    input.value = "";
+    close();
+    input.blur();
+  }
+
+  function close() {
+    options.hidden = true;
+    input.setAttribute("aria-expanded", "false");
+    input.removeAttribute("aria-activedescendant");
+  }
+
+  /** @param {KeyboardEvent} event */
+  function key(event) {
+    if (event.key === "ArrowDown") show(chosen + 1);
+    else if (event.key === "ArrowUp") show(chosen - 1);
+    else if (event.key === "Enter" && chosen >= 0) open(found[chosen].href);
+    else if (event.key === "Escape") close();
+    else return;
+    event.preventDefault();
+  }
+
+  document.addEventListener("keydown", (event) => {
+    const typing = event.target instanceof HTMLInputElement;
+    if (event.key === "/" && !typing) {
+      event.preventDefault();
+      input.focus();
+    }
+  });
+  return h("div", { class: "search" }, input, options);
+}
+
+/**
+ * What a text may mean, the best first.
+ * @param {Report} report
+ * @param {string} query
+ * @returns {Found[]}
+ */
+function find(report, query) {
+  const { data } = report;
+  const wanted = query.toLowerCase();
+  const has = (/** @type {string} */ text) => text.toLowerCase().includes(wanted);
+  /** @type {Found[]} */
+  const found = [];
+  data.workloads.forEach((workload, number) => {
+    const name = report.name(number);
+    const label = Object.entries(workload.labels).map(([key, value]) => `${key}=${value}`).find(has);
+    if (has(name)) found.push({ text: name, what: workload.kind, href: link("workload", name) });
+    else if (label) found.push({ text: name, what: label, href: link("workload", name) });
+  });
+  for (const policy of data.policies) {
+    const name = report.policyName(policy);
+    if (has(name)) found.push({ text: name, what: policy.kind, href: link("policy", policy.kind, name) });
+  }
+  if (found.length < MOST) found.push(...connections(report, has));
+  return found;
+}
+
+/** Connections by their ports, and addresses. @param {Report} report @param {(text: string) => boolean} has @returns {Found[]} */
+function connections(report, has) {
+  /** @type {Found[]} */
+  const found = [];
+  const { traffic, workloads } = report.data;
+  const ports = new Set(traffic.flatMap(({ short, all }, number) => (!all && has(short) ? [number] : [])));
+  report.classes.forEach((members, place) => {
+    const source = report.name(members[0]);
+    for (const [destination, passing] of report.passing[place]) {
+      if (found.length >= MOST) return;
+      if (!ports.has(passing)) continue;
+      const other = report.classes[destination].find((number) => number !== members[0]);
+      if (other === undefined) continue;
+      const reached = report.name(other);
+      found.push({ text: `${source} → ${reached}`, what: traffic[passing].text, href: link("cell", source, reached) });
+    }
+  });
+  workloads.forEach((_, number) => {
+    for (const direction of /** @type {const} */ (["ingress", "egress"])) {
+      for (const [addresses] of report.outside(number, direction)) {
+        if (found.length >= MOST || !has(addresses.text)) continue;
+        const name = report.name(number);
+        const ends = direction === "ingress" ? [OUTSIDE, name] : [name, OUTSIDE];
+        found.push({ text: addresses.text, what: `${direction} of ${name}`, href: link("cell", ...ends) });
+      }
+    }
+  });
+  return found;
+}

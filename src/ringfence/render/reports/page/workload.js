@@ -1,0 +1,92 @@
+// One workload: who may reach it, what it may reach, and which policies act on it.
+
+import { counted, h } from "./elements.js";
+import { OUTSIDE } from "./report.js";
+import { link } from "./route.js";
+
+/** @typedef {import("./report.js").Report} Report */
+/** @typedef {import("./report.js").Direction} Direction */
+/** @typedef {{name: string, traffic: string, href: string}} Reached */
+
+/** @param {Report} report @param {number} number */
+export function workloadView(report, number) {
+  const labels = Object.entries(report.data.workloads[number].labels);
+  return h(
+    "section",
+    { class: "workload" },
+    h("h1", {}, report.name(number)),
+    h("p", { class: "quiet" }, labels.length ? labels.map(([key, value]) => `${key}=${value}`).join(", ") : "no labels"),
+    h(
+      "div",
+      { class: "focus" },
+      h("div", {}, h("h2", {}, "May be reached from"), reached(report, number, "ingress")),
+      h("div", { class: "middle" }, h("h2", {}, "Policies that act on it"), acting(report, number, "ingress"), acting(report, number, "egress")),
+      h("div", {}, h("h2", {}, "May reach"), reached(report, number, "egress")),
+    ),
+    exposure(report, number),
+  );
+}
+
+/** @param {Report} report @param {number} number @param {Direction} direction */
+function acting(report, number, direction) {
+  const policies = report.acting(number, direction);
+  const isolated = policies.some((policy) => !policy.tier);
+  return [
+    h("h3", {}, direction),
+    h("p", { class: isolated ? "" : "loud" }, isolated ? "isolated" : report.data.workloads[number].hostNetwork ? "not isolated: it uses its node's network" : "not isolated: everything is allowed"),
+    h(
+      "ul",
+      {},
+      policies.map((policy) =>
+        h("li", {}, h("a", { href: link("policy", policy.kind, report.policyName(policy)) }, report.policyName(policy)), policy.tier ? ` (${policy.tier})` : ""),
+      ),
+    ),
+  ];
+}
+
+/** Those at the other end, by namespace. @param {Report} report @param {number} number @param {Direction} direction */
+function reached(report, number, direction) {
+  /** @type {Map<string, Reached[]>} */
+  const found = new Map();
+  report.data.workloads.forEach((_, other) => {
+    const [source, destination] = direction === "ingress" ? [other, number] : [number, other];
+    const passing = report.between(source, destination);
+    if (!passing) return;
+    const namespace = report.namespace(other);
+    const list = found.get(namespace) ?? [];
+    list.push({ name: report.shortNames[other], traffic: passing.text, href: link("cell", report.name(source), report.name(destination)) });
+    found.set(namespace, list);
+  });
+  const outside = report.outside(number, direction);
+  if (outside.length) {
+    const href = direction === "ingress" ? link("cell", OUTSIDE, report.name(number)) : link("cell", report.name(number), OUTSIDE);
+    found.set("outside the cluster", outside.map(([addresses, traffic]) => ({ name: addresses.text, traffic: traffic.text, href })));
+  }
+  if (!found.size) return h("p", {}, "nobody");
+  return [...found].map(([namespace, list]) =>
+    h(
+      "details",
+      { open: list.length <= 25 },
+      h("summary", {}, namespace, h("span", { class: "quiet" }, ` ${list.length}`)),
+      h("ul", { class: "ends" }, list.map(({ name, traffic, href }) => h("li", {}, h("a", { href }, name), h("span", { class: "traffic" }, traffic)))),
+    ),
+  );
+}
+
+/** @param {Report} report @param {number} number */
+function exposure(report, number) {
+  if (!report.data.exposure) return null;
+  const rows = report.data.exposure
+    .filter(({ workloads }) => workloads.includes(number))
+    .flatMap(({ direction, lines }) => lines.map(([whom, traffic]) => h("tr", {}, h("td", {}, direction), h("td", {}, whom), h("td", {}, traffic))));
+  return [
+    h("h2", {}, "Pods that do not exist yet"),
+    h("p", {}, `Pods to come that could reach it (ingress), or that it could reach (egress), and addresses: ${counted(rows.length, "line")}.`),
+    h(
+      "table",
+      {},
+      h("thead", {}, h("tr", {}, ["direction", "possible pods and addresses", "traffic"].map((text) => h("th", { scope: "col" }, text)))),
+      h("tbody", {}, rows),
+    ),
+  ];
+}

@@ -1,0 +1,46 @@
+// YAML with numbered lines, of which some are marked.
+
+import { h } from "./elements.js";
+
+/** @typedef {import("./report.js").Policy} Policy */
+/** @typedef {{from: number, to: number, kind: "allows" | "not"}} Marked */
+
+/**
+ * The text of a policy. Marked lines have a sign beside the colour.
+ * @param {Policy} policy
+ * @param {Marked[]} marked
+ */
+export function yamlOf(policy, marked) {
+  const lines = policy.yaml.split("\n").map((text, index) => {
+    const number = policy.line + index;
+    const mark = marked.find(({ from, to }) => from <= number && number <= to);
+    return h(
+      "div",
+      { class: mark ? `line ${mark.kind}` : "line" },
+      h("span", { class: "sign", "aria-hidden": "true" }, mark && number === mark.from ? (mark.kind === "allows" ? "✓" : "✗") : ""),
+      policy.generated ? null : h("span", { class: "number", "aria-hidden": "true" }, number),
+      h("code", {}, coloured(text)),
+    );
+  });
+  const place = policy.file && !policy.generated ? `${policy.file}:${policy.line}` : policy.file ?? "";
+  return h(
+    "figure",
+    { class: "yaml" },
+    h("figcaption", {}, place),
+    h("div", { class: "lines", tabindex: "0", role: "group", "aria-label": `YAML of ${policy.name}` }, lines),
+  );
+}
+
+/** Keys, strings and comments. @param {string} text */
+function coloured(text) {
+  const [, indent, key, rest] = /^(\s*(?:- )*)([\w./-]+(?=:(?:\s|$)))?(.*)$/s.exec(text) ?? ["", "", undefined, text];
+  const comment = /(^|\s)#.*$/.exec(rest ?? "");
+  const value = comment ? rest.slice(0, comment.index) : rest;
+  return [
+    indent,
+    key && h("span", { class: "key" }, key),
+    value,
+    comment && h("span", { class: "comment" }, comment[0]),
+    text === "" && "\n",
+  ];
+}

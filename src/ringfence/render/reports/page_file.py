@@ -1,0 +1,72 @@
+"""The page of a report as one HTML file, which refers to nothing outside.
+
+The scripts of the page are ES modules, which a browser loads from a server only. In a file they are one script, in
+which each module is a function that returns what it exports, below those from which it imports.
+"""
+
+import json
+import re
+from base64 import b64encode
+from collections.abc import Mapping
+from hashlib import sha256
+from html import escape
+from importlib.resources import files
+from typing import Any, Final
+
+MODULES: Final = (
+    "elements.js",
+    "report.js",
+    "route.js",
+    "yaml.js",
+    "explanation.js",
+    "matrix.js",
+    "workload.js",
+    "policies.js",
+    "findings.js",
+    "search.js",
+    "main.js",
+)
+"""The scripts of the page, each below those that it imports."""
+
+_IMPORT: Final = re.compile(r'^import (\{[^}]*\}) from "\./([\w-]+\.js)";$', re.MULTILINE)
+_EXPORT: Final = re.compile(r"^export (function|class|const) (\w+)", re.MULTILINE)
+_PAGE: Final = files("ringfence.render.reports") / "page"
+
+
+def page_text(name: str) -> str:
+    """A file of the page."""
+    return (_PAGE / name).read_text("utf-8")
+
+
+def report_html(document: Mapping[str, Any]) -> str:
+    """The page with its style, its scripts and the document of a report inside."""
+    style, script = page_text("page.css"), joined_modules()
+    # The document is text between the tags: only `<` could end it, and JSON has an escape for that.
+    data = json.dumps(document, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    parts = {
+        "title": escape(str(document["title"])),
+        "policy": escape(content_policy(style, script)),
+        "style": style,
+        "data": data,
+        "script": script,
+    }
+    return re.sub(r"\{\{(\w+)\}\}", lambda part: parts[part[1]], page_text("page.html"))
+
+
+def joined_modules() -> str:
+    """All modules as one script."""
+    return '"use strict";\nconst modules = {};\n' + "".join(map(_as_function, MODULES))
+
+
+def _as_function(module: str) -> str:
+    text = page_text(module)
+    names = [name for _, name in _EXPORT.findall(text)]
+    body = _EXPORT.sub(r"\1 \2", _IMPORT.sub(r'const \1 = modules["\2"];', text))
+    return f'modules["{module}"] = (() => {{\n{body}\nreturn {{ {", ".join(names)} }};\n}})();\n'
+
+
+def content_policy(style: str, script: str) -> str:
+    """The Content-Security-Policy of the file: only this style and this script, and nothing from anywhere else."""
+    hashes = (b64encode(sha256(text.encode()).digest()).decode() for text in (style, script))
+    style_hash, script_hash = hashes
+    return f"default-src 'none'; style-src 'sha256-{style_hash}'; script-src 'sha256-{script_hash}'; base-uri 'none'"

@@ -1,0 +1,262 @@
+"""The page of a report in a browser: by mouse, by keyboard, by link, on paper and without a network."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from playwright.sync_api import Browser, Page, expect
+from tests import strategies
+from tests.browser.pages import OpenedPage, launched, opened, violations
+from tests.render import hostile_text
+from tests.semantics.judges import cluster_of
+from tests.semantics.objects import Object, pod, policy
+
+from ringfence.cluster import Cluster
+from ringfence.engine.population import Reference
+from ringfence.render.reports import report_html
+from ringfence.sets.addresses import Addresses
+
+ROOT = Path(__file__).parents[2]
+OUTSIDE = "outside the cluster"
+CHECKOUT, ORDERS = "shop/Deployment/checkout", "shop/StatefulSet/orders-db"
+VIEWS = {
+    "matrix": (),
+    "cell": ("cell", CHECKOUT, ORDERS),
+    "denied cell": ("cell", ORDERS, CHECKOUT),
+    "cell from outside": ("cell", "outside", "edge/Deployment/ingress-controller"),
+    "workload": ("workload", CHECKOUT),
+    "policies": ("policies",),
+    "policy": ("policy", "NetworkPolicy", "shop/orders-db"),
+    "findings": ("findings",),
+    "dead link": ("workload", "shop/Deployment/gone"),
+}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with launched() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("report") / "shop.html"
+    file.write_text(Cluster.load(ROOT / "examples" / "shop").report("the shop"))
+    return file
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[OpenedPage]:
+    with opened(browser) as found:
+        yield found
+        assert found.errors == []
+
+
+def focused(page: Page) -> str:
+    text = page.evaluate("document.activeElement.getAttribute('aria-label') ?? document.activeElement.textContent")
+    return str(text)
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1440), ("dark", 375)])
+def test_every_view_opens_offline_without_an_error_and_breaks_no_rule_of_accessibility(
+    browser: Browser, shop: Path, scheme: str, width: int
+) -> None:
+    with opened(browser, scheme=scheme, width=width) as found:
+        for name, names in VIEWS.items():
+            shown = found.open(shop, *names)
+            assert shown.get_by_role("heading", level=1).count() == 1, name
+            assert violations(shown) == [], name
+            assert [url.partition("#")[0] for url in found.requests] == [shop.as_uri()], name
+            overflow = shown.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            assert overflow <= 0, name
+        assert found.errors == []
+
+
+def test_the_explanation_of_a_cell_says_which_rules_match_and_marks_their_lines(page: OpenedPage, shop: Path) -> None:
+    shown = page.open(shop, "cell", CHECKOUT, ORDERS)
+    panel = shown.get_by_role("complementary", name="Explanation")
+    assert panel.locator(".verdict").inner_text() == "◐ TCP 5432"
+    first = panel.get_by_role("heading", name=f"ingress of {ORDERS}").locator("xpath=..").locator("article").first
+    assert first.get_by_role("heading").inner_text() == "shop/orders-db"
+    assert "✓" in first.locator(".rule").first.inner_text()
+    marked = first.locator(".line.allows").all_inner_texts()
+    assert marked[0].split("\n")[-1].strip().startswith("- from")
+    assert f"ringfence explain {CHECKOUT} {ORDERS}" in panel.inner_text()
+
+
+def test_a_denied_cell_says_that_no_rule_matches_and_which_labels_the_peer_has(page: OpenedPage, shop: Path) -> None:
+    panel = page.open(shop, "cell", ORDERS, CHECKOUT).get_by_role("complementary", name="Explanation")
+    assert panel.locator(".verdict").inner_text() == "✗ Nothing may pass."
+    assert f"No rule matches {CHECKOUT}. It has app=checkout, tier=backend." in panel.inner_text()
+
+
+def test_the_matrix_is_used_by_keyboard_alone(page: OpenedPage, shop: Path) -> None:
+    shown = page.open(shop)
+    shown.locator("[data-cell='0,0']").focus()
+    for key in ("ArrowDown", "ArrowRight", "ArrowRight"):
+        shown.keyboard.press(key)
+    assert focused(shown) == "edge/Deployment/ingress-controller to kube-system/Deployment/coredns: TCP 53; UDP 53"
+    shown.keyboard.press("Enter")
+    heading = "edge/Deployment/ingress-controller → kube-system/Deployment/coredns"
+    assert focused(shown) == heading
+    assert shown.get_by_role("complementary").get_by_role("heading", level=2).inner_text() == heading
+    shown.keyboard.press("Escape")
+    assert not shown.get_by_role("complementary").is_visible()
+    shown.keyboard.press("/")
+    shown.keyboard.type("orders-db")
+    assert shown.get_by_role("option").first.inner_text().startswith(ORDERS)
+    shown.keyboard.press("Enter")
+    assert shown.get_by_role("heading", level=1).inner_text() == ORDERS
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("tier=backend", "shop/Deployment/cart"),
+        ("6379", "shop/Deployment/cart → shop/StatefulSet/sessions"),
+        ("192.0.2.53", "192.0.2.53/32"),
+        ("ask-for-names", "edge/ask-for-names"),
+        ("no such thing", "nothing found"),
+    ],
+)
+def test_the_search_finds_labels_ports_addresses_and_policies(
+    page: OpenedPage, shop: Path, query: str, found: str
+) -> None:
+    shown = page.open(shop)
+    shown.get_by_role("combobox").fill(query)
+    assert found in " ".join(shown.get_by_role("option").all_inner_texts())
+
+
+def test_a_link_opens_what_a_click_opened_and_back_goes_back(page: OpenedPage, shop: Path) -> None:
+    shown = page.open(shop)
+    shown.get_by_role("gridcell", name=f"{CHECKOUT} to {ORDERS}: TCP 5432").click()
+    clicked = shown.locator("#panel").aria_snapshot()
+    link = shown.url
+    shown.go_back()
+    assert not shown.get_by_role("complementary").is_visible()
+    shown.goto("about:blank")
+    shown.goto(link)
+    assert shown.locator("#panel").aria_snapshot() == clicked
+
+
+def test_the_page_prints(page: OpenedPage, shop: Path) -> None:
+    shown = page.open(shop)
+    assert len(shown.pdf(landscape=True)) > 10_000
+    shown.emulate_media(media="print")
+    assert not shown.get_by_role("combobox").is_visible()
+
+
+def expected_cells(cluster: Cluster) -> dict[str, str]:
+    """What each cell must say: the engine's connections, for the workloads that the data has in one row."""
+    data = cluster.report_data("random")
+    namespaces, workloads = data["namespaces"], data["workloads"]
+    references = [Reference(namespaces[one["namespace"]], one["kind"], one["name"]) for one in workloads]
+    rows: list[list[int]] = [[] for _ in data["rows"]]
+    for number, one in enumerate(workloads):
+        rows[one["class"]].append(number)
+    titles = [", ".join(str(references[number]) for number in members) for members in rows]
+    found = {(one.source, one.destination): str(one.traffic) for one in cluster.connections()}
+    outside: defaultdict[tuple[object, str], list[str]] = defaultdict(list)
+    for (source, destination), traffic in found.items():
+        if isinstance(destination, Addresses):
+            outside[source, "to"].append(f"{destination}: {traffic}")
+        if isinstance(source, Addresses):
+            outside[destination, "from"].append(f"{source}: {traffic}")
+    expected = {f"{OUTSIDE} to {OUTSIDE}": "both are outside the cluster"}
+    for members, title in zip(rows, titles, strict=True):
+        for others, other in zip(rows, titles, strict=True):
+            first, last = members[0], others[-1]
+            if first == last and not workloads[first].get("several"):
+                said = "one pod, which always reaches itself"
+            else:
+                said = found.get((references[first], references[last]), "nothing")
+            expected[f"{title} to {other}"] = said
+        expected[f"{title} to {OUTSIDE}"] = "; ".join(outside[references[members[0]], "to"]) or "nothing"
+        expected[f"{OUTSIDE} to {title}"] = "; ".join(outside[references[members[0]], "from"]) or "nothing"
+    return expected
+
+
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(strategies.clusters())
+def test_each_cell_says_what_the_engine_answers(page: OpenedPage, objects: list[Object]) -> None:
+    cluster = cluster_of(objects)
+    expected = expected_cells(cluster)
+    page.page.set_viewport_size({"width": 2500, "height": 2000})
+    page.page.set_content(cluster.report("random"))
+    expect(page.page.locator("[role=gridcell]")).to_have_count(len(expected))
+    labels = page.page.locator("[role=gridcell]").evaluate_all("all => all.map(one => one.getAttribute('aria-label'))")
+    assert {ends: said for ends, _, said in (label.partition(": ") for label in labels)} == expected
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(hostile_text.texts, hostile_text.texts)
+def test_hostile_texts_are_text(page: OpenedPage, label: str, title: str) -> None:
+    cluster = Cluster()
+    cluster.upsert(pod("x/a"))
+    data = cluster.report_data(title)
+    data["workloads"][0]["labels"] = {"app": label}
+    data["policies"].append(
+        {"kind": label, "namespace": "x", "name": label, "line": 1, "yaml": label, "subject": label, "selects": []}
+    )
+    data["assumptions"] = data["unread"] = [label]
+    page.page.set_content(report_html(data))
+    elements = "document.querySelectorAll('script, img, iframe, b, style, link, [onerror], [style*=url]').length"
+    assert page.page.evaluate(elements) == 3  # the style, the data and the script
+    assert json.loads(page.page.locator("#report").text_content() or "") == json.loads(json.dumps(data))
+    for view in ("#/policies", "#/findings", "#/workload/x%2Fa"):
+        page.page.evaluate(f"location.hash = '{view}'")
+        assert page.page.evaluate(elements) == 3
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A report of 300 unlike workloads."""
+    cluster = Cluster()
+    for number in range(300):
+        cluster.upsert(pod(f"n{number % 20}/p{number:03}", {"app": f"a{number}"}))
+        peer = {"podSelector": {"matchLabels": {"app": f"a{number // 2}"}}, "namespaceSelector": {}}
+        rule = {"from": [peer], "ports": [{"port": number + 1}]}
+        cluster.upsert(policy(f"n{number % 20}/p{number}", {"matchLabels": {"app": f"a{number}"}}, ingress=[rule]))
+    file = tmp_path_factory.mktemp("large") / "large.html"
+    file.write_text(cluster.report("large"))
+    return file
+
+
+def test_a_large_matrix_has_elements_for_what_is_in_view_only(page: OpenedPage, large: Path) -> None:
+    shown = page.open(large)
+    count = "document.querySelectorAll('*').length"
+    assert 500 < shown.evaluate(count) < 5_000
+    shown.locator("[data-cell='0,0']").focus()
+    shown.keyboard.press("End")
+    for _ in range(20):
+        shown.keyboard.press("PageDown")
+    assert focused(shown).startswith("outside the cluster to outside the cluster")
+    assert shown.evaluate(count) < 5_000
+    shown.locator(".matrix").evaluate("grid => { grid.scrollTop = 4000; grid.scrollLeft = 4000 }")
+    shown.locator(".row [aria-colindex='160']").first.wait_for()
+    assert shown.evaluate(count) < 5_000
+
+
+def test_no_cell_overlaps_another_and_none_is_outside_the_matrix(page: OpenedPage, shop: Path) -> None:
+    page.page.set_viewport_size({"width": 2000, "height": 1400})
+    shown = page.open(shop)
+    boxes = shown.locator(".row .cell").evaluate_all(
+        "cells => cells.map(one => { const b = one.getBoundingClientRect(); return [b.x, b.y, b.right, b.bottom] })"
+    )
+    grid = shown.locator(".matrix").bounding_box()
+    assert grid is not None
+    assert len(boxes) == 18 * 18
+    rows: dict[float, list[list[float]]] = {}
+    for box in boxes:
+        rows.setdefault(box[1], []).append(box)
+        assert grid["x"] <= box[0]
+        assert box[2] <= grid["x"] + grid["width"]
+    for row in rows.values():
+        ordered = sorted(row)
+        assert all(one[2] <= other[0] + 0.5 for one, other in pairwise(ordered))
+    tops = sorted(rows)
+    assert all(rows[one][0][3] <= other + 0.5 for one, other in pairwise(tops))
