@@ -9,6 +9,7 @@ from ringfence.analysis.conversion import Conversion, Converted, Remark
 from ringfence.analysis.differences import (
     Cause,
     ChangedConnections,
+    ChangedExposure,
     ChangedIsolation,
     ClusterDifference,
     ClusterSnapshot,
@@ -75,6 +76,7 @@ __all__ = [
     "BaselineAdminNetworkPolicy",
     "Cause",
     "ChangedConnections",
+    "ChangedExposure",
     "ChangedIsolation",
     "Cluster",
     "ClusterDifference",

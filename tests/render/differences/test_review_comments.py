@@ -89,7 +89,7 @@ def test_the_verdict_is_the_first_thing_that_is_seen(tmp_path: Path) -> None:
     ).splitlines()
     assert lines[:4] == [
         MARKER,
-        "### 1 opened, 0 closed, exposure changed",
+        "### 1 opened, 0 closed, 1 exposure changed",
         "",
         "From `main` to `HEAD`; policies: 1 changed; the same 3 workloads compared.",
     ]

@@ -1,12 +1,12 @@
 """What a change does: the connections that it opens and closes, for whom, and why; and which removals do nothing."""
 
-from ringfence.analysis.differences.causes import Cause, Change, Effect, When
+from ringfence.analysis.differences.causes import Cause, Change, ConnectionChange, Effect, When
+from ringfence.analysis.differences.changed_exposure import ChangedExposure
 from ringfence.analysis.differences.cluster_differences import (
     SAME_FILES,
     ChangedConnections,
     ChangedIsolation,
     ClusterDifference,
-    ConnectionChange,
     Ends,
     PolicyChange,
     PolicyCount,
@@ -29,6 +29,7 @@ __all__ = [
     "Cause",
     "Change",
     "ChangedConnections",
+    "ChangedExposure",
     "ChangedIsolation",
     "ClusterDifference",
     "ClusterSnapshot",

@@ -40,6 +40,13 @@ class Change(StrEnum):
     NAMESPACES = "namespaces"
 
 
+class ConnectionChange(StrEnum):
+    """Whether connections were opened or closed: the value is the word in the documents."""
+
+    OPENED = "opened"
+    CLOSED = "closed"
+
+
 class When(StrEnum):
     """In which of the two clusters something holds."""
 
@@ -76,6 +83,11 @@ class Cause(msgspec.Struct, frozen=True, order=True):
     def order(self) -> tuple[str, ...]:
         """What causes are sorted by."""
         return (self.text, self.when, str(self.place), str(self.policy), str(self.direction), f"{self.rule}")
+
+
+def attributed_to(causes: Iterable[Cause]) -> tuple[Change, ...]:
+    """What has changed, of policies, workloads and namespaces, in alphabetical order."""
+    return tuple(sorted({cause.what for cause in causes if cause.what}))
 
 
 Peers = Bitset | Addresses

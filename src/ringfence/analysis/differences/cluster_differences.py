@@ -6,12 +6,21 @@ cluster that could be (`analysis.possible`).
 """
 
 from collections.abc import Iterator, Sequence
-from enum import StrEnum
+from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from ringfence.analysis.differences.causes import Cause, Causes, Change, Origins, PolicyKey, key_of
+from ringfence.analysis.differences.causes import (
+    Cause,
+    Causes,
+    Change,
+    ConnectionChange,
+    Origins,
+    PolicyKey,
+    attributed_to,
+    key_of,
+)
 from ringfence.analysis.differences.changed_addresses import ChangedAddresses, changed_addresses
 from ringfence.analysis.differences.changed_assumptions import (
     ChangedAssumptions,
@@ -25,6 +34,13 @@ from ringfence.analysis.differences.changed_connections import (
     changed_connections,
     changed_sides,
 )
+from ringfence.analysis.differences.changed_exposure import (
+    ChangedExposure,
+    ExposureComparison,
+    exposure_rows,
+    is_relabelled,
+)
+from ringfence.analysis.differences.exposure_examples import ExposureClaim
 from ringfence.analysis.differences.folding import FoldedCell, fold
 from ringfence.analysis.differences.matched_workloads import (
     ClusterView,
@@ -37,10 +53,10 @@ from ringfence.analysis.differences.matched_workloads import (
 from ringfence.analysis.differences.relabelling import Relabelling
 from ringfence.analysis.differences.sides import SideClass
 from ringfence.analysis.differences.unread_changes import UnreadChange, unread_changes
-from ringfence.analysis.possible import Comparison, Outcome, Relation, compare, set_of_policies
+from ringfence.analysis.possible import Comparison, Counterexample, Outcome, Relation, compare, set_of_policies
 from ringfence.engine.policies import Action, CompiledPolicy
 from ringfence.engine.population import Reference
-from ringfence.engine.possible import Meaning
+from ringfence.engine.possible import Meaning, Undecided
 from ringfence.engine.state import State
 from ringfence.model.objects import Policy
 from ringfence.model.origin import Origin
@@ -49,14 +65,6 @@ from ringfence.sets import bitsets
 from ringfence.sets.addresses import Addresses
 from ringfence.sets.bitsets import Bitset
 from ringfence.sets.traffic import Traffic
-
-
-class ConnectionChange(StrEnum):
-    """Whether connections were opened or closed: the value is the word in the documents."""
-
-    OPENED = "opened"
-    CLOSED = "closed"
-
 
 Ends = tuple[Reference, ...] | Addresses
 
@@ -79,7 +87,7 @@ class ChangedConnections(msgspec.Struct, frozen=True):
     @property
     def attributed_to(self) -> tuple[Change, ...]:
         """What has changed so that the connections have: policies, workloads, namespaces."""
-        return tuple(sorted({cause.what for cause in self.causes if cause.what}))
+        return attributed_to(self.causes)
 
     @property
     def order(self) -> tuple[object, ...]:
@@ -111,7 +119,9 @@ class ClusterDifference(msgspec.Struct, frozen=True):
     """All that differs between two clusters. False if nothing does.
 
     `common` is how many workloads both have; None where both have the same files, which were then not read.
-    `meaning` compares the policies for pods that do not exist yet; None where both have the same policies. `unknown`
+    `exposure` is about pods that do not exist yet, and workloads that do; `exposure_undecided` says why it may not be
+    complete, and `namespaces` are those that exist now. `meaning` compares the policies for all pods that could exist;
+    None where both have the same policies. `unknown`
     are the assumptions on which answers depend only since the change, `known` those on which they no longer do.
     `unread` are policies that are not read and differ: what they change is not known.
     """
@@ -127,6 +137,9 @@ class ClusterDifference(msgspec.Struct, frozen=True):
     known: tuple[str, ...]
     unread: tuple[UnreadChange, ...]
     assumptions: tuple[str, ...]
+    exposure: tuple[ChangedExposure, ...] = ()
+    exposure_undecided: str = ""
+    namespaces: tuple[str, ...] = ()
 
     def of(self, kind: ConnectionChange) -> list[ChangedConnections]:
         """The connections that were opened, or closed."""
@@ -134,13 +147,20 @@ class ClusterDifference(msgspec.Struct, frozen=True):
 
     @property
     def exposure_changed(self) -> bool:
-        """Whether the policies allow something else for pods that could exist."""
-        return self.meaning is not None and self.meaning.outcome is Outcome.FAILS
+        """Whether something else is allowed for pods that could exist, beyond what the connections say."""
+        return bool(self.exposure) or self.example is not None
+
+    @property
+    def example(self) -> Counterexample | None:
+        """A connection that could exist and is allowed on one side only, where no other row shows a change."""
+        if self.connections or self.exposure or self.meaning is None:
+            return None
+        return self.meaning.counterexample if self.meaning.outcome is Outcome.FAILS else None
 
     @property
     def is_undecided(self) -> bool:
         """Whether it is not known if the policies allow the same for pods that could exist."""
-        return self.meaning is not None and self.meaning.outcome is Outcome.UNKNOWN
+        return bool(self.exposure_undecided) or (self.meaning is not None and self.meaning.outcome is Outcome.UNKNOWN)
 
     def __bool__(self) -> bool:
         return bool(
@@ -176,7 +196,9 @@ def difference(before: State, after: State, names: tuple[str, str] = ("A", "B"))
     everyone = range(len(workloads.common))
     found = changed_assumptions(assumed(before), assumed(after))
     unread = unread_changes(before.doubts, after.doubts)
-    return _compared(_Compared(views, workloads, everyone, changed_sides(*views, everyone), names, found, unread))
+    compared = _Compared(views, workloads, everyone, changed_sides(*views, everyone), names, found, unread)
+    difference, claims = _compared(compared, ExposureComparison(views[0], after))
+    return msgspec.structs.replace(difference, exposure=exposure_rows(views, workloads.common, claims))
 
 
 def difference_in_policies(
@@ -193,20 +215,30 @@ def difference_in_policies(
         workloads = match_alone(state)
         groups = [one.before for one in workloads.common]
         before = ClusterView(state, groups, former)
+        exposure = ExposureComparison(before, state, [policy.metadata.namespace for policy in policies])
         # Policies never apply to hostNetwork pods; which of them would select one is assumed.
         subjects = [*state.host_network_members(), *(pod for one in affected for pod in one.pods())]
         old = assumed(state, subjects)
-        with state.supposing() as suppose:
-            for change in changes:
-                if change.after:
-                    suppose(change.after, change.origin)
-                elif change.before:
-                    suppose.without(change.before)
+
+        @contextmanager
+        def changed() -> Iterator[None]:
+            with state.supposing() as suppose:
+                for change in changes:
+                    if change.after:
+                        suppose(change.after, change.origin)
+                    elif change.before:
+                        suppose.without(change.before)
+                yield
+
+        with changed():
             views = before, ClusterView(state, groups)
             places = [place for place, group in enumerate(groups) if group.identity in affected]
-            changed = changed_sides(*views, places)
-            found = changed_assumptions(old, assumed(state, subjects), counterpart_assumptions(views[1], changed))
-            return _compared(_Compared(views, workloads, places, changed, names, found, (), origins))
+            sides = changed_sides(*views, places)
+            found = changed_assumptions(old, assumed(state, subjects), counterpart_assumptions(views[1], sides))
+            compared = _Compared(views, workloads, places, sides, names, found, (), origins)
+            difference, claims = _compared(compared, exposure)
+        rows = exposure_rows(views, workloads.common, claims, changed, origins)
+        return msgspec.structs.replace(difference, exposure=rows)
 
 
 class _Compared(NamedTuple):
@@ -222,7 +254,8 @@ class _Compared(NamedTuple):
     origins: Origins | None = None
 
 
-def _compared(compared: _Compared) -> ClusterDifference:
+def _compared(compared: _Compared, exposure: ExposureComparison) -> tuple[ClusterDifference, Sequence[ExposureClaim]]:
+    """All that differs but the exposure, and what is said about that: it is tried and explained in both clusters."""
     views, workloads = compared.views, compared.workloads
     causes = Causes(*views, Relabelling(*views, workloads.common), compared.origins)
     meaning = _meaning(views, causes.unchanged, compared.names)
@@ -230,7 +263,8 @@ def _compared(compared: _Compared) -> ClusterDifference:
     if meaning is not None and meaning.outcome is Outcome.HOLDS:
         # Assumptions name the blocks and selectors of rules: here these are only written in another way.
         assumptions = ChangedAssumptions(assumptions.all, (), ())
-    return ClusterDifference(
+    claims, undecided = _claims(views, workloads.common, causes.unchanged, meaning, exposure)
+    difference = ClusterDifference(
         tuple(sorted(_connections(compared, causes), key=lambda one: one.order)),
         tuple(_isolation(compared, causes)),
         workloads.added,
@@ -242,7 +276,10 @@ def _compared(compared: _Compared) -> ClusterDifference:
         assumptions.gone,
         compared.unread,
         assumptions.all,
+        exposure_undecided=undecided,
+        namespaces=tuple(views[1].state.namespaces.names()),
     )
+    return difference, claims
 
 
 def _connections(compared: _Compared, causes: Causes) -> Iterator[ChangedConnections]:
@@ -344,6 +381,22 @@ def _meaning(
     # A direction that no changed policy is about is the same in both: nothing of it is compared.
     same = {direction: mine.of(direction) for direction in Direction if direction not in touched}
     return compare(first, second, Relation.EQUIVALENT, meanings=(mine, Meaning(second.policies, same)))
+
+
+def _claims(
+    views: tuple[ClusterView, ClusterView],
+    matched: tuple[Matched, ...],
+    unchanged: set[PolicyKey],
+    meaning: Comparison | None,
+    exposure: ExposureComparison,
+) -> tuple[Sequence[ExposureClaim], str]:
+    """What is said about the exposure of workloads, or why it is not decided."""
+    if meaning is not None and meaning.outcome is Outcome.HOLDS and not is_relabelled(views):
+        return (), ""
+    try:
+        return exposure.claims(views[1], matched, unchanged), ""
+    except Undecided as error:
+        return (), str(error)
 
 
 def _policy_count(views: tuple[ClusterView, ClusterView], unchanged: set[PolicyKey]) -> PolicyCount:

@@ -71,6 +71,14 @@ class ClusterView:
         self._width = max(self._bits, default=0) + 1
         self._known: dict[Bitset, Bitset] = {}
 
+    def with_groups(
+        self, groups: Iterable[PodGroup], former: Mapping[tuple[int, Direction], FormerPolicies] = _NONE_CHANGED
+    ) -> "ClusterView":
+        """The same cluster at the same time, with more groups of pods behind the others."""
+        view = ClusterView(self.state, (*self.groups, *groups), {**self._former, **former})
+        view.policies = self.policies
+        return view
+
     def stack(self, workload: int, direction: Direction) -> Stack:
         """The policies that decide about the pods of a workload, in order."""
         former = self._former.get((self._bits[workload], direction))

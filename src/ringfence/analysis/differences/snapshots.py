@@ -13,11 +13,11 @@ from typing import Final
 
 import msgspec
 
+from ringfence.analysis.differences.causes import ConnectionChange
 from ringfence.analysis.differences.cluster_differences import (
     ChangedConnections,
     ChangedIsolation,
     ClusterDifference,
-    ConnectionChange,
     Ends,
     PolicyCount,
 )

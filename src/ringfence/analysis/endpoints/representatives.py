@@ -70,7 +70,8 @@ class _PossiblePodsDivision:
         self.budget = Budget()
         self._state = state
         spaces = [one.possible.namespace for one in endpoints if one.possible is not None]
-        self._universe = Universe(state.namespaces, self.budget.step, filter(None, spaces))
+        named = {name: state.namespaces.labels(name) for name in spaces if name}
+        self._universe = Universe(state.namespaces, self.budget.step, named)
         self._smallest = Smallest(self._universe)
         self._taken: dict[str, Labels] = {}
         self._counterparts: dict[Direction, Counterparts] = {}

@@ -46,7 +46,7 @@ from ringfence.engine.possible.policy_boxes import RulePlace, compile_in_any_clu
 from ringfence.engine.possible.removals import Removal, Removals
 from ringfence.engine.possible.smallest import PossiblePods, Smallest
 from ringfence.engine.possible.subjects import subjects_everywhere
-from ringfence.engine.possible.universe import Universe
+from ringfence.engine.possible.universe import NAME, Universe
 
 __all__ = [
     "ADDRESS",
@@ -54,6 +54,7 @@ __all__ = [
     "A_POD",
     "IS_NODE",
     "KIND",
+    "NAME",
     "NO_POSSIBLE_TRAFFIC",
     "STEPS",
     "TRAFFIC",

@@ -65,35 +65,59 @@ class Counterparts:
         self._united: dict[frozenset[tuple[Traffic, tuple[PortName, ...]]], ByTraffic] = {}
         self._joined: dict[tuple[Region, Traffic, ByTraffic], ByTraffic] = {}
         self._found: dict[Hashable, ByTraffic] = {}
-        self._usual, self._unusual = self._by_subjects()
+        self._all: frozenset[str | None] = frozenset((*universe.existing, None))
+        self._divided: set[frozenset[str | None]] = set()
+        self._usual: dict[str | None, ByTraffic] = {}
+        self._unusual: defaultdict[int, dict[str | None, ByTraffic]] = defaultdict(dict)
+        """What possible pods of each namespace allow most existing pods, and what they allow to single ones instead."""
 
-    def of(self, pod: Identity) -> ByTraffic:
-        """The possible pods, by the traffic that passes between them and a pod that exists."""
-        own, unusual = self._own_side(pod), self._unusual.get(pod.bit, {})
-        key = (own, frozenset(unusual.items()))
+    def of(self, pod: Identity, names: frozenset[str | None] | None = None, stack: Stack | None = None) -> ByTraffic:
+        """The possible pods, by the traffic that passes between them and a pod that exists.
+
+        With `names`, only those of some namespaces that exist, and with None among them of all to come: to answer about
+        few takes little time. `stack` is what decides about the pod, if it is not what does now.
+        """
+        names = self._all if names is None else names
+        own, unusual = self.own_side(pod, stack), self._unusual_of(pod, names)
+        key = (own, names, frozenset(unusual.items()))
         found = self._found.get(key)
         if found is None:
-            found = self._found[key] = self._both_sides(own, unusual)
+            found = self._found[key] = self._both_sides(own, unusual, names)
         return found
 
-    def _both_sides(self, own: ByTraffic, unusual: dict[str | None, ByTraffic]) -> ByTraffic:
+    def look_at(self, names: frozenset[str | None]) -> None:
+        """Find out what possible pods of some namespaces allow, by their policies as they are now."""
+        if names not in self._divided:
+            for name in sorted(names.difference(self._usual), key=str):
+                self._divide(name)
+            self._divided.add(names)
+
+    def _unusual_of(self, pod: Identity, names: frozenset[str | None]) -> dict[str | None, ByTraffic]:
+        self.look_at(names)
+        found = self._unusual.get(pod.bit, {})
+        return found if names is self._all else {name: one for name, one in found.items() if name in names}
+
+    def _both_sides(
+        self, own: ByTraffic, unusual: dict[str | None, ByTraffic], names: frozenset[str | None]
+    ) -> ByTraffic:
         """What both sides allow, namespace by namespace, of those that the own side allows anything."""
         regions, existing = self.universe.regions, self.universe.existing
+        asked = list(filter(names.__contains__, existing))
         inside: defaultdict[Traffic, dict[LabelValue, Region]] = defaultdict(dict)
         to_come: defaultdict[Traffic, Region] = defaultdict(lambda: regions.nothing)
         for region, traffic in own:
             listed = region.listed if region.axis == NAME else {}
             others = region.others if region.axis == NAME else region
-            for name in existing if others else filter(existing.__contains__, listed):
+            for name in asked if others else filter(names.__contains__, listed):
                 own_pods = listed.get(name, others)
                 if not own_pods:
                     continue
                 for pods, passing in self._both_in(own_pods, traffic, unusual.get(name, self._usual[name])):
                     inside[passing][name] = inside[passing].get(name, regions.nothing) | pods
-            for pods, passing in _both(
-                [(region & self.universe.to_come, traffic)], unusual.get(None, self._usual[None])
-            ):
-                to_come[passing] |= pods
+            if None in names:
+                to_come_allow = unusual.get(None, self._usual[None])
+                for pods, passing in _both([(region & self.universe.to_come, traffic)], to_come_allow):
+                    to_come[passing] |= pods
         found = []
         for traffic in {**inside, **to_come}:
             outside = to_come[traffic]
@@ -114,8 +138,9 @@ class Counterparts:
 
     # --- the policies of the pod that exists --------------------------------------------------------------------------
 
-    def _own_side(self, pod: Identity) -> ByTraffic:
-        stack = self._tiers.stack(pod, self.direction)
+    def own_side(self, pod: Identity, stack: Stack | None = None) -> ByTraffic:
+        """What the policies of the pod that exists allow: the possible pods that these are about, by traffic."""
+        stack = self._tiers.stack(pod, self.direction) if stack is None else stack
         if not stack:
             return self._everywhere
         own = own_ports(stack, pod)
@@ -158,20 +183,16 @@ class Counterparts:
 
     # --- the policies of the pods to come -----------------------------------------------------------------------------
 
-    def _by_subjects(self) -> tuple[dict[str | None, ByTraffic], dict[int, dict[str | None, ByTraffic]]]:
-        """What possible pods of each namespace allow most existing pods, and what they allow to single ones instead."""
-        usual: dict[str | None, ByTraffic] = {}
-        unusual: defaultdict[int, dict[str | None, ByTraffic]] = defaultdict(dict)
-        for name in (*self.universe.existing, None):
-            parts = self._allowed_in(name)
-            most, _ = max(parts, key=lambda part: part[0].bit_count())
-            for pods, allowed in parts:
-                if pods == most:
-                    usual[name] = allowed
-                else:
-                    for bit in bitsets.members(pods):
-                        unusual[bit][name] = allowed
-        return usual, unusual
+    def _divide(self, name: str | None) -> None:
+        """Find out what possible pods of a namespace, or of all to come, allow existing pods."""
+        parts = self._allowed_in(name)
+        most, _ = max(parts, key=lambda part: part[0].bit_count())
+        for pods, allowed in parts:
+            if pods == most:
+                self._usual[name] = allowed
+            else:
+                for bit in bitsets.members(pods):
+                    self._unusual[bit][name] = allowed
 
     def _allowed_in(self, name: str | None) -> Partition[Bitset, ByTraffic]:
         """The existing pods, by what possible pods of a namespace, or of all to come, allow with them."""

@@ -10,15 +10,13 @@ import msgspec
 from ringfence.engine.population import NAME_LABEL, Namespaces
 from ringfence.engine.possible.axes import values_of
 from ringfence.engine.possible.smallest import PossiblePods
+from ringfence.engine.possible.universe import NO_LABELS_BY_NAME
 from ringfence.model.metadata import Labels
 from ringfence.model.selectors import Selector
 from ringfence.sets.label_values import ANY_VALUE, PRESENT, LabelValues
 
 _NEW: Final = "new"
 """The name of a namespace to come, or the beginning of it; the value of a label that may be any but some."""
-
-
-NO_LABELS_BY_NAME: Final[Mapping[str, Labels]] = {}
 
 
 class ExamplePod(msgspec.Struct, frozen=True):

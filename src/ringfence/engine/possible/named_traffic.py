@@ -85,11 +85,14 @@ def _traffic(universe: Universe, cells: Sequence[tuple[Region, Traffic]]) -> Pos
     axes = sorted({node.axis for node in nodes_of(region for region, _ in cells)})
     if len(axes) <= _MOST_NAMES and (found := _by_single_names(universe, axes, cells)):
         return found
-    parts = [
-        NamedPorts(tuple(map(_name, names)), tuple(map(_name, lacking)), traffic)
-        for region, traffic in cells
-        for names, lacking in _paths(region, (), ())
-    ]
+    parts = sorted(
+        (
+            NamedPorts(tuple(map(_name, names)), tuple(map(_name, lacking)), traffic)
+            for region, traffic in cells
+            for names, lacking in _paths(region, (), ())
+        ),
+        key=lambda part: (part.names, part.lacking),
+    )
     always = [one for one in parts if not one.names and not one.lacking]
     return PossibleTraffic(
         reduce(or_, (one.traffic for one in always), NO_TRAFFIC), tuple(one for one in parts if one not in always)

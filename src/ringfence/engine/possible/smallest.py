@@ -171,7 +171,7 @@ class Smallest:
 
     def _namespace_selectors(self, namespaces: _Namespaces) -> Iterator[Selector]:
         """Disjoint selectors of some namespaces."""
-        existing, known = self._universe.existing, self._universe.namespaces.labels
+        existing, known = self._universe.existing, self._universe.labels
         others = namespaces.others
         apart = {name for name, labels in namespaces.named.items() if labels is not others}
         left = dict(namespaces.existing)

@@ -6,7 +6,7 @@ labels of the namespace: they are known. Below all other names it does. Then com
 names that the pod, as a destination, gives to the port that is connected to.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import reduce
 from itertools import chain
 from operator import or_
@@ -15,6 +15,7 @@ from typing import Final
 from ringfence.engine.policies import PodSelection
 from ringfence.engine.population import NAME_LABEL, Namespaces, PortName
 from ringfence.engine.possible.axes import values_of
+from ringfence.model.metadata import Labels
 from ringfence.model.selectors import EVERYTHING, Selector, Term
 from ringfence.sets.boxes import Step, no_limit
 from ringfence.sets.label_values import PRESENT, LabelValue, LabelValues
@@ -22,6 +23,8 @@ from ringfence.sets.regions import OTHER, OrderedAxis, Region, Regions
 
 NAME: Final = OrderedAxis(0, NAME_LABEL)
 """The name of the namespace. Every namespace has one, so no region lists `ABSENT` for it."""
+
+NO_LABELS_BY_NAME: Final[Mapping[str, Labels]] = {}
 
 _NAMESPACE_RANK, _POD_RANK, _PORT_RANK = 1, 2, 3
 
@@ -59,15 +62,21 @@ def is_about_ports(axis: OrderedAxis) -> bool:
 class Universe:
     """Makes the regions of one computation, of which each step counts.
 
-    `mentioned` are names of namespaces that are asked about and that no object mentions: as all namespaces without an
-    object, they have the label with their name only.
+    `supposed` are namespaces that no object mentions, with their labels: they are taken to exist. Universes of two
+    clusters that share `regions`, and in which the same namespaces exist, can be compared.
     """
 
-    def __init__(self, namespaces: Namespaces, step: Step = no_limit, mentioned: Iterable[str] = ()) -> None:
-        self.regions = Regions(step)
+    def __init__(
+        self,
+        namespaces: Namespaces,
+        step: Step = no_limit,
+        supposed: Mapping[str, Labels] = NO_LABELS_BY_NAME,
+        regions: Regions | None = None,
+    ) -> None:
+        self.regions = Regions(step) if regions is None else regions
         self.namespaces = namespaces
-        self._mentioned = [name for name in mentioned if not namespaces.exists(name)]
-        self.existing = dict.fromkeys(sorted([*namespaces.names(), *self._mentioned]))
+        self._supposed = {name: labels for name, labels in supposed.items() if not namespaces.exists(name)}
+        self.existing = dict.fromkeys(sorted([*namespaces.names(), *self._supposed]))
         """The names of the namespaces that exist, in alphabetical order."""
         nothing, everything = self.regions.nothing, self.regions.everything
         existing: dict[LabelValue, Region] = dict.fromkeys(self.existing, nothing)
@@ -75,6 +84,10 @@ class Universe:
         """The possible pods of namespaces to come."""
         self._selected: dict[PodSelection, Region] = {}
         self._labelled: dict[Selector, Region] = {}
+
+    def labels(self, name: str) -> Labels:
+        """The labels of a namespace that exists."""
+        return self._supposed.get(name) or self.namespaces.labels(name)
 
     def selected(self, selection: PodSelection) -> Region:
         """The possible pods that a selection selects."""
@@ -114,8 +127,8 @@ class Universe:
         listed |= dict.fromkeys(self.existing, nothing)
         # A namespace that is only supposed to exist for now is still one to come.
         matching = filter(self.existing.__contains__, self.namespaces.named(self.namespaces.select(selector)))
-        mentioned = (name for name in self._mentioned if selector.matches(self.namespaces.labels(name)))
-        listed |= dict.fromkeys(chain(matching, mentioned), pods)
+        supposed = (name for name, labels in self._supposed.items() if selector.matches(labels))
+        listed |= dict.fromkeys(chain(matching, supposed), pods)
         return self.regions.node(NAME, listed, to_come if names.is_complement else nothing)
 
     def is_everything(self, regions: Iterable[Region]) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from ringfence.analysis.differences import (
     Cause,
     ChangedConnections,
+    ChangedExposure,
     ChangedIsolation,
     ClusterDifference,
     ConnectionChange,
@@ -19,6 +20,7 @@ from ringfence.render.comparisons import possible_end_json
 from ringfence.render.differences.sections import cause_text
 from ringfence.render.ends import end_json, traffic_json
 from ringfence.render.formats import Json, document_json
+from ringfence.render.possible_pods import example_json, possible_pods_json, possible_traffic_json
 from ringfence.render.problems import problem_json
 from ringfence.sets.addresses import Addresses
 from ringfence.sets.traffic import Traffic
@@ -33,6 +35,7 @@ def difference_json(found: ClusterDifference, first: str, second: str, problems:
             "same": not found,
             "summary": _summary_json(found),
             "changes": [_change_json(one) for one in found.connections],
+            "exposure": [_exposure_json(one) for one in found.exposure],
             "isolation": [_isolation_json(one) for one in found.isolation],
             "policies": _meaning_json(found),
             "workloads": {
@@ -53,7 +56,7 @@ def _summary_json(found: ClusterDifference) -> Json:
     return {
         "opened": len(found.of(ConnectionChange.OPENED)),
         "closed": len(found.of(ConnectionChange.CLOSED)),
-        "exposure": int(found.exposure_changed),
+        "exposure": len(found.exposure) or int(found.exposure_changed),
         "isolation": len(found.isolation),
         "unknown": len(found.unknown),
         "notRead": len(found.unread),
@@ -73,6 +76,20 @@ def _change_json(one: ChangedConnections) -> Json:
         "traffic": _traffic_json(one.traffic),
         "before": _traffic_json(one.before),
         "after": _traffic_json(one.after),
+        "causes": list(map(_cause_json, one.causes)),
+        "attributedTo": [what.value for what in one.attributed_to],
+    }
+
+
+def _exposure_json(one: ChangedExposure) -> Json:
+    return {
+        "kind": one.kind.value,
+        "workloads": list(map(end_json, one.workloads)),
+        "direction": one.direction.field,
+        "pods": list(map(possible_pods_json, one.pods)),
+        **possible_traffic_json(one.traffic),
+        "traffic": _traffic_json(one.traffic.by_number),
+        "example": example_json(one.example),
         "causes": list(map(_cause_json, one.causes)),
         "attributedTo": [what.value for what in one.attributed_to],
     }

@@ -1,6 +1,6 @@
 """What a change does in sections, in the order in which a reviewer should read them, in the words of all formats."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 import msgspec
@@ -8,6 +8,7 @@ import msgspec
 from ringfence.analysis.differences import (
     Cause,
     ChangedConnections,
+    ChangedExposure,
     ChangedIsolation,
     ClusterDifference,
     ConnectionChange,
@@ -16,10 +17,11 @@ from ringfence.analysis.differences import (
     UnreadChange,
     When,
 )
-from ringfence.analysis.possible import Outcome
 from ringfence.model.origin import Place
+from ringfence.model.policies import Direction
 from ringfence.render.comparisons import possible_connection_lines
 from ringfence.render.differences.phrases import Name, Phrase, listed, phrase, plain
+from ringfence.render.possible_pods import possible_pods_text, possible_traffic_text
 from ringfence.sets.addresses import Addresses
 
 _EFFECTS: Final = {
@@ -62,10 +64,17 @@ def sections(found: ClusterDifference, first: str, second: str) -> Iterator[Sect
     unknown = [*found.unknown, *found.known]
     lost = any(not one.is_isolated for one in found.isolation)
     columns = ("from", "to", "traffic", "because")
+    exposed = ("workload", "change", "pods that do not exist yet", "traffic", "because")
+    wider, narrower = ([one for one in found.exposure if one.kind is kind] for kind in ConnectionChange)
+    spaces = found.namespaces
     everything = (
         Section("opened", f"{len(opened)} opened", tuple(map(_connection, opened)), True, columns),
         Section("closed", f"{len(closed)} closed", tuple(map(_connection, closed)), False, columns),
-        Section("exposure", _exposure_heading(found), tuple(_exposure(found, first, second)), True),
+        Section("exposure opened", f"{len(wider)} exposures opened", tuple(_exposures(wider, spaces)), True, exposed),
+        Section(
+            "exposure closed", f"{len(narrower)} exposures closed", tuple(_exposures(narrower, spaces)), False, exposed
+        ),
+        Section("exposure", "exposure", tuple(_exposure_example(found, first, second)), True),
         Section("isolation", _isolation_heading(found), tuple(map(_isolation, found.isolation)), lost),
         Section("unknown", f"{len(unknown)} unknown", tuple(_unknown(found))),
         Section("not read", f"{len(found.unread)} not read", tuple(map(_unread, found.unread)), True),
@@ -77,7 +86,7 @@ def sections(found: ClusterDifference, first: str, second: str) -> Iterator[Sect
 def summary_parts(found: ClusterDifference) -> tuple[str, str, str]:
     """How much has changed: of connections, of policies (may be empty), and how many workloads were compared."""
     parts = [f"{len(found.of(kind))} {kind.value}" for kind in ConnectionChange] if found.connections else []
-    parts += ["exposure changed"] if found.exposure_changed else []
+    parts += _exposure_parts(found)
     parts += [_isolation_heading(found)] if found.isolation else []
     parts += [f"{len(found.unknown)} unknown"] if found.unknown else []
     parts += [f"{len(found.added)} workloads added"] if found.added else []
@@ -148,23 +157,40 @@ def _ends(ends: Ends) -> Phrase:
     return (Name(str(ends)),) if isinstance(ends, Addresses) else listed(ends)
 
 
-def _exposure_heading(found: ClusterDifference) -> str:
-    return "exposure changed" if found.exposure_changed else "exposure not decided"
+def _exposures(changes: Iterable[ChangedExposure], namespaces: Sequence[str]) -> Iterator[Row]:
+    for one in changes:
+        mark, how = ("+", "now") if one.kind is ConnectionChange.OPENED else ("-", "no longer")
+        verb = f"could {how} {'be reached by' if one.direction is Direction.INGRESS else 'reach'}"
+        workloads = listed(one.workloads)
+        pods = listed((possible_pods_text(pods, namespaces) for pods in one.pods), " and ")
+        traffic = (Name(possible_traffic_text(one.traffic)),) if one.traffic.by_name else (str(one.traffic.by_number),)
+        sentence = phrase(workloads, f" {verb} ", pods, ": ", traffic)
+        yield Row(mark, sentence, _reasons(one.causes), (workloads, (verb,), pods, traffic), _place(one.causes))
 
 
-def _exposure(found: ClusterDifference, first: str, second: str) -> Iterator[Row]:
-    if found.meaning is None or found.meaning.outcome is Outcome.HOLDS:
-        return
+def _exposure_heading(changes: Sequence[ChangedExposure]) -> str:
+    kind = changes[0].kind if changes else ""
+    return f"{len(changes)} {'exposure' if len(changes) == 1 else 'exposures'} {kind}"
+
+
+def _exposure_example(found: ClusterDifference, first: str, second: str) -> Iterator[Row]:
+    """What is known about the exposure besides the rows: that it is not decided, or an example."""
     if found.is_undecided:
         sentence = "whether pods that do not exist yet may connect as before is not decided"
-        yield Row("?", (sentence,), tuple((Name(reason),) for reason in found.meaning.unknown))
-        return
-    example = found.meaning.counterexample
-    if example:
-        allowing, denying = (first, second) if example.allowed_by_first else (second, first)
+        reasons = [*filter(None, [found.exposure_undecided]), *(found.meaning.unknown if found.meaning else ())]
+        yield Row("?", (sentence,), tuple((Name(reason),) for reason in reasons))
+    elif found.example:
+        allowing, denying = (first, second) if found.example.allowed_by_first else (second, first)
         names = (Name(allowing), " allows what ", Name(denying), " denies, for example")
-        lines = possible_connection_lines(example.connection)
+        lines = possible_connection_lines(found.example.connection)
         yield Row("!", phrase("for pods that do not exist yet, ", names), tuple((Name(line),) for line in lines))
+
+
+def _exposure_parts(found: ClusterDifference) -> Iterator[str]:
+    if found.exposure:
+        yield f"{len(found.exposure)} {'exposure' if len(found.exposure) == 1 else 'exposures'} changed"
+    elif found.example:
+        yield "exposure changed"
 
 
 def _isolation_heading(found: ClusterDifference) -> str:
