@@ -176,14 +176,17 @@ class ExposureComparison:
         touched = self._touched_by(views, unchanged) if self._touched is None else self._touched
         if not touched or not matched:
             return []
+        relabelled = is_relabelled(views)
         folded: defaultdict[_Claimed, Bitset] = defaultdict(int)
         existing = _ExistingPods(after, matched)
         with self._budget.deciding():
             for direction in Direction:
                 for place in range(len(matched)):
+                    policies = _policies(views, place, direction, unchanged)
+                    if not (policies or relabelled or self._others_differ(views, place, direction, touched)):
+                        continue
                     before_and_after = self._both(views, place, direction, touched)
                     if before_and_after[0] != before_and_after[1]:
-                        policies = _policies(views, place, direction, unchanged)
                         for kind, traffic, pods in self._changed(*before_and_after):
                             if left := tuple(one for one in pods if traffic.by_name or not existing.cover(one, place)):
                                 folded[_Claimed(kind, direction, left, traffic, policies)] |= 1 << place
@@ -200,6 +203,16 @@ class ExposureComparison:
         """The namespaces of policies; all, if one of them is a policy of the whole cluster."""
         names = frozenset(policed)
         return names if all(names) else self._everywhere
+
+    def _others_differ(
+        self, views: tuple[ClusterView, ClusterView], place: int, direction: Direction, touched: Names
+    ) -> bool:
+        """Whether pods to come of some namespaces allow something else with a workload than before."""
+        before, after = (
+            counterparts.other_sides(view.identity(place), touched)
+            for counterparts, view in zip(self._counterparts[direction], views, strict=True)
+        )
+        return before != after
 
     def _both(
         self, views: tuple[ClusterView, ClusterView], place: int, direction: Direction, touched: Names

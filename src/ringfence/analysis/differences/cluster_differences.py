@@ -272,10 +272,11 @@ def _compared(compared: _Compared, exposure: ExposureComparison) -> tuple[Cluste
         len(workloads.common),
         _policy_count(views, causes.unchanged),
         meaning,
-        assumptions.added,
-        assumptions.gone,
+        # They are found in the order of the input, which must not matter.
+        tuple(sorted(assumptions.added)),
+        tuple(sorted(assumptions.gone)),
         compared.unread,
-        assumptions.all,
+        tuple(sorted(assumptions.all)),
         exposure_undecided=undecided,
         namespaces=tuple(views[1].state.namespaces.names()),
     )

@@ -92,6 +92,11 @@ class Counterparts:
                 self._divide(name)
             self._divided.add(names)
 
+    def other_sides(self, pod: Identity, names: frozenset[str | None]) -> dict[str | None, ByTraffic]:
+        """What possible pods of some namespaces allow with a pod that exists, each namespace by itself."""
+        unusual = self._unusual_of(pod, names)
+        return {name: unusual.get(name, self._usual[name]) for name in names}
+
     def _unusual_of(self, pod: Identity, names: frozenset[str | None]) -> dict[str | None, ByTraffic]:
         self.look_at(names)
         found = self._unusual.get(pod.bit, {})
