@@ -136,7 +136,7 @@ def is_relabelled(views: tuple[ClusterView, ClusterView]) -> bool:
 class ExposureComparison:
     """Compares what possible pods may before and after with each workload, once for all that are alike."""
 
-    def __init__(self, before: ClusterView, after: State, policed: Iterable[str] | None = None) -> None:
+    def __init__(self, before: ClusterView, after: State, policed: Sequence[str] | None = None) -> None:
         """Both clusters can be one state at two times: then `policed` are the namespaces of the policies that change.
 
         It is made at the earlier time.
@@ -145,8 +145,13 @@ class ExposureComparison:
         self._budget = Budget(MOST_STEPS)
         old, new = before.state.namespaces, after.namespaces
         regions = Regions(self._budget.step)
-        former = Universe(old, self._budget.step, {name: new.labels(name) for name in new.names()}, regions)
-        self._universe = Universe(new, self._budget.step, {name: old.labels(name) for name in old.names()}, regions)
+        mentioned = [name for name in policed or () if name]  # only by a policy that is added or removed
+        former, self._universe = (
+            Universe(
+                one, self._budget.step, {name: other.labels(name) for name in (*other.names(), *mentioned)}, regions
+            )
+            for one, other in ((old, new), (new, old))
+        )
         self._everywhere: Names = frozenset((*self._universe.existing, None))
         self._smallest = Smallest(self._universe)
         self._counterparts = {
