@@ -40,7 +40,7 @@ from ringfence.engine.possible.connections import (
 from ringfence.engine.possible.counterparts import ByTraffic, Counterparts
 from ringfence.engine.possible.differences import allowed_only_by, side_allowed_only_by
 from ringfence.engine.possible.examples import ExamplePod, example
-from ringfence.engine.possible.meaning import DirectionMeaning, Meaning
+from ringfence.engine.possible.meaning import DirectionMeaning, Meaning, direction_meaning
 from ringfence.engine.possible.named_traffic import NO_POSSIBLE_TRAFFIC, NamedPorts, PossibleTraffic, by_labels
 from ringfence.engine.possible.policy_boxes import RulePlace, compile_in_any_cluster, rule_boxes, subject_box
 from ringfence.engine.possible.removals import Removal, Removals
@@ -88,6 +88,7 @@ __all__ = [
     "compile_in_any_cluster",
     "connection_box",
     "connection_in",
+    "direction_meaning",
     "domain_name_axis",
     "end_box",
     "example",

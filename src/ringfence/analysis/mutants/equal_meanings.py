@@ -1,0 +1,112 @@
+"""Whether a mutant means the same as its policy, beside all other policies, in every cluster that could be.
+
+A side of a connection depends only on the policies of its own namespace and on those of administrators. So a change
+that is seen in none of these meanings is seen by nobody; only where one is seen, all policies are asked.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+from ringfence.analysis.mutants.mutants import Mutant
+from ringfence.engine.policies import CompiledPolicy
+from ringfence.engine.possible import (
+    Budget,
+    DirectionMeaning,
+    Undecided,
+    compile_in_any_cluster,
+    connection_in,
+    direction_meaning,
+    side_allowed_only_by,
+)
+from ringfence.model.policies import Direction
+from ringfence.sets.boxes import EVERYTHING
+
+_STEPS: Final = 200_000
+"""Boxes that are looked at for one mutant: a fifth of a second at most. Most take some hundred."""
+
+
+class EqualMeanings:
+    """Decides for the mutants of some policies whether they mean the same."""
+
+    def __init__(self, policies: Iterable[CompiledPolicy[Any]]) -> None:
+        self._policies = {_key(one): compile_in_any_cluster(one.policy, one.origin) for one in policies}
+        self._whole: dict[Direction, DirectionMeaning] = {}
+        self._near: dict[tuple[str, Direction], DirectionMeaning] = {}
+
+    def is_equal(self, mutant: Mutant) -> bool:
+        """Whether a mutant means the same. False also if that would take too long to find out."""
+        before = self._policies[_key(mutant.policy)]
+        after = None if mutant.after is None else compile_in_any_cluster(mutant.after, before.origin)
+        budget = Budget(_STEPS)
+        try:
+            with budget.deciding():
+                return not any(self._differs(direction, before, after, budget) for direction in Direction)
+        except Undecided:
+            return False
+
+    def _differs(
+        self,
+        direction: Direction,
+        before: CompiledPolicy[Any],
+        after: CompiledPolicy[Any] | None,
+        budget: Budget,
+    ) -> bool:
+        """Whether some connection is allowed in one case only, because of one direction."""
+        if _side(before, direction) == _side(after, direction):
+            return False
+        other = Direction.INGRESS if direction is Direction.EGRESS else Direction.EGRESS
+        own = self._near_before(before.namespace, direction), self._near_after(before, after, direction)
+        for place, (mine, theirs) in enumerate((own, own[::-1])):
+            for box in side_allowed_only_by(mine, theirs, budget, EVERYTHING):
+                seen = self._other_side(other, place, before, after).allowed(box, budget)
+                if any(connection_in(one) is not None for one in seen):
+                    return True
+        return False
+
+    def _other_side(
+        self, direction: Direction, place: int, before: CompiledPolicy[Any], after: CompiledPolicy[Any] | None
+    ) -> DirectionMeaning:
+        """What all policies say in the other direction of a connection, before (0) or after (1)."""
+        if place == 0 or _side(before, direction) == _side(after, direction):
+            if direction not in self._whole:
+                self._whole[direction] = direction_meaning(self._policies.values(), direction)
+            return self._whole[direction]
+        return direction_meaning(_instead(self._policies.values(), before, after), direction)
+
+    def _near_before(self, namespace: str, direction: Direction) -> DirectionMeaning:
+        known = self._near.get((namespace, direction))
+        if known is None:
+            known = self._near[namespace, direction] = direction_meaning(self._near_policies(namespace), direction)
+        return known
+
+    def _near_after(
+        self, before: CompiledPolicy[Any], after: CompiledPolicy[Any] | None, direction: Direction
+    ) -> DirectionMeaning:
+        return direction_meaning(_instead(self._near_policies(before.namespace), before, after), direction)
+
+    def _near_policies(self, namespace: str) -> Iterable[CompiledPolicy[Any]]:
+        """The policies on which a side of the pods of a namespace may depend; with an empty name, of all pods."""
+        return [one for one in self._policies.values() if not namespace or one.namespace in ("", namespace)]
+
+
+def _instead(
+    policies: Iterable[CompiledPolicy[Any]], before: CompiledPolicy[Any], after: CompiledPolicy[Any] | None
+) -> Iterator[CompiledPolicy[Any]]:
+    """The policies with one of them replaced, or removed."""
+    for one in policies:
+        if one is not before:
+            yield one
+        elif after is not None:
+            yield after
+
+
+def _side(policy: CompiledPolicy[Any] | None, direction: Direction) -> object:
+    """What a policy says in one direction, as it is written; None if it does not touch it."""
+    if policy is None or direction not in policy.rules:
+        return None
+    # Not the compiled rules: they do not have the labels of nodes, which are of a cluster.
+    return policy.subject, getattr(policy.policy.spec, direction.field)
+
+
+def _key(policy: CompiledPolicy[Any]) -> tuple[str, str, str]:
+    return policy.kind, policy.namespace, policy.name
