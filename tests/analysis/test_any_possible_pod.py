@@ -55,6 +55,15 @@ def test_some_of_the_pods_may_and_it_says_which() -> None:
     assert marks(verdict) == {"any-pod:prod/app!=web": False, "any-pod:prod/app=web": True}
 
 
+def test_the_other_end_may_be_one_pod_that_does_not_exist_yet() -> None:
+    cluster = cluster_of(WORLD)
+    assert cluster.can("pod:prod/app=web", "any-pod:prod/*", port=80).result == "some"
+    assert cluster.can("pod:prod/app=web", "any-pod:prod/app=db", port=80).none
+    assert cluster.can("pod:prod/app=web", "any-pod:prod/*", port=5432).all
+    assert cluster.can("any-pod:prod/app=api", "pod:prod/app=db", port=5432).none
+    assert cluster.can("any-pod:team=data/*", "pod:later/app=db", port=80).all
+
+
 def test_all_of_them_may_or_none() -> None:
     cluster = cluster_of(WORLD)
     assert cluster.can("any-pod:prod/app=web", "prod/db", port=5432).all

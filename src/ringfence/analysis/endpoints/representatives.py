@@ -48,10 +48,17 @@ def represented(state: State, source: Endpoint, destination: Endpoint) -> tuple[
     division = _PossiblePodsDivision(state, source, destination)
     with division.budget.deciding():
         if source.possible is None:
-            return source, division.towards(destination, source.ends, Direction.EGRESS)
+            with state.supposing_pods(_single_possible(source), source.spaces):
+                return source, division.towards(destination, source.ends, Direction.EGRESS)
         if destination.possible is None:
-            return division.towards(source, destination.ends, Direction.INGRESS), destination
+            with state.supposing_pods(_single_possible(destination), destination.spaces):
+                return division.towards(source, destination.ends, Direction.INGRESS), destination
         return division.of_both(source, destination)
+
+
+def _single_possible(endpoint: Endpoint) -> list[Member]:
+    """The pods of an endpoint that do not exist yet and have exactly the labels that it names."""
+    return [end for end in endpoint.ends if isinstance(end, Member) and end.is_possible]
 
 
 def represented_alone(state: State, endpoint: Endpoint) -> Endpoint:
