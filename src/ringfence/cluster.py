@@ -77,6 +77,7 @@ from ringfence.shared_input import ObjectChange, SharedInput
 if TYPE_CHECKING:
     from ringfence.sources.git import Repository, StoredFiles
     from ringfence.sources.loading import LoadedObjects
+    from ringfence.testing.coverage import Coverage
     from ringfence.testing.judging import Judge
     from ringfence.testing.outcomes import Explanation, JudgedTest, JudgedTests, Question
     from ringfence.testing.reachability_tests import ReachabilityTest
@@ -446,6 +447,26 @@ class Cluster:
 
         found = find_tests([checked_path(path) for path in paths], exclude=checked_patterns(exclude))
         return JudgedTests(tuple(self.judged(found.tests, today=today)), found.problems)
+
+    def coverage(
+        self, *paths: str | PathLike[str], exclude: Sequence[str] = (), today: date | None = None
+    ) -> "Coverage":
+        """Which mistakes in the policies the tests in files and folders would notice, and which they would miss.
+
+        Paths are as in `test`. Raises InputError also if something is wrong in a test file: it could not count.
+        """
+        from ringfence.testing.finding import find_tests
+
+        found = find_tests([checked_path(path) for path in paths], exclude=checked_patterns(exclude))
+        if found.problems:
+            raise InputError("\n".join(map(str, found.problems)))
+        return self.coverage_by(found.tests, today=today)
+
+    def coverage_by(self, tests: Iterable["ReachabilityTest"], *, today: date | None = None) -> "Coverage":
+        """Which mistakes in the policies some tests would notice: as `coverage`, of tests that were read before."""
+        from ringfence.testing.coverage import measure_coverage
+
+        return measure_coverage(self.state, self.namespace, tests, today=today or date.today())
 
     def judged(self, tests: Iterable["ReachabilityTest"], *, today: date | None = None) -> Iterator["JudgedTest"]:
         """The outcome of each test, in their order, one by one as they are judged.

@@ -37,6 +37,7 @@ from ringfence.analysis.lists import (
     ReachRow,
     TierPolicy,
 )
+from ringfence.analysis.mutants import Mutant, MutatedPart, Mutation
 from ringfence.analysis.possible import Comparison, Counterexample, Outcome, Redundancy, RedundantPart, RemovablePart
 from ringfence.analysis.questions import ExplainedPair, Pair, Part, PodsOf, ReasonGroup
 from ringfence.cluster import Cluster, Verdict
@@ -64,6 +65,7 @@ from ringfence.model.text_edits import TextEdit
 from ringfence.sets.addresses import Addresses, Family
 from ringfence.sets.traffic import Traffic
 from ringfence.shared_input import SharedInput
+from ringfence.testing.coverage import Coverage, Fate, PartCount, TriedMutant
 from ringfence.testing.outcomes import JudgedTest, JudgedTests, Status
 from ringfence.testing.reachability_tests import ReachabilityTest
 
@@ -88,6 +90,7 @@ __all__ = [
     "Conversion",
     "Converted",
     "Counterexample",
+    "Coverage",
     "Edit",
     "Endpoint",
     "ExactAddress",
@@ -98,11 +101,15 @@ __all__ = [
     "Exposure",
     "ExposureList",
     "Family",
+    "Fate",
     "Isolated",
     "IsolationList",
     "JudgedTest",
     "JudgedTests",
     "Member",
+    "Mutant",
+    "MutatedPart",
+    "Mutation",
     "NamedPolicy",
     "NamedPorts",
     "NetworkPolicy",
@@ -110,6 +117,7 @@ __all__ = [
     "Pair",
     "PairReason",
     "Part",
+    "PartCount",
     "PeerReason",
     "Permission",
     "Place",
@@ -147,6 +155,7 @@ __all__ = [
     "TextEdit",
     "TierPolicy",
     "Traffic",
+    "TriedMutant",
     "UnreadChange",
     "Verdict",
 ]

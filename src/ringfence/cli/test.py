@@ -7,7 +7,8 @@ import click
 
 from ringfence.cli import EXIT_NO, EXIT_UNDECIDED, EXIT_UNUSABLE, EXIT_YES, worst_exit_code
 from ringfence.cli.inputs import Inputs
-from ringfence.cli.terminal import print_answer, print_document, print_message
+from ringfence.cli.proofs import ProofOptions, proof_options
+from ringfence.cli.terminal import print_answer, print_document, print_message, print_text
 from ringfence.cli.what_if import asking_options
 from ringfence.render.problems import problem_text
 from ringfence.render.test_results import results_json, results_text
@@ -22,8 +23,9 @@ _PATH: Final = click.Path(readable=False, allow_dash=True)
 @click.option(
     "-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="The output format."
 )
+@proof_options
 @asking_options
-def test(paths: tuple[str, ...], output: str, inputs: Inputs) -> None:
+def test(paths: tuple[str, ...], output: str, proofs: ProofOptions, inputs: Inputs) -> None:
     """Check what the tests in files say must pass, and must not.
 
     PATH is a file or a folder, which is searched with the folders in it; by default the current one. Tests are
@@ -36,7 +38,13 @@ def test(paths: tuple[str, ...], output: str, inputs: Inputs) -> None:
     Examples:
       ringfence test -f k8s/
       ringfence test tests/ -f k8s/
+      ringfence test tests/ -f k8s/ --coverage --min-coverage 90
+      ringfence test -f k8s/ --snapshot connections.lock
     """
+    proofs.check()
+    if proofs.is_only_snapshot and not paths:
+        cluster = inputs.cluster()
+        inputs.leave(cluster.problems, worst_exit_code(proofs.checked(cluster, (), print_text)))
     found = find_tests(paths or (".",), exclude=inputs.exclude)
     for problem in found.problems:
         print_message(problem_text(problem))
@@ -46,7 +54,8 @@ def test(paths: tuple[str, ...], output: str, inputs: Inputs) -> None:
         print_document(results_json(judged, cluster.problems))
     else:
         print_answer("".join(results_text(judged)))
-    inputs.leave(cluster.problems, exit_code(judged))
+    codes = proofs.checked(cluster, found.tests, print_message if output == "json" else print_text)
+    inputs.leave(cluster.problems, worst_exit_code([exit_code(judged), *codes]))
 
 
 def exit_code(judged: JudgedTests) -> int:

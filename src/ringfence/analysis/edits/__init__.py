@@ -3,7 +3,7 @@
 from ringfence.analysis.edits.administrator_edits import AdministratorRule
 from ringfence.analysis.edits.edited_policies import Edit
 from ringfence.analysis.edits.edits import Proposal, smallest_edit
-from ringfence.analysis.edits.side_effects import Omissions, SideEffects
+from ringfence.analysis.edits.side_effects import Omissions, SideEffects, weight
 
 __all__ = [
     "AdministratorRule",
@@ -12,4 +12,5 @@ __all__ = [
     "Proposal",
     "SideEffects",
     "smallest_edit",
+    "weight",
 ]

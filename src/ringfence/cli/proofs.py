@@ -1,0 +1,122 @@
+"""The options of `test` that check more than the tests: what these would notice, and what differs from a snapshot."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Final
+
+import click
+import msgspec
+
+from ringfence.cli import EXIT_NO, EXIT_YES
+from ringfence.cli.options import as_one
+from ringfence.cli.terminal import print_message
+from ringfence.cluster import Cluster
+from ringfence.errors import InputError, ManifestError
+from ringfence.render.coverage import coverage_document, coverage_text
+from ringfence.render.snapshots import read_snapshot, snapshot_difference_text, snapshot_lines
+from ringfence.testing.reachability_tests import ReachabilityTest
+
+Print = Callable[[str], None]
+"""Prints text for people: on standard output, or on standard error if a document goes there."""
+
+
+class ProofOptions(msgspec.Struct, frozen=True):
+    """What is checked besides the tests."""
+
+    coverage: bool
+    coverage_json: str | None
+    min_coverage: float | None
+    snapshot: str | None
+    update: bool
+
+    @property
+    def wants_coverage(self) -> bool:
+        """Whether it is found out what the tests would notice."""
+        return self.coverage or self.coverage_json is not None or self.min_coverage is not None
+
+    @property
+    def is_only_snapshot(self) -> bool:
+        """Whether tests are not asked for, unless paths are given."""
+        return self.snapshot is not None and not self.wants_coverage
+
+    def check(self) -> None:
+        """Raise InputError for options that make no sense together."""
+        if self.update and self.snapshot is None:
+            raise InputError("--update writes a snapshot anew: name its file with --snapshot FILE")
+
+    def checked(self, cluster: Cluster, tests: Iterable[ReachabilityTest], show: Print) -> list[int]:
+        """The exit code of each check that is asked for, after its text is shown."""
+        codes = []
+        if self.snapshot is not None:
+            codes.append(self._compare(Path(self.snapshot), cluster, show))
+        if self.wants_coverage:
+            codes.append(self._cover(cluster, tests, show))
+        return codes
+
+    def _compare(self, path: Path, cluster: Cluster, show: Print) -> int:
+        try:
+            before = read_snapshot(_text_of(path), str(path))
+        except ManifestError:
+            if not self.update:
+                raise
+            return _write(path, "".join(snapshot_lines(cluster.snapshot())))
+        found = cluster.changes_since(before)
+        if not found:
+            show(f"{path}: nothing changed")
+            return EXIT_YES
+        show(snapshot_difference_text(found, str(path), "now"))
+        if self.update:
+            return _write(path, "".join(snapshot_lines(cluster.snapshot(possible=before.possible is not None))))
+        print_message(f"if this is meant, write the snapshot anew with --snapshot {path} --update")
+        return EXIT_NO
+
+    def _cover(self, cluster: Cluster, tests: Iterable[ReachabilityTest], show: Print) -> int:
+        found = cluster.coverage_by(tests)
+        show(coverage_text(found))
+        if self.coverage_json is not None:
+            _write(Path(self.coverage_json), coverage_document(found))
+        if self.min_coverage is None or found.reaches(self.min_coverage):
+            return EXIT_YES
+        print_message(f"the coverage is less than {self.min_coverage:g} %")
+        return EXIT_NO
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ManifestError(f"{path}: no such file: write it with --snapshot {path} --update") from None
+    except UnicodeDecodeError:
+        raise ManifestError(f"{path}: not a text in UTF-8: write it anew with --snapshot {path} --update") from None
+
+
+def _write(path: Path, text: str) -> int:
+    path.write_text(text, encoding="utf-8")
+    print_message(f"wrote {path}")
+    return EXIT_YES
+
+
+_FILE: Final = click.Path(readable=False, dir_okay=False)
+
+_OPTIONS: Final = (
+    click.option("--coverage", is_flag=True, help="List which mistakes in the policies no test would notice."),
+    click.option(
+        "--min-coverage",
+        type=click.FloatRange(0, 100),
+        metavar="PERCENT",
+        help="Exit with 1 if the tests would notice a smaller part of the mistakes.",
+    ),
+    click.option(
+        "--coverage-json", type=_FILE, metavar="FILE", help="Write every mistake that was tried into this file."
+    ),
+    click.option(
+        "--snapshot",
+        type=_FILE,
+        metavar="FILE",
+        help="Exit with 1 if anything differs from this file, which `ringfence snapshot` has written.",
+    ),
+    click.option("--update", is_flag=True, help="Write the file of --snapshot anew."),
+)
+
+proof_options = as_one(ProofOptions, "proofs", _OPTIONS)
+"""Gives a command the options for further checks; it receives them as `proofs`."""
