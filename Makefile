@@ -55,6 +55,7 @@ check: $(READY)  ## Check format, lint, types, layers and dependencies.
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	scripts/check-page
 	$(BIN)/deptry src
 	$(BIN)/deptry tests benchmarks --ignore DEP002,DEP004
 

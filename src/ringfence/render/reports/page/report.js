@@ -80,7 +80,7 @@ export class Report {
     this.classes = data.rows.map(() => []);
     data.workloads.forEach((workload, number) => this.classes[workload.class].push(number));
     this.passing = data.rows.map((row) => rowOf(row, data.common));
-    this.byName = new Map(data.workloads.map((workload, number) => [this.name(number), number]));
+    this.byName = new Map(data.workloads.map((_, number) => [this.name(number), number]));
     const times = new Map();
     for (const workload of data.workloads) {
       const key = `${workload.namespace}/${workload.name}`;
