@@ -477,7 +477,7 @@ class Cluster:
 
         now = today or date.today()
         judge = Judge(self.state, self.namespace, today=now, explain=self._explanation)
-        changed: tuple[tuple[str, ...], tuple[str, ...]] | None = None
+        changed: object = None
         changed_judge = judge
         for test in tests:
             if not test.is_what_if or judge.skips(test):
@@ -498,6 +498,7 @@ class Cluster:
 
         copied = deepcopy(self)
         copied.problems = []
+        copied.namespace = test.namespace or self.namespace
         for policy in test.without:
             copied.leave_out(policy)
         if test.after:
@@ -506,12 +507,14 @@ class Cluster:
             raise InputError("; ".join(map(str, errors)))
         return Judge(copied.state, self.namespace, today=today, explain=copied._explanation)
 
-    def _explanation(self, question: "Question") -> "Explanation":
+    def _explanation(self, question: "Question", with_edits: bool) -> "Explanation":
         from ringfence.render.answers import explanation
         from ringfence.render.proposals import proposal_text
         from ringfence.testing.outcomes import Explanation
 
         verdict = Verdict(self.state, question.source, question.destination, question.ports)
+        if not with_edits:
+            return Explanation(explanation(verdict))
         edits = "\n".join(proposal_text(verdict.proposal, verdict))
         return Explanation(explanation(verdict), edits, verdict.proposal)
 

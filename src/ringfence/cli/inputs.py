@@ -9,7 +9,7 @@ import msgspec
 
 from ringfence.cli import EXIT_UNUSABLE, progress, worst_exit_code
 from ringfence.cli.completion import complete_context, complete_namespace
-from ringfence.cli.options import as_one
+from ringfence.cli.options import OptionDecorator, as_one
 from ringfence.cli.terminal import print_message
 from ringfence.cluster import Cluster
 from ringfence.errors import InputError
@@ -145,7 +145,7 @@ def _namespace(context: click.Context, parameter: click.Parameter, name: str | N
     return name
 
 
-INPUT_OPTIONS: Final = (
+_BEFORE_KUSTOMIZE: Final = (
     click.option(
         "-f",
         "--filename",
@@ -159,9 +159,8 @@ INPUT_OPTIONS: Final = (
     click.option(
         "--exclude", metavar="GLOB", multiple=True, help="Leave out files and folders in the folders of -f. Repeatable."
     ),
-    click.option(
-        "-k", "--kustomize", type=_FILE, metavar="FOLDER", help="Read a kustomization, built by kubectl or kustomize."
-    ),
+)
+_AFTER_KUSTOMIZE: Final = (
     click.option(
         "-n",
         "--namespace",
@@ -182,6 +181,16 @@ INPUT_OPTIONS: Final = (
     click.option("-v", "--verbose", is_flag=True, help="List the kinds of objects that were skipped."),
 )
 
+
+def _kustomize(*names: str) -> OptionDecorator:
+    return click.option(
+        *names, type=_FILE, metavar="FOLDER", help="Read a kustomization, built by kubectl or kustomize."
+    )
+
+
+INPUT_OPTIONS: Final = (*_BEFORE_KUSTOMIZE, _kustomize("-k", "--kustomize"), *_AFTER_KUSTOMIZE)
+INPUT_OPTIONS_WITHOUT_K: Final = (*_BEFORE_KUSTOMIZE, _kustomize("--kustomize"), *_AFTER_KUSTOMIZE)
+"""For a command in which `-k` means something else, as in pytest."""
 
 input_options = as_one(Inputs, "inputs", INPUT_OPTIONS)
 """Gives a command the input options; it receives them as `inputs`."""

@@ -5,7 +5,7 @@ from typing import Final
 import click
 
 from ringfence.cli.completion import complete_policy_in_force
-from ringfence.cli.inputs import INPUT_OPTIONS, Inputs
+from ringfence.cli.inputs import INPUT_OPTIONS, INPUT_OPTIONS_WITHOUT_K, Inputs
 from ringfence.cli.options import as_one
 from ringfence.cluster import Cluster
 
@@ -45,3 +45,6 @@ _OPTIONS: Final = (
 
 asking_options = as_one(SupposedInputs, "inputs", (*INPUT_OPTIONS, *_OPTIONS))
 """Gives a command the input options, and those to suppose changes; it receives them as `inputs`."""
+
+asking_options_without_k = as_one(SupposedInputs, "inputs", (*INPUT_OPTIONS_WITHOUT_K, *_OPTIONS))
+"""The same for a command in which `-k` means something else."""

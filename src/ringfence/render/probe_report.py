@@ -5,7 +5,17 @@ from typing import Any
 
 from ringfence.analysis.probes import DenyingSide, LaboratoryNetwork, ProbeReport, ProbeResult
 from ringfence.model.problems import Problem, Severity
-from ringfence.render.formats import API_VERSION, JUnitCase, aligned, json_items, json_line, junit_text, one_line
+from ringfence.render.formats import (
+    API_VERSION,
+    JUnitCase,
+    JUnitSuite,
+    aligned,
+    json_items,
+    json_line,
+    junit_failure,
+    junit_text,
+    one_line,
+)
 from ringfence.render.probe_marks import UNEXPECTED, ProbeMarks
 from ringfence.render.probe_matrix import ProbeMatrix, lines_by_destination
 from ringfence.render.problems import problem_json
@@ -55,15 +65,19 @@ def junit(report: ProbeReport, problems: Iterable[Problem] = ()) -> str:
     test case that fails, and so is each error of the input, since the object that has it takes no part in the probes.
     """
     cases = [
-        JUnitCase(result.destination, str(result), "" if result.agrees else one_line(_disagreement(result)))
+        JUnitCase(
+            result.destination, str(result), None if result.agrees else junit_failure(one_line(_disagreement(result)))
+        )
         for result in report.results
     ]
     for refused in report.refused:
-        cases.append(JUnitCase(refused.node, "enforcement of all policies", one_line(str(refused))))
+        cases.append(JUnitCase(refused.node, "enforcement of all policies", junit_failure(one_line(str(refused)))))
     for problem in problems:
         if problem.severity is Severity.ERROR:
-            cases.append(JUnitCase(problem.place.file, problem.object or "input", one_line(str(problem))))
-    return junit_text("ringfence lab", cases)
+            cases.append(
+                JUnitCase(problem.place.file, problem.object or "input", junit_failure(one_line(str(problem))))
+            )
+    return junit_text([JUnitSuite("ringfence lab", tuple(cases))])
 
 
 def summary(report: ProbeReport) -> str:

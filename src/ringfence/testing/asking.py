@@ -1,27 +1,18 @@
-"""The questions that tests ask: answered as `can` answers them, and quickly where an endpoint is many pods.
+"""The questions that tests ask: answered as `can` answers them, and quickly where an endpoint is many pods."""
 
-Pods of one workload that no policy can tell apart get the same answer. Of these, two stand for all: two, because a
-question whose both sides are the same pods is about two different ones.
-"""
-
-from collections import Counter
 from collections.abc import Iterator
-
-from msgspec.structs import replace
 
 from ringfence.analysis.endpoints import AskedPorts, Endpoint, agreed, alternatives, represented, resolve
 from ringfence.analysis.questions import Answer
-from ringfence.engine.answers import end_text
+from ringfence.engine.answers import Certainty, end_text
 from ringfence.engine.policies import End
 from ringfence.engine.population import Member
 from ringfence.engine.state import State
 from ringfence.errors import InputError
-from ringfence.sets.addresses import Addresses
+from ringfence.sets.addresses import ALL_ADDRESSES, Addresses
 from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
+from ringfence.testing.few_pods import few_of_both
 from ringfence.testing.outcomes import Question
-
-_FEW = 8
-"""Ends of an endpoint for which no others stand."""
 
 
 class Asking:
@@ -32,6 +23,17 @@ class Asking:
         self.namespace = namespace
         self._revision = state.revision
         self._alternatives: dict[tuple[str, str], tuple[Endpoint, ...]] = {}
+        self._certainty = Certainty(state)
+        self._outside: tuple[int, Addresses] | None = None
+
+    @property
+    def outside(self) -> Addresses:
+        """All addresses that belong to no pod with a network of its own."""
+        if self._outside is None or self._outside[0] != self.state.revision:
+            pods = (pod for pod in self.state.members() if not pod.host_network)
+            taken = ((family, (number, number)) for pod in pods for family, number in pod.addresses)
+            self._outside = self.state.revision, ALL_ADDRESSES - Addresses.of_ranges(taken)
+        return self._outside[1]
 
     def alternatives(self, text: str, namespace: str | None) -> tuple[Endpoint, ...]:
         """All that a text may name. Raises EndpointError if it matches nothing."""
@@ -59,34 +61,16 @@ class Asking:
     def answer_of(self, source: Endpoint, destination: Endpoint, ports: AskedPorts) -> Answer:
         """The answer about two endpoints; of many pods, those that stand for all are its pairs."""
         if source.possible is None and destination.possible is None:
-            if len(source.ends) > _FEW or len(destination.ends) > _FEW:
-                source, destination = self._few(source, destination, ports), self._few(destination, source, ports)
+            source, destination = few_of_both(self.state, source, destination, ports)
             return Answer(self.state, source, destination, ports)
         return Answer(self.state, *represented(self.state, source, destination), ports)
 
-    def _few(self, endpoint: Endpoint, other: Endpoint, ports: AskedPorts) -> Endpoint:
-        """An endpoint of those pods that stand for all of its pods."""
-        if len(endpoint.ends) <= _FEW or endpoint.service is not None or endpoint.addresses is not None:
-            return endpoint
-        by_node = any(not isinstance(end, Member) or end.host_network for end in other.ends)
-        taken: Counter[object] = Counter()
-        kept: list[End] = []
-        for end in endpoint.ends:
-            if isinstance(end, Member):
-                alike = self._alike(end, by_node=by_node, by_ports=bool(ports.names))
-                taken[alike] += 1
-                if taken[alike] > 2:
-                    continue
-            kept.append(end)
-        return replace(endpoint, ends=tuple(kept))
-
-    def _alike(self, pod: Member, *, by_node: bool, by_ports: bool) -> object:
-        """What two pods must have in common to get the same answer, with the same assumptions."""
-        if pod.host_network or pod.is_possible:
-            return pod
-        node = pod.node if by_node else ""
-        ports = pod.named_ports if by_ports else None
-        return self.state.identity(pod).bit, self.state.workload(pod), node, ports, bool(pod.addresses)
+    def assumptions(self, answer: Answer) -> tuple[str, ...]:
+        """What an answer assumes; found without its reasons where it surely assumes nothing."""
+        certain = self._certainty.assumes_nothing
+        if all(pair.via is None and certain(pair.source, pair.destination) for pair in answer.pairs):
+            return ()
+        return answer.assumptions
 
 
 def narrowed(answer: Answer, *, passing: bool) -> Question | None:

@@ -78,7 +78,9 @@ class Judge:
         return JudgedTest(test, Status.FAILED, finding.message, self._why(finding), finding.assumptions)
 
     def _why(self, finding: Finding) -> Explanation | None:
-        return self._explain(finding.question) if self._explain and finding.question else None
+        if self._explain is None or finding.question is None:
+            return None
+        return self._explain(finding.question, finding.is_reversible)
 
     def _find(self, test: ReachabilityTest) -> Finding:
         asking, thoroughly = self._asking, self._thoroughly

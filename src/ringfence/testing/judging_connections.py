@@ -3,6 +3,8 @@
 from itertools import product
 from typing import Any
 
+from msgspec.structs import replace
+
 from ringfence.analysis.endpoints import named_policy
 from ringfence.analysis.questions import Answer
 from ringfence.engine.answers import PairReason, end_text, reasons_by_tier
@@ -24,13 +26,15 @@ def judge_connection(asking: Asking, test: ReachabilityTest, expectation: Connec
         answer = asking.answer(source, destination, expectation.ports, test.namespace)
         if Acceptance.UNSERVED_PORTS not in test.accepted:
             check_served(answer, expectation.ports)
-        finding = _unknown(answer) if expectation.expected is Expected.UNKNOWN else _decided(answer, expectation)
+        finding = (
+            _unknown(asking, answer) if expectation.expected is Expected.UNKNOWN else _decided(answer, expectation)
+        )
         if finding.holds and because:
             finding = _because(answer, because, allowed=expectation.expected is Expected.ALLOW)
         if thoroughly and expectation.expected is not Expected.UNKNOWN:
-            assumptions |= dict.fromkeys(answer.assumptions)
+            assumptions |= dict.fromkeys(asking.assumptions(answer))
         if not finding.holds:
-            return Finding(False, finding.message, finding.question, tuple(assumptions))
+            return replace(finding, assumptions=tuple(assumptions))
     return Finding(True, assumptions=tuple(assumptions))
 
 
@@ -56,13 +60,14 @@ def _connection(question: Question, how: str) -> str:
     return f"{question.source.text} {how} {question.destination.text}{on}"
 
 
-def _unknown(answer: Answer) -> Finding:
+def _unknown(asking: Asking, answer: Answer) -> Finding:
     """Whether the answer depends on what the input does not say."""
-    if answer.assumptions:
+    if asking.assumptions(answer):
         return Finding(True)
     words = {"all": "allowed", "some": "allowed in part", "none": "denied"}
     message = f"{answer.source.text} -> {answer.destination.text} is known: it is {words[answer.result]}"
-    return Finding(False, message, Question(answer.source, answer.destination, answer.ports))
+    question = Question(answer.source, answer.destination, answer.ports)
+    return Finding(False, message, question, is_reversible=False)
 
 
 # --- because ----------------------------------------------------------------------------------------------------------
@@ -89,11 +94,8 @@ def _because(answer: Answer, wanted: set[Reference], *, allowed: bool) -> Findin
             verb = "allows" if allowed else "denies"
             pair = f"{end_text(reason.source)} -> {end_text(reason.destination)}"
             names = " or ".join(sorted(map(_policy_text, wanted)))
-            return Finding(
-                False,
-                f"{by} {verb} {pair}, not {names}",
-                Question(answer.source, answer.destination, answer.ports),
-            )
+            question = Question(answer.source, answer.destination, answer.ports)
+            return Finding(False, f"{by} {verb} {pair}, not {names}", question, is_reversible=False)
     return Finding(True)
 
 

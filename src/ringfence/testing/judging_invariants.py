@@ -22,7 +22,7 @@ def judge_no_path(asking: Asking, test: ReachabilityTest, expectation: NoPath, *
         if Acceptance.UNSERVED_PORTS not in test.accepted:
             check_served(answer, expectation.ports)
         if thoroughly:
-            assumptions |= dict.fromkeys(answer.assumptions)
+            assumptions |= dict.fromkeys(asking.assumptions(answer))
         if not answer.none:
             question = narrowed(answer, passing=True)
             assert question is not None

@@ -15,7 +15,7 @@ from ringfence.engine.policies import End
 from ringfence.engine.population import Member
 from ringfence.errors import EndpointError
 from ringfence.model.policies import Direction
-from ringfence.sets.addresses import ALL_ADDRESSES, LOOPBACK, NO_ADDRESSES, Addresses
+from ringfence.sets.addresses import LOOPBACK, NO_ADDRESSES, Addresses
 from ringfence.testing.asking import Asking, check_served, narrowed
 from ringfence.testing.outcomes import Finding
 from ringfence.testing.reachability_tests import Acceptance, OnlyThese, ReachabilityTest
@@ -38,7 +38,7 @@ def judge_only_these(asking: Asking, test: ReachabilityTest, expectation: OnlyTh
                 check_served(answer, expectation.ports)
             finding = question.finding(answer, must_pass=must_pass)
             if thoroughly:
-                assumptions |= dict.fromkeys(answer.assumptions)
+                assumptions |= dict.fromkeys(asking.assumptions(answer))
             if not finding.holds:
                 return Finding(False, finding.message, finding.question, tuple(assumptions))
     return Finding(True, assumptions=tuple(assumptions))
@@ -63,7 +63,7 @@ class _Only:
         for group in self._other_pods({end for end in ends if isinstance(end, Member)}):
             if self._can_be_asked(group):
                 yield self._answer(group), False
-        addresses = ALL_ADDRESSES - reduce(or_, (end for end in ends if isinstance(end, Addresses)), LOOPBACK)
+        addresses = self._asking.outside - reduce(or_, map(_addresses, listed), LOOPBACK)
         if addresses and not self._is_about_names:
             yield self._answer(Endpoint("any other address", (addresses,))), False
 
@@ -143,6 +143,13 @@ class _Only:
         if any(isinstance(end, Member) and end.host_network for end in self._own.ends):
             return pods
         return pods[:2]
+
+
+def _addresses(listed: Endpoint) -> Addresses:
+    """The addresses that an endpoint names, whoever has them."""
+    if listed.addresses is not None:
+        return listed.addresses
+    return reduce(or_, (end for end in listed.ends if isinstance(end, Addresses)), NO_ADDRESSES)
 
 
 def _is_several(end: End) -> bool:

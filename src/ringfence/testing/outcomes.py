@@ -38,13 +38,14 @@ class Explanation(msgspec.Struct, frozen=True):
     proposal: Proposal = Proposal()
 
 
-Explain = Callable[[Question], Explanation]
-"""Explains a connection by which a test fails, while the cluster is as it was judged."""
+Explain = Callable[[Question, bool], Explanation]
+"""Explains a connection by which a test fails, in the cluster as it was judged, with edits if these are wanted."""
 
 
 class Finding(msgspec.Struct, frozen=True):
     """Whether an expectation is met. If not, `message` says why, and `question` is a connection that shows it, if any.
 
+    `is_reversible` says that the test would pass if the answer to the question were the other one.
     `assumptions` are what the answer depends on, because the input does not say it.
     """
 
@@ -52,6 +53,7 @@ class Finding(msgspec.Struct, frozen=True):
     message: str = ""
     question: Question | None = None
     assumptions: tuple[str, ...] = ()
+    is_reversible: bool = True
 
 
 class JudgedTest(msgspec.Struct, frozen=True):

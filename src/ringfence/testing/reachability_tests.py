@@ -123,9 +123,9 @@ class ReachabilityTest(msgspec.Struct, frozen=True):
         return self.place.file
 
     @property
-    def changes(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """What it supposes: equal ones can be judged in the same cluster."""
-        return self.after, self.without
+    def changes(self) -> tuple[tuple[str, ...], tuple[str, ...], str | None]:
+        """What it supposes, with the namespace of names: equal ones can be judged in the same cluster."""
+        return self.after, self.without, self.namespace
 
     @property
     def is_what_if(self) -> bool:

@@ -1,5 +1,6 @@
 """Answers from the state of the engine: verdicts, connectivity, and explanations."""
 
+from ringfence.engine.answers.certainty import Certainty
 from ringfence.engine.answers.connectivity import ConnectivityRow, allowed_addresses, connectivity_rows, side_row
 from ringfence.engine.answers.explanations import explain
 from ringfence.engine.answers.listed_matches import ListedPairs, listed_match_assumptions, subject_match_assumptions
@@ -23,6 +24,7 @@ from ringfence.engine.policies import End, end_text
 
 __all__ = [
     "Bystander",
+    "Certainty",
     "ConnectivityRow",
     "DecidingRule",
     "End",

@@ -7,7 +7,15 @@ from ringfence.render.formats.github_annotations import MOST_OF_A_LEVEL, Annotat
 from ringfence.render.formats.graph import Graph, GraphEdge, GraphNode
 from ringfence.render.formats.json import API_VERSION, Json, document_json, json_items, json_line, json_text
 from ringfence.render.formats.jsonpath import JSONPathError, JSONPathTemplate, parse_template
-from ringfence.render.formats.junit import JUnitCase, junit_text
+from ringfence.render.formats.junit import (
+    JUnitCase,
+    JUnitKind,
+    JUnitProblem,
+    JUnitSuite,
+    junit_failure,
+    junit_text,
+    unique_names,
+)
 from ringfence.render.formats.markdown import (
     markdown_code,
     markdown_list,
@@ -17,6 +25,7 @@ from ringfence.render.formats.markdown import (
 )
 from ringfence.render.formats.mermaid import mermaid_text
 from ringfence.render.formats.svg import Element, element, svg_text
+from ringfence.render.formats.tap import TapPoint, tap_text
 from ringfence.render.formats.terminal import escape_as_kubectl, escape_controls, one_line
 from ringfence.render.formats.text_table import aligned, streamed_table, table
 from ringfence.render.formats.yaml import yaml_text
@@ -32,8 +41,12 @@ __all__ = [
     "JSONPathError",
     "JSONPathTemplate",
     "JUnitCase",
+    "JUnitKind",
+    "JUnitProblem",
+    "JUnitSuite",
     "Json",
     "Level",
+    "TapPoint",
     "age",
     "aligned",
     "annotations_text",
@@ -47,6 +60,7 @@ __all__ = [
     "json_items",
     "json_line",
     "json_text",
+    "junit_failure",
     "junit_text",
     "markdown_code",
     "markdown_list",
@@ -59,5 +73,7 @@ __all__ = [
     "streamed_table",
     "svg_text",
     "table",
+    "tap_text",
+    "unique_names",
     "yaml_text",
 ]

@@ -1,9 +1,12 @@
 """JUnit XML: test suites as CI servers read them.
 
-Source: the Jenkins schema (github.com/jenkinsci/xunit-plugin, junit-10.xsd).
+GitLab shows the text of a failure, other servers its message, so both are written. GitLab keeps only the first of two
+cases with equal class and name. Sources: the Jenkins schema (github.com/jenkinsci/xunit-plugin, junit-10.xsd), which
+allows no `file` of a case; docs.gitlab.com, "Unit test reports", which links it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
 from xml.etree import ElementTree
 
 import msgspec
@@ -11,32 +14,110 @@ import msgspec
 from ringfence.render.formats.xml import xml_text
 
 
+class JUnitKind(StrEnum):
+    """How a case ended that did not pass: the value is the name of the element."""
+
+    FAILURE = "failure"
+    ERROR = "error"
+    SKIPPED = "skipped"
+
+
+class JUnitProblem(msgspec.Struct, frozen=True):
+    """Why a case did not pass: a line, the type of it if it has one, and a text of several lines."""
+
+    kind: JUnitKind
+    message: str
+    type: str = ""
+    text: str = ""
+
+
 class JUnitCase(msgspec.Struct, frozen=True):
-    """One test case; an empty `failure` means that it passed."""
+    """One test case, which passed if it has no problem.
+
+    `seconds` is how long it took, `file` and `line` where it is written, as far as they are to be there.
+    """
 
     class_name: str
     name: str
-    failure: str = ""
+    problem: JUnitProblem | None = None
+    seconds: float | None = None
+    file: str = ""
+    line: int = 0
 
 
-def junit_text(suite_name: str, cases: Sequence[JUnitCase]) -> str:
-    """A document with one test suite."""
+class JUnitSuite(msgspec.Struct, frozen=True):
+    """Test cases that belong together. `timestamp` is when they began, by ISO 8601 without a zone."""
+
+    name: str
+    cases: tuple[JUnitCase, ...]
+    timestamp: str = ""
+
+    def count(self, kind: JUnitKind) -> int:
+        """How many cases ended in one way."""
+        return sum(case.problem is not None and case.problem.kind is kind for case in self.cases)
+
+
+def junit_failure(message: str) -> JUnitProblem:
+    """The problem of a case that failed for a reason of one line."""
+    return JUnitProblem(JUnitKind.FAILURE, message)
+
+
+def junit_text(suites: Sequence[JUnitSuite]) -> str:
+    """A document with test suites."""
     root = ElementTree.Element("testsuites")
-    suite = ElementTree.SubElement(
-        root,
-        "testsuite",
-        name=xml_text(suite_name),
-        tests=str(len(cases)),
-        failures=str(sum(bool(case.failure) for case in cases)),
-        errors="0",
-        skipped="0",
-    )
-    for case in cases:
-        element = ElementTree.SubElement(
-            suite, "testcase", classname=xml_text(case.class_name), name=xml_text(case.name)
-        )
-        if case.failure:
-            ElementTree.SubElement(element, "failure", message=xml_text(case.failure))
+    for suite in suites:
+        _add_suite(root, suite)
     ElementTree.indent(root)
     document: bytes = ElementTree.tostring(root, encoding="UTF-8", xml_declaration=True)
     return document.decode() + "\n"
+
+
+def _add_suite(root: ElementTree.Element, suite: JUnitSuite) -> None:
+    counts = {
+        "tests": len(suite.cases),
+        "failures": suite.count(JUnitKind.FAILURE),
+        "errors": suite.count(JUnitKind.ERROR),
+        "skipped": suite.count(JUnitKind.SKIPPED),
+    }
+    attributes = {name: str(count) for name, count in counts.items()}
+    if suite.timestamp:
+        # The schema demands a host name beside the time. Which machine it was means nothing, and is nobody's business.
+        seconds = sum(case.seconds or 0 for case in suite.cases)
+        attributes |= {"time": f"{seconds:.3f}", "timestamp": suite.timestamp, "hostname": "localhost"}
+    element = _element(root, "testsuite", {"name": suite.name, **attributes})
+    for case in suite.cases:
+        _add_case(element, case)
+
+
+def _add_case(suite: ElementTree.Element, case: JUnitCase) -> None:
+    attributes = {"classname": case.class_name, "name": case.name}
+    if case.seconds is not None:
+        attributes["time"] = f"{case.seconds:.3f}"
+    if case.file:
+        attributes |= {"file": case.file, "line": str(case.line)}
+    element = _element(suite, "testcase", attributes)
+    if problem := case.problem:
+        types = {"type": problem.type} if problem.type else {}
+        inner = _element(element, problem.kind, {"message": problem.message, **types})
+        inner.text = xml_text(problem.text) or None
+
+
+def _element(parent: ElementTree.Element, name: str, attributes: dict[str, str]) -> ElementTree.Element:
+    return ElementTree.SubElement(parent, name, {key: xml_text(value) for key, value in attributes.items()})
+
+
+def unique_names(names: Iterable[tuple[str, str]]) -> list[str]:
+    """Names with a longer form each: where a name is taken, the longer form, and where that is, too, with a number."""
+    taken: set[str] = set()
+    found = []
+    for name, longer in names:
+        choice, number = name, 1
+        if choice in taken and longer != name:
+            choice = f"{name} [{longer}]"
+        base = choice
+        while choice in taken:
+            number += 1
+            choice = f"{base} #{number}"
+        taken.add(choice)
+        found.append(choice)
+    return found

@@ -1,0 +1,86 @@
+"""The outcomes of tests as text for people.
+
+tests/shop.yaml
+  ✓ frontend reaches the cart
+  ✗ frontend cannot reach the database  (tests/shop.yaml:4)
+      prod/web may reach prod/db on TCP 3306
+      egress of prod/web: allowed: no policy isolates it
+      ...
+      the smallest edit that would forbid it, checked by the engine:
+        in prod/db-policy, remove ingress[0]  (k8s/db-policy.yaml:17)
+        nothing else changes
+2 tests: 1 passed, 1 failed
+"""
+
+from collections.abc import Iterator
+from itertools import groupby
+from typing import Final
+
+from ringfence.render.formats import one_line
+from ringfence.testing.outcomes import JudgedTest, JudgedTests, Status
+
+_MARKS: Final = {Status.PASSED: "✓", Status.FAILED: "✗", Status.ERROR: "!", Status.SKIPPED: "-"}
+_WORDS: Final = {Status.ERROR: ("error", "errors")}
+_MOST_REASONS: Final = 8
+_MOST_EDIT_LINES: Final = 8
+"""Lines of an explanation and of an edit, so that a failure has some fifteen: `ringfence explain` prints all."""
+
+
+def results_text(judged: JudgedTests, *, quiet: bool = False) -> Iterator[str]:
+    """All outcomes by file, in pieces of lines, and the summary; with `quiet`, only those that are bad."""
+    shown = [one for one in judged.outcomes if one.is_bad or not quiet]
+    for file, outcomes in groupby(shown, key=lambda one: one.test.file):
+        yield f"{one_line(file)}\n"
+        yield from (f"{outcome_text(one)}\n" for one in outcomes)
+    yield f"{summary_text(judged)}\n"
+
+
+def outcome_text(outcome: JudgedTest) -> str:
+    """An outcome: its mark and name; of one that did not pass also its place, and why."""
+    line = f"  {_MARKS[outcome.status]} {one_line(outcome.test.name)}"
+    if outcome.status is Status.PASSED:
+        return line
+    if outcome.status is Status.SKIPPED:
+        return f"{line}  (skipped{until_text(outcome)}: {one_line(outcome.message)})"
+    place = one_line(str(outcome.test.place))
+    return "\n".join([f"{line}  ({place})", *(f"      {one}" for one in detail_lines(outcome))])
+
+
+def until_text(outcome: JudgedTest) -> str:
+    """The last day of a skip, as in a sentence; empty if it has none."""
+    skip = outcome.test.skip
+    return f" until {skip.until}" if skip and skip.until else ""
+
+
+def detail_lines(outcome: JudgedTest) -> Iterator[str]:
+    """Why a test did not pass: the message, the reasons and the smallest edit, or what the answer assumes."""
+    yield from map(one_line, outcome.message.splitlines())
+    if outcome.is_undecided:
+        yield from (one_line(f"  ? {assumption}") for assumption in outcome.assumptions)
+    if outcome.explanation:
+        # The first line of the reasons says what the message says already.
+        _, *reasons = outcome.explanation.reasons.splitlines()
+        yield from _first([line for line in reasons if line], _MOST_REASONS)
+        yield from _first(list(map(one_line, outcome.explanation.edits.splitlines())), _MOST_EDIT_LINES)
+
+
+def _first(lines: list[str], most: int) -> Iterator[str]:
+    if len(lines) <= most:
+        yield from lines
+    else:
+        yield from lines[: most - 1]
+        yield f"... and {len(lines) - most + 1} more lines, which ringfence explain prints"
+
+
+def summary_text(judged: JudgedTests) -> str:
+    """How many tests there are, and how they ended, in one line."""
+    total = len(judged.outcomes)
+    counts = []
+    for status in Status:
+        if number := len(judged.of(status)):
+            one, several = _WORDS.get(status, (status.value, status.value))
+            counts.append(f"{number:,} {one if number == 1 else several}")
+    unread = len(judged.problems)
+    invalid = f"; {unread} {'problem' if unread == 1 else 'problems'} in test files" if unread else ""
+    tests = f"{total:,} {'test' if total == 1 else 'tests'}"
+    return f"{tests}: {', '.join(counts)}{invalid}" if counts else f"{tests}{invalid}"

@@ -1,0 +1,72 @@
+"""Which tests were bad when they were last run in a folder, so that only these are run again.
+
+Kept in a file for each working directory, in the cache of the user (XDG Base Directory Specification). A cache may be
+lost or damaged at any time: it is then as if no test had been bad.
+"""
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+from ringfence.testing.outcomes import JudgedTest
+from ringfence.testing.reachability_tests import ReachabilityTest
+
+_Key = tuple[str, str, int]
+"""The file, the name, and the how manieth test of the name it is in the file."""
+
+_MOST_BYTES: Final = 1 << 24
+
+
+class LastFailed:
+    """The tests that were bad in the working directory `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        home = os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
+        name = sha256(os.fsencode(folder)).hexdigest()[:32]
+        self._file = Path(home) / "ringfence" / "last-failed" / f"{name}.json"
+
+    def of(self, tests: Iterable[ReachabilityTest]) -> list[ReachabilityTest]:
+        """Those of the tests that were bad."""
+        bad = self._read()
+        return [test for key, test in self._keyed(tests) if key in bad]
+
+    def note(self, tests: Iterable[ReachabilityTest], outcomes: Iterable[JudgedTest]) -> None:
+        """Note which tests are bad now; `tests` are all of their files, and those that were not judged stay as noted.
+
+        Nothing is noted where the cache cannot be written.
+        """
+        ended = {id(one.test): one.is_bad for one in outcomes}
+        before = self._read()
+        now = set(before)
+        for key, test in self._keyed(tests):
+            if id(test) in ended:
+                (now.add if ended[id(test)] else now.discard)(key)
+        if now != before:
+            self._write(now)
+
+    def _keyed(self, tests: Iterable[ReachabilityTest]) -> Iterator[tuple[_Key, ReachabilityTest]]:
+        counts: Counter[tuple[str, str]] = Counter()
+        for test in tests:
+            key = (os.path.normpath(self._folder / test.file), test.name)
+            counts[key] += 1
+            yield (*key, counts[key]), test
+
+    def _read(self) -> set[_Key]:
+        try:
+            with self._file.open("rb") as stream:
+                found = json.loads(stream.read(_MOST_BYTES))
+            return {(str(file), str(name), int(number)) for file, name, number in found}
+        except (OSError, ValueError, TypeError):
+            return set()
+
+    def _write(self, bad: set[_Key]) -> None:
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            self._file.write_text(json.dumps(sorted(bad)), encoding="utf-8")
+        except (OSError, UnicodeEncodeError):
+            return
