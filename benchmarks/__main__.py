@@ -41,7 +41,9 @@ RESULTS = Path(__file__).with_name("results.json")
 KERNEL: dict[str, Callable[[], Iterable[Figure]]] = {
     "packets": packets.measure,
     "program": dataplane.program,
+    "program-tiers": dataplane.program_with_cluster_policies,
     "node": dataplane.node,
+    "node-tiers": dataplane.node_with_cluster_policies,
     "large-policies": large_policies.measure,
     "hostile-objects": hostile_objects.measure,
     "transports": dataplane.transports,

@@ -9,10 +9,13 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from functools import cache, partial
+from statistics import median
 from typing import Any, Final, NamedTuple
 
 from tests.dataplane.network import Network, address, nft
 
+from benchmarks.cluster_policies import cluster_policies
+from benchmarks.clusters import CHARTS, ENVIRONMENTS, TEAMS, Plan
 from benchmarks.measuring import Figure, seconds, without_collection
 from ringfence.dataplane.compile import Compiler
 from ringfence.dataplane.kernel import Kernel
@@ -40,10 +43,16 @@ def pod(namespace: str, name: str, app: str, number: int, node: int = 0) -> Obje
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": name, "namespace": namespace, "labels": {"app": app}},
+        "metadata": {"name": name, "namespace": namespace, "labels": {"app": app, **_chart(app)}},
         "spec": {"nodeName": f"node-{node}", "containers": [{"name": "main", "image": "example.org/main:1"}]},
         "status": {"phase": "Running", "podIPs": [{"ip": address}]},
     }
+
+
+def _chart(app: str) -> dict[str, str]:
+    """The label that cluster policies read."""
+    number = int(app[1:]) if app[1:].isdigit() else 0
+    return {"app.kubernetes.io/name": CHARTS[number % len(CHARTS)].name}
 
 
 def policy(namespace: str, name: str, app: str, peer: str, port: int) -> Object:
@@ -83,12 +92,28 @@ def cluster(apps: int, replicas: int, policies: int, namespaces: int, nodes: int
     return state
 
 
+def put_cluster_policies(state: State, count: int, namespaces: int) -> None:
+    """Cluster policies of 25 rules in each direction, and the labels of namespaces that they read."""
+    for number in range(namespaces):
+        labels = {"team": TEAMS[number % len(TEAMS)], "environment": ENVIRONMENTS[number % len(ENVIRONMENTS)]}
+        put(state, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": f"n{number}", "labels": labels}})
+    for written in guards(count):
+        put(state, written)
+
+
+def guards(count: int) -> list[Object]:
+    """As many cluster policies."""
+    return list(cluster_policies(Plan(0, 0, 0, cluster_policies=count)))
+
+
 # --- a full program, and changes of it --------------------------------------------------------------------------------
 
 
-def program() -> Iterator[Figure]:
+def program(guarded_by: int = 0) -> Iterator[Figure]:
     """10,000 pods of this node and 10,000 policies that make 500 profiles."""
     state = cluster(apps=500, replicas=20, policies=20, namespaces=50)
+    if guarded_by:
+        put_cluster_policies(state, guarded_by, 50)
     with without_collection():
         compiler, kernel = Compiler(state, lambda member: True), Kernel()
         start = time.perf_counter()
@@ -96,7 +121,7 @@ def program() -> Iterator[Figure]:
         compiled = time.perf_counter()
         kernel.apply(whole)
         loaded = time.perf_counter()
-        elements = sum(len(one.elements) for one in whole.collections.values())
+        elements = sum(one.size for one in whole.collections.values())
         yield Figure("elements of its sets and maps", elements, "")
         yield Figure("the whole program, compiled and loaded", loaded - start, "s", 3)
         yield Figure("  of which loading", loaded - compiled, "s")
@@ -106,19 +131,44 @@ def program() -> Iterator[Figure]:
             yield Figure("  of which loading", change.loading * 1e3, "ms")
 
 
-def node() -> Iterator[Figure]:
+def node(guarded_by: int = 0) -> Iterator[Figure]:
     """A node with 100 pods, in a cluster of 10,000 pods and 1,000 policies, and some thousand open connections."""
     state = cluster(apps=500, replicas=20, policies=2, namespaces=50, nodes=100)
     put(state, EVERYBODY)
+    if guarded_by:
+        put_cluster_policies(state, guarded_by, 50)
     network = Network(2)
     with without_collection():
         compiler, kernel = Compiler(state, lambda member: member.node == "node-0"), Kernel()
         yield Figure("compiling its program", seconds(compiler.program) * 1e3, "ms")
+        yield Figure(
+            "elements of its sets and maps", sum(one.size for one in compiler.program().collections.values()), ""
+        )
         yield Figure("loading it", seconds(lambda: kernel.apply(compiler.program())) * 1e3, "ms")
         yield Figure("tracked connections", open_connections(network), "")
         for change in changes(state, compiler, kernel):
             yield Figure(f"{change.what}, in the kernel", (change.compiling + change.loading) * 1e3, "ms", 10)
             yield Figure("  and connections reviewed", change.reviewing * 1e3, "ms")
+        if guarded_by:
+            others = guards(2 * guarded_by)[guarded_by:]
+
+            def changed(i: int) -> None:
+                put(state, {**others[i], "metadata": {"name": f"guard-{i:04}"}})
+
+            made = [_made("", state, compiler, kernel, partial(changed, i)) for i in range(ROUNDS)]
+            took = [(one.compiling + one.loading) * 1e3 for one in made]
+            yield Figure("a cluster policy is replaced by another one, in the kernel: median", median(took), "ms")
+            yield Figure("  longest", max(took), "ms")
+
+
+def program_with_cluster_policies() -> Iterator[Figure]:
+    """`program`, with 100 cluster policies that name nearly all pods."""
+    return program(guarded_by=100)
+
+
+def node_with_cluster_policies() -> Iterator[Figure]:
+    """`node`, with 100 cluster policies that name nearly all pods."""
+    return node(guarded_by=100)
 
 
 class Change(NamedTuple):

@@ -7,7 +7,9 @@ from ringfence.dataplane.program import (
     Chain,
     Collection,
     Dispatch,
+    DispatchGroup,
     Goto,
+    GroupMap,
     HashSet,
     Jump,
     KeyRange,
@@ -84,6 +86,8 @@ def _emptied(collection: Collection) -> Collection:
             return RangeMap(key)
         case VerdictMap(key):
             return VerdictMap(key)
+        case GroupMap(key):
+            return GroupMap(key)
 
 
 def _with(collection: Collection, more: Collection) -> Collection:
@@ -105,6 +109,9 @@ def _with(collection: Collection, more: Collection) -> Collection:
             moves = [Move(one, None, chain) for chain, keys in more.elements.items() for one in keys]
             assert not _keys(collection) & _keys(more), "the kernel refuses a second chain for a key"
             return VerdictMap(collection.key, collection.elements, more.goto).moved(moves)
+        case GroupMap(), GroupMap():
+            assert not _keys(collection) & _keys(more), "the kernel refuses a second group for a key"
+            return collection.moved(Move(one, None, group) for group, keys in more.elements.items() for one in keys)
     raise AssertionError("elements of another kind")
 
 
@@ -113,7 +120,7 @@ def assert_disjoint(ranges: list[KeyRange]) -> None:
         assert high < low, "the kernel refuses a range that overlaps another one"
 
 
-def _without(collection: Collection, less: HashSet | RangeSet | VerdictMap) -> Collection:
+def _without(collection: Collection, less: HashSet | RangeSet | VerdictMap | GroupMap) -> Collection:
     match collection, less:
         case HashSet(key, elements, counted), HashSet(elements=removed):
             assert removed <= elements, "the kernel refuses to remove what is not there"
@@ -121,7 +128,7 @@ def _without(collection: Collection, less: HashSet | RangeSet | VerdictMap) -> C
         case RangeSet(key, elements), RangeSet(elements=removed):
             assert removed <= elements, "the kernel refuses to remove what is not there"
             return RangeSet(key, elements - removed)
-        case VerdictMap(), VerdictMap():
+        case ((VerdictMap() | GroupMap()), (VerdictMap() | GroupMap())):
             keys = _keys(less)
             assert keys <= _keys(collection), "the kernel refuses to remove what is not there"
             gone = [
@@ -131,7 +138,7 @@ def _without(collection: Collection, less: HashSet | RangeSet | VerdictMap) -> C
     raise AssertionError("elements of another kind")
 
 
-def _keys(collection: VerdictMap) -> frozenset[bytes]:
+def _keys(collection: VerdictMap | GroupMap) -> frozenset[bytes]:
     return frozenset().union(*collection.elements.values())
 
 
@@ -150,7 +157,7 @@ def _references(program: Program) -> Iterator[str]:
         for rule in chain.rules:
             if isinstance(rule, Rule):
                 match rule.action:
-                    case Goto(target) | Jump(target) | Dispatch(map=target):
+                    case Goto(target) | Jump(target) | Dispatch(map=target) | DispatchGroup(map=target):
                         yield target
                     case _:
                         pass

@@ -26,7 +26,7 @@ from tests.semantics.objects import (
 )
 
 from ringfence.dataplane.compile.compiler import Compiler
-from ringfence.dataplane.program import Goto, Program, Rule, base_program
+from ringfence.dataplane.program import Goto, Program, RangeMap, Rule, VerdictMap, base_program
 from ringfence.model.policies import Direction
 
 SUBJECT = labelled(app="server")
@@ -224,6 +224,6 @@ def depth(program: Program, name: str) -> int:
     chain = program.chains[name]
     behind = {rule.action.chain for rule in chain.rules if isinstance(rule, Rule) and isinstance(rule.action, Goto)}
     for map_name in chain.sets:
-        elements = program.collections[map_name].elements
-        behind |= elements.keys() if isinstance(elements, dict) else set()
+        collection = program.collections[map_name]
+        behind |= set(collection.elements) if isinstance(collection, VerdictMap | RangeMap) else set()
     return 1 + max((depth(program, one) for one in behind), default=0)

@@ -24,9 +24,11 @@ from ringfence.dataplane.program import (
     CLASS_TRAFFIC,
     CONNECTION,
     FLOW,
+    PEER_GROUP,
     PORT,
     TRAFFIC,
     Collection,
+    GroupMap,
     HashSet,
     KeyRange,
     Move,
@@ -51,6 +53,8 @@ KINDS: list[Collection] = [
     RangeSet(PORT),
     *(VerdictMap(ADDRESS[family]) for family in FAMILIES),
     *(RangeMap(ADDRESS[family]) for family in FAMILIES),
+    *(GroupMap(ADDRESS[family]) for family in FAMILIES),
+    VerdictMap(PEER_GROUP),
     RangeMap(TRAFFIC),
 ]
 
@@ -81,7 +85,7 @@ LIMIT = string(nf.NFTA_EXPR_NAME, "limit")
 OTHER_SETS = {
     "a map of ranges": {nf.NFTA_SET_FLAGS: uint_of(nf.NFT_SET_MAP | nf.NFT_SET_INTERVAL)},
     "a set whose elements may expire": {nf.NFTA_SET_FLAGS: uint_of(0x10)},
-    "keys of another type": {nf.NFTA_SET_KEY_TYPE: uint_of(19)},
+    "keys of another type": {nf.NFTA_SET_KEY_TYPE: uint_of(18)},
     "keys of another length": {nf.NFTA_SET_KEY_LEN: uint_of(16)},
     "elements that expire": {nf.NFTA_SET_TIMEOUT: bytes(8)},
     "elements that name objects": {nf.NFTA_SET_OBJ_TYPE: uint_of(1)},
@@ -277,3 +281,8 @@ def test_an_element_that_comes_twice_is_seen_also_if_packets_were_counted_meanwh
 def test_a_range_that_begins_where_another_one_ends_is_no_repetition() -> None:
     ranges = RangeSet(PORT, frozenset({(port_key(1), port_key(2)), (port_key(3), port_key(4))}))
     assert not has_repetitions(elements_in(attributes(one)[nf.NFTA_SET_ELEM_LIST_ELEMENTS] for one in portions(ranges)))
+
+
+def test_a_member_is_read_back_in_the_group_in_which_it_was_written() -> None:
+    groups = GroupMap(PORT, {"00000001": frozenset({b"\0\1", b"\0\2"}), "0a0b0c0d": frozenset({b"\0\3"})})
+    assert read(GroupMap(PORT), groups) == groups

@@ -58,7 +58,8 @@ def rewritten(one: Program, name: str, rules: int = 1) -> Program:
 
 class TestDifference:
     def test_programs_that_are_equal_do_not_differ(self) -> None:
-        assert compare(BASE, Program(dict(BASE.collections), dict(BASE.chains))) == ({}, *[frozenset()] * 5)
+        *others, regrouping = compare(BASE, Program(dict(BASE.collections), dict(BASE.chains)))
+        assert not any((*others, *regrouping))
 
     def test_an_address_that_gets_another_chain_moves(self) -> None:
         difference = compare(BASE, moved(BASE, IN, 0, DENIED[IN]))

@@ -3,10 +3,21 @@
 from collections.abc import Iterator, Sequence
 from itertools import count, groupby
 
+import msgspec
 from tests.dataplane.simulation import carried_out
 from tests.dataplane.update.random_programs import PACKETS
 
-from ringfence.dataplane.program import Collection, HashSet, Packet, Program, RangeSet, VerdictMap, admits, has_classes
+from ringfence.dataplane.program import (
+    Collection,
+    GroupMap,
+    HashSet,
+    Packet,
+    Program,
+    RangeSet,
+    VerdictMap,
+    admits,
+    has_classes,
+)
 from ringfence.dataplane.program.evaluation import passes
 from ringfence.dataplane.update.commands import (
     AddElements,
@@ -102,12 +113,13 @@ def portions(command: Command) -> Iterator[Command]:
             for one in ranges.elements:
                 yield type(command)(name, RangeSet(ranges.key, frozenset({one})))
         case (
-            AddElements(name, VerdictMap() as entries)
-            | RemoveElements(name, VerdictMap() as entries)
+            AddElements(name, (VerdictMap() | GroupMap()) as entries)
+            | RemoveElements(name, (VerdictMap() | GroupMap()) as entries)
             | ReplaceElements(name, entries)
         ):
-            for chain, keys in entries.elements.items():
+            for target, keys in entries.elements.items():
                 for key in keys:
-                    yield type(command)(name, VerdictMap(entries.key, {chain: frozenset({key})}, entries.goto))
+                    entry = msgspec.structs.replace(entries, elements={target: frozenset({key})})
+                    yield type(command)(name, entry)
         case _:
             yield command

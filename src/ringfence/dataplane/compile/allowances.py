@@ -4,7 +4,7 @@ import msgspec
 
 from ringfence.dataplane.compile.peer_maps import PeerMap
 from ringfence.dataplane.compile.peers import PodSet
-from ringfence.dataplane.program import PEER, Chain, Collection, Condition, Dispatch, Rule, RuleVerdict
+from ringfence.dataplane.program import GROUPS, PEER, Chain, Collection, Condition, DispatchGroup, Rule, RuleVerdict
 
 
 class Allowance(msgspec.Struct, frozen=True):
@@ -23,7 +23,8 @@ class Allowance(msgspec.Struct, frozen=True):
 
 def by_peer(peers: PeerMap) -> Allowance:
     """The rule that leads from the addresses of peers to their chains, from which packets do not come back."""
-    return Allowance(Rule((), Dispatch((PEER[peers.direction][peers.family],), peers.name)), maps={peers.name: peers})
+    field, groups = PEER[peers.direction][peers.family], GROUPS[peers.family]
+    return Allowance(Rule((), DispatchGroup(field, groups, peers.name)), maps={peers.name: peers})
 
 
 def allowing(*conditions: Condition) -> Rule:

@@ -7,14 +7,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from ringfence.dataplane.compile.computations import InSteps, never
 from ringfence.dataplane.compile.isolation import Isolation
+from ringfence.dataplane.compile.peer_groups import PeerGroups
 from ringfence.dataplane.compile.peer_maps import PeerMap, PeerRules
-from ringfence.dataplane.compile.peers import TrackedSet, grouped, owners_of, owners_of_pods
+from ringfence.dataplane.compile.peers import TrackedSet, owners_of
 from ringfence.dataplane.compile.ports import Locate, PortSets
 from ringfence.dataplane.compile.profile_chains import ProfileChain
 from ringfence.dataplane.compile.subjects import Changes, MayBuild, PodPlacement, Subjects, always
 from ringfence.dataplane.compile.tracked_maps import SharedClasses, TrackedMap
 from ringfence.dataplane.compile.tracked_rules import TrackedRules
-from ringfence.dataplane.program import ENFORCING, Collection, Program, Reaction, base_program
+from ringfence.dataplane.program import ENFORCING, GROUPS, Collection, Program, Reaction, base_program
 from ringfence.engine.population import Member
 from ringfence.engine.state import State
 from ringfence.errors import KernelError
@@ -47,6 +48,7 @@ class Compiler:
         self._tracked: dict[str, TrackedSet] = {}
         self._tracked_rules: dict[PeerRules, TrackedRules] = {}
         self._tracked_maps: dict[str, TrackedMap] = {}
+        self._groups = {family: PeerGroups(family, state) for family in FAMILIES}
         self._classes = SharedClasses()
         self._port_sets = PortSets(locate) if locate else None
         self._skeleton = base_program(
@@ -106,6 +108,9 @@ class Compiler:
         """
         loading = self._subjects.loading
         loading.begin(present, may_load)
+        if present is not None:
+            for groups in self._groups.values():
+                groups.adopt(present)
         changes = self._subjects.take_changes(closed, may_build)
         self._isolation.apply_moves(changes.moves)
         known = {address: self._subjects.known_pod(address) for address in changes.addresses}
@@ -129,6 +134,8 @@ class Compiler:
         compiled |= loading.chains
         collections |= {name: tracked.set for name, tracked in self._tracked.items()}
         collections |= {name: tracked.map for name, tracked in self._tracked_maps.items()}
+        used = {tracked.family for tracked in self._tracked_maps.values()}
+        collections |= {GROUPS[family]: self._groups[family].map for family in FAMILIES if family in used}
         if self._port_sets:
             moved = any(changes.moves.values())
             collections |= self._port_sets.update(known, self._isolation.is_isolated, moved=moved)
@@ -150,15 +157,17 @@ class Compiler:
         owners = owners_of(self._state, changes.addresses)
         for tracked in self._tracked.values():
             tracked.refresh(owners, changes.namespaces, relabelled=changes.relabelled)
+        changed = dict.fromkeys(FAMILIES, 0)
         for tracked_map in self._tracked_maps.values():
-            tracked_map.refresh(owners)
+            changed[tracked_map.family] |= tracked_map.refresh()
         for name in wanted.keys() - self._tracked.keys():
             self._tracked[name] = TrackedSet(wanted[name], self._state)
-        everybody = owners_of_pods(self._state, self._state.population.everyone) if new_maps else {}
-        groups = {family: grouped(everybody, family) for family in FAMILIES}
         for name, peers in new_maps.items():
             rules = [self._tracked_rules[one] for one in peers.profiles]
-            self._tracked_maps[name] = TrackedMap(peers, rules, self._state, groups[peers.family])
+            self._tracked_maps[name] = TrackedMap(peers, rules, self._state)
+        for family, groups in self._groups.items():
+            maps = {name: one for name, one in self._tracked_maps.items() if one.family is family}
+            groups.update(maps, owners, changed[family])
 
     def _track_rules(self, maps: Iterable[PeerMap], *, others_selected: bool) -> None:
         """Bring what rules decide about peers up to date, for the maps that there are and for new ones."""

@@ -1,10 +1,11 @@
-"""Peer maps: what a pod is allowed with each other pod, by one lookup of the peer's address.
+"""Peer maps: what a pod is allowed with each other pod, by the group of pods that the peer is in.
 
 A chain can look into one set after another where there are few rules about pods that only allow (`pod_rules`). Where
 there are many, or where some deny or pass, so that the first that matches decides, what is allowed with each peer is
-settled here, when the program is compiled. A map leads from the peer's address to a chain that allows exactly that. So
+settled here, when the program is compiled. One map gives the group of the peer's address (`peer_groups`), and another
+one, of the subject's policies, leads from the group to a chain that allows exactly that. So
 
-- precedence cannot get lost in the kernel, and a packet costs two lookups, however many policies and rules there are;
+- precedence cannot get lost in the kernel, and a packet costs three lookups, however many policies and rules there are;
 - a change of a peer is the change of one element: no packet finds it half done.
 
 A peer is in the map if a selector of some rule, or a port name, is about it. All others are decided by their address
@@ -64,11 +65,13 @@ class RulesOfProfiles:
 class PeerMap(msgspec.Struct, frozen=True, eq=False, dict=True):
     """Rules whose peers in one address family are in a map: those of the profiles of a subject, in order.
 
-    With rules `behind`, these decide about what the map does not allow; else it is denied.
+    With rules `behind`, these decide about what the map does not allow; else it is denied. A map that `is_last` in its
+    chain says nothing of peers with which nothing is allowed: what comes to the end of the chain is denied.
     """
 
     profiles: tuple[PeerRules, ...]
     behind: tuple[Rule, ...] = ()
+    is_last: bool = False
 
     @property
     def family(self) -> Family:
@@ -84,4 +87,5 @@ class PeerMap(msgspec.Struct, frozen=True, eq=False, dict=True):
     def name(self) -> str:
         """The map's name in the kernel: made from what the rules say, so that other rules have another map."""
         behind = tuple(rule.action.map for rule in self.behind if isinstance(rule.action, Dispatch))
-        return f"peers{self.family:d}_{digest((tuple(rules.digest for rules in self.profiles), behind))}"
+        parts = (tuple(rules.digest for rules in self.profiles), behind, int(self.is_last))
+        return f"peers{self.family:d}_{digest(parts)}"

@@ -80,19 +80,6 @@ def owners_of_pods(state: State, of: Bitset) -> Owners:
     return owners_of(state, addresses)
 
 
-AddressGroups = Mapping[tuple[Identity, ...], Mapping[bytes, int]]
-"""For each combination of identities that have the same addresses: the keys of those, and their numbers."""
-
-
-def grouped(owners: Owners, family: Family) -> AddressGroups:
-    """The addresses of one family, by the identities that have them: there are far fewer of these than addresses."""
-    found: defaultdict[tuple[Identity, ...], dict[bytes, int]] = defaultdict(dict)
-    for (of, number), identities in owners.items():
-        if of is family:
-            found[tuple(identities)][address_key(of, number)] = number
-    return found
-
-
 Suffixes = frozenset[bytes]
 """The rest of each key of one address: nothing, or a protocol and a port."""
 

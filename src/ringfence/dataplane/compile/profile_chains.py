@@ -116,9 +116,9 @@ def _of_union(
 def _settled(state: State, stack: Stack, ports: OwnPorts, family: Family, known: RulesOfProfiles) -> list[Allowance]:
     """What rules say of which the first that matches decides; an address decides only about peers not in the map."""
     direction = stack[0].direction
-    peers = PeerMap(tuple(known.of(profile, family, ports) for profile in stack))
-    by_address = for_addresses(direction, family, pairs_with_precedence(state, stack, ports, family))
-    return [by_peer(peers), *finish(by_address)]
+    by_address = finish(for_addresses(direction, family, pairs_with_precedence(state, stack, ports, family)))
+    rules = tuple(known.of(profile, family, ports) for profile in stack)
+    return [by_peer(PeerMap(rules, is_last=not by_address)), *by_address]
 
 
 V = TypeVar("V")

@@ -1,4 +1,4 @@
-"""The elements of peer maps, kept up to date while pods come and go.
+"""What peer maps say of groups of peers, kept up to date while pods come and go.
 
 What is allowed with a peer is combined of the decisions of the profiles, which other maps share (`tracked_rules`).
 """
@@ -13,7 +13,6 @@ import msgspec
 
 from ringfence.dataplane.compile.allowances import allowing
 from ringfence.dataplane.compile.peer_maps import PeerMap, PeerRules
-from ringfence.dataplane.compile.peers import AddressGroups, Owners, owners_of_pods
 from ringfence.dataplane.compile.precedence import Decision, combined
 from ringfence.dataplane.compile.tracked_rules import TrackedRules
 from ringfence.dataplane.compile.traffic_rules import (
@@ -28,9 +27,9 @@ from ringfence.dataplane.compile.traffic_rules import (
     without_others,
 )
 from ringfence.dataplane.program import (
-    ADDRESS,
     CLASS_TRAFFIC,
     DENIED,
+    PEER_GROUP,
     Chain,
     ClassLookup,
     Collection,
@@ -41,14 +40,15 @@ from ringfence.dataplane.program import (
     RangeSet,
     Rule,
     VerdictMap,
-    address_key,
     digest,
     digest_of_ranges,
+    group_key,
 )
 from ringfence.engine.population import Identity
 from ringfence.engine.state import State
 from ringfence.model.policies import Direction
 from ringfence.sets import bitsets, intervals
+from ringfence.sets.addresses import Family
 from ringfence.sets.bitsets import Bitset
 from ringfence.sets.intervals import Intervals
 
@@ -81,35 +81,32 @@ class _Allowed(NamedTuple):
 
 
 class TrackedMap:
-    """A peer map's elements for the present state.
+    """What a peer map says of groups of peers, for the present state. `rules` are those of its profiles."""
 
-    `rules` are those of its profiles, and `everybody` the addresses of all pods, which are the same for all maps.
-    """
-
-    def __init__(self, what: PeerMap, rules: Sequence[TrackedRules], state: State, everybody: AddressGroups) -> None:
+    def __init__(self, what: PeerMap, rules: Sequence[TrackedRules], state: State) -> None:
         self._what = what
         self._rules = rules
-        self._state = state
         self._combined: dict[tuple[Decision, ...], _Allowed] = {}
         self._allowed: dict[int, _Allowed] = {}
         """What is allowed with the identities that are in the map, by their bits."""
+        self._chains: dict[str, str] = {}
+        """The chain of each group."""
         self._used: dict[str, PeerClass] = {}
-        self._chains: dict[bytes, str] | None = None
-        """The chain of each key of the map, once the first has changed; the map would find all again each time."""
-        self.map = VerdictMap(ADDRESS[what.family])
+        self.map = VerdictMap(PEER_GROUP)
         self._decide(state.population.everyone)
-        self._fill(everybody)
 
-    def refresh(self, owners: Owners) -> None:
-        """Update the elements of some addresses, because their pods have changed; the rules are refreshed already.
+    def refresh(self) -> Bitset:
+        """Decide again about identities of which the rules, refreshed already, may say something else.
 
-        The pods with which something else is allowed than before are updated, too.
+        Returns those with which something else is allowed than before.
         """
-        if changed := reduce(or_, (one.changed for one in self._rules)):
-            self._decide(changed)
-            # Bits of identities that are gone have no pods to look up. The addresses of their pods are in `owners`.
-            owners = {**owners, **owners_of_pods(self._state, changed & self._state.population.everyone)}
-        self._update(owners)
+        changed = reduce(or_, (one.changed for one in self._rules))
+        return self._decide(changed) if changed else 0
+
+    @property
+    def family(self) -> Family:
+        """The address family of the peers."""
+        return self._what.family
 
     @property
     def profiles(self) -> tuple[PeerRules, ...]:
@@ -117,21 +114,31 @@ class TrackedMap:
         return self._what.profiles
 
     @property
+    def selected(self) -> Bitset:
+        """The identities that are in the map: some rule of a profile names them."""
+        return reduce(or_, (one.selected for one in self._rules))
+
+    @property
     def classes(self) -> dict[str, PeerClass]:
-        """The classes to which the elements lead, by the names of their chains; that of denials excepted."""
-        return self._used
+        """The classes to which its elements lead, by the names of their chains."""
+        return {name: one for name, one in self._used.items() if name in self.map.elements}
 
-    # --- what is allowed --------------------------------------------------------------------------------------------
+    # --- decisions --------------------------------------------------------------------------------------------------
 
-    def _decide(self, changed: Bitset) -> None:
-        """Find out what is allowed with identities about which other rules are."""
-        selected = reduce(or_, (one.selected for one in self._rules))
+    def _decide(self, changed: Bitset) -> Bitset:
+        """Find out what is allowed with identities about which other rules are; returns where that is another."""
+        selected, others = self.selected, 0
         for bit in [bit for bit in self._allowed if not selected >> bit & 1]:
             del self._allowed[bit]
+            others |= 1 << bit
         of = changed & selected
         columns = [one.decisions(of) for one in self._rules]
         for bit in bitsets.members(of):
-            self._allowed[bit] = self._combine(tuple([column[bit] for column in columns]))
+            before = self._allowed.get(bit)
+            after = self._allowed[bit] = self._combine(tuple([column[bit] for column in columns]))
+            if before is not after and (before is None or before.numbers != after.numbers):
+                others |= 1 << bit
+        return others
 
     def _combine(self, decisions: tuple[Decision, ...]) -> _Allowed:
         if decisions not in self._combined:
@@ -143,45 +150,22 @@ class TrackedMap:
 
     # --- elements ---------------------------------------------------------------------------------------------------
 
-    def _fill(self, everybody: AddressGroups) -> None:
-        """Make the elements of all addresses, those of the same identities at once."""
-        elements: defaultdict[str, set[bytes]] = defaultdict(set)
-        for identities, addresses in everybody.items():
-            known = [identity.bit in self._allowed for identity in identities]
-            if any(known) and not all(known):  # then what is allowed depends on the address, too
-                for key, number in addresses.items():
-                    if chain := self._chain_for(number, identities):
-                        elements[chain].add(key)
-            elif chain := self._chain_for(0, identities):
-                elements[chain].update(addresses)
-        found = {chain: frozenset(keys) for chain, keys in elements.items()}
-        self.map = VerdictMap(self.map.key, found, goto=bool(found))
-
-    def _update(self, owners: Owners) -> None:
-        if not owners:
-            return
-        if self._chains is None:
-            self._chains = {key: chain for chain, keys in self.map.elements.items() for key in keys}
-        chains = self._chains
-        moves: list[Move] = []
-        for (family, number), identities in owners.items():
-            if family is self._what.family:
-                key = address_key(family, number)
-                old, new = chains.get(key), self._chain_for(number, identities)
-                if old != new:
-                    moves.append(Move(key, old, new))
-                    if new is None:
-                        del chains[key]
-                    else:
-                        chains[key] = new
+    def lead(self, gone: Iterable[str], come: Iterable[tuple[str, tuple[Sequence[Identity], int]]]) -> None:
+        """Forget some groups, and lead others, whose members are given, to their chains."""
+        moves = [Move(group_key(one), self._chains.pop(one), None) for one in gone if one in self._chains]
+        for group, (identities, address) in come:
+            if chain := self.chain_for(identities, address):
+                self._chains[group] = chain
+                moves.append(Move(group_key(group), None, chain))
         if moves:
-            before = self.map.elements.keys()
-            self.map = VerdictMap(self.map.key, self.map.elements, goto=True).moved(moves)
-            if before != self.map.elements.keys():
-                self._used = {name: one for name, one in self._used.items() if name in self.map.elements}
+            self.map = VerdictMap(PEER_GROUP, self.map.elements, goto=True).moved(moves)
+            self._used = {name: one for name, one in self._used.items() if name in self.map.elements}
 
-    def _chain_for(self, number: int, identities: Sequence[Identity]) -> str | None:
-        """The chain for an address. Two pods that claim it are allowed only what both of them are."""
+    def chain_for(self, identities: Sequence[Identity], address: int) -> str | None:
+        """The chain for pods of an identity, or for an address that pods of several claim.
+
+        Two pods that claim an address are allowed only what both of them are.
+        """
         found = [self._allowed.get(identity.bit) for identity in identities]
         known = [one for one in found if one is not None]
         if not known:
@@ -190,13 +174,13 @@ class TrackedMap:
             return self._chain_of(known[0].peers)
         common = reduce(intervals.intersection, (one.numbers for one in known))
         if len(known) < len(found):
-            by_address = _allowed_by([one.about_address(number) for one in self._rules])
+            by_address = _allowed_by([one.about_address(address) for one in self._rules])
             common = intervals.intersection(common, by_address)
         return self._chain_of(self._class_of(common))
 
     def _chain_of(self, peers: PeerClass | None) -> str | None:
         if peers is None:
-            return None if self._what.behind else DENIED[self._what.direction]
+            return None if self._what.behind or self._what.is_last else DENIED[self._what.direction]
         self._used[peers.name] = peers
         return peers.name
 

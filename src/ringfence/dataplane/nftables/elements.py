@@ -10,6 +10,7 @@ from typing import Final, TypeVar
 
 from ringfence.dataplane.nftables import constants as nf
 from ringfence.dataplane.program import (
+    ADDRESS,
     ADDRESS_PAIR,
     CLASS_ADDRESS,
     CLASS_TRAFFIC,
@@ -18,6 +19,7 @@ from ringfence.dataplane.program import (
     LINK_HARDWARE,
     TRAFFIC,
     Collection,
+    GroupMap,
     HashSet,
     Key,
     KeyPart,
@@ -26,6 +28,8 @@ from ringfence.dataplane.program import (
     RangeMap,
     RangeSet,
     VerdictMap,
+    group_value,
+    read_group_value,
 )
 from ringfence.netlink.codec import (
     attribute,
@@ -54,9 +58,9 @@ def describe(collection: Collection) -> Iterator[bytes]:
     yield uint32(nf.NFTA_SET_FLAGS, _flags(collection))
     yield uint32(nf.NFTA_SET_KEY_TYPE, _type_code(collection))
     yield uint32(nf.NFTA_SET_KEY_LEN, _key_length(key))
-    if isinstance(collection, VerdictMap | RangeMap):
-        yield uint32(nf.NFTA_SET_DATA_TYPE, nf.NFT_DATA_VERDICT)
-        yield uint32(nf.NFTA_SET_DATA_LEN, 0)
+    if data_type := _data_type(collection):
+        yield uint32(nf.NFTA_SET_DATA_TYPE, data_type)
+        yield uint32(nf.NFTA_SET_DATA_LEN, 4 if isinstance(collection, GroupMap) else 0)
     yield uint32(nf.NFTA_SET_ID, 1)  # for references inside the transaction, which are made by name here
     yield attribute(nf.NFTA_SET_USERDATA, _note_for_listings(collection))
     if isinstance(collection, HashSet) and collection.counted:
@@ -78,9 +82,12 @@ def portions(collection: Collection) -> Iterator[bytes]:
         case VerdictMap(_, elements, goto):
             keys = ((key, chain) for chain, some in elements.items() for key in some)
             return _lists(keys, partial(_encode_entry, nf.NFT_GOTO if goto else nf.NFT_JUMP))
+        case GroupMap(_, elements):
+            members = ((key, group_value(group)) for group, some in elements.items() for key in some)
+            return _lists(members, _encode_member)
 
 
-def key_portions(collection: HashSet | RangeSet | VerdictMap) -> Iterator[bytes]:
+def key_portions(collection: HashSet | RangeSet | VerdictMap | GroupMap) -> Iterator[bytes]:
     """The keys alone, which is enough to remove the elements; portion by portion the same as in `portions`."""
     encode = _template(collection.key)
     match collection:
@@ -88,7 +95,7 @@ def key_portions(collection: HashSet | RangeSet | VerdictMap) -> Iterator[bytes]
             return _lists(elements, encode)
         case RangeSet():
             return portions(collection)
-        case VerdictMap(elements=chains):
+        case VerdictMap(elements=chains) | GroupMap(elements=chains):
             return _lists((key for keys in chains.values() for key in keys), encode)
 
 
@@ -111,6 +118,11 @@ def _encode_entry(code: int, entry: tuple[bytes, str]) -> bytes:
     key, chain = entry
     verdict = nested(nf.NFTA_DATA_VERDICT, uint32(nf.NFTA_VERDICT_CODE, code), string(nf.NFTA_VERDICT_CHAIN, chain))
     return _encode_element(_value(nf.NFTA_SET_ELEM_KEY, key), nested(nf.NFTA_SET_ELEM_DATA, verdict))
+
+
+def _encode_member(entry: tuple[bytes, bytes]) -> bytes:
+    key, group = entry
+    return _encode_element(_value(nf.NFTA_SET_ELEM_KEY, key), _value(nf.NFTA_SET_ELEM_DATA, group))
 
 
 def _range_encoder(key: Key) -> Callable[[KeyRange], bytes]:
@@ -154,10 +166,25 @@ def _flags(collection: Collection) -> int:
             return nf.NFT_SET_INTERVAL
         case RangeMap():
             return nf.NFT_SET_INTERVAL | nf.NFT_SET_MAP
-        case VerdictMap():
+        case VerdictMap() | GroupMap():
             return nf.NFT_SET_MAP
         case HashSet():
             return 0
+
+
+def _data_type(collection: Collection) -> int:
+    """What a map leads to: verdicts, or groups; 0 for a set."""
+    match collection:
+        case VerdictMap() | RangeMap():
+            return nf.NFT_DATA_VERDICT
+        case GroupMap():
+            return _MARK
+        case _:
+            return 0
+
+
+_MARK: Final = 19
+"""nft's number for the marks of packets: numbers in the machine's byte order."""
 
 
 def _type_code(collection: Collection) -> int:
@@ -190,10 +217,13 @@ def _note_for_listings(collection: Collection) -> bytes:
         return _BIG_ENDIAN + b"\3\x14\0\4\x0c\0\0\0\1\x0c\0\4\x17\0\0\0\1\4\xff\xff\xff\xff"
     if collection.key == (KeyPart.LINK,):
         return _MACHINES_ORDER
+    if isinstance(collection, GroupMap):
+        return _BIG_ENDIAN + _DATA_IN_MACHINES_ORDER
     return _BIG_ENDIAN if len(collection.key) == 1 or _is_ordered_as_a_whole(collection) else _NO_ONE_ORDER
 
 
 _MACHINES_ORDER: Final = b"\0\4\1\0\0\0"
+_DATA_IN_MACHINES_ORDER: Final = b"\1\4\1\0\0\0"
 _BIG_ENDIAN: Final = b"\0\4\2\0\0\0"
 _NO_ONE_ORDER: Final = b"\0\4\0\0\0\0"
 
@@ -205,7 +235,7 @@ def decode_description(settings: dict[int, bytes]) -> Collection | None:
     """The kind of a set or map with these attributes, without elements; None for one that is not ours."""
     code, length = read_uint(settings[nf.NFTA_SET_KEY_TYPE]), read_uint(settings[nf.NFTA_SET_KEY_LEN])
     flags = read_uint(settings.get(nf.NFTA_SET_FLAGS, b"")) & ~nf.NFT_SET_EXPR
-    kind = _KINDS.get((code, length, flags))
+    kind = _KINDS.get((code, length, flags, read_uint(settings.get(nf.NFTA_SET_DATA_TYPE, b""))))
     if kind is None or not settings.keys().isdisjoint(_NEVER_OURS):
         return None
     if not _counts_at_most(settings.get(nf.NFTA_SET_EXPR)):
@@ -264,6 +294,8 @@ def decode_elements(kind: Collection, elements: Sequence[Element]) -> Collection
             goto = bool(elements) and all(_verdict(one)[0] == nf.NFT_GOTO for one in elements)
             code = nf.NFT_GOTO if goto else nf.NFT_JUMP
             return VerdictMap(key, goto=goto).moved(Move(_key(one), None, _target(one, code)) for one in elements)
+        case GroupMap(key):
+            return GroupMap(key).moved(Move(_key(one), None, _group(one)) for one in elements)
 
 
 _OF_ELEMENTS: Final = frozenset(
@@ -313,6 +345,11 @@ def _target(element: Element, code: int) -> str:
     return chain if found == code else ""
 
 
+def _group(element: Element) -> str:
+    """The group in an entry."""
+    return read_group_value(_value_of(element[nf.NFTA_SET_ELEM_DATA]))
+
+
 def _verdict(element: Element) -> tuple[int, str]:
     """The code of an entry's verdict, and the chain in it."""
     verdict = attributes(attributes(element[nf.NFTA_SET_ELEM_DATA]).get(nf.NFTA_DATA_VERDICT, b""))
@@ -352,8 +389,9 @@ def _kinds() -> Iterator[Collection]:
     for family in FAMILIES:
         yield from (HashSet(ADDRESS_PAIR[family]), HashSet(FLOW[family]), RangeSet(CLASS_ADDRESS[family]))
         yield HashSet(LINK_ADDRESS[family])
+        yield GroupMap(ADDRESS[family])
     yield from (RangeMap(TRAFFIC), RangeSet(CLASS_TRAFFIC), HashSet(LINK_HARDWARE))
 
 
-_KINDS: Final = {(_type_code(kind), _key_length(kind.key), _flags(kind)): kind for kind in _kinds()}
-"""The kinds of sets and maps that are used, by the number of their type, the length of their keys and their flags."""
+_KINDS: Final = {(_type_code(kind), _key_length(kind.key), _flags(kind), _data_type(kind)): kind for kind in _kinds()}
+"""The kinds of sets and maps, by the number of their type, the length of their keys, their flags and the data type."""

@@ -91,9 +91,9 @@ def compare(operator: int, value: bytes) -> bytes:
     )
 
 
-def lookup(name: str, *result: bytes) -> bytes:
-    """Look what is in the registers up in a set or a map."""
-    source = uint32(nf.NFTA_LOOKUP_SREG, nf.NFT_REG_1)
+def lookup(name: str, *result: bytes, register: int = nf.NFT_REG_1) -> bytes:
+    """Look what is in the registers, from one of them on, up in a set or a map."""
+    source = uint32(nf.NFTA_LOOKUP_SREG, register)
     return _expression("lookup", string(nf.NFTA_LOOKUP_SET, name), source, *result)
 
 

@@ -25,6 +25,7 @@ from ringfence.dataplane.program import (
     ClassLookup,
     Condition,
     Dispatch,
+    DispatchGroup,
     Established,
     EstablishedOrRelated,
     Field,
@@ -158,7 +159,14 @@ def _decode_action(left: tuple[Parsed, ...]) -> Action | None:
             dispatch = Dispatch(fields, read_string(last.get(nf.NFTA_LOOKUP_SET)))
             if left[:-1] == expressions and left == parse(b"".join(encode_action(dispatch))):
                 return dispatch
+        return _decode_dispatch_of_groups(left)
     return None
+
+
+def _decode_dispatch_of_groups(left: tuple[Parsed, ...]) -> Action | None:
+    groups, name = (read_string(one.get(nf.NFTA_LOOKUP_SET)) for one in (left[-2 % len(left)], left[-1]))
+    dispatches = (DispatchGroup(field, groups, name) for field in _ENDS)
+    return next((one for one in dispatches if left == parse(b"".join(encode_action(one)))), None)
 
 
 _ENDS: Final = tuple(end[family] for family in FAMILIES for end in (SOURCE, DESTINATION))

@@ -28,6 +28,7 @@ from ringfence.dataplane.program import (
     ClassLookup,
     Condition,
     Dispatch,
+    DispatchGroup,
     Established,
     EstablishedOrRelated,
     Field,
@@ -38,6 +39,7 @@ from ringfence.dataplane.program import (
     HopLimitIs,
     Icmpv6Is,
     Jump,
+    KeyPart,
     Log,
     Lookup,
     NeighbourDiscovery,
@@ -218,6 +220,15 @@ def encode_action(action: Action) -> Iterator[bytes]:
             yield verdict(uint32(nf.NFTA_VERDICT_CODE, nf.NFT_JUMP), string(nf.NFTA_VERDICT_CHAIN, chain))
         case Dispatch(fields, name):
             yield from load(fields)
+            yield lookup(name, uint32(nf.NFTA_LOOKUP_DREG, nf.NFT_REG_VERDICT))
+        case DispatchGroup(field, groups, name):
+            # nft has no syntax for looking up what a map gives: 1.0.6 crashes when it lists such a rule. With a
+            # constant in front, of which the group takes the place of the second half, it lists the constant.
+            if field.family:
+                yield from of_family(field.family)
+            yield immediate(nf.NFT_REG_1, attribute(nf.NFTA_DATA_VALUE, bytes(KeyPart.GROUP.length)))
+            yield _load_field(field, nf.NFT_REG_2)
+            yield lookup(groups, uint32(nf.NFTA_LOOKUP_DREG, nf.NFT_REG32_01), register=nf.NFT_REG_2)
             yield lookup(name, uint32(nf.NFTA_LOOKUP_DREG, nf.NFT_REG_VERDICT))
         case Log(group, prefix):
             yield log(group, prefix)

@@ -95,19 +95,49 @@ class VerdictMap(msgspec.Struct, frozen=True, dict=True):
 
     def moved(self, moves: Iterable["Move"]) -> "VerdictMap":
         """The map after some keys have come, gone or changed their chains."""
-        gone: defaultdict[str, set[bytes]] = defaultdict(set)
-        come: defaultdict[str, set[bytes]] = defaultdict(set)
-        for key, old, new in moves:
-            if old is not None:
-                gone[old].add(key)
-            if new is not None:
-                come[new].add(key)
-        elements = dict(self.elements)
-        for chain in gone.keys() | come.keys():
-            keys = elements.pop(chain, frozenset()) - gone[chain] | come[chain]
-            if keys:
-                elements[chain] = keys
+        elements = _moved(self.elements, moves)
         return VerdictMap(self.key, elements, self.goto and bool(elements))
+
+
+class GroupMap(msgspec.Struct, frozen=True, dict=True):
+    """Keys, by the group that each belongs to. No key is in two of the groups, and none of these is empty."""
+
+    key: Key
+    elements: Mapping[str, frozenset[bytes]] = {}
+    """By the name of the group: its number in hexadecimal digits, as nft lists it."""
+
+    @property
+    def size(self) -> int:
+        """How many keys it has."""
+        return sum(map(len, self.elements.values()))
+
+    def group_of(self, key: bytes) -> str | None:
+        """The group that a key belongs to, if any."""
+        return self._groups.get(key)
+
+    @cached_property
+    def _groups(self) -> dict[bytes, str]:
+        return {key: group for group, keys in self.elements.items() for key in keys}
+
+    def moved(self, moves: Iterable["Move"]) -> "GroupMap":
+        """The map after some keys have come, gone or changed their groups."""
+        return GroupMap(self.key, _moved(self.elements, moves))
+
+
+def _moved(elements: Mapping[str, frozenset[bytes]], moves: Iterable["Move"]) -> dict[str, frozenset[bytes]]:
+    gone: defaultdict[str, set[bytes]] = defaultdict(set)
+    come: defaultdict[str, set[bytes]] = defaultdict(set)
+    for key, old, new in moves:
+        if old is not None:
+            gone[old].add(key)
+        if new is not None:
+            come[new].add(key)
+    found = dict(elements)
+    for target in gone.keys() | come.keys():
+        keys = found.pop(target, frozenset()) - gone[target] | come[target]
+        if keys:
+            found[target] = keys
+    return found
 
 
 class RangeMap(msgspec.Struct, frozen=True, dict=True):
@@ -139,14 +169,14 @@ class RangeMap(msgspec.Struct, frozen=True, dict=True):
 
 
 class Move(NamedTuple):
-    """A key of a verdict map, the chain it belonged to and the one it will belong to: None is outside the map."""
+    """A key of a map, the chain or group it belonged to and the one it will belong to: None is outside the map."""
 
     key: bytes
     old: str | None
     new: str | None
 
 
-def moves_between(old: VerdictMap | None, new: VerdictMap | None) -> list[Move]:
+def moves_between(old: VerdictMap | GroupMap | None, new: VerdictMap | GroupMap | None) -> list[Move]:
     """The keys that come, go or change their chains; work is proportional to the chains and to what differs."""
     before = old.elements if old else {}
     after = new.elements if new else {}
@@ -160,7 +190,7 @@ def moves_between(old: VerdictMap | None, new: VerdictMap | None) -> list[Move]:
     return [Move(key, gone.get(key), come.get(key)) for key in gone.keys() | come.keys()]
 
 
-Collection = HashSet | RangeSet | VerdictMap | RangeMap
+Collection = HashSet | RangeSet | VerdictMap | RangeMap | GroupMap
 
 
 def has_classes(collection: Collection) -> bool:
@@ -169,6 +199,14 @@ def has_classes(collection: Collection) -> bool:
     Such an element may be there before anything leads to its class, and after nothing does.
     """
     return collection.key[:1] == (KeyPart.CLASS,)
+
+
+def has_groups(collection: Collection) -> bool:
+    """Whether a map leads from groups of addresses, of which no number ever stands for another group.
+
+    Such an element may be there before any address is in its group, and after none is.
+    """
+    return collection.key == (KeyPart.GROUP,)
 
 
 def differing(old: Mapping[str, V], new: Mapping[str, V]) -> Iterator[tuple[str, V | None, V]]:

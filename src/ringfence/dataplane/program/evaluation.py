@@ -8,13 +8,14 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from ringfence.dataplane.program.collections import Collection, HashSet, RangeMap, RangeSet, VerdictMap
-from ringfence.dataplane.program.keys import address_key, port_key
+from ringfence.dataplane.program.collections import Collection, GroupMap, HashSet, RangeMap, RangeSet, VerdictMap
+from ringfence.dataplane.program.keys import address_key, group_key, port_key
 from ringfence.dataplane.program.program import Chain, Hook, Program
 from ringfence.dataplane.program.rules import (
     ClassLookup,
     Condition,
     Dispatch,
+    DispatchGroup,
     Field,
     Goto,
     Jump,
@@ -75,11 +76,11 @@ def _walk(name: str, chains: Mapping[str, Chain], read: CollectionReader, packet
                 verdict = _walk(chain, chains, read, packet)
                 if verdict:
                     return verdict
-            case Dispatch(fields, map_name):
-                key = _key(fields, packet)
+            case Dispatch() | DispatchGroup():
+                key = _key_of_dispatch(rule.action, read, packet)
                 if key is None:
                     continue
-                targets = read(map_name)
+                targets = read(rule.action.map)
                 target = _chain_of(targets, key)
                 if target is None:
                     continue
@@ -107,6 +108,15 @@ def _meets(condition: Condition, read: CollectionReader, packet: Packet) -> bool
             return True
         case _:
             return False  # the packets asked about open a connection between pods or with addresses outside the node
+
+
+def _key_of_dispatch(action: Dispatch | DispatchGroup, read: CollectionReader, packet: Packet) -> bytes | None:
+    """What the map of an action is asked for; None if the packet does not have it."""
+    if isinstance(action, Dispatch):
+        return _key(action.fields, packet)
+    address, groups = _key((action.field,), packet), read(action.groups)
+    group = groups.group_of(address) if address is not None and isinstance(groups, GroupMap) else None
+    return None if group is None else group_key(group)
 
 
 def _key(fields: tuple[Field, ...], packet: Packet, identifier: bytes = b"") -> bytes | None:

@@ -32,6 +32,8 @@ class KeyPart(Enum):
     """`iface_index`: the number of a network interface, in the machine's byte order"""
     CLASS = (16, 9)
     """The identifier of a class of addresses or of ports. nft has no type for it: it is listed byte by byte."""
+    GROUP = (8, 9)
+    """Four zeros, and the number of a group of addresses. nft has no type for it: it is listed byte by byte."""
     HARDWARE = (6, 9)
     """`ether_addr`"""
     FRAME_TYPE = (2, 10)
@@ -56,6 +58,7 @@ PORT: Final[Key] = (KeyPart.PORT,)
 TRAFFIC: Final[Key] = (KeyPart.PROTOCOL, KeyPart.PORT)
 CLASS_TRAFFIC: Final[Key] = (KeyPart.CLASS, *TRAFFIC)
 CLASS_ADDRESS: Final[dict[Family, Key]] = {family: (KeyPart.CLASS, *ADDRESS[family]) for family in FAMILIES}
+PEER_GROUP: Final[Key] = (KeyPart.GROUP,)
 CONNECTION: Final[Key] = (KeyPart.CONNECTION,)
 PACKET_FAMILY: Final[Key] = (KeyPart.FAMILY,)
 LINK: Final[Key] = (KeyPart.LINK,)
@@ -109,6 +112,26 @@ def link_hardware_key(index: int, hardware_address: bytes) -> bytes:
 def read_link_hardware(key: bytes) -> tuple[int, bytes]:
     """The number of the network interface and the hardware address in a key of both."""
     return int.from_bytes(key[:4], sys.byteorder), key[4:10]
+
+
+def group_key(name: str) -> bytes:
+    """The key of a group of addresses, whose name is its number in hexadecimal digits."""
+    return bytes(4) + group_value(name)
+
+
+def read_group(key: bytes) -> str:
+    """The name of the group of addresses with a key."""
+    return read_group_value(key[4:])
+
+
+def group_value(name: str) -> bytes:
+    """A group of addresses as a map gives it: in the machine's byte order, as all marks are."""
+    return int(name, 16).to_bytes(4, sys.byteorder)
+
+
+def read_group_value(value: bytes) -> str:
+    """The name of a group of addresses that a map gives."""
+    return f"{int.from_bytes(value, sys.byteorder):08x}"
 
 
 def connection_key(identifier: int) -> bytes:

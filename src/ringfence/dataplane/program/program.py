@@ -15,7 +15,16 @@ from typing import Final, TypeVar
 import msgspec
 
 from ringfence.dataplane.program.collections import Collection
-from ringfence.dataplane.program.rules import ClassLookup, Dispatch, ForeignRule, Goto, Jump, Lookup, Rule
+from ringfence.dataplane.program.rules import (
+    ClassLookup,
+    Dispatch,
+    DispatchGroup,
+    ForeignRule,
+    Goto,
+    Jump,
+    Lookup,
+    Rule,
+)
 
 V = TypeVar("V")
 
@@ -57,7 +66,15 @@ class Chain(msgspec.Struct, frozen=True, dict=True):
                 )
                 if isinstance(rule.action, Dispatch):
                     found.add(rule.action.map)
+                elif isinstance(rule.action, DispatchGroup):
+                    found |= {rule.action.groups, rule.action.map}
         return frozenset(found)
+
+    @cached_property
+    def group_maps(self) -> frozenset[tuple[str, str]]:
+        """The maps of groups that its rules look into, each with the map from groups to chains."""
+        actions = (rule.action for rule in self.rules if isinstance(rule, Rule))
+        return frozenset((action.groups, action.map) for action in actions if isinstance(action, DispatchGroup))
 
     @cached_property
     def targets(self) -> frozenset[str]:

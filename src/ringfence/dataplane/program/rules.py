@@ -225,6 +225,14 @@ class Dispatch(msgspec.Struct, frozen=True, tag=True):
     map: str
 
 
+class DispatchGroup(msgspec.Struct, frozen=True, tag=True):
+    """`Dispatch` by the group in which the packet's `field` is, which the map `groups` gives; if in none, go on."""
+
+    field: Field
+    groups: str
+    map: str
+
+
 class Log(msgspec.Struct, frozen=True, tag=True):
     """Send a copy of the packet's headers to the listener of a log group, marked with `prefix`, and go on."""
 
@@ -236,7 +244,7 @@ class Track(msgspec.Struct, frozen=True, tag=True):
     """Have the kernel track the packet's connection all the same, and go on. Only for a packet that is `Untracked`."""
 
 
-Action = RuleVerdict | Goto | Jump | Dispatch | Log | Track
+Action = RuleVerdict | Goto | Jump | Dispatch | DispatchGroup | Log | Track
 
 
 class Rule(msgspec.Struct, frozen=True):

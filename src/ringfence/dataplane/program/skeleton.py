@@ -96,6 +96,9 @@ ISOLATED: Final = {
 DROPS: Final = {(direction, family): f"denied_{name}" for (direction, family), name in ISOLATED.items()}
 """The sets that count the packets dropped for each isolated pod."""
 
+GROUPS: Final = {family: f"groups{family:d}" for family in FAMILIES}
+"""The maps that give the group of a pod's address as a peer, where there are peer maps."""
+
 DENIED: Final = {direction: f"denied_{direction.field}" for direction in Direction}
 """The chains in which everything ends that no rule allows; also the profile of a pod that is allowed nothing."""
 

@@ -13,6 +13,7 @@ from ringfence.dataplane.program import (
     Chain,
     ClassLookup,
     Collection,
+    GroupMap,
     HashSet,
     KeyPart,
     Program,
@@ -22,8 +23,10 @@ from ringfence.dataplane.program import (
     VerdictMap,
     differing,
     has_classes,
+    has_groups,
     is_of_bridges,
     moves_between,
+    read_group,
 )
 
 AffectedAddresses = frozenset[bytes] | None
@@ -57,7 +60,9 @@ def affected_addresses(old: Program | None, new: Program) -> AffectedAddresses:
     if any(program.chains[name].hook for program in (old, new) for name in chains & program.chains.keys()):
         return None
     # Addresses that had one of these chains and have another now are among those that changed their chains.
-    return frozenset(_addresses_changed(old.collections, new.collections)).union(_addresses_with(chains, new))
+    return frozenset(_addresses_changed(old.collections, new.collections)).union(
+        _addresses_with(chains, new), _addresses_in(_groups_led_elsewhere(old, new), new.collections)
+    )
 
 
 def union_of(*some: AffectedAddresses) -> AffectedAddresses:
@@ -77,22 +82,35 @@ def _addresses_changed(old: Mapping[str, Collection], new: Mapping[str, Collecti
             continue  # a connection is not judged by the link over which its packets come
         if before is None and name not in _SUBJECT_MAPS:
             continue  # the chain that looks into it is new, too, and so are the moves of its subjects to it
-        if isinstance(after, VerdictMap) and (before is None or isinstance(before, VerdictMap)):
-            yield from (move.key for move in moves_between(before, after))
+        if has_groups(after):
+            continue  # these lead from groups, of which no number ever stands for another one
+        if isinstance(after, GroupMap) or (isinstance(after, VerdictMap) and name in _SUBJECT_MAPS):
+            yield from (move.key for move in moves_between(_as_map(before), after))
         elif _is_of_addresses(before) and _is_of_addresses(after):
             length = after.key[0].length
             yield from (element[:length] for element in before.elements ^ after.elements)
 
 
+def _as_map(collection: Collection | None) -> VerdictMap | GroupMap | None:
+    return collection if isinstance(collection, VerdictMap | GroupMap) else None
+
+
 def _changed_otherwise(old: Mapping[str, Collection], new: Mapping[str, Collection]) -> Iterator[str]:
     """The sets in which not only single addresses changed: what depends on them are the chains that look into them."""
     for name, before, after in differing(old, new):
-        if before is None or isinstance(after, VerdictMap) or _is_of_addresses(after) or has_classes(after):
+        if before is None or isinstance(after, VerdictMap | GroupMap) or _is_of_addresses(after) or has_classes(after):
             continue
         if is_of_bridges(name) or name == EXEMPT_LINKS:
             continue
         if before.elements != after.elements:
             yield name
+
+
+def _groups_led_elsewhere(old: Program, new: Program) -> Iterator[bytes]:
+    """The groups that maps lead to other chains than before, which they do only after another program's change."""
+    for _, before, after in differing(old.collections, new.collections):
+        if isinstance(before, VerdictMap) and isinstance(after, VerdictMap) and has_groups(after):
+            yield from (move.key for move in moves_between(before, after) if move.new is not None)
 
 
 _ClassOfSet = tuple[str, bytes]
@@ -152,7 +170,21 @@ def _is_of_subjects(chain: str, program: Program) -> bool:
 
 
 def _addresses_with(chains: Iterable[str], program: Program) -> Iterator[bytes]:
+    led_to = set(chains)
+    grouped: set[bytes] = set()
     for verdicts in program.collections.values():
         if isinstance(verdicts, VerdictMap):
-            for chain in chains:
-                yield from verdicts.elements.get(chain, ())
+            for chain in led_to & verdicts.elements.keys():
+                if has_groups(verdicts):
+                    grouped |= verdicts.elements[chain]
+                else:
+                    yield from verdicts.elements[chain]
+    yield from _addresses_in(grouped, program.collections)
+
+
+def _addresses_in(groups: Iterable[bytes], collections: Mapping[str, Collection]) -> Iterator[bytes]:
+    names = set(map(read_group, groups))
+    for one in collections.values():
+        if isinstance(one, GroupMap):
+            for name in names & one.elements.keys():
+                yield from one.elements[name]

@@ -14,6 +14,7 @@ from ringfence.dataplane.program import (
     Chain,
     Collection,
     ForeignRule,
+    GroupMap,
     HashSet,
     Hook,
     Move,
@@ -70,14 +71,14 @@ class RemoveElements(msgspec.Struct, frozen=True):
     """Remove the elements of `collection` from the set or map of this name."""
 
     name: str
-    collection: HashSet | RangeSet | VerdictMap
+    collection: HashSet | RangeSet | VerdictMap | GroupMap
 
 
 class ReplaceElements(msgspec.Struct, frozen=True):
-    """Point some elements of a map to other chains: a packet finds the old one or the new one, never none."""
+    """Point some elements of a map to other chains or groups: a packet finds the old one or the new one, never none."""
 
     name: str
-    collection: VerdictMap
+    collection: VerdictMap | GroupMap
 
 
 class Flush(msgspec.Struct, frozen=True):
@@ -169,6 +170,8 @@ def _element_changes(old: Mapping[str, Collection], new: Mapping[str, Collection
                 yield from _set_changes(name, after, before.elements if before else frozenset())
             case VerdictMap() | None, VerdictMap():
                 yield from _map_changes(name, after, moves_between(before, after))
+            case GroupMap() | None, GroupMap():
+                yield from _map_changes(name, after, moves_between(before, after))
 
 
 def _range_changes(name: str, before: RangeSet | RangeMap | None, after: RangeSet | RangeMap) -> Iterator[Command]:
@@ -206,8 +209,8 @@ def _set_changes(name: str, after: S, before: frozenset[Any]) -> Iterator[Comman
         yield RemoveElements(name, msgspec.structs.replace(after, elements=before - after.elements))
 
 
-def _map_changes(name: str, after: VerdictMap, moves: list[Move]) -> Iterator[Command]:
-    empty = VerdictMap(after.key, goto=after.goto)
+def _map_changes(name: str, after: VerdictMap | GroupMap, moves: list[Move]) -> Iterator[Command]:
+    empty = msgspec.structs.replace(after, elements={})
     added = [move for move in moves if move.old is None]
     replaced = [Move(move.key, None, move.new) for move in moves if move.old and move.new]
     removed = [Move(move.key, None, move.old) for move in moves if move.new is None]

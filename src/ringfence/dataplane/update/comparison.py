@@ -4,7 +4,7 @@ Some sets are left out, because they may have an element too early or too long: 
 that lead to no pod, addresses at ports of bridges, counters, and what classes contain.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
 from ringfence.dataplane.program import (
@@ -27,6 +27,7 @@ from ringfence.dataplane.program import (
     Chain,
     Collection,
     Goto,
+    GroupMap,
     HashSet,
     KeyPart,
     Move,
@@ -35,8 +36,10 @@ from ringfence.dataplane.program import (
     VerdictMap,
     differing,
     has_classes,
+    has_groups,
     moves_between,
 )
+from ringfence.dataplane.update.regrouping import Regrouping, regrouping
 from ringfence.model.policies import Direction
 
 UNCRITICAL_SETS: Final = frozenset(
@@ -87,6 +90,8 @@ class Difference(NamedTuple):
     """Sets of known addresses and of held ranges that change, and those that say which ports of bridges may do what."""
     directions: frozenset[Direction]
     """The directions in which verdicts may change."""
+    regrouping: Regrouping
+    """What of groups of addresses changes before all else, as packets notice nothing of it."""
 
 
 def compare(old: Program, new: Program) -> Difference:
@@ -97,7 +102,8 @@ def compare(old: Program, new: Program) -> Difference:
         for name, before, after in differing(old.chains, new.chains)
         if before is not None and before.rules != after.rules
     )
-    edited = frozenset(_edited_sets(old, new))
+    regrouped = regrouping(old, new)
+    edited = frozenset(_edited_sets(old, new, regrouped))
     readers = frozenset(name for chains in (old.chains, new.chains) for name in _looking_into(edited, chains))
     gates = frozenset(
         name
@@ -107,7 +113,7 @@ def compare(old: Program, new: Program) -> Difference:
     directions = {_DIRECTION_OF_MAP[name] for name in moves} | (_BOTH if gates - PORT_GATES else set())
     for name in rewritten | readers:
         directions |= _directions(new.chains.get(name) or old.chains[name])
-    return Difference(moves, rewritten, edited, readers, gates, frozenset(directions))
+    return Difference(moves, rewritten, edited, readers, gates, frozenset(directions), regrouped)
 
 
 def needs_closing(new: Program, difference: Difference) -> bool:
@@ -133,7 +139,7 @@ def can_edit_in_place(old: Program, new: Program, difference: Difference) -> boo
     """
     if not difference.edited_sets:
         return True
-    addresses_by_family = _edited_addresses(old, new, difference.edited_sets)
+    addresses_by_family = _edited_addresses(old, new, difference)
     if addresses_by_family is None or not difference.rewritten_chains.isdisjoint(difference.readers):
         return False
     is_single = all(len(addresses) <= 1 for addresses in addresses_by_family.values())
@@ -156,7 +162,7 @@ def _as_map(collection: Collection | None) -> VerdictMap | None:
     return collection if isinstance(collection, VerdictMap) else None
 
 
-def _edited_sets(old: Program, new: Program) -> Iterator[str]:
+def _edited_sets(old: Program, new: Program, regrouped: Regrouping) -> Iterator[str]:
     changed = {
         name
         for name, before, after in differing(old.collections, new.collections)
@@ -164,7 +170,8 @@ def _edited_sets(old: Program, new: Program) -> Iterator[str]:
         and name not in _DIRECTION_OF_MAP
         and name not in UNCRITICAL_SETS | GATES
         and not has_classes(after)
-        and before.elements != after.elements
+        and not has_groups(after)
+        and regrouped.groups.get(name, before).elements != after.elements
     }
     if changed:
         looked_into: frozenset[str] = frozenset().union(*(chain.sets for chain in old.chains.values()))
@@ -184,15 +191,15 @@ def _directions(chain: Chain) -> frozenset[Direction]:
     return _BOTH
 
 
-def _edited_addresses(old: Program, new: Program, sets: Iterable[str]) -> dict[KeyPart, set[bytes]] | None:
+def _edited_addresses(old: Program, new: Program, difference: Difference) -> dict[KeyPart, set[bytes]] | None:
     """The addresses that come into or go out of edited sets, by family; None if not only addresses do."""
     found: dict[KeyPart, set[bytes]] = {KeyPart.ADDRESS_4: set(), KeyPart.ADDRESS_6: set()}
-    for name in sets:
-        before, after = old.collections[name], new.collections[name]
+    for name in difference.edited_sets:
+        before, after = difference.regrouping.groups.get(name, old.collections[name]), new.collections[name]
         part = after.key[0]
         if part not in found:
             return None
-        if isinstance(before, VerdictMap) and isinstance(after, VerdictMap):
+        if isinstance(before, VerdictMap | GroupMap) and isinstance(after, VerdictMap | GroupMap):
             found[part] |= {move.key for move in moves_between(before, after)}
         elif isinstance(before, HashSet) and isinstance(after, HashSet):
             found[part] |= {element[: part.length] for element in before.elements ^ after.elements}

@@ -13,6 +13,7 @@ from ringfence.dataplane.program import (
     Collection,
     Condition,
     Dispatch,
+    DispatchGroup,
     Lookup,
     Program,
     RangeMap,
@@ -86,4 +87,7 @@ def _rule_looking_into_copies(rule: Rule, copies: Mapping[str, str]) -> Rule:
     action = rule.action
     if isinstance(action, Dispatch) and action.map in copies:
         action = Dispatch(action.fields, copies[action.map])
+    if isinstance(action, DispatchGroup):
+        groups, verdicts = (copies.get(name, name) for name in (action.groups, action.map))
+        action = DispatchGroup(action.field, groups, verdicts)
     return Rule(tuple(conditions), action)

@@ -7,7 +7,18 @@ jumps to the old one, and goes to the new one if that returns, is their intersec
 from collections.abc import Mapping
 from itertools import count
 
-from ringfence.dataplane.program import DENYING, Chain, Dispatch, Goto, Jump, Program, Rule, RuleVerdict, is_fixed
+from ringfence.dataplane.program import (
+    DENYING,
+    Chain,
+    Dispatch,
+    DispatchGroup,
+    Goto,
+    Jump,
+    Program,
+    Rule,
+    RuleVerdict,
+    is_fixed,
+)
 
 
 class Intersections:
@@ -62,7 +73,7 @@ class Intersections:
 
 def _is_of_profile(rule: Rule) -> bool:
     """Whether a rule is one that chains of profiles, or intersections of them, have."""
-    return rule.action is RuleVerdict.RETURN or isinstance(rule.action, Goto | Jump | Dispatch)
+    return rule.action is RuleVerdict.RETURN or isinstance(rule.action, Goto | Jump | Dispatch | DispatchGroup)
 
 
 def unused_name(word: str, *taken: Mapping[str, object]) -> str:

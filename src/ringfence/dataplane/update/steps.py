@@ -25,6 +25,8 @@ class StepKind(Enum):
 
     CREATE = "create"
     """Add everything new that no packet can reach yet, and change what packets do not notice."""
+    REGROUP = "regroup"
+    """Move addresses to other groups that lead to the same."""
     CLOSE = "close"
     """Let each address that gets another chain, or becomes known or unknown, have only what both programs allow it."""
     NARROW = "narrow"
@@ -64,8 +66,9 @@ def steps_in_place(old: Program, new: Program, difference: Difference, *, closin
         maps = {name: _closed_map(created.collections[name], some, both) for name, some in difference.moves.items()}
         chains = {name: both.in_place_of(name) for name in difference.rewritten_chains}
         created = created.changed(chains=both.chains)
+    regrouped = created.changed(difference.regrouping.groups)
     gates = {name: _shut(old.collections[name], new.collections[name]) for name in difference.gates}
-    closed = created.changed({**gates, **maps})
+    closed = regrouped.changed({**gates, **maps})
     narrowed = closed.changed(chains=chains)
     filled = narrowed.changed(_unions(old, new, difference.edited_sets))
     thinned = filled.changed({name: new.collections[name] for name in difference.edited_sets})
@@ -73,6 +76,7 @@ def steps_in_place(old: Program, new: Program, difference: Difference, *, closin
     opened = widened.changed({name: new.collections[name] for name in (*difference.moves, *difference.gates)})
     return [
         UpdateStep(StepKind.CREATE, created),
+        UpdateStep(StepKind.REGROUP, regrouped),
         UpdateStep(StepKind.CLOSE, closed),
         UpdateStep(StepKind.NARROW, narrowed),
         UpdateStep(StepKind.FILL, filled),
@@ -89,6 +93,7 @@ def _created(old: Program, new: Program, difference: Difference) -> Program:
         name: _union(before, after) if name in UNCRITICAL_SETS or has_classes(after) else after
         for name, before, after in differing(old.collections, new.collections)
         if name not in difference.edited_sets
+        and name not in difference.regrouping.groups
         and name not in difference.moves
         and not (before is not None and name in GATES)
     }
@@ -96,7 +101,7 @@ def _created(old: Program, new: Program, difference: Difference) -> Program:
         if name not in old.collections:
             collections[name] = VerdictMap(new.collections[name].key)
     chains = {name: chain for name, chain in new.chains.items() if name not in old.chains}
-    return old.changed(collections, chains)
+    return old.changed({**collections, **difference.regrouping.maps}, chains)
 
 
 def _shut(before: Collection, after: Collection) -> Collection:

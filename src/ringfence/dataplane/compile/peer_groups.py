@@ -1,0 +1,159 @@
+"""Groups of peers: the addresses of pods about which every peer map says the same, kept up to date as pods come and go.
+
+A map from the addresses of all pods for each subject would have as many entries as pods, times subjects: two million in
+a cluster of 10,000 pods, on a node with 100 of them. So one map gives the group of each address, and the maps of the
+subjects lead from groups. The pods of an identity are a group, since no policy can tell them apart; an address that
+several pods claim is one by itself. Where a map is to say something else of a group, its addresses get a new number:
+none ever stands for another group (`dataplane.update.regrouping`).
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from functools import reduce
+from itertools import count
+from operator import or_
+from typing import NamedTuple
+
+from ringfence.dataplane.compile.peers import Owners, owners_of, owners_of_pods
+from ringfence.dataplane.compile.tracked_maps import TrackedMap
+from ringfence.dataplane.program import (
+    ADDRESS,
+    GROUPS,
+    GroupMap,
+    Move,
+    Program,
+    VerdictMap,
+    address_key,
+    group_key,
+    has_groups,
+    read_group,
+)
+from ringfence.engine.population import Identity
+from ringfence.engine.state import State
+from ringfence.sets.addresses import Family
+from ringfence.sets.bitsets import Bitset
+
+
+class _Members(NamedTuple):
+    """Whose addresses are in a group: those of one identity, or one `address` that pods of several claim."""
+
+    identities: tuple[Identity, ...]
+    address: int = 0
+
+
+class PeerGroups:
+    """The groups of the addresses of one family, and what each peer map says of them."""
+
+    def __init__(self, family: Family, state: State) -> None:
+        self._family = family
+        self._state = state
+        self._maps: Mapping[str, TrackedMap] = {}
+        self._selected: Bitset = 0
+        self._groups: dict[_Members, str] = {}
+        self._members: dict[str, _Members] = {}
+        self._sizes: defaultdict[str, int] = defaultdict(int)
+        self._of_addresses: dict[bytes, str] = {}
+        self._numbers = count(1)
+        self._present = Program()
+        self.map = GroupMap(ADDRESS[family])
+
+    def adopt(self, present: Program) -> None:
+        """Have new groups take the numbers that they have in the kernel, as far as its maps say the same of them."""
+        if self._members:
+            return
+        groups = present.collections.get(GROUPS[self._family])
+        if isinstance(groups, GroupMap):
+            known = set(groups.elements)
+            for one in present.collections.values():
+                if isinstance(one, VerdictMap) and has_groups(one):
+                    known |= {read_group(key) for keys in one.elements.values() for key in keys}
+            self._present = present
+            self._numbers = count(1 + max((int(group, 16) for group in known), default=0))
+
+    def update(self, maps: Mapping[str, TrackedMap], owners: Owners, changed: Bitset) -> None:
+        """Bring groups and maps up to date. `owners` are addresses whose pods have changed.
+
+        Maps that stay may say something else of the identities in `changed` than before.
+        """
+        new = [one for name, one in maps.items() if self._maps.get(name) is not one]
+        if new or len(maps) != len(self._maps):
+            self._maps = maps
+        self._selected = reduce(or_, (one.selected for one in maps.values()), 0)
+        moves, made = self._regroup({**owners, **self._leaving(changed)})
+        if moves:
+            self.map = self.map.moved(moves)
+        gone = {move.old for move in moves if move.old is not None and not self._sizes[move.old]}
+        for group in gone:
+            del self._sizes[group]
+            members = self._members.pop(group)
+            if self._groups.get(members) == group:
+                del self._groups[members]
+        self._present = Program()
+        for one in maps.values():
+            one.lead(gone, self._members.items() if one in new else made.items())
+
+    def _leaving(self, changed: Bitset) -> Owners:
+        """The addresses that can no longer be in the group in which they are, or that come into one."""
+        grouped: Bitset = 0
+        left: Bitset = 0
+        claimed: list[tuple[Family, int]] = []
+        for members in list(self._groups):
+            bits = reduce(or_, (1 << identity.bit for identity in members.identities))
+            if bits & changed or not bits & self._selected:
+                # Its number stays with it until no address has it any more.
+                del self._groups[members]
+                left |= bits
+                if len(members.identities) > 1:
+                    claimed.append((self._family, members.address))
+            elif len(members.identities) == 1:
+                grouped |= bits
+        moving = (left | self._selected & ~grouped) & self._state.population.everyone
+        return {**owners_of_pods(self._state, moving), **owners_of(self._state, claimed)} if moving or claimed else {}
+
+    def _regroup(self, owners: Owners) -> tuple[list[Move], dict[str, _Members]]:
+        """The moves of some addresses, and the groups that are new."""
+        moves: list[Move] = []
+        made: dict[str, _Members] = {}
+        for (family, number), identities in owners.items():
+            if family is not self._family:
+                continue
+            key = address_key(family, number)
+            old, new = self._of_addresses.get(key), self._group_of(key, number, tuple(identities), made)
+            if old == new:
+                continue
+            moves.append(Move(key, old, new))
+            if old is not None:
+                self._sizes[old] -= 1
+            if new is None:
+                del self._of_addresses[key]
+            else:
+                self._of_addresses[key] = new
+                self._sizes[new] += 1
+        return moves, made
+
+    def _group_of(
+        self, key: bytes, number: int, identities: tuple[Identity, ...], made: dict[str, _Members]
+    ) -> str | None:
+        if not any(self._selected >> identity.bit & 1 for identity in identities):
+            return None
+        members = _Members(identities, number if len(identities) > 1 else 0)
+        group = self._groups.get(members)
+        if group is None:
+            group = self._groups[members] = self._number_for(key, members)
+            self._members[group] = made[group] = members
+        return group
+
+    def _number_for(self, key: bytes, members: _Members) -> str:
+        groups = self._present.collections.get(GROUPS[self._family])
+        known = groups.group_of(key) if isinstance(groups, GroupMap) else None
+        if known is not None and known not in self._members and self._is_said_of(known, members):
+            return known
+        return f"{next(self._numbers):08x}"
+
+    def _is_said_of(self, group: str, members: _Members) -> bool:
+        """Whether the maps in the kernel say of a group what they are to say of these members."""
+        for name, one in self._maps.items():
+            present = self._present.collections.get(name)
+            if isinstance(present, VerdictMap) and present.chain_of(group_key(group)) != one.chain_for(*members):
+                return False
+        return True

@@ -1,0 +1,106 @@
+"""Groups of peers: addresses that all peer maps treat alike, and numbers that never stand for another group."""
+
+from random import Random
+
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.dataplane.compile.test_compiler import everywhere, packets
+from tests.dataplane.compile.test_peer_maps import FRIENDS, SERVER, reaches
+from tests.dataplane.expectations import is_allowed
+from tests.dataplane.update.ways import check_way
+from tests.engine.policies.artificial_tier import FRONT, acting, tier_policy, tiered_cluster_of, tiered_clusters
+from tests.semantics.objects import Object, labelled, namespaces, pod, port
+
+from ringfence.dataplane.compile.compiler import Compiler
+from ringfence.dataplane.program import GROUPS, GroupMap, Program, VerdictMap, admits, has_groups
+from ringfence.dataplane.update import StepKind, plan_update
+from ringfence.sets.addresses import Family
+
+
+def friends(count: int) -> list[Object]:
+    return [pod(f"x/friend-{number}", {"app": "friend"}, addresses=[f"10.0.1.{number}"]) for number in range(count)]
+
+
+def guard(name: str, *numbers: int, subject: Object | None = None) -> Object:
+    rules = [acting("allow", FRIENDS, ports=[port(number) for number in numbers]), acting("deny")]
+    return tier_policy(FRONT, name, subject=subject or {}, ingress=rules)
+
+
+def groups_of(program: Program) -> GroupMap:
+    found = program.collections[GROUPS[Family.IPV4]]
+    assert isinstance(found, GroupMap)
+    return found
+
+
+def entries(program: Program) -> int:
+    """How many entries lead from groups, in all maps."""
+    maps = program.collections.values()
+    return sum(one.size for one in maps if isinstance(one, VerdictMap) and has_groups(one))
+
+
+def test_maps_do_not_grow_with_the_pods_of_a_group() -> None:
+    few, many = (
+        Compiler(tiered_cluster_of([SERVER, *friends(count), guard("a", 80)]).state, everywhere).program()
+        for count in (1, 50)
+    )
+    assert groups_of(many).size == groups_of(few).size + 49
+    assert entries(many) == entries(few)
+
+
+def test_pods_that_a_map_treats_otherwise_get_a_number_that_no_group_has_had() -> None:
+    cluster = tiered_cluster_of([SERVER, *friends(1), guard("a", 80)])
+    compiler = Compiler(cluster.state, everywhere)
+    seen: set[str] = set()
+    for app in ("friend", "foe", "friend", "foe"):
+        cluster.upsert(pod("x/friend-0", {"app": app}, addresses=["10.0.1.0"]))
+        program = compiler.program()
+        group = groups_of(program).group_of(bytes([10, 0, 1, 0]))
+        assert group not in seen
+        seen |= {group} if group else set()
+        assert reaches(program, "10.0.1.0") is (app == "friend")
+
+
+@given(tiered_clusters(), tiered_clusters(), st.randoms(use_true_random=False))
+def test_a_new_process_takes_over_the_numbers_of_the_one_before(
+    before: list[Object], after: list[Object], chance: Random
+) -> None:
+    """With the same objects it changes nothing; with others, no number stands for another group in a map that stays."""
+    old, cluster = Compiler(tiered_cluster_of(before).state, everywhere).program(), tiered_cluster_of(after)
+    assert Compiler(tiered_cluster_of(before).state, everywhere).program(present=old) == old
+    new = Compiler(cluster.state, everywhere).program(present=old)
+    for name, was in old.collections.items():
+        now = new.collections.get(name)
+        if isinstance(was, VerdictMap) and isinstance(now, VerdictMap) and has_groups(was):
+            both = {key for keys in was.elements.values() for key in keys if now.chain_of(key)}
+            assert all(was.chain_of(key) == now.chain_of(key) for key in both)
+    for packet in packets(cluster.state, chance):
+        assert admits(new, packet) is is_allowed(cluster.state, packet), packet
+
+
+def test_a_map_that_comes_later_tells_apart_what_was_one_group_only_if_policies_do() -> None:
+    cluster = tiered_cluster_of([SERVER, *friends(2), guard("a", 80)])
+    compiler = Compiler(cluster.state, everywhere)
+    assert len(groups_of(compiler.program()).elements) == 1
+    first = namespaces({}, labelled(number="0"))
+    cluster.upsert(pod("x/friend-0", {"app": "friend", "number": "0"}, addresses=["10.0.1.0"]))
+    assert len(groups_of(compiler.program()).elements) == 1
+    cluster.upsert(tier_policy(FRONT, "b", ingress=[acting("deny", first)], priority=0))
+    assert len(groups_of(compiler.program()).elements) == 2
+
+
+def test_addresses_that_a_new_policy_tells_apart_are_moved_before_anything_closes() -> None:
+    """What the maps in force say of their new groups is what they said of the old one."""
+    two = [pod(f"x/friend-{number}", {"app": "friend"}, addresses=[f"10.0.1.{number}"]) for number in range(2)]
+    cluster = tiered_cluster_of([SERVER, *two, guard("a", 80)])
+    compiler = Compiler(cluster.state, everywhere)
+    cluster.upsert(pod("x/friend-0", {"app": "friend", "number": "0"}, addresses=["10.0.1.0"]))
+    old = compiler.program()
+    denied = acting("deny", namespaces({}, labelled(number="0")))
+    cluster.upsert(tier_policy(FRONT, "b", ingress=[denied], priority=-1, subject=labelled(app="server")))
+    new = compiler.program()
+    moved = {step.kind for step in plan_update(old, new).steps if groups_of(step.program) == groups_of(new)}
+    assert groups_of(old) != groups_of(new)
+    assert StepKind.REGROUP in moved
+    check_way(old, new, packets=packets(cluster.state, Random(0)))
+    assert reaches(old, "10.0.1.0")
+    assert not reaches(new, "10.0.1.0")
