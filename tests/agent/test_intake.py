@@ -306,6 +306,25 @@ def test_lists_are_taken_in_by_namespaces_and_what_they_lack_is_gone() -> None:
     assert trial.policies() == {"x/p"}
 
 
+def test_a_pod_wakes_no_policy_that_was_only_prepared_when_a_list_left_it_out() -> None:
+    trial = Trial(x__p=LARGE)
+    trial.add(upserted(written("x/p")))
+    assert trial.serve() == ["prepare x/p"], "and it is not taken in"
+    trial.add(upserted(on_node("x/web")), *listing(kinds=["NetworkPolicy"]))
+    while trial.intake:
+        trial.serve()
+    assert trial.policies() == set()
+
+
+def test_a_pod_that_was_only_prepared_when_a_list_left_it_out_makes_no_policy_local() -> None:
+    trial = Trial(x__web=LARGE)
+    trial.add(upserted(on_node("x/web")))
+    assert trial.serve() == ["prepare x/web"], "and it is not taken in"
+    assert trial.view.has_own_pods("x")
+    trial.add(*listing(kinds=["Pod"]))
+    assert not trial.view.has_own_pods("x")
+
+
 def test_an_unreadable_version_leaves_what_is_in_force() -> None:
     trial = Trial()
     trial.add(upserted(on_node("x/web")), upserted(written("x/p")))

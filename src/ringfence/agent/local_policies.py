@@ -89,6 +89,21 @@ class LocalPolicies:
         """Whether pods of the node are in a namespace."""
         return namespace in self._labels
 
+    def noted(self, kind: str) -> set[tuple[str, str]]:
+        """The namespaces and names of the pods of the node, or the policies of a kind, that are noted here.
+
+        They are noted when they are prepared, before they are in the state.
+        """
+        if kind == "Pod":
+            return {(namespace, name) for namespace, pods in self._labels.items() for name in pods}
+        return {
+            (namespace, name)
+            for noted in (self._idle, self._excessive, self._sizes)
+            for namespace, policies in noted.items()
+            for of_kind, name in policies
+            if of_kind == kind
+        }
+
     def place(self, policy: Undecoded) -> PolicyUse:
         """Whether a policy is to be taken in; otherwise its text is kept.
 

@@ -161,7 +161,8 @@ class View:
     def note_list(self, kind: str, names: Set[Name]) -> list[Removed]:
         """Note that the list of a kind is complete; the removal of each known object that is not in it."""
         self._listed.add(kind)
-        return [Removed(kind, *name) for name in self._names[kind] - names]
+        known = self._names[kind] | (self._local.noted(kind) if self._local else set())
+        return [Removed(kind, *name) for name in known - names]
 
     def woken_by(self, change: Change) -> list[Undecoded]:
         """The policies that are not in the state and may select a pod that changes, or pods of a namespace that does.
