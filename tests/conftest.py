@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, is_hypothesis_test, settings
 
 from tests.e2e import parts
 
@@ -34,6 +34,8 @@ SHARED_FIXTURES: Final = ("world", "api_server")
 """Fixtures that start a real API server, in the order in which they name a test's group: each starts once."""
 END_TO_END_SECONDS: Final = 600
 """What one test against the real API server may take, with the start of the server that it waits for."""
+ROOMS_THAT_WAIT: Final = ("agent", "dataplane", "e2e", "lab", "netlink")
+"""Folders whose tests wait for packets, processes and the kernel, rather than compute."""
 COLLECTION_THRESHOLDS: Final = (2_000, 20, 100)
 """When Python looks for garbage in cycles. With its own thresholds that is a tenth of the time of property tests, most
 of it for looks at all objects. Larger ones save nothing more: objects leave the processor's cache before the look.
@@ -47,7 +49,7 @@ The conformance cases are data of another project, which are not part of this on
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keeps tests that share something expensive in one worker, and starts the longest groups first."""
+    """Keeps tests that share something expensive in one worker, and lets the workers begin with what takes long."""
     end_to_end = f"{TESTS / 'e2e'}{os.sep}"
     for item in items:
         if str(item.path).startswith(end_to_end):
@@ -55,6 +57,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         group = _group(item)
         if group is not None and item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(group))
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        _spread(items)
     items.sort(key=_priority)
 
 
@@ -88,6 +92,26 @@ def _group_of_module_fixtures(item: pytest.Item) -> str | None:
         return None
     parameters = item.callspec.indices if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
     return " ".join((item.path.stem, *(f"{name}={parameters[name]}" for name in shared if name in parameters)))
+
+
+def _spread(items: list[pytest.Item]) -> None:
+    """Order tests so that the processors have work from the beginning to the end.
+
+    What takes long comes first, so that no worker is still busy with it at the end: properties, and tests that share
+    what their module builds. Within what takes long, and within what does not, tests that wait for packets or processes
+    are spread among those that compute.
+    """
+    kinds: dict[tuple[bool, bool], list[pytest.Item]] = {}
+    for item in items:
+        is_short = not is_hypothesis_test(getattr(item, "obj", None)) and _group(item) is None
+        waits = item.path.relative_to(TESTS).parts[0] in ROOMS_THAT_WAIT
+        kinds.setdefault((is_short, waits), []).append(item)
+    places = {
+        item: (is_short, number / len(of_kind))
+        for (is_short, _), of_kind in kinds.items()
+        for number, item in enumerate(of_kind)
+    }
+    items.sort(key=places.__getitem__)
 
 
 def _priority(item: pytest.Item) -> int:
