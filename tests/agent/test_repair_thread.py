@@ -87,6 +87,18 @@ def test_a_defect_does_not_end_the_thread() -> None:
 
 
 @in_own_network
+def test_pods_are_closed_as_often_as_the_table_is_removed_while_something_takes_long() -> None:
+    kernel, inbox = Kernel(), Inbox()
+    kernel.apply(varied())
+    kernel.prepare_to_close()
+    with repairing(kernel, inbox), kernel._putting_in_force():
+        for _ in range(3):
+            nft("flush ruleset")
+            eventually(lambda: Kernel().has_table)
+        assert inbox.empty()
+
+
+@in_own_network
 def test_changes_of_other_tables_are_not_reported_to_the_loop() -> None:
     kernel, inbox = Kernel(), Inbox()
     kernel.apply(varied())

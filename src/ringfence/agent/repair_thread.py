@@ -1,8 +1,12 @@
-"""The thread that repairs the table as soon as another program has changed it.
+"""The threads that repair the table as soon as another program has changed it.
 
-It does nothing else, so a repair waits neither for events nor for a round that takes long: the kernel reports a change,
-all isolated pods are closed if the table is gone, and what was in force is put in force again from memory. What follows
-from a repair is left to the loop: connections that were opened meanwhile are judged, and it is logged and counted.
+One does nothing else, so a repair waits neither for events nor for a round that takes long: the kernel reports a
+change, all isolated pods are closed if the table is gone, and what was in force is put in force again from memory. What
+follows from a repair is left to the loop: connections that were opened meanwhile are judged, and it is logged and
+counted.
+
+To put a large program in force takes a while, in which it may be removed again. Meanwhile the other thread asks every
+two milliseconds whether the table is there. It cannot be told: to listen costs the kernel a message for each element.
 """
 
 import os
@@ -10,7 +14,7 @@ import select
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final
 
 from ringfence.agent.inbox import Inbox, RepairAttempted
@@ -19,19 +23,40 @@ from ringfence.dataplane.kernel import Kernel
 PREPARATION_INTERVAL: Final = 0.5
 """Seconds after which it is made ready again to close pods, for the program that is in force then."""
 
+LOOK_INTERVAL: Final = 0.002
+"""Seconds between two looks at whether the table is there while a program is put in force; each costs 50 us."""
+
+IDLE_INTERVAL: Final = 0.1
+"""Seconds after which the thread that looks finds at the latest that it is to end."""
+
 
 @contextmanager
 def repairing(kernel: Kernel, inbox: Inbox) -> Iterator[None]:
     """Repair the table for a while whenever another program changes it, and say so in the inbox."""
-    stopped = os.eventfd(0, os.EFD_CLOEXEC)
-    thread = threading.Thread(target=_repair_until, args=(stopped, kernel, inbox), name="repair", daemon=True)
-    thread.start()
+    stopped, has_ended = os.eventfd(0, os.EFD_CLOEXEC), threading.Event()
+    threads = [
+        threading.Thread(target=_repair_until, args=(stopped, kernel, inbox), name="repair", daemon=True),
+        threading.Thread(target=_close_until, args=(has_ended, kernel), name="standby", daemon=True),
+    ]
+    for thread in threads:
+        thread.start()
     try:
         yield
     finally:
         os.eventfd_write(stopped, 1)
-        thread.join()
+        has_ended.set()
+        for thread in threads:
+            thread.join()
         os.close(stopped)
+
+
+def _close_until(has_ended: threading.Event, kernel: Kernel) -> None:
+    """Close all isolated pods whenever the table is gone while a program is put in force."""
+    while not has_ended.is_set():
+        if kernel.in_use.wait(IDLE_INTERVAL):
+            with suppress(Exception):  # the thread that repairs meets what is wrong as well, and has it reported
+                kernel.close_if_removed()
+            has_ended.wait(LOOK_INTERVAL)
 
 
 def _repair_until(stopped: int, kernel: Kernel, inbox: Inbox) -> None:

@@ -9,7 +9,7 @@ A program stays in force when this process ends. The next process reads it back 
 import errno
 import threading
 from collections.abc import Iterable, Iterator, Sequence, Set
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Final, NamedTuple
 
 from ringfence.dataplane.nftables import ChangedBy
@@ -106,6 +106,8 @@ class Kernel:
             raise unusable(error) from error
         self._lock = threading.RLock()
         """Each thread that uses the table holds it: one may repair the table while another prepares a change."""
+        self.in_use = threading.Event()
+        """Set while a program is put in force, which can take long."""
         self._table = KernelTable(self._netfilter, self._standby.port)
         self._affected: AffectedAddresses = None
         """The addresses whose connections have to be judged again."""
@@ -175,7 +177,7 @@ class Kernel:
         Raises any other KernelError if the kernel refuses more; then `present` is what is in force, and `repair` tries
         again.
         """
-        with self._lock:
+        with self._putting_in_force():
             self._take_damage()
             self._wanted, self._knows_wanted = program, True
             self._put_in_force(program, refusals)
@@ -186,7 +188,7 @@ class Kernel:
         To be called when `fileno` can be read. Costs one system call as long as nobody changes the table, and may be
         called by any thread. Raises what `apply` raises; the next call tries again.
         """
-        with self._lock:
+        with self._putting_in_force():
             before = self.repairs
             self._take_damage()
             if not self._knows_wanted or self._table.holds(self._wanted, self._revoked):
@@ -196,6 +198,15 @@ class Kernel:
             else:
                 self._put_in_force(self._wanted)
             return True
+
+    @contextmanager
+    def _putting_in_force(self) -> Iterator[None]:
+        with self._lock:
+            self.in_use.set()
+            try:
+                yield
+            finally:
+                self.in_use.clear()
 
     def close_if_removed(self) -> None:
         """Close all isolated pods at once if another program has removed the table; `repair` opens them again.
