@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests import cluster_policy_strategies
 from tests.possible_pods import (
+    EXISTING,
     TO_COME,
     PossiblePod,
     may_receive,
@@ -34,6 +35,7 @@ from tests.semantics.objects import (
 
 from ringfence import Cluster, Verdict
 from ringfence.errors import EndpointError
+from ringfence.model.policies import Direction
 from ringfence.model.selector_text import parse_selector
 
 DB = policy(
@@ -119,6 +121,27 @@ def test_lists_are_about_all_of_them() -> None:
     assert {names for name, found in isolated.items() for names in found if "app=db" in name} == {"prod/db"}
 
 
+def test_exposure_is_that_of_each_part_of_them() -> None:
+    found = cluster_of([*WORLD, pod("prod/web", {"app": "web"})]).exposure("any-pod:prod/tier=a")
+    ingress = {
+        str(workload): [str(one.pods.pods) for one in row.pods]
+        for row in found.rows
+        for workload in row.workloads
+        if row.direction is Direction.INGRESS
+    }
+    assert ingress == {
+        "any-pod:prod/app notin (db,web),tier=a": [""],
+        "any-pod:prod/app=db,tier=a": ["app=web", ""],
+        "any-pod:prod/app=web,tier=a": [""],
+    }
+
+
+def test_exposure_of_pods_in_namespaces_to_come_is_about_all_of_these() -> None:
+    found = cluster_of(WORLD).exposure("any-pod:team=data/app=web")
+    assert found.namespaces == ("dev", "prod")
+    assert {str(workload) for row in found.rows for workload in row.workloads} == {"any-pod:team=data/app=web"}
+
+
 def test_an_edit_for_an_example_is_not_proposed() -> None:
     verdict = cluster_of(WORLD).can("any-pod:dev/*", "prod/db", port=5432)
     assert verdict.edits == ()
@@ -167,7 +190,7 @@ def is_meant(space: str, labels: str, possible: PossiblePod) -> bool:
     if space == TO_COME:
         return possible.namespace_labels == {NAME_LABEL: TO_COME} and matches(labels, possible)
     in_space = space in ("*", possible.namespace) or (
-        "=" in space and parse_selector(space).matches(possible.namespace_labels)
+        space not in (*EXISTING, "*") and parse_selector(space).matches(possible.namespace_labels)
     )
     return in_space and matches(labels, possible)
 
@@ -209,6 +232,30 @@ def test_so_it_is_with_policies_of_administrators(world: list[Object], space: st
     keys = KEYS_OF_ADMINISTRATORS
     every = possible_pods(world, keys=keys, namespace_keys=keys, values=VALUES_OF_ADMINISTRATORS)
     check(world, space, labels, [one for one in every if is_meant(space, labels, one)])
+
+
+@settings(max_examples=10)
+@given(worlds(), st.sampled_from(["x", "*", "app=1"]), st.sampled_from(LABELS), st.data())
+def test_the_exposure_of_a_part_is_that_of_every_pod_in_it(
+    world: list[Object], space: str, labels: str, data: st.DataObject
+) -> None:
+    cluster = cluster_of(world)
+    meant = [one for one in possible_pods(world) if one.namespace != TO_COME and is_meant(space, labels, one)]
+    if not meant:
+        return
+    listed = [(str(name), row) for row in cluster.exposure(f"any-pod:{space}/{labels}").rows for name in row.workloads]
+    for one in data.draw(st.lists(st.sampled_from(meant), min_size=3, max_size=3)):
+        text = ",".join(f"{key}={value}" for key, value in one.labels.items())
+        alone = {row.direction: row for row in cluster.exposure(f"pod:{one.namespace}/{text}").rows}
+        for direction, row in alone.items():
+            parts = [part for name, part in listed if part.direction is direction and is_in_part(name, one)]
+            assert [(part.pods, part.addresses) for part in parts] == [(row.pods, row.addresses)]
+
+
+def is_in_part(name: str, possible: PossiblePod) -> bool:
+    """Whether a pod is one of those of a part, by its name: `any-pod:SPACE/LABELS`."""
+    space, _, labels = name.removeprefix("any-pod:").rpartition("/")
+    return is_meant(space, labels, possible)
 
 
 @settings(max_examples=6)

@@ -38,6 +38,7 @@ def exposure(inputs: Inputs, endpoint: str | None, output: str, no_assumptions: 
     Examples:
       ringfence exposure -f manifests/
       ringfence exposure -f manifests/ prod/db
+      ringfence exposure -f manifests/ any-pod:prod/tier=web   # of all pods that could have this label
       ringfence exposure prod/web -o json                      # with selectors, and an example of each
     """
     cluster = inputs.cluster()

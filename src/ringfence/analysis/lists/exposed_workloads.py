@@ -7,17 +7,19 @@ known; what an ipBlock allows is listed as addresses, apart.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import reduce
+from functools import partial, reduce
+from itertools import product
 from operator import and_
 from typing import Final
 
 import msgspec
 
-from ringfence.analysis.endpoints import Endpoint, internet_addresses
+from ringfence.analysis.endpoints import Endpoint, internet_addresses, represented_alone
 from ringfence.analysis.lists.checked_examples import SaidOfPods, checked_examples
 from ringfence.analysis.lists.isolated_workloads import label_assumptions
+from ringfence.engine.answers import listed_priority_assumptions, priorities_of_stack
 from ringfence.engine.doubts import doubt_text
-from ringfence.engine.policies import Action
+from ringfence.engine.policies import Action, Stack, own_ports
 from ringfence.engine.population import Identity, Member, Reference
 from ringfence.engine.possible import (
     NO_POSSIBLE_TRAFFIC,
@@ -30,17 +32,26 @@ from ringfence.engine.possible import (
     Smallest,
     Universe,
     by_labels,
+    subjects_everywhere,
 )
 from ringfence.engine.state import State
 from ringfence.errors import EndpointError
+from ringfence.model.metadata import Labels
+from ringfence.model.objects import NetworkPolicy
 from ringfence.model.policies import Direction
-from ringfence.sets.addresses import Addresses
+from ringfence.sets import bitsets
+from ringfence.sets.addresses import ALL_ADDRESSES, Addresses, Family
+from ringfence.sets.bitsets import Bitset
 from ringfence.sets.partitions import Partition
 from ringfence.sets.regions import Region
-from ringfence.sets.traffic import NO_TRAFFIC, Traffic
+from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
 
 MOST_STEPS: Final = 2_000_000
-"""Some twenty seconds and 1 GB. 10,000 policies as people write them take a third of that."""
+"""Some ten seconds and 0.5 GB. 10,000 policies as people write them take a third of that."""
+
+
+def _opposite(direction: Direction) -> Direction:
+    return Direction.EGRESS if direction is Direction.INGRESS else Direction.INGRESS
 
 
 class ExposedTo(msgspec.Struct, frozen=True):
@@ -99,31 +110,44 @@ def exposure(state: State, *, namespace: str | None = None, examples: bool = Fal
     Raises Undecided where selectors overlap in too many ways.
     """
     members = list(state.members() if namespace is None else state.members_in(namespace))
-    return _listed(state, members, examples=examples)
+    budget = Budget(MOST_STEPS)
+    return _listed(state, members, Universe(state.namespaces, budget.step), budget, examples=examples)
 
 
 def exposure_of(state: State, endpoints: Sequence[Endpoint], *, examples: bool = False) -> ExposureList:
-    """The exposure of the pods of endpoints. Raises EndpointError for one that leads outside the cluster."""
-    members = []
-    for endpoint in endpoints:
-        if endpoint.possible is not None:
-            raise EndpointError(f"{endpoint.text}: exposure is about single pods: use pod:NAMESPACE/KEY=VALUE,...")
+    """The exposure of the pods of endpoints; of all pods that could exist with some labels, of each part of them.
+
+    Parts are told apart by all that policies read of them, so every pod of one part is exposed alike. Raises
+    EndpointError for an endpoint that leads outside the cluster.
+    """
+    members: list[Member] = []
+    spaces: dict[str, Labels] = {}
+    for endpoint in (represented_alone(state, one) for one in endpoints):
         for end in endpoint.ends:
             if not isinstance(end, Member):
                 raise EndpointError(f"{endpoint.text} is outside the cluster: exposure is about pods")
             members.append(end)
-    with state.supposing_pods(members):
-        return _listed(state, members, examples=examples)
-
-
-def _listed(state: State, members: Sequence[Member], *, examples: bool) -> ExposureList:
+        spaces |= endpoint.spaces
     budget = Budget(MOST_STEPS)
+    # To other pods, the namespace of an example is still one of those to come, unless the question names it.
+    named = {one.possible.namespace for one in endpoints if one.possible and one.possible.namespace}
+    asked = [pod.namespace for pod in members if pod.namespace not in spaces or pod.namespace in named]
+    supposed = {name: state.namespaces.labels(name) for name in asked}
+    universe = Universe(state.namespaces, budget.step, supposed)
+    with state.supposing_pods(members, spaces):
+        return _listed(state, members, universe, budget, examples=examples)
+
+
+def _listed(
+    state: State, members: Sequence[Member], universe: Universe, budget: Budget, *, examples: bool
+) -> ExposureList:
     together: defaultdict[Exposure, list[tuple[Reference, Member]]] = defaultdict(list)
     with budget.deciding():
-        exposed = _Exposed(state, budget)
+        exposed = _Exposed(state, universe, budget)
         for direction in Direction:
             for one, workload, pod in _by_workload(state, members, exposed, direction):
                 together[one].append((workload, pod))
+        assumptions = _assumptions(state, members, exposed)
     rows = list(together)
     if examples:
         rows = _with_examples(state, {one: pods[0][1] for one, pods in together.items()})
@@ -132,7 +156,7 @@ def _listed(state: State, members: Sequence[Member], *, examples: bool) -> Expos
         for row, pods in zip(rows, together.values(), strict=True)
     ]
     listed.sort(key=lambda row: (row.workloads, row.direction is Direction.EGRESS))
-    return ExposureList(tuple(listed), tuple(state.namespaces.names()), _assumptions(state, members))
+    return ExposureList(tuple(listed), tuple(universe.existing), assumptions)
 
 
 def _with_examples(state: State, pods: Mapping[Exposure, Member]) -> list[Exposure]:
@@ -165,9 +189,9 @@ def _by_workload(
 class _Exposed:
     """Finds the exposure of pods, once for all that no policy can tell apart."""
 
-    def __init__(self, state: State, budget: Budget) -> None:
+    def __init__(self, state: State, universe: Universe, budget: Budget) -> None:
         self._state = state
-        universe = Universe(state.namespaces, budget.step)
+        self._budget = budget
         self._universe = universe
         self._smallest = Smallest(universe)
         self._counterparts = {
@@ -185,6 +209,29 @@ class _Exposed:
         if found is None:
             found = self._found[identity, direction] = self._find(member, identity, direction)
         return found
+
+    def priorities(self, members: Sequence[Member]) -> Iterator[str]:
+        """The sentences about policies with the same priority whose order decides about some of the pods.
+
+        The other side is not looked at: it may deny what these policies disagree about.
+        """
+        tiers, families = self._state.tiers, self._state.population.decisive_families()
+        if all(isinstance(policy.policy, NetworkPolicy) for policy in tiers.policies()):
+            return
+        identities = {self._state.identity(member): None for member in members}
+        bits = bitsets.of(identity.bit for identity in identities)
+        for direction, counterparts in self._counterparts.items():
+            yield from listed_priority_assumptions(self._state, members, direction, ALL_ADDRESSES, ALL_TRAFFIC)
+            stacks = {identity: tiers.stack(identity, direction) for identity in identities}
+            for stack, own in {(stack, own_ports(stack, one)): None for one, stack in stacks.items()}:
+                yield from priorities_of_stack(stack, partial(counterparts.of_stack, own=own), ALL_TRAFFIC)
+            parts = subjects_everywhere(tiers, self._universe, _opposite(direction), self._budget)
+            for stack, family in product(dict.fromkeys(stack for _, stack in parts), families):
+
+                def toward(some: Stack, family: Family = family) -> Partition[Bitset, Traffic]:
+                    return [(pods & bits, traffic) for pods, traffic in tiers.peers_of(some, family=family)]
+
+                yield from priorities_of_stack(stack, toward, ALL_TRAFFIC)
 
     def _find(self, member: Member, identity: Identity, direction: Direction) -> Exposure:
         tiers = self._state.tiers
@@ -221,7 +268,11 @@ class _Exposed:
         return PossibleTraffic(reduce(and_, (traffic.by_number for _, traffic in by_pods)))
 
 
-def _assumptions(state: State, members: Sequence[Member]) -> tuple[str, ...]:
-    """What the list depends on: policies that are not read may select pods to come, and labels that are not known."""
+def _assumptions(state: State, members: Sequence[Member], exposed: _Exposed) -> tuple[str, ...]:
+    """What the list depends on.
+
+    Policies that are not read may select pods to come, the order of policies with the same priority is not defined, and
+    labels may not be known.
+    """
     doubts = (doubt_text(policy, direction) for policy in state.doubts for direction in policy.directions())
-    return tuple(dict.fromkeys((*doubts, *label_assumptions(state, list(members)))))
+    return tuple(dict.fromkeys((*doubts, *exposed.priorities(members), *label_assumptions(state, list(members)))))

@@ -4,7 +4,7 @@ from ringfence.engine.answers.certainty import Certainty
 from ringfence.engine.answers.connectivity import ConnectivityRow, allowed_addresses, connectivity_rows, side_row
 from ringfence.engine.answers.explanations import explain
 from ringfence.engine.answers.listed_matches import ListedPairs, listed_match_assumptions, subject_match_assumptions
-from ringfence.engine.answers.listed_priorities import listed_priority_assumptions
+from ringfence.engine.answers.listed_priorities import listed_priority_assumptions, priorities_of_stack
 from ringfence.engine.answers.moments import Moment, changed_addresses, changed_peers, stacks_of
 from ringfence.engine.answers.own_nodes import listed_node_assumptions
 from ringfence.engine.answers.reasons import Bystander, PairReason, PeerReason, PolicyReason, RuleReason, SideReason
@@ -50,6 +50,7 @@ __all__ = [
     "listed_node_assumptions",
     "listed_priority_assumptions",
     "node_addresses",
+    "priorities_of_stack",
     "reasons_by_tier",
     "side_row",
     "side_traffic",

@@ -8,6 +8,7 @@ before, select; only then is it compared with what the later tiers say of each s
 policies, not with the pods.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial, reduce
 from itertools import combinations, groupby
@@ -36,7 +37,7 @@ from ringfence.sets.bitsets import Bitset
 from ringfence.sets.partitions import E, Partition
 from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
 
-_Evaluate = Callable[[Stack], Partition[E, Traffic]]
+Evaluate = Callable[[Stack], Partition[E, Traffic]]
 """What a stack allows, for all peers or all addresses."""
 
 
@@ -79,16 +80,28 @@ def listed_priority_assumptions(
     state: State, subjects: Iterable[Member], direction: Direction, outside: Addresses, asked: Traffic
 ) -> Iterator[str]:
     """The sentences about policies whose order decides what some pods may with addresses outside the cluster."""
-    known: dict[object, list[_Conflict]] = {}
+    known: defaultdict[OwnPorts, dict[object, list[_Conflict]]] = defaultdict(dict)
     for group in subjects_by_policies(state, direction, subjects):
         evaluate = partial(state.tiers.addresses_of, own=group.own, within=outside)
-        for equals in _equals(group.stack):
-            key = (equals.stack, equals.policies, group.own)
-            if key not in known:
-                known[key] = list(_conflicts(equals, evaluate, asked))
-            for conflict in known[key]:
-                if any(conflict.extents(evaluate(equals.later) if conflict.depends else [])):
-                    yield conflict.text
+        yield from priorities_of_stack(group.stack, evaluate, asked, known[group.own])
+
+
+def priorities_of_stack(
+    stack: Stack, evaluate: Evaluate[E], asked: Traffic, known: dict[object, list["_Conflict"]] | None = None
+) -> Iterator[str]:
+    """The sentences about policies whose order decides what a stack allows; `evaluate` says what any stack allows.
+
+    Its partitions are of all peers, also of those with which nothing is allowed. `known` is filled for other stacks
+    that are evaluated alike.
+    """
+    known = {} if known is None else known
+    for equals in _equals(stack):
+        key = (equals.stack, equals.policies)
+        if key not in known:
+            known[key] = list(_conflicts(equals, evaluate, asked))
+        for conflict in known[key]:
+            if any(conflict.extents(evaluate(equals.later) if conflict.depends else [])):
+                yield conflict.text
 
 
 class _Equals(NamedTuple):
@@ -159,7 +172,7 @@ class _Conflict(NamedTuple):
                     yield common
 
 
-def _conflicts(equals: _Equals, evaluate: _Evaluate[E], asked: Traffic) -> Iterator[_Conflict]:
+def _conflicts(equals: _Equals, evaluate: Evaluate[E], asked: Traffic) -> Iterator[_Conflict]:
     """Each two policies that disagree about some of the traffic `asked`."""
     tier = equals.stack[-1].tier
     outcomes = [_outcome(equals, policy, evaluate) for policy in equals.policies]
@@ -172,7 +185,7 @@ def _conflicts(equals: _Equals, evaluate: _Evaluate[E], asked: Traffic) -> Itera
             yield _Conflict(equal_priority_text(tier, one, other), sure, if_denied, if_allowed)
 
 
-def _outcome(equals: _Equals, policy: CompiledPolicy[Any], evaluate: _Evaluate[E]) -> _Outcome:
+def _outcome(equals: _Equals, policy: CompiledPolicy[Any], evaluate: Evaluate[E]) -> _Outcome:
     """What one of the policies does. What later tiers do matters only if it passes something on."""
     direction = equals.stack[-1].direction
     denied_later: Stack = (Profile(NETWORK_POLICY_TIER, direction, (), Action.DENY),)

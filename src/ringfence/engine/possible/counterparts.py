@@ -155,6 +155,21 @@ class Counterparts:
         return found
 
     def _allowed_by(self, stack: Stack, own: OwnPorts) -> ByTraffic:
+        whole = self._everything
+        if is_union(stack):
+            # What no rule is about is denied: to leave it out from the start saves half of the time.
+            peers = (self._peers(rule.peers) for profile in stack for rule in profile.rules)
+            whole = reduce(or_, peers, self.universe.regions.nothing)
+        return _by_traffic(self._within(whole, stack, own))
+
+    def of_stack(self, stack: Stack, own: OwnPorts) -> Partition[Region, Traffic]:
+        """The possible pods, by what some profiles of a pod that exists allow with them, whatever the other side says.
+
+        Unlike in `of`, pods with which nothing is allowed are among them.
+        """
+        return self._within(self._everything, stack, own)
+
+    def _within(self, whole: Region, stack: Stack, own: OwnPorts) -> Partition[Region, Traffic]:
         policy_of = {rule: policy for one in stack for policy in one.policies for rule in policy.rules[one.direction]}
 
         def matched(rule: CompiledRule) -> Iterator[tuple[Region, Traffic]]:
@@ -164,12 +179,7 @@ class Counterparts:
             if self.direction is Direction.EGRESS:
                 yield from self._named(rule, peers)
 
-        whole = self._everything
-        if is_union(stack):
-            # What no rule is about is denied: to leave it out from the start saves half of the time.
-            peers = (self._peers(rule.peers) for profile in stack for rule in profile.rules)
-            whole = reduce(or_, peers, self.universe.regions.nothing)
-        return _by_traffic(settled(whole, stack, matched, overlay_of_members))
+        return settled(whole, stack, matched, overlay_of_members)
 
     def _peers(self, peers: Peers) -> Region:
         found = self._by_peers.get(peers)

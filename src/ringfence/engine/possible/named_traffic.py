@@ -94,9 +94,9 @@ def _traffic(universe: Universe, cells: Sequence[tuple[Region, Traffic]]) -> Pos
         key=lambda part: (part.names, part.lacking),
     )
     always = [one for one in parts if not one.names and not one.lacking]
-    return PossibleTraffic(
-        reduce(or_, (one.traffic for one in always), NO_TRAFFIC), tuple(one for one in parts if one not in always)
-    )
+    # Cells come in the order of a set, which is another one each time.
+    by_name = sorted((one for one in parts if one not in always), key=lambda one: (one.names, one.lacking))
+    return PossibleTraffic(reduce(or_, (one.traffic for one in always), NO_TRAFFIC), tuple(by_name))
 
 
 def _by_single_names(
