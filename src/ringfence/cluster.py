@@ -303,7 +303,11 @@ class Cluster:
         if row is None:
             meant = similar(kind, [one.key for one in KINDS])
             raise InputError(f"{kind!r} is not a known kind{meant or ': use one such as NetworkPolicy'}")
-        self.state.remove(kind, namespace or self.namespace if row.is_namespaced else "", name)
+        key = kind, namespace or self.namespace if row.is_namespaced else "", name
+        if self._admission.kept and KINDS.keyed(kind):
+            self._admission.kept.remove(key)
+        else:
+            self.state.remove(*key)
 
     def suppose(self, *paths: str | PathLike[str]) -> None:
         """Add the objects of files as if they had been applied: each replaces the one with its kind and name.

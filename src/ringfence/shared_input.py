@@ -90,6 +90,15 @@ class KeptObjects:
             if is_complete:
                 self._revision = self._state.revision
 
+    def remove(self, key: Key) -> None:
+        """Remove an object, if it is there."""
+        self._objects.pop(key, None)
+        if self._revision is not None:
+            is_complete = self.is_complete
+            self._state.remove(*key)
+            if is_complete:
+                self._revision = self._state.revision
+
     def enter(self) -> None:
         """Have all objects in the state."""
         if self._revision is None:

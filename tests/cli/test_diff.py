@@ -177,3 +177,49 @@ def test_revisions_with_the_same_files_are_not_read(repository: GitRepository) -
     assert fits(printed, strict(schema("diff")))
     assert (printed["same"], printed["workloads"]["compared"]) == (True, None)
     assert run("HEAD~1..HEAD", "-f", "k8s", "--strict").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "summary"),
+    [
+        pytest.param("--without prod/db", "a.yaml -> a.yaml without prod/db: 2 opened", id="without a policy"),
+        pytest.param("--suppose b.yaml", "a.yaml -> a.yaml with b.yaml: 1 opened", id="with the objects of a file"),
+        pytest.param("--suppose b.yaml --without prod/db", "", id="without one, and then with a file"),
+    ],
+)
+def test_what_is_supposed_is_compared_with_the_input(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: str, summary: str
+) -> None:
+    two(tmp_path, DB, OPENED)
+    monkeypatch.chdir(tmp_path)
+    for words in (["a.yaml"], ["-f", "a.yaml"]):
+        result = run(*words, *options.split())
+        assert result.exit_code == 1
+        assert result.stdout.startswith(summary)
+
+
+def test_what_is_supposed_is_about_the_second_of_two(repository: GitRepository) -> None:
+    repository("checkout", "-q", "side", "--", "k8s")
+    assert run("main..main", "-f", "k8s", "--without", "prod/db").stdout.startswith("main -> main: 2 opened")
+    assert run("side", "-f", "k8s").exit_code == 0
+    assert run("side", "-f", "k8s", "--without", "prod/db").exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        pytest.param("CI_MERGE_REQUEST_DIFF_BASE_SHA", "main~1", id="GitLab"),
+        pytest.param("GITHUB_BASE_REF", "main", id="GitHub"),
+    ],
+)
+def test_in_a_pipeline_a_change_is_compared_with_what_it_is_merged_into(
+    repository: GitRepository, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    repository("update-ref", "refs/remotes/origin/main", "main")
+    repository("checkout", "-q", "side")
+    for name in ("CI_MERGE_REQUEST_DIFF_BASE_SHA", "GITHUB_BASE_REF"):
+        monkeypatch.delenv(name, raising=False)
+    assert run("-f", "k8s").exit_code == 2
+    monkeypatch.setenv(variable, value)
+    base = repository("rev-parse", "--short=12", "main~1").strip()
+    assert run("-f", "k8s").stdout.startswith(f"{base} -> HEAD: 1 opened, 0 closed")

@@ -8,9 +8,12 @@ from typing import Any
 
 import msgspec
 import pytest
+import yaml
+from click.testing import CliRunner
 from httpx2 import Client
 
 from ringfence import Cluster
+from ringfence.cli import cli
 from ringfence.errors import EndpointError, LiveClusterError
 from ringfence.model.kinds import kind_of, namespace_of
 from ringfence.model.objects import Manifest, NetworkPolicy, Node, Object, PodLimit, Workload
@@ -66,6 +69,29 @@ def test_objects_are_what_their_file_says(shop: ControlPlane) -> None:
     assert {key: stored.get(key) for key in written} == written
     assert reading.problems == []
     assert {manifest.origin.file for manifest in reading.manifests} == {shop.url}
+
+
+def test_a_live_cluster_is_compared_with_files_with_others_and_with_what_is_supposed(
+    shop: ControlPlane, tmp_path: Path
+) -> None:
+    without_web = tmp_path / "without-web.yaml"
+    documents = EVERY_KIND.read_text().split("\n---\n")
+    without_web.write_text(
+        "\n---\n".join(one for one in documents if "kind: NetworkPolicy\nmetadata: {name: web" not in one)
+    )
+
+    def policies(*words: str) -> tuple[int, int]:
+        """How many policies differ, and the exit code."""
+        runner = CliRunner(env={"KUBECONFIG": str(shop.kubeconfig)})
+        ended = runner.invoke(cli, ["diff", "-o", "json", "--ignore-errors", *words])
+        summary = json.loads(ended.stdout)["summary"]
+        return sum(count for name, count in summary.items() if name.startswith("policies")), ended.exit_code
+
+    context = yaml.safe_load(shop.kubeconfig.read_text())["current-context"]
+    assert policies("--context", context, "--to-context", context) == (0, 0)
+    assert policies("--live", "--without", "shop/web") == (1, 1)
+    assert policies("--live", "-f", str(EVERY_KIND))[0] == 0
+    assert policies("--live", str(without_web)) == (1, 1)
 
 
 def test_a_service_account_reads_as_much_as_an_administrator(shop: ControlPlane) -> None:

@@ -52,7 +52,8 @@ def diff(inputs: DiffInputs, fail_on: tuple[str, ...], no_assumptions: bool, out
 
     A and B are files or folders; - is standard input. With -f, they are revisions of the git repository of the working
     directory: A alone is compared with the working tree, A..B and A...B are as in git, and --staged is the index.
-    Nothing is checked out, and nothing that the repository configures is run.
+    Nothing is checked out, and nothing that the repository configures is run. With --live or --context, A is a live
+    cluster. With --suppose or --without, B is compared with that change; without a B, it is A with the change.
 
     All traffic is compared, between every two workloads that both have and between these and all addresses. Every row
     has its cause: the policy and the rule that decide, with file and line, or the label that changed. Workloads that
@@ -69,6 +70,8 @@ def diff(inputs: DiffInputs, fail_on: tuple[str, ...], no_assumptions: bool, out
       ringfence diff main -f k8s/
       ringfence diff origin/main...HEAD -R -f k8s/
       ringfence diff --staged -f k8s/
+      ringfence diff --live -f k8s/
+      ringfence diff k8s/ --without prod/allow-monitoring
       ringfence diff origin/main...HEAD -R -f k8s/ -o markdown
       kubectl get netpol,ns,deploy,sts,ds -A -o yaml | ringfence diff - manifests/
     """

@@ -1,14 +1,18 @@
-"""The two clusters that `diff` compares: files, folders, revisions of a git repository, its index."""
+"""The two clusters that `diff` compares: files, revisions of a git repository, its index, live clusters, what if."""
 
 from collections.abc import Callable
+from copy import copy, deepcopy
+from os import environ
 from typing import Any, Final
 
 import click
 import msgspec
 
 from ringfence.cli import progress
+from ringfence.cli.completion import complete_context
 from ringfence.cli.inputs import Inputs
 from ringfence.cli.options import as_one
+from ringfence.cli.what_if import WHAT_IF_OPTIONS, supposed
 from ringfence.cluster import Cluster
 from ringfence.errors import InputError
 from ringfence.model.objects import DEFAULT_NAMESPACE
@@ -18,17 +22,33 @@ from ringfence.sources.git import merge_base
 _PATH: Final = click.Path(readable=False, allow_dash=True)
 _USAGE: Final = (
     "name two files or folders, as in `ringfence diff before/ after/`; or revisions of a git repository with -f, "
-    "as in `ringfence diff main -f k8s/`, `main...HEAD -f k8s/` or `--staged -f k8s/`"
+    "as in `ringfence diff main -f k8s/`, `main...HEAD -f k8s/` or `--staged -f k8s/`; or the cluster of a kubeconfig "
+    "context, as in `ringfence diff --live -f k8s/` or `--context staging --to-context prod`; or a change, as in "
+    "`ringfence diff k8s/ --without prod/x`"
 )
+_BASES: Final = (
+    ("CI_MERGE_REQUEST_DIFF_BASE_SHA", "{}"),
+    ("GITHUB_BASE_REF", "origin/{}"),
+)
+"""The variables in which GitLab and GitHub say what a change is to be merged into, and how they name it."""
 
 
-class FileInputs(Inputs, frozen=True):
-    """Files and folders, whose documents are shared with the other side."""
+class SideInputs(Inputs, frozen=True):
+    """Files and folders, or a live cluster, with what is supposed; its documents are shared with the other side."""
 
+    suppose: tuple[str, ...]
+    without: tuple[str, ...]
     shared: SharedInput
+    listed: list[Cluster]
+    """The live cluster, if the other side has listed it."""
 
     def read(self) -> Cluster:
-        """The cluster of the files."""
+        """The cluster, with what is supposed."""
+        return supposed(self._from_source(), self.suppose, self.without)
+
+    def _from_source(self) -> Cluster:
+        if self.is_live:
+            return self._listed()
         with progress.reading() as reading:
             return Cluster.load(
                 *self.filenames,
@@ -39,14 +59,23 @@ class FileInputs(Inputs, frozen=True):
                 shared=self.shared,
             )
 
+    def _listed(self) -> Cluster:
+        """The live cluster. It is listed once: what happens in between would look like a part of what is supposed."""
+        if self.listed:
+            cluster = deepcopy(self.listed[0])
+            cluster.problems = []
+            return cluster
+        cluster = Cluster.live(self.context, self.kubeconfig, namespace=self.namespace)
+        self.listed.append(cluster)
+        return cluster
 
-class RevisionInputs(FileInputs, frozen=True):
+
+class RevisionInputs(SideInputs, frozen=True):
     """The files and folders of -f as they are in a revision; without one, as they are in the index."""
 
     revision: str | None
 
-    def read(self) -> Cluster:
-        """The cluster of the revision."""
+    def _from_source(self) -> Cluster:
         return Cluster.of_revision(
             self.revision,
             *self.filenames,
@@ -58,13 +87,17 @@ class RevisionInputs(FileInputs, frozen=True):
 
     def has_same_files(self, other: Inputs) -> bool:
         """Whether another input is a revision with the same files: then nothing differs, whatever is in them."""
-        return isinstance(other, RevisionInputs) and Cluster.same_in_revisions(
-            self.revision,
-            other.revision,
-            *self.filenames,
-            recursive=self.recursive,
-            exclude=self.exclude,
-            shared=self.shared,
+        return (
+            isinstance(other, RevisionInputs)
+            and not (other.strict or other.suppose or other.without)
+            and Cluster.same_in_revisions(
+                self.revision,
+                other.revision,
+                *self.filenames,
+                recursive=self.recursive,
+                exclude=self.exclude,
+                shared=self.shared,
+            )
         )
 
 
@@ -76,8 +109,7 @@ class ComparedInput(msgspec.Struct, frozen=True):
 
     def has_same_files(self, other: "ComparedInput") -> bool:
         """Whether both are revisions with the same files, so that none need be read; --strict reads them all."""
-        mine = self.inputs
-        return isinstance(mine, RevisionInputs) and not mine.strict and mine.has_same_files(other.inputs)
+        return isinstance(self.inputs, RevisionInputs) and self.inputs.has_same_files(other.inputs)
 
 
 class DiffInputs(msgspec.Struct, frozen=True):
@@ -86,6 +118,12 @@ class DiffInputs(msgspec.Struct, frozen=True):
     compared: tuple[str, ...]
     filenames: tuple[str, ...]
     staged: bool
+    live: bool
+    context: str | None
+    to_context: str | None
+    kubeconfig: str | None
+    suppose: tuple[str, ...]
+    without: tuple[str, ...]
     recursive: bool
     exclude: tuple[str, ...]
     namespace: str | None
@@ -94,60 +132,125 @@ class DiffInputs(msgspec.Struct, frozen=True):
 
     def sides(self) -> tuple[ComparedInput, ComparedInput]:
         """The two clusters. Raises InputError if the arguments do not name two."""
-        sides = _ComparedInputs(self, SharedInput())
+        sides = _ComparedInputs(self)
+        if self.live or self.context or self.to_context:
+            return self._with_live(sides)
+        if self.kubeconfig:
+            raise click.UsageError("--kubeconfig names live clusters: use it with --live, --context or --to-context")
         match self.compared, self.staged:
             case ("-", "-"), False:
                 raise InputError("only one of the two can be read from standard input: write the other to a file")
             case (first, second), False if not self.filenames:
-                return sides.of_files(first, (first,)), sides.of_files(second, (second,))
+                return sides.of_files(first, (first,)), sides.after.of_files(second, (second,))
             case (first, second), False:
-                return sides.of_revision(first), sides.of_revision(second)
+                return sides.of_revision(first), sides.after.of_revision(second)
             case ((), True) if self.filenames:
-                return sides.of_revision("HEAD"), sides.of_index()
+                return sides.of_revision("HEAD"), sides.after.of_index()
             case (revision,), True if self.filenames:
-                return sides.of_revision(revision), sides.of_index()
+                return sides.of_revision(revision), sides.after.of_index()
             case (text,), False if self.filenames:
                 return sides.of_range(text)
+            case ("-",), False:
+                raise InputError("standard input can be read once only: write it to a file")
+            case (path,), False if self._is_what_if:
+                return sides.of_files(path, (path,)), sides.after.of_files(self._supposed(path), (path,))
+            case (), False if self.filenames and self._is_what_if:
+                name = " ".join(self.filenames)
+                return sides.of_files(name, self.filenames), sides.after.of_files(self._supposed(name), self.filenames)
+            case (), False if self.filenames and (base := _base_of_change()):
+                return sides.of_range(f"{base}...HEAD")
         raise click.UsageError(_USAGE)
+
+    @property
+    def _is_what_if(self) -> bool:
+        return bool(self.suppose or self.without)
+
+    def _with_live(self, sides: "_ComparedInputs") -> tuple[ComparedInput, ComparedInput]:
+        """The live cluster, and what it is compared with."""
+        first = sides.of_live(self.context)
+        match self.compared, self.filenames, self.staged:
+            case (), (), False if self.to_context:
+                return first, sides.after.of_live(self.to_context)
+            case _ if self.to_context:
+                raise click.UsageError("--to-context compares two live clusters: use it without files and revisions")
+            case (), (_, *_), False:
+                return first, sides.after.of_files(" ".join(self.filenames), self.filenames)
+            case (path,), (), False:
+                return first, sides.after.of_files(path, (path,))
+            case (revision,), (_, *_), False:
+                return first, sides.after.of_revision(revision)
+            case (), (_, *_), True:
+                return first, sides.after.of_index()
+            case (), (), False if self._is_what_if:
+                after = sides.after.of_live(self.context)
+                return first, ComparedInput(self._supposed(first.name), after.inputs)
+        raise click.UsageError(_USAGE)
+
+    def _supposed(self, name: str) -> str:
+        """The name of an input with what is supposed: `k8s/ without prod/x`."""
+        parts = [name, *(f"with {one}" for one in self.suppose), *(f"without {one}" for one in self.without)]
+        return " ".join(parts)
+
+
+def _base_of_change() -> str:
+    """What the change of a pipeline is to be merged into; empty outside of one."""
+    return next((text.format(value) for name, text in _BASES if (value := environ.get(name))), "")
 
 
 class _ComparedInputs:
     """Makes the inputs of the two clusters, which have the options and the documents in common."""
 
-    def __init__(self, options: DiffInputs, shared: SharedInput) -> None:
+    def __init__(self, options: DiffInputs) -> None:
         self._filenames = options.filenames
+        self._kubeconfig = options.kubeconfig
         self._common: dict[str, Any] = {
             "recursive": options.recursive,
             "exclude": options.exclude,
             "kustomize": None,
             "namespace": options.namespace,
-            "context": None,
-            "kubeconfig": None,
             "strict": options.strict,
             "ignore_errors": options.ignore_errors,
             "verbose": False,
-            "shared": shared,
+            "shared": SharedInput(),
+            "listed": [],
+            "suppose": (),
+            "without": (),
         }
+        self.after = copy(self)
+        """The same for the second cluster, which alone has what is supposed."""
+        self.after._common = {**self._common, "suppose": options.suppose, "without": options.without}
 
     def of_range(self, text: str) -> tuple[ComparedInput, ComparedInput]:
         """`A..B`, `A...B` (from their merge base to B), or `A` (to the working tree), as git reads them."""
         if "..." in text:
             first, _, second = text.partition("...")
             base = merge_base(first or "HEAD", second or "HEAD")
-            return self.of_revision(base), self.of_revision(second or "HEAD")
+            return self.of_revision(base), self.after.of_revision(second or "HEAD")
         if ".." in text:
             first, _, second = text.partition("..")
-            return self.of_revision(first or "HEAD"), self.of_revision(second or "HEAD")
-        return self.of_revision(text), self.of_files("working tree", self._filenames)
+            return self.of_revision(first or "HEAD"), self.after.of_revision(second or "HEAD")
+        return self.of_revision(text), self.after.of_files("working tree", self._filenames)
 
     def of_files(self, name: str, filenames: tuple[str, ...]) -> ComparedInput:
-        return ComparedInput(name, FileInputs(filenames=filenames, **self._common))
+        """Files and folders as they are now."""
+        return ComparedInput(name, SideInputs(filenames=filenames, context=None, kubeconfig=None, **self._common))
+
+    def of_live(self, context: str | None) -> ComparedInput:
+        """The cluster of a kubeconfig context; of the current one without a name."""
+        inputs = SideInputs(filenames=(), context=context, kubeconfig=self._kubeconfig, **self._common)
+        return ComparedInput(context or "live cluster", inputs)
 
     def of_revision(self, revision: str) -> ComparedInput:
-        return ComparedInput(revision, RevisionInputs(revision=revision, filenames=self._filenames, **self._common))
+        """The files of -f in a revision."""
+        return ComparedInput(revision, self._stored(revision))
 
     def of_index(self) -> ComparedInput:
-        return ComparedInput("index", RevisionInputs(revision=None, filenames=self._filenames, **self._common))
+        """The files of -f in the index."""
+        return ComparedInput("index", self._stored(None))
+
+    def _stored(self, revision: str | None) -> RevisionInputs:
+        names, common = self._filenames, self._common
+        return RevisionInputs(revision=revision, filenames=names, context=None, kubeconfig=None, **common)
 
 
 _OPTIONS: Final[tuple[Callable[[Any], Any], ...]] = (
@@ -162,6 +265,21 @@ _OPTIONS: Final[tuple[Callable[[Any], Any], ...]] = (
         help="A file or folder; A and B are revisions then. Repeatable.",
     ),
     click.option("--staged", is_flag=True, help="Compare a revision, by default HEAD, with the index."),
+    click.option("--live", is_flag=True, help="Compare the cluster of the current kubeconfig context with B."),
+    click.option(
+        "--context",
+        metavar="NAME",
+        shell_complete=complete_context,
+        help="A is the cluster of this context.",
+    ),
+    click.option(
+        "--to-context",
+        metavar="NAME",
+        shell_complete=complete_context,
+        help="B is the cluster of this context.",
+    ),
+    click.option("--kubeconfig", type=_PATH, metavar="FILE", help="The kubeconfig file."),
+    *WHAT_IF_OPTIONS,
     click.option("-R", "--recursive", is_flag=True, help="Read folders recursively, hidden ones excepted."),
     click.option(
         "--exclude", metavar="GLOB", multiple=True, help="Leave out files and folders in folders. Repeatable."

@@ -1,5 +1,6 @@
 """What if: the options of commands that ask, with which policies are added to the input or left out of it."""
 
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import click
@@ -18,15 +19,19 @@ class SupposedInputs(Inputs, frozen=True):
 
     def read(self) -> Cluster:
         """The cluster as it would be."""
-        cluster = super().read()
-        for policy in self.without:
-            cluster.leave_out(policy)
-        if self.suppose:
-            cluster.suppose(*self.suppose)
-        return cluster
+        return supposed(super().read(), self.suppose, self.without)
 
 
-_OPTIONS: Final = (
+def supposed(cluster: Cluster, suppose: Sequence[str], without: Iterable[str]) -> Cluster:
+    """The cluster itself, after some policies have been left out and the objects of some files applied."""
+    for policy in without:
+        cluster.leave_out(policy)
+    if suppose:
+        cluster.suppose(*suppose)
+    return cluster
+
+
+WHAT_IF_OPTIONS: Final = (
     click.option(
         "--suppose",
         type=click.Path(readable=False, allow_dash=True),
@@ -43,8 +48,8 @@ _OPTIONS: Final = (
     ),
 )
 
-asking_options = as_one(SupposedInputs, "inputs", (*INPUT_OPTIONS, *_OPTIONS))
+asking_options = as_one(SupposedInputs, "inputs", (*INPUT_OPTIONS, *WHAT_IF_OPTIONS))
 """Gives a command the input options, and those to suppose changes; it receives them as `inputs`."""
 
-asking_options_without_k = as_one(SupposedInputs, "inputs", (*INPUT_OPTIONS_WITHOUT_K, *_OPTIONS))
+asking_options_without_k = as_one(SupposedInputs, "inputs", (*INPUT_OPTIONS_WITHOUT_K, *WHAT_IF_OPTIONS))
 """The same for a command in which `-k` means something else."""

@@ -76,10 +76,20 @@ class Repository:
         found = self._run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
         if found.returncode:
             said = found.stderr.decode(errors="replace").strip()
-            raise InputError(
-                said or f"{revision!r} is not a revision of this repository: use one such as main or HEAD~1"
+            raise InputError(said or f"{revision!r} is not a revision of this repository: {self._remedy()}")
+        commit = found.stdout.decode().strip()
+        if not commit.isalnum():  # `^main` is the reverse of what it names
+            raise InputError(f"{revision!r} is not a revision of this repository: use one such as main or HEAD~1")
+        return commit
+
+    def _remedy(self) -> str:
+        """What to do about a revision that is not there."""
+        if self._run("rev-parse", "--is-shallow-repository").stdout.strip() == b"true":
+            return (
+                "this clone has a part of the history only: git fetch --unshallow "
+                "(fetch-depth: 0 of actions/checkout, GIT_DEPTH: 0 of GitLab)"
             )
-        return found.stdout.decode().strip()
+        return "use one such as main or HEAD~1"
 
     def merge_base(self, one: str, other: str) -> str:
         """The commit from which two commits come. Raises InputError if the repository does not have it."""
@@ -131,7 +141,10 @@ class Repository:
                 for _ in some:
                     yield _next_content(reader.stdout, most)
         except (BrokenPipeError, EOFError):
-            raise ManifestError("an object of the git repository is damaged: `git fsck` names it") from None
+            raise ManifestError(
+                "an object of the git repository is missing or damaged: "
+                "fetch it, if this is a partial clone; `git fsck` names what is damaged"
+            ) from None
         finally:
             reader.stdout.close()
             with suppress(BrokenPipeError):
