@@ -56,6 +56,29 @@ def test_what_is_lost_of_most_pods(after: list[Object], lost: str) -> None:
     assert most_lost(program(*ALL), program(*after), count) == lost
 
 
+OTHERS = pod("y/a", {"app": "db"}, addresses=["10.0.0.100"], nodeName="n")
+OTHERS_CLOSED = policy("y/closed", labelled(app="db"), ingress=[])
+
+
+def closing(*objects: Object) -> Program:
+    """The program in which the pods of the namespace x are closed, because their policies are not in force."""
+    state = State(live=True)
+    for obj in objects:
+        state.upsert(read(obj))
+    return Compiler(state, lambda member: True, RANGES).program(frozenset({"x"}))
+
+
+def test_pods_that_were_closed_for_a_moment_do_not_count_beside_isolated_ones() -> None:
+    before = closing(*ALL, OTHERS, OTHERS_CLOSED)
+    assert most_lost(before, program(*pods(1, 2, 3, 4), OTHERS, OTHERS_CLOSED), 5) == ""
+    nothing = program(*pods(1, 2, 3, 4), OTHERS)
+    assert most_lost(before, nothing, 5) == "1 of 1 isolated addresses would be open"
+
+
+def test_where_all_that_were_isolated_were_closed_they_count() -> None:
+    assert most_lost(closing(*ALL), program(*pods(1, 2, 3, 4)), 4) == "16 of 16 isolated addresses would be open"
+
+
 def test_pods_that_are_not_held_are_open_when_they_are_gone() -> None:
     before, after = program(*ALL, held=NO_ADDRESSES), program(CLOSED, held=NO_ADDRESSES)
     assert most_lost(before, after, 0) == "8 of 8 isolated addresses would be open"
