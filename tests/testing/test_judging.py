@@ -291,3 +291,90 @@ def test_the_cluster_can_be_asked_with_tests_of_a_program(cluster: Cluster) -> N
     tests = decoded(f"tests: [{{{API_TO_DB}, expect: allow}}]").tests
     assert [one.status for one in cluster.judged(tests)] == [Status.PASSED]
     assert not cluster.test(THREE_TIER.parents[1] / "docs" / "three-tier-tests.yaml", today=date(2026, 1, 1))
+
+
+# --- pods to come, and chains of pods ---------------------------------------------------------------------------------
+
+
+def policy_admitting(peer: dict[str, object]) -> Cluster:
+    """`prod/db`, which admits what a peer selects on TCP 3306, and pods in two namespaces of one team."""
+    cluster = Cluster()
+    for name in ("prod", "dev"):
+        cluster.upsert(
+            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": {"team": "shop"}}}
+        )
+    for path, app in (("prod/db", "db"), ("prod/api", "api"), ("dev/api", "api")):
+        namespace, name = path.split("/")
+        metadata = {"name": name, "namespace": namespace, "labels": {"app": app}}
+        cluster.upsert({"apiVersion": "v1", "kind": "Pod", "metadata": metadata})
+    cluster.upsert(
+        {
+            "apiVersion": "networking.k8s.io/v1",
+            "kind": "NetworkPolicy",
+            "metadata": {"name": "db", "namespace": "prod"},
+            "spec": {
+                "podSelector": {"matchLabels": {"app": "db"}},
+                "ingress": [{"from": [peer], "ports": [{"port": 3306}]}],
+            },
+        }
+    )
+    return cluster
+
+
+BY_LABEL: dict[str, object] = {"podSelector": {"matchLabels": {"app": "api"}}}
+BY_TEAM: dict[str, object] = {"namespaceSelector": {"matchLabels": {"team": "shop"}}, **BY_LABEL}
+
+
+@pytest.mark.parametrize(
+    ("peer", "listed", "now", "later"),
+    [
+        pytest.param(BY_LABEL, "prod/app=api", "passed", "passed", id="the labels that the policy admits"),
+        pytest.param(BY_LABEL, "prod/api", "passed", "passed", id="the pod that has these labels only"),
+        pytest.param(BY_LABEL, "any-pod:prod/app=api", "error", "passed", id="all pods that could have them"),
+        pytest.param(BY_TEAM, "prod/app=api, dev/app=api", "passed", "failed", id="a namespace to come"),
+        pytest.param(BY_TEAM, "'any-pod:team=shop/app=api'", "error", "passed", id="all namespaces of a team"),
+        pytest.param({"podSelector": {}}, "prod/app=api", "passed", "failed", id="a policy that admits all"),
+    ],
+)
+def test_nobody_else_may_include_pods_to_come(peer: dict[str, object], listed: str, now: str, later: str) -> None:
+    cluster = policy_admitting(peer)
+    test = "to: prod/db, port: 3306, accept: unserved-ports"
+    assert status(cluster, f"{test}, expect: {{only-from: [{listed}]}}") == now
+    assert status(cluster, f"{test}, expect: {{only-from: [{listed}], future: true}}") == later
+
+
+def test_a_failure_about_pods_to_come_says_which() -> None:
+    cluster = policy_admitting(BY_TEAM)
+    test = "to: prod/db, port: 3306, expect: {only-from: [prod/app=api, dev/app=api], future: true}"
+    assert message(cluster, f"{test}, accept: unserved-ports") == (
+        "any-pod:kubernetes.io/metadata.name notin (dev,prod),team=shop/app=api, which may come, "
+        "may reach prod/db on TCP 3306, and is not listed"
+    )
+    names = "from: prod/db, port: mysql, expect: {only-to: [prod/app=api], future: true}, accept: unserved-ports"
+    assert status(cluster, names) == "error"
+
+
+def test_a_path_may_lead_through_other_pods(cluster: Cluster) -> None:
+    direct = "no-path: {from: prod/web, to: prod/db, port: 3306}"
+    assert invariant(cluster, direct) == "passed"
+    through = direct.replace("}", ", through-pods: true}, accept: assumptions")
+    (one,) = judged(cluster, f"invariants: [{{{through}}}]")
+    assert (one.status, one.message) == (Status.FAILED, "there is a path: prod/web -> prod/api -> prod/db")
+    outside = through.replace("prod/web", "internet")
+    (one,) = judged(cluster, f"invariants: [{{{outside}}}]")
+    assert one.message == "there is a path: internet -> prod/api -> prod/db"
+    names = through.replace("3306", "mysql").replace("}", "}", 1)
+    assert invariant(cluster, f"{{{names}}}") == "error"
+
+
+def test_no_path_leads_through_pods_that_are_all_closed() -> None:
+    cluster = three_tier()
+    closed = {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    for name in ("prod", "staging"):
+        metadata = {"name": "closed", "namespace": name}
+        cluster.upsert(
+            {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata, "spec": closed}
+        )
+    path = "{no-path: {from: internet, to: prod/db, through-pods: true}, accept: assumptions}"
+    assert invariant(cluster, path) == "passed"
+    assert invariant(cluster, path.replace("internet", "prod/web")) == "passed"

@@ -2,14 +2,16 @@
 
 from itertools import product
 
-from ringfence.analysis.endpoints import check_namespace
-from ringfence.analysis.lists import connection_filter, label_assumptions, list_connections
+from ringfence.analysis.endpoints import AskedPorts, check_namespace
+from ringfence.analysis.lists import connection_assumptions, connection_filter, label_assumptions, list_connections
 from ringfence.engine.answers import listed_match_assumptions
 from ringfence.engine.doubts import doubt_text
 from ringfence.engine.population import Reference
 from ringfence.engine.state import State
+from ringfence.errors import EndpointError
 from ringfence.sets.traffic import ALL_TRAFFIC
 from ringfence.testing.asking import Asking, check_served, narrowed
+from ringfence.testing.chains_of_pods import chain_of_pods
 from ringfence.testing.outcomes import Finding
 from ringfence.testing.reachability_tests import Acceptance, NoCrossNamespace, NoPath, ReachabilityTest
 
@@ -28,7 +30,25 @@ def judge_no_path(asking: Asking, test: ReachabilityTest, expectation: NoPath, *
             assert question is not None
             message = f"{question.source.text} may reach {question.destination.text} on {question.ports}"
             return Finding(False, message, question, tuple(assumptions))
+        if expectation.through_pods:
+            if thoroughly:
+                assumptions |= dict.fromkeys(connection_assumptions(asking.state))
+            if chain := _chain(asking, test, expectation.ports, source, destination):
+                return Finding(False, f"there is a path: {' -> '.join(chain)}", assumptions=tuple(assumptions))
     return Finding(True, assumptions=tuple(assumptions))
+
+
+def _chain(
+    asking: Asking, test: ReachabilityTest, ports: AskedPorts, source: str, destination: str
+) -> tuple[str, ...] | None:
+    """The shortest chain of pods between two ends. Raises EndpointError for ports that are not numbers of pods."""
+    start, end = (asking.endpoint(text, test.namespace) for text in (source, destination))
+    for one in (start, end):
+        if one.possible is not None or (one.service is not None and not ports.is_everything):
+            raise EndpointError(f"{one.text}: through-pods is about pods that exist, and their own ports")
+    if ports.names:
+        raise EndpointError("through-pods: use the numbers of ports, because a name may mean another at each pod")
+    return chain_of_pods(asking.state, start, end, ALL_TRAFFIC if ports.is_everything else ports.numbers)
 
 
 def judge_no_cross_namespace(asking: Asking, expectation: NoCrossNamespace, *, thoroughly: bool) -> Finding:

@@ -8,15 +8,17 @@ from collections.abc import Iterable, Iterator
 from functools import reduce
 from operator import or_
 
-from ringfence.analysis.endpoints import Endpoint
+from ringfence.analysis.endpoints import Endpoint, selection_of
 from ringfence.analysis.questions import Answer, Part
-from ringfence.engine.answers import is_exempt, node_addresses
-from ringfence.engine.policies import End
+from ringfence.engine.answers import assumed_about_own_node, is_exempt, node_addresses
+from ringfence.engine.policies import End, PodSelection
 from ringfence.engine.population import Member
 from ringfence.errors import EndpointError
 from ringfence.model.policies import Direction
+from ringfence.model.selectors import EVERYTHING
 from ringfence.sets.addresses import LOOPBACK, NO_ADDRESSES, Addresses
 from ringfence.testing.asking import Asking, check_served, narrowed
+from ringfence.testing.future_pods import judge_future_pods
 from ringfence.testing.outcomes import Finding
 from ringfence.testing.reachability_tests import Acceptance, OnlyThese, ReachabilityTest
 
@@ -27,7 +29,7 @@ def judge_only_these(asking: Asking, test: ReachabilityTest, expectation: OnlyTh
     Raises InputError where the test says nothing about the cluster.
     """
     listed = [asking.endpoint(text, test.namespace) for text in expectation.listed]
-    for one in listed:
+    for one in listed if not expectation.future else ():
         if one.possible is not None or any(isinstance(end, Member) and end.is_possible for end in one.ends):
             raise EndpointError(f"{one.text} does not exist: list pods that do, or their labels with future: true")
     assumptions: dict[str, None] = {}
@@ -38,9 +40,14 @@ def judge_only_these(asking: Asking, test: ReachabilityTest, expectation: OnlyTh
                 check_served(answer, expectation.ports)
             finding = question.finding(answer, must_pass=must_pass)
             if thoroughly:
-                assumptions |= dict.fromkeys(asking.assumptions(answer))
+                assumptions |= dict.fromkeys(question.assumptions(answer, must_pass=must_pass))
             if not finding.holds:
                 return Finding(False, finding.message, finding.question, tuple(assumptions))
+        if expectation.future:
+            finding = judge_future_pods(asking, expectation, question.own, listed, thoroughly=thoroughly)
+            assumptions |= dict.fromkeys(finding.assumptions)
+            if not finding.holds:
+                return Finding(False, finding.message, assumptions=tuple(assumptions))
     return Finding(True, assumptions=tuple(assumptions))
 
 
@@ -51,7 +58,7 @@ class _Only:
         self._asking = asking
         self._state = asking.state
         self._expectation = expectation
-        self._own = own
+        self.own = own
         if not any(isinstance(end, Member) for end in own.ends):
             raise EndpointError(f"{own.text} is outside the cluster: a test of who may connect is about pods")
 
@@ -59,13 +66,24 @@ class _Only:
         """The answers about all others, and whether what is asked must pass."""
         for one in listed:
             yield self._answer(one), True
-        ends = {end for one in listed for end in one.ends}
-        for group in self._other_pods({end for end in ends if isinstance(end, Member)}):
+        for group in self._other_pods({pod for one in listed for pod in self._existing(one)}):
             if self._can_be_asked(group):
                 yield self._answer(group), False
         addresses = self._asking.outside - reduce(or_, map(_addresses, listed), LOOPBACK)
         if addresses and not self._is_about_names:
             yield self._answer(Endpoint("any other address", (addresses,))), False
+
+    def _existing(self, listed: Endpoint) -> Iterator[Member]:
+        """The pods that an endpoint names, also one that names all that could exist."""
+        yield from (end for end in listed.ends if isinstance(end, Member))
+        if listed.possible is not None and (selection := selection_of(listed)):
+            yield from (pod for pod in self._state.members() if self._selects(selection, pod))
+
+    def _selects(self, selection: PodSelection, pod: Member) -> bool:
+        if selection.namespace is not None:
+            return selection.namespace == pod.namespace and selection.pods.matches(pod.labels)
+        spaces = selection.namespaces or EVERYTHING
+        return selection.pods.matches(pod.labels) and spaces.matches(self._state.namespaces.labels(pod.namespace))
 
     def finding(self, answer: Answer, *, must_pass: bool) -> Finding:
         """Whether an answer is as it must be."""
@@ -80,6 +98,19 @@ class _Only:
         if self._expectation.direction is Direction.EGRESS:
             message = f"{question.source.text} may reach {question.destination.text}{more}, which is not listed"
         return Finding(False, message, question)
+
+    def assumptions(self, answer: Answer, *, must_pass: bool) -> tuple[str, ...]:
+        """What an answer assumes. It does not matter whether a pod is on the node of another that it may not reach."""
+        found = self._asking.assumptions(answer)
+        if not found or must_pass or answer.any:
+            return found
+        needed, needless = set[str](), set[str]()
+        for reason in answer.reasons:
+            side = reason.ingress
+            about_nodes = assumed_about_own_node(side, self._state, reason.asked)
+            is_needed = side.allowed or len(about_nodes) < len(side.assumptions)
+            (needed if is_needed else needless).update(reason.assumptions)
+        return tuple(one for one in found if one in needed or one not in needless)
 
     def _allowed(self, answer: Answer) -> Finding:
         """Whether the listed are allowed all that is asked; without ports, anything."""
@@ -113,7 +144,7 @@ class _Only:
 
     def _can_be_asked(self, others: Endpoint) -> bool:
         """Whether others have a port of the names that are asked, and are not just the pod itself."""
-        own = set(self._own.ends)
+        own = set(self.own.ends)
         if len(own) == 1 and set(others.ends) <= own and not any(_is_several(end) for end in own):
             return False
         if not self._is_about_names:
@@ -123,10 +154,10 @@ class _Only:
     def _answer(self, other: Endpoint) -> Answer:
         ports = self._expectation.ports
         if self._expectation.direction is Direction.INGRESS:
-            return self._asking.answer_of(other, self._own, ports)
+            return self._asking.answer_of(other, self.own, ports)
         if ports.names and other.service is None:
             ports = ports.known_at(end for end in other.ends if isinstance(end, Member)) or ports
-        return self._asking.answer_of(self._own, other, ports)
+        return self._asking.answer_of(self.own, other, ports)
 
     def _other_pods(self, listed: set[Member]) -> Iterator[Endpoint]:
         """The pods that are not listed: those that no policy can tell apart together."""
@@ -140,7 +171,7 @@ class _Only:
 
     def _few(self, pods: list[Member]) -> Iterable[End]:
         """Of pods that no policy can tell apart, two: one may be an end of the test itself. All, if nodes count."""
-        if any(isinstance(end, Member) and end.host_network for end in self._own.ends):
+        if any(isinstance(end, Member) and end.host_network for end in self.own.ends):
             return pods
         return pods[:2]
 

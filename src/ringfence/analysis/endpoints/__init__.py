@@ -8,7 +8,12 @@ from ringfence.analysis.endpoints.endpoints import Endpoint, alternatives, check
 from ringfence.analysis.endpoints.internet import internet_addresses
 from ringfence.analysis.endpoints.named_policies import named_policy, policy_names
 from ringfence.analysis.endpoints.ports import AskedPorts, PortArgument, PortEntry, PortName, asked_ports, parse_port
-from ringfence.analysis.endpoints.representatives import possible_pods_endpoint, represented, represented_alone
+from ringfence.analysis.endpoints.representatives import (
+    possible_pods_endpoint,
+    represented,
+    represented_alone,
+    selection_of,
+)
 from ringfence.analysis.endpoints.services import Backend, backends, families_of, is_headless, selected_members
 from ringfence.analysis.endpoints.targets_by_address import address_targets
 from ringfence.analysis.endpoints.translations import Translation
@@ -41,6 +46,7 @@ __all__ = [
     "represented_alone",
     "resolve",
     "selected_members",
+    "selection_of",
     "similar",
     "targets",
     "translation_assumptions",

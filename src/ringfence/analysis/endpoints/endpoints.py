@@ -51,6 +51,8 @@ class Endpoint(msgspec.Struct, frozen=True):
     `possible` are all pods that could exist with some labels, if it names these. There are no `ends` then, until
     `representatives` finds parts of them that policies treat alike: an example of each is an end, in a namespace that
     exists or that has the labels in `spaces`. `parts` are what the ends stand for, each with the example.
+
+    `labelled` is the selector by which it names its pods, if it does.
     """
 
     text: str
@@ -61,6 +63,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     possible: AnyPossiblePod | None = None
     spaces: Mapping[str, Labels] = NO_NAMESPACES
     parts: tuple[tuple[PossiblePods, ExamplePod], ...] = ()
+    labelled: LabelledPods | None = None
 
     @property
     def families(self) -> Families:
@@ -187,7 +190,7 @@ def _labelled(state: State, text: str, labelled: LabelledPods) -> Endpoint:
     found = tuple(member for member in members if labelled.selector.matches(member.labels))
     if not found:
         raise EndpointError(f"{text}: {_why_no_pods(state, labelled)}")
-    return Endpoint(text, found)
+    return Endpoint(text, found, labelled=labelled)
 
 
 def _why_no_pods(state: State, labelled: LabelledPods) -> str:

@@ -29,7 +29,7 @@ from ringfence.engine.state import State
 from ringfence.errors import EndpointError
 from ringfence.model.metadata import Labels
 from ringfence.model.policies import Direction
-from ringfence.model.selectors import Operator, Term
+from ringfence.model.selectors import EVERYTHING, Operator, Selector, Term
 from ringfence.sets.addresses import Addresses
 from ringfence.sets.partitions import Partition, changed_within, combined, merged
 from ringfence.sets.regions import Region
@@ -228,6 +228,27 @@ def _selector_text(terms: Sequence[Term]) -> str:
         else str(term)
         for term in terms
     )
+
+
+def selection_of(endpoint: Endpoint) -> PodSelection | None:
+    """The pods, existing or to come, that an endpoint names by their labels; None if it does not.
+
+    Raises EndpointError for a comparison of numbers, which no selector of policies can express.
+    """
+    if endpoint.possible is not None:
+        return _selection(endpoint.possible)
+    labelled = endpoint.labelled
+    if labelled is None:
+        return None
+    terms = [term for term in labelled.selector.terms if isinstance(term, Term)]
+    if len(terms) < len(labelled.selector.terms):
+        raise EndpointError(
+            f"{endpoint.text}: pods that do not exist yet are not selected by numbers: use other labels"
+        )
+    pods = Selector(tuple(terms))
+    if labelled.namespace is not None:
+        return PodSelection(pods, namespace=labelled.namespace)
+    return PodSelection(pods, namespaces=EVERYTHING)
 
 
 def _selection(asked: AnyPossiblePod) -> PodSelection:

@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
+from ringfence.engine.answers.reasons import SideReason
 from ringfence.engine.answers.sides import Side
 from ringfence.engine.answers.verdicts import node_addresses, side_traffic, traffic_by_part
 from ringfence.engine.policies import Action, end_text
@@ -19,7 +20,7 @@ from ringfence.engine.population import Identity, Member, addresses_of
 from ringfence.engine.state import State
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import ALL_ADDRESSES, NO_ADDRESSES, Addresses
-from ringfence.sets.traffic import ALL_TRAFFIC
+from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
 
 _MOST_NAMES: Final = 3
 _ALWAYS: Final = {
@@ -36,6 +37,14 @@ def own_node_assumptions(side: Side) -> Iterator[str]:
         yield from _about_addresses(side, side.peer)
     elif side.peer.host_network:
         yield from _about_host(side, side.peer)
+
+
+def assumed_about_own_node(reason: SideReason, state: State, asked: Traffic | None) -> tuple[str, ...]:
+    """Those of the assumptions of a side that are about the node on which its subject runs, and nothing else."""
+    if not isinstance(reason.subject, Member):
+        return ()
+    side = Side(state, reason.subject, reason.direction, reason.peer, asked)
+    return tuple(one for one in own_node_assumptions(side) if one in reason.assumptions)
 
 
 def host_as_node_assumptions(side: Side) -> Iterator[str]:
