@@ -1,1 +1,11 @@
-"""Tests of what policies must allow and must not: test files, and what a cluster says about them."""
+"""Tests of what policies must allow and must not: test files, what a cluster says about them, and assertions."""
+
+from ringfence.testing.assertions import (
+    assert_allowed,
+    assert_denied,
+    assert_isolated,
+    assert_only_from,
+    assert_only_to,
+)
+
+__all__ = ["assert_allowed", "assert_denied", "assert_isolated", "assert_only_from", "assert_only_to"]

@@ -1,0 +1,170 @@
+"""Assertions for tests in Python: the expectations of test files, which say why when they do not hold.
+
+    from ringfence import Cluster
+    from ringfence.testing import assert_only_from
+
+    def test_who_reaches_the_database() -> None:
+        assert_only_from(Cluster.load("k8s/"), "prod/db", ["prod/api"], port=5432)
+
+As in a test file, an end that matches nothing, a port that nobody serves and an answer that depends on an assumption
+are no success. Every project that has pytest and ringfence imports this module: it imports nothing before it is used.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from ringfence.analysis.endpoints import PortArgument
+    from ringfence.testing.outcomes import JudgedTest
+    from ringfence.testing.reachability_tests import Expectation, ReachabilityTest
+
+Ends = str | Iterable[str]
+"""One endpoint or several, written as on the command line."""
+
+_MOST_LINES = 15
+
+
+class Judging(Protocol):
+    """What judges tests: a `Cluster`."""
+
+    def judged(self, tests: Iterable["ReachabilityTest"]) -> Iterator["JudgedTest"]:
+        """The outcome of each test."""
+        ...
+
+
+def assert_allowed(
+    cluster: Judging,
+    source: Ends,
+    destination: Ends,
+    *,
+    port: "PortArgument" = None,
+    protocol: str | None = None,
+    because: Ends = (),
+    accept: Ends = (),
+) -> None:
+    """Fail unless every source may open what is asked to every destination; without a port, all traffic.
+
+    `because` are policies of which one must allow it. `accept` is as in test files: `assumptions`, `unserved-ports`.
+    """
+    __tracebackhide__ = True
+    _assert_connects(cluster, source, destination, "allow", port, protocol, because, accept)
+
+
+def assert_denied(
+    cluster: Judging,
+    source: Ends,
+    destination: Ends,
+    *,
+    port: "PortArgument" = None,
+    protocol: str | None = None,
+    because: Ends = (),
+    accept: Ends = (),
+) -> None:
+    """Fail if any source may open any of what is asked to any destination; without a port, any traffic.
+
+    `because` are policies of which one must deny it.
+    """
+    __tracebackhide__ = True
+    _assert_connects(cluster, source, destination, "deny", port, protocol, because, accept)
+
+
+def assert_only_from(
+    cluster: Judging,
+    destination: Ends,
+    sources: Ends,
+    *,
+    port: "PortArgument" = None,
+    protocol: str | None = None,
+    accept: Ends = (),
+) -> None:
+    """Fail unless all of the sources may reach the destination, and nobody else: no other pod and no address."""
+    __tracebackhide__ = True
+    _assert_only(cluster, "Ingress", destination, sources, port, protocol, accept)
+
+
+def assert_only_to(
+    cluster: Judging,
+    source: Ends,
+    destinations: Ends,
+    *,
+    port: "PortArgument" = None,
+    protocol: str | None = None,
+    accept: Ends = (),
+) -> None:
+    """Fail unless the source may reach all of the destinations, and nothing else: no other pod and no address."""
+    __tracebackhide__ = True
+    _assert_only(cluster, "Egress", source, destinations, port, protocol, accept)
+
+
+def assert_isolated(cluster: Judging, pods: Ends, direction: str = "both", *, accept: Ends = ()) -> None:
+    """Fail unless some policy isolates each of the pods: for `ingress`, for `egress`, or for `both`."""
+    from ringfence.errors import InputError
+    from ringfence.model.policies import Direction
+    from ringfence.testing.reachability_tests import IsIsolated
+
+    __tracebackhide__ = True
+    directions = {**{one.field: (one,) for one in Direction}, "both": tuple(Direction)}
+    if direction not in directions:
+        raise InputError(f"{direction!r} is not a direction: use ingress, egress or both")
+    _check(cluster, IsIsolated(_ends(pods), directions[direction]), (), accept)
+
+
+def _assert_connects(
+    cluster: Judging,
+    source: Ends,
+    destination: Ends,
+    expected: str,
+    port: Any,
+    protocol: str | None,
+    because: Ends,
+    accept: Ends,
+) -> None:
+    from ringfence.analysis.endpoints import asked_ports
+    from ringfence.testing.reachability_tests import Connects, Expected
+
+    __tracebackhide__ = True
+    ports = asked_ports(port, protocol)
+    _check(cluster, Connects(_ends(source), _ends(destination), ports, Expected(expected)), because, accept)
+
+
+def _assert_only(
+    cluster: Judging, direction: str, own: Ends, listed: Ends, port: Any, protocol: str | None, accept: Ends
+) -> None:
+    from ringfence.analysis.endpoints import asked_ports
+    from ringfence.model.policies import Direction
+    from ringfence.testing.reachability_tests import OnlyThese
+
+    __tracebackhide__ = True
+    ports = asked_ports(port, protocol)
+    _check(cluster, OnlyThese(Direction(direction), _ends(own), ports, _ends(listed)), (), accept)
+
+
+def _check(cluster: Judging, expectation: "Expectation", because: Ends, accept: Ends) -> None:
+    from ringfence.errors import InputError
+    from ringfence.model.origin import Place
+    from ringfence.testing.reachability_tests import Acceptance, ReachabilityTest
+
+    __tracebackhide__ = True
+    try:
+        accepted = frozenset(map(Acceptance, _ends(accept)))
+    except ValueError as error:
+        known = " or ".join(one.value for one in Acceptance)
+        raise InputError(f"{error}: use {known}") from None
+    test = ReachabilityTest("assertion", Place(""), expectation, because=_ends(because), accepted=accepted)
+    (outcome,) = cluster.judged([test])
+    if outcome.is_bad:
+        raise AssertionError(failure_text(outcome))
+
+
+def _ends(ends: Ends) -> tuple[str, ...]:
+    return (ends,) if isinstance(ends, str) else tuple(ends)
+
+
+def failure_text(outcome: "JudgedTest") -> str:
+    """Why a test does not hold: the message, what the answer assumes, the reasons, and the smallest edit."""
+    lines = [outcome.message, *(f"  ? {one}" for one in outcome.assumptions)]
+    if outcome.explanation:
+        # The first line of an explanation says what the message says already.
+        lines += [f"  {line}" for line in outcome.explanation.reasons.splitlines()[1:] if line][:_MOST_LINES]
+        lines += [f"  {line}" for line in outcome.explanation.edits.splitlines()][:_MOST_LINES]
+    return "\n".join(lines)
