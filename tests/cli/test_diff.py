@@ -81,6 +81,20 @@ def test_json_has_the_shape_and_says_the_same_again(tmp_path: Path, after: str) 
     assert run(a, b, "-o", "json").stdout == printed
 
 
+def test_what_was_reviewed_does_not_count_until_its_day(tmp_path: Path) -> None:
+    a, b = two(tmp_path, DB, OPENED)
+    entry = "change: opened, source: tools/probe, destination: prod/db, reason: moving, until: 9999-12-31"
+    head = "apiVersion: ringfence/v1\nkind: AllowedChanges\nchanges:\n"
+    allow = tmp_path / "reviewed.yaml"
+    allow.write_text(f"{head}- {{{entry}}}\n- {{{entry.replace('9999', '2000')}}}\n")
+    result = run(a, b, "--allow", allow, "--fail-on", "opened")
+    assert (result.exit_code, f"{allow}:5: warning: expired on 2000-12-31" in result.stderr) == (0, True)
+    assert "allowed\n  + tools/Deployment/probe -> prod/StatefulSet/db: TCP 3306\n" in result.stdout
+    assert fits(json.loads(run(a, b, "--allow", allow, "-o", "json").stdout), strict(schema("diff")))
+    allow.write_text(head)
+    assert run(a, b, "--allow", allow).exit_code == 2
+
+
 def test_quiet_is_the_summary_alone(tmp_path: Path) -> None:
     a, b = two(tmp_path, DB, OPENED)
     result = run(a, b, "--quiet")

@@ -1,7 +1,8 @@
 """`diff`: which connections a change opens and closes, for whom, and why."""
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from datetime import date
 from typing import Final
 
 import click
@@ -19,6 +20,7 @@ from ringfence.render.differences import (
     review_comment,
     summary_text,
 )
+from ringfence.testing.allowed_changes import AllowedChange, read_allowed_changes, review
 
 _FAIL_ON: Final = ("any", "opened", "closed", "exposure", "unknown", "none")
 
@@ -34,6 +36,13 @@ _FAIL_ON: Final = ("any", "opened", "closed", "exposure", "unknown", "none")
     help="The changes for which the exit code is 1. Repeatable.",
 )
 @click.option(
+    "--allow",
+    "allow",
+    metavar="FILE",
+    type=click.Path(readable=False),
+    help="A file of reviewed changes, which do not count until the day that it says.",
+)
+@click.option(
     "--no-assumptions",
     is_flag=True,
     help="Exit with 3 if the answer depends on information that the input does not contain.",
@@ -47,7 +56,9 @@ _FAIL_ON: Final = ("any", "opened", "closed", "exposure", "unknown", "none")
     help="The output format; markdown is a review comment, github the annotations of a workflow.",
 )
 @click.option("-q", "--quiet", "--summary-only", is_flag=True, help="Print one line that says how much has changed.")
-def diff(inputs: DiffInputs, fail_on: tuple[str, ...], no_assumptions: bool, output: str, quiet: bool) -> None:
+def diff(
+    inputs: DiffInputs, fail_on: tuple[str, ...], allow: str | None, no_assumptions: bool, output: str, quiet: bool
+) -> None:
     """List which connections the change from A to B opens and closes, for whom, and why.
 
     A and B are files or folders; - is standard input. With -f, they are revisions of the git repository of the working
@@ -67,6 +78,7 @@ def diff(inputs: DiffInputs, fail_on: tuple[str, ...], no_assumptions: bool, out
     Examples:
       ringfence diff before/ after/
       ringfence diff before/ after/ --fail-on opened
+      ringfence diff before/ after/ --fail-on opened --allow reviewed.yaml
       ringfence diff main -f k8s/
       ringfence diff origin/main...HEAD -R -f k8s/
       ringfence diff --staged -f k8s/
@@ -77,8 +89,10 @@ def diff(inputs: DiffInputs, fail_on: tuple[str, ...], no_assumptions: bool, out
     """
     if quiet and output != "text":
         raise click.UsageError(f"--quiet prints one line of text: use it without -o {output}")
+    allowed = read_allowed_changes(allow) if allow else ()
     first, second = inputs.sides()
     found, problems = _compared(first, second)
+    found = _reviewed(found, allowed)
     match output:
         case "json":
             print_document(difference_json(found, first.name, second.name, problems))
@@ -103,6 +117,18 @@ def _compared(first: ComparedInput, second: ComparedInput) -> tuple[ClusterDiffe
     before, after = first.inputs.cluster(), second.inputs.cluster()
     found = before.diff(after, names=(first.name, second.name))
     return found, [*before.problems, *after.problems]
+
+
+def _reviewed(found: ClusterDifference, allowed: Sequence[AllowedChange]) -> ClusterDifference:
+    """The difference without what is allowed today. Entries that are of no use are named."""
+    if not allowed:
+        return found
+    reviewed = review(found, allowed, date.today())
+    for one in reviewed.expired:
+        print_message(f"{one.place}: warning: expired on {one.until}, and allows nothing any more: remove it")
+    for one in reviewed.unused:
+        print_message(f"{one.place}: warning: this change is not there: remove the entry when it is in force")
+    return reviewed.difference
 
 
 def _comment_key(inputs: DiffInputs) -> str:

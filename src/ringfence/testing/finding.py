@@ -12,6 +12,7 @@ import msgspec
 from ringfence.errors import InputError
 from ringfence.model.problems import Problem
 from ringfence.sources.manifests import read_files
+from ringfence.testing.allowed_changes import KIND as ALLOWED_CHANGES
 from ringfence.testing.decoding import decode_tests
 from ringfence.testing.reachability_tests import KIND, ReachabilityTest
 
@@ -34,7 +35,9 @@ def find_tests(paths: Sequence[str], *, exclude: Sequence[str] = ()) -> FoundTes
     Raises ManifestError for a path that does not exist, and InputError if there is no test.
     """
     loaded = read_files(list(dict.fromkeys(paths)), recursive=True, exclude=exclude, holding=_MAY_HOLD_TESTS)
-    decoded = [decode_tests(one.written, one.origin) for one in loaded.own]
+    decoded = [
+        decode_tests(one.written, one.origin) for one in loaded.own if one.written.get("kind") != ALLOWED_CHANGES
+    ]
     problems = [*loaded.problems, *(problem for one in decoded for problem in one.problems)]
     if not decoded and not problems:
         where = ", ".join(paths)

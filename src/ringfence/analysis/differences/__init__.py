@@ -10,6 +10,7 @@ from ringfence.analysis.differences.cluster_differences import (
     Ends,
     PolicyChange,
     PolicyCount,
+    ReviewedChange,
     difference,
     difference_in_policies,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "PolicyCount",
     "PossibleConnections",
     "RedundancyHere",
+    "ReviewedChange",
     "SnapshotDifference",
     "SnapshotEnds",
     "UnreadChange",

@@ -7,6 +7,7 @@ cluster that could be (`analysis.possible`).
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import date
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -59,7 +60,7 @@ from ringfence.engine.population import Reference
 from ringfence.engine.possible import Meaning, Undecided
 from ringfence.engine.state import State
 from ringfence.model.objects import Policy
-from ringfence.model.origin import Origin
+from ringfence.model.origin import Origin, Place
 from ringfence.model.policies import Direction
 from ringfence.sets import bitsets
 from ringfence.sets.addresses import Addresses
@@ -95,6 +96,13 @@ class ChangedConnections(msgspec.Struct, frozen=True):
         return self.kind is ConnectionChange.CLOSED, _order(self.sources), _order(self.destinations), str(self.traffic)
 
 
+class ReviewedChange(msgspec.Struct, frozen=True):
+    """A row that is allowed to be there: of each entry that says so the reason, the last day, and the place."""
+
+    change: ChangedConnections
+    entries: tuple[tuple[str, date, Place], ...]
+
+
 class ChangedIsolation(msgspec.Struct, frozen=True):
     """Workloads that some policy isolates for a direction now and none did before, or the reverse."""
 
@@ -123,6 +131,7 @@ class ClusterDifference(msgspec.Struct, frozen=True):
     complete, and `namespaces` are those that exist now. `meaning` compares the policies for all pods that could exist;
     None where both have the same policies. `unknown`
     are the assumptions on which answers depend only since the change, `known` those on which they no longer do.
+    `reviewed` are rows that were reviewed and do not count.
     `unread` are policies that are not read and differ: what they change is not known.
     """
 
@@ -140,6 +149,7 @@ class ClusterDifference(msgspec.Struct, frozen=True):
     exposure: tuple[ChangedExposure, ...] = ()
     exposure_undecided: str = ""
     namespaces: tuple[str, ...] = ()
+    reviewed: tuple[ReviewedChange, ...] = ()
 
     def of(self, kind: ConnectionChange) -> list[ChangedConnections]:
         """The connections that were opened, or closed."""
@@ -153,7 +163,7 @@ class ClusterDifference(msgspec.Struct, frozen=True):
     @property
     def example(self) -> Counterexample | None:
         """A connection that could exist and is allowed on one side only, where no other row shows a change."""
-        if self.connections or self.exposure or self.meaning is None:
+        if self.connections or self.reviewed or self.exposure or self.meaning is None:
             return None
         return self.meaning.counterexample if self.meaning.outcome is Outcome.FAILS else None
 

@@ -10,6 +10,7 @@ from ringfence.analysis.differences import (
     ClusterDifference,
     ConnectionChange,
     Ends,
+    ReviewedChange,
     UnreadChange,
     When,
 )
@@ -32,9 +33,10 @@ def difference_json(found: ClusterDifference, first: str, second: str, problems:
         {
             "from": first,
             "to": second,
-            "same": not found,
+            "same": not found and not found.reviewed,
             "summary": _summary_json(found),
             "changes": [_change_json(one) for one in found.connections],
+            "allowed": [_reviewed_json(one) for one in found.reviewed],
             "exposure": [_exposure_json(one) for one in found.exposure],
             "isolation": [_isolation_json(one) for one in found.isolation],
             "policies": _meaning_json(found),
@@ -79,6 +81,14 @@ def _change_json(one: ChangedConnections) -> Json:
         "causes": list(map(_cause_json, one.causes)),
         "attributedTo": [what.value for what in one.attributed_to],
     }
+
+
+def _reviewed_json(one: ReviewedChange) -> Json:
+    entries = [
+        {"reason": reason, "until": last.isoformat(), "file": place.file, "line": place.line}
+        for reason, last, place in one.entries
+    ]
+    return {**_change_json(one.change), "entries": entries}
 
 
 def _exposure_json(one: ChangedExposure) -> Json:

@@ -44,7 +44,7 @@ def review_comment(
 
 def _head(found: ClusterDifference, first: str, second: str, key: str, errors: Sequence[Problem]) -> Iterator[str]:
     changes, policies, workloads = summary_parts(found)
-    is_same = not (found or found.unread or found.is_undecided)
+    is_same = not (found or found.reviewed or found.unread or found.is_undecided)
     verdict = "no change in who may talk to whom" if is_same else changes
     if errors:
         verdict = f"incomplete, the input has {len(errors)} {'error' if len(errors) == 1 else 'errors'}: {verdict}"

@@ -14,6 +14,7 @@ from ringfence.analysis.differences import (
     ConnectionChange,
     Effect,
     Ends,
+    ReviewedChange,
     UnreadChange,
     When,
 )
@@ -78,6 +79,7 @@ def sections(found: ClusterDifference, first: str, second: str) -> Iterator[Sect
         Section("isolation", _isolation_heading(found), tuple(map(_isolation, found.isolation)), lost),
         Section("unknown", f"{len(unknown)} unknown", tuple(_unknown(found))),
         Section("not read", f"{len(found.unread)} not read", tuple(map(_unread, found.unread)), True),
+        Section("allowed", f"{len(found.reviewed)} allowed", tuple(map(_reviewed, found.reviewed))),
         Section("workloads", _workloads_heading(found), tuple(_workloads(found))),
     )
     return (section for section in everything if section.rows)
@@ -86,6 +88,7 @@ def sections(found: ClusterDifference, first: str, second: str) -> Iterator[Sect
 def summary_parts(found: ClusterDifference) -> tuple[str, str, str]:
     """How much has changed: of connections, of policies (may be empty), and how many workloads were compared."""
     parts = [f"{len(found.of(kind))} {kind.value}" for kind in ConnectionChange] if found.connections else []
+    parts += [f"{len(found.reviewed)} allowed"] if found.reviewed else []
     parts += _exposure_parts(found)
     parts += [_isolation_heading(found)] if found.isolation else []
     parts += [f"{len(found.unknown)} unknown"] if found.unknown else []
@@ -106,7 +109,7 @@ def summary_parts(found: ClusterDifference) -> tuple[str, str, str]:
 
 def closing_sentence(found: ClusterDifference) -> str:
     """What is the same, where nothing has changed or something was written differently; empty for a change."""
-    if found:
+    if found or found.reviewed:
         return ""
     if found.unread:
         return "Nothing else changed. What the policies that are not read change is not known."
@@ -155,6 +158,14 @@ def _place(causes: Iterable[Cause]) -> Place | None:
 
 def _ends(ends: Ends) -> Phrase:
     return (Name(str(ends)),) if isinstance(ends, Addresses) else listed(ends)
+
+
+def _reviewed(one: ReviewedChange) -> Row:
+    row = _connection(one.change)
+    entries = (
+        ("until ", str(last), ": ", Name(reason), " (", Name(str(place)), ")") for reason, last, place in one.entries
+    )
+    return Row(row.mark, row.sentence, tuple(entries))
 
 
 def _exposures(changes: Iterable[ChangedExposure], namespaces: Sequence[str]) -> Iterator[Row]:
