@@ -472,6 +472,18 @@ class Cluster:
 
         return measure_coverage(self.state, self.namespace, tests, today=today or date.today())
 
+    def recorded_tests(
+        self, source: str, destination: str, *, port: PortArgument = None, protocol: str | None = None
+    ) -> list[dict[str, Any]]:
+        """Tests of what passes today, for each pair of workloads that two endpoints name, as a file has them.
+
+        Raises EndpointError for an endpoint that matches nothing, and InputError for more than 1,000 pairs.
+        """
+        from ringfence.testing.recording import record_tests
+
+        ports = asked_ports(port, protocol)
+        return list(record_tests(self.state, self.namespace, source, destination, ports, str(port or "all")))
+
     def judged(self, tests: Iterable["ReachabilityTest"], *, today: date | None = None) -> Iterator["JudgedTest"]:
         """The outcome of each test, in their order, one by one as they are judged.
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 import msgspec
@@ -13,8 +13,11 @@ from ringfence.cli.terminal import print_message
 from ringfence.cluster import Cluster
 from ringfence.errors import InputError, ManifestError
 from ringfence.render.coverage import coverage_document, coverage_text
+from ringfence.render.formats import API_VERSION, yaml_text
 from ringfence.render.snapshots import read_snapshot, snapshot_difference_text, snapshot_lines
-from ringfence.testing.reachability_tests import ReachabilityTest
+from ringfence.sources.manifests import parse_yaml
+from ringfence.testing.netassert import read_netassert
+from ringfence.testing.reachability_tests import KIND, ReachabilityTest
 
 Print = Callable[[str], None]
 """Prints text for people: on standard output, or on standard error if a document goes there."""
@@ -28,6 +31,23 @@ class ProofOptions(msgspec.Struct, frozen=True):
     min_coverage: float | None
     snapshot: str | None
     update: bool
+    record: tuple[tuple[str, str, str], ...]
+    import_from: tuple[str, str] | None
+
+    @property
+    def writes_tests(self) -> bool:
+        """Whether tests are written, and none are judged."""
+        return bool(self.record or self.import_from)
+
+    def written(self, cluster: Cluster | None) -> str:
+        """The document of the tests that are recorded or imported; only what is recorded needs a cluster."""
+        tests: list[dict[str, Any]] = []
+        if self.import_from is not None:
+            tests += _imported(Path(self.import_from[1]))
+        for source, destination, port in self.record:
+            assert cluster is not None
+            tests += cluster.recorded_tests(source, destination, port=port)
+        return yaml_text({"apiVersion": API_VERSION, "kind": KIND, "tests": tests})
 
     @property
     def wants_coverage(self) -> bool:
@@ -81,6 +101,18 @@ class ProofOptions(msgspec.Struct, frozen=True):
         return EXIT_NO
 
 
+def _imported(path: Path) -> list[dict[str, Any]]:
+    try:
+        documents = parse_yaml(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ManifestError(f"{path}: no such file") from None
+    except UnicodeDecodeError:
+        raise ManifestError(f"{path}: not a text in UTF-8") from None
+    except InputError as error:
+        raise ManifestError(f"{path}: {error}") from None
+    return read_netassert(documents, str(path))
+
+
 def _text_of(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
@@ -114,6 +146,20 @@ _OPTIONS: Final = (
         type=_FILE,
         metavar="FILE",
         help="Exit with 1 if anything differs from this file, which `ringfence snapshot` has written.",
+    ),
+    click.option(
+        "--record",
+        type=(str, str, str),
+        multiple=True,
+        metavar="SOURCE DESTINATION PORT",
+        help="Write tests of what these workloads may do today, instead of judging any. Repeatable.",
+    ),
+    click.option(
+        "--import",
+        "import_from",
+        type=(click.Choice(["netassert"]), _FILE),
+        metavar="netassert FILE",
+        help="Write the tests of a file of netassert as tests of ringfence, instead of judging any.",
     ),
     click.option("--update", is_flag=True, help="Write the file of --snapshot anew."),
 )

@@ -118,8 +118,14 @@ def test(
       ringfence test tests/ --context prod --last-failed
       ringfence test tests/ -f k8s/ --coverage --min-coverage 90
       ringfence test -f k8s/ --snapshot connections.lock
+      ringfence test -f k8s/ --record 'prod/*' prod/db 5432 > tests/db.yaml
+      ringfence test --import netassert checks.yaml > tests/checks.yaml
     """
     proofs.check()
+    if proofs.writes_tests:
+        asked = inputs.cluster() if proofs.record else None
+        print_text(proofs.written(asked))
+        inputs.leave(asked.problems if asked else (), EXIT_YES)
     if proofs.is_only_snapshot and not paths:
         cluster = inputs.cluster()
         inputs.leave(cluster.problems, worst_exit_code(proofs.checked(cluster, (), print_text)))
