@@ -11,7 +11,7 @@ from ringfence.analysis.differences import SAME_FILES, ClusterDifference, Connec
 from ringfence.cli import EXIT_NO, EXIT_UNDECIDED, EXIT_YES
 from ringfence.cli.diff_inputs import ComparedInput, DiffInputs, diff_options
 from ringfence.cli.inputs import leave
-from ringfence.cli.terminal import print_document, print_message, print_text
+from ringfence.cli.terminal import print_document, print_message, print_text, terminal_width
 from ringfence.model.problems import Problem
 from ringfence.render.differences import (
     difference_annotations,
@@ -103,7 +103,7 @@ def diff(
         case _ if quiet:
             print_text(summary_text(found, first.name, second.name))
         case _:
-            print_text(difference_text(found, first.name, second.name))
+            print_text(difference_text(found, first.name, second.name, terminal_width()))
     if (output == "text" and not quiet) or no_assumptions:
         for assumption in found.assumptions:
             print_message(f"assumption: {assumption}")

@@ -11,6 +11,7 @@ bixense.com/clicolors.
 
 import os
 import re
+import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from typing import Final
@@ -42,6 +43,11 @@ def wants_colour() -> bool:
 def is_dumb() -> bool:
     """Whether the terminal understands no control sequences: no colours and no progress bars."""
     return os.environ.get("TERM") == "dumb"
+
+
+def terminal_width() -> int | None:
+    """How many columns standard output has; None if it is not a terminal: then lines are not broken."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def print_text(text: str) -> None:

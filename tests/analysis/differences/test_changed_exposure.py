@@ -60,7 +60,9 @@ def test_what_is_said_of_a_workload_is_not_said_of_pods_with_its_labels_again(tm
 
 def test_policies_of_the_pods_to_come_count(tmp_path: Path) -> None:
     found = compared(tmp_path, (WORKLOADS, DB, NO_EGRESS), (WORKLOADS, DB))
-    assert sentences(found)[:2] == [
+    assert sentences(found) == [
+        "opened: tools/Deployment/probe -> pods with app!=db of namespace prod and any pod of any namespace other than "
+        "prod: all traffic: tools/no-egress no longer isolates egress",
         "opened: any pod of namespace tools -> prod/Deployment/web: all traffic: "
         "tools/no-egress no longer isolates egress",
         "opened: pods with app=web of namespace tools -> prod/StatefulSet/db: TCP 3306: "

@@ -81,9 +81,10 @@ class ChangedExposure(msgspec.Struct, frozen=True):
 
     @property
     def order(self) -> tuple[object, ...]:
-        """What rows are sorted by: what was opened comes first."""
+        """What rows are sorted by: what was opened comes first, and by policies of the workloads themselves."""
         return (
             self.kind is ConnectionChange.CLOSED,
+            all(cause.direction is not self.direction for cause in self.causes),
             self.workloads,
             self.direction is Direction.EGRESS,
             [one.order for one in self.pods],
