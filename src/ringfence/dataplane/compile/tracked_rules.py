@@ -32,6 +32,7 @@ class TrackedRules:
     def __init__(self, what: PeerRules, state: State) -> None:
         self._what = what
         self._state = state
+        self._version = (-1, -1)
         self._parts: dict[_Part, Bitset] = {}
         self._cells = Cells((), NUMBERS)
         self._matching: list[Matching] = []
@@ -48,8 +49,11 @@ class TrackedRules:
     def refresh(self, *, others_selected: bool) -> None:
         """Find out which identities the rules are about, if selectors may select others than before."""
         self.changed = 0
-        if not others_selected:
+        # Most pods that come and go are as others are: then selectors select the same identities as before.
+        version = self._state.population.version, self._state.namespaces.version
+        if not others_selected or version == self._version:
             return
+        self._version = version
         before, self._parts = self._parts, self._current_parts()
         self.selected = self._selected()
         if list(before) != list(self._parts):
