@@ -32,6 +32,7 @@ from benchmarks import (
     packets,
     possible,
     repairs,
+    user_tests,
     watching,
 )
 from benchmarks.clusters import Plan
@@ -54,7 +55,7 @@ KERNEL: dict[str, Callable[[], Iterable[Figure]]] = {
 CLUSTER: dict[str, Callable[[], Iterable[Figure]]] = {"hostile": hostile.measure, "repairs": repairs.measure}
 """Parts about an agent in a cluster of their own."""
 
-PARTS = ("command-line", "loading", *engine.SIZES, *possible.SIZES, "differences", *KERNEL, *laboratory.SIZES)
+PARTS = ("command-line", "loading", *engine.SIZES, *possible.SIZES, "differences", "tests", *KERNEL, *laboratory.SIZES)
 
 
 def figures_of(part: str) -> Iterable[Figure]:
@@ -76,6 +77,8 @@ def figures_of(part: str) -> Iterable[Figure]:
         return loading.measure()
     if part == "differences":
         return differences.measure()
+    if part == "tests":
+        return user_tests.measure()
     if part == "watching":
         return watching.measure()
     if part in CLUSTER:

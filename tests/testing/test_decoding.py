@@ -115,6 +115,7 @@ WRONG = [
     (f"tests: [{{{ALLOW}}}]\nmetadata: {{namespace: A_b}}", "is not the name of a namespace", "use small letters"),
     ("tests: [{from: a/b, to: c/d}]", "tests[0].expect: Required value", "use expect: allow, deny, unknown"),
     ("tests: [{from: a/b, to: c/d, expect: alow}]", 'Unsupported value: "alow"', "use expect: allow"),
+    ("tests: [{from: a/b, to: c/d, expect: [allow]}]", "Unsupported value", "use expect: allow"),
     ("tests: [{from: a/b, to: c/d, expect: only-from}]", "Unsupported value", "expect: {only-from: [prod/web]}"),
     ("tests: [{from: a/b, to: c/d, expect: }]", "tests[0].expect: Required value", "write a value"),
     ("tests: [{to: c/d, expect: allow}]", "tests[0].from: Required value", "name who opens the connection"),

@@ -12,6 +12,7 @@ from ringfence.errors import InputError
 from ringfence.sets.addresses import ALL_ADDRESSES, Addresses
 from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
 from ringfence.testing.few_pods import few_of_both
+from ringfence.testing.other_pods import OtherPods, other_pods, version_of
 from ringfence.testing.outcomes import Question
 
 
@@ -23,7 +24,8 @@ class Asking:
         self.namespace = namespace
         self._revision = state.revision
         self._alternatives: dict[tuple[str, str], tuple[Endpoint, ...]] = {}
-        self._certainty = Certainty(state)
+        self.certainty = Certainty(state)
+        self._others: OtherPods | None = None
         self._outside: tuple[int, Addresses] | None = None
 
     @property
@@ -34,6 +36,13 @@ class Asking:
             taken = ((family, (number, number)) for pod in pods for family, number in pod.addresses)
             self._outside = self.state.revision, ALL_ADDRESSES - Addresses.of_ranges(taken)
         return self._outside[1]
+
+    @property
+    def others(self) -> OtherPods:
+        """All pods, those together that no policy can tell apart."""
+        if self._others is None or self._others.version != version_of(self.state):
+            self._others = other_pods(self.state, self.certainty)
+        return self._others
 
     def alternatives(self, text: str, namespace: str | None) -> tuple[Endpoint, ...]:
         """All that a text may name. Raises EndpointError if it matches nothing."""
@@ -67,7 +76,7 @@ class Asking:
 
     def assumptions(self, answer: Answer) -> tuple[str, ...]:
         """What an answer assumes; found without its reasons where it surely assumes nothing."""
-        certain = self._certainty.assumes_nothing
+        certain = self.certainty.assumes_nothing
         if all(pair.via is None and certain(pair.source, pair.destination) for pair in answer.pairs):
             return ()
         return answer.assumptions

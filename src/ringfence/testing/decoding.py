@@ -156,7 +156,7 @@ def _connection(fields: FieldReader, namespace: str | None) -> Expectation | Non
 
 
 def _meant(expected: object) -> str:
-    if expected in _ONLY:
+    if isinstance(expected, str) and expected in _ONLY:
         return f"write who it is: expect: {{{expected}: [prod/web]}}"
     return _EXPECTATIONS
 

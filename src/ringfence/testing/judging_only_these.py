@@ -4,11 +4,12 @@ Nobody else means every other pod, the other pods of the same end among them, an
 can forbid does not count: what a node sends to its own pods, and a pod to itself.
 """
 
-from collections.abc import Iterable, Iterator
-from functools import reduce
+from collections.abc import Iterator
+from functools import cached_property, reduce
 from operator import or_
 
 from ringfence.analysis.endpoints import Endpoint, selection_of
+from ringfence.analysis.lists import peers_allowed
 from ringfence.analysis.questions import Answer, Part
 from ringfence.engine.answers import assumed_about_own_node, is_exempt, node_addresses
 from ringfence.engine.policies import End, PodSelection
@@ -17,6 +18,8 @@ from ringfence.errors import EndpointError
 from ringfence.model.policies import Direction
 from ringfence.model.selectors import EVERYTHING
 from ringfence.sets.addresses import LOOPBACK, NO_ADDRESSES, Addresses
+from ringfence.sets.bitsets import Bitset
+from ringfence.sets.traffic import ALL_TRAFFIC
 from ringfence.testing.asking import Asking, check_served, narrowed
 from ringfence.testing.future_pods import judge_future_pods
 from ringfence.testing.outcomes import Finding
@@ -35,7 +38,7 @@ def judge_only_these(asking: Asking, test: ReachabilityTest, expectation: OnlyTh
     assumptions: dict[str, None] = {}
     for text in expectation.ends:
         question = _Only(asking, test, expectation, asking.endpoint(text, test.namespace))
-        for answer, must_pass in question.answers(listed):
+        for answer, must_pass in question.answers(listed, thoroughly=thoroughly):
             if must_pass and Acceptance.UNSERVED_PORTS not in test.accepted:
                 check_served(answer, expectation.ports)
             finding = question.finding(answer, must_pass=must_pass)
@@ -62,16 +65,35 @@ class _Only:
         if not any(isinstance(end, Member) for end in own.ends):
             raise EndpointError(f"{own.text} is outside the cluster: a test of who may connect is about pods")
 
-    def answers(self, listed: list[Endpoint]) -> Iterator[tuple[Answer, bool]]:
+    def answers(self, listed: list[Endpoint], *, thoroughly: bool) -> Iterator[tuple[Answer, bool]]:
         """The answers about all others, and whether what is asked must pass."""
         for one in listed:
             yield self._answer(one), True
-        for group in self._other_pods({pod for one in listed for pod in self._existing(one)}):
+        of_listed = {pod for one in listed for pod in self._existing(one)}
+        for group in self._other_pods(of_listed, thoroughly=thoroughly):
             if self._can_be_asked(group):
                 yield self._answer(group), False
         addresses = self._asking.outside - reduce(or_, map(_addresses, listed), LOOPBACK)
         if addresses and not self._is_about_names:
-            yield self._answer(Endpoint("any other address", (addresses,))), False
+            own = Addresses.union_of(
+                node_addresses(self._state, end) for end in self.own.ends if isinstance(end, Member)
+            )
+            if far := addresses - own:
+                yield self._answer(Endpoint("any other address", (far,))), False
+            # Of the nodes of the end, each is the own one of some pods and another's of others: all are asked about,
+            # which takes long, only where something may pass.
+            if (near := addresses & own) and self._may_pass(near):
+                yield self._answer(Endpoint("the nodes of others", (near,))), False
+
+    def _may_pass(self, addresses: Addresses) -> bool:
+        """Whether the policies of the end allow anything that is asked with some of the addresses."""
+        ports, tiers = self._expectation.ports, self._state.tiers
+        everything = ports.is_everything or self.own.service is not None
+        return any(
+            traffic & (ALL_TRAFFIC if everything else ports.at(pod))
+            for pod in self._identities.values()
+            for _, traffic in tiers.allowed_addresses(self._state.identity(pod), self._expectation.direction, addresses)
+        )
 
     def _existing(self, listed: Endpoint) -> Iterator[Member]:
         """The pods that an endpoint names, also one that names all that could exist."""
@@ -159,21 +181,70 @@ class _Only:
             ports = ports.known_at(end for end in other.ends if isinstance(end, Member)) or ports
         return self._asking.answer_of(self.own, other, ports)
 
-    def _other_pods(self, listed: set[Member]) -> Iterator[Endpoint]:
-        """The pods that are not listed: those that no policy can tell apart together."""
-        alike: dict[object, list[Member]] = {}
-        for pod in self._state.members():
-            if pod not in listed:
-                key = pod if pod.host_network or self._is_about_names else self._state.identity(pod).bit
-                alike.setdefault(key, []).append(pod)
-        for pods in alike.values():
-            yield Endpoint(str(pods[0].reference), tuple(self._few(pods)))
+    def _other_pods(self, listed: set[Member], *, thoroughly: bool) -> Iterator[Endpoint]:
+        """The pods that are not listed and may have something to do with the end: of those that are alike, two.
 
-    def _few(self, pods: list[Member]) -> Iterable[End]:
-        """Of pods that no policy can tell apart, two: one may be an end of the test itself. All, if nodes count."""
-        if any(isinstance(end, Member) and end.host_network for end in self.own.ends):
-            return pods
-        return pods[:2]
+        Two, because one of them may be the end itself.
+        """
+        others, reached = self._asking.others, self._reached()
+        bits = {self._state.identity(pod).bit for pod in listed if not pod.host_network}
+        for bit, pods in others.by_identity.items():
+            if reached is not None and not reached >> bit & 1 and not (thoroughly and self._may_assume(bit)):
+                continue
+            left = [pod for pod in pods if pod not in listed] if bit in bits else pods
+            if left and self._is_about_names:
+                yield from (Endpoint(str(pod.reference), (pod,)) for pod in left)
+            elif left:
+                yield Endpoint(str(left[0].reference), tuple(left if self._counts_nodes else left[:2]))
+        hosts: dict[object, list[Member]] = {}
+        for pod in others.hosts:
+            if pod not in listed:
+                alike = (self._state.workload(pod), self._state.identity(pod).bit, pod.node in self._nodes)
+                hosts.setdefault(pod if self._is_about_names or self._counts_nodes else alike, []).append(pod)
+        yield from (Endpoint(str(pods[0].reference), tuple(pods[:2])) for pods in hosts.values())
+
+    @cached_property
+    def _nodes(self) -> frozenset[str]:
+        """The nodes of the end."""
+        return frozenset(end.node for end in self.own.ends if isinstance(end, Member))
+
+    @cached_property
+    def _counts_nodes(self) -> bool:
+        """Whether it matters on which nodes others are."""
+        return any(isinstance(end, Member) and end.host_network for end in self.own.ends)
+
+    @cached_property
+    def _identities(self) -> dict[int, Member]:
+        """A pod of each identity that the end has."""
+        return {self._state.identity(end).bit: end for end in self.own.ends if isinstance(end, Member)}
+
+    def _reached(self) -> Bitset | None:
+        """The identities between which and the end the port passes; None for a question that is not about one port."""
+        single = self._expectation.ports.single
+        if single is None or self._counts_nodes or self.own.service is not None or self.own.addresses is not None:
+            return None
+        direction = self._expectation.direction
+        found = (peers_allowed(self._state, pod, direction, *single) for pod in self._identities.values())
+        return reduce(or_, found, 0)
+
+    def _may_assume(self, bit: int) -> bool:
+        """Whether the answer about the pods of an identity may assume something."""
+        certainty = self._asking.certainty
+        if self._is_known and self._asking.others.known >> bit & 1:
+            return False
+        pods = self._asking.others.by_identity[bit]
+        ends = [end for end in self.own.ends if isinstance(end, Member)]
+        if self._expectation.direction is Direction.INGRESS:
+            return not all(certainty.assumes_nothing(pod, end) for pod in pods for end in ends)
+        return not all(certainty.assumes_nothing(end, pod) for pod in pods for end in ends)
+
+    @cached_property
+    def _is_known(self) -> bool:
+        """Whether nothing is assumed about the end and any pod about which nothing is."""
+        if self._state.doubts or any(policy.kind != "NetworkPolicy" for policy in self._state.tiers.policies()):
+            return False
+        ends = [end for end in self.own.ends if isinstance(end, Member)]
+        return all(end.addresses and self._asking.certainty.is_known(end) for end in ends)
 
 
 def _addresses(listed: Endpoint) -> Addresses:

@@ -24,7 +24,7 @@ from ringfence.analysis.lists.isolated_workloads import (
     isolation_of,
     label_assumptions,
 )
-from ringfence.analysis.lists.reach import PodCollection, Reach
+from ringfence.analysis.lists.reach import PodCollection, Reach, peers_allowed
 from ringfence.analysis.lists.reach_rows import AllowingRule, Permission, ReachQuestion, ReachRow
 
 __all__ = [
@@ -70,6 +70,7 @@ __all__ = [
     "list_connections",
     "list_selector",
     "matrix_view",
+    "peers_allowed",
     "pod_groups",
     "subject_assumptions",
 ]

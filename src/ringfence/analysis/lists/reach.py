@@ -167,7 +167,7 @@ def _allowed_on_port(question: ReachQuestion) -> Pods | None:
     if len(own) < len(ends):
         return None
     bits = [
-        _allowed_peers(state, pod, question.direction, single[0], number)
+        peers_allowed(state, pod, question.direction, single[0], number)
         for pod, (_, number) in zip(own, ends, strict=True)
     ]
     inside = _with_all_others(state, own, bits)
@@ -217,21 +217,21 @@ def _exempt(question: ReachQuestion, own: Sequence[Member]) -> list[Member]:
     return [pod for pod in state.members() if all(is_exempt(state, one, pod) for one in own)]
 
 
-def _allowed_peers(state: State, pod: Member, direction: Direction, protocol: str, port: int) -> Bitset:
+def peers_allowed(state: State, pod: Member, direction: Direction, protocol: str, port: int) -> Bitset:
     """The identities with which `pod` may connect in `direction`: its own side and theirs allow the port."""
     population, identity = state.population, state.identity(pod)
     families = [family for family in population.decisive_families() if family in identity.families]
     if len(families) < 2:
-        over = _allowed_peers_over(state, identity, direction, (families or FAMILIES)[0], protocol, port)
+        over = _peers_allowed_over(state, identity, direction, (families or FAMILIES)[0], protocol, port)
         return over & reduce(or_, map(population.in_family, identity.families))
     bits = population.everyone
     for family in families:
         # Two pods must be allowed over every family that both have. An identity without the family has no say over it.
-        bits &= _allowed_peers_over(state, identity, direction, family, protocol, port) | ~population.in_family(family)
+        bits &= _peers_allowed_over(state, identity, direction, family, protocol, port) | ~population.in_family(family)
     return bits
 
 
-def _allowed_peers_over(
+def _peers_allowed_over(
     state: State, identity: Identity, direction: Direction, family: Family, protocol: str, port: int
 ) -> Bitset:
     question = PortQuestion(family, protocol, port)

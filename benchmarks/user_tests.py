@@ -1,0 +1,60 @@
+"""Tests that users write: how long it takes to judge them, with what their answers assume."""
+
+from collections.abc import Callable, Iterator
+from datetime import date
+from random import Random
+
+from benchmarks.clusters import Plan, decoded, objects
+from benchmarks.measuring import Figure, processor_seconds
+from benchmarks.policies import policies
+from ringfence.analysis.endpoints import asked_ports
+from ringfence.cluster import Cluster
+from ringfence.model.origin import Place
+from ringfence.model.policies import Direction
+from ringfence.testing.judging import Judge
+from ringfence.testing.reachability_tests import (
+    Acceptance,
+    Connects,
+    Expectation,
+    Expected,
+    OnlyThese,
+    ReachabilityTest,
+)
+
+PLAN = Plan(10_000, 1_000, 50)
+PORT = asked_ports(8080)
+
+
+def measure() -> Iterator[Figure]:
+    """Tests of two workloads, of the pods of a namespace and a workload, and of who alone reaches a workload."""
+    cluster, random = Cluster(), Random(PLAN.seed)
+    for one in (*decoded(objects(PLAN)), *decoded(policies(PLAN))):
+        cluster.upsert(one)
+    members = list(cluster.state.members())
+    workloads = sorted({str(cluster.state.workload(member)) for member in members})
+    spaces = sorted(cluster.state.namespaces.names())
+    cluster.can(f"{spaces[0]}/*", f"{spaces[1]}/*", port=8080)
+
+    def pair() -> Expectation:
+        return Connects((random.choice(workloads),), (random.choice(workloads),), PORT, Expected.DENY)
+
+    def namespace() -> Expectation:
+        return Connects((f"{random.choice(spaces)}/*",), (random.choice(workloads),), PORT, Expected.DENY)
+
+    def only_from() -> Expectation:
+        own = random.choice(workloads)
+        listed = sorted({str(cluster.state.workload(member)) for member in cluster.sources(own, 8080)})
+        return OnlyThese(Direction.INGRESS, (own,), PORT, tuple(listed))
+
+    for name, number, make, limit in (
+        ("workload to workload", 1_000, pair, 1.0),
+        ("a namespace to a workload", 100, namespace, None),
+        ("only-from", 100, only_from, None),
+    ):
+        yield Figure(f"{number:,} tests, {name}", _seconds(cluster, number, make), "s", limit)
+
+
+def _seconds(cluster: Cluster, number: int, make: Callable[[], Expectation]) -> float:
+    tests = [ReachabilityTest("t", Place("t.yaml", 1), make(), accepted=frozenset(Acceptance)) for _ in range(number)]
+    judge = Judge(cluster.state, "default", today=date(2026, 1, 1))
+    return processor_seconds(lambda: [judge.outcome(test) for test in tests])

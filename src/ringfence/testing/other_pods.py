@@ -1,0 +1,48 @@
+"""All pods of a state, those together that no policy can tell apart: what a test of everybody else looks at.
+
+Found once for all tests, as long as no object changes and no policy tells other pods apart.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+
+import msgspec
+
+from ringfence.engine.answers import Certainty
+from ringfence.engine.population import Member
+from ringfence.engine.state import State
+from ringfence.sets.bitsets import Bitset
+
+
+class OtherPods(msgspec.Struct, frozen=True):
+    """The pods with networks of their own by the bit of their identity, and those that use their node's.
+
+    `known` are the identities of which each pod has an address and lacks no fact that an assumption could be about.
+    """
+
+    version: tuple[int, object]
+    by_identity: Mapping[int, tuple[Member, ...]]
+    hosts: tuple[Member, ...]
+    known: Bitset
+
+
+def other_pods(state: State, certainty: Certainty) -> OtherPods:
+    """All pods of a state as it is now."""
+    found: defaultdict[int, list[Member]] = defaultdict(list)
+    hosts: list[Member] = []
+    unknown = 0
+    for pod in state.members():
+        if pod.host_network:
+            hosts.append(pod)
+            continue
+        bit = state.identity(pod).bit
+        found[bit].append(pod)
+        if not (pod.addresses and certainty.is_known(pod)):
+            unknown |= 1 << bit
+    known = state.population.everyone & ~unknown
+    return OtherPods(version_of(state), {bit: tuple(pods) for bit, pods in found.items()}, tuple(hosts), known)
+
+
+def version_of(state: State) -> tuple[int, object]:
+    """What changes if the pods or their identities do."""
+    return state.revision, state.population.version
