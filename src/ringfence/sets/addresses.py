@@ -65,6 +65,8 @@ class Addresses(msgspec.Struct, frozen=True, cache_hash=True):
     def union_of(cls, sets: Iterable["Addresses"]) -> "Addresses":
         """What is in any of `sets`, in one pass over the ranges of all of them."""
         listed = list(sets)
+        if len(listed) == 1:
+            return listed[0]
         return cls(intervals.union_of(one.v4 for one in listed), intervals.union_of(one.v6 for one in listed))
 
     def ranges(self, family: Family) -> Intervals:

@@ -41,6 +41,8 @@ class Traffic(msgspec.Struct, frozen=True, cache_hash=True):
     def union_of(cls, sets: Iterable["Traffic"]) -> "Traffic":
         """What is in any of `sets`, in one pass over the ranges of all of them."""
         listed = list(sets)
+        if len(listed) == 1:
+            return listed[0]
         return cls(
             intervals.union_of(one.tcp for one in listed),
             intervals.union_of(one.udp for one in listed),

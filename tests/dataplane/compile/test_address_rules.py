@@ -16,7 +16,7 @@ Rules = list[AddressRule]
 
 
 def of_addresses(direction: Direction, rules: list[AddressRule]) -> list[Allowance]:
-    return finish(for_addresses(direction, Family.IPV4, address_pairs(rules, Family.IPV4)))
+    return finish(for_addresses(direction, Family.IPV4, finish(address_pairs(rules, Family.IPV4))))
 
 
 def block(*cidrs: str) -> Addresses:
@@ -30,7 +30,7 @@ def key(text: str) -> bytes:
 def sets(rules: Rules, family: Family = Family.IPV4) -> list[frozenset[tuple[bytes, bytes]]]:
     """The ranges that the rules look into, in the order of the rules."""
     found = []
-    for one in finish(for_addresses(Direction.INGRESS, family, address_pairs(rules, family))):
+    for one in finish(for_addresses(Direction.INGRESS, family, finish(address_pairs(rules, family)))):
         lookup = one.rule.conditions[0]
         assert isinstance(lookup, Lookup)
         ranges = one.fixed[lookup.set]

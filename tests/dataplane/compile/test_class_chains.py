@@ -77,7 +77,7 @@ def test_classes_allow_what_the_rules_do(
     some: list[AddressRule], family: Family, asked: list[tuple[int, int, int]]
 ) -> None:
     program = program_of(
-        family, [one for each in FAMILIES for one in finish(for_addresses(IN, each, address_pairs(some, each)))]
+        family, [one for each in FAMILIES for one in finish(for_addresses(IN, each, finish(address_pairs(some, each))))]
     )
     protocols = {6: "TCP", 17: "UDP", 132: "SCTP"}
     for source, protocol, port in asked:
@@ -100,7 +100,7 @@ def test_classes_allow_what_the_rules_do(
 
 
 def of_addresses(direction: Direction, rules: list[AddressRule]) -> list[Allowance]:
-    return finish(for_addresses(direction, Family.IPV4, address_pairs(rules, Family.IPV4)))
+    return finish(for_addresses(direction, Family.IPV4, finish(address_pairs(rules, Family.IPV4))))
 
 
 def many(count: int) -> list[AddressRule]:

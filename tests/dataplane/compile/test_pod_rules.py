@@ -37,7 +37,7 @@ def allowances(
     state = state_of([*WORLD, *world, written])
     subject = state.identity(member_in(state, "x/server"))
     stack = state.tiers.stack(subject, direction)
-    return list(for_pods(state, stack, own_ports(stack, subject), Family.IPV4, behind))
+    return finish(for_pods(state, stack, own_ports(stack, subject), Family.IPV4, behind))
 
 
 def pod_set(allowance: Allowance) -> PodSet:

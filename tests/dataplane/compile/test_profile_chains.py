@@ -1,16 +1,32 @@
 """Profiles as chains: which chain a stack of profiles gets, what it is called, and what it looks into."""
 
+import pytest
 from tests.engine.members import member_in
 from tests.engine.policies.artificial_tier import BACK, FRONT, acting, tier_policy, tiered_cluster_of
-from tests.semantics.objects import Object, admits, block, container_port, labelled, pod, pods, policy, port, sends
+from tests.semantics.objects import (
+    Object,
+    admits,
+    block,
+    container_port,
+    labelled,
+    namespaces,
+    pod,
+    pods,
+    policy,
+    port,
+    sends,
+)
 
+from ringfence.dataplane.compile import address_rules, pod_rules
+from ringfence.dataplane.compile.division import TooComplex
 from ringfence.dataplane.compile.large_policies import LargePolicies
 from ringfence.dataplane.compile.profile_chains import ProfileChain, build_chain, chain_name, denies_everything
 from ringfence.dataplane.program import RangeSet
-from ringfence.engine.policies import OwnPorts, Stack, own_ports
+from ringfence.engine.policies import OwnPorts, Stack, own_ports, rulings
 from ringfence.engine.state import State
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import Family
+from ringfence.steps import finish
 
 WORLD = [
     pod("x/old", {"app": "server"}, ports=[container_port("http", 80)], addresses=["10.0.0.1"]),
@@ -33,7 +49,7 @@ def name_of(*written: Object, path: str = "x/old", direction: Direction = Direct
 def chain_of(*written: Object, direction: Direction = Direction.INGRESS) -> ProfileChain | None:
     """The chain of x/old, for IPv4."""
     state = tiered_cluster_of([*WORLD, *written]).state
-    return build_chain(state, *stack_of(state, direction=direction), (Family.IPV4,), LargePolicies(state))
+    return finish(build_chain(state, *stack_of(state, direction=direction), (Family.IPV4,), LargePolicies(state)))
 
 
 # --- names ------------------------------------------------------------------------------------------------------------
@@ -105,3 +121,61 @@ def test_rules_that_deny_are_settled_in_one_map_of_peers() -> None:
     assert chain is not None
     assert len(chain.maps) == 1
     assert not chain.pods
+
+
+# --- what would keep others waiting -----------------------------------------------------------------------------------
+
+
+def selecting(count: int, values: int = 1) -> Object:
+    """A rule with so many selectors, each with so many values."""
+    expressions = [
+        {"key": "app", "operator": "In", "values": [f"v{number}-{value}" for value in range(values)]}
+        for number in range(count)
+    ]
+    return admits(*(pods({"matchExpressions": [one]}) for one in expressions))
+
+
+def test_more_selectors_and_port_names_than_can_be_asked_at_once_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pod_rules, "MOST_SELECTORS", 5)
+    assert chain_of(policy("x/p", ingress=[selecting(3)]), policy("x/q", ingress=[selecting(1)]))
+    named = policy("x/q", ingress=[selecting(1) | {"ports": [port("a"), port("b")]}])
+    with pytest.raises(TooComplex, match="more than 5 selectors and port names"):
+        chain_of(policy("x/p", ingress=[selecting(3)]), named)
+
+
+def test_longer_selectors_than_can_be_read_at_once_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pod_rules, "MOST_VALUES", 8)
+    assert chain_of(policy("x/p", ingress=[selecting(2, values=3)]))
+    with pytest.raises(TooComplex, match="selectors have more than 8 labels and values"):
+        chain_of(policy("x/p", ingress=[selecting(2, values=4)]))
+    long = {"matchExpressions": [{"key": "a", "operator": "In", "values": list("abcdefgh")}]}
+    with pytest.raises(TooComplex, match="selectors have more than 8 labels and values"):
+        chain_of(policy("x/p", ingress=[admits(namespaces(long))]))
+
+
+def test_what_administrators_write_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pod_rules, "MOST_SELECTORS", 5)
+    many = [acting("allow", pods(labelled(app=f"v{number}"))) for number in range(9)]
+    assert chain_of(tier_policy(FRONT, "front", ingress=many), policy("x/p", ingress=[selecting(3)]))
+
+
+def test_many_selectors_are_read_in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pod_rules, "_STEP", 5)
+
+    def steps(count: int) -> int:
+        state = tiered_cluster_of([*WORLD, policy("x/p", ingress=[selecting(count)])]).state
+        return sum(1 for _ in build_chain(state, *stack_of(state), (Family.IPV4,), LargePolicies(state)))
+
+    assert steps(60) - steps(10) == 10
+
+
+def test_many_rules_are_joined_in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (rulings, address_rules):
+        monkeypatch.setattr(module, "_STEP", 5)
+
+    def steps(count: int) -> int:
+        rules = [admits(block(f"11.0.0.{2 * number}/32"), ports=[port(80)]) for number in range(count)]
+        state = tiered_cluster_of([*WORLD, policy("x/p", ingress=rules)]).state
+        return sum(1 for _ in build_chain(state, *stack_of(state), (Family.IPV4,), LargePolicies(state)))
+
+    assert steps(60) - steps(10) >= 20

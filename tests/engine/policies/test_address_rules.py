@@ -14,6 +14,7 @@ from ringfence.engine.state import State
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import ALL_ADDRESSES, parse_address
 from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
+from ringfence.steps import finish
 
 ASKED = [*strategies.OUTSIDE, "0.0.0.0", "255.255.255.255", "10.0.0.1", "10.0.1.2", "fd00::1", "8000::1"]
 
@@ -33,7 +34,7 @@ def allowed_at(rules: list[AddressRule], text: str) -> Traffic:
 def test_rules_allow_an_address_what_its_cell_says(objects: list[Object]) -> None:
     state = tiered_cluster_of(objects).state
     for stack, own in stacks(state):
-        rules = state.tiers.address_rules(stack, own)
+        rules = finish(state.tiers.address_rules(stack, own))
         cells = state.tiers.addresses_of(stack, own)
         for text in ASKED:
             (expected,) = (traffic for within, traffic in cells if within.contains(*parse_address(text)))
@@ -41,7 +42,7 @@ def test_rules_allow_an_address_what_its_cell_says(objects: list[Object]) -> Non
         assert all(addresses and traffic for addresses, traffic in rules)
         assert len({traffic for _, traffic in rules}) == len(rules)
         if is_union(stack):
-            joined = state.tiers.joined_address_rules([rule for profile in stack for rule in profile.rules], own)
+            joined = finish(state.tiers.joined_address_rules([rule for one in stack for rule in one.rules], own))
             assert all(allowed_at(joined, text) == allowed_at(rules, text) for text in ASKED)
 
 
@@ -58,7 +59,7 @@ def rules_of(*written: Object) -> list[AddressRule]:
     state = tiered_cluster_of([subject, policy("x/p", ingress=list(written))]).state
     identity = state.identity(member_in(state, "x/subject"))
     stack = state.tiers.stack(identity, Direction.INGRESS)
-    return state.tiers.address_rules(stack, own_ports(stack, identity))
+    return finish(state.tiers.address_rules(stack, own_ports(stack, identity)))
 
 
 def tcp(*numbers: int) -> Traffic:
@@ -96,6 +97,6 @@ def test_rules_are_as_many_and_as_long_as_the_policies() -> None:
 def test_nothing_is_allowed_without_rules_and_everything_without_policies() -> None:
     assert rules_of() == []
     state = tiered_cluster_of([pod("x/subject")]).state
-    assert state.tiers.address_rules(()) == [(ALL_ADDRESSES, ALL_TRAFFIC)]
+    assert finish(state.tiers.address_rules(())) == [(ALL_ADDRESSES, ALL_TRAFFIC)]
     assert state.tiers.allows_everything(())
     assert allowed_at([], "192.0.2.1") == NO_TRAFFIC

@@ -4,7 +4,7 @@ A few combinations of addresses and traffic are two sets each, both of which mus
 (`division`, `class_chains`), so that a packet costs the same however many there are.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from ringfence.dataplane.compile.allowances import Allowance, allowing
@@ -31,11 +31,19 @@ MOST_PAIRS: Final = 4
 """How many combinations of addresses and traffic are rules one after another: each costs a packet two lookups."""
 
 
-def address_pairs(rules: Iterable[AddressRule], family: Family) -> list[Pair]:
+_STEP: Final = 1_000
+"""Rules that are numbered in one step."""
+
+
+def address_pairs(rules: Sequence[AddressRule], family: Family) -> Steps[list[Pair]]:
     """Rules of which no two have the same traffic, as far as they are about addresses of a family."""
-    return [
-        (ranges, numbered(traffic)) for addresses, traffic in rules if traffic and (ranges := addresses.ranges(family))
-    ]
+    found: list[Pair] = []
+    for count, (addresses, traffic) in enumerate(rules, 1):
+        if traffic and (ranges := addresses.ranges(family)):
+            found.append((ranges, numbered(traffic)))
+        if count % _STEP == 0:
+            yield
+    return found
 
 
 def for_addresses(direction: Direction, family: Family, pairs: Iterable[Pair]) -> Steps[list[Allowance]]:
@@ -43,21 +51,23 @@ def for_addresses(direction: Direction, family: Family, pairs: Iterable[Pair]) -
     meant = list(pairs)
     wholly = intervals.union_of(ranges for ranges, numbers in meant if numbers == ALL_NUMBERS)
     partly = [(ranges, numbers) for ranges, numbers in meant if numbers != ALL_NUMBERS]
+    yield
     portless = intervals.union_of(ranges for ranges, numbers in partly if _has_others(numbers))
     found: list[Allowance] = []
-    yield
     if wholly:
-        within, sets = _within(direction, family, wholly)
+        within, sets = yield from _within(direction, family, wholly)
         found.append(Allowance(allowing(within), sets))
     if portless:
-        within, sets = _within(direction, family, portless)
+        within, sets = yield from _within(direction, family, portless)
         found.append(Allowance(allowing(within, WITHOUT_PORTS), sets | WITHOUT_PORTS_SETS))
     with_ports = [(ranges, some) for ranges, numbers in partly if (some := without_others(numbers))]
+    yield
     if len(with_ports) > MOST_PAIRS:
         layers = yield from layers_of(with_ports)
         return [*found, *(yield from by_classes(direction, family, layers))]
     for ranges, numbers in with_ports:
-        within, sets = _within(direction, family, ranges)
+        within, sets = yield from _within(direction, family, ranges)
+        yield
         for conditions, traffic_sets in traffic_conditions(numbers):
             found.append(Allowance(allowing(within, *conditions), sets | traffic_sets))
     return found
@@ -67,8 +77,10 @@ def _has_others(numbers: Intervals) -> bool:
     return intervals.contains(numbers, OTHER_PROTOCOLS[0])
 
 
-def _within(direction: Direction, family: Family, ranges: Intervals) -> tuple[Lookup, dict[str, Collection]]:
+def _within(direction: Direction, family: Family, ranges: Intervals) -> Steps[tuple[Lookup, dict[str, Collection]]]:
     """The condition that the peer's address is in the ranges, and the set that it looks into."""
-    spans = frozenset((address_key(family, low), address_key(family, high)) for low, high in ranges)
+    yield
+    spans = [(address_key(family, low), address_key(family, high)) for low, high in ranges]
+    yield
     name = f"blocks{family:d}_{digest_of_ranges(spans)}"
-    return Lookup((PEER[direction][family],), name), {name: RangeSet(ADDRESS[family], spans)}
+    return Lookup((PEER[direction][family],), name), {name: RangeSet(ADDRESS[family], frozenset(spans))}

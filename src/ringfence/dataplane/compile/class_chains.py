@@ -75,10 +75,14 @@ def by_classes(direction: Direction, family: Family, layers: Sequence[Layer]) ->
 def _by_class(direction: Direction, family: Family, layer: Layer, behind: tuple[Rule, ...]) -> Steps[Allowance]:
     members = _Side(direction, family, is_of_addresses=layer.side == FIRST)
     contents = _Side(direction, family, is_of_addresses=layer.side != FIRST)
+    written: list[tuple[KeyRange, ...]] = []
+    identifiers: list[bytes] = []
+    for count, one in enumerate(layer.classes):
+        if count % _STEP == 0:
+            yield
+        written.append(tuple(contents.ranges(one.contents)))
+        identifiers.append(bytes.fromhex(digest_of_ranges(written[-1])))
     yield
-    written = [tuple(contents.ranges(one.contents)) for one in layer.classes]
-    yield
-    identifiers = [bytes.fromhex(digest_of_ranges(ranges)) for ranges in written]
     shared = RangeSet(
         contents.class_key,
         frozenset(
@@ -93,6 +97,7 @@ def _by_class(direction: Direction, family: Family, layer: Layer, behind: tuple[
     maps_behind = tuple(rule.action.map for rule in behind if isinstance(rule.action, Dispatch))
     chains: dict[str, Chain] = {}
     elements: dict[str, frozenset[KeyRange]] = {}
+    texts: list[str] = []
     for count, (identifier, one) in enumerate(zip(identifiers, layer.classes, strict=True)):
         if count % _STEP == 0:
             yield
@@ -100,7 +105,8 @@ def _by_class(direction: Direction, family: Family, layer: Layer, behind: tuple[
         name = f"{direction.field}_class_{digest((identifier, shared_name, *maps_behind))}"
         chains[name] = Chain((asking, *last))
         elements[name] = frozenset(members.ranges(one.members))
-    map_name = f"classes_{digest(frozenset((name, digest_of_ranges(some)) for name, some in elements.items()))}"
+        texts.append(f"{name} {digest_of_ranges(elements[name])}")
+    map_name = f"classes_{digest(' '.join(sorted(texts)))}"
     fixed: dict[str, Collection] = {shared_name: shared, map_name: RangeMap(members.key, elements)}
     # Traffic has no address family, and packets of the other one have rules of their own.
     conditions = () if layer.side == FIRST else (OfFamily(family),)

@@ -1,16 +1,15 @@
-"""Computations: what takes long of large chains is computed step by step, with others' changes in between.
+"""Computations: large chains are built step by step, with others' changes in between.
 
-What rules say of addresses follows from the rules alone, which never change: a policy that changes is another one. So
-other programs can be made before it is found. Until then, pods are denied everything.
+What a chain says follows from the rules alone, which never change: a policy that changes is another one. So other
+programs can be made before it is built. Until then, pods are denied everything.
 """
 
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from ringfence.dataplane.compile.division import TooComplex
-from ringfence.dataplane.compile.large_policies import ByFamily, LargePolicies
+from ringfence.dataplane.compile.profile_chains import ProfileChain
 from ringfence.engine.policies import OwnPorts, Stack
-from ringfence.sets.addresses import Family
 from ringfence.steps import Steps
 
 ChainKey = tuple[Stack, OwnPorts]
@@ -24,35 +23,36 @@ def never(namespace: str, effort: int) -> bool:
     return False
 
 
+_Built = ProfileChain | None
+
+
 class _UnderWay(NamedTuple):
     namespace: str
-    steps: Steps[ByFamily]
+    steps: Steps[_Built]
 
 
 class Computations:
-    """Those for chains that are to be built, as long as they are wanted."""
+    """Those of chains that are to be built, as long as they are wanted."""
 
-    def __init__(self, large: LargePolicies, in_steps: InSteps = never) -> None:
-        self._large = large
+    def __init__(self, in_steps: InSteps = never) -> None:
         self._in_steps = in_steps
         self._under_way: dict[ChainKey, _UnderWay] = {}
-        self._ended: dict[ChainKey, ByFamily | TooComplex] = {}
+        self._ended: dict[ChainKey, _Built | TooComplex] = {}
 
     @property
     def namespaces(self) -> frozenset[str]:
         """The namespaces whose pods wait for one."""
         return frozenset(one.namespace for one in self._under_way.values())
 
-    def begin(self, namespace: str, key: ChainKey, families: tuple[Family, ...]) -> bool | None:
-        """Begin to compute what a chain needs, if that has not begun; whether it is done.
+    def begin(self, namespace: str, key: ChainKey, steps: Steps[_Built], effort: Callable[[], int]) -> bool | None:
+        """Begin to build a chain by these steps, if that has not begun; whether it is done.
 
-        None if it is to be computed at once.
+        None if it is to be built at once, because its effort is so small.
         """
         if key not in self._under_way and key not in self._ended:
-            stack, ports = key
-            if not self._in_steps(namespace, self._large.effort(stack)):
+            if not self._in_steps(namespace, effort()):
                 return None
-            self._under_way[key] = _UnderWay(namespace, self._large.compute(stack, ports, families))
+            self._under_way[key] = _UnderWay(namespace, steps)
         return key in self._ended
 
     def go_on(self, rank: Callable[[str], float]) -> str | None:
@@ -69,19 +69,23 @@ class Computations:
             self._end(key, error)
         return namespace
 
-    def _end(self, key: ChainKey, result: ByFamily | TooComplex) -> None:
+    def _end(self, key: ChainKey, result: _Built | TooComplex) -> None:
         del self._under_way[key]
         self._ended[key] = result
 
-    def take(self, key: ChainKey) -> ByFamily | None:
-        """The result for a chain; None if it is to be computed at once. Raises TooComplex."""
-        result = self._ended.pop(key, None)
+    def has_built(self, key: ChainKey) -> bool:
+        """Whether a chain was built step by step, and is still to be taken."""
+        return key in self._ended
+
+    def take(self, key: ChainKey) -> _Built:
+        """A chain that was built step by step. Raises TooComplex."""
+        result = self._ended.pop(key)
         if isinstance(result, TooComplex):
             raise result
         return result
 
     def keep(self, keys: Iterable[ChainKey]) -> None:
-        """Drop those for other chains than these."""
+        """Drop those of other chains than these."""
         if self._under_way or self._ended:
             kept = frozenset(keys)
             self._under_way = {key: one for key, one in self._under_way.items() if key in kept}

@@ -105,7 +105,7 @@ def _cost(division: _Divided) -> tuple[int, int]:
 def _layer(pairs: Sequence[Pair], side: int, limit: int) -> Steps[_Divided]:
     """A layer of some of the pairs, and those that are left."""
     yield
-    fitting, left = _fitting(pairs, side, limit)
+    fitting, left = yield from _fitting(pairs, side, limit)
     yield
     contents_of = [pair[1 - side] for pair in fitting]
     found: defaultdict[frozenset[int], list[Interval]] = defaultdict(list)
@@ -141,15 +141,21 @@ def _pair(side: int, members: Intervals, contents: Intervals) -> Pair:
     return (members, contents) if side == FIRST else (contents, members)
 
 
-def _fitting(pairs: Sequence[Pair], side: int, limit: int) -> tuple[list[Pair], list[Pair]]:
+def _fitting(pairs: Sequence[Pair], side: int, limit: int) -> Steps[tuple[list[Pair], list[Pair]]]:
     """As many pairs as a layer can take, and those that are left.
 
     Those that share few cells with others come first: wide ones are in the cells of all that are inside them.
     """
     borders = _borders(pair[side] for pair in pairs)
-    crossed = [
-        sum(bisect_left(borders, high + 1) - bisect_left(borders, low) for low, high in pair[side]) for pair in pairs
-    ]
+    yield
+    crossed: list[int] = []
+    ranges = 0
+    for pair in pairs:
+        crossed.append(sum(bisect_left(borders, high + 1) - bisect_left(borders, low) for low, high in pair[side]))
+        ranges += len(pair[side])
+        if ranges >= 4 * _STEP:
+            ranges = 0
+            yield
     order = sorted(range(len(pairs)), key=lambda index: (crossed[index] / len(pairs[index][side]), index))
     count = sum(1 for cells in accumulate(crossed[index] for index in order) if cells <= limit)
     return [pairs[index] for index in order[:count]], [pairs[index] for index in order[count:]]

@@ -11,10 +11,11 @@ from weakref import WeakKeyDictionary
 from ringfence.dataplane.compile.address_rules import MOST_PAIRS, address_pairs, for_addresses
 from ringfence.dataplane.compile.allowances import Allowance
 from ringfence.dataplane.compile.division import Pair
-from ringfence.engine.policies import CompiledPolicy, OwnPorts, Stack, is_union
+from ringfence.engine.policies import CompiledPolicy, OwnPorts, Stack
 from ringfence.engine.state import State
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import FAMILIES, Family
+from ringfence.sets.traffic import PROTOCOLS
 from ringfence.steps import Steps
 
 LARGE: Final = 1_000
@@ -52,10 +53,6 @@ class _Division(NamedTuple):
     """What all others allow."""
 
 
-ByFamily = dict[Family, list[Allowance]]
-"""What rules allow with addresses, by their family."""
-
-
 class LargePolicies:
     """Compiles large policies apart, and remembers the result."""
 
@@ -65,19 +62,14 @@ class LargePolicies:
 
     def effort(self, stack: Stack) -> int:
         """How long it takes to compute what a stack says of addresses, in units of 1.5 us, without what is known."""
-        if not is_union(stack):
-            return 0
         direction = stack[0].direction
         policies = (policy for profile in stack for policy in profile.policies if not any(self._known(policy).values()))
         return sum(_effort(policy, direction) for policy in policies)
 
-    def compute(self, stack: Stack, own: OwnPorts, families: tuple[Family, ...]) -> Steps[ByFamily]:
-        """What a stack whose rules only allow says of addresses. Raises TooComplex."""
-        found: ByFamily = {}
-        for family in families:
-            apart, together = yield from self._divide(stack, own, family)
-            found[family] = [*apart, *(yield from for_addresses(stack[0].direction, family, together))]
-        return found
+    def for_addresses_of(self, stack: Stack, own: OwnPorts, family: Family) -> Steps[list[Allowance]]:
+        """What a stack whose rules only allow says of addresses of a family. Raises TooComplex."""
+        apart, together = yield from self._divide(stack, own, family)
+        return [*apart, *(yield from for_addresses(stack[0].direction, family, together))]
 
     def _divide(self, stack: Stack, own: OwnPorts, family: Family) -> Steps[_Division]:
         """Divide what a stack whose rules only allow says of addresses: large policies come apart, as far as is good.
@@ -94,11 +86,12 @@ class LargePolicies:
                 left -= part.combinations
                 apart[policy] = part
         if not apart:
-            return _Division([], address_pairs(self._tiers.address_rules(stack, own), family))
+            return _Division([], (yield from address_pairs((yield from self._tiers.address_rules(stack, own)), family)))
         others = (rule for policy in policies if policy not in apart for rule in policy.rules[key.direction])
+        together = yield from self._tiers.joined_address_rules(others, own)
         return _Division(
             [allowance for part in apart.values() for allowance in part.allowances],
-            address_pairs(self._tiers.joined_address_rules(others, own), family),
+            (yield from address_pairs(together, family)),
         )
 
     def _part(self, policy: CompiledPolicy[Any], key: _PartKey) -> Steps[_PolicyPart | None]:
@@ -116,7 +109,8 @@ class LargePolicies:
         rules = policy.rules[direction]
         if sum(len(rule.peers.addresses.ranges(family)) for rule in rules) < LARGE:
             return None
-        pairs = address_pairs(self._tiers.joined_address_rules(rules, own), family)
+        joined = yield from self._tiers.joined_address_rules(rules, own)
+        pairs = yield from address_pairs(joined, family)
         if len(pairs) > MOST_PAIRS:
             return None  # they would be classes, and from the chains of classes packets do not come back
         return _PolicyPart(len(pairs), (yield from for_addresses(direction, family, pairs)))
@@ -124,4 +118,7 @@ class LargePolicies:
 
 def _effort(policy: CompiledPolicy[Any], direction: Direction) -> int:
     rules = policy.rules[direction]
-    return _RULE * len(rules) + sum(len(rule.peers.addresses.ranges(one)) for rule in rules for one in FAMILIES)
+    if len(rules) >= LARGE:
+        return _RULE * len(rules)  # it is much, however large they are
+    addresses = sum(len(rule.peers.addresses.ranges(one)) for rule in rules for one in FAMILIES)
+    return _RULE * len(rules) + addresses + sum(len(rule.traffic.ports(one)) for rule in rules for one in PROTOCOLS)

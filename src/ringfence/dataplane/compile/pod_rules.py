@@ -14,16 +14,28 @@ from ringfence.dataplane.program import PEER, Field, Lookup, Rule, digest
 from ringfence.engine.policies import Action, CompiledRule, OwnPorts, Peers, PodSelection, Stack, own_traffic
 from ringfence.engine.state import State
 from ringfence.model.policies import Direction
+from ringfence.model.selectors import Selector
 from ringfence.sets import intervals
 from ringfence.sets.addresses import Family
 from ringfence.sets.bitsets import Bitset
 from ringfence.sets.traffic import PROTOCOLS, Traffic
+from ringfence.steps import Steps
 
 MOST_SHARED: Final = 8
 """How many sets of pods that several profiles use are rules one after another: each costs a packet a lookup or two."""
 
 MOST_PEERS: Final = 250_000
 """The most peers in a map, counted for each rule that selects them: as many as 25 rules about 10,000 pods each."""
+
+MOST_SELECTORS: Final = 3_000
+"""The most selectors and port names of the rules of NetworkPolicies. Whenever pods have changed, all of them have to be
+asked which pods they select now, which takes 60 ms."""
+
+MOST_VALUES: Final = 30_000
+"""The most labels and values in these selectors: to read them takes 60 ms."""
+
+_STEP: Final = 100
+"""Selectors that are read in one step."""
 
 
 class _Group(NamedTuple):
@@ -43,18 +55,50 @@ class _Group(NamedTuple):
         return max(1, self.bits.bit_count()) * self.ports
 
 
+def selectors_in(rules: Iterable[CompiledRule]) -> int:
+    """How many selectors and port names some rules have."""
+    return sum(len(rule.peers.selections) + len(rule.port_names) for rule in rules)
+
+
+def check_selectors(rules: Sequence[CompiledRule]) -> None:
+    """Raise TooComplex if rules have so many selectors, or such long ones, that others would have to wait for them."""
+    if selectors_in(rules) > MOST_SELECTORS:
+        raise TooComplex(f"they have more than {MOST_SELECTORS:,} selectors and port names")
+    values = 0
+    for rule in rules:
+        values += sum(_length(one.pods) + _length(one.namespaces) for one in rule.peers.selections)
+        if values > MOST_VALUES:
+            raise TooComplex(f"their selectors have more than {MOST_VALUES:,} labels and values")
+
+
+def _length(selector: Selector | None) -> int:
+    return sum(1 + len(term.values) for term in selector.terms) if selector else 0
+
+
 def for_pods(
     state: State, stack: Stack, own: OwnPorts, family: Family, behind: tuple[Rule, ...] = ()
-) -> Iterator[Allowance]:
+) -> Steps[list[Allowance]]:
     """Rules that allow what the rules of a stack, all of which allow, say of pods.
 
-    The last of them may lead to chains from which packets do not come back; these end with the rules `behind`. Raises
-    TooComplex.
+    The last of them may lead to chains from which packets do not come back; these end with the rules `behind`. Which
+    pods there are decides only how the rules are written, so they may change between two steps. Raises TooComplex.
     """
-    direction = stack[0].direction
-    rules = [rule for profile in stack for rule in profile.rules]
+    rules = [rule for profile in stack for rule in profile.rules if rule.peers.selections or rule.port_names]
+    yield
+    allowed = yield from _allowed_pods(rules, own)
+    return list(_written(state, stack[0].direction, rules, allowed, family, behind))
+
+
+def _written(
+    state: State,
+    direction: Direction,
+    rules: Sequence[CompiledRule],
+    allowed: Sequence[tuple[Peers, Traffic]],
+    family: Family,
+    behind: tuple[Rule, ...],
+) -> Iterator[Allowance]:
     peer = PEER[direction][family]
-    groups = [_group(state, family, peers, traffic) for peers, traffic in _allowed_pods(rules, own)]
+    groups = [_group(state, family, peers, traffic) for peers, traffic in allowed]
     wholly, large_wholly = _divided(state, [group for group in groups if group.traffic.other])
     partly, large_partly = _divided(state, [group for group in groups if not group.traffic.other])
     grants = frozenset(map(_grant, partly)) | _grants_by_name(direction, rules)
@@ -70,15 +114,25 @@ def for_pods(
         yield _mapped(mapped, direction, family, behind)
 
 
-def _allowed_pods(rules: Iterable[CompiledRule], own: OwnPorts) -> Iterator[tuple[Peers, Traffic]]:
+def _allowed_pods(rules: Iterable[CompiledRule], own: OwnPorts) -> Steps[list[tuple[Peers, Traffic]]]:
     """The traffic that rules allow by number, or that the subject's own port names stand for, by their selectors."""
     allowed: defaultdict[frozenset[PodSelection], list[Traffic]] = defaultdict(list)
     for rule in rules:
         if rule.peers.selections and (traffic := own_traffic(rule, own)):
             allowed[frozenset(rule.peers.selections)].append(traffic)
+    found: list[tuple[Peers, Traffic]] = []
+    count = 0
     for selections, traffics in allowed.items():
-        ordered = tuple(sorted(selections, key=digest))
-        yield Peers(everyone=False, selections=ordered), Traffic.union_of(traffics)
+        digests: dict[PodSelection, str] = {}
+        for selection in selections:
+            digests[selection] = digest(selection)
+            count += 1
+            if count % _STEP == 0:
+                yield
+        peers = Peers(everyone=False, selections=tuple(sorted(selections, key=digests.__getitem__)))
+        digest(peers)  # which is remembered: groups are ordered by it
+        found.append((peers, Traffic.union_of(traffics)))
+    return found
 
 
 def _group(state: State, family: Family, peers: Peers, traffic: Traffic) -> _Group:
@@ -122,7 +176,7 @@ def _mapped(groups: Sequence[_Group], direction: Direction, family: Family, behi
     if peers > MOST_PEERS:
         raise TooComplex(f"their rules select {peers:,} kinds of pods, counted for each rule, more than {MOST_PEERS:,}")
     # In an order of their own, so that the map has the same name however many pods each of them selects.
-    ordered = sorted(groups, key=lambda group: digest((group.peers, group.traffic)))
+    ordered = sorted(groups, key=lambda group: digest((digest(group.peers), group.traffic)))
     rules = tuple(CompiledRule(0, group.peers, group.traffic) for group in ordered)
     return by_peer(PeerMap((PeerRules(family, direction, rules, Action.DENY),), behind))
 

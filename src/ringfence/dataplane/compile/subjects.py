@@ -19,6 +19,7 @@ from ringfence.dataplane.compile.profile_chains import (
     build_chain,
     chain_name,
     denies_everything,
+    effort,
     refusal,
 )
 from ringfence.dataplane.program import CLOSED, DENIED, Move, address_key
@@ -28,6 +29,7 @@ from ringfence.engine.state import State
 from ringfence.errors import KernelError
 from ringfence.model.policies import Direction
 from ringfence.sets.addresses import FAMILIES, Addresses, Family
+from ringfence.steps import Steps, finish
 
 Address = tuple[Family, int]
 Side = tuple[Direction, Family]
@@ -99,7 +101,7 @@ class Subjects:
         self._is_released = is_released
         self._large = LargePolicies(state)
         self._rules = RulesOfProfiles()
-        self.computations = Computations(self._large, in_steps)
+        self.computations = Computations(in_steps)
         self.loading = Loading()
         self._changes = state.population.record_changes()
         self._policies_version = BEFORE_EVERYTHING
@@ -309,8 +311,15 @@ class Subjects:
 
     def _may_be_built(self, stack: Stack, subject: Identity, may_build: Callable[[], bool]) -> bool:
         """Whether a chain may be built now: what takes long is computed step by step before."""
-        is_computed = self.computations.begin(subject.namespace, (stack, own_ports(stack, subject)), self._families)
-        return may_build() if is_computed is None else is_computed
+        key = stack, own_ports(stack, subject)
+        is_built = self.computations.begin(
+            subject.namespace, key, self._building(key), lambda: effort(stack, self._large)
+        )
+        return may_build() if is_built is None else is_built
+
+    def _building(self, key: ChainKey) -> Steps[ProfileChain | None]:
+        stack, ports = key
+        return build_chain(self._state, stack, ports, self._families, self._large, self._rules)
 
     def _awaited(self) -> Iterator[ChainKey]:
         """The chains of postponed identities, which are not built, or not loaded."""
@@ -325,9 +334,9 @@ class Subjects:
 
     def _build(self, key: ChainKey) -> str | None:
         stack, ports = key
+        in_steps = self.computations.has_built(key)
         try:
-            computed = self.computations.take(key)
-            chain = build_chain(self._state, stack, ports, self._families, self._large, computed, self._rules)
+            chain = self.computations.take(key) if in_steps else finish(self._building(key))
         except TooComplex as error:
             self._refusals[key] = refusal(stack, error)
             return CLOSED[stack[0].direction]
@@ -336,7 +345,7 @@ class Subjects:
             return None
         name = chain_name(stack, ports)
         self._chains[name] = chain
-        if computed:
+        if in_steps:
             self._computed_in_steps.add(name)
         return name
 

@@ -85,9 +85,9 @@ def _port_conditions(protocol: int, ports: Sequence[Interval]) -> tuple[tuple[Co
     """The conditions of one protocol and some of its ports."""
     if ports == [_ANY_PORT]:
         return (ProtocolIs(protocol),), {}
-    ranges = RangeSet(PORT, frozenset((port_key(first), port_key(last)) for first, last in ports))
-    name = f"ports_{digest_of_ranges(ranges.elements)}"
-    return (ProtocolIs(protocol), Lookup((Field.PORT,), name)), {name: ranges}
+    ranges = [(port_key(first), port_key(last)) for first, last in ports]
+    name = f"ports_{digest_of_ranges(ranges)}"
+    return (ProtocolIs(protocol), Lookup((Field.PORT,), name)), {name: RangeSet(PORT, frozenset(ranges))}
 
 
 @lru_cache(maxsize=1 << 14)

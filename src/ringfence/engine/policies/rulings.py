@@ -11,7 +11,7 @@ pod isolation".
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from ringfence.engine.policies.profiles import AddressRule, OwnPorts, Profile, Stack, is_union
 from ringfence.engine.policies.rules import Action, CompiledRule, Peers
@@ -24,6 +24,7 @@ from ringfence.sets.intervals import Interval
 from ringfence.sets.overlays import overlay_of_addresses, overlay_of_members
 from ringfence.sets.partitions import E, Partition, changed_within, merged
 from ringfence.sets.traffic import ALL_TRAFFIC, NO_TRAFFIC, Traffic
+from ringfence.steps import Steps
 
 
 class Rulings:
@@ -105,7 +106,7 @@ class Rulings:
 
         return settled(within, stack, matched, overlay_of_addresses)
 
-    def address_rules(self, stack: Stack, own: OwnPorts) -> list[AddressRule]:
+    def address_rules(self, stack: Stack, own: OwnPorts) -> Steps[list[AddressRule]]:
         """What a stack allows with addresses outside the cluster, as rules whose union it is.
 
         Unlike the cells of `on_addresses`, rules may overlap in both addresses and traffic. So they are as many and as
@@ -117,20 +118,23 @@ class Rulings:
         numbers = _numbers(own)
         named = ((rule, name) for profile in stack for name in numbers for rule in profile.naming(name))
         by_name = [(extent, numbers[name]) for rule, name in named if (extent := extent_of(rule))]
+        by_number: list[AddressRule] = []
+        for profile in stack:
+            by_number += yield from self._by_number(profile)
         if len(stack) == 1 and not by_name:
-            return self._by_number(stack[0])
-        return _joined([*(pair for profile in stack for pair in self._by_number(profile)), *by_name])
+            return by_number
+        return (yield from _joined([*by_number, *by_name]))
 
-    def joined_address_rules(self, rules: Iterable[CompiledRule], own: OwnPorts) -> list[AddressRule]:
+    def joined_address_rules(self, rules: Iterable[CompiledRule], own: OwnPorts) -> Steps[list[AddressRule]]:
         """What some rules, all of which allow, say of addresses outside the cluster, as `address_rules` of a stack."""
         pairs = ((extent_of(rule), own_traffic(rule, own)) for rule in rules)
         return _joined((extent, traffic) for extent, traffic in pairs if extent and traffic)
 
-    def _by_number(self, profile: Profile) -> list[AddressRule]:
+    def _by_number(self, profile: Profile) -> Steps[list[AddressRule]]:
         """What the rules of a profile allow by number, which is the same for all subjects."""
         if profile.address_rules is None:
             pairs = ((extent, rule.traffic) for rule in profile.rules if (extent := extent_of(rule)) and rule.traffic)
-            profile.address_rules = _joined(pairs)
+            profile.address_rules = yield from _joined(pairs)
         return profile.address_rules
 
 
@@ -139,15 +143,28 @@ def extent_of(rule: CompiledRule) -> Addresses:
     return ALL_ADDRESSES if rule.peers.everyone else rule.peers.addresses
 
 
-def _joined(rules: Iterable[AddressRule]) -> list[AddressRule]:
+_STEP: Final = 1_000
+"""Rules that are joined in one step."""
+
+
+def _joined(rules: Iterable[AddressRule]) -> Steps[list[AddressRule]]:
     """Rules with the same union: those of equal addresses are joined, then those of equal traffic."""
     by_addresses: defaultdict[Addresses, list[Traffic]] = defaultdict(list)
-    for addresses, traffic in rules:
+    for count, (addresses, traffic) in enumerate(rules, 1):
         by_addresses[addresses].append(traffic)
+        if count % _STEP == 0:
+            yield
     by_traffic: defaultdict[Traffic, list[Addresses]] = defaultdict(list)
-    for addresses, traffics in by_addresses.items():
+    for count, (addresses, traffics) in enumerate(by_addresses.items(), 1):
         by_traffic[Traffic.union_of(traffics)].append(addresses)
-    return [(Addresses.union_of(some), traffic) for traffic, some in by_traffic.items()]
+        if count % _STEP == 0:
+            yield
+    found: list[AddressRule] = []
+    for count, (traffic, some) in enumerate(by_traffic.items(), 1):
+        found.append((Addresses.union_of(some), traffic))
+        if count % _STEP == 0:
+            yield
+    return found
 
 
 def own_traffic(rule: CompiledRule, own: OwnPorts) -> Traffic:

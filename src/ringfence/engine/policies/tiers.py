@@ -39,6 +39,7 @@ from ringfence.sets.addresses import ALL_ADDRESSES, FAMILIES, Addresses, Family
 from ringfence.sets.bitsets import Bitset
 from ringfence.sets.partitions import Partition
 from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
+from ringfence.steps import Steps
 
 
 class TiersVersion(NamedTuple):
@@ -173,16 +174,18 @@ class Tiers:
         if extent and traffic:
             yield extent, traffic
 
-    def address_rules(self, stack: Stack, own: OwnPorts = NO_OWN_PORTS) -> list[AddressRule]:
-        """What a stack allows with addresses outside the cluster, as pairs of addresses and traffic.
+    def address_rules(self, stack: Stack, own: OwnPorts = NO_OWN_PORTS) -> Steps[list[AddressRule]]:
+        """What a stack allows with addresses outside the cluster, as pairs of addresses and traffic, step by step.
 
         All that any pair allows is allowed. Pairs may overlap, so there are never more of them than rules, and together
         they are no longer than the policies; the cells of `addresses_of` can be as long as the square of that. No two
         pairs have the same traffic.
         """
-        return self._rulings.address_rules(stack, own) if stack else [(ALL_ADDRESSES, ALL_TRAFFIC)]
+        return (yield from self._rulings.address_rules(stack, own)) if stack else [(ALL_ADDRESSES, ALL_TRAFFIC)]
 
-    def joined_address_rules(self, rules: Iterable[CompiledRule], own: OwnPorts = NO_OWN_PORTS) -> list[AddressRule]:
+    def joined_address_rules(
+        self, rules: Iterable[CompiledRule], own: OwnPorts = NO_OWN_PORTS
+    ) -> Steps[list[AddressRule]]:
         """What some rules, all of which allow, say of addresses outside the cluster, as `address_rules` of a stack."""
         return self._rulings.joined_address_rules(rules, own)
 
@@ -191,8 +194,10 @@ class Tiers:
 
         A rule with ports never allows all traffic, since ports do not exist in ICMP: only rules without ports count.
         """
-        rules = (rule for profile in stack for rule in profile.rules if rule.traffic == ALL_TRAFFIC)
-        wholly = [extent for rule in rules if (extent := extent_of(rule))]
+        rules = [rule for profile in stack for rule in profile.rules if rule.traffic == ALL_TRAFFIC]
+        if any(rule.peers.everyone for rule in rules):
+            return True
+        wholly = [extent for rule in rules if (extent := rule.peers.addresses)]
         # Uniting hundreds of thousands of addresses takes long, and seldom are there enough of them.
         if any(sum(one.size(family) for one in wholly) < ALL_ADDRESSES.size(family) for family in FAMILIES):
             return not stack
