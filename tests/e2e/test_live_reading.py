@@ -93,6 +93,13 @@ def test_a_live_cluster_is_compared_with_files_with_others_and_with_what_is_supp
     assert policies("--live", "-f", str(EVERY_KIND))[0] == 0
     assert policies("--live", str(without_web)) == (1, 1)
 
+    def exit_code(*words: str) -> int:
+        return CliRunner(env={"KUBECONFIG": str(shop.kubeconfig)}).invoke(cli, words).exit_code
+
+    assert exit_code("equivalent", "--live", str(EVERY_KIND), "--ignore-errors") == 0
+    assert exit_code("equivalent", str(without_web), "--to-context", context, "--ignore-errors") == 1
+    assert exit_code("allows-at-most", str(without_web), "--to-context", context, "--ignore-errors") == 0
+
 
 def test_a_service_account_reads_as_much_as_an_administrator(shop: ControlPlane) -> None:
     resources = [kubectl_name(resource) for resource in OF_EVERY_SERVER]

@@ -8,6 +8,7 @@ import msgspec
 
 from ringfence.analysis.possible import Comparison, Counterexample, Outcome, end_name, objects_of
 from ringfence.cli import EXIT_NO, EXIT_UNDECIDED, EXIT_YES
+from ringfence.cli.completion import complete_context
 from ringfence.cli.inputs import Inputs, leave
 from ringfence.cli.options import as_one
 from ringfence.cli.terminal import print_answer, print_document, print_message
@@ -18,13 +19,20 @@ from ringfence.render.comparisons import comparison_json, comparison_text
 
 _EXIT_CODES: Final = {Outcome.HOLDS: EXIT_YES, Outcome.FAILS: EXIT_NO, Outcome.UNKNOWN: EXIT_UNDECIDED}
 _PATH: Final = click.Path(readable=False, allow_dash=True)
+_USAGE: Final = (
+    "name two files or folders; or one, with --live or --context for a live cluster as A, or --to-context as B; "
+    "or two live clusters, as in --context staging --to-context prod"
+)
 
 
 class TwoInputs(msgspec.Struct, frozen=True):
     """The arguments and options that both commands share."""
 
-    first: str
-    second: str
+    compared: tuple[str, ...]
+    live: bool
+    context: str | None
+    to_context: str | None
+    kubeconfig: str | None
     recursive: bool
     exclude: tuple[str, ...]
     namespace: str | None
@@ -36,12 +44,11 @@ class TwoInputs(msgspec.Struct, frozen=True):
     def compare(self, relation: Callable[..., Comparison]) -> None:
         """Read both inputs, print whether the relation holds between them, and leave with the exit code.
 
-        Raises InputError if both are the standard input.
+        Raises InputError if both are the standard input, and click.UsageError if not two are named.
         """
-        if self.first == self.second == "-":
-            raise InputError("only one of the two can be read from standard input: write the other to a file")
-        one, other = self._read(self.first), self._read(self.second)
-        found = relation(one, other, names=(_name_of(self.first), _name_of(self.second)))
+        first, second = self._sides()
+        one, other = first.inputs.cluster(), second.inputs.cluster()
+        found = relation(one, other, names=(first.name, second.name))
         if self.lab and found.counterexample:
             found = _in_laboratory(found, found.counterexample)
         problems = [*one.problems, *other.problems]
@@ -51,25 +58,50 @@ class TwoInputs(msgspec.Struct, frozen=True):
             print_answer(comparison_text(found))
         leave(problems, _EXIT_CODES[found.outcome], ignore_errors=self.ignore_errors)
 
-    def _read(self, path: str) -> Cluster:
-        inputs = Inputs(
-            filenames=(path,),
+    def _sides(self) -> "tuple[_Side, _Side]":
+        """The two inputs. Raises click.UsageError if the arguments and options do not name two."""
+        if self.compared == ("-", "-"):
+            raise InputError("only one of the two can be read from standard input: write the other to a file")
+        is_first_live = self.live or self.context is not None
+        if self.kubeconfig and not (is_first_live or self.to_context):
+            raise click.UsageError("--kubeconfig names live clusters: use it with --live, --context or --to-context")
+        paths = [self._of_files(path) for path in self.compared]
+        sides = [
+            *([self._of_live(self.context)] if is_first_live else []),
+            *paths,
+            *([self._of_live(self.to_context)] if self.to_context else []),
+        ]
+        if len(sides) != 2:
+            raise click.UsageError(_USAGE)
+        return sides[0], sides[1]
+
+    def _of_files(self, path: str) -> "_Side":
+        name = "standard input" if path == "-" else path
+        return _Side(name, self._inputs(filenames=(path,), context=None, kubeconfig=None))
+
+    def _of_live(self, context: str | None) -> "_Side":
+        """The cluster of a kubeconfig context; of the current one without a name."""
+        name = context or "the live cluster"
+        return _Side(name, self._inputs(filenames=(), context=context, kubeconfig=self.kubeconfig))
+
+    def _inputs(self, **source: Any) -> Inputs:
+        return Inputs(
             recursive=self.recursive,
             exclude=self.exclude,
             kustomize=None,
             namespace=self.namespace,
-            context=None,
-            kubeconfig=None,
             strict=self.strict,
             ignore_errors=self.ignore_errors,
             verbose=False,
+            **source,
         )
-        return inputs.cluster()
 
 
-def _name_of(path: str) -> str:
-    """What the output calls an input."""
-    return "standard input" if path == "-" else path
+class _Side(msgspec.Struct, frozen=True):
+    """One of the two inputs, and what the output calls it."""
+
+    name: str
+    inputs: Inputs
 
 
 def _in_laboratory(found: Comparison, example: Counterexample) -> Comparison:
@@ -103,8 +135,15 @@ def _in_laboratory(found: Comparison, example: Counterexample) -> Comparison:
 
 
 _OPTIONS: Final[tuple[Callable[[Any], Any], ...]] = (
-    click.argument("first", metavar="A", type=_PATH),
-    click.argument("second", metavar="B", type=_PATH),
+    click.argument("compared", metavar="A B", nargs=-1, type=_PATH),
+    click.option("--live", is_flag=True, help="A is the cluster of the current kubeconfig context."),
+    click.option(
+        "--context", metavar="NAME", shell_complete=complete_context, help="A is the cluster of this context."
+    ),
+    click.option(
+        "--to-context", metavar="NAME", shell_complete=complete_context, help="B is the cluster of this context."
+    ),
+    click.option("--kubeconfig", type=_PATH, metavar="FILE", help="The kubeconfig file."),
     click.option("-R", "--recursive", is_flag=True, help="Read folders recursively, hidden ones excepted."),
     click.option(
         "--exclude", metavar="GLOB", multiple=True, help="Leave out files and folders in folders. Repeatable."
@@ -131,7 +170,8 @@ _two_inputs = as_one(TwoInputs, "inputs", _OPTIONS)
 def equivalent(inputs: TwoInputs) -> None:
     """Check whether the policies of A and B mean the same in every cluster that could be.
 
-    A and B are files or folders; - is standard input. Only their policies count: pods, the labels of namespaces, nodes
+    A and B are files or folders; - is standard input. With --live or --context, A is a live cluster and the path is B;
+    with --to-context, B is. Only their policies count: pods, the labels of namespaces, nodes
     and the ports that names mean are free. The exit code is 0 if both allow the same connections. It is 1 if they do
     not: then the smallest connection that shows it is printed, and what each side says of it. It is 3 if that depends
     on policies of kinds that are not read, on what domain names resolve to, or would take too long to find out.
@@ -156,5 +196,6 @@ def allows_at_most(inputs: TwoInputs) -> None:
     Examples:
       ringfence allows-at-most new/ old/          # the new policies open nothing
       ringfence allows-at-most policies/ guardrails.yaml -o json
+      ringfence allows-at-most --live guardrails.yaml   # the cluster keeps within the limits
     """
     inputs.compare(Cluster.allows_at_most)
