@@ -58,7 +58,7 @@ class TwoInputs(msgspec.Struct, frozen=True):
             print_answer(comparison_text(found))
         leave(problems, _EXIT_CODES[found.outcome], ignore_errors=self.ignore_errors)
 
-    def _sides(self) -> "tuple[_Side, _Side]":
+    def _sides(self) -> "tuple[_ComparedSide, _ComparedSide]":
         """The two inputs. Raises click.UsageError if the arguments and options do not name two."""
         if self.compared == ("-", "-"):
             raise InputError("only one of the two can be read from standard input: write the other to a file")
@@ -75,14 +75,14 @@ class TwoInputs(msgspec.Struct, frozen=True):
             raise click.UsageError(_USAGE)
         return sides[0], sides[1]
 
-    def _of_files(self, path: str) -> "_Side":
+    def _of_files(self, path: str) -> "_ComparedSide":
         name = "standard input" if path == "-" else path
-        return _Side(name, self._inputs(filenames=(path,), context=None, kubeconfig=None))
+        return _ComparedSide(name, self._inputs(filenames=(path,), context=None, kubeconfig=None))
 
-    def _of_live(self, context: str | None) -> "_Side":
+    def _of_live(self, context: str | None) -> "_ComparedSide":
         """The cluster of a kubeconfig context; of the current one without a name."""
         name = context or "the live cluster"
-        return _Side(name, self._inputs(filenames=(), context=context, kubeconfig=self.kubeconfig))
+        return _ComparedSide(name, self._inputs(filenames=(), context=context, kubeconfig=self.kubeconfig))
 
     def _inputs(self, **source: Any) -> Inputs:
         return Inputs(
@@ -97,7 +97,7 @@ class TwoInputs(msgspec.Struct, frozen=True):
         )
 
 
-class _Side(msgspec.Struct, frozen=True):
+class _ComparedSide(msgspec.Struct, frozen=True):
     """One of the two inputs, and what the output calls it."""
 
     name: str

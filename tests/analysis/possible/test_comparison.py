@@ -233,6 +233,42 @@ def test_what_domain_names_resolve_to_is_not_known() -> None:
     assert found.unknown == ("the addresses that a.example.com resolves to are not known",)
 
 
+def names_only(*names: str) -> list[Object]:
+    """Policies that accept the addresses of some domain names, and deny all others."""
+
+    def egress(name: str, priority: int, action: str, *peers: Object) -> Object:
+        rules = [{"action": action, "to": list(peers)}] if peers else []
+        spec = {"tier": "Admin", "priority": priority, "subject": {"namespaces": {}}, "egress": rules}
+        return {**ADMIN, "metadata": {"name": name}, "spec": spec}
+
+    accept = egress("a", 1, "Accept", *({"domainNames": [name]} for name in names))
+    return [accept, egress("z", 9, "Deny", {"networks": ["0.0.0.0/0", "::/0"]})]
+
+
+@pytest.mark.parametrize(
+    ("name", "wider", "is_wider"),
+    [
+        pytest.param("www.example.com", "*.example.com", True, id="a wildcard stands for a label"),
+        pytest.param("a.b.example.com", "*.example.com", True, id="and for several"),
+        pytest.param("*.b.example.com", "*.example.com", True, id="one inside another"),
+        pytest.param("WWW.example.com", "www.Example.com.", True, id="case, and a dot at the end"),
+        pytest.param("example.com", "*.example.com", False, id="but not for none"),
+        pytest.param("www.example.org", "*.example.com", False, id="another domain"),
+        pytest.param("wwwexample.com", "*.example.com", False, id="only whole labels"),
+    ],
+)
+def test_a_wider_domain_name_has_all_addresses_of_a_name(name: str, wider: str, is_wider: bool) -> None:
+    found = compared(names_only(wider, name), names_only(wider))
+    at_most = compared(names_only(name), names_only(wider), Relation.AT_MOST)
+    assert found.outcome is at_most.outcome is (Outcome.HOLDS if is_wider else Outcome.UNKNOWN)
+    assert found.unknown == (() if is_wider else (f"the addresses that {name} resolves to are not known",))
+
+
+def test_a_name_has_not_all_addresses_of_a_wider_one() -> None:
+    found = compared(names_only("*.example.com"), names_only("www.example.com"), Relation.AT_MOST)
+    assert found.unknown == ("the addresses that *.example.com resolves to are not known",)
+
+
 def test_policies_that_are_not_read_leave_it_unknown() -> None:
     calico = {
         "apiVersion": "projectcalico.org/v3",

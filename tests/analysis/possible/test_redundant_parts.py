@@ -104,6 +104,18 @@ def test_what_covers_a_policy_is_listed_in_the_order_of_its_directions() -> None
     ]
 
 
+def test_a_wider_domain_name_covers_a_name() -> None:
+    rules = [
+        {"action": "Accept", "to": [{"domainNames": ["*.example.com"]}]},
+        {"action": "Accept", "to": [{"domainNames": ["www.example.com", "example.com"]}]},
+        {"action": "Accept", "to": [{"domainNames": ["www.example.com"]}]},
+    ]
+    written = admin("a")
+    deny = {**admin("z", priority=9)["spec"], "egress": [{"action": "Deny", "to": [{"networks": ["0.0.0.0/0"]}]}]}
+    policies = [{**written, "spec": {**written["spec"], "egress": rules}}, {**admin("z"), "spec": deny}]
+    assert listed(*policies) == {"a spec.egress[2]": ["a spec.egress[0]"]}
+
+
 def test_of_two_that_cover_each_other_only_one_goes() -> None:
     assert [one.goes for one in found_in(web(rule(API)), web(rule(API), name="q"))] == [True, False]
 

@@ -170,8 +170,21 @@ def port_name_axis(name: str, protocol: str) -> TraitAxis:
 
 @lru_cache(maxsize=1 << 16)
 def domain_name_axis(role: Role, name: str) -> TraitAxis:
-    """Whether an address outside the cluster is one that a domain name resolves to."""
+    """Whether an address outside the cluster is one that a domain name, one of `resolved_names`, resolves to."""
     return TraitAxis(role, Trait.DOMAIN_NAME, name)
+
+
+@lru_cache(maxsize=1 << 16)
+def resolved_names(name: str) -> tuple[str, ...]:
+    """A domain name, and the wider ones that stand for its addresses, too: `*.example.com` for `www.example.com`.
+
+    Source: network-policy-api, type `DomainName`: a wildcard matches all labels in its place, but not none; upper and
+    lower case and a dot at the end make no difference.
+    """
+    written = name.lower().removesuffix(".")
+    labels = written.split(".")
+    first = 2 if labels[0] == "*" else 1
+    return (written, *(f"*.{'.'.join(labels[number:])}" for number in range(first, len(labels))))
 
 
 @lru_cache(maxsize=1 << 16)

@@ -1,7 +1,7 @@
 """Single possible connections: the points of the space of boxes, and the smallest one in a box.
 
 Not every box has one: two pods of one namespace have the same namespace labels, two ends meet over one address family,
-and no two ends have the same address.
+no two ends have the same address, and what a domain name resolves to, wider names do, too.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -27,6 +27,7 @@ from ringfence.engine.possible.axes import (
     domain_name_axis,
     name_axis,
     port_name_axis,
+    resolved_names,
 )
 from ringfence.sets import intervals
 from ringfence.sets.addresses import ALL_ADDRESSES, FAMILIES, LOOPBACK, Addresses, Family, parse_address
@@ -51,7 +52,10 @@ class ExactPod(msgspec.Struct, frozen=True):
 
 
 class ExactAddress(msgspec.Struct, frozen=True):
-    """An address outside the cluster: that of a node if `node_labels` are given, one that domain names resolve to."""
+    """An address outside the cluster: that of a node if `node_labels` are given, one that domain names resolve to.
+
+    Wider names, such as `*.example.com` for `www.example.com`, are not written.
+    """
 
     address: Address
     node_labels: Mapping[str, str] | None = None
@@ -117,7 +121,7 @@ def end_box(end: ExactEnd, role: Role, axes: Iterable[Axis]) -> Box:
             limits.append((axis, one_of(labels[axis.labelled].get(axis.key, ABSENT))))
     if isinstance(end, ExactAddress):
         limits.append((IS_NODE[role], YES if end.node_labels is not None else one_of(ABSENT)))
-        resolving = {domain_name_axis(role, name) for name in end.domain_names}
+        resolving = {domain_name_axis(role, one) for name in end.domain_names for one in resolved_names(name)}
         for axis in axes:
             if isinstance(axis, TraitAxis) and axis.role is role and axis.trait is Trait.DOMAIN_NAME:
                 limits.append((axis, YES if axis in resolving else one_of(ABSENT)))
@@ -176,6 +180,8 @@ def _ends_in(box: Box, source_is_pod: bool, destination_is_pod: bool) -> tuple[E
     if addresses is None:
         return None
     source_address, destination_address = addresses
+    if not all(_has_wider_names(box, role) for role in Role):
+        return None
     if not destination_is_pod:
         return _pod_in(box, Role.SOURCE, source_address), _address_in(box, Role.DESTINATION, destination_address)
     if not source_is_pod:
@@ -204,12 +210,25 @@ def _pod_in(box: Box, role: Role, address: Address, name: str | None = None) -> 
 
 def _address_in(box: Box, role: Role, address: Address) -> ExactAddress:
     is_node = box.get(IS_NODE[role]) == YES
-    resolving = [
+    resolving = _domain_names_in(box, role)
+    wider = {one for name in resolving for one in resolved_names(name)[1:]}
+    names = tuple(name for name in resolving if name not in wider)
+    return ExactAddress(address, _labels_in(box, role, Labelled.NODE) if is_node else None, names)
+
+
+def _domain_names_in(box: Box, role: Role) -> list[str]:
+    """The domain names that resolve to the address of an end."""
+    return [
         axis.name
         for axis, values in box.items()
         if isinstance(axis, TraitAxis) and axis.role is role and axis.trait is Trait.DOMAIN_NAME and values == YES
     ]
-    return ExactAddress(address, _labels_in(box, role, Labelled.NODE) if is_node else None, tuple(resolving))
+
+
+def _has_wider_names(box: Box, role: Role) -> bool:
+    """Whether each name that resolves to an address has wider names that may do so, too."""
+    wider = (one for name in _domain_names_in(box, role) for one in resolved_names(name)[1:])
+    return all(box.get(domain_name_axis(role, one), YES) & YES for one in wider)
 
 
 def _labels_in(box: Box, role: Role, labelled: Labelled) -> dict[str, str]:

@@ -18,6 +18,7 @@ from ringfence.engine.possible.axes import (
     Role,
     domain_name_axis,
     port_name_axis,
+    resolved_names,
     selection_box,
     selector_limits,
     subject_role,
@@ -97,7 +98,8 @@ def _peer_boxes(policy: CompiledPolicy[Any], direction: Direction, rule: Compile
                 if (box := box_of([(KIND[role], AN_ADDRESS), (IS_NODE[role], YES), *limits])) is not None:
                     yield box
             for name in domain_names_of(peer):
-                yield {KIND[role]: AN_ADDRESS, domain_name_axis(role, name.lower()): YES}
+                # What a name resolves to, wider names do, too: so its box lies inside theirs.
+                yield {KIND[role]: AN_ADDRESS, **{domain_name_axis(role, one): YES for one in resolved_names(name)}}
 
 
 def _traffic_boxes(rule: CompiledRule) -> Iterator[Box]:
