@@ -228,9 +228,16 @@ class ExposureComparison:
             (counterparts, view.identity(place), view.stack(place, direction))
             for counterparts, view in zip(self._counterparts[direction], views, strict=True)
         ]
+        found = [counterparts.of(identity, touched, stack) for counterparts, identity, stack in sides]
         before, after = (counterparts.own_side(identity, stack) for counterparts, identity, stack in sides)
-        names = touched if before == after else touched | self._names(_differing(before, after))
-        return [counterparts.of(identity, names, stack) for counterparts, identity, stack in sides]
+        if before == after or not (others := self._names(_differing(before, after)) - touched):
+            return found
+        # Pods to come of these namespaces allow the same as before: that is found out once.
+        counterparts, identity, _ = sides[1]
+        return [
+            frozenset(merged([*cells, *counterparts.of(identity, others, stack)]))
+            for cells, (_, _, stack) in zip(found, sides, strict=True)
+        ]
 
     def _changed(
         self, before: ByTraffic, after: ByTraffic
