@@ -20,6 +20,7 @@ from tests.dataplane.network import enter_namespaces
 from benchmarks import (
     agent,
     connections,
+    coverage,
     dataplane,
     differences,
     engine,
@@ -55,7 +56,17 @@ KERNEL: dict[str, Callable[[], Iterable[Figure]]] = {
 CLUSTER: dict[str, Callable[[], Iterable[Figure]]] = {"hostile": hostile.measure, "repairs": repairs.measure}
 """Parts about an agent in a cluster of their own."""
 
-PARTS = ("command-line", "loading", *engine.SIZES, *possible.SIZES, "differences", "tests", *KERNEL, *laboratory.SIZES)
+PARTS = (
+    "command-line",
+    "loading",
+    *engine.SIZES,
+    *possible.SIZES,
+    "differences",
+    "tests",
+    "coverage",
+    *KERNEL,
+    *laboratory.SIZES,
+)
 
 
 def figures_of(part: str) -> Iterable[Figure]:
@@ -79,6 +90,8 @@ def figures_of(part: str) -> Iterable[Figure]:
         return differences.measure()
     if part == "tests":
         return user_tests.measure()
+    if part == "coverage":
+        return coverage.measure()
     if part == "watching":
         return watching.measure()
     if part in CLUSTER:
