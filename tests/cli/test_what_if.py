@@ -1,5 +1,6 @@
 """What if: answers as if policies were applied or deleted."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -125,3 +126,47 @@ def test_the_api_supposes_too(supposed: Path) -> None:
     assert cluster.can("prod/a", "prod/b")
     cluster.suppose(supposed)
     assert cluster.can("prod/a", "prod/b").none
+
+
+GUARD = """\
+apiVersion: policy.networking.k8s.io/v1alpha2
+kind: ClusterNetworkPolicy
+metadata: {name: guard}
+spec:
+  tier: Admin
+  priority: 1
+  subject: {namespaces: {}}
+  ingress: [{name: nobody, action: Deny, from: [{namespaces: {}}]}]
+"""
+
+
+def test_a_cluster_policy_is_supposed_to_be_applied_or_deleted(tmp_path: Path) -> None:
+    file, cluster = tmp_path / "guard.yaml", tmp_path / "cluster"
+    file.write_text(GUARD)
+    before = run("can", "prod/web", "prod/api")
+    applied = run("can", "prod/web", "prod/api", "--suppose", str(file))
+    assert (before.exit_code, applied.exit_code, applied.stderr) == (0, 1, "")
+    assert applied.stdout == "no: prod/web -> prod/api: nothing passes\n"
+    story = run("explain", "prod/web", "prod/api", "--suppose", str(file)).stdout
+    assert "guard" in story
+    assert str(file) in story
+    written = json.loads(run("explain", "prod/web", "prod/api", "-o", "json", "--suppose", str(file)).stdout)
+    assert written["allowed"] is False
+    cluster.mkdir()
+    for one in (*EXAMPLE.glob("*.yaml"), file):
+        (cluster / one.name).write_text(one.read_text())
+    for words in ([], ["-o", "json"]):
+        asked = ["can", "prod/web", "prod/api", "-f", str(cluster), *words]
+        denied, without = (CliRunner().invoke(cli, [*asked, *more]) for more in ([], ["--without", "cnp/guard"]))
+        assert (denied.exit_code, without.exit_code, without.stderr) == (1, 0, "")
+        assert without.stdout == run("can", "prod/web", "prod/api", *words).stdout
+
+
+def test_a_supposed_cluster_policy_with_several_errors_is_named_once(tmp_path: Path) -> None:
+    file = tmp_path / "guard.yaml"
+    file.write_text(GUARD.replace("priority: 1", "priority: -1").replace("action: Deny", "action: Refuse"))
+    result = run("can", "prod/web", "prod/api", "--suppose", str(file))
+    missing = [line for line in result.stderr.splitlines() if line.startswith("error: not counted")]
+    assert result.exit_code == 2
+    assert result.stderr.count(f"{file}:") > 2, "two errors, and the line that names the object"
+    assert [line.count(" guard (") for line in missing] == [1]

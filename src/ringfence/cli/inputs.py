@@ -123,8 +123,12 @@ def leave(problems: Iterable[Problem], exit_code: int, *, ignore_errors: bool) -
 
 
 def _missing_text(errors: Sequence[Problem]) -> str:
-    """The line that names what an answer lacks, each object or file once."""
-    names = list(dict.fromkeys(f"{one.object} ({one.place})" if one.object else str(one.place) for one in errors))
+    """The line that names what an answer lacks, each object or file once, however many errors it has."""
+    first: dict[tuple[str, str], str] = {}
+    for one in errors:
+        known = (one.object, one.place.file if one.object else str(one.place))
+        first.setdefault(known, f"{one.object} ({one.place})" if one.object else str(one.place))
+    names = list(first.values())
     more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
     return (
         f"error: not counted because of errors in the input: {', '.join(names[:_MOST_NAMED])}{more}; "
