@@ -84,7 +84,7 @@ def _addresses_changed(old: Mapping[str, Collection], new: Mapping[str, Collecti
             continue  # the chain that looks into it is new, too, and so are the moves of its subjects to it
         if has_groups(after):
             continue  # these lead from groups, of which no number ever stands for another one
-        if isinstance(after, GroupMap) or (isinstance(after, VerdictMap) and name in _SUBJECT_MAPS):
+        if isinstance(after, VerdictMap | GroupMap):
             yield from (move.key for move in moves_between(_as_map(before), after))
         elif _is_of_addresses(before) and _is_of_addresses(after):
             length = after.key[0].length
