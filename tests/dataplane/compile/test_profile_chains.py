@@ -17,10 +17,10 @@ from tests.semantics.objects import (
     sends,
 )
 
-from ringfence.dataplane.compile import address_rules, pod_rules
+from ringfence.dataplane.compile import address_precedence, address_rules, pod_rules
 from ringfence.dataplane.compile.division import TooComplex
 from ringfence.dataplane.compile.large_policies import LargePolicies
-from ringfence.dataplane.compile.profile_chains import ProfileChain, build_chain, chain_name, denies_everything
+from ringfence.dataplane.compile.profile_chains import ProfileChain, build_chain, chain_name, denies_everything, effort
 from ringfence.dataplane.program import RangeSet
 from ringfence.engine.policies import OwnPorts, Stack, own_ports, rulings
 from ringfence.engine.state import State
@@ -179,3 +179,25 @@ def test_many_rules_are_joined_in_steps(monkeypatch: pytest.MonkeyPatch) -> None
         return sum(1 for _ in build_chain(state, *stack_of(state), (Family.IPV4,), LargePolicies(state)))
 
     assert steps(60) - steps(10) >= 20
+
+
+def test_rules_behind_those_of_administrators_are_settled_in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(address_precedence, "_STEP", 5)
+    front = tier_policy(FRONT, "front", ingress=[acting("deny", block("192.0.2.0/24"))])
+
+    def steps(count: int) -> int:
+        rules = [admits(block(f"11.0.0.{2 * number}/32"), ports=[port(80 + number)]) for number in range(count)]
+        state = tiered_cluster_of([*WORLD, front, policy("x/p", ingress=rules)]).state
+        return sum(1 for _ in build_chain(state, *stack_of(state), (Family.IPV4,), LargePolicies(state)))
+
+    assert steps(60) - steps(10) >= 20
+
+
+def test_tenants_are_to_blame_for_their_own_rules_alone() -> None:
+    many = [acting("deny", block(f"11.0.0.{2 * number}/32")) for number in range(25)]
+    front, own = tier_policy(FRONT, "front", ingress=many), policy("x/p", ingress=[selecting(3)])
+    (alone, _), (behind, _) = (stack_of(tiered_cluster_of([*WORLD, *written, own]).state) for written in ([], [front]))
+    large = LargePolicies(tiered_cluster_of([]).state)
+    assert 0 < effort(alone, large) == effort(behind, large)
+    assert effort(behind, large, of_the_cluster=True) == 0
+    assert effort(alone, large, of_the_cluster=True) == effort(alone, large)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from ringfence.dataplane.compile.division import FIRST, SECOND, Pair, TooComplex, cells_of, size_of
-from ringfence.dataplane.compile.precedence import Cells, allowed_cells
+from ringfence.dataplane.compile.precedence import Cells, Matching, allowed_cells
 from ringfence.dataplane.compile.traffic_rules import ALL_NUMBERS, NUMBERS, numbered
 from ringfence.engine.policies import Action, OwnPorts, Stack
 from ringfence.engine.state import State
@@ -19,6 +19,7 @@ from ringfence.sets.addresses import ALL_ADDRESSES, WHOLE, Family
 from ringfence.sets.bitsets import Bitset
 from ringfence.sets.intervals import Interval
 from ringfence.sets.traffic import ALL_TRAFFIC
+from ringfence.steps import Steps
 
 MOST_STEPS: Final = 1_000_000
 """The most rules that are looked at, for all cells together: that takes one to two seconds."""
@@ -35,14 +36,23 @@ class _Rule(NamedTuple):
     sides: Pair
 
 
-def pairs_with_precedence(state: State, stack: Stack, own: OwnPorts, family: Family) -> list[Pair]:
+_STEP: Final = 500
+"""Rules, or cells, that are looked at before others' changes are taken in."""
+
+
+def pairs_with_precedence(state: State, stack: Stack, own: OwnPorts, family: Family) -> Steps[list[Pair]]:
     """Addresses of a family, and the traffic that is allowed with each of them. Raises TooComplex."""
-    rules = list(_rules(state, stack, own, family))
+    rules: list[_Rule] = []
+    for count, rule in enumerate(_rules(state, stack, own, family), 1):
+        rules.append(rule)
+        if count % _STEP == 0:
+            yield
     otherwise = [profile.otherwise for profile in stack]
     wholes = (WHOLE[family], NUMBERS)
     candidates: list[list[Pair]] = []
     for side in (FIRST, SECOND):
-        if (decided := _decided(rules, otherwise, wholes, side)) is not None:
+        decided = yield from _decided(rules, otherwise, wholes, side)
+        if decided is not None:
             within = ((addresses, intervals.intersection(numbers, ALL_NUMBERS)) for addresses, numbers in decided)
             candidates.append([pair for pair in within if pair[1]])
             if size_of(candidates[-1]) <= 2 * size_of(rule.sides for rule in rules):
@@ -65,21 +75,37 @@ def _rules(state: State, stack: Stack, own: OwnPorts, family: Family) -> Iterato
 
 def _decided(
     rules: Sequence[_Rule], otherwise: Sequence[Action], wholes: tuple[Interval, Interval], side: int
-) -> list[Pair] | None:
+) -> Steps[list[Pair] | None]:
     """What is allowed with each cell of one side; None if that is too much work."""
+    yield
     others = Cells((rule.sides[1 - side] for rule in rules), wholes[1 - side])
-    matching = [(rule.profile, (rule.action, others.of(rule.sides[1 - side]))) for rule in rules]
+    matching: list[tuple[int, Matching]] = []
+    for count, rule in enumerate(rules):
+        if count % _STEP == 0:
+            yield
+        matching.append((rule.profile, (rule.action, others.of(rule.sides[1 - side]))))
     weight = 1 + len(others) // _CELLS_OF_A_STEP
     cells: defaultdict[tuple[int, ...], list[Interval]] = defaultdict(list)
     steps = 0
     everywhere = (wholes[side],)  # so that cells in which there is no rule are found, too
-    for cell, inside in cells_of([*(rule.sides[side] for rule in rules), everywhere]):
+    yield
+    for count, (cell, inside) in enumerate(cells_of([*(rule.sides[side] for rule in rules), everywhere])):
+        if count % _STEP == 0:
+            yield
         steps += len(inside) * weight
         if steps > MOST_STEPS:
             return None
         cells[tuple(sorted(inside - {len(rules)}))].append(cell)
     by_allowed: defaultdict[Bitset, list[Interval]] = defaultdict(list)
-    for order, some in cells.items():
+    for count, (order, some) in enumerate(cells.items()):
+        if count % _STEP == 0:
+            yield
         by_allowed[allowed_cells((matching[index] for index in order), otherwise, others.all)] += some
-    pairs = ((intervals.normalise(some), others.numbers(meant)) for meant, some in by_allowed.items() if meant)
-    return [pair if side == FIRST else (pair[1], pair[0]) for pair in pairs]
+    found: list[Pair] = []
+    for count, (meant, some) in enumerate(by_allowed.items()):
+        if count % _STEP == 0:
+            yield
+        if meant:
+            first, second = intervals.normalise(some), others.numbers(meant)
+            found.append((first, second) if side == FIRST else (second, first))
+    return found

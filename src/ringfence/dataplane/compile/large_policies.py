@@ -62,9 +62,12 @@ class LargePolicies:
 
     def effort(self, stack: Stack) -> int:
         """How long it takes to compute what a stack says of addresses, in units of 1.5 us, without what is known."""
-        direction = stack[0].direction
-        policies = (policy for profile in stack for policy in profile.policies if not any(self._known(policy).values()))
-        return sum(_effort(policy, direction) for policy in policies)
+        return sum(
+            _effort(policy, profile.direction)
+            for profile in stack
+            for policy in profile.policies
+            if not any(self._known(policy).values())
+        )
 
     def for_addresses_of(self, stack: Stack, own: OwnPorts, family: Family) -> Steps[list[Allowance]]:
         """What a stack whose rules only allow says of addresses of a family. Raises TooComplex."""

@@ -104,11 +104,18 @@ _SELECTOR: Final = 50
 """So many ranges of addresses take as long as a selector."""
 
 
-def effort(stack: Stack, large: LargePolicies) -> int:
-    """How long it takes to build the chain of a stack whose rules only allow, in units of 1.5 us; 0 for others."""
-    if not is_union(stack):
+def effort(stack: Stack, large: LargePolicies, *, of_the_cluster: bool = False) -> int:
+    """How long it takes to build the chain of a stack, in units of 1.5 us, as far as tenants are to blame for it.
+
+    If policies `of_the_cluster` have changed, they are not, where there are such policies.
+    """
+    if is_union(stack):
+        written = stack
+    elif of_the_cluster:
         return 0
-    return large.effort(stack) + _SELECTOR * selectors_in(rule for profile in stack for rule in profile.rules)
+    else:
+        written = tuple(one for one in stack if one.tier == NETWORK_POLICY_TIER)
+    return large.effort(written) + _SELECTOR * selectors_in(rule for profile in written for rule in profile.rules)
 
 
 def _of_union(
@@ -128,7 +135,8 @@ def _settled(
 ) -> Steps[list[Allowance]]:
     """What rules say of which the first that matches decides; an address decides only about peers not in the map."""
     direction = stack[0].direction
-    by_address = yield from for_addresses(direction, family, pairs_with_precedence(state, stack, ports, family))
+    pairs = yield from pairs_with_precedence(state, stack, ports, family)
+    by_address = yield from for_addresses(direction, family, pairs)
     rules = tuple(known.of(profile, family, ports) for profile in stack)
     return [by_peer(PeerMap(rules, is_last=not by_address)), *by_address]
 

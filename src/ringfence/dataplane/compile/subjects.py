@@ -6,7 +6,6 @@ else, so the work does not grow with the cluster.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
 from typing import Final, NamedTuple
 
 from ringfence.dataplane.compile.computations import ChainKey, Computations, InSteps, never
@@ -259,7 +258,7 @@ class Subjects:
                 if before is None or before.stack != stack or identity in touched:
                     is_own = before is None or identity in touched or _isolating(before.stack) != _isolating(stack)
                     cause = identity.namespace if is_own else OF_THE_CLUSTER
-                    if not self._is_ready(stack, identity, partial(may_build, cause)):
+                    if not self._is_ready(stack, identity, cause, may_build):
                         self.closed |= {identity.namespace}
                         self._postponed.add(identity)
                         continue
@@ -298,9 +297,9 @@ class Subjects:
             self._names[key] = self._build(key)
         return self._names[key]
 
-    def _is_ready(self, stack: Stack, subject: Identity, may_build: Callable[[], bool]) -> bool:
+    def _is_ready(self, stack: Stack, subject: Identity, cause: str, may_build: MayBuild) -> bool:
         """Whether the chain of a pod's profiles is built and loaded, or may be now."""
-        if not self._is_built(stack, subject) and not self._may_be_built(stack, subject, may_build):
+        if not self._is_built(stack, subject) and not self._may_be_built(stack, subject, cause, may_build):
             return False
         name = self._chain_name(stack, subject)
         if name not in self._chains:
@@ -309,13 +308,16 @@ class Subjects:
             name, self._chains[name], subject.namespace, slowly=name in self._computed_in_steps
         )
 
-    def _may_be_built(self, stack: Stack, subject: Identity, may_build: Callable[[], bool]) -> bool:
+    def _may_be_built(self, stack: Stack, subject: Identity, cause: str, may_build: MayBuild) -> bool:
         """Whether a chain may be built now: what takes long is computed step by step before."""
         key = stack, own_ports(stack, subject)
         is_built = self.computations.begin(
-            subject.namespace, key, self._building(key), lambda: effort(stack, self._large)
+            subject.namespace,
+            key,
+            self._building(key),
+            lambda: effort(stack, self._large, of_the_cluster=cause == OF_THE_CLUSTER),
         )
-        return may_build() if is_built is None else is_built
+        return may_build(cause) if is_built is None else is_built
 
     def _building(self, key: ChainKey) -> Steps[ProfileChain | None]:
         stack, ports = key
