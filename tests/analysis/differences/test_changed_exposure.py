@@ -70,6 +70,14 @@ def test_policies_of_the_pods_to_come_count(tmp_path: Path) -> None:
     ]
 
 
+def test_a_policy_that_changed_and_allowed_it_before_is_no_cause(tmp_path: Path) -> None:
+    other_port = DB.replace("[{port: 3306}]", "[{port: 3306}, {port: 3307}]")
+    found = sentences(compared(tmp_path, (WORKLOADS, other_port, NO_EGRESS), (WORKLOADS, DB)))
+    assert [row.rpartition(": ")[2] for row in found if "TCP 3306" in row] == [
+        "tools/no-egress no longer isolates egress"
+    ]
+
+
 def test_the_label_of_a_namespace_is_the_cause_where_policies_are_the_same(tmp_path: Path) -> None:
     relabelled = WORKLOADS.replace("{name: tools, labels: {team: infra}}", "{name: tools, labels: {team: other}}")
     assert sentences(compared(tmp_path, (WORKLOADS, DB), (relabelled, DB))) == [
