@@ -17,7 +17,7 @@ from ringfence.engine.state import State
 from ringfence.testing.judging import Judge
 from ringfence.testing.outcomes import Status
 from ringfence.testing.reachability_tests import ReachabilityTest
-from ringfence.testing.what_tests_ask import TestedPods, tested_pods
+from ringfence.testing.what_tests_ask import TestedPods, pods_asked_about
 
 
 class Fate(StrEnum):
@@ -113,7 +113,7 @@ class _Bench:
         self._equal = EqualMeanings(self._policies)
         # Tests that pass without an assumption are judged: to look for assumptions again would take most of the time.
         self._judge = Judge(state, namespace, today=today, thoroughly=False)
-        self._tests = [(test, tested_pods(state, namespace, test)) for test in tests]
+        self._tests = [(test, pods_asked_about(state, namespace, test)) for test in tests]
         self._tests = [(test, pods) for test, pods in self._tests if self._judge.holds(test)]
 
     def tried(self) -> Iterator[TriedMutant]:

@@ -50,7 +50,7 @@ class TestedPods(msgspec.Struct, frozen=True):
 _ANY: TestedPods = TestedPods(None, None, has_addresses=True, is_about_possible_pods=True)
 
 
-def tested_pods(state: State, namespace: str, test: ReachabilityTest) -> TestedPods:
+def pods_asked_about(state: State, namespace: str, test: ReachabilityTest) -> TestedPods:
     """The pods that a test is about. Raises InputError for an endpoint that matches nothing."""
     asking = Asking(state, namespace)
     match test.expectation:
