@@ -17,6 +17,7 @@ from ringfence.analysis.differences import (
     PolicyCount,
     PossibleConnections,
     RedundancyHere,
+    RenamedWorkload,
     SnapshotDifference,
     UnreadChange,
 )
@@ -145,6 +146,7 @@ __all__ = [
     "Reference",
     "Remark",
     "RemovablePart",
+    "RenamedWorkload",
     "RuleReason",
     "Severity",
     "SharedInput",

@@ -128,3 +128,36 @@ def test_policies_for_pods_that_do_not_exist_yet_are_compared_too(tmp_path: Path
     found = compared(tmp_path, (WORKLOADS, DB), (WORKLOADS, other))
     assert (found.connections, found.isolation, found.exposure_changed) == ((), (), True)
     assert found
+
+
+RENAMED = WORKLOADS.replace("{name: db, namespace: prod}", "{name: database, namespace: prod}")
+TWIN = """\
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: twin, namespace: prod}
+spec: {replicas: 1, selector: {matchLabels: {app: db}}, template: {metadata: {labels: {app: db}}}}
+"""
+
+
+def test_a_workload_under_another_name_is_compared_as_one(tmp_path: Path) -> None:
+    found = compared(tmp_path, (WORKLOADS, DB), (RENAMED, DB))
+    assert not found
+    assert [f"{one.before} -> {one.after}" for one in found.renamed] == [
+        "prod/StatefulSet/db -> prod/StatefulSet/database"
+    ]
+    assert (found.added, found.removed) == ((), ())
+    found = compared(tmp_path, (WORKLOADS, DB), (RENAMED, DB.replace("3306", "3307")))
+    assert (found.added, found.removed) == ((), ())
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        pytest.param((RENAMED, TWIN), id="two have its labels"),
+        pytest.param((RENAMED.replace("{app: db}", "{app: other}"),), id="its labels are others"),
+        pytest.param((RENAMED.replace("database, namespace: prod", "database, namespace: tools"),), id="it has moved"),
+    ],
+)
+def test_a_workload_that_is_not_recognized_is_removed_and_added(tmp_path: Path, after: tuple[str, ...]) -> None:
+    found = compared(tmp_path, (WORKLOADS,), after)
+    assert (found.renamed, [str(one) for one in found.removed]) == ((), ["prod/StatefulSet/db"])

@@ -63,7 +63,8 @@ def listed_pairs(
     found = {}
     for one, other in product(units, units):
         pair = one.reference, other.reference
-        value = old.get(pair, NO_TRAFFIC), new.get(pair, NO_TRAFFIC)
+        former = one.before.reference, other.before.reference
+        value = old.get(former, NO_TRAFFIC), new.get(pair, NO_TRAFFIC)
         if value[0] != value[1] and (one is not other or one.is_several):
             found[pair] = value
     return found
@@ -106,8 +107,11 @@ def test_rows_are_exactly_the_pairs_between_which_something_else_passes(
     before, after = map(cluster, objects)
     units = match(before.state, after.state).common
     # Lists name no pod of a workload next to another workload, as a difference does if one cluster alone divides it.
-    for one in (before, after):
-        assume({unit.reference for unit in units} <= {group.reference for group in pod_groups(one.state)})
+    for one, references in (
+        (before, {unit.before.reference for unit in units}),
+        (after, {unit.reference for unit in units}),
+    ):
+        assume(references <= {group.reference for group in pod_groups(one.state)})
     found = before.diff(after)
     assert_rows_are(listed_pairs(before, after, units), found, units)
     assert all(row.causes and row.attributed_to for row in found.connections)
@@ -126,8 +130,9 @@ def listed_outside(before: Cluster, after: Cluster, units: Sequence[Matched]) ->
             elif isinstance(source, Addresses):
                 cells[destination, False][place].append((source, traffic))
     found: _Outside = {}
-    for unit, is_source in product([unit.reference for unit in units], (True, False)):
-        old, new = (_whole(cell) for cell in cells[unit, is_source])
+    for matched, is_source in product(units, (True, False)):
+        unit = matched.reference
+        old, new = _whole(cells[matched.before.reference, is_source][0]), _whole(cells[unit, is_source][1])
         for (extent, was), (other, now) in product(old, new):
             if was != now and (both := extent & other):
                 key = unit, is_source, was, now
@@ -176,9 +181,16 @@ def test_a_cluster_does_not_differ_from_itself_in_another_order(objects: list[Ob
 def test_what_a_change_opens_its_reverse_closes(objects: tuple[list[Object], list[Object]]) -> None:
     before, after = map(cluster, objects)
     forth, back = before.diff(after), after.diff(before)
-    assert {(row.sources, row.destinations, row.traffic) for row in forth.of(ConnectionChange.OPENED)} == {
-        (row.sources, row.destinations, row.traffic) for row in back.of(ConnectionChange.CLOSED)
+    present = {one.before: one.after for one in forth.renamed}
+
+    def ends(one: Ends) -> Any:
+        return one if isinstance(one, Addresses) else frozenset(present.get(name, name) for name in one)
+
+    opened, closed = forth.of(ConnectionChange.OPENED), back.of(ConnectionChange.CLOSED)
+    assert {(ends(row.sources), ends(row.destinations), row.traffic) for row in opened} == {
+        (ends(row.sources), ends(row.destinations), row.traffic) for row in closed
     }
+    assert {(one.after, one.before) for one in forth.renamed} == set(back.renamed)
     assert (forth.added, forth.removed, bool(forth)) == (back.removed, back.added, bool(back))
 
 
@@ -194,8 +206,9 @@ def test_every_row_agrees_with_single_questions_about_both_clusters(objects: tup
             # Which pods of a group share a node is not asked of a list, and a pod always reaches those of its node.
             if any(group.pod is None for end in (source, destination) for group in _groups(units[end])):
                 continue
-            of_both = [one.can(str(source), str(destination)).traffic for one in (before, after)]
-            assert of_both == [row.before, row.after]
+            former, others = (str(units[end].before.reference) for end in (source, destination))
+            assert before.can(former, others).traffic == row.before
+            assert after.can(str(source), str(destination)).traffic == row.after
 
 
 def _groups(unit: Matched) -> tuple[PodGroup, PodGroup]:

@@ -14,6 +14,7 @@ from ringfence.analysis.differences.cluster_differences import (
     difference,
     difference_in_policies,
 )
+from ringfence.analysis.differences.matched_workloads import RenamedWorkload
 from ringfence.analysis.differences.redundant_here import RedundancyHere, redundancy_here
 from ringfence.analysis.differences.snapshots import (
     ClusterSnapshot,
@@ -41,6 +42,7 @@ __all__ = [
     "PolicyCount",
     "PossibleConnections",
     "RedundancyHere",
+    "RenamedWorkload",
     "ReviewedChange",
     "SnapshotDifference",
     "SnapshotEnds",

@@ -6,7 +6,7 @@ between workloads are about them.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import reduce
 from itertools import product
@@ -174,8 +174,13 @@ class ExposureComparison:
                 self._undecided = error
         self._changes: dict[tuple[ByTraffic, ByTraffic], list[tuple[PossibleTraffic, tuple[PossiblePods, ...]]]] = {}
 
-    def claims(self, after: ClusterView, matched: Sequence[Matched], unchanged: set[PolicyKey]) -> list[ExposureClaim]:
-        """What changes for all workloads, equal ones together. Raises Undecided where selectors overlap too much."""
+    def claims(
+        self, after: ClusterView, matched: Sequence[Matched], unchanged: set[PolicyKey], affected: Collection[int]
+    ) -> list[ExposureClaim]:
+        """What changes for all workloads, equal ones together. Raises Undecided where selectors overlap too much.
+
+        No policy that has changed selects a workload that is not `affected`.
+        """
         if self._undecided:
             raise self._undecided
         views = self._before, after
@@ -184,11 +189,11 @@ class ExposureComparison:
             return []
         relabelled = is_relabelled(views)
         folded: defaultdict[_Claimed, Bitset] = defaultdict(int)
-        existing = _ExistingPods(after, matched)
+        existing, selected = _ExistingPods(after, matched), frozenset(affected)
         with self._budget.deciding():
             for direction in Direction:
                 for place in range(len(matched)):
-                    policies = _policies(views, place, direction, unchanged)
+                    policies = _policies(views, place, direction, unchanged) if place in selected else frozenset()
                     if not (policies or relabelled or self._others_differ(views, place, direction, touched)):
                         continue
                     before_and_after = self._both(views, place, direction, touched)

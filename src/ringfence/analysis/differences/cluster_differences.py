@@ -47,6 +47,7 @@ from ringfence.analysis.differences.matched_workloads import (
     ClusterView,
     Matched,
     MatchedWorkloads,
+    RenamedWorkload,
     former_policies,
     match,
     match_alone,
@@ -129,9 +130,9 @@ class ClusterDifference(msgspec.Struct, frozen=True):
     `common` is how many workloads both have; None where both have the same files, which were then not read.
     `exposure` is about pods that do not exist yet, and workloads that do; `exposure_undecided` says why it may not be
     complete, and `namespaces` are those that exist now. `meaning` compares the policies for all pods that could exist;
-    None where both have the same policies. `unknown`
-    are the assumptions on which answers depend only since the change, `known` those on which they no longer do.
-    `reviewed` are rows that were reviewed and do not count.
+    None where both have the same policies. `unknown` are the assumptions on which answers depend only since the change,
+    `known` those on which they no longer do. `reviewed` are rows that were reviewed and do not count. `renamed`
+    workloads are no difference: they are compared as one, under their present names.
     `unread` are policies that are not read and differ: what they change is not known.
     """
 
@@ -150,6 +151,7 @@ class ClusterDifference(msgspec.Struct, frozen=True):
     exposure_undecided: str = ""
     namespaces: tuple[str, ...] = ()
     reviewed: tuple[ReviewedChange, ...] = ()
+    renamed: tuple[RenamedWorkload, ...] = ()
 
     def of(self, kind: ConnectionChange) -> list[ChangedConnections]:
         """The connections that were opened, or closed."""
@@ -273,7 +275,7 @@ def _compared(compared: _Compared, exposure: ExposureComparison) -> tuple[Cluste
     if meaning is not None and meaning.outcome is Outcome.HOLDS:
         # Assumptions name the blocks and selectors of rules: here these are only written in another way.
         assumptions = ChangedAssumptions(assumptions.all, (), ())
-    claims, undecided = _claims(views, workloads.common, causes.unchanged, meaning, exposure)
+    claims, undecided = _claims(compared, causes.unchanged, meaning, exposure)
     difference = ClusterDifference(
         tuple(sorted(_connections(compared, causes), key=lambda one: one.order)),
         tuple(_isolation(compared, causes)),
@@ -288,6 +290,7 @@ def _compared(compared: _Compared, exposure: ExposureComparison) -> tuple[Cluste
         compared.unread,
         tuple(sorted(assumptions.all)),
         exposure_undecided=undecided,
+        renamed=workloads.renamed,
         namespaces=tuple(views[1].state.namespaces.names()),
     )
     return difference, claims
@@ -395,17 +398,16 @@ def _meaning(
 
 
 def _claims(
-    views: tuple[ClusterView, ClusterView],
-    matched: tuple[Matched, ...],
+    compared: _Compared,
     unchanged: set[PolicyKey],
     meaning: Comparison | None,
     exposure: ExposureComparison,
 ) -> tuple[Sequence[ExposureClaim], str]:
     """What is said about the exposure of workloads, or why it is not decided."""
-    if meaning is not None and meaning.outcome is Outcome.HOLDS and not is_relabelled(views):
+    if meaning is not None and meaning.outcome is Outcome.HOLDS and not is_relabelled(compared.views):
         return (), ""
     try:
-        return exposure.claims(views[1], matched, unchanged), ""
+        return exposure.claims(compared.views[1], compared.workloads.common, unchanged, compared.affected), ""
     except Undecided as error:
         return (), str(error)
 

@@ -1,8 +1,9 @@
-"""The workloads that two clusters have in common, matched by namespace, kind and name.
+"""The workloads that two clusters have in common, matched by namespace, kind and name, or else by their pods' labels.
 
 Only these can be compared. What is in one of the clusters alone was added or removed, with all its connections.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
@@ -22,7 +23,7 @@ _NONE_CHANGED: Final[Mapping[Any, Any]] = {}
 
 
 class Matched(msgspec.Struct, frozen=True):
-    """A workload, or a pod, that is in both clusters."""
+    """A workload, or a pod, that is in both clusters; `reference` is its present name."""
 
     reference: Reference
     before: PodGroup
@@ -34,12 +35,20 @@ class Matched(msgspec.Struct, frozen=True):
         return self.before.is_several and self.after.is_several
 
 
+class RenamedWorkload(NamedTuple):
+    """A workload under its former name and its present one: its pods have the same labels, and no others have them."""
+
+    before: Reference
+    after: Reference
+
+
 class MatchedWorkloads(msgspec.Struct, frozen=True):
     """The workloads of both clusters in alphabetical order, and those that are only in one of them."""
 
     common: tuple[Matched, ...]
     removed: tuple[Reference, ...]
     added: tuple[Reference, ...]
+    renamed: tuple[RenamedWorkload, ...] = ()
 
 
 class FormerPolicies(NamedTuple):
@@ -139,10 +148,38 @@ def match(before: State, after: State) -> MatchedWorkloads:
     listed = pod_groups(before), pod_groups(after)
     divided = _divided(before, listed[0]) | _divided(after, listed[1])
     old, new = _groups(before, listed[0], divided), _groups(after, listed[1], divided)
-    common = [Matched(one, old[one], new[one]) for one in sorted(old.keys() & new.keys())]
+    gone, come = old.keys() - new.keys(), new.keys() - old.keys()
+    renamed = _renamed(_by_labels(before, map(old.__getitem__, gone)), _by_labels(after, map(new.__getitem__, come)))
+    common = [Matched(one, old[one], new[one]) for one in old.keys() & new.keys()]
+    common += [Matched(one.after, old[one.before], new[one.after]) for one in renamed]
     return MatchedWorkloads(
-        tuple(common), tuple(sorted(old.keys() - new.keys())), tuple(sorted(new.keys() - old.keys()))
+        tuple(sorted(common, key=lambda one: one.reference)),
+        tuple(sorted(gone - {one.before for one in renamed})),
+        tuple(sorted(come - {one.after for one in renamed})),
+        renamed,
     )
+
+
+_ByLabels = Mapping[tuple[str, frozenset[tuple[str, str]]], Sequence[Reference]]
+"""Workloads by their namespace and the labels of their pods."""
+
+
+def _by_labels(state: State, groups: Iterable[PodGroup]) -> _ByLabels:
+    """Workloads by what they are recognized by under another name. Single pods are not, nor are pods without labels."""
+    found: defaultdict[tuple[str, frozenset[tuple[str, str]]], list[Reference]] = defaultdict(list)
+    for group in groups:
+        pods = [group.pod] if group.pod else group.identity.pods()
+        # The pods of an identity may be of several workloads, whose other labels are not the same.
+        labels = next(pod.labels for pod in pods if state.workload(pod) == group.reference or pod is group.pod)
+        if group.reference.kind != "Pod" and labels:
+            found[group.reference.namespace, frozenset(labels.items())].append(group.reference)
+    return found
+
+
+def _renamed(before: _ByLabels, after: _ByLabels) -> tuple[RenamedWorkload, ...]:
+    """The workloads that are the only ones with their namespace and labels to come and to go."""
+    pairs = ((before[key], after[key]) for key in before.keys() & after.keys())
+    return tuple(sorted(RenamedWorkload(*old, *new) for old, new in pairs if len(old) == len(new) == 1))
 
 
 def _divided(state: State, groups: Iterable[PodGroup]) -> set[Reference]:

@@ -44,6 +44,7 @@ def difference_json(found: ClusterDifference, first: str, second: str, problems:
                 "compared": found.common,
                 "added": list(map(end_json, found.added)),
                 "removed": list(map(end_json, found.removed)),
+                "renamed": [{"from": end_json(one.before), "to": end_json(one.after)} for one in found.renamed],
             },
             "becameUnknown": list(found.unknown),
             "becameKnown": list(found.known),

@@ -227,7 +227,7 @@ def _unread(one: UnreadChange) -> Row:
 
 
 def _workloads_heading(found: ClusterDifference) -> str:
-    counts = ((len(found.added), "added"), (len(found.removed), "removed"))
+    counts = ((len(found.added), "added"), (len(found.removed), "removed"), (len(found.renamed), "renamed"))
     return "workloads: " + ", ".join(f"{number} {what}" for number, what in counts if number)
 
 
@@ -235,3 +235,5 @@ def _workloads(found: ClusterDifference) -> Iterator[Row]:
     for what, workloads in (("added", found.added), ("removed", found.removed)):
         if workloads:
             yield Row("~", phrase(f"{what}: ", listed(workloads)))
+    for one in found.renamed:
+        yield Row("~", phrase("renamed: ", Name(str(one.before)), " is now ", Name(str(one.after))))
