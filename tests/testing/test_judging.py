@@ -360,6 +360,10 @@ def test_a_path_may_lead_through_other_pods(cluster: Cluster) -> None:
     through = direct.replace("}", ", through-pods: true}, accept: assumptions")
     (one,) = judged(cluster, f"invariants: [{{{through}}}]")
     assert (one.status, one.message) == (Status.FAILED, "there is a path: prod/web -> prod/api -> prod/db")
+    assert (
+        invariant(cluster, f"{{{through.replace('3306', '22').replace('accept: ', 'accept: [unserved-ports, ')}]}}")
+        == "passed"
+    )
     outside = through.replace("prod/web", "internet")
     (one,) = judged(cluster, f"invariants: [{{{outside}}}]")
     assert one.message == "there is a path: internet -> prod/api -> prod/db"

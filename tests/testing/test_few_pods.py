@@ -1,0 +1,55 @@
+"""Few pods that stand for many, and what must not be left out with the others."""
+
+from tests.semantics.judges import cluster_of
+from tests.semantics.objects import Object, admits, container_port, labelled, node, pod, pods, policy, port, sends
+from tests.testing.worlds import status
+
+from ringfence.cluster import Cluster
+
+ACCEPT = "accept: [assumptions, unserved-ports]"
+DENY_ALL = policy("x/deny-all", ingress=[])
+
+
+def replicas(number: int) -> list[Object]:
+    return [pod(f"x/db-{index}", {"app": "db"}) for index in range(number)]
+
+
+def test_two_of_many_equal_pods_are_asked_about_each_other() -> None:
+    cluster = cluster_of([*replicas(7), DENY_ALL])
+    assert status(cluster, f"from: x/app=db, to: x/app=db, expect: deny, {ACCEPT}") == "passed"
+    assert status(cluster, f"to: x/app=db, expect: {{only-from: []}}, {ACCEPT}") == "passed"
+    open_to_each_other = policy("x/gossip", ingress=[admits(pods(labelled(app="db")))])
+    cluster = cluster_of([*replicas(7), DENY_ALL, open_to_each_other])
+    assert status(cluster, f"from: x/app=db, to: x/app=db, expect: allow, {ACCEPT}") == "passed"
+    assert status(cluster, f"to: x/app=db, expect: {{only-from: []}}, {ACCEPT}") == "failed"
+    assert status(cluster, f"to: x/app=db, expect: {{only-from: [x/app=db]}}, {ACCEPT}") == "passed"
+
+
+def test_pods_that_no_policy_tells_apart_may_give_a_name_to_other_ports() -> None:
+    """Each of the others is asked about its own port: the third one is the only one that is reached."""
+    numbers = (80, 80, 81)
+    servers = [pod(f"x/s-{at}", {"app": "s"}, ports=[container_port("http", one)]) for at, one in enumerate(numbers)]
+    egress = policy("x/out", labelled(app="c"), egress=[sends(ports=[port(81)])])
+    cluster = cluster_of([pod("x/c", {"app": "c"}), *servers, egress])
+    assert status(cluster, f"from: x/c, port: http, expect: {{only-to: [x/s-2]}}, {ACCEPT}") == "passed"
+    assert status(cluster, f"from: x/c, port: http, expect: {{only-to: []}}, {ACCEPT}") == "failed"
+
+
+def on_node() -> Cluster:
+    db = pod("x/db", {"app": "db"}, nodeName="n")
+    return cluster_of([node("n", "10.1.0.1"), db, DENY_ALL])
+
+
+def test_a_node_that_reaches_its_own_pods_is_nobody_else() -> None:
+    assert status(on_node(), f"to: x/db, port: 80, expect: {{only-from: []}}, {ACCEPT}") == "passed"
+    assert status(on_node(), f"to: x/db, expect: {{only-from: []}}, {ACCEPT}") == "passed"
+
+
+def test_a_node_that_policies_admit_to_pods_of_others_is_somebody_else() -> None:
+    first, second = (pod(f"x/db-{name}", {"app": "db"}, nodeName=name) for name in ("m", "n"))
+    nodes = [node("m", "10.1.0.1"), node("n", "10.1.0.2")]
+    open_to_one = policy("x/open", ingress=[admits({"ipBlock": {"cidr": "10.1.0.1/32"}})])
+    cluster = cluster_of([*nodes, first, second, open_to_one])
+    assert status(cluster, f"to: x/app=db, port: 80, expect: {{only-from: []}}, {ACCEPT}") == "failed"
+    closed = cluster_of([*nodes, first, second, DENY_ALL])
+    assert status(closed, f"to: x/app=db, port: 80, expect: {{only-from: []}}, {ACCEPT}") == "passed"
