@@ -4,6 +4,7 @@ To delete 3,000 chains takes the kernel and this process 100 ms. Others' changes
 """
 
 from collections.abc import Callable, Iterator, Set
+from graphlib import TopologicalSorter
 from typing import Final, NamedTuple
 
 from ringfence.dataplane.compile.profile_chains import ProfileChain
@@ -75,10 +76,41 @@ class Leftovers:
             for name, namespace in self._namespaces.items()
             if name not in wanted and (name in present.collections or name in present.chains)
         }
+        self._leave_what_is_referred_to(wanted, present)
         return program.changed(
             {name: present.collections[name] for name in self._namespaces if name in present.collections},
             {name: present.chains[name] for name in self._namespaces if name in present.chains},
         )
+
+    def _leave_what_is_referred_to(self, wanted: Set[str], present: Program) -> None:
+        """Leave parts that chains shared which are not large, too: what is left may refer to them."""
+        gone = {
+            (target, namespace)
+            for name, namespace in self._namespaces.items()
+            for target in _references(name, present) - wanted
+            if target not in self._namespaces
+        }
+        if gone:
+            self._namespaces |= dict(sorted(gone))
+            self._leave_what_is_referred_to(wanted, present)
+            self._sort(present)
+
+    def _sort(self, present: Program) -> None:
+        order: TopologicalSorter[str] = TopologicalSorter(dict.fromkeys(self._namespaces, ()))
+        for name in self._namespaces:
+            for target in _references(name, present) & self._namespaces.keys():
+                order.add(target, name)
+        self._namespaces = {name: self._namespaces[name] for name in order.static_order()}
+
+
+def _references(name: str, program: Program) -> frozenset[str]:
+    """The chains, sets and maps to which a map or a chain refers."""
+    found: frozenset[str] = frozenset()
+    if isinstance(one := program.collections.get(name), RangeMap):
+        found |= one.elements.keys()
+    if chain := program.chains.get(name):
+        found |= chain.sets | chain.targets
+    return found
 
 
 def _in_order(chain: ProfileChain) -> Iterator[str]:
