@@ -11,7 +11,7 @@ from tests.analysis.possible.policies import API, DB, admin, decides, pods, rule
 from tests.cluster_policy_strategies import clusters
 from tests.semantics import naive
 from tests.semantics.judges import cluster_of
-from tests.semantics.objects import Object, container_port, labelled, namespace, pod, port
+from tests.semantics.objects import Object, container_port, labelled, namespace, pod, policy, port
 from tests.semantics.test_agreement import ADDRESSES, PORTS, pod_names
 
 from ringfence.analysis.differences import RedundancyHere, redundancy_here
@@ -102,6 +102,15 @@ def test_of_the_rules_that_cover_a_part_those_that_are_needed_are_named() -> Non
         web(rule(DB), name="r"),
     )
     assert found["prod/p"] == "prod/o, prod/q spec.ingress[0], prod/r spec.ingress[0]"
+
+
+def test_what_covers_only_some_of_a_part_is_not_named() -> None:
+    """The other end denies the rest: no rule that covers all of it could be named."""
+    silent = pod("prod/silent", {"app": "silent"})
+    closed = policy("prod/silent", labelled(app="silent"), egress=[])
+    both = web(rule(API, pods(labelled(app="silent"))), rule(pods(labelled(role="api"))))
+    found = listed(*PODS, silent, closed, both)
+    assert found["prod/p spec.ingress[0]"] == "no connection of these pods depends on it"
 
 
 def test_a_number_that_a_port_name_means_here_covers_the_name() -> None:
