@@ -1,7 +1,19 @@
 """Few pods that stand for many, and what must not be left out with the others."""
 
 from tests.semantics.judges import cluster_of
-from tests.semantics.objects import Object, admits, container_port, labelled, node, pod, pods, policy, port, sends
+from tests.semantics.objects import (
+    Object,
+    admits,
+    container_port,
+    labelled,
+    node,
+    owned,
+    pod,
+    pods,
+    policy,
+    port,
+    sends,
+)
 from tests.testing.worlds import status
 
 from ringfence.cluster import Cluster
@@ -11,7 +23,7 @@ DENY_ALL = policy("x/deny-all", ingress=[])
 
 
 def replicas(number: int) -> list[Object]:
-    return [pod(f"x/db-{index}", {"app": "db"}) for index in range(number)]
+    return [owned(pod(f"x/db-{index}", {"app": "db"}), "StatefulSet", "db") for index in range(number)]
 
 
 def test_two_of_many_equal_pods_are_asked_about_each_other() -> None:
@@ -53,3 +65,9 @@ def test_a_node_that_policies_admit_to_pods_of_others_is_somebody_else() -> None
     assert status(cluster, f"to: x/app=db, port: 80, expect: {{only-from: []}}, {ACCEPT}") == "failed"
     closed = cluster_of([*nodes, first, second, DENY_ALL])
     assert status(closed, f"to: x/app=db, port: 80, expect: {{only-from: []}}, {ACCEPT}") == "passed"
+
+
+def test_a_node_may_be_admitted_to_its_own_pods() -> None:
+    own = policy("x/own", ingress=[admits({"ipBlock": {"cidr": "10.1.0.1/32"}})])
+    cluster = cluster_of([node("n", "10.1.0.1"), pod("x/db", {"app": "db"}, nodeName="n"), own])
+    assert status(cluster, f"to: x/db, port: 80, expect: {{only-from: []}}, {ACCEPT}") == "passed"
