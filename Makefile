@@ -100,7 +100,7 @@ lock: $(READY)  ## Write down the versions of all dependencies. Those that are w
 	$(COMPILE) $(UPGRADE) --constraint requirements.lock --extra agent pyproject.toml -o requirements-agent.lock
 	rm -f requirements-lowest.lock  # what it names would be kept, and not be the lowest any more
 	printf '%s\n' $(TEST_TOOLS) | \
-	    $(COMPILE) $(UPGRADE) --resolution lowest-direct --extra agent pyproject.toml - -o requirements-lowest.lock
+	    $(COMPILE) $(UPGRADE) --resolution lowest-direct --extra agent --extra ui pyproject.toml - -o requirements-lowest.lock
 
 .PHONY: upgrade
 upgrade:  ## Choose new versions of all dependencies and write them down.

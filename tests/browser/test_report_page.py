@@ -68,7 +68,7 @@ def test_every_view_opens_offline_without_an_error_and_breaks_no_rule_of_accessi
     with opened(browser, scheme=scheme, width=width) as found:
         for name, names in VIEWS.items():
             shown = found.open(shop, *names)
-            assert shown.get_by_role("heading", level=1).count() == 1, name
+            expect(shown.get_by_role("heading", level=1), name).to_have_count(1)
             assert violations(shown) == [], name
             assert [url.partition("#")[0] for url in found.requests] == [shop.as_uri()], name
             overflow = shown.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
@@ -102,15 +102,15 @@ def test_the_matrix_is_used_by_keyboard_alone(page: OpenedPage, shop: Path) -> N
     assert focused(shown) == "edge/Deployment/ingress-controller to kube-system/Deployment/coredns: TCP 53; UDP 53"
     shown.keyboard.press("Enter")
     heading = "edge/Deployment/ingress-controller → kube-system/Deployment/coredns"
-    assert focused(shown) == heading
-    assert shown.get_by_role("complementary").get_by_role("heading", level=2).inner_text() == heading
+    asked = shown.get_by_role("complementary").get_by_role("heading", level=2, name=heading)
+    expect(asked).to_be_focused()
     shown.keyboard.press("Escape")
-    assert not shown.get_by_role("complementary").is_visible()
+    expect(shown.get_by_role("complementary")).not_to_be_visible()
     shown.keyboard.press("/")
     shown.keyboard.type("orders-db")
     assert shown.get_by_role("option").first.inner_text().startswith(ORDERS)
     shown.keyboard.press("Enter")
-    assert shown.get_by_role("heading", level=1).inner_text() == ORDERS
+    expect(shown.get_by_role("heading", level=1)).to_have_text(ORDERS)
 
 
 @pytest.mark.parametrize(
@@ -134,10 +134,11 @@ def test_the_search_finds_labels_ports_addresses_and_policies(
 def test_a_link_opens_what_a_click_opened_and_back_goes_back(page: OpenedPage, shop: Path) -> None:
     shown = page.open(shop)
     shown.get_by_role("gridcell", name=f"{CHECKOUT} to {ORDERS}: TCP 5432").click()
+    expect(shown.get_by_role("complementary")).to_be_visible()
     clicked = shown.locator("#panel").aria_snapshot()
     link = shown.url
     shown.go_back()
-    assert not shown.get_by_role("complementary").is_visible()
+    expect(shown.get_by_role("complementary")).not_to_be_visible()
     shown.goto("about:blank")
     shown.goto(link)
     assert shown.locator("#panel").aria_snapshot() == clicked
@@ -207,8 +208,9 @@ def test_hostile_texts_are_text(page: OpenedPage, label: str, title: str) -> Non
     elements = "document.querySelectorAll('script, img, iframe, b, style, link, [onerror], [style*=url]').length"
     assert page.page.evaluate(elements) == 3  # the style, the data and the script
     assert json.loads(page.page.locator("#report").text_content() or "") == json.loads(json.dumps(data))
-    for view in ("#/policies", "#/findings", "#/workload/x%2Fa"):
+    for view, title in (("#/policies", "Policies"), ("#/findings", "Findings"), ("#/workload/x%2Fa", "x/a")):
         page.page.evaluate(f"location.hash = '{view}'")
+        expect(page.page.get_by_role("heading", level=1)).to_have_text(title)
         assert page.page.evaluate(elements) == 3
 
 

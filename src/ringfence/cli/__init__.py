@@ -43,6 +43,7 @@ _SECTIONS: Final = {
         "isolation": ("isolation", "List which policies isolate each workload, and which workloads none does."),
         "connections": ("connectivity", "List every allowed connection."),
         "matrix": ("connectivity", "Show all allowed connections as a matrix."),
+        "ui": ("ui", "Show the report as a local page, and edit policies in it."),
         "report": ("report", "Write all that is allowed, and why, as one HTML file."),
     },
     "Review changes": {

@@ -35,7 +35,7 @@ from tests.semantics.objects import (
 from ringfence import Cluster
 from ringfence.analysis.edits.edited_policies import Edit
 from ringfence.analysis.edits.edits import candidates
-from ringfence.analysis.edits.side_effects import weight
+from ringfence.analysis.edits.policy_effects import weight
 from ringfence.engine.answers import explain
 from ringfence.model.documents import document
 from ringfence.model.objects import Manifest, NetworkPolicy

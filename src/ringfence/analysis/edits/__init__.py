@@ -3,7 +3,7 @@
 from ringfence.analysis.edits.administrator_edits import AdministratorRule
 from ringfence.analysis.edits.edited_policies import Edit
 from ringfence.analysis.edits.edits import Proposal, smallest_edit
-from ringfence.analysis.edits.side_effects import Omissions, SideEffects, weight
+from ringfence.analysis.edits.policy_effects import Omissions, SideEffects, side_effects, weight
 
 __all__ = [
     "AdministratorRule",
@@ -11,6 +11,7 @@ __all__ = [
     "Omissions",
     "Proposal",
     "SideEffects",
+    "side_effects",
     "smallest_edit",
     "weight",
 ]

@@ -30,7 +30,7 @@ from ringfence.analysis.edits.administrator_edits import (
 from ringfence.analysis.edits.allowing_edits import allowing_edits
 from ringfence.analysis.edits.edited_policies import Edit
 from ringfence.analysis.edits.forbidding_edits import forbidding_edits
-from ringfence.analysis.edits.side_effects import SideEffects, side_effects, weight
+from ringfence.analysis.edits.policy_effects import SideEffects, side_effects, weight
 from ringfence.analysis.questions import Answer, Pair
 from ringfence.engine.answers import PairReason, SideReason, explain
 from ringfence.engine.policies import Action

@@ -18,6 +18,9 @@ MODULES: Final = (
     "report.js",
     "route.js",
     "yaml.js",
+    "live.js",
+    "editor.js",
+    "reasons.js",
     "explanation.js",
     "matrix.js",
     "workload.js",
@@ -29,7 +32,7 @@ MODULES: Final = (
 """The scripts of the page, each below those that it imports."""
 
 _IMPORT: Final = re.compile(r'^import (\{[^}]*\}) from "\./([\w-]+\.js)";$', re.MULTILINE)
-_EXPORT: Final = re.compile(r"^export (function|class|const) (\w+)", re.MULTILINE)
+_EXPORT: Final = re.compile(r"^export (async function|function|class|const) (\w+)", re.MULTILINE)
 _PAGE: Final = files("ringfence.render.reports") / "page"
 
 

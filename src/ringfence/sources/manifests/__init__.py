@@ -1,6 +1,6 @@
 """Objects from manifests: files, folders, standard input and kustomizations; and YAML as kubectl understands it."""
 
-from ringfence.sources.manifests.comments import comments_of
+from ringfence.sources.manifests.comments import comments_of, find_comments
 from ringfence.sources.manifests.content import MAX_BYTES, parse_yaml, read_content
 from ringfence.sources.manifests.files import KUSTOMIZATIONS, SUFFIXES, read_files
 from ringfence.sources.manifests.kustomize import build_kustomization
@@ -14,6 +14,7 @@ __all__ = [
     "Exclusion",
     "build_kustomization",
     "comments_of",
+    "find_comments",
     "parse_yaml",
     "read_content",
     "read_files",

@@ -1,6 +1,7 @@
 // Why a connection is allowed or not: both sides, each with its policies and their rules, beside their YAML.
 
 import { h, replace } from "./elements.js";
+import { explainAgain } from "./reasons.js";
 import { isWithin, OUTSIDE } from "./report.js";
 import { go, link } from "./route.js";
 import { yamlOf } from "./yaml.js";
@@ -23,6 +24,7 @@ export function explain(report, panel, sourceName, destinationName) {
   const destination = end(report, destinationName);
   if (source === null || destination === null) return false;
   const close = () => go("");
+  const body = h("div", {});
   replace(
     panel,
     h(
@@ -31,13 +33,20 @@ export function explain(report, panel, sourceName, destinationName) {
       h("h2", { id: "asked", tabindex: "-1" }, named(report, source), " → ", named(report, destination)),
       h("button", { class: "close", onclick: close, "aria-label": "Close the explanation" }, "×"),
     ),
+    body,
+    others(report, source, destination),
+    command(report, source, destination),
+  );
+  replace(
+    body,
     verdict(report, source, destination),
     isExempt(report, source, destination)
       ? null
       : [side(report, "egress", source, destination), side(report, "ingress", destination, source)],
-    others(report, source, destination),
-    command(report, source, destination),
   );
+  if (report.data.simulation && source !== OUTSIDE && destination !== OUTSIDE) {
+    explainAgain(report, body, sourceName, destinationName).catch((error) => replace(body, String(error)));
+  }
   return true;
 }
 

@@ -5,12 +5,17 @@ import { explain } from "./explanation.js";
 import { findingsView } from "./findings.js";
 import { matrix } from "./matrix.js";
 import { policiesView, policyView } from "./policies.js";
+import { changesText, changesView } from "./editor.js";
+import { follow, load } from "./live.js";
 import { Report } from "./report.js";
 import { go, link, route } from "./route.js";
 import { searchBox } from "./search.js";
 import { workloadView } from "./workload.js";
 
-const report = new Report(JSON.parse(/** @type {HTMLElement} */ (document.getElementById("report")).textContent ?? ""));
+/** A report in a file has its data inside; the local page asks its server. */
+const embedded = document.getElementById("report");
+/** @type {Report} */
+let report;
 const content = /** @type {HTMLElement} */ (document.getElementById("content"));
 const panel = /** @type {HTMLElement} */ (document.getElementById("panel"));
 const views = [
@@ -28,6 +33,7 @@ function header() {
     /** @type {Element} */ (document.querySelector("header.top")),
     h("div", { class: "brand" }, h("strong", {}, "ringfence"), h("span", { class: "quiet" }, data.title)),
     h("nav", { "aria-label": "Views" }, views.map(([name, text]) => h("a", { href: link(name), "data-view": name }, text))),
+    h("div", { class: "simulation", role: "status" }),
     doubts ? h("a", { class: "loud", href: link("findings") }, `${counted(doubts, "doubt")}: see Findings`) : null,
     searchBox(report),
   );
@@ -51,6 +57,7 @@ function show() {
 /** @param {string} view @param {string[]} names */
 function viewOf(view, names) {
   if (view === "policies") return policiesView(report);
+  if (view === "changes") return changesView(report);
   if (view === "findings") return findingsView(report);
   if (view === "policy") return policyView(report, names[0], names[1]) ?? missing();
   if (view === "workload") {
@@ -68,6 +75,29 @@ function missing() {
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && !panel.hidden) go("");
 });
+/** Say above every view that policies are edited: what is shown is not what is in force. */
+function banner() {
+  const place = document.querySelector(".simulation");
+  const edits = report.data.simulation?.edits.length ?? 0;
+  document.body.classList.toggle("simulating", edits > 0);
+  if (place) replace(place, edits ? [h("strong", {}, "Simulation: "), changesText(report), " ", h("a", { href: link("changes") }, "Changes")] : "");
+}
+
+/** @param {import("./report.js").ReportData} data */
+function begin(data) {
+  report = new Report(data);
+  if (data.simulation) report.simulate(data.simulation);
+  shownMatrix = null;
+  document.title = `${data.title} - ringfence`;
+  header();
+  banner();
+  show();
+}
+
 addEventListener("hashchange", show);
-header();
-show();
+document.addEventListener("simulated", banner);
+if (embedded) begin(JSON.parse(embedded.textContent ?? ""));
+else {
+  load().then(begin, (error) => replace(content, String(error)));
+  follow(() => load().then(begin));
+}

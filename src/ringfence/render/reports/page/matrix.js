@@ -171,6 +171,7 @@ export function matrix(report) {
     draw();
   }
 
+  document.addEventListener("simulated", draw);
   addEventListener("beforeprint", () => print(true));
   addEventListener("afterprint", () => print(false));
   new ResizeObserver(draw).observe(grid);
@@ -249,7 +250,8 @@ function content(report, source, destination) {
       return { kind: "itself", text: "one pod, which always reaches itself", short: "", sign: "" };
     }
     const number = report.passing[source].get(destination);
-    return number === undefined ? NOTHING : passing(report.data.traffic[number]);
+    const shown = number === undefined ? NOTHING : passing(report.data.traffic[number]);
+    return report.changes.size ? changedContent(report, source, destination, shown) : shown;
   }
   const place = typeof source === "number" ? source : destination;
   if (typeof place !== "number") return { kind: "itself", text: "both are outside the cluster", short: "", sign: "" };
@@ -261,6 +263,24 @@ function content(report, source, destination) {
     return source === OUTSIDE ? { ...shown, text, kind: "open", sign: "!" } : { ...shown, text };
   }
   return { kind: "some", text, short: "some", sign: "◐" };
+}
+
+/**
+ * A cell with what the edits change. Of a row of several workloads, the edits may change some.
+ * @param {Report} report
+ * @param {number} source
+ * @param {number} destination
+ * @param {{kind: string, text: string, short: string, sign: string}} shown
+ */
+function changedContent(report, source, destination, shown) {
+  const pairs = report.classes[source].flatMap((one) => report.classes[destination].filter((other) => !report.isItself(one, other)).map((other) => report.changed(one, other)));
+  const changed = pairs.filter((pair) => pair !== undefined);
+  if (!changed.length) return shown;
+  const mark = changed.some(({ opens }) => opens) ? (changed.some(({ closes }) => closes) ? "◆" : "▲") : "▼";
+  const words = { "▲": "opened", "▼": "closed", "◆": "changed" }[mark];
+  const now = changed[0].now ? passing(changed[0].now) : NOTHING;
+  const few = changed.length < pairs.length ? `, for ${changed.length} of ${pairs.length} pairs` : "";
+  return { kind: `${now.kind} ${words}`, text: `${now.text}, ${words} by the edits${few}`, short: `${mark} ${now.short}`, sign: mark };
 }
 
 const NOTHING = { kind: "none", text: "nothing", short: "", sign: "" };

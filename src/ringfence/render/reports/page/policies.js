@@ -1,5 +1,6 @@
 // The policies, and one policy with its YAML, its rules and the workloads that it selects.
 
+import { editorOf } from "./editor.js";
 import { counted, h } from "./elements.js";
 import { link } from "./route.js";
 import { yamlOf } from "./yaml.js";
@@ -60,7 +61,7 @@ export function policyView(report, kind, name) {
       "div",
       { class: "beside" },
       h("div", {}, described(policy, "ingress"), described(policy, "egress"), h("h2", {}, `Selects ${counted(selected.length, "workload")}`), h("ul", {}, selected.map((number) => h("li", {}, h("a", { href: link("workload", report.name(number)) }, report.name(number)))))),
-      yamlOf(policy, []),
+      report.data.simulation ? editorOf(report, policy) : yamlOf(policy, []),
     ),
   );
 }

@@ -51,6 +51,18 @@
  * @property {string} message
  * @property {string} [remedy]
  */
+/** @typedef {{source: string, destination: string, opens?: string, closes?: string, now: Traffic | null}} ChangedPair */
+/** @typedef {{source: string, destination: string, opens?: string, closes?: string}} ChangedOutside */
+/** @typedef {{kind: string, namespace: string, name: string, text: string, problems: Problem[]}} PolicyEdit */
+/**
+ * What the edits in the local page change.
+ * @typedef {object} SimulationData
+ * @property {PolicyEdit[]} edits
+ * @property {number} opened
+ * @property {number} closed
+ * @property {ChangedPair[]} pairs
+ * @property {ChangedOutside[]} outside
+ */
 /**
  * @typedef {object} ReportData
  * @property {string} title
@@ -65,6 +77,7 @@
  * @property {number[][]} outgoing
  * @property {number[][]} incoming
  * @property {{direction: Direction, workloads: number[], lines: string[][]}[] | null} exposure
+ * @property {SimulationData} [simulation]
  * @property {string[]} assumptions
  * @property {string[]} unread
  * @property {Problem[]} problems
@@ -80,6 +93,8 @@ export class Report {
     this.classes = data.rows.map(() => []);
     data.workloads.forEach((workload, number) => this.classes[workload.class].push(number));
     this.passing = data.rows.map((row) => rowOf(row, data.common));
+    /** @type {Map<string, ChangedPair>} */
+    this.changes = new Map();
     this.byName = new Map(data.workloads.map((_, number) => [this.name(number), number]));
     const times = new Map();
     for (const workload of data.workloads) {
@@ -89,6 +104,17 @@ export class Report {
     this.shortNames = data.workloads.map((workload) =>
       times.get(`${workload.namespace}/${workload.name}`) === 1 ? workload.name : `${workload.kind}/${workload.name}`,
     );
+  }
+
+  /** Take what the edits of the local page change. @param {SimulationData} simulation */
+  simulate(simulation) {
+    this.data.simulation = simulation;
+    this.changes = new Map(simulation.pairs.map((pair) => [`${pair.source} ${pair.destination}`, pair]));
+  }
+
+  /** What the edits change between two workloads. @param {number} source @param {number} destination */
+  changed(source, destination) {
+    return this.changes.size ? this.changes.get(`${this.name(source)} ${this.name(destination)}`) : undefined;
   }
 
   /** How a workload is written in a question: `prod/web`, `prod/Deployment/web`. @param {number} number */
@@ -122,6 +148,8 @@ export class Report {
   /** What passes between two workloads, or null. @param {number} source @param {number} destination */
   between(source, destination) {
     if (this.isItself(source, destination)) return null;
+    const change = this.changed(source, destination);
+    if (change) return change.now;
     const { workloads, traffic } = this.data;
     const number = this.passing[workloads[source].class].get(workloads[destination].class);
     return number === undefined ? null : traffic[number];

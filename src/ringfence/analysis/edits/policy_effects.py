@@ -91,14 +91,19 @@ class Omissions:
         return _changes(state, subjects, self._before, Moment(state, stacks, self._before), _Asked(state, ()), step)
 
 
-def side_effects(state: State, policies: Iterable[Policy], pairs: Sequence[Pair]) -> SideEffects:
-    """The other connections that these policies, once in force, open and close, by workload where all its pods do."""
+def side_effects(
+    state: State, policies: Iterable[Policy], pairs: Sequence[Pair] = (), removed: Iterable[Policy] = ()
+) -> SideEffects:
+    """The connections that these policies, once in force, open and close, by workload where all its pods do.
+
+    Without those of `pairs`, the ones in question. Policies that are `removed` are in force now, and not then.
+    """
     sizes: Counter[Reference] = Counter()
     for member in state.members():
         sizes[state.workload(member)] += _size(member)
     opens: list[Connection] = []
     closes: list[Connection] = []
-    with _comparing(state, policies, pairs) as changes:
+    with _comparing(state, policies, pairs, removed) as changes:
         for change in changes:
             for ends in change.ends(state, sizes):
                 if change.opens:
@@ -198,11 +203,16 @@ def _joined(connections: Iterable[Connection]) -> tuple[Connection, ...]:
 
 
 @contextmanager
-def _comparing(state: State, policies: Iterable[Policy], pairs: Sequence[Pair]) -> Iterator[Iterator[_Change]]:
+def _comparing(
+    state: State, policies: Iterable[Policy], pairs: Sequence[Pair], removed: Iterable[Policy] = ()
+) -> Iterator[Iterator[_Change]]:
     last = {(kind_of(policy), policy.metadata.namespace, policy.metadata.name): policy for policy in policies}
-    with state.telling_apart(last.values()) as subjects:
+    gone = list(removed)
+    with state.telling_apart([*last.values(), *gone]) as subjects:
         before = Moment(state, stacks_of(state, subjects))
         with state.supposing() as suppose:
+            for policy in gone:
+                suppose.without(policy)
             for policy in last.values():
                 suppose(policy)
             yield _changes(state, subjects, before, Moment(state, {}), _Asked(state, pairs))

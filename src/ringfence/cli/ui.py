@@ -1,0 +1,100 @@
+"""`ui`: the report as a local page, in which policies are edited to see what that changes."""
+
+import asyncio
+import socket
+import webbrowser
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from ringfence.cli.inputs import Inputs
+from ringfence.cli.terminal import print_message, print_text
+from ringfence.cli.what_if import asking_options
+from ringfence.errors import InputError
+
+if TYPE_CHECKING:
+    from ringfence.web import LocalPage
+
+_LOOKED_AFTER: Final = 0.5
+"""Seconds between two looks at the files."""
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="The port at 127.0.0.1.  [default: a free one]")
+@click.option("--no-browser", is_flag=True, help="Print the address, and do not open a browser.")
+@asking_options
+def ui(inputs: Inputs, port: int, no_browser: bool) -> None:
+    """Show the report as a local page, and edit policies in it to see what that changes.
+
+    Each edit is answered as you type: which connections it opens and closes, and what the API server would refuse. The
+    cluster and the files stay as they are until you save. When a file changes, the page shows it. The page is at
+    127.0.0.1 only, for the browser that opens the address with its token. It needs the extra [ui].
+
+    \b
+    Examples:
+      ringfence ui -f manifests/
+      ringfence ui --context prod --no-browser --port 8080
+    """
+    try:
+        import starlette  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ImportError as error:
+        raise InputError(f"the local page needs {error.name}: pip install 'ringfence[ui]'") from error
+    asyncio.run(_serve(inputs, port, open_browser=not no_browser))
+
+
+async def _serve(inputs: Inputs, port: int, *, open_browser: bool) -> None:
+    import uvicorn
+
+    from ringfence.web import Guard, LocalPage, Simulation, page_app
+
+    simulation = Simulation(inputs.cluster, inputs.title)
+    page = LocalPage(simulation)
+    with _listening(port) as listening:
+        number = listening.getsockname()[1]
+        guard = Guard(page_app(page), number)
+        address = f"http://127.0.0.1:{number}/?token={guard.token}"
+        print_text(f"{address}\n")
+        print_message("the page is for this machine only; Ctrl-C ends it")
+        if open_browser:
+            webbrowser.open(address)
+        config = uvicorn.Config(guard, log_level="warning", lifespan="off", timeout_graceful_shutdown=1)
+        server = uvicorn.Server(config)
+        following = asyncio.create_task(_follow(inputs, page))
+        try:
+            await server.serve(sockets=[listening])
+        finally:
+            page.is_ending = True
+            page.wake()
+            following.cancel()
+            with suppress(asyncio.CancelledError):
+                await following
+
+
+def _listening(port: int) -> socket.socket:
+    """A socket at 127.0.0.1. Raises InputError for a port that is taken."""
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind(("127.0.0.1", port))
+        listening.listen()  # the address is printed before the server runs
+    except OSError as error:
+        listening.close()
+        message = f"port {port} of 127.0.0.1 cannot be used: {error.strerror}; choose another with --port"
+        raise InputError(message) from error
+    return listening
+
+
+async def _follow(inputs: Inputs, page: "LocalPage") -> None:
+    """Read the cluster again whenever its files have changed."""
+    from ringfence.web import stamps
+
+    paths = [*inputs.filenames, *([inputs.kustomize] if inputs.kustomize else [])]
+    known = stamps(paths)
+    while paths:
+        await asyncio.sleep(_LOOKED_AFTER)
+        found = await asyncio.to_thread(stamps, paths)
+        if found != known:
+            known = found
+            await page.read_again()

@@ -1,0 +1,70 @@
+// The local page only: what it asks its server. A report in a file has no server, and asks nothing.
+
+/** @typedef {import("./report.js").Report} Report */
+/** @typedef {import("./report.js").Policy} Policy */
+/** @typedef {import("./report.js").Problem} Problem */
+/** @typedef {import("./report.js").ReportData} ReportData */
+/** @typedef {import("./report.js").SimulationData} SimulationData */
+/** @typedef {{index: number, action: string, name?: string, matches: boolean, allows: boolean, reason: string, line?: number, peers: {index: number, matches: boolean, reason: string}[], hints?: string[]}} ReasonedRule */
+/** @typedef {{kind?: string, namespace: string, name: string, file?: string, line?: number, tier?: string, rules: ReasonedRule[]}} ReasonedPolicy */
+/** @typedef {{isolated: boolean, allowed: boolean, exempt?: string, policies: ReasonedPolicy[]}} ReasonedSide */
+/** @typedef {{kind: string, namespace: string, name: string, text: string}} AppliedEdit */
+/**
+ * @typedef {object} Answer
+ * @property {string} result
+ * @property {{protocol: string, ports: string}[]} [traffic]
+ * @property {ReasonedSide} egress
+ * @property {ReasonedSide} ingress
+ * @property {string[]} assumptions
+ * @property {{action: string, lines: string[]}[]} edits
+ * @property {AppliedEdit[]} applied
+ * @property {{opens: unknown[], closes: unknown[]}} sideEffects
+ */
+
+/** The data of the page. @returns {Promise<ReportData>} */
+export async function load() {
+  return asked("/report.json");
+}
+
+/** Why a connection is allowed or not, with the edits. @param {string} source @param {string} destination @returns {Promise<Answer>} */
+export async function ask(source, destination) {
+  return asked(`/explain?${new URLSearchParams({ source, destination })}`);
+}
+
+/**
+ * Suppose that a policy has another text.
+ * @param {Report} report
+ * @param {{kind: string, namespace: string, name: string}} policy
+ * @param {string} text
+ * @returns {Promise<Problem[]>}
+ */
+export async function edit(report, { kind, namespace, name }, text) {
+  /** @type {SimulationData & {problems: Problem[]}} */
+  const answer = await asked("/edit", { kind, namespace, name, text });
+  report.simulate(answer);
+  document.dispatchEvent(new CustomEvent("simulated"));
+  return answer.problems;
+}
+
+/** Write an edit into its file. @param {Policy} policy @param {string} text @returns {Promise<string>} */
+export async function save({ kind, namespace, name }, text) {
+  return (await asked("/save", { kind, namespace, name, text })).saved;
+}
+
+/** Call a function whenever the cluster has changed. @param {() => void} changed */
+export function follow(changed) {
+  new EventSource("/events").addEventListener("changed", changed);
+}
+
+/**
+ * @param {string} path
+ * @param {object} [body]
+ * @returns {Promise<any>}
+ */
+async function asked(path, body) {
+  const request = body && { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
+  const response = await fetch(path, request || undefined);
+  const answer = response.headers.get("content-type")?.includes("json") ? await response.json() : { error: await response.text() };
+  if (!response.ok) throw new Error(answer.error);
+  return answer;
+}

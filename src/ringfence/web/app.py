@@ -1,0 +1,255 @@
+"""The server of the local page: its files, the data that it shows, and what it asks (docs/ui.md).
+
+It is at 127.0.0.1 only, for the browser of one user. What reads or asks the cluster runs in threads, one at a time.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from functools import partial
+from typing import Any, Final, TypeVar
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from ringfence.analysis.lists import Connection
+from ringfence.errors import RingfenceError
+from ringfence.render.answers import answer_json
+from ringfence.render.ends import end_json
+from ringfence.render.formats import Json
+from ringfence.render.matrix import cell
+from ringfence.render.problems import problem_json
+from ringfence.render.reports import MODULES, page_text
+from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
+from ringfence.web.saving import save
+from ringfence.web.simulation import MOST_PAIRS, Edited, EditEffects, PolicyKey, Simulation
+
+T = TypeVar("T")
+
+_MOST_BYTES: Final = 4_000_000
+_SCRIPT: Final = "text/javascript"
+_BEAT: Final = 15.0
+"""Seconds after which a stream of events says that it is still there."""
+
+
+class EditRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """A policy, and the text that it would have."""
+
+    kind: str
+    namespace: str
+    name: str
+    text: str
+
+    @property
+    def key(self) -> PolicyKey:
+        """The policy."""
+        return PolicyKey(self.kind, self.namespace, self.name)
+
+
+class LocalPage:
+    """What the page can ask of a simulation."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        self._simulation = simulation
+        self._listening: set[asyncio.Event] = set()
+        self.is_ending = False
+
+    # --- the page and its data ----------------------------------------------------------------------------------------
+
+    async def page(self, _: Request) -> Response:
+        """The page."""
+        return Response(_page(), media_type="text/html")
+
+    async def file(self, request: Request) -> Response:
+        """A script or the style of the page."""
+        name = request.path_params["name"]
+        if name not in (*MODULES, "page.css"):
+            return PlainTextResponse("not found\n", 404)
+        return Response(page_text(name), media_type="text/css" if name == "page.css" else _SCRIPT)
+
+    async def data(self, _: Request) -> Response:
+        """The data of the page, with the edits that there are."""
+        return JSONResponse(await self._locked(self._data))
+
+    def _data(self) -> Json:
+        simulation = self._simulation
+        return {
+            **simulation.report,
+            "simulation": {"version": simulation.version, "edits": _edits_json(simulation), **self._changes()},
+        }
+
+    # --- questions ----------------------------------------------------------------------------------------------------
+
+    async def explain(self, request: Request) -> Response:
+        """Why a connection is allowed or not, with the edits in force, and the edit that reverses it."""
+        ends = [request.query_params.get(name, "") for name in ("source", "destination")]
+        return await self._answered(partial(self._explained, *ends))
+
+    def _explained(self, source: str, destination: str) -> Json:
+        with self._simulation.asked(source, destination) as verdict:
+            written: Json = json.loads(answer_json(verdict, verdict.proposal))
+            written["applied"] = [
+                {**msgspec.to_builtins(key), "text": text}
+                for key, text in map(self._simulation.text_after, verdict.proposal.edits)
+            ]
+            return written
+
+    # --- edits --------------------------------------------------------------------------------------------------------
+
+    async def edit(self, request: Request) -> Response:
+        """Suppose that a policy has another text: what is wrong with it, and what all edits change."""
+        return await self._answered(partial(self._edited, await _body(request)))
+
+    def _edited(self, body: bytes) -> Json:
+        wanted = msgspec.json.decode(body, type=EditRequest)
+        edited = self._simulation.edit(wanted.key, wanted.text)
+        return {"problems": _problems_json(edited), "edits": _edits_json(self._simulation), **self._changes()}
+
+    async def save(self, request: Request) -> Response:
+        """Write an edit into its file."""
+        return await self._answered(partial(self._saved, await _body(request)))
+
+    def _saved(self, body: bytes) -> Json:
+        wanted = msgspec.json.decode(body, type=EditRequest)
+        place = save(self._simulation, wanted.key, wanted.text)
+        self._simulation.read_again()
+        return {"saved": place}
+
+    def _changes(self) -> Json:
+        return _changes_json(self._simulation.changes())
+
+    # --- events -------------------------------------------------------------------------------------------------------
+
+    async def events(self, request: Request) -> Response:
+        """A stream of events: one whenever the cluster has changed (HTML Standard, "Server-sent events")."""
+        return StreamingResponse(self._events(request), media_type="text/event-stream")
+
+    async def _events(self, request: Request) -> AsyncIterator[str]:
+        changed = asyncio.Event()
+        self._listening.add(changed)
+        try:
+            yield ": connected\n\n"
+            while not self.is_ending and not await request.is_disconnected():
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(changed.wait(), _BEAT)
+                if changed.is_set():
+                    changed.clear()
+                    yield f"event: changed\ndata: {self._simulation.version}\n\n"
+                else:
+                    yield ": still here\n\n"
+        finally:
+            self._listening.discard(changed)
+
+    async def read_again(self) -> None:
+        """Read the cluster anew, and say so to all pages that are open."""
+        await self._locked(self._simulation.read_again)
+        self.wake()
+
+    def wake(self) -> None:
+        """Let every stream of events look."""
+        for one in self._listening:
+            one.set()
+
+    # --- one at a time ------------------------------------------------------------------------------------------------
+
+    async def _answered(self, question: Callable[[], Json]) -> Response:
+        """The answer to a question as JSON, or what is wrong with the question."""
+        try:
+            return JSONResponse(await self._locked(question))
+        except (RingfenceError, msgspec.MsgspecError) as error:
+            return JSONResponse({"error": str(error)}, 400)
+
+    async def _locked(self, question: Callable[[], T]) -> T:
+        def ask() -> T:
+            with self._simulation.lock:
+                return question()
+
+        return await run_in_threadpool(ask)
+
+
+def page_app(page: LocalPage) -> Starlette:
+    """The routes of the page."""
+    return Starlette(
+        routes=[
+            Route("/", page.page),
+            Route("/page/{name}", page.file),
+            Route("/report.json", page.data),
+            Route("/explain", page.explain),
+            Route("/edit", page.edit, methods=["POST"]),
+            Route("/save", page.save, methods=["POST"]),
+            Route("/events", page.events),
+        ]
+    )
+
+
+async def _body(request: Request) -> bytes:
+    """The body of a request. What is larger than any text of a policy is cut, and then is no JSON."""
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > _MOST_BYTES:
+            break
+    return body
+
+
+def _page() -> str:
+    """The page, which loads its style, scripts and data from this server."""
+    text = page_text("page.html").replace("<style>{{style}}</style>", '<link rel="stylesheet" href="/page/page.css">')
+    text = text.replace(
+        '<script type="module">{{script}}</script>', '<script type="module" src="/page/main.js"></script>'
+    )
+    lines = (line for line in text.splitlines() if "Content-Security-Policy" not in line and 'id="report"' not in line)
+    return "\n".join(lines).replace("{{title}}", "live") + "\n"
+
+
+def _edits_json(simulation: Simulation) -> list[Json]:
+    return [
+        {**msgspec.to_builtins(key), "text": edited.text, "problems": _problems_json(edited)}
+        for key, edited in sorted(simulation.edits.items())
+    ]
+
+
+def _problems_json(edited: Edited) -> list[Json]:
+    return [problem_json(problem) for problem in edited.read.problems]
+
+
+def _changes_json(changes: EditEffects) -> Json:
+    pairs = [
+        {
+            "source": str(one.source),
+            "destination": str(one.destination),
+            **({"opens": str(one.opens)} if one.opens else {}),
+            **({"closes": str(one.closes)} if one.closes else {}),
+            "now": _traffic_json(one.now),
+        }
+        for one in changes.pairs[:MOST_PAIRS]
+    ]
+    outside = [
+        *({**_outside_json(one), "opens": str(one.traffic)} for one in changes.opens_outside),
+        *({**_outside_json(one), "closes": str(one.traffic)} for one in changes.closes_outside),
+    ]
+    return {
+        "opened": sum(bool(one.opens) for one in changes.pairs) + len(changes.opens_outside),
+        "closed": sum(bool(one.closes) for one in changes.pairs) + len(changes.closes_outside),
+        "pairs": pairs,
+        "outside": outside,
+    }
+
+
+def _outside_json(one: Connection) -> Json:
+    return {"source": _end_text(one.source), "destination": _end_text(one.destination)}
+
+
+def _end_text(end: Any) -> str:
+    return ", ".join(written["addresses"]) if "addresses" in (written := end_json(end)) else str(end)
+
+
+def _traffic_json(traffic: Traffic) -> Json | None:
+    if not traffic:
+        return None
+    return {"text": str(traffic), "short": cell(traffic), **({"all": True} if traffic == ALL_TRAFFIC else {})}

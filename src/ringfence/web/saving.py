@@ -1,0 +1,53 @@
+"""Writing an edited policy back into its file, and nothing else of the file."""
+
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+from ringfence.errors import InputError
+from ringfence.web.simulation import PolicyKey, Simulation
+
+
+def save(simulation: Simulation, key: PolicyKey, text: str) -> str:
+    """Put a text in place of that of a policy, if the file still has what was read; returns its place.
+
+    All other bytes of the file stay as they are. Raises InputError for a policy that is in no file that can be written,
+    for a file that has changed, and for a text with errors.
+    """
+    shown = simulation.text(key)
+    if shown.get("generated") or "file" not in shown:
+        raise InputError(f"{key.namespace}/{key.name} is not in a file that can be written: copy its text instead")
+    edited = simulation.edits.get(key)
+    if edited is None or edited.text != text or not edited.is_applied:
+        raise InputError("the text has errors, or is not the one that was checked: nothing was saved")
+    file, line = Path(str(shown["file"])), int(shown["line"])
+    _replace(file, _with_text(file, line, str(shown["yaml"]), text))
+    return f"{file}:{line}"
+
+
+def _with_text(file: Path, line: int, old: str, new: str) -> str:
+    """The content of a file with a new text from a line on in place of an old one."""
+    # Line ends are kept: `newline=""` reads and writes them as they are.
+    with file.open(encoding="utf-8", newline="") as stream:
+        lines = stream.read().split("\n")
+    before = old.split("\n")
+    if [one.removesuffix("\r") for one in lines[line - 1 : line - 1 + len(before)]] != [
+        one.removesuffix("\r") for one in before
+    ]:
+        raise InputError(f"{file} has changed since it was read: nothing was saved")
+    end = "\r" if lines[line - 1].endswith("\r") else ""
+    after = [f"{one.removesuffix(chr(13))}{end}" for one in new.rstrip("\n").split("\n")]
+    return "\n".join([*lines[: line - 1], *after, *lines[line - 1 + len(before) :]])
+
+
+def _replace(file: Path, content: str) -> None:
+    """Write a file as a whole or not at all, with the rights that it has."""
+    target = file.resolve()  # a link stays a link
+    with NamedTemporaryFile("w", encoding="utf-8", newline="", dir=target.parent, delete=False) as made:
+        try:
+            made.write(content)
+            made.close()
+            Path(made.name).chmod(target.stat().st_mode)
+            Path(made.name).replace(target)
+        except BaseException:
+            Path(made.name).unlink(missing_ok=True)
+            raise

@@ -1,0 +1,213 @@
+"""A cluster, and policies of it that are edited: what is allowed now, and what the edits would open and close.
+
+The cluster stays as it is. Each question about the edits puts them into the engine, which answers, and takes them out
+again (`State.supposing`). All calls are from one thread at a time: `lock` is held by the caller.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from threading import Lock
+from typing import Any, Final
+
+import msgspec
+
+from ringfence.analysis.edits import Edit, SideEffects, side_effects
+from ringfence.analysis.lists import Connection
+from ringfence.cluster import Cluster, Verdict
+from ringfence.engine.answers import traffic_between, traffic_between_two
+from ringfence.engine.policies import CompiledPolicy
+from ringfence.engine.population import Member, Reference
+from ringfence.engine.state import State
+from ringfence.errors import InputError
+from ringfence.model.documents import document
+from ringfence.model.kinds import KINDS, kind_of, namespace_of
+from ringfence.model.objects import NetworkPolicy, Policy
+from ringfence.model.yaml_text import Comments
+from ringfence.render.formats import Json, yaml_text
+from ringfence.sets.traffic import NO_TRAFFIC, Traffic
+from ringfence.sources.manifests import find_comments
+from ringfence.web.policy_texts import ReadText, read_text
+
+MOST_PAIRS: Final = 20_000
+"""Changed pairs of workloads that the page gets; of more it says how many there are."""
+
+
+class PolicyKey(msgspec.Struct, frozen=True, order=True):
+    """A policy by its kind without the group (`NetworkPolicy`), namespace and name, as the page names it."""
+
+    kind: str
+    namespace: str
+    name: str
+
+
+class Edited(msgspec.Struct, frozen=True):
+    """The new text of a policy, and what it says. An empty text removes the policy."""
+
+    text: str
+    read: ReadText
+
+    @property
+    def is_applied(self) -> bool:
+        """Whether it counts: a text with errors does not, and the policy stays as it is."""
+        return self.read.is_valid
+
+
+class ChangedPair(msgspec.Struct, frozen=True):
+    """Two workloads between which other traffic passes with the edits."""
+
+    source: Reference
+    destination: Reference
+    opens: Traffic
+    closes: Traffic
+    now: Traffic
+
+
+class EditEffects(msgspec.Struct, frozen=True):
+    """What the edits change: pairs of workloads, and connections with addresses that they open and close."""
+
+    pairs: tuple[ChangedPair, ...]
+    opens_outside: tuple[Connection, ...]
+    closes_outside: tuple[Connection, ...]
+
+
+class Simulation:
+    """The cluster that `read` gives, and the edits. `version` changes with the cluster, which may be read again.
+
+    `report` is the data of the page: the cluster without the edits.
+    """
+
+    def __init__(self, read: Callable[[], Cluster], title: str) -> None:
+        self._read = read
+        self.title = title
+        self.lock = Lock()
+        self.version = 0
+        self.edits: dict[PolicyKey, Edited] = {}
+        self._take(read())
+
+    def read_again(self) -> None:
+        """Read the cluster anew, as after a change of files. The edits stay; those that say what is there now end."""
+        self._take(self._read())
+        self.version += 1
+        for key, edited in list(self.edits.items()):
+            if key in self._texts and self._texts[key]["yaml"] == edited.text:
+                del self.edits[key]
+
+    def _take(self, cluster: Cluster) -> None:
+        # The texts are read at once: what is saved later is compared with them, so that no change of a file is lost.
+        self.cluster, self._members = cluster, dict[Reference, Member]()
+        self.report = cluster.report_data(self.title)
+        self._texts: dict[PolicyKey, dict[str, Any]] = {
+            PolicyKey(one["kind"], one["namespace"], one["name"]): one for one in self.report["policies"]
+        }
+
+    def text(self, key: PolicyKey) -> Json:
+        """A policy in the data of the page: its text is `yaml`. Raises InputError if there is no such policy."""
+        if key not in self._texts:
+            raise InputError(f"{key.kind} {key.namespace}/{key.name}: there is no such policy")
+        return self._texts[key]
+
+    # --- edits --------------------------------------------------------------------------------------------------------
+
+    def edit(self, key: PolicyKey, text: str) -> Edited:
+        """Suppose that a policy has another text; an empty one removes it. Raises InputError if there is no such."""
+        shown = self.text(key)
+        file, line = str(shown.get("file", key.name)), int(shown["line"])
+        self.edits[key] = Edited(text, read_text(text, file, line, self.cluster.namespace))
+        if text == shown["yaml"]:
+            return self.edits.pop(key)
+        return self.edits[key]
+
+    def discard(self, key: PolicyKey) -> None:
+        """Forget the edit of a policy."""
+        self.edits.pop(key, None)
+
+    def _find(self, key: PolicyKey) -> CompiledPolicy[Any] | None:
+        return next((one for one in self.cluster.state.tiers.policies_in(key.namespace) if _key(one) == key), None)
+
+    def changes(self) -> EditEffects:
+        """What all edits together open and close, exactly."""
+        state, changed, removed = self.cluster.state, *self._edited()
+        effects = side_effects(state, changed, (), removed)
+        if not self._members:
+            self._members = {state.workload(one): one for one in state.members()}
+            self._members |= {one.reference: one for one in state.members()}
+        with self.supposing():
+            return _changes(state, self._members, effects)
+
+    def _edited(self) -> tuple[list[Policy], list[Policy]]:
+        """The policies that the edits put in force, and those that they remove."""
+        applied = {key: edited for key, edited in self.edits.items() if edited.is_applied}
+        changed = [one.policy for edited in applied.values() for one in edited.read.policies]
+        kept = {(kind_of(policy), namespace_of(policy), policy.metadata.name) for policy in changed}
+        originals = [one.policy for key in applied if (one := self._find(key)) is not None]
+        removed = [
+            policy for policy in originals if (kind_of(policy), namespace_of(policy), policy.metadata.name) not in kept
+        ]
+        return changed, removed
+
+    @contextmanager
+    def supposing(self) -> Iterator[None]:
+        """Until the context ends, the edits are in force."""
+        changed, removed = self._edited()
+        origins = {id(one.policy): one.origin for edited in self.edits.values() for one in edited.read.policies}
+        with self.cluster.state.supposing() as suppose:
+            for policy in removed:
+                suppose.without(policy)
+            for policy in changed:
+                suppose(policy, origins[id(policy)])
+            yield
+
+    # --- questions ----------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def asked(self, source: str, destination: str) -> Iterator[Verdict]:
+        """The verdict on all traffic between two endpoints, with the edits in force until the context ends."""
+        with self.supposing():
+            yield self.cluster.can(source, destination)
+
+    def text_after(self, edit: Edit) -> tuple[PolicyKey, str]:
+        """The policy that a proposed edit changes, and its whole text afterwards, with the comments that it has."""
+        policy = edit.after
+        key = PolicyKey(KINDS.of(policy).key.partition(".")[0], namespace_of(policy), policy.metadata.name)
+        comments = self._comments(key)
+        written = document(policy) if isinstance(policy, NetworkPolicy) else self.cluster.document(policy)
+        return key, yaml_text(written, comments)
+
+    def _comments(self, key: PolicyKey) -> Comments:
+        """The comments in the text of a policy, edited or not. Those around it in its file are not part of it."""
+        compiled = self._find(key)
+        if compiled is None or compiled.origin is None or key not in self._texts:
+            return {}
+        first, text = int(self._texts[key]["line"]), str(self._texts[key]["yaml"])
+        if key in self.edits and self.edits[key].is_applied:
+            text = self.edits[key].text
+        # The text was read as if it stood in its file, below as many empty lines as there are above it.
+        return find_comments(("\n" * (first - 1) + text).split("\n"), compiled.origin)
+
+
+def _key(compiled: CompiledPolicy[Any]) -> PolicyKey:
+    return PolicyKey(compiled.kind_name, compiled.namespace, compiled.name)
+
+
+def _changes(state: State, members: Mapping[Reference, Member], effects: SideEffects) -> EditEffects:
+    """The effects by pair, with what passes now, while the edits are in force."""
+    opens, closes = (
+        {(one.source, one.destination): one.traffic for one in some} for some in (effects.opens, effects.closes)
+    )
+    pairs = []
+    for source, destination in dict.fromkeys([*opens, *closes]):
+        if isinstance(source, Reference) and isinstance(destination, Reference):
+            ends = source, destination
+            now = _traffic(state, members[source], members[destination])
+            pairs.append(ChangedPair(*ends, opens.get(ends, NO_TRAFFIC), closes.get(ends, NO_TRAFFIC), now))
+    return EditEffects(tuple(pairs), *(tuple(filter(_is_outside, some)) for some in (effects.opens, effects.closes)))
+
+
+def _traffic(state: State, source: Member, destination: Member) -> Traffic:
+    if source is destination:
+        return traffic_between_two(state, source)
+    return traffic_between(state, source, destination)
+
+
+def _is_outside(one: Connection) -> bool:
+    return not (isinstance(one.source, Reference) and isinstance(one.destination, Reference))

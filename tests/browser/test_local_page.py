@@ -1,0 +1,148 @@
+"""The local page in a browser: edits are answered as one types, and nothing else changes until one saves."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from playwright.sync_api import Browser, Page, expect
+from tests.browser.pages import launched, violations
+from tests.browser.test_report_page import expected_cells
+from tests.web.local_pages import ServedPage, served
+
+from ringfence.cluster import Cluster
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "three-tier"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with launched() as found:
+        yield found
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for file in EXAMPLE.glob("*.yaml"):
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    return tmp_path
+
+
+@pytest.fixture
+def server(folder: Path) -> Iterator[ServedPage]:
+    with served(lambda: Cluster.load(folder), "the example") as found:
+        yield found
+
+
+@pytest.fixture
+def page(browser: Browser, server: ServedPage) -> Iterator[Page]:
+    """The page, opened by the address with the token; it must ask nobody but its server, and report no error."""
+    context = browser.new_context(reduced_motion="reduce", viewport={"width": 1600, "height": 1200})
+    opened = context.new_page()
+    errors: list[str] = []
+    opened.on("console", lambda message: errors.append(message.text))
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+    opened.on("request", lambda request: errors.extend([] if request.url.startswith(server.origin) else [request.url]))
+    opened.goto(server.entrance)
+    expect(opened.get_by_role("gridcell")).to_have_count(25)
+    yield opened
+    context.close()
+    assert errors == []
+
+
+def cell(page: Page, ends: str) -> str:
+    label = page.locator(f"[aria-label^='{ends}: ']").get_attribute("aria-label")
+    assert label is not None
+    return label.partition(": ")[2]
+
+
+def open_policy(page: Page) -> None:
+    page.get_by_role("link", name="Policies").click()
+    page.get_by_role("link", name="prod/db-policy").click()
+
+
+def test_the_token_does_not_stay_in_the_address(page: Page, server: ServedPage) -> None:
+    assert page.url == f"{server.origin}/"
+    assert page.title() == "the example - ringfence"
+
+
+def test_the_smallest_edit_is_applied_by_a_click_and_the_cell_is_marked(page: Page, folder: Path) -> None:
+    before = (folder / "db-policy.yaml").read_text()
+    page.get_by_role("gridcell", name="prod/web to prod/db: nothing").click()
+    panel = page.get_by_role("complementary", name="Explanation")
+    expect(panel).to_contain_text("podSelector wants name=api-pod, prod/web has name=web-pod")
+    panel.get_by_role("button", name="Apply it in this page").click()
+    expect(panel.locator(".verdict")).to_have_text("◐ TCP 3306")
+    assert cell(page, "prod/web to prod/db") == "TCP 3306, opened by the edits"
+    expect(page.get_by_role("banner")).to_contain_text("1 policy edited: opens 1, closes 0")
+    assert violations(page) == []
+    page.get_by_role("banner").get_by_role("link", name="Changes").click()
+    assert page.get_by_role("row").all_inner_texts()[1].split("\t") == ["▲ opened", "prod/web", "prod/db", "TCP 3306"]
+    assert (folder / "db-policy.yaml").read_text() == before
+
+
+def test_problems_are_shown_as_one_types_and_a_text_with_errors_does_not_count(page: Page) -> None:
+    open_policy(page)
+    area = page.get_by_role("textbox", name="YAML of db-policy")
+    area.fill(area.input_value().replace("matchLabels", "matchLabel", 1))
+    editor = page.get_by_role("region", name="Edit")
+    expect(editor).to_contain_text('unknown field "spec.podSelector.matchLabel"')
+    expect(editor).to_contain_text("remedy: write `matchLabels`")
+    expect(editor).to_contain_text("1 with errors, which do not count")
+    assert area.get_attribute("aria-invalid") == "true"
+    assert violations(page) == []
+    page.get_by_role("link", name="Matrix").click()
+    assert cell(page, "prod/web to prod/db") == "nothing"
+
+
+def test_an_edit_is_saved_when_one_confirms_it(page: Page, folder: Path) -> None:
+    open_policy(page)
+    area = page.get_by_role("textbox", name="YAML of db-policy")
+    area.fill(area.input_value().replace("3306", "3307"))
+    expect(page.get_by_role("region", name="Edit")).to_contain_text("opens 1, closes 1")
+    page.once("dialog", lambda dialog: dialog.dismiss())
+    page.get_by_role("button", name="Save to the file").click()
+    assert "3306" in (folder / "db-policy.yaml").read_text()
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Save to the file").click()
+    expect(page.get_by_role("region", name="Edit")).to_contain_text("saved: ")
+    assert "3307" in (folder / "db-policy.yaml").read_text()
+
+
+def test_a_file_that_changes_is_shown(page: Page, server: ServedPage, folder: Path) -> None:
+    (folder / "db-policy.yaml").unlink()
+    server.read_again()
+    expect(page.locator("[aria-label='prod/web to prod/db: all traffic']")).to_be_visible()
+
+
+PORTS = st.sampled_from(["3306", "80", "1-65535"])
+PEERS = st.sampled_from(["name: api-pod", "name: web-pod", "role: db"])
+
+
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.sampled_from([80, 3306]), PEERS, st.booleans())
+def test_after_an_edit_each_cell_says_what_the_cluster_with_it_answers(
+    page: Page, folder: Path, number: int, peer: str, isolates_egress: bool
+) -> None:
+    types = "[Ingress, Egress]" if isolates_egress else "[Ingress]"
+    text = (
+        "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: db-policy, namespace: prod}\n"
+        f"spec:\n  podSelector: {{matchLabels: {{role: db}}}}\n  policyTypes: {types}\n"
+        f"  ingress: [{{from: [{{podSelector: {{matchLabels: {{{peer}}}}}}}], ports: [{{port: {number}}}]}}]\n"
+    )
+    open_policy(page)
+    page.get_by_role("textbox", name="YAML of db-policy").fill(text)
+    expect(page.get_by_role("region", name="Edit")).to_contain_text("1 policy edited")
+    page.wait_for_timeout(0)
+    with page.expect_response("**/edit"):
+        page.get_by_role("textbox", name="YAML of db-policy").press_sequentially("#")
+    page.get_by_role("link", name="Matrix").click()
+    edited = Cluster.load(folder)
+    edited.leave_out("prod/db-policy")
+    (folder / "edited").mkdir(exist_ok=True)
+    (folder / "edited" / "policy.yaml").write_text(text)
+    edited.suppose(folder / "edited" / "policy.yaml")
+    for ends, said in expected_cells(edited).items():
+        if "outside" not in ends:
+            assert cell(page, ends).partition(", ")[0] == said.partition(", ")[0], ends
