@@ -26,3 +26,9 @@ def test_operators_are_those_of_sets(a: set[int], b: set[int]) -> None:
     assert set(bitsets.members(x | y)) == a | b
     assert set(bitsets.members(x & y)) == a & b
     assert set(bitsets.members(x & ~y)) == a - b
+
+
+@given(numbers, st.lists(st.text(), max_size=30))
+def test_the_items_at_the_places_that_are_members_are_selected(members: set[int], items: list[str]) -> None:
+    expected = [item for place, item in enumerate(items) if place in members]
+    assert list(bitsets.selected(items, bitsets.of(members))) == expected

@@ -4,9 +4,15 @@ Union, intersection and difference are the integers' own `|`, `&` and `& ~`; mea
 a plain integer is the fastest of all up to some ten thousand members (docs/performance.md).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import compress
+from typing import Final, TypeVar
+
+T = TypeVar("T")
 
 Bitset = int
+
+_IS_SET: Final = bytes.maketrans(b"01", b"\x00\x01")
 
 
 def of(members: Iterable[int]) -> Bitset:
@@ -24,6 +30,11 @@ def members(bits: Bitset) -> Iterator[int]:
     while at >= 0:
         yield at
         at = digits.find("1", at + 1)
+
+
+def selected(items: Sequence[T], bits: Bitset) -> Iterator[T]:
+    """The items at the places that are members, in their order; places beyond the items are ignored."""
+    return compress(items, bin(bits)[:1:-1].encode().translate(_IS_SET))
 
 
 def size(bits: Bitset) -> int:

@@ -6,7 +6,7 @@ from itertools import product
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringfence.analysis.lists.connections import Connection
+from ringfence.analysis.lists.connections import Connection, ConnectionRow
 from ringfence.analysis.lists.folded_lists import FoldedList, folded
 from ringfence.engine.population import Reference
 from ringfence.sets.addresses import ALL_ADDRESSES, Addresses
@@ -86,6 +86,23 @@ def test_no_connection_is_lost_or_added(
     assert unfolded(folded(sources, destinations, listed, SETS)) == {
         (one.source, one.destination, one.traffic) for one in listed
     }
+
+
+@given(random_connections, sides, sides)
+def test_rows_are_folded_as_their_connections_are(
+    found: list[Connection], sources: list[Reference], destinations: list[Reference]
+) -> None:
+    listed = [one for one in found if not isinstance(one.source, Addresses)]
+    passing = {(one.source, one.destination): one.traffic for one in listed}
+    everything = PODS + SETS
+    rows: list[ConnectionRow | Connection] = [
+        ConnectionRow(source, everything, [passing.get((source, destination)) for destination in everything])
+        for source in everything
+    ]
+    rows += [one for one in found if isinstance(one.source, Addresses) or isinstance(one.destination, Addresses)]
+    by_rows, by_connections = (folded(sources, destinations, some, SETS) for some in (rows, found))
+    assert by_rows.classes == by_connections.classes
+    assert unfolded(by_rows) == unfolded(by_connections)
 
 
 def unfolded(list_: FoldedList) -> set[tuple[object, object, Traffic]]:

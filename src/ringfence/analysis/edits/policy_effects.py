@@ -99,12 +99,11 @@ def side_effects(
     Without those of `pairs`, the ones in question. Policies that are `removed` are in force now, and not then.
     """
     sizes: Counter[Reference] = Counter()
-    for member in state.members():
-        sizes[state.workload(member)] += _size(member)
     opens: list[Connection] = []
     closes: list[Connection] = []
     with _comparing(state, policies, pairs, removed) as changes:
         for change in changes:
+            sizes = sizes or _sizes(state)  # a pass over all pods, which an edit that changes nothing does not need
             for ends in change.ends(state, sizes):
                 if change.opens:
                     opens.append(Connection(*ends, change.opens))
@@ -163,6 +162,14 @@ def _named(
         is_all = sum(map(_size, members)) == sizes[workload]
         named += [workload] if is_all else [member.reference for member in members]
     return named
+
+
+def _sizes(state: State) -> Counter[Reference]:
+    """How many pods each workload has."""
+    sizes: Counter[Reference] = Counter()
+    for member in state.members():
+        sizes[state.workload(member)] += _size(member)
+    return sizes
 
 
 def _size(member: Member) -> int:

@@ -6,7 +6,6 @@ it, so one that can only have one pod has none. A node always reaches the pods o
 pods only, because the pods of a workload may be on different nodes.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, partial, reduce
 from operator import or_
@@ -62,6 +61,20 @@ class Connection(msgspec.Struct, frozen=True):
         return f"<{type(self).__name__}: {self}>"
 
 
+class ConnectionRow(msgspec.Struct, frozen=True):
+    """What is allowed from a source to each of the `destinations` of a list, and None where nothing is."""
+
+    source: Reference
+    destinations: Sequence[Reference]
+    traffic: Sequence[Traffic | None]
+
+    def __iter__(self) -> Iterator[Connection]:
+        """The connections, in the order of the destinations."""
+        for destination, traffic in zip(self.destinations, self.traffic, strict=True):
+            if traffic is not None:
+                yield Connection(self.source, destination, traffic)
+
+
 def connections(
     state: State, wanted: ConnectionFilter = ALL_CONNECTIONS, *, pods: bool = False
 ) -> Iterator[Connection]:
@@ -69,14 +82,23 @@ def connections(
 
     Addresses outside the cluster come after pods and workloads. A few rows of the connectivity are held at a time.
     """
+    for one in connection_rows(state, wanted, pods=pods):
+        if isinstance(one, ConnectionRow):
+            yield from one
+        else:
+            yield one
+
+
+def connection_rows(
+    state: State, wanted: ConnectionFilter = ALL_CONNECTIONS, *, pods: bool = False
+) -> Iterator[ConnectionRow | Connection]:
+    """The same as `connections`, with all that one source opens to others of the cluster at once."""
     sources = pod_groups(state, wanted.sources, wanted.part, pods=pods)
     destinations = pod_groups(state, wanted.destinations, wanted.part, pods=pods)
     reached = _Reached(state, destinations)
     rows = connectivity_rows(state, (source.identity for source in sources))
     for source, (_, row) in zip(sources, rows, strict=True):
-        for destination, traffic in reached.by(source, row):
-            if source.in_part or destination.in_part:
-                yield Connection(source.reference, destination.reference, traffic)
+        yield ConnectionRow(source.reference, reached.references, reached.by(source, row))
         if source.in_part:
             outgoing = allowed_addresses(state, source.identity, Direction.EGRESS)
             for outside, traffic in wanted.destinations.parts(outgoing):
@@ -190,31 +212,46 @@ class _Reached:
     """The destinations of a list, in their order, by their identities."""
 
     def __init__(self, state: State, destinations: Sequence[PodGroup]) -> None:
+        self.references = [one.reference for one in destinations]
         self._state = state
         self._destinations = destinations
-        self._asked = [None if one.asked == ALL_TRAFFIC else one.asked for one in destinations]
-        self._places: defaultdict[int, list[int]] = defaultdict(list)
-        for place, destination in enumerate(destinations):
-            self._places[destination.identity.bit].append(place)
+        self._special = [place for place, one in enumerate(destinations) if one.asked != ALL_TRAFFIC or not one.in_part]
+        self._pods = {one.pod: place for place, one in enumerate(destinations) if one.pod and not one.is_several}
+        # Most identities are those of one group: its place is found by position, and of the others it is copied.
+        first: dict[int, int] = {}
+        self._copies = []
+        for place, one in enumerate(destinations):
+            if (known := first.setdefault(one.identity.bit, place)) != place:
+                self._copies.append((place, known))
+        self._nowhere = len(destinations)
+        self._places = [first.get(bit, self._nowhere) for bit in range(max(first, default=-1) + 1)]
 
-    def by(self, source: PodGroup, row: ConnectivityRow) -> Iterator[tuple[PodGroup, Traffic]]:
-        """What a source reaches, with what of the asked traffic passes."""
-        passing = dict.fromkeys(self._exempt(source), ALL_TRAFFIC)
+    def by(self, source: PodGroup, row: ConnectivityRow) -> list[Traffic | None]:
+        """What of the asked traffic passes from a source to each destination; None for nothing, and for itself."""
+        passing: list[Traffic | None] = [None] * (self._nowhere + 1)
         for peers, traffic in row:
-            for bit in bitsets.members(peers):
-                for place in self._places.get(bit, ()):
-                    passing.setdefault(place, traffic)
-        for place in sorted(passing):
+            if traffic:
+                for place in bitsets.selected(self._places, peers):
+                    passing[place] = traffic
+        passing.pop()
+        for place, known in self._copies:
+            passing[place] = passing[known]
+        for place in self._exempt(source):
+            passing[place] = ALL_TRAFFIC
+        for place in self._special:
             destination = self._destinations[place]
-            asked = self._asked[place]
-            traffic = passing[place] if asked is None else passing[place] & asked
-            if traffic and not source.is_one_pod(destination):
-                yield destination, traffic
+            allowed = passing[place]
+            if allowed is not None:
+                is_listed = source.in_part or destination.in_part
+                passing[place] = (allowed & destination.asked or None) if is_listed else None
+        if source.pod in self._pods:
+            passing[self._pods[source.pod]] = None
+        return passing
 
     def _exempt(self, source: PodGroup) -> Iterator[int]:
         """The pods that a hostNetwork pod reaches whatever policies say, because they run on its node."""
         if source.pod is None or not source.pod.host_network:
             return
         for place, group in enumerate(self._destinations):
-            if group.pod and not source.is_one_pod(group) and is_exempt(self._state, source.pod, group.pod):
+            if group.pod and is_exempt(self._state, source.pod, group.pod):
                 yield place

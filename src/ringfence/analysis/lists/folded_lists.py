@@ -11,10 +11,9 @@ from array import array
 from collections import defaultdict
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
-from itertools import groupby
 from typing import Final
 
-from ringfence.analysis.lists.connections import Connection
+from ringfence.analysis.lists.connections import Connection, ConnectionRow
 from ringfence.engine.population import Reference
 from ringfence.sets.addresses import Addresses
 from ringfence.sets.traffic import Traffic
@@ -74,7 +73,7 @@ class FoldedList:
 def folded(
     sources: Collection[Reference],
     destinations: Collection[Reference],
-    connections: Iterable[Connection],
+    connections: Iterable[Connection | ConnectionRow],
     several: Collection[Reference] = (),
     *,
     least: int = 0,
@@ -100,13 +99,13 @@ class _Table:
         self,
         sources: Collection[Reference],
         destinations: Collection[Reference],
-        connections: Iterable[Connection],
+        connections: Iterable[Connection | ConnectionRow],
         alike: Mapping[Reference, Sequence[Reference]],
     ) -> None:
         self._alike = alike
         self.has_alike = bool(alike)
         self.references = sorted({*sources, *destinations})
-        places = {reference: place for place, reference in enumerate(self.references)}
+        self._places = {reference: place for place, reference in enumerate(self.references)}
         size = len(self.references)
         self.is_source = [reference in sources for reference in self.references]
         self.is_destination = [reference in destinations for reference in self.references]
@@ -114,22 +113,50 @@ class _Table:
         self.outgoing: list[list[Connection]] = [[] for _ in self.references]
         self.incoming: list[list[Connection]] = [[] for _ in self.references]
         self._passing: list[Connection | None] = [None]
-        numbers: tuple[dict[Traffic, int], dict[Traffic, int]] = ({}, {})  # of what passes wholly, and partly
-        for end, from_one in groupby(connections, key=lambda one: one.source):
-            source = places.get(end) if isinstance(end, Reference) else None
-            for one in from_one:
-                destination = places.get(one.destination) if isinstance(one.destination, Reference) else None
-                if source is not None and destination is not None:
-                    known = numbers[one.is_partial]
-                    number = known.get(one.traffic)
-                    if number is None:
-                        number = known[one.traffic] = len(self._passing)
-                        self._passing.append(one)
-                    self.cells[source * size + destination] = number
-                elif source is not None and isinstance(one.destination, Addresses):
-                    self.outgoing[source].append(one)
-                elif destination is not None and isinstance(one.source, Addresses):
-                    self.incoming[destination].append(one)
+        self._numbers: dict[tuple[Traffic, bool], int] = {}
+        self._reached: tuple[Sequence[Reference], list[int | None]] = (), []
+        for one in connections:
+            if isinstance(one, ConnectionRow):
+                self._add_row(one)
+            else:
+                self._add(one)
+
+    def _add_row(self, row: ConnectionRow) -> None:
+        if (source := self._places.get(row.source)) is None:
+            return
+        listed, places = self._reached
+        if listed is not row.destinations:  # the rows of a list have them in common
+            places = [self._places.get(destination) for destination in row.destinations]
+            self._reached = row.destinations, places
+        # A row has the same few objects many times: comparing them by what they say takes longer than all the rest.
+        different = {id(traffic): traffic for traffic in row.traffic}
+        numbers = {
+            key: self._number(Connection(row.source, row.source, traffic))
+            for key, traffic in different.items()
+            if traffic is not None
+        }
+        start = source * len(self.references)
+        for place, traffic in zip(places, row.traffic, strict=True):
+            if traffic is not None and place is not None:
+                self.cells[start + place] = numbers[id(traffic)]
+
+    def _add(self, one: Connection) -> None:
+        source, destination = (
+            self._places.get(end) if isinstance(end, Reference) else None for end in (one.source, one.destination)
+        )
+        if source is not None and destination is not None:
+            self.cells[source * len(self.references) + destination] = self._number(one)
+        elif source is not None and isinstance(one.destination, Addresses):
+            self.outgoing[source].append(one)
+        elif destination is not None and isinstance(one.source, Addresses):
+            self.incoming[destination].append(one)
+
+    def _number(self, one: Connection) -> int:
+        """The number of what passes; 0 stands for nothing."""
+        number = self._numbers.setdefault((one.traffic, one.is_partial), len(self._passing))
+        if number == len(self._passing):
+            self._passing.append(one)
+        return number
 
     def members_of(self, places: Iterable[int]) -> list[Reference]:
         """All that are at some places, in alphabetical order."""
