@@ -17,6 +17,7 @@ from ringfence.render.formats import API_VERSION, yaml_text
 from ringfence.render.snapshots import read_snapshot, snapshot_difference_text, snapshot_lines
 from ringfence.sources.manifests import parse_yaml
 from ringfence.testing.netassert import read_netassert
+from ringfence.testing.outcomes import JudgedTests
 from ringfence.testing.reachability_tests import KIND, ReachabilityTest
 
 Print = Callable[[str], None]
@@ -33,6 +34,7 @@ class ProofOptions(msgspec.Struct, frozen=True):
     update: bool
     record: tuple[tuple[str, str, str], ...]
     import_from: tuple[str, str] | None
+    lab: bool
 
     @property
     def writes_tests(self) -> bool:
@@ -57,12 +59,23 @@ class ProofOptions(msgspec.Struct, frozen=True):
     @property
     def is_only_snapshot(self) -> bool:
         """Whether tests are not asked for, unless paths are given."""
-        return self.snapshot is not None and not self.wants_coverage
+        return self.snapshot is not None and not self.wants_coverage and not self.lab
 
     def check(self) -> None:
         """Raise InputError for options that make no sense together."""
         if self.update and self.snapshot is None:
             raise InputError("--update writes a snapshot anew: name its file with --snapshot FILE")
+        if self.lab and self.writes_tests:
+            raise InputError("--lab tests in a laboratory, and --record and --import write tests: use one of them")
+
+    def beside_kernel(self, cluster: Cluster, judged: JudgedTests) -> JudgedTests:
+        """The outcomes with a column for the kernel, if a laboratory is asked for."""
+        if not self.lab:
+            return judged
+        # The laboratory takes longer to import than most tests take.
+        from ringfence.lab.kernel_outcomes import beside_kernel
+
+        return beside_kernel(cluster, judged)
 
     def checked(self, cluster: Cluster, tests: Iterable[ReachabilityTest], show: Print) -> list[int]:
         """The exit code of each check that is asked for, after its text is shown."""
@@ -131,6 +144,7 @@ def _write(path: Path, text: str) -> int:
 _FILE: Final = click.Path(readable=False, dir_okay=False)
 
 _OPTIONS: Final = (
+    click.option("--lab", is_flag=True, help="Have the kernel judge the tests as well, in a laboratory."),
     click.option("--coverage", is_flag=True, help="List which mistakes in the policies no test would notice."),
     click.option(
         "--min-coverage",

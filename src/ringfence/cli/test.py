@@ -110,12 +110,16 @@ def test(
     The exit code is 0 if all tests hold, 1 if one fails, 2 if one says nothing about this cluster (an end matches
     nothing, nobody serves a port) or cannot be read, and 3 if an answer depends on an assumption.
 
+    With --lab, the connections of the tests are opened in network namespaces of this machine, in which the kernel
+    enforces the policies. A test about which the kernel and the engine disagree fails.
+
     \b
     Examples:
       ringfence test -f k8s/
       ringfence test tests/ -f k8s/ -k 'database and not web'
       ringfence test tests/ -f k8s/ -o text -o junit=results.xml -o github
       ringfence test tests/ --context prod --last-failed
+      ringfence test tests/ -f k8s/ --lab
       ringfence test tests/ -f k8s/ --coverage --min-coverage 90
       ringfence test -f k8s/ --snapshot connections.lock
       ringfence test -f k8s/ --record 'prod/*' prod/db 5432 > tests/db.yaml
@@ -138,14 +142,17 @@ def test(
     cluster = inputs.cluster()
     started = datetime.now(UTC).replace(tzinfo=None)
     outcomes = tuple(_until(cluster.judged(tests), selection.most_bad))
-    judged = JudgedTests(outcomes, found.problems)
-    last_failed.note(found.tests, outcomes)
+    judged = proofs.beside_kernel(cluster, JudgedTests(outcomes, found.problems))
+    last_failed.note(found.tests, judged.outcomes)
     with_places = (junit_flavour or ("gitlab" if os.environ.get("GITLAB_CI") else "jenkins")) == "gitlab"
     outputs.write(_writers(judged, cluster.problems, started, quiet=quiet, with_places=with_places))
     if len(outcomes) < len(tests):
         print_message(f"stopped after {selection.most_bad}: {len(tests) - len(outcomes)} tests were not run")
     prints_text = any(one == Output(TEXT) for one in outputs.all)
     codes = proofs.checked(cluster, tests, print_text if prints_text else print_message)
+    if proofs.lab and outcomes and not judged.is_tested_in_kernel:
+        print_message("error: the laboratory could test nothing of this; -o text says why, for each test")
+        codes.append(EXIT_UNUSABLE)
     inputs.leave(cluster.problems, worst_exit_code([exit_code(judged), *codes]))
 
 

@@ -51,6 +51,10 @@ class NodeEnforcement:
             raise
         self._kernel.revoke_forbidden()
 
+    def lift(self) -> None:
+        """Enforce nothing on this node, until `enforce` is called."""
+        self._kernel.remove()
+
     def maintain(self) -> None:
         """Undo what other programs changed in the table, and forget revoked connections that have ended.
 

@@ -35,6 +35,7 @@ from ringfence.lab.network import (
     Placement,
     PlacementOptions,
     Topology,
+    hosts_for,
     in_network_namespace,
     plan_topology,
     service_ruleset,
@@ -153,11 +154,24 @@ class Laboratory:
         hosts: set[IPAddress] = set()
         for probe in selected:
             hosts.update(end for end in (probe.source, probe.destination) if not isinstance(end, LabPod))
-        missing = hosts.difference(self.topology.outside)
+        self.add_hosts(hosts)
+        return selected
+
+    def add_hosts(self, hosts: Iterable[IPAddress]) -> None:
+        """Build hosts outside the cluster, as far as they are not there."""
+        missing = set(hosts).difference(self.topology.outside)
         if missing:
             self._requested_hosts |= missing
             self._rebuild()
-        return selected
+
+    def hosts_for(self, addresses: Addresses) -> list[IPAddress]:
+        """One of some addresses for each way in which the policies distinguish them, if a host outside can have it."""
+        return hosts_for(self.cluster.state, self.topology, addresses)
+
+    @property
+    def added_pods(self) -> tuple[str, ...]:
+        """The pods that no manifest contains, by name."""
+        return self._placement.added_pods
 
     def probe(self, probes: Sequence[Probe], progress: ProbeProgress = lambda sent: None) -> ProbeReport:
         """Open every connection, and compare the result with what the engine says.
@@ -167,13 +181,7 @@ class Laboratory:
         """
         expectations = Expectations(self.cluster.state)
         expected = [expectations.allows(probe) for probe in probes]
-        with self._servers.answering(probes):
-            attempts = [self._attempt(probe) for probe in probes]
-            observed = observe(self.loop, attempts, SILENCE_TIMEOUT, progress)
-            silent = [i for i in range(len(probes)) if expected[i] and not observed[i]]
-            second = observe(self.loop, [attempts[i] for i in silent], _SECOND_SILENCE_TIMEOUT)
-        for i, answered in zip(silent, second, strict=True):
-            observed[i] = answered
+        observed = self._observe(probes, expected, progress)
         has_both_families = len({probe.destination_address.version for probe in probes}) > 1
         results = []
         for i, probe in enumerate(probes):
@@ -189,6 +197,31 @@ class Laboratory:
             )
             results.append(result)
         return ProbeReport(tuple(results), self.refused, self._assumptions(probes), _summary(self._node_network))
+
+    def answered_without_policies(self, probes: Sequence[Probe]) -> list[bool]:
+        """Whether each connection is answered while no policy is enforced on any node; they are enforced again then.
+
+        What is not answered even then is not denied by a policy: its silence would show nothing.
+        """
+        for enforcement in self._enforcements.values():
+            enforcement.lift()
+        try:
+            return self._observe(probes, [True] * len(probes))
+        finally:
+            self._rebuild()
+
+    def _observe(
+        self, probes: Sequence[Probe], expected: Sequence[bool], progress: ProbeProgress = lambda sent: None
+    ) -> list[bool]:
+        """Whether each probe is answered; what is expected and does not come is waited for a second time, longer."""
+        with self._servers.answering(probes):
+            attempts = [self._attempt(probe) for probe in probes]
+            observed = observe(self.loop, attempts, SILENCE_TIMEOUT, progress)
+            silent = [i for i in range(len(probes)) if expected[i] and not observed[i]]
+            second = observe(self.loop, [attempts[i] for i in silent], _SECOND_SILENCE_TIMEOUT)
+        for i, answered in zip(silent, second, strict=True):
+            observed[i] = answered
+        return observed
 
     def _assumptions(self, probes: Sequence[Probe]) -> tuple[str, ...]:
         """What is assumed about connections between all pods, and to those addresses that are probed."""

@@ -56,11 +56,45 @@ class Finding(msgspec.Struct, frozen=True):
     is_reversible: bool = True
 
 
+class ColumnStatus(StrEnum):
+    """What the probes of a laboratory show about a test."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    UNPROVEN = "unproven"
+    """A connection that must be denied is not answered without policies either, so its silence shows nothing."""
+    UNTESTED = "untested"
+    """The laboratory cannot test it, or does not."""
+
+
+class KernelOutcome(msgspec.Struct, frozen=True):
+    """What a laboratory found about one test.
+
+    `message` says why it did not pass. `probes` is the number of connections that were opened with the policies in
+    force, and `controls` of those that were opened without policies before. `contradictions` are the probes about which
+    the kernel and the engine do not agree. With `is_sample`, there were more connections than the laboratory opens.
+    """
+
+    status: ColumnStatus
+    message: str = ""
+    probes: int = 0
+    controls: int = 0
+    contradictions: tuple[str, ...] = ()
+    is_sample: bool = False
+
+
+class Columns(msgspec.Struct, frozen=True):
+    """A test as the engine has judged it (`static`), and what the kernel does."""
+
+    static: Status
+    kernel: KernelOutcome
+
+
 class JudgedTest(msgspec.Struct, frozen=True):
     """The result of one test.
 
     `message` is a line that says why it did not pass. `assumptions` are what the answer depends on; with the status
-    error, because of them. `seconds` is how long it took.
+    error, because of them. `seconds` is how long it took. `columns` are there if a laboratory has tested it as well.
     """
 
     test: ReachabilityTest
@@ -69,11 +103,13 @@ class JudgedTest(msgspec.Struct, frozen=True):
     explanation: Explanation | None = None
     assumptions: tuple[str, ...] = ()
     seconds: float = 0
+    columns: Columns | None = None
 
     @property
     def is_undecided(self) -> bool:
         """Whether it is an error only because the answer depends on an assumption."""
-        return self.status is Status.ERROR and bool(self.assumptions)
+        is_unproven = self.columns is not None and self.columns.static is not Status.ERROR
+        return self.status is Status.ERROR and bool(self.assumptions) and not is_unproven
 
     @property
     def is_bad(self) -> bool:
@@ -90,6 +126,11 @@ class JudgedTests(msgspec.Struct, frozen=True):
     def of(self, status: Status) -> tuple[JudgedTest, ...]:
         """The outcomes with a status."""
         return tuple(one for one in self.outcomes if one.status is status)
+
+    @property
+    def is_tested_in_kernel(self) -> bool:
+        """Whether a laboratory has tested any of them."""
+        return any(one.columns and one.columns.kernel.status is not ColumnStatus.UNTESTED for one in self.outcomes)
 
     def __bool__(self) -> bool:
         return not self.problems and not any(one.is_bad for one in self.outcomes)

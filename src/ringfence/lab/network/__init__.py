@@ -18,7 +18,7 @@ from ringfence.lab.network.linux import (
 from ringfence.lab.network.namespaces import Network
 from ringfence.lab.network.object_addresses import node_addresses
 from ringfence.lab.network.placement import Placement, PlacementOptions
-from ringfence.lab.network.planning import plan_topology
+from ringfence.lab.network.planning import hosts_for, plan_topology
 from ringfence.lab.network.pod_network import NodeNetwork, PodNetwork, ReversePathFilter
 from ringfence.lab.network.service_translation import NodeServices, service_ruleset
 from ringfence.lab.network.topology import CLUSTER_DOMAIN, IPAddress, LabPod, LabPort, LabService, Topology
@@ -40,6 +40,7 @@ __all__ = [
     "ReversePathFilter",
     "Topology",
     "enter_namespace",
+    "hosts_for",
     "in_network_namespace",
     "mount",
     "node_addresses",

@@ -88,17 +88,40 @@ def outside_hosts(
 
     Without blocks there is none: no policy then treats an address outside the cluster in a way of its own.
     """
-    excluded = Addresses.union_of([_UNUSABLE, *(Addresses.of(ip_network(one)) for one in taken)])
-    cells: Partition[Addresses, frozenset[Block]] = [(ALL_ADDRESSES - excluded, frozenset())]
-    for block in dict.fromkeys(blocks):
-        cells = changed_within(cells, block.addresses, frozenset((block,)).union)
+    cells = _cells(ALL_ADDRESSES, blocks, taken)
     if len(cells) == 1 and not cells[0][1]:
         return []
-    hosts: list[IPAddress] = []
+    return list(_representatives(cells, families))
+
+
+def hosts_within(
+    addresses: Addresses,
+    blocks: Iterable[Block],
+    taken: Iterable[IPAddress | IPNetwork],
+    families: Iterable[Family],
+) -> list[IPAddress]:
+    """One of `addresses` for each way in which `blocks` distinguish them, of each family, except those `taken`.
+
+    There is none if all of them are taken, or are such as no host can have.
+    """
+    return list(_representatives(_cells(addresses, blocks, taken), families))
+
+
+def _cells(
+    within: Addresses, blocks: Iterable[Block], taken: Iterable[IPAddress | IPNetwork]
+) -> Partition[Addresses, frozenset[Block]]:
+    """The addresses that a host can have, divided into those that lie in exactly the same blocks."""
+    excluded = Addresses.union_of([_UNUSABLE, *(Addresses.of(ip_network(one)) for one in taken)])
+    cells: Partition[Addresses, frozenset[Block]] = [(within - excluded, frozenset())]
+    for block in dict.fromkeys(blocks):
+        cells = changed_within(cells, block.addresses, frozenset((block,)).union)
+    return cells
+
+
+def _representatives(cells: Partition[Addresses, frozenset[Block]], families: Iterable[Family]) -> Iterator[IPAddress]:
     for family in families:
         for cell, _ in cells:
-            hosts += _representative(cell, family)
-    return hosts
+            yield from _representative(cell, family)
 
 
 def _treats_as_unknown(network: IPNetwork, block: Block) -> bool:

@@ -10,7 +10,7 @@ from ringfence.analysis.endpoints import backends, selected_members
 from ringfence.engine.population import Member, Reference
 from ringfence.engine.state import State
 from ringfence.errors import EndpointError
-from ringfence.lab.network.addressing import blocks_of, outside_hosts
+from ringfence.lab.network.addressing import blocks_of, hosts_within, outside_hosts
 from ringfence.lab.network.object_addresses import (
     addresses_in_use,
     cluster_addresses,
@@ -22,6 +22,7 @@ from ringfence.lab.network.pod_ranges import ranges_of
 from ringfence.lab.network.topology import (
     DNS_SERVICE,
     IPAddress,
+    IPNetwork,
     LabBackend,
     LabNode,
     LabPod,
@@ -34,7 +35,7 @@ from ringfence.model.kinds import namespace_of
 from ringfence.model.objects import Node
 from ringfence.model.policies import Direction
 from ringfence.model.services import Service, ServicePort
-from ringfence.sets.addresses import FAMILIES, Addresses, address_text
+from ringfence.sets.addresses import FAMILIES, Addresses, Family, address_text
 from ringfence.sets.traffic import ALL_PORTS, PROTOCOLS
 
 _ROUTED: Final = NodeNetwork()
@@ -142,12 +143,27 @@ def _outside(
 
     Packets to an address in the pod range of a node go to that node, so no host outside can have one.
     """
-    families = [family for family in FAMILIES if any(family in member.families for member in members)]
     inside = addresses_in_use(state)
-    pod_ranges = [one for node in nodes for one in node.pod_ranges]
-    distinguished = outside_hosts(blocks_of(state), [*inside, *pod_ranges], families)
+    distinguished = outside_hosts(blocks_of(state), _taken(state, nodes), _families(members))
     requested = [host for host in requested_hosts if host not in inside]
     return tuple(dict.fromkeys([*distinguished, *requested]))
+
+
+def hosts_for(state: State, topology: Topology, addresses: Addresses) -> list[IPAddress]:
+    """One of some addresses outside the cluster for each way in which the policies distinguish them."""
+    families = _families(state.members())
+    return hosts_within(addresses, blocks_of(state), _taken(state, topology.nodes), families)
+
+
+def _families(members: Iterable[Member]) -> list[Family]:
+    """The families that pods have."""
+    found = {family for member in members for family in member.families}
+    return [family for family in FAMILIES if family in found]
+
+
+def _taken(state: State, nodes: Iterable[LabNode]) -> list[IPAddress | IPNetwork]:
+    """The addresses that no host outside the cluster can have."""
+    return [*addresses_in_use(state), *(one for node in nodes for one in node.pod_ranges)]
 
 
 def _outside_ports(state: State) -> Iterator[LabPort]:

@@ -10,7 +10,7 @@ from ringfence.lab.probing.event_loop import READABLE, EventLoop
 from ringfence.lab.probing.expectations import Expectations
 from ringfence.lab.probing.probe_selection import EndpointResolver, select_probes
 from ringfence.lab.probing.prober import SILENCE_TIMEOUT, Attempt, ProbeProgress, observe
-from ringfence.lab.probing.probes import LabEndpoint, Probe, all_probes, endpoint_name
+from ringfence.lab.probing.probes import LabEndpoint, Probe, all_probes, endpoint_name, probes_between
 from ringfence.lab.probing.server_set import ServerSet
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "all_probes",
     "endpoint_name",
     "observe",
+    "probes_between",
     "resolver_configuration",
     "select_probes",
 ]

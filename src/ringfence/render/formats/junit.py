@@ -34,7 +34,8 @@ class JUnitProblem(msgspec.Struct, frozen=True):
 class JUnitCase(msgspec.Struct, frozen=True):
     """One test case, which passed if it has no problem.
 
-    `seconds` is how long it took, `file` and `line` where it is written, as far as they are to be there.
+    `seconds` is how long it took, `file` and `line` where it is written, as far as they are to be there. `output` is a
+    text about it that servers show, whether it passed or not.
     """
 
     class_name: str
@@ -43,6 +44,7 @@ class JUnitCase(msgspec.Struct, frozen=True):
     seconds: float | None = None
     file: str = ""
     line: int = 0
+    output: str = ""
 
 
 class JUnitSuite(msgspec.Struct, frozen=True):
@@ -100,6 +102,8 @@ def _add_case(suite: ElementTree.Element, case: JUnitCase) -> None:
         types = {"type": problem.type} if problem.type else {}
         inner = _element(element, problem.kind, {"message": problem.message, **types})
         inner.text = xml_text(problem.text) or None
+    if case.output:
+        _element(element, "system-out", {}).text = xml_text(case.output)
 
 
 def _element(parent: ElementTree.Element, name: str, attributes: dict[str, str]) -> ElementTree.Element:

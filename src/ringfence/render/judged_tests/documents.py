@@ -31,6 +31,17 @@ def _outcome_json(outcome: JudgedTest) -> Json:
         "message": outcome.message,
         "assumptions": list(outcome.assumptions),
     }
+    if columns := outcome.columns:
+        kernel = columns.kernel
+        written["static"] = columns.static.value
+        written["kernel"] = {
+            "status": kernel.status.value,
+            "message": kernel.message,
+            "probes": kernel.probes,
+            "controls": kernel.controls,
+            "contradictions": list(kernel.contradictions),
+            "isSample": kernel.is_sample,
+        }
     if outcome.explanation:
         written["explanation"] = outcome.explanation.reasons
         written |= proposal_json(outcome.explanation.proposal)

@@ -24,7 +24,7 @@ from ringfence.render.formats import (
     unique_names,
 )
 from ringfence.render.judged_tests.paths import shown_path, shown_text
-from ringfence.render.judged_tests.text import detail_lines
+from ringfence.render.judged_tests.text import column_texts, detail_lines
 from ringfence.render.problems import problem_text
 from ringfence.testing.decoding import expectation_text
 from ringfence.testing.outcomes import JudgedTest, JudgedTests, Status
@@ -87,6 +87,7 @@ def _case(outcome: JudgedTest) -> tuple[JUnitCase, str]:
         place = f"{shown_path(test.file)}:{test.place.line}"
         text = shown_text("\n".join((place, *detail_lines(outcome))))
         problem = JUnitProblem(kind, shown_text(one_line(outcome.message)), _type(outcome), text)
+    columns = column_texts(outcome.columns) if outcome.columns else {}
     case = JUnitCase(
         _class_name(test.file),
         one_line(test.name),
@@ -94,6 +95,7 @@ def _case(outcome: JudgedTest) -> tuple[JUnitCase, str]:
         outcome.seconds,
         shown_path(test.file),
         test.place.line,
+        "\n".join(f"{name}: {text}" for name, text in columns.items()),
     )
     return case, one_line(expectation_text(test.expectation))
 

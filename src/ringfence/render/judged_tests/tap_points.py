@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from ringfence.model.problems import Problem, Severity
 from ringfence.render.formats import Json, TapPoint, tap_text
-from ringfence.render.judged_tests.text import detail_lines
+from ringfence.render.judged_tests.text import column_texts, detail_lines
 from ringfence.testing.outcomes import JudgedTest, JudgedTests, Status
 
 
@@ -15,13 +15,14 @@ def results_tap(judged: JudgedTests, problems: Iterable[Problem] = ()) -> str:
 
 def _point(outcome: JudgedTest) -> TapPoint:
     test = outcome.test
+    columns: Json = dict(column_texts(outcome.columns)) if outcome.columns else {}
     if outcome.status is Status.SKIPPED:
         return TapPoint(test.name, True, outcome.message)
     if not outcome.is_bad:
-        return TapPoint(test.name, True)
+        return TapPoint(test.name, True, diagnostics=columns)
     message, *details = detail_lines(outcome)
     diagnostics: Json = {"message": message, "severity": "fail" if outcome.status is Status.FAILED else "error"}
-    diagnostics |= {"file": test.file, "line": test.place.line}
+    diagnostics |= {"file": test.file, "line": test.place.line, **columns}
     if details:
         diagnostics["details"] = details
     return TapPoint(test.name, False, diagnostics=diagnostics)

@@ -10,6 +10,8 @@ tests/shop.yaml
         in prod/db-policy, remove ingress[0]  (k8s/db-policy.yaml:17)
         nothing else changes
 2 tests: 1 passed, 1 failed
+
+Where a laboratory has tested them as well, each has two marks: `static`, by the engine, and `kernel`.
 """
 
 from collections.abc import Iterator
@@ -17,9 +19,17 @@ from itertools import groupby
 from typing import Final
 
 from ringfence.render.formats import one_line
-from ringfence.testing.outcomes import JudgedTest, JudgedTests, Status
+from ringfence.testing.outcomes import Columns, ColumnStatus, JudgedTest, JudgedTests, KernelOutcome, Status
 
 _MARKS: Final = {Status.PASSED: "✓", Status.FAILED: "✗", Status.ERROR: "!", Status.SKIPPED: "-"}
+_KERNEL_MARKS: Final = {
+    ColumnStatus.PASSED: "✓",
+    ColumnStatus.FAILED: "✗",
+    ColumnStatus.UNPROVEN: "!",
+    ColumnStatus.UNTESTED: "-",
+}
+_KERNEL_WORDS: Final = {ColumnStatus.UNTESTED: "not tested"}
+_HEAD: Final = "  static  kernel"
 _WORDS: Final = {Status.ERROR: ("error", "errors")}
 _MOST_REASONS: Final = 8
 _MOST_EDIT_LINES: Final = 8
@@ -31,19 +41,51 @@ def results_text(judged: JudgedTests, *, quiet: bool = False) -> Iterator[str]:
     shown = [one for one in judged.outcomes if one.is_bad or not quiet]
     for file, outcomes in groupby(shown, key=lambda one: one.test.file):
         yield f"{one_line(file)}\n"
+        if any(one.columns for one in judged.outcomes):
+            yield f"{_HEAD}\n"
         yield from (f"{outcome_text(one)}\n" for one in outcomes)
     yield f"{summary_text(judged)}\n"
 
 
 def outcome_text(outcome: JudgedTest) -> str:
     """An outcome: its mark and name; of one that did not pass also its place, and why."""
-    line = f"  {_MARKS[outcome.status]} {one_line(outcome.test.name)}"
+    line = f"  {_marks(outcome)} {one_line(outcome.test.name)}"
+    if outcome.columns and (why := _not_tested(outcome.columns.kernel)) and outcome.status is not Status.SKIPPED:
+        line += f"  ({one_line(why)})"
     if outcome.status is Status.PASSED:
         return line
     if outcome.status is Status.SKIPPED:
         return f"{line}  (skipped{until_text(outcome)}: {one_line(outcome.message)})"
     place = one_line(str(outcome.test.place))
     return "\n".join([f"{line}  ({place})", *(f"      {one}" for one in detail_lines(outcome))])
+
+
+def _marks(outcome: JudgedTest) -> str:
+    """The mark of an outcome, or one for each column."""
+    if outcome.columns is None:
+        return _MARKS[outcome.status]
+    return f"{_MARKS[outcome.columns.static]}       {_KERNEL_MARKS[outcome.columns.kernel.status]}      "
+
+
+def _not_tested(kernel: KernelOutcome) -> str:
+    """What the laboratory has left out of a test; empty if nothing."""
+    if kernel.status is ColumnStatus.UNTESTED:
+        return f"not tested in the laboratory: {kernel.message}"
+    return f"in the laboratory: {_connections(kernel.probes)} of more" if kernel.is_sample else ""
+
+
+def _connections(number: int) -> str:
+    return f"{number:,} {'connection' if number == 1 else 'connections'}"
+
+
+def column_texts(columns: Columns) -> dict[str, str]:
+    """The columns by name, as `passed (12 connections, 4 of them without policies first)`."""
+    kernel = columns.kernel
+    opened = f"{_connections(kernel.probes)}, {kernel.controls:,} of them without policies first"
+    sample = "of more" if kernel.is_sample else ""
+    details = "; ".join(filter(None, (opened if kernel.probes else "", sample, kernel.message)))
+    word = _KERNEL_WORDS.get(kernel.status, kernel.status.value)
+    return {"static": columns.static.value, "kernel": f"{word} ({details})" if details else word}
 
 
 def until_text(outcome: JudgedTest) -> str:
@@ -55,6 +97,8 @@ def until_text(outcome: JudgedTest) -> str:
 def detail_lines(outcome: JudgedTest) -> Iterator[str]:
     """Why a test did not pass: the message, the reasons and the smallest edit, or what the answer assumes."""
     yield from map(one_line, outcome.message.splitlines())
+    if outcome.columns and _is_told_by_both(outcome.columns):
+        yield one_line(f"in the kernel, {outcome.columns.kernel.message}")
     if outcome.is_undecided:
         yield from (one_line(f"  ? {assumption}") for assumption in outcome.assumptions)
     if outcome.explanation:
@@ -62,6 +106,12 @@ def detail_lines(outcome: JudgedTest) -> Iterator[str]:
         _, *reasons = outcome.explanation.reasons.splitlines()
         yield from _first([line for line in reasons if line], _MOST_REASONS)
         yield from _first(list(map(one_line, outcome.explanation.edits.splitlines())), _MOST_EDIT_LINES)
+
+
+def _is_told_by_both(columns: Columns) -> bool:
+    """Whether a test fails in both columns, and without a contradiction."""
+    kernel = columns.kernel
+    return columns.static is Status.FAILED and kernel.status is ColumnStatus.FAILED and not kernel.contradictions
 
 
 def _first(lines: list[str], most: int) -> Iterator[str]:
@@ -83,4 +133,15 @@ def summary_text(judged: JudgedTests) -> str:
     unread = len(judged.problems)
     invalid = f"; {unread} {'problem' if unread == 1 else 'problems'} in test files" if unread else ""
     tests = f"{total:,} {'test' if total == 1 else 'tests'}"
-    return f"{tests}: {', '.join(counts)}{invalid}" if counts else f"{tests}{invalid}"
+    in_kernel = _kernel_summary(judged)
+    return f"{tests}: {', '.join(counts)}{invalid}{in_kernel}" if counts else f"{tests}{invalid}"
+
+
+def _kernel_summary(judged: JudgedTests) -> str:
+    kernels = [one.columns.kernel for one in judged.outcomes if one.columns]
+    if not kernels:
+        return ""
+    numbers = {status: sum(one.status is status for one in kernels) for status in ColumnStatus}
+    counts = [f"{number:,} {_KERNEL_WORDS.get(status, status.value)}" for status, number in numbers.items() if number]
+    probes = sum(one.probes for one in kernels)
+    return f"; in the kernel: {', '.join(counts)}, by {_connections(probes)}"

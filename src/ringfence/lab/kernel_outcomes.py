@@ -1,0 +1,138 @@
+"""Tests in a laboratory: what the kernel says about each, beside what the engine says.
+
+One laboratory is built for all tests. First the connections that a test wants denied are opened while no policy is
+enforced (controls): one that is not answered even then would be denied whatever the policies say, and shows nothing.
+Then all connections are opened with the policies in force.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from msgspec.structs import replace
+
+from ringfence.analysis.probes import ProbeResult
+from ringfence.cluster import Cluster
+from ringfence.errors import LaboratoryError, RingfenceError
+from ringfence.lab.child_process import in_child
+from ringfence.lab.laboratory import Laboratory
+from ringfence.lab.network import LabPod, PlacementOptions
+from ringfence.lab.planned_tests import Demand, PlannedTest, Planner, reason_against
+from ringfence.lab.probing import Probe
+from ringfence.testing.outcomes import Columns, ColumnStatus, JudgedTest, JudgedTests, KernelOutcome, Status
+
+MOST_PROBES_OF_ALL: Final = 50_000
+"""Connections of all tests of one run."""
+
+_MOST_CONTRADICTIONS: Final = 10
+"""Contradictions of one test that are named."""
+
+
+def beside_kernel(cluster: Cluster, judged: JudgedTests) -> JudgedTests:
+    """The outcomes with a column for the kernel, as a laboratory of `cluster` finds it.
+
+    Where the columns disagree, the test fails; where a denial shows nothing, it is an error. This process must have one
+    thread only: a child builds the laboratory, and everything is gone when it ends. Raises LaboratoryError where the
+    laboratory cannot be built, or does not enforce all policies.
+    """
+    reasons = [reason_against(one) for one in judged.outcomes]
+    possible = [one for one, reason in zip(judged.outcomes, reasons, strict=True) if not reason]
+    found = iter(in_child(lambda: _found(cluster, possible), tuple[KernelOutcome, ...]) if possible else ())
+    columns = [KernelOutcome(ColumnStatus.UNTESTED, reason) if reason else next(found) for reason in reasons]
+    outcomes = tuple(_with_column(one, column) for one, column in zip(judged.outcomes, columns, strict=True))
+    return replace(judged, outcomes=outcomes)
+
+
+def _with_column(outcome: JudgedTest, kernel: KernelOutcome) -> JudgedTest:
+    both = replace(outcome, columns=Columns(outcome.status, kernel))
+    if kernel.contradictions:
+        first, more = kernel.contradictions[0], len(kernel.contradictions) - 1
+        others = f", and {more} more" if more else ""
+        return replace(both, status=Status.FAILED, message=f"the kernel contradicts the engine: {first}{others}")
+    match outcome.status, kernel.status:
+        case Status.PASSED, ColumnStatus.FAILED:
+            message = f"the columns disagree: by the engine it passes, and in the kernel {kernel.message}"
+            return replace(both, status=Status.FAILED, message=message)
+        case Status.FAILED, ColumnStatus.PASSED if not (outcome.test.because or kernel.is_sample):
+            message = f"the columns disagree: in the kernel it passes, and by the engine {outcome.message}"
+            return replace(both, message=message)
+        case Status.PASSED, ColumnStatus.UNPROVEN:
+            return replace(both, status=Status.ERROR, message=kernel.message)
+    return both
+
+
+# --- in the child -----------------------------------------------------------------------------------------------------
+
+
+class _Results:
+    """What was observed about each connection of all plans."""
+
+    def __init__(self, laboratory: Laboratory, plans: Iterable[PlannedTest]) -> None:
+        """Open all connections. Raises LaboratoryError if a node does not enforce its policies."""
+        demands = [demand for plan in plans for demand in plan.demands]
+        probes = list(dict.fromkeys(probe for demand in demands for probe in demand.probes))
+        denied = list(dict.fromkeys(probe for one in demands if not one.must_pass for probe in one.probes))
+        ends = (end for one in probes for end in (one.source, one.destination))
+        laboratory.add_hosts(end for end in ends if not isinstance(end, LabPod))
+        self.controls = dict(zip(denied, laboratory.answered_without_policies(denied), strict=True))
+        report = laboratory.probe(probes)
+        if report.refused:
+            raise LaboratoryError(f"the kernel does not enforce all policies: {report.refused[0]}")
+        self.probes: dict[Probe, ProbeResult] = dict(zip(probes, report.results, strict=True))
+
+
+def _found(cluster: Cluster, outcomes: Sequence[JudgedTest]) -> tuple[KernelOutcome, ...]:
+    laboratory = Laboratory(cluster, PlacementOptions())
+    planner = Planner(laboratory)
+    plans: dict[int, PlannedTest] = {}
+    found: dict[int, KernelOutcome] = {}
+    number = 0
+    for i, outcome in enumerate(outcomes):
+        try:
+            plan = planner.plan(outcome.test)
+            number += sum(len(demand.probes) for demand in plan.demands)
+            if number > MOST_PROBES_OF_ALL:
+                raise LaboratoryError(f"the tests before it have used up the {MOST_PROBES_OF_ALL:,} probes of a run")
+            plans[i] = plan
+        except RingfenceError as error:
+            found[i] = KernelOutcome(ColumnStatus.UNTESTED, str(error))
+    results = _Results(laboratory, plans.values())
+    found |= {i: _outcome(plan, results) for i, plan in plans.items()}
+    laboratory.close()
+    return tuple(found[i] for i in range(len(outcomes)))
+
+
+def _outcome(plan: PlannedTest, results: _Results) -> KernelOutcome:
+    probes = dict.fromkeys(probe for demand in plan.demands for probe in demand.probes)
+    controls = {probe for demand in plan.demands if not demand.must_pass for probe in demand.probes}
+    judged = [_met(demand, results) for demand in plan.demands if demand.probes]
+    worst = min if not plan.is_one_enough else max
+    status, message = worst(judged, key=lambda one: _ORDER.index(one[0]))
+    against = [_contradiction(result) for result in map(results.probes.__getitem__, probes) if not result.agrees]
+    return KernelOutcome(
+        status, message, len(probes), len(controls), tuple(against[:_MOST_CONTRADICTIONS]), plan.is_sample
+    )
+
+
+_ORDER: Final = (ColumnStatus.FAILED, ColumnStatus.UNPROVEN, ColumnStatus.PASSED)
+"""From the worst to the best."""
+
+
+def _met(demand: Demand, results: _Results) -> tuple[ColumnStatus, str]:
+    """Whether a demand is met, and if not, why."""
+    observed = [results.probes[probe] for probe in demand.probes]
+    wrong = [one for one in observed if one.observed is not demand.must_pass]
+    is_met = len(wrong) < len(observed) if demand.is_one_enough else not wrong
+    if not is_met:
+        how = "is not answered" if demand.must_pass else "is answered"
+        return ColumnStatus.FAILED, f"{wrong[0]} {how}"
+    for probe in demand.probes if not demand.must_pass else ():
+        if not results.controls[probe]:
+            message = f"that {results.probes[probe]} is not answered shows nothing: it is not without policies either"
+            return ColumnStatus.UNPROVEN, message
+    return ColumnStatus.PASSED, ""
+
+
+def _contradiction(result: ProbeResult) -> str:
+    if result.observed:
+        return f"{result} is answered, and the engine says that it is denied"
+    return f"{result} is not answered, and the engine says that it is allowed"
