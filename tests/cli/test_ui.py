@@ -1,5 +1,6 @@
 """`ui`: the address that it prints, how it ends, and what it needs."""
 
+import os
 import signal
 import socket
 import subprocess
@@ -47,3 +48,32 @@ def test_without_its_libraries_it_says_what_to_install(monkeypatch: pytest.Monke
     result = CliRunner().invoke(cli, ["ui", "-f", str(EXAMPLE)])
     assert result.exit_code == 2
     assert "pip install 'ringfence[ui]'" in result.stderr
+
+
+def test_the_course_is_served_from_a_folder_that_is_removed_at_the_end(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "ringfence", "ui", "--learn", "--no-browser"]
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    try:
+        assert process.stdout is not None
+        address = process.stdout.readline().strip()
+        opener = build_opener(HTTPCookieProcessor(CookieJar()))
+        assert "data-lessons" in opener.open(address, timeout=30).read().decode()
+        assert list(tmp_path.glob("ringfence-learn-*/01-*/manifests/policy.yaml"))
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+    finally:
+        process.kill()
+        process.wait()
+    assert "Traceback" not in errors
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["-f", "x"], ["-k", "x"], ["--context", "x"], ["--kubeconfig", "x"], ["-n", "x"], ["--without", "a/b"]],
+)
+def test_the_course_takes_no_cluster(arguments: list[str]) -> None:
+    result = CliRunner().invoke(cli, ["ui", "--learn", *arguments])
+    assert result.exit_code == 2
+    assert f"the lessons of --learn have clusters of their own: leave out {arguments[0]}" in result.stderr

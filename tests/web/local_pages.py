@@ -7,23 +7,31 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from ringfence.cluster import Cluster
-from ringfence.web import Guard, LocalPage, Simulation, page_app
+from ringfence.web import Guard, LocalPage, Simulation, course_app, page_app
 
 
 class ServedPage:
     """A local page, its address, and what is known of it."""
 
-    def __init__(self, page: LocalPage, guard: Guard, port: int, loop: asyncio.AbstractEventLoop) -> None:
-        self.page = page
+    def __init__(self, page: LocalPage | None, guard: Guard, port: int, loop: asyncio.AbstractEventLoop) -> None:
+        self._page = page
         self.port = port
         self.token = guard.token
         self.origin = f"http://127.0.0.1:{port}"
         self._loop = loop
+
+    @property
+    def page(self) -> LocalPage:
+        """The page, which is not a course."""
+        assert self._page is not None
+        return self._page
 
     @property
     def entrance(self) -> str:
@@ -67,10 +75,23 @@ class ServedPage:
 @contextmanager
 def served(read: Callable[[], Cluster], title: str = "test") -> Iterator[ServedPage]:
     """Serve the page of a cluster."""
+    page = LocalPage(Simulation(read, title))
+    with _served(page_app(page), page) as found:
+        yield found
+
+
+@contextmanager
+def served_course(folder: Path) -> Iterator[ServedPage]:
+    """Serve the course, with its manifests in a folder."""
+    with _served(course_app(folder), None) as found:
+        yield found
+
+
+@contextmanager
+def _served(app: ASGIApp, page: LocalPage | None) -> Iterator[ServedPage]:
     listening = socket.create_server(("127.0.0.1", 0))
     port = listening.getsockname()[1]
-    page = LocalPage(Simulation(read, title))
-    guard = Guard(page_app(page), port)
+    guard = Guard(app, port)
     config = uvicorn.Config(guard, log_level="error", lifespan="off", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     loop = asyncio.new_event_loop()
@@ -79,8 +100,9 @@ def served(read: Callable[[], Cluster], title: str = "test") -> Iterator[ServedP
     try:
         yield ServedPage(page, guard, port, loop)
     finally:
-        page.is_ending = True
-        loop.call_soon_threadsafe(page.wake)
+        if page is not None:
+            page.is_ending = True
+            loop.call_soon_threadsafe(page.wake)
         server.should_exit = True
         thread.join(30)
         loop.close()

@@ -3,17 +3,22 @@
 import asyncio
 import socket
 import webbrowser
+from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
 import click
 
 from ringfence.cli.inputs import Inputs
 from ringfence.cli.terminal import print_message, print_text
-from ringfence.cli.what_if import asking_options
+from ringfence.cli.what_if import SupposedInputs, asking_options
 from ringfence.errors import InputError
 
 if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
     from ringfence.web import LocalPage
 
 _LOOKED_AFTER: Final = 0.5
@@ -23,17 +28,21 @@ _LOOKED_AFTER: Final = 0.5
 @click.command()
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="The port at 127.0.0.1.  [default: a free one]")
 @click.option("--no-browser", is_flag=True, help="Print the address, and do not open a browser.")
+@click.option("--learn", is_flag=True, help="A course about policies, with clusters of its own.")
 @asking_options
-def ui(inputs: Inputs, port: int, no_browser: bool) -> None:
+def ui(inputs: SupposedInputs, port: int, no_browser: bool, learn: bool) -> None:
     """Show the report as a local page, and edit policies in it to see what that changes.
 
     Each edit is answered as you type: which connections it opens and closes, and what the API server would refuse. The
     cluster and the files stay as they are until you save. When a file changes, the page shows it. The page is at
     127.0.0.1 only, for the browser that opens the address with its token. It needs the extra [ui].
 
+    With --learn, the page is a course: short lessons, each with a small cluster, a question, and a policy to write.
+
     \b
     Examples:
       ringfence ui -f manifests/
+      ringfence ui --learn
       ringfence ui --context prod --no-browser --port 8080
     """
     try:
@@ -41,19 +50,65 @@ def ui(inputs: Inputs, port: int, no_browser: bool) -> None:
         import uvicorn  # noqa: F401
     except ImportError as error:
         raise InputError(f"the local page needs {error.name}: pip install 'ringfence[ui]'") from error
-    asyncio.run(_serve(inputs, port, open_browser=not no_browser))
+    if learn:
+        _check_no_input(inputs)
+        asyncio.run(_teach(port, open_browser=not no_browser))
+    else:
+        asyncio.run(_show(inputs, port, open_browser=not no_browser))
 
 
-async def _serve(inputs: Inputs, port: int, *, open_browser: bool) -> None:
+def _check_no_input(inputs: SupposedInputs) -> None:
+    """Raise InputError for an option that names a cluster: it would be ignored."""
+    given = {
+        "-f": inputs.filenames,
+        "-k": inputs.kustomize,
+        "-n": inputs.namespace,
+        "--context": inputs.context,
+        "--kubeconfig": inputs.kubeconfig,
+        "--suppose": inputs.suppose,
+        "--without": inputs.without,
+    }
+    for option, value in given.items():
+        if value:
+            raise InputError(f"the lessons of --learn have clusters of their own: leave out {option}")
+
+
+async def _show(inputs: Inputs, port: int, *, open_browser: bool) -> None:
+    """The page of a cluster, which follows its files."""
+    from ringfence.web import LocalPage, Simulation, page_app
+
+    page = LocalPage(Simulation(inputs.cluster, inputs.title))
+    following = asyncio.create_task(_follow(inputs, page))
+
+    def end() -> None:
+        page.is_ending = True
+        page.wake()
+
+    try:
+        await _serve(page_app(page), port, end, open_browser=open_browser)
+    finally:
+        following.cancel()
+        with suppress(asyncio.CancelledError):
+            await following
+
+
+async def _teach(port: int, *, open_browser: bool) -> None:
+    """The course. Its manifests are in a folder that is removed at the end."""
+    from ringfence.web import course_app
+
+    with TemporaryDirectory(prefix="ringfence-learn-") as folder:
+        await _serve(course_app(Path(folder)), port, lambda: None, open_browser=open_browser)
+
+
+async def _serve(app: "Starlette", port: int, end: Callable[[], None], *, open_browser: bool) -> None:
+    """Serve the page until it is interrupted; `end` has open streams of events end."""
     import uvicorn
 
-    from ringfence.web import Guard, LocalPage, Simulation, page_app
+    from ringfence.web import Guard
 
-    simulation = Simulation(inputs.cluster, inputs.title)
-    page = LocalPage(simulation)
     with _listening(port) as listening:
         number = listening.getsockname()[1]
-        guard = Guard(page_app(page), number)
+        guard = Guard(app, number)
         address = f"http://127.0.0.1:{number}/?token={guard.token}"
         print_text(f"{address}\n")
         print_message("the page is for this machine only; Ctrl-C ends it")
@@ -61,15 +116,10 @@ async def _serve(inputs: Inputs, port: int, *, open_browser: bool) -> None:
             webbrowser.open(address)
         config = uvicorn.Config(guard, log_level="warning", lifespan="off", timeout_graceful_shutdown=1)
         server = uvicorn.Server(config)
-        following = asyncio.create_task(_follow(inputs, page))
         try:
             await server.serve(sockets=[listening])
         finally:
-            page.is_ending = True
-            page.wake()
-            following.cancel()
-            with suppress(asyncio.CancelledError):
-                await following
+            end()
 
 
 def _listening(port: int) -> socket.socket:

@@ -1,8 +1,9 @@
 """The local page: the report of a cluster in a browser, in which policies are edited to see what that changes."""
 
 from ringfence.web.app import LocalPage, page_app
+from ringfence.web.course import course_app
 from ringfence.web.following import stamps
 from ringfence.web.guard import Guard
 from ringfence.web.simulation import Simulation
 
-__all__ = ["Guard", "LocalPage", "Simulation", "page_app", "stamps"]
+__all__ = ["Guard", "LocalPage", "Simulation", "course_app", "page_app", "stamps"]

@@ -5,9 +5,10 @@ It is at 127.0.0.1 only, for the browser of one user. What reads or asks the clu
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from functools import partial
+from html import escape
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -59,18 +60,7 @@ class LocalPage:
         self._listening: set[asyncio.Event] = set()
         self.is_ending = False
 
-    # --- the page and its data ----------------------------------------------------------------------------------------
-
-    async def page(self, _: Request) -> Response:
-        """The page."""
-        return Response(_page(), media_type="text/html")
-
-    async def file(self, request: Request) -> Response:
-        """A script or the style of the page."""
-        name = request.path_params["name"]
-        if name not in (*MODULES, "page.css"):
-            return PlainTextResponse("not found\n", 404)
-        return Response(page_text(name), media_type="text/css" if name == "page.css" else _SCRIPT)
+    # --- data ---------------------------------------------------------------------------------------------------------
 
     async def data(self, _: Request) -> Response:
         """The data of the page, with the edits that there are."""
@@ -173,18 +163,36 @@ class LocalPage:
 
 
 def page_app(page: LocalPage) -> Starlette:
-    """The routes of the page."""
-    return Starlette(
-        routes=[
-            Route("/", page.page),
-            Route("/page/{name}", page.file),
-            Route("/report.json", page.data),
-            Route("/explain", page.explain),
-            Route("/edit", page.edit, methods=["POST"]),
-            Route("/save", page.save, methods=["POST"]),
-            Route("/events", page.events),
-        ]
-    )
+    """The page, and what it asks."""
+    return Starlette(routes=[*page_routes(), *asking_routes(page)])
+
+
+def page_routes(lessons: Sequence[str] = ()) -> list[Route]:
+    """The page, its scripts and its style; with the titles of lessons, it shows these."""
+
+    async def page(_: Request) -> Response:
+        return Response(_page(lessons), media_type="text/html")
+
+    return [Route("/", page), Route("/page/{name}", _file)]
+
+
+def asking_routes(page: LocalPage) -> list[Route]:
+    """What the page asks."""
+    return [
+        Route("/report.json", page.data),
+        Route("/explain", page.explain),
+        Route("/edit", page.edit, methods=["POST"]),
+        Route("/save", page.save, methods=["POST"]),
+        Route("/events", page.events),
+    ]
+
+
+async def _file(request: Request) -> Response:
+    """A script or the style of the page."""
+    name = request.path_params["name"]
+    if name not in (*MODULES, "page.css"):
+        return PlainTextResponse("not found\n", 404)
+    return Response(page_text(name), media_type="text/css" if name == "page.css" else _SCRIPT)
 
 
 async def _body(request: Request) -> bytes:
@@ -197,14 +205,15 @@ async def _body(request: Request) -> bytes:
     return body
 
 
-def _page() -> str:
+def _page(lessons: Sequence[str]) -> str:
     """The page, which loads its style, scripts and data from this server."""
     text = page_text("page.html").replace("<style>{{style}}</style>", '<link rel="stylesheet" href="/page/page.css">')
     text = text.replace(
         '<script type="module">{{script}}</script>', '<script type="module" src="/page/main.js"></script>'
     )
     lines = (line for line in text.splitlines() if "Content-Security-Policy" not in line and 'id="report"' not in line)
-    return "\n".join(lines).replace("{{title}}", "live") + "\n"
+    course = f' data-lessons="{escape(json.dumps(lessons))}"' if lessons else ""
+    return "\n".join(lines).replace("{{title}}", "live").replace("<body>", f"<body{course}>") + "\n"
 
 
 def _edits_json(simulation: Simulation) -> list[Json]:

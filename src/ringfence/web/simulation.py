@@ -4,7 +4,7 @@ The cluster stays as it is. Each question about the edits puts them into the eng
 again (`State.supposing`). All calls are from one thread at a time: `lock` is held by the caller.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from threading import Lock
 from typing import Any, Final
@@ -26,6 +26,8 @@ from ringfence.model.yaml_text import Comments
 from ringfence.render.formats import Json, yaml_text
 from ringfence.sets.traffic import NO_TRAFFIC, Traffic
 from ringfence.sources.manifests import find_comments
+from ringfence.testing.outcomes import JudgedTest
+from ringfence.testing.reachability_tests import ReachabilityTest
 from ringfence.web.policy_texts import ReadText, read_text
 
 MOST_PAIRS: Final = 20_000
@@ -164,6 +166,11 @@ class Simulation:
         """The verdict on all traffic between two endpoints, with the edits in force until the context ends."""
         with self.supposing():
             yield self.cluster.can(source, destination)
+
+    def judged(self, tests: Iterable[ReachabilityTest]) -> list[JudgedTest]:
+        """The outcomes of tests with the edits in force."""
+        with self.supposing():
+            return list(self.cluster.judged(tests))
 
     def text_after(self, edit: Edit) -> tuple[PolicyKey, str]:
         """The policy that a proposed edit changes, and its whole text afterwards, with the comments that it has."""

@@ -27,6 +27,7 @@ MODULES: Final = (
     "policies.js",
     "findings.js",
     "search.js",
+    "lesson.js",
     "main.js",
 )
 """The scripts of the page, each below those that it imports."""

@@ -9,6 +9,9 @@
 /** @typedef {{kind?: string, namespace: string, name: string, file?: string, line?: number, tier?: string, rules: ReasonedRule[]}} ReasonedPolicy */
 /** @typedef {{isolated: boolean, allowed: boolean, exempt?: string, policies: ReasonedPolicy[]}} ReasonedSide */
 /** @typedef {{kind: string, namespace: string, name: string, text: string}} AppliedEdit */
+/** @typedef {{title: string, idea: string, question: string, isAllowed: boolean, answer: string, task: string, hint: string, cluster: string, policy: string, solution: string, policyFile: string, commands: string[]}} Lesson */
+/** @typedef {{name: string, passes: boolean, message: string, reasons?: string, source?: string, destination?: string}} PartOfGoal */
+/** @typedef {{reached: boolean, tests: PartOfGoal[]}} Goal */
 /**
  * @typedef {object} Answer
  * @property {string} result
@@ -20,6 +23,24 @@
  * @property {AppliedEdit[]} applied
  * @property {{opens: unknown[], closes: unknown[]}} sideEffects
  */
+
+/** Where the server answers: it has a place for each lesson. */
+let base = "";
+
+/** Ask about a lesson from now on. @param {number} number */
+export function askAboutLesson(number) {
+  base = `/lesson/${number}`;
+}
+
+/** The texts of the lesson. @returns {Promise<Lesson>} */
+export async function loadLesson() {
+  return asked("/lesson");
+}
+
+/** Which parts of the goal of the lesson are reached. @returns {Promise<Goal>} */
+export async function askForGoal() {
+  return asked("/goal");
+}
 
 /** The data of the page. @returns {Promise<ReportData>} */
 export async function load() {
@@ -63,7 +84,7 @@ export function follow(changed) {
  */
 async function asked(path, body) {
   const request = body && { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
-  const response = await fetch(path, request || undefined);
+  const response = await fetch(base + path, request || undefined);
   const answer = response.headers.get("content-type")?.includes("json") ? await response.json() : { error: await response.text() };
   if (!response.ok) throw new Error(answer.error);
   return answer;

@@ -6,9 +6,10 @@ import { findingsView } from "./findings.js";
 import { matrix } from "./matrix.js";
 import { policiesView, policyView } from "./policies.js";
 import { changesText, changesView } from "./editor.js";
-import { follow, load } from "./live.js";
+import { askAboutLesson, follow, load, loadLesson } from "./live.js";
+import { CoursePlace } from "./lesson.js";
 import { Report } from "./report.js";
-import { go, link, route } from "./route.js";
+import { go, lessonInAddress, link, route, stayIn } from "./route.js";
 import { searchBox } from "./search.js";
 import { workloadView } from "./workload.js";
 
@@ -25,6 +26,10 @@ const views = [
 ];
 /** @type {HTMLElement | null} */
 let shownMatrix = null;
+/** The titles of the lessons; only the course has them. @type {string[]} */
+const titles = JSON.parse(document.body.dataset.lessons ?? "[]");
+/** @type {CoursePlace | null} */
+let lesson = null;
 
 function header() {
   const { data } = report;
@@ -41,7 +46,7 @@ function header() {
 
 /** Show what the address names. */
 function show() {
-  const [view, ...names] = route();
+  const [view, ...names] = lesson?.isPredicted === false ? [""] : route();
   for (const anchor of document.querySelectorAll("[data-view]")) {
     const isCurrent = anchor.getAttribute("data-view") === view || (view === "cell" && anchor.getAttribute("data-view") === "");
     if (isCurrent) anchor.setAttribute("aria-current", "page");
@@ -64,8 +69,9 @@ function viewOf(view, names) {
     const number = report.byName.get(names[0]);
     return number === undefined ? missing() : workloadView(report, number);
   }
+  if (lesson?.isPredicted === false) return lesson.start();
   shownMatrix ??= matrix(report);
-  return shownMatrix;
+  return lesson ? h("div", {}, lesson.work(report), shownMatrix) : shownMatrix;
 }
 
 function missing() {
@@ -94,9 +100,29 @@ function begin(data) {
   show();
 }
 
-addEventListener("hashchange", show);
-document.addEventListener("simulated", banner);
-if (embedded) begin(JSON.parse(embedded.textContent ?? ""));
+/** Open the lesson that the address names. */
+async function learn() {
+  const named = lessonInAddress();
+  const number = named >= 1 && named <= titles.length ? named : 1;
+  if (number === lesson?.number) return show();
+  stayIn(number);
+  askAboutLesson(number);
+  try {
+    const [told, data] = await Promise.all([loadLesson(), load()]);
+    lesson = CoursePlace.open(number, titles, told, show);
+    begin(data);
+  } catch (error) {
+    replace(content, String(error));
+  }
+}
+
+addEventListener("hashchange", titles.length ? () => void learn() : show);
+document.addEventListener("simulated", () => {
+  banner();
+  lesson?.follow(report);
+});
+if (titles.length) void learn();
+else if (embedded) begin(JSON.parse(embedded.textContent ?? ""));
 else {
   load().then(begin, (error) => replace(content, String(error)));
   follow(() => load().then(begin));

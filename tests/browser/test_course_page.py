@@ -1,0 +1,123 @@
+"""The course in a browser: predict, write the policy, reach the goal; by mouse and by keyboard."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from tests.browser.pages import launched, violations
+from tests.web.local_pages import ServedPage, served_course
+
+from ringfence.web.lesson_files import lesson_names, read_lesson
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with launched() as found:
+        yield found
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[ServedPage]:
+    with served_course(tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+def page(browser: Browser, server: ServedPage) -> Iterator[Page]:
+    """The course, opened by the address with the token; it must ask nobody but its server, and report no error."""
+    context = browser.new_context(reduced_motion="reduce", viewport={"width": 1600, "height": 1200})
+    opened = context.new_page()
+    errors: list[str] = []
+    opened.on("console", lambda message: errors.append(message.text))
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+    opened.on("request", lambda request: errors.extend([] if request.url.startswith(server.origin) else [request.url]))
+    opened.goto(server.entrance)
+    expect(opened.get_by_role("complementary", name="Lesson")).to_contain_text(f"Lesson 1 of {len(lesson_names())}")
+    yield opened
+    context.close()
+    assert errors == []
+
+
+def test_a_lesson_is_played_by_mouse(page: Page) -> None:
+    lesson = page.get_by_role("complementary", name="Lesson")
+    expect(page.get_by_role("gridcell")).to_have_count(0)
+    assert violations(page) == []
+    lesson.get_by_role("button", name="Denied").click()
+    expect(lesson).to_contain_text("✗ Not quite: it is allowed.")
+    expect(lesson.locator(".parts li")).to_contain_text(
+        ["✓ web asks api", "✗ api asks db", "✓ api opens no connection"]
+    )
+    lesson.get_by_role("link", name="Explain").click()
+    expect(page.get_by_role("complementary", name="Explanation")).to_contain_text("shop/api → shop/db")
+    assert violations(page) == []
+    lesson.get_by_text("A solution").click()
+    lesson.get_by_role("button", name="Put it into the editor").click()
+    expect(lesson).to_contain_text("Goal reached.")
+    expect(page.get_by_role("textbox", name="YAML of api")).to_have_value(read_lesson("01-direction").solution)
+    assert violations(page) == []
+    lesson.get_by_role("link", name="Next").click()
+    expect(lesson).to_contain_text("Lesson 2 of")
+    assert page.url.endswith("#/lesson/2")
+    lesson.get_by_text("All lessons").click()
+    expect(lesson.get_by_role("listitem").first).to_contain_text("✓ finished")
+    page.go_back()
+    expect(lesson).to_contain_text("Lesson 1 of")
+
+
+def focused(page: Page) -> str:
+    return str(page.evaluate("document.activeElement.textContent || document.activeElement.getAttribute('aria-label')"))
+
+
+def tab_to(page: Page, name: str) -> None:
+    """Press Tab until something with a name has the focus."""
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if focused(page).startswith(name):
+            return
+    raise AssertionError(f"Tab does not lead to {name}")
+
+
+def test_a_lesson_is_played_by_keyboard(page: Page) -> None:
+    lesson = page.get_by_role("complementary", name="Lesson")
+    tab_to(page, "Allowed")
+    page.keyboard.press("Enter")
+    expect(lesson).to_contain_text("✓ Right: it is allowed.")
+    assert "✓ Right" in focused(page)
+    expect(page.get_by_role("textbox", name="YAML of api")).to_be_visible()
+    tab_to(page, "YAML of api")
+    page.keyboard.press("Control+a")
+    page.keyboard.insert_text(
+        read_lesson("01-direction").policy.replace("egress: []", "egress: [{to: [{podSelector: }]")
+    )
+    editor = page.get_by_role("region", name="Edit")
+    expect(editor).to_contain_text("line")
+    expect(lesson).not_to_contain_text("Goal reached.")
+    page.keyboard.press("Control+a")
+    page.keyboard.insert_text(read_lesson("01-direction").solution)
+    expect(lesson).to_contain_text("Goal reached.")
+    page.keyboard.press("Escape")
+    tab_to(page, "Save to the file")
+
+
+def test_a_link_into_a_lesson_opens_it_and_an_unknown_lesson_is_the_first(page: Page, server: ServedPage) -> None:
+    lesson = page.get_by_role("complementary", name="Lesson")
+    page.goto(f"{server.origin}/#/lesson/3")
+    expect(lesson).to_contain_text("Lesson 3 of")
+    page.goto(f"{server.origin}/#/lesson/99/policies")
+    expect(lesson).to_contain_text("Lesson 1 of")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_narrow_page_has_everything_and_no_violation(browser: Browser, server: ServedPage, scheme: str) -> None:
+    context = browser.new_context(
+        color_scheme="dark" if scheme == "dark" else "light", viewport={"width": 375, "height": 800}
+    )
+    page = context.new_page()
+    page.goto(server.entrance)
+    page.get_by_role("button", name="Allowed").click()
+    expect(page.get_by_role("textbox")).to_be_visible()
+    expect(page.get_by_role("complementary", name="Lesson")).to_contain_text("api asks db")
+    assert violations(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= 375
+    context.close()
