@@ -101,6 +101,86 @@ def test_a_live_cluster_is_compared_with_files_with_others_and_with_what_is_supp
     assert exit_code("allows-at-most", str(without_web), "--to-context", context, "--ignore-errors") == 0
 
 
+LIVE_SHOP = """\
+apiVersion: v1
+kind: Pod
+metadata: {{name: web, namespace: {0}, labels: {{app: web}}}}
+spec: {{nodeName: worker-1, containers: [{{name: it, image: example.org/it, ports: [{{containerPort: 80}}]}}]}}
+status: {{phase: Running, podIP: 10.244.9.1, podIPs: [{{ip: 10.244.9.1}}]}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {{name: db, namespace: {0}, labels: {{app: db}}}}
+spec: {{nodeName: worker-1, containers: [{{name: it, image: example.org/it, ports: [{{containerPort: 3306}}]}}]}}
+status: {{phase: Running, podIP: 10.244.9.2, podIPs: [{{ip: 10.244.9.2}}]}}
+---
+apiVersion: v1
+kind: Service
+metadata: {{name: db, namespace: {0}}}
+spec: {{selector: {{app: db}}, ports: [{{port: 3306}}]}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {{name: db-policy, namespace: {0}}}
+spec:
+  podSelector: {{matchLabels: {{app: db}}}}
+  ingress: [{{from: [{{podSelector: {{matchLabels: {{app: web}}}}}}]}}]
+"""
+LIVE_TESTS = """\
+apiVersion: ringfence/v1
+kind: ReachabilityTest
+metadata: {{namespace: {0}}}
+tests:
+- {{name: service, from: web, to: svc/db, port: 3306, expect: allow}}
+- {{name: outside, from: internet, to: db, port: 3306, expect: deny, because: db-policy}}
+- {{name: only, to: db, port: 3306, expect: {{only-from: [web]}}, accept: assumptions}}
+- {{name: isolated, pods: db, isolated: ingress}}
+- {{name: second line, from: 203.0.113.7, to: db, port: 3306, expect: allow, without: db-policy}}
+- {{name: misspelt, from: wbe, to: db, expect: deny}}
+"""
+
+
+def test_test_files_are_judged_by_the_objects_of_a_cluster(
+    shop: ControlPlane, namespace: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    shop.kubectl("create", "--filename=-", stdin=LIVE_SHOP.format(namespace))
+    shop.kubectl(
+        "apply", "--server-side", "--subresource=status", "--filename=-",
+        stdin="---\n".join(LIVE_SHOP.format(namespace).split("---\n")[:2]),
+    )  # fmt: skip
+    file = tmp_path / "tests.yaml"
+    file.write_text(LIVE_TESTS.format(namespace))
+    context = yaml.safe_load(shop.kubeconfig.read_text())["current-context"]
+
+    def judged(*words: str) -> tuple[dict[str, Any], int]:
+        runner = CliRunner(env={"KUBECONFIG": str(shop.kubeconfig)})
+        command = ["test", str(file), "--context", context, "--ignore-errors", "-o", "json", *words]
+        ended = runner.invoke(cli, command)
+        return {one["name"]: one for one in json.loads(ended.stdout)["tests"]}, ended.exit_code
+
+    found, exit_code = judged()
+    assert {name: one["status"] for name, one in found.items()} == {
+        "service": "passed", "outside": "passed", "only": "passed", "isolated": "passed", "second line": "passed",
+        "misspelt": "error",
+    }  # fmt: skip
+    assert exit_code == 2
+    assert found["misspelt"]["message"].endswith("did you mean web?")
+    found, exit_code = judged("-k", "service or outside or only", "--lab")
+    assert ({name: one["kernel"]["status"] for name, one in found.items()}, exit_code) == (
+        dict.fromkeys(("service", "outside", "only"), "passed"),
+        0,
+    )
+
+    shop.kubectl("delete", "networkpolicy", "db-policy", f"--namespace={namespace}")
+    found, exit_code = judged("-k", "service or only or isolated")
+    assert ({name: one["status"] for name, one in found.items()}, exit_code) == (
+        {"service": "passed", "only": "failed", "isolated": "failed"},
+        1,
+    )
+    assert found["isolated"]["message"].endswith("is not isolated for ingress: no policy selects it")
+
+
 def test_a_service_account_reads_as_much_as_an_administrator(shop: ControlPlane) -> None:
     resources = [kubectl_name(resource) for resource in OF_EVERY_SERVER]
     kubeconfig = shop.service_account("lister", resources, verbs=["list"])
