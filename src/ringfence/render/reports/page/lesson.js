@@ -141,7 +141,7 @@ export class CoursePlace {
   work(report) {
     this.report = report;
     this.edit();
-    void this.check();
+    void this.check(report);
     return this.editor;
   }
 
@@ -161,27 +161,28 @@ export class CoursePlace {
     const area = this.editor.querySelector("textarea");
     const policy = policyOf(report, this.told);
     if (area && policy && !this.editor.contains(document.activeElement) && area.value !== textOf(report, policy).text) this.edit();
-    void this.check();
+    void this.check(report);
   }
 
-  async check() {
+  /** @param {Report} report */
+  async check(report) {
     const asked = ++this.asked;
     try {
       const goal = await askForGoal();
       if (asked !== this.asked) return; // a later edit was answered
       if (goal.reached) finished.add(this.number);
       this.mark();
-      replace(this.goal, this.reached(goal));
+      replace(this.goal, this.reached(report, goal));
     } catch (error) {
       replace(this.goal, String(error));
     }
   }
 
-  /** @param {Goal} goal */
-  reached(goal) {
+  /** @param {Report} report @param {Goal} goal */
+  reached(report, goal) {
     const isLast = this.number === this.titles.length;
     return [
-      h("ul", { class: "parts" }, goal.tests.map(part)),
+      h("ul", { class: "parts" }, goal.tests.map((one) => part(report, one))),
       goal.reached
         ? h("p", {}, h("strong", {}, "Goal reached. "), isLast ? "That was the last lesson." : h("a", { href: lessonLink(this.number + 1) }, `Next: ${this.titles[this.number]}`))
         : null,
@@ -189,21 +190,16 @@ export class CoursePlace {
   }
 }
 
-/** One connection of the goal. @param {PartOfGoal} one */
-function part({ name, passes, message, reasons, source, destination }) {
-  const why = !passes && source && destination ? h("a", { href: link("cell", source, destination) }, "Explain") : null;
+/** One connection of the goal. @param {Report} report @param {PartOfGoal} one */
+function part(report, { name, passes, message, reasons, source, destination }) {
+  const hasCell = source && destination && report.byName.has(source) && report.byName.has(destination);
   return h(
     "li",
     { class: passes ? "reached" : "open" },
     h("span", {}, passes ? "✓ " : "✗ ", name),
-    passes ? null : h("div", { class: "quiet" }, message, " ", isInMatrix(source, destination) ? why : null),
+    passes ? null : h("div", { class: "quiet" }, message, " ", hasCell ? h("a", { href: link("cell", source, destination) }, "Explain") : null),
     reasons ? h("details", {}, h("summary", {}, "Reasons"), h("pre", { tabindex: "0" }, reasons)) : null,
   );
-}
-
-/** Whether both ends are pods, which have a cell. @param {string | undefined} source @param {string | undefined} destination */
-function isInMatrix(source, destination) {
-  return [source, destination].every((end) => end !== undefined && /^[a-z][\w-]*\/[\w-]+$/.test(end));
 }
 
 /** The policy that is edited in a lesson. @param {Report} report @param {Lesson} told */
