@@ -6,20 +6,24 @@ from datetime import date
 from typing import Final
 
 import click
+import msgspec
 
-from ringfence.analysis.differences import SAME_FILES, ClusterDifference, ConnectionChange
+from ringfence.analysis.differences import SAME_FILES, ClusterDifference, ConnectionChange, changed_arrows
 from ringfence.cli import EXIT_NO, EXIT_UNDECIDED, EXIT_YES
 from ringfence.cli.diff_inputs import ComparedInput, DiffInputs, diff_options
 from ringfence.cli.inputs import leave
 from ringfence.cli.terminal import print_document, print_message, print_text, terminal_width
+from ringfence.cluster import Cluster
 from ringfence.model.problems import Problem
 from ringfence.render.differences import (
+    closing_sentence,
     difference_annotations,
     difference_json,
     difference_text,
     review_comment,
     summary_text,
 )
+from ringfence.render.pictures import MOST_BOXES, changes_picture
 from ringfence.testing.allowed_changes import AllowedChange, read_allowed_changes, review
 
 _FAIL_ON: Final = ("any", "opened", "closed", "exposure", "unknown", "none")
@@ -50,10 +54,10 @@ _FAIL_ON: Final = ("any", "opened", "closed", "exposure", "unknown", "none")
 @click.option(
     "-o",
     "--output",
-    type=click.Choice(["text", "markdown", "github", "json"]),
+    type=click.Choice(["text", "markdown", "github", "json", "svg"]),
     default="text",
     show_default=True,
-    help="The output format; markdown is a review comment, github the annotations of a workflow.",
+    help="The output format; markdown is a review comment, github the annotations of a workflow, svg a picture.",
 )
 @click.option("-q", "--quiet", "--summary-only", is_flag=True, help="Print one line that says how much has changed.")
 def diff(
@@ -85,14 +89,15 @@ def diff(
       ringfence diff --live -f k8s/
       ringfence diff k8s/ --without prod/allow-monitoring
       ringfence diff origin/main...HEAD -R -f k8s/ -o markdown
+      ringfence diff before/ after/ -o svg > change.svg
       kubectl get netpol,ns,deploy,sts,ds -A -o yaml | ringfence diff - manifests/
     """
     if quiet and output != "text":
         raise click.UsageError(f"--quiet prints one line of text: use it without -o {output}")
     allowed = read_allowed_changes(allow) if allow else ()
     first, second = inputs.sides()
-    found, problems = _compared(first, second)
-    found = _reviewed(found, allowed)
+    compared = _compared(first, second)
+    found, problems = _reviewed(compared.difference, allowed), compared.problems
     match output:
         case "json":
             print_document(difference_json(found, first.name, second.name, problems))
@@ -100,6 +105,8 @@ def diff(
             print_text(review_comment(found, first.name, second.name, _comment_key(inputs), problems))
         case "github":
             print_text(difference_annotations(found, first.name, second.name, problems))
+        case "svg":
+            print_text(_picture(compared, found, first.name, second.name))
         case _ if quiet:
             print_text(summary_text(found, first.name, second.name))
         case _:
@@ -110,13 +117,33 @@ def diff(
     leave(problems, _exit_code(found, fail_on, no_assumptions=no_assumptions), ignore_errors=inputs.ignore_errors)
 
 
-def _compared(first: ComparedInput, second: ComparedInput) -> tuple[ClusterDifference, list[Problem]]:
-    """What the change does, and the problems of both inputs."""
+class _ReadDifference(msgspec.Struct, frozen=True):
+    """What the change does, and the problems of both inputs, whose clusters are None where their files are the same."""
+
+    difference: ClusterDifference
+    problems: Sequence[Problem] = ()
+    clusters: tuple[Cluster, Cluster] | None = None
+
+
+def _compared(first: ComparedInput, second: ComparedInput) -> _ReadDifference:
     if first.has_same_files(second):
-        return SAME_FILES, []
+        return _ReadDifference(SAME_FILES)
     before, after = first.inputs.cluster(), second.inputs.cluster()
     found = before.diff(after, names=(first.name, second.name))
-    return found, [*before.problems, *after.problems]
+    return _ReadDifference(found, [*before.problems, *after.problems], (before, after))
+
+
+def _picture(compared: _ReadDifference, found: ClusterDifference, first: str, second: str) -> str:
+    """The map of a change. Says what it leaves out."""
+    before, after = compared.clusters or (Cluster(), Cluster())
+    drawn = changed_arrows(found, before.state, after.state, MOST_BOXES)
+    picture = changes_picture(found, drawn, summary_text(found, first, second), closing_sentence(found))
+    if picture.left_out:
+        print_message(
+            f"{picture.left_out} of {picture.size} boxes are not drawn, those with the fewest changes: "
+            "-o text lists all changes"
+        )
+    return picture.svg
 
 
 def _reviewed(found: ClusterDifference, allowed: Sequence[AllowedChange]) -> ClusterDifference:

@@ -60,3 +60,11 @@ def test_crossings_are_avoided_where_they_can_be() -> None:
     (left,), (right,) = made.columns
     order = {place: position for position, place in enumerate(right)}
     assert [order[5 - place] for place in left] == [0, 1, 2]
+
+
+def test_edges_of_two_strands_are_apart_all_the_way() -> None:
+    made = layered([0] * 4, [(0, 1), (1, 2), (0, 2), (0, 2), (2, 3), (0, 3)], [0, 0, 0, 1, 0, 1])
+    one, other = (edge.places for edge in made.edges[2:4])
+    assert (one[0], one[-1]) == (other[0], other[-1])
+    assert not set(one[1:-1]) & set(other[1:-1])
+    assert made.edges[5].places[1] == other[1]

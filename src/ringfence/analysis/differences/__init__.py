@@ -1,5 +1,6 @@
 """What a change does: the connections that it opens and closes, for whom, and why; and which removals do nothing."""
 
+from ringfence.analysis.differences.arrows_of_change import ArrowKind, ChangedArrow, ChangedArrows, changed_arrows
 from ringfence.analysis.differences.causes import Cause, Change, ConnectionChange, Effect, When
 from ringfence.analysis.differences.changed_exposure import ChangedExposure
 from ringfence.analysis.differences.cluster_differences import (
@@ -28,8 +29,11 @@ from ringfence.analysis.differences.unread_changes import UnreadChange
 
 __all__ = [
     "SAME_FILES",
+    "ArrowKind",
     "Cause",
     "Change",
+    "ChangedArrow",
+    "ChangedArrows",
     "ChangedConnections",
     "ChangedExposure",
     "ChangedIsolation",
@@ -48,6 +52,7 @@ __all__ = [
     "SnapshotEnds",
     "UnreadChange",
     "When",
+    "changed_arrows",
     "compare_snapshots",
     "difference",
     "difference_in_policies",

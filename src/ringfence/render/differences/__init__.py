@@ -3,12 +3,13 @@
 from ringfence.render.differences.annotations import difference_annotations
 from ringfence.render.differences.documents import difference_json
 from ringfence.render.differences.review_comments import MOST_BYTES, review_comment
-from ringfence.render.differences.sections import cause_text
+from ringfence.render.differences.sections import cause_text, closing_sentence
 from ringfence.render.differences.text import difference_text, summary_text
 
 __all__ = [
     "MOST_BYTES",
     "cause_text",
+    "closing_sentence",
     "difference_annotations",
     "difference_json",
     "difference_text",

@@ -4,8 +4,10 @@ A picture is drawn from the values that tables and graphs are written from; noth
 colour alone: each colour goes with a word, a symbol or a pattern, so pictures can be read in black and white.
 """
 
+from ringfence.render.pictures.boxes import MOST_BOXES
+from ringfence.render.pictures.changes import changes_picture
 from ringfence.render.pictures.drawing import Picture
 from ringfence.render.pictures.maps import map_picture
 from ringfence.render.pictures.matrices import matrix_picture
 
-__all__ = ["Picture", "map_picture", "matrix_picture"]
+__all__ = ["MOST_BOXES", "Picture", "changes_picture", "map_picture", "matrix_picture"]

@@ -35,11 +35,12 @@ class LaneNode(msgspec.Struct, frozen=True):
 
 
 class LaneEdge(msgspec.Struct, frozen=True):
-    """An edge between two nodes by their positions, and its label."""
+    """An edge between two nodes by their positions, and its label. Two nodes may have an edge of each strand."""
 
     start: int
     end: int
     label: str
+    strand: int = 0
 
 
 class Rectangle(msgspec.Struct, frozen=True):
@@ -72,7 +73,9 @@ class LaneLayout(msgspec.Struct, frozen=True):
 
 def lane_layout(lanes: int, nodes: Sequence[LaneNode], edges: Sequence[LaneEdge], top: float) -> LaneLayout:
     """The layout of nodes and edges in a number of lanes, below a height."""
-    graph = layered([node.lane for node in nodes], [(edge.start, edge.end) for edge in edges])
+    graph = layered(
+        [node.lane for node in nodes], [(edge.start, edge.end) for edge in edges], [edge.strand for edge in edges]
+    )
     sides = _Sides(graph)
     heights = _heights(nodes, sides)
     columns = _with_single_nodes(graph, nodes, heights, edges)
@@ -98,8 +101,8 @@ def lane_layout(lanes: int, nodes: Sequence[LaneNode], edges: Sequence[LaneEdge]
     )
 
 
-_Ports = Mapping[tuple[int, int, bool], float]
-"""The height at which edges leave a place for another (True) or come to it from there (False)."""
+_Ports = Mapping[tuple[int, int, bool, int], float]
+"""The height at which edges of a strand leave a place for another (True) or come to it from there (False)."""
 
 
 class _Sides:
@@ -107,13 +110,13 @@ class _Sides:
 
     def __init__(self, graph: Layered) -> None:
         column_of = {place: number for number, column in enumerate(graph.columns) for lane in column for place in lane}
-        self._joined: defaultdict[tuple[int, bool], set[tuple[int, bool]]] = defaultdict(set)
+        self._joined: defaultdict[tuple[int, bool], set[tuple[int, bool, int]]] = defaultdict(set)
         self._edges = graph.edges
         for edge in graph.edges:
             for one, other in pairwise(edge.places):
                 is_right = column_of[one] < column_of[other]
-                self._joined[one, is_right].add((other, True))
-                self._joined[other, not is_right].add((one, False))
+                self._joined[one, is_right].add((other, True, edge.strand))
+                self._joined[other, not is_right].add((one, False, edge.strand))
 
     def most(self, place: int) -> int:
         """The number of ports at the fuller side of a place."""
@@ -124,11 +127,13 @@ class _Sides:
         heights = {}
         for (place, is_right), joined in self._joined.items():
             # Of two edges in opposite directions, the same one is above at both ends.
-            ports = [(centres[other], other, is_outgoing != is_right) for other, is_outgoing in joined]
-            ordered = [(other, differs != is_right) for _, other, differs in sorted(ports)]
+            ports = [(centres[other], other, is_outgoing != is_right, strand) for other, is_outgoing, strand in joined]
+            ordered = [(other, differs != is_right, strand) for _, other, differs, strand in sorted(ports)]
             distance = _PORT if place < nodes else 0  # edges that share a bend part behind it
-            for number, (other, is_outgoing) in enumerate(ordered):
-                heights[place, other, is_outgoing] = centres[place] + (number - (len(ordered) - 1) / 2) * distance
+            for number, (other, is_outgoing, strand) in enumerate(ordered):
+                heights[place, other, is_outgoing, strand] = (
+                    centres[place] + (number - (len(ordered) - 1) / 2) * distance
+                )
         return heights
 
 
@@ -274,14 +279,14 @@ def _route(
     """The path of an edge: straight beside boxes and through columns, and turning in the gaps."""
     rightward = columns[0] < columns[1]
     x = xs[columns[0]] + (widths[columns[0]] if rightward else 0)
-    path = [f"M{x:.1f} {ports[edge.places[0], edge.places[1], True]:.1f}"]
+    path = [f"M{x:.1f} {ports[edge.places[0], edge.places[1], True, edge.strand]:.1f}"]
     for step, (here, there) in enumerate(pairwise(edge.places)):
         start, end = gaps[columns[step]] if rightward else reversed(gaps[columns[step + 1]])
         middle = (start + end) / 2
-        one, other = ports[here, there, True], ports[there, here, False]
+        one, other = ports[here, there, True, edge.strand], ports[there, here, False, edge.strand]
         path.append(f"H{start:.1f} C{middle:.1f} {one:.1f} {middle:.1f} {other:.1f} {end:.1f} {other:.1f}")
     last = columns[-1]
     tip = xs[last] if rightward else xs[last] + widths[last]
     away = -_ARROW if rightward else _ARROW
     path.append(f"H{tip:.1f}")
-    return Route(" ".join(path), tip + away, ports[edge.places[-1], edge.places[-2], False] - 4, rightward)
+    return Route(" ".join(path), tip + away, ports[edge.places[-1], edge.places[-2], False, edge.strand] - 4, rightward)

@@ -18,11 +18,15 @@ _SWEEPS: Final = 8
 
 
 class LayeredEdge(msgspec.Struct, frozen=True):
-    """An edge by the places that it passes, from its start to its end; of one that leads left, from right to left."""
+    """An edge by the places that it passes, from its start to its end; of one that leads left, from right to left.
+
+    Edges of one strand share bends; those of others are apart from them all the way.
+    """
 
     start: int
     end: int
     places: tuple[int, ...]
+    strand: int = 0
 
 
 class Layered(msgspec.Struct, frozen=True):
@@ -35,20 +39,23 @@ class Layered(msgspec.Struct, frozen=True):
     edges: tuple[LayeredEdge, ...]
 
 
-def layered(lanes: Sequence[int], edges: Sequence[tuple[int, int]]) -> Layered:
-    """The layers of a graph. `lanes` has the lane of each node; no edge leads from a node to itself."""
+def layered(lanes: Sequence[int], edges: Sequence[tuple[int, int]], strands: Sequence[int] = ()) -> Layered:
+    """The layers of a graph. `lanes` has the lane of each node; no edge leads from a node to itself.
+
+    `strands` has the strand of each edge; without it, all are of one. Two nodes may have an edge of each strand.
+    """
     column = _columns(len(lanes), edges)
     lane = dict(enumerate(lanes))
-    bends: dict[tuple[int, int], int] = {}
+    bends: dict[tuple[int, int, int], int] = {}
     routes: list[LayeredEdge] = []
-    for start, end in edges:
+    for (start, end), strand in zip(edges, strands or [0] * len(edges), strict=True):
         step = 1 if column[start] < column[end] else -1
         places = [start]
         for between in range(column[start] + step, column[end], step):
-            bend = bends.setdefault((start, between), len(lane))
+            bend = bends.setdefault((start, between, strand), len(lane))
             lane[bend], column[bend] = lane[start], between
             places.append(bend)
-        routes.append(LayeredEdge(start, end, (*places, end)))
+        routes.append(LayeredEdge(start, end, (*places, end), strand))
     count = max(lanes, default=-1) + 1
     columns: list[list[list[int]]] = [[[] for _ in range(count)] for _ in range(max(column.values(), default=-1) + 1)]
     for place in lane:

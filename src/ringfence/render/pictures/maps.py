@@ -6,34 +6,28 @@ What everybody may do is a line in a box, and what all of a namespace may do is 
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
-from typing import Final
-
-import msgspec
 
 from ringfence.analysis.lists import ArrowMark, Arrows, FoldedList, FoldedView, Group, Passing, folded_arrows
 from ringfence.engine.population import Reference
-from ringfence.render.formats import Element, element, one_line, svg_text
-from ringfence.render.matrix import OUTSIDE, cell
+from ringfence.render.formats import Element, element, svg_text
+from ringfence.render.matrix import OUTSIDE
+from ringfence.render.pictures.boxes import (
+    LONGEST_LINE,
+    MOST_BOXES,
+    Box,
+    address_lines,
+    arrowhead,
+    drawn_boxes,
+    drawn_lanes,
+    edge_label,
+    passing_text,
+)
 from ringfence.render.pictures.drawing import Picture, box, label, paragraphs, tooltip
-from ringfence.render.pictures.lanes import LaneEdge, LaneLayout, LaneNode, Route, lane_layout
+from ringfence.render.pictures.lanes import LaneEdge, LaneLayout, LaneNode, lane_layout
 from ringfence.render.pictures.look import FONT_SIZE, LINE, MARGIN, STYLE, shortened
 from ringfence.render.pictures.names import ShortNames
 from ringfence.sets.addresses import Addresses
 from ringfence.sets.traffic import ALL_TRAFFIC
-
-MOST_BOXES: Final = 150
-"""Boxes that one can look at; of more, namespaces are drawn."""
-
-_LONGEST_LINE: Final = 260
-
-
-class _Box(msgspec.Struct, frozen=True):
-    """A box: its lane, its lines, its classes of the style sheet, and all that it stands for."""
-
-    lane: str
-    lines: tuple[str, ...]
-    style: str
-    tooltip: str
 
 
 def map_picture(view: FoldedView) -> Picture:
@@ -61,49 +55,35 @@ def map_picture(view: FoldedView) -> Picture:
         f"A map of {len(boxes)} boxes in {len(lanes)} lanes, one for each namespace, with {len(edges)} arrows.",
         STYLE,
         [
-            _arrowhead(),
+            arrowhead("head", "head"),
             box(0, 0, width, height, "paper"),
             label(MARGIN, MARGIN + FONT_SIZE, "Allowed connections", style="heading"),
-            *_drawn_lanes(lanes, layout),
+            *drawn_lanes(lanes, layout),
             *_drawn_edges(edges, layout, list(boxes.values())),
-            *_drawn_boxes(boxes.values(), layout),
+            *drawn_boxes(boxes.values(), layout),
             *notes,
         ],
     )
     return Picture(svg, len(view.found.classes), len(view.found.classes) - len(found.classes))
 
 
-def passing_text(passing: Passing) -> str:
-    """Traffic on an arrow: `3306`, `53/UDP`, `all`."""
-    text = cell(passing.traffic)
-    return f"~{text}" if passing.is_partial else text
-
-
-def _boxes(found: FoldedList, arrows: Arrows, shown: Collection[Reference]) -> dict[Group, _Box]:
+def _boxes(found: FoldedList, arrows: Arrows, shown: Collection[Reference]) -> dict[Group, Box]:
     """The boxes by what they stand for."""
-    names = ShortNames(found.classes, _LONGEST_LINE)
+    names = ShortNames(found.classes, LONGEST_LINE)
     marks = _mark_lines(found, arrows, names)
     ends = {end for arrow in arrows.arrows for end in (arrow.source, arrow.destination)}
-    boxes: dict[Group, _Box] = {}
+    boxes: dict[Group, Box] = {}
     for place, members in enumerate(found.classes):
         if place in ends or place in marks or any(member in shown for member in members):
-            lines = (names.of(place), *(shortened(line, _LONGEST_LINE) for line in marks.get(place, ())))
+            lines = (names.of(place), *(shortened(line, LONGEST_LINE) for line in marks.get(place, ())))
             is_open = any(mark.place == place for mark in arrows.from_any_address)
             everything = "; ".join([", ".join(map(str, members)), *marks.get(place, ())])
-            boxes[place] = _Box(members[0].namespace, lines, "box loud" if is_open else "box", everything)
+            boxes[place] = Box(members[0].namespace, lines, "box loud" if is_open else "box", everything)
     for namespace in sorted(end for end in ends if isinstance(end, str)):
-        boxes[namespace] = _Box(namespace, (f"all in {namespace}",), "box group", f"all pods of {namespace}")
+        boxes[namespace] = Box(namespace, (f"all in {namespace}",), "box group", f"all pods of {namespace}")
     for addresses in sorted((end for end in ends if isinstance(end, Addresses)), key=str):
-        boxes[addresses] = _Box(OUTSIDE, tuple(_address_lines(addresses)), "box outside", str(addresses))
+        boxes[addresses] = Box(OUTSIDE, tuple(address_lines(addresses)), "box outside", str(addresses))
     return boxes
-
-
-def _address_lines(addresses: Addresses) -> Iterator[str]:
-    """Addresses, a block on each line, with what is taken out of it on lines below it."""
-    for block, exceptions in addresses.blocks():
-        yield block
-        for exception in exceptions:
-            yield f"  except {exception}"
 
 
 def _mark_lines(found: FoldedList, arrows: Arrows, names: ShortNames) -> dict[int, list[str]]:
@@ -128,53 +108,16 @@ def _exceptions(mark: ArrowMark, names: ShortNames) -> Iterator[str]:
         yield f"  but {names.of(place)}"
 
 
-def _arrowhead() -> Element:
-    return element(
-        "defs",
-        element(
-            "marker",
-            element("path", d="M0 0 L10 5 L0 10 z", class_="head"),
-            id="head",
-            viewBox="0 0 10 10",
-            refX=9.0,
-            refY=5.0,
-            markerWidth=7.0,
-            markerHeight=7.0,
-            orient="auto-start-reverse",
-        ),
-    )
-
-
-def _drawn_lanes(lanes: Iterable[str], layout: LaneLayout) -> Iterator[Element]:
-    for name, lane in zip(lanes, layout.lanes, strict=True):
-        yield box(lane.x, lane.y, lane.width, lane.height, "lane", radius=6)
-        title = shortened(one_line(name) or "namespaces", lane.width - 2 * MARGIN)
-        yield label(lane.x + 10, lane.y + LINE, title, style="small quiet heading")
-
-
-def _drawn_edges(edges: Iterable[LaneEdge], layout: LaneLayout, boxes: list[_Box]) -> Iterator[Element]:
+def _drawn_edges(edges: Iterable[LaneEdge], layout: LaneLayout, boxes: list[Box]) -> Iterator[Element]:
     drawn = list(zip(edges, layout.routes, strict=True))
     for edge, route in drawn:
         sentence = f"{boxes[edge.start].lines[0]} -> {boxes[edge.end].lines[0]}: {edge.label}"
         yield element("g", tooltip(sentence), element("path", d=route.path, class_="edge", marker_end="url(#head)"))
     for edge, route in drawn:
-        yield _edge_label(edge, route)
+        yield edge_label(edge, route)
 
 
-def _edge_label(edge: LaneEdge, route: Route) -> Element:
-    return label(route.label_x, route.label_y, edge.label, style="small halo end" if route.label_ends else "small halo")
-
-
-def _drawn_boxes(boxes: Iterable[_Box], layout: LaneLayout) -> Iterator[Element]:
-    for one, place in zip(boxes, layout.nodes, strict=True):
-        parts = [tooltip(one.tooltip), box(place.x, place.y, place.width, place.height, one.style, radius=4)]
-        y = place.y + (place.height - len(one.lines) * LINE) / 2 + LINE - 4
-        for number, line in enumerate(one.lines):
-            parts.append(label(place.x + 10, y + number * LINE, line, style="quiet" if number else ""))
-        yield element("g", *parts)
-
-
-def _notes(found: FoldedList, boxes: dict[Group, _Box]) -> Iterator[str]:
+def _notes(found: FoldedList, boxes: dict[Group, Box]) -> Iterator[str]:
     """What the signs mean, and who the further members of a box are."""
     lines = [line for one in boxes.values() for line in one.lines[1:]]
     if any("everyone" in line for line in lines):

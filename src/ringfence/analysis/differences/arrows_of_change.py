@@ -1,0 +1,157 @@
+"""A change as few arrows: what it opens and closes between classes of workloads, and what stays between these.
+
+Workloads of a namespace that are in the same rows of a difference, at the same sides, are one class. So each row is an
+arrow from each class of its sources to each class of its destinations, and the arrows are exactly the rows.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from enum import StrEnum
+from itertools import product
+from typing import Final
+
+import msgspec
+
+from ringfence.analysis.differences.causes import ConnectionChange
+from ringfence.analysis.differences.cluster_differences import ChangedConnections, ClusterDifference, Ends
+from ringfence.analysis.lists import Passing, pod_groups
+from ringfence.engine.answers import traffic_between
+from ringfence.engine.population import Member, Reference
+from ringfence.engine.state import State
+from ringfence.sets.addresses import Addresses
+from ringfence.sets.traffic import NO_TRAFFIC, Traffic
+
+_MOST_PAIRS: Final = 40_000
+"""Pairs of workloads of which is asked what stays: it takes half a second."""
+_MOST_ARROWS: Final = 400
+"""Arrows that one can tell apart. Where there are more, what stays is left out, and then the ends with the fewest."""
+
+
+class ArrowKind(StrEnum):
+    """What an arrow says: the traffic passes since the change, no longer, or before and after it."""
+
+    OPENED = "opened"
+    CLOSED = "closed"
+    KEPT = "kept"
+
+
+class ChangedArrow(msgspec.Struct, frozen=True):
+    """Traffic from each workload of a class to each of another; within a class, between two different pods."""
+
+    kind: ArrowKind
+    source: Ends
+    destination: Ends
+    passing: Passing
+
+
+class ChangedArrows(msgspec.Struct, frozen=True):
+    """The ends that take part in a change, and the arrows between them.
+
+    Of `size` ends those in the fewest rows may be left out. `has_kept` says whether what stays is among the arrows.
+    """
+
+    ends: tuple[Ends, ...]
+    arrows: tuple[ChangedArrow, ...]
+    size: int
+    has_kept: bool
+
+
+def changed_arrows(found: ClusterDifference, before: State, after: State, most: int) -> ChangedArrows:
+    """The difference between two clusters as arrows between at most `most` ends."""
+    rows = [*found.connections, *(one.change for one in found.reviewed)]
+    ranked = _ranked(found, rows)
+    several = _several(found, before, after)
+    drawn = ranked[:most]
+    arrows = _arrows(rows, drawn, several)
+    while len(arrows) > _MOST_ARROWS:
+        drawn = drawn[: len(drawn) * 3 // 4]
+        arrows = _arrows(rows, drawn, several)
+    ends = tuple(sorted(drawn, key=_order))
+    classes = [end for end in ends if not isinstance(end, Addresses)]
+    kept = list(_kept(after, arrows, classes)) if sum(map(len, classes)) ** 2 <= _MOST_PAIRS else None
+    if kept is None or len(arrows) + len(kept) > _MOST_ARROWS:
+        return ChangedArrows(ends, tuple(arrows), len(ranked), has_kept=False)
+    return ChangedArrows(ends, (*arrows, *kept), len(ranked), has_kept=True)
+
+
+def _order(end: Ends) -> tuple[bool, str]:
+    return isinstance(end, Addresses), str(end) if isinstance(end, Addresses) else str(end[0])
+
+
+def _ranked(found: ClusterDifference, rows: Sequence[ChangedConnections]) -> list[Ends]:
+    """The classes of workloads and the addresses that change, those in the most rows first."""
+    sides: list[Collection[Reference] | Addresses] = [side for row in rows for side in (row.sources, row.destinations)]
+    others = [*(one.workloads for one in found.isolation), *(one.workloads for one in found.exposure)]
+    taking_part: defaultdict[Reference, list[int]] = defaultdict(list)
+    for number, side in enumerate([*sides, *others, found.added, found.removed]):
+        if not isinstance(side, Addresses):
+            for workload in side:
+                taking_part[workload].append(number)
+    alike: defaultdict[tuple[str, tuple[int, ...]], list[Reference]] = defaultdict(list)
+    for workload in sorted(taking_part):
+        alike[workload.namespace, tuple(taking_part[workload])].append(workload)
+    times: dict[Ends, int] = {tuple(members): len(numbers) for (_, numbers), members in alike.items()}
+    times |= Counter(side for side in sides if isinstance(side, Addresses))
+    return sorted(times, key=lambda end: (-times[end], _order(end)))
+
+
+def _several(found: ClusterDifference, before: State, after: State) -> frozenset[Reference]:
+    """The workloads that have two different pods in both clusters."""
+    present = {one.before: one.after for one in found.renamed}
+    old = {present.get(one.reference, one.reference) for one in pod_groups(before) if one.is_several}
+    return frozenset(old & {one.reference for one in pod_groups(after) if one.is_several})
+
+
+def _arrows(
+    rows: Iterable[ChangedConnections], ends: Iterable[Ends], several: Collection[Reference]
+) -> list[ChangedArrow]:
+    """The rows as arrows between ends, one for each pair and kind."""
+    classes = [end for end in ends if not isinstance(end, Addresses)]
+    drawn = {end for end in ends if isinstance(end, Addresses)}
+    passing: defaultdict[tuple[ArrowKind, Ends, Ends], Traffic] = defaultdict(lambda: NO_TRAFFIC)
+    for row in rows:
+        kind = ArrowKind.OPENED if row.kind is ConnectionChange.OPENED else ArrowKind.CLOSED
+        sources, destinations = (_ends_of(side, classes, drawn) for side in (row.sources, row.destinations))
+        for source, destination in product(sources, destinations):
+            if source != destination or _has_two(source, several):
+                passing[kind, source, destination] |= row.traffic
+    return [ChangedArrow(*ends, Passing(traffic)) for ends, traffic in passing.items()]
+
+
+def _ends_of(side: Ends, classes: Iterable[tuple[Reference, ...]], drawn: Collection[Addresses]) -> Sequence[Ends]:
+    """The ends that one side of a row consists of, of those that are drawn."""
+    if isinstance(side, Addresses):
+        return [side] if side in drawn else []
+    among = set(side)
+    return [one for one in classes if one[0] in among]
+
+
+def _has_two(members: Ends, several: Collection[Reference]) -> bool:
+    return not isinstance(members, Addresses) and (len(members) > 1 or members[0] in several)
+
+
+def _kept(
+    after: State, arrows: Iterable[ChangedArrow], classes: Sequence[tuple[Reference, ...]]
+) -> Iterator[ChangedArrow]:
+    """What passes between two classes before and after: of what passes now, all that was not opened."""
+    members: dict[Reference, Member] = {}
+    for member in after.members():
+        members.setdefault(after.workload(member), member)
+        members[member.reference] = member
+    opened = {(one.source, one.destination): one.passing.traffic for one in arrows if one.kind is ArrowKind.OPENED}
+    known = [tuple(one for one in some if one in members) for some in classes]
+    for source, some in zip(classes, known, strict=True):
+        for destination, others in zip(classes, known, strict=True):
+            pairs = [(members[one], members[other]) for one in some for other in others if one != other]
+            passing = _alike(after, pairs, opened.get((source, destination), NO_TRAFFIC))
+            if passing.traffic:
+                yield ChangedArrow(ArrowKind.KEPT, source, destination, passing)
+
+
+def _alike(after: State, pairs: Iterable[tuple[Member, Member]], opened: Traffic) -> Passing:
+    """What stays between pairs: between all the same, or for some of them only."""
+    found: Mapping[Traffic, None] = dict.fromkeys(traffic_between(after, *pair) - opened for pair in pairs)
+    whole = NO_TRAFFIC
+    for traffic in found:
+        whole |= traffic
+    return Passing(whole, is_partial=len(found) > 1)

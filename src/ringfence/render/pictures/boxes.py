@@ -1,0 +1,89 @@
+"""Lanes with boxes in them, as elements of a picture, and the heads of arrows."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+import msgspec
+
+from ringfence.analysis.lists import Passing
+from ringfence.render.formats import Element, element, one_line
+from ringfence.render.matrix import cell
+from ringfence.render.pictures.drawing import box, label, tooltip
+from ringfence.render.pictures.lanes import LaneEdge, LaneLayout, Route
+from ringfence.render.pictures.look import LINE, MARGIN, shortened
+from ringfence.sets.addresses import Addresses
+
+MOST_BOXES: Final = 150
+"""Boxes that one can look at."""
+
+LONGEST_LINE: Final = 260
+"""The width of the longest line in a box, in CSS pixels."""
+
+_HEAD: Final = 9.1
+"""The length of the head of an arrow, in CSS pixels."""
+_NO_STYLES: Final[Mapping[str, str]] = {}
+
+
+class Box(msgspec.Struct, frozen=True):
+    """A box: its lane, its lines, its classes of the style sheet, and all that it stands for."""
+
+    lane: str
+    lines: tuple[str, ...]
+    style: str
+    tooltip: str
+
+
+def passing_text(passing: Passing) -> str:
+    """Traffic on an arrow: `3306`, `53/UDP`, `all`."""
+    text = cell(passing.traffic)
+    return f"~{text}" if passing.is_partial else text
+
+
+def address_lines(addresses: Addresses) -> Iterator[str]:
+    """Addresses, a block on each line, with what is taken out of it on lines below it."""
+    for block, exceptions in addresses.blocks():
+        yield block
+        for exception in exceptions:
+            yield f"  except {exception}"
+
+
+def arrowhead(name: str, style: str, line: float = 1.3) -> Element:
+    """The head of arrows whose line has a width; they refer to it by its name. It is as large for all widths."""
+    return element(
+        "defs",
+        element(
+            "marker",
+            element("path", d="M0 0 L10 5 L0 10 z", class_=style),
+            id=name,
+            viewBox="0 0 10 10",
+            refX=9.0,
+            refY=5.0,
+            markerWidth=_HEAD / line,
+            markerHeight=_HEAD / line,
+            orient="auto-start-reverse",
+        ),
+    )
+
+
+def drawn_lanes(lanes: Iterable[str], layout: LaneLayout) -> Iterator[Element]:
+    """The lanes with their names, which are namespaces, or stand for something else that has none."""
+    for name, lane in zip(lanes, layout.lanes, strict=True):
+        yield box(lane.x, lane.y, lane.width, lane.height, "lane", radius=6)
+        title = shortened(one_line(name) or "namespaces", lane.width - 2 * MARGIN)
+        yield label(lane.x + 10, lane.y + LINE, title, style="small quiet heading")
+
+
+def drawn_boxes(boxes: Iterable[Box], layout: LaneLayout, styles: Mapping[str, str] = _NO_STYLES) -> Iterator[Element]:
+    """The boxes. `styles` are classes for further lines that begin with a sign; others are quiet."""
+    for one, place in zip(boxes, layout.nodes, strict=True):
+        parts = [tooltip(one.tooltip), box(place.x, place.y, place.width, place.height, one.style, radius=4)]
+        y = place.y + (place.height - len(one.lines) * LINE) / 2 + LINE - 4
+        for number, line in enumerate(one.lines):
+            style = styles.get(line[:1], "quiet") if number else ""
+            parts.append(label(place.x + 10, y + number * LINE, line, style=style))
+        yield element("g", *parts)
+
+
+def edge_label(edge: LaneEdge, route: Route, style: str = "small halo") -> Element:
+    """The label of an edge, beside its arrowhead."""
+    return label(route.label_x, route.label_y, edge.label, style=f"{style} end" if route.label_ends else style)
