@@ -13,6 +13,7 @@ from tests.render.json_shapes import fits, schema, strict
 from tests.testing.worlds import HEAD, THREE_TIER
 
 from ringfence.cli import cli
+from ringfence.lab import planned_tests
 from ringfence.lab.enforcement import NodeEnforcement
 from ringfence.lab.probing.server_set import ServerSet
 
@@ -38,6 +39,41 @@ OF_EACH_KIND = {
     "{name: too late, from: prod/web, to: prod/db, expect: deny, skip: x, until: 2020-01-01}": "its skip has ended",
     "{name: void, from: prod/nobody, to: prod/db, expect: deny}": "the engine could not judge it",
 }
+
+
+TWO_NAMESPACES = """\
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: a}
+spec: {nodeName: n1}
+status: {podIPs: [{ip: 10.0.0.1}, {ip: "fd00:1::1"}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: other, namespace: a}
+spec: {nodeName: n2}
+status: {podIPs: [{ip: 10.0.0.2}, {ip: "fd00:1::2"}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: db, namespace: b}
+spec: {nodeName: n1}
+status: {podIPs: [{ip: 10.0.0.3}, {ip: "fd00:1::3"}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: p, namespace: b}
+spec: {podSelector: {}, ingress: [{from: [{ipBlock: {cidr: 10.0.0.1/32}}, {ipBlock: {cidr: 203.0.113.0/24}}]}]}
+"""
+IN_TWO_NAMESPACES = """\
+tests:
+- {name: over IPv4 alone, from: 10.0.0.1, to: b/db, port: 80, expect: allow, accept: assumptions}
+- {name: from an address, to: b/db, port: 80, expect: {only-from: [10.0.0.1]}, accept: assumptions}
+- {name: of many, from: '*', to: '*', expect: deny, accept: assumptions}
+invariants:
+- {name: across, no-cross-namespace: {}, accept: assumptions}
+- {name: in one, no-cross-namespace: {except: [b]}, accept: assumptions}
+"""
 
 
 def nothing() -> None:
@@ -134,6 +170,19 @@ def test_an_accepted_assumption_that_does_not_hold_in_the_laboratory_is_a_disagr
     assert "the columns disagree: by the engine it passes, and in the kernel x/a -> x/b 80/TCP is answered" in (
         result.stdout
     )
+
+
+def test_families_addresses_namespaces_and_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planned_tests, "MOST_PROBES", 20)
+    Path("pods.yaml").write_text(TWO_NAMESPACES)
+    Path("t.yaml").write_text(HEAD + IN_TWO_NAMESPACES)
+    result = CliRunner().invoke(cli, ["test", "t.yaml", "-f", "pods.yaml", "--lab", "-o", "json"])
+    found = {one["name"]: one["kernel"] for one in json.loads(result.stdout)["tests"]}
+    assert (found["over IPv4 alone"]["status"], found["over IPv4 alone"]["probes"]) == ("passed", 1)
+    assert found["from an address"]["message"] == "203.0.113.10 -> b/db 80/TCP over IPv4 is answered"
+    assert (found["of many"]["isSample"], found["of many"]["probes"] <= 20) == (True, True)
+    assert found["across"]["status"] == "failed"
+    assert found["in one"]["message"].startswith("there is no connection to open")
 
 
 def test_a_run_of_which_nothing_can_be_tested_is_an_error() -> None:
