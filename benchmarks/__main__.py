@@ -31,6 +31,7 @@ from benchmarks import (
     large_policies,
     loading,
     packets,
+    pictures,
     possible,
     repairs,
     user_tests,
@@ -64,6 +65,7 @@ PARTS = (
     "differences",
     "tests",
     "coverage",
+    "pictures",
     *KERNEL,
     *laboratory.SIZES,
 )
@@ -92,6 +94,8 @@ def figures_of(part: str) -> Iterable[Figure]:
         return user_tests.measure()
     if part == "coverage":
         return coverage.measure()
+    if part == "pictures":
+        return pictures.measure()
     if part == "watching":
         return watching.measure()
     if part in CLUSTER:
