@@ -32,6 +32,21 @@ export function replace(parent, ...children) {
 }
 
 /**
+ * Have an element contain these children in this order. Those that it has stay where they are, with their focus.
+ * @param {Element} parent
+ * @param {Element[]} children
+ */
+export function arrange(parent, children) {
+  const wanted = new Set(children);
+  for (const child of [...parent.children]) if (!wanted.has(child)) child.remove();
+  let next = parent.firstElementChild;
+  for (const child of children) {
+    if (child === next) next = next.nextElementSibling;
+    else parent.insertBefore(child, next);
+  }
+}
+
+/**
  * @param {Element} parent
  * @param {(Child | Child[])[]} children
  */

@@ -1,12 +1,16 @@
 // The matrix: sources down, destinations across. Only the cells in view are elements, so thousands of rows scroll.
 
-import { counted, h, replace } from "./elements.js";
+import { arrange, counted, h } from "./elements.js";
 import { OUTSIDE } from "./report.js";
 import { go } from "./route.js";
 
 /** @typedef {import("./report.js").Report} Report */
 /** @typedef {import("./report.js").Traffic} Traffic */
-/** @typedef {{at: number, size: number, namespace?: string, place: number | typeof OUTSIDE | null}} Line */
+/**
+ * A row or a column: `index` is its number among those with cells, and `title` names all its members.
+ * @typedef {{at: number, size: number, namespace?: string, place: number | typeof OUTSIDE | null, index: number, title: string}} Line
+ */
+/** @typedef {{element: HTMLElement, name: HTMLElement, cells: Map<Line, HTMLElement>}} DrawnRow */
 
 const ROW = 26;
 const BAND = 28;
@@ -33,6 +37,14 @@ export function matrix(report) {
   let active = { row: 0, column: 0 };
   let printing = false;
 
+  // What has been drawn and is still in view stays: scrolling makes only the cells that come into view.
+  /** @type {Map<Line, DrawnRow>} */
+  let drawn = new Map();
+  /** @type {Map<Line, HTMLElement>} */
+  let drawnHeads = new Map();
+  /** @type {Element | null} */
+  let marked = null;
+  const corner = h("span", { class: "corner", role: "columnheader", "aria-colindex": 1 }, "from ↓ to →");
   const body = h("div", { class: "cells", role: "presentation" });
   const heads = h("div", { class: "heads", role: "row", "aria-rowindex": 1 });
   const grid = h(
@@ -44,6 +56,7 @@ export function matrix(report) {
       "aria-rowcount": cells.length + 1,
       "aria-colcount": across.length + 1,
       onscroll: () => requestAnimationFrame(draw),
+      onclick: click,
       onkeydown: key,
     },
     heads,
@@ -58,63 +71,76 @@ export function matrix(report) {
     const left = grid.scrollLeft;
     const seenRows = printing ? [...rows] : visible(rows, top - HEAD, top + grid.clientHeight);
     const seenColumns = printing ? [...columns] : visible(columns, left - NAMES, left + grid.clientWidth);
-    const [activeRow, activeColumn] = [cells[active.row], across[active.column]];
-    if (!seenRows.includes(activeRow)) seenRows.push(activeRow);
-    if (!seenColumns.includes(activeColumn)) seenColumns.push(activeColumn);
+    include(seenRows, cells[active.row]);
+    include(seenColumns, across[active.column]);
     const focused = grid.contains(document.activeElement) && document.activeElement !== grid;
-    replace(
-      heads,
-      h("span", { class: "corner", role: "columnheader", "aria-colindex": 1 }, "from ↓ to →"),
-      seenColumns.filter((line) => line.place !== null).map((line) => columnHead(report, line, across.indexOf(line))),
-    );
-    replace(
-      body,
-      seenRows.map((line) =>
-        line.place === null ? band(line) : row(line, cells.indexOf(line), seenColumns.filter((one) => one.place !== null)),
-      ),
-    );
+    const seen = seenColumns.filter((line) => line.place !== null);
+    drawnHeads = new Map(seen.map((line) => [line, drawnHeads.get(line) ?? columnHead(report, line)]));
+    arrange(heads, [corner, ...drawnHeads.values()]);
+    drawn = new Map(seenRows.map((line) => [line, drawn.get(line) ?? emptyRow(line)]));
+    for (const [line, made] of drawn) if (line.place !== null) fill(made, line, seen);
+    arrange(body, [...drawn.values()].map(({ element }) => element));
+    mark();
     if (focused) focus();
   }
 
-  /** @param {Line} line */
-  function band(line) {
-    return placed(h("div", { class: "band", role: "presentation" }, h("span", {}, line.namespace || "cluster")), { top: line.at, height: line.size });
+  function drawAgain() {
+    drawn = new Map();
+    draw();
   }
 
-  /** @param {Line} line @param {number} index @param {Line[]} seen */
-  function row(line, index, seen) {
-    const name = h(
-      "span",
-      { class: "name", role: "rowheader", "aria-colindex": 1, title: title(report, line.place) },
-      label(report, line.place),
-    );
-    const made = h("div", { class: "row", role: "row", "aria-rowindex": index + 2 }, name);
-    for (const column of seen) made.append(cell(line, index, column, across.indexOf(column)));
-    return placed(made, { top: line.at, height: line.size });
+  /** @param {Line} line @returns {DrawnRow} */
+  function emptyRow(line) {
+    if (line.place === null) {
+      const name = h("span", {}, line.namespace || "cluster");
+      const element = placed(h("div", { class: "band", role: "presentation" }, name), { top: line.at, height: line.size });
+      return { element, name, cells: new Map() };
+    }
+    const name = h("span", { class: "name", role: "rowheader", "aria-colindex": 1, title: line.title }, label(report, line.place));
+    const element = h("div", { class: "row", role: "row", "aria-rowindex": line.index + 2 });
+    return { element: placed(element, { top: line.at, height: line.size }), name, cells: new Map() };
   }
 
-  /** @param {Line} line @param {number} row @param {Line} column @param {number} position */
-  function cell(line, row, column, position) {
+  /** Have the cells of some columns in a row. @param {DrawnRow} made @param {Line} line @param {Line[]} seen */
+  function fill(made, line, seen) {
+    made.cells = new Map(seen.map((column) => [column, made.cells.get(column) ?? cell(line, column)]));
+    arrange(made.element, [made.name, ...made.cells.values()]);
+  }
+
+  /** @param {Line} line @param {Line} column */
+  function cell(line, column) {
     const shown = content(report, line.place, column.place);
-    const isActive = row === active.row && position === active.column;
     const made = h(
       "span",
       {
         class: `cell ${shown.kind}`,
         role: "gridcell",
-        "aria-colindex": position + 2,
-        "aria-label": `${title(report, line.place)} to ${title(report, column.place)}: ${shown.text}`,
-        title: `${title(report, line.place)} → ${title(report, column.place)}: ${shown.text}`,
-        tabindex: isActive ? "0" : "-1",
-        "data-cell": `${row},${position}`,
-        onclick: () => {
-          active = { row, column: position };
-          open();
-        },
+        "aria-colindex": column.index + 2,
+        "aria-label": `${line.title} to ${column.title}: ${shown.text}`,
+        title: `${line.title} → ${column.title}: ${shown.text}`,
+        tabindex: "-1",
+        "data-cell": `${line.index},${column.index}`,
       },
       wide ? shown.short : shown.sign,
     );
     return placed(made, { left: NAMES + column.at, width: column.size - 2 });
+  }
+
+  /** The active cell is the one that Tab leads to. */
+  function mark() {
+    marked?.setAttribute("tabindex", "-1");
+    marked = drawn.get(cells[active.row])?.cells.get(across[active.column]) ?? null;
+    marked?.setAttribute("tabindex", "0");
+  }
+
+  /** @param {MouseEvent} event */
+  function click({ target }) {
+    const clicked = target instanceof Element ? target.closest("[data-cell]") : null;
+    if (!(clicked instanceof HTMLElement) || !clicked.dataset.cell) return;
+    const [row, column] = clicked.dataset.cell.split(",").map(Number);
+    active = { row, column };
+    mark();
+    open();
   }
 
   function open() {
@@ -122,8 +148,7 @@ export function matrix(report) {
   }
 
   function focus() {
-    const found = grid.querySelector(`[data-cell="${active.row},${active.column}"]`);
-    if (found instanceof HTMLElement) found.focus({ preventScroll: true });
+    if (marked instanceof HTMLElement) marked.focus({ preventScroll: true });
   }
 
   /** @param {KeyboardEvent} event */
@@ -171,7 +196,7 @@ export function matrix(report) {
     draw();
   }
 
-  document.addEventListener("simulated", draw);
+  document.addEventListener("simulated", drawAgain);
   addEventListener("beforeprint", () => print(true));
   addEventListener("afterprint", () => print(false));
   new ResizeObserver(draw).observe(grid);
@@ -225,21 +250,22 @@ function linesOf(report, size, gap, named) {
   /** @type {Line[]} */
   const lines = [];
   let at = 0;
+  let index = 0;
   /** @type {string | null} */
   let last = null;
   const begin = (/** @type {string} */ namespace) => {
-    lines.push({ at, size: gap, namespace: named ? namespace : "", place: null });
+    lines.push({ at, size: gap, namespace: named ? namespace : "", place: null, index: -1, title: "" });
     at += gap;
     last = namespace;
   };
   report.classes.forEach((members, place) => {
     const namespace = report.namespace(members[0]);
     if (namespace !== last) begin(namespace);
-    lines.push({ at, size, place });
+    lines.push({ at, size, place, index: index++, title: title(report, place) });
     at += size;
   });
   begin("outside the cluster");
-  lines.push({ at, size, place: OUTSIDE });
+  lines.push({ at, size, place: OUTSIDE, index, title: title(report, OUTSIDE) });
   return lines;
 }
 
@@ -291,11 +317,18 @@ function passing(traffic) {
   return { kind: traffic.all ? "all" : "some", text: traffic.text, short, sign: traffic.all ? "●" : "◐" };
 }
 
-/** @param {Report} report @param {Line} line @param {number} position */
-function columnHead(report, line, position) {
+/** Put a line among others, in its place, if it is not there. @param {Line[]} lines @param {Line} line */
+function include(lines, line) {
+  if (lines.includes(line)) return;
+  const after = lines.findIndex(({ at }) => at > line.at);
+  lines.splice(after < 0 ? lines.length : after, 0, line);
+}
+
+/** @param {Report} report @param {Line} line */
+function columnHead(report, line) {
   const made = h(
     "span",
-    { class: "head", role: "columnheader", "aria-colindex": position + 2, title: title(report, line.place) },
+    { class: "head", role: "columnheader", "aria-colindex": line.index + 2, title: line.title },
     h("span", {}, label(report, line.place)),
   );
   return placed(made, { left: NAMES + line.at, width: line.size });
