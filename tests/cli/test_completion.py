@@ -42,6 +42,10 @@ def test_options_and_their_values() -> None:
     assert offered("can", "-o", "j") == ["json"]
 
 
+def test_the_further_checks_of_tests() -> None:
+    assert {"--lab", "--last-failed"} <= set(offered("test", "--la"))
+
+
 @pytest.mark.parametrize("command", ["can", "explain"])
 def test_endpoints_of_the_manifests(command: str) -> None:
     assert offered(command, "-f", EXAMPLE, "prod/") == [
