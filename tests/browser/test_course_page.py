@@ -98,6 +98,10 @@ def test_a_lesson_is_played_by_keyboard(page: Page) -> None:
     expect(lesson).to_contain_text("Goal reached.")
     page.keyboard.press("Escape")
     tab_to(page, "Save to the file")
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("banner")).not_to_contain_text("Simulation")
+    expect(lesson).to_contain_text("Goal reached.")
 
 
 def test_a_link_into_a_lesson_opens_it_and_an_unknown_lesson_is_the_first(page: Page, server: ServedPage) -> None:

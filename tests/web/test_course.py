@@ -55,7 +55,7 @@ def test_a_saved_solution_passes_the_tests_that_the_commands_name(course: Served
     course.ask_json("/lesson/1/edit", {**API, "text": told["solution"]})
     course.ask_json("/lesson/1/save", {**API, "text": told["solution"]})
     assert Path(told["policyFile"]).read_text() == told["solution"]
-    _, _, tests, _, manifests = told["commands"][0].split()
+    _, _, tests, _, manifests, _ = told["commands"][0].split()
     assert Cluster.load(manifests).test(tests)
     assert goal(course)["reached"]
 

@@ -95,6 +95,17 @@ def test_the_text_as_it_was_ends_the_edit(simulation: Simulation) -> None:
     assert not simulation.edits
 
 
+def test_empty_lines_at_the_end_are_no_edit_and_do_not_outlast_a_save(simulation: Simulation) -> None:
+    text = text_of(simulation, DB_POLICY)
+    simulation.edit(DB_POLICY, f"{text}\n\n")
+    assert simulation.edits == {}
+    new = text.replace("3306", "3307") + "\n"
+    simulation.edit(DB_POLICY, new)
+    save(simulation, DB_POLICY, new)
+    simulation.read_again()
+    assert simulation.edits == {}
+
+
 def test_a_renamed_policy_takes_the_place_of_the_old_one(simulation: Simulation) -> None:
     simulation.edit(DB_POLICY, text_of(simulation, DB_POLICY).replace("name: db-policy", "name: renamed"))
     assert simulation.changes().pairs == ()

@@ -53,7 +53,10 @@ class LessonPage(LocalPage):
             "policy": lesson.policy,
             "solution": lesson.solution,
             "policyFile": str(folder / FILE_OF_POLICY),
-            "commands": [f"ringfence test {folder.parent / 'goal.yaml'} -f {folder}", f"ringfence lab run -f {folder}"],
+            "commands": [
+                f"ringfence test {folder.parent / 'goal.yaml'} -f {folder} --lab",
+                f"ringfence lab run -f {folder}",
+            ],
         }
 
     async def goal(self, _: Request) -> Response:

@@ -91,7 +91,7 @@ class Simulation:
         self._take(self._read())
         self.version += 1
         for key, edited in list(self.edits.items()):
-            if key in self._texts and self._texts[key]["yaml"] == edited.text:
+            if key in self._texts and _is_same(self._texts[key]["yaml"], edited.text):
                 del self.edits[key]
 
     def _take(self, cluster: Cluster) -> None:
@@ -115,7 +115,7 @@ class Simulation:
         shown = self.text(key)
         file, line = str(shown.get("file", key.name)), int(shown["line"])
         self.edits[key] = Edited(text, read_text(text, file, line, self.cluster.namespace))
-        if text == shown["yaml"]:
+        if _is_same(text, str(shown["yaml"])):
             return self.edits.pop(key)
         return self.edits[key]
 
@@ -190,6 +190,11 @@ class Simulation:
             text = self.edits[key].text
         # The text was read as if it stood in its file, below as many empty lines as there are above it.
         return find_comments(("\n" * (first - 1) + text).split("\n"), compiled.origin)
+
+
+def _is_same(text: str, other: str) -> bool:
+    """Whether two texts of a policy differ at most by empty lines at the end, which belong to the file around it."""
+    return text.rstrip("\n") == other.rstrip("\n")
 
 
 def _key(compiled: CompiledPolicy[Any]) -> PolicyKey:

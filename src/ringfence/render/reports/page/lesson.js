@@ -103,21 +103,21 @@ export class CoursePlace {
 
   task() {
     const { told } = this;
-    const solve = async () => {
+    const write = (/** @type {string} */ text) => async () => {
       const policy = this.report && policyOf(this.report, told);
-      if (this.report && policy) await edit(this.report, policy, told.solution);
+      if (this.report && policy) await edit(this.report, policy, text);
     };
     return [
       h("h3", {}, "Do"),
       prose(told.task),
       this.goal,
       h("details", {}, h("summary", {}, "Hint"), prose(told.hint)),
-      h("details", {}, h("summary", {}, "A solution"), h("pre", { tabindex: "0" }, told.solution), h("button", { onclick: solve }, "Put it into the editor")),
+      h("details", {}, h("summary", {}, "A solution"), h("pre", { tabindex: "0" }, told.solution), h("button", { onclick: write(told.solution) }, "Put it into the editor"), " ", h("button", { onclick: write(told.policy) }, "Start again")),
       h(
         "details",
         {},
         h("summary", {}, "Prove it"),
-        h("p", {}, "Save the policy to the file. Then have the tests judge it, and the kernel of Linux (as root): the laboratory builds the pods as network namespaces and sends real packets."),
+        h("p", {}, "Save the policy to the file. Then have the kernel of Linux judge the goal, or every connection: the laboratory builds the pods as network namespaces, lets the kernel enforce the policy, and opens the connections."),
         told.commands.map((command) => h("pre", { tabindex: "0" }, command)),
       ),
     ];

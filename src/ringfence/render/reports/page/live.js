@@ -69,7 +69,9 @@ export async function edit(report, { kind, namespace, name }, text) {
 
 /** Write an edit into its file. @param {Policy} policy @param {string} text @returns {Promise<string>} */
 export async function save({ kind, namespace, name }, text) {
-  return (await asked("/save", { kind, namespace, name, text })).saved;
+  const { saved } = await asked("/save", { kind, namespace, name, text });
+  document.dispatchEvent(new CustomEvent("saved"));
+  return saved;
 }
 
 /** Call a function whenever the cluster has changed. @param {() => void} changed */

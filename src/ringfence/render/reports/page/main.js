@@ -121,6 +121,8 @@ document.addEventListener("simulated", () => {
   banner();
   lesson?.follow(report);
 });
+// The course follows no files: only the page itself changes them.
+if (titles.length) document.addEventListener("saved", () => void load().then(begin));
 if (titles.length) void learn();
 else if (embedded) begin(JSON.parse(embedded.textContent ?? ""));
 else {
