@@ -262,7 +262,7 @@ def test_the_shop(endpoint: str) -> None:
 
 def test_every_example_with_a_readme_is_here() -> None:
     folders = {str(file.parent.relative_to(EXAMPLES)) for file in EXAMPLES.rglob("*.yaml")}
-    assert folders - {"shop"} == set(BY_HAND)
+    assert folders - {"shop", "tests"} == set(BY_HAND)  # of the shop some endpoints are in SHOP; `tests` has no objects
 
 
 CLOSED = policy("x/closed", ingress=[], egress=[])
