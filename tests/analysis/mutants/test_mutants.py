@@ -3,12 +3,13 @@
 from pathlib import Path
 from textwrap import dedent
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests import cluster_policy_strategies, strategies
 from tests.semantics.objects import Object
 
-from ringfence.analysis.mutants import Mutant, mutants_of
+from ringfence.analysis.mutants import Mutant, Mutation, mutants_of
 from ringfence.cluster import Cluster
 from ringfence.model.objects import NetworkPolicy
 
@@ -135,6 +136,7 @@ def test_policies_of_administrators_have_mutants_of_rules_peers_ports_and_select
     assert [str(one) for one in found] == [
         "dns-for-all: without the policy",
         "dns-for-all spec.egress[0]: without the rule",
+        "dns-for-all spec.egress[0].action: with the action Deny",
         "dns-for-all spec.egress[0].protocols: with all ports",
         "dns-for-all spec.egress[0].to[0].pods.namespaceSelector.matchLabels.kubernetes.io/metadata.name: "
         "without kubernetes.io/metadata.name=kube-system in its selector",
@@ -142,6 +144,28 @@ def test_policies_of_administrators_have_mutants_of_rules_peers_ports_and_select
         "without k8s-app=kube-dns in its selector",
         "dns-for-all spec.egress[0].protocols[0]: without the port entry",
         "dns-for-all spec.egress[0].protocols[1]: without the port entry",
+    ]
+
+
+RULES = "egress: [{action: Deny, to: [{namespaces: {}}]}, {action: Pass, to: [{namespaces: {}}]}]"
+
+
+@pytest.mark.parametrize(
+    ("kind", "version", "head", "allowing"),
+    [
+        ("ClusterNetworkPolicy", "v1alpha2", "tier: Admin, priority: 1, ", "Accept"),
+        ("AdminNetworkPolicy", "v1alpha1", "priority: 1, ", "Allow"),
+    ],
+)
+def test_the_action_of_a_rule_is_reversed(tmp_path: Path, kind: str, version: str, head: str, allowing: str) -> None:
+    text = (
+        f"apiVersion: policy.networking.k8s.io/{version}\nkind: {kind}\nmetadata: {{name: p}}\n"
+        f"spec: {{{head}subject: {{namespaces: {{}}}}, {RULES}}}\n"
+    )
+    reversed_actions = [str(one) for one in mutants(tmp_path, text) if one.mutation is Mutation.OPPOSITE_ACTION]
+    assert reversed_actions == [
+        f"p spec.egress[0].action: with the action {allowing}",
+        "p spec.egress[1].action: with the action Deny",
     ]
 
 

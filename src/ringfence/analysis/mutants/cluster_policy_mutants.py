@@ -1,4 +1,4 @@
-"""The mutants of a policy of administrators: without a rule, a peer or a port, and with wider selectors."""
+"""The mutants of a policy of administrators: without a part, with a wider selector, with another action."""
 
 from collections.abc import Iterator
 from typing import Any, Final
@@ -7,7 +7,7 @@ import msgspec
 
 from ringfence.analysis.mutants.mutants import Mutant, MutatedPart, Mutation, wider_selectors, with_entry, without
 from ringfence.engine.policies import CompiledPolicy
-from ringfence.model.cluster_policies import ClusterPolicy
+from ringfence.model.cluster_policies import AdminNetworkPolicy, BaselineAdminNetworkPolicy, ClusterPolicy, RuleAction
 from ringfence.model.cluster_rules import cluster_rules_of
 from ringfence.model.policies import Direction
 
@@ -54,6 +54,13 @@ def _of_rule(policy: CompiledPolicy[ClusterPolicy], direction: Direction, number
         return _replace(policy.policy, spec=spec)
 
     yield Mutant(Mutation.NO_RULE, policy, MutatedPart.RULE, path, path, changed(), "without the rule")
+    opposite = _opposite(policy.policy, rule)
+    if opposite is not None:
+        after = changed(_replace(rule, action=opposite.value))
+        at = f"{path}.action"
+        yield Mutant(
+            Mutation.OPPOSITE_ACTION, policy, MutatedPart.RULE, path, at, after, f"with the action {opposite.value}"
+        )
     if ports:
         after = changed(_replace(rule, **{ports_field: ()}))
         at = f"{path}.{ports_field}"
@@ -71,6 +78,15 @@ def _of_rule(policy: CompiledPolicy[ClusterPolicy], direction: Direction, number
         at = f"{path}.{ports_field}[{place}]"
         after = changed(_replace(rule, **{ports_field: without(ports, place)}))
         yield Mutant(Mutation.NO_PORT, policy, MutatedPart.PORT, at, at, after, "without the port entry")
+
+
+def _opposite(policy: ClusterPolicy, rule: Any) -> RuleAction | None:
+    """The opposite of what a rule does; None for one with names of domains, which only an allowing rule may have."""
+    if rule.action != RuleAction.DENY:
+        has_names = any(getattr(peer, "domain_names", ()) for peer in rule.peers)
+        return None if has_names else RuleAction.DENY
+    is_older = isinstance(policy, AdminNetworkPolicy | BaselineAdminNetworkPolicy)
+    return RuleAction.ALLOW if is_older else RuleAction.ACCEPT
 
 
 def _wider(end: Any) -> Iterator[tuple[str, str, Any]]:

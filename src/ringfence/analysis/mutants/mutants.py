@@ -36,6 +36,8 @@ class Mutation(StrEnum):
     NO_END_PORT = "no-end-port"
     WIDER_BLOCK = "wider-block"
     NO_EXCEPTION = "no-exception"
+    OPPOSITE_ACTION = "opposite-action"
+    """A rule of administrators denies what it allowed or left to others, or allows what it denied."""
 
 
 class MutatedPart(StrEnum):
