@@ -35,8 +35,11 @@ def checked_path(value: object) -> str:
     raise InputError(f"{value!r} is not a path: {remedy if isinstance(value, Iterable) else 'use a text or a Path'}")
 
 
-def checked_patterns(value: object) -> Sequence[str]:
-    """The patterns; raises InputError for a text alone, and for everything else that is not a list of texts."""
+def checked_patterns(value: object, argument: str = "exclude", example: str = '["test", "*.json"]') -> Sequence[str]:
+    """The patterns, or the words of another argument.
+
+    Raises InputError for a text alone, and for everything else that is not a list of texts.
+    """
     if isinstance(value, str) or not isinstance(value, Sequence) or not all(isinstance(one, str) for one in value):
-        raise InputError(f'exclude is {value!r}: use a list of texts such as ["test", "*.json"]')
+        raise InputError(f"{argument} is {value!r}: use a list of texts such as {example}")
     return value

@@ -75,6 +75,7 @@ from ringfence.model.unread_kinds import unread_kind
 from ringfence.shared_input import ObjectChange, SharedInput
 
 if TYPE_CHECKING:
+    from ringfence.lint import LintFindings
     from ringfence.sources.git import Repository, StoredFiles
     from ringfence.sources.loading import LoadedObjects
     from ringfence.testing.coverage import Coverage
@@ -426,6 +427,25 @@ class Cluster:
         Without those that are redundant in every cluster; `everywhere` is what `redundant` found, if it is known.
         """
         return redundancy_here(self.state, self.redundant() if everywhere is None else everywhere)
+
+    def lint(self, *, select: Sequence[str] = (), ignore: Sequence[str] = ()) -> "LintFindings":
+        """The mistakes in the policies, each with its place, its reason and its remedy, and the problems of the input.
+
+        `select` and `ignore` name rules as `ringfence lint` does: by identifier (`RF101`), the beginning of several
+        (`RF1`), name, group, or `all`. Without any, the rules of the default group are applied. Raises InputError for a
+        word that names no rule.
+        """
+        from ringfence.lint import Linted, chosen_rules, find_mistakes, known_words
+
+        try:
+            rules = chosen_rules(
+                checked_patterns(select, "select", '["RF101"]'), checked_patterns(ignore, "ignore", '["RF101"]')
+            )
+        except KeyError as error:
+            word = error.args[0]
+            meant = similar(word, known_words()) or "; ringfence lint --list lists all"
+            raise InputError(f"there is no rule {word!r}{meant}") from error
+        return find_mistakes(Linted(self.state, self.redundant), self.problems, rules)
 
     def _compared(self, other: "Cluster", relation: Relation, names: tuple[str, str]) -> Comparison:
         self._check_cluster(other)

@@ -53,6 +53,7 @@ from ringfence.engine.possible import (
     PossiblePods,
     PossibleTraffic,
 )
+from ringfence.lint import FindingLevel, LintFinding, LintFindings, SkippedRules
 from ringfence.model.cluster_policies import (
     AdminNetworkPolicy,
     AwsClusterNetworkPolicy,
@@ -103,10 +104,13 @@ __all__ = [
     "ExposureList",
     "Family",
     "Fate",
+    "FindingLevel",
     "Isolated",
     "IsolationList",
     "JudgedTest",
     "JudgedTests",
+    "LintFinding",
+    "LintFindings",
     "Member",
     "Mutant",
     "MutatedPart",
@@ -152,6 +156,7 @@ __all__ = [
     "SharedInput",
     "SideEffects",
     "SideReason",
+    "SkippedRules",
     "SnapshotDifference",
     "Status",
     "TextEdit",

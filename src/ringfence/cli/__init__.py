@@ -50,6 +50,7 @@ _SECTIONS: Final = {
         "diff": ("diff", "List which connections a change opens and closes, for whom, and why."),
         "test": ("test", "Check what tests in files say must pass and must not."),
         "snapshot": ("snapshot", "Print everything that may connect, as lines to be committed."),
+        "lint": ("lint", "List mistakes in policies, each with its place, its reason and its remedy."),
         "validate": ("validate", "List what the API server would refuse."),
     },
     "All pods and clusters that could be": {

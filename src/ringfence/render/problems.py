@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from ringfence.model.origin import Place, Range
 from ringfence.model.problems import Problem
+from ringfence.model.text_edits import TextEdit
 from ringfence.render.formats import Json, document_json
 
 
@@ -31,8 +32,13 @@ def problem_json(problem: Problem) -> Json:
     if problem.remedy:
         written["remedy"] = problem.remedy
     if problem.fix:
-        written["fix"] = {**_range(problem.fix.range), "newText": problem.fix.new_text}
+        written["fix"] = edit_json(problem.fix)
     return written
+
+
+def edit_json(edit: TextEdit) -> Json:
+    """A change of the text of a file, which the object around it names, as JSON."""
+    return {**_range(edit.range), "newText": edit.new_text}
 
 
 def _range(part: Place | Range) -> Json:

@@ -14,7 +14,14 @@ from ringfence.analysis.endpoints.representatives import (
     represented_alone,
     selection_of,
 )
-from ringfence.analysis.endpoints.services import Backend, backends, families_of, is_headless, selected_members
+from ringfence.analysis.endpoints.services import (
+    Backend,
+    backends,
+    families_of,
+    is_headless,
+    selected_members,
+    target_port,
+)
 from ringfence.analysis.endpoints.targets_by_address import address_targets
 from ringfence.analysis.endpoints.translations import Translation
 
@@ -48,6 +55,7 @@ __all__ = [
     "selected_members",
     "selection_of",
     "similar",
+    "target_port",
     "targets",
     "translation_assumptions",
 ]

@@ -16,6 +16,7 @@ from ringfence.engine.policies.matching import (
 from ringfence.engine.policies.network_policies import (
     NETWORK_POLICY_TIER,
     NetworkPolicyTier,
+    compile_peer,
     compile_policy,
     network_policy_tier,
 )
@@ -54,6 +55,7 @@ __all__ = [
     "Tiers",
     "TiersVersion",
     "compile_cluster_policy",
+    "compile_peer",
     "compile_policy",
     "end_text",
     "host_network_assumption",

@@ -1,0 +1,123 @@
+"""`lint`: mistakes in policies, found by the engine."""
+
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+import click
+
+from ringfence.cli import EXIT_NO, EXIT_YES
+from ringfence.cli.inputs import Inputs, input_options
+from ringfence.cli.terminal import print_document, print_text
+from ringfence.errors import InputError
+from ringfence.lint import RULES, FindingLevel, LintRule, known_words, rule_text
+from ringfence.render.findings import SourceLine, findings_json, findings_text, rules_json, rules_text
+
+
+def _words(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    """The words of an option that is repeated or has several between commas."""
+    return tuple(word.strip() for value in values for word in value.split(",") if word.strip())
+
+
+def _complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    return [word for word in known_words() if word.lower().startswith(incomplete.lower())]
+
+
+@click.command()
+@click.option(
+    "-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="The output format."
+)
+@click.option(
+    "--select",
+    metavar="RULE,...",
+    multiple=True,
+    callback=_words,
+    shell_complete=_complete,
+    help="Apply only these rules: RF101, RF1 (all that begin so), a name, default, posture or all. Repeatable.",
+)
+@click.option(
+    "--ignore",
+    metavar="RULE,...",
+    multiple=True,
+    callback=_words,
+    shell_complete=_complete,
+    help="Leave out these rules, named as in --select. Repeatable.",
+)
+@click.option(
+    "--fail-on",
+    type=click.Choice([str(level) for level in FindingLevel]),
+    default=str(FindingLevel.WARNING),
+    show_default=True,
+    help="The mildest severity for which the exit code is 1.",
+)
+@click.option("--list", "lists", is_flag=True, help="List the rules, and look at no input.")
+@click.option(
+    "--explain", metavar="RULE", shell_complete=_complete, help="Print the page of a rule, and look at no input."
+)
+@input_options
+def lint(
+    inputs: Inputs,
+    output: str,
+    select: tuple[str, ...],
+    ignore: tuple[str, ...],
+    fail_on: str,
+    lists: bool,
+    explain: str | None,
+) -> None:
+    """List mistakes in policies: selectors that select nothing, a dash too many, ports that nobody has, and others.
+
+    Each is decided by the engine, and comes with its place, its reason and its remedy. What `validate` finds is listed,
+    too. Rules that need pods are skipped, and named, if the input holds no pods and no workloads. The exit code is 1 if
+    there is any error or warning; notes do not count, unless --fail-on says so.
+
+    \b
+    Examples:
+      ringfence lint -f manifests/ -R
+      ringfence lint -f manifests/ --ignore RF108 -o json
+      ringfence lint --explain RF103
+    """
+    if explain is not None:
+        print_text(rule_text(_rule(explain)))
+        return
+    if lists:
+        print_document(rules_json(RULES)) if output == "json" else print_text(rules_text(RULES))
+        return
+    cluster = inputs.cluster(report=False)
+    findings = cluster.lint(select=select, ignore=ignore)
+    if output == "json":
+        print_document(findings_json(findings))
+    else:
+        print_text(findings_text(findings, _source_lines()))
+    inputs.leave(cluster.problems, EXIT_NO if findings.at_least(FindingLevel(fail_on)) else EXIT_YES)
+
+
+def _rule(word: str) -> LintRule:
+    found = [rule for rule in RULES if word.lower() in (rule.identifier.lower(), rule.name)]
+    if not found:
+        from ringfence.analysis.endpoints import similar
+
+        known: Iterable[str] = (name for rule in RULES for name in (rule.identifier, rule.name))
+        raise InputError(f"there is no rule {word!r}{similar(word, known) or '; ringfence lint --list lists all'}")
+    return found[0]
+
+
+def _source_lines() -> SourceLine:
+    """What gives lines of files, each of which is read once; None for what is no file, such as standard input."""
+    lines_of = cache(_lines)
+
+    def line(file: str, number: int) -> str | None:
+        lines = lines_of(file)
+        return lines[number - 1] if 0 < number <= len(lines) else None
+
+    return line
+
+
+def _lines(file: str) -> tuple[str, ...]:
+    path = Path(file)
+    try:
+        data = path.read_bytes() if path.is_file() else b""
+    except (OSError, ValueError):
+        return ()
+    is_utf_16 = data.startswith((BOM_UTF16_LE, BOM_UTF16_BE))
+    return tuple(data.decode("utf-16" if is_utf_16 else "utf-8-sig", errors="replace").split("\n"))

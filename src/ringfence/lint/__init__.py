@@ -1,0 +1,28 @@
+"""Mistakes in policies: each is decided by the engine, and comes with its place, its reason and its remedy."""
+
+from ringfence.lint.findings import FindingLevel, LintFinding, LintFindings, SkippedRules
+from ringfence.lint.linted import Linted
+from ringfence.lint.pages import Example, RulePage, page_of, rule_text, rules_page
+from ringfence.lint.rule import LintRule, Needs, RuleGroup
+from ringfence.lint.rules import RULES
+from ringfence.lint.running import chosen_rules, find_mistakes, known_words
+
+__all__ = [
+    "RULES",
+    "Example",
+    "FindingLevel",
+    "LintFinding",
+    "LintFindings",
+    "LintRule",
+    "Linted",
+    "Needs",
+    "RuleGroup",
+    "RulePage",
+    "SkippedRules",
+    "chosen_rules",
+    "find_mistakes",
+    "known_words",
+    "page_of",
+    "rule_text",
+    "rules_page",
+]

@@ -1,0 +1,119 @@
+"""The cluster that rules look at: its policies, and which pods their selectors select.
+
+Rules decide nothing about selectors themselves: the engine says which pods are selected. Pods that the input does not
+hold and that are sure to come, or might, are counted where a rule would say that there are none.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import cached_property
+
+from ringfence.analysis.possible import Redundancy
+from ringfence.engine.policies import CompiledPolicy, PodSelection
+from ringfence.engine.population import Member, Reference
+from ringfence.engine.state import State
+from ringfence.model.added_labels import pod_labels
+from ringfence.model.kinds import namespace_of
+from ringfence.model.metadata import Labels
+from ringfence.model.objects import NetworkPolicy, Workload
+from ringfence.model.selectors import Selector
+from ringfence.model.services import Service
+
+PolicyInForce = CompiledPolicy[NetworkPolicy]
+
+
+class Linted:
+    """A state, and what several rules ask about it. `redundancy` is computed when a rule asks for it."""
+
+    def __init__(self, state: State, redundancy: Callable[[], Redundancy]) -> None:
+        self.state = state
+        self._redundancy = redundancy
+
+    @cached_property
+    def redundancy(self) -> Redundancy:
+        """What is redundant in every cluster that could be."""
+        return self._redundancy()
+
+    @cached_property
+    def policies(self) -> tuple[PolicyInForce, ...]:
+        """The NetworkPolicies in force, by namespace and name."""
+        return tuple(self.state.network_policies.all_policies())
+
+    @cached_property
+    def has_pods(self) -> bool:
+        """Whether the input holds any pod, or a workload that makes pods."""
+        return any(True for _ in self.state.members()) or any(True for _ in self._workloads)
+
+    @cached_property
+    def namespaces_with_pods(self) -> frozenset[str]:
+        """The namespaces of which the input holds pods or workloads."""
+        return frozenset(
+            [*(pod.namespace for pod in self.state.members()), *(one.namespace for one in self._workloads)]
+        )
+
+    @cached_property
+    def services(self) -> tuple[Service, ...]:
+        """The Services, by namespace and name."""
+        return tuple(sorted(self.state.services.values(), key=lambda one: (namespace_of(one), one.metadata.name)))
+
+    @cached_property
+    def _workloads(self) -> dict[Reference, Workload]:
+        found = {one: self.state.workloads.get(one) for one in sorted(self.state.workloads.references())}
+        return {reference: workload for reference, workload in found.items() if workload is not None}
+
+    def pods_of(self, selection: PodSelection) -> list[Member]:
+        """The pods that a selection of a policy in force selects, by name."""
+        bits = self.state.selected(selection)
+        pods = (pod for identity in self.state.population.identities(bits) for pod in identity.pods())
+        return sorted(pods, key=lambda pod: pod.reference)
+
+    def example_pods(self, selection: PodSelection) -> list[Member]:
+        """One pod of each identity that a selection selects: policies treat the others of it alike."""
+        identities = self.state.population.identities(self.state.selected(selection))
+        return [next(iter(identity.pods())) for identity in identities]
+
+    def namespaces_of(self, selection: PodSelection) -> frozenset[str]:
+        """The namespaces that a selection is about, of those that are known."""
+        if selection.namespaces is None:
+            return frozenset([selection.namespace or ""])
+        known = self.state.namespaces
+        return frozenset(known.named(known.select(selection.namespaces)))
+
+    def may_select(self, selection: PodSelection) -> bool:
+        """Whether a selection selects a pod, or might: one that exists and takes no part, or that is still to come.
+
+        HostNetwork pods count, though plugins do not agree about them, and so do labels whose values are not known
+        before a pod is created, workloads scaled to zero, and pods that an operator makes.
+        """
+        if self.state.selects_pods(selection):
+            return True
+        within = self.namespaces_of(selection)
+        return any(pod.may_match(selection.pods) for pod in self._pods_in(within)) or self._may_come(
+            within, selection.pods
+        )
+
+    def operators_make_pods(self, selection: PodSelection) -> bool:
+        """Whether an operator makes pods, which the input need not have, in a namespace that a selection is about."""
+        within = self.namespaces_of(selection)
+        return any(one.namespace in within for one in self.state.operated)
+
+    def _pods_in(self, namespaces: frozenset[str]) -> Iterator[Member]:
+        for namespace in sorted(namespaces):
+            yield from self.state.members_in(namespace)
+        yield from (one.pod for one in self.state.absent.values() if one.pod.namespace in namespaces)
+
+    def _may_come(self, namespaces: frozenset[str], selector: Selector) -> bool:
+        return any(one.namespace in namespaces for one in self.state.operated) or any(
+            reference.namespace in namespaces and selector.matches(pod_labels(workload).labels)
+            for reference, workload in self._workloads.items()
+        )
+
+    def workloads_in(self, namespace: str) -> Iterator[tuple[Reference, Workload]]:
+        """The workloads of a namespace, by kind and name."""
+        return ((one, workload) for one, workload in self._workloads.items() if one.namespace == namespace)
+
+    def labels_in(self, namespaces: frozenset[str]) -> list[Labels]:
+        """The labels of the pods of some namespaces, each only once."""
+        found: dict[tuple[tuple[str, str], ...], Labels] = {}
+        for pod in self._pods_in(namespaces):
+            found.setdefault(tuple(sorted(pod.labels.items())), pod.labels)
+        return list(found.values())

@@ -1,0 +1,78 @@
+"""The pages of rules: what the docstring of a rule's file holds, and the page of the documentation that is made of all.
+
+A docstring begins with a sentence that says what is found. Paragraphs follow, one of which begins with `Remedy:`. Then
+come examples: a line that begins with `Fires` or `Silent` and ends with a colon, and below it a block of YAML.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+
+from ringfence.lint.rule import LintRule, Needs, RuleGroup
+
+_EXAMPLE: Final = re.compile(r"^(Fires|Silent)\b([^\n]*):\n\n```yaml\n(.*?)^```\n", re.MULTILINE | re.DOTALL)
+
+
+class Example(msgspec.Struct, frozen=True):
+    """An example of a rule: manifests in which it finds something, or nothing. `reason` says why."""
+
+    fires: bool
+    reason: str
+    manifests: str
+
+
+class RulePage(msgspec.Struct, frozen=True):
+    """The page of a rule, in Markdown."""
+
+    summary: str
+    text: str
+    examples: tuple[Example, ...]
+
+
+def page_of(rule: LintRule) -> RulePage:
+    """The page of a rule. Raises ValueError for a text that is no page."""
+    summary, _, rest = rule.page.strip().partition("\n\n")
+    examples = tuple(Example(one[1] == "Fires", one[2].strip(" ,"), one[3]) for one in _EXAMPLE.finditer(rest + "\n"))
+    text = rest.partition("\nFires")[0].strip()
+    if not examples or "Remedy:" not in text:
+        raise ValueError(f"{rule.identifier}: its page has no examples, or no remedy")
+    return RulePage(" ".join(summary.split()), text, examples)
+
+
+def rule_text(rule: LintRule) -> str:
+    """The page of one rule, with its heading."""
+    page = page_of(rule)
+    facts = [f"`{rule.identifier}`, {rule.level}"]
+    if rule.group is not RuleGroup.DEFAULT:
+        facts.append(f"only with `--select {rule.group}`")
+    if rule.needs is Needs.PODS:
+        facts.append("skipped if the input holds no pods and no workloads")
+    lines = [f"## {rule.identifier} {rule.name}", "", page.summary, "", f"{'; '.join(facts)}.", "", page.text]
+    for example in page.examples:
+        verb = "It fires" if example.fires else "It is silent"
+        lines += ["", f"{verb}{f' {example.reason}' if example.reason else ''}:", "", "```yaml"]
+        lines += [example.manifests.rstrip(), "```"]
+    return "\n".join(lines) + "\n"
+
+
+def rules_page(rules: Iterable[LintRule]) -> str:
+    """The page of the documentation about all rules."""
+    rules = list(rules)
+    rows = [
+        f"| [{rule.identifier}](#{rule.identifier.lower()}-{rule.name}) | {rule.name} | {rule.level} "
+        f"| {page_of(rule).summary} |"
+        for rule in rules
+    ]
+    head = [
+        "# The rules of lint",
+        "",
+        "Each rule is a file in `src/ringfence/lint/rules`, and `python -m tests.lint.test_pages` writes them here.",
+        "The examples are tests. How the command is used is in [lint](lint.md).",
+        "",
+        "| rule | name | level | finds |",
+        "|---|---|---|---|",
+        *rows,
+    ]
+    return "\n".join(head) + "\n\n" + "\n".join(map(rule_text, rules))

@@ -1,0 +1,66 @@
+"""Rules: what each one is called, what it needs, and the function that decides.
+
+A rule is a file in `lint/rules`. The docstring of the file is the page of the rule (`lint/pages.py`), and the examples
+in it are the tests of the rule.
+"""
+
+from collections.abc import Callable, Iterator
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from ringfence.engine.policies import CompiledPolicy
+from ringfence.lint.findings import FindingLevel
+from ringfence.lint.linted import Linted
+from ringfence.model.text_edits import TextEdit
+
+
+class RuleGroup(StrEnum):
+    """Which rules are applied where none is named."""
+
+    DEFAULT = "default"
+    """Mistakes: applied unless others are selected."""
+    POSTURE = "posture"
+    """What could be stricter, and is no mistake: applied if it is selected."""
+
+
+class Needs(StrEnum):
+    """What the input must hold before a rule can decide."""
+
+    POLICIES = "policies"
+    """Policies are enough."""
+    PODS = "pods"
+    """Without any pod or workload in the input, the rule is skipped: no policy would select anything."""
+
+
+class Hit(msgspec.Struct, frozen=True):
+    """A mistake in a policy, at the field `path`. `level` is that of the rule, unless it is given."""
+
+    policy: CompiledPolicy[Any]
+    path: str
+    message: str
+    remedy: str
+    level: FindingLevel | None = None
+    edit: TextEdit | None = None
+
+
+class Unknown(msgspec.Struct, frozen=True):
+    """What a rule could not decide, and why."""
+
+    reason: str
+
+
+class LintRule(msgspec.Struct, frozen=True):
+    """A rule. `identifier` and `name` never change their meaning, and numbers are not used again.
+
+    `page` describes the rule, as `lint/pages.py` reads it. `check` yields what it finds, in any order.
+    """
+
+    identifier: str
+    name: str
+    level: FindingLevel
+    page: str
+    check: Callable[[Linted], Iterator[Hit | Unknown]]
+    needs: Needs = Needs.PODS
+    group: RuleGroup = RuleGroup.DEFAULT

@@ -1,0 +1,207 @@
+"""A peer selects no pod.
+
+A `podSelector` beside no `namespaceSelector` selects pods of the policy's own namespace only. A `namespaceSelector`
+matches labels of namespaces, and the name of a namespace is its label `kubernetes.io/metadata.name`. A peer that
+matches no pod admits nobody. It is a warning if the namespaces are there and their pods have other labels, or if a
+namespace was named by the label `name`; it is a note if no namespace of the input matches, which may be elsewhere.
+
+Remedy: write the labels of the pods' templates, and add a `namespaceSelector` for pods of another namespace.
+
+Fires, for the namespace has no pod with this label:
+
+```yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: api, namespace: shop, labels: {app: api}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: api, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: api}}
+  ingress:
+  - from: [{podSelector: {matchLabels: {app: wbe}}}]
+```
+
+Fires, for a namespace has no label `name` unless somebody gives it one:
+
+```yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: prometheus, namespace: monitoring, labels: {app: prometheus}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: api, namespace: shop, labels: {app: api}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: api, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: api}}
+  ingress:
+  - from: [{namespaceSelector: {matchLabels: {name: monitoring}}}]
+```
+
+Fires as a note, for no namespace of the input has this label:
+
+```yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: api, namespace: shop, labels: {app: api}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: api, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: api}}
+  ingress:
+  - from: [{namespaceSelector: {matchLabels: {team: audit}}}]
+```
+
+Silent, for an empty namespaceSelector matches every namespace:
+
+```yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: api, namespace: shop, labels: {app: api}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: api, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: api}}
+  ingress:
+  - from: [{namespaceSelector: {}}]
+```
+
+Silent, for the pods with both labels are in the other namespace, and an ipBlock selects addresses:
+
+```yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: front, labels: {app: web}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: api, namespace: shop, labels: {app: api}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: api, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: api}}
+  ingress:
+  - from:
+    - namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: front}}
+      podSelector: {matchLabels: {app: web}}
+    - ipBlock: {cidr: 203.0.113.0/24}
+```
+
+Silent, for the input holds no pod of that namespace:
+
+```yaml
+apiVersion: v1
+kind: Namespace
+metadata: {name: monitoring}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: api, namespace: shop, labels: {app: api}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: api, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: api}}
+  ingress:
+  - from: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: monitoring}}}]
+```
+"""
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from ringfence.engine.policies import PodSelection
+from ringfence.engine.population import NAME_LABEL
+from ringfence.lint.corrections import correction
+from ringfence.lint.findings import FindingLevel
+from ringfence.lint.linted import Linted
+from ringfence.lint.rule import Hit, LintRule
+from ringfence.lint.rules.dns_wrong_namespace import means_dns
+from ringfence.lint.rules.or_instead_of_and import joined_selection
+from ringfence.lint.written import WrittenPeer, WrittenRule, rules_in_force
+from ringfence.model.text_edits import rename_key
+
+
+def _check(linted: Linted) -> Iterator[Hit]:
+    for rule in rules_in_force(linted):
+        explained = set(_explained_by_another_rule(linted, rule))
+        for peer in rule.peers():
+            selection = peer.selection
+            if selection is None or peer.index in explained or linted.may_select(selection):
+                continue
+            within = linted.namespaces_of(selection)
+            if not within:
+                yield _no_namespace(linted, peer, selection)
+            elif within & linted.namespaces_with_pods:
+                yield _no_pod(linted, peer, selection, within)
+
+
+def _explained_by_another_rule(linted: Linted, rule: WrittenRule) -> Iterator[int]:
+    """The peers of which RF103 or RF116 says more."""
+    for first, second in pairwise(rule.peers()):
+        joined = joined_selection(first, second)
+        if joined and linted.state.selects_pods(joined):
+            yield second.index
+    yield from (peer.index for peer in rule.peers() if means_dns(peer))
+
+
+def _no_pod(linted: Linted, peer: WrittenPeer, selection: PodSelection, within: frozenset[str]) -> Hit:
+    spaces = sorted(within)
+    named = f"namespace {spaces[0]}" if len(spaces) == 1 else f"the {len(spaces)} namespaces that it is about"
+    message = f"the peer selects no pod: none of {named} matches {selection.pods}"
+    selector, path = peer.peer.pod_selector, f"{peer.path}.podSelector"
+    meant = correction(selector, linted.labels_in(within)) if selector else None
+    if meant:
+        edit = meant.edit(peer.policy.origin, path)
+        return Hit(peer.policy, peer.path, message, f"write {meant}, which pods of {named} have", edit=edit)
+    elsewhere = _elsewhere(linted, selection) if selection.namespace else ""
+    if elsewhere:
+        remedy = (
+            f"a podSelector alone means pods of namespace {selection.namespace}: for {elsewhere} add to the same peer "
+            f"namespaceSelector: {{matchLabels: {{{NAME_LABEL}: {elsewhere.partition('/')[0]}}}}}"
+        )
+    else:
+        remedy = "write labels that the template of a workload has"
+    return Hit(peer.policy, peer.path, message, remedy)
+
+
+def _elsewhere(linted: Linted, selection: PodSelection) -> str:
+    """The first pod of another namespace with these labels; empty if there is none."""
+    found = sorted(
+        pod.reference for pod in linted.state.members() if not pod.host_network and selection.pods.matches(pod.labels)
+    )
+    return str(found[0]) if found else ""
+
+
+def _no_namespace(linted: Linted, peer: WrittenPeer, selection: PodSelection) -> Hit:
+    known = linted.state.namespaces
+    message = f"the peer selects no pod: no namespace of the input matches {selection.namespaces}"
+    selector, path = peer.peer.namespace_selector, f"{peer.path}.namespaceSelector"
+    assert selector is not None
+    name = selector.match_labels.get("name", "")
+    if len(selector.match_labels) == 1 and not selector.match_expressions and known.exists(name):
+        origin = peer.policy.origin
+        edit = rename_key(origin, f"{path}.matchLabels.name", "name", NAME_LABEL) if origin else None
+        remedy = f"the name of a namespace is its label {NAME_LABEL}: write {NAME_LABEL}: {name}"
+        return Hit(peer.policy, peer.path, message, remedy, edit=edit)
+    meant = correction(selector, [known.labels(one) for one in known.names()])
+    if meant:
+        edit = meant.edit(peer.policy.origin, path)
+        return Hit(peer.policy, peer.path, message, f"write {meant}, which a namespace has", edit=edit)
+    remedy = "write labels that the namespaces have, or add their Namespace objects to the input"
+    return Hit(peer.policy, peer.path, message, remedy, FindingLevel.NOTE)
+
+
+RULE = LintRule("RF102", "peer-selects-nothing", FindingLevel.WARNING, __doc__, _check)

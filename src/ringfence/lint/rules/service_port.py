@@ -1,0 +1,238 @@
+"""A rule names the port of a Service, and its pods listen on another one.
+
+A Service is replaced by a pod behind it, and its port by the target port, before policies are looked at. A rule has to
+name the port of the pods. A rule with the port of the Service lets no connection through.
+
+Remedy: write the target port of the Service.
+
+Fires, for the pods of the Service listen on 8080:
+
+```yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: api, namespace: shop, labels: {app: api}}
+spec: {containers: [{name: api, image: api, ports: [{containerPort: 8080}]}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: api, namespace: shop}
+spec: {selector: {app: api}, ports: [{port: 80, targetPort: 8080}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: api, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: api}}
+  ingress:
+  - from: [{podSelector: {}}]
+    ports: [{port: 80}]
+```
+
+Fires, for egress as well, and where the target port is a name:
+
+```yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: api, namespace: shop, labels: {app: api}}
+spec: {containers: [{name: api, image: api, ports: [{containerPort: 8080, name: http}]}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: api, namespace: shop}
+spec: {selector: {app: api}, ports: [{port: 80, targetPort: http}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  policyTypes: [Egress]
+  egress:
+  - to: [{podSelector: {matchLabels: {app: api}}}]
+    ports: [{port: 80}]
+```
+
+Silent, for the rule names the port of the pods:
+
+```yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: api, namespace: shop, labels: {app: api}}
+spec: {containers: [{name: api, image: api, ports: [{containerPort: 8080}]}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: api, namespace: shop}
+spec: {selector: {app: api}, ports: [{port: 80, targetPort: 8080}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: api, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: api}}
+  ingress:
+  - from: [{podSelector: {}}]
+    ports: [{port: 80}, {port: 8080}]
+```
+
+Silent, for the pods listen on both ports:
+
+```yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: api, namespace: shop, labels: {app: api}}
+spec: {containers: [{name: api, image: api, ports: [{containerPort: 8080}, {containerPort: 80}]}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: api, namespace: shop}
+spec: {selector: {app: api}, ports: [{port: 80, targetPort: 8080}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: api, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: api}}
+  ingress:
+  - from: [{podSelector: {}}]
+    ports: [{port: 80}]
+```
+
+Silent, for another rule admits the same sources to the port of the pods:
+
+```yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: api, namespace: shop, labels: {app: api}}
+spec: {containers: [{name: api, image: api, ports: [{containerPort: 8080}]}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: api, namespace: shop}
+spec: {selector: {app: api}, ports: [{port: 80, targetPort: 8080}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: api, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: api}}
+  ingress:
+  - from: [{podSelector: {matchLabels: {app: api}}}]
+    ports: [{port: 80}]
+  - from: [{podSelector: {}}]
+    ports: [{port: 8080}]
+```
+"""
+
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from ringfence.analysis.endpoints import is_headless, selected_members, target_port
+from ringfence.engine.answers import side_traffic
+from ringfence.engine.population import Member
+from ringfence.lint.findings import FindingLevel
+from ringfence.lint.linted import Linted
+from ringfence.lint.rule import Hit, LintRule
+from ringfence.lint.written import WrittenRule, rules_in_force
+from ringfence.model.kinds import namespace_of
+from ringfence.model.policies import DEFAULT_PROTOCOL, Direction
+from ringfence.model.services import Service, ServicePort
+from ringfence.model.text_edits import Replacement, replace_value
+from ringfence.sets.addresses import ALL_ADDRESSES
+
+
+class _Front(msgspec.Struct, frozen=True):
+    """A port of a Service that leads to another port of its pods."""
+
+    service: Service
+    port: ServicePort
+    targets: Mapping[Member, int]
+    """The port of each pod behind it."""
+
+
+def _check(linted: Linted) -> Iterator[Hit]:
+    fronts = _fronts(linted)
+    for rule in rules_in_force(linted) if fronts else ():
+        for path, entry in rule.ports():
+            protocol = entry.protocol or DEFAULT_PROTOCOL
+            if isinstance(entry.port, int) and not entry.end_port and (protocol, entry.port) in fronts:
+                found = fronts[protocol, entry.port]
+                yield from _hits(linted, rule, path, protocol, entry.port, found)
+
+
+def _fronts(linted: Linted) -> dict[tuple[str, int], list[_Front]]:
+    """The ports of Services behind which pods listen on another port, by protocol and number."""
+    found: dict[tuple[str, int], list[_Front]] = {}
+    for service in linted.services:
+        if is_headless(service) or not service.spec.selector:
+            continue
+        pods = [pod for pod in selected_members(linted.state, service) if not pod.host_network]
+        for port in service.spec.ports or ():
+            targets = {pod: number for pod in pods if (number := target_port(pod, port)) not in (None, port.port)}
+            if targets:
+                front = _Front(service, port, {pod: number for pod, number in targets.items() if number is not None})
+                found.setdefault((port.protocol, port.port), []).append(front)
+    return found
+
+
+def _hits(
+    linted: Linted, rule: WrittenRule, path: str, protocol: str, number: int, fronts: list[_Front]
+) -> Iterator[Hit]:
+    destinations = rule.destinations(linted)
+    if any(_declares(pod, protocol, number) for pod in destinations):
+        return
+    behind = set(destinations)
+    for front in fronts:
+        meant = {pod: target for pod, target in front.targets.items() if pod in behind}
+        if not meant or all(_is_allowed(linted, rule, pod, protocol, target) for pod, target in meant.items()):
+            continue
+        name = f"{namespace_of(front.service)}/{front.service.metadata.name}"
+        targets = sorted(set(meant.values()))
+        listed = " or ".join(map(str, targets))
+        message = (
+            f"{number} is the port of Service {name}, and its pods listen on {protocol} {listed}: "
+            "policies see the port of the pods"
+        )
+        edit = None
+        if len(targets) == 1 and rule.policy.origin:
+            edit = replace_value(rule.policy.origin, f"{path}.port", Replacement(str(number), targets[0]))
+        sure = all(_declares(pod, protocol, target) for pod, target in meant.items())
+        yield Hit(
+            rule.policy,
+            path,
+            message,
+            f"write port {listed}",
+            FindingLevel.ERROR if sure else FindingLevel.WARNING,
+            edit=edit,
+        )
+        return
+
+
+def _declares(pod: Member, protocol: str, number: int) -> bool:
+    return any(port.protocol == protocol and port.port == number for port in pod.container_ports)
+
+
+def _is_allowed(linted: Linted, rule: WrittenRule, destination: Member, protocol: str, number: int) -> bool:
+    """Whether everybody whom a rule is about may use a port of a pod anyway, as far as the rule's own side decides."""
+    state = linted.state
+    if rule.direction is Direction.EGRESS:
+        return all(
+            side_traffic(state, source, Direction.EGRESS, destination).contains(protocol, number)
+            for source in linted.example_pods(rule.policy.subject)
+        )
+    peers = rule.compiled.peers
+    addresses = ALL_ADDRESSES if peers.everyone else peers.addresses
+    cells = state.tiers.allowed_addresses(state.identity(destination), Direction.INGRESS, addresses)
+    return all(allowed.contains(protocol, number) for _, allowed in cells) and all(
+        side_traffic(state, destination, Direction.INGRESS, source).contains(protocol, number)
+        for selection in peers.selections
+        for source in linted.example_pods(selection)
+    )
+
+
+RULE = LintRule("RF110", "service-port", FindingLevel.ERROR, __doc__, _check)

@@ -1,0 +1,158 @@
+"""A port name that no destination has.
+
+A name in `ports` stands for the port to which a container of the destination gives this name, of the same protocol.
+Pods that have no such port are not meant, and nobody says so. A rule for ingress is about the ports of the policy's own
+pods, one for egress about those of its peers. An entry without a protocol means TCP.
+
+Remedy: write the name as the containers have it, the protocol that they give it, or the number.
+
+Fires, for the container calls its port web:
+
+```yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+spec: {containers: [{name: web, image: web, ports: [{name: web, containerPort: 8080}]}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  ingress:
+  - ports: [{port: http}]
+```
+
+Fires, for the port with this name is UDP, and an entry without a protocol means TCP:
+
+```yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: names, namespace: shop, labels: {app: names}}
+spec: {containers: [{name: names, image: names, ports: [{name: dns, containerPort: 53, protocol: UDP}]}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: all, namespace: shop}
+spec:
+  podSelector: {}
+  policyTypes: [Egress]
+  egress:
+  - to: [{podSelector: {matchLabels: {app: names}}}]
+    ports: [{port: dns}]
+```
+
+Silent, for the container has such a port:
+
+```yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+spec: {containers: [{name: web, image: web, ports: [{name: http, containerPort: 8080}]}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  ingress:
+  - ports: [{port: http}]
+```
+
+Silent, for a sidecar has such a port:
+
+```yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+spec:
+  initContainers: [{name: proxy, image: proxy, restartPolicy: Always, ports: [{name: metrics, containerPort: 9090}]}]
+  containers: [{name: web, image: web}]
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  ingress:
+  - ports: [{port: metrics}]
+```
+
+Silent, for no destination is known:
+
+```yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {}
+  policyTypes: [Egress]
+  egress:
+  - to: [{namespaceSelector: {matchLabels: {team: data}}}]
+    ports: [{port: http}]
+```
+"""
+
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
+
+from ringfence.engine.population import Member
+from ringfence.lint.findings import FindingLevel
+from ringfence.lint.linted import Linted
+from ringfence.lint.rule import Hit, LintRule
+from ringfence.lint.written import WrittenRule, rules_in_force
+from ringfence.model.policies import DEFAULT_PROTOCOL, Direction
+from ringfence.model.text_edits import Replacement, TextEdit, replace_value
+
+
+def _check(linted: Linted) -> Iterator[Hit]:
+    for rule in rules_in_force(linted):
+        if not rule.compiled.port_names or _may_have_others(linted, rule):
+            continue
+        destinations = rule.destinations(linted)
+        known = {(port.name, port.protocol) for pod in destinations for port in pod.named_ports}
+        for path, entry in rule.ports():
+            protocol = entry.protocol or DEFAULT_PROTOCOL
+            if destinations and isinstance(entry.port, str) and (entry.port, protocol) not in known:
+                yield _hit(rule, path, entry.port, protocol, destinations)
+
+
+def _may_have_others(linted: Linted, rule: WrittenRule) -> bool:
+    """Whether the rule may be about pods that the input does not have: those of operators, or with some address."""
+    if rule.direction is Direction.INGRESS:
+        return linted.operators_make_pods(rule.policy.subject)
+    peers = rule.compiled.peers
+    return peers.block is not None or any(map(linted.operators_make_pods, peers.selections))
+
+
+def _hit(rule: WrittenRule, path: str, name: str, protocol: str, destinations: list[Member]) -> Hit:
+    pods = str(destinations[0]) if len(destinations) == 1 else f"any of {len(destinations)} workloads and pods"
+    message = f"{name} is no {protocol} port of {pods}, so the entry means nothing"
+    ports = sorted({(port.name, port.protocol, port.port) for pod in destinations for port in pod.named_ports})
+    others = [(other, number) for known, other, number in ports if known == name]
+    if others:
+        other, number = others[0]
+        return Hit(rule.policy, path, f"{message}: it is {other} {number}", f"write protocol: {other}")
+    meant = _similar(name, (known for known, its_protocol, _ in ports if its_protocol == protocol))
+    if meant:
+        return Hit(
+            rule.policy, path, message, f"write {meant}, which is such a port", edit=_edit(rule, path, name, meant)
+        )
+    has = f"; they have {', '.join(sorted({known for known, _, _ in ports}))}" if ports else ""
+    return Hit(rule.policy, path, f"{message}{has}", "write the name that the containers give the port, or its number")
+
+
+def _similar(name: str, known: Iterable[str]) -> str:
+    return next(iter(get_close_matches(name, sorted(set(known)), n=1)), "")
+
+
+def _edit(rule: WrittenRule, path: str, name: str, meant: str) -> TextEdit | None:
+    origin = rule.policy.origin
+    return replace_value(origin, f"{path}.port", Replacement(name, meant)) if origin else None
+
+
+RULE = LintRule("RF111", "unknown-port-name", FindingLevel.ERROR, __doc__, _check)

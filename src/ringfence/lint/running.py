@@ -1,0 +1,93 @@
+"""Rules applied to a cluster: which ones, in which order, and what becomes of what they find."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from ringfence.lint.findings import FindingLevel, LintFinding, LintFindings, SkippedRules
+from ringfence.lint.linted import Linted
+from ringfence.lint.rule import Hit, LintRule, Needs, RuleGroup, Unknown
+from ringfence.lint.rules import RULES
+from ringfence.model.kinds import object_name
+from ringfence.model.origin import Place
+from ringfence.model.problems import Problem
+
+ALL = "all"
+"""The word that selects every rule and every problem of the input."""
+
+NO_PODS = "the input holds no pods and no workloads"
+
+
+def find_mistakes(linted: Linted, problems: Iterable[Problem], rules: Sequence[LintRule]) -> LintFindings:
+    """What some rules find, and the problems of the input, by place. The order is the same in every run."""
+    found = [_problem(problem) for problem in problems]
+    skipped: dict[str, list[str]] = {}
+    for rule in rules:
+        if rule.needs is Needs.PODS and not linted.has_pods:
+            skipped.setdefault(NO_PODS, []).append(rule.identifier)
+            continue
+        for hit in rule.check(linted):
+            if isinstance(hit, Unknown):
+                skipped.setdefault(hit.reason, []).append(rule.identifier)
+            else:
+                found.append(_finding(rule, hit))
+    found.sort(key=lambda one: (one.place, one.rule, one.object, one.path, one.message))
+    return LintFindings(
+        tuple(found), tuple(SkippedRules(tuple(dict.fromkeys(of)), reason) for reason, of in skipped.items())
+    )
+
+
+def _finding(rule: LintRule, hit: Hit) -> LintFinding:
+    origin = hit.policy.origin
+    return LintFinding(
+        rule.identifier,
+        rule.name,
+        hit.level or rule.level,
+        origin.at(hit.path) if origin else Place(""),
+        object_name(hit.policy.policy),
+        hit.path,
+        hit.message,
+        hit.remedy,
+        hit.edit,
+    )
+
+
+def _problem(problem: Problem) -> LintFinding:
+    level = FindingLevel(problem.severity.value)
+    code = str(problem.code)
+    return LintFinding(
+        code, code, level, problem.place, problem.object, "", problem.message, problem.remedy, problem.fix
+    )
+
+
+def chosen_rules(select: Iterable[str], ignore: Iterable[str]) -> list[LintRule]:
+    """The rules that some words select and no word leaves out; without a word, those of the default group.
+
+    A word is an identifier, the beginning of several (`RF1`), a name, a group, or `all`. Raises KeyError with a word
+    that names no rule.
+    """
+    wanted = _named(select) if (select := list(select)) else [one for one in RULES if one.group is RuleGroup.DEFAULT]
+    unwanted = _named(ignore)
+    return [one for one in RULES if one in wanted and one not in unwanted]
+
+
+def _named(words: Iterable[str]) -> list[LintRule]:
+    return [rule for word in words for rule in _meant(word)]
+
+
+def _meant(word: str) -> list[LintRule]:
+    found = [one for one in RULES if _is_named(one, word)]
+    if not found:
+        raise KeyError(word)
+    return found
+
+
+def _is_named(rule: LintRule, word: str) -> bool:
+    is_beginning = word.upper().startswith("RF") and rule.identifier.startswith(word.upper())
+    return is_beginning or word.lower() in (rule.name, rule.group.value, ALL)
+
+
+def known_words() -> Iterator[str]:
+    """The words that select rules."""
+    yield from (one.identifier for one in RULES)
+    yield from (one.name for one in RULES)
+    yield from (group.value for group in RuleGroup)
+    yield ALL

@@ -1,0 +1,96 @@
+"""Rules, peers and ports as policies have them, each with its path and with what the engine made of it."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from ringfence.engine.policies import CompiledRule, PodSelection, compile_peer
+from ringfence.engine.population import Member
+from ringfence.lint.linted import Linted, PolicyInForce
+from ringfence.model.objects import NetworkPolicyPeer, NetworkPolicyPort, Rule
+from ringfence.model.policies import Direction, rules_of
+from ringfence.sets.traffic import Traffic
+
+
+class WrittenRule(msgspec.Struct, frozen=True):
+    """A rule in force."""
+
+    policy: PolicyInForce
+    direction: Direction
+    compiled: CompiledRule
+    written: Rule
+
+    @property
+    def path(self) -> str:
+        """Its field: `spec.ingress[0]`."""
+        return f"spec.{self.direction.field}[{self.compiled.index}]"
+
+    def peers(self) -> "Iterator[WrittenPeer]":
+        """Its peers."""
+        for index, peer in enumerate(self.written.peers):
+            yield WrittenPeer(self, index, peer)
+
+    def destinations(self, linted: Linted) -> list[Member]:
+        """The pods of the input to which connections go that the rule is about, but not those that an ipBlock means."""
+        if self.direction is Direction.INGRESS:
+            return linted.pods_of(self.policy.subject)
+        if self.compiled.peers.everyone:
+            return [pod for pod in linted.state.members() if not pod.host_network]
+        found = {pod: None for one in self.compiled.peers.selections for pod in linted.pods_of(one)}
+        return list(found)
+
+    def traffic_to(self, destination: Member) -> Traffic:
+        """The traffic that the rule allows to a pod, with the ports that this pod gives the rule's names."""
+        named = set(self.compiled.port_names)
+        return Traffic.union_of(
+            [
+                self.compiled.traffic,
+                *(
+                    Traffic.of(port.protocol, ((port.port, port.port),))
+                    for port in destination.named_ports
+                    if (port.name, port.protocol) in named
+                ),
+            ]
+        )
+
+    def ports(self) -> Iterator[tuple[str, NetworkPolicyPort]]:
+        """Its port entries, with their paths."""
+        for index, port in enumerate(self.written.ports):
+            yield f"{self.path}.ports[{index}]", port
+
+
+class WrittenPeer(msgspec.Struct, frozen=True):
+    """A peer of a rule in force."""
+
+    rule: WrittenRule
+    index: int
+    peer: NetworkPolicyPeer
+
+    @property
+    def policy(self) -> PolicyInForce:
+        """The policy that it is in."""
+        return self.rule.policy
+
+    @property
+    def path(self) -> str:
+        """Its field: `spec.ingress[0].from[1]`."""
+        return f"{self.rule.path}.{self.rule.direction.peers_field}[{self.index}]"
+
+    @property
+    def selection(self) -> PodSelection | None:
+        """The pods that it selects; None for an ipBlock."""
+        return None if self.peer.ip_block else compile_peer(self.peer, self.policy.namespace)
+
+
+def rules_in_force(linted: Linted) -> Iterator[WrittenRule]:
+    """The rules of all NetworkPolicies, of the directions that the policies touch."""
+    for policy in linted.policies:
+        for direction, rules in policy.rules.items():
+            for rule in rules:
+                yield WrittenRule(policy, direction, rule, rules_of(policy.policy, direction)[rule.index])
+
+
+def peers_in_force(linted: Linted) -> Iterator[WrittenPeer]:
+    """The peers of all rules in force."""
+    for rule in rules_in_force(linted):
+        yield from rule.peers()

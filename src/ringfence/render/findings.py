@@ -1,0 +1,129 @@
+"""What `lint` finds, as text and as JSON (docs/formats.md), and its rules.
+
+The text has a line that editors understand, the line of the file with the part marked, and the remedy:
+
+    db.yaml:4:3: warning[RF101] NetworkPolicy shop/db: the policy selects no pod: ...
+      4 |   podSelector: {matchLabels: {app: dbs}}
+        |   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      remedy: write app=db, which pods of namespace shop have
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final
+
+from ringfence.lint import FindingLevel, LintFinding, LintFindings, LintRule, SkippedRules, page_of
+from ringfence.model.origin import Place
+from ringfence.render.formats import Json, document_json, one_line, table
+from ringfence.render.problems import edit_json
+
+SourceLine = Callable[[str, int], str | None]
+"""The line of a file, by its number; None if it cannot be read."""
+
+_WIDEST: Final = 120
+"""Characters of a line that are shown: a manifest in JSON can be one line."""
+
+_BEFORE: Final = 20
+"""Characters of a longer line that are shown before the part that is marked."""
+
+
+def findings_text(findings: LintFindings, source_line: SourceLine) -> str:
+    """The findings, each with its line in the file, what was skipped, and how many there are of each level."""
+    lines: list[str] = []
+    for one in findings.found:
+        lines += [_head(one), *_excerpt(one.place, source_line)]
+        if one.remedy:
+            lines.append(one_line(f"  remedy: {one.remedy}"))
+        lines.append("")
+    lines += [one_line(f"skipped {', '.join(one.rules)}: {one.reason}") for one in findings.skipped]
+    lines.append(_total(findings))
+    return "\n".join(lines)
+
+
+def _head(one: LintFinding) -> str:
+    subject = f"{one.object}: " if one.object else ""
+    column = f":{one.place.column}" if one.place.column else ""
+    place = f"{one.place}{column}: " if one.place.file else ""
+    return one_line(f"{place}{one.level}[{one.rule}] {subject}{one.message}")
+
+
+def _excerpt(place: Place, source_line: SourceLine) -> Iterator[str]:
+    """The first line of the place, and a line that marks the part of it."""
+    line = source_line(place.file, place.line) if place.column else None
+    if line is None:
+        return
+    line = line.rstrip("\r").replace("\t", " ")
+    end = place.end_column - 1 if place.end_line == place.line else len(line)
+    start = place.column - 1
+    cut = max(0, start - _BEFORE) if len(line) > _WIDEST else 0
+    shown = one_line(line[cut : cut + _WIDEST])
+    width = max(1, min(end - cut, len(shown)) - (start - cut))
+    number = str(place.line)
+    yield f"  {number} | {shown}"
+    yield f"  {' ' * len(number)} | {' ' * (start - cut)}{'^' * width}"
+
+
+def _total(findings: LintFindings) -> str:
+    if not findings:
+        return "nothing found"
+    counts = [(level, sum(one.level is level for one in findings.found)) for level in FindingLevel]
+    parts = [f"{count} {level}{'s' if count > 1 else ''}" for level, count in counts if count]
+    return ", ".join(parts)
+
+
+def findings_json(findings: LintFindings) -> str:
+    """The findings and what was skipped as JSON."""
+    return document_json(
+        {
+            "findings": [_finding_json(one) for one in findings.found],
+            "skipped": [_skipped_json(one) for one in findings.skipped],
+        }
+    )
+
+
+def _finding_json(one: LintFinding) -> Json:
+    place = one.place
+    written: Json = {
+        "rule": one.rule,
+        "name": one.name,
+        "severity": str(one.level),
+        "file": place.file,
+        "line": place.line,
+        "column": place.column,
+        "endLine": place.end_line,
+        "endColumn": place.end_column,
+        "object": one.object,
+        "path": one.path,
+        "message": one.message,
+        "remedy": one.remedy,
+    }
+    if one.edit:
+        written["fix"] = edit_json(one.edit)
+    return written
+
+
+def _skipped_json(one: SkippedRules) -> Json:
+    return {"rules": list(one.rules), "reason": one.reason}
+
+
+def rules_text(rules: Iterable[LintRule]) -> str:
+    """The rules as a table."""
+    rows = [[rule.identifier, rule.name, str(rule.level), str(rule.group), page_of(rule).summary] for rule in rules]
+    return table(["RULE", "NAME", "SEVERITY", "GROUP", "FINDS"], rows)
+
+
+def rules_json(rules: Iterable[LintRule]) -> str:
+    """The rules as JSON."""
+    return document_json(
+        {
+            "rules": [
+                {
+                    "rule": rule.identifier,
+                    "name": rule.name,
+                    "severity": str(rule.level),
+                    "group": str(rule.group),
+                    "summary": page_of(rule).summary,
+                }
+                for rule in rules
+            ]
+        }
+    )

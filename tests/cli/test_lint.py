@@ -1,0 +1,177 @@
+"""`lint`: mistakes with their lines, and an exit code for CI."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from ringfence.cli import cli
+from ringfence.lint import RULES, rule_text
+from ringfence.model.origin import Range
+from ringfence.model.text_edits import TextEdit, apply_edits
+
+MISSPELT = """\
+apiVersion: v1
+kind: Pod
+metadata: {name: db, namespace: shop, labels: {app: db}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: db, namespace: shop}
+spec:
+  podSelector:
+    matchLabels:
+      app: dbb  # the database
+"""
+POD = "---\napiVersion: v1\nkind: Pod\nmetadata: {name: NAME, namespace: audit, labels: {app: NAME}}\n"
+DASH = (
+    MISSPELT.replace("app: dbb", "app: db")
+    + "  ingress:\n  - from:\n    - namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: audit}}\n"
+    + "    - podSelector: {matchLabels: {app: db}}\n"
+    + POD.replace("NAME", "db")
+    + POD.replace("NAME", "web")
+)
+"""Two peers, both of which are sensible: a note."""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def lint(text: str, *options: str) -> Result:
+    Path("p.yaml").write_text(text, newline="")
+    return CliRunner().invoke(cli, ["lint", "-f", "p.yaml", *options])
+
+
+def test_a_finding_has_its_place_its_line_and_its_remedy() -> None:
+    result = lint(MISSPELT)
+    assert (result.exit_code, result.stderr) == (1, "")
+    assert result.stdout == (
+        "p.yaml:9:3: warning[RF101] NetworkPolicy shop/db: the policy selects no pod: "
+        "none of namespace shop matches app=dbb\n"
+        "  9 |   podSelector:\n"
+        "    |   ^^^^^^^^^^^^\n"
+        "  remedy: write app=db, which pods of namespace shop have\n"
+        "\n"
+        "1 warning\n"
+    )
+
+
+def test_nothing_found_is_said_and_is_no_failure() -> None:
+    result = lint(MISSPELT.replace("dbb", "db"))
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "nothing found\n", "")
+
+
+def test_the_fix_in_the_json_makes_the_finding_go() -> None:
+    (found,) = json.loads(lint(MISSPELT, "-o", "json").stdout)["findings"]
+    fix = found["fix"]
+    part = Range(fix["line"], fix["column"], fix["endLine"], fix["endColumn"])
+    edited = apply_edits(MISSPELT, [TextEdit("p.yaml", part, fix["newText"])])
+    assert edited == MISSPELT.replace("dbb", "db")
+    assert lint(edited).exit_code == 0
+
+
+def test_the_json_has_the_rule_the_severity_and_the_place() -> None:
+    document = json.loads(lint(MISSPELT, "-o", "json").stdout)
+    (found,) = document["findings"]
+    assert {key: found[key] for key in ("rule", "severity", "file", "line", "column")} == {
+        "rule": "RF101",
+        "severity": "warning",
+        "file": "p.yaml",
+        "line": 9,
+        "column": 3,
+    }
+    assert document["skipped"] == []
+
+
+def test_a_tab_and_a_carriage_return_move_no_mark() -> None:
+    text = MISSPELT.replace("  podSelector:\n", "  podSelector: \t# which?\n").replace("\n", "\r\n")
+    assert "  9 |   podSelector:  # which?\n    |   ^^^^^^^^^^^^" in lint(text).stdout
+
+
+def test_of_a_long_line_the_part_around_the_place_is_shown() -> None:
+    policy = (
+        "---\n{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, "
+        f"metadata: {{name: p, namespace: x, annotations: {{long: {'x' * 300}}}}}, "
+        "spec: {policyTypes: [Egress], podSelector: {}, ingress: [{}]}}\n"
+    )
+    lines = lint(policy).stdout.splitlines()
+    shown, mark = lines[1], lines[2]
+    assert len(shown) < 140
+    assert shown[mark.index("^") : mark.rindex("^") + 1] == "ingress: [{}]"
+
+
+@pytest.mark.parametrize(
+    ("options", "exit_code"),
+    [
+        ((), 0),
+        (("--fail-on", "note"), 1),
+        (("--fail-on", "note", "--ignore", "RF103"), 0),
+        (("--fail-on", "note", "--select", "or-instead-of-and,RF101"), 1),
+    ],
+)
+def test_notes_count_only_if_one_says_so(options: tuple[str, ...], exit_code: int) -> None:
+    assert lint(DASH, *options).exit_code == exit_code
+
+
+def test_an_error_in_the_input_is_a_finding_and_makes_the_input_unusable() -> None:
+    broken = MISSPELT.replace("spec:", "spek:")
+    result = lint(broken)
+    assert result.exit_code == 2
+    assert "p.yaml:8:1: error[unknown-field] NetworkPolicy shop/db: " in result.stdout
+    assert "not counted because of errors in the input" in result.stderr
+    assert lint(broken, "--ignore-errors").exit_code == 1
+
+
+def test_of_standard_input_no_line_can_be_shown() -> None:
+    result = CliRunner().invoke(cli, ["lint", "-f", "-"], input=MISSPELT)
+    assert result.stdout.splitlines()[0].startswith("STDIN:9:3: warning[RF101] ")
+    assert result.stdout.splitlines()[1].startswith("  remedy: ")
+
+
+def test_rules_that_were_skipped_are_named() -> None:
+    result = lint(MISSPELT.partition("---\n")[2])
+    assert result.exit_code == 0
+    assert result.stdout.startswith("skipped RF101, RF102, ")
+    assert ": the input holds no pods and no workloads\nnothing found\n" in result.stdout
+
+
+def test_list_names_every_rule() -> None:
+    listed = CliRunner().invoke(cli, ["lint", "--list"]).stdout.splitlines()
+    assert [line.split()[0] for line in listed[1:]] == [rule.identifier for rule in RULES]
+    document = json.loads(CliRunner().invoke(cli, ["lint", "--list", "-o", "json"]).stdout)
+    assert [one["rule"] for one in document["rules"]] == [rule.identifier for rule in RULES]
+
+
+@pytest.mark.parametrize("word", ["RF103", "rf103", "or-instead-of-and"])
+def test_explain_prints_the_page_of_a_rule(word: str) -> None:
+    result = CliRunner().invoke(cli, ["lint", "--explain", word])
+    assert (result.exit_code, result.stdout) == (0, rule_text(RULES[2]))
+
+
+# --- the examples of this repository ----------------------------------------------------------------------------------
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize(
+    ("path", "meant"),
+    [
+        ("examples/three-tier", set()),
+        ("examples/shop", set()),
+        ("examples/recipes", set()),
+        # What the example is about: with one dash more, there are two peers.
+        ("examples/and-or", {("RF103", "billing-for-official-auditors")}),
+        # An egress rule with the ingress of its peer closed: the example is about names only.
+        ("examples/admin", {("RF113", "to-frames-only")}),
+        # What the page about questions explains.
+        ("docs/service-port.yaml", {("RF110", "web")}),
+    ],
+)
+def test_the_examples_have_no_finding_that_is_not_meant(path: str, meant: set[tuple[str, str]]) -> None:
+    result = CliRunner().invoke(cli, ["lint", "-R", "-f", str(ROOT / path), "-o", "json"])
+    found = {(one["rule"], one["object"].partition("/")[2]) for one in json.loads(result.stdout)["findings"]}
+    assert found == meant

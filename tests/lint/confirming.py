@@ -1,0 +1,67 @@
+"""LintFindings confirmed by the engine: what a rule says has no effect is removed, and nothing must change."""
+
+import re
+from collections.abc import Iterable
+from copy import deepcopy
+from typing import Any, Final
+
+from tests.semantics.judges import cluster_of
+
+from ringfence.lint import FindingLevel, LintFinding
+
+Object = dict[str, Any]
+
+FOR_NOTHING: Final = frozenset(
+    ["RF101", "RF102", "RF103", "RF104", "RF108", "RF111", "RF113", "RF116", "RF118", "RF127"]
+)
+"""The rules that name a part without which nothing changes."""
+
+
+IN_EVERY_CLUSTER: Final = frozenset(["RF104", "RF108", "RF118"])
+"""Those of them without which nothing changes for pods that do not exist yet either."""
+
+
+def is_confirmed(objects: Iterable[Object], finding: LintFinding) -> bool:
+    """Whether no connection changes without the part that a finding names; true of findings that do not say that."""
+    if finding.rule not in FOR_NOTHING or (finding.rule == "RF103" and finding.level is FindingLevel.NOTE):
+        return True
+    before = list(objects)
+    here, there = cluster_of(before), cluster_of(without(before, finding))
+    if finding.rule in IN_EVERY_CLUSTER:
+        return not here.diff(there)
+    return list(here.connections(pods=True)) == list(there.connections(pods=True))
+
+
+def without(objects: Iterable[Object], finding: LintFinding) -> list[Object]:
+    """Copies of the objects without the part that a finding names."""
+    kind, path = finding.object.split(" ")[0], finding.object.split(" ")[1]
+    left = []
+    for obj in map(deepcopy, objects):
+        metadata = obj["metadata"]
+        is_meant = obj["kind"] == kind and f"{metadata.get('namespace', 'default')}/{metadata['name']}" == path
+        if not is_meant:
+            left.append(obj)
+        elif finding.path not in ("", "spec.podSelector"):
+            _keep_directions(obj["spec"])
+            _remove(obj["spec"], finding.path)
+            left.append(obj)
+    return left
+
+
+def _keep_directions(spec: Object) -> None:
+    """Write the directions that the API server would set, so that they do not depend on the rules that are left."""
+    if not spec.get("policyTypes"):
+        spec["policyTypes"] = ["Ingress", "Egress"] if spec.get("egress") else ["Ingress"]
+
+
+def _remove(spec: Object, path: str) -> None:
+    """Remove a field or an item. A rule goes with its last peer or port, for without any it would mean all."""
+    found = re.fullmatch(r"spec\.(ingress|egress)(?:\[(\d+)\](?:\.(from|to|ports)\[(\d+)\])?)?", path)
+    assert found, path
+    direction, rule, field, item = found.groups()
+    if rule is None:
+        del spec[direction]
+    elif field is None or len(spec[direction][int(rule)][field]) == 1:
+        del spec[direction][int(rule)]
+    else:
+        del spec[direction][int(rule)][field][int(item)]

@@ -1,0 +1,87 @@
+"""Which rules are applied, in which order findings come, and what is said of rules that cannot be decided."""
+
+import pytest
+from tests.lint.test_rules import POD, policy_for
+from tests.semantics.judges import cluster_of
+
+from ringfence import Cluster
+from ringfence.errors import InputError
+from ringfence.lint import RULES, Needs, RuleGroup, chosen_rules
+
+CALICO = {
+    "apiVersion": "projectcalico.org/v3",
+    "kind": "GlobalNetworkPolicy",
+    "metadata": {"name": "guard"},
+    "spec": {"selector": "all()", "types": ["Ingress"]},
+}
+
+
+def names(select: list[str], ignore: list[str]) -> list[str]:
+    return [rule.identifier for rule in chosen_rules(select, ignore)]
+
+
+def test_without_a_word_the_rules_of_the_default_group_are_applied() -> None:
+    assert names([], []) == [rule.identifier for rule in RULES if rule.group is RuleGroup.DEFAULT]
+
+
+@pytest.mark.parametrize(
+    ("select", "ignore", "chosen"),
+    [
+        (["RF104", "rf101"], [], ["RF101", "RF104"]),
+        (["selects-nothing"], [], ["RF101"]),
+        (["RF10"], ["RF102", "or-instead-of-and"], ["RF101", "RF104", "RF108"]),
+        (["all"], ["default"], []),
+    ],
+)
+def test_words_select_rules_and_leave_rules_out(select: list[str], ignore: list[str], chosen: list[str]) -> None:
+    assert names(select, ignore) == chosen
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"), [("RF999", ""), ("select-nothing", "selects-nothing"), ("", ""), ("postur", "posture")]
+)
+def test_a_word_that_names_no_rule_is_an_error(word: str, meant: str) -> None:
+    with pytest.raises(InputError, match=f"there is no rule {word!r}.*{meant}"):
+        Cluster().lint(select=[word])
+
+
+def test_a_text_alone_is_no_list_of_words() -> None:
+    with pytest.raises(InputError, match=r"ignore is 'RF101': use a list of texts such as \[\"RF101\"\]"):
+        Cluster().lint(ignore="RF101")
+
+
+def test_rules_that_need_pods_are_skipped_in_one_line_without_any() -> None:
+    (skipped,) = cluster_of([policy_for(80)]).lint().skipped
+    assert skipped.reason == "the input holds no pods and no workloads"
+    assert skipped.rules == tuple(rule.identifier for rule in RULES if rule.needs is Needs.PODS)
+
+
+def test_policies_that_are_not_read_make_it_unknown_what_is_shadowed() -> None:
+    everyone, twice = policy_for(80), policy_for(80, 80)
+    assert [one.rule for one in cluster_of([POD, twice]).lint().found] == ["RF108", "RF108"]
+    findings = cluster_of([POD, everyone, CALICO]).lint()
+    assert findings.found == ()
+    assert [(one.rules, one.reason) for one in findings.skipped] == [
+        (
+            ("RF108",),
+            "what seems redundant may be needed by GlobalNetworkPolicy.projectcalico.org guard "
+            "(added by a program), which is not read",
+        )
+    ]
+
+
+def test_the_problems_of_the_input_are_findings_in_the_order_of_places(tmp_path: object) -> None:
+    from pathlib import Path
+
+    file = Path(str(tmp_path)) / "p.yaml"
+    file.write_text(
+        "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: p, namespace: x}\n"
+        "spec:\n  podSelector: {}\n  policyTypes: [Egress]\n  ingress: [{}]\n"
+        "---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: q, namespace: x}\n"
+        "spec: {podSelektor: {}}\n"
+    )
+    found = Cluster.load(file).lint().found
+    assert [(one.rule, one.level.value, one.place.line, one.place.column, one.path) for one in found] == [
+        ("RF104", "error", 7, 3, "spec.ingress"),
+        ("unknown-field", "error", 12, 8, ""),
+    ]
