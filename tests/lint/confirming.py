@@ -12,12 +12,12 @@ from ringfence.lint import FindingLevel, LintFinding
 Object = dict[str, Any]
 
 FOR_NOTHING: Final = frozenset(
-    ["RF101", "RF102", "RF103", "RF104", "RF108", "RF111", "RF113", "RF116", "RF118", "RF127"]
+    ["RF101", "RF102", "RF103", "RF104", "RF108", "RF111", "RF113", "RF116", "RF118", "RF119", "RF127"]
 )
 """The rules that name a part without which nothing changes."""
 
 
-IN_EVERY_CLUSTER: Final = frozenset(["RF104", "RF108", "RF118"])
+IN_EVERY_CLUSTER: Final = frozenset(["RF104", "RF108", "RF118", "RF119"])
 """Those of them without which nothing changes for pods that do not exist yet either."""
 
 
@@ -41,6 +41,10 @@ def without(objects: Iterable[Object], finding: LintFinding) -> list[Object]:
         is_meant = obj["kind"] == kind and f"{metadata.get('namespace', 'default')}/{metadata['name']}" == path
         if not is_meant:
             left.append(obj)
+        elif finding.rule == "RF119":
+            direction, rule, field, item = _steps(finding.path)
+            del obj["spec"][direction][int(rule)][field][int(item)]["ipBlock"]["except"]
+            left.append(obj)
         elif finding.path not in ("", "spec.podSelector"):
             _keep_directions(obj["spec"])
             _remove(obj["spec"], finding.path)
@@ -56,12 +60,17 @@ def _keep_directions(spec: Object) -> None:
 
 def _remove(spec: Object, path: str) -> None:
     """Remove a field or an item. A rule goes with its last peer or port, for without any it would mean all."""
-    found = re.fullmatch(r"spec\.(ingress|egress)(?:\[(\d+)\](?:\.(from|to|ports)\[(\d+)\])?)?", path)
-    assert found, path
-    direction, rule, field, item = found.groups()
+    direction, rule, field, item = _steps(path)
     if rule is None:
         del spec[direction]
     elif field is None or len(spec[direction][int(rule)][field]) == 1:
         del spec[direction][int(rule)]
     else:
         del spec[direction][int(rule)][field][int(item)]
+
+
+def _steps(path: str) -> tuple[Any, ...]:
+    """The direction, the number of the rule, the field in it and the number of its item; None for what is left out."""
+    found = re.fullmatch(r"spec\.(ingress|egress)(?:\[(\d+)\](?:\.(from|to|ports)\[(\d+)\])?)?", path)
+    assert found, path
+    return found.groups()

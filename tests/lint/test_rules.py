@@ -1,5 +1,6 @@
 """Every rule finds what its examples say and nothing where they say so, and the engine confirms what it finds."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,13 +26,20 @@ def objects_of(example: Example) -> list[dict[str, Any]]:
     return list(yaml.safe_load_all(example.manifests))
 
 
+def read(example: Example, folder: Path) -> Cluster:
+    """The cluster of an example, read from a file: some rules look at what is written."""
+    file = folder / "example.yaml"
+    file.write_text(example.manifests)
+    return Cluster.load(file)
+
+
 def found_by(rule: LintRule, cluster: Cluster) -> LintFindings:
     return cluster.lint(select=[rule.identifier])
 
 
 @pytest.mark.parametrize(("rule", "example"), EXAMPLES)
-def test_a_rule_fires_and_is_silent_as_its_page_says(rule: LintRule, example: Example) -> None:
-    found = found_by(rule, cluster_of(objects_of(example)))
+def test_a_rule_fires_and_is_silent_as_its_page_says(rule: LintRule, example: Example, tmp_path: Path) -> None:
+    found = found_by(rule, read(example, tmp_path))
     assert bool(found) is example.fires
     assert found.skipped == ()
     if example.reason.startswith("as a note"):

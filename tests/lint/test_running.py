@@ -29,7 +29,7 @@ def test_without_a_word_the_rules_of_the_default_group_are_applied() -> None:
     [
         (["RF104", "rf101"], [], ["RF101", "RF104"]),
         (["selects-nothing"], [], ["RF101"]),
-        (["RF10"], ["RF102", "or-instead-of-and"], ["RF101", "RF104", "RF108"]),
+        (["RF10"], ["RF102", "or-instead-of-and"], ["RF101", "RF104", "RF106", "RF108"]),
         (["all"], ["default"], []),
     ],
 )

@@ -1,0 +1,157 @@
+"""Pods whose egress is allowed to others by name, and not to the DNS server.
+
+A pod whose egress is isolated needs a rule for the DNS server, too. Without one it resolves no name, and the other
+rules are of no use to clients that connect by name. It is found for policies with a rule to pods, if no rule at all
+allows UDP 53 (or 5353, the port of OpenShift's DNS pods) to anybody. Rules to addresses alone need no names.
+
+Remedy: allow UDP and TCP 53 to the pods with `k8s-app: kube-dns` in `kube-system`, for all pods of the namespace.
+
+Fires, for web may open connections to api, and resolve no name:
+
+```yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: api, namespace: shop, labels: {app: api}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  policyTypes: [Egress]
+  egress:
+  - to: [{podSelector: {matchLabels: {app: api}}}]
+    ports: [{port: 8080}]
+```
+
+Fires, for TCP 53 is not what clients ask first:
+
+```yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  policyTypes: [Egress]
+  egress:
+  - to: [{namespaceSelector: {}}]
+    ports: [{port: 53}, {port: 443}]
+```
+
+Silent, for another policy allows it to all pods:
+
+```yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: api, namespace: shop, labels: {app: api}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: dns, namespace: shop}
+spec:
+  podSelector: {}
+  policyTypes: [Egress]
+  egress:
+  - to: [{namespaceSelector: {}}]
+    ports: [{port: 53, protocol: UDP}]
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  policyTypes: [Egress]
+  egress:
+  - to: [{podSelector: {matchLabels: {app: api}}}]
+```
+
+Silent, for a policy that denies everything leaves nothing that needs names:
+
+```yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: sealed, namespace: shop}
+spec:
+  podSelector: {}
+  policyTypes: [Egress]
+```
+
+Silent, for the cache on the node answers at this address:
+
+```yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  policyTypes: [Egress]
+  egress:
+  - to: [{podSelector: {}}]
+    ports: [{port: 443}]
+  - to: [{ipBlock: {cidr: 169.254.20.10/32}}]
+    ports: [{port: 53, protocol: UDP}]
+```
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from ringfence.engine.policies import CompiledRule
+from ringfence.engine.population import Member
+from ringfence.lint.findings import FindingLevel
+from ringfence.lint.linted import Linted, PolicyInForce
+from ringfence.lint.rule import Hit, LintRule
+from ringfence.model.policies import Direction
+
+_PORTS: Final = (53, 5353)
+
+
+def _check(linted: Linted) -> Iterator[Hit]:
+    for policy in linted.policies:
+        if any(rule.peers.everyone or rule.peers.selections for rule in policy.rules.get(Direction.EGRESS, ())):
+            pods = [pod for pod in linted.example_pods(policy.subject) if not _may_ask(linted, pod)]
+            if pods:
+                yield _hit(policy, min(pods, key=lambda pod: pod.reference))
+
+
+def _may_ask(linted: Linted, pod: Member) -> bool:
+    """Whether some rule of any policy that selects a pod allows it the port of a DNS server, to anybody."""
+    profiles = linted.state.tiers.profiles(linted.state.identity(pod), Direction.EGRESS)
+    return any(_is_for_dns(rule) for profile in profiles for rule in profile.rules)
+
+
+def _is_for_dns(rule: CompiledRule) -> bool:
+    """Whether a rule allows UDP 53; one with a name for a UDP port may, as the destination gives it a number."""
+    return bool(rule.names_of("UDP")) or any(rule.traffic.contains("UDP", port) for port in _PORTS)
+
+
+def _hit(policy: PolicyInForce, pod: Member) -> Hit:
+    message = (
+        f"{pod} cannot resolve names: its egress is isolated, and no rule allows it UDP 53, "
+        "so that it cannot use this policy's rules by name"
+    )
+    remedy = "allow UDP and TCP 53 to the pods with k8s-app: kube-dns in namespace kube-system"
+    return Hit(policy, "spec.egress", message, remedy)
+
+
+RULE = LintRule("RF114", "dns-blocked", FindingLevel.WARNING, __doc__, _check)

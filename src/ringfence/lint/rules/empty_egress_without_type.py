@@ -1,0 +1,76 @@
+"""An empty list of egress rules, and no `policyTypes`.
+
+`egress: []` was meant to deny all egress. Without `policyTypes`, a policy is for egress only if it has an egress rule,
+so this one isolates the ingress of its pods and leaves their egress open.
+
+Remedy: write `policyTypes: [Egress]`.
+
+Fires, for the policy denies ingress, not egress:
+
+```yaml
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: no-egress, namespace: shop}
+spec:
+  podSelector: {}
+  egress: []
+```
+
+Fires, for rules for ingress do not change that:
+
+```yaml
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: no-egress, namespace: shop}
+spec:
+  podSelector: {}
+  ingress: [{}]
+  egress: []
+```
+
+Silent, for policyTypes lists egress:
+
+```yaml
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: no-egress, namespace: shop}
+spec:
+  podSelector: {}
+  policyTypes: [Egress]
+  egress: []
+```
+
+Silent, for policyTypes says that the policy is not for egress:
+
+```yaml
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: no-ingress, namespace: shop}
+spec:
+  podSelector: {}
+  policyTypes: [Ingress]
+  egress: []
+```
+"""
+
+from collections.abc import Iterator
+
+from ringfence.lint.findings import FindingLevel
+from ringfence.lint.linted import Linted
+from ringfence.lint.rule import Hit, LintRule, Needs
+
+
+def _check(linted: Linted) -> Iterator[Hit]:
+    for policy in linted.policies:
+        # The engine has a policy with the defaults of the API server: only its places say what is written.
+        written = policy.origin.fields if policy.origin else {}
+        is_empty = "spec.egress" in written and not policy.policy.spec.egress
+        if is_empty and "spec.policyTypes" not in written:
+            message = (
+                "an empty list of egress rules denies nothing without policyTypes: "
+                "the policy isolates ingress, and egress stays as it is"
+            )
+            yield Hit(policy, "spec.egress", message, "write policyTypes: [Egress] to deny all egress")
+
+
+RULE = LintRule("RF106", "empty-egress-without-type", FindingLevel.ERROR, __doc__, _check, Needs.POLICIES)
