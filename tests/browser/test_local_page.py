@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from playwright.sync_api import Browser, Page, expect
 from tests.browser.pages import launched, violations
 from tests.browser.test_report_page import expected_cells
+from tests.lab.sandboxes import in_sandbox
 from tests.web.local_pages import ServedPage, served
 
 from ringfence.cluster import Cluster
@@ -146,3 +147,21 @@ def test_after_an_edit_each_cell_says_what_the_cluster_with_it_answers(
     for ends, said in expected_cells(edited).items():
         if "outside" not in ends:
             assert cell(page, ends).partition(", ")[0] == said.partition(", ")[0], ends
+
+
+def test_a_cell_is_proven_by_real_packets(page: Page) -> None:
+    in_sandbox(lambda: None)  # skips where there can be no laboratory
+    page.get_by_role("gridcell", name="prod/api to prod/db: TCP 3306").click()
+    proof = page.get_by_role("region", name="Proof")
+    proof.get_by_role("button", name="Prove it with real packets").click()
+    expect(proof).to_contain_text("The kernel says the same.", timeout=60_000)
+    expect(proof.get_by_role("row", name="TCP 3306 allowed answered")).to_be_visible()
+    expect(proof.get_by_role("row", name="TCP 9999 denied no answer")).to_be_visible()
+    assert violations(page) == []
+
+
+def test_the_page_says_why_a_cell_cannot_be_proven(page: Page) -> None:
+    page.get_by_role("gridcell", name="prod/web to prod/web").click()
+    proof = page.get_by_role("region", name="Proof")
+    proof.get_by_role("button", name="Prove it with real packets").click()
+    expect(proof).to_contain_text("It could not be proven: it is one pod")

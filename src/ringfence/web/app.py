@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from html import escape
+from threading import Lock
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -19,7 +20,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 from starlette.routing import Route
 
 from ringfence.analysis.lists import Connection
-from ringfence.errors import RingfenceError
+from ringfence.errors import LaboratoryError, RingfenceError
 from ringfence.render.answers import answer_json
 from ringfence.render.ends import end_json
 from ringfence.render.formats import Json
@@ -27,6 +28,7 @@ from ringfence.render.matrix import cell
 from ringfence.render.problems import problem_json
 from ringfence.render.reports import MODULES, page_text
 from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
+from ringfence.web.proving import cell_question
 from ringfence.web.saving import save
 from ringfence.web.simulation import MOST_PAIRS, Edited, EditEffects, PolicyKey, Simulation
 
@@ -36,6 +38,10 @@ _MOST_BYTES: Final = 4_000_000
 _SCRIPT: Final = "text/javascript"
 _BEAT: Final = 15.0
 """Seconds after which a stream of events says that it is still there."""
+
+
+_PROVING: Final = Lock()
+"""Held while a laboratory runs: one is enough for a machine, whatever pages are open."""
 
 
 class EditRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -50,6 +56,13 @@ class EditRequest(msgspec.Struct, forbid_unknown_fields=True):
     def key(self) -> PolicyKey:
         """The policy."""
         return PolicyKey(self.kind, self.namespace, self.name)
+
+
+class CellRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """A cell of the matrix."""
+
+    source: str
+    destination: str
 
 
 class LocalPage:
@@ -88,6 +101,22 @@ class LocalPage:
                 for key, text in map(self._simulation.text_after, verdict.proposal.edits)
             ]
             return written
+
+    async def prove(self, request: Request) -> Response:
+        """What real packets do between two pods of a cell, in a laboratory that is built for it; one at a time."""
+        body = await _body(request)
+        if not _PROVING.acquire(blocking=False):
+            return JSONResponse({"error": "another cell is being proven: try again when it is"}, 409)
+        try:
+            cell = msgspec.json.decode(body, type=CellRequest)
+            question = await self._locked(partial(cell_question, self._simulation, cell.source, cell.destination))
+            return JSONResponse(await run_in_threadpool(question.answer))  # without the lock: the page stays in use
+        except LaboratoryError as error:
+            return JSONResponse({"unproven": str(error), "probes": []})
+        except (RingfenceError, msgspec.MsgspecError) as error:
+            return JSONResponse({"error": str(error)}, 400)
+        finally:
+            _PROVING.release()
 
     # --- edits --------------------------------------------------------------------------------------------------------
 
@@ -181,6 +210,7 @@ def asking_routes(page: LocalPage) -> list[Route]:
     return [
         Route("/report.json", page.data),
         Route("/explain", page.explain),
+        Route("/prove", page.prove, methods=["POST"]),
         Route("/edit", page.edit, methods=["POST"]),
         Route("/save", page.save, methods=["POST"]),
         Route("/events", page.events),

@@ -210,12 +210,13 @@ def _changes(state: State, members: Mapping[Reference, Member], effects: SideEff
     for source, destination in dict.fromkeys([*opens, *closes]):
         if isinstance(source, Reference) and isinstance(destination, Reference):
             ends = source, destination
-            now = _traffic(state, members[source], members[destination])
+            now = passing(state, members[source], members[destination])
             pairs.append(ChangedPair(*ends, opens.get(ends, NO_TRAFFIC), closes.get(ends, NO_TRAFFIC), now))
     return EditEffects(tuple(pairs), *(tuple(filter(_is_outside, some)) for some in (effects.opens, effects.closes)))
 
 
-def _traffic(state: State, source: Member, destination: Member) -> Traffic:
+def passing(state: State, source: Member, destination: Member) -> Traffic:
+    """What passes between two pods; from one that stands for several to itself, between two of these."""
     if source is destination:
         return traffic_between_two(state, source)
     return traffic_between(state, source, destination)

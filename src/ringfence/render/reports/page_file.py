@@ -20,6 +20,7 @@ MODULES: Final = (
     "yaml.js",
     "live.js",
     "editor.js",
+    "proof.js",
     "reasons.js",
     "explanation.js",
     "matrix.js",

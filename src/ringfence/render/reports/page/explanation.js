@@ -1,6 +1,7 @@
 // Why a connection is allowed or not: both sides, each with its policies and their rules, beside their YAML.
 
 import { h, replace } from "./elements.js";
+import { proofOf } from "./proof.js";
 import { explainAgain } from "./reasons.js";
 import { isWithin, OUTSIDE } from "./report.js";
 import { go, link } from "./route.js";
@@ -34,6 +35,7 @@ export function explain(report, panel, sourceName, destinationName) {
       h("button", { class: "close", onclick: close, "aria-label": "Close the explanation" }, "×"),
     ),
     body,
+    report.data.simulation && source !== OUTSIDE && destination !== OUTSIDE ? proofOf(sourceName, destinationName) : null,
     others(report, source, destination),
     command(report, source, destination),
   );

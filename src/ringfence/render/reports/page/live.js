@@ -42,6 +42,9 @@ export async function askForGoal() {
   return asked("/goal");
 }
 
+/** @typedef {{protocol: string, port: number, expected: boolean, observed: boolean}} Probe */
+/** @typedef {{agrees?: boolean, unproven?: string, probes: Probe[]}} Proof */
+
 /** The data of the page. @returns {Promise<ReportData>} */
 export async function load() {
   return asked("/report.json");
@@ -50,6 +53,11 @@ export async function load() {
 /** Why a connection is allowed or not, with the edits. @param {string} source @param {string} destination @returns {Promise<Answer>} */
 export async function ask(source, destination) {
   return asked(`/explain?${new URLSearchParams({ source, destination })}`);
+}
+
+/** What real packets do between two pods. @param {string} source @param {string} destination @returns {Promise<Proof>} */
+export async function prove(source, destination) {
+  return asked("/prove", { source, destination });
 }
 
 /**
