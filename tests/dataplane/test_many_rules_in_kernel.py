@@ -1,9 +1,10 @@
 """Policies with very many blocks and ports in the real kernel: it does what the engine says."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from ipaddress import ip_network
-from itertools import product
+from itertools import count, product
 from random import Random
+from socket import socket
 
 import pytest
 from tests.dataplane.expectations import is_allowed
@@ -21,6 +22,7 @@ from ringfence.sets.addresses import FAMILIES, Family
 
 SERVER, CLIENTS = 0, (1, 2, 3)
 PORTS = (1001, 1002, 1500, 2001, 3999, 4000)
+SOURCE_PORTS = count(10_000)
 LENGTHS = {Family.IPV4: 32, Family.IPV6: 128}
 
 
@@ -111,14 +113,20 @@ def test_every_datagram_is_treated_as_the_engine_says(policies: str, family: Fam
     kernel.apply(program)
     assert Kernel().present == program, "what is read back is what was put in"
     servers = {number_: network.udp(SERVER, number_, family) for number_ in PORTS}
+    found = arriving(network, servers, family)
+    assert found == set(allowed(state, family))
+    assert 0 < len(found) < len(CLIENTS) * len(PORTS), "some are allowed and some are denied"
+
+
+def arriving(network: Network, servers: Mapping[int, socket], family: Family) -> set[tuple[int, int]]:
+    """The clients and the ports of the server to which they can send, each from a port that it had not used before."""
     for client, number_ in product(CLIENTS, PORTS):
-        network.udp(client, 0, family).sendto(bytes([client]), (address(SERVER, family), number_))
+        network.udp(client, next(SOURCE_PORTS), family).sendto(bytes([client]), (address(SERVER, family), number_))
     found = set()
     for number_, server in servers.items():
         while (datagram := network.delivered(server)) is not None:
             found.add((datagram[0], number_))
-    assert found == set(allowed(state, family))
-    assert 0 < len(found) < len(CLIENTS) * len(PORTS), "some are allowed and some are denied"
+    return found
 
 
 def test_these_policies_need_classes() -> None:
@@ -130,28 +138,59 @@ def test_these_policies_need_classes() -> None:
     assert any(name.startswith("peers4") for name in program.collections)
 
 
+class LoadedInPieces:
+    """A network whose kernel is brought to one program after the other while its policies change."""
+
+    def __init__(self) -> None:
+        self.cluster = cluster_of(world())
+        self.network, self.kernel = Network(4), Kernel()
+        self.compiler = Compiler(self.cluster.state, lambda member: True)
+        self.servers = {family: {one: self.network.udp(SERVER, one, family) for one in PORTS} for family in FAMILIES}
+        self.go_on()
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the next program is the same as the last one."""
+        return not self.compiler.closed and not self.compiler.has_leftovers
+
+    def go_on(self, *, is_tried: bool = True) -> None:
+        """Bring the kernel to the next program, and try what comes through."""
+        program = self.compiler.program(present=self.kernel.present)
+        self.kernel.apply(program)
+        if is_tried:
+            assert Kernel().present == program
+            for family in FAMILIES:
+                wanted = set() if self.compiler.closed else set(allowed(self.cluster.state, family))
+                assert arriving(self.network, self.servers[family], family) == wanted
+
+    def finish(self) -> int:
+        """Go on until everything is loaded, and nothing is left that is not needed; returns in how many programs."""
+        for programs in range(1, 1000):
+            self.go_on(is_tried=programs % 10 == 1)
+            if self.is_complete:
+                break
+        self.go_on()
+        fresh = Compiler(self.cluster.state, lambda member: True).program()
+        assert self.is_complete
+        assert Kernel().present == fresh
+        return programs
+
+
 @pytest.mark.parametrize("policies", POLICIES)
 @in_own_network
-def test_a_large_profile_is_loaded_in_pieces(policies: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The kernel holds each of the programs on the way, and the last one is what is loaded at once elsewhere."""
-    for setting, value in (("AT_ONCE", 300), ("LARGE_CHAIN", 100), ("_PIECE", 100)):
+def test_a_large_profile_is_loaded_in_pieces_and_goes_in_pieces(policies: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel holds each of the programs on the way; the last one is what is loaded at once elsewhere."""
+    for setting, value in (("AT_ONCE", 300), ("SLOWLY", 300), ("LARGE_CHAIN", 100), ("_PIECE", 100)):
         monkeypatch.setattr(loading, setting, value)
-    cluster = cluster_of(world())
-    compiler, kernel = Compiler(cluster.state, lambda member: True), Kernel()
-    kernel.apply(compiler.program(present=kernel.present))
-    cluster.upsert(POLICIES[policies])
-    for count in range(1000):
-        program = compiler.program(present=kernel.present)
-        kernel.apply(program)
-        if count % 10 == 0:
-            assert Kernel().present == program
-        if not compiler.closed:
-            break
-    assert count > 0
-    assert Kernel().present == Compiler(cluster.state, lambda member: True).program()
-    cluster.remove("NetworkPolicy", "x", "p")
-    kernel.apply(compiler.program(present=kernel.present))
-    assert Kernel().present == Compiler(cluster.state, lambda member: True).program()
+    loaded = LoadedInPieces()
+    loaded.cluster.upsert(POLICIES[policies])
+    assert loaded.finish() > 1
+    loaded.cluster.remove("NetworkPolicy", "x", "p")
+    assert loaded.finish() > 1
+    loaded.cluster.upsert(POLICIES[policies])
+    loaded.go_on()
+    loaded.cluster.remove("NetworkPolicy", "x", "p")
+    loaded.finish()
 
 
 @in_own_network

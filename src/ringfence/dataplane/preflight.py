@@ -16,16 +16,19 @@ from ringfence.dataplane.program import (
     CLASS_ADDRESS,
     CONNECTION,
     ENFORCING,
+    PEER_GROUP,
     TRAFFIC,
     Chain,
     ClassLookup,
     Collection,
     Condition,
     Dispatch,
+    DispatchGroup,
     Established,
     Field,
     FromNode,
     FromPodLink,
+    GroupMap,
     HashSet,
     Hook,
     Log,
@@ -44,6 +47,7 @@ from ringfence.dataplane.program import (
     address_key,
     bridge_chains,
     bridge_collections,
+    group_key,
     guards_bridges,
     traffic_key,
 )
@@ -76,6 +80,7 @@ def _feature(name: str, modules: str, option: str, *conditions: Condition, **col
 _V4: Final = Family.IPV4
 _ADDRESS: Final = address_key(_V4, 1)
 _TRAFFIC: Final = traffic_key(6, 80)
+_GROUP: Final = f"{1:08x}"
 
 REQUIRED: Final[tuple[Feature, ...]] = (
     Feature(
@@ -121,6 +126,18 @@ REQUIRED: Final[tuple[Feature, ...]] = (
         Program(
             {"map": VerdictMap(ADDRESS[_V4], {"target": frozenset({_ADDRESS})})},
             {"target": Chain(), "chain": Chain((Rule((), Dispatch((Field.SOURCE_4,), "map")),))},
+        ),
+    ),
+    Feature(
+        "maps of addresses to groups",
+        "nf_tables",
+        "CONFIG_NF_TABLES",
+        Program(
+            {
+                "groups": GroupMap(ADDRESS[_V4], {_GROUP: frozenset({_ADDRESS})}),
+                "map": VerdictMap(PEER_GROUP, {"target": frozenset({group_key(_GROUP)})}, goto=True),
+            },
+            {"target": Chain(), "chain": Chain((Rule((), DispatchGroup(Field.SOURCE_4, "groups", "map")),))},
         ),
     ),
     _feature(
