@@ -385,9 +385,14 @@ class Cluster:
         mine, theirs = self._admission.kept, other._admission.kept
         if mine and theirs and self._has_same_surroundings(other):
             changes = list(mine.changes(theirs))
-            if all(change.is_of_policy for change in changes):
+            if all(change.is_of_policy and self._is_elsewhere(change.key[1]) for change in changes):
                 return difference_in_policies(self.state, list(map(_policy_change, changes)), names, theirs.origin)
         return difference(self.state, other.state, names)
+
+    def _is_elsewhere(self, namespace: str) -> bool:
+        """Whether a namespace exists whichever policies are in it: a policy alone makes one exist, too."""
+        state = self.state
+        return not namespace or state.namespaces.is_defined(namespace) or any(True for _ in state.members_in(namespace))
 
     def _has_same_surroundings(self, other: "Cluster") -> bool:
         """Whether all that is in the two clusters is the same, except for the objects that they keep."""

@@ -47,22 +47,20 @@ class _Counterparts(NamedTuple):
     gone: tuple[str, ...] = ()
 
 
-def changed_assumptions(
-    before: Assumed, after: Assumed, counterparts: _Counterparts | None = None
-) -> ChangedAssumptions:
+def changed_assumptions(before: Assumed, after: Assumed) -> ChangedAssumptions:
     """How the assumptions of one cluster differ from those of another."""
-    others = counterparts or _Counterparts()
-    old, new = (*before.assumptions, *others.gone), (*after.assumptions, *others.added)
+    old, new = before.assumptions, after.assumptions
     doubts = before.doubts | after.doubts
-    added = tuple(dict.fromkeys(text for text in new if text not in old and text not in doubts))
-    gone = tuple(dict.fromkeys(text for text in old if text not in new and text not in doubts))
+    added = tuple(text for text in new if text not in old and text not in doubts)
+    gone = tuple(text for text in old if text not in new and text not in doubts)
     return ChangedAssumptions(tuple(dict.fromkeys((*new, *old))), added, gone)
 
 
 def counterpart_assumptions(view: ClusterView, changed: ChangedSides) -> _Counterparts:
     """What policies that have not changed assume about the workloads whose policies have.
 
-    It matters only where these allow some traffic with a peer in one of the two clusters, and none in the other.
+    It matters only where these allow some traffic with a peer in one of the two clusters, and none in the other. Which
+    policies are taken not to apply to hostNetwork pods depends on no peer: that is among the other assumptions.
     """
     added: list[str] = []
     gone: list[str] = []
@@ -72,9 +70,9 @@ def counterpart_assumptions(view: ClusterView, changed: ChangedSides) -> _Counte
             peers = [pod for place in bitsets.members(one.members) for pod in view.identity(place).pods()]
             for found, matters in ((added, (False, True)), (gone, (True, False))):
                 within = (extent for extent, values in one.cells if tuple(map(bool, values)) == matters)
-                subjects = [view.members[place] for place in bitsets.members(reduce(or_, within, 0))]
-                if subjects:
-                    found += subject_match_assumptions(view.state, other, subjects, peers)
+                allowing = (view.members[place] for place in bitsets.members(reduce(or_, within, 0)))
+                if subjects := [pod for pod in allowing if not pod.host_network]:
+                    found += subject_match_assumptions(view.state, (other,), subjects, peers)
     return _Counterparts(tuple(added), tuple(gone))
 
 

@@ -69,12 +69,18 @@ def changed_connections(
 def _with_counterparts(
     before: ClusterView, after: ClusterView, changed: ChangedSides, direction: Direction
 ) -> Sequence[SideClass]:
-    """The classes that may have changed, and those of all others with which a side in the other direction has."""
+    """The classes that may have changed, and those of all others with which a side in the other direction has.
+
+    Workloads on which the same policies decide are one class, whether or not a changed policy selects some of them: how
+    the result is divided into rows must not depend on that.
+    """
     other = Direction.INGRESS if direction is Direction.EGRESS else Direction.EGRESS
     here = changed[direction]
-    peers = reduce(or_, (one.changed_peers for one in changed[other]), 0)
-    others = peers & ~reduce(or_, (one.members for one in here), 0)
-    return [*here, *side_classes(before, after, direction, bitsets.members(others))]
+    members = reduce(or_, (one.members for one in here), 0)
+    everyone = reduce(or_, (one.changed_peers for one in changed[other]), members)
+    if everyone == members:
+        return here
+    return side_classes(before, after, direction, bitsets.members(everyone))
 
 
 def _between(source: SideClass, destination: SideClass) -> Iterator[ChangedCell]:

@@ -229,8 +229,8 @@ def difference_in_policies(
         before = ClusterView(state, groups, former)
         exposure = ExposureComparison(before, state, [policy.metadata.namespace for policy in policies])
         # Policies never apply to hostNetwork pods; which of them would select one is assumed.
-        subjects = [*state.host_network_members(), *(pod for one in affected for pod in one.pods())]
-        old = assumed(state, subjects)
+        hosts, subjects = list(state.host_network_members()), [pod for one in affected for pod in one.pods()]
+        of_hosts, old = assumed(state, hosts), assumed(state, subjects)
 
         @contextmanager
         def changed() -> Iterator[None]:
@@ -246,7 +246,13 @@ def difference_in_policies(
             views = before, ClusterView(state, groups)
             places = [place for place, group in enumerate(groups) if group.identity in affected]
             sides = changed_sides(*views, places)
-            found = changed_assumptions(old, assumed(state, subjects), counterpart_assumptions(views[1], sides))
+            depends = bool(old.assumptions or assumed(state, subjects).assumptions)
+            depends = depends or any(counterpart_assumptions(views[1], sides))
+            new = assumed(state) if depends else assumed(state, hosts)
+        # Whether an answer depends on what is assumed is a question to the policies of all peers, too.
+        found = changed_assumptions(assumed(state) if depends else of_hosts, new)
+
+        with changed():
             compared = _Compared(views, workloads, places, sides, names, found, (), origins)
             difference, claims = _compared(compared, exposure)
         rows = exposure_rows(views, workloads.common, claims, changed, origins)

@@ -23,7 +23,7 @@ from ringfence.model.metadata import Labels
 from ringfence.model.policies import Direction
 from ringfence.sets import bitsets
 from ringfence.sets.bitsets import Bitset
-from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
+from ringfence.sets.traffic import ALL_TRAFFIC, PROTOCOLS, Traffic
 
 
 class ExposureClaim(msgspec.Struct, frozen=True):
@@ -115,9 +115,9 @@ def _pod(one: ExamplePod, traffic: PossibleTraffic) -> tuple[Member, Traffic, Tr
     if expected := traffic.to_port(()):
         return plain, ALL_TRAFFIC, expected
     first = traffic.by_name[0]
-    protocol = first.names[0][1]
-    number = first.traffic.ports(protocol)[0][0]
-    ports = frozenset(NamedPort(name, protocol, number) for name, _ in first.names)
+    # The names may be of several protocols, and the traffic of one of them, or of another.
+    protocol, number = next((one, found[0][0]) for one in PROTOCOLS if (found := first.traffic.ports(one)))
+    ports = frozenset(NamedPort(name, of, number) for name, of in first.names)
     reference = msgspec.structs.replace(plain.reference, name=f"{plain.name} {','.join(map(str, sorted(first.names)))}")
     asked = Traffic.of(protocol, ((number, number),))
     return msgspec.structs.replace(plain, reference=reference, named_ports=ports), asked, asked

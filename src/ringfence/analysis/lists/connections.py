@@ -142,9 +142,7 @@ def subject_assumptions(state: State, subjects: Sequence[Member]) -> tuple[str, 
         for direction in Direction
         for text in listed_priority_assumptions(state, subjects, direction, ALL_ADDRESSES, ALL_TRAFFIC)
     )
-    matches = (
-        text for direction in Direction for text in subject_match_assumptions(state, direction, subjects, everyone)
-    )
+    matches = subject_match_assumptions(state, Direction, subjects, everyone)
     nodes = listed_node_assumptions(state, subjects)
     labels = _unknown_labels(state, everyone)
     return tuple(dict.fromkeys((*_limits(state), *doubts, *labels, *nodes, *matches, *outside)))

@@ -61,13 +61,16 @@ def listed_match_assumptions(state: State, pairs: Iterable[ListedPairs], asked: 
 
 
 def subject_match_assumptions(
-    state: State, direction: Direction, subjects: Collection[Member], peers: Collection[Member]
+    state: State, directions: Iterable[Direction], subjects: Collection[Member], peers: Collection[Member]
 ) -> Iterator[str]:
-    """What the policies of some subjects for a direction assume about their connections with some peers.
+    """What the policies of some subjects for some directions assume about their connections with some peers.
 
     As `listed_match_assumptions`, which names less: nothing where the policies of the peers surely deny everything.
+    What several directions assume is joined in the same texts.
     """
-    yield from _texts(state, [(_ListedSide(state, direction, subjects, peers, ALL_TRAFFIC), None)])
+    yield from _texts(
+        state, ((_ListedSide(state, direction, subjects, peers, ALL_TRAFFIC), None) for direction in directions)
+    )
 
 
 _Sides = Iterable[tuple["_ListedSide", "_ListedSide | None"]]
