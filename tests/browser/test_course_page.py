@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 from tests.browser.pages import launched, violations
 from tests.web.local_pages import ServedPage, served_course
 
@@ -108,8 +108,40 @@ def test_a_link_into_a_lesson_opens_it_and_an_unknown_lesson_is_the_first(page: 
     lesson = page.get_by_role("complementary", name="Lesson")
     page.goto(f"{server.origin}/#/lesson/3")
     expect(lesson).to_contain_text("Lesson 3 of")
+    page.get_by_role("button", name="Denied").click()
+    expect(lesson).to_contain_text("web may connect to api")
     page.goto(f"{server.origin}/#/lesson/99/policies")
     expect(lesson).to_contain_text("Lesson 1 of")
+
+
+def test_of_lessons_that_are_opened_in_haste_the_last_is_shown(page: Page) -> None:
+    held: list[Route] = []
+    page.route("**/lesson/2/report.json", lambda route: held.append(route))
+    with page.expect_request("**/lesson/2/report.json"):
+        page.evaluate("location.hash = '#/lesson/2'")
+    page.evaluate("location.hash = '#/lesson/5'")
+    lesson = page.get_by_role("complementary", name="Lesson")
+    expect(lesson).to_contain_text("Lesson 5 of")
+    with page.expect_response("**/lesson/2/report.json"):
+        held[0].continue_()
+    lesson.get_by_role("button", name="Denied").click()
+    expect(page.get_by_role("textbox", name="YAML of db")).to_be_visible()
+    expect(page.get_by_role("gridcell", name="test/web to shop/db")).to_be_visible()
+
+
+def test_a_text_that_is_typed_before_one_goes_on_stays_in_its_lesson(page: Page) -> None:
+    lesson = page.get_by_role("complementary", name="Lesson")
+    lesson.get_by_role("button", name="Allowed").click()
+    expect(page.get_by_role("textbox", name="YAML of api")).to_be_visible()
+    with page.expect_response("**/lesson/1/edit"):
+        page.evaluate(
+            "text => { const area = document.querySelector('textarea'); area.value = text;"
+            " area.dispatchEvent(new Event('input')); location.hash = '#/lesson/2'; }",
+            read_lesson("01-direction").solution,
+        )
+    expect(lesson).to_contain_text("Lesson 2 of")
+    page.go_back()
+    expect(lesson).to_contain_text("Goal reached.")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -71,7 +71,20 @@ def test_the_course_is_served_from_a_folder_that_is_removed_at_the_end(tmp_path:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["-f", "x"], ["-k", "x"], ["--context", "x"], ["--kubeconfig", "x"], ["-n", "x"], ["--without", "a/b"]],
+    [
+        ["-f", "x"],
+        ["-k", "x"],
+        ["--context", "x"],
+        ["--kubeconfig", "x"],
+        ["-n", "x"],
+        ["--without", "a/b"],
+        ["--suppose", "x"],
+        ["-R"],
+        ["--exclude", "x"],
+        ["--strict"],
+        ["--ignore-errors"],
+        ["--verbose"],
+    ],
 )
 def test_the_course_takes_no_cluster(arguments: list[str]) -> None:
     result = CliRunner().invoke(cli, ["ui", "--learn", *arguments])

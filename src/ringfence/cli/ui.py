@@ -58,15 +58,20 @@ def ui(inputs: SupposedInputs, port: int, no_browser: bool, learn: bool) -> None
 
 
 def _check_no_input(inputs: SupposedInputs) -> None:
-    """Raise InputError for an option that names a cluster: it would be ignored."""
+    """Raise InputError for an option about the input: it would be ignored."""
     given = {
         "-f": inputs.filenames,
+        "-R": inputs.recursive,
+        "--exclude": inputs.exclude,
         "-k": inputs.kustomize,
         "-n": inputs.namespace,
         "--context": inputs.context,
         "--kubeconfig": inputs.kubeconfig,
         "--suppose": inputs.suppose,
         "--without": inputs.without,
+        "--strict": inputs.strict,
+        "--ignore-errors": inputs.ignore_errors,
+        "--verbose": inputs.verbose,
     }
     for option, value in given.items():
         if value:

@@ -4,6 +4,7 @@ The manifests of the lessons are files in a folder, so that a policy can be save
 """
 
 from pathlib import Path
+from shlex import quote
 from typing import Final
 
 from starlette.applications import Starlette
@@ -41,6 +42,7 @@ class LessonPage(LocalPage):
 
     def _told(self) -> Json:
         lesson, folder = self._lesson, self._manifests
+        goal, manifests = quote(str(folder.parent / "goal.yaml")), quote(str(folder))
         return {
             "title": lesson.title,
             "idea": lesson.idea,
@@ -54,8 +56,8 @@ class LessonPage(LocalPage):
             "solution": lesson.solution,
             "policyFile": str(folder / FILE_OF_POLICY),
             "commands": [
-                f"ringfence test {folder.parent / 'goal.yaml'} -f {folder} --lab",
-                f"ringfence lab run -f {folder}",
+                f"ringfence test {goal} -f {manifests} --lab",
+                f"ringfence lab run -f {manifests}",
             ],
         }
 

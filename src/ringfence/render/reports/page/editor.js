@@ -1,7 +1,7 @@
 // The text of a policy, which is edited in the local page: what is wrong with it, and what it would change.
 
 import { counted, h, replace } from "./elements.js";
-import { edit, save } from "./live.js";
+import { edit, presentPlace, save } from "./live.js";
 import { link } from "./route.js";
 
 /** @typedef {import("./report.js").Report} Report */
@@ -22,6 +22,7 @@ export function textOf(report, policy) {
 /** @param {Report} report @param {Policy} policy */
 export function editorOf(report, policy) {
   const present = textOf(report, policy);
+  const place = presentPlace();
   const problems = h("ul", { class: "problems", id: "problems" });
   const effects = h("div", { class: "effects", role: "status" });
   const said = h("span", { role: "status" });
@@ -48,7 +49,7 @@ export function editorOf(report, policy) {
   async function send() {
     const text = area.value;
     try {
-      const found = await edit(report, policy, text);
+      const found = await edit(report, policy, text, place);
       if (area.value === text) show(found);
     } catch (error) {
       replace(said, String(error));

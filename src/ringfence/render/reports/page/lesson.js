@@ -118,7 +118,7 @@ export class CoursePlace {
         {},
         h("summary", {}, "Prove it"),
         h("p", {}, "Save the policy to the file. Then have the kernel of Linux judge the goal, or every connection: the laboratory builds the pods as network namespaces, lets the kernel enforce the policy, and opens the connections."),
-        told.commands.map((command) => h("pre", { tabindex: "0" }, command)),
+        told.commands.map((command) => h("pre", { class: "wrapped", tabindex: "0" }, command)),
       ),
     ];
   }
@@ -168,7 +168,7 @@ export class CoursePlace {
   async check(report) {
     const asked = ++this.asked;
     try {
-      const goal = await askForGoal();
+      const goal = await askForGoal(this.number);
       if (asked !== this.asked) return; // a later edit was answered
       if (goal.reached) finished.add(this.number);
       this.mark();

@@ -29,17 +29,27 @@ let base = "";
 
 /** Ask about a lesson from now on. @param {number} number */
 export function askAboutLesson(number) {
-  base = `/lesson/${number}`;
+  base = lessonPlace(number);
 }
 
-/** The texts of the lesson. @returns {Promise<Lesson>} */
-export async function loadLesson() {
-  return asked("/lesson");
+/** The texts and the data of a lesson. @param {number} number @returns {Promise<[Lesson, ReportData]>} */
+export async function loadLesson(number) {
+  return Promise.all([asked("/lesson", undefined, lessonPlace(number)), asked("/report.json", undefined, lessonPlace(number))]);
 }
 
-/** Which parts of the goal of the lesson are reached. @returns {Promise<Goal>} */
-export async function askForGoal() {
-  return asked("/goal");
+/** Which parts of the goal of a lesson are reached. @param {number} number @returns {Promise<Goal>} */
+export async function askForGoal(number) {
+  return asked("/goal", undefined, lessonPlace(number));
+}
+
+/** @param {number} number */
+function lessonPlace(number) {
+  return `/lesson/${number}`;
+}
+
+/** Where the server answers now. A text that is typed belongs there, also if it is sent after one has gone on. */
+export function presentPlace() {
+  return base;
 }
 
 /** @typedef {{protocol: string, port: number, expected: boolean, observed: boolean}} Probe */
@@ -65,11 +75,12 @@ export async function prove(source, destination) {
  * @param {Report} report
  * @param {{kind: string, namespace: string, name: string}} policy
  * @param {string} text
+ * @param {string} [place]
  * @returns {Promise<Problem[]>}
  */
-export async function edit(report, { kind, namespace, name }, text) {
+export async function edit(report, { kind, namespace, name }, text, place = base) {
   /** @type {SimulationData & {problems: Problem[]}} */
-  const answer = await asked("/edit", { kind, namespace, name, text });
+  const answer = await asked("/edit", { kind, namespace, name, text }, place);
   report.simulate(answer);
   document.dispatchEvent(new CustomEvent("simulated"));
   return answer.problems;
@@ -90,11 +101,12 @@ export function follow(changed) {
 /**
  * @param {string} path
  * @param {object} [body]
+ * @param {string} [place]
  * @returns {Promise<any>}
  */
-async function asked(path, body) {
+async function asked(path, body, place = base) {
   const request = body && { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
-  const response = await fetch(base + path, request || undefined);
+  const response = await fetch(place + path, request || undefined);
   const answer = response.headers.get("content-type")?.includes("json") ? await response.json() : { error: await response.text() };
   if (!response.ok) throw new Error(answer.error);
   return answer;

@@ -30,6 +30,7 @@ let shownMatrix = null;
 const titles = JSON.parse(document.body.dataset.lessons ?? "[]");
 /** @type {CoursePlace | null} */
 let lesson = null;
+let wanted = 0;
 
 function header() {
   const { data } = report;
@@ -104,11 +105,13 @@ function begin(data) {
 async function learn() {
   const named = lessonInAddress();
   const number = named >= 1 && named <= titles.length ? named : 1;
+  wanted = number;
   if (number === lesson?.number) return show();
-  stayIn(number);
-  askAboutLesson(number);
   try {
-    const [told, data] = await Promise.all([loadLesson(), load()]);
+    const [told, data] = await loadLesson(number);
+    if (wanted !== number) return; // another lesson was opened meanwhile
+    stayIn(number);
+    askAboutLesson(number);
     lesson = CoursePlace.open(number, titles, told, show);
     begin(data);
   } catch (error) {
