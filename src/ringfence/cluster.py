@@ -27,6 +27,7 @@ from ringfence.analysis.differences import (
     difference,
     difference_in_policies,
     redundancy_here,
+    several_in_both,
     take_snapshot,
 )
 from ringfence.analysis.edits import Edit, Proposal, smallest_edit
@@ -635,21 +636,44 @@ class Cluster:
             check_namespace(self.state, checked_namespace(namespace))
         return exposure(self.state, namespace=namespace, examples=examples)
 
-    def report(self, title: str = "") -> str:
-        """All that is allowed in the cluster, and why, as one HTML page that needs no server and no network."""
+    def report(
+        self,
+        title: str = "",
+        *,
+        since: "Cluster | None" = None,
+        change: ClusterDifference | None = None,
+        names: tuple[str, str] = ("before", "after"),
+    ) -> str:
+        """All that is allowed in the cluster, and why, as one HTML page that needs no server and no network.
+
+        With another cluster `since`, the page says what has changed since then: all, or as much of it as `change` has.
+        `names` are what texts call the two.
+        """
         from ringfence.render.reports import report_html
 
-        return report_html(self.report_data(title))
+        return report_html(self.report_data(title, since=since, change=change, names=names))
 
-    def report_data(self, title: str = "") -> dict[str, Any]:
+    def report_data(
+        self,
+        title: str = "",
+        *,
+        since: "Cluster | None" = None,
+        change: ClusterDifference | None = None,
+        names: tuple[str, str] = ("before", "after"),
+    ) -> dict[str, Any]:
         """The data of `report`, with the shape that `schemas/report.json` describes."""
-        from ringfence.render.reports import report_json
+        from ringfence.render.reports import ReportedChange, report_json
 
         try:
             exposed = self.exposure()
         except UndecidedError:
             exposed = None
-        return report_json(self.state, checked_text("title", title, "prod"), self.problems, self.document, exposed)
+        reported = None
+        if since is not None:
+            found = since.diff(self, names=names) if change is None else change
+            reported = ReportedChange(found, *names, several_in_both(found, since.state, self.state))
+        title = checked_text("title", title, "prod")
+        return report_json(self.state, title, self.problems, self.document, exposed, reported)
 
     def _reach(self, text: str, direction: Direction, ports: AskedPorts) -> Reach:
         choices = self._represented(text)

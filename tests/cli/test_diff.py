@@ -49,6 +49,16 @@ def test_exit_code(tmp_path: Path, before: str, after: str, options: str, exit_c
     assert run(*two(tmp_path, before, after), *options.split()).exit_code == exit_code
 
 
+def test_a_picture_and_a_page_are_whole_documents(tmp_path: Path) -> None:
+    a, b = two(tmp_path, DB, OPENED)
+    picture, page = run(a, b, "-o", "svg"), run(a, b, "-o", "html")
+    assert (picture.exit_code, page.exit_code) == (1, 1)
+    assert (picture.stdout[:4], picture.stdout[-7:]) == ("<svg", "</svg>\n")
+    assert page.stdout.startswith("<!doctype html>")
+    assert '"difference":{' in page.stdout
+    assert (picture.stdout, page.stdout) == (run(a, b, "-o", "svg").stdout, run(a, b, "-o", "html").stdout)
+
+
 def test_text_says_what_was_opened_and_by_which_rule(tmp_path: Path) -> None:
     a, b = two(tmp_path, DB, OPENED)
     lines = run(a, b).stdout.replace(f"{tmp_path}/", "").splitlines()

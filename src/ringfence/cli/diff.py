@@ -1,6 +1,7 @@
 """`diff`: which connections a change opens and closes, for whom, and why."""
 
 import hashlib
+import sys
 from collections.abc import Collection, Sequence
 from datetime import date
 from typing import Final
@@ -12,8 +13,9 @@ from ringfence.analysis.differences import SAME_FILES, ClusterDifference, Connec
 from ringfence.cli import EXIT_NO, EXIT_UNDECIDED, EXIT_YES
 from ringfence.cli.diff_inputs import ComparedInput, DiffInputs, diff_options
 from ringfence.cli.inputs import leave
-from ringfence.cli.terminal import print_document, print_message, print_text, terminal_width
+from ringfence.cli.terminal import print_document, print_exactly, print_message, print_text, terminal_width
 from ringfence.cluster import Cluster
+from ringfence.errors import InputError
 from ringfence.model.problems import Problem
 from ringfence.render.differences import (
     closing_sentence,
@@ -54,10 +56,13 @@ _FAIL_ON: Final = ("any", "opened", "closed", "exposure", "unknown", "none")
 @click.option(
     "-o",
     "--output",
-    type=click.Choice(["text", "markdown", "github", "json", "svg"]),
+    type=click.Choice(["text", "markdown", "github", "json", "svg", "html"]),
     default="text",
     show_default=True,
-    help="The output format; markdown is a review comment, github the annotations of a workflow, svg a picture.",
+    help=(
+        "The output format; markdown is a review comment, github the annotations of a workflow, svg a map, html the "
+        "report of B with what has changed."
+    ),
 )
 @click.option("-q", "--quiet", "--summary-only", is_flag=True, help="Print one line that says how much has changed.")
 def diff(
@@ -90,10 +95,15 @@ def diff(
       ringfence diff k8s/ --without prod/allow-monitoring
       ringfence diff origin/main...HEAD -R -f k8s/ -o markdown
       ringfence diff before/ after/ -o svg > change.svg
+      ringfence diff before/ after/ -o html > change.html
       kubectl get netpol,ns,deploy,sts,ds -A -o yaml | ringfence diff - manifests/
     """
     if quiet and output != "text":
         raise click.UsageError(f"--quiet prints one line of text: use it without -o {output}")
+    if output == "html" and sys.stdout.isatty():
+        raise InputError(
+            "a report is a page for a browser, not for a terminal: write it to a file, as in -o html > change.html"
+        )
     allowed = read_allowed_changes(allow) if allow else ()
     first, second = inputs.sides()
     compared = _compared(first, second)
@@ -107,6 +117,8 @@ def diff(
             print_text(difference_annotations(found, first.name, second.name, problems))
         case "svg":
             print_text(_picture(compared, found, first.name, second.name))
+        case "html":
+            print_exactly(_page(compared, found, first, second))
         case _ if quiet:
             print_text(summary_text(found, first.name, second.name))
         case _:
@@ -144,6 +156,13 @@ def _picture(compared: _ReadDifference, found: ClusterDifference, first: str, se
             "-o text lists all changes"
         )
     return picture.svg
+
+
+def _page(compared: _ReadDifference, found: ClusterDifference, first: ComparedInput, second: ComparedInput) -> str:
+    """The report of the second cluster with what has changed. Of the same files, it is read only now."""
+    before, after = compared.clusters or (second.inputs.cluster(),) * 2
+    names = first.name, second.name
+    return after.report(f"{first.name} -> {second.name}", since=before, change=found, names=names)
 
 
 def _reviewed(found: ClusterDifference, allowed: Sequence[AllowedChange]) -> ClusterDifference:

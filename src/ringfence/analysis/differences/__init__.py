@@ -1,6 +1,12 @@
 """What a change does: the connections that it opens and closes, for whom, and why; and which removals do nothing."""
 
-from ringfence.analysis.differences.arrows_of_change import ArrowKind, ChangedArrow, ChangedArrows, changed_arrows
+from ringfence.analysis.differences.arrows_of_change import (
+    ArrowKind,
+    ChangedArrow,
+    ChangedArrows,
+    changed_arrows,
+    several_in_both,
+)
 from ringfence.analysis.differences.causes import Cause, Change, ConnectionChange, Effect, When
 from ringfence.analysis.differences.changed_exposure import ChangedExposure
 from ringfence.analysis.differences.cluster_differences import (
@@ -57,5 +63,6 @@ __all__ = [
     "difference",
     "difference_in_policies",
     "redundancy_here",
+    "several_in_both",
     "take_snapshot",
 ]

@@ -60,7 +60,7 @@ def changed_arrows(found: ClusterDifference, before: State, after: State, most: 
     """The difference between two clusters as arrows between at most `most` ends."""
     rows = [*found.connections, *(one.change for one in found.reviewed)]
     ranked = _ranked(found, rows)
-    several = _several(found, before, after)
+    several = several_in_both(found, before, after)
     drawn = ranked[:most]
     arrows = _arrows(rows, drawn, several)
     while len(arrows) > _MOST_ARROWS:
@@ -95,7 +95,7 @@ def _ranked(found: ClusterDifference, rows: Sequence[ChangedConnections]) -> lis
     return sorted(times, key=lambda end: (-times[end], _order(end)))
 
 
-def _several(found: ClusterDifference, before: State, after: State) -> frozenset[Reference]:
+def several_in_both(found: ClusterDifference, before: State, after: State) -> frozenset[Reference]:
     """The workloads that have two different pods in both clusters."""
     present = {one.before: one.after for one in found.renamed}
     old = {present.get(one.reference, one.reference) for one in pod_groups(before) if one.is_several}

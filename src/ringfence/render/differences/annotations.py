@@ -7,7 +7,7 @@ from typing import Final
 from ringfence.analysis.differences import ClusterDifference
 from ringfence.model.problems import Problem, Severity
 from ringfence.render.differences.phrases import plain
-from ringfence.render.differences.sections import Section, closing_sentence, sections
+from ringfence.render.differences.sections import Section, closing_sentence, difference_sections
 from ringfence.render.differences.text import summary_text
 from ringfence.render.formats import Annotation, Level, annotations_text
 
@@ -20,7 +20,7 @@ def difference_annotations(found: ClusterDifference, first: str, second: str, pr
     `problems` are those of both inputs; errors are annotations, too. The files are those of `second`.
     """
     lines = tuple(filter(None, [summary_text(found, first, second), closing_sentence(found)]))
-    rows = (one for section in sections(found, first, second) for one in _of_section(section, second))
+    rows = (one for section in difference_sections(found, first, second) for one in _of_section(section, second))
     return annotations_text(
         [Annotation(Level.NOTICE, "Who may talk to whom", lines), *_errors(problems, second), *rows]
     )

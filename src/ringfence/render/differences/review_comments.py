@@ -11,7 +11,7 @@ from typing import Final
 from ringfence.analysis.differences import ClusterDifference
 from ringfence.model.problems import Problem, Severity
 from ringfence.render.differences.phrases import Name, Phrase
-from ringfence.render.differences.sections import Row, Section, closing_sentence, sections, summary_parts
+from ringfence.render.differences.sections import Row, Section, closing_sentence, difference_sections, summary_parts
 from ringfence.render.formats import markdown_code, markdown_text
 
 MOST_BYTES: Final = 60_000
@@ -31,7 +31,7 @@ def review_comment(
     `problems` are those of both inputs. Errors come first, because what they are about was not compared.
     """
     errors = [one for one in problems if one.severity is Severity.ERROR]
-    shown = [*_errors(errors), *sections(found, first, second), *_assumptions(found)]
+    shown = [*_errors(errors), *difference_sections(found, first, second), *_assumptions(found)]
     head = "\n".join(_head(found, first, second, key, errors))
     room = MOST_BYTES - _size(head) - sum(_size(_count(section)) for section in shown)
     written = []

@@ -59,7 +59,7 @@ class Section(msgspec.Struct, frozen=True):
     columns: tuple[str, ...] = ()
 
 
-def sections(found: ClusterDifference, first: str, second: str) -> Iterator[Section]:
+def difference_sections(found: ClusterDifference, first: str, second: str) -> Iterator[Section]:
     """The sections that have a row, the dangerous kinds of changes first."""
     opened, closed = found.of(ConnectionChange.OPENED), found.of(ConnectionChange.CLOSED)
     unknown = [*found.unknown, *found.known]

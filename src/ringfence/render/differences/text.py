@@ -13,7 +13,7 @@ from typing import Final
 
 from ringfence.analysis.differences import ClusterDifference
 from ringfence.render.differences.phrases import plain
-from ringfence.render.differences.sections import closing_sentence, sections, summary_parts
+from ringfence.render.differences.sections import closing_sentence, difference_sections, summary_parts
 from ringfence.render.formats import one_line
 
 _MOST_REASONS: Final = 5
@@ -29,7 +29,7 @@ def difference_text(found: ClusterDifference, first: str, second: str, width: in
     With a `width`, lines are broken between words where they would be longer.
     """
     lines = [summary_text(found, first, second)]
-    for section in sections(found, first, second):
+    for section in difference_sections(found, first, second):
         lines += ["", section.title]
         for row in section.rows:
             lines.append(f"  {row.mark} {plain(row.sentence)}")

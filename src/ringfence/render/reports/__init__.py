@@ -1,6 +1,7 @@
 """Reports: all that is allowed in a cluster, and why, as one document of data and as one HTML file that shows it."""
 
+from ringfence.render.reports.compared import ReportedChange
 from ringfence.render.reports.document import report_json
 from ringfence.render.reports.page_file import MODULES, page_text, report_html
 
-__all__ = ["MODULES", "page_text", "report_html", "report_json"]
+__all__ = ["MODULES", "ReportedChange", "page_text", "report_html", "report_json"]

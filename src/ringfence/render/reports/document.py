@@ -20,6 +20,7 @@ from ringfence.model.problems import Problem
 from ringfence.render.exposure_views import exposure_lines
 from ringfence.render.formats import API_VERSION, Json
 from ringfence.render.problems import problem_json
+from ringfence.render.reports.compared import ReportedChange, change_json
 from ringfence.render.reports.matrix import MatrixData
 from ringfence.render.reports.policies import DocumentOf, all_policies, policies_json
 from ringfence.render.reports.subjects import ReportSubjects
@@ -31,13 +32,19 @@ def report_json(
     problems: Iterable[Problem],
     document_of: DocumentOf,
     exposed: ExposureList | None,
+    change: ReportedChange | None = None,
 ) -> dict[str, Any]:
-    """The document. `document_of` gives a policy as the API has it; without `exposed` exposure is not known."""
+    """The document. `document_of` gives a policy as the API has it; without `exposed` exposure is not known.
+
+    With a `change`, `state` is the cluster after it.
+    """
     view = matrix_view(state, ALL_CONNECTIONS, BY_WORKLOAD, within_namespaces=True)
     subjects = ReportSubjects(state)
     policies = all_policies(state)
     numbers = {id(policy): number for number, policy in enumerate(policies)}
     namespaces = sorted({group.reference.namespace for group in subjects.groups})
+    written = policies_json(state, policies, subjects, document_of)
+    references = [group.reference for group in subjects.groups]
     return {
         "apiVersion": API_VERSION,
         "kind": "Report",
@@ -45,11 +52,10 @@ def report_json(
         "namespaces": namespaces,
         "workloads": subjects.workloads_json(view, namespaces),
         "subjects": subjects.json(numbers),
-        "policies": policies_json(state, policies, subjects, document_of),
+        "policies": written,
         **MatrixData(view).json(),
-        "exposure": None
-        if exposed is None
-        else _exposure_json(exposed, (group.reference for group in subjects.groups)),
+        "exposure": None if exposed is None else _exposure_json(exposed, references),
+        **({"difference": change_json(change, state, references, written)} if change else {}),
         "assumptions": list(connection_assumptions(state)),
         "unread": [f"{policy} ({policy.place})" for policy in state.doubts],
         "problems": [problem_json(problem) for problem in problems],

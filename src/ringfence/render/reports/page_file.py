@@ -21,6 +21,7 @@ MODULES: Final = (
     "live.js",
     "editor.js",
     "proof.js",
+    "differences.js",
     "reasons.js",
     "explanation.js",
     "matrix.js",

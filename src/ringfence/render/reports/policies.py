@@ -32,7 +32,7 @@ def all_policies(state: State) -> list[CompiledPolicy[Any]]:
 
 def policies_json(
     state: State, policies: Iterable[CompiledPolicy[Any]], subjects: ReportSubjects, document_of: DocumentOf
-) -> list[Json]:
+) -> list[dict[str, Any]]:
     """Each policy with its subjects, its rules and its text."""
     tiers = {id(policy): tier.value for tier in PolicyTier for policy in state.cluster_policies(tier)}
     texts = _Texts(document_of)

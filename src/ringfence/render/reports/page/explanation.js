@@ -1,5 +1,6 @@
 // Why a connection is allowed or not: both sides, each with its policies and their rules, beside their YAML.
 
+import { changeOf } from "./differences.js";
 import { h, replace } from "./elements.js";
 import { proofOf } from "./proof.js";
 import { explainAgain } from "./reasons.js";
@@ -24,7 +25,7 @@ export function explain(report, panel, sourceName, destinationName) {
   const source = end(report, sourceName);
   const destination = end(report, destinationName);
   if (source === null || destination === null) return false;
-  const close = () => go("");
+  const close = () => go(report.matrixView);
   const body = h("div", {});
   replace(
     panel,
@@ -42,6 +43,7 @@ export function explain(report, panel, sourceName, destinationName) {
   replace(
     body,
     verdict(report, source, destination),
+    changeOf(report, source, destination),
     isExempt(report, source, destination)
       ? null
       : [side(report, "egress", source, destination), side(report, "ingress", destination, source)],

@@ -5,6 +5,7 @@ import { explain } from "./explanation.js";
 import { findingsView } from "./findings.js";
 import { matrix } from "./matrix.js";
 import { policiesView, policyView } from "./policies.js";
+import { differenceView } from "./differences.js";
 import { changesText, changesView } from "./editor.js";
 import { askAboutLesson, follow, load, loadLesson } from "./live.js";
 import { CoursePlace } from "./lesson.js";
@@ -24,8 +25,8 @@ const views = [
   ["policies", "Policies"],
   ["findings", "Findings"],
 ];
-/** @type {HTMLElement | null} */
-let shownMatrix = null;
+/** The matrices that were drawn: of everything, and of what has changed. @type {Map<string, HTMLElement>} */
+const matrices = new Map();
 /** The titles of the lessons; only the course has them. @type {string[]} */
 const titles = JSON.parse(document.body.dataset.lessons ?? "[]");
 /** @type {CoursePlace | null} */
@@ -38,7 +39,7 @@ function header() {
   replace(
     /** @type {Element} */ (document.querySelector("header.top")),
     h("div", { class: "brand" }, h("strong", {}, "ringfence"), h("span", { class: "quiet" }, data.title)),
-    h("nav", { "aria-label": "Views" }, views.map(([name, text]) => h("a", { href: link(name), "data-view": name }, text))),
+    h("nav", { "aria-label": "Views" }, (data.difference ? [...views, ["changes", "Changes"]] : views).map(([name, text]) => h("a", { href: link(name), "data-view": name }, text))),
     h("div", { class: "simulation", role: "status" }),
     doubts ? h("a", { class: "loud", href: link("findings") }, `${counted(doubts, "doubt")}: see Findings`) : null,
     searchBox(report),
@@ -48,8 +49,9 @@ function header() {
 /** Show what the address names. */
 function show() {
   const [view, ...names] = lesson?.isPredicted === false ? [""] : route();
+  if (view === "" || view === "changed") report.matrixView = view;
   for (const anchor of document.querySelectorAll("[data-view]")) {
-    const isCurrent = anchor.getAttribute("data-view") === view || (view === "cell" && anchor.getAttribute("data-view") === "");
+    const isCurrent = anchor.getAttribute("data-view") === view || (["cell", "changed"].includes(view) && anchor.getAttribute("data-view") === "");
     if (isCurrent) anchor.setAttribute("aria-current", "page");
     else anchor.removeAttribute("aria-current");
   }
@@ -63,7 +65,7 @@ function show() {
 /** @param {string} view @param {string[]} names */
 function viewOf(view, names) {
   if (view === "policies") return policiesView(report);
-  if (view === "changes") return changesView(report);
+  if (view === "changes") return differenceView(report) ?? changesView(report);
   if (view === "findings") return findingsView(report);
   if (view === "policy") return policyView(report, names[0], names[1]) ?? missing();
   if (view === "workload") {
@@ -71,8 +73,9 @@ function viewOf(view, names) {
     return number === undefined ? missing() : workloadView(report, number);
   }
   if (lesson?.isPredicted === false) return lesson.start();
-  shownMatrix ??= matrix(report);
-  return lesson ? h("div", {}, lesson.work(report), shownMatrix) : shownMatrix;
+  const drawn = matrices.get(report.matrixView) ?? matrix(report, report.matrixView === "changed");
+  matrices.set(report.matrixView, drawn);
+  return lesson ? h("div", {}, lesson.work(report), drawn) : drawn;
 }
 
 function missing() {
@@ -80,7 +83,7 @@ function missing() {
 }
 
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && !panel.hidden) go("");
+  if (event.key === "Escape" && !panel.hidden) go(report.matrixView);
 });
 /** Say above every view that policies are edited: what is shown is not what is in force. */
 function banner() {
@@ -94,7 +97,7 @@ function banner() {
 function begin(data) {
   report = new Report(data);
   if (data.simulation) report.simulate(data.simulation);
-  shownMatrix = null;
+  matrices.clear();
   document.title = `${data.title} - ringfence`;
   header();
   banner();

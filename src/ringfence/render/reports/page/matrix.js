@@ -1,8 +1,9 @@
 // The matrix: sources down, destinations across. Only the cells in view are elements, so thousands of rows scroll.
 
+import { differenceSummary } from "./differences.js";
 import { arrange, counted, h } from "./elements.js";
 import { OUTSIDE } from "./report.js";
-import { go } from "./route.js";
+import { go, route } from "./route.js";
 
 /** @typedef {import("./report.js").Report} Report */
 /** @typedef {import("./report.js").Traffic} Traffic */
@@ -23,13 +24,16 @@ const MOST_PRINTED = 150;
 const PAGE = 1000;
 
 /**
- * The matrix in a grid that scrolls.
+ * The matrix in a grid that scrolls: all of it, or the rows and columns in which something has changed.
  * @param {Report} report
+ * @param {boolean} onlyChanges
  */
-export function matrix(report) {
-  const wide = report.classes.length <= FEW;
-  const rows = linesOf(report, ROW, BAND, true);
-  const columns = linesOf(report, wide ? 66 : 26, GAP, false);
+export function matrix(report, onlyChanges) {
+  const only = onlyChanges && report.changedClasses.length > 0;
+  const [sources, destinations] = only ? [report.changing("sources"), report.changing("destinations")] : [null, null];
+  const wide = (destinations?.size ?? report.classes.length) <= FEW;
+  const rows = linesOf(report, ROW, BAND, true, sources);
+  const columns = linesOf(report, wide ? (report.data.difference ? 84 : 66) : 26, GAP, false, destinations);
   const height = end(rows);
   const width = end(columns);
   const cells = rows.filter((line) => line.place !== null);
@@ -180,6 +184,38 @@ export function matrix(report) {
     event.preventDefault();
   }
 
+  /** Go to the next cell that changes, or the one before. An explanation that is open is of that cell then. @param {KeyboardEvent} event */
+  function jump(event) {
+    const typing = event.target instanceof HTMLInputElement || event.target instanceof HTMLTextAreaElement;
+    if (!grid.isConnected || typing || (event.key !== "]" && event.key !== "[")) return;
+    const [view, ...names] = route();
+    if (view === "cell") {
+      const [row, column] = [cells, across].map((lines, side) => lines.findIndex((line) => holds(report, line.place, names[side])));
+      if (row >= 0 && column >= 0) active = { row, column };
+    }
+    const found = nextChanged(event.key === "]" ? 1 : -1);
+    if (!found) return;
+    active = found;
+    reveal();
+    draw();
+    if (view === "cell") open();
+    else focus();
+    event.preventDefault();
+  }
+
+  /** @param {1 | -1} step */
+  function nextChanged(step) {
+    if (!report.changedClasses.length && !report.changes.size) return null;
+    const count = cells.length * across.length;
+    const start = active.row * across.length + active.column;
+    for (let moved = 1; moved <= count; moved++) {
+      const at = (start + step * moved + count) % count;
+      const [row, column] = [Math.floor(at / across.length), at % across.length];
+      if (isChanged(report, cells[row].place, across[column].place)) return { row, column };
+    }
+    return null;
+  }
+
   /** Scroll so that the active cell is in view. */
   function reveal() {
     const line = cells[active.row];
@@ -197,10 +233,11 @@ export function matrix(report) {
   }
 
   document.addEventListener("simulated", drawAgain);
+  document.addEventListener("keydown", jump);
   addEventListener("beforeprint", () => print(true));
   addEventListener("afterprint", () => print(false));
   new ResizeObserver(draw).observe(grid);
-  return h("section", {}, h("h1", {}, "Who may connect to whom"), summary(report), legend(), grid);
+  return h("section", {}, h("h1", {}, "Who may connect to whom"), summary(report), differenceSummary(report, only), legend(report), grid);
 }
 
 /** @param {Report} report */
@@ -221,13 +258,15 @@ function summary(report) {
   );
 }
 
-function legend() {
+/** @param {Report} report */
+function legend(report) {
   const meanings = [
     ["all", "all", "all traffic"],
     ["some", "443", "these ports, or some addresses"],
     ["open", "any", "any address may open it"],
     ["none", "", "nothing"],
     ["itself", "", "one pod, which reaches itself"],
+    ...(report.data.difference ? [["some opened", "▲", "opened"], ["closed", "▼", "closed"], ["some changed", "◆", "both"]] : []),
   ];
   return h(
     "ul",
@@ -244,9 +283,10 @@ function legend() {
  * @param {number} size
  * @param {number} gap
  * @param {boolean} named
+ * @param {Set<number | typeof OUTSIDE> | null} kept
  * @returns {Line[]}
  */
-function linesOf(report, size, gap, named) {
+function linesOf(report, size, gap, named, kept) {
   /** @type {Line[]} */
   const lines = [];
   let at = 0;
@@ -259,18 +299,50 @@ function linesOf(report, size, gap, named) {
     last = namespace;
   };
   report.classes.forEach((members, place) => {
+    if (kept && !kept.has(place)) return;
     const namespace = report.namespace(members[0]);
     if (namespace !== last) begin(namespace);
     lines.push({ at, size, place, index: index++, title: title(report, place) });
     at += size;
   });
+  if (kept && !kept.has(OUTSIDE)) return lines;
   begin("outside the cluster");
   lines.push({ at, size, place: OUTSIDE, index, title: title(report, OUTSIDE) });
   return lines;
 }
 
-/** @param {Report} report @param {number | typeof OUTSIDE | null} source @param {number | typeof OUTSIDE | null} destination */
+/** @typedef {{kind: string, text: string, short: string, sign: string}} Content */
+
+/** @param {Report} report @param {number | typeof OUTSIDE | null} source @param {number | typeof OUTSIDE | null} destination @returns {Content} */
 function content(report, source, destination) {
+  const shown = presentContent(report, source, destination);
+  if (source === null || destination === null || !report.changedClasses.length) return shown;
+  const { rows, changed, pairs } = report.rowsBetween(source, destination);
+  if (!rows.length) return shown;
+  const said = rows.map(({ kind, traffic, addresses }) => `${kind}: ${addresses ? `${addresses}: ` : ""}${traffic}`);
+  const few = changed < pairs ? `, for ${changed} of ${pairs} pairs` : "";
+  return withMark({ ...shown, text: `${shown.text}; ${said.join("; ")}${few}` }, rows.some(({ kind }) => kind === "opened"), rows.some(({ kind }) => kind === "closed"));
+}
+
+/** A cell with the mark of what changes. @param {Content} shown @param {boolean} opens @param {boolean} closes @returns {Content} */
+function withMark(shown, opens, closes) {
+  const mark = opens ? (closes ? "◆" : "▲") : "▼";
+  return { ...shown, kind: `${shown.kind} ${WORDS[mark]}`, short: `${mark} ${shown.short}`, sign: mark };
+}
+
+/** Whether something changes in a cell. @param {Report} report @param {number | typeof OUTSIDE | null} source @param {number | typeof OUTSIDE | null} destination */
+function isChanged(report, source, destination) {
+  const { kind } = content(report, source, destination);
+  return Object.values(WORDS).some((word) => kind.endsWith(` ${word}`));
+}
+
+/** Whether a row or column has an end by its name. @param {Report} report @param {number | typeof OUTSIDE | null} place @param {string} name */
+function holds(report, place, name) {
+  return typeof place === "number" ? report.classes[place].some((number) => report.name(number) === name) : place === name;
+}
+
+/** What passes now. @param {Report} report @param {number | typeof OUTSIDE | null} source @param {number | typeof OUTSIDE | null} destination @returns {Content} */
+function presentContent(report, source, destination) {
   if (typeof source === "number" && typeof destination === "number") {
     if (source === destination && report.classes[source].length === 1 && report.isItself(report.classes[source][0], report.classes[source][0])) {
       return { kind: "itself", text: "one pod, which always reaches itself", short: "", sign: "" };
@@ -296,19 +368,21 @@ function content(report, source, destination) {
  * @param {Report} report
  * @param {number} source
  * @param {number} destination
- * @param {{kind: string, text: string, short: string, sign: string}} shown
+ * @param {Content} shown
+ * @returns {Content}
  */
 function changedContent(report, source, destination, shown) {
   const pairs = report.classes[source].flatMap((one) => report.classes[destination].filter((other) => !report.isItself(one, other)).map((other) => report.changed(one, other)));
   const changed = pairs.filter((pair) => pair !== undefined);
   if (!changed.length) return shown;
-  const mark = changed.some(({ opens }) => opens) ? (changed.some(({ closes }) => closes) ? "◆" : "▲") : "▼";
-  const words = { "▲": "opened", "▼": "closed", "◆": "changed" }[mark];
   const now = changed[0].now ? passing(changed[0].now) : NOTHING;
+  const made = withMark(now, changed.some(({ opens }) => opens), changed.some(({ closes }) => closes));
   const few = changed.length < pairs.length ? `, for ${changed.length} of ${pairs.length} pairs` : "";
-  return { kind: `${now.kind} ${words}`, text: `${now.text}, ${words} by the edits${few}`, short: `${mark} ${now.short}`, sign: mark };
+  return { ...made, text: `${now.text}, ${WORDS[made.sign]} by the edits${few}` };
 }
 
+/** @type {Record<string, string>} */
+const WORDS = { "▲": "opened", "▼": "closed", "◆": "changed" };
 const NOTHING = { kind: "none", text: "nothing", short: "", sign: "" };
 
 /** @param {Traffic} traffic */

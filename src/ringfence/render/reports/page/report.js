@@ -64,6 +64,30 @@
  * @property {ChangedOutside[]} outside
  */
 /**
+ * A row of a difference: what was opened or closed from each source to each destination, as ranges of workloads.
+ * @typedef {object} ChangedRow
+ * @property {"opened" | "closed"} kind
+ * @property {number[]} sources
+ * @property {number[]} destinations
+ * @property {number[]} alone
+ * @property {string} [addresses]
+ * @property {boolean} [reviewed]
+ * @property {string} traffic
+ * @property {string} before
+ * @property {string} after
+ * @property {{text: string, policy?: number}[]} causes
+ */
+/**
+ * What has changed against another cluster.
+ * @typedef {object} DifferenceData
+ * @property {string} from
+ * @property {string} to
+ * @property {string} summary
+ * @property {string} closing
+ * @property {ChangedRow[]} rows
+ * @property {{title: string, rows: {mark: string, sentence: string, reasons: string[]}[]}[]} sections
+ */
+/**
  * @typedef {object} ReportData
  * @property {string} title
  * @property {string[]} namespaces
@@ -78,12 +102,14 @@
  * @property {number[][]} incoming
  * @property {{direction: Direction, workloads: number[], lines: string[][]}[] | null} exposure
  * @property {SimulationData} [simulation]
+ * @property {DifferenceData} [difference]
  * @property {string[]} assumptions
  * @property {string[]} unread
  * @property {Problem[]} problems
  */
 
 export const OUTSIDE = "outside";
+/** @typedef {number | typeof OUTSIDE} End */
 
 export class Report {
   /** @param {ReportData} data */
@@ -95,6 +121,14 @@ export class Report {
     this.passing = data.rows.map((row) => rowOf(row, data.common));
     /** @type {Map<string, ChangedPair>} */
     this.changes = new Map();
+    /** The view of the matrix that is shown: "" for all, "changed" for what has changed. */
+    this.matrixView = "";
+    /** For each row of a difference the classes of its sources and destinations. */
+    this.changedClasses = (data.difference?.rows ?? []).map((row) => ({
+      row,
+      sources: this.classesOf(row, "sources"),
+      destinations: this.classesOf(row, "destinations"),
+    }));
     this.byName = new Map(data.workloads.map((_, number) => [this.name(number), number]));
     const times = new Map();
     for (const workload of data.workloads) {
@@ -115,6 +149,62 @@ export class Report {
   /** What the edits change between two workloads. @param {number} source @param {number} destination */
   changed(source, destination) {
     return this.changes.size ? this.changes.get(`${this.name(source)} ${this.name(destination)}`) : undefined;
+  }
+
+  /** The ends of one side of a row of a difference. @param {ChangedRow} row @param {"sources" | "destinations"} side @returns {End[]} */
+  endsOf(row, side) {
+    if (!row[side].length) return [OUTSIDE];
+    return this.data.workloads.flatMap((_, number) => (isWithin(row[side], number) ? [number] : []));
+  }
+
+  /** The classes of the ends of one side of a row. @param {ChangedRow} row @param {"sources" | "destinations"} side @returns {Set<End>} */
+  classesOf(row, side) {
+    return new Set(this.endsOf(row, side).map((end) => (end === OUTSIDE ? OUTSIDE : this.data.workloads[end].class)));
+  }
+
+  /** The classes that are on one side of any row of the difference. @param {"sources" | "destinations"} side */
+  changing(side) {
+    return new Set(this.changedClasses.flatMap((one) => [...one[side]]));
+  }
+
+  /** Whether a row is about a connection. @param {ChangedRow} row @param {End} source @param {End} destination */
+  isAbout(row, source, destination) {
+    if (!isAmong(row.sources, source) || !isAmong(row.destinations, destination)) return false;
+    return source !== destination || (source !== OUTSIDE && !isWithin(row.alone, source));
+  }
+
+  /** The rows of the difference about a connection. @param {End} source @param {End} destination */
+  rowsAbout(source, destination) {
+    return this.changedClasses.flatMap(({ row }) => (this.isAbout(row, source, destination) ? [row] : []));
+  }
+
+  /**
+   * The rows of the difference about connections between two classes, and how many pairs change.
+   * @param {End} source
+   * @param {End} destination
+   * @returns {{rows: ChangedRow[], changed: number, pairs: number}}
+   */
+  rowsBetween(source, destination) {
+    const found = this.changedClasses.filter(({ sources, destinations }) => sources.has(source) && destinations.has(destination));
+    if (!found.length) return { rows: [], changed: 0, pairs: 0 };
+    /** @type {Set<ChangedRow>} */
+    const rows = new Set();
+    let [changed, pairs] = [0, 0];
+    for (const one of this.membersOf(source)) {
+      for (const other of this.membersOf(destination)) {
+        if (one === other && (one === OUTSIDE || this.isItself(one, one))) continue;
+        const about = found.filter(({ row }) => this.isAbout(row, one, other));
+        about.forEach(({ row }) => rows.add(row));
+        pairs += 1;
+        changed += about.length ? 1 : 0;
+      }
+    }
+    return { rows: [...rows], changed, pairs };
+  }
+
+  /** @param {End} place @returns {End[]} */
+  membersOf(place) {
+    return place === OUTSIDE ? [OUTSIDE] : this.classes[place];
   }
 
   /** How a workload is written in a question: `prod/web`, `prod/Deployment/web`. @param {number} number */
@@ -177,6 +267,11 @@ export class Report {
   workloadsOf(ranges) {
     return this.data.workloads.flatMap(({ subject }, number) => (isWithin(ranges, subject) ? [number] : []));
   }
+}
+
+/** Whether an end is on a side of a row; without workloads, that is addresses. @param {number[]} ranges @param {End} end */
+function isAmong(ranges, end) {
+  return end === OUTSIDE ? !ranges.length : isWithin(ranges, end);
 }
 
 /** @param {number[]} ranges @param {number} number */

@@ -1,0 +1,116 @@
+"""What a change does, in the data of a report of the cluster after it: as rows of its workloads, and in words."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from ringfence.analysis.differences import Cause, ChangedConnections, ClusterDifference, Ends
+from ringfence.engine.population import Reference
+from ringfence.engine.state import State
+from ringfence.render.differences import cause_text, closing_sentence, difference_sections, plain, summary_text
+from ringfence.render.formats import Json
+from ringfence.sets.addresses import Addresses
+
+
+class ReportedChange(msgspec.Struct, frozen=True):
+    """A difference, the names of its two sides, and the workloads that have two different pods on both."""
+
+    found: ClusterDifference
+    first: str
+    second: str
+    several: frozenset[Reference]
+
+
+def change_json(
+    change: ReportedChange, state: State, references: Iterable[Reference], policies: Sequence[Mapping[str, Any]]
+) -> Json:
+    """The change by the numbers of the workloads and policies in the report."""
+    found, numbers = change.found, _numbers(state, references)
+    named = {(one["kind"], one["namespace"], one["name"]): number for number, one in enumerate(policies)}
+    listed = [(one, False) for one in found.connections] + [(one.change, True) for one in found.reviewed]
+    return {
+        "from": change.first,
+        "to": change.second,
+        "summary": summary_text(found, change.first, change.second),
+        "closing": closing_sentence(found),
+        "rows": [
+            {**_row(row, numbers, change.several, named), **({"reviewed": True} if is_reviewed else {})}
+            for row, is_reviewed in listed
+        ],
+        "sections": [
+            {
+                "title": section.title,
+                "rows": [
+                    {"mark": row.mark, "sentence": plain(row.sentence), "reasons": list(map(plain, row.reasons))}
+                    for row in section.rows
+                ],
+            }
+            for section in difference_sections(found, change.first, change.second)
+        ],
+    }
+
+
+def _numbers(state: State, references: Iterable[Reference]) -> dict[Reference, int]:
+    """The number of each workload, and of each pod that a difference may name: the report may not tell it apart."""
+    numbers = {reference: number for number, reference in enumerate(references)}
+    for member in state.members():
+        if member.reference not in numbers and (number := numbers.get(state.workload(member))) is not None:
+            numbers[member.reference] = number
+    return numbers
+
+
+def _row(
+    row: ChangedConnections,
+    numbers: Mapping[Reference, int],
+    several: frozenset[Reference],
+    named: Mapping[tuple[str, str, str], int],
+) -> dict[str, Any]:
+    sources, destinations = (_by_number(side, numbers) for side in (row.sources, row.destinations))
+    alone = [
+        number
+        for number in sources.keys() & destinations.keys()
+        if not _has_two(sources[number], destinations[number], several)
+    ]
+    addresses = next((str(side) for side in (row.sources, row.destinations) if isinstance(side, Addresses)), None)
+    return {
+        "kind": row.kind.value,
+        "sources": _ranges(sources),
+        "destinations": _ranges(destinations),
+        "alone": _ranges(alone),
+        **({"addresses": addresses} if addresses is not None else {}),
+        "traffic": str(row.traffic),
+        "before": str(row.before),
+        "after": str(row.after),
+        "causes": [_cause(cause, named) for cause in row.causes],
+    }
+
+
+def _by_number(side: Ends, numbers: Mapping[Reference, int]) -> dict[int, list[Reference]]:
+    found: defaultdict[int, list[Reference]] = defaultdict(list)
+    for reference in () if isinstance(side, Addresses) else side:
+        found[numbers[reference]].append(reference)
+    return found
+
+
+def _has_two(sources: Sequence[Reference], destinations: Sequence[Reference], several: frozenset[Reference]) -> bool:
+    """Whether there are two different pods among both."""
+    return any(one != other or one in several for one in sources for other in destinations)
+
+
+def _ranges(numbers: Iterable[int]) -> list[int]:
+    """Numbers as ranges, first and last of each in turn."""
+    ranges: list[int] = []
+    for number in sorted(numbers):
+        if ranges and ranges[-1] == number - 1:
+            ranges[-1] = number
+        else:
+            ranges += [number, number]
+    return ranges
+
+
+def _cause(cause: Cause, named: Mapping[tuple[str, str, str], int]) -> Json:
+    policy = cause.policy
+    number = named.get((policy.kind, policy.namespace, policy.name)) if policy else None
+    return {"text": cause_text(cause), **({} if number is None else {"policy": number})}
