@@ -45,6 +45,7 @@ def test_the_server_accepts_what_is_printed(experimental_server: ControlPlane, t
     file.write_text(manifest)
     conversion = Cluster.load(file).convert()
     assert conversion.policies
+    experimental_server.request("DELETE", path_of("clusternetworkpolicies"))  # those of other tests, with equal names
     for text in conversion_yaml(conversion, comments_of).split("\n---\n"):
         path = path_of("clusternetworkpolicies") + "?dryRun=All&fieldValidation=Strict"
         answer = experimental_server.request("POST", path, text, "application/yaml")
