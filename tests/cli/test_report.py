@@ -67,3 +67,12 @@ def test_an_error_in_the_input_is_in_the_report_and_in_the_exit_code(tmp_path: P
 
 def test_what_if_options_count() -> None:
     assert "db-policy" not in run("--without", "prod/db-policy").stdout.partition('id="report">')[2].partition("<")[0]
+
+
+@pytest.mark.parametrize("output", ["report.html", "report.json"])
+def test_a_file_name_that_is_not_utf_8_is_shown_as_far_as_it_can_be(output: str, tmp_path: Path) -> None:
+    manifest = tmp_path / "a\udcff.yaml"
+    manifest.write_bytes((EXAMPLE / "db-policy.yaml").read_bytes())
+    result = run("-o", str(tmp_path / output), path=manifest)
+    assert result.exit_code == 0, result.stderr
+    assert "db-policy" in (tmp_path / output).read_text("utf-8")

@@ -19,6 +19,7 @@ from ringfence.sources.manifests import parse_yaml
 from ringfence.testing.netassert import read_netassert
 from ringfence.testing.outcomes import JudgedTests
 from ringfence.testing.reachability_tests import KIND, ReachabilityTest
+from ringfence.whole_files import write_whole
 
 Print = Callable[[str], None]
 """Prints text for people: on standard output, or on standard error if a document goes there."""
@@ -136,7 +137,7 @@ def _text_of(path: Path) -> str:
 
 
 def _write(path: Path, text: str) -> int:
-    path.write_text(text, encoding="utf-8")
+    write_whole(path, text)
     print_message(f"wrote {path}")
     return EXIT_YES
 

@@ -1,9 +1,7 @@
 """`report`: all that is allowed, and why, in one file for a browser."""
 
-import json
 import sys
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Final
 
 import click
@@ -14,6 +12,8 @@ from ringfence.cli.terminal import print_exactly, print_message
 from ringfence.cli.what_if import asking_options
 from ringfence.cluster import Cluster
 from ringfence.errors import InputError
+from ringfence.render.formats import json_text
+from ringfence.whole_files import write_whole
 
 _HTML: Final = (".html", ".htm")
 _JSON: Final = ".json"
@@ -56,25 +56,12 @@ def report(inputs: Inputs, output: str, title: str) -> None:
     if file is None:
         print_exactly(written)
     else:
-        _replace(file, written)
+        write_whole(file, written)
         print_message(f"wrote {output}, {len(written.encode()) / 1000:,.0f} kB")
     inputs.leave(cluster.problems, EXIT_YES)
 
 
 def _written(cluster: Cluster, title: str, *, is_data: bool) -> str:
     if is_data:
-        return json.dumps(cluster.report_data(title), indent=1, ensure_ascii=False) + "\n"
+        return json_text(cluster.report_data(title)) + "\n"
     return cluster.report(title)
-
-
-def _replace(file: Path, text: str) -> None:
-    """Write a file as a whole or not at all: somebody may have the older one open."""
-    with NamedTemporaryFile("w", encoding="utf-8", dir=file.parent, prefix=f".{file.name}.", delete=False) as made:
-        try:
-            made.write(text)
-            made.close()
-            Path(made.name).chmod(0o644)
-            Path(made.name).replace(file)
-        except BaseException:
-            Path(made.name).unlink(missing_ok=True)
-            raise

@@ -16,14 +16,14 @@ import msgspec
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from ringfence.analysis.lists import Connection
 from ringfence.errors import LaboratoryError, RingfenceError
 from ringfence.render.answers import answer_json
 from ringfence.render.ends import end_json
-from ringfence.render.formats import Json
+from ringfence.render.formats import Json, json_line
 from ringfence.render.matrix import cell
 from ringfence.render.problems import problem_json
 from ringfence.render.reports import MODULES, page_text
@@ -77,7 +77,7 @@ class LocalPage:
 
     async def data(self, _: Request) -> Response:
         """The data of the page, with the edits that there are."""
-        return JSONResponse(await self._locked(self._data))
+        return _json(await self._locked(self._data))
 
     def _data(self) -> Json:
         simulation = self._simulation
@@ -106,15 +106,15 @@ class LocalPage:
         """What real packets do between two pods of a cell, in a laboratory that is built for it; one at a time."""
         body = await _body(request)
         if not _PROVING.acquire(blocking=False):
-            return JSONResponse({"error": "another cell is being proven: try again when it is"}, 409)
+            return _json({"error": "another cell is being proven: try again when it is"}, 409)
         try:
             cell = msgspec.json.decode(body, type=CellRequest)
             question = await self._locked(partial(cell_question, self._simulation, cell.source, cell.destination))
-            return JSONResponse(await run_in_threadpool(question.answer))  # without the lock: the page stays in use
+            return _json(await run_in_threadpool(question.answer))  # without the lock: the page stays in use
         except LaboratoryError as error:
-            return JSONResponse({"unproven": str(error), "probes": []})
+            return _json({"unproven": str(error), "probes": []})
         except (RingfenceError, msgspec.MsgspecError) as error:
-            return JSONResponse({"error": str(error)}, 400)
+            return _json({"error": str(error)}, 400)
         finally:
             _PROVING.release()
 
@@ -179,9 +179,9 @@ class LocalPage:
     async def _answered(self, question: Callable[[], Json]) -> Response:
         """The answer to a question as JSON, or what is wrong with the question."""
         try:
-            return JSONResponse(await self._locked(question))
+            return _json(await self._locked(question))
         except (RingfenceError, msgspec.MsgspecError) as error:
-            return JSONResponse({"error": str(error)}, 400)
+            return _json({"error": str(error)}, 400)
 
     async def _locked(self, question: Callable[[], T]) -> T:
         def ask() -> T:
@@ -223,6 +223,10 @@ async def _file(request: Request) -> Response:
     if name not in (*MODULES, "page.css"):
         return PlainTextResponse("not found\n", 404)
     return Response(page_text(name), media_type="text/css" if name == "page.css" else _SCRIPT)
+
+
+def _json(document: Json, status: int = 200) -> Response:
+    return Response(json_line(document), status, media_type="application/json")
 
 
 async def _body(request: Request) -> bytes:

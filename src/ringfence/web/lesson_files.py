@@ -1,4 +1,4 @@
-"""The lessons of the course about policies: what is told, asked and to be done, and the cluster that it is about.
+"""The lessons of the course about policies: their texts, questions and goals, and the cluster of each.
 
 A lesson is a YAML file in the folder `lessons`, and the names of the files order the course. What is predicted and what
 is to be reached are tests as in test files (docs/test.md), so the engine judges both.

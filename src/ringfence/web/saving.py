@@ -1,10 +1,10 @@
 """Writing an edited policy back into its file, and nothing else of the file."""
 
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
 from ringfence.errors import InputError
 from ringfence.web.simulation import PolicyKey, Simulation
+from ringfence.whole_files import write_whole
 
 
 def save(simulation: Simulation, key: PolicyKey, text: str) -> str:
@@ -20,7 +20,7 @@ def save(simulation: Simulation, key: PolicyKey, text: str) -> str:
     if edited is None or edited.text != text or not edited.is_applied:
         raise InputError("the text has errors, or is not the one that was checked: nothing was saved")
     file, line = Path(str(shown["file"])), int(shown["line"])
-    _replace(file, _with_text(file, line, str(shown["yaml"]), text))
+    write_whole(file, _with_text(file, line, str(shown["yaml"]), text))
     return f"{file}:{line}"
 
 
@@ -37,17 +37,3 @@ def _with_text(file: Path, line: int, old: str, new: str) -> str:
     end = "\r" if lines[line - 1].endswith("\r") else ""
     after = [f"{one.removesuffix(chr(13))}{end}" for one in new.rstrip("\n").split("\n")]
     return "\n".join([*lines[: line - 1], *after, *lines[line - 1 + len(before) :]])
-
-
-def _replace(file: Path, content: str) -> None:
-    """Write a file as a whole or not at all, with the rights that it has."""
-    target = file.resolve()  # a link stays a link
-    with NamedTemporaryFile("w", encoding="utf-8", newline="", dir=target.parent, delete=False) as made:
-        try:
-            made.write(content)
-            made.close()
-            Path(made.name).chmod(target.stat().st_mode)
-            Path(made.name).replace(target)
-        except BaseException:
-            Path(made.name).unlink(missing_ok=True)
-            raise

@@ -4,7 +4,6 @@ The scripts of the page are ES modules, which a browser loads from a server only
 which each module is a function that returns what it exports, below those from which it imports.
 """
 
-import json
 import re
 from base64 import b64encode
 from collections.abc import Mapping
@@ -12,6 +11,8 @@ from hashlib import sha256
 from html import escape
 from importlib.resources import files
 from typing import Any, Final
+
+from ringfence.render.formats import json_line, one_line
 
 MODULES: Final = (
     "elements.js",
@@ -48,9 +49,9 @@ def report_html(document: Mapping[str, Any]) -> str:
     """The page with its style, its scripts and the document of a report inside."""
     style, script = page_text("page.css"), joined_modules()
     # The document is text between the tags: only `<` could end it, and JSON has an escape for that.
-    data = json.dumps(document, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    data = json_line(document).replace("<", "\\u003c")
     parts = {
-        "title": escape(str(document["title"])),
+        "title": escape(one_line(str(document["title"]))),
         "policy": escape(content_policy(style, script)),
         "style": style,
         "data": data,
