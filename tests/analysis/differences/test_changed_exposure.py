@@ -1,13 +1,14 @@
 """What a change opens and closes for pods that do not exist yet: against the exposure of each cluster by itself."""
 
+from itertools import product
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.analysis.differences.clusters import BLOCKS, DB, WORKLOADS, compared
-from tests.possible_pods import PossiblePod, existing_namespaces, policies, possible_pods, worlds
+from tests.possible_pods import EXISTING, PossiblePod, existing_namespaces, policies, possible_pods, worlds
 from tests.semantics.judges import cluster_of
-from tests.semantics.objects import Object
+from tests.semantics.objects import Object, admits, labelled, namespace, pod, pods, policy, port, sends
 from tests.strategies import several
 
 from ringfence.analysis.differences import ChangedExposure, ClusterDifference, ConnectionChange
@@ -30,8 +31,8 @@ def sentences(found: ClusterDifference) -> list[str]:
     """Each row in words, with its causes."""
     rows = []
     for one in found.exposure:
-        pods = " and ".join(possible_pods_text(some, found.namespaces) for some in one.pods)
-        ends = (pods, str(one.workloads[0])) if one.direction is Direction.INGRESS else (str(one.workloads[0]), pods)
+        said = " and ".join(possible_pods_text(some, found.namespaces) for some in one.pods)
+        ends = (said, str(one.workloads[0])) if one.direction is Direction.INGRESS else (str(one.workloads[0]), said)
         causes = ", ".join(cause_text(cause).partition(" (")[0] for cause in one.causes)
         rows.append(f"{one.kind}: {ends[0]} -> {ends[1]}: {possible_traffic_text(one.traffic)}: {causes}")
     return rows
@@ -110,33 +111,53 @@ def changes(draw: st.DrawFn) -> tuple[list[Object], list[Object]]:
     return before, [*spaces, before[2], *(kept | drawn).values()]
 
 
-def said(rows: list[ChangedExposure], pod: PossiblePod, direction: Direction, kind: ConnectionChange) -> Traffic:
-    """What the rows say of a possible pod whose ports have no names; it is in one of them at most."""
+_PortNames = tuple[tuple[str, str], ...]
+_NAMES: tuple[_PortNames, ...] = ((), (("http", "TCP"),))
+"""The names that the ports of a possible pod may have: none, or the one that policies name."""
+
+
+def said(
+    rows: list[ChangedExposure], pod: PossiblePod, direction: Direction, kind: ConnectionChange, names: _PortNames
+) -> Traffic:
+    """What the rows say of a possible pod, of ports with these names; it is in one of them at most."""
     found = [
-        row.traffic.to_port(())
+        row.traffic.to_port(names)
         for row in rows
         if row.direction is direction
         and row.kind is kind
-        and any(pods.matches(pod.namespace_labels, pod.labels) for pods in row.pods)
+        and any(some.matches(pod.namespace_labels, pod.labels) for some in row.pods)
     ]
     assert len(found) < 2
     return found[0] if found else NO_TRAFFIC
 
 
-def passing(exposed: ExposureList, pod: PossiblePod, direction: Direction) -> Traffic:
+def passing(exposed: ExposureList, pod: PossiblePod, direction: Direction, names: _PortNames) -> Traffic:
     rows = [row for one in exposed.rows if one.direction is direction for row in one.pods]
-    found = [row.traffic.to_port(()) for row in rows if row.pods.matches(pod.namespace_labels, pod.labels)]
+    found = [row.traffic.to_port(names) for row in rows if row.pods.matches(pod.namespace_labels, pod.labels)]
     return found[0] if found else NO_TRAFFIC
+
+
+def _client_and_server(number: int) -> list[Object]:
+    """A pod that may connect to one port, and a policy of those that it may connect to that names the port."""
+    to_server = sends(pods(labelled(app="1")), ports=[port(number)])
+    return [
+        *(namespace(name) for name in EXISTING),
+        pod("x/a", {"app": "2"}),
+        policy("x/p", labelled(app="2"), egress=[to_server]),
+        policy("x/q", labelled(app="1"), ingress=[admits(ports=[port("http")])]),
+    ]
 
 
 @settings(max_examples=15)  # each compares two clusters for some hundred possible pods
 @given(changes())
+# What was opened and what was closed is about pods with the same labels, whose port has the same name.
+@example((_client_and_server(80), _client_and_server(81)))
 def test_rows_are_exactly_what_differs_for_each_possible_pod(objects: tuple[list[Object], list[Object]]) -> None:
     before, after = map(cluster_of, objects)
     rows = list(before.diff(after).exposure)
     old, new = exposure(before.state), exposure(after.state)
     for was, now in zip(*map(possible_pods, objects), strict=True):
-        for direction in Direction:
-            then, today = passing(old, was, direction), passing(new, now, direction)
-            assert said(rows, now, direction, ConnectionChange.OPENED) == today - then
-            assert said(rows, now, direction, ConnectionChange.CLOSED) == then - today
+        for direction, names in product(Direction, _NAMES):
+            then, today = passing(old, was, direction, names), passing(new, now, direction, names)
+            assert said(rows, now, direction, ConnectionChange.OPENED, names) == today - then
+            assert said(rows, now, direction, ConnectionChange.CLOSED, names) == then - today

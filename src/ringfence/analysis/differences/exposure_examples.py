@@ -118,7 +118,9 @@ def _pod(one: ExamplePod, traffic: PossibleTraffic) -> tuple[Member, Traffic, Tr
     # The names may be of several protocols, and the traffic of one of them, or of another.
     protocol, number = next((one, found[0][0]) for one in PROTOCOLS if (found := first.traffic.ports(one)))
     ports = frozenset(NamedPort(name, of, number) for name, of in first.names)
-    reference = msgspec.structs.replace(plain.reference, name=f"{plain.name} {','.join(map(str, sorted(first.names)))}")
+    # Pods of several claims take part together: those with other ports must have other names.
+    named = ",".join(f"{name}:{number}/{of}" for name, of in sorted(first.names))
+    reference = msgspec.structs.replace(plain.reference, name=f"{plain.name} {named}")
     asked = Traffic.of(protocol, ((number, number),))
     return msgspec.structs.replace(plain, reference=reference, named_ports=ports), asked, asked
 
