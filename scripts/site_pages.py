@@ -29,6 +29,21 @@ SOURCES = {page: source for source, page in PAGES.items()}
 LINK = re.compile(r"(!?\[[^\]]*\])\(([^)\s]+)\)")
 
 
+RULES = "The rules of lint"
+"""The entry of the navigation below which the page of each rule stands."""
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Adds the pages of rules to the navigation: nobody has to list them."""
+    pages = [f"rules/{file.name}" for file in sorted((ROOT / "docs" / "rules").glob("*.md"))]
+    for section in config.nav or ():
+        for entries in section.values():
+            for entry in entries if isinstance(entries, list) else ():
+                if RULES in entry:
+                    entry[RULES] = [{"All": entry[RULES]}, *({Path(page).stem: page} for page in pages)]
+    return config
+
+
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Adds the pages, and the files that they link to."""
     for source, page in PAGES.items():

@@ -1,6 +1,6 @@
-"""The pages of rules, and docs/rules.md, which is made of them.
+"""The pages of rules: docs/rules has one of each, and docs/rules.md lists them.
 
-`python -m tests.lint.test_pages` writes the page anew.
+`python -m tests.lint.test_pages` writes them anew.
 """
 
 from pathlib import Path
@@ -8,13 +8,22 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from ringfence.lint import RULES, Example, page_of, rules_page
+from ringfence.lint import RULES, Example, page_of, rule_text, rules_page
 
-PAGE = Path(__file__).parents[2] / "docs" / "rules.md"
+DOCS = Path(__file__).parents[2] / "docs"
 
 
-def test_the_page_of_the_documentation_is_the_one_that_the_rules_make() -> None:
-    assert PAGE.read_text() == rules_page(RULES), "write it anew: python -m tests.lint.test_pages"
+def pages() -> dict[Path, str]:
+    """The text of each page, by its file."""
+    return {DOCS / "rules.md": rules_page(RULES)} | {
+        DOCS / "rules" / f"{rule.identifier}.md": rule_text(rule) for rule in RULES
+    }
+
+
+def test_the_pages_of_the_documentation_are_those_that_the_rules_make() -> None:
+    files = [DOCS / "rules.md", *(DOCS / "rules").iterdir()]
+    written = {file: file.read_text() for file in files}
+    assert written == pages(), "write them anew: python -m tests.lint.test_pages"
 
 
 def test_a_page_has_a_summary_a_text_and_examples() -> None:
@@ -33,4 +42,5 @@ def test_a_page_without_examples_or_remedy_is_an_error(text: str) -> None:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(rules_page(RULES))
+    for file, text in pages().items():
+        file.write_text(text)

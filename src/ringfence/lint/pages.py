@@ -1,4 +1,4 @@
-"""The pages of rules: what the docstring of a rule's file holds, and the page of the documentation that is made of all.
+"""The pages of rules: what the docstring of a rule's file holds, and what the documentation makes of it.
 
 A docstring begins with a sentence that says what is found. Paragraphs follow, one of which begins with `Remedy:`. Then
 come examples: a line that begins with `Fires` or `Silent` and ends with a colon, and below it a block of YAML.
@@ -42,14 +42,14 @@ def page_of(rule: LintRule) -> RulePage:
 
 
 def rule_text(rule: LintRule) -> str:
-    """The page of one rule, with its heading."""
+    """The page of one rule, with its heading, as `docs/rules` has it."""
     page = page_of(rule)
     facts = [f"`{rule.identifier}`, {rule.level}"]
     if rule.group is not RuleGroup.DEFAULT:
         facts.append(f"only with `--select {rule.group}`")
     if rule.needs is Needs.PODS:
         facts.append("skipped if the input holds no pods and no workloads")
-    lines = [f"## {rule.identifier} {rule.name}", "", page.summary, "", f"{'; '.join(facts)}.", "", page.text]
+    lines = [f"# {rule.identifier} {rule.name}", "", page.summary, "", f"{'; '.join(facts)}.", "", page.text]
     for example in page.examples:
         verb = "It fires" if example.fires else "It is silent"
         lines += ["", f"{verb}{f' {example.reason}' if example.reason else ''}:", "", "```yaml"]
@@ -58,21 +58,18 @@ def rule_text(rule: LintRule) -> str:
 
 
 def rules_page(rules: Iterable[LintRule]) -> str:
-    """The page of the documentation about all rules."""
-    rules = list(rules)
+    """The page of the documentation that lists all rules, each with a link to its own page."""
     rows = [
-        f"| [{rule.identifier}](#{rule.identifier.lower()}-{rule.name}) | {rule.name} | {rule.level} "
-        f"| {page_of(rule).summary} |"
+        f"| [{rule.identifier}](rules/{rule.identifier}.md) | {rule.name} | {rule.level} | {page_of(rule).summary} |"
         for rule in rules
     ]
     head = [
         "# The rules of lint",
         "",
-        "Each rule is a file in `src/ringfence/lint/rules`, and `python -m tests.lint.test_pages` writes them here.",
-        "The examples are tests. How the command is used is in [lint](lint.md).",
+        "Each rule is a file in `src/ringfence/lint/rules`, and `python -m tests.lint.test_pages` writes its page and",
+        "this list. The examples are tests. How the command is used is in [lint](lint.md).",
         "",
         "| rule | name | level | finds |",
         "|---|---|---|---|",
-        *rows,
     ]
-    return "\n".join(head) + "\n\n" + "\n".join(map(rule_text, rules))
+    return "\n".join([*head, *rows]) + "\n"
