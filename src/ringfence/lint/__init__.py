@@ -1,6 +1,14 @@
 """Mistakes in policies: each is decided by the engine, and comes with its place, its reason and its remedy."""
 
-from ringfence.lint.findings import FindingLevel, LintFinding, LintFindings, SkippedRules
+from ringfence.lint.findings import (
+    FindingLevel,
+    LintFinding,
+    LintFindings,
+    RelatedPlace,
+    SkippedRules,
+    SuppressedFinding,
+    SuppressionKind,
+)
 from ringfence.lint.linted import Linted
 from ringfence.lint.pages import Example, RulePage, page_of, rule_text, rules_page
 from ringfence.lint.rule import LintRule, Needs, RuleGroup
@@ -16,9 +24,12 @@ __all__ = [
     "LintRule",
     "Linted",
     "Needs",
+    "RelatedPlace",
     "RuleGroup",
     "RulePage",
     "SkippedRules",
+    "SuppressedFinding",
+    "SuppressionKind",
     "chosen_rules",
     "find_mistakes",
     "known_words",

@@ -24,12 +24,22 @@ class FindingLevel(StrEnum):
         return order.index(self) <= order.index(other)
 
 
+class RelatedPlace(msgspec.Struct, frozen=True):
+    """Another place that a finding is about, and what is there, such as `what covers it`."""
+
+    place: Place
+    text: str
+    object: str = ""
+
+
 class LintFinding(msgspec.Struct, frozen=True):
     """One mistake.
 
     `rule` is the identifier of the rule (`RF101`), or the code of a problem of the input (`unknown-field`), and `name`
     is what people call it. `object` is the policy, such as `NetworkPolicy prod/db-policy`, and `path` the field in it.
-    `edit` is the change of the text that corrects it, if there is one that can be proposed.
+    `edit` is the change of the text that corrects it, if there is one that can be proposed; `is_safe` says that it was
+    written to change no verdict. `fingerprint` stays the same while lines and items around the mistake move
+    (`lint/fingerprints.py`).
     """
 
     rule: str
@@ -41,6 +51,26 @@ class LintFinding(msgspec.Struct, frozen=True):
     message: str
     remedy: str = ""
     edit: TextEdit | None = None
+    is_safe: bool = False
+    related: tuple[RelatedPlace, ...] = ()
+    fingerprint: str = ""
+
+
+class SuppressionKind(StrEnum):
+    """Where it is written that a finding does not count, in the words of SARIF."""
+
+    IN_SOURCE = "inSource"
+    """In the manifests: a comment or an annotation."""
+    EXTERNAL = "external"
+    """In a file beside them: a baseline."""
+
+
+class SuppressedFinding(msgspec.Struct, frozen=True):
+    """A finding that does not count, where that is written, and why."""
+
+    finding: LintFinding
+    kind: SuppressionKind
+    reason: str
 
 
 class SkippedRules(msgspec.Struct, frozen=True):
@@ -51,10 +81,14 @@ class SkippedRules(msgspec.Struct, frozen=True):
 
 
 class LintFindings(msgspec.Struct, frozen=True):
-    """All that was found, by place, and the rules that were skipped. It is false if nothing was found."""
+    """All that was found, by place, and the rules that were skipped. It is false if nothing was found.
+
+    `suppressed` are the findings that do not count, and are not among those that were found.
+    """
 
     found: tuple[LintFinding, ...]
     skipped: tuple[SkippedRules, ...] = ()
+    suppressed: tuple[SuppressedFinding, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.found)

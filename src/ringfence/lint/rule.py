@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from ringfence.engine.policies import CompiledPolicy
-from ringfence.lint.findings import FindingLevel
+from ringfence.lint.findings import FindingLevel, RelatedPlace
 from ringfence.lint.linted import Linted
 from ringfence.model.text_edits import TextEdit
 
@@ -35,7 +35,11 @@ class Needs(StrEnum):
 
 
 class Hit(msgspec.Struct, frozen=True):
-    """A mistake in a policy, at the field `path`. `level` is that of the rule, unless it is given."""
+    """A mistake in a policy, at the field `path`. `level` is that of the rule, unless it is given.
+
+    `edit` corrects it. `is_safe` says that the edit changes no verdict in any cluster, which is proved before it is
+    applied. `related` are other places that the mistake is about.
+    """
 
     policy: CompiledPolicy[Any]
     path: str
@@ -43,6 +47,8 @@ class Hit(msgspec.Struct, frozen=True):
     remedy: str
     level: FindingLevel | None = None
     edit: TextEdit | None = None
+    is_safe: bool = False
+    related: tuple[RelatedPlace, ...] = ()
 
 
 class Unknown(msgspec.Struct, frozen=True):

@@ -1,11 +1,14 @@
 """Rules applied to a cluster: which ones, in which order, and what becomes of what they find."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from ringfence.lint.findings import FindingLevel, LintFinding, LintFindings, SkippedRules
+from ringfence.lint.fingerprints import content, value_at, with_fingerprints
 from ringfence.lint.linted import Linted
 from ringfence.lint.rule import Hit, LintRule, Needs, RuleGroup, Unknown
 from ringfence.lint.rules import RULES
+from ringfence.model.documents import document
 from ringfence.model.kinds import object_name
 from ringfence.model.origin import Place
 from ringfence.model.problems import Problem
@@ -19,6 +22,7 @@ NO_PODS = "the input holds no pods and no workloads"
 def find_mistakes(linted: Linted, problems: Iterable[Problem], rules: Sequence[LintRule]) -> LintFindings:
     """What some rules find, and the problems of the input, by place. The order is the same in every run."""
     found = [_problem(problem) for problem in problems]
+    documents: dict[int, dict[str, Any]] = {}
     skipped: dict[str, list[str]] = {}
     for rule in rules:
         if rule.needs is Needs.PODS and not linted.has_pods:
@@ -28,34 +32,42 @@ def find_mistakes(linted: Linted, problems: Iterable[Problem], rules: Sequence[L
             if isinstance(hit, Unknown):
                 skipped.setdefault(hit.reason, []).append(rule.identifier)
             else:
-                found.append(_finding(rule, hit))
-    found.sort(key=lambda one: (one.place, one.rule, one.object, one.path, one.message))
+                found.append(_finding(rule, hit, documents))
+    found.sort(key=lambda one: (one[0].place, one[0].rule, one[0].object, one[0].path, one[0].message))
     return LintFindings(
-        tuple(found), tuple(SkippedRules(tuple(dict.fromkeys(of)), reason) for reason, of in skipped.items())
+        tuple(with_fingerprints(found)),
+        tuple(SkippedRules(tuple(dict.fromkeys(of)), reason) for reason, of in skipped.items()),
     )
 
 
-def _finding(rule: LintRule, hit: Hit) -> LintFinding:
-    origin = hit.policy.origin
-    return LintFinding(
+def _finding(rule: LintRule, hit: Hit, documents: dict[int, dict[str, Any]]) -> tuple[LintFinding, str]:
+    """A finding, and what its fingerprint is made of. `documents` keeps the policies as documents: some are large."""
+    origin, policy = hit.policy.origin, hit.policy.policy
+    if id(policy) not in documents:
+        documents[id(policy)] = document(policy)
+    found = LintFinding(
         rule.identifier,
         rule.name,
         hit.level or rule.level,
         origin.at(hit.path) if origin else Place(""),
-        object_name(hit.policy.policy),
+        object_name(policy),
         hit.path,
         hit.message,
         hit.remedy,
         hit.edit,
+        hit.is_safe,
+        hit.related,
     )
+    return found, content(found, value_at(documents[id(policy)], hit.path))
 
 
-def _problem(problem: Problem) -> LintFinding:
+def _problem(problem: Problem) -> tuple[LintFinding, str]:
     level = FindingLevel(problem.severity.value)
     code = str(problem.code)
-    return LintFinding(
+    found = LintFinding(
         code, code, level, problem.place, problem.object, "", problem.message, problem.remedy, problem.fix
     )
+    return found, content(found, None)
 
 
 def chosen_rules(select: Iterable[str], ignore: Iterable[str]) -> list[LintRule]:

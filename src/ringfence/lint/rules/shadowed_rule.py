@@ -91,9 +91,10 @@ from collections.abc import Iterator
 
 from ringfence.analysis.possible import Cover, PartKind, RedundantPart
 from ringfence.engine.possible import RulePlace
-from ringfence.lint.findings import FindingLevel
+from ringfence.lint.findings import FindingLevel, RelatedPlace
 from ringfence.lint.linted import Linted
 from ringfence.lint.rule import Hit, LintRule, Needs, Unknown
+from ringfence.model.kinds import object_name
 
 _WHAT = {
     PartKind.POLICY: "this policy",
@@ -133,7 +134,16 @@ def _hit(one: RedundantPart) -> Hit:
     else:
         remedy = "keep it if the other parts are removed that cover it and that it covers"
     return Hit(
-        one.part.policy, one.part.path, message, remedy, FindingLevel.NOTE if one.part.kind is PartKind.POLICY else None
+        one.part.policy,
+        one.part.path,
+        message,
+        remedy,
+        FindingLevel.NOTE if one.part.kind is PartKind.POLICY else None,
+        related=tuple(
+            RelatedPlace(cover.policy.origin.at(cover.path), "what covers it", object_name(cover.policy.policy))
+            for cover in one.covers
+            if isinstance(cover, RulePlace) and cover.policy.origin
+        ),
     )
 
 

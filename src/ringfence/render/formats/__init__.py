@@ -24,6 +24,15 @@ from ringfence.render.formats.markdown import (
     markdown_text,
 )
 from ringfence.render.formats.mermaid import mermaid_text
+from ringfence.render.formats.sarif import (
+    MOST_RESULTS,
+    SarifLocation,
+    SarifResult,
+    SarifRule,
+    SarifSuppression,
+    SarifTool,
+    sarif_text,
+)
 from ringfence.render.formats.svg import Element, element, svg_text
 from ringfence.render.formats.tap import TapPoint, tap_text
 from ringfence.render.formats.terminal import escape_as_kubectl, escape_controls, one_line
@@ -33,6 +42,7 @@ from ringfence.render.formats.yaml import yaml_text
 __all__ = [
     "API_VERSION",
     "MOST_OF_A_LEVEL",
+    "MOST_RESULTS",
     "Annotation",
     "Element",
     "Graph",
@@ -46,6 +56,11 @@ __all__ = [
     "JUnitSuite",
     "Json",
     "Level",
+    "SarifLocation",
+    "SarifResult",
+    "SarifRule",
+    "SarifSuppression",
+    "SarifTool",
     "TapPoint",
     "age",
     "aligned",
@@ -70,6 +85,7 @@ __all__ = [
     "mermaid_text",
     "one_line",
     "parse_template",
+    "sarif_text",
     "streamed_table",
     "svg_text",
     "table",

@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from ringfence.model.origin import Range
 from ringfence.render.formats.terminal import one_line
 
 MOST_OF_A_LEVEL: Final = 10
@@ -24,13 +25,17 @@ class Level(StrEnum):
 
 
 class Annotation(msgspec.Struct, frozen=True):
-    """A message of some lines, and where it belongs: nowhere if `file` is empty, to the whole file if `line` is 0."""
+    """A message of some lines, and where it belongs: nowhere if `file` is empty, to the whole file if `line` is 0.
+
+    `range` are the characters that it is about, if they are known.
+    """
 
     level: Level
     title: str
     lines: tuple[str, ...]
     file: str = ""
     line: int = 0
+    range: Range | None = None
 
 
 def annotations_text(annotations: Iterable[Annotation]) -> str:
@@ -53,10 +58,19 @@ def _limited(annotations: list[Annotation]) -> list[Annotation]:
 
 
 def _line(one: Annotation) -> str:
-    properties = {"file": one.file, "line": str(one.line or ""), "title": one.title}
+    properties = {"file": one.file, "line": str(one.line or ""), **_columns(one.range), "title": one.title}
     written = ",".join(f"{key}={_property(value)}" for key, value in properties.items() if value)
     text = _data("\n".join(map(one_line, one.lines)))
     return f"::{one.level} {written}::{text}\n"
+
+
+def _columns(part: Range | None) -> dict[str, str]:
+    """The end of a range; columns only if it is on one line, as GitHub demands. There, the last character is inside."""
+    if part is None:
+        return {}
+    if part.line != part.end_line:
+        return {"endLine": str(part.end_line)}
+    return {"col": str(part.column), "endColumn": str(max(part.column, part.end_column - 1))}
 
 
 def _data(text: str) -> str:

@@ -1,6 +1,6 @@
-"""What `lint` finds, as text and as JSON (docs/formats.md), and its rules.
+"""What `lint` finds, as text for people.
 
-The text has a line that editors understand, the line of the file with the part marked, and the remedy:
+Each finding has a line that editors understand, the line of the file with the part marked, and the remedy:
 
     db.yaml:4:3: warning[RF101] NetworkPolicy shop/db: the policy selects no pod: ...
       4 |   podSelector: {matchLabels: {app: dbs}}
@@ -8,13 +8,12 @@ The text has a line that editors understand, the line of the file with the part 
       remedy: write app=db, which pods of namespace shop have
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
-from ringfence.lint import FindingLevel, LintFinding, LintFindings, LintRule, SkippedRules, page_of
+from ringfence.lint import FindingLevel, LintFinding, LintFindings
 from ringfence.model.origin import Place
-from ringfence.render.formats import Json, document_json, one_line, table
-from ringfence.render.problems import edit_json
+from ringfence.render.formats import one_line
 
 SourceLine = Callable[[str, int], str | None]
 """The line of a file, by its number; None if it cannot be read."""
@@ -63,67 +62,7 @@ def _excerpt(place: Place, source_line: SourceLine) -> Iterator[str]:
 
 
 def _total(findings: LintFindings) -> str:
-    if not findings:
-        return "nothing found"
     counts = [(level, sum(one.level is level for one in findings.found)) for level in FindingLevel]
     parts = [f"{count} {level}{'s' if count > 1 else ''}" for level, count in counts if count]
-    return ", ".join(parts)
-
-
-def findings_json(findings: LintFindings) -> str:
-    """The findings and what was skipped as JSON."""
-    return document_json(
-        {
-            "findings": [_finding_json(one) for one in findings.found],
-            "skipped": [_skipped_json(one) for one in findings.skipped],
-        }
-    )
-
-
-def _finding_json(one: LintFinding) -> Json:
-    place = one.place
-    written: Json = {
-        "rule": one.rule,
-        "name": one.name,
-        "severity": str(one.level),
-        "file": place.file,
-        "line": place.line,
-        "column": place.column,
-        "endLine": place.end_line,
-        "endColumn": place.end_column,
-        "object": one.object,
-        "path": one.path,
-        "message": one.message,
-        "remedy": one.remedy,
-    }
-    if one.edit:
-        written["fix"] = edit_json(one.edit)
-    return written
-
-
-def _skipped_json(one: SkippedRules) -> Json:
-    return {"rules": list(one.rules), "reason": one.reason}
-
-
-def rules_text(rules: Iterable[LintRule]) -> str:
-    """The rules as a table."""
-    rows = [[rule.identifier, rule.name, str(rule.level), str(rule.group), page_of(rule).summary] for rule in rules]
-    return table(["RULE", "NAME", "SEVERITY", "GROUP", "FINDS"], rows)
-
-
-def rules_json(rules: Iterable[LintRule]) -> str:
-    """The rules as JSON."""
-    return document_json(
-        {
-            "rules": [
-                {
-                    "rule": rule.identifier,
-                    "name": rule.name,
-                    "severity": str(rule.level),
-                    "group": str(rule.group),
-                    "summary": page_of(rule).summary,
-                }
-                for rule in rules
-            ]
-        }
-    )
+    suppressed = f" ({len(findings.suppressed)} suppressed)" if findings.suppressed else ""
+    return (", ".join(parts) or "nothing found") + suppressed

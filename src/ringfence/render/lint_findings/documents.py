@@ -1,0 +1,79 @@
+"""What `lint` finds, and its rules, as JSON (docs/formats.md), and the rules as a table."""
+
+from collections.abc import Iterable
+
+from ringfence.lint import LintFinding, LintFindings, LintRule, RelatedPlace, SkippedRules, SuppressedFinding, page_of
+from ringfence.render.formats import Json, document_json, table
+from ringfence.render.problems import edit_json
+
+
+def findings_json(findings: LintFindings) -> str:
+    """The findings and what was skipped as JSON."""
+    return document_json(
+        {
+            "findings": [_finding_json(one) for one in findings.found],
+            "skipped": [_skipped_json(one) for one in findings.skipped],
+            "suppressed": [_suppressed_json(one) for one in findings.suppressed],
+        }
+    )
+
+
+def _finding_json(one: LintFinding) -> Json:
+    place = one.place
+    written: Json = {
+        "rule": one.rule,
+        "name": one.name,
+        "severity": str(one.level),
+        "file": place.file,
+        "line": place.line,
+        "column": place.column,
+        "endLine": place.end_line,
+        "endColumn": place.end_column,
+        "object": one.object,
+        "path": one.path,
+        "message": one.message,
+        "remedy": one.remedy,
+        "fingerprint": one.fingerprint,
+    }
+    if one.edit:
+        written["fix"] = edit_json(one.edit)
+        written["fixIsSafe"] = one.is_safe
+    if one.related:
+        written["related"] = [_related_json(at) for at in one.related]
+    return written
+
+
+def _related_json(at: RelatedPlace) -> Json:
+    return {"file": at.place.file, "line": at.place.line, "object": at.object, "text": at.text}
+
+
+def _suppressed_json(one: SuppressedFinding) -> Json:
+    return {**_finding_json(one.finding), "suppression": {"kind": str(one.kind), "reason": one.reason}}
+
+
+def _skipped_json(one: SkippedRules) -> Json:
+    return {"rules": list(one.rules), "reason": one.reason}
+
+
+def rules_text(rules: Iterable[LintRule]) -> str:
+    """The rules as a table."""
+    rows = [[rule.identifier, rule.name, str(rule.level), str(rule.group), page_of(rule).summary] for rule in rules]
+    return table(["RULE", "NAME", "SEVERITY", "GROUP", "FINDS"], rows)
+
+
+def rules_json(rules: Iterable[LintRule]) -> str:
+    """The rules as JSON."""
+    return document_json(
+        {
+            "rules": [
+                {
+                    "rule": rule.identifier,
+                    "name": rule.name,
+                    "severity": str(rule.level),
+                    "group": str(rule.group),
+                    "summary": page_of(rule).summary,
+                }
+                for rule in rules
+            ]
+        }
+    )
