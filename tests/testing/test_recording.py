@@ -25,8 +25,15 @@ def test_every_pair_of_workloads_has_a_test() -> None:
     ]
 
 
-def test_what_is_assumed_is_accepted_and_what_is_allowed_in_part_is_skipped() -> None:
-    (whole,) = three_tier().recorded_tests("prod/api", "prod/db")
+def test_where_some_ports_are_allowed_there_is_a_test_of_these_and_one_of_all_others() -> None:
+    allowed, denied = three_tier().recorded_tests("prod/api", "prod/db")
+    assert (allowed["port"], allowed["expect"]) == ("3306", "allow")
+    assert (denied["ports"], denied["expect"]) == (["1-3305", "3307-65535", "1-65535/UDP", "1-65535/SCTP"], "deny")
+    assert denied["name"] == "prod/api -> prod/db on all but TCP 3306"
+
+
+def test_what_is_assumed_is_accepted_and_what_is_allowed_for_some_pods_is_skipped() -> None:
+    (whole,) = three_tier().recorded_tests("prod/db", "192.168.0.0/16")
     assert (whole["port"], whole["skip"]) == ("all", "only a part of it is allowed: write a test for each part")
     (assumed,) = three_tier().recorded_tests("prod/db", "prod/web", port=80)
     assert (assumed["expect"], assumed["accept"]) == ("deny", ["assumptions"])

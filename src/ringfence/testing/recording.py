@@ -5,10 +5,13 @@ from itertools import product
 from typing import Any, Final
 
 from ringfence.analysis.endpoints import AskedPorts
+from ringfence.analysis.questions import Answer
 from ringfence.engine.population import Member
 from ringfence.engine.state import State
 from ringfence.errors import InputError
-from ringfence.testing.asking import Asking
+from ringfence.sets.traffic import PROTOCOLS, Traffic
+from ringfence.testing.asking import Asking, check_served
+from ringfence.testing.reachability_tests import Acceptance
 
 MOST_PAIRS: Final = 1_000
 """Pairs of workloads that are recorded at once: nobody reads more tests."""
@@ -19,9 +22,9 @@ def record_tests(
 ) -> Iterator[dict[str, Any]]:
     """Tests of what passes from a source to a destination, for each pair of workloads that they name.
 
-    `written` are the ports as they are written in a test. Where only some of the ports or pods of a pair may connect,
-    there is a test of neither, which would not be true: it is skipped, and says so. Raises InputError for more than
-    `MOST_PAIRS` pairs.
+    `written` are the ports as they are written in a test. Where some of the ports may connect, there is a test of those
+    that may and one of the others. Where only some pods or addresses of a pair may, there is a test of neither, which
+    would not be true: it is skipped, and says so. Raises InputError for more than `MOST_PAIRS` pairs.
     """
     asking = Asking(state, namespace)
     pairs = list(product(_named(asking, source), _named(asking, destination)))
@@ -31,14 +34,49 @@ def record_tests(
         if one == other and len(pairs) > 1:
             continue
         answer = asking.answer(one, other, ports, None)
-        expect = {"all": "allow", "none": "deny"}.get(answer.result)
-        test: dict[str, Any] = {"name": f"{one} -> {other} on {written}", "from": one, "to": other, "port": written}
-        test["expect"] = expect or "allow"
-        if answer.assumptions:
-            test["accept"] = ["assumptions"]
-        if expect is None:
-            test["skip"] = "only a part of it is allowed: write a test for each part"
-        yield test
+        parts = _parts(answer)
+        if not parts:
+            expect = {"all": "allow", "none": "deny"}.get(answer.result)
+            test = {"name": f"{one} -> {other} on {written}", "from": one, "to": other, "port": written}
+            yield {**test, **_result(answer, ports, expect)}
+        for traffic, expect in parts:
+            said = str(traffic) if expect == "allow" else f"all but {parts[0][0]}"
+            test = {"name": f"{one} -> {other} on {said}", "from": one, "to": other, **_ports_field(traffic)}
+            asked = AskedPorts((traffic,))
+            yield {**test, **_result(asking.answer(one, other, asked, None), asked, expect)}
+
+
+def _parts(answer: Answer) -> tuple[tuple[Traffic, str], ...]:
+    """What passes and what does not, if that is the same for all pairs of an answer; else nothing."""
+    alike = {(part.passing, part.refused) for part in answer.parts}
+    if answer.result != "some" or len(alike) != 1:
+        return ()
+    ((passing, refused),) = alike
+    return (passing, "allow"), (refused, "deny")
+
+
+def _result(answer: Answer, ports: AskedPorts, expect: str | None) -> dict[str, Any]:
+    """What a test expects, and what it must accept to hold today."""
+    accepted = [str(Acceptance.ASSUMPTIONS)] if answer.assumptions else []
+    try:
+        check_served(answer, ports)
+    except InputError:
+        accepted.append(str(Acceptance.UNSERVED_PORTS))
+    return {
+        "expect": expect or "allow",
+        **({"accept": accepted} if accepted else {}),
+        **({} if expect else {"skip": "only a part of it is allowed: write a test for each part"}),
+    }
+
+
+def _ports_field(traffic: Traffic) -> dict[str, Any]:
+    """The ports as a test has them: `3306`, `8000-8080`, `53/UDP`."""
+    texts = [
+        f"{low if low == high else f'{low}-{high}'}{'' if protocol == 'TCP' else f'/{protocol}'}"
+        for protocol in PROTOCOLS
+        for low, high in traffic.ports(protocol)
+    ]
+    return {"port": texts[0]} if len(texts) == 1 else {"ports": texts}
 
 
 def _named(asking: Asking, text: str) -> Iterable[str]:
