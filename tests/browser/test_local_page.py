@@ -32,7 +32,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def server(folder: Path) -> Iterator[ServedPage]:
-    with served(lambda: Cluster.load(folder), "the example") as found:
+    with served(lambda: Cluster.load(folder), "the example", test_folders=[folder]) as found:
         yield found
 
 
@@ -107,8 +107,25 @@ def test_an_edit_is_saved_when_one_confirms_it(page: Page, folder: Path) -> None
     assert "3306" in (folder / "db-policy.yaml").read_text()
     page.once("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button", name="Save to the file").click()
-    expect(page.get_by_role("region", name="Edit")).to_contain_text("saved: ")
+    expect(page.get_by_role("banner")).to_contain_text("saved: ")
     assert "3307" in (folder / "db-policy.yaml").read_text()
+
+
+def test_a_cell_is_kept_as_a_test_when_one_confirms_it(page: Page, folder: Path) -> None:
+    page.get_by_role("gridcell", name="prod/api to prod/db: TCP 3306").click()
+    kept = page.get_by_role("region", name="Test")
+    kept.get_by_role("button", name="Keep this as a test").click()
+    expect(kept).to_contain_text("prod/api -> prod/db on all but TCP 3306")
+    assert violations(page) == []
+    file = kept.get_by_role("combobox", name="File of the tests")
+    assert file.input_value() == str(folder / "reachability-tests.yaml")
+    page.once("dialog", lambda dialog: dialog.dismiss())
+    kept.get_by_role("button", name="Add it to the file").click()
+    assert not Path(file.input_value()).exists()
+    page.once("dialog", lambda dialog: dialog.accept())
+    kept.get_by_role("button", name="Add it to the file").click()
+    expect(page.get_by_role("banner")).to_contain_text(f"The tests were added to {folder}")
+    assert Cluster.load(folder).test(folder)
 
 
 def test_a_file_that_changes_is_shown(page: Page, server: ServedPage, folder: Path) -> None:

@@ -5,7 +5,7 @@ import http.client
 import json
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -73,9 +73,11 @@ class ServedPage:
 
 
 @contextmanager
-def served(read: Callable[[], Cluster], title: str = "test") -> Iterator[ServedPage]:
+def served(
+    read: Callable[[], Cluster], title: str = "test", *, test_folders: Sequence[Path] = ()
+) -> Iterator[ServedPage]:
     """Serve the page of a cluster."""
-    page = LocalPage(Simulation(read, title))
+    page = LocalPage(Simulation(read, title), test_folders)
     with _served(page_app(page), page) as found:
         yield found
 

@@ -1,6 +1,7 @@
 """`ui`: the report as a local page, in which policies are edited to see what that changes."""
 
 import asyncio
+import signal
 import socket
 import webbrowser
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from ringfence.errors import InputError
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
+    from uvicorn import Server
 
     from ringfence.web import LocalPage
 
@@ -28,9 +30,15 @@ _LOOKED_AFTER: Final = 0.5
 @click.command()
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="The port at 127.0.0.1.  [default: a free one]")
 @click.option("--no-browser", is_flag=True, help="Print the address, and do not open a browser.")
+@click.option(
+    "--tests",
+    type=click.Path(exists=True, file_okay=False, writable=True, path_type=Path),
+    multiple=True,
+    help="A folder in which cells are kept as tests.  [default: the folders of -f]  Repeatable.",
+)
 @click.option("--learn", is_flag=True, help="A course about policies, with clusters of its own.")
 @asking_options
-def ui(inputs: SupposedInputs, port: int, no_browser: bool, learn: bool) -> None:
+def ui(inputs: SupposedInputs, port: int, no_browser: bool, tests: tuple[Path, ...], learn: bool) -> None:
     """Show the report as a local page, and edit policies in it to see what that changes.
 
     Each edit is answered as you type: which connections it opens and closes, and what the API server would refuse. The
@@ -42,6 +50,7 @@ def ui(inputs: SupposedInputs, port: int, no_browser: bool, learn: bool) -> None
     \b
     Examples:
       ringfence ui -f manifests/
+      ringfence ui -f manifests/ --tests tests/
       ringfence ui --learn
       ringfence ui --context prod --no-browser --port 8080
     """
@@ -51,13 +60,13 @@ def ui(inputs: SupposedInputs, port: int, no_browser: bool, learn: bool) -> None
     except ImportError as error:
         raise InputError(f"the local page needs {error.name}: pip install 'ringfence[ui]'") from error
     if learn:
-        _check_no_input(inputs)
+        _check_no_input(inputs, tests)
         asyncio.run(_teach(port, open_browser=not no_browser))
     else:
-        asyncio.run(_show(inputs, port, open_browser=not no_browser))
+        asyncio.run(_show(inputs, port, tests, open_browser=not no_browser))
 
 
-def _check_no_input(inputs: SupposedInputs) -> None:
+def _check_no_input(inputs: SupposedInputs, tests: tuple[Path, ...]) -> None:
     """Raise InputError for an option about the input: it would be ignored."""
     given = {
         "-f": inputs.filenames,
@@ -72,17 +81,19 @@ def _check_no_input(inputs: SupposedInputs) -> None:
         "--strict": inputs.strict,
         "--ignore-errors": inputs.ignore_errors,
         "--verbose": inputs.verbose,
+        "--tests": tests,
     }
     for option, value in given.items():
         if value:
             raise InputError(f"the lessons of --learn have clusters of their own: leave out {option}")
 
 
-async def _show(inputs: Inputs, port: int, *, open_browser: bool) -> None:
+async def _show(inputs: Inputs, port: int, tests: tuple[Path, ...], *, open_browser: bool) -> None:
     """The page of a cluster, which follows its files."""
     from ringfence.web import LocalPage, Simulation, page_app
 
-    page = LocalPage(Simulation(inputs.cluster, inputs.title))
+    folders = tests or [path for path in map(Path, inputs.filenames) if path.is_dir()]
+    page = LocalPage(Simulation(inputs.cluster, inputs.title), folders)
     following = asyncio.create_task(_follow(inputs, page))
 
     def end() -> None:
@@ -121,10 +132,30 @@ async def _serve(app: "Starlette", port: int, end: Callable[[], None], *, open_b
             webbrowser.open(address)
         config = uvicorn.Config(guard, log_level="warning", lifespan="off", timeout_graceful_shutdown=1)
         server = uvicorn.Server(config)
+        signals = _end_on_signals(server)
         try:
             await server.serve(sockets=[listening])
         finally:
             end()
+        if signals:
+            raise SystemExit(128 + signals[0])
+
+
+def _end_on_signals(server: "Server") -> list[int]:
+    """Have SIGTERM and SIGHUP end the server; gives those that came.
+
+    uvicorn handles SIGTERM, and raises it again at its end, for whatever handled it before. By default that would be
+    the end of this process, with its files left behind.
+    """
+    came: list[int] = []
+
+    def end(number: int, _: object) -> None:
+        came.append(number)
+        server.should_exit = True
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, end)
+    return came
 
 
 def _listening(port: int) -> socket.socket:

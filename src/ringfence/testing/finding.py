@@ -27,6 +27,12 @@ class FoundTests(msgspec.Struct, frozen=True):
 
     tests: tuple[ReachabilityTest, ...]
     problems: tuple[Problem, ...] = ()
+    documents: int = 0
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no document with tests, and none that could not be read."""
+        return not (self.documents or self.problems)
 
 
 def find_tests(paths: Sequence[str], *, exclude: Sequence[str] = ()) -> FoundTests:
@@ -34,13 +40,21 @@ def find_tests(paths: Sequence[str], *, exclude: Sequence[str] = ()) -> FoundTes
 
     Raises ManifestError for a path that does not exist, and InputError if there is no test.
     """
+    found = search_tests(paths, exclude=exclude)
+    if found.is_empty:
+        where = ", ".join(paths)
+        raise InputError(f"{where}: there is no test: no document has apiVersion ringfence/v1 and kind {KIND}")
+    return found
+
+
+def search_tests(paths: Sequence[str], *, exclude: Sequence[str] = ()) -> FoundTests:
+    """As `find_tests`, where there may be none."""
+    if not paths:
+        return FoundTests(())
     loaded = read_files(list(dict.fromkeys(paths)), recursive=True, exclude=exclude, holding=_MAY_HOLD_TESTS)
     decoded = [
         decode_tests(one.written, one.origin) for one in loaded.own if one.written.get("kind") != ALLOWED_CHANGES
     ]
     problems = [*loaded.problems, *(problem for one in decoded for problem in one.problems)]
-    if not decoded and not problems:
-        where = ", ".join(paths)
-        raise InputError(f"{where}: there is no test: no document has apiVersion ringfence/v1 and kind {KIND}")
     tests = tuple(test for one in decoded for test in one.tests)
-    return FoundTests(tests, tuple(sorted(problems, key=lambda problem: problem.place)))
+    return FoundTests(tests, tuple(sorted(problems, key=lambda problem: problem.place)), len(decoded))

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from html import escape
+from pathlib import Path
 from threading import Lock
 from typing import Any, Final, TypeVar
 
@@ -28,6 +29,7 @@ from ringfence.render.matrix import cell
 from ringfence.render.problems import problem_json
 from ringfence.render.reports import MODULES, page_text
 from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
+from ringfence.web.keeping import KeepRequest, keep, proposed_tests
 from ringfence.web.proving import cell_question
 from ringfence.web.saving import save
 from ringfence.web.simulation import MOST_PAIRS, Edited, EditEffects, PolicyKey, Simulation
@@ -66,10 +68,11 @@ class CellRequest(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class LocalPage:
-    """What the page can ask of a simulation."""
+    """What the page can ask of a simulation. What is kept as a test is written in `test_folders` only."""
 
-    def __init__(self, simulation: Simulation) -> None:
+    def __init__(self, simulation: Simulation, test_folders: Sequence[Path] = ()) -> None:
         self._simulation = simulation
+        self._test_folders = tuple(test_folders)
         self._listening: set[asyncio.Event] = set()
         self.is_ending = False
 
@@ -138,6 +141,20 @@ class LocalPage:
         place = save(self._simulation, wanted.key, wanted.text)
         self._simulation.read_again()
         return {"saved": place}
+
+    # --- tests --------------------------------------------------------------------------------------------------------
+
+    async def test(self, request: Request) -> Response:
+        """The tests of a cell, as they would be written into a file, and the files."""
+        ends = [request.query_params.get(name, "") for name in ("source", "destination")]
+        return await self._answered(partial(proposed_tests, self._simulation, self._test_folders, *ends))
+
+    async def keep(self, request: Request) -> Response:
+        """Write the tests of a cell into a file."""
+        return await self._answered(partial(self._kept, await _body(request)))
+
+    def _kept(self, body: bytes) -> Json:
+        return {"kept": keep(self._simulation, self._test_folders, msgspec.json.decode(body, type=KeepRequest))}
 
     def _changes(self) -> Json:
         return _changes_json(self._simulation.changes())
@@ -213,6 +230,8 @@ def asking_routes(page: LocalPage) -> list[Route]:
         Route("/prove", page.prove, methods=["POST"]),
         Route("/edit", page.edit, methods=["POST"]),
         Route("/save", page.save, methods=["POST"]),
+        Route("/test", page.test),
+        Route("/keep", page.keep, methods=["POST"]),
         Route("/events", page.events),
     ]
 

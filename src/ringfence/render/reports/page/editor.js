@@ -2,6 +2,7 @@
 
 import { counted, h, replace } from "./elements.js";
 import { edit, presentPlace, save } from "./live.js";
+import { say } from "./notice.js";
 import { link } from "./route.js";
 
 /** @typedef {import("./report.js").Report} Report */
@@ -71,7 +72,7 @@ export function editorOf(report, policy) {
   async function write() {
     if (!confirm(`Write this text into ${policy.file}? The rest of the file stays as it is.`)) return;
     try {
-      replace(said, `saved: ${await save(policy, area.value)}`);
+      say(`saved: ${await save(policy, area.value)}`);
     } catch (error) {
       replace(said, String(error));
     }

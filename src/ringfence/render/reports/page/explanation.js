@@ -2,10 +2,11 @@
 
 import { changeOf } from "./differences.js";
 import { h, replace } from "./elements.js";
+import { keepOf } from "./keep.js";
 import { proofOf } from "./proof.js";
 import { explainAgain } from "./reasons.js";
 import { isWithin, OUTSIDE } from "./report.js";
-import { go, link } from "./route.js";
+import { go, isCourse, link } from "./route.js";
 import { yamlOf } from "./yaml.js";
 
 /** @typedef {import("./report.js").Report} Report */
@@ -25,6 +26,7 @@ export function explain(report, panel, sourceName, destinationName) {
   const source = end(report, sourceName);
   const destination = end(report, destinationName);
   if (source === null || destination === null) return false;
+  const asks = source !== OUTSIDE && destination !== OUTSIDE ? report.data.simulation : undefined;
   const close = () => go(report.matrixView);
   const body = h("div", {});
   replace(
@@ -36,7 +38,8 @@ export function explain(report, panel, sourceName, destinationName) {
       h("button", { class: "close", onclick: close, "aria-label": "Close the explanation" }, "×"),
     ),
     body,
-    report.data.simulation && source !== OUTSIDE && destination !== OUTSIDE ? proofOf(sourceName, destinationName) : null,
+    asks ? proofOf(sourceName, destinationName) : null,
+    asks && !isCourse() ? keepOf(sourceName, destinationName, asks.edits.length > 0) : null,
     others(report, source, destination),
     command(report, source, destination),
   );
@@ -48,7 +51,7 @@ export function explain(report, panel, sourceName, destinationName) {
       ? null
       : [side(report, "egress", source, destination), side(report, "ingress", destination, source)],
   );
-  if (report.data.simulation && source !== OUTSIDE && destination !== OUTSIDE) {
+  if (asks) {
     explainAgain(report, body, sourceName, destinationName).catch((error) => replace(body, String(error)));
   }
   return true;

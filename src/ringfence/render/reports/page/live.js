@@ -55,6 +55,8 @@ export function presentPlace() {
 /** @typedef {{protocol: string, port: number, expected: boolean, observed: boolean}} Probe */
 /** @typedef {{agrees?: boolean, unproven?: string, probes: Probe[]}} Proof */
 
+/** @typedef {{text: string, files: string[], folders: string[]}} ProposedTests */
+
 /** The data of the page. @returns {Promise<ReportData>} */
 export async function load() {
   return asked("/report.json");
@@ -68,6 +70,16 @@ export async function ask(source, destination) {
 /** What real packets do between two pods. @param {string} source @param {string} destination @returns {Promise<Proof>} */
 export async function prove(source, destination) {
   return asked("/prove", { source, destination });
+}
+
+/** The tests of what passes between two workloads, and the files for them. @param {string} source @param {string} destination @returns {Promise<ProposedTests>} */
+export async function proposeTests(source, destination) {
+  return asked(`/test?${new URLSearchParams({ source, destination })}`);
+}
+
+/** Add tests that were shown to a file. @param {{source: string, destination: string, text: string, file: string}} wanted @returns {Promise<string>} */
+export async function keep(wanted) {
+  return (await asked("/keep", wanted)).kept;
 }
 
 /**

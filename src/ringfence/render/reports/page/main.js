@@ -9,6 +9,7 @@ import { differenceView } from "./differences.js";
 import { changesText, changesView } from "./editor.js";
 import { askAboutLesson, follow, load, loadLesson } from "./live.js";
 import { CoursePlace } from "./lesson.js";
+import { notice } from "./notice.js";
 import { Report } from "./report.js";
 import { go, lessonInAddress, link, route, stayIn } from "./route.js";
 import { searchBox } from "./search.js";
@@ -43,6 +44,7 @@ function header() {
     h("div", { class: "simulation", role: "status" }),
     doubts ? h("a", { class: "loud", href: link("findings") }, `${counted(doubts, "doubt")}: see Findings`) : null,
     searchBox(report),
+    notice,
   );
 }
 

@@ -8,6 +8,11 @@ export function stayIn(number) {
   lesson = number;
 }
 
+/** Whether the links stay in a lesson of the course. */
+export function isCourse() {
+  return lesson > 0;
+}
+
 /** @param {...string} parts */
 export function link(...parts) {
   const place = parts.map(encodeURIComponent).join("/");
