@@ -12,13 +12,14 @@ These few names are the whole of the Python API; everything else may change with
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ringfence.cluster import Cluster, Verdict
+    from ringfence.cluster import Cluster
     from ringfence.errors import RingfenceError
+    from ringfence.verdict import Verdict
 
 __version__ = "0.2.0"
 __all__ = ["Cluster", "RingfenceError", "Verdict", "__version__"]
 
-_HOMES = {"Cluster": "ringfence.cluster", "Verdict": "ringfence.cluster", "RingfenceError": "ringfence.errors"}
+_HOMES = {"Cluster": "ringfence.cluster", "Verdict": "ringfence.verdict", "RingfenceError": "ringfence.errors"}
 
 
 def __getattr__(name: str) -> Any:

@@ -11,18 +11,18 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from datetime import date
-from functools import cached_property
+from functools import partial
 from os import PathLike
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from ringfence.admission import Admission
 from ringfence.analysis.conversion import Conversion, convert
 from ringfence.analysis.differences import (
     ClusterDifference,
     ClusterSnapshot,
-    PolicyChange,
     RedundancyHere,
     SnapshotDifference,
+    changes_of_policies_alone,
     compare_snapshots,
     difference,
     difference_in_policies,
@@ -30,7 +30,6 @@ from ringfence.analysis.differences import (
     several_in_both,
     take_snapshot,
 )
-from ringfence.analysis.edits import Edit, Proposal, smallest_edit
 from ringfence.analysis.endpoints import (
     AskedPorts,
     Endpoint,
@@ -61,7 +60,6 @@ from ringfence.analysis.lists import (
     list_selector,
 )
 from ringfence.analysis.possible import Comparison, Redundancy, Relation, compare, policy_set, redundancy
-from ringfence.analysis.questions import Answer, with_possible_pods
 from ringfence.argument_checks import checked_namespace, checked_path, checked_patterns, checked_text
 from ringfence.engine.state import State
 from ringfence.errors import InputError, ManifestError, UndecidedError
@@ -73,68 +71,16 @@ from ringfence.model.policies import Direction
 from ringfence.model.problems import Problem, Severity, errors_about_policies
 from ringfence.model.server_versions import ServerVersion
 from ringfence.model.unread_kinds import unread_kind
-from ringfence.shared_input import ObjectChange, SharedInput
+from ringfence.shared_input import SharedInput
+from ringfence.verdict import Verdict, explanation_of
 
 if TYPE_CHECKING:
     from ringfence.lint import LintFindings
-    from ringfence.sources.git import Repository, StoredFiles
     from ringfence.sources.loading import LoadedObjects
     from ringfence.testing.coverage import Coverage
     from ringfence.testing.judging import Judge
-    from ringfence.testing.outcomes import Explanation, JudgedTest, JudgedTests, Question
+    from ringfence.testing.outcomes import JudgedTest, JudgedTests
     from ringfence.testing.reachability_tests import ReachabilityTest
-
-
-class Verdict(Answer):
-    """The answer to a question: `all`, `any` or `none`, with its reasons, its assumptions, and as text (`explain`)."""
-
-    @cached_property
-    @with_possible_pods
-    def proposal(self) -> Proposal:
-        """The edits of policies that reverse the answer and change the least for others, and what else they change.
-
-        Both are checked by the engine. Without edits if there are none that would, and for pods that could exist: an
-        edit for an example of them would not be one for all.
-        """
-        self._check_unchanged()
-        if self.parts_of_possible_pods:
-            return Proposal()
-        return smallest_edit(self._state, self)
-
-    @property
-    def edits(self) -> tuple[Edit, ...]:
-        """The edits of `proposal`."""
-        return self.proposal.edits
-
-    def explain(self) -> str:
-        """The answer, its reasons, and the edit that reverses it, as `ringfence explain` prints them."""
-        from ringfence.render.answers import explanation
-
-        return explanation(self, self.proposal)
-
-
-def _stored_files(
-    repository: "Repository",
-    revision: str | None,
-    paths: Sequence[str | PathLike[str]],
-    recursive: bool,
-    exclude: Sequence[str],
-    shared: SharedInput,
-) -> "StoredFiles":
-    """The files of a revision or of the index, which are listed once."""
-    from ringfence.sources.git import stored_files
-
-    named = None if revision is None else checked_text("revision", revision, "main")
-    texts, patterns = [checked_path(path) for path in paths], checked_patterns(exclude)
-    key = named, *texts, recursive, *patterns
-    if key not in shared.listed:
-        shared.listed[key] = stored_files(repository, named, texts, recursive=recursive, exclude=patterns)
-    return shared.listed[key]
-
-
-def _policy_change(change: ObjectChange) -> PolicyChange:
-    before, after = (cast("Policy", one.object) if one else None for one in (change.before, change.after))
-    return PolicyChange(before, after, change.after.origin if change.after else None)
 
 
 class Cluster:
@@ -233,7 +179,8 @@ class Cluster:
         from ringfence.sources.git import Repository, read_stored
 
         cluster, repository = cls(namespace=namespace, shared=shared), Repository()
-        files = _stored_files(repository, revision, paths, recursive, exclude, shared or SharedInput())
+        known = shared or SharedInput()
+        files = known.stored_files(repository, revision, paths, recursive=recursive, exclude=exclude)
         cluster._load(read_stored(repository, files, shared.documents if shared else None))
         return cluster
 
@@ -254,7 +201,10 @@ class Cluster:
         from ringfence.sources.git import Repository
 
         repository, known = Repository(), shared or SharedInput()
-        first, second = (_stored_files(repository, one, paths, recursive, exclude, known) for one in (revision, other))
+        first, second = (
+            known.stored_files(repository, one, paths, recursive=recursive, exclude=exclude)
+            for one in (revision, other)
+        )
         return first.entries == second.entries
 
     @classmethod
@@ -384,29 +334,9 @@ class Cluster:
         """
         self._check_cluster(other)
         mine, theirs = self._admission.kept, other._admission.kept
-        if mine and theirs and self._has_same_surroundings(other):
-            changes = list(mine.changes(theirs))
-            if all(change.is_of_policy and self._is_elsewhere(change.key[1]) for change in changes):
-                return difference_in_policies(self.state, list(map(_policy_change, changes)), names, theirs.origin)
+        if mine and theirs and (changes := changes_of_policies_alone(mine, theirs)) is not None:
+            return difference_in_policies(self.state, changes, names, theirs.origin)
         return difference(self.state, other.state, names)
-
-    def _is_elsewhere(self, namespace: str) -> bool:
-        """Whether a namespace exists whichever policies are in it: a policy alone makes one exist, too."""
-        state = self.state
-        return not namespace or state.namespaces.is_defined(namespace) or any(True for _ in state.members_in(namespace))
-
-    def _has_same_surroundings(self, other: "Cluster") -> bool:
-        """Whether all that is in the two clusters is the same, except for the objects that they keep."""
-        mine, theirs = self._admission.kept, other._admission.kept
-        return bool(
-            mine
-            and theirs
-            and mine.is_complete
-            and theirs.is_complete
-            and self._state.only_namespace == other._state.only_namespace
-            and self._state.operated == other._state.operated
-            and not (self._state.doubts or other._state.doubts)
-        )
 
     def snapshot(self, *, possible: bool = True) -> ClusterSnapshot:
         """Everything that passes now, to be compared with what passes later (`changes_since`).
@@ -441,16 +371,10 @@ class Cluster:
         (`RF1`), name, group, or `all`. Without any, the rules of the default group are applied. Raises InputError for a
         word that names no rule.
         """
-        from ringfence.lint import Linted, chosen_rules, find_mistakes, known_words
+        from ringfence.lint import Linted, chosen_rules, find_mistakes
 
-        try:
-            rules = chosen_rules(
-                checked_patterns(select, "select", '["RF101"]'), checked_patterns(ignore, "ignore", '["RF101"]')
-            )
-        except KeyError as error:
-            word = error.args[0]
-            meant = similar(word, known_words()) or "; ringfence lint --list lists all"
-            raise InputError(f"there is no rule {word!r}{meant}") from error
+        example = '["RF101"]'
+        rules = chosen_rules(checked_patterns(select, "select", example), checked_patterns(ignore, "ignore", example))
         return find_mistakes(Linted(self.state, self.redundant), self.problems, rules)
 
     def _compared(self, other: "Cluster", relation: Relation, names: tuple[str, str]) -> Comparison:
@@ -515,29 +439,19 @@ class Cluster:
 
         A test that supposes changes is judged in a copy of this cluster.
         """
-        from ringfence.testing.judging import Judge, supposed_error
-
         now = today or date.today()
-        judge = Judge(self.state, self.namespace, today=now, explain=self._explanation)
-        changed: object = None
-        changed_judge = judge
-        for test in tests:
-            if not test.is_what_if or judge.skips(test):
-                yield judge.outcome(test)
-                continue
-            try:
-                if changed != test.changes:
-                    changed, changed_judge = test.changes, self._judge_if(test, now)
-            except InputError as error:
-                changed = None
-                yield supposed_error(test, str(error))
-                continue
-            yield changed_judge.outcome(test)
+        from ringfence.testing.judging import judged
+
+        return judged(tests, self._judge(now), lambda test: self._judge_if(test, now))
+
+    def _judge(self, today: date, namespace: str = "") -> "Judge":
+        from ringfence.testing.judging import Judge
+
+        explain = partial(explanation_of, self.state)
+        return Judge(self.state, namespace or self.namespace, today=today, explain=explain)
 
     def _judge_if(self, test: "ReachabilityTest", today: date) -> "Judge":
         """A judge of a copy of this cluster, with what a test supposes. Raises InputError for an error in that."""
-        from ringfence.testing.judging import Judge
-
         copied = deepcopy(self)
         copied.problems = []
         copied.namespace = test.namespace or self.namespace
@@ -547,18 +461,7 @@ class Cluster:
             copied.suppose(*test.after)
         if errors := errors_about_policies(copied.problems):
             raise InputError("; ".join(map(str, errors)))
-        return Judge(copied.state, self.namespace, today=today, explain=copied._explanation)
-
-    def _explanation(self, question: "Question", with_edits: bool) -> "Explanation":
-        from ringfence.render.answers import explanation
-        from ringfence.render.proposals import proposal_text
-        from ringfence.testing.outcomes import Explanation
-
-        verdict = Verdict(self.state, question.source, question.destination, question.ports)
-        if not with_edits:
-            return Explanation(explanation(verdict))
-        edits = "\n".join(proposal_text(verdict.proposal, verdict))
-        return Explanation(explanation(verdict), edits, verdict.proposal)
+        return copied._judge(today, self.namespace)
 
     def connections(
         self,

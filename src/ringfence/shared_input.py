@@ -6,9 +6,11 @@ The objects of such a cluster enter its state when that is first asked for: for 
 second state is never needed (`analysis.differences`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from os import PathLike
 from typing import TYPE_CHECKING, NamedTuple
 
+from ringfence.argument_checks import checked_path, checked_patterns, checked_text
 from ringfence.engine.state import State
 from ringfence.model.kinds import KINDS, kind_of, namespace_of
 from ringfence.model.objects import Object
@@ -17,7 +19,7 @@ from ringfence.model.server_versions import ServerVersion
 from ringfence.sources.shared_documents import SharedDocuments
 
 if TYPE_CHECKING:
-    from ringfence.sources.git import StoredFiles
+    from ringfence.sources.git import Repository, StoredFiles
 
 Key = tuple[str, str, str]
 """The key of the kind, the namespace and the name of an object."""
@@ -36,9 +38,30 @@ class SharedInput:
 
     def __init__(self) -> None:
         self.documents = SharedDocuments()
-        self.listed: dict[tuple[object, ...], StoredFiles] = {}
-        """The files of revisions that were listed before, by what they were listed for."""
+        self._listed: dict[tuple[object, ...], StoredFiles] = {}
         self._admitted: dict[tuple[int, Terms], tuple[Object, Object]] = {}
+
+    def stored_files(
+        self,
+        repository: "Repository",
+        revision: str | None,
+        paths: Sequence[str | PathLike[str]],
+        *,
+        recursive: bool,
+        exclude: Sequence[str],
+    ) -> "StoredFiles":
+        """The files of a revision, or of the index (None), which are listed once.
+
+        Raises InputError for a revision, and ManifestError for a path, that is not there.
+        """
+        from ringfence.sources.git import stored_files
+
+        named = None if revision is None else checked_text("revision", revision, "main")
+        texts, patterns = [checked_path(path) for path in paths], checked_patterns(exclude)
+        key = named, *texts, recursive, *patterns
+        if key not in self._listed:
+            self._listed[key] = stored_files(repository, named, texts, recursive=recursive, exclude=patterns)
+        return self._listed[key]
 
     def admitted(self, obj: Object, terms: Terms) -> Object | None:
         """The object as it was admitted before, without errors or warnings; None if it was not."""
@@ -99,17 +122,29 @@ class KeptObjects:
             if is_complete:
                 self._revision = self._state.revision
 
-    def enter(self) -> None:
-        """Have all objects in the state."""
+    def enter(self) -> State:
+        """Have all objects in the state, and return it."""
         if self._revision is None:
             for obj, origin in self._objects.values():
                 self._state.upsert(obj, origin)
             self._revision = self._state.revision
+        return self._state
 
     @property
     def is_complete(self) -> bool:
         """Whether the state has, or will have, these objects and no others: nobody has changed it otherwise."""
         return self._revision in (None, self._state.revision)
+
+    def has_same_surroundings(self, other: "KeptObjects") -> bool:
+        """Whether all that is in the two states is the same, except for these objects."""
+        mine, theirs = self._state, other._state
+        return (
+            self.is_complete
+            and other.is_complete
+            and mine.only_namespace == theirs.only_namespace
+            and mine.operated == theirs.operated
+            and not (mine.doubts or theirs.doubts)
+        )
 
     def changes(self, after: "KeptObjects") -> Iterator[ObjectChange]:
         """The objects that are not the same afterwards, in the order of the input."""

@@ -41,7 +41,7 @@ from ringfence.analysis.lists import (
 from ringfence.analysis.mutants import Mutant, MutatedPart, Mutation
 from ringfence.analysis.possible import Comparison, Counterexample, Outcome, Redundancy, RedundantPart, RemovablePart
 from ringfence.analysis.questions import ExplainedPair, Pair, Part, PodsOf, ReasonGroup
-from ringfence.cluster import Cluster, Verdict
+from ringfence.cluster import Cluster
 from ringfence.engine.answers import PairReason, PeerReason, PolicyReason, RuleReason, SideReason
 from ringfence.engine.population import Member, Reference
 from ringfence.engine.possible import (
@@ -78,6 +78,7 @@ from ringfence.shared_input import SharedInput
 from ringfence.testing.coverage import Coverage, Fate, PartCount, TriedMutant
 from ringfence.testing.outcomes import JudgedTest, JudgedTests, Status
 from ringfence.testing.reachability_tests import ReachabilityTest
+from ringfence.verdict import Verdict
 
 __all__ = [
     "Addresses",

@@ -13,8 +13,9 @@ from ringfence.cli.options import as_one
 from ringfence.cli.ports import ASKED_PORTS, port_option
 from ringfence.cli.terminal import print_answer, print_document, print_message
 from ringfence.cli.what_if import asking_options
-from ringfence.cluster import Cluster, Verdict
+from ringfence.cluster import Cluster
 from ringfence.render.answers import answer_json, short_answer
+from ringfence.verdict import Verdict
 
 
 class QuestionOptions(msgspec.Struct, frozen=True):

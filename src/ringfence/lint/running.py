@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from ringfence.analysis.endpoints import similar
+from ringfence.errors import InputError
 from ringfence.lint.findings import FindingLevel, LintFinding, LintFindings, SkippedRules
 from ringfence.lint.fingerprints import content, value_at, with_fingerprints
 from ringfence.lint.linted import Linted
@@ -73,7 +75,7 @@ def _problem(problem: Problem) -> tuple[LintFinding, str]:
 def chosen_rules(select: Iterable[str], ignore: Iterable[str]) -> list[LintRule]:
     """The rules that some words select and no word leaves out; without a word, those of the default group.
 
-    A word is an identifier, the beginning of several (`RF1`), a name, a group, or `all`. Raises KeyError with a word
+    A word is an identifier, the beginning of several (`RF1`), a name, a group, or `all`. Raises InputError for a word
     that names no rule.
     """
     wanted = _named(select) if (select := list(select)) else [one for one in RULES if one.group is RuleGroup.DEFAULT]
@@ -88,7 +90,8 @@ def _named(words: Iterable[str]) -> list[LintRule]:
 def _meant(word: str) -> list[LintRule]:
     found = [one for one in RULES if _is_named(one, word)]
     if not found:
-        raise KeyError(word)
+        meant = similar(word, known_words()) or "; ringfence lint --list lists all"
+        raise InputError(f"there is no rule {word!r}{meant}")
     return found
 
 

@@ -1,5 +1,6 @@
 """Judges tests: what each expects is asked of a cluster."""
 
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from time import perf_counter
 from typing import assert_never
@@ -98,6 +99,30 @@ class Judge:
             case DefaultDeny() as expectation:
                 return judge_default_deny(asking, expectation, thoroughly=thoroughly)
         assert_never(test.expectation)
+
+
+def judged(
+    tests: Iterable[ReachabilityTest], judge: Judge, supposing: Callable[[ReachabilityTest], Judge]
+) -> Iterator[JudgedTest]:
+    """The outcome of each test, in their order.
+
+    `supposing` makes the judge of a test that supposes changes, or raises InputError if they cannot be supposed. It is
+    asked once for tests one after another that suppose the same.
+    """
+    changes: object = None
+    changed_judge = judge
+    for test in tests:
+        if not test.is_what_if or judge.skips(test):
+            yield judge.outcome(test)
+            continue
+        try:
+            if changes != test.changes:
+                changes, changed_judge = test.changes, supposing(test)
+        except InputError as error:
+            changes = None
+            yield supposed_error(test, str(error))
+            continue
+        yield changed_judge.outcome(test)
 
 
 def supposed_error(test: ReachabilityTest, message: str) -> JudgedTest:

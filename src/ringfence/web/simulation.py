@@ -13,7 +13,7 @@ import msgspec
 
 from ringfence.analysis.edits import Edit, SideEffects, side_effects
 from ringfence.analysis.lists import Connection
-from ringfence.cluster import Cluster, Verdict
+from ringfence.cluster import Cluster
 from ringfence.engine.answers import traffic_between, traffic_between_two
 from ringfence.engine.policies import CompiledPolicy
 from ringfence.engine.population import Member, Reference
@@ -28,6 +28,7 @@ from ringfence.sets.traffic import NO_TRAFFIC, Traffic
 from ringfence.sources.manifests import find_comments
 from ringfence.testing.outcomes import JudgedTest
 from ringfence.testing.reachability_tests import ReachabilityTest
+from ringfence.verdict import Verdict
 from ringfence.web.policy_texts import ReadText, read_text
 
 MOST_PAIRS: Final = 20_000

@@ -9,6 +9,7 @@ from ringfence.analysis.differences.arrows_of_change import (
 )
 from ringfence.analysis.differences.causes import Cause, Change, ConnectionChange, Effect, When
 from ringfence.analysis.differences.changed_exposure import ChangedExposure
+from ringfence.analysis.differences.changes_of_policies import changes_of_policies_alone
 from ringfence.analysis.differences.cluster_differences import (
     SAME_FILES,
     ChangedConnections,
@@ -59,6 +60,7 @@ __all__ = [
     "UnreadChange",
     "When",
     "changed_arrows",
+    "changes_of_policies_alone",
     "compare_snapshots",
     "difference",
     "difference_in_policies",
