@@ -70,7 +70,7 @@ def pytest_collection_finish() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*map(int, os.environ.get("GCT", "700,10,10").split(",")))
+    gc.set_threshold(*COLLECTION_THRESHOLDS)
     gc.enable()
 
 
