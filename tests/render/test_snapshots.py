@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests import strategies
 from tests.analysis.differences.clusters import BLOCKS, DB, WORKLOADS, written
 from tests.analysis.differences.test_difference_by_lists import cluster
-from tests.semantics.objects import Object
+from tests.semantics.objects import Object, node, owned, pod, stored
 
 from ringfence.analysis.differences import ClusterSnapshot
 from ringfence.cluster import Cluster
@@ -35,6 +35,13 @@ def test_a_snapshot_is_read_as_it_was_written_whatever_the_order_of_the_input(
     assert text_of(cluster(objects).snapshot(possible=possible)) == text
     order.shuffle(rows)
     assert read_snapshot("\r\n".join([header, *rows]), "x") == found
+
+
+def test_pods_that_only_an_address_tells_apart_are_named_one_by_one_also_to_pods_to_come() -> None:
+    pods = [stored(owned(one, "StatefulSet", "db")) for one in (pod("x/db-0", addresses=["10.0.0.1"]), pod("x/db-1"))]
+    found = cluster([*pods, node("m")]).snapshot()
+    assert read_snapshot(text_of(found), "x") == found
+    assert {one.workload.name for one in found.possible or ()} == {"db-0", "db-1"}
 
 
 @pytest.fixture

@@ -206,6 +206,18 @@ def test_a_repeated_probe_does_not_pass_as_part_of_the_first_ones_connection(por
     assert in_sandbox(reached) == [True, False]
 
 
+@pytest.mark.parametrize("port", PORTS[::2], ids=str)
+def test_the_same_can_be_attempted_twice_at_once(port: LabPort) -> None:
+    """Two pods of the host network have one address: both attempts are answered, by rules that track connections."""
+
+    def reached() -> list[bool]:
+        bench = Bench(cluster(2, 1))
+        bench.filter("ct state != new drop")
+        return bench.observe([bench.attempt("x/0", "x/1", port, 4)] * 3)
+
+    assert in_sandbox(reached) == [True] * 3
+
+
 def test_a_datagram_that_is_not_the_probe_does_not_count() -> None:
     """Each run has a nonce of its own, which must come back."""
 

@@ -22,7 +22,14 @@ from ringfence.analysis.differences.cluster_differences import (
     PolicyCount,
 )
 from ringfence.analysis.differences.folding import FoldedCell, fold
-from ringfence.analysis.lists import ConnectionFilter, connection_assumptions, exposure, list_connections, pod_groups
+from ringfence.analysis.lists import (
+    ConnectionFilter,
+    PodGroup,
+    connection_assumptions,
+    exposure,
+    list_connections,
+    pod_groups,
+)
 from ringfence.engine.policies import Action
 from ringfence.engine.population import Reference
 from ringfence.engine.possible import PossibleTraffic
@@ -94,16 +101,25 @@ def take_snapshot(state: State, *, possible: bool = True) -> ClusterSnapshot:
         {group.reference: group.is_several for group in groups},
         {(one.source, one.destination): one.traffic for one in listed},
         frozenset(isolated),
-        frozenset(_possible(state)) if possible else None,
+        frozenset(_possible(state, groups)) if possible else None,
         frozenset(connection_assumptions(state)),
     )
 
 
-def _possible(state: State) -> Iterator[PossibleConnections]:
+def _possible(state: State, groups: Iterable[PodGroup]) -> Iterator[PossibleConnections]:
+    """What passes with pods to come, of the ends that the snapshot has.
+
+    Pods of one workload may be exposed alike, and be told apart all the same by a policy that is about addresses.
+    """
+    listed = {group.reference for group in groups}
+    pods: defaultdict[Reference, list[Reference]] = defaultdict(list)
+    for member in state.members():
+        pods[state.workload(member)].append(member.reference)
     for one in exposure(state).rows:
+        ends = [end for workload in one.workloads for end in ([workload] if workload in listed else pods[workload])]
         for row in one.pods:
             text = f"pods {{{row.pods.pods}}} in namespaces {{{row.pods.namespaces}}}: {_traffic_text(row.traffic)}"
-            yield from (PossibleConnections(workload, one.direction, text) for workload in one.workloads)
+            yield from (PossibleConnections(end, one.direction, text) for end in ends)
 
 
 def _traffic_text(traffic: PossibleTraffic) -> str:

@@ -13,6 +13,7 @@ import secrets
 import socket
 import struct
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import groupby
@@ -108,7 +109,8 @@ class _Observation:
         self._nonce = secrets.token_bytes(_NONCE_SIZE)
         # Another port each time, as the kernel chooses for TCP and UDP. With the same one the kernel would take a later
         # probe for a packet of the association that it tracks already, and pass it without asking the policies.
-        self._sctp_source_port = secrets.choice(_EPHEMERAL_PORTS)
+        self._first_sctp_port = secrets.randbelow(len(_EPHEMERAL_PORTS))
+        self._sctp_attempts: Counter[Attempt] = Counter()
 
     def send(self, attempts: NumberedAttempts) -> None:
         """Send attempts of one sender, in the calling thread's network namespace."""
@@ -179,7 +181,17 @@ class _Observation:
         self._wait_for(sock, READABLE, partial(self._handle_sctp, sock, number_of_tag))
         for tag, (number, attempt) in enumerate(attempts, first_tag):
             number_of_tag[tag] = number
-            send(sock, sctp.init(self._sctp_source_port, attempt.port.number, tag), (str(attempt.destination), 0))
+            source_port = self._sctp_source_port(attempt)
+            send(sock, sctp.init(source_port, attempt.port.number, tag), (str(attempt.destination), 0))
+
+    def _sctp_source_port(self, attempt: Attempt) -> int:
+        """The same for all, unless the same was attempted before: pods of the host network share an address.
+
+        Of two INITs of one association the kernel tracks the tag of the second, and drops the answer to the first.
+        """
+        place = self._first_sctp_port + self._sctp_attempts[attempt]
+        self._sctp_attempts[attempt] += 1
+        return _EPHEMERAL_PORTS[place % len(_EPHEMERAL_PORTS)]
 
     def _handle_sctp(self, sock: socket.socket, number_of_tag: dict[int, int]) -> None:
         for data, _ in received(sock):
