@@ -75,7 +75,7 @@ from ringfence.shared_input import SharedInput
 from ringfence.verdict import Verdict, explanation_of
 
 if TYPE_CHECKING:
-    from ringfence.lint import LintFindings
+    from ringfence.lint import LintFindings, LintSettings
     from ringfence.sources.loading import LoadedObjects
     from ringfence.testing.coverage import Coverage
     from ringfence.testing.judging import Judge
@@ -364,18 +364,20 @@ class Cluster:
         """
         return redundancy_here(self.state, self.redundant() if everywhere is None else everywhere)
 
-    def lint(self, *, select: Sequence[str] = (), ignore: Sequence[str] = ()) -> "LintFindings":
+    def lint(
+        self, *, select: Sequence[str] = (), ignore: Sequence[str] = (), settings: "LintSettings | None" = None
+    ) -> "LintFindings":
         """The mistakes in the policies, each with its place, its reason and its remedy, and the problems of the input.
 
         `select` and `ignore` name rules as `ringfence lint` does: by identifier (`RF101`), the beginning of several
-        (`RF1`), name, group, or `all`. Without any, the rules of the default group are applied. Raises InputError for a
-        word that names no rule.
+        (`RF1`), name, group, or `all`. Without any, the rules of the default group are applied. `settings` say what the
+        input does not, such as that it is the whole cluster. Raises InputError for a word that names no rule.
         """
-        from ringfence.lint import Linted, chosen_rules, find_mistakes
+        from ringfence.lint import Linted, LintSettings, chosen_rules, find_mistakes
 
         example = '["RF101"]'
         rules = chosen_rules(checked_patterns(select, "select", example), checked_patterns(ignore, "ignore", example))
-        return find_mistakes(Linted(self.state, self.redundant), self.problems, rules)
+        return find_mistakes(Linted(self.state, self.redundant, settings or LintSettings()), self.problems, rules)
 
     def _compared(self, other: "Cluster", relation: Relation, names: tuple[str, str]) -> Comparison:
         self._check_cluster(other)

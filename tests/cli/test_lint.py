@@ -121,7 +121,7 @@ def test_an_error_in_the_input_is_a_finding_and_makes_the_input_unusable() -> No
     broken = MISSPELT.replace("spec:", "spek:")
     result = lint(broken)
     assert result.exit_code == 2
-    assert "p.yaml:8:1: error[unknown-field] NetworkPolicy shop/db: " in result.stdout
+    assert "p.yaml:8:1: error[RF138] NetworkPolicy shop/db: " in result.stdout
     assert "not counted because of errors in the input" in result.stderr
     assert lint(broken, "--ignore-errors").exit_code == 1
 
@@ -162,8 +162,8 @@ ROOT = Path(__file__).parents[2]
     [
         ("examples/three-tier", set()),
         ("examples/shop", set()),
-        # The recipe is about the name of a port, and leaves out the DNS server.
-        ("examples/recipes", {("RF114", "nurse-asks-for-health")}),
+        # One recipe is about the name of a port, and leaves out the DNS server; another is about a range of ports.
+        ("examples/recipes", {("RF114", "nurse-asks-for-health"), ("RF129", "calls")}),
         # What the example is about: with one dash more, there are two peers.
         ("examples/and-or", {("RF103", "billing-for-official-auditors")}),
         # An egress rule with the ingress of its peer closed: the example is about names only.

@@ -5,8 +5,11 @@ from tests.lint.test_rules import POD, policy_for
 from tests.semantics.judges import cluster_of
 
 from ringfence import Cluster
+from ringfence.engine.state import State
 from ringfence.errors import InputError
-from ringfence.lint import RULES, Needs, RuleGroup, chosen_rules
+from ringfence.lint import RULES, Linted, LintSettings, Needs, RuleGroup, chosen_rules, find_mistakes
+from ringfence.model.origin import Place
+from ringfence.model.problems import Problem, ProblemCode, Severity
 
 CALICO = {
     "apiVersion": "projectcalico.org/v3",
@@ -29,7 +32,7 @@ def test_without_a_word_the_rules_of_the_default_group_are_applied() -> None:
     [
         (["RF104", "rf101"], [], ["RF101", "RF104"]),
         (["selects-nothing"], [], ["RF101"]),
-        (["RF10"], ["RF102", "or-instead-of-and"], ["RF101", "RF104", "RF106", "RF108"]),
+        (["RF11"], ["RF110", "unknown-port-name", "RF117"], ["RF113", "RF114", "RF116", "RF118", "RF119"]),
         (["all"], ["default"], []),
     ],
 )
@@ -53,14 +56,30 @@ def test_a_text_alone_is_no_list_of_words() -> None:
 def test_rules_that_need_pods_are_skipped_in_one_line_without_any() -> None:
     (skipped,) = cluster_of([policy_for(80)]).lint().skipped
     assert skipped.reason == "the input holds no pods and no workloads"
-    assert skipped.rules == tuple(rule.identifier for rule in RULES if rule.needs is Needs.PODS)
+    assert skipped.rules == tuple(rule.identifier for rule in RULES if rule.needs is not Needs.POLICIES)
+
+
+def test_of_an_input_that_is_all_nothing_is_elsewhere() -> None:
+    policy = policy_for(80)
+    policy["spec"]["podSelector"] = {"matchLabels": {"app": "api"}}
+    policy["spec"]["ingress"][0]["from"] = [{"namespaceSelector": {"matchLabels": {"team": "audit"}}}]
+    findings = cluster_of([policy]).lint(select=["RF101", "RF102"], settings=LintSettings(complete=True))
+    assert [(one.rule, one.level.value) for one in findings.found] == [("RF101", "warning"), ("RF102", "warning")]
+    assert findings.skipped == ()
+
+
+@pytest.mark.parametrize(("select", "rules"), [([], ["RF117"]), (["RF101"], []), (["RF117"], ["RF117"])])
+def test_a_warning_about_the_input_is_left_out_with_its_rule(select: list[str], rules: list[str]) -> None:
+    problem = Problem(Place("p.yaml", 1), ProblemCode.NONSTANDARD_CIDR, "ambiguous", Severity.WARNING)
+    found = find_mistakes(Linted(State(), Cluster().redundant), [problem], chosen_rules(select, [])).found
+    assert [one.rule for one in found] == rules
 
 
 def test_policies_that_are_not_read_make_it_unknown_what_is_shadowed() -> None:
     everyone, twice = policy_for(80), policy_for(80, 80)
     assert [one.rule for one in cluster_of([POD, twice]).lint().found] == ["RF108", "RF108"]
     findings = cluster_of([POD, everyone, CALICO]).lint()
-    assert findings.found == ()
+    assert [one.rule for one in findings.found] == ["RF137"]
     assert [(one.rules, one.reason) for one in findings.skipped] == [
         (
             ("RF108",),
@@ -83,5 +102,5 @@ def test_the_problems_of_the_input_are_findings_in_the_order_of_places(tmp_path:
     found = Cluster.load(file).lint().found
     assert [(one.rule, one.level.value, one.place.line, one.place.column, one.path) for one in found] == [
         ("RF104", "error", 7, 3, "spec.ingress"),
-        ("unknown-field", "error", 12, 8, ""),
+        ("RF138", "error", 12, 8, ""),
     ]

@@ -15,7 +15,16 @@ from ringfence.cli.inputs import Inputs, input_options
 from ringfence.cli.outputs import Outputs, outputs_option
 from ringfence.cli.terminal import print_message, print_text
 from ringfence.errors import InputError
-from ringfence.lint import RULES, FindingLevel, LintFindings, LintRule, chosen_rules, known_words, rule_text
+from ringfence.lint import (
+    RULES,
+    FindingLevel,
+    LintFindings,
+    LintRule,
+    LintSettings,
+    chosen_rules,
+    known_words,
+    rule_text,
+)
 from ringfence.render.lint_findings import (
     SourceLine,
     findings_annotations,
@@ -65,6 +74,9 @@ def _complete(context: click.Context, parameter: click.Parameter, incomplete: st
     show_default=True,
     help="The mildest severity for which the exit code is 1.",
 )
+@click.option(
+    "--complete", is_flag=True, help="The input is the whole cluster: what it does not hold is not somewhere else."
+)
 @click.option("--list", "lists", is_flag=True, help="List the rules, and look at no input.")
 @click.option(
     "--explain", metavar="RULE", shell_complete=_complete, help="Print the page of a rule, and look at no input."
@@ -76,14 +88,16 @@ def lint(
     select: tuple[str, ...],
     ignore: tuple[str, ...],
     fail_on: str,
+    complete: bool,
     lists: bool,
     explain: str | None,
 ) -> None:
     """List mistakes in policies: selectors that select nothing, a dash too many, ports that nobody has, and others.
 
     Each is decided by the engine, and comes with its place, its reason and its remedy. What `validate` finds is listed,
-    too. Rules that need pods are skipped, and named, if the input holds no pods and no workloads. The exit code is 1 if
-    there is any error or warning; notes do not count, unless --fail-on says so.
+    too. Rules that need pods are skipped, and named, if the input holds no pods and no workloads, unless --complete
+    says that there are none. The exit code is 1 if there is any error or warning; notes do not count, unless --fail-on
+    says so.
 
     \b
     Examples:
@@ -105,7 +119,7 @@ def lint(
         )
         return
     cluster = inputs.cluster(report=False)
-    findings = cluster.lint(select=select, ignore=ignore)
+    findings = cluster.lint(select=select, ignore=ignore, settings=LintSettings(complete=complete))
     outputs.write(_writers(findings, FindingLevel(fail_on), chosen_rules(select, ignore)))
     inputs.leave(cluster.problems, EXIT_NO if findings.at_least(FindingLevel(fail_on)) else EXIT_YES)
 

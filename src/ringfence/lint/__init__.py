@@ -14,6 +14,7 @@ from ringfence.lint.pages import Example, RulePage, page_of, rule_text, rules_pa
 from ringfence.lint.rule import LintRule, Needs, RuleGroup
 from ringfence.lint.rules import RULES
 from ringfence.lint.running import chosen_rules, find_mistakes, known_words
+from ringfence.lint.settings import LintSettings
 
 __all__ = [
     "RULES",
@@ -22,6 +23,7 @@ __all__ = [
     "LintFinding",
     "LintFindings",
     "LintRule",
+    "LintSettings",
     "Linted",
     "Needs",
     "RelatedPlace",

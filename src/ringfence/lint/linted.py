@@ -11,6 +11,7 @@ from ringfence.analysis.possible import Redundancy
 from ringfence.engine.policies import CompiledPolicy, PodSelection
 from ringfence.engine.population import Member, Reference
 from ringfence.engine.state import State
+from ringfence.lint.settings import DEFAULT_SETTINGS, LintSettings
 from ringfence.model.added_labels import pod_labels
 from ringfence.model.kinds import namespace_of
 from ringfence.model.metadata import Labels
@@ -24,8 +25,11 @@ PolicyInForce = CompiledPolicy[NetworkPolicy]
 class Linted:
     """A state, and what several rules ask about it. `redundancy` is computed when a rule asks for it."""
 
-    def __init__(self, state: State, redundancy: Callable[[], Redundancy]) -> None:
+    def __init__(
+        self, state: State, redundancy: Callable[[], Redundancy], settings: LintSettings = DEFAULT_SETTINGS
+    ) -> None:
         self.state = state
+        self.settings = settings
         self._redundancy = redundancy
 
     @cached_property
@@ -38,6 +42,17 @@ class Linted:
         """The NetworkPolicies in force, by namespace and name."""
         return tuple(self.state.network_policies.all_policies())
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether the input is the whole cluster: what it does not hold is not elsewhere."""
+        return self.settings.complete
+
+    @cached_property
+    def has_namespaces(self) -> bool:
+        """Whether the input holds any Namespace object."""
+        known = self.state.namespaces
+        return any(map(known.is_defined, known.names()))
+
     @cached_property
     def has_pods(self) -> bool:
         """Whether the input holds any pod, or a workload that makes pods."""
@@ -45,10 +60,18 @@ class Linted:
 
     @cached_property
     def namespaces_with_pods(self) -> frozenset[str]:
-        """The namespaces of which the input holds pods or workloads."""
+        """The namespaces of which the input holds pods or workloads; all namespaces, if the input is all."""
+        if self.is_complete:
+            return frozenset(self.state.namespaces.names())
         return frozenset(
             [*(pod.namespace for pod in self.state.members()), *(one.namespace for one in self._workloads)]
         )
+
+    @cached_property
+    def namespaces_with_objects(self) -> frozenset[str]:
+        """The namespaces in which the input has pods, workloads or NetworkPolicies."""
+        own = {pod.namespace for pod in self.state.members()} | {one.namespace for one in self._workloads}
+        return frozenset(own | {policy.namespace for policy in self.policies})
 
     @cached_property
     def services(self) -> tuple[Service, ...]:

@@ -13,6 +13,8 @@ import msgspec
 from ringfence.engine.policies import CompiledPolicy
 from ringfence.lint.findings import FindingLevel, RelatedPlace
 from ringfence.lint.linted import Linted
+from ringfence.model.origin import Place
+from ringfence.model.problems import Problem
 from ringfence.model.text_edits import TextEdit
 
 
@@ -26,12 +28,14 @@ class RuleGroup(StrEnum):
 
 
 class Needs(StrEnum):
-    """What the input must hold before a rule can decide."""
+    """What the input must hold before a rule can decide. Of an input that is all, `complete`, nothing is missing."""
 
     POLICIES = "policies"
     """Policies are enough."""
     PODS = "pods"
     """Without any pod or workload in the input, the rule is skipped: no policy would select anything."""
+    NAMESPACES = "namespaces"
+    """Without any pod or workload, or without any Namespace object, the rule is skipped: labels would be missing."""
 
 
 class Hit(msgspec.Struct, frozen=True):
@@ -51,22 +55,43 @@ class Hit(msgspec.Struct, frozen=True):
     related: tuple[RelatedPlace, ...] = ()
 
 
+class ObjectHit(msgspec.Struct, frozen=True):
+    """A mistake in an object that is no policy in force: `object` is its kind and name."""
+
+    object: str
+    place: Place
+    message: str
+    remedy: str
+    level: FindingLevel | None = None
+
+
 class Unknown(msgspec.Struct, frozen=True):
     """What a rule could not decide, and why."""
 
     reason: str
 
 
+def _claims_nothing(problem: Problem) -> FindingLevel | None:
+    return None
+
+
 class LintRule(msgspec.Struct, frozen=True):
     """A rule. `identifier` and `name` never change their meaning, and numbers are not used again.
 
-    `page` describes the rule, as `lint/pages.py` reads it. `check` yields what it finds, in any order.
+    `page` describes the rule, as `lint/pages.py` reads it. `check` yields what it finds, in any order. `claims` gives
+    the level of a problem of the input that is a finding of the rule, too; None if it is not.
     """
 
     identifier: str
     name: str
     level: FindingLevel
     page: str
-    check: Callable[[Linted], Iterator[Hit | Unknown]]
+    check: Callable[[Linted], Iterator[Hit | ObjectHit | Unknown]]
     needs: Needs = Needs.PODS
     group: RuleGroup = RuleGroup.DEFAULT
+    claims: Callable[[Problem], FindingLevel | None] = _claims_nothing
+
+
+def finds_nothing_else(linted: Linted) -> Iterator[Hit]:
+    """The check of a rule whose findings are all problems of the input."""
+    return iter(())

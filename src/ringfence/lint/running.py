@@ -8,27 +8,32 @@ from ringfence.errors import InputError
 from ringfence.lint.findings import FindingLevel, LintFinding, LintFindings, SkippedRules
 from ringfence.lint.fingerprints import content, value_at, with_fingerprints
 from ringfence.lint.linted import Linted
-from ringfence.lint.rule import Hit, LintRule, Needs, RuleGroup, Unknown
+from ringfence.lint.rule import Hit, LintRule, Needs, ObjectHit, RuleGroup, Unknown
 from ringfence.lint.rules import RULES
 from ringfence.model.documents import document
 from ringfence.model.kinds import object_name
 from ringfence.model.origin import Place
-from ringfence.model.problems import Problem
+from ringfence.model.problems import Problem, Severity
 
 ALL = "all"
 """The word that selects every rule and every problem of the input."""
 
 NO_PODS = "the input holds no pods and no workloads"
+NO_NAMESPACES = "the input holds no Namespace objects"
 
 
 def find_mistakes(linted: Linted, problems: Iterable[Problem], rules: Sequence[LintRule]) -> LintFindings:
-    """What some rules find, and the problems of the input, by place. The order is the same in every run."""
-    found = [_problem(problem) for problem in problems]
+    """What some rules find, and the problems of the input, by place. The order is the same in every run.
+
+    A problem that a rule is about is a finding of that rule. Without the rule, a warning is left out; an error never
+    is, for what else is found was decided without its object.
+    """
+    found = list(_problems(problems, rules))
     documents: dict[int, dict[str, Any]] = {}
     skipped: dict[str, list[str]] = {}
     for rule in rules:
-        if rule.needs is Needs.PODS and not linted.has_pods:
-            skipped.setdefault(NO_PODS, []).append(rule.identifier)
+        if reason := _missing(linted, rule):
+            skipped.setdefault(reason, []).append(rule.identifier)
             continue
         for hit in rule.check(linted):
             if isinstance(hit, Unknown):
@@ -42,15 +47,28 @@ def find_mistakes(linted: Linted, problems: Iterable[Problem], rules: Sequence[L
     )
 
 
-def _finding(rule: LintRule, hit: Hit, documents: dict[int, dict[str, Any]]) -> tuple[LintFinding, str]:
+def _missing(linted: Linted, rule: LintRule) -> str:
+    """Why a rule cannot be decided; empty if it can."""
+    if linted.is_complete or rule.needs is Needs.POLICIES:
+        return ""
+    if not linted.has_pods:
+        return NO_PODS
+    return NO_NAMESPACES if rule.needs is Needs.NAMESPACES and not linted.has_namespaces else ""
+
+
+def _finding(rule: LintRule, hit: Hit | ObjectHit, documents: dict[int, dict[str, Any]]) -> tuple[LintFinding, str]:
     """A finding, and what its fingerprint is made of. `documents` keeps the policies as documents: some are large."""
+    level = hit.level or rule.level
+    if isinstance(hit, ObjectHit):
+        of = LintFinding(rule.identifier, rule.name, level, hit.place, hit.object, "", hit.message, hit.remedy)
+        return of, content(of, None)
     origin, policy = hit.policy.origin, hit.policy.policy
     if id(policy) not in documents:
         documents[id(policy)] = document(policy)
     found = LintFinding(
         rule.identifier,
         rule.name,
-        hit.level or rule.level,
+        level,
         origin.at(hit.path) if origin else Place(""),
         object_name(policy),
         hit.path,
@@ -63,11 +81,20 @@ def _finding(rule: LintRule, hit: Hit, documents: dict[int, dict[str, Any]]) -> 
     return found, content(found, value_at(documents[id(policy)], hit.path))
 
 
-def _problem(problem: Problem) -> tuple[LintFinding, str]:
-    level = FindingLevel(problem.severity.value)
-    code = str(problem.code)
+def _problems(problems: Iterable[Problem], rules: Sequence[LintRule]) -> Iterator[tuple[LintFinding, str]]:
+    for problem in problems:
+        claims = ((rule, level) for rule in RULES if (level := rule.claims(problem)))
+        rule, level = next(claims, (None, None))
+        if rule and level and rule in rules:
+            yield _problem(problem, rule.identifier, rule.name, level)
+        elif rule is None or problem.severity is Severity.ERROR:
+            code = str(problem.code)
+            yield _problem(problem, code, code, FindingLevel(problem.severity.value))
+
+
+def _problem(problem: Problem, identifier: str, name: str, level: FindingLevel) -> tuple[LintFinding, str]:
     found = LintFinding(
-        code, code, level, problem.place, problem.object, "", problem.message, problem.remedy, problem.fix
+        identifier, name, level, problem.place, problem.object, "", problem.message, problem.remedy, problem.fix
     )
     return found, content(found, None)
 

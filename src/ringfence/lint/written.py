@@ -1,6 +1,7 @@
 """Rules, peers and ports as policies have them, each with its path and with what the engine made of it."""
 
 from collections.abc import Iterator
+from typing import Final
 
 import msgspec
 
@@ -10,6 +11,10 @@ from ringfence.lint.linted import Linted, PolicyInForce
 from ringfence.model.objects import NetworkPolicyPeer, NetworkPolicyPort, Rule
 from ringfence.model.policies import Direction, rules_of
 from ringfence.sets.traffic import Traffic
+
+SPEC_FIELDS: Final = ("podSelector", "policyTypes", "ingress", "egress")
+PORT_FIELDS: Final = ("protocol", "port", "endPort")
+"""The fields of a policy's spec, and of a port entry."""
 
 
 class WrittenRule(msgspec.Struct, frozen=True):

@@ -21,6 +21,13 @@ from ringfence.sets.intervals import Interval
 LEADING_ZEROS: Final = re.compile(r"(?<![0-9A-Fa-f])0+(?=[0-9A-Fa-f])")
 _MAPPED_PREFIX: Final = 96
 
+STRICT_ERRORS: Final = (
+    "must not have leading 0s in IP or prefix length",
+    "must not have an IPv4-mapped IPv6 address",
+    "must not have bits set beyond the prefix length",
+)
+"""What servers that validate CIDRs strictly say of those that others accept."""
+
 AddressRange = tuple[Family, Interval]
 """The first and the last of some addresses, which are of one family."""
 
@@ -142,13 +149,8 @@ def cidr_spelling(text: str) -> CidrSpelling:
 
 def strict_error(spelling: CidrSpelling) -> str | None:
     """Why a server that validates CIDRs strictly refuses this one; None if it does not."""
-    if spelling.leading_zeros:
-        return "must not have leading 0s in IP or prefix length"
-    if spelling.is_mapped:
-        return "must not have an IPv4-mapped IPv6 address"
-    if spelling.has_surplus_bits:
-        return "must not have bits set beyond the prefix length"
-    return None
+    written_otherwise = (spelling.leading_zeros, spelling.is_mapped, spelling.has_surplus_bits)
+    return next((text for text, is_so in zip(STRICT_ERRORS, written_otherwise, strict=True) if is_so), None)
 
 
 def is_standard_cidr(text: str) -> bool:

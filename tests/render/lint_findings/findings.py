@@ -23,7 +23,9 @@ def findings_of_every_rule(repository: Path) -> LintFindings:
         file.write_text(next(one.manifests for one in page_of(rule).examples if one.fires))
         found += Cluster.load(file).lint(select=[rule.identifier]).found
     broken = folder / "broken.yaml"
-    broken.write_text("apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: q}\nspek: {}\n")
+    broken.write_text(
+        "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: q}\nspec: {podSelector: 1}\n"
+    )
     found += Cluster.load(broken).lint().found
     suppressed = SuppressedFinding(found[0], SuppressionKind.IN_SOURCE, "known [since](http://example.org) 2026")
     return LintFindings(tuple(found[1:]), suppressed=(suppressed,))

@@ -3,7 +3,8 @@
 A `podSelector` beside no `namespaceSelector` selects pods of the policy's own namespace only. A `namespaceSelector`
 matches labels of namespaces, and the name of a namespace is its label `kubernetes.io/metadata.name`. A peer that
 matches no pod admits nobody. It is a warning if the namespaces are there and their pods have other labels, or if a
-namespace was named by the label `name`; it is a note if no namespace of the input matches, which may be elsewhere.
+namespace was named by the label `name`; it is a note if no namespace of the input matches, which may be elsewhere
+unless `--complete` says that the input is all.
 
 Remedy: write the labels of the pods' templates, and add a `namespaceSelector` for pods of another namespace.
 
@@ -201,7 +202,7 @@ def _no_namespace(linted: Linted, peer: WrittenPeer, selection: PodSelection) ->
         edit = meant.edit(peer.policy.origin, path)
         return Hit(peer.policy, peer.path, message, f"write {meant}, which a namespace has", edit=edit)
     remedy = "write labels that the namespaces have, or add their Namespace objects to the input"
-    return Hit(peer.policy, peer.path, message, remedy, FindingLevel.NOTE)
+    return Hit(peer.policy, peer.path, message, remedy, None if linted.is_complete else FindingLevel.NOTE)
 
 
 RULE = LintRule("RF102", "peer-selects-nothing", FindingLevel.WARNING, __doc__, _check)

@@ -1,0 +1,78 @@
+"""A CIDR that can be read in two ways.
+
+`10.0.0.5/24` has bits behind its prefix, and `010.0.0.0/8` has a leading zero. Kubernetes takes them for 10.0.0.0/24
+and 10.0.0.0/8 and warns; a person may have meant the address 10.0.0.5, and other programs read the zero as octal. API
+servers from 1.36 refuse them; for older ones it is a warning. What is found is what `validate` finds.
+
+Remedy: write the canonical form.
+
+Fires, for it is a network or an address:
+
+```yaml
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {}
+  ingress:
+  - from: [{ipBlock: {cidr: 10.0.0.5/24}}]
+```
+
+Fires, for IPv6 in except, too:
+
+```yaml
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {}
+  ingress:
+  - from: [{ipBlock: {cidr: "2001:db8::/32", except: ["2001:db8:1::5/48"]}}]
+```
+
+Silent, for it is canonical:
+
+```yaml
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {}
+  ingress:
+  - from: [{ipBlock: {cidr: 10.0.0.0/24}}]
+```
+
+Silent, for it is one address:
+
+```yaml
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {}
+  ingress:
+  - from: [{ipBlock: {cidr: 10.0.0.5/32}}]
+```
+"""
+
+from ringfence.lint.findings import FindingLevel
+from ringfence.lint.rule import LintRule, Needs, finds_nothing_else
+from ringfence.model.cidrs import STRICT_ERRORS
+from ringfence.model.problems import Problem, ProblemCode
+
+
+def _claims(problem: Problem) -> FindingLevel | None:
+    is_refused = problem.code == ProblemCode.INVALID_VALUE and problem.message.endswith(STRICT_ERRORS)
+    is_meant = is_refused or problem.code == ProblemCode.NONSTANDARD_CIDR
+    return FindingLevel(problem.severity.value) if is_meant else None
+
+
+RULE = LintRule(
+    "RF117",
+    "cidr-host-bits",
+    FindingLevel.ERROR,
+    __doc__,
+    finds_nothing_else,
+    Needs.POLICIES,
+    claims=_claims,
+)
