@@ -123,13 +123,15 @@ class Cluster:
         recursive: bool = True,
         exclude: Sequence[str] = (),
         kustomize: str | PathLike[str] | None = None,
+        chart: str | PathLike[str] | None = None,
+        values: Sequence[str | PathLike[str]] = (),
         namespace: str = DEFAULT_NAMESPACE,
         strict: bool = False,
         server_version: ServerVersion | None = None,
         progress: Callable[[int, int], None] | None = None,
         shared: SharedInput | None = None,
     ) -> "Cluster":
-        """A cluster from files and folders (`-` is standard input), and from a kustomization if one is given.
+        """A cluster from files and folders (`-` is standard input), a kustomization, and a Helm chart with `values`.
 
         Of what is in folders, hidden folders are left out, and what matches a pattern of `exclude` by its name or path.
         `progress` is called repeatedly with the number of bytes read and the number of bytes in total. Raises
@@ -156,6 +158,10 @@ class Cluster:
             from ringfence.sources.manifests import build_kustomization
 
             cluster._load(build_kustomization(checked_path(kustomize)))
+        if chart is not None:
+            from ringfence.sources.manifests import render_chart
+
+            cluster._load(render_chart(checked_path(chart), [checked_path(file) for file in values], namespace))
         if strict and (errors := [one for one in cluster.problems if one.severity is Severity.ERROR]):
             raise ManifestError("\n".join(map(problem_text, errors)))
         return cluster
@@ -167,21 +173,28 @@ class Cluster:
         *paths: str | PathLike[str],
         recursive: bool = True,
         exclude: Sequence[str] = (),
+        kustomize: str | PathLike[str] | None = None,
+        chart: str | PathLike[str] | None = None,
+        values: Sequence[str | PathLike[str]] = (),
         namespace: str = DEFAULT_NAMESPACE,
         shared: SharedInput | None = None,
     ) -> "Cluster":
         """A cluster from files and folders as they are in a revision of the git repository of the working directory.
 
         None is the index: what would be committed next. Nothing is checked out, and nothing that the repository
-        configures is run. `shared` is as in `load`. Raises InputError for a revision, and ManifestError for a path,
-        that is not there.
+        configures is run. A kustomization and a chart are rendered from the files of the revision; what they refer to
+        elsewhere is not fetched. `shared` is as in `load`. Raises InputError for a revision, and ManifestError for a
+        path, that is not there.
         """
-        from ringfence.sources.git import Repository, read_stored
+        from ringfence.sources.git import Repository, read_rendered, read_stored
 
-        cluster, repository = cls(namespace=namespace, shared=shared), Repository()
-        known = shared or SharedInput()
-        files = known.stored_files(repository, revision, paths, recursive=recursive, exclude=exclude)
-        cluster._load(read_stored(repository, files, shared.documents if shared else None))
+        cluster, repository, known = cls(namespace=namespace, shared=shared), Repository(), shared or SharedInput()
+        documents = shared.documents if shared else None
+        if paths:
+            files = known.stored_files(repository, revision, paths, recursive=recursive, exclude=exclude)
+            cluster._load(read_stored(repository, files, documents))
+        for folder in known.rendered_folders(repository, revision, kustomize, chart, values):
+            cluster._load(read_rendered(repository, revision, folder, namespace, documents))
         return cluster
 
     @classmethod
@@ -192,20 +205,27 @@ class Cluster:
         *paths: str | PathLike[str],
         recursive: bool = True,
         exclude: Sequence[str] = (),
+        kustomize: str | PathLike[str] | None = None,
+        chart: str | PathLike[str] | None = None,
+        values: Sequence[str | PathLike[str]] = (),
         shared: SharedInput | None = None,
     ) -> bool:
         """Whether files and folders are the same in two revisions, or in one and the index (None), byte for byte.
 
-        No file is read for that; the clusters of both revisions are then equal. Raises as `of_revision`.
+        Of a kustomization and a chart that is about all files that are needed to render them. Nothing else is read; the
+        clusters of both revisions are then equal. Raises as `of_revision`.
         """
         from ringfence.sources.git import Repository
 
         repository, known = Repository(), shared or SharedInput()
-        first, second = (
-            known.stored_files(repository, one, paths, recursive=recursive, exclude=exclude)
-            for one in (revision, other)
-        )
-        return first.entries == second.entries
+
+        def content(of: str | None) -> tuple[object, ...]:
+            rendered = known.rendered_folders(repository, of, kustomize, chart, values)
+            if not paths:
+                return (rendered,)
+            return rendered, known.stored_files(repository, of, paths, recursive=recursive, exclude=exclude).entries
+
+        return content(revision) == content(other)
 
     @classmethod
     def live(

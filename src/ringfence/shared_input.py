@@ -19,7 +19,7 @@ from ringfence.model.server_versions import ServerVersion
 from ringfence.sources.shared_documents import SharedDocuments
 
 if TYPE_CHECKING:
-    from ringfence.sources.git import Repository, StoredFiles
+    from ringfence.sources.git import RenderedFolder, Repository, StoredFiles
 
 Key = tuple[str, str, str]
 """The key of the kind, the namespace and the name of an object."""
@@ -39,6 +39,7 @@ class SharedInput:
     def __init__(self) -> None:
         self.documents = SharedDocuments()
         self._listed: dict[tuple[object, ...], StoredFiles] = {}
+        self._rendered: dict[tuple[object, ...], RenderedFolder] = {}
         self._admitted: dict[tuple[int, Terms], tuple[Object, Object]] = {}
 
     def stored_files(
@@ -62,6 +63,34 @@ class SharedInput:
         if key not in self._listed:
             self._listed[key] = stored_files(repository, named, texts, recursive=recursive, exclude=patterns)
         return self._listed[key]
+
+    def rendered_folders(
+        self,
+        repository: "Repository",
+        revision: str | None,
+        kustomize: str | PathLike[str] | None,
+        chart: str | PathLike[str] | None,
+        values: Sequence[str | PathLike[str]],
+    ) -> "list[RenderedFolder]":
+        """The kustomization and the chart of a revision, or of the index, whose files are listed once.
+
+        Raises as `stored_files`.
+        """
+        from ringfence.sources.git import Renderer, rendered_folder
+
+        named = None if revision is None else checked_text("revision", revision, "main")
+        found = []
+        for renderer, given, files in (
+            (Renderer.KUSTOMIZE, kustomize, []),
+            (Renderer.HELM, chart, [checked_path(file) for file in values]),
+        ):
+            if given is not None:
+                folder = checked_path(given)
+                key = named, renderer, folder, *files
+                if key not in self._rendered:
+                    self._rendered[key] = rendered_folder(repository, named, renderer, folder, files)
+                found.append(self._rendered[key])
+        return found
 
     def admitted(self, obj: Object, terms: Terms) -> Object | None:
         """The object as it was admitted before, without errors or warnings; None if it was not."""

@@ -1,6 +1,7 @@
 """`diff`: the summary, the rows, and the exit codes."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -168,6 +169,57 @@ def test_revisions(repository: GitRepository, command: str, names: str | None) -
     assert (result.exit_code, result.stderr) == (1, "")
     assert lines[0].startswith(f"{names or f'{base} -> side'}: 1 opened, 0 closed")
     assert lines[3] == "  + tools/Deployment/probe -> prod/StatefulSet/db: TCP 3306"
+
+
+@pytest.fixture
+def kustomized(repository: GitRepository) -> GitRepository:
+    """The repository with an overlay of the folder on both branches, and a chart beside it."""
+    for branch in ("side", "main"):
+        repository("checkout", "-q", branch)
+        repository.write("k8s/kustomization.yaml", "resources: [all.yaml]\n")
+        repository.write("overlay/kustomization.yaml", "resources: [../k8s]\n")
+        repository.write("chart/Chart.yaml", "apiVersion: v2\nname: db\nversion: 1.0.0\n")
+        repository.write("chart/templates/all.yaml", (repository.folder / "k8s/all.yaml").read_text())
+        repository.commit()
+    return repository
+
+
+needs_kubectl = pytest.mark.skipif(not shutil.which("kubectl"), reason="kubectl is not on PATH")
+needs_helm = pytest.mark.skipif(not shutil.which("helm"), reason="helm is not on PATH")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param("main..side -k overlay", marks=needs_kubectl, id="a kustomization"),
+        pytest.param("main..side --chart chart", marks=needs_helm, id="a chart"),
+    ],
+)
+def test_what_is_rendered_of_two_revisions(kustomized: GitRepository, options: str) -> None:
+    result = run(*options.split(), "-o", "json")
+    printed = json.loads(result.stdout)
+    assert (result.exit_code, result.stderr) == (1, "")
+    assert (printed["summary"]["opened"], printed["summary"]["closed"]) == (1, 0)
+    folder, program = ("overlay", "kustomize") if "-k" in options else ("chart", "helm")
+    assert printed["changes"][0]["causes"][0]["file"] == f"side:{folder} ({program})"
+    assert "the files are the same" in run(*options.replace("side", "main").split()).stdout
+
+
+@needs_kubectl
+def test_kustomizations_of_the_working_tree_are_compared(kustomized: GitRepository) -> None:
+    patch = '[{"op": "remove", "path": "/spec/ingress"}]'
+    kustomized.write(
+        "overlay/kustomization.yaml",
+        f"resources: [../k8s]\npatches: [{{target: {{kind: NetworkPolicy}}, patch: '{patch}'}}]\n",
+    )
+    for options, names in (("HEAD -k overlay", "HEAD -> working tree"), ("-k k8s -k overlay", "k8s -> overlay")):
+        result = run(*options.split())
+        assert (result.exit_code, result.stdout.partition(":")[0]) == (1, names)
+        assert "ingress rule 1 of prod/db allowed it before" in result.stdout
+    assert run("-k", "overlay", "-k", "overlay").exit_code == 0
+    assert run("--staged", "-k", "overlay").exit_code == 0
+    kustomized("add", "overlay")
+    assert run("--staged", "-k", "overlay").exit_code == 1
 
 
 def test_what_is_staged_is_compared_with_the_last_commit(repository: GitRepository) -> None:

@@ -11,7 +11,8 @@ import msgspec
 
 from ringfence.analysis.differences import SAME_FILES, ClusterDifference, ConnectionChange, changed_arrows
 from ringfence.cli import EXIT_NO, EXIT_UNDECIDED, EXIT_YES
-from ringfence.cli.diff_inputs import ComparedInput, DiffInputs, diff_options
+from ringfence.cli.diff_inputs import DiffInputs, diff_options
+from ringfence.cli.diff_sides import ComparedInput
 from ringfence.cli.inputs import leave
 from ringfence.cli.terminal import print_document, print_exactly, print_message, print_text, terminal_width
 from ringfence.cluster import Cluster
@@ -71,9 +72,10 @@ def diff(
     """List which connections the change from A to B opens and closes, for whom, and why.
 
     A and B are files or folders; - is standard input. With -f, they are revisions of the git repository of the working
-    directory: A alone is compared with the working tree, A..B and A...B are as in git, and --staged is the index.
-    Nothing is checked out, and nothing that the repository configures is run. With --live or --context, A is a live
-    cluster. With --suppose or --without, B is compared with that change; without a B, it is A with the change.
+    directory: A alone is compared with the working tree, A..B and A...B are as in git, and --staged is the index; -k
+    and --chart do the same for a kustomization and a Helm chart. Nothing is checked out, nothing that the repository
+    configures is run, and nothing is fetched. With --live or --context, A is a live cluster. With --suppose or
+    --without, B is compared with that change; without a B, it is A with the change.
 
     All traffic is compared, between every two workloads that both have and between these and all addresses. Every row
     has its cause: the policy and the rule that decide, with file and line, or the label that changed. Workloads that
@@ -91,6 +93,9 @@ def diff(
       ringfence diff main -f k8s/
       ringfence diff origin/main...HEAD -R -f k8s/
       ringfence diff --staged -f k8s/
+      ringfence diff origin/main...HEAD -k overlays/prod
+      ringfence diff main --chart charts/shop --values prod.yaml
+      ringfence diff -k overlays/staging -k overlays/prod
       ringfence diff --live -f k8s/
       ringfence diff k8s/ --without prod/allow-monitoring
       ringfence diff origin/main...HEAD -R -f k8s/ -o markdown
@@ -179,8 +184,14 @@ def _reviewed(found: ClusterDifference, allowed: Sequence[AllowedChange]) -> Clu
 
 def _comment_key(inputs: DiffInputs) -> str:
     """What a review comment is found by: the same for every change of the same files, whatever the revisions are."""
-    paths = inputs.filenames or inputs.compared
+    paths = _paths(inputs) or inputs.compared
     return hashlib.sha256("\0".join([inputs.namespace or "", *paths]).encode(errors="surrogateescape")).hexdigest()[:12]
+
+
+def _paths(inputs: DiffInputs) -> tuple[str, ...]:
+    """The paths that options name."""
+    chart = (inputs.chart,) if inputs.chart else ()
+    return (*inputs.filenames, *inputs.kustomize, *chart, *inputs.values)
 
 
 def _exit_code(found: ClusterDifference, fail_on: Collection[str], *, no_assumptions: bool) -> int:

@@ -1,30 +1,28 @@
 """The two clusters that `diff` compares: files, revisions of a git repository, its index, live clusters, what if."""
 
 from collections.abc import Callable
-from copy import copy, deepcopy
+from copy import copy
 from os import environ
 from typing import Any, Final
 
 import click
 import msgspec
+from msgspec.structs import asdict
 
-from ringfence.cli import progress
 from ringfence.cli.completion import complete_context
-from ringfence.cli.inputs import Inputs
+from ringfence.cli.diff_sides import Chosen, ComparedInput, RevisionInputs, SideInputs
 from ringfence.cli.options import as_one
-from ringfence.cli.what_if import WHAT_IF_OPTIONS, supposed
-from ringfence.cluster import Cluster
+from ringfence.cli.what_if import WHAT_IF_OPTIONS
 from ringfence.errors import InputError
-from ringfence.model.objects import DEFAULT_NAMESPACE
 from ringfence.shared_input import SharedInput
 from ringfence.sources.git import merge_base
 
 _PATH: Final = click.Path(readable=False, allow_dash=True)
 _USAGE: Final = (
     "name two files or folders, as in `ringfence diff before/ after/`; or revisions of a git repository with -f, "
-    "as in `ringfence diff main -f k8s/`, `main...HEAD -f k8s/` or `--staged -f k8s/`; or the cluster of a kubeconfig "
-    "context, as in `ringfence diff --live -f k8s/` or `--context staging --to-context prod`; or a change, as in "
-    "`ringfence diff k8s/ --without prod/x`"
+    "as in `ringfence diff main -f k8s/`, `main...HEAD -k overlays/prod` or `--staged -f k8s/`; or the cluster of a "
+    "kubeconfig context, as in `ringfence diff --live -f k8s/` or `--context staging --to-context prod`; or a change, "
+    "as in `ringfence diff k8s/ --without prod/x`"
 )
 _BASES: Final = (
     ("CI_MERGE_REQUEST_DIFF_BASE_SHA", "{}"),
@@ -33,90 +31,14 @@ _BASES: Final = (
 """The variables in which GitLab and GitHub say what a change is to be merged into, and how they name it."""
 
 
-class SideInputs(Inputs, frozen=True):
-    """Files and folders, or a live cluster, with what is supposed; its documents are shared with the other side."""
-
-    suppose: tuple[str, ...]
-    without: tuple[str, ...]
-    shared: SharedInput
-    listed: list[Cluster]
-    """The live cluster, if the other side has listed it."""
-
-    def read(self) -> Cluster:
-        """The cluster, with what is supposed."""
-        return supposed(self._from_source(), self.suppose, self.without)
-
-    def _from_source(self) -> Cluster:
-        if self.is_live:
-            return self._listed()
-        with progress.reading() as reading:
-            return Cluster.load(
-                *self.filenames,
-                recursive=self.recursive,
-                exclude=self.exclude,
-                namespace=self.namespace or DEFAULT_NAMESPACE,
-                progress=reading,
-                shared=self.shared,
-            )
-
-    def _listed(self) -> Cluster:
-        """The live cluster. It is listed once: what happens in between would look like a part of what is supposed."""
-        if self.listed:
-            cluster = deepcopy(self.listed[0])
-            cluster.problems = []
-            return cluster
-        cluster = Cluster.live(self.context, self.kubeconfig, namespace=self.namespace)
-        self.listed.append(cluster)
-        return cluster
-
-
-class RevisionInputs(SideInputs, frozen=True):
-    """The files and folders of -f as they are in a revision; without one, as they are in the index."""
-
-    revision: str | None
-
-    def _from_source(self) -> Cluster:
-        return Cluster.of_revision(
-            self.revision,
-            *self.filenames,
-            recursive=self.recursive,
-            exclude=self.exclude,
-            namespace=self.namespace or DEFAULT_NAMESPACE,
-            shared=self.shared,
-        )
-
-    def has_same_files(self, other: Inputs) -> bool:
-        """Whether another input is a revision with the same files: then nothing differs, whatever is in them."""
-        return (
-            isinstance(other, RevisionInputs)
-            and not (other.strict or other.suppose or other.without)
-            and Cluster.same_in_revisions(
-                self.revision,
-                other.revision,
-                *self.filenames,
-                recursive=self.recursive,
-                exclude=self.exclude,
-                shared=self.shared,
-            )
-        )
-
-
-class ComparedInput(msgspec.Struct, frozen=True):
-    """One of the two clusters, and what the output calls it."""
-
-    name: str
-    inputs: Inputs
-
-    def has_same_files(self, other: "ComparedInput") -> bool:
-        """Whether both are revisions with the same files, so that none need be read; --strict reads them all."""
-        return isinstance(self.inputs, RevisionInputs) and self.inputs.has_same_files(other.inputs)
-
-
 class DiffInputs(msgspec.Struct, frozen=True):
     """The arguments and options that say what is compared."""
 
     compared: tuple[str, ...]
     filenames: tuple[str, ...]
+    kustomize: tuple[str, ...]
+    chart: str | None
+    values: tuple[str, ...]
     staged: bool
     live: bool
     context: str | None
@@ -132,6 +54,8 @@ class DiffInputs(msgspec.Struct, frozen=True):
 
     def sides(self) -> tuple[ComparedInput, ComparedInput]:
         """The two clusters. Raises InputError if the arguments do not name two."""
+        if self.values and not self.chart:
+            raise click.UsageError("--values are for a chart: use it with --chart FOLDER")
         sides = _ComparedInputs(self)
         if self.live or self.context or self.to_context:
             return self._with_live(sides)
@@ -140,26 +64,38 @@ class DiffInputs(msgspec.Struct, frozen=True):
         match self.compared, self.staged:
             case ("-", "-"), False:
                 raise InputError("only one of the two can be read from standard input: write the other to a file")
-            case (first, second), False if not self.filenames:
-                return sides.of_files(first, (first,)), sides.after.of_files(second, (second,))
+            case (), False if len(self.kustomize) == 2 and not (self.filenames or self.chart):
+                one, other = (Chosen(kustomize=folder) for folder in self.kustomize)
+                return sides.of_files(one.name, one), sides.after.of_files(other.name, other)
+            case (first, second), False if not self.chosen:
+                one, other = Chosen((first,)), Chosen((second,))
+                return sides.of_files(first, one), sides.after.of_files(second, other)
             case (first, second), False:
                 return sides.of_revision(first), sides.after.of_revision(second)
-            case ((), True) if self.filenames:
+            case ((), True) if self.chosen:
                 return sides.of_revision("HEAD"), sides.after.of_index()
-            case (revision,), True if self.filenames:
+            case (revision,), True if self.chosen:
                 return sides.of_revision(revision), sides.after.of_index()
-            case (text,), False if self.filenames:
+            case (text,), False if self.chosen:
                 return sides.of_range(text)
             case ("-",), False:
                 raise InputError("standard input can be read once only: write it to a file")
             case (path,), False if self._is_what_if:
-                return sides.of_files(path, (path,)), sides.after.of_files(self._supposed(path), (path,))
-            case (), False if self.filenames and self._is_what_if:
-                name = " ".join(self.filenames)
-                return sides.of_files(name, self.filenames), sides.after.of_files(self._supposed(name), self.filenames)
-            case (), False if self.filenames and (base := _base_of_change()):
+                chosen = Chosen((path,))
+                return sides.of_files(path, chosen), sides.after.of_files(self._supposed(path), chosen)
+            case (), False if self.chosen and self._is_what_if:
+                name = self.chosen.name
+                return sides.of_files(name, self.chosen), sides.after.of_files(self._supposed(name), self.chosen)
+            case (), False if self.chosen and (base := _base_of_change()):
                 return sides.of_range(f"{base}...HEAD")
         raise click.UsageError(_USAGE)
+
+    @property
+    def chosen(self) -> "Chosen":
+        """What -f, -k and --chart choose. Raises click.UsageError for more than one -k."""
+        if len(self.kustomize) > 1:
+            raise click.UsageError("two kustomizations are compared without anything else: -k before/ -k after/")
+        return Chosen(self.filenames, next(iter(self.kustomize), None), self.chart, self.values)
 
     @property
     def _is_what_if(self) -> bool:
@@ -167,21 +103,21 @@ class DiffInputs(msgspec.Struct, frozen=True):
 
     def _with_live(self, sides: "_ComparedInputs") -> tuple[ComparedInput, ComparedInput]:
         """The live cluster, and what it is compared with."""
-        first = sides.of_live(self.context)
-        match self.compared, self.filenames, self.staged:
-            case (), (), False if self.to_context:
+        first, chosen = sides.of_live(self.context), self.chosen
+        match self.compared, bool(chosen), self.staged:
+            case (), False, False if self.to_context:
                 return first, sides.after.of_live(self.to_context)
             case _ if self.to_context:
                 raise click.UsageError("--to-context compares two live clusters: use it without files and revisions")
-            case (), (_, *_), False:
-                return first, sides.after.of_files(" ".join(self.filenames), self.filenames)
-            case (path,), (), False:
-                return first, sides.after.of_files(path, (path,))
-            case (revision,), (_, *_), False:
+            case (), True, False:
+                return first, sides.after.of_files(chosen.name, chosen)
+            case (path,), False, False:
+                return first, sides.after.of_files(path, Chosen((path,)))
+            case (revision,), True, False:
                 return first, sides.after.of_revision(revision)
-            case (), (_, *_), True:
+            case (), True, True:
                 return first, sides.after.of_index()
-            case (), (), False if self._is_what_if:
+            case (), False, False if self._is_what_if:
                 after = sides.after.of_live(self.context)
                 return first, ComparedInput(self._supposed(first.name), after.inputs)
         raise click.UsageError(_USAGE)
@@ -201,12 +137,10 @@ class _ComparedInputs:
     """Makes the inputs of the two clusters, which have the options and the documents in common."""
 
     def __init__(self, options: DiffInputs) -> None:
-        self._filenames = options.filenames
-        self._kubeconfig = options.kubeconfig
+        self._options = options
         self._common: dict[str, Any] = {
             "recursive": options.recursive,
             "exclude": options.exclude,
-            "kustomize": None,
             "namespace": options.namespace,
             "strict": options.strict,
             "ignore_errors": options.ignore_errors,
@@ -229,28 +163,28 @@ class _ComparedInputs:
         if ".." in text:
             first, _, second = text.partition("..")
             return self.of_revision(first or "HEAD"), self.after.of_revision(second or "HEAD")
-        return self.of_revision(text), self.after.of_files("working tree", self._filenames)
+        return self.of_revision(text), self.after.of_files("working tree", self._options.chosen)
 
-    def of_files(self, name: str, filenames: tuple[str, ...]) -> ComparedInput:
-        """Files and folders as they are now."""
-        return ComparedInput(name, SideInputs(filenames=filenames, context=None, kubeconfig=None, **self._common))
+    def of_files(self, name: str, chosen: Chosen) -> ComparedInput:
+        """Files and folders, a kustomization and a chart as they are now."""
+        return ComparedInput(name, SideInputs(context=None, kubeconfig=None, **asdict(chosen), **self._common))
 
     def of_live(self, context: str | None) -> ComparedInput:
         """The cluster of a kubeconfig context; of the current one without a name."""
-        inputs = SideInputs(filenames=(), context=context, kubeconfig=self._kubeconfig, **self._common)
+        inputs = SideInputs(context=context, kubeconfig=self._options.kubeconfig, **asdict(Chosen()), **self._common)
         return ComparedInput(context or "live cluster", inputs)
 
     def of_revision(self, revision: str) -> ComparedInput:
-        """The files of -f in a revision."""
+        """What -f, -k and --chart choose in a revision."""
         return ComparedInput(revision, self._stored(revision))
 
     def of_index(self) -> ComparedInput:
-        """The files of -f in the index."""
+        """What -f, -k and --chart choose in the index."""
         return ComparedInput("index", self._stored(None))
 
     def _stored(self, revision: str | None) -> RevisionInputs:
-        names, common = self._filenames, self._common
-        return RevisionInputs(revision=revision, filenames=names, context=None, kubeconfig=None, **common)
+        chosen = asdict(self._options.chosen)
+        return RevisionInputs(revision=revision, context=None, kubeconfig=None, **chosen, **self._common)
 
 
 _OPTIONS: Final[tuple[Callable[[Any], Any], ...]] = (
@@ -263,6 +197,23 @@ _OPTIONS: Final[tuple[Callable[[Any], Any], ...]] = (
         metavar="PATH",
         multiple=True,
         help="A file or folder; A and B are revisions then. Repeatable.",
+    ),
+    click.option(
+        "-k",
+        "--kustomize",
+        type=_PATH,
+        metavar="FOLDER",
+        multiple=True,
+        help="A kustomization, built by kubectl or kustomize; of a revision, from its own files.",
+    ),
+    click.option(
+        "--chart",
+        type=_PATH,
+        metavar="FOLDER",
+        help="A Helm chart, rendered by helm; of a revision, from its own files.",
+    ),
+    click.option(
+        "--values", type=_PATH, metavar="FILE", multiple=True, help="A file of values for --chart. Repeatable."
     ),
     click.option("--staged", is_flag=True, help="Compare a revision, by default HEAD, with the index."),
     click.option("--live", is_flag=True, help="Compare the cluster of the current kubeconfig context with B."),

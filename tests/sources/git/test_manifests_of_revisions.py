@@ -170,6 +170,19 @@ def test_revisions_with_the_same_files_are_the_same_whatever_else_they_have(repo
     assert not Cluster.same_in_revisions("HEAD", None, "k8s")  # what the link leads to has changed
 
 
+def test_the_templates_of_a_chart_are_one_error(repository: GitRepository) -> None:
+    repository.write("k8s/chart/Chart.yaml", "name: x")
+    for name in ("a", "b"):
+        repository.write(f"k8s/chart/templates/{name}.yaml", "a: {{ .Values.a }}\nb: }\n")
+    repository.commit()
+    (problem,) = Cluster.of_revision("HEAD", "k8s").problems
+    assert str(problem.place) == "HEAD:k8s/chart/Chart.yaml:1"
+    assert (problem.message.rpartition(": ")[2], problem.remedy) == (
+        "2 files are templates and not read",
+        "compare what it renders: --chart k8s/chart",
+    )
+
+
 def _made(folder: Path) -> Path:
     folder.mkdir()
     return folder

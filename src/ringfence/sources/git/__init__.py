@@ -1,6 +1,17 @@
 """Manifests as a git repository has them in a revision or in its index, read without checking anything out."""
 
 from ringfence.sources.git.manifests_of_revisions import StoredFiles, read_stored, stored_files
+from ringfence.sources.git.rendered_folders import RenderedFolder, Renderer, read_rendered, rendered_folder
 from ringfence.sources.git.repository import Repository, merge_base
 
-__all__ = ["Repository", "StoredFiles", "merge_base", "read_stored", "stored_files"]
+__all__ = [
+    "RenderedFolder",
+    "Renderer",
+    "Repository",
+    "StoredFiles",
+    "merge_base",
+    "read_rendered",
+    "read_stored",
+    "rendered_folder",
+    "stored_files",
+]

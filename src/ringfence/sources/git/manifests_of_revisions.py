@@ -1,8 +1,10 @@
 """The manifests in a revision, or in the index, chosen by the paths of `-f` as in the working tree."""
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Container, Generator, Iterable, Iterator, Sequence
 from functools import partial
 from os.path import relpath
+from pathlib import PurePosixPath
 from typing import Final
 
 import msgspec
@@ -13,7 +15,17 @@ from ringfence.model.problems import Problem, ProblemCode
 from ringfence.sources.git.repository import EntryKind, Repository, TreeEntry
 from ringfence.sources.git.trees import Tree
 from ringfence.sources.loading import Found, LoadedObjects, collect, kustomization
-from ringfence.sources.manifests import KUSTOMIZATIONS, MAX_BYTES, STANDARD_INPUT, SUFFIXES, Exclusion, read_content
+from ringfence.sources.manifests import (
+    CHART,
+    KUSTOMIZATIONS,
+    MAX_BYTES,
+    STANDARD_INPUT,
+    SUFFIXES,
+    TEMPLATE_MARK,
+    Exclusion,
+    read_content,
+    unrendered_chart,
+)
 from ringfence.sources.shared_documents import SharedDocuments
 
 _MISSING: Final = "fetch it, if this is a partial clone; `git fsck` names what is damaged"
@@ -104,6 +116,8 @@ def _read(
     wanted = [entry.object_id for entry in entries if _is_read(entry) and not _is_shared(entry, shared)]
     asked = frozenset(wanted)
     contents = repository.contents(wanted, MAX_BYTES)
+    charts = {path.parent for path in (PurePosixPath(entry.path) for entry in entries) if path.name == CHART}
+    templates: Counter[PurePosixPath] = Counter()
     for entry in entries:
         name = f"{prefix}{entry.path}"
         if entry.kind is EntryKind.SUBMODULE:
@@ -117,10 +131,21 @@ def _read(
             yield kustomization(Place(name, 1))
         else:
             data = next(contents) if entry.object_id in asked else b""
+            if data and TEMPLATE_MARK in data and (chart := _chart_of(entry.path, charts)) is not None:
+                templates[chart] += 1
+                continue
             read = partial(_read_file, data, name, shared)
             # What is kept of a file is found by git's name of its content, so that its content need not be asked for.
             yield from read() if shared is None else shared.read(_key(entry), Origin(name, 1), read)
     contents.close()
+    for chart, count in templates.items():
+        yield unrendered_chart(f"{prefix}{chart / CHART}", count, f"compare what it renders: --chart {chart}")
+
+
+def _chart_of(file: str, charts: Container[PurePosixPath]) -> PurePosixPath | None:
+    """The folder of the chart of which a file is a template."""
+    folders = (folder.parent for folder in PurePosixPath(file).parents if folder.name == "templates")
+    return next((folder for folder in folders if folder in charts), None)
 
 
 def _read_file(data: bytes | None, name: str, shared: SharedDocuments | None) -> Generator[Found, None, int]:

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
+from copy import copy
 from enum import StrEnum
 from typing import IO, Final
 
@@ -68,6 +69,16 @@ class Repository:
             raise ManifestError("git is not on PATH to read revisions: install it, or name two folders")
         self._command = [git, *(part for setting in _SETTINGS for part in ("-c", setting))]
         self._environment = {**os.environ, **_ENVIRONMENT}
+
+    def at_top(self) -> tuple["Repository", str]:
+        """The same repository as from its top folder, and the path of the working directory below that."""
+        up, below = (
+            os.fsdecode(found.stdout.removesuffix(b"\n"))
+            for found in (self._run("rev-parse", one) for one in ("--show-cdup", "--show-prefix"))
+        )
+        found = copy(self)
+        found._command = [*self._command, "-C", up or "."]
+        return found, below
 
     def commit(self, revision: str) -> str:
         """The id of the commit that a revision names. Raises InputError if it names none."""

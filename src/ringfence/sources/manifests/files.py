@@ -16,6 +16,7 @@ from ringfence.model.problems import Problem, ProblemCode
 from ringfence.sources.loading import Found, LoadedObjects, Progress, collect, kustomization
 from ringfence.sources.manifests.content import MAX_BYTES, read_content
 from ringfence.sources.manifests.paths import STANDARD_INPUT, Exclusion, expand_paths
+from ringfence.sources.manifests.rendering import CHART, TEMPLATE_MARK, unrendered_chart
 from ringfence.sources.shared_documents import SharedDocuments
 
 SUFFIXES: Final = (".json", ".yaml", ".yml")
@@ -25,8 +26,6 @@ _UNREADABLE: Final = {
     errno.EACCES: "give yourself the right to read it (chmod), or leave it out",
     errno.ENOENT: "it is a link to a file that does not exist: correct or remove it",
 }
-_CHART: Final = "Chart.yaml"
-_TEMPLATE_MARK: Final = b"{{"
 _PIECE: Final = 1 << 24
 KUSTOMIZATIONS: Final = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 """The names under which kustomize looks for one; its content need not say what it is."""
@@ -115,7 +114,7 @@ def _read_all(
         if is_searched and holding and not holding.search(data):
             continue
 
-        if file not in named and _TEMPLATE_MARK in data and (chart := _chart_of(Path(file))):
+        if file not in named and TEMPLATE_MARK in data and (chart := _chart_of(Path(file))):
             templates[chart] += 1
             continue
 
@@ -125,21 +124,15 @@ def _read_all(
 
         yield from read_content(data, name, report, shared)
         before += len(data)
-    yield from (_chart_problem(chart, count) for chart, count in templates.items())
+    for chart, count in templates.items():
+        remedy = f"helm template {shlex.quote(str(chart))} | ringfence COMMAND -f -"
+        yield unrendered_chart(str(chart / CHART), count, remedy)
 
 
 def _chart_of(file: Path) -> Path | None:
     """The folder of the Helm chart of which a file is a template."""
     folders = (folder.parent for folder in file.parents if folder.name == "templates")
-    return next((folder for folder in folders if (folder / _CHART).is_file()), None)
-
-
-def _chart_problem(chart: Path, count: int) -> Problem:
-    """One problem for all templates of a chart: each would have several errors, none of which could be corrected."""
-    files = "1 file is a template" if count == 1 else f"{count} files are templates"
-    message = f"this is a Helm chart, which has to be rendered: {files} and not read"
-    remedy = f"helm template {shlex.quote(str(chart))} | ringfence COMMAND -f -"
-    return Problem(Place(str(chart / _CHART), 1), ProblemCode.HELM_CHART, message, remedy=remedy)
+    return next((folder for folder in folders if (folder / CHART).is_file()), None)
 
 
 _IRREGULAR: Final = (

@@ -1,0 +1,124 @@
+"""One of the two clusters that `diff` compares: read from files, a revision, the index or an API server."""
+
+from copy import deepcopy
+
+import msgspec
+
+from ringfence.cli import progress
+from ringfence.cli.inputs import Inputs
+from ringfence.cli.what_if import supposed
+from ringfence.cluster import Cluster
+from ringfence.model.objects import DEFAULT_NAMESPACE
+from ringfence.shared_input import SharedInput
+
+
+class SideInputs(Inputs, frozen=True):
+    """Files and folders, or a live cluster, with what is supposed; its documents are shared with the other side."""
+
+    suppose: tuple[str, ...]
+    without: tuple[str, ...]
+    chart: str | None
+    values: tuple[str, ...]
+    shared: SharedInput
+    listed: list[Cluster]
+    """The live cluster, if the other side has listed it."""
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the cluster is that of an API server, not of files."""
+        return not (self.filenames or self.kustomize or self.chart)
+
+    def read(self) -> Cluster:
+        """The cluster, with what is supposed."""
+        return supposed(self._from_source(), self.suppose, self.without)
+
+    def _from_source(self) -> Cluster:
+        if self.is_live:
+            return self._listed()
+        with progress.reading() as reading:
+            return Cluster.load(
+                *self.filenames,
+                recursive=self.recursive,
+                exclude=self.exclude,
+                kustomize=self.kustomize,
+                chart=self.chart,
+                values=self.values,
+                namespace=self.namespace or DEFAULT_NAMESPACE,
+                progress=reading,
+                shared=self.shared,
+            )
+
+    def _listed(self) -> Cluster:
+        """The live cluster. It is listed once: what happens in between would look like a part of what is supposed."""
+        if self.listed:
+            cluster = deepcopy(self.listed[0])
+            cluster.problems = []
+            return cluster
+        cluster = Cluster.live(self.context, self.kubeconfig, namespace=self.namespace)
+        self.listed.append(cluster)
+        return cluster
+
+
+class RevisionInputs(SideInputs, frozen=True):
+    """What -f, -k and --chart name as it is in a revision; without one, as it is in the index."""
+
+    revision: str | None
+
+    def _from_source(self) -> Cluster:
+        return Cluster.of_revision(
+            self.revision,
+            *self.filenames,
+            recursive=self.recursive,
+            exclude=self.exclude,
+            kustomize=self.kustomize,
+            chart=self.chart,
+            values=self.values,
+            namespace=self.namespace or DEFAULT_NAMESPACE,
+            shared=self.shared,
+        )
+
+    def has_same_files(self, other: Inputs) -> bool:
+        """Whether another input is a revision with the same files: then nothing differs, whatever is in them."""
+        return (
+            isinstance(other, RevisionInputs)
+            and not (other.strict or other.suppose or other.without)
+            and Cluster.same_in_revisions(
+                self.revision,
+                other.revision,
+                *self.filenames,
+                recursive=self.recursive,
+                exclude=self.exclude,
+                kustomize=self.kustomize,
+                chart=self.chart,
+                values=self.values,
+                shared=self.shared,
+            )
+        )
+
+
+class Chosen(msgspec.Struct, frozen=True):
+    """The files and folders, the kustomization and the chart that are read; false if there are none."""
+
+    filenames: tuple[str, ...] = ()
+    kustomize: str | None = None
+    chart: str | None = None
+    values: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What the output calls them."""
+        return " ".join((*self.filenames, *(one for one in (self.kustomize, self.chart) if one)))
+
+    def __bool__(self) -> bool:
+        return bool(self.filenames or self.kustomize or self.chart)
+
+
+class ComparedInput(msgspec.Struct, frozen=True):
+    """One of the two clusters, and what the output calls it."""
+
+    name: str
+    inputs: Inputs
+
+    def has_same_files(self, other: "ComparedInput") -> bool:
+        """Whether both are revisions with the same files, so that none need be read; --strict reads them all."""
+        return isinstance(self.inputs, RevisionInputs) and self.inputs.has_same_files(other.inputs)
