@@ -161,9 +161,27 @@ ROOT = Path(__file__).parents[2]
     ("path", "meant"),
     [
         ("examples/three-tier", set()),
-        ("examples/shop", set()),
+        # Names that stand for another number on each workload, and policies for all pods, an agent of nodes among them.
+        (
+            "examples/shop",
+            {
+                ("RF112", "prometheus"),
+                ("RF112", "be-measured"),
+                ("RF122", "deny-all"),
+                ("RF122", "be-measured"),
+                ("RF122", "ask-for-names"),
+            },
+        ),
         # One recipe is about the name of a port, and leaves out the DNS server; another is about a range of ports.
-        ("examples/recipes", {("RF114", "nurse-asks-for-health"), ("RF129", "calls")}),
+        (
+            "examples/recipes",
+            {
+                ("RF112", "nurse-asks-for-health"),
+                ("RF112", "health-of-organs"),
+                ("RF114", "nurse-asks-for-health"),
+                ("RF129", "calls"),
+            },
+        ),
         # What the example is about: with one dash more, there are two peers.
         ("examples/and-or", {("RF103", "billing-for-official-auditors")}),
         # An egress rule with the ingress of its peer closed: the example is about names only.

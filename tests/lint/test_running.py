@@ -32,7 +32,7 @@ def test_without_a_word_the_rules_of_the_default_group_are_applied() -> None:
     [
         (["RF104", "rf101"], [], ["RF101", "RF104"]),
         (["selects-nothing"], [], ["RF101"]),
-        (["RF11"], ["RF110", "unknown-port-name", "RF117"], ["RF113", "RF114", "RF116", "RF118", "RF119"]),
+        (["RF10"], ["RF102", "or-instead-of-and", "RF107"], ["RF101", "RF104", "RF105", "RF106", "RF108"]),
         (["all"], ["default"], []),
     ],
 )

@@ -6,10 +6,11 @@ hold and that are sure to come, or might, are counted where a rule would say tha
 
 from collections.abc import Callable, Iterator
 from functools import cached_property
+from typing import Any, TypeVar
 
 from ringfence.analysis.possible import Redundancy
 from ringfence.engine.policies import CompiledPolicy, PodSelection
-from ringfence.engine.population import Member, Reference
+from ringfence.engine.population import Identity, Member, Reference
 from ringfence.engine.state import State
 from ringfence.lint.settings import DEFAULT_SETTINGS, LintSettings
 from ringfence.model.added_labels import pod_labels
@@ -18,6 +19,8 @@ from ringfence.model.metadata import Labels
 from ringfence.model.objects import NetworkPolicy, Workload
 from ringfence.model.selectors import Selector
 from ringfence.model.services import Service
+
+R = TypeVar("R")
 
 PolicyInForce = CompiledPolicy[NetworkPolicy]
 
@@ -31,6 +34,14 @@ class Linted:
         self.state = state
         self.settings = settings
         self._redundancy = redundancy
+        self._remembered: dict[str, Any] = {}
+
+    def remembered(self, key: str, find: Callable[[], R]) -> R:
+        """What several rules ask for, found once for each key."""
+        if key not in self._remembered:
+            self._remembered[key] = find()
+        found: R = self._remembered[key]
+        return found
 
     @cached_property
     def redundancy(self) -> Redundancy:
@@ -41,6 +52,17 @@ class Linted:
     def policies(self) -> tuple[PolicyInForce, ...]:
         """The NetworkPolicies in force, by namespace and name."""
         return tuple(self.state.network_policies.all_policies())
+
+    def policies_in(self, namespace: str) -> list[PolicyInForce]:
+        """The NetworkPolicies in force of a namespace, by name."""
+        return self._by_namespace.get(namespace, [])
+
+    @cached_property
+    def _by_namespace(self) -> dict[str, list[PolicyInForce]]:
+        found: dict[str, list[PolicyInForce]] = {}
+        for policy in self.policies:
+            found.setdefault(policy.namespace, []).append(policy)
+        return found
 
     @property
     def is_complete(self) -> bool:
@@ -74,6 +96,14 @@ class Linted:
         return frozenset(own | {policy.namespace for policy in self.policies})
 
     @cached_property
+    def host_network_pods(self) -> dict[str, list[Member]]:
+        """The pods that use their node's network, by namespace, and sorted by name."""
+        found: dict[str, list[Member]] = {}
+        for pod in sorted(self.state.host_network_members(), key=lambda pod: pod.reference):
+            found.setdefault(pod.namespace, []).append(pod)
+        return found
+
+    @cached_property
     def services(self) -> tuple[Service, ...]:
         """The Services, by namespace and name."""
         return tuple(sorted(self.state.services.values(), key=lambda one: (namespace_of(one), one.metadata.name)))
@@ -89,10 +119,13 @@ class Linted:
         pods = (pod for identity in self.state.population.identities(bits) for pod in identity.pods())
         return sorted(pods, key=lambda pod: pod.reference)
 
+    def identities_of(self, selection: PodSelection) -> list[Identity]:
+        """The identities that a selection of a policy in force selects."""
+        return list(self.state.population.identities(self.state.selected(selection)))
+
     def example_pods(self, selection: PodSelection) -> list[Member]:
         """One pod of each identity that a selection selects: policies treat the others of it alike."""
-        identities = self.state.population.identities(self.state.selected(selection))
-        return [next(iter(identity.pods())) for identity in identities]
+        return [next(iter(identity.pods())) for identity in self.identities_of(selection)]
 
     def namespaces_of(self, selection: PodSelection) -> frozenset[str]:
         """The namespaces that a selection is about, of those that are known."""
@@ -114,6 +147,14 @@ class Linted:
             within, selection.pods
         )
 
+    def may_come(self, selection: PodSelection) -> bool:
+        """Whether a selection selects pods with a network of their own that are still to come.
+
+        They are those of workloads scaled to zero, and of operators.
+        """
+        within = self.namespaces_of(selection)
+        return self._may_come(within, selection.pods, lambda workload: not _has_host_network(workload))
+
     def operators_make_pods(self, selection: PodSelection) -> bool:
         """Whether an operator makes pods, which the input need not have, in a namespace that a selection is about."""
         within = self.namespaces_of(selection)
@@ -124,9 +165,11 @@ class Linted:
             yield from self.state.members_in(namespace)
         yield from (one.pod for one in self.state.absent.values() if one.pod.namespace in namespaces)
 
-    def _may_come(self, namespaces: frozenset[str], selector: Selector) -> bool:
+    def _may_come(
+        self, namespaces: frozenset[str], selector: Selector, counts: Callable[[Workload], bool] = lambda workload: True
+    ) -> bool:
         return any(one.namespace in namespaces for one in self.state.operated) or any(
-            reference.namespace in namespaces and selector.matches(pod_labels(workload).labels)
+            reference.namespace in namespaces and selector.matches(pod_labels(workload).labels) and counts(workload)
             for reference, workload in self._workloads.items()
         )
 
@@ -140,3 +183,7 @@ class Linted:
         for pod in self._pods_in(namespaces):
             found.setdefault(tuple(sorted(pod.labels.items())), pod.labels)
         return list(found.values())
+
+
+def _has_host_network(workload: Workload) -> bool:
+    return bool(workload.template.spec and workload.template.spec.host_network)

@@ -8,9 +8,11 @@ import msgspec
 from ringfence.engine.policies import CompiledRule, PodSelection, compile_peer
 from ringfence.engine.population import Member
 from ringfence.lint.linted import Linted, PolicyInForce
+from ringfence.model.cidrs import parse_cidr
 from ringfence.model.objects import NetworkPolicyPeer, NetworkPolicyPort, Rule
 from ringfence.model.policies import Direction, rules_of
-from ringfence.sets.traffic import Traffic
+from ringfence.sets.addresses import NO_ADDRESSES, Addresses
+from ringfence.sets.traffic import ALL_TRAFFIC, Traffic
 
 SPEC_FIELDS: Final = ("podSelector", "policyTypes", "ingress", "egress")
 PORT_FIELDS: Final = ("protocol", "port", "endPort")
@@ -82,6 +84,14 @@ class WrittenPeer(msgspec.Struct, frozen=True):
         return f"{self.rule.path}.{self.rule.direction.peers_field}[{self.index}]"
 
     @property
+    def addresses(self) -> Addresses:
+        """The addresses that it means; none for one with selectors."""
+        block = self.peer.ip_block
+        if block is None:
+            return NO_ADDRESSES
+        return Addresses.of(parse_cidr(block.cidr)) - Addresses.of(*map(parse_cidr, block.excepts))
+
+    @property
     def selection(self) -> PodSelection | None:
         """The pods that it selects; None for an ipBlock."""
         return None if self.peer.ip_block else compile_peer(self.peer, self.policy.namespace)
@@ -99,3 +109,37 @@ def peers_in_force(linted: Linted) -> Iterator[WrittenPeer]:
     """The peers of all rules in force."""
     for rule in rules_in_force(linted):
         yield from rule.peers()
+
+
+def selects_all_of(policy: PolicyInForce, other: PolicyInForce) -> bool:
+    """Whether a policy selects all pods that another one does, whatever pods there are."""
+    return policy.namespace == other.namespace and set(policy.subject.pods.terms) <= set(other.subject.pods.terms)
+
+
+def rules_for_all_its_pods(linted: Linted, rule: WrittenRule) -> Iterator[WrittenRule]:
+    """The other rules of its direction that count for all pods of a rule's policy, whatever pods there are."""
+    for policy in linted.policies_in(rule.policy.namespace):
+        if selects_all_of(policy, rule.policy):
+            yield from (
+                other for other in rules_of_policy(policy, rule.direction) if other.compiled is not rule.compiled
+            )
+
+
+def rules_for_some_of_its_pods(linted: Linted, rule: WrittenRule) -> Iterator[WrittenRule]:
+    """The other rules of its direction for whose pods a rule counts as well, whatever pods there are."""
+    for policy in linted.policies_in(rule.policy.namespace):
+        if selects_all_of(rule.policy, policy):
+            yield from (
+                other for other in rules_of_policy(policy, rule.direction) if other.compiled is not rule.compiled
+            )
+
+
+def rules_of_policy(policy: PolicyInForce, direction: Direction) -> Iterator[WrittenRule]:
+    """The rules that a policy has in force for a direction."""
+    for rule in policy.rules.get(direction, ()):
+        yield WrittenRule(policy, direction, rule, rules_of(policy.policy, direction)[rule.index])
+
+
+def allows_everything(rule: CompiledRule) -> bool:
+    """Whether a rule is about all peers and all traffic."""
+    return rule.peers.everyone and rule.traffic == ALL_TRAFFIC

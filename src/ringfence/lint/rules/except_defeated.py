@@ -97,12 +97,11 @@ spec:
 from collections.abc import Iterator
 
 from ringfence.lint.findings import FindingLevel
-from ringfence.lint.linted import Linted, PolicyInForce
+from ringfence.lint.linted import Linted
 from ringfence.lint.rule import Hit, LintRule, Needs
-from ringfence.lint.written import WrittenPeer, WrittenRule, peers_in_force, rules_in_force
+from ringfence.lint.written import WrittenPeer, WrittenRule, peers_in_force, rules_in_force, selects_all_of
 from ringfence.model.cidrs import parse_cidr
 from ringfence.model.objects import IPBlock
-from ringfence.model.selectors import EVERYTHING
 from ringfence.sets.addresses import ALL_ADDRESSES, NO_ADDRESSES, Addresses
 
 
@@ -123,16 +122,9 @@ def _is_about_all_of(rule: WrittenRule, peer: WrittenPeer) -> bool:
     own, named = rule.compiled, peer.rule.compiled
     return (
         rule.direction is peer.rule.direction
-        and _selects_all_of(rule.policy, peer.policy)
+        and selects_all_of(rule.policy, peer.policy)
         and named.traffic & own.traffic == named.traffic
         and set(named.port_names) <= set(own.port_names)
-    )
-
-
-def _selects_all_of(policy: PolicyInForce, other: PolicyInForce) -> bool:
-    """Whether a policy selects all pods that another one does, whatever pods there are."""
-    return policy.namespace == other.namespace and (
-        policy.subject.pods == EVERYTHING or set(policy.subject.pods.terms) <= set(other.subject.pods.terms)
     )
 
 

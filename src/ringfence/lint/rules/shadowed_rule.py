@@ -94,7 +94,9 @@ from ringfence.engine.possible import RulePlace
 from ringfence.lint.findings import FindingLevel, RelatedPlace
 from ringfence.lint.linted import Linted
 from ringfence.lint.rule import Hit, LintRule, Needs, Unknown
+from ringfence.lint.written import allows_everything
 from ringfence.model.kinds import object_name
+from ringfence.model.structure_edits import remove_item
 
 _WHAT = {
     PartKind.POLICY: "this policy",
@@ -118,9 +120,12 @@ def _is_shadowed(one: RedundantPart) -> bool:
     """Whether a part is for nothing because of what covers it, or by itself, and not because the other end refuses.
 
     That is half-open (RF113), and who writes the other end next makes it count. Of ipBlocks that mean nothing, RF118
-    says more. A policy without rules is a safety net, which others may cover.
+    says more, and of rules beside one that allows everything, RF107. A policy without rules is a safety net, which
+    others may cover.
     """
     policy, rule = one.part.policy, one.part.rule
+    if len(one.covers) == 1 and isinstance(one.covers[0], RulePlace) and allows_everything(one.covers[0].rule):
+        return False
     if rule is None:
         is_net = not any(policy.rules.values())
         return not is_net and bool(one.covers or not one.part.regions)
@@ -133,12 +138,15 @@ def _hit(one: RedundantPart) -> Hit:
         remedy = "remove it, or what covers it if that is wider than it was meant to be"
     else:
         remedy = "keep it if the other parts are removed that cover it and that it covers"
+    edit = remove_item(one.part.policy.origin, one.part.path) if one.goes and one.part.rule else None
     return Hit(
         one.part.policy,
         one.part.path,
         message,
         remedy,
         FindingLevel.NOTE if one.part.kind is PartKind.POLICY else None,
+        edit,
+        edit is not None,
         related=tuple(
             RelatedPlace(cover.policy.origin.at(cover.path), "what covers it", object_name(cover.policy.policy))
             for cover in one.covers

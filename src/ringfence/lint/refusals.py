@@ -1,0 +1,108 @@
+"""Peers that the policies of the other end refuse: what RF113 and RF142 find.
+
+A connection between two pods needs the egress of its source and the ingress of its destination. A peer that names pods
+by their labels is refused if no connection that it allows passes, between any pods of the input.
+"""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from ringfence.engine.answers import is_exempt, side_traffic
+from ringfence.engine.policies import CompiledPolicy, CompiledRule
+from ringfence.engine.population import Member
+from ringfence.lint.linted import Linted
+from ringfence.lint.written import WrittenPeer, peers_in_force
+from ringfence.model.policies import Direction
+from ringfence.sets.traffic import Traffic
+
+
+class RefusedPeer(msgspec.Struct, frozen=True):
+    """A peer of which nothing passes: a pod of its policy, and one that it names, whose policies refuse it.
+
+    `named` is the traffic that the rule allows, `allowed` what the other end does. `policies` are those of the other
+    end, and `naming` is a place in them that names the pod of this policy by its labels, if there is one.
+    """
+
+    peer: WrittenPeer
+    own: Member
+    other: Member
+    named: Traffic
+    allowed: Traffic
+    policies: tuple[str, ...]
+    naming: str | None
+
+    @property
+    def direction(self) -> Direction:
+        """The direction of the rules of the other end."""
+        return _other(self.peer.rule.direction)
+
+    @property
+    def source(self) -> Member:
+        """The pod that opens the connection."""
+        return self.other if self.direction is Direction.EGRESS else self.own
+
+    @property
+    def destination(self) -> Member:
+        """The pod that it goes to."""
+        return self.own if self.direction is Direction.EGRESS else self.other
+
+
+def refusals(linted: Linted) -> list[RefusedPeer]:
+    """The peers of all rules in force that the other end refuses. They are found once."""
+    return linted.remembered("refusals", lambda: list(_refusals(linted)))
+
+
+def _refusals(linted: Linted) -> Iterator[RefusedPeer]:
+    for peer in peers_in_force(linted):
+        selection = peer.selection
+        if selection is None or not selection.pods.terms or linted.operators_make_pods(selection):
+            continue
+        if found := _refused(linted, peer):
+            own, other, named, allowed = found
+            direction = _other(peer.rule.direction)
+            policies = _policies(linted, other, direction)
+            names = tuple(sorted({str(policy) for policy in policies}))
+            yield RefusedPeer(peer, own, other, named, allowed, names, _naming(linted, policies, direction, own))
+
+
+def _refused(linted: Linted, peer: WrittenPeer) -> tuple[Member, Member, Traffic, Traffic] | None:
+    """A pod of the policy, one of the peer, what rule and other side allow; None if anything passes."""
+    first: tuple[Member, Member, Traffic, Traffic] | None = None
+    assert peer.selection is not None
+    direction = peer.rule.direction
+    others = linted.example_pods(peer.selection)
+    for own in linted.example_pods(peer.policy.subject) if others else ():
+        for other in others:
+            source, destination = (other, own) if direction is Direction.INGRESS else (own, other)
+            named = peer.rule.traffic_to(destination)
+            allowed = side_traffic(linted.state, other, _other(direction), own)
+            if not named or is_exempt(linted.state, source, destination) or named & allowed:
+                return None
+            first = first or (own, other, named, allowed)
+    return first
+
+
+def _other(direction: Direction) -> Direction:
+    return Direction.EGRESS if direction is Direction.INGRESS else Direction.INGRESS
+
+
+def _policies(linted: Linted, pod: Member, direction: Direction) -> list[CompiledPolicy[object]]:
+    profiles = linted.state.tiers.profiles(linted.state.identity(pod), direction)
+    return [policy for profile in profiles for policy in profile.policies]
+
+
+def _naming(linted: Linted, policies: list[CompiledPolicy[object]], direction: Direction, pod: Member) -> str | None:
+    """The first rule that names a pod by its labels, with its place; None if there is none."""
+    bit = 1 << linted.state.identity(pod).bit
+    for policy in policies:
+        for rule in policy.rules.get(direction, ()):
+            if _names(linted, rule, bit):
+                path = f"spec.{direction.field}[{rule.index}]"
+                place = f" ({policy.origin.at(path)})" if policy.origin else ""
+                return f"{policy} {path}{place}"
+    return None
+
+
+def _names(linted: Linted, rule: CompiledRule, bit: int) -> bool:
+    return any(one.pods.terms and linted.state.selected(one) & bit for one in rule.peers.selections)

@@ -1,0 +1,150 @@
+"""DNS is allowed over UDP, and not over TCP.
+
+Names are resolved over UDP first. An answer that does not fit into a packet is asked for again over TCP 53, so that
+some names, with many addresses or signatures, cannot be resolved.
+
+Remedy: add TCP 53 to the same rule.
+
+Fires, for TCP 53 is missing:
+
+```yaml
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: dns, namespace: shop}
+spec:
+  podSelector: {}
+  policyTypes: [Egress]
+  egress:
+  - to:
+    - namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: kube-system}}
+      podSelector: {matchLabels: {k8s-app: kube-dns}}
+    ports: [{protocol: UDP, port: 53}]
+```
+
+Fires, for TCP 53 is allowed to another address only:
+
+```yaml
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: dns, namespace: shop}
+spec:
+  podSelector: {}
+  policyTypes: [Egress]
+  egress:
+  - to: [{ipBlock: {cidr: 10.0.0.53/32}}]
+    ports: [{protocol: UDP, port: 53}]
+  - to: [{ipBlock: {cidr: 10.0.0.54/32}}]
+    ports: [{protocol: TCP, port: 53}]
+```
+
+Silent, for both are there:
+
+```yaml
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: dns, namespace: shop}
+spec:
+  podSelector: {}
+  policyTypes: [Egress]
+  egress:
+  - to: [{namespaceSelector: {}}]
+    ports: [{protocol: UDP, port: 53}, {protocol: TCP, port: 53}]
+```
+
+Silent, for another policy for the same pods allows TCP 53 to everybody:
+
+```yaml
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: dns, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  policyTypes: [Egress]
+  egress:
+  - to: [{namespaceSelector: {}}]
+    ports: [{protocol: UDP, port: 53}]
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: all, namespace: shop}
+spec:
+  podSelector: {}
+  policyTypes: [Egress]
+  egress:
+  - ports: [{protocol: TCP}]
+```
+
+Silent, for the rule does not allow port 53:
+
+```yaml
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: ntp, namespace: shop}
+spec:
+  podSelector: {}
+  policyTypes: [Egress]
+  egress:
+  - to: [{namespaceSelector: {}}]
+    ports: [{protocol: UDP, port: 123}]
+```
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from ringfence.engine.policies import CompiledRule, PodSelection
+from ringfence.lint.findings import FindingLevel
+from ringfence.lint.linted import Linted
+from ringfence.lint.rule import Hit, LintRule, Needs
+from ringfence.lint.written import WrittenRule, rules_for_all_its_pods, rules_in_force
+from ringfence.model.policies import Direction
+from ringfence.model.selectors import EVERYTHING, Selector
+from ringfence.model.structure_edits import add_item
+
+_PORT: Final = 53
+
+
+def _check(linted: Linted) -> Iterator[Hit]:
+    for rule in rules_in_force(linted):
+        traffic = rule.compiled.traffic
+        is_for_dns = rule.direction is Direction.EGRESS and traffic.contains("UDP", _PORT)
+        # All ports of UDP are not about DNS.
+        if is_for_dns and not traffic.contains("TCP", _PORT) and not traffic.contains("UDP", _PORT + 1):
+            others = [one.compiled for one in rules_for_all_its_pods(linted, rule)]
+            if not _is_allowed(rule, [one for one in others if one.traffic.contains("TCP", _PORT)]):
+                yield _hit(rule)
+
+
+def _is_allowed(rule: WrittenRule, others: list[CompiledRule]) -> bool:
+    """Whether rules for the same pods are about all peers of a rule, whatever pods there are."""
+    if any(other.peers.everyone for other in others):
+        return True
+    peers = rule.compiled.peers
+    if peers.everyone:
+        return False
+    wider = [selection for other in others for selection in other.peers.selections]
+    left = peers.addresses
+    for other in others:
+        left -= other.peers.addresses
+    return not left and all(any(_covers(one, selection) for one in wider) for selection in peers.selections)
+
+
+def _covers(wider: PodSelection, selection: PodSelection) -> bool:
+    """Whether a selection has fewer terms, and so selects all that another one does."""
+    if wider.namespace != selection.namespace and wider.namespaces != EVERYTHING:
+        return False
+    spaces = _is_part(wider.namespaces, selection.namespaces) if wider.namespaces else True
+    return spaces and _is_part(wider.pods, selection.pods)
+
+
+def _is_part(fewer: Selector, more: Selector | None) -> bool:
+    return set(fewer.terms) <= set(more.terms if more else ())
+
+
+def _hit(rule: WrittenRule) -> Hit:
+    message = "UDP 53 is allowed here and TCP 53 is not: answers that do not fit into a packet are asked for over TCP"
+    edit = add_item(rule.policy.origin, f"{rule.path}.ports", "{protocol: TCP, port: 53}")
+    return Hit(rule.policy, f"{rule.path}.ports", message, "add protocol: TCP, port: 53 to the rule", edit=edit)
+
+
+RULE = LintRule("RF115", "dns-udp-only", FindingLevel.NOTE, __doc__, _check, Needs.POLICIES)

@@ -1,0 +1,145 @@
+"""A peer that matches only pods that use their node's network.
+
+A pod with `hostNetwork: true` is seen as its node: connections come from the address of the node and go there.
+Selectors do not match it in most network plugins, so that the peer means nobody.
+
+Remedy: write an `ipBlock` with the addresses of the nodes.
+
+Fires, for the agent is seen as its node:
+
+```yaml
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: agent, namespace: shop}
+spec:
+  selector: {matchLabels: {app: agent}}
+  template:
+    metadata: {labels: {app: agent}}
+    spec: {hostNetwork: true, containers: [{name: a, image: a}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  ingress:
+  - from: [{podSelector: {matchLabels: {app: agent}}}]
+```
+
+Fires, for all pods of that namespace use the node's network:
+
+```yaml
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: agent, namespace: system}
+spec:
+  selector: {matchLabels: {app: agent}}
+  template:
+    metadata: {labels: {app: agent}}
+    spec: {hostNetwork: true, containers: [{name: a, image: a}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  policyTypes: [Egress]
+  egress:
+  - to: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: system}}}]
+```
+
+Silent, for another pod has the label, too:
+
+```yaml
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: agent, namespace: shop}
+spec:
+  selector: {matchLabels: {app: agent}}
+  template:
+    metadata: {labels: {app: agent}}
+    spec: {hostNetwork: true, containers: [{name: a, image: a}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: other, namespace: shop, labels: {app: agent}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  ingress:
+  - from: [{podSelector: {matchLabels: {app: agent}}}]
+```
+
+Silent, for the nodes are written:
+
+```yaml
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: agent, namespace: shop}
+spec:
+  selector: {matchLabels: {app: agent}}
+  template:
+    metadata: {labels: {app: agent}}
+    spec: {hostNetwork: true, containers: [{name: a, image: a}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  ingress:
+  - from: [{ipBlock: {cidr: 192.168.0.0/24}}]
+```
+"""
+
+from collections.abc import Iterator
+
+from ringfence.engine.policies import PodSelection
+from ringfence.engine.population import Member
+from ringfence.lint.findings import FindingLevel
+from ringfence.lint.linted import Linted
+from ringfence.lint.rule import Hit, LintRule
+from ringfence.lint.written import peers_in_force
+
+
+def _check(linted: Linted) -> Iterator[Hit]:
+    for peer in peers_in_force(linted) if linted.host_network_pods else ():
+        selection = peer.selection
+        if selection is None or linted.state.selects_pods(selection) or linted.may_come(selection):
+            continue
+        if pods := _host_network_pods(linted, selection):
+            message = f"the peer matches only pods with hostNetwork, such as {pods[0]}, which are seen as their nodes"
+            yield Hit(peer.policy, peer.path, message, "write an ipBlock with the addresses of the nodes")
+
+
+def _host_network_pods(linted: Linted, selection: PodSelection) -> list[Member]:
+    within = linted.namespaces_of(selection)
+    return [
+        pod
+        for namespace, pods in linted.host_network_pods.items()
+        if namespace in within
+        for pod in pods
+        if selection.pods.matches(pod.labels)
+    ]
+
+
+RULE = LintRule("RF123", "host-network-peer", FindingLevel.WARNING, __doc__, _check)

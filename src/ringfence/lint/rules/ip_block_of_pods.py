@@ -1,0 +1,174 @@
+"""An ipBlock means addresses of pods or of Services.
+
+Blocks are for addresses outside the cluster. Those of pods change, and network plugins differ in whether a block
+matches a pod at all: Cilium never does. The address of a Service is rewritten to that of a pod before policies are
+asked, so that a block of it matches nothing. It is found for blocks that meet the ranges of pods of the nodes
+(`podCIDRs`), the addresses of pods and Services of the input, or the ranges that the configuration names. A block of
+all addresses is meant as it is written.
+
+Remedy: write a `podSelector`, with a `namespaceSelector` for pods of another namespace.
+
+Fires, for it is the range of a node:
+
+```yaml
+apiVersion: v1
+kind: Node
+metadata: {name: node-1}
+spec: {podCIDRs: [10.244.0.0/24]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {}
+  ingress:
+  - from: [{ipBlock: {cidr: 10.244.0.0/16}}]
+```
+
+Fires, for the address is that of a Service:
+
+```yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: dns, namespace: shop}
+spec: {clusterIP: 10.96.0.10, selector: {app: dns}, ports: [{port: 53, protocol: UDP}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {}
+  policyTypes: [Egress]
+  egress:
+  - to: [{ipBlock: {cidr: 10.96.0.10/32}}]
+```
+
+Silent, for it is outside:
+
+```yaml
+apiVersion: v1
+kind: Node
+metadata: {name: node-1}
+spec: {podCIDRs: [10.244.0.0/24]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {}
+  ingress:
+  - from: [{ipBlock: {cidr: 203.0.113.0/24}}]
+```
+
+Silent, for all addresses are meant:
+
+```yaml
+apiVersion: v1
+kind: Node
+metadata: {name: node-1}
+spec: {podCIDRs: [10.244.0.0/24]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {}
+  ingress:
+  - from: [{ipBlock: {cidr: 0.0.0.0/0}}]
+```
+
+Silent, for except leaves them out:
+
+```yaml
+apiVersion: v1
+kind: Node
+metadata: {name: node-1}
+spec: {podCIDRs: [10.244.0.0/24]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {}
+  policyTypes: [Egress]
+  egress:
+  - to: [{ipBlock: {cidr: 10.0.0.0/8, except: [10.244.0.0/16]}}]
+```
+"""
+
+from collections.abc import Iterator
+
+from ringfence.lint.findings import FindingLevel
+from ringfence.lint.linted import Linted
+from ringfence.lint.rule import Hit, LintRule
+from ringfence.lint.written import WrittenPeer, peers_in_force
+from ringfence.model.cidrs import parse_cidr
+from ringfence.sets.addresses import WHOLE, Addresses, Family, parse_address, span
+
+
+def _check(linted: Linted) -> Iterator[Hit]:
+    pods, services = _of_pods(linted), _of_services(linted)
+    level = FindingLevel.ERROR if linted.settings.plugin == "cilium" else None
+    for peer in peers_in_force(linted) if pods or services else ():
+        block = peer.peer.ip_block
+        if block is None or _is_everything(block.cidr):
+            continue
+        if common := peer.addresses & services:
+            yield _hit(peer, common, "of a Service, which is rewritten before policies are asked", level)
+        elif common := peer.addresses & pods:
+            yield _hit(peer, common, "of pods, which change, and which some network plugins never match", level)
+
+
+def _is_everything(cidr: str) -> bool:
+    network = parse_cidr(cidr)
+    return span(network) == WHOLE[Family(network.version)]
+
+
+def _of_pods(linted: Linted) -> Addresses:
+    """The ranges of pods, and the addresses of pods that have some of their own."""
+    ranges = [cidr for node in linted.state.nodes.values() for cidr in node.spec.pod_cidrs or ()]
+    known = Addresses.of(*map(parse_cidr, (*ranges, *linted.settings.pod_cidrs)))
+    own = [pod for pod in linted.state.members() if not pod.host_network]
+    single = ((family, (number, number)) for pod in own for family, number in pod.addresses)
+    return known | Addresses.of_ranges(single)
+
+
+def _of_services(linted: Linted) -> Addresses:
+    texts = [text for service in linted.services for text in service.spec.virtual_addresses()]
+    found = []
+    for text in texts:
+        try:
+            family, number = parse_address(text)
+        except ValueError:
+            continue
+        found.append((family, (number, number)))
+    return Addresses.of(*map(parse_cidr, linted.settings.service_cidrs)) | Addresses.of_ranges(found)
+
+
+def _hit(peer: WrittenPeer, common: Addresses, what: str, level: FindingLevel | None) -> Hit:
+    first = common.cidrs()[0]
+    message = f"the block has addresses {what}: {first}"
+    return Hit(peer.policy, peer.path, message, "write a podSelector, and a namespaceSelector beside it", level)
+
+
+RULE = LintRule("RF120", "ip-block-of-pods", FindingLevel.WARNING, __doc__, _check)

@@ -1,0 +1,206 @@
+"""Clients are limited by their address, and the Service hides it.
+
+A Service of type `LoadBalancer` or `NodePort` leads to pods of any node. With `externalTrafficPolicy: Cluster`, which
+is the default, the node that a client comes to passes the connection on with its own address, so that the pod never
+sees that of the client, and an `ipBlock` of clients admits nobody.
+
+Remedy: set `externalTrafficPolicy: Local` in the Service.
+
+Fires, for the source is a node:
+
+```yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+spec: {containers: [{name: web, image: web, ports: [{containerPort: 8080}]}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec: {type: LoadBalancer, selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  ingress:
+  - from: [{ipBlock: {cidr: 203.0.113.0/24}}]
+    ports: [{port: 8080}]
+```
+
+Fires, for a NodePort is the same:
+
+```yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+spec: {containers: [{name: web, image: web, ports: [{containerPort: 8080}]}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec: {type: NodePort, externalTrafficPolicy: Cluster, selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  ingress:
+  - from: [{ipBlock: {cidr: 203.0.113.0/24}}]
+    ports: [{port: 8080}]
+```
+
+Silent, for the address of the client is kept:
+
+```yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+spec: {containers: [{name: web, image: web, ports: [{containerPort: 8080}]}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec: {type: LoadBalancer, externalTrafficPolicy: Local, selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  ingress:
+  - from: [{ipBlock: {cidr: 203.0.113.0/24}}]
+    ports: [{port: 8080}]
+```
+
+Silent, for the Service is for the cluster only:
+
+```yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+spec: {containers: [{name: web, image: web, ports: [{containerPort: 8080}]}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec: {selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  ingress:
+  - from: [{ipBlock: {cidr: 203.0.113.0/24}}]
+    ports: [{port: 8080}]
+```
+
+Silent, for all addresses are admitted:
+
+```yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+spec: {containers: [{name: web, image: web, ports: [{containerPort: 8080}]}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec: {type: LoadBalancer, selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  ingress:
+  - from: [{ipBlock: {cidr: 0.0.0.0/0}}]
+    ports: [{port: 8080}]
+```
+
+Silent, for the rule is about another port:
+
+```yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+spec: {containers: [{name: web, image: web, ports: [{containerPort: 8080}]}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec: {type: LoadBalancer, selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  ingress:
+  - from: [{ipBlock: {cidr: 203.0.113.0/24}}]
+    ports: [{port: 9090}]
+```
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Final
+
+from ringfence.analysis.endpoints import selected_members, target_port
+from ringfence.engine.population import Member, addresses_of
+from ringfence.lint.findings import FindingLevel
+from ringfence.lint.linted import Linted
+from ringfence.lint.rule import Hit, LintRule
+from ringfence.lint.written import WrittenRule, rules_in_force
+from ringfence.model.kinds import namespace_of
+from ringfence.model.policies import Direction
+from ringfence.model.services import Service, ServicePort
+from ringfence.sets.addresses import Addresses
+
+_TYPES: Final = ("LoadBalancer", "NodePort")
+_Behind = dict[Member, list[tuple[Service, ServicePort]]]
+
+
+def _check(linted: Linted) -> Iterator[Hit]:
+    behind = _behind(linted)
+    nodes = Addresses.union_of(map(addresses_of, linted.state.nodes.values())) if behind else Addresses()
+    for rule in rules_in_force(linted) if behind else ():
+        block = rule.compiled.peers.block
+        if rule.direction is Direction.EGRESS or block is None or block.covers_family or nodes & block.addresses:
+            continue
+        if found := _first(linted, rule, behind):
+            service, pod = found
+            name = f"{namespace_of(service)}/{service.metadata.name}"
+            message = (
+                f"clients of Service {name} come to {pod} with the address of a node, for its externalTrafficPolicy is "
+                "Cluster: a block of clients does not admit them"
+            )
+            peer = next(one for one in rule.peers() if one.peer.ip_block)
+            yield Hit(rule.policy, peer.path, message, f"set externalTrafficPolicy: Local in Service {name}")
+
+
+def _behind(linted: Linted) -> _Behind:
+    """The pods behind Services that hide the addresses of their clients, with these Services and their ports."""
+    found: _Behind = defaultdict(list)
+    for service in linted.services:
+        spec = service.spec
+        if spec.type in _TYPES and spec.external_traffic_policy != "Local" and spec.selector:
+            for pod in selected_members(linted.state, service):
+                found[pod] += [(service, port) for port in spec.ports or ()]
+    return found
+
+
+def _first(linted: Linted, rule: WrittenRule, behind: _Behind) -> tuple[Service, Member] | None:
+    """The first Service that leads to a port which the rule is about, and a pod behind it."""
+    for pod in linted.pods_of(rule.policy.subject):
+        for service, port in behind.get(pod, ()):
+            number = target_port(pod, port)
+            if number is not None and rule.traffic_to(pod).contains(port.protocol, number):
+                return service, pod
+    return None
+
+
+RULE = LintRule("RF136", "load-balancer-source", FindingLevel.WARNING, __doc__, _check)

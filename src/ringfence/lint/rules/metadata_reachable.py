@@ -1,0 +1,153 @@
+"""A wider block allows the metadata server of the cloud.
+
+At 169.254.169.254 the machines of most clouds answer whoever asks with the credentials of the machine. A rule for all
+addresses outside, such as `0.0.0.0/0`, allows that to pods, too. It is found if the pods may open TCP 80 there,
+whatever allows it besides; a block of that address alone is meant.
+
+Remedy: add `except: [169.254.169.254/32]` to the block.
+
+Fires, for the block has the address:
+
+```yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {}
+  policyTypes: [Egress]
+  egress:
+  - to: [{ipBlock: {cidr: 0.0.0.0/0}}]
+```
+
+Fires, for the block under except is another one:
+
+```yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {}
+  policyTypes: [Egress]
+  egress:
+  - to: [{ipBlock: {cidr: 0.0.0.0/0, except: [10.0.0.0/8]}}]
+    ports: [{port: 80}]
+```
+
+Silent, for except leaves it out:
+
+```yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {}
+  policyTypes: [Egress]
+  egress:
+  - to: [{ipBlock: {cidr: 0.0.0.0/0, except: [169.254.0.0/16]}}]
+```
+
+Silent, for only TCP 443 is allowed:
+
+```yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {}
+  policyTypes: [Egress]
+  egress:
+  - to: [{ipBlock: {cidr: 0.0.0.0/0}}]
+    ports: [{port: 443}]
+```
+
+Silent, for the address alone is meant:
+
+```yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {}
+  policyTypes: [Egress]
+  egress:
+  - to: [{ipBlock: {cidr: 169.254.169.254/32}}]
+```
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from ringfence.engine.policies import own_ports
+from ringfence.lint.findings import FindingLevel
+from ringfence.lint.linted import Linted, PolicyInForce
+from ringfence.lint.rule import Hit, LintRule, Needs
+from ringfence.lint.written import WrittenPeer, WrittenRule, rules_in_force
+from ringfence.model.policies import Direction
+from ringfence.model.structure_edits import add_field, add_item
+from ringfence.sets.addresses import Addresses, Family, parse_address
+
+_FAMILY, _NUMBER = parse_address("169.254.169.254")
+_SERVER: Final = Addresses.in_family(Family.IPV4, ((_NUMBER, _NUMBER),))
+_CIDR: Final = "169.254.169.254/32"
+_PORT: Final = 80
+
+
+def _check(linted: Linted) -> Iterator[Hit]:
+    for rule in rules_in_force(linted):
+        block, traffic = rule.compiled.peers.block, rule.compiled.traffic
+        if rule.direction is Direction.INGRESS or block is None or not traffic.contains("TCP", _PORT):
+            continue
+        if block.addresses.contains(_FAMILY, _NUMBER) and _is_allowed(linted, rule.policy):
+            yield from map(_hit, _wider_blocks(rule))
+
+
+def _is_allowed(linted: Linted, policy: PolicyInForce) -> bool:
+    """Whether some pod of a policy may connect to the server; without pods, whether one with this policy alone may."""
+    tiers = linted.state.tiers
+    identities = list(linted.identities_of(policy.subject))
+    stacks = [(tiers.stack(one, Direction.EGRESS), one) for one in identities]
+    found = [tiers.addresses_of(stack, own_ports(stack, one), _SERVER) for stack, one in stacks]
+    if not found:
+        found = [tiers.addresses_of(tiers.stack_of([policy], Direction.EGRESS), within=_SERVER)]
+    return any(allowed.contains("TCP", _PORT) for cells in found for _, allowed in cells)
+
+
+def _wider_blocks(rule: WrittenRule) -> Iterator[WrittenPeer]:
+    for peer in rule.peers():
+        block = peer.peer.ip_block
+        if block is not None and (meant := peer.addresses).contains(_FAMILY, _NUMBER) and meant != _SERVER:
+            yield peer
+
+
+def _hit(peer: WrittenPeer) -> Hit:
+    assert peer.peer.ip_block is not None
+    message = f"{peer.peer.ip_block.cidr} has 169.254.169.254, where clouds give away the credentials of the machine"
+    origin, path = peer.policy.origin, f"{peer.path}.ipBlock"
+    if peer.peer.ip_block.excepts:
+        edit = add_item(origin, f"{path}.except", _CIDR)
+    else:
+        edit = add_field(origin, path, "except", f"[{_CIDR}]", ("cidr", "except"))
+    return Hit(peer.policy, peer.path, message, f"add except: [{_CIDR}] to the block", edit=edit)
+
+
+RULE = LintRule("RF132", "metadata-reachable", FindingLevel.WARNING, __doc__, _check, Needs.POLICIES)

@@ -1,0 +1,133 @@
+"""A port name that stands for different ports on different pods.
+
+A name in `ports` stands for the number that the containers of each destination give it. Where two destinations give it
+different numbers, the rule allows another port on each, which may be what was meant: it is what names are for.
+
+Remedy: none if it is meant; otherwise write the number.
+
+Fires, for http is 80 here and 8080 there:
+
+```yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: a, namespace: shop, labels: {app: web}}
+spec: {containers: [{name: a, image: a, ports: [{name: http, containerPort: 80}]}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: b, namespace: shop, labels: {app: web}}
+spec: {containers: [{name: a, image: a, ports: [{name: http, containerPort: 8080}]}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  ingress:
+  - ports: [{port: http}]
+```
+
+Fires, for a rule for egress is about the ports of its peers:
+
+```yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: a, namespace: shop, labels: {app: web}}
+spec: {containers: [{name: a, image: a, ports: [{name: http, containerPort: 80}]}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: b, namespace: shop, labels: {app: web}}
+spec: {containers: [{name: a, image: a, ports: [{name: http, containerPort: 8080}]}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {}
+  policyTypes: [Egress]
+  egress:
+  - to: [{podSelector: {matchLabels: {app: web}}}]
+    ports: [{port: http}]
+```
+
+Silent, for it is 80 everywhere:
+
+```yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: a, namespace: shop, labels: {app: web}}
+spec: {containers: [{name: a, image: a, ports: [{name: http, containerPort: 80}]}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: b, namespace: shop, labels: {app: web}}
+spec: {containers: [{name: a, image: a, ports: [{name: http, containerPort: 80}, {name: admin, containerPort: 8080}]}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  ingress:
+  - ports: [{port: http}]
+```
+
+Silent, for the number is written:
+
+```yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: a, namespace: shop, labels: {app: web}}
+spec: {containers: [{name: a, image: a, ports: [{name: http, containerPort: 80}]}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: b, namespace: shop, labels: {app: web}}
+spec: {containers: [{name: a, image: a, ports: [{name: http, containerPort: 8080}]}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  ingress:
+  - ports: [{port: 80}, {port: 8080}]
+```
+"""
+
+from collections.abc import Iterator
+
+from ringfence.engine.population import Member
+from ringfence.lint.findings import FindingLevel
+from ringfence.lint.linted import Linted
+from ringfence.lint.rule import Hit, LintRule
+from ringfence.lint.written import rules_in_force
+from ringfence.model.policies import DEFAULT_PROTOCOL
+
+
+def _check(linted: Linted) -> Iterator[Hit]:
+    for rule in rules_in_force(linted):
+        if not rule.compiled.port_names:
+            continue
+        destinations = rule.destinations(linted)
+        for path, entry in rule.ports():
+            if isinstance(entry.port, str):
+                first = _first_with_each(destinations, entry.port, entry.protocol or DEFAULT_PROTOCOL)
+                if len(first) > 1:
+                    listed = ", ".join(f"{number} at {pod}" for number, pod in sorted(first.items()))
+                    message = f"{entry.port} stands for different ports: {listed}"
+                    yield Hit(rule.policy, path, message, "write the number if one of them is meant everywhere")
+
+
+def _first_with_each(pods: list[Member], name: str, protocol: str) -> dict[int, Member]:
+    """The first pod that gives each number to a name."""
+    found: dict[int, Member] = {}
+    for pod in pods:
+        for port in pod.named_ports:
+            if (port.name, port.protocol) == (name, protocol):
+                found.setdefault(port.port, pod)
+    return found
+
+
+RULE = LintRule("RF112", "port-name-differs", FindingLevel.NOTE, __doc__, _check)
